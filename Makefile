@@ -1,0 +1,46 @@
+# Two commands do everything: `make demo` starts the product, `make test` passes the tests.
+# Each sets up its own virtual environment first.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test fast lint types contracts proof bench format clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/.product: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.product
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.product ## the whole product against a simulated service
+	$(BIN)/monitor demo
+
+test: lint types contracts ## everything a commit must pass
+	$(BIN)/pytest -n 2 -m 'not proof'
+
+fast: $(VENV)/.dev
+	$(BIN)/pytest -n 2 -m 'not proof and not slow and not browser'
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+proof: $(VENV)/.dev ## the full sizes: simulation, crashes, long runs
+	$(BIN)/pytest -m proof -s
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,53 @@
+"""The nouns that the rooms share: frozen dataclasses and enums, standard library only."""
+
+from monitor.model.alert import (
+    AlertState,
+    Announcement,
+    EntryKind,
+    Event,
+    Fired,
+    Incident,
+    Message,
+    Outgoing,
+    Phase,
+    Resolved,
+    Rule,
+    Severity,
+    TimelineEntry,
+    Verdict,
+)
+from monitor.model.check import MAIN_ORDER, Check, Endpoint, Probe, Service, Slow, main_probe
+from monitor.model.errors import (
+    Complaint,
+    ConfigError,
+    MonitorError,
+    NewerSchemaError,
+    NotDeliveredError,
+    StoreError,
+)
+from monitor.model.failure import Failure, Fault, Kind, Outcome
+from monitor.model.memory import CheckHistory, Entry, Memory, Point, Snapshot
+from monitor.model.result import (
+    SETTLED,
+    TIMING_NAMES,
+    Evidence,
+    Habit,
+    Result,
+    Stream,
+    Timings,
+    Usage,
+)
+from monitor.model.rollup import Rollup
+from monitor.model.secret import Redactor, Secret, clean_text
+from monitor.model.settings import AlertSettings, Channel, HistorySettings, PageSettings
+from monitor.model.spend import NO_SPEND, Budget, LedgerDay, Price, Spend
+
+__all__ = [
+    "MAIN_ORDER", "NO_SPEND", "SETTLED", "TIMING_NAMES", "AlertSettings", "AlertState", "Announcement", "Budget", "Channel",
+    "Check", "CheckHistory", "Complaint", "ConfigError", "Endpoint", "Entry", "EntryKind", "Event", "Evidence",
+    "Failure", "Fault", "Fired", "Habit", "HistorySettings", "Incident", "Kind", "LedgerDay", "Memory", "Message",
+    "MonitorError", "NewerSchemaError", "NotDeliveredError", "Outcome", "Outgoing", "PageSettings", "Phase",
+    "Point", "Price", "Probe", "Redactor", "Resolved", "Result", "Rollup", "Rule", "Secret", "Service", "Severity",
+    "Slow", "Snapshot", "Spend", "StoreError", "Stream", "TimelineEntry", "Timings", "Usage", "Verdict",
+    "clean_text", "main_probe",
+]  # fmt: skip

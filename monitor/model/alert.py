@@ -1,0 +1,172 @@
+"""Judging, believing and telling: verdicts, alert states, incidents, and the outbox."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+from monitor.model.failure import Failure, Kind
+
+
+class Verdict(StrEnum):
+    """A policy's answer. NONE is ignorance: it moves no state."""
+
+    GOOD = "good"
+    BAD = "bad"
+    NONE = "none"
+
+
+class Severity(StrEnum):
+    """In order of rank: an earlier one outranks a later one on the same endpoint."""
+
+    DOWN = "down"
+    DEGRADED = "degraded"
+    ACCOUNT = "account"
+    MONITOR = "monitor"
+
+
+class Phase(StrEnum):
+    UP = "up"
+    SUSPECT = "suspect"
+    BAD = "bad"
+    RECOVERING = "recovering"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertState:
+    """What the machine believes of one check under one rule."""
+
+    check: str
+    rule: str
+    phase: Phase = Phase.UP
+    streak: int = 0
+    """Verdicts in a row that speak for leaving this phase."""
+    since: datetime | None = None
+    """SUSPECT and BAD: the first bad run. RECOVERING: the first good one."""
+    bad_since: datetime | None = None
+    incident: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """Believed bad; `at` is the first bad run of the streak, not the moment of belief."""
+
+    check: str
+    rule: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Believed good again; `at` is the first good run of the streak."""
+
+    check: str
+    rule: str
+    at: datetime
+
+
+Event = Fired | Resolved
+
+
+class EntryKind(StrEnum):
+    OPENED = "opened"
+    JOINED = "joined"
+    """One more check went bad for the same cause."""
+    CAUSE = "cause"
+    """The failure kind changed while the incident was open."""
+    LEFT = "left"
+    """One check recovered; others have not."""
+    RESOLVED = "resolved"
+    REMINDED = "reminded"
+    MUTED = "muted"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    at: datetime
+    what: EntryKind
+    check: str | None = None
+    kind: Kind | None = None
+    text: str = ""
+
+
+_NONE: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """From the first bad result to recovery, one per cause, covering one or many checks.
+
+    `opened` and `closed` are the times of the first bad and first good run. `service` is None for
+    an incident of the monitor itself.
+    """
+
+    id: int
+    service: str | None
+    severity: Severity
+    opened: datetime
+    failure: Failure
+    """The latest failure, which is what a message explains."""
+    checks: tuple[str, ...]
+    """Every check it ever covered, in order of joining."""
+    active: frozenset[str]
+    """Those that are still bad; empty once it is closed."""
+    closed: datetime | None = None
+    failed_runs: Mapping[str, int] = field(default_factory=lambda: _NONE)
+    """Bad runs by failure kind."""
+    timeline: tuple[TimelineEntry, ...] = ()
+    reminded: int = 0
+    remind_at: datetime | None = None
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """`service/endpoint` of every check, each once, in order."""
+        return tuple(dict.fromkeys(check.rsplit("/", 1)[0] for check in self.checks))
+
+
+class Announcement(StrEnum):
+    OPENED = "opened"
+    REMINDER = "reminder"
+    RESOLVED = "resolved"
+    NOTICE = "notice"
+    """About the monitor itself; `Outgoing.text` holds it, no incident does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One message for one channel, decided but not yet delivered. Words are found at send time."""
+
+    id: int = 0
+    """Given by the store; 0 before."""
+    channel: str
+    what: Announcement
+    severity: Severity
+    incident: int | None
+    created: datetime
+    not_before: datetime
+    attempts: int = 0
+    last_error: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Words for one channel: plain text, escaped by the channel. `title` is one line."""
+
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One policy applied to every check: `after` bad verdicts in a row, `recover` good ones."""
+
+    name: str
+    severity: Severity
+    after: int = 3
+    recover: int = 2
+
+
+NO_DELAY = timedelta(0)

@@ -1,0 +1,96 @@
+"""What is watched: services, endpoints, and checks (one endpoint x one probe)."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+from monitor.model.secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One base URL of a service, without a trailing slash or `/v1`."""
+
+    id: str
+    service: str
+    url: str
+    name: str
+    key: Secret | None = None
+    ca_file: Path | None = None
+    headers: tuple[tuple[str, Secret], ...] = ()
+    cut_after: timedelta | None = None
+    tags: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return f"{self.service}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    id: str
+    name: str
+    endpoints: tuple[Endpoint, ...]
+    model: str | None = None
+    multiplier: float = 1.0
+    public: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A run slower than this is `slow`: the timing's name in `Timings`, and its limit."""
+
+    timing: str
+    limit: timedelta
+
+
+class Probe(Protocol):
+    """The settings of one probe of the config, as the other rooms see them."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def every(self) -> timedelta: ...
+    @property
+    def timeout(self) -> timedelta: ...
+    @property
+    def main(self) -> bool: ...
+    @property
+    def streams(self) -> bool:
+        """Whether time to first token means anything for it."""
+        ...
+
+    @property
+    def paid(self) -> bool:
+        """Whether a run costs tokens, so that the budget may pause it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One endpoint x one probe, on a schedule. `model` is what this check asks for, if it does."""
+
+    service: str
+    endpoint: Endpoint
+    probe: Probe
+    model: str | None = None
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.service}/{self.endpoint.id}/{self.probe.id}")
+
+
+MAIN_ORDER = (
+    "chat", "messages", "responses", "gemini", "completions", "embeddings",
+    "moderations", "images", "speech", "transcriptions", "vision",
+    "models", "http", "tls", "tcp",
+)  # fmt: skip
+"""Which probe kind speaks for an endpoint when none has `main = true`: the most demanding first."""
+
+
+def main_probe(probes: tuple[Probe, ...]) -> Probe:
+    """The probe that speaks for an endpoint; `probes` holds at least one."""
+    return min(probes, key=lambda probe: (not probe.main, MAIN_ORDER.index(probe.kind)))

@@ -1,0 +1,86 @@
+"""What passes between the loops and the store: entries in, memories and snapshots out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from monitor.model.alert import AlertState, Incident, Outgoing
+from monitor.model.result import Evidence, Habit, Result
+from monitor.model.rollup import Rollup
+from monitor.model.spend import NO_SPEND, Spend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """All that one run changes; the store commits it in one transaction, or not at all."""
+
+    result: Result
+    kind: str
+    """The probe kind, for the catalogue of checks."""
+    in_maintenance: bool = False
+    habit: Habit | None = None
+    states: tuple[AlertState, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    outgoing: tuple[Outgoing, ...] = ()
+    spent: Spend = NO_SPEND
+    """To be added to the service's ledger of `result.at`'s day; negative where a reserve was too much."""
+    evidence: Evidence | None = None
+    missed: int = 0
+    """Runs of this check that were due since the last one and did not happen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a starting daemon must know to go on where the last one stopped."""
+
+    states: Mapping[tuple[str, str], AlertState]
+    """By (check, rule)."""
+    incidents: tuple[Incident, ...]
+    """The open ones."""
+    next_incident: int
+    habits: Mapping[str, Habit]
+    spent_today: Mapping[str, Spend]
+    """By service."""
+    last_seen: datetime | None
+    """The newest proof that a daemon was alive; None in a fresh store."""
+    stopped_cleanly: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckHistory:
+    """What the store knows of one check, for the page and `monitor status`. Days are UTC."""
+
+    check: str
+    latest: Result | None
+    states: tuple[AlertState, ...]
+    days: Mapping[date, Rollup]
+    """The last 90 days, today included; days without a result are absent."""
+    last_24h: Rollup
+    recent: tuple[Result, ...] = ()
+    """The last 30 minutes, oldest first: what `best.txt` ranks by."""
+    series: tuple["Point", ...] = ()
+    """48 half hours, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One half hour of a chart, beginning at `at`; None where nothing was measured. Milliseconds."""
+
+    at: datetime
+    p50: float | None
+    p95: float | None
+    tokens_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One consistent look at the store."""
+
+    at: datetime
+    checks: Mapping[str, CheckHistory]
+    incidents: tuple[Incident, ...]
+    """Open ones, and those closed in the last 90 days; newest first."""
+    outbox: tuple[Outgoing, ...] = ()
+    spent_today: Mapping[str, Spend] = field(default_factory=dict)
+    stopped_at: datetime | None = None
+    """Set on the last page of a daemon that is stopping."""

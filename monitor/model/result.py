@@ -1,0 +1,120 @@
+"""One run of a check, and what the check learned from it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from monitor.model.failure import Failure, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Milliseconds on the monotonic clock; None where the figure does not apply.
+
+    `dns`, `connect` (TCP only) and `tls` are the durations of their phases; the others run from
+    the moment the request was made. `ttft` is the first non-empty text, reasoning, refusal or tool
+    argument; `ttft_visible` the first visible text.
+    """
+
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    ttfb: float | None = None
+    ttft: float | None = None
+    ttft_visible: float | None = None
+    total: float | None = None
+
+
+TIMING_NAMES = ("dns", "connect", "tls", "ttfb", "ttft", "ttft_visible", "total")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """How a stream went. Gaps are between content events, not bytes: heartbeats do not count.
+
+    `tokens_per_s` is (tokens out - tokens of the first content event) / (last - first token); None
+    under 32 tokens, under 200 ms, or when the stream came in a burst.
+    """
+
+    events: int = 0
+    content_chunks: int = 0
+    tokens_out: int | None = None
+    tokens_estimated: bool = False
+    tokens_per_s: float | None = None
+    stall_max_ms: float | None = None
+    icl_p50_ms: float | None = None
+    icl_p95_ms: float | None = None
+    finish_reason: str | None = None
+    complete: bool = False
+    heartbeats: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens that the answer reported; `cost_usd` from `[price]` x multiplier, if priced."""
+
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """`at` is when we asked. A result speaks of its own run; believing it is the machine's work."""
+
+    check: str
+    vantage: str
+    at: datetime
+    outcome: Outcome
+    failure: Failure | None = None
+    timings: Timings = field(default_factory=Timings)
+    http_status: int | None = None
+    remote_ip: str | None = None
+    model: str | None = None
+    stream: Stream | None = None
+    usage: Usage | None = None
+    cert_expires: datetime | None = None
+    retry_after: timedelta | None = None
+    """What the server asked for; only read on 408, 429 and 5xx."""
+    late_ms: float = 0.0
+    """How long after its due time the run began."""
+    trusted_timings: bool = True
+    """False when our own event loop lagged during the run: keep such timings out of statistics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habit:
+    """What we learned of a check and may rely on: a change against it is news, its state is not.
+
+    Counters saturate at 20 (`SETTLED` is enough to rely on them). JSON-friendly values only.
+    """
+
+    refused: frozenset[str] = frozenset()
+    """Request parameters this server does not take, e.g. `max_tokens`, `stream_options`."""
+    good: int = 0
+    """Good runs seen so far."""
+    ends_with_done: int = 0
+    has_finish_reason: int = 0
+    has_usage: int = 0
+    right_content_type: int = 0
+    aliases: frozenset[str] = frozenset()
+    """Model names that answered to the one we ask for."""
+    prompt_tokens: int | None = None
+    """The smallest prompt-token count of a good run: the baseline for over-billing."""
+    bursts: int = 0
+    """Streams in a row that came in one burst: three make `fake_streaming`."""
+    mismatches: int = 0
+    """Wrong answers in a row."""
+    dimensions: int | None = None
+
+
+SETTLED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a failing run leaves for a person; already redacted, cut and cleaned."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    events: tuple[tuple[float, int, int], ...] = ()
+    """(offset in ms, bytes, text length) of the first 200 events."""

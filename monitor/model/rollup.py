@@ -1,0 +1,163 @@
+"""Counts and mergeable latency histograms of one check over one hour or day: a monoid.
+
+A histogram maps a bucket number to a count. Bucket b holds values in (G**b, G**(b+1)] ms, G = 1.02,
+and is read back at its geometric middle, so a quantile is within 1 % of the exact one.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import TypeVar
+
+from monitor.model.failure import Kind, Outcome
+from monitor.model.result import TIMING_NAMES, Result
+
+GROWTH = 1.02
+_LOG = math.log(GROWTH)
+FIGURES = (*TIMING_NAMES, "tokens_per_s")
+
+Histogram = Mapping[int, int]
+K = TypeVar("K", str, int)
+_EMPTY: Mapping[str, Histogram] = MappingProxyType({})
+_NO_COUNTS: Mapping[str, int] = MappingProxyType({})
+
+
+def bucket(value: float) -> int:
+    """The bucket of a positive value; anything under a microsecond counts as one."""
+    return math.ceil(math.log(max(value, 1e-3)) / _LOG) - 1
+
+
+def middle(number: int) -> float:
+    return float(GROWTH ** (number + 0.5))
+
+
+def quantile(histogram: Histogram, q: float) -> float | None:
+    """The value at rank ceil(q x n), so q = 0.5 of one value is that value; None when empty."""
+    total = sum(histogram.values())
+    if not total:
+        return None
+    rank = max(1, math.ceil(q * total))
+    for number in sorted(histogram):
+        rank -= histogram[number]
+        if rank <= 0:
+            return middle(number)
+    raise AssertionError("unreachable: ranks sum to total")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollup:
+    """`outcomes` and `kinds` are keyed by their wire names; results in maintenance count apart."""
+
+    outcomes: Mapping[str, int] = field(default_factory=lambda: _NO_COUNTS)
+    kinds: Mapping[str, int] = field(default_factory=lambda: _NO_COUNTS)
+    maintenance: int = 0
+    late: int = 0
+    """Runs that began more than a second after their due time."""
+    missed: int = 0
+    figures: Mapping[str, Histogram] = field(default_factory=lambda: _EMPTY)
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+    @classmethod
+    def of(cls, result: Result, *, in_maintenance: bool = False) -> "Rollup":
+        return cls(
+            outcomes=_NO_COUNTS if in_maintenance else {result.outcome.value: 1},
+            kinds={result.failure.kind.value: 1}
+            if result.failure and not in_maintenance
+            else _NO_COUNTS,
+            maintenance=int(in_maintenance),
+            late=int(result.late_ms > 1000),
+            figures=_figures(result),
+            tokens_in=(result.usage and result.usage.tokens_in) or 0,
+            tokens_out=(result.usage and result.usage.tokens_out) or 0,
+            cost=(result.usage and result.usage.cost_usd) or 0.0,
+        )
+
+    def __or__(self, other: "Rollup") -> "Rollup":
+        names = self.figures.keys() | other.figures.keys()
+        return Rollup(
+            outcomes=_sum(self.outcomes, other.outcomes),
+            kinds=_sum(self.kinds, other.kinds),
+            maintenance=self.maintenance + other.maintenance,
+            late=self.late + other.late,
+            missed=self.missed + other.missed,
+            figures={
+                name: _sum(self.figures.get(name, {}), other.figures.get(name, {}))
+                for name in names
+            },
+            tokens_in=self.tokens_in + other.tokens_in,
+            tokens_out=self.tokens_out + other.tokens_out,
+            cost=self.cost + other.cost,
+        )
+
+    @property
+    def counted(self) -> int:
+        return sum(
+            self.outcomes.get(name.value, 0)
+            for name in (Outcome.UP, Outcome.DEGRADED, Outcome.DOWN)
+        )
+
+    @property
+    def unknown(self) -> int:
+        return self.outcomes.get(Outcome.UNKNOWN.value, 0)
+
+    @property
+    def availability(self) -> float | None:
+        """(up + degraded) / (up + degraded + down), outside maintenance; None when nothing counts."""
+        return 1 - self.outcomes.get(Outcome.DOWN.value, 0) / self.counted if self.counted else None
+
+    @property
+    def excluded(self) -> float | None:
+        """The share of results that availability leaves out because we could not see."""
+        total = self.counted + self.unknown
+        return self.unknown / total if total else None
+
+    def quantile(self, figure: str, q: float) -> float | None:
+        return quantile(self.figures.get(figure, {}), q)
+
+
+NOTHING = Rollup()
+
+
+def merge(rollups: Iterable[Rollup]) -> Rollup:
+    total = NOTHING
+    for rollup in rollups:
+        total = total | rollup
+    return total
+
+
+def hour_of(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def day_of(at: datetime) -> datetime:
+    return hour_of(at).replace(hour=0)
+
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def _figures(result: Result) -> Mapping[str, Histogram]:
+    """Speeds of answers only: a run that failed on the way says nothing about latency."""
+    if result.outcome not in {Outcome.UP, Outcome.DEGRADED} or not result.trusted_timings:
+        return _EMPTY
+    values = {name: getattr(result.timings, name) for name in TIMING_NAMES}
+    values["tokens_per_s"] = result.stream.tokens_per_s if result.stream else None
+    return {name: {bucket(value): 1} for name, value in values.items() if value is not None}
+
+
+def _sum(left: Mapping[K, int], right: Mapping[K, int]) -> Mapping[K, int]:
+    if not left or not right:
+        return left or right
+    return Counter(left) + Counter(right)
+
+
+def kind_counts(rollup: Rollup) -> list[tuple[Kind, int]]:
+    """Failures by kind, most frequent first."""
+    counts = ((Kind(name), count) for name, count in rollup.kinds.items())
+    return sorted(counts, key=lambda pair: (-pair[1], pair[0].value))

@@ -1,0 +1,43 @@
+"""What the operator decided, for the rooms that must know; config.py makes them. No state here."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from monitor.model.alert import Severity
+from monitor.model.secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """Where alerts go: any Apprise URL. Empty `services` means all of them."""
+
+    id: str
+    url: Secret
+    telegram_api: str | None = None
+    only: frozenset[Severity] = frozenset(Severity)
+    services: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    after: int = 3
+    recover: int = 2
+    remind: timedelta = timedelta(hours=4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSettings:
+    dir: Path
+    url: str | None = None
+    title: str = "Status"
+    languages: tuple[str, ...] = ("en",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySettings:
+    """How long each kind of data is kept; None is forever."""
+
+    raw: timedelta | None = timedelta(days=30)
+    hours: timedelta | None = timedelta(days=365)
+    days: timedelta | None = None

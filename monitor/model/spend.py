@@ -1,0 +1,53 @@
+"""Tokens and money: prices, budgets, and the ledger of a service for one UTC day."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars (or another currency, the same everywhere) per million tokens."""
+
+    per_million_in: float
+    per_million_out: float
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """A monoid: what a run cost, or may cost at worst."""
+
+    tokens: int = 0
+    money: float = 0.0
+
+    def __add__(self, other: "Spend") -> "Spend":
+        return Spend(self.tokens + other.tokens, self.money + other.money)
+
+    def __sub__(self, other: "Spend") -> "Spend":
+        return Spend(self.tokens - other.tokens, self.money - other.money)
+
+
+NO_SPEND = Spend()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Per UTC day: a number of tokens or an amount of money, one of the two."""
+
+    tokens: int | None = None
+    money: float | None = None
+    currency: str = "USD"
+
+    def allows(self, spent: Spend) -> bool:
+        if self.tokens is not None and spent.tokens > self.tokens:
+            return False
+        return self.money is None or spent.money <= self.money
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDay:
+    """What a service's checks spent on one UTC day. Settled runs, plus what open runs reserved."""
+
+    service: str
+    day: date
+    spent: Spend = NO_SPEND
