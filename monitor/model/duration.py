@@ -1,0 +1,26 @@
+"""Durations as people write them: `90s`, `5m`, `1h30m`, `30d`, `1y`."""
+
+import re
+from datetime import timedelta
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdwy])")
+_SHOWN = (("y", 31_536_000), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
+
+
+def parse_duration(text: str) -> timedelta:
+    """Raise ValueError, with the remedy in its text, for anything else than `1h30m` and its like."""
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
+        raise ValueError(f'got "{text}", want a duration such as "90s", "5m" or "1h30m"')
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def format_duration(duration: timedelta) -> str:
+    """The config's own spelling; `parse_duration` reads it back to the second."""
+    left = round(duration.total_seconds())
+    shown = ""
+    for unit, seconds in _SHOWN:
+        count, left = divmod(left, seconds)
+        shown += f"{count}{unit}" if count else ""
+    return shown or "0s"

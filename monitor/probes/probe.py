@@ -1,0 +1,124 @@
+"""What every probe kind is: settings from the config, and `run`: a check -> a finding.
+
+A new kind is one file with one subclass of `ProbeSettings`, and its name in `PROBES`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Annotated, Any, ClassVar, Protocol, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema
+
+from monitor.model import Check, Evidence, Failure, Habit, Slow, Spend, Stream, Usage
+from monitor.model.duration import parse_duration
+from monitor.model.result import TIMING_NAMES
+from monitor.probes.facts import Ask, Exchange, Watch
+
+
+def _duration(value: Any) -> Any:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _slow(value: Any) -> Any:
+    """`"ttft > 5s"`, or a list of such."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list | tuple):
+        raise ValueError('want "TIMING > DURATION", such as "ttft > 5s", or a list of such')  # noqa: TRY004
+    return tuple(_one_slow(item) if isinstance(item, str) else item for item in value)
+
+
+def _one_slow(text: str) -> Slow:
+    timing, sign, limit = text.partition(">")
+    if not sign or timing.strip() not in TIMING_NAMES:
+        names = ", ".join(TIMING_NAMES)
+        raise ValueError(f'got "{text}", want "TIMING > DURATION" with a timing of {names}')
+    return Slow(timing.strip(), parse_duration(limit.strip()))
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": "string", "examples": ["90s", "5m", "1h30m"]}),
+]
+SlowLimits = Annotated[
+    tuple[Slow, ...],
+    BeforeValidator(_slow),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
+class Sender(Protocol):
+    """The hardened client, as a probe sees it. Never raises for what an endpoint does."""
+
+    async def send(self, ask: Ask, watch: Watch | None = None) -> Exchange: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """All that one run may use. `now` is for certificates, never for durations."""
+
+    check: Check
+    habit: Habit
+    client: Sender
+    rng: Random
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a run found. `failure` is None when all is well; its text may still hold secrets."""
+
+    exchange: Exchange
+    failure: Failure | None
+    habit: Habit
+    ttft: float | None = None
+    ttft_visible: float | None = None
+    model: str | None = None
+    stream: Stream | None = None
+    usage: Usage | None = None
+    evidence: Evidence = field(default_factory=Evidence)
+
+
+class ProbeSettings(BaseModel):
+    """One table of `[service.ID.probes]`; satisfies `monitor.model.Probe`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    kind: ClassVar[str]
+    paid: ClassVar[bool] = False
+    """Whether a run costs tokens, so that the budget may pause it."""
+    needs_key: ClassVar[bool] = True
+    """Without a key such a probe is not run: its result is `no_key`."""
+    needs_model: ClassVar[bool] = False
+
+    every: Duration = Field(default=timedelta(minutes=1), description="how often it runs")
+    timeout: Duration = Field(default=timedelta(seconds=30), description="when a run is given up")
+    slow: SlowLimits = Field(
+        default=(), description='beyond this a run is `slow`, e.g. "ttft > 5s"'
+    )
+    main: bool = Field(default=False, description="speaks for its endpoint")
+
+    _id: str = PrivateAttr(default="")
+
+    def named(self, probe_id: str) -> Self:
+        """The same settings under the id of their table."""
+        copy = self.model_copy()
+        copy._id = probe_id  # noqa: SLF001
+        return copy
+
+    @property
+    def id(self) -> str:
+        return self._id or self.kind
+
+    @property
+    def streams(self) -> bool:
+        return False
+
+    def worst_case(self) -> Spend:
+        """Tokens that a run may cost at most (money is the budget's business)."""
+        return Spend()
+
+    async def run(self, run: Run) -> Finding:
+        raise NotImplementedError
