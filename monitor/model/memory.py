@@ -44,6 +44,8 @@ class Memory:
     last_seen: datetime | None
     """The newest proof that a daemon was alive; None in a fresh store."""
     stopped_cleanly: bool
+    last_asked: Mapping[str, datetime] = field(default_factory=dict)
+    """When each check ran last, as far as the store knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

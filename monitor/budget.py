@@ -1,0 +1,107 @@
+"""What a run may cost: reserved at its worst before, settled to the truth after, per UTC day.
+
+Money is tokens x price x the service's multiplier. A reserve takes the dearer of the two prices
+for every token, so that a budget is never overrun by more than what is already under way.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from monitor.model import NO_SPEND, Budget, Check, Failure, Kind, Price, Result, Service, Spend
+
+_PER = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What one check's tokens cost."""
+
+    price: Price | None
+    multiplier: float
+
+    def worst(self, tokens: int) -> Spend:
+        if self.price is None:
+            return Spend(tokens)
+        dearer = max(self.price.per_million_in, self.price.per_million_out)
+        return Spend(tokens, tokens * dearer / _PER * self.multiplier)
+
+    def exact(self, tokens_in: int, tokens_out: int) -> Spend:
+        if self.price is None:
+            return Spend(tokens_in + tokens_out)
+        money = tokens_in * self.price.per_million_in + tokens_out * self.price.per_million_out
+        return Spend(tokens_in + tokens_out, money / _PER * self.multiplier)
+
+
+class Ledger:
+    """What each service has spent today, open reserves included. The store keeps a copy."""
+
+    def __init__(
+        self,
+        services: tuple[Service, ...],
+        budgets: Mapping[str, Budget],
+        prices: Mapping[str, Price],
+        spent: Mapping[tuple[str, date], Spend],
+    ) -> None:
+        self._multipliers = {service.id: service.multiplier for service in services}
+        self._budgets = budgets
+        self._prices = prices
+        self._spent = dict(spent)
+
+    def spent(self, service: str, day: date) -> Spend:
+        return self._spent.get((service, day), NO_SPEND)
+
+    def reserve(self, check: Check, worst: Spend, day: date) -> Spend | Failure:
+        """The reserved amount, or why the run must not happen."""
+        amount = self._tariff(check).worst(worst.tokens)
+        budget = self._budgets.get(check.service)
+        if budget is not None and not budget.allows(self.spent(check.service, day) + amount):
+            return Failure(Kind.BUDGET_PAUSED, self._why(check.service, budget, day))
+        self._add(check.service, day, amount)
+        return amount
+
+    def settle(
+        self, check: Check, reserved: Spend, result: Result, day: date
+    ) -> tuple[Result, Spend]:
+        """The result with its cost, and what the ledger changes by.
+
+        Without reported usage the reserve stays, unless nothing was ever answered.
+        """
+        usage = result.usage
+        if usage is not None and usage.tokens_in is not None:
+            actual = self._tariff(check).exact(usage.tokens_in, usage.tokens_out or 0)
+            cost = actual.money if self._in_dollars(check) else None
+            result = replace(result, usage=replace(usage, cost_usd=cost))
+        elif _nothing_answered(result):
+            actual = NO_SPEND
+        else:
+            actual = reserved
+        self._add(check.service, day, actual - reserved)
+        return result, actual - reserved
+
+    def _add(self, service: str, day: date, amount: Spend) -> None:
+        self._spent = {key: value for key, value in self._spent.items() if (day - key[1]).days <= 1}
+        self._spent[service, day] = self.spent(service, day) + amount
+
+    def _tariff(self, check: Check) -> Tariff:
+        return Tariff(
+            self._prices.get(check.model or ""), self._multipliers.get(check.service, 1.0)
+        )
+
+    def _in_dollars(self, check: Check) -> bool:
+        price = self._prices.get(check.model or "")
+        return price is not None and price.currency == "USD"
+
+    def _why(self, service: str, budget: Budget, day: date) -> str:
+        spent = self.spent(service, day)
+        if budget.tokens is not None:
+            return f"spent {spent.tokens} of {budget.tokens} tokens today; paid probes go on tomorrow (UTC)"
+        return (
+            f"spent {spent.money:.4f} of {budget.money} {budget.currency} today;"
+            " paid probes go on tomorrow (UTC)"
+        )
+
+
+def _nothing_answered(result: Result) -> bool:
+    """No status line ever came, or the answer was a refusal: nobody bills for that."""
+    return result.http_status is None or result.http_status >= 400

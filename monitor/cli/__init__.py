@@ -1,0 +1,24 @@
+"""The verbs: parse the command line, call, print. Exit 78 for a bad config, 2 for wrong usage."""
+
+import sys
+
+from monitor.cli.app import app
+from monitor.model import ConfigError, MonitorError
+
+EX_CONFIG = 78
+
+
+def main() -> None:
+    """The `monitor` command. A person's mistake gets a sentence, never a traceback."""
+    try:
+        app()
+    except ConfigError as error:
+        for complaint in error.complaints:
+            sys.stderr.write(f"{complaint}\n")
+        sys.exit(EX_CONFIG)
+    except MonitorError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+
+
+__all__ = ["main"]

@@ -1,0 +1,141 @@
+"""LOOP 1: probe -> judge -> step -> record. Open this file first.
+
+One tick of one check, from the question to the commit:
+
+1. reserve what the run may cost, or give it up as `budget_paused`;
+2. ask the endpoint (`probes.attempt` never raises for what an endpoint does);
+3. settle the cost;
+4. let the policies judge and the machine step: alert states, incidents, messages to send;
+5. hand everything to the store as one entry, to be committed in one transaction.
+
+Telling people is the courier's business, showing them the publisher's.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from random import Random
+from typing import Protocol
+
+from monitor.alerts import Alerts
+from monitor.budget import Ledger
+from monitor.clock import Clock
+from monitor.model import (
+    NO_SPEND,
+    Check,
+    Entry,
+    Failure,
+    Habit,
+    Redactor,
+    Result,
+    Spend,
+)
+from monitor.probes import Attempted, attempt
+from monitor.probes.probe import ProbeSettings, Sender
+from monitor.schedule import Due
+
+log = logging.getLogger(__name__)
+
+
+class Recorder(Protocol):
+    """What the cycle needs of the store; neither verb waits."""
+
+    def record(self, entry: Entry) -> None: ...
+
+    def reserve(self, service: str, day: date, spend: Spend) -> None: ...
+
+
+@dataclass(kw_only=True)
+class Cycle:
+    """`habits` belongs to the cycle: loaded at start, passed to probes, kept as they return it."""
+
+    client: Sender
+    store: Recorder
+    alerts: Alerts
+    ledger: Ledger
+    clock: Clock
+    rng: Random
+    vantage: str
+    redact: Redactor
+    habits: dict[str, Habit] = field(default_factory=dict)
+    on_result: Callable[[Result], None] = lambda _: None
+
+    async def tick(self, check: Check, due: Due) -> None:
+        day = self.clock.now().date()
+        reserved = self._reserve(check, day)
+        if isinstance(reserved, Failure):
+            attempted = self._not_asked(check, reserved, due)
+            reserved = NO_SPEND
+        else:
+            attempted = await self._ask(check, due)
+        result, change = self.ledger.settle(check, reserved, attempted.result, day)
+        self._record(check, due, attempted, result, change)
+        self.on_result(result)
+        _log(result)
+
+    def _reserve(self, check: Check, day: date) -> Spend | Failure:
+        probe = check.probe
+        if not probe.paid or not isinstance(probe, ProbeSettings) or check.endpoint.key is None:
+            return NO_SPEND
+        reserved = self.ledger.reserve(check, probe.worst_case(), day)
+        if isinstance(reserved, Spend):
+            self.store.reserve(check.service, day, reserved)
+        return reserved
+
+    async def _ask(self, check: Check, due: Due) -> Attempted:
+        return await attempt(
+            check,
+            habit=self.habits.get(check.key, Habit()),
+            client=self.client,
+            clock=self.clock,
+            rng=self.rng,
+            vantage=self.vantage,
+            redact=self.redact,
+            late_ms=due.late_ms,
+        )
+
+    def _not_asked(self, check: Check, why: Failure, due: Due) -> Attempted:
+        result = Result(
+            check=check.key,
+            vantage=self.vantage,
+            at=self.clock.now(),
+            outcome=why.outcome,
+            failure=why,
+            model=check.model,
+            late_ms=due.late_ms,
+        )
+        return Attempted(result, self.habits.get(check.key, Habit()), None)
+
+    def _record(self, check: Check, due: Due, attempted: Attempted, result: Result, change: Spend) -> None:
+        """From here on nothing waits, so no other tick can come between judging and recording."""
+        learned = attempted.habit != self.habits.get(check.key)
+        self.habits[check.key] = attempted.habit
+        changes = self.alerts.judge(result)
+        self.store.record(
+            Entry(
+                result=result,
+                kind=check.probe.kind,
+                habit=attempted.habit if learned else None,
+                states=changes.states,
+                incidents=changes.incidents,
+                outgoing=changes.outgoing,
+                spent=change,
+                evidence=attempted.evidence,
+                missed=due.missed,
+            )
+        )
+
+
+def _log(result: Result) -> None:
+    """One line per run: `event=run check=a/b/chat outcome=up total_ms=812 ttft_ms=402`."""
+    parts: Mapping[str, object] = {
+        "check": result.check,
+        "outcome": result.outcome.value,
+        "kind": result.failure and result.failure.kind.value,
+        "status": result.http_status,
+        "ttft_ms": result.timings.ttft and round(result.timings.ttft),
+        "total_ms": result.timings.total and round(result.timings.total),
+        "why": result.failure and f'"{result.failure.message}"',
+    }
+    log.info("event=run %s", " ".join(f"{key}={value}" for key, value in parts.items() if value is not None))

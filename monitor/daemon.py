@@ -1,0 +1,242 @@
+"""Composition root and lifecycle: build, start, wait for a signal, drain.
+
+`run` builds every part from the config and hands each only what it needs; nothing else in the
+house knows all of them.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random, SystemRandom
+
+from monitor import __version__
+from monitor.alerts import Alerts, Notifier
+from monitor.budget import Ledger
+from monitor.clock import Clock, SystemClock
+from monitor.config import Config
+from monitor.courier import Courier
+from monitor.cycle import Cycle
+from monitor.model import Habit, Memory, Message, Outgoing, Redactor, Result
+from monitor.probes import Client
+from monitor.publisher import Publisher
+from monitor.schedule import Schedule
+from monitor.store import Store
+from monitor.web import Web
+
+log = logging.getLogger(__name__)
+
+DRAIN = timedelta(seconds=20)
+"""How long a stop waits for running probes before it cuts them off."""
+PUBLISH = timedelta(seconds=10)
+PRUNE = timedelta(minutes=10)
+ALIVE = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who else wants to know, on the loop's thread: the demo's live table."""
+
+    on_result: Callable[[Result], None] = lambda _: None
+    on_message: Callable[[Outgoing, Message], None] = lambda *_: None
+
+
+class Daemon:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        rng: Random | None = None,
+        listeners: Listeners | None = None,
+        publish_every: timedelta = PUBLISH,
+    ) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.rng = rng or SystemRandom()
+        self.listeners = listeners or Listeners()
+        self.publish_every = publish_every
+        self.stop = asyncio.Event()
+        self.redact = Redactor(config.secrets)
+        self.store = Store(config.store, clock=self.clock, vantage=config.vantage)
+
+    async def run(self) -> None:
+        """Until `stop` is set or a signal comes; raises MonitorError if it cannot start."""
+        self.store.open()
+        try:
+            async with self._parts() as parts, _signals(self.stop):
+                tell_systemd("READY=1")
+                log.info("event=started version=%s checks=%d", __version__, len(self.config.checks))
+                await self.stop.wait()
+                tell_systemd("STOPPING=1")
+                await self._drain(parts)
+        finally:
+            await self.store.close()
+            log.info("event=stopped")
+
+    @contextlib.asynccontextmanager
+    async def _parts(self) -> AsyncIterator["Parts"]:
+        memory = self.store.recall()
+        parts = Parts.build(self, memory)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(parts.client.close)
+            if parts.web:
+                await parts.web.start()
+                stack.push_async_callback(parts.web.close)
+            _quiet_collector()
+            parts.schedule.start(self.config.checks, memory.last_asked)
+            loops = [
+                asyncio.create_task(parts.courier.run(self.stop), name="courier"),
+                asyncio.create_task(parts.publisher.run(self.stop, self.publish_every), name="publisher"),
+                asyncio.create_task(self._keep_house(parts), name="housekeeping"),
+            ]
+            for loop in loops:
+                loop.add_done_callback(self._loop_ended)
+            stack.push_async_callback(_finish, loops)
+            yield parts
+
+    def _loop_ended(self, task: asyncio.Task[None]) -> None:
+        """A loop that dies takes the daemon with it: better restarted than half alive."""
+        if task.cancelled() or self.stop.is_set():
+            return
+        log.critical("event=loop_ended loop=%s", task.get_name(), exc_info=task.exception())
+        self.stop.set()
+
+    async def _keep_house(self, parts: "Parts") -> None:
+        """Proof of life, reminders and retention, off the probes' path."""
+        pruned = self.clock.monotonic() - PRUNE.total_seconds() / 2
+        while not self.stop.is_set():
+            now = self.clock.now()
+            self.store.heartbeat(now)
+            await self._remind(parts, now)
+            if self.clock.monotonic() - pruned >= PRUNE.total_seconds():
+                pruned = self.clock.monotonic()
+                await self.store.prune(now, self.config.history)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stop.wait(), ALIVE.total_seconds())
+
+    async def _remind(self, parts: "Parts", now: datetime) -> None:
+        changes = parts.alerts.remind(now)
+        if changes.incidents or changes.outgoing:
+            await self.store.save(changes.incidents, changes.outgoing)
+
+    async def _drain(self, parts: "Parts") -> None:
+        cut = await parts.schedule.drain(DRAIN)
+        log.info("event=drained cut_off=%d late=%d missed=%d", cut, parts.schedule.late, parts.schedule.missed)
+        await self.store.flush()
+        await parts.courier.deliver_due()
+        await parts.publisher.publish(stopped=True)
+
+    def health(self, schedule: Schedule) -> str | None:
+        """Why somebody should look, or None."""
+        if self.store.trouble:
+            return f"store: {self.store.trouble}"
+        return schedule.trouble()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    client: Client
+    alerts: Alerts
+    schedule: Schedule
+    courier: Courier
+    publisher: Publisher
+    web: Web | None
+
+    @classmethod
+    def build(cls, daemon: Daemon, memory: Memory) -> "Parts":
+        config, clock = daemon.config, daemon.clock
+        client = Client()
+        alerts = Alerts(config.alerts, config.channels, memory)
+        cycle = _cycle(daemon, client, alerts, memory)
+        schedule = Schedule(cycle.tick, clock)
+        publisher = Publisher(
+            daemon.store, config.services, config.checks, config.page,
+            clock=clock, vantage=config.vantage, version=__version__,
+        )  # fmt: skip
+        return cls(
+            client=client,
+            alerts=alerts,
+            schedule=schedule,
+            courier=_courier(daemon, publisher),
+            publisher=publisher,
+            web=_web(daemon, schedule),
+        )
+
+
+def _cycle(daemon: Daemon, client: Client, alerts: Alerts, memory: Memory) -> Cycle:
+    config = daemon.config
+    today = daemon.clock.now().date()
+    spent = {(service, today): amount for service, amount in memory.spent_today.items()}
+    habits: Mapping[str, Habit] = memory.habits
+    return Cycle(
+        client=client,
+        store=daemon.store,
+        alerts=alerts,
+        ledger=Ledger(config.services, config.budgets, config.prices, spent),
+        clock=daemon.clock,
+        rng=daemon.rng,
+        vantage=config.vantage,
+        redact=daemon.redact,
+        habits=dict(habits),
+        on_result=daemon.listeners.on_result,
+    )
+
+
+def _courier(daemon: Daemon, publisher: Publisher) -> Courier:
+    raise NotImplementedError
+
+
+def _web(daemon: Daemon, schedule: Schedule) -> Web | None:
+    if daemon.config.listen is None:
+        return None
+    host, port = daemon.config.listen
+    return Web(daemon.config.page.dir, host, port, lambda: daemon.health(schedule))
+
+
+@contextlib.asynccontextmanager
+async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
+    """The first SIGTERM or SIGINT stops politely; a second one finds Python's own handler again."""
+    loop = asyncio.get_running_loop()
+
+    def polite(number: signal.Signals) -> None:
+        log.info("event=signal name=%s", number.name)
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, polite, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _finish(loops: list[asyncio.Task[None]]) -> None:
+    """They end by themselves once `stop` is set; what hangs is cut off."""
+    _, late = await asyncio.wait(loops, timeout=10)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+
+
+def _quiet_collector() -> None:
+    """Full collections over everything imported are the largest error of a timing: leave it out."""
+    gc.collect()
+    gc.freeze()
+
+
+def tell_systemd(state: str) -> None:
+    """sd_notify(3): a datagram to $NOTIFY_SOCKET, where there is one."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
+        sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)

@@ -1,0 +1,191 @@
+"""When each check runs. The only file that knows APScheduler.
+
+A check's phase on the unix grid comes from a hash of its key: load is spread, two daemons agree,
+and a restart moves nothing. A check never overlaps itself; a run that could not start counts as
+missed and is told to the next run that does.
+"""
+
+import asyncio
+import hashlib
+import logging
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from monitor.clock import Clock
+from monitor.model import Check
+
+log = logging.getLogger(__name__)
+
+CLOCK_STEP = 2.0
+"""Seconds by which wall and monotonic clock may part in a second before we call it a step."""
+LATE = timedelta(seconds=1)
+STUCK = timedelta(seconds=30)
+"""The schedule is not well when its next run is overdue by this."""
+SOON = timedelta(seconds=10)
+"""A check without a recent result need not wait for its first grid point longer than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Why a run happens now: `missed` runs of this check were due before and did not happen."""
+
+    at: datetime
+    late_ms: float
+    missed: int
+
+
+Run = Callable[[Check, Due], Awaitable[None]]
+
+
+def phase(key: str, every: timedelta) -> float:
+    """Seconds into the period at which `key` runs: even over keys, the same on every machine."""
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64 * every.total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The moments `offset + n x every` of the unix time line, in seconds."""
+
+    every: float
+    offset: float
+
+    def latest(self, now: datetime) -> datetime:
+        """The newest grid point that is not after `now`."""
+        steps = math.floor((now.timestamp() - self.offset) / self.every)
+        return datetime.fromtimestamp(steps * self.every + self.offset, UTC)
+
+    def following(self, now: datetime) -> datetime:
+        return self.latest(now) + timedelta(seconds=self.every)
+
+    def between(self, earlier: datetime, later: datetime) -> int:
+        """How many periods lie between two grid points."""
+        return round((later - earlier).total_seconds() / self.every)
+
+
+def grid_of(check: Check) -> Grid:
+    return Grid(check.probe.every.total_seconds(), phase(check.key, check.probe.every))
+
+
+class GridTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no types
+    """Always the next point after now: a backlog after a clock step is never enumerated."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:  # noqa: ARG002
+        return self.grid.following(now)
+
+
+class Schedule:
+    """Starts runs and keeps them: APScheduler says when, we hold the tasks and drain them."""
+
+    def __init__(self, run: Run, clock: Clock) -> None:
+        self._run = run
+        self._clock = clock
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._last_due: dict[str, datetime] = {}
+        self._watch: asyncio.Task[None] | None = None
+        self.late = 0
+        self.missed = 0
+
+    def start(self, checks: Iterable[Check], last: Mapping[str, datetime] | None = None) -> None:
+        """`last` says when each check was asked before: one that is overdue runs soon."""
+        for check in checks:
+            self._add(check, (last or {}).get(check.key))
+        self._scheduler.start()
+        self._watch = asyncio.create_task(self._watch_clock(), name="schedule watch")
+
+    def _add(self, check: Check, last: datetime | None) -> None:
+        grid, now = grid_of(check), self._clock.now()
+        overdue = last is None or now - last >= check.probe.every
+        first = now + min(timedelta(seconds=phase(check.key, SOON)), grid.following(now) - now)
+        self._scheduler.add_job(
+            self._fire,
+            GridTrigger(grid),
+            args=(check, grid),
+            id=check.key,
+            next_run_time=first if overdue else grid.following(now),
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,  # the default of 1 s drops runs whenever the loop is busy
+        )
+
+    async def _fire(self, check: Check, grid: Grid) -> None:
+        """Returns at once: APScheduler cancels its own coroutines at shutdown, we want to drain."""
+        now = self._clock.now()
+        if check.key in self._running:
+            self.missed += 1
+            log.warning("event=missed check=%s reason=still_running", check.key)
+            return
+        due = self._due(check.key, grid, now)
+        self.late += due.late_ms > LATE / timedelta(milliseconds=1)
+        task = asyncio.create_task(self._run_safely(check, due), name=check.key)
+        self._running[check.key] = task
+        task.add_done_callback(lambda _: self._running.pop(check.key, None))
+
+    def _due(self, key: str, grid: Grid, now: datetime) -> Due:
+        at = grid.latest(now)
+        before = self._last_due.get(key)
+        self._last_due[key] = at
+        if before is None:  # the first run may come before its first grid point
+            return Due(now, 0.0, 0)
+        missed = max(0, grid.between(before, at) - 1)
+        return Due(at, (now - at) / timedelta(milliseconds=1), missed)
+
+    async def _run_safely(self, check: Check, due: Due) -> None:
+        """Nothing that a run does may end the schedule."""
+        try:
+            await self._run(check, due)
+        except Exception:
+            log.exception("event=internal check=%s", check.key)
+
+    async def _watch_clock(self) -> None:
+        """APScheduler sleeps towards wall times: after a step back it would stay silent for as long."""
+        apart = self._apart()
+        while True:
+            await asyncio.sleep(1)
+            now_apart = self._apart()
+            if abs(now_apart - apart) > CLOCK_STEP:
+                log.warning("event=clock_step seconds=%.1f", now_apart - apart)
+                self.rearm()
+            apart = now_apart
+
+    def _apart(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
+
+    def rearm(self) -> None:
+        """Forget the old due times; every check goes on at its next grid point."""
+        self._last_due.clear()
+        now = self._clock.now()
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=job.trigger.get_next_fire_time(None, now))
+
+    def trouble(self) -> str | None:
+        """An exception inside APScheduler ends it while it says that it runs: look at its next job."""
+        times = [job.next_run_time for job in self._scheduler.get_jobs() if job.next_run_time]
+        if not times:
+            return None
+        behind = self._clock.now() - min(times)
+        return f"schedule: {behind.total_seconds():.0f} s behind" if behind > STUCK else None
+
+    async def drain(self, patience: timedelta) -> int:
+        """Start nothing more, wait for what runs; gives how many runs had to be cut off."""
+        if self._watch:
+            self._watch.cancel()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        running = set(self._running.values())
+        if not running:
+            return 0
+        _, late = await asyncio.wait(running, timeout=patience.total_seconds())
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        return len(late)

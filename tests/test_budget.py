@@ -1,0 +1,112 @@
+"""The owner's money: reserved at its worst, settled to the truth, never forgotten."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.budget import Ledger
+from monitor.model import (
+    Budget,
+    Check,
+    Endpoint,
+    Failure,
+    Kind,
+    Outcome,
+    Price,
+    Result,
+    Service,
+    Spend,
+    Usage,
+)
+from monitor.probes.probe import ProbeSettings
+
+TODAY = date(2026, 11, 24)
+ENDPOINT = Endpoint(id="e", service="s", url="https://a.example", name="e")
+
+
+class Paid(ProbeSettings):
+    kind = "chat"
+    paid = True
+
+
+CHECK = Check(service="s", endpoint=ENDPOINT, probe=Paid(), model="m")
+
+
+def ledger(budget: Budget | None, price: Price | None = None, multiplier: float = 1.0) -> Ledger:
+    service = Service(id="s", name="S", endpoints=(ENDPOINT,), multiplier=multiplier)
+    return Ledger((service,), {"s": budget} if budget else {}, {"m": price} if price else {}, {})
+
+
+def answered(tokens_in: int | None, tokens_out: int | None, status: int | None = 200) -> Result:
+    usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out) if tokens_in is not None else None
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    return Result(
+        check=CHECK.key, vantage="v", at=at, outcome=Outcome.UP, usage=usage, http_status=status
+    )
+
+
+def test_a_run_over_the_budget_is_paused_and_says_what_was_spent() -> None:
+    book = ledger(Budget(tokens=500))
+
+    assert book.reserve(CHECK, Spend(400), TODAY) == Spend(400)
+    assert book.reserve(CHECK, Spend(200), TODAY) == Failure(
+        Kind.BUDGET_PAUSED, "spent 400 of 500 tokens today; paid probes go on tomorrow (UTC)"
+    )
+    assert book.spent("s", TODAY) == Spend(400)
+
+
+def test_tomorrow_the_budget_is_whole_again() -> None:
+    book = ledger(Budget(tokens=500))
+    book.reserve(CHECK, Spend(500), TODAY)
+
+    assert isinstance(book.reserve(CHECK, Spend(1), TODAY), Failure)
+    assert book.reserve(CHECK, Spend(500), date(2026, 11, 25)) == Spend(500)
+
+
+def test_settling_gives_back_what_was_not_used_and_prices_what_was() -> None:
+    book = ledger(Budget(money=1.0), Price(1.0, 10.0), multiplier=0.5)
+    reserved = book.reserve(CHECK, Spend(1000), TODAY)
+    assert reserved == Spend(1000, 0.005)
+
+    result, change = book.settle(CHECK, reserved, answered(100, 20), TODAY)
+
+    assert result.usage == Usage(tokens_in=100, tokens_out=20, cost_usd=pytest.approx(0.00015))
+    assert book.spent("s", TODAY) == Spend(120, pytest.approx(0.00015))
+    assert change.tokens == -880
+
+
+@pytest.mark.parametrize(
+    ("result", "left"),
+    [
+        (
+            answered(None, None, status=200),
+            Spend(300),
+        ),  # it answered but did not say: keep the reserve
+        (answered(None, None, status=None), Spend(0)),  # nothing ever came
+        (answered(None, None, status=503), Spend(0)),  # refused
+    ],
+)
+def test_without_usage_the_reserve_stays_unless_nothing_was_answered(
+    result: Result, left: Spend
+) -> None:
+    book = ledger(Budget(tokens=1000))
+    reserved = book.reserve(CHECK, Spend(300), TODAY)
+    assert isinstance(reserved, Spend)
+
+    book.settle(CHECK, reserved, result, TODAY)
+
+    assert book.spent("s", TODAY) == left
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 400), st.booleans()), max_size=30))
+def test_a_budget_is_never_overrun_by_runs_that_keep_to_their_worst_case(
+    runs: list[tuple[int, int, bool]],
+) -> None:
+    book = ledger(Budget(tokens=1000))
+    for worst, used, says in runs:
+        reserved = book.reserve(CHECK, Spend(worst), TODAY)
+        if isinstance(reserved, Spend):
+            book.settle(CHECK, reserved, answered(min(used, worst) if says else None, 0), TODAY)
+        assert book.spent("s", TODAY).tokens <= 1000

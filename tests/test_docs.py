@@ -1,0 +1,62 @@
+"""A document that is not tested is a rumour."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from monitor.cli.app import app
+from monitor.model import Fault, Kind, Outcome, Stream
+from monitor.model.result import TIMING_NAMES
+from monitor.probes import PROBES
+
+ROOT = Path(__file__).parents[1]
+METHODOLOGY = (ROOT / "docs" / "methodology.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def rows(section: str) -> set[str]:
+    """The names in the first column of the tables below a heading that begins so."""
+    text = METHODOLOGY.split(f"\n{section}", 1)[1]
+    text = re.split(r"\n#{1,3} ", text, maxsplit=1)[0]
+    return {
+        name
+        for line in text.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+
+
+def test_every_failure_kind_has_a_row_under_its_fault_and_outcome() -> None:
+    headings = {
+        "### Fault `endpoint`, outcome down": (Fault.ENDPOINT, Outcome.DOWN),
+        "### Fault `endpoint`, outcome degraded": (Fault.ENDPOINT, Outcome.DEGRADED),
+        "### Fault `path`": (Fault.PATH, Outcome.DOWN),
+        "### Fault `account`": (Fault.ACCOUNT, Outcome.UNKNOWN),
+        "### Fault `monitor`": (Fault.MONITOR, Outcome.UNKNOWN),
+    }
+    for heading, (fault, outcome) in headings.items():
+        expected = {kind.value for kind in Kind if (kind.fault, kind.outcome) == (fault, outcome)}
+        assert rows(heading) == expected, heading
+
+
+def test_every_outcome_timing_and_stream_figure_is_defined() -> None:
+    assert rows("## Outcomes") == {outcome.value for outcome in Outcome}
+    assert rows("## Timings") == set(TIMING_NAMES)
+    assert rows("## Streams") == {each.name for each in fields(Stream)} - {
+        "tokens_estimated",
+        "heartbeats",
+    }
+
+
+def test_every_command_is_in_the_readme() -> None:
+    names = {
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback
+    }
+    assert {name for name in names if f"`monitor {name}" not in README} == set()
+
+
+def test_every_probe_kind_is_in_the_configuration_page() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    assert {kind for kind in PROBES if f"`{kind}`" not in page} == set()

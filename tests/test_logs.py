@@ -1,0 +1,71 @@
+"""The log: one line per event, readable by people and the journal, and never a secret."""
+
+import io
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from monitor import logs
+from monitor.model import Redactor, Secret
+
+KEY = "canary-" + "x1y2z3" * 4
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, sys.excepthook
+    yield
+    root.handlers[:], level, sys.excepthook = before
+    root.setLevel(level)
+
+
+def set_up(*, journal: bool = False) -> io.StringIO:
+    out = io.StringIO()
+    logs.set_up(Redactor([Secret(KEY)]), level="DEBUG", journal=journal, to=out)
+    return out
+
+
+def test_secrets_are_replaced_in_messages_arguments_and_tracebacks() -> None:
+    out = set_up()
+    try:
+        raise ValueError(f"Authorization: Bearer {KEY}")
+    except ValueError:
+        logging.getLogger("monitor.x").exception(
+            "event=internal url=https://a.example/?key=%s", KEY
+        )
+
+    assert KEY not in out.getvalue()
+    assert "event=internal url=https://a.example/?key=***" in out.getvalue()
+    assert "ValueError: Authorization: Bearer ***" in out.getvalue()
+
+
+def test_in_the_journal_every_line_carries_its_priority_and_no_time() -> None:
+    out = set_up(journal=True)
+    logging.getLogger("monitor.x").warning("first\nsecond")
+
+    assert out.getvalue() == "<4>first\n<4>second\n"
+
+
+def test_the_chatter_of_libraries_stays_out() -> None:
+    out = set_up()
+    logging.getLogger("apscheduler.executors").info("Running job")
+    logging.getLogger("urllib3.connectionpool").debug("POST /bot%s/sendMessage", KEY)
+
+    assert out.getvalue() == ""
+
+
+def test_an_exception_nobody_caught_is_redacted_too() -> None:
+    code = (
+        "from monitor import logs; from monitor.model import Redactor, Secret\n"
+        f"logs.set_up(Redactor([Secret({KEY!r})]))\n"
+        f"raise RuntimeError('key is ' + {KEY!r})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "RuntimeError: key is ***" in done.stderr
+    assert "key is canary" not in done.stderr

@@ -1,0 +1,140 @@
+"""When checks run: phases from hashes, no overlap, nothing lost silently, a polite end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.clock import SystemClock
+from monitor.model import Check, Endpoint
+from monitor.probes.probe import ProbeSettings
+from monitor.schedule import Due, Grid, GridTrigger, Run, Schedule, phase
+
+
+class Ping(ProbeSettings):
+    kind = "http"
+
+
+def check(name: str, every: float = 0.2) -> Check:
+    endpoint = Endpoint(id=name, service="s", url="http://127.0.0.1:9", name=name)
+    return Check(
+        service="s", endpoint=endpoint, probe=Ping(every=timedelta(seconds=every)).named("ping")
+    )
+
+
+@asynccontextmanager
+async def running(run: Run, *checks: Check) -> AsyncIterator[Schedule]:
+    schedule = Schedule(run, SystemClock())
+    schedule.start(checks, dict.fromkeys((each.key for each in checks), SystemClock().now()))
+    try:
+        yield schedule
+    finally:
+        await schedule.drain(timedelta(seconds=2))
+
+
+def test_phases_spread_evenly_and_stay_the_same() -> None:
+    minute = timedelta(minutes=1)
+    phases = [phase(f"a/b{number}/chat", minute) for number in range(6000)]
+    per_second = [sum(second <= at < second + 1 for at in phases) for second in range(60)]
+
+    assert phase("ohmygpt/cf-cdn/chat", minute) == phase("ohmygpt/cf-cdn/chat", minute)
+    assert min(per_second) > 60
+    assert max(per_second) < 140
+
+
+@given(
+    st.floats(1, 86_400),
+    st.floats(0, 1),
+    st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # hypothesis wants them naive
+)
+def test_the_next_point_is_after_now_and_at_most_one_period_away(
+    every: float, part: float, now: datetime
+) -> None:
+    grid = Grid(every, every * part)
+    following = GridTrigger(grid).get_next_fire_time(None, now)
+
+    assert now - timedelta(milliseconds=1) < following <= now + timedelta(seconds=every + 0.001)
+    assert grid.between(grid.latest(now), following) == 1
+
+
+async def test_each_check_runs_on_its_own_beat() -> None:
+    seen: list[str] = []
+
+    async def run(each: Check, due: Due) -> None:
+        seen.append(each.key)
+
+    async with running(run, check("a"), check("b", every=0.4)) as schedule:
+        await asyncio.sleep(1.3)
+
+    assert 5 <= seen.count("s/a/ping") <= 7
+    assert 2 <= seen.count("s/b/ping") <= 4
+    assert schedule.missed == 0
+
+
+async def test_a_check_never_overlaps_itself_and_the_missed_runs_are_told() -> None:
+    together, most, missed = 0, 0, []
+
+    async def run(each: Check, due: Due) -> None:
+        nonlocal together, most
+        together += 1
+        most = max(most, together)
+        missed.append(due.missed)
+        await asyncio.sleep(0.5)
+        together -= 1
+
+    async with running(run, check("a")) as schedule:
+        await asyncio.sleep(1.7)
+
+    assert most == 1
+    assert schedule.missed >= 3
+    assert sum(missed[1:]) >= 2
+
+
+async def test_one_check_that_crashes_or_hangs_leaves_its_neighbours_alone(caplog: object) -> None:
+    seen: list[str] = []
+
+    async def run(each: Check, due: Due) -> None:
+        if each.endpoint.id == "crash":
+            raise RuntimeError("a bug of ours")
+        if each.endpoint.id == "hang":
+            await asyncio.sleep(60)
+        seen.append(each.key)
+
+    schedule = Schedule(run, SystemClock())
+    checks = [check("crash"), check("hang"), check("good")]
+    schedule.start(checks, dict.fromkeys((each.key for each in checks), SystemClock().now()))
+    await asyncio.sleep(1.1)
+    cut = await schedule.drain(timedelta(seconds=0.2))
+
+    assert seen.count("s/good/ping") >= 4
+    assert cut == 1
+
+
+async def test_stopping_waits_for_what_runs() -> None:
+    ended = asyncio.Event()
+
+    async def run(each: Check, due: Due) -> None:
+        await asyncio.sleep(0.3)
+        ended.set()
+
+    schedule = Schedule(run, SystemClock())
+    schedule.start([check("a")], {"s/a/ping": SystemClock().now()})
+    await asyncio.sleep(0.25)
+    cut = await schedule.drain(timedelta(seconds=2))
+
+    assert (cut, ended.is_set()) == (0, True)
+
+
+async def test_a_check_never_asked_before_does_not_wait_for_its_first_grid_point() -> None:
+    asked = asyncio.Event()
+
+    async def run(each: Check, due: Due) -> None:
+        asked.set()
+
+    schedule = Schedule(run, SystemClock())
+    schedule.start([check("a", every=86_400)])
+    await asyncio.wait_for(asked.wait(), 11)
+    await schedule.drain(timedelta(seconds=1))
