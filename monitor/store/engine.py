@@ -1,0 +1,97 @@
+"""How SQLite is opened: the one place with PRAGMAs. One connection writes, others only read."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import StaticPool
+
+from monitor.model import StoreError
+
+_PREFIX = "sqlite:///"
+
+
+def path_of(url: str) -> Path:
+    if not url.startswith(_PREFIX) or len(url) == len(_PREFIX):
+        raise StoreError(f'the store is "{url}", want "sqlite:///" and a path')
+    return Path(url.removeprefix(_PREFIX)).absolute()
+
+
+def writing(path: Path) -> Engine:
+    """FULL, so that what was acknowledged survives a power cut; one commit a second can afford it."""
+    return _engine(
+        lambda: sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5),
+        begin="BEGIN IMMEDIATE",
+        pragmas=("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=16777216"),
+    )
+
+
+def reading(path: Path) -> Engine:
+    """Never checkpoints: two connections doing so have corrupted databases in older SQLites."""
+    address = f"{path.as_uri()}?mode=ro"
+    return _engine(
+        lambda: sqlite3.connect(
+            address, uri=True, isolation_level=None, check_same_thread=False, timeout=5
+        ),
+        begin="BEGIN",
+        pragmas=("wal_autocheckpoint=0", "query_only=1"),
+    )
+
+
+def _engine(
+    connect: Callable[[], sqlite3.Connection], *, begin: str, pragmas: tuple[str, ...]
+) -> Engine:
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool, hide_parameters=True)
+
+    def on_connect(connection: Any, _record: object) -> None:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    def on_begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+    return engine
+
+
+def damage(path: Path) -> str | None:
+    """What `quick_check` says against the file; None for a sound or a new one."""
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    connection = sqlite3.connect(path, timeout=5)
+    try:
+        said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:  # locked or unreadable is no damage
+        raise StoreError(f"{path} cannot be opened: {error}") from None
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    finally:
+        connection.close()
+    return None if said == "ok" else str(said).replace("\n", " ")
+
+
+def set_aside(path: Path, stamp: str) -> Path:
+    """Move a damaged file, with its journal, out of the way; never delete it."""
+    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def copy(path: Path, to: Path) -> None:
+    """A consistent copy beside a busy writer, in one step: in many it would start over each time."""
+    fresh = to.with_name(to.name + ".part")
+    fresh.unlink(missing_ok=True)
+    source, target = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True), sqlite3.connect(fresh)
+    try:
+        source.backup(target, pages=-1)
+        target.execute("PRAGMA journal_mode=DELETE")
+    finally:
+        target.close()
+        source.close()
+    fresh.replace(to)

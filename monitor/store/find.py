@@ -1,0 +1,61 @@
+"""Plain questions to the tables, answered in nouns."""
+
+from collections import defaultdict
+from datetime import date, datetime
+
+from sqlalchemy import Connection, select
+from sqlmodel import or_
+
+from monitor.model import AlertState, Habit, Incident, Outgoing, Spend
+from monitor.store import nouns
+from monitor.store.tables import HABITS, INCIDENTS, LEDGER, OUTBOX, STATES
+from monitor.store.times import micros
+
+
+def states(connection: Connection) -> dict[str, tuple[AlertState, ...]]:
+    found: dict[str, list[AlertState]] = defaultdict(list)
+    for row in connection.execute(select(STATES)).mappings():
+        state = nouns.state_from(row)
+        found[state.check].append(state)
+    return {check: tuple(listed) for check, listed in found.items()}
+
+
+def incidents(
+    connection: Connection, *, since: datetime | None, limit: int | None
+) -> tuple[Incident, ...]:
+    """Newest first; with `since`, the open ones and those closed at or after it."""
+    query = select(INCIDENTS.c.body)
+    if since is not None:
+        recent = INCIDENTS.c.closed >= micros(since)
+        query = query.where(or_(INCIDENTS.c.closed.is_(None), recent))
+    query = query.order_by(INCIDENTS.c.opened.desc(), INCIDENTS.c.id.desc()).limit(limit)
+    return tuple(map(nouns.incident_from, connection.execute(query).scalars()))
+
+
+def open_incidents(connection: Connection) -> tuple[Incident, ...]:
+    query = select(INCIDENTS.c.body).where(INCIDENTS.c.closed.is_(None)).order_by(INCIDENTS.c.id)
+    return tuple(map(nouns.incident_from, connection.execute(query).scalars()))
+
+
+def incident(connection: Connection, incident_id: int) -> Incident | None:
+    query = select(INCIDENTS.c.body).where(INCIDENTS.c.id == incident_id)
+    body = connection.execute(query).scalar()
+    return None if body is None else nouns.incident_from(body)
+
+
+def pending(connection: Connection) -> tuple[Outgoing, ...]:
+    query = select(OUTBOX.c.body).where(OUTBOX.c.state == "pending").order_by(OUTBOX.c.id)
+    return tuple(map(nouns.outgoing_from, connection.execute(query).scalars()))
+
+
+def habits(connection: Connection) -> dict[str, Habit]:
+    return {
+        check: nouns.habit_from(body)
+        for check, body in connection.execute(select(HABITS.c.check_key, HABITS.c.body))
+    }
+
+
+def spent(connection: Connection, day: date) -> dict[str, Spend]:
+    query = select(LEDGER.c.service, LEDGER.c.tokens, LEDGER.c.money)
+    rows = connection.execute(query.where(LEDGER.c.day == day.toordinal()))
+    return {service: Spend(tokens, money) for service, tokens, money in rows}

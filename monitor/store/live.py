@@ -1,0 +1,144 @@
+"""What a reader remembers of the last day of results, so that the next look reads only what is new.
+
+Results arrive in about the order of their keys, but not quite: each look reads again what began in
+the last twenty minutes, and skips what it has seen. For anything later than that the writer raises
+the mark `late`, and everything is read anew.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from monitor.model import Point, Result
+from monitor.store.codec import Packed, figures, shape_id
+from monitor.store.names import Names
+from monitor.store.runs import read_run, rows_between
+from monitor.store.tables import NUMBER_BITS, NUMBER_MASK
+from monitor.store.tally import Tally
+from monitor.store.times import from_millis, hour_of_key, key_from, millis
+
+_AGAIN = timedelta(minutes=20)
+_DAY = timedelta(days=1)
+RECENT = timedelta(minutes=30)
+_HALF_MS = 1_800_000
+POINTS = 48
+
+
+@dataclass(slots=True)
+class _Half:
+    ttfb: list[float] = field(default_factory=list)
+    ttft: list[float] = field(default_factory=list)
+    speed: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Check:
+    halves: dict[int, _Half] = field(default_factory=dict)
+    recent: dict[int, Result] = field(default_factory=dict)
+    """By key."""
+    open: dict[int, Tally] = field(default_factory=dict)
+    """By unix hour, of hours that are not rolled up."""
+    last: tuple[int, bytes] | None = None
+    changed: int = 0
+
+
+class Live:
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self.checks: dict[int, _Check] = {}
+        self._seen: set[int] = set()
+        self._looked: datetime | None = None
+        self._latest: dict[int, tuple[int, Result]] = {}
+
+    def look(self, connection: Connection, now: datetime, rolled: int) -> None:
+        """Read what is new; `rolled` is the first hour that has no rollup."""
+        start = now - _DAY - RECENT if self._looked is None else self._looked - _AGAIN
+        recent = key_from(now - RECENT)
+        seen: set[int] = set()
+        for key, body in rows_between(connection, key_from(start), None):
+            seen.add(key)
+            if key not in self._seen:
+                self._take(connection, key, body, rolled=rolled, recent=recent)
+        self._seen, self._looked = seen, now
+        for check in self.checks.values():
+            _forget(check, now, rolled, recent)
+
+    def _take(
+        self, connection: Connection, key: int, body: bytes, *, rolled: int, recent: int
+    ) -> None:
+        check = self.checks.setdefault(key & NUMBER_MASK, _Check())
+        self._draw(connection, check, key, body)
+        check.changed += 1
+        if check.last is None or check.last[0] < key:
+            check.last = key, body
+        hour = hour_of_key(key)
+        if hour < rolled and key < recent:
+            return
+        run = read_run(connection, self._names, key, body)
+        if hour >= rolled:
+            check.open.setdefault(hour, Tally()).add_run(run)
+        if key >= recent:
+            check.recent[key] = run.result
+
+    def _draw(self, connection: Connection, check: _Check, key: int, body: bytes) -> None:
+        found = figures(Packed(self._names.shape(connection, shape_id(body)), body))
+        half = check.halves.setdefault((key >> NUMBER_BITS) // _HALF_MS, _Half())
+        for values, value in (
+            (half.ttfb, found.ttfb),
+            (half.ttft, found.ttft),
+            (half.speed, found.tokens_per_s),
+        ):
+            if value is not None:
+                values.append(value)
+
+    def latest(self, connection: Connection, number: int) -> Result | None:
+        check = self.checks.get(number)
+        if check is None or check.last is None:
+            return None
+        key, body = check.last
+        if self._latest.get(number, (0, None))[0] != key:
+            self._latest[number] = key, read_run(connection, self._names, key, body).result
+        return self._latest[number][1]
+
+
+def recent_results(check: _Check | None) -> tuple[Result, ...]:
+    return () if check is None else tuple(check.recent[key] for key in sorted(check.recent))
+
+
+def points(check: _Check | None, now: datetime) -> tuple[Point, ...]:
+    """48 half hours, the last one still open. Time to first token if anything streams."""
+    last = millis(now) // _HALF_MS
+    halves = {} if check is None else check.halves
+    streams = any(half.ttft for half in halves.values())
+    return tuple(
+        _point(number, halves.get(number), streams=streams)
+        for number in range(last - POINTS + 1, last + 1)
+    )
+
+
+def _point(number: int, half: _Half | None, *, streams: bool) -> Point:
+    at = from_millis(number * _HALF_MS)
+    if half is None:
+        return Point(at, None, None)
+    values = half.ttft if streams else half.ttfb
+    return Point(at, _rank(values, 0.5), _rank(values, 0.95), _rank(half.speed, 0.5))
+
+
+def _rank(values: Iterable[float], q: float) -> float | None:
+    """The value at rank ceil(q x n)."""
+    ordered = sorted(values)
+    return ordered[max(math.ceil(q * len(ordered)), 1) - 1] if ordered else None
+
+
+def _forget(check: _Check, now: datetime, rolled: int, recent: int) -> None:
+    oldest = millis(now) // _HALF_MS - POINTS
+    for number in [number for number in check.halves if number < oldest]:
+        del check.halves[number]
+    for hour in [hour for hour in check.open if hour < rolled]:
+        del check.open[hour]
+        check.changed += 1
+    for key in [key for key in check.recent if key < recent]:
+        del check.recent[key]

@@ -1,0 +1,173 @@
+"""One consistent look at the store, for the page: cheap when repeated, because days that are over
+do not change and are remembered.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Connection, Table, select
+
+from monitor.model import AlertState, CheckHistory, Result, Rollup, Snapshot
+from monitor.store import find
+from monitor.store.batch import LATE
+from monitor.store.fold import ROLLED
+from monitor.store.live import Live, points, recent_results
+from monitor.store.meta import number_of
+from monitor.store.names import Names
+from monitor.store.runs import read_run
+from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS, NUMBER_MASK, RESULTS
+from monitor.store.tally import Tally, from_bytes
+from monitor.store.times import day_date, hours
+
+DAYS_SHOWN = 90
+_NOTHING = Rollup()
+
+
+@dataclass(slots=True)
+class _Rolled:
+    """What the rollup tables say, until the mark moves or an hour is made again."""
+
+    day: dict[int, Tally] = field(default_factory=dict)
+    """Hours of the last 24 that are rolled up."""
+    today: dict[int, dict[int, Tally]] = field(default_factory=dict)
+    """By check, then by unix day: days that are still growing."""
+    past: dict[int, dict[date, Rollup]] = field(default_factory=dict)
+
+
+class Looker:
+    """Keeps its memory between looks; serves one connection at a time."""
+
+    def __init__(self, vantage: str | None) -> None:
+        self._vantage = vantage
+        self._names = Names()
+        self._mark: tuple[int | None, ...] = ()
+        self._late: int | None = -1
+        self._ready: dict[int, tuple[object, Mapping[date, Rollup], Rollup]] = {}
+        self._live = Live(self._names)
+        self._rolled = _Rolled()
+        self._older: dict[int, Result | None] = {}
+
+    def snapshot(self, connection: Connection, now: datetime) -> Snapshot:
+        self._refresh(connection, now)
+        states = find.states(connection)
+        return Snapshot(
+            at=now,
+            checks=self._histories(connection, now, states),
+            incidents=find.incidents(
+                connection, since=now - timedelta(days=DAYS_SHOWN), limit=None
+            ),
+            outbox=find.pending(connection),
+            spent_today=find.spent(connection, now.date()),
+        )
+
+    def _refresh(self, connection: Connection, now: datetime) -> None:
+        late = number_of(connection, LATE)
+        if late != self._late:
+            self._late, self._live, self._mark = late, Live(self._names), ()
+            self._ready, self._older = {}, {}
+            self._names.forget()
+        rolled = number_of(connection, ROLLED)
+        rolled = hours(now) if rolled is None else rolled
+        self._live.look(connection, now, rolled)
+        mark = (late, rolled, hours(now))
+        if mark != self._mark:
+            self._mark, self._ready = mark, {}
+            self._rolled = _read_rolled(connection, now, rolled)
+
+    def _histories(
+        self, connection: Connection, now: datetime, states: Mapping[str, tuple[AlertState, ...]]
+    ) -> dict[str, CheckHistory]:
+        found: dict[str, CheckHistory] = {}
+        rows = connection.execute(
+            select(CHECKS.c.number, CHECKS.c.key, CHECKS.c.vantage, CHECKS.c.last)
+        )
+        for number, key, vantage, last in rows:
+            if self._vantage in {None, vantage}:
+                found[key] = self._history(
+                    connection, now, (number, key, last), states.get(key, ())
+                )
+        return found
+
+    def _history(
+        self,
+        connection: Connection,
+        now: datetime,
+        row: tuple[int, str, int],
+        states: tuple[AlertState, ...],
+    ) -> CheckHistory:
+        number, key, last = row
+        live = self._live.checks.get(number)
+        days, day = self._rollups(number)
+        return CheckHistory(
+            check=key,
+            latest=self._live.latest(connection, number) or self._old(connection, number, last),
+            states=states,
+            days=days,
+            last_24h=day,
+            recent=recent_results(live),
+            series=points(live, now),
+        )
+
+    def _rollups(self, number: int) -> tuple[Mapping[date, Rollup], Rollup]:
+        live = self._live.checks.get(number)
+        version = live.changed if live else 0
+        ready = self._ready.get(number)
+        if ready is None or ready[0] != version:
+            ready = (version, *_merge(self._rolled, number, live.open if live else {}))
+            self._ready[number] = ready
+        return ready[1], ready[2]
+
+    def _old(self, connection: Connection, number: int, last: int) -> Result | None:
+        """The newest result of a check that has been silent for a day."""
+        if number not in self._older:
+            body = connection.execute(select(RESULTS.c.body).where(RESULTS.c.key == last)).scalar()
+            self._older[number] = (
+                None if body is None else read_run(connection, self._names, last, body).result
+            )
+        return self._older[number]
+
+
+def _merge(
+    rolled: _Rolled, number: int, open_hours: Mapping[int, Tally]
+) -> tuple[Mapping[date, Rollup], Rollup]:
+    growing: dict[int, list[Rollup]] = {
+        day: [tally.rollup()] for day, tally in rolled.today.get(number, {}).items()
+    }
+    day = [rolled.day[number].rollup()] if number in rolled.day else []
+    for hour, tally in open_hours.items():
+        part = tally.rollup()
+        growing.setdefault(hour // 24, []).append(part)
+        day.append(part)
+    days = dict(rolled.past.get(number, {}))
+    days.update((day_date(number), _sum(parts)) for number, parts in growing.items())
+    return days, _sum(day)
+
+
+def _sum(parts: list[Rollup]) -> Rollup:
+    if len(parts) < 2:
+        return parts[0] if parts else _NOTHING
+    total = Tally()
+    for part in parts:
+        total.add(part)
+    return total.rollup()
+
+
+def _read_rolled(connection: Connection, now: datetime, rolled: int) -> _Rolled:
+    found = _Rolled()
+    for key, body in _from(connection, HOURS, hours(now) - 23):
+        found.day.setdefault(key & NUMBER_MASK, Tally()).add(from_bytes(body))
+    for key, body in _from(connection, DAYS, hours(now) // 24 - DAYS_SHOWN + 1):
+        number, day = key & NUMBER_MASK, key >> NUMBER_BITS
+        if day < rolled // 24:
+            found.past.setdefault(number, {})[day_date(day)] = from_bytes(body)
+        else:
+            days = found.today.setdefault(number, {})
+            days.setdefault(day, Tally()).add(from_bytes(body))
+    return found
+
+
+def _from(connection: Connection, rows: Table, period: int) -> Iterable[tuple[int, bytes]]:
+    query = select(rows.c.key, rows.c.body).where(rows.c.key >= period << NUMBER_BITS)
+    found: Iterable[tuple[int, bytes]] = connection.execute(query.order_by(rows.c.key)).tuples()
+    return found

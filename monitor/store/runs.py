@@ -1,0 +1,83 @@
+"""Results as rows of a transaction, and ranges of rows as results."""
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from monitor.model import Entry
+from monitor.store.codec import Packed, Run, decode, encode, shape_id, to_blob
+from monitor.store.names import Names
+from monitor.store.nouns import evidence_row
+from monitor.store.sql import upsert
+from monitor.store.tables import EVIDENCE, NUMBER_BITS, NUMBER_MASK, RESULTS
+from monitor.store.times import millis
+
+
+def insert_results(connection: Connection, names: Names, entries: list[Entry]) -> list[int]:
+    """The keys they got: the moment each run began, or the next free millisecond."""
+    rows: dict[int, bytes] = {}
+    for entry in entries:
+        key, blob = _row(connection, names, entry)
+        while key in rows:
+            key += 1 << NUMBER_BITS
+        rows[key] = blob
+    moved = _insert(connection, rows)
+    keys = [moved.get(key, key) for key in rows]
+    found = [
+        evidence_row(key, entry.evidence)
+        for key, entry in zip(keys, entries, strict=True)
+        if entry.evidence is not None
+    ]
+    upsert(connection, EVIDENCE, found)
+    return keys
+
+
+def _row(connection: Connection, names: Names, entry: Entry) -> tuple[int, bytes]:
+    result = entry.result
+    day = result.at.date()
+    number = names.number(connection, result.check, result.vantage, entry.kind)
+    message = names.message_id(connection, result.failure.message, day) if result.failure else None
+    coded = encode(
+        result, message=message, in_maintenance=entry.in_maintenance, missed=entry.missed
+    )
+    shape = names.shape_id(connection, coded.shape, day)
+    return millis(result.at) << NUMBER_BITS | number, to_blob(shape, coded)
+
+
+def _insert(connection: Connection, rows: dict[int, bytes]) -> dict[int, int]:
+    """Which keys had to move, because an earlier transaction had taken them."""
+    if not rows:
+        return {}
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(RESULTS), [{"key": key, "body": rows[key]} for key in rows])
+    except IntegrityError:
+        return {key: _insert_free(connection, key, blob) for key, blob in rows.items()}
+    return {}
+
+
+def _insert_free(connection: Connection, wanted: int, blob: bytes) -> int:
+    key = wanted
+    while connection.execute(select(RESULTS.c.key).where(RESULTS.c.key == key)).first():
+        key += 1 << NUMBER_BITS
+    connection.execute(insert(RESULTS), {"key": key, "body": blob})
+    return key
+
+
+def read_run(connection: Connection, names: Names, key: int, body: bytes) -> Run:
+    check, vantage = names.check(connection, key & NUMBER_MASK)
+    packed = Packed(names.shape(connection, shape_id(body)), body)
+    message = names.message(connection, packed.message)
+    return decode(packed, check, vantage, key >> NUMBER_BITS, message)
+
+
+def rows_between(
+    connection: Connection, start: int, end: int | None
+) -> Iterator[tuple[int, bytes]]:
+    """Keys and bodies with `start` <= key < `end`, in order."""
+    query = select(RESULTS.c.key, RESULTS.c.body).where(RESULTS.c.key >= start)
+    if end is not None:
+        query = query.where(RESULTS.c.key < end)
+    rows: Iterable[tuple[int, bytes]] = connection.execute(query.order_by(RESULTS.c.key)).tuples()
+    yield from rows

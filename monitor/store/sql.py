@@ -1,0 +1,32 @@
+"""The one statement that the databases spell alike and SQLAlchemy does not."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    add: tuple[str, ...] = (),
+) -> None:
+    """Insert, or replace the row with the same primary key; columns in `add` are added up."""
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {
+        column.name: table.c[column.name] + statement.excluded[column.name]
+        if column.name in add
+        else statement.excluded[column.name]
+        for column in table.columns
+        if column.name not in keys and column.name in rows[0]
+    }
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows)
+    )

@@ -1,0 +1,242 @@
+"""The one thread with the one connection that writes.
+
+Loops hand it items and go on; it commits all that it finds in one transaction, about once a second,
+at once when somebody waits. While the disk fails, items stay in the queue and it tries again each
+second; the queue is bounded, and what is dropped first is what matters least.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
+
+from monitor.clock import Clock
+from monitor.model import StoreError
+from monitor.store import fold
+from monitor.store.batch import Item, droppable, gather, merged, plain_up, remains, write
+from monitor.store.names import Names
+from monitor.store.times import hours
+
+T = TypeVar("T")
+MOST_WAITING = 50_000
+_GATHER_S = 0.5
+_RETRY_S = 1.0
+_ROLL_AFTER_HOURS = 10 / 60
+
+_OURS = (DataError, IntegrityError, ProgrammingError)
+"""The database is well, but what we asked of it is impossible; all its other errors are the disk's."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    work: Callable[[Connection], Any]
+    answer: "Future[Any]"
+
+
+class Writer:
+    def __init__(
+        self, engine: Engine, clock: Clock, committed: Callable[[list[Item]], None]
+    ) -> None:
+        self._engine, self._clock, self._committed = engine, clock, committed
+        self._names = Names()
+        self._items: deque[Item] = deque()
+        self._tasks: deque[_Task] = deque()
+        self._waiting: list[Future[None]] = []
+        self._wake = threading.Condition()
+        self._stopping = self._urgent = False
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self.trouble: str | None = None
+        self.dropped = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, item: Item, *, urgent: bool = False) -> None:
+        with self._wake:
+            self._items.append(item)
+            if len(self._items) > MOST_WAITING:
+                self._shrink()
+            self._urgent = self._urgent or urgent
+            if urgent or len(self._items) == 1:
+                self._wake.notify()
+
+    def flushed(self) -> "Future[None]":
+        """Done when all that was put so far is committed; a StoreError when that fails."""
+        answer: Future[None] = Future()
+        with self._wake:
+            self._waiting.append(answer)
+            self._wake.notify()
+        return answer
+
+    def call(self, work: Callable[[Connection], T]) -> "Future[T]":
+        """Run `work` in a transaction of its own."""
+        answer: Future[T] = Future()
+        with self._wake:
+            self._tasks.append(_Task(work, answer))
+            self._wake.notify()
+        return answer
+
+    def stop(self) -> None:
+        """Commit what is left if the disk takes it, and end."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join()
+
+    def waiting(self) -> list[Item]:
+        """What is not committed yet, oldest first."""
+        with self._wake:
+            return list(self._items)
+
+    def _run(self) -> None:
+        while self._turn():
+            pass
+
+    def _turn(self) -> bool:
+        with self._wake:
+            self._await_work()
+            items, tasks = list(self._items), list(self._tasks)
+            waiting, stopping = self._waiting, self._stopping
+            self._tasks.clear()
+            self._waiting, self._urgent = [], False
+        failed = self._commit(items)
+        for answer in waiting:
+            _settle(answer, None if failed is None else StoreError(failed))
+        for task in tasks:
+            self._do(task)
+        if failed is None:
+            self._roll()
+        return not stopping
+
+    def _await_work(self) -> None:
+        """Until there is something to do, then a little longer, so that others may join."""
+        busy = self._tasks or self._waiting or self._stopping or self._urgent
+        if busy and not self.trouble:
+            return
+        if not self._items and not busy:
+            self._wake.wait(60)
+        if self._items and not self._hurried():
+            self._wake.wait_for(self._hurried, _RETRY_S if self.trouble else _GATHER_S)
+
+    def _hurried(self) -> bool:
+        urgent = self._urgent and not self.trouble
+        return bool(self._tasks or self._waiting or self._stopping or urgent)
+
+    def _commit(self, items: list[Item]) -> str | None:
+        """Why it failed, if it did; then nothing was written."""
+        if not items:
+            return None
+        try:
+            with self._engine.begin() as connection:
+                write(connection, self._names, gather(items), self._clock.now())
+        except Exception as error:
+            if _is_disk(error):
+                return self._failed(error)
+            log.exception("one of %d items cannot be stored, trying each alone", len(items))
+            return self._commit_each(items)
+        self._done(items)
+        return None
+
+    def _commit_each(self, items: list[Item]) -> str | None:
+        """So that one impossible item, a fault of our own, does not hold up all others."""
+        self._names.forget()
+        for item in items:
+            try:
+                with self._engine.begin() as connection:
+                    write(connection, self._names, gather([item]), self._clock.now())
+            except Exception as error:
+                if _is_disk(error):
+                    return self._failed(error)
+                self._names.forget()
+                log.exception("an item cannot be stored and is dropped")
+                self.dropped += 1
+            self._done([item])
+        return None
+
+    def _failed(self, error: BaseException) -> str:
+        self._names.forget()
+        why = _why(error)
+        if why != self.trouble:
+            log.error("%s", why)
+        self.trouble = why
+        return why
+
+    def _done(self, items: list[Item]) -> None:
+        """Items are only appended and shrunk from elsewhere, so leave by identity, not by count."""
+        gone = {id(item) for item in items}
+        with self._wake:
+            while self._items and id(self._items[0]) in gone:
+                self._items.popleft()
+        if self.trouble is not None:
+            log.warning("the store can be written again")
+        self.trouble = None
+        self._committed(items)
+
+    def _do(self, task: _Task) -> None:
+        try:
+            with self._engine.begin() as connection:
+                answer = task.work(connection)
+        except Exception as error:  # noqa: BLE001 - whoever waits shall have it
+            _settle(task.answer, StoreError(_why(error)) if _is_disk(error) else error)
+        else:
+            task.answer.set_result(answer)
+        self._names.forget()  # a task may delete texts
+
+    def _roll(self) -> None:
+        """Ten minutes after the hour nearly every run that began in it has ended."""
+        before = int(hours(self._clock.now()) - (0 if self._past_grace() else 1))
+        try:
+            more = True
+            while more:
+                with self._engine.begin() as connection:
+                    more = fold.roll_next(connection, self._names, before)
+        except DatabaseError as error:
+            self._failed(error)
+
+    def _past_grace(self) -> bool:
+        return self._clock.now().minute >= 60 * _ROLL_AFTER_HOURS
+
+    def _shrink(self) -> None:
+        """Drop a tenth: oldest good results first, then other plain ones, never an incident."""
+        excess = MOST_WAITING // 10
+        for expendable in (plain_up, droppable):
+            dropped: list[Item] = []
+            kept: deque[Item] = deque()
+            for item in self._items:
+                if len(dropped) < excess and expendable(item):
+                    dropped.append(item)
+                else:
+                    kept.append(item)
+            self._items = kept
+            self._keep_remains(dropped)
+            excess -= len(dropped)
+            self.dropped += len(dropped)
+
+    def _keep_remains(self, dropped: list[Item]) -> None:
+        if dropped:
+            self._items.appendleft(merged(gather(map(remains, dropped))))
+
+
+def _is_disk(error: BaseException) -> bool:
+    return isinstance(error, DatabaseError) and not isinstance(error, _OURS)
+
+
+def _why(error: BaseException) -> str:
+    return f"the store cannot be written: {getattr(error, 'orig', error)}"
+
+
+def _settle(answer: "Future[Any]", error: BaseException | None) -> None:
+    if answer.cancelled():
+        return
+    if error is None:
+        answer.set_result(None)
+    else:
+        answer.set_exception(error)
