@@ -1,0 +1,122 @@
+"""What an error body says, whatever its shape: one dictionary of providers' habits in one place.
+
+The shapes: `{"error": {...}}`, `{"error": "text"}`, `{"code", "error": "text"}`, `{"type": "error",
+"error": {...}}`, Google's `details`, `{"detail": ...}`, `{"id", "message"}`, `{"object": "error"}`,
+`{"success": false, "message"}`, a list around any of them, plain text, HTML, nothing.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_TEXT_LIMIT = 4096  # enough for every table below; the rest of a hostile body is not read
+_TITLE = re.compile(r"<title[^>]*>(.{1,200}?)</title>", re.IGNORECASE | re.DOTALL)
+_CODE_KEYS = ("code", "type", "status", "reason", "error_type", "error_code", "quotaId")
+_STATUS_KEYS = ("code", "status_code", "http_status", "status")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """`words` are codes and types in lower case, `text` is prose; codes are believed before prose."""
+
+    words: frozenset[str] = frozenset()
+    text: str = ""
+    status: int | None = None
+    """An HTTP status named inside the object."""
+    params: frozenset[str] = frozenset()
+    retry_delay: str | None = None
+    """Google's `RetryInfo.retryDelay`, such as "48s"."""
+
+    def mentions(self, *phrases: str) -> bool:
+        low = self.text.lower()
+        return any(phrase in low for phrase in phrases)
+
+
+def read_json(data: bytes) -> Any:
+    """The JSON value, or None for anything else (`null` is of no use to a caller either)."""
+    try:
+        return json.loads(data.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def looks_html(body: bytes) -> bool:
+    return body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+def html_title(body: bytes) -> str:
+    found = _TITLE.search(body[:65536].decode("utf-8", "replace"))
+    return " ".join(found[1].split()) if found else ""
+
+
+def said_in_body(body: bytes) -> Said:
+    value = read_json(body)
+    if isinstance(value, list):
+        value = next((item for item in value if isinstance(item, dict)), None)
+    if isinstance(value, dict):
+        return said_in(value)
+    text = html_title(body) if looks_html(body) else body[:_TEXT_LIMIT].decode("utf-8", "replace")
+    return Said(text=text.strip())
+
+
+def said_in(value: Mapping[str, Any]) -> Said:
+    tables = tuple(_tables(value))
+    return Said(
+        words=frozenset(_words(tables)),
+        text=_text(tables)[:_TEXT_LIMIT],
+        status=next(_statuses(tables), None),
+        params=frozenset(str(table["param"]).lower() for table in tables if table.get("param")),
+        retry_delay=next((t["retryDelay"] for t in tables if _is_text(t.get("retryDelay"))), None),
+    )
+
+
+def _tables(value: Mapping[str, Any], depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """The object and the parts of it that describe an error, innermost speech first."""
+    if depth < 4:
+        for key in ("error", "response", "metadata", "details", "violations"):
+            inner = value.get(key)
+            if isinstance(inner, dict):
+                yield from _tables(inner, depth + 1)
+            elif isinstance(inner, list):
+                for item in inner[:10]:
+                    if isinstance(item, dict):
+                        yield from _tables(item, depth + 1)
+    yield value
+
+
+def _words(tables: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
+    for table in tables:
+        for key in _CODE_KEYS:
+            word = table.get(key)
+            if _is_text(word):
+                yield word.strip().lower()[:100]
+            elif isinstance(word, int) and not isinstance(word, bool):
+                yield str(word)
+
+
+def _text(tables: tuple[Mapping[str, Any], ...]) -> str:
+    parts: dict[str, None] = {}
+    for table in tables:
+        for key in ("message", "error", "detail", "raw", "msg"):
+            part = table.get(key)
+            if key == "detail" and part is not None and not isinstance(part, str):
+                part = json.dumps(part, ensure_ascii=False)[:_TEXT_LIMIT]
+            if _is_text(part):
+                parts[part.strip()] = None
+    return " / ".join(parts)
+
+
+def _statuses(tables: tuple[Mapping[str, Any], ...]) -> Iterator[int]:
+    for table in tables:
+        for key in _STATUS_KEYS:
+            code = table.get(key)
+            if _is_text(code) and code.strip().isascii() and code.strip().isdigit():
+                code = int(code.strip()[:4])
+            if isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600:
+                yield code
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
