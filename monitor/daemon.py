@@ -23,7 +23,7 @@ from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.courier import Courier
 from monitor.cycle import Cycle
-from monitor.model import Habit, Memory, Message, Outgoing, Redactor, Result
+from monitor.model import Habit, Memory, Message, Outgoing, Redactor, Result, StoreError
 from monitor.probes import Client
 from monitor.publisher import Publisher
 from monitor.schedule import Schedule
@@ -70,36 +70,38 @@ class Daemon:
         """Until `stop` is set or a signal comes; raises MonitorError if it cannot start."""
         self.store.open()
         try:
-            async with self._parts() as parts, _signals(self.stop):
-                tell_systemd("READY=1")
-                log.info("event=started version=%s checks=%d", __version__, len(self.config.checks))
-                await self.stop.wait()
-                tell_systemd("STOPPING=1")
-                await self._drain(parts)
+            memory = self.store.recall()
+            parts = Parts.build(self, memory)
+            async with _signals(self.stop):
+                await self._live(parts, memory)
         finally:
             await self.store.close()
             log.info("event=stopped")
 
-    @contextlib.asynccontextmanager
-    async def _parts(self) -> AsyncIterator["Parts"]:
-        memory = self.store.recall()
-        parts = Parts.build(self, memory)
+    async def _live(self, parts: "Parts", memory: Memory) -> None:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(parts.client.close)
             if parts.web:
                 await parts.web.start()
                 stack.push_async_callback(parts.web.close)
-            _quiet_collector()
-            parts.schedule.start(self.config.checks, memory.last_asked)
-            loops = [
-                asyncio.create_task(parts.courier.run(self.stop), name="courier"),
-                asyncio.create_task(parts.publisher.run(self.stop, self.publish_every), name="publisher"),
-                asyncio.create_task(self._keep_house(parts), name="housekeeping"),
-            ]
-            for loop in loops:
-                loop.add_done_callback(self._loop_ended)
-            stack.push_async_callback(_finish, loops)
-            yield parts
+            loops = self._start(parts, memory)
+            tell_systemd("READY=1")
+            log.info("event=started version=%s checks=%d", __version__, len(self.config.checks))
+            await self.stop.wait()
+            tell_systemd("STOPPING=1")
+            await self._drain(parts, loops)
+
+    def _start(self, parts: "Parts", memory: Memory) -> list[asyncio.Task[None]]:
+        _quiet_collector()
+        parts.schedule.start(self.config.checks, memory.last_asked)
+        loops = [
+            asyncio.create_task(parts.courier.run(self.stop), name="courier"),
+            asyncio.create_task(parts.publisher.run(self.stop, self.publish_every), name="publisher"),
+            asyncio.create_task(self._keep_house(parts), name="housekeeping"),
+        ]
+        for loop in loops:
+            loop.add_done_callback(self._loop_ended)
+        return loops
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
         """A loop that dies takes the daemon with it: better restarted than half alive."""
@@ -126,10 +128,13 @@ class Daemon:
         if changes.incidents or changes.outgoing:
             await self.store.save(changes.incidents, changes.outgoing)
 
-    async def _drain(self, parts: "Parts") -> None:
+    async def _drain(self, parts: "Parts", loops: list[asyncio.Task[None]]) -> None:
+        """Probes first, so that what they found is still committed, told and shown."""
         cut = await parts.schedule.drain(DRAIN)
         log.info("event=drained cut_off=%d late=%d missed=%d", cut, parts.schedule.late, parts.schedule.missed)
-        await self.store.flush()
+        await _finish(loops)
+        with contextlib.suppress(StoreError):
+            await self.store.flush()
         await parts.courier.deliver_due()
         await parts.publisher.publish(stopped=True)
 

@@ -1,0 +1,156 @@
+"""`monitor status`, `validate`'s summary and `render`: reading only, also beside a running daemon."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from monitor import __version__
+from monitor.cli.words import COLOURS, milliseconds
+from monitor.clock import SystemClock
+from monitor.config import Config
+from monitor.model import Check, CheckHistory, Incident, Outcome, Snapshot
+from monitor.model.document import failure_document, result_document
+from monitor.model.duration import format_duration
+from monitor.publisher import Publisher
+from monitor.store import Store
+
+
+def summary(config: Config) -> str:
+    endpoints = sum(len(service.endpoints) for service in config.services)
+    parts = (
+        _count(len(config.services), "service"),
+        _count(endpoints, "endpoint"),
+        _count(len(config.checks), "check"),
+        _count(len(config.channels), "channel"),
+    )
+    keyless = sorted({check.service for check in config.checks if _lacks_key(check)})
+    hint = f' No key for {", ".join(keyless)}: what needs one shows "no key".' if keyless else ""
+    return ", ".join(parts) + "." + hint
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _lacks_key(check: Check) -> bool:
+    return check.endpoint.key is None and getattr(check.probe, "needs_key", False)
+
+
+def snapshot(config: Config) -> Snapshot:
+    """What a daemon has committed so far."""
+    store = Store.read_only(config.store, clock=SystemClock(), vantage=config.vantage)
+    return asyncio.run(store.snapshot(SystemClock().now()))
+
+
+async def render(config: Config) -> None:
+    clock = SystemClock()
+    store = Store.read_only(config.store, clock=clock, vantage=config.vantage)
+    publisher = Publisher(
+        store, config.services, config.checks, config.page,
+        clock=clock, vantage=config.vantage, version=__version__,
+    )  # fmt: skip
+    await publisher.publish()
+
+
+def tables(config: Config, seen: Snapshot) -> Iterator[Table | str]:
+    yield _checks(config, seen)
+    if seen.incidents:
+        yield ""
+        yield _incidents(seen)
+    if seen.outbox:
+        yield ""
+        yield _outbox(seen)
+    for service, spent in sorted(seen.spent_today.items()):
+        money = f", {spent.money:.4f}" if spent.money else ""
+        yield f"\n{service} spent {spent.tokens} tokens{money} today (UTC)"
+
+
+def _checks(config: Config, seen: Snapshot) -> Table:
+    shown = Table("check", "outcome", "asked", "ttft p50", "up, 24 h", "why", box=None, pad_edge=False)
+    for check in config.checks:
+        shown.add_row(check.key, *_cells(seen.checks.get(check.key), seen.at))
+    return shown
+
+
+def _cells(history: CheckHistory | None, now: datetime) -> tuple[str | Text, ...]:
+    if history is None or history.latest is None:
+        return (Text("never asked", style="dim"), "-", "-", "-", "")
+    latest, day = history.latest, history.last_24h
+    why = f"{latest.failure.kind.value}: {latest.failure.message}" if latest.failure else ""
+    return (
+        Text(latest.outcome.value, style=COLOURS[latest.outcome]),
+        f"{format_duration(now - latest.at)} ago",
+        milliseconds(day.quantile("ttft", 0.5)),
+        "-" if day.availability is None else f"{day.availability:.2%}",
+        Text(why),
+    )
+
+
+def _incidents(seen: Snapshot) -> Table:
+    shown = Table("incident", "since (UTC)", "lasted", "severity", "checks", "why", box=None, pad_edge=False)
+    for incident in seen.incidents[:20]:
+        shown.add_row(
+            f"#{incident.id}",
+            f"{incident.opened.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+            format_duration((incident.closed or seen.at) - incident.opened) + ("" if incident.closed else ", open"),
+            Text(incident.severity.value, style="dim" if incident.closed else COLOURS[Outcome.DOWN]),
+            Text(", ".join(incident.checks)),
+            Text(f"{incident.failure.kind.value}: {incident.failure.message}"),
+        )
+    return shown
+
+
+def _outbox(seen: Snapshot) -> Table:
+    shown = Table("undelivered", "to", "tries", "why", box=None, pad_edge=False)
+    for row in seen.outbox:
+        shown.add_row(f"{row.what.value} #{row.incident or '-'}", row.channel, str(row.attempts), Text(row.last_error))
+    return shown
+
+
+def document(config: Config, seen: Snapshot) -> dict[str, Any]:
+    return {
+        "vantage": config.vantage,
+        "at": _utc(seen.at),
+        "checks": [_check(check, seen.checks.get(check.key)) for check in config.checks],
+        "incidents": [_incident(incident) for incident in seen.incidents],
+        "undelivered": [
+            {"channel": row.channel, "what": row.what.value, "incident": row.incident,
+             "attempts": row.attempts, "last_error": row.last_error}
+            for row in seen.outbox
+        ],
+        "spent_today": {
+            service: {"tokens": spent.tokens, "money": spent.money} for service, spent in seen.spent_today.items()
+        },
+    }  # fmt: skip
+
+
+def _check(check: Check, history: CheckHistory | None) -> dict[str, Any]:
+    if history is None or history.latest is None:
+        return {"check": check.key, "latest": None}
+    return {
+        "check": check.key,
+        "latest": result_document(check, history.latest),
+        "phases": {state.rule: state.phase.value for state in history.states},
+        "availability_24h": history.last_24h.availability,
+        "excluded_24h": history.last_24h.excluded,
+    }
+
+
+def _incident(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "service": incident.service,
+        "severity": incident.severity.value,
+        "opened": _utc(incident.opened),
+        "closed": incident.closed and _utc(incident.closed),
+        "checks": list(incident.checks),
+        "failure": failure_document(incident.failure),
+    }
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
