@@ -1,11 +1,19 @@
 """Recordings that nobody here wrote; skipped, visibly, where they are absent."""
 
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from monitor.model import Timings
 from monitor.probes.classify import judge_http
 from monitor.probes.facts import Arrival, Exchange
+from monitor.probes.readers import ChatReader, CompletionsReader
+from monitor.probes.sse import SseParser
+
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 
 OUR_NAMES = {"context_too_long": "request_rejected", "forbidden": "permission_denied"}
 
@@ -25,3 +33,50 @@ def test_every_recorded_error_is_told_for_what_it_is(corpus: Path) -> None:
         got[row["n"]] = failure and failure.kind.value
     assert got == want
     assert len(got) == 53
+
+
+READERS = {
+    "openai.chat": ChatReader,
+    "openai.completions": CompletionsReader,
+}
+STREAMS = sorted(CORPUS.glob("*.sse"))
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=[path.stem[:2] for path in STREAMS])
+def test_every_recorded_stream_parses_as_its_sidecar_says(path: Path) -> None:
+    want = json.loads(path.with_suffix(".json").read_text())["expected"]
+    parser = SseParser()
+    events = parser.feed(path.read_bytes())
+    tail = parser.close()
+    assert {
+        "n_data_events": len(events),
+        "n_comments": parser.comments,
+        "unknown_fields": sorted({line.split(":")[0] for line in parser.unknown.splitlines()}),
+        "event_names": list(dict.fromkeys(event.name for event in events)),
+        "done_marker": any(event.data == "[DONE]" for event in events),
+        "pending_event_at_eof": tail is not None,
+    } == {key: want[key] for key in ("n_data_events", "n_comments", "unknown_fields", "event_names", "done_marker", "pending_event_at_eof")}  # fmt: skip
+    if want["protocol"] not in READERS:
+        return
+    reader = READERS[want["protocol"]]()
+    pieces = [reader.read(event) for event in events]
+    assert {
+        "text": alike(reader.text, want["text"]),
+        "reasoning": alike(reader.reasoning, want["reasoning"]),
+        "tool_calls": [{"name": name, "arguments": text} for name, text in reader.tools.values()],
+        "finish_reasons": reader.finish_reasons,
+        "usage": reader.usage_table,
+        "models": reader.models,
+        "n_content_deltas": sum(bool(piece.text) for piece in pieces),
+        "n_reasoning_deltas": sum(bool(piece.reasoning) for piece in pieces),
+        "errors": [] if reader.error is None else [reader.error],
+        "done": reader.done,
+    } == {key: want[key] for key in ("text", "reasoning", "tool_calls", "finish_reasons", "usage", "models", "n_content_deltas", "n_reasoning_deltas", "errors")} | {"done": want["done_marker"]}  # fmt: skip
+
+
+def alike(text: str, want: Any) -> Any:
+    """Long texts are recorded as length and digest."""
+    if not isinstance(want, dict):
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return want if (len(text), digest) == (want["len"], want["sha256"]) else text

@@ -1,0 +1,152 @@
+"""What every protocol's reader shares: the sum of the pieces, errors, usage, the end."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.model import Usage
+from monitor.probes.classify import is_error_object
+from monitor.probes.sse import Event
+
+Table = Mapping[str, Any]
+_NOTHING: Table = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one event added. `tool` is a tool's name or a fragment of its arguments."""
+
+    text: str = ""
+    reasoning: str = ""
+    tool: str = ""
+    refusal: str = ""
+
+    @property
+    def is_content(self) -> bool:
+        return bool(self.text or self.reasoning or self.tool or self.refusal)
+
+    @property
+    def size(self) -> int:
+        """UTF-8 bytes of content."""
+        whole = self.text + self.reasoning + self.tool + self.refusal
+        return len(whole.encode("utf-8", "replace"))
+
+
+NO_PIECE = Piece()
+
+
+class Reader(ABC):
+    """Tolerant of every field: healthy servers leave out, add and repeat what their types forbid."""
+
+    def __init__(self) -> None:
+        self.finish_reasons: list[str] = []
+        self.models: list[str] = []
+        self.tools: dict[int, list[str]] = {}
+        """[name, arguments] by index."""
+        self.usage_table: Table | None = None
+        self.error: Any = None
+        """The first error object that came, as it came."""
+        self.done = False
+        """The literal `[DONE]` came."""
+        self.ended = False
+        """The protocol's own terminal event came."""
+        self.garbled = 0
+        """Data events that are not JSON."""
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+
+    def read(self, event: Event) -> Piece:
+        if event.data.strip() == "[DONE]":
+            self.done = True
+            return NO_PIECE
+        try:
+            value = json.loads(event.data)
+        except (ValueError, RecursionError):
+            if event.name == "error":
+                self._note_error(event.data)
+            else:
+                self.garbled += 1
+            return NO_PIECE
+        if event.name == "error" or is_error_object(value):
+            self._note_error(value)
+        return self.take(value) if isinstance(value, dict) else NO_PIECE
+
+    def take(self, value: Table) -> Piece:
+        """One JSON object: a chunk of the stream, or the whole answer of a plain call."""
+        piece = self._piece(value)
+        self._text.append(piece.text)
+        self._reasoning.append(piece.reasoning)
+        return piece
+
+    @abstractmethod
+    def _piece(self, value: Table) -> Piece: ...
+
+    @property
+    @abstractmethod
+    def usage(self) -> Usage | None: ...
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """Those that the usage reports, visible or not."""
+        return 0
+
+    @property
+    def marked_end(self) -> bool:
+        """The sender said that this is the end; `[DONE]` alone proves less, see `stream`."""
+        return self.ended or bool(self.finish_reasons)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._text)
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(self._reasoning)
+
+    @property
+    def finish_reason(self) -> str | None:
+        return self.finish_reasons[-1] if self.finish_reasons else None
+
+    @property
+    def model(self) -> str | None:
+        return self.models[0] if self.models else None
+
+    def _note_error(self, value: Any) -> None:
+        if self.error is None:
+            self.error = value
+
+    def _note_model(self, name: Any) -> None:
+        if isinstance(name, str) and name and name not in self.models and len(self.models) < 5:
+            self.models.append(name)
+
+    def _note_finish(self, reason: Any) -> None:
+        if isinstance(reason, str) and reason and len(self.finish_reasons) < 10:
+            self.finish_reasons.append(reason)
+
+    def _note_tool(self, index: Any, name: Any, arguments: Any) -> str:
+        if not isinstance(index, int) or len(self.tools) > 100:
+            index = 0
+        tool = self.tools.setdefault(index, ["", ""])
+        tool[0] += string(name)
+        tool[1] += string(arguments)
+        return string(name) + string(arguments)
+
+
+def string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def table(value: Any) -> Table:
+    return value if isinstance(value, dict) else _NOTHING
+
+
+def tables(value: Any) -> Iterator[Table]:
+    if isinstance(value, list):
+        yield from (item for item in value if isinstance(item, dict))
+
+
+def count(value: Any) -> int | None:
+    """A token count, or None: negative and fractional ones have been seen and mean nothing."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

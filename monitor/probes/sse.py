@@ -1,0 +1,122 @@
+"""Server-sent events from bytes, by the rules of the WHATWG HTML standard, section 9.2.6.
+
+Sans-IO: bytes in, events out, the same under any cut. Beyond the standard it counts comments
+(heartbeats), and keeps the last lines with unknown field names: dying servers speak there.
+"""
+
+import codecs
+import re
+from dataclasses import dataclass
+
+MAX_LINE = 1 << 20
+MAX_EVENT = 4 << 20
+MAX_EVENTS = 100_000
+KEPT_UNKNOWN = 4096
+
+_LINE_END = re.compile("\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    data: str
+    name: str = "message"
+    id: str = ""
+
+
+class SseParser:
+    """`overflow` says which cap was exceeded, if one was; nothing is read after that."""
+
+    def __init__(self) -> None:
+        self.comments = 0
+        self.events = 0
+        self.unknown = ""
+        self.overflow: str | None = None
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._started = False
+        self._after_cr = False
+        self._line: list[str] = []
+        self._line_size = 0
+        self._data: list[str] = []
+        self._data_size = 0
+        self._name = ""
+        self._id = ""
+
+    def feed(self, data: bytes) -> list[Event]:
+        return self._take(self._decode(data))
+
+    def close(self) -> Event | None:
+        """The event that the end cut off. The standard drops it; for a diagnosis it is evidence."""
+        self._take(self._decode(b"", final=True))
+        if self._line and self.overflow is None:
+            self._field("".join(self._line))
+            self._line = []
+        if not self._data:
+            return None
+        return Event("\n".join(self._data), self._name or "message", self._id)
+
+    def _take(self, text: str) -> list[Event]:
+        if text and not self._started:
+            self._started = True
+            text = text.removeprefix("\ufeff")
+        if self._after_cr and text:
+            self._after_cr = False
+            text = text.removeprefix("\n")
+        found: list[Event] = []
+        start = 0
+        for end in _LINE_END.finditer(text):
+            self._keep(text[start : end.start()])
+            start = end.end()
+            if self.overflow is not None:
+                return found
+            self._end_line(found)
+        # A lone CR ends its line at once, else a stream framed by CR would hang one line behind.
+        self._after_cr = self._after_cr or text.endswith("\r")
+        self._keep(text[start:])
+        return found
+
+    def _keep(self, part: str) -> None:
+        self._line_size += len(part)
+        if self._line_size > MAX_LINE:
+            self._overflow("a line", MAX_LINE)
+        elif part:
+            self._line.append(part)
+
+    def _end_line(self, found: list[Event]) -> None:
+        line = "".join(self._line)
+        self._line, self._line_size = [], 0
+        if line:
+            self._field(line)
+        else:
+            self._dispatch(found)
+
+    def _dispatch(self, found: list[Event]) -> None:
+        if self._data:
+            self.events += 1
+            found.append(Event("\n".join(self._data), self._name or "message", self._id))
+            if self.events >= MAX_EVENTS:
+                self._overflow("the number of events", MAX_EVENTS)
+        self._data, self._data_size, self._name = [], 0, ""
+
+    def _field(self, line: str) -> None:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        match name:
+            case "":
+                self.comments += 1
+            case "data":
+                self._data_size += len(value) + 1
+                self._data.append(value)
+                if self._data_size > MAX_EVENT:
+                    self._overflow("an event", MAX_EVENT)
+            case "event":
+                self._name = value
+            case "id":
+                self._id = self._id if "\0" in value else value
+            case "retry":
+                pass  # we never reconnect
+            case _:
+                self.unknown = f"{self.unknown}{line}\n"[-KEPT_UNKNOWN:]
+
+    def _overflow(self, what: str, limit: int) -> None:
+        self.overflow = f"{what} exceeds {limit}"
+        self._line, self._data = [], []
