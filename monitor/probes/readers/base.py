@@ -52,6 +52,8 @@ class Reader(ABC):
         """The literal `[DONE]` came."""
         self.ended = False
         """The protocol's own terminal event came."""
+        self.refused = False
+        """The model said, in the field for it, that it will not answer."""
         self.garbled = 0
         """Data events that are not JSON."""
         self._text: list[str] = []
@@ -76,6 +78,7 @@ class Reader(ABC):
     def take(self, value: Table) -> Piece:
         """One JSON object: a chunk of the stream, or the whole answer of a plain call."""
         piece = self._piece(value)
+        self.refused = self.refused or bool(piece.refusal)
         self._text.append(piece.text)
         self._reasoning.append(piece.reasoning)
         return piece

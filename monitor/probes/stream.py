@@ -1,0 +1,302 @@
+"""How a stream went, from arrivals alone: its speeds, its stalls, and whether it ended whole.
+
+The same `Listener` follows a stream live (it is the client's watch) and afterwards (it is fed from
+the exchange), so that what ended a stream and what is said of it cannot differ.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from monitor.model import SETTLED, Failure, Habit, Kind, Stream
+from monitor.probes.classify import is_error_object, judge_error_object
+from monitor.probes.facts import Arrival, Break, Exchange
+from monitor.probes.readers import Piece, Reader
+from monitor.probes.said import read_json
+from monitor.probes.sse import Event, SseParser
+
+FIRST_TOKEN_MS = 60_000.0
+STALL_LIMIT_MS = 30_000.0
+STALLED_MS = 10_000.0
+AFTER_DONE_MS = 2_000.0
+"""How long we wait for the connection to end once the stream said that it is over."""
+BURST_TOKENS = 64
+BURSTS_BELIEVED = 3
+_KEPT_OFFSETS = 200
+
+
+class Listener:
+    """Counts progress in content, not in bytes: heartbeats keep a dead stream's socket warm."""
+
+    def __init__(self, reader: Reader, first_token_ms: float = FIRST_TOKEN_MS) -> None:
+        self.reader = reader
+        self.parser = SseParser()
+        self.content_at: list[float] = []
+        self.first_size = 0
+        self.visible_at: float | None = None
+        self.ended_at: float | None = None
+        self.pings = 0
+        self.content_bytes = 0
+        self.offsets: list[tuple[float, int, int]] = []
+        self.tail: Event | None = None
+        self._first_token_ms = first_token_ms
+
+    def feed(self, arrival: Arrival) -> None:
+        for event in self.parser.feed(arrival.data):
+            self._hear(event, arrival.at_ms)
+
+    def close(self) -> None:
+        """At the end of the bytes: an event cut short still speaks, for the diagnosis."""
+        self.tail = self.parser.close()
+        if self.tail is not None:
+            self._hear(self.tail, self.offsets[-1][0] if self.offsets else 0.0)
+
+    def deadline_ms(self) -> float | None:
+        if self.reader.done or self.reader.ended:
+            return (self.ended_at or 0.0) + AFTER_DONE_MS
+        if not self.content_at:
+            return self._first_token_ms
+        return self.content_at[-1] + STALL_LIMIT_MS
+
+    @property
+    def heartbeats(self) -> int:
+        return self.parser.comments + self.pings
+
+    def _hear(self, event: Event, at_ms: float) -> None:
+        piece = self.reader.read(event)
+        self.pings += event.name == "ping"
+        if piece.is_content:
+            self._note_content(piece, at_ms)
+        if self.ended_at is None and (self.reader.done or self.reader.marked_end):
+            self.ended_at = at_ms
+        if self.reader.done or self.reader.ended:
+            self.ended_at = max(self.ended_at or 0.0, at_ms)
+        if len(self.offsets) < _KEPT_OFFSETS:
+            self.offsets.append((round(at_ms, 1), len(event.data.encode()), len(piece.text)))
+
+    def _note_content(self, piece: Piece, at_ms: float) -> None:
+        if not self.content_at:
+            self.first_size = piece.size
+        if piece.text and self.visible_at is None:
+            self.visible_at = at_ms
+        self.content_at.append(at_ms)
+        self.content_bytes += piece.size
+
+
+def listen(exchange: Exchange, reader: Reader) -> Listener:
+    listener = Listener(reader)
+    for arrival in exchange.arrivals:
+        listener.feed(arrival)
+    listener.close()
+    return listener
+
+
+# --- figures ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """`burst` is None where the stream is too short to tell."""
+
+    stream: Stream
+    ttft: float | None
+    ttft_visible: float | None
+    burst: bool | None
+
+
+def figures(listener: Listener, exchange: Exchange, habit: Habit, *, proven: bool = False) -> Heard:
+    times = listener.content_at
+    usage = listener.reader.usage
+    reported = usage.tokens_out if usage else None
+    tokens = math.ceil(listener.content_bytes / 4) if reported is None else reported
+    burst = _is_burst(times, tokens)
+    complete = is_complete(listener, exchange, habit, proven=proven)
+    gaps = sorted(later - earlier for earlier, later in pairwise(times))
+    stream = Stream(
+        events=listener.parser.events,
+        content_chunks=len(times),
+        tokens_out=tokens,
+        tokens_estimated=reported is None,
+        tokens_per_s=None if burst else _speed(listener, tokens),
+        stall_max_ms=_longest_stall(listener, exchange, complete=complete),
+        icl_p50_ms=_quantile(gaps, 0.5),
+        icl_p95_ms=_quantile(gaps, 0.95),
+        finish_reason=listener.reader.finish_reason,
+        complete=complete,
+        heartbeats=listener.heartbeats,
+    )
+    first = times[0] if times else None
+    return Heard(stream=stream, ttft=first, ttft_visible=listener.visible_at, burst=burst)
+
+
+def _speed(listener: Listener, tokens: int) -> float | None:
+    """Tokens per second after the first content event; None where noise would be the answer."""
+    times = listener.content_at
+    window = times[-1] - times[0] if times else 0.0
+    after_first = tokens - math.ceil(listener.first_size / 4)
+    if tokens < 32 or window < 200 or after_first <= 0:
+        return None
+    return after_first / window * 1000
+
+
+def _is_burst(times: Sequence[float], tokens: int) -> bool | None:
+    """Everything at once after a long silence. Chunk counts are no evidence, arrival spread is."""
+    if tokens < BURST_TOKENS or not times:
+        return None
+    spread = times[-1] - times[0]
+    batches = 1 + sum(later - earlier >= 5 for earlier, later in pairwise(times))
+    return spread < 50 or (spread / times[-1] < 0.02 and batches <= 3)
+
+
+def _longest_stall(listener: Listener, exchange: Exchange, *, complete: bool) -> float | None:
+    """Also the open gap at the end: a stream that falls silent and is cut has stalled there."""
+    times = listener.content_at
+    if not times:
+        return None
+    end = listener.ended_at if complete and listener.ended_at is not None else _end(exchange)
+    return max(later - earlier for earlier, later in pairwise([*times, max(end, times[-1])]))
+
+
+def _end(exchange: Exchange) -> float:
+    last = exchange.arrivals[-1].at_ms if exchange.arrivals else 0.0
+    return max(last, exchange.timings.total or 0.0)
+
+
+def _quantile(ordered: Sequence[float], q: float) -> float | None:
+    """Nearest rank."""
+    return ordered[max(0, math.ceil(q * len(ordered)) - 1)] if ordered else None
+
+
+# --- the end ------------------------------------------------------------------------------------
+
+
+def is_complete(
+    listener: Listener, exchange: Exchange, habit: Habit, *, proven: bool = False
+) -> bool:
+    """Whether the stream ended whole. `proven`: the content itself shows that nothing is missing.
+
+    Relays write `[DONE]` themselves, even behind a stream that was cut: where a finish reason is
+    the habit, `[DONE]` without one proves nothing.
+    """
+    reader = listener.reader
+    if reader.error is not None or listener.parser.overflow is not None:
+        return False
+    if reader.ended or proven:
+        return True
+    if reader.finish_reasons:
+        return reader.done or (listener.tail is None and exchange.trouble is None)
+    if reader.done:
+        return habit.has_finish_reason < SETTLED
+    return exchange.trouble is None and listener.tail is None and _never_marks(habit)
+
+
+def _never_marks(habit: Habit) -> bool:
+    return habit.good >= SETTLED and not habit.has_finish_reason and not habit.ends_with_done
+
+
+def judge_stream(
+    listener: Listener, exchange: Exchange, habit: Habit, *, proven: bool = False
+) -> Failure | None:
+    """The verdict of a finished stream: errors, then breaks, then the end, then emptiness."""
+    error = _error(listener)
+    if error is not None:
+        return error
+    complete = is_complete(listener, exchange, habit, proven=proven)
+    broken = None if complete else _break(listener, exchange)
+    return broken or _emptiness(listener) or _stall(listener, exchange, complete=complete)
+
+
+def _error(listener: Listener) -> Failure | None:
+    reader = listener.reader
+    if reader.error is not None:
+        return judge_error_object(reader.error)
+    lines = listener.parser.unknown
+    if not lines:
+        return None
+    value = read_json(lines[lines.find("{") :].encode()) if "{" in lines else None
+    if is_error_object(value):
+        return judge_error_object(value)
+    if lines.startswith("error:") or "\nerror:" in lines:
+        value = read_json(lines[lines.rfind("error:") + 6 :].encode())
+        return judge_error_object(value if isinstance(value, dict) else {"error": lines[-300:]})
+    return None
+
+
+def _break(listener: Listener, exchange: Exchange) -> Failure | None:
+    trouble = exchange.trouble
+    content = listener.content_at
+    if listener.parser.overflow is not None:
+        return Failure(Kind.BODY_TOO_LARGE, f"got a stream where {listener.parser.overflow}")
+    if trouble is not None and trouble.what is Break.TOO_LARGE:
+        return Failure(Kind.BODY_TOO_LARGE, "got a larger stream than we read, want a smaller one")
+    if trouble is not None and trouble.what in {Break.TIMEOUT, Break.GAVE_UP}:
+        return _silence(listener, exchange)
+    if not content and trouble is not None:
+        return Failure(
+            Kind.HTTP_DISCONNECT, "got a stream that broke before its first token, want an answer"
+        )
+    if not content:
+        return None  # emptiness says it better
+    how = "was cut off" if trouble is not None else "ended without saying that it is over"
+    if listener.reader.done:
+        how = "says [DONE] but gives no finish reason, which it used to: it was cut off upstream"
+    return Failure(
+        Kind.TRUNCATED, f"got a stream that {how} after {len(content)} pieces, want all of it"
+    )
+
+
+def _silence(listener: Listener, exchange: Exchange) -> Failure:
+    waited = _end(exchange) / 1000
+    beats = f" and {listener.heartbeats} heartbeats" if listener.heartbeats else ""
+    if not listener.content_at:
+        return Failure(
+            Kind.NO_FIRST_TOKEN, f"got no token{beats} in {waited:.0f} s, want the first one"
+        )
+    silent = _end(exchange) - listener.content_at[-1]
+    if silent < STALLED_MS:
+        return Failure(
+            Kind.BODY_TIMEOUT, f"got a stream that did not end in {waited:.0f} s, want all of it"
+        )
+    pieces = len(listener.content_at)
+    return Failure(
+        Kind.STALLED,
+        f"got no more content{beats} for {silent / 1000:.0f} s after {pieces} pieces, want it to go on",
+    )
+
+
+def _emptiness(listener: Listener) -> Failure | None:
+    reader = listener.reader
+    return None if reader.text or reader.tools else judge_empty(reader)
+
+
+def judge_empty(reader: Reader) -> Failure:
+    """An answer without visible text: a filter, our own cap, or a server that says nothing."""
+    finish = reader.finish_reason or "no finish reason"
+    if is_filtered(reader):
+        return Failure(Kind.CONTENT_FILTERED, f"got no text ({finish}), want an answer")
+    thought = reader.reasoning_tokens > 0 or bool(reader.reasoning)
+    if finish.lower() in {"length", "max_tokens", "incomplete", "max_output_tokens"} and thought:
+        return Failure(
+            Kind.BUDGET_TOO_SMALL,
+            "got reasoning that used up max_tokens before any text; want a higher max_tokens "
+            "or a model that does not reason",
+        )
+    return Failure(Kind.EMPTY_COMPLETION, f"got an answer without text ({finish}), want some")
+
+
+def is_filtered(reader: Reader) -> bool:
+    return reader.refused or any(
+        reason.lower() in {"content_filter", "safety", "refusal", "prohibited_content", "blocklist"}
+        for reason in reader.finish_reasons
+    )
+
+
+def _stall(listener: Listener, exchange: Exchange, *, complete: bool) -> Failure | None:
+    longest = _longest_stall(listener, exchange, complete=complete)
+    if longest is None or longest < STALLED_MS:
+        return None
+    return Failure(
+        Kind.STALLED,
+        f"got no content for {longest / 1000:.1f} s within the stream, want it to go on",
+    )
