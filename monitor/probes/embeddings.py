@@ -1,0 +1,134 @@
+"""Embeddings: nearly free, and its vector length is the strongest hint of a swapped model."""
+
+import base64
+import binascii
+import json
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from monitor.model import Failure, Habit, Kind, Spend, Usage
+from monitor.probes.classify import (
+    judge_api_body,
+    judge_body_trouble,
+    judge_http,
+    judge_transport,
+)
+from monitor.probes.facts import Ask
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers.base import count, string, table
+from monitor.probes.said import read_json
+
+_MOST = 20
+_MAX_DIMENSIONS = 65_536
+
+
+class EmbeddingsProbe(ProbeSettings):
+    kind: ClassVar[str] = "embeddings"
+    paid: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = True
+
+    every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")
+    model: str = Field(default="text-embedding-3-small", description="the embedding model")
+    text: str | None = Field(default=None, description="embedded instead of a short random text")
+
+    def worst_case(self) -> Spend:
+        return Spend(tokens=16 + len((self.text or "").encode()))
+
+    async def run(self, run: Run) -> Finding:
+        text = self.text or f"ping {run.rng.randrange(16**6):06x}"
+        exchange = await run.client.send(self._ask(run, text))
+        habit = run.habit
+        failure = (
+            judge_transport(exchange)
+            or judge_http(
+                exchange, had_key=run.check.endpoint.key is not None, known_good=habit.good > 0
+            )
+            or judge_body_trouble(exchange)
+            or judge_api_body(exchange)
+        )
+        answer = table(read_json(exchange.body))
+        if failure is None:
+            failure, habit = judge_vector(answer, habit)
+        return Finding(
+            exchange=exchange,
+            failure=failure,
+            habit=habit,
+            model=string(answer.get("model")) or None,
+            usage=_usage(answer),
+        )
+
+    def _ask(self, run: Run, text: str) -> Ask:
+        endpoint = run.check.endpoint
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if endpoint.key is not None:
+            headers["Authorization"] = f"Bearer {endpoint.key.reveal()}"
+        headers |= {name: value.reveal() for name, value in endpoint.headers}
+        return Ask(
+            method="POST",
+            url=f"{endpoint.url}/v1/embeddings",
+            headers=headers,
+            body=json.dumps({"model": self.model, "input": text}).encode(),
+            timeout=self.timeout,
+            max_body=1024 * 1024,
+            ca_file=endpoint.ca_file,
+        )
+
+
+def judge_vector(answer: Any, habit: Habit) -> tuple[Failure | None, Habit]:
+    """Finite, not all zero, and as long as it ever was."""
+    vector = _vector(answer)
+    if vector is None:
+        return _bad("an answer without a vector", "`data[0].embedding`"), habit
+    if not all(math.isfinite(number) for number in vector):
+        return _bad("a vector with infinite or undefined numbers", "finite ones"), habit
+    if not any(vector):
+        return _bad(f"{len(vector)} zeros", "a vector"), habit
+    if habit.dimensions not in {None, len(vector)}:
+        message = f"got a vector of {len(vector)} numbers, want {habit.dimensions} as before"
+        return Failure(Kind.MODEL_MISMATCH, message), habit
+    good = min(habit.good + 1, _MOST)
+    return None, replace(habit, good=good, dimensions=len(vector))
+
+
+def _bad(got: str, want: str) -> Failure:
+    return Failure(Kind.UNEXPECTED_BODY, f"got {got}, want {want}")
+
+
+def _vector(answer: Any) -> Sequence[float] | None:
+    data = table(answer).get("data")
+    first = data[0] if isinstance(data, list) and data else None
+    embedding = table(first).get("embedding")
+    if isinstance(embedding, str):
+        return _decoded(embedding)
+    if not isinstance(embedding, list) or not 0 < len(embedding) <= _MAX_DIMENSIONS:
+        return None
+    if any(isinstance(n, bool) or not isinstance(n, int | float) for n in embedding):
+        return None
+    try:
+        return [float(number) for number in embedding]
+    except OverflowError:
+        return [math.inf]
+
+
+def _decoded(text: str) -> Sequence[float] | None:
+    """Base64 of little-endian 32-bit floats, which some relays send without being asked to."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if not raw or len(raw) % 4 or len(raw) // 4 > _MAX_DIMENSIONS:
+        return None
+    return struct.unpack(f"<{len(raw) // 4}f", raw)
+
+
+def _usage(answer: Any) -> Usage | None:
+    usage = table(answer).get("usage")
+    if not isinstance(usage, dict):
+        return None
+    return Usage(tokens_in=count(usage.get("prompt_tokens")), tokens_out=0)
