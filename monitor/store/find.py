@@ -8,8 +8,20 @@ from sqlmodel import or_
 
 from monitor.model import AlertState, Habit, Incident, Outgoing, Spend
 from monitor.store import nouns
-from monitor.store.tables import HABITS, INCIDENTS, LEDGER, OUTBOX, STATES
-from monitor.store.times import micros
+from monitor.store.fold import ROLLED
+from monitor.store.meta import number_of
+from monitor.store.tables import (
+    CHECKS,
+    HABITS,
+    INCIDENTS,
+    LEDGER,
+    NUMBER_BITS,
+    NUMBER_MASK,
+    OUTBOX,
+    RESULTS,
+    STATES,
+)
+from monitor.store.times import from_millis, key_of_hour, micros
 
 
 def states(connection: Connection) -> dict[str, tuple[AlertState, ...]]:
@@ -59,3 +71,19 @@ def spent(connection: Connection, day: date) -> dict[str, Spend]:
     query = select(LEDGER.c.service, LEDGER.c.tokens, LEDGER.c.money)
     rows = connection.execute(query.where(LEDGER.c.day == day.toordinal()))
     return {service: Spend(tokens, money) for service, tokens, money in rows}
+
+
+def last_asked(connection: Connection, vantage: str) -> dict[str, datetime]:
+    """When each check of `vantage` ran last: from its rollups, or from the results after them."""
+    query = select(CHECKS.c.number, CHECKS.c.key, CHECKS.c.last).where(CHECKS.c.vantage == vantage)
+    checks = connection.execute(query).all()
+    last = {number: key for number, _, key in checks}
+    unrolled = key_of_hour(number_of(connection, ROLLED) or 0)
+    for key in connection.execute(select(RESULTS.c.key).where(RESULTS.c.key >= unrolled)).scalars():
+        number = key & NUMBER_MASK
+        last[number] = max(last.get(number, 0), key)
+    return {
+        check: from_millis(last[number] >> NUMBER_BITS)
+        for number, check, _ in checks
+        if last[number]
+    }

@@ -17,10 +17,9 @@ from monitor.store.runs import read_run, rows_between
 from monitor.store.sql import upsert
 from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS, NUMBER_MASK
 from monitor.store.tally import Tally, from_bytes, to_bytes
-from monitor.store.times import hour_of_key
+from monitor.store.times import hour_of_key, key_of_hour
 
 ROLLED, REMADE = "rolled", "remade"
-_HOUR_KEYS = 3_600_000 << NUMBER_BITS
 Tallies = dict[int, Tally]
 
 
@@ -29,7 +28,7 @@ def roll_next(connection: Connection, names: Names, before: int) -> bool:
     hour = number_of(connection, ROLLED)
     if hour is None:
         return False
-    first = next(rows_between(connection, hour * _HOUR_KEYS, None), None)
+    first = next(rows_between(connection, key_of_hour(hour), None), None)
     found = before if first is None else min(hour_of_key(first[0]), before)
     if hour >= before:
         return False
@@ -56,7 +55,7 @@ def remake(connection: Connection, names: Names, keys: Iterable[int]) -> None:
 def _write_hour(connection: Connection, names: Names, hour: int, only: set[int] | None) -> None:
     tallies: Tallies = {}
     last: dict[int, int] = {}
-    for key, body in rows_between(connection, hour * _HOUR_KEYS, (hour + 1) * _HOUR_KEYS):
+    for key, body in rows_between(connection, key_of_hour(hour), key_of_hour(hour + 1)):
         number = key & NUMBER_MASK
         if only is None or number in only:
             tallies.setdefault(number, Tally()).add_run(read_run(connection, names, key, body))

@@ -18,12 +18,11 @@ from monitor.store.tables import (
     RESULTS,
     TEXTS,
 )
-from monitor.store.times import from_millis, hours, key_from, micros
+from monitor.store.times import from_millis, hours, key_from, key_of_hour, micros
 
 STEP = 2000
 _OUTBOX_KEPT = timedelta(days=30)
 _LEDGER_KEPT = timedelta(days=400)
-_HOUR_KEYS = 3_600_000 << NUMBER_BITS
 
 
 def prune_step(connection: Connection, now: datetime, history: HistorySettings) -> bool:
@@ -40,7 +39,7 @@ def prune_step(connection: Connection, now: datetime, history: HistorySettings) 
 
 def _prune_results(connection: Connection, before: datetime) -> bool:
     """Never what is not in a rollup yet."""
-    cutoff = min(key_from(before), (number_of(connection, ROLLED) or 0) * _HOUR_KEYS)
+    cutoff = min(key_from(before), key_of_hour(number_of(connection, ROLLED) or 0))
     if cutoff > (number_of(connection, FLOOR) or 0):
         set_meta(connection, FLOOR, str(cutoff))
     more = _cut(connection, RESULTS, cutoff)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
@@ -98,7 +98,9 @@ class Store:
     def recall(self) -> Memory:
         """What the last daemon left; and the mark that this one has not stopped yet."""
         now = self._clock.now()
-        return self._writer.call(lambda connection: _recall(connection, now)).result()
+        return self._writer.call(
+            lambda connection: _recall(connection, now, self._vantage)
+        ).result()
 
     def record(self, entry: Entry) -> None:
         """Committed within a second or so, whole or not at all. Never blocks, never raises."""
@@ -229,7 +231,7 @@ class Store:
         return await asyncio.wrap_future(future)
 
 
-def _recall(connection: Connection, now: datetime) -> Memory:
+def _recall(connection: Connection, now: datetime, vantage: str) -> Memory:
     clean, seen = read_meta(connection, _CLEAN) == "yes", _last_seen(connection)
     set_meta(connection, _CLEAN, "no")
     set_meta(connection, _SEEN, now.isoformat())
@@ -243,14 +245,11 @@ def _recall(connection: Connection, now: datetime) -> Memory:
         incidents=find.open_incidents(connection),
         next_incident=newest + 1,
         habits=find.habits(connection),
-        spent_today=_spent(connection, now),
+        spent_today=find.spent(connection, now.date()),
         last_seen=seen,
         stopped_cleanly=clean,
+        last_asked=find.last_asked(connection, vantage),
     )
-
-
-def _spent(connection: Connection, now: datetime) -> Mapping[str, Spend]:
-    return find.spent(connection, now.date())
 
 
 def _last_seen(connection: Connection) -> datetime | None:

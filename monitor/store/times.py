@@ -52,3 +52,8 @@ def key_from(at: datetime) -> int:
 def hour_of_key(key: int) -> int:
     """Unix hours of a result key."""
     return (key >> NUMBER_BITS) // 3_600_000
+
+
+def key_of_hour(hour: int) -> int:
+    """The smallest result key of a unix hour."""
+    return hour * 3_600_000 << NUMBER_BITS

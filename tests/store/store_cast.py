@@ -1,0 +1,55 @@
+"""Results to put into a store, and stores to put them into."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from monitor.clock import Clock
+from monitor.model import Entry, Failure, Kind, Outcome, Result, Stream, Timings, Usage
+from monitor.store import Store
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+CHAT = "a/direct/chat"
+
+
+@asynccontextmanager
+async def opened(url: str, clock: Clock) -> AsyncIterator[Store]:
+    store = Store(url, clock=clock)
+    store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def streamed(at: datetime = NOON, **changes: Any) -> Result:
+    given: dict[str, Any] = {
+        "check": CHAT,
+        "vantage": "local",
+        "at": at,
+        "outcome": Outcome.UP,
+        "timings": Timings(
+            dns=3.1, connect=11.9, tls=24.5,
+            ttfb=412.7, ttft=633.2, ttft_visible=633.2, total=1204.8,
+        ),
+        "http_status": 200,
+        "remote_ip": "192.0.2.7",
+        "model": "gpt-4o-mini",
+        "stream": Stream(
+            events=42, content_chunks=40, tokens_out=40, tokens_per_s=68.2, stall_max_ms=61.3,
+            icl_p50_ms=14.1, icl_p95_ms=20.7, finish_reason="stop", complete=True,
+        ),
+        "usage": Usage(tokens_in=31, tokens_out=40, cost_usd=0.00002865),
+    }  # fmt: skip
+    return Result(**{**given, **changes})
+
+
+def failed(at: datetime = NOON, message: str = "got 502, want 200", **changes: Any) -> Result:
+    failure = Failure(Kind.BAD_GATEWAY, message)
+    bad = {"outcome": Outcome.DOWN, "failure": failure, "stream": None, "usage": None}
+    return streamed(at, **{**bad, **changes})
+
+
+def entry(result: Result, **changes: Any) -> Entry:
+    return Entry(result=result, kind="chat", **changes)
