@@ -1,0 +1,267 @@
+# ruff: noqa: RUF001 - what relays say is quoted as they say it
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from monitor.model import Kind, Timings
+from monitor.probes.classify import (
+    judge_api_body,
+    judge_body_trouble,
+    judge_error_object,
+    judge_http,
+    judge_transport,
+    retry_after,
+)
+from monitor.probes.facts import Arrival, Break, Exchange, Stage, Trouble
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def answer(status: int, body: Any = b"", **headers: str) -> Exchange:
+    data = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Exchange(timings=Timings(), status=status, headers=names, arrivals=(Arrival(1.0, data),))
+
+
+def kind(status: int, body: Any = b"", *, known_good: bool = False, **headers: str) -> Kind | None:
+    failure = judge_http(answer(status, body, **headers), had_key=True, known_good=known_good)
+    return failure and failure.kind
+
+
+def broken(stage: Stage, what: Break, body: bytes = b"") -> Exchange:
+    return Exchange(
+        timings=Timings(),
+        trouble=Trouble(stage, what, "because"),
+        status=200 if stage is Stage.BODY else None,
+        arrivals=(Arrival(1.0, body),) if body else (),
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "what", "want"),
+    [
+        (Stage.DNS, Break.NXDOMAIN, Kind.DNS_NXDOMAIN),
+        (Stage.DNS, Break.SERVFAIL, Kind.DNS_SERVFAIL),
+        (Stage.DNS, Break.TIMEOUT, Kind.DNS_SERVFAIL),
+        (Stage.CONNECT, Break.REFUSED, Kind.TCP_REFUSED),
+        (Stage.CONNECT, Break.UNREACHABLE, Kind.TCP_UNREACHABLE),
+        (Stage.CONNECT, Break.TIMEOUT, Kind.CONNECT_TIMEOUT),
+        (Stage.TLS, Break.TIMEOUT, Kind.TLS_TIMEOUT),
+        (Stage.TLS, Break.RESET, Kind.TLS_RESET),
+        (Stage.TLS, Break.CLOSED, Kind.TLS_RESET),
+        (Stage.TLS, Break.PROTOCOL, Kind.TLS_PROTOCOL),
+        (Stage.TLS, Break.CERT_EXPIRED, Kind.CERT_EXPIRED),
+        (Stage.TLS, Break.CERT_NOT_YET, Kind.CERT_EXPIRED),
+        (Stage.TLS, Break.CERT_HOSTNAME, Kind.CERT_HOSTNAME),
+        (Stage.TLS, Break.CERT_UNTRUSTED, Kind.CERT_UNTRUSTED),
+        (Stage.HEADERS, Break.TIMEOUT, Kind.HEADERS_TIMEOUT),
+        (Stage.HEADERS, Break.RESET, Kind.HTTP_DISCONNECT),
+        (Stage.HEADERS, Break.CLOSED, Kind.HTTP_DISCONNECT),
+        (Stage.HEADERS, Break.PROTOCOL, Kind.HTTP_GARBAGE),
+    ],
+)
+def test_what_breaks_before_the_body_is_told_by_stage_and_cause(
+    stage: Stage, what: Break, want: Kind
+) -> None:
+    failure = judge_transport(broken(stage, what))
+    assert failure is not None
+    assert (failure.kind, "because" in failure.message) == (want, True)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("what", Break)
+def test_every_trouble_has_a_verdict(stage: Stage, what: Break) -> None:
+    exchange = broken(stage, what)
+    assert judge_transport(exchange) or judge_body_trouble(exchange)
+
+
+def test_a_broken_body_is_judged_by_what_came_of_it() -> None:
+    def judged(what: Break, body: bytes) -> Kind | None:
+        exchange = broken(Stage.BODY, what, body)
+        assert judge_transport(exchange) is None
+        failure = judge_body_trouble(exchange)
+        return failure and failure.kind
+
+    assert judged(Break.RESET, b"{") is Kind.TRUNCATED
+    assert judged(Break.RESET, b"") is Kind.HTTP_DISCONNECT
+    assert judged(Break.TIMEOUT, b"{") is Kind.BODY_TIMEOUT
+    assert judged(Break.TOO_LARGE, b"{") is Kind.BODY_TOO_LARGE
+
+
+def error(message: str = "words", **fields: Any) -> dict[str, Any]:
+    return {"error": {"message": message, **fields}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "want"),
+    [
+        (200, {"data": []}, None),
+        (400, error("bad", code="unsupported_parameter", param="max_tokens"), Kind.REQUEST_REJECTED),
+        (400, error(details=[{"reason": "API_KEY_INVALID"}]), Kind.AUTH_INVALID),
+        (400, {"code": "x", "error": "Incorrect API key provided."}, Kind.AUTH_INVALID),
+        (400, error("User location is not supported for the API use."), Kind.REGION_BLOCKED),
+        (400, error("Your credit balance is too low to go on"), Kind.QUOTA_EXHAUSTED),
+        (400, error("prompt is too long: 9 tokens > 8"), Kind.REQUEST_REJECTED),
+        (400, error(code="model_not_found"), Kind.MODEL_NOT_FOUND),
+        (400, error("could not finish the message because max_tokens or model output limit was reached"), Kind.BUDGET_TOO_SMALL),
+        (401, b"", Kind.AUTH_INVALID),
+        (401, error("该令牌额度已用尽 (request id: 1)", type="one_api_error"), Kind.AUTH_INVALID),
+        (402, error("Insufficient Balance"), Kind.QUOTA_EXHAUSTED),
+        (403, error("用户额度不足, 剩余额度: 0", type="new_api_error"), Kind.QUOTA_EXHAUSTED),
+        (403, error(code="pre_consume_token_quota_failed"), Kind.QUOTA_EXHAUSTED),
+        (403, {"code": "SUBSCRIPTION_EXPIRED", "message": "x"}, Kind.QUOTA_EXHAUSTED),
+        (403, error("该令牌无权使用模型：gpt-4o", type="one_api_error"), Kind.PERMISSION_DENIED),
+        (403, error("您的 IP 不在令牌允许访问的列表中", code="access_denied"), Kind.PERMISSION_DENIED),
+        (403, error(code="unsupported_country_region_territory"), Kind.REGION_BLOCKED),
+        (403, error("Request not allowed", type="forbidden"), Kind.REGION_BLOCKED),
+        (403, error(code="sensitive_words_detected"), Kind.CONTENT_FILTERED),
+        (403, b"<html><title>Access denied</title></html>", Kind.EDGE_DENIED),
+        (404, error("Invalid URL (POST /v1/v1/chat)", type="invalid_request_error"), Kind.PATH_NOT_FOUND),
+        (404, b"404 page not found", Kind.PATH_NOT_FOUND),
+        (404, b"<html><h1>404</h1></html>", Kind.PATH_NOT_FOUND),
+        (404, {"detail": "Not Found"}, Kind.PATH_NOT_FOUND),
+        (404, error("model: nonesuch", type="not_found_error"), Kind.MODEL_NOT_FOUND),
+        (405, b"", Kind.REQUEST_REJECTED),
+        (408, b"", Kind.UPSTREAM_TIMEOUT),
+        (413, error(type="request_too_large"), Kind.REQUEST_REJECTED),
+        (418, b"", Kind.UNEXPECTED_STATUS),
+        (422, {"detail": [{"loc": ["body"], "msg": "field required"}]}, Kind.REQUEST_REJECTED),
+        (429, b"", Kind.RATE_LIMITED),
+        (429, error("You exceeded your current quota, check your plan and billing", status="RESOURCE_EXHAUSTED", details=[{"violations": [{"quotaId": "RequestsPerMinutePerProject"}]}]), Kind.RATE_LIMITED),
+        (429, error("x", details=[{"violations": [{"quotaId": "RequestsPerDayPerProject"}]}]), Kind.QUOTA_EXHAUSTED),
+        (429, error(type="insufficient_quota"), Kind.QUOTA_EXHAUSTED),
+        (429, error("当前分组上游负载已饱和，请稍后再试"), Kind.OVERLOADED),
+        (429, error("当前分组上游负载已饱和，请稍后再试", code="insufficient_user_quota"), Kind.QUOTA_EXHAUSTED),
+        (429, error("您已达到请求数限制"), Kind.RATE_LIMITED),
+        (500, error(code="do_request_failed"), Kind.SERVER_ERROR),
+        (500, b"oops", Kind.SERVER_ERROR),
+        (502, error("Upstream authentication failed", type="upstream_error"), Kind.BAD_GATEWAY),
+        (502, b"<html><h1>502 Bad Gateway</h1></html>", Kind.BAD_GATEWAY),
+        (503, error("分组 default 下模型 gpt-4o 无可用渠道（distributor）", code="model_not_found"), Kind.NO_CHANNEL),
+        (503, error("当前分组 default 下对于模型 gpt-4o 无可用渠道"), Kind.NO_CHANNEL),
+        (503, error(code="get_channel_failed"), Kind.NO_CHANNEL),
+        (503, error("The model is overloaded.", status="UNAVAILABLE"), Kind.OVERLOADED),
+        (503, b"", Kind.SERVER_ERROR),
+        (504, error(type="timeout_error"), Kind.UPSTREAM_TIMEOUT),
+        (529, error(type="overloaded_error"), Kind.OVERLOADED),
+        (520, b"", Kind.EDGE_ERROR),
+        (522, b"<html></html>", Kind.EDGE_ERROR),
+        (524, b"<html></html>", Kind.EDGE_TIMEOUT),
+        (500, error("x", code=524, type="cf_gateway_timeout"), Kind.EDGE_TIMEOUT),
+        (530, b"error code: 1033", Kind.EDGE_ERROR),
+        (403, b"error code: 1020", Kind.EDGE_DENIED),
+        (429, b"error code: 1015", Kind.RATE_LIMITED),
+        (500, b"error code: 1101", Kind.EDGE_ERROR),
+        (502, b"error code: 502\n", Kind.EDGE_ERROR),
+        (504, b"error code: 504\n", Kind.EDGE_TIMEOUT),
+        (503, b"<title>Just a moment...</title><script src=/cdn-cgi/challenge-platform/x>", Kind.EDGE_CHALLENGE),
+    ],
+)  # fmt: skip
+def test_status_and_codes_decide_before_prose(status: int, body: Any, want: Kind | None) -> None:
+    assert kind(status, body) == want
+
+
+def test_a_challenge_header_counts_under_any_status() -> None:
+    assert kind(200, b"<html>", cf_mitigated="challenge") is Kind.EDGE_CHALLENGE
+    assert kind(403, b"", cf_mitigated="challenge") is Kind.EDGE_CHALLENGE
+
+
+def test_a_page_that_merely_carries_the_edges_script_is_no_challenge() -> None:
+    assert kind(200, b"<html><script src=/cdn-cgi/challenge-platform/x></html>") is None
+
+
+def test_cloudflare_in_front_does_not_make_an_error_its_own() -> None:
+    body = error("no", type="server_error")
+    assert kind(500, body, server="cloudflare", cf_ray="1-FRA") is Kind.SERVER_ERROR
+
+
+def test_a_redirect_is_not_followed_but_told() -> None:
+    assert kind(302, b"", location="https://login.example/") is Kind.UNEXPECTED_REDIRECT
+
+
+def test_a_path_that_worked_before_is_gone() -> None:
+    assert kind(404, b"<html>", known_good=True) is Kind.ROUTE_GONE
+
+
+def test_without_a_key_a_refusal_is_no_news() -> None:
+    failure = judge_http(answer(401), had_key=False)
+    assert failure is not None
+    assert failure.kind is Kind.NO_KEY
+
+
+def test_the_message_says_got_want_and_the_servers_own_words() -> None:
+    failure = judge_http(answer(402, error("Insufficient Balance")), had_key=True)
+    assert failure is not None
+    assert failure.message == (
+        'got HTTP 402: "Insufficient Balance", want 200; the account needs money or a higher limit'
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "want"),
+    [
+        (error(code="insufficient_quota"), Kind.QUOTA_EXHAUSTED),
+        ({"type": "error", "error": {"type": "overloaded_error"}}, Kind.OVERLOADED),
+        (error("Provider disconnected", code=502), Kind.STREAM_ERROR),
+        (error("slow down", code="429"), Kind.RATE_LIMITED),
+        ({"object": "error", "message": "boom", "code": 500}, Kind.STREAM_ERROR),
+        ({"error": "something broke"}, Kind.STREAM_ERROR),
+        ({"error": {"message": "用户额度不足"}}, Kind.QUOTA_EXHAUSTED),
+        ("plain words", Kind.STREAM_ERROR),
+    ],
+)
+def test_an_error_inside_200_counts_by_the_status_it_would_have_had(value: Any, want: Kind) -> None:
+    assert judge_error_object(value).kind is want
+
+
+def test_an_api_that_answers_200_with_a_page_or_an_error_has_failed() -> None:
+    page = judge_api_body(answer(200, b"<!doctype html><title>Panel</title>"))
+    wrong = judge_api_body(answer(200, error("boom")))
+    assert page is not None
+    assert wrong is not None
+    assert (page.kind, wrong.kind) == (Kind.HTML_ANSWER, Kind.SERVER_ERROR)
+    assert "Panel" in page.message
+    assert judge_api_body(answer(200, {"data": [], "error": None})) is None
+
+
+@pytest.mark.parametrize(
+    ("exchange", "seconds"),
+    [
+        (answer(429, retry_after="30"), 30),
+        (answer(429, retry_after="0"), 1),
+        (answer(503, retry_after="999999999"), 3600),
+        (answer(429, retry_after="Tue, 24 Nov 2026 12:02:00 GMT"), 120),
+        (answer(429, retry_after="Tue, 24 Nov 2026 11:00:00 GMT"), 1),
+        (answer(429, retry_after_ms="2500", retry_after="60"), 2.5),
+        (answer(429, error(details=[{"@type": "RetryInfo", "retryDelay": "48.5s"}])), 48.5),
+        (answer(429, retry_after="soon"), None),
+        (answer(429, retry_after="inf"), None),
+        (answer(429), None),
+        (answer(200, retry_after="30"), None),
+        (answer(401, retry_after="30"), None),
+    ],
+)
+def test_retry_after_is_read_in_every_form_and_kept_within_bounds(
+    exchange: Exchange, seconds: float | None
+) -> None:
+    want = None if seconds is None else timedelta(seconds=seconds)
+    assert retry_after(exchange, NOW) == want
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"error":' * 5000,
+        b"\xff\xfe",
+        b"null",
+        b"[1]",
+        b'{"error":{"code":1e999}}',
+    ],
+)
+def test_a_hostile_body_gets_a_verdict_like_any_other(body: bytes) -> None:
+    assert kind(500, body) is Kind.SERVER_ERROR
+    assert retry_after(answer(500, body), NOW) is None
