@@ -5,6 +5,7 @@ do not change and are remembered.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any, cast
 
 from sqlalchemy import Connection, Table, select
 
@@ -169,5 +170,5 @@ def _read_rolled(connection: Connection, now: datetime, rolled: int) -> _Rolled:
 
 def _from(connection: Connection, rows: Table, period: int) -> Iterable[tuple[int, bytes]]:
     query = select(rows.c.key, rows.c.body).where(rows.c.key >= period << NUMBER_BITS)
-    found: Iterable[tuple[int, bytes]] = connection.execute(query.order_by(rows.c.key)).tuples()
-    return found
+    found: Any = connection.execute(query.order_by(rows.c.key))
+    return cast("Iterable[tuple[int, bytes]]", found)

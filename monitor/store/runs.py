@@ -1,6 +1,7 @@
 """Results as rows of a transaction, and ranges of rows as results."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -79,5 +80,5 @@ def rows_between(
     query = select(RESULTS.c.key, RESULTS.c.body).where(RESULTS.c.key >= start)
     if end is not None:
         query = query.where(RESULTS.c.key < end)
-    rows: Iterable[tuple[int, bytes]] = connection.execute(query.order_by(RESULTS.c.key)).tuples()
+    rows: Any = connection.execute(query.order_by(RESULTS.c.key))
     yield from rows

@@ -97,8 +97,15 @@ class Writer:
             return list(self._items)
 
     def _run(self) -> None:
-        while self._turn():
-            pass
+        """A fault of our own must not end the thread: then nothing would ever be stored again."""
+        going = True
+        while going:
+            try:
+                going = self._turn()
+            except Exception as error:
+                log.exception("the store's writer stumbled")
+                self.trouble = f"the store's writer failed: {error!r}"
+                going = not self._stopping
 
     def _turn(self) -> bool:
         with self._wake:
@@ -107,9 +114,12 @@ class Writer:
             waiting, stopping = self._waiting, self._stopping
             self._tasks.clear()
             self._waiting, self._urgent = [], False
-        failed = self._commit(items)
-        for answer in waiting:
-            _settle(answer, None if failed is None else StoreError(failed))
+        failed: str | None = "the store's writer failed"
+        try:
+            failed = self._commit(items)
+        finally:
+            for answer in waiting:
+                _settle(answer, None if failed is None else StoreError(failed))
         for task in tasks:
             self._do(task)
         if failed is None:

@@ -1,0 +1,88 @@
+"""Neither a killed daemon nor a full disk loses what was acknowledged."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from store_cast import CHAT, NOON, opened
+
+from monitor.clock import Clock
+
+HERE = Path(__file__).parent
+
+WRITES_UNTIL_KILLED = """
+import asyncio, sys
+from datetime import timedelta
+from store_cast import NOON, entry, streamed
+from monitor.clock import SystemClock
+from monitor.store import Store
+
+async def main(first):
+    store = Store(sys.argv[1], clock=SystemClock()); store.open()
+    for number in range(first, first + 10_000):
+        store.record(entry(streamed(NOON + timedelta(seconds=number))))
+        await store.flush()
+        print(number, flush=True)
+
+asyncio.run(main(int(sys.argv[2])))
+"""
+
+FILLS_ITS_DISK = """
+import asyncio, resource, signal, sys
+from datetime import timedelta
+from store_cast import CHAT, NOON, entry, streamed
+from monitor.clock import SystemClock
+from monitor.model import StoreError
+from monitor.store import Store
+
+async def main():
+    store = Store(sys.argv[1], clock=SystemClock()); store.open()
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+    refused = 0
+    for number in range(3000):
+        store.record(entry(streamed(NOON + timedelta(seconds=number))))
+        if number % 300 == 299:
+            try:
+                await store.flush()
+            except StoreError:
+                refused += 1
+    print(refused > 0, store.trouble is not None)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await store.flush()
+    print(store.trouble, len(await store.results(CHAT, since=NOON)))
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+def start(script: str, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": f"{HERE}:{HERE.parents[1]}"},
+    )
+
+
+async def test_five_kills_lose_nothing_that_was_acknowledged(url: str, clock: Clock) -> None:
+    acknowledged = -1
+    for _ in range(5):
+        with start(WRITES_UNTIL_KILLED, url, str(acknowledged + 1)) as daemon:
+            assert daemon.stdout is not None
+            for _ in range(20):
+                acknowledged = int(daemon.stdout.readline())
+            daemon.kill()
+            acknowledged = max([acknowledged, *map(int, daemon.stdout.read().split())])
+    async with opened(url, clock) as store:
+        stored = await store.results(CHAT, since=NOON)
+    seconds = {(result.at - NOON) // timedelta(seconds=1) for result in stored}
+    assert set(range(acknowledged + 1)) <= seconds
+
+
+def test_results_wait_out_a_full_disk_and_are_all_written_after_it(url: str) -> None:
+    with start(FILLS_ITS_DISK, url) as daemon:
+        said, _ = daemon.communicate(timeout=30)
+    assert said == "True True\nNone 3000\n"
