@@ -141,11 +141,9 @@ def test_what_breaks_after_done_has_broken_nothing() -> None:
 def test_silence_is_told_by_when_it_fell() -> None:
     beats = [(1000.0 * n, ": ping\n\n") for n in range(1, 60)]
     assert kind(stream(*beats, end=60_000, broken=Break.GAVE_UP)) is Kind.NO_FIRST_TOKEN
-    mute = stream((1, chunk("a")), *beats, end=30_001, broken=Break.GAVE_UP)
+    mute = stream((1, chunk("a")), *beats[:30], end=30_001, broken=Break.GAVE_UP)
     assert kind(mute) is Kind.STALLED
-    assert (
-        heard(mute).stream.stall_max_ms == 58_999 or heard(mute).stream.stall_max_ms == 59_000 - 1
-    )
+    assert heard(mute).stream.stall_max_ms == 30_000
     flowing = [(100.0 * n, chunk("a")) for n in range(1, 20)]
     assert kind(stream(*flowing, end=2000, broken=Break.TIMEOUT)) is Kind.BODY_TIMEOUT
 
@@ -174,10 +172,7 @@ def test_a_long_pause_in_a_whole_stream_is_a_stall_and_heartbeats_do_not_mend_it
     ],
 )
 def test_an_error_inside_the_stream_is_heard_wherever_it_hides(said: str, want: Kind) -> None:
-    assert (
-        kind(stream((1, chunk("a")), (2, said), (3, "\n" + DONE))) is want
-        or kind(stream((1, chunk("a")), (2, said))) is want
-    )
+    assert kind(stream((1, chunk("a")), (2, said))) is want
 
 
 def test_an_empty_answer_is_told_from_a_cap_that_reasoning_used_up() -> None:
