@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from store_cast import NOON, entry, failed, opened, streamed
 
+from monitor.clock import Clock
 from monitor.model import Entry, Result, Stream, Timings, Usage
 
 ROWS = 100_000
@@ -50,7 +51,7 @@ def entries(rng: random.Random, count: int, checks: int, start: datetime) -> lis
 
 @pytest.mark.slow
 async def test_a_result_with_every_figure_takes_at_most_45_bytes(
-    tmp_path: Path, url: str, clock
+    tmp_path: Path, url: str, clock: Clock
 ) -> None:
     given = entries(random.Random(1), ROWS, 200, NOON)
     clock.wall = NOON + timedelta(minutes=5)
