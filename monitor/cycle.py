@@ -3,7 +3,7 @@
 One tick of one check, from the question to the commit:
 
 1. reserve what the run may cost, or give it up as `budget_paused`;
-2. ask the endpoint (`probes.attempt` never raises for what an endpoint does);
+2. ask the endpoint (`Prober.attempt` never raises for what an endpoint does);
 3. settle the cost;
 4. let the policies judge and the machine step: alert states, incidents, messages to send;
 5. hand everything to the store as one entry, to be committed in one transaction.
@@ -15,7 +15,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from random import Random
 from typing import Protocol
 
 from monitor.alerts import Alerts
@@ -27,12 +26,10 @@ from monitor.model import (
     Entry,
     Failure,
     Habit,
-    Redactor,
     Result,
     Spend,
 )
-from monitor.probes import Attempted, attempt
-from monitor.probes.probe import ProbeSettings, Sender
+from monitor.probes import Attempted, Prober, ProbeSettings, failed
 from monitor.schedule import Due
 
 log = logging.getLogger(__name__)
@@ -50,14 +47,11 @@ class Recorder(Protocol):
 class Cycle:
     """`habits` belongs to the cycle: loaded at start, passed to probes, kept as they return it."""
 
-    client: Sender
+    prober: Prober
     store: Recorder
     alerts: Alerts
     ledger: Ledger
     clock: Clock
-    rng: Random
-    vantage: str
-    redact: Redactor
     habits: dict[str, Habit] = field(default_factory=dict)
     on_result: Callable[[Result], None] = lambda _: None
 
@@ -65,10 +59,10 @@ class Cycle:
         day = self.clock.now().date()
         reserved = self._reserve(check, day)
         if isinstance(reserved, Failure):
-            attempted = self._not_asked(check, reserved, due)
+            attempted = failed(self.prober.blank(check, due.late_ms), self._habit(check), reserved)
             reserved = NO_SPEND
         else:
-            attempted = await self._ask(check, due)
+            attempted = await self.prober.attempt(check, self._habit(check), due.late_ms)
         result, change = self.ledger.settle(check, reserved, attempted.result, day)
         self._record(check, due, attempted, result, change)
         self.on_result(result)
@@ -83,31 +77,12 @@ class Cycle:
             self.store.reserve(check.service, day, reserved)
         return reserved
 
-    async def _ask(self, check: Check, due: Due) -> Attempted:
-        return await attempt(
-            check,
-            habit=self.habits.get(check.key, Habit()),
-            client=self.client,
-            clock=self.clock,
-            rng=self.rng,
-            vantage=self.vantage,
-            redact=self.redact,
-            late_ms=due.late_ms,
-        )
+    def _habit(self, check: Check) -> Habit:
+        return self.habits.get(check.key, Habit())
 
-    def _not_asked(self, check: Check, why: Failure, due: Due) -> Attempted:
-        result = Result(
-            check=check.key,
-            vantage=self.vantage,
-            at=self.clock.now(),
-            outcome=why.outcome,
-            failure=why,
-            model=check.model,
-            late_ms=due.late_ms,
-        )
-        return Attempted(result, self.habits.get(check.key, Habit()), None)
-
-    def _record(self, check: Check, due: Due, attempted: Attempted, result: Result, change: Spend) -> None:
+    def _record(
+        self, check: Check, due: Due, attempted: Attempted, result: Result, change: Spend
+    ) -> None:
         """From here on nothing waits, so no other tick can come between judging and recording."""
         learned = attempted.habit != self.habits.get(check.key)
         self.habits[check.key] = attempted.habit
@@ -138,4 +113,7 @@ def _log(result: Result) -> None:
         "total_ms": result.timings.total and round(result.timings.total),
         "why": result.failure and f'"{result.failure.message}"',
     }
-    log.info("event=run %s", " ".join(f"{key}={value}" for key, value in parts.items() if value is not None))
+    log.info(
+        "event=run %s",
+        " ".join(f"{key}={value}" for key, value in parts.items() if value is not None),
+    )

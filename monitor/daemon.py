@@ -17,14 +17,14 @@ from datetime import datetime, timedelta
 from random import Random, SystemRandom
 
 from monitor import __version__
-from monitor.alerts import Alerts, Notifier
+from monitor.alerts import Alerts
 from monitor.budget import Ledger
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.courier import Courier
 from monitor.cycle import Cycle
 from monitor.model import Habit, Memory, Message, Outgoing, Redactor, Result, StoreError
-from monitor.probes import Client
+from monitor.probes import Client, Prober
 from monitor.publisher import Publisher
 from monitor.schedule import Schedule
 from monitor.store import Store
@@ -96,7 +96,9 @@ class Daemon:
         parts.schedule.start(self.config.checks, memory.last_asked)
         loops = [
             asyncio.create_task(parts.courier.run(self.stop), name="courier"),
-            asyncio.create_task(parts.publisher.run(self.stop, self.publish_every), name="publisher"),
+            asyncio.create_task(
+                parts.publisher.run(self.stop, self.publish_every), name="publisher"
+            ),
             asyncio.create_task(self._keep_house(parts), name="housekeeping"),
         ]
         for loop in loops:
@@ -131,7 +133,12 @@ class Daemon:
     async def _drain(self, parts: "Parts", loops: list[asyncio.Task[None]]) -> None:
         """Probes first, so that what they found is still committed, told and shown."""
         cut = await parts.schedule.drain(DRAIN)
-        log.info("event=drained cut_off=%d late=%d missed=%d", cut, parts.schedule.late, parts.schedule.missed)
+        log.info(
+            "event=drained cut_off=%d late=%d missed=%d",
+            cut,
+            parts.schedule.late,
+            parts.schedule.missed,
+        )
         await _finish(loops)
         with contextlib.suppress(StoreError):
             await self.store.flush()
@@ -181,14 +188,17 @@ def _cycle(daemon: Daemon, client: Client, alerts: Alerts, memory: Memory) -> Cy
     spent = {(service, today): amount for service, amount in memory.spent_today.items()}
     habits: Mapping[str, Habit] = memory.habits
     return Cycle(
-        client=client,
+        prober=Prober(
+            client=client,
+            clock=daemon.clock,
+            rng=daemon.rng,
+            vantage=config.vantage,
+            redact=daemon.redact,
+        ),
         store=daemon.store,
         alerts=alerts,
         ledger=Ledger(config.services, config.budgets, config.prices, spent),
         clock=daemon.clock,
-        rng=daemon.rng,
-        vantage=config.vantage,
-        redact=daemon.redact,
         habits=dict(habits),
         on_result=daemon.listeners.on_result,
     )

@@ -11,7 +11,13 @@ from typing import TextIO
 
 from monitor.model import Redactor
 
-_PRIORITY = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
+_PRIORITY = {
+    logging.CRITICAL: 2,
+    logging.ERROR: 3,
+    logging.WARNING: 4,
+    logging.INFO: 6,
+    logging.DEBUG: 7,
+}
 _FOREIGN = ("aiohttp", "apprise", "apscheduler", "asyncio", "requests", "urllib3")
 """Libraries whose chatter holds URLs and tokens, or a line per run: warnings and worse only."""
 
@@ -33,7 +39,9 @@ class SafeFormatter(logging.Formatter):
         return "\n".join(mark + line for line in text.splitlines())
 
 
-def set_up(redact: Redactor, *, level: str = "INFO", journal: bool = False, to: TextIO | None = None) -> None:
+def set_up(
+    redact: Redactor, *, level: str = "INFO", journal: bool = False, to: TextIO | None = None
+) -> None:
     handler = logging.StreamHandler(to or sys.stderr)
     handler.setFormatter(SafeFormatter(redact, journal=journal))
     root = logging.getLogger()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from monitor.alerts import Notifier
 from monitor.config import Config
-from monitor.model import ConfigError, Complaint, Message, NotDeliveredError, Redactor
+from monitor.model import Complaint, ConfigError, Message, NotDeliveredError, Redactor
 
 TEST = Message(
     "Test message from monitor",
@@ -15,7 +15,13 @@ TEST = Message(
 async def test_every_channel(config: Config, say: Callable[[str], None]) -> int:
     """How many channels failed."""
     if not config.channels:
-        raise ConfigError((Complaint("channel", "there is none; add a table such as [channel.telegram] with a url"),))
+        raise ConfigError(
+            (
+                Complaint(
+                    "channel", "there is none; add a table such as [channel.telegram] with a url"
+                ),
+            )
+        )
     notifier = Notifier(config.channels, Redactor(config.secrets))
     failed = 0
     for channel in config.channels:

@@ -27,7 +27,12 @@ console = Console()
 
 ConfigPath = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="Default: ./monitor.toml, then /etc/monitor/monitor.toml.", show_default=False),
+    typer.Option(
+        "--config",
+        "-c",
+        help="Default: ./monitor.toml, then /etc/monitor/monitor.toml.",
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 
@@ -47,8 +52,11 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
 
 @app.callback()
 def top(
-    version: Annotated[  # noqa: ARG001  # its callback does the work
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    version: Annotated[  # its callback does the work
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -62,7 +70,9 @@ def run(
     """Run the daemon until SIGTERM or SIGINT."""
     level = log_level.upper()
     if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise typer.BadParameter(f"got {log_level}, want DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
+        raise typer.BadParameter(
+            f"got {log_level}, want DEBUG, INFO, WARNING or ERROR", param_hint="--log-level"
+        )
     loaded = _load(path, level=level)
     asyncio.run(Daemon(loaded).run())
 
@@ -107,7 +117,7 @@ def render(path: ConfigPath = None) -> None:
 
 
 @app.command("test-alert")
-def test_alert(path: ConfigPath = None) -> None:
+def send_test(path: ConfigPath = None) -> None:
     """Send one test message to every channel, and say which failed and why."""
     loaded = _load(path)
     failed = asyncio.run(alerting.test_every_channel(loaded, typer.echo))
@@ -123,7 +133,9 @@ def schema() -> None:
 @app.command()
 def demo(
     port: Annotated[int, typer.Option(help="Where the page is served on 127.0.0.1.")] = 8080,
-    seconds: Annotated[float | None, typer.Option(help="Stop by itself after so long.", show_default=False)] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Stop by itself after so long.", show_default=False)
+    ] = None,
 ) -> None:
     """Run the whole product against a bundled simulated service: no network, no key."""
     demonstration.run(port=port, seconds=seconds)

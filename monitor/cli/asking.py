@@ -12,7 +12,7 @@ from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.model import Check, Habit, Outcome, Redactor, Result
 from monitor.model.document import result_document
-from monitor.probes import Client, attempt
+from monitor.probes import Client, Prober
 
 Answer = tuple[Check, Result]
 AT_ONCE = 20
@@ -21,23 +21,22 @@ AT_ONCE = 20
 
 async def ask_all(config: Config) -> list[Answer]:
     client, gate = Client(), asyncio.Semaphore(AT_ONCE)
+    prober = Prober(
+        client=client,
+        clock=SystemClock(),
+        rng=SystemRandom(),
+        vantage=config.vantage,
+        redact=Redactor(config.secrets),
+    )
     try:
-        return await asyncio.gather(*(_ask(check, client, gate, config) for check in config.checks))
+        return await asyncio.gather(*(_ask(prober, check, gate) for check in config.checks))
     finally:
         await client.close()
 
 
-async def _ask(check: Check, client: Client, gate: asyncio.Semaphore, config: Config) -> Answer:
+async def _ask(prober: Prober, check: Check, gate: asyncio.Semaphore) -> Answer:
     async with gate:
-        attempted = await attempt(
-            check,
-            habit=Habit(),
-            client=client,
-            clock=SystemClock(),
-            rng=SystemRandom(),
-            vantage=config.vantage,
-            redact=Redactor(config.secrets),
-        )
+        attempted = await prober.attempt(check, Habit())
     return check, attempted.result
 
 
@@ -60,6 +59,8 @@ def table(answers: list[Answer]) -> Table:
             Text(result.outcome.value, style=COLOURS[result.outcome]),
             milliseconds(result.timings.ttft),
             milliseconds(result.timings.total),
-            Text(f"{result.failure.kind.value}: {result.failure.message}" if result.failure else ""),
+            Text(
+                f"{result.failure.kind.value}: {result.failure.message}" if result.failure else ""
+            ),
         )
     return shown

@@ -70,7 +70,9 @@ def tables(config: Config, seen: Snapshot) -> Iterator[Table | str]:
 
 
 def _checks(config: Config, seen: Snapshot) -> Table:
-    shown = Table("check", "outcome", "asked", "ttft p50", "up, 24 h", "why", box=None, pad_edge=False)
+    shown = Table(
+        "check", "outcome", "asked", "ttft p50", "up, 24 h", "why", box=None, pad_edge=False
+    )
     for check in config.checks:
         shown.add_row(check.key, *_cells(seen.checks.get(check.key), seen.at))
     return shown
@@ -91,13 +93,18 @@ def _cells(history: CheckHistory | None, now: datetime) -> tuple[str | Text, ...
 
 
 def _incidents(seen: Snapshot) -> Table:
-    shown = Table("incident", "since (UTC)", "lasted", "severity", "checks", "why", box=None, pad_edge=False)
+    shown = Table(
+        "incident", "since (UTC)", "lasted", "severity", "checks", "why", box=None, pad_edge=False
+    )
     for incident in seen.incidents[:20]:
         shown.add_row(
             f"#{incident.id}",
             f"{incident.opened.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
-            format_duration((incident.closed or seen.at) - incident.opened) + ("" if incident.closed else ", open"),
-            Text(incident.severity.value, style="dim" if incident.closed else COLOURS[Outcome.DOWN]),
+            format_duration((incident.closed or seen.at) - incident.opened)
+            + ("" if incident.closed else ", open"),
+            Text(
+                incident.severity.value, style="dim" if incident.closed else COLOURS[Outcome.DOWN]
+            ),
             Text(", ".join(incident.checks)),
             Text(f"{incident.failure.kind.value}: {incident.failure.message}"),
         )
@@ -107,7 +114,12 @@ def _incidents(seen: Snapshot) -> Table:
 def _outbox(seen: Snapshot) -> Table:
     shown = Table("undelivered", "to", "tries", "why", box=None, pad_edge=False)
     for row in seen.outbox:
-        shown.add_row(f"{row.what.value} #{row.incident or '-'}", row.channel, str(row.attempts), Text(row.last_error))
+        shown.add_row(
+            f"{row.what.value} #{row.incident or '-'}",
+            row.channel,
+            str(row.attempts),
+            Text(row.last_error),
+        )
     return shown
 
 

@@ -128,6 +128,11 @@ def judge_http(exchange: Exchange, *, had_key: bool, known_good: bool = False) -
     return Failure(_in_context(kind, had_key, known_good), _message(status, said, kind))
 
 
+def judge_edge(exchange: Exchange) -> Failure | None:
+    """What an edge in front of the server answered in its place, if one did."""
+    return None if exchange.status is None else _judge_edge(exchange, exchange.status)
+
+
 def judge_api_body(exchange: Exchange) -> Failure | None:
     """An API's answer under 2xx that is a page or an error object after all."""
     body = exchange.body

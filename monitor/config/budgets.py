@@ -1,0 +1,18 @@
+"""Budgets as people write them: `500k tokens`, `2M tokens`, `0.50 USD`."""
+
+import re
+
+from monitor.model import Budget
+
+_TOKENS = re.compile(r"(\d+(?:\.\d+)?)\s*([kM]?)\s*tokens?")
+_MONEY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Z]{3})")
+_SCALE = {"": 1, "k": 1_000, "M": 1_000_000}
+
+
+def parse_budget(text: str) -> Budget:
+    """Raise ValueError, with the remedy in its text, for anything else."""
+    if found := _TOKENS.fullmatch(text.strip()):
+        return Budget(tokens=int(float(found[1]) * _SCALE[found[2]]))
+    if found := _MONEY.fullmatch(text.strip()):
+        return Budget(money=float(found[1]), currency=found[2])
+    raise ValueError(f'got "{text}", want a budget such as "500k tokens" or "0.50 USD"')

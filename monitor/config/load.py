@@ -1,0 +1,69 @@
+"""Find the file, read it, and say everything that is wrong with it at once."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from monitor.config.build import Config, Tables, build
+from monitor.config.references import References
+from monitor.model import Complaint, ConfigError, Secret
+
+USUAL = (Path("monitor.toml"), Path("/etc/monitor/monitor.toml"))
+
+
+def find(explicit: Path | None) -> Path:
+    """The file asked for, else `./monitor.toml`, else the system's."""
+    if explicit is not None:
+        return explicit
+    for path in USUAL:
+        if path.is_file():
+            return path
+    places = " or ".join(map(str, USUAL))
+    raise ConfigError(
+        (
+            Complaint(
+                "", f"there is no {places}; write one (the README has a small one) or give --config"
+            ),
+        )
+    )
+
+
+def load(path: Path, env: Mapping[str, str]) -> Config:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError((Complaint(str(path), f"cannot be read: {error.strerror}"),)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError((Complaint(str(path), "is not UTF-8 text"),)) from error
+    return parse(text, path=path, env=env)
+
+
+def parse(text: str, *, path: Path, env: Mapping[str, str]) -> Config:
+    """`env` also says where state and credentials are, as systemd does. Raises ConfigError."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError((_syntax(str(error)),)) from error
+    folder = path.absolute().parent
+    credentials = env.get("CREDENTIALS_DIRECTORY")
+    references = References(env, Path(credentials) if credentials else None, folder)
+    document = references.resolve(raw)
+    tables = Tables(references.complaints)
+    tables.read_all(document)
+    state = Path(env["STATE_DIRECTORY"].split(":")[0]) if env.get("STATE_DIRECTORY") else folder
+    config = build(tables, path.absolute(), state, [*references.secrets, *_channel_secrets(tables)])
+    if tables.complaints:
+        raise ConfigError(tuple(sorted(set(tables.complaints), key=str)))
+    return config
+
+
+def _channel_secrets(tables: Tables) -> list[Secret]:
+    """A channel's address is a secret as a whole: most carry a token."""
+    return [Secret(table.url) for table in tables.channel.values()]
+
+
+def _syntax(message: str) -> Complaint:
+    """tomllib ends with `(at line 3, column 7)`; put it in front."""
+    what, _, where = message.partition(" (at ")
+    where = where.rstrip(")") or "end of the file"
+    return Complaint(where, f"{what[:1].lower()}{what[1:]}; this is not valid TOML")

@@ -1,0 +1,95 @@
+"""`${NAME}` in strings: from a systemd credential, else from the environment."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monitor.model import Complaint, Secret
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_REAL_KEY = re.compile(
+    r"(?:sk|pk|xai|gsk)-[\w-]{12,}|AIza[\w-]{20,}|[0-9]{6,12}:[\w-]{30,}|[\w-]{32,}"
+)
+CREDENTIAL_PREFIX = "monitor_"
+"""What systemd puts before the names of a folder loaded by `LoadCredential=monitor:FOLDER`."""
+
+Place = tuple[str, ...]
+
+
+@dataclass
+class References:
+    """Resolves while walking a document; keeps what it met."""
+
+    env: Mapping[str, str]
+    credentials: Path | None
+    folder: Path
+    complaints: list[Complaint] = field(default_factory=list)
+    secrets: list[Secret] = field(default_factory=list)
+
+    def resolve(self, value: Any, place: Place = ()) -> Any:
+        """The same document with every reference replaced; an unset one in `key` gives None."""
+        if isinstance(value, dict):
+            return {name: self.resolve(item, (*place, name)) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(item, place) for item in value]
+        if not isinstance(value, str):
+            return value
+        if place and place[-1] == "key":
+            return self._key(value, place)
+        return self._text(value, place)
+
+    def _key(self, value: str, place: Place) -> str | None:
+        if value.startswith("file:"):
+            return self._keep(self._file(self.folder / value[5:], place))
+        names = _REFERENCE.findall(value)
+        if not names and _REAL_KEY.search(value):
+            self._complain(
+                place,
+                'want no key in this file; write "${NAME}" and put the key in the environment',
+            )
+            return self._keep(None)
+        if any(self._look_up(name) is None for name in names):
+            return None
+        return self._keep(
+            _REFERENCE.sub(lambda found: self._look_up(found[1]) or "", value).strip() or None
+        )
+
+    def _text(self, value: str, place: Place) -> str:
+        found = {name: self._look_up(name) for name in _REFERENCE.findall(value)}
+        for name in sorted(name for name, text in found.items() if text is None):
+            self._complain(
+                place, f"${{{name}}} is not set; export it, or give it as a systemd credential"
+            )
+        if _is_secret(place):
+            self.secrets.extend(Secret(text) for text in found.values() if text)
+        return _REFERENCE.sub(lambda match: found[match[1]] or "", value)
+
+    def _look_up(self, name: str) -> str | None:
+        for file in (name, CREDENTIAL_PREFIX + name):
+            if self.credentials and (self.credentials / file).is_file():
+                return (self.credentials / file).read_text().strip()
+        return self.env.get(name) or None
+
+    def _file(self, path: Path, place: Place) -> str | None:
+        try:
+            if path.stat().st_mode & 0o077:
+                self._complain(place, f"{path} can be read by others; run: chmod 600 {path}")
+                return None
+            return path.read_text().strip() or None
+        except OSError as error:
+            self._complain(place, f"cannot read {path}: {error.strerror}")
+            return None
+
+    def _keep(self, key: str | None) -> str | None:
+        if key:
+            self.secrets.append(Secret(key))
+        return key
+
+    def _complain(self, place: Place, what: str) -> None:
+        self.complaints.append(Complaint(".".join(place), what))
+
+
+def _is_secret(place: Place) -> bool:
+    return "headers" in place or (place[:1] == ("channel",) and place[-1] == "url")

@@ -1,0 +1,232 @@
+"""The tables of monitor.toml as pydantic models; their JSON Schema is made from the same.
+
+A key whose feature is not built is not here, so it is unknown.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    create_model,
+)
+
+from monitor.config.budgets import parse_budget
+from monitor.model import Budget, Severity
+from monitor.model.duration import parse_duration
+from monitor.probes import PROBES
+from monitor.probes.probe import Duration
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _base_url(text: str) -> str:
+    """Without a trailing slash or `/v1`: both forms mean the same base URL."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(
+            f'got "{_hidden(text)}", want an address that begins with https:// or http://'
+        )
+    if parts.username or parts.password:
+        raise ValueError("want no user or password in the address; put the key in `key`")
+    if parts.query or parts.fragment:
+        raise ValueError(f'got "{_hidden(text)}", want a base URL without "?" or "#"')
+    _port(text)
+    return text.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _port(text: str) -> None:
+    try:
+        urlsplit(text).port  # noqa: B018  # the property raises
+    except ValueError:
+        raise ValueError(f'got "{_hidden(text)}", want a port from 1 to 65535') from None
+
+
+def _hidden(text: str) -> str:
+    """An address without what may be secret in it."""
+    return text.split("?", 1)[0].rsplit("@", 1)[-1][:80]
+
+
+def _public_url(text: str) -> str:
+    if urlsplit(text).scheme not in {"http", "https"}:
+        raise ValueError(
+            f'got "{_hidden(text)}", want an address that begins with https:// or http://'
+        )
+    return text.rstrip("/")
+
+
+def _listen(text: str) -> str:
+    host, sign, port = text.rpartition(":")
+    if text and not (sign and host and port.isdigit() and int(port) < 65_536):
+        raise ValueError(
+            f'got "{text}", want "ADDRESS:PORT" such as "127.0.0.1:8080", or "" for none'
+        )
+    return text
+
+
+def _store(text: str) -> str:
+    if not text.startswith("sqlite:///") or text == "sqlite:///":
+        raise ValueError(
+            f'got "{_hidden(text)}", want "sqlite:///PATH" such as "sqlite:///monitor.db"'
+        )
+    return text
+
+
+def _kept(value: Any) -> Any:
+    """A duration, or "forever", which is None from here on."""
+    return (
+        None if value == "forever" else parse_duration(value) if isinstance(value, str) else value
+    )
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("want a duration longer than nothing")
+    return value
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Kept = Annotated[timedelta | None, BeforeValidator(_kept)]
+Positive = Annotated[Duration, AfterValidator(_positive)]
+BudgetText = Annotated[str, AfterValidator(lambda text: (parse_budget(text), text)[1])]
+Money = Annotated[float, Field(ge=0)]
+
+
+class MonitorTable(Table):
+    vantage: str = Field(
+        "local", min_length=1, max_length=40, description="where this daemon probes from"
+    )
+    store: Annotated[str, AfterValidator(_store)] = Field(
+        "sqlite:///monitor.db", description="history"
+    )
+    listen: Annotated[str, AfterValidator(_listen)] = Field(
+        "127.0.0.1:8080", description='the small server, "" is off'
+    )
+
+
+class PageTable(Table):
+    dir: str = Field("page", min_length=1, description="where the page is written")
+    url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+        None, description="its public address, for links"
+    )
+    title: str = Field("Status", min_length=1, max_length=80, description="what stands on top")
+    languages: tuple[Literal["en"], ...] = Field(
+        ("en",), min_length=1, description="the first is the default"
+    )
+
+
+class AlertsTable(Table):
+    after: StrictInt = Field(
+        3, ge=1, le=100, description="bad results in a row before it is believed"
+    )
+    recover: StrictInt = Field(
+        2, ge=1, le=100, description="good results in a row before recovery is believed"
+    )
+    remind: Positive = Field(timedelta(hours=4), description="how long until the first reminder")
+
+
+class ChannelTable(Table):
+    url: str = Field(min_length=1, description="any Apprise URL")
+    telegram_api: Annotated[str, AfterValidator(_public_url)] | None = Field(
+        None, description="an own Bot API server"
+    )
+    only: tuple[Severity, ...] = Field((), description="severities; none means all")
+    services: tuple[str, ...] = Field((), description="ids of services; none means all")
+
+
+class PriceTable(Table):
+    per_million_in: Money = Field(alias="in", description="per million tokens sent")
+    per_million_out: Money = Field(alias="out", description="per million tokens answered")
+    currency: str = Field("USD", min_length=3, max_length=3, description="the same everywhere")
+
+
+class HistoryTable(Table):
+    raw: Kept = Field(timedelta(days=30), description="every run")
+    hours: Kept = Field(timedelta(days=365), description="counts and percentiles by hour")
+    days: Kept = Field(None, description="counts and percentiles by day")
+
+
+class EndpointTable(Table):
+    url: BaseUrl = Field(description="the base URL, with or without a trailing /v1")
+    name: str | None = Field(None, max_length=80, description="shown instead of the id")
+    key: str | None = Field(None, description='"${NAME}" or "file:PATH"')
+    ca_file: Path | None = Field(None, description="trust this CA instead of the system's")
+    headers: dict[str, str] = Field({}, description="sent with every request")
+    cut_after: Positive | None = Field(None, description="this edge is known to cut longer calls")
+
+
+class ServiceTable(Table):
+    """Also takes any endpoint or probe key, as a default for those that know it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str | None = Field(None, max_length=80, description="shown instead of the id")
+    key: str | None = Field(None, description='"${NAME}" or "file:PATH"')
+    model: str | None = Field(None, max_length=200, description="what paid probes ask for")
+    endpoints: dict[str, Any] = Field(min_length=1, description="id = base URL, or a table")
+    probes: dict[str, Any] | None = Field(None, description="id = interval, or a table")
+    budget_per_day: BudgetText | None = Field(None, description='"500k tokens" or "0.50 USD"')
+    multiplier: float = Field(1.0, ge=0, description="of the price list")
+    public: StrictBool = Field(default=True, description="shown on the page")
+
+
+TABLES: dict[str, type[Table]] = {
+    "monitor": MonitorTable,
+    "page": PageTable,
+    "alerts": AlertsTable,
+    "history": HistoryTable,
+}
+"""Tables that stand alone."""
+TABLES_BY_ID: dict[str, type[Table]] = {
+    "service": ServiceTable,
+    "channel": ChannelTable,
+    "price": PriceTable,
+}
+"""Tables by id: `[service.ID]`."""
+
+
+def keys_of(model: type[BaseModel]) -> frozenset[str]:
+    """The keys of a table as they stand in the file."""
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+ENDPOINT_KEYS = keys_of(EndpointTable) - {"url", "name"}
+PROBE_KEYS = frozenset(key for kind in PROBES.values() for key in keys_of(kind)) - {"main"}
+
+
+def budget_of(table: ServiceTable) -> Budget | None:
+    return parse_budget(table.budget_per_day) if table.budget_per_day else None
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the whole file."""
+    probes = {kind: (settings | str, None) for kind, settings in PROBES.items()}
+    any_probe = create_model("Probes", __config__=ConfigDict(extra="allow"), **probes)  # type: ignore[call-overload]
+    service = create_model(
+        "Service",
+        __base__=ServiceTable,
+        endpoints=(dict[str, EndpointTable | str], ...),
+        probes=(any_probe | None, None),
+    )
+    root = create_model(
+        "monitor.toml",
+        __config__=ConfigDict(extra="forbid"),
+        monitor=(MonitorTable, MonitorTable()),
+        page=(PageTable, PageTable()),
+        alerts=(AlertsTable, AlertsTable()),
+        history=(HistoryTable, HistoryTable()),
+        channel=(dict[str, ChannelTable], {}),
+        service=(dict[str, service], ...),
+        price=(dict[str, PriceTable], {}),
+    )
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root.model_json_schema()}

@@ -1,0 +1,167 @@
+"""One run of one check: ask, and make of the finding a result that is safe to keep and to show."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+
+from monitor.clock import Clock
+from monitor.model import (
+    Check,
+    Evidence,
+    Failure,
+    Habit,
+    Kind,
+    Outcome,
+    Result,
+    Timings,
+    clean_text,
+)
+from monitor.probes.classify import retry_after
+from monitor.probes.facts import Exchange
+from monitor.probes.probe import Finding, ProbeSettings, Run, Sender
+
+log = logging.getLogger(__name__)
+
+Redact = Callable[[str], str]
+
+_GRACE_S = 2.0
+_CERT_SOON = timedelta(days=14)
+_LAG_MS = 50.0
+_BODY_SHOWN = 4096
+_SECRET_HEADERS = frozenset({"authorization", "x-api-key", "set-cookie", "set-cookie2", "cookie"})
+_TIMEOUTS = frozenset(
+    {
+        Kind.CONNECT_TIMEOUT,
+        Kind.TLS_TIMEOUT,
+        Kind.HEADERS_TIMEOUT,
+        Kind.BODY_TIMEOUT,
+        Kind.NO_FIRST_TOKEN,
+        Kind.STALLED,
+        Kind.SLOW,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    result: Result
+    habit: Habit
+    evidence: Evidence | None
+
+
+async def attempt(  # noqa: PLR0913
+    check: Check,
+    *,
+    habit: Habit,
+    client: Sender,
+    clock: Clock,
+    rng: Random,
+    vantage: str,
+    redact: Redact,
+    late_ms: float = 0.0,
+) -> Attempted:
+    """Raises nothing but CancelledError; whatever goes wrong is in the result."""
+    at = clock.now()
+    probe = check.probe
+    if not isinstance(probe, ProbeSettings):
+        raise TypeError(f"got a {type(probe).__name__} as probe, want settings that can run")
+    run = Run(check=check, habit=habit, client=client, rng=rng, now=at)
+    finding = _without_key(check, probe, habit) or await _ask(probe, run)
+    failure = _judge(finding, probe, at)
+    if failure is not None:
+        failure = Failure(failure.kind, clean_text(redact(failure.message)))
+    exchange = finding.exchange
+    result = Result(
+        check=check.key,
+        vantage=vantage,
+        at=at,
+        outcome=failure.outcome if failure else Outcome.UP,
+        failure=failure,
+        timings=_timings(finding),
+        http_status=exchange.status,
+        remote_ip=exchange.remote_ip,
+        model=clean_text(redact(finding.model), 100) if finding.model else None,
+        stream=finding.stream,
+        usage=finding.usage,
+        cert_expires=exchange.cert_expires,
+        retry_after=retry_after(exchange, at),
+        late_ms=late_ms,
+        trusted_timings=exchange.lag_ms <= _LAG_MS,
+    )
+    return Attempted(result, finding.habit, _evidence(finding, redact) if failure else None)
+
+
+def _without_key(check: Check, probe: ProbeSettings, habit: Habit) -> Finding | None:
+    if not probe.needs_key or check.endpoint.key is not None:
+        return None
+    why = f"got no key for {check.endpoint.path}, want one to run `{probe.id}`"
+    return _nothing_heard(Failure(Kind.NO_KEY, why), habit)
+
+
+async def _ask(probe: ProbeSettings, run: Run) -> Finding:
+    limit = probe.timeout.total_seconds() + _GRACE_S
+    guard = asyncio.timeout(limit)
+    try:
+        async with guard:
+            return await probe.run(run)
+    except Exception as exc:  # the one place where a fault of ours becomes a value
+        if guard.expired():
+            why = f"got no end of the run within {limit:.0f} s, want one"
+            return _nothing_heard(Failure(Kind.OVERRUN, why), run.habit)
+        log.exception("event=probe_crashed check=%s", run.check.key)
+        why = f"got a crash in the probe ({type(exc).__name__}), want a verdict"
+        return _nothing_heard(Failure(Kind.INTERNAL, why), run.habit)
+
+
+def _nothing_heard(failure: Failure, habit: Habit) -> Finding:
+    return Finding(exchange=Exchange(timings=Timings()), failure=failure, habit=habit)
+
+
+def _timings(finding: Finding) -> Timings:
+    return replace(finding.exchange.timings, ttft=finding.ttft, ttft_visible=finding.ttft_visible)
+
+
+def _judge(finding: Finding, probe: ProbeSettings, now: datetime) -> Failure | None:
+    """What the probe found, then what holds for every kind: our own lag, limits, certificates."""
+    failure = finding.failure or _slow(finding, probe)
+    lag_ms = finding.exchange.lag_ms
+    if failure and failure.kind in _TIMEOUTS and lag_ms > probe.timeout.total_seconds() * 500:
+        why = f"got our own event loop stuck for {lag_ms / 1000:.1f} s, want it free to listen"
+        return Failure(Kind.OVERRUN, why)
+    return failure or _expiring(finding.exchange.cert_expires, now)
+
+
+def _slow(finding: Finding, probe: ProbeSettings) -> Failure | None:
+    timings = _timings(finding)
+    for slow in probe.slow:
+        took_ms = getattr(timings, slow.timing)
+        limit_s = slow.limit.total_seconds()
+        if took_ms is not None and took_ms > limit_s * 1000:
+            why = f"{slow.timing} {took_ms / 1000:.3g} s, want at most {limit_s:g} s"
+            return Failure(Kind.SLOW, why)
+    return None
+
+
+def _expiring(expires: datetime | None, now: datetime) -> Failure | None:
+    if expires is None or expires - now >= _CERT_SOON:
+        return None
+    days = max(0, (expires - now).days)
+    why = f"got a certificate that ends in {days} days ({expires:%Y-%m-%d}), want 14 or more"
+    return Failure(Kind.CERT_EXPIRING, why)
+
+
+def _evidence(finding: Finding, redact: Redact) -> Evidence:
+    exchange = finding.exchange
+    headers = tuple(
+        (clean_text(redact(name), 100), clean_text(redact(value)))
+        for name, value in exchange.headers.items()
+        if name not in _SECRET_HEADERS
+    )
+    # Redacted before it is cut, so that a cut cannot spare half a secret.
+    text = redact(exchange.body[: 2 * _BODY_SHOWN].decode("utf-8", "replace"))
+    return Evidence(
+        headers=headers, body=clean_text(text, _BODY_SHOWN), events=finding.evidence.events
+    )

@@ -1,0 +1,223 @@
+"""The hardened HTTP client: bounded in time and size, and every break becomes a value."""
+
+import asyncio
+import ssl
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from multidict import CIMultiDict
+
+from monitor.model import Timings
+from monitor.probes.decode import Decoder
+from monitor.probes.facts import Arrival, Ask, Break, Exchange, Stage, Trouble, Watch
+from monitor.probes.lag import LagMeter
+from monitor.probes.resolver import PoolResolver, Resolve, system_resolve
+from monitor.probes.trace import Trace, TracedResolver, TracedTLS, current, traced_socket
+from monitor.probes.trouble import stage_of, trouble_of
+
+_CONNECT_CAP_S = 10.0
+"""Look-up, TCP and TLS together: a connection that takes longer serves nobody."""
+_LINE = 16 * 1024
+_HEADERS = 128
+
+
+class _BrokeError(Exception):
+    """Keeps aiohttp from asking once more behind our back, which it does for what it knows."""
+
+
+async def _no_retry(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise _BrokeError from exc
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What has come so far, so that a break loses none of it."""
+
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    ttfb: float | None = None
+    arrivals: list[Arrival] = field(default_factory=list)
+    trouble: Trouble | None = None
+    gives_up_ms: float | None = None
+
+
+class Client:
+    """A `Sender`. One session per trust setting, one fresh connection per request.
+
+    `resolve` stands in for `getaddrinfo`, e.g. to point names at loopback.
+    """
+
+    def __init__(self, resolve: Resolve = system_resolve) -> None:
+        self._resolve = resolve
+        self._resolver: PoolResolver | None = None
+        self._sessions: dict[Path | None, aiohttp.ClientSession] = {}
+        self._lag = LagMeter()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        self._lag.close()
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+        if self._resolver is not None:
+            await self._resolver.close()
+            self._resolver = None
+
+    async def send(self, ask: Ask, watch: Watch | None = None) -> Exchange:
+        """Never raises for what an endpoint does; `aiohttp.InvalidURL` for a URL that is none."""
+        session = self._session(ask.ca_file)
+        limit = ask.timeout.total_seconds()
+        with self._lag.watch() as lag:
+            guard = asyncio.timeout(min(limit, _CONNECT_CAP_S))
+            end = asyncio.get_running_loop().time() + limit
+            trace = Trace(lambda: guard.reschedule(end), encrypted=ask.url.startswith("https:"))
+            heard = _Heard()
+            token = current.set(trace)
+            try:
+                async with guard:
+                    await _converse(session, ask, watch, trace, heard, guard, end)
+            except TimeoutError:
+                heard.trouble = _timed_out(trace, heard)
+            except aiohttp.InvalidURL:
+                raise
+            except (_BrokeError, aiohttp.ClientError, OSError) as exc:
+                heard.trouble = trouble_of(exc, trace, answered=heard.status is not None)
+            finally:
+                current.reset(token)
+        return _exchange(trace, heard, lag.worst_ms)
+
+    def _session(self, ca_file: Path | None) -> aiohttp.ClientSession:
+        if ca_file not in self._sessions:
+            self._resolver = self._resolver or PoolResolver(self._resolve)
+            self._sessions[ca_file] = _make_session(self._resolver, ca_file)
+        return self._sessions[ca_file]
+
+
+def _make_session(resolver: PoolResolver, ca_file: Path | None) -> aiohttp.ClientSession:
+    context = ssl.create_default_context(cafile=ca_file)
+    context.sslobject_class = TracedTLS
+    connector = aiohttp.TCPConnector(
+        resolver=TracedResolver(resolver),
+        use_dns_cache=False,
+        force_close=True,
+        limit=0,
+        ssl=context,
+        socket_factory=traced_socket,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        middlewares=(_no_retry,),
+        max_line_size=_LINE,
+        max_field_size=_LINE,
+        max_headers=_HEADERS,
+        trust_env=False,
+        raise_for_status=False,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None, ceil_threshold=1e9),
+    )
+
+
+async def _converse(  # noqa: PLR0913
+    session: aiohttp.ClientSession,
+    ask: Ask,
+    watch: Watch | None,
+    trace: Trace,
+    heard: _Heard,
+    guard: asyncio.Timeout,
+    end: float,
+) -> None:
+    headers = CIMultiDict({"Accept-Encoding": "identity", "User-Agent": "monitor"})
+    headers.update(ask.headers)
+    async with session.request(
+        ask.method,
+        ask.url,
+        data=ask.body,
+        headers=headers,
+        allow_redirects=False,
+        read_bufsize=min(65536, ask.max_body),
+    ) as response:
+        heard.ttfb = trace.since_start(trace.stamp())
+        heard.status = response.status
+        for name, value in response.headers.items():
+            heard.headers.setdefault(name.lower(), value)
+        decoder = Decoder(heard.headers.get("content-encoding", ""), ask.max_body)
+        _wait_for_watch(watch, trace, heard, guard, end)
+        async for data in response.content.iter_any():
+            arrival = Arrival(trace.since_start(trace.stamp()), decoder.feed(data))
+            heard.arrivals.append(arrival)
+            if decoder.full:
+                heard.trouble = Trouble(Stage.BODY, Break.TOO_LARGE, f"over {ask.max_body} bytes")
+                response.close()
+                return
+            if watch is not None:
+                watch.feed(arrival)
+                _wait_for_watch(watch, trace, heard, guard, end)
+
+
+def _wait_for_watch(
+    watch: Watch | None, trace: Trace, heard: _Heard, guard: asyncio.Timeout, end: float
+) -> None:
+    """Move the alarm to whichever comes first, the watch's patience or the timeout."""
+    if watch is None:
+        return
+    heard.gives_up_ms = watch.deadline_ms()
+    if heard.gives_up_ms is None:
+        guard.reschedule(end)
+        return
+    wait_s = (heard.gives_up_ms - trace.since_start(time.monotonic_ns())) / 1000
+    guard.reschedule(min(end, asyncio.get_running_loop().time() + wait_s))
+
+
+def _timed_out(trace: Trace, heard: _Heard) -> Trouble:
+    stage = stage_of(trace, answered=heard.status is not None)
+    now = trace.since_start(time.monotonic_ns())
+    gave_up = heard.gives_up_ms is not None and now >= heard.gives_up_ms
+    what = Break.GAVE_UP if gave_up else Break.TIMEOUT
+    return Trouble(stage, what, f"after {now / 1000:.1f} s")
+
+
+def _exchange(trace: Trace, heard: _Heard, lag_ms: float) -> Exchange:
+    attempt = trace.attempt
+    ended = trace.stamp() if heard.trouble is None else time.monotonic_ns()
+    ready = trace.connected and (not trace.encrypted or trace.tls_end is not None)
+    return Exchange(
+        timings=Timings(
+            dns=_between(trace.dns_start, trace.dns_end),
+            connect=_between(attempt.start, attempt.end) if attempt else None,
+            tls=_between(trace.tls_start, trace.tls_end),
+            ttfb=heard.ttfb,
+            total=trace.since_start(ended),
+        ),
+        trouble=heard.trouble,
+        status=heard.status,
+        headers=heard.headers,
+        arrivals=tuple(heard.arrivals),
+        remote_ip=attempt.address if attempt else None,
+        cert_expires=trace.cert_expires,
+        lag_ms=lag_ms,
+        sent_ms=trace.since_start(trace.sent) if ready and trace.sent is not None else None,
+    )
+
+
+def _between(start: int | None, end: int | None) -> float | None:
+    return None if start is None or end is None else (end - start) / 1e6

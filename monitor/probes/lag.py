@@ -1,0 +1,55 @@
+"""How late our own event loop is: timings taken while it hung are not to be trusted."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_TICK_S = 0.1
+
+
+@dataclass(slots=True, eq=False)
+class Span:
+    worst_ms: float = 0.0
+
+
+class LagMeter:
+    """Ticks while it is watched; must live on one event loop."""
+
+    def __init__(self) -> None:
+        self._spans: set[Span] = set()
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[Span]:
+        span = Span()
+        self._spans.add(span)
+        if self._timer is None:
+            self._wind()
+        try:
+            yield span
+        finally:
+            self._note()
+            self._spans.discard(span)
+
+    def _wind(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._due = loop.time() + _TICK_S
+        self._timer = loop.call_at(self._due, self._tick)
+
+    def _note(self) -> None:
+        late = (asyncio.get_running_loop().time() - self._due) * 1000
+        for span in self._spans:
+            span.worst_ms = max(span.worst_ms, late)
+
+    def _tick(self) -> None:
+        self._note()
+        self._timer = None
+        if self._spans:
+            self._wind()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

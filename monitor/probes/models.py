@@ -1,0 +1,94 @@
+"""The list of models: the cheapest question that only a working relay can answer."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from monitor.model import Failure, Habit, Kind
+from monitor.probes.classify import (
+    judge_api_body,
+    judge_body_trouble,
+    judge_http,
+    judge_transport,
+)
+from monitor.probes.facts import Ask, Exchange
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.said import read_json
+
+_MOST = 20
+_MAX_BODY = 4 * 1024 * 1024
+
+
+class ModelsProbe(ProbeSettings):
+    """Without a key an authentication refusal counts as reachable."""
+
+    kind: ClassVar[str] = "models"
+    needs_key: ClassVar[bool] = False
+
+    every: Duration = Field(default=timedelta(minutes=1), description="how often it runs")
+    model: str | None = Field(default=None, description="must be in the list")
+
+    async def run(self, run: Run) -> Finding:
+        exchange = await run.client.send(self._ask(run))
+        failure = self._judge(exchange, run)
+        habit = run.habit
+        if failure is None:
+            habit = replace(habit, good=min(_MOST, habit.good + 1))
+        return Finding(exchange=exchange, failure=failure, habit=habit)
+
+    def _ask(self, run: Run) -> Ask:
+        endpoint = run.check.endpoint
+        headers = {"Accept": "application/json"}
+        if endpoint.key is not None:
+            headers["Authorization"] = f"Bearer {endpoint.key.reveal()}"
+        headers |= {name: value.reveal() for name, value in endpoint.headers}
+        return Ask(
+            method="GET",
+            url=f"{endpoint.url}/v1/models",
+            headers=headers,
+            timeout=self.timeout,
+            max_body=_MAX_BODY,
+            ca_file=endpoint.ca_file,
+        )
+
+    def _judge(self, exchange: Exchange, run: Run) -> Failure | None:
+        had_key = run.check.endpoint.key is not None
+        broken = judge_transport(exchange)
+        if broken is not None:
+            return broken
+        refused = judge_http(exchange, had_key=had_key, known_good=_known_good(run.habit))
+        if refused is not None:
+            by_key = refused.kind is Kind.NO_KEY and exchange.status in {401, 403}
+            return None if by_key and not had_key else refused
+        return (
+            judge_body_trouble(exchange)
+            or judge_api_body(exchange)
+            or judge_models(read_json(exchange.body), self.model or run.check.model)
+        )
+
+
+def _known_good(habit: Habit) -> bool:
+    return habit.good > 0
+
+
+def judge_models(answer: Any, wanted: str | None) -> Failure | None:
+    """A list that is not empty, with the model that we are going to ask."""
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, list) or not data:
+        got = "an empty list of models" if data == [] else "no list of models"
+        return Failure(Kind.UNEXPECTED_BODY, f"got {got}, want JSON with a non-empty `data`")
+    names = {item.get("id") for item in data if isinstance(item, dict) and _is_text(item.get("id"))}
+    if not names:
+        return Failure(Kind.UNEXPECTED_BODY, "got a list of models without `id`, want their names")
+    if wanted is not None and wanted not in names:
+        return Failure(
+            Kind.MODEL_NOT_FOUND,
+            f"got a list of {len(names)} models without {wanted}, want it there",
+        )
+    return None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
