@@ -10,7 +10,14 @@ import pytest
 from monitor.model import Timings
 from monitor.probes.classify import judge_http
 from monitor.probes.facts import Arrival, Exchange
-from monitor.probes.readers import ChatReader, CompletionsReader
+from monitor.probes.readers import (
+    AnthropicReader,
+    ChatReader,
+    CohereReader,
+    CompletionsReader,
+    GeminiReader,
+    ResponsesReader,
+)
 from monitor.probes.sse import SseParser
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -38,6 +45,10 @@ def test_every_recorded_error_is_told_for_what_it_is(corpus: Path) -> None:
 READERS = {
     "openai.chat": ChatReader,
     "openai.completions": CompletionsReader,
+    "anthropic.messages": AnthropicReader,
+    "openai.responses": ResponsesReader,
+    "gemini": GeminiReader,
+    "cohere.v2": CohereReader,
 }
 STREAMS = sorted(CORPUS.glob("*.sse"))
 

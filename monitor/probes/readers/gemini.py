@@ -1,0 +1,47 @@
+"""Gemini's generateContent: each event is a whole response with a part of the text."""
+
+import json
+
+from monitor.model import Usage
+from monitor.probes.readers.base import Piece, Reader, Table, count, string, table, tables
+
+
+class GeminiReader(Reader):
+    """No `[DONE]`: the end is a finish reason and then the end of the stream."""
+
+    def _piece(self, value: Table) -> Piece:
+        self._note_model(value.get("modelVersion"))
+        if isinstance(value.get("usageMetadata"), dict):
+            self.usage_table = value["usageMetadata"]
+        self._note_finish(table(value.get("promptFeedback")).get("blockReason"))
+        self.refused = self.refused or "blockReason" in table(value.get("promptFeedback"))
+        text = thought = tool = ""
+        for candidate in tables(value.get("candidates")):
+            self._note_finish(candidate.get("finishReason"))
+            for part in tables(table(candidate.get("content")).get("parts")):
+                said = string(part.get("text"))
+                text += "" if part.get("thought") else said
+                thought += said if part.get("thought") else ""
+                tool += self._call(part)
+        return Piece(text=text, reasoning=thought, tool=tool)
+
+    def _call(self, part: Table) -> str:
+        call = part.get("functionCall")
+        if not isinstance(call, dict):
+            return ""
+        arguments = json.dumps(call.get("args"), ensure_ascii=False)
+        return self._note_tool(len(self.tools), call.get("name"), arguments)
+
+    @property
+    def usage(self) -> Usage | None:
+        if self.usage_table is None:
+            return None
+        said = count(self.usage_table.get("candidatesTokenCount"))
+        return Usage(
+            tokens_in=count(self.usage_table.get("promptTokenCount")),
+            tokens_out=None if said is None else said + self.reasoning_tokens,
+        )
+
+    @property
+    def reasoning_tokens(self) -> int:
+        return count(table(self.usage_table).get("thoughtsTokenCount")) or 0

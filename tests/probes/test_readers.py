@@ -1,0 +1,166 @@
+import json
+from typing import Any
+
+import pytest
+
+from monitor.model import Usage
+from monitor.probes.readers import (
+    AnthropicReader,
+    ChatReader,
+    CohereReader,
+    GeminiReader,
+    Piece,
+    Reader,
+    ResponsesReader,
+)
+from monitor.probes.sse import Event
+
+
+def read(reader: Reader, *values: Any) -> list[Piece]:
+    return [reader.read(Event(v if isinstance(v, str) else json.dumps(v))) for v in values]
+
+
+def delta(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": fields}]}
+
+
+def test_a_role_or_an_empty_text_is_no_content() -> None:
+    pieces = read(
+        ChatReader(), delta(role="assistant", content=""), {"choices": []}, delta(content=None)
+    )
+    assert [piece.is_content for piece in pieces] == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reasoning_content": "hm"},
+        {"reasoning": "hm", "reasoning_details": [{"text": "hm"}]},
+        {"reasoning_details": [{"text": "hm"}]},
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]},
+    ],
+)
+def test_reasoning_has_many_names_and_counts_once(fields: dict[str, Any]) -> None:
+    reader = ChatReader()
+    assert read(reader, delta(**fields)) == [Piece(reasoning="hm")]
+    assert (reader.text, reader.reasoning) == ("", "hm")
+
+
+def test_tool_calls_come_in_fragments_by_index() -> None:
+    reader = ChatReader()
+    for name, arguments in (("f", ""), (None, '{"a"'), (None, ":1}")):
+        function = {"name": name, "arguments": arguments}
+        read(reader, delta(content=None, tool_calls=[{"index": 0, "function": function}]))
+    assert reader.tools == {0: ["f", '{"a":1}']}
+
+
+def test_the_last_usage_counts_wherever_it_stands() -> None:
+    reader = ChatReader()
+    read(
+        reader,
+        {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}},
+        {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}},
+        {"choices": [], "usage": None},
+    )
+    assert reader.usage == Usage(tokens_in=1, tokens_out=2)
+
+
+def test_usage_under_x_groq_counts_where_there_is_no_other() -> None:
+    reader = ChatReader()
+    read(reader, {"choices": [], "x_groq": {"usage": {"prompt_tokens": 3, "completion_tokens": 4}}})
+    assert reader.usage == Usage(tokens_in=3, tokens_out=4)
+
+
+def test_reasoning_counted_outside_of_the_completion_is_added() -> None:
+    details = {"reasoning_tokens": 129}
+    usage = {"prompt_tokens": 165, "completion_tokens": 2, "total_tokens": 296}
+    reader = ChatReader()
+    read(reader, {"choices": [], "usage": usage | {"completion_tokens_details": details}})
+    assert reader.usage == Usage(tokens_in=165, tokens_out=131)
+
+
+def test_a_whole_answer_is_read_like_a_stream_of_one() -> None:
+    reader = ChatReader()
+    reader.take(
+        {"model": "m", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}
+    )
+    assert (reader.text, reader.finish_reason, reader.model) == ("hi", "stop", "m")
+
+
+@pytest.mark.parametrize("reader", [ChatReader, AnthropicReader, ResponsesReader, GeminiReader, CohereReader])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        1, [], "x", {}, {"choices": 5}, {"choices": [None, {"delta": 7}]}, {"choices": [{"delta": {"content": 1, "tool_calls": [{"index": "x", "function": 3}]}}]},
+        {"usage": {"prompt_tokens": -1, "completion_tokens": "2"}}, {"candidates": [{"content": []}]},
+        {"type": "content_block_delta", "delta": None}, {"type": "message_start", "message": 1},
+        {"type": "response.completed", "response": []}, {"delta": {"message": 1}, "type": "content-delta"},
+    ],
+)  # fmt: skip
+def test_no_shape_upsets_a_reader(reader: type[Reader], value: Any) -> None:
+    reading = reader()
+    (piece,) = read(reading, value)
+    assert (piece.is_content, reading.text, reading.error) == (False, "", None)
+    assert reading.usage in {None, Usage()}
+
+
+def test_what_is_no_json_is_counted_and_skipped() -> None:
+    reader = ChatReader()
+    read(reader, "{oops", "[" * 100_000, "[DONE]")
+    assert (reader.garbled, reader.done, reader.marked_end) == (2, True, False)
+
+
+def test_anthropic_ends_with_message_stop_and_counts_usage_in_two_parts() -> None:
+    reader = AnthropicReader()
+    start = {"model": "claude-x", "usage": {"input_tokens": 9, "output_tokens": 1}}
+    pieces = read(
+        reader,
+        {"type": "message_start", "message": start},
+        {"type": "ping"},
+        {"type": "content_block_delta", "index": 0, "delta": {"thinking": "hm"}},
+        {"type": "content_block_delta", "index": 1, "delta": {"text": "hi"}},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"output_tokens": 7},
+        },
+        {"type": "message_stop"},
+    )
+    assert pieces[2:4] == [Piece(reasoning="hm"), Piece(text="hi")]
+    assert (reader.ended, reader.finish_reason) == (True, "end_turn")
+    assert (reader.model, reader.usage) == ("claude-x", Usage(tokens_in=9, tokens_out=7))
+
+
+def test_responses_end_with_a_terminal_event_that_holds_the_usage() -> None:
+    reader = ResponsesReader()
+    last = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "usage": {"input_tokens": 1, "output_tokens": 16}}  # fmt: skip
+    read(
+        reader,
+        {"type": "response.output_text.delta", "delta": "po"},
+        {"type": "response.output_text.delta", "delta": "ng"},
+        {"type": "response.output_text.done", "text": "pong"},
+        {"type": "response.incomplete", "response": last},
+    )
+    assert (reader.text, reader.ended, reader.finish_reason) == ("pong", True, "max_output_tokens")
+    assert reader.usage == Usage(tokens_in=1, tokens_out=16)
+
+
+def test_a_failed_response_is_an_error_and_no_end() -> None:
+    reader = ResponsesReader()
+    read(reader, {"type": "response.failed", "response": {"error": {"code": "insufficient_quota"}}})
+    assert (reader.ended, reader.error is not None) == (False, True)
+
+
+def test_gemini_tells_thoughts_from_text_and_bills_both() -> None:
+    reader = GeminiReader()
+    parts = [{"text": "hm", "thought": True}, {"text": "hi"}]
+    usage = {"promptTokenCount": 3, "candidatesTokenCount": 1, "thoughtsTokenCount": 5}
+    read(reader, {"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}], "usageMetadata": usage})  # fmt: skip
+    assert (reader.text, reader.reasoning, reader.finish_reason) == ("hi", "hm", "STOP")
+    assert reader.usage == Usage(tokens_in=3, tokens_out=6)
+
+
+def test_a_blocked_gemini_prompt_is_a_refusal() -> None:
+    reader = GeminiReader()
+    read(reader, {"promptFeedback": {"blockReason": "SAFETY"}})
+    assert (reader.refused, reader.finish_reason) == (True, "SAFETY")
