@@ -1,0 +1,68 @@
+"""Name look-ups in threads of their own: a name that hangs blocks nobody else's."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+AddressInfo = tuple[Any, ...]
+Resolve = Callable[[str, int], Sequence[AddressInfo]]
+"""What `socket.getaddrinfo` gives for a host and a port; may block, and fails as that does."""
+
+_THREADS = 64
+
+
+def system_resolve(host: str, port: int) -> Sequence[AddressInfo]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+
+
+class PoolResolver(AbstractResolver):
+    """At most one look-up in flight per name; nothing is remembered after it."""
+
+    def __init__(self, resolve: Resolve = system_resolve) -> None:
+        self._resolve = resolve
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolve")
+        self._flying: dict[tuple[str, int], asyncio.Future[Sequence[AddressInfo]]] = {}
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+    ) -> list[ResolveResult]:
+        found = await asyncio.shield(self._look_up(host, port))
+        results = [_result(host, info) for info in found if family in {socket.AF_UNSPEC, info[0]}]
+        if not results:
+            raise socket.gaierror(socket.EAI_NONAME, "no address")
+        return results
+
+    def _look_up(self, host: str, port: int) -> asyncio.Future[Sequence[AddressInfo]]:
+        key = (host, port)
+        if key not in self._flying:
+            loop = asyncio.get_running_loop()
+            flight = loop.run_in_executor(self._pool, self._resolve, host, port)
+            self._flying[key] = flight
+            flight.add_done_callback(lambda done: self._landed(key, done))
+        return self._flying[key]
+
+    def _landed(self, key: tuple[str, int], flight: asyncio.Future[Sequence[AddressInfo]]) -> None:
+        self._flying.pop(key, None)
+        if not flight.cancelled():
+            flight.exception()  # seen, even when everybody who asked has given up
+
+    async def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _result(host: str, info: AddressInfo) -> ResolveResult:
+    return ResolveResult(
+        hostname=host,
+        host=str(info[4][0]),
+        port=info[4][1],
+        family=info[0],
+        proto=info[2],
+        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    )
