@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from monitor.model import SETTLED, Failure, Habit, Kind, Stream
+from monitor.model import SETTLED, Failure, Habit, Kind, Stream, clean_text
 from monitor.probes.challenge import Challenge
 from monitor.probes.readers import Reader
 from monitor.probes.stream import BURSTS_BELIEVED, is_filtered
@@ -70,8 +70,13 @@ def is_same_model(asked: str, got: str) -> bool:
     return asked == got or asked == _DATE.sub("", got) or got == _DATE.sub("", asked)
 
 
+def _name(answer: Answer) -> str | None:
+    """The name that answered, as it may be stored and shown."""
+    return clean_text(answer.reader.model, 100) if answer.reader.model else None
+
+
 def _judge_model(answer: Answer, habit: Habit) -> Failure | None:
-    got = answer.reader.model
+    got = _name(answer)
     if got is None or is_same_model(answer.model, got) or got in habit.aliases:
         return None
     if habit.good < LEARNING_RUNS:
@@ -149,7 +154,8 @@ def _after_burst(answer: Answer, habit: Habit) -> Habit:
 def _learned(answer: Answer, habit: Habit) -> Habit:
     reader = answer.reader
     usage = reader.usage
-    seen = [n for n in (habit.prompt_tokens, usage and usage.tokens_in) if n is not None]
+    counts = (habit.prompt_tokens, usage.tokens_in if usage else None)
+    seen = [number for number in counts if number is not None]
     return replace(
         habit,
         good=min(habit.good + 1, _MOST),
@@ -163,10 +169,10 @@ def _learned(answer: Answer, habit: Habit) -> Habit:
 
 
 def _aliases(answer: Answer, habit: Habit) -> frozenset[str]:
-    got = answer.reader.model
+    got = _name(answer)
     if got is None or is_same_model(answer.model, got) or habit.good >= LEARNING_RUNS:
         return habit.aliases
-    return habit.aliases | {got[:100]}
+    return habit.aliases | {got}
 
 
 def _moved(counter: int, seen: bool) -> int:  # noqa: FBT001

@@ -93,14 +93,16 @@ class ChatProbe(ProbeSettings):
     async def _converse(self, run: Run, challenge: Challenge) -> tuple[Exchange, Habit]:
         """Ask; where the server refuses a parameter, once more without it, and remember that."""
         habit = run.habit
+        left = self.timeout
         for _ in _DROPPABLE:
             body = self._body(run.check.model or "", challenge, habit.refused)
             watch = Listener(ChatReader()) if self.stream else None
-            exchange = await run.client.send(self._ask(run, body), watch)
+            exchange = await run.client.send(self._ask(run, body, left), watch)
             refused = newly_refused(exchange, [name for name in _DROPPABLE if name in body])
             if refused is None:
                 return exchange, habit
             habit = replace(habit, refused=habit.refused | {refused})
+            left -= timedelta(milliseconds=exchange.timings.total or 0.0)
         return exchange, habit
 
     def _body(self, model: str, challenge: Challenge, refused: frozenset[str]) -> dict[str, Any]:
@@ -116,7 +118,7 @@ class ChatProbe(ProbeSettings):
         body[cap] = self.cap
         return {name: value for name, value in body.items() if name not in refused}
 
-    def _ask(self, run: Run, body: Mapping[str, Any]) -> Ask:
+    def _ask(self, run: Run, body: Mapping[str, Any], left: timedelta) -> Ask:
         endpoint = run.check.endpoint
         headers = {
             "Content-Type": "application/json",
@@ -130,7 +132,7 @@ class ChatProbe(ProbeSettings):
             url=f"{endpoint.url}/v1/chat/completions",
             headers=headers,
             body=json.dumps(body).encode(),
-            timeout=self.timeout,
+            timeout=max(left, timedelta(seconds=0.1)),
             max_body=_STREAM_BYTES,
             ca_file=endpoint.ca_file,
         )

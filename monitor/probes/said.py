@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 _TEXT_LIMIT = 4096  # enough for every table below; the rest of a hostile body is not read
 _TITLE = re.compile(r"<title[^>]*>(.{1,200}?)</title>", re.IGNORECASE | re.DOTALL)
@@ -118,5 +118,5 @@ def _statuses(tables: tuple[Mapping[str, Any], ...]) -> Iterator[int]:
                 yield code
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value.strip())

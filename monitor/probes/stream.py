@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from monitor.model import SETTLED, Failure, Habit, Kind, Stream
+from monitor.model import SETTLED, Failure, Habit, Kind, Stream, clean_text
 from monitor.probes.classify import is_error_object, judge_error_object
 from monitor.probes.facts import Arrival, Break, Exchange
 from monitor.probes.readers import Piece, Reader
@@ -122,7 +122,7 @@ def figures(listener: Listener, exchange: Exchange, habit: Habit, *, proven: boo
         stall_max_ms=_longest_stall(listener, exchange, complete=complete),
         icl_p50_ms=_quantile(gaps, 0.5),
         icl_p95_ms=_quantile(gaps, 0.95),
-        finish_reason=listener.reader.finish_reason,
+        finish_reason=clean_text(listener.reader.finish_reason or "", 40) or None,
         complete=complete,
         heartbeats=listener.heartbeats,
     )
