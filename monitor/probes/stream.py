@@ -53,7 +53,7 @@ class Listener:
             self._hear(self.tail, self.offsets[-1][0] if self.offsets else 0.0)
 
     def deadline_ms(self) -> float | None:
-        if self.reader.done or self.reader.ended:
+        if self.reader.done or self.reader.ended or self.reader.error is not None:
             return (self.ended_at or 0.0) + AFTER_DONE_MS
         if not self.content_at:
             return self._first_token_ms
@@ -68,7 +68,8 @@ class Listener:
         self.pings += event.name == "ping"
         if piece.is_content:
             self._note_content(piece, at_ms)
-        if self.ended_at is None and (self.reader.done or self.reader.marked_end):
+        failed = self.reader.error is not None
+        if self.ended_at is None and (self.reader.done or self.reader.marked_end or failed):
             self.ended_at = at_ms
         if self.reader.done or self.reader.ended:
             self.ended_at = max(self.ended_at or 0.0, at_ms)

@@ -194,3 +194,9 @@ def test_the_watch_gives_the_first_token_and_every_further_one_their_time() -> N
         watch.feed(Arrival(at, text.encode()))
         deadlines.append(watch.deadline_ms())
     assert deadlines == [60_000, 60_000, 31_000, 31_000, 4500]
+
+
+def test_the_watch_does_not_wait_for_more_after_an_error() -> None:
+    watch = Listener(ChatReader())
+    watch.feed(Arrival(700.0, b'data: {"error":"boom"}\n\n'))
+    assert watch.deadline_ms() == 2700
