@@ -19,11 +19,12 @@ from monitor.probes.classify import (
     judge_transport,
 )
 from monitor.probes.facts import Ask, Exchange
+from monitor.probes.listener import Listener, listen
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers import ChatReader, Reader
 from monitor.probes.refusal import newly_refused
 from monitor.probes.said import looks_html, read_json
-from monitor.probes.stream import Listener, figures, judge_empty, judge_stream, listen
+from monitor.probes.stream import figures, judge_empty, judge_stream
 
 _DROPPABLE = ("max_tokens", "max_completion_tokens", "stream_options", "temperature")
 _STREAM_BYTES = 4 * 1024 * 1024

@@ -5,8 +5,9 @@ import pytest
 
 from monitor.model import Failure, Habit, Kind, Timings
 from monitor.probes.facts import Arrival, Break, Exchange, Stage, Trouble
+from monitor.probes.listener import Listener, listen
 from monitor.probes.readers import ChatReader
-from monitor.probes.stream import Heard, Listener, figures, judge_stream, listen
+from monitor.probes.stream import Heard, figures, judge_stream
 
 SETTLED_HABIT = Habit(good=20, has_finish_reason=20, ends_with_done=20)
 DONE = "data: [DONE]\n\n"

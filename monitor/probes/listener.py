@@ -1,0 +1,82 @@
+"""Follows a stream: what came when, counted in content.
+
+The same `Listener` follows a stream live (it is the client's watch) and afterwards (it is fed from
+the exchange), so that what ended a stream and what is said of it cannot differ.
+"""
+
+from monitor.probes.facts import Arrival, Exchange
+from monitor.probes.readers import Piece, Reader
+from monitor.probes.sse import Event, SseParser
+
+FIRST_TOKEN_MS = 60_000.0
+STALL_LIMIT_MS = 30_000.0
+AFTER_DONE_MS = 2_000.0
+"""How long we wait for the connection to end once the stream said that it is over."""
+_KEPT_OFFSETS = 200
+
+
+class Listener:
+    """Counts progress in content, not in bytes: heartbeats keep a dead stream's socket warm."""
+
+    def __init__(self, reader: Reader, first_token_ms: float = FIRST_TOKEN_MS) -> None:
+        self.reader = reader
+        self.parser = SseParser()
+        self.content_at: list[float] = []
+        self.first_size = 0
+        self.visible_at: float | None = None
+        self.ended_at: float | None = None
+        self.pings = 0
+        self.content_bytes = 0
+        self.offsets: list[tuple[float, int, int]] = []
+        self.tail: Event | None = None
+        self._first_token_ms = first_token_ms
+
+    def feed(self, arrival: Arrival) -> None:
+        for event in self.parser.feed(arrival.data):
+            self._hear(event, arrival.at_ms)
+
+    def close(self) -> None:
+        """At the end of the bytes: an event cut short still speaks, for the diagnosis."""
+        self.tail = self.parser.close()
+        if self.tail is not None:
+            self._hear(self.tail, self.offsets[-1][0] if self.offsets else 0.0)
+
+    def deadline_ms(self) -> float | None:
+        if self.reader.done or self.reader.ended or self.reader.error is not None:
+            return (self.ended_at or 0.0) + AFTER_DONE_MS
+        if not self.content_at:
+            return self._first_token_ms
+        return self.content_at[-1] + STALL_LIMIT_MS
+
+    @property
+    def heartbeats(self) -> int:
+        return self.parser.comments + self.pings
+
+    def _hear(self, event: Event, at_ms: float) -> None:
+        piece = self.reader.read(event)
+        self.pings += event.name == "ping"
+        if piece.is_content:
+            self._note_content(piece, at_ms)
+        failed = self.reader.error is not None
+        if self.ended_at is None and (self.reader.done or self.reader.marked_end or failed):
+            self.ended_at = at_ms
+        if self.reader.done or self.reader.ended:
+            self.ended_at = max(self.ended_at or 0.0, at_ms)
+        if len(self.offsets) < _KEPT_OFFSETS:
+            self.offsets.append((round(at_ms, 1), len(event.data.encode()), len(piece.text)))
+
+    def _note_content(self, piece: Piece, at_ms: float) -> None:
+        if not self.content_at:
+            self.first_size = piece.size
+        if piece.text and self.visible_at is None:
+            self.visible_at = at_ms
+        self.content_at.append(at_ms)
+        self.content_bytes += piece.size
+
+
+def listen(exchange: Exchange, reader: Reader) -> Listener:
+    listener = Listener(reader)
+    for arrival in exchange.arrivals:
+        listener.feed(arrival)
+    listener.close()
+    return listener
