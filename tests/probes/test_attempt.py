@@ -1,0 +1,104 @@
+"""A run becomes a result that is safe to keep, whatever the probe found or did."""
+
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Any, ClassVar
+
+from conftest import HandClock
+
+from monitor.model import Check, Endpoint, Failure, Habit, Kind, Outcome, Redactor, Secret, Timings
+from monitor.probes import Attempted, Client, ProbeSettings, attempt
+from monitor.probes.facts import Exchange
+from monitor.probes.probe import Finding, Run
+
+KEY = "canary" + "0123456789"
+
+
+class Told(ProbeSettings):
+    """Finds what it was told to find."""
+
+    kind: ClassVar[str] = "http"
+    needs_key: ClassVar[bool] = False
+    finds: Any
+
+    async def run(self, run: Run) -> Finding:
+        if isinstance(self.finds, Exception):
+            raise self.finds
+        assert isinstance(self.finds, Finding)
+        return self.finds
+
+
+class Keyed(Told):
+    needs_key: ClassVar[bool] = True
+
+
+FINE = Finding(
+    exchange=Exchange(timings=Timings(total=100.0), status=200), failure=None, habit=Habit()
+)
+
+
+async def run(probe: ProbeSettings, clock: HandClock) -> Attempted:
+    endpoint = Endpoint(id="direct", service="relay", url="http://127.0.0.1:9", name="direct")
+    check = Check(service="relay", endpoint=endpoint, probe=probe)
+    async with Client() as client:
+        return await attempt(
+            check, habit=Habit(), client=client, clock=clock, rng=Random(1), vantage="here",
+            redact=Redactor([Secret(KEY)]), late_ms=3.0,
+        )  # fmt: skip
+
+
+def kind(attempted: Attempted) -> Kind | None:
+    return attempted.result.failure and attempted.result.failure.kind
+
+
+async def test_a_good_run_is_up_and_leaves_no_evidence(clock: HandClock) -> None:
+    attempted = await run(Told(finds=FINE), clock)
+    result = attempted.result
+    assert (result.outcome, result.check, result.late_ms) == (Outcome.UP, "relay/direct/http", 3.0)
+    assert attempted.evidence is None
+
+
+async def test_a_probe_that_needs_a_key_is_not_run_without_one(clock: HandClock) -> None:
+    result = (await run(Keyed(finds=RuntimeError()), clock)).result
+    assert result.failure == Failure(
+        Kind.NO_KEY, "got no key for relay/direct, want one to run `http`"
+    )
+    assert result.outcome is Outcome.UNKNOWN
+
+
+async def test_a_crash_in_a_probe_is_our_fault(clock: HandClock) -> None:
+    attempted = await run(Told(finds=RuntimeError("x")), clock)
+    assert (kind(attempted), attempted.result.outcome) == (Kind.INTERNAL, Outcome.UNKNOWN)
+
+
+async def test_a_good_run_beyond_its_limit_is_slow(clock: HandClock) -> None:
+    slow = replace(FINE, ttft=7200.0)
+    attempted = await run(Told(finds=slow, slow="ttft > 5s"), clock)
+    assert attempted.result.failure == Failure(Kind.SLOW, "ttft 7.2 s, want at most 5 s")
+
+
+async def test_a_certificate_about_to_end_is_told(clock: HandClock) -> None:
+    soon = replace(FINE.exchange, cert_expires=clock.now() + timedelta(days=13))
+    attempted = await run(Told(finds=replace(FINE, exchange=soon)), clock)
+    assert kind(attempted) is Kind.CERT_EXPIRING
+
+
+async def test_a_timeout_while_our_own_loop_hung_is_ours(clock: HandClock) -> None:
+    hung = replace(FINE.exchange, lag_ms=16_000.0)
+    failure = Failure(Kind.HEADERS_TIMEOUT, "got nothing, want headers")
+    attempted = await run(Told(finds=replace(FINE, exchange=hung, failure=failure)), clock)
+    assert (kind(attempted), attempted.result.trusted_timings) == (Kind.OVERRUN, False)
+
+
+async def test_no_secret_and_no_control_character_stays_in_message_or_evidence(
+    clock: HandClock,
+) -> None:
+    headers = {"x-echo": KEY, "set-cookie": "a=b", "authorization": KEY, "x-api-key": KEY}
+    said = replace(FINE.exchange, headers=headers)
+    failure = Failure(Kind.SERVER_ERROR, f"got {KEY}\x1b[31m, want none")
+    attempted = await run(Told(finds=replace(FINE, exchange=said, failure=failure)), clock)
+    assert KEY not in repr(attempted)
+    assert "\x1b" not in (attempted.result.failure or failure).message
+    assert attempted.evidence is not None
+    assert attempted.evidence.headers == (("x-echo", "***"),)

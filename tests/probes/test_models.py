@@ -1,0 +1,83 @@
+"""Judging the list of models, over a real socket."""
+
+import json
+from random import Random
+
+import pytest
+from conftest import HandClock
+from servers import saying, serving
+
+from monitor.model import Check, Endpoint, Habit, Kind, Redactor, Secret
+from monitor.probes import PROBES, Client, attempt
+
+
+async def kind(  # noqa: PLR0917
+    clock: HandClock,
+    probe: str,
+    status: str,
+    body: bytes,
+    key: str | None = None,
+    settings: dict[str, object] | None = None,
+) -> Kind | None:
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with Client() as client, serving(saying(head + body)) as server:
+        endpoint = Endpoint(
+            id="direct",
+            service="relay",
+            url=f"http://127.0.0.1:{server.port}",
+            name="direct",
+            key=Secret(key) if key else None,
+        )
+        check = Check(
+            service="relay",
+            endpoint=endpoint,
+            probe=PROBES[probe](**(settings or {})),
+            model="gpt-x",
+        )
+        found = await attempt(
+            check, habit=Habit(), client=client, clock=clock, rng=Random(1), vantage="here",
+            redact=Redactor(),
+        )  # fmt: skip
+    return found.result.failure and found.result.failure.kind
+
+
+def listing(*names: str) -> bytes:
+    return json.dumps({"object": "list", "data": [{"id": name} for name in names]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "key", "expected"),
+    [
+        ("200 OK", listing("gpt-x", "other"), "k" * 8, None),
+        ("200 OK", listing("other"), "k" * 8, Kind.MODEL_NOT_FOUND),
+        ("200 OK", listing(), "k" * 8, Kind.UNEXPECTED_BODY),
+        ("200 OK", b"hello", "k" * 8, Kind.UNEXPECTED_BODY),
+        ("200 OK", b"<!doctype html><title>x</title>", "k" * 8, Kind.HTML_ANSWER),
+        ("401 No", b'{"error": {"message": "bad key"}}', "k" * 8, Kind.AUTH_INVALID),
+        ("401 No", b'{"error": {"message": "no key"}}', None, None),
+        ("403 No", b'{"error": {"message": "no key"}}', None, None),
+    ],
+)
+async def test_a_list_of_models_is_judged(
+    clock: HandClock, status: str, body: bytes, key: str | None, expected: Kind | None
+) -> None:
+    assert await kind(clock, "models", status, body, key) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "settings", "expected"),
+    [
+        ("200 OK", b"hello", {}, None),
+        ("404 No", b"", {}, Kind.UNEXPECTED_STATUS),
+        ("404 No", b"", {"status": [200, 404]}, None),
+        ("302 X\r\nLocation: http://else.test/", b"", {}, Kind.UNEXPECTED_REDIRECT),
+        ("200 OK", b"hello", {"contains": "bye"}, Kind.UNEXPECTED_BODY),
+        ("200 OK", b'{"a": [{"b": 1}]}', {"json": {"a.0.b": 1}}, None),
+        ("200 OK", b'{"a": [{"b": 1}]}', {"json": {"a.0.b": 2}}, Kind.UNEXPECTED_BODY),
+        ("200 OK", b'{"a": []}', {"json": {"a.0.b": 2}}, Kind.UNEXPECTED_BODY),
+    ],
+)
+async def test_a_page_is_judged(
+    clock: HandClock, status: str, body: bytes, settings: dict[str, object], expected: Kind | None
+) -> None:
+    assert await kind(clock, "http", status, body, None, settings) == expected

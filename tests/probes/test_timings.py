@@ -1,0 +1,65 @@
+"""Phases measured against delays that we put there ourselves."""
+
+import asyncio
+import statistics
+import time
+from pathlib import Path
+
+import pytest
+from servers import Authority, asked, loopback, serving
+
+from monitor.probes.client import Client
+from monitor.probes.facts import Ask
+
+DNS, TLS, HEADERS, BODY = 15.0, 25.0, 30.0, 40.0
+RUNS = 15
+
+
+async def test_each_phase_is_measured_as_it_was(tmp_path: Path) -> None:
+    authority, ca = Authority(), tmp_path / "ca.pem"
+    authority.ca.cert_pem.write_to_path(str(ca))
+    context = authority.context()
+    context.sni_callback = lambda *_: time.sleep(TLS / 1000)
+
+    def resolve(host: str, port: int) -> list[tuple[object, ...]]:
+        time.sleep(DNS / 1000)
+        return loopback(host, port)
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asked(reader)
+        await asyncio.sleep(HEADERS / 1000)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n")
+        await asyncio.sleep(BODY / 1000)
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+    errors: dict[str, list[float]] = {"dns": [], "tls": [], "headers": [], "body": []}
+    async with Client(resolve) as client, serving(script, context) as server:
+        url = f"https://relay.test:{server.port}/"
+        for _ in range(RUNS):
+            found = await client.send(Ask(method="GET", url=url, ca_file=ca))
+            assert found.trouble is None
+            timings = found.timings
+            assert timings.dns and timings.tls and timings.ttfb  # noqa: PT018
+            assert found.sent_ms
+            errors["dns"].append(timings.dns - DNS)
+            errors["tls"].append(timings.tls - TLS)
+            errors["headers"].append(timings.ttfb - found.sent_ms - HEADERS)
+            errors["body"].append(found.arrivals[-1].at_ms - timings.ttfb - BODY)
+    for phase, values in errors.items():
+        p50, worst = statistics.median(values), max(values, key=abs)
+        print(f"{phase:8} error p50 {p50:+7.3f} ms   worst {worst:+7.3f} ms")
+    assert all(abs(statistics.median(values)) < 15 for values in errors.values()), errors
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1"])
+async def test_an_address_has_no_look_up_and_plain_http_no_handshake(host: str) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asked(reader)
+        writer.write(b"HTTP/1.1 204 No\r\n\r\n")
+
+    async with Client() as client, serving(script) as server:
+        found = await client.send(Ask(method="GET", url=f"http://{host}:{server.port}/"))
+    assert (found.timings.dns, found.timings.tls) == (None, None)
+    assert found.timings.connect is not None
