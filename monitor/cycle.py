@@ -3,7 +3,7 @@
 One tick of one check, from the question to the commit:
 
 1. reserve what the run may cost, or give it up as `budget_paused`;
-2. ask the endpoint (`Prober.attempt` never raises for what an endpoint does);
+2. ask the endpoint (`probes.attempt` never raises for what an endpoint does);
 3. settle the cost;
 4. let the policies judge and the machine step: alert states, incidents, messages to send;
 5. hand everything to the store as one entry, to be committed in one transaction.
@@ -29,10 +29,16 @@ from monitor.model import (
     Result,
     Spend,
 )
-from monitor.probes import Attempted, Prober, ProbeSettings, failed
+from monitor.probes import Attempted, ProbeSettings
 from monitor.schedule import Due
 
 log = logging.getLogger(__name__)
+
+
+class Ask(Protocol):
+    """`probes.attempt` with everything bound that does not change from run to run."""
+
+    async def __call__(self, check: Check, *, habit: Habit, late_ms: float) -> Attempted: ...
 
 
 class Recorder(Protocol):
@@ -47,11 +53,12 @@ class Recorder(Protocol):
 class Cycle:
     """`habits` belongs to the cycle: loaded at start, passed to probes, kept as they return it."""
 
-    prober: Prober
+    ask: Ask
     store: Recorder
     alerts: Alerts
     ledger: Ledger
     clock: Clock
+    vantage: str
     habits: dict[str, Habit] = field(default_factory=dict)
     on_result: Callable[[Result], None] = lambda _: None
 
@@ -59,10 +66,10 @@ class Cycle:
         day = self.clock.now().date()
         reserved = self._reserve(check, day)
         if isinstance(reserved, Failure):
-            attempted = failed(self.prober.blank(check, due.late_ms), self._habit(check), reserved)
+            attempted = self._not_asked(check, reserved, due)
             reserved = NO_SPEND
         else:
-            attempted = await self.prober.attempt(check, self._habit(check), due.late_ms)
+            attempted = await self.ask(check, habit=self._habit(check), late_ms=due.late_ms)
         result, change = self.ledger.settle(check, reserved, attempted.result, day)
         self._record(check, due, attempted, result, change)
         self.on_result(result)
@@ -76,6 +83,17 @@ class Cycle:
         if isinstance(reserved, Spend):
             self.store.reserve(check.service, day, reserved)
         return reserved
+
+    def _not_asked(self, check: Check, why: Failure, due: Due) -> Attempted:
+        result = Result(
+            check=check.key,
+            vantage=self.vantage,
+            at=self.clock.now(),
+            outcome=why.outcome,
+            failure=why,
+            late_ms=due.late_ms,
+        )
+        return Attempted(result, self._habit(check), None)
 
     def _habit(self, check: Check) -> Habit:
         return self.habits.get(check.key, Habit())

@@ -14,6 +14,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random, SystemRandom
 
 from monitor import __version__
@@ -23,8 +24,8 @@ from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.courier import Courier
 from monitor.cycle import Cycle
-from monitor.model import Habit, Memory, Message, Outgoing, Redactor, Result, StoreError
-from monitor.probes import Client, Prober
+from monitor.model import Habit, Incident, Memory, Message, Outgoing, Redactor, Result, StoreError
+from monitor.probes import Client, attempt
 from monitor.publisher import Publisher
 from monitor.schedule import Schedule
 from monitor.store import Store
@@ -176,7 +177,7 @@ class Parts:
             client=client,
             alerts=alerts,
             schedule=schedule,
-            courier=_courier(daemon, publisher),
+            courier=_courier(daemon, alerts),
             publisher=publisher,
             web=_web(daemon, schedule),
         )
@@ -188,7 +189,8 @@ def _cycle(daemon: Daemon, client: Client, alerts: Alerts, memory: Memory) -> Cy
     spent = {(service, today): amount for service, amount in memory.spent_today.items()}
     habits: Mapping[str, Habit] = memory.habits
     return Cycle(
-        prober=Prober(
+        ask=partial(
+            attempt,
             client=client,
             clock=daemon.clock,
             rng=daemon.rng,
@@ -199,13 +201,42 @@ def _cycle(daemon: Daemon, client: Client, alerts: Alerts, memory: Memory) -> Cy
         alerts=alerts,
         ledger=Ledger(config.services, config.budgets, config.prices, spent),
         clock=daemon.clock,
+        vantage=config.vantage,
         habits=dict(habits),
         on_result=daemon.listeners.on_result,
     )
 
 
-def _courier(daemon: Daemon, publisher: Publisher) -> Courier:
-    raise NotImplementedError
+def _courier(daemon: Daemon, alerts: Alerts) -> Courier:
+    config = daemon.config
+    courier = Courier(
+        daemon.store,
+        Notifier(config.channels, daemon.redact).send,
+        partial(_context, daemon, alerts),
+        clock=daemon.clock,
+        rng=daemon.rng,
+        on_message=daemon.listeners.on_message,
+    )
+    loop = asyncio.get_running_loop()
+    daemon.store.on_commit(lambda: loop.call_soon_threadsafe(courier.wake))
+    return courier
+
+
+def _context(daemon: Daemon, alerts: Alerts, incident: Incident | None) -> Context:
+    config = daemon.config
+    endpoints = {
+        endpoint.path: (endpoint.name, endpoint.url)
+        for service in config.services
+        for endpoint in service.endpoints
+    }
+    working = alerts.working(incident.service) if incident and incident.service else ()
+    return Context(
+        now=daemon.clock.now(),
+        services={service.id: service.name for service in config.services},
+        endpoints=endpoints,
+        working=tuple(endpoints[path][1] for path in working if path in endpoints),
+        page_url=config.page.url,
+    )
 
 
 def _web(daemon: Daemon, schedule: Schedule) -> Web | None:

@@ -12,7 +12,7 @@ from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.model import Check, Habit, Outcome, Redactor, Result
 from monitor.model.document import result_document
-from monitor.probes import Client, Prober
+from monitor.probes import Client, attempt
 
 Answer = tuple[Check, Result]
 AT_ONCE = 20
@@ -21,23 +21,24 @@ AT_ONCE = 20
 
 async def ask_all(config: Config) -> list[Answer]:
     client, gate = Client(), asyncio.Semaphore(AT_ONCE)
-    prober = Prober(
-        client=client,
-        clock=SystemClock(),
-        rng=SystemRandom(),
-        vantage=config.vantage,
-        redact=Redactor(config.secrets),
-    )
+
+    async def ask(check: Check) -> Answer:
+        async with gate:
+            attempted = await attempt(
+                check,
+                habit=Habit(),
+                client=client,
+                clock=SystemClock(),
+                rng=SystemRandom(),
+                vantage=config.vantage,
+                redact=Redactor(config.secrets),
+            )
+        return check, attempted.result
+
     try:
-        return await asyncio.gather(*(_ask(prober, check, gate) for check in config.checks))
+        return await asyncio.gather(*map(ask, config.checks))
     finally:
         await client.close()
-
-
-async def _ask(prober: Prober, check: Check, gate: asyncio.Semaphore) -> Answer:
-    async with gate:
-        attempted = await prober.attempt(check, Habit())
-    return check, attempted.result
 
 
 def document(config: Config, answers: list[Answer]) -> dict[str, Any]:

@@ -117,6 +117,8 @@ class Incident:
     failed_runs: Mapping[str, int] = field(default_factory=lambda: _NONE)
     """Bad runs by failure kind."""
     timeline: tuple[TimelineEntry, ...] = ()
+    announced: bool = True
+    """Whether people were told that it began; only then are they told that it ended."""
     reminded: int = 0
     remind_at: datetime | None = None
 

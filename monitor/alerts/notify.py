@@ -1,0 +1,110 @@
+"""Deliver one message to one channel. The only file that knows Apprise.
+
+Apprise is imported when a notifier is made: its plugins cost 45 MB and a quarter second, which
+`monitor validate` need not pay.
+"""
+
+import logging
+import re
+from datetime import timedelta
+from typing import Any
+
+from monitor.model import (
+    Channel,
+    Complaint,
+    ConfigError,
+    Message,
+    NotDeliveredError,
+    Redactor,
+    clean_text,
+)
+
+_LIBRARIES = ("apprise", "urllib3", "requests")
+_RETRY_AFTER = re.compile(r"retry[ _]after[\"':\s]*(\d+)", re.IGNORECASE)
+_ASKS = "overflow=split&cto=5&rto=15"
+"""Belt for our own length limit, and time limits: Apprise's default would lose a long message."""
+SERVICE_TIMEOUT = 30.0
+
+
+class _Redacting(logging.Filter):
+    """Apprise logs a malformed Telegram token in clear, at WARNING."""
+
+    def __init__(self, redact: Redactor) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._redact(record.getMessage()), ()
+        return True
+
+
+class Notifier:
+    """One Apprise object a channel, so that one failure has one name."""
+
+    def __init__(self, channels: tuple[Channel, ...], redact: Redactor) -> None:
+        import apprise  # noqa: PLC0415  # see above
+
+        _quiet(redact)
+        self._redact = redact
+        self._text = apprise.NotifyFormat.TEXT
+        asset = apprise.AppriseAsset(
+            app_id="monitor",
+            storage_mode=apprise.PersistentStoreMode.MEMORY,
+            service_timeout=SERVICE_TIMEOUT,
+        )
+        made = {channel.id: _connect(apprise, asset, channel) for channel in channels}
+        bad = tuple(
+            Complaint(
+                f"channel.{name}.url",
+                "Apprise does not know this address; see its wiki for the form of each service",
+            )
+            for name, each in made.items()
+            if each is None
+        )
+        if bad:
+            raise ConfigError(bad)
+        self._channels = made
+
+    async def send(self, channel_id: str, message: Message) -> None:
+        """Raise NotDeliveredError when the channel did not take it, or may not have."""
+        channel = self._channels.get(channel_id)
+        if channel is None:
+            raise NotDeliveredError(f"there is no channel {channel_id} any more")
+        try:
+            result = await channel.async_notify(
+                title=message.title, body=message.body, body_format=self._text
+            )
+        except Exception as error:  # noqa: BLE001  # plugins raise what they like
+            raise NotDeliveredError(self._clean(f"{type(error).__name__}: {error}")) from None
+        if not result:
+            raise self._refused(result)
+
+    def _refused(self, result: Any) -> NotDeliveredError:
+        """Apprise keeps what went wrong in its log only; the server's `retry_after` too."""
+        lines = [entry.message for entry in result.logs()] if hasattr(result, "logs") else []
+        text = self._clean(" ".join(lines)) or "the channel did not take it and gave no reason"
+        found = _RETRY_AFTER.search(text)
+        return NotDeliveredError(text, timedelta(seconds=int(found[1])) if found else None)
+
+    def _clean(self, text: str) -> str:
+        return clean_text(self._redact(text))
+
+
+def _connect(apprise: Any, asset: Any, channel: Channel) -> Any:
+    url = channel.url.reveal()
+    plugin = apprise.Apprise.instantiate(f"{url}{'&' if '?' in url else '?'}{_ASKS}", asset=asset)
+    if not plugin:
+        return None
+    if channel.telegram_api:
+        plugin.notify_url = f"{channel.telegram_api}/bot"
+    found = apprise.Apprise(asset=asset)
+    found.add(plugin)
+    return found if len(found) else None
+
+
+def _quiet(redact: Redactor) -> None:
+    for name in _LIBRARIES:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logging.WARNING, logger.level))
+        logger.filters[:] = [each for each in logger.filters if not isinstance(each, _Redacting)]
+        logger.addFilter(_Redacting(redact))

@@ -1,0 +1,91 @@
+"""Every failure kind in plain words: a label, what happened, and what to do. One table, one language."""
+
+from dataclasses import dataclass
+
+from monitor.model.failure import Fault, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    label: str
+    what: str
+    remedy: str
+
+
+_OTHER_URL = "Use another base URL."
+_OPERATOR = "Only the operator's own check is concerned."
+_OPERATOR_CHANGES = "The operator should change the check."
+_WAIT = "Wait a little and try again."
+
+WORDS: dict[Kind, Words] = {
+    Kind.DNS_NXDOMAIN: Words("Name not found", "The name of this base URL does not exist.", _OTHER_URL),
+    Kind.DNS_SERVFAIL: Words("Name look-up failed", "The name servers of this base URL do not answer.", _OTHER_URL),
+    Kind.TCP_REFUSED: Words("Connection refused", "The server refuses connections.", _OTHER_URL),
+    Kind.TCP_UNREACHABLE: Words("No route", "There is no route to the server.", _OTHER_URL),
+    Kind.CONNECT_TIMEOUT: Words("Connect time-out", "The server does not answer.", _OTHER_URL),
+    Kind.TLS_TIMEOUT: Words("TLS time-out", "The encrypted connection is never completed.", _OTHER_URL),
+    Kind.TLS_PROTOCOL: Words("TLS broken", "The encrypted connection cannot be set up.", _OTHER_URL),
+    Kind.CERT_EXPIRED: Words("Certificate expired", "The certificate's dates do not cover today.", "Do not send your key there; use another base URL."),
+    Kind.CERT_HOSTNAME: Words("Wrong certificate", "The certificate is for another name.", "Do not send your key there; use another base URL."),
+    Kind.CERT_UNTRUSTED: Words("Untrusted certificate", "The certificate's issuer is not known.", "Do not send your key there; use another base URL."),
+    Kind.HTTP_DISCONNECT: Words("Disconnected", "The server hangs up before it answers.", _OTHER_URL),
+    Kind.HEADERS_TIMEOUT: Words("No answer", "The server takes the request and does not answer.", _OTHER_URL),
+    Kind.HTTP_GARBAGE: Words("Not HTTP", "The server answers with something that is not HTTP.", _OTHER_URL),
+    Kind.SERVER_ERROR: Words("Server error", "The service or the provider behind it failed.", "Try again, or use another model."),
+    Kind.BAD_GATEWAY: Words("Bad gateway", "The proxy cannot reach the service behind it.", _OTHER_URL),
+    Kind.UPSTREAM_TIMEOUT: Words("Upstream time-out", "The provider behind the service did not answer in time.", "Try again, or use another model."),
+    Kind.NO_CHANNEL: Words("No channel", "The service has no provider left for this model.", "Use another model."),
+    Kind.EDGE_ERROR: Words("CDN error", "The CDN cannot reach the service behind it.", "Use a base URL that does not go through this CDN."),
+    Kind.EDGE_TIMEOUT: Words("Cut off by the CDN", "The CDN ends calls that take too long.", "Stream the answer, or use a base URL without a time limit."),
+    Kind.HTML_ANSWER: Words("A web page", "A web page comes instead of an answer.", "Check the base URL."),
+    Kind.UNEXPECTED_STATUS: Words("Unexpected status", "The server answers with a status that means failure.", _OTHER_URL),
+    Kind.UNEXPECTED_REDIRECT: Words("Redirect", "The server sends callers elsewhere.", "Check the base URL."),
+    Kind.UNEXPECTED_BODY: Words("Unusable answer", "The answer is not what this call returns.", _OTHER_URL),
+    Kind.BODY_TIMEOUT: Words("Answer never ends", "The answer begins and does not end in time.", _OTHER_URL),
+    Kind.ROUTE_GONE: Words("Path gone", "A path that worked is gone.", _OTHER_URL),
+    Kind.NO_FIRST_TOKEN: Words("No first token", "The stream opens and nothing comes.", "Try again, or use another base URL."),
+    Kind.EMPTY_COMPLETION: Words("Empty answer", "The answer is empty.", "Try again."),
+    Kind.STREAM_ERROR: Words("Error in the stream", "The stream begins well and then reports an error.", "Try again, or use another model."),
+    Kind.BODY_TOO_LARGE: Words("Endless answer", "The answer is far too large.", _OTHER_URL),
+    Kind.SLOW: Words("Slow", "Answers take longer than they should.", "Use a faster base URL."),
+    Kind.STALLED: Words("Stalled stream", "Streams pause for a long time in the middle.", _OTHER_URL),
+    Kind.TRUNCATED: Words("Truncated", "Answers break off before their end.", _OTHER_URL),
+    Kind.STREAM_NOT_SUPPORTED: Words("No streaming", "Streaming is ignored: the answer comes in one piece.", "Use another base URL for streams."),
+    Kind.FAKE_STREAMING: Words("Held-back stream", "The stream is held back and comes all at once.", "Use another base URL for streams."),
+    Kind.CONTENT_MISMATCH: Words("Wrong answers", "Simple questions are answered wrongly.", "Check which model really answers."),
+    Kind.MODEL_MISMATCH: Words("Other model", "Another model answers than was asked for.", "Check which model really answers."),
+    Kind.CONTENT_FILTERED: Words("Filtered", "Harmless questions are filtered.", "Use another model or base URL."),
+    Kind.WRONG_CONTENT_TYPE: Words("Wrong label", "Answers are labelled as something else.", "Some clients will refuse them; use another base URL."),
+    Kind.OVER_BILLING: Words("Over-billing", "More tokens are counted than the answer can have.", "Compare your bill with your usage."),
+    Kind.RATE_LIMITED: Words("Rate limited", "Too many requests with this key.", _WAIT),
+    Kind.OVERLOADED: Words("Overloaded", "The provider behind the service is overloaded.", "Try again, or use another model."),
+    Kind.MISSING_USAGE: Words("No usage", "Answers no longer report their tokens.", "Watch your bill."),
+    Kind.CERT_EXPIRING: Words("Certificate ends soon", "The certificate ends within 14 days.", "The owner should renew it."),
+    Kind.DNS_POISONED: Words("DNS pollution suspected", "From here the name leads to an address that is not the service's.", "Use another base URL, or an encrypted resolver."),
+    Kind.SNI_BLOCKED: Words("Blocking suspected", "The connection dies when the name is sent.", "Use a base URL with another name."),
+    Kind.TLS_RESET: Words("Reset during TLS", "The connection is cut while encryption is set up; interference is suspected.", "Use a base URL with another name."),
+    Kind.AUTH_INVALID: Words("Key rejected", "The key is refused. The usual causes: the account's balance is empty, or the key lacks permission for this model.", "Check the balance and the key's permissions."),
+    Kind.QUOTA_EXHAUSTED: Words("Quota used up", "The balance or quota of the key is used up.", "Top up the account."),
+    Kind.PERMISSION_DENIED: Words("Not allowed", "The key may not do this. The usual causes: the account's balance, or the key's permission for this model or address.", "Check the balance and the key's permissions."),
+    Kind.MODEL_NOT_FOUND: Words("No such model", "This account has no such model here.", "Check the model's name and the key's permissions."),
+    Kind.REGION_BLOCKED: Words("Region refused", "The provider does not serve this region.", _OTHER_URL),
+    Kind.REQUEST_REJECTED: Words("Request refused", "The check's own request is refused as invalid.", _OPERATOR_CHANGES),
+    Kind.BUDGET_TOO_SMALL: Words("Token cap too small", "The model thought until its tokens were used up.", "The operator should raise max_tokens or use a plainer model."),
+    Kind.PATH_NOT_FOUND: Words("No such path", "The base URL has no such path.", "Check the base URL."),
+    Kind.NO_KEY: Words("No key", "No key is configured for this check.", _OPERATOR),
+    Kind.OFFLINE: Words("Monitor offline", "The monitor's own network is down.", "The operator should look at the monitor."),
+    Kind.RESOLVER_FAILED: Words("Monitor's resolver broken", "The monitor cannot look names up.", "The operator should look at the monitor."),
+    Kind.CLOCK_WRONG: Words("Monitor's clock wrong", "The monitor's clock is wrong.", "The operator should set the monitor's clock."),
+    Kind.EDGE_CHALLENGE: Words("Monitor challenged", "The CDN takes the monitor for a robot.", "The operator should have the monitor's address allowed."),
+    Kind.EDGE_DENIED: Words("Monitor refused", "The CDN refuses the monitor's address.", "The operator should have the monitor's address allowed."),
+    Kind.BUDGET_PAUSED: Words("Paused by budget", "Today's budget for checks is spent.", "Paid checks go on tomorrow (UTC)."),
+    Kind.INTERNAL: Words("Fault in the monitor", "The monitor itself failed.", "The operator should look at its log."),
+    Kind.OVERRUN: Words("Monitor too busy", "The monitor was too busy for this run.", "The operator should give it more room."),
+}  # fmt: skip
+
+WHOSE: dict[Fault, str] = {
+    Fault.ENDPOINT: "this base URL or what is behind it",
+    Fault.PATH: "the network path from here, not the service",
+    Fault.ACCOUNT: "the account or key, not the service",
+    Fault.MONITOR: "the monitor itself, not the service",
+}
