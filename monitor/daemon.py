@@ -18,7 +18,7 @@ from functools import partial
 from random import Random, SystemRandom
 
 from monitor import __version__
-from monitor.alerts import Alerts
+from monitor.alerts import Alerts, Context, Notifier
 from monitor.budget import Ledger
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
@@ -218,7 +218,11 @@ def _courier(daemon: Daemon, alerts: Alerts) -> Courier:
         on_message=daemon.listeners.on_message,
     )
     loop = asyncio.get_running_loop()
-    daemon.store.on_commit(lambda: loop.call_soon_threadsafe(courier.wake))
+
+    def committed() -> None:
+        loop.call_soon_threadsafe(courier.wake)
+
+    daemon.store.on_commit(committed)
     return courier
 
 

@@ -125,13 +125,10 @@ class Alerts:
         if found:
             incident = incidents.join(found, event.check, event.at, result.failure)
         else:
-            due = result.at + self._settings.remind
-            incident = incidents.begin(
-                self._book, event.check, rule.severity, event.at, result.failure, due
-            )
-        for kind, runs in self._streaks.pop(
-            (event.check, rule.name), Counter({result.failure.kind: 1})
-        ).items():
+            begun = incidents.begin(self._book, event, rule.severity, result.failure)
+            incident = replace(begun, remind_at=result.at + self._settings.remind)
+        streak = self._streaks.pop((event.check, rule.name), Counter({result.failure.kind: 1}))
+        for kind, runs in streak.items():
             incident = incidents.count(incident, Failure(kind, ""), runs)
         self._kinds[event.check, rule.name] = result.failure.kind
         kept = self._keep(incident)
@@ -186,8 +183,11 @@ class Alerts:
         for check, outcome in self._latest.items():
             if incidents.service_of(check) == service:
                 outcomes.setdefault(incidents.endpoint_of(check), []).append(outcome)
-        bad = {incidents.endpoint_of(check) for (check, rule), state in self._states.items()
-               if rule == "down" and state.phase in _BELIEVED}  # fmt: skip
+        bad = {
+            incidents.endpoint_of(check)
+            for (check, rule), state in self._states.items()
+            if rule == "down" and state.phase in _BELIEVED
+        }
         good = [path for path, seen in outcomes.items() if path not in bad and _serves(seen)]
         return tuple(sorted(good, key=lambda path: set(outcomes[path]) != {Outcome.UP}))
 
@@ -200,7 +200,7 @@ class Alerts:
                 incident=incident.id,
                 created=at,
                 not_before=at,
-            )  # fmt: skip
+            )
             for channel in self._channels
             if _wants(channel, incident.severity, incident.service)
         )

@@ -1,6 +1,5 @@
 """`monitor status`, `validate`'s summary and `render`: reading only, also beside a running daemon."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -42,17 +41,33 @@ def _lacks_key(check: Check) -> bool:
 
 def snapshot(config: Config) -> Snapshot:
     """What a daemon has committed so far."""
-    store = Store.read_only(config.store, clock=SystemClock(), vantage=config.vantage)
-    return asyncio.run(store.snapshot(SystemClock().now()))
+    reader = Store.read_only(config.store, vantage=config.vantage)
+    try:
+        return reader.snapshot(SystemClock().now())
+    finally:
+        reader.close()
+
+
+class _Still:
+    """The store as the publisher wants it, without a daemon behind it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    async def snapshot(self, now: datetime) -> Snapshot:  # noqa: ARG002  # one look, now
+        return snapshot(self._config)
 
 
 async def render(config: Config) -> None:
-    clock = SystemClock()
-    store = Store.read_only(config.store, clock=clock, vantage=config.vantage)
     publisher = Publisher(
-        store, config.services, config.checks, config.page,
-        clock=clock, vantage=config.vantage, version=__version__,
-    )  # fmt: skip
+        _Still(config),
+        config.services,
+        config.checks,
+        config.page,
+        clock=SystemClock(),
+        vantage=config.vantage,
+        version=__version__,
+    )
     await publisher.publish()
 
 

@@ -52,7 +52,7 @@ class Attempted:
     evidence: Evidence | None
 
 
-async def attempt(  # noqa: PLR0913
+async def attempt(
     check: Check,
     *,
     habit: Habit,

@@ -137,7 +137,7 @@ def _make_session(resolver: PoolResolver, ca_file: Path | None) -> aiohttp.Clien
     )
 
 
-async def _converse(  # noqa: PLR0913, PLR0917
+async def _converse(
     session: aiohttp.ClientSession,
     ask: Ask,
     watch: Watch | None,

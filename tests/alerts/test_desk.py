@@ -1,0 +1,249 @@
+"""From results to incidents and messages: one incident per cause, nothing told twice."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.alerts import Alerts, Changes
+from monitor.model import (
+    AlertSettings,
+    AlertState,
+    Announcement,
+    Channel,
+    Failure,
+    Incident,
+    Kind,
+    Memory,
+    Outcome,
+    Result,
+    Secret,
+    Severity,
+)
+
+START = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PHONE = Channel(id="phone", url=Secret("json://127.0.0.1"))
+
+
+def memory(
+    states: Iterable[AlertState] = (), incidents: tuple[Incident, ...] = (), next_incident: int = 1
+) -> Memory:
+    return Memory(
+        states={(state.check, state.rule): state for state in states},
+        incidents=incidents,
+        next_incident=next_incident,
+        habits={},
+        spent_today={},
+        last_seen=None,
+        stopped_cleanly=True,
+    )
+
+
+class Night:
+    """Feeds results in order, a second apart, and keeps what came of them."""
+
+    def __init__(self, channels: tuple[Channel, ...] = (PHONE,), after: int = 3) -> None:
+        self.settings = AlertSettings(after=after)
+        self.channels = channels
+        self.alerts = Alerts(self.settings, channels, memory())
+        self.now = START
+        self.states: dict[tuple[str, str], AlertState] = {}
+        self.incidents: dict[int, Incident] = {}
+        self.said: list[str] = []
+
+    def see(self, check: str, kind: Kind | None = None, times: int = 1) -> None:
+        for _ in range(times):
+            failure = Failure(kind, f"got {kind.value}") if kind else None
+            outcome = failure.outcome if failure else Outcome.UP
+            result = Result(check=check, vantage="v", at=self.now, outcome=outcome, failure=failure)
+            self.keep(self.alerts.judge(result))
+            self.now += timedelta(seconds=1)
+
+    def keep(self, changes: Changes) -> None:
+        self.states |= {(state.check, state.rule): state for state in changes.states}
+        self.incidents |= {incident.id: incident for incident in changes.incidents}
+        self.said += [
+            f"{row.what.value} #{row.incident} {row.severity.value} to {row.channel}"
+            for row in changes.outgoing
+        ]
+
+    def restart(self) -> None:
+        opened = tuple(incident for incident in self.incidents.values() if not incident.closed)
+        self.alerts = Alerts(
+            self.settings,
+            self.channels,
+            memory(self.states.values(), opened, max(self.incidents, default=0) + 1),
+        )
+
+
+def test_an_outage_is_told_once_and_its_end_once() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=20)
+    night.see("s/a/chat", times=5)
+
+    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    incident = night.incidents[1]
+    assert (incident.opened, incident.closed) == (START, START + timedelta(seconds=20))
+    assert incident.failed_runs == {"bad_gateway": 20}
+
+
+def test_an_outage_survives_a_restart_without_a_second_message() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=4)
+    night.restart()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=4)
+    night.restart()
+    night.see("s/a/chat", times=2)
+
+    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert night.incidents[1].failed_runs == {"bad_gateway": 8}
+
+
+def test_a_suspicion_survives_a_restart_too() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=2)
+    night.restart()
+    night.see("s/a/chat", Kind.BAD_GATEWAY)
+
+    assert night.said == ["opened #1 down to phone"]
+    assert night.incidents[1].opened == START
+
+
+def test_all_checks_of_an_endpoint_are_one_incident_that_ends_with_the_last_of_them() -> None:
+    night = Night()
+    for _ in range(4):
+        night.see("s/a/chat", Kind.CONNECT_TIMEOUT)
+        night.see("s/a/models", Kind.CONNECT_TIMEOUT)
+    night.see("s/a/chat", times=2)
+    assert night.said == ["opened #1 down to phone"]
+
+    night.see("s/a/models", times=2)
+    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert night.incidents[1].checks == ("s/a/chat", "s/a/models")
+
+
+def test_endpoints_that_break_together_are_one_incident_of_their_service() -> None:
+    night = Night()
+    for _ in range(3):
+        for endpoint in "abcdef":
+            night.see(f"s/{endpoint}/chat", Kind.SERVER_ERROR)
+
+    assert night.said == ["opened #1 down to phone"]
+    assert night.incidents[1].endpoints == ("s/a", "s/b", "s/c", "s/d", "s/e", "s/f")
+
+
+def test_another_service_and_a_much_later_outage_are_incidents_of_their_own() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    night.see("t/a/chat", Kind.SERVER_ERROR, times=3)
+    night.now += timedelta(minutes=10)
+    night.see("s/b/chat", Kind.SERVER_ERROR, times=3)
+
+    assert night.said == [
+        "opened #1 down to phone",
+        "opened #2 down to phone",
+        "opened #3 down to phone",
+    ]
+
+
+def test_a_changed_cause_is_an_entry_not_a_message() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.CONNECT_TIMEOUT, times=3)
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=2)
+
+    incident = night.incidents[1]
+    assert night.said == ["opened #1 down to phone"]
+    assert [entry.what.value for entry in incident.timeline] == ["opened", "cause"]
+    assert incident.failure.kind is Kind.BAD_GATEWAY
+    assert incident.failed_runs == {"connect_timeout": 3, "bad_gateway": 2}
+
+
+def test_a_rejected_key_is_one_incident_of_the_service_not_an_outage() -> None:
+    night = Night()
+    for _ in range(3):
+        for endpoint in "abc":
+            night.see(f"s/{endpoint}/chat", Kind.AUTH_INVALID)
+
+    assert night.said == ["opened #1 account to phone"]
+    assert night.incidents[1].severity is Severity.ACCOUNT
+
+
+@pytest.mark.parametrize("kind", [Kind.NO_KEY, Kind.BUDGET_PAUSED])
+def test_ignorance_that_the_operator_chose_is_not_news(kind: Kind) -> None:
+    night = Night()
+    night.see("s/a/chat", kind, times=20)
+
+    assert (night.said, night.incidents) == ([], {})
+
+
+def test_what_we_cannot_see_is_about_the_monitor_and_no_outage() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.OVERRUN, times=3)
+    night.see("t/b/chat", Kind.INTERNAL, times=3)
+
+    assert night.said == ["opened #1 monitor to phone"]
+    assert night.incidents[1].service is None
+
+
+def test_degraded_must_last_longer_and_is_a_warning() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.SLOW, times=4)
+    assert night.said == []
+    night.see("s/a/chat", Kind.SLOW)
+    assert night.said == ["opened #1 degraded to phone"]
+
+
+def test_while_an_endpoint_is_down_that_it_is_also_slow_is_kept_and_not_told() -> None:
+    night = Night()
+    night.see("s/a/models", Kind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", Kind.SLOW, times=6)
+    night.see("s/a/chat", times=3)
+
+    assert night.said == ["opened #1 down to phone"]
+    assert night.incidents[2].announced is False
+
+
+def test_channels_choose_severities_and_services() -> None:
+    only_down = replace(PHONE, id="night", only=frozenset({Severity.DOWN}))
+    only_t = replace(PHONE, id="t", services=frozenset({"t"}))
+    night = Night((only_down, only_t))
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/b/chat", Kind.AUTH_INVALID, times=3)
+    night.see("t/a/chat", Kind.AUTH_INVALID, times=3)
+
+    assert night.said == ["opened #1 down to night", "opened #3 account to t"]
+
+
+def test_reminders_stretch() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    hours = []
+    for minutes in range(0, 96 * 60, 10):
+        changes = night.alerts.remind(night.now + timedelta(minutes=minutes))
+        assert all(row.what is Announcement.REMINDER for row in changes.outgoing)
+        hours += [minutes // 60] * len(changes.outgoing)
+
+    assert hours == [4, 12, 28, 52, 76]
+
+
+def test_a_check_that_left_the_config_leaves_its_incident_without_a_message() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/a/models", Kind.SERVER_ERROR, times=3)
+    night.keep(night.alerts.forget({"s/a/models"}, night.now))
+    assert night.incidents[1].active == {"s/a/models"}
+
+    night.keep(night.alerts.forget(set(), night.now))
+    assert night.incidents[1].closed == night.now
+    assert night.said == ["opened #1 down to phone"]
+
+
+def test_what_works_now_is_known_best_first() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/b/chat", Kind.SLOW)
+    night.see("s/c/chat")
+    night.see("t/d/chat")
+
+    assert night.alerts.working("s") == ("s/c", "s/b")
