@@ -13,8 +13,10 @@ from monitor.model.duration import format_duration
 from monitor.model.failure import Kind
 from monitor.model.words import WHOSE, WORDS
 
-LIMIT = 3500
-"""UTF-16 units. Telegram takes 4096 after parsing; entities and a title must fit as well."""
+LIMIT = 3900
+"""UTF-16 units once escaped. Telegram takes 4096; Apprise counts the escaped text, in which every
+space is six characters, and would send what is longer in pieces, the title alone in the first."""
+_ESCAPED = {" ": 6, "&": 5, "<": 4, ">": 4, '"': 6, "'": 6, "\n": 2}
 _SHOWN = 6
 _MARK = {
     Severity.DOWN: "🔴",
@@ -171,17 +173,22 @@ def _fit(title: str, body: str) -> Message:
 def _cut(text: str, limit: int) -> str:
     if _units(text) <= limit:
         return text
-    kept = text.encode("utf-16-le")[: (limit - 1) * 2].decode("utf-16-le", "ignore")
-    return kept + "…"
+    kept, left = 0, limit - 1
+    for char in text:
+        left -= _units(char)
+        if left < 0:
+            break
+        kept += 1
+    return text[:kept].rstrip() + "…"
 
 
 def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
+    return sum(_ESCAPED.get(char) or (2 if char > "\uffff" else 1) for char in text)
 
 
 def digest(rows: tuple[Outgoing, ...], found: Mapping[int, Incident], context: Context) -> Message:
     """Many messages that waited for the same channel, as one."""
-    lines = []
+    lines: list[str] = []
     for number in dict.fromkeys(row.incident for row in rows if row.incident is not None):
         if incident := found.get(number):
             state = "recovered" if incident.closed else _STATE[incident.severity]

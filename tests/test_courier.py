@@ -1,0 +1,308 @@
+"""Delivery against a Bot API server over real HTTP: in order, at least once, never given up early."""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from telegram import CHAT, TOKEN, Telegram, telegram
+
+from monitor.alerts import Context, Notifier
+from monitor.courier import Courier
+from monitor.model import (
+    Announcement,
+    Channel,
+    ConfigError,
+    Failure,
+    Incident,
+    Kind,
+    Message,
+    NotDeliveredError,
+    Outgoing,
+    Redactor,
+    Secret,
+    Severity,
+)
+from monitor.store import Store
+
+from conftest import HandClock  # isort: skip
+
+URL = Secret(f"tgram://{TOKEN}/{CHAT}")
+REDACT = Redactor([URL, Secret(TOKEN)])
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Telegram]:
+    async with telegram() as fake:
+        yield fake
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: HandClock) -> AsyncIterator[Store]:
+    opened = Store(f"sqlite:///{tmp_path / 'm.db'}", clock=clock)
+    opened.open()
+    yield opened
+    await opened.close()
+
+
+def channel(phone: Telegram, name: str = "telegram") -> Channel:
+    return Channel(id=name, url=URL, telegram_api=phone.url)
+
+
+def incident(number: int = 1, message: str = "got 502", closed: datetime | None = None) -> Incident:
+    opened = datetime(2026, 11, 24, 11, 42, tzinfo=UTC)
+    return Incident(
+        id=number,
+        service="ohmygpt",
+        severity=Severity.DOWN,
+        opened=opened,
+        closed=closed,
+        failure=Failure(Kind.BAD_GATEWAY, message),
+        checks=("ohmygpt/cf-cdn/chat",),
+        active=frozenset() if closed else frozenset({"ohmygpt/cf-cdn/chat"}),
+        failed_runs={"bad_gateway": 7},
+    )
+
+
+def row(
+    clock: HandClock,
+    number: int = 1,
+    what: Announcement = Announcement.OPENED,
+    to: str = "telegram",
+) -> Outgoing:
+    return Outgoing(
+        channel=to,
+        what=what,
+        severity=Severity.DOWN,
+        incident=number,
+        created=clock.now(),
+        not_before=clock.now(),
+    )
+
+
+def courier(store: Store, clock: HandClock, *channels: Channel) -> Courier:
+    def context(_: Incident | None) -> Context:
+        return Context(
+            now=clock.now(),
+            services={"ohmygpt": "OhMyGPT"},
+            endpoints={"ohmygpt/cf-cdn": ("Cloudflare CDN", "https://cdn.example")},
+            working=("https://direct.example",),
+            page_url="https://status.example",
+        )
+
+    return Courier(store, Notifier(channels, REDACT).send, context, clock=clock, rng=Random(1))
+
+
+async def test_a_message_says_what_since_when_why_what_instead_and_where_to_read_on(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save((incident(),), (row(clock),))
+    await courier(store, clock, channel(phone)).deliver_due()
+
+    assert [text.splitlines() for text in phone.messages] == [
+        [
+            "🔴 OhMyGPT, Cloudflare CDN: down",
+            "Since 24 Nov 11:42:00 UTC (18m). [#1]",
+            "Why: The proxy cannot reach the service behind it. At fault: this base URL or what is behind it.",
+            "Seen: got 502 (bad_gateway)",
+            "To do: Use another base URL.",
+            "Concerned: Cloudflare CDN https://cdn.example (checks: chat)",
+            "Use instead: https://direct.example",
+            "https://status.example/incidents/1/",
+        ]
+    ]
+    assert await store.due(clock.now()) == ()
+
+
+async def test_recovery_says_how_long_and_how_many_failed_probes(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save((incident(closed=clock.now()),), (row(clock, what=Announcement.RESOLVED),))
+    await courier(store, clock, channel(phone)).deliver_due()
+
+    assert phone.messages[0].splitlines() == [
+        "✅ OhMyGPT, Cloudflare CDN: recovered",
+        "From 24 Nov 11:42:00 UTC to 24 Nov 12:00:00 UTC, 18m. [#1]",
+        "It was: bad gateway.",
+        "Failed probes: 7 (7 bad gateway)",
+        "https://status.example/incidents/1/",
+    ]
+
+
+async def test_what_an_endpoint_says_cannot_break_the_message(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    hostile = "<script>alert('x')</script> & <b>bold</b> </pre> &amp; ]]> {0} %s"
+    await store.save((incident(message=hostile),), (row(clock),))
+    await courier(store, clock, channel(phone)).deliver_due()
+
+    assert f"Seen: {hostile} (bad_gateway)" in phone.messages[0]
+
+
+async def test_a_channel_that_is_down_gets_its_message_when_it_is_back(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, channel(phone))
+    phone.down = True
+    for _ in range(50):
+        await to.deliver_due()
+        clock.tick(60)
+    assert phone.messages == []
+    assert phone.asked < 15
+
+    phone.down = False
+    clock.tick(1200)
+    assert await to.deliver_due() == 1
+    assert len(phone.messages) == 1
+
+
+async def test_the_wait_that_the_channel_asks_for_is_kept_to_the_second(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    phone.faults.append("429 17")
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, channel(phone))
+    await to.deliver_due()
+
+    clock.tick(16.9)
+    assert (await to.deliver_due(), phone.asked) == (0, 1)
+    clock.tick(0.2)
+    assert (await to.deliver_due(), phone.asked) == (1, 2)
+
+
+async def test_order_is_kept_in_a_channel_and_a_broken_one_holds_up_nobody(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    async with telegram() as other:
+        other.down = True
+        rows = tuple(
+            row(clock, number, to=to) for number in (1, 2, 3) for to in ("telegram", "other")
+        )
+        await store.save(tuple(incident(number) for number in (1, 2, 3)), rows)
+        to = courier(store, clock, channel(phone), channel(other, "other"))
+        await to.deliver_due()
+        assert [text.splitlines()[1][-4:] for text in phone.messages] == ["[#1]", "[#2]", "[#3]"]
+        assert other.asked == 1
+
+        other.down = False
+        clock.tick(30)
+        await to.deliver_due()
+        assert [text.splitlines()[1][-4:] for text in other.messages] == ["[#1]", "[#2]", "[#3]"]
+
+
+async def test_a_lost_reply_makes_a_duplicate_never_a_loss(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    phone.faults.append("accept then drop")
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, channel(phone))
+    await to.deliver_due()
+    clock.tick(30)
+    await to.deliver_due()
+
+    assert len(phone.messages) == 2
+    assert phone.messages[0].splitlines()[0] == phone.messages[1].splitlines()[0]
+
+
+async def test_an_incident_that_ended_while_it_waited_is_one_message(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    rows = (row(clock), row(clock, what=Announcement.RESOLVED))
+    await store.save((incident(closed=clock.now()),), rows)
+
+    assert await courier(store, clock, channel(phone)).deliver_due() == 2
+    assert [text.splitlines()[0] for text in phone.messages] == [
+        "✅ OhMyGPT, Cloudflare CDN: recovered"
+    ]
+
+
+async def test_many_waiting_messages_become_one_digest(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    numbers = range(1, 31)
+    await store.save(tuple(map(incident, numbers)), tuple(row(clock, number) for number in numbers))
+
+    assert await courier(store, clock, channel(phone)).deliver_due() == 30
+    (text,) = phone.messages
+    assert text.splitlines()[0] == "30 messages waited while this channel was out of reach"
+    assert (
+        text.splitlines()[1]
+        == "[#1] OhMyGPT, Cloudflare CDN: down, since 24 Nov 11:42:00 UTC, bad gateway"
+    )
+    assert text.endswith("…")
+    assert text.count("Cloudflare CDN: down") > 20
+
+
+async def test_nothing_is_given_up_within_a_day(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, channel(phone))
+    phone.down = True
+    for _ in range(24 * 4):
+        await to.deliver_due()
+        clock.tick(15 * 60)
+    assert len(await store.due(clock.now() + timedelta(hours=1))) == 1
+
+    for _ in range(8):
+        await to.deliver_due()
+        clock.tick(15 * 60)
+    assert await store.due(clock.now() + timedelta(hours=1)) == ()
+
+
+async def test_the_outbox_survives_a_restart(
+    tmp_path: Path, phone: Telegram, clock: HandClock
+) -> None:
+    url = f"sqlite:///{tmp_path / 'r.db'}"
+    first = Store(url, clock=clock)
+    first.open()
+    await first.save((incident(),), (row(clock),))
+    await first.close()
+
+    second = Store(url, clock=clock)
+    second.open()
+    assert await courier(second, clock, channel(phone)).deliver_due() == 1
+    await second.close()
+    assert len(phone.messages) == 1
+
+
+async def test_a_long_text_is_cut_by_us_and_delivered(phone: Telegram) -> None:
+    message = Message("title", "😀" * 1700)
+    await Notifier((channel(phone),), REDACT).send("telegram", message)
+    assert len(phone.messages) == 1
+
+
+@pytest.mark.parametrize("fault", ["500", "drop", "429 3"])
+async def test_no_error_and_no_log_ever_shows_the_token(
+    phone: Telegram, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    phone.faults.append(fault)
+    notifier = Notifier(
+        (channel(phone), replace(channel(phone, "wrong"), url=Secret(f"tgram://{TOKEN}x/1"))),
+        REDACT,
+    )
+    with pytest.raises(NotDeliveredError) as caught:
+        await notifier.send("telegram", Message("t", "b"))
+    with pytest.raises(NotDeliveredError):
+        await notifier.send("wrong", Message("t", "b"))
+
+    assert TOKEN not in f"{caught.value} {caught.value!r}"
+    ours = [
+        record
+        for record in caplog.records
+        if record.name.partition(".")[0] in {"apprise", "urllib3", "monitor"}
+    ]
+    assert [record.getMessage() for record in ours if TOKEN in record.getMessage()] == []
+
+
+async def test_an_address_that_apprise_does_not_know_is_a_complaint_without_the_address() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Notifier((Channel(id="x", url=Secret("nonsense://secret-part")),), REDACT)
+
+    assert str(caught.value).startswith("channel.x.url: Apprise does not know this address")
+    assert "secret-part" not in str(caught.value)
