@@ -54,10 +54,12 @@ def unknown(name: str, known: Iterable[str], what: str = "key") -> str:
 def complaints_of(
     error: ValidationError, place: Sequence[str], model: type[BaseModel]
 ) -> list[Complaint]:
-    return [
-        Complaint(".".join((*place, *_inner(problem["loc"]))), _what(dict(problem), model, place))
-        for problem in error.errors(include_url=False)
-    ]
+    """One a place: the first error there explains those that follow from it."""
+    found: dict[str, Complaint] = {}
+    for problem in error.errors(include_url=False):
+        where = ".".join((*place, *_inner(problem["loc"])))
+        found.setdefault(where, Complaint(where, _what(dict(problem), model, place)))
+    return list(found.values())
 
 
 def _inner(loc: Sequence[int | str]) -> list[str]:

@@ -8,10 +8,18 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Annotated, Any, ClassVar, Protocol, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    WithJsonSchema,
+)
 
 from monitor.model import Check, Evidence, Failure, Habit, Slow, Spend, Stream, Usage
-from monitor.model.duration import parse_duration
+from monitor.model.duration import format_duration, parse_duration
 from monitor.model.result import TIMING_NAMES
 from monitor.probes.facts import Ask, Exchange, Watch
 
@@ -40,6 +48,7 @@ def _one_slow(text: str) -> Slow:
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
+    PlainSerializer(format_duration, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "examples": ["90s", "5m", "1h30m"]}),
 ]
 SlowLimits = Annotated[

@@ -1,0 +1,215 @@
+"""The configuration: what is good is understood, what is bad is all said at once."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitor.config import Config, find, load, parse
+from monitor.model import Budget, ConfigError, PageSettings, Price, Severity
+from monitor.probes.chat import ChatProbe
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+BAD = sorted((HERE / "bad").glob("*.toml"))
+KEY = "canary" * 3
+ENV = {"OHMYGPT_API_KEY": KEY, "TELEGRAM_TOKEN": "1234567:abc", "TELEGRAM_CHAT": "42"}
+ONE = '[service.a]\nendpoints = { x = "https://a.example" }\n'
+
+
+def read(
+    text: str, env: dict[str, str] | None = None, folder: Path = Path("/etc/monitor")
+) -> Config:
+    return parse(text, path=folder / "monitor.toml", env=env or {})
+
+
+def complaints(
+    text: str, env: dict[str, str] | None = None, folder: Path = Path("/etc/monitor")
+) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read(text, env, folder)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize("path", BAD, ids=[path.stem for path in BAD])
+def test_a_bad_config_is_refused_with_every_complaint(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    expected = [
+        line.removeprefix("# complaint: ") for line in lines if line.startswith("# complaint: ")
+    ]
+
+    assert complaints(path.read_text(), folder=HERE) == [
+        each.replace("{folder}", str(HERE)) for each in expected
+    ]
+
+
+def test_the_smallest_config_gives_models_and_chat_for_every_endpoint() -> None:
+    config = load(HERE / "good" / "smallest.toml", ENV)
+
+    assert [(check.key, check.model) for check in config.checks] == [
+        ("ohmygpt/direct/models", "gpt-4o-mini"),
+        ("ohmygpt/direct/chat", "gpt-4o-mini"),
+        ("ohmygpt/cdn/models", "gpt-4o-mini"),
+        ("ohmygpt/cdn/chat", "gpt-4o-mini"),
+    ]
+    assert [check.probe.every for check in config.checks[:2]] == [
+        timedelta(minutes=1),
+        timedelta(minutes=5),
+    ]
+    assert config.services[0].endpoints[0].key is not None
+    assert config.services[0].endpoints[0].key.reveal() == KEY
+    assert [(channel.id, channel.only) for channel in config.channels] == [
+        ("telegram", frozenset(Severity))
+    ]
+    assert config.listen == ("127.0.0.1", 8080)
+
+
+def test_the_repositorys_own_config_starts_as_it_is_without_a_key() -> None:
+    config = load(ROOT / "monitor.toml", {})
+
+    assert len(config.checks) == 6 * 2 + 2
+    assert {check.endpoint.key for check in config.checks} == {None}
+    assert config.budgets == {"ohmygpt": Budget(tokens=500_000)}
+    assert config.services[0].endpoints[3].name == "优化 CDN"
+
+
+def test_without_key_and_model_a_service_is_asked_for_its_home_page() -> None:
+    assert [check.key for check in read(ONE).checks] == ["a/x/http"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://a.example", "https://a.example/", "https://a.example/v1", "https://a.example/v1/"],
+)
+def test_a_base_url_may_end_in_v1_or_not(url: str) -> None:
+    config = read(f'[service.a]\nendpoints = {{ x = "{url}" }}')
+    assert config.services[0].endpoints[0].url == "https://a.example"
+
+
+def test_a_service_gives_defaults_to_its_endpoints_and_probes() -> None:
+    config = read(
+        '[service.a]\nmodel = "m"\ntimeout = "7s"\nmax_tokens = 9\ncut_after = "100s"\n'
+        'endpoints = { x = "https://a.example", y = { url = "https://b.example", cut_after = "2m" } }\n'
+        'probes = { models = "1m", chat = { timeout = "9s" } }\n'
+    )
+    x, y = config.services[0].endpoints
+    models, chat = config.checks[0].probe, config.checks[1].probe
+
+    assert (x.cut_after, y.cut_after) == (timedelta(seconds=100), timedelta(minutes=2))
+    assert (models.timeout, chat.timeout) == (timedelta(seconds=7), timedelta(seconds=9))
+    assert isinstance(chat, ChatProbe)
+    assert chat.max_tokens == 9
+
+
+def test_a_probe_may_have_another_id_than_its_kind() -> None:
+    config = read(
+        ONE + 'model = "m"\nprobes = { deep = { kind = "chat", every = "1h" }, chat = "5m" }\n'
+    )
+    assert [(check.key, check.probe.kind) for check in config.checks] == [
+        ("a/x/deep", "chat"),
+        ("a/x/chat", "chat"),
+    ]
+
+
+def test_prices_and_a_budget_in_money() -> None:
+    config = read(
+        ONE + 'model = "m"\nbudget_per_day = "0.50 USD"\n[price.m]\nin = 0.15\nout = 0.6\n'
+    )
+    assert config.prices == {"m": Price(0.15, 0.6, "USD")}
+    assert config.budgets == {"a": Budget(money=0.5)}
+
+
+def test_relative_paths_start_at_the_state_directory_else_at_the_configs_folder() -> None:
+    assert read(ONE).store == "sqlite:////etc/monitor/monitor.db"
+    config = read(ONE, {"STATE_DIRECTORY": "/var/lib/monitor"})
+    assert config.store == "sqlite:////var/lib/monitor/monitor.db"
+    assert config.page == PageSettings(dir=Path("/var/lib/monitor/page"))
+
+
+def test_a_credential_wins_over_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "monitor_KEY").write_text("from systemd\n")
+    text = '[service.a]\nkey = "${KEY}"\nendpoints = { x = "https://a.example" }'
+    key = (
+        read(text, {"KEY": "from env", "CREDENTIALS_DIRECTORY": str(tmp_path)})
+        .services[0]
+        .endpoints[0]
+        .key
+    )
+
+    assert key is not None
+    assert key.reveal() == "from systemd"
+
+
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("secret value\n")
+    text = '[service.a]\nkey = "file:key"\nendpoints = { x = "https://a.example" }'
+    file.chmod(0o644)
+    assert complaints(text, folder=tmp_path) == [
+        f"service.a.key: {file} can be read by others; run: chmod 600 {file}"
+    ]
+
+    file.chmod(0o600)
+    key = read(text, folder=tmp_path).services[0].endpoints[0].key
+    assert key is not None
+    assert key.reveal() == "secret value"
+
+
+def test_no_complaint_and_no_repr_shows_a_secret() -> None:
+    text = (
+        f'[service.a]\nkey = "{KEY}{KEY}"\nheaders = {{ a = 3 }}\nendpoints = {{ x = "https://u:{KEY}@a.example" }}\n'
+        f'[channel.c]\nurl = 7\n[channel.d]\nurl = "json://{KEY}"\nwrong = 1\n'
+    )
+    assert KEY not in "\n".join(complaints(text))
+    assert KEY not in repr(load(HERE / "good" / "smallest.toml", ENV))
+
+
+def test_every_secret_is_known_to_be_one() -> None:
+    secrets = {secret.reveal() for secret in load(HERE / "good" / "smallest.toml", ENV).secrets}
+    assert secrets == {KEY, "1234567:abc", "42", "tgram://1234567:abc/42"}
+
+
+def test_no_file_at_all_is_a_complaint_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"there is no monitor.toml or /etc/monitor/monitor.toml; write one"
+    ):
+        find(None)
+    with pytest.raises(
+        ConfigError, match=r"nowhere.toml: cannot be read: No such file or directory"
+    ):
+        load(tmp_path / "nowhere.toml", {})
+
+
+leaf = st.one_of(
+    st.text(max_size=8), st.integers(), st.floats(), st.booleans(), st.just("https://a.example")
+)
+names = st.sampled_from(
+    ["service", "channel", "page", "alerts", "monitor", "history", "price", "a", "endpoints", "probes", "chat",
+     "http", "key", "model", "every", "url", "after", "slow", "kind", "in", "out", "budget_per_day", "headers"]
+)  # fmt: skip
+tree = st.recursive(
+    leaf,
+    lambda inner: st.dictionaries(names, inner, max_size=4) | st.lists(inner, max_size=3),
+    max_leaves=15,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.dictionaries(names, tree, max_size=5))
+def test_any_document_gives_a_config_or_complaints_and_nothing_else(
+    document: dict[str, object],
+) -> None:
+    from monitor.config.build import Tables, build
+    from monitor.config.references import References
+
+    references = References({}, None, Path("/nowhere"))
+    tables = Tables(references.complaints)
+    resolved = references.resolve(document)
+    tables.read_all(resolved)
+    build(tables, Path("/nowhere/monitor.toml"), Path("/nowhere"), [])
+    assert all(str(complaint) for complaint in tables.complaints)

@@ -1,0 +1,42 @@
+"""Every key of the schema stands in docs/configuration.md, in the table where it belongs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from monitor.config.tables import TABLES, TABLES_BY_ID, EndpointTable, keys_of, schema
+from monitor.probes import PROBES, ProbeSettings
+
+TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+
+
+def documented(heading: str) -> set[str]:
+    section = re.split(r"\n#{2,3} ", TEXT.split(f"\n{heading}", 1)[1])[0]
+    return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", [*TABLES, *TABLES_BY_ID])
+def test_every_key_of_a_table_is_documented_and_no_other(name: str) -> None:
+    heading = (
+        f'## `[{name}."MODEL"]`'
+        if name == "price"
+        else f"## `[{name}" + (".ID]`" if name in TABLES_BY_ID else "]`")
+    )
+    assert documented(heading) == keys_of({**TABLES, **TABLES_BY_ID}[name])
+
+
+def test_every_key_of_an_endpoint_is_documented_and_no_other() -> None:
+    assert documented("## An endpoint") == keys_of(EndpointTable)
+
+
+def test_every_key_of_every_probe_kind_is_documented_and_no_other() -> None:
+    common = keys_of(ProbeSettings)
+    assert documented("## A probe") == common | {"kind"}
+    for kind, settings in PROBES.items():
+        assert documented(f"### `{kind}`") == keys_of(settings) - common, kind
+
+
+def test_the_schema_shows_durations_as_the_file_does() -> None:
+    properties = schema()["$defs"]["AlertsTable"]["properties"]
+    assert properties["remind"]["default"] == "4h"
