@@ -3,9 +3,10 @@
 A key whose feature is not built is not here, so it is unknown.
 """
 
+import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -16,14 +17,17 @@ from pydantic import (
     Field,
     StrictBool,
     StrictInt,
+    TypeAdapter,
     create_model,
 )
 
 from monitor.config.budgets import parse_budget
 from monitor.model import Budget, Severity
-from monitor.model.duration import parse_duration
+from monitor.model.duration import format_duration, parse_duration
 from monitor.probes import PROBES
 from monitor.probes.probe import Duration
+
+_ISO = re.compile(r"P(?=.)(?:\d+D)?(?:T[\dHMS.]+)?")
 
 
 class Table(BaseModel):
@@ -229,4 +233,16 @@ def schema() -> dict[str, Any]:
         service=(dict[str, service], ...),
         price=(dict[str, PriceTable], {}),
     )
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root.model_json_schema()}
+    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **root.model_json_schema()}
+    return cast("dict[str, Any]", _as_written(found))
+
+
+def _as_written(value: Any) -> Any:
+    """Pydantic shows a default duration after ISO 8601; the file has `4h`."""
+    if isinstance(value, dict):
+        return {name: _as_written(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_as_written(item) for item in value]
+    if isinstance(value, str) and _ISO.fullmatch(value):
+        return format_duration(TypeAdapter(timedelta).validate_python(value))
+    return value

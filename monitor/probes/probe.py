@@ -13,13 +13,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     PrivateAttr,
     WithJsonSchema,
 )
 
 from monitor.model import Check, Evidence, Failure, Habit, Slow, Spend, Stream, Usage
-from monitor.model.duration import format_duration, parse_duration
+from monitor.model.duration import parse_duration
 from monitor.model.result import TIMING_NAMES
 from monitor.probes.facts import Ask, Exchange, Watch
 
@@ -48,7 +47,6 @@ def _one_slow(text: str) -> Slow:
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    PlainSerializer(format_duration, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "examples": ["90s", "5m", "1h30m"]}),
 ]
 SlowLimits = Annotated[
