@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from monitor.clock import Clock
+from monitor.demo.addresses import CA_FILE, READY_FILE, Addresses
 from monitor.demo.faults import act_of, acting, calm, told
-from monitor.demo.service import CA_FILE, READY_FILE, Addresses
 from monitor.demo.settings import KEY_NAME, settings_text
 from monitor.model import MonitorError
 

@@ -8,47 +8,25 @@ input is a pipe that closes: then whoever started it is gone.
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from aiohttp import web
 
 from monitor.clock import SystemClock
+from monitor.demo.addresses import CA_FILE, READY_FILE, Addresses
 from monitor.demo.app import EndpointApp
 from monitor.demo.certificates import HOST, Certificates, issue
 from monitor.demo.channel import Channel
 from monitor.demo.door import Door
 from monitor.demo.faults import Act, Script, act_of, calm
 from monitor.demo.manners import MANNERS, Manner
-
-CA_FILE = "ca.pem"
-READY_FILE = "service.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """What `service.json` holds. `key` is made up at the start and worth nothing."""
-
-    endpoints: dict[str, str]
-    channel: str
-    key: str
-
-    def write(self, path: Path) -> None:
-        """Atomically: who sees the file sees all of it."""
-        half = path.with_suffix(".tmp")
-        half.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
-        half.replace(path)
-
-    @classmethod
-    def read(cls, path: Path) -> "Addresses":
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,182 @@
+"""The demo's live table in the terminal; without a terminal, one plain line for each thing that changes."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from monitor.config import Config
+from monitor.model import Kind, Message, Outcome, Outgoing, Result
+
+_PER_SECOND = 4
+_ALERTS = 3
+_BODY_LINES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    mark: str
+    plain: str
+    """For terminals that cannot show more than ASCII."""
+    style: str
+
+
+_LOOKS: Mapping[Outcome, _Look] = {
+    Outcome.UP: _Look("●", "+", "green"),
+    Outcome.DEGRADED: _Look("◐", "~", "yellow"),
+    Outcome.DOWN: _Look("✗", "x", "bold red"),
+    Outcome.UNKNOWN: _Look("?", "?", "magenta"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    at: float
+    message: Message
+
+    def lines(self) -> list[str]:
+        body = [line for line in self.message.body.splitlines() if line.strip()]
+        return [f"{clock_face(self.at)}  {self.message.title}", *body[:_BODY_LINES]]
+
+
+class LiveTable:
+    """`on_result` and `on_message` are the daemon's listeners; enter it to show it.
+
+    `elapsed` is seconds since the script of faults began, `acting` what it does now.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        console: Console,
+        *,
+        page_url: str,
+        elapsed: Callable[[], float],
+        acting: Callable[[], str],
+    ) -> None:
+        self._names = {
+            endpoint.path: endpoint.name
+            for service in config.services
+            for endpoint in service.endpoints
+        }
+        self._probes = tuple(dict.fromkeys(check.probe.id for check in config.checks))
+        self._console = console
+        self._page_url = page_url
+        self._elapsed = elapsed
+        self._acting = acting
+        self._latest: dict[str, Result] = {}
+        self._said: dict[str, tuple[Outcome, Kind | None]] = {}
+        self._told: deque[_Told] = deque(maxlen=_ALERTS)
+        self._runs = 0
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live = Live(
+                get_renderable=self.draw,
+                console=self._console,
+                refresh_per_second=_PER_SECOND,
+            )
+            self._live.start()
+        else:
+            self._say(f"page: {self._page_url}")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def on_result(self, result: Result) -> None:
+        self._runs += 1
+        self._latest[result.check] = result
+        state = (result.outcome, result.failure.kind if result.failure else None)
+        if self._live is None and self._said.get(result.check) != state:
+            self._say(f"{clock_face(self._elapsed())}  {_sentence(result)}")
+        self._said[result.check] = state
+
+    def on_message(self, outgoing: Outgoing, message: Message) -> None:  # noqa: ARG002
+        told = _Told(self._elapsed(), message)
+        self._told.append(told)
+        if self._live is None:
+            first, *rest = told.lines()
+            time, _, title = first.partition("  ")
+            self._say("\n".join([f"{time}  ALERT  {title}", *(f"       {line}" for line in rest)]))
+
+    def _say(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+    def draw(self) -> Group:
+        """The whole screen as it is now."""
+        return Group(self._header(), self._table(), self._alerts())
+
+    def _header(self) -> Text:
+        head = Text()
+        head.append("monitor demo", style="bold")
+        head.append(f"   {self._page_url}", style="underline")
+        head.append(f"   {clock_face(self._elapsed())}, {self._runs} runs\n")
+        head.append(f"now in the script: {self._acting()}", style="dim")
+        return head
+
+    def _table(self) -> Table:
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table.add_column("endpoint", no_wrap=True)
+        for probe in self._probes:
+            table.add_column(probe, no_wrap=True, overflow="ellipsis")
+        for path, name in self._names.items():
+            table.add_row(Text(name), *(self._cell(f"{path}/{probe}") for probe in self._probes))
+        return table
+
+    def _cell(self, check: str) -> Text:
+        result = self._latest.get(check)
+        if result is None:
+            return Text("-", style="dim")
+        look = _LOOKS[result.outcome]
+        mark = look.plain if self._console.options.ascii_only else look.mark
+        return Text(f"{mark} {_figures(result)}", style=look.style)
+
+    def _alerts(self) -> Text:
+        if not self._told:
+            return Text("no alert so far", style="dim")
+        text = Text("alerts, newest first\n", style="bold")
+        for told in reversed(self._told):
+            first, *rest = told.lines()
+            text.append(f"{first}\n", style="not bold")
+            text.append("".join(f"       {line}\n" for line in rest), style="not bold dim")
+        text.rstrip()
+        return text
+
+
+def clock_face(seconds: float) -> str:
+    minutes, left = divmod(int(seconds), 60)
+    return f"{minutes:02d}:{left:02d}"
+
+
+def _figures(result: Result) -> str:
+    """A failure by its kind; else time to first token and in all, in ms, and tokens per second."""
+    if result.failure is not None:
+        return result.failure.kind.value
+    speed = result.stream.tokens_per_s if result.stream else None
+    parts = [
+        f"{value:.0f}" for value in (result.timings.ttft, result.timings.total) if value is not None
+    ]
+    figures = " / ".join(parts) + " ms" if parts else ""
+    return f"{figures}, {speed:.0f} tok/s" if speed is not None else figures
+
+
+def _sentence(result: Result) -> str:
+    endpoint = result.check.split("/", 1)[1]
+    why = f": {result.failure.message}" if result.failure else ""
+    return f"{endpoint:<21} {result.outcome.value:<9} {_figures(result)}{why}"
