@@ -1,0 +1,8 @@
+"""Show: a snapshot -> a view -> files. `view` and what it stands on are pure."""
+
+from monitor.page.best import Pick
+from monitor.page.files import publish
+from monitor.page.render import Renderer
+from monitor.page.view import PageView, Site, view
+
+__all__ = ["PageView", "Pick", "Renderer", "Site", "publish", "view"]

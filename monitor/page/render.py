@@ -1,0 +1,114 @@
+"""A `PageView` -> files. The only file that knows Jinja.
+
+Autoescape is on for every template; values go into quoted attributes or text, nowhere else.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from monitor.page import documents, drawings, words
+from monitor.page.states import State
+from monitor.page.view import PageView
+
+_COLOURS = {
+    State.OPERATIONAL: "1f9d7a",
+    State.DEGRADED: "c97700",
+    State.PARTIAL: "b5400c",
+    State.MAJOR: "8c0a3c",
+    State.MAINTENANCE: "4c62c9",
+    State.UNKNOWN: "7b8795",
+}
+
+
+def templates() -> Traversable:
+    """Inside the wheel, or beside the package in a checkout."""
+    inside = files("monitor") / "templates"
+    return inside if inside.is_dir() else Path(str(files("monitor"))).parent / "templates"
+
+
+class Renderer:
+    """Templates and assets are read once."""
+
+    def __init__(self) -> None:
+        folder = templates()
+        self._env = Environment(
+            loader=FunctionLoader(lambda name: (folder / name).read_text("utf-8")),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._env.globals.update(
+            words=words, drawings=drawings, State=State, labels=words.LABELS, icons=_icons(folder)
+        )
+        self._assets = dict(
+            _hashed((folder / name).read_bytes(), name) for name in ("style.css", "status.js")
+        )
+        self._env.globals["assets"] = {name.split(".", 1)[0]: name for name in self._assets}
+
+    def files(self, page: PageView) -> Mapping[str, bytes]:
+        """Path below the page's folder -> content, in the order of publishing: the home page last."""
+        found: dict[str, bytes] = dict(self._assets)
+        found |= {
+            f"api/v2/{name}.json": _json(each) for name, each in documents.statuspage(page).items()
+        }
+        found["status.json"] = _json(documents.status(page))
+        found["best.json"] = _json(documents.best(page))
+        found["best.txt"] = documents.best_text(page).encode()
+        found |= self._badges(page)
+        found["favicon.svg"] = self._html(
+            "favicon.svg", page, "", state=State.UNKNOWN if page.stopped else page.state
+        )
+        found["favicon-unknown.svg"] = self._html("favicon.svg", page, "", state=State.UNKNOWN)
+        for story in page.stories:
+            found[f"incidents/{story.id}/index.html"] = self._html(
+                "incident.html", page, "../../", story=story
+            )
+        for endpoint in page.endpoints:
+            path = f"endpoints/{endpoint.path}/index.html"
+            found[path] = self._html("endpoint.html", page, "../../../", endpoint=endpoint)
+        found["index.html"] = self._html("index.html", page, "")
+        return found
+
+    def _html(self, name: str, page: PageView, root: str, **more: Any) -> bytes:
+        """`root` leads back to the home page: the page works under any sub-path."""
+        return self._env.get_template(name).render(page=page, root=root, **more).encode()
+
+    def _badges(self, page: PageView) -> dict[str, bytes]:
+        found = {}
+        for endpoint in page.endpoints:
+            state = State.UNKNOWN if page.stopped else endpoint.state
+            label, message, colour = endpoint.name, words.LABELS[state].lower(), _COLOURS[state]
+            found[f"badge/{endpoint.path}.svg"] = self._html(
+                "badge.svg", page, "", label=label, message=message, colour=colour
+            )
+            found[f"badge/{endpoint.path}.json"] = _json(
+                {
+                    "schemaVersion": 1,
+                    "label": label,
+                    "message": message,
+                    "color": colour,
+                    "cacheSeconds": 300,
+                }
+            )
+        return found
+
+
+def _icons(folder: Traversable) -> str:
+    return (folder / "icons.svg").read_text("utf-8")
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+
+
+def _hashed(content: bytes, name: str) -> tuple[str, bytes]:
+    stem, ending = name.rsplit(".", 1)
+    return f"{stem}.{hashlib.sha256(content).hexdigest()[:10]}.{ending}", content

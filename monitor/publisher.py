@@ -1,0 +1,68 @@
+"""LOOP 3: snapshot -> view -> files, on a beat of its own. Never on the probes' path."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from monitor.clock import Clock
+from monitor.model import Check, PageSettings, Service, Snapshot
+from monitor.page import Pick, Renderer, Site, publish, view
+
+log = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """What the publisher needs of the store."""
+
+    async def snapshot(self, now: datetime) -> Snapshot: ...
+
+
+class Publisher:
+    def __init__(
+        self,
+        source: Source,
+        services: tuple[Service, ...],
+        checks: tuple[Check, ...],
+        settings: PageSettings,
+        *,
+        clock: Clock,
+        vantage: str,
+        version: str,
+    ) -> None:
+        self._source = source
+        self._clock = clock
+        self._site = Site(
+            services=services, checks=checks, settings=settings, vantage=vantage, version=version
+        )
+        self._renderer = Renderer()
+        self._picks: Mapping[str, Pick] = {}
+
+    async def run(self, stop: asyncio.Event, every: timedelta) -> None:
+        while not stop.is_set():
+            try:
+                await self.publish()
+            except Exception:  # a full disk or a fault of ours: the page grows stale and says so
+                log.exception("event=internal loop=publisher")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every.total_seconds())
+
+    async def publish(self, *, stopped: bool = False) -> None:
+        """`stopped` writes the last page: it says so, and is stale from the start."""
+        began = self._clock.monotonic()
+        now = self._clock.now()
+        snapshot = await self._source.snapshot(now)
+        if stopped:
+            snapshot = replace(snapshot, stopped_at=now)
+        changed = await asyncio.to_thread(self._write, snapshot)
+        took_ms = (self._clock.monotonic() - began) * 1000
+        log.info(
+            "event=published files_changed=%d took_ms=%.0f stopped=%s", changed, took_ms, stopped
+        )
+
+    def _write(self, snapshot: Snapshot) -> int:
+        page, self._picks = view(self._site, snapshot, self._picks)
+        return publish(self._site.settings.dir, self._renderer.files(page))

@@ -1,0 +1,159 @@
+/* Progressive enhancement only. Without this file the page shows the same data, in UTC. */
+(() => {
+  "use strict";
+  const root = document.documentElement, $ = (s, e = document) => e.querySelector(s), $$ = (s, e = document) => [...e.querySelectorAll(s)];
+  const store = { get: k => { try { return localStorage.getItem(k); } catch { return null; } }, set: (k, v) => { try { localStorage.setItem(k, v); } catch { /* private mode */ } } };
+  const fill = (s, v) => s.replace(/\{(\w+)\}/g, (_, k) => v[k]);
+  const say = text => { $("#say").textContent = text; };
+  const lang = root.lang === "en" ? "en-GB" : root.lang, interval = +root.dataset.interval;
+  let skew = 0;
+  const now = () => Date.now() + skew;
+
+  /* 1. Freshness: ages are counted from data-generated; past 5 intervals (at least 10 min) the page is stale. */
+  const staleAfter = root.dataset.stopped !== undefined ? -1 : Math.max(5 * interval, 600) * 1e3, title = document.title;
+  const ago = ms => { const a = $("#age"), s = Math.max(0, ms / 1e3); const [k, n] = s < 120 ? ["s", s] : s < 7200 ? ["m", s / 60] : s < 172800 ? ["h", s / 3600] : ["d", s / 86400]; return fill(a.dataset[k], { n: Math.floor(n) }); };
+  function freshness() {
+    const age = now() - Date.parse(root.dataset.generated), stale = age > staleAfter;
+    $("#age").textContent = "(" + ago(age) + ")";
+    root.classList.toggle("is-stale", stale); root.classList.toggle("is-live", !stale);
+    $("#stale").hidden = !stale; $(".last-known").hidden = !stale;
+    const live = $("#live");
+    live.hidden = false; live.dataset.live ??= live.textContent;
+    live.textContent = stale ? live.dataset.stale : live.dataset.live;
+    document.title = stale ? "⚠ " + title : title;
+    if (stale) { const p = $(".stale__title"); p.textContent = fill(p.dataset.text, { age: ago(age).replace(/\s*(ago|前)$/, "") }); }
+    const link = $("link[rel=icon]"), icon = link.getAttribute("href").replace(/favicon[^/]*$/, stale ? "favicon-unknown.svg" : "favicon.svg");
+    if (link.getAttribute("href") !== icon) link.href = icon;
+  }
+
+  /* 2. Times: UTC in the HTML, local on request. The UTC value stays in the title. */
+  function times(zone) {
+    for (const t of $$("time[data-fmt]")) {
+      t.dataset.utc ??= t.textContent;
+      if (zone !== "local") { t.textContent = t.dataset.utc; t.removeAttribute("title"); continue; }
+      const o = t.dataset.fmt === "t" ? { timeStyle: "medium" } : { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+      t.textContent = new Intl.DateTimeFormat(lang, { hour12: false, ...o }).format(new Date(t.dateTime));
+      t.title = t.dataset.utc;
+    }
+  }
+
+  /* 3. Copy buttons */
+  function copies(scope) {
+    for (const b of $$("[data-copy]", scope)) {
+      b.hidden = !navigator.clipboard;
+      b.onclick = async () => {
+        await navigator.clipboard.writeText(b.dataset.copy);
+        const s = $("span", b), old = s.textContent;
+        s.textContent = b.dataset.done; b.classList.add("is-done"); say(b.dataset.done + ": " + b.dataset.copy);
+        setTimeout(() => { s.textContent = old; b.classList.remove("is-done"); }, 1600);
+      };
+    }
+  }
+
+  /* 4. 90-day bars: a native range input lies over each bar, so mouse, touch, keys and screen readers all work. */
+  const names = {}; // state letter -> label, read from the legend
+  const letters = ["operational", "degraded_performance", "partial_outage", "major_outage", "under_maintenance", "unknown"], keys = "odpxmn";
+  let tip, hideTimer;
+  function bars(scope) {
+    $$(".legend .state").forEach(s => { names[keys[letters.indexOf(s.dataset.state)]] = s.textContent.trim(); });
+    if (!tip) {
+      tip = Object.assign(document.createElement("div"), { className: "tip", hidden: true });
+      tip.onpointerenter = () => clearTimeout(hideTimer); tip.onpointerleave = hide;
+      document.body.append(tip);
+      addEventListener("keydown", e => { if (e.key === "Escape") drop(); });
+    }
+    for (const f of $$(".uptime", scope)) {
+      const plot = $(".uptime__plot", f), days = JSON.parse(f.dataset.days), from = Date.parse(f.dataset.from);
+      const r = Object.assign(document.createElement("input"), { type: "range", min: 0, max: 89, value: 89, className: "uptime__scrub" });
+      r.setAttribute("aria-label", f.dataset.name);
+      const mark = Object.assign(document.createElement("i"), { className: "uptime__mark", hidden: true });
+      const text = i => { const [k, m] = days[i] || ["o", 0]; return [new Intl.DateTimeFormat(lang, { dateStyle: "long", timeZone: "UTC" }).format(from + i * 864e5), names[k] + (m ? ", " + m + " min" : ""), letters[keys.indexOf(k)]]; };
+      const show = i => {
+        const [day, what, st] = text(i), w = plot.clientWidth, span = $(".uptime__bars", f).getBoundingClientRect().width, x = (i + .5) / 90 * span - (span - w);
+        r.setAttribute("aria-valuetext", day + ": " + what);
+        if (x < 0) { r.value = i; return; }
+        clearTimeout(hideTimer);
+        mark.hidden = false; mark.style.left = x + "px";
+        tip.replaceChildren(Object.assign(document.createElement("b"), { textContent: day }), Object.assign(document.createElement("span"), { className: "state", textContent: what }));
+        tip.lastChild.dataset.state = st;
+        tip.lastChild.insertAdjacentHTML("afterbegin", `<svg class="icon" aria-hidden="true"><use href="#i-${st}"/></svg>`);
+        tip.hidden = false; tip.owner = mark;
+        const box = plot.getBoundingClientRect();
+        tip.style.left = Math.max(8, Math.min(innerWidth - tip.offsetWidth - 8, box.left + x - tip.offsetWidth / 2)) + scrollX + "px";
+        tip.style.top = box.top + scrollY - tip.offsetHeight - 7 + "px";
+      };
+      r.oninput = () => show(+r.value);
+      r.onfocus = () => { if (r.matches(":focus-visible")) show(+r.value); };
+      r.onblur = r.onpointerleave = hide;
+      r.onpointermove = e => { const b = $(".uptime__bars", f).getBoundingClientRect(); if (tip.owner && tip.owner !== mark) tip.owner.hidden = true; show(Math.max(0, Math.min(89, Math.floor((e.clientX - b.left) / b.width * 90)))); };
+      r.setAttribute("aria-valuetext", text(89)[0] + ": " + text(89)[1]);
+      plot.append(r, mark);
+    }
+  }
+  function hide() { clearTimeout(hideTimer); hideTimer = setTimeout(drop, 140); }
+  function drop() { if (tip) { tip.hidden = true; if (tip.owner) tip.owner.hidden = true; } }
+
+  /* 5. Auto refresh: ask for a newer page, swap <main>, keep open details, scroll and focus. */
+  async function refresh(force) {
+    if (force !== true && (document.hidden || !$("#autorefresh").checked)) return;
+    try {
+      const res = await fetch(location.pathname, { cache: "no-cache" });
+      const seen = Date.parse(res.headers.get("date") || "") + 1e3 * (res.headers.get("age") || 0);
+      if (seen) skew = Math.abs(seen - Date.now()) > 12e4 ? seen - Date.now() : 0; // the visitor's clock may be wrong
+      const doc = new DOMParser().parseFromString(await res.text(), "text/html");
+      if (!res.ok || doc.documentElement.dataset.generated === root.dataset.generated) return;
+      const open = $$("main details[open]").map(d => d.closest("[id]")?.id), was = $("#verdict").textContent;
+      const stops = () => $$("main :is(a, button, input, summary, [tabindex])"), at = stops().indexOf(document.activeElement);
+      drop();
+      root.dataset.generated = doc.documentElement.dataset.generated;
+      $("main").replaceWith($("main", doc));
+      open.forEach(id => { const d = id && $("#" + CSS.escape(id) + " details"); if (d) d.open = true; });
+      start($("main"));
+      if (at >= 0) stops()[at]?.focus({ preventScroll: true });
+      if ($("#verdict").textContent !== was) say($("#verdict").textContent);
+    } catch { /* offline: the age keeps counting */ } finally { freshness(); }
+  }
+
+  /* 6. "Is it me?" One opaque request per base URL, only after a click. */
+  async function probe() {
+    const b = $("#test"), you = $("#you"), what = $(".triage__what", you), eps = $$(".endpoint[data-host]");
+    b.disabled = true; what.textContent = b.dataset.running;
+    const got = await Promise.all(eps.map(async e => {
+      const host = e.dataset.host, go = () => fetch(`https://${host}/favicon.ico?${Math.random()}`, { mode: "no-cors", cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(8000) });
+      let ms = null;
+      try { await go(); const t = performance.now(); await go(); ms = Math.round(performance.now() - t); } catch { /* unreachable */ }
+      const li = $(".vantages__you", e), st = ms === null ? "major_outage" : "operational";
+      li.hidden = false; li.dataset.state = st;
+      li.innerHTML = `<svg class="icon" aria-hidden="true"><use href="#i-${st}"/></svg><span></span>`;
+      li.lastChild.textContent = ms === null ? names.x : ms + " ms";
+      return { host, ms };
+    }));
+    const ok = got.filter(g => g.ms !== null).sort((a, c) => a.ms - c.ms), st = ok.length === got.length ? "operational" : ok.length ? "partial_outage" : "major_outage";
+    you.dataset.state = st; $("use", you).setAttribute("href", "#i-" + st);
+    what.textContent = fill(b.dataset.done, { ok: ok.length, n: got.length });
+    if (ok[0]) {
+      const list = $(".picks"), row = $(".pick--you") || list.firstElementChild.cloneNode(true);
+      row.classList.add("pick--you"); list.prepend(row);
+      $(".pick__where", row).textContent = b.dataset.you; $(".pick__url", row).textContent = ok[0].host; $(".pick__ms", row).textContent = ok[0].ms + " ms";
+      $(".copy", row).dataset.copy = "https://" + ok[0].host; copies(row);
+      say(what.textContent + ". " + fill(b.dataset.best, ok[0]));
+    }
+    b.disabled = false;
+  }
+
+  function start(scope) {
+    $("#opts").hidden = false; $("#test").hidden = false; $("#test").onclick = probe;
+    copies(scope); bars(scope); freshness();
+    const zone = store.get("tz") || "utc";
+    for (const r of $$("[name=tz]")) { r.checked = r.value === zone; r.onchange = () => { store.set("tz", r.value); times(r.value); }; }
+    times(zone);
+    const auto = $("#autorefresh"); auto.checked = store.get("auto") !== "off"; auto.onchange = () => store.set("auto", auto.checked ? "on" : "off");
+  }
+  for (const r of $$("[name=theme]")) { r.checked = r.value === (store.get("theme") || "auto"); r.onchange = () => store.set("theme", r.value); }
+  start(document);
+  const age = now() - Date.parse(root.dataset.generated);
+  if (age > staleAfter || age < -6e4) refresh(true); // old page or wrong clock: ask the server once
+  setInterval(freshness, 1000);
+  setInterval(refresh, Math.max(interval, 10) * 1e3);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { freshness(); refresh(); } });
+})();
