@@ -61,7 +61,9 @@ class EndpointApp:
             return web.json_response(refused.body, status=refused.status)
         except web.HTTPException as error:
             message = f"Invalid URL ({request.method} {request.path[:80]})"
-            body = RefusedError(error.status, message, kind="invalid_request_error", code="").body
+            body = RefusedError(
+                error.status, message, kind="invalid_request_error", code="unknown_url"
+            ).body
             return web.json_response(body, status=error.status)
 
     def _check_key(self, request: web.Request) -> None:

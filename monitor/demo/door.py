@@ -14,6 +14,7 @@ from monitor.demo.certificates import HOST, Certificates, context_for
 from monitor.demo.faults import Act
 
 _LOOK_AGAIN_S = 0.05
+_PATIENCE_S = 2.0
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER of zero seconds: closing sends a reset instead of a farewell."""
 
@@ -22,7 +23,7 @@ class Mode(Enum):
     OPEN = auto()
     SHUT = auto()
     SLAMMED = auto()
-    """Accepts, then resets before a word was said."""
+    """Accepts, then resets in the middle of the handshake."""
 
 
 def mode_for(act: Act | None) -> Mode:
@@ -95,7 +96,10 @@ def _bound(port: int) -> socket.socket:
     return found
 
 
-async def _slam(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _slam(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Once the handshake has begun: earlier, it would be chance what the client was doing."""
+    with contextlib.suppress(TimeoutError, OSError):
+        await asyncio.wait_for(reader.read(1), _PATIENCE_S)
     connection: socket.socket | None = writer.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

@@ -75,18 +75,19 @@ class LiveTable:
         self._said: dict[str, tuple[Outcome, Kind | None]] = {}
         self._told: deque[_Told] = deque(maxlen=_ALERTS)
         self._runs = 0
+        self._plain = not console.is_terminal
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._plain:
+            self._say(f"page: {self._page_url}")
+        else:
             self._live = Live(
                 get_renderable=self.draw,
                 console=self._console,
                 refresh_per_second=_PER_SECOND,
             )
             self._live.start()
-        else:
-            self._say(f"page: {self._page_url}")
         return self
 
     def __exit__(
@@ -103,14 +104,14 @@ class LiveTable:
         self._runs += 1
         self._latest[result.check] = result
         state = (result.outcome, result.failure.kind if result.failure else None)
-        if self._live is None and self._said.get(result.check) != state:
+        if self._plain and self._said.get(result.check) != state:
             self._say(f"{clock_face(self._elapsed())}  {_sentence(result)}")
         self._said[result.check] = state
 
     def on_message(self, outgoing: Outgoing, message: Message) -> None:  # noqa: ARG002
         told = _Told(self._elapsed(), message)
         self._told.append(told)
-        if self._live is None:
+        if self._plain:
             first, *rest = told.lines()
             time, _, title = first.partition("  ")
             self._say("\n".join([f"{time}  ALERT  {title}", *(f"       {line}" for line in rest)]))

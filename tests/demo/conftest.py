@@ -1,0 +1,48 @@
+"""The simulated service in this process, with faults forced by hand."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from demo_cast import Demo, Forced
+
+from monitor import config
+from monitor.config import Config
+from monitor.demo.addresses import CA_FILE
+from monitor.demo.faults import ENDPOINTS
+from monitor.demo.service import serving
+from monitor.demo.settings import KEY_NAME, settings_text
+from monitor.probes import Client
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
+    forced = Forced()
+    async with (
+        serving(tmp_path, seconds=forced.seconds, script=forced.script, rng=Random(3)) as addresses,
+        Client() as client,
+    ):
+        text = settings_text(
+            addresses.endpoints,
+            channel=addresses.channel,
+            ca_file=CA_FILE,
+            listen="127.0.0.1:0",
+            page_url="http://127.0.0.1:8080/",
+        )
+        loaded = config.parse(text, path=tmp_path / "monitor.toml", env={KEY_NAME: addresses.key})
+        yield Demo(addresses, tmp_path / CA_FILE, forced, loaded, client)
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Config:
+    """The demo's config with addresses that nobody answers."""
+    (tmp_path / CA_FILE).write_text("")
+    text = settings_text(
+        {name: f"https://127.0.0.1:{4430 + n}" for n, name in enumerate(ENDPOINTS)},
+        channel="http://127.0.0.1:1/",
+        ca_file=CA_FILE,
+        listen="127.0.0.1:8080",
+        page_url="http://127.0.0.1:8080/",
+    )
+    return config.parse(text, path=tmp_path / "monitor.toml", env={KEY_NAME: "demo-key"})

@@ -1,0 +1,52 @@
+"""The simulated service with a script that a test holds in its hand."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from monitor.clock import SystemClock
+from monitor.config import Config
+from monitor.demo.addresses import Addresses
+from monitor.demo.faults import Act
+from monitor.model import Habit, Redactor, Result
+from monitor.probes import Client, attempt
+
+
+@dataclass
+class Forced:
+    """A script that does what the test says, at the time that the test says."""
+
+    acts: dict[str, Act] = field(default_factory=dict)
+    now: float = 0.0
+
+    def seconds(self) -> float:
+        return self.now
+
+    def script(self, seconds: float, endpoint: str) -> Act | None:
+        return self.acts.get(endpoint)
+
+
+@dataclass
+class Demo:
+    addresses: Addresses
+    ca_file: Path
+    forced: Forced
+    config: Config
+    client: Client
+    rng: Random = field(default_factory=lambda: Random(7))
+    habits: dict[str, Habit] = field(default_factory=dict)
+
+    async def probe(self, key: str) -> Result:
+        """One real run of one real check."""
+        check = next(each for each in self.config.checks if each.key == key)
+        attempted = await attempt(
+            check,
+            habit=self.habits.get(key, Habit()),
+            client=self.client,
+            clock=SystemClock(),
+            rng=self.rng,
+            vantage="test",
+            redact=Redactor(self.config.secrets),
+        )
+        self.habits[key] = attempted.habit
+        return attempted.result

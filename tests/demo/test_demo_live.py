@@ -1,0 +1,131 @@
+"""The table says it all in a terminal, and in plain lines where there is none."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from monitor.config import Config
+from monitor.demo.live import LiveTable
+from monitor.model import (
+    Announcement,
+    Failure,
+    Kind,
+    Message,
+    Outcome,
+    Outgoing,
+    Result,
+    Severity,
+    Stream,
+    Timings,
+)
+
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def result(check: str, kind: Kind | None = None) -> Result:
+    streams = check.endswith("chat")
+    return Result(
+        check=check,
+        vantage="demo",
+        at=AT,
+        outcome=kind.outcome if kind else Outcome.UP,
+        failure=Failure(kind, "got [red]this[/red], want that") if kind else None,
+        timings=Timings(ttft=212.4 if streams else None, total=998.0),
+        stream=Stream(tokens_per_s=81.6) if streams else None,
+    )
+
+
+def outgoing() -> Outgoing:
+    return Outgoing(
+        channel="terminal",
+        what=Announcement.OPENED,
+        severity=Severity.DOWN,
+        incident=1,
+        created=AT,
+        not_before=AT,
+    )
+
+
+MESSAGE = Message("Demo LLM: down", "Since 12:00.\n\nWhy: it is gone.\nUse instead: that one.")
+
+
+@pytest.fixture
+def screen() -> io.StringIO:
+    return io.StringIO()
+
+
+def table_on(loaded: Config, screen: io.StringIO, *, terminal: bool, width: int = 100) -> LiveTable:
+    console = Console(file=screen, force_terminal=terminal, width=width, color_system=None)
+    return LiveTable(
+        loaded,
+        console,
+        page_url="http://127.0.0.1:8080/",
+        elapsed=lambda: 75.0,
+        acting=lambda: "proxy-1 answers 502",
+    )
+
+
+def test_without_a_terminal_only_changes_are_said(loaded: Config, screen: io.StringIO) -> None:
+    with table_on(loaded, screen, terminal=False) as table:
+        for kind in (None, None, Kind.BAD_GATEWAY, Kind.BAD_GATEWAY, Kind.TCP_REFUSED, None):
+            table.on_result(result("demo/proxy-1/chat", kind))
+        table.on_message(outgoing(), MESSAGE)
+    assert screen.getvalue().splitlines() == [
+        "page: http://127.0.0.1:8080/",
+        "01:15  proxy-1/chat          up        212 / 998 ms, 82 tok/s",
+        "01:15  proxy-1/chat          down      bad_gateway: got [red]this[/red], want that",
+        "01:15  proxy-1/chat          down      tcp_refused: got [red]this[/red], want that",
+        "01:15  proxy-1/chat          up        212 / 998 ms, 82 tok/s",
+        "01:15  ALERT  Demo LLM: down",
+        "       Since 12:00.",
+        "       Why: it is gone.",
+    ]
+
+
+def test_the_screen_shows_every_endpoint_what_is_wrong_and_the_latest_alerts(
+    loaded: Config, screen: io.StringIO
+) -> None:
+    table = table_on(loaded, screen, terminal=True)
+    table.on_result(result("demo/us-direct/chat"))
+    table.on_result(result("demo/us-direct/models"))
+    table.on_result(result("demo/proxy-1/models", Kind.BAD_GATEWAY))
+    table.on_result(result("demo/cf-cdn/chat", Kind.TRUNCATED))
+    for number in range(5):
+        table.on_message(outgoing(), Message(f"alert {number}", "because"))
+    Console(file=screen, width=100, color_system=None).print(table.draw())
+    lines = [line.rstrip() for line in screen.getvalue().splitlines()]
+    assert lines[0] == "monitor demo   http://127.0.0.1:8080/   01:15, 4 runs"
+    assert lines[1] == "now in the script: proxy-1 answers 502"
+    rows = {
+        line[:18].strip(): line[18:].split("  ") for line in lines if "●" in line or "✗" in line
+    }
+    assert [part.strip() for part in rows["US direct"] if part] == [
+        "● 998 ms",
+        "● 212 / 998 ms, 82 tok/s",
+        "-",
+    ]
+    assert "✗ bad_gateway" in rows["Reverse proxy 1"][0] + rows["Reverse proxy 1"][1]
+    assert any("◐ truncated" in line for line in lines)
+    assert [line[7:] for line in lines if "alert " in line] == ["alert 4", "alert 3", "alert 2"]
+
+
+def test_the_screen_fits_into_eighty_columns_and_twenty_four_lines(
+    loaded: Config, screen: io.StringIO
+) -> None:
+    table = table_on(loaded, screen, terminal=True, width=80)
+    for check in loaded.checks:
+        table.on_result(result(check.key, Kind.UNEXPECTED_REDIRECT))
+    for number in range(5):
+        table.on_message(outgoing(), Message(f"alert {number}", "one\ntwo\nthree"))
+    Console(file=screen, width=80, color_system=None).print(table.draw())
+    lines = screen.getvalue().splitlines()
+    assert len(lines) <= 23
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_terminal_is_left_as_it_was_found(loaded: Config, screen: io.StringIO) -> None:
+    with table_on(loaded, screen, terminal=True) as table:
+        table.on_result(result("demo/proxy-1/chat"))
+    assert screen.getvalue().endswith("\x1b[?25h")
