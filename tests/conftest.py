@@ -1,33 +1,9 @@
-"""The cast: a clock moved by hand, and where the recorded corpus lies."""
+"""Fixtures that every test may ask for; the cast itself is in cast.py."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-
-CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
-
-
-class HandClock:
-    """Time moves only when a test says so; both hands move together unless `step` is used."""
-
-    def __init__(self, start: datetime = datetime(2026, 11, 24, 12, tzinfo=UTC)) -> None:
-        self.wall = start
-        self.mono = 1000.0
-
-    def now(self) -> datetime:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.mono
-
-    def tick(self, seconds: float) -> None:
-        self.wall += timedelta(seconds=seconds)
-        self.mono += seconds
-
-    def step(self, seconds: float) -> None:
-        """Somebody set the wall clock."""
-        self.wall += timedelta(seconds=seconds)
+from cast import CORPUS, HandClock
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from cast import HandClock
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.alerts import Context, Notifier
@@ -27,8 +28,6 @@ from monitor.model import (
     Severity,
 )
 from monitor.store import Store
-
-from conftest import HandClock  # isort: skip
 
 URL = Secret(f"tgram://{TOKEN}/{CHAT}")
 REDACT = Redactor([URL, Secret(TOKEN)])

@@ -5,7 +5,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any, ClassVar
 
-from conftest import HandClock
+from cast import HandClock
 
 from monitor.model import Check, Endpoint, Failure, Habit, Kind, Outcome, Redactor, Secret, Timings
 from monitor.probes import Attempted, Client, ProbeSettings, attempt

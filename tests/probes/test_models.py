@@ -4,14 +4,14 @@ import json
 from random import Random
 
 import pytest
-from conftest import HandClock
+from cast import HandClock
 from servers import saying, serving
 
 from monitor.model import Check, Endpoint, Habit, Kind, Redactor, Secret
 from monitor.probes import PROBES, Client, attempt
 
 
-async def kind(  # noqa: PLR0917
+async def kind(
     clock: HandClock,
     probe: str,
     status: str,
