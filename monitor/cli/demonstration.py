@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,19 +17,26 @@ from monitor.clock import SystemClock
 from monitor.daemon import Daemon, Listeners
 from monitor.demo.launcher import Simulation
 from monitor.demo.live import LiveTable
-from monitor.model import Redactor
+from monitor.model import MonitorError, Redactor
 
 PUBLISH = timedelta(seconds=3)
 LOG_FILE = "monitor.log"
 
 
 def run(*, port: int, seconds: float | None) -> None:
-    """Until Ctrl-C, or for `seconds`. Raises MonitorError where the port is taken."""
+    """Until Ctrl-C, or for `seconds`; port 0 is any. Raises MonitorError where the port is taken."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="monitor-demo-") as name, _straight_to_loopback():
         folder = Path(name)
-        _show(folder, console, port=port, seconds=seconds)
+        _show(folder, console, port=port or _free_port(), seconds=seconds)
     console.print("The demo has ended; nothing of it is left.", highlight=False)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
 
 
 def _show(folder: Path, console: Console, *, port: int, seconds: float | None) -> None:
@@ -49,6 +57,7 @@ def _show(folder: Path, console: Console, *, port: int, seconds: float | None) -
         )
         with _logging_to(folder / LOG_FILE, Redactor(loaded.secrets)):
             asyncio.run(_watch(loaded, table, seconds))
+        _complain_of_an_early_end(folder / LOG_FILE)
 
 
 async def _watch(loaded: config.Config, table: LiveTable, seconds: float | None) -> None:
@@ -61,6 +70,14 @@ async def _watch(loaded: config.Config, table: LiveTable, seconds: float | None)
         asyncio.get_running_loop().call_later(seconds, daemon.stop.set)
     with table:
         await daemon.run()
+
+
+def _complain_of_an_early_end(log: Path) -> None:
+    """A loop of ours that dies ends the daemon, and its log is about to be deleted."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    found = next((number for number, line in enumerate(lines) if " CRITICAL " in line), None)
+    if found is not None:
+        raise MonitorError("\n".join(["the daemon ended by itself:", *lines[found:]]))
 
 
 @contextlib.contextmanager

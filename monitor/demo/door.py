@@ -13,7 +13,8 @@ from aiohttp import web
 from monitor.demo.certificates import HOST, Certificates, context_for
 from monitor.demo.faults import Act
 
-_LOOK_AGAIN_S = 0.05
+LOOK_AGAIN_S = 0.1
+"""How much later than its script a door may open or close."""
 _PATIENCE_S = 2.0
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER of zero seconds: closing sends a reset instead of a farewell."""
@@ -64,7 +65,7 @@ class Door:
         """Follow the script until cancelled."""
         while True:
             await self.follow()
-            await asyncio.sleep(_LOOK_AGAIN_S)
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     async def follow(self) -> None:
         wanted = mode_for(self._acting())

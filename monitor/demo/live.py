@@ -79,9 +79,7 @@ class LiveTable:
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        if self._plain:
-            self._say(f"page: {self._page_url}")
-        else:
+        if not self._plain:
             self._live = Live(
                 get_renderable=self.draw,
                 console=self._console,
@@ -124,7 +122,7 @@ class LiveTable:
         return Group(self._header(), self._table(), self._alerts())
 
     def _header(self) -> Text:
-        head = Text()
+        head = Text(no_wrap=True, overflow="ellipsis")
         head.append("monitor demo", style="bold")
         head.append(f"   {self._page_url}", style="underline")
         head.append(f"   {clock_face(self._elapsed())}, {self._runs} runs\n")
@@ -151,7 +149,7 @@ class LiveTable:
     def _alerts(self) -> Text:
         if not self._told:
             return Text("no alert so far", style="dim")
-        text = Text("alerts, newest first\n", style="bold")
+        text = Text("alerts, newest first\n", style="bold", no_wrap=True, overflow="ellipsis")
         for told in reversed(self._told):
             first, *rest = told.lines()
             text.append(f"{first}\n", style="not bold")

@@ -73,7 +73,6 @@ def test_without_a_terminal_only_changes_are_said(loaded: Config, screen: io.Str
             table.on_result(result("demo/proxy-1/chat", kind))
         table.on_message(outgoing(), MESSAGE)
     assert screen.getvalue().splitlines() == [
-        "page: http://127.0.0.1:8080/",
         "01:15  proxy-1/chat          up        212 / 998 ms, 82 tok/s",
         "01:15  proxy-1/chat          down      bad_gateway: got [red]this[/red], want that",
         "01:15  proxy-1/chat          down      tcp_refused: got [red]this[/red], want that",
@@ -118,11 +117,26 @@ def test_the_screen_fits_into_eighty_columns_and_twenty_four_lines(
     for check in loaded.checks:
         table.on_result(result(check.key, Kind.UNEXPECTED_REDIRECT))
     for number in range(5):
-        table.on_message(outgoing(), Message(f"alert {number}", "one\ntwo\nthree"))
+        table.on_message(outgoing(), Message(f"alert {number}", f"{'long ' * 40}\ntwo\nthree"))
     Console(file=screen, width=80, color_system=None).print(table.draw())
     lines = screen.getvalue().splitlines()
     assert len(lines) <= 23
     assert max(map(len, lines)) <= 80
+
+
+def test_a_terminal_that_knows_only_ascii_gets_ascii_marks(loaded: Config) -> None:
+    raw = io.BytesIO()
+    screen = io.TextIOWrapper(raw, encoding="ascii")
+    console = Console(file=screen, force_terminal=True, width=100, color_system=None)
+    table = LiveTable(
+        loaded, console, page_url="http://127.0.0.1:8080/", elapsed=lambda: 1.0, acting=lambda: "-"
+    )
+    table.on_result(result("demo/us-direct/chat"))
+    table.on_result(result("demo/cf-cdn/chat", Kind.BAD_GATEWAY))
+    console.print(table.draw())
+    screen.flush()
+    assert b"+ 212 / 998 ms" in raw.getvalue()
+    assert b"x bad_gateway" in raw.getvalue()
 
 
 def test_a_terminal_is_left_as_it_was_found(loaded: Config, screen: io.StringIO) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.demonstration import _complain_of_an_early_end
+from monitor.model import MonitorError
+
 FAREWELL = "The demo has ended; nothing of it is left."
 
 
@@ -63,13 +66,22 @@ def test_the_demo_shows_its_page_and_ends_with_ctrl_c_without_a_trace(tmp_path: 
 
 @pytest.mark.slow
 def test_the_demo_tells_of_the_first_incident_within_forty_seconds(tmp_path: Path) -> None:
-    with start(tmp_path, free_port(), "--seconds", "25") as process:
+    with start(tmp_path, free_port(), "--seconds", "20") as process:
         said, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     alerts = [line for line in said.splitlines() if "ALERT" in line]
     assert len(alerts) == 1
     assert "Reverse proxy" in alerts[0]
     assert said.splitlines()[-1] == FAREWELL
+
+
+def test_a_daemon_that_ended_by_itself_is_not_passed_over(tmp_path: Path) -> None:
+    log = tmp_path / "monitor.log"
+    log.write_text("13:00:00 INFO    event=started\n")
+    _complain_of_an_early_end(log)
+    log.write_text("a\n13:00:00 CRITICAL event=loop_ended loop=courier\nValueError: why\n")
+    with pytest.raises(MonitorError, match=r"(?s)by itself:.*loop=courier\nValueError: why$"):
+        _complain_of_an_early_end(log)
 
 
 @pytest.mark.slow
