@@ -1,0 +1,200 @@
+"""The commands as a person and a script meet them: what is printed, and the exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from telegram import CHAT, TOKEN, telegram
+
+from monitor.clock import SystemClock
+from monitor.demo.launcher import Simulation
+from monitor.model.result import TIMING_NAMES
+
+MONITOR = Path(sys.executable).parent / "monitor"
+PAST_HOUR = "http://127.0.0.1:9"
+
+
+def monitor(
+    *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [MONITOR, *arguments],
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1", **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
+    with Simulation(
+        tmp_path_factory.mktemp("sim"), clock=SystemClock(), port=0, is_calm=True
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def dead(tmp_path: Path) -> Path:
+    """A config of one endpoint where nobody listens."""
+    (tmp_path / "monitor.toml").write_text(
+        f'[monitor]\nlisten = ""\n[service.a]\nendpoints = {{ x = "{PAST_HOUR}" }}\n'
+    )
+    return tmp_path
+
+
+def test_a_good_config_is_summed_up_in_a_line(dead: Path) -> None:
+    done = monitor("validate", cwd=dead)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (
+        done.stdout == f"{dead}/monitor.toml: good. 1 service, 1 endpoint, 1 check, 0 channels.\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["run", "once", "validate", "status", "render", "test-alert"])
+def test_a_bad_config_ends_any_command_with_78_and_every_complaint(
+    tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "monitor.toml").write_text("[alerts]\nafer = 3\n[service.a]\nendpoints = {}\n")
+    done = monitor(command, cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr.splitlines() == [
+        'alerts.afer: unknown key; did you mean "after"?',
+        "service.a.endpoints: got a table, want at least 1 of them",
+    ]
+
+
+def test_no_config_at_all_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    done = monitor("validate", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "there is no monitor.toml or /etc/monitor/monitor.toml; write one" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["run", "--nonsense"], ["run", "--log-level", "LOUD"]]
+)
+def test_wrong_usage_ends_with_2(dead: Path, arguments: list[str]) -> None:
+    done = monitor(*arguments, cwd=dead)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_once_prints_the_document_of_the_contract(simulation: Simulation) -> None:
+    done = monitor(
+        "once", "--json", "-c", simulation.config_path, cwd=simulation.folder, env=simulation.env
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+
+    assert list(document) == ["vantage", "checks"]
+    assert len(document["checks"]) == 18
+    assert {check["outcome"] for check in document["checks"]} == {"up"}
+    chat = next(check for check in document["checks"] if check["check"] == "demo/us-direct/chat")
+    assert list(chat) == [
+        "check", "service", "endpoint", "probe", "kind", "at", "outcome", "failure", "timings_ms",
+        "http_status", "remote_ip", "model", "stream", "usage",
+    ]  # fmt: skip
+    assert list(chat["timings_ms"]) == list(TIMING_NAMES)
+    assert list(chat["stream"]) == [
+        "events", "content_chunks", "tokens_out", "tokens_per_s", "stall_max_ms", "icl_p50_ms",
+        "icl_p95_ms", "finish_reason", "complete",
+    ]  # fmt: skip
+    assert list(chat["usage"]) == ["tokens_in", "tokens_out", "cost_usd"]
+    assert (chat["failure"], chat["http_status"], chat["remote_ip"]) == (None, 200, "127.0.0.1")
+    assert chat["timings_ms"]["tls"] > 0
+    assert chat["timings_ms"]["ttfb"] < chat["timings_ms"]["ttft"] < chat["timings_ms"]["total"]
+    models = next(
+        check for check in document["checks"] if check["check"] == "demo/us-direct/models"
+    )
+    assert (models["stream"], models["usage"], models["timings_ms"]["ttft"]) == (None, None, None)
+
+
+def test_once_ends_with_1_when_one_is_down_and_says_why(dead: Path) -> None:
+    done = monitor("once", "--json", cwd=dead)
+    failure = json.loads(done.stdout)["checks"][0]["failure"]
+
+    assert done.returncode == 1
+    assert (failure["kind"], failure["fault"]) == ("tcp_refused", "endpoint")
+    assert monitor("once", cwd=dead).stdout.count("tcp_refused") == 1
+
+
+def test_status_and_render_without_a_store_say_so(dead: Path) -> None:
+    for command in ("status", "render"):
+        done = monitor(command, cwd=dead)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert "monitor.db" in done.stderr
+
+
+def test_the_daemon_runs_stops_politely_and_leaves_what_the_other_commands_read(dead: Path) -> None:
+    text = (
+        (dead / "monitor.toml")
+        .read_text()
+        .replace("[service.a]", '[service.a]\nprobes = { http = "1s" }')
+    )
+    (dead / "monitor.toml").write_text(text)
+    daemon = subprocess.Popen([MONITOR, "run"], cwd=dead, stderr=subprocess.PIPE, text=True)
+    time.sleep(7)
+    seen = monitor("status", "--json", cwd=dead)
+    daemon.send_signal(signal.SIGTERM)
+    _, log = daemon.communicate(timeout=30)
+
+    assert daemon.returncode == 0
+    assert json.loads(seen.stdout)["checks"][0]["latest"]["failure"]["kind"] == "tcp_refused"
+    assert [incident["severity"] for incident in json.loads(seen.stdout)["incidents"]] == ["down"]
+    assert "event=run check=a/x/http outcome=down kind=tcp_refused" in log
+    assert "Monitoring stopped at" in (dead / "page" / "index.html").read_text()
+    assert monitor("render", cwd=dead).returncode == 0
+    assert "Monitoring stopped at" not in (dead / "page" / "index.html").read_text()
+    assert "a/x/http" in monitor("status", cwd=dead).stdout
+
+
+async def test_a_test_alert_names_the_channels_that_failed(dead: Path) -> None:
+    import asyncio
+
+    async with telegram() as phone, telegram() as broken:
+        broken.down = True
+        text = (dead / "monitor.toml").read_text()
+        for name, fake in (("good", phone), ("bad", broken)):
+            text += f'[channel.{name}]\nurl = "tgram://${{TOKEN}}/{CHAT}"\ntelegram_api = "{fake.url}"\n'
+        (dead / "monitor.toml").write_text(text)
+        done = await asyncio.to_thread(monitor, "test-alert", cwd=dead, env={"TOKEN": TOKEN})
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0] == "good: sent"
+    assert done.stdout.splitlines()[1].startswith("bad: failed: ")
+    assert phone.messages[0].startswith("Test message from monitor")
+    assert TOKEN not in done.stdout + done.stderr
+
+
+def test_a_test_alert_without_a_channel_says_what_to_add(dead: Path) -> None:
+    done = monitor("test-alert", cwd=dead)
+    assert done.returncode == 78
+    assert "add a table such as [channel.telegram]" in done.stderr
+
+
+def test_the_schema_is_a_json_schema_of_the_file(dead: Path) -> None:
+    document = json.loads(monitor("schema", cwd=dead).stdout)
+    assert document["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert set(document["properties"]) == {
+        "monitor",
+        "page",
+        "alerts",
+        "history",
+        "channel",
+        "service",
+        "price",
+    }
+
+
+def test_the_version_is_the_packages(dead: Path) -> None:
+    assert monitor("--version", cwd=dead).stdout == "monitor 0.1.0\n"
