@@ -1,0 +1,171 @@
+"""The whole product over real sockets: probe, believe, tell, show; and once more after a restart."""
+
+import asyncio
+import json
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from telegram import CHAT, TOKEN, Telegram, telegram
+
+from monitor.config import load
+from monitor.daemon import Daemon
+
+
+class Relay:
+    """A base URL that can be told to fail."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.url = ""
+
+    async def answer(self, _: web.Request) -> web.Response:
+        return web.Response(
+            status=self.status, text="hello" if self.status == 200 else "<script>alert(1)</script>"
+        )
+
+
+@asynccontextmanager
+async def relay() -> AsyncIterator[Relay]:
+    made = Relay()
+    app = web.Application()
+    app.router.add_get("/", made.answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+def write_config(folder: Path, phone: Telegram, **urls: str) -> Path:
+    endpoints = ", ".join(f'{name} = "{url}"' for name, url in urls.items())
+    path = folder / "monitor.toml"
+    path.write_text(
+        '[monitor]\nlisten = "127.0.0.1:0"\n[page]\nurl = "https://status.example"\n'
+        f'[service.relay]\nname = "Relay"\nendpoints = {{ {endpoints} }}\nprobes = {{ http = "1s" }}\n'
+        f'[channel.phone]\nurl = "tgram://${{TOKEN}}/{CHAT}"\ntelegram_api = "{phone.url}"\n'
+    )
+    return path
+
+
+@asynccontextmanager
+async def running(path: Path) -> AsyncIterator[Daemon]:
+    daemon = Daemon(load(path, {"TOKEN": TOKEN}), publish_every=timedelta(seconds=0.5))
+    task = asyncio.create_task(daemon.run())
+    try:
+        yield daemon
+    finally:
+        daemon.stop.set()
+        await asyncio.wait_for(task, 30)
+
+
+async def until(condition: object, seconds: float = 20) -> None:
+    assert callable(condition)
+    for _ in range(round(seconds / 0.1)):
+        if condition():
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def first_lines(phone: Telegram) -> list[str]:
+    return [text.splitlines()[0] for text in phone.messages]
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Telegram]:
+    async with telegram() as fake:
+        yield fake
+
+
+@pytest.mark.slow
+async def test_an_outage_is_told_once_over_a_restart_and_its_end_when_the_channel_is_back(
+    tmp_path: Path, phone: Telegram
+) -> None:
+    async with relay() as cdn, relay() as direct:
+        path = write_config(tmp_path, phone, cdn=cdn.url, direct=direct.url)
+        async with running(path):
+            page = tmp_path / "page" / "index.html"
+            await until(lambda: page.exists() and "All base URLs work." in page.read_text())
+            cdn.status = 502
+            await until(lambda: phone.messages)
+            await until(lambda: "One base URL is down." in page.read_text())
+            assert "<script>alert" not in page.read_text()
+        assert "Monitoring stopped at" in page.read_text()
+        assert first_lines(phone) == ["🔴 Relay, cdn: down"]
+        assert f"Use instead: {direct.url}" in phone.messages[0]
+        assert "https://status.example/incidents/1/" in phone.messages[0]
+
+        async with running(path):
+            await until(lambda: "One base URL is down." in page.read_text())
+            await asyncio.sleep(4)
+            assert first_lines(phone) == ["🔴 Relay, cdn: down"]
+            phone.down = True
+            cdn.status = 200
+            await until(lambda: "All base URLs work." in page.read_text())
+            await asyncio.sleep(2)
+            phone.down = False
+            await until(lambda: len(phone.messages) > 1)
+        assert first_lines(phone) == ["🔴 Relay, cdn: down", "✅ Relay, cdn: recovered"]
+        status = json.loads((tmp_path / "page" / "status.json").read_text())
+        assert [(each["id"], each["severity"]) for each in status["incidents"]] == [(1, "down")]
+
+
+@pytest.mark.slow
+async def test_its_own_server_shows_the_page_and_its_health(
+    tmp_path: Path, phone: Telegram
+) -> None:
+    async with relay() as direct:
+        path = write_config(tmp_path, phone, direct=direct.url)
+        async with running(path), aiohttp.ClientSession() as session:
+            await until(lambda: (tmp_path / "page" / "best.txt").exists())
+            port = await listening_port(session)
+            async with session.get(f"http://127.0.0.1:{port}/") as answer:
+                assert answer.status == 200
+                assert "Base URLs" in await answer.text()
+            async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
+                assert (answer.status, await answer.text()) == (200, "ok\n")
+
+
+async def listening_port(session: aiohttp.ClientSession) -> int:
+    """Port 0 was asked for: find it among this process's listening sockets."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    ports = [int(line.split()[1].split(":")[1], 16) for line in lines if line.split()[3] == "0A"]
+    for port in ports:
+        try:
+            async with session.get(
+                f"http://127.0.0.1:{port}/healthz", timeout=aiohttp.ClientTimeout(1)
+            ) as answer:
+                if answer.headers.get("Server") == "monitor":
+                    return port
+        except (aiohttp.ClientError, TimeoutError):
+            continue
+    raise AssertionError("the daemon does not listen")
+
+
+@pytest.mark.slow
+async def test_what_the_database_holds_is_what_happened_and_no_secret(
+    tmp_path: Path, phone: Telegram
+) -> None:
+    async with relay() as direct:
+        path = write_config(tmp_path, phone, direct=direct.url)
+        async with running(path):
+            direct.status = 503
+            await until(lambda: phone.messages)
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            assert TOKEN.encode() not in file.read_bytes(), file
+    with sqlite3.connect(tmp_path / "monitor.db") as connection:
+        tables = {
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+    assert len(tables) >= 8
+    assert re.search(r"Relay, direct: down", phone.messages[0])
