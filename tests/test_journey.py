@@ -95,7 +95,7 @@ async def test_an_outage_is_told_once_over_a_restart_and_its_end_when_the_channe
             page = tmp_path / "page" / "index.html"
             await until(lambda: page.exists() and "All base URLs work." in page.read_text())
             cdn.status = 502
-            await until(lambda: phone.messages)
+            await until(lambda: bool(phone.messages))
             await until(lambda: "One base URL is down." in page.read_text())
             assert "<script>alert" not in page.read_text()
         assert "Monitoring stopped at" in page.read_text()
@@ -125,7 +125,7 @@ async def test_its_own_server_shows_the_page_and_its_health(
     async with relay() as direct:
         path = write_config(tmp_path, phone, direct=direct.url)
         async with running(path), aiohttp.ClientSession() as session:
-            await until(lambda: (tmp_path / "page" / "best.txt").exists())
+            await until((tmp_path / "page" / "best.txt").exists)
             port = await listening_port(session)
             async with session.get(f"http://127.0.0.1:{port}/") as answer:
                 assert answer.status == 200
@@ -158,7 +158,7 @@ async def test_what_the_database_holds_is_what_happened_and_no_secret(
         path = write_config(tmp_path, phone, direct=direct.url)
         async with running(path):
             direct.status = 503
-            await until(lambda: phone.messages)
+            await until(lambda: bool(phone.messages))
     for file in tmp_path.rglob("*"):
         if file.is_file():
             assert TOKEN.encode() not in file.read_bytes(), file

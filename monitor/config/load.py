@@ -4,7 +4,8 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from monitor.config.build import Config, Tables, build
+from monitor.config.build import Config, build
+from monitor.config.reading import Tables
 from monitor.config.references import References
 from monitor.model import Complaint, ConfigError, Secret
 

@@ -204,7 +204,8 @@ tree = st.recursive(
 def test_any_document_gives_a_config_or_complaints_and_nothing_else(
     document: dict[str, object],
 ) -> None:
-    from monitor.config.build import Tables, build
+    from monitor.config.build import build
+    from monitor.config.reading import Tables
     from monitor.config.references import References
 
     references = References({}, None, Path("/nowhere"))

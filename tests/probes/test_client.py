@@ -253,7 +253,7 @@ async def test_a_loop_that_hung_is_noticed() -> None:
     async with Client() as client, serving(saying(0.3, OK + b"\r\n")) as server:
         task = asyncio.create_task(ask(client, f"http://127.0.0.1:{server.port}/"))
         await asyncio.sleep(0.05)
-        time.sleep(0.25)  # noqa: ASYNC251  # this is the hang
+        time.sleep(0.25)  # this is the hang
         exchange, _ = await task
     assert exchange.lag_ms > 50
 

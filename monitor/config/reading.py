@@ -1,0 +1,79 @@
+"""Every table of a document, read into its model; what cannot be read leaves a complaint instead."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from monitor.config.complaints import complaints_of, unknown
+from monitor.config.tables import (
+    TABLES,
+    TABLES_BY_ID,
+    AlertsTable,
+    ChannelTable,
+    HistoryTable,
+    MonitorTable,
+    PageTable,
+    PriceTable,
+    ServiceTable,
+)
+from monitor.model import Complaint
+
+_ID = re.compile(r"[a-z0-9-]+")
+Place = tuple[str, ...]
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass
+class Tables:
+    complaints: list[Complaint]
+    monitor: MonitorTable = field(default_factory=MonitorTable)
+    page: PageTable = field(default_factory=PageTable)
+    alerts: AlertsTable = field(default_factory=AlertsTable)
+    history: HistoryTable = field(default_factory=HistoryTable)
+    service: dict[str, ServiceTable] = field(default_factory=dict)
+    channel: dict[str, ChannelTable] = field(default_factory=dict)
+    price: dict[str, PriceTable] = field(default_factory=dict)
+
+    def complain(self, place: Place, what: str) -> None:
+        self.complaints.append(Complaint(".".join(place), what))
+
+    def read(self, model: type[T], value: Any, place: Place) -> T | None:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            self.complaints.extend(complaints_of(error, place, model))
+            return None
+
+    def read_all(self, document: Mapping[str, Any]) -> None:
+        for name, value in document.items():
+            if name in TABLES:
+                if (table := self.read(TABLES[name], value, (name,))) is not None:
+                    setattr(self, name, table)
+            elif name in TABLES_BY_ID:
+                self._read_by_id(name, value)
+            else:
+                self.complain((name,), unknown(name, (*TABLES, *TABLES_BY_ID), "table"))
+        if not document.get("service"):
+            self.complain(
+                ("service",), "is missing; add a table such as [service.ohmygpt] with endpoints"
+            )
+
+    def _read_by_id(self, name: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            self.complain((name,), f"want tables such as [{name}.ID]")
+            return
+        for key, item in value.items():
+            if name != "price":
+                self.check_id(key, (name, key))
+            if (table := self.read(TABLES_BY_ID[name], item, (name, key))) is not None:
+                getattr(self, name)[key] = table
+
+    def check_id(self, name: str, place: Place) -> None:
+        if not _ID.fullmatch(name):
+            self.complain(
+                place,
+                f'got the id "{name}", want only a-z, 0-9 and "-"; a name for people goes into `name`',
+            )

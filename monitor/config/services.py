@@ -1,0 +1,134 @@
+"""A checked service table -> its endpoints and checks. Complaints are collected, never raised on the way."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monitor.config.complaints import unknown
+from monitor.config.reading import Place, Tables
+from monitor.config.tables import ENDPOINT_KEYS, PROBE_KEYS, EndpointTable, ServiceTable, keys_of
+from monitor.model import Check, Endpoint, Secret, Service
+from monitor.probes import PROBES
+from monitor.probes.probe import ProbeSettings
+
+
+@dataclass
+class ServiceBuilder:
+    tables: Tables
+    id: str
+    table: ServiceTable
+    folder: Path
+
+    @property
+    def place(self) -> Place:
+        return ("service", self.id)
+
+    def service(self) -> Service:
+        self._check_defaults()
+        endpoints = (self._endpoint(name, value) for name, value in self.table.endpoints.items())
+        return Service(
+            id=self.id,
+            name=self.table.name or self.id,
+            endpoints=tuple(endpoint for endpoint in endpoints if endpoint),
+            model=self.table.model,
+            multiplier=self.table.multiplier,
+            public=self.table.public,
+        )
+
+    def _check_defaults(self) -> None:
+        known = ENDPOINT_KEYS | PROBE_KEYS
+        for name in self._defaults.keys() - known:
+            self.tables.complain((*self.place, name), unknown(name, known | keys_of(ServiceTable)))
+
+    @property
+    def _defaults(self) -> dict[str, Any]:
+        return dict(self.table.model_extra or {})
+
+    def _endpoint(self, name: str, value: Any) -> Endpoint | None:
+        place = (*self.place, "endpoints", name)
+        self.tables.check_id(name, place)
+        own = {"url": value} if isinstance(value, str) else value
+        if not isinstance(own, dict):
+            self.tables.complain(place, "want a base URL, or a table with `url`")
+            return None
+        defaults = {key: item for key, item in self._defaults.items() if key in ENDPOINT_KEYS}
+        if self.table.key is not None:
+            defaults["key"] = self.table.key
+        table = self.tables.read(EndpointTable, defaults | own, place)
+        return self._noun(name, table, place) if table else None
+
+    def _noun(self, name: str, table: EndpointTable, place: Place) -> Endpoint:
+        ca_file = table.ca_file and self.folder / table.ca_file
+        if ca_file and not ca_file.is_file():
+            self.tables.complain((*place, "ca_file"), f"there is no file {ca_file}")
+        return Endpoint(
+            id=name,
+            service=self.id,
+            url=table.url,
+            name=table.name or name,
+            key=Secret(table.key) if table.key else None,
+            ca_file=ca_file,
+            headers=tuple((header, Secret(value)) for header, value in table.headers.items()),
+            cut_after=table.cut_after,
+        )
+
+    def checks(self, service: Service) -> list[Check]:
+        probes = self._probes()
+        if sum(probe.main for probe in probes) > 1:
+            self.tables.complain((*self.place, "probes"), "more than one has main = true; keep one")
+        return [
+            Check(service=self.id, endpoint=endpoint, probe=probe, model=self._model(probe))
+            for endpoint in service.endpoints
+            for probe in probes
+        ]
+
+    def _probes(self) -> list[ProbeSettings]:
+        given = self.table.probes if self.table.probes is not None else self._usual()
+        if not given:
+            self.tables.complain(
+                (*self.place, "probes"), 'is empty; write for example models = "1m"'
+            )
+        return [probe for name, value in given.items() if (probe := self._probe(name, value))]
+
+    def _usual(self) -> dict[str, Any]:
+        """Without `probes`: what is free, and a short chat where a model is named."""
+        if self.table.model:
+            return {"models": {}, "chat": {}}
+        return {"models": {}} if "key" in self.table.model_fields_set else {"http": {}}
+
+    def _probe(self, name: str, value: Any) -> ProbeSettings | None:
+        place = (*self.place, "probes", name)
+        self.tables.check_id(name, place)
+        own = {"every": value} if isinstance(value, str) else value
+        if not isinstance(own, dict):
+            self.tables.complain(place, 'want an interval such as "5m", or a table with `every`')
+            return None
+        kind = own.get("kind", name)
+        settings = PROBES.get(kind) if isinstance(kind, str) else None
+        if settings is None:
+            where = (*place, "kind") if "kind" in own else place
+            self.tables.complain(where, unknown(str(kind), PROBES, "probe kind"))
+            return None
+        return self._settings(settings, name, own, place)
+
+    def _settings(
+        self, settings: type[ProbeSettings], name: str, own: dict[str, Any], place: Place
+    ) -> ProbeSettings | None:
+        defaults = {key: item for key, item in self._defaults.items() if key in keys_of(settings)}
+        table = defaults | {key: item for key, item in own.items() if key != "kind"}
+        probe = self.tables.read(settings, table, place)
+        if probe is None:
+            return None
+        if probe.every.total_seconds() < 1:
+            self.tables.complain((*place, "every"), 'want at least "1s"')
+        if probe.timeout.total_seconds() <= 0:
+            self.tables.complain((*place, "timeout"), "want a duration longer than nothing")
+        if probe.needs_model and not self._model(probe):
+            self.tables.complain(place, f"needs a model; add model to [service.{self.id}]")
+        return probe.named(name)
+
+    def _model(self, probe: ProbeSettings) -> str | None:
+        """What a check asks for; None for a kind that asks for no model."""
+        if "model" not in type(probe).model_fields:
+            return None
+        return getattr(probe, "model", None) or self.table.model
