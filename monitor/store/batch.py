@@ -17,7 +17,7 @@ from monitor.store.tables import HABITS, INCIDENTS, LEDGER, NUMBER_BITS, OUTBOX,
 from monitor.store.times import hour_of_key, hours, micros, millis
 
 FLOOR, LATE = "floor", "late"
-LATE_AFTER_MS = 15 * 60_000
+LATE_AFTER_MS = 4 * 60_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,18 @@
 """What a reader remembers of the last day of results, so that the next look reads only what is new.
 
 Results arrive in about the order of their keys, but not quite: each look reads again what began in
-the last twenty minutes, and skips what it has seen. For anything later than that the writer raises
+the last six minutes, and skips what it has seen. For anything later than that the writer raises
 the mark `late`, and everything is read anew.
 """
 
-import math
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from monitor.model import Point, Result
+from monitor.model.rollup import bucket, quantile
 from monitor.store.codec import Packed, figures, shape_id
 from monitor.store.names import Names
 from monitor.store.runs import read_run, rows_between
@@ -20,7 +20,7 @@ from monitor.store.tables import NUMBER_BITS, NUMBER_MASK
 from monitor.store.tally import Tally
 from monitor.store.times import from_millis, hour_of_key, key_from, millis
 
-_AGAIN = timedelta(minutes=20)
+_AGAIN = timedelta(minutes=6)
 _DAY = timedelta(days=1)
 RECENT = timedelta(minutes=30)
 _HALF_MS = 1_800_000
@@ -29,9 +29,11 @@ POINTS = 48
 
 @dataclass(slots=True)
 class _Half:
-    ttfb: list[float] = field(default_factory=list)
-    ttft: list[float] = field(default_factory=list)
-    speed: list[float] = field(default_factory=list)
+    """Histograms, not values: a day of a thousand checks would not fit into memory."""
+
+    ttfb: Counter[int] = field(default_factory=Counter)
+    ttft: Counter[int] = field(default_factory=Counter)
+    speed: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -86,13 +88,13 @@ class Live:
     def _draw(self, connection: Connection, check: _Check, key: int, body: bytes) -> None:
         found = figures(Packed(self._names.shape(connection, shape_id(body)), body))
         half = check.halves.setdefault((key >> NUMBER_BITS) // _HALF_MS, _Half())
-        for values, value in (
+        for histogram, value in (
             (half.ttfb, found.ttfb),
             (half.ttft, found.ttft),
             (half.speed, found.tokens_per_s),
         ):
             if value is not None:
-                values.append(value)
+                histogram[bucket(value)] += 1
 
     def latest(self, connection: Connection, number: int) -> Result | None:
         check = self.checks.get(number)
@@ -124,13 +126,7 @@ def _point(number: int, half: _Half | None, *, streams: bool) -> Point:
     if half is None:
         return Point(at, None, None)
     values = half.ttft if streams else half.ttfb
-    return Point(at, _rank(values, 0.5), _rank(values, 0.95), _rank(half.speed, 0.5))
-
-
-def _rank(values: Iterable[float], q: float) -> float | None:
-    """The value at rank ceil(q x n)."""
-    ordered = sorted(values)
-    return ordered[max(math.ceil(q * len(ordered)), 1) - 1] if ordered else None
+    return Point(at, quantile(values, 0.5), quantile(values, 0.95), quantile(half.speed, 0.5))
 
 
 def _forget(check: _Check, now: datetime, rolled: int, recent: int) -> None:
