@@ -63,6 +63,9 @@ class Grid:
     def following(self, now: datetime) -> datetime:
         return self.latest(now) + timedelta(seconds=self.every)
 
+    def nearest(self, now: datetime) -> datetime:
+        return self.latest(now + timedelta(seconds=self.every / 2))
+
     def between(self, earlier: datetime, later: datetime) -> int:
         """How many periods lie between two grid points."""
         return round((later - earlier).total_seconds() / self.every)
@@ -73,13 +76,19 @@ def grid_of(check: Check) -> Grid:
 
 
 class GridTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no types
-    """Always the next point after now: a backlog after a clock step is never enumerated."""
+    """Always the next point after now: a backlog after a clock step is never enumerated.
+
+    A first run that came early, less than half a period before its point, counts as that point's.
+    """
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
 
-    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:  # noqa: ARG002
-        return self.grid.following(now)
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        following = self.grid.following(now)
+        if previous is not None and self.grid.nearest(previous) >= following:
+            return following + timedelta(seconds=self.grid.every)
+        return following
 
 
 class Schedule:
@@ -131,11 +140,11 @@ class Schedule:
         task.add_done_callback(lambda _: self._running.pop(check.key, None))
 
     def _due(self, key: str, grid: Grid, now: datetime) -> Due:
-        at = grid.latest(now)
         before = self._last_due.get(key)
-        self._last_due[key] = at
         if before is None:  # the first run may come before its first grid point
+            self._last_due[key] = grid.nearest(now)
             return Due(now, 0.0, 0)
+        at = self._last_due[key] = grid.latest(now)
         missed = max(0, grid.between(before, at) - 1)
         return Due(at, (now - at) / timedelta(milliseconds=1), missed)
 

@@ -138,3 +138,15 @@ async def test_a_check_never_asked_before_does_not_wait_for_its_first_grid_point
     schedule.start([check("a", every=86_400)])
     await asyncio.wait_for(asked.wait(), 11)
     await schedule.drain(timedelta(seconds=1))
+
+
+@given(st.floats(1, 3600), st.floats(0, 1), st.floats(0, 1))
+def test_an_early_first_run_counts_as_its_points_and_is_not_followed_at_once(
+    every: float, part: float, moment: float
+) -> None:
+    grid = Grid(every, every * part)
+    first = datetime.fromtimestamp(1_700_000_000 + moment * every, UTC)
+    second = GridTrigger(grid).get_next_fire_time(first, first + timedelta(milliseconds=1))
+
+    assert every / 2 - 0.01 <= (second - first).total_seconds() <= every * 1.5 + 0.01
+    assert grid.between(grid.nearest(first), second) == 1
