@@ -73,6 +73,7 @@ class Daemon:
         try:
             memory = self.store.recall()
             parts = Parts.build(self, memory)
+            await self._forget(parts)
             async with _signals(self.stop):
                 await self._live(parts, memory)
         finally:
@@ -125,6 +126,13 @@ class Daemon:
                 await self.store.prune(now, self.config.history)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), ALIVE.total_seconds())
+
+    async def _forget(self, parts: "Parts") -> None:
+        """What left the config since the last run can no longer recover."""
+        known = {check.key for check in self.config.checks}
+        changes = parts.alerts.forget(known, self.clock.now())
+        if changes.states:
+            await self.store.save(changes.incidents, changes.outgoing, changes.states)
 
     async def _remind(self, parts: "Parts", now: datetime) -> None:
         changes = parts.alerts.remind(now)

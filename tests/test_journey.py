@@ -169,3 +169,21 @@ async def test_what_the_database_holds_is_what_happened_and_no_secret(
         }
     assert len(tables) >= 8
     assert re.search(r"Relay, direct: down", phone.messages[0])
+
+
+@pytest.mark.slow
+async def test_a_base_url_that_left_the_config_takes_its_incident_with_it(
+    tmp_path: Path, phone: Telegram
+) -> None:
+    async with relay() as cdn, relay() as direct:
+        cdn.status = 502
+        path = write_config(tmp_path, phone, cdn=cdn.url, direct=direct.url)
+        async with running(path):
+            await until(lambda: bool(phone.messages))
+        write_config(tmp_path, phone, direct=direct.url)
+        page = tmp_path / "page" / "index.html"
+        async with running(path):
+            await until(lambda: "All base URLs work." in page.read_text())
+            status = json.loads((tmp_path / "page" / "status.json").read_text())
+        assert [each["closed"] is not None for each in status["incidents"]] == [True]
+        assert first_lines(phone) == ["🔴 Relay, cdn: down"]

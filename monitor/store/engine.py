@@ -1,9 +1,10 @@
 """How SQLite is opened: the one place with PRAGMAs. One connection writes, others only read."""
 
+import fcntl
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
@@ -17,6 +18,21 @@ def path_of(url: str) -> Path:
     if not url.startswith(_PREFIX) or len(url) == len(_PREFIX):
         raise StoreError(f'the store is "{url}", want "sqlite:///" and a path')
     return Path(url.removeprefix(_PREFIX)).absolute()
+
+
+def claim(path: Path) -> BinaryIO:
+    """Keep every other daemon away from this store, until the file that is given back is closed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("wb")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise StoreError(f"{path} is in use by another monitor; stop that one first") from error
+    return lock
 
 
 def writing(path: Path) -> Engine:

@@ -7,13 +7,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
 from monitor.clock import Clock
 from monitor.model import (
+    AlertState,
     Entry,
     Evidence,
     HistorySettings,
@@ -54,6 +55,7 @@ class Store:
         self._writer: Writer
         self._reader: Reader
         self._outbox: Outbox
+        self._lock: BinaryIO
 
     @staticmethod
     def read_only(url: str, *, vantage: str | None = None) -> Reader:
@@ -62,7 +64,14 @@ class Store:
 
     def open(self) -> None:
         """Check, migrate, and start the writer; StoreError when the file cannot be used."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = engine.claim(self._path)
+        try:
+            self._open()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(self) -> None:
         self._check_sound()
         self._engine = engine.writing(self._path)
         try:
@@ -113,12 +122,15 @@ class Store:
         self._writer.put(Change(spent=((service, day, spend),)))
 
     async def save(
-        self, incidents: tuple[Incident, ...] = (), outgoing: tuple[Outgoing, ...] = ()
+        self,
+        incidents: tuple[Incident, ...] = (),
+        outgoing: tuple[Outgoing, ...] = (),
+        states: tuple[AlertState, ...] = (),
     ) -> None:
-        """Reminders and notices that come with no result."""
+        """Reminders, notices and forgotten checks, which come with no result."""
         numbered = self._outbox.put(outgoing)
         self._remember(incidents)
-        self._writer.put(Change(incidents=incidents, outgoing=numbered))
+        self._writer.put(Change(states=states, incidents=incidents, outgoing=numbered))
         await self.flush()
 
     async def flush(self) -> None:
@@ -183,6 +195,7 @@ class Store:
         self._pool.shutdown()
         self._reader.close()
         self._engine.dispose()
+        self._lock.close()
         if left := len(self._writer.waiting()):
             log.error("closed with %d items unwritten: %s", left, self.trouble)
 

@@ -1,0 +1,28 @@
+"""One daemon a store: a second one would write over the first one's history."""
+
+from pathlib import Path
+
+import pytest
+from cast import HandClock
+
+from monitor.model import StoreError
+from monitor.store import Store
+
+
+async def test_a_second_daemon_is_refused_while_the_first_one_runs(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    url = f"sqlite:///{tmp_path / 'monitor.db'}"
+    first, second = Store(url, clock=clock), Store(url, clock=clock)
+    first.open()
+    with pytest.raises(StoreError, match="is in use by another monitor; stop that one first"):
+        second.open()
+
+    await first.close()
+    second.open()
+    await second.close()
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(clock: HandClock) -> None:
+    with pytest.raises(StoreError, match=r"/proc/monitor/monitor.db cannot be written: "):
+        Store("sqlite:////proc/monitor/monitor.db", clock=clock).open()
