@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -120,10 +120,11 @@ class Daemon:
         while not self.stop.is_set():
             now = self.clock.now()
             self.store.heartbeat(now)
-            await self._remind(parts, now)
-            if self.clock.monotonic() - pruned >= PRUNE.total_seconds():
-                pruned = self.clock.monotonic()
-                await self.store.prune(now, self.config.history)
+            with _store_may_fail():
+                await self._remind(parts, now)
+                if self.clock.monotonic() - pruned >= PRUNE.total_seconds():
+                    pruned = self.clock.monotonic()
+                    await self.store.prune(now, self.config.history)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), ALIVE.total_seconds())
 
@@ -132,7 +133,8 @@ class Daemon:
         known = {check.key for check in self.config.checks}
         changes = parts.alerts.forget(known, self.clock.now())
         if changes.states:
-            await self.store.save(changes.incidents, changes.outgoing, changes.states)
+            with _store_may_fail():
+                await self.store.save(changes.incidents, changes.outgoing, changes.states)
 
     async def _remind(self, parts: "Parts", now: datetime) -> None:
         changes = parts.alerts.remind(now)
@@ -149,10 +151,13 @@ class Daemon:
             parts.schedule.missed,
         )
         await _finish(loops)
-        with contextlib.suppress(StoreError):
+        with _store_may_fail():
             await self.store.flush()
         await parts.courier.deliver_due()
-        await parts.publisher.publish(stopped=True)
+        try:
+            await parts.publisher.publish(stopped=True)
+        except OSError as error:
+            log.error('event=last_page_not_written why="%s"', error.strerror)  # noqa: TRY400
 
     def health(self, schedule: Schedule) -> str | None:
         """Why somebody should look, or None."""
@@ -256,6 +261,15 @@ def _web(daemon: Daemon, schedule: Schedule) -> Web | None:
         return None
     host, port = daemon.config.listen
     return Web(daemon.config.page.dir, host, port, lambda: daemon.health(schedule))
+
+
+@contextlib.contextmanager
+def _store_may_fail() -> Iterator[None]:
+    """A broken disk stops neither probes nor messages: what was handed over waits in memory."""
+    try:
+        yield
+    except StoreError as error:
+        log.warning('event=store_trouble why="%s"', error)
 
 
 @contextlib.asynccontextmanager
