@@ -1,0 +1,143 @@
+"""The composition root: every part built from the config, each given only what it needs."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+from monitor import __version__
+from monitor.alerts import Alerts, Context, Notifier
+from monitor.budget import Ledger
+from monitor.clock import Clock
+from monitor.config import Config
+from monitor.courier import Courier
+from monitor.cycle import Cycle
+from monitor.model import Habit, Incident, Memory, Message, Outgoing, Redactor, Result
+from monitor.probes import Client, attempt
+from monitor.publisher import Publisher
+from monitor.schedule import Schedule
+from monitor.store import Store
+from monitor.web import Web
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who else wants to know, on the loop's thread: the demo's live table."""
+
+    on_result: Callable[[Result], None] = lambda _: None
+    on_message: Callable[[Outgoing, Message], None] = lambda *_: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """What nearly every part is made from."""
+
+    config: Config
+    clock: Clock
+    rng: Random
+    redact: Redactor
+    store: Store
+    listeners: Listeners
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    client: Client
+    alerts: Alerts
+    schedule: Schedule
+    courier: Courier
+    publisher: Publisher
+    web: Web | None
+
+    @classmethod
+    def build(cls, kit: Kit, memory: Memory) -> "Parts":
+        config, clock = kit.config, kit.clock
+        client = Client()
+        alerts = Alerts(config.alerts, config.channels, memory)
+        cycle = _cycle(kit, client, alerts, memory)
+        schedule = Schedule(cycle.tick, clock)
+        publisher = Publisher(
+            kit.store, config.services, config.checks, config.page,
+            clock=clock, vantage=config.vantage, version=__version__,
+        )  # fmt: skip
+        return cls(
+            client=client,
+            alerts=alerts,
+            schedule=schedule,
+            courier=_courier(kit, alerts),
+            publisher=publisher,
+            web=_web(kit, schedule),
+        )
+
+
+def _cycle(kit: Kit, client: Client, alerts: Alerts, memory: Memory) -> Cycle:
+    config = kit.config
+    today = kit.clock.now().date()
+    spent = {(service, today): amount for service, amount in memory.spent_today.items()}
+    habits: Mapping[str, Habit] = memory.habits
+    return Cycle(
+        ask=partial(
+            attempt,
+            client=client,
+            clock=kit.clock,
+            rng=kit.rng,
+            vantage=config.vantage,
+            redact=kit.redact,
+        ),
+        store=kit.store,
+        alerts=alerts,
+        ledger=Ledger(config.services, config.budgets, config.prices, spent),
+        clock=kit.clock,
+        vantage=config.vantage,
+        habits=dict(habits),
+        on_result=kit.listeners.on_result,
+    )
+
+
+def _courier(kit: Kit, alerts: Alerts) -> Courier:
+    config = kit.config
+    courier = Courier(
+        kit.store,
+        Notifier(config.channels, kit.redact).send,
+        partial(_context, kit, alerts),
+        clock=kit.clock,
+        rng=kit.rng,
+        on_message=kit.listeners.on_message,
+    )
+    loop = asyncio.get_running_loop()
+
+    def committed() -> None:
+        loop.call_soon_threadsafe(courier.wake)
+
+    kit.store.on_commit(committed)
+    return courier
+
+
+def _context(kit: Kit, alerts: Alerts, incident: Incident | None) -> Context:
+    config = kit.config
+    endpoints = {
+        endpoint.path: (endpoint.name, endpoint.url)
+        for service in config.services
+        for endpoint in service.endpoints
+    }
+    working = alerts.working(incident.service) if incident and incident.service else ()
+    return Context(
+        now=kit.clock.now(),
+        services={service.id: service.name for service in config.services},
+        endpoints=endpoints,
+        working=tuple(endpoints[path][1] for path in working if path in endpoints),
+        page_url=config.page.url,
+    )
+
+
+def _web(kit: Kit, schedule: Schedule) -> Web | None:
+    if kit.config.listen is None:
+        return None
+    host, port = kit.config.listen
+    return Web(kit.config.page.dir, host, port, lambda: health(kit, schedule))
+
+
+def health(kit: Kit, schedule: Schedule) -> str | None:
+    """Why somebody should look, or None."""
+    return f"store: {kit.store.trouble}" if kit.store.trouble else schedule.trouble()
