@@ -6,6 +6,12 @@ import pytest
 from cast import CORPUS, HandClock
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--golden", action="store_true", help="rewrite the golden pages, then look at the diff"
+    )
+
+
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()

@@ -1,0 +1,214 @@
+"""What the page says of a world: states, the sentence, days, and what to use instead."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import pytest
+import worlds
+from worlds import CHECKS, NOW, SERVICE, SITE, WORLDS, ago, fail, incident, key
+
+from monitor.model import Incident, Kind, Outcome, Rollup, Severity, Snapshot
+from monitor.page import PageView, Pick, view
+from monitor.page import words as say
+from monitor.page.best import Candidate, choose
+from monitor.page.days import Day, availability, last_days
+from monitor.page.states import State, endpoint_state, service_state
+
+
+def page(snapshot: Snapshot) -> PageView:
+    return view(SITE, snapshot, {})[0]
+
+
+def endpoint(snapshot: Snapshot, name: str) -> State:
+    return next(each.state for each in page(snapshot).endpoints if each.path == f"ohmygpt/{name}")
+
+
+@pytest.mark.parametrize(
+    ("world", "state", "headline"),
+    [
+        ("all-good", State.OPERATIONAL, "All base URLs work."),
+        ("mixed", State.PARTIAL, "The service is up. One base URL is down."),
+        ("everything-down", State.MAJOR, "The service is down."),
+        ("rejected-key", State.UNKNOWN, "We cannot measure right now."),
+        ("fresh", State.UNKNOWN, "We cannot measure right now."),
+    ],
+)
+def test_the_sentence_of_each_world(world: str, state: State, headline: str) -> None:
+    seen = page(WORLDS[world]())
+    assert (seen.state, " ".join(seen.headline)) == (state, headline)
+
+
+def test_a_rejected_key_is_said_to_be_the_accounts_and_not_the_services_fault() -> None:
+    assert (
+        "This concerns the account of the monitor, not the service."
+        in page(worlds.rejected_key()).text
+    )
+
+
+def test_what_was_never_measured_is_never_green() -> None:
+    seen = page(worlds.fresh())
+    assert {each.state for each in seen.endpoints} == {State.UNKNOWN}
+    assert {day.letter for each in seen.endpoints for day in each.days} == {"n"}
+    assert {each.availability for each in seen.endpoints} == {None}
+    assert seen.picks == ()
+
+
+def test_a_suspicion_is_not_shown_before_it_is_believed() -> None:
+    assert (
+        endpoint(fail(worlds.all_good(), key("cf-cdn"), Kind.BAD_GATEWAY), "cf-cdn")
+        is State.OPERATIONAL
+    )
+
+
+def test_a_first_run_that_failed_is_not_green_either() -> None:
+    found = worlds.all_good()
+    bare = {
+        name: replace(each, last_24h=Rollup(), recent=()) for name, each in found.checks.items()
+    }
+    first = fail(replace(found, checks=bare), key("cf-cdn"), Kind.BAD_GATEWAY)
+    assert endpoint(first, "cf-cdn") is State.UNKNOWN
+
+
+def test_an_old_result_is_no_result() -> None:
+    later = replace(worlds.all_good(), at=NOW + timedelta(minutes=30))
+    assert page(later).state is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("states", "main", "expected"),
+    [
+        ([State.OPERATIONAL, State.OPERATIONAL], State.OPERATIONAL, State.OPERATIONAL),
+        ([State.MAJOR, State.OPERATIONAL], State.MAJOR, State.MAJOR),  # its main check
+        ([State.MAJOR, State.OPERATIONAL], State.OPERATIONAL, State.PARTIAL),
+        ([State.MAJOR, State.UNKNOWN], State.UNKNOWN, State.MAJOR),  # all that could be measured
+        ([State.DEGRADED, State.OPERATIONAL], State.OPERATIONAL, State.DEGRADED),
+        ([State.UNKNOWN, State.OPERATIONAL], State.UNKNOWN, State.OPERATIONAL),
+        ([State.UNKNOWN, State.UNKNOWN], State.UNKNOWN, State.UNKNOWN),
+    ],
+)
+def test_the_state_of_an_endpoint(states: list[State], main: State, expected: State) -> None:
+    assert endpoint_state(states, main) is expected
+
+
+def test_a_service_is_up_while_one_endpoint_carries_each_kind_of_call() -> None:
+    assert service_state([State.MAJOR, State.OPERATIONAL], carried=True) is State.PARTIAL
+    assert service_state([State.PARTIAL, State.PARTIAL], carried=False) is State.MAJOR
+    found = worlds.all_good()
+    for check in CHECKS:
+        if check.probe.id == "embeddings":
+            found = fail(found, check.key, Kind.NO_CHANNEL, 1)
+    assert " ".join(page(found).headline) == "The service is down."
+
+
+def test_fastest_now_and_the_one_without_a_time_limit() -> None:
+    picks = page(worlds.all_good()).picks
+    assert [(pick.url, pick.long_call) for pick in picks] == [
+        ("https://api.ohmygpt.com", False),
+        ("https://api.ohmygpt.com", True),
+    ]
+    assert page(worlds.mixed()).picks[0].url == "https://www.aigptx.top"
+
+
+def test_an_incident_says_what_to_use_instead_but_never_a_base_url_that_it_covers() -> None:
+    blocked, slow = page(worlds.mixed()).current
+    assert (blocked.title, blocked.instead) == (
+        "Direct to the US origin: dns pollution suspected",
+        "https://www.aigptx.top",
+    )
+    assert slow.title == "Cloudflare Worker: slow"
+    assert page(worlds.everything_down()).current[0].instead is None
+
+
+def days_of(*incidents: Incident, main: str = key("cf-cdn")) -> dict[date, Day]:
+    measured = {NOW.date() - timedelta(days=back): Rollup(outcomes={"up": 9}) for back in range(3)}
+    checks = frozenset(key("cf-cdn", probe) for probe in worlds.PROBE_IDS)
+    found = last_days(NOW.date(), measured, incidents, main, checks, NOW)
+    assert len(found) == 90
+    return {day.day: day for day in found}
+
+
+def test_a_day_shows_its_worst_confirmed_state_and_for_how_long() -> None:
+    midnight = datetime(2026, 11, 23, tzinfo=NOW.tzinfo)
+    found = days_of(
+        incident(
+            1, Severity.DOWN, Kind.BAD_GATEWAY, midnight - timedelta(minutes=10), 30, key("cf-cdn")
+        ),
+        incident(2, Severity.DEGRADED, Kind.SLOW, ago(hours=3), 60, key("cf-cdn")),
+    )
+    assert [(found[NOW.date() - timedelta(days=back)].letter, found[NOW.date() - timedelta(days=back)].minutes)
+            for back in (0, 1, 2, 3)] == [("x", 20), ("x", 10), ("o", 0), ("n", 0)]  # fmt: skip
+
+
+def test_a_side_check_that_was_down_is_a_partial_day_and_the_accounts_trouble_none() -> None:
+    side = days_of(
+        incident(1, Severity.DOWN, Kind.BAD_GATEWAY, ago(hours=2), 30, key("cf-cdn", "models"))
+    )
+    account = days_of(
+        incident(1, Severity.ACCOUNT, Kind.AUTH_INVALID, ago(hours=2), 30, key("cf-cdn"))
+    )
+    other = days_of(incident(1, Severity.DOWN, Kind.BAD_GATEWAY, ago(hours=2), 30, key("proxy-1")))
+    assert [each[NOW.date()].letter for each in (side, account, other)] == ["p", "o", "o"]
+
+
+def test_availability_leaves_out_what_we_could_not_see_and_says_how_much_that_was() -> None:
+    days = [
+        Rollup(outcomes={"up": 80, "degraded": 10, "down": 10}),
+        Rollup(outcomes={"unknown": 100}),
+    ]
+    assert availability(days) == (0.9, 0.5)
+    assert availability([Rollup(outcomes={"unknown": 3})]) == (None, 1.0)
+
+
+def test_a_failure_never_rounds_up_to_a_hundred_percent() -> None:
+    assert say.percent(1.0) == "100\u00a0%"
+    assert say.percent(0.999999) == "99.99\u00a0%"
+
+
+def test_the_pick_changes_only_when_another_is_clearly_better_three_times_in_a_row() -> None:
+    def ranked(first: float, second: float) -> list[Candidate]:
+        return sorted(
+            [Candidate("a", first), Candidate("b", second)], key=lambda each: each.milliseconds
+        )
+
+    pick = choose(Pick(), ranked(100, 120))
+    assert pick.endpoint == "a"
+    seen = []
+    for first, second in [
+        (100, 95),
+        (100, 80),
+        (100, 80),
+        (101, 80),
+        (100, 95),
+        (100, 80),
+        (101, 81),
+        (102, 80),
+    ]:
+        pick = choose(pick, ranked(first, second))
+        seen.append(pick.endpoint)
+    assert seen == ["a", "a", "a", "a", "a", "a", "a", "b"]
+    assert choose(pick, [Candidate("a", 500)]).endpoint == "a"
+    assert choose(pick, []).endpoint is None
+
+
+def test_a_service_that_is_not_public_is_nowhere() -> None:
+    hidden = replace(SITE, services=(replace(SERVICE, public=False),))
+    seen, _ = view(hidden, worlds.mixed(), {})
+    assert (seen.services, seen.stories, seen.endpoints) == ((), (), ())
+
+
+def test_a_stopped_page_is_valid_no_longer_than_it_was_written() -> None:
+    seen = page(worlds.stopped())
+    assert (seen.stopped, seen.valid_until) == (NOW, NOW)
+
+
+def test_no_text_of_an_endpoint_reaches_the_page() -> None:
+    secret = "xyzzy from the endpoint"
+    found = worlds.mixed()
+    loud = tuple(
+        replace(each, failure=replace(each.failure, message=secret)) for each in found.incidents
+    )
+    assert secret not in repr(page(replace(found, incidents=loud)))
+
+
+def test_the_outcomes_of_all_worlds_are_the_models() -> None:
+    assert {outcome.value for outcome in Outcome} == {"up", "degraded", "down", "unknown"}
