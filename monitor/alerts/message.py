@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from monitor.model import Announcement, Incident, Message, Outgoing, Severity
 from monitor.model.duration import format_duration
 from monitor.model.failure import Kind
-from monitor.model.words import WHOSE, WORDS
+from monitor.model.words import WHOSE, WORDS, in_sentence
 
 LIMIT = 3900
 """UTF-16 units once escaped. Telegram takes 4096; Apprise counts the escaped text, in which every
@@ -76,7 +76,7 @@ def _ended(incident: Incident, context: Context) -> Message:
     lasted = _for(incident.closed - incident.opened)
     lines = [
         f"From {_time(incident.opened)} to {_time(incident.closed)}, {lasted}. [#{incident.id}]",
-        f"It was: {WORDS[incident.failure.kind].label.lower()}.",
+        f"It was: {in_sentence(WORDS[incident.failure.kind].label)}.",
         *_counts(incident),
         *_link(incident, context),
     ]
@@ -136,7 +136,7 @@ def _counts(incident: Incident) -> list[str]:
     if not counted:
         return []
     total = sum(incident.failed_runs.values())
-    parts = _list([f"{runs} {WORDS[Kind(name)].label.lower()}" for name, runs in counted])
+    parts = _list([f"{runs} {in_sentence(WORDS[Kind(name)].label)}" for name, runs in counted])
     return [f"Failed probes: {total} ({parts})"]
 
 
@@ -194,7 +194,7 @@ def digest(rows: tuple[Outgoing, ...], found: Mapping[int, Incident], context: C
             state = "recovered" if incident.closed else _STATE[incident.severity]
             lines.append(
                 f"[#{number}] {_where(incident, context)}: {state}, since {_time(incident.opened)},"
-                f" {WORDS[incident.failure.kind].label.lower()}"
+                f" {in_sentence(WORDS[incident.failure.kind].label)}"
             )
     lines += [row.text.splitlines()[0] for row in rows if row.incident is None and row.text]
     return _fit(

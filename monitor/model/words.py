@@ -12,6 +12,11 @@ class Words:
     remedy: str
 
 
+def in_sentence(label: str) -> str:
+    """A label inside a sentence: `bad gateway`, but `DNS pollution suspected`."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+
+
 _OTHER_URL = "Use another base URL."
 _OPERATOR = "Only the operator's own check is concerned."
 _OPERATOR_CHANGES = "The operator should change the check."

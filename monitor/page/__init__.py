@@ -2,7 +2,8 @@
 
 from monitor.page.best import Pick
 from monitor.page.files import publish
+from monitor.page.nouns import PageView, Site
 from monitor.page.render import Renderer
-from monitor.page.view import PageView, Site, view
+from monitor.page.view import view
 
 __all__ = ["PageView", "Pick", "Renderer", "Site", "publish", "view"]

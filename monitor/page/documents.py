@@ -3,9 +3,9 @@
 from typing import Any
 
 from monitor.page import words
+from monitor.page.nouns import EndpointView, PageView, ServiceView
 from monitor.page.states import State
 from monitor.page.stories import Story
-from monitor.page.view import EndpointView, PageView, ServiceView
 
 Document = dict[str, Any]
 
@@ -66,7 +66,7 @@ def _endpoint(endpoint: EndpointView) -> Document:
         "tokens_per_s": _ms(endpoint.speed),
         "availability_90d": endpoint.availability,
         "excluded_90d": endpoint.excluded,
-        "trouble": endpoint.trouble and endpoint.trouble.label,
+        "trouble": endpoint.trouble and endpoint.trouble.value,
         "checks": {
             probe: {"state": cell.state.value, "text": cell.text}
             for probe, cell in endpoint.cells.items()

@@ -14,8 +14,8 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from monitor.page import documents, drawings, words
+from monitor.page.nouns import PageView
 from monitor.page.states import State
-from monitor.page.view import PageView
 
 _COLOURS = {
     State.OPERATIONAL: "1f9d7a",

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from monitor.model import EntryKind, Incident, Severity, TimelineEntry
 from monitor.model.failure import Kind
-from monitor.model.words import WHOSE, WORDS
+from monitor.model.words import WHOSE, WORDS, in_sentence
 from monitor.page import words
 from monitor.page.states import State
 
@@ -74,7 +74,7 @@ def story(
 
 
 def _title(incident: Incident, names: Mapping[str, str]) -> str:
-    label = WORDS[incident.failure.kind].label.lower()
+    label = in_sentence(WORDS[incident.failure.kind].label)
     if incident.service is None:
         return f"Monitor: {label}"
     paths = incident.endpoints

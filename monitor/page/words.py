@@ -49,6 +49,12 @@ def duration(length: timedelta) -> str:
     return f"{hours // 24}{NBSP}d {hours % 24}{NBSP}h"
 
 
+def limit(length: timedelta) -> str:
+    """`100 s`, as such limits are known; minutes from ten on."""
+    total = round(length.total_seconds())
+    return f"{total}{NBSP}s" if total < 600 else duration(length)
+
+
 def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%-d %b, %H:%M} UTC"
 

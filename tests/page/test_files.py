@@ -90,10 +90,10 @@ def test_files_for_programs_say_the_same_as_the_page(renderer: Renderer) -> None
     summary = json.loads(found["api/v2/summary.json"])
 
     assert found["best.txt"] == b"https://www.aigptx.top\n"
-    assert status["headline"] == "The service is up. One base URL is down."
+    assert status["headline"] == "The service is up. One base URL is not reachable from here."
     assert summary["status"] == {
         "indicator": "major",
-        "description": "The service is up. One base URL is down.",
+        "description": "The service is up. One base URL is not reachable from here.",
     }
     assert [(each["id"], each["status"]) for each in summary["components"]][:3] == [
         ("ohmygpt", "partial_outage"),
@@ -101,7 +101,7 @@ def test_files_for_programs_say_the_same_as_the_page(renderer: Renderer) -> None
         ("ohmygpt/cf-cdn", "operational"),
     ]
     assert [each["name"] for each in summary["incidents"]] == [
-        "Direct to the US origin: dns pollution suspected",
+        "Direct to the US origin: DNS pollution suspected",
         "Cloudflare Worker: slow",
     ]
     assert {

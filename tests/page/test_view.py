@@ -27,7 +27,7 @@ def endpoint(snapshot: Snapshot, name: str) -> State:
     ("world", "state", "headline"),
     [
         ("all-good", State.OPERATIONAL, "All base URLs work."),
-        ("mixed", State.PARTIAL, "The service is up. One base URL is down."),
+        ("mixed", State.PARTIAL, "The service is up. One base URL is not reachable from here."),
         ("everything-down", State.MAJOR, "The service is down."),
         ("rejected-key", State.UNKNOWN, "We cannot measure right now."),
         ("fresh", State.UNKNOWN, "We cannot measure right now."),
@@ -112,7 +112,7 @@ def test_fastest_now_and_the_one_without_a_time_limit() -> None:
 def test_an_incident_says_what_to_use_instead_but_never_a_base_url_that_it_covers() -> None:
     blocked, slow = page(worlds.mixed()).current
     assert (blocked.title, blocked.instead) == (
-        "Direct to the US origin: dns pollution suspected",
+        "Direct to the US origin: DNS pollution suspected",
         "https://www.aigptx.top",
     )
     assert slow.title == "Cloudflare Worker: slow"

@@ -230,8 +230,24 @@ def mixed() -> Snapshot:
         incident(9, Severity.DOWN, Kind.DNS_POISONED, ago(hours=2, minutes=18), None, *blocked),
         incident(8, Severity.DEGRADED, Kind.SLOW, ago(minutes=44), None, key("cf-worker")),
     )
+    found = lose_all(lose(lose(found, key("us-direct"), 0, 28), key("proxy-2"), 71, 13), 4, 4)
     young = {name: with_days(each, 70) for name, each in found.checks.items() if "fast-cdn" in name}
     return replace(found, incidents=(*now, *past), checks={**found.checks, **young})
+
+
+def lose(snapshot: Snapshot, check: str, days_back: int, count: int) -> Snapshot:
+    """So many runs of that day were down."""
+    before = snapshot.checks[check]
+    at = NOW.date() - timedelta(days=days_back)
+    outcomes = {"up": 288 - count, "down": count}
+    after = replace(before, days={**before.days, at: replace(before.days[at], outcomes=outcomes)})
+    return replace(snapshot, checks={**snapshot.checks, check: after})
+
+
+def lose_all(snapshot: Snapshot, days_back: int, count: int) -> Snapshot:
+    for name in NAMES:
+        snapshot = lose(snapshot, key(name), days_back, count)
+    return snapshot
 
 
 def with_days(before: CheckHistory, days: int) -> CheckHistory:

@@ -1,0 +1,95 @@
+"""One endpoint as the page shows it, from the checks that it has. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+
+from monitor.model import MAIN_ORDER, Check, CheckHistory, Kind, Snapshot
+from monitor.model.rollup import NOTHING
+from monitor.model.words import WORDS
+from monitor.page import days as ninety
+from monitor.page import words
+from monitor.page.nouns import CellView, EndpointView
+from monitor.page.states import State, check_state, endpoint_state
+
+
+def main_check(checks: Sequence[Check]) -> Check:
+    return min(checks, key=lambda check: (not check.probe.main, MAIN_ORDER.index(check.probe.kind)))
+
+
+def endpoint_view(checks: Sequence[Check], snapshot: Snapshot) -> EndpointView:
+    now, main = snapshot.at, main_check(checks)
+    histories = {check.probe.id: snapshot.checks.get(check.key) for check in checks}
+    states = {
+        check.probe.id: check_state(check, histories[check.probe.id], now) for check in checks
+    }
+    history = histories[main.probe.id]
+    day = history.last_24h if history else NOTHING
+    figure = "ttft" if main.probe.streams else "ttfb"
+    measured = history.days if history else {}
+    share, excluded = ninety.availability(measured.values())
+    endpoint = main.endpoint
+    return EndpointView(
+        path=endpoint.path,
+        service=endpoint.service,
+        name=endpoint.name,
+        url=endpoint.url,
+        host=endpoint.url.split("://", 1)[1].split("/", 1)[0],
+        state=endpoint_state(list(states.values()), states[main.probe.id]),
+        cut_after=endpoint.cut_after,
+        main=main.probe.id,
+        main_kind=main.probe.kind,
+        streams=main.probe.streams,
+        p50=day.quantile(figure, 0.5),
+        p95=day.quantile(figure, 0.95),
+        speed=day.quantile("tokens_per_s", 0.5),
+        availability=share,
+        excluded=excluded,
+        days=ninety.last_days(
+            now.astimezone(UTC).date(), measured, snapshot.incidents, main.key,
+            frozenset(check.key for check in checks), now,
+        ),
+        points=history.series if history else (),
+        phases=_phases(history),
+        total=day.quantile("ttft" if main.probe.streams else "total", 0.5),
+        cells={check.probe.id: _cell(check, histories[check.probe.id], states[check.probe.id]) for check in checks},
+        trouble=_trouble(checks, snapshot, states),
+        cert_expires=history.latest.cert_expires if history and history.latest else None,
+    )  # fmt: skip
+
+
+def _phases(history: CheckHistory | None) -> tuple[tuple[str, float], ...]:
+    """Medians of the last 24 hours, as durations that follow one another."""
+    if history is None:
+        return ()
+    dns, connect, tls, ttfb, ttft = (
+        history.last_24h.quantile(name, 0.5) for name in ("dns", "connect", "tls", "ttfb", "ttft")
+    )
+    if ttfb is None:
+        return ()
+    setup = sum(value or 0 for value in (dns, connect, tls))
+    found = [("dns", dns), ("tcp", connect), ("tls", tls), ("wait", max(0.0, ttfb - setup))]
+    if ttft is not None:
+        found.append(("token", max(0.0, ttft - ttfb)))
+    return tuple((name, value) for name, value in found if value is not None)
+
+
+def _cell(check: Check, history: CheckHistory | None, state: State) -> CellView:
+    if history is None or history.latest is None:
+        return CellView(state=state, text="Not yet measured")
+    failure = history.latest.failure
+    if failure and state is not State.OPERATIONAL:
+        return CellView(state=state, text=WORDS[failure.kind].label)
+    figure = "ttft" if check.probe.streams else "total"
+    return CellView(state=state, text=words.seconds(history.last_24h.quantile(figure, 0.5)))
+
+
+def _trouble(
+    checks: Sequence[Check], snapshot: Snapshot, states: Mapping[str, State]
+) -> Kind | None:
+    """The failure of the check that is worst off."""
+    found = []
+    for check in checks:
+        history, state = snapshot.checks.get(check.key), states[check.probe.id]
+        if state is not State.OPERATIONAL and history and history.latest and history.latest.failure:
+            found.append((state is not State.MAJOR, history.latest.failure.kind))
+    return min(found, key=lambda pair: pair[0])[1] if found else None

@@ -1,0 +1,151 @@
+"""What the templates see. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from monitor.model import Check, Fault, Kind, PageSettings, Point, Service
+from monitor.model.words import WORDS, Words
+from monitor.page.days import Day
+from monitor.page.states import State
+from monitor.page.stories import Story
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What does not change from page to page."""
+
+    services: tuple[Service, ...]
+    checks: tuple[Check, ...]
+    settings: PageSettings
+    vantage: str
+    version: str
+
+    @property
+    def every(self) -> timedelta:
+        """The shortest interval of all checks: how fresh the page can be."""
+        return min((check.probe.every for check in self.checks), default=timedelta(minutes=1))
+
+    @property
+    def stale_after(self) -> timedelta:
+        return max(5 * self.every, timedelta(minutes=10))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellView:
+    state: State
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointView:
+    path: str
+    service: str
+    name: str
+    url: str
+    host: str
+    state: State
+    cut_after: timedelta | None
+    main: str
+    """The id of the main check's probe."""
+    main_kind: str
+    streams: bool
+    p50: float | None
+    p95: float | None
+    speed: float | None
+    availability: float | None
+    excluded: float | None
+    days: tuple[Day, ...]
+    points: tuple[Point, ...]
+    phases: tuple[tuple[str, float], ...]
+    total: float | None
+    cells: Mapping[str, CellView]
+    """By probe id."""
+    trouble: Kind | None
+    """What is wrong now, if something is."""
+    cert_expires: datetime | None
+
+    @property
+    def blocked(self) -> bool:
+        """The path from here is at fault, not the service."""
+        return self.trouble is not None and self.trouble.fault is Fault.PATH
+
+    @property
+    def words(self) -> Words | None:
+        return WORDS[self.trouble] if self.trouble else None
+
+    @property
+    def bad_days(self) -> tuple[Day, ...]:
+        """Newest first."""
+        return tuple(day for day in reversed(self.days) if day.minutes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickView:
+    service: str
+    url: str
+    host: str
+    milliseconds: float
+    long_call: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triage:
+    state: State
+    what: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceView:
+    id: str
+    name: str
+    state: State
+    endpoints: tuple[EndpointView, ...]
+    best: PickView | None
+    probes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastDay:
+    day: date
+    stories: tuple[Story, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageView:
+    title: str
+    url: str | None
+    vantage: str
+    version: str
+    generated: datetime
+    valid_until: datetime
+    interval: timedelta
+    stopped: datetime | None
+    state: State
+    headline: tuple[str, ...]
+    """Sentences."""
+    text: str
+    triage_service: Triage
+    triage_network: Triage
+    services: tuple[ServiceView, ...]
+    picks: tuple[PickView, ...]
+    current: tuple[Story, ...]
+    past: tuple[PastDay, ...]
+    stories: tuple[Story, ...]
+    """All that have a page of their own."""
+    glossary: tuple[Words, ...]
+
+    @property
+    def endpoints(self) -> tuple[EndpointView, ...]:
+        return tuple(endpoint for service in self.services for endpoint in service.endpoints)
+
+    @property
+    def charted(self) -> tuple[EndpointView, ...]:
+        """Those that stream, or all where none does."""
+        return tuple(each for each in self.endpoints if each.streams) or self.endpoints
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """Every probe id of the page, each once: the columns of the matrix."""
+        return tuple(dict.fromkeys(probe for service in self.services for probe in service.probes))
