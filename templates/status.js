@@ -21,7 +21,7 @@
     live.hidden = false; live.dataset.live ??= live.textContent;
     live.textContent = stale ? live.dataset.stale : live.dataset.live;
     document.title = stale ? "⚠ " + title : title;
-    if (stale) { const p = $(".stale__title"); p.textContent = fill(p.dataset.text, { age: ago(age).replace(/\s*(ago|前)$/, "") }); }
+    if (stale && root.dataset.stopped === undefined) { const p = $(".stale__title"); p.textContent = fill(p.dataset.text, { age: ago(age).replace(/\s*(ago|前)$/, "") }); }
     const link = $("link[rel=icon]"), icon = link.getAttribute("href").replace(/favicon[^/]*$/, stale ? "favicon-unknown.svg" : "favicon.svg");
     if (link.getAttribute("href") !== icon) link.href = icon;
   }
