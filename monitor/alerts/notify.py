@@ -108,3 +108,4 @@ def _quiet(redact: Redactor) -> None:
         logger.setLevel(max(logging.WARNING, logger.level))
         logger.filters[:] = [each for each in logger.filters if not isinstance(each, _Redacting)]
         logger.addFilter(_Redacting(redact))
+    logging.getLogger("apprise").propagate = False  # the courier says it, once, with the rest
