@@ -42,28 +42,10 @@ class Notifier:
     """One Apprise object a channel, so that one failure has one name."""
 
     def __init__(self, channels: tuple[Channel, ...], redact: Redactor) -> None:
-        import apprise  # noqa: PLC0415  # see above
-
+        """Raise ConfigError for an address that Apprise does not know."""
         _quiet(redact)
         self._redact = redact
-        self._text = apprise.NotifyFormat.TEXT
-        asset = apprise.AppriseAsset(
-            app_id="monitor",
-            storage_mode=apprise.PersistentStoreMode.MEMORY,
-            service_timeout=SERVICE_TIMEOUT,
-        )
-        made = {channel.id: _connect(apprise, asset, channel) for channel in channels}
-        bad = tuple(
-            Complaint(
-                f"channel.{name}.url",
-                "Apprise does not know this address; see its wiki for the form of each service",
-            )
-            for name, each in made.items()
-            if each is None
-        )
-        if bad:
-            raise ConfigError(bad)
-        self._channels = made
+        self._channels = _connect_all(channels) if channels else {}
 
     async def send(self, channel_id: str, message: Message) -> None:
         """Raise NotDeliveredError when the channel did not take it, or may not have."""
@@ -72,7 +54,7 @@ class Notifier:
             raise NotDeliveredError(f"there is no channel {channel_id} any more")
         try:
             result = await channel.async_notify(
-                title=message.title, body=message.body, body_format=self._text
+                title=message.title, body=message.body, body_format="text"
             )
         except Exception as error:  # noqa: BLE001  # plugins raise what they like
             raise NotDeliveredError(self._clean(f"{type(error).__name__}: {error}")) from None
@@ -88,6 +70,24 @@ class Notifier:
 
     def _clean(self, text: str) -> str:
         return clean_text(self._redact(text))
+
+
+def _connect_all(channels: tuple[Channel, ...]) -> dict[str, Any]:
+    import apprise  # noqa: PLC0415  # see above
+
+    asset = apprise.AppriseAsset(
+        app_id="monitor",
+        storage_mode=apprise.PersistentStoreMode.MEMORY,
+        service_timeout=SERVICE_TIMEOUT,
+    )
+    made = {channel.id: _connect(apprise, asset, channel) for channel in channels}
+    what = "Apprise does not know this address; see its wiki for the form of each service"
+    bad = tuple(
+        Complaint(f"channel.{name}.url", what) for name, each in made.items() if each is None
+    )
+    if bad:
+        raise ConfigError(bad)
+    return made
 
 
 def _connect(apprise: Any, asset: Any, channel: Channel) -> Any:
