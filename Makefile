@@ -37,6 +37,7 @@ contracts: $(VENV)/.dev
 
 proof: $(VENV)/.dev ## the full sizes: simulation, crashes, long runs
 	$(BIN)/pytest -m proof -s
+	$(BIN)/python tests/bench/endurance.py 10
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

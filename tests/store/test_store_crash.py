@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from store_cast import CHAT, NOON, opened
 
 from monitor.clock import Clock
@@ -67,9 +68,10 @@ def start(script: str, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-async def test_five_kills_lose_nothing_that_was_acknowledged(url: str, clock: Clock) -> None:
+@pytest.mark.parametrize("kills", [5, pytest.param(200, marks=pytest.mark.proof)])
+async def test_kills_lose_nothing_that_was_acknowledged(url: str, clock: Clock, kills: int) -> None:
     acknowledged = -1
-    for _ in range(5):
+    for _ in range(kills):
         with start(WRITES_UNTIL_KILLED, url, str(acknowledged + 1)) as daemon:
             assert daemon.stdout is not None
             for _ in range(20):

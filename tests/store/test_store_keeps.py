@@ -1,0 +1,226 @@
+"""What a restart must find again, what is forgotten on purpose, and what never is."""
+
+import sqlite3
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from cast import HandClock
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from store_cast import CHAT, NOON, entry, failed, opened, streamed
+
+from monitor.model import (
+    AlertState,
+    Announcement,
+    EntryKind,
+    Evidence,
+    Failure,
+    Habit,
+    HistorySettings,
+    Incident,
+    Kind,
+    Outgoing,
+    Phase,
+    Severity,
+    Spend,
+    TimelineEntry,
+)
+
+INCIDENT = Incident(
+    id=7,
+    service="a",
+    severity=Severity.DOWN,
+    opened=NOON,
+    failure=Failure(Kind.BAD_GATEWAY, "got 502 “quoted” \u4f60\u597d"),
+    checks=(CHAT, "a/direct/models"),
+    active=frozenset({CHAT}),
+    failed_runs={"bad_gateway": 3, "slow": 1},
+    timeline=(
+        TimelineEntry(
+            at=NOON, what=EntryKind.OPENED, check=CHAT, kind=Kind.BAD_GATEWAY, text="got 502"
+        ),
+        TimelineEntry(at=NOON + timedelta(minutes=1), what=EntryKind.LEFT, check="a/direct/models"),
+    ),
+    announced=False,
+    reminded=2,
+    remind_at=NOON + timedelta(hours=4),
+)
+STATE = AlertState(
+    check=CHAT,
+    rule="down",
+    phase=Phase.RECOVERING,
+    streak=1,
+    since=NOON,
+    bad_since=NOON,
+    incident=7,
+)
+HABIT = Habit(
+    refused=frozenset({"max_tokens", "temperature"}),
+    good=20,
+    ends_with_done=20,
+    has_finish_reason=19,
+    has_usage=20,
+    right_content_type=20,
+    aliases=frozenset({"gpt-4o-mini-2024-07-18"}),
+    prompt_tokens=25,
+    bursts=2,
+    mismatches=1,
+    dimensions=1536,
+)
+SEEN = Evidence(
+    headers=(("server", "nginx"),), body="<html> 502", events=((1.5, 20, 3), (2.5, 21, 4))
+)
+ROW = Outgoing(
+    channel="phone",
+    what=Announcement.OPENED,
+    severity=Severity.DOWN,
+    incident=7,
+    created=NOON,
+    not_before=NOON,
+)
+
+
+async def test_a_restart_finds_states_incidents_habits_spend_and_messages(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    async with opened(url, clock) as store:
+        store.reserve("a", NOON.date(), Spend(300, 0.003))
+        store.record(
+            entry(
+                failed(),
+                habit=HABIT,
+                states=(STATE,),
+                incidents=(INCIDENT,),
+                outgoing=(ROW,),
+                spent=Spend(-100, -0.001),
+                evidence=SEEN,
+            )
+        )
+    async with opened(url, clock) as store:
+        memory = store.recall()
+        assert memory.states == {(CHAT, "down"): STATE}
+        assert memory.incidents == (INCIDENT,)
+        assert memory.next_incident == 8
+        assert memory.habits == {CHAT: HABIT}
+        assert memory.spent_today == {"a": Spend(200, 0.002)}
+        assert memory.last_asked == {CHAT: NOON}
+        assert memory.stopped_cleanly
+        assert await store.evidence(CHAT, NOON) == SEEN
+        assert [replace(row, id=0) for row in await store.due(clock.now())] == [ROW]
+
+
+async def test_a_start_after_a_crash_is_known_as_one(tmp_path: Path, clock: HandClock) -> None:
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    async with opened(url, clock) as store:
+        first = store.recall()
+        store.heartbeat(clock.now())
+        await store.flush()
+        copy = tmp_path / "copy.db"
+        await store.backup(copy)  # what a killed daemon would have left
+    async with opened(f"sqlite:///{copy}", clock) as store:
+        again = store.recall()
+    assert (first.last_seen, again.last_seen, again.stopped_cleanly) == (None, clock.now(), False)
+
+
+async def test_yesterdays_spend_is_not_todays(tmp_path: Path, clock: HandClock) -> None:
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    async with opened(url, clock) as store:
+        store.reserve("a", NOON.date() - timedelta(days=1), Spend(300))
+    async with opened(url, clock) as store:
+        assert store.recall().spent_today == {}
+
+
+async def test_messages_are_postponed_sent_or_dead_over_restarts(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    async with opened(url, clock) as store:
+        await store.save(
+            (INCIDENT,), (ROW, replace(ROW, channel="mail"), replace(ROW, channel="chat"))
+        )
+        phone, mail, chat = await store.due(clock.now())
+        store.sent(phone.id, clock.now())
+        store.dead(mail.id, "no such address")
+        later = replace(
+            chat, attempts=3, last_error="503", not_before=clock.now() + timedelta(seconds=60)
+        )
+        store.postpone(later)
+    async with opened(url, clock) as store:
+        assert await store.due(clock.now()) == ()
+        clock.tick(61)
+        assert await store.due(clock.now()) == (later,)
+        waiting = (await store.snapshot(clock.now())).outbox
+        assert {row.channel for row in waiting} >= {"chat"}
+
+
+async def test_raw_runs_are_forgotten_but_never_their_counts(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    path = tmp_path / "m.db"
+    async with opened(f"sqlite:///{path}", clock) as store:
+        for number in range(60):
+            store.record(entry(streamed(NOON + timedelta(minutes=number))))
+        store.record(entry(failed(NOON + timedelta(minutes=60)), evidence=SEEN))
+        await store.flush()
+        clock.tick(40 * 86_400)
+        store.record(entry(streamed(clock.now())))
+        await store.flush()
+        for _ in range(3):
+            clock.tick(60)
+            store.heartbeat(clock.now())
+            await store.flush()
+            await store.prune(clock.now(), HistorySettings(raw=timedelta(days=30)))
+        left = await store.results(CHAT, since=NOON)
+        snapshot = await store.snapshot(clock.now())
+    day = snapshot.checks[CHAT].days[NOON.date()]
+    assert len(left) == 1
+    assert (day.outcomes, day.kinds) == ({"up": 60, "down": 1}, {"bad_gateway": 1})
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM evidence").fetchone() == (0,)
+
+
+async def test_everything_is_kept_where_forever_is_asked_for(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with opened(f"sqlite:///{tmp_path / 'm.db'}", clock) as store:
+        store.record(entry(streamed()))
+        await store.flush()
+        clock.tick(3 * 365 * 86_400)
+        await store.prune(clock.now(), HistorySettings(raw=None, hours=None, days=None))
+        assert len(await store.results(CHAT, since=NOON)) == 1
+
+
+async def test_a_backup_is_whole_while_results_are_written(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with opened(f"sqlite:///{tmp_path / 'm.db'}", clock) as store:
+        for number in range(500):
+            store.record(entry(streamed(NOON + timedelta(seconds=number))))
+        await store.backup(tmp_path / "copy.db")
+        store.record(entry(streamed(NOON + timedelta(seconds=501))))
+    async with opened(f"sqlite:///{tmp_path / 'copy.db'}", clock) as copy:
+        assert len(await copy.results(CHAT, since=NOON)) == 500
+
+
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(message=st.text(max_size=300), model=st.one_of(st.none(), st.text(max_size=100)))
+async def test_any_text_that_capture_lets_through_comes_back(
+    tmp_path_factory: object, clock: HandClock, message: str, model: str | None
+) -> None:
+    import tempfile
+
+    from monitor.model import clean_text
+
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = failed(
+            message=clean_text(message), model=clean_text(model, 100) if model else None
+        )
+        async with opened(f"sqlite:///{folder}/m.db", clock) as store:
+            store.record(entry(wanted))
+            await store.flush()
+            (got,) = await store.results(CHAT, since=NOON)
+        assert (got.failure, got.model) == (wanted.failure, wanted.model)
