@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test fast lint types contracts proof bench format clean
+.PHONY: demo test fast lint types contracts proof shots format clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.product: pyproject.toml constraints.txt
@@ -23,7 +23,7 @@ test: lint types contracts ## everything a commit must pass
 	$(BIN)/pytest -n 2 -m 'not proof'
 
 fast: $(VENV)/.dev
-	$(BIN)/pytest -n 2 -m 'not proof and not slow and not browser'
+	$(BIN)/pytest -n 2 -m 'not proof and not slow'
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -38,6 +38,9 @@ contracts: $(VENV)/.dev
 proof: $(VENV)/.dev ## the full sizes: simulation, crashes, long runs
 	$(BIN)/pytest -m proof -s
 	$(BIN)/python tests/bench/endurance.py 10
+
+shots: $(VENV)/.dev ## the README's picture, with Debian's chromium
+	cd tests/page && ../../$(BIN)/python shots.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
