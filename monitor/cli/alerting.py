@@ -12,6 +12,11 @@ TEST = Message(
 )
 
 
+def check(config: Config) -> None:
+    """Raise ConfigError for an address that Apprise does not know."""
+    Notifier(config.channels, Redactor(config.secrets))
+
+
 async def test_every_channel(config: Config, say: Callable[[str], None]) -> int:
     """How many channels failed."""
     if not config.channels:

@@ -93,6 +93,7 @@ def once(path: ConfigPath = None, as_json: AsJson = False) -> None:
 def validate(path: ConfigPath = None) -> None:
     """Read the config and print every problem. Exit 78 if there is one."""
     loaded = _load(path)
+    alerting.check(loaded)
     typer.echo(f"{loaded.path}: good. {looking.summary(loaded)}")
 
 

@@ -11,8 +11,15 @@ _SCALE = {"": 1, "k": 1_000, "M": 1_000_000}
 
 def parse_budget(text: str) -> Budget:
     """Raise ValueError, with the remedy in its text, for anything else."""
-    if found := _TOKENS.fullmatch(text.strip()):
+    budget = _budget(text.strip()) if len(text) < 40 else None
+    if budget is None or not (budget.tokens or budget.money):
+        raise ValueError(f'got "{text[:40]}", want a budget such as "500k tokens" or "0.50 USD"')
+    return budget
+
+
+def _budget(text: str) -> Budget | None:
+    if found := _TOKENS.fullmatch(text):
         return Budget(tokens=int(float(found[1]) * _SCALE[found[2]]))
-    if found := _MONEY.fullmatch(text.strip()):
+    if found := _MONEY.fullmatch(text):
         return Budget(money=float(found[1]), currency=found[2])
-    raise ValueError(f'got "{text}", want a budget such as "500k tokens" or "0.50 USD"')
+    return None

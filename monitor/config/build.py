@@ -1,6 +1,7 @@
 """Checked tables -> the frozen `Config`. Complaints are collected, never raised on the way."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from monitor.model import (
     Service,
     Severity,
 )
+
+_TOKEN_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,7 @@ def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Con
         budgets={
             name: budget for name, table in tables.service.items() if (budget := budget_of(table))
         },
-        secrets=tuple(secrets),
+        secrets=(*secrets, *_more_secrets(tables, services)),
     )
 
 
@@ -83,6 +86,8 @@ def _check_money(tables: Tables, checks: list[Check]) -> None:
         }
         for model in sorted(used):
             price = tables.price.get(model)
+            if price is None and model in tables.named["price"]:
+                continue  # it is there, and has its own complaint
             if price is None:
                 tables.complain(
                     ("service", name, "budget_per_day"),
@@ -97,11 +102,9 @@ def _check_money(tables: Tables, checks: list[Check]) -> None:
 
 def _channel(tables: Tables, name: str, table: ChannelTable) -> Channel:
     for service in table.services:
-        if service not in tables.service:
-            tables.complain(
-                ("channel", name, "services"),
-                unknown(service, tables.service, f'service "{service}"'),
-            )
+        if service not in tables.named["service"]:
+            what = unknown(service, tables.named["service"], f'service "{service}"')
+            tables.complain(("channel", name, "services"), what)
     return Channel(
         id=name,
         url=Secret(table.url),
@@ -109,6 +112,27 @@ def _channel(tables: Tables, name: str, table: ChannelTable) -> Channel:
         only=frozenset(table.only) or frozenset(Severity),
         services=frozenset(table.services),
     )
+
+
+def _more_secrets(tables: Tables, services: list[Service]) -> Iterator[Secret]:
+    """Header values, and a channel's address as a whole and in its parts: most carry a token."""
+    for service in services:
+        for endpoint in service.endpoints:
+            yield from (value for _, value in endpoint.headers)
+    for table in tables.channel.values():
+        yield Secret(table.url)
+        yield from map(Secret, _parts(table.url))
+
+
+def _parts(url: str) -> Iterator[str]:
+    """User, password, path and query of an address, but not its host: that one may be said."""
+    rest = url.split("://", 1)[-1]
+    user, at, rest = rest.rpartition("@")
+    host, _, tail = rest.partition("/")
+    words = re.split(r"[/:?&=,]", f"{user}/{tail}" if at else tail)
+    yield from (word for word in words if len(word) >= _TOKEN_LENGTH)
+    if len(host) >= _TOKEN_LENGTH and "." not in host:  # tgram://TOKEN/CHAT: the host is the token
+        yield host
 
 
 def _page(table: PageTable, state: Path) -> PageSettings:

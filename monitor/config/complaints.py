@@ -25,6 +25,7 @@ _WANT = {
     "time_delta_type": 'a duration such as "90s" or "5m"',
     "path_type": "a path",
     "finite_number": "a finite number",
+    "string_pattern_mismatch": "another form",
 }
 _LIMITS = {
     "greater_than_equal": ("ge", "at least {}"),
@@ -33,9 +34,6 @@ _LIMITS = {
     "less_than": ("lt", "less than {}"),
     "string_too_short": ("min_length", "at least {} character"),
     "string_too_long": ("max_length", "at most {} characters"),
-    "too_short": ("min_length", "at least {} of them"),
-    "literal_error": ("expected", "{}"),
-    "enum": ("expected", "{}"),
 }
 _SECRET = {"key", "headers"}
 
@@ -52,21 +50,30 @@ def unknown(name: str, known: Iterable[str], what: str = "key") -> str:
 
 
 def complaints_of(
-    error: ValidationError, place: Sequence[str], model: type[BaseModel]
+    error: ValidationError,
+    place: Sequence[str],
+    model: type[BaseModel],
+    inherited: tuple[Sequence[str], frozenset[str]] = ((), frozenset()),
 ) -> list[Complaint]:
     """One a place: the first error there explains those that follow from it."""
     found: dict[str, Complaint] = {}
+    elsewhere, names = inherited
     for problem in error.errors(include_url=False):
-        where = ".".join((*place, *_inner(problem["loc"])))
+        inner = _inner(problem["loc"])
+        start = elsewhere if inner and inner[0] in names else place
+        where = ".".join((*start, *inner))
         found.setdefault(where, Complaint(where, _what(dict(problem), model, place)))
     return list(found.values())
 
 
+_BRANCHES = {"int", "str", "constrained-int", "tuple[constrained-int,...]"}
+
+
 def _inner(loc: Sequence[int | str]) -> list[str]:
     """Key names only: an index in a list, or pydantic's name of a union's branch, helps nobody."""
-    return [part for part in loc if isinstance(part, str) and "[" not in part and "-" not in part][
-        :2
-    ]
+    return [
+        part for part in loc if isinstance(part, str) and part not in _BRANCHES and "[" not in part
+    ][:2]
 
 
 def _what(problem: dict[str, Any], model: type[BaseModel], place: Sequence[str]) -> str:
@@ -77,6 +84,11 @@ def _what(problem: dict[str, Any], model: type[BaseModel], place: Sequence[str])
         return "is missing"
     if kind == "value_error":
         return str(problem["ctx"]["error"])
+    if kind == "too_short":
+        return "is empty"
+    if kind in {"literal_error", "enum"}:
+        want = str(problem["ctx"]["expected"]).replace("'", '"')
+        return f"got {_shown(got, loc, place)}, want {want}"
     if kind in _LIMITS:
         name, want = _LIMITS[kind]
         return f"got {_shown(got, loc, place)}, want {want.format(problem['ctx'][name])}"

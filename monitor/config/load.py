@@ -7,7 +7,7 @@ from pathlib import Path
 from monitor.config.build import Config, build
 from monitor.config.reading import Tables
 from monitor.config.references import References
-from monitor.model import Complaint, ConfigError, Secret
+from monitor.model import Complaint, ConfigError, Redactor, Secret
 
 USUAL = (Path("monitor.toml"), Path("/etc/monitor/monitor.toml"))
 
@@ -45,6 +45,8 @@ def parse(text: str, *, path: Path, env: Mapping[str, str]) -> Config:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError((_syntax(str(error)),)) from error
+    except RecursionError as error:
+        raise ConfigError((Complaint(str(path), "is nested too deeply"),)) from error
     folder = path.absolute().parent
     credentials = env.get("CREDENTIALS_DIRECTORY")
     references = References(env, Path(credentials) if credentials else None, folder)
@@ -52,15 +54,16 @@ def parse(text: str, *, path: Path, env: Mapping[str, str]) -> Config:
     tables = Tables(references.complaints)
     tables.read_all(document)
     state = Path(env["STATE_DIRECTORY"].split(":")[0]) if env.get("STATE_DIRECTORY") else folder
-    config = build(tables, path.absolute(), state, [*references.secrets, *_channel_secrets(tables)])
+    config = build(tables, path.absolute(), state, references.secrets)
     if tables.complaints:
-        raise ConfigError(tuple(sorted(set(tables.complaints), key=str)))
+        raise ConfigError(_safe(tables.complaints, references.resolved))
     return config
 
 
-def _channel_secrets(tables: Tables) -> list[Secret]:
-    """A channel's address is a secret as a whole: most carry a token."""
-    return [Secret(table.url) for table in tables.channel.values()]
+def _safe(complaints: list[Complaint], resolved: list[Secret]) -> tuple[Complaint, ...]:
+    """Each once, by place, and none quotes what came from the environment."""
+    redact = Redactor(resolved)
+    return tuple(sorted({Complaint(each.where, redact(each.what)) for each in complaints}, key=str))
 
 
 def _syntax(message: str) -> Complaint:

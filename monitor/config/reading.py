@@ -36,15 +36,38 @@ class Tables:
     service: dict[str, ServiceTable] = field(default_factory=dict)
     channel: dict[str, ChannelTable] = field(default_factory=dict)
     price: dict[str, PriceTable] = field(default_factory=dict)
+    named: dict[str, set[str]] = field(
+        default_factory=lambda: {name: set() for name in TABLES_BY_ID}
+    )
+    """The ids that the file has, also of tables that could not be read."""
 
     def complain(self, place: Place, what: str) -> None:
         self.complaints.append(Complaint(".".join(place), what))
 
-    def read(self, model: type[T], value: Any, place: Place) -> T | None:
+    def read(
+        self,
+        model: type[T],
+        value: Any,
+        place: Place,
+        inherited: tuple[Place, frozenset[str]] = ((), frozenset()),
+    ) -> T | None:
+        """`inherited`: where else the value's keys of these names stand in the file."""
         try:
             return model.model_validate(value)
         except ValidationError as error:
-            self.complaints.extend(complaints_of(error, place, model))
+            self.complaints.extend(complaints_of(error, place, model, inherited))
+            return self._read_rest(model, value, error)
+
+    def _read_rest(self, model: type[T], value: Any, error: ValidationError) -> T | None:
+        """Without the keys that are wrong, so that what else is wrong is said as well."""
+        wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+        if not isinstance(value, dict) or not wrong:
+            return None
+        try:
+            return model.model_validate(
+                {name: item for name, item in value.items() if name not in wrong}
+            )
+        except ValidationError:
             return None
 
     def read_all(self, document: Mapping[str, Any]) -> None:
@@ -65,6 +88,7 @@ class Tables:
         if not isinstance(value, dict):
             self.complain((name,), f"want tables such as [{name}.ID]")
             return
+        self.named[name] = set(value)
         for key, item in value.items():
             if name != "price":
                 self.check_id(key, (name, key))

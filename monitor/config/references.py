@@ -27,6 +27,8 @@ class References:
     folder: Path
     complaints: list[Complaint] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
+    resolved: list[Secret] = field(default_factory=list)
+    """Every value that came from outside the file: no complaint may quote one."""
 
     def resolve(self, value: Any, place: Place = ()) -> Any:
         """The same document with every reference replaced; an unset one in `key` gives None."""
@@ -67,20 +69,37 @@ class References:
         return _REFERENCE.sub(lambda match: found[match[1]] or "", value)
 
     def _look_up(self, name: str) -> str | None:
+        value = self._credential(name) or self.env.get(name) or None
+        if value:
+            self.resolved.append(Secret(value))
+        return value
+
+    def _credential(self, name: str) -> str | None:
         for file in (name, CREDENTIAL_PREFIX + name):
-            if self.credentials and (self.credentials / file).is_file():
-                return (self.credentials / file).read_text().strip()
-        return self.env.get(name) or None
+            path = self.credentials / file if self.credentials else None
+            if path and path.is_file():
+                return self._read(path, ("credential", name))
+        return None
+
+    def _read(self, path: Path, place: Place) -> str | None:
+        try:
+            return path.read_text(encoding="utf-8").strip() or None
+        except OSError as error:
+            self._complain(place, f"cannot read {path}: {error.strerror}")
+        except ValueError:
+            self._complain(place, f"{path} is not UTF-8 text")
+        return None
 
     def _file(self, path: Path, place: Place) -> str | None:
         try:
-            if path.stat().st_mode & 0o077:
-                self._complain(place, f"{path} can be read by others; run: chmod 600 {path}")
-                return None
-            return path.read_text().strip() or None
-        except OSError as error:
-            self._complain(place, f"cannot read {path}: {error.strerror}")
+            open_to_others = path.is_file() and path.stat().st_mode & 0o077
+        except (OSError, ValueError):
+            self._complain(place, "want a path to a file after file:")
             return None
+        if open_to_others:
+            self._complain(place, f"{path} can be read by others; run: chmod 600 {path}")
+            return None
+        return self._read(path, place)
 
     def _keep(self, key: str | None) -> str | None:
         if key:

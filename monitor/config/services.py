@@ -1,5 +1,6 @@
 """A checked service table -> its endpoints and checks. Complaints are collected, never raised on the way."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,12 +55,13 @@ class ServiceBuilder:
         defaults = {key: item for key, item in self._defaults.items() if key in ENDPOINT_KEYS}
         if self.table.key is not None:
             defaults["key"] = self.table.key
-        table = self.tables.read(EndpointTable, defaults | own, place)
+        inherited = (self.place, frozenset(defaults) - set(own))
+        table = self.tables.read(EndpointTable, defaults | own, place, inherited)
         return self._noun(name, table, place) if table else None
 
     def _noun(self, name: str, table: EndpointTable, place: Place) -> Endpoint:
         ca_file = table.ca_file and self.folder / table.ca_file
-        if ca_file and not ca_file.is_file():
+        if ca_file and not _is_file(ca_file):
             self.tables.complain((*place, "ca_file"), f"there is no file {ca_file}")
         return Endpoint(
             id=name,
@@ -94,7 +96,13 @@ class ServiceBuilder:
         """Without `probes`: what is free, and a short chat where a model is named."""
         if self.table.model:
             return {"models": {}, "chat": {}}
-        return {"models": {}} if "key" in self.table.model_fields_set else {"http": {}}
+        has_key = "key" in self.table.model_fields_set or any(
+            "key" in each for each in self._tables()
+        )
+        return {"models": {}} if has_key else {"http": {}}
+
+    def _tables(self) -> Iterator[dict[str, Any]]:
+        return (each for each in self.table.endpoints.values() if isinstance(each, dict))
 
     def _probe(self, name: str, value: Any) -> ProbeSettings | None:
         place = (*self.place, "probes", name)
@@ -116,7 +124,8 @@ class ServiceBuilder:
     ) -> ProbeSettings | None:
         defaults = {key: item for key, item in self._defaults.items() if key in keys_of(settings)}
         table = defaults | {key: item for key, item in own.items() if key != "kind"}
-        probe = self.tables.read(settings, table, place)
+        inherited = (self.place, frozenset(defaults) - set(own))
+        probe = self.tables.read(settings, table, place, inherited)
         if probe is None:
             return None
         if probe.every.total_seconds() < 1:
@@ -132,3 +141,10 @@ class ServiceBuilder:
         if "model" not in type(probe).model_fields:
             return None
         return getattr(probe, "model", None) or self.table.model
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

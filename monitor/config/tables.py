@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -34,38 +34,42 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _base_url(text: str) -> str:
-    """Without a trailing slash or `/v1`: both forms mean the same base URL."""
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+def _address(text: str) -> SplitResult:
+    """An http(s) address without spaces, user, query or fragment."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  # the property raises
+    except ValueError:
+        raise ValueError("want an address such as https://api.example.com") from None
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or re.search(r"[\s\x00-\x1f]", text)
+    ):
         raise ValueError(
             f'got "{_hidden(text)}", want an address that begins with https:// or http://'
         )
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         raise ValueError("want no user or password in the address; put the key in `key`")
-    if parts.query or parts.fragment:
-        raise ValueError(f'got "{_hidden(text)}", want a base URL without "?" or "#"')
-    _port(text)
-    return text.rstrip("/").removesuffix("/v1").rstrip("/")
-
-
-def _port(text: str) -> None:
-    try:
-        urlsplit(text).port  # noqa: B018  # the property raises
-    except ValueError:
-        raise ValueError(f'got "{_hidden(text)}", want a port from 1 to 65535') from None
+    if "?" in text or "#" in text:
+        raise ValueError(f'got "{_hidden(text)}", want an address without "?" or "#"')
+    return parts
 
 
 def _hidden(text: str) -> str:
-    """An address without what may be secret in it."""
-    return text.split("?", 1)[0].rsplit("@", 1)[-1][:80]
+    """Scheme and host: a path, a query or a user may be secret."""
+    scheme, sign, rest = text.partition("://")
+    return f"{scheme}{sign}{re.split(r'[/?#]', rest)[0].rsplit('@', 1)[-1]}"[:80]
+
+
+def _base_url(text: str) -> str:
+    """Without a trailing slash or `/v1`: both forms mean the same base URL."""
+    _address(text)
+    return text.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 def _public_url(text: str) -> str:
-    if urlsplit(text).scheme not in {"http", "https"}:
-        raise ValueError(
-            f'got "{_hidden(text)}", want an address that begins with https:// or http://'
-        )
+    _address(text)
     return text.rstrip("/")
 
 
@@ -88,9 +92,27 @@ def _store(text: str) -> str:
 
 def _kept(value: Any) -> Any:
     """A duration, or "forever", which is None from here on."""
-    return (
-        None if value == "forever" else parse_duration(value) if isinstance(value, str) else value
-    )
+    if value is None or value == "forever":
+        return None
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(
+            f'got {str(value).lower()[:40]}, want a duration such as "30d", or "forever"'
+        )  # noqa: TRY004
+    return _positive(parse_duration(value))
+
+
+def _header_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text):
+        raise ValueError("want header names such as X-Relay-Group")
+    return text
+
+
+def _header_value(text: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        raise ValueError("want a header value of one line")
+    return text
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -103,7 +125,9 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Kept = Annotated[timedelta | None, BeforeValidator(_kept)]
 Positive = Annotated[Duration, AfterValidator(_positive)]
 BudgetText = Annotated[str, AfterValidator(lambda text: (parse_budget(text), text)[1])]
-Money = Annotated[float, Field(ge=0)]
+Money = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
 
 
 class MonitorTable(Table):
@@ -151,7 +175,7 @@ class ChannelTable(Table):
 class PriceTable(Table):
     per_million_in: Money = Field(alias="in", description="per million tokens sent")
     per_million_out: Money = Field(alias="out", description="per million tokens answered")
-    currency: str = Field("USD", min_length=3, max_length=3, description="the same everywhere")
+    currency: str = Field("USD", pattern="^[A-Z]{3}$", description="the same everywhere")
 
 
 class HistoryTable(Table):
@@ -165,7 +189,7 @@ class EndpointTable(Table):
     name: str | None = Field(None, max_length=80, description="shown instead of the id")
     key: str | None = Field(None, description='"${NAME}" or "file:PATH"')
     ca_file: Path | None = Field(None, description="trust this CA instead of the system's")
-    headers: dict[str, str] = Field({}, description="sent with every request")
+    headers: dict[HeaderName, HeaderValue] = Field({}, description="sent with every request")
     cut_after: Positive | None = Field(None, description="this edge is known to cut longer calls")
 
 
@@ -180,7 +204,7 @@ class ServiceTable(Table):
     endpoints: dict[str, Any] = Field(min_length=1, description="id = base URL, or a table")
     probes: dict[str, Any] | None = Field(None, description="id = interval, or a table")
     budget_per_day: BudgetText | None = Field(None, description='"500k tokens" or "0.50 USD"')
-    multiplier: float = Field(1.0, ge=0, description="of the price list")
+    multiplier: Money = Field(1.0, description="of the price list")
     public: StrictBool = Field(default=True, description="shown on the page")
 
 

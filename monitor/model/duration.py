@@ -12,8 +12,11 @@ def parse_duration(text: str) -> timedelta:
     """Raise ValueError, with the remedy in its text, for anything else than `1h30m` and its like."""
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
-        raise ValueError(f'got "{text}", want a duration such as "90s", "5m" or "1h30m"')
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+        raise ValueError(f'got "{text[:40]}", want a duration such as "90s", "5m" or "1h30m"')
+    try:
+        return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    except OverflowError:
+        raise ValueError(f'got "{text[:40]}", want a shorter duration') from None
 
 
 def format_duration(duration: timedelta) -> str:

@@ -24,7 +24,12 @@ from monitor.probes.facts import Ask, Exchange, Watch
 
 
 def _duration(value: Any) -> Any:
-    return parse_duration(value) if isinstance(value, str) else value
+    """A bare number would have to guess its unit."""
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError(f'got {str(value).lower()[:40]}, want a duration such as "90s" or "5m"')
 
 
 def _slow(value: Any) -> Any:

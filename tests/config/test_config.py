@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.config import Config, find, load, parse
-from monitor.model import Budget, ConfigError, PageSettings, Price, Severity
+from monitor.model import Budget, ConfigError, PageSettings, Price, Redactor, Severity
 from monitor.probes.chat import ChatProbe
 
 HERE = Path(__file__).parent
@@ -214,3 +214,39 @@ def test_any_document_gives_a_config_or_complaints_and_nothing_else(
     tables.read_all(resolved)
     build(tables, Path("/nowhere/monitor.toml"), Path("/nowhere"), [])
     assert all(str(complaint) for complaint in tables.complaints)
+
+
+def test_no_complaint_quotes_what_came_from_the_environment() -> None:
+    text = (
+        '[monitor]\nlisten = "${KEY}"\n[service.a]\nbudget_per_day = "${KEY}"\nendpoints = { x = "${KEY}" }\n'
+        'probes = { http = "${KEY}" }\n[channel.c]\nurl = "json://127.0.0.1"\nonly = ["${KEY}"]\n'
+    )
+    assert KEY not in "\n".join(complaints(text, {"KEY": KEY}))
+
+
+def test_header_values_and_the_parts_of_a_channels_address_are_secrets() -> None:
+    text = (
+        '[service.a.endpoints]\nx = { url = "https://a.example", headers = { X-Group = "header-secret" } }\n'
+        '[channel.c]\nurl = "json://user:password1@hooks.example/path-token-1/x?key=query-token-1"\n'
+    )
+    redact = Redactor(read(text).secrets)
+    for secret in ("header-secret", "password1", "path-token-1", "query-token-1"):
+        assert redact(f"it is {secret}.") == "it is ***."
+    assert redact("hooks.example") == "hooks.example"
+
+
+def test_what_cannot_be_read_at_all_is_a_complaint(tmp_path: Path) -> None:
+    assert complaints("a = " + "[" * 3000) == ["/etc/monitor/monitor.toml: is nested too deeply"]
+    (tmp_path / "key").write_bytes(b"\xff\xfe")
+    (tmp_path / "key").chmod(0o600)
+    text = '[service.a]\nkey = "file:key"\nendpoints = { x = "https://a.example" }'
+    assert complaints(text, folder=tmp_path) == [
+        f"service.a.key: {tmp_path / 'key'} is not UTF-8 text"
+    ]
+    long = f'[service.a]\nca_file = "{"x" * 5000}"\nendpoints = {{ x = "https://a.example" }}'
+    assert complaints(long)[0].startswith("service.a.endpoints.x.ca_file: there is no file ")
+
+
+def test_a_key_of_one_endpoint_is_a_key() -> None:
+    text = '[service.a]\nendpoints = { x = { url = "https://a.example", key = "${KEY}" } }'
+    assert [check.key for check in read(text).checks] == ["a/x/models"]
