@@ -97,9 +97,9 @@ def _kept(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004  # pydantic collects ValueErrors only
             f'got {str(value).lower()[:40]}, want a duration such as "30d", or "forever"'
-        )  # noqa: TRY004
+        )
     return _positive(parse_duration(value))
 
 
