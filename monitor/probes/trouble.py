@@ -62,6 +62,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _one(error: BaseException, stage: Stage) -> Trouble | None:
+    if isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError):
+        return None  # only how OpenSSL waits; what broke the wait stands around it
     if isinstance(error, ssl.SSLCertVerificationError):
         what = _CERT.get(error.verify_code, Break.CERT_UNTRUSTED)
         return Trouble(stage, what, error.verify_message)
