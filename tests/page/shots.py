@@ -1,82 +1,59 @@
-"""Take the pictures: `python tests/page/shots.py [FOLDER]`, or without one the README's docs/page.png."""
+"""Take the pictures: `python tests/page/shots.py FOLDER`, or without one the README's docs/page.png."""
 
+import asyncio
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from worlds import SITE, WORLDS
+from browser import CHROMIUM, Browser, launched
+from worlds import SITES, WORLDS
 
 from monitor.clock import SystemClock
 from monitor.page import Renderer, publish, view, words
 
 README = Path(__file__).parents[2] / "docs" / "page.png"
-QUIET = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-]
-SIZES = {"desktop": "1280,1900", "phone": "390,2400"}
+WIDTHS = {"desktop": 1280, "phone": 390}
 
 
-def shoot(page: Path, to: Path, size: str, *, dark: bool = False) -> None:
-    browser = shutil.which("chromium")
-    if browser is None:
-        sys.exit("chromium is not installed")
-    scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
-    with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(
-            [
-                browser,
-                *QUIET,
-                scheme,
-                f"--user-data-dir={profile}",
-                f"--window-size={size}",
-                f"--screenshot={to}",
-                page.as_uri(),
-            ],
-            check=True,
-            capture_output=True,
-        )
-
-
-def write(world: str, folder: Path) -> Path:
-    """The page as if it had just been made: its script would call the world of the tests stale."""
-    found = dict(Renderer().files(view(SITE, WORLDS[world](), {})[0]))
+def files(world: str) -> Mapping[str, bytes]:
+    """As if just made: the page's script would rightly call the tests' worlds stale."""
+    found = dict(Renderer().files(view(SITES[world], WORLDS[world](), {})[0]))
     now = words.iso(SystemClock().now()).encode()
-    found["index.html"] = re.sub(
-        rb'data-generated="[^"]*"', b'data-generated="%s"' % now, found["index.html"], count=1
-    )
-    publish(folder / world, found)
-    return folder / world / "index.html"
+    return {
+        name: re.sub(rb'data-generated="[^"]*"', b'data-generated="%s"' % now, content, count=1)
+        for name, content in found.items()
+    }
 
 
-def main() -> None:
+async def shoot(
+    browser: Browser, page: Path, to: Path, width: int, *, dark: bool = False, height: int | None = None
+) -> None:  # fmt: skip
+    async with browser.tab(width, dark=dark) as tab:
+        await tab.open(page.as_uri())
+        to.write_bytes(await tab.picture(height))
+
+
+async def main(*arguments: str) -> None:
+    if CHROMIUM is None:
+        sys.exit("chromium is not installed")
     with tempfile.TemporaryDirectory() as name:
-        if len(sys.argv) == 1:
-            shoot(write("mixed", Path(name)), README, "1280,1560")
-            return
-        out = Path(sys.argv[1])
-        out.mkdir(parents=True, exist_ok=True)
+        folder = Path(name)
         for world in WORLDS:
-            page = write(world, Path(name))
-            for device, size in SIZES.items():
-                for dark in (False, True):
-                    shoot(
-                        page,
-                        out / f"{world}-{device}-{'dark' if dark else 'light'}.png",
-                        size,
-                        dark=dark,
-                    )
+            publish(folder / world, files(world))
+        async with launched() as browser:
+            if not arguments:
+                await shoot(browser, folder / "mixed" / "index.html", README, 1280, height=1560)
+                return
+            out = Path(arguments[0])
+            out.mkdir(parents=True, exist_ok=True)
+            for world in arguments[1:] or WORLDS:
+                for device, width in WIDTHS.items():
+                    for dark in (False, True):
+                        to = out / f"{world}-{device}-{'dark' if dark else 'light'}.png"
+                        await shoot(browser, folder / world / "index.html", to, width, dark=dark)
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main(*sys.argv[1:]))

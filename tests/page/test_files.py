@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import worlds
-from worlds import SITE, WORLDS
+from page_cast import CHECKS, SITE
+from worlds import SITES, WORLDS
 
 from monitor.model import Endpoint, Service
 from monitor.page import Renderer, publish, view
@@ -26,7 +27,7 @@ def renderer() -> Renderer:
 
 
 def files(renderer: Renderer, world: str) -> Mapping[str, bytes]:
-    return renderer.files(view(SITE, WORLDS[world](), {})[0])
+    return renderer.files(view(SITES[world], WORLDS[world](), {})[0])
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -113,7 +114,7 @@ def test_files_for_programs_say_the_same_as_the_page(renderer: Renderer) -> None
 def test_hostile_names_are_text_everywhere(renderer: Renderer) -> None:
     endpoint = Endpoint(id="x", service="ohmygpt", url="https://a.example", name=HOSTILE)
     service = Service(id="ohmygpt", name=HOSTILE, endpoints=(endpoint,))
-    checks = tuple(replace(check, endpoint=endpoint) for check in worlds.CHECKS[:3])
+    checks = tuple(replace(check, endpoint=endpoint) for check in CHECKS[:3])
     site = replace(
         SITE,
         services=(service,),

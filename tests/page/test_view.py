@@ -5,18 +5,19 @@ from datetime import date, datetime, timedelta
 
 import pytest
 import worlds
-from worlds import CHECKS, NOW, SERVICE, SITE, WORLDS, ago, fail, incident, key
+from page_cast import CHECKS, NOW, PROBE_IDS, SERVICE, SITE, ago, fail, incident, key
+from worlds import SITES, WORLDS
 
 from monitor.model import Incident, Kind, Outcome, Rollup, Severity, Snapshot
-from monitor.page import PageView, Pick, view
+from monitor.page import PageView, Pick, Site, view
 from monitor.page import words as say
 from monitor.page.best import Candidate, choose
 from monitor.page.days import Day, availability, last_days
 from monitor.page.states import State, endpoint_state, service_state
 
 
-def page(snapshot: Snapshot) -> PageView:
-    return view(SITE, snapshot, {})[0]
+def page(snapshot: Snapshot, site: Site = SITE) -> PageView:
+    return view(site, snapshot, {})[0]
 
 
 def endpoint(snapshot: Snapshot, name: str) -> State:
@@ -34,7 +35,7 @@ def endpoint(snapshot: Snapshot, name: str) -> State:
     ],
 )
 def test_the_sentence_of_each_world(world: str, state: State, headline: str) -> None:
-    seen = page(WORLDS[world]())
+    seen = page(WORLDS[world](), SITES[world])
     assert (seen.state, " ".join(seen.headline)) == (state, headline)
 
 
@@ -121,7 +122,7 @@ def test_an_incident_says_what_to_use_instead_but_never_a_base_url_that_it_cover
 
 def days_of(*incidents: Incident, main: str = key("cf-cdn")) -> dict[date, Day]:
     measured = {NOW.date() - timedelta(days=back): Rollup(outcomes={"up": 9}) for back in range(3)}
-    checks = frozenset(key("cf-cdn", probe) for probe in worlds.PROBE_IDS)
+    checks = frozenset(key("cf-cdn", probe) for probe in PROBE_IDS)
     found = last_days(NOW.date(), measured, incidents, main, checks, NOW)
     assert len(found) == 90
     return {day.day: day for day in found}

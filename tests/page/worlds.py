@@ -2,138 +2,30 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from random import Random
 
-from monitor.model import (
-    AlertState,
-    Check,
-    CheckHistory,
-    Endpoint,
-    EntryKind,
-    Failure,
-    Incident,
-    Kind,
-    Outcome,
-    PageSettings,
-    Phase,
-    Point,
-    Result,
-    Rollup,
-    Service,
-    Severity,
-    Snapshot,
-    TimelineEntry,
-    Timings,
+from page_cast import (
+    CHECKS,
+    NAMES,
+    NOW,
+    PROBE_IDS,
+    SITE,
+    SITE_WITH_MORE,
+    WEB_CHECKS,
+    ago,
+    fail,
+    history,
+    incident,
+    key,
+    lose,
+    silent,
+    silent_but_last,
+    with_days,
 )
-from monitor.model.rollup import bucket
+
+from monitor.model import Kind, Severity, Snapshot
 from monitor.page import Site
-from monitor.probes import PROBES
-
-NOW = datetime(2026, 11, 23, 13, 42, 5, tzinfo=UTC)
-LIMIT = timedelta(seconds=100)
-NAMES = {
-    "us-direct": ("Direct to the US origin", "https://api.ohmygpt.com", None, 640),
-    "cf-cdn": ("Cloudflare CDN", "https://cfcus02.opapi.win", LIMIT, 1180),
-    "cf-worker": ("Cloudflare Worker", "https://cfwus02.opapi.win", LIMIT, 1900),
-    "fast-cdn": ("优化 CDN", "https://c-z0-api-01.hash070.com", None, 1020),
-    "proxy-1": ("Premium reverse proxy 1", "https://www.aigptx.top", None, 940),
-    "proxy-2": ("Premium reverse proxy 2", "https://cn2us02.opapi.win", None, 990),
-}
-ENDPOINTS = tuple(
-    Endpoint(id=name, service="ohmygpt", url=url, name=title, cut_after=cut)
-    for name, (title, url, cut, _) in NAMES.items()
-)
-SERVICE = Service(id="ohmygpt", name="OhMyGPT", endpoints=ENDPOINTS, model="gpt-4o-mini")
-PROBE_IDS = ("models", "chat", "embeddings")
-CHECKS = tuple(
-    Check(
-        service="ohmygpt",
-        endpoint=endpoint,
-        probe=PROBES[probe]().named(probe),
-        model="gpt-4o-mini",
-    )
-    for endpoint in ENDPOINTS
-    for probe in PROBE_IDS
-)
-SITE = Site(
-    services=(SERVICE,),
-    checks=CHECKS,
-    settings=PageSettings(dir=Path("page"), url="https://status.example", title="OhMyGPT status"),
-    vantage="Shanghai",
-    version="0.1.0",
-)
-
-
-def key(endpoint: str, probe: str = "chat") -> str:
-    return f"ohmygpt/{endpoint}/{probe}"
-
-
-def result(check: str, median: float, at: datetime = NOW, failure: Failure | None = None) -> Result:
-    chats = check.endswith("chat")
-    return Result(
-        check=check,
-        vantage="Shanghai",
-        at=at,
-        outcome=failure.outcome if failure else Outcome.UP,
-        failure=failure,
-        timings=Timings(ttfb=median * 0.6, ttft=median if chats else None, total=median * 2),
-        cert_expires=datetime(2027, 3, 1, tzinfo=UTC),
-    )
-
-
-def histogram(median: float, spread: float, dice: Random, runs: int = 60) -> Mapping[int, int]:
-    found: dict[int, int] = {}
-    for _ in range(runs):
-        number = bucket(median * dice.lognormvariate(0, spread))
-        found[number] = found.get(number, 0) + 1
-    return found
-
-
-def day(median: float, dice: Random, *, chats: bool, down: int = 0, unknown: int = 0) -> Rollup:
-    figures = {
-        "dns": histogram(14, 0.2, dice),
-        "connect": histogram(41, 0.2, dice),
-        "tls": histogram(46, 0.2, dice),
-        "ttfb": histogram(median * 0.6, 0.15, dice),
-        "total": histogram(median * 2, 0.15, dice),
-    }
-    if chats:
-        figures |= {"ttft": histogram(median, 0.22, dice), "tokens_per_s": histogram(75, 0.1, dice)}
-    outcomes = {"up": 288 - down - unknown, "down": down, "unknown": unknown}
-    return Rollup(
-        outcomes={name: count for name, count in outcomes.items() if count}, figures=figures
-    )
-
-
-def history(check: Check, dice: Random, days: int = 90) -> CheckHistory:
-    chats = check.probe.kind == "chat"
-    median = NAMES[check.endpoint.id][3] * (1.0 if chats else 0.3)
-    last = day(median, dice, chats=chats)
-    return CheckHistory(
-        check=check.key,
-        latest=result(check.key, median),
-        states=(),
-        days={
-            NOW.date() - timedelta(days=back): day(median, dice, chats=chats)
-            for back in range(days)
-        },
-        last_24h=last,
-        recent=tuple(
-            result(check.key, median, NOW - timedelta(minutes=5 * back))
-            for back in range(5, -1, -1)
-        ),
-        series=tuple(point(median, number, dice) for number in range(48)),
-    )
-
-
-def point(median: float, number: int, dice: Random) -> Point:
-    p50 = median * dice.lognormvariate(0, 0.08)
-    return Point(
-        NOW - timedelta(minutes=30 * (48 - number)), p50, p50 * dice.uniform(1.5, 2.1), 75.0
-    )
 
 
 @cache
@@ -144,63 +36,12 @@ def all_good() -> Snapshot:
     )
 
 
-def believed(rule: str, check: str, incident: int) -> AlertState:
-    return AlertState(
-        check=check, rule=rule, phase=Phase.BAD, since=NOW, bad_since=NOW, incident=incident
-    )
-
-
-def fail(snapshot: Snapshot, check: str, kind: Kind, incident: int | None = None) -> Snapshot:
-    """The check's latest run failed so; believed if it belongs to an incident."""
-    before = snapshot.checks[check]
-    rule = "degraded" if kind.outcome is Outcome.DEGRADED else "down"
-    after = replace(
-        before,
-        latest=result(check, 900, failure=Failure(kind, f"got {kind.value}")),
-        states=(believed(rule, check, incident),) if incident else before.states,
-        recent=() if kind.outcome is Outcome.DOWN else before.recent,
-    )
-    return replace(snapshot, checks={**snapshot.checks, check: after})
-
-
-def incident(
-    number: int, severity: Severity, kind: Kind, opened: datetime, minutes: int | None, *checks: str
-) -> Incident:
-    closed = opened + timedelta(minutes=minutes) if minutes is not None else None
-    failure = Failure(kind, f"got {kind.value}")
-    timeline = [
-        TimelineEntry(at=opened, what=EntryKind.OPENED, check=checks[0], kind=kind, text="got it")
-    ]
-    timeline += [
-        TimelineEntry(at=opened, what=EntryKind.JOINED, check=check, kind=kind)
-        for check in checks[1:]
-    ]
-    if closed:
-        timeline.append(TimelineEntry(at=closed, what=EntryKind.RESOLVED))
-    return Incident(
-        id=number,
-        service="ohmygpt",
-        severity=severity,
-        opened=opened,
-        closed=closed,
-        failure=failure,
-        checks=checks,
-        active=frozenset() if closed else frozenset(checks),
-        failed_runs={kind.value: 12},
-        timeline=tuple(timeline),
-    )
-
-
-def ago(**parts: float) -> datetime:
-    return NOW - timedelta(**parts)
-
-
 def mixed() -> Snapshot:
     """One base URL blocked, one slow, one that held streams back last week, an outage of all."""
     blocked = tuple(key("us-direct", probe) for probe in PROBE_IDS)
     found = all_good()
     for check in blocked:
-        found = fail(found, check, Kind.DNS_POISONED, 9)
+        found = silent(fail(found, check, Kind.DNS_POISONED, 9), check, 4)
     found = fail(found, key("cf-worker"), Kind.SLOW, 8)
     past = (
         incident(
@@ -235,24 +76,10 @@ def mixed() -> Snapshot:
     return replace(found, incidents=(*now, *past), checks={**found.checks, **young})
 
 
-def lose(snapshot: Snapshot, check: str, days_back: int, count: int) -> Snapshot:
-    """So many runs of that day were down."""
-    before = snapshot.checks[check]
-    at = NOW.date() - timedelta(days=days_back)
-    outcomes = {"up": 288 - count, "down": count}
-    after = replace(before, days={**before.days, at: replace(before.days[at], outcomes=outcomes)})
-    return replace(snapshot, checks={**snapshot.checks, check: after})
-
-
 def lose_all(snapshot: Snapshot, days_back: int, count: int) -> Snapshot:
     for name in NAMES:
         snapshot = lose(snapshot, key(name), days_back, count)
     return snapshot
-
-
-def with_days(before: CheckHistory, days: int) -> CheckHistory:
-    first = NOW.date() - timedelta(days=days)
-    return replace(before, days={at: each for at, each in before.days.items() if at >= first})
 
 
 def everything_down() -> Snapshot:
@@ -279,6 +106,29 @@ def rejected_key() -> Snapshot:
     )
 
 
+def offline() -> Snapshot:
+    """The monitor's own network has failed: nobody else is to blame."""
+    found = all_good()
+    for check in CHECKS:
+        found = silent(fail(found, check.key, Kind.OFFLINE), check.key, 1)
+    own = incident(1, Severity.MONITOR, Kind.OFFLINE, ago(minutes=14), None, CHECKS[0].key)
+    return replace(found, incidents=(replace(own, service=None),))
+
+
+def crowded() -> Snapshot:
+    """A second service, whose many sites have long names; one of them has been seen once."""
+    dice = Random(2)
+    checks = {check.key: history(check, dice) for check in WEB_CHECKS}
+    young = WEB_CHECKS[2].key
+    checks[young] = silent_but_last(with_days(checks[young], 0))
+    found = replace(all_good(), checks={**all_good().checks, **checks})
+    for check in WEB_CHECKS[:2]:
+        found = fail(found, check.key, Kind.CERT_EXPIRED, 1)
+    down = tuple(check.key for check in WEB_CHECKS[:2])
+    opened = incident(1, Severity.DOWN, Kind.CERT_EXPIRED, ago(minutes=50), None, *down)
+    return replace(found, incidents=(replace(opened, service="sites"),))
+
+
 def fresh() -> Snapshot:
     return Snapshot(at=NOW, checks={}, incidents=())
 
@@ -292,7 +142,11 @@ WORLDS: Mapping[str, Callable[[], Snapshot]] = {
     "mixed": mixed,
     "everything-down": everything_down,
     "rejected-key": rejected_key,
+    "offline": offline,
+    "crowded": crowded,
     "fresh": fresh,
     "stopped": stopped,
 }
-TODAY: date = NOW.date()
+SITES: Mapping[str, Site] = {
+    world: SITE_WITH_MORE if world == "crowded" else SITE for world in WORLDS
+}

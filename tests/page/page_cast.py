@@ -1,0 +1,232 @@
+"""What worlds are made of: the founding example's six base URLs, histories, failures, incidents."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from monitor.model import (
+    AlertState,
+    Check,
+    CheckHistory,
+    Endpoint,
+    EntryKind,
+    Failure,
+    Incident,
+    Kind,
+    Outcome,
+    PageSettings,
+    Phase,
+    Point,
+    Result,
+    Rollup,
+    Service,
+    Severity,
+    Snapshot,
+    TimelineEntry,
+    Timings,
+)
+from monitor.model.rollup import bucket
+from monitor.page import Site
+from monitor.probes import PROBES
+
+NOW = datetime(2026, 11, 23, 13, 42, 5, tzinfo=UTC)
+LIMIT = timedelta(seconds=100)
+NAMES = {
+    "us-direct": ("Direct to the US origin", "https://api.ohmygpt.com", None, 640),
+    "cf-cdn": ("Cloudflare CDN", "https://cfcus02.opapi.win", LIMIT, 1180),
+    "cf-worker": ("Cloudflare Worker", "https://cfwus02.opapi.win", LIMIT, 1900),
+    "fast-cdn": ("优化 CDN", "https://c-z0-api-01.hash070.com", None, 1020),
+    "proxy-1": ("Premium reverse proxy 1", "https://www.aigptx.top", None, 940),
+    "proxy-2": ("Premium reverse proxy 2", "https://cn2us02.opapi.win", None, 990),
+}
+ENDPOINTS = tuple(
+    Endpoint(id=name, service="ohmygpt", url=url, name=title, cut_after=cut)
+    for name, (title, url, cut, _) in NAMES.items()
+)
+SERVICE = Service(id="ohmygpt", name="OhMyGPT", endpoints=ENDPOINTS, model="gpt-4o-mini")
+PROBE_IDS = ("models", "chat", "embeddings")
+CHECKS = tuple(
+    Check(
+        service="ohmygpt",
+        endpoint=endpoint,
+        probe=PROBES[probe]().named(probe),
+        model="gpt-4o-mini",
+    )
+    for endpoint in ENDPOINTS
+    for probe in PROBE_IDS
+)
+SITE = Site(
+    services=(SERVICE,),
+    checks=CHECKS,
+    settings=PageSettings(dir=Path("page"), url="https://status.example", title="OhMyGPT status"),
+    vantage="Shanghai",
+    version="0.1.0",
+)
+_LONG = "A site whose owner gave it a name that goes on and on, with an-unbreakable-part-of-forty-letters"
+WEB = Service(
+    id="sites",
+    name="Websites",
+    endpoints=tuple(
+        Endpoint(
+            id=f"www-{number}", service="sites", url=f"https://www{number}.example.com", name=name
+        )
+        for number, name in enumerate(
+            [_LONG, "LobeChat", "Seen once", *(f"Mirror {n}" for n in range(4, 13))], 1
+        )
+    ),
+)
+WEB_CHECKS = tuple(
+    Check(service="sites", endpoint=endpoint, probe=PROBES["http"]().named("http"))
+    for endpoint in WEB.endpoints
+)
+SITE_WITH_MORE = replace(SITE, services=(SERVICE, WEB), checks=(*CHECKS, *WEB_CHECKS))
+
+
+def key(endpoint: str, probe: str = "chat") -> str:
+    return f"ohmygpt/{endpoint}/{probe}"
+
+
+def result(check: str, median: float, at: datetime = NOW, failure: Failure | None = None) -> Result:
+    chats = check.endswith("chat")
+    return Result(
+        check=check,
+        vantage="Shanghai",
+        at=at,
+        outcome=failure.outcome if failure else Outcome.UP,
+        failure=failure,
+        timings=Timings(ttfb=median * 0.6, ttft=median if chats else None, total=median * 2),
+        cert_expires=datetime(2027, 3, 1, tzinfo=UTC),
+    )
+
+
+def histogram(median: float, spread: float, dice: Random, runs: int = 60) -> Mapping[int, int]:
+    found: dict[int, int] = {}
+    for _ in range(runs):
+        number = bucket(median * dice.lognormvariate(0, spread))
+        found[number] = found.get(number, 0) + 1
+    return found
+
+
+def day(median: float, dice: Random, *, chats: bool, down: int = 0, unknown: int = 0) -> Rollup:
+    figures = {
+        "dns": histogram(14, 0.2, dice),
+        "connect": histogram(41, 0.2, dice),
+        "tls": histogram(46, 0.2, dice),
+        "ttfb": histogram(median * 0.6, 0.15, dice),
+        "total": histogram(median * 2, 0.15, dice),
+    }
+    if chats:
+        figures |= {"ttft": histogram(median, 0.22, dice), "tokens_per_s": histogram(75, 0.1, dice)}
+    outcomes = {"up": 288 - down - unknown, "down": down, "unknown": unknown}
+    return Rollup(
+        outcomes={name: count for name, count in outcomes.items() if count}, figures=figures
+    )
+
+
+def history(check: Check, dice: Random, days: int = 90) -> CheckHistory:
+    chats = check.probe.kind == "chat"
+    median = NAMES.get(check.endpoint.id, ("", "", None, 900))[3] * (1.0 if chats else 0.3)
+    last = day(median, dice, chats=chats)
+    return CheckHistory(
+        check=check.key,
+        latest=result(check.key, median),
+        states=(),
+        days={
+            NOW.date() - timedelta(days=back): day(median, dice, chats=chats)
+            for back in range(days)
+        },
+        last_24h=last,
+        recent=tuple(
+            result(check.key, median, NOW - timedelta(minutes=5 * back))
+            for back in range(5, -1, -1)
+        ),
+        series=tuple(point(median, number, dice) for number in range(48)),
+    )
+
+
+def point(median: float, number: int, dice: Random) -> Point:
+    p50 = median * dice.lognormvariate(0, 0.08)
+    return Point(
+        NOW - timedelta(minutes=30 * (48 - number)), p50, p50 * dice.uniform(1.5, 2.1), 75.0
+    )
+
+
+def believed(rule: str, check: str, incident: int) -> AlertState:
+    return AlertState(
+        check=check, rule=rule, phase=Phase.BAD, since=NOW, bad_since=NOW, incident=incident
+    )
+
+
+def fail(snapshot: Snapshot, check: str, kind: Kind, incident: int | None = None) -> Snapshot:
+    """The check's latest run failed so; believed if it belongs to an incident."""
+    before = snapshot.checks[check]
+    rule = "degraded" if kind.outcome is Outcome.DEGRADED else "down"
+    after = replace(
+        before,
+        latest=result(check, 900, failure=Failure(kind, f"got {kind.value}")),
+        states=(believed(rule, check, incident),) if incident else before.states,
+        recent=() if kind.outcome is Outcome.DOWN else before.recent,
+    )
+    return replace(snapshot, checks={**snapshot.checks, check: after})
+
+
+def incident(
+    number: int, severity: Severity, kind: Kind, opened: datetime, minutes: int | None, *checks: str
+) -> Incident:
+    closed = opened + timedelta(minutes=minutes) if minutes is not None else None
+    failure = Failure(kind, f"got {kind.value}")
+    timeline = [
+        TimelineEntry(at=opened, what=EntryKind.OPENED, check=checks[0], kind=kind, text="got it")
+    ]
+    timeline += [
+        TimelineEntry(at=opened, what=EntryKind.JOINED, check=check, kind=kind)
+        for check in checks[1:]
+    ]
+    if closed:
+        timeline.append(TimelineEntry(at=closed, what=EntryKind.RESOLVED))
+    return Incident(
+        id=number,
+        service="ohmygpt",
+        severity=severity,
+        opened=opened,
+        closed=closed,
+        failure=failure,
+        checks=checks,
+        active=frozenset() if closed else frozenset(checks),
+        failed_runs={kind.value: 12},
+        timeline=tuple(timeline),
+    )
+
+
+def ago(**parts: float) -> datetime:
+    return NOW - timedelta(**parts)
+
+
+def lose(snapshot: Snapshot, check: str, days_back: int, count: int) -> Snapshot:
+    """So many runs of that day were down."""
+    before = snapshot.checks[check]
+    at = NOW.date() - timedelta(days=days_back)
+    outcomes = {"up": 288 - count, "down": count}
+    after = replace(before, days={**before.days, at: replace(before.days[at], outcomes=outcomes)})
+    return replace(snapshot, checks={**snapshot.checks, check: after})
+
+
+def with_days(before: CheckHistory, days: int) -> CheckHistory:
+    first = NOW.date() - timedelta(days=days)
+    return replace(before, days={at: each for at, each in before.days.items() if at >= first})
+
+
+def silent(snapshot: Snapshot, check: str, half_hours: int) -> Snapshot:
+    """Nothing was measured lately."""
+    before = snapshot.checks[check]
+    gap = tuple(Point(each.at, None, None) for each in before.series[-half_hours:])
+    after = replace(before, series=before.series[:-half_hours] + gap)
+    return replace(snapshot, checks={**snapshot.checks, check: after})
+
+
+def silent_but_last(before: CheckHistory) -> CheckHistory:
+    """One half hour of all has a figure."""
+    gap = tuple(Point(each.at, None, None) for each in before.series[:-1])
+    return replace(before, series=gap + before.series[-1:])
