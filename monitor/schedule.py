@@ -21,6 +21,7 @@ from monitor.model import Check
 
 log = logging.getLogger(__name__)
 
+_TICK = timedelta(milliseconds=1)
 CLOCK_STEP = 2.0
 """Seconds by which wall and monotonic clock may part in a second before we call it a step."""
 LATE = timedelta(seconds=1)
@@ -57,11 +58,17 @@ class Grid:
 
     def latest(self, now: datetime) -> datetime:
         """The newest grid point that is not after `now`."""
-        steps = math.floor((now.timestamp() - self.offset) / self.every)
-        return datetime.fromtimestamp(steps * self.every + self.offset, UTC)
+        return self._point(self._steps(now))
 
     def following(self, now: datetime) -> datetime:
-        return self.latest(now) + timedelta(seconds=self.every)
+        return self._point(self._steps(now) + 1)
+
+    def _steps(self, now: datetime) -> int:
+        return math.floor((now.timestamp() - self.offset) / self.every)
+
+    def _point(self, steps: int) -> datetime:
+        """Always by the same sum, so that a point compares equal however it was come by."""
+        return datetime.fromtimestamp(steps * self.every + self.offset, UTC)
 
     def nearest(self, now: datetime) -> datetime:
         return self.latest(now + timedelta(seconds=self.every / 2))
@@ -87,7 +94,7 @@ class GridTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         following = self.grid.following(now)
         if previous is not None and self.grid.nearest(previous) >= following:
-            return following + timedelta(seconds=self.grid.every)
+            return self.grid.following(following + _TICK)
         return following
 
 

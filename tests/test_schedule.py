@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.clock import SystemClock
@@ -140,7 +140,8 @@ async def test_a_check_never_asked_before_does_not_wait_for_its_first_grid_point
     await schedule.drain(timedelta(seconds=1))
 
 
-@given(st.floats(1, 3600), st.floats(0, 1), st.floats(0, 1))
+@example(every=1.166015625, part=0.0, moment=1.0)
+@given(every=st.floats(1, 3600), part=st.floats(0, 1), moment=st.floats(0, 1))
 def test_an_early_first_run_counts_as_its_points_and_is_not_followed_at_once(
     every: float, part: float, moment: float
 ) -> None:
