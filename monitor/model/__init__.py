@@ -16,7 +16,7 @@ from monitor.model.alert import (
     TimelineEntry,
     Verdict,
 )
-from monitor.model.check import MAIN_ORDER, Check, Endpoint, Probe, Service, Slow, main_probe
+from monitor.model.check import MAIN_ORDER, Check, Endpoint, Probe, Service, Slow
 from monitor.model.errors import (
     Complaint,
     ConfigError,
@@ -40,14 +40,14 @@ from monitor.model.result import (
 from monitor.model.rollup import Rollup
 from monitor.model.secret import Redactor, Secret, clean_text
 from monitor.model.settings import AlertSettings, Channel, HistorySettings, PageSettings
-from monitor.model.spend import NO_SPEND, Budget, LedgerDay, Price, Spend
+from monitor.model.spend import NO_SPEND, Budget, Price, Spend
 
 __all__ = [
     "MAIN_ORDER", "NO_SPEND", "SETTLED", "TIMING_NAMES", "AlertSettings", "AlertState", "Announcement", "Budget", "Channel",
     "Check", "CheckHistory", "Complaint", "ConfigError", "Endpoint", "Entry", "EntryKind", "Event", "Evidence",
-    "Failure", "Fault", "Fired", "Habit", "HistorySettings", "Incident", "Kind", "LedgerDay", "Memory", "Message",
+    "Failure", "Fault", "Fired", "Habit", "HistorySettings", "Incident", "Kind", "Memory", "Message",
     "MonitorError", "NewerSchemaError", "NotDeliveredError", "Outcome", "Outgoing", "PageSettings", "Phase",
     "Point", "Price", "Probe", "Redactor", "Resolved", "Result", "Rollup", "Rule", "Secret", "Service", "Severity",
     "Slow", "Snapshot", "Spend", "StoreError", "Stream", "TimelineEntry", "Timings", "Usage", "Verdict",
-    "clean_text", "main_probe",
+    "clean_text",
 ]  # fmt: skip

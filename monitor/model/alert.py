@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -169,6 +169,3 @@ class Rule:
     severity: Severity
     after: int = 3
     recover: int = 2
-
-
-NO_DELAY = timedelta(0)

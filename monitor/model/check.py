@@ -20,7 +20,6 @@ class Endpoint:
     ca_file: Path | None = None
     headers: tuple[tuple[str, Secret], ...] = ()
     cut_after: timedelta | None = None
-    tags: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -89,8 +88,3 @@ MAIN_ORDER = (
     "models", "http", "tls", "tcp",
 )  # fmt: skip
 """Which probe kind speaks for an endpoint when none has `main = true`: the most demanding first."""
-
-
-def main_probe(probes: tuple[Probe, ...]) -> Probe:
-    """The probe that speaks for an endpoint; `probes` holds at least one."""
-    return min(probes, key=lambda probe: (not probe.main, MAIN_ORDER.index(probe.kind)))

@@ -8,11 +8,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TypeVar
 
-from monitor.model.failure import Kind, Outcome
+from monitor.model.failure import Outcome
 from monitor.model.result import TIMING_NAMES, Result
 
 GROWTH = 1.02
@@ -130,18 +129,6 @@ def merge(rollups: Iterable[Rollup]) -> Rollup:
     return total
 
 
-def hour_of(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def day_of(at: datetime) -> datetime:
-    return hour_of(at).replace(hour=0)
-
-
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-
-
 def _figures(result: Result) -> Mapping[str, Histogram]:
     """Speeds of answers only: a run that failed on the way says nothing about latency."""
     if result.outcome not in {Outcome.UP, Outcome.DEGRADED} or not result.trusted_timings:
@@ -155,9 +142,3 @@ def _sum(left: Mapping[K, int], right: Mapping[K, int]) -> Mapping[K, int]:
     if not left or not right:
         return left or right
     return Counter(left) + Counter(right)
-
-
-def kind_counts(rollup: Rollup) -> list[tuple[Kind, int]]:
-    """Failures by kind, most frequent first."""
-    counts = ((Kind(name), count) for name, count in rollup.kinds.items())
-    return sorted(counts, key=lambda pair: (-pair[1], pair[0].value))

@@ -1,7 +1,6 @@
-"""Tokens and money: prices, budgets, and the ledger of a service for one UTC day."""
+"""Tokens and money: prices, budgets, and what is spent."""
 
 from dataclasses import dataclass
-from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +41,3 @@ class Budget:
         if self.tokens is not None and spent.tokens > self.tokens:
             return False
         return self.money is None or spent.money <= self.money
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerDay:
-    """What a service's checks spent on one UTC day. Settled runs, plus what open runs reserved."""
-
-    service: str
-    day: date
-    spent: Spend = NO_SPEND
