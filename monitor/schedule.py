@@ -183,9 +183,13 @@ class Schedule:
         for job in self._scheduler.get_jobs():
             job.modify(next_run_time=job.trigger.get_next_fire_time(None, now))
 
+    def next_runs(self) -> list[datetime]:
+        """When each check is due next."""
+        return [job.next_run_time for job in self._scheduler.get_jobs() if job.next_run_time]
+
     def trouble(self) -> str | None:
         """An exception inside APScheduler ends it while it says that it runs: look at its next job."""
-        times = [job.next_run_time for job in self._scheduler.get_jobs() if job.next_run_time]
+        times = self.next_runs()
         if not times:
             return None
         behind = self._clock.now() - min(times)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -151,3 +152,52 @@ def test_an_early_first_run_counts_as_its_points_and_is_not_followed_at_once(
 
     assert every / 2 - 0.01 <= (second - first).total_seconds() <= every * 1.5 + 0.01
     assert grid.between(grid.nearest(first), second) == 1
+
+
+class ShiftedClock(SystemClock):
+    """Somebody set the wall clock by so much."""
+
+    by = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.by
+
+
+async def idle(each: Check, due: Due) -> None:
+    """A run that takes no time."""
+
+
+async def test_a_schedule_that_falls_behind_says_so() -> None:
+    clock = ShiftedClock()
+    schedule = Schedule(idle, clock)
+    schedule.start([check("a", every=60)], {"s/a/ping": clock.now()})
+    try:
+        assert schedule.trouble() is None
+        clock.by = timedelta(minutes=5)
+        trouble = schedule.trouble()
+        assert trouble is not None
+        assert trouble.startswith("schedule: ")
+        assert trouble.endswith(" s behind")
+    finally:
+        await schedule.drain(timedelta(seconds=1))
+
+
+async def test_after_a_clock_step_every_check_goes_on_at_its_next_point(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """APScheduler would stay silent for the hour that the clock was set back."""
+    clock = ShiftedClock()
+    schedule = Schedule(idle, clock)
+    checks = [check(name, every=60) for name in "abc"]
+    schedule.start(checks, dict.fromkeys((each.key for each in checks), clock.now()))
+    try:
+        clock.by = timedelta(hours=-1)
+        schedule.rearm()  # looked at before APScheduler, whose clock was not set, gets to it
+        waits = [at - clock.now() for at in schedule.next_runs()]
+        assert len(waits) == 3
+        assert max(waits) <= timedelta(seconds=60)
+
+        await asyncio.sleep(1.5)
+        assert "event=clock_step seconds=-3600.0" in caplog.text
+    finally:
+        await schedule.drain(timedelta(seconds=1))
