@@ -191,6 +191,7 @@ async def test_after_a_clock_step_every_check_goes_on_at_its_next_point(
     checks = [check(name, every=60) for name in "abc"]
     schedule.start(checks, dict.fromkeys((each.key for each in checks), clock.now()))
     try:
+        await asyncio.sleep(0.1)
         clock.by = timedelta(hours=-1)
         schedule.rearm()  # looked at before APScheduler, whose clock was not set, gets to it
         waits = [at - clock.now() for at in schedule.next_runs()]
