@@ -11,17 +11,19 @@
 
   /* 1. Freshness: ages are counted from data-generated; past 5 intervals (at least 10 min) the page is stale. */
   const staleAfter = root.dataset.stopped !== undefined ? -1 : Math.max(5 * interval, 600) * 1e3, title = document.title;
-  const ago = ms => { const a = $("#age"), s = Math.max(0, ms / 1e3); const [k, n] = s < 120 ? ["s", s] : s < 7200 ? ["m", s / 60] : s < 172800 ? ["h", s / 3600] : ["d", s / 86400]; return fill(a.dataset[k], { n: Math.floor(n) }); };
+  const length = ms => { const s = Math.max(0, ms / 1e3), [k, n] = s < 120 ? ["s", s] : s < 7200 ? ["m", s / 60] : s < 172800 ? ["h", s / 3600] : ["d", s / 86400]; return fill($(".stale__title").dataset[k], { n: Math.floor(n) }); };
   function freshness() {
-    const age = now() - Date.parse(root.dataset.generated), stale = age > staleAfter;
-    $("#age").textContent = "(" + ago(age) + ")";
+    const ms = now() - Date.parse(root.dataset.generated), stale = ms > staleAfter, banner = $(".stale__title"), age = $("#age"), live = $("#live");
     root.classList.toggle("is-stale", stale); root.classList.toggle("is-live", !stale);
-    $("#stale").hidden = !stale; $(".last-known").hidden = !stale;
-    const live = $("#live");
-    live.hidden = false; live.dataset.live ??= live.textContent;
-    live.textContent = stale ? live.dataset.stale : live.dataset.live;
+    $("#stale").hidden = !stale;
     document.title = stale ? "⚠ " + title : title;
-    if (stale && root.dataset.stopped === undefined) { const p = $(".stale__title"); p.textContent = fill(p.dataset.text, { age: ago(age).replace(/\s*(ago|前)$/, "") }); }
+    if (stale && root.dataset.stopped === undefined) banner.textContent = fill(banner.dataset.text, { age: length(ms) });
+    if (live) {
+      age.textContent = fill(age.dataset.text, { age: length(ms) });
+      $(".last-known").hidden = !stale;
+      live.hidden = false; live.dataset.live ??= live.textContent;
+      live.textContent = stale ? live.dataset.stale : live.dataset.live;
+    }
     const link = $("link[rel=icon]"), icon = link.getAttribute("href").replace(/favicon[^/]*$/, stale ? "favicon-unknown.svg" : "favicon.svg");
     if (link.getAttribute("href") !== icon) link.href = icon;
   }
@@ -95,14 +97,14 @@
 
   /* 5. Auto refresh: ask for a newer page, swap <main>, keep open details, scroll and focus. */
   async function refresh(force) {
-    if (force !== true && (document.hidden || !$("#autorefresh").checked)) return;
+    if (force !== true && (document.hidden || store.get("auto") === "off")) return;
     try {
       const res = await fetch(location.pathname, { cache: "no-cache" });
       const seen = Date.parse(res.headers.get("date") || "") + 1e3 * (res.headers.get("age") || 0);
       if (seen) skew = Math.abs(seen - Date.now()) > 12e4 ? seen - Date.now() : 0; // the visitor's clock may be wrong
       const doc = new DOMParser().parseFromString(await res.text(), "text/html");
       if (!res.ok || doc.documentElement.dataset.generated === root.dataset.generated) return;
-      const open = $$("main details[open]").map(d => d.closest("[id]")?.id), was = $("#verdict").textContent;
+      const open = $$("main details[open]").map(d => d.closest("[id]")?.id), was = $("h1").textContent;
       const stops = () => $$("main :is(a, button, input, summary, [tabindex])"), at = stops().indexOf(document.activeElement);
       drop();
       root.dataset.generated = doc.documentElement.dataset.generated;
@@ -110,7 +112,7 @@
       open.forEach(id => { const d = id && $("#" + CSS.escape(id) + " details"); if (d) d.open = true; });
       start($("main"));
       if (at >= 0) stops()[at]?.focus({ preventScroll: true });
-      if ($("#verdict").textContent !== was) say($("#verdict").textContent);
+      if ($("h1").textContent !== was) say($("h1").textContent);
     } catch { /* offline: the age keeps counting */ } finally { freshness(); }
   }
 
@@ -122,17 +124,18 @@
       const host = e.dataset.host, go = () => fetch(`https://${host}/favicon.ico?${Math.random()}`, { mode: "no-cors", cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(8000) });
       let ms = null;
       try { await go(); const t = performance.now(); await go(); ms = Math.round(performance.now() - t); } catch { /* unreachable */ }
-      const li = $(".vantages__you", e), st = ms === null ? "major_outage" : "operational";
-      li.hidden = false; li.dataset.state = st;
-      li.innerHTML = `<svg class="icon" aria-hidden="true"><use href="#i-${st}"/></svg><span></span>`;
-      li.lastChild.textContent = ms === null ? names.x : ms + " ms";
+      const chip = $(".vantages__you", e), st = ms === null ? "major_outage" : "operational";
+      chip.parentNode.hidden = false; chip.dataset.state = st;
+      chip.innerHTML = `<svg class="icon" aria-hidden="true"><use href="#i-${st}"/></svg><span></span>`;
+      chip.lastChild.textContent = ms === null ? b.dataset.failed : ms + " ms";
       return { host, ms };
     }));
     const ok = got.filter(g => g.ms !== null).sort((a, c) => a.ms - c.ms), st = ok.length === got.length ? "operational" : ok.length ? "partial_outage" : "major_outage";
     you.dataset.state = st; $("use", you).setAttribute("href", "#i-" + st);
     what.textContent = fill(b.dataset.done, { ok: ok.length, n: got.length });
-    if (ok[0]) {
-      const list = $(".picks"), row = $(".pick--you") || list.firstElementChild.cloneNode(true);
+    const list = $(".picks");
+    if (ok[0] && list) {
+      const row = $(".pick--you") || list.firstElementChild.cloneNode(true);
       row.classList.add("pick--you"); list.prepend(row);
       $(".pick__where", row).textContent = b.dataset.you; $(".pick__url", row).textContent = ok[0].host; $(".pick__ms", row).textContent = ok[0].ms + " ms";
       $(".copy", row).dataset.copy = "https://" + ok[0].host; copies(row);
@@ -142,12 +145,13 @@
   }
 
   function start(scope) {
-    $("#opts").hidden = false; $("#test").hidden = false; $("#test").onclick = probe;
     copies(scope); bars(scope); freshness();
-    const zone = store.get("tz") || "utc";
-    for (const r of $$("[name=tz]")) { r.checked = r.value === zone; r.onchange = () => { store.set("tz", r.value); times(r.value); }; }
+    const zone = store.get("tz") || "utc", auto = $("#autorefresh");
     times(zone);
-    const auto = $("#autorefresh"); auto.checked = store.get("auto") !== "off"; auto.onchange = () => store.set("auto", auto.checked ? "on" : "off");
+    if (!auto) return; // a page below the home page
+    $("#opts").hidden = false; $("#test").hidden = false; $("#test").onclick = probe;
+    for (const r of $$("[name=tz]")) { r.checked = r.value === zone; r.onchange = () => { store.set("tz", r.value); times(r.value); }; }
+    auto.checked = store.get("auto") !== "off"; auto.onchange = () => store.set("auto", auto.checked ? "on" : "off");
   }
   for (const r of $$("[name=theme]")) { r.checked = r.value === (store.get("theme") || "auto"); r.onchange = () => store.set("theme", r.value); }
   start(document);

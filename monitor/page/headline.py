@@ -2,49 +2,55 @@
 
 from collections.abc import Sequence
 
-from monitor.model import Severity, Snapshot
+from monitor.model import Incident, Severity
 from monitor.model.words import WORDS
 from monitor.page import words
 from monitor.page.nouns import EndpointView, ServiceView, Triage
 from monitor.page.states import SERVING, State, worst
 
+_UP = SERVING | {State.PARTIAL}
+
 
 def overall(services: Sequence[ServiceView]) -> State:
     states = [service.state for service in services]
     found = worst(states) if states else State.UNKNOWN
-    some_left = found is State.MAJOR and any(state in SERVING for state in states)
+    some_left = found is State.MAJOR and any(state in _UP for state in states)
     return State.PARTIAL if some_left else found
 
 
-def headline(services: Sequence[ServiceView], state: State) -> tuple[str, ...]:
+def headline(services: Sequence[ServiceView], state: State, *, fresh: bool) -> tuple[str, ...]:
     """The sentence of the page: whether the service is up, then what is wrong with its base URLs."""
     if state is State.UNKNOWN:
-        return ("We cannot measure right now.",)
+        return ("Nothing has been measured yet." if fresh else "We cannot measure right now.",)
     if all(
         endpoint.state is State.OPERATIONAL
         for service in services
         for endpoint in service.endpoints
     ):
         return ("All base URLs work.",)
-    down = [service.name for service in services if service.state is State.MAJOR]
-    if len(down) == len(services):
+    if all(service.state is State.MAJOR for service in services):
         return ("The service is down.",) if len(services) == 1 else ("All services are down.",)
-    first = (
-        f"{words.joined(down)} {'is' if len(down) == 1 else 'are'} down." if down else _up(services)
-    )
     rest = _wrong(
-        [
-            each
-            for service in services
-            if service.state is not State.MAJOR
-            for each in service.endpoints
-        ]
+        [each for service in services if service.state in _UP for each in service.endpoints]
     )
-    return (first, *([f"{rest}."] if rest else []))
+    return (*_which(services), *([f"{rest}."] if rest else []))
 
 
-def _up(services: Sequence[ServiceView]) -> str:
-    return "The service is up." if len(services) == 1 else "The services are up."
+def _which(services: Sequence[ServiceView]) -> tuple[str, ...]:
+    """Whether they are up: by name as soon as they are not all alike."""
+    if all(service.state in _UP for service in services):
+        return ("The service is up." if len(services) == 1 else "The services are up.",)
+    named = [
+        (verbs, [service.name for service in services if service.state in states])
+        for verbs, states in (
+            (("is down", "are down"), {State.MAJOR}),
+            (("is up", "are up"), _UP),
+            (("cannot be measured", "cannot be measured"), {State.UNKNOWN}),
+        )
+    ]
+    return tuple(
+        f"{words.joined(names)} {verbs[len(names) > 1]}." for verbs, names in named if names
+    )
 
 
 def _wrong(endpoints: Sequence[EndpointView]) -> str:
@@ -63,32 +69,40 @@ def _wrong(endpoints: Sequence[EndpointView]) -> str:
     return words.urls(count, singular, plural) if count else ""
 
 
-def text(endpoints: Sequence[EndpointView], snapshot: Snapshot) -> str:
+def text(endpoints: Sequence[EndpointView], incidents: Sequence[Incident], *, fresh: bool) -> str:
+    if fresh:
+        return "The first results are on their way. What was not measured is not called good."
     serving = sum(endpoint.state in SERVING for endpoint in endpoints)
-    measured = sum(endpoint.state is not State.UNKNOWN for endpoint in endpoints)
-    account = next((incident for incident in snapshot.incidents
-                    if incident.severity is Severity.ACCOUNT and not incident.closed), None)  # fmt: skip
-    if account:
-        return f"{WORDS[account.failure.kind].what} This concerns the account of the monitor, not the service."
-    if not measured:
-        return (
-            "There are no results yet, or the monitor cannot see. The states below are not known."
-        )
-    return f"Requests succeed through {serving} of {len(endpoints)} base URLs right now."
+    seen = any(endpoint.state is not State.UNKNOWN for endpoint in endpoints)
+    said = [f"Requests succeed through {serving} of {len(endpoints)} base URLs right now."] * seen
+    ours = [
+        f"{WORDS[each.failure.kind].what} This concerns {_WHOSE[each.severity]}, not the service."
+        for each in incidents
+        if each.severity in _WHOSE and not each.closed
+    ]
+    return " ".join([*said, *ours[:1]]) or "There are no results from which to tell."
+
+
+_WHOSE = {Severity.ACCOUNT: "the account of the monitor", Severity.MONITOR: "the monitor itself"}
 
 
 def triage_service(services: Sequence[ServiceView]) -> Triage:
-    state = worst([service.state for service in services]) if services else State.UNKNOWN
-    up = sum(service.state in SERVING | {State.PARTIAL} for service in services)
-    calls = len({probe for service in services for probe in service.probes})
-    if state is State.UNKNOWN:
-        return Triage(state=state, what="Not known", note="Nothing could be measured")
-    if up == len(services):
-        note = f"All {calls} kinds of calls are answered" if calls > 1 else "Calls are answered"
-        return Triage(state=State.OPERATIONAL, what="Up", note=note)
-    down = len(services) - up
-    return Triage(state=State.MAJOR, what="Down", note=f"{down} of {len(services)} services" if len(services) > 1 else
-                  "A kind of call fails through every base URL")  # fmt: skip
+    known = [service for service in services if service.state is not State.UNKNOWN]
+    down = sum(service.state is State.MAJOR for service in known)
+    calls = len({probe for service in known for probe in service.probes})
+    if not known:
+        return Triage(state=State.UNKNOWN, what="Not known", note="Nothing could be measured")
+    if down:
+        note = (
+            f"{down} of {len(services)} services"
+            if len(services) > 1
+            else "A kind of call fails through every base URL"
+        )
+        return Triage(state=State.MAJOR, what="Down", note=note)
+    note = f"All {calls} kinds of calls are answered" if calls > 1 else "Calls are answered"
+    if len(known) < len(services):
+        note = f"{len(services) - len(known)} of {len(services)} services not measured"
+    return Triage(state=State.OPERATIONAL, what="Up", note=note)
 
 
 def triage_network(endpoints: Sequence[EndpointView]) -> Triage:

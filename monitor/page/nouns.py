@@ -71,6 +71,11 @@ class EndpointView:
         return self.trouble is not None and self.trouble.fault is Fault.PATH
 
     @property
+    def speaks(self) -> bool:
+        """Whether its figures are those of now, and not of some time before it failed."""
+        return self.state not in {State.MAJOR, State.UNKNOWN}
+
+    @property
     def words(self) -> Words | None:
         return WORDS[self.trouble] if self.trouble else None
 
@@ -87,6 +92,9 @@ class PickView:
     host: str
     milliseconds: float
     long_call: bool = False
+    """For calls that the best one would cut off."""
+    unlimited: bool = False
+    """Said only where others have a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +110,13 @@ class ServiceView:
     name: str
     state: State
     endpoints: tuple[EndpointView, ...]
-    best: PickView | None
+    picks: tuple[PickView, ...]
     probes: tuple[str, ...]
+    """Every probe id of the service, each once: the columns of its matrix."""
+
+    @property
+    def best(self) -> PickView | None:
+        return self.picks[0] if self.picks else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +157,3 @@ class PageView:
     def charted(self) -> tuple[EndpointView, ...]:
         """Those that stream, or all where none does."""
         return tuple(each for each in self.endpoints if each.streams) or self.endpoints
-
-    @property
-    def probes(self) -> tuple[str, ...]:
-        """Every probe id of the page, each once: the columns of the matrix."""
-        return tuple(dict.fromkeys(probe for service in self.services for probe in service.probes))

@@ -76,7 +76,7 @@ def story(
 def _title(incident: Incident, names: Mapping[str, str]) -> str:
     label = in_sentence(WORDS[incident.failure.kind].label)
     if incident.service is None:
-        return f"Monitor: {label}"
+        return f"We could not see: {label}" if incident.closed else f"We cannot see: {label}"
     paths = incident.endpoints
     if incident.severity is Severity.ACCOUNT:
         return f"{names.get(incident.service, incident.service)}: {label}"

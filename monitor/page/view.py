@@ -1,6 +1,7 @@
 """A snapshot and the config -> what the page says. Pure; the templates see only a `PageView`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, timedelta
 
 from monitor.model import Fault, Incident, Kind, Service, Snapshot
@@ -43,7 +44,7 @@ def _service(
         name=service.name,
         state=service_state([each.state for each in endpoints], carried=_carried(endpoints)),
         endpoints=endpoints,
-        best=_pick(service, endpoints, ranked, chosen[service.id].endpoint),
+        picks=_picks(service, endpoints, ranked, chosen[service.id].endpoint),
         probes=tuple(dict.fromkeys(check.probe.id for check in checks)),
     )
 
@@ -58,18 +59,28 @@ def _carried(endpoints: Sequence[EndpointView]) -> bool:
     return all(states & SERVING for states in seen.values())
 
 
-def _pick(
+def _picks(
     service: Service,
     endpoints: Sequence[EndpointView],
     ranked: Sequence[Candidate],
-    path: str | None,
-) -> PickView | None:
-    found = next((candidate for candidate in ranked if candidate.endpoint == path), None)
-    endpoint = next((each for each in endpoints if each.path == path), None)
-    if found is None or endpoint is None:
-        return None
-    return PickView(
-        service=service.name, url=endpoint.url, host=endpoint.host, milliseconds=found.milliseconds
+    chosen: str | None,
+) -> tuple[PickView, ...]:
+    """The base URL to use now, and where that one cuts long calls off, the best that does not."""
+    views = {each.path: each for each in endpoints}
+    best = [each for each in ranked if each.endpoint == chosen]
+    whole = [each for each in ranked if views[each.endpoint].cut_after is None]
+    shown = best + whole[:1] if best and views[best[0].endpoint].cut_after else best
+    limits = any(each.cut_after for each in endpoints)
+    return tuple(
+        PickView(
+            service=service.name,
+            url=views[each.endpoint].url,
+            host=views[each.endpoint].host,
+            milliseconds=each.milliseconds,
+            long_call=each not in best,
+            unlimited=limits and views[each.endpoint].cut_after is None,
+        )
+        for each in shown
     )
 
 
@@ -79,11 +90,12 @@ def _page(site: Site, snapshot: Snapshot, services: tuple[ServiceView, ...]) -> 
     names = {service.id: service.name for service in services} | {
         each.path: each.name for each in endpoints
     }
+    incidents = tuple(_public(incident, services) for incident in snapshot.incidents
+                      if incident.service is None or incident.service in names)  # fmt: skip
     stories = tuple(
-        story(incident, names, _instead(incident, services), snapshot.at)
-        for incident in snapshot.incidents
-        if incident.service is None or incident.service in names
+        story(incident, names, _instead(incident, services), snapshot.at) for incident in incidents
     )
+    fresh = not any(history.latest for history in snapshot.checks.values())
     return PageView(
         title=site.settings.title,
         url=site.settings.url,
@@ -94,12 +106,12 @@ def _page(site: Site, snapshot: Snapshot, services: tuple[ServiceView, ...]) -> 
         interval=site.every,
         stopped=snapshot.stopped_at,
         state=state,
-        headline=headline(services, state),
-        text=text(endpoints, snapshot),
+        headline=headline(services, state, fresh=fresh),
+        text=text(endpoints, incidents, fresh=fresh),
         triage_service=triage_service(services),
         triage_network=triage_network(endpoints),
         services=services,
-        picks=_picks(services),
+        picks=tuple(pick for service in services for pick in service.picks),
         current=tuple(each for each in stories if each.closed is None),
         past=_past(stories, snapshot.at.astimezone(UTC).date()),
         stories=stories,
@@ -107,37 +119,28 @@ def _page(site: Site, snapshot: Snapshot, services: tuple[ServiceView, ...]) -> 
     )
 
 
-def _picks(services: Sequence[ServiceView]) -> tuple[PickView, ...]:
-    found = [service.best for service in services if service.best]
-    for service in services:
-        unlimited = [
-            each
-            for each in service.endpoints
-            if each.cut_after is None and each.state in SERVING and each.p50
-        ]
-        limited = any(each.cut_after for each in service.endpoints)
-        if limited and unlimited:
-            quickest = min(unlimited, key=lambda each: each.p50 or 0)
-            found.append(PickView(
-                service=service.name, url=quickest.url, host=quickest.host,
-                milliseconds=quickest.p50 or 0, long_call=True,
-            ))  # fmt: skip
-    return tuple(found)
+def _public(incident: Incident, services: Sequence[ServiceView]) -> Incident:
+    """One of the monitor itself may cover services that are nobody else's business."""
+    if incident.service is not None:
+        return incident
+    shown = {service.id for service in services}
+    return replace(
+        incident,
+        checks=tuple(check for check in incident.checks if check.split("/")[0] in shown),
+        timeline=tuple(
+            each for each in incident.timeline
+            if each.check is None or each.check.split("/")[0] in shown
+        ),
+    )  # fmt: skip
 
 
 def _instead(incident: Incident, services: Sequence[ServiceView]) -> str | None:
-    best = next((service.best for service in services if service.id == incident.service), None)
-    bad = set(incident.endpoints)
-    endpoint = next(
-        (
-            each
-            for service in services
-            for each in service.endpoints
-            if best and each.url == best.url
-        ),
-        None,
-    )
-    return best.url if best and endpoint and endpoint.path not in bad else None
+    """What to use meanwhile: the best one of the service, unless the incident covers it."""
+    service = next((each for each in services if each.id == incident.service), None)
+    if service is None or service.best is None:
+        return None
+    covered = {each.url for each in service.endpoints if each.path in incident.endpoints}
+    return None if service.best.url in covered else service.best.url
 
 
 def _past(stories: Sequence[Story], today: date) -> tuple[PastDay, ...]:

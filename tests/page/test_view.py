@@ -5,10 +5,22 @@ from datetime import date, datetime, timedelta
 
 import pytest
 import worlds
-from page_cast import CHECKS, NOW, PROBE_IDS, SERVICE, SITE, ago, fail, incident, key
+from page_cast import (
+    CHECKS,
+    NOW,
+    PROBE_IDS,
+    SERVICE,
+    SITE,
+    WEB_CHECKS,
+    ago,
+    fail,
+    incident,
+    key,
+    result,
+)
 from worlds import SITES, WORLDS
 
-from monitor.model import Incident, Kind, Outcome, Rollup, Severity, Snapshot
+from monitor.model import Incident, Kind, Rollup, Severity, Snapshot
 from monitor.page import PageView, Pick, Site, view
 from monitor.page import words as say
 from monitor.page.best import Candidate, choose
@@ -31,7 +43,9 @@ def endpoint(snapshot: Snapshot, name: str) -> State:
         ("mixed", State.PARTIAL, "The service is up. One base URL is not reachable from here."),
         ("everything-down", State.MAJOR, "The service is down."),
         ("rejected-key", State.UNKNOWN, "We cannot measure right now."),
-        ("fresh", State.UNKNOWN, "We cannot measure right now."),
+        ("offline", State.UNKNOWN, "We cannot measure right now."),
+        ("fresh", State.UNKNOWN, "Nothing has been measured yet."),
+        ("crowded", State.PARTIAL, "The services are up. 2 base URLs are down."),
     ],
 )
 def test_the_sentence_of_each_world(world: str, state: State, headline: str) -> None:
@@ -101,13 +115,25 @@ def test_a_service_is_up_while_one_endpoint_carries_each_kind_of_call() -> None:
     assert " ".join(page(found).headline) == "The service is down."
 
 
-def test_fastest_now_and_the_one_without_a_time_limit() -> None:
-    picks = page(worlds.all_good()).picks
-    assert [(pick.url, pick.long_call) for pick in picks] == [
-        ("https://api.ohmygpt.com", False),
-        ("https://api.ohmygpt.com", True),
+def test_fastest_now_and_where_that_one_cuts_long_calls_the_best_that_does_not() -> None:
+    def shown(snapshot: Snapshot) -> list[tuple[str, float, bool, bool]]:
+        return [
+            (pick.host, pick.milliseconds, pick.long_call, pick.unlimited)
+            for pick in page(snapshot).picks
+        ]
+
+    assert shown(worlds.all_good()) == [("api.ohmygpt.com", 640.0, False, True)]
+    assert shown(worlds.mixed()) == [("www.aigptx.top", 940.0, False, True)]
+    found = worlds.all_good()
+    quick = key("cf-cdn")
+    fast = tuple(result(quick, 99, each.at) for each in found.checks[quick].recent)
+    found = replace(
+        found, checks={**found.checks, quick: replace(found.checks[quick], recent=fast)}
+    )
+    assert shown(found) == [
+        ("cfcus02.opapi.win", 99.0, False, False),
+        ("api.ohmygpt.com", 640.0, True, True),
     ]
-    assert page(worlds.mixed()).picks[0].url == "https://www.aigptx.top"
 
 
 def test_an_incident_says_what_to_use_instead_but_never_a_base_url_that_it_covers() -> None:
@@ -211,5 +237,64 @@ def test_no_text_of_an_endpoint_reaches_the_page() -> None:
     assert secret not in repr(page(replace(found, incidents=loud)))
 
 
-def test_the_outcomes_of_all_worlds_are_the_models() -> None:
-    assert {outcome.value for outcome in Outcome} == {"up", "degraded", "down", "unknown"}
+def two_services(ohmygpt: Snapshot, sites: Kind | None, *, seen: bool = True) -> PageView:
+    """The second service's every site fails so, or was never seen."""
+    found = worlds.crowded()
+    checks = {**found.checks, **ohmygpt.checks}
+    found = replace(found, checks=checks, incidents=ohmygpt.incidents)
+    for check in WEB_CHECKS:
+        if not seen:
+            del checks[check.key]
+        elif sites:
+            found = fail(found, check.key, sites, 1)
+    return page(found, SITES["crowded"])
+
+
+def test_one_of_two_services_is_named_when_it_is_down() -> None:
+    seen = two_services(worlds.all_good(), Kind.BAD_GATEWAY)
+    assert (seen.state, seen.headline) == (
+        State.PARTIAL,
+        ("Websites is down.", "OhMyGPT is up."),
+    )
+    assert (seen.triage_service.what, seen.triage_service.note) == ("Down", "1 of 2 services")
+    both = two_services(worlds.everything_down(), Kind.BAD_GATEWAY)
+    assert (both.state, both.headline) == (State.MAJOR, ("All services are down.",))
+
+
+def test_a_service_that_nobody_measured_is_not_called_up() -> None:
+    seen = two_services(worlds.all_good(), None, seen=False)
+    assert seen.headline == ("OhMyGPT is up.", "Websites cannot be measured.")
+    assert (seen.triage_service.what, seen.triage_service.note) == (
+        "Up",
+        "1 of 2 services not measured",
+    )
+
+
+def test_what_the_monitor_could_not_see_is_said_to_be_its_own_trouble() -> None:
+    seen = page(worlds.offline())
+    assert [story.title for story in seen.current] == ["We cannot see: monitor offline"]
+    assert seen.text == (
+        "The monitor's own network is down. This concerns the monitor itself, not the service."
+    )
+    past = replace(worlds.offline().incidents[0], closed=NOW, active=frozenset())
+    later = page(replace(worlds.all_good(), incidents=(past,)))
+    assert [story.title for story in later.stories] == ["We could not see: monitor offline"]
+
+
+def test_an_incident_of_the_monitor_does_not_name_a_service_that_is_not_public() -> None:
+    own = replace(worlds.offline().incidents[0], checks=(key("cf-cdn"), WEB_CHECKS[0].key))
+    more = SITES["crowded"]
+    half = replace(more, services=(SERVICE, replace(more.services[1], public=False)))
+    seen = page(replace(worlds.all_good(), incidents=(own,)), half)
+    assert [story.endpoints for story in seen.stories] == [("ohmygpt/cf-cdn",)]
+
+
+def test_the_accounts_trouble_of_a_service_that_is_not_public_is_not_told() -> None:
+    account = replace(worlds.rejected_key().incidents[0], service="sites")
+    seen = page(replace(worlds.all_good(), incidents=(account,)))
+    assert seen.text == "Requests succeed through 6 of 6 base URLs right now."
+
+
+def test_a_base_url_that_fails_shows_no_figure_of_better_times() -> None:
+    speaking = {each.path: each.speaks for each in page(worlds.mixed()).endpoints}
+    assert [path for path, speaks in speaking.items() if not speaks] == ["ohmygpt/us-direct"]
