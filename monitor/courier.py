@@ -133,7 +133,7 @@ class Courier:
             first.channel, first.what.value, first.incident, first.attempts + 1, wait.total_seconds(), error,
         )  # fmt: skip
         for row in rows:
-            if now - row.created > GIVE_UP and row.attempts:
+            if error.permanent or (now - row.created > GIVE_UP and row.attempts):
                 log.error(
                     "event=given_up channel=%s what=%s incident=%s",
                     row.channel,

@@ -45,7 +45,9 @@ class Publisher:
         while not stop.is_set():
             try:
                 await self.publish()
-            except Exception:  # a full disk or a fault of ours: the page grows stale and says so
+            except OSError as error:  # a full disk, a folder of somebody else's
+                log.error('event=page_not_written why="%s"', error)  # noqa: TRY400  # no fault of ours
+            except Exception:  # the page grows stale and says so
                 log.exception("event=internal loop=publisher")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), every.total_seconds())

@@ -59,7 +59,8 @@ class Web:
                 f"cannot listen on {self._host}:{self._port} ({error.strerror});"
                 ' choose another address with `listen` in [monitor], or "" for none'
             ) from error
-        log.info("event=listen url=http://%s:%s/", self._host, self.port)
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        log.info("event=listen url=http://%s:%s/", host, self.port)
 
     @property
     def port(self) -> int:

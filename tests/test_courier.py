@@ -305,3 +305,12 @@ async def test_an_address_that_apprise_does_not_know_is_a_complaint_without_the_
 
     assert str(caught.value).startswith("channel.x.url: Apprise does not know this address")
     assert "secret-part" not in str(caught.value)
+
+
+async def test_a_message_for_a_channel_that_left_the_config_is_given_up_at_once(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save((incident(),), (row(clock, to="gone"), row(clock)))
+    assert await courier(store, clock, channel(phone)).deliver_due() == 1
+    assert await store.due(clock.now() + timedelta(hours=1)) == ()
+    assert len(phone.messages) == 1

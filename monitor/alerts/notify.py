@@ -51,7 +51,7 @@ class Notifier:
         """Raise NotDeliveredError when the channel did not take it, or may not have."""
         channel = self._channels.get(channel_id)
         if channel is None:
-            raise NotDeliveredError(f"there is no channel {channel_id} any more")
+            raise NotDeliveredError(f"there is no channel {channel_id} any more", permanent=True)
         try:
             result = await channel.async_notify(
                 title=message.title, body=message.body, body_format="text"

@@ -41,8 +41,11 @@ class NewerSchemaError(StoreError):
 
 
 class NotDeliveredError(MonitorError):
-    """`retry_after` is what the channel asked for, if it did."""
+    """`retry_after` is what the channel asked for, if it did; `permanent`: no use to try again."""
 
-    def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self, reason: str, retry_after: timedelta | None = None, *, permanent: bool = False
+    ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.permanent = permanent
