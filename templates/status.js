@@ -104,12 +104,13 @@
       if (seen) skew = Math.abs(seen - Date.now()) > 12e4 ? seen - Date.now() : 0; // the visitor's clock may be wrong
       const doc = new DOMParser().parseFromString(await res.text(), "text/html");
       if (!res.ok || doc.documentElement.dataset.generated === root.dataset.generated) return;
-      const open = $$("main details[open]").map(d => d.closest("[id]")?.id), was = $("h1").textContent;
+      const open = $$("main details[open]").map(d => d.closest("[id]")?.id), was = $("h1").textContent, speeds = $("#metric-tps")?.checked;
       const stops = () => $$("main :is(a, button, input, summary, [tabindex])"), at = stops().indexOf(document.activeElement);
       drop();
       root.dataset.generated = doc.documentElement.dataset.generated;
       $("main").replaceWith($("main", doc));
       open.forEach(id => { const d = id && $("#" + CSS.escape(id) + " details"); if (d) d.open = true; });
+      if (speeds) $("#metric-tps")?.click();
       start($("main"));
       if (at >= 0) stops()[at]?.focus({ preventScroll: true });
       if ($("h1").textContent !== was) say($("h1").textContent);

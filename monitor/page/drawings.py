@@ -4,7 +4,7 @@ Only attributes, never `style=`, so that a strict Content-Security-Policy holds.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from monitor.model import Point
 
@@ -69,23 +69,60 @@ def _line(spots: Sequence[tuple[float, float]]) -> str:
 
 def time_chart(points: Sequence[Point]) -> tuple[str, str]:
     """Band (p50 to p95) and line (p50) of the last 24 hours; gaps stay gaps."""
-    runs: list[list[tuple[float, Point]]] = [[]]
-    last = max(len(points) - 1, 1)
-    for index, point in enumerate(points):
-        if point.p50 is None:
+    return _chart([(point.p50, point.p95) for point in points], height)
+
+
+def speed_chart(points: Sequence[Point], top: float) -> str:
+    """The line of tokens per second, on a linear axis from nothing to `top`."""
+    return _chart(
+        [(point.tokens_per_s, None) for point in points],
+        lambda speed: _LOW - min(1.0, speed / top) * (_LOW - _HIGH),
+    )[1]
+
+
+def speed_top(points: Iterable[Point]) -> float:
+    """A round number that no speed exceeds, the same for all charts of a page."""
+    fastest = max((point.tokens_per_s or 0 for point in points), default=0) or 1.0
+    power = 10.0 ** math.floor(math.log10(fastest))
+    return next(power * step for step in (1, 2, 5, 10) if power * step >= fastest)
+
+
+def speed_ticks(top: float) -> tuple[tuple[str, float], ...]:
+    return tuple((f"{top * part:g}", _LOW - part * (_LOW - _HIGH)) for part in (0, 0.5, 1))
+
+
+def shade(begin: float, end: float) -> tuple[float, float]:
+    """x and width of a part of the 24 hours, both as shares of them; wide enough to be seen."""
+    x = _LEFT + begin * (_RIGHT - _LEFT)
+    width = max((end - begin) * (_RIGHT - _LEFT), 2.0)
+    return round(min(x, _RIGHT - width), 1), round(width, 1)
+
+
+def _chart(
+    values: Sequence[tuple[float | None, float | None]], y: Callable[[float], float]
+) -> tuple[str, str]:
+    runs: list[list[tuple[float, float, float]]] = [[]]
+    last = max(len(values) - 1, 1)
+    for index, (middle, upper) in enumerate(values):
+        if middle is None:
             runs.append([])
         else:
-            runs[-1].append((_LEFT + index / last * (_RIGHT - _LEFT), point))
-    band, line = "", ""
-    for run in filter(None, runs):
-        medians = [(x, height(point.p50 or 0)) for x, point in run]
-        uppers = [(x, height(point.p95 or point.p50 or 0)) for x, point in run]
-        line += _line(
-            medians if len(medians) > 1 else [medians[0], (medians[0][0] + 2, medians[0][1])]
-        )
-        if len(run) > 1:
-            band += _line([*uppers, *reversed(medians)]) + "z"
+            x = _LEFT + index / last * (_RIGHT - _LEFT)
+            runs[-1].append((x, y(middle), y(middle if upper is None else upper)))
+    found = [run if len(run) > 1 else _wider(run[0]) for run in runs if run]
+    line = "".join(_line([(x, middle) for x, middle, _ in run]) for run in found)
+    band = "".join(
+        _line([(x, upper) for x, _, upper in run] + [(x, middle) for x, middle, _ in reversed(run)])
+        + "z"
+        for run in found
+    )
     return band, line
+
+
+def _wider(spot: tuple[float, float, float]) -> list[tuple[float, float, float]]:
+    """A single point, drawn as a short dash that stays within the frame."""
+    x = min(spot[0], _RIGHT - 3)
+    return [(x, *spot[1:]), (x + 3, *spot[1:])]
 
 
 def height(milliseconds: float) -> float:

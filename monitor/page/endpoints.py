@@ -1,7 +1,7 @@
 """One endpoint as the page shows it, from the checks that it has. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, timedelta
 
 from monitor.model import MAIN_ORDER, Check, CheckHistory, Kind, Snapshot
 from monitor.model.rollup import NOTHING
@@ -10,6 +10,9 @@ from monitor.page import days as ninety
 from monitor.page import words
 from monitor.page.nouns import CellView, EndpointView
 from monitor.page.states import State, check_state, endpoint_state
+from monitor.page.stories import STATES
+
+DAY = timedelta(days=1)
 
 
 def main_check(checks: Sequence[Check]) -> Check:
@@ -49,12 +52,24 @@ def endpoint_view(checks: Sequence[Check], snapshot: Snapshot) -> EndpointView:
             frozenset(check.key for check in checks), now,
         ),
         points=history.series if history else (),
+        shades=_shades(main, snapshot),
         phases=_phases(history),
         total=day.quantile("ttft" if main.probe.streams else "total", 0.5),
         cells={check.probe.id: _cell(check, histories[check.probe.id], states[check.probe.id]) for check in checks},
         trouble=_trouble(checks, snapshot, states),
         cert_expires=history.latest.cert_expires if history and history.latest else None,
     )  # fmt: skip
+
+
+def _shades(main: Check, snapshot: Snapshot) -> tuple[tuple[State, float, float], ...]:
+    """Incidents of the main check within the last 24 hours, as shares of them."""
+    start = snapshot.at - DAY
+    found = []
+    for incident in snapshot.incidents:
+        begin, end = max(incident.opened, start), incident.closed or snapshot.at
+        if main.key in incident.checks and end > begin:
+            found.append((STATES[incident.severity], (begin - start) / DAY, (end - start) / DAY))
+    return tuple(found)
 
 
 def _phases(history: CheckHistory | None) -> tuple[tuple[str, float], ...]:

@@ -57,6 +57,8 @@ class EndpointView:
     excluded: float | None
     days: tuple[Day, ...]
     points: tuple[Point, ...]
+    shades: tuple[tuple[State, float, float], ...]
+    """What was wrong in the last 24 hours: from and until, as shares of them."""
     phases: tuple[tuple[str, float], ...]
     total: float | None
     cells: Mapping[str, CellView]
@@ -122,6 +124,8 @@ class ServiceView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastDay:
     day: date
+    measured: bool
+    """Whether anything was: silence of a day that nobody watched is no good news."""
     stories: tuple[Story, ...]
 
 

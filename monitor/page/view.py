@@ -113,7 +113,7 @@ def _page(site: Site, snapshot: Snapshot, services: tuple[ServiceView, ...]) -> 
         services=services,
         picks=tuple(pick for service in services for pick in service.picks),
         current=tuple(each for each in stories if each.closed is None),
-        past=_past(stories, snapshot.at.astimezone(UTC).date()),
+        past=_past(stories, endpoints, snapshot.at.astimezone(UTC).date()),
         stories=stories,
         glossary=_glossary(stories),
     )
@@ -143,19 +143,20 @@ def _instead(incident: Incident, services: Sequence[ServiceView]) -> str | None:
     return None if service.best.url in covered else service.best.url
 
 
-def _past(stories: Sequence[Story], today: date) -> tuple[PastDay, ...]:
-    """By the UTC day on which they began; the days before today are listed even when quiet."""
-    shown = [today - timedelta(days=back) for back in range(PAST_DAYS)]
+def _past(
+    stories: Sequence[Story], endpoints: Sequence[EndpointView], today: date
+) -> tuple[PastDay, ...]:
+    """By the UTC day on which they began; a quiet day is listed too."""
+    measured = {
+        day.day for each in endpoints for day in each.days if day.state is not State.UNKNOWN
+    }
     return tuple(
         PastDay(
             day=day,
-            stories=tuple(
-                each
-                for each in stories
-                if each.closed and each.opened.astimezone(UTC).date() == day
-            ),
+            measured=day in measured,
+            stories=tuple(each for each in stories if each.opened.astimezone(UTC).date() == day),
         )
-        for day in shown
+        for day in (today - timedelta(days=back) for back in range(PAST_DAYS))
     )
 
 

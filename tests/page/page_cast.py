@@ -148,9 +148,8 @@ def history(check: Check, dice: Random, days: int = 90) -> CheckHistory:
 
 def point(median: float, number: int, dice: Random) -> Point:
     p50 = median * dice.lognormvariate(0, 0.08)
-    return Point(
-        NOW - timedelta(minutes=30 * (48 - number)), p50, p50 * dice.uniform(1.5, 2.1), 75.0
-    )
+    at = NOW - timedelta(minutes=30 * (48 - number))
+    return Point(at, p50, p50 * dice.uniform(1.5, 2.1), 75 * dice.lognormvariate(0, 0.06))
 
 
 def believed(rule: str, check: str, incident: int) -> AlertState:

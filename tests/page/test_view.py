@@ -298,3 +298,22 @@ def test_the_accounts_trouble_of_a_service_that_is_not_public_is_not_told() -> N
 def test_a_base_url_that_fails_shows_no_figure_of_better_times() -> None:
     speaking = {each.path: each.speaks for each in page(worlds.mixed()).endpoints}
     assert [path for path, speaks in speaking.items() if not speaks] == ["ohmygpt/us-direct"]
+
+
+def test_an_incident_that_goes_on_is_among_those_of_its_day_and_an_unseen_day_is_not_quiet() -> (
+    None
+):
+    today = page(worlds.mixed()).past[0]
+    assert [(story.id, story.phase) for story in today.stories] == [
+        (9, "Ongoing"),
+        (8, "Ongoing"),
+    ]
+    assert {day.measured for day in page(worlds.all_good()).past} == {True}
+    assert {day.measured for day in page(worlds.fresh()).past} == {False}
+
+
+def test_a_chart_is_shaded_while_its_main_check_was_in_an_incident() -> None:
+    shades = {each.path: each.shades for each in page(worlds.mixed()).endpoints}
+    assert shades["ohmygpt/us-direct"] == ((State.MAJOR, 1 - 138 / 1440, 1.0),)
+    assert shades["ohmygpt/cf-worker"] == ((State.DEGRADED, 1 - 44 / 1440, 1.0),)
+    assert shades["ohmygpt/proxy-1"] == ()

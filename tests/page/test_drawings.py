@@ -1,0 +1,72 @@
+"""Curves and bars: gaps stay gaps, everything stays within its frame."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.model import Point
+from monitor.page import drawings
+
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+MAYBE = st.none() | st.floats(0.001, 1e7)
+
+
+def points(*medians: float | None) -> tuple[Point, ...]:
+    return tuple(
+        Point(AT, median, median and median * 2, median and median / 10) for median in medians
+    )
+
+
+def test_a_gap_splits_the_line() -> None:
+    band, line = drawings.time_chart(points(1000, 1000, None, 2000, 2000))
+    assert (line.count("M"), band.count("M"), band.count("z")) == (2, 2, 2)
+
+
+def test_a_single_point_is_a_dash_within_the_frame() -> None:
+    _, line = drawings.time_chart(points(None, None, 1000))
+    assert re.findall(r"[ML]([\d.]+) ", line) == ["297", "300"]
+    assert drawings.spark(points(None, 1000)) is None
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    assert drawings.time_chart(()) == ("", "")
+    assert drawings.time_chart(points(None, None)) == ("", "")
+    assert drawings.speed_chart((), 100) == ""
+
+
+@given(st.lists(MAYBE, max_size=48))
+def test_no_curve_leaves_its_frame(medians: list[float | None]) -> None:
+    found = points(*medians)
+    drawn = "".join(drawings.time_chart(found)) + drawings.speed_chart(
+        found, drawings.speed_top(found)
+    )
+    for x, y in re.findall(r"[ML]([\d.-]+) ([\d.-]+)", drawn):
+        assert 30 <= float(x) <= 300
+        assert 4 <= float(y) <= 110
+
+
+@pytest.mark.parametrize(
+    ("fastest", "top"), [(75.0, 100.0), (100.0, 100.0), (101.0, 200.0), (3.2, 5.0), (0.0, 1.0)]
+)
+def test_the_axis_of_speeds_ends_at_a_round_number(fastest: float, top: float) -> None:
+    assert drawings.speed_top([Point(AT, 1, 1, fastest)]) == pytest.approx(top)
+
+
+@given(st.text("odpxmn", min_size=90, max_size=90))
+def test_a_day_is_drawn_in_its_own_letter_and_bars_stay_apart(days: str) -> None:
+    paths = dict(drawings.bars(days))
+    for letter in set(days):
+        spots = {int(x) for x in re.findall(r"M(\d+) ", paths[letter])}
+        assert {4 + 8 * day for day, seen in enumerate(days) if seen == letter} <= spots
+    assert all(letter == "o" for letter in set(paths) - set(days))
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_shade_is_seen_and_stays_within_the_frame(one: float, other: float) -> None:
+    x, width = drawings.shade(min(one, other), max(one, other))
+    assert x >= 29.9
+    assert width >= 2
+    assert x + width <= 300.1
