@@ -3,8 +3,8 @@
 from typing import Any
 
 from monitor.page import words
-from monitor.page.nouns import EndpointView, PageView, ServiceView
-from monitor.page.states import State
+from monitor.page.nouns import EndpointView, PageView, PickView, ServiceView
+from monitor.page.states import State, worst
 from monitor.page.stories import Story
 
 Document = dict[str, Any]
@@ -15,7 +15,7 @@ _INDICATOR = {
     State.DEGRADED: "minor",
     State.PARTIAL: "major",
     State.MAJOR: "critical",
-    State.UNKNOWN: "none",
+    State.UNKNOWN: "minor",  # Statuspage has no word for it, but it is not "all operational"
 }
 _IMPACT = {
     State.DEGRADED: "minor",
@@ -106,8 +106,12 @@ def _ms(value: float | None) -> float | None:
 
 
 def best_text(page: PageView) -> str:
-    """One line a service; a service without any working base URL gives an empty line."""
-    return "".join(f"{service.best.url if service.best else ''}\n" for service in page.services)
+    """One line a service; an empty one where none works, or where nobody looks any more."""
+    return "".join(f"{pick.url if pick else ''}\n" for pick in _picks(page).values())
+
+
+def _picks(page: PageView) -> dict[str, PickView | None]:
+    return {service.id: None if page.stopped else service.best for service in page.services}
 
 
 def best(page: PageView) -> Document:
@@ -115,9 +119,8 @@ def best(page: PageView) -> Document:
         "generated_at": words.iso(page.generated),
         "valid_until": words.iso(page.valid_until),
         "services": {
-            service.id: service.best
-            and {"url": service.best.url, "median_ms": _ms(service.best.milliseconds)}
-            for service in page.services
+            name: pick and {"url": pick.url, "median_ms": _ms(pick.milliseconds)}
+            for name, pick in _picks(page).items()
         },
     }
 
@@ -134,7 +137,7 @@ def statuspage(page: PageView) -> dict[str, Document]:
             "x_valid_until": words.iso(page.valid_until),
         }
     }
-    summary_status = {"indicator": _INDICATOR[page.state], "description": " ".join(page.headline)}
+    summary_status = _status(page)
     components = [each for service in page.services for each in _components(service, page)]
     for position, component in enumerate(components, 1):
         component["position"] = position
@@ -155,26 +158,42 @@ def statuspage(page: PageView) -> dict[str, Document]:
     }
 
 
+def _status(page: PageView) -> Document:
+    if page.stopped:
+        description = f"Monitoring stopped at {words.moment(page.stopped)}."
+        return {"indicator": "minor", "description": description}
+    return {"indicator": _INDICATOR[page.state], "description": " ".join(page.headline)}
+
+
+def _last_known(endpoint: EndpointView) -> State:
+    """Statuspage has no word for `unknown`: it stays what it was, and `x_state` says the truth."""
+    if endpoint.state is not State.UNKNOWN:
+        return endpoint.state
+    known = [day.state for day in endpoint.days if day.state is not State.UNKNOWN]
+    return known[-1] if known else State.MAINTENANCE
+
+
 def _components(service: ServiceView, page: PageView) -> list[Document]:
     """A service is a group, its endpoints the components in it."""
-    group = _component(service.id, service.name, service.state, page) | {
+    known = {endpoint.path: _last_known(endpoint) for endpoint in service.endpoints}
+    state = worst(known.values()) if service.state is State.UNKNOWN else service.state
+    group = _component(service.id, service.name, service.state, state, page) | {
         "group": True,
         "components": [endpoint.path for endpoint in service.endpoints],
     }
     members = [
-        _component(endpoint.path, endpoint.name, endpoint.state, page)
+        _component(endpoint.path, endpoint.name, endpoint.state, known[endpoint.path], page)
         | {"group_id": service.id, "description": endpoint.url}
         for endpoint in service.endpoints
     ]
     return [group, *members]
 
 
-def _component(key: str, name: str, state: State, page: PageView) -> Document:
-    """Statuspage has no word for `unknown`: it stays operational there, and `x_state` says the truth."""
+def _component(key: str, name: str, state: State, shown: State, page: PageView) -> Document:
     return {
         "id": key,
         "name": name,
-        "status": "operational" if state is State.UNKNOWN else state.value,
+        "status": shown.value,
         "x_state": state.value,
         "created_at": None,
         "updated_at": words.iso(page.generated),

@@ -170,3 +170,24 @@ def test_a_manifest_that_somebody_changed_removes_nothing_outside(tmp_path: Path
     (page / ".monitor-files.json").write_text(json.dumps(["../victim", str(victim), 7]))
     publish(page, {"index.html": b"2"})
     assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("world", ["fresh", "rejected-key", "stopped"])
+def test_what_is_not_known_does_not_read_as_all_operational_to_programs(
+    renderer: Renderer, world: str
+) -> None:
+    summary = json.loads(files(renderer, world)["api/v2/summary.json"])
+    assert summary["status"]["indicator"] == "minor"
+    if world == "fresh":
+        assert {each["status"] for each in summary["components"]} == {"under_maintenance"}
+        assert {each["x_state"] for each in summary["components"]} == {"unknown"}
+
+
+def test_a_monitor_that_stopped_recommends_nothing(renderer: Renderer) -> None:
+    found = files(renderer, "stopped")
+    assert found["best.txt"] == b"\n"
+    assert json.loads(found["best.json"])["services"] == {"ohmygpt": None}
+    assert (
+        json.loads(found["api/v2/status.json"])["status"]["description"]
+        == "Monitoring stopped at 23 Nov, 13:42 UTC."
+    )
