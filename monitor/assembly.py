@@ -122,11 +122,14 @@ def _context(kit: Kit, alerts: Alerts, incident: Incident | None) -> Context:
         for endpoint in service.endpoints
     }
     working = alerts.working(incident.service) if incident and incident.service else ()
+    bad = {check.rsplit("/", 1)[0] for check in incident.active} if incident else set()
     return Context(
         now=kit.clock.now(),
         services={service.id: service.name for service in config.services},
         endpoints=endpoints,
-        working=tuple(endpoints[path][1] for path in working if path in endpoints),
+        working=tuple(
+            endpoints[path][1] for path in working if path in endpoints and path not in bad
+        ),
         page_url=config.page.url,
     )
 

@@ -125,7 +125,7 @@ async def test_its_own_server_shows_the_page_and_its_health(
     async with relay() as direct:
         path = write_config(tmp_path, phone, direct=direct.url)
         async with running(path), aiohttp.ClientSession() as session:
-            await until((tmp_path / "page" / "best.txt").exists)
+            await until((tmp_path / "page" / "index.html").exists)  # written last
             port = await listening_port(session)
             async with session.get(f"http://127.0.0.1:{port}/") as answer:
                 assert answer.status == 200

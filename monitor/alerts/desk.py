@@ -151,10 +151,16 @@ class Alerts:
         return Changes(incidents=(incident,))
 
     def remind(self, now: datetime) -> Changes:
-        """What is still bad and has not been told for long."""
+        """What is still bad and has not been told for long, or could not be told before."""
         changed: list[Incident] = []
         rows: list[Outgoing] = []
         for incident in list(self._book.open.values()):
+            if incidents.is_due_at_last(self._book, incident):
+                told = replace(incident, announced=True, remind_at=now + self._settings.remind)
+                self._book = self._book.put(told)
+                changed.append(told)
+                rows.extend(self._tell(Announcement.OPENED, told, now))
+                continue
             if incident.announced and incident.remind_at and incident.remind_at <= now:
                 incident = incidents.reminded(incident, now, self._settings.remind)  # noqa: PLW2901
                 self._book = self._book.put(incident)

@@ -47,7 +47,9 @@ def home(book: Book, check: str, severity: Severity, since: datetime) -> Inciden
     """The open incident that a newly believed check belongs to."""
     for incident in book.open.values():
         if incident.severity is severity and _shares_cause(incident, check, since):
-            return incident
+            silent = not incident.announced and not _is_down(book, endpoint_of(check))
+            if not silent:  # what nobody was told of must not swallow what they should hear
+                return incident
     return None
 
 
@@ -84,8 +86,15 @@ def begin(book: Book, fired: Fired, severity: Severity, failure: Failure) -> Inc
 
 def _is_down(book: Book, endpoint: str) -> bool:
     return any(
-        incident.severity is Severity.DOWN and endpoint in incident.endpoints
+        incident.severity is Severity.DOWN and endpoint in map(endpoint_of, incident.active)
         for incident in book.open.values()
+    )
+
+
+def is_due_at_last(book: Book, incident: Incident) -> bool:
+    """Kept silent while its endpoint was down, and it outlasts that."""
+    return not incident.announced and not any(
+        _is_down(book, endpoint_of(check)) for check in incident.active
     )
 
 

@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and only when they changed."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -17,7 +18,7 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> int:
     changed = sum(_write(folder / name, content) for name, content in files.items())
     gone = before - set(files)
     for name in gone:
-        (folder / name).unlink(missing_ok=True)
+        _remove(folder, name)
     if gone or set(files) != before:
         _write(folder / MANIFEST, json.dumps(sorted(files)).encode())
     return changed + len(gone)
@@ -40,11 +41,22 @@ def _write(path: Path, content: bytes) -> bool:
     return True
 
 
+def _remove(folder: Path, name: str) -> None:
+    """Nothing but a file of this folder, however the manifest came to name it."""
+    path = folder / name
+    if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+        path.unlink()
+        with contextlib.suppress(OSError):  # other files are still in there
+            path.parent.rmdir()
+
+
 def _manifest(folder: Path) -> set[str]:
     """Names below the folder only, whatever the file says."""
     try:
         names = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
+        return set()
+    if not isinstance(names, list):
         return set()
     return {
         name

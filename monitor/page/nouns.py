@@ -1,5 +1,6 @@
 """What the templates see. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -9,6 +10,8 @@ from monitor.model.words import WORDS, Words
 from monitor.page.days import Day
 from monitor.page.states import State
 from monitor.page.stories import Story
+
+_HOST = re.compile(r"[\w.:\[\]-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +159,12 @@ class PageView:
     @property
     def endpoints(self) -> tuple[EndpointView, ...]:
         return tuple(endpoint for service in self.services for endpoint in service.endpoints)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Those that the visitor's browser may ask; nothing that could end a rule of the page's policy."""
+        found = dict.fromkeys(endpoint.host for endpoint in self.endpoints)
+        return tuple(host for host in found if _HOST.fullmatch(host))
 
     @property
     def charted(self) -> tuple[EndpointView, ...]:

@@ -204,6 +204,32 @@ def test_while_an_endpoint_is_down_that_it_is_also_slow_is_kept_and_not_told() -
     assert night.incidents[2].announced is False
 
 
+def test_what_was_kept_silent_is_told_when_it_outlasts_the_outage() -> None:
+    night = Night()
+    night.see("s/a/models", Kind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", Kind.SLOW, times=6)
+    night.keep(night.alerts.remind(night.now))
+    assert night.said == ["opened #1 down to phone"]
+
+    night.see("s/a/models", times=2)
+    night.keep(night.alerts.remind(night.now))
+    night.see("s/a/chat", times=2)
+    assert night.said == [
+        "opened #1 down to phone",
+        "resolved #1 down to phone",
+        "opened #2 degraded to phone",
+        "resolved #2 degraded to phone",
+    ]
+
+
+def test_the_silence_of_one_endpoint_is_not_anothers() -> None:
+    night = Night()
+    night.see("s/a/models", Kind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", Kind.SLOW, times=5)
+    night.see("s/b/chat", Kind.SLOW, times=5)
+    assert night.said == ["opened #1 down to phone", "opened #3 degraded to phone"]
+
+
 def test_channels_choose_severities_and_services() -> None:
     only_down = replace(PHONE, id="night", only=frozenset({Severity.DOWN}))
     only_t = replace(PHONE, id="t", services=frozenset({"t"}))

@@ -1,0 +1,126 @@
+"""Names, titles and addresses that somebody chose to hurt: they are text, wherever they are shown."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+import worlds
+from page_cast import CHECKS, NOW, SITE, incident, key
+
+from monitor.model import EntryKind, Kind, Severity, TimelineEntry
+from monitor.page import Renderer, Site, view
+
+HOSTILE = (
+    """</title></script><script>alert(1)</script><img src=x onerror=alert(1)>"'`{{7*7}}&\u202e"""
+)
+
+
+class Tags(HTMLParser):
+    """What a browser would make elements and attributes of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, Mapping[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+
+def tags(content: bytes) -> list[tuple[str, Mapping[str, str | None]]]:
+    parser = Tags()
+    parser.feed(content.decode())
+    return parser.seen
+
+
+def hostile_site() -> Site:
+    service = replace(SITE.services[0], name=HOSTILE)
+    endpoints = tuple(
+        replace(each, name=HOSTILE, url=f'https://{each.id}.example;script-src *;/?"><script>')
+        for each in service.endpoints
+    )
+    named = {each.id: each for each in endpoints}
+    return replace(
+        SITE,
+        services=(replace(service, endpoints=endpoints),),
+        checks=tuple(replace(check, endpoint=named[check.endpoint.id]) for check in CHECKS),
+        settings=replace(SITE.settings, title=HOSTILE, url='https://status.example/"><script>'),
+        vantage=HOSTILE,
+        version=HOSTILE,
+    )
+
+
+@pytest.fixture(scope="module")
+def published() -> Mapping[str, bytes]:
+    noted = incident(7, Severity.DOWN, Kind.BAD_GATEWAY, NOW, None, key("cf-cdn"))
+    note = TimelineEntry(at=NOW, what=EntryKind.NOTE, text=HOSTILE)
+    found = worlds.mixed()
+    told = replace(noted, timeline=(*noted.timeline, note))
+    return Renderer().files(
+        view(hostile_site(), replace(found, incidents=(told, *found.incidents)), {})[0]
+    )
+
+
+def test_hostile_text_makes_no_element_and_no_attribute(published: Mapping[str, bytes]) -> None:
+    plain = Renderer().files(view(SITE, worlds.mixed(), {})[0])
+    for name, content in published.items():
+        if not name.endswith((".html", ".svg")) or name not in plain:
+            continue
+        expected = [(tag, set(attributes)) for tag, attributes in tags(plain[name])]
+        kinds = {tag for tag, _ in expected}
+        assert {tag for tag, _ in tags(content)} <= kinds, name
+        for tag, attributes in tags(content):
+            assert not [each for each in attributes if each.startswith("on")], name
+            assert (tag, set(attributes)) in expected, name
+
+
+def test_only_our_own_script_is_loaded(published: Mapping[str, bytes]) -> None:
+    for name, content in published.items():
+        if name.endswith(".html"):
+            scripts = [attributes["src"] for tag, attributes in tags(content) if tag == "script"]
+            assert len(scripts) == 1, name
+            assert re.fullmatch(r"[./]*status\.[0-9a-f]{10}\.js", scripts[0] or "")
+
+
+def test_a_hostile_address_does_not_widen_the_policy(published: Mapping[str, bytes]) -> None:
+    policies = {
+        attributes["content"]
+        for name, content in published.items()
+        if name.endswith(".html")
+        for tag, attributes in tags(content)
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    }
+    assert len(policies) == 1
+    (policy,) = policies
+    assert policy is not None
+    assert [part.split()[0] for part in policy.split("; ")] == [
+        "default-src",
+        "style-src",
+        "script-src",
+        "img-src",
+        "connect-src",
+        "base-uri",
+        "form-action",
+    ]
+
+
+def test_every_file_for_programs_can_still_be_read(published: Mapping[str, bytes]) -> None:
+    for name, content in published.items():
+        if name.endswith(".json"):
+            json.loads(content)
+        if name.endswith((".svg", ".atom")):
+            ET.fromstring(content)
+    assert json.loads(published["status.json"])["title"] == HOSTILE
+    assert published["best.txt"].count(b"\n") == 1
+
+
+def test_a_service_that_is_not_public_is_in_no_file() -> None:
+    more = worlds.SITES["crowded"]
+    half = replace(more, services=(more.services[0], replace(more.services[1], public=False)))
+    for name, content in Renderer().files(view(half, worlds.crowded(), {})[0]).items():
+        assert b"Websites" not in content, name
+        assert b"www1.example.com" not in content, name
+        assert "sites/" not in name

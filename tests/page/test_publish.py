@@ -1,0 +1,113 @@
+"""Files appear whole or not at all, only when they changed, and nothing of others is touched."""
+
+import json
+import resource
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from monitor.page import publish
+
+
+def test_a_reader_sees_whole_files_only(tmp_path: Path) -> None:
+    sizes, stop = {b"a" * 200_000, b"b" * 300_000}, threading.Event()
+    torn: list[int] = []
+    publish(tmp_path, {"index.html": b"a" * 200_000})
+
+    def read() -> None:
+        while not stop.is_set():
+            seen = (tmp_path / "index.html").read_bytes()
+            if seen not in sizes:
+                torn.append(len(seen))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(200):
+        publish(tmp_path, {"index.html": b"a" * 200_000 if number % 2 else b"b" * 300_000})
+    stop.set()
+    reader.join()
+    assert torn == []
+
+
+def test_only_what_changed_is_written_and_only_what_was_ours_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "robots.txt").write_text("the operator's own")
+    assert publish(tmp_path, {"index.html": b"1", "incidents/1/index.html": b"1"}) == 2
+    before = (tmp_path / "index.html").stat().st_mtime_ns
+    assert publish(tmp_path, {"index.html": b"1", "incidents/1/index.html": b"1"}) == 0
+    assert publish(tmp_path, {"index.html": b"1"}) == 1
+    assert (tmp_path / "index.html").stat().st_mtime_ns == before
+    assert not (tmp_path / "incidents" / "1" / "index.html").exists()
+    assert (tmp_path / "robots.txt").read_text() == "the operator's own"
+
+
+def test_a_manifest_that_somebody_changed_removes_nothing_outside(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    page = tmp_path / "page"
+    publish(page, {"index.html": b"1"})
+    (page / ".monitor-files.json").write_text(json.dumps(["../victim", str(victim), 7]))
+    publish(page, {"index.html": b"2"})
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["5", "null", "{", '["api", "a\\u0000b", "index.html/x", "", "."]', '{"index.html": 1}'],
+)
+def test_a_broken_manifest_stops_nothing(tmp_path: Path, names: str) -> None:
+    publish(tmp_path, {"index.html": b"1", "api/v2/status.json": b"{}"})
+    (tmp_path / ".monitor-files.json").write_text(names)
+    publish(tmp_path, {"index.html": b"2", "api/v2/status.json": b"{}"})
+    assert (tmp_path / "index.html").read_bytes() == b"2"
+    assert (tmp_path / "api" / "v2" / "status.json").read_bytes() == b"{}"
+
+
+def test_a_link_that_leads_outside_is_no_way_out(tmp_path: Path) -> None:
+    outside, page = tmp_path / "outside", tmp_path / "page"
+    outside.mkdir()
+    (outside / "victim").write_text("precious")
+    publish(page, {"index.html": b"1"})
+    (page / "link").symlink_to(outside)
+    (page / ".monitor-files.json").write_text(json.dumps(["link/victim", "index.html"]))
+    publish(page, {"index.html": b"2"})
+    assert (outside / "victim").read_text() == "precious"
+
+
+@contextmanager
+def full_disk(room: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes: a write fails half-way, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_the_old_page_and_the_next_round_mends_it(tmp_path: Path) -> None:
+    old, new = {"a.json": b"1", "index.html": b"old"}, {"a.json": b"2", "index.html": b"n" * 50_000}
+    publish(tmp_path, old)
+    with full_disk(10_000), pytest.raises(OSError, match="File too large"):
+        publish(tmp_path, new)
+    assert (tmp_path / "index.html").read_bytes() == b"old"
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        ".monitor-files.json",
+        "a.json",
+        "index.html",
+    ]
+    assert publish(tmp_path, new) == 1
+    assert (tmp_path / "index.html").read_bytes() == new["index.html"]
+
+
+def test_a_page_that_is_gone_takes_its_empty_folder_along(tmp_path: Path) -> None:
+    publish(tmp_path, {"index.html": b"1", "incidents/1/index.html": b"1"})
+    publish(tmp_path, {"index.html": b"1"})
+    assert not (tmp_path / "incidents" / "1").exists()
+
+
+def test_a_web_server_that_is_another_user_can_read_it(tmp_path: Path) -> None:
+    publish(tmp_path, {"index.html": b"1"})
+    assert (tmp_path / "index.html").stat().st_mode & 0o777 == 0o644

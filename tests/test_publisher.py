@@ -1,0 +1,119 @@
+"""LOOP 3: it publishes what the store knows, on its beat, and a bad round stops nothing."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import worlds
+from cast import HandClock
+from page_cast import CHECKS, NOW, SERVICE, key
+
+from monitor.model import PageSettings, Snapshot, StoreError
+from monitor.publisher import Publisher
+
+
+class Shelf:
+    """A store whose one snapshot the test holds in its hand."""
+
+    def __init__(self, found: Snapshot) -> None:
+        self.found = found
+        self.broken = False
+        self.asked = 0
+
+    async def snapshot(self, now: datetime) -> Snapshot:
+        self.asked += 1
+        if self.broken:
+            raise StoreError("the disk is full")
+        return replace(self.found, at=now)
+
+
+def publisher(source: Shelf, folder: Path) -> Publisher:
+    return Publisher(
+        source,
+        (SERVICE,),
+        CHECKS,
+        PageSettings(dir=folder, title="OhMyGPT status"),
+        clock=HandClock(NOW),
+        vantage="Shanghai",
+        version="0.1.0",
+    )
+
+
+def status(folder: Path) -> dict[str, object]:
+    found = json.loads((folder / "status.json").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def test_it_publishes_what_the_store_knows(tmp_path: Path) -> None:
+    await publisher(Shelf(worlds.mixed()), tmp_path).publish()
+    assert status(tmp_path)["headline"] == (
+        "The service is up. One base URL is not reachable from here."
+    )
+    assert "One base URL is not reachable from here." in (tmp_path / "index.html").read_text()
+
+
+async def test_the_last_page_says_that_monitoring_stopped(tmp_path: Path) -> None:
+    await publisher(Shelf(worlds.all_good()), tmp_path).publish(stopped=True)
+    found = status(tmp_path)
+    assert found["stopped_at"] == found["valid_until"] == "2026-11-23T13:42:05Z"
+    badge = json.loads((tmp_path / "badge" / "ohmygpt" / "cf-cdn.json").read_text())
+    assert badge["message"] == "no data"
+
+
+async def test_it_remembers_its_pick_from_round_to_round(tmp_path: Path) -> None:
+    """640 ms against 600 is no reason to send everybody elsewhere."""
+    shelf = Shelf(worlds.all_good())
+    loop = publisher(shelf, tmp_path)
+    await loop.publish()
+    quicker = shelf.found.checks[key("proxy-1")]
+    recent = tuple(
+        replace(each, timings=replace(each.timings, ttft=600.0)) for each in quicker.recent
+    )
+    shelf.found = replace(
+        shelf.found,
+        checks={**shelf.found.checks, key("proxy-1"): replace(quicker, recent=recent)},
+    )
+    await loop.publish()
+    assert (tmp_path / "best.txt").read_text() == "https://api.ohmygpt.com\n"
+
+
+async def test_a_bad_round_is_logged_and_the_next_one_publishes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf, stop = Shelf(worlds.all_good()), asyncio.Event()
+    shelf.broken = True
+    with caplog.at_level(logging.INFO):
+        running = asyncio.create_task(
+            publisher(shelf, tmp_path).run(stop, timedelta(milliseconds=10))
+        )
+        await until(lambda: shelf.asked >= 2)
+        assert list(tmp_path.iterdir()) == []
+        shelf.broken = False
+        await until((tmp_path / "index.html").is_file)
+        stop.set()
+        await asyncio.wait_for(running, 10)
+    assert "event=internal loop=publisher" in caplog.text
+    assert "event=published files_changed=" in caplog.text
+
+
+async def test_a_folder_that_cannot_be_written_is_used_as_soon_as_it_can(tmp_path: Path) -> None:
+    folder = tmp_path / "page"
+    folder.write_text("a file in the way")
+    loop = publisher(Shelf(worlds.all_good()), folder)
+    with pytest.raises(OSError, match="page"):
+        await loop.publish()
+    folder.unlink()
+    await loop.publish()
+    assert (folder / "index.html").is_file()
