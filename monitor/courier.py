@@ -83,8 +83,19 @@ class Courier:
         rows: dict[str, list[Outgoing]] = {}
         for row in await self._outbox.due(self._clock.now()):
             rows.setdefault(row.channel, []).append(row)
-        done = await asyncio.gather(*(self._deliver(tuple(waiting)) for waiting in rows.values()))
+        done = await asyncio.gather(
+            *(self._deliver_safely(tuple(waiting)) for waiting in rows.values())
+        )
         return sum(done)
+
+    async def _deliver_safely(self, rows: tuple[Outgoing, ...]) -> int:
+        """A fault of ours in one channel's messages holds up that channel alone."""
+        try:
+            return await self._deliver(rows)
+        except Exception as error:
+            log.exception("event=internal loop=courier channel=%s", rows[0].channel)
+            self._postpone(rows[:1], NotDeliveredError(f"internal: {type(error).__name__}"))
+            return 0
 
     async def _deliver(self, rows: tuple[Outgoing, ...]) -> int:
         """One channel, in order; what fails holds up the rest of it."""

@@ -314,3 +314,32 @@ async def test_a_message_for_a_channel_that_left_the_config_is_given_up_at_once(
     assert await courier(store, clock, channel(phone)).deliver_due() == 1
     assert await store.due(clock.now() + timedelta(hours=1)) == ()
     assert len(phone.messages) == 1
+
+
+async def test_a_digest_begins_with_what_still_goes_on(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    numbers = range(1, 61)
+    found = tuple(
+        incident(number, closed=None if number == 60 else clock.now()) for number in numbers
+    )
+    await store.save(found, tuple(row(clock, number) for number in numbers))
+    await courier(store, clock, channel(phone)).deliver_due()
+    assert phone.messages[0].splitlines()[1].startswith("[#60] OhMyGPT, Cloudflare CDN: down")
+
+
+async def test_a_fault_of_ours_in_one_channel_leaves_the_others_alone(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    made = courier(store, clock, channel(phone), channel(phone, "other"))
+    told: list[str] = []
+
+    def listener(outgoing: Outgoing, _: Message) -> None:
+        told.append(outgoing.channel)
+        if outgoing.channel == "other":
+            raise RuntimeError("a bug of ours")
+
+    made._on_message = listener
+    await store.save((incident(),), (row(clock, to="other"), row(clock)))
+    assert await made.deliver_due() == 1
+    assert sorted(told) == ["other", "telegram"]

@@ -186,10 +186,15 @@ def _units(text: str) -> int:
     return sum(_ESCAPED.get(char) or (2 if char > "\uffff" else 1) for char in text)
 
 
+def _is_over(incident: Incident | None) -> bool:
+    return incident is None or incident.closed is not None
+
+
 def digest(rows: tuple[Outgoing, ...], found: Mapping[int, Incident], context: Context) -> Message:
-    """Many messages that waited for the same channel, as one."""
+    """Many messages that waited for the same channel, as one: what still goes on first."""
     lines: list[str] = []
-    for number in dict.fromkeys(row.incident for row in rows if row.incident is not None):
+    numbers = dict.fromkeys(row.incident for row in rows if row.incident is not None)
+    for number in sorted(numbers, key=lambda number: _is_over(found.get(number))):
         if incident := found.get(number):
             state = "recovered" if incident.closed else _STATE[incident.severity]
             lines.append(
