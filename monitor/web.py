@@ -53,10 +53,11 @@ class Web:
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a host such as "a..b" is no name at all
             await self._runner.cleanup()
+            why = getattr(error, "strerror", None) or error
             raise MonitorError(
-                f"cannot listen on {self._host}:{self._port} ({error.strerror});"
+                f"cannot listen on {self._host}:{self._port} ({why});"
                 ' choose another address with `listen` in [monitor], or "" for none'
             ) from error
         host = f"[{self._host}]" if ":" in self._host else self._host

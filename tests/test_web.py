@@ -104,3 +104,8 @@ async def test_a_taken_port_is_a_sentence_with_a_remedy(base: str, tmp_path: Pat
         MonitorError, match=f"cannot listen on 127.0.0.1:{port} .*choose another address"
     ):
         await Web(tmp_path, "127.0.0.1", port, lambda: None).start()
+
+
+async def test_a_host_that_can_be_no_name_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MonitorError, match=r"cannot listen on a\.\.b:8080 "):
+        await Web(tmp_path, "a..b", 8080, lambda: None).start()

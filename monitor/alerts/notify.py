@@ -20,7 +20,8 @@ from monitor.model import (
 )
 
 _LIBRARIES = ("apprise", "urllib3", "requests")
-_RETRY_AFTER = re.compile(r"retry[ _]after[\"':\s]*(\d+)", re.IGNORECASE)
+_RETRY_AFTER = re.compile(r"retry[ _]after[\"':\s]*(\d{1,9})", re.IGNORECASE)
+_LONGEST_WAIT_S = 86_400
 _ASKS = "overflow=split&cto=5&rto=15"
 """Belt for our own length limit, and time limits: Apprise's default would lose a long message."""
 SERVICE_TIMEOUT = 30.0
@@ -66,7 +67,9 @@ class Notifier:
         lines = [entry.message for entry in result.logs()] if hasattr(result, "logs") else []
         text = self._clean(" ".join(lines)) or "the channel did not take it and gave no reason"
         found = _RETRY_AFTER.search(text)
-        return NotDeliveredError(text, timedelta(seconds=int(found[1])) if found else None)
+        return NotDeliveredError(
+            text, timedelta(seconds=min(int(found[1]), _LONGEST_WAIT_S)) if found else None
+        )
 
     def _clean(self, text: str) -> str:
         return clean_text(self._redact(text))

@@ -31,7 +31,7 @@ def find(explicit: Path | None) -> Path:
 
 def load(path: Path, env: Mapping[str, str]) -> Config:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError((Complaint(str(path), f"cannot be read: {error.strerror}"),)) from error
     except UnicodeDecodeError as error:

@@ -12,6 +12,7 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _REAL_KEY = re.compile(
     r"(?:sk|pk|xai|gsk)-[\w-]{12,}|AIza[\w-]{20,}|[0-9]{6,12}:[\w-]{30,}|[\w-]{32,}"
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 CREDENTIAL_PREFIX = "monitor_"
 """What systemd puts before the names of a folder loaded by `LoadCredential=monitor:FOLDER`."""
 
@@ -44,7 +45,8 @@ class References:
 
     def _key(self, value: str, place: Place) -> str | None:
         if value.startswith("file:"):
-            return self._keep(self._file(self.folder / value[5:], place))
+            key = self._file(self.folder / value[5:], place)
+            return self._keep(self._one_line(key or "", place) or None)
         names = _REFERENCE.findall(value)
         if not names and _REAL_KEY.search(value):
             self._complain(
@@ -54,9 +56,13 @@ class References:
             return self._keep(None)
         if any(self._look_up(name) is None for name in names):
             return None
-        return self._keep(
-            _REFERENCE.sub(lambda found: self._look_up(found[1]) or "", value).strip() or None
-        )
+        key = _REFERENCE.sub(lambda found: self._look_up(found[1]) or "", value).strip()
+        return self._keep(self._one_line(key, place) or None)
+
+    def _one_line(self, key: str, place: Place) -> str:
+        if _CONTROL.search(key):
+            self._complain(place, "has a line break or a control character in it, want one line")
+        return key
 
     def _text(self, value: str, place: Place) -> str:
         found = {name: self._look_up(name) for name in _REFERENCE.findall(value)}

@@ -1,5 +1,6 @@
 """A checked service table -> its endpoints and checks. Complaints are collected, never raised on the way."""
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,8 @@ class ServiceBuilder:
 
     def _noun(self, name: str, table: EndpointTable, place: Place) -> Endpoint:
         ca_file = table.ca_file and self.folder / table.ca_file
-        if ca_file and not _is_file(ca_file):
-            self.tables.complain((*place, "ca_file"), f"there is no file {ca_file}")
+        if ca_file and (trouble := _trouble_with(ca_file)):
+            self.tables.complain((*place, "ca_file"), trouble)
         return Endpoint(
             id=name,
             service=self.id,
@@ -141,6 +142,17 @@ class ServiceBuilder:
         if "model" not in type(probe).model_fields:
             return None
         return getattr(probe, "model", None) or self.table.model
+
+
+def _trouble_with(ca_file: Path) -> str | None:
+    """Said now: otherwise every probe would only find out that it cannot ask."""
+    if not _is_file(ca_file):
+        return f"there is no file {ca_file}"
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError):  # an SSLError is an OSError
+        return f"{ca_file} holds no certificate that can be read, want PEM"
+    return None
 
 
 def _is_file(path: Path) -> bool:

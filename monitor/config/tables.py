@@ -75,7 +75,7 @@ def _public_url(text: str) -> str:
 
 def _listen(text: str) -> str:
     host, sign, port = text.rpartition(":")
-    if text and not (sign and host and port.isdigit() and int(port) < 65_536):
+    if text and not (sign and host and port.isascii() and port.isdigit() and int(port) < 65_536):
         raise ValueError(
             f'got "{text}", want "ADDRESS:PORT" such as "127.0.0.1:8080", or "" for none'
         )
@@ -83,7 +83,7 @@ def _listen(text: str) -> str:
 
 
 def _store(text: str) -> str:
-    if not text.startswith("sqlite:///") or text == "sqlite:///":
+    if not text.startswith("sqlite:///") or text == "sqlite:///" or "\0" in text:
         raise ValueError(
             f'got "{_hidden(text)}", want "sqlite:///PATH" such as "sqlite:///monitor.db"'
         )

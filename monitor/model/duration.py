@@ -5,6 +5,8 @@ from datetime import timedelta
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdwy])")
+_LONGEST = timedelta(days=36_500)
+"""A moment so far from now is still a date; much farther there is none."""
 _SHOWN = (("y", 31_536_000), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -14,9 +16,12 @@ def parse_duration(text: str) -> timedelta:
     if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
         raise ValueError(f'got "{text[:40]}", want a duration such as "90s", "5m" or "1h30m"')
     try:
-        return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+        found = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
     except OverflowError:
-        raise ValueError(f'got "{text[:40]}", want a shorter duration') from None
+        found = timedelta.max
+    if found > _LONGEST:
+        raise ValueError(f'got "{text[:40]}", want a shorter duration')
+    return found
 
 
 def format_duration(duration: timedelta) -> str:

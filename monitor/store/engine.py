@@ -1,5 +1,6 @@
 """How SQLite is opened: the one place with PRAGMAs. One connection writes, others only read."""
 
+import contextlib
 import fcntl
 import sqlite3
 from collections.abc import Callable
@@ -77,15 +78,13 @@ def damage(path: Path) -> str | None:
     """What `quick_check` says against the file; None for a sound or a new one."""
     if not path.exists() or path.stat().st_size == 0:
         return None
-    connection = sqlite3.connect(path, timeout=5)
     try:
-        said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        with contextlib.closing(sqlite3.connect(path, timeout=5)) as connection:
+            said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.OperationalError as error:  # locked or unreadable is no damage
         raise StoreError(f"{path} cannot be opened: {error}") from None
     except sqlite3.DatabaseError as error:
         return str(error)
-    finally:
-        connection.close()
     return None if said == "ok" else str(said).replace("\n", " ")
 
 

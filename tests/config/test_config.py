@@ -250,3 +250,19 @@ def test_what_cannot_be_read_at_all_is_a_complaint(tmp_path: Path) -> None:
 def test_a_key_of_one_endpoint_is_a_key() -> None:
     text = '[service.a]\nendpoints = { x = { url = "https://a.example", key = "${KEY}" } }'
     assert [check.key for check in read(text).checks] == ["a/x/models"]
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.toml"
+    path.write_text(ONE, encoding="utf-8-sig")
+
+    assert [check.key for check in load(path, {}).checks] == ["a/x/http"]
+
+
+def test_a_key_of_two_lines_is_refused_and_not_shown() -> None:
+    """It came from a file with a second line in it; no request could be sent with it."""
+    text = ONE.replace("[service.a]", '[service.a]\nkey = "${KEY}"')
+
+    assert complaints(text, {"KEY": f"{KEY}\nsecond"}) == [
+        "service.a.key: has a line break or a control character in it, want one line"
+    ]

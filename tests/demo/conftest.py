@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import trustme
 from demo_cast import Demo, Forced
 
 from monitor import config
@@ -37,7 +38,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
 @pytest.fixture
 def loaded(tmp_path: Path) -> Config:
     """The demo's config with addresses that nobody answers."""
-    (tmp_path / CA_FILE).write_text("")
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / CA_FILE))
     text = settings_text(
         {name: f"https://127.0.0.1:{4430 + n}" for n, name in enumerate(ENDPOINTS)},
         channel="http://127.0.0.1:1/",

@@ -13,12 +13,6 @@ from monitor.page import publish
 from monitor.web import Web
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "browser: looks at the page with chromium, where there is one"
-    )
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     if CHROMIUM is None:

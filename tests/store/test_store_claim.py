@@ -26,3 +26,8 @@ async def test_a_second_daemon_is_refused_while_the_first_one_runs(
 def test_a_place_that_cannot_be_written_is_a_sentence(clock: HandClock) -> None:
     with pytest.raises(StoreError, match=r"/proc/monitor/monitor.db cannot be written: "):
         Store("sqlite:////proc/monitor/monitor.db", clock=clock).open()
+
+
+def test_a_folder_in_the_place_of_the_store_is_a_sentence(tmp_path: Path, clock: HandClock) -> None:
+    with pytest.raises(StoreError, match="cannot be opened: unable to open database file"):
+        Store(f"sqlite:///{tmp_path}", clock=clock).open()
