@@ -4,6 +4,8 @@ Randomness is an argument: any object with `randint`.
 """
 
 import re
+import struct
+import zlib
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +13,10 @@ COUNT = 64
 """Numbers to count: at least 64 tokens with every known tokenizer, enough to tell a burst."""
 _NEEDED = 0.9
 _NUMBER = re.compile(r"\d+")
+_WORD = re.compile(r"[a-z]+")
+_GIVEN = 8
+_NEXT = 4
+"""Of numbers to go on with: how many are given, and how many must come back."""
 
 
 class Dice(Protocol):
@@ -85,7 +91,69 @@ class Own:
         return f'a text with "{self.answer}"'
 
 
-Challenge = Counting | Sum | Own
+@dataclass(frozen=True, slots=True)
+class Continuing:
+    """Numbers to go on with: base models follow no orders, but they do follow a pattern."""
+
+    first: int
+
+    @property
+    def prompt(self) -> str:
+        return " ".join(map(str, self._from(self.first)))
+
+    def check(self, answer: str) -> bool:
+        """The next few: where such a model stops is its own affair, and a cap may cut a number."""
+        return [int(digits[:9]) for digits in _NUMBER.findall(answer)[:_NEXT]] == self._wanted()
+
+    def is_whole(self, answer: str) -> bool:  # noqa: ARG002
+        return False
+
+    def want(self) -> str:
+        return "the numbers " + ", ".join(map(str, self._wanted()))
+
+    def _wanted(self) -> list[int]:
+        return list(self._from(self.first + _GIVEN))[:_NEXT]
+
+    def _from(self, number: int) -> range:
+        return range(number, number + _GIVEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """What colour a picture has. The picture holds the answer, the question does not."""
+
+    name: str
+    picture: bytes
+    """PNG."""
+
+    @property
+    def prompt(self) -> str:
+        return "What colour is this picture? Answer with one word."
+
+    def check(self, answer: str) -> bool:
+        """That colour, and no other: a list of all of them is no answer."""
+        return {word for word in _WORD.findall(answer.lower()) if word in COLOURS} == {self.name}
+
+    def is_whole(self, answer: str) -> bool:
+        return answer.strip().rstrip(".").lower() == self.name
+
+    def want(self) -> str:
+        return self.name
+
+
+COLOURS = {
+    "red": (225, 20, 20),
+    "green": (20, 150, 20),
+    "blue": (20, 20, 225),
+    "yellow": (245, 230, 20),
+    "black": (10, 10, 10),
+    "white": (245, 245, 245),
+}
+"""Of those that nobody disputes; each channel has room for a random shade of 10."""
+_SIDE = 64
+"""Pixels; some models refuse pictures under 28."""
+
+Challenge = Counting | Sum | Own | Continuing | Colour
 
 
 def counting(dice: Dice) -> Counting:
@@ -95,3 +163,26 @@ def counting(dice: Dice) -> Counting:
 def addition(dice: Dice) -> Sum:
     """Two-digit numbers whose sum has three digits, so that it is neither of them."""
     return Sum(dice.randint(51, 99), dice.randint(51, 99))
+
+
+def continuing(dice: Dice) -> Continuing:
+    return Continuing(dice.randint(200, 900))
+
+
+def colour(dice: Dice) -> Colour:
+    """A shade that is new each time, so that no cache knows the picture."""
+    name, channels = list(COLOURS.items())[dice.randint(0, len(COLOURS) - 1)]
+    shade = bytes(channel + dice.randint(-10, 10) for channel in channels)
+    return Colour(name, _png(shade))
+
+
+def _png(pixel: bytes) -> bytes:
+    """A square of one colour, eight bits per channel."""
+    head = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 2, 0, 0, 0)
+    rows = zlib.compress((b"\0" + pixel * _SIDE) * _SIDE, 9)
+    parts = (_part(b"IHDR", head), _part(b"IDAT", rows), _part(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _part(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

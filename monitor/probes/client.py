@@ -13,7 +13,8 @@ from multidict import CIMultiDict
 
 from monitor.model import Timings
 from monitor.probes.decode import Decoder
-from monitor.probes.facts import Arrival, Ask, Break, Exchange, Stage, Trouble, Watch
+from monitor.probes.dial import connect
+from monitor.probes.facts import Arrival, Ask, Break, Dial, Exchange, Stage, Trouble, Watch
 from monitor.probes.lag import LagMeter
 from monitor.probes.resolver import PoolResolver, Resolve, system_resolve
 from monitor.probes.trace import Trace, TracedResolver, TracedTLS, current, traced_socket
@@ -60,6 +61,7 @@ class Client:
         self._resolve = resolve
         self._resolver: PoolResolver | None = None
         self._sessions: dict[Path | None, aiohttp.ClientSession] = {}
+        self._contexts: dict[Path | None, ssl.SSLContext] = {}
         self._lag = LagMeter()
 
     async def __aenter__(self) -> Self:
@@ -105,18 +107,43 @@ class Client:
                 current.reset(token)
         return _exchange(trace, heard, lag.worst_ms)
 
+    async def dial(self, dial: Dial) -> Exchange:
+        """A connection alone. Never raises for what an endpoint does."""
+        resolver, context = self._names(), self._context(dial.ca_file)
+        with self._lag.watch() as lag:
+            trace = Trace(lambda: None, encrypted=dial.encrypted)
+            heard = _Heard()
+            token = current.set(trace)
+            try:
+                async with asyncio.timeout(min(dial.timeout.total_seconds(), _CONNECT_CAP_S)):
+                    await connect(dial, resolver, context)
+            except TimeoutError:
+                heard.trouble = _timed_out(trace, heard)
+            except OSError as exc:
+                heard.trouble = trouble_of(exc, trace, answered=False)
+            finally:
+                current.reset(token)
+        return _exchange(trace, heard, lag.worst_ms)
+
     def _session(self, ca_file: Path | None) -> aiohttp.ClientSession:
         if ca_file not in self._sessions:
-            self._resolver = self._resolver or PoolResolver(self._resolve)
-            self._sessions[ca_file] = _make_session(self._resolver, ca_file)
+            self._sessions[ca_file] = _make_session(self._names(), self._context(ca_file))
         return self._sessions[ca_file]
 
+    def _names(self) -> TracedResolver:
+        self._resolver = self._resolver or PoolResolver(self._resolve)
+        return TracedResolver(self._resolver)
 
-def _make_session(resolver: PoolResolver, ca_file: Path | None) -> aiohttp.ClientSession:
-    context = ssl.create_default_context(cafile=ca_file)
-    context.sslobject_class = TracedTLS
+    def _context(self, ca_file: Path | None) -> ssl.SSLContext:
+        if ca_file not in self._contexts:
+            context = self._contexts[ca_file] = ssl.create_default_context(cafile=ca_file)
+            context.sslobject_class = TracedTLS
+        return self._contexts[ca_file]
+
+
+def _make_session(resolver: TracedResolver, context: ssl.SSLContext) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
-        resolver=TracedResolver(resolver),
+        resolver=resolver,
         use_dns_cache=False,
         force_close=True,
         limit=0,
@@ -198,7 +225,7 @@ def _timed_out(trace: Trace, heard: _Heard) -> Trouble:
 
 def _exchange(trace: Trace, heard: _Heard, lag_ms: float) -> Exchange:
     attempt = trace.attempt
-    ended = trace.stamp() if heard.trouble is None else time.monotonic_ns()
+    ended = trace.stamp() if heard.status and heard.trouble is None else time.monotonic_ns()
     ready = trace.connected and (not trace.encrypted or trace.tls_end is not None)
     return Exchange(
         timings=Timings(

@@ -13,12 +13,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Failure, Habit, Kind, Spend, Usage
-from monitor.probes.classify import (
-    judge_api_body,
-    judge_body_trouble,
-    judge_http,
-    judge_transport,
-)
+from monitor.probes.call import headers, judge_call
 from monitor.probes.facts import Ask
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import count, string, table
@@ -44,14 +39,7 @@ class EmbeddingsProbe(ProbeSettings):
         text = self.text or f"ping {run.rng.randrange(16**6):06x}"
         exchange = await run.client.send(self._ask(run, text))
         habit = run.habit
-        failure = (
-            judge_transport(exchange)
-            or judge_http(
-                exchange, had_key=run.check.endpoint.key is not None, known_good=habit.good > 0
-            )
-            or judge_body_trouble(exchange)
-            or judge_api_body(exchange)
-        )
+        failure = judge_call(exchange, run)
         answer = table(read_json(exchange.body))
         if failure is None:
             failure, habit = judge_vector(answer, habit)
@@ -65,14 +53,10 @@ class EmbeddingsProbe(ProbeSettings):
 
     def _ask(self, run: Run, text: str) -> Ask:
         endpoint = run.check.endpoint
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if endpoint.key is not None:
-            headers["Authorization"] = f"Bearer {endpoint.key.reveal()}"
-        headers |= {name: value.reveal() for name, value in endpoint.headers}
         return Ask(
             method="POST",
             url=f"{endpoint.url}/v1/embeddings",
-            headers=headers,
+            headers=headers(endpoint, content="application/json"),
             body=json.dumps({"model": self.model, "input": text}).encode(),
             timeout=self.timeout,
             max_body=1024 * 1024,

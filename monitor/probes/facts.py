@@ -23,6 +23,17 @@ class Ask:
     ca_file: Path | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial:
+    """One connection that is opened and closed; with `encrypted`, after a TLS handshake."""
+
+    host: str
+    port: int
+    encrypted: bool
+    timeout: timedelta = timedelta(seconds=10)
+    ca_file: Path | None = None
+
+
 class Stage(StrEnum):
     """How far a request had come when it broke."""
 

@@ -1,6 +1,7 @@
 """A plain web request: is the page there, and does it say what it should?"""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -8,7 +9,7 @@ from pydantic import Field
 from monitor.model import Failure, Kind
 from monitor.probes.classify import judge_body_trouble, judge_http, judge_transport
 from monitor.probes.facts import Ask, Exchange
-from monitor.probes.probe import Finding, ProbeSettings, Run
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.said import read_json
 
 _MOST = 20
@@ -22,6 +23,7 @@ class HttpProbe(ProbeSettings):
     kind: ClassVar[str] = "http"
     needs_key: ClassVar[bool] = False
 
+    timeout: Duration = Field(default=timedelta(seconds=10), description="when a run is given up")
     method: str = Field(default="GET", pattern=r"^[A-Z]+$", description="HTTP method")
     path: str = Field(default="/", pattern=r"^/", description="asked for under the base URL")
     status: int | tuple[int, ...] | None = Field(

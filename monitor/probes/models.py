@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Failure, Habit, Kind
+from monitor.probes.call import headers
 from monitor.probes.classify import (
     judge_api_body,
     judge_body_trouble,
@@ -28,6 +29,7 @@ class ModelsProbe(ProbeSettings):
     needs_key: ClassVar[bool] = False
 
     every: Duration = Field(default=timedelta(minutes=1), description="how often it runs")
+    timeout: Duration = Field(default=timedelta(seconds=15), description="when a run is given up")
     model: str | None = Field(default=None, description="must be in the list")
 
     async def run(self, run: Run) -> Finding:
@@ -40,14 +42,10 @@ class ModelsProbe(ProbeSettings):
 
     def _ask(self, run: Run) -> Ask:
         endpoint = run.check.endpoint
-        headers = {"Accept": "application/json"}
-        if endpoint.key is not None:
-            headers["Authorization"] = f"Bearer {endpoint.key.reveal()}"
-        headers |= {name: value.reveal() for name, value in endpoint.headers}
         return Ask(
             method="GET",
             url=f"{endpoint.url}/v1/models",
-            headers=headers,
+            headers=headers(endpoint),
             timeout=self.timeout,
             max_body=_MAX_BODY,
             ca_file=endpoint.ca_file,

@@ -20,7 +20,7 @@ from pydantic import (
 from monitor.model import Check, Evidence, Failure, Habit, Slow, Spend, Stream, Usage
 from monitor.model.duration import parse_duration
 from monitor.model.result import TIMING_NAMES
-from monitor.probes.facts import Ask, Exchange, Watch
+from monitor.probes.facts import Ask, Dial, Exchange, Watch
 
 
 def _duration(value: Any) -> Any:
@@ -65,6 +65,8 @@ class Sender(Protocol):
     """The hardened client, as a probe sees it. Never raises for what an endpoint does."""
 
     async def send(self, ask: Ask, watch: Watch | None = None) -> Exchange: ...
+
+    async def dial(self, dial: Dial) -> Exchange: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from monitor.probes.readers.chat import ChatReader, CompletionsReader
 from monitor.probes.readers.cohere import CohereReader
 from monitor.probes.readers.gemini import GeminiReader
 from monitor.probes.readers.responses import ResponsesReader
+from monitor.probes.readers.transcript import TranscriptReader
 
 __all__ = [
     "AnthropicReader",
@@ -16,4 +17,5 @@ __all__ = [
     "Piece",
     "Reader",
     "ResponsesReader",
+    "TranscriptReader",
 ]

@@ -1,0 +1,238 @@
+"""What all probes that talk to a model share: ask, follow the stream, check the answer.
+
+A kind says where it asks, with which headers and body, and which reader understands the answer.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from monitor.model import Endpoint, Evidence, Failure, Habit, Kind, Spend
+from monitor.probes.adapt import Body, adapting
+from monitor.probes.answer import Answer, judge_answer
+from monitor.probes.call import bearer, headers, judge_status
+from monitor.probes.challenge import Challenge, Own, addition, counting
+from monitor.probes.classify import (
+    is_error_object,
+    judge_api_body,
+    judge_body_trouble,
+    judge_error_object,
+)
+from monitor.probes.facts import Ask, Exchange
+from monitor.probes.listener import Listener, listen
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers import Reader
+from monitor.probes.said import looks_html, read_json
+from monitor.probes.stream import figures, judge_empty, judge_stream
+
+_STREAM_BYTES = 4 * 1024 * 1024
+_PROMPT_TOKENS = 60
+"""A generous guess for a short question with the wrapper that servers put around it."""
+
+
+class Conversation(ProbeSettings):
+    """One question to a model. Subclasses are the protocols."""
+
+    paid: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = True
+    reader: ClassVar[type[Reader]]
+    signs: ClassVar[tuple[str, ...]]
+    """Of these lists or tables, every whole answer has one."""
+    droppable: ClassVar[Mapping[str, str]]
+    """What a server may call a parameter that it refuses -> its name in our body."""
+    caps: ClassVar[frozenset[str]]
+    """The parameters that carry the cap: a server that refuses them all knows none."""
+
+    every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")
+    model: str | None = Field(default=None, description="asked for instead of the service's model")
+    stream: bool = Field(default=True, description="ask for a stream")
+    max_tokens: int | None = Field(default=None, ge=1, description="cap of the answer")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, data: Any) -> Any:
+        """A stream may take long and is slow when its first token is; a plain call is neither."""
+        if not isinstance(data, dict):
+            return data
+        streams = data.get("stream", True) is not False
+        timeout, slow = ("2m", "ttft > 5s") if streams else ("30s", "total > 10s")
+        return {"timeout": timeout, "slow": slow, **data}
+
+    @property
+    def streams(self) -> bool:
+        return self.stream
+
+    @property
+    def cap(self) -> int:
+        if self.max_tokens is not None:
+            return self.max_tokens
+        return 200 if self.stream else 16
+
+    def worst_case(self) -> Spend:
+        return Spend(tokens=_PROMPT_TOKENS + self.cap)
+
+    # --- what a protocol says ---------------------------------------------------------------------
+
+    def challenge(self, rng: Random) -> Challenge:
+        raise NotImplementedError
+
+    def path(self, model: str) -> str:
+        """Below the base URL."""
+        raise NotImplementedError
+
+    def auth(self, endpoint: Endpoint) -> Mapping[str, str]:
+        """The headers that carry the key."""
+        return bearer(endpoint)
+
+    def body(self, model: str, challenge: Challenge, refused: frozenset[str]) -> Body:
+        """What to ask, without the parameters that this server refuses."""
+        raise NotImplementedError
+
+    def url(self, endpoint: Endpoint, model: str) -> str:
+        return f"{endpoint.url}{self.path(model)}"
+
+    # --- the run ----------------------------------------------------------------------------------
+
+    async def run(self, run: Run) -> Finding:
+        challenge = self.challenge(run.rng)
+        exchange, habit = await self._converse(run, challenge)
+        failure = judge_status(exchange, run)
+        if failure is not None:
+            return Finding(exchange=exchange, failure=failure, habit=habit)
+        reader = self.reader()
+        if self.stream and not _is_plain(exchange):
+            return self._judge_stream(run, exchange, habit, challenge, listen(exchange, reader))
+        return self._judge_plain(run, exchange, habit, challenge, reader)
+
+    async def _converse(self, run: Run, challenge: Challenge) -> tuple[Exchange, Habit]:
+        model = run.check.model or ""
+
+        async def asking(body: Body, left: timedelta) -> Exchange:
+            watch = Listener(self.reader()) if self.stream else None
+            return await run.client.send(self._ask(run, body, left), watch)
+
+        def make_body(refused: frozenset[str]) -> Body:
+            return self.body(model, challenge, refused)
+
+        return await adapting(asking, make_body, self.droppable, run.habit, self.timeout)
+
+    def _ask(self, run: Run, body: Body, left: timedelta) -> Ask:
+        endpoint = run.check.endpoint
+        accept = "text/event-stream" if self.stream else "application/json"
+        return Ask(
+            method="POST",
+            url=self.url(endpoint, run.check.model or ""),
+            headers=headers(endpoint, accept, "application/json", self.auth(endpoint)),
+            body=json.dumps(body).encode(),
+            timeout=left,
+            max_body=_STREAM_BYTES,
+            ca_file=endpoint.ca_file,
+        )
+
+    def _judge_stream(
+        self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge, listener: Listener
+    ) -> Finding:
+        proven = challenge.is_whole(listener.reader.text)
+        heard = figures(listener, exchange, habit, proven=proven)
+        failure = judge_stream(listener, exchange, habit, proven=proven)
+        if failure is None:
+            answer = self._answer(run, exchange, habit, challenge, listener.reader)
+            answer = replace(answer, burst=heard.burst, stream=heard.stream)
+            failure, habit = judge_answer(answer, habit)
+        return Finding(
+            exchange=exchange,
+            failure=failure,
+            habit=habit,
+            ttft=heard.ttft,
+            ttft_visible=heard.ttft_visible,
+            model=listener.reader.model,
+            stream=heard.stream,
+            usage=listener.reader.usage,
+            evidence=Evidence(events=tuple(listener.offsets) if failure else ()),
+        )
+
+    def _judge_plain(
+        self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge, reader: Reader
+    ) -> Finding:
+        failure = (
+            judge_body_trouble(exchange)
+            or judge_api_body(exchange)
+            or _read(exchange, reader, self.signs)
+        )
+        if failure is None:
+            answer = self._answer(run, exchange, habit, challenge, reader)
+            failure, habit = judge_answer(replace(answer, as_plain=self.stream), habit)
+        return Finding(
+            exchange=exchange,
+            failure=failure,
+            habit=habit,
+            model=reader.model,
+            usage=reader.usage,
+        )
+
+    def _answer(
+        self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge, reader: Reader
+    ) -> Answer:
+        label = exchange.headers.get("content-type", "")
+        media = label.partition(";")[0].strip().lower()
+        return Answer(
+            reader=reader,
+            challenge=challenge,
+            model=run.check.model or "",
+            cap=None if self.caps <= habit.refused else self.cap,
+            right_content_type=media
+            == ("text/event-stream" if self.stream else "application/json"),
+            content_type=label,
+        )
+
+
+class Question(Conversation):
+    """A conversation about a text: ours, or the operator's own."""
+
+    text: str | None = Field(default=None, description="your own question")
+    answer: str | None = Field(default=None, description="what the answer to `text` must contain")
+
+    @model_validator(mode="after")
+    def _answer_has_question(self) -> Self:
+        if self.answer is not None and self.text is None:
+            raise ValueError("got `answer` without `text`, want the question that it answers")
+        return self
+
+    def worst_case(self) -> Spend:
+        return super().worst_case() + Spend(tokens=len((self.text or "").encode()))
+
+    def challenge(self, rng: Random) -> Challenge:
+        if self.text is not None:
+            return Own(self.text, self.answer)
+        return self.usual(rng)
+
+    def usual(self, rng: Random) -> Challenge:
+        """Long enough to tell a burst where the answer streams, the cheapest where it does not."""
+        return counting(rng) if self.stream else addition(rng)
+
+
+def _is_plain(exchange: Exchange) -> bool:
+    """A page or one JSON document where a stream was asked for, whatever its label says."""
+    return looks_html(exchange.body) or isinstance(read_json(exchange.body), dict | list)
+
+
+def _read(exchange: Exchange, reader: Reader, signs: tuple[str, ...]) -> Failure | None:
+    """One object, or Gemini's list of them, which is a stream for those who did not ask for SSE."""
+    value = read_json(exchange.body)
+    answers = value if isinstance(value, list) else [value]
+    if not answers or not all(isinstance(answer, dict) for answer in answers):
+        return Failure(
+            Kind.UNEXPECTED_BODY, "got something else than a JSON object, want an answer"
+        )
+    for answer in answers:
+        if is_error_object(answer):
+            return judge_error_object(answer, exchange.status, otherwise=Kind.SERVER_ERROR)
+        reader.take(answer)
+    if not any(isinstance(answer.get(sign), list | dict) for answer in answers for sign in signs):
+        return Failure(Kind.UNEXPECTED_BODY, f"got JSON without `{signs[0]}`, want an answer")
+    return None if reader.text or reader.tools else judge_empty(reader)

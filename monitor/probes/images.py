@@ -1,0 +1,105 @@
+"""A picture, small and plain. Dear and slow, so once a day unless the operator wants more."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from monitor.model import Failure, Kind, Spend, Usage
+from monitor.probes.adapt import Body, adapting, without
+from monitor.probes.call import headers, judge_call
+from monitor.probes.facts import Ask, Exchange
+from monitor.probes.media import decoded, is_picture
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers.base import count, string, table, tables
+from monitor.probes.said import read_json
+
+_MOST = 20
+_MAX_BODY = 16 * 1024 * 1024
+_WORST = 2000
+_DROPPABLE: Mapping[str, str] = {"quality": "quality", "size": "size"}
+_SHAPES = ("dot", "square", "ring", "star", "cross", "heart", "cloud", "leaf")
+
+
+class ImagesProbe(ProbeSettings):
+    kind: ClassVar[str] = "images"
+    paid: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = True
+
+    every: Duration = Field(default=timedelta(days=1), description="how often it runs")
+    timeout: Duration = Field(default=timedelta(minutes=2), description="when a run is given up")
+    model: str = Field(default="gpt-image-1-mini", description="the image model")
+    text: str | None = Field(default=None, description="drawn instead of a random simple shape")
+    size: str = Field(default="1024x1024", description="of the picture, in pixels")
+    quality: str = Field(default="low", description="the cheapest of the model's")
+
+    def worst_case(self) -> Spend:
+        return Spend(tokens=_WORST + len((self.text or "").encode()))
+
+    async def run(self, run: Run) -> Finding:
+        number, shape = run.rng.randrange(1000), _SHAPES[run.rng.randrange(len(_SHAPES))]
+        text = self.text or f"a {shape} and the number {number}"
+
+        async def asking(body: Body, left: timedelta) -> Exchange:
+            return await run.client.send(self._ask(run, body, left))
+
+        def make_body(refused: frozenset[str]) -> Body:
+            whole = {"model": self.model, "prompt": text, "n": 1}
+            return without(whole | {"size": self.size, "quality": self.quality}, refused)
+
+        exchange, habit = await adapting(asking, make_body, _DROPPABLE, run.habit, self.timeout)
+        answer = table(read_json(exchange.body))
+        failure = judge_call(exchange, run) or judge_picture(answer)
+        if failure is None:
+            habit = replace(habit, good=min(habit.good + 1, _MOST))
+        return Finding(exchange=exchange, failure=failure, habit=habit, usage=_usage(answer))
+
+    def _ask(self, run: Run, body: Body, left: timedelta) -> Ask:
+        endpoint = run.check.endpoint
+        return Ask(
+            method="POST",
+            url=f"{endpoint.url}/v1/images/generations",
+            headers=headers(endpoint, content="application/json"),
+            body=json.dumps(body).encode(),
+            timeout=left,
+            max_body=_MAX_BODY,
+            ca_file=endpoint.ca_file,
+        )
+
+
+def judge_picture(answer: Any) -> Failure | None:
+    """A picture itself, or the address of one. The address is not opened: that costs, and may lie."""
+    first = table(next(tables(table(answer).get("data")), None))
+    if first.get("url"):
+        return None if _is_address(string(first["url"])) else _bad("an address that is none")
+    if "b64_json" not in first:
+        return _bad("an answer without one")
+    data = decoded(first["b64_json"])
+    if data is None:
+        return _bad("something else than base64")
+    return None if is_picture(data) else _bad(f"{len(data)} bytes that are none")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"https", "http"} and bool(parts.hostname)
+
+
+def _bad(got: str) -> Failure:
+    return Failure(Kind.UNEXPECTED_BODY, f"got {got}, want a picture in `data[0]`")
+
+
+def _usage(answer: Any) -> Usage | None:
+    usage = table(answer).get("usage")
+    if not isinstance(usage, dict):
+        return None
+    return Usage(
+        tokens_in=count(usage.get("input_tokens")), tokens_out=count(usage.get("output_tokens"))
+    )

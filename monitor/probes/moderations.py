@@ -1,0 +1,72 @@
+"""Moderation of a harmless text: free at its source, and proof that key and route work."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from monitor.model import Failure, Habit, Kind, Spend
+from monitor.probes.answer import MISMATCHES_BELIEVED
+from monitor.probes.call import headers, judge_call
+from monitor.probes.facts import Ask
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers.base import string, table, tables
+from monitor.probes.said import read_json
+
+_MOST = 20
+
+
+class ModerationsProbe(ProbeSettings):
+    kind: ClassVar[str] = "moderations"
+    paid: ClassVar[bool] = True  # not at its source, but relays may count it
+    needs_model: ClassVar[bool] = True
+
+    every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")
+    model: str = Field(default="omni-moderation-latest", description="the moderation model")
+    text: str | None = Field(default=None, description="judged instead of a short random text")
+
+    def worst_case(self) -> Spend:
+        return Spend(tokens=16 + len((self.text or "").encode()))
+
+    async def run(self, run: Run) -> Finding:
+        endpoint = run.check.endpoint
+        text = self.text or f"ping {run.rng.randrange(16**6):06x}"
+        exchange = await run.client.send(
+            Ask(
+                method="POST",
+                url=f"{endpoint.url}/v1/moderations",
+                headers=headers(endpoint, content="application/json"),
+                body=json.dumps({"model": self.model, "input": text}).encode(),
+                timeout=self.timeout,
+                ca_file=endpoint.ca_file,
+            )
+        )
+        answer = table(read_json(exchange.body))
+        failure, habit = judge_call(exchange, run), run.habit
+        if failure is None:
+            failure, habit = judge_flag(answer, habit, harmless=self.text is None)
+        return Finding(
+            exchange=exchange,
+            failure=failure,
+            habit=habit,
+            model=string(answer.get("model")) or None,
+        )
+
+
+def judge_flag(answer: Any, habit: Habit, *, harmless: bool) -> tuple[Failure | None, Habit]:
+    """A verdict, and the right one where we know it: three wrong ones in a row are a fault."""
+    first = next(tables(table(answer).get("results")), None)
+    flagged = table(first).get("flagged")
+    if not isinstance(flagged, bool):
+        why = "got an answer without a verdict, want `results[0].flagged`"
+        return Failure(Kind.UNEXPECTED_BODY, why), habit
+    if not (flagged and harmless):
+        return None, replace(habit, good=min(habit.good + 1, _MOST), mismatches=0)
+    wrong = min(habit.mismatches + 1, _MOST)
+    habit = replace(habit, mismatches=wrong)
+    if wrong < MISMATCHES_BELIEVED:
+        return None, habit
+    why = f"got a few random letters flagged as harmful {wrong} times in a row, want them passed"
+    return Failure(Kind.CONTENT_MISMATCH, why), habit

@@ -1,0 +1,36 @@
+"""OpenAI's transcriptions, streamed or whole."""
+
+from monitor.model import Usage
+from monitor.probes.readers.base import NO_PIECE, Piece, Reader, Table, count, string
+
+
+class TranscriptReader(Reader):
+    """Usage in tokens from the newer models, in seconds from the oldest: those count as none."""
+
+    def _piece(self, value: Table) -> Piece:
+        match value.get("type"):
+            case "transcript.text.delta":
+                return Piece(text=string(value.get("delta")))
+            case "transcript.text.done":
+                self.ended = True
+                self._note_usage(value)
+            case None:
+                self._note_usage(value)
+                return Piece(text=string(value.get("text")))
+            case _:
+                pass  # segments repeat what the deltas said
+        return NO_PIECE
+
+    def _note_usage(self, value: Table) -> None:
+        usage = value.get("usage")
+        if isinstance(usage, dict):
+            self.usage_table = usage
+
+    @property
+    def usage(self) -> Usage | None:
+        if self.usage_table is None or "input_tokens" not in self.usage_table:
+            return None
+        return Usage(
+            tokens_in=count(self.usage_table.get("input_tokens")),
+            tokens_out=count(self.usage_table.get("output_tokens")),
+        )

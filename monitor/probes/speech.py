@@ -1,0 +1,78 @@
+"""A few spoken digits: audio must come back, by its first bytes and not by its label."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import ClassVar
+
+from pydantic import Field
+
+from monitor.model import Failure, Kind, Spend
+from monitor.probes.adapt import Body, adapting, without
+from monitor.probes.call import headers, judge_call
+from monitor.probes.facts import Ask, Exchange
+from monitor.probes.media import decoded, is_audio
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers.base import table
+from monitor.probes.said import read_json
+
+_MOST = 20
+_LEAST_BYTES = 500
+_MAX_BODY = 4 * 1024 * 1024
+_WORST = 200
+_DROPPABLE: Mapping[str, str] = {"response_format": "response_format"}
+
+
+class SpeechProbe(ProbeSettings):
+    kind: ClassVar[str] = "speech"
+    paid: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = True
+
+    every: Duration = Field(default=timedelta(hours=1), description="how often it runs")
+    model: str = Field(default="tts-1", description="the speech model")
+    voice: str = Field(default="alloy", description="one of the model's voices")
+    text: str | None = Field(default=None, description="spoken instead of three random digits")
+
+    def worst_case(self) -> Spend:
+        return Spend(tokens=_WORST + 10 * len((self.text or "").encode()))
+
+    async def run(self, run: Run) -> Finding:
+        text = self.text or str(run.rng.randrange(100, 1000))
+
+        async def asking(body: Body, left: timedelta) -> Exchange:
+            return await run.client.send(self._ask(run, body, left))
+
+        def make_body(refused: frozenset[str]) -> Body:
+            whole = {"model": self.model, "input": text, "voice": self.voice}
+            return without(whole | {"response_format": "mp3"}, refused)
+
+        exchange, habit = await adapting(asking, make_body, _DROPPABLE, run.habit, self.timeout)
+        failure = judge_call(exchange, run) or judge_audio(exchange.body)
+        if failure is None:
+            habit = replace(habit, good=min(habit.good + 1, _MOST))
+        return Finding(exchange=exchange, failure=failure, habit=habit)
+
+    def _ask(self, run: Run, body: Body, left: timedelta) -> Ask:
+        endpoint = run.check.endpoint
+        return Ask(
+            method="POST",
+            url=f"{endpoint.url}/v1/audio/speech",
+            headers=headers(endpoint, "audio/*, application/json", "application/json"),
+            body=json.dumps(body).encode(),
+            timeout=left,
+            max_body=_MAX_BODY,
+            ca_file=endpoint.ca_file,
+        )
+
+
+def judge_audio(body: bytes) -> Failure | None:
+    """Sound as bytes, or as Mistral sends it: base64 in JSON."""
+    data = decoded(table(read_json(body)).get("audio_data")) or body
+    if not is_audio(data):
+        return Failure(Kind.UNEXPECTED_BODY, f"got {len(data)} bytes that are no audio, want some")
+    if len(data) < _LEAST_BYTES:
+        return Failure(
+            Kind.UNEXPECTED_BODY, f"got {len(data)} bytes of audio, want {_LEAST_BYTES} or more"
+        )
+    return None

@@ -1,0 +1,49 @@
+"""The TCP connection alone: does anything listen there, and how far is it?"""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from monitor.probes.classify import judge_transport
+from monitor.probes.facts import Dial
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+
+_MOST = 20
+_PORTS = {"http": 80, "https": 443}
+
+
+class DialProbe(ProbeSettings):
+    """Opens a connection and closes it: nothing is sent that an application would see."""
+
+    needs_key: ClassVar[bool] = False
+    encrypted: ClassVar[bool]
+    """Whether a TLS handshake follows; then the usual port is that of https."""
+
+    timeout: Duration = Field(default=timedelta(seconds=10), description="when a run is given up")
+    port: int | None = Field(default=None, ge=1, le=65_535, description="instead of the URL's")
+
+    async def run(self, run: Run) -> Finding:
+        endpoint = run.check.endpoint
+        address = urlsplit(endpoint.url)
+        scheme = "https" if self.encrypted else address.scheme
+        exchange = await run.client.dial(
+            Dial(
+                host=address.hostname or "",
+                port=self.port or address.port or _PORTS[scheme],
+                encrypted=self.encrypted,
+                timeout=self.timeout,
+                ca_file=endpoint.ca_file,
+            )
+        )
+        failure, habit = judge_transport(exchange), run.habit
+        if failure is None:
+            habit = replace(habit, good=min(_MOST, habit.good + 1))
+        return Finding(exchange=exchange, failure=failure, habit=habit)
+
+
+class TcpProbe(DialProbe):
+    kind: ClassVar[str] = "tcp"
+    encrypted: ClassVar[bool] = False

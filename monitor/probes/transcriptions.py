@@ -1,0 +1,127 @@
+"""One second of a tone, to be written down. Nobody can say what words a tone has: any text will do."""
+
+import io
+import math
+import struct
+import wave
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from monitor.model import Evidence, Failure, Habit, Kind, Spend
+from monitor.probes.call import headers, judge_call, judge_status
+from monitor.probes.facts import Ask, Exchange
+from monitor.probes.listener import Listener, listen
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers import TranscriptReader
+from monitor.probes.said import looks_html, read_json
+from monitor.probes.stream import figures, judge_stream
+
+_MOST = 20
+_WORST = 200
+_RATE = 8000
+_LOUDNESS = 8000
+_FORMAT = struct.Struct("<h")
+
+
+class TranscriptionsProbe(ProbeSettings):
+    kind: ClassVar[str] = "transcriptions"
+    paid: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = True
+
+    every: Duration = Field(default=timedelta(hours=1), description="how often it runs")
+    model: str = Field(default="whisper-1", description="the transcription model")
+    stream: bool = Field(default=False, description="ask for a stream; the oldest model has none")
+
+    @property
+    def streams(self) -> bool:
+        return self.stream
+
+    def worst_case(self) -> Spend:
+        return Spend(tokens=_WORST)
+
+    async def run(self, run: Run) -> Finding:
+        watch = Listener(TranscriptReader()) if self.stream else None
+        exchange = await run.client.send(self._ask(run), watch)
+        if self.stream and judge_status(exchange, run) is None and not _is_plain(exchange):
+            return self._judge_stream(run, exchange)
+        reader = TranscriptReader()
+        failure = judge_call(exchange, run) or _read(exchange, reader)
+        if failure is None and self.stream:
+            why = "got one plain JSON answer, want a stream"
+            failure = Failure(Kind.STREAM_NOT_SUPPORTED, why)
+        habit = run.habit if failure else _better(run.habit)
+        return Finding(exchange=exchange, failure=failure, habit=habit, usage=reader.usage)
+
+    def _judge_stream(self, run: Run, exchange: Exchange) -> Finding:
+        """A tone may well have no words: only an end without its mark is a fault."""
+        listener = listen(exchange, TranscriptReader())
+        silent = listener.reader.ended and not listener.reader.text
+        heard = figures(listener, exchange, run.habit)
+        failure = None if silent else judge_stream(listener, exchange, run.habit)
+        return Finding(
+            exchange=exchange,
+            failure=failure,
+            habit=run.habit if failure else _better(run.habit),
+            ttft=heard.ttft,
+            ttft_visible=heard.ttft_visible,
+            stream=heard.stream,
+            usage=listener.reader.usage,
+            evidence=Evidence(events=tuple(listener.offsets) if failure else ()),
+        )
+
+    def _ask(self, run: Run) -> Ask:
+        endpoint = run.check.endpoint
+        border = f"border-{run.rng.randrange(16**16):016x}"
+        fields = {"model": self.model} | ({"stream": "true"} if self.stream else {})
+        accept = "text/event-stream" if self.stream else "application/json"
+        return Ask(
+            method="POST",
+            url=f"{endpoint.url}/v1/audio/transcriptions",
+            headers=headers(endpoint, accept, f"multipart/form-data; boundary={border}"),
+            body=form(border, fields, tone(run.rng)),
+            timeout=self.timeout,
+            ca_file=endpoint.ca_file,
+        )
+
+
+def tone(rng: Random) -> bytes:
+    """One second of a random pitch as WAV: 8 kHz, one channel, 16 bits."""
+    pitch = rng.randrange(220, 880)
+    turn = 2 * math.pi * pitch / _RATE
+    samples = (round(_LOUDNESS * math.sin(turn * step)) for step in range(_RATE))
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(_FORMAT.size)
+        sound.setframerate(_RATE)
+        sound.writeframes(b"".join(map(_FORMAT.pack, samples)))
+    return file.getvalue()
+
+
+def form(border: str, fields: dict[str, str], wav: bytes) -> bytes:
+    """multipart/form-data: the fields, then the file."""
+    parts = [f'form-data; name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
+    kind = b'form-data; name="file"; filename="tone.wav"\r\nContent-Type: audio/wav\r\n\r\n'
+    line = f"--{border}".encode()
+    said = (line + b"\r\nContent-Disposition: " + part for part in (*parts, kind + wav))
+    return b"\r\n".join((*said, line + b"--\r\n"))
+
+
+def _is_plain(exchange: Exchange) -> bool:
+    return looks_html(exchange.body) or isinstance(read_json(exchange.body), dict | list)
+
+
+def _read(exchange: Exchange, reader: TranscriptReader) -> Failure | None:
+    value: Any = read_json(exchange.body)
+    if not isinstance(value, dict) or not isinstance(value.get("text"), str):
+        return Failure(Kind.UNEXPECTED_BODY, "got an answer without `text`, want a transcript")
+    reader.take(value)
+    return None
+
+
+def _better(habit: Habit) -> Habit:
+    return replace(habit, good=min(habit.good + 1, _MOST))

@@ -1,0 +1,175 @@
+"""Connections without a request: TCP and TLS, against servers that are there, silent, wrong or gone."""
+
+import asyncio
+import datetime as dt
+import socket
+import ssl
+from pathlib import Path
+from random import Random
+
+import pytest
+from cast import HandClock
+from servers import Authority, Script, loopback, reset, serving
+
+from monitor.model import Check, Endpoint, Habit, Kind, Redactor, Result
+from monitor.probes import PROBES, Client, attempt
+
+ENDS = dt.datetime(2090, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def ca(tmp_path: Path) -> tuple[Authority, Path]:
+    authority, path = Authority(), tmp_path / "ca.pem"
+    authority.ca.cert_pem.write_to_path(str(path))
+    return authority, path
+
+
+async def waiting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(60)
+
+
+async def slams(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    reset(writer)
+
+
+async def chats(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220 mail.test ESMTP\r\n")
+    await writer.drain()
+    await reader.read()
+
+
+async def look(
+    clock: HandClock, kind: str, url: str, ca_file: Path | None = None, **settings: object
+) -> Result:
+    endpoint = Endpoint(id="e", service="s", url=url, name="E", ca_file=ca_file)
+    check = Check(service="s", endpoint=endpoint, probe=PROBES[kind](**settings))
+    async with Client(loopback) as client:
+        found = await attempt(
+            check, habit=Habit(), client=client, clock=clock, rng=Random(1), vantage="here",
+            redact=Redactor(),
+        )  # fmt: skip
+    return found.result
+
+
+def kind_of(result: Result) -> Kind | None:
+    return result.failure and result.failure.kind
+
+
+async def test_a_port_that_listens_is_up_and_hears_nothing_from_us(clock: HandClock) -> None:
+    heard: list[bytes] = []
+
+    async def listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read())
+
+    async with serving(listens) as server:
+        result = await look(clock, "tcp", f"https://relay.test:{server.port}")
+        while not heard:
+            await asyncio.sleep(0.01)
+    assert (result.failure, result.remote_ip, heard) == (None, "127.0.0.1", [b""])
+    timings = result.timings
+    assert timings.dns is not None
+    assert timings.connect is not None
+    assert timings.total is not None
+    assert timings.total >= timings.dns + timings.connect
+    assert (timings.tls, timings.ttfb, result.http_status) == (None, None, None)
+
+
+async def test_an_address_is_not_looked_up(clock: HandClock) -> None:
+    async with serving(waiting) as server:
+        result = await look(clock, "tcp", f"http://127.0.0.1:{server.port}")
+    assert (result.failure, result.timings.dns) == (None, None)
+
+
+async def test_a_port_that_nobody_listens_on_is_refused(clock: HandClock) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        assert (
+            kind_of(await look(clock, "tcp", "https://relay.test", port=port)) is Kind.TCP_REFUSED
+        )
+        assert kind_of(await look(clock, "tls", f"https://relay.test:{port}")) is Kind.TCP_REFUSED
+
+
+async def test_a_full_backlog_is_a_timeout(clock: HandClock) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        queue = [socket.socket() for _ in range(4)]
+        for each in queue:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        result = await look(clock, "tcp", f"http://127.0.0.1:{port}", timeout="300ms")
+        for each in queue:
+            each.close()
+    assert kind_of(result) is Kind.CONNECT_TIMEOUT
+
+
+async def test_a_name_that_does_not_exist_is_told_by_both(clock: HandClock) -> None:
+    def nobody(host: str, port: int) -> list[tuple[object, ...]]:
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    for kind in ("tcp", "tls"):
+        endpoint = Endpoint(id="e", service="s", url="https://gone.test", name="E")
+        check = Check(service="s", endpoint=endpoint, probe=PROBES[kind]())
+        async with Client(nobody) as client:
+            found = await attempt(
+                check, habit=Habit(), client=client, clock=clock, rng=Random(1), vantage="here",
+                redact=Redactor(),
+            )  # fmt: skip
+        assert kind_of(found.result) is Kind.DNS_NXDOMAIN
+
+
+async def test_a_good_certificate_is_up_and_its_last_day_is_known(
+    clock: HandClock, ca: tuple[Authority, Path]
+) -> None:
+    authority, path = ca
+    async with serving(waiting, authority.context(expires=ENDS)) as server:
+        result = await look(clock, "tls", f"https://relay.test:{server.port}", path)
+    assert (result.failure, result.cert_expires) == (None, ENDS)
+    timings = result.timings
+    assert timings.tls is not None
+    assert timings.connect is not None
+    assert timings.total is not None
+    assert timings.total >= timings.tls + timings.connect
+
+
+async def test_a_certificate_that_ends_soon_is_expiring(
+    clock: HandClock, ca: tuple[Authority, Path]
+) -> None:
+    authority, path = ca
+    clock.wall = ENDS - dt.timedelta(days=3)
+    async with serving(waiting, authority.context(expires=ENDS)) as server:
+        result = await look(clock, "tls", f"https://relay.test:{server.port}", path)
+    assert (kind_of(result), result.cert_expires) == (Kind.CERT_EXPIRING, ENDS)
+
+
+@pytest.mark.parametrize(
+    ("script", "want"),
+    [(silent, Kind.TLS_TIMEOUT), (slams, Kind.TLS_RESET), (chats, Kind.TLS_PROTOCOL)],
+)
+async def test_what_is_no_tls_is_told_apart(clock: HandClock, script: Script, want: Kind) -> None:
+    async with serving(script) as server:
+        result = await look(clock, "tls", f"https://relay.test:{server.port}", timeout="400ms")
+    assert kind_of(result) is want
+
+
+async def test_a_wrong_certificate_is_told_apart(
+    clock: HandClock, ca: tuple[Authority, Path]
+) -> None:
+    authority, path = ca
+    past = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
+    cases: list[tuple[ssl.SSLContext, Path | None]] = [
+        (authority.context("other.test"), path),
+        (authority.context(expires=past), path),
+        (authority.context(), None),
+    ]
+    kinds = []
+    for context, trusted in cases:
+        async with serving(waiting, context) as server:
+            result = await look(clock, "tls", f"https://relay.test:{server.port}", trusted)
+            kinds.append(kind_of(result))
+    assert kinds == [Kind.CERT_HOSTNAME, Kind.CERT_EXPIRED, Kind.CERT_UNTRUSTED]
