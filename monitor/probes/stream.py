@@ -188,8 +188,19 @@ def _silence(listener: Listener, exchange: Exchange) -> Failure:
 
 
 def _emptiness(listener: Listener) -> Failure | None:
-    reader = listener.reader
-    return None if reader.text or reader.tools else judge_empty(reader)
+    reader, parser = listener.reader, listener.parser
+    if reader.text or reader.tools:
+        return None
+    if parser.unknown.strip() and not parser.events:
+        return _no_stream(parser.unknown)
+    return judge_empty(reader)
+
+
+def _no_stream(lines: str) -> Failure:
+    """Nothing in it was an event: another protocol's stream, or prose."""
+    last = lines.strip().rpartition("\n")[2]
+    got = "one JSON object per line" if isinstance(read_json(last.encode()), dict) else "plain text"
+    return Failure(Kind.UNEXPECTED_BODY, f"got {got}, want a stream of server-sent events")
 
 
 def judge_empty(reader: Reader) -> Failure:
@@ -208,10 +219,16 @@ def judge_empty(reader: Reader) -> Failure:
 
 
 def is_filtered(reader: Reader) -> bool:
-    return reader.refused or any(
-        reason.lower() in {"content_filter", "safety", "refusal", "prohibited_content", "blocklist"}
-        for reason in reader.finish_reasons
-    )
+    return reader.refused or any(reason.lower() in _FILTERS for reason in reader.finish_reasons)
+
+
+_FILTERS = frozenset(
+    {
+        "content_filter", "safety", "image_safety", "refusal", "prohibited_content", "blocklist",
+        "recitation", "spii",
+    }
+)  # fmt: skip
+"""What providers call the end of an answer that their filter made."""
 
 
 def _stall(listener: Listener, exchange: Exchange, *, complete: bool) -> Failure | None:

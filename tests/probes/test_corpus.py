@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.model import Timings
 from monitor.probes.classify import judge_http
@@ -16,9 +19,12 @@ from monitor.probes.readers import (
     CohereReader,
     CompletionsReader,
     GeminiReader,
+    Reader,
     ResponsesReader,
+    TranscriptReader,
+    WatsonxReader,
 )
-from monitor.probes.sse import SseParser
+from monitor.probes.sse import Event, SseParser
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 
@@ -42,13 +48,15 @@ def test_every_recorded_error_is_told_for_what_it_is(corpus: Path) -> None:
     assert len(got) == 53
 
 
-READERS = {
+READERS: dict[str, type[Reader]] = {
     "openai.chat": ChatReader,
     "openai.completions": CompletionsReader,
     "anthropic.messages": AnthropicReader,
     "openai.responses": ResponsesReader,
     "gemini": GeminiReader,
     "cohere.v2": CohereReader,
+    "openai.transcription": TranscriptReader,
+    "watsonx": WatsonxReader,
 }
 STREAMS = sorted(CORPUS.glob("*.sse"))
 
@@ -67,8 +75,6 @@ def test_every_recorded_stream_parses_as_its_sidecar_says(path: Path) -> None:
         "done_marker": any(event.data == "[DONE]" for event in events),
         "pending_event_at_eof": tail is not None,
     } == {key: want[key] for key in ("n_data_events", "n_comments", "unknown_fields", "event_names", "done_marker", "pending_event_at_eof")}  # fmt: skip
-    if want["protocol"] not in READERS:
-        return
     reader = READERS[want["protocol"]]()
     pieces = [reader.read(event) for event in events]
     assert {
@@ -91,3 +97,25 @@ def alike(text: str, want: Any) -> Any:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()
     return want if (len(text), digest) == (want["len"], want["sha256"]) else text
+
+
+def parsed(parts: list[bytes]) -> tuple[list[Event], Event | None, int, str]:
+    parser = SseParser()
+    events = [event for part in parts for event in parser.feed(part)]
+    return events, parser.close(), parser.comments, parser.unknown
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=[path.stem[:2] for path in STREAMS])
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_no_cut_of_the_bytes_changes_a_recorded_stream(path: Path, data: st.DataObject) -> None:
+    whole = path.read_bytes()
+    cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=60).map(sorted), label="cuts")
+    parts = [whole[a:b] for a, b in pairwise([0, *cuts, len(whole)])]
+    assert parsed(parts) == parsed([whole])
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=[path.stem[:2] for path in STREAMS])
+def test_byte_by_byte_a_recorded_stream_says_the_same(path: Path) -> None:
+    whole = path.read_bytes()[:60_000]
+    assert parsed([whole[i : i + 1] for i in range(len(whole))]) == parsed([whole])

@@ -7,6 +7,7 @@ from monitor.probes.readers.cohere import CohereReader
 from monitor.probes.readers.gemini import GeminiReader
 from monitor.probes.readers.responses import ResponsesReader
 from monitor.probes.readers.transcript import TranscriptReader
+from monitor.probes.readers.watsonx import WatsonxReader
 
 __all__ = [
     "AnthropicReader",
@@ -18,4 +19,5 @@ __all__ = [
     "Reader",
     "ResponsesReader",
     "TranscriptReader",
+    "WatsonxReader",
 ]

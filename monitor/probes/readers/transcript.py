@@ -13,6 +13,7 @@ class TranscriptReader(Reader):
                 return Piece(text=string(value.get("delta")))
             case "transcript.text.done":
                 self.ended = True
+                self._note_finish("done")
                 self._note_usage(value)
             case None:
                 self._note_usage(value)
