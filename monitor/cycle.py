@@ -2,6 +2,7 @@
 
 One tick of one check, from the question to the commit:
 
+0. not at all while the server asked us to wait, or nobody has mended the account (`backoff`);
 1. reserve what the run may cost, or give it up as `budget_paused`;
 2. ask the endpoint (`probes.attempt` never raises for what an endpoint does);
 3. settle the cost;
@@ -18,6 +19,7 @@ from datetime import date
 from typing import Protocol
 
 from monitor.alerts import Alerts
+from monitor.backoff import Backoff
 from monitor.budget import Ledger
 from monitor.clock import Clock
 from monitor.model import (
@@ -60,9 +62,12 @@ class Cycle:
     clock: Clock
     vantage: str
     habits: dict[str, Habit] = field(default_factory=dict)
+    backoff: Backoff = field(default_factory=Backoff)
     on_result: Callable[[Result], None] = lambda _: None
 
     async def tick(self, check: Check, due: Due) -> None:
+        if self.backoff.holds(check.key, self.clock.monotonic()):
+            return
         day = self.clock.now().date()
         reserved = self._reserve(check, day)
         if isinstance(reserved, Failure):
@@ -74,12 +79,15 @@ class Cycle:
         self._record(check, due, attempted, result, change)
         self.on_result(result)
         _log(result)
+        held = self.backoff.note(check, result, self.clock.monotonic())
+        if held:
+            log.info("event=backoff check=%s seconds=%.0f", check.key, held.total_seconds())
 
     def _reserve(self, check: Check, day: date) -> Spend | Failure:
         probe = check.probe
         if not probe.paid or not isinstance(probe, ProbeSettings) or check.endpoint.key is None:
             return NO_SPEND
-        reserved = self.ledger.reserve(check, probe.worst_case(), day)
+        reserved = self.ledger.reserve(check, probe.worst_case(self._habit(check)), day)
         if isinstance(reserved, Spend):
             self.store.reserve(check.service, day, reserved)
         return reserved

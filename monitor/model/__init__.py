@@ -28,6 +28,7 @@ from monitor.model.errors import (
 from monitor.model.failure import Failure, Fault, Kind, Outcome
 from monitor.model.memory import CheckHistory, Entry, Memory, Point, Snapshot
 from monitor.model.result import (
+    SATURATED,
     SETTLED,
     TIMING_NAMES,
     Evidence,
@@ -43,7 +44,7 @@ from monitor.model.settings import AlertSettings, Channel, HistorySettings, Page
 from monitor.model.spend import NO_SPEND, Budget, Price, Spend
 
 __all__ = [
-    "MAIN_ORDER", "NO_SPEND", "SETTLED", "TIMING_NAMES", "AlertSettings", "AlertState", "Announcement", "Budget", "Channel",
+    "MAIN_ORDER", "NO_SPEND", "SATURATED", "SETTLED", "TIMING_NAMES", "AlertSettings", "AlertState", "Announcement", "Budget", "Channel",
     "Check", "CheckHistory", "Complaint", "ConfigError", "Endpoint", "Entry", "EntryKind", "Event", "Evidence",
     "Failure", "Fault", "Fired", "Habit", "HistorySettings", "Incident", "Kind", "Memory", "Message",
     "MonitorError", "NewerSchemaError", "NotDeliveredError", "Outcome", "Outgoing", "PageSettings", "Phase",

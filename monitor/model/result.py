@@ -1,6 +1,6 @@
 """One run of a check, and what the check learned from it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.model.failure import Failure, Outcome
@@ -85,11 +85,14 @@ class Result:
 class Habit:
     """What we learned of a check and may rely on: a change against it is news, its state is not.
 
-    Counters saturate at 20 (`SETTLED` is enough to rely on them). JSON-friendly values only.
+    Counters stop at `SATURATED`, so that an old habit can fade; `SETTLED` is enough to rely on them.
+    JSON-friendly values only.
     """
 
     refused: frozenset[str] = frozenset()
     """Request parameters this server does not take, e.g. `max_tokens`, `stream_options`."""
+    reasons: bool = False
+    """The model thinks before it speaks: the usual cap leaves no room for an answer."""
     good: int = 0
     """Good runs seen so far."""
     ends_with_done: int = 0
@@ -105,9 +108,20 @@ class Habit:
     mismatches: int = 0
     """Wrong answers in a row."""
     dimensions: int | None = None
+    listed: frozenset[str] = frozenset()
+    """The models that the last list named."""
+
+    def worked(self) -> "Habit":
+        """After one more good run."""
+        return replace(self, good=min(self.good + 1, SATURATED))
+
+    def mismatched(self) -> "Habit":
+        """After one more wrong answer."""
+        return replace(self, mismatches=min(self.mismatches + 1, SATURATED))
 
 
 SETTLED = 5
+SATURATED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,3 +132,5 @@ class Evidence:
     body: str = ""
     events: tuple[tuple[float, int, int], ...] = ()
     """(offset in ms, bytes, text length) of the first 200 events."""
+    note: str = ""
+    """What a good run found worth keeping: which models appeared and vanished."""

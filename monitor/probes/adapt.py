@@ -18,15 +18,15 @@ _LEAST = timedelta(seconds=0.1)
 
 async def adapting(
     asking: Asking,
-    make_body: Callable[[frozenset[str]], Body],
+    make_body: Callable[[Habit], Body],
     droppable: Mapping[str, str],
     habit: Habit,
     timeout: timedelta,
 ) -> tuple[Exchange, Habit]:
-    """`make_body` leaves out what is refused; `droppable` is what servers call it -> our name."""
+    """`make_body` leaves out what the habit says is refused; `droppable` is what servers call it -> our name."""
     left = timeout
     for _ in set(droppable.values()):
-        body = make_body(habit.refused)
+        body = make_body(habit)
         exchange = await asking(body, max(left, _LEAST))
         sent = _names(body)
         word = newly_refused(exchange, [word for word, name in droppable.items() if name in sent])
@@ -34,7 +34,7 @@ async def adapting(
             return exchange, habit
         habit = replace(habit, refused=habit.refused | {droppable[word]})
         left -= timedelta(milliseconds=exchange.timings.total or 0.0)
-    return await asking(make_body(habit.refused), max(left, _LEAST)), habit
+    return await asking(make_body(habit), max(left, _LEAST)), habit
 
 
 def _names(body: Body) -> set[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from monitor.model import SETTLED, Failure, Habit, Kind, Stream, clean_text
+from monitor.model import SATURATED, SETTLED, Failure, Habit, Kind, Stream, clean_text
 from monitor.probes.challenge import Challenge
 from monitor.probes.readers import Reader
 from monitor.probes.stream import BURSTS_BELIEVED, is_filtered
@@ -12,7 +12,6 @@ from monitor.probes.stream import BURSTS_BELIEVED, is_filtered
 MISMATCHES_BELIEVED = 3
 LEARNING_RUNS = 3
 """Good runs during which any model name that answers is taken for an alias."""
-_MOST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +22,8 @@ class Answer:
     challenge: Challenge
     model: str
     """The one we asked for."""
+    aliases: frozenset[str] = frozenset()
+    """Names that the operator accepts for it; without any they are learned."""
     cap: int | None
     """Tokens we allowed; None where the server takes no cap."""
     right_content_type: bool
@@ -40,7 +41,7 @@ def judge_answer(answer: Answer, habit: Habit) -> tuple[Failure | None, Habit]:
         finish = answer.reader.finish_reason or "a refusal"
         return Failure(Kind.CONTENT_FILTERED, f"got {finish}, want an answer"), habit
     if not answer.challenge.check(answer.reader.text):
-        habit = replace(habit, mismatches=min(habit.mismatches + 1, _MOST))
+        habit = habit.mismatched()
         return _judge_mismatch(answer, habit), habit
     habit = replace(habit, mismatches=0)
     complaints = (check(answer, habit) for check in _CHECKS)
@@ -77,9 +78,10 @@ def _name(answer: Answer) -> str | None:
 
 def _judge_model(answer: Answer, habit: Habit) -> Failure | None:
     got = _name(answer)
-    if got is None or is_same_model(answer.model, got) or got in habit.aliases:
+    known = answer.aliases or habit.aliases
+    if got is None or is_same_model(answer.model, got) or got in known:
         return None
-    if habit.good < LEARNING_RUNS:
+    if habit.good < LEARNING_RUNS and not answer.aliases:
         return None
     return Failure(Kind.MODEL_MISMATCH, f'got an answer of model "{got}", want "{answer.model}"')
 
@@ -148,7 +150,7 @@ _LEARNT_ALL_THE_SAME = {Kind.FAKE_STREAMING, Kind.WRONG_CONTENT_TYPE, Kind.MISSI
 def _after_burst(answer: Answer, habit: Habit) -> Habit:
     if answer.burst is None:
         return habit
-    return replace(habit, bursts=min(habit.bursts + 1, _MOST) if answer.burst else 0)
+    return replace(habit, bursts=min(habit.bursts + 1, SATURATED) if answer.burst else 0)
 
 
 def _learned(answer: Answer, habit: Habit) -> Habit:
@@ -157,8 +159,7 @@ def _learned(answer: Answer, habit: Habit) -> Habit:
     counts = (habit.prompt_tokens, usage.tokens_in if usage else None)
     seen = [number for number in counts if number is not None]
     return replace(
-        habit,
-        good=min(habit.good + 1, _MOST),
+        habit.worked(),
         ends_with_done=_moved(habit.ends_with_done, reader.done),
         has_finish_reason=_moved(habit.has_finish_reason, bool(reader.finish_reasons)),
         has_usage=_moved(habit.has_usage, usage is not None),
@@ -170,11 +171,12 @@ def _learned(answer: Answer, habit: Habit) -> Habit:
 
 def _aliases(answer: Answer, habit: Habit) -> frozenset[str]:
     got = _name(answer)
-    if got is None or is_same_model(answer.model, got) or habit.good >= LEARNING_RUNS:
+    learning = habit.good < LEARNING_RUNS and not answer.aliases
+    if got is None or is_same_model(answer.model, got) or not learning:
         return habit.aliases
     return habit.aliases | {got}
 
 
 def _moved(counter: int, seen: bool) -> int:  # noqa: FBT001
     """Saturates at both ends, so that an old habit fades."""
-    return min(counter + 1, _MOST) if seen else max(counter - 1, 0)
+    return min(counter + 1, SATURATED) if seen else max(counter - 1, 0)

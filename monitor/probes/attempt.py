@@ -31,6 +31,7 @@ _GRACE_S = 2.0
 _CERT_SOON = timedelta(days=14)
 _LAG_MS = 50.0
 _BODY_SHOWN = 4096
+_NOTE_SHOWN = 1000
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key", "set-cookie", "set-cookie2", "cookie"})
 _TIMEOUTS = frozenset(
     {
@@ -91,7 +92,9 @@ async def attempt(
         late_ms=late_ms,
         trusted_timings=exchange.lag_ms <= _LAG_MS,
     )
-    return Attempted(result, finding.habit, _evidence(finding, redact) if failure else None)
+    return Attempted(
+        result, _habit(finding.habit, habit, redact), _evidence(finding, failure, redact)
+    )
 
 
 def _without_key(check: Check, probe: ProbeSettings, habit: Habit) -> Finding | None:
@@ -153,7 +156,24 @@ def _expiring(expires: datetime | None, now: datetime) -> Failure | None:
     return Failure(Kind.CERT_EXPIRING, why)
 
 
-def _evidence(finding: Finding, redact: Redact) -> Evidence:
+def _habit(learned: Habit, before: Habit, redact: Redact) -> Habit:
+    """Names that an endpoint gave are kept as long as the habit: no secret among them."""
+    if learned == before:
+        return before
+    return replace(
+        learned,
+        aliases=frozenset(map(redact, learned.aliases)),
+        listed=frozenset(map(redact, learned.listed))
+        if learned.listed != before.listed
+        else before.listed,
+    )
+
+
+def _evidence(finding: Finding, failure: Failure | None, redact: Redact) -> Evidence | None:
+    """Of a failing run all that a person may want to see; of a good one its note, if it has one."""
+    note = clean_text(redact(finding.evidence.note), _NOTE_SHOWN)
+    if failure is None:
+        return Evidence(note=note) if note else None
     exchange = finding.exchange
     headers = tuple(
         (clean_text(redact(name), 100), clean_text(redact(value)))
@@ -163,5 +183,8 @@ def _evidence(finding: Finding, redact: Redact) -> Evidence:
     # Redacted before it is cut, so that a cut cannot spare half a secret.
     text = redact(exchange.body[: 2 * _BODY_SHOWN].decode("utf-8", "replace"))
     return Evidence(
-        headers=headers, body=clean_text(text, _BODY_SHOWN), events=finding.evidence.events
+        headers=headers,
+        body=clean_text(text, _BODY_SHOWN),
+        events=finding.evidence.events,
+        note=note,
     )

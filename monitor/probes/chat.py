@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from monitor.model import Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
 from monitor.probes.conversation import Conversation, Question
@@ -41,7 +42,8 @@ class ChatShape(Conversation):
     def content(self, challenge: Challenge) -> Any:
         return challenge.prompt
 
-    def body(self, model: str, challenge: Challenge, refused: frozenset[str]) -> Body:
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
+        refused = habit.refused
         body: dict[str, Any] = {
             "model": model,
             "messages": [{"role": "user", "content": self.content(challenge)}],
@@ -50,9 +52,10 @@ class ChatShape(Conversation):
         }
         if self.stream:
             body["stream_options"] = {"include_usage": True}
-        body["max_completion_tokens" if "max_tokens" in refused else "max_tokens"] = self.cap
+        body["max_completion_tokens" if "max_tokens" in refused else "max_tokens"] = self.cap(habit)
         # Only models that reason refuse `max_tokens`: those think least when asked to.
-        effort = self.effort or ("low" if "max_tokens" in refused else None)
+        reasons = habit.reasons or "max_tokens" in refused
+        effort = self.effort or ("low" if reasons else None)
         if effort is not None:
             body["reasoning_effort"] = effort
         return without(body, refused)

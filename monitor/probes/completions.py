@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, ClassVar
 
+from monitor.model import Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge, continuing
 from monitor.probes.conversation import Question
@@ -25,14 +26,14 @@ class CompletionsProbe(Question):
     def usual(self, rng: Random) -> Challenge:
         return continuing(rng)
 
-    def body(self, model: str, challenge: Challenge, refused: frozenset[str]) -> Body:
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
         body: dict[str, Any] = {
             "model": model,
             "prompt": challenge.prompt,
-            "max_tokens": self.cap,
+            "max_tokens": self.cap(habit),
             "temperature": 0,
             "stream": self.stream,
         }
         if self.stream:
             body["stream_options"] = {"include_usage": True}
-        return without(body, refused)
+        return without(body, habit.refused)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from monitor.model import Endpoint, Evidence, Failure, Habit, Kind, Spend
+from monitor.model import Endpoint, Evidence, Failure, Habit, Kind, Spend, Usage
 from monitor.probes.adapt import Body, adapting
 from monitor.probes.answer import Answer, judge_answer
 from monitor.probes.call import bearer, headers, judge_status
@@ -31,6 +31,9 @@ from monitor.probes.said import looks_html, read_json
 from monitor.probes.stream import figures, judge_empty, judge_stream
 
 _STREAM_BYTES = 4 * 1024 * 1024
+_REASONING_CAP = 1024
+"""Enough for the thoughts that a model has about counting or adding, at low effort."""
+_WORTH_ASKING = timedelta(seconds=1)
 _PROMPT_TOKENS = 60
 """A generous guess for a short question with the wrapper that servers put around it."""
 
@@ -52,6 +55,9 @@ class Conversation(ProbeSettings):
     model: str | None = Field(default=None, description="asked for instead of the service's model")
     stream: bool = Field(default=True, description="ask for a stream")
     max_tokens: int | None = Field(default=None, ge=1, description="cap of the answer")
+    aliases: frozenset[str] = Field(
+        default=frozenset(), description="other names that the model may answer with; else learned"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -67,14 +73,17 @@ class Conversation(ProbeSettings):
     def streams(self) -> bool:
         return self.stream
 
-    @property
-    def cap(self) -> int:
+    def cap(self, habit: Habit) -> int:
+        """Tokens of the answer, thoughts included."""
         if self.max_tokens is not None:
             return self.max_tokens
+        return max(_REASONING_CAP, self.usual_cap()) if habit.reasons else self.usual_cap()
+
+    def usual_cap(self) -> int:
         return 200 if self.stream else 16
 
-    def worst_case(self) -> Spend:
-        return Spend(tokens=_PROMPT_TOKENS + self.cap)
+    def worst_case(self, habit: Habit) -> Spend:
+        return Spend(tokens=_PROMPT_TOKENS + self.cap(habit))
 
     # --- what a protocol says ---------------------------------------------------------------------
 
@@ -89,7 +98,7 @@ class Conversation(ProbeSettings):
         """The headers that carry the key."""
         return bearer(endpoint)
 
-    def body(self, model: str, challenge: Challenge, refused: frozenset[str]) -> Body:
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
         """What to ask, without the parameters that this server refuses."""
         raise NotImplementedError
 
@@ -99,8 +108,24 @@ class Conversation(ProbeSettings):
     # --- the run ----------------------------------------------------------------------------------
 
     async def run(self, run: Run) -> Finding:
+        """A model that thinks away our usual cap is asked once more with a larger one, for good."""
         challenge = self.challenge(run.rng)
-        exchange, habit = await self._converse(run, challenge)
+        finding = await self._ask_and_judge(run, challenge, self.timeout)
+        if not self._thought_too_long(finding):
+            return finding
+        habit = replace(finding.habit, reasons=True)
+        left = self.timeout - timedelta(milliseconds=finding.exchange.timings.total or 0.0)
+        if left < _WORTH_ASKING:
+            return replace(finding, habit=habit)
+        again = await self._ask_and_judge(replace(run, habit=habit), challenge, left)
+        return replace(again, usage=_both(finding.usage, again.usage))
+
+    def _thought_too_long(self, finding: Finding) -> bool:
+        too_small = finding.failure is not None and finding.failure.kind is Kind.BUDGET_TOO_SMALL
+        return too_small and self.max_tokens is None and not finding.habit.reasons
+
+    async def _ask_and_judge(self, run: Run, challenge: Challenge, left: timedelta) -> Finding:
+        exchange, habit = await self._converse(run, challenge, left)
         failure = judge_status(exchange, run)
         if failure is not None:
             return Finding(exchange=exchange, failure=failure, habit=habit)
@@ -109,17 +134,19 @@ class Conversation(ProbeSettings):
             return self._judge_stream(run, exchange, habit, challenge, listen(exchange, reader))
         return self._judge_plain(run, exchange, habit, challenge, reader)
 
-    async def _converse(self, run: Run, challenge: Challenge) -> tuple[Exchange, Habit]:
+    async def _converse(
+        self, run: Run, challenge: Challenge, left: timedelta
+    ) -> tuple[Exchange, Habit]:
         model = run.check.model or ""
 
         async def asking(body: Body, left: timedelta) -> Exchange:
             watch = Listener(self.reader()) if self.stream else None
             return await run.client.send(self._ask(run, body, left), watch)
 
-        def make_body(refused: frozenset[str]) -> Body:
-            return self.body(model, challenge, refused)
+        def make_body(habit: Habit) -> Body:
+            return self.body(model, challenge, habit)
 
-        return await adapting(asking, make_body, self.droppable, run.habit, self.timeout)
+        return await adapting(asking, make_body, self.droppable, run.habit, left)
 
     def _ask(self, run: Run, body: Body, left: timedelta) -> Ask:
         endpoint = run.check.endpoint
@@ -184,7 +211,8 @@ class Conversation(ProbeSettings):
             reader=reader,
             challenge=challenge,
             model=run.check.model or "",
-            cap=None if self.caps <= habit.refused else self.cap,
+            aliases=self.aliases,
+            cap=None if self.caps <= habit.refused else self.cap(habit),
             right_content_type=media
             == ("text/event-stream" if self.stream else "application/json"),
             content_type=label,
@@ -203,8 +231,8 @@ class Question(Conversation):
             raise ValueError("got `answer` without `text`, want the question that it answers")
         return self
 
-    def worst_case(self) -> Spend:
-        return super().worst_case() + Spend(tokens=len((self.text or "").encode()))
+    def worst_case(self, habit: Habit) -> Spend:
+        return super().worst_case(habit) + Spend(tokens=len((self.text or "").encode()))
 
     def challenge(self, rng: Random) -> Challenge:
         if self.text is not None:
@@ -214,6 +242,18 @@ class Question(Conversation):
     def usual(self, rng: Random) -> Challenge:
         """Long enough to tell a burst where the answer streams, the cheapest where it does not."""
         return counting(rng) if self.stream else addition(rng)
+
+
+def _both(first: Usage | None, second: Usage | None) -> Usage | None:
+    """What two calls cost together; of one alone nothing can be said."""
+    if first is None or second is None:
+        return None
+    if None in {first.tokens_in, second.tokens_in}:
+        return None
+    return Usage(
+        tokens_in=(first.tokens_in or 0) + (second.tokens_in or 0),
+        tokens_out=(first.tokens_out or 0) + (second.tokens_out or 0),
+    )
 
 
 def _is_plain(exchange: Exchange) -> bool:

@@ -19,7 +19,6 @@ from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import count, string, table
 from monitor.probes.said import read_json
 
-_MOST = 20
 _MAX_DIMENSIONS = 65_536
 
 
@@ -32,7 +31,7 @@ class EmbeddingsProbe(ProbeSettings):
     model: str = Field(default="text-embedding-3-small", description="the embedding model")
     text: str | None = Field(default=None, description="embedded instead of a short random text")
 
-    def worst_case(self) -> Spend:
+    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002
         return Spend(tokens=16 + len((self.text or "").encode()))
 
     async def run(self, run: Run) -> Finding:
@@ -76,8 +75,7 @@ def judge_vector(answer: Any, habit: Habit) -> tuple[Failure | None, Habit]:
     if habit.dimensions not in {None, len(vector)}:
         message = f"got a vector of {len(vector)} numbers, want {habit.dimensions} as before"
         return Failure(Kind.MODEL_MISMATCH, message), habit
-    good = min(habit.good + 1, _MOST)
-    return None, replace(habit, good=good, dimensions=len(vector))
+    return None, replace(habit.worked(), dimensions=len(vector))
 
 
 def _bad(got: str, want: str) -> Failure:

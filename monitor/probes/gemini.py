@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from monitor.model import Endpoint
+from monitor.model import Endpoint, Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
 from monitor.probes.conversation import Question
@@ -39,13 +39,13 @@ class GeminiProbe(Question):
         """Never as `?key=`, which ends up in everybody's logs."""
         return {} if endpoint.key is None else {"x-goog-api-key": endpoint.key.reveal()}
 
-    def body(self, model: str, challenge: Challenge, refused: frozenset[str]) -> Body:  # noqa: ARG002
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:  # noqa: ARG002
         config: dict[str, Any] = {
-            "maxOutputTokens": self.cap,
+            "maxOutputTokens": self.cap(habit),
             "temperature": 0,
             "thinkingConfig": {"thinkingBudget": 0},
         }
         return {
             "contents": [{"role": "user", "parts": [{"text": challenge.prompt}]}],
-            "generationConfig": without(config, refused),
+            "generationConfig": without(config, habit.refused),
         }

@@ -1,6 +1,5 @@
 """A plain web request: is the page there, and does it say what it should?"""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -12,7 +11,6 @@ from monitor.probes.facts import Ask, Exchange
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.said import read_json
 
-_MOST = 20
 _EDGE = {Kind.EDGE_CHALLENGE, Kind.EDGE_DENIED, Kind.EDGE_ERROR, Kind.EDGE_TIMEOUT}
 _MISSING = object()
 
@@ -50,7 +48,7 @@ class HttpProbe(ProbeSettings):
         failure = self._judge(exchange)
         habit = run.habit
         if failure is None:
-            habit = replace(habit, good=min(_MOST, habit.good + 1))
+            habit = habit.worked()
         return Finding(exchange=exchange, failure=failure, habit=habit)
 
     def _judge(self, exchange: Exchange) -> Failure | None:

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from monitor.model import Failure, Kind, Spend, Usage
+from monitor.model import Failure, Habit, Kind, Spend, Usage
 from monitor.probes.adapt import Body, adapting, without
 from monitor.probes.call import headers, judge_call
 from monitor.probes.facts import Ask, Exchange
@@ -18,7 +17,6 @@ from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import count, string, table, tables
 from monitor.probes.said import read_json
 
-_MOST = 20
 _MAX_BODY = 16 * 1024 * 1024
 _WORST = 2000
 _DROPPABLE: Mapping[str, str] = {"quality": "quality", "size": "size"}
@@ -37,7 +35,7 @@ class ImagesProbe(ProbeSettings):
     size: str = Field(default="1024x1024", description="of the picture, in pixels")
     quality: str = Field(default="low", description="the cheapest of the model's")
 
-    def worst_case(self) -> Spend:
+    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002
         return Spend(tokens=_WORST + len((self.text or "").encode()))
 
     async def run(self, run: Run) -> Finding:
@@ -47,15 +45,15 @@ class ImagesProbe(ProbeSettings):
         async def asking(body: Body, left: timedelta) -> Exchange:
             return await run.client.send(self._ask(run, body, left))
 
-        def make_body(refused: frozenset[str]) -> Body:
+        def make_body(habit: Habit) -> Body:
             whole = {"model": self.model, "prompt": text, "n": 1}
-            return without(whole | {"size": self.size, "quality": self.quality}, refused)
+            return without(whole | {"size": self.size, "quality": self.quality}, habit.refused)
 
         exchange, habit = await adapting(asking, make_body, _DROPPABLE, run.habit, self.timeout)
         answer = table(read_json(exchange.body))
         failure = judge_call(exchange, run) or judge_picture(answer)
         if failure is None:
-            habit = replace(habit, good=min(habit.good + 1, _MOST))
+            habit = habit.worked()
         return Finding(exchange=exchange, failure=failure, habit=habit, usage=_usage(answer))
 
     def _ask(self, run: Run, body: Body, left: timedelta) -> Ask:

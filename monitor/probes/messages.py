@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from monitor.model import Endpoint
+from monitor.model import Endpoint, Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
 from monitor.probes.conversation import Question
@@ -26,12 +26,12 @@ class MessagesProbe(Question):
         key = {} if endpoint.key is None else {"x-api-key": endpoint.key.reveal()}
         return {"anthropic-version": _VERSION, **key}
 
-    def body(self, model: str, challenge: Challenge, refused: frozenset[str]) -> Body:
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
         body = {
             "model": model,
-            "max_tokens": self.cap,
+            "max_tokens": self.cap(habit),
             "messages": [{"role": "user", "content": challenge.prompt}],
             "temperature": 0,
             "stream": self.stream,
         }
-        return without(body, refused)
+        return without(body, habit.refused)

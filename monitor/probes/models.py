@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from monitor.model import Failure, Habit, Kind
+from monitor.model import Evidence, Failure, Habit, Kind, clean_text
 from monitor.probes.call import headers
 from monitor.probes.classify import (
     judge_api_body,
@@ -16,10 +16,13 @@ from monitor.probes.classify import (
 )
 from monitor.probes.facts import Ask, Exchange
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers.base import string, table, tables
 from monitor.probes.said import read_json
 
-_MOST = 20
 _MAX_BODY = 4 * 1024 * 1024
+_MAX_LISTED = 2000
+_MAX_NAME = 200
+_SHOWN = 20
 
 
 class ModelsProbe(ProbeSettings):
@@ -35,10 +38,14 @@ class ModelsProbe(ProbeSettings):
     async def run(self, run: Run) -> Finding:
         exchange = await run.client.send(self._ask(run))
         failure = self._judge(exchange, run)
-        habit = run.habit
-        if failure is None:
-            habit = replace(habit, good=min(_MOST, habit.good + 1))
-        return Finding(exchange=exchange, failure=failure, habit=habit)
+        habit = run.habit if failure else run.habit.worked()
+        listed = _listed(exchange)
+        return Finding(
+            exchange=exchange,
+            failure=failure,
+            habit=replace(habit, listed=listed or habit.listed),
+            evidence=Evidence(note=change(habit.listed, listed)),
+        )
 
     def _ask(self, run: Run) -> Ask:
         endpoint = run.check.endpoint
@@ -77,7 +84,7 @@ def judge_models(answer: Any, wanted: str | None) -> Failure | None:
     if not isinstance(data, list) or not data:
         got = "an empty list of models" if data == [] else "no list of models"
         return Failure(Kind.UNEXPECTED_BODY, f"got {got}, want JSON with a non-empty `data`")
-    names = {item.get("id") for item in data if isinstance(item, dict) and _is_text(item.get("id"))}
+    names = names_in(answer)
     if not names:
         return Failure(Kind.UNEXPECTED_BODY, "got a list of models without `id`, want their names")
     if wanted is not None and wanted not in names:
@@ -88,5 +95,28 @@ def judge_models(answer: Any, wanted: str | None) -> Failure | None:
     return None
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+def _listed(exchange: Exchange) -> frozenset[str]:
+    """Also of a list that lacks the model we ask for: that is when one wants to know what left."""
+    if exchange.status is None or not 200 <= exchange.status < 300 or exchange.trouble:
+        return frozenset()
+    return frozenset(sorted(names_in(read_json(exchange.body)))[:_MAX_LISTED])
+
+
+def names_in(answer: Any) -> set[str]:
+    """The ids in a list of models, cleaned as they may be stored."""
+    ids = (string(item.get("id")) for item in tables(table(answer).get("data")))
+    return {clean_text(name, _MAX_NAME) for name in ids if name}
+
+
+def change(before: frozenset[str], now: frozenset[str]) -> str:
+    """What appeared and what vanished since the last list; nothing where one of the two is missing."""
+    if not before or not now or before == now:
+        return ""
+    parts = {"appeared": now - before, "vanished": before - now}
+    return "; ".join(f"{what}: {_some(names)}" for what, names in parts.items() if names)
+
+
+def _some(names: frozenset[str]) -> str:
+    shown = sorted(names)[:_SHOWN]
+    rest = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")

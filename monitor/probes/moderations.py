@@ -15,8 +15,6 @@ from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import string, table, tables
 from monitor.probes.said import read_json
 
-_MOST = 20
-
 
 class ModerationsProbe(ProbeSettings):
     kind: ClassVar[str] = "moderations"
@@ -27,7 +25,7 @@ class ModerationsProbe(ProbeSettings):
     model: str = Field(default="omni-moderation-latest", description="the moderation model")
     text: str | None = Field(default=None, description="judged instead of a short random text")
 
-    def worst_case(self) -> Spend:
+    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002
         return Spend(tokens=16 + len((self.text or "").encode()))
 
     async def run(self, run: Run) -> Finding:
@@ -63,10 +61,9 @@ def judge_flag(answer: Any, habit: Habit, *, harmless: bool) -> tuple[Failure | 
         why = "got an answer without a verdict, want `results[0].flagged`"
         return Failure(Kind.UNEXPECTED_BODY, why), habit
     if not (flagged and harmless):
-        return None, replace(habit, good=min(habit.good + 1, _MOST), mismatches=0)
-    wrong = min(habit.mismatches + 1, _MOST)
-    habit = replace(habit, mismatches=wrong)
-    if wrong < MISMATCHES_BELIEVED:
+        return None, replace(habit.worked(), mismatches=0)
+    habit = habit.mismatched()
+    if habit.mismatches < MISMATCHES_BELIEVED:
         return None, habit
-    why = f"got a few random letters flagged as harmful {wrong} times in a row, want them passed"
+    why = f"got a few random letters flagged as harmful {habit.mismatches} times in a row, want them passed"
     return Failure(Kind.CONTENT_MISMATCH, why), habit

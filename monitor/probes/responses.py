@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from monitor.model import Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
 from monitor.probes.conversation import Question
@@ -32,17 +33,18 @@ class ResponsesProbe(Question):
     def path(self, model: str) -> str:  # noqa: ARG002
         return "/v1/responses"
 
-    def body(self, model: str, challenge: Challenge, refused: frozenset[str]) -> Body:
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
         body: dict[str, Any] = {
             "model": model,
             "input": challenge.prompt,
-            "max_output_tokens": self.cap,
+            "max_output_tokens": self.cap(habit),
             "temperature": 0,
             "store": False,
             "stream": self.stream,
         }
         # Only models that reason refuse a temperature: those think least when asked to.
-        effort = self.effort or ("low" if "temperature" in refused else None)
+        reasons = habit.reasons or "temperature" in habit.refused
+        effort = self.effort or ("low" if reasons else None)
         if effort is not None:
             body["reasoning"] = {"effort": effort}
-        return without(body, refused)
+        return without(body, habit.refused)

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
 from pydantic import Field
 
-from monitor.model import Failure, Kind, Spend
+from monitor.model import Failure, Habit, Kind, Spend
 from monitor.probes.adapt import Body, adapting, without
 from monitor.probes.call import headers, judge_call
 from monitor.probes.facts import Ask, Exchange
@@ -17,7 +16,6 @@ from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import table
 from monitor.probes.said import read_json
 
-_MOST = 20
 _LEAST_BYTES = 500
 _MAX_BODY = 4 * 1024 * 1024
 _WORST = 200
@@ -34,7 +32,7 @@ class SpeechProbe(ProbeSettings):
     voice: str = Field(default="alloy", description="one of the model's voices")
     text: str | None = Field(default=None, description="spoken instead of three random digits")
 
-    def worst_case(self) -> Spend:
+    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002
         return Spend(tokens=_WORST + 10 * len((self.text or "").encode()))
 
     async def run(self, run: Run) -> Finding:
@@ -43,14 +41,14 @@ class SpeechProbe(ProbeSettings):
         async def asking(body: Body, left: timedelta) -> Exchange:
             return await run.client.send(self._ask(run, body, left))
 
-        def make_body(refused: frozenset[str]) -> Body:
+        def make_body(habit: Habit) -> Body:
             whole = {"model": self.model, "input": text, "voice": self.voice}
-            return without(whole | {"response_format": "mp3"}, refused)
+            return without(whole | {"response_format": "mp3"}, habit.refused)
 
         exchange, habit = await adapting(asking, make_body, _DROPPABLE, run.habit, self.timeout)
         failure = judge_call(exchange, run) or judge_audio(exchange.body)
         if failure is None:
-            habit = replace(habit, good=min(habit.good + 1, _MOST))
+            habit = habit.worked()
         return Finding(exchange=exchange, failure=failure, habit=habit)
 
     def _ask(self, run: Run, body: Body, left: timedelta) -> Ask:

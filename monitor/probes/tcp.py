@@ -1,6 +1,5 @@
 """The TCP connection alone: does anything listen there, and how far is it?"""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -11,7 +10,6 @@ from monitor.probes.classify import judge_transport
 from monitor.probes.facts import Dial
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 
-_MOST = 20
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -40,7 +38,7 @@ class DialProbe(ProbeSettings):
         )
         failure, habit = judge_transport(exchange), run.habit
         if failure is None:
-            habit = replace(habit, good=min(_MOST, habit.good + 1))
+            habit = habit.worked()
         return Finding(exchange=exchange, failure=failure, habit=habit)
 
 

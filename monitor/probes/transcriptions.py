@@ -4,7 +4,6 @@ import io
 import math
 import struct
 import wave
-from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any, ClassVar
@@ -20,7 +19,6 @@ from monitor.probes.readers import TranscriptReader
 from monitor.probes.said import looks_html, read_json
 from monitor.probes.stream import figures, judge_stream
 
-_MOST = 20
 _WORST = 200
 _RATE = 8000
 _LOUDNESS = 8000
@@ -40,7 +38,7 @@ class TranscriptionsProbe(ProbeSettings):
     def streams(self) -> bool:
         return self.stream
 
-    def worst_case(self) -> Spend:
+    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002
         return Spend(tokens=_WORST)
 
     async def run(self, run: Run) -> Finding:
@@ -53,7 +51,7 @@ class TranscriptionsProbe(ProbeSettings):
         if failure is None and self.stream:
             why = "got one plain JSON answer, want a stream"
             failure = Failure(Kind.STREAM_NOT_SUPPORTED, why)
-        habit = run.habit if failure else _better(run.habit)
+        habit = run.habit if failure else run.habit.worked()
         return Finding(exchange=exchange, failure=failure, habit=habit, usage=reader.usage)
 
     def _judge_stream(self, run: Run, exchange: Exchange) -> Finding:
@@ -65,7 +63,7 @@ class TranscriptionsProbe(ProbeSettings):
         return Finding(
             exchange=exchange,
             failure=failure,
-            habit=run.habit if failure else _better(run.habit),
+            habit=run.habit if failure else run.habit.worked(),
             ttft=heard.ttft,
             ttft_visible=heard.ttft_visible,
             stream=heard.stream,
@@ -121,7 +119,3 @@ def _read(exchange: Exchange, reader: TranscriptReader) -> Failure | None:
         return Failure(Kind.UNEXPECTED_BODY, "got an answer without `text`, want a transcript")
     reader.take(value)
     return None
-
-
-def _better(habit: Habit) -> Habit:
-    return replace(habit, good=min(habit.good + 1, _MOST))

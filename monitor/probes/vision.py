@@ -4,7 +4,7 @@ import base64
 from random import Random
 from typing import Any, ClassVar
 
-from monitor.model import Spend
+from monitor.model import Habit, Spend
 from monitor.probes.challenge import Challenge, Colour, colour
 from monitor.probes.chat import ChatShape
 
@@ -15,12 +15,11 @@ _PICTURE_TOKENS = 6000
 class VisionProbe(ChatShape):
     kind: ClassVar[str] = "vision"
 
-    @property
-    def cap(self) -> int:
-        return self.max_tokens or 16
+    def usual_cap(self) -> int:
+        return 16
 
-    def worst_case(self) -> Spend:
-        return super().worst_case() + Spend(tokens=_PICTURE_TOKENS)
+    def worst_case(self, habit: Habit) -> Spend:
+        return super().worst_case(habit) + Spend(tokens=_PICTURE_TOKENS)
 
     def challenge(self, rng: Random) -> Challenge:
         return colour(rng)

@@ -314,6 +314,6 @@ def test_defaults_follow_from_whether_it_streams() -> None:
     assert [limit.timing for limit in (*streams.slow, *plain_.slow)] == ["ttft", "total"]
     assert isinstance(streams.slow[0], Slow)
     assert ChatProbe(slow=[]).slow == ()
-    assert streams.worst_case() == Spend(tokens=260)
+    assert streams.worst_case(Habit()) == Spend(tokens=260)
     with pytest.raises(ValueError, match="`answer` without `text`"):
         ChatProbe(answer="Paris")

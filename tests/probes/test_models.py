@@ -7,8 +7,10 @@ import pytest
 from cast import HandClock
 from servers import saying, serving
 
-from monitor.model import Check, Endpoint, Habit, Kind, Redactor, Secret
-from monitor.probes import PROBES, Client, attempt
+from monitor.model import Check, Endpoint, Evidence, Habit, Kind, Redactor, Secret
+from monitor.probes import PROBES, Attempted, Client, attempt
+
+KEY = "the-key-of-the-relay"
 
 
 async def kind(
@@ -41,6 +43,18 @@ async def kind(
     return found.result.failure and found.result.failure.kind
 
 
+async def judged(clock: HandClock, body: bytes, habit: Habit = Habit()) -> Attempted:  # noqa: B008
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with Client() as client, serving(saying(head + body)) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        endpoint = Endpoint(id="direct", service="relay", url=url, name="direct", key=Secret(KEY))
+        check = Check(service="relay", endpoint=endpoint, probe=PROBES["models"](), model="gpt-x")
+        return await attempt(
+            check, habit=habit, client=client, clock=clock, rng=Random(1), vantage="here",
+            redact=Redactor([Secret(KEY)]),
+        )  # fmt: skip
+
+
 def listing(*names: str) -> bytes:
     return json.dumps({"object": "list", "data": [{"id": name} for name in names]}).encode()
 
@@ -62,6 +76,20 @@ async def test_a_list_of_models_is_judged(
     clock: HandClock, status: str, body: bytes, key: str | None, expected: Kind | None
 ) -> None:
     assert await kind(clock, "models", status, body, key) == expected
+
+
+async def test_what_appeared_and_what_vanished_is_noted(clock: HandClock) -> None:
+    before = Habit(listed=frozenset({"gpt-x", "old"}))
+    first = await judged(clock, listing("gpt-x", "old"))
+    same = await judged(clock, listing("old", "gpt-x"), first.habit)
+    changed = await judged(clock, listing("gpt-x", "new", KEY), before)
+    lost = await judged(clock, listing("old"), before)
+    assert (first.evidence, first.habit.listed) == (None, before.listed)
+    assert same.evidence is None
+    assert changed.evidence == Evidence(note="appeared: new, ***; vanished: old")
+    assert changed.habit.listed == {"gpt-x", "new", "***"}
+    assert lost.evidence is not None
+    assert (lost.evidence.note, lost.habit.listed) == ("vanished: gpt-x", {"old"})
 
 
 @pytest.mark.parametrize(

@@ -362,24 +362,54 @@ async def test_what_is_refused_is_left_out_from_then_on(
 async def test_a_model_that_reasons_is_asked_to_think_least(relay: Relay) -> None:
     relay.answering = plain({}, 500)
     await relay.ask("chat", Habit(refused=frozenset({"max_tokens"})))
+    await relay.ask("chat", Habit(reasons=True))
     await relay.ask("chat", effort="minimal")
     await relay.ask("chat", Habit(refused=frozenset({"max_tokens", "reasoning_effort"})))
     await relay.ask("responses", Habit(refused=frozenset({"temperature"})))
     await relay.ask("responses", Habit(refused=frozenset({"temperature", "reasoning"})))
     got = [asked.json.get("reasoning_effort", asked.json.get("reasoning")) for asked in relay.asked]
-    assert got == ["low", "minimal", None, {"effort": "low"}, None]
+    assert got == ["low", "low", "minimal", None, {"effort": "low"}, None]
 
 
 async def test_thinking_that_eats_the_whole_cap_is_our_own_fault(relay: Relay) -> None:
     usage = {"promptTokenCount": 20, "thoughtsTokenCount": 199}
     relay.answering = streaming(event(gemini(None, "MAX_TOKENS", usageMetadata=usage)))
-    assert kind_of(await relay.ask("gemini", SETTLED)) is Kind.BUDGET_TOO_SMALL
+    capped = await relay.ask("gemini", SETTLED, max_tokens=200)
+    assert (kind_of(capped), len(relay.asked)) == (Kind.BUDGET_TOO_SMALL, 1)
     incomplete = response(None, "incomplete") | {
         "incomplete_details": {"reason": "max_output_tokens"},
         "usage": PARTS_USAGE | {"output_tokens_details": {"reasoning_tokens": 9}},
     }
     relay.answering = streaming(event({"type": "response.incomplete", "response": incomplete}))
     assert kind_of(await relay.ask("responses", SETTLED)) is Kind.BUDGET_TOO_SMALL
+
+
+async def test_a_model_that_thinks_away_our_cap_is_asked_again_with_a_larger_one_for_good(
+    relay: Relay,
+) -> None:
+    async def thoughtful(request: web.Request, asked: Asked) -> web.StreamResponse:
+        if asked.json["max_tokens"] >= 1000:
+            return await answering("completions")(request, asked)
+        usage = CHAT_USAGE | {"completion_tokens_details": {"reasoning_tokens": 9}}
+        end = event(chat_choice(delta={}, finish_reason="length") | {"usage": usage})
+        return await streaming(end, b"data: [DONE]\n\n")(request, asked)
+
+    relay.answering = thoughtful
+    first = await relay.ask("completions")
+    assert (first.failure, first.habit.reasons, len(relay.asked)) == (None, True, 2)
+    assert first.usage == Usage(tokens_in=40, tokens_out=18)
+    second = await relay.ask("completions", first.habit)
+    assert (second.failure, len(relay.asked)) == (None, 3)
+    assert PROBES["completions"]().worst_case(first.habit) == Spend(tokens=1084)
+
+
+async def test_a_name_that_the_operator_declared_is_no_other_model(relay: Relay) -> None:
+    relay.answering = answering("completions")
+    names = frozenset({"model-x"})
+    known = await relay.ask("completions", SETTLED, model="my-alias", aliases=names)
+    other = await relay.ask("completions", model="my-alias", aliases=frozenset({"model-y"}))
+    assert (known.failure, kind_of(other)) == (None, Kind.MODEL_MISMATCH)
+    assert other.habit.aliases == frozenset()
 
 
 async def test_a_list_of_answers_is_geminis_stream_for_those_who_did_not_ask_for_one(
@@ -407,6 +437,6 @@ async def test_all_colours_at_once_are_no_answer(relay: Relay) -> None:
 
 
 def test_a_run_has_a_worst_case() -> None:
-    got = {kind: PROBES[kind]().worst_case() for kind in ("responses", "vision")}
+    got = {kind: PROBES[kind]().worst_case(Habit()) for kind in ("responses", "vision")}
     assert got == {"responses": Spend(tokens=260), "vision": Spend(tokens=6076)}
-    assert PROBES["gemini"](text="ääh", max_tokens=1000).worst_case() == Spend(tokens=1065)
+    assert PROBES["gemini"](text="ääh", max_tokens=1000).worst_case(Habit()) == Spend(tokens=1065)

@@ -37,10 +37,12 @@ class GeminiReader(Reader):
         if self.usage_table is None:
             return None
         said = count(self.usage_table.get("candidatesTokenCount"))
-        return Usage(
-            tokens_in=count(self.usage_table.get("promptTokenCount")),
-            tokens_out=None if said is None else said + self.reasoning_tokens,
+        out = (
+            None
+            if said is None and not self.reasoning_tokens
+            else (said or 0) + self.reasoning_tokens
         )
+        return Usage(tokens_in=count(self.usage_table.get("promptTokenCount")), tokens_out=out)
 
     @property
     def reasoning_tokens(self) -> int:

@@ -1,0 +1,58 @@
+"""When a check holds back: servers that are busy, or turn our key away, are not hammered.
+
+To the second that the server asked for; where it asked for nothing, ever longer. Seconds are those
+of the monotonic clock.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from monitor.model import Check, Kind, Result
+
+BUSY = frozenset({Kind.RATE_LIMITED, Kind.OVERLOADED})
+ACCOUNT = frozenset(
+    {
+        Kind.AUTH_INVALID, Kind.QUOTA_EXHAUSTED, Kind.PERMISSION_DENIED, Kind.REGION_BLOCKED,
+        Kind.MODEL_NOT_FOUND,
+    }
+)  # fmt: skip
+"""Only a person can mend these: paid calls need not find out every minute that nobody has."""
+ACCOUNT_PAUSE = timedelta(minutes=15)
+_MOST_DOUBLINGS = 2
+
+
+def pause(check: Check, result: Result, streak: int) -> timedelta:
+    """How long after `result` the next run must wait at least; `streak` such results in a row."""
+    kind, every = result.failure and result.failure.kind, check.probe.every
+    if kind in BUSY:
+        own = every * 2 ** min(streak, _MOST_DOUBLINGS) if result.retry_after is None else every
+        return max(own, result.retry_after or timedelta(0))
+    if kind in ACCOUNT:
+        asked = result.retry_after or timedelta(0)
+        return max(asked, ACCOUNT_PAUSE if streak > 1 and check.probe.paid else timedelta(0))
+    return timedelta(0)
+
+
+@dataclass
+class Backoff:
+    """What holds back, and until when. A restart forgets it."""
+
+    _until: dict[str, float] = field(default_factory=dict)
+    _streaks: dict[str, tuple[Kind, int]] = field(default_factory=dict)
+
+    def holds(self, check: str, now: float) -> bool:
+        return now < self._until.get(check, now)
+
+    def note(self, check: Check, result: Result, now: float) -> timedelta:
+        """The pause that follows; nothing where the next run is no later than it would be."""
+        kind = result.failure.kind if result.failure else None
+        if kind is None or kind not in BUSY | ACCOUNT:
+            self._streaks.pop(check.key, None)
+            self._until.pop(check.key, None)
+            return timedelta(0)
+        before, streak = self._streaks.get(check.key, (kind, 0))
+        streak = streak + 1 if before is kind else 1
+        self._streaks[check.key] = (kind, streak)
+        held = pause(check, result, streak)
+        self._until[check.key] = now + held.total_seconds()
+        return held if held > check.probe.every else timedelta(0)

@@ -1,0 +1,82 @@
+"""Who is busy or turns us away is asked less often: to the second where a second was named."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.backoff import Backoff, pause
+from monitor.model import Check, Endpoint, Failure, Kind, Outcome, Result
+from monitor.probes import PROBES
+
+AT = datetime(2026, 11, 24, tzinfo=UTC)
+ENDPOINT = Endpoint(id="e", service="s", url="https://a.example", name="e")
+CHAT = Check(service="s", endpoint=ENDPOINT, probe=PROBES["chat"](every="5m"), model="m")
+MODELS = Check(service="s", endpoint=ENDPOINT, probe=PROBES["models"](every="1m"))
+
+
+def result(kind: Kind | None, retry_after: float | None = None) -> Result:
+    failure = Failure(kind, "got it, want none") if kind else None
+    return Result(
+        check="s/e/chat",
+        vantage="v",
+        at=AT,
+        outcome=failure.outcome if failure else Outcome.UP,
+        failure=failure,
+        retry_after=None if retry_after is None else timedelta(seconds=retry_after),
+    )
+
+
+@pytest.mark.parametrize(
+    ("check", "kind", "retry_after", "streak", "expected"),
+    [
+        (CHAT, None, None, 1, 0),
+        (CHAT, Kind.SERVER_ERROR, 60, 5, 0),  # whether it is back is what we are here for
+        (CHAT, Kind.RATE_LIMITED, 1234, 1, 1234),
+        (CHAT, Kind.RATE_LIMITED, 7, 1, 300),
+        (CHAT, Kind.RATE_LIMITED, None, 1, 600),
+        (CHAT, Kind.OVERLOADED, None, 2, 1200),
+        (CHAT, Kind.OVERLOADED, None, 9, 1200),
+        (CHAT, Kind.QUOTA_EXHAUSTED, None, 1, 0),
+        (CHAT, Kind.QUOTA_EXHAUSTED, 3600, 1, 3600),
+        (CHAT, Kind.AUTH_INVALID, None, 2, 900),
+        (MODELS, Kind.AUTH_INVALID, None, 2, 0),  # costs nothing, and still proves the way
+        (MODELS, Kind.RATE_LIMITED, None, 1, 120),
+    ],
+)
+def test_the_pause_is_what_the_server_asked_for_or_grows(
+    check: Check, kind: Kind | None, retry_after: float | None, streak: int, expected: float
+) -> None:
+    assert pause(check, result(kind, retry_after), streak) == timedelta(seconds=expected)
+
+
+def test_a_check_holds_back_to_the_second_and_then_goes_on() -> None:
+    backoff = Backoff()
+    assert backoff.note(CHAT, result(Kind.RATE_LIMITED, 1000), 50.0) == timedelta(seconds=1000)
+    assert [backoff.holds(CHAT.key, at) for at in (50.0, 1049.9, 1050.0)] == [True, True, False]
+    assert not backoff.holds(MODELS.key, 60.0)
+
+
+def test_a_good_run_ends_the_pause_and_the_count() -> None:
+    backoff = Backoff()
+    for kind in (Kind.RATE_LIMITED, Kind.RATE_LIMITED, None):
+        backoff.note(CHAT, result(kind), 0.0)
+    assert not backoff.holds(CHAT.key, 1.0)
+    assert backoff.note(CHAT, result(Kind.RATE_LIMITED), 1.0) == timedelta(minutes=10)
+
+
+def test_account_trouble_is_confirmed_before_the_pause() -> None:
+    backoff = Backoff()
+    notes = [backoff.note(CHAT, result(Kind.QUOTA_EXHAUSTED), 0.0) for _ in range(3)]
+    assert notes == [timedelta(0), timedelta(minutes=15), timedelta(minutes=15)]
+
+
+@given(st.lists(st.sampled_from([None, *Kind]), max_size=20), st.floats(0, 4000))
+def test_no_check_ever_waits_longer_than_an_hour_or_four_periods(
+    kinds: list[Kind | None], retry_after: float
+) -> None:
+    backoff = Backoff()
+    for kind in kinds:
+        backoff.note(CHAT, result(kind, min(retry_after, 3600)), 0.0)
+    assert not backoff.holds(CHAT.key, 3600.1)

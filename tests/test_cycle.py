@@ -1,0 +1,105 @@
+"""One tick after another, with a real relay, a real store and a clock moved by hand."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from aiohttp import web
+from cast import HandClock
+from relay import Asked, Relay, plain, relaying
+
+from monitor.alerts import Alerts
+from monitor.budget import Ledger
+from monitor.config import Config, parse
+from monitor.cycle import Cycle
+from monitor.model import Check, Redactor, Snapshot
+from monitor.probes import attempt
+from monitor.schedule import Due
+from monitor.store import Store
+
+CONFIG = """
+[service.relay]
+key = "${{KEY}}"
+model = "model-x"
+endpoints = {{ direct = "{url}" }}
+probes = {{ models = "1m", chat = {{ every = "5m", stream = false }} }}
+{more}
+"""
+
+
+class Ticking:
+    """A cycle whose checks run when the test says so."""
+
+    def __init__(self, cycle: Cycle, config: Config, store: Store, clock: HandClock) -> None:
+        self.cycle, self.config, self.store, self.clock = cycle, config, store, clock
+
+    def check(self, probe: str) -> Check:
+        return next(check for check in self.config.checks if check.probe.id == probe)
+
+    async def tick(self, probe: str, after: float = 0.0) -> None:
+        self.clock.tick(after)
+        await self.cycle.tick(self.check(probe), Due(self.clock.now(), 0.0, 0))
+
+    async def snapshot(self) -> Snapshot:
+        await self.store.flush()
+        return await self.store.snapshot(self.clock.now())
+
+
+@asynccontextmanager
+async def ticking(
+    folder: Path, clock: HandClock, relay: Relay, more: str = ""
+) -> AsyncIterator[Ticking]:
+    text = CONFIG.format(url=relay.url, more=more)
+    config = parse(text, path=folder / "monitor.toml", env={"KEY": "the-key"})
+    store = Store(config.store, clock=clock, vantage=config.vantage)
+    store.open()
+    memory = store.recall()
+    cycle = Cycle(
+        ask=partial(
+            attempt, client=relay.client, clock=clock, rng=Random(1), vantage=config.vantage,
+            redact=Redactor(config.secrets),
+        ),
+        store=store,
+        alerts=Alerts(config.alerts, config.channels, memory),
+        ledger=Ledger(config.services, config.budgets, config.prices, {}),
+        clock=clock,
+        vantage=config.vantage,
+    )  # fmt: skip
+    yield Ticking(cycle, config, store, clock)
+    await store.close()
+
+
+async def test_a_server_that_asks_for_time_gets_it_to_the_second(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
+
+        async def busy(_request: web.Request, _asked: Asked) -> web.StreamResponse:
+            return web.Response(status=429, headers={"Retry-After": "150"}, text="{}")
+
+        relay.answering = busy
+        await run.tick("models")
+        for _ in range(2):
+            await run.tick("models", after=60)
+        assert len(relay.asked) == 1
+        relay.answering = plain({"data": [{"id": "model-x"}]})
+        await run.tick("models", after=30)
+        await run.tick("models", after=60)
+        assert len(relay.asked) == 3
+        seen = await run.snapshot()
+        assert seen.checks["relay/direct/models"].last_24h.outcomes == {"degraded": 1, "up": 2}
+        assert seen.checks["relay/direct/models"].last_24h.missed == 0
+
+
+async def test_a_key_that_is_turned_away_is_tried_every_quarter_of_an_hour(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
+        relay.answering = plain({"error": {"message": "bad", "code": "invalid_api_key"}}, 401)
+        for _ in range(12):
+            await run.tick("chat", after=300)
+            await run.tick("models")
+        paid = [asked for asked in relay.asked if asked.path.endswith("/completions")]
+        assert (len(paid), len(relay.asked) - len(paid)) == (5, 12)
