@@ -11,6 +11,7 @@ from datetime import date
 from monitor.model import NO_SPEND, Budget, Check, Failure, Kind, Price, Result, Service, Spend
 
 _PER = 1_000_000
+WARN_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Ledger:
         self._budgets = budgets
         self._prices = prices
         self._spent = dict(spent)
+        self._warned = {key for key in self._spent if self._share(*key) >= WARN_SHARE}
 
     def spent(self, service: str, day: date) -> Spend:
         return self._spent.get((service, day), NO_SPEND)
@@ -56,7 +58,8 @@ class Ledger:
         amount = self._tariff(check).worst(worst.tokens)
         budget = self._budgets.get(check.service)
         if budget is not None and not budget.allows(self.spent(check.service, day) + amount):
-            return Failure(Kind.BUDGET_PAUSED, self._why(check.service, budget, day))
+            spent = self._why(check.service, budget, day)
+            return Failure(Kind.BUDGET_PAUSED, f"{spent}; paid probes go on tomorrow (UTC)")
         self._add(check.service, day, amount)
         return amount
 
@@ -79,6 +82,17 @@ class Ledger:
         self._add(check.service, day, actual - reserved)
         return result, actual - reserved
 
+    def warning(self, service: str, day: date) -> str | None:
+        """Once a day, when most of the budget is gone."""
+        if (service, day) in self._warned or self._share(service, day) < WARN_SHARE:
+            return None
+        self._warned = {key for key in self._warned if key[1] == day} | {(service, day)}
+        return self._why(service, self._budgets[service], day)
+
+    def _share(self, service: str, day: date) -> float:
+        budget = self._budgets.get(service)
+        return 0.0 if budget is None else budget.share(self.spent(service, day))
+
     def _add(self, service: str, day: date, amount: Spend) -> None:
         self._spent = {key: value for key, value in self._spent.items() if (day - key[1]).days <= 1}
         self._spent[service, day] = self.spent(service, day) + amount
@@ -95,11 +109,8 @@ class Ledger:
     def _why(self, service: str, budget: Budget, day: date) -> str:
         spent = self.spent(service, day)
         if budget.tokens is not None:
-            return f"spent {spent.tokens} of {budget.tokens} tokens today; paid probes go on tomorrow (UTC)"
-        return (
-            f"spent {spent.money:.4f} of {budget.money} {budget.currency} today;"
-            " paid probes go on tomorrow (UTC)"
-        )
+            return f"spent {spent.tokens} of {budget.tokens} tokens today"
+        return f"spent {spent.money:.4f} of {budget.money} {budget.currency} today"
 
 
 def _nothing_answered(result: Result) -> bool:

@@ -79,6 +79,9 @@ class Cycle:
         self._record(check, due, attempted, result, change)
         self.on_result(result)
         _log(result)
+        warning = self.ledger.warning(check.service, day)
+        if warning:
+            log.warning('event=budget service=%s why="%s"', check.service, warning)
         held = self.backoff.note(check, result, self.clock.monotonic())
         if held:
             log.info("event=backoff check=%s seconds=%.0f", check.key, held.total_seconds())

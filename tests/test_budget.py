@@ -23,6 +23,7 @@ from monitor.model import (
 from monitor.probes.probe import ProbeSettings
 
 TODAY = date(2026, 11, 24)
+TOMORROW = date(2026, 11, 25)
 ENDPOINT = Endpoint(id="e", service="s", url="https://a.example", name="e")
 
 
@@ -55,6 +56,26 @@ def test_a_run_over_the_budget_is_paused_and_says_what_was_spent() -> None:
         Kind.BUDGET_PAUSED, "spent 400 of 500 tokens today; paid probes go on tomorrow (UTC)"
     )
     assert book.spent("s", TODAY) == Spend(400)
+
+
+def test_four_fifths_of_a_budget_are_told_once_a_day_and_not_again_after_a_restart() -> None:
+    book = ledger(Budget(tokens=500))
+    book.reserve(CHECK, Spend(399), TODAY)
+    assert book.warning("s", TODAY) is None
+    book.reserve(CHECK, Spend(1), TODAY)
+    assert book.warning("s", TODAY) == "spent 400 of 500 tokens today"
+    assert book.warning("s", TODAY) is None
+    again = Ledger((), {"s": Budget(tokens=500)}, {}, {("s", TODAY): Spend(400)})
+    assert again.warning("s", TODAY) is None
+    assert book.warning("s", TOMORROW) is None
+    book.reserve(CHECK, Spend(500), TOMORROW)
+    assert book.warning("s", TOMORROW) == "spent 500 of 500 tokens today"
+
+
+def test_a_service_without_a_budget_is_never_warned_of() -> None:
+    book = ledger(None)
+    book.reserve(CHECK, Spend(10**9), TODAY)
+    assert book.warning("s", TODAY) is None
 
 
 def test_tomorrow_the_budget_is_whole_again() -> None:

@@ -1,6 +1,6 @@
 """`monitor status`, `validate`'s summary and `render`: reading only, also beside a running daemon."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from monitor import __version__
 from monitor.cli.words import COLOURS, milliseconds
 from monitor.clock import SystemClock
 from monitor.config import Config
-from monitor.model import Check, CheckHistory, Incident, Outcome, Snapshot
+from monitor.model import NO_SPEND, Budget, Check, CheckHistory, Incident, Outcome, Snapshot, Spend
 from monitor.model.document import failure_document, result_document
 from monitor.model.duration import format_duration
 from monitor.publisher import Publisher
@@ -79,9 +79,9 @@ def tables(config: Config, seen: Snapshot) -> Iterator[Table | str]:
     if seen.outbox:
         yield ""
         yield _outbox(seen)
-    for service, spent in sorted(seen.spent_today.items()):
-        money = f", {spent.money:.4f}" if spent.money else ""
-        yield f"\n{service} spent {spent.tokens} tokens{money} today (UTC)"
+    if seen.spent_month:
+        yield ""
+        yield _spent(config, seen)
 
 
 def _checks(config: Config, seen: Snapshot) -> Table:
@@ -138,6 +138,35 @@ def _outbox(seen: Snapshot) -> Table:
     return shown
 
 
+def _spent(config: Config, seen: Snapshot) -> Table:
+    """Days and months are UTC."""
+    shown = Table("spent", "today", "this month", "budget", "left today", box=None, pad_edge=False)
+    currency = next((price.currency for price in config.prices.values()), "USD")
+    for service, month in sorted(seen.spent_month.items()):
+        today, budget = seen.spent_today.get(service, NO_SPEND), config.budgets.get(service)
+        shown.add_row(
+            service,
+            _amount(today, currency),
+            _amount(month, currency),
+            _budget(budget),
+            "-" if budget is None else f"{max(0.0, 1 - budget.share(today)):.0%}",
+        )
+    return shown
+
+
+def _amount(spent: Spend, currency: str) -> str:
+    money = f", {spent.money:.4f} {currency}" if spent.money else ""
+    return f"{spent.tokens} tokens{money}"
+
+
+def _budget(budget: Budget | None) -> str:
+    if budget is None:
+        return "-"
+    if budget.tokens is not None:
+        return f"{budget.tokens} tokens"
+    return f"{budget.money} {budget.currency}"
+
+
 def document(config: Config, seen: Snapshot) -> dict[str, Any]:
     return {
         "vantage": config.vantage,
@@ -149,10 +178,15 @@ def document(config: Config, seen: Snapshot) -> dict[str, Any]:
              "attempts": row.attempts, "last_error": row.last_error}
             for row in seen.outbox
         ],
-        "spent_today": {
-            service: {"tokens": spent.tokens, "money": spent.money} for service, spent in seen.spent_today.items()
-        },
+        "spent_today": _spend_document(seen.spent_today),
+        "spent_month": _spend_document(seen.spent_month),
     }  # fmt: skip
+
+
+def _spend_document(spent: Mapping[str, Spend]) -> dict[str, Any]:
+    return {
+        service: {"tokens": each.tokens, "money": each.money} for service, each in spent.items()
+    }
 
 
 def _check(check: Check, history: CheckHistory | None) -> dict[str, Any]:

@@ -84,5 +84,7 @@ class Snapshot:
     """Open ones, and those closed in the last 90 days; newest first."""
     outbox: tuple[Outgoing, ...] = ()
     spent_today: Mapping[str, Spend] = field(default_factory=dict)
+    spent_month: Mapping[str, Spend] = field(default_factory=dict)
+    """By service; days and months are UTC."""
     stopped_at: datetime | None = None
     """Set on the last page of a daemon that is stopping."""

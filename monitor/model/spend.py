@@ -41,3 +41,8 @@ class Budget:
         if self.tokens is not None and spent.tokens > self.tokens:
             return False
         return self.money is None or spent.money <= self.money
+
+    def share(self, spent: Spend) -> float:
+        """1 is all of it; a budget of nothing is always spent."""
+        parts = ((spent.tokens, self.tokens), (spent.money, self.money))
+        return max(part / whole if whole else 1.0 for part, whole in parts if whole is not None)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from datetime import date, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlmodel import or_
 
 from monitor.model import AlertState, Habit, Incident, Outgoing, Spend
@@ -67,9 +67,11 @@ def habits(connection: Connection) -> dict[str, Habit]:
     }
 
 
-def spent(connection: Connection, day: date) -> dict[str, Spend]:
-    query = select(LEDGER.c.service, LEDGER.c.tokens, LEDGER.c.money)
-    rows = connection.execute(query.where(LEDGER.c.day == day.toordinal()))
+def spent(connection: Connection, first: date, last: date) -> dict[str, Spend]:
+    """By service, both days included."""
+    query = select(LEDGER.c.service, func.sum(LEDGER.c.tokens), func.sum(LEDGER.c.money))
+    days = LEDGER.c.day.between(first.toordinal(), last.toordinal())
+    rows = connection.execute(query.where(days).group_by(LEDGER.c.service))
     return {service: Spend(tokens, money) for service, tokens, money in rows}
 
 

@@ -51,7 +51,7 @@ class Looker:
 
     def snapshot(self, connection: Connection, now: datetime) -> Snapshot:
         self._refresh(connection, now)
-        states = find.states(connection)
+        states, today = find.states(connection), now.date()
         return Snapshot(
             at=now,
             checks=self._histories(connection, now, states),
@@ -59,7 +59,8 @@ class Looker:
                 connection, since=now - timedelta(days=DAYS_SHOWN), limit=None
             ),
             outbox=find.pending(connection),
-            spent_today=find.spent(connection, now.date()),
+            spent_today=find.spent(connection, today, today),
+            spent_month=find.spent(connection, today.replace(day=1), today),
         )
 
     def _refresh(self, connection: Connection, now: datetime) -> None:

@@ -258,7 +258,7 @@ def _recall(connection: Connection, now: datetime, vantage: str) -> Memory:
         incidents=find.open_incidents(connection),
         next_incident=newest + 1,
         habits=find.habits(connection),
-        spent_today=find.spent(connection, now.date()),
+        spent_today=find.spent(connection, now.date(), now.date()),
         last_seen=seen,
         stopped_cleanly=clean,
         last_asked=find.last_asked(connection, vantage),

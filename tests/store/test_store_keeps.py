@@ -124,12 +124,19 @@ async def test_a_start_after_a_crash_is_known_as_one(tmp_path: Path, clock: Hand
     assert (first.last_seen, again.last_seen, again.stopped_cleanly) == (None, clock.now(), False)
 
 
-async def test_yesterdays_spend_is_not_todays(tmp_path: Path, clock: HandClock) -> None:
+async def test_yesterdays_spend_is_this_months_and_not_todays(
+    tmp_path: Path, clock: HandClock
+) -> None:
     url = f"sqlite:///{tmp_path / 'm.db'}"
     async with opened(url, clock) as store:
         store.reserve("a", NOON.date() - timedelta(days=1), Spend(300))
+        store.reserve("a", NOON.date().replace(day=1) - timedelta(days=1), Spend(9000))
+        store.reserve("a", NOON.date(), Spend(20, 0.5))
     async with opened(url, clock) as store:
-        assert store.recall().spent_today == {}
+        assert store.recall().spent_today == {"a": Spend(20, 0.5)}
+        seen = await store.snapshot(clock.now())
+        assert seen.spent_today == {"a": Spend(20, 0.5)}
+        assert seen.spent_month == {"a": Spend(320, 0.5)}
 
 
 async def test_messages_are_postponed_sent_or_dead_over_restarts(
