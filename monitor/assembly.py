@@ -13,7 +13,7 @@ from monitor.clock import Clock
 from monitor.config import Config
 from monitor.courier import Courier
 from monitor.cycle import Cycle
-from monitor.model import Habit, Incident, Memory, Message, Outgoing, Redactor, Result
+from monitor.model import Habit, Incident, Kind, Memory, Message, Outgoing, Redactor, Result
 from monitor.probes import Client, attempt
 from monitor.publisher import Publisher
 from monitor.schedule import Schedule
@@ -121,8 +121,14 @@ def _context(kit: Kit, alerts: Alerts, incident: Incident | None) -> Context:
         for service in config.services
         for endpoint in service.endpoints
     }
+    cutting = {
+        endpoint.path for service in config.services for endpoint in service.endpoints
+        if endpoint.cut_after
+    }  # fmt: skip
     working = alerts.working(incident.service) if incident and incident.service else ()
     bad = {check.rsplit("/", 1)[0] for check in incident.active} if incident else set()
+    if incident and incident.failure.kind is Kind.EDGE_TIMEOUT:
+        working = tuple(sorted(working, key=lambda path: path in cutting))
     return Context(
         now=kit.clock.now(),
         services={service.id: service.name for service in config.services},

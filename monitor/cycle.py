@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
-from monitor.alerts import Alerts
+from monitor.alerts import Alerts, Changes
 from monitor.backoff import Backoff
 from monitor.budget import Ledger
 from monitor.clock import Clock
@@ -28,6 +28,7 @@ from monitor.model import (
     Entry,
     Failure,
     Habit,
+    Kind,
     Result,
     Spend,
 )
@@ -115,7 +116,7 @@ class Cycle:
         """From here on nothing waits, so no other tick can come between judging and recording."""
         learned = attempted.habit != self.habits.get(check.key)
         self.habits[check.key] = attempted.habit
-        changes = self.alerts.judge(result)
+        changes = Changes() if _is_known(check, result) else self.alerts.judge(result)
         self.store.record(
             Entry(
                 result=result,
@@ -129,6 +130,12 @@ class Cycle:
                 missed=due.missed,
             )
         )
+
+
+def _is_known(check: Check, result: Result) -> bool:
+    """A limit that the operator declared is shown, and no news."""
+    cut = result.failure is not None and result.failure.kind is Kind.EDGE_TIMEOUT
+    return cut and check.probe.long and check.endpoint.cut_after is not None
 
 
 def _log(result: Result) -> None:

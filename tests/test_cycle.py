@@ -1,5 +1,6 @@
 """One tick after another, with a real relay, a real store and a clock moved by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,7 +15,7 @@ from monitor.alerts import Alerts
 from monitor.budget import Ledger
 from monitor.config import Config, parse
 from monitor.cycle import Cycle
-from monitor.model import Check, Redactor, Snapshot
+from monitor.model import Check, Kind, Redactor, Snapshot
 from monitor.probes import attempt
 from monitor.schedule import Due
 from monitor.store import Store
@@ -23,9 +24,11 @@ CONFIG = """
 [service.relay]
 key = "${{KEY}}"
 model = "model-x"
-endpoints = {{ direct = "{url}" }}
-probes = {{ models = "1m", chat = {{ every = "5m", stream = false }} }}
-{more}
+endpoints = {{ direct = "{url}", edge = {{ url = "{url}", cut_after = "1s" }} }}
+[service.relay.probes]
+models = "1m"
+chat = {{ every = "5m", stream = false }}
+long = {{ kind = "chat", every = "1d", stream = false, numbers = 4000, timeout = "5m" }}
 """
 
 
@@ -35,12 +38,12 @@ class Ticking:
     def __init__(self, cycle: Cycle, config: Config, store: Store, clock: HandClock) -> None:
         self.cycle, self.config, self.store, self.clock = cycle, config, store, clock
 
-    def check(self, probe: str) -> Check:
-        return next(check for check in self.config.checks if check.probe.id == probe)
+    def check(self, name: str) -> Check:
+        return next(check for check in self.config.checks if check.key == f"relay/{name}")
 
-    async def tick(self, probe: str, after: float = 0.0) -> None:
+    async def tick(self, name: str, after: float = 0.0) -> None:
         self.clock.tick(after)
-        await self.cycle.tick(self.check(probe), Due(self.clock.now(), 0.0, 0))
+        await self.cycle.tick(self.check(name), Due(self.clock.now(), 0.0, 0))
 
     async def snapshot(self) -> Snapshot:
         await self.store.flush()
@@ -48,11 +51,10 @@ class Ticking:
 
 
 @asynccontextmanager
-async def ticking(
-    folder: Path, clock: HandClock, relay: Relay, more: str = ""
-) -> AsyncIterator[Ticking]:
-    text = CONFIG.format(url=relay.url, more=more)
-    config = parse(text, path=folder / "monitor.toml", env={"KEY": "the-key"})
+async def ticking(folder: Path, clock: HandClock, relay: Relay) -> AsyncIterator[Ticking]:
+    config = parse(
+        CONFIG.format(url=relay.url), path=folder / "monitor.toml", env={"KEY": "the-key"}
+    )
     store = Store(config.store, clock=clock, vantage=config.vantage)
     store.open()
     memory = store.recall()
@@ -80,13 +82,13 @@ async def test_a_server_that_asks_for_time_gets_it_to_the_second(
             return web.Response(status=429, headers={"Retry-After": "150"}, text="{}")
 
         relay.answering = busy
-        await run.tick("models")
+        await run.tick("direct/models")
         for _ in range(2):
-            await run.tick("models", after=60)
+            await run.tick("direct/models", after=60)
         assert len(relay.asked) == 1
         relay.answering = plain({"data": [{"id": "model-x"}]})
-        await run.tick("models", after=30)
-        await run.tick("models", after=60)
+        await run.tick("direct/models", after=30)
+        await run.tick("direct/models", after=60)
         assert len(relay.asked) == 3
         seen = await run.snapshot()
         assert seen.checks["relay/direct/models"].last_24h.outcomes == {"degraded": 1, "up": 2}
@@ -99,7 +101,44 @@ async def test_a_key_that_is_turned_away_is_tried_every_quarter_of_an_hour(
     async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
         relay.answering = plain({"error": {"message": "bad", "code": "invalid_api_key"}}, 401)
         for _ in range(12):
-            await run.tick("chat", after=300)
-            await run.tick("models")
+            await run.tick("direct/chat", after=300)
+            await run.tick("direct/models")
         paid = [asked for asked in relay.asked if asked.path.endswith("/completions")]
         assert (len(paid), len(relay.asked) - len(paid)) == (5, 12)
+
+
+async def test_a_declared_limit_of_an_edge_is_named_shown_and_no_news(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
+
+        async def cut(request: web.Request, _asked: Asked) -> web.StreamResponse:
+            await asyncio.sleep(1.0)
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+
+        relay.answering = cut
+        for _ in range(3):
+            await run.tick("edge/long", after=3600)
+        await run.tick("direct/long")
+        seen = await run.snapshot()
+        edge, direct = (seen.checks[f"relay/{name}/long"].latest for name in ("edge", "direct"))
+        assert edge is not None
+        assert edge.failure is not None
+        assert edge.failure.kind is Kind.EDGE_TIMEOUT
+        assert edge.failure.message.endswith("after 1 s (it is known to after 1 s), want one")
+        assert direct is not None
+        assert direct.failure is not None
+        assert direct.failure.kind is Kind.HTTP_DISCONNECT
+        assert relay.asked[0].json["max_tokens"] == 12_000
+        assert (seen.incidents, seen.checks["relay/edge/long"].states) == ((), ())
+
+
+async def test_a_short_call_that_an_edge_cuts_is_news(tmp_path: Path, clock: HandClock) -> None:
+    async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
+        relay.answering = plain(b"error code: 524", 524)
+        for _ in range(3):
+            await run.tick("edge/chat", after=300)
+        seen = await run.snapshot()
+        assert [incident.failure.kind for incident in seen.incidents] == [Kind.EDGE_TIMEOUT]

@@ -67,6 +67,11 @@ class Probe(Protocol):
         """Whether a run costs tokens, so that the budget may pause it."""
         ...
 
+    @property
+    def long(self) -> bool:
+        """Whether a good answer takes so long that an edge may cut it off."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:

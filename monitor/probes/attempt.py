@@ -20,6 +20,7 @@ from monitor.model import (
     clean_text,
 )
 from monitor.probes.classify import retry_after
+from monitor.probes.cut import judge_cut
 from monitor.probes.facts import Exchange
 from monitor.probes.probe import Finding, ProbeSettings, Run, Sender
 
@@ -72,6 +73,7 @@ async def attempt(
     run = Run(check=check, habit=habit, client=client, rng=rng, now=at)
     finding = _without_key(check, probe, habit) or await _ask(probe, run)
     failure = _judge(finding, probe, at)
+    failure = judge_cut(failure, finding.exchange, check.endpoint.cut_after)
     if failure is not None:
         failure = Failure(failure.kind, clean_text(redact(failure.message)))
     exchange = finding.exchange

@@ -28,15 +28,16 @@ class Counting:
     """Many tokens, exactly checkable. `first` is part of the question, the rest is not."""
 
     first: int
+    count: int = COUNT
 
     @property
     def prompt(self) -> str:
-        last = self.first + COUNT - 1
+        last = self.first + self.count - 1
         return f"Write the whole numbers {self.first} to {last} in order, separated by spaces, and nothing else."
 
     def check(self, answer: str) -> bool:
-        """The first nine tenths, in order, without a gap."""
-        needed = int(COUNT * _NEEDED)
+        """The first nine tenths of the usual count, in order, without a gap: a long one may tire."""
+        needed = int(min(self.count, COUNT) * _NEEDED)
         return self._numbers(answer)[:needed] == self._wanted()[:needed]
 
     def is_whole(self, answer: str) -> bool:
@@ -44,13 +45,13 @@ class Counting:
         return self._numbers(answer) == self._wanted()
 
     def want(self) -> str:
-        return f"the numbers {self.first} to {self.first + COUNT - 1}"
+        return f"the numbers {self.first} to {self.first + self.count - 1}"
 
     def _wanted(self) -> list[int]:
-        return list(range(self.first, self.first + COUNT))
+        return list(range(self.first, self.first + self.count))
 
     def _numbers(self, answer: str) -> list[int]:
-        return [int(digits[:9]) for digits in _NUMBER.findall(answer)[: COUNT + 8]]
+        return [int(digits[:9]) for digits in _NUMBER.findall(answer)[: self.count + 8]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,8 @@ _SIDE = 64
 Challenge = Counting | Sum | Own | Continuing | Colour
 
 
-def counting(dice: Dice) -> Counting:
-    return Counting(dice.randint(200, 900))
+def counting(dice: Dice, count: int = COUNT) -> Counting:
+    return Counting(dice.randint(200, 900), count)
 
 
 def addition(dice: Dice) -> Sum:

@@ -9,7 +9,7 @@ from pydantic import Field
 from monitor.model import Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
-from monitor.probes.conversation import Conversation, Question
+from monitor.probes.conversation import Conversation, Counted
 from monitor.probes.readers import ChatReader, Reader
 
 CAPS = frozenset({"max_tokens", "max_completion_tokens"})
@@ -61,5 +61,5 @@ class ChatShape(Conversation):
         return without(body, refused)
 
 
-class ChatProbe(ChatShape, Question):
+class ChatProbe(ChatShape, Counted):
     kind: ClassVar[str] = "chat"

@@ -16,7 +16,7 @@ from monitor.model import Endpoint, Evidence, Failure, Habit, Kind, Spend, Usage
 from monitor.probes.adapt import Body, adapting
 from monitor.probes.answer import Answer, judge_answer
 from monitor.probes.call import bearer, headers, judge_status
-from monitor.probes.challenge import Challenge, Own, addition, counting
+from monitor.probes.challenge import COUNT, Challenge, Own, addition, counting
 from monitor.probes.classify import (
     is_error_object,
     judge_api_body,
@@ -240,8 +240,36 @@ class Question(Conversation):
         return self.usual(rng)
 
     def usual(self, rng: Random) -> Challenge:
-        """Long enough to tell a burst where the answer streams, the cheapest where it does not."""
-        return counting(rng) if self.stream else addition(rng)
+        """What is asked where the operator asks nothing."""
+        raise NotImplementedError
+
+
+class Counted(Question):
+    """Counting where the answer streams, long enough to tell a burst; else the cheapest, a sum."""
+
+    numbers: int | None = Field(
+        default=None, ge=COUNT, le=20_000, description="how many to count, for a long answer"
+    )
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Self:
+        if self.numbers is not None and self.text is not None:
+            raise ValueError("got `numbers` beside `text`, want one of the two")
+        return self
+
+    def usual(self, rng: Random) -> Challenge:
+        if self.stream or self.numbers:
+            return counting(rng, self.numbers or COUNT)
+        return addition(rng)
+
+    def usual_cap(self) -> int:
+        """Some tokenizers take two tokens and a space for a number."""
+        return max(super().usual_cap(), 3 * (self.numbers or 0))
+
+    @property
+    def long(self) -> bool:
+        """One answer that takes its time: where an edge cuts such calls, this one finds it."""
+        return not self.stream and (self.numbers or 0) > COUNT
 
 
 def _both(first: Usage | None, second: Usage | None) -> Usage | None:

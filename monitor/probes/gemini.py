@@ -7,11 +7,11 @@ from urllib.parse import quote
 from monitor.model import Endpoint, Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
-from monitor.probes.conversation import Question
+from monitor.probes.conversation import Counted
 from monitor.probes.readers import GeminiReader, Reader
 
 
-class GeminiProbe(Question):
+class GeminiProbe(Counted):
     kind: ClassVar[str] = "gemini"
     reader: ClassVar[type[Reader]] = GeminiReader
     signs: ClassVar[tuple[str, ...]] = ("candidates", "promptFeedback")

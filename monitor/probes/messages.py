@@ -6,13 +6,13 @@ from typing import ClassVar
 from monitor.model import Endpoint, Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
-from monitor.probes.conversation import Question
+from monitor.probes.conversation import Counted
 from monitor.probes.readers import AnthropicReader, Reader
 
 _VERSION = "2023-06-01"
 
 
-class MessagesProbe(Question):
+class MessagesProbe(Counted):
     kind: ClassVar[str] = "messages"
     reader: ClassVar[type[Reader]] = AnthropicReader
     signs: ClassVar[tuple[str, ...]] = ("content",)

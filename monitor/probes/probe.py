@@ -130,6 +130,10 @@ class ProbeSettings(BaseModel):
     def streams(self) -> bool:
         return False
 
+    @property
+    def long(self) -> bool:
+        return False
+
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002
         """Tokens that a run may cost at most (money is the budget's business)."""
         return Spend()

@@ -8,11 +8,11 @@ from pydantic import Field
 from monitor.model import Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
-from monitor.probes.conversation import Question
+from monitor.probes.conversation import Counted
 from monitor.probes.readers import Reader, ResponsesReader
 
 
-class ResponsesProbe(Question):
+class ResponsesProbe(Counted):
     kind: ClassVar[str] = "responses"
     reader: ClassVar[type[Reader]] = ResponsesReader
     signs: ClassVar[tuple[str, ...]] = ("output",)
