@@ -68,7 +68,7 @@ async def relaying() -> AsyncIterator[Relay]:
         relay = Relay(client)
         app = web.Application()
         app.router.add_route("*", "/{rest:.*}", relay.handle)
-        runner = web.AppRunner(app, shutdown_timeout=0)
+        runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         relay.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
