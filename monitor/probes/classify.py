@@ -149,7 +149,7 @@ def _bad_request(said: Said, html: bool) -> Kind:  # noqa: ARG001, FBT001
     account = _account_kind(said)
     if account is not None:
         return account
-    if said.words & codes.MODEL_WORDS:
+    if said.words & codes.MODEL_WORDS or said.mentions(*codes.NO_MODEL_PHRASES):
         return Kind.MODEL_NOT_FOUND
     if said.words & codes.CONTEXT_WORDS or said.mentions(*codes.CONTEXT_PHRASES):
         return Kind.REQUEST_REJECTED

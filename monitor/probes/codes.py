@@ -95,6 +95,8 @@ MODEL_PHRASES = (
     "is deprecated", "is not supported", "no longer available", "not exist", "not a valid model",
     "no endpoints found", "unknown model", "不存在",
 )  # fmt: skip
+NO_MODEL_PHRASES = ("invalid model name", "no such model", "not a valid model id")
+"""The model is what is wrong, wherever in the sentence they stand."""
 PER_DAY = "perday"
 """Part of Google's quotaId for a limit that time alone does not mend."""
 

@@ -106,6 +106,7 @@ def error(message: str = "words", **fields: Any) -> dict[str, Any]:
         (400, error("Your credit balance is too low to go on"), Kind.QUOTA_EXHAUSTED),
         (400, error("prompt is too long: 9 tokens > 8"), Kind.REQUEST_REJECTED),
         (400, error(code="model_not_found"), Kind.MODEL_NOT_FOUND),
+        (400, error("/chat/completions: Invalid model name, model=x"), Kind.MODEL_NOT_FOUND),
         (400, error("could not finish the message because max_tokens or model output limit was reached"), Kind.BUDGET_TOO_SMALL),
         (401, b"", Kind.AUTH_INVALID),
         (401, error("该令牌额度已用尽 (request id: 1)", type="one_api_error"), Kind.AUTH_INVALID),

@@ -1,0 +1,94 @@
+"""`monitor once` before nginx before the litellm proxy: the verdicts on software that nobody here wrote."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from foreign import KEY, LITELLM, MODEL, NGINX, Relay, relaying
+
+from monitor.clock import SystemClock
+from monitor.demo.launcher import Simulation
+
+MONITOR = Path(sys.executable).parent / "monitor"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
+    pytest.mark.skipif(LITELLM is None, reason="LITELLM does not name a litellm command"),
+]
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    folder = tmp_path_factory.mktemp("foreign")
+    (folder / "simulation").mkdir()
+    with (
+        Simulation(folder / "simulation", clock=SystemClock(), port=0, is_calm=True) as simulation,
+        relaying(folder, simulation) as found,
+    ):
+        yield found
+
+
+def once(folder: Path, relay: Relay, base: str, *, key: str = KEY, **probes: str) -> dict[str, Any]:
+    """What the command prints, by probe."""
+    lines = "\n".join(f"{name} = {text}" for name, text in probes.items())
+    (folder / "monitor.toml").write_text(
+        f'[service.relay]\nkey = "${{KEY}}"\nmodel = "{MODEL}"\nca_file = "{relay.ca_file}"\n'
+        f'endpoints = {{ it = "{base}" }}\n[service.relay.probes]\n{lines}\n'
+    )
+    done = subprocess.run(
+        [MONITOR, "once", "--json"], cwd=folder, capture_output=True, text=True, timeout=120,
+        env={"PATH": os.environ["PATH"], "KEY": key}, check=False,
+    )  # fmt: skip
+    assert done.returncode in {0, 1}, done.stderr
+    document = json.loads(done.stdout)
+    down = any(check["outcome"] == "down" for check in document["checks"])
+    assert done.returncode == int(down)
+    return {check["probe"]: check for check in document["checks"]}
+
+
+def kinds(found: dict[str, Any]) -> dict[str, str | None]:
+    return {name: each["failure"] and each["failure"]["kind"] for name, each in found.items()}
+
+
+def test_all_is_well_and_its_timings_are_sane(relay: Relay, tmp_path: Path) -> None:
+    found = once(tmp_path, relay, relay.streaming, models='"1m"', chat='"5m"',
+                 plain='{ kind = "chat", stream = false }')  # fmt: skip
+    assert kinds(found) == {"models": None, "chat": None, "plain": None}
+    times, stream = found["chat"]["timings_ms"], found["chat"]["stream"]
+    assert 0 < times["connect"] < 100
+    assert 0 < times["tls"] < 500
+    assert times["connect"] + times["tls"] < times["ttfb"] <= times["ttft"] < times["total"]
+    assert 500 < times["total"] < 20_000  # the simulation speaks about 80 tokens a second
+    assert stream["complete"] is True
+    assert stream["content_chunks"] >= 64
+    assert 20 < stream["tokens_per_s"] < 400
+    assert found["chat"]["usage"]["tokens_out"] >= 64
+
+
+def test_a_proxy_that_lost_its_upstream_is_a_bad_gateway(relay: Relay, tmp_path: Path) -> None:
+    found = once(tmp_path, relay, relay.orphaned, models='"1m"', chat='"5m"')
+    assert kinds(found) == {"models": "bad_gateway", "chat": "bad_gateway"}
+
+
+def test_a_wrong_key_is_the_accounts_fault(relay: Relay, tmp_path: Path) -> None:
+    found = once(tmp_path, relay, relay.streaming, key="another-key", models='"1m"', chat='"5m"')
+    assert kinds(found) == {"models": "auth_invalid", "chat": "auth_invalid"}
+    assert {each["failure"]["fault"] for each in found.values()} == {"account"}
+
+
+def test_an_unknown_model_is_the_accounts_fault(relay: Relay, tmp_path: Path) -> None:
+    found = once(tmp_path, relay, relay.streaming, models='{ model = "no-such-model" }',
+                 chat='{ model = "no-such-model" }')  # fmt: skip
+    assert kinds(found) == {"models": "model_not_found", "chat": "model_not_found"}
+
+
+def test_a_proxy_that_buffers_is_seen_to(relay: Relay, tmp_path: Path) -> None:
+    found = once(tmp_path, relay, relay.buffering, chat='"5m"')
+    assert kinds(found) == {"chat": "fake_streaming"}
+    assert kinds(once(tmp_path, relay, relay.streaming, chat='"5m"')) == {"chat": None}
