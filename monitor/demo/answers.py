@@ -1,7 +1,7 @@
 """What the simulated model answers: it reads the question as text, as a model would. Pure.
 
-Sums, differences, products and counting are understood however they are worded; anything else
-gets a friendly sentence. The longer answers come in pieces the size of a model's tokens.
+Sums, differences, products and counting are understood however they are worded, numbers alone are
+gone on with, and a picture is named by its colour; anything else gets a friendly sentence. The longer answers come in pieces the size of a model's tokens.
 """
 
 import re
@@ -37,6 +37,9 @@ _SUMS: Sequence[tuple[re.Pattern[str], Operation]] = tuple(
         (rf"{_N}\s*(?:[*x\u00d7]|\btimes\b|\bmultiplied\s+by\b)\s*{_N}", mul),
     )
 )
+_SEQUENCE = re.compile(r"\s*\d{1,9}(?:[\s,]+\d{1,9}){2,}[\s,]*\Z")
+_ON = 20
+_PICTURE = re.compile(r"\[a picture, all (\w+)\]")
 _OTHERWISE = (
     "I am the simulated model of this demonstration: I can add, subtract, multiply and count, "
     "and to everything else I say this sentence."
@@ -45,6 +48,11 @@ _OTHERWISE = (
 
 def answer(question: str) -> str:
     """The right answer where there is one to find, else a sentence."""
+    picture = _PICTURE.search(question)
+    if picture:
+        return picture[1]
+    if _SEQUENCE.match(question):
+        return _go_on([int(number) for number in re.findall(r"\d+", question)])
     counted = _COUNTING.search(question)
     if counted:
         return _count(int(counted[1]), int(counted[2]))
@@ -53,6 +61,12 @@ def answer(question: str) -> str:
         if found:
             return str(operation(int(found[1]), int(found[2])))
     return _OTHERWISE
+
+
+def _go_on(numbers: list[int]) -> str:
+    """As a base model would, which knows no orders: the same step again and again."""
+    step = numbers[-1] - numbers[-2]
+    return "".join(f" {numbers[-1] + step * n}" for n in range(1, _ON + 1))
 
 
 def _count(first: int, last: int) -> str:

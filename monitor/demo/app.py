@@ -1,31 +1,24 @@
-"""One simulated endpoint as an HTTP application: the API, its pacing, and the faults of its turn."""
+"""One simulated endpoint as an HTTP application: its APIs, and the faults of its turn."""
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from random import Random
 
 from aiohttp import web
 
-from monitor.demo.faults import SLOW_S, Act
-from monitor.demo.manners import Manner, bad_gateway_page, home_page
-from monitor.demo.openai_api import (
-    Json,
-    RefusedError,
-    Reply,
-    bad_request,
-    embeddings_of,
-    model_list,
-    reply_to,
-    wrong_key,
-)
+from monitor.demo import chat_api, gemini_api, messages_api, plain_api, responses_api
+from monitor.demo.canned import canned
+from monitor.demo.faults import Act
+from monitor.demo.manners import Manner, home_page
+from monitor.demo.models import model_list
+from monitor.demo.refusals import Json, RefusedError, bad_request, wrong_key
+from monitor.demo.reply import Reply, Voice
+from monitor.demo.saying import Pace, misbehave, say
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Acting = Callable[[], Act | None]
 """What this endpoint does wrong at this moment."""
 
-_LARGEST = 256 * 1024
-_DONE = b"data: [DONE]\n\n"
+_LARGEST = 4 * 1024 * 1024
 
 
 class EndpointApp:
@@ -39,8 +32,20 @@ class EndpointApp:
         app = web.Application(middlewares=[self._edge], client_max_size=_LARGEST)
         app.router.add_get("/", self._home)
         app.router.add_get("/v1/models", self._models)
-        app.router.add_post("/v1/chat/completions", self._chat)
-        app.router.add_post("/v1/embeddings", self._embeddings)
+        for path, handler in (
+            ("/v1/chat/completions", self._chat),
+            ("/v1/completions", self._completions),
+            ("/v1/responses", self._responses),
+            ("/v1/messages", self._messages),
+            ("/v1beta/models/{call}", self._gemini),
+            ("/v1/models/{call}", self._gemini),
+            ("/v1/embeddings", self._embeddings),
+            ("/v1/moderations", self._moderations),
+            ("/v1/images/generations", self._images),
+            ("/v1/audio/speech", self._speech),
+            ("/v1/audio/transcriptions", self._transcriptions),
+        ):
+            app.router.add_post(path, handler)
         app.on_response_prepare.append(self._dress)
         return app
 
@@ -49,98 +54,124 @@ class EndpointApp:
 
     @web.middleware
     async def _edge(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """What stands before the API: the gateway that fails, the key, and errors as JSON."""
-        if self._acting() is Act.BAD_GATEWAY:
-            page = bad_gateway_page(self._manner.server)
-            return web.Response(status=502, text=page, content_type="text/html")
+        """What stands before the API: a gateway that fails, the key, and errors as JSON."""
+        act = self._acting()
+        found = canned(act, self._manner.server)
+        if found is not None:
+            return web.Response(
+                status=found.status, text=found.body, content_type=found.kind, headers=found.headers
+            )
+        instead = await misbehave(request, act)
+        if instead is not None:
+            return instead
         try:
             if request.path != "/":
                 self._check_key(request)
             return await handler(request)
         except RefusedError as refused:
-            return web.json_response(refused.body, status=refused.status)
+            return _refusal(refused, request)
         except web.HTTPException as error:
             message = f"Invalid URL ({request.method} {request.path[:80]})"
-            body = RefusedError(
-                error.status, message, kind="invalid_request_error", code="unknown_url"
-            ).body
-            return web.json_response(body, status=error.status)
+            kind = "invalid_request_error"
+            return _refusal(
+                RefusedError(error.status, message, kind=kind, code="unknown_url"), request
+            )
 
     def _check_key(self, request: web.Request) -> None:
-        given = request.headers.get("Authorization", "")
-        if given != f"Bearer {self._key}" or self._acting() is Act.KEY_REJECTED:
+        """Each API carries it in a header of its own; a bearer key opens all."""
+        heads = request.headers
+        given = {
+            heads.get("Authorization", "").removeprefix("Bearer "),
+            heads.get("x-api-key"),
+            heads.get("x-goog-api-key"),
+        }
+        if self._key not in given:
             raise wrong_key()
 
     async def _home(self, _: web.Request) -> web.Response:
         return web.Response(text=home_page(self._manner.name), content_type="text/html")
 
+    # --- answered at once -------------------------------------------------------------------------
+
     async def _models(self, _: web.Request) -> web.Response:
-        await self._think(0.1)
+        await self._pace().think(0.1)
         return web.json_response(model_list())
 
     async def _embeddings(self, request: web.Request) -> web.Response:
-        body = await _json(request)
-        await self._think(0.3)
-        return web.json_response(embeddings_of(body))
+        return await self._at_once(plain_api.embeddings(await _json(request)))
 
-    async def _think(self, share: float) -> None:
-        """A call that needs no tokens takes a share of the time to a first one."""
-        await asyncio.sleep(self._manner.beats(1, self._rng)[0] * share)
+    async def _moderations(self, request: web.Request) -> web.Response:
+        return await self._at_once(plain_api.moderation(await _json(request), self._rng))
+
+    async def _images(self, request: web.Request) -> web.Response:
+        return await self._at_once(plain_api.image(await _json(request), self._rng))
+
+    async def _at_once(self, answer: Json) -> web.Response:
+        await self._pace().think(0.3)
+        return web.json_response(answer)
+
+    async def _speech(self, request: web.Request) -> web.Response:
+        kind, sound = plain_api.speech(await _json(request))
+        await self._pace().think(0.5)
+        return web.Response(body=sound, content_type=kind)
+
+    async def _transcriptions(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        file = form.get("file")
+        sound = file.file.read() if isinstance(file, web.FileField) else b""
+        whole = plain_api.transcription(form.get("model"), sound)
+        await self._pace().think(0.5)
+        if form.get("stream") != "true":
+            return web.json_response(whole)
+        events = plain_api.transcript_events(whole)
+        return web.Response(body=events, content_type="text/event-stream")
+
+    # --- said word by word ------------------------------------------------------------------------
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        reply = reply_to(await _json(request), self._rng)
-        beats = self._manner.beats(len(reply.pieces), self._rng)
-        if self._acting() is Act.SLOW:
-            beats = [SLOW_S + beat for beat in beats]
-        if not reply.stream:
-            await asyncio.sleep(beats[-1])
-            return web.json_response(reply.whole())
-        return await self._stream(request, reply, beats)
+        body = await _json(request)
+        voice = chat_api.ChatVoice(include_usage=chat_api.includes_usage(body))
+        return await self._say(request, body, chat_api.chat(body, self._rng), voice)
 
-    async def _stream(
-        self, request: web.Request, reply: Reply, beats: Sequence[float]
+    async def _completions(self, request: web.Request) -> web.StreamResponse:
+        body = await _json(request)
+        voice = chat_api.CompletionVoice(include_usage=chat_api.includes_usage(body))
+        return await self._say(request, body, chat_api.completion(body, self._rng), voice)
+
+    async def _responses(self, request: web.Request) -> web.StreamResponse:
+        body = await _json(request)
+        reply = responses_api.response(body, self._rng)
+        return await self._say(request, body, reply, responses_api.ResponsesVoice())
+
+    async def _messages(self, request: web.Request) -> web.StreamResponse:
+        body = await _json(request)
+        if "anthropic-version" not in request.headers:
+            raise bad_request("anthropic-version: header is required", "anthropic-version")
+        reply = messages_api.message(body, self._rng)
+        return await self._say(request, body, reply, messages_api.MessagesVoice())
+
+    async def _gemini(self, request: web.Request) -> web.StreamResponse:
+        model, _, method = request.match_info["call"].partition(":")
+        if method not in {"generateContent", "streamGenerateContent"}:
+            raise web.HTTPNotFound
+        reply = gemini_api.content(model, await _json(request), self._rng)
+        streams = {"stream": method == "streamGenerateContent"}
+        return await self._say(request, streams, reply, gemini_api.GeminiVoice())
+
+    async def _say(
+        self, request: web.Request, body: Json, reply: Reply, voice: Voice
     ) -> web.StreamResponse:
-        """Which fault a stream has is settled when it begins."""
         act = self._acting()
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": "text/event-stream; charset=utf-8",
-                "Cache-Control": "no-cache",
-            }
-        )
-        await response.prepare(request)
-        if act is Act.BUFFERED:
-            await asyncio.sleep(beats[-1])
-            await response.write(b"".join(map(_event, _chunks(reply))) + _DONE)
-            return response
-        whole = await _paced(response, reply, beats, cut=act is Act.CUT)
-        if not whole and request.transport is not None:
-            request.transport.abort()
-        return response
+        streams = body.get("stream") is True and act is not Act.PLAIN
+        return await say(request, reply, voice, self._pace(), act, streams=streams)
+
+    def _pace(self) -> Pace:
+        return Pace(self._manner, self._rng)
 
 
-async def _paced(
-    response: web.StreamResponse, reply: Reply, beats: Sequence[float], *, cut: bool
-) -> bool:
-    """Each piece at its moment. False where it stopped in the middle, as it was told to."""
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    await response.write(_event(reply.opening()))
-    for number, beat in enumerate(beats):
-        await asyncio.sleep(max(0.0, begin + beat - loop.time()))
-        if cut and number >= len(beats) // 2:
-            return False
-        await response.write(_event(reply.piece(number)))
-    await response.write(b"".join(map(_event, reply.ending())) + _DONE)
-    return True
-
-
-def _chunks(reply: Reply) -> list[Json]:
-    return [reply.opening(), *map(reply.piece, range(len(reply.pieces))), *reply.ending()]
-
-
-def _event(chunk: Json) -> bytes:
-    return b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n"
+def _refusal(refused: RefusedError, request: web.Request) -> web.Response:
+    status, body = refused.answer(request.path)
+    return web.json_response(body, status=status)
 
 
 async def _json(request: web.Request) -> Json:

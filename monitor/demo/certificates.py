@@ -1,4 +1,4 @@
-"""A throw-away certificate authority, and what an endpoint may show: good, expired, for another name."""
+"""A throw-away certificate authority, and what an endpoint may show: good, or bad in every way."""
 
 import ssl
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import trustme
 HOST = "127.0.0.1"
 _OLD = timedelta(days=90)
 _LATE = timedelta(days=2)
+_SOON = timedelta(days=5)
 _GOOD_FOR = timedelta(days=80)
 
 
@@ -17,7 +18,9 @@ _GOOD_FOR = timedelta(days=80)
 class Certificates:
     good: trustme.LeafCert
     expired: trustme.LeafCert
+    expiring: trustme.LeafCert
     wrong_name: trustme.LeafCert
+    untrusted: trustme.LeafCert
 
 
 def issue(ca_file: Path, now: datetime) -> Certificates:
@@ -28,9 +31,11 @@ def issue(ca_file: Path, now: datetime) -> Certificates:
     return Certificates(
         good=authority.issue_cert(HOST, "localhost", not_before=begin, not_after=now + _GOOD_FOR),
         expired=authority.issue_cert(HOST, "localhost", not_before=begin, not_after=now - _LATE),
+        expiring=authority.issue_cert(HOST, "localhost", not_before=begin, not_after=now + _SOON),
         wrong_name=authority.issue_cert(
             "parked.example", not_before=begin, not_after=now + _GOOD_FOR
         ),
+        untrusted=trustme.CA(organization_name="nobody").issue_cert(HOST, "localhost"),
     )
 
 

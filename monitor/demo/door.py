@@ -25,12 +25,19 @@ class Mode(Enum):
     SHUT = auto()
     SLAMMED = auto()
     """Accepts, then resets in the middle of the handshake."""
+    MUTE = auto()
+    """Accepts, and never says a word."""
+    OTHER = auto()
+    """Answers the handshake in plain HTTP."""
+
+
+_MODES = {
+    Act.REFUSED: Mode.SHUT, Act.RESET: Mode.SLAMMED, Act.MUTE: Mode.MUTE, Act.NO_TLS: Mode.OTHER,
+}  # fmt: skip
 
 
 def mode_for(act: Act | None) -> Mode:
-    if act is Act.REFUSED:
-        return Mode.SHUT
-    return Mode.SLAMMED if act is Act.RESET else Mode.OPEN
+    return Mode.OPEN if act is None else _MODES.get(act, Mode.OPEN)
 
 
 class Door:
@@ -47,6 +54,8 @@ class Door:
         self._good = context_for(certificates.good)
         self._bad = {
             Act.EXPIRED: context_for(certificates.expired),
+            Act.EXPIRING: context_for(certificates.expiring),
+            Act.UNTRUSTED: context_for(certificates.untrusted),
             Act.WRONG_NAME: context_for(certificates.wrong_name),
         }
         self._good.sni_callback = self._choose
@@ -78,8 +87,8 @@ class Door:
             site = web.SockSite(self._runner, self._socket, ssl_context=self._good)
             await site.start()
             self._stack.push_async_callback(site.stop)
-        elif wanted is Mode.SLAMMED:
-            server = await asyncio.start_server(_slam, sock=self._socket)
+        elif wanted in _GREETINGS:
+            server = await asyncio.start_server(_GREETINGS[wanted], sock=self._socket)
             self._stack.callback(server.close)
         self._mode = wanted
 
@@ -105,3 +114,22 @@ async def _slam(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     writer.transport.abort()
+
+
+async def _wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until the other side has had enough."""
+    with contextlib.suppress(OSError):
+        while await reader.read(4096):
+            pass
+    writer.close()
+
+
+async def _misunderstand(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(TimeoutError, OSError):
+        await asyncio.wait_for(reader.read(1), _PATIENCE_S)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+    writer.close()
+
+
+_GREETINGS = {Mode.SLAMMED: _slam, Mode.MUTE: _wait, Mode.OTHER: _misunderstand}

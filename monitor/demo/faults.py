@@ -26,17 +26,65 @@ SLOW_S = 6.5
 
 
 class Act(StrEnum):
-    """What an endpoint does wrong; the value is how it is told to a person."""
+    """What an endpoint does wrong; the value is how it is told to a person.
 
-    BAD_GATEWAY = "answers 502"
+    The script plays a few of them; all can be forced by a test.
+    """
+
+    # the connection
     REFUSED = "refuses connections"
     RESET = "resets connections"
-    SLOW = "is slow to its first token"
+    MUTE = "accepts connections and never shakes hands"
+    NO_TLS = "speaks no TLS"
     EXPIRED = "shows an expired certificate"
+    EXPIRING = "shows a certificate that ends soon"
     WRONG_NAME = "shows a certificate for another name"
-    CUT = "cuts streams in the middle"
-    BUFFERED = "buffers streams and sends them in one burst"
+    UNTRUSTED = "shows a certificate that nobody vouches for"
+    # the answer as a whole
+    BAD_GATEWAY = "answers 502"
+    SERVER_ERROR = "answers 500"
+    GATEWAY_TIMEOUT = "answers 504"
+    NO_CHANNEL = "has no channel left for the model"
+    EDGE_ERROR = "cannot reach its origin"
+    EDGE_TIMEOUT = "waits too long for its origin"
+    CHALLENGE = "wants to see that we are human"
+    DENIED = "denies us at the edge"
+    PANEL = "answers with a web page"
+    REDIRECT = "redirects to a login page"
+    TEAPOT = "answers 418"
+    NONSENSE = "answers with something else"
+    GONE = "knows the path no more"
+    SILENT = "never answers"
+    HANGS_UP = "hangs up instead of answering"
+    GARBAGE = "speaks no HTTP"
+    HALF = "never ends its answer"
+    ENDLESS = "never stops talking"
+    RATE_LIMITED = "limits our rate"
+    OVERLOADED = "is overloaded"
+    # the account
     KEY_REJECTED = "rejects the key"
+    OUT_OF_MONEY = "says that the account is empty"
+    FORBIDDEN = "does not let the key do this"
+    MODEL_GONE = "does not know the model"
+    REGION = "does not serve our region"
+    REFUSED_REQUEST = "refuses the request"
+    # what the model says, and how
+    SLOW = "is slow to its first token"
+    NO_TOKEN = "opens streams and says nothing"
+    EMPTY = "gives empty answers"
+    BROKEN = "breaks streams with an error"
+    STALLED = "falls silent in the middle of streams"
+    CUT = "cuts streams in the middle"
+    POLITE_CUT = "cuts streams and ends them politely"
+    BUFFERED = "buffers streams and sends them in one burst"
+    PLAIN = "does not stream"
+    WRONG_ANSWER = "gives wrong answers"
+    OTHER_MODEL = "lets another model answer"
+    FILTERED = "filters harmless answers"
+    MISLABELLED = "labels streams as text"
+    OVERBILLED = "counts more tokens than there are"
+    UNCOUNTED = "counts no tokens any more"
+    THINKS_TOO_LONG = "thinks until no tokens are left"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,13 @@ class _Acting:
 async def _endpoint(
     manner: Manner, app: EndpointApp, acting: _Acting, certificates: Certificates
 ) -> AsyncIterator[Door]:
-    runner = web.AppRunner(app.build(), access_log=None, handle_signals=False, shutdown_timeout=0.5)
+    runner = web.AppRunner(
+        app.build(),
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=0.5,
+        handler_cancellation=True,
+    )
     await runner.setup()
     door = Door(runner, certificates, acting)
     await door.follow()

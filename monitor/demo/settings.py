@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from monitor.demo.manners import MANNERS
-from monitor.demo.openai_api import CHAT_MODEL, EMBEDDING_MODEL
+from monitor.demo.models import CHAT_MODEL, EMBEDDING_MODEL
 
 KEY_NAME = "DEMO_KEY"
 CUT_AFTER = "100s"

@@ -3,13 +3,15 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.demo.addresses import Addresses
 from monitor.demo.faults import Act
-from monitor.model import Habit, Redactor, Result
-from monitor.probes import Client, attempt
+from monitor.demo.models import CHAT_MODEL
+from monitor.model import Check, Habit, Redactor, Result
+from monitor.probes import PROBES, Client, attempt
 
 
 @dataclass
@@ -37,8 +39,19 @@ class Demo:
     habits: dict[str, Habit] = field(default_factory=dict)
 
     async def probe(self, key: str) -> Result:
-        """One real run of one real check."""
-        check = next(each for each in self.config.checks if each.key == key)
+        """One real run of one real check of the demo's config."""
+        return await self.run(next(each for each in self.config.checks if each.key == key))
+
+    async def ask(self, endpoint: str, kind: str, **settings: Any) -> Result:
+        """One real run of any probe kind."""
+        service = next(each for each in self.config.services if each.id == "demo")
+        found = next(each for each in service.endpoints if each.id == endpoint)
+        probe = PROBES[kind](**settings)
+        model = getattr(probe, "model", None) or CHAT_MODEL
+        return await self.run(Check(service="demo", endpoint=found, probe=probe, model=model))
+
+    async def run(self, check: Check) -> Result:
+        key = check.key
         attempted = await attempt(
             check,
             habit=self.habits.get(key, Habit()),

@@ -32,6 +32,7 @@ def test_every_question_of_the_probes_is_answered_rightly_and_whole(seed: int) -
         ("the product of 6 and 7, please", "42"),
         ("Multiply 9 by 9.", "81"),
         ("What is -3 times 5?", "-15"),
+        ("[a picture, all red] What colour is this picture?", "red"),
         ("Count from 7 to 11, please", "7 8 9 10 11"),
         ("count 3 to 1", "3 2 1"),
         ("List the integers 4-6.", "4 5 6"),

@@ -17,7 +17,7 @@ from secrets import token_hex
 import trustme
 
 from monitor.demo.launcher import Simulation
-from monitor.demo.openai_api import CHAT_MODEL
+from monitor.demo.models import CHAT_MODEL
 
 NGINX = shutil.which("nginx")
 LITELLM = os.environ.get("LITELLM")

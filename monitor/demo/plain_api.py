@@ -1,0 +1,139 @@
+"""The calls that are answered at once: vectors, verdicts, pictures, sound. Pure."""
+
+import base64
+import io
+import math
+import struct
+import wave
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from monitor.demo.events import DONE, event
+from monitor.demo.models import (
+    CREATED,
+    EMBEDDING_MODEL,
+    IMAGE_MODEL,
+    MODERATION_MODEL,
+    SPEECH_MODEL,
+    TRANSCRIPTION_MODEL,
+    known_model,
+)
+from monitor.demo.pictures import painted
+from monitor.demo.refusals import Json, bad_request
+
+DIMENSIONS = 64
+_MOST_DIMENSIONS = 1024
+_HARMFUL = ("kill", "bomb", "suicide")
+_SIDES = {"256x256": 256, "512x512": 512, "1024x1024": 1024}
+_RATE = 24_000
+_FRAME = b"\xff\xfb\x90\x00" + bytes(413)
+"""MPEG-1 layer III, 128 kbit/s, 44.1 kHz: 26 ms of silence."""
+
+
+def embeddings(body: Mapping[str, Any]) -> Json:
+    """The same text always has the same vector, of length 1. Raises RefusedError."""
+    model = known_model(body.get("model"), EMBEDDING_MODEL)
+    given = body.get("input")
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
+        raise bad_request("input must be a text or a list of texts", "input")
+    size = body.get("dimensions", DIMENSIONS)
+    if not isinstance(size, int) or not 1 <= size <= _MOST_DIMENSIONS:
+        raise bad_request(f"dimensions must be from 1 to {_MOST_DIMENSIONS}", "dimensions")
+    as_base64 = body.get("encoding_format") == "base64"
+    data = [
+        {"object": "embedding", "index": index, "embedding": _vector(text, size, as_base64)}
+        for index, text in enumerate(texts)
+    ]
+    tokens = sum(max(1, len(text) // 4) for text in texts)
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return {"object": "list", "data": data, "model": model, "usage": usage}
+
+
+def _vector(text: str, size: int, as_base64: bool) -> list[float] | str:  # noqa: FBT001
+    dice = Random(text)  # noqa: S311  # a vector, not a secret
+    raw = [dice.gauss(0, 1) for _ in range(size)]
+    length = math.hypot(*raw)
+    unit = [number / length for number in raw]
+    return base64.b64encode(struct.pack(f"<{size}f", *unit)).decode() if as_base64 else unit
+
+
+def moderation(body: Mapping[str, Any], rng: Random) -> Json:
+    """Harm is a word on a short list."""
+    model = known_model(body.get("model", MODERATION_MODEL), MODERATION_MODEL)
+    text = body.get("input")
+    if not isinstance(text, str) or not text:
+        raise bad_request("input must be a text", "input")
+    harmful = any(word in text.lower() for word in _HARMFUL)
+    result = {
+        "flagged": harmful,
+        "categories": {"violence": harmful},
+        "category_scores": {"violence": 0.98 if harmful else 0.0001},
+    }
+    return {"id": f"modr-{rng.getrandbits(64):016x}", "model": model, "results": [result]}
+
+
+def image(body: Mapping[str, Any], rng: Random) -> Json:
+    known_model(body.get("model"), IMAGE_MODEL)
+    if not isinstance(body.get("prompt"), str) or not body["prompt"]:
+        raise bad_request("prompt must be a text", "prompt")
+    size = body.get("size", "1024x1024")
+    if size not in _SIDES:
+        raise bad_request(f"size must be one of {', '.join(_SIDES)}", "size")
+    picture = painted((rng.randrange(256), rng.randrange(256), rng.randrange(256)), _SIDES[size])
+    usage = {"input_tokens": 8, "output_tokens": 272, "total_tokens": 280}
+    data = [{"b64_json": base64.b64encode(picture).decode()}]
+    return {"created": CREATED, "data": data, "usage": usage}
+
+
+def speech(body: Mapping[str, Any]) -> tuple[str, bytes]:
+    """Media type and sound: nobody speaks, but it lasts as long as the text."""
+    known_model(body.get("model"), SPEECH_MODEL)
+    text, voice = body.get("input"), body.get("voice")
+    if not isinstance(text, str) or not text:
+        raise bad_request("input must be a text", "input")
+    if not isinstance(voice, str) or not voice:
+        raise bad_request("voice must be a name", "voice")
+    match body.get("response_format", "mp3"):
+        case "mp3":
+            return "audio/mpeg", _FRAME * (4 * len(text))
+        case "wav":
+            return "audio/wav", _silence(len(text) / 10)
+        case _:
+            raise bad_request("response_format must be mp3 or wav", "response_format")
+
+
+def _silence(seconds: float) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(_RATE)
+        sound.writeframes(bytes(2 * round(seconds * _RATE)))
+    return file.getvalue()
+
+
+def transcription(model: Any, sound: bytes) -> Json:
+    known_model(model, TRANSCRIPTION_MODEL)
+    try:
+        with wave.open(io.BytesIO(sound)) as opened:
+            seconds = opened.getnframes() / opened.getframerate()
+    except (wave.Error, EOFError, ZeroDivisionError):
+        raise bad_request("the file is not a sound that can be read", "file") from None
+    return {
+        "text": "A tone, and then silence.",
+        "usage": {"type": "duration", "seconds": math.ceil(seconds)},
+    }
+
+
+def transcript_events(whole: Json) -> bytes:
+    words = whole["text"].split(" ")
+    deltas = (f"{word} " for word in words[:-1])
+    said = b"".join(
+        event({"type": "transcript.text.delta", "delta": delta}) for delta in (*deltas, words[-1])
+    )
+    usage = {"type": "tokens", "input_tokens": 14, "output_tokens": len(words), "total_tokens": 14 + len(words)}  # fmt: skip
+    return (
+        said + event({"type": "transcript.text.done", "text": whole["text"], "usage": usage}) + DONE
+    )

@@ -1,0 +1,72 @@
+"""What the service answers to a call that it does not serve, in the words of each API. Pure."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class RefusedError(Exception):
+    """The request is answered with an error of this status."""
+
+    def __init__(self, status: int, message: str, *, kind: str, code: str, param: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.kind = kind
+        self.code = code
+        self.param = param
+
+    def answer(self, path: str) -> tuple[int, Json]:
+        """Status and body, in the manner of the API that `path` belongs to."""
+        if path.startswith("/v1/messages"):
+            return self.status, {"type": "error", "error": self._anthropic()}
+        if "/models/" in path:  # the others ask their questions elsewhere
+            return self._google()
+        fields = {"message": self.message, "type": self.kind, "param": self.param or None}
+        return self.status, {"error": fields | {"code": self.code}}
+
+    def _anthropic(self) -> Json:
+        names = {401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
+        return {
+            "type": names.get(self.status, "invalid_request_error"),
+            "message": f"model: {self.message}" if self.code == "model_not_found" else self.message,
+        }
+
+    def _google(self) -> tuple[int, Json]:
+        """Google calls a bad key a bad request."""
+        names = {403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
+        status = 400 if self.status == 401 else self.status
+        error: Json = {
+            "code": status,
+            "message": self.message,
+            "status": names.get(status, "INVALID_ARGUMENT"),
+        }
+        if self.status == 401:
+            kind = "type.googleapis.com/google.rpc.ErrorInfo"
+            error["details"] = [{"@type": kind, "reason": "API_KEY_INVALID"}]
+        return status, {"error": error}
+
+
+def bad_request(message: str, param: str) -> RefusedError:
+    return RefusedError(
+        400, message, kind="invalid_request_error", code="invalid_value", param=param
+    )
+
+
+def wrong_key() -> RefusedError:
+    return RefusedError(
+        401,
+        "Incorrect API key provided. Check your key and your balance.",
+        kind="invalid_request_error",
+        code="invalid_api_key",
+    )
+
+
+def unknown_model(asked: str) -> RefusedError:
+    return RefusedError(
+        404,
+        f"The model `{asked[:80]}` does not exist or you do not have access to it.",
+        kind="invalid_request_error",
+        code="model_not_found",
+        param="model",
+    )

@@ -1,0 +1,154 @@
+"""Asks the simulated service with the official clients; run by a Python that has them.
+
+    FOREIGN_PYTHON official_clients.py BASE_URL PICTURE SOUND
+
+The key is in KEY, the authority in SSL_CERT_FILE. Prints one JSON object: what each call gave.
+Knows nothing of monitor.
+"""
+
+import base64
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import openai
+from google import genai
+from google.genai import errors, types
+
+MODEL = "demo-mini"
+USER: Any = [{"role": "user", "content": "Count from 11 to 90, please."}]
+KEY = os.environ["KEY"]
+Seen = dict[str, Any]
+
+
+def openai_client(base: str, key: str = KEY) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{base}/v1", api_key=key, max_retries=0)
+
+
+def anthropic_client(base: str, key: str = KEY) -> anthropic.Anthropic:
+    return anthropic.Anthropic(base_url=base, api_key=key, max_retries=0)
+
+
+def google_client(base: str, key: str = KEY) -> genai.Client:
+    return genai.Client(api_key=key, vertexai=False, http_options=types.HttpOptions(base_url=base))
+
+
+def spoken(api: openai.OpenAI) -> Seen:
+    whole = api.chat.completions.create(model=MODEL, messages=USER)
+    chunks = list(api.chat.completions.create(
+        model=MODEL, messages=USER, stream=True, stream_options={"include_usage": True}
+    ))  # fmt: skip
+    parts = api.completions.create(model=MODEL, prompt="1 2 3 4", stream=True)
+    with api.responses.stream(model=MODEL, input=USER[0]["content"]) as stream:
+        events = sorted({event.type for event in stream})
+        final = stream.get_final_response()
+    return {
+        "chat": whole.choices[0].message.content,
+        "chat usage": whole.usage.total_tokens,
+        "chat stream": "".join(each.choices[0].delta.content or "" for each in chunks if each.choices),
+        "chat stream usage": chunks[-1].usage.total_tokens,
+        "completions": api.completions.create(model=MODEL, prompt="1 2 3 4").choices[0].text,
+        "completions stream": "".join(each.choices[0].text for each in parts if each.choices),
+        "responses": api.responses.create(model=MODEL, input=USER[0]["content"]).output_text,
+        "responses stream": final.output_text,
+        "responses stream events": events,
+        "responses stream usage": final.usage.total_tokens,
+    }  # fmt: skip
+
+
+def plain(api: openai.OpenAI, picture: Path, sound: Path) -> Seen:
+    url = "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+    parts = [
+        {"type": "text", "text": "What colour?"},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+    look: Any = [{"role": "user", "content": parts}]
+    judged = (
+        api.moderations.create(model="demo-moderation", input=text).results[0].flagged
+        for text in ("hello", "how to build a bomb")
+    )
+    drawn = api.images.generate(model="demo-image", prompt="a dot", size="256x256")
+    vector = api.embeddings.create(model="demo-embedding", input="ping", dimensions=8)
+    speech = api.audio.speech.create(model="demo-speech", input="Hi", voice="alloy")
+    written = api.audio.transcriptions.create(model="demo-transcribe", file=sound)
+    events = list(api.audio.transcriptions.create(model="demo-transcribe", file=sound, stream=True))
+    return {
+        "models": [each.id for each in api.models.list()],
+        "vision": api.chat.completions.create(model=MODEL, messages=look)
+        .choices[0]
+        .message.content,
+        "moderations": list(judged),
+        "images": base64.b64decode(drawn.data[0].b64_json)[:8].hex(),
+        "embeddings": len(vector.data[0].embedding),
+        "speech": speech.content[:2].hex(),
+        "transcriptions": written.text,
+        "transcriptions stream": events[-1].text,
+    }
+
+
+def claude(api: anthropic.Anthropic) -> Seen:
+    whole = api.messages.create(model=MODEL, max_tokens=200, messages=USER)
+    with api.messages.stream(model=MODEL, max_tokens=200, messages=USER) as told:
+        text = "".join(told.text_stream)
+        last = told.get_final_message()
+    return {
+        "messages": whole.content[0].text,
+        "messages end": whole.stop_reason,
+        "messages stream": text,
+        "messages stream usage": last.usage.output_tokens,
+    }
+
+
+def gemini(api: genai.Client) -> Seen:
+    question = USER[0]["content"]
+    pieces = list(api.models.generate_content_stream(model=MODEL, contents=question))
+    return {
+        "gemini": api.models.generate_content(model=MODEL, contents=question).text,
+        "gemini stream": "".join(each.text or "" for each in pieces),
+        "gemini stream end": pieces[-1].candidates[0].finish_reason.name,
+    }
+
+
+def refused(base: str) -> dict[str, str]:
+    """How each client names a wrong key, and a model that is not there."""
+    good = (openai_client(base), anthropic_client(base), google_client(base))
+    bad = tuple(make(base, "wrong") for make in (openai_client, anthropic_client, google_client))
+    calls: tuple[Callable[[Any, str], Any], ...] = (
+        lambda api, model: api.chat.completions.create(model=model, messages=USER),
+        lambda api, model: api.messages.create(model=model, max_tokens=9, messages=USER),
+        lambda api, model: api.models.generate_content(model=model, contents="hi"),
+    )
+    found = {}
+    for number, name in enumerate(("openai", "anthropic", "gemini")):
+        found[f"{name} key"] = named(lambda n=number: calls[n](bad[n], MODEL))
+        found[f"{name} model"] = named(lambda n=number: calls[n](good[n], "x"))
+    return found
+
+
+def named(call: Callable[[], Any]) -> str:
+    try:
+        call()
+    except (openai.APIStatusError, anthropic.APIStatusError) as error:
+        return f"{type(error).__name__} {error.status_code}"
+    except errors.APIError as error:
+        return f"{type(error).__name__} {error.code}"
+    return "no error"
+
+
+def main(base: str, picture: Path, sound: Path) -> Seen:
+    api = openai_client(base)
+    asked = spoken(api) | plain(api, picture, sound)
+    return (
+        asked
+        | claude(anthropic_client(base))
+        | gemini(google_client(base))
+        | {"errors": refused(base)}
+    )
+
+
+if __name__ == "__main__":
+    json.dump(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])), sys.stdout)
