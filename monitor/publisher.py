@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.clock import Clock
-from monitor.model import Check, PageSettings, Service, Snapshot
+from monitor.model import Check, Evidence, PageSettings, Service, Snapshot
 from monitor.page import Pick, Renderer, Site, publish, view
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,8 @@ class Source(Protocol):
     """What the publisher needs of the store."""
 
     async def snapshot(self, now: datetime) -> Snapshot: ...
+
+    async def evidence(self, check: str, at: datetime) -> Evidence | None: ...
 
 
 class Publisher:
@@ -57,6 +59,8 @@ class Publisher:
         began = self._clock.monotonic()
         now = self._clock.now()
         snapshot = await self._source.snapshot(now)
+        if self._site.settings.errors:
+            snapshot = await self._with_evidence(snapshot)
         if stopped:
             snapshot = replace(snapshot, stopped_at=now)
         changed = await asyncio.to_thread(self._write, snapshot)
@@ -64,6 +68,15 @@ class Publisher:
         log.info(
             "event=published files_changed=%d took_ms=%.0f stopped=%s", changed, took_ms, stopped
         )
+
+    async def _with_evidence(self, snapshot: Snapshot) -> Snapshot:
+        """What the endpoints that fail now have answered."""
+        checks = dict(snapshot.checks)
+        for key, history in snapshot.checks.items():
+            if history.latest and history.latest.failure:
+                found = await self._source.evidence(key, history.latest.at)
+                checks[key] = replace(history, evidence=found)
+        return replace(snapshot, checks=checks)
 
     def _write(self, snapshot: Snapshot) -> int:
         page, self._picks = view(self._site, snapshot, self._picks)

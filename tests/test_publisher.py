@@ -13,7 +13,7 @@ import worlds
 from cast import HandClock
 from page_cast import CHECKS, NOW, SERVICE, key
 
-from monitor.model import PageSettings, Snapshot, StoreError
+from monitor.model import Evidence, PageSettings, Snapshot, StoreError
 from monitor.publisher import Publisher
 
 
@@ -25,6 +25,9 @@ class Shelf:
         self.broken = False
         self.asked = 0
 
+    async def evidence(self, check: str, at: datetime) -> Evidence | None:
+        return Evidence(body=f"what {check} got at {at:%H:%M}")
+
     async def snapshot(self, now: datetime) -> Snapshot:
         self.asked += 1
         if self.broken:
@@ -32,12 +35,12 @@ class Shelf:
         return replace(self.found, at=now)
 
 
-def publisher(source: Shelf, folder: Path) -> Publisher:
+def publisher(source: Shelf, folder: Path, *, errors: bool = False) -> Publisher:
     return Publisher(
         source,
         (SERVICE,),
         CHECKS,
-        PageSettings(dir=folder, title="OhMyGPT status"),
+        PageSettings(dir=folder, title="OhMyGPT status", errors=errors),
         clock=HandClock(NOW),
         vantage="Shanghai",
         version="0.1.0",
@@ -62,6 +65,16 @@ async def test_it_publishes_what_the_store_knows(tmp_path: Path) -> None:
         "The service is up. One base URL is not reachable from here."
     )
     assert "One base URL is not reachable from here." in (tmp_path / "index.html").read_text()
+
+
+async def test_what_failing_calls_got_is_shown_only_where_the_operator_wants_it(
+    tmp_path: Path,
+) -> None:
+    for errors in (False, True):
+        await publisher(Shelf(worlds.mixed()), tmp_path, errors=errors).publish()
+        page = (tmp_path / "endpoints" / "ohmygpt" / "us-direct" / "index.html").read_text()
+        assert ("what ohmygpt/us-direct/chat got at 13:42" in page) is errors
+        assert ("what ohmygpt" in (tmp_path / "status.json").read_text()) is errors
 
 
 async def test_the_last_page_says_that_monitoring_stopped(tmp_path: Path) -> None:

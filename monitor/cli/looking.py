@@ -11,7 +11,17 @@ from monitor import __version__
 from monitor.cli.words import COLOURS, milliseconds
 from monitor.clock import SystemClock
 from monitor.config import Config
-from monitor.model import NO_SPEND, Budget, Check, CheckHistory, Incident, Outcome, Snapshot, Spend
+from monitor.model import (
+    NO_SPEND,
+    Budget,
+    Check,
+    CheckHistory,
+    Evidence,
+    Incident,
+    Outcome,
+    Snapshot,
+    Spend,
+)
 from monitor.model.document import failure_document, result_document
 from monitor.model.duration import format_duration
 from monitor.publisher import Publisher
@@ -56,6 +66,13 @@ class _Still:
 
     async def snapshot(self, now: datetime) -> Snapshot:  # noqa: ARG002  # one look, now
         return snapshot(self._config)
+
+    async def evidence(self, check: str, at: datetime) -> Evidence | None:
+        reader = Store.read_only(self._config.store, vantage=self._config.vantage)
+        try:
+            return reader.evidence(check, at)
+        finally:
+            reader.close()
 
 
 async def render(config: Config) -> None:

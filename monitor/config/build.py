@@ -51,21 +51,22 @@ def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Con
         services.append(builder.service())
         checks.extend(builder.checks(services[-1]))
     _check_money(tables, checks)
+    prices = {
+        model: Price(table.per_million_in, table.per_million_out, table.currency)
+        for model, table in tables.price.items()
+    }
     return Config(
         path=path,
         vantage=tables.monitor.vantage,
         store=_store(tables.monitor.store, state),
         listen=_listen(tables.monitor.listen),
-        page=_page(tables.page, state),
+        page=_page(tables.page, state, prices),
         alerts=AlertSettings(**tables.alerts.model_dump()),
         history=HistorySettings(**tables.history.model_dump()),
         channels=tuple(_channel(tables, name, table) for name, table in tables.channel.items()),
         services=tuple(services),
         checks=tuple(checks),
-        prices={
-            model: Price(table.per_million_in, table.per_million_out, table.currency)
-            for model, table in tables.price.items()
-        },
+        prices=prices,
         budgets={
             name: budget for name, table in tables.service.items() if (budget := budget_of(table))
         },
@@ -135,9 +136,15 @@ def _parts(url: str) -> Iterator[str]:
         yield host
 
 
-def _page(table: PageTable, state: Path) -> PageSettings:
+def _page(table: PageTable, state: Path, prices: Mapping[str, Price]) -> PageSettings:
     return PageSettings(
-        dir=state / table.dir, url=table.url, title=table.title, languages=table.languages
+        dir=state / table.dir,
+        url=table.url,
+        title=table.title,
+        languages=table.languages,
+        spend=table.spend,
+        errors=table.errors,
+        currency=next((price.currency for price in prices.values()), "USD"),
     )
 
 

@@ -151,6 +151,8 @@ class PageTable(Table):
     languages: tuple[Literal["en"], ...] = Field(
         ("en",), min_length=1, description="the first is the default"
     )
+    spend: StrictBool = Field(default=False, description="show what the probes cost")
+    errors: StrictBool = Field(default=False, description="show what failing endpoints answered")
 
 
 class AlertsTable(Table):

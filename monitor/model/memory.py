@@ -62,6 +62,8 @@ class CheckHistory:
     """The last 30 minutes, oldest first: what `best.txt` ranks by."""
     series: tuple["Point", ...] = ()
     """48 half hours, oldest first."""
+    evidence: Evidence | None = None
+    """Of the latest run, where it failed; only where somebody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)

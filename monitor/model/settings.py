@@ -32,6 +32,12 @@ class PageSettings:
     url: str | None = None
     title: str = "Status"
     languages: tuple[str, ...] = ("en",)
+    spend: bool = False
+    """Whether what the probes cost is anybody's business."""
+    errors: bool = False
+    """Whether what failing endpoints answered is."""
+    currency: str = "USD"
+    """Of the prices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

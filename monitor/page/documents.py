@@ -3,7 +3,7 @@
 from typing import Any
 
 from monitor.page import words
-from monitor.page.nouns import EndpointView, PageView, PickView, ServiceView
+from monitor.page.nouns import EndpointView, ErrorView, PageView, PickView, ServiceView, SpendView
 from monitor.page.states import State, worst
 from monitor.page.stories import Story
 
@@ -47,7 +47,27 @@ def _service(service: ServiceView) -> Document:
         "name": service.name,
         "state": service.state.value,
         "best": service.best and service.best.url,
+        **({"spend": _spend(service.spend)} if service.spend else {}),
         "endpoints": [_endpoint(endpoint) for endpoint in service.endpoints],
+    }
+
+
+def _spend(spend: SpendView) -> Document:
+    parts = {"today": spend.today, "month": spend.month}
+    found = {name: {"tokens": each.tokens, "money": each.money} for name, each in parts.items()}
+    return {**found, "currency": spend.currency}
+
+
+def _error(error: ErrorView) -> Document:
+    evidence = error.evidence
+    return {
+        "check": error.probe,
+        "at": words.iso(error.at),
+        "kind": error.kind.value,
+        "message": error.message,
+        "status": error.status,
+        "headers": dict(evidence.headers) if evidence else {},
+        "body": evidence.body if evidence else "",
     }
 
 
@@ -67,6 +87,7 @@ def _endpoint(endpoint: EndpointView) -> Document:
         "availability_90d": endpoint.availability,
         "excluded_90d": endpoint.excluded,
         "trouble": endpoint.trouble and endpoint.trouble.value,
+        **({"errors": [_error(each) for each in endpoint.errors]} if endpoint.errors else {}),
         "checks": {
             probe: {"state": cell.state.value, "text": cell.text}
             for probe, cell in endpoint.cells.items()

@@ -1,6 +1,6 @@
 """One endpoint as the page shows it, from the checks that it has. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, timedelta
 
 from monitor.model import MAIN_ORDER, Check, CheckHistory, Kind, Snapshot
@@ -8,7 +8,7 @@ from monitor.model.rollup import NOTHING
 from monitor.model.words import WORDS
 from monitor.page import days as ninety
 from monitor.page import words
-from monitor.page.nouns import CellView, EndpointView
+from monitor.page.nouns import CellView, EndpointView, ErrorView
 from monitor.page.states import State, check_state, endpoint_state
 from monitor.page.stories import STATES
 
@@ -19,7 +19,9 @@ def main_check(checks: Sequence[Check]) -> Check:
     return min(checks, key=lambda check: (not check.probe.main, MAIN_ORDER.index(check.probe.kind)))
 
 
-def endpoint_view(checks: Sequence[Check], snapshot: Snapshot) -> EndpointView:
+def endpoint_view(
+    checks: Sequence[Check], snapshot: Snapshot, *, errors: bool = False
+) -> EndpointView:
     now, main = snapshot.at, main_check(checks)
     histories = {check.probe.id: snapshot.checks.get(check.key) for check in checks}
     states = {
@@ -58,7 +60,22 @@ def endpoint_view(checks: Sequence[Check], snapshot: Snapshot) -> EndpointView:
         cells={check.probe.id: _cell(check, histories[check.probe.id], states[check.probe.id]) for check in checks},
         trouble=_trouble(checks, snapshot, states),
         cert_expires=history.latest.cert_expires if history and history.latest else None,
+        errors=tuple(_errors(histories)) if errors else (),
     )  # fmt: skip
+
+
+def _errors(histories: Mapping[str, CheckHistory | None]) -> Iterator[ErrorView]:
+    for probe, history in histories.items():
+        latest = history.latest if history else None
+        if history and latest and latest.failure:
+            yield ErrorView(
+                probe=probe,
+                at=latest.at,
+                kind=latest.failure.kind,
+                message=latest.failure.message,
+                status=latest.http_status,
+                evidence=history.evidence,
+            )
 
 
 def _shades(main: Check, snapshot: Snapshot) -> tuple[tuple[State, float, float], ...]:

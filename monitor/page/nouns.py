@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from monitor.model import Check, Fault, Kind, PageSettings, Point, Service
+from monitor.model import (
+    Check,
+    Evidence,
+    Fault,
+    Kind,
+    PageSettings,
+    Point,
+    Service,
+    Spend,
+)
 from monitor.model.words import WORDS, Words
 from monitor.page.days import Day
 from monitor.page.states import State
@@ -41,6 +50,31 @@ class CellView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorView:
+    """What the latest run of a check got, where it failed: text of the endpoint's, cleaned long ago."""
+
+    probe: str
+    at: datetime
+    kind: Kind
+    message: str
+    status: int | None
+    evidence: Evidence | None
+
+    @property
+    def label(self) -> str:
+        return WORDS[self.kind].label
+
+
+@dataclass(frozen=True, slots=True)
+class SpendView:
+    """What a service's probes cost, in UTC days and months."""
+
+    today: Spend
+    month: Spend
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointView:
     path: str
     service: str
@@ -69,6 +103,7 @@ class EndpointView:
     trouble: Kind | None
     """What is wrong now, if something is."""
     cert_expires: datetime | None
+    errors: tuple[ErrorView, ...] = ()
 
     @property
     def blocked(self) -> bool:
@@ -118,6 +153,7 @@ class ServiceView:
     picks: tuple[PickView, ...]
     probes: tuple[str, ...]
     """Every probe id of the service, each once: the columns of its matrix."""
+    spend: SpendView | None = None
 
     @property
     def best(self) -> PickView | None:

@@ -4,12 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, timedelta
 
-from monitor.model import Fault, Incident, Kind, Service, Snapshot
+from monitor.model import NO_SPEND, Fault, Incident, Kind, Service, Snapshot
 from monitor.model.words import WORDS, Words
 from monitor.page.best import Candidate, Pick, candidates, choose
 from monitor.page.endpoints import endpoint_view, main_check
 from monitor.page.headline import headline, overall, text, triage_network, triage_service
-from monitor.page.nouns import EndpointView, PageView, PastDay, PickView, ServiceView, Site
+from monitor.page.nouns import (
+    EndpointView,
+    PageView,
+    PastDay,
+    PickView,
+    ServiceView,
+    Site,
+    SpendView,
+)
 from monitor.page.states import SERVING, State, service_state
 from monitor.page.stories import Story, story
 
@@ -35,7 +43,11 @@ def _service(
     checks = [check for check in site.checks if check.service == service.id]
     by_endpoint = {endpoint.path: [check for check in checks if check.endpoint.path == endpoint.path]
                    for endpoint in service.endpoints}  # fmt: skip
-    endpoints = tuple(endpoint_view(found, snapshot) for found in by_endpoint.values() if found)
+    shown = site.settings
+    endpoints = tuple(
+        endpoint_view(found, snapshot, errors=shown.errors)
+        for found in by_endpoint.values() if found
+    )  # fmt: skip
     mains = [main_check(found) for found in by_endpoint.values() if found]
     ranked = candidates(mains, snapshot.checks, snapshot.at)
     chosen[service.id] = choose(before, ranked)
@@ -46,7 +58,13 @@ def _service(
         endpoints=endpoints,
         picks=_picks(service, endpoints, ranked, chosen[service.id].endpoint),
         probes=tuple(dict.fromkeys(check.probe.id for check in checks)),
+        spend=_spend(service.id, snapshot, shown.currency) if shown.spend else None,
     )
+
+
+def _spend(service: str, snapshot: Snapshot, currency: str) -> SpendView:
+    today = snapshot.spent_today.get(service, NO_SPEND)
+    return SpendView(today, snapshot.spent_month.get(service, NO_SPEND), currency)
 
 
 def _carried(endpoints: Sequence[EndpointView]) -> bool:

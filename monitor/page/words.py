@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+from monitor.model import Spend
 from monitor.page.states import State
 
 LABELS = {
@@ -53,6 +54,12 @@ def limit(length: timedelta) -> str:
     """`100 s`, as such limits are known; minutes from ten on."""
     total = round(length.total_seconds())
     return f"{total}{NBSP}s" if total < 600 else duration(length)
+
+
+def amount(spent: Spend, currency: str) -> str:
+    """`12,345 tokens`, and what they cost where prices are known."""
+    tokens = f"{spent.tokens:,}{NBSP}tokens"
+    return f"{tokens}, {spent.money:.4f}{NBSP}{currency}" if spent.money else tokens
 
 
 def moment(at: datetime) -> str:

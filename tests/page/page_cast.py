@@ -81,6 +81,7 @@ WEB_CHECKS = tuple(
     Check(service="sites", endpoint=endpoint, probe=PROBES["http"]().named("http"))
     for endpoint in WEB.endpoints
 )
+SITE_THAT_TELLS = replace(SITE, settings=replace(SITE.settings, spend=True, errors=True))
 SITE_WITH_MORE = replace(SITE, services=(SERVICE, WEB), checks=(*CHECKS, *WEB_CHECKS))
 
 

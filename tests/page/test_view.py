@@ -273,3 +273,16 @@ def test_a_chart_is_shaded_while_its_main_check_was_in_an_incident() -> None:
     assert shades["ohmygpt/us-direct"] == ((State.MAJOR, 1 - 138 / 1440, 1.0),)
     assert shades["ohmygpt/cf-worker"] == ((State.DEGRADED, 1 - 44 / 1440, 1.0),)
     assert shades["ohmygpt/proxy-1"] == ()
+
+
+def test_what_probes_cost_and_what_failing_calls_got_is_nobodys_business_unless_said() -> None:
+    silent, telling = page(worlds.told()), page(worlds.told(), SITES["told"])
+    assert [service.spend for service in silent.services] == [None]
+    assert {each.errors for each in silent.endpoints} == {()}
+    spend = telling.services[0].spend
+    assert spend is not None
+    assert say.amount(spend.month, spend.currency) == "4,000,000\u00a0tokens, 1.2000\u00a0USD"
+    blocked = next(each for each in telling.endpoints if each.path == "ohmygpt/us-direct")
+    assert [(each.probe, each.kind) for each in blocked.errors] == [
+        (probe, Kind.DNS_POISONED) for probe in PROBE_IDS
+    ]

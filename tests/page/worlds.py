@@ -11,6 +11,7 @@ from page_cast import (
     NOW,
     PROBE_IDS,
     SITE,
+    SITE_THAT_TELLS,
     SITE_WITH_MORE,
     WEB_CHECKS,
     ago,
@@ -24,7 +25,7 @@ from page_cast import (
     with_days,
 )
 
-from monitor.model import Kind, Severity, Snapshot
+from monitor.model import Evidence, Kind, Severity, Snapshot, Spend
 from monitor.page import Site
 
 
@@ -137,6 +138,25 @@ def stopped() -> Snapshot:
     return replace(mixed(), stopped_at=NOW)
 
 
+def told() -> Snapshot:
+    """An operator who shows all: what the probes cost, and what failing calls got, markup and all."""
+    found = mixed()
+    evidence = Evidence(
+        headers=(("server", "cloudflare"), ("x-note", "<b>bold</b>")),
+        body='{"error": "<script>alert(1)</script>"}',
+    )
+    checks = {
+        name: replace(history, evidence=evidence)
+        if history.latest and history.latest.failure
+        else history
+        for name, history in found.checks.items()
+    }
+    spent = {"ohmygpt": Spend(123_456, 0.0312)}
+    return replace(
+        found, checks=checks, spent_today=spent, spent_month={"ohmygpt": Spend(4_000_000, 1.2)}
+    )
+
+
 WORLDS: Mapping[str, Callable[[], Snapshot]] = {
     "all-good": all_good,
     "mixed": mixed,
@@ -146,7 +166,8 @@ WORLDS: Mapping[str, Callable[[], Snapshot]] = {
     "crowded": crowded,
     "fresh": fresh,
     "stopped": stopped,
+    "told": told,
 }
 SITES: Mapping[str, Site] = {
     world: SITE_WITH_MORE if world == "crowded" else SITE for world in WORLDS
-}
+} | {"told": SITE_THAT_TELLS}
