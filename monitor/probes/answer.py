@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from monitor.model import SATURATED, SETTLED, Failure, Habit, Kind, Stream, clean_text
 from monitor.probes.challenge import Challenge
 from monitor.probes.readers import Reader
-from monitor.probes.stream import BURSTS_BELIEVED, is_filtered
+from monitor.probes.stream import BURSTS_BELIEVED, is_cut_by_cap, is_filtered
 
 MISMATCHES_BELIEVED = 3
+_CAP_REACHED = 0.9
 LEARNING_RUNS = 3
 """Good runs during which any model name that answers is taken for an alias."""
 
@@ -41,6 +42,8 @@ def judge_answer(answer: Answer, habit: Habit) -> tuple[Failure | None, Habit]:
         finish = answer.reader.finish_reason or "a refusal"
         return Failure(Kind.CONTENT_FILTERED, f"got {finish}, want an answer"), habit
     if not answer.challenge.check(answer.reader.text):
+        if _is_cut(answer):
+            return _judge_cap(answer), habit
         habit = habit.mismatched()
         return _judge_mismatch(answer, habit), habit
     habit = replace(habit, mismatches=0)
@@ -49,6 +52,22 @@ def judge_answer(answer: Answer, habit: Habit) -> tuple[Failure | None, Habit]:
     if failure is not None and failure.kind not in _LEARNT_ALL_THE_SAME:
         return failure, habit
     return failure, _learned(answer, habit)
+
+
+def _is_cut(answer: Answer) -> bool:
+    """Right as far as it goes, and it went as far as we allowed."""
+    reader, cap = answer.reader, answer.cap
+    if cap is None or not is_cut_by_cap(reader) or not answer.challenge.is_begun(reader.text):
+        return False
+    said = reader.usage.tokens_out if reader.usage else None
+    return said is None or said >= _CAP_REACHED * cap
+
+
+def _judge_cap(answer: Answer) -> Failure:
+    return Failure(
+        Kind.BUDGET_TOO_SMALL,
+        f"got an answer that was right until max_tokens = {answer.cap} ended it, want a higher one",
+    )
 
 
 def _judge_mismatch(answer: Answer, habit: Habit) -> Failure | None:
@@ -111,7 +130,9 @@ def _judge_billing(answer: Answer, habit: Habit) -> Failure | None:
             Kind.OVER_BILLING,
             f"got {usage.tokens_in} prompt tokens counted, want about {base} as before",
         )
-    allowed = None if answer.cap is None else answer.cap + answer.reader.reasoning_tokens
+    uncounted = bool(answer.reader.reasoning) and not answer.reader.reasoning_tokens
+    unknown = answer.cap is None or uncounted  # thoughts that we saw may or may not be in the count
+    allowed = None if unknown else (answer.cap or 0) + answer.reader.reasoning_tokens
     if allowed is not None and usage.tokens_out is not None and usage.tokens_out > allowed:
         return Failure(
             Kind.OVER_BILLING,
@@ -157,7 +178,7 @@ def _learned(answer: Answer, habit: Habit) -> Habit:
     reader = answer.reader
     usage = reader.usage
     counts = (habit.prompt_tokens, usage.tokens_in if usage else None)
-    seen = [number for number in counts if number is not None]
+    seen = [number for number in counts if number]  # 0 is what servers say that do not count
     return replace(
         habit.worked(),
         ends_with_done=_moved(habit.ends_with_done, reader.done),

@@ -16,6 +16,7 @@ from monitor.model import (
     Kind,
     Outcome,
     Result,
+    Stream,
     Timings,
     clean_text,
 )
@@ -87,7 +88,7 @@ async def attempt(
         http_status=exchange.status,
         remote_ip=exchange.remote_ip,
         model=clean_text(redact(finding.model), 100) if finding.model else None,
-        stream=finding.stream,
+        stream=_stream(finding.stream, redact),
         usage=finding.usage,
         cert_expires=exchange.cert_expires,
         retry_after=retry_after(exchange, at),
@@ -156,6 +157,13 @@ def _expiring(expires: datetime | None, now: datetime) -> Failure | None:
     days = max(0, (expires - now).days)
     why = f"got a certificate that ends in {days} days ({expires:%Y-%m-%d}), want 14 or more"
     return Failure(Kind.CERT_EXPIRING, why)
+
+
+def _stream(stream: Stream | None, redact: Redact) -> Stream | None:
+    """The reason it ended is the server's word: no secret, and short."""
+    if stream is None or stream.finish_reason is None:
+        return stream
+    return replace(stream, finish_reason=clean_text(redact(stream.finish_reason), 40) or None)
 
 
 def _habit(learned: Habit, before: Habit, redact: Redact) -> Habit:

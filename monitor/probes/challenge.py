@@ -40,6 +40,11 @@ class Counting:
         needed = int(min(self.count, COUNT) * _NEEDED)
         return self._numbers(answer)[:needed] == self._wanted()[:needed]
 
+    def is_begun(self, answer: str) -> bool:
+        """Right as far as it goes; the last number may be cut in two."""
+        numbers = self._numbers(answer)[:-1]
+        return bool(numbers) and numbers == self._wanted()[: len(numbers)]
+
     def is_whole(self, answer: str) -> bool:
         """Every number to the last: proof that nothing of the answer was cut off."""
         return self._numbers(answer) == self._wanted()
@@ -51,7 +56,10 @@ class Counting:
         return list(range(self.first, self.first + self.count))
 
     def _numbers(self, answer: str) -> list[int]:
-        return [int(digits[:9]) for digits in _NUMBER.findall(answer)[: self.count + 8]]
+        """Without those of a sentence that repeats the question before it answers."""
+        found = [int(digits[:9]) for digits in _NUMBER.findall(answer)[: self.count + 8]]
+        question = [self.first, self.first + self.count - 1]
+        return found[2:] if found[:3] == [*question, self.first] else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,9 @@ class Sum:
     def is_whole(self, answer: str) -> bool:
         return answer.strip().rstrip(".") == str(self.left + self.right)
 
+    def is_begun(self, answer: str) -> bool:  # noqa: ARG002
+        return False
+
     def want(self) -> str:
         return str(self.left + self.right)
 
@@ -86,6 +97,9 @@ class Own:
         return self.answer is None or self.answer.lower() in answer.lower()
 
     def is_whole(self, answer: str) -> bool:  # noqa: ARG002
+        return False
+
+    def is_begun(self, answer: str) -> bool:  # noqa: ARG002
         return False
 
     def want(self) -> str:
@@ -107,6 +121,9 @@ class Continuing:
         return [int(digits[:9]) for digits in _NUMBER.findall(answer)[:_NEXT]] == self._wanted()
 
     def is_whole(self, answer: str) -> bool:  # noqa: ARG002
+        return False
+
+    def is_begun(self, answer: str) -> bool:  # noqa: ARG002
         return False
 
     def want(self) -> str:
@@ -137,6 +154,9 @@ class Colour:
 
     def is_whole(self, answer: str) -> bool:
         return answer.strip().rstrip(".").lower() == self.name
+
+    def is_begun(self, answer: str) -> bool:  # noqa: ARG002
+        return False
 
     def want(self) -> str:
         return self.name

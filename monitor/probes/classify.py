@@ -64,11 +64,16 @@ def is_error_object(value: Any) -> bool:
     """Whether a JSON object speaks of an error, whichever API's manner it has."""
     if not isinstance(value, dict):
         return False
-    if value.get("error"):
+    if _is_said(value.get("error")):
         return True
     if value.get("type") in {"error", "response.failed"} or value.get("object") == "error":
         return True
-    return value.get("success") is False and "message" in value
+    return value.get("success") is False and ("message" in value or bool(value.get("errors")))
+
+
+def _is_said(error: Any) -> bool:
+    """Some relays put an error object into good answers too, with nothing in it."""
+    return any(error.values()) if isinstance(error, dict) else bool(error)
 
 
 def judge_error_object(

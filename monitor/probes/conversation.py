@@ -23,7 +23,7 @@ from monitor.probes.classify import (
     judge_body_trouble,
     judge_error_object,
 )
-from monitor.probes.facts import Ask, Exchange
+from monitor.probes.facts import Ask, Break, Exchange
 from monitor.probes.listener import Listener, listen
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers import Reader
@@ -31,6 +31,7 @@ from monitor.probes.said import looks_html, read_json
 from monitor.probes.stream import figures, judge_empty, judge_stream
 
 _STREAM_BYTES = 4 * 1024 * 1024
+_COUNTING_CAP = 5 * COUNT
 _REASONING_CAP = 1024
 """Enough for the thoughts that a model has about counting or adding, at low effort."""
 _WORTH_ASKING = timedelta(seconds=1)
@@ -83,7 +84,7 @@ class Conversation(ProbeSettings):
         return 200 if self.stream else 16
 
     def worst_case(self, habit: Habit) -> Spend:
-        return Spend(tokens=_PROMPT_TOKENS + self.cap(habit))
+        return Spend(tokens=max(_PROMPT_TOKENS, habit.prompt_tokens or 0) + self.cap(habit))
 
     # --- what a protocol says ---------------------------------------------------------------------
 
@@ -166,6 +167,7 @@ class Conversation(ProbeSettings):
     ) -> Finding:
         proven = challenge.is_whole(listener.reader.text)
         heard = figures(listener, exchange, habit, proven=proven)
+        exchange = _until_the_end(exchange, listener)
         failure = judge_stream(listener, exchange, habit, proven=proven)
         if failure is None:
             answer = self._answer(run, exchange, habit, challenge, listener.reader)
@@ -263,8 +265,9 @@ class Counted(Question):
         return addition(rng)
 
     def usual_cap(self) -> int:
-        """Some tokenizers take two tokens and a space for a number."""
-        return max(super().usual_cap(), 3 * (self.numbers or 0))
+        """Some tokenizers take a token for every digit and for every space."""
+        counts = self.stream and self.text is None
+        return max(_COUNTING_CAP if counts else super().usual_cap(), 3 * (self.numbers or 0))
 
     @property
     def long(self) -> bool:
@@ -282,6 +285,14 @@ def _both(first: Usage | None, second: Usage | None) -> Usage | None:
         tokens_in=(first.tokens_in or 0) + (second.tokens_in or 0),
         tokens_out=(first.tokens_out or 0) + (second.tokens_out or 0),
     )
+
+
+def _until_the_end(exchange: Exchange, listener: Listener) -> Exchange:
+    """Where the server kept the connection open after the stream's end, its time is not the stream's."""
+    trouble, reader = exchange.trouble, listener.reader
+    if trouble is None or trouble.what is not Break.GAVE_UP or not (reader.done or reader.ended):
+        return exchange
+    return replace(exchange, timings=replace(exchange.timings, total=listener.ended_at))
 
 
 def _is_plain(exchange: Exchange) -> bool:

@@ -10,10 +10,11 @@ from monitor.probes import codes
 from monitor.probes.facts import Exchange
 from monitor.probes.said import looks_html
 
+# Every repeat is bounded: a page made for it must not keep the monitor busy.
 _EDGE_CODE = re.compile(
     rb"""\A\s*error\ code:\s*(1\d{3})\b                 # the plain-text form
       | "error_code"\s*:\s*(1\d{3})\b                   # the structured one
-      | <span[^>]*class="cf-error-code"[^>]*>(1\d{3})<  # the page
+      | <span\b[^<>]{0,200}class="cf-error-code"[^<>]{0,200}>(1\d{3})<  # the page
       | <title>[^<]{0,200}\berror\ (1\d{3})\b
       | \bError\ (1\d{3})\s+Ray\ ID
     """,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 _TEXT_LIMIT = 4096  # enough for every table below; the rest of a hostile body is not read
-_TITLE = re.compile(r"<title[^>]*>(.{1,200}?)</title>", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title\b[^<>]{0,200}>(.{1,200}?)</title>", re.IGNORECASE | re.DOTALL)
 _CODE_KEYS = ("code", "type", "status", "reason", "error_type", "error_code", "quotaId")
 _STATUS_KEYS = ("code", "status_code", "http_status", "status")
 
@@ -75,7 +75,7 @@ def said_in(value: Mapping[str, Any]) -> Said:
 def _tables(value: Mapping[str, Any], depth: int = 0) -> Iterator[Mapping[str, Any]]:
     """The object and the parts of it that describe an error, innermost speech first."""
     if depth < 4:
-        for key in ("error", "response", "metadata", "details", "violations"):
+        for key in ("error", "errors", "message", "response", "metadata", "details", "violations"):
             inner = value.get(key)
             if isinstance(inner, dict):
                 yield from _tables(inner, depth + 1)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 MAX_LINE = 1 << 20
 MAX_EVENT = 4 << 20
 MAX_EVENTS = 100_000
+MAX_LINES = 4 * MAX_EVENTS
+"""Lines without an event cost time too."""
 KEPT_UNKNOWN = 4096
 
 _LINE_END = re.compile("\r\n|\r|\n")
@@ -36,6 +38,7 @@ class SseParser:
         self._after_cr = False
         self._line: list[str] = []
         self._line_size = 0
+        self._lines = 0
         self._data: list[str] = []
         self._data_size = 0
         self._name = ""
@@ -84,7 +87,10 @@ class SseParser:
     def _end_line(self, found: list[Event]) -> None:
         line = "".join(self._line)
         self._line, self._line_size = [], 0
-        if line:
+        self._lines += 1
+        if self._lines > MAX_LINES:
+            self._overflow("the number of lines", MAX_LINES)
+        elif line:
             self._field(line)
         else:
             self._dispatch(found)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from monitor.model import SETTLED, Failure, Habit, Kind, Stream, clean_text
+from monitor.model import SETTLED, Failure, Habit, Kind, Stream
 from monitor.probes.classify import is_error_object, judge_error_object
 from monitor.probes.facts import Break, Exchange
 from monitor.probes.listener import Listener
@@ -32,7 +32,8 @@ def figures(listener: Listener, exchange: Exchange, habit: Habit, *, proven: boo
     usage = listener.reader.usage
     reported = usage.tokens_out if usage else None
     tokens = math.ceil(listener.content_bytes / 4) if reported is None else reported
-    burst = _is_burst(times, tokens)
+    streamed = tokens - _hidden(listener.reader)
+    burst = _is_burst(times, min(streamed, math.ceil(listener.content_bytes / 2)))
     complete = is_complete(listener, exchange, habit, proven=proven)
     gaps = sorted(later - earlier for earlier, later in pairwise(times))
     stream = Stream(
@@ -40,16 +41,22 @@ def figures(listener: Listener, exchange: Exchange, habit: Habit, *, proven: boo
         content_chunks=len(times),
         tokens_out=tokens,
         tokens_estimated=reported is None,
-        tokens_per_s=None if burst else _speed(listener, tokens),
+        tokens_per_s=None if burst else _speed(listener, streamed),
         stall_max_ms=_longest_stall(listener, exchange, complete=complete),
         icl_p50_ms=_quantile(gaps, 0.5),
         icl_p95_ms=_quantile(gaps, 0.95),
-        finish_reason=clean_text(listener.reader.finish_reason or "", 40) or None,
+        finish_reason=listener.reader.finish_reason,
         complete=complete,
         heartbeats=listener.heartbeats,
     )
     first = times[0] if times else None
     return Heard(stream=stream, ttft=first, ttft_visible=listener.visible_at, burst=burst)
+
+
+def _hidden(reader: Reader) -> int:
+    """Tokens that were thought out of sight, before the stream began or between its pieces."""
+    shown = len(reader.reasoning.encode("utf-8", "replace"))
+    return reader.reasoning_tokens if shown < reader.reasoning_tokens else 0
 
 
 def _speed(listener: Listener, tokens: int) -> float | None:
@@ -63,7 +70,10 @@ def _speed(listener: Listener, tokens: int) -> float | None:
 
 
 def _is_burst(times: Sequence[float], tokens: int) -> bool | None:
-    """Everything at once after a long silence. Chunk counts are no evidence, arrival spread is."""
+    """Everything at once after a long silence. Chunk counts are no evidence, arrival spread is.
+
+    `tokens` are those that came: at most one for two bytes, whatever the usage counts.
+    """
     if tokens < BURST_TOKENS or not times:
         return None
     spread = times[-1] - times[0]
@@ -208,14 +218,21 @@ def judge_empty(reader: Reader) -> Failure:
     finish = reader.finish_reason or "no finish reason"
     if is_filtered(reader):
         return Failure(Kind.CONTENT_FILTERED, f"got no text ({finish}), want an answer")
-    thought = reader.reasoning_tokens > 0 or bool(reader.reasoning)
-    if finish.lower() in {"length", "max_tokens", "incomplete", "max_output_tokens"} and thought:
+    counted = reader.usage is not None and bool(reader.usage.tokens_out)
+    if is_cut_by_cap(reader) and (counted or reader.reasoning_tokens or reader.reasoning):
         return Failure(
             Kind.BUDGET_TOO_SMALL,
             "got reasoning that used up max_tokens before any text; want a higher max_tokens "
             "or a model that does not reason",
         )
     return Failure(Kind.EMPTY_COMPLETION, f"got an answer without text ({finish}), want some")
+
+
+def is_cut_by_cap(reader: Reader) -> bool:
+    return (reader.finish_reason or "").lower() in _CAPPED
+
+
+_CAPPED = frozenset({"length", "max_tokens", "incomplete", "max_output_tokens"})
 
 
 def is_filtered(reader: Reader) -> bool:

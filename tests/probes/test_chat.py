@@ -153,7 +153,7 @@ async def test_it_asks_for_the_least(relay: Relay, client: Client) -> None:
     assert re.findall(r"\d+", asked.pop("messages")[0]["content"])
     assert asked == {
         "model": "gpt-4o-mini",
-        "max_tokens": 200,
+        "max_tokens": 320,
         "temperature": 0,
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -178,7 +178,7 @@ async def test_what_a_server_refuses_is_left_out_and_is_no_failure(
     got = await ask(relay, client)
     assert got.failure is None
     assert got.habit.refused == {"max_tokens", "temperature", "stream_options"}
-    assert relay.asked[-1]["max_completion_tokens"] == 200
+    assert relay.asked[-1]["max_completion_tokens"] == 320
     relay.asked.clear()
     await ask(relay, client, got.habit)
     assert len(relay.asked) == 1
@@ -314,6 +314,6 @@ def test_defaults_follow_from_whether_it_streams() -> None:
     assert [limit.timing for limit in (*streams.slow, *plain_.slow)] == ["ttft", "total"]
     assert isinstance(streams.slow[0], Slow)
     assert ChatProbe(slow=[]).slow == ()
-    assert streams.worst_case(Habit()) == Spend(tokens=260)
+    assert streams.worst_case(Habit()) == Spend(tokens=380)
     with pytest.raises(ValueError, match="`answer` without `text`"):
         ChatProbe(answer="Paris")

@@ -1,6 +1,7 @@
 # ruff: noqa: RUF001 - what relays say is quoted as they say it
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -266,3 +267,13 @@ def test_retry_after_is_read_in_every_form_and_kept_within_bounds(
 def test_a_hostile_body_gets_a_verdict_like_any_other(body: bytes) -> None:
     assert kind(500, body) is Kind.SERVER_ERROR
     assert retry_after(answer(500, body), NOW) is None
+
+
+@pytest.mark.parametrize(
+    "piece", [b'<span class="cf-error-code"', b"<span", b"<title", b"<title>", b'"error_code" ']
+)
+def test_a_page_made_to_be_slow_to_read_is_read_at_once(piece: bytes) -> None:
+    page = b"<html>" + piece * (65_536 // len(piece))
+    began = time.perf_counter()
+    assert kind(503, page) is Kind.SERVER_ERROR
+    assert time.perf_counter() - began < 0.5

@@ -322,9 +322,9 @@ async def test_each_asks_for_the_least(relay: Relay) -> None:
     usage = {"include_usage": True}
     assert got == {
         "completions": {"model": "model-x", "max_tokens": 200, "temperature": 0, "stream": True, "stream_options": usage},
-        "responses": {"model": "model-x", "max_output_tokens": 200, "temperature": 0, "store": False, "stream": True},
-        "messages": {"model": "model-x", "max_tokens": 200, "temperature": 0, "stream": True},
-        "gemini": {"generationConfig": {"maxOutputTokens": 200, "temperature": 0, "thinkingConfig": {"thinkingBudget": 0}}},
+        "responses": {"model": "model-x", "max_output_tokens": 320, "temperature": 0, "store": False, "stream": True},
+        "messages": {"model": "model-x", "max_tokens": 320, "temperature": 0, "stream": True},
+        "gemini": {"generationConfig": {"maxOutputTokens": 320, "temperature": 0, "thinkingConfig": {"thinkingBudget": 0}}},
         "vision": {"model": "model-x", "max_tokens": 16, "temperature": 0, "stream": True, "stream_options": usage},
     }  # fmt: skip
 
@@ -438,5 +438,5 @@ async def test_all_colours_at_once_are_no_answer(relay: Relay) -> None:
 
 def test_a_run_has_a_worst_case() -> None:
     got = {kind: PROBES[kind]().worst_case(Habit()) for kind in ("responses", "vision")}
-    assert got == {"responses": Spend(tokens=260), "vision": Spend(tokens=6076)}
+    assert got == {"responses": Spend(tokens=380), "vision": Spend(tokens=6076)}
     assert PROBES["gemini"](text="ääh", max_tokens=1000).worst_case(Habit()) == Spend(tokens=1065)

@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.probes.sse import KEPT_UNKNOWN, MAX_LINE, Event, SseParser
+from monitor.probes.sse import KEPT_UNKNOWN, MAX_LINE, MAX_LINES, Event, SseParser
 
 
 def parse(*parts: bytes) -> list[Event]:
@@ -84,3 +84,9 @@ def test_any_cut_gives_the_same_events(whole: bytes, data: st.DataObject) -> Non
     assert got_one == got_many == got_bytewise
     assert one.close() == many.close() == bytewise.close()
     assert (one.comments, one.unknown) == (many.comments, many.unknown)
+
+
+def test_lines_that_make_no_event_are_not_read_for_ever() -> None:
+    parser = SseParser()
+    assert parser.feed(b":\n" * (MAX_LINES + 1) + b"data: late\n\n") == []
+    assert parser.overflow == f"the number of lines exceeds {MAX_LINES}"

@@ -6,6 +6,9 @@ from typing import Any
 from monitor.model import Usage
 from monitor.probes.readers.base import NO_PIECE, Piece, Reader, Table, count, string, table, tables
 
+_PROMPT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+"""The three are apart: what went through a cache is not among the `input_tokens`."""
+
 
 class AnthropicReader(Reader):
     """Usage comes in two parts, and the second is cumulative: the last count of each kind holds."""
@@ -76,6 +79,8 @@ class AnthropicReader(Reader):
 def _usage(usage: Mapping[str, Any] | None) -> Usage | None:
     if usage is None:
         return None
+    parts = [count(usage.get(name)) for name in _PROMPT]
     return Usage(
-        tokens_in=count(usage.get("input_tokens")), tokens_out=count(usage.get("output_tokens"))
+        tokens_in=None if parts[0] is None else sum(part or 0 for part in parts),
+        tokens_out=count(usage.get("output_tokens")),
     )

@@ -3,15 +3,17 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from monitor.model import Usage
 from monitor.probes.classify import is_error_object
+from monitor.probes.readers.thoughts import Thoughts, unmarked
 from monitor.probes.sse import Event
 
 Table = Mapping[str, Any]
 _NOTHING: Table = {}
+_MOST_TOKENS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Reader(ABC):
         """The model said, in the field for it, that it will not answer."""
         self.garbled = 0
         """Data events that are not JSON."""
+        self._thoughts = Thoughts()
         self._text: list[str] = []
         self._reasoning: list[str] = []
 
@@ -78,6 +81,9 @@ class Reader(ABC):
     def take(self, value: Table) -> Piece:
         """One JSON object: a chunk of the stream, or the whole answer of a plain call."""
         piece = self._piece(value)
+        if piece.text:
+            said, thought = self._thoughts.part(piece.text)
+            piece = replace(piece, text=said, reasoning=piece.reasoning + thought)
         self.refused = self.refused or bool(piece.refusal)
         self._text.append(piece.text)
         self._reasoning.append(piece.reasoning)
@@ -102,11 +108,18 @@ class Reader(ABC):
 
     @property
     def text(self) -> str:
-        return "".join(self._text)
+        """Without the thoughts in it."""
+        return self._said[0]
 
     @property
     def reasoning(self) -> str:
-        return "".join(self._reasoning)
+        return "".join(self._reasoning) + self._said[1]
+
+    @property
+    def _said(self) -> tuple[str, str]:
+        held, inside = self._thoughts.held, self._thoughts.inside
+        said, thought = unmarked("".join(self._text) + ("" if inside else held))
+        return said, thought + (held if inside else "")
 
     @property
     def finish_reason(self) -> str | None:
@@ -151,5 +164,6 @@ def tables(value: Any) -> Iterator[Table]:
 
 
 def count(value: Any) -> int | None:
-    """A token count, or None: negative and fractional ones have been seen and mean nothing."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """A token count, or None: negative, fractional and astronomic ones mean nothing."""
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_count and 0 <= value <= _MOST_TOKENS else None
