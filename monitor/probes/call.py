@@ -1,6 +1,9 @@
 """One plain call of an API: its headers, and the judgement that every API's answer passes first."""
 
+import json
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
 
 from monitor.model import Endpoint, Failure
 from monitor.probes.classify import (
@@ -9,7 +12,7 @@ from monitor.probes.classify import (
     judge_http,
     judge_transport,
 )
-from monitor.probes.facts import Exchange
+from monitor.probes.facts import Ask, Exchange
 from monitor.probes.probe import Run
 
 
@@ -29,6 +32,27 @@ def headers(
     if content is not None:
         made["Content-Type"] = content
     return made | {name: value.reveal() for name, value in endpoint.headers}
+
+
+def post(
+    endpoint: Endpoint,
+    path: str,
+    body: Mapping[str, Any],
+    timeout: timedelta,
+    *,
+    max_body: int = 1024 * 1024,
+    accept: str = "application/json",
+) -> Ask:
+    """A question in JSON, `path` below the base URL."""
+    return Ask(
+        method="POST",
+        url=f"{endpoint.url}{path}",
+        headers=headers(endpoint, accept, "application/json"),
+        body=json.dumps(body).encode(),
+        timeout=timeout,
+        max_body=max_body,
+        ca_file=endpoint.ca_file,
+    )
 
 
 def judge_status(exchange: Exchange, run: Run) -> Failure | None:

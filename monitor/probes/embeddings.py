@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 import math
 import struct
 from collections.abc import Sequence
@@ -13,8 +12,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Failure, Habit, Kind, Spend, Usage
-from monitor.probes.call import headers, judge_call
-from monitor.probes.facts import Ask
+from monitor.probes.call import judge_call, post
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import count, string, table
 from monitor.probes.said import read_json
@@ -36,7 +34,9 @@ class EmbeddingsProbe(ProbeSettings):
 
     async def run(self, run: Run) -> Finding:
         text = self.text or f"ping {run.rng.randrange(16**6):06x}"
-        exchange = await run.client.send(self._ask(run, text))
+        body = {"model": self.model, "input": text}
+        ask = post(run.check.endpoint, "/v1/embeddings", body, self.timeout)
+        exchange = await run.client.send(ask)
         habit = run.habit
         failure = judge_call(exchange, run)
         answer = table(read_json(exchange.body))
@@ -48,18 +48,6 @@ class EmbeddingsProbe(ProbeSettings):
             habit=habit,
             model=string(answer.get("model")) or None,
             usage=_usage(answer),
-        )
-
-    def _ask(self, run: Run, text: str) -> Ask:
-        endpoint = run.check.endpoint
-        return Ask(
-            method="POST",
-            url=f"{endpoint.url}/v1/embeddings",
-            headers=headers(endpoint, content="application/json"),
-            body=json.dumps({"model": self.model, "input": text}).encode(),
-            timeout=self.timeout,
-            max_body=1024 * 1024,
-            ca_file=endpoint.ca_file,
         )
 
 

@@ -1,6 +1,5 @@
 """A picture, small and plain. Dear and slow, so once a day unless the operator wants more."""
 
-import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -10,8 +9,8 @@ from pydantic import Field
 
 from monitor.model import Failure, Habit, Kind, Spend, Usage
 from monitor.probes.adapt import Body, adapting, without
-from monitor.probes.call import headers, judge_call
-from monitor.probes.facts import Ask, Exchange
+from monitor.probes.call import judge_call, post
+from monitor.probes.facts import Exchange
 from monitor.probes.media import decoded, is_picture
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import count, string, table, tables
@@ -43,7 +42,9 @@ class ImagesProbe(ProbeSettings):
         text = self.text or f"a {shape} and the number {number}"
 
         async def asking(body: Body, left: timedelta) -> Exchange:
-            return await run.client.send(self._ask(run, body, left))
+            return await run.client.send(
+                post(run.check.endpoint, "/v1/images/generations", body, left, max_body=_MAX_BODY)
+            )
 
         def make_body(habit: Habit) -> Body:
             whole = {"model": self.model, "prompt": text, "n": 1}
@@ -55,18 +56,6 @@ class ImagesProbe(ProbeSettings):
         if failure is None:
             habit = habit.worked()
         return Finding(exchange=exchange, failure=failure, habit=habit, usage=_usage(answer))
-
-    def _ask(self, run: Run, body: Body, left: timedelta) -> Ask:
-        endpoint = run.check.endpoint
-        return Ask(
-            method="POST",
-            url=f"{endpoint.url}/v1/images/generations",
-            headers=headers(endpoint, content="application/json"),
-            body=json.dumps(body).encode(),
-            timeout=left,
-            max_body=_MAX_BODY,
-            ca_file=endpoint.ca_file,
-        )
 
 
 def judge_picture(answer: Any) -> Failure | None:

@@ -1,6 +1,5 @@
 """Moderation of a harmless text: free at its source, and proof that key and route work."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -9,8 +8,7 @@ from pydantic import Field
 
 from monitor.model import Failure, Habit, Kind, Spend
 from monitor.probes.answer import MISMATCHES_BELIEVED
-from monitor.probes.call import headers, judge_call
-from monitor.probes.facts import Ask
+from monitor.probes.call import judge_call, post
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import string, table, tables
 from monitor.probes.said import read_json
@@ -29,18 +27,10 @@ class ModerationsProbe(ProbeSettings):
         return Spend(tokens=16 + len((self.text or "").encode()))
 
     async def run(self, run: Run) -> Finding:
-        endpoint = run.check.endpoint
         text = self.text or f"ping {run.rng.randrange(16**6):06x}"
-        exchange = await run.client.send(
-            Ask(
-                method="POST",
-                url=f"{endpoint.url}/v1/moderations",
-                headers=headers(endpoint, content="application/json"),
-                body=json.dumps({"model": self.model, "input": text}).encode(),
-                timeout=self.timeout,
-                ca_file=endpoint.ca_file,
-            )
-        )
+        body = {"model": self.model, "input": text}
+        ask = post(run.check.endpoint, "/v1/moderations", body, self.timeout)
+        exchange = await run.client.send(ask)
         answer = table(read_json(exchange.body))
         failure, habit = judge_call(exchange, run), run.habit
         if failure is None:

@@ -1,6 +1,5 @@
 """A few spoken digits: audio must come back, by its first bytes and not by its label."""
 
-import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar
@@ -9,14 +8,15 @@ from pydantic import Field
 
 from monitor.model import Failure, Habit, Kind, Spend
 from monitor.probes.adapt import Body, adapting, without
-from monitor.probes.call import headers, judge_call
-from monitor.probes.facts import Ask, Exchange
+from monitor.probes.call import judge_call, post
+from monitor.probes.facts import Exchange
 from monitor.probes.media import decoded, is_audio
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import table
 from monitor.probes.said import read_json
 
 _LEAST_BYTES = 500
+_ACCEPT = "audio/*, application/json"
 _MAX_BODY = 4 * 1024 * 1024
 _WORST = 200
 _DROPPABLE: Mapping[str, str] = {"response_format": "response_format"}
@@ -39,7 +39,16 @@ class SpeechProbe(ProbeSettings):
         text = self.text or str(run.rng.randrange(100, 1000))
 
         async def asking(body: Body, left: timedelta) -> Exchange:
-            return await run.client.send(self._ask(run, body, left))
+            return await run.client.send(
+                post(
+                    run.check.endpoint,
+                    "/v1/audio/speech",
+                    body,
+                    left,
+                    max_body=_MAX_BODY,
+                    accept=_ACCEPT,
+                )
+            )
 
         def make_body(habit: Habit) -> Body:
             whole = {"model": self.model, "input": text, "voice": self.voice}
@@ -50,18 +59,6 @@ class SpeechProbe(ProbeSettings):
         if failure is None:
             habit = habit.worked()
         return Finding(exchange=exchange, failure=failure, habit=habit)
-
-    def _ask(self, run: Run, body: Body, left: timedelta) -> Ask:
-        endpoint = run.check.endpoint
-        return Ask(
-            method="POST",
-            url=f"{endpoint.url}/v1/audio/speech",
-            headers=headers(endpoint, "audio/*, application/json", "application/json"),
-            body=json.dumps(body).encode(),
-            timeout=left,
-            max_body=_MAX_BODY,
-            ca_file=endpoint.ca_file,
-        )
 
 
 def judge_audio(body: bytes) -> Failure | None:
