@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
@@ -12,11 +12,11 @@ from monitor.budget import Ledger
 from monitor.clock import Clock
 from monitor.config import Config
 from monitor.courier import Courier
-from monitor.cycle import Cycle
+from monitor.cycle import Ask, Cycle
 from monitor.model import Habit, Incident, Kind, Memory, Message, Outgoing, Redactor, Result
 from monitor.probes import Client, attempt
 from monitor.publisher import Publisher
-from monitor.schedule import Schedule
+from monitor.schedule import Changed, Schedule
 from monitor.store import Store
 from monitor.web import Web
 
@@ -41,14 +41,18 @@ class Kit:
     listeners: Listeners
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Parts:
+    """The living ones, which outlast a reload; `client` and `web` may be replaced by it."""
+
     client: Client
     alerts: Alerts
+    cycle: Cycle
     schedule: Schedule
     courier: Courier
     publisher: Publisher
     web: Web | None
+    retired: list[tuple[Client, frozenset[asyncio.Task[None]]]] = field(default_factory=list)
 
     @classmethod
     def build(cls, kit: Kit, memory: Memory) -> "Parts":
@@ -64,11 +68,41 @@ class Parts:
         return cls(
             client=client,
             alerts=alerts,
+            cycle=cycle,
             schedule=schedule,
             courier=_courier(kit, alerts),
             publisher=publisher,
-            web=_web(kit, schedule),
+            web=web_of(kit, schedule),
         )
+
+    def change(self, kit: Kit, notifier: Notifier) -> Changed:
+        """Everything of another config at once, so that no run sees half of it. Cannot fail."""
+        config = kit.config
+        before, self.client = self.client, Client()
+        self.retired.append((before, self.schedule.running()))
+        self.cycle.ask = ask_of(kit, self.client)
+        self.cycle.ledger.change(config.services, config.budgets, config.prices)
+        self.alerts.change(config.alerts, config.channels)
+        self.courier.change(notifier.send, partial(_context, kit, self.alerts))
+        self.publisher.change(config.services, config.checks, config.page)
+        if self.web:
+            self.web.folder = config.page.dir
+        changed = self.schedule.change(config.checks)
+        self.cycle.backoff.forget(changed.gone | changed.changed)
+        return changed
+
+    async def close_retired(self) -> None:
+        """Clients that a reload replaced, once the runs that they carry have ended."""
+        for client, runs in [*self.retired]:
+            if all(run.done() for run in runs):
+                self.retired.remove((client, runs))
+                await client.close()
+
+    async def close(self) -> None:
+        for client in [self.client, *(client for client, _ in self.retired)]:
+            await client.close()
+        if self.web:
+            await self.web.close()
 
 
 def _cycle(kit: Kit, client: Client, alerts: Alerts, memory: Memory) -> Cycle:
@@ -77,14 +111,7 @@ def _cycle(kit: Kit, client: Client, alerts: Alerts, memory: Memory) -> Cycle:
     spent = {(service, today): amount for service, amount in memory.spent_today.items()}
     habits: Mapping[str, Habit] = memory.habits
     return Cycle(
-        ask=partial(
-            attempt,
-            client=client,
-            clock=kit.clock,
-            rng=kit.rng,
-            vantage=config.vantage,
-            redact=kit.redact,
-        ),
+        ask=ask_of(kit, client),
         store=kit.store,
         alerts=alerts,
         ledger=Ledger(config.services, config.budgets, config.prices, spent),
@@ -92,6 +119,17 @@ def _cycle(kit: Kit, client: Client, alerts: Alerts, memory: Memory) -> Cycle:
         vantage=config.vantage,
         habits=dict(habits),
         on_result=kit.listeners.on_result,
+    )
+
+
+def ask_of(kit: Kit, client: Client) -> Ask:
+    return partial(
+        attempt,
+        client=client,
+        clock=kit.clock,
+        rng=kit.rng,
+        vantage=kit.config.vantage,
+        redact=kit.redact,
     )
 
 
@@ -140,7 +178,7 @@ def _context(kit: Kit, alerts: Alerts, incident: Incident | None) -> Context:
     )
 
 
-def _web(kit: Kit, schedule: Schedule) -> Web | None:
+def web_of(kit: Kit, schedule: Schedule) -> Web | None:
     if kit.config.listen is None:
         return None
     host, port = kit.config.listen

@@ -4,6 +4,7 @@ To the second that the server asked for; where it asked for nothing, ever longer
 of the monotonic clock.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -42,6 +43,12 @@ class Backoff:
 
     def holds(self, check: str, now: float) -> bool:
         return now < self._until.get(check, now)
+
+    def forget(self, checks: Iterable[str]) -> None:
+        """Whoever changed a check wants to know now whether that helped."""
+        for key in checks:
+            self._until.pop(key, None)
+            self._streaks.pop(key, None)
 
     def note(self, check: Check, result: Result, now: float) -> timedelta:
         """The pause that follows; nothing where the next run is no later than it would be."""

@@ -50,6 +50,17 @@ class Ledger:
         self._spent = dict(spent)
         self._warned = {key for key in self._spent if self._share(*key) >= WARN_SHARE}
 
+    def change(
+        self,
+        services: tuple[Service, ...],
+        budgets: Mapping[str, Budget],
+        prices: Mapping[str, Price],
+    ) -> None:
+        """New terms; what is spent stays spent, and open reserves are settled as they were made."""
+        self._multipliers = {service.id: service.multiplier for service in services}
+        self._budgets = budgets
+        self._prices = prices
+
     def spent(self, service: str, day: date) -> Spend:
         return self._spent.get((service, day), NO_SPEND)
 

@@ -64,6 +64,11 @@ class Courier:
         self._on_message = on_message
         self._wake = asyncio.Event()
 
+    def change(self, send: Send, context: Callable[[Incident | None], Context]) -> None:
+        """Other channels from now on; what is under way ends as it began."""
+        self._send = send
+        self._context = context
+
     def wake(self) -> None:
         """Something was committed; from the loop's thread."""
         self._wake.set()

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime, timedelta
 from random import Random, SystemRandom
 
@@ -14,6 +15,7 @@ from monitor.assembly import Kit, Listeners, Parts
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.model import Memory, Redactor, StoreError
+from monitor.reload import Reloader, forget
 from monitor.store import Store
 from monitor.supervisor import tell_systemd
 
@@ -31,16 +33,18 @@ class Daemon:
         self,
         config: Config,
         *,
+        env: Mapping[str, str] = os.environ,
         clock: Clock | None = None,
         rng: Random | None = None,
         listeners: Listeners | None = None,
         publish_every: timedelta = PUBLISH,
     ) -> None:
         clock = clock or SystemClock()
-        self.config = config
+        self.env = env
         self.clock = clock
         self.publish_every = publish_every
         self.stop = asyncio.Event()
+        self.reread = asyncio.Event()
         self.store = Store(config.store, clock=clock, vantage=config.vantage)
         self.kit = Kit(
             config=config,
@@ -58,7 +62,7 @@ class Daemon:
             memory = self.store.recall()
             parts = Parts.build(self.kit, memory)
             await self._forget(parts)
-            async with _signals(self.stop):
+            async with _signals(self.stop, self.reread):
                 await self._live(parts, memory)
         finally:
             await self.store.close()
@@ -66,26 +70,26 @@ class Daemon:
 
     async def _live(self, parts: Parts, memory: Memory) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            stack.push_async_callback(parts.client.close)
+            stack.push_async_callback(parts.close)
             if parts.web:
                 await parts.web.start()
-                stack.push_async_callback(parts.web.close)
             loops = self._start(parts, memory)
             tell_systemd("READY=1")
-            log.info("event=started version=%s checks=%d", __version__, len(self.config.checks))
+            log.info("event=started version=%s checks=%d", __version__, len(self.kit.config.checks))
             await self.stop.wait()
             tell_systemd("STOPPING=1")
             await self._drain(parts, loops)
 
     def _start(self, parts: Parts, memory: Memory) -> list[asyncio.Task[None]]:
         _quiet_collector()
-        parts.schedule.start(self.config.checks, memory.last_asked)
+        parts.schedule.start(self.kit.config.checks, memory.last_asked)
         loops = [
             asyncio.create_task(parts.courier.run(self.stop), name="courier"),
             asyncio.create_task(
                 parts.publisher.run(self.stop, self.publish_every), name="publisher"
             ),
             asyncio.create_task(self._keep_house(parts), name="housekeeping"),
+            asyncio.create_task(self._reload_when_asked(parts), name="reload"),
         ]
         for loop in loops:
             loop.add_done_callback(self._loop_ended)
@@ -98,6 +102,19 @@ class Daemon:
         log.critical("event=loop_ended loop=%s", task.get_name(), exc_info=task.exception())
         self.stop.set()
 
+    async def _reload_when_asked(self, parts: Parts) -> None:
+        reloader = Reloader(self.kit, parts, self.env)
+        while not self.stop.is_set():
+            asked = asyncio.create_task(self.reread.wait())
+            stopped = asyncio.create_task(self.stop.wait())
+            await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+            stopped.cancel()
+            if self.reread.is_set() and not self.stop.is_set():
+                self.reread.clear()
+                self.kit = await reloader.reload()
+                _quiet_collector()
+
     async def _keep_house(self, parts: Parts) -> None:
         """Proof of life, reminders and retention, off the probes' path."""
         pruned = self.clock.monotonic() - PRUNE.total_seconds() / 2
@@ -106,19 +123,16 @@ class Daemon:
             self.store.heartbeat(now)
             with _store_may_fail():
                 await self._remind(parts, now)
+                await parts.close_retired()
                 if self.clock.monotonic() - pruned >= PRUNE.total_seconds():
                     pruned = self.clock.monotonic()
-                    await self.store.prune(now, self.config.history)
+                    await self.store.prune(now, self.kit.config.history)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), ALIVE.total_seconds())
 
     async def _forget(self, parts: Parts) -> None:
-        """What left the config since the last run can no longer recover."""
-        known = {check.key for check in self.config.checks}
-        changes = parts.alerts.forget(known, self.clock.now())
-        if changes.states:
-            with _store_may_fail():
-                await self.store.save(changes.incidents, changes.outgoing, changes.states)
+        with _store_may_fail():
+            await forget(self.kit, parts)
 
     async def _remind(self, parts: Parts, now: datetime) -> None:
         changes = parts.alerts.remind(now)
@@ -154,8 +168,11 @@ def _store_may_fail() -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
-    """The first SIGTERM or SIGINT stops politely; a second one finds Python's own handler again."""
+async def _signals(stop: asyncio.Event, reread: asyncio.Event) -> AsyncIterator[None]:
+    """The first SIGTERM or SIGINT stops politely; a second one finds Python's own handler again.
+
+    SIGHUP rereads the configuration.
+    """
     loop = asyncio.get_running_loop()
 
     def polite(number: signal.Signals) -> None:
@@ -165,10 +182,11 @@ async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, polite, number)
+    loop.add_signal_handler(signal.SIGHUP, reread.set)
     try:
         yield
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
 
 

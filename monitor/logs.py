@@ -28,11 +28,11 @@ class SafeFormatter(logging.Formatter):
             "%(message)s" if journal else "%(asctime)s %(levelname)-7s %(message)s",
             datefmt="%H:%M:%S",
         )
-        self._redact = redact
+        self.redact = redact
         self._journal = journal
 
     def format(self, record: logging.LogRecord) -> str:
-        text = self._redact(super().format(record))
+        text = self.redact(super().format(record))
         if not self._journal:
             return text
         mark = f"<{_PRIORITY.get(record.levelno, 6)}>"
@@ -49,6 +49,14 @@ def set_up(
     root.setLevel(level)
     for name in _FOREIGN:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    _guard_hook(redact)
+
+
+def learn(redact: Redactor) -> None:
+    """Other secrets from now on, everything else as it was set up."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, SafeFormatter):
+            handler.formatter.redact = redact
     _guard_hook(redact)
 
 

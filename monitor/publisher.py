@@ -37,11 +37,22 @@ class Publisher:
     ) -> None:
         self._source = source
         self._clock = clock
-        self._site = Site(
-            services=services, checks=checks, settings=settings, vantage=vantage, version=version
-        )
+        self._vantage, self._version = vantage, version
+        self.change(services, checks, settings)
         self._renderer = Renderer()
         self._picks: Mapping[str, Pick] = {}
+
+    def change(
+        self, services: tuple[Service, ...], checks: tuple[Check, ...], settings: PageSettings
+    ) -> None:
+        """What the next page shows."""
+        self._site = Site(
+            services=services,
+            checks=checks,
+            settings=settings,
+            vantage=self._vantage,
+            version=self._version,
+        )
 
     async def run(self, stop: asyncio.Event, every: timedelta) -> None:
         while not stop.is_set():

@@ -40,6 +40,15 @@ class Due:
     missed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What another configuration did to the schedule, by check."""
+
+    new: frozenset[str]
+    gone: frozenset[str]
+    changed: frozenset[str]
+
+
 Run = Callable[[Check, Due], Awaitable[None]]
 
 
@@ -105,6 +114,7 @@ class Schedule:
         self._run = run
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._checks: dict[str, Check] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._last_due: dict[str, datetime] = {}
         self._watch: asyncio.Task[None] | None = None
@@ -119,6 +129,7 @@ class Schedule:
         self._watch = asyncio.create_task(self._watch_clock(), name="schedule watch")
 
     def _add(self, check: Check, last: datetime | None) -> None:
+        self._checks[check.key] = check
         grid, now = grid_of(check), self._clock.now()
         overdue = last is None or now - last >= check.probe.every
         first = now + min(timedelta(seconds=phase(check.key, SOON)), grid.following(now) - now)
@@ -133,6 +144,28 @@ class Schedule:
             misfire_grace_time=None,  # the default of 1 s drops runs whenever the loop is busy
         )
 
+    def change(self, checks: Iterable[Check]) -> Changed:
+        """Unchanged checks keep their beat, and a run that is under way; others are cut off."""
+        wanted = {check.key: check for check in checks}
+        gone = {key for key in self._checks if key not in wanted}
+        new = {key for key in wanted if key not in self._checks}
+        changed = {
+            key for key, check in wanted.items() if key not in new and check != self._checks[key]
+        }
+        for key in gone | changed:
+            self._remove(key)
+        for key in [key for key in wanted if key in new | changed]:
+            self._add(wanted[key], None)
+        return Changed(frozenset(new), frozenset(gone), frozenset(changed))
+
+    def _remove(self, key: str) -> None:
+        """At once: a result that nobody waits for any more must not be judged."""
+        self._scheduler.remove_job(key)
+        del self._checks[key]
+        self._last_due.pop(key, None)
+        if task := self._running.pop(key, None):
+            task.cancel()
+
     async def _fire(self, check: Check, grid: Grid) -> None:
         """Returns at once: APScheduler cancels its own coroutines at shutdown, we want to drain."""
         now = self._clock.now()
@@ -144,7 +177,12 @@ class Schedule:
         self.late += due.late_ms > LATE / timedelta(milliseconds=1)
         task = asyncio.create_task(self._run_safely(check, due), name=check.key)
         self._running[check.key] = task
-        task.add_done_callback(lambda _: self._running.pop(check.key, None))
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Unless a changed check has taken its place."""
+        if self._running.get(task.get_name()) is task:
+            del self._running[task.get_name()]
 
     def _due(self, key: str, grid: Grid, now: datetime) -> Due:
         before = self._last_due.get(key)
@@ -182,6 +220,9 @@ class Schedule:
         now = self._clock.now()
         for job in self._scheduler.get_jobs():
             job.modify(next_run_time=job.trigger.get_next_fire_time(None, now))
+
+    def running(self) -> frozenset[asyncio.Task[None]]:
+        return frozenset(self._running.values())
 
     def next_runs(self) -> list[datetime]:
         """When each check is due next."""

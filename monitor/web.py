@@ -38,7 +38,7 @@ class Web:
     """Serves `folder` on `host:port` until closed."""
 
     def __init__(self, folder: Path, host: str, port: int, health: Health) -> None:
-        self._folder = folder
+        self.folder = folder
         self._host, self._port = host, port
         self._health = health
         self._runner: web.AppRunner | None = None
@@ -64,6 +64,10 @@ class Web:
         log.info("event=listen url=http://%s:%s/", host, self.port)
 
     @property
+    def asked_port(self) -> int:
+        return self._port
+
+    @property
     def port(self) -> int:
         """The real port, also where 0 was asked for."""
         assert self._runner is not None
@@ -84,14 +88,14 @@ class Web:
         if path.is_dir():  # without the slash, relative links would point one level up
             raise web.HTTPFound(f"{request.path.rsplit('/', 1)[-1]}/")
         return web.FileResponse(
-            path, headers=_headers(path, path.relative_to(self._folder.resolve()).as_posix())
+            path, headers=_headers(path, path.relative_to(self.folder.resolve()).as_posix())
         )
 
     def _find(self, asked: str) -> Path | None:
         """The file or folder behind a URL path, never outside `folder`, never a hidden one."""
         if "\0" in asked or any(part.startswith(".") for part in asked.split("/")):
             return None
-        root = self._folder.resolve()
+        root = self.folder.resolve()
         path = (root / asked.lstrip("/")).resolve()
         if not path.is_relative_to(root):
             return None

@@ -59,6 +59,28 @@ class Alerts:
         self._kinds: dict[tuple[str, str], Kind] = {}
         self._latest: dict[str, Outcome] = {}
 
+    def change(self, settings: AlertSettings, channels: tuple[Channel, ...]) -> None:
+        """What is believed stays believed."""
+        self._settings = settings
+        self._channels = channels
+        self._rules = default_rules(settings)
+
+    def notice(self, text: str, at: datetime) -> tuple[Outgoing, ...]:
+        """About the monitor itself, to whoever wants to hear of it; the first line is the title."""
+        return tuple(
+            Outgoing(
+                channel=channel.id,
+                what=Announcement.NOTICE,
+                severity=Severity.MONITOR,
+                incident=None,
+                created=at,
+                not_before=at,
+                text=text,
+            )
+            for channel in self._channels
+            if _wants(channel, Severity.MONITOR, None)
+        )
+
     def judge(self, result: Result) -> Changes:
         """Let every rule judge one result. Synchronous: no other result can come in between."""
         self._latest[result.check] = result.outcome
@@ -170,7 +192,10 @@ class Alerts:
 
     def forget(self, known: Iterable[str], now: datetime) -> Changes:
         """Checks that left the config can no longer recover: let go of them, without a message."""
-        gone = {key for key in self._states if key[0] not in set(known)}
+        known = set(known)
+        for check in self._latest.keys() - known:
+            del self._latest[check]
+        gone = {key for key in self._states if key[0] not in known}
         changed: dict[int, Incident] = {}
         states = []
         for key in sorted(gone):

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from monitor import __version__, config, logs
-from monitor.cli import alerting, asking, demonstration, looking
+from monitor.cli import alerting, asking, demonstration, looking, places, reloading
 from monitor.config import Config
 from monitor.daemon import Daemon
 from monitor.model import Redactor
@@ -38,7 +38,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead 
 
 
 def _load(path: Path | None, *, level: str = "WARNING") -> Config:
-    loaded = config.load(config.find(path), os.environ)
+    found = config.find(path)
+    loaded = config.load(found, places.environment(found, os.environ))
     journal = "JOURNAL_STREAM" in os.environ or "INVOCATION_ID" in os.environ
     logs.set_up(Redactor(loaded.secrets), level=level, journal=journal)
     return loaded
@@ -74,7 +75,8 @@ def run(
             f"got {log_level}, want DEBUG, INFO, WARNING or ERROR", param_hint="--log-level"
         )
     loaded = _load(path, level=level)
-    asyncio.run(Daemon(loaded).run())
+    env = places.environment(loaded.path, os.environ)
+    asyncio.run(Daemon(loaded, env=env).run())
 
 
 @app.command()
@@ -115,6 +117,12 @@ def render(path: ConfigPath = None) -> None:
     loaded = _load(path)
     asyncio.run(looking.render(loaded))
     typer.echo(f"wrote {loaded.page.dir}")
+
+
+@app.command("reload")
+def ask_to_reload(path: ConfigPath = None) -> None:
+    """Ask the running daemon to read its config again. Exit 78 if it refuses."""
+    typer.echo(f"reloaded: {reloading.reload(_load(path))}")
 
 
 @app.command("test-alert")

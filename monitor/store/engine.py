@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,9 @@ def claim(path: Path) -> BinaryIO:
     """Keep every other daemon away from this store, until the file that is given back is closed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("wb")
+        lock = path.with_name(path.name + ".lock").open(
+            "ab"
+        )  # whoever comes too late must not wipe it
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from error
     try:
@@ -33,7 +36,24 @@ def claim(path: Path) -> BinaryIO:
     except OSError as error:
         lock.close()
         raise StoreError(f"{path} is in use by another monitor; stop that one first") from error
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n".encode())
+    lock.flush()
     return lock
+
+
+def holder(path: Path) -> int | None:
+    """The process that has claimed this store, if one has."""
+    try:
+        with path.with_name(path.name + ".lock").open("rb") as lock:
+            said = lock.read(20).strip()
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(said) if said.isdigit() else None
+    except OSError:
+        return None
+    return None
 
 
 def writing(path: Path) -> Engine:

@@ -14,6 +14,7 @@ from monitor.model import Evidence, Incident, Result, Snapshot, StoreError
 from monitor.store import find, migrations
 from monitor.store.engine import path_of, reading
 from monitor.store.look import Looker
+from monitor.store.meta import read_meta
 from monitor.store.names import Names
 from monitor.store.nouns import evidence_from
 from monitor.store.runs import read_run, rows_between
@@ -43,6 +44,10 @@ class Reader:
     def snapshot(self, now: datetime) -> Snapshot:
         with self._connect() as connection:
             return self._looker.snapshot(connection, now)
+
+    def note(self, name: str) -> str | None:
+        """What the daemon left under `name`, see `Store.note`."""
+        return self._ask(lambda connection: read_meta(connection, name))
 
     def incidents(
         self, *, since: datetime | None = None, limit: int | None = None

@@ -62,6 +62,11 @@ class Store:
         """For commands beside a running daemon."""
         return Reader(url, vantage=vantage)
 
+    @staticmethod
+    def holder(url: str) -> int | None:
+        """The process id of the daemon that writes this store, if one runs."""
+        return engine.holder(engine.path_of(url))
+
     def open(self) -> None:
         """Check, migrate, and start the writer; StoreError when the file cannot be used."""
         self._lock = engine.claim(self._path)
@@ -186,6 +191,11 @@ class Store:
 
     def heartbeat(self, now: datetime) -> None:
         self._writer.put(Change(meta=((_SEEN, now.isoformat()),)))
+
+    async def note(self, name: str, text: str) -> None:
+        """For commands beside the daemon: `Reader.note` finds it."""
+        self._writer.put(Change(meta=((name, text),)), urgent=True)
+        await self.flush()
 
     async def close(self) -> None:
         """Commit all, mark a clean stop, and end the threads."""

@@ -1,0 +1,272 @@
+"""SIGHUP: what a new configuration changes, what it leaves alone, and what a bad one does: nothing."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from telegram import CHAT, TOKEN, Telegram, telegram
+
+from monitor.config import load
+from monitor.daemon import Daemon
+from monitor.store import Store
+
+MONITOR = Path(sys.executable).parent / "monitor"
+
+
+class Site:
+    """Counts who asked for what."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.status = 200
+        self.url = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.asked.append(request.path.rstrip("/"))
+        return web.Response(status=self.status, text="hello")
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    made = Site()
+    app = web.Application()
+    app.router.add_get("/{path:.*}", made.answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Telegram]:
+    async with telegram() as fake:
+        yield fake
+
+
+class House:
+    """A folder with a configuration that can be rewritten, and the daemon that lives by it."""
+
+    def __init__(self, folder: Path, site: Site, phone: Telegram) -> None:
+        self.path = folder / "monitor.toml"
+        self.folder = folder
+        self.site, self.phone = site, phone
+        self.daemon: Daemon
+
+    def write(self, endpoints: str, *, monitor: str = 'listen = ""', more: str = "") -> None:
+        self.path.write_text(
+            f"[monitor]\n{monitor}\n[service.s]\nendpoints = {{ {endpoints} }}\n"
+            'probes = { http = "1s" }\n'
+            f'[channel.phone]\nurl = "tgram://${{TOKEN}}/{CHAT}"\ntelegram_api = "{self.phone.url}"\n{more}'
+        )
+
+    def url(self, name: str) -> str:
+        return f'{name} = "{self.site.url}/{name}"'
+
+    async def reload(self) -> str:
+        """How it went, as the store noted it."""
+        reader = Store.read_only(self.daemon.kit.config.store)
+        before = reader.note("reload")
+        os.kill(os.getpid(), signal.SIGHUP)
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            if (answer := reader.note("reload")) != before:
+                reader.close()
+                assert answer
+                return answer.split(" ", 1)[1]
+        raise AssertionError("no answer to SIGHUP")
+
+
+@asynccontextmanager
+async def living(house: House) -> AsyncIterator[Daemon]:
+    house.daemon = Daemon(
+        load(house.path, {"TOKEN": TOKEN}),
+        env={"TOKEN": TOKEN},
+        publish_every=timedelta(seconds=0.5),
+    )
+    task = asyncio.create_task(house.daemon.run())
+    try:
+        await until((house.folder / "page" / "index.html").exists)
+        yield house.daemon
+    finally:
+        house.daemon.stop.set()
+        await asyncio.wait_for(task, 30)
+
+
+async def until(condition: object, seconds: float = 15) -> None:
+    assert callable(condition)
+    for _ in range(round(seconds / 0.05)):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s")
+
+
+@pytest.fixture
+def house(tmp_path: Path, site: Site, phone: Telegram) -> House:
+    return House(tmp_path, site, phone)
+
+
+@pytest.mark.slow
+async def test_added_checks_start_removed_ones_stop_and_the_others_never_notice(
+    house: House, site: Site
+) -> None:
+    house.write(f"{house.url('stays')}, {house.url('goes')}")
+    async with living(house):
+        await until(lambda: site.asked.count("/stays") > 2 and site.asked.count("/goes") > 0)
+        house.write(f"{house.url('stays')}, {house.url('comes')}")
+
+        assert await house.reload() == "good new=1 gone=1 changed=0"
+
+        asked = site.asked.count("/goes")
+        before = site.asked.count("/stays")
+        await until(lambda: site.asked.count("/comes") > 2, 20)
+        assert site.asked.count("/goes") == asked
+        assert site.asked.count("/stays") >= before + 2
+
+    reader = Store.read_only(house.daemon.kit.config.store)
+    began = house.daemon.clock.now() - timedelta(minutes=5)
+    kept = reader.results("s/goes/http", since=began)
+    stayed = reader.results("s/stays/http", since=began)
+    reader.close()
+    assert len(kept) == asked
+    gaps = [later.at - earlier.at for earlier, later in pairwise(stayed[1:])]
+    assert all(timedelta(seconds=0.5) < gap < timedelta(seconds=1.5) for gap in gaps)
+
+
+@pytest.mark.slow
+async def test_what_is_believed_stays_believed_and_a_removed_check_ends_its_incident(
+    house: House, site: Site, phone: Telegram
+) -> None:
+    site.status = 502
+    house.write(f"{house.url('a')}, {house.url('b')}", more="[alerts]\nafter = 2\n")
+    async with living(house):
+        await until(lambda: bool(phone.messages))
+        house.write(house.url("a"), more="[alerts]\nafter = 2\n")
+        assert await house.reload() == "good new=0 gone=1 changed=0"
+        await asyncio.sleep(3)
+        site.status = 200
+        await until(lambda: len(phone.messages) > 1 and "recovered" in phone.messages[-1])
+
+    assert sum("down" in text.splitlines()[0] for text in phone.messages) <= 2
+    assert len(phone.messages) <= 3
+
+
+@pytest.mark.slow
+async def test_a_bad_file_changes_nothing_and_is_told_once(
+    house: House, site: Site, phone: Telegram, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.write(house.url("a"))
+    async with living(house):
+        await until(lambda: len(site.asked) > 1)
+        house.write(house.url("a"), more='[service.t]\nendpoints = { x = "ftp://nowhere" }\n')
+        first = await house.reload()
+        asked = len(site.asked)
+        await until(lambda: len(site.asked) > asked + 1)
+        assert await house.reload() == first
+        await until(lambda: bool(phone.messages))
+        await asyncio.sleep(2)
+
+    assert first.startswith("bad service.t.endpoints.x")
+    assert [text.splitlines()[0] for text in phone.messages] == [
+        "👁 monitor: the new configuration was refused"
+    ]
+    assert "service.t.endpoints.x" in phone.messages[0]
+    refused = [
+        record.getMessage() for record in caplog.records if "reload_refused" in record.getMessage()
+    ]
+    assert len(refused) == 2
+
+
+@pytest.mark.slow
+async def test_what_history_hangs_on_cannot_change_under_a_running_daemon(house: House) -> None:
+    house.write(house.url("a"))
+    async with living(house):
+        house.write(house.url("a"), monitor='listen = ""\nvantage = "elsewhere"')
+        assert (
+            await house.reload()
+            == "bad monitor.vantage: was local, is elsewhere; restart the daemon to change it"
+        )
+
+
+@pytest.mark.slow
+async def test_the_server_moves_and_a_taken_address_is_refused(
+    house: House, unused_tcp_port_factory: object
+) -> None:
+    assert callable(unused_tcp_port_factory)
+    one, two, taken = (unused_tcp_port_factory() for _ in range(3))
+    house.write(house.url("a"), monitor=f'listen = "127.0.0.1:{one}"')
+    blocker = await asyncio.start_server(lambda *_: None, "127.0.0.1", taken)
+    async with living(house), aiohttp.ClientSession() as session, blocker:
+
+        async def health(port: int) -> str:
+            async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
+                return await answer.text()
+
+        assert await health(one) == "ok\n"
+        house.write(house.url("a"), monitor=f'listen = "127.0.0.1:{taken}"')
+        assert (await house.reload()).startswith(f"bad cannot listen on 127.0.0.1:{taken} ")
+        assert await health(one) == "ok\n"
+        house.write(house.url("a"), monitor=f'listen = "127.0.0.1:{two}"')
+        assert (await house.reload()).startswith("good")
+        assert await health(two) == "ok\n"
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await health(one)
+        house.write(house.url("a"), monitor=f'listen = "localhost:{two}"')
+        assert (await house.reload()).startswith("good")
+        assert await health(two) == "ok\n"
+        house.write(house.url("a"))
+        assert (await house.reload()).startswith("good")
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await health(two)
+
+
+@pytest.mark.slow
+def test_the_command_says_what_came_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.toml"
+
+    def write(*names: str) -> None:
+        urls = ", ".join(f'{name} = "http://127.0.0.1:9"' for name in names)
+        path.write_text(f'[monitor]\nlisten = ""\n[service.s]\nendpoints = {{ {urls} }}\n')
+
+    def reload() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [MONITOR, "reload"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    write("a")
+    done = reload()
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"no daemon writes {tmp_path}/monitor.db; start one with `monitor run`\n",
+    )
+    daemon = subprocess.Popen([MONITOR, "run"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert daemon.stderr
+    for line in daemon.stderr:
+        if "event=started" in line:
+            break
+    write("a", "b")
+    done = reload()
+    assert (done.returncode, done.stdout) == (0, "reloaded: new=1 gone=0 changed=0\n")
+    path.write_text(path.read_text().replace("listen", "lissen"))
+    assert reload().returncode == 78
+    path.write_text('[monitor]\nlisten = ""\nvantage = "b"\n' + path.read_text().split("\n", 2)[2])
+    done = reload()
+    assert (done.returncode, done.stderr) == (
+        78,
+        "monitor.vantage: was local, is b; restart the daemon to change it\n",
+    )
+    daemon.send_signal(signal.SIGTERM)
+    daemon.communicate(timeout=30)
+    assert daemon.returncode == 0
