@@ -2,13 +2,18 @@
 
 import base64
 import re
+import string
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
 MASK = "***"
 _SHORTEST = 6  # shorter values would blank out ordinary words
+_WINDOW = 12
+"""A part of a secret from this length on is as good as the secret: an echo may be cut anywhere."""
+_LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
+_URL_SAFE = str.maketrans("+/", "-_")
 _PATTERNS = re.compile(
     r"""(?:sk|pk|rk|xai|gsk|ak)-[A-Za-z0-9_\-]{12,}     # the usual key prefixes
       | AIza[A-Za-z0-9_\-]{20,}
@@ -39,28 +44,78 @@ class Secret:
 
 
 class Redactor:
-    """Replaces known secrets by exact value first, then whatever looks like one."""
+    """Replaces known secrets, also parts of them, then whatever looks like a secret."""
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
-        forms = {form for secret in secrets for form in _forms(secret.reveal())}
-        ordered = sorted(forms, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        values = {secret.reveal() for secret in secrets}
+        # A part of an address may be its host, which may be said; its tokens are secrets too.
+        addresses = {value for value in values if "://" in value}
+        forms = {form for value in values - addresses for form in _forms(value)}
+        whole = {form for form in forms if len(form) < _WINDOW}
+        whole |= {form for value in addresses for form in _forms(value)}
+        ordered = sorted(whole, key=len, reverse=True)
+        self._whole = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._windows = frozenset(window for form in forms for window in _windows_of(form))
 
     def __call__(self, text: str) -> str:
-        if self._known is not None:
-            text = self._known.sub(MASK, text)
-        return _PATTERNS.sub(MASK, text)
+        if self._whole is not None:
+            text = self._whole.sub(MASK, text)
+        return _PATTERNS.sub(MASK, self._without_parts(text))
+
+    def _without_parts(self, text: str) -> str:
+        low = text.translate(_LOWER)
+        hits = [
+            at for at in range(len(low) - _WINDOW + 1) if low[at : at + _WINDOW] in self._windows
+        ]
+        kept: list[str] = []
+        done = 0
+        for at in hits:
+            if at > done or not kept:
+                kept += [text[done:at], MASK]
+            done = at + _WINDOW
+        return "".join([*kept, text[done:]])
 
 
-def _forms(value: str) -> Iterable[str]:
-    """A secret as it may turn up: plain, URL-encoded, base64, or cut short by a server's echo."""
-    if len(value) < _SHORTEST:
-        return
-    yield value
-    yield quote(value, safe="")
-    yield base64.b64encode(value.encode()).decode().rstrip("=")
-    if len(value) > 20:
-        yield value[:20]
+def _windows_of(form: str) -> Iterator[str]:
+    low = form.translate(_LOWER)
+    return (low[at : at + _WINDOW] for at in range(len(low) - _WINDOW + 1))
+
+
+def _forms(value: str) -> Iterator[str]:
+    """A secret as it may turn up: plain, or encoded in one of the ways that servers echo it."""
+    if value.startswith("Basic "):
+        whose = _decoded(value[6:])
+        yield from _forms(whose)
+        yield from _forms(whose.partition(":")[2])
+    raw = value.encode()
+    codes = (
+        value,
+        quote(value, safe=""),
+        quote(value),
+        "".join(f"%{byte:02x}" for byte in raw),
+        raw.hex(),
+        value.replace("/", r"\/"),
+        base64.b64encode(raw).decode().rstrip("="),
+        *_inside_base64(raw),
+    )
+    if len(value) >= _SHORTEST:
+        yield from (code for code in codes if len(code) >= _SHORTEST)
+
+
+def _inside_base64(raw: bytes) -> Iterator[str]:
+    """What shows of it, wherever it stands in a longer text that is encoded as a whole."""
+    for before in range(3):
+        code = base64.b64encode(bytes(before) + raw).decode()
+        inside = code[(before * 8 + 5) // 6 : (before + len(raw)) * 8 // 6]
+        yield inside
+        yield inside.translate(_URL_SAFE)
+
+
+def _decoded(code: str) -> str:
+    try:
+        return base64.b64decode(code).decode()
+    except ValueError:
+        return ""
 
 
 def clean_text(text: str, limit: int = 300) -> str:

@@ -34,6 +34,8 @@ _CERT_SOON = timedelta(days=14)
 _LAG_MS = 50.0
 _BODY_SHOWN = 4096
 _NOTE_SHOWN = 1000
+_TEXT_READ = 4096
+"""Of one text of the endpoint's: more than is ever shown, so that a cut spares no half of a secret."""
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key", "set-cookie", "set-cookie2", "cookie"})
 _TIMEOUTS = frozenset(
     {
@@ -87,7 +89,7 @@ async def attempt(
         timings=_timings(finding),
         http_status=exchange.status,
         remote_ip=exchange.remote_ip,
-        model=clean_text(redact(finding.model), 100) if finding.model else None,
+        model=clean_text(redact(finding.model[:_TEXT_READ]), 100) if finding.model else None,
         stream=_stream(finding.stream, redact),
         usage=finding.usage,
         cert_expires=exchange.cert_expires,
@@ -163,7 +165,9 @@ def _stream(stream: Stream | None, redact: Redact) -> Stream | None:
     """The reason it ended is the server's word: no secret, and short."""
     if stream is None or stream.finish_reason is None:
         return stream
-    return replace(stream, finish_reason=clean_text(redact(stream.finish_reason), 40) or None)
+    return replace(
+        stream, finish_reason=clean_text(redact(stream.finish_reason[:_TEXT_READ]), 40) or None
+    )
 
 
 def _habit(learned: Habit, before: Habit, redact: Redact) -> Habit:
@@ -186,7 +190,7 @@ def _evidence(finding: Finding, failure: Failure | None, redact: Redact) -> Evid
         return Evidence(note=note) if note else None
     exchange = finding.exchange
     headers = tuple(
-        (clean_text(redact(name), 100), clean_text(redact(value)))
+        (clean_text(redact(name), 100), clean_text(redact(value[:_TEXT_READ])))
         for name, value in exchange.headers.items()
         if name not in _SECRET_HEADERS
     )

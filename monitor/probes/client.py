@@ -4,11 +4,13 @@ import asyncio
 import ssl
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import aiohttp
+from aiohttp.http_exceptions import BadHttpMessage
 from multidict import CIMultiDict
 
 from monitor.model import Timings
@@ -101,7 +103,7 @@ class Client:
                 heard.trouble = _timed_out(trace, heard)
             except aiohttp.InvalidURL:
                 raise
-            except (_BrokeError, aiohttp.ClientError, OSError) as exc:
+            except (_BrokeError, aiohttp.ClientError, BadHttpMessage, OSError) as exc:
                 heard.trouble = trouble_of(exc, trace, answered=heard.status is not None)
             finally:
                 current.reset(token)
@@ -137,6 +139,7 @@ class Client:
     def _context(self, ca_file: Path | None) -> ssl.SSLContext:
         if ca_file not in self._contexts:
             context = self._contexts[ca_file] = ssl.create_default_context(cafile=ca_file)
+            context.hostname_checks_common_name = False  # no browser does, and few SDKs
             context.sslobject_class = TracedTLS
         return self._contexts[ca_file]
 
@@ -187,18 +190,27 @@ async def _converse(
         heard.status = response.status
         for name, value in response.headers.items():
             heard.headers.setdefault(name.lower(), value)
+        trace.on_closed = partial(_hang_up, response.content)
         decoder = Decoder(heard.headers.get("content-encoding", ""), ask.max_body)
         _wait_for_watch(watch, trace, heard, guard, end)
         async for data in response.content.iter_any():
             arrival = Arrival(trace.since_start(trace.stamp()), decoder.feed(data))
             heard.arrivals.append(arrival)
+            if watch is not None:
+                watch.feed(arrival)
             if decoder.full:
                 heard.trouble = Trouble(Stage.BODY, Break.TOO_LARGE, f"over {ask.max_body} bytes")
                 response.close()
                 return
-            if watch is not None:
-                watch.feed(arrival)
-                _wait_for_watch(watch, trace, heard, guard, end)
+            _wait_for_watch(watch, trace, heard, guard, end)
+    if trace.was_reset:  # aiohttp takes it for the end of a body that has no length
+        heard.trouble = Trouble(Stage.BODY, Break.RESET)
+
+
+def _hang_up(content: aiohttp.StreamReader) -> None:
+    """Broken framing makes aiohttp close the connection, but nobody tells who waits for the body."""
+    if not content.is_eof() and content.exception() is None:
+        content.set_exception(BadHttpMessage("broken framing"))
 
 
 def _wait_for_watch(

@@ -24,14 +24,16 @@ from monitor.probes.classify import (
     judge_error_object,
 )
 from monitor.probes.facts import Ask, Break, Exchange
-from monitor.probes.listener import Listener, listen
+from monitor.probes.listener import Listener
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers import Reader
 from monitor.probes.said import looks_html, read_json
 from monitor.probes.stream import figures, judge_empty, judge_stream
 
-_STREAM_BYTES = 4 * 1024 * 1024
 _COUNTING_CAP = 5 * COUNT
+_LEAST_BYTES, _MOST_BYTES = 2 << 20, 16 << 20
+_BYTES_PER_TOKEN = 1024
+"""An event of a stream, with room for the wrapper that servers put around a token."""
 _REASONING_CAP = 1024
 """Enough for the thoughts that a model has about counting or adding, at low effort."""
 _WORTH_ASKING = timedelta(seconds=1)
@@ -126,28 +128,32 @@ class Conversation(ProbeSettings):
         return too_small and self.max_tokens is None and not finding.habit.reasons
 
     async def _ask_and_judge(self, run: Run, challenge: Challenge, left: timedelta) -> Finding:
-        exchange, habit = await self._converse(run, challenge, left)
+        exchange, habit, listener = await self._converse(run, challenge, left)
         failure = judge_status(exchange, run)
         if failure is not None:
             return Finding(exchange=exchange, failure=failure, habit=habit)
-        reader = self.reader()
-        if self.stream and not _is_plain(exchange):
-            return self._judge_stream(run, exchange, habit, challenge, listen(exchange, reader))
-        return self._judge_plain(run, exchange, habit, challenge, reader)
+        if listener is not None and not _is_plain(exchange):
+            listener.close()
+            return self._judge_stream(run, exchange, habit, challenge, listener)
+        return self._judge_plain(run, exchange, habit, challenge, self.reader())
 
     async def _converse(
         self, run: Run, challenge: Challenge, left: timedelta
-    ) -> tuple[Exchange, Habit]:
+    ) -> tuple[Exchange, Habit, Listener | None]:
+        """With whoever followed the stream while it came: hearing all of it twice takes long."""
         model = run.check.model or ""
+        listener: Listener | None = None
 
         async def asking(body: Body, left: timedelta) -> Exchange:
-            watch = Listener(self.reader()) if self.stream else None
-            return await run.client.send(self._ask(run, body, left), watch)
+            nonlocal listener
+            listener = Listener(self.reader()) if self.stream else None
+            return await run.client.send(self._ask(run, body, left), listener)
 
         def make_body(habit: Habit) -> Body:
             return self.body(model, challenge, habit)
 
-        return await adapting(asking, make_body, self.droppable, run.habit, left)
+        exchange, habit = await adapting(asking, make_body, self.droppable, run.habit, left)
+        return exchange, habit, listener
 
     def _ask(self, run: Run, body: Body, left: timedelta) -> Ask:
         endpoint = run.check.endpoint
@@ -158,7 +164,7 @@ class Conversation(ProbeSettings):
             headers=headers(endpoint, accept, "application/json", self.auth(endpoint)),
             body=json.dumps(body).encode(),
             timeout=left,
-            max_body=_STREAM_BYTES,
+            max_body=min(max(_LEAST_BYTES, self.cap(run.habit) * _BYTES_PER_TOKEN), _MOST_BYTES),
             ca_file=endpoint.ca_file,
         )
 

@@ -1,7 +1,7 @@
 """Follows a stream: what came when, counted in content.
 
-The same `Listener` follows a stream live (it is the client's watch) and afterwards (it is fed from
-the exchange), so that what ended a stream and what is said of it cannot differ.
+The `Listener` that follows a stream live (it is the client's watch) is the one it is judged by, so
+that what ended a stream and what is said of it cannot differ.
 """
 
 from monitor.probes.facts import Arrival, Exchange
@@ -42,6 +42,8 @@ class Listener:
             self._hear(self.tail, self.offsets[-1][0] if self.offsets else 0.0)
 
     def deadline_ms(self) -> float | None:
+        if self.parser.overflow is not None:
+            return 0.0
         if self.reader.done or self.reader.ended or self.reader.error is not None:
             return (self.ended_at or 0.0) + AFTER_DONE_MS
         if not self.content_at:

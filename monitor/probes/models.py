@@ -19,7 +19,7 @@ from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import string, table, tables
 from monitor.probes.said import read_json
 
-_MAX_BODY = 4 * 1024 * 1024
+_MAX_BODY = 2 * 1024 * 1024
 _MAX_LISTED = 2000
 _MAX_NAME = 200
 _SHOWN = 20

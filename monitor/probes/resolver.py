@@ -13,6 +13,8 @@ Resolve = Callable[[str, int], Sequence[AddressInfo]]
 """What `socket.getaddrinfo` gives for a host and a port; may block, and fails as that does."""
 
 _THREADS = 64
+_MOST = 16
+"""Addresses that are tried at most: no honest name has more, and each costs a socket."""
 
 
 def system_resolve(host: str, port: int) -> Sequence[AddressInfo]:
@@ -37,7 +39,7 @@ class PoolResolver(AbstractResolver):
         results = [_result(host, info) for info in found if family in {socket.AF_UNSPEC, info[0]}]
         if not results:
             raise socket.gaierror(socket.EAI_NONAME, "no address")
-        return results
+        return results[:_MOST]
 
     def _look_up(self, host: str, port: int) -> asyncio.Future[Sequence[AddressInfo]]:
         key = (host, port)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 _TEXT_LIMIT = 4096  # enough for every table below; the rest of a hostile body is not read
+_MOST_VALUES = 50_000
+"""The longest honest lists of models have some 25,000."""
 _TITLE = re.compile(r"<title\b[^<>]{0,200}>(.{1,200}?)</title>", re.IGNORECASE | re.DOTALL)
 _CODE_KEYS = ("code", "type", "status", "reason", "error_type", "error_code", "quotaId")
 _STATUS_KEYS = ("code", "status_code", "http_status", "status")
@@ -37,9 +39,19 @@ class Said:
 def read_json(data: bytes) -> Any:
     """The JSON value, or None for anything else (`null` is of no use to a caller either)."""
     try:
-        return json.loads(data.decode("utf-8-sig", "replace"))
-    except (ValueError, RecursionError):
+        return parse_json(data.decode("utf-8-sig", "replace"))
+    except ValueError:
         return None
+
+
+def parse_json(text: str) -> Any:
+    """Raise ValueError for what is no JSON, and for what would be many times its size in memory."""
+    if sum(map(text.count, ",[{")) > _MOST_VALUES:
+        raise ValueError(f"more than {_MOST_VALUES} values")
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def looks_html(body: bytes) -> bool:

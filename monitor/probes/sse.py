@@ -65,6 +65,8 @@ class SseParser:
             self._after_cr = False
             text = text.removeprefix("\n")
         found: list[Event] = []
+        if self.overflow is not None:
+            return found
         start = 0
         for end in _LINE_END.finditer(text):
             self._keep(text[start : end.start()])

@@ -3,13 +3,15 @@
 One `Trace` per request travels in a ContextVar, so one session and one SSLContext serve them all.
 """
 
+import asyncio
+import contextlib
 import errno
 import socket
 import ssl
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -70,6 +72,10 @@ class Trace:
     """Set with the first byte of the answer: what is sent later is no part of the request."""
     received: int | None = None
     kernel: int | None = None
+    was_reset: bool = False
+    """The other side ended with a reset, whatever was made of it above the socket."""
+    on_closed: Callable[[], None] = lambda: None
+    """Called when the connection is gone and everybody above had the chance to say so."""
 
     @property
     def attempt(self) -> Attempt | None:
@@ -149,20 +155,35 @@ class TracedSocket(socket.socket):
                 seconds, nanoseconds = _STAMP.unpack(data)
                 trace.kernel = seconds * 1_000_000_000 + nanoseconds
 
+    def close(self) -> None:
+        if self.fileno() >= 0 and self.trace.winner is self.attempt:
+            asyncio.get_running_loop().call_soon(self.trace.on_closed)
+        super().close()
+
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """The path of TLS."""
         view = memoryview(buffer)[:nbytes] if nbytes else buffer
-        count, ancillary, _, _ = self.recvmsg_into((view,), _ANCILLARY, flags)
+        with self._noting_reset():
+            count, ancillary, _, _ = self.recvmsg_into((view,), _ANCILLARY, flags)
         self._note_received(ancillary)
         return count
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """The path of plain HTTP."""
-        data, ancillary, _, _ = self.recvmsg(bufsize, _ANCILLARY, flags)
+        with self._noting_reset():
+            data, ancillary, _, _ = self.recvmsg(bufsize, _ANCILLARY, flags)
         self._note_received(ancillary)
         if data:
             self.trace.answered = True
         return data
+
+    @contextlib.contextmanager
+    def _noting_reset(self) -> Iterator[None]:
+        try:
+            yield
+        except ConnectionResetError:
+            self.trace.was_reset = True
+            raise
 
 
 def traced_socket(info: tuple[Any, ...]) -> TracedSocket:

@@ -78,6 +78,8 @@ def judge_body_trouble(exchange: Exchange) -> Failure | None:
         return _explained(Kind.BODY_TIMEOUT, trouble)
     if trouble.what is Break.TOO_LARGE:
         return _explained(Kind.BODY_TOO_LARGE, trouble)
+    if trouble.what is Break.PROTOCOL:
+        return _explained(Kind.HTTP_GARBAGE, trouble)
     return _explained(Kind.TRUNCATED if exchange.body else Kind.HTTP_DISCONNECT, trouble)
 
 

@@ -70,6 +70,8 @@ def _one(error: BaseException, stage: Stage) -> Trouble | None:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Trouble(stage, Break.CLOSED)
     if isinstance(error, ssl.SSLError):
+        # TLS 1.3: a server refuses our part of the handshake only after we think it done.
+        stage = Stage.TLS if stage is Stage.HEADERS else stage
         return Trouble(stage, Break.PROTOCOL, (error.reason or "").replace("_", " ").lower())
     if isinstance(error, aiohttp.ServerDisconnectedError | ContentLengthError):
         return Trouble(stage, Break.CLOSED)

@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 from relay import Answering, Asked, event, plain, relaying
-from servers import Authority, Script, endless, loopback, reset, saying, serving
+from servers import Authority, Script, Server, endless, loopback, reset, saying, serving
 
 from monitor.demo.answers import answer
 from monitor.model import Habit, Kind
@@ -35,6 +35,7 @@ class Where:
     url: str
     ca_file: Path | None = None
     resolve: Resolve = system_resolve
+    server: Server | None = None
 
 
 Opening = Callable[[Path], AbstractAsyncContextManager[Where]]
@@ -57,7 +58,7 @@ def raw(script: Script) -> Opening:
     @contextlib.asynccontextmanager
     async def opening(_: Path) -> AsyncIterator[Where]:
         async with serving(script) as server:
-            yield Where(f"http://127.0.0.1:{server.port}")
+            yield Where(f"http://127.0.0.1:{server.port}", server=server)
 
     return opening
 

@@ -1,6 +1,5 @@
 """What every protocol's reader shares: the sum of the pieces, errors, usage, the end."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any
 from monitor.model import Usage
 from monitor.probes.classify import is_error_object
 from monitor.probes.readers.thoughts import Thoughts, unmarked
+from monitor.probes.said import parse_json
 from monitor.probes.sse import Event
 
 Table = Mapping[str, Any]
@@ -67,8 +67,8 @@ class Reader(ABC):
             self.done = True
             return NO_PIECE
         try:
-            value = json.loads(event.data)
-        except (ValueError, RecursionError):
+            value = parse_json(event.data)
+        except ValueError:
             if event.name == "error":
                 self._note_error(event.data)
             else:
