@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Protocol
 
@@ -63,6 +64,7 @@ class Courier:
         self._rng = rng
         self._on_message = on_message
         self._wake = asyncio.Event()
+        self._busy: dict[str, asyncio.Task[int]] = {}
 
     def change(self, send: Send, context: Callable[[Incident | None], Context]) -> None:
         """Other channels from now on; what is under way ends as it began."""
@@ -77,21 +79,31 @@ class Courier:
         while not stop.is_set():
             self._wake.clear()
             try:
-                await self.deliver_due()
+                await self._start_due()
             except Exception:  # a fault of ours must not silence every channel for good
                 log.exception("event=internal loop=courier")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), BEAT)
 
     async def deliver_due(self) -> int:
-        """How many rows were ticked off. Channels side by side, each in its own order."""
+        """How many rows were ticked off, once all that is due now has been tried."""
+        await asyncio.gather(*self._busy.values())
+        await self._start_due()
+        return sum(await asyncio.gather(*self._busy.values()))
+
+    async def _start_due(self) -> None:
+        """Channels side by side, each in its own order: one that is slow holds up no other."""
         rows: dict[str, list[Outgoing]] = {}
         for row in await self._outbox.due(self._clock.now()):
             rows.setdefault(row.channel, []).append(row)
-        done = await asyncio.gather(
-            *(self._deliver_safely(tuple(waiting)) for waiting in rows.values())
-        )
-        return sum(done)
+        for channel, waiting in rows.items():
+            if channel not in self._busy:
+                work = self._deliver_safely(tuple(waiting))
+                self._busy[channel] = task = asyncio.create_task(work, name=f"to {channel}")
+                task.add_done_callback(partial(self._free, channel))
+
+    def _free(self, channel: str, _: asyncio.Task[int]) -> None:
+        del self._busy[channel]
 
     async def _deliver_safely(self, rows: tuple[Outgoing, ...]) -> int:
         """A fault of ours in one channel's messages holds up that channel alone."""

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 DRAIN = timedelta(seconds=20)
 """How long a stop waits for running probes before it cuts them off."""
+LAST_WORDS = timedelta(seconds=5)
+"""How long it then waits for messages to be delivered."""
 PUBLISH = timedelta(seconds=10)
 PRUNE = timedelta(minutes=10)
 ALIVE = timedelta(seconds=15)
@@ -151,11 +153,17 @@ class Daemon:
         await _finish(loops)
         with _store_may_fail():
             await self.store.flush()
-        await parts.courier.deliver_due()
-        try:
-            await parts.publisher.publish(stopped=True)
-        except OSError as error:
-            log.error('event=last_page_not_written why="%s"', error.strerror)  # noqa: TRY400
+            with contextlib.suppress(TimeoutError):  # what is left goes out after the next start
+                await asyncio.wait_for(parts.courier.deliver_due(), LAST_WORDS.total_seconds())
+        with _store_may_fail():
+            await _last_page(parts)
+
+
+async def _last_page(parts: Parts) -> None:
+    try:
+        await parts.publisher.publish(stopped=True)
+    except OSError as error:
+        log.error('event=last_page_not_written why="%s"', error.strerror)  # noqa: TRY400
 
 
 @contextlib.contextmanager

@@ -96,7 +96,7 @@ async def telegram() -> AsyncIterator[Telegram]:
     fake = Telegram()
     app = web.Application()
     app.router.add_post("/bot{token}/sendMessage", fake.send_message)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"

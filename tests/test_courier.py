@@ -1,5 +1,6 @@
 """Delivery against a Bot API server over real HTTP: in order, at least once, never given up early."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -343,3 +344,30 @@ async def test_a_fault_of_ours_in_one_channel_leaves_the_others_alone(
     await store.save((incident(),), (row(clock, to="other"), row(clock)))
     assert await made.deliver_due() == 1
     assert sorted(told) == ["other", "telegram"]
+
+
+async def test_a_channel_that_hangs_holds_up_no_other_and_not_the_end(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    stop = asyncio.Event()
+    async with telegram() as slow:
+        slow.faults.extend(["hang"] * 9)
+        to = courier(store, clock, channel(phone), channel(slow, "slow"))
+        loop = asyncio.create_task(to.run(stop))
+        for number in (1, 2):
+            rows = (row(clock, number, to="slow"), row(clock, number))
+            await store.save((incident(number),), rows)
+            to.wake()
+            await asyncio.sleep(0.5)
+            assert len(phone.messages) == number
+        stop.set()
+        to.wake()
+        await asyncio.wait_for(loop, 2)
+
+
+async def test_a_message_that_was_never_tried_does_not_wait_for_a_clock_set_back(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save((incident(),), (row(clock),))
+    clock.step(-3600)
+    assert await courier(store, clock, channel(phone)).deliver_due() == 1

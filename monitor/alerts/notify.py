@@ -4,9 +4,14 @@ Apprise is imported when a notifier is made: its plugins cost 45 MB and a quarte
 `monitor validate` need not pay.
 """
 
+import asyncio
+import contextlib
 import logging
 import re
+import threading
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from monitor.model import (
@@ -54,8 +59,8 @@ class Notifier:
         if channel is None:
             raise NotDeliveredError(f"there is no channel {channel_id} any more", permanent=True)
         try:
-            result = await channel.async_notify(
-                title=message.title, body=message.body, body_format="text"
+            result = await _in_thread(
+                partial(channel.notify, title=message.title, body=message.body, body_format="text")
             )
         except Exception as error:  # noqa: BLE001  # plugins raise what they like
             raise NotDeliveredError(self._clean(f"{type(error).__name__}: {error}")) from None
@@ -65,14 +70,40 @@ class Notifier:
     def _refused(self, result: Any) -> NotDeliveredError:
         """Apprise keeps what went wrong in its log only; the server's `retry_after` too."""
         lines = [entry.message for entry in result.logs()] if hasattr(result, "logs") else []
+        found = _RETRY_AFTER.search(" ".join(lines))
         text = self._clean(" ".join(lines)) or "the channel did not take it and gave no reason"
-        found = _RETRY_AFTER.search(text)
         return NotDeliveredError(
             text, timedelta(seconds=min(int(found[1]), _LONGEST_WAIT_S)) if found else None
         )
 
     def _clean(self, text: str) -> str:
         return clean_text(self._redact(text))
+
+
+async def _in_thread(call: Callable[[], Any]) -> Any:
+    """Not in the loop's own pool: a plugin that hangs must not keep the process from ending."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def settle(result: Any, error: Exception | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = call()
+        except Exception as exc:  # noqa: BLE001  # plugins raise what they like
+            error = exc
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, name="notify", daemon=True).start()
+    return await future
 
 
 def _connect_all(channels: tuple[Channel, ...]) -> dict[str, Any]:

@@ -50,7 +50,9 @@ class Outbox:
             blocked: set[str] = set()
             for number in sorted(self._pending):
                 outgoing = self._pending[number]
-                if outgoing.not_before > now or (durable and number in self._uncommitted):
+                # What was never tried waits for nothing: the clock may have been set back since.
+                waits = outgoing.attempts > 0 and outgoing.not_before > now
+                if waits or (durable and number in self._uncommitted):
                     blocked.add(outgoing.channel)
                 elif outgoing.channel not in blocked:
                     ready.append(outgoing)
