@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 from cast import CORPUS, HandClock
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
