@@ -6,13 +6,12 @@ Autoescape is on for every template; values go into quoted attributes or text, n
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from monitor.language import templates
 from monitor.page import documents, drawings, words
 from monitor.page.nouns import PageView
 from monitor.page.states import State
@@ -25,12 +24,6 @@ _COLOURS = {
     State.MAINTENANCE: "4c62c9",
     State.UNKNOWN: "7b8795",
 }
-
-
-def templates() -> Traversable:
-    """Inside the wheel, or beside the package in a checkout."""
-    inside = files("monitor") / "templates"
-    return inside if inside.is_dir() else Path(str(files("monitor"))).parent / "templates"
 
 
 class Renderer:

@@ -1,0 +1,91 @@
+"""The languages that people read: one catalogue file each, `templates/locale/CODE.po`.
+
+The English sentence is the key, so English needs no file. Catalogues are read with Babel where one
+is asked for, once. Values are filled in as `%(name)s`, so a literal per cent sign is `%%`.
+"""
+
+import gettext
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from io import BytesIO
+from pathlib import Path
+
+from monitor.model.failure import Fault, Kind
+from monitor.model.words import WHOSE, WORDS, Words
+
+NAMES = {"en": "English", "zh-CN": "简体中文"}
+"""Code -> its name for itself. Another language is a line here and a catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Says an English sentence in this language; as it stands where the catalogue has none."""
+
+    code: str
+    catalogue: gettext.NullTranslations
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.code]
+
+    def gettext(self, message: str, /, **values: object) -> str:
+        return self.catalogue.gettext(message) % values
+
+    def ngettext(self, one: str, many: str, num: int, /, **values: object) -> str:
+        """`%(num)s` is the number."""
+        return self.catalogue.ngettext(one, many, num) % {"num": num, **values}
+
+    def pgettext(self, context: str, message: str, /, **values: object) -> str:
+        """`context` tells apart what English says alike."""
+        return self.catalogue.pgettext(context, message) % values
+
+    def words(self, kind: Kind) -> Words:
+        english = WORDS[kind]
+        return Words(*map(self.gettext, (english.label, english.what, english.remedy)))
+
+    def whose(self, fault: Fault) -> str:
+        return self.gettext(WHOSE[fault])
+
+    def listed(self, items: Sequence[str]) -> str:
+        """`a`, `a and b`, `a, b and c`."""
+        if len(items) < 2:
+            return "".join(items)
+        most = self.pgettext("between items of a list", ", ").join(items[:-1])
+        return self.gettext("%(most)s and %(last)s", most=most, last=items[-1])
+
+
+def marked(message: str) -> str:
+    """Marks a sentence for the catalogues that is translated later, where it is said."""
+    return message
+
+
+ENGLISH = Language("en", gettext.NullTranslations())
+
+
+@cache
+def language(code: str) -> Language:
+    """`code` is one of NAMES."""
+    return ENGLISH if code == "en" else Language(code, _catalogue(code))
+
+
+def templates() -> Traversable:
+    """Inside the wheel, or beside the package in a checkout."""
+    inside = files("monitor") / "templates"
+    return inside if inside.is_dir() else Path(str(files("monitor"))).parent / "templates"
+
+
+def catalogue_file(code: str) -> Traversable:
+    return templates() / "locale" / f"{code}.po"
+
+
+def _catalogue(code: str) -> gettext.GNUTranslations:
+    from babel.messages.mofile import write_mo  # noqa: PLC0415  # English alone needs no Babel
+    from babel.messages.pofile import read_po  # noqa: PLC0415
+
+    compiled = BytesIO()
+    write_mo(compiled, read_po(BytesIO(catalogue_file(code).read_bytes()), locale=None))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
