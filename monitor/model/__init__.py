@@ -26,7 +26,17 @@ from monitor.model.errors import (
     StoreError,
 )
 from monitor.model.failure import Failure, Fault, Kind, Outcome
-from monitor.model.memory import CheckHistory, Entry, Memory, Point, Snapshot
+from monitor.model.memory import (
+    WINDOWS,
+    CheckHistory,
+    Entry,
+    Known,
+    Memory,
+    Period,
+    Point,
+    Resolution,
+    Snapshot,
+)
 from monitor.model.result import (
     SATURATED,
     SETTLED,
@@ -44,11 +54,11 @@ from monitor.model.settings import AlertSettings, Channel, HistorySettings, Page
 from monitor.model.spend import NO_SPEND, Budget, Price, Spend
 
 __all__ = [
-    "MAIN_ORDER", "NO_SPEND", "SATURATED", "SETTLED", "TIMING_NAMES", "AlertSettings", "AlertState", "Announcement", "Budget", "Channel",
+    "MAIN_ORDER", "NO_SPEND", "SATURATED", "SETTLED", "TIMING_NAMES", "WINDOWS", "AlertSettings", "AlertState", "Announcement", "Budget", "Channel",
     "Check", "CheckHistory", "Complaint", "ConfigError", "Endpoint", "Entry", "EntryKind", "Event", "Evidence",
-    "Failure", "Fault", "Fired", "Habit", "HistorySettings", "Incident", "Kind", "Memory", "Message",
-    "MonitorError", "NewerSchemaError", "NotDeliveredError", "Outcome", "Outgoing", "PageSettings", "Phase",
-    "Point", "Price", "Probe", "Redactor", "Resolved", "Result", "Rollup", "Rule", "Secret", "Service", "Severity",
+    "Failure", "Fault", "Fired", "Habit", "HistorySettings", "Incident", "Kind", "Known", "Memory", "Message",
+    "MonitorError", "NewerSchemaError", "NotDeliveredError", "Outcome", "Outgoing", "PageSettings", "Period", "Phase",
+    "Point", "Price", "Probe", "Redactor", "Resolution", "Resolved", "Result", "Rollup", "Rule", "Secret", "Service", "Severity",
     "Slow", "Snapshot", "Spend", "StoreError", "Stream", "TimelineEntry", "Timings", "Usage", "Verdict",
     "clean_text",
 ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from enum import Enum
 
 from monitor.model.alert import AlertState, Incident, Outgoing
 from monitor.model.result import Evidence, Habit, Result
@@ -48,6 +49,39 @@ class Memory:
     """When each check ran last, as far as the store knows."""
 
 
+class Resolution(Enum):
+    """Of rollups. Hours and days are UTC."""
+
+    HOUR = timedelta(hours=1)
+    DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """The rollup of one check over the hour or day that begins at `at`."""
+
+    check: str
+    vantage: str
+    at: datetime
+    resolution: Resolution
+    rollup: Rollup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A check of the catalogue: whatever was ever probed, also what has left the configuration."""
+
+    check: str
+    vantage: str
+    kind: str
+    last: datetime | None
+    """When it was asked last; None where no result is left, nor rolled up."""
+
+
+WINDOWS = (7, 30, 90)
+"""In UTC days, today included."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckHistory:
     """What the store knows of one check, for the page and `monitor status`. Days are UTC."""
@@ -58,6 +92,9 @@ class CheckHistory:
     days: Mapping[date, Rollup]
     """The last 90 days, today included; days without a result are absent."""
     last_24h: Rollup
+    """The hour that runs, and the 23 before it."""
+    windows: Mapping[int, Rollup] = field(default_factory=dict)
+    """By length in days, for each of `WINDOWS`: cheap to carry, percentiles are merged when asked for."""
     recent: tuple[Result, ...] = ()
     """The last 30 minutes, oldest first: what `best.txt` ranks by."""
     series: tuple["Point", ...] = ()

@@ -16,6 +16,7 @@ from monitor.model.result import TIMING_NAMES, Result
 
 GROWTH = 1.02
 _LOG = math.log(GROWTH)
+COST_SCALE = 100_000_000
 FIGURES = (*TIMING_NAMES, "tokens_per_s")
 
 Histogram = Mapping[int, int]
@@ -59,7 +60,8 @@ class Rollup:
     figures: Mapping[str, Histogram] = field(default_factory=lambda: _EMPTY)
     tokens_in: int = 0
     tokens_out: int = 0
-    cost: float = 0.0
+    cost_e8: int = 0
+    """In hundred-millionths, so that sums do not depend on their order."""
 
     @classmethod
     def of(cls, result: Result, *, in_maintenance: bool = False) -> "Rollup":
@@ -73,7 +75,7 @@ class Rollup:
             figures=_figures(result),
             tokens_in=(result.usage and result.usage.tokens_in) or 0,
             tokens_out=(result.usage and result.usage.tokens_out) or 0,
-            cost=(result.usage and result.usage.cost_usd) or 0.0,
+            cost_e8=round(((result.usage and result.usage.cost_usd) or 0.0) * COST_SCALE),
         )
 
     def __or__(self, other: "Rollup") -> "Rollup":
@@ -90,8 +92,12 @@ class Rollup:
             },
             tokens_in=self.tokens_in + other.tokens_in,
             tokens_out=self.tokens_out + other.tokens_out,
-            cost=self.cost + other.cost,
+            cost_e8=self.cost_e8 + other.cost_e8,
         )
+
+    @property
+    def cost(self) -> float:
+        return self.cost_e8 / COST_SCALE
 
     @property
     def counted(self) -> int:

@@ -121,12 +121,25 @@ def set_aside(path: Path, stamp: str) -> Path:
 def copy(path: Path, to: Path) -> None:
     """A consistent copy beside a busy writer, in one step: in many it would start over each time."""
     fresh = to.with_name(to.name + ".part")
-    fresh.unlink(missing_ok=True)
-    source, target = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True), sqlite3.connect(fresh)
     try:
+        fresh.unlink(missing_ok=True)
+        _copy(path, fresh)
+        fresh.replace(to)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{to} cannot be written: {_reason(error)}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+
+
+def _copy(path: Path, to: Path) -> None:
+    with (
+        contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source,
+        contextlib.closing(sqlite3.connect(to)) as target,
+    ):
         source.backup(target, pages=-1)
         target.execute("PRAGMA journal_mode=DELETE")
-    finally:
-        target.close()
-        source.close()
-    fresh.replace(to)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -33,13 +33,19 @@ def states(connection: Connection) -> dict[str, tuple[AlertState, ...]]:
 
 
 def incidents(
-    connection: Connection, *, since: datetime | None, limit: int | None
+    connection: Connection,
+    *,
+    since: datetime | None,
+    limit: int | None,
+    until: datetime | None = None,
 ) -> tuple[Incident, ...]:
     """Newest first; with `since`, the open ones and those closed at or after it."""
     query = select(INCIDENTS.c.body)
     if since is not None:
         recent = INCIDENTS.c.closed >= micros(since)
         query = query.where(or_(INCIDENTS.c.closed.is_(None), recent))
+    if until is not None:
+        query = query.where(INCIDENTS.c.opened < micros(until))
     query = query.order_by(INCIDENTS.c.opened.desc(), INCIDENTS.c.id.desc()).limit(limit)
     return tuple(map(nouns.incident_from, connection.execute(query).scalars()))
 

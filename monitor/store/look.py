@@ -17,12 +17,12 @@ from monitor.store.live import Live, points, recent_results
 from monitor.store.meta import number_of
 from monitor.store.names import Names
 from monitor.store.runs import read_run
+from monitor.store.sums import summed, windows
 from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS, NUMBER_MASK, RESULTS
 from monitor.store.tally import Tally, from_bytes
 from monitor.store.times import day_date, hours
 
 DAYS_SHOWN = 90
-_NOTHING = Rollup()
 
 
 @dataclass(slots=True)
@@ -34,6 +34,15 @@ class _Rolled:
     today: dict[int, dict[int, Tally]] = field(default_factory=dict)
     """By check, then by unix day: days that are still growing."""
     past: dict[int, dict[date, Rollup]] = field(default_factory=dict)
+    windows: dict[int, dict[int, Rollup]] = field(default_factory=dict)
+    """By check: of the past days in each of `WINDOWS`; filled as they are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rollups:
+    days: Mapping[date, Rollup]
+    day: Rollup
+    windows: Mapping[int, Rollup]
 
 
 class Looker:
@@ -44,7 +53,7 @@ class Looker:
         self._names = Names()
         self._mark: tuple[int | None, ...] = ()
         self._late: int | None = -1
-        self._ready: dict[int, tuple[object, Mapping[date, Rollup], Rollup]] = {}
+        self._ready: dict[int, tuple[int, _Rollups]] = {}
         self._live = Live(self._names)
         self._rolled = _Rolled()
         self._older: dict[int, Result | None] = {}
@@ -100,25 +109,26 @@ class Looker:
     ) -> CheckHistory:
         number, key, last = row
         live = self._live.checks.get(number)
-        days, day = self._rollups(number)
+        rollups = self._rollups(number, now.date())
         return CheckHistory(
             check=key,
             latest=self._live.latest(connection, number) or self._old(connection, number, last),
             states=states,
-            days=days,
-            last_24h=day,
+            days=rollups.days,
+            last_24h=rollups.day,
+            windows=rollups.windows,
             recent=recent_results(live),
             series=points(live, now),
         )
 
-    def _rollups(self, number: int) -> tuple[Mapping[date, Rollup], Rollup]:
+    def _rollups(self, number: int, today: date) -> "_Rollups":
         live = self._live.checks.get(number)
         version = live.changed if live else 0
         ready = self._ready.get(number)
         if ready is None or ready[0] != version:
-            ready = (version, *_merge(self._rolled, number, live.open if live else {}))
+            ready = version, _merge(self._rolled, number, live.open if live else {}, today)
             self._ready[number] = ready
-        return ready[1], ready[2]
+        return ready[1]
 
     def _old(self, connection: Connection, number: int, last: int) -> Result | None:
         """The newest result of a check that has been silent for a day."""
@@ -130,9 +140,7 @@ class Looker:
         return self._older[number]
 
 
-def _merge(
-    rolled: _Rolled, number: int, open_hours: Mapping[int, Tally]
-) -> tuple[Mapping[date, Rollup], Rollup]:
+def _merge(rolled: _Rolled, number: int, open_hours: Mapping[int, Tally], today: date) -> _Rollups:
     growing: dict[int, list[Rollup]] = {
         day: [tally.rollup()] for day, tally in rolled.today.get(number, {}).items()
     }
@@ -141,18 +149,22 @@ def _merge(
         part = tally.rollup()
         growing.setdefault(hour // 24, []).append(part)
         day.append(part)
-    days = dict(rolled.past.get(number, {}))
-    days.update((day_date(number), _sum(parts)) for number, parts in growing.items())
-    return days, _sum(day)
+    grown = {day_date(number): summed(parts) for number, parts in growing.items()}
+    past = rolled.past.get(number, {})
+    if number not in rolled.windows:
+        rolled.windows[number] = windows(past, today)
+    return _Rollups(
+        days={**past, **grown},
+        day=summed(day),
+        windows={
+            length: summed([total, *_within(grown, today - timedelta(days=length))])
+            for length, total in rolled.windows[number].items()
+        },
+    )
 
 
-def _sum(parts: list[Rollup]) -> Rollup:
-    if len(parts) < 2:
-        return parts[0] if parts else _NOTHING
-    total = Tally()
-    for part in parts:
-        total.add(part)
-    return total.rollup()
+def _within(days: Mapping[date, Rollup], after: date) -> Iterable[Rollup]:
+    return (rollup for day, rollup in days.items() if day > after)
 
 
 def _read_rolled(connection: Connection, now: datetime, rolled: int) -> _Rolled:

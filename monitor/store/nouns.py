@@ -1,5 +1,6 @@
 """Nouns as rows, and rows as nouns, for all but results and rollups."""
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -41,13 +42,14 @@ def state_from(row: RowMapping) -> AlertState:
 
 
 def incident_row(incident: Incident) -> Row:
+    plain = replace(incident, failed_runs=dict(incident.failed_runs))  # any mapping will do
     return {
         "id": incident.id,
         "service": incident.service,
         "severity": incident.severity.value,
         "opened": micros(incident.opened),
         "closed": maybe_micros(incident.closed),
-        "body": _INCIDENT.dump_json(incident).decode(),
+        "body": _INCIDENT.dump_json(plain).decode(),
     }
 
 

@@ -1,7 +1,7 @@
 """Reading the store, in the daemon's own threads or beside a running daemon: never writes."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -10,15 +10,22 @@ from typing import TypeVar
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
-from monitor.model import Evidence, Incident, Result, Snapshot, StoreError
-from monitor.store import find, migrations
-from monitor.store.engine import path_of, reading
+from monitor.model import (
+    Evidence,
+    Incident,
+    Known,
+    Period,
+    Resolution,
+    Result,
+    Snapshot,
+    StoreError,
+)
+from monitor.store import find, history, migrations
+from monitor.store.engine import copy, path_of, reading
 from monitor.store.look import Looker
 from monitor.store.meta import read_meta
-from monitor.store.names import Names
 from monitor.store.nouns import evidence_from
-from monitor.store.runs import read_run, rows_between
-from monitor.store.tables import CHECKS, EVIDENCE, NUMBER_MASK
+from monitor.store.tables import EVIDENCE
 from monitor.store.times import key_from
 
 T = TypeVar("T")
@@ -28,9 +35,9 @@ class Reader:
     """Safe from any thread; one question at a time. With a `vantage`, only that one's checks."""
 
     def __init__(self, url: str, *, vantage: str | None = None) -> None:
-        path = path_of(url)
-        _must_exist(path)
-        self._engine = reading(path)
+        self._path = path_of(url)
+        _must_exist(self._path)
+        self._engine = reading(self._path)
         self._lock = threading.Lock()
         self._looker = Looker(vantage)
         self._vantage = vantage
@@ -49,10 +56,21 @@ class Reader:
         """What the daemon left under `name`, see `Store.note`."""
         return self._ask(lambda connection: read_meta(connection, name))
 
+    def checks(self) -> tuple[Known, ...]:
+        """Every check that has a history, by key, also those that left the configuration."""
+        return self._ask(lambda connection: history.known(connection, self._vantage))
+
     def incidents(
-        self, *, since: datetime | None = None, limit: int | None = None
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
     ) -> tuple[Incident, ...]:
-        return self._ask(lambda connection: find.incidents(connection, since=since, limit=limit))
+        """Newest first; only those that were open at some time from `since` to before `until`."""
+        return self._ask(
+            lambda connection: find.incidents(connection, since=since, until=until, limit=limit)
+        )
 
     def incident(self, incident_id: int) -> Incident | None:
         return self._ask(lambda connection: find.incident(connection, incident_id))
@@ -61,34 +79,80 @@ class Reader:
         self, check: str, *, since: datetime, until: datetime | None = None
     ) -> tuple[Result, ...]:
         """Raw results of one check with `since` <= at < `until`, oldest first."""
-        return self._ask(lambda connection: self._results(connection, check, since, until))
+        return tuple(self.each_result(check, since=since, until=until))
+
+    def each_result(
+        self,
+        check: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[Result]:
+        """As `results`, of one check or of all, a page at a time: bounded memory, short transactions.
+
+        What is written meanwhile may or may not be among them.
+        """
+        wanted = self._numbers(check)
+        return history.each_result(self._ask, wanted, *_keys(since, until))
+
+    def rollups(
+        self,
+        check: str,
+        resolution: Resolution,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> tuple[Period, ...]:
+        """Hours or days of one check that overlap `since` to `until`, oldest first, each whole.
+
+        The last one may still be growing. Hours and days without any result are absent.
+        """
+        return tuple(self.each_period(resolution, check, since=since, until=until))
+
+    def each_period(
+        self,
+        resolution: Resolution,
+        check: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[Period]:
+        """As `rollups`, of one check or of all, a page at a time."""
+        wanted = self._numbers(check)
+        return history.each_period(self._ask, wanted, resolution, since, until)
+
+    def each_evidence(
+        self,
+        check: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[tuple[str, datetime, Evidence]]:
+        """Check and begin of each run that left something for a person, and what, oldest first."""
+        return history.each_evidence(self._ask, self._numbers(check), *_keys(since, until))
 
     def evidence(self, check: str, at: datetime) -> Evidence | None:
         """What the run of `check` that began at `at` left."""
-        return self._ask(lambda connection: self._evidence(connection, check, at))
+        wanted = self._numbers(check)
+        return self._ask(lambda connection: self._evidence(connection, wanted, at))
 
-    def _results(
-        self, connection: Connection, check: str, since: datetime, until: datetime | None
-    ) -> tuple[Result, ...]:
-        names, numbers = Names(), self._numbers(connection, check)
-        end = None if until is None else key_from(until)
-        return tuple(
-            read_run(connection, names, key, body).result
-            for key, body in rows_between(connection, key_from(since), end)
-            if key & NUMBER_MASK in numbers
-        )
+    def backup(self, to: Path) -> None:
+        """A copy of all that is committed, also beside a running daemon; `to` is replaced.
 
-    def _evidence(self, connection: Connection, check: str, at: datetime) -> Evidence | None:
-        keys = [key_from(at) | number for number in self._numbers(connection, check)]
+        It appears whole or not at all; a StoreError says why not.
+        """
+        copy(self._path, to)
+
+    def _numbers(self, check: str | None) -> dict[int, tuple[str, str]]:
+        return self._ask(lambda connection: history.numbers(connection, check, self._vantage))
+
+    def _evidence(
+        self, connection: Connection, wanted: Iterable[int], at: datetime
+    ) -> Evidence | None:
+        keys = [key_from(at) | number for number in wanted]
         query = select(EVIDENCE.c.body).where(EVIDENCE.c.key.in_(keys))
         body = connection.execute(query).scalar()
         return None if body is None else evidence_from(body)
-
-    def _numbers(self, connection: Connection, check: str) -> set[int]:
-        query = select(CHECKS.c.number).where(CHECKS.c.key == check)
-        if self._vantage is not None:
-            query = query.where(CHECKS.c.vantage == self._vantage)
-        return set(connection.execute(query).scalars())
 
     def _ask(self, question: Callable[[Connection], T]) -> T:
         with self._connect() as connection:
@@ -108,3 +172,10 @@ class Reader:
 def _must_exist(path: Path) -> None:
     if not path.exists():
         raise StoreError(f"there is no store at {path} yet: `monitor run` makes one")
+
+
+def _keys(since: datetime | None, until: datetime | None) -> tuple[int, int | None]:
+    return (
+        0 if since is None else key_from(since),
+        None if until is None else key_from(until),
+    )

@@ -14,7 +14,6 @@ from monitor.store.codec import Run
 from monitor.store.varint import pack, take, unpack, unzigzag, zigzag
 
 _OUTCOMES = ("up", "degraded", "down", "unknown")
-_COST = 100_000_000
 
 
 class Tally:
@@ -24,7 +23,7 @@ class Tally:
         self._outcomes: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
         self._counts = [0, 0, 0, 0, 0]  # maintenance, late, missed, tokens in, tokens out
-        self._cost = 0  # in 1e-8, so that sums do not depend on their order
+        self._cost = 0
         self._figures: dict[str, dict[int, int]] = {}
 
     def add_run(self, run: Run) -> None:
@@ -42,7 +41,7 @@ class Tally:
         counts[2] += rollup.missed
         counts[3] += rollup.tokens_in
         counts[4] += rollup.tokens_out
-        self._cost += round(rollup.cost * _COST)
+        self._cost += rollup.cost_e8
         for name, histogram in rollup.figures.items():
             mine = self._figures.setdefault(name, {})
             for bucket, count in histogram.items():
@@ -59,7 +58,7 @@ class Tally:
             figures={name: dict(histogram) for name, histogram in self._figures.items()},
             tokens_in=tokens_in,
             tokens_out=tokens_out,
-            cost=self._cost / _COST,
+            cost_e8=self._cost,
         )
 
 
@@ -69,7 +68,7 @@ def to_bytes(rollup: Rollup) -> bytes:
         (
             *(rollup.outcomes.get(name, 0) for name in _OUTCOMES),
             rollup.maintenance, rollup.late, rollup.missed,
-            max(rollup.tokens_in, 0), max(rollup.tokens_out, 0), max(round(rollup.cost * _COST), 0),
+            max(rollup.tokens_in, 0), max(rollup.tokens_out, 0), max(rollup.cost_e8, 0),
             len(kinds),
         )
     )  # fmt: skip
@@ -95,7 +94,7 @@ def from_bytes(data: bytes) -> Rollup:
         figures=StoredFigures(data, start + head[10]),
         tokens_in=head[7],
         tokens_out=head[8],
-        cost=head[9] / _COST,
+        cost_e8=head[9],
     )
 
 

@@ -1,0 +1,218 @@
+"""Questions about ranges of time: raw results, hours and days, and what failing runs left.
+
+Rollups answer also for what has been rolled up only (older than the raw rows) and for what is not
+rolled up yet (the newest hour or two), which is added up from the results.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Table, func, select
+
+from monitor.model import Evidence, Known, Period, Resolution, Result, Rollup
+from monitor.store.fold import ROLLED
+from monitor.store.meta import number_of
+from monitor.store.names import Names
+from monitor.store.nouns import evidence_from
+from monitor.store.runs import read_run, rows_between
+from monitor.store.tables import (
+    CHECKS,
+    DAYS,
+    EVIDENCE,
+    HOURS,
+    NUMBER_BITS,
+    NUMBER_MASK,
+    RESULTS,
+)
+from monitor.store.tally import Tally, from_bytes
+from monitor.store.times import EPOCH, from_millis, hour_of_key, key_of_hour
+
+PAGE = 2000
+"""Rows of one transaction: short, so that the journal can be cut in between."""
+_LOOKUPS = 500
+_TABLES = {Resolution.HOUR: (HOURS, 1), Resolution.DAY: (DAYS, 24)}
+
+T = TypeVar("T")
+Row = tuple[int, Any]
+Ask = Callable[[Callable[[Connection], Any]], Any]
+"""Runs a question in a transaction of its own."""
+
+
+def known(connection: Connection, vantage: str | None) -> tuple[Known, ...]:
+    """Every check that has a history, by key."""
+    rows = connection.execute(select(CHECKS).order_by(CHECKS.c.key, CHECKS.c.vantage)).all()
+    newest = _newest(connection, {row.number: row.last for row in rows})
+    return tuple(
+        Known(
+            check=row.key,
+            vantage=row.vantage,
+            kind=row.kind,
+            last=_at(newest[row.number]) if newest[row.number] else None,
+        )
+        for row in rows
+        if vantage in {None, row.vantage}
+    )
+
+
+def _newest(connection: Connection, rolled: Mapping[int, int]) -> dict[int, int]:
+    """Key of the newest result by check number; `rolled` holds those that are rolled up."""
+    newest = dict(rolled)
+    start = key_of_hour(number_of(connection, ROLLED) or 0)
+    for key in connection.execute(select(RESULTS.c.key).where(RESULTS.c.key >= start)).scalars():
+        newest[key & NUMBER_MASK] = max(newest.get(key & NUMBER_MASK, 0), key)
+    return newest
+
+
+def numbers(
+    connection: Connection, check: str | None, vantage: str | None
+) -> dict[int, tuple[str, str]]:
+    """Check numbers with key and vantage; None asks for all."""
+    query = select(CHECKS.c.number, CHECKS.c.key, CHECKS.c.vantage)
+    query = query if check is None else query.where(CHECKS.c.key == check)
+    query = query if vantage is None else query.where(CHECKS.c.vantage == vantage)
+    return {number: (key, seen_from) for number, key, seen_from in connection.execute(query)}
+
+
+def each_result(ask: Ask, wanted: Iterable[int], start: int, end: int | None) -> Iterator[Result]:
+    """Of the checks with these numbers, in the order they ran, a page at a time."""
+    names = Names()
+
+    def page(connection: Connection, rows: Sequence[Row]) -> list[Result]:
+        return [read_run(connection, names, key, body).result for key, body in rows]
+
+    return _pages(ask, RESULTS, wanted, start, end, page)
+
+
+def each_evidence(
+    ask: Ask, wanted: Mapping[int, tuple[str, str]], start: int, end: int | None
+) -> Iterator[tuple[str, datetime, Evidence]]:
+    def page(_: Connection, rows: Sequence[Row]) -> list[tuple[str, datetime, Evidence]]:
+        return [(wanted[key & NUMBER_MASK][0], _at(key), evidence_from(body)) for key, body in rows]
+
+    return _pages(ask, EVIDENCE, wanted, start, end, page)
+
+
+def _pages(
+    ask: Ask,
+    table: Table,
+    wanted: Iterable[int],
+    start: int,
+    end: int | None,
+    read: Callable[[Connection, Sequence[Row]], list[T]],
+) -> Iterator[T]:
+    only = frozenset(wanted)
+    key = start
+    while only:
+        rows, found = ask(partial(_page, table=table, only=only, span=(key, end), read=read))
+        yield from found
+        if len(rows) < PAGE:
+            return
+        key = rows[-1][0] + 1
+
+
+def _page(
+    connection: Connection,
+    table: Table,
+    only: frozenset[int],
+    span: tuple[int, int | None],
+    read: Callable[[Connection, Sequence[Row]], list[T]],
+) -> tuple[Sequence[Row], list[T]]:
+    start, end = span
+    query = select(table.c.key, table.c.body).where(table.c.key >= start)
+    query = query if end is None else query.where(table.c.key < end)
+    if len(only) < _LOOKUPS:
+        query = query.where(table.c.key.op("&")(NUMBER_MASK).in_(only))
+    rows: Any = connection.execute(query.order_by(table.c.key).limit(PAGE)).all()
+    return rows, read(connection, [row for row in rows if row[0] & NUMBER_MASK in only])
+
+
+def each_period(
+    ask: Ask,
+    wanted: Mapping[int, tuple[str, str]],
+    resolution: Resolution,
+    since: datetime | None,
+    until: datetime | None,
+) -> Iterator[Period]:
+    """Oldest first: those that begin before `until` and end after `since`."""
+    oldest, newest = ask(partial(_extent, resolution=resolution))
+    unit = resolution.value
+    first = oldest if since is None else max(oldest, (since - EPOCH) // unit)
+    end = newest + 1 if until is None else min(newest + 1, -(-(until - EPOCH) // unit))
+    step = max(1, PAGE // max(1, len(wanted)))
+    for start in range(first, end, step):
+        periods = (start, min(start + step, end))
+        for key, rollup in ask(partial(_periods, wanted=wanted, of=resolution, periods=periods)):
+            check, vantage = wanted[key & NUMBER_MASK]
+            yield Period(
+                check=check,
+                vantage=vantage,
+                at=EPOCH + (key >> NUMBER_BITS) * unit,
+                resolution=resolution,
+                rollup=rollup,
+            )
+
+
+def _extent(connection: Connection, resolution: Resolution) -> tuple[int, int]:
+    """The oldest and the newest period of which anything is known."""
+    table, length = _TABLES[resolution]
+    found: list[int] = []
+    for edge in (func.min, func.max):
+        raw = connection.execute(select(edge(RESULTS.c.key))).scalar()
+        rolled = connection.execute(select(edge(table.c.key))).scalar()
+        found += [] if raw is None else [hour_of_key(raw) // length]
+        found += [] if rolled is None else [rolled >> NUMBER_BITS]
+    return (min(found), max(found)) if found else (0, -1)
+
+
+def _periods(
+    connection: Connection,
+    wanted: Mapping[int, object],
+    of: Resolution,
+    periods: tuple[int, int],
+) -> list[tuple[int, Rollup]]:
+    """By period << 20 | number, in order."""
+    (table, length), (first, end) = _TABLES[of], periods
+    found = dict(_rolled(connection, table, wanted, first, end))
+    rolled = number_of(connection, ROLLED) or 0
+    unrolled = (max(rolled, first * length), end * length)
+    for key, tally in _unrolled(connection, wanted, unrolled, length):
+        if key in found:
+            tally.add(found[key])
+        found[key] = tally.rollup()
+    return sorted(found.items(), key=lambda pair: pair[0])
+
+
+def _rolled(
+    connection: Connection, table: Table, wanted: Mapping[int, object], first: int, end: int
+) -> Iterator[tuple[int, Rollup]]:
+    """By exact keys, because the rows of one check lie far apart."""
+    keys = [
+        period << NUMBER_BITS | number for period in range(first, end) for number in sorted(wanted)
+    ]
+    for place in range(0, len(keys), _LOOKUPS):
+        query = select(table.c.key, table.c.body)
+        some = table.c.key.in_(keys[place : place + _LOOKUPS])
+        for key, body in connection.execute(query.where(some)):
+            yield key, from_bytes(body)
+
+
+def _unrolled(
+    connection: Connection, wanted: Mapping[int, object], span: tuple[int, int], length: int
+) -> Iterable[tuple[int, Tally]]:
+    """Of the unix hours in `span`, which only the results know, by period."""
+    tallies: dict[int, Tally] = {}
+    if span[0] >= span[1]:
+        return ()
+    names = Names()
+    for key, body in rows_between(connection, key_of_hour(span[0]), key_of_hour(span[1])):
+        if key & NUMBER_MASK in wanted:
+            period = hour_of_key(key) // length << NUMBER_BITS | key & NUMBER_MASK
+            run = read_run(connection, names, key, body)
+            tallies.setdefault(period, Tally()).add_run(run)
+    return tallies.items()
+
+
+def _at(key: int) -> datetime:
+    return from_millis(key >> NUMBER_BITS)

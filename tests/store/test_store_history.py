@@ -1,0 +1,184 @@
+"""Questions about ranges: raw results, hours, days and what failing runs left, all of it in pages."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cast import HandClock
+from store_cast import CHAT, NOON, entry, failed, opened, streamed
+
+from monitor.model import (
+    Evidence,
+    HistorySettings,
+    Incident,
+    Known,
+    Outcome,
+    Period,
+    Resolution,
+    Result,
+    Rollup,
+    Severity,
+    StoreError,
+)
+from monitor.model.rollup import merge
+from monitor.store import Store, history
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+OTHER = "a/cdn/chat"
+
+
+def two_days() -> list[Result]:
+    """Every 20 minutes from noon, two checks in turn; each ninth run fails."""
+    return [
+        (failed if step % 9 == 0 else streamed)(
+            NOON + step * timedelta(minutes=20), check=(CHAT, OTHER)[step % 2]
+        )
+        for step in range(144)
+    ]
+
+
+async def filled(store: Store, clock: HandClock, results: list[Result]) -> None:
+    """As a daemon would have: the clock goes along, hours are rolled up as they end."""
+    for step, result in enumerate(results):
+        clock.wall = result.at
+        store.record(entry(result, missed=1 if result.outcome is Outcome.DOWN else 0))
+        if step % 5 == 0:
+            await store.flush()
+    await store.flush()
+
+
+def expected(results: list[Result], begin: datetime, length: timedelta) -> Rollup:
+    found = [each for each in results if begin <= each.at < begin + length]
+    missed = sum(each.outcome is Outcome.DOWN for each in found)
+    return replace(merge(map(Rollup.of, found)), missed=missed)
+
+
+@pytest.mark.parametrize("resolution", Resolution)
+async def test_every_hour_and_day_says_what_its_results_say_also_the_open_one(
+    store: Store, url: str, clock: HandClock, resolution: Resolution
+) -> None:
+    given = two_days()
+    await filled(store, clock, given)
+    reader, length = Store.read_only(url), resolution.value
+    mine = [each for each in given if each.check == CHAT]
+    midnight = NOON.replace(hour=0)
+    begins = [midnight + step * length for step in range(3 * DAY // length)]
+    assert reader.rollups(CHAT, resolution, since=midnight - DAY) == tuple(
+        Period(check=CHAT, vantage="local", at=at, resolution=resolution, rollup=rollup)
+        for at in begins
+        if (rollup := expected(mine, at, length)) != Rollup()
+    )
+    reader.close()
+
+
+async def test_a_range_holds_each_hour_that_it_touches(
+    store: Store, url: str, clock: HandClock
+) -> None:
+    await filled(store, clock, two_days())
+    reader = Store.read_only(url)
+    since, until = NOON + HOUR * 3.5, NOON + HOUR * 6
+    found = reader.rollups(CHAT, Resolution.HOUR, since=since, until=until)
+    assert [period.at for period in found] == [NOON + HOUR * 3, NOON + HOUR * 4, NOON + HOUR * 5]
+    reader.close()
+
+
+async def test_all_that_is_stored_comes_in_pages_and_in_order(
+    store: Store, url: str, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "PAGE", 10)
+    given = two_days()
+    await filled(store, clock, given)
+    reader = Store.read_only(url)
+    assert list(reader.each_result()) == given
+    assert reader.results(OTHER, since=given[10].at, until=given[50].at) == tuple(
+        each for each in given[10:50] if each.check == OTHER
+    )
+    hours = list(reader.each_period(Resolution.HOUR))
+    assert [period.at for period in hours] == sorted(period.at for period in hours)
+    assert merge(period.rollup for period in hours).outcomes == {"up": 128, "down": 16}
+    reader.close()
+
+
+async def test_counts_outlive_the_runs_they_come_from(
+    store: Store, url: str, clock: HandClock
+) -> None:
+    given = two_days()
+    await filled(store, clock, given)
+    clock.tick(40 * 86_400)
+    store.heartbeat(clock.now())
+    await store.flush()
+    await store.prune(clock.now(), HistorySettings())
+    reader = Store.read_only(url)
+    assert list(reader.each_result()) == []
+    days = reader.each_period(Resolution.DAY)
+    assert merge(period.rollup for period in days).outcomes == {"up": 128, "down": 16}
+    assert reader.checks() == tuple(
+        Known(check=check, vantage="local", kind="chat", last=at)
+        for check, at in ((OTHER, given[-1].at), (CHAT, given[-2].at))
+    )
+    reader.close()
+
+
+async def test_what_failing_runs_left_is_found_by_range(store: Store, url: str) -> None:
+    left = Evidence(body="<html> 502")
+    store.record(entry(failed(), evidence=left))
+    store.record(entry(failed(NOON + HOUR, check=OTHER), evidence=left))
+    await store.flush()
+    reader = Store.read_only(url)
+    assert list(reader.each_evidence()) == [(CHAT, NOON, left), (OTHER, NOON + HOUR, left)]
+    assert list(reader.each_evidence(CHAT, since=NOON + HOUR)) == []
+    assert reader.evidence(OTHER, NOON + HOUR) == left
+    reader.close()
+
+
+async def test_incidents_are_found_by_the_time_they_were_open(store: Store, url: str) -> None:
+    first = Incident(
+        id=1, service="a", severity=Severity.DOWN, opened=NOON, closed=NOON + HOUR,
+        failure=failed().failure, checks=(CHAT,), active=frozenset(),
+    )  # fmt: skip
+    second = replace(first, id=2, opened=NOON + DAY, closed=None, active=frozenset({CHAT}))
+    await store.save((first, second))
+    reader = Store.read_only(url)
+    assert reader.incidents() == (second, first)
+    assert reader.incidents(since=NOON + HOUR * 2) == (second,)
+    assert reader.incidents(until=NOON + HOUR * 2) == (first,)
+    assert reader.incidents(since=NOON + HOUR * 2, until=NOON + HOUR * 3) == ()
+    reader.close()
+
+
+async def test_windows_of_days_and_their_percentiles_come_with_the_snapshot(
+    store: Store, clock: HandClock
+) -> None:
+    given = [streamed(NOON - back * DAY) for back in range(100, -1, -1)]
+    slow = replace(given[-20].timings, ttft=9000.0)
+    given[-20] = replace(given[-20], timings=slow)
+    await filled(store, clock, given)
+    seen = (await store.snapshot(clock.now())).checks[CHAT]
+    assert {days: window.outcomes for days, window in seen.windows.items()} == {
+        7: {"up": 7},
+        30: {"up": 30},
+        90: {"up": 90},
+    }
+    slowest = {days: window.quantile("ttft", 1.0) for days, window in seen.windows.items()}
+    usual, slow_one = Rollup.of(given[0]), Rollup.of(given[-20])
+    assert slowest == {
+        7: usual.quantile("ttft", 1.0),
+        30: slow_one.quantile("ttft", 1.0),
+        90: slow_one.quantile("ttft", 1.0),
+    }
+    assert seen.windows[90] == merge(map(Rollup.of, given[-90:]))
+
+
+async def test_a_reader_copies_the_store_beside_the_daemon(
+    store: Store, url: str, clock: HandClock, tmp_path: Path
+) -> None:
+    store.record(entry(streamed()))
+    await store.flush()
+    reader = Store.read_only(url)
+    reader.backup(tmp_path / "copy.db")
+    async with opened(f"sqlite:///{tmp_path / 'copy.db'}", clock) as copy:
+        assert await copy.results(CHAT, since=datetime(2026, 1, 1, tzinfo=UTC)) == (streamed(),)
+    with pytest.raises(StoreError, match=r"nowhere/copy.db cannot be written: "):
+        reader.backup(tmp_path / "nowhere" / "copy.db")
+    reader.close()
