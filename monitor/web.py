@@ -25,7 +25,7 @@ _TYPES = {
     ".txt": "text/plain",
     ".svg": "image/svg+xml",
 }
-_OPEN = re.compile(r"^(?:api/|badge/|status\.json|feed\.atom|best\.)")
+_OPEN = re.compile(r"^(?:api/|badge[./]|status\.|best\.|(?:[\w-]+/)?feed\.atom$)")
 _SAFETY = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

@@ -3,25 +3,46 @@
 import contextlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 MANIFEST = ".monitor-files.json"
 """What we wrote, so that nothing else is ever removed."""
+YIELDING = frozenset({"robots.txt"})
+"""Where the operator has put one of their own, theirs stays."""
+_HASHED = re.compile(r"\.[0-9a-f]{8,}\.\w+$")
 
 
 def publish(folder: Path, files: Mapping[str, bytes]) -> int:
-    """Write what changed, in the order given, then remove what is no longer there. Gives how many changed."""
+    """Write what changed, then remove what is no longer there. Gives how many changed.
+
+    A page is written after all that it points at, the home page last of all.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     before = _manifest(folder)
-    changed = sum(_write(folder / name, content) for name, content in files.items())
-    gone = before - set(files)
+    ours = [name for name in files if not _is_the_operators(folder, name, before)]
+    changed = sum(_write(folder / name, files[name]) for name in sorted(ours, key=_turn))
+    gone = before - set(ours)
     for name in gone:
         _remove(folder, name)
-    if gone or set(files) != before:
-        _write(folder / MANIFEST, json.dumps(sorted(files)).encode())
+    if set(ours) != before:
+        _write(folder / MANIFEST, json.dumps(sorted(ours)).encode())
     return changed + len(gone)
+
+
+def _is_the_operators(folder: Path, name: str, before: set[str]) -> bool:
+    return name in YIELDING and name not in before and (folder / name).exists()
+
+
+def _turn(name: str) -> int:
+    """Sorting by it keeps the order given within each kind: assets, the rest, pages, the home page."""
+    if _HASHED.search(name):
+        return 0
+    if not name.endswith(".html"):
+        return 1
+    return 3 if name == "index.html" else 2
 
 
 def _write(path: Path, content: bytes) -> bool:

@@ -4,7 +4,6 @@ Autoescape is on for every template; values go into quoted attributes or text, n
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -12,18 +11,10 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from monitor.language import templates
-from monitor.page import documents, drawings, words
+from monitor.page import drawings, programs, words
+from monitor.page.feed import robots, sitemap
 from monitor.page.nouns import PageView
 from monitor.page.states import State
-
-_COLOURS = {
-    State.OPERATIONAL: "1f9d7a",
-    State.DEGRADED: "c97700",
-    State.PARTIAL: "b5400c",
-    State.MAJOR: "8c0a3c",
-    State.MAINTENANCE: "4c62c9",
-    State.UNKNOWN: "7b8795",
-}
 
 
 class Renderer:
@@ -49,13 +40,7 @@ class Renderer:
     def files(self, page: PageView) -> Mapping[str, bytes]:
         """Path below the page's folder -> content, in the order of publishing: the home page last."""
         found: dict[str, bytes] = dict(self._assets)
-        found |= {
-            f"api/v2/{name}.json": _json(each) for name, each in documents.statuspage(page).items()
-        }
-        found["status.json"] = _json(documents.status(page))
-        found["best.json"] = _json(documents.best(page))
-        found["best.txt"] = documents.best_text(page).encode()
-        found |= self._badges(page)
+        found |= programs.files(page)
         found["favicon.svg"] = self._html(
             "favicon.svg", page, "", state=State.UNKNOWN if page.stopped else page.state
         )
@@ -68,38 +53,22 @@ class Renderer:
             path = f"endpoints/{endpoint.path}/index.html"
             found[path] = self._html("endpoint.html", page, "../../../", endpoint=endpoint)
         found["index.html"] = self._html("index.html", page, "")
-        return found
+        return _signposts(page, found) | found
 
     def _html(self, name: str, page: PageView, root: str, **more: Any) -> bytes:
         """`root` leads back to the home page: the page works under any sub-path."""
         return self._env.get_template(name).render(page=page, root=root, **more).encode()
 
-    def _badges(self, page: PageView) -> dict[str, bytes]:
-        found = {}
-        for endpoint in page.endpoints:
-            state = State.UNKNOWN if page.stopped else endpoint.state
-            label, message, colour = endpoint.name, words.LABELS[state].lower(), _COLOURS[state]
-            found[f"badge/{endpoint.path}.svg"] = self._html(
-                "badge.svg", page, "", label=label, message=message, colour=colour
-            )
-            found[f"badge/{endpoint.path}.json"] = _json(
-                {
-                    "schemaVersion": 1,
-                    "label": label,
-                    "message": message,
-                    "color": colour,
-                    "cacheSeconds": 300,
-                }
-            )
-        return found
+
+def _signposts(page: PageView, found: Mapping[str, bytes]) -> dict[str, bytes]:
+    """For search engines, where the page has an address."""
+    if page.url is None:
+        return {}
+    return {"robots.txt": robots(page.url), "sitemap.xml": sitemap(page.url, found)}
 
 
 def _icons(folder: Traversable) -> str:
     return (folder / "icons.svg").read_text("utf-8")
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
 def _hashed(content: bytes, name: str) -> tuple[str, bytes]:

@@ -124,3 +124,15 @@ def test_a_monitor_that_stopped_recommends_nothing(renderer: Renderer) -> None:
         json.loads(found["api/v2/status.json"])["status"]["description"]
         == "Monitoring stopped at 23 Nov, 13:42 UTC."
     )
+
+
+def test_every_file_for_programs_is_documented(renderer: Renderer) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
+    named = set(re.findall(r"`([\w./*-]+\.[a-z]+)`", text))
+    published = {
+        re.sub(r"^(badge)/[a-z-]+/[\w-]+\.", r"\1/SERVICE/ENDPOINT.", re.sub(r"^(badge)/\w+\.", r"\1/SERVICE.", name))
+        for name in files(renderer, "mixed")
+        if not name.endswith((".html", ".css", ".js")) and not name.startswith("favicon")
+    }  # fmt: skip
+    published = {re.sub(r"^api/v2/.*", "api/v2/*.json", name) for name in published}
+    assert published == {name for name in named if "favicon" not in name}

@@ -111,3 +111,40 @@ def test_a_page_that_is_gone_takes_its_empty_folder_along(tmp_path: Path) -> Non
 def test_a_web_server_that_is_another_user_can_read_it(tmp_path: Path) -> None:
     publish(tmp_path, {"index.html": b"1"})
     assert (tmp_path / "index.html").stat().st_mode & 0o777 == 0o644
+
+
+class Asked(dict[str, bytes]):
+    """Files that remember in which order they were asked for."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(dict.fromkeys(names, b"1"))
+        self.order: list[str] = []
+
+    def __getitem__(self, name: str) -> bytes:
+        self.order.append(name)
+        return super().__getitem__(name)
+
+
+def test_a_page_is_written_after_what_it_points_at(tmp_path: Path) -> None:
+    files = Asked("index.html", "a/index.html", "status.json", "style.0123456789.css", "feed.atom")
+    publish(tmp_path, files)
+    assert files.order == [
+        "style.0123456789.css",
+        "status.json",
+        "feed.atom",
+        "a/index.html",
+        "index.html",
+    ]
+
+
+def test_robots_of_the_operators_own_stay_until_they_are_gone(tmp_path: Path) -> None:
+    (tmp_path / "robots.txt").write_text("theirs")
+    for _ in range(2):
+        publish(tmp_path, {"robots.txt": b"ours"})
+        assert (tmp_path / "robots.txt").read_text() == "theirs"
+    (tmp_path / "robots.txt").unlink()
+    publish(tmp_path, {"robots.txt": b"ours"})
+    publish(tmp_path, {"robots.txt": b"ours, newer"})
+    assert (tmp_path / "robots.txt").read_text() == "ours, newer"
+    publish(tmp_path, {})
+    assert not (tmp_path / "robots.txt").exists()

@@ -1,0 +1,109 @@
+"""Incidents as an Atom feed (RFC 4287), and the map of the site. Pure.
+
+Nothing in the feed depends on when it was written: it changes when an incident does, so readers
+fetch it again only then.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from html import escape
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from monitor.page import words
+from monitor.page.nouns import PageView
+from monitor.page.stories import Story
+
+ENTRIES = 50
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a feed without incidents changed last: Atom wants a time, and rendering is no change."""
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot carry, even escaped."""
+
+
+def atom(page: PageView, language: str = "en", path: str = "") -> bytes:
+    """`path` is where this language's page lies below the root: `` or `zh-CN/`."""
+    stories = sorted(page.stories, key=lambda story: story.opened, reverse=True)[:ENTRIES]
+    feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": language})
+    _text(feed, "title", page.title)
+    _text(feed, "id", _tag(page, "2026", f"{path}feed"))
+    _text(feed, "updated", words.iso(max(map(changed, stories), default=NEVER)))
+    SubElement(feed, "link", rel="self", type="application/atom+xml", href=_address(page, f"{path}feed.atom", "feed.atom"))  # fmt: skip
+    SubElement(feed, "link", rel="alternate", type="text/html", href=_address(page, path, "./"))
+    _text(SubElement(feed, "author"), "name", page.title)
+    SubElement(feed, "generator", version=page.version).text = "monitor"
+    for story in stories:
+        _entry(feed, page, story, path)
+    return _file(feed)
+
+
+def changed(story: Story) -> datetime:
+    """When something last happened to it."""
+    known = [story.opened, *(each.at for each in story.updates)]
+    return max([*known, story.closed] if story.closed else known)
+
+
+def _entry(feed: Element, page: PageView, story: Story, path: str) -> None:
+    entry = SubElement(feed, "entry")
+    own = f"incidents/{story.id}/"
+    _text(entry, "id", _incident_tag(page, story, path))
+    _text(entry, "title", f"{story.title} · {story.phase}")
+    _text(entry, "published", words.iso(story.opened))
+    _text(entry, "updated", words.iso(changed(story)))
+    SubElement(entry, "link", rel="alternate", type="text/html", href=_address(page, f"{path}{own}", own))  # fmt: skip
+    SubElement(entry, "category", term=story.state.value)
+    SubElement(entry, "content", type="html").text = _clean(_content(story))
+
+
+def _content(story: Story) -> str:
+    """What it is and what to do, then the updates, newest first."""
+    head = f"<p>{escape(story.text)} {escape(story.remedy)}</p>"
+    updates = (
+        f'<p><time datetime="{words.iso(each.at)}">{words.moment(each.at)}</time> '
+        f"<b>{escape(each.label)}</b>: {escape(each.text)}</p>"
+        for each in story.updates
+    )
+    return "\n".join((head, *updates))
+
+
+def _incident_tag(page: PageView, story: Story, path: str) -> str:
+    """With its second: numbers begin anew where the history was lost."""
+    opened = story.opened.astimezone(UTC)
+    return _tag(page, f"{opened:%Y-%m-%d}", f"{path}incidents/{story.id}/{opened:%H%M%S}")
+
+
+def _tag(page: PageView, day: str, what: str) -> str:
+    """A tag URI (RFC 4151) below the page's address; of this machine where it has none."""
+    parts = urlsplit(page.url or "")
+    return f"tag:{parts.hostname or 'localhost'},{day}:{parts.path}/{what}"
+
+
+def _address(page: PageView, path: str, relative: str) -> str:
+    return f"{page.url}/{path}" if page.url else relative
+
+
+def _file(root: Element) -> bytes:
+    indent(root)
+    return b'<?xml version="1.0" encoding="utf-8"?>\n' + bytes(tostring(root, "utf-8")) + b"\n"
+
+
+def _text(parent: Element, name: str, text: str) -> None:
+    SubElement(parent, name).text = _clean(text)
+
+
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", text)
+
+
+def sitemap(url: str, pages: Iterable[str]) -> bytes:
+    """`pages` are the paths of HTML files; those that are no folder's page are left out."""
+    root = Element("urlset", xmlns="http://www.sitemaps.org/schemas/sitemap/0.9")
+    for path in pages:
+        if path == "index.html" or path.endswith("/index.html"):
+            _text(SubElement(root, "url"), "loc", f"{url}/{path.removesuffix('index.html')}")
+    return _file(root)
+
+
+def robots(url: str) -> bytes:
+    return f"User-agent: *\nAllow: /\nSitemap: {url}/sitemap.xml\n".encode()

@@ -1,0 +1,140 @@
+"""The feed: valid Atom, stable names, and silent until something happens to an incident."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import feedparser
+import pytest
+from page_cast import NOW, SITE, ago
+from worlds import SITES, WORLDS, mixed
+
+from monitor.model import EntryKind, Snapshot, TimelineEntry
+from monitor.page import PageView, view
+from monitor.page.feed import atom, sitemap
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+MUST = {"feed": ("id", "title", "updated"), "entry": ("id", "title", "updated")}
+
+
+def page(world: str) -> PageView:
+    return view(SITES[world], WORLDS[world](), {})[0]
+
+
+def seen(snapshot: Snapshot, **settings: Any) -> PageView:
+    site = replace(SITE, settings=replace(SITE.settings, **settings))
+    return view(site, snapshot, {})[0]
+
+
+def parsed(content: bytes) -> Any:
+    found = feedparser.parse(content)
+    assert not found.bozo, found.get("bozo_exception")
+    assert found.version == "atom10"
+    return found
+
+
+def breaches(content: bytes) -> Iterator[str]:
+    """What RFC 4287 forbids, section 4.1.1 and 4.1.2."""
+    root = ET.fromstring(content)
+    for each in [root, *root.iter(f"{ATOM}entry")]:
+        kind = each.tag.removeprefix(ATOM)
+        for name in MUST[kind]:
+            if len(each.findall(f"{ATOM}{name}")) != 1:
+                yield f"{kind} must have one {name}"
+        links = [(link.get("rel"), link.get("type"), link.get("hreflang")) for link in each.findall(f"{ATOM}link")]  # fmt: skip
+        if len(links) != len(set(links)):
+            yield f"{kind} has two links of one kind"
+        if not all(link.get("href") for link in each.findall(f"{ATOM}link")):
+            yield f"{kind} has a link to nowhere"
+    if root.find(f"{ATOM}author/{ATOM}name") is None:
+        yield "entries must have an author, or their feed one"
+    ids = [each.text or "" for each in root.iter(f"{ATOM}id")]
+    if len(ids) != len(set(ids)):
+        yield "two things have one id"
+    yield from (f"{each} is no tag URI" for each in ids if not re.fullmatch(r"tag:[\w.-]+,\d{4}(-\d\d(-\d\d)?)?:[\w/.-]+", each))  # fmt: skip
+    times = [each.text or "" for name in ("updated", "published") for each in root.iter(f"{ATOM}{name}")]  # fmt: skip
+    yield from (f"{each} is no time" for each in times if not TIME.fullmatch(each))
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("url", ["https://status.example", "https://example.org/a/status", None])
+def test_it_is_valid_atom(world: str, url: str | None) -> None:
+    site = replace(SITES[world], settings=replace(SITES[world].settings, url=url))
+    content = atom(view(site, WORLDS[world](), {})[0])
+    assert list(breaches(content)) == []
+    assert len(parsed(content).entries) == len(WORLDS[world]().incidents)
+
+
+def test_what_a_reader_sees() -> None:
+    found = parsed(atom(page("mixed")))
+    newest = found.entries[0]
+    assert (found.feed.title, found.feed.link) == ("OhMyGPT status", "https://status.example/")
+    assert newest.title == "Cloudflare Worker: slow · Ongoing"
+    assert newest.link == "https://status.example/incidents/8/"
+    assert newest.id == "tag:status.example,2026-11-23:/incidents/8/125805"
+    assert "Began" in newest.content[0].value
+
+
+def test_nothing_changes_until_something_happens() -> None:
+    later = replace(mixed(), at=NOW + timedelta(minutes=7))
+    assert atom(seen(later)) == atom(seen(mixed()))
+
+
+def moved(content: bytes) -> tuple[str, dict[str, str]]:
+    found = parsed(content)
+    return found.feed.updated, {entry.id.rsplit("/", 2)[1]: entry.updated for entry in found.entries}  # fmt: skip
+
+
+def noted(snapshot: Snapshot, number: int, at: datetime, text: str) -> Snapshot:
+    note = TimelineEntry(at=at, what=EntryKind.NOTE, text=text)
+    return replace(
+        snapshot,
+        incidents=tuple(
+            replace(each, timeline=(*each.timeline, note)) if each.id == number else each
+            for each in snapshot.incidents
+        ),
+    )
+
+
+def test_an_update_moves_its_own_incident_and_the_feed() -> None:
+    before, after = mixed(), noted(mixed(), 5, ago(minutes=1), "We found the cause.")
+    feed, entries = moved(atom(seen(before)))
+    feed_after, entries_after = moved(atom(seen(after)))
+    assert (feed, feed_after) == ("2026-11-23T12:58:05Z", "2026-11-23T13:41:05Z")
+    assert {name for name in entries if entries[name] != entries_after[name]} == {"5"}
+    assert "We found the cause." in atom(seen(after)).decode()
+
+
+def test_hostile_words_stay_words() -> None:
+    text = "<script>alert(1)</script> ]]> &amp; \x0b \ud800 & 'more' \""
+    content = atom(seen(noted(mixed(), 9, NOW, text), title="<b>A & B</b>"))
+    assert list(breaches(content)) == []
+    found = parsed(content)
+    assert found.feed.title == "<b>A & B</b>"
+    assert "<script" not in found.entries[1].content[0].value
+
+
+def test_a_feed_without_incidents_is_valid_and_never_changes() -> None:
+    content = atom(page("all-good"))
+    assert parsed(content).feed.updated == "1970-01-01T00:00:00Z"
+
+
+def test_each_language_has_a_feed_of_its_own_name() -> None:
+    english, chinese = atom(page("mixed")), atom(page("mixed"), "zh-CN", "zh-CN/")
+    ids = [{entry.id for entry in parsed(content).entries} for content in (english, chinese)]
+    assert ids[0].isdisjoint(ids[1])
+    assert parsed(chinese).feed.language == "zh-CN"
+    assert parsed(chinese).entries[0].link == "https://status.example/zh-CN/incidents/8/"
+
+
+def test_the_map_of_the_site_has_whole_addresses_of_folders() -> None:
+    names = ("style.0123456789.css", "404.html", "zh-CN/index.html", "index.html")
+    found = ET.fromstring(sitemap("https://example.org/status", names))
+    assert [each.text for each in found.iter() if each.tag.endswith("loc")] == [
+        "https://example.org/status/zh-CN/",
+        "https://example.org/status/",
+    ]
