@@ -193,6 +193,7 @@ def test_the_schema_is_a_json_schema_of_the_file(dead: Path) -> None:
         "channel",
         "service",
         "price",
+        "maintenance",
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.config.complaints import unknown
+from monitor.config.maintenance import maintenance
 from monitor.config.reading import Tables
 from monitor.config.services import ServiceBuilder
 from monitor.config.tables import ChannelTable, PageTable, budget_of
@@ -15,6 +16,7 @@ from monitor.model import (
     Channel,
     Check,
     HistorySettings,
+    Maintenance,
     PageSettings,
     Price,
     Secret,
@@ -39,6 +41,7 @@ class Config:
     checks: tuple[Check, ...]
     prices: Mapping[str, Price]
     budgets: Mapping[str, Budget]
+    maintenance: tuple[Maintenance, ...]
     secrets: tuple[Secret, ...] = field(repr=False)
     """All that must never be printed."""
 
@@ -70,6 +73,9 @@ def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Con
         budgets={
             name: budget for name, table in tables.service.items() if (budget := budget_of(table))
         },
+        maintenance=tuple(
+            maintenance(tables, name, table, services) for name, table in tables.maintenance.items()
+        ),
         secrets=(*secrets, *_more_secrets(tables, services)),
     )
 

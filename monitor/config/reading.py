@@ -14,6 +14,7 @@ from monitor.config.tables import (
     AlertsTable,
     ChannelTable,
     HistoryTable,
+    MaintenanceTable,
     MonitorTable,
     PageTable,
     PriceTable,
@@ -36,6 +37,7 @@ class Tables:
     service: dict[str, ServiceTable] = field(default_factory=dict)
     channel: dict[str, ChannelTable] = field(default_factory=dict)
     price: dict[str, PriceTable] = field(default_factory=dict)
+    maintenance: dict[str, MaintenanceTable] = field(default_factory=dict)
     named: dict[str, set[str]] = field(
         default_factory=lambda: {name: set() for name in TABLES_BY_ID}
     )

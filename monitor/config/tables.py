@@ -4,7 +4,7 @@ A key whose feature is not built is not here, so it is unknown.
 """
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import SplitResult, urlsplit
@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from monitor.config.budgets import parse_budget
+from monitor.config.recurring import parse_every, zone_of
 from monitor.model import Budget, Severity
 from monitor.model.duration import format_duration, parse_duration
 from monitor.probes import PROBES
@@ -115,6 +116,15 @@ def _header_value(text: str) -> str:
     return text
 
 
+def _moment(value: Any) -> Any:
+    """As TOML writes it, in quotes or not; a number is no date here."""
+    if isinstance(value, str | datetime):
+        return value
+    raise ValueError(
+        f"got {str(value)[:40]}, want a date and time such as 2026-12-01T22:00:00+08:00"
+    )
+
+
 def _positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("want a duration longer than nothing")
@@ -127,6 +137,9 @@ Positive = Annotated[Duration, AfterValidator(_positive)]
 BudgetText = Annotated[str, AfterValidator(lambda text: (parse_budget(text), text)[1])]
 Money = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
+Every = Annotated[str, AfterValidator(lambda text: (parse_every(text), text)[1])]
+Zone = Annotated[str, AfterValidator(lambda text: (zone_of(text), text)[1])]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 
 
@@ -172,6 +185,19 @@ class ChannelTable(Table):
     )
     only: tuple[Severity, ...] = Field((), description="severities; none means all")
     services: tuple[str, ...] = Field((), description="ids of services; none means all")
+
+
+class MaintenanceTable(Table):
+    """Either `from` and `until`, or `every` and `for`."""
+
+    title: str = Field("Maintenance", min_length=1, max_length=80, description="shown to people")
+    services: tuple[str, ...] = Field((), description="ids of services")
+    endpoints: tuple[str, ...] = Field((), description='base URLs, as "service/endpoint"')
+    begins: Moment | None = Field(None, alias="from", description="a date and time")
+    until: Moment | None = Field(None, description="a date and time")
+    every: Every | None = Field(None, description='"day 03:00", "sunday 03:00", "month 1 03:00"')
+    lasts: Positive | None = Field(None, alias="for", description="how long each lasts")
+    timezone: Zone = Field("UTC", description="of times that name none, such as Asia/Shanghai")
 
 
 class PriceTable(Table):
@@ -221,6 +247,7 @@ TABLES_BY_ID: dict[str, type[Table]] = {
     "service": ServiceTable,
     "channel": ChannelTable,
     "price": PriceTable,
+    "maintenance": MaintenanceTable,
 }
 """Tables by id: `[service.ID]`."""
 
@@ -258,6 +285,7 @@ def schema() -> dict[str, Any]:
         channel=(dict[str, ChannelTable], {}),
         service=(dict[str, service], ...),
         price=(dict[str, PriceTable], {}),
+        maintenance=(dict[str, MaintenanceTable], {}),
     )
     found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **root.model_json_schema()}
     return cast("dict[str, Any]", _as_written(found))

@@ -26,6 +26,7 @@ from monitor.model.errors import (
     StoreError,
 )
 from monitor.model.failure import Failure, Fault, Kind, Outcome
+from monitor.model.maintenance import ALL, Maintenance, Recurrence, Silence, Window
 from monitor.model.memory import (
     WINDOWS,
     CheckHistory,
@@ -54,11 +55,11 @@ from monitor.model.settings import AlertSettings, Channel, HistorySettings, Page
 from monitor.model.spend import NO_SPEND, Budget, Price, Spend
 
 __all__ = [
-    "MAIN_ORDER", "NO_SPEND", "SATURATED", "SETTLED", "TIMING_NAMES", "WINDOWS", "AlertSettings", "AlertState", "Announcement", "Budget", "Channel",
+    "ALL", "MAIN_ORDER", "NO_SPEND", "SATURATED", "SETTLED", "TIMING_NAMES", "WINDOWS", "AlertSettings", "AlertState", "Announcement", "Budget", "Channel",
     "Check", "CheckHistory", "Complaint", "ConfigError", "Endpoint", "Entry", "EntryKind", "Event", "Evidence",
-    "Failure", "Fault", "Fired", "Habit", "HistorySettings", "Incident", "Kind", "Known", "Memory", "Message",
+    "Failure", "Fault", "Fired", "Habit", "HistorySettings", "Incident", "Kind", "Known", "Maintenance", "Memory", "Message",
     "MonitorError", "NewerSchemaError", "NotDeliveredError", "Outcome", "Outgoing", "PageSettings", "Period", "Phase",
-    "Point", "Price", "Probe", "Redactor", "Resolution", "Resolved", "Result", "Rollup", "Rule", "Secret", "Service", "Severity",
-    "Slow", "Snapshot", "Spend", "StoreError", "Stream", "TimelineEntry", "Timings", "Usage", "Verdict",
+    "Point", "Price", "Probe", "Recurrence", "Redactor", "Resolution", "Resolved", "Result", "Rollup", "Rule", "Secret", "Service", "Severity", "Silence",
+    "Slow", "Snapshot", "Spend", "StoreError", "Stream", "TimelineEntry", "Timings", "Usage", "Verdict", "Window",
     "clean_text",
 ]  # fmt: skip

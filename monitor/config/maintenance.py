@@ -1,0 +1,88 @@
+"""`[maintenance.ID]`: once or again and again, for whom, and what does not fit together."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from monitor.config.complaints import unknown
+from monitor.config.reading import Tables
+from monitor.config.recurring import parse_every, zone_of
+from monitor.config.tables import MaintenanceTable
+from monitor.model import Maintenance, Recurrence, Service, Window
+
+
+def maintenance(
+    tables: Tables, name: str, table: MaintenanceTable, services: Iterable[Service]
+) -> Maintenance:
+    place = ("maintenance", name)
+    services = tuple(services)
+    _must_be_there(tables, place, "services", table.services, {each.id for each in services})
+    paths = {endpoint.path for each in services for endpoint in each.endpoints}
+    _must_be_there(tables, place, "endpoints", table.endpoints, paths)
+    return Maintenance(
+        id=name,
+        title=table.title,
+        services=frozenset(table.services),
+        endpoints=frozenset(table.endpoints),
+        once=_once(tables, place, table),
+        recurring=_recurring(tables, place, table),
+    )
+
+
+def _must_be_there(
+    tables: Tables, place: tuple[str, ...], key: str, wanted: tuple[str, ...], known: set[str]
+) -> None:
+    for each in sorted(set(wanted) - known):
+        if each.split("/")[0] in tables.named["service"] and key == "services":
+            continue  # it has its own complaint
+        tables.complain((*place, key), unknown(each, known, f'{key.removesuffix("s")} "{each}"'))
+
+
+def _once(tables: Tables, place: tuple[str, ...], table: MaintenanceTable) -> Window | None:
+    recurs = table.every is not None or table.lasts is not None
+    if (table.begins is None) != (table.until is None) and not recurs:
+        missing = "until" if table.until is None else "from"
+        _complain_of_missing(tables, (*place, missing), "is missing; want both from and until")
+    if table.begins is None or table.until is None:
+        return None
+    window = Window(_utc(table.begins, table.timezone, 0), _utc(table.until, table.timezone, 1))
+    if window.end <= window.start:
+        tables.complain((*place, "until"), "want a moment after from")
+    return window
+
+
+def _complain_of_missing(tables: Tables, place: tuple[str, ...], what: str) -> None:
+    """Unless it is there, and was left out because it has a complaint of its own."""
+    if ".".join(place) not in {each.where for each in tables.complaints}:
+        tables.complain(place, what)
+
+
+def _utc(moment: datetime, zone: str, fold: int) -> datetime:
+    """Where an hour happens twice, a window begins in the first and ends in the second."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone_of(zone), fold=fold)
+    return moment.astimezone(UTC)
+
+
+def _recurring(
+    tables: Tables, place: tuple[str, ...], table: MaintenanceTable
+) -> Recurrence | None:
+    if table.every is None and table.lasts is None:
+        if table.begins is None and table.until is None:
+            tables.complain(place, "want from and until, or every and for")
+        return None
+    if table.begins is not None or table.until is not None:
+        tables.complain(place, "want either from and until, or every and for")
+    if table.every is None or table.lasts is None:
+        missing = "every" if table.every is None else "for"
+        _complain_of_missing(tables, (*place, missing), "is missing; want both every and for")
+        return None
+    every = parse_every(table.every)
+    if table.lasts >= every.shortest_gap:
+        tables.complain((*place, "for"), "is so long that the next one begins before it ends")
+    return Recurrence(
+        at=every.at,
+        zone=zone_of(table.timezone),
+        lasts=table.lasts,
+        weekdays=every.weekdays,
+        day=every.day,
+    )

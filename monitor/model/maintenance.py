@@ -1,0 +1,97 @@
+"""When nobody wants to be told: maintenance windows, known before, and silences, asked for at once."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+
+_DAY = timedelta(days=1)
+ALL = "*"
+"""The target of a silence that covers everything."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """From `start` until just before `end`, both aware UTC."""
+
+    start: datetime
+    end: datetime
+
+    def holds(self, at: datetime) -> bool:
+        return self.start <= at < self.end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recurrence:
+    """Begins by the wall clock of `zone`, and lasts so long by any clock.
+
+    A start that a change of the clocks skips comes as much later as they were put forward; one that
+    happens twice counts the first time (as in RFC 5545, 3.3.5).
+    """
+
+    at: time
+    zone: tzinfo
+    lasts: timedelta
+    weekdays: frozenset[int] = frozenset(range(7))
+    """Monday is 0."""
+    day: int | None = None
+    """Of the month, 1 to 28; then the weekdays do not matter."""
+
+    def between(self, now: datetime, until: datetime) -> tuple[Window, ...]:
+        """Those that are not over at `now` and begin before `until`."""
+        found = []
+        day = (now - self.lasts).astimezone(self.zone).date() - _DAY
+        last = until.astimezone(self.zone).date() + _DAY
+        while day <= last:
+            if day.day == self.day if self.day else day.weekday() in self.weekdays:
+                start = datetime.combine(day, self.at, self.zone).astimezone(UTC)
+                if start + self.lasts > now and start < until:
+                    found.append(Window(start, start + self.lasts))
+            day += _DAY
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """One `[maintenance.ID]`: either `once` or `recurring`. Without targets it covers everything."""
+
+    id: str
+    title: str
+    services: frozenset[str] = frozenset()
+    endpoints: frozenset[str] = frozenset()
+    """`service/endpoint`."""
+    once: Window | None = None
+    recurring: Recurrence | None = None
+
+    def covers(self, path: str) -> bool:
+        """A check, an endpoint or a service, as a path of ids."""
+        if not self.services and not self.endpoints:
+            return True
+        parts = path.split("/")
+        return parts[0] in self.services or "/".join(parts[:2]) in self.endpoints
+
+    def windows(self, now: datetime, until: datetime) -> tuple[Window, ...]:
+        """In order: the one that is open at `now`, if any, and all that begin before `until`."""
+        if self.recurring:
+            return self.recurring.between(now, until)
+        once = self.once
+        return (once,) if once and once.end > now and once.start < until else ()
+
+    def window_at(self, at: datetime) -> Window | None:
+        """The window that holds `at`; where two overlap, the one that ends last."""
+        found = self.windows(at, at + timedelta(microseconds=1))
+        return max(found, key=lambda window: window.end, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Somebody wants no messages about `target` until then: a check, endpoint, service, or `ALL`."""
+
+    target: str
+    since: datetime
+    until: datetime
+    why: str = ""
+
+    def covers(self, path: str) -> bool:
+        return self.target == ALL or f"{path}/".startswith(f"{self.target}/")
+
+    def holds(self, at: datetime) -> bool:
+        return self.since <= at < self.until
