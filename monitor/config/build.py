@@ -122,10 +122,13 @@ def _channel(tables: Tables, name: str, table: ChannelTable) -> Channel:
 
 
 def _more_secrets(tables: Tables, services: list[Service]) -> Iterator[Secret]:
-    """Header values, and a channel's address as a whole and in its parts: most carry a token."""
+    """Header values, logins of proxies, and a channel's address as a whole and in its parts: most carry a token."""
     for service in services:
         for endpoint in service.endpoints:
             yield from (value for _, value in endpoint.headers)
+            if endpoint.proxy and endpoint.proxy.login:
+                yield endpoint.proxy.login
+                yield Secret(endpoint.proxy.login.reveal().partition(":")[2])
     for table in tables.channel.values():
         yield Secret(table.url)
         yield from map(Secret, _parts(table.url))

@@ -117,4 +117,8 @@ class References:
 
 
 def _is_secret(place: Place) -> bool:
-    return "headers" in place or (place[:1] == ("channel",) and place[-1] == "url")
+    return (
+        "headers" in place
+        or place[-1:] == ("proxy",)
+        or (place[:1] == ("channel",) and place[-1] == "url")
+    )

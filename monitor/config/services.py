@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.config.complaints import unknown
+from monitor.config.proxies import parse_proxy
 from monitor.config.reading import Place, Tables
 from monitor.config.tables import ENDPOINT_KEYS, PROBE_KEYS, EndpointTable, ServiceTable, keys_of
 from monitor.model import Check, Endpoint, Secret, Service
@@ -71,6 +72,7 @@ class ServiceBuilder:
             name=table.name or name,
             key=Secret(table.key) if table.key else None,
             ca_file=ca_file,
+            proxy=parse_proxy(table.proxy) if table.proxy else None,
             headers=tuple((header, Secret(value)) for header, value in table.headers.items()),
             cut_after=table.cut_after,
         )

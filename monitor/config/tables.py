@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from monitor.config.budgets import parse_budget
+from monitor.config.proxies import check_proxy
 from monitor.config.recurring import parse_every, zone_of
 from monitor.model import Budget, Severity
 from monitor.model.duration import format_duration, parse_duration
@@ -217,6 +218,9 @@ class EndpointTable(Table):
     name: str | None = Field(None, max_length=80, description="shown instead of the id")
     key: str | None = Field(None, description='"${NAME}" or "file:PATH"')
     ca_file: Path | None = Field(None, description="trust this CA instead of the system's")
+    proxy: Annotated[str, AfterValidator(check_proxy)] | None = Field(
+        None, description="the way out: http://HOST:PORT or socks5://HOST:PORT"
+    )
     headers: dict[HeaderName, HeaderValue] = Field({}, description="sent with every request")
     cut_after: Positive | None = Field(None, description="this edge is known to cut longer calls")
 

@@ -16,7 +16,7 @@ from monitor.model.alert import (
     TimelineEntry,
     Verdict,
 )
-from monitor.model.check import MAIN_ORDER, Check, Endpoint, Probe, Service, Slow
+from monitor.model.check import MAIN_ORDER, Check, Endpoint, Probe, Proxy, Service, Slow
 from monitor.model.errors import (
     Complaint,
     ConfigError,
@@ -59,7 +59,7 @@ __all__ = [
     "Check", "CheckHistory", "Complaint", "ConfigError", "Endpoint", "Entry", "EntryKind", "Event", "Evidence",
     "Failure", "Fault", "Fired", "Habit", "HistorySettings", "Incident", "Kind", "Known", "Maintenance", "Memory", "Message",
     "MonitorError", "NewerSchemaError", "NotDeliveredError", "Outcome", "Outgoing", "PageSettings", "Period", "Phase",
-    "Point", "Price", "Probe", "Recurrence", "Redactor", "Resolution", "Resolved", "Result", "Rollup", "Rule", "Secret", "Service", "Severity", "Silence",
+    "Point", "Price", "Probe", "Proxy", "Recurrence", "Redactor", "Resolution", "Resolved", "Result", "Rollup", "Rule", "Secret", "Service", "Severity", "Silence",
     "Slow", "Snapshot", "Spend", "StoreError", "Stream", "TimelineEntry", "Timings", "Usage", "Verdict", "Window",
     "clean_text",
 ]  # fmt: skip

@@ -9,6 +9,17 @@ from monitor.model.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """The way out to an endpoint that is not reached directly. `socks` is SOCKS5, else HTTP."""
+
+    socks: bool
+    host: str
+    port: int
+    login: Secret | None = None
+    """`user:password`; no colon in the user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One base URL of a service, without a trailing slash or `/v1`."""
 
@@ -18,6 +29,7 @@ class Endpoint:
     name: str
     key: Secret | None = None
     ca_file: Path | None = None
+    proxy: Proxy | None = None
     headers: tuple[tuple[str, Secret], ...] = ()
     cut_after: timedelta | None = None
 

@@ -52,6 +52,7 @@ def post(
         timeout=timeout,
         max_body=max_body,
         ca_file=endpoint.ca_file,
+        proxy=endpoint.proxy,
     )
 
 

@@ -13,32 +13,20 @@ import aiohttp
 from aiohttp.http_exceptions import BadHttpMessage
 from multidict import CIMultiDict
 
-from monitor.model import Timings
+from monitor.model import Proxy, Timings
 from monitor.probes.decode import Decoder
 from monitor.probes.dial import connect
 from monitor.probes.facts import Arrival, Ask, Break, Dial, Exchange, Stage, Trouble, Watch
 from monitor.probes.lag import LagMeter
 from monitor.probes.resolver import PoolResolver, Resolve, system_resolve
-from monitor.probes.trace import Trace, TracedResolver, TracedTLS, current, traced_socket
+from monitor.probes.session import BrokeError, make_session, proxy_arguments, way_to
+from monitor.probes.trace import Trace, Way, current
+from monitor.probes.traced import TracedResolver, TracedTLS
 from monitor.probes.trouble import stage_of, trouble_of
+from monitor.probes.tunnel import TunnelError, credentials, trouble_by_status
 
 _CONNECT_CAP_S = 10.0
 """Look-up, TCP and TLS together: a connection that takes longer serves nobody."""
-_LINE = 16 * 1024
-_HEADERS = 128
-
-
-class _BrokeError(Exception):
-    """Keeps aiohttp from asking once more behind our back, which it does for what it knows."""
-
-
-async def _no_retry(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
-        raise _BrokeError from exc
 
 
 @dataclass(slots=True)
@@ -54,7 +42,7 @@ class _Heard:
 
 
 class Client:
-    """A `Sender`. One session per trust setting, one fresh connection per request.
+    """A `Sender`. One session per trust setting and proxy, one fresh connection per request.
 
     `resolve` stands in for `getaddrinfo`, e.g. to point names at loopback.
     """
@@ -62,7 +50,7 @@ class Client:
     def __init__(self, resolve: Resolve = system_resolve) -> None:
         self._resolve = resolve
         self._resolver: PoolResolver | None = None
-        self._sessions: dict[Path | None, aiohttp.ClientSession] = {}
+        self._sessions: dict[tuple[Path | None, Proxy | None], aiohttp.ClientSession] = {}
         self._contexts: dict[Path | None, ssl.SSLContext] = {}
         self._lag = LagMeter()
 
@@ -88,12 +76,14 @@ class Client:
 
     async def send(self, ask: Ask, watch: Watch | None = None) -> Exchange:
         """Never raises for what an endpoint does; `aiohttp.InvalidURL` for a URL that is none."""
-        session = self._session(ask.ca_file)
+        session = self._session(ask.ca_file, ask.proxy)
+        encrypted = ask.url.startswith("https:")
+        way = way_to(ask.proxy, tunnels=encrypted)
         limit = ask.timeout.total_seconds()
         with self._lag.watch() as lag:
             guard = asyncio.timeout(min(limit, _CONNECT_CAP_S))
             end = asyncio.get_running_loop().time() + limit
-            trace = Trace(lambda: guard.reschedule(end), encrypted=ask.url.startswith("https:"))
+            trace = Trace(lambda: guard.reschedule(end), encrypted=encrypted, way=way)
             heard = _Heard()
             token = current.set(trace)
             try:
@@ -103,7 +93,7 @@ class Client:
                 heard.trouble = _timed_out(trace, heard)
             except aiohttp.InvalidURL:
                 raise
-            except (_BrokeError, aiohttp.ClientError, BadHttpMessage, OSError) as exc:
+            except (BrokeError, TunnelError, aiohttp.ClientError, BadHttpMessage, OSError) as exc:
                 heard.trouble = trouble_of(exc, trace, answered=heard.status is not None)
             finally:
                 current.reset(token)
@@ -113,7 +103,8 @@ class Client:
         """A connection alone. Never raises for what an endpoint does."""
         resolver, context = self._names(), self._context(dial.ca_file)
         with self._lag.watch() as lag:
-            trace = Trace(lambda: None, encrypted=dial.encrypted)
+            way = way_to(dial.proxy, tunnels=True)
+            trace = Trace(lambda: None, encrypted=dial.encrypted, way=way)
             heard = _Heard()
             token = current.set(trace)
             try:
@@ -121,16 +112,17 @@ class Client:
                     await connect(dial, resolver, context)
             except TimeoutError:
                 heard.trouble = _timed_out(trace, heard)
-            except OSError as exc:
+            except (OSError, TunnelError) as exc:
                 heard.trouble = trouble_of(exc, trace, answered=False)
             finally:
                 current.reset(token)
         return _exchange(trace, heard, lag.worst_ms)
 
-    def _session(self, ca_file: Path | None) -> aiohttp.ClientSession:
-        if ca_file not in self._sessions:
-            self._sessions[ca_file] = _make_session(self._names(), self._context(ca_file))
-        return self._sessions[ca_file]
+    def _session(self, ca_file: Path | None, proxy: Proxy | None) -> aiohttp.ClientSession:
+        key = (ca_file, proxy)
+        if key not in self._sessions:
+            self._sessions[key] = make_session(self._names(), self._context(ca_file), proxy)
+        return self._sessions[key]
 
     def _names(self) -> TracedResolver:
         self._resolver = self._resolver or PoolResolver(self._resolve)
@@ -144,29 +136,6 @@ class Client:
         return self._contexts[ca_file]
 
 
-def _make_session(resolver: TracedResolver, context: ssl.SSLContext) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
-        resolver=resolver,
-        use_dns_cache=False,
-        force_close=True,
-        limit=0,
-        ssl=context,
-        socket_factory=traced_socket,
-    )
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        middlewares=(_no_retry,),
-        max_line_size=_LINE,
-        max_field_size=_LINE,
-        max_headers=_HEADERS,
-        trust_env=False,
-        raise_for_status=False,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None, ceil_threshold=1e9),
-    )
-
-
 async def _converse(
     session: aiohttp.ClientSession,
     ask: Ask,
@@ -178,6 +147,8 @@ async def _converse(
 ) -> None:
     headers = CIMultiDict({"Accept-Encoding": "identity", "User-Agent": "monitor"})
     headers.update(ask.headers)
+    if ask.proxy is not None and trace.way is Way.RELAYED:
+        headers.update(credentials(ask.proxy))
     async with session.request(
         ask.method,
         ask.url,
@@ -185,6 +156,7 @@ async def _converse(
         headers=headers,
         allow_redirects=False,
         read_bufsize=min(65536, ask.max_body),
+        **proxy_arguments(ask.proxy),
     ) as response:
         heard.ttfb = trace.since_start(trace.stamp())
         heard.status = response.status
@@ -203,6 +175,8 @@ async def _converse(
                 response.close()
                 return
             _wait_for_watch(watch, trace, heard, guard, end)
+    if trace.way is Way.RELAYED and heard.status == 407:
+        heard.trouble = trouble_by_status(407)
     if trace.was_reset:  # aiohttp takes it for the end of a body that has no length
         heard.trouble = Trouble(Stage.BODY, Break.RESET)
 
@@ -229,6 +203,8 @@ def _wait_for_watch(
 
 def _timed_out(trace: Trace, heard: _Heard) -> Trouble:
     stage = stage_of(trace, answered=heard.status is not None)
+    if stage is Stage.PROXY and trace.told_proxy:
+        stage = Stage.CONNECT  # proxies answer when the endpoint has
     now = trace.since_start(time.monotonic_ns())
     gave_up = heard.gives_up_ms is not None and now >= heard.gives_up_ms
     what = Break.GAVE_UP if gave_up else Break.TIMEOUT
@@ -251,7 +227,7 @@ def _exchange(trace: Trace, heard: _Heard, lag_ms: float) -> Exchange:
         status=heard.status,
         headers=heard.headers,
         arrivals=tuple(heard.arrivals),
-        remote_ip=attempt.address if attempt else None,
+        remote_ip=attempt.address if attempt and trace.way is Way.DIRECT else None,
         cert_expires=trace.cert_expires,
         lag_ms=lag_ms,
         sent_ms=trace.since_start(trace.sent) if ready and trace.sent is not None else None,

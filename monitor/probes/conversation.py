@@ -166,6 +166,7 @@ class Conversation(ProbeSettings):
             timeout=left,
             max_body=min(max(_LEAST_BYTES, self.cap(run.habit) * _BYTES_PER_TOKEN), _MOST_BYTES),
             ca_file=endpoint.ca_file,
+            proxy=endpoint.proxy,
         )
 
     def _judge_stream(

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from monitor.model import Timings
+from monitor.model import Proxy, Timings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,7 @@ class Ask:
     timeout: timedelta = timedelta(seconds=30)
     max_body: int = 256 * 1024
     ca_file: Path | None = None
+    proxy: Proxy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +33,14 @@ class Dial:
     encrypted: bool
     timeout: timedelta = timedelta(seconds=10)
     ca_file: Path | None = None
+    proxy: Proxy | None = None
 
 
 class Stage(StrEnum):
     """How far a request had come when it broke."""
 
+    PROXY = "proxy"
+    """On the way to the proxy, or because of it: nothing is known of the endpoint."""
     DNS = "dns"
     CONNECT = "connect"
     TLS = "tls"
@@ -60,6 +64,8 @@ class Break(StrEnum):
     CERT_UNTRUSTED = "cert_untrusted"
     PROTOCOL = "protocol"
     """TLS or HTTP framing that makes no sense."""
+    DENIED = "denied"
+    """The proxy turned us away."""
     TOO_LARGE = "too_large"
     GAVE_UP = "gave_up"
     """Our own watch ended it: no content came in time."""

@@ -43,6 +43,7 @@ class HttpProbe(ProbeSettings):
             timeout=self.timeout,
             max_body=1024 * 1024,
             ca_file=endpoint.ca_file,
+            proxy=endpoint.proxy,
         )
         exchange = await run.client.send(ask)
         failure = self._judge(exchange)

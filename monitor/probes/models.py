@@ -56,6 +56,7 @@ class ModelsProbe(ProbeSettings):
             timeout=self.timeout,
             max_body=_MAX_BODY,
             ca_file=endpoint.ca_file,
+            proxy=endpoint.proxy,
         )
 
     def _judge(self, exchange: Exchange, run: Run) -> Failure | None:

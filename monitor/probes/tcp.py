@@ -34,6 +34,7 @@ class DialProbe(ProbeSettings):
                 encrypted=self.encrypted,
                 timeout=self.timeout,
                 ca_file=endpoint.ca_file,
+                proxy=endpoint.proxy,
             )
         )
         failure, habit = judge_transport(exchange), run.habit

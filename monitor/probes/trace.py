@@ -3,26 +3,13 @@
 One `Trace` per request travels in a ContextVar, so one session and one SSLContext serve them all.
 """
 
-import asyncio
-import contextlib
-import errno
-import socket
-import ssl
-import struct
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from enum import Enum
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-
-_SO_TIMESTAMPNS = 35  # Linux; the socket module has no name for it
-_LINUX = sys.platform == "linux"
-_STAMP = struct.Struct("qq")
-_ANCILLARY = socket.CMSG_SPACE(_STAMP.size)
 _OLDEST_NS = 5_000_000_000
 
 current: ContextVar["Trace"] = ContextVar("probe_trace")
@@ -38,6 +25,18 @@ def _wall_offset() -> int:
         if best is None or after - before < best[0]:
             best = (after - before, wall - (before + after) // 2)
     return best[1] if best else 0
+
+
+class Way(Enum):
+    """How one gets to the endpoint."""
+
+    DIRECT = "direct"
+    RELAYED = "relayed"
+    """An HTTP proxy is asked for each address of plain HTTP, in the endpoint's place."""
+    CONNECT = "connect"
+    """An HTTP proxy opens a tunnel."""
+    SOCKS = "socks"
+    """A SOCKS proxy opens a tunnel. It greets before it is told where to."""
 
 
 @dataclass(slots=True)
@@ -57,6 +56,9 @@ class Trace:
     on_connected: Callable[[], None]
     """Called when the connection is ready for the request."""
     encrypted: bool = False
+    way: Way = Way.DIRECT
+    arrived: bool = False
+    """Past the proxy, if there is one: what happens from here on is the endpoint's doing."""
     start: int = field(default_factory=time.monotonic_ns)
     offset: int = field(default_factory=_wall_offset)
     dns_start: int | None = None
@@ -86,6 +88,19 @@ class Trace:
         attempt = self.attempt
         return attempt is not None and attempt.end is not None and not attempt.error
 
+    @property
+    def told_proxy(self) -> bool:
+        """Whether the proxy knows where we want to go."""
+        return self.answered if self.way is Way.SOCKS else self.sent is not None
+
+    def arrive(self) -> None:
+        """The tunnel stands: nothing has been said to the endpoint yet."""
+        if self.arrived:
+            return
+        self.arrived, self.answered, self.sent = True, False, None
+        if not self.encrypted:
+            self.on_connected()
+
     def since_start(self, at: int) -> float:
         return (at - self.start) / 1e6
 
@@ -98,151 +113,3 @@ class Trace:
             if self.received - _OLDEST_NS < at <= self.received:  # the wall clock may have stepped
                 return at
         return self.received
-
-
-class TracedSocket(socket.socket):
-    trace: Trace
-    attempt: Attempt | None = None
-
-    def connect(self, address: Any) -> None:
-        attempt = self.attempt = Attempt(str(address[0]), time.monotonic_ns())
-        self.trace.attempts.append(attempt)
-        try:
-            super().connect(address)
-        except BlockingIOError:
-            raise
-        except OSError as exc:
-            self._ended(exc.errno or errno.EIO)
-            raise
-        self._ended(0)
-
-    def _ended(self, error: int) -> None:
-        attempt = self.attempt
-        if attempt is None or attempt.end is not None:
-            return
-        attempt.end, attempt.error = time.monotonic_ns(), error
-        if not error:
-            self.trace.winner = self.trace.winner or attempt
-            if not self.trace.encrypted:
-                self.trace.on_connected()
-
-    def getsockopt(self, level: int, option: int, *rest: int) -> Any:
-        """The event loop reads SO_ERROR at the moment a connection stands or failed."""
-        value = super().getsockopt(level, option, *rest)
-        if level == socket.SOL_SOCKET and option == socket.SO_ERROR and isinstance(value, int):
-            self._ended(value)
-        return value
-
-    def send(self, data: Any, *flags: int) -> int:
-        count = super().send(data, *flags)
-        self._note_sent()
-        return count
-
-    def sendmsg(self, *args: Any) -> int:
-        count = super().sendmsg(*args)
-        self._note_sent()
-        return count
-
-    def _note_sent(self) -> None:
-        if not self.trace.answered:
-            self.trace.sent, self.trace.winner = time.monotonic_ns(), self.attempt
-
-    def _note_received(self, ancillary: list[tuple[int, int, bytes]]) -> None:
-        trace = self.trace
-        trace.received, trace.kernel = time.monotonic_ns(), None
-        for level, kind, data in ancillary:
-            if (level, kind, len(data)) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS, _STAMP.size):
-                seconds, nanoseconds = _STAMP.unpack(data)
-                trace.kernel = seconds * 1_000_000_000 + nanoseconds
-
-    def close(self) -> None:
-        if self.fileno() >= 0 and self.trace.winner is self.attempt:
-            asyncio.get_running_loop().call_soon(self.trace.on_closed)
-        super().close()
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """The path of TLS."""
-        view = memoryview(buffer)[:nbytes] if nbytes else buffer
-        with self._noting_reset():
-            count, ancillary, _, _ = self.recvmsg_into((view,), _ANCILLARY, flags)
-        self._note_received(ancillary)
-        return count
-
-    def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """The path of plain HTTP."""
-        with self._noting_reset():
-            data, ancillary, _, _ = self.recvmsg(bufsize, _ANCILLARY, flags)
-        self._note_received(ancillary)
-        if data:
-            self.trace.answered = True
-        return data
-
-    @contextlib.contextmanager
-    def _noting_reset(self) -> Iterator[None]:
-        try:
-            yield
-        except ConnectionResetError:
-            self.trace.was_reset = True
-            raise
-
-
-def traced_socket(info: tuple[Any, ...]) -> TracedSocket:
-    made = TracedSocket(info[0], info[1], info[2])
-    made.trace = current.get()
-    made.setblocking(False)
-    if _LINUX:
-        made.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    return made
-
-
-class TracedTLS(ssl.SSLObject):
-    trace: Trace | None = None
-
-    def do_handshake(self) -> None:
-        trace = self.trace
-        if trace is None:
-            trace = self.trace = current.get()
-            trace.tls_start = time.monotonic_ns()
-        super().do_handshake()  # raises SSLWantReadError until it is done
-        trace.tls_end = time.monotonic_ns()
-        trace.cert_expires = _expires(self.getpeercert())
-        trace.on_connected()
-
-    def read(self, *args: Any) -> Any:
-        data = super().read(*args)
-        if data and self.trace is not None:
-            self.trace.answered = True
-        return data
-
-
-def _expires(cert: Any) -> datetime | None:
-    not_after = cert.get("notAfter") if cert else None
-    if not isinstance(not_after, str):
-        return None
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(not_after), UTC)
-
-
-class TracedResolver(AbstractResolver):
-    """Marks the look-up's begin and end in the trace of whoever asked."""
-
-    def __init__(self, inner: AbstractResolver) -> None:
-        self._inner = inner
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        trace = current.get()
-        trace.dns_start = time.monotonic_ns()
-        try:
-            found = await self._inner.resolve(host, port, family)
-        except UnicodeError as exc:
-            trace.dns_end, trace.dns_error = time.monotonic_ns(), exc
-            raise OSError(str(exc)) from exc
-        except OSError as exc:
-            trace.dns_end, trace.dns_error = time.monotonic_ns(), exc
-            raise
-        trace.dns_end = time.monotonic_ns()
-        return found
-
-    async def close(self) -> None:
-        await self._inner.close()

@@ -83,6 +83,7 @@ class TranscriptionsProbe(ProbeSettings):
             body=form(border, fields, tone(run.rng)),
             timeout=self.timeout,
             ca_file=endpoint.ca_file,
+            proxy=endpoint.proxy,
         )
 
 

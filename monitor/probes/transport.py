@@ -18,6 +18,7 @@ _BEFORE_TLS = {
     Break.UNREACHABLE: Kind.TCP_UNREACHABLE,
 }
 _TRANSPORT: Mapping[Stage, tuple[Mapping[Break, Kind], Kind]] = {
+    Stage.PROXY: ({}, Kind.OFFLINE),
     Stage.DNS: ({Break.NXDOMAIN: Kind.DNS_NXDOMAIN}, Kind.DNS_SERVFAIL),
     Stage.CONNECT: (_BEFORE_TLS, Kind.CONNECT_TIMEOUT),
     Stage.TLS: (
@@ -50,6 +51,7 @@ _EXPLAINED = {
     Kind.CERT_EXPIRED: "got a certificate outside its dates, want a valid one",
     Kind.CERT_HOSTNAME: "got a certificate for another name, want one for this host",
     Kind.CERT_UNTRUSTED: "got a certificate that nobody we trust signed, want a trusted one",
+    Kind.OFFLINE: "got no way out through the proxy, which says nothing of the endpoint; want one",
     Kind.HEADERS_TIMEOUT: "got no answer in time, want response headers",
     Kind.HTTP_DISCONNECT: "got a closed connection instead of an answer, want response headers",
     Kind.HTTP_GARBAGE: "got something else than HTTP, want a response",

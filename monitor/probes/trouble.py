@@ -5,12 +5,14 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 
 import aiohttp
 from aiohttp.http_exceptions import BadHttpMessage, ContentLengthError, TransferEncodingError
 
 from monitor.probes.facts import Break, Stage, Trouble
-from monitor.probes.trace import Trace
+from monitor.probes.trace import Trace, Way
+from monitor.probes.tunnel import TunnelError, trouble_by_status
 
 _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EACCES}
@@ -25,6 +27,8 @@ _CERT = {
 def stage_of(trace: Trace, *, answered: bool) -> Stage:
     if answered:
         return Stage.BODY
+    if trace.way is not Way.DIRECT and not trace.arrived:
+        return Stage.PROXY
     if trace.dns_error is not None or (trace.dns_start is not None and trace.dns_end is None):
         return Stage.DNS
     if not trace.connected:
@@ -34,10 +38,10 @@ def stage_of(trace: Trace, *, answered: bool) -> Stage:
 
 def trouble_of(error: BaseException, trace: Trace, *, answered: bool) -> Trouble:
     stage = stage_of(trace, answered=answered)
-    if stage is Stage.DNS:
-        return _dns(trace.dns_error)
+    if trace.dns_error is not None and stage in {Stage.DNS, Stage.PROXY}:
+        return replace(_dns(trace.dns_error), stage=stage)
     for cause in _chain(error):
-        found = _one(cause, stage)
+        found = _refused_by_proxy(cause) or _one(cause, stage)
         if found is not None:
             return found
     return Trouble(stage, Break.PROTOCOL, type(error).__name__)
@@ -59,6 +63,14 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None)
         error = inner or error.__cause__ or error.__context__
     return reversed(seen)
+
+
+def _refused_by_proxy(error: BaseException) -> Trouble | None:
+    if isinstance(error, TunnelError):
+        return error.trouble
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return trouble_by_status(error.status)
+    return None
 
 
 def _one(error: BaseException, stage: Stage) -> Trouble | None:

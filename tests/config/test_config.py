@@ -1,5 +1,6 @@
 """The configuration: what is good is understood, what is bad is all said at once."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.config import Config, find, load, parse
-from monitor.model import Budget, ConfigError, PageSettings, Price, Redactor, Severity
+from monitor.model import (
+    Budget,
+    ConfigError,
+    PageSettings,
+    Price,
+    Proxy,
+    Redactor,
+    Secret,
+    Severity,
+)
 from monitor.probes.chat import ChatProbe
 
 HERE = Path(__file__).parent
@@ -43,6 +53,32 @@ def test_a_bad_config_is_refused_with_every_complaint(path: Path) -> None:
     assert complaints(path.read_text(), folder=HERE) == [
         each.replace("{folder}", str(HERE)) for each in expected
     ]
+
+
+def test_a_proxy_is_understood_and_its_login_is_a_secret() -> None:
+    config = read(
+        """
+        [service.a]
+        proxy = "http://somebody:${PROXY_PASSWORD}@proxy.example:3128"
+        endpoints = { x = "https://a.example", y = { url = "https://b.example", proxy = "socks5h://[::1]:1080" } }
+        """,
+        {"PROXY_PASSWORD": "open%20sesame"},
+    )
+    x, y = config.services[0].endpoints
+    login = Secret("somebody:open sesame")
+    assert x.proxy == Proxy(socks=False, host="proxy.example", port=3128, login=login)
+    assert y.proxy == Proxy(socks=True, host="::1", port=1080)
+    redact = Redactor(config.secrets)
+    assert redact("open sesame, c29tZWJvZHk6b3BlbiBzZXNhbWU=") == "***, ***="
+
+
+def test_socks_without_its_extra_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aiohttp_socks", None)
+    text = '[service.a]\nendpoints = { x = { url = "https://a.example", proxy = "socks5://10.0.0.1:1080" } }\n'
+    assert complaints(text) == [
+        'service.a.endpoints.x.proxy: needs an extra for SOCKS; run: pip install "monitor[socks]"'
+    ]
+    assert read(text.replace("socks5", "http")).services[0].endpoints[0].proxy is not None
 
 
 def test_the_smallest_config_gives_models_and_chat_for_every_endpoint() -> None:
