@@ -49,6 +49,7 @@ def endpoint_view(
         speed=day.quantile("tokens_per_s", 0.5),
         availability=share,
         excluded=excluded,
+        windows={1: day, **history.windows} if history else {},
         days=ninety.last_days(
             now.astimezone(UTC).date(), measured, snapshot.incidents, main.key,
             frozenset(check.key for check in checks), now,

@@ -12,6 +12,7 @@ from monitor.model import (
     Kind,
     PageSettings,
     Point,
+    Rollup,
     Service,
     Spend,
 )
@@ -92,6 +93,8 @@ class EndpointView:
     speed: float | None
     availability: float | None
     excluded: float | None
+    windows: Mapping[int, Rollup]
+    """Of the main check, by length in days; 1 is the last 24 hours."""
     days: tuple[Day, ...]
     points: tuple[Point, ...]
     shades: tuple[tuple[State, float, float], ...]
@@ -128,6 +131,8 @@ class EndpointView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PickView:
     service: str
+    endpoint: str
+    """`service/endpoint`."""
     url: str
     host: str
     milliseconds: float

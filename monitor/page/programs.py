@@ -1,22 +1,26 @@
-"""Everything that programs read, as files: documents, the feed, badges."""
+"""Everything that programs read, as files: status, incidents, the best base URL, the feed, badges."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from monitor.page import documents
 from monitor.page.badges import badges, shields, svg
+from monitor.page.best_files import best, best_text
 from monitor.page.feed import atom
 from monitor.page.nouns import PageView
+from monitor.page.schema import status_json, status_schema
+from monitor.page.status import status
+from monitor.page.statuspage import statuspage
 
 
 def files(page: PageView) -> Iterator[tuple[str, bytes]]:
     """Path below the page's folder and content, in the order of publishing."""
-    for name, document in documents.statuspage(page).items():
+    for name, document in statuspage(page).items():
         yield f"api/v2/{name}.json", as_json(document)
-    yield "status.json", as_json(documents.status(page))
-    yield "best.json", as_json(documents.best(page))
-    yield "best.txt", documents.best_text(page).encode()
+    yield "status.schema.json", status_schema()
+    yield "status.json", status_json(status(page))
+    yield "best.json", as_json(best(page))
+    yield "best.txt", best_text(page).encode()
     yield "feed.atom", atom(page)
     for path, label, state in badges(page):
         yield f"{path}.svg", svg(label, state).encode()

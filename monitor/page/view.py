@@ -92,6 +92,7 @@ def _picks(
     return tuple(
         PickView(
             service=service.name,
+            endpoint=each.endpoint,
             url=views[each.endpoint].url,
             host=views[each.endpoint].host,
             milliseconds=each.milliseconds,

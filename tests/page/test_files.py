@@ -90,9 +90,11 @@ def test_files_for_programs_say_the_same_as_the_page(renderer: Renderer) -> None
         "indicator": "major",
         "description": "The service is up. One base URL is not reachable from here.",
     }
-    assert [(each["id"], each["status"]) for each in summary["components"]][:3] == [
-        ("ohmygpt", "partial_outage"),
+    assert [(each["id"], each["status"]) for each in summary["components"]][:5] == [
         ("ohmygpt/us-direct", "major_outage"),
+        ("ohmygpt/us-direct/models", "major_outage"),
+        ("ohmygpt/us-direct/chat", "major_outage"),
+        ("ohmygpt/us-direct/embeddings", "major_outage"),
         ("ohmygpt/cf-cdn", "operational"),
     ]
     assert [each["name"] for each in summary["incidents"]] == [

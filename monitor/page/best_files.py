@@ -1,0 +1,33 @@
+"""Which base URL to use now, as `best.txt` and `best.json`. Pure."""
+
+from typing import Any
+
+from monitor.page import words
+from monitor.page.nouns import PageView, PickView
+
+Document = dict[str, Any]
+
+
+def best_text(page: PageView) -> str:
+    """One line a service; an empty one where none works, or where nobody looks any more."""
+    return "".join(f"{pick.url if pick else ''}\n" for pick in _picks(page).values())
+
+
+def best(page: PageView) -> Document:
+    return {
+        "generated_at": words.iso(page.generated),
+        "valid_until": words.iso(page.valid_until),
+        "services": {name: pick and _pick(pick) for name, pick in _picks(page).items()},
+    }
+
+
+def _picks(page: PageView) -> dict[str, PickView | None]:
+    return {service.id: None if page.stopped else service.best for service in page.services}
+
+
+def _pick(pick: PickView) -> Document:
+    return {
+        "url": pick.url,
+        "median_ms": round(pick.milliseconds, 1),
+        "endpoint": pick.endpoint.split("/")[1],
+    }

@@ -1,0 +1,170 @@
+"""The page in the shape of Statuspage's API v2, for clients that exist; additions begin with `x_`. Pure.
+
+A base URL is a group, the calls that are made to it are its components. Names are whole, because
+clients tell components apart by them.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, time
+from typing import Any
+
+from monitor.page import words
+from monitor.page.feed import changed
+from monitor.page.nouns import CellView, EndpointView, PageView, ServiceView
+from monitor.page.states import State
+from monitor.page.stories import Story, Update
+
+Document = dict[str, Any]
+
+_PAGE = "monitor"
+_INDICATOR = {
+    State.OPERATIONAL: "none",
+    State.MAINTENANCE: "maintenance",
+    State.DEGRADED: "minor",
+    State.PARTIAL: "major",
+    State.MAJOR: "critical",
+    State.UNKNOWN: "minor",  # Statuspage has no word for it, but it is not "all operational"
+}
+_IMPACT = {
+    State.DEGRADED: "minor",
+    State.PARTIAL: "major",
+    State.MAJOR: "critical",
+    State.UNKNOWN: "none",
+}
+
+
+def statuspage(page: PageView) -> dict[str, Document]:
+    """File name without its ending -> document."""
+    status = {"status": _status(page)}
+    components = [
+        each for service in page.services for endpoint in service.endpoints
+        for each in _components(service, endpoint, page)
+    ]  # fmt: skip
+    for position, component in enumerate(components, 1):
+        component["position"] = position
+    incidents = [_incident(story, components, page) for story in page.stories]
+    unresolved = [each for each in incidents if each["resolved_at"] is None]
+    parts: dict[str, Document] = {
+        "status": status,
+        "components": {"components": components},
+        "incidents": {"incidents": incidents},
+        "incidents/unresolved": {"incidents": unresolved},
+        "summary": status | {"components": components, "incidents": unresolved, "scheduled_maintenances": []},
+    }  # fmt: skip
+    head = {"page": _head(page)}
+    return {name: head | part for name, part in parts.items()}
+
+
+def _head(page: PageView) -> Document:
+    return {
+        "id": _PAGE,
+        "name": page.title,
+        "url": page.url or "",
+        "time_zone": "Etc/UTC",
+        "updated_at": words.iso(page.generated),
+        "x_valid_until": words.iso(page.valid_until),
+    }
+
+
+def _status(page: PageView) -> Document:
+    if page.stopped:
+        description = f"Monitoring stopped at {words.moment(page.stopped)}."
+        return {"indicator": "minor", "description": description}
+    return {"indicator": _INDICATOR[page.state], "description": " ".join(page.headline)}
+
+
+def _components(service: ServiceView, endpoint: EndpointView, page: PageView) -> Iterator[Document]:
+    known, since = _last_known(endpoint), _since(endpoint, page)
+    moved = max([since, *(changed(each) for each in page.stories if endpoint.path in each.endpoints)])  # fmt: skip
+    dates = {"created_at": words.iso(since), "updated_at": words.iso(moved), "start_date": f"{since:%Y-%m-%d}"}  # fmt: skip
+    name = f"{service.name} · {endpoint.name}" if len(page.services) > 1 else endpoint.name
+    group = _component(endpoint.path, name, endpoint.state, known, page)
+    children = [_call(endpoint, name, probe, cell, page) for probe, cell in endpoint.cells.items()]
+    yield (
+        group
+        | dates
+        | {
+            "group": True,
+            "description": endpoint.url,
+            "components": [each["id"] for each in children],
+        }
+    )
+    for child in children:
+        yield child | dates
+
+
+def _call(
+    endpoint: EndpointView, group: str, probe: str, cell: CellView, page: PageView
+) -> Document:
+    """One kind of call to a base URL."""
+    shown = _last_known(endpoint) if cell.state is State.UNKNOWN else cell.state
+    name = f"{group} · {words.PROBES.get(probe, probe)}"
+    return _component(f"{endpoint.path}/{probe}", name, cell.state, shown, page) | {
+        "group_id": endpoint.path,
+        "description": cell.text,
+    }
+
+
+def _last_known(endpoint: EndpointView) -> State:
+    """Statuspage has no word for `unknown`: it stays what it was, and `x_state` says the truth."""
+    if endpoint.state is not State.UNKNOWN:
+        return endpoint.state
+    known = [day.state for day in endpoint.days if day.state is not State.UNKNOWN]
+    return known[-1] if known else State.MAINTENANCE
+
+
+def _since(endpoint: EndpointView, page: PageView) -> datetime:
+    """The first of the days shown on which anything was measured."""
+    days = [each.day for each in endpoint.days if each.state is not State.UNKNOWN]
+    day = days[0] if days else page.generated.astimezone(UTC).date()
+    return datetime.combine(day, time(), UTC)
+
+
+def _component(key: str, name: str, state: State, shown: State, page: PageView) -> Document:
+    return {
+        "id": key,
+        "name": name,
+        "status": shown.value,
+        "x_state": (State.UNKNOWN if page.stopped else state).value,
+        "position": 0,
+        "description": None,
+        "showcase": True,
+        "group_id": None,
+        "page_id": _PAGE,
+        "group": False,
+        "only_show_if_degraded": False,
+    }
+
+
+def _incident(story: Story, components: Sequence[Document], page: PageView) -> Document:
+    own = f"incidents/{story.id}/"
+    updates = [_update(story, each, number) for number, each in enumerate(story.updates[::-1], 1)]
+    return {
+        "id": str(story.id),
+        "name": story.title,
+        "status": "resolved" if story.closed else "investigating",
+        "impact": _IMPACT[story.state],
+        "shortlink": f"{page.url}/{own}" if page.url else own,
+        "started_at": words.iso(story.opened),
+        "created_at": words.iso(story.opened),
+        "updated_at": words.iso(changed(story)),
+        "monitoring_at": None,
+        "resolved_at": story.closed and words.iso(story.closed),
+        "page_id": _PAGE,
+        "components": [each for each in components if each["id"] in story.endpoints],
+        "incident_updates": updates[::-1],
+    }
+
+
+def _update(story: Story, update: Update, number: int) -> Document:
+    at = words.iso(update.at)
+    return {
+        "id": f"{story.id}-{number}",
+        "incident_id": str(story.id),
+        "status": "resolved" if story.closed and update.at >= story.closed else "investigating",
+        "body": update.text,
+        "created_at": at,
+        "display_at": at,
+        "updated_at": at,
+        "affected_components": None,
+    }

@@ -1,0 +1,149 @@
+"""`status.json` holds everything the page shows, in the shape that its published schema promises."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from page_cast import CHECKS, NOW, key
+from worlds import SITES, WORLDS, all_good, mixed
+
+from monitor.model import Rollup, Snapshot
+from monitor.model.rollup import bucket
+from monitor.page import Renderer, Site, view
+from monitor.page.schema import status_schema
+
+SCHEMA = json.loads(status_schema())
+
+
+def status(world: str, snapshot: Snapshot | None = None, site: Site | None = None) -> Any:
+    page = view(site or SITES[world], snapshot or WORLDS[world](), {})[0]
+    return json.loads(Renderer().files(page)["status.json"])
+
+
+def endpoint(document: Any, name: str) -> Any:
+    return next(each for each in document["services"][0]["endpoints"] if each["id"] == name)
+
+
+def breaches(document: Any) -> list[str]:
+    checker = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return [f"{each.json_path}: {each.message}" for each in checker.iter_errors(document)]
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_every_world_keeps_to_the_published_schema(world: str) -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert breaches(status(world)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("state",), "fine"),
+        (("generated_at",), 7),
+        (("services", 0, "endpoints", 0, "trouble"), "tired"),
+        (("services", 0, "endpoints", 0, "availability_90d"), "99 %"),
+        (("incidents", 0, "closed"), False),
+    ],
+)
+def test_the_schema_refuses_what_is_not_promised(
+    path: tuple[str | int, ...], value: object
+) -> None:
+    document = status("mixed")
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    assert path[-1] in (place if isinstance(place, dict) else range(len(place)))
+    place[path[-1]] = value
+    assert breaches(document) != []
+
+
+def test_no_field_that_is_promised_may_be_missing() -> None:
+    document = status("mixed")
+    del document["valid_until"], document["services"][0]["endpoints"][0]["days"]
+    assert len(breaches(document)) == 2
+
+
+def test_it_says_how_long_it_may_be_believed_and_what_to_use() -> None:
+    found = status("mixed")
+    assert (found["generated_at"], found["valid_until"], found["stopped_at"]) == (
+        "2026-11-23T13:42:05Z",
+        "2026-11-23T13:52:05Z",
+        None,
+    )
+    service = found["services"][0]
+    assert service["best"] == "https://www.aigptx.top"
+    assert service["picks"] == [
+        {
+            "endpoint": "ohmygpt/proxy-1",
+            "url": "https://www.aigptx.top",
+            "median_ms": 940.0,
+            "long_call": False,
+        }
+    ]
+    assert status("stopped")["services"][0]["picks"] == []
+
+
+def test_an_endpoint_that_fails_says_why_and_whose_fault_it_is() -> None:
+    found = endpoint(status("mixed"), "us-direct")
+    assert (found["state"], found["trouble"], found["fault"]) == (
+        "major_outage",
+        "dns_poisoned",
+        "path",
+    )
+    assert found["checks"]["chat"] == {"state": "major_outage", "text": "DNS pollution suspected"}
+    assert len(found["days"]) == 90
+    assert len(found["last_24h"]) == 48
+
+
+def test_percentiles_and_failures_by_kind_of_every_window() -> None:
+    week = Rollup(
+        outcomes={"up": 97, "down": 3, "unknown": 25},
+        kinds={"bad_gateway": 1, "no_first_token": 2, "no_key": 25},
+        figures={"ttft": {bucket(100): 90, bucket(2000): 10}, "ttfb": {bucket(50): 100}},
+    )
+    before = all_good()
+    history = replace(before.checks[key("cf-cdn")], windows={7: week, 30: week, 90: week})
+    after = replace(before, checks={**before.checks, key("cf-cdn"): history})
+    windows = endpoint(status("all-good", after), "cf-cdn")["windows"]
+
+    assert [each["days"] for each in windows] == [1, 7, 30, 90]
+    found = windows[1]
+    assert (found["runs"], found["availability"], found["excluded"]) == (125, 0.97, 0.2)
+    assert list(found["failures"].items()) == [
+        ("no_key", 25),
+        ("no_first_token", 2),
+        ("bad_gateway", 1),
+    ]
+    assert found["ttft_ms"] == {
+        "p50": pytest.approx(100, rel=0.01),
+        "p95": pytest.approx(2000, rel=0.01),
+        "p99": pytest.approx(2000, rel=0.01),
+    }
+    assert found["total_ms"] is None
+
+
+def test_incidents_carry_their_timeline_newest_first() -> None:
+    found = {each["id"]: each for each in status("mixed")["incidents"]}
+    assert found[9]["closed"] is None
+    assert [each["label"] for each in found[9]["updates"]] == ["Spread", "Spread", "Began"]
+    assert [each["label"] for each in found[2]["updates"]] == ["Resolved", "Began"]
+    assert found[6]["endpoints"] == ["ohmygpt/cf-cdn", "ohmygpt/cf-worker"]
+
+
+def test_what_the_operator_does_not_show_is_null() -> None:
+    quiet, told = status("mixed"), status("told")
+    assert quiet["services"][0]["spend"] is None
+    assert endpoint(quiet, "us-direct")["errors"] is None
+    assert told["services"][0]["spend"]["today"] == {"tokens": 123_456, "money": 0.0312}
+    assert endpoint(told, "us-direct")["errors"][0]["body"].startswith('{"error"')
+
+
+def test_nothing_moves_but_the_time_when_nothing_has_happened() -> None:
+    first = status("mixed")
+    again = status("mixed", replace(mixed(), at=NOW))
+    assert first == again
+    assert {check.endpoint.id for check in CHECKS} == {
+        each["id"] for each in first["services"][0]["endpoints"]
+    }

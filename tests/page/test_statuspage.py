@@ -1,0 +1,79 @@
+"""The shape of Statuspage's API v2: groups and components, words that its clients know, stable names."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from page_cast import NOW
+from worlds import SITES, WORLDS, mixed
+
+from monitor.page import view
+from monitor.page.statuspage import statuspage
+
+STATUSES = {"operational", "degraded_performance", "partial_outage", "major_outage", "under_maintenance"}  # fmt: skip
+
+
+def documents(world: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(json.dumps(statuspage(view(SITES[world], WORLDS[world](), {})[0])))  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_every_word_is_one_that_clients_know(world: str) -> None:
+    found = documents(world)
+    summary = found["summary"]
+    assert summary["status"]["indicator"] in {"none", "minor", "major", "critical", "maintenance"}
+    assert {each["status"] for each in summary["components"]} <= STATUSES
+    for incident in found["incidents"]["incidents"]:
+        assert incident["impact"] in {"none", "minor", "major", "critical"}
+        assert incident["status"] in {"investigating", "identified", "monitoring", "resolved"}
+        assert all(each["body"] and each["status"] for each in incident["incident_updates"])
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_every_call_belongs_to_the_group_of_its_base_url_and_each_name_is_there_once(
+    world: str,
+) -> None:
+    components = documents(world)["components"]["components"]
+    groups = {each["id"]: each for each in components if each["group"]}
+    for each in components:
+        if not each["group"]:
+            assert each["id"] in groups[each["group_id"]]["components"]
+    listed = [child for group in groups.values() for child in group["components"]]
+    assert sorted(listed) == sorted(each["id"] for each in components if not each["group"])
+    assert len({each["name"] for each in components}) == len(components)
+    assert [each["position"] for each in components] == list(range(1, len(components) + 1))
+
+
+def test_a_component_moves_only_with_its_incidents() -> None:
+    found = {each["id"]: each for each in documents("mixed")["components"]["components"]}
+    assert found["ohmygpt/us-direct"]["updated_at"] == "2026-11-23T11:24:05Z"
+    assert found["ohmygpt/cf-worker"]["updated_at"] == "2026-11-23T12:58:05Z"
+    assert found["ohmygpt/fast-cdn"]["start_date"] == (NOW - timedelta(days=70)).date().isoformat()
+
+
+def test_open_incidents_are_those_of_the_summary_and_the_others_are_resolved() -> None:
+    found = documents("mixed")
+    unresolved = found["incidents/unresolved"]["incidents"]
+    assert [each["id"] for each in unresolved] == ["9", "8"]
+    assert found["summary"]["incidents"] == unresolved
+    past = [each for each in found["incidents"]["incidents"] if each not in unresolved]
+    assert {each["status"] for each in past} == {"resolved"}
+    assert all(each["incident_updates"][0]["status"] == "resolved" for each in past)
+    assert len(mixed().incidents) == len(past) + 2
+
+
+def test_updates_keep_their_names_when_another_one_comes() -> None:
+    newest = documents("mixed")["incidents"]["incidents"][0]
+    assert [each["id"] for each in newest["incident_updates"]] == ["9-3", "9-2", "9-1"]
+
+
+def test_additions_begin_with_x() -> None:
+    known = {
+        "id", "name", "status", "created_at", "updated_at", "position", "description", "showcase",
+        "start_date", "group_id", "page_id", "group", "only_show_if_degraded", "components",
+    }  # fmt: skip
+    for each in documents("mixed")["components"]["components"]:
+        assert all(name.startswith("x_") for name in each.keys() - known)
