@@ -18,6 +18,7 @@ from monitor.probes import Client, attempt
 from monitor.publisher import Publisher
 from monitor.schedule import Changed, Schedule
 from monitor.store import Store
+from monitor.supervisor import Pulse
 from monitor.web import Web
 
 
@@ -38,6 +39,7 @@ class Kit:
     rng: Random
     redact: Redactor
     store: Store
+    pulse: Pulse
     listeners: Listeners
 
 
@@ -187,4 +189,9 @@ def web_of(kit: Kit, schedule: Schedule) -> Web | None:
 
 def health(kit: Kit, schedule: Schedule) -> str | None:
     """Why somebody should look, or None."""
-    return f"store: {kit.store.trouble}" if kit.store.trouble else schedule.trouble()
+    return f"store: {kit.store.trouble}" if kit.store.trouble else hung(kit, schedule)
+
+
+def hung(kit: Kit, schedule: Schedule) -> str | None:
+    """What only starting again would mend, or None."""
+    return schedule.trouble() or kit.pulse.trouble()

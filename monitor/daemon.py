@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from random import Random, SystemRandom
 
 from monitor import __version__
-from monitor.assembly import Kit, Listeners, Parts
+from monitor.assembly import Kit, Listeners, Parts, health, hung
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.model import Memory, Redactor, StoreError
 from monitor.reload import Reloader, forget
 from monitor.store import Store
-from monitor.supervisor import tell_systemd
+from monitor.supervisor import Pulse, beat, tell_systemd
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class Daemon:
             rng=rng or SystemRandom(),
             redact=Redactor(config.secrets),
             store=self.store,
+            pulse=Pulse(clock),
             listeners=listeners or Listeners(),
         )
 
@@ -92,6 +93,7 @@ class Daemon:
             ),
             asyncio.create_task(self._keep_house(parts), name="housekeeping"),
             asyncio.create_task(self._reload_when_asked(parts), name="reload"),
+            asyncio.create_task(self._prove_life(parts), name="pulse"),
         ]
         for loop in loops:
             loop.add_done_callback(self._loop_ended)
@@ -131,6 +133,26 @@ class Daemon:
                     await self.store.prune(now, self.kit.config.history)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), ALIVE.total_seconds())
+
+    async def _prove_life(self, parts: Parts) -> None:
+        """Says nothing where only starting again would help: then systemd does that."""
+        asked = asyncio.create_task(self._feel_store())
+        while not self.stop.is_set():
+            if asked.done():
+                asked = asyncio.create_task(self._feel_store())
+            if trouble := hung(self.kit, parts.schedule):
+                log.critical('event=hung why="%s"', trouble)
+            else:
+                status = health(self.kit, parts.schedule) or "all goes on"
+                tell_systemd(f"WATCHDOG=1\nSTATUS={len(self.kit.config.checks)} checks, {status}")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stop.wait(), beat(self.env).total_seconds())
+        asked.cancel()
+
+    async def _feel_store(self) -> None:
+        with contextlib.suppress(StoreError):
+            await self.store.flush()
+        self.kit.pulse.answered()
 
     async def _forget(self, parts: Parts) -> None:
         with _store_may_fail():

@@ -26,7 +26,8 @@ CLOCK_STEP = 2.0
 """Seconds by which wall and monotonic clock may part in a second before we call it a step."""
 LATE = timedelta(seconds=1)
 STUCK = timedelta(seconds=30)
-"""The schedule is not well when its next run is overdue by this."""
+"""The schedule is not well when its next run is overdue by this, or no run has ended for so much
+longer than the quickest check may take."""
 SOON = timedelta(seconds=10)
 """A check without a recent result need not wait for its first grid point longer than this."""
 
@@ -118,6 +119,7 @@ class Schedule:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._last_due: dict[str, datetime] = {}
         self._watch: asyncio.Task[None] | None = None
+        self._last_end = clock.monotonic()
         self.late = 0
         self.missed = 0
 
@@ -181,6 +183,7 @@ class Schedule:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Unless a changed check has taken its place."""
+        self._last_end = self._clock.monotonic()
         if self._running.get(task.get_name()) is task:
             del self._running[task.get_name()]
 
@@ -234,7 +237,15 @@ class Schedule:
         if not times:
             return None
         behind = self._clock.now() - min(times)
-        return f"schedule: {behind.total_seconds():.0f} s behind" if behind > STUCK else None
+        if behind > STUCK:
+            return f"schedule: {behind.total_seconds():.0f} s behind"
+        idle = self._clock.monotonic() - self._last_end
+        return f"probes: none has ended for {idle:.0f} s" if idle > self._patience() else None
+
+    def _patience(self) -> float:
+        """Seconds within which some check must have run to its end, whatever the endpoints do."""
+        longest = min(3 * each.probe.every + each.probe.timeout for each in self._checks.values())
+        return (longest + STUCK).total_seconds()
 
     async def drain(self, patience: timedelta) -> int:
         """Start nothing more, wait for what runs; gives how many runs had to be cut off."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cast import HandClock
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -202,3 +203,22 @@ async def test_after_a_clock_step_every_check_goes_on_at_its_next_point(
         assert "event=clock_step seconds=-3600.0" in caplog.text
     finally:
         await schedule.drain(timedelta(seconds=1))
+
+
+async def test_a_schedule_whose_runs_never_end_says_so(clock: HandClock) -> None:
+    """Whatever the endpoints do, a run ends with its time limit: else we hang ourselves."""
+
+    async def run(check: Check, due: Due) -> None:
+        await asyncio.sleep(60)
+
+    schedule = Schedule(run, clock)
+    schedule.start([check("quick", 60), check("slow", 86_400)])
+    try:
+        clock.tick(3 * 60 + 30 + 30)
+        schedule.rearm()
+        assert schedule.trouble() is None
+        clock.tick(1)
+        schedule.rearm()
+        assert schedule.trouble() == "probes: none has ended for 241 s"
+    finally:
+        await schedule.drain(timedelta(0))

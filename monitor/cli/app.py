@@ -1,6 +1,7 @@
 """Every command and its options; what a command does stands in the file named after its verb."""
 
 import asyncio
+import faulthandler
 import json
 import os
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 
 from monitor import __version__, config, logs
-from monitor.cli import alerting, asking, demonstration, looking, places, reloading
+from monitor.cli import alerting, asking, demonstration, failing, looking, places, reloading
 from monitor.config import Config
 from monitor.daemon import Daemon
 from monitor.model import Redactor
@@ -76,6 +77,7 @@ def run(
         )
     loaded = _load(path, level=level)
     env = places.environment(loaded.path, os.environ)
+    faulthandler.enable()  # a daemon that hangs is ended with SIGABRT: the log shows where it hung
     asyncio.run(Daemon(loaded, env=env).run())
 
 
@@ -112,10 +114,15 @@ def status(path: ConfigPath = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def render(path: ConfigPath = None) -> None:
+def render(
+    path: ConfigPath = None,
+    stopped: Annotated[
+        bool, typer.Option("--stopped", help="Say on the page that monitoring has stopped.")
+    ] = False,
+) -> None:
     """Write the page from the store, once."""
     loaded = _load(path)
-    asyncio.run(looking.render(loaded))
+    asyncio.run(looking.render(loaded, stopped=stopped))
     typer.echo(f"wrote {loaded.page.dir}")
 
 
@@ -130,6 +137,14 @@ def send_test(path: ConfigPath = None) -> None:
     """Send one test message to every channel, and say which failed and why."""
     loaded = _load(path)
     failed = asyncio.run(alerting.test_every_channel(loaded, typer.echo))
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command("report-failure")
+def report_failure(path: ConfigPath = None) -> None:
+    """Tell every channel that the service has ended for good; systemd starts this."""
+    found = config.find(path)
+    failed = failing.report(found, places.environment(found, os.environ), typer.echo)
     raise typer.Exit(1 if failed else 0)
 
 

@@ -75,7 +75,7 @@ class _Still:
             reader.close()
 
 
-async def render(config: Config) -> None:
+async def render(config: Config, *, stopped: bool) -> None:
     publisher = Publisher(
         _Still(config),
         config.services,
@@ -85,7 +85,7 @@ async def render(config: Config) -> None:
         vantage=config.vantage,
         version=__version__,
     )
-    await publisher.publish()
+    await publisher.publish(stopped=stopped)
 
 
 def tables(config: Config, seen: Snapshot) -> Iterator[Table | str]:

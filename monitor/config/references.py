@@ -83,7 +83,11 @@ class References:
     def _credential(self, name: str) -> str | None:
         for file in (name, CREDENTIAL_PREFIX + name):
             path = self.credentials / file if self.credentials else None
-            if path and path.is_file():
+            try:
+                found = path is not None and path.is_file()
+            except OSError:  # a folder that is not for us
+                found = False
+            if path and found:
                 return self._read(path, ("credential", name))
         return None
 

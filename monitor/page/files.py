@@ -20,7 +20,7 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> int:
 
     A page is written after all that it points at, the home page last of all.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _open_folder(folder)
     before = _manifest(folder)
     ours = [name for name in files if not _is_the_operators(folder, name, before)]
     changed = sum(_write(folder / name, files[name]) for name in sorted(ours, key=_turn))
@@ -49,7 +49,7 @@ def _write(path: Path, content: bytes) -> bool:
     """A reader sees the old file or the new one; readable by a web server that is another user."""
     if path.is_file() and path.read_bytes() == content:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _open_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -60,6 +60,15 @@ def _write(path: Path, content: bytes) -> bool:
         Path(name).unlink(missing_ok=True)
         raise
     return True
+
+
+def _open_folder(path: Path) -> None:
+    """The page is for others to read, however private the rest of our files is kept."""
+    if path.is_dir():
+        return
+    _open_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    path.chmod(0o755)
 
 
 def _remove(folder: Path, name: str) -> None:

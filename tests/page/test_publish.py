@@ -1,6 +1,7 @@
 """Files appear whole or not at all, only when they changed, and nothing of others is touched."""
 
 import json
+import os
 import resource
 import threading
 from collections.abc import Iterator
@@ -148,3 +149,13 @@ def test_robots_of_the_operators_own_stay_until_they_are_gone(tmp_path: Path) ->
     assert (tmp_path / "robots.txt").read_text() == "ours, newer"
     publish(tmp_path, {})
     assert not (tmp_path / "robots.txt").exists()
+
+
+def test_a_private_umask_of_the_service_does_not_close_the_page(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        publish(tmp_path / "page", {"endpoints/s/a/index.html": b"x"})
+    finally:
+        os.umask(before)
+    found = [each for each in (tmp_path / "page").rglob("*") if each.is_dir()]
+    assert {each.stat().st_mode & 0o777 for each in (tmp_path / "page", *found)} == {0o755}

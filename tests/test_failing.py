@@ -1,0 +1,62 @@
+"""`monitor report-failure`: the channels of a configuration that cannot be used are told so."""
+
+import subprocess
+import sys
+from asyncio import to_thread
+from pathlib import Path
+
+import pytest
+from telegram import CHAT, TOKEN, telegram
+
+MONITOR = Path(sys.executable).parent / "monitor"
+FAILED = {
+    "MONITOR_UNIT": "monitor.service",
+    "MONITOR_SERVICE_RESULT": "exit-code",
+    "MONITOR_EXIT_STATUS": "78",
+}
+
+
+def report(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [MONITOR, "report-failure"],
+        cwd=folder,
+        env={"TOKEN": TOKEN, "NO_PROXY": "127.0.0.1", **FAILED},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        ("[service.a]\nendpoints = {}\n", "service.a.endpoints: is empty"),
+        ("[service.a\n", "this is not valid TOML"),
+        ('[service.a]\nendpoints = { x = "http://127.0.0.1:9" }\n', "result exit-code, status 78"),
+    ],
+)
+async def test_whatever_is_wrong_the_channel_hears_of_it(
+    tmp_path: Path, broken: str, complaint: str
+) -> None:
+    async with telegram() as phone:
+        (tmp_path / "monitor.toml").write_text(
+            f'{broken}[channel.phone]\nurl = "tgram://${{TOKEN}}/{CHAT}"\n'
+            f'telegram_api = "{phone.url}"\n[page]\ntitle = "x"\n'
+        )
+        done = await to_thread(report, tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "phone: told\n", "")
+    assert phone.messages[0].startswith("👁 monitor: monitoring has stopped")
+    assert complaint in phone.messages[0]
+    assert TOKEN not in phone.messages[0]
+
+
+def test_without_a_channel_it_says_what_it_would_have_told(tmp_path: Path) -> None:
+    (tmp_path / "monitor.toml").write_text("[service.a]\nendpoints = {}\n")
+    done = report(tmp_path)
+
+    assert done.returncode == 1
+    assert "has no channel that could be told" in done.stderr
+    assert "service.a.endpoints: is empty" in done.stderr
+    assert "Traceback" not in done.stderr
