@@ -8,12 +8,14 @@ The shapes: `{"error": {...}}`, `{"error": "text"}`, `{"code", "error": "text"}`
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 _TEXT_LIMIT = 4096  # enough for every table below; the rest of a hostile body is not read
 _MOST_VALUES = 50_000
 """The longest honest lists of models have some 25,000."""
+_MOST_HEADERS = 50
+_LONGEST_WAIT = 1e6
 _TITLE = re.compile(r"<title\b[^<>]{0,200}>(.{1,200}?)</title>", re.IGNORECASE | re.DOTALL)
 _CODE_KEYS = ("code", "type", "status", "reason", "error_type", "error_code", "quotaId")
 _STATUS_KEYS = ("code", "status_code", "http_status", "status")
@@ -30,6 +32,10 @@ class Said:
     params: frozenset[str] = frozenset()
     retry_delay: str | None = None
     """Google's `RetryInfo.retryDelay`, such as "48s"."""
+    retry_after: float | None = None
+    """Seconds, where the body names them."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the answer behind a relay, as the relay passes them on inside the body."""
 
     def mentions(self, *phrases: str) -> bool:
         low = self.text.lower()
@@ -80,6 +86,8 @@ def said_in(value: Mapping[str, Any]) -> Said:
         text=_text(tables)[:_TEXT_LIMIT],
         status=next(_statuses(tables), None),
         params=frozenset(str(table["param"]).lower() for table in tables if table.get("param")),
+        retry_after=next(_retries(tables), None),
+        headers=next(_headers(tables), {}),
         retry_delay=next((t["retryDelay"] for t in tables if _is_text(t.get("retryDelay"))), None),
     )
 
@@ -128,6 +136,22 @@ def _statuses(tables: tuple[Mapping[str, Any], ...]) -> Iterator[int]:
                 code = int(code.strip()[:4])
             if isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600:
                 yield code
+
+
+def _retries(tables: tuple[Mapping[str, Any], ...]) -> Iterator[float]:
+    for table in tables:
+        for key in ("retry_after", "retry_after_seconds"):
+            number = table.get(key)
+            if isinstance(number, int | float) and not isinstance(number, bool) and number >= 0:
+                yield float(min(number, _LONGEST_WAIT))
+
+
+def _headers(tables: tuple[Mapping[str, Any], ...]) -> Iterator[Mapping[str, str]]:
+    for table in tables:
+        headers = table.get("headers")
+        if isinstance(headers, dict):
+            items = list(headers.items())[:_MOST_HEADERS]
+            yield {str(name)[:100]: str(text)[:200] for name, text in items}
 
 
 def _is_text(value: Any) -> TypeGuard[str]:

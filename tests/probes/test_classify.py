@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.model import Kind, Timings
 from monitor.probes.classify import (
@@ -239,6 +241,12 @@ def test_an_api_that_answers_200_with_a_page_or_an_error_has_failed() -> None:
         (answer(429, retry_after="Tue, 24 Nov 2026 11:00:00 GMT"), 1),
         (answer(429, retry_after_ms="2500", retry_after="60"), 2.5),
         (answer(429, error(details=[{"@type": "RetryInfo", "retryDelay": "48.5s"}])), 48.5),
+        (answer(429, error(details=[{"@type": "RetryInfo", "retryDelay": "1m1.5s"}])), 61.5),
+        (answer(429, {"error_code": 1015, "retry_after": 30}), 30),
+        (answer(429, error(metadata={"retry_after_seconds": 7.5})), 7.5),
+        (answer(429, {"retry_after": float("nan")}), None),
+        (answer(429, {"retry_after": 10**400}), 3600),
+        (answer(429, retry_after="2026-11-24T12:02:00Z"), 120),
         (answer(429, retry_after="soon"), None),
         (answer(429, retry_after="inf"), None),
         (answer(429), None),
@@ -251,6 +259,47 @@ def test_retry_after_is_read_in_every_form_and_kept_within_bounds(
 ) -> None:
     want = None if seconds is None else timedelta(seconds=seconds)
     assert retry_after(exchange, NOW) == want
+
+
+SPENT = {"x_ratelimit_reset_requests": "20s", "x_ratelimit_remaining_requests": "0"}
+LIMITS = [
+    ({"x_ratelimit_reset_requests": "6m0s"}, 360),
+    ({"x_ratelimit_reset_requests": "12ms"}, 1),
+    ({"x_ratelimit_reset_requests": "10"}, 10),
+    ({"x_ratelimit_reset_tokens": "1m2.5s", "x_ratelimit_reset_requests": "1s"}, 62.5),
+    ({"x_ratelimit_reset_tokens": "1h", "x_ratelimit_remaining_tokens": "9000", **SPENT}, 20),
+    ({"anthropic_ratelimit_requests_reset": "2026-11-24T12:00:42Z"}, 42),
+    ({"anthropic_ratelimit_input_tokens_reset": "2026-11-24T13:00:43+01:00"}, 43),
+    ({"ratelimit_reset": "9"}, 9),
+    ({"x_ratelimit_reset": f"{NOW.timestamp() + 15:.0f}"}, 15),
+    ({"x_ratelimit_reset": f"{NOW.timestamp() * 1000 + 16_500:.0f}"}, 16.5),
+    ({"x_ratelimit_reset_requests": "20s", "retry_after": "5"}, 5),
+    ({"x_ratelimit_reset_requests": "later"}, None),
+    ({"x_ratelimit_limit_requests": "20"}, None),
+]
+
+
+@pytest.mark.parametrize(("headers", "seconds"), LIMITS)
+def test_limits_in_general_are_read_where_a_429_asks_for_nothing(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    want = None if seconds is None else timedelta(seconds=seconds)
+    assert retry_after(answer(429, **headers), NOW) == want
+    if "retry_after" not in headers:
+        assert retry_after(answer(503, **headers), NOW) is None
+
+
+def test_limits_that_a_relay_passes_on_inside_the_body_are_read() -> None:
+    reset = f"{NOW.timestamp() * 1000 + 17_000:.0f}"
+    metadata = {"headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}}
+    assert retry_after(answer(429, error(metadata=metadata)), NOW) == timedelta(seconds=17)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9.smhd:TZ+-]{1,30}", fullmatch=True))
+def test_no_word_of_a_server_about_its_limits_is_too_odd(text: str) -> None:
+    for name in ("retry_after", "retry_after_ms", "x_ratelimit_reset", "x_ratelimit_reset_tokens"):
+        found = retry_after(answer(429, **{name: text}), NOW)
+        assert found is None or timedelta(seconds=1) <= found <= timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
