@@ -104,15 +104,23 @@ class EndpointApp:
         return await self._at_once(plain_api.moderation(await _json(request), self._rng))
 
     async def _images(self, request: web.Request) -> web.Response:
-        return await self._at_once(plain_api.image(await _json(request), self._rng))
+        body = await _json(request)
+        whole = plain_api.image(body, self._rng)
+        if body.get("stream") is not True:
+            return await self._at_once(whole)
+        await self._pace().think(0.3)
+        return _events(plain_api.image_events(whole))
 
     async def _at_once(self, answer: Json) -> web.Response:
         await self._pace().think(0.3)
         return web.json_response(answer)
 
     async def _speech(self, request: web.Request) -> web.Response:
-        kind, sound = plain_api.speech(await _json(request))
+        body = await _json(request)
+        kind, sound = plain_api.speech(body)
         await self._pace().think(0.5)
+        if body.get("stream_format") == "sse":
+            return _events(plain_api.speech_events(sound))
         return web.Response(body=sound, content_type=kind)
 
     async def _transcriptions(self, request: web.Request) -> web.Response:
@@ -123,8 +131,7 @@ class EndpointApp:
         await self._pace().think(0.5)
         if form.get("stream") != "true":
             return web.json_response(whole)
-        events = plain_api.transcript_events(whole)
-        return web.Response(body=events, content_type="text/event-stream")
+        return _events(plain_api.transcript_events(whole))
 
     # --- said word by word ------------------------------------------------------------------------
 
@@ -172,6 +179,10 @@ class EndpointApp:
 def _refusal(refused: RefusedError, request: web.Request) -> web.Response:
     status, body = refused.answer(request.path)
     return web.json_response(body, status=status)
+
+
+def _events(events: bytes) -> web.Response:
+    return web.Response(body=events, content_type="text/event-stream")
 
 
 async def _json(request: web.Request) -> Json:

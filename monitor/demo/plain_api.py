@@ -104,6 +104,34 @@ def speech(body: Mapping[str, Any]) -> tuple[str, bytes]:
             raise bad_request("response_format must be mp3 or wav", "response_format")
 
 
+def speech_events(sound: bytes) -> bytes:
+    """The sound in four pieces."""
+    size = math.ceil(len(sound) / 4)
+    pieces = (sound[at : at + size] for at in range(0, len(sound), size))
+    said = (
+        event({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
+        for piece in pieces
+    )
+    usage = {"input_tokens": 9, "output_tokens": 12, "total_tokens": 21}
+    return b"".join(said) + event({"type": "speech.audio.done", "usage": usage})
+
+
+def image_events(whole: Json) -> bytes:
+    """One picture, when it is done."""
+    kind = "image_generation.completed"
+    done = {
+        "type": kind,
+        "b64_json": whole["data"][0]["b64_json"],
+        "created_at": whole["created"],
+        "size": "1024x1024",
+        "quality": "low",
+        "background": "opaque",
+        "output_format": "png",
+        "usage": whole["usage"],
+    }
+    return event(done, kind)
+
+
 def _silence(seconds: float) -> bytes:
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:

@@ -27,8 +27,9 @@ from monitor.probes.facts import Ask, Break, Exchange
 from monitor.probes.listener import Listener
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers import Reader
-from monitor.probes.said import looks_html, read_json
+from monitor.probes.said import read_json
 from monitor.probes.stream import figures, judge_empty, judge_stream
+from monitor.probes.streamed import is_plain
 
 _COUNTING_CAP = 5 * COUNT
 _LEAST_BYTES, _MOST_BYTES = 2 << 20, 16 << 20
@@ -132,7 +133,7 @@ class Conversation(ProbeSettings):
         failure = judge_status(exchange, run)
         if failure is not None:
             return Finding(exchange=exchange, failure=failure, habit=habit)
-        if listener is not None and not _is_plain(exchange):
+        if listener is not None and not is_plain(exchange):
             listener.close()
             return self._judge_stream(run, exchange, habit, challenge, listener)
         return self._judge_plain(run, exchange, habit, challenge, self.reader())
@@ -302,11 +303,6 @@ def _until_the_end(exchange: Exchange, listener: Listener) -> Exchange:
     return replace(exchange, timings=replace(exchange.timings, total=listener.ended_at))
 
 
-def _is_plain(exchange: Exchange) -> bool:
-    """A page or one JSON document where a stream was asked for, whatever its label says."""
-    return looks_html(exchange.body) or isinstance(read_json(exchange.body), dict | list)
-
-
 def _read(exchange: Exchange, reader: Reader, signs: tuple[str, ...]) -> Failure | None:
     """One object, or Gemini's list of them, which is a stream for those who did not ask for SSE."""
     value = read_json(exchange.body)
@@ -321,4 +317,4 @@ def _read(exchange: Exchange, reader: Reader, signs: tuple[str, ...]) -> Failure
         reader.take(answer)
     if not any(isinstance(answer.get(sign), list | dict) for answer in answers for sign in signs):
         return Failure(Kind.UNEXPECTED_BODY, f"got JSON without `{signs[0]}`, want an answer")
-    return None if reader.text or reader.tools else judge_empty(reader)
+    return None if reader.spoke else judge_empty(reader)

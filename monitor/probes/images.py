@@ -9,14 +9,20 @@ from pydantic import Field
 
 from monitor.model import Failure, Habit, Kind, Spend, Usage
 from monitor.probes.adapt import Body, adapting, without
-from monitor.probes.call import judge_call, post
-from monitor.probes.facts import Exchange
+from monitor.probes.call import judge_call, judge_status, post
+from monitor.probes.facts import Ask, Exchange
+from monitor.probes.listener import Listener
 from monitor.probes.media import decoded, is_picture
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers import ImageReader
 from monitor.probes.readers.base import count, string, table, tables
 from monitor.probes.said import read_json
+from monitor.probes.sse import SseParser
+from monitor.probes.streamed import is_plain, judge_streamed, no_stream
 
 _MAX_BODY = 16 * 1024 * 1024
+_MAX_LINE = 8 * 1024 * 1024
+"""An event holds a whole picture, in one line."""
 _WORST = 2000
 _DROPPABLE: Mapping[str, str] = {"quality": "quality", "size": "size"}
 _SHAPES = ("dot", "square", "ring", "star", "cross", "heart", "cloud", "leaf")
@@ -33,6 +39,11 @@ class ImagesProbe(ProbeSettings):
     text: str | None = Field(default=None, description="drawn instead of a random simple shape")
     size: str = Field(default="1024x1024", description="of the picture, in pixels")
     quality: str = Field(default="low", description="the cheapest of the model's")
+    stream: bool = Field(default=False, description="ask for a stream")
+
+    @property
+    def streams(self) -> bool:
+        return self.stream
 
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002
         return Spend(tokens=_WORST + len((self.text or "").encode()))
@@ -42,20 +53,38 @@ class ImagesProbe(ProbeSettings):
         text = self.text or f"a {shape} and the number {number}"
 
         async def asking(body: Body, left: timedelta) -> Exchange:
-            return await run.client.send(
-                post(run.check.endpoint, "/v1/images/generations", body, left, max_body=_MAX_BODY)
-            )
+            watch = self._listener(ImageReader()) if self.stream else None
+            return await run.client.send(self._ask(run, body, left), watch)
 
         def make_body(habit: Habit) -> Body:
-            whole = {"model": self.model, "prompt": text, "n": 1}
-            return without(whole | {"size": self.size, "quality": self.quality}, habit.refused)
+            return without(self._body(text), habit.refused)
 
         exchange, habit = await adapting(asking, make_body, _DROPPABLE, run.habit, self.timeout)
+        if self.stream and judge_status(exchange, run) is None and not is_plain(exchange):
+            reader = ImageReader()
+            listener = self._listener(reader)
+            return judge_streamed(exchange, habit, listener, lambda: _judge_bytes(reader.data))
         answer = table(read_json(exchange.body))
         failure = judge_call(exchange, run) or judge_picture(answer)
+        if failure is None and self.stream:
+            failure = no_stream("one plain JSON answer")
         if failure is None:
             habit = habit.worked()
         return Finding(exchange=exchange, failure=failure, habit=habit, usage=_usage(answer))
+
+    def _ask(self, run: Run, body: Body, left: timedelta) -> Ask:
+        accept = "text/event-stream" if self.stream else "application/json"
+        path, endpoint = "/v1/images/generations", run.check.endpoint
+        return post(endpoint, path, body, left, max_body=_MAX_BODY, accept=accept)
+
+    def _body(self, text: str) -> Body:
+        whole = {"model": self.model, "prompt": text, "n": 1, "size": self.size}
+        return whole | {"quality": self.quality} | ({"stream": True} if self.stream else {})
+
+    def _listener(self, reader: ImageReader) -> Listener:
+        """Nothing comes before the picture is done, which takes as long as the run may."""
+        parser = SseParser(_MAX_LINE, _MAX_LINE)
+        return Listener(reader, self.timeout.total_seconds() * 1000, parser)
 
 
 def judge_picture(answer: Any) -> Failure | None:
@@ -68,6 +97,10 @@ def judge_picture(answer: Any) -> Failure | None:
     data = decoded(first["b64_json"])
     if data is None:
         return _bad("something else than base64")
+    return _judge_bytes(data)
+
+
+def _judge_bytes(data: bytes) -> Failure | None:
     return None if is_picture(data) else _bad(f"{len(data)} bytes that are none")
 
 

@@ -18,9 +18,14 @@ _KEPT_OFFSETS = 200
 class Listener:
     """Counts progress in content, not in bytes: heartbeats keep a dead stream's socket warm."""
 
-    def __init__(self, reader: Reader, first_token_ms: float = FIRST_TOKEN_MS) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        first_token_ms: float = FIRST_TOKEN_MS,
+        parser: SseParser | None = None,
+    ) -> None:
         self.reader = reader
-        self.parser = SseParser()
+        self.parser = parser or SseParser()
         self.content_at: list[float] = []
         self.first_size = 0
         self.visible_at: float | None = None

@@ -8,12 +8,15 @@ from pydantic import Field
 
 from monitor.model import Failure, Habit, Kind, Spend
 from monitor.probes.adapt import Body, adapting, without
-from monitor.probes.call import judge_call, post
-from monitor.probes.facts import Exchange
+from monitor.probes.call import judge_call, judge_status, post
+from monitor.probes.facts import Ask, Exchange
+from monitor.probes.listener import Listener
 from monitor.probes.media import decoded, is_audio
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers import SpeechReader
 from monitor.probes.readers.base import table
 from monitor.probes.said import read_json
+from monitor.probes.streamed import is_plain, judge_streamed, no_stream
 
 _LEAST_BYTES = 500
 _ACCEPT = "audio/*, application/json"
@@ -31,6 +34,11 @@ class SpeechProbe(ProbeSettings):
     model: str = Field(default="tts-1", description="the speech model")
     voice: str = Field(default="alloy", description="one of the model's voices")
     text: str | None = Field(default=None, description="spoken instead of three random digits")
+    stream: bool = Field(default=False, description="ask for events; the oldest models have none")
+
+    @property
+    def streams(self) -> bool:
+        return self.stream
 
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002
         return Spend(tokens=_WORST + 10 * len((self.text or "").encode()))
@@ -39,26 +47,37 @@ class SpeechProbe(ProbeSettings):
         text = self.text or str(run.rng.randrange(100, 1000))
 
         async def asking(body: Body, left: timedelta) -> Exchange:
-            return await run.client.send(
-                post(
-                    run.check.endpoint,
-                    "/v1/audio/speech",
-                    body,
-                    left,
-                    max_body=_MAX_BODY,
-                    accept=_ACCEPT,
-                )
-            )
+            watch = Listener(SpeechReader()) if self.stream else None
+            return await run.client.send(self._ask(run, body, left), watch)
 
         def make_body(habit: Habit) -> Body:
-            whole = {"model": self.model, "input": text, "voice": self.voice}
-            return without(whole | {"response_format": "mp3"}, habit.refused)
+            return without(self._body(text), habit.refused)
 
         exchange, habit = await adapting(asking, make_body, _DROPPABLE, run.habit, self.timeout)
+        if self.stream and judge_status(exchange, run) is None and not _is_whole(exchange):
+            reader = SpeechReader()
+            return judge_streamed(
+                exchange, habit, Listener(reader), lambda: judge_audio(reader.data)
+            )
         failure = judge_call(exchange, run) or judge_audio(exchange.body)
+        if failure is None and self.stream:
+            failure = no_stream("the whole sound at once")
         if failure is None:
             habit = habit.worked()
         return Finding(exchange=exchange, failure=failure, habit=habit)
+
+    def _ask(self, run: Run, body: Body, left: timedelta) -> Ask:
+        accept = "text/event-stream" if self.stream else _ACCEPT
+        endpoint = run.check.endpoint
+        return post(endpoint, "/v1/audio/speech", body, left, max_body=_MAX_BODY, accept=accept)
+
+    def _body(self, text: str) -> Body:
+        body = {"model": self.model, "input": text, "voice": self.voice, "response_format": "mp3"}
+        return body | ({"stream_format": "sse"} if self.stream else {})
+
+
+def _is_whole(exchange: Exchange) -> bool:
+    return is_audio(exchange.body) or is_plain(exchange)
 
 
 def judge_audio(body: bytes) -> Failure | None:

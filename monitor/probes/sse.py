@@ -28,7 +28,8 @@ class Event:
 class SseParser:
     """`overflow` says which cap was exceeded, if one was; nothing is read after that."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_line: int = MAX_LINE, max_event: int = MAX_EVENT) -> None:
+        self._max_line, self._max_event = max_line, max_event
         self.comments = 0
         self.events = 0
         self.unknown = ""
@@ -81,8 +82,8 @@ class SseParser:
 
     def _keep(self, part: str) -> None:
         self._line_size += len(part)
-        if self._line_size > MAX_LINE:
-            self._overflow("a line", MAX_LINE)
+        if self._line_size > self._max_line:
+            self._overflow("a line", self._max_line)
         elif part:
             self._line.append(part)
 
@@ -114,8 +115,8 @@ class SseParser:
             case "data":
                 self._data_size += len(value) + 1
                 self._data.append(value)
-                if self._data_size > MAX_EVENT:
-                    self._overflow("an event", MAX_EVENT)
+                if self._data_size > self._max_event:
+                    self._overflow("an event", self._max_event)
             case "event":
                 self._name = value
             case "id":

@@ -199,7 +199,7 @@ def _silence(listener: Listener, exchange: Exchange) -> Failure:
 
 def _emptiness(listener: Listener) -> Failure | None:
     reader, parser = listener.reader, listener.parser
-    if reader.text or reader.tools:
+    if reader.spoke:
         return None
     if parser.unknown.strip() and not parser.events:
         return _no_stream(parser.unknown)

@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from monitor.model import Evidence, Failure, Habit, Kind, Spend
+from monitor.model import Failure, Habit, Kind, Spend
 from monitor.probes.call import headers, judge_call, judge_status
 from monitor.probes.facts import Ask, Exchange
-from monitor.probes.listener import Listener, listen
+from monitor.probes.listener import Listener
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers import TranscriptReader
-from monitor.probes.said import looks_html, read_json
-from monitor.probes.stream import figures, judge_stream
+from monitor.probes.said import read_json
+from monitor.probes.streamed import is_plain, judge_streamed, no_stream
 
 _WORST = 200
 _RATE = 8000
@@ -44,32 +44,14 @@ class TranscriptionsProbe(ProbeSettings):
     async def run(self, run: Run) -> Finding:
         watch = Listener(TranscriptReader()) if self.stream else None
         exchange = await run.client.send(self._ask(run), watch)
-        if self.stream and judge_status(exchange, run) is None and not _is_plain(exchange):
-            return self._judge_stream(run, exchange)
+        if self.stream and judge_status(exchange, run) is None and not is_plain(exchange):
+            return judge_streamed(exchange, run.habit, Listener(TranscriptReader()))
         reader = TranscriptReader()
         failure = judge_call(exchange, run) or _read(exchange, reader)
         if failure is None and self.stream:
-            why = "got one plain JSON answer, want a stream"
-            failure = Failure(Kind.STREAM_NOT_SUPPORTED, why)
+            failure = no_stream("one plain JSON answer")
         habit = run.habit if failure else run.habit.worked()
         return Finding(exchange=exchange, failure=failure, habit=habit, usage=reader.usage)
-
-    def _judge_stream(self, run: Run, exchange: Exchange) -> Finding:
-        """A tone may well have no words: only an end without its mark is a fault."""
-        listener = listen(exchange, TranscriptReader())
-        silent = listener.reader.ended and not listener.reader.text
-        heard = figures(listener, exchange, run.habit)
-        failure = None if silent else judge_stream(listener, exchange, run.habit)
-        return Finding(
-            exchange=exchange,
-            failure=failure,
-            habit=run.habit if failure else run.habit.worked(),
-            ttft=heard.ttft,
-            ttft_visible=heard.ttft_visible,
-            stream=heard.stream,
-            usage=listener.reader.usage,
-            evidence=Evidence(events=tuple(listener.offsets) if failure else ()),
-        )
 
     def _ask(self, run: Run) -> Ask:
         endpoint = run.check.endpoint
@@ -108,10 +90,6 @@ def form(border: str, fields: dict[str, str], wav: bytes) -> bytes:
     line = f"--{border}".encode()
     said = (line + b"\r\nContent-Disposition: " + part for part in (*parts, kind + wav))
     return b"\r\n".join((*said, line + b"--\r\n"))
-
-
-def _is_plain(exchange: Exchange) -> bool:
-    return looks_html(exchange.body) or isinstance(read_json(exchange.body), dict | list)
 
 
 def _read(exchange: Exchange, reader: TranscriptReader) -> Failure | None:

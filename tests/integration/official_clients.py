@@ -74,6 +74,12 @@ def plain(api: openai.OpenAI, picture: Path, sound: Path) -> Seen:
     drawn = api.images.generate(model="demo-image", prompt="a dot", size="256x256")
     vector = api.embeddings.create(model="demo-embedding", input="ping", dimensions=8)
     speech = api.audio.speech.create(model="demo-speech", input="Hi", voice="alloy")
+    sounding = api.audio.speech.with_streaming_response.create(
+        model="demo-speech", input="Hi", voice="alloy", stream_format="sse"
+    )
+    with sounding as response:
+        pieces = [json.loads(line[6:]) for line in response.iter_lines() if line[:6] == "data: "]
+    painting = list(api.images.generate(model="demo-image", prompt="a dot", stream=True))
     written = api.audio.transcriptions.create(model="demo-transcribe", file=sound)
     events = list(api.audio.transcriptions.create(model="demo-transcribe", file=sound, stream=True))
     return {
@@ -84,6 +90,10 @@ def plain(api: openai.OpenAI, picture: Path, sound: Path) -> Seen:
         "moderations": list(judged),
         "images": base64.b64decode(drawn.data[0].b64_json)[:8].hex(),
         "embeddings": len(vector.data[0].embedding),
+        "images stream": base64.b64decode(painting[-1].b64_json)[:8].hex(),
+        "images stream usage": painting[-1].usage.total_tokens,
+        "speech stream": base64.b64decode(pieces[0]["audio"])[:2].hex(),
+        "speech stream end": pieces[-1]["type"],
         "speech": speech.content[:2].hex(),
         "transcriptions": written.text,
         "transcriptions stream": events[-1].text,

@@ -59,6 +59,8 @@ def test_openais_client_reads_every_answer(seen: dict[str, Any]) -> None:
     )
     assert (seen["embeddings"], seen["moderations"]) == (8, [False, True])
     assert (seen["images"], seen["speech"]) == (b"\x89PNG\r\n\x1a\n".hex(), "fffb")
+    assert (seen["images stream"], seen["images stream usage"]) == (seen["images"], 280)
+    assert (seen["speech stream"], seen["speech stream end"]) == ("fffb", "speech.audio.done")
     assert (seen["transcriptions"], seen["transcriptions stream"]) == (TRANSCRIPT, TRANSCRIPT)
     assert seen["vision"] == "red"
 

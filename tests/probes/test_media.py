@@ -214,6 +214,62 @@ async def test_a_streamed_transcript_is_judged_to_its_end(
         assert got.usage == Usage(tokens_in=10, tokens_out=2)
 
 
+HALVES = [
+    event({"type": "speech.audio.delta", "audio": base64ed(part)})
+    for part in (MP3[:300], MP3[300:])
+]
+SAID = event({"type": "speech.audio.done", "usage": {"input_tokens": 9, "output_tokens": 12}})
+NOISE = event({"type": "speech.audio.delta", "audio": base64ed(b"no sound" * 99)})
+ROUGH = event({"type": "image_generation.partial_image", "b64_json": base64ed(PNG)})
+DRAWN = event(
+    {
+        "type": "image_generation.completed",
+        "b64_json": base64ed(PNG),
+        "usage": {"input_tokens": 9, "output_tokens": 12},
+    }
+)
+LARGE = event({"type": "image_generation.completed", "b64_json": base64ed(PNG + bytes(3 << 20))})
+NO_PICTURE = event({"type": "image_generation.completed", "b64_json": base64ed(b"none")})
+ERROR = event({"type": "error", "error": {"message": "x", "type": "server_error"}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "answering", "want"),
+    [
+        ("speech", streaming(*HALVES, SAID), None),
+        ("speech", streaming(*HALVES, SAID, b"data: [DONE]\n\n"), None),
+        ("speech", streaming(*HALVES), Kind.TRUNCATED),
+        ("speech", streaming(HALVES[0], cut=True), Kind.TRUNCATED),
+        ("speech", streaming(SAID), Kind.EMPTY_COMPLETION),
+        ("speech", streaming(NOISE, SAID), Kind.UNEXPECTED_BODY),
+        ("speech", streaming(HALVES[0], SAID), Kind.UNEXPECTED_BODY),
+        ("speech", streaming(HALVES[0], ERROR), Kind.STREAM_ERROR),
+        ("speech", GOOD["speech"], Kind.STREAM_NOT_SUPPORTED),
+        ("speech", plain(b"<html>"), Kind.HTML_ANSWER),
+        ("images", streaming(ROUGH, DRAWN), None),
+        ("images", streaming(LARGE), None),
+        ("images", streaming(ROUGH), Kind.TRUNCATED),
+        ("images", streaming(NO_PICTURE), Kind.UNEXPECTED_BODY),
+        ("images", streaming(ERROR), Kind.STREAM_ERROR),
+        ("images", streaming(), Kind.EMPTY_COMPLETION),
+        ("images", GOOD["images"], Kind.STREAM_NOT_SUPPORTED),
+    ],
+)
+async def test_a_streamed_sound_or_picture_is_judged_to_its_end(
+    relay: Relay, kind: str, answering: Answering, want: Kind | None
+) -> None:
+    relay.answering = answering
+    got = await relay.ask(kind, stream=True)
+    assert kind_of(got) is want, got.failure
+    asked = {"speech": {"stream_format": "sse"}, "images": {"stream": True}}[kind]
+    assert asked.items() <= relay.asked[0].json.items()
+    assert relay.asked[0].headers["Accept"] == "text/event-stream"
+    if want is None:
+        assert got.ttft is not None
+        assert got.stream is not None
+        assert got.stream.complete
+
+
 async def test_harmless_letters_flagged_three_times_in_a_row_are_a_mismatch(relay: Relay) -> None:
     relay.answering = plain({"results": [{"flagged": True}]})
     kinds, habit = [], Habit()

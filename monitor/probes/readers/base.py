@@ -24,14 +24,16 @@ class Piece:
     reasoning: str = ""
     tool: str = ""
     refusal: str = ""
+    media: str = ""
+    """Of a sound or a picture, as base64."""
 
     @property
     def is_content(self) -> bool:
-        return bool(self.text or self.reasoning or self.tool or self.refusal)
+        return bool(self.text or self.reasoning or self.tool or self.refusal or self.media)
 
     @property
     def size(self) -> int:
-        """UTF-8 bytes of content."""
+        """UTF-8 bytes of words: sounds and pictures have no letters to count tokens by."""
         whole = self.text + self.reasoning + self.tool + self.refusal
         return len(whole.encode("utf-8", "replace"))
 
@@ -120,6 +122,11 @@ class Reader(ABC):
         held, inside = self._thoughts.held, self._thoughts.inside
         said, thought = unmarked("".join(self._text) + ("" if inside else held))
         return said, thought + (held if inside else "")
+
+    @property
+    def spoke(self) -> bool:
+        """Whether anything came that one would call an answer."""
+        return bool(self.text or self.tools)
 
     @property
     def finish_reason(self) -> str | None:

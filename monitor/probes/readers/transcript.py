@@ -4,7 +4,25 @@ from monitor.model import Usage
 from monitor.probes.readers.base import NO_PIECE, Piece, Reader, Table, count, string
 
 
-class TranscriptReader(Reader):
+class TokensReader(Reader):
+    """Usage as the newer APIs count it: `input_tokens` and `output_tokens`."""
+
+    def _note_usage(self, value: Table) -> None:
+        usage = value.get("usage")
+        if isinstance(usage, dict):
+            self.usage_table = usage
+
+    @property
+    def usage(self) -> Usage | None:
+        if self.usage_table is None or "input_tokens" not in self.usage_table:
+            return None
+        return Usage(
+            tokens_in=count(self.usage_table.get("input_tokens")),
+            tokens_out=count(self.usage_table.get("output_tokens")),
+        )
+
+
+class TranscriptReader(TokensReader):
     """Usage in tokens from the newer models, in seconds from the oldest: those count as none."""
 
     def _piece(self, value: Table) -> Piece:
@@ -22,16 +40,7 @@ class TranscriptReader(Reader):
                 pass  # segments repeat what the deltas said
         return NO_PIECE
 
-    def _note_usage(self, value: Table) -> None:
-        usage = value.get("usage")
-        if isinstance(usage, dict):
-            self.usage_table = usage
-
     @property
-    def usage(self) -> Usage | None:
-        if self.usage_table is None or "input_tokens" not in self.usage_table:
-            return None
-        return Usage(
-            tokens_in=count(self.usage_table.get("input_tokens")),
-            tokens_out=count(self.usage_table.get("output_tokens")),
-        )
+    def spoke(self) -> bool:
+        """What has no words is written down as nothing: the end alone is an answer."""
+        return self.ended or bool(self.text)
