@@ -9,6 +9,7 @@ from random import Random
 from monitor import __version__
 from monitor.alerts import Alerts, Context, Notifier
 from monitor.budget import Ledger
+from monitor.carrier import Carrier
 from monitor.clock import Clock
 from monitor.config import Config
 from monitor.courier import Courier
@@ -53,6 +54,7 @@ class Parts:
     schedule: Schedule
     courier: Courier
     publisher: Publisher
+    carrier: Carrier
     web: Web | None
     retired: list[tuple[Client, frozenset[asyncio.Task[None]]]] = field(default_factory=list)
 
@@ -63,9 +65,10 @@ class Parts:
         alerts = Alerts(config.alerts, config.channels, memory)
         cycle = _cycle(kit, client, alerts, memory)
         schedule = Schedule(cycle.tick, clock)
+        carrier = Carrier(config.page, clock=clock, redact=kit.redact, report=kit.store.note)
         publisher = Publisher(
             kit.store, config.services, config.checks, config.page,
-            clock=clock, vantage=config.vantage, version=__version__,
+            clock=clock, vantage=config.vantage, version=__version__, carrier=carrier,
         )  # fmt: skip
         return cls(
             client=client,
@@ -74,6 +77,7 @@ class Parts:
             schedule=schedule,
             courier=_courier(kit, alerts),
             publisher=publisher,
+            carrier=carrier,
             web=web_of(kit, schedule),
         )
 
@@ -87,6 +91,7 @@ class Parts:
         self.alerts.change(config.alerts, config.channels)
         self.courier.change(notifier.send, partial(_context, kit, self.alerts))
         self.publisher.change(config.services, config.checks, config.page)
+        self.carrier.change(config.page)
         if self.web:
             self.web.folder = config.page.dir
         changed = self.schedule.change(config.checks)
@@ -101,6 +106,7 @@ class Parts:
                 await client.close()
 
     async def close(self) -> None:
+        await self.carrier.close()
         for client in [self.client, *(client for client, _ in self.retired)]:
             await client.close()
         if self.web:

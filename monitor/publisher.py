@@ -23,6 +23,14 @@ class Source(Protocol):
     async def evidence(self, check: str, at: datetime) -> Evidence | None: ...
 
 
+class Carry(Protocol):
+    """Who takes the page elsewhere."""
+
+    def offer(self, *, changed: bool) -> None: ...
+
+    async def finish(self) -> None: ...
+
+
 class Publisher:
     def __init__(
         self,
@@ -34,8 +42,10 @@ class Publisher:
         clock: Clock,
         vantage: str,
         version: str,
+        carrier: Carry | None = None,
     ) -> None:
         self._source = source
+        self._carrier = carrier
         self._clock = clock
         self._vantage, self._version = vantage, version
         self.change(services, checks, settings)
@@ -79,6 +89,10 @@ class Publisher:
         log.info(
             "event=published files_changed=%d took_ms=%.0f stopped=%s", changed, took_ms, stopped
         )
+        if self._carrier and stopped:
+            await self._carrier.finish()
+        elif self._carrier:
+            self._carrier.offer(changed=changed > 0)
 
     async def _with_evidence(self, snapshot: Snapshot) -> Snapshot:
         """What the endpoints that fail now have answered."""

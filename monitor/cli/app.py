@@ -111,6 +111,8 @@ def status(path: ConfigPath = None, as_json: AsJson = False) -> None:
     else:
         for part in looking.tables(loaded, snapshot):
             console.print(part)
+        if trouble := looking.trouble_of(looking.carried(loaded)):
+            console.print(f"\n{trouble}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`monitor status`, `validate`'s summary and `render`: reading only, also beside a running daemon."""
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor import __version__
+from monitor.carrier import NOTE
 from monitor.cli.words import COLOURS, milliseconds
 from monitor.clock import SystemClock
 from monitor.config import Config
@@ -58,6 +60,18 @@ def snapshot(config: Config) -> Snapshot:
         reader.close()
 
 
+def carried(config: Config) -> dict[str, Any] | None:
+    """How the publish command went last, where there is one."""
+    if config.page.publish is None:
+        return None
+    reader = Store.read_only(config.store)
+    try:
+        found: dict[str, Any] | None = json.loads(reader.note(NOTE) or "null")
+    finally:
+        reader.close()
+    return found
+
+
 class _Still:
     """The store as the publisher wants it, without a daemon behind it."""
 
@@ -99,6 +113,13 @@ def tables(config: Config, seen: Snapshot) -> Iterator[Table | str]:
     if seen.spent_month:
         yield ""
         yield _spent(config, seen)
+
+
+def trouble_of(run: dict[str, Any] | None) -> str | None:
+    """Of the publish command, in a line."""
+    if run is None or not run["trouble"]:
+        return None
+    return f"The page was not carried at {run['at']}: {run['trouble']}"
 
 
 def _checks(config: Config, seen: Snapshot) -> Table:
@@ -195,6 +216,7 @@ def document(config: Config, seen: Snapshot) -> dict[str, Any]:
              "attempts": row.attempts, "last_error": row.last_error}
             for row in seen.outbox
         ],
+        "publish": carried(config),
         "spent_today": _spend_document(seen.spent_today),
         "spent_month": _spend_document(seen.spent_month),
     }  # fmt: skip

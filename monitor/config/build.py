@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from monitor.config.complaints import unknown
 from monitor.config.maintenance import maintenance
 from monitor.config.reading import Tables
 from monitor.config.services import ServiceBuilder
-from monitor.config.tables import ChannelTable, PageTable, budget_of
+from monitor.config.tables import ChannelTable, PageTable, PublishTable, budget_of
 from monitor.model import (
     AlertSettings,
     Budget,
@@ -19,6 +20,7 @@ from monitor.model import (
     Maintenance,
     PageSettings,
     Price,
+    Publishing,
     Secret,
     Service,
     Severity,
@@ -153,7 +155,17 @@ def _page(table: PageTable, state: Path, prices: Mapping[str, Price]) -> PageSet
         languages=table.languages,
         spend=table.spend,
         errors=table.errors,
+        publish=_publishing(table.publish) if table.publish else None,
         currency=next((price.currency for price in prices.values()), "USD"),
+    )
+
+
+def _publishing(table: PublishTable) -> Publishing:
+    return Publishing(
+        command=table.command,
+        every=table.every,
+        timeout=table.timeout,
+        cache=table.cache or timedelta(0),
     )
 
 

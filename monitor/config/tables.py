@@ -156,6 +156,19 @@ class MonitorTable(Table):
     )
 
 
+class PublishTable(Table):
+    command: str = Field(min_length=1, description="run by /bin/sh in the page's folder")
+    every: Positive = Field(timedelta(minutes=2), description="at most so often")
+    timeout: Positive = Field(timedelta(minutes=2), description="then it is ended")
+    cache: Positive | None = Field(
+        None, description="how long caches on the way to readers may keep an older page"
+    )
+
+
+def _command(value: Any) -> Any:
+    return {"command": value} if isinstance(value, str) else value
+
+
 class PageTable(Table):
     dir: str = Field("page", min_length=1, description="where the page is written")
     url: Annotated[str, AfterValidator(_public_url)] | None = Field(
@@ -165,6 +178,10 @@ class PageTable(Table):
     languages: tuple[Literal["en"], ...] = Field(
         ("en",), min_length=1, description="the first is the default"
     )
+    publish: Annotated[
+        PublishTable | None,
+        BeforeValidator(_command, json_schema_input_type=PublishTable | str | None),
+    ] = Field(None, description="a command that carries the page elsewhere, or a table")
     spend: StrictBool = Field(default=False, description="show what the probes cost")
     errors: StrictBool = Field(default=False, description="show what failing endpoints answered")
 

@@ -27,6 +27,23 @@ class AlertSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """A command that carries the page elsewhere, run in the page's folder after a change."""
+
+    command: str
+    every: timedelta = timedelta(minutes=2)
+    """At most so often."""
+    timeout: timedelta = timedelta(minutes=2)
+    cache: timedelta = timedelta(0)
+    """How long the place that it goes to lets readers keep an older one."""
+
+    @property
+    def behind(self) -> timedelta:
+        """How much older than here a page may be there, and be alive."""
+        return self.every + self.cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageSettings:
     dir: Path
     url: str | None = None
@@ -38,6 +55,7 @@ class PageSettings:
     """Whether what failing endpoints answered is."""
     currency: str = "USD"
     """Of the prices."""
+    publish: Publishing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

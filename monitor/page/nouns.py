@@ -41,7 +41,10 @@ class Site:
 
     @property
     def stale_after(self) -> timedelta:
-        return max(5 * self.every, timedelta(minutes=10))
+        publish = self.settings.publish
+        return max(5 * self.every, timedelta(minutes=10)) + (
+            publish.behind if publish else timedelta(0)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.tables import TABLES, TABLES_BY_ID, EndpointTable, keys_of, schema
+from monitor.config.tables import TABLES, TABLES_BY_ID, EndpointTable, PublishTable, keys_of, schema
 from monitor.probes import PROBES, ProbeSettings
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -24,6 +24,10 @@ def test_every_key_of_a_table_is_documented_and_no_other(name: str) -> None:
         else f"## `[{name}" + (".ID]`" if name in TABLES_BY_ID else "]`")
     )
     assert documented(heading) == keys_of({**TABLES, **TABLES_BY_ID}[name])
+
+
+def test_every_key_of_the_publish_table_is_documented() -> None:
+    assert documented("### `publish` as a table") == keys_of(PublishTable)
 
 
 def test_every_key_of_an_endpoint_is_documented_and_no_other() -> None:
