@@ -47,7 +47,9 @@ class Daemon:
         self.publish_every = publish_every
         self.stop = asyncio.Event()
         self.reread = asyncio.Event()
-        self.store = Store(config.store, clock=clock, vantage=config.vantage)
+        self.store = Store(
+            config.store, clock=clock, vantage=config.vantage, history=config.history
+        )
         self.kit = Kit(
             config=config,
             clock=clock,

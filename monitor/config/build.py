@@ -50,11 +50,13 @@ class Config:
 
 def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Config:
     """Still complete where complaints were left: the caller refuses it then."""
-    services, checks = [], []
+    services: list[Service] = []
+    checks: list[Check] = []
     for service_id, table in tables.service.items():
         builder = ServiceBuilder(tables, service_id, table, path.parent)
         services.append(builder.service())
-        checks.extend(builder.checks(services[-1]))
+        made = builder.checks(services[-1])
+        checks.extend(check for check in made if not check.endpoint.retired)
     _check_money(tables, checks)
     prices = {
         model: Price(table.per_million_in, table.per_million_out, table.currency)

@@ -75,6 +75,7 @@ class ServiceBuilder:
             proxy=parse_proxy(table.proxy) if table.proxy else None,
             headers=tuple((header, Secret(value)) for header, value in table.headers.items()),
             cut_after=table.cut_after,
+            retired=table.retired,
         )
 
     def checks(self, service: Service) -> list[Check]:

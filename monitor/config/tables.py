@@ -18,6 +18,7 @@ from pydantic import (
     StrictBool,
     StrictInt,
     TypeAdapter,
+    WithJsonSchema,
     create_model,
 )
 
@@ -29,6 +30,7 @@ from monitor.model.duration import format_duration, parse_duration
 from monitor.probes import PROBES
 from monitor.probes.probe import Duration
 
+SMALLEST_STORE = 20 * 10**6
 _ISO = re.compile(r"P(?=.)(?:\d+D)?(?:T[\dHMS.]+)?")
 
 
@@ -105,6 +107,17 @@ def _kept(value: Any) -> Any:
     return _positive(parse_duration(value))
 
 
+def _size(value: Any) -> int:
+    """Bytes of "500MB" or "2GB"; decimal, as disks are sold."""
+    found = re.fullmatch(r"(\d{1,6}) ?(MB|GB|TB)", value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f'got {str(value)[:40]}, want a size such as "500MB" or "2GB"')
+    size = int(found[1]) * {"MB": 10**6, "GB": 10**9, "TB": 10**12}[found[2]]
+    if size < SMALLEST_STORE:
+        raise ValueError(f"got {value}, want at least {SMALLEST_STORE // 10**6}MB")
+    return size
+
+
 def _header_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text):
         raise ValueError("want header names such as X-Relay-Group")
@@ -134,6 +147,11 @@ def _positive(value: timedelta) -> timedelta:
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Kept = Annotated[timedelta | None, BeforeValidator(_kept)]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    WithJsonSchema({"type": "string", "examples": ["500MB", "2GB"]}),
+]
 Positive = Annotated[Duration, AfterValidator(_positive)]
 BudgetText = Annotated[str, AfterValidator(lambda text: (parse_budget(text), text)[1])]
 Money = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
@@ -228,6 +246,8 @@ class HistoryTable(Table):
     raw: Kept = Field(timedelta(days=30), description="every run")
     hours: Kept = Field(timedelta(days=365), description="counts and percentiles by hour")
     days: Kept = Field(None, description="counts and percentiles by day")
+    evidence: Kept = Field(timedelta(days=30), description="what failing runs left")
+    max_size: Size | None = Field(None, description='of the store, e.g. "500MB"')
 
 
 class EndpointTable(Table):
@@ -240,6 +260,7 @@ class EndpointTable(Table):
     )
     headers: dict[HeaderName, HeaderValue] = Field({}, description="sent with every request")
     cut_after: Positive | None = Field(None, description="this edge is known to cut longer calls")
+    retired: StrictBool = Field(default=False, description="not probed any more; history stays")
 
 
 class ServiceTable(Table):

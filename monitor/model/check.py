@@ -32,6 +32,8 @@ class Endpoint:
     proxy: Proxy | None = None
     headers: tuple[tuple[str, Secret], ...] = ()
     cut_after: timedelta | None = None
+    retired: bool = False
+    """No longer probed; its history stays and is shown."""
 
     @property
     def path(self) -> str:

@@ -65,3 +65,6 @@ class HistorySettings:
     raw: timedelta | None = timedelta(days=30)
     hours: timedelta | None = timedelta(days=365)
     days: timedelta | None = None
+    evidence: timedelta | None = timedelta(days=30)
+    max_size: int | None = None
+    """Bytes that the store may take; its oldest runs, then its oldest hours, go first."""

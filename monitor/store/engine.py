@@ -14,6 +14,12 @@ from sqlalchemy.pool import StaticPool
 from monitor.model import StoreError
 
 _PREFIX = "sqlite:///"
+ERRORS = (sqlite3.Error,)
+Driver = sqlite3.Connection
+
+
+class InUseError(StoreError):
+    """Another daemon writes this store: waiting would not help."""
 
 
 def path_of(url: str) -> Path:
@@ -24,21 +30,21 @@ def path_of(url: str) -> Path:
 
 def claim(path: Path) -> BinaryIO:
     """Keep every other daemon away from this store, until the file that is given back is closed."""
+    name = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open(
-            "ab"
-        )  # whoever comes too late must not wipe it
+        lock = name.open("ab")  # whoever comes too late must not wipe it
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         lock.close()
-        raise StoreError(f"{path} is in use by another monitor; stop that one first") from error
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n".encode())
-    lock.flush()
+        raise InUseError(f"{path} is in use by another monitor; stop that one first") from error
+    with contextlib.suppress(OSError):  # on a full disk nobody learns our number
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n".encode())
+        lock.flush()
     return lock
 
 
@@ -61,13 +67,21 @@ def writing(path: Path) -> Engine:
     return _engine(
         lambda: sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5),
         begin="BEGIN IMMEDIATE",
-        pragmas=("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=16777216"),
+        pragmas=(
+            "auto_vacuum=INCREMENTAL",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "journal_size_limit=16777216",
+        ),
     )
 
 
-def reading(path: Path) -> Engine:
-    """Never checkpoints: two connections doing so have corrupted databases in older SQLites."""
-    address = f"{path.as_uri()}?mode=ro"
+def reading(path: Path, *, immutable: bool = False) -> Engine:
+    """Never checkpoints: two connections doing so have corrupted databases in older SQLites.
+
+    `immutable` reads what lies on a disk that cannot be written at all, without its journal.
+    """
+    address = f"{path.as_uri()}?mode=ro" + ("&immutable=1" if immutable else "")
     return _engine(
         lambda: sqlite3.connect(
             address, uri=True, isolation_level=None, check_same_thread=False, timeout=5
@@ -108,9 +122,12 @@ def damage(path: Path) -> str | None:
     return None if said == "ok" else str(said).replace("\n", " ")
 
 
-def set_aside(path: Path, stamp: str) -> Path:
-    """Move a damaged file, with its journal, out of the way; never delete it."""
-    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
+def set_aside(path: Path, stamp: str, what: str = "corrupt") -> Path:
+    """Move a damaged file, with its journal, out of the way; never delete it, nor another one."""
+    aside, times = path.with_name(f"{path.name}.{what}-{stamp}"), 1
+    while aside.exists():
+        times += 1
+        aside = path.with_name(f"{path.name}.{what}-{stamp}-{times}")
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():
@@ -133,12 +150,16 @@ def copy(path: Path, to: Path) -> None:
 
 
 def _copy(path: Path, to: Path) -> None:
-    with (
-        contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source,
-        contextlib.closing(sqlite3.connect(to)) as target,
-    ):
+    address = f"{path.as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(address, uri=True)) as source:
+        copy_open(source, to)
+
+
+def copy_open(source: Driver, to: Path) -> None:
+    """Also of a file that has lost its name."""
+    with contextlib.closing(sqlite3.connect(to)) as target:
         source.backup(target, pages=-1)
-        target.execute("PRAGMA journal_mode=DELETE")
+        target.execute("PRAGMA journal_mode=DELETE").close()
 
 
 def _reason(error: Exception) -> str:

@@ -66,6 +66,10 @@ def pending(connection: Connection) -> tuple[Outgoing, ...]:
     return tuple(map(nouns.outgoing_from, connection.execute(query).scalars()))
 
 
+def next_message(connection: Connection) -> int:
+    return (connection.execute(select(func.max(OUTBOX.c.id))).scalar() or 0) + 1
+
+
 def habits(connection: Connection) -> dict[str, Habit]:
     return {
         check: nouns.habit_from(body)

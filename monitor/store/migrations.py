@@ -33,6 +33,12 @@ def check_not_newer(found: int) -> None:
         )
 
 
+def create(connection: Connection) -> None:
+    """All of them, in an empty file."""
+    for step in range(len(MIGRATIONS)):
+        migrate(connection, step)
+
+
 def migrate(connection: Connection, found: int) -> None:
     """One step, and its number, in the caller's transaction."""
     MIGRATIONS[found](connection)

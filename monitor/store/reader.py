@@ -14,6 +14,8 @@ from monitor.model import (
     Evidence,
     Incident,
     Known,
+    Memory,
+    Outgoing,
     Period,
     Resolution,
     Result,
@@ -22,9 +24,11 @@ from monitor.model import (
 )
 from monitor.store import find, history, migrations
 from monitor.store.engine import copy, path_of, reading
+from monitor.store.errors import is_damage
 from monitor.store.look import Looker
 from monitor.store.meta import read_meta
 from monitor.store.nouns import evidence_from
+from monitor.store.recall import recall
 from monitor.store.tables import EVIDENCE
 from monitor.store.times import key_from
 
@@ -37,12 +41,29 @@ class Reader:
     def __init__(self, url: str, *, vantage: str | None = None) -> None:
         self._path = path_of(url)
         _must_exist(self._path)
-        self._engine = reading(self._path)
         self._lock = threading.Lock()
-        self._looker = Looker(vantage)
         self._vantage = vantage
+        self.on_damage: Callable[[], None] = lambda: None
+        self._open(immutable=False)
+        try:
+            self._check_version()
+        except StoreError:
+            self._open(immutable=True)
+            self._check_version()
+
+    def _open(self, *, immutable: bool) -> None:
+        self._engine = reading(self._path, immutable=immutable)
+        self._looker = Looker(self._vantage)
+
+    def _check_version(self) -> None:
         with self._connect() as connection:
             migrations.check_not_newer(migrations.version(connection))
+
+    def reset(self) -> None:
+        """The path leads to another file now, or may be read as usual again."""
+        with self._lock:
+            self._engine.dispose()
+            self._open(immutable=False)
 
     def close(self) -> None:
         with self._lock:
@@ -51,6 +72,16 @@ class Reader:
     def snapshot(self, now: datetime) -> Snapshot:
         with self._connect() as connection:
             return self._looker.snapshot(connection, now)
+
+    def memory(self, now: datetime) -> Memory:
+        """What the daemon before this one left."""
+        return self._ask(lambda connection: recall(connection, now, self._vantage or ""))
+
+    def outbox(self) -> tuple[tuple[Outgoing, ...], int]:
+        """Messages not yet delivered, and the id of the next one."""
+        return self._ask(
+            lambda connection: (find.pending(connection), find.next_message(connection))
+        )
 
     def note(self, name: str) -> str | None:
         """What the daemon left under `name`, see `Store.note`."""
@@ -166,6 +197,8 @@ class Reader:
                 with self._engine.begin() as connection:
                     yield connection
             except DBAPIError as error:
+                if is_damage(error):
+                    self.on_damage()
                 raise StoreError(f"the store cannot be read: {error.orig}") from error
 
 

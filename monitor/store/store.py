@@ -9,8 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from sqlalchemy import Connection, Engine, func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection
 
 from monitor.clock import Clock
 from monitor.model import (
@@ -20,42 +19,56 @@ from monitor.model import (
     HistorySettings,
     Incident,
     Memory,
+    NewerSchemaError,
     Outgoing,
     Result,
     Snapshot,
     Spend,
     StoreError,
 )
-from monitor.store import engine, find, migrations
+from monitor.store import engine
 from monitor.store.batch import Change, Done, Item
-from monitor.store.meta import read_meta, set_meta
+from monitor.store.guard import Guard
+from monitor.store.opening import prepare
 from monitor.store.outbox import Outbox
+from monitor.store.pages import vacuum_step
 from monitor.store.prune import prune_step
 from monitor.store.reader import Reader
-from monitor.store.tables import INCIDENTS, NUMBER_BITS, OUTBOX, RESULTS
-from monitor.store.times import from_millis
+from monitor.store.recall import CLEAN, SEEN
 from monitor.store.writer import Writer
 
 T = TypeVar("T")
-_SEEN, _CLEAN = "last_seen", "stopped_cleanly"
+_CHECK_EVERY_S = 86_400
 log = logging.getLogger(__name__)
 
 
 class Store:
     """Open it, `recall`, then `record`. Call it from one event loop."""
 
-    def __init__(self, url: str, *, clock: Clock, vantage: str = "local") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        vantage: str = "local",
+        history: HistorySettings = HistorySettings(),  # noqa: B008  # frozen
+    ) -> None:
         self._url, self._path = url, engine.path_of(url)
         self._clock, self._vantage = clock, vantage
         self._listeners: list[Callable[[], None]] = []
         self._incidents: dict[int, Incident] = {}
         self._notes: list[str] = []
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
-        self._engine: Engine
-        self._writer: Writer
-        self._reader: Reader
+        self._engine = engine.writing(self._path)
+        self._guard = Guard(
+            path=self._path, engine=self._engine, clock=clock,
+            note=self._note, replaced=self._replaced, max_size=history.max_size,
+        )  # fmt: skip
+        self._writer = Writer(self._engine, clock, self._guard, self._prepare, self._committed)
+        self._checked = clock.monotonic()
+        self._lock: BinaryIO | None = None
+        self._reader: Reader | None = None
         self._outbox: Outbox
-        self._lock: BinaryIO
 
     @staticmethod
     def read_only(url: str, *, vantage: str | None = None) -> Reader:
@@ -68,37 +81,48 @@ class Store:
         return engine.holder(engine.path_of(url))
 
     def open(self) -> None:
-        """Check, migrate, and start the writer; StoreError when the file cannot be used."""
-        self._lock = engine.claim(self._path)
-        try:
-            self._open()
-        except BaseException:
-            self._lock.close()
-            raise
+        """Check, migrate, and start the writer; StoreError when the file cannot be used.
 
-    def _open(self) -> None:
-        self._check_sound()
-        self._engine = engine.writing(self._path)
+        A store that can be read but not written now is `trouble`: the daemon goes on with what it
+        knows, results wait in memory, and the writer tries again.
+        """
         try:
-            self._migrate()
-            with self._engine.begin() as connection:
-                newest = connection.execute(select(func.max(OUTBOX.c.id))).scalar() or 0
-                self._outbox = Outbox(find.pending(connection), newest + 1)
-        except DBAPIError as error:
-            raise StoreError(f"{self._path} cannot be opened: {error.orig}") from error
-        self._writer = Writer(self._engine, self._clock, self._committed)
-        self._writer.start()
+            self._writer.make_ready()
+        except (engine.InUseError, NewerSchemaError):
+            self._release()
+            raise
+        except StoreError:
+            self._release()
+            if not self._path.is_file():
+                raise
         self._reader = Reader(self._url, vantage=self._vantage)
+        self._reader.on_damage = self._guard.suspected
+        self._outbox = Outbox(*self._reader.outbox())
+        self._writer.start()
+
+    def _prepare(self) -> None:
+        if self._lock is None:
+            self._lock = engine.claim(self._path)
+        prepare(self._path, self._engine, self._clock, self._note)
+        self._guard.opened()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What an operator should know of how the store was opened."""
+        """What befell the file and was mended since the daemon began, as sentences for an operator."""
         return tuple(self._notes)
 
     @property
     def trouble(self) -> str | None:
-        """Why writing fails now, if it does; results wait in memory meanwhile."""
-        return self._writer.trouble
+        """Why writing fails now, if it does; results wait in memory meanwhile.
+
+        Known within a minute: at the next commit, which a heartbeat brings, or look at the file.
+        """
+        return self._writer.trouble or self._writer.unseen
 
     @property
     def dropped(self) -> int:
@@ -112,9 +136,14 @@ class Store:
     def recall(self) -> Memory:
         """What the last daemon left; and the mark that this one has not stopped yet."""
         now = self._clock.now()
-        return self._writer.call(
-            lambda connection: _recall(connection, now, self._vantage)
-        ).result()
+        memory = self._asked.memory(now)
+        self._writer.put(Change(meta=((CLEAN, "no"), (SEEN, now.isoformat()))))
+        return memory
+
+    @property
+    def _asked(self) -> Reader:
+        assert self._reader is not None, "open it first"
+        return self._reader
 
     def record(self, entry: Entry) -> None:
         """Committed within a second or so, whole or not at all. Never blocks, never raises."""
@@ -159,30 +188,47 @@ class Store:
 
     async def incident(self, incident_id: int) -> Incident | None:
         waiting = self._incidents.get(incident_id)
-        return waiting or await self._ask(lambda: self._reader.incident(incident_id))
+        return waiting or await self._ask(lambda: self._asked.incident(incident_id))
 
     async def incidents(
         self, *, since: datetime | None = None, limit: int | None = None
     ) -> tuple[Incident, ...]:
         """Committed ones, newest first; with `since`, the open ones and those closed after it."""
-        return await self._ask(lambda: self._reader.incidents(since=since, limit=limit))
+        return await self._ask(lambda: self._asked.incidents(since=since, limit=limit))
 
     async def results(
         self, check: str, *, since: datetime, until: datetime | None = None
     ) -> tuple[Result, ...]:
-        return await self._ask(lambda: self._reader.results(check, since=since, until=until))
+        return await self._ask(lambda: self._asked.results(check, since=since, until=until))
 
     async def evidence(self, check: str, at: datetime) -> Evidence | None:
-        return await self._ask(lambda: self._reader.evidence(check, at))
+        return await self._ask(lambda: self._asked.evidence(check, at))
 
     async def snapshot(self, now: datetime) -> Snapshot:
-        return await self._ask(lambda: self._reader.snapshot(now))
+        return await self._ask(lambda: self._asked.snapshot(now))
 
     async def prune(self, now: datetime, history: HistorySettings) -> None:
-        """Forget what is too old, in short steps between which results are written."""
+        """Forget what is too old or too much, in short steps between which results are written.
+
+        Once a day the whole file is looked at too.
+        """
+        self._guard.max_size = history.max_size
         more = True
         while more:
-            more = await self._write(lambda connection: prune_step(connection, now, history))
+            more = await self._write(lambda connection: self._prune(connection, now, history))
+        if self._clock.monotonic() - self._checked >= _CHECK_EVERY_S:
+            self._checked = self._clock.monotonic()
+            if await asyncio.to_thread(engine.damage, self._path) is not None:
+                self._guard.suspected()
+
+    def _prune(self, connection: Connection, now: datetime, history: HistorySettings) -> bool:
+        """In the writer's thread."""
+        if prune_step(connection, now, history):
+            return True
+        if vacuum_step(connection):
+            self._guard.cut()
+            return True
+        return False
 
     async def backup(self, path: Path) -> None:
         """A copy of all that is committed; `path` appears whole or not at all."""
@@ -190,7 +236,7 @@ class Store:
         await asyncio.to_thread(engine.copy, self._path, path)
 
     def heartbeat(self, now: datetime) -> None:
-        self._writer.put(Change(meta=((_SEEN, now.isoformat()),)))
+        self._writer.put(Change(meta=((SEEN, now.isoformat()),)))
 
     async def note(self, name: str, text: str) -> None:
         """For commands beside the daemon: `Reader.note` finds it."""
@@ -200,32 +246,22 @@ class Store:
     async def close(self) -> None:
         """Commit all, mark a clean stop, and end the threads."""
         now = self._clock.now().isoformat()
-        self._writer.put(Change(meta=((_SEEN, now), (_CLEAN, "yes"))))
+        self._writer.put(Change(meta=((SEEN, now), (CLEAN, "yes"))))
         await asyncio.to_thread(self._writer.stop)
         self._pool.shutdown()
-        self._reader.close()
+        self._asked.close()
         self._engine.dispose()
-        self._lock.close()
+        self._release()
         if left := len(self._writer.waiting()):
             log.error("closed with %d items unwritten: %s", left, self.trouble)
 
-    def _check_sound(self) -> None:
-        damage = engine.damage(self._path)
-        if damage is not None:
-            stamp = self._clock.now().strftime("%Y%m%dT%H%M%SZ")
-            aside = engine.set_aside(self._path, stamp)
-            self._notes.append(f"the store was damaged ({damage}); it is kept as {aside.name}")
-            log.error("%s", self._notes[-1])
+    def _note(self, said: str) -> None:
+        self._notes.append(said)
+        log.error("%s", said)
 
-    def _migrate(self) -> None:
-        with self._engine.begin() as connection:
-            found = migrations.version(connection)
-        migrations.check_not_newer(found)
-        for step in range(found, len(migrations.MIGRATIONS)):
-            if step:
-                engine.copy(self._path, self._path.with_name(f"{self._path.name}.schema-{step}"))
-            with self._engine.begin() as connection:
-                migrations.migrate(connection, step)
+    def _replaced(self) -> None:
+        if self._reader is not None:
+            self._reader.reset()
 
     def _remember(self, incidents: tuple[Incident, ...]) -> None:
         self._incidents.update((incident.id, incident) for incident in incidents)
@@ -252,33 +288,3 @@ class Store:
     async def _write(self, work: Callable[[Connection], T]) -> T:
         future: Future[T] = self._writer.call(work)
         return await asyncio.wrap_future(future)
-
-
-def _recall(connection: Connection, now: datetime, vantage: str) -> Memory:
-    clean, seen = read_meta(connection, _CLEAN) == "yes", _last_seen(connection)
-    set_meta(connection, _CLEAN, "no")
-    set_meta(connection, _SEEN, now.isoformat())
-    newest = connection.execute(select(func.max(INCIDENTS.c.id))).scalar() or 0
-    return Memory(
-        states={
-            (state.check, state.rule): state
-            for states in find.states(connection).values()
-            for state in states
-        },
-        incidents=find.open_incidents(connection),
-        next_incident=newest + 1,
-        habits=find.habits(connection),
-        spent_today=find.spent(connection, now.date(), now.date()),
-        last_seen=seen,
-        stopped_cleanly=clean,
-        last_asked=find.last_asked(connection, vantage),
-    )
-
-
-def _last_seen(connection: Connection) -> datetime | None:
-    """The last heartbeat, or the newest result if that is later."""
-    said = read_meta(connection, _SEEN)
-    newest = connection.execute(select(func.max(RESULTS.c.key))).scalar()
-    times = [datetime.fromisoformat(said)] if said else []
-    times += [from_millis(newest >> NUMBER_BITS)] if newest else []
-    return max(times, default=None)

@@ -5,6 +5,7 @@ at once when somebody waits. While the disk fails, items stay in the queue and i
 second; the queue is bounded, and what is dropped first is what matters least.
 """
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -14,12 +15,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DatabaseError
 
 from monitor.clock import Clock
 from monitor.model import StoreError
 from monitor.store import fold
 from monitor.store.batch import Item, droppable, gather, merged, plain_up, remains, write
+from monitor.store.errors import is_damage, is_disk, is_full, why
+from monitor.store.guard import Guard
 from monitor.store.names import Names
 from monitor.store.times import hours
 
@@ -27,10 +30,9 @@ T = TypeVar("T")
 MOST_WAITING = 50_000
 _GATHER_S = 0.5
 _RETRY_S = 1.0
+_ROOMS = (0.8, 0.65, 0.5)
+"""Shares of its size that the store is brought below when it is full all the same."""
 _ROLL_AFTER_HOURS = 10 / 60
-
-_OURS = (DataError, IntegrityError, ProgrammingError)
-"""The database is well, but what we asked of it is impossible; all its other errors are the disk's."""
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +44,19 @@ class _Task:
 
 
 class Writer:
+    """`prepare` makes the file ready; where it fails, it is tried again before each commit."""
+
     def __init__(
-        self, engine: Engine, clock: Clock, committed: Callable[[list[Item]], None]
+        self,
+        engine: Engine,
+        clock: Clock,
+        guard: Guard,
+        prepare: Callable[[], None],
+        committed: Callable[[list[Item]], None],
     ) -> None:
         self._engine, self._clock, self._committed = engine, clock, committed
+        self._guard, self._prepare = guard, prepare
+        self.is_ready = False
         self._names = Names()
         self._items: deque[Item] = deque()
         self._tasks: deque[_Task] = deque()
@@ -54,6 +65,8 @@ class Writer:
         self._stopping = self._urgent = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self.trouble: str | None = None
+        self.unseen: str | None = None
+        """Trouble with the file that commits do not meet."""
         self.dropped = 0
 
     def start(self) -> None:
@@ -116,15 +129,52 @@ class Writer:
             self._waiting, self._urgent = [], False
         failed: str | None = "the store's writer failed"
         try:
-            failed = self._commit(items)
+            failed = self._try_ready() or self._commit(items)
         finally:
             for answer in waiting:
                 _settle(answer, None if failed is None else StoreError(failed))
         for task in tasks:
-            self._do(task)
+            if self.is_ready:
+                self._do(task)
+            else:
+                _settle(task.answer, StoreError(failed or ""))
         if failed is None:
             self._roll()
+        if self.is_ready and self._guard.due():
+            self._look_after()
         return not stopping
+
+    def make_ready(self) -> None:
+        """Once before `start`, then again before each commit until it works. Raises StoreError."""
+        if not self.is_ready:
+            try:
+                self._prepare()
+            except StoreError as error:
+                self._failed(str(error))
+                raise
+            self.is_ready = True
+
+    def _try_ready(self) -> str | None:
+        """Why it cannot be written at all, if it cannot."""
+        try:
+            self.make_ready()
+        except StoreError as error:
+            return str(error)
+        return None
+
+    def _look_after(self) -> None:
+        """What is wrong with the file beneath us; a commit that works proves nothing about it."""
+        before = self.unseen
+        try:
+            self._guard.look()
+            self.unseen = None
+        except StoreError as error:
+            self.unseen = str(error)
+        except DatabaseError as error:
+            self.unseen = why(error, self._guard.path)
+        self._names.forget()
+        if self.unseen and self.unseen != before:
+            log.error("%s", self.unseen)
 
     def _await_work(self) -> None:
         """Until there is something to do, then a little longer, so that others may join."""
@@ -145,39 +195,67 @@ class Writer:
         if not items:
             return None
         try:
-            with self._engine.begin() as connection:
-                write(connection, self._names, gather(items), self._clock.now())
+            self._write_with_room(items)
         except Exception as error:
-            if _is_disk(error):
-                return self._failed(error)
+            if is_disk(error):
+                return self._disk_failed(error)
             log.exception("one of %d items cannot be stored, trying each alone", len(items))
             return self._commit_each(items)
         self._done(items)
         return None
+
+    def _write_with_room(self, items: list[Item]) -> None:
+        """Many items at once, after a bad day, may need more room than is usually kept."""
+        for room in _ROOMS:
+            try:
+                self._write(items)
+            except DatabaseError as error:
+                self._names.forget()
+                if not (is_full(error) and self._guard.at_limit() and self._guard.make_room(room)):
+                    raise
+            else:
+                return
+        self._write(items)
+
+    def _write(self, items: list[Item]) -> None:
+        with self._engine.begin() as connection:
+            write(connection, self._names, gather(items), self._clock.now())
 
     def _commit_each(self, items: list[Item]) -> str | None:
         """So that one impossible item, a fault of our own, does not hold up all others."""
         self._names.forget()
         for item in items:
             try:
-                with self._engine.begin() as connection:
-                    write(connection, self._names, gather([item]), self._clock.now())
+                self._write_with_room([item])
             except Exception as error:
-                if _is_disk(error):
-                    return self._failed(error)
+                if is_disk(error):
+                    return self._disk_failed(error)
                 self._names.forget()
                 log.exception("an item cannot be stored and is dropped")
                 self.dropped += 1
             self._done([item])
         return None
 
-    def _failed(self, error: BaseException) -> str:
+    def _disk_failed(self, error: BaseException) -> str:
+        """Damage is met by a fresh file, at the next turn."""
+        self._guard.suspect |= is_damage(error)
+        return self._failed(self._why(error))
+
+    def _why(self, error: BaseException) -> str:
+        with contextlib.suppress(DatabaseError):
+            if is_full(error) and self._guard.at_limit():
+                return (
+                    "the store cannot be written: it has reached `max_size` in [history], and no "
+                    "more runs or hours may go; raise it"
+                )
+        return why(error, self._guard.path)
+
+    def _failed(self, said: str) -> str:
         self._names.forget()
-        why = _why(error)
-        if why != self.trouble:
-            log.error("%s", why)
-        self.trouble = why
-        return why
+        if said != self.trouble:
+            log.error("%s", said)
+        self.trouble = said
+        return said
 
     def _done(self, items: list[Item]) -> None:
         """Items are only appended and shrunk from elsewhere, so leave by identity, not by count."""
@@ -187,7 +265,8 @@ class Writer:
                 self._items.popleft()
         if self.trouble is not None:
             log.warning("the store can be written again")
-        self.trouble = None
+            self.trouble = None
+            self._guard.replaced()
         self._committed(items)
 
     def _do(self, task: _Task) -> None:
@@ -195,7 +274,8 @@ class Writer:
             with self._engine.begin() as connection:
                 answer = task.work(connection)
         except Exception as error:  # noqa: BLE001 - whoever waits shall have it
-            _settle(task.answer, StoreError(_why(error)) if _is_disk(error) else error)
+            found = StoreError(self._why(error)) if is_disk(error) else error
+            _settle(task.answer, found)
         else:
             task.answer.set_result(answer)
         self._names.forget()  # a task may delete texts
@@ -209,7 +289,7 @@ class Writer:
                 with self._engine.begin() as connection:
                     more = fold.roll_next(connection, self._names, before)
         except DatabaseError as error:
-            self._failed(error)
+            self._disk_failed(error)
 
     def _past_grace(self) -> bool:
         return self._clock.now().minute >= 60 * _ROLL_AFTER_HOURS
@@ -233,14 +313,6 @@ class Writer:
     def _keep_remains(self, dropped: list[Item]) -> None:
         if dropped:
             self._items.appendleft(merged(gather(map(remains, dropped))))
-
-
-def _is_disk(error: BaseException) -> bool:
-    return isinstance(error, DatabaseError) and not isinstance(error, _OURS)
-
-
-def _why(error: BaseException) -> str:
-    return f"the store cannot be written: {getattr(error, 'orig', error)}"
 
 
 def _settle(answer: "Future[Any]", error: BaseException | None) -> None:

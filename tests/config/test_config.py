@@ -43,6 +43,28 @@ def complaints(
     return str(caught.value).splitlines()
 
 
+def test_what_is_retired_stands_in_its_service_and_is_not_probed() -> None:
+    found = read(
+        '[service.a]\nprobes = { http = "1m" }\n[service.a.endpoints]\nx = "https://a.example"\n'
+        'y = { url = "https://b.example", retired = true }\n'
+    )
+    assert [(each.id, each.retired) for each in found.services[0].endpoints] == [
+        ("x", False),
+        ("y", True),
+    ]
+    assert [check.key for check in found.checks] == ["a/x/http"]
+
+
+def test_a_size_of_the_store_is_bytes() -> None:
+    assert read(ONE + '[history]\nmax_size = "500MB"\n').history.max_size == 500_000_000
+    assert complaints(ONE + '[history]\nmax_size = "5MB"\n') == [
+        "history.max_size: got 5MB, want at least 20MB"
+    ]
+    assert complaints(ONE + "[history]\nmax_size = 5\n") == [
+        'history.max_size: got 5, want a size such as "500MB" or "2GB"'
+    ]
+
+
 @pytest.mark.parametrize("path", BAD, ids=[path.stem for path in BAD])
 def test_a_bad_config_is_refused_with_every_complaint(path: Path) -> None:
     lines = path.read_text().splitlines()

@@ -1,0 +1,154 @@
+"""Looks after the file itself: what no commit would notice.
+
+A file that was deleted is written to as before, into nothing; one that was cut or overwritten takes
+new rows among the ruins. Once a minute the writer's thread looks whether the path still leads to the
+file it writes, and after any sign of damage whether that file is sound.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from monitor.clock import Clock
+from monitor.model import StoreError
+from monitor.store import engine as engines
+from monitor.store import migrations
+from monitor.store.pages import set_limit, sizes
+from monitor.store.prune import ROOM, limit_step
+from monitor.store.salvage import salvage
+
+LOOK_EVERY_S = 60.0
+_MOST_STEPS = 200
+"""Of making room, before results are written again."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Guard:
+    """Serves the writer's thread, which owns `engine`."""
+
+    path: Path
+    engine: Engine
+    clock: Clock
+    note: Callable[[str], None]
+    """Takes a sentence that an operator should read."""
+    replaced: Callable[[], None]
+    """Called when the path leads to another file than before."""
+    max_size: int | None = None
+    suspect: bool = False
+    """Somebody met damage: look at the whole file."""
+    _identity: tuple[int, int] | None = None
+    _size: int = 0
+    _next: float = 0.0
+    _cut: float = float("-inf")
+
+    def opened(self) -> None:
+        """Know the file by its device and number, not by its name."""
+        found = self.path.stat()
+        self._identity, self._size = (found.st_dev, found.st_ino), found.st_size
+        self._next = self.clock.monotonic() + LOOK_EVERY_S
+
+    def suspected(self) -> None:
+        self.suspect = True
+
+    def due(self) -> bool:
+        return self.suspect or self.clock.monotonic() >= self._next
+
+    def look(self) -> None:
+        """Mend what can be mended; StoreError where it cannot."""
+        self._next = self.clock.monotonic() + LOOK_EVERY_S
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            self._write_again("was deleted")
+        except OSError as error:
+            raise StoreError(f"the store cannot be seen: {error.strerror}, {self.path}") from error
+        else:
+            if (found.st_dev, found.st_ino) != self._identity:
+                self._write_again("was replaced by another file")
+            elif found.st_size < self._size and self._next - self._cut > 10 * LOOK_EVERY_S:
+                self.suspect = True
+            self._size = found.st_size
+        if self.suspect:
+            self.check()
+        with self.engine.begin() as connection:
+            set_limit(connection, self.max_size)
+        self.make_room()
+
+    def make_room(self, room: float = ROOM) -> bool:
+        """Keep below this share of `max_size`. True if anything went."""
+        steps = 0
+        while steps < _MOST_STEPS:
+            with self.engine.begin() as connection:
+                if not limit_step(connection, self.max_size, room):
+                    break
+            steps += 1
+        return steps > 0
+
+    def at_limit(self) -> bool:
+        """Whether it is our own limit that stops the file from growing, not the disk's."""
+        if self.max_size is None:
+            return False
+        with self.engine.begin() as connection:
+            found = sizes(connection)
+        return found.total * found.page >= 0.95 * self.max_size
+
+    def cut(self) -> None:
+        """We gave space back ourselves: a smaller file is no damage."""
+        self._cut = self.clock.monotonic()
+
+    def check(self) -> None:
+        """The whole file: if it is damaged, put it aside and go on with a fresh one."""
+        damage = engines.damage(self.path)
+        self.suspect = False
+        if damage is not None:
+            self.begin_afresh(damage)
+
+    def begin_afresh(self, damage: str) -> None:
+        self.replaced()
+        self.engine.dispose()
+        aside = engines.set_aside(self.path, self._stamp())
+        with self.engine.begin() as connection:
+            migrations.create(connection)
+            saved = salvage(aside, connection)
+        self.replaced()
+        self.opened()
+        self.note(
+            f"the store was damaged ({damage}); it is kept as {aside.name}, "
+            f"{saved} rows of it were saved into a fresh one"
+        )
+
+    def _write_again(self, what: str) -> None:
+        """Our connection still reads all that is in the nameless file: give it a name again."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self.path.with_name(self.path.name + ".part")
+            fresh.unlink(missing_ok=True)
+            with self.engine.connect() as connection:
+                engines.copy_open(_driver(connection), fresh)
+            self.replaced()
+            self.engine.dispose()
+            aside = engines.set_aside(self.path, self._stamp(), "found")
+            os.replace(fresh, self.path)  # noqa: PTH105  # says what it does
+        except (OSError, *engines.ERRORS) as error:
+            why = getattr(error, "strerror", None) or error
+            raise StoreError(
+                f"the store {what} while it was written, and cannot be written again: {why}"
+            ) from error
+        self.replaced()
+        self.opened()
+        kept = f"; what was found in its place is kept as {aside.name}" if aside.exists() else ""
+        self.note(f"the store {what} while it was written; it was written again, whole{kept}")
+
+    def _stamp(self) -> str:
+        return self.clock.now().strftime("%Y%m%dT%H%M%SZ")
+
+
+def _driver(connection: Connection) -> engines.Driver:
+    found = connection.connection.driver_connection
+    assert isinstance(found, engines.Driver)
+    return found

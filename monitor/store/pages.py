@@ -1,0 +1,58 @@
+"""How large the file is, and giving back what it no longer needs. Nothing here on PostgreSQL.
+
+Retention frees about as many pages as new results need, so a share of free pages is kept; only
+after something large went (a shorter retention, a smaller limit) the file is cut.
+"""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+_STEP = 256
+"""Pages of one step: about a megabyte of journal."""
+SPARE = 1024
+"""Pages that are kept free at least, and an eighth of the file."""
+
+
+class Sizes(NamedTuple):
+    """In pages, but for `page` in bytes."""
+
+    total: int
+    free: int
+    page: int
+
+    @property
+    def used(self) -> int:
+        """Bytes."""
+        return (self.total - self.free) * self.page
+
+
+def sizes(connection: Connection) -> Sizes:
+    return Sizes(
+        *(_pragma(connection, name) for name in ("page_count", "freelist_count", "page_size"))
+    )
+
+
+def set_limit(connection: Connection, max_size: int | None) -> None:
+    """Beyond it the database itself refuses to grow; deleting goes on to work, as on no full disk."""
+    most = _LARGEST if max_size is None else max_size // _pragma(connection, "page_size")
+    _pragma(connection, f"max_page_count={most}")
+
+
+_LARGEST = 0xFFFFFFFE
+
+
+def vacuum_step(connection: Connection) -> bool:
+    """Cut some free pages off the end of the file. True while there are many more."""
+    total, free, _ = sizes(connection)
+    spare = max(SPARE, total // 8)
+    if free <= 2 * spare or _pragma(connection, "auto_vacuum") != 2:
+        return False
+    step = min(_STEP, free - spare)
+    for _ in range(step):  # Python 3.11 runs this statement for one page only, whatever it says
+        connection.exec_driver_sql("PRAGMA incremental_vacuum(1)").close()
+    return True
+
+
+def _pragma(connection: Connection, name: str) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())

@@ -1,0 +1,82 @@
+"""What can still be read of a damaged store goes into the fresh one: all but the runs themselves.
+
+Catalogue, beliefs, incidents, habits, spend, messages, days and hours are small, and lie elsewhere in
+the file than the runs that fill it: one bad page seldom takes them.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.exc import DBAPIError
+
+from monitor.store.sql import upsert
+from monitor.store.tables import (
+    CHECKS,
+    DAYS,
+    HABITS,
+    HOURS,
+    INCIDENTS,
+    LEDGER,
+    META,
+    NUMBER_MASK,
+    OUTBOX,
+    STATES,
+)
+
+_SAVED = (CHECKS, STATES, INCIDENTS, HABITS, LEDGER, OUTBOX, DAYS, HOURS, META)
+_MANY = 500
+
+
+def salvage(aside: Path, connection: Connection) -> int:
+    """How many rows; a table that cannot be read, or not all of it, is no reason to give up."""
+    saved = 0
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(_opened(aside)) as old:
+        for table in _SAVED:
+            saved += _table(old, table, connection)
+    return saved
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    old = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    old.row_factory = sqlite3.Row
+    return old
+
+
+def _table(old: sqlite3.Connection, table: Table, connection: Connection) -> int:
+    saved = 0
+    known: set[int] | None = None
+    if table in {DAYS, HOURS}:
+        known = set(connection.execute(select(CHECKS.c.number)).scalars())
+    for rows in _batches(_readable(old, table)):
+        kept = [row for row in rows if _belongs(row, table, known)]
+        with contextlib.suppress(DBAPIError), connection.begin_nested():
+            upsert(connection, table, kept)
+            saved += len(kept)
+    return saved
+
+
+def _belongs(row: dict[str, Any], table: Table, known: set[int] | None) -> bool:
+    if table is META:
+        return bool(row["name"] != "schema")
+    return known is None or row["key"] & NUMBER_MASK in known
+
+
+def _readable(old: sqlite3.Connection, table: Table) -> Iterator[dict[str, Any]]:
+    columns = ", ".join(column.name for column in table.columns)
+    with contextlib.suppress(sqlite3.Error):
+        for row in old.execute(f"SELECT {columns} FROM {table.name}"):  # noqa: S608  # our own names
+            yield dict(row)
+
+
+def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == _MANY:
+            yield batch
+            batch = []
+    yield batch
