@@ -14,7 +14,18 @@ from monitor.clock import Clock
 from monitor.config import Config
 from monitor.courier import Courier
 from monitor.cycle import Ask, Cycle
-from monitor.model import Habit, Incident, Kind, Memory, Message, Outgoing, Redactor, Result
+from monitor.diagnosis import Doctor
+from monitor.model import (
+    Endpoint,
+    Habit,
+    Incident,
+    Kind,
+    Memory,
+    Message,
+    Outgoing,
+    Redactor,
+    Result,
+)
 from monitor.probes import Client, attempt
 from monitor.publisher import Publisher
 from monitor.schedule import Changed, Schedule
@@ -49,6 +60,7 @@ class Parts:
     """The living ones, which outlast a reload; `client` and `web` may be replaced by it."""
 
     client: Client
+    doctor: Doctor
     alerts: Alerts
     cycle: Cycle
     schedule: Schedule
@@ -63,7 +75,8 @@ class Parts:
         config, clock = kit.config, kit.clock
         client = Client()
         alerts = Alerts(config.alerts, config.channels, memory)
-        cycle = _cycle(kit, client, alerts, memory)
+        doctor = doctor_of(config, clock, kit.redact)
+        cycle = _cycle(kit, client, alerts, memory, doctor)
         schedule = Schedule(cycle.tick, clock)
         carrier = Carrier(config.page, clock=clock, redact=kit.redact, report=kit.store.note)
         publisher = Publisher(
@@ -72,6 +85,7 @@ class Parts:
         )  # fmt: skip
         return cls(
             client=client,
+            doctor=doctor,
             alerts=alerts,
             cycle=cycle,
             schedule=schedule,
@@ -87,6 +101,7 @@ class Parts:
         before, self.client = self.client, Client()
         self.retired.append((before, self.schedule.running()))
         self.cycle.ask = ask_of(kit, self.client)
+        self.doctor.change(config.diagnosis, _endpoints(config), kit.redact)
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
         self.alerts.change(config.alerts, config.channels)
         self.courier.change(notifier.send, partial(_context, kit, self.alerts))
@@ -109,11 +124,20 @@ class Parts:
         await self.carrier.close()
         for client in [self.client, *(client for client, _ in self.retired)]:
             await client.close()
+        await self.doctor.close()
         if self.web:
             await self.web.close()
 
 
-def _cycle(kit: Kit, client: Client, alerts: Alerts, memory: Memory) -> Cycle:
+def _endpoints(config: Config) -> tuple[Endpoint, ...]:
+    return tuple(endpoint for service in config.services for endpoint in service.endpoints)
+
+
+def doctor_of(config: Config, clock: Clock, redact: Redactor) -> Doctor:
+    return Doctor(config.diagnosis, _endpoints(config), clock=clock, redact=redact)
+
+
+def _cycle(kit: Kit, client: Client, alerts: Alerts, memory: Memory, doctor: Doctor) -> Cycle:
     config = kit.config
     today = kit.clock.now().date()
     spent = {(service, today): amount for service, amount in memory.spent_today.items()}
@@ -125,6 +149,7 @@ def _cycle(kit: Kit, client: Client, alerts: Alerts, memory: Memory) -> Cycle:
         ledger=Ledger(config.services, config.budgets, config.prices, spent),
         clock=kit.clock,
         vantage=config.vantage,
+        explain=doctor,
         habits=dict(habits),
         on_result=kit.listeners.on_result,
     )

@@ -1,20 +1,21 @@
-"""LOOP 1: probe -> judge -> step -> record. Open this file first.
+"""LOOP 1: probe -> explain -> judge -> step -> record. Open this file first.
 
 One tick of one check, from the question to the commit:
 
 0. not at all while the server asked us to wait, or nobody has mended the account (`backoff`);
 1. reserve what the run may cost, or give it up as `budget_paused`;
 2. ask the endpoint (`probes.attempt` never raises for what an endpoint does);
-3. settle the cost;
-4. let the policies judge and the machine step: alert states, incidents, messages to send;
-5. hand everything to the store as one entry, to be committed in one transaction.
+3. where the path failed, say whose it is: ours, somebody's on the way, or the endpoint's after all;
+4. settle the cost;
+5. let the policies judge and the machine step: alert states, incidents, messages to send;
+6. hand everything to the store as one entry, to be committed in one transaction.
 
 Telling people is the courier's business, showing them the publisher's.
 """
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol
 
@@ -22,10 +23,12 @@ from monitor.alerts import Alerts, Changes
 from monitor.backoff import Backoff
 from monitor.budget import Ledger
 from monitor.clock import Clock
+from monitor.diagnosis import Explained
 from monitor.model import (
     NO_SPEND,
     Check,
     Entry,
+    Evidence,
     Failure,
     Habit,
     Kind,
@@ -42,6 +45,30 @@ class Ask(Protocol):
     """`probes.attempt` with everything bound that does not change from run to run."""
 
     async def __call__(self, check: Check, *, habit: Habit, late_ms: float) -> Attempted: ...
+
+
+class Explain(Protocol):
+    """`diagnosis.Doctor`: whose a failure of the path is. None where there is nothing to explain."""
+
+    async def __call__(self, check: Check, result: Result) -> Explained | None: ...
+
+
+async def as_measured(check: Check, result: Result) -> Explained | None:  # noqa: ARG001
+    """Nobody to explain anything."""
+    return None
+
+
+async def explained(explain: Explain, check: Check, attempted: Attempted) -> Attempted:
+    """The same run with a better-founded failure, and what was looked at as evidence."""
+    found = await explain(check, attempted.result)
+    if found is None:
+        return attempted
+    evidence = attempted.evidence or Evidence()
+    both = "; ".join(text for text in (evidence.note, found.note) if text)
+    failure, result = found.failure, attempted.result
+    if failure is not None:
+        result = replace(result, failure=failure, outcome=failure.outcome)
+    return replace(attempted, result=result, evidence=replace(evidence, note=both))
 
 
 class Recorder(Protocol):
@@ -62,6 +89,7 @@ class Cycle:
     ledger: Ledger
     clock: Clock
     vantage: str
+    explain: Explain = as_measured
     habits: dict[str, Habit] = field(default_factory=dict)
     backoff: Backoff = field(default_factory=Backoff)
     on_result: Callable[[Result], None] = lambda _: None
@@ -76,6 +104,7 @@ class Cycle:
             reserved = NO_SPEND
         else:
             attempted = await self.ask(check, habit=self._habit(check), late_ms=due.late_ms)
+            attempted = await explained(self.explain, check, attempted)
         result, change = self.ledger.settle(check, reserved, attempted.result, day)
         self._record(check, due, attempted, result, change)
         self.on_result(result)

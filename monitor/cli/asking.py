@@ -7,9 +7,11 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from monitor.assembly import doctor_of
 from monitor.cli.words import COLOURS, milliseconds
 from monitor.clock import SystemClock
 from monitor.config import Config
+from monitor.cycle import explained
 from monitor.model import Check, Habit, Outcome, Redactor, Result
 from monitor.model.document import result_document
 from monitor.probes import Attempted, Client, attempt
@@ -21,7 +23,8 @@ AT_ONCE = 20
 
 
 async def ask_all(config: Config) -> list[Answer]:
-    client, gate = Client(), asyncio.Semaphore(AT_ONCE)
+    client, gate, redact = Client(), asyncio.Semaphore(AT_ONCE), Redactor(config.secrets)
+    doctor = doctor_of(config, SystemClock(), redact)
 
     async def ask_once(check: Check, habit: Habit) -> Attempted:
         return await attempt(
@@ -31,7 +34,7 @@ async def ask_all(config: Config) -> list[Answer]:
             clock=SystemClock(),
             rng=SystemRandom(),
             vantage=config.vantage,
-            redact=Redactor(config.secrets),
+            redact=redact,
         )
 
     async def ask(check: Check) -> Answer:
@@ -41,12 +44,14 @@ async def ask_all(config: Config) -> list[Answer]:
             for _ in range(_TO_BE_SURE):
                 if _is_suspicion(attempted):
                     attempted = await ask_once(check, attempted.habit)
+            attempted = await explained(doctor, check, attempted)
         return check, attempted.result
 
     try:
         return await asyncio.gather(*map(ask, config.checks))
     finally:
         await client.close()
+        await doctor.close()
 
 
 def _is_suspicion(attempted: Attempted) -> bool:

@@ -10,7 +10,8 @@ from monitor.config.complaints import unknown
 from monitor.config.maintenance import maintenance
 from monitor.config.reading import Tables
 from monitor.config.services import ServiceBuilder
-from monitor.config.tables import ChannelTable, PageTable, PublishTable, budget_of
+from monitor.config.tables import ChannelTable, MonitorTable, PageTable, PublishTable, budget_of
+from monitor.diagnosis import DiagnosisSettings, parse_resolver
 from monitor.model import (
     AlertSettings,
     Budget,
@@ -35,6 +36,7 @@ class Config:
     vantage: str
     store: str
     listen: tuple[str, int] | None
+    diagnosis: DiagnosisSettings
     page: PageSettings
     alerts: AlertSettings
     history: HistorySettings
@@ -67,6 +69,7 @@ def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Con
         vantage=tables.monitor.vantage,
         store=_store(tables.monitor.store, state),
         listen=_listen(tables.monitor.listen),
+        diagnosis=_diagnosis(tables.monitor),
         page=_page(tables.page, state, prices),
         alerts=AlertSettings(**tables.alerts.model_dump()),
         history=HistorySettings(**tables.history.model_dump()),
@@ -81,6 +84,13 @@ def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Con
             maintenance(tables, name, table, services) for name, table in tables.maintenance.items()
         ),
         secrets=(*secrets, *_more_secrets(tables, services)),
+    )
+
+
+def _diagnosis(table: MonitorTable) -> DiagnosisSettings:
+    return DiagnosisSettings(
+        resolvers=tuple(map(parse_resolver, table.resolvers)),
+        controls=None if table.controls == "off" else table.controls,
     )
 
 

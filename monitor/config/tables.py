@@ -25,6 +25,7 @@ from pydantic import (
 from monitor.config.budgets import parse_budget
 from monitor.config.proxies import check_proxy
 from monitor.config.recurring import parse_every, zone_of
+from monitor.diagnosis import parse_resolver
 from monitor.model import Budget, Severity
 from monitor.model.duration import format_duration, parse_duration
 from monitor.probes import PROBES
@@ -84,6 +85,26 @@ def _listen(text: str) -> str:
             f'got "{text}", want "ADDRESS:PORT" such as "127.0.0.1:8080", or "" for none'
         )
     return text
+
+
+def _control(text: str) -> str:
+    parts = _address(text)
+    if parts.path not in {"", "/"}:
+        raise ValueError(
+            f'got "{_hidden(text)}" and a path, want a host such as https://example.com'
+        )
+    return text.rstrip("/")
+
+
+def _resolver(text: str) -> str:
+    parse_resolver(text)
+    return text
+
+
+def _controls(value: Any) -> Any:
+    if isinstance(value, str) and value != "off":
+        raise ValueError(f'got "{value[:60]}", want a list of URLs, or "off"')
+    return value
 
 
 def _store(text: str) -> str:
@@ -155,6 +176,10 @@ Size = Annotated[
 Positive = Annotated[Duration, AfterValidator(_positive)]
 BudgetText = Annotated[str, AfterValidator(lambda text: (parse_budget(text), text)[1])]
 Money = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+Controls = Annotated[
+    tuple[Annotated[str, AfterValidator(_control)], ...] | Literal["off"],
+    BeforeValidator(_controls),
+]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 Every = Annotated[str, AfterValidator(lambda text: (parse_every(text), text)[1])]
 Zone = Annotated[str, AfterValidator(lambda text: (zone_of(text), text)[1])]
@@ -171,6 +196,12 @@ class MonitorTable(Table):
     )
     listen: Annotated[str, AfterValidator(_listen)] = Field(
         "127.0.0.1:8080", description='the small server, "" is off'
+    )
+    controls: Controls = Field(
+        (), description='URLs that show whether our own network works; "off"; [] is other hosts'
+    )
+    resolvers: tuple[Annotated[str, AfterValidator(_resolver)], ...] = Field(
+        (), description='to compare DNS with, e.g. "https://1.1.1.1/dns-query" or "9.9.9.9"'
     )
 
 

@@ -1,0 +1,141 @@
+"""One connection to one address, with one name in the handshake, and how it ended."""
+
+import asyncio
+import errno
+import ipaddress
+import socket
+import ssl
+import time
+from dataclasses import replace
+from datetime import UTC
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from monitor.diagnosis.facts import Certificate, End, Trial
+
+_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EACCES}
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE",
+            "PACKET_LENGTH_TOO_LONG", "UNEXPECTED_MESSAGE")  # fmt: skip
+_NAMES_SHOWN = 3
+
+
+def careless() -> ssl.SSLContext:
+    """Takes any certificate: to look at it, and to speak with names that nobody certifies."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def dial(
+    address: str, port: int, name: str, context: ssl.SSLContext | None, timeout_s: float
+) -> Trial:
+    """Never raises for what the other side does. Without `context` TCP alone.
+
+    With a verifying context, a certificate that is not valid is fetched once more to be shown.
+    """
+    began = time.monotonic()
+    stands = [False]
+    end, detail, certificate = End.SILENT, "", None
+    try:
+        async with asyncio.timeout(timeout_s):
+            end, certificate = await _connect(address, port, name, context, stands)
+    except TimeoutError:
+        pass
+    except ssl.SSLError as error:
+        end, detail = _tls_end(error)
+    except OSError as error:
+        end, detail = _end(error, connected=stands[0])
+    trial = Trial(
+        address=address, name=name, end=end, connected=stands[0], detail=detail,
+        certificate=certificate, ms=(time.monotonic() - began) * 1000,
+    )  # fmt: skip
+    if end is End.FOREIGN:
+        shown = await dial(address, port, name, careless(), timeout_s)
+        return replace(trial, certificate=shown.certificate)
+    return trial
+
+
+async def _connect(
+    address: str, port: int, name: str, context: ssl.SSLContext | None, stands: list[bool]
+) -> tuple[End, Certificate | None]:
+    loop = asyncio.get_running_loop()
+    family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        await loop.sock_connect(sock, (address, port))
+        stands[0] = True
+        if context is None:
+            sock.close()
+            return End.OPEN, None
+        transport, _ = await loop.create_connection(
+            asyncio.Protocol, sock=sock, ssl=context, server_hostname=name or address
+        )
+    except BaseException:
+        sock.close()
+        raise
+    tls = transport.get_extra_info("ssl_object")
+    certificate = _read(tls.getpeercert(binary_form=True))
+    transport.abort()
+    verified = context.verify_mode is not ssl.CERT_NONE
+    return (End.VALID if verified else End.ANSWERED), certificate
+
+
+def _tls_end(error: ssl.SSLError) -> tuple[End, str]:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return End.FOREIGN, error.verify_message
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return End.CLOSED, ""
+    reason = error.reason or ""
+    words = reason.replace("_", " ").lower()
+    return (End.GARBLED if reason.startswith(_NOT_TLS) else End.ANSWERED), words
+
+
+def _end(error: OSError, *, connected: bool) -> tuple[End, str]:
+    if error.errno == errno.ECONNREFUSED:
+        return End.REFUSED, ""
+    if error.errno in _UNREACHABLE:
+        return End.UNREACHABLE, ""
+    if error.errno == errno.ETIMEDOUT:
+        return End.SILENT, ""
+    if error.errno in {errno.ECONNRESET, errno.EPIPE}:
+        return End.RESET, ""
+    if isinstance(error, ConnectionError):
+        return End.CLOSED, ""  # asyncio's own, for an end without an error number
+    return (End.RESET if connected else End.UNREACHABLE), error.strerror or ""
+
+
+def _read(der: bytes | None) -> Certificate | None:
+    try:
+        found = x509.load_der_x509_certificate(der or b"")
+        return Certificate(
+            names=_names(found),
+            issuer=_issuer(found),
+            not_before=found.not_valid_before_utc.astimezone(UTC),
+            not_after=found.not_valid_after_utc.astimezone(UTC),
+        )
+    except Exception:  # noqa: BLE001  # a stranger's bytes: whatever is wrong with them, they say nothing
+        return None
+
+
+def _names(found: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return tuple(_said(found.subject, NameOID.COMMON_NAME))
+    known = [*names.get_values_for_type(x509.DNSName)]
+    known += map(str, names.get_values_for_type(x509.IPAddress))
+    return tuple(known[:_NAMES_SHOWN])
+
+
+def _issuer(found: x509.Certificate) -> str:
+    for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
+        for text in _said(found.issuer, kind):
+            return text
+    return "nobody"
+
+
+def _said(name: x509.Name, kind: x509.ObjectIdentifier) -> list[str]:
+    return [str(each.value) for each in name.get_attributes_for_oid(kind)][:1]

@@ -1,0 +1,188 @@
+"""Asks another resolver: DNS over HTTPS (RFC 8484), or plain DNS over UDP, then TCP (RFC 1035)."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+
+import aiohttp
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+
+from monitor.diagnosis.facts import Answer, Lack
+from monitor.diagnosis.resolvers import Resolver
+
+_MOST = 65_535
+_AGAIN_S = 1.0
+"""UDP is lossy: an unanswered question is sent a second time."""
+_RACE_S = 0.3
+"""How long a second, differing answer is waited for: a forged one comes first, the true one soon after."""
+_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
+
+Session = aiohttp.ClientSession
+Message = dns.message.Message
+
+
+class _NonsenseError(Exception):
+    """It answered, and not with an answer to our question."""
+
+
+async def ask(resolver: Resolver, host: str, *, session: Session, timeout_s: float) -> Answer:
+    """IPv4 and IPv6 addresses of `host`. Never raises for what the resolver does."""
+    began = time.monotonic()
+    try:
+        questions = [_question(host, kind) for kind in _TYPES]
+    except dns.exception.DNSException:
+        return Answer(resolver=resolver.name, lack=Lack.NO_NAME)
+    seen = await asyncio.gather(*(_one(resolver, each, session, timeout_s) for each in questions))
+    return _together(resolver.name, seen, (time.monotonic() - began) * 1000)
+
+
+def _question(host: str, kind: dns.rdatatype.RdataType) -> Message:
+    """ID 0, as RFC 8484 advises for HTTP caches, would be an invitation over UDP."""
+    return dns.message.make_query(dns.name.from_text(host), kind)
+
+
+Heard = Sequence[Message] | Lack
+
+
+async def _one(resolver: Resolver, question: Message, session: Session, timeout_s: float) -> Heard:
+    try:
+        async with asyncio.timeout(timeout_s):
+            if resolver.url is not None:
+                return [await _over_https(resolver.url, question, session)]
+            return await _plain(resolver, question, timeout_s)
+    except TimeoutError:
+        return Lack.SILENT
+    except (OSError, EOFError, aiohttp.ClientError):  # a bad certificate is a ValueError too
+        return Lack.FAILED
+    except (_NonsenseError, dns.exception.DNSException, ValueError):
+        return Lack.BROKEN
+
+
+async def _over_https(url: str, question: Message, session: Session) -> Message:
+    kind = "application/dns-message"
+    async with session.post(
+        url,
+        data=question.to_wire(),
+        headers={"Content-Type": kind, "Accept": kind, "User-Agent": "monitor"},
+        allow_redirects=False,
+    ) as response:
+        if response.status != 200 or response.content_type != kind:
+            raise _NonsenseError
+        body = bytearray()
+        async for piece in response.content.iter_any():
+            body += piece
+            if len(body) > _MOST:
+                raise _NonsenseError
+    return _answer(question, bytes(body))
+
+
+async def _plain(resolver: Resolver, question: Message, timeout_s: float) -> Sequence[Message]:
+    """UDP first, as the system does; TCP where the answer is too long, or nothing came."""
+    try:
+        async with asyncio.timeout(timeout_s / 2):
+            answers = await _over_udp(resolver, question)
+    except TimeoutError:
+        answers = []
+    if answers and not answers[-1].flags & dns.flags.TC:
+        return answers
+    return [await _over_tcp(resolver, question)]
+
+
+class _Ear(asyncio.DatagramProtocol):
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[bytes | Exception] = asyncio.Queue(32)
+
+    def datagram_received(self, data: bytes, _: object) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self.heard.put_nowait(data)
+
+    def error_received(self, exc: Exception) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self.heard.put_nowait(exc)
+
+
+async def _over_udp(resolver: Resolver, question: Message) -> list[Message]:
+    """The first answer, and what else comes soon after it."""
+    transport, ear = await asyncio.get_running_loop().create_datagram_endpoint(
+        _Ear, remote_addr=(resolver.address, resolver.port)
+    )
+    try:
+        wire = question.to_wire()
+        transport.sendto(wire)
+        try:
+            async with asyncio.timeout(_AGAIN_S):
+                first = await _hear(ear, question)
+        except TimeoutError:
+            transport.sendto(wire)
+            first = await _hear(ear, question)
+        answers = [first]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_RACE_S):
+                while len(answers) < 4:
+                    answers.append(await _hear(ear, question))
+        return answers
+    finally:
+        transport.close()
+
+
+async def _hear(ear: _Ear, question: Message) -> Message:
+    """The next answer to the question; what does not fit it is not ours."""
+    while True:
+        data = await ear.heard.get()
+        if isinstance(data, Exception):
+            raise data
+        with contextlib.suppress(_NonsenseError, dns.exception.DNSException, ValueError):
+            return _answer(question, data)
+
+
+async def _over_tcp(resolver: Resolver, question: Message) -> Message:
+    reader, writer = await asyncio.open_connection(resolver.address, resolver.port)
+    try:
+        wire = question.to_wire()
+        writer.write(len(wire).to_bytes(2) + wire)
+        size = int.from_bytes(await reader.readexactly(2))
+        return _answer(question, await reader.readexactly(size))
+    finally:
+        writer.transport.abort()
+
+
+def _answer(question: Message, wire: bytes) -> Message:
+    answer = dns.message.from_wire(wire, ignore_trailing=True)
+    if not question.is_response(answer):
+        raise _NonsenseError
+    return answer
+
+
+def _together(name: str, seen: Sequence[Heard], ms: float) -> Answer:
+    """One answer of those to A and AAAA; of racing ones the last, which came from farther away."""
+    heard = [each for each in seen if not isinstance(each, Lack)]
+    addresses = [address for each in heard for address in _addresses(each[-1])]
+    raced = any(len({frozenset(_addresses(one)) for one in each}) > 1 for each in heard)
+    return Answer(
+        resolver=name,
+        addresses=tuple(dict.fromkeys(addresses)),
+        lack=None if addresses else _lack(seen),
+        raced=raced,
+        ms=ms,
+    )
+
+
+def _addresses(answer: Message) -> list[str]:
+    return [record.address for rrset in answer.answer if rrset.rdtype in _TYPES for record in rrset]
+
+
+def _lack(seen: Sequence[Heard]) -> Lack:
+    """Why there is no address. That there is no such name outweighs that one question was lost."""
+    codes = [each[-1].rcode() for each in seen if not isinstance(each, Lack)]
+    if dns.rcode.NXDOMAIN in codes:
+        return Lack.NO_NAME
+    lacks = [each for each in seen if isinstance(each, Lack)]
+    if lacks:
+        return lacks[0]
+    return Lack.NO_ADDRESS if all(code == dns.rcode.NOERROR for code in codes) else Lack.FAILED

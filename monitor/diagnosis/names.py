@@ -1,0 +1,82 @@
+"""What the system's own resolver says, asked in threads of its own and bounded in time."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from monitor.diagnosis.facts import Answer, Lack
+
+Resolve = Callable[[str, int], Sequence[tuple[Any, ...]]]
+"""What `socket.getaddrinfo` gives for a host and a port; may block, and fails as that does."""
+
+HERE = "here"
+_THREADS = 16
+_NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+
+
+def system_resolve(host: str, port: int) -> Sequence[tuple[Any, ...]]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+
+
+class Names:
+    """Nothing is remembered. At most `_THREADS` look-ups hang at a time; more of them wait."""
+
+    def __init__(self, resolve: Resolve = system_resolve) -> None:
+        self._resolve = resolve
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="diagnose")
+
+    async def find(self, host: str, port: int) -> Sequence[tuple[Any, ...]]:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, self._resolve, host, port
+        )
+
+    async def ask(self, host: str, timeout_s: float) -> Answer:
+        began = time.monotonic()
+        found: Sequence[tuple[Any, ...]] = ()
+        lack: Lack | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                found = await self.find(host, 0)
+        except TimeoutError:
+            lack = Lack.SILENT
+        except socket.gaierror as error:
+            lack = Lack.NO_NAME if error.errno in _NO_NAME else Lack.FAILED
+        except (OSError, UnicodeError):
+            lack = Lack.FAILED
+        addresses = tuple(dict.fromkeys(str(info[4][0]) for info in found))
+        return Answer(
+            resolver=HERE,
+            addresses=addresses,
+            lack=lack or (None if addresses else Lack.NO_ADDRESS),
+            ms=(time.monotonic() - began) * 1000,
+        )
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class OwnNames(AbstractResolver):
+    """For aiohttp, whose own resolver would use the threads that the store uses too."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host, host=str(info[4][0]), port=port, family=info[0], proto=info[2],
+                flags=socket.AI_NUMERICHOST,
+            )
+            for info in await self._names.find(host, port)
+            if family in {socket.AF_UNSPEC, info[0]}
+        ]  # fmt: skip
+
+    async def close(self) -> None:
+        """The names outlive one session."""

@@ -1,0 +1,71 @@
+"""What the controls showed -> whether our own network works. Pure."""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from monitor.diagnosis.facts import Net, Reading
+from monitor.diagnosis.ranges import network_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One control. `resolved` is None for one that is an address, or was not looked up."""
+
+    host: str
+    resolved: bool | None
+    reached: bool
+    """Something at its address answered, be it with a refusal."""
+    address: str | None = None
+    skew_s: float | None = None
+    before: bool = False
+    """It answered a run of our own a moment ago, and was not asked again."""
+
+    @property
+    def network(self) -> str:
+        return network_of(self.address) if self.address else domain_of(self.host)
+
+
+def domain_of(host: str) -> str:
+    """Names of one domain may fail together: they are one witness."""
+    try:
+        return network_of(str(ipaddress.ip_address(host)))
+    except ValueError:
+        return ".".join(host.rsplit(".", 2)[-2:])
+
+
+def read(
+    seen: Sequence[Seen],
+    *,
+    failing: str,
+    declared: bool,
+    resolver_answered: bool = False,
+    routed: bool = True,
+) -> Reading:
+    """`failing` is the network of what failed; `declared`: the operator named the controls.
+
+    Other hosts of the config may be down for reasons of their own. So their silence counts only
+    where it comes from another network than that of the failing host.
+    """
+    skews = [each.skew_s for each in seen if each.skew_s is not None]
+    skew = median(skews) if skews else None
+    reached = [each for each in seen if each.reached]
+    if not seen:
+        net = Net.UNKNOWN if routed else Net.OFFLINE
+        words = "there is nothing to compare with" if routed else "there is no route to anywhere"
+        return Reading(net=net, words=words, skew_s=skew)
+    names = [each.resolved for each in seen if each.resolved is not None]
+    if names and not any(names) and (reached or resolver_answered):
+        words = f"none of {_count(len(names), 'other name')} resolves, while the network works"
+        return Reading(net=Net.RESOLVER_FAILED, words=words, skew_s=skew)
+    if reached:
+        words = f"{len(reached)} of {_count(len(seen), 'control')} answered"
+        return Reading(net=Net.FINE, words=words, skew_s=skew)
+    words = f"none of {_count(len(seen), 'control')} answered"
+    independent = declared or not routed or len({failing, *(each.network for each in seen)}) > 1
+    return Reading(net=Net.OFFLINE if independent else Net.UNKNOWN, words=words, skew_s=skew)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,259 @@
+"""From facts to whose it is: every rule, its near misses, and the words."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.diagnosis.decide import explain
+from monitor.diagnosis.facts import (
+    NEUTRAL,
+    Answer,
+    Certificate,
+    End,
+    Facts,
+    Lack,
+    Net,
+    Reading,
+    Target,
+    Trial,
+)
+from monitor.diagnosis.plan import PATH_KINDS
+from monitor.diagnosis.steps import note, steps
+from monitor.model import Failure, Fault, Kind
+
+HOST, HERE, THERE = "relay.test", "93.184.216.34", "104.18.0.7"
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+FINE = Reading(net=Net.FINE, words="2 of 2 controls answered")
+DOWN = Reading(net=Net.OFFLINE, words="none of 2 controls answered")
+NO_RESOLVER = Reading(net=Net.RESOLVER_FAILED, words="none of 2 other names resolves")
+ALONE = Reading(net=Net.UNKNOWN, words="there is nothing to compare with")
+TLS = Target(host=HOST, port=443, encrypted=True)
+PLAIN = Target(host=HOST, port=80, encrypted=False)
+
+
+def said(*addresses: str, lack: Lack | None = None, raced: bool = False) -> Answer:
+    return Answer(resolver="dns.test", addresses=addresses, lack=lack, raced=raced)
+
+
+def trial(address: str, end: End, name: str = HOST, **more: object) -> Trial:
+    return Trial(address=address, name=name, end=end, **more)  # type: ignore[arg-type]
+
+
+def verdict(
+    kind: Kind,
+    *trials: Trial,
+    here: Answer | None = None,
+    there: tuple[Answer, ...] = (),
+    net: Reading = FINE,
+    target: Target = TLS,
+    now: datetime = NOW,
+) -> Failure | None:
+    here = here or said(HERE)
+    facts = Facts(target=target, kind=kind, now=now, net=net, here=here, there=there, trials=trials)
+    assert note(facts)
+    return explain(facts)
+
+
+def kind_of(failure: Failure | None) -> Kind | None:
+    return failure and failure.kind
+
+
+# --- is it us? ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", sorted(PATH_KINDS))
+def test_offline_explains_silence_and_nothing_that_came_back(kind: Kind) -> None:
+    silent = {
+        Kind.DNS_NXDOMAIN, Kind.DNS_SERVFAIL, Kind.TCP_UNREACHABLE, Kind.CONNECT_TIMEOUT,
+        Kind.TLS_TIMEOUT,
+    }  # fmt: skip
+    found = verdict(kind, net=DOWN)
+    assert kind_of(found) == (Kind.OFFLINE if kind in silent else None)
+
+
+def test_what_is_ours_is_a_fault_of_the_monitor() -> None:
+    for kind in (Kind.OFFLINE, Kind.RESOLVER_FAILED, Kind.CLOCK_WRONG):
+        assert kind.fault is Fault.MONITOR
+    found = verdict(Kind.CONNECT_TIMEOUT, net=DOWN)
+    assert found is not None
+    assert found.message == (
+        "got nothing from relay.test, and none of 2 controls answered: "
+        "the monitor's own network is down, want one that works"
+    )
+
+
+def test_a_broken_resolver_is_ours() -> None:
+    lost = said(lack=Lack.SILENT)
+    assert kind_of(verdict(Kind.DNS_SERVFAIL, here=lost, net=NO_RESOLVER)) is Kind.RESOLVER_FAILED
+    assert kind_of(verdict(Kind.CONNECT_TIMEOUT, net=NO_RESOLVER)) is None
+    # With no other name to compare with, another resolver that knows the name is enough.
+    alone = verdict(Kind.DNS_SERVFAIL, here=lost, there=(said(THERE),), net=ALONE)
+    assert kind_of(alone) is Kind.RESOLVER_FAILED
+    assert kind_of(verdict(Kind.DNS_SERVFAIL, here=lost, net=ALONE)) is None
+
+
+def certificate(start: datetime, end: datetime) -> Certificate:
+    return Certificate(names=(HOST,), issuer="CA", not_before=start, not_after=end)
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "wrong"), [(0, False), (59, False), (-86_400 * 40, True), (86_400 * 40, False)]
+)
+def test_a_wrong_clock_is_proven_by_others_and_by_the_certificate(
+    skew_s: float, wrong: bool
+) -> None:
+    """Valid until ten days ago by our clock; 40 days back it would be good, 40 days on it would not."""
+    shown = trial(
+        HERE, End.FOREIGN, detail="certificate has expired",
+        certificate=certificate(NOW - timedelta(days=90), NOW - timedelta(days=10)),
+    )  # fmt: skip
+    net = Reading(net=Net.FINE, words="", skew_s=skew_s)
+    found = verdict(Kind.CERT_EXPIRED, shown, net=net)
+    assert kind_of(found) == (Kind.CLOCK_WRONG if wrong else None)
+    if found:
+        assert found.message == (
+            "got a clock that is 40 days ahead, want the time: by that of others the certificate is valid"
+        )
+    assert kind_of(verdict(Kind.CERT_EXPIRED, net=net)) is None, "without the certificate no proof"
+
+
+def test_a_clock_before_this_program_was_written_needs_no_witness() -> None:
+    found = verdict(Kind.CERT_EXPIRED, net=ALONE, now=datetime(1970, 1, 1, tzinfo=UTC))
+    assert kind_of(found) is Kind.CLOCK_WRONG
+
+
+# --- is the name answered falsely? ----------------------------------------------------------------
+
+
+def test_a_denied_name_that_others_know_and_that_proves_itself_is_poisoned() -> None:
+    denied = said(lack=Lack.NO_NAME)
+    good = trial(THERE, End.VALID)
+    found = verdict(Kind.DNS_NXDOMAIN, good, here=denied, there=(said(THERE),))
+    assert found is not None
+    assert (found.kind, found.fault) == (Kind.DNS_POISONED, Fault.PATH)
+    assert found.message == (
+        "got no such name for relay.test here, while dns.test knows it at 104.18.0.7, where a valid"
+        " certificate for the name came: a false answer on the way is suspected; another resolver or"
+        " base URL helps"
+    )
+    bad = trial(THERE, End.FOREIGN)
+    assert verdict(Kind.DNS_NXDOMAIN, bad, here=denied, there=(said(THERE),)) is None
+    agreed = said(lack=Lack.NO_NAME)
+    assert verdict(Kind.DNS_NXDOMAIN, here=denied, there=(agreed,)) is None
+
+
+def test_a_foreign_certificate_here_and_a_valid_one_there_is_poisoned() -> None:
+    for end, kind in (
+        (End.FOREIGN, Kind.CERT_HOSTNAME), (End.SILENT, Kind.CONNECT_TIMEOUT),
+        (End.REFUSED, Kind.TCP_REFUSED), (End.GARBLED, Kind.TLS_PROTOCOL),
+    ):  # fmt: skip
+        found = verdict(kind, trial(HERE, end), trial(THERE, End.VALID), there=(said(THERE),))
+        assert kind_of(found) is Kind.DNS_POISONED
+        assert found is not None
+        assert "suspected" in found.message
+
+
+def test_a_valid_certificate_here_is_decisive_whatever_the_address() -> None:
+    odd = said("31.13.94.37")
+    fine = trial("31.13.94.37", End.VALID)
+    args = (Kind.CONNECT_TIMEOUT, fine, trial(THERE, End.VALID))
+    assert verdict(*args, here=odd, there=(said(THERE),)) is None
+
+
+def test_another_address_alone_is_no_proof() -> None:
+    """Names are spread over the world: somebody else's answer may differ and both be right."""
+    kind, dead = Kind.CONNECT_TIMEOUT, trial(HERE, End.SILENT)
+    assert verdict(kind, dead, there=(said(THERE),)) is None
+    assert verdict(kind, dead, trial(THERE, End.SILENT), there=(said(THERE),)) is None
+    # The same network: one provider's other machine works, ours does not.
+    near = "93.184.7.7"
+    assert verdict(kind, dead, trial(near, End.VALID), there=(said(near),)) is None
+    # Somebody else confirms the answer here.
+    both = (said(THERE), said(HERE))
+    assert verdict(kind, dead, trial(THERE, End.VALID), there=both) is None
+
+
+@pytest.mark.parametrize("odd", ["31.13.94.37", "2001::1", "127.0.0.1", "0.0.0.0", "59.24.3.173"])
+def test_an_odd_address_that_nobody_else_names_is_poisoned_without_a_certificate(odd: str) -> None:
+    for target in (TLS, PLAIN):
+        found = verdict(
+            Kind.CONNECT_TIMEOUT,
+            trial(odd, End.SILENT),
+            here=said(odd),
+            there=(said(THERE),),
+            target=target,
+        )
+        assert kind_of(found) is Kind.DNS_POISONED
+    # At home it may be right: nobody to compare with, or others name such a one too.
+    assert verdict(Kind.CONNECT_TIMEOUT, here=said(odd)) is None
+    assert verdict(Kind.CONNECT_TIMEOUT, here=said("10.0.0.1"), there=(said("10.1.0.1"),)) is None
+
+
+def test_without_tls_only_an_odd_address_proves_anything() -> None:
+    there = trial(THERE, End.OPEN, name="")
+    assert verdict(Kind.CONNECT_TIMEOUT, there, there=(said(THERE),), target=PLAIN) is None
+
+
+def test_two_answers_to_one_question_are_a_forger_unless_somebody_confirms() -> None:
+    raced = said(THERE, raced=True)
+    found = verdict(Kind.CONNECT_TIMEOUT, there=(raced,))
+    assert kind_of(found) is Kind.DNS_POISONED
+    assert verdict(Kind.CONNECT_TIMEOUT, there=(raced, said(HERE))) is None
+
+
+# --- is the name forbidden? -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Kind.TLS_RESET, Kind.TLS_TIMEOUT])
+@pytest.mark.parametrize("end", [End.ANSWERED, End.FOREIGN, End.VALID])
+def test_another_name_that_is_answered_where_ours_is_cut_is_a_block_by_name(
+    kind: Kind, end: End
+) -> None:
+    found = verdict(kind, trial(HERE, end, NEUTRAL))
+    assert found is not None
+    assert (found.kind, found.fault) == (Kind.SNI_BLOCKED, Fault.PATH)
+    assert "suspected" in found.message
+    assert HERE in found.message
+
+
+@pytest.mark.parametrize("end", [End.RESET, End.CLOSED, End.SILENT, End.REFUSED])
+def test_where_both_names_are_cut_the_name_is_not_to_blame(end: End) -> None:
+    assert verdict(Kind.TLS_RESET, trial(HERE, end, NEUTRAL)) is None
+
+
+def test_where_our_name_is_answered_on_that_address_nothing_is_blocked() -> None:
+    other = "93.184.216.35"
+    neutral = trial(other, End.ANSWERED, NEUTRAL)
+    assert verdict(Kind.TLS_RESET, neutral, trial(other, End.VALID)) is None
+    cut = trial(other, End.RESET)
+    assert kind_of(verdict(Kind.TLS_RESET, neutral, cut)) is Kind.SNI_BLOCKED
+    refused = trial(other, End.REFUSED, connected=False)
+    assert verdict(Kind.TLS_RESET, neutral, refused) is None
+
+
+def test_other_kinds_are_never_a_block_by_name() -> None:
+    for kind in PATH_KINDS - {Kind.TLS_RESET, Kind.TLS_TIMEOUT}:
+        assert kind_of(verdict(kind, trial(HERE, End.ANSWERED, NEUTRAL))) is not Kind.SNI_BLOCKED
+
+
+# --- the words ------------------------------------------------------------------------------------
+
+
+def test_the_steps_say_what_was_looked_at_in_order() -> None:
+    shown = certificate(NOW, NOW + timedelta(days=90))
+    facts = Facts(
+        target=TLS, kind=Kind.CERT_HOSTNAME, now=NOW, net=FINE,
+        here=Answer(resolver="here", addresses=("31.13.94.37",), ms=3.0),
+        there=(said(THERE),),
+        trials=(trial("31.13.94.37", End.FOREIGN, detail="hostname mismatch", certificate=shown),
+                trial(THERE, End.VALID)),
+    )  # fmt: skip
+    assert [step.good for step in steps(facts)] == [True, True, None, False, True]
+    assert note(facts).split("; ") == [
+        "own network: 2 of 2 controls answered",
+        "system's resolver: 31.13.94.37 (an address of Facebook, as forged answers often have)",
+        "dns.test: 104.18.0.7, another network than here",
+        "TLS to 31.13.94.37, saying its name (relay.test): a certificate that is not valid for the name (hostname mismatch)",
+        "it is for relay.test, by CA, 2026-11-25 to 2027-02-23",
+        "TLS to 104.18.0.7, saying its name (relay.test): a valid certificate for the name",
+    ]

@@ -1,0 +1,184 @@
+"""Resolvers, odd ranges, plans and our own network, decided from values alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.diagnosis.facts import NEUTRAL, Answer, Net, Target
+from monitor.diagnosis.network import Seen, read
+from monitor.diagnosis.plan import PATH_KINDS, plan
+from monitor.diagnosis.ranges import network_of, odd_among, what_is_odd
+from monitor.diagnosis.resolvers import Resolver, parse_resolver
+from monitor.model import Kind
+
+TARGET = Target(host="relay.test", port=443, encrypted=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "resolver"),
+    [
+        ("9.9.9.9", Resolver("9.9.9.9", "9.9.9.9")),
+        ("127.0.0.1:5353", Resolver("127.0.0.1:5353", "127.0.0.1", 5353)),
+        ("2620:fe::fe", Resolver("2620:fe::fe", "2620:fe::fe")),
+        ("[2620:fe::fe]:54", Resolver("[2620:fe::fe]:54", "2620:fe::fe", 54)),
+        (
+            "https://dns.test/a-private-id",
+            Resolver("dns.test", url="https://dns.test/a-private-id"),
+        ),
+    ],
+)
+def test_a_resolver_is_an_address_or_a_url(text: str, resolver: Resolver) -> None:
+    assert parse_resolver(text) == resolver
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["dns.google", "http://1.1.1.1/dns-query", "", "1.1.1.1:0", "1.1.1.1:99999", "https://",
+     "https://user:pass@dns.test/", "https://dns.test/a b", "[::1", "1.2.3"],
+)  # fmt: skip
+def test_anything_else_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="want"):
+        parse_resolver(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "what"),
+    [
+        ("127.0.0.1", "a loopback address"), ("::1", "a loopback address"),
+        ("0.0.0.0", "an unspecified address"), ("10.1.2.3", "a private address"),
+        ("100.64.0.1", "a private address"), ("fd00::1", "a private address"),
+        ("169.254.1.1", "a link-local address"), ("fe80::1%eth0", "a link-local address"),
+        ("::ffff:10.0.0.1", "a private address"), ("255.255.255.255", "a reserved address"),
+        ("224.0.0.1", "a multicast address"), ("nonsense", "no address"),
+        ("2001::1", "a Teredo address, as forged AAAA answers have"),
+        ("31.13.94.37", "an address of Facebook, as forged answers often have"),
+        ("104.244.43.6", "an address of Twitter, as forged answers often have"),
+        ("162.125.32.6", "an address of Dropbox, as forged answers often have"),
+        ("59.24.3.173", "an address known from forged answers"),
+        ("93.184.216.34", None), ("1.1.1.1", None), ("2606:4700::1", None),
+        ("2001:4860::8888", None),
+    ],
+)  # fmt: skip
+def test_odd_addresses_are_called_what_they_are(address: str, what: str | None) -> None:
+    assert what_is_odd(address) == what
+
+
+def test_an_address_is_no_sign_where_everybody_names_one_of_that_sort() -> None:
+    assert odd_among(["10.0.0.1"], ["93.184.216.34"]) == ("10.0.0.1", "a private address")
+    assert odd_among(["10.0.0.1"], ["192.168.0.1"]) is None
+    assert odd_among(["157.240.1.1"], ["31.13.94.1"]) is None
+    assert odd_among(["93.184.216.34"], []) is None
+
+
+@given(st.ip_addresses().map(str))
+def test_every_address_has_a_network_that_holds_it(address: str) -> None:
+    import ipaddress
+
+    assert ipaddress.ip_address(address) in ipaddress.ip_network(network_of(address))
+
+
+# --- which connections ----------------------------------------------------------------------------
+
+HERE, OTHER, THERE = "198.51.100.1", "203.0.113.1", "192.0.2.1"
+
+
+def answer(*addresses: str) -> Answer:
+    return Answer(resolver="other", addresses=addresses)
+
+
+def chains(kind: Kind | None, *here: str, allowed: bool = True) -> tuple[object, ...]:
+    found = plan(TARGET, kind, here, [answer(THERE)], names_may_be_tested=allowed)
+    return found.chains
+
+
+def test_a_cut_handshake_is_tested_elsewhere_first_and_with_the_neutral_name_first() -> None:
+    assert chains(Kind.TLS_RESET, HERE, OTHER) == (
+        ((THERE, "relay.test"),),
+        ((OTHER, NEUTRAL), (OTHER, "relay.test")),
+        ((HERE, NEUTRAL),),
+    )
+    assert chains(Kind.TLS_RESET, HERE) == (
+        ((THERE, NEUTRAL), (THERE, "relay.test")),
+        ((HERE, NEUTRAL),),
+    )
+    assert chains(Kind.TLS_RESET, HERE, allowed=False) == (((THERE, "relay.test"),),)
+
+
+def test_other_failures_need_the_certificate_here_and_there() -> None:
+    for kind in PATH_KINDS - {Kind.TLS_RESET, Kind.TLS_TIMEOUT}:
+        expected = {((THERE, "relay.test"),), ((HERE, "relay.test"),)}
+        if kind in {Kind.DNS_NXDOMAIN, Kind.DNS_SERVFAIL}:
+            expected = {((THERE, "relay.test"),)}
+        assert set(chains(kind, HERE, allowed=False)) == expected, kind
+
+
+def test_on_demand_both_names_are_tried() -> None:
+    assert chains(None, HERE)[-1] == ((HERE, NEUTRAL), (HERE, "relay.test"))
+
+
+@given(
+    st.sampled_from([None, *sorted(PATH_KINDS)]),
+    st.lists(st.ip_addresses().map(str), max_size=5, unique=True),
+    st.lists(st.ip_addresses().map(str), max_size=5, unique=True),
+    st.booleans(),
+)
+def test_no_address_hears_the_real_name_before_the_neutral_one_and_few_are_called(
+    kind: Kind | None, here: list[str], there: list[str], allowed: bool
+) -> None:
+    found = plan(TARGET, kind, here, [answer(*there)], names_may_be_tested=allowed)
+    calls = [call for chain in found.chains for call in chain]
+    assert len(calls) == len(set(calls)) <= 6
+    first = [chain[0][0] for chain in found.chains]
+    assert len(first) == len(set(first))
+    for chain in found.chains:
+        assert [name for _, name in chain] in ([NEUTRAL], [NEUTRAL, "relay.test"], ["relay.test"])
+
+
+# --- is it us? ------------------------------------------------------------------------------------
+
+
+def seen(host: str, *, resolved: bool | None = True, reached: bool = True, **more: object) -> Seen:
+    return Seen(host=host, resolved=resolved, reached=reached, **more)  # type: ignore[arg-type]
+
+
+SILENT = seen("a.test", reached=False, address="198.51.100.1")
+FAR = seen("b.test", reached=False, address="203.0.113.1")
+MUTE = seen("a.test", resolved=False, reached=False)
+
+
+@pytest.mark.parametrize(
+    ("controls", "more", "net"),
+    [
+        ((seen("a.test"),), {}, Net.FINE),
+        ((seen("a.test"), FAR), {}, Net.FINE),
+        # Silence counts from two networks, or from declared controls, or without a route.
+        ((SILENT,), {"failing": "203.0.0.0/16"}, Net.OFFLINE),
+        ((SILENT, FAR), {"failing": "198.51.0.0/16"}, Net.OFFLINE),
+        ((SILENT,), {"failing": "198.51.0.0/16"}, Net.UNKNOWN),
+        ((SILENT,), {"failing": "198.51.0.0/16", "declared": True}, Net.OFFLINE),
+        ((SILENT,), {"failing": "198.51.0.0/16", "routed": False}, Net.OFFLINE),
+        # Names that fail while the network works: the resolver.
+        ((seen("a.test", resolved=False),), {}, Net.RESOLVER_FAILED),
+        ((MUTE,), {"resolver_answered": True}, Net.RESOLVER_FAILED),
+        ((MUTE, seen("192.0.2.1", resolved=None)), {}, Net.RESOLVER_FAILED),
+        ((MUTE,), {"failing": "other.example"}, Net.OFFLINE),
+        ((seen("x.relay.test", resolved=False, reached=False),), {"failing": "relay.test"}, Net.UNKNOWN),
+        # Nothing to compare with.
+        ((), {}, Net.UNKNOWN),
+        ((), {"routed": False}, Net.OFFLINE),
+    ],
+)  # fmt: skip
+def test_our_own_network_is_judged_by_those_that_have_nothing_to_do_with_it(
+    controls: tuple[Seen, ...], more: dict[str, object], net: Net
+) -> None:
+    settings = {"failing": "192.0.0.0/16", "declared": False} | more
+    assert read(controls, **settings).net is net  # type: ignore[arg-type]
+
+
+def test_the_clocks_of_others_are_taken_in_the_middle() -> None:
+    clocks = [
+        seen("a.test", skew_s=3600.0),
+        seen("b.test", skew_s=3601.0),
+        seen("c.test", skew_s=-9.0),
+    ]
+    assert read(clocks, failing="x", declared=True).skew_s == 3600.0
