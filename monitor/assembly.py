@@ -1,7 +1,7 @@
 """The composition root: every part built from the config, each given only what it needs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -15,9 +15,7 @@ from monitor.config import Config
 from monitor.courier import Courier
 from monitor.cycle import Ask, Cycle
 from monitor.diagnosis import Doctor
-from monitor.metrics import Metrics, Reading
 from monitor.model import (
-    Check,
     Endpoint,
     Habit,
     Incident,
@@ -30,10 +28,10 @@ from monitor.model import (
 )
 from monitor.probes import Client, attempt
 from monitor.publisher import Publisher
-from monitor.schedule import Changed, Due, Schedule
+from monitor.schedule import Changed, Schedule
 from monitor.store import Store
 from monitor.supervisor import Pulse
-from monitor.web import Report, Web
+from monitor.web import Web
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,6 @@ class Kit:
     redact: Redactor
     store: Store
     pulse: Pulse
-    metrics: Metrics
     listeners: Listeners
 
 
@@ -80,11 +77,12 @@ class Parts:
         alerts = Alerts(config.alerts, config.channels, memory)
         doctor = doctor_of(config, clock, kit.redact)
         cycle = _cycle(kit, client, alerts, memory, doctor)
-        schedule = Schedule(_tick(kit, cycle), clock)
+        schedule = Schedule(cycle.tick, clock)
         carrier = Carrier(config.page, clock=clock, redact=kit.redact, report=kit.store.note)
         publisher = Publisher(
             kit.store, config.services, config.checks, config.page,
-            clock=clock, vantage=config.vantage, version=__version__, carrier=carrier,
+            clock=clock, vantage=config.vantage, version=__version__,
+            maintenance=config.maintenance, carrier=carrier,
         )  # fmt: skip
         return cls(
             client=client,
@@ -95,7 +93,7 @@ class Parts:
             courier=_courier(kit, alerts),
             publisher=publisher,
             carrier=carrier,
-            web=web_of(kit, schedule, cycle.ledger),
+            web=web_of(kit, schedule),
         )
 
     def change(self, kit: Kit, notifier: Notifier) -> Changed:
@@ -108,10 +106,10 @@ class Parts:
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
         self.alerts.change(config.alerts, config.channels)
         self.courier.change(notifier.send, partial(_context, kit, self.alerts))
-        self.publisher.change(config.services, config.checks, config.page)
+        self.publisher.change(config.services, config.checks, config.page, config.maintenance)
         self.carrier.change(config.page)
         if self.web:
-            self.web.change(config.page.dir, _report(kit, self.schedule, self.cycle.ledger))
+            self.web.folder = config.page.dir
         changed = self.schedule.change(config.checks)
         self.cycle.backoff.forget(changed.gone | changed.changed)
         return changed
@@ -154,24 +152,8 @@ def _cycle(kit: Kit, client: Client, alerts: Alerts, memory: Memory, doctor: Doc
         vantage=config.vantage,
         explain=doctor,
         habits=dict(habits),
-        on_result=_listener(kit),
+        on_result=kit.listeners.on_result,
     )
-
-
-def _tick(kit: Kit, cycle: Cycle) -> Callable[[Check, Due], Awaitable[None]]:
-    async def tick(check: Check, due: Due) -> None:
-        kit.metrics.due(check.key, due.missed)
-        await cycle.tick(check, due)
-
-    return tick
-
-
-def _listener(kit: Kit) -> Callable[[Result], None]:
-    def heard(result: Result) -> None:
-        kit.metrics.ran(result)
-        kit.listeners.on_result(result)
-
-    return heard
 
 
 def ask_of(kit: Kit, client: Client) -> Ask:
@@ -230,37 +212,11 @@ def _context(kit: Kit, alerts: Alerts, incident: Incident | None) -> Context:
     )
 
 
-def web_of(kit: Kit, schedule: Schedule, ledger: Ledger) -> Web | None:
+def web_of(kit: Kit, schedule: Schedule) -> Web | None:
     if kit.config.listen is None:
         return None
     host, port = kit.config.listen
-    return Web(
-        kit.config.page.dir,
-        host,
-        port,
-        lambda: health(kit, schedule),
-        _report(kit, schedule, ledger),
-    )
-
-
-def _report(kit: Kit, schedule: Schedule, ledger: Ledger) -> Report:
-    return lambda accepts: kit.metrics.report(_reading(kit, schedule, ledger), accepts)
-
-
-def _reading(kit: Kit, schedule: Schedule, ledger: Ledger) -> Reading:
-    config, today = kit.config, kit.clock.now().date()
-    waiting = {channel.id: 0 for channel in config.channels}
-    return Reading(
-        version=__version__,
-        vantage=config.vantage,
-        checks=config.checks,
-        trouble=health(kit, schedule),
-        waiting=waiting | dict(kit.store.undelivered),
-        spent={service.id: ledger.spent(service.id, today) for service in config.services},
-        used=ledger.used(today),
-        currency=config.page.currency,
-        dropped=kit.store.dropped,
-    )
+    return Web(kit.config.page.dir, host, port, lambda: health(kit, schedule))
 
 
 def health(kit: Kit, schedule: Schedule) -> str | None:

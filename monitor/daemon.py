@@ -14,7 +14,6 @@ from monitor import __version__
 from monitor.assembly import Kit, Listeners, Parts, health, hung
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
-from monitor.metrics import Metrics
 from monitor.model import Memory, Redactor, StoreError
 from monitor.reload import Reloader, forget
 from monitor.store import Store
@@ -58,7 +57,6 @@ class Daemon:
             redact=Redactor(config.secrets),
             store=self.store,
             pulse=Pulse(clock),
-            metrics=Metrics(),
             listeners=listeners or Listeners(),
         )
 
@@ -98,7 +96,6 @@ class Daemon:
             asyncio.create_task(self._keep_house(parts), name="housekeeping"),
             asyncio.create_task(self._reload_when_asked(parts), name="reload"),
             asyncio.create_task(self._prove_life(parts), name="pulse"),
-            asyncio.create_task(self._feel_lag(), name="lag"),
         ]
         for loop in loops:
             loop.add_done_callback(self._loop_ended)
@@ -153,13 +150,6 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), beat(self.env).total_seconds())
         asked.cancel()
-
-    async def _feel_lag(self) -> None:
-        loop = asyncio.get_running_loop()
-        while not self.stop.is_set():
-            due = loop.time() + 1
-            await asyncio.sleep(1)
-            self.kit.metrics.lagged(max(0.0, loop.time() - due))
 
     async def _feel_store(self) -> None:
         with contextlib.suppress(StoreError):

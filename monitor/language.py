@@ -19,6 +19,8 @@ from monitor.model.words import WHOSE, WORDS, Words
 NAMES = {"en": "English", "zh-CN": "简体中文"}
 """Code -> its name for itself. Another language is a line here and a catalogue."""
 
+_WITHOUT_SPACES = ("ja", "zh")
+
 
 @dataclass(frozen=True, slots=True)
 class Language:
@@ -30,6 +32,11 @@ class Language:
     @property
     def name(self) -> str:
         return NAMES[self.code]
+
+    @property
+    def space(self) -> str:
+        """What stands between two sentences."""
+        return "" if self.code.startswith(_WITHOUT_SPACES) else " "
 
     def gettext(self, message: str, /, **values: object) -> str:
         return self.catalogue.gettext(message) % values

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.clock import Clock
-from monitor.model import Check, Evidence, PageSettings, Service, Snapshot
+from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot
 from monitor.page import Pick, Renderer, Site, publish, view
 
 log = logging.getLogger(__name__)
@@ -42,18 +42,23 @@ class Publisher:
         clock: Clock,
         vantage: str,
         version: str,
+        maintenance: tuple[Maintenance, ...] = (),
         carrier: Carry | None = None,
     ) -> None:
         self._source = source
         self._carrier = carrier
         self._clock = clock
         self._vantage, self._version = vantage, version
-        self.change(services, checks, settings)
+        self.change(services, checks, settings, maintenance)
         self._renderer = Renderer()
         self._picks: Mapping[str, Pick] = {}
 
     def change(
-        self, services: tuple[Service, ...], checks: tuple[Check, ...], settings: PageSettings
+        self,
+        services: tuple[Service, ...],
+        checks: tuple[Check, ...],
+        settings: PageSettings,
+        maintenance: tuple[Maintenance, ...] = (),
     ) -> None:
         """What the next page shows."""
         self._site = Site(
@@ -62,6 +67,7 @@ class Publisher:
             settings=settings,
             vantage=self._vantage,
             version=self._version,
+            maintenance=maintenance,
         )
 
     async def run(self, stop: asyncio.Event, every: timedelta) -> None:

@@ -14,7 +14,8 @@ from monitor.model import Fault, Kind
 from monitor.model.words import WHOSE, WORDS
 
 MONITOR = Path(__file__).parents[1] / "monitor"
-KEYWORDS = {**DEFAULT_KEYWORDS, "marked": None}
+KEYWORDS = {**DEFAULT_KEYWORDS, "marked": None, "say": None}
+"""`say` is what code calls a language's gettext that it uses often."""
 OTHERS = [code for code in NAMES if code != "en"]
 Key = tuple[str | None, str, str | None]
 """Context, singular, plural."""

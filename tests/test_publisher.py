@@ -62,9 +62,9 @@ async def until(holds: Callable[[], bool]) -> None:
 async def test_it_publishes_what_the_store_knows(tmp_path: Path) -> None:
     await publisher(Shelf(worlds.mixed()), tmp_path).publish()
     assert status(tmp_path)["headline"] == (
-        "The service is up. One base URL is not reachable from here."
+        "The service is up. One base URL is not reachable from Shanghai."
     )
-    assert "One base URL is not reachable from here." in (tmp_path / "index.html").read_text()
+    assert "One base URL is not reachable from Shanghai." in (tmp_path / "index.html").read_text()
 
 
 async def test_what_failing_calls_got_is_shown_only_where_the_operator_wants_it(

@@ -98,6 +98,7 @@ async def render(config: Config, *, stopped: bool) -> None:
         clock=SystemClock(),
         vantage=config.vantage,
         version=__version__,
+        maintenance=config.maintenance,
     )
     await publisher.publish(stopped=stopped)
 

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 from monitor.config.complaints import unknown
+from monitor.config.looks import page
 from monitor.config.maintenance import maintenance
 from monitor.config.reading import Tables
 from monitor.config.services import ServiceBuilder
-from monitor.config.tables import ChannelTable, MonitorTable, PageTable, PublishTable, budget_of
+from monitor.config.tables import ChannelTable, MonitorTable, budget_of
 from monitor.diagnosis import DiagnosisSettings, parse_resolver
 from monitor.model import (
     AlertSettings,
@@ -21,7 +21,6 @@ from monitor.model import (
     Maintenance,
     PageSettings,
     Price,
-    Publishing,
     Secret,
     Service,
     Severity,
@@ -70,7 +69,7 @@ def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Con
         store=_store(tables.monitor.store, state),
         listen=_listen(tables.monitor.listen),
         diagnosis=_diagnosis(tables.monitor),
-        page=_page(tables.page, state, prices),
+        page=page(tables, path.parent, state, prices),
         alerts=AlertSettings(**tables.alerts.model_dump()),
         history=HistorySettings(**tables.history.model_dump()),
         channels=tuple(_channel(tables, name, table) for name, table in tables.channel.items()),
@@ -157,28 +156,6 @@ def _parts(url: str) -> Iterator[str]:
     yield from (word for word in words if len(word) >= _TOKEN_LENGTH)
     if len(host) >= _TOKEN_LENGTH and "." not in host:  # tgram://TOKEN/CHAT: the host is the token
         yield host
-
-
-def _page(table: PageTable, state: Path, prices: Mapping[str, Price]) -> PageSettings:
-    return PageSettings(
-        dir=state / table.dir,
-        url=table.url,
-        title=table.title,
-        languages=table.languages,
-        spend=table.spend,
-        errors=table.errors,
-        publish=_publishing(table.publish) if table.publish else None,
-        currency=next((price.currency for price in prices.values()), "USD"),
-    )
-
-
-def _publishing(table: PublishTable) -> Publishing:
-    return Publishing(
-        command=table.command,
-        every=table.every,
-        timeout=table.timeout,
-        cache=table.cache or timedelta(0),
-    )
 
 
 def _store(url: str, state: Path) -> str:

@@ -76,6 +76,7 @@ class ServiceBuilder:
             headers=tuple((header, Secret(value)) for header, value in table.headers.items()),
             cut_after=table.cut_after,
             retired=table.retired,
+            tags=table.tags,
         )
 
     def checks(self, service: Service) -> list[Check]:

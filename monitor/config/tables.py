@@ -78,6 +78,17 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Each in its first place."""
+    return tuple(dict.fromkeys(values))
+
+
+def _link(text: str) -> str:
+    if not re.fullmatch(r"(https?://|mailto:)[^\s\x00-\x1f]+", text):
+        raise ValueError(f'got "{text[:80]}", want an address that begins with https:// or mailto:')
+    return text
+
+
 def _listen(text: str) -> str:
     host, sign, port = text.rpartition(":")
     if text and not (sign and host and port.isascii() and port.isdigit() and int(port) < 65_536):
@@ -166,6 +177,7 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+Label = Annotated[str, Field(min_length=1, max_length=40)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Kept = Annotated[timedelta | None, BeforeValidator(_kept)]
 Size = Annotated[
@@ -224,13 +236,20 @@ class PageTable(Table):
         None, description="its public address, for links"
     )
     title: str = Field("Status", min_length=1, max_length=80, description="what stands on top")
-    languages: tuple[Literal["en"], ...] = Field(
+    languages: Annotated[tuple[Literal["en", "zh-CN"], ...], AfterValidator(_once)] = Field(
         ("en",), min_length=1, description="the first is the default"
     )
     publish: Annotated[
         PublishTable | None,
         BeforeValidator(_command, json_schema_input_type=PublishTable | str | None),
     ] = Field(None, description="a command that carries the page elsewhere, or a table")
+    css: Path | None = Field(None, description="a stylesheet of yours, after ours")
+    logo: Path | None = Field(None, description="an .svg, .png, .webp or .jpg beside the title")
+    links: dict[Label, Annotated[str, AfterValidator(_link)]] = Field(
+        {}, description="label = address, below the page"
+    )
+    hosts: StrictBool = Field(default=True, description="show base URLs")
+    models: StrictBool = Field(default=False, description="show which models the probes ask for")
     spend: StrictBool = Field(default=False, description="show what the probes cost")
     errors: StrictBool = Field(default=False, description="show what failing endpoints answered")
 
@@ -292,6 +311,7 @@ class EndpointTable(Table):
     headers: dict[HeaderName, HeaderValue] = Field({}, description="sent with every request")
     cut_after: Positive | None = Field(None, description="this edge is known to cut longer calls")
     retired: StrictBool = Field(default=False, description="not probed any more; history stays")
+    tags: tuple[Label, ...] = Field((), max_length=6, description="shown beside its name")
 
 
 class ServiceTable(Table):

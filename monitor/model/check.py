@@ -34,6 +34,7 @@ class Endpoint:
     cut_after: timedelta | None = None
     retired: bool = False
     """No longer probed; its history stays and is shown."""
+    tags: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:

@@ -53,6 +53,15 @@ class PageSettings:
     """Whether what the probes cost is anybody's business."""
     errors: bool = False
     """Whether what failing endpoints answered is."""
+    models: bool = False
+    """Whether what the probes ask for is."""
+    hosts: bool = True
+    """Whether base URLs are; without them nothing can be copied, and `best.txt` is empty."""
+    links: tuple[tuple[str, str], ...] = ()
+    """Label and address, below the page."""
+    css: Path | None = None
+    """After ours."""
+    logo: Path | None = None
     currency: str = "USD"
     """Of the prices."""
     publish: Publishing | None = None

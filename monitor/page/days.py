@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from monitor.model import Incident, Outcome, Rollup, Severity
+from monitor.model.rollup import NOTHING
 from monitor.page.states import State
 
 SHOWN = 90
@@ -32,20 +33,26 @@ def last_days(
     main: str,
     checks: frozenset[str],
     now: datetime,
+    every: timedelta,
 ) -> tuple[Day, ...]:
-    """Oldest first. `measured` are the main check's days; `checks` all checks of the endpoint."""
+    """Oldest first. `measured` are the main check's days, one run `every` so often; `checks` all
+    checks of the endpoint.
+    """
     dates = [today - timedelta(days=back) for back in range(SHOWN - 1, -1, -1)]
     concerned = [incident for incident in incidents if checks.intersection(incident.checks)]
-    return tuple(_day(day, measured.get(day), concerned, main, checks, now) for day in dates)
+    return tuple(
+        _day(day, measured.get(day, NOTHING), concerned, main, checks, now, every) for day in dates
+    )
 
 
 def _day(
     day: date,
-    rollup: Rollup | None,
+    rollup: Rollup,
     incidents: Iterable[Incident],
     main: str,
     checks: frozenset[str],
     now: datetime,
+    every: timedelta,
 ) -> Day:
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     found = [
@@ -61,8 +68,10 @@ def _day(
             worst,
             max(1, min(1440, round(sum(minutes for letter, minutes in found if letter == worst)))),
         )
-    seen = rollup is not None and any(rollup.outcomes.get(name) for name in _COUNTED)
-    return Day(day, "o" if seen else "n", 0)
+    if rollup.maintenance:
+        minutes = round(rollup.maintenance * every / timedelta(minutes=1))
+        return Day(day, "m", max(1, min(1440, minutes)))
+    return Day(day, "o" if any(rollup.outcomes.get(name) for name in _COUNTED) else "n", 0)
 
 
 def _letter(incident: Incident, main: str, checks: frozenset[str]) -> str:

@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, timedelta
 
-from monitor.model import MAIN_ORDER, Check, CheckHistory, Kind, Snapshot
+from monitor.model import MAIN_ORDER, Check, CheckHistory, Kind, PageSettings, Result, Snapshot
 from monitor.model.rollup import NOTHING
-from monitor.model.words import WORDS
 from monitor.page import days as ninety
-from monitor.page import words
-from monitor.page.nouns import CellView, EndpointView, ErrorView
+from monitor.page.figures import Past
+from monitor.page.nouns import CellView, EndpointView, ErrorView, RunView
 from monitor.page.states import State, check_state, endpoint_state
 from monitor.page.stories import STATES
 
 DAY = timedelta(days=1)
+_FINE = {State.OPERATIONAL, State.MAINTENANCE}
+RUNS = 24
+"""Latest runs that an endpoint's own page lists."""
 
 
 def main_check(checks: Sequence[Check]) -> Check:
@@ -20,12 +22,16 @@ def main_check(checks: Sequence[Check]) -> Check:
 
 
 def endpoint_view(
-    checks: Sequence[Check], snapshot: Snapshot, *, errors: bool = False
+    checks: Sequence[Check], snapshot: Snapshot, shown: PageSettings, *, paused: bool = False
 ) -> EndpointView:
+    """`paused`: somebody works on it, and what it answers meanwhile says nothing."""
     now, main = snapshot.at, main_check(checks)
     histories = {check.probe.id: snapshot.checks.get(check.key) for check in checks}
     states = {
-        check.probe.id: check_state(check, histories[check.probe.id], now) for check in checks
+        check.probe.id: State.MAINTENANCE
+        if paused
+        else check_state(check, histories[check.probe.id], now)
+        for check in checks
     }
     history = histories[main.probe.id]
     day = history.last_24h if history else NOTHING
@@ -37,8 +43,9 @@ def endpoint_view(
         path=endpoint.path,
         service=endpoint.service,
         name=endpoint.name,
-        url=endpoint.url,
-        host=endpoint.url.split("://", 1)[1].split("/", 1)[0],
+        url=endpoint.url if shown.hosts else "",
+        host=endpoint.url.split("://", 1)[1].split("/", 1)[0] if shown.hosts else "",
+        tags=endpoint.tags,
         state=endpoint_state(list(states.values()), states[main.probe.id]),
         cut_after=endpoint.cut_after,
         main=main.probe.id,
@@ -52,16 +59,28 @@ def endpoint_view(
         windows={1: day, **history.windows} if history else {},
         days=ninety.last_days(
             now.astimezone(UTC).date(), measured, snapshot.incidents, main.key,
-            frozenset(check.key for check in checks), now,
+            frozenset(check.key for check in checks), now, main.probe.every,
         ),
         points=history.series if history else (),
         shades=_shades(main, snapshot),
         phases=_phases(history),
         total=day.quantile("ttft" if main.probe.streams else "total", 0.5),
-        cells={check.probe.id: _cell(check, histories[check.probe.id], states[check.probe.id]) for check in checks},
+        cells={
+            check.probe.id: _cell(
+                check, histories[check.probe.id], states[check.probe.id], models=shown.models
+            )
+            for check in checks
+        },
+        kinds={check.probe.id: check.probe.kind for check in checks},
+        runs=_runs(checks, histories),
+        history=Past(
+            figure=figure,
+            main=history,
+            all=tuple(each for each in histories.values() if each),
+        ),
         trouble=_trouble(checks, snapshot, states),
         cert_expires=history.latest.cert_expires if history and history.latest else None,
-        errors=tuple(_errors(histories)) if errors else (),
+        errors=tuple(_errors(histories)) if shown.errors else (),
     )  # fmt: skip
 
 
@@ -106,14 +125,38 @@ def _phases(history: CheckHistory | None) -> tuple[tuple[str, float], ...]:
     return tuple((name, value) for name, value in found if value is not None)
 
 
-def _cell(check: Check, history: CheckHistory | None, state: State) -> CellView:
+def _cell(check: Check, history: CheckHistory | None, state: State, *, models: bool) -> CellView:
+    model = check.model if models else None
     if history is None or history.latest is None:
-        return CellView(state=state, text="Not yet measured")
+        return CellView(state=state, model=model)
     failure = history.latest.failure
-    if failure and state is not State.OPERATIONAL:
-        return CellView(state=state, text=WORDS[failure.kind].label)
+    kind = failure.kind if failure and state not in _FINE else None
     figure = "ttft" if check.probe.streams else "total"
-    return CellView(state=state, text=words.seconds(history.last_24h.quantile(figure, 0.5)))
+    median = history.last_24h.quantile(figure, 0.5)
+    return CellView(state=state, kind=kind, milliseconds=median, model=model)
+
+
+def _runs(
+    checks: Sequence[Check], histories: Mapping[str, CheckHistory | None]
+) -> tuple[RunView, ...]:
+    found = [
+        _run(check, result)
+        for check in checks
+        if (history := histories[check.probe.id])
+        for result in history.recent
+    ]
+    return tuple(sorted(found, key=lambda run: run.at, reverse=True)[:RUNS])
+
+
+def _run(check: Check, result: Result) -> RunView:
+    timings = result.timings
+    return RunView(
+        probe=check.probe.id,
+        at=result.at,
+        outcome=result.outcome,
+        kind=result.failure.kind if result.failure else None,
+        milliseconds=timings.ttft if check.probe.streams else timings.total,
+    )
 
 
 def _trouble(
@@ -123,6 +166,6 @@ def _trouble(
     found = []
     for check in checks:
         history, state = snapshot.checks.get(check.key), states[check.probe.id]
-        if state is not State.OPERATIONAL and history and history.latest and history.latest.failure:
+        if state not in _FINE and history and history.latest and history.latest.failure:
             found.append((state is not State.MAJOR, history.latest.failure.kind))
     return min(found, key=lambda pair: pair[0])[1] if found else None

@@ -1,12 +1,11 @@
 """The sentence of the page, and whose it is: the service, the network, your connection. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from monitor.language import Language, marked
 from monitor.model import Incident, Severity
-from monitor.model.words import WORDS
-from monitor.page import words
 from monitor.page.nouns import EndpointView, ServiceView, Triage
-from monitor.page.states import SERVING, State, worst
+from monitor.page.states import SERVING, WORKING, State, worst
 
 _UP = SERVING | {State.PARTIAL}
 
@@ -18,107 +17,186 @@ def overall(services: Sequence[ServiceView]) -> State:
     return State.PARTIAL if some_left else found
 
 
-def headline(services: Sequence[ServiceView], state: State, *, fresh: bool) -> tuple[str, ...]:
+def headline(
+    services: Sequence[ServiceView], state: State, whence: str, language: Language, *, fresh: bool
+) -> tuple[str, ...]:
     """The sentence of the page: whether the service is up, then what is wrong with its base URLs."""
+    say = language.gettext
     if state is State.UNKNOWN:
-        return ("Nothing has been measured yet." if fresh else "We cannot measure right now.",)
-    if all(
-        endpoint.state is State.OPERATIONAL
-        for service in services
-        for endpoint in service.endpoints
-    ):
-        return ("All base URLs work.",)
+        return (
+            say("Nothing has been measured yet.") if fresh else say("We cannot measure right now."),
+        )
+    endpoints = [endpoint for service in services for endpoint in service.endpoints]
+    if all(endpoint.state is State.OPERATIONAL for endpoint in endpoints):
+        return (say("All base URLs work."),)
+    if all(service.state is State.MAINTENANCE for service in services):
+        return (language.ngettext(
+            "The service is in maintenance.", "All services are in maintenance.", len(services)),)  # fmt: skip
     if all(service.state is State.MAJOR for service in services):
-        return ("The service is down.",) if len(services) == 1 else ("All services are down.",)
-    rest = _wrong(
-        [each for service in services if service.state in _UP for each in service.endpoints]
-    )
-    return (*_which(services), *([f"{rest}."] if rest else []))
+        return (_all_down(services, whence, language),)
+    up = [each for service in services if service.state in _UP for each in service.endpoints]
+    rest = _wrong(up, whence, language)
+    return (*_which(services, language), *([rest] if rest else []))
 
 
-def _which(services: Sequence[ServiceView]) -> tuple[str, ...]:
+def _all_down(services: Sequence[ServiceView], whence: str, language: Language) -> str:
+    """Down, unless all that is known is that no way leads there from here."""
+    endpoints = [endpoint for service in services for endpoint in service.endpoints]
+    if endpoints and all(endpoint.blocked for endpoint in endpoints):
+        return language.ngettext(
+            "The service cannot be reached %(whence)s.", "No service can be reached %(whence)s.",
+            len(services), whence=whence,
+        )  # fmt: skip
+    return language.ngettext("The service is down.", "All services are down.", len(services))
+
+
+def _which(services: Sequence[ServiceView], language: Language) -> Iterator[str]:
     """Whether they are up: by name as soon as they are not all alike."""
     if all(service.state in _UP for service in services):
-        return ("The service is up." if len(services) == 1 else "The services are up.",)
-    named = [
-        (verbs, [service.name for service in services if service.state in states])
-        for verbs, states in (
-            (("is down", "are down"), {State.MAJOR}),
-            (("is up", "are up"), _UP),
-            (("cannot be measured", "cannot be measured"), {State.UNKNOWN}),
-        )
-    ]
-    return tuple(
-        f"{words.joined(names)} {verbs[len(names) > 1]}." for verbs, names in named if names
-    )
+        yield language.ngettext("The service is up.", "The services are up.", len(services))
+        return
+    for one, many, states in (
+        (marked("%(names)s is down."), marked("%(names)s are down."), {State.MAJOR}),
+        (marked("%(names)s is up."), marked("%(names)s are up."), _UP),
+        (marked("%(names)s cannot be measured."), marked("%(names)s cannot be measured."), {State.UNKNOWN}),
+    ):  # fmt: skip
+        names = [service.name for service in services if service.state in states]
+        if names:
+            said = one if len(names) == 1 else many
+            yield language.gettext(said, names=language.listed(names))
 
 
-def _wrong(endpoints: Sequence[EndpointView]) -> str:
+def _wrong(endpoints: Sequence[EndpointView], whence: str, language: Language) -> str:
     """What is worst, and how many base URLs it concerns; the rest is in the triage."""
     states = [endpoint.state for endpoint in endpoints]
     blocked = sum(each.state is State.MAJOR and each.blocked for each in endpoints)
-    parts = [
-        (states.count(State.MAJOR) - blocked, "is down", "are down"),
-        (blocked, "is not reachable from here", "are not reachable from here"),
-        (states.count(State.PARTIAL), "fails in part", "fail in part"),
-        (states.count(State.DEGRADED), "is degraded", "are degraded"),
-        (states.count(State.MAINTENANCE), "is in maintenance", "are in maintenance"),
-        (states.count(State.UNKNOWN), "cannot be measured", "cannot be measured"),
-    ]
-    count, singular, plural = next((part for part in parts if part[0]), (0, "", ""))
-    return words.urls(count, singular, plural) if count else ""
+    said: tuple[tuple[int, Callable[[int], str]], ...] = (
+        (states.count(State.MAJOR) - blocked, lambda n: language.ngettext(
+            "One base URL is down.", "%(num)s base URLs are down.", n)),
+        (blocked, lambda n: language.ngettext(
+            "One base URL is not reachable %(whence)s.",
+            "%(num)s base URLs are not reachable %(whence)s.", n, whence=whence)),
+        (states.count(State.PARTIAL), lambda n: language.ngettext(
+            "One base URL fails in part.", "%(num)s base URLs fail in part.", n)),
+        (states.count(State.DEGRADED), lambda n: language.ngettext(
+            "One base URL is degraded.", "%(num)s base URLs are degraded.", n)),
+        (states.count(State.MAINTENANCE), lambda n: language.ngettext(
+            "One base URL is in maintenance.", "%(num)s base URLs are in maintenance.", n)),
+        (states.count(State.UNKNOWN), lambda n: language.ngettext(
+            "One base URL cannot be measured.", "%(num)s base URLs cannot be measured.", n)),
+    )  # fmt: skip
+    return next((sentence(count) for count, sentence in said if count), "")
 
 
-def text(endpoints: Sequence[EndpointView], incidents: Sequence[Incident], *, fresh: bool) -> str:
+def text(
+    endpoints: Sequence[EndpointView],
+    incidents: Sequence[Incident],
+    language: Language,
+    *,
+    fresh: bool,
+) -> str:
     if fresh:
-        return "The first results are on their way. What was not measured is not called good."
-    serving = sum(endpoint.state in SERVING for endpoint in endpoints)
-    seen = any(endpoint.state is not State.UNKNOWN for endpoint in endpoints)
-    said = [f"Requests succeed through {serving} of {len(endpoints)} base URLs right now."] * seen
-    ours = [
-        f"{WORDS[each.failure.kind].what} This concerns {_WHOSE[each.severity]}, not the service."
-        for each in incidents
-        if each.severity in _WHOSE and not each.closed
+        return language.gettext(
+            "The first results are on their way. What was not measured is not called good."
+        )
+    said = [
+        *_serving(endpoints, language),
+        *_path(endpoints, language),
+        *_ours(incidents, language),
     ]
-    return " ".join([*said, *ours[:1]]) or "There are no results from which to tell."
+    return language.space.join(said) or language.gettext("There are no results from which to tell.")
 
 
-_WHOSE = {Severity.ACCOUNT: "the account of the monitor", Severity.MONITOR: "the monitor itself"}
+def _serving(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
+    if any(endpoint.state is not State.UNKNOWN for endpoint in endpoints):
+        yield language.ngettext(
+            "Requests succeed through %(serving)s of %(num)s base URL right now.",
+            "Requests succeed through %(serving)s of %(num)s base URLs right now.",
+            len(endpoints),
+            serving=sum(endpoint.state in WORKING for endpoint in endpoints),
+        )
 
 
-def triage_service(services: Sequence[ServiceView]) -> Triage:
+def _path(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
+    """What a reader may conclude who has the same trouble."""
+    blocked = [each for each in endpoints if each.state is State.MAJOR and each.blocked]
+    if len(blocked) == 1 and any(each.state in WORKING for each in endpoints):
+        yield language.gettext(
+            "If %(host)s fails for you too, the network path is at fault, not your key: use another base URL.",
+            host=blocked[0].shown,
+        )
+
+
+_OURS = {
+    Severity.ACCOUNT: marked("This concerns the account of the monitor, not the service."),
+    Severity.MONITOR: marked("This concerns the monitor itself, not the service."),
+}
+
+
+def _ours(incidents: Sequence[Incident], language: Language) -> Iterator[str]:
+    """The first of them."""
+    found = [each for each in incidents if each.severity in _OURS and not each.closed]
+    for each in found[:1]:
+        yield language.words(each.failure.kind).what
+        yield language.gettext(_OURS[each.severity])
+
+
+def triage_service(services: Sequence[ServiceView], language: Language) -> Triage:
+    say = language.gettext
     known = [service for service in services if service.state is not State.UNKNOWN]
     down = sum(service.state is State.MAJOR for service in known)
     calls = len({probe for service in known for probe in service.probes})
     if not known:
-        return Triage(state=State.UNKNOWN, what="Not known", note="Nothing could be measured")
+        return Triage(
+            state=State.UNKNOWN, what=say("Not known"), note=say("Nothing could be measured")
+        )
     if down:
-        note = (
-            f"{down} of {len(services)} services"
-            if len(services) > 1
-            else "A kind of call fails through every base URL"
-        )
-        return Triage(state=State.MAJOR, what="Down", note=note)
-    note = f"All {calls} kinds of calls are answered" if calls > 1 else "Calls are answered"
+        note = say("A kind of call fails through every base URL")
+        if len(services) > 1:
+            note = language.ngettext(
+                "%(down)s of %(num)s service",
+                "%(down)s of %(num)s services",
+                len(services),
+                down=down,
+            )
+        return Triage(state=State.MAJOR, what=say("Down"), note=note)
+    note = (
+        say("Calls are answered")
+        if calls < 2
+        else say("All %(n)s kinds of calls are answered", n=calls)
+    )
     if len(known) < len(services):
-        note = f"{len(services) - len(known)} of {len(services)} services not measured"
-    return Triage(state=State.OPERATIONAL, what="Up", note=note)
+        note = say(
+            "%(unknown)s of %(all)s services not measured",
+            unknown=len(services) - len(known), all=len(services),
+        )  # fmt: skip
+    if all(service.state is State.MAINTENANCE for service in known):
+        return Triage(state=State.MAINTENANCE, what=say("In maintenance"), note=note)
+    return Triage(state=State.OPERATIONAL, what=say("Up"), note=note)
 
 
-def triage_network(endpoints: Sequence[EndpointView]) -> Triage:
+def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Triage:
     """Paths to the service: what fails while others work."""
+    say = language.gettext
     states = [endpoint.state for endpoint in endpoints]
+    blocked = sum(each.state is State.MAJOR and each.blocked for each in endpoints)
     parts = [
-        f"{states.count(state)} {word}"
-        for state, word in (
-            (State.MAJOR, "down"),
-            (State.PARTIAL, "in part"),
-            (State.DEGRADED, "degraded"),
+        say(said, n=count)
+        for count, said in (
+            (blocked, marked("%(n)s blocked")),
+            (states.count(State.MAJOR) - blocked, marked("%(n)s down")),
+            (states.count(State.PARTIAL), marked("%(n)s in part")),
+            (states.count(State.DEGRADED), marked("%(n)s degraded")),
         )
-        if state in states
+        if count
     ]
-    unknown = states.count(State.UNKNOWN)
-    note = f"{unknown} not measured" if unknown else f"{len(endpoints)} base URLs"
+    unknown, paused = states.count(State.UNKNOWN), states.count(State.MAINTENANCE)
+    notes = [say("%(n)s not measured", n=unknown)] * bool(unknown)
+    notes += [say("%(n)s in maintenance", n=paused)] * bool(paused)
+    note = language.pgettext("between items of a list", ", ").join(notes) or language.ngettext(
+        "%(num)s base URL", "%(num)s base URLs", len(endpoints)
+    )
     if unknown == len(states):
-        return Triage(state=State.UNKNOWN, what="Not known", note=note)
-    return Triage(state=worst(states), what=", ".join(parts) or "All paths work", note=note)
+        return Triage(state=State.UNKNOWN, what=say("Not known"), note=note)
+    what = language.pgettext("between items of a list", ", ").join(parts)
+    return Triage(state=worst(states), what=what or say("All paths work"), note=note)

@@ -25,7 +25,8 @@ class State(StrEnum):
 
 
 _RANK = {state: rank for rank, state in enumerate(State)}
-SERVING = {State.OPERATIONAL, State.DEGRADED, State.MAINTENANCE}
+WORKING = {State.OPERATIONAL, State.DEGRADED}
+SERVING = WORKING | {State.MAINTENANCE}
 
 
 def check_state(check: Check, history: CheckHistory | None, now: datetime) -> State:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.model import EntryKind, Incident, Severity, TimelineEntry
+from monitor.language import Language
+from monitor.model import EntryKind, Incident, Severity, TimelineEntry, clean_text
 from monitor.model.failure import Kind
-from monitor.model.words import WHOSE, WORDS, in_sentence
+from monitor.model.words import in_sentence
 from monitor.page import words
 from monitor.page.states import State
 
@@ -16,10 +17,13 @@ STATES = {
     Severity.ACCOUNT: State.UNKNOWN,
     Severity.MONITOR: State.UNKNOWN,
 }
+_NOTE = 1000
+"""Characters of an operator's note."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
+    what: EntryKind
     label: str
     at: datetime
     text: str
@@ -35,6 +39,7 @@ class Story:
     opened: datetime
     closed: datetime | None
     lasted: str
+    kind: Kind
     label: str
     text: str
     remedy: str
@@ -45,63 +50,82 @@ class Story:
     """Newest first."""
     failed: tuple[tuple[str, int], ...]
 
+    @property
+    def note(self) -> Update | None:
+        """What a person wrote last."""
+        return next((each for each in self.updates if each.what is EntryKind.NOTE), None)
 
-def story(
-    incident: Incident, names: Mapping[str, str], instead: str | None, now: datetime
-) -> Story:
+
+@dataclass(frozen=True, slots=True)
+class Teller:
     """`names` maps a service and each `service/endpoint` to its name."""
-    kind = incident.failure.kind
-    counted = sorted(incident.failed_runs.items(), key=lambda pair: (-pair[1], pair[0]))
-    return Story(
-        id=incident.id,
-        title=_title(incident, names),
-        state=STATES[incident.severity],
-        severity=incident.severity,
-        phase="Resolved" if incident.closed else "Ongoing",
-        opened=incident.opened,
-        closed=incident.closed,
-        lasted=words.duration((incident.closed or now) - incident.opened),
-        label=WORDS[kind].label,
-        text=f"{WORDS[kind].what} At fault: {WHOSE[kind.fault]}.",
-        remedy=WORDS[kind].remedy,
-        endpoints=incident.endpoints,
-        instead=instead
-        if incident.severity in {Severity.DOWN, Severity.DEGRADED} and not incident.closed
-        else None,
-        updates=tuple(_update(entry, names) for entry in reversed(incident.timeline)),
-        failed=tuple((WORDS[Kind(name)].label, runs) for name, runs in counted),
-    )
 
+    names: Mapping[str, str]
+    language: Language
 
-def _title(incident: Incident, names: Mapping[str, str]) -> str:
-    label = in_sentence(WORDS[incident.failure.kind].label)
-    if incident.service is None:
-        return f"We could not see: {label}" if incident.closed else f"We cannot see: {label}"
-    paths = incident.endpoints
-    if incident.severity is Severity.ACCOUNT:
-        return f"{names.get(incident.service, incident.service)}: {label}"
-    where = names.get(paths[0], paths[0]) if len(paths) == 1 else f"{len(paths)} base URLs"
-    return f"{where}: {label}"
+    def story(self, incident: Incident, instead: str | None, now: datetime) -> Story:
+        kind, say = incident.failure.kind, self.language.gettext
+        found = self.language.words(kind)
+        counted = sorted(incident.failed_runs.items(), key=lambda pair: (-pair[1], pair[0]))
+        fault = say("At fault: %(whose)s.", whose=self.language.whose(kind.fault))
+        paths = incident.severity in {Severity.DOWN, Severity.DEGRADED}
+        return Story(
+            id=incident.id,
+            title=self._title(incident),
+            state=STATES[incident.severity],
+            severity=incident.severity,
+            phase=say("Resolved") if incident.closed else say("Ongoing"),
+            opened=incident.opened,
+            closed=incident.closed,
+            lasted=words.duration((incident.closed or now) - incident.opened, self.language),
+            kind=kind,
+            label=found.label,
+            text=f"{found.what}{self.language.space}{fault}",
+            remedy=found.remedy,
+            endpoints=incident.endpoints,
+            instead=instead if paths and not incident.closed else None,
+            updates=tuple(self._update(entry) for entry in reversed(incident.timeline)),
+            failed=tuple((self.language.words(Kind(name)).label, runs) for name, runs in counted),
+        )
 
+    def _title(self, incident: Incident) -> str:
+        say = self.language.gettext
+        label = in_sentence(self.language.words(incident.failure.kind).label)
+        if incident.service is None:
+            return (
+                say("We could not see: %(why)s", why=label) if incident.closed
+                else say("We cannot see: %(why)s", why=label)
+            )  # fmt: skip
+        paths = incident.endpoints
+        where = self.names.get(incident.service, incident.service)
+        if incident.severity is not Severity.ACCOUNT:
+            where = (
+                self.names.get(paths[0], paths[0]) if len(paths) == 1
+                else self.language.ngettext("%(num)s base URL", "%(num)s base URLs", len(paths))
+            )  # fmt: skip
+        return say("%(where)s: %(why)s", where=where, why=label)
 
-def _update(entry: TimelineEntry, names: Mapping[str, str]) -> Update:
-    where = _where(entry, names)
-    why = f" {WORDS[entry.kind].what}" if entry.kind else ""
-    label, text = {
-        EntryKind.OPENED: ("Began", f"{where} failed.{why}"),
-        EntryKind.JOINED: ("Spread", f"{where} failed as well.{why}"),
-        EntryKind.CAUSE: ("Changed", f"{where} now fails otherwise.{why}"),
-        EntryKind.LEFT: ("Better", f"{where} works again."),
-        EntryKind.RESOLVED: ("Resolved", "Everything works again."),
-        EntryKind.REMINDED: ("Still going on", "The operator was reminded."),
-        EntryKind.MUTED: ("Muted", "Messages are muted."),
-        EntryKind.NOTE: ("Note", entry.text),
-    }[entry.what]
-    return Update(label=label, at=entry.at, text=text)
+    def _update(self, entry: TimelineEntry) -> Update:
+        say, where = self.language.gettext, self._where(entry)
+        why = f"{self.language.space}{self.language.words(entry.kind).what}" if entry.kind else ""
+        label, text = {
+            EntryKind.OPENED: (say("Began"), say("%(where)s failed.", where=where) + why),
+            EntryKind.JOINED: (say("Spread"), say("%(where)s failed as well.", where=where) + why),
+            EntryKind.CAUSE: (say("Changed"), say("%(where)s now fails otherwise.", where=where) + why),
+            EntryKind.LEFT: (say("Better"), say("%(where)s works again.", where=where)),
+            EntryKind.RESOLVED: (say("Resolved"), say("Everything works again.")),
+            EntryKind.REMINDED: (say("Still going on"), say("The operator was reminded.")),
+            EntryKind.MUTED: (say("Muted"), say("Messages are muted.")),
+            EntryKind.NOTE: (say("Note"), clean_text(entry.text, _NOTE)),
+        }[entry.what]  # fmt: skip
+        return Update(what=entry.what, label=label, at=entry.at, text=text)
 
-
-def _where(entry: TimelineEntry, names: Mapping[str, str]) -> str:
-    if entry.check is None:
-        return "It"
-    path, probe = entry.check.rsplit("/", 1)
-    return f"{names.get(path, path)} ({words.PROBES.get(probe, probe).lower()})"
+    def _where(self, entry: TimelineEntry) -> str:
+        if entry.check is None:
+            return self.language.gettext("It")
+        path, probe = entry.check.rsplit("/", 1)
+        return self.language.gettext(
+            "%(where)s (%(call)s)",
+            where=self.names.get(path, path),
+            call=in_sentence(words.probe(probe, language=self.language)),
+        )

@@ -1,14 +1,20 @@
-"""A snapshot and the config -> what the page says. Pure; the templates see only a `PageView`."""
+"""A snapshot and the config -> what the page says. Pure; the templates see only a `PageView`.
+
+What was measured is worked out once, the sentences about it once a language.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, timedelta
 
+from monitor.language import Language, language
 from monitor.model import NO_SPEND, Fault, Incident, Kind, Service, Snapshot
-from monitor.model.words import WORDS, Words
+from monitor.model.words import Words
+from monitor.page import words
 from monitor.page.best import Candidate, Pick, candidates, choose
 from monitor.page.endpoints import endpoint_view, main_check
 from monitor.page.headline import headline, overall, text, triage_network, triage_service
+from monitor.page.maintenance import paused_now, works
 from monitor.page.nouns import (
     EndpointView,
     PageView,
@@ -18,10 +24,13 @@ from monitor.page.nouns import (
     Site,
     SpendView,
 )
-from monitor.page.states import SERVING, State, service_state
-from monitor.page.stories import Story, story
+from monitor.page.retired import retired
+from monitor.page.states import WORKING, State, service_state
+from monitor.page.stories import Story, Teller
 
 PAST_DAYS = 7
+NEXT = 3
+"""More base URLs that are named after the best."""
 
 
 def view(
@@ -34,7 +43,11 @@ def view(
         _service(service, site, snapshot, picks.get(service.id, Pick()), chosen)
         for service in public
     )
-    return _page(site, snapshot, services), chosen
+    first, *others = (
+        _page(site, snapshot, services, language(code), "" if number == 0 else f"{code}/")
+        for number, code in enumerate(site.settings.languages)
+    )
+    return replace(first, others=tuple(others)), chosen
 
 
 def _service(
@@ -44,19 +57,25 @@ def _service(
     by_endpoint = {endpoint.path: [check for check in checks if check.endpoint.path == endpoint.path]
                    for endpoint in service.endpoints}  # fmt: skip
     shown = site.settings
+    paused = {path for path in by_endpoint if paused_now(site.maintenance, path, snapshot.at)}
     endpoints = tuple(
-        endpoint_view(found, snapshot, errors=shown.errors)
-        for found in by_endpoint.values() if found
+        endpoint_view(found, snapshot, shown, paused=path in paused)
+        for path, found in by_endpoint.items() if found
     )  # fmt: skip
-    mains = [main_check(found) for found in by_endpoint.values() if found]
+    mains = [
+        main_check(found) for path, found in by_endpoint.items() if found and path not in paused
+    ]
     ranked = candidates(mains, snapshot.checks, snapshot.at)
     chosen[service.id] = choose(before, ranked)
+    picks, following = _picks(service, endpoints, ranked, chosen[service.id].endpoint)
     return ServiceView(
         id=service.id,
         name=service.name,
         state=service_state([each.state for each in endpoints], carried=_carried(endpoints)),
         endpoints=endpoints,
-        picks=_picks(service, endpoints, ranked, chosen[service.id].endpoint),
+        picks=picks,
+        next=following,
+        retired=tuple(retired(service, snapshot)),
         probes=tuple(dict.fromkeys(check.probe.id for check in checks)),
         spend=_spend(service.id, snapshot, shown.currency) if shown.spend else None,
     )
@@ -72,9 +91,9 @@ def _carried(endpoints: Sequence[EndpointView]) -> bool:
     seen: dict[str, set[State]] = {}
     for endpoint in endpoints:
         for probe, cell in endpoint.cells.items():
-            if cell.state is not State.UNKNOWN:
+            if cell.state not in {State.UNKNOWN, State.MAINTENANCE}:
                 seen.setdefault(probe, set()).add(cell.state)
-    return all(states & SERVING for states in seen.values())
+    return all(states & WORKING for states in seen.values())
 
 
 def _picks(
@@ -82,59 +101,74 @@ def _picks(
     endpoints: Sequence[EndpointView],
     ranked: Sequence[Candidate],
     chosen: str | None,
-) -> tuple[PickView, ...]:
-    """The base URL to use now, and where that one cuts long calls off, the best that does not."""
+) -> tuple[tuple[PickView, ...], tuple[PickView, ...]]:
+    """The base URL to use now, and where that one cuts long calls off, the best that does not; the next."""
     views = {each.path: each for each in endpoints}
     best = [each for each in ranked if each.endpoint == chosen]
     whole = [each for each in ranked if views[each.endpoint].cut_after is None]
     shown = best + whole[:1] if best and views[best[0].endpoint].cut_after else best
     limits = any(each.cut_after for each in endpoints)
-    return tuple(
-        PickView(
+
+    def pick(each: Candidate) -> PickView:
+        view = views[each.endpoint]
+        return PickView(
             service=service.name,
             endpoint=each.endpoint,
-            url=views[each.endpoint].url,
-            host=views[each.endpoint].host,
+            url=view.url,
+            host=view.shown,
             milliseconds=each.milliseconds,
-            long_call=each not in best,
-            unlimited=limits and views[each.endpoint].cut_after is None,
+            long_call=each in shown and each not in best,
+            unlimited=limits and view.cut_after is None,
         )
-        for each in shown
-    )
+
+    others = [each for each in ranked if each not in shown]
+    return tuple(map(pick, shown)), tuple(map(pick, others[:NEXT]))
 
 
-def _page(site: Site, snapshot: Snapshot, services: tuple[ServiceView, ...]) -> PageView:
+def _page(
+    site: Site, snapshot: Snapshot, services: tuple[ServiceView, ...], said: Language, path: str
+) -> PageView:
     endpoints = [endpoint for service in services for endpoint in service.endpoints]
     state = overall(services)
-    names = {service.id: service.name for service in services} | {
-        each.path: each.name for each in endpoints
-    }
+    names = {service.id: service.name for service in services}
+    names |= {each.path: each.name for each in endpoints}
+    names |= {each.path: each.name for service in services for each in service.retired}
     incidents = tuple(_public(incident, services) for incident in snapshot.incidents
                       if incident.service is None or incident.service in names)  # fmt: skip
+    tell = Teller(names, said).story
     stories = tuple(
-        story(incident, names, _instead(incident, services), snapshot.at) for incident in incidents
+        tell(incident, _instead(incident, services), snapshot.at) for incident in incidents
     )
     fresh = not any(history.latest for history in snapshot.checks.values())
+    whence = words.whence(site.vantage, said)
     return PageView(
+        language=said,
+        path=path,
+        others=(),
         title=site.settings.title,
         url=site.settings.url,
+        links=site.settings.links,
+        css=site.settings.css,
+        logo=site.settings.logo,
         vantage=site.vantage,
+        whence=whence,
         version=site.version,
         generated=snapshot.at,
         valid_until=snapshot.at if snapshot.stopped_at else snapshot.at + site.stale_after,
         interval=site.every,
         stopped=snapshot.stopped_at,
         state=state,
-        headline=headline(services, state, fresh=fresh),
-        text=text(endpoints, incidents, fresh=fresh),
-        triage_service=triage_service(services),
-        triage_network=triage_network(endpoints),
+        headline=headline(services, state, whence, said, fresh=fresh),
+        text=text(endpoints, incidents, said, fresh=fresh),
+        triage_service=triage_service(services, said),
+        triage_network=triage_network(endpoints, said),
         services=services,
         picks=tuple(pick for service in services for pick in service.picks),
         current=tuple(each for each in stories if each.closed is None),
         past=_past(stories, endpoints, snapshot.at.astimezone(UTC).date()),
         stories=stories,
-        glossary=_glossary(stories),
+        works=works(site.maintenance, services, snapshot.at),
+        glossary=_glossary(stories, said),
     )
 
 
@@ -158,8 +192,8 @@ def _instead(incident: Incident, services: Sequence[ServiceView]) -> str | None:
     service = next((each for each in services if each.id == incident.service), None)
     if service is None or service.best is None:
         return None
-    covered = {each.url for each in service.endpoints if each.path in incident.endpoints}
-    return None if service.best.url in covered else service.best.url
+    covered = {each.shown for each in service.endpoints if each.path in incident.endpoints}
+    return None if service.best.host in covered else service.best.url or service.best.host
 
 
 def _past(
@@ -179,14 +213,12 @@ def _past(
     )
 
 
-def _glossary(stories: Sequence[Story]) -> tuple[Words, ...]:
+def _glossary(stories: Sequence[Story], said: Language) -> tuple[Words, ...]:
     """The failures that a reader of this page may meet: those it names, then the usual ones."""
     usual = (
         Kind.CONNECT_TIMEOUT, Kind.CERT_EXPIRED, Kind.EDGE_TIMEOUT, Kind.AUTH_INVALID, Kind.RATE_LIMITED,
         Kind.SERVER_ERROR, Kind.FAKE_STREAMING, Kind.TRUNCATED, Kind.EMPTY_COMPLETION,
     )  # fmt: skip
-    named = {each.label for each in stories}
-    found = [
-        kind for kind in Kind if WORDS[kind].label in named and kind.fault is not Fault.MONITOR
-    ]
-    return tuple(WORDS[kind] for kind in dict.fromkeys((*found, *usual)))
+    named = {each.kind for each in stories}
+    found = [kind for kind in Kind if kind in named and kind.fault is not Fault.MONITOR]
+    return tuple(said.words(kind) for kind in dict.fromkeys((*found, *usual)))

@@ -1,25 +1,65 @@
-"""How the page says states, times and numbers. Pure; one place, so that a language is one catalogue."""
+"""How the page says states, times and numbers. Pure; English where no language is asked for."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
-from monitor.model import Spend
+from monitor.language import ENGLISH, Language, marked
+from monitor.model import Fault, Kind, Spend
 from monitor.page.states import State
 
 LABELS = {
-    State.OPERATIONAL: "Operational",
-    State.DEGRADED: "Degraded",
-    State.PARTIAL: "Partial outage",
-    State.MAJOR: "Major outage",
-    State.MAINTENANCE: "Maintenance",
-    State.UNKNOWN: "No data",
+    State.OPERATIONAL: marked("Operational"),
+    State.DEGRADED: marked("Degraded"),
+    State.PARTIAL: marked("Partial outage"),
+    State.MAJOR: marked("Major outage"),
+    State.MAINTENANCE: marked("Maintenance"),
+    State.UNKNOWN: marked("No data"),
 }
 PROBES = {
-    "http": "Web page", "models": "Models", "chat": "Chat", "embeddings": "Embeddings",
+    "http": marked("Web page"), "tcp": marked("TCP connection"), "tls": marked("TLS handshake"),
+    "models": marked("Models"), "chat": marked("Chat"), "completions": marked("Completions"),
+    "responses": marked("Responses"), "embeddings": marked("Embeddings"),
+    "moderations": marked("Moderation"), "images": marked("Images"), "speech": marked("Speech"),
+    "transcriptions": marked("Transcription"), "vision": marked("Vision"),
+    "messages": marked("Messages"), "gemini": marked("Gemini"),
 }  # fmt: skip
+_MONTHS = (
+    marked("January"), marked("February"), marked("March"), marked("April"), marked("May"), marked("June"),
+    marked("July"), marked("August"), marked("September"), marked("October"), marked("November"),
+    marked("December"),
+)  # fmt: skip
+_SHORT = (
+    marked("Jan"), marked("Feb"), marked("Mar"), marked("Apr"), marked("May"), marked("Jun"),
+    marked("Jul"), marked("Aug"), marked("Sep"), marked("Oct"), marked("Nov"), marked("Dec"),
+)  # fmt: skip
+_DAYS = (
+    marked("Monday"), marked("Tuesday"), marked("Wednesday"), marked("Thursday"), marked("Friday"),
+    marked("Saturday"), marked("Sunday"),
+)  # fmt: skip
 NBSP = "\u00a0"
+HERE = "local"
+"""The vantage of a daemon that was given none."""
 
 
-def seconds(milliseconds: float | None) -> str:
+def label(state: State, language: Language = ENGLISH) -> str:
+    return language.gettext(LABELS[state])
+
+
+def probe(name: str, kind: str | None = None, language: Language = ENGLISH) -> str:
+    """A probe by its kind where its name is only that, else as the operator named it."""
+    known = PROBES.get(name) if kind in {None, name} else None
+    return language.gettext(known) if known else name
+
+
+def whence(vantage: str, language: Language = ENGLISH) -> str:
+    """`from Shanghai`, `from here`."""
+    if vantage == HERE:
+        return language.gettext("from here")
+    return language.gettext("from %(place)s", place=vantage)
+
+
+def seconds(milliseconds: float | None, language: Language = ENGLISH) -> str:  # noqa: ARG001  # SI is one language
     """`0.94 s`, `12 ms`, `–`."""
     if milliseconds is None:
         return "–"
@@ -28,7 +68,21 @@ def seconds(milliseconds: float | None) -> str:
     return f"{milliseconds / 1000:.2f}{NBSP}s"
 
 
-def percent(share: float | None) -> str:
+def cell(
+    state: State, kind: Kind | None, milliseconds: float | None, language: Language = ENGLISH
+) -> str:
+    """What stands in the matrix: the reason, or the median."""
+    if state is State.MAINTENANCE:
+        return language.gettext("Paused")
+    if kind:
+        path = kind.fault is Fault.PATH
+        return language.gettext("Blocked") if path else language.words(kind).label
+    if milliseconds is None and state is State.UNKNOWN:
+        return language.gettext("Not yet measured")
+    return seconds(milliseconds)
+
+
+def percent(share: float | None, language: Language = ENGLISH) -> str:  # noqa: ARG001
     """Never rounded up to 100: `99.99 %` is the most that a failure leaves."""
     if share is None:
         return "–"
@@ -37,51 +91,66 @@ def percent(share: float | None) -> str:
     return f"{min(share * 100, 99.99):.2f}{NBSP}%"
 
 
-def duration(length: timedelta) -> str:
+def duration(length: timedelta, language: Language = ENGLISH) -> str:
     """`44 s`, `12 min`, `2 h 18 min`, `3 d 4 h`."""
     total = max(0, round(length.total_seconds()))
     if total < 60:
-        return f"{total}{NBSP}s"
+        return language.gettext("%(n)s\u00a0s", n=total)
     minutes, hours = total // 60, total // 3600
     if hours == 0:
-        return f"{minutes}{NBSP}min"
+        return language.gettext("%(n)s\u00a0min", n=minutes)
     if hours < 48:
-        return f"{hours}{NBSP}h {minutes % 60}{NBSP}min"
-    return f"{hours // 24}{NBSP}d {hours % 24}{NBSP}h"
+        if minutes % 60 == 0:
+            return language.gettext("%(n)s\u00a0h", n=hours)
+        return language.gettext("%(hours)s\u00a0h %(minutes)s\u00a0min", hours=hours, minutes=minutes % 60)  # fmt: skip
+    return language.gettext("%(days)s\u00a0d %(hours)s\u00a0h", days=hours // 24, hours=hours % 24)
 
 
-def limit(length: timedelta) -> str:
+def limit(length: timedelta, language: Language = ENGLISH) -> str:
     """`100 s`, as such limits are known; minutes from ten on."""
     total = round(length.total_seconds())
-    return f"{total}{NBSP}s" if total < 600 else duration(length)
+    return language.gettext("%(n)s\u00a0s", n=total) if total < 600 else duration(length, language)
 
 
-def amount(spent: Spend, currency: str) -> str:
+def amount(spent: Spend, currency: str, language: Language = ENGLISH) -> str:
     """`12,345 tokens`, and what they cost where prices are known."""
-    tokens = f"{spent.tokens:,}{NBSP}tokens"
-    return f"{tokens}, {spent.money:.4f}{NBSP}{currency}" if spent.money else tokens
+    tokens = language.gettext("%(count)s\u00a0tokens", count=f"{spent.tokens:,}")
+    if not spent.money:
+        return tokens
+    comma = language.pgettext("between items of a list", ", ")
+    return f"{tokens}{comma}{spent.money:.4f}{NBSP}{currency}"
 
 
-def moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%-d %b, %H:%M} UTC"
+def moment(at: datetime, language: Language = ENGLISH) -> str:
+    at = at.astimezone(UTC)
+    return language.gettext(
+        "%(day)s %(month)s, %(time)s UTC",
+        day=at.day, month=language.gettext(_SHORT[at.month - 1]), time=f"{at:%H:%M}",
+    )  # fmt: skip
 
 
-def clock(at: datetime) -> str:
+def clock(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001
     return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
-def iso(at: datetime) -> str:
+def iso(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def long_day(day: date) -> str:
-    return f"{day:%A %-d %B}"
+def long_day(day: date, language: Language = ENGLISH) -> str:
+    return language.gettext(
+        "%(weekday)s %(day)s %(month)s",
+        weekday=language.gettext(_DAYS[day.weekday()]),
+        day=day.day,
+        month=language.gettext(_MONTHS[day.month - 1]),
+    )
 
 
-def urls(count: int, singular: str, plural: str) -> str:
-    """`One base URL is down`, `3 base URLs are down`."""
-    return f"One base URL {singular}" if count == 1 else f"{count} base URLs {plural}"
+_SAID: tuple[Callable[..., str], ...] = (
+    label, probe, whence, seconds, cell, percent, duration, limit, amount, moment, clock, iso, long_day,
+)  # fmt: skip
 
 
-def joined(items: list[str]) -> str:
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+def in_language(language: Language) -> Mapping[str, Callable[..., str]]:
+    """All of the above by name, for templates."""
+    return {each.__name__: partial(each, language=language) for each in _SAID}

@@ -5,8 +5,7 @@ told twice after a crash than not at all.
 """
 
 import threading
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -43,11 +42,6 @@ class Outbox:
         with self._lock:
             self._pending.pop(outgoing_id, None)
             self._uncommitted.discard(outgoing_id)
-
-    def depths(self) -> Mapping[str, int]:
-        """How many wait, by channel."""
-        with self._lock:
-            return Counter(message.channel for message in self._pending.values())
 
     def due(self, now: datetime, *, durable: bool) -> tuple[Outgoing, ...]:
         """The head of each channel's queue and all behind it, up to one that must wait."""

@@ -1,12 +1,13 @@
 """What worlds are made of: the founding example's six base URLs, histories, failures, incidents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
 from monitor.model import (
+    WINDOWS,
     AlertState,
     Check,
     CheckHistory,
@@ -27,7 +28,7 @@ from monitor.model import (
     TimelineEntry,
     Timings,
 )
-from monitor.model.rollup import bucket
+from monitor.model.rollup import bucket, merge
 from monitor.page import Site
 from monitor.probes import PROBES
 
@@ -60,7 +61,12 @@ CHECKS = tuple(
 SITE = Site(
     services=(SERVICE,),
     checks=CHECKS,
-    settings=PageSettings(dir=Path("page"), url="https://status.example", title="OhMyGPT status"),
+    settings=PageSettings(
+        dir=Path("page"),
+        url="https://status.example",
+        title="OhMyGPT status",
+        languages=("en", "zh-CN"),
+    ),
     vantage="Shanghai",
     version="0.1.0",
 )
@@ -81,8 +87,34 @@ WEB_CHECKS = tuple(
     Check(service="sites", endpoint=endpoint, probe=PROBES["http"]().named("http"))
     for endpoint in WEB.endpoints
 )
+MOCK_PROBES = ("models", "chat", "whole", "embeddings", "images", "speech", "moderations")
+MOCK_ENDPOINTS = tuple(
+    replace(each, tags=() if each.cut_after else ("no time limit",)) for each in ENDPOINTS
+)
+MOCK_CHECKS = tuple(
+    Check(
+        service="ohmygpt",
+        endpoint=endpoint,
+        probe=PROBES["chat"].model_validate({"stream": False}).named(probe)
+        if probe == "whole"
+        else PROBES[probe]().named(probe),
+        model="gpt-4o-mini",
+    )
+    for endpoint in MOCK_ENDPOINTS
+    for probe in MOCK_PROBES
+)
+MOCK_SITE = replace(
+    SITE,
+    services=(replace(SERVICE, endpoints=MOCK_ENDPOINTS),),
+    checks=MOCK_CHECKS,
+    settings=replace(SITE.settings, links=(("Telegram group", "https://t.me/example"),)),
+)
 SITE_THAT_TELLS = replace(SITE, settings=replace(SITE.settings, spend=True, errors=True))
 SITE_WITH_MORE = replace(SITE, services=(SERVICE, WEB), checks=(*CHECKS, *WEB_CHECKS))
+
+
+SHARES = {"chat": 1.0, "whole": 1.8, "images": 9.4, "speech": 1.2, "embeddings": 0.35}
+"""How long a call takes, as a share of a chat's first token."""
 
 
 def key(endpoint: str, probe: str = "chat") -> str:
@@ -128,23 +160,31 @@ def day(median: float, dice: Random, *, chats: bool, down: int = 0, unknown: int
 
 def history(check: Check, dice: Random, days: int = 90) -> CheckHistory:
     chats = check.probe.kind == "chat"
-    median = NAMES.get(check.endpoint.id, ("", "", None, 900))[3] * (1.0 if chats else 0.3)
+    median = NAMES.get(check.endpoint.id, ("", "", None, 900))[3] * SHARES.get(check.probe.id, 0.3)
     last = day(median, dice, chats=chats)
+    measured = {
+        NOW.date() - timedelta(days=back): day(median, dice, chats=chats) for back in range(days)
+    }
     return CheckHistory(
         check=check.key,
         latest=result(check.key, median),
         states=(),
-        days={
-            NOW.date() - timedelta(days=back): day(median, dice, chats=chats)
-            for back in range(days)
-        },
+        days=measured,
         last_24h=last,
+        windows=dict(windows(list(measured.values()))),
         recent=tuple(
             result(check.key, median, NOW - timedelta(minutes=5 * back))
             for back in range(5, -1, -1)
         ),
         series=tuple(point(median, number, dice) for number in range(48)),
     )
+
+
+def windows(newest_first: Sequence[Rollup]) -> Iterator[tuple[int, Rollup]]:
+    total, counted = Rollup(), 0
+    for length in WINDOWS:
+        total, counted = merge([total, *newest_first[counted:length]]), length
+        yield length, total
 
 
 def point(median: float, number: int, dice: Random) -> Point:
@@ -210,6 +250,14 @@ def lose(snapshot: Snapshot, check: str, days_back: int, count: int) -> Snapshot
     at = NOW.date() - timedelta(days=days_back)
     outcomes = {"up": 288 - count, "down": count}
     after = replace(before, days={**before.days, at: replace(before.days[at], outcomes=outcomes)})
+    return replace(snapshot, checks={**snapshot.checks, check: after})
+
+
+def worked_on(snapshot: Snapshot, check: str, days_back: int) -> Snapshot:
+    """Part of that day was maintenance."""
+    before = snapshot.checks[check]
+    at = NOW.date() - timedelta(days=days_back)
+    after = replace(before, days={**before.days, at: replace(before.days[at], maintenance=9)})
     return replace(snapshot, checks={**snapshot.checks, check: after})
 
 

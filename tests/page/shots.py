@@ -44,15 +44,17 @@ async def main(*arguments: str) -> None:
             publish(folder / world, files(world))
         async with launched() as browser:
             if not arguments:
-                await shoot(browser, folder / "mixed" / "index.html", README, 1280, height=1560)
+                await shoot(browser, folder / "mock" / "index.html", README, 1280, height=1560)
                 return
             out = Path(arguments[0])
             out.mkdir(parents=True, exist_ok=True)
             for world in arguments[1:] or WORLDS:
                 for device, width in WIDTHS.items():
                     for dark in (False, True):
-                        to = out / f"{world}-{device}-{'dark' if dark else 'light'}.png"
-                        await shoot(browser, folder / world / "index.html", to, width, dark=dark)
+                        for path, code in (("", "en"), ("zh-CN/", "zh")):
+                            to = out / f"{world}-{device}-{'dark' if dark else 'light'}-{code}.png"
+                            page = folder / world / path / "index.html"
+                            await shoot(browser, page, to, width, dark=dark)
 
 
 if __name__ == "__main__":

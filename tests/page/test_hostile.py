@@ -18,6 +18,8 @@ HOSTILE = (
     """</title></script><script>alert(1)</script><img src=x onerror=alert(1)>"'`{{7*7}}&\u202e"""
 )
 
+ADDRESS = 'https://status.example/"><script>'
+
 
 class Tags(HTMLParser):
     """What a browser would make elements and attributes of."""
@@ -47,25 +49,29 @@ def hostile_site() -> Site:
         SITE,
         services=(replace(service, endpoints=endpoints),),
         checks=tuple(replace(check, endpoint=named[check.endpoint.id]) for check in CHECKS),
-        settings=replace(SITE.settings, title=HOSTILE, url='https://status.example/"><script>'),
+        settings=replace(SITE.settings, title=HOSTILE, url=ADDRESS),
         vantage=HOSTILE,
         version=HOSTILE,
     )
 
 
-@pytest.fixture(scope="module")
-def published() -> Mapping[str, bytes]:
+def files(site: Site, text: str) -> Mapping[str, bytes]:
+    """With a person's note."""
     noted = incident(7, Severity.DOWN, Kind.BAD_GATEWAY, NOW, None, key("cf-cdn"))
-    note = TimelineEntry(at=NOW, what=EntryKind.NOTE, text=HOSTILE)
+    note = TimelineEntry(at=NOW, what=EntryKind.NOTE, text=text)
     found = worlds.mixed()
     told = replace(noted, timeline=(*noted.timeline, note))
-    return Renderer().files(
-        view(hostile_site(), replace(found, incidents=(told, *found.incidents)), {})[0]
-    )
+    snapshot = replace(found, incidents=(told, *found.incidents))
+    return Renderer().files(view(site, snapshot, {})[0])
+
+
+@pytest.fixture(scope="module")
+def published() -> Mapping[str, bytes]:
+    return files(hostile_site(), HOSTILE)
 
 
 def test_hostile_text_makes_no_element_and_no_attribute(published: Mapping[str, bytes]) -> None:
-    plain = Renderer().files(view(SITE, worlds.mixed(), {})[0])
+    plain = files(SITE, "a plain note")
     for name, content in published.items():
         if not name.endswith((".html", ".svg")) or name not in plain:
             continue
@@ -82,7 +88,8 @@ def test_only_our_own_script_is_loaded(published: Mapping[str, bytes]) -> None:
         if name.endswith(".html"):
             scripts = [attributes["src"] for tag, attributes in tags(content) if tag == "script"]
             assert len(scripts) == 1, name
-            assert re.fullmatch(r"[./]*status\.[0-9a-f]{10}\.js", scripts[0] or "")
+            own = r"[./]*" if name != "404.html" else re.escape(f"{ADDRESS}/")
+            assert re.fullmatch(rf"{own}status\.[0-9a-f]{{10}}\.js", scripts[0] or "")
 
 
 def test_a_hostile_address_does_not_widen_the_policy(published: Mapping[str, bytes]) -> None:

@@ -40,7 +40,7 @@ def endpoint(snapshot: Snapshot, name: str) -> State:
     ("world", "state", "headline"),
     [
         ("all-good", State.OPERATIONAL, "All base URLs work."),
-        ("mixed", State.PARTIAL, "The service is up. One base URL is not reachable from here."),
+        ("mixed", State.PARTIAL, "The service is up. One base URL is not reachable from Shanghai."),
         ("everything-down", State.MAJOR, "The service is down."),
         ("rejected-key", State.UNKNOWN, "We cannot measure right now."),
         ("offline", State.UNKNOWN, "We cannot measure right now."),
@@ -149,7 +149,7 @@ def test_an_incident_says_what_to_use_instead_but_never_a_base_url_that_it_cover
 def days_of(*incidents: Incident, main: str = key("cf-cdn")) -> dict[date, Day]:
     measured = {NOW.date() - timedelta(days=back): Rollup(outcomes={"up": 9}) for back in range(3)}
     checks = frozenset(key("cf-cdn", probe) for probe in PROBE_IDS)
-    found = last_days(NOW.date(), measured, incidents, main, checks, NOW)
+    found = last_days(NOW.date(), measured, incidents, main, checks, NOW, timedelta(minutes=5))
     assert len(found) == 90
     return {day.day: day for day in found}
 

@@ -7,6 +7,8 @@ from random import Random
 
 from page_cast import (
     CHECKS,
+    MOCK_CHECKS,
+    MOCK_SITE,
     NAMES,
     NOW,
     PROBE_IDS,
@@ -23,9 +25,20 @@ from page_cast import (
     silent,
     silent_but_last,
     with_days,
+    worked_on,
 )
 
-from monitor.model import Evidence, Kind, Severity, Snapshot, Spend
+from monitor.model import (
+    EntryKind,
+    Evidence,
+    Kind,
+    Maintenance,
+    Severity,
+    Snapshot,
+    Spend,
+    TimelineEntry,
+    Window,
+)
 from monitor.page import Site
 
 
@@ -37,6 +50,7 @@ def all_good() -> Snapshot:
     )
 
 
+@cache
 def mixed() -> Snapshot:
     """One base URL blocked, one slow, one that held streams back last week, an outage of all."""
     blocked = tuple(key("us-direct", probe) for probe in PROBE_IDS)
@@ -75,6 +89,42 @@ def mixed() -> Snapshot:
     found = lose_all(lose(lose(found, key("us-direct"), 0, 28), key("proxy-2"), 71, 13), 4, 4)
     young = {name: with_days(each, 70) for name, each in found.checks.items() if "fast-cdn" in name}
     return replace(found, incidents=(*now, *past), checks={**found.checks, **young})
+
+
+@cache
+def mock() -> Snapshot:
+    """What the design shows: one base URL blocked, one slow, one in maintenance, a note by a person."""
+    dice = Random(3)
+    found = replace(mixed(), checks={check.key: history(check, dice) for check in MOCK_CHECKS})
+    blocked = tuple(check.key for check in MOCK_CHECKS if check.endpoint.id == "us-direct")
+    for check in blocked:
+        found = silent(fail(found, check, Kind.DNS_POISONED, 9), check, 4)
+    found = fail(
+        fail(found, key("cf-worker"), Kind.SLOW, 8), key("cf-worker", "whole"), Kind.SLOW, 8
+    )
+    for name in ("cf-cdn", "cf-worker"):
+        found = fail(found, key(name, "images"), Kind.EDGE_TIMEOUT, 7)
+    found = lose_all(lose(lose(found, key("us-direct"), 0, 28), key("proxy-2"), 71, 13), 4, 4)
+    young = {name: with_days(each, 83) for name, each in found.checks.items() if "fast-cdn" in name}
+    found = replace(found, checks={**found.checks, **young})
+    for back in (12, 34):
+        found = worked_on(found, key("fast-cdn"), back)
+    first, *others = found.incidents
+    text = "The origin is healthy. We have asked the registrar; until then use a reverse proxy."
+    note = TimelineEntry(at=ago(minutes=50), what=EntryKind.NOTE, text=text)
+    spread = incident(
+        7,
+        Severity.DEGRADED,
+        Kind.EDGE_TIMEOUT,
+        ago(minutes=31),
+        None,
+        key("cf-cdn", "images"),
+        key("cf-worker", "images"),
+    )
+    first = replace(
+        first, checks=blocked, active=frozenset(blocked), timeline=(*first.timeline, note)
+    )
+    return replace(found, incidents=(first, spread, *others))
 
 
 def lose_all(snapshot: Snapshot, days_back: int, count: int) -> Snapshot:
@@ -116,6 +166,7 @@ def offline() -> Snapshot:
     return replace(found, incidents=(replace(own, service=None),))
 
 
+@cache
 def crowded() -> Snapshot:
     """A second service, whose many sites have long names; one of them has been seen once."""
     dice = Random(2)
@@ -157,8 +208,31 @@ def told() -> Snapshot:
     )
 
 
+def maintained(site: Site) -> Site:
+    window = Window(ago(minutes=42), ago(minutes=-78))
+    kernel = Window(ago(hours=-76), ago(hours=-78))
+    return replace(
+        site,
+        maintenance=(
+            Maintenance(
+                id="edge",
+                title="Optimised CDN: certificate and edge upgrade",
+                endpoints=frozenset({"ohmygpt/fast-cdn"}),
+                once=window,
+            ),
+            Maintenance(
+                id="kernel",
+                title="US origin: kernel update",
+                endpoints=frozenset({"ohmygpt/us-direct"}),
+                once=kernel,
+            ),
+        ),
+    )
+
+
 WORLDS: Mapping[str, Callable[[], Snapshot]] = {
     "all-good": all_good,
+    "mock": mock,
     "mixed": mixed,
     "everything-down": everything_down,
     "rejected-key": rejected_key,
@@ -170,4 +244,4 @@ WORLDS: Mapping[str, Callable[[], Snapshot]] = {
 }
 SITES: Mapping[str, Site] = {
     world: SITE_WITH_MORE if world == "crowded" else SITE for world in WORLDS
-} | {"told": SITE_THAT_TELLS}
+} | {"told": SITE_THAT_TELLS, "mock": maintained(MOCK_SITE)}
