@@ -152,6 +152,7 @@ def _cycle(kit: Kit, client: Client, alerts: Alerts, memory: Memory, doctor: Doc
         vantage=config.vantage,
         explain=doctor,
         habits=dict(habits),
+        rng=kit.rng,
         on_result=kit.listeners.on_result,
     )
 
@@ -209,6 +210,8 @@ def _context(kit: Kit, alerts: Alerts, incident: Incident | None) -> Context:
             endpoints[path][1] for path in working if path in endpoints and path not in bad
         ),
         page_url=config.page.url,
+        downtime=alerts.downtime(incident, kit.clock.now()) if incident else None,
+        durable=kit.store.trouble is None,
     )
 
 

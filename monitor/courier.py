@@ -1,13 +1,17 @@
-"""LOOP 2: outbox -> phrase -> deliver -> tick off.
+"""LOOP 2: outbox -> gather -> phrase -> deliver -> tick off.
 
 What is to be told was committed with the result that caused it; here it is put into words, from
 the state at this moment, and sent. A row is ticked off after its channel has taken it: at least
 once. Order is kept per channel; a channel that is down holds up nobody else.
+
+News waits a little for other news (`not_before`): then all that waits for the channel goes out
+together, one message a service, or one for everything where that would be too many.
 """
 
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,18 +19,24 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from monitor.alerts import Context, digest, phrase
+from monitor.alerts import Context, digest, parts, phrase, together
 from monitor.clock import Clock
-from monitor.model import Announcement, Incident, Message, NotDeliveredError, Outgoing
+from monitor.model import Incident, Message, NotDeliveredError, Outgoing
 
 log = logging.getLogger(__name__)
 
 BACKOFF = (5, 15, 60, 300, 900)
 """Seconds until the next try, by the number of tries so far; the last one goes on."""
 SPREAD = 0.2
+SLOWLY = timedelta(minutes=5)
+"""At least so long until the next try where a person must mend something first."""
 GIVE_UP = timedelta(hours=24)
-MANY = 20
-"""More than so many for one channel become one digest: a group chat takes about that many a minute."""
+GIVE_UP_TRIES = 20
+"""A clock that is set forward by a day must not lose what was tried once."""
+MANY = 3
+"""More messages than that, for one channel at one moment, become one digest."""
+PER_MINUTE = 18
+"""A group chat takes about 20 a minute."""
 BEAT = 1.0
 
 Send = Callable[[str, Message], Awaitable[None]]
@@ -65,6 +75,10 @@ class Courier:
         self._on_message = on_message
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[int]] = {}
+        self._recent: dict[str, deque[float]] = {}
+        """When each channel took a message, by the monotonic clock."""
+        self._halfway: dict[str, tuple[tuple[int, ...], tuple[Message, ...]]] = {}
+        """By channel: the rows of a long message that broke off, and its parts that are left."""
 
     def change(self, send: Send, context: Callable[[Incident | None], Context]) -> None:
         """Other channels from now on; what is under way ends as it began."""
@@ -85,22 +99,33 @@ class Courier:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), BEAT)
 
-    async def deliver_due(self) -> int:
-        """How many rows were ticked off, once all that is due now has been tried."""
+    async def deliver_due(self, *, at_once: bool = False) -> int:
+        """How many rows were ticked off, once all that is due now has been tried.
+
+        `at_once`: news waits for no other news, for there will be none.
+        """
         await asyncio.gather(*self._busy.values())
-        await self._start_due()
+        await self._start_due(at_once=at_once)
         return sum(await asyncio.gather(*self._busy.values()))
 
-    async def _start_due(self) -> None:
+    async def _start_due(self, *, at_once: bool = False) -> None:
         """Channels side by side, each in its own order: one that is slow holds up no other."""
+        now = self._clock.now()
         rows: dict[str, list[Outgoing]] = {}
-        for row in await self._outbox.due(self._clock.now()):
+        for row in await self._outbox.due(now):
             rows.setdefault(row.channel, []).append(row)
         for channel, waiting in rows.items():
-            if channel not in self._busy:
+            held = (_gathers(waiting[0], now) and not at_once) or self._must_pause(channel)
+            if channel not in self._busy and not held:
                 work = self._deliver_safely(tuple(waiting))
                 self._busy[channel] = task = asyncio.create_task(work, name=f"to {channel}")
                 task.add_done_callback(partial(self._free, channel))
+
+    def _must_pause(self, channel: str) -> bool:
+        recent, now = self._recent.setdefault(channel, deque()), self._clock.monotonic()
+        while recent and now - recent[0] >= 60:
+            recent.popleft()
+        return len(recent) >= PER_MINUTE
 
     def _free(self, channel: str, _: asyncio.Task[int]) -> None:
         del self._busy[channel]
@@ -117,17 +142,27 @@ class Courier:
     async def _deliver(self, rows: tuple[Outgoing, ...]) -> int:
         """One channel, in order; what fails holds up the rest of it."""
         found = await self._incidents(rows)
-        if len(rows) > MANY:
-            context = self._context(None)
-            return len(rows) if await self._try(rows, digest(rows, found, context)) else 0
+        groups = _groups(rows, found)
+        if len(groups) > MANY:
+            groups = [rows]
         done = 0
-        for group in _groups(rows):
-            incident = found.get(group[0].incident or 0)
-            message = phrase(group[-1], incident, self._context(incident))
-            if not await self._try(group, message):
+        for group in groups:
+            if not await self._try(group, self._phrase(group, found)):
                 break
             done += len(group)
         return done
+
+    def _phrase(self, rows: tuple[Outgoing, ...], found: Mapping[int, Incident]) -> Message:
+        """One incident in full, several of a service as one, anything else as a list."""
+        numbers = {row.incident or 0 for row in rows}
+        if len(numbers) == 1:
+            incident = found.get(rows[0].incident or 0)
+            return phrase(rows[-1], incident, self._context(incident))
+        told = [found[number] for number in numbers if number in found]
+        contexts = {incident.id: self._context(incident) for incident in told}
+        if len({incident.service for incident in told}) == 1 and len(told) == len(numbers):
+            return together(rows, told, contexts)
+        return digest(rows, told, contexts, self._context(None))
 
     async def _incidents(self, rows: tuple[Outgoing, ...]) -> Mapping[int, Incident]:
         numbers = {row.incident for row in rows if row.incident is not None}
@@ -137,7 +172,7 @@ class Courier:
     async def _try(self, rows: tuple[Outgoing, ...], message: Message) -> bool:
         first = rows[0]
         try:
-            await self._send(first.channel, message)
+            await self._send_parts(rows, message)
         except NotDeliveredError as error:
             self._postpone(rows, error)
             return False
@@ -152,16 +187,30 @@ class Courier:
         self._on_message(rows[-1], message)
         return True
 
+    async def _send_parts(self, rows: tuple[Outgoing, ...], message: Message) -> None:
+        """Raise NotDeliveredError; then what went through is not sent again for the same rows."""
+        channel, ids = rows[0].channel, tuple(row.id for row in rows)
+        broken, left = self._halfway.pop(channel, ((), ()))
+        left = left if broken == ids else parts(message)
+        recent = self._recent.setdefault(channel, deque())
+        for place, part in enumerate(left):
+            self._halfway[channel] = ids, left[place:]
+            await self._send(channel, part)
+            recent.append(self._clock.monotonic())
+        del self._halfway[channel]
+
     def _postpone(self, rows: tuple[Outgoing, ...], error: NotDeliveredError) -> None:
         now = self._clock.now()
         first = rows[0]
         wait = error.retry_after or self._backoff(first.attempts)
+        if error.permanent:
+            wait = max(wait, SLOWLY)
         log.warning(
             'event=not_delivered channel=%s what=%s incident=%s tries=%d again_in_s=%.0f why="%s"',
             first.channel, first.what.value, first.incident, first.attempts + 1, wait.total_seconds(), error,
         )  # fmt: skip
         for row in rows:
-            if error.permanent or (now - row.created > GIVE_UP and row.attempts):
+            if now - row.created > GIVE_UP and row.attempts >= GIVE_UP_TRIES:
                 log.error(
                     "event=given_up channel=%s what=%s incident=%s",
                     row.channel,
@@ -180,11 +229,18 @@ class Courier:
         return timedelta(seconds=seconds * self._rng.uniform(1 - SPREAD, 1 + SPREAD))
 
 
-def _groups(rows: tuple[Outgoing, ...]) -> list[tuple[Outgoing, ...]]:
-    """Rows of one incident that ended while they waited become one message: it began and it ended."""
-    ended = {row.incident for row in rows if row.what is Announcement.RESOLVED and row.incident}
+def _gathers(row: Outgoing, now: datetime) -> bool:
+    """Whether it still waits for news that belongs to it; a clock that was set back ends that."""
+    return row.attempts == 0 and row.created <= now < row.not_before
+
+
+def _groups(
+    rows: tuple[Outgoing, ...], found: Mapping[int, Incident]
+) -> list[tuple[Outgoing, ...]]:
+    """All of a service is one message; a notice is one, and so is what is about the monitor."""
     groups: dict[object, list[Outgoing]] = {}
     for row in rows:
-        key = ("incident", row.incident) if row.incident in ended else ("row", row.id)
+        incident = found.get(row.incident or 0)
+        key = ("service", incident.service) if incident else ("row", row.id)
         groups.setdefault(key, []).append(row)
     return [tuple(group) for group in groups.values()]

@@ -8,7 +8,8 @@ One tick of one check, from the question to the commit:
 3. where the path failed, say whose it is: ours, somebody's on the way, or the endpoint's after all;
 4. settle the cost;
 5. let the policies judge and the machine step: alert states, incidents, messages to send;
-6. hand everything to the store as one entry, to be committed in one transaction.
+6. hand everything to the store as one entry, to be committed in one transaction;
+7. what is suspected now is asked again in about ten seconds.
 
 Telling people is the courier's business, showing them the publisher's.
 """
@@ -17,10 +18,11 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from random import Random, SystemRandom
 from typing import Protocol
 
 from monitor.alerts import Alerts, Changes
-from monitor.backoff import Backoff
+from monitor.backoff import BUSY, Backoff
 from monitor.budget import Ledger
 from monitor.clock import Clock
 from monitor.diagnosis import Explained
@@ -32,6 +34,8 @@ from monitor.model import (
     Failure,
     Habit,
     Kind,
+    Outcome,
+    Outgoing,
     Result,
     Spend,
 )
@@ -39,6 +43,13 @@ from monitor.probes import Attempted, ProbeSettings
 from monitor.schedule import Due
 
 log = logging.getLogger(__name__)
+
+AGAIN_S = 10.0
+AGAIN_SPREAD = 0.2
+ASK_AGAIN = frozenset(
+    kind for kind in Kind if kind.outcome in {Outcome.DOWN, Outcome.DEGRADED} and kind not in BUSY
+)
+"""Not what a person must mend, not a server that is busy, and not our own trouble."""
 
 
 class Ask(Protocol):
@@ -92,11 +103,13 @@ class Cycle:
     explain: Explain = as_measured
     habits: dict[str, Habit] = field(default_factory=dict)
     backoff: Backoff = field(default_factory=Backoff)
+    rng: Random = field(default_factory=SystemRandom)
     on_result: Callable[[Result], None] = lambda _: None
 
-    async def tick(self, check: Check, due: Due) -> None:
+    async def tick(self, check: Check, due: Due) -> float | None:
+        """One run; in how many seconds to run again out of turn, where the schedule is too slow."""
         if self.backoff.holds(check.key, self.clock.monotonic()):
-            return
+            return None
         day = self.clock.now().date()
         reserved = self._reserve(check, day)
         if isinstance(reserved, Failure):
@@ -106,15 +119,31 @@ class Cycle:
             attempted = await self.ask(check, habit=self._habit(check), late_ms=due.late_ms)
             attempted = await explained(self.explain, check, attempted)
         result, change = self.ledger.settle(check, reserved, attempted.result, day)
-        self._record(check, due, attempted, result, change)
+        warned = self._warn(check.service, day)
+        self._record(check, due, attempted, result, change, warned)
         self.on_result(result)
         _log(result)
-        warning = self.ledger.warning(check.service, day)
-        if warning:
-            log.warning('event=budget service=%s why="%s"', check.service, warning)
         held = self.backoff.note(check, result, self.clock.monotonic())
         if held:
             log.info("event=backoff check=%s seconds=%.0f", check.key, held.total_seconds())
+        return self._again(check, result)
+
+    def _again(self, check: Check, result: Result) -> float | None:
+        """What is only suspected is asked again at once, unless that is unwelcome or of no use."""
+        failure, held = result.failure, self.backoff.holds(check.key, self.clock.monotonic())
+        if failure is None or failure.kind not in ASK_AGAIN or held or result.retry_after:
+            return None
+        if not self.alerts.suspects(check.key):
+            return None
+        return AGAIN_S * self.rng.uniform(1 - AGAIN_SPREAD, 1 + AGAIN_SPREAD)
+
+    def _warn(self, service: str, day: date) -> tuple[Outgoing, ...]:
+        """Most of the budget is gone: said once a day."""
+        warning = self.ledger.warning(service, day)
+        if warning is None:
+            return ()
+        log.warning('event=budget service=%s why="%s"', service, warning)
+        return self.alerts.warn_of_budget(service, warning, self.clock.now())
 
     def _reserve(self, check: Check, day: date) -> Spend | Failure:
         probe = check.probe
@@ -140,7 +169,13 @@ class Cycle:
         return self.habits.get(check.key, Habit())
 
     def _record(
-        self, check: Check, due: Due, attempted: Attempted, result: Result, change: Spend
+        self,
+        check: Check,
+        due: Due,
+        attempted: Attempted,
+        result: Result,
+        change: Spend,
+        warned: tuple[Outgoing, ...],
     ) -> None:
         """From here on nothing waits, so no other tick can come between judging and recording."""
         learned = attempted.habit != self.habits.get(check.key)
@@ -153,7 +188,8 @@ class Cycle:
                 habit=attempted.habit if learned else None,
                 states=changes.states,
                 incidents=changes.incidents,
-                outgoing=changes.outgoing,
+                outgoing=(*changes.outgoing, *warned),
+                in_maintenance=self.alerts.in_maintenance(check.key, result.at) is not None,
                 spent=change,
                 evidence=attempted.evidence,
                 missed=due.missed,

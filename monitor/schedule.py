@@ -50,7 +50,8 @@ class Changed:
     changed: frozenset[str]
 
 
-Run = Callable[[Check, Due], Awaitable[None]]
+Run = Callable[[Check, Due], Awaitable[float | None]]
+"""Gives in how many seconds it wants to run once more, out of turn."""
 
 
 def phase(key: str, every: timedelta) -> float:
@@ -120,6 +121,8 @@ class Schedule:
         self._last_due: dict[str, datetime] = {}
         self._watch: asyncio.Task[None] | None = None
         self._last_end = clock.monotonic()
+        self._again: dict[str, asyncio.TimerHandle] = {}
+        self._draining = False
         self.late = 0
         self.missed = 0
 
@@ -165,6 +168,8 @@ class Schedule:
         self._scheduler.remove_job(key)
         del self._checks[key]
         self._last_due.pop(key, None)
+        if timer := self._again.pop(key, None):
+            timer.cancel()
         if task := self._running.pop(key, None):
             task.cancel()
 
@@ -177,9 +182,7 @@ class Schedule:
             return
         due = self._due(check.key, grid, now)
         self.late += due.late_ms > LATE / timedelta(milliseconds=1)
-        task = asyncio.create_task(self._run_safely(check, due), name=check.key)
-        self._running[check.key] = task
-        task.add_done_callback(self._ended)
+        self._start(check, due)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Unless a changed check has taken its place."""
@@ -199,9 +202,31 @@ class Schedule:
     async def _run_safely(self, check: Check, due: Due) -> None:
         """Nothing that a run does may end the schedule."""
         try:
-            await self._run(check, due)
+            again_s = await self._run(check, due)
         except Exception:
             log.exception("event=internal check=%s", check.key)
+        else:
+            if again_s is not None:
+                self._ask_again(check, again_s)
+
+    def _ask_again(self, check: Check, seconds: float) -> None:
+        """Out of turn, unless its turn comes first; the grid and its counts know nothing of it."""
+        if self._draining or self._checks.get(check.key) is not check:
+            return
+        now = self._clock.now()
+        if grid_of(check).following(now) - now > timedelta(seconds=seconds):
+            loop = asyncio.get_running_loop()
+            self._again[check.key] = loop.call_later(seconds, self._fire_again, check)
+
+    def _fire_again(self, check: Check) -> None:
+        self._again.pop(check.key, None)
+        if check.key not in self._running:
+            self._start(check, Due(self._clock.now(), 0.0, 0))
+
+    def _start(self, check: Check, due: Due) -> None:
+        task = asyncio.create_task(self._run_safely(check, due), name=check.key)
+        self._running[check.key] = task
+        task.add_done_callback(self._ended)
 
     async def _watch_clock(self) -> None:
         """APScheduler sleeps towards wall times: after a step back it would stay silent for as long."""
@@ -249,6 +274,9 @@ class Schedule:
 
     async def drain(self, patience: timedelta) -> int:
         """Start nothing more, wait for what runs; gives how many runs had to be cut off."""
+        self._draining = True
+        for timer in self._again.values():
+            timer.cancel()
         if self._watch:
             self._watch.cancel()
         if self._scheduler.running:

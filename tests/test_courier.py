@@ -52,17 +52,23 @@ def channel(phone: Telegram, name: str = "telegram") -> Channel:
     return Channel(id=name, url=URL, telegram_api=phone.url)
 
 
-def incident(number: int = 1, message: str = "got 502", closed: datetime | None = None) -> Incident:
+def incident(
+    number: int = 1,
+    message: str = "got 502",
+    closed: datetime | None = None,
+    service: str = "ohmygpt",
+    severity: Severity = Severity.DOWN,
+) -> Incident:
     opened = datetime(2026, 11, 24, 11, 42, tzinfo=UTC)
     return Incident(
         id=number,
-        service="ohmygpt",
-        severity=Severity.DOWN,
+        service=service,
+        severity=severity,
         opened=opened,
         closed=closed,
         failure=Failure(Kind.BAD_GATEWAY, message),
-        checks=("ohmygpt/cf-cdn/chat",),
-        active=frozenset() if closed else frozenset({"ohmygpt/cf-cdn/chat"}),
+        checks=(f"{service}/cf-cdn/chat",),
+        active=frozenset() if closed else frozenset({f"{service}/cf-cdn/chat"}),
         failed_runs={"bad_gateway": 7},
     )
 
@@ -182,7 +188,9 @@ async def test_order_is_kept_in_a_channel_and_a_broken_one_holds_up_nobody(
         rows = tuple(
             row(clock, number, to=to) for number in (1, 2, 3) for to in ("telegram", "other")
         )
-        await store.save(tuple(incident(number) for number in (1, 2, 3)), rows)
+        await store.save(
+            tuple(incident(number, service=f"s{number}") for number in (1, 2, 3)), rows
+        )
         to = courier(store, clock, channel(phone), channel(other, "other"))
         await to.deliver_due()
         assert [text.splitlines()[1][-4:] for text in phone.messages] == ["[#1]", "[#2]", "[#3]"]
@@ -220,21 +228,101 @@ async def test_an_incident_that_ended_while_it_waited_is_one_message(
     ]
 
 
-async def test_many_waiting_messages_become_one_digest(
+async def test_many_waiting_messages_become_one_digest_in_parts(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:
     numbers = range(1, 31)
-    await store.save(tuple(map(incident, numbers)), tuple(row(clock, number) for number in numbers))
+    await store.save(
+        tuple(incident(number, service=f"s{number}") for number in numbers),
+        tuple(row(clock, number) for number in numbers),
+    )
+    clock.tick(600)
 
     assert await courier(store, clock, channel(phone)).deliver_due() == 30
-    (text,) = phone.messages
-    assert text.splitlines()[0] == "30 messages waited while this channel was out of reach"
-    assert (
-        text.splitlines()[1]
-        == "[#1] OhMyGPT, Cloudflare CDN: down, since 24 Nov 11:42:00 UTC, bad gateway"
+    assert [text.splitlines()[0] for text in phone.messages] == [
+        f"30 messages waited while this channel was out of reach ({place}/2)" for place in (1, 2)
+    ]
+    assert phone.messages[0].splitlines()[1] == (
+        "[#1] s1, cf-cdn: down, since 24 Nov 11:42:00 UTC, bad gateway."
+        " Use instead: https://direct.example"
     )
-    assert text.endswith("…")
-    assert text.count("Cloudflare CDN: down") > 20
+    lines = [line for text in phone.messages for line in text.splitlines()[1:]]
+    assert [line.split("]")[0] for line in lines] == [f"[#{number}" for number in numbers]
+
+
+async def test_news_waits_for_other_news_and_all_of_a_service_is_one_message(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    later = replace(row(clock, 1), not_before=clock.now() + timedelta(seconds=30))
+    await store.save((incident(1),), (later,))
+    to = courier(store, clock, channel(phone))
+    clock.tick(29)
+    second = replace(row(clock, 2), not_before=clock.now() + timedelta(seconds=30))
+    await store.save((incident(2, severity=Severity.ACCOUNT),), (second,))
+    assert await to.deliver_due() == 0
+
+    clock.tick(1)
+    assert await to.deliver_due() == 2
+    (text,) = phone.messages
+    assert text.splitlines()[0] == "🔴 OhMyGPT, Cloudflare CDN: down"
+    assert text.splitlines()[-2:] == [
+        "Also:",
+        "[#2] OhMyGPT: key or account trouble, since 24 Nov 11:42:00 UTC, bad gateway",
+    ]
+
+
+async def test_a_storm_over_many_services_is_one_message_that_says_what_works(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    numbers = range(1, 6)
+    found = [incident(number, service=f"s{number}") for number in numbers]
+    found[0] = replace(found[0], closed=clock.now(), active=frozenset())
+    await store.save(tuple(found), tuple(row(clock, number) for number in numbers))
+
+    assert await courier(store, clock, channel(phone)).deliver_due() == 5
+    (text,) = phone.messages
+    assert text.splitlines()[0] == "🔴 4 incidents at once, in 4 services"
+    assert text.splitlines()[1].endswith("bad gateway. Use instead: https://direct.example")
+    assert text.splitlines()[-1] == (
+        "[#1] s1, cf-cdn: recovered, since 24 Nov 11:42:00 UTC, bad gateway"
+    )
+
+
+async def test_at_the_end_news_waits_no_longer(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    later = replace(row(clock), not_before=clock.now() + timedelta(seconds=30))
+    await store.save((incident(),), (later,))
+    to = courier(store, clock, channel(phone))
+    assert await to.deliver_due() == 0
+    assert await to.deliver_due(at_once=True) == 1
+
+
+async def test_a_part_that_went_through_is_not_sent_again(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    numbers = range(1, 31)
+    rows = tuple(row(clock, number) for number in numbers)
+    await store.save(tuple(incident(number, service=f"s{number}") for number in numbers), rows)
+    phone.faults.extend(["", "500"])
+    to = courier(store, clock, channel(phone))
+    assert await to.deliver_due() == 0
+    clock.tick(30)
+    assert await to.deliver_due() == 30
+    assert [text.splitlines()[0][-5:] for text in phone.messages] == [
+        "(1/2)", "(2/2)",
+    ]  # fmt: skip
+
+
+async def test_a_group_chat_is_not_flooded(phone: Telegram, store: Store, clock: HandClock) -> None:
+    to = courier(store, clock, channel(phone))
+    for number in range(1, 25):
+        await store.save((incident(number),), (row(clock, number),))
+        await to.deliver_due()
+        clock.tick(1)
+    assert len(phone.messages) == 18
+    clock.tick(60)
+    assert await to.deliver_due() == 6
 
 
 async def test_nothing_is_given_up_within_a_day(
@@ -308,13 +396,45 @@ async def test_an_address_that_apprise_does_not_know_is_a_complaint_without_the_
     assert "secret-part" not in str(caught.value)
 
 
-async def test_a_message_for_a_channel_that_left_the_config_is_given_up_at_once(
+async def test_a_message_for_a_channel_that_left_the_config_waits_a_day_for_its_return(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:
     await store.save((incident(),), (row(clock, to="gone"), row(clock)))
-    assert await courier(store, clock, channel(phone)).deliver_due() == 1
-    assert await store.due(clock.now() + timedelta(hours=1)) == ()
-    assert len(phone.messages) == 1
+    to = courier(store, clock, channel(phone))
+    assert await to.deliver_due() == 1
+    for _ in range(23 * 4):
+        clock.tick(15 * 60)
+        await to.deliver_due()
+    to.change(Notifier((channel(phone, "gone"),), REDACT).send, to._context)
+    clock.tick(1200)
+    assert await to.deliver_due() == 1
+    assert len(phone.messages) == 2
+
+
+async def test_what_a_person_must_mend_is_tried_slowly(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, replace(channel(phone), url=Secret(f"tgram://{TOKEN}/99")))
+    await to.deliver_due()
+    clock.tick(299)
+    assert (await to.deliver_due(), phone.asked) == (0, 1)
+    clock.tick(2)
+    assert (await to.deliver_due(), phone.asked) == (0, 2)
+
+
+async def test_a_clock_that_jumps_a_day_ahead_loses_nothing(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, channel(phone))
+    phone.down = True
+    await to.deliver_due()
+    clock.step(2 * 86_400)
+    await to.deliver_due()
+    phone.down = False
+    clock.tick(100)
+    assert await to.deliver_due() == 1
 
 
 async def test_a_digest_begins_with_what_still_goes_on(
@@ -322,11 +442,12 @@ async def test_a_digest_begins_with_what_still_goes_on(
 ) -> None:
     numbers = range(1, 61)
     found = tuple(
-        incident(number, closed=None if number == 60 else clock.now()) for number in numbers
+        incident(number, closed=None if number == 60 else clock.now(), service=f"s{number}")
+        for number in numbers
     )
     await store.save(found, tuple(row(clock, number) for number in numbers))
     await courier(store, clock, channel(phone)).deliver_due()
-    assert phone.messages[0].splitlines()[1].startswith("[#60] OhMyGPT, Cloudflare CDN: down")
+    assert phone.messages[0].splitlines()[1].startswith("[#60] s60, cf-cdn: down")
 
 
 async def test_a_fault_of_ours_in_one_channel_leaves_the_others_alone(

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
 
+import pytest
 from aiohttp import web
 from cast import HandClock
 from relay import Asked, Relay, plain, relaying
@@ -15,7 +17,15 @@ from monitor.alerts import Alerts
 from monitor.budget import Ledger
 from monitor.config import Config, parse
 from monitor.cycle import Cycle
-from monitor.model import Check, Kind, Redactor, Snapshot
+from monitor.model import (
+    AlertSettings,
+    Check,
+    Kind,
+    Maintenance,
+    Redactor,
+    Snapshot,
+    Window,
+)
 from monitor.probes import attempt
 from monitor.schedule import Due
 from monitor.store import Store
@@ -41,9 +51,9 @@ class Ticking:
     def check(self, name: str) -> Check:
         return next(check for check in self.config.checks if check.key == f"relay/{name}")
 
-    async def tick(self, name: str, after: float = 0.0) -> None:
+    async def tick(self, name: str, after: float = 0.0) -> float | None:
         self.clock.tick(after)
-        await self.cycle.tick(self.check(name), Due(self.clock.now(), 0.0, 0))
+        return await self.cycle.tick(self.check(name), Due(self.clock.now(), 0.0, 0))
 
     async def snapshot(self) -> Snapshot:
         await self.store.flush()
@@ -142,3 +152,46 @@ async def test_a_short_call_that_an_edge_cuts_is_news(tmp_path: Path, clock: Han
             await run.tick("edge/chat", after=300)
         seen = await run.snapshot()
         assert [incident.failure.kind for incident in seen.incidents] == [Kind.EDGE_TIMEOUT]
+
+
+async def test_what_is_only_suspected_is_asked_again_in_about_ten_seconds(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
+        relay.answering = plain({"error": {"message": "broken"}}, 500)
+        waits = [await run.tick("direct/models", after=10) for _ in range(4)]
+        assert [wait is not None and 8 <= wait <= 12 for wait in waits] == [
+            True, True, False, False,
+        ]  # fmt: skip
+        relay.answering = plain({"data": [{"id": "model-x"}]})
+        assert [await run.tick("direct/models") for _ in range(3)] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [(401, {}), (402, {}), (403, {}), (429, {}), (503, {"Retry-After": "5"})],
+)
+async def test_nobody_is_asked_again_out_of_turn_who_turned_us_away_or_asked_for_time(
+    tmp_path: Path, clock: HandClock, status: int, headers: dict[str, str]
+) -> None:
+    async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
+
+        async def refuse(_request: web.Request, _asked: Asked) -> web.StreamResponse:
+            return web.json_response({"error": {}}, status=status, headers=headers)
+
+        relay.answering = refuse
+        assert [await run.tick("direct/models", after=60) for _ in range(2)] == [None, None]
+
+
+async def test_what_happens_in_maintenance_counts_towards_nothing(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
+        until = clock.now() + timedelta(minutes=5)
+        planned = Maintenance(id="m", title="m", once=Window(clock.now(), until))
+        run.cycle.alerts.change(AlertSettings(maintenance=(planned,)), ())
+        relay.answering = plain({"error": {"message": "broken"}}, 500)
+        for _ in range(7):
+            await run.tick("direct/models", after=60)
+        day = (await run.snapshot()).checks["relay/direct/models"].last_24h
+        assert (day.maintenance, day.outcomes) == (4, {"down": 3})

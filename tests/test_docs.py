@@ -4,6 +4,8 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from monitor.alerts.machine import diagram
+from monitor.alerts.policies import POLICIES
 from monitor.cli.app import app
 from monitor.model import Fault, Kind, Outcome, Stream
 from monitor.model.result import TIMING_NAMES
@@ -60,3 +62,9 @@ def test_every_command_is_in_the_readme() -> None:
 def test_every_probe_kind_is_in_the_configuration_page() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     assert {kind for kind in PROBES if f"`{kind}`" not in page} == set()
+
+
+def test_the_state_diagram_is_the_machines_own_table() -> None:
+    text = (ROOT / "docs" / "alerts.md").read_text()
+    assert f"```mermaid\n{diagram()}\n```" in text
+    assert all(f"| `{name}` |" in text for name in POLICIES)

@@ -150,10 +150,10 @@ async def test_what_is_believed_stays_believed_and_a_removed_check_ends_its_inci
     house: House, site: Site, phone: Telegram
 ) -> None:
     site.status = 502
-    house.write(f"{house.url('a')}, {house.url('b')}", more="[alerts]\nafter = 2\n")
+    house.write(f"{house.url('a')}, {house.url('b')}", more="[alerts]\nafter = 2\nwait = '0s'\n")
     async with living(house):
         await until(lambda: bool(phone.messages))
-        house.write(house.url("a"), more="[alerts]\nafter = 2\n")
+        house.write(house.url("a"), more="[alerts]\nafter = 2\nwait = '0s'\n")
         assert await house.reload() == "good new=0 gone=1 changed=0"
         await asyncio.sleep(3)
         site.status = 200

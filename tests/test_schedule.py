@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from cast import HandClock
@@ -93,6 +94,56 @@ async def test_a_check_never_overlaps_itself_and_the_missed_runs_are_told() -> N
     assert most == 1
     assert schedule.missed >= 3
     assert sum(missed[1:]) >= 2
+
+
+async def test_a_run_may_ask_for_one_more_out_of_turn_which_disturbs_no_grid() -> None:
+    seen: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    async def run(each: Check, due: Due) -> float | None:
+        seen.append(loop.time())
+        return 0.2 if len(seen) == 1 else None
+
+    async with running(run, check("a", every=2)) as schedule:
+        await asyncio.sleep(4.5)
+
+    assert schedule.missed == 0
+    gaps = sorted(later - earlier for earlier, later in pairwise(seen))
+    assert 0.15 < gaps[0] < 1
+    assert len(seen) in {3, 4}
+
+
+async def test_a_run_out_of_turn_that_would_come_after_its_turn_does_not_come() -> None:
+    seen: list[str] = []
+
+    async def run(each: Check, due: Due) -> float | None:
+        seen.append(each.key)
+        return 5.0
+
+    async with running(run, check("a", every=0.5)) as schedule:
+        await asyncio.sleep(1.2)
+        assert not schedule._again
+    assert 1 <= len(seen) <= 3
+
+
+async def test_what_left_the_schedule_is_not_asked_out_of_turn() -> None:
+    seen: list[str] = []
+
+    async def run(each: Check, due: Due) -> float | None:
+        seen.append(each.key)
+        return 0.3
+
+    async with running(run, check("a", every=3600)) as schedule:
+        await run_now(schedule, check("a", every=3600))
+        schedule.change([])
+        await asyncio.sleep(0.6)
+    assert seen == ["s/a/ping"]
+
+
+async def run_now(schedule: Schedule, each: Check) -> None:
+    schedule._start(schedule._checks[each.key], Due(SystemClock().now(), 0.0, 0))
+    while schedule.running():
+        await asyncio.sleep(0.01)
 
 
 async def test_one_check_that_crashes_or_hangs_leaves_its_neighbours_alone(caplog: object) -> None:

@@ -7,15 +7,24 @@ Which incident a check that has just been believed bad belongs to:
   already, or if both began within `TOGETHER` of each other, for what breaks together has one cause;
 - else a new one.
 
-While an endpoint has an open `down` incident, a new `degraded` one on it is kept but not announced:
-nobody wants to hear that a dead server is also slow.
+What nobody is told of never swallows what people should hear, so only what is muted alike mixes.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from monitor.model import EntryKind, Failure, Fired, Incident, Severity, TimelineEntry
+from monitor.alerts.mute import Muted
+from monitor.model import (
+    EntryKind,
+    Failure,
+    Fired,
+    Incident,
+    Mute,
+    Rule,
+    Severity,
+    TimelineEntry,
+)
 
 TOGETHER = timedelta(minutes=5)
 _TIMELINE = 100
@@ -43,27 +52,28 @@ def endpoint_of(check: str) -> str:
     return check.rsplit("/", 1)[0]
 
 
-def home(book: Book, check: str, severity: Severity, since: datetime) -> Incident | None:
+def home(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident | None:
     """The open incident that a newly believed check belongs to."""
     for incident in book.open.values():
-        if incident.severity is severity and _shares_cause(incident, check, since):
-            silent = not incident.announced and not _is_down(book, endpoint_of(check))
-            if not silent:  # what nobody was told of must not swallow what they should hear
-                return incident
+        alike = incident.severity is rule.severity and incident.cause == rule.cause
+        if alike and incident.muted is muted and _shares_cause(incident, fired):
+            return incident
     return None
 
 
-def _shares_cause(incident: Incident, check: str, since: datetime) -> bool:
-    if incident.severity is Severity.MONITOR:
+def _shares_cause(incident: Incident, fired: Fired) -> bool:
+    if incident.service is None:
         return True
-    if incident.service != service_of(check):
+    if incident.service != service_of(fired.check):
         return False
-    if incident.severity is Severity.ACCOUNT:
+    if incident.severity in {Severity.ACCOUNT, Severity.MONITOR}:
         return True
-    return endpoint_of(check) in incident.endpoints or abs(since - incident.opened) <= TOGETHER
+    together = abs(fired.at - incident.opened) <= TOGETHER
+    return endpoint_of(fired.check) in incident.endpoints or together
 
 
-def begin(book: Book, fired: Fired, severity: Severity, failure: Failure) -> Incident:
+def begin(book: Book, fired: Fired, rule: Rule, failure: Failure) -> Incident:
+    """Told from the start; `muted` changes that."""
     opening = TimelineEntry(
         at=fired.at,
         what=EntryKind.OPENED,
@@ -71,31 +81,48 @@ def begin(book: Book, fired: Fired, severity: Severity, failure: Failure) -> Inc
         kind=failure.kind,
         text=failure.message,
     )
+    ours = rule.severity is Severity.MONITOR and not rule.cause
     return Incident(
         id=book.next_id,
-        service=None if severity is Severity.MONITOR else service_of(fired.check),
-        severity=severity,
+        service=None if ours else service_of(fired.check),
+        severity=rule.severity,
+        cause=rule.cause,
         opened=fired.at,
         failure=failure,
         checks=(fired.check,),
         active=frozenset({fired.check}),
         timeline=(opening,),
-        announced=not (severity is Severity.DEGRADED and _is_down(book, endpoint_of(fired.check))),
     )
 
 
-def _is_down(book: Book, endpoint: str) -> bool:
+def is_down(book: Book, endpoint: str) -> bool:
     return any(
         incident.severity is Severity.DOWN and endpoint in map(endpoint_of, incident.active)
         for incident in book.open.values()
     )
 
 
-def is_due_at_last(book: Book, incident: Incident) -> bool:
-    """Kept silent while its endpoint was down, and it outlasts that."""
-    return not incident.announced and not any(
-        _is_down(book, endpoint_of(check)) for check in incident.active
+def muted(incident: Incident, why: Muted, now: datetime) -> Incident:
+    """From now on; who was told that it began is not asked to forget it."""
+    entry = TimelineEntry(at=now, what=EntryKind.MUTED, text=why.why)
+    return _noted(replace(incident, muted=why.by), entry)
+
+
+def told(incident: Incident, now: datetime, remind: timedelta) -> Incident:
+    """People hear of it, now or when it is unmuted; the reminders count from here."""
+    again = None if incident.acked else now + remind
+    return replace(
+        incident, announced=True, muted=None, told_at=now, remind_at=again, update_at=None
     )
+
+
+def acked(incident: Incident, at: datetime, text: str) -> Incident:
+    entry = TimelineEntry(at=at, what=EntryKind.ACKED, text=text)
+    return _noted(replace(incident, acked=at, remind_at=None), entry)
+
+
+def annotated(incident: Incident, at: datetime, text: str) -> Incident:
+    return _noted(incident, TimelineEntry(at=at, what=EntryKind.NOTE, text=text))
 
 
 def join(incident: Incident, check: str, since: datetime, failure: Failure) -> Incident:
@@ -135,7 +162,8 @@ def leave(incident: Incident, check: str, at: datetime) -> Incident:
     left = [entry.at for entry in incident.timeline if entry.what is EntryKind.LEFT]
     closed = max([at, incident.opened, *left])
     entry = TimelineEntry(at=closed, what=EntryKind.RESOLVED)
-    return _noted(replace(incident, active=active, closed=closed, remind_at=None), entry)
+    over = replace(incident, active=active, closed=closed, remind_at=None, update_at=None)
+    return _noted(over, entry)
 
 
 def reminded(incident: Incident, now: datetime, remind: timedelta) -> Incident:

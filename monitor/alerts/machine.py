@@ -27,11 +27,11 @@ TRANSITIONS: tuple[tuple[Phase, Verdict, Phase, str], ...] = (
     (Phase.UP, Verdict.GOOD, Phase.UP, ""),
     (Phase.UP, Verdict.BAD, Phase.SUSPECT, "begins to suspect"),
     (Phase.SUSPECT, Verdict.GOOD, Phase.UP, "forgets"),
-    (Phase.SUSPECT, Verdict.BAD, Phase.BAD, "fired after `after` in a row"),
+    (Phase.SUSPECT, Verdict.BAD, Phase.BAD, "fired, `after` in a row"),
     (Phase.BAD, Verdict.BAD, Phase.BAD, ""),
     (Phase.BAD, Verdict.GOOD, Phase.RECOVERING, "begins to hope"),
     (Phase.RECOVERING, Verdict.BAD, Phase.BAD, "relapses, same incident"),
-    (Phase.RECOVERING, Verdict.GOOD, Phase.UP, "resolved after `recover` in a row"),
+    (Phase.RECOVERING, Verdict.GOOD, Phase.UP, "resolved, `recover` in a row"),
 )
 """Every move there is; the diagram of the docs is made from it, and a test walks it."""
 
@@ -75,3 +75,14 @@ def _good(rule: Rule, state: AlertState, at: datetime) -> Step:
                 state, phase=Phase.UP, streak=0, since=None, bad_since=None, incident=None
             )
             return calm, (Resolved(state.check, rule.name, since),)
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram, for the docs; moves that stay are left out."""
+    lines = ["stateDiagram-v2", "    [*] --> up"]
+    for phase, verdict, then, why in TRANSITIONS:
+        if phase is not then:
+            lines.append(
+                f"    {phase.value} --> {then.value}: {verdict.value}, {why.replace('`', '')}"
+            )
+    return "\n".join(lines)

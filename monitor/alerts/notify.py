@@ -26,6 +26,8 @@ from monitor.model import (
 
 _LIBRARIES = ("apprise", "urllib3", "requests")
 _RETRY_AFTER = re.compile(r"retry[ _]after[\"':\s]*(\d{1,9})", re.IGNORECASE)
+_STATUS = re.compile(r"error=40[0134]\b")
+"""Wrong token, wrong chat, thrown out: a person must mend that."""
 _LONGEST_WAIT_S = 86_400
 _ASKS = "overflow=split&cto=5&rto=15"
 """Belt for our own length limit, and time limits: Apprise's default would lose a long message."""
@@ -70,10 +72,12 @@ class Notifier:
     def _refused(self, result: Any) -> NotDeliveredError:
         """Apprise keeps what went wrong in its log only; the server's `retry_after` too."""
         lines = [entry.message for entry in result.logs()] if hasattr(result, "logs") else []
-        found = _RETRY_AFTER.search(" ".join(lines))
+        found, status = _RETRY_AFTER.search(" ".join(lines)), _STATUS.search(" ".join(lines))
         text = self._clean(" ".join(lines)) or "the channel did not take it and gave no reason"
         return NotDeliveredError(
-            text, timedelta(seconds=min(int(found[1]), _LONGEST_WAIT_S)) if found else None
+            text,
+            timedelta(seconds=min(int(found[1]), _LONGEST_WAIT_S)) if found else None,
+            permanent=status is not None,
         )
 
     def _clean(self, text: str) -> str:

@@ -1,30 +1,71 @@
-"""When is it bad? One frozen class per answer; pure. The machine says since when and how sure."""
+"""When is it bad? One frozen class per answer; pure. The machine says since when and how sure.
+
+A class whose fields have a `help` is a table of the configuration, `[alerts.NAME]`: its fields are
+the keys. Such a policy is asked only where the operator has set it, unless it is in ALWAYS.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import ClassVar
 
-from monitor.model import AlertSettings, Fault, Kind, Outcome, Result, Rule, Severity, Verdict
-from monitor.model.rollup import Rollup
+from monitor.model import (
+    TIMING_NAMES,
+    AlertSettings,
+    Failure,
+    Fault,
+    Kind,
+    Outcome,
+    Policy,
+    Result,
+    Rollup,
+    Rule,
+    Severity,
+    Verdict,
+)
+from monitor.model.duration import format_duration
 
 _SERVED = {Outcome.UP, Outcome.DEGRADED}
 _NOT_NEWS = {Kind.NO_KEY, Kind.BUDGET_PAUSED}
 """Ignorance that the operator chose."""
+_REFUSED = {Kind.EDGE_CHALLENGE, Kind.EDGE_DENIED}
 
 
-class Policy(Protocol):
+class _Ruled:
+    """`cause`: its incidents do not mix with others of the same severity."""
+
+    __slots__ = ()
     kind: ClassVar[str]
+    severity: ClassVar[Severity]
+    cause: ClassVar[str] = ""
 
-    def judge(self, result: Result, window: Rollup) -> Verdict:
-        """`window` is what came before, for policies that need more than one result."""
-        ...
+    def rule(self, after: int, recover: int) -> Rule:
+        return Rule(
+            name=self.kind,
+            severity=self.severity,
+            after=after,
+            recover=recover,
+            cause=self.cause,
+        )
+
+
+class _OneResult(_Ruled):
+    """One result is enough to judge, and explains itself."""
+
+    __slots__ = ()
+    within: ClassVar[timedelta | None] = None
+
+    def why(self, result: Result, window: Rollup) -> Failure:  # noqa: ARG002
+        assert result.failure is not None
+        return result.failure
 
 
 @dataclass(frozen=True, slots=True)
-class Down:
+class Down(_OneResult):
     """A user gets no usable answer."""
 
     kind: ClassVar[str] = "down"
+    severity: ClassVar[Severity] = Severity.DOWN
 
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
         if result.outcome is Outcome.DOWN:
@@ -33,22 +74,37 @@ class Down:
 
 
 @dataclass(frozen=True, slots=True)
-class Degraded:
-    """Answered, with something wrong. What is down says nothing about that."""
+class Degraded(_OneResult):
+    """Answered, with something wrong. What is down says nothing about that.
+
+    A certificate that ends soon is `Certificate`'s business: it must not hide for weeks what else
+    goes wrong.
+    """
 
     kind: ClassVar[str] = "degraded"
+    severity: ClassVar[Severity] = Severity.DEGRADED
+
+    def rule(self, after: int, recover: int) -> Rule:
+        """What is only degraded must last longer."""
+        return _OneResult.rule(self, after + 2, recover)
 
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
-        if result.outcome is Outcome.DEGRADED:
+        ending = result.failure is not None and result.failure.kind is Kind.CERT_EXPIRING
+        if result.outcome is Outcome.DEGRADED and not ending:
             return Verdict.BAD
-        return Verdict.GOOD if result.outcome is Outcome.UP else Verdict.NONE
+        return Verdict.GOOD if result.outcome in _SERVED else Verdict.NONE
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Account(_OneResult):
     """Our key, our balance, our permission: the service may be fine."""
 
     kind: ClassVar[str] = "account"
+    severity: ClassVar[Severity] = Severity.ACCOUNT
+
+    def rule(self, after: int, recover: int) -> Rule:
+        """It does not flicker, so it is certain sooner."""
+        return _OneResult.rule(self, min(2, after), recover)
 
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
         if _is_news(result, Fault.ACCOUNT):
@@ -57,16 +113,178 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Monitor:
+class Monitor(_OneResult):
     """We could not see. Any result that is the endpoint's own proves that we can."""
 
     kind: ClassVar[str] = "monitor"
+    severity: ClassVar[Severity] = Severity.MONITOR
 
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
-        if _is_news(result, Fault.MONITOR):
+        if _is_news(result, Fault.MONITOR) and not _is_refused(result):
             return Verdict.BAD
         unseen = result.failure is not None and result.failure.kind in _NOT_NEWS
         return Verdict.NONE if unseen else Verdict.GOOD
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(_OneResult):
+    """An edge turns the monitor away: of one service, and it may last; others must not be hidden."""
+
+    kind: ClassVar[str] = "refused"
+    severity: ClassVar[Severity] = Severity.MONITOR
+    cause: ClassVar[str] = "refused"
+
+    def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
+        if _is_refused(result):
+            return Verdict.BAD
+        ours = result.failure is not None and result.failure.fault is Fault.MONITOR
+        return Verdict.NONE if ours else Verdict.GOOD
+
+
+@dataclass(frozen=True, slots=True)
+class Budget(_OneResult):
+    """Paid runs pause, as the operator asked for: worth one sentence, no incident."""
+
+    kind: ClassVar[str] = "budget"
+    severity: ClassVar[Severity] = Severity.MONITOR
+    cause: ClassVar[str] = "budget"
+
+    def rule(self, after: int, recover: int) -> Rule:  # noqa: ARG002
+        """Certain at once, and over with the first run that happens."""
+        return replace(_OneResult.rule(self, 1, 1), notice=True)
+
+    def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
+        paused = result.failure is not None and result.failure.kind is Kind.BUDGET_PAUSED
+        return Verdict.BAD if paused else Verdict.GOOD
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate(_Ruled):
+    """It ends within so many days."""
+
+    kind: ClassVar[str] = "certificate"
+    severity: ClassVar[Severity] = Severity.DEGRADED
+    cause: ClassVar[str] = "certificate"
+    within: ClassVar[timedelta | None] = None
+    days: int = field(default=14, metadata={"help": "a certificate that ends sooner is told"})
+
+    def __post_init__(self) -> None:
+        if self.days < 1:
+            raise ValueError("days: want at least 1")
+
+    def rule(self, after: int, recover: int) -> Rule:
+        """Dates do not flicker, but servers behind one name may differ."""
+        return _Ruled.rule(self, min(2, after), recover)
+
+    def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
+        if result.cert_expires is None:
+            return Verdict.NONE
+        soon = result.cert_expires - result.at < timedelta(days=self.days)
+        return Verdict.BAD if soon else Verdict.GOOD
+
+    def why(self, result: Result, window: Rollup) -> Failure:  # noqa: ARG002
+        assert result.cert_expires is not None
+        left = max(0, (result.cert_expires - result.at).days)
+        got = f"got a certificate that ends in {left} days ({result.cert_expires:%Y-%m-%d})"
+        return Failure(Kind.CERT_EXPIRING, f"{got}, want {self.days} or more")
+
+
+class _OverAWindow(_Ruled):
+    """Has waited long enough already, and has two limits: it is believed at once."""
+
+    __slots__ = ()
+    severity: ClassVar[Severity] = Severity.DEGRADED
+
+    def rule(self, after: int, recover: int) -> Rule:  # noqa: ARG002
+        return _Ruled.rule(self, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRate(_OverAWindow):
+    """Too many runs fail, though never enough of them in a row."""
+
+    kind: ClassVar[str] = "failure_rate"
+    above: float = field(default=0.3, metadata={"help": "bad from this share of failed runs on"})
+    below: float = field(default=0.1, metadata={"help": "good again under this share"})
+    within: timedelta = field(
+        default=timedelta(minutes=30), metadata={"help": "how far back it looks"}
+    )
+    at_least: int = field(default=6, metadata={"help": "runs before it says anything"})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.below <= self.above <= 1:
+            raise ValueError("want 0 < below <= above <= 1")
+
+    def judge(self, result: Result, window: Rollup) -> Verdict:
+        failed = window.availability
+        if result.outcome is Outcome.UNKNOWN or failed is None or window.counted < self.at_least:
+            return Verdict.NONE
+        return _between(1 - failed, self.below, self.above)
+
+    def why(self, result: Result, window: Rollup) -> Failure:  # noqa: ARG002
+        down = {
+            Kind(name): runs
+            for name, runs in window.kinds.items()
+            if Kind(name).outcome is Outcome.DOWN
+        }
+        runs = sum(down.values())
+        kind = max(down, key=lambda each: down[each])
+        got = f"got {runs} of {window.counted} runs failed within {format_duration(self.within)}"
+        return Failure(kind, f"{got}, want under {self.above:.0%}")
+
+
+@dataclass(frozen=True, slots=True)
+class Latency(_OverAWindow):
+    """A percentile of a timing is over its objective, though single runs may be well."""
+
+    kind: ClassVar[str] = "latency"
+    above: timedelta = field(
+        default=timedelta(seconds=10), metadata={"help": "bad from this time on"}
+    )
+    below: timedelta = field(
+        default=timedelta(seconds=8), metadata={"help": "good again under this time"}
+    )
+    timing: str = field(default="ttft", metadata={"help": "which timing"})
+    percentile: float = field(default=95.0, metadata={"help": "of the runs that answered"})
+    within: timedelta = field(
+        default=timedelta(minutes=30), metadata={"help": "how far back it looks"}
+    )
+    at_least: int = field(default=6, metadata={"help": "runs before it says anything"})
+
+    def __post_init__(self) -> None:
+        if self.timing not in TIMING_NAMES:
+            raise ValueError(f"timing: want one of {', '.join(TIMING_NAMES)}")
+        if not 0 < self.percentile <= 100:
+            raise ValueError("percentile: want more than 0, and at most 100")
+        if not timedelta(0) < self.below <= self.above:
+            raise ValueError("want below no longer than above")
+
+    def judge(self, result: Result, window: Rollup) -> Verdict:
+        value = self._value(window)
+        runs = sum(window.figures.get(self.timing, {}).values())
+        if result.outcome not in _SERVED or value is None or runs < self.at_least:
+            return Verdict.NONE
+        return _between(value, self.below / _MS, self.above / _MS)
+
+    def why(self, result: Result, window: Rollup) -> Failure:  # noqa: ARG002
+        value = self._value(window)
+        assert value is not None
+        name = f"{self.timing} p{self.percentile:g}"
+        got = f"got {name} {value / 1000:.3g} s within {format_duration(self.within)}"
+        return Failure(Kind.SLOW, f"{got}, want under {self.above.total_seconds():g} s")
+
+    def _value(self, window: Rollup) -> float | None:
+        return window.quantile(self.timing, self.percentile / 100)
+
+
+_MS = timedelta(milliseconds=1)
+
+
+def _between(value: float, below: float, above: float) -> Verdict:
+    """What is neither moves nothing, so that a value at the limit does not flicker."""
+    if value >= above:
+        return Verdict.BAD
+    return Verdict.GOOD if value < below else Verdict.NONE
 
 
 def _is_news(result: Result, fault: Fault) -> bool:
@@ -74,16 +292,24 @@ def _is_news(result: Result, fault: Fault) -> bool:
     return failure is not None and failure.fault is fault and failure.kind not in _NOT_NEWS
 
 
-_ALL: tuple[Policy, ...] = (Down(), Degraded(), Account(), Monitor())
-POLICIES: Mapping[str, Policy] = {policy.kind: policy for policy in _ALL}
+def _is_refused(result: Result) -> bool:
+    return result.failure is not None and result.failure.kind in _REFUSED
+
+
+ALWAYS: tuple[Policy, ...] = (
+    Down(), Degraded(), Account(), Monitor(), Refused(), Budget(), Certificate(),
+)  # fmt: skip
+ON_DEMAND: tuple[Policy, ...] = (FailureRate(), Latency())
+POLICIES: Mapping[str, Policy] = {policy.kind: policy for policy in (*ALWAYS, *ON_DEMAND)}
+
+
+def policies(settings: AlertSettings) -> Mapping[str, Policy]:
+    """The ones that are asked, by name."""
+    wanted = (*ALWAYS, *settings.policies)
+    return {policy.kind: policy for policy in wanted}
 
 
 def default_rules(settings: AlertSettings) -> tuple[Rule, ...]:
-    """Account trouble is certain sooner, it does not flicker; what is only degraded must last longer."""
+    """One for each policy that is asked."""
     after, recover = settings.after, settings.recover
-    return (
-        Rule(name="down", severity=Severity.DOWN, after=after, recover=recover),
-        Rule(name="degraded", severity=Severity.DEGRADED, after=after + 2, recover=recover),
-        Rule(name="account", severity=Severity.ACCOUNT, after=min(2, after), recover=recover),
-        Rule(name="monitor", severity=Severity.MONITOR, after=after, recover=recover),
-    )
+    return tuple(policy.rule(after, recover) for policy in policies(settings).values())

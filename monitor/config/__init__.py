@@ -2,6 +2,6 @@
 
 from monitor.config.build import Config
 from monitor.config.load import find, load, parse
-from monitor.config.tables import schema
+from monitor.config.schema import schema
 
 __all__ = ["Config", "find", "load", "parse", "schema"]

@@ -63,6 +63,9 @@ def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Con
         model: Price(table.per_million_in, table.per_million_out, table.currency)
         for model, table in tables.price.items()
     }
+    planned = tuple(
+        maintenance(tables, name, table, services) for name, table in tables.maintenance.items()
+    )
     return Config(
         path=path,
         vantage=tables.monitor.vantage,
@@ -70,7 +73,11 @@ def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Con
         listen=_listen(tables.monitor.listen),
         diagnosis=_diagnosis(tables.monitor),
         page=page(tables, path.parent, state, prices),
-        alerts=AlertSettings(**tables.alerts.model_dump()),
+        alerts=AlertSettings(
+            **tables.alerts.model_dump(),
+            policies=tuple(tables.policies.values()),
+            maintenance=planned,
+        ),
         history=HistorySettings(**tables.history.model_dump()),
         channels=tuple(_channel(tables, name, table) for name, table in tables.channel.items()),
         services=tuple(services),
@@ -79,9 +86,7 @@ def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Con
         budgets={
             name: budget for name, table in tables.service.items() if (budget := budget_of(table))
         },
-        maintenance=tuple(
-            maintenance(tables, name, table, services) for name, table in tables.maintenance.items()
-        ),
+        maintenance=planned,
         secrets=(*secrets, *_more_secrets(tables, services)),
     )
 

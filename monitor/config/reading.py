@@ -20,7 +20,8 @@ from monitor.config.tables import (
     PriceTable,
     ServiceTable,
 )
-from monitor.model import Complaint
+from monitor.config.watching import POLICY_TABLES, policy_of
+from monitor.model import Complaint, Policy
 
 _ID = re.compile(r"[a-z0-9-]+")
 Place = tuple[str, ...]
@@ -33,6 +34,7 @@ class Tables:
     monitor: MonitorTable = field(default_factory=MonitorTable)
     page: PageTable = field(default_factory=PageTable)
     alerts: AlertsTable = field(default_factory=AlertsTable)
+    policies: dict[str, Policy] = field(default_factory=dict)
     history: HistoryTable = field(default_factory=HistoryTable)
     service: dict[str, ServiceTable] = field(default_factory=dict)
     channel: dict[str, ChannelTable] = field(default_factory=dict)
@@ -75,6 +77,8 @@ class Tables:
     def read_all(self, document: Mapping[str, Any]) -> None:
         for name, value in document.items():
             if name in TABLES:
+                if name == "alerts" and isinstance(value, dict):
+                    value = self._read_policies(value)  # noqa: PLW2901
                 if (table := self.read(TABLES[name], value, (name,))) is not None:
                     setattr(self, name, table)
             elif name in TABLES_BY_ID:
@@ -85,6 +89,19 @@ class Tables:
             self.complain(
                 ("service",), "is missing; add a table such as [service.ohmygpt] with endpoints"
             )
+
+    def _read_policies(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Gives what is left of `[alerts]` without the tables of its policies."""
+        for name, model in POLICY_TABLES.items():
+            if name not in value:
+                continue
+            table = self.read(model, value[name], ("alerts", name))
+            try:
+                if table is not None:
+                    self.policies[name] = policy_of(name, table)
+            except ValueError as error:
+                self.complain(("alerts", name), str(error))
+        return {name: item for name, item in value.items() if name not in POLICY_TABLES}
 
     def _read_by_id(self, name: str, value: Any) -> None:
         if not isinstance(value, dict):

@@ -6,7 +6,7 @@ A key whose feature is not built is not here, so it is unknown.
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
@@ -17,9 +17,7 @@ from pydantic import (
     Field,
     StrictBool,
     StrictInt,
-    TypeAdapter,
     WithJsonSchema,
-    create_model,
 )
 
 from monitor.config.budgets import parse_budget
@@ -27,12 +25,11 @@ from monitor.config.proxies import check_proxy
 from monitor.config.recurring import parse_every, zone_of
 from monitor.diagnosis import parse_resolver
 from monitor.model import Budget, Severity
-from monitor.model.duration import format_duration, parse_duration
+from monitor.model.duration import parse_duration
 from monitor.probes import PROBES
 from monitor.probes.probe import Duration
 
 SMALLEST_STORE = 20 * 10**6
-_ISO = re.compile(r"P(?=.)(?:\d+D)?(?:T[\dHMS.]+)?")
 
 
 class Table(BaseModel):
@@ -171,6 +168,23 @@ def _moment(value: Any) -> Any:
     )
 
 
+def _wait(value: timedelta) -> timedelta:
+    if value > timedelta(minutes=10):
+        raise ValueError("want at most 10m: alerts are to be told soon")
+    return value
+
+
+def _share(value: Any) -> Any:
+    """A number, or a share as people write it: `"30%"`."""
+    if isinstance(value, str) and re.fullmatch(r"\d{1,3}(?:\.\d+)?%", value):
+        return float(value[:-1]) / 100
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(  # noqa: TRY004  # pydantic collects ValueErrors only
+            f'got "{str(value)[:40]}", want a number, or a share such as "30%"'
+        )
+    return value
+
+
 def _positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("want a duration longer than nothing")
@@ -193,6 +207,8 @@ Controls = Annotated[
     BeforeValidator(_controls),
 ]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
+Wait = Annotated[Duration, AfterValidator(_wait)]
+Share = Annotated[float, BeforeValidator(_share)]
 Every = Annotated[str, AfterValidator(lambda text: (parse_every(text), text)[1])]
 Zone = Annotated[str, AfterValidator(lambda text: (zone_of(text), text)[1])]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
@@ -262,6 +278,7 @@ class AlertsTable(Table):
         2, ge=1, le=100, description="good results in a row before recovery is believed"
     )
     remind: Positive = Field(timedelta(hours=4), description="how long until the first reminder")
+    wait: Wait = Field(timedelta(seconds=30), description="how long news waits for other news")
 
 
 class ChannelTable(Table):
@@ -356,40 +373,3 @@ PROBE_KEYS = frozenset(key for kind in PROBES.values() for key in keys_of(kind))
 
 def budget_of(table: ServiceTable) -> Budget | None:
     return parse_budget(table.budget_per_day) if table.budget_per_day else None
-
-
-def schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the whole file."""
-    probes = {kind: (settings | str, None) for kind, settings in PROBES.items()}
-    any_probe = create_model("Probes", __config__=ConfigDict(extra="allow"), **probes)  # type: ignore[call-overload]
-    service = create_model(
-        "Service",
-        __base__=ServiceTable,
-        endpoints=(dict[str, EndpointTable | str], ...),
-        probes=(any_probe | None, None),
-    )
-    root = create_model(
-        "monitor.toml",
-        __config__=ConfigDict(extra="forbid"),
-        monitor=(MonitorTable, MonitorTable()),
-        page=(PageTable, PageTable()),
-        alerts=(AlertsTable, AlertsTable()),
-        history=(HistoryTable, HistoryTable()),
-        channel=(dict[str, ChannelTable], {}),
-        service=(dict[str, service], ...),
-        price=(dict[str, PriceTable], {}),
-        maintenance=(dict[str, MaintenanceTable], {}),
-    )
-    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **root.model_json_schema()}
-    return cast("dict[str, Any]", _as_written(found))
-
-
-def _as_written(value: Any) -> Any:
-    """Pydantic shows a default duration after ISO 8601; the file has `4h`."""
-    if isinstance(value, dict):
-        return {name: _as_written(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_as_written(item) for item in value]
-    if isinstance(value, str) and _ISO.fullmatch(value):
-        return format_duration(TypeAdapter(timedelta).validate_python(value))
-    return value

@@ -47,6 +47,7 @@ title = "Demo LLM status"
 [alerts]
 after = 3
 recover = 2
+wait = "2s"
 
 [service.demo]
 name = "Demo LLM"

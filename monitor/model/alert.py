@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
+from typing import ClassVar, Protocol
 
 from monitor.model.failure import Failure, Kind
+from monitor.model.result import Result
+from monitor.model.rollup import Rollup
 
 
 class Verdict(StrEnum):
@@ -80,6 +83,9 @@ class EntryKind(StrEnum):
     RESOLVED = "resolved"
     REMINDED = "reminded"
     MUTED = "muted"
+    """Nobody is told, and `text` says why."""
+    ACKED = "acked"
+    """Somebody knows: no more reminders."""
     NOTE = "note"
 
 
@@ -93,6 +99,29 @@ class TimelineEntry:
 
 
 _NONE: Mapping[str, int] = MappingProxyType({})
+
+
+class Mute(StrEnum):
+    """Why nobody is told of an incident."""
+
+    DOWN = "down"
+    """Its base URL is down: that it is slow as well is no news."""
+    MAINTENANCE = "maintenance"
+    SILENCE = "silence"
+    FLAPPING = "flapping"
+    """It comes and goes: people were told so, once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Incidents that come and go, told as one. The newest of them carries it, until `ended`."""
+
+    since: datetime
+    incidents: int
+    downtime: timedelta = timedelta(0)
+    """Of those that are closed."""
+    failed_runs: Mapping[str, int] = field(default_factory=lambda: _NONE)
+    ended: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +150,16 @@ class Incident:
     """Whether people were told that it began; only then are they told that it ended."""
     reminded: int = 0
     remind_at: datetime | None = None
+    cause: str = ""
+    """Set where incidents of one severity must not mix: `certificate`, `refused`."""
+    muted: Mute | None = None
+    """Why nobody is told now."""
+    told_at: datetime | None = None
+    """When it was decided to tell that it began."""
+    update_at: datetime | None = None
+    """When people will be told that it has grown since."""
+    acked: datetime | None = None
+    series: Series | None = None
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -132,6 +171,12 @@ class Announcement(StrEnum):
     OPENED = "opened"
     REMINDER = "reminder"
     RESOLVED = "resolved"
+    UPDATE = "update"
+    """More base URLs are concerned than people were told."""
+    FLAPPING = "flapping"
+    """It comes and goes; single messages stop until it is calm."""
+    CALM = "calm"
+    """It has stopped coming and going, and is well."""
     NOTICE = "notice"
     """About the monitor itself; `Outgoing.text` holds it, no incident does."""
 
@@ -169,3 +214,28 @@ class Rule:
     severity: Severity
     after: int = 3
     recover: int = 2
+    cause: str = ""
+    """See `Incident.cause`."""
+    notice: bool = False
+    """Told once, without an incident: nothing is broken that must be mended."""
+
+
+class Policy(Protocol):
+    """Answers "is it bad now?". `window` holds the runs of the last `within`, this one included."""
+
+    kind: ClassVar[str]
+
+    @property
+    def within(self) -> timedelta | None:
+        """None where one result is enough."""
+        ...
+
+    def rule(self, after: int, recover: int) -> Rule:
+        """How sure one must be, where the operator asks for so many bad or good results in a row."""
+        ...
+
+    def judge(self, result: Result, window: Rollup) -> Verdict: ...
+
+    def why(self, result: Result, window: Rollup) -> Failure:
+        """What is bad, after `judge` said so."""
+        ...

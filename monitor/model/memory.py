@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 
 from monitor.model.alert import AlertState, Incident, Outgoing
+from monitor.model.maintenance import Silence
 from monitor.model.result import Evidence, Habit, Result
 from monitor.model.rollup import Rollup
 from monitor.model.spend import NO_SPEND, Spend
@@ -47,6 +48,12 @@ class Memory:
     stopped_cleanly: bool
     last_asked: Mapping[str, datetime] = field(default_factory=dict)
     """When each check ran last, as far as the store knows."""
+    recent: tuple[Incident, ...] = ()
+    """Those that have closed, this month or within the last hours."""
+    silences: tuple[Silence, ...] = ()
+    """Those that still hold."""
+    crashes: int = 0
+    """Starts within the last hour, this one included, after a daemon that did not stop by itself."""
 
 
 class Resolution(Enum):

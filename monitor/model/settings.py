@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from monitor.model.alert import Severity
+from monitor.model.alert import Policy, Severity
+from monitor.model.maintenance import Maintenance
 from monitor.model.secret import Secret
 
 
@@ -24,6 +25,11 @@ class AlertSettings:
     after: int = 3
     recover: int = 2
     remind: timedelta = timedelta(hours=4)
+    wait: timedelta = timedelta(seconds=30)
+    """How long news waits for other news that belongs to it."""
+    policies: tuple[Policy, ...] = ()
+    """Those that the operator asked for, or gave other limits."""
+    maintenance: tuple[Maintenance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

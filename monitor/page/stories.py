@@ -116,6 +116,7 @@ class Teller:
             EntryKind.RESOLVED: (say("Resolved"), say("Everything works again.")),
             EntryKind.REMINDED: (say("Still going on"), say("The operator was reminded.")),
             EntryKind.MUTED: (say("Muted"), say("Messages are muted.")),
+            EntryKind.ACKED: (say("Acknowledged"), say("The operator knows.")),
             EntryKind.NOTE: (say("Note"), clean_text(entry.text, _NOTE)),
         }[entry.what]  # fmt: skip
         return Update(what=entry.what, label=label, at=entry.at, text=text)

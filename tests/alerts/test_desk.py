@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from monitor.alerts import Alerts, Changes
 from monitor.model import (
     AlertSettings,
@@ -43,8 +41,13 @@ def memory(
 class Night:
     """Feeds results in order, a second apart, and keeps what came of them."""
 
-    def __init__(self, channels: tuple[Channel, ...] = (PHONE,), after: int = 3) -> None:
-        self.settings = AlertSettings(after=after)
+    def __init__(
+        self,
+        channels: tuple[Channel, ...] = (PHONE,),
+        after: int = 3,
+        settings: AlertSettings | None = None,
+    ) -> None:
+        self.settings = settings or AlertSettings(after=after)
         self.channels = channels
         self.alerts = Alerts(self.settings, channels, memory())
         self.now = START
@@ -73,8 +76,16 @@ class Night:
         self.alerts = Alerts(
             self.settings,
             self.channels,
-            memory(self.states.values(), opened, max(self.incidents, default=0) + 1),
+            replace(
+                memory(self.states.values(), opened, max(self.incidents, default=0) + 1),
+                recent=tuple(each for each in self.incidents.values() if each.closed),
+            ),
         )
+
+    def later(self, **time: float) -> None:
+        """Time passes, and the daemon looks at it."""
+        self.now += timedelta(**time)
+        self.keep(self.alerts.remind(self.now))
 
 
 def test_an_outage_is_told_once_and_its_end_once() -> None:
@@ -169,12 +180,26 @@ def test_a_rejected_key_is_one_incident_of_the_service_not_an_outage() -> None:
     assert night.incidents[1].severity is Severity.ACCOUNT
 
 
-@pytest.mark.parametrize("kind", [Kind.NO_KEY, Kind.BUDGET_PAUSED])
-def test_ignorance_that_the_operator_chose_is_not_news(kind: Kind) -> None:
+def test_ignorance_that_the_operator_chose_is_not_news() -> None:
     night = Night()
-    night.see("s/a/chat", kind, times=20)
+    night.see("s/a/chat", Kind.NO_KEY, times=20)
 
     assert (night.said, night.incidents) == ([], {})
+
+
+def test_a_spent_budget_is_said_once_a_day_for_a_service_and_is_no_incident() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.BUDGET_PAUSED, times=9)
+    night.see("s/b/chat", Kind.BUDGET_PAUSED, times=9)
+    night.restart()
+    night.see("s/b/chat", Kind.BUDGET_PAUSED)
+    assert night.said == ["notice #None monitor to phone"]
+    assert night.incidents == {}
+
+    night.see("s/a/chat")  # the next day
+    night.see("s/b/chat")
+    night.see("s/b/chat", Kind.BUDGET_PAUSED)
+    assert night.said == ["notice #None monitor to phone"] * 2
 
 
 def test_what_we_cannot_see_is_about_the_monitor_and_no_outage() -> None:

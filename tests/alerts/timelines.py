@@ -37,7 +37,10 @@ SEEN: Mapping[str, Kind | None] = {
 }
 RESTART, NO_RUN = "|", "-"
 _BELIEVED = {Phase.BAD, Phase.RECOVERING}
-_TOLD = {Announcement.OPENED: "O", Announcement.RESOLVED: "R", Announcement.REMINDER: "m"}
+_TOLD = {
+    Announcement.OPENED: "O", Announcement.RESOLVED: "R", Announcement.REMINDER: "m",
+    Announcement.UPDATE: "u", Announcement.FLAPPING: "f", Announcement.CALM: "c",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ class Line:
             spent_today={},
             last_seen=None,
             stopped_cleanly=True,
+            recent=tuple(incident for incident in self.incidents.values() if incident.closed),
         )
         self.alerts = Alerts(self.settings, self.channels, memory)
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.tables import TABLES, TABLES_BY_ID, EndpointTable, PublishTable, keys_of, schema
+from monitor.config.schema import schema
+from monitor.config.tables import TABLES, TABLES_BY_ID, EndpointTable, PublishTable, keys_of
+from monitor.config.watching import POLICY_TABLES
 from monitor.probes import PROBES, ProbeSettings
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -44,3 +46,8 @@ def test_every_key_of_every_probe_kind_is_documented_and_no_other() -> None:
 def test_the_schema_shows_durations_as_the_file_does() -> None:
     properties = schema()["$defs"]["AlertsTable"]["properties"]
     assert properties["remind"]["default"] == "4h"
+
+
+@pytest.mark.parametrize("name", POLICY_TABLES)
+def test_every_key_of_a_policy_is_documented_and_no_other(name: str) -> None:
+    assert documented(f"### `[alerts.{name}]`") == keys_of(POLICY_TABLES[name])

@@ -1,0 +1,218 @@
+"""What is bad over a window of time, which certificates end too soon, and who is turned away."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_desk import START, Night
+
+from monitor.alerts.policies import (
+    ALWAYS,
+    POLICIES,
+    Certificate,
+    FailureRate,
+    Latency,
+    default_rules,
+)
+from monitor.alerts.windows import Windows
+from monitor.model import (
+    AlertSettings,
+    Failure,
+    Kind,
+    Outcome,
+    Result,
+    Rollup,
+    Severity,
+    Timings,
+    Verdict,
+)
+from monitor.model.rollup import NOTHING, merge
+
+HALF_HOUR = timedelta(minutes=30)
+
+
+def run(
+    second: float = 0, kind: Kind | None = None, ttft: float | None = None, check: str = "s/a/chat"
+) -> Result:
+    return Result(
+        check=check,
+        vantage="v",
+        at=START + timedelta(seconds=second),
+        outcome=kind.outcome if kind else Outcome.UP,
+        failure=Failure(kind, f"got {kind.value}") if kind else None,
+        timings=Timings(ttft=ttft),
+    )
+
+
+def window(*results: Result) -> Rollup:
+    return merge(Rollup.of(each) for each in results)
+
+
+def test_every_policy_has_its_rule_and_the_first_four_are_those_of_the_severities() -> None:
+    rules = default_rules(AlertSettings())
+    assert [rule.name for rule in rules] == [policy.kind for policy in ALWAYS]
+    assert [(rule.name, rule.after, rule.recover) for rule in rules[:4]] == [
+        ("down", 3, 2), ("degraded", 5, 2), ("account", 2, 2), ("monitor", 3, 2),
+    ]  # fmt: skip
+    asked = AlertSettings(policies=(FailureRate(), Certificate(days=30)))
+    names = [rule.name for rule in default_rules(asked)]
+    assert names == [*[policy.kind for policy in ALWAYS], "failure_rate"]
+    assert set(POLICIES) == {*names, "latency"}
+
+
+def test_too_many_failures_are_bad_even_where_they_never_come_in_a_row() -> None:
+    night = Night(settings=AlertSettings(policies=(FailureRate(above=0.3, at_least=6),)))
+    for _ in range(6):
+        night.see("s/a/chat", Kind.BAD_GATEWAY)
+        night.see("s/a/chat", times=2)
+    assert night.said == ["opened #1 degraded to phone"]
+    failure = night.incidents[1].failure
+    assert failure.kind is Kind.BAD_GATEWAY
+    assert failure.message == "got 2 of 6 runs failed within 30m, want under 30%"
+
+    night.see("s/a/chat", times=60)
+    assert night.said == ["opened #1 degraded to phone", "resolved #1 degraded to phone"]
+
+
+def test_a_rate_between_its_limits_moves_nothing_and_too_few_runs_say_nothing() -> None:
+    rate = FailureRate(above=0.5, below=0.2, at_least=4)
+    bad, good = run(kind=Kind.SERVER_ERROR), run()
+    assert rate.judge(good, window(bad, bad, good, good)) is Verdict.BAD
+    assert rate.judge(good, window(bad, good, good, good)) is Verdict.NONE
+    assert rate.judge(good, window(good, good, good, good)) is Verdict.GOOD
+    assert rate.judge(good, window(bad, bad, bad)) is Verdict.NONE
+    assert rate.judge(run(kind=Kind.NO_KEY), window(bad, bad, bad, bad)) is Verdict.NONE
+
+
+def test_a_latency_objective_is_a_percentile_of_a_timing_with_two_limits() -> None:
+    objective = Latency(
+        above=timedelta(seconds=2), below=timedelta(seconds=1), percentile=50, at_least=3
+    )
+
+    def verdict(*ttft: float) -> Verdict:
+        runs = [run(ttft=value) for value in ttft]
+        return objective.judge(runs[-1], window(*runs))
+
+    assert verdict(5000, 5000, 10) is Verdict.BAD
+    assert verdict(1500, 1500, 10) is Verdict.NONE
+    assert verdict(900, 900, 5000) is Verdict.GOOD
+    assert verdict(5000, 5000) is Verdict.NONE
+    runs = [run(ttft=5000)] * 3
+    assert objective.why(runs[0], window(*runs)) == Failure(
+        Kind.SLOW, "got ttft p50 5.04 s within 30m, want under 2 s"
+    )
+
+
+def test_slow_answers_are_told_though_no_single_run_was_called_slow() -> None:
+    objective = Latency(above=timedelta(seconds=2), below=timedelta(seconds=1), at_least=3)
+    night = Night(settings=AlertSettings(policies=(objective,)))
+    for second in range(9):
+        night.keep(night.alerts.judge(run(second, ttft=5000)))
+    assert night.said == ["opened #1 degraded to phone"]
+    assert night.incidents[1].failed_runs == {"slow": 7}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: FailureRate(above=0.1, below=0.2),
+        lambda: FailureRate(above=1.1),
+        lambda: Latency(timing="ttfx"),
+        lambda: Latency(percentile=0),
+        lambda: Latency(above=timedelta(seconds=1), below=timedelta(seconds=2)),
+        lambda: Certificate(days=0),
+    ],
+)
+def test_limits_that_do_not_fit_together_are_refused(wrong: object) -> None:
+    with pytest.raises(ValueError, match="want"):
+        wrong()  # type: ignore[operator]
+
+
+def test_a_certificate_that_ends_soon_is_told_for_its_base_url_and_hides_nothing() -> None:
+    night = Night()
+    ends = replace(run(), cert_expires=START + timedelta(days=9, hours=1))
+    for _ in range(3):
+        night.keep(night.alerts.judge(replace(ends, at=night.now)))
+        night.now += timedelta(seconds=1)
+    assert night.said == ["opened #1 degraded to phone"]
+    assert night.incidents[1].failure == Failure(
+        Kind.CERT_EXPIRING, "got a certificate that ends in 9 days (2026-12-03), want 14 or more"
+    )
+
+    night.see("s/a/chat", Kind.SLOW, times=5)
+    assert night.said == ["opened #1 degraded to phone", "opened #2 degraded to phone"]
+    renewed = replace(run(), cert_expires=START + timedelta(days=90))
+    for _ in range(2):
+        night.keep(night.alerts.judge(renewed))
+    assert night.incidents[1].closed is not None
+
+
+def test_a_run_that_is_good_but_for_its_certificate_is_not_degraded_twice() -> None:
+    ending = replace(run(kind=Kind.CERT_EXPIRING), cert_expires=START + timedelta(days=3))
+    assert POLICIES["degraded"].judge(ending, NOTHING) is Verdict.GOOD
+    assert POLICIES["certificate"].judge(ending, NOTHING) is Verdict.BAD
+    assert POLICIES["certificate"].judge(run(), NOTHING) is Verdict.NONE
+
+
+def test_an_edge_that_turns_the_monitor_away_is_one_services_trouble_and_hides_no_other() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.EDGE_CHALLENGE, times=3)
+    night.see("t/a/chat", Kind.OFFLINE, times=3)
+    assert night.said == ["opened #1 monitor to phone", "opened #2 monitor to phone"]
+    assert [night.incidents[n].service for n in (1, 2)] == ["s", None]
+    assert night.incidents[1].severity is Severity.MONITOR
+
+
+@given(st.lists(st.tuples(st.integers(0, 3600), st.booleans()), max_size=80))
+def test_a_window_holds_all_of_its_last_eleven_twelfths_and_nothing_older_than_itself(
+    seen: list[tuple[int, bool]],
+) -> None:
+    windows = Windows()
+    runs = [run(second, Kind.SERVER_ERROR if bad else None) for second, bad in sorted(seen)]
+    for each in runs:
+        windows.add(each, {HALF_HOUR}, in_maintenance=False)
+    if runs:
+        now = runs[-1].at
+        found = windows.look("s/a/chat", HALF_HOUR)
+        least = sum(now - each.at <= HALF_HOUR * 11 / 12 for each in runs)
+        most = sum(now - each.at <= HALF_HOUR for each in runs)
+        assert least <= found.counted <= most
+
+
+def test_a_clock_that_was_set_back_empties_a_window_rather_than_mixing_the_times() -> None:
+    windows = Windows()
+    for second in (0, 7200, 60):
+        windows.add(run(second), {HALF_HOUR}, in_maintenance=False)
+    assert windows.look("s/a/chat", HALF_HOUR).counted == 1
+    assert windows.look("s/b/chat", HALF_HOUR) == NOTHING
+
+
+def test_after_a_restart_windows_streaks_and_what_works_are_as_before() -> None:
+    settings = AlertSettings(policies=(FailureRate(above=0.5, at_least=6),))
+    night = Night(settings=settings)
+    night.see("s/b/chat")
+    before = []
+    for kind in (Kind.CONNECT_TIMEOUT, None, Kind.BAD_GATEWAY, None, Kind.CONNECT_TIMEOUT):
+        before.append(run(len(before), kind))
+        night.keep(night.alerts.judge(before[-1]))
+    before.append(run(len(before), Kind.BAD_GATEWAY))
+    night.keep(night.alerts.judge(before[-1]))
+    assert night.said == ["opened #1 degraded to phone"]
+
+    night.restart()
+    assert night.alerts.working("s") == ()
+    night.alerts.seed([run(check="s/b/chat"), *before])
+    assert night.alerts.working("s") == ("s/b",)
+    night.keep(night.alerts.judge(run(9, Kind.BAD_GATEWAY)))
+    assert night.incidents[1].failure.message.startswith("got 5 of 7 runs failed")
+    assert night.incidents[2].failed_runs == {"connect_timeout": 1, "bad_gateway": 2}
+
+
+def test_a_cause_that_changes_over_a_restart_is_an_entry() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.CONNECT_TIMEOUT, times=3)
+    night.restart()
+    night.see("s/a/chat", Kind.BAD_GATEWAY)
+    assert [entry.what.value for entry in night.incidents[1].timeline] == ["opened", "cause"]

@@ -1,0 +1,266 @@
+"""What is not told, why not, and what is told afterwards."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from test_desk import PHONE, START, Night
+from timelines import result
+
+from monitor.model import (
+    ALL,
+    AlertSettings,
+    Announcement,
+    EntryKind,
+    Incident,
+    Kind,
+    Maintenance,
+    Mute,
+    Silence,
+    Window,
+)
+
+WORK = Maintenance(
+    id="move",
+    title="Moving house",
+    endpoints=frozenset({"s/a"}),
+    once=Window(START, START + timedelta(hours=1)),
+)
+
+
+def planned() -> Night:
+    return Night(settings=AlertSettings(maintenance=(WORK,)))
+
+
+def entries(incident: Incident) -> list[str]:
+    return [f"{entry.what.value} {entry.text}".strip() for entry in incident.timeline]
+
+
+def silence(night: Night, target: str, **time: float) -> None:
+    until = night.now + timedelta(**time)
+    asked = Silence(target=target, since=night.now, until=until, why="I know")
+    night.keep(night.alerts.silence(asked, night.now))
+
+
+def test_in_maintenance_nobody_is_told_and_the_reason_is_kept() -> None:
+    night = planned()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=5)
+    night.see("s/a/chat", times=2)
+    night.later(hours=2)
+
+    assert night.said == []
+    assert entries(night.incidents[1]) == [
+        "opened got bad_gateway", "muted maintenance: Moving house", "resolved",
+    ]  # fmt: skip
+
+
+def test_what_is_still_bad_when_maintenance_ends_is_told_then() -> None:
+    night = planned()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=5)
+    night.later(minutes=59)
+    assert night.said == []
+    night.later(minutes=1)
+    night.see("s/a/chat", times=2)
+    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+
+
+def test_what_is_in_maintenance_hides_nothing_else() -> None:
+    night = planned()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    assert night.said == ["opened #2 down to phone"]
+
+
+def test_an_outage_that_was_told_before_is_not_reminded_of_in_maintenance_but_after_it() -> None:
+    work = replace(WORK, once=Window(START + timedelta(hours=1), START + timedelta(hours=9)))
+    night = Night(settings=AlertSettings(maintenance=(work,)))
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    for _ in range(9 * 4):
+        night.later(minutes=15)
+    assert night.said == ["opened #1 down to phone", "reminder #1 down to phone"]
+    assert [entry.what for entry in night.incidents[1].timeline] == [
+        EntryKind.OPENED, EntryKind.MUTED, EntryKind.REMINDED,
+    ]  # fmt: skip
+
+
+def test_results_in_maintenance_are_known_as_such() -> None:
+    night = planned()
+    assert night.alerts.in_maintenance("s/a/chat", START) == WORK
+    assert night.alerts.in_maintenance("s/b/chat", START) is None
+    assert night.alerts.in_maintenance("s/a/chat", START + timedelta(hours=1)) is None
+
+
+def test_a_silence_mutes_what_it_covers_until_it_ends() -> None:
+    night = Night()
+    silence(night, "s/a", hours=2)
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    assert night.said == ["opened #2 down to phone"]
+    assert entries(night.incidents[1])[1] == "muted silenced until 2026-11-24 14:00 UTC: I know"
+
+    night.later(hours=2)
+    assert night.said == ["opened #2 down to phone", "opened #1 down to phone"]
+
+
+def test_a_silence_that_is_taken_back_is_over_at_once() -> None:
+    night = Night()
+    silence(night, ALL, hours=2)
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    silence(night, ALL, hours=0)
+    assert night.said == ["opened #1 down to phone"]
+
+
+def test_the_end_of_what_was_told_is_told_in_spite_of_a_silence() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    silence(night, "s", hours=2)
+    night.see("s/a/chat", times=2)
+    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+
+
+def test_who_acknowledges_is_not_reminded_and_hears_of_the_end() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.keep(night.alerts.ack(1, night.now, "on it"))
+    night.keep(night.alerts.ack(1, night.now, "on it"))
+    night.later(hours=30)
+    night.restart()
+    night.later(hours=30)
+    night.see("s/a/chat", times=2)
+    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert entries(night.incidents[1]) == ["opened got bad_gateway", "acked on it", "resolved"]
+
+
+def test_a_note_stands_in_the_timeline_once_also_of_an_incident_that_is_over() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", times=2)
+    old = replace(night.incidents[1], id=77)
+    for _ in range(2):
+        night.keep(night.alerts.note(1, night.now, "a cable"))
+    assert entries(night.incidents[1])[-1] == "note a cable"
+    assert len(night.incidents[1].timeline) == 3
+
+    night.keep(night.alerts.note(77, night.now, "long ago", old))
+    assert entries(night.incidents[77])[-1] == "note long ago"
+    assert night.alerts.note(78, night.now, "nothing").incidents == ()
+
+
+def flap(night: Night, times: int) -> None:
+    for _ in range(times):
+        night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+        night.see("s/a/chat", times=2)
+        night.later(minutes=4)
+
+
+def test_the_fourth_incident_within_an_hour_is_told_as_flapping_and_the_next_are_not() -> None:
+    night = Night()
+    flap(night, 3)
+    assert [each.split(" ")[0] for each in night.said] == ["opened", "resolved"] * 3
+    night.said.clear()
+    flap(night, 5)
+    assert night.said == ["flapping #4 down to phone"]
+    assert [night.incidents[n].muted for n in range(4, 9)] == [Mute.FLAPPING] * 5
+
+    night.later(minutes=30)
+    assert night.said == ["flapping #4 down to phone", "calm #8 down to phone"]
+    series = night.incidents[8].series
+    assert series is not None
+    assert (series.incidents, series.since, series.downtime) == (8, START, timedelta(seconds=24))
+    assert series.failed_runs == {"bad_gateway": 24}
+
+    night.said.clear()
+    night.later(hours=1)
+    flap(night, 1)
+    assert night.said == ["opened #9 down to phone", "resolved #9 down to phone"]
+
+
+def test_flapping_survives_restarts() -> None:
+    night = Night()
+    for _ in range(8):
+        flap(night, 1)
+        night.restart()
+    night.later(minutes=30)
+    assert [each.split(" ")[0] for each in night.said] == [
+        *["opened", "resolved"] * 3, "flapping", "calm",
+    ]  # fmt: skip
+
+
+def test_flapping_that_ends_bad_is_told_as_bad() -> None:
+    night = Night()
+    flap(night, 6)
+    night.said.clear()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.later(minutes=31)
+    night.see("s/a/chat", times=2)
+    night.later(minutes=31)
+    assert night.said == ["opened #7 down to phone", "resolved #7 down to phone"]
+
+
+def test_one_that_flaps_hides_no_other() -> None:
+    night = Night()
+    flap(night, 5)
+    night.said.clear()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    assert night.said == ["opened #7 down to phone"]
+
+
+def test_maintenance_is_no_flapping() -> None:
+    night = Night()
+    for _ in range(6):
+        silence(night, "s", minutes=5)
+        night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+        night.see("s/a/chat", times=2)
+    assert night.said == []
+    night.later(minutes=10)
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    assert night.said == ["opened #7 down to phone"]
+
+
+def test_who_was_told_of_one_base_url_hears_once_that_more_have_followed() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.later(minutes=1)
+    for endpoint in "bcd":
+        night.see(f"s/{endpoint}/chat", Kind.BAD_GATEWAY, times=3)
+    night.later(minutes=3)
+    assert night.said == ["opened #1 down to phone"]
+    night.later(minutes=1)
+    night.later(minutes=9)
+    assert night.said == ["opened #1 down to phone", "update #1 down to phone"]
+
+
+def test_what_breaks_in_the_same_half_minute_is_in_the_first_message() -> None:
+    night = Night()
+    for endpoint in "abcd":
+        night.see(f"s/{endpoint}/chat", Kind.BAD_GATEWAY, times=3)
+    night.later(minutes=20)
+    assert night.said == ["opened #1 down to phone"]
+
+
+def waits(night: Night, services: str) -> set[float]:
+    """How long the last one's message waits for others, in seconds."""
+    for service in services:
+        night.see(f"{service}/a/chat", Kind.BAD_GATEWAY, times=2)
+    found = set()
+    for service in services:
+        for _ in range(3):
+            changes = night.alerts.judge(result(f"{service}/a/chat", "D", night.now))
+            found |= {(r.not_before - r.created).total_seconds() for r in changes.outgoing}
+    return found
+
+
+def test_news_waits_half_a_minute_for_more_and_a_minute_in_a_storm() -> None:
+    assert waits(Night(), "ab") == {30}
+    assert waits(Night(), "abcdef") == {60}
+    assert waits(Night(settings=AlertSettings(wait=timedelta(0))), "ab") == {0}
+
+
+def test_reminders_and_what_is_told_at_last_wait_for_nothing() -> None:
+    night = planned()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    rows = night.alerts.remind(START + timedelta(hours=1)).outgoing
+    rows += night.alerts.remind(START + timedelta(hours=5)).outgoing
+    assert [row.what for row in rows] == [Announcement.OPENED, Announcement.REMINDER]
+    assert all(row.not_before == row.created for row in rows)
+    assert PHONE.id == rows[0].channel
