@@ -81,17 +81,28 @@ class Ledger:
 
         Without reported usage the reserve stays, unless nothing was ever answered.
         """
-        usage = result.usage
-        if usage is not None and usage.tokens_in is not None:
-            actual = self._tariff(check).exact(usage.tokens_in, usage.tokens_out or 0)
-            cost = actual.money if self._in_dollars(check) else None
-            result = replace(result, usage=replace(usage, cost_usd=cost))
+        reported = self._reported(check, result)
+        if reported is not None:
+            actual, result = reported, self.priced(check, result)
         elif _nothing_answered(result):
             actual = NO_SPEND
         else:
             actual = reserved
         self._add(check.service, day, actual - reserved)
         return result, actual - reserved
+
+    def priced(self, check: Check, result: Result) -> Result:
+        """With its cost, where the tokens are reported and their price is known."""
+        spent = self._reported(check, result)
+        if spent is None or result.usage is None or not self._in_dollars(check):
+            return result
+        return replace(result, usage=replace(result.usage, cost_usd=spent.money))
+
+    def _reported(self, check: Check, result: Result) -> Spend | None:
+        usage = result.usage
+        if usage is None or usage.tokens_in is None:
+            return None
+        return self._tariff(check).exact(usage.tokens_in, usage.tokens_out or 0)
 
     def warning(self, service: str, day: date) -> str | None:
         """Once a day, when most of the budget is gone."""

@@ -14,6 +14,7 @@ from telegram import CHAT, TOKEN, telegram
 
 from monitor.clock import SystemClock
 from monitor.demo.launcher import Simulation
+from monitor.demo.models import CHAT_MODEL
 from monitor.model.result import TIMING_NAMES
 
 MONITOR = Path(sys.executable).parent / "monitor"
@@ -89,9 +90,10 @@ def test_wrong_usage_ends_with_2(dead: Path, arguments: list[str]) -> None:
 
 
 def test_once_prints_the_document_of_the_contract(simulation: Simulation) -> None:
-    done = monitor(
-        "once", "--json", "-c", simulation.config_path, cwd=simulation.folder, env=simulation.env
-    )
+    priced = simulation.folder / "priced.toml"
+    price = f'[price."{CHAT_MODEL}"]\nin = 1.0\nout = 10.0\n'
+    priced.write_text(Path(simulation.config_path).read_text() + price)
+    done = monitor("once", "--json", "-c", priced, cwd=simulation.folder, env=simulation.env)
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
 
@@ -108,7 +110,9 @@ def test_once_prints_the_document_of_the_contract(simulation: Simulation) -> Non
         "events", "content_chunks", "tokens_out", "tokens_per_s", "stall_max_ms", "icl_p50_ms",
         "icl_p95_ms", "finish_reason", "complete",
     ]  # fmt: skip
-    assert list(chat["usage"]) == ["tokens_in", "tokens_out", "cost_usd"]
+    usage = chat["usage"]
+    assert list(usage) == ["tokens_in", "tokens_out", "cost_usd"]
+    assert usage["cost_usd"] == pytest.approx((usage["tokens_in"] + 10 * usage["tokens_out"]) / 1e6)
     assert (chat["failure"], chat["http_status"], chat["remote_ip"]) == (None, 200, "127.0.0.1")
     assert chat["timings_ms"]["tls"] > 0
     assert chat["timings_ms"]["ttfb"] < chat["timings_ms"]["ttft"] < chat["timings_ms"]["total"]

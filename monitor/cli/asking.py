@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.assembly import doctor_of
+from monitor.budget import Ledger
 from monitor.cli.words import COLOURS, milliseconds
 from monitor.clock import SystemClock
 from monitor.config import Config
@@ -25,6 +26,7 @@ AT_ONCE = 20
 async def ask_all(config: Config) -> list[Answer]:
     client, gate, redact = Client(), asyncio.Semaphore(AT_ONCE), Redactor(config.secrets)
     doctor = doctor_of(config, SystemClock(), redact)
+    ledger = Ledger(config.services, config.budgets, config.prices, {})
 
     async def ask_once(check: Check, habit: Habit) -> Attempted:
         return await attempt(
@@ -45,7 +47,7 @@ async def ask_all(config: Config) -> list[Answer]:
                 if _is_suspicion(attempted):
                     attempted = await ask_once(check, attempted.habit)
             attempted = await explained(doctor, check, attempted)
-        return check, attempted.result
+        return check, ledger.priced(check, attempted.result)
 
     try:
         return await asyncio.gather(*map(ask, config.checks))

@@ -33,6 +33,7 @@ _GRACE_S = 2.0
 _CERT_SOON = timedelta(days=14)
 _LAG_MS = 50.0
 _BODY_SHOWN = 4096
+_HEADERS_SHOWN = 50
 _NOTE_SHOWN = 1000
 _TEXT_READ = 4096
 """Of one text of the endpoint's: more than is ever shown, so that a cut spares no half of a secret."""
@@ -189,10 +190,10 @@ def _evidence(finding: Finding, failure: Failure | None, redact: Redact) -> Evid
     if failure is None:
         return Evidence(note=note) if note else None
     exchange = finding.exchange
+    shown = [name for name in exchange.headers if name not in _SECRET_HEADERS][:_HEADERS_SHOWN]
     headers = tuple(
-        (clean_text(redact(name), 100), clean_text(redact(value[:_TEXT_READ])))
-        for name, value in exchange.headers.items()
-        if name not in _SECRET_HEADERS
+        (clean_text(redact(name), 100), clean_text(redact(exchange.headers[name][:_TEXT_READ])))
+        for name in shown
     )
     # Redacted before it is cut, so that a cut cannot spare half a secret.
     text = redact(exchange.body[: 2 * _BODY_SHOWN].decode("utf-8", "replace"))
