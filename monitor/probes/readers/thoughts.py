@@ -37,8 +37,15 @@ class Thoughts:
         if mark:
             self.held, self._thinks = "", False
             return said.lstrip(), thought
-        self.held = thought[-len(_END) + 1 :]
-        return "", thought[: -len(_END) + 1]
+        kept = len(thought) - _begun(thought)
+        self.held = thought[kept:]
+        return "", thought[:kept]
+
+
+def _begun(thought: str) -> int:
+    """How much of the end's mark stands at the end already: no more is held back, it is a first token."""
+    sizes = range(len(_END) - 1, 0, -1)
+    return next((size for size in sizes if thought.endswith(_END[:size])), 0)
 
 
 def unmarked(text: str) -> tuple[str, str]:
