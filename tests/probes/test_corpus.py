@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.model import Timings
+from monitor.model import Timings, Usage
 from monitor.probes.classify import judge_http
 from monitor.probes.facts import Arrival, Exchange
 from monitor.probes.readers import (
@@ -89,6 +89,15 @@ def test_every_recorded_stream_parses_as_its_sidecar_says(path: Path) -> None:
         "errors": [] if reader.error is None else [reader.error],
         "done": reader.done,
     } == {key: want[key] for key in ("text", "reasoning", "tool_calls", "finish_reasons", "usage", "models", "n_content_deltas", "n_reasoning_deltas", "errors")} | {"done": want["done_marker"]}  # fmt: skip
+
+
+def test_recorded_chunks_of_cohere_are_read(corpus: Path) -> None:
+    lines = (corpus / "json_lines_fixtures" / "cohere-text.chunks.txt").read_text().splitlines()
+    reader = CohereReader()
+    for line in lines:
+        reader.read(Event(line))
+    assert (reader.text[:3], reader.finish_reason, reader.ended) == ("The", "COMPLETE", True)
+    assert reader.usage == Usage(tokens_in=507, tokens_out=10)
 
 
 def alike(text: str, want: Any) -> Any:

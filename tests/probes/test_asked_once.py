@@ -1,0 +1,20 @@
+"""A server that turns us away is asked once: no probe hammers where only time or a person can help."""
+
+import pytest
+from relay import plain, relaying
+
+from monitor.model import Habit
+from monitor.probes import PROBES
+
+BODY = {"error": {"message": "max_tokens and stream_options are refused", "code": "no"}}
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 429, 500, 503])
+@pytest.mark.parametrize("kind", sorted(set(PROBES) - {"tcp", "tls"}))
+async def test_a_refusal_is_not_asked_for_twice(kind: str, status: int) -> None:
+    async with relaying() as relay:
+        relay.answering = plain(BODY, status)
+        found = await relay.ask(kind, Habit(good=9))
+    assert len(relay.asked) == 1
+    assert found.failure is not None
+    assert found.habit.refused == frozenset()
