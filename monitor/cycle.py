@@ -26,6 +26,7 @@ from monitor.backoff import BUSY, Backoff
 from monitor.budget import Ledger
 from monitor.clock import Clock
 from monitor.diagnosis import Explained
+from monitor.logs import Told
 from monitor.model import (
     NO_SPEND,
     Check,
@@ -105,6 +106,7 @@ class Cycle:
     backoff: Backoff = field(default_factory=Backoff)
     rng: Random = field(default_factory=SystemRandom)
     on_result: Callable[[Result], None] = lambda _: None
+    told: Told = field(default_factory=Told)
 
     async def tick(self, check: Check, due: Due) -> float | None:
         """One run; in how many seconds to run again out of turn, where the schedule is too slow."""
@@ -122,7 +124,8 @@ class Cycle:
         warned = self._warn(check.service, day)
         self._record(check, due, attempted, result, change, warned)
         self.on_result(result)
-        _log(result)
+        failure = result.failure.kind.value if result.failure else None
+        _log(result, self.told.level(result.check, failure))
         held = self.backoff.note(check, result, self.clock.monotonic())
         if held:
             log.info("event=backoff check=%s seconds=%.0f", check.key, held.total_seconds())
@@ -203,8 +206,11 @@ def _is_known(check: Check, result: Result) -> bool:
     return cut and check.probe.long and check.endpoint.cut_after is not None
 
 
-def _log(result: Result) -> None:
-    """One line per run: `event=run check=a/b/chat outcome=up total_ms=812 ttft_ms=402`."""
+def _log(result: Result, level: int) -> None:
+    """One line per run: `event=run check=a/b/chat outcome=up total_ms=812 ttft_ms=402`.
+
+    A failure is a warning when it is new, and news no more until it changes.
+    """
     parts: Mapping[str, object] = {
         "check": result.check,
         "outcome": result.outcome.value,
@@ -214,7 +220,8 @@ def _log(result: Result) -> None:
         "total_ms": result.timings.total and round(result.timings.total),
         "why": result.failure and f'"{result.failure.message}"',
     }
-    log.info(
+    log.log(
+        level,
         "event=run %s",
         " ".join(f"{key}={value}" for key, value in parts.items() if value is not None),
     )

@@ -1,9 +1,12 @@
 """One line per event to standard error; secrets are replaced after everything else is formatted.
 
 Under systemd a line begins with `<N>`, its syslog priority, and carries no time: the journal has it.
+On a terminal it begins with the time, and colours say how bad it is; in a file there are none.
 """
 
 import logging
+import os
+import re
 import sys
 import traceback
 from types import TracebackType
@@ -22,28 +25,66 @@ _FOREIGN = ("aiohttp", "apprise", "apscheduler", "asyncio", "requests", "urllib3
 """Libraries whose chatter holds URLs and tokens, or a line per run: warnings and worse only."""
 
 
+_COLOURS = {
+    logging.CRITICAL: "1;31",
+    logging.ERROR: "31",
+    logging.WARNING: "33",
+    logging.DEBUG: "2",
+}
+_EVENT = re.compile(r"\bevent=(\w+)")
+
+
+class Told:
+    """What was said last of each subject: the same failure is news once, until it changes."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+
+    def is_news(self, subject: str, failure: str | None) -> bool:
+        """None is that all is well, which is no failure, and forgets the last one."""
+        if failure is None:
+            self._last.pop(subject, None)
+            return False
+        if self._last.get(subject) == failure:
+            return False
+        self._last[subject] = failure
+        return True
+
+    def level(self, subject: str, failure: str | None, otherwise: int = logging.INFO) -> int:
+        return logging.WARNING if self.is_news(subject, failure) else otherwise
+
+
 class SafeFormatter(logging.Formatter):
-    def __init__(self, redact: Redactor, *, journal: bool) -> None:
+    def __init__(self, redact: Redactor, *, journal: bool, colour: bool = False) -> None:
         super().__init__(
-            "%(message)s" if journal else "%(asctime)s %(levelname)-7s %(message)s",
+            "%(message)s" if journal else "%(asctime)s %(levelname)-8s %(message)s",
             datefmt="%H:%M:%S",
         )
         self.redact = redact
-        self._journal = journal
+        self._journal, self._colour = journal, colour
 
     def format(self, record: logging.LogRecord) -> str:
         text = self.redact(super().format(record))
         if not self._journal:
-            return text
+            return _coloured(text, record.levelno) if self._colour else text
         mark = f"<{_PRIORITY.get(record.levelno, 6)}>"
         return "\n".join(mark + line for line in text.splitlines())
+
+
+def _coloured(text: str, level: int) -> str:
+    """The whole line where it is bad, else the event alone."""
+    if level in _COLOURS:
+        return f"\033[{_COLOURS[level]}m{text}\033[0m"
+    return _EVENT.sub("\033[1m\\1\033[0m", text, count=1)
 
 
 def set_up(
     redact: Redactor, *, level: str = "INFO", journal: bool = False, to: TextIO | None = None
 ) -> None:
-    handler = logging.StreamHandler(to or sys.stderr)
-    handler.setFormatter(SafeFormatter(redact, journal=journal))
+    out = to or sys.stderr
+    handler = logging.StreamHandler(out)
+    colour = out.isatty() and not os.environ.get("NO_COLOR")
+    handler.setFormatter(SafeFormatter(redact, journal=journal, colour=colour))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.clock import Clock
+from monitor.logs import Told
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot
 from monitor.page import Pick, Renderer, Site, publish, view
 
@@ -50,6 +51,7 @@ class Publisher:
         self._clock = clock
         self._vantage, self._version = vantage, version
         self.change(services, checks, settings, maintenance)
+        self._told = Told()
         self._renderer = Renderer()
         self._picks: Mapping[str, Pick] = {}
 
@@ -74,8 +76,10 @@ class Publisher:
         while not stop.is_set():
             try:
                 await self.publish()
+                self._told.is_news("page", None)
             except OSError as error:  # a full disk, a folder of somebody else's
-                log.error('event=page_not_written why="%s"', error)  # noqa: TRY400  # no fault of ours
+                level = self._told.level("page", str(error), logging.DEBUG)
+                log.log(level, 'event=page_not_written why="%s"', error)
             except Exception:  # the page grows stale and says so
                 log.exception("event=internal loop=publisher")
             with contextlib.suppress(TimeoutError):

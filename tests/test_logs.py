@@ -69,3 +69,44 @@ def test_an_exception_nobody_caught_is_redacted_too() -> None:
     assert done.returncode == 1
     assert "RuntimeError: key is ***" in done.stderr
     assert "key is canary" not in done.stderr
+
+
+def test_the_same_failure_is_news_once_until_it_changes() -> None:
+    told = logs.Told()
+    said = [
+        told.level("a/x/http", failure)
+        for failure in (
+            "tcp_refused",
+            "tcp_refused",
+            "bad_gateway",
+            "bad_gateway",
+            None,
+            None,
+            "bad_gateway",
+        )
+    ]
+    warning, info = logging.WARNING, logging.INFO
+    assert said == [warning, info, warning, info, info, info, warning]
+    assert told.level("b/x/http", "bad_gateway") == warning
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("no_colour", ["", "1"])
+def test_colours_are_for_terminals_that_want_them(
+    monkeypatch: pytest.MonkeyPatch, no_colour: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    terminal, file = Terminal(), io.StringIO()
+    for out in (terminal, file):
+        logs.set_up(Redactor([Secret(KEY)]), to=out)
+        logging.getLogger("monitor.x").info("event=run check=a key=%s", KEY)
+        logging.getLogger("monitor.x").warning("event=run check=b")
+
+    assert "\033" not in file.getvalue()
+    assert ("\033[1mrun\033[0m check=a key=***" in terminal.getvalue()) is not bool(no_colour)
+    assert ("\033[33m" in terminal.getvalue()) is not bool(no_colour)
+    assert KEY not in terminal.getvalue()
