@@ -15,7 +15,9 @@ from monitor.config import Config
 from monitor.courier import Courier
 from monitor.cycle import Ask, Cycle
 from monitor.diagnosis import Doctor
+from monitor.metrics import Metrics, Reading
 from monitor.model import (
+    Check,
     Endpoint,
     Habit,
     Incident,
@@ -28,10 +30,10 @@ from monitor.model import (
 )
 from monitor.probes import Client, attempt
 from monitor.publisher import Publisher
-from monitor.schedule import Changed, Schedule
+from monitor.schedule import Changed, Due, Run, Schedule
 from monitor.store import Store
 from monitor.supervisor import Pulse
-from monitor.web import Web
+from monitor.web import Report, Web
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Kit:
     redact: Redactor
     store: Store
     pulse: Pulse
+    metrics: Metrics
     listeners: Listeners
 
 
@@ -77,7 +80,7 @@ class Parts:
         alerts = Alerts(config.alerts, config.channels, memory)
         doctor = doctor_of(config, clock, kit.redact)
         cycle = _cycle(kit, client, alerts, memory, doctor)
-        schedule = Schedule(cycle.tick, clock)
+        schedule = Schedule(_tick(kit, cycle), clock)
         carrier = Carrier(config.page, clock=clock, redact=kit.redact, report=kit.store.note)
         publisher = Publisher(
             kit.store, config.services, config.checks, config.page,
@@ -93,7 +96,7 @@ class Parts:
             courier=_courier(kit, alerts),
             publisher=publisher,
             carrier=carrier,
-            web=web_of(kit, schedule),
+            web=web_of(kit, schedule, cycle.ledger),
         )
 
     def change(self, kit: Kit, notifier: Notifier) -> Changed:
@@ -109,7 +112,7 @@ class Parts:
         self.publisher.change(config.services, config.checks, config.page, config.maintenance)
         self.carrier.change(config.page)
         if self.web:
-            self.web.folder = config.page.dir
+            self.web.change(config.page.dir, _report(kit, self.schedule, self.cycle.ledger))
         changed = self.schedule.change(config.checks)
         self.cycle.backoff.forget(changed.gone | changed.changed)
         return changed
@@ -153,8 +156,24 @@ def _cycle(kit: Kit, client: Client, alerts: Alerts, memory: Memory, doctor: Doc
         explain=doctor,
         habits=dict(habits),
         rng=kit.rng,
-        on_result=kit.listeners.on_result,
+        on_result=_listener(kit),
     )
+
+
+def _tick(kit: Kit, cycle: Cycle) -> Run:
+    async def tick(check: Check, due: Due) -> float | None:
+        kit.metrics.due(check.key, due.missed)
+        return await cycle.tick(check, due)
+
+    return tick
+
+
+def _listener(kit: Kit) -> Callable[[Result], None]:
+    def heard(result: Result) -> None:
+        kit.metrics.ran(result)
+        kit.listeners.on_result(result)
+
+    return heard
 
 
 def ask_of(kit: Kit, client: Client) -> Ask:
@@ -215,11 +234,37 @@ def _context(kit: Kit, alerts: Alerts, incident: Incident | None) -> Context:
     )
 
 
-def web_of(kit: Kit, schedule: Schedule) -> Web | None:
+def web_of(kit: Kit, schedule: Schedule, ledger: Ledger) -> Web | None:
     if kit.config.listen is None:
         return None
     host, port = kit.config.listen
-    return Web(kit.config.page.dir, host, port, lambda: health(kit, schedule))
+    return Web(
+        kit.config.page.dir,
+        host,
+        port,
+        lambda: health(kit, schedule),
+        _report(kit, schedule, ledger),
+    )
+
+
+def _report(kit: Kit, schedule: Schedule, ledger: Ledger) -> Report:
+    return lambda accepts: kit.metrics.report(_reading(kit, schedule, ledger), accepts)
+
+
+def _reading(kit: Kit, schedule: Schedule, ledger: Ledger) -> Reading:
+    config, today = kit.config, kit.clock.now().date()
+    waiting = {channel.id: 0 for channel in config.channels}
+    return Reading(
+        version=__version__,
+        vantage=config.vantage,
+        checks=config.checks,
+        trouble=health(kit, schedule),
+        waiting=waiting | dict(kit.store.undelivered),
+        spent={service.id: ledger.spent(service.id, today) for service in config.services},
+        used=ledger.used(today),
+        currency=config.page.currency,
+        dropped=kit.store.dropped,
+    )
 
 
 def health(kit: Kit, schedule: Schedule) -> str | None:

@@ -111,6 +111,10 @@ class Ledger:
         self._warned = {key for key in self._warned if key[1] == day} | {(service, day)}
         return self._why(service, self._budgets[service], day)
 
+    def used(self, day: date) -> Mapping[str, float]:
+        """The spent share of each budget."""
+        return {service: self._share(service, day) for service in self._budgets}
+
     def _share(self, service: str, day: date) -> float:
         budget = self._budgets.get(service)
         return 0.0 if budget is None else budget.share(self.spent(service, day))

@@ -14,6 +14,8 @@ from monitor import __version__
 from monitor.assembly import Kit, Listeners, Parts, health, hung
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
+from monitor.logs import Told
+from monitor.metrics import Metrics
 from monitor.model import Memory, Redactor, StoreError
 from monitor.reload import Reloader, forget
 from monitor.store import Store
@@ -57,6 +59,7 @@ class Daemon:
             redact=Redactor(config.secrets),
             store=self.store,
             pulse=Pulse(clock),
+            metrics=Metrics(),
             listeners=listeners or Listeners(),
         )
 
@@ -96,6 +99,7 @@ class Daemon:
             asyncio.create_task(self._keep_house(parts), name="housekeeping"),
             asyncio.create_task(self._reload_when_asked(parts), name="reload"),
             asyncio.create_task(self._prove_life(parts), name="pulse"),
+            asyncio.create_task(self._feel_lag(), name="lag"),
         ]
         for loop in loops:
             loop.add_done_callback(self._loop_ended)
@@ -123,11 +127,12 @@ class Daemon:
 
     async def _keep_house(self, parts: Parts) -> None:
         """Proof of life, reminders and retention, off the probes' path."""
+        told = Told()
         pruned = self.clock.monotonic() - PRUNE.total_seconds() / 2
         while not self.stop.is_set():
             now = self.clock.now()
             self.store.heartbeat(now)
-            with _store_may_fail():
+            with _store_may_fail(told):
                 await self._remind(parts, now)
                 await parts.close_retired()
                 if self.clock.monotonic() - pruned >= PRUNE.total_seconds():
@@ -150,6 +155,13 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), beat(self.env).total_seconds())
         asked.cancel()
+
+    async def _feel_lag(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self.stop.is_set():
+            due = loop.time() + 1
+            await asyncio.sleep(1)
+            self.kit.metrics.lagged(max(0.0, loop.time() - due))
 
     async def _feel_store(self) -> None:
         with contextlib.suppress(StoreError):
@@ -193,12 +205,16 @@ async def _last_page(parts: Parts) -> None:
 
 
 @contextlib.contextmanager
-def _store_may_fail() -> Iterator[None]:
+def _store_may_fail(told: Told | None = None) -> Iterator[None]:
     """A broken disk stops neither probes nor messages: what was handed over waits in memory."""
     try:
         yield
     except StoreError as error:
-        log.warning('event=store_trouble why="%s"', error)
+        level = logging.WARNING if told is None else told.level("store", str(error), logging.DEBUG)
+        log.log(level, 'event=store_trouble why="%s"', error)
+    else:
+        if told:
+            told.is_news("store", None)
 
 
 @contextlib.asynccontextmanager

@@ -68,7 +68,7 @@ class Reloader:
         """The one step that may fail half-way: the new address is taken before the old one is left."""
         if kit.config.listen == self._kit.config.listen:
             return
-        old, new = self._parts.web, web_of(kit, self._parts.schedule)
+        old, new = self._parts.web, web_of(kit, self._parts.schedule, self._parts.cycle.ledger)
         if old and new and old.asked_port == new.asked_port:
             await self._take_over(old, new)
         else:

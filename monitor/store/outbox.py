@@ -5,7 +5,8 @@ told twice after a crash than not at all.
 """
 
 import threading
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -42,6 +43,11 @@ class Outbox:
         with self._lock:
             self._pending.pop(outgoing_id, None)
             self._uncommitted.discard(outgoing_id)
+
+    def depths(self) -> Mapping[str, int]:
+        """How many wait, by channel."""
+        with self._lock:
+            return Counter(message.channel for message in self._pending.values())
 
     def due(self, now: datetime, *, durable: bool) -> tuple[Outgoing, ...]:
         """The head of each channel's queue and all behind it, up to one that must wait."""

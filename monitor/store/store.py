@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
@@ -128,6 +128,11 @@ class Store:
     def dropped(self) -> int:
         """Results given up because the disk failed for too long."""
         return self._writer.dropped
+
+    @property
+    def undelivered(self) -> Mapping[str, int]:
+        """Messages that wait, by channel."""
+        return self._outbox.depths()
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Called from the writer's thread after each commit that holds messages or incidents."""

@@ -1,0 +1,9 @@
+"""The small server for who has no other: the page's files, `/healthz` and `/metrics`, read only.
+
+A real web server may serve the same folder; nothing here is needed for the page to work.
+"""
+
+from monitor.web.door import Limits
+from monitor.web.server import Health, Report, Web
+
+__all__ = ["Health", "Limits", "Report", "Web"]

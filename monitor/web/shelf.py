@@ -1,0 +1,129 @@
+"""The page's files as they go out: found safely, compressed once a version, named by their content."""
+
+import gzip
+import hashlib
+import mimetypes
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MOST_KEPT = 64 * 1024 * 1024
+"""Bytes in memory; what is more is read and compressed again."""
+_WORTH_IT = 512
+
+_HASHED = re.compile(r"\.[0-9a-f]{8,}\.(?:css|js)$")
+_OPEN = re.compile(r"^(?:api/|badge/|status\.json|status\.schema\.json|feed\.atom|best\.)")
+_TYPES = {
+    ".json": "application/json",
+    ".atom": "application/atom+xml",
+    ".txt": "text/plain",
+    ".svg": "image/svg+xml",
+    ".js": "text/javascript",
+}
+_PLAIN = frozenset(
+    {"image/png", "image/jpeg", "image/webp", "image/gif", "image/x-icon", "font/woff2"}
+)
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self' https:;"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page's own policy, in its head, names the hosts that it may ask; the stricter of both holds."""
+_PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One version of one file; `zipped` where that is smaller."""
+
+    plain: bytes
+    zipped: bytes | None
+    tag: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Two files with the same stamp are the same: every write makes a new one."""
+
+    inode: int
+    changed_ns: int
+    size: int
+
+
+class Shelf:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._kept: OrderedDict[Path, tuple[Stamp, Item]] = OrderedDict()
+        self._weight = 0
+
+    def find(self, asked: str) -> Path | None:
+        """The file or folder behind a URL path, never outside the folder, never a hidden one."""
+        if "\0" in asked or any(part.startswith(".") for part in asked.split("/")):
+            return None
+        try:
+            root = self.folder.resolve()
+            path = (root / asked.lstrip("/")).resolve()
+            if not path.is_relative_to(root):
+                return None
+            if asked == "" or asked.endswith("/"):
+                path /= "index.html"
+            inside = path.resolve().is_relative_to(root)
+            return path if inside and (path.is_file() or path.is_dir()) else None
+        except (OSError, ValueError):  # a name that is too long, a character that no file has
+            return None
+
+    def item(self, path: Path) -> Item:
+        """Raises OSError where the file has just gone."""
+        state = path.stat()
+        stamp = Stamp(state.st_ino, state.st_mtime_ns, state.st_size)
+        kept = self._kept.get(path)
+        if kept and kept[0] == stamp:
+            self._kept.move_to_end(path)
+            return kept[1]
+        item = _read(path, path.relative_to(self.folder.resolve()).as_posix())
+        self._keep(path, stamp, item)
+        return item
+
+    def _keep(self, path: Path, stamp: Stamp, item: Item) -> None:
+        self._drop(path)
+        self._kept[path] = (stamp, item)
+        self._weight += _weight(item)
+        while self._weight > MOST_KEPT:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, path: Path) -> None:
+        if found := self._kept.pop(path, None):
+            self._weight -= _weight(found[1])
+
+
+def _weight(item: Item) -> int:
+    return len(item.plain) + len(item.zipped or b"")
+
+
+def _read(path: Path, name: str) -> Item:
+    plain = path.read_bytes()
+    kind = (
+        _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    )
+    zipped = None if kind in _PLAIN or len(plain) < _WORTH_IT else gzip.compress(plain, 9, mtime=0)
+    return Item(
+        plain=plain,
+        zipped=zipped if zipped and len(zipped) < len(plain) else None,
+        tag=hashlib.sha256(plain).hexdigest()[:20],
+        headers=_headers(kind, name),
+    )
+
+
+def _headers(kind: str, name: str) -> dict[str, str]:
+    headers = {
+        "Content-Type": kind if kind in _PLAIN else f"{kind}; charset=utf-8",
+        "Cache-Control": "public, max-age=31536000, immutable"
+        if _HASHED.search(name)
+        else "no-cache",
+        "Content-Security-Policy": _PICTURE_POLICY if kind == "image/svg+xml" else _PAGE_POLICY,
+    }
+    if _OPEN.match(name):
+        headers["Access-Control-Allow-Origin"] = "*"
+    return headers

@@ -1,0 +1,213 @@
+"""What Prometheus reads, as Prometheus's own tools judge it."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor.metrics import Metrics, Reading
+from monitor.model import Check, Endpoint, Failure, Kind, Outcome, Result, Spend, Stream, Timings
+from monitor.probes.probe import ProbeSettings
+
+ROOT = Path(__file__).parents[1]
+RULES = ROOT / "docs" / "monitor.rules.yml"
+PAGE = (ROOT / "docs" / "metrics.md").read_text()
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+class Ping(ProbeSettings):
+    kind = "chat"
+
+
+def check(endpoint: str) -> Check:
+    at = Endpoint(id=endpoint, service="s", url="http://127.0.0.1:9", name=endpoint)
+    return Check(service="s", endpoint=at, probe=Ping(every=timedelta(minutes=1)).named("chat"))
+
+
+GOOD = Result(
+    check="s/a/chat",
+    vantage="here",
+    at=AT,
+    outcome=Outcome.UP,
+    timings=Timings(dns=1, connect=2, tls=3, ttfb=100, ttft=250, ttft_visible=250, total=1000),
+    http_status=200,
+    stream=Stream(tokens_per_s=42.5),
+    cert_expires=AT + timedelta(days=30),
+    late_ms=4,
+)
+DOWN = Result(
+    check="s/b/chat",
+    vantage="here",
+    at=AT,
+    outcome=Outcome.DOWN,
+    failure=Failure(Kind.TCP_REFUSED, "nobody listens"),
+)
+READING = Reading(
+    version="0.1.0",
+    vantage="here",
+    checks=(check("a"), check("b"), check("never-asked")),
+    trouble=None,
+    waiting={"phone": 2, "mail": 0},
+    spent={"s": Spend(1200, 0.25)},
+    used={"s": 0.5},
+    currency="USD",
+    dropped=0,
+)
+
+
+def exposed(metrics: Metrics, reading: Reading = READING) -> str:
+    return metrics.report(reading, "")[0].decode()
+
+
+def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    made = Metrics()
+    made.due("s/a/chat", 0)
+    made.ran(GOOD)
+    made.due("s/b/chat", 3)
+    made.ran(DOWN)
+    made.ran(DOWN)
+    made.lagged(0.002)
+    return made
+
+
+def test_the_last_run_of_every_check_is_there_in_blackbox_exporters_names(
+    metrics: Metrics,
+) -> None:
+    found = samples(exposed(metrics))
+    a = (("endpoint", "a"), ("probe", "chat"), ("service", "s"))
+    b = (("endpoint", "b"), ("probe", "chat"), ("service", "s"))
+
+    def of(name: str, labels: tuple[tuple[str, str], ...], **more: str) -> float | None:
+        return found.get((name, tuple(sorted((*labels, *more.items())))))
+
+    assert (of("probe_success", a), of("probe_success", b)) == (1, 0)
+    assert of("probe_duration_seconds", a) == 1.0
+    assert of("probe_duration_seconds", b) is None
+    assert {
+        phase: of("probe_http_duration_seconds", a, phase=phase)
+        for phase in ("resolve", "connect", "tls", "processing", "transfer")
+    } == {"resolve": 0.001, "connect": 0.002, "tls": 0.003, "processing": 0.094, "transfer": 0.9}
+    assert of("probe_ssl_earliest_cert_expiry", a) == (AT + timedelta(days=30)).timestamp()
+    assert of("probe_time_to_first_token_seconds", a) == 0.25
+    assert of("probe_tokens_per_second", a) == 42.5
+    assert of("probe_http_status_code", a) == 200
+    assert of("probe_runs_total", b, outcome="down") == 2
+    assert of("probe_failures_total", b, kind="tcp_refused", fault="endpoint") == 2
+    assert of("probe_missed_runs_total", b) == 3
+    assert of("monitor_schedule_lateness_seconds_count", ()) == 3
+    assert of("monitor_loop_lag_seconds_count", ()) == 1
+    assert of("monitor_outbox_messages", (), channel="phone") == 2
+    assert of("monitor_spent_today_tokens", (), service="s") == 1200
+    assert of("monitor_spent_today_money", (), service="s", currency="USD") == 0.25
+    assert of("monitor_budget_used_ratio", (), service="s") == 0.5
+    assert of("monitor_build_info", (), version="0.1.0", vantage="here") == 1
+
+
+def test_what_we_cannot_see_is_neither_success_nor_failure(metrics: Metrics) -> None:
+    metrics.ran(replace(GOOD, outcome=Outcome.UNKNOWN, failure=Failure(Kind.OFFLINE, "offline")))
+    assert 'probe_success{endpoint="a"' not in exposed(metrics)
+
+
+def test_a_check_that_left_the_configuration_leaves_here_too_and_comes_back_fresh(
+    metrics: Metrics,
+) -> None:
+    without = replace(READING, checks=(check("a"),))
+    assert 'endpoint="b"' in exposed(metrics)
+    assert 'endpoint="b"' not in exposed(metrics, without)
+    assert 'probe_success{endpoint="b"' not in exposed(metrics)
+
+
+def test_health_is_what_healthz_says(metrics: Metrics) -> None:
+    assert "monitor_healthy 1.0" in exposed(metrics)
+    assert "monitor_healthy 0.0" in exposed(metrics, replace(READING, trouble="store: full"))
+
+
+def test_a_hundred_checks_of_everything_that_can_happen_stay_few_series(metrics: Metrics) -> None:
+    """Labels are ids and closed lists: what endpoints send cannot make new ones."""
+    for number, kind in enumerate(Kind):
+        outcome = Outcome.DOWN if number % 2 else Outcome.DEGRADED
+        metrics.ran(
+            replace(
+                GOOD,
+                outcome=outcome,
+                failure=Failure(kind, f"message {number}"),
+                model=f"m{number}",
+            )
+        )
+    per_check = [line for line in exposed(metrics).splitlines() if 'endpoint="a"' in line]
+    assert len(per_check) <= 20 + len(Kind)
+    assert not any("message" in line or "m1" in line for line in per_check)
+
+
+def test_openmetrics_is_spoken_to_who_asks_for_it(metrics: Metrics) -> None:
+    body, kind = metrics.report(READING, "application/openmetrics-text; version=1.0.0")
+    assert kind.startswith("application/openmetrics-text")
+    assert body.endswith(b"# EOF\n")
+
+
+def promtool(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed (Debian: prometheus)")
+    return subprocess.run(
+        ["promtool", *arguments], input=stdin, capture_output=True, text=True, check=False
+    )
+
+
+def test_promtool_finds_nothing_to_say(metrics: Metrics) -> None:
+    done = promtool("check", "metrics", stdin=exposed(metrics))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_promtool_would_find_a_planted_mistake() -> None:
+    done = promtool("check", "metrics", stdin="# TYPE x counter\nx 1\n")
+    assert done.returncode != 0
+
+
+def test_the_alert_rules_are_sound_and_fire_when_they_should(tmp_path: Path) -> None:
+    done = promtool("check", "rules", RULES)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rules = tmp_path / "rules_test.yml"
+    rules.write_text(
+        (Path(__file__).parent / "rules_test.yml").read_text().replace("RULES", str(RULES))
+    )
+    done = promtool("test", "rules", rules)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_a_test_and_asks_for_metrics_that_exist(metrics: Metrics) -> None:
+    rules = RULES.read_text()
+    tested = (Path(__file__).parent / "rules_test.yml").read_text()
+    for name in re.findall(r"- alert: (\w+)", rules):
+        assert f"alertname: {name}" in tested, name
+    asked = set(
+        re.findall(
+            r"\b(?:probe|monitor)_[a-z_]+[a-z]\b(?=[\s\[\)]| ==)",
+            "\n".join(re.findall(r"expr: (.*)", rules)),
+        )
+    )
+    assert asked
+    given = {name for name, _ in samples(exposed(metrics))}
+    assert asked <= given
+
+
+def test_every_metric_has_a_row_and_every_row_a_metric(metrics: Metrics) -> None:
+    families = {
+        family.name
+        + ("_total" if family.type == "counter" else "_info" if family.type == "info" else "")
+        for family in text_string_to_metric_families(exposed(metrics))
+    }
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == families

@@ -1,0 +1,150 @@
+"""The small server: the page's files, its health and its metrics, and nothing else."""
+
+import gzip
+from pathlib import Path
+
+import aiohttp
+import pytest
+from web_cast import House, get, web_house
+
+from monitor.model import MonitorError
+from monitor.web import Web
+
+__all__ = ["web_house"]
+
+
+async def test_files_come_with_their_type_their_caching_and_the_safety_headers(
+    house: House,
+) -> None:
+    status, text, headers = await get(f"{house.base}/")
+    assert (status, text) == (200, "<h1>home</h1>")
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert headers["Cache-Control"] == "no-cache"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Server"] == "monitor"
+
+    _, _, headers = await get(f"{house.base}/style.0123abcd.css")
+    assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+    _, _, headers = await get(f"{house.base}/status.json")
+    assert (headers["Content-Type"], headers["Access-Control-Allow-Origin"]) == (
+        "application/json; charset=utf-8",
+        "*",
+    )
+
+
+async def test_a_folder_is_served_by_its_index_and_gets_its_slash(house: House) -> None:
+    assert (await get(f"{house.base}/incidents/7/"))[1] == "<h1>seven</h1>"
+    status, _, headers = await get(f"{house.base}/incidents/7")
+    assert (status, headers["Location"]) == (302, "./7/")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../monitor.db",
+        "/%2e%2e/monitor.db",
+        "/..%2fmonitor.db",
+        "//etc/passwd",
+        "/.hidden",
+        "/nothing",
+        "/%00",
+        "/incidents/",
+    ],
+)
+async def test_nothing_outside_the_folder_is_reachable(house: House, path: str) -> None:
+    status, text, _ = await get(house.base + path)
+    assert (status, text) == (404, "not found\n")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"])
+async def test_it_is_read_only(house: House, method: str) -> None:
+    status, _, headers = await get(f"{house.base}/", method)
+    assert (status, headers["Allow"]) == (405, "GET, HEAD")
+
+
+async def test_health_is_the_daemons_own_word(house: House) -> None:
+    assert (await get(f"{house.base}/healthz"))[:2] == (200, "ok\n")
+    house.trouble = "store: disk full"
+    status, text, headers = await get(f"{house.base}/healthz")
+    assert (status, text, headers["Cache-Control"]) == (503, "store: disk full\n", "no-store")
+
+
+async def test_strangers_behind_a_proxy_hear_neither_reasons_nor_metrics(house: House) -> None:
+    house.trouble = "store: disk full"
+    forwarded = {"X-Forwarded-For": "203.0.113.7"}
+    assert (await get(f"{house.base}/healthz", headers=forwarded))[:2] == (503, "not well\n")
+    assert (await get(f"{house.base}/metrics", headers=forwarded))[0] == 404
+    status, text, headers = await get(f"{house.base}/metrics")
+    assert (status, text, headers["Content-Type"]) == (200, "m 1\n", "text/plain")
+
+
+async def test_a_page_that_is_known_is_not_sent_again(house: House) -> None:
+    _, _, headers = await get(f"{house.base}/")
+    tag = headers["ETag"]
+    for said in (tag, f'"other", W/{tag}', "*"):
+        status, text, headers = await get(f"{house.base}/", headers={"If-None-Match": said})
+        assert (status, text, headers["ETag"]) == (304, "", tag)
+    (house.page / "new").write_text("<h1>news</h1>")
+    (house.page / "new").replace(house.page / "index.html")
+    status, text, headers = await get(f"{house.base}/", headers={"If-None-Match": tag})
+    assert (status, text) == (200, "<h1>news</h1>")
+    assert headers["ETag"] != tag
+
+
+async def test_what_is_worth_it_comes_compressed_to_who_takes_it(house: House) -> None:
+    big = "a lot of the same. " * 500
+    (house.page / "big.html").write_text(big)
+    bodies = {}
+    for asked in ("gzip, br", "br", "gzip;q=0", ""):
+        async with (
+            aiohttp.ClientSession(auto_decompress=False) as session,
+            session.get(f"{house.base}/big.html", headers={"Accept-Encoding": asked}) as answer,
+        ):
+            body = await answer.read()
+            bodies[asked] = (
+                answer.headers.get("Content-Encoding"),
+                answer.headers["ETag"],
+                len(body),
+            )
+            assert answer.headers["Vary"] == "Accept-Encoding"
+            assert answer.headers["Content-Length"] == str(len(body))
+            if asked == "gzip, br":
+                assert gzip.decompress(body).decode() == big
+    assert bodies["gzip, br"][0] == "gzip"
+    assert bodies["gzip, br"][2] < len(big) / 10
+    assert {bodies[asked] for asked in ("br", "gzip;q=0", "")} == {
+        (None, bodies["br"][1], len(big))
+    }
+    assert bodies["br"][1] != bodies["gzip, br"][1]
+
+
+@pytest.mark.parametrize("path", ["/", "/big.html", "/healthz", "/nothing", "/status.json"])
+async def test_head_says_what_get_would_and_sends_nothing(house: House, path: str) -> None:
+    (house.page / "big.html").write_text("x" * 300_000)
+    status, _, headers = await get(f"{house.base}{path}")
+    answered, body, said = await get(f"{house.base}{path}", "HEAD")
+    assert (answered, body) == (status, "")
+    for name in ("Content-Type", "Content-Length", "ETag", "Cache-Control"):
+        assert said.get(name) == headers.get(name), name
+
+
+async def test_pages_may_load_nothing_from_elsewhere_and_stand_in_no_frame(house: House) -> None:
+    _, _, headers = await get(f"{house.base}/")
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self'")
+    assert "frame-ancestors 'none'" in policy
+    assert (headers["X-Frame-Options"], headers["Referrer-Policy"]) == ("DENY", "no-referrer")
+
+
+async def test_a_taken_port_is_a_sentence_with_a_remedy(house: House, tmp_path: Path) -> None:
+    port = house.web.port
+    with pytest.raises(
+        MonitorError, match=f"cannot listen on 127.0.0.1:{port} .*choose another address"
+    ):
+        await Web(tmp_path, "127.0.0.1", port, lambda: None, lambda _: (b"", "")).start()
+
+
+async def test_a_host_that_can_be_no_name_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MonitorError, match=r"cannot listen on a\.\.b:8080 "):
+        await Web(tmp_path, "a..b", 8080, lambda: None, lambda _: (b"", "")).start()
