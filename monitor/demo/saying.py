@@ -13,6 +13,8 @@ from monitor.demo.reply import Reply, Voice, spoilt
 
 _FOR_EVER_S = 3600.0
 _BLOCK = bytes(64 * 1024)
+_BLOCKS = 2000
+"""125 MB: more than anybody reads, and an end for who never stops reading."""
 _HALF = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
 
 
@@ -64,8 +66,10 @@ def _end(request: web.Request) -> None:
 async def _endless(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
-    while True:
+    for _ in range(_BLOCKS):
         await response.write(_BLOCK)
+        await asyncio.sleep(0)  # a write to a caller who has gone does not wait, nor notice it
+    return response
 
 
 async def say(
