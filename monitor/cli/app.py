@@ -12,7 +12,16 @@ import typer
 from rich.console import Console
 
 from monitor import __version__, config, logs
-from monitor.cli import alerting, asking, demonstration, failing, looking, places, reloading
+from monitor.cli import (
+    alerting,
+    asking,
+    demonstration,
+    diagnosing,
+    failing,
+    looking,
+    places,
+    reloading,
+)
 from monitor.config import Config
 from monitor.daemon import Daemon
 from monitor.model import Redactor
@@ -25,6 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 console = Console()
+_WIDE = 240
+"""Where nobody looks: a line that is not broken can be searched."""
 
 ConfigPath = Annotated[
     Path | None,
@@ -91,6 +102,31 @@ def once(path: ConfigPath = None, as_json: AsJson = False) -> None:
     else:
         console.print(asking.table(answers))
     raise typer.Exit(asking.exit_code(answers))
+
+
+@app.command()
+def diagnose(
+    url: Annotated[str, typer.Argument(help="A base URL; one of the config's is known by it.")],
+    path: ConfigPath = None,
+    as_json: AsJson = False,
+    resolver: Annotated[
+        list[str] | None,
+        typer.Option(help="Compare DNS with this one too: an https:// URL or an address."),
+    ] = None,
+) -> None:
+    """Where the way to a URL breaks, step by step, and whose fault it is. Exit 1 if it does."""
+    loaded = _load(path) if path or any(each.is_file() for each in config.USUAL) else None
+    try:
+        endpoint = diagnosing.endpoint_of(url, loaded)
+        settings = diagnosing.settings_of(loaded, resolver or ())
+    except ValueError as error:
+        raise typer.BadParameter(diagnosing.complaint(error)) from None
+    found = asyncio.run(diagnosing.diagnose(endpoint, settings, loaded))
+    if as_json:
+        _print_json(diagnosing.document(found))
+    else:
+        (console if console.is_terminal else Console(width=_WIDE)).print(diagnosing.tree(found))
+    raise typer.Exit(0 if found.is_fine else 1)
 
 
 @app.command()

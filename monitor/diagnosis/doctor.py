@@ -38,6 +38,8 @@ CONNECT_S = 3.0
 NAMES_AGAIN_S = 3600.0
 """A test of names is repeated no sooner: it may itself keep the block alive, which lasts minutes."""
 _NOTE = 1000
+_ROUTELESS = {None, Kind.DNS_SERVFAIL, Kind.TCP_UNREACHABLE}
+"""What a machine without any route to anywhere sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +185,10 @@ class Doctor:
         hit: str | None = None,
         since: float | None = None,
     ) -> Facts:
-        """`hit` is the address that the run spoke to, `since` when it began (monotonic seconds)."""
+        """`hit` is the address that the run spoke to, `since` when it began (monotonic seconds).
+
+        Without a kind everything is looked at; what to make of it is known once a run has failed.
+        """
         began = self._clock.monotonic() if since is None else since
         here, there = await self._look_up(target)
         if here is not None and hit is not None:
@@ -193,7 +198,7 @@ class Doctor:
         facts = Facts(
             target=target, kind=kind, now=self._clock.now(), net=net, here=here, there=there
         )
-        if net.net in {Net.OFFLINE, Net.RESOLVER_FAILED}:
+        if kind is not None and net.net in {Net.OFFLINE, Net.RESOLVER_FAILED}:
             return facts
         addresses = here.addresses if here else (target.host,)
         chosen = plan(
@@ -219,7 +224,9 @@ class Doctor:
         there: Sequence[Answer],
         since: float,
     ) -> Reading:
-        seen = await self._controls.look(target, since, wants_time=kind is Kind.CERT_EXPIRED)
+        seen = await self._controls.look(
+            target, since, wants_time=kind in {None, Kind.CERT_EXPIRED}
+        )
         address = here.addresses[0] if here and here.addresses else None
         if self._settings.controls is None:
             return Reading(net=Net.UNKNOWN, words="the controls are off")
@@ -228,7 +235,7 @@ class Doctor:
             failing=network_of(address) if address else domain_of(target.host),
             declared=bool(self._settings.controls),
             resolver_answered=any(answer.addresses for answer in there),
-            routed=kind not in {Kind.DNS_SERVFAIL, Kind.TCP_UNREACHABLE} or has_route(),
+            routed=kind not in _ROUTELESS or has_route(),
         )
 
     def _may_test_names(self, target: Target, kind: Kind | None) -> bool:

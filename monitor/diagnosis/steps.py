@@ -39,7 +39,7 @@ def _names(facts: Facts) -> Iterator[Step]:
         return
     yield _answer("system's resolver", facts.here, None)
     for answer in facts.there:
-        yield _answer(answer.resolver, answer, facts.here)
+        yield _answer(f"resolver {answer.resolver}", answer, facts.here)
 
 
 def _answer(name: str, answer: Answer, here: Answer | None) -> Step:
@@ -82,6 +82,8 @@ def _trials(facts: Facts) -> Iterator[Step]:
 def _what(trial: Trial, facts: Facts) -> str:
     if not trial.name:
         return f"TCP to {trial.address}"
+    if trial.name == trial.address:
+        return f"TLS to {trial.address}"
     what = "another name" if trial.name == NEUTRAL != facts.target.host else "its name"
     return f"TLS to {trial.address}, saying {what} ({trial.name})"
 
@@ -94,7 +96,7 @@ def _is_good(trial: Trial, facts: Facts) -> bool | None:
 
 def _ended(trial: Trial) -> str:
     detail = f" ({trial.detail})" if trial.detail else ""
-    where = "" if trial.connected or trial.end is End.OPEN else ", before TLS"
+    where = ", before TLS" if trial.name and not trial.connected else ""
     text = f"{trial.end.value}{detail}{where}"
     if trial.certificate is None or trial.end is End.VALID:
         return text
