@@ -4,7 +4,9 @@ import asyncio
 import faulthandler
 import json
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +19,18 @@ from monitor.cli import (
     asking,
     demonstration,
     diagnosing,
+    exporting,
     failing,
+    incidents,
     looking,
     places,
+    recalling,
     reloading,
+    saving,
 )
+from monitor.cli.exporting import Format
+from monitor.cli.ranges import By, When, fitting, parse_when
+from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.daemon import Daemon
 from monitor.model import Redactor
@@ -36,6 +45,16 @@ app = typer.Typer(
 console = Console()
 _WIDE = 240
 """Where nobody looks: a line that is not broken can be searched."""
+A_DAY = When("1d", timedelta(days=1))
+NINETY_DAYS = When("90d", timedelta(days=90))
+
+
+def _when(text: str | When) -> When:
+    try:
+        return parse_when(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
 
 ConfigPath = Annotated[
     Path | None,
@@ -45,6 +64,18 @@ ConfigPath = Annotated[
         help="Default: ./monitor.toml, then /etc/monitor/monitor.toml.",
         show_default=False,
     ),
+]
+Since = Annotated[
+    When,
+    typer.Option(
+        parser=_when,
+        metavar="WHEN",
+        help='How long ago ("6h", "30d"), or a moment ("2026-11-23T12:00", in UTC).',
+    ),
+]
+Until = Annotated[
+    When | None,
+    typer.Option(parser=_when, metavar="WHEN", help="Default: now.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 
@@ -151,6 +182,112 @@ def status(path: ConfigPath = None, as_json: AsJson = False) -> None:
             console.print(f"\n{trouble}", markup=False, highlight=False, soft_wrap=True)
 
 
+@app.command("history")
+def show_history(
+    check: Annotated[
+        str, typer.Argument(help="SERVICE/ENDPOINT/PROBE, as `monitor status` has it.")
+    ],
+    path: ConfigPath = None,
+    since: Since = A_DAY,
+    until: Until = None,
+    by: Annotated[
+        By | None, typer.Option(help="Default: what fits the range.", show_default=False)
+    ] = None,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Also what failing runs got: headers, body, events.")
+    ] = False,
+    as_json: AsJson = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="One line a row instead of a table.")
+    ] = False,
+) -> None:
+    """One check over a range of time: outcomes, percentiles, failures by kind."""
+    if as_json and as_csv:
+        raise typer.BadParameter("is one too many beside --json", param_hint="--csv")
+    first, last = _span(since, until)
+    found = recalling.recall(_load(path), check, first, last, by or fitting(last - first))
+    if as_json:
+        _print_json(recalling.document(found))
+    elif as_csv:
+        exporting.write_csv(sys.stdout, found.runs or found.periods, found.by)
+    else:
+        _print(recalling.tables(found, evidence=evidence))
+
+
+@app.command("incidents")
+def show_incidents(
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="[ID]", help="One of them, as a timeline.", show_default=False),
+    ] = None,
+    path: ConfigPath = None,
+    since: Since = NINETY_DAYS,
+    until: Until = None,
+    still: Annotated[bool, typer.Option("--open", help="Only those that go on.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What went wrong: open incidents and past ones, or the timeline of one."""
+    loaded, now = _load(path), SystemClock().now()
+    if number is not None:
+        found = incidents.one(loaded, number)
+        if as_json:
+            _print_json(incidents.whole(found))
+        else:
+            _print(incidents.timeline(found, now))
+        return
+    first, last = _span(since, until)
+    all_found = incidents.listed(loaded, since=first, until=last, still=still)
+    if as_json:
+        _print_json({"incidents": [incidents.whole(each) for each in all_found]})
+    elif all_found:
+        console.print(incidents.table(all_found, now))
+    else:
+        typer.echo("No incident goes on." if still else "There was no incident in that time.")
+
+
+@app.command("export")
+def export_history(
+    path: ConfigPath = None,
+    form: Annotated[Format, typer.Option("--format", help="CSV, or JSON Lines.")] = Format.CSV,
+    by: Annotated[By, typer.Option(help="Every run, or hours or days with percentiles.")] = By.RUNS,
+    check: Annotated[
+        str | None, typer.Option(help="Default: all of them.", show_default=False)
+    ] = None,
+    since: Annotated[
+        When | None,
+        typer.Option(
+            parser=_when, metavar="WHEN", help="Default: all there is.", show_default=False
+        ),
+    ] = None,
+    until: Until = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Default: standard output.", show_default=False),
+    ] = None,
+) -> None:
+    """Write what the store remembers as CSV or JSON Lines."""
+    now = SystemClock().now()
+    wanted = exporting.Wanted(
+        by=by,
+        check=check,
+        since=since.at(now) if since else None,
+        until=until.at(now) if until else None,
+    )
+    count = exporting.export(_load(path), wanted, form, output)
+    if output:
+        typer.echo(f"wrote {output}: {count} rows")
+
+
+@app.command()
+def backup(
+    to: Annotated[Path, typer.Argument(metavar="FILE", help="An older copy there is replaced.")],
+    path: ConfigPath = None,
+) -> None:
+    """Copy the store, whole and checked, also while the daemon runs."""
+    size = saving.backup(_load(path), to)
+    typer.echo(f"wrote {to}: {size} bytes, checked")
+
+
 @app.command()
 def render(
     path: ConfigPath = None,
@@ -201,6 +338,19 @@ def demo(
 ) -> None:
     """Run the whole product against a bundled simulated service: no network, no key."""
     demonstration.run(port=port, seconds=seconds)
+
+
+def _span(since: When, until: When | None) -> tuple[datetime, datetime]:
+    now = SystemClock().now()
+    first, last = since.at(now), until.at(now) if until else now
+    if first >= last:
+        raise typer.BadParameter("is not before --until", param_hint="--since")
+    return first, last
+
+
+def _print(parts: Iterable[object]) -> None:
+    for part in parts:
+        console.print(part, highlight=False)
 
 
 def _print_json(document: Mapping[str, object]) -> None:

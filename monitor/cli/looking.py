@@ -10,6 +10,7 @@ from rich.text import Text
 
 from monitor import __version__
 from monitor.carrier import NOTE
+from monitor.cli import incidents
 from monitor.cli.words import COLOURS, milliseconds
 from monitor.clock import SystemClock
 from monitor.config import Config
@@ -19,15 +20,16 @@ from monitor.model import (
     Check,
     CheckHistory,
     Evidence,
-    Incident,
-    Outcome,
     Snapshot,
     Spend,
 )
-from monitor.model.document import failure_document, result_document
+from monitor.model.document import result_document
 from monitor.model.duration import format_duration
 from monitor.publisher import Publisher
 from monitor.store import Store
+
+SHOWN = 20
+"""Incidents in a table; `monitor incidents` has them all."""
 
 
 def summary(config: Config) -> str:
@@ -107,7 +109,7 @@ def tables(config: Config, seen: Snapshot) -> Iterator[Table | str]:
     yield _checks(config, seen)
     if seen.incidents:
         yield ""
-        yield _incidents(seen)
+        yield incidents.table(seen.incidents[:SHOWN], seen.at)
     if seen.outbox:
         yield ""
         yield _outbox(seen)
@@ -144,25 +146,6 @@ def _cells(history: CheckHistory | None, now: datetime) -> tuple[str | Text, ...
         "-" if day.availability is None else f"{day.availability:.2%}",
         Text(why),
     )
-
-
-def _incidents(seen: Snapshot) -> Table:
-    shown = Table(
-        "incident", "since (UTC)", "lasted", "severity", "checks", "why", box=None, pad_edge=False
-    )
-    for incident in seen.incidents[:20]:
-        shown.add_row(
-            f"#{incident.id}",
-            f"{incident.opened.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
-            format_duration((incident.closed or seen.at) - incident.opened)
-            + ("" if incident.closed else ", open"),
-            Text(
-                incident.severity.value, style="dim" if incident.closed else COLOURS[Outcome.DOWN]
-            ),
-            Text(", ".join(incident.checks)),
-            Text(f"{incident.failure.kind.value}: {incident.failure.message}"),
-        )
-    return shown
 
 
 def _outbox(seen: Snapshot) -> Table:
@@ -211,7 +194,7 @@ def document(config: Config, seen: Snapshot) -> dict[str, Any]:
         "vantage": config.vantage,
         "at": _utc(seen.at),
         "checks": [_check(check, seen.checks.get(check.key)) for check in config.checks],
-        "incidents": [_incident(incident) for incident in seen.incidents],
+        "incidents": [incidents.document(incident) for incident in seen.incidents],
         "undelivered": [
             {"channel": row.channel, "what": row.what.value, "incident": row.incident,
              "attempts": row.attempts, "last_error": row.last_error}
@@ -238,18 +221,6 @@ def _check(check: Check, history: CheckHistory | None) -> dict[str, Any]:
         "phases": {state.rule: state.phase.value for state in history.states},
         "availability_24h": history.last_24h.availability,
         "excluded_24h": history.last_24h.excluded,
-    }
-
-
-def _incident(incident: Incident) -> dict[str, Any]:
-    return {
-        "id": incident.id,
-        "service": incident.service,
-        "severity": incident.severity.value,
-        "opened": _utc(incident.opened),
-        "closed": incident.closed and _utc(incident.closed),
-        "checks": list(incident.checks),
-        "failure": failure_document(incident.failure),
     }
 
 

@@ -16,6 +16,13 @@ def result_document(check: Check, result: Result) -> Document:
         "endpoint": check.endpoint.id,
         "probe": check.probe.id,
         "kind": check.probe.kind,
+        **run_document(result),
+    }
+
+
+def run_document(result: Result) -> Document:
+    """What does not depend on the configuration of today."""
+    return {
         "at": result.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "outcome": result.outcome.value,
         "failure": result.failure and failure_document(result.failure),

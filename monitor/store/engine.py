@@ -141,6 +141,8 @@ def copy(path: Path, to: Path) -> None:
     try:
         fresh.unlink(missing_ok=True)
         _copy(path, fresh)
+        if wrong := damage(fresh):
+            raise StoreError(f"{to} was not written: the copy is damaged ({wrong})")
         fresh.replace(to)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{to} cannot be written: {_reason(error)}") from error

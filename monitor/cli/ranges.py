@@ -1,0 +1,59 @@
+"""A range of time as people write it: `--since 6h`, `--since 2026-11-23`, `--until 2026-11-23T12:00`."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from monitor.model import Resolution
+from monitor.model.duration import parse_duration
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A moment, or how long ago it was."""
+
+    text: str
+    point: datetime | timedelta
+
+    def __str__(self) -> str:
+        return self.text
+
+    def at(self, now: datetime) -> datetime:
+        return now - self.point if isinstance(self.point, timedelta) else self.point
+
+
+class By(StrEnum):
+    RUNS = "runs"
+    HOUR = "hour"
+    DAY = "day"
+
+    @property
+    def resolution(self) -> Resolution | None:
+        return {By.RUNS: None, By.HOUR: Resolution.HOUR, By.DAY: Resolution.DAY}[self]
+
+
+def parse_when(given: "str | When") -> When:
+    """Without a zone it is UTC, as everything that is stored. A default has been read already."""
+    if isinstance(given, When):
+        return given
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        return When(given, _ago(given))
+    return When(given, found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC))
+
+
+def _ago(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError:
+        raise ValueError(
+            f'got "{text[:40]}", want how long ago ("6h", "30d") or a moment ("2026-11-23", "2026-11-23T12:00")'
+        ) from None
+
+
+def fitting(length: timedelta) -> By:
+    """What a terminal can show of so long a time."""
+    if length <= timedelta(hours=3):
+        return By.RUNS
+    return By.HOUR if length <= timedelta(days=3) else By.DAY
