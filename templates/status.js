@@ -10,14 +10,14 @@
   const now = () => Date.now() + skew;
 
   /* 1. Freshness: ages are counted from data-generated; past 5 intervals (at least 10 min) the page is stale. */
-  const staleAfter = root.dataset.stopped !== undefined ? -1 : Math.max(5 * interval, 600) * 1e3, title = document.title;
+  const stopped = () => root.dataset.stopped !== undefined, staleAfter = +root.dataset.staleAfter * 1e3; let title = document.title;
   const length = ms => { const s = Math.max(0, ms / 1e3), [k, n] = s < 120 ? ["s", s] : s < 7200 ? ["m", s / 60] : s < 172800 ? ["h", s / 3600] : ["d", s / 86400]; return fill($(".stale__title").dataset[k], { n: Math.floor(n) }); };
   function freshness() {
-    const ms = now() - Date.parse(root.dataset.generated), stale = ms > staleAfter, banner = $(".stale__title"), age = $("#age"), live = $("#live");
+    const ms = now() - Date.parse(root.dataset.generated), stale = stopped() || ms > staleAfter, banner = $(".stale__title"), age = $("#age"), live = $("#live");
     root.classList.toggle("is-stale", stale); root.classList.toggle("is-live", !stale);
     $("#stale").hidden = !stale;
     document.title = stale ? "⚠ " + title : title;
-    if (stale && root.dataset.stopped === undefined) banner.textContent = fill(banner.dataset.text, { age: length(ms) });
+    if (stale && !stopped()) banner.textContent = fill(banner.dataset.text, { age: length(ms) });
     if (live) {
       age.textContent = fill(age.dataset.text, { age: length(ms) });
       $(".last-known").hidden = !stale;
@@ -69,10 +69,10 @@
       const r = Object.assign(document.createElement("input"), { type: "range", min: 0, max: 89, value: 89, className: "uptime__scrub" });
       r.setAttribute("aria-label", f.dataset.name);
       const mark = Object.assign(document.createElement("i"), { className: "uptime__mark", hidden: true });
-      const text = i => { const [k, m] = days[i] || ["o", 0]; return [new Intl.DateTimeFormat(lang, { dateStyle: "long", timeZone: "UTC" }).format(from + i * 864e5), names[k] + (m ? ", " + m + " min" : ""), letters[keys.indexOf(k)]]; };
+      const text = i => { const [k, m] = days[i] || ["o", 0]; return [new Intl.DateTimeFormat(lang, { dateStyle: "long", timeZone: "UTC" }).format(from + i * 864e5), m ? fill(f.dataset.min, { state: names[k], n: m }) : names[k], letters[keys.indexOf(k)]]; };
       const show = i => {
         const [day, what, st] = text(i), w = plot.clientWidth, span = $(".uptime__bars", f).getBoundingClientRect().width, x = (i + .5) / 90 * span - (span - w);
-        r.setAttribute("aria-valuetext", day + ": " + what);
+        r.setAttribute("aria-valuetext", fill(f.dataset.day, { day, state: what }));
         if (x < 0) { r.value = i; return; }
         clearTimeout(hideTimer);
         mark.hidden = false; mark.style.left = x + "px";
@@ -88,7 +88,7 @@
       r.onfocus = () => { if (r.matches(":focus-visible")) show(+r.value); };
       r.onblur = r.onpointerleave = hide;
       r.onpointermove = e => { const b = $(".uptime__bars", f).getBoundingClientRect(); if (tip.owner && tip.owner !== mark) tip.owner.hidden = true; show(Math.max(0, Math.min(89, Math.floor((e.clientX - b.left) / b.width * 90)))); };
-      r.setAttribute("aria-valuetext", text(89)[0] + ": " + text(89)[1]);
+      r.setAttribute("aria-valuetext", fill(f.dataset.day, { day: text(89)[0], state: text(89)[1] }));
       plot.append(r, mark);
     }
   }
@@ -107,42 +107,55 @@
       const open = $$("main details[open]").map(d => d.closest("[id]")?.id), was = $("h1").textContent, speeds = $("#metric-tps")?.checked;
       const stops = () => $$("main :is(a, button, input, summary, [tabindex])"), at = stops().indexOf(document.activeElement);
       drop();
-      root.dataset.generated = doc.documentElement.dataset.generated;
-      $("main").replaceWith($("main", doc));
+      const y = scrollY, sideways = $$("main :is(.scroll, .charts)").map(e => e.scrollLeft), fresh = doc.documentElement.dataset;
+      root.dataset.generated = fresh.generated; title = doc.title;
+      if (fresh.stopped) root.dataset.stopped = fresh.stopped; else delete root.dataset.stopped;
+      $("main").replaceWith($("main", doc)); $(".site-footer").replaceWith($(".site-footer", doc));
       open.forEach(id => { const d = id && $("#" + CSS.escape(id) + " details"); if (d) d.open = true; });
       if (speeds) $("#metric-tps")?.click();
       start($("main"));
+      if (mine) tell();
+      $$("main :is(.scroll, .charts)").forEach((e, i) => { e.scrollLeft = sideways[i] || 0; });
+      scrollTo({ top: y, behavior: "instant" });
       if (at >= 0) stops()[at]?.focus({ preventScroll: true });
       if ($("h1").textContent !== was) say($("h1").textContent);
     } catch { /* offline: the age keeps counting */ } finally { freshness(); }
   }
 
-  /* 6. "Is it me?" One opaque request per base URL, only after a click. */
+  /* 6. "Is it me?" Two opaque requests per base URL, only after a click; the result outlasts a refresh. */
+  let mine = null;
   async function probe() {
-    const b = $("#test"), you = $("#you"), what = $(".triage__what", you), eps = $$(".endpoint[data-host]");
-    b.disabled = true; what.textContent = b.dataset.running;
-    const got = await Promise.all(eps.map(async e => {
-      const host = e.dataset.host, go = () => fetch(`https://${host}/favicon.ico?${Math.random()}`, { mode: "no-cors", cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(8000) });
+    const b = $("#test");
+    b.disabled = true; $("#you .triage__what").textContent = b.dataset.running;
+    mine = await Promise.all($$(".endpoint[data-url]").map(async e => {
+      const url = e.dataset.url, { host, origin } = new URL(url), go = () => fetch(`${origin}/favicon.ico?${Math.random()}`, { mode: "no-cors", cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(8000) });
       let ms = null;
       try { await go(); const t = performance.now(); await go(); ms = Math.round(performance.now() - t); } catch { /* unreachable */ }
-      const chip = $(".vantages__you", e), st = ms === null ? "major_outage" : "operational";
+      return { id: e.id, url, host, ms };
+    }));
+    const best = tell();
+    $("#test").disabled = false;
+    say($("#you .triage__what").textContent + (best ? ". " + fill(b.dataset.best, best) : ""));
+  }
+  function tell() {
+    const b = $("#test"), you = $("#you"), list = $(".picks");
+    for (const { id, ms } of mine) {
+      const chip = $("#" + CSS.escape(id) + " .vantages__you"), st = ms === null ? "major_outage" : "operational";
+      if (!chip) continue;
       chip.parentNode.hidden = false; chip.dataset.state = st;
       chip.innerHTML = `<svg class="icon" aria-hidden="true"><use href="#i-${st}"/></svg><span></span>`;
       chip.lastChild.textContent = ms === null ? b.dataset.failed : ms + " ms";
-      return { host, ms };
-    }));
-    const ok = got.filter(g => g.ms !== null).sort((a, c) => a.ms - c.ms), st = ok.length === got.length ? "operational" : ok.length ? "partial_outage" : "major_outage";
+    }
+    const ok = mine.filter(g => g.ms !== null).sort((a, c) => a.ms - c.ms), st = ok.length === mine.length ? "operational" : ok.length ? "partial_outage" : "major_outage";
     you.dataset.state = st; $("use", you).setAttribute("href", "#i-" + st);
-    what.textContent = fill(b.dataset.done, { ok: ok.length, n: got.length });
-    const list = $(".picks");
+    $(".triage__what", you).textContent = fill(b.dataset.done, { ok: ok.length, n: mine.length });
     if (ok[0] && list) {
       const row = $(".pick--you") || list.firstElementChild.cloneNode(true);
-      row.classList.add("pick--you"); list.prepend(row);
+      row.classList.add("pick--you"); row.classList.remove("pick--next"); list.prepend(row);
       $(".pick__where", row).textContent = b.dataset.you; $(".pick__url", row).textContent = ok[0].host; $(".pick__ms", row).textContent = ok[0].ms + " ms";
-      $(".copy", row).dataset.copy = "https://" + ok[0].host; copies(row);
-      say(what.textContent + ". " + fill(b.dataset.best, ok[0]));
+      $(".copy", row).dataset.copy = ok[0].url; copies(row);
     }
-    b.disabled = false;
+    return ok[0];
   }
 
   function start(scope) {
@@ -150,14 +163,16 @@
     const zone = store.get("tz") || "utc", auto = $("#autorefresh");
     times(zone);
     if (!auto) return; // a page below the home page
-    $("#opts").hidden = false; $("#test").hidden = false; $("#test").onclick = probe;
+    $("#opts").hidden = false;
+    const test = $("#test");
+    if (test) { test.hidden = false; test.onclick = probe; }
     for (const r of $$("[name=tz]")) { r.checked = r.value === zone; r.onchange = () => { store.set("tz", r.value); times(r.value); }; }
     auto.checked = store.get("auto") !== "off"; auto.onchange = () => store.set("auto", auto.checked ? "on" : "off");
   }
   for (const r of $$("[name=theme]")) { r.checked = r.value === (store.get("theme") || "auto"); r.onchange = () => store.set("theme", r.value); }
   start(document);
   const age = now() - Date.parse(root.dataset.generated);
-  if (age > staleAfter || age < -6e4) refresh(true); // old page or wrong clock: ask the server once
+  if (stopped() || age > staleAfter || age < -6e4) refresh(true); // old page or wrong clock: ask the server once
   setInterval(freshness, 1000);
   setInterval(refresh, Math.max(interval, 10) * 1e3);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { freshness(); refresh(); } });

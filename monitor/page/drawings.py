@@ -19,11 +19,16 @@ _LEFT, _RIGHT, _HIGH, _LOW = 30.0, 300.0, 4.0, 110.0
 
 
 def bars(days: str) -> tuple[tuple[str, str], ...]:
-    """`days` has one letter a day, oldest first: o d p x m n. Gives (letter, path) pairs."""
+    """`days` has one letter a day, oldest first: o d p x m n. Gives (letter, path) pairs.
+
+    `z` comes last: the hollow within those of maintenance.
+    """
     segments: dict[str, list[tuple[int, float, float]]] = {}
     for index, letter in enumerate(days):
         for name, start, length in _pieces(letter):
             segments.setdefault(name, []).append((index, start, length))
+    if "m" in segments:
+        segments["z"] = segments["m"]
     return tuple((letter, _path(found)) for letter, found in sorted(segments.items()))
 
 

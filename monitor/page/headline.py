@@ -113,7 +113,7 @@ def _serving(endpoints: Sequence[EndpointView], language: Language) -> Iterator[
             "Requests succeed through %(serving)s of %(num)s base URL right now.",
             "Requests succeed through %(serving)s of %(num)s base URLs right now.",
             len(endpoints),
-            serving=sum(endpoint.state in WORKING for endpoint in endpoints),
+            serving=sum(endpoint.state in WORKING | {State.PARTIAL} for endpoint in endpoints),
         )
 
 
@@ -199,4 +199,8 @@ def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Tri
     if unknown == len(states):
         return Triage(state=State.UNKNOWN, what=say("Not known"), note=note)
     what = language.pgettext("between items of a list", ", ").join(parts)
-    return Triage(state=worst(states), what=what or say("All paths work"), note=note)
+    found = worst(states)
+    some_left = found is State.MAJOR and any(state in _UP for state in states)
+    return Triage(
+        state=State.PARTIAL if some_left else found, what=what or say("All paths work"), note=note
+    )

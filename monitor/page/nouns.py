@@ -302,6 +302,7 @@ class PageView:
     version: str
     generated: datetime
     valid_until: datetime
+    stale_after: timedelta
     interval: timedelta
     stopped: datetime | None
     state: State

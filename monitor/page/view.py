@@ -155,6 +155,7 @@ def _page(
         version=site.version,
         generated=snapshot.at,
         valid_until=snapshot.at if snapshot.stopped_at else snapshot.at + site.stale_after,
+        stale_after=site.stale_after,
         interval=site.every,
         stopped=snapshot.stopped_at,
         state=state,

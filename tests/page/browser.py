@@ -29,9 +29,10 @@ _LOUD = {"error", "warning", "assert"}
 class Tab:
     """One page. `complaints` holds console errors, exceptions and refused resources as they come."""
 
-    def __init__(self, browser: "Browser", session: str) -> None:
+    def __init__(self, browser: "Browser", session: str, context: str) -> None:
         self._browser = browser
         self._session = session
+        self._context = context
         self.complaints: list[str] = []
         self._loaded = asyncio.Event()
 
@@ -61,6 +62,35 @@ class Tab:
         )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    async def until(self, condition: str) -> None:
+        async with asyncio.timeout(15):
+            while not await self.ask(condition):
+                await asyncio.sleep(0.05)
+
+    async def press(self, key: str, code: int) -> None:
+        for what in ("keyDown", "keyUp"):
+            await self.do(
+                "Input.dispatchKeyEvent", type=what, key=key, code=key, windowsVirtualKeyCode=code
+            )
+
+    async def move(self, x: float, y: float) -> None:
+        await self.do("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    async def allow_clipboard(self, origin: str) -> None:
+        await self._browser.do(
+            "Browser.grantPermissions",
+            {
+                "origin": origin,
+                "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"],
+                "browserContextId": self._context,
+            },
+        )
+
+    async def pdf(self) -> bytes:
+        paper = {"paperWidth": 8.27, "paperHeight": 11.69, "printBackground": True}
+        printed = await self.do("Page.printToPDF", preferCSSPageSize=False, **paper)
+        return base64.b64decode(printed["data"])
 
     async def picture(self, height: int | None = None) -> bytes:
         """PNG of the whole page, or of its first so many pixels."""
@@ -117,7 +147,7 @@ class Browser:
         )
         attach = {"targetId": target["targetId"], "flatten": True}
         session = (await self.do("Target.attachToTarget", attach))["sessionId"]
-        tab = self._tabs[session] = Tab(self, session)
+        tab = self._tabs[session] = Tab(self, session, context)
         await tab.set_up(width, dark=dark, scripts=scripts)
         try:
             yield tab

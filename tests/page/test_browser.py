@@ -1,52 +1,109 @@
-"""What a real browser makes of the page: no complaint, no sideways scroll, no barrier."""
+"""What a reader does with the page, in a real browser, and what it does for them."""
 
 import asyncio
-import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from browser import Browser
-from worlds import WORLDS
+import worlds
+from browser import Browser, Tab
+from page_cast import CHECKS, SITE
+from shots import as_if_new, files
+
+from monitor.page import Renderer, publish, view
+from monitor.web import Web
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.asyncio(loop_scope="module"),
 ]
-PAGES = ("", "endpoints/ohmygpt/us-direct/", "incidents/9/")
-AXE = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
-"""A file of somebody else's that is not in the repository: `npm pack axe-core`."""
+PAGES = ("", "endpoints/ohmygpt/us-direct/", "incidents/9/", "method.html")
+LANGUAGES = ("", "zh-CN/")
+LIVE = "[document.querySelector('#live').innerText, stale.hidden]"
+TOLD = "document.querySelector('.uptime__scrub').getAttribute('aria-valuetext')"
+TIP = "document.querySelector('.tip')"
+SPACED = r"""{const sheet = new CSSStyleSheet(); sheet.replaceSync(`* { line-height: 1.5 !important;
+letter-spacing: .12em !important; word-spacing: .16em !important } p { margin-bottom: 2em !important }`);
+document.adoptedStyleSheets = [sheet];}"""
 SIDEWAYS = "document.documentElement.scrollWidth - innerWidth"
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts on", "scripts off"])
+@pytest.mark.parametrize("language", LANGUAGES)
 async def test_every_page_loads_without_a_complaint(
-    browser: Browser, address: str, scripts: bool
+    browser: Browser, address: str, scripts: bool, language: str
 ) -> None:
     for page in PAGES:
         async with browser.tab(scripts=scripts) as tab:
-            await tab.open(f"{address}/mixed/{page}")
+            await tab.open(f"{address}/mock/{language}{page}")
             await tab.ask("1")
             assert tab.complaints == [], page
 
 
 async def test_a_complaint_would_have_been_heard(browser: Browser, address: str) -> None:
     async with browser.tab() as tab:
-        await tab.open(f"{address}/mixed/")
+        await tab.open(f"{address}/mock/")
         await tab.ask("document.body.append(Object.assign(new Image(), {src: '//127.0.0.1:9/x'}))")
         await tab.ask("new Promise(done => setTimeout(done, 100))")
         assert "Content Security Policy" in "".join(tab.complaints)
 
 
-@pytest.mark.parametrize("world", WORLDS)
+async def test_it_is_small_and_asks_nobody_else(browser: Browser, address: str) -> None:
+    async with browser.tab() as tab:
+        for language in LANGUAGES:
+            await tab.open(f"{address}/mock/{language}")
+            loaded = await tab.ask(
+                "performance.getEntriesByType('resource').map(each => each.name)"
+            )
+            assert len(loaded) <= 4
+            assert all(each.startswith(f"{address}/mock/") for each in loaded)
+            assert await tab.ask("document.querySelectorAll('*').length") <= 2000
+            stops = "document.querySelectorAll('a, button, input, summary, [tabindex]').length"
+            assert await tab.ask(stops) <= 90
+
+
+@pytest.mark.parametrize("world", worlds.WORLDS)
 async def test_no_page_scrolls_sideways_on_the_smallest_phone(
     browser: Browser, address: str, world: str
 ) -> None:
     async with browser.tab(320) as tab:
-        for page in PAGES if world in {"mixed", "told"} else ("",):
-            await tab.open(f"{address}/{world}/{page}")
-            await tab.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
-            assert await tab.ask(SIDEWAYS) <= 0, page
+        for page in PAGES if world in {"mock", "mixed", "told"} else ("",):
+            for language in LANGUAGES:
+                await tab.open(f"{address}/{world}/{language}{page}")
+                await tab.ask("document.querySelectorAll('details').forEach(e => e.open = true)")
+                assert await tab.ask(SIDEWAYS) <= 0, page
+                if world == "mock":
+                    await tab.ask(SPACED)
+                    assert await tab.ask(SIDEWAYS) <= 0, f"{page} with wide text"
+
+
+async def test_a_language_leads_to_the_same_page_in_the_other(
+    browser: Browser, address: str
+) -> None:
+    async with browser.tab() as tab:
+        for page in PAGES:
+            await tab.open(f"{address}/mock/{page}")
+            there = await tab.ask("document.querySelector('.lang').href")
+            await tab.open(there)
+            assert await tab.ask("document.documentElement.lang") == "zh-CN"
+            back = await tab.ask("document.querySelector('.lang').href")
+            assert back.removesuffix("index.html") == f"{address}/mock/{page}"
+
+
+async def test_without_scripts_nothing_is_missing_and_nothing_is_dead(
+    browser: Browser, address: str
+) -> None:
+    async with browser.tab(scripts=False) as tab:
+        await tab.open(f"{address}/mock/")
+        text = await tab.ask("document.body.innerText")
+        assert "Valid until 13:52:05 UTC. If that time has passed" in text
+        assert "Live" not in text.split("Happening now")[0]
+        seen = "[...document.querySelectorAll('button, #opts')].filter(e => e.checkVisibility()).length"
+        assert await tab.ask(seen) == 0
+        drawn = "document.querySelectorAll('.uptime__bars path, .chart__line').length"
+        assert await tab.ask(drawn) >= 18
 
 
 async def test_a_fresh_page_says_live_and_one_of_a_dead_daemon_says_stale(
@@ -54,77 +111,210 @@ async def test_a_fresh_page_says_live_and_one_of_a_dead_daemon_says_stale(
 ) -> None:
     async with browser.tab() as tab:
         await tab.open(f"{address}/all-good/")
-        assert await tab.ask("[document.querySelector('#live').innerText, stale.hidden]") == [
-            "Live",
-            True,
-        ]
+        assert await tab.ask(LIVE) == ["Live", True]
         await tab.open(f"{address}/stopped/")
-        assert await tab.ask("[document.querySelector('#live').innerText, stale.hidden]") == [
-            "Stale",
-            False,
-        ]
+        assert await tab.ask(LIVE) == ["Stale", False]
         assert "Monitoring stopped at 23 Nov, 13:42 UTC." in await tab.ask("stale.innerText")
+        assert "nothing is recommended" in await tab.ask("document.body.innerText")
 
 
-async def test_pages_below_the_home_page_grow_stale_too(browser: Browser, address: str) -> None:
+async def test_every_page_grows_stale_in_title_icon_and_colour(
+    browser: Browser, address: str
+) -> None:
     async with browser.tab() as tab:
         for page in PAGES:
-            await tab.open(f"{address}/mixed/{page}")
+            await tab.open(f"{address}/mock/{page}")
             assert await tab.ask("stale.hidden") is True
-            hour_ago = "new Date(Date.now() - 36e5).toISOString()"
-            await tab.ask(f"document.documentElement.dataset.generated = {hour_ago}")
+            before = "new Date(Date.now() - 47 * 6e4).toISOString()"
+            await tab.ask(f"document.documentElement.dataset.generated = {before}")
             await asyncio.sleep(1.2)
-            assert "This page is 60 min old." in await tab.ask("stale.innerText"), page
+            assert "This page is 47 min old." in await tab.ask("stale.innerText"), page
+            assert (await tab.ask("document.title")).startswith("⚠ ")
+            assert "unknown" in await tab.ask("document.querySelector('link[rel=icon]').href")
+            grey = "getComputedStyle(document.querySelector('main > :not(.stale)')).filter"
+            assert await tab.ask(grey) == "grayscale(1)"
 
 
-async def test_the_keys_walk_through_the_days(browser: Browser, address: str) -> None:
+@pytest.mark.parametrize("hours", [3, -3])
+async def test_a_visitor_whose_clock_is_wrong_is_not_fooled(
+    browser: Browser, address: str, hours: int
+) -> None:
+    wrong = f"{{const real = Date.now; Date.now = () => real() + {hours} * 36e5}}"
     async with browser.tab() as tab:
-        await tab.open(f"{address}/mixed/")
-        told = "document.querySelector('.uptime__scrub').getAttribute('aria-valuetext')"
-        assert await tab.ask(told) == "23 November 2026: Major outage, 138 min"
-        await tab.ask(
-            "{const r = document.querySelector('.uptime__scrub'); r.value = 85; r.oninput()}"
-        )
-        assert await tab.ask(told) == "19 November 2026: Major outage, 18 min"
-        assert await tab.ask("document.querySelector('.tip').innerText") == (
-            "19 November 2026\nMajor outage, 18 min"
-        )
+        await tab.do("Page.addScriptToEvaluateOnNewDocument", source=wrong)
+        await tab.open(f"{address}/all-good/")
+        await tab.until(f"{LIVE}[0] === 'Live' && stale.hidden")
 
 
-async def test_the_visitors_own_test_says_what_it_reached_and_calls_nothing_down(
+async def test_the_days_can_be_walked_pointed_at_and_dismissed(
     browser: Browser, address: str
 ) -> None:
     async with browser.tab() as tab:
         await tab.open(f"{address}/mixed/")
-        await tab.ask("document.querySelector('#test').click()")
-        done = "!document.querySelector('#test').disabled"
-        for _ in range(100):
-            if await tab.ask(done):
-                break
-            await asyncio.sleep(0.05)
-        assert await tab.ask("document.querySelector('#you .triage__what').innerText") == (
-            "0 of 6 reachable"
+        assert await tab.ask(TOLD) == "23 November 2026: Major outage, 138 min"
+        await tab.ask("document.querySelector('.uptime__scrub').focus({focusVisible: true})")
+        for _ in range(4):
+            await tab.press("ArrowLeft", 37)
+        assert await tab.ask(TOLD) == "19 November 2026: Major outage, 18 min"
+        assert await tab.ask(f"{TIP}.innerText") == "19 November 2026\nMajor outage, 18 min"
+        await tab.press("Escape", 27)
+        assert await tab.ask(f"{TIP}.hidden") is True
+
+        place = await tab.ask(
+            "(e => { e.scrollIntoView({block: 'center', behavior: 'instant'});"
+            " const {x, y, width} = e.getBoundingClientRect(); return [x + width - 4, y + 17]; })"
+            "(document.querySelector('.uptime__plot'))"
         )
-        chip = await tab.ask("document.querySelector('.vantages').innerText")
-        assert "Not reachable" in chip
+        await tab.move(*place)
+        assert await tab.ask(f"{TIP}.hidden") is False
+        over = await tab.ask(f"(b => [b.x + 9, b.y + 9])({TIP}.getBoundingClientRect())")
+        await tab.move(*over)
+        await asyncio.sleep(0.4)
+        assert await tab.ask(f"{TIP}.hidden") is False, "it stays while it is pointed at"
+        await tab.move(5, 5)
+        await tab.until(f"{TIP}.hidden")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("world", WORLDS)
-async def test_nobody_is_kept_out(
-    browser: Browser, address: str, world: str, dark: bool, width: int
+async def test_the_days_are_told_in_chinese(browser: Browser, address: str) -> None:
+    async with browser.tab() as tab:
+        await tab.open(f"{address}/mixed/zh-CN/")
+        assert await tab.ask(TOLD) == "2026年11月23日\uff1a严重中断\uff0c138 分钟"
+
+
+async def test_copying_times_and_theme(browser: Browser, address: str) -> None:
+    async with browser.tab() as tab:
+        await tab.do("Emulation.setTimezoneOverride", timezoneId="Asia/Shanghai")
+        await tab.allow_clipboard(address)
+        await tab.open(f"{address}/mock/")
+        await tab.ask("document.querySelector('.pick .copy').click()")
+        await tab.until("document.querySelector('.pick .copy span').textContent === 'Copied'")
+        assert await tab.ask("navigator.clipboard.readText()") == "https://www.aigptx.top"
+
+        began = "document.querySelector('.notice time').innerText"
+        assert await tab.ask(began) == "23 Nov, 11:24 UTC"
+        await tab.ask("document.querySelector('[name=tz][value=local]').click()")
+        assert await tab.ask(began) == "23 Nov, 19:24 GMT+8"
+        await tab.ask("document.querySelector('#theme-dark').click()")
+        await tab.open(f"{address}/mock/")
+        assert await tab.ask(began) == "23 Nov, 19:24 GMT+8"
+        assert await tab.ask("getComputedStyle(document.body).backgroundColor") == "rgb(10, 13, 18)"
+
+
+async def test_the_charts_switch_without_a_script(browser: Browser, address: str) -> None:
+    shown = "['ttft', 'tps'].map(e => document.querySelector('.charts--' + e).checkVisibility())"
+    async with browser.tab(scripts=False) as tab:
+        await tab.open(f"{address}/mock/")
+        assert await tab.ask(shown) == [True, False]
+        await tab.ask("document.querySelector('#metric-tps').checked = true")
+        assert await tab.ask(shown) == [False, True]
+
+
+async def test_nothing_moves_for_those_who_do_not_want_it(browser: Browser, address: str) -> None:
+    moving = "document.getAnimations().filter(each => each.playState === 'running').length"
+    async with browser.tab() as tab:
+        await tab.open(f"{address}/mock/")
+        assert await tab.ask(moving) > 0
+        feature = {"name": "prefers-reduced-motion", "value": "reduce"}
+        await tab.do("Emulation.setEmulatedMedia", features=[feature])
+        assert await tab.ask(moving) == 0
+
+
+class Site:
+    """A page that is written again while somebody reads it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, world: str, *, years: int) -> None:
+        found: Mapping[str, bytes] = files(world)
+        publish(self.folder, as_if_new(found, years))
+
+
+async def served(folder: Path) -> Web:
+    web = Web(folder, "127.0.0.1", 0, lambda: None)
+    await web.start()
+    return web
+
+
+async def come_back(tab: Tab) -> None:
+    await tab.ask("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+async def test_a_refresh_keeps_the_readers_place_and_can_be_paused(
+    browser: Browser, tmp_path: Path
 ) -> None:
-    if not AXE.is_file():
-        pytest.skip("set AXE_CORE to axe.min.js of axe-core")
-    rules = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
-    async with browser.tab(width, dark=dark) as tab:
-        for page in PAGES if world in {"mixed", "told"} else ("",):
-            await tab.open(f"{address}/{world}/{page}")
-            await tab.ask(AXE.read_text())
-            found = await tab.ask(
-                f"axe.run({rules}).then(all => ({{ran: all.passes.length, found: all.violations.map("
-                "each => [each.id, each.nodes.slice(0, 3).map(node => node.failureSummary)])}))"
+    site = Site(tmp_path)
+    site.write("mock", years=0)
+    web = await served(tmp_path)
+    made, said = "document.documentElement.dataset.generated", "say.textContent"
+    try:
+        async with browser.tab() as tab:
+            await tab.open(f"http://127.0.0.1:{web.port}/")
+            await tab.ask("document.querySelector('#autorefresh').click()")
+            first = await tab.ask(made)
+            site.write("mock", years=1)
+            await come_back(tab)
+            await asyncio.sleep(0.5)
+            assert await tab.ask(made) == first, "it was paused"
+
+            await tab.ask("document.querySelector('#autorefresh').click()")
+            await tab.ask(
+                "{const e = document.querySelectorAll('.endpoint')[3]; e.querySelector('details').open = true;"
+                " e.querySelector('summary').focus(); e.scrollIntoView({behavior: 'instant'})}"
             )
-            assert found["found"] == [], page
-            assert found["ran"] > 20
+            place = await tab.ask("scrollY")
+            await come_back(tab)
+            await tab.until(f"{made} !== '{first}'")
+            kept = "document.activeElement.closest('details').open && document.activeElement.closest('li').id"
+            assert await tab.ask(kept) == "ohmygpt-fast-cdn"
+            assert await tab.ask("scrollY") == pytest.approx(place, abs=2)
+            assert await tab.ask(said) == "", "the sentence is the same"
+
+            site.write("everything-down", years=2)
+            await come_back(tab)
+            await tab.until(f"{said}.includes('The service is down.')")
+            assert "The service is down." in await tab.ask("document.title")
+    finally:
+        await web.close()
+
+
+async def test_the_visitors_own_test_says_what_it_reached_and_calls_nothing_down(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """One base URL is there, the others are not; the result outlasts a refresh."""
+    web = await served(tmp_path)
+    there = f"http://127.0.0.1:{web.port}"
+    moved = {
+        each.id: replace(each, url=there if each.id == "cf-cdn" else "http://127.0.0.1:9")
+        for each in SITE.services[0].endpoints
+    }
+    site = replace(
+        SITE,
+        services=(replace(SITE.services[0], endpoints=tuple(moved.values())),),
+        checks=tuple(replace(check, endpoint=moved[check.endpoint.id]) for check in CHECKS),
+    )
+    found = Renderer().files(view(site, worlds.mixed(), {})[0])
+    (tmp_path / "favicon.ico").write_bytes(b"")
+    publish(tmp_path, as_if_new(found))
+    you = "document.querySelector('#you .triage__what').innerText"
+    try:
+        async with browser.tab() as tab:
+            await tab.open(f"{there}/")
+            asked = "performance.getEntriesByType('resource').filter(e => /favicon.ico/.test(e.name)).length"
+            assert await tab.ask(asked) == 0, "nobody was asked before the click"
+            await tab.ask("test.click()")
+            await tab.until("!test.disabled")
+            assert await tab.ask(you) == "1 of 6 reachable"
+            chips = await tab.ask(
+                "[...document.querySelectorAll('.vantages')].map(e => e.innerText)"
+            )
+            assert sum("Not reachable" in chip for chip in chips) == 5
+            assert (await tab.ask("document.querySelector('.pick--you').innerText")).startswith(
+                "Your browser"
+            )
+            publish(tmp_path, as_if_new(found, 1))
+            await come_back(tab)
+            await tab.until("document.documentElement.dataset.generated > '2027'")
+            assert await tab.ask(you) == "1 of 6 reachable"
+    finally:
+        await web.close()

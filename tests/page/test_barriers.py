@@ -1,0 +1,182 @@
+"""Nobody is kept out: axe-core, html-validate, contrast of the palette, paper, another browser."""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from browser import Browser, Tab
+from shots import files
+
+from monitor.page import publish
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="module"),
+]
+ROOT = Path(__file__).parents[2]
+AXE = Path(os.environ.get("AXE_CORE", ROOT / "node_modules/axe-core/axe.min.js"))
+VALIDATOR = ROOT / "node_modules/.bin/html-validate"
+FIREFOX = shutil.which("firefox-esr")
+RULES = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
+BELOW = ("endpoints/ohmygpt/us-direct/", "incidents/9/", "method.html")
+SHOWN = ("all-good", "mock", "everything-down", "fresh", "stopped", "crowded", "told")
+STATES = {
+    "details open": "document.querySelectorAll('details').forEach(each => each.open = true)",
+    "second metric": "document.querySelector('#metric-tps').click()",
+    "stale": "document.documentElement.dataset.generated = '2020-01-01T00:00:00Z'",
+}
+
+
+AUDIT = (
+    f"axe.run({{runOnly: {RULES}}}).then(all => ({{ran: all.passes.length, found: all.violations.map("
+    "each => [each.id, each.nodes.slice(0, 3).map(node => node.failureSummary)])}))"
+)
+
+
+async def audited(tab: Tab, what: str) -> None:
+    found = await tab.ask(AUDIT)
+    assert found["found"] == [], what
+    assert found["ran"] > 20, what
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("world", SHOWN)
+async def test_axe_finds_no_barrier(
+    browser: Browser, address: str, world: str, dark: bool, width: int
+) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not at AXE_CORE nor in node_modules")
+    async with browser.tab(width, dark=dark) as tab:
+        for language in ("", "zh-CN/"):
+            for page in ("", *BELOW) if world in {"mock", "told"} else ("",):
+                await tab.open(f"{address}/{world}/{language}{page}")
+                await tab.ask(AXE.read_text())
+                await audited(tab, f"{language}{page}")
+                for state, become in STATES.items() if world == "mock" and not page else ():
+                    await tab.ask(become)
+                    await asyncio.sleep(1.1 if state == "stale" else 0)
+                    await audited(tab, f"{language} {state}")
+
+
+async def test_the_html_is_valid(tmp_path: Path) -> None:
+    """The standard's rules; ours differ from the validator's taste in quotes and void elements only."""
+    if not VALIDATOR.exists():
+        pytest.skip("html-validate is not in node_modules")
+    (tmp_path / ".htmlvalidate.json").write_text(
+        '{"root": true, "extends": ["html-validate:standard"]}'
+    )
+    for world in ("mock", "told", "fresh", "crowded"):
+        publish(tmp_path / world, files(world))
+    found = subprocess.run(
+        [VALIDATOR, "--formatter=text", *map(str, sorted(tmp_path.rglob("*.html")))],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert found.stdout.splitlines()[:10] == []
+    assert found.returncode == 0, found.stderr
+
+
+async def test_the_validator_sees_what_is_wrong(tmp_path: Path) -> None:
+    if not VALIDATOR.exists():
+        pytest.skip("html-validate is not in node_modules")
+    (tmp_path / ".htmlvalidate.json").write_text(
+        '{"root": true, "extends": ["html-validate:standard"]}'
+    )
+    (tmp_path / "bad.html").write_text("<!doctype html><html><body><p><div></p></body></html>")
+    ran = subprocess.run(
+        [VALIDATOR, "bad.html"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "error" in ran.stdout
+
+
+@pytest.mark.parametrize("language", ["", "zh-CN/"])
+async def test_on_paper_it_takes_six_pages_and_shows_no_buttons(
+    browser: Browser, address: str, language: str
+) -> None:
+    async with browser.tab() as tab:
+        await tab.open(f"{address}/mock/{language}")
+        printed = await tab.pdf()
+        assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 6
+        await tab.do("Emulation.setEmulatedMedia", media="print")
+        seen = "[...document.querySelectorAll('button, summary, .site-nav')].filter(e => e.checkVisibility()).length"
+        assert await tab.ask(seen) == 0
+
+
+async def test_states_can_be_told_apart_where_colours_are_forced(
+    browser: Browser, address: str
+) -> None:
+    """Icons and bars keep their own colours and outlines; words stand beside them anyway."""
+    async with browser.tab() as tab:
+        forced = {"name": "forced-colors", "value": "active"}
+        await tab.do("Emulation.setEmulatedMedia", features=[forced])
+        await tab.open(f"{address}/mock/")
+        fills = "new Set([...document.querySelectorAll('.legend .icon')].map(e => getComputedStyle(e).fill)).size"
+        assert await tab.ask(fills) == 6
+        shapes = "new Set([...document.querySelectorAll('.legend use')].map(e => e.getAttribute('href'))).size"
+        assert await tab.ask(shapes) == 6
+
+
+TEXT = ("--ink", "--ink-2", "--ink-3", "--accent", "--ok-ink", "--deg-ink", "--part-ink", "--down-ink",
+        "--maint-ink", "--none-ink")  # fmt: skip
+MARKS = (
+    "--ok",
+    "--deg",
+    "--part",
+    "--down",
+    "--maint",
+    "--none",
+    "--ph2",
+    "--ph3",
+    "--ph4",
+    "--ph5",
+)
+GROUNDS = ("--bg", "--surface", "--sunken")
+CONTRAST = """((fronts, grounds) => {
+  const probe = document.body.appendChild(document.createElement('i'));
+  const light = name => { probe.style.color = `var(${name})`;
+    const [r, g, b] = getComputedStyle(probe).color.match(/[\\d.]+/g).map(c => c / 255)
+      .map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b; };
+  return Math.min(...fronts.flatMap(f => grounds.map(g => {
+    const [hi, lo] = [light(f), light(g)].sort((a, b) => b - a); return (hi + .05) / (lo + .05); })));
+})"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+async def test_the_palette_has_contrast_enough(browser: Browser, address: str, dark: bool) -> None:
+    """What axe leaves open: text on gradients, and graphics."""
+    async with browser.tab(dark=dark) as tab:
+        await tab.open(f"{address}/mock/")
+        text = await tab.ask(f"{CONTRAST}({list(TEXT)}, {list(GROUNDS)})")
+        marks = await tab.ask(f"{CONTRAST}({list(MARKS)}, ['--surface'])")
+        tints = [
+            await tab.ask(f"{CONTRAST}(['--{each}-ink'], ['--{each}-tint'])")
+            for each in ("ok", "deg", "part", "down", "maint", "none")
+        ]
+    print({"text": round(text, 2), "graphics": round(marks, 2), "tints": round(min(tints), 2)})
+    assert min(text, *tints) >= 4.5
+    assert marks >= 3
+
+
+async def test_firefox_shows_it_too(tmp_path: Path) -> None:
+    if FIREFOX is None:
+        pytest.skip("firefox-esr is not installed")
+    publish(tmp_path / "page", files("mock"))
+    shot = tmp_path / "shot.png"
+    subprocess.run(
+        [FIREFOX, "--headless", "--profile", str(tmp_path), "--window-size=1280,3000",
+         "--screenshot", str(shot), (tmp_path / "page/index.html").as_uri()],
+        capture_output=True, timeout=120, check=False, env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert shot.stat().st_size > 100_000  # an empty or unstyled page is far smaller
