@@ -196,6 +196,7 @@ def _courier(kit: Kit, alerts: Alerts) -> Courier:
         clock=kit.clock,
         rng=kit.rng,
         on_message=kit.listeners.on_message,
+        is_blind=lambda: alerts.is_blind,
     )
     loop = asyncio.get_running_loop()
 

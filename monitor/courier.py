@@ -30,6 +30,8 @@ BACKOFF = (5, 15, 60, 300, 900)
 SPREAD = 0.2
 SLOWLY = timedelta(minutes=5)
 """At least so long until the next try where a person must mend something first."""
+SOON = timedelta(minutes=1)
+"""At most so long while our own network seems to be what fails: when it is back, people hear at once."""
 GIVE_UP = timedelta(hours=24)
 GIVE_UP_TRIES = 20
 """A clock that is set forward by a day must not lose what was tried once."""
@@ -66,6 +68,7 @@ class Courier:
         clock: Clock,
         rng: Random,
         on_message: Callable[[Outgoing, Message], None] = lambda *_: None,
+        is_blind: Callable[[], bool] = lambda: False,
     ) -> None:
         self._outbox = outbox
         self._send = send
@@ -73,6 +76,7 @@ class Courier:
         self._clock = clock
         self._rng = rng
         self._on_message = on_message
+        self._is_blind = is_blind
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[int]] = {}
         self._recent: dict[str, deque[float]] = {}
@@ -205,6 +209,8 @@ class Courier:
         wait = error.retry_after or self._backoff(first.attempts)
         if error.permanent:
             wait = max(wait, SLOWLY)
+        if self._is_blind() and not error.retry_after:
+            wait = min(wait, SOON)
         log.warning(
             'event=not_delivered channel=%s what=%s incident=%s tries=%d again_in_s=%.0f why="%s"',
             first.channel, first.what.value, first.incident, first.attempts + 1, wait.total_seconds(), error,

@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from random import Random, SystemRandom
 
 from monitor import __version__
+from monitor.alerts import notices
 from monitor.assembly import Kit, Listeners, Parts, health, hung
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.logs import Told
+from monitor.mailbox import Mailbox
 from monitor.metrics import Metrics
 from monitor.model import Memory, Redactor, StoreError
 from monitor.reload import Reloader, forget
@@ -49,6 +51,7 @@ class Daemon:
         self.publish_every = publish_every
         self.stop = asyncio.Event()
         self.reread = asyncio.Event()
+        self.watch, self.noted = notices.Watch(), 0
         self.store = Store(
             config.store, clock=clock, vantage=config.vantage, history=config.history
         )
@@ -70,6 +73,7 @@ class Daemon:
             memory = self.store.recall()
             parts = Parts.build(self.kit, memory)
             await self._forget(parts)
+            await self._remember(parts, memory)
             async with _signals(self.stop, self.reread):
                 await self._live(parts, memory)
         finally:
@@ -97,6 +101,9 @@ class Daemon:
                 parts.publisher.run(self.stop, self.publish_every), name="publisher"
             ),
             asyncio.create_task(self._keep_house(parts), name="housekeeping"),
+            asyncio.create_task(
+                Mailbox(self.store, parts.alerts, self.clock).run(self.stop), name="mailbox"
+            ),
             asyncio.create_task(self._reload_when_asked(parts), name="reload"),
             asyncio.create_task(self._prove_life(parts), name="pulse"),
             asyncio.create_task(self._feel_lag(), name="lag"),
@@ -132,6 +139,7 @@ class Daemon:
         while not self.stop.is_set():
             now = self.clock.now()
             self.store.heartbeat(now)
+            await self._watch_ourselves(parts, now)
             with _store_may_fail(told):
                 await self._remind(parts, now)
                 await parts.close_retired()
@@ -171,6 +179,34 @@ class Daemon:
     async def _forget(self, parts: Parts) -> None:
         with _store_may_fail():
             await forget(self.kit, parts)
+
+    async def _remember(self, parts: Parts, memory: Memory) -> None:
+        """What the store knows of before, and what people should know of the time between."""
+        now, known = self.clock.now(), {check.key for check in self.kit.config.checks}
+        with _store_may_fail():
+            since = parts.alerts.needs_since(now)
+            latest = [each.latest for each in (await self.store.snapshot(now)).checks.values()]
+            recent = await self.store.results_since(since)
+            old = (each for each in latest if each and each.at < since)
+            parts.alerts.seed(each for each in (*old, *recent) if each.check in known)
+        text = notices.started(memory, now)
+        if text:
+            log.warning('event=gap why="%s"', text.splitlines()[0])
+            await self._notify(parts, text, now)
+
+    async def _notify(self, parts: Parts, text: str, now: datetime) -> None:
+        """Also while nothing can be stored: then it is told from memory."""
+        with _store_may_fail():
+            await self.store.save(outgoing=parts.alerts.notice(text, now))
+
+    async def _watch_ourselves(self, parts: Parts, now: datetime) -> None:
+        troubles = {"store": self.store.trouble, "schedule": parts.schedule.trouble()}
+        for name, why in troubles.items():
+            if text := self.watch.see(name, why, now, self.clock.monotonic()):
+                await self._notify(parts, text, now)
+        for note in self.store.notes[self.noted :]:
+            await self._notify(parts, notices.noted(note), now)
+        self.noted = len(self.store.notes)
 
     async def _remind(self, parts: Parts, now: datetime) -> None:
         changes = parts.alerts.remind(now)

@@ -88,10 +88,23 @@ class Alerts:
         self._lengths = {each.within for each in self._policies.values() if each.within}
         self._quiet = replace(self._quiet, maintenance=settings.maintenance)
 
+    def needs_since(self, now: datetime) -> datetime:
+        """From when on `seed` wants every result: as far as windows and suspicions reach back."""
+        window = max(self._lengths, default=timedelta(0))
+        suspected = (
+            state.since - _STORED_AS_MS
+            for state in self._states.values()
+            if state.phase is Phase.SUSPECT and state.since
+        )
+        return min([now - window, *suspected])
+
     @property
-    def longest_window(self) -> timedelta:
-        """How far back the policies look."""
-        return max(self._lengths, default=timedelta(0))
+    def is_blind(self) -> bool:
+        """Whether we could not see of late; then it may be that we cannot tell either."""
+        return any(
+            each.severity is Severity.MONITOR and not each.cause
+            for each in self._book.open.values()
+        )
 
     def seed(self, results: Iterable[Result]) -> None:
         """What the store knows of before: it is known, not judged again. Oldest first."""

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from monitor import __version__, config, logs
 from monitor.cli import (
+    acking,
     alerting,
     asking,
     demonstration,
@@ -23,10 +24,12 @@ from monitor.cli import (
     failing,
     incidents,
     looking,
+    noting,
     places,
     recalling,
     reloading,
     saving,
+    silencing,
 )
 from monitor.cli.exporting import Format
 from monitor.cli.ranges import By, When, fitting, parse_when
@@ -34,6 +37,7 @@ from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.daemon import Daemon
 from monitor.model import Redactor
+from monitor.model.duration import parse_duration
 
 app = typer.Typer(
     name="monitor",
@@ -42,6 +46,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback with local values would show keys
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+incident = typer.Typer(no_args_is_help=True, help="What people say of an incident.")
+app.add_typer(incident, name="incident")
 console = Console()
 _WIDE = 240
 """Where nobody looks: a line that is not broken can be searched."""
@@ -305,6 +311,45 @@ def render(
 def ask_to_reload(path: ConfigPath = None) -> None:
     """Ask the running daemon to read its config again. Exit 78 if it refuses."""
     typer.echo(f"reloaded: {reloading.reload(_load(path))}")
+
+
+@app.command()
+def silence(
+    target: Annotated[
+        str, typer.Argument(help='"all", SERVICE, SERVICE/ENDPOINT or SERVICE/ENDPOINT/PROBE.')
+    ],
+    lasts: Annotated[str, typer.Option("--for", help='For so long, e.g. "2h".')] = "2h",
+    why: Annotated[str, typer.Option(help="Kept with what is muted.")] = "",
+    end: Annotated[bool, typer.Option("--end", help="End it now.")] = False,
+    path: ConfigPath = None,
+) -> None:
+    """Tell nobody of a check, endpoint or service for a while. What is still bad then is told."""
+    loaded = _load(path)
+    try:
+        duration = timedelta(0) if end else parse_duration(lasts)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--for") from None
+    typer.echo(silencing.silence(loaded, target, duration, why, SystemClock().now()))
+
+
+@app.command()
+def ack(
+    number: Annotated[int, typer.Argument(help="The number of the incident, without #.")],
+    why: Annotated[str, typer.Option(help="Kept in its timeline.")] = "",
+    path: ConfigPath = None,
+) -> None:
+    """Somebody knows of an incident: no more reminders. Its end is told."""
+    typer.echo(acking.ack(_load(path), number, why, SystemClock().now()))
+
+
+@incident.command("note")
+def note_incident(
+    number: Annotated[int, typer.Argument(help="The number of the incident, without #.")],
+    text: Annotated[str, typer.Argument(help="What everybody may read.")],
+    path: ConfigPath = None,
+) -> None:
+    """Write something into an incident's timeline, and onto its page."""
+    typer.echo(noting.note(_load(path), number, text, SystemClock().now()))
 
 
 @app.command("test-alert")

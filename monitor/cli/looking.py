@@ -20,6 +20,7 @@ from monitor.model import (
     Check,
     CheckHistory,
     Evidence,
+    Outgoing,
     Snapshot,
     Spend,
 )
@@ -113,6 +114,12 @@ def tables(config: Config, seen: Snapshot) -> Iterator[Table | str]:
     if seen.outbox:
         yield ""
         yield _outbox(seen)
+    if seen.dead:
+        yield ""
+        yield _given_up(seen)
+    if seen.silences:
+        yield ""
+        yield _silences(seen)
     if seen.spent_month:
         yield ""
         yield _spent(config, seen)
@@ -160,6 +167,27 @@ def _outbox(seen: Snapshot) -> Table:
     return shown
 
 
+def _given_up(seen: Snapshot) -> Table:
+    """Of the last week: what nobody was told."""
+    shown = Table("given up", "to", "since (UTC)", "why", box=None, pad_edge=False)
+    for row in seen.dead[:20]:
+        shown.add_row(
+            f"{row.what.value} #{row.incident or '-'}",
+            row.channel,
+            f"{row.created.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+            Text(row.last_error),
+        )
+    return shown
+
+
+def _silences(seen: Snapshot) -> Table:
+    shown = Table("silenced", "until (UTC)", "why", box=None, pad_edge=False)
+    for silence in seen.silences:
+        until = f"{silence.until.astimezone(UTC):%Y-%m-%d %H:%M}"
+        shown.add_row(silence.target, until, Text(silence.why))
+    return shown
+
+
 def _spent(config: Config, seen: Snapshot) -> Table:
     """Days and months are UTC."""
     shown = Table("spent", "today", "this month", "budget", "left today", box=None, pad_edge=False)
@@ -195,15 +223,27 @@ def document(config: Config, seen: Snapshot) -> dict[str, Any]:
         "at": _utc(seen.at),
         "checks": [_check(check, seen.checks.get(check.key)) for check in config.checks],
         "incidents": [incidents.document(incident) for incident in seen.incidents],
-        "undelivered": [
-            {"channel": row.channel, "what": row.what.value, "incident": row.incident,
-             "attempts": row.attempts, "last_error": row.last_error}
-            for row in seen.outbox
+        "undelivered": [_message(row) for row in seen.outbox],
+        "given_up": [_message(row) for row in seen.dead],
+        "silences": [
+            {"target": each.target, "since": _utc(each.since), "until": _utc(each.until), "why": each.why}
+            for each in seen.silences
         ],
         "publish": carried(config),
         "spent_today": _spend_document(seen.spent_today),
         "spent_month": _spend_document(seen.spent_month),
     }  # fmt: skip
+
+
+def _message(row: Outgoing) -> dict[str, Any]:
+    return {
+        "channel": row.channel,
+        "what": row.what.value,
+        "incident": row.incident,
+        "created": _utc(row.created),
+        "attempts": row.attempts,
+        "last_error": row.last_error,
+    }
 
 
 def _spend_document(spent: Mapping[str, Spend]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from monitor.model.memory import (
     Resolution,
     Snapshot,
 )
+from monitor.model.request import Request, Wish
 from monitor.model.result import (
     SATURATED,
     SETTLED,
@@ -107,6 +108,7 @@ __all__ = [
     "Publishing",
     "Recurrence",
     "Redactor",
+    "Request",
     "Resolution",
     "Resolved",
     "Result",
@@ -127,5 +129,6 @@ __all__ = [
     "Usage",
     "Verdict",
     "Window",
+    "Wish",
     "clean_text",
 ]  # fmt: skip

@@ -132,5 +132,9 @@ class Snapshot:
     spent_today: Mapping[str, Spend] = field(default_factory=dict)
     spent_month: Mapping[str, Spend] = field(default_factory=dict)
     """By service; days and months are UTC."""
+    dead: tuple[Outgoing, ...] = ()
+    """Messages that were given up within the last week, newest first."""
+    silences: tuple[Silence, ...] = ()
+    """Those that hold, or will."""
     stopped_at: datetime | None = None
     """Set on the last page of a daemon that is stopping."""

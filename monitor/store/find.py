@@ -1,6 +1,7 @@
 """Plain questions to the tables, answered in nouns."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, datetime
 
 from sqlalchemy import Connection, func, select
@@ -68,6 +69,17 @@ def pending(connection: Connection) -> tuple[Outgoing, ...]:
 
 def next_message(connection: Connection) -> int:
     return (connection.execute(select(func.max(OUTBOX.c.id))).scalar() or 0) + 1
+
+
+def dead(connection: Connection, since: datetime) -> tuple[Outgoing, ...]:
+    """Given up since then, newest first; `last_error` says why."""
+    query = select(OUTBOX.c.body, OUTBOX.c.last_error).where(
+        OUTBOX.c.state == "dead", OUTBOX.c.done >= micros(since)
+    )
+    return tuple(
+        replace(nouns.outgoing_from(body), last_error=why)
+        for body, why in connection.execute(query.order_by(OUTBOX.c.id.desc()))
+    )
 
 
 def habits(connection: Connection) -> dict[str, Habit]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Table, select
 
 from monitor.model import AlertState, CheckHistory, Result, Rollup, Snapshot
-from monitor.store import find
+from monitor.store import find, requests
 from monitor.store.batch import LATE
 from monitor.store.fold import ROLLED
 from monitor.store.live import Live, points, recent_results
@@ -68,6 +68,8 @@ class Looker:
                 connection, since=now - timedelta(days=DAYS_SHOWN), limit=None
             ),
             outbox=find.pending(connection),
+            dead=find.dead(connection, now - timedelta(days=7)),
+            silences=requests.silences(connection, now),
             spent_today=find.spent(connection, today, today),
             spent_month=find.spent(connection, today.replace(day=1), today),
         )

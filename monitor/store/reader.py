@@ -17,18 +17,19 @@ from monitor.model import (
     Memory,
     Outgoing,
     Period,
+    Request,
     Resolution,
     Result,
     Snapshot,
     StoreError,
 )
-from monitor.store import find, history, migrations
+from monitor.store import find, history, migrations, requests
 from monitor.store.engine import copy, path_of, reading
 from monitor.store.errors import is_damage
 from monitor.store.look import Looker
 from monitor.store.meta import read_meta
 from monitor.store.nouns import evidence_from
-from monitor.store.recall import recall
+from monitor.store.recall import crashes, recall
 from monitor.store.tables import EVIDENCE
 from monitor.store.times import key_from
 
@@ -82,6 +83,14 @@ class Reader:
         return self._ask(
             lambda connection: (find.pending(connection), find.next_message(connection))
         )
+
+    def requests(self) -> tuple[Request, ...]:
+        """What people have asked and the daemon has not done, oldest first."""
+        return self._ask(requests.waiting)
+
+    def crashes(self, now: datetime) -> str:
+        """For the mark that the daemon leaves when it starts."""
+        return self._ask(lambda connection: " ".join(crashes(connection, now)))
 
     def note(self, name: str) -> str | None:
         """What the daemon left under `name`, see `Store.note`."""

@@ -1,16 +1,17 @@
 """What a starting daemon asks of the store. Reads only, so that it works on a disk that is full."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from monitor.model import Memory
-from monitor.store import find
+from monitor.model import Incident, Memory
+from monitor.store import find, requests
 from monitor.store.meta import read_meta
 from monitor.store.tables import INCIDENTS, NUMBER_BITS, RESULTS
 from monitor.store.times import from_millis
 
-SEEN, CLEAN = "last_seen", "stopped_cleanly"
+SEEN, CLEAN, CRASHES = "last_seen", "stopped_cleanly", "crashes"
+_RECENT, _HOUR = timedelta(hours=3), timedelta(hours=1)
 
 
 def recall(connection: Connection, now: datetime, vantage: str) -> Memory:
@@ -28,7 +29,26 @@ def recall(connection: Connection, now: datetime, vantage: str) -> Memory:
         last_seen=_last_seen(connection),
         stopped_cleanly=read_meta(connection, CLEAN) == "yes",
         last_asked=find.last_asked(connection, vantage),
+        recent=_recent(connection, now),
+        silences=requests.silences(connection, now),
+        crashes=len(crashes(connection, now)),
     )
+
+
+def _recent(connection: Connection, now: datetime) -> tuple[Incident, ...]:
+    month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    since = min(month, now - _RECENT)
+    found = find.incidents(connection, since=since, limit=None)
+    return tuple(incident for incident in found if incident.closed)
+
+
+def crashes(connection: Connection, now: datetime) -> list[str]:
+    """The starts of the last hour that followed on a crash, this one included, as ISO dates."""
+    said = read_meta(connection, CRASHES) or ""
+    recent = [each for each in said.split() if now - datetime.fromisoformat(each) < _HOUR]
+    first = read_meta(connection, SEEN) is None
+    clean = first or read_meta(connection, CLEAN) == "yes"
+    return recent if clean else [*recent[-99:], now.isoformat()]
 
 
 def _last_seen(connection: Connection) -> datetime | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
@@ -21,12 +21,13 @@ from monitor.model import (
     Memory,
     NewerSchemaError,
     Outgoing,
+    Request,
     Result,
     Snapshot,
     Spend,
     StoreError,
 )
-from monitor.store import engine
+from monitor.store import engine, requests
 from monitor.store.batch import Change, Done, Item
 from monitor.store.guard import Guard
 from monitor.store.opening import prepare
@@ -34,7 +35,7 @@ from monitor.store.outbox import Outbox
 from monitor.store.pages import vacuum_step
 from monitor.store.prune import prune_step
 from monitor.store.reader import Reader
-from monitor.store.recall import CLEAN, SEEN
+from monitor.store.recall import CLEAN, CRASHES, SEEN
 from monitor.store.writer import Writer
 
 T = TypeVar("T")
@@ -79,6 +80,11 @@ class Store:
     def holder(url: str) -> int | None:
         """The process id of the daemon that writes this store, if one runs."""
         return engine.holder(engine.path_of(url))
+
+    @staticmethod
+    def request(url: str, request: Request) -> None:
+        """For commands beside a daemon: it takes the request up within seconds, or when it starts."""
+        requests.put(url, request)
 
     def open(self) -> None:
         """Check, migrate, and start the writer; StoreError when the file cannot be used.
@@ -142,7 +148,8 @@ class Store:
         """What the last daemon left; and the mark that this one has not stopped yet."""
         now = self._clock.now()
         memory = self._asked.memory(now)
-        self._writer.put(Change(meta=((CLEAN, "no"), (SEEN, now.isoformat()))))
+        marks = ((CRASHES, self._asked.crashes(now)), (CLEAN, "no"), (SEEN, now.isoformat()))
+        self._writer.put(Change(meta=marks))
         return memory
 
     @property
@@ -205,6 +212,18 @@ class Store:
         self, check: str, *, since: datetime, until: datetime | None = None
     ) -> tuple[Result, ...]:
         return await self._ask(lambda: self._asked.results(check, since=since, until=until))
+
+    async def results_since(self, since: datetime) -> tuple[Result, ...]:
+        """Of all checks, oldest first."""
+        return await self._ask(lambda: tuple(self._asked.each_result(since=since)))
+
+    async def requests(self) -> tuple[Request, ...]:
+        """What people have asked from other processes, oldest first."""
+        return await self._ask(self._asked.requests)
+
+    async def finish_requests(self, done: Iterable[int]) -> None:
+        now = self._clock.now()
+        await self._write(lambda connection: requests.finish(connection, done, now))
 
     async def evidence(self, check: str, at: datetime) -> Evidence | None:
         return await self._ask(lambda: self._asked.evidence(check, at))

@@ -1,0 +1,54 @@
+"""What the monitor says of itself: where it was, and what is wrong with it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from test_desk import START, memory
+
+from monitor.alerts import notices
+from monitor.alerts.notices import Watch
+
+SEEN = replace(memory(), last_seen=START - timedelta(minutes=17), stopped_cleanly=True)
+
+
+def test_a_gap_is_told_with_its_length_and_a_restart_is_not() -> None:
+    assert notices.started(SEEN, START) == (
+        "👁 monitor: was down for 00:17\n"
+        "From 24 Nov 11:43:00 UTC to 24 Nov 12:00:00 UTC nothing was probed."
+    )
+    assert notices.started(replace(SEEN, last_seen=START - timedelta(minutes=4)), START) is None
+    assert notices.started(replace(SEEN, last_seen=None), START) is None
+
+
+@pytest.mark.parametrize(
+    ("crashes", "told"), [(1, True), (2, True), (3, False), (4, True), (5, False), (64, True)]
+)
+def test_a_crash_is_told_and_a_loop_of_them_ever_less_often(crashes: int, told: bool) -> None:
+    short = replace(SEEN, last_seen=START - timedelta(seconds=5), stopped_cleanly=False)
+    text = notices.started(replace(short, crashes=crashes), START)
+    assert (text is not None) == told
+    if text and crashes > 1:
+        assert f"That was the {crashes}th time within an hour" in text
+
+
+def test_trouble_of_our_own_is_told_when_it_lasts_and_when_it_is_over() -> None:
+    watch, said = Watch(), []
+    for second in range(0, 200, 10):
+        why = "the disk is full" if 20 <= second < 100 else None
+        now = START + timedelta(seconds=second)
+        if text := watch.see("store", why, now, float(second)):
+            said.append((second, text.splitlines()))
+    assert said == [
+        (50, ["👁 monitor: store is in trouble", "the disk is full",
+              "Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it."]),
+        (100, ["✅ monitor: store is well again", "That lasted 1m20s."]),
+    ]  # fmt: skip
+
+
+def test_trouble_that_is_soon_over_is_no_news() -> None:
+    watch = Watch()
+    said = [
+        watch.see("store", why, START, at) for at, why in enumerate(["full", None, "full", None])
+    ]
+    assert said == [None] * 4

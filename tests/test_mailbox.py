@@ -1,0 +1,245 @@
+"""What people ask from another process reaches the alerts within seconds, or when the daemon starts."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cast import HandClock
+from telegram import CHAT, TOKEN, Telegram, telegram
+
+from monitor.alerts import Alerts
+from monitor.cli.acking import ack
+from monitor.cli.looking import document, tables
+from monitor.cli.noting import note
+from monitor.cli.silencing import silence
+from monitor.clock import SystemClock
+from monitor.config import Config, parse
+from monitor.daemon import Daemon
+from monitor.mailbox import Mailbox
+from monitor.model import (
+    AlertSettings,
+    Announcement,
+    Entry,
+    EntryKind,
+    Failure,
+    Incident,
+    Kind,
+    MonitorError,
+    Mute,
+    Outgoing,
+    Result,
+    Severity,
+    Silence,
+    StoreError,
+)
+from monitor.store import Store
+
+TEXT = """
+[monitor]
+listen = ""
+[service.s]
+key = "${KEY}"
+endpoints = { a = "http://127.0.0.1:9", b = "http://127.0.0.1:9" }
+probes = { http = "1h" }
+"""
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return parse(TEXT, path=tmp_path / "monitor.toml", env={"KEY": "key-of-the-house-1"})
+
+
+@pytest.fixture
+async def store(config: Config, clock: HandClock) -> AsyncIterator[Store]:
+    opened = Store(config.store, clock=clock)
+    opened.open()
+    yield opened
+    await opened.close()
+
+
+def down(clock: HandClock, check: str = "s/a/http") -> Result:
+    failure = Failure(Kind.BAD_GATEWAY, "got 502")
+    return Result(
+        check=check, vantage="local", at=clock.now(), outcome=failure.outcome, failure=failure
+    )
+
+
+async def judged(store: Store, alerts: Alerts, *results: Result) -> None:
+    for each in results:
+        changes = alerts.judge(each)
+        store.record(
+            Entry(
+                result=each, kind="http", states=changes.states,
+                incidents=changes.incidents, outgoing=changes.outgoing,
+            )
+        )  # fmt: skip
+    await store.flush()
+
+
+async def stored(store: Store, number: int = 1) -> Incident:
+    await store.flush()
+    found = await store.incident(number)
+    assert found
+    return found
+
+
+async def test_a_silence_asked_for_beside_the_daemon_holds_and_survives_a_restart(
+    config: Config, store: Store, clock: HandClock
+) -> None:
+    alerts = Alerts(AlertSettings(), (), store.recall())
+    said = silence(config, "s/a", 2 * HOUR, "new disk", clock.now())
+    assert said == "s/a: silenced until 2026-11-24 14:00 UTC"
+    await Mailbox(store, alerts, clock).look()
+    await judged(store, alerts, *[down(clock)] * 3)
+    assert (await stored(store)).muted is Mute.SILENCE
+    assert await store.requests() == ()
+
+    again = store.recall()
+    assert again.silences == (
+        Silence(target="s/a", since=clock.now(), until=clock.now() + 2 * HOUR, why="new disk"),
+    )
+    assert (await store.snapshot(clock.now())).silences == again.silences
+    clock.tick(7200)
+    assert store.recall().silences == ()
+
+
+async def test_a_silence_ends_early_when_somebody_says_so(
+    config: Config, store: Store, clock: HandClock
+) -> None:
+    alerts = Alerts(AlertSettings(), (), store.recall())
+    silence(config, "all", 2 * HOUR, "", clock.now())
+    box = Mailbox(store, alerts, clock)
+    await box.look()
+    await judged(store, alerts, *[down(clock)] * 3)
+    clock.tick(1)
+    assert silence(config, "all", timedelta(0), "", clock.now()) == "everything: no longer silenced"
+    await box.look()
+    assert (await stored(store)).announced
+    assert store.recall().silences == ()
+
+
+async def test_an_acknowledged_incident_and_a_note_stand_in_the_timeline(
+    config: Config, store: Store, clock: HandClock
+) -> None:
+    alerts = Alerts(AlertSettings(), (), store.recall())
+    await judged(store, alerts, *[down(clock)] * 3)
+    assert ack(config, 1, "on it", clock.now()) == "#1: no more reminders; its end will be told"
+    assert note(config, 1, "the\x00 disk, not key-of-the-house-1", clock.now()) == "#1: noted"
+    await Mailbox(store, alerts, clock).look()
+    await Mailbox(store, alerts, clock).look()
+
+    entries = (await stored(store)).timeline
+    assert [(entry.what, entry.text) for entry in entries[1:]] == [
+        (EntryKind.ACKED, "on it"), (EntryKind.NOTE, "the disk, not ***"),
+    ]  # fmt: skip
+
+
+async def test_what_was_asked_while_no_daemon_ran_is_done_when_one_starts(
+    config: Config, clock: HandClock
+) -> None:
+    first = Store(config.store, clock=clock)
+    first.open()
+    await judged(first, Alerts(AlertSettings(), (), first.recall()), *[down(clock)] * 3)
+    await first.close()
+    note(config, 1, "the power went", clock.now())
+    ack(config, 1, "", clock.now())
+
+    second = Store(config.store, clock=clock)
+    second.open()
+    await Mailbox(second, Alerts(AlertSettings(), (), second.recall()), clock).look()
+    assert [entry.what for entry in (await stored(second)).timeline] == [
+        EntryKind.OPENED, EntryKind.NOTE, EntryKind.ACKED,
+    ]  # fmt: skip
+    await second.close()
+
+
+async def test_a_note_on_an_incident_that_is_over_is_kept_too(
+    config: Config, store: Store, clock: HandClock
+) -> None:
+    alerts = Alerts(AlertSettings(), (), store.recall())
+    await judged(store, alerts, *[down(clock)] * 3)
+    good = replace(down(clock), outcome=Failure(Kind.SLOW, "").outcome, failure=None)
+    await judged(store, alerts, good, good)
+    note(config, 1, "it was a cable", clock.now())
+    await Mailbox(store, Alerts(AlertSettings(), (), store.recall()), clock).look()
+    assert (await stored(store)).timeline[-1].text == "it was a cable"
+    with pytest.raises(MonitorError, match="#1 is over since"):
+        ack(config, 1, "", clock.now())
+
+
+async def test_what_nobody_knows_is_refused_at_once(
+    config: Config, store: Store, clock: HandClock
+) -> None:
+    with pytest.raises(MonitorError, match='nothing is called "s/z"; want "all", SERVICE'):
+        silence(config, "s/z", HOUR, "", clock.now())
+    with pytest.raises(MonitorError, match="there is no incident #7"):
+        ack(config, 7, "", clock.now())
+    with pytest.raises(MonitorError, match="there is no incident #7"):
+        note(config, 7, "x", clock.now())
+
+
+def test_without_a_store_there_is_nobody_to_ask(config: Config, clock: HandClock) -> None:
+    with pytest.raises(StoreError, match="there is no store at"):
+        silence(config, "s", HOUR, "", clock.now())
+
+
+async def test_status_shows_what_was_given_up_and_what_is_silenced(
+    config: Config, store: Store, clock: HandClock
+) -> None:
+    silence(config, "s", HOUR, "moving", clock.now())
+    row = Outgoing(
+        channel="phone", what=Announcement.NOTICE, severity=Severity.MONITOR, incident=None,
+        created=clock.now(), not_before=clock.now(), text="x",
+    )  # fmt: skip
+    await store.save(outgoing=(row,))
+    store.dead((await store.due(clock.now()))[0].id, "no such chat")
+    await store.flush()
+    seen = await store.snapshot(clock.now())
+    found = document(config, seen)
+    assert found["given_up"] == [
+        {"channel": "phone", "what": "notice", "incident": None, "created": "2026-11-24T12:00:00Z",
+         "attempts": 0, "last_error": "no such chat"},
+    ]  # fmt: skip
+    assert found["silences"] == [
+        {"target": "s", "since": "2026-11-24T12:00:00Z", "until": "2026-11-24T13:00:00Z", "why": "moving"},
+    ]  # fmt: skip
+    assert len(list(tables(config, seen))) == 5
+
+
+async def test_the_daemon_takes_requests_up_within_seconds_and_tells_of_a_crash(
+    tmp_path: Path,
+) -> None:
+    async with telegram() as phone:
+        config = house(tmp_path, phone)
+        await lived(config)
+        with sqlite3.connect(tmp_path / "monitor.db") as connection:
+            connection.execute("UPDATE meta SET value = 'no' WHERE name = 'stopped_cleanly'")
+        connection.close()
+        await lived(config, lambda: silence(config, "s", HOUR, "", SystemClock().now()))
+        assert [text.splitlines()[0] for text in phone.messages] == ["👁 monitor: crashed"]
+        assert "It did not stop by itself" in phone.messages[0]
+
+
+def house(folder: Path, phone: Telegram) -> Config:
+    channel = f'[channel.phone]\nurl = "tgram://{TOKEN}/{CHAT}"\ntelegram_api = "{phone.url}"\n'
+    return parse(TEXT + channel, path=folder / "monitor.toml", env={})
+
+
+async def lived(config: Config, ask: object = None) -> None:
+    daemon = Daemon(config, env={}, publish_every=timedelta(hours=1))
+    task = asyncio.create_task(daemon.run())
+    await asyncio.sleep(1.5)
+    if callable(ask):
+        ask()
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            if not await daemon.store.requests():
+                break
+        assert await daemon.store.requests() == ()
+    daemon.stop.set()
+    await asyncio.wait_for(task, 30)
