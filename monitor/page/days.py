@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from monitor.model import Incident, Outcome, Rollup, Severity
 from monitor.model.rollup import NOTHING
 from monitor.page.states import State
 
 SHOWN = 90
-_COUNTED = (Outcome.UP.value, Outcome.DEGRADED.value, Outcome.DOWN.value)
+_COUNTED = {Outcome.UP.value, Outcome.DEGRADED.value, Outcome.DOWN.value}
 LETTERS = {"o": State.OPERATIONAL, "d": State.DEGRADED, "p": State.PARTIAL, "x": State.MAJOR,
            "m": State.MAINTENANCE, "n": State.UNKNOWN}  # fmt: skip
 
@@ -38,22 +39,29 @@ def last_days(
     """Oldest first. `measured` are the main check's days, one run `every` so often; `checks` all
     checks of the endpoint.
     """
-    dates = [today - timedelta(days=back) for back in range(SHOWN - 1, -1, -1)]
-    concerned = [incident for incident in incidents if checks.intersection(incident.checks)]
+    concerned = [each for each in incidents if not checks.isdisjoint(each.checks)]
     return tuple(
-        _day(day, measured.get(day, NOTHING), concerned, main, checks, now, every) for day in dates
+        _day(day, measured.get(day, NOTHING), concerned, main, checks, now, every)
+        for day in _dates(today)
     )
+
+
+@lru_cache(maxsize=2)
+def _dates(today: date) -> tuple[date, ...]:
+    return tuple(today - timedelta(days=back) for back in range(SHOWN - 1, -1, -1))
 
 
 def _day(
     day: date,
     rollup: Rollup,
-    incidents: Iterable[Incident],
+    incidents: Sequence[Incident],
     main: str,
     checks: frozenset[str],
     now: datetime,
     every: timedelta,
 ) -> Day:
+    if not incidents:
+        return _quiet(day, rollup, every)
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     found = [
         (_letter(incident, main, checks), minutes)
@@ -68,10 +76,14 @@ def _day(
             worst,
             max(1, min(1440, round(sum(minutes for letter, minutes in found if letter == worst)))),
         )
+    return _quiet(day, rollup, every)
+
+
+def _quiet(day: date, rollup: Rollup, every: timedelta) -> Day:
     if rollup.maintenance:
         minutes = round(rollup.maintenance * every / timedelta(minutes=1))
         return Day(day, "m", max(1, min(1440, minutes)))
-    return Day(day, "o" if any(rollup.outcomes.get(name) for name in _COUNTED) else "n", 0)
+    return Day(day, "o" if any(map(rollup.outcomes.get, _COUNTED)) else "n", 0)
 
 
 def _letter(incident: Incident, main: str, checks: frozenset[str]) -> str:

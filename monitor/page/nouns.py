@@ -191,6 +191,10 @@ class EndpointView:
         return WORDS[self.trouble] if self.trouble else None
 
     @property
+    def letters(self) -> str:
+        return "".join([day.letter for day in self.days])
+
+    @property
     def bad_days(self) -> tuple[Day, ...]:
         """Newest first."""
         return tuple(day for day in reversed(self.days) if day.minutes)
@@ -206,6 +210,10 @@ class RetiredView:
     days: tuple[Day, ...]
     last: date | None
     """When it was measured last, in UTC."""
+
+    @property
+    def letters(self) -> str:
+        return "".join([day.letter for day in self.days])
 
     @property
     def bad_days(self) -> tuple[Day, ...]:
@@ -306,8 +314,8 @@ class PageView:
     interval: timedelta
     stopped: datetime | None
     state: State
-    headline: tuple[str, ...]
-    """Sentences."""
+    sentences: tuple[str, ...]
+    """The headline, with zero-width spaces where Chinese may break."""
     text: str
     triage_service: Triage
     triage_network: Triage
@@ -320,6 +328,10 @@ class PageView:
     works: tuple[WorkView, ...]
     """Maintenance that goes on, then the next of each that is known."""
     glossary: tuple[Words, ...]
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        return tuple(each.replace("\u200b", "") for each in self.sentences)
 
     @property
     def endpoints(self) -> tuple[EndpointView, ...]:

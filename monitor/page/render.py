@@ -7,16 +7,18 @@ import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from monitor.language import Language, templates
 from monitor.page import drawings, programs, words
 from monitor.page.feed import robots, sitemap
-from monitor.page.nouns import PageView
+from monitor.page.nouns import EndpointView, PageView
 from monitor.page.states import State
 
 
@@ -38,6 +40,7 @@ class Renderer:
         self._folder = templates()
         self._ours = tuple(_hashed(self._folder / name) for name in ("style.css", "status.js"))
         self._env: dict[str, Environment] = {}
+        self._kept: dict[str, Kept] = {}
 
     def files(self, page: PageView) -> Mapping[str, bytes]:
         """Path below the page's folder -> content, in the order of publishing: home pages last."""
@@ -48,10 +51,13 @@ class Renderer:
         favicon = self._environment(page.language).get_template("favicon.svg")
         found["favicon.svg"] = favicon.render(state=state).encode()
         found["favicon-unknown.svg"] = favicon.render(state=State.UNKNOWN).encode()
+        all_pages = (page, *page.others)
         for each in (*page.others, page):
-            pages = Pages(self._environment(each.language), each, assets, (page, *page.others))
+            env = self._environment(each.language)
+            pages = Pages(env, each, assets, all_pages, self._kept)
             found |= pages.below()
             found |= pages.home()
+        self._kept = {name: kept for name, kept in self._kept.items() if name in found}
         return _signposts(page, found) | found
 
     def _assets(self, page: PageView) -> Assets:
@@ -72,6 +78,15 @@ class Renderer:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A page of one of very many base URLs: made again when it has news, and before it is old."""
+
+    at: datetime
+    news: object
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Pages:
     """The pages of one language."""
 
@@ -80,7 +95,7 @@ class Pages:
     assets: Assets
     all: tuple[PageView, ...]
     """Every language, the default one first."""
-    shared: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, Kept] = field(default_factory=dict)
 
     def home(self) -> Iterator[tuple[str, bytes]]:
         yield self._file("index.html", "")
@@ -89,12 +104,25 @@ class Pages:
         for story in self.page.stories:
             yield self._file("incident.html", f"incidents/{story.id}/", story=story)
         for endpoint in self.page.endpoints:
-            yield self._file("endpoint.html", f"endpoints/{endpoint.path}/", endpoint=endpoint)
+            yield self._endpoint(endpoint)
         yield self._file("method.html", "method.html")
         if (
             self.page.url and not self.page.path
         ):  # served at any depth, so its links need an address
             yield "404.html", self._html("404.html", f"{self.page.url}/", f"{self.page.url}/", "")
+
+    def _endpoint(self, endpoint: EndpointView) -> tuple[str, bytes]:
+        here, page = f"endpoints/{endpoint.path}/", self.page
+        name = f"{page.path}{here}index.html"
+        if not page.crowded:
+            return self._file("endpoint.html", here, endpoint=endpoint)
+        stories = [each.updates for each in page.stories if endpoint.path in each.endpoints]
+        news = (page.stopped, endpoint.state, endpoint.trouble, stories, self.assets.style)
+        kept = self.kept.get(name)
+        if kept is None or kept.news != news or page.generated - kept.at > _patience(page, name):
+            _, content = self._file("endpoint.html", here, endpoint=endpoint)
+            kept = self.kept[name] = Kept(page.generated, news, content)
+        return name, kept.content
 
     def _file(self, template: str, here: str, **more: Any) -> tuple[str, bytes]:
         """`here` lies below the home page of this language; links are relative, so any sub-path will do."""
@@ -110,6 +138,11 @@ class Pages:
             .render(page=self.page, pages=self.all, assets=self.assets, root=root, base=base, here=here, **more)
             .encode()
         )  # fmt: skip
+
+
+def _patience(page: PageView, name: str) -> timedelta:
+    """How old a page may grow: a part of the time after which it is stale, not all pages the same."""
+    return page.stale_after * (0.1 + 0.2 * crc32(name.encode()) / 2**32)
 
 
 def _environment(folder: Traversable, language: Language) -> Environment:

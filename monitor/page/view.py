@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, timedelta
 
 from monitor.language import Language, language
-from monitor.model import NO_SPEND, Fault, Incident, Kind, Service, Snapshot
+from monitor.model import NO_SPEND, Check, Fault, Incident, Kind, Service, Snapshot
 from monitor.model.words import Words
 from monitor.page import words
 from monitor.page.best import Candidate, Pick, candidates, choose
@@ -54,8 +54,9 @@ def _service(
     service: Service, site: Site, snapshot: Snapshot, before: Pick, chosen: dict[str, Pick]
 ) -> ServiceView:
     checks = [check for check in site.checks if check.service == service.id]
-    by_endpoint = {endpoint.path: [check for check in checks if check.endpoint.path == endpoint.path]
-                   for endpoint in service.endpoints}  # fmt: skip
+    by_endpoint: dict[str, list[Check]] = {endpoint.path: [] for endpoint in service.endpoints}
+    for check in checks:
+        by_endpoint[check.endpoint.path].append(check)
     shown = site.settings
     paused = {path for path in by_endpoint if paused_now(site.maintenance, path, snapshot.at)}
     endpoints = tuple(
@@ -137,7 +138,8 @@ def _page(
                       if incident.service is None or incident.service in names)  # fmt: skip
     tell = Teller(names, said).story
     stories = tuple(
-        tell(incident, _instead(incident, services), snapshot.at) for incident in incidents
+        tell(incident, None if snapshot.stopped_at else _instead(incident, services), snapshot.at)
+        for incident in incidents
     )
     fresh = not any(history.latest for history in snapshot.checks.values())
     whence = words.whence(site.vantage, said)
@@ -159,7 +161,7 @@ def _page(
         interval=site.every,
         stopped=snapshot.stopped_at,
         state=state,
-        headline=headline(services, state, whence, said, fresh=fresh),
+        sentences=headline(services, state, whence, said, fresh=fresh),
         text=text(endpoints, incidents, said, fresh=fresh),
         triage_service=triage_service(services, said),
         triage_network=triage_network(endpoints, said),

@@ -324,3 +324,12 @@ def test_a_key_of_two_lines_is_refused_and_not_shown() -> None:
     assert complaints(text, {"KEY": f"{KEY}\nsecond"}) == [
         "service.a.key: has a line break or a control character in it, want one line"
     ]
+
+
+def test_what_the_page_looks_like_is_read_now_rather_than_missed_later(tmp_path: Path) -> None:
+    (tmp_path / "own.css").write_text("a" * 300_001)
+    text = ONE + '[page]\ncss = "own.css"\nlogo = "logo.svg"\n'
+    assert complaints(text, folder=tmp_path) == [
+        "page.css: own.css has 300001 bytes, want at most 300000",
+        f"page.logo: there is no file {tmp_path / 'logo.svg'}",
+    ]

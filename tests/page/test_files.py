@@ -5,13 +5,20 @@ import html
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from random import Random
+from time import process_time
 
 import pytest
+from page_cast import NOW, SITE, ago, history, incident
 from worlds import SITES, WORLDS
 
-from monitor.page import Renderer, view
+from monitor.model import Check, Endpoint, Kind, Service, Severity, Snapshot
+from monitor.page import Renderer, Site, view
+from monitor.probes import PROBES
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -61,7 +68,7 @@ def test_every_page_is_strict_and_needs_no_other_host(renderer: Renderer, world:
 
 
 def test_weights_stay_small(renderer: Renderer) -> None:
-    found = files(renderer, "mixed")
+    found = files(renderer, "mock")
     page = found["index.html"]
     css = next(content for name, content in found.items() if name.endswith(".css"))
     script = next(content for name, content in found.items() if name.endswith(".js"))
@@ -146,3 +153,53 @@ def test_every_file_for_programs_is_documented(renderer: Renderer) -> None:
     }  # fmt: skip
     published = {re.sub(r"^api/v2/.*", "api/v2/*.json", name) for name in published}
     assert published == {name for name in named if "favicon" not in name}
+
+
+def many(count: int, languages: tuple[str, ...] = ("en",)) -> tuple[Site, Snapshot]:
+    """So many base URLs, each with 90 days, most of them good ones; sixty incidents among them."""
+    endpoints = tuple(
+        Endpoint(id=f"e{n}", service="many", url=f"https://api{n}.example", name=f"Mirror {n}")
+        for n in range(count)
+    )
+    probe = PROBES["http"]().named("http")
+    checks = tuple(Check(service="many", endpoint=each, probe=probe) for each in endpoints)
+    dice = Random(4)
+    known = [history(check, dice) for check in checks[:20]]
+    incidents = tuple(
+        replace(
+            incident(
+                n, Severity.DOWN, Kind.SERVER_ERROR, ago(days=n), 18, checks[n * 37 % count].key
+            ),
+            service="many",
+        )
+        for n in range(1, 61)
+    )
+    site = replace(
+        SITE,
+        services=(Service(id="many", name="Many", endpoints=endpoints),),
+        checks=checks,
+        settings=replace(SITE.settings, languages=languages),
+    )
+    histories = {
+        check.key: replace(known[n % 20], check=check.key) for n, check in enumerate(checks)
+    }
+    return site, Snapshot(at=NOW, checks=histories, incidents=incidents)
+
+
+@pytest.mark.slow
+def test_a_thousand_base_urls_are_one_page_that_a_phone_can_load(renderer: Renderer) -> None:
+    site, snapshot = many(1000)
+    page = view(site, snapshot, {})[0]
+    first = renderer.files(page)
+    began = process_time()
+    again = renderer.files(view(site, replace(snapshot, at=NOW + timedelta(seconds=10)), {})[0])
+    took_s = process_time() - began
+    weight = len(gzip.compress(first["index.html"]))
+    print({"gzipped": weight, "again_s": round(took_s, 2), "pages": len(first)})
+    assert weight <= 250_000
+    assert first["index.html"].count(b'<li class="line"') == 1000
+    same = "endpoints/many/e5/index.html"
+    assert first[same] == again[same], "what has no news is not made again each time"
+    later = renderer.files(view(site, replace(snapshot, at=NOW + timedelta(minutes=4)), {})[0])
+    assert first[same] != later[same], "but before it is old"
+    assert took_s < 10

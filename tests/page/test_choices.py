@@ -1,0 +1,158 @@
+"""What the operator chose to show, and that nothing else is published."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import worlds
+from page_cast import CHECKS, ENDPOINTS, MOCK_SITE, NOW, SERVICE, SITE, ago
+from worlds import maintained
+
+from monitor.model import EntryKind, Maintenance, Snapshot, TimelineEntry, Window
+from monitor.page import Renderer, Site, view
+from monitor.page.states import State
+
+
+def files(site: Site, snapshot: Snapshot) -> Mapping[str, bytes]:
+    return Renderer().files(view(site, snapshot, {})[0])
+
+
+def chosen(**settings: object) -> Site:
+    return replace(SITE, settings=replace(SITE.settings, **settings))
+
+
+def test_without_hosts_no_base_url_is_in_any_file() -> None:
+    found = files(chosen(hosts=False), worlds.mixed())
+    for name, content in found.items():
+        for endpoint in ENDPOINTS:
+            host = endpoint.url.removeprefix("https://").encode()
+            assert host not in content, name
+    assert found["best.txt"] == b"\n"
+    page = found["index.html"].decode()
+    assert "Premium reverse proxy 1" in page.split("Fastest right now")[1]
+    assert 'id="test"' not in page
+    assert "connect-src 'self';" in page
+
+
+def test_models_are_nobodys_business_unless_said() -> None:
+    for models in (False, True):
+        found = files(chosen(models=models), worlds.mixed())
+        shown = [name for name, content in found.items() if b"gpt-4o-mini" in content]
+        assert bool(shown) is models
+        assert ("index.html" in shown) is models
+
+
+def test_a_stylesheet_a_logo_and_links_of_the_operators(tmp_path: Path) -> None:
+    (tmp_path / "secret-name.css").write_text("body { color: red }")
+    (tmp_path / "logo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    site = chosen(
+        css=tmp_path / "secret-name.css",
+        logo=tmp_path / "logo.svg",
+        links=(("Telegram <group>", "https://t.me/example"),),
+    )
+    found = files(site, worlds.all_good())
+    own = next(name for name in found if name.startswith("own."))
+    assert found[own] == b"body { color: red }"
+    page = found["zh-CN/index.html"].decode()
+    assert page.index("style.") < page.index(f'href="../{own}"')
+    assert 'class="brand__logo" src="../logo.' in page
+    assert '<a href="https://t.me/example" rel="noopener">Telegram &lt;group&gt;</a>' in page
+    assert not any(b"secret-name" in content for content in found.values())
+    (tmp_path / "logo.svg").unlink()
+    assert b"brand__mark" in files(site, worlds.all_good())["index.html"], "it does without"
+
+
+def test_tags_stand_beside_the_name() -> None:
+    page = files(MOCK_SITE, worlds.mock())["index.html"].decode()
+    assert 'Premium reverse proxy 1 <span class="tag">no time limit</span>' in page
+    assert 'Cloudflare CDN <span class="tag">100\u00a0s limit</span>' in page
+
+
+def test_a_retired_base_url_keeps_its_history_and_is_recommended_no_more() -> None:
+    gone = tuple(replace(each, retired=each.id == "proxy-1") for each in ENDPOINTS)
+    site = replace(
+        SITE,
+        services=(replace(SERVICE, endpoints=gone),),
+        checks=tuple(check for check in CHECKS if check.endpoint.id != "proxy-1"),
+    )
+    seen, _ = view(site, worlds.all_good(), {})
+    (retired,) = seen.services[0].retired
+    assert (retired.name, retired.availability, retired.last) == (
+        "Premium reverse proxy 1", 1.0, NOW.date(),
+    )  # fmt: skip
+    assert len(seen.endpoints) == 5
+    page = Renderer().files(seen)["index.html"].decode()
+    assert page.count("https://www.aigptx.top") == 0
+    assert "Retired" in page
+
+
+def test_maintenance_is_its_own_state_and_counts_against_nobody() -> None:
+    seen, _ = view(maintained(MOCK_SITE), worlds.mock(), {})
+    worked = next(each for each in seen.endpoints if each.path == "ohmygpt/fast-cdn")
+    assert worked.state is State.MAINTENANCE
+    assert {cell.text for cell in worked.cells.values()} == {"Paused"}
+    assert [(work.active, work.id) for work in seen.works] == [(True, "edge"), (False, "kernel")]
+    assert "fast-cdn" not in {pick.endpoint for pick in seen.picks}
+    assert seen.triage_network.note == "1 in maintenance"
+    assert [day.minutes for day in worked.days if day.letter == "m"] == [45, 45]
+
+
+def test_where_all_is_well_the_next_maintenance_is_one_line() -> None:
+    later = Maintenance(
+        id="x", title="New cables", once=Window(ago(hours=-5), ago(hours=-6)),
+    )  # fmt: skip
+    page = files(replace(SITE, maintenance=(later,)), worlds.all_good())["index.html"].decode()
+    assert "Happening now" not in page
+    assert "<b>Next maintenance: New cables</b>" in page
+
+
+def test_all_in_maintenance_is_not_called_down() -> None:
+    now = Maintenance(id="x", title="Move", once=Window(ago(hours=1), ago(hours=-1)))
+    seen, _ = view(replace(SITE, maintenance=(now,)), worlds.everything_down(), {})
+    assert (seen.state, seen.headline) == (State.MAINTENANCE, ("The service is in maintenance.",))
+
+
+def test_maintenance_of_what_is_not_public_is_not_told() -> None:
+    hidden = Maintenance(
+        id="x",
+        title="Secret",
+        services=frozenset({"other"}),
+        once=Window(ago(hours=1), ago(hours=-1)),
+    )
+    found = files(replace(SITE, maintenance=(hidden,)), worlds.all_good())
+    assert not any(b"Secret" in content for content in found.values())
+
+
+def test_a_persons_note_is_text_cut_and_cleaned_in_every_language() -> None:
+    snapshot = worlds.mixed()
+    text = "<b>We</b> know.\u202e\nMore \x07" + "x" * 2000
+    first, *others = snapshot.incidents
+    note = TimelineEntry(at=NOW, what=EntryKind.NOTE, text=text)
+    told = replace(first, timeline=(*first.timeline, note))
+    found = files(SITE, replace(snapshot, incidents=(told, *others)))
+    for page in ("index.html", "zh-CN/index.html", "incidents/9/index.html"):
+        assert "&lt;b&gt;We&lt;/b&gt; know. More xxx" in found[page].decode()
+        assert "x" * 1000 not in found[page].decode()
+
+
+@pytest.mark.parametrize("first", ["en", "zh-CN"])
+def test_the_first_language_is_at_the_root_and_each_leads_to_the_other(first: str) -> None:
+    other = "zh-CN" if first == "en" else "en"
+    found = files(chosen(languages=(first, other)), worlds.mixed())
+    assert f'<html lang="{first}"' in found["index.html"].decode()
+    page = found[f"{other}/endpoints/ohmygpt/cf-cdn/index.html"].decode()
+    assert f'<html lang="{other}"' in page
+    assert 'href="../../../../endpoints/ohmygpt/cf-cdn/"' in page
+    assert 'hreflang="x-default" href="https://status.example/endpoints/ohmygpt/cf-cdn/"' in page
+    assert "\u200b" not in page
+    assert "\u200b" not in found["status.json"].decode()
+    headline = json.loads(found["status.json"])["headline"]
+    assert ("Shanghai." in headline) is (first == "en")
+
+
+def test_one_language_alone_names_no_other() -> None:
+    found = files(chosen(languages=("en",)), worlds.mixed())
+    assert not any(name.startswith("zh-CN") for name in found)
+    assert "hreflang" not in found["index.html"].decode()
