@@ -119,6 +119,9 @@ class Schedule:
         self._checks: dict[str, Check] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._last_due: dict[str, datetime] = {}
+        self._not_before: dict[str, datetime] = {}
+        """Set by a step of the clock: a check's next grid point, which no run comes before."""
+        self._parted = self._apart()
         self._watch: asyncio.Task[None] | None = None
         self._last_end = clock.monotonic()
         self._again: dict[str, asyncio.TimerHandle] = {}
@@ -168,6 +171,7 @@ class Schedule:
         self._scheduler.remove_job(key)
         del self._checks[key]
         self._last_due.pop(key, None)
+        self._not_before.pop(key, None)
         if timer := self._again.pop(key, None):
             timer.cancel()
         if task := self._running.pop(key, None):
@@ -175,7 +179,11 @@ class Schedule:
 
     async def _fire(self, check: Check, grid: Grid) -> None:
         """Returns at once: APScheduler cancels its own coroutines at shutdown, we want to drain."""
+        self._look_at_clock()
         now = self._clock.now()
+        if now < self._not_before.get(check.key, now):
+            return  # due only by a clock that has been set since
+        self._not_before.pop(check.key, None)
         if check.key in self._running:
             self.missed += 1
             log.warning("event=missed check=%s reason=still_running", check.key)
@@ -230,24 +238,31 @@ class Schedule:
 
     async def _watch_clock(self) -> None:
         """APScheduler sleeps towards wall times: after a step back it would stay silent for as long."""
-        apart = self._apart()
         while True:
             await asyncio.sleep(1)
-            now_apart = self._apart()
-            if abs(now_apart - apart) > CLOCK_STEP:
-                log.warning("event=clock_step seconds=%.1f", now_apart - apart)
-                self.rearm()
-            apart = now_apart
+            self._look_at_clock()
+
+    def _look_at_clock(self) -> None:
+        apart = self._apart()
+        step, self._parted = apart - self._parted, apart
+        if abs(step) > CLOCK_STEP:
+            log.warning("event=clock_step seconds=%.1f", step)
+            self.rearm()
 
     def _apart(self) -> float:
         return self._clock.now().timestamp() - self._clock.monotonic()
 
     def rearm(self) -> None:
-        """Forget the old due times; every check goes on at its next grid point."""
+        """Forget the old due times; every check goes on at its next grid point, none before.
+
+        After a step forward all are overdue at once, and APScheduler may have begun to start them.
+        """
         self._last_due.clear()
         now = self._clock.now()
         for job in self._scheduler.get_jobs():
-            job.modify(next_run_time=job.trigger.get_next_fire_time(None, now))
+            following = job.trigger.get_next_fire_time(None, now)
+            self._not_before[job.id] = following
+            job.modify(next_run_time=following)
 
     def running(self) -> frozenset[asyncio.Task[None]]:
         return frozenset(self._running.values())

@@ -1,10 +1,12 @@
 """When checks run: phases from hashes, no overlap, nothing lost silently, a polite end."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
+from typing import Self
 
 import pytest
 from cast import HandClock
@@ -273,3 +275,48 @@ async def test_a_schedule_whose_runs_never_end_says_so(clock: HandClock) -> None
         assert schedule.trouble() == "probes: none has ended for 241 s"
     finally:
         await schedule.drain(timedelta(0))
+
+
+class SetClock(datetime):
+    """What APScheduler asks for the time, after somebody set it."""
+
+    by = timedelta(0)
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        real = datetime.now(tz) + SetClock.by  # noqa: TID251
+        return cls.fromtimestamp(real.timestamp(), tz)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_step_of_an_hour_neither_stops_nor_bunches_the_runs(
+    monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", SetClock)
+    monkeypatch.setattr(SetClock, "by", timedelta(0))
+    clock = ShiftedClock()
+    ran: dict[str, list[float]] = {name: [] for name in "abcde"}
+    told: list[Due] = []
+
+    async def run(each: Check, due: Due) -> None:
+        ran[each.endpoint.id].append(time.monotonic())
+        told.append(due)
+
+    schedule = Schedule(run, clock)
+    checks = [check(name, every=1.0) for name in ran]
+    schedule.start(checks, dict.fromkeys((each.key for each in checks), clock.now()))
+    try:
+        await asyncio.sleep(2.5)
+        clock.by = timedelta(hours=hours)
+        SetClock.by = timedelta(hours=hours)
+        await asyncio.sleep(5.5)
+    finally:
+        await schedule.drain(timedelta(seconds=1))
+    for times in ran.values():
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        assert max(gaps) < 3.5, "a period, and a second or two until the step is noticed"
+        assert min(gaps) > 0.2, "no run of the hour is made up for"
+        assert 5 <= len(times) <= 10
+    assert max(due.late_ms for due in told) < 1500
+    assert sum(due.missed for due in told) <= 10, "nor counted as missed"

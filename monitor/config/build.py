@@ -140,7 +140,10 @@ def _channel(tables: Tables, name: str, table: ChannelTable) -> Channel:
 
 
 def _more_secrets(tables: Tables, services: list[Service]) -> Iterator[Secret]:
-    """Header values, logins of proxies, and a channel's address as a whole and in its parts: most carry a token."""
+    """Header values, logins of proxies, and a channel's address as a whole and in its parts: most carry a token.
+
+    A resolver's path may be a customer's number.
+    """
     for service in services:
         for endpoint in service.endpoints:
             yield from (value for _, value in endpoint.headers)
@@ -150,6 +153,9 @@ def _more_secrets(tables: Tables, services: list[Service]) -> Iterator[Secret]:
     for table in tables.channel.values():
         yield Secret(table.url)
         yield from map(Secret, _parts(table.url))
+    for resolver in tables.monitor.resolvers:
+        if "://" in resolver:
+            yield from map(Secret, _parts(resolver.removesuffix("/dns-query")))
 
 
 def _parts(url: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -18,11 +19,11 @@ from monitor.diagnosis.controls import Controls, has_route, is_address, target_o
 from monitor.diagnosis.decide import explain
 from monitor.diagnosis.dial import careless, dial
 from monitor.diagnosis.dns import ask
-from monitor.diagnosis.facts import NEUTRAL, Answer, Facts, Net, Reading, Target, Trial
+from monitor.diagnosis.facts import NEUTRAL, Answer, Facts, Lack, Net, Reading, Target, Trial
 from monitor.diagnosis.names import Names, OwnNames, Resolve, system_resolve
 from monitor.diagnosis.network import domain_of, read
 from monitor.diagnosis.plan import CUT_KINDS, PATH_KINDS, Plan, plan
-from monitor.diagnosis.ranges import network_of
+from monitor.diagnosis.ranges import network_of, what_is_odd
 from monitor.diagnosis.resolvers import Resolver
 from monitor.diagnosis.steps import note
 from monitor.model import Check, Endpoint, Failure, Kind, Outcome, Result, clean_text
@@ -66,6 +67,13 @@ class _Case:
 
 def _hosts(endpoints: Iterable[Endpoint]) -> tuple[Target, ...]:
     return tuple(target_of(each.url) for each in endpoints if each.proxy is None)
+
+
+def _is_out_there(resolver: Resolver, answer: Answer) -> bool:
+    """It answered, and no cache of our own network can have been it."""
+    host = urlsplit(resolver.url).hostname if resolver.url else resolver.address
+    near = host is None or (is_address(host) and what_is_odd(host) is not None)
+    return not near and answer.lack not in {Lack.SILENT, Lack.FAILED}
 
 
 def _target(check: Check) -> Target:
@@ -235,6 +243,7 @@ class Doctor:
             failing=network_of(address) if address else domain_of(target.host),
             declared=bool(self._settings.controls),
             resolver_answered=any(answer.addresses for answer in there),
+            resolver_reached=any(map(_is_out_there, self._settings.resolvers, there)),
             routed=kind not in _ROUTELESS or has_route(),
         )
 

@@ -41,30 +41,48 @@ def read(
     failing: str,
     declared: bool,
     resolver_answered: bool = False,
+    resolver_reached: bool = False,
     routed: bool = True,
 ) -> Reading:
     """`failing` is the network of what failed; `declared`: the operator named the controls.
 
     Other hosts of the config may be down for reasons of their own. So their silence counts only
-    where it comes from another network than that of the failing host.
+    where it comes from another network than that of the failing host. `resolver_answered`: another
+    one knows the host; `resolver_reached`: one that is out in the world answered whatever, so that
+    the network works.
     """
     skews = [each.skew_s for each in seen if each.skew_s is not None]
     skew = median(skews) if skews else None
     reached = [each for each in seen if each.reached]
+    if resolver_reached and not reached and not names_failed(seen):
+        words = f"another resolver answered, {_of(reached, seen)}"
+        return Reading(net=Net.FINE, words=words, skew_s=skew)
     if not seen:
         net = Net.UNKNOWN if routed else Net.OFFLINE
         words = "there is nothing to compare with" if routed else "there is no route to anywhere"
         return Reading(net=net, words=words, skew_s=skew)
-    names = [each.resolved for each in seen if each.resolved is not None]
-    if names and not any(names) and (reached or resolver_answered):
-        words = f"none of {_count(len(names), 'other name')} resolves, while the network works"
+    if names_failed(seen) and (reached or resolver_answered or resolver_reached):
+        names = sum(each.resolved is not None for each in seen)
+        words = f"none of {_count(names, 'other name')} resolves, while the network works"
         return Reading(net=Net.RESOLVER_FAILED, words=words, skew_s=skew)
     if reached:
-        words = f"{len(reached)} of {_count(len(seen), 'control')} answered"
+        words = _of(reached, seen)
         return Reading(net=Net.FINE, words=words, skew_s=skew)
-    words = f"none of {_count(len(seen), 'control')} answered"
+    words = _of(reached, seen)
     independent = declared or not routed or len({failing, *(each.network for each in seen)}) > 1
     return Reading(net=Net.OFFLINE if independent else Net.UNKNOWN, words=words, skew_s=skew)
+
+
+def names_failed(seen: Sequence[Seen]) -> bool:
+    """There were names to look up, and not one was found."""
+    names = [each.resolved for each in seen if each.resolved is not None]
+    return bool(names) and not any(names)
+
+
+def _of(reached: Sequence[Seen], seen: Sequence[Seen]) -> str:
+    if not seen:
+        return "there is no control"
+    return f"{len(reached) or 'none'} of {_count(len(seen), 'control')} answered"
 
 
 def _count(number: int, noun: str) -> str:

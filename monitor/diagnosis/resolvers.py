@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 _PORT = 53
@@ -17,7 +17,7 @@ class Resolver:
     """For people: of a URL the host alone, as its path may be private."""
     address: str = ""
     port: int = _PORT
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)
 
 
 def parse_resolver(text: str) -> Resolver:

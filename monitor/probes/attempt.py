@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -23,7 +24,9 @@ from monitor.model import (
 from monitor.probes.classify import retry_after
 from monitor.probes.cut import judge_cut
 from monitor.probes.facts import Exchange
+from monitor.probes.listener import FIRST_TOKEN_MS
 from monitor.probes.probe import Finding, ProbeSettings, Run, Sender
+from monitor.probes.stream import STALLED_MS
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +41,18 @@ _NOTE_SHOWN = 1000
 _TEXT_READ = 4096
 """Of one text of the endpoint's: more than is ever shown, so that a cut spares no half of a secret."""
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key", "set-cookie", "set-cookie2", "cookie"})
-_TIMEOUTS = frozenset(
-    {
-        Kind.CONNECT_TIMEOUT,
-        Kind.TLS_TIMEOUT,
-        Kind.HEADERS_TIMEOUT,
-        Kind.BODY_TIMEOUT,
-        Kind.NO_FIRST_TOKEN,
-        Kind.STALLED,
-        Kind.SLOW,
-    }
-)
+_CONNECTING_MS = 10_000.0
+"""The client gives up a connection after so long, whatever the probe's timeout."""
+_PATIENCE_MS: Mapping[Kind, float] = {
+    Kind.DNS_SERVFAIL: _CONNECTING_MS,
+    Kind.CONNECT_TIMEOUT: _CONNECTING_MS,
+    Kind.TLS_TIMEOUT: _CONNECTING_MS,
+    Kind.HEADERS_TIMEOUT: math.inf,
+    Kind.BODY_TIMEOUT: math.inf,
+    Kind.NO_FIRST_TOKEN: FIRST_TOKEN_MS,
+    Kind.STALLED: STALLED_MS,
+}
+"""How long we listen in vain before we say so; never longer than the probe's timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,22 +139,31 @@ def _timings(finding: Finding) -> Timings:
 
 def _judge(finding: Finding, probe: ProbeSettings, now: datetime) -> Failure | None:
     """What the probe found, then what holds for every kind: our own lag, limits, certificates."""
-    failure = finding.failure or _slow(finding, probe)
-    lag_ms = finding.exchange.lag_ms
-    if failure and failure.kind in _TIMEOUTS and lag_ms > probe.timeout.total_seconds() * 500:
-        why = f"got our own event loop stuck for {lag_ms / 1000:.1f} s, want it free to listen"
-        return Failure(Kind.OVERRUN, why)
-    return failure or _expiring(finding.exchange.cert_expires, now)
+    failure = finding.failure
+    if failure is None:
+        return _slow(finding, probe) or _expiring(finding.exchange.cert_expires, now)
+    lag_ms = finding.exchange.lag_total_ms
+    patience_ms = min(_PATIENCE_MS.get(failure.kind, 0.0), probe.timeout.total_seconds() * 1000)
+    return _overrun(lag_ms) if lag_ms > patience_ms / 2 > 0 else failure
+
+
+def _overrun(lag_ms: float) -> Failure:
+    why = f"got our own event loop stuck for {lag_ms / 1000:.1f} s, want it free to listen"
+    return Failure(Kind.OVERRUN, why)
 
 
 def _slow(finding: Finding, probe: ProbeSettings) -> Failure | None:
-    timings = _timings(finding)
+    """Beyond a limit by itself; what is so only because we were slow ourselves is no verdict."""
+    timings, lag_ms = _timings(finding), finding.exchange.lag_total_ms
     for slow in probe.slow:
         took_ms = getattr(timings, slow.timing)
         limit_s = slow.limit.total_seconds()
-        if took_ms is not None and took_ms > limit_s * 1000:
-            why = f"{slow.timing} {took_ms / 1000:.3g} s, want at most {limit_s:g} s"
-            return Failure(Kind.SLOW, why)
+        if took_ms is None or took_ms <= limit_s * 1000:
+            continue
+        if took_ms - lag_ms <= limit_s * 1000:
+            return _overrun(lag_ms)
+        why = f"{slow.timing} {took_ms / 1000:.3g} s, want at most {limit_s:g} s"
+        return Failure(Kind.SLOW, why)
     return None
 
 

@@ -17,7 +17,7 @@ from monitor.model import Proxy, Timings
 from monitor.probes.decode import Decoder
 from monitor.probes.dial import connect
 from monitor.probes.facts import Arrival, Ask, Break, Dial, Exchange, Stage, Trouble, Watch
-from monitor.probes.lag import LagMeter
+from monitor.probes.lag import LagMeter, Span
 from monitor.probes.resolver import PoolResolver, Resolve, system_resolve
 from monitor.probes.session import BrokeError, make_session, proxy_arguments, way_to
 from monitor.probes.trace import Trace, Way, current
@@ -97,7 +97,7 @@ class Client:
                 heard.trouble = trouble_of(exc, trace, answered=heard.status is not None)
             finally:
                 current.reset(token)
-        return _exchange(trace, heard, lag.worst_ms)
+        return _exchange(trace, heard, lag)
 
     async def dial(self, dial: Dial) -> Exchange:
         """A connection alone. Never raises for what an endpoint does."""
@@ -116,7 +116,7 @@ class Client:
                 heard.trouble = trouble_of(exc, trace, answered=False)
             finally:
                 current.reset(token)
-        return _exchange(trace, heard, lag.worst_ms)
+        return _exchange(trace, heard, lag)
 
     def _session(self, ca_file: Path | None, proxy: Proxy | None) -> aiohttp.ClientSession:
         key = (ca_file, proxy)
@@ -211,7 +211,7 @@ def _timed_out(trace: Trace, heard: _Heard) -> Trouble:
     return Trouble(stage, what, f"after {now / 1000:.1f} s")
 
 
-def _exchange(trace: Trace, heard: _Heard, lag_ms: float) -> Exchange:
+def _exchange(trace: Trace, heard: _Heard, lag: Span) -> Exchange:
     attempt = trace.attempt
     ended = trace.stamp() if heard.status and heard.trouble is None else time.monotonic_ns()
     ready = trace.connected and (not trace.encrypted or trace.tls_end is not None)
@@ -229,7 +229,8 @@ def _exchange(trace: Trace, heard: _Heard, lag_ms: float) -> Exchange:
         arrivals=tuple(heard.arrivals),
         remote_ip=attempt.address if attempt and trace.way is Way.DIRECT else None,
         cert_expires=trace.cert_expires,
-        lag_ms=lag_ms,
+        lag_ms=lag.worst_ms,
+        lag_total_ms=lag.total_ms,
         sent_ms=trace.since_start(trace.sent) if ready and trace.sent is not None else None,
     )
 

@@ -101,6 +101,8 @@ class Exchange:
     cert_expires: datetime | None = None
     lag_ms: float = 0.0
     """The worst lag of our own event loop while this ran."""
+    lag_total_ms: float = 0.0
+    """All its lags together."""
     sent_ms: float | None = None
     """When the last byte of the request had left."""
 

@@ -11,6 +11,8 @@ _TICK_S = 0.1
 @dataclass(slots=True, eq=False)
 class Span:
     worst_ms: float = 0.0
+    total_ms: float = 0.0
+    """All lags together: what they took from whoever waited."""
 
 
 class LagMeter:
@@ -39,9 +41,10 @@ class LagMeter:
         self._timer = loop.call_at(self._due, self._tick)
 
     def _note(self) -> None:
-        late = (asyncio.get_running_loop().time() - self._due) * 1000
+        late = max(0.0, (asyncio.get_running_loop().time() - self._due) * 1000)
         for span in self._spans:
             span.worst_ms = max(span.worst_ms, late)
+            span.total_ms += late
 
     def _tick(self) -> None:
         self._note()

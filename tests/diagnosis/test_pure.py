@@ -163,6 +163,10 @@ MUTE = seen("a.test", resolved=False, reached=False)
         ((MUTE, seen("192.0.2.1", resolved=None)), {}, Net.RESOLVER_FAILED),
         ((MUTE,), {"failing": "other.example"}, Net.OFFLINE),
         ((seen("x.relay.test", resolved=False, reached=False),), {"failing": "relay.test"}, Net.UNKNOWN),
+        # A resolver out in the world answered: the network works.
+        ((), {"resolver_reached": True}, Net.FINE),
+        ((SILENT, FAR), {"resolver_reached": True}, Net.FINE),
+        ((MUTE,), {"resolver_reached": True}, Net.RESOLVER_FAILED),
         # Nothing to compare with.
         ((), {}, Net.UNKNOWN),
         ((), {"routed": False}, Net.OFFLINE),

@@ -35,8 +35,10 @@ CHANNEL = Channel(id="phone", url=Secret("json://127.0.0.1/"))
 
 @pytest.mark.slow
 async def test_every_hostile_behaviour_is_met_as_documented_and_can_be_kept_told_and_shown(
-    tmp_path: Path, clock: HandClock
+    tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    log = tmp_path / "hostile.log"
+    monkeypatch.setenv("HOSTILE_LOG", str(log))
     seen = await meet_all(tuple(BY_NAME))
     for line in lines(seen):
         print(line.encode("utf-8", "replace").decode())
@@ -51,6 +53,9 @@ async def test_every_hostile_behaviour_is_met_as_documented_and_can_be_kept_told
     assert [path for path in pages if is_unsafe(path.read_text())] == []
     markup = [path for path in pages if path.suffix in {".html", ".svg", ".atom"}]
     assert [path for path in markup if "<script>alert" in path.read_text()] == []
+    lines_logged = log.read_bytes().count(b"event=hostile name=")
+    assert lines_logged >= len(seen), "each row was logged, with the key to be replaced"
+    assert not leaks(log.read_bytes())
     assert [path for path in tmp_path.glob("*.db*") if leaks(path.read_bytes())] == []
 
 

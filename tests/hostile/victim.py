@@ -9,6 +9,7 @@ import asyncio
 import base64
 import gc
 import json
+import logging
 import os
 import pickle
 import sys
@@ -23,11 +24,14 @@ sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("hostile", "p
 from behaviour import KEY, Behaviour, Felt  # noqa: E402
 from rows import BY_NAME  # noqa: E402
 
+from monitor import logs  # noqa: E402
 from monitor.clock import SystemClock  # noqa: E402
 from monitor.model import Check, Endpoint, Habit, Redactor, Secret  # noqa: E402
 from monitor.probes import PROBES, Client, attempt  # noqa: E402
 from monitor.probes.attempt import Attempted  # noqa: E402
 from monitor.probes.resolver import system_resolve  # noqa: E402
+
+log = logging.getLogger(__name__)
 
 _TICK_S = 0.01
 _QUEUE = Path("/proc/thread-self/schedstat")
@@ -61,6 +65,7 @@ async def suffer(order: Mapping[str, Any]) -> Felt:
         began = time.monotonic()
         found = await _attempt(check_of(row, order), row.habit, client)
         took = time.monotonic() - began
+        log.debug("event=hostile name=%s key=%s found=%r", order["name"], KEY, found)
         risen = _mb("VmHWM") - memory
         while sum(neighbour.values()) < 2:
             await asyncio.sleep(_TICK_S)
@@ -121,7 +126,16 @@ def _mb(name: str) -> float:
     return int(line.split()[1]) / 1024
 
 
+def log_to(path: str) -> None:
+    """As the daemon logs, at DEBUG; what nobody catches is printed there too."""
+    to = Path(path).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115  # for as long as we live
+    logs.set_up(Redactor([Secret(KEY)]), level="DEBUG", to=to)
+    os.dup2(to.fileno(), sys.stderr.fileno())
+
+
 def main() -> None:
+    if path := os.environ.get("HOSTILE_LOG"):
+        log_to(path)
     gc.freeze()
     for line in sys.stdin:
         child = os.fork()

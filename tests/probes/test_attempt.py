@@ -5,6 +5,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any, ClassVar
 
+import pytest
 from cast import HandClock
 
 from monitor.model import Check, Endpoint, Failure, Habit, Kind, Outcome, Redactor, Secret, Timings
@@ -84,11 +85,35 @@ async def test_a_certificate_about_to_end_is_told(clock: HandClock) -> None:
     assert kind(attempted) is Kind.CERT_EXPIRING
 
 
-async def test_a_timeout_while_our_own_loop_hung_is_ours(clock: HandClock) -> None:
-    hung = replace(FINE.exchange, lag_ms=16_000.0)
-    failure = Failure(Kind.HEADERS_TIMEOUT, "got nothing, want headers")
+@pytest.mark.parametrize(
+    ("found", "lag_s", "is_ours"),
+    [
+        (Kind.HEADERS_TIMEOUT, 16.0, True), (Kind.HEADERS_TIMEOUT, 14.0, False),
+        (Kind.BODY_TIMEOUT, 16.0, True), (Kind.CONNECT_TIMEOUT, 6.0, True),
+        (Kind.CONNECT_TIMEOUT, 4.0, False), (Kind.TLS_TIMEOUT, 6.0, True),
+        (Kind.DNS_SERVFAIL, 6.0, True), (Kind.STALLED, 6.0, True), (Kind.STALLED, 4.0, False),
+        (Kind.NO_FIRST_TOKEN, 16.0, True), (Kind.SERVER_ERROR, 29.0, False),
+        (Kind.TLS_RESET, 29.0, False),
+    ],
+)  # fmt: skip
+async def test_a_timeout_is_ours_where_our_own_loop_hung_for_half_of_it(
+    clock: HandClock, found: Kind, lag_s: float, *, is_ours: bool
+) -> None:
+    hung = replace(FINE.exchange, lag_ms=lag_s * 1000, lag_total_ms=lag_s * 1000)
+    failure = Failure(found, "got nothing, want something")
     attempted = await run(Told(finds=replace(FINE, exchange=hung, failure=failure)), clock)
-    assert (kind(attempted), attempted.result.trusted_timings) == (Kind.OVERRUN, False)
+    assert kind(attempted) is (Kind.OVERRUN if is_ours else found)
+    assert not attempted.result.trusted_timings
+
+
+@pytest.mark.parametrize(("lag_s", "want"), [(2.1, Kind.SLOW), (2.3, Kind.OVERRUN)])
+async def test_what_is_slow_only_by_our_own_lag_is_not_slow(
+    clock: HandClock, lag_s: float, want: Kind
+) -> None:
+    """7.2 s where 5 s are allowed."""
+    lagged = replace(FINE.exchange, lag_ms=1000.0, lag_total_ms=lag_s * 1000)
+    slow = replace(FINE, exchange=lagged, ttft=7200.0)
+    assert kind(await run(Told(finds=slow, slow="ttft > 5s"), clock)) is want
 
 
 async def test_no_secret_and_no_control_character_stays_in_message_or_evidence(
