@@ -15,6 +15,7 @@ from monitor.alerts import notices
 from monitor.assembly import Kit, Listeners, Parts, health, hung
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
+from monitor.heart import Heart
 from monitor.logs import Told
 from monitor.mailbox import Mailbox
 from monitor.metrics import Metrics
@@ -104,6 +105,7 @@ class Daemon:
             asyncio.create_task(
                 Mailbox(self.store, parts.alerts, self.clock).run(self.stop), name="mailbox"
             ),
+            asyncio.create_task(self._heart(parts).run(self.stop), name="heart"),
             asyncio.create_task(self._reload_when_asked(parts), name="reload"),
             asyncio.create_task(self._prove_life(parts), name="pulse"),
             asyncio.create_task(self._feel_lag(), name="lag"),
@@ -111,6 +113,15 @@ class Daemon:
         for loop in loops:
             loop.add_done_callback(self._loop_ended)
         return loops
+
+    def _heart(self, parts: Parts) -> Heart:
+        return Heart(
+            url=lambda: self.kit.config.heartbeat,
+            trouble=lambda: health(self.kit, parts.schedule),
+            oldest=lambda: self.store.oldest_message,
+            summary=lambda: f"{len(self.kit.config.checks)} checks, {parts.alerts.summary}",
+            clock=self.clock,
+        )
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
         """A loop that dies takes the daemon with it: better restarted than half alive."""

@@ -18,7 +18,8 @@ LIMIT = 4096
 
 @dataclass
 class Telegram:
-    """`faults` are acted one a request: `429 17`, `500`, `drop`, `hang`, `accept then drop`."""
+    """`faults` are acted one a request: `429 17`, `500`, `drop`, `hang`, `accept then drop`,
+    `ok false 9`, `portal`."""
 
     url: str = ""
     messages: list[str] = field(default_factory=list)
@@ -40,6 +41,10 @@ class Telegram:
             return _too_many(int(fault.split()[1]))
         if fault == "500":
             return _refusal(500, "Internal Server Error")
+        if fault.startswith("ok false"):
+            return _denial(int(fault.split()[2]))
+        if fault == "portal":
+            return web.Response(text="<html>Please log in to this network</html>")
         if fault == "drop":
             return _hang_up(request)
         if fault == "hang":
@@ -82,6 +87,17 @@ def _too_many(seconds: int) -> web.Response:
             "parameters": {"retry_after": seconds},
         },
         status=429,
+    )
+
+
+def _denial(seconds: int) -> web.Response:
+    """A refusal with the status of a success, as some mirrors of the API give it."""
+    return web.json_response(
+        {
+            "ok": False,
+            "description": "Too Many Requests",
+            "parameters": {"retry_after": seconds},
+        }
     )
 
 

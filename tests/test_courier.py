@@ -2,14 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import ssl
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
+import trustme
+from aiohttp import web
 from cast import HandClock
+from proxies import Fake, proxying
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.alerts import Context, Notifier
@@ -492,3 +498,107 @@ async def test_a_message_that_was_never_tried_does_not_wait_for_a_clock_set_back
     await store.save((incident(),), (row(clock),))
     clock.step(-3600)
     assert await courier(store, clock, channel(phone)).deliver_due() == 1
+
+
+async def test_a_refusal_with_the_status_of_a_success_is_no_delivery(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    phone.faults.extend(["ok false 40", "portal"])
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, channel(phone))
+    assert await to.deliver_due() == 0
+    clock.tick(39)
+    assert (await to.deliver_due(), phone.asked) == (0, 1)
+    clock.tick(2)
+    assert (await to.deliver_due(), phone.asked) == (0, 2)
+    clock.tick(20)
+    assert await to.deliver_due() == 1
+    assert len(phone.messages) == 1
+
+
+async def test_another_service_may_ask_for_time_in_a_header() -> None:
+    async def busy(request: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": "77"})
+
+    async with site(busy) as url:
+        notifier = Notifier((Channel(id="x", url=Secret(f"json://{url}")),), REDACT)
+        with pytest.raises(NotDeliveredError) as caught:
+            await notifier.send("x", Message("t", "b"))
+    assert caught.value.retry_after == timedelta(seconds=77)
+
+
+@pytest.mark.parametrize("socks", [False, True], ids=["http", "socks5"])
+async def test_a_channel_goes_through_its_own_proxy_and_others_do_not(
+    phone: Telegram, socks: bool
+) -> None:
+    async with proxying(Fake(socks=socks, login="user:pass-word-9")) as proxy:
+        through = replace(channel(phone, "through"), proxy=Secret(proxy.url))
+        notifier = Notifier((through, channel(phone)), REDACT)
+        await asyncio.gather(
+            notifier.send("through", Message("one", "b")),
+            notifier.send("telegram", Message("two", "b")),
+        )
+        port = phone.url.rpartition(":")[2]
+        assert [seen.removeprefix("POST ")[:40] for seen in proxy.seen] == (
+            [f"127.0.0.1:{port}"] if socks else [f"{phone.url}/bot{TOKEN}/sendMessage"[:40]]
+        )
+    assert sorted(text.splitlines()[0] for text in phone.messages) == ["one", "two"]
+
+
+async def test_a_channel_under_tls_is_reached_through_a_tunnel(tmp_path: Path) -> None:
+    ca = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    heard: list[dict[str, str]] = []
+
+    async def hear(request: web.Request) -> web.Response:
+        heard.append(await request.json())
+        return web.Response()
+
+    async with site(hear, context) as host, proxying(Fake()) as proxy:
+        url = Secret(f"jsons://{host}/?verify=no")
+        notifier = Notifier((Channel(id="x", url=url, proxy=Secret(proxy.url)),), REDACT)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # urllib3 says that nothing is verified, as asked
+            await notifier.send("x", Message("t", "b"))
+        assert proxy.seen == [f"CONNECT {host}"]
+    assert [each["title"] for each in heard] == ["t"]
+
+
+async def test_a_proxy_that_does_not_answer_is_no_delivery_and_shows_no_login(
+    phone: Telegram,
+) -> None:
+    secret = Secret("http://user:pass-word-9@127.0.0.1:9")
+    through = replace(channel(phone), proxy=secret)
+    with pytest.raises(NotDeliveredError) as caught:
+        await Notifier((through,), REDACT).send("telegram", Message("t", "b"))
+    assert "pass-word-9" not in f"{caught.value!r}"
+    assert phone.asked == 0
+
+
+Hear = Callable[[web.Request], Awaitable[web.Response]]
+
+
+@asynccontextmanager
+async def site(hear: Hear, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Host and port of a server that takes what is posted."""
+    app = web.Application()
+    app.router.add_post("/{path:.*}", hear)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    yield f"127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_while_our_own_network_fails_messages_are_tried_every_minute(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, channel(phone))
+    to._is_blind = lambda: True
+    phone.down = True
+    for _ in range(60):
+        await to.deliver_due()
+        clock.tick(61)
+    assert phone.asked == 60

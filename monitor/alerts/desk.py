@@ -99,6 +99,12 @@ class Alerts:
         return min([now - window, *suspected])
 
     @property
+    def summary(self) -> str:
+        """How many incidents are open, for somebody far away."""
+        number = len(self._book.open)
+        return "all is well" if not number else f"{number} open incidents"
+
+    @property
     def is_blind(self) -> bool:
         """Whether we could not see of late; then it may be that we cannot tell either."""
         return any(

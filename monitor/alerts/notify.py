@@ -10,10 +10,12 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from monitor.alerts.wire import Way, going, teach
 from monitor.model import (
     Channel,
     Complaint,
@@ -60,28 +62,64 @@ class Notifier:
         channel = self._channels.get(channel_id)
         if channel is None:
             raise NotDeliveredError(f"there is no channel {channel_id} any more", permanent=True)
+        way = Way(channel.proxy)
         try:
-            result = await _in_thread(
-                partial(channel.notify, title=message.title, body=message.body, body_format="text")
-            )
+            result = await _in_thread(partial(channel.notify, message, way))
         except Exception as error:  # noqa: BLE001  # plugins raise what they like
             raise NotDeliveredError(self._clean(f"{type(error).__name__}: {error}")) from None
         if not result:
-            raise self._refused(result)
+            raise self._refused(result, way)
+        if channel.is_telegram and (refusal := _denied(way)):
+            raise NotDeliveredError(self._clean(refusal), _asked_for(way))
 
-    def _refused(self, result: Any) -> NotDeliveredError:
-        """Apprise keeps what went wrong in its log only; the server's `retry_after` too."""
+    def _refused(self, result: Any, way: Way) -> NotDeliveredError:
+        """Apprise keeps what went wrong in its log only; what was answered, we keep ourselves."""
         lines = [entry.message for entry in result.logs()] if hasattr(result, "logs") else []
-        found, status = _RETRY_AFTER.search(" ".join(lines)), _STATUS.search(" ".join(lines))
-        text = self._clean(" ".join(lines)) or "the channel did not take it and gave no reason"
+        said = " ".join(lines)
+        found, status = _RETRY_AFTER.search(said), _STATUS.search(said)
+        text = self._clean(said) or "the channel did not take it and gave no reason"
         return NotDeliveredError(
-            text,
-            timedelta(seconds=min(int(found[1]), _LONGEST_WAIT_S)) if found else None,
-            permanent=status is not None,
+            text, _asked_for(way) or _seconds(found and found[1]), permanent=status is not None
         )
 
     def _clean(self, text: str) -> str:
         return clean_text(self._redact(text))
+
+
+def _asked_for(way: Way) -> timedelta | None:
+    """How long the channel wants to be left alone, from its last answer."""
+    answer = way.answers[-1] if way.answers else None
+    if answer is None or answer.status_code not in {200, 429, 503}:
+        return None
+    asked = _json(answer).get("parameters")
+    told = asked.get("retry_after") if isinstance(asked, dict) else None
+    return _seconds(told) or _seconds(answer.headers.get("Retry-After"))
+
+
+def _seconds(told: Any) -> timedelta | None:
+    """A date, or anything else that is no whole number, counts as nothing."""
+    text = str(told).strip()
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return timedelta(seconds=min(int(text[:9]), _LONGEST_WAIT_S))
+
+
+def _denied(way: Way) -> str | None:
+    """The Bot API says `ok` in every answer; one that does not comes from somebody else."""
+    for answer in way.answers:
+        found = _json(answer)
+        if found.get("ok") is not True:
+            why = found.get("description") or "an answer that is not the Bot API's"
+            return f"HTTP {answer.status_code}, but not delivered: {why}"
+    return None
+
+
+def _json(answer: Any) -> dict[str, Any]:
+    try:
+        found = answer.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 async def _in_thread(call: Callable[[], Any]) -> Any:
@@ -110,8 +148,24 @@ async def _in_thread(call: Callable[[], Any]) -> Any:
     return await future
 
 
-def _connect_all(channels: tuple[Channel, ...]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """`apprise` is an Apprise object with one plugin."""
+
+    apprise: Any
+    proxy: str | None
+    is_telegram: bool
+
+    def notify(self, message: Message, way: Way) -> Any:
+        with going(way):
+            return self.apprise.notify(title=message.title, body=message.body, body_format="text")
+
+
+def _connect_all(channels: tuple[Channel, ...]) -> dict[str, _Connected]:
     import apprise  # noqa: PLC0415  # see above
+    import requests  # noqa: PLC0415  # Apprise's own way out
+
+    teach(requests.Session)
 
     asset = apprise.AppriseAsset(
         app_id="monitor",
@@ -125,10 +179,10 @@ def _connect_all(channels: tuple[Channel, ...]) -> dict[str, Any]:
     )
     if bad:
         raise ConfigError(bad)
-    return made
+    return {name: each for name, each in made.items() if each}
 
 
-def _connect(apprise: Any, asset: Any, channel: Channel) -> Any:
+def _connect(apprise: Any, asset: Any, channel: Channel) -> _Connected | None:
     url = channel.url.reveal()
     plugin = apprise.Apprise.instantiate(f"{url}{'&' if '?' in url else '?'}{_ASKS}", asset=asset)
     if not plugin:
@@ -137,7 +191,10 @@ def _connect(apprise: Any, asset: Any, channel: Channel) -> Any:
         plugin.notify_url = f"{channel.telegram_api}/bot"
     found = apprise.Apprise(asset=asset)
     found.add(plugin)
-    return found if len(found) else None
+    if not len(found):
+        return None
+    proxy = channel.proxy.reveal().replace("socks5://", "socks5h://") if channel.proxy else None
+    return _Connected(found, proxy, type(plugin).__name__ == "NotifyTelegram")
 
 
 def _quiet(redact: Redactor) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from monitor.config.complaints import unknown
 from monitor.config.looks import page
 from monitor.config.maintenance import maintenance
+from monitor.config.proxies import parse_proxy
 from monitor.config.reading import Tables
 from monitor.config.services import ServiceBuilder
 from monitor.config.tables import ChannelTable, MonitorTable, budget_of
@@ -35,6 +36,7 @@ class Config:
     vantage: str
     store: str
     listen: tuple[str, int] | None
+    heartbeat: Secret | None
     diagnosis: DiagnosisSettings
     page: PageSettings
     alerts: AlertSettings
@@ -71,6 +73,7 @@ def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Con
         vantage=tables.monitor.vantage,
         store=_store(tables.monitor.store, state),
         listen=_listen(tables.monitor.listen),
+        heartbeat=Secret(tables.monitor.heartbeat) if tables.monitor.heartbeat else None,
         diagnosis=_diagnosis(tables.monitor),
         page=page(tables, path.parent, state, prices),
         alerts=AlertSettings(
@@ -134,6 +137,7 @@ def _channel(tables: Tables, name: str, table: ChannelTable) -> Channel:
         id=name,
         url=Secret(table.url),
         telegram_api=table.telegram_api,
+        proxy=Secret(table.proxy) if table.proxy else None,
         only=frozenset(table.only) or frozenset(Severity),
         services=frozenset(table.services),
     )
@@ -150,9 +154,16 @@ def _more_secrets(tables: Tables, services: list[Service]) -> Iterator[Secret]:
             if endpoint.proxy and endpoint.proxy.login:
                 yield endpoint.proxy.login
                 yield Secret(endpoint.proxy.login.reveal().partition(":")[2])
+    if tables.monitor.heartbeat:
+        yield Secret(tables.monitor.heartbeat)
+        yield from map(Secret, _parts(tables.monitor.heartbeat))
     for table in tables.channel.values():
         yield Secret(table.url)
         yield from map(Secret, _parts(table.url))
+        login = parse_proxy(table.proxy).login if table.proxy else None
+        if login:
+            yield login
+            yield Secret(login.reveal().partition(":")[2])
     for resolver in tables.monitor.resolvers:
         if "://" in resolver:
             yield from map(Secret, _parts(resolver.removesuffix("/dns-query")))

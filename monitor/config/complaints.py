@@ -35,7 +35,7 @@ _LIMITS = {
     "string_too_short": ("min_length", "at least {} character"),
     "string_too_long": ("max_length", "at most {} characters"),
 }
-_SECRET = {"key", "headers", "proxy"}
+_SECRET = {"key", "headers", "proxy", "heartbeat"}
 
 
 def unknown(name: str, known: Iterable[str], what: str = "key") -> str:

@@ -27,14 +27,26 @@ def check_proxy(text: str) -> str:
     return text
 
 
+def check_channel_proxy(text: str) -> str:
+    """As `check_proxy`; messages go out through another library."""
+    check_proxy(text)
+    if _split(text).scheme in _SOCKS:
+        _must_have("socks")
+    return text
+
+
 _WANT = 'want an address such as "http://127.0.0.1:3128" or "socks5://user:password@10.0.0.1:1080"'
 
 
 def _check_socks(user: str, password: str, *, login: bool) -> None:
     if login and not (_fits(user) and _fits(password)):
         raise ValueError("wants a user and a password of 1 to 255 ASCII characters for SOCKS")
+    _must_have("aiohttp_socks")
+
+
+def _must_have(module: str) -> None:
     try:
-        importlib.import_module("aiohttp_socks")
+        importlib.import_module(module)
     except ImportError:
         raise ValueError('needs an extra for SOCKS; run: pip install "monitor[socks]"') from None
 

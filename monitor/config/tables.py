@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from monitor.config.budgets import parse_budget
-from monitor.config.proxies import check_proxy
+from monitor.config.proxies import check_channel_proxy, check_proxy
 from monitor.config.recurring import parse_every, zone_of
 from monitor.diagnosis import parse_resolver
 from monitor.model import Budget, Severity
@@ -83,6 +83,18 @@ def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
 def _link(text: str) -> str:
     if not re.fullmatch(r"(https?://|mailto:)[^\s\x00-\x1f]+", text):
         raise ValueError(f'got "{text[:80]}", want an address that begins with https:// or mailto:')
+    return text
+
+
+def _heartbeat(text: str) -> str:
+    """The address is the secret, so nothing of it is quoted; some carry a query."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  # the property raises
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", text):
+        raise ValueError("want an address to ping, that begins with https:// or http://")
     return text
 
 
@@ -225,6 +237,9 @@ class MonitorTable(Table):
     listen: Annotated[str, AfterValidator(_listen)] = Field(
         "127.0.0.1:8080", description='the small server, "" is off'
     )
+    heartbeat: Annotated[str, AfterValidator(_heartbeat)] | None = Field(
+        None, description="pinged each minute while all goes well, e.g. at healthchecks.io"
+    )
     controls: Controls = Field(
         (), description='URLs that show whether our own network works; "off"; [] is other hosts'
     )
@@ -285,6 +300,9 @@ class ChannelTable(Table):
     url: str = Field(min_length=1, description="any Apprise URL")
     telegram_api: Annotated[str, AfterValidator(_public_url)] | None = Field(
         None, description="an own Bot API server"
+    )
+    proxy: Annotated[str, AfterValidator(check_channel_proxy)] | None = Field(
+        None, description="the way out, http:// or socks5://"
     )
     only: tuple[Severity, ...] = Field((), description="severities; none means all")
     services: tuple[str, ...] = Field((), description="ids of services; none means all")

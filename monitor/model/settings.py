@@ -16,6 +16,7 @@ class Channel:
     id: str
     url: Secret
     telegram_api: str | None = None
+    proxy: Secret | None = None
     only: frozenset[Severity] = frozenset(Severity)
     services: frozenset[str] = frozenset()
 

@@ -44,6 +44,11 @@ class Outbox:
             self._pending.pop(outgoing_id, None)
             self._uncommitted.discard(outgoing_id)
 
+    def oldest(self) -> datetime | None:
+        """When the oldest message that is not delivered was made."""
+        with self._lock:
+            return min((each.created for each in self._pending.values()), default=None)
+
     def depths(self) -> Mapping[str, int]:
         """How many wait, by channel."""
         with self._lock:

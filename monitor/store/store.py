@@ -136,6 +136,11 @@ class Store:
         return self._writer.dropped
 
     @property
+    def oldest_message(self) -> datetime | None:
+        """When the oldest message that is not delivered was made."""
+        return self._outbox.oldest()
+
+    @property
     def undelivered(self) -> Mapping[str, int]:
         """Messages that wait, by channel."""
         return self._outbox.depths()

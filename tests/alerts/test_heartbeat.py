@@ -1,0 +1,102 @@
+"""The dead man's switch: pinged on real progress, silent otherwise, and its address never shown."""
+
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from cast import HandClock
+
+from monitor.config import parse
+from monitor.heart import Heart
+from monitor.model import ConfigError, Redactor, Secret
+
+TOKEN = "a-word-that-nobody-may-see"
+
+
+class Switch:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.statuses: dict[str, int] = {}
+        self.url = Secret("")
+
+    async def hear(self, request: web.Request) -> web.Response:
+        self.heard.append(f"{request.method} {request.path} {await request.text()}".strip())
+        return web.Response(status=self.statuses.get(request.method, 200))
+
+
+@pytest.fixture
+async def switch() -> AsyncIterator[Switch]:
+    made = Switch()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", made.hear)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = Secret(f"http://127.0.0.1:{runner.addresses[0][1]}/{TOKEN}")
+    yield made
+    await runner.cleanup()
+
+
+def heart(
+    switch: Switch, clock: HandClock, trouble: str | None = None, oldest: datetime | None = None
+) -> Heart:
+    return Heart(lambda: switch.url, lambda: trouble, lambda: oldest, lambda: "12 checks", clock)
+
+
+async def test_progress_is_a_ping_with_a_few_words(switch: Switch, clock: HandClock) -> None:
+    await heart(switch, clock).beat()
+    assert switch.heard == [f"POST /{TOKEN} 12 checks"]
+
+
+async def test_where_post_is_not_allowed_it_is_a_get(switch: Switch, clock: HandClock) -> None:
+    switch.statuses["POST"] = 405
+    await heart(switch, clock).beat()
+    assert switch.heard[-1] == f"GET /{TOKEN}"
+
+
+@pytest.mark.parametrize("waited", [timedelta(minutes=29), timedelta(minutes=31)])
+async def test_a_message_that_waits_for_long_stops_the_pings(
+    switch: Switch, clock: HandClock, waited: timedelta
+) -> None:
+    await heart(switch, clock, oldest=clock.now() - waited).beat()
+    assert len(switch.heard) == (waited < timedelta(minutes=30))
+
+
+async def test_trouble_is_silence(switch: Switch, clock: HandClock) -> None:
+    await heart(switch, clock, trouble="schedule: 99 s behind").beat()
+    assert switch.heard == []
+
+
+async def test_a_switch_that_fails_is_said_once_and_its_address_never(
+    switch: Switch, clock: HandClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    switch.statuses.update({"POST": 500})
+    beating = heart(switch, clock)
+    await beating.beat()
+    await beating.beat()
+    switch.url = Secret(f"http://127.0.0.1:9/{TOKEN}")
+    await beating.beat()
+    said = [each.getMessage() for each in caplog.records if each.name == "monitor.heart"]
+    assert said == [
+        'event=no_heartbeat why="HTTP 500"', 'event=no_heartbeat why="ClientConnectorError"',
+    ]  # fmt: skip
+    assert TOKEN not in caplog.text
+
+
+def test_the_address_is_a_secret_of_the_configuration() -> None:
+    text = f'[monitor]\nheartbeat = "https://hc.example/ping/{TOKEN}?x=1"\n'
+    config = parse(
+        text + '[service.a]\nendpoints = { x = "https://a.example" }\n',
+        path=Path("/etc/monitor/monitor.toml"), env={},
+    )  # fmt: skip
+    assert config.heartbeat is not None
+    assert TOKEN not in Redactor(config.secrets)(f"could not reach {TOKEN}")
+    assert TOKEN not in repr(config)
+    with pytest.raises(ConfigError) as caught:
+        parse(text.replace("https:", "ftp:"), path=Path("/etc/monitor/monitor.toml"), env={})
+    assert "monitor.heartbeat: want an address to ping" in str(caught.value)
+    assert TOKEN not in str(caught.value)
