@@ -152,6 +152,7 @@ async def test_the_days_can_be_walked_pointed_at_and_dismissed(
     async with browser.tab() as tab:
         await tab.open(f"{address}/mixed/")
         assert await tab.ask(TOLD) == "23 November 2026: Major outage, 138 min"
+        await tab.ask("document.documentElement.style.scrollBehavior = 'auto'")
         await tab.ask("document.querySelector('.uptime__scrub').focus({focusVisible: true})")
         for _ in range(4):
             await tab.press("ArrowLeft", 37)
@@ -166,7 +167,7 @@ async def test_the_days_can_be_walked_pointed_at_and_dismissed(
             "(document.querySelector('.uptime__plot'))"
         )
         await tab.move(*place)
-        assert await tab.ask(f"{TIP}.hidden") is False
+        await tab.until(f"!{TIP}.hidden")
         over = await tab.ask(f"(b => [b.x + 9, b.y + 9])({TIP}.getBoundingClientRect())")
         await tab.move(*over)
         await asyncio.sleep(0.4)
@@ -231,7 +232,7 @@ class Site:
 
 
 async def served(folder: Path) -> Web:
-    web = Web(folder, "127.0.0.1", 0, lambda: None)
+    web = Web(folder, "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
     await web.start()
     return web
 

@@ -197,7 +197,7 @@ def test_a_thousand_base_urls_are_one_page_that_a_phone_can_load(renderer: Rende
     weight = len(gzip.compress(first["index.html"]))
     print({"gzipped": weight, "again_s": round(took_s, 2), "pages": len(first)})
     assert weight <= 250_000
-    assert first["index.html"].count(b'<li class="line"') == 1000
+    assert first["index.html"].count(b'<li class="row"') == 1000
     same = "endpoints/many/e5/index.html"
     assert first[same] == again[same], "what has no news is not made again each time"
     later = renderer.files(view(site, replace(snapshot, at=NOW + timedelta(minutes=4)), {})[0])
