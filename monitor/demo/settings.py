@@ -43,6 +43,7 @@ listen = "{listen}"
 dir = "page"
 url = "{page_url}"
 title = "Demo LLM status"
+languages = ["en", "zh-CN"]
 
 [alerts]
 after = 3

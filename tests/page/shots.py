@@ -1,4 +1,4 @@
-"""Take the pictures: `python tests/page/shots.py FOLDER`, or without one the README's docs/page.png."""
+"""Take the pictures: `python tests/page/shots.py FOLDER`, or without one the README's."""
 
 import asyncio
 import re
@@ -14,7 +14,8 @@ from worlds import SITES, WORLDS
 from monitor.clock import SystemClock
 from monitor.page import Renderer, publish, view, words
 
-README = Path(__file__).parents[2] / "docs" / "page.png"
+DOCS = Path(__file__).parents[2] / "docs"
+README, PHONE = DOCS / "page.png", DOCS / "page-phone.png"
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 
@@ -50,7 +51,9 @@ async def main(*arguments: str) -> None:
             publish(folder / world, files(world))
         async with launched() as browser:
             if not arguments:
-                await shoot(browser, folder / "mock" / "index.html", README, 1280, height=1560)
+                home = folder / "mock"
+                await shoot(browser, home / "index.html", README, 1280, height=1180)
+                await shoot(browser, home / "zh-CN/index.html", PHONE, 390, dark=True, height=844)
                 return
             out = Path(arguments[0])
             out.mkdir(parents=True, exist_ok=True)
