@@ -394,8 +394,10 @@ def _span(since: When, until: When | None) -> tuple[datetime, datetime]:
 
 
 def _print(parts: Iterable[object]) -> None:
+    """Where nobody looks a line is not broken, so that it can be searched."""
+    out = console if console.is_terminal or "COLUMNS" in os.environ else Console(width=_WIDE)
     for part in parts:
-        console.print(part, highlight=False)
+        out.print(part, highlight=False)
 
 
 def _print_json(document: Mapping[str, object]) -> None:

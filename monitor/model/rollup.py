@@ -6,7 +6,7 @@ and is read back at its geometric middle, so a quantile is within 1 % of the exa
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar
@@ -36,15 +36,24 @@ def middle(number: int) -> float:
 
 def quantile(histogram: Histogram, q: float) -> float | None:
     """The value at rank ceil(q x n), so q = 0.5 of one value is that value; None when empty."""
+    return next(iter(quantiles(histogram, (q,))), None)
+
+
+def quantiles(histogram: Histogram, rising: Sequence[float]) -> list[float]:
+    """Several in one pass over the buckets; nothing when empty."""
     total = sum(histogram.values())
     if not total:
-        return None
-    rank = max(1, math.ceil(q * total))
+        return []
+    ranks = [max(1, math.ceil(q * total)) for q in rising]
+    found: list[float] = []
+    seen = 0
     for number in sorted(histogram):
-        rank -= histogram[number]
-        if rank <= 0:
-            return middle(number)
-    raise AssertionError("unreachable: ranks sum to total")
+        seen += histogram[number]
+        while len(found) < len(ranks) and seen >= ranks[len(found)]:
+            found.append(middle(number))
+        if len(found) == len(ranks):
+            break
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

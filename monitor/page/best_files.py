@@ -27,7 +27,7 @@ def _picks(page: PageView) -> dict[str, PickView | None]:
 
 def _pick(pick: PickView) -> Document:
     return {
-        "url": pick.url,
+        "url": pick.url or None,
         "median_ms": round(pick.milliseconds, 1),
         "endpoint": pick.endpoint.split("/")[1],
     }

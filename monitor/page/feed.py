@@ -22,10 +22,11 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """What XML 1.0 cannot carry, even escaped."""
 
 
-def atom(page: PageView, language: str = "en", path: str = "") -> bytes:
-    """`path` is where this language's page lies below the root: `` or `zh-CN/`."""
+def atom(page: PageView) -> bytes:
+    """In the language of the page, beside its home page."""
+    path = page.path
     stories = sorted(page.stories, key=lambda story: story.opened, reverse=True)[:ENTRIES]
-    feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": language})
+    feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": page.language.code})
     _text(feed, "title", page.title)
     _text(feed, "id", _tag(page, "2026", f"{path}feed"))
     _text(feed, "updated", words.iso(max(map(changed, stories), default=NEVER)))
@@ -34,7 +35,7 @@ def atom(page: PageView, language: str = "en", path: str = "") -> bytes:
     _text(SubElement(feed, "author"), "name", page.title)
     SubElement(feed, "generator", version=page.version).text = "monitor"
     for story in stories:
-        _entry(feed, page, story, path)
+        _entry(feed, page, story)
     return _file(feed)
 
 
@@ -44,33 +45,33 @@ def changed(story: Story) -> datetime:
     return max([*known, story.closed] if story.closed else known)
 
 
-def _entry(feed: Element, page: PageView, story: Story, path: str) -> None:
+def _entry(feed: Element, page: PageView, story: Story) -> None:
     entry = SubElement(feed, "entry")
     own = f"incidents/{story.id}/"
-    _text(entry, "id", _incident_tag(page, story, path))
+    _text(entry, "id", _incident_tag(page, story))
     _text(entry, "title", f"{story.title} · {story.phase}")
     _text(entry, "published", words.iso(story.opened))
     _text(entry, "updated", words.iso(changed(story)))
-    SubElement(entry, "link", rel="alternate", type="text/html", href=_address(page, f"{path}{own}", own))  # fmt: skip
+    SubElement(entry, "link", rel="alternate", type="text/html", href=_address(page, f"{page.path}{own}", own))  # fmt: skip
     SubElement(entry, "category", term=story.state.value)
-    SubElement(entry, "content", type="html").text = _clean(_content(story))
+    SubElement(entry, "content", type="html").text = _clean(_content(page, story))
 
 
-def _content(story: Story) -> str:
+def _content(page: PageView, story: Story) -> str:
     """What it is and what to do, then the updates, newest first."""
     head = f"<p>{escape(story.text)} {escape(story.remedy)}</p>"
     updates = (
-        f'<p><time datetime="{words.iso(each.at)}">{words.moment(each.at)}</time> '
+        f'<p><time datetime="{words.iso(each.at)}">{words.moment(each.at, page.language)}</time> '
         f"<b>{escape(each.label)}</b>: {escape(each.text)}</p>"
         for each in story.updates
     )
     return "\n".join((head, *updates))
 
 
-def _incident_tag(page: PageView, story: Story, path: str) -> str:
+def _incident_tag(page: PageView, story: Story) -> str:
     """With its second: numbers begin anew where the history was lost."""
     opened = story.opened.astimezone(UTC)
-    return _tag(page, f"{opened:%Y-%m-%d}", f"{path}incidents/{story.id}/{opened:%H%M%S}")
+    return _tag(page, f"{opened:%Y-%m-%d}", f"{page.path}incidents/{story.id}/{opened:%H%M%S}")
 
 
 def _tag(page: PageView, day: str, what: str) -> str:

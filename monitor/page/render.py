@@ -20,6 +20,7 @@ from monitor.page import drawings, programs, words
 from monitor.page.feed import robots, sitemap
 from monitor.page.nouns import EndpointView, PageView
 from monitor.page.states import State
+from monitor.page.status import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,14 @@ class Renderer:
         self._folder = templates()
         self._ours = tuple(_hashed(self._folder / name) for name in ("style.css", "status.js"))
         self._env: dict[str, Environment] = {}
+        self._windows = Windows()
         self._kept: dict[str, Kept] = {}
 
     def files(self, page: PageView) -> Mapping[str, bytes]:
         """Path below the page's folder -> content, in the order of publishing: home pages last."""
         assets = self._assets(page)
         found: dict[str, bytes] = dict(assets.files)
-        found |= programs.files(page)
+        found |= programs.files(page, self._windows)
         state = State.UNKNOWN if page.stopped else page.state
         favicon = self._environment(page.language).get_template("favicon.svg")
         found["favicon.svg"] = favicon.render(state=state).encode()

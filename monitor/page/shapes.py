@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from monitor.model import Fault, Kind, Severity
+from monitor.model import Fault, Kind, Outcome, Severity
 from monitor.page.states import State
 
 
@@ -58,10 +58,25 @@ class HalfHour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckStatus:
-    """One cell of the matrix; `text` is what stands in it."""
+    """One cell of the matrix; `text` is what stands in it. `model` where the operator shows models."""
 
+    kind: str | None
     state: State
     text: str
+    failure: Kind | None
+    median_ms: float | None
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStatus:
+    """One of the latest runs; a time to first token where the call streams, else the whole."""
+
+    probe: str
+    at: datetime
+    outcome: Outcome
+    failure: Kind | None
+    ms: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +94,16 @@ class ErrorStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointStatus:
-    """One base URL. `main` is the probe that speaks for it, `trouble` what is wrong now."""
+    """One base URL; `url` is null where the operator keeps base URLs to themselves.
+
+    `main` is the probe that speaks for it, `trouble` what is wrong now.
+    """
 
     id: str
     name: str
-    url: str
+    url: str | None
     state: State
+    tags: tuple[str, ...]
     main: str
     streams: bool
     cut_after_s: float | None
@@ -94,6 +113,8 @@ class EndpointStatus:
     excluded_90d: float | None
     cert_expires: datetime | None
     checks: Mapping[str, CheckStatus]
+    runs: tuple[RunStatus, ...]
+    phases_ms: Mapping[str, float]
     windows: tuple[Window, ...]
     days: tuple[DayOfUse, ...]
     last_24h: tuple[HalfHour, ...]
@@ -105,7 +126,7 @@ class PickStatus:
     """A base URL to use now; with `long_call`, for calls that the first one would cut off."""
 
     endpoint: str
-    url: str
+    url: str | None
     median_ms: float
     long_call: bool
 
@@ -126,6 +147,17 @@ class SpendStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetiredStatus:
+    """A base URL that is not probed any more."""
+
+    id: str
+    name: str
+    availability_90d: float | None
+    last: date | None
+    days: tuple[DayOfUse, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
     id: str
     name: str
@@ -134,6 +166,8 @@ class ServiceStatus:
     picks: tuple[PickStatus, ...]
     spend: SpendStatus | None
     endpoints: tuple[EndpointStatus, ...]
+    next: tuple[PickStatus, ...]
+    retired: tuple[RetiredStatus, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +197,25 @@ class IncidentStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceStatus:
+    """A window that is open, or the next one within a week."""
+
+    id: str
+    title: str
+    begins: datetime
+    ends: datetime
+    active: bool
+    endpoints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriageStatus:
+    state: State
+    what: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Everything that the page shows. Not to be believed after `valid_until`."""
 
@@ -175,5 +228,9 @@ class Status:
     state: State
     headline: str
     text: str
+    service: TriageStatus
+    network: TriageStatus
     services: tuple[ServiceStatus, ...]
     incidents: tuple[IncidentStatus, ...]
+    maintenance: tuple[MaintenanceStatus, ...]
+    links: Mapping[str, str]

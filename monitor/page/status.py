@@ -1,9 +1,22 @@
 """The page as `status.json`: everything it shows, for programs. Pure."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from monitor.model import Kind, Rollup
-from monitor.page.nouns import EndpointView, ErrorView, PageView, ServiceView, SpendView
+from monitor.model.rollup import quantiles
+from monitor.page.days import Day
+from monitor.page.nouns import (
+    EndpointView,
+    ErrorView,
+    PageView,
+    PickView,
+    RetiredView,
+    ServiceView,
+    SpendView,
+    Triage,
+    WorkView,
+)
 from monitor.page.shapes import (
     Amount,
     CheckStatus,
@@ -12,18 +25,42 @@ from monitor.page.shapes import (
     ErrorStatus,
     HalfHour,
     IncidentStatus,
+    MaintenanceStatus,
     Percentiles,
     PickStatus,
+    RetiredStatus,
+    RunStatus,
     ServiceStatus,
     SpendStatus,
     Status,
+    TriageStatus,
     UpdateStatus,
     Window,
 )
 from monitor.page.stories import Story
 
 
-def status(page: PageView) -> Status:
+class Windows:
+    """Remembers what each window said, because most have not changed since the last page."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, tuple[Rollup, Window]] = {}
+        self._now: dict[int, tuple[Rollup, Window]] = {}
+
+    def turn(self) -> None:
+        """Another page begins: what the last one did not ask for is forgotten."""
+        self._before, self._now = self._now, {}
+
+    def __call__(self, days: int, rollup: Rollup) -> Window:
+        kept = self._before.get(id(rollup))
+        known = kept is not None and kept[0] is rollup and kept[1].days == days
+        found = kept[1] if kept and known else _window(days, rollup)
+        self._now[id(rollup)] = (rollup, found)
+        return found
+
+
+def status(page: PageView, windows: Windows) -> Status:
+    windows.turn()
     return Status(
         title=page.title,
         vantage=page.vantage,
@@ -34,30 +71,66 @@ def status(page: PageView) -> Status:
         state=page.state,
         headline=" ".join(page.headline),
         text=page.text,
-        services=tuple(_service(service, page) for service in page.services),
+        service=_triage(page.triage_service),
+        network=_triage(page.triage_network),
+        services=tuple(_service(service, page, windows) for service in page.services),
         incidents=tuple(map(_incident, page.stories)),
+        maintenance=tuple(map(_maintenance, page.works)),
+        links=dict(page.links),
     )
 
 
-def _service(service: ServiceView, page: PageView) -> ServiceStatus:
-    picks = () if page.stopped else service.picks
+def _triage(found: Triage) -> TriageStatus:
+    return TriageStatus(state=found.state, what=found.what, note=found.note)
+
+
+def _maintenance(work: WorkView) -> MaintenanceStatus:
+    return MaintenanceStatus(
+        id=work.id,
+        title=work.title,
+        begins=_second(work.window.start),
+        ends=_second(work.window.end),
+        active=work.active,
+        endpoints=work.endpoints,
+    )
+
+
+def _service(service: ServiceView, page: PageView, windows: Windows) -> ServiceStatus:
+    picks, following = ((), ()) if page.stopped else (service.picks, service.next)
     return ServiceStatus(
         id=service.id,
         name=service.name,
         state=service.state,
-        best=picks[0].url if picks else None,
-        picks=tuple(
-            PickStatus(
-                endpoint=pick.endpoint,
-                url=pick.url,
-                median_ms=round(pick.milliseconds, 1),
-                long_call=pick.long_call,
-            )
-            for pick in picks
-        ),
+        best=picks[0].url or None if picks else None,
+        picks=tuple(map(_pick, picks)),
+        next=tuple(map(_pick, following)),
         spend=_spend(service.spend) if service.spend else None,
-        endpoints=tuple(map(_endpoint, service.endpoints)),
+        endpoints=tuple(_endpoint(endpoint, windows) for endpoint in service.endpoints),
+        retired=tuple(map(_retired, service.retired)),
     )
+
+
+def _pick(pick: PickView) -> PickStatus:
+    return PickStatus(
+        endpoint=pick.endpoint,
+        url=pick.url or None,
+        median_ms=round(pick.milliseconds, 1),
+        long_call=pick.long_call,
+    )
+
+
+def _retired(endpoint: RetiredView) -> RetiredStatus:
+    return RetiredStatus(
+        id=endpoint.path.split("/")[1],
+        name=endpoint.name,
+        availability_90d=endpoint.availability,
+        last=endpoint.last,
+        days=_days(endpoint.days),
+    )
+
+
+def _days(days: Iterable[Day]) -> tuple[DayOfUse, ...]:
+    return tuple(DayOfUse(day=day.day, state=day.state, minutes=day.minutes) for day in days)
 
 
 def _spend(spend: SpendView) -> SpendStatus:
@@ -68,12 +141,13 @@ def _spend(spend: SpendView) -> SpendStatus:
     )
 
 
-def _endpoint(endpoint: EndpointView) -> EndpointStatus:
+def _endpoint(endpoint: EndpointView, windows: Windows) -> EndpointStatus:
     return EndpointStatus(
         id=endpoint.path.split("/")[1],
         name=endpoint.name,
-        url=endpoint.url,
+        url=endpoint.url or None,
         state=endpoint.state,
+        tags=endpoint.tags,
         main=endpoint.main,
         streams=endpoint.streams,
         cut_after_s=endpoint.cut_after.total_seconds() if endpoint.cut_after else None,
@@ -83,13 +157,29 @@ def _endpoint(endpoint: EndpointView) -> EndpointStatus:
         excluded_90d=endpoint.excluded,
         cert_expires=endpoint.cert_expires and _second(endpoint.cert_expires),
         checks={
-            probe: CheckStatus(state=cell.state, text=cell.text)
+            probe: CheckStatus(
+                kind=endpoint.kinds.get(probe),
+                state=cell.state,
+                text=cell.text,
+                failure=cell.kind,
+                median_ms=_short(cell.milliseconds),
+                model=cell.model,
+            )
             for probe, cell in endpoint.cells.items()
         },
-        windows=tuple(_window(days, rollup) for days, rollup in endpoint.windows.items()),
-        days=tuple(
-            DayOfUse(day=day.day, state=day.state, minutes=day.minutes) for day in endpoint.days
+        runs=tuple(
+            RunStatus(
+                probe=run.probe,
+                at=_second(run.at),
+                outcome=run.outcome,
+                failure=run.kind,
+                ms=_short(run.milliseconds),
+            )
+            for run in endpoint.runs
         ),
+        phases_ms={name: round(value, 1) for name, value in endpoint.phases},
+        windows=tuple(windows(days, rollup) for days, rollup in endpoint.windows.items()),
+        days=_days(endpoint.days),
         last_24h=tuple(
             HalfHour(
                 at=_second(point.at),
@@ -118,9 +208,10 @@ def _window(days: int, rollup: Rollup) -> Window:
 
 
 def _percentiles(rollup: Rollup, figure: str) -> Percentiles | None:
-    p50, p95, p99 = (_short(rollup.quantile(figure, q)) for q in (0.5, 0.95, 0.99))
-    if p50 is None or p95 is None or p99 is None:
+    found = quantiles(rollup.figures.get(figure, {}), (0.5, 0.95, 0.99))
+    if not found:
         return None
+    p50, p95, p99 = (round(value, 1) for value in found)
     return Percentiles(p50=p50, p95=p95, p99=p99)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from monitor.page import words
 from monitor.page.feed import changed
-from monitor.page.nouns import CellView, EndpointView, PageView, ServiceView
+from monitor.page.nouns import CellView, EndpointView, PageView, ServiceView, WorkView
 from monitor.page.states import State
 from monitor.page.stories import Story, Update
 
@@ -44,12 +44,18 @@ def statuspage(page: PageView) -> dict[str, Document]:
         component["position"] = position
     incidents = [_incident(story, components, page) for story in page.stories]
     unresolved = [each for each in incidents if each["resolved_at"] is None]
+    works = [_work(each, components, page) for each in page.works]
+    active = [each for each in works if each["status"] == "in_progress"]
+    upcoming = [each for each in works if each not in active]
     parts: dict[str, Document] = {
         "status": status,
         "components": {"components": components},
         "incidents": {"incidents": incidents},
         "incidents/unresolved": {"incidents": unresolved},
-        "summary": status | {"components": components, "incidents": unresolved, "scheduled_maintenances": []},
+        "summary": status | {"components": components, "incidents": unresolved, "scheduled_maintenances": works},
+        "scheduled-maintenances": {"scheduled_maintenances": works},
+        "scheduled-maintenances/active": {"scheduled_maintenances": active},
+        "scheduled-maintenances/upcoming": {"scheduled_maintenances": upcoming},
     }  # fmt: skip
     head = {"page": _head(page)}
     return {name: head | part for name, part in parts.items()}
@@ -85,7 +91,7 @@ def _components(service: ServiceView, endpoint: EndpointView, page: PageView) ->
         | dates
         | {
             "group": True,
-            "description": endpoint.url,
+            "description": endpoint.url or None,
             "components": [each["id"] for each in children],
         }
     )
@@ -98,7 +104,7 @@ def _call(
 ) -> Document:
     """One kind of call to a base URL."""
     shown = _last_known(endpoint) if cell.state is State.UNKNOWN else cell.state
-    name = f"{group} · {words.PROBES.get(probe, probe)}"
+    name = f"{group} · {words.probe(probe, endpoint.kinds.get(probe))}"
     return _component(f"{endpoint.path}/{probe}", name, cell.state, shown, page) | {
         "group_id": endpoint.path,
         "description": cell.text,
@@ -153,6 +159,40 @@ def _incident(story: Story, components: Sequence[Document], page: PageView) -> D
         "page_id": _PAGE,
         "components": [each for each in components if each["id"] in story.endpoints],
         "incident_updates": updates[::-1],
+    }
+
+
+def _work(work: WorkView, components: Sequence[Document], page: PageView) -> Document:
+    """One window of maintenance; each window of a recurring one is one of its own."""
+    begins, ends = words.iso(work.window.start), words.iso(work.window.end)
+    own = f"{work.id}-{work.window.start.astimezone(UTC):%Y%m%dT%H%M}"
+    status = "in_progress" if work.active else "scheduled"
+    update = {
+        "id": f"{own}-1",
+        "incident_id": own,
+        "status": status,
+        "body": work.title,
+        "created_at": begins,
+        "display_at": begins,
+        "updated_at": begins,
+        "affected_components": None,
+    }
+    return {
+        "id": own,
+        "name": work.title,
+        "status": status,
+        "impact": "maintenance",
+        "shortlink": page.url or "",
+        "started_at": begins,
+        "created_at": begins,
+        "updated_at": begins,
+        "monitoring_at": None,
+        "resolved_at": None,
+        "scheduled_for": begins,
+        "scheduled_until": ends,
+        "page_id": _PAGE,
+        "components": [each for each in components if each["id"] in work.endpoints],
+        "incident_updates": [update],
     }
 
 

@@ -124,10 +124,14 @@ def test_a_feed_without_incidents_is_valid_and_never_changes() -> None:
 
 
 def test_each_language_has_a_feed_of_its_own_name() -> None:
-    english, chinese = atom(page("mixed")), atom(page("mixed"), "zh-CN", "zh-CN/")
+    both = seen(mixed(), languages=("en", "zh-CN"))
+    english, chinese = atom(both), atom(both.others[0])
     ids = [{entry.id for entry in parsed(content).entries} for content in (english, chinese)]
     assert ids[0].isdisjoint(ids[1])
     assert parsed(chinese).feed.language == "zh-CN"
+    assert (
+        "正在" in parsed(chinese).entries[0].title or "进行中" in parsed(chinese).entries[0].title
+    )
     assert parsed(chinese).entries[0].link == "https://status.example/zh-CN/incidents/8/"
 
 

@@ -13,6 +13,8 @@ from monitor.model import Rollup, Snapshot
 from monitor.model.rollup import bucket
 from monitor.page import Renderer, Site, view
 from monitor.page.schema import status_schema
+from monitor.page.status import Windows
+from monitor.page.status import status as status_of
 
 SCHEMA = json.loads(status_schema())
 
@@ -92,7 +94,14 @@ def test_an_endpoint_that_fails_says_why_and_whose_fault_it_is() -> None:
         "dns_poisoned",
         "path",
     )
-    assert found["checks"]["chat"] == {"state": "major_outage", "text": "DNS pollution suspected"}
+    assert found["checks"]["chat"] == {
+        "kind": "chat",
+        "state": "major_outage",
+        "text": "DNS pollution suspected",
+        "failure": "dns_poisoned",
+        "median_ms": pytest.approx(593.7),
+        "model": None,
+    }
     assert len(found["days"]) == 90
     assert len(found["last_24h"]) == 48
 
@@ -130,6 +139,22 @@ def test_incidents_carry_their_timeline_newest_first() -> None:
     assert [each["label"] for each in found[9]["updates"]] == ["Spread", "Spread", "Began"]
     assert [each["label"] for each in found[2]["updates"]] == ["Resolved", "Began"]
     assert found[6]["endpoints"] == ["ohmygpt/cf-cdn", "ohmygpt/cf-worker"]
+
+
+def test_maintenance_is_announced_with_its_time_and_what_it_covers() -> None:
+    found = status("mock")["maintenance"]
+    assert found != []
+    assert {each["active"] for each in found} <= {True, False}
+    for each in found:
+        assert each["begins"] < each["ends"]
+        assert all(path.startswith("ohmygpt/") for path in each["endpoints"])
+
+
+def test_windows_that_did_not_change_are_not_counted_again() -> None:
+    windows, page = Windows(), view(SITES["mixed"], mixed(), {})[0]
+    first, again = status_of(page, windows), status_of(page, windows)
+    pairs = zip(first.services[0].endpoints, again.services[0].endpoints, strict=True)
+    assert all(one.windows[0] is other.windows[0] for one, other in pairs)
 
 
 def test_what_the_operator_does_not_show_is_null() -> None:

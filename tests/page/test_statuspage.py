@@ -70,6 +70,22 @@ def test_updates_keep_their_names_when_another_one_comes() -> None:
     assert [each["id"] for each in newest["incident_updates"]] == ["9-3", "9-2", "9-1"]
 
 
+def test_maintenance_is_scheduled_or_in_progress_and_names_its_components() -> None:
+    found = documents("mock")
+    works = found["scheduled-maintenances"]["scheduled_maintenances"]
+    assert works == found["summary"]["scheduled_maintenances"] != []
+    parts = {
+        "in_progress": found["scheduled-maintenances/active"]["scheduled_maintenances"],
+        "scheduled": found["scheduled-maintenances/upcoming"]["scheduled_maintenances"],
+    }
+    assert sum(map(len, parts.values())) == len(works)
+    for status, listed in parts.items():
+        for each in listed:
+            assert (each["status"], each["impact"]) == (status, "maintenance")
+            assert each["scheduled_for"] < each["scheduled_until"]
+            assert [part["id"] for part in each["components"]] != []
+
+
 def test_additions_begin_with_x() -> None:
     known = {
         "id", "name", "status", "created_at", "updated_at", "position", "description", "showcase",

@@ -1,0 +1,111 @@
+"""Nothing that the operator did not mean to publish is in any file: canaries sing in none of them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from page_cast import CHECKS, SERVICE, SITE, ago, incident, key
+from worlds import told
+
+from monitor.model import Evidence, Kind, Maintenance, Severity, Snapshot, Spend, Window
+from monitor.page import Renderer, Site, view
+
+SECRET = "canary-of-a-service"
+HIDDEN = replace(
+    SERVICE,
+    id="hidden",
+    name=f"{SECRET}-name",
+    public=False,
+    endpoints=tuple(
+        replace(each, service="hidden", url=f"https://{SECRET}.example/{each.id}", name=f"{SECRET}-{each.id}")
+        for each in SERVICE.endpoints
+    ),
+)  # fmt: skip
+HIDDEN_CHECKS = tuple(
+    replace(check, service="hidden", endpoint=endpoint)
+    for endpoint in HIDDEN.endpoints
+    for check in CHECKS
+    if check.endpoint.id == endpoint.id
+)
+
+
+def world() -> Snapshot:
+    """One where much is wrong with a public service, and the same with a hidden one."""
+    found = told()
+    evidence = Evidence(headers=(("x", "canary-header"),), body="canary-body")
+    checks = {
+        name: replace(
+            each,
+            evidence=evidence,
+            latest=each.latest and replace(each.latest, model="canary-model", failure=each.latest.failure and replace(each.latest.failure, message="canary-message")),
+        )
+        for name, each in found.checks.items()
+    }  # fmt: skip
+    checks |= {name.replace("ohmygpt/", "hidden/"): replace(each, check=name.replace("ohmygpt/", "hidden/")) for name, each in checks.items()}  # fmt: skip
+    theirs = replace(
+        incident(77, Severity.DOWN, Kind.BAD_GATEWAY, ago(hours=3), None, "hidden/us-direct/chat"),
+        service="hidden",
+    )
+    own = replace(
+        incident(78, Severity.MONITOR, Kind.OFFLINE, ago(hours=5), 30, key("us-direct"), "hidden/us-direct/chat"),
+        service=None,
+    )  # fmt: skip
+    spent = {"ohmygpt": Spend(7_654_321, 98.7654), "hidden": Spend(1_234_567, 45.6789)}
+    return replace(
+        found, checks=checks, incidents=(*found.incidents, theirs, own), spent_today=spent, spent_month=spent
+    )  # fmt: skip
+
+
+def site(**settings: Any) -> Site:
+    quiet = replace(SITE.settings, languages=("en", "zh-CN"), **settings)
+    work = Maintenance(id="canary-work", title="canary-work", services=frozenset({"hidden"}), once=Window(ago(hours=1), ago(hours=-1)))  # fmt: skip
+    checks = tuple(replace(check, model="canary-model") for check in (*CHECKS, *HIDDEN_CHECKS))
+    return replace(
+        SITE, services=(SERVICE, HIDDEN), checks=checks, settings=quiet, maintenance=(work,)
+    )
+
+
+def files(**settings: Any) -> Mapping[str, str]:
+    page = view(site(**settings), world(), {})[0]
+    return {name: content.decode() for name, content in Renderer().files(page).items()}
+
+
+def singing(found: Mapping[str, str], canary: str) -> set[str]:
+    return {name for name, text in found.items() if canary.lower() in text.lower() or canary in name}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "canary",
+    [
+        SECRET, "hidden/", "canary-work", "incidents/77", "canary-model", "canary-body",
+        "canary-header", "canary-message", "7654321", "7,654,321", "98.7654", "1,234,567",
+    ],
+)  # fmt: skip
+def test_a_quiet_page_tells_none_of_it(canary: str) -> None:
+    found = files()
+    assert len(found) > 40
+    assert singing(found, canary) == set()
+
+
+def test_the_canaries_would_be_heard() -> None:
+    found = files(spend=True, errors=True, models=True)
+    for canary in ("canary-model", "canary-body", "canary-header", "canary-message"):
+        assert "status.json" in singing(found, canary), canary
+        assert any(name.endswith(".html") for name in singing(found, canary)), canary
+    assert "status.json" in singing(found, "7654321")
+    for secret in (SECRET, "incidents/77", "canary-work", "45.6789", "1234567"):
+        assert singing(found, secret) == set()
+
+
+@pytest.mark.parametrize("host", ["api.ohmygpt.com", "opapi.win", "hash070", "aigptx"])
+def test_base_urls_are_in_no_file_where_they_are_nobodys_business(host: str) -> None:
+    assert singing(files(), host) != set()
+    assert singing(files(hosts=False), host) == set()
+
+
+def test_without_base_urls_best_still_names_the_endpoint() -> None:
+    found = files(hosts=False)
+    assert found["best.txt"] == "\n"
+    assert '"url":null' in found["best.json"]
+    assert '"endpoint":"' in found["best.json"]
