@@ -6,6 +6,7 @@ import datetime as dt
 import socket
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -18,7 +19,7 @@ from street import HOST, Street, censoring, mute, polite, resetting, telling_tim
 from monitor.clock import SystemClock
 from monitor.cycle import explained
 from monitor.diagnosis import DiagnosisSettings, Doctor, Resolver
-from monitor.model import Check, Endpoint, Fault, Habit, Kind, Outcome
+from monitor.model import Check, Endpoint, Fault, Habit, Kind, Outcome, Proxy
 from monitor.probes import PROBES, Client, attempt
 from monitor.probes.attempt import Attempted
 
@@ -355,3 +356,42 @@ async def test_a_fault_of_the_doctor_leaves_the_verdict_as_it_was(
         found = await here.run(check(street))
     assert (kind_of(found), looked(found)) == (Kind.TCP_REFUSED, "")
     assert "event=internal diagnosis=relay.test" in caplog.text
+
+
+async def test_other_resolvers_count_from_the_next_examination_after_a_reload(
+    street: Street,
+) -> None:
+    street.where[HOST] = (LIAR,)
+    async with (
+        street.house(TRUE, polite, street.context(HOST)),
+        serving_names(answering({HOST: (TRUE,)})) as names,
+        clinic(street) as here,
+    ):
+        asked = check(street)
+        assert kind_of(await here.run(asked)) is Kind.TCP_REFUSED
+        settings = DiagnosisSettings(resolvers=(names.resolver,))
+        here.doctor.change(settings, [asked.endpoint], str)
+        assert kind_of(await here.run(asked)) is Kind.DNS_POISONED
+
+
+async def test_behind_a_proxy_nothing_is_examined(street: Street) -> None:
+    street.where[HOST] = (LIAR,)
+    street.port = 9
+    asked = check(street)
+    proxy = Proxy(socks=False, host="127.0.0.1", port=9, login=None)
+    proxied = replace(asked, endpoint=replace(asked.endpoint, proxy=proxy))
+    async with clinic(street) as here:
+        found = await here.run(proxied)
+    assert kind_of(found) is Kind.OFFLINE, "the proxy's own word for it"
+    assert looked(found) == ""
+
+
+async def test_tcp_and_tls_probes_are_examined_at_their_own_port(street: Street) -> None:
+    street.where[HOST] = (TRUE,)
+    async with street.house(TRUE, censoring(HOST, street.context(HOST))):
+        endpoint = replace(check(street).endpoint, url=f"http://{HOST}")
+        for kind, want in (("tls", Kind.SNI_BLOCKED), ("tcp", None)):
+            probe = PROBES[kind](port=street.port, timeout="2s")
+            asked = Check(service="s", endpoint=endpoint, probe=probe)
+            async with clinic(street, controls=None) as here:
+                assert kind_of(await here.run(asked)) is want
