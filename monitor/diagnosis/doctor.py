@@ -20,7 +20,7 @@ from monitor.diagnosis.decide import explain
 from monitor.diagnosis.dial import careless, dial
 from monitor.diagnosis.dns import ask
 from monitor.diagnosis.facts import NEUTRAL, Answer, Facts, Lack, Net, Reading, Target, Trial
-from monitor.diagnosis.names import Names, OwnNames, Resolve, system_resolve
+from monitor.diagnosis.names import HERE, Names, OwnNames, Resolve, system_resolve
 from monitor.diagnosis.network import domain_of, read
 from monitor.diagnosis.plan import CUT_KINDS, PATH_KINDS, Plan, plan
 from monitor.diagnosis.ranges import network_of, what_is_odd
@@ -39,6 +39,7 @@ CONNECT_S = 3.0
 NAMES_AGAIN_S = 3600.0
 """A test of names is repeated no sooner: it may itself keep the block alive, which lasts minutes."""
 _NOTE = 1000
+_LACKS = {Kind.DNS_NXDOMAIN: Lack.NO_NAME, Kind.DNS_SERVFAIL: Lack.FAILED}
 _ROUTELESS = {None, Kind.DNS_SERVFAIL, Kind.TCP_UNREACHABLE}
 """What a machine without any route to anywhere sees."""
 
@@ -103,10 +104,13 @@ class Doctor:
         self._clock = clock
         self._redact = redact
         self._names = Names(resolve)
+        self._control_names = Names(
+            resolve
+        )  # of their own: names that hang must not make them mute
         self._ca_file = ca_file
         self._session: aiohttp.ClientSession | None = None
         self._controls = Controls(
-            self._names, clock, self._http, settings.controls,
+            self._control_names, clock, self._http, settings.controls,
             _hosts(endpoints),
         )  # fmt: skip
         self._cases: dict[tuple[Target, Kind], _Case] = {}
@@ -198,7 +202,7 @@ class Doctor:
         Without a kind everything is looked at; what to make of it is known once a run has failed.
         """
         began = self._clock.monotonic() if since is None else since
-        here, there = await self._look_up(target)
+        here, there = await self._look_up(target, kind)
         if here is not None and hit is not None:
             found = tuple(dict.fromkeys((hit, *here.addresses)))
             here = replace(here, addresses=found, lack=None)
@@ -214,13 +218,18 @@ class Doctor:
         )
         return replace(facts, trials=await self._try(target, chosen))
 
-    async def _look_up(self, target: Target) -> tuple[Answer | None, tuple[Answer, ...]]:
+    async def _look_up(
+        self, target: Target, kind: Kind | None
+    ) -> tuple[Answer | None, tuple[Answer, ...]]:
+        """The system is not asked again for what it has just failed to say: that may take long."""
         if is_address(target.host):
             return None, ()
         asked = [
             ask(each, target.host, session=self._http(), timeout_s=LOOK_UP_S)
             for each in self._settings.resolvers
         ]
+        if kind in _LACKS:
+            return Answer(resolver=HERE, lack=_LACKS[kind]), tuple(await asyncio.gather(*asked))
         here, *there = await asyncio.gather(self._names.ask(target.host, LOOK_UP_S), *asked)
         return here, tuple(there)
 
@@ -304,3 +313,4 @@ class Doctor:
         if self._session is not None:
             await self._session.close()
         self._names.close()
+        self._control_names.close()

@@ -24,6 +24,8 @@ from nameserver import Message, answer_of, coded, serving_names  # noqa: E402
 from street import Street, polite  # noqa: E402
 
 from monitor.clock import SystemClock  # noqa: E402
+from monitor.cycle import explained  # noqa: E402
+from monitor.diagnosis import DiagnosisSettings, Doctor  # noqa: E402
 from monitor.model import Check, Endpoint, Habit  # noqa: E402
 from monitor.probes import PROBES, Client, attempt  # noqa: E402
 
@@ -66,31 +68,39 @@ def check(name: str, port: int, **settings: Any) -> Check:
     )
 
 
-async def run(client: Client, asked: Check) -> dict[str, Any]:
+async def run(client: Client, asked: Check, doctor: Doctor | None = None) -> dict[str, Any]:
     found = await attempt(
         asked, habit=Habit(), client=client, clock=SystemClock(), rng=Random(1), vantage="here",
         redact=str,
     )  # fmt: skip
-    result = found.result
+    result = (await explained(doctor, asked, found) if doctor else found).result
     return {"outcome": result.outcome.value, "kind": result.failure and result.failure.kind.value,
             "dns": result.timings.dns}  # fmt: skip
 
 
 async def hung_names(street: Street) -> dict[str, Any]:
     """50 names whose servers never answer, and 20 healthy hosts asked again and again beside them."""
+    sick = [check(f"hung-{n}", street.port) for n in range(HUNG)]
+    well = [check(f"h-{n}", street.port) for n in range(HEALTHY)]
+    doctor = Doctor(
+        DiagnosisSettings(),
+        [each.endpoint for each in (*sick, *well)],
+        clock=SystemClock(),
+        redact=str,
+    )
     async with Client() as client:
-        hung = asyncio.gather(*(run(client, check(f"hung-{n}", street.port)) for n in range(HUNG)))
+        await asyncio.gather(*(run(client, each, doctor) for each in well))
+        hung = asyncio.gather(*(run(client, each, doctor) for each in sick))
         healthy: list[dict[str, Any]] = []
         while not hung.done():
-            asked = (run(client, check(f"h-{n}", street.port)) for n in range(HEALTHY))
-            healthy += await asyncio.gather(*asked)
+            healthy += await asyncio.gather(*(run(client, each, doctor) for each in well))
             await asyncio.sleep(0.2)
-        sick = await hung
+    await doctor.close()
     return {
         "healthy": len(healthy),
         "harmed": sum(each["outcome"] != "up" for each in healthy),
         "slowest_dns_ms": max(each["dns"] for each in healthy),
-        "hung": sorted({each["kind"] for each in sick}),
+        "hung": sorted({each["kind"] for each in await hung}),
     }
 
 
