@@ -89,3 +89,10 @@ async def test_on_a_bad_day_it_sees_what_is_wrong(tmp_path: Path) -> None:
         'started_at="2026-11-23T11:24:05Z"',
     ):
         assert part in incidents[0]
+
+
+async def test_it_sees_maintenance_that_goes_on(tmp_path: Path) -> None:
+    found = await ask(tmp_path, "mock")
+    works = [name for name in found if "statuspage_maintenance_info" in name]
+    assert works != []
+    assert all('maintenance_id="none"' not in name for name in works)
