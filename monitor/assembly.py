@@ -232,6 +232,7 @@ def _context(kit: Kit, alerts: Alerts, incident: Incident | None) -> Context:
         page_url=config.page.url,
         downtime=alerts.downtime(incident, kit.clock.now()) if incident else None,
         durable=kit.store.trouble is None,
+        language=alerts.language,
     )
 
 

@@ -200,7 +200,7 @@ class Daemon:
             recent = await self.store.results_since(since)
             old = (each for each in latest if each and each.at < since)
             parts.alerts.seed(each for each in (*old, *recent) if each.check in known)
-        text = notices.started(memory, now)
+        text = notices.started(memory, now, parts.alerts.language)
         if text:
             log.warning('event=gap why="%s"', text.splitlines()[0])
             await self._notify(parts, text, now)
@@ -211,12 +211,13 @@ class Daemon:
             await self.store.save(outgoing=parts.alerts.notice(text, now))
 
     async def _watch_ourselves(self, parts: Parts, now: datetime) -> None:
+        say = parts.alerts.language
         troubles = {"store": self.store.trouble, "schedule": parts.schedule.trouble()}
         for name, why in troubles.items():
-            if text := self.watch.see(name, why, now, self.clock.monotonic()):
+            if text := self.watch.see(name, why, now, self.clock.monotonic(), say):
                 await self._notify(parts, text, now)
         for note in self.store.notes[self.noted :]:
-            await self._notify(parts, notices.noted(note), now)
+            await self._notify(parts, notices.noted(note, say), now)
         self.noted = len(self.store.notes)
 
     async def _remind(self, parts: Parts, now: datetime) -> None:

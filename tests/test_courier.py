@@ -20,6 +20,7 @@ from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.alerts import Context, Notifier
 from monitor.courier import Courier
+from monitor.language import language
 from monitor.model import (
     Announcement,
     Channel,
@@ -95,7 +96,7 @@ def row(
     )
 
 
-def courier(store: Store, clock: HandClock, *channels: Channel) -> Courier:
+def courier(store: Store, clock: HandClock, *channels: Channel, code: str = "en") -> Courier:
     def context(_: Incident | None) -> Context:
         return Context(
             now=clock.now(),
@@ -103,6 +104,8 @@ def courier(store: Store, clock: HandClock, *channels: Channel) -> Courier:
             endpoints={"ohmygpt/cf-cdn": ("Cloudflare CDN", "https://cdn.example")},
             working=("https://direct.example",),
             page_url="https://status.example",
+            downtime=timedelta(hours=2, minutes=5),
+            language=language(code),
         )
 
     return Courier(store, Notifier(channels, REDACT).send, context, clock=clock, rng=Random(1))
@@ -140,7 +143,38 @@ async def test_recovery_says_how_long_and_how_many_failed_probes(
         "From 24 Nov 11:42:00 UTC to 24 Nov 12:00:00 UTC, 18m. [#1]",
         "It was: bad gateway.",
         "Failed probes: 7 (7 bad gateway)",
+        "Down this month: 2h5m.",
         "https://status.example/incidents/1/",
+    ]
+
+
+async def test_messages_are_told_in_chinese_where_that_is_wanted(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save(
+        (incident(), incident(2, closed=clock.now(), service="s2")), (row(clock), row(clock, 2))
+    )
+    await courier(store, clock, channel(phone), code="zh-CN").deliver_due()
+
+    assert [text.splitlines() for text in phone.messages] == [
+        [
+            "🔴 OhMyGPT，Cloudflare CDN：故障",
+            "始于 11月24日 11:42:00 UTC（已 18分）。[#1]",
+            "原因：代理无法连接到后面的服务。问题出在：该端点或其后的服务。",
+            "现象：got 502 (bad_gateway)",
+            "建议：请换用其他端点。",
+            "涉及：Cloudflare CDN https://cdn.example（检测：chat）",
+            "可改用：https://direct.example",
+            "https://status.example/incidents/1/",
+        ],
+        [
+            "✅ s2，cf-cdn：已恢复",
+            "从 11月24日 11:42:00 UTC 到 11月24日 12:00:00 UTC，历时 18分。[#2]",
+            "原因：网关错误。",
+            "失败的检测：7 次（7 网关错误）",
+            "本月累计故障：2小时5分。",
+            "https://status.example/incidents/2/",
+        ],
     ]
 
 

@@ -1,7 +1,9 @@
 """Decide and tell: policies judge, the machine believes, incidents gather, words are found, Apprise sends."""
 
 from monitor.alerts.desk import Alerts, Changes
-from monitor.alerts.message import Context, digest, parts, phrase, together
+from monitor.alerts.fitting import parts
+from monitor.alerts.message import digest, phrase, together
 from monitor.alerts.notify import Notifier
+from monitor.alerts.saying import Context
 
 __all__ = ["Alerts", "Changes", "Context", "Notifier", "digest", "parts", "phrase", "together"]

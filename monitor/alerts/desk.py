@@ -15,6 +15,7 @@ from monitor.alerts.machine import step
 from monitor.alerts.mute import REASONS, Muted, Quiet
 from monitor.alerts.policies import default_rules, policies
 from monitor.alerts.windows import Windows
+from monitor.language import language
 from monitor.model import (
     AlertSettings,
     AlertState,
@@ -83,6 +84,7 @@ class Alerts:
         """What is believed stays believed."""
         self._settings = settings
         self._channels = channels
+        self.language = language(settings.language)
         self._policies = policies(settings)
         self._rules = default_rules(settings)
         self._lengths = {each.within for each in self._policies.values() if each.within}
@@ -140,7 +142,7 @@ class Alerts:
         )
 
     def warn_of_budget(self, service: str, why: str, at: datetime) -> tuple[Outgoing, ...]:
-        return self.notice(notices.budget_warning(service, why), at)
+        return self.notice(notices.budget_warning(service, why, self.language), at)
 
     def judge(self, result: Result) -> Changes:
         """Let every rule judge one result. Synchronous: no other result can come in between."""
@@ -206,7 +208,7 @@ class Alerts:
         if known or isinstance(event, Resolved):
             return Changes()
         why = self._policies[rule.name].why(result, self._window(rule, result))
-        text = notices.budget_spent(service, why.message)
+        text = notices.budget_spent(service, why.message, self.language)
         return Changes(outgoing=self.notice(text, result.at))
 
     def _count_streak(

@@ -1,10 +1,10 @@
 """What the monitor says of itself: the first line is the title. Pure."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from monitor.alerts.saying import Context, lasted, moment
+from monitor.language import ENGLISH, Language
 from monitor.model import Memory
-from monitor.model.duration import format_duration
 
 GAP = timedelta(minutes=5)
 """Shorter breaks are a restart, and no news."""
@@ -12,48 +12,64 @@ LASTS = timedelta(seconds=30)
 """Trouble that is over sooner is no news."""
 
 
-def budget_warning(service: str, why: str) -> str:
-    return f"💰 {service}: most of today's budget for checks is spent\n{why}"
+def budget_warning(service: str, why: str, say: Language) -> str:
+    said = say.gettext("%(service)s: most of today's budget for checks is spent", service=service)
+    return f"💰 {said}\n{why}"
 
 
-def budget_spent(service: str, why: str) -> str:
-    return f"💰 {service}: paid checks pause until tomorrow (UTC)\n{why}"
+def budget_spent(service: str, why: str, say: Language) -> str:
+    said = say.gettext("%(service)s: paid checks pause until tomorrow (UTC)", service=service)
+    return f"💰 {said}\n{why}"
 
 
-def started(memory: Memory, now: datetime) -> str | None:
+def started(memory: Memory, now: datetime, say: Language) -> str | None:
     """Nothing after a clean and short stop. Of many crashes the 1st, 2nd, 4th, 8th … is told."""
     if memory.last_seen is None:
         return None
-    gap = now - memory.last_seen
+    gap, context = now - memory.last_seen, Context(now=now, language=say)
     number = memory.crashes
     crashed = not memory.stopped_cleanly and number & (number - 1) == 0
     if gap < GAP and not crashed:
         return None
-    title = f"👁 monitor: was down for {_clock(gap)}" if gap >= GAP else "👁 monitor: crashed"
-    lines = [title, f"From {_time(memory.last_seen)} to {_time(now)} nothing was probed."]
+    title = (
+        say.gettext("monitor: was down for %(lasted)s", lasted=_clock(gap)) if gap >= GAP
+        else say.gettext("monitor: crashed")
+    )  # fmt: skip
+    begin, end = moment(memory.last_seen, context), moment(now, context)
+    lines = [
+        f"👁 {title}",
+        say.gettext("From %(begin)s to %(end)s nothing was probed.", begin=begin, end=end),
+    ]
     if not memory.stopped_cleanly:
-        lines.append("It did not stop by itself: a crash, a kill, or a loss of power.")
+        lines.append(say.gettext("It did not stop by itself: a crash, a kill, or a loss of power."))
     if number > 1 and crashed:
-        lines.append(f"That was the {number}th time within an hour; its log says why.")
+        lines.append(say.gettext("Crashes within an hour: %(num)s. Its log says why.", num=number))
     return "\n".join(lines)
 
 
-def troubled(name: str, why: str) -> str:
-    return "\n".join([f"👁 monitor: {name} is in trouble", why, _WHAT.get(name, "")]).rstrip()
+def troubled(part: str, why: str, say: Language) -> str:
+    title = {
+        "store": say.gettext("monitor: its store is in trouble"),
+        "schedule": say.gettext("monitor: its schedule is in trouble"),
+    }[part]
+    what = {
+        "store": say.gettext("Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it."),
+        "schedule": say.gettext("Checks run late or not at all."),
+    }[part]  # fmt: skip
+    return f"👁 {title}\n{why}\n{what}"
 
 
-def mended(name: str, lasted: timedelta) -> str:
-    return f"✅ monitor: {name} is well again\nThat lasted {_rounded(lasted)}."
+def mended(part: str, lasts: timedelta, now: datetime, say: Language) -> str:
+    title = {
+        "store": say.gettext("monitor: its store is well again"),
+        "schedule": say.gettext("monitor: its schedule is well again"),
+    }[part]
+    length = lasted(lasts, Context(now=now, language=say))
+    return f"✅ {title}\n" + say.gettext("That lasted %(lasted)s.", lasted=length)
 
 
-def noted(note: str) -> str:
-    return f"👁 monitor: the store was mended\n{note}"
-
-
-_WHAT: Mapping[str, str] = {
-    "store": "Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it.",
-    "schedule": "Checks run late or not at all.",
-}
+def noted(note: str, say: Language) -> str:
+    return "👁 " + say.gettext("monitor: its store was mended") + f"\n{note}"
 
 
 class Watch:
@@ -63,30 +79,24 @@ class Watch:
         self._since: dict[str, tuple[datetime, float]] = {}
         self._told: set[str] = set()
 
-    def see(self, name: str, why: str | None, now: datetime, monotonic: float) -> str | None:
+    def see(
+        self, name: str, why: str | None, now: datetime, monotonic: float, say: Language = ENGLISH
+    ) -> str | None:
         """What to tell of it now."""
         if why is None:
             since = self._since.pop(name, None)
             if since is None or name not in self._told:
                 return None
             self._told.remove(name)
-            return mended(name, timedelta(seconds=monotonic - since[1]))
+            return mended(name, timedelta(seconds=monotonic - since[1]), now, say)
         since = self._since.setdefault(name, (now, monotonic))
         if name in self._told or monotonic - since[1] < LASTS.total_seconds():
             return None
         self._told.add(name)
-        return troubled(name, why)
-
-
-def _time(at: datetime) -> str:
-    return f"{at:%d %b %H:%M:%S} UTC"
+        return troubled(name, why, say)
 
 
 def _clock(duration: timedelta) -> str:
     """`00:17`: hours and minutes."""
     minutes = round(duration.total_seconds() / 60)
     return f"{minutes // 60:02}:{minutes % 60:02}"
-
-
-def _rounded(duration: timedelta) -> str:
-    return format_duration(timedelta(seconds=round(duration.total_seconds())))

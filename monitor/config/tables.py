@@ -293,6 +293,7 @@ class AlertsTable(Table):
         2, ge=1, le=100, description="good results in a row before recovery is believed"
     )
     remind: Positive = Field(timedelta(hours=4), description="how long until the first reminder")
+    language: Literal["en", "zh-CN"] = Field("en", description="of the messages")
     wait: Wait = Field(timedelta(seconds=30), description="how long news waits for other news")
 
 

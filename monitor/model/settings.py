@@ -28,6 +28,7 @@ class AlertSettings:
     remind: timedelta = timedelta(hours=4)
     wait: timedelta = timedelta(seconds=30)
     """How long news waits for other news that belongs to it."""
+    language: str = "en"
     policies: tuple[Policy, ...] = ()
     """Those that the operator asked for, or gave other limits."""
     maintenance: tuple[Maintenance, ...] = ()

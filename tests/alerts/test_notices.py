@@ -8,17 +8,21 @@ from test_desk import START, memory
 
 from monitor.alerts import notices
 from monitor.alerts.notices import Watch
+from monitor.language import ENGLISH
 
 SEEN = replace(memory(), last_seen=START - timedelta(minutes=17), stopped_cleanly=True)
 
 
 def test_a_gap_is_told_with_its_length_and_a_restart_is_not() -> None:
-    assert notices.started(SEEN, START) == (
+    assert notices.started(SEEN, START, ENGLISH) == (
         "👁 monitor: was down for 00:17\n"
         "From 24 Nov 11:43:00 UTC to 24 Nov 12:00:00 UTC nothing was probed."
     )
-    assert notices.started(replace(SEEN, last_seen=START - timedelta(minutes=4)), START) is None
-    assert notices.started(replace(SEEN, last_seen=None), START) is None
+    assert (
+        notices.started(replace(SEEN, last_seen=START - timedelta(minutes=4)), START, ENGLISH)
+        is None
+    )
+    assert notices.started(replace(SEEN, last_seen=None), START, ENGLISH) is None
 
 
 @pytest.mark.parametrize(
@@ -26,10 +30,10 @@ def test_a_gap_is_told_with_its_length_and_a_restart_is_not() -> None:
 )
 def test_a_crash_is_told_and_a_loop_of_them_ever_less_often(crashes: int, told: bool) -> None:
     short = replace(SEEN, last_seen=START - timedelta(seconds=5), stopped_cleanly=False)
-    text = notices.started(replace(short, crashes=crashes), START)
+    text = notices.started(replace(short, crashes=crashes), START, ENGLISH)
     assert (text is not None) == told
     if text and crashes > 1:
-        assert f"That was the {crashes}th time within an hour" in text
+        assert f"Crashes within an hour: {crashes}." in text
 
 
 def test_trouble_of_our_own_is_told_when_it_lasts_and_when_it_is_over() -> None:
@@ -40,9 +44,9 @@ def test_trouble_of_our_own_is_told_when_it_lasts_and_when_it_is_over() -> None:
         if text := watch.see("store", why, now, float(second)):
             said.append((second, text.splitlines()))
     assert said == [
-        (50, ["👁 monitor: store is in trouble", "the disk is full",
+        (50, ["👁 monitor: its store is in trouble", "the disk is full",
               "Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it."]),
-        (100, ["✅ monitor: store is well again", "That lasted 1m20s."]),
+        (100, ["✅ monitor: its store is well again", "That lasted 1m20s."]),
     ]  # fmt: skip
 
 
