@@ -79,7 +79,8 @@ class TracedSocket(socket.socket):
 
     def close(self) -> None:
         if self.fileno() >= 0 and self.trace.winner is self.attempt:
-            asyncio.get_running_loop().call_soon(self.trace.on_closed)
+            with contextlib.suppress(RuntimeError):  # swept up after the loop has ended
+                asyncio.get_running_loop().call_soon(self.trace.on_closed)
         super().close()
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
