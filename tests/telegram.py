@@ -25,6 +25,8 @@ class Telegram:
     messages: list[str] = field(default_factory=list)
     faults: deque[str] = field(default_factory=deque)
     asked: int = 0
+    heard: list[dict[str, object]] = field(default_factory=list)
+    """Updates that `getUpdates` gives."""
     down: bool = False
 
     async def send_message(self, request: web.Request) -> web.StreamResponse:
@@ -50,6 +52,11 @@ class Telegram:
         if fault == "hang":
             await asyncio.sleep(60)
         return self._take(request, body, fault)
+
+    async def get_updates(self, request: web.Request) -> web.Response:
+        if request.match_info["token"] != TOKEN:
+            return _refusal(401, "Unauthorized")
+        return web.json_response({"ok": True, "result": self.heard})
 
     def _take(
         self, request: web.Request, body: dict[str, object], fault: str
@@ -112,6 +119,7 @@ async def telegram() -> AsyncIterator[Telegram]:
     fake = Telegram()
     app = web.Application()
     app.router.add_post("/bot{token}/sendMessage", fake.send_message)
+    app.router.add_get("/bot{token}/getUpdates", fake.get_updates)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -1,8 +1,12 @@
-"""The verbs: parse the command line, call, print. Exit 78 for a bad config, 2 for wrong usage."""
+"""The verbs: parse the command line, call, print.
+
+Exit 78 for a bad config, 2 for wrong usage, 70 for a fault of our own, 130 after Ctrl-C.
+"""
 
 import sys
 
 from monitor.cli.app import app
+from monitor.cli.voice import EX_SOFTWARE, Debug, unexpected
 from monitor.model import ConfigError, MonitorError
 
 EX_CONFIG = 78
@@ -19,6 +23,13 @@ def main() -> None:
     except MonitorError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if Debug.on:
+            raise
+        sys.stderr.write(f"{unexpected(error)}\n")
+        sys.exit(EX_SOFTWARE)
 
 
 __all__ = ["main"]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from monitor import __version__, config, logs
+from monitor.alerts.chats import TELEGRAM
 from monitor.cli import (
     acking,
     alerting,
@@ -30,13 +30,15 @@ from monitor.cli import (
     reloading,
     saving,
     silencing,
+    starting,
+    voice,
 )
 from monitor.cli.exporting import Format
 from monitor.cli.ranges import By, When, fitting, parse_when
 from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.daemon import Daemon
-from monitor.model import Redactor
+from monitor.model import MonitorError, Redactor
 from monitor.model.duration import parse_duration
 
 app = typer.Typer(
@@ -48,9 +50,6 @@ app = typer.Typer(
 )
 incident = typer.Typer(no_args_is_help=True, help="What people say of an incident.")
 app.add_typer(incident, name="incident")
-console = Console()
-_WIDE = 240
-"""Where nobody looks: a line that is not broken can be searched."""
 A_DAY = When("1d", timedelta(days=1))
 NINETY_DAYS = When("90d", timedelta(days=90))
 
@@ -102,14 +101,17 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
 
 @app.callback()
 def top(
-    version: Annotated[  # its callback does the work
+    version: Annotated[  # noqa: ARG001  # its callback does the work
         bool,
         typer.Option(
             "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the whole traceback of an internal error.")
+    ] = False,
 ) -> None:
-    pass
+    voice.Debug.on = debug
 
 
 @app.command()
@@ -133,11 +135,12 @@ def run(
 def once(path: ConfigPath = None, as_json: AsJson = False) -> None:
     """Run every check once, now. Exit 1 if one is down."""
     loaded = _load(path)
-    answers = asyncio.run(asking.ask_all(loaded))
+    with voice.progress("asking", len(loaded.checks)) as steps:
+        answers = asyncio.run(asking.ask_all(loaded, steps.done))
     if as_json:
         _print_json(asking.document(loaded, answers))
     else:
-        console.print(asking.table(answers))
+        voice.out().print(asking.table(answers))
     raise typer.Exit(asking.exit_code(answers))
 
 
@@ -162,7 +165,7 @@ def diagnose(
     if as_json:
         _print_json(diagnosing.document(found))
     else:
-        (console if console.is_terminal else Console(width=_WIDE)).print(diagnosing.tree(found))
+        voice.out().print(diagnosing.tree(found))
     raise typer.Exit(0 if found.is_fine else 1)
 
 
@@ -183,9 +186,9 @@ def status(path: ConfigPath = None, as_json: AsJson = False) -> None:
         _print_json(looking.document(loaded, snapshot))
     else:
         for part in looking.tables(loaded, snapshot):
-            console.print(part)
+            voice.out().print(part)
         if trouble := looking.trouble_of(looking.carried(loaded)):
-            console.print(f"\n{trouble}", markup=False, highlight=False, soft_wrap=True)
+            voice.out().print(f"\n{trouble}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("history")
@@ -246,7 +249,7 @@ def show_incidents(
     if as_json:
         _print_json({"incidents": [incidents.whole(each) for each in all_found]})
     elif all_found:
-        console.print(incidents.table(all_found, now))
+        voice.out().print(incidents.table(all_found, now))
     else:
         typer.echo("No incident goes on." if still else "There was no incident in that time.")
 
@@ -368,6 +371,53 @@ def report_failure(path: ConfigPath = None) -> None:
     raise typer.Exit(1 if failed else 0)
 
 
+@app.command("init")
+def write_first_config(
+    path: Annotated[
+        Path, typer.Option("--config", "-c", help="Where to write it; never over a file.")
+    ] = Path("monitor.toml"),
+    url: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A base URL; may be repeated. Without any, questions are asked.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Of the service.", show_default=False)] = "",
+    key: Annotated[
+        str, typer.Option(help="Name of the variable that holds the key.", show_default=False)
+    ] = "",
+    model: Annotated[str, typer.Option(help="Model to ask.", show_default=False)] = "",
+    telegram: Annotated[
+        bool,
+        typer.Option(
+            "--telegram", help="Alert the chat that the bot of $TELEGRAM_TOKEN heard from last."
+        ),
+    ] = False,
+    chat: Annotated[
+        int | None, typer.Option(help="Alert this Telegram chat.", show_default=False)
+    ] = None,
+    telegram_api: Annotated[str, typer.Option(help="An own Bot API server.")] = TELEGRAM,
+) -> None:
+    """Ask a few questions and write a first monitor.toml."""
+    if path.exists():
+        raise MonitorError(
+            f"{path} is there already and stays as it is; move it away, or name another with --config"
+        )
+    if url:
+        if telegram and chat is None:
+            chat = starting.heard_from(telegram_api)
+        answers = starting.Answers(
+            urls=tuple(url), name=name, key=key, model=model, chat=chat, telegram_api=telegram_api
+        )
+    elif sys.stdin.isatty():
+        answers = starting.ask(telegram_api)
+    else:
+        raise typer.BadParameter("want at least one where nobody can be asked", param_hint="--url")
+    starting.write(path, answers)
+    typer.echo(starting.next_steps(path, answers))
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of monitor.toml."""
@@ -394,10 +444,8 @@ def _span(since: When, until: When | None) -> tuple[datetime, datetime]:
 
 
 def _print(parts: Iterable[object]) -> None:
-    """Where nobody looks a line is not broken, so that it can be searched."""
-    out = console if console.is_terminal or "COLUMNS" in os.environ else Console(width=_WIDE)
     for part in parts:
-        out.print(part, highlight=False)
+        voice.out().print(part, highlight=False)
 
 
 def _print_json(document: Mapping[str, object]) -> None:

@@ -1,6 +1,7 @@
 """`monitor once`: every check one time, beside a running daemon if there is one; stores nothing."""
 
 import asyncio
+from collections.abc import Callable
 from random import SystemRandom
 from typing import Any
 
@@ -23,7 +24,7 @@ AT_ONCE = 20
 """Runs side by side: enough to be quick, few enough that they do not slow each other."""
 
 
-async def ask_all(config: Config) -> list[Answer]:
+async def ask_all(config: Config, done: Callable[[], None] = lambda: None) -> list[Answer]:
     client, gate, redact = Client(), asyncio.Semaphore(AT_ONCE), Redactor(config.secrets)
     doctor = doctor_of(config, SystemClock(), redact)
     ledger = Ledger(config.services, config.budgets, config.prices, {})
@@ -47,6 +48,7 @@ async def ask_all(config: Config) -> list[Answer]:
                 if _is_suspicion(attempted):
                     attempted = await ask_once(check, attempted.habit)
             attempted = await explained(doctor, check, attempted)
+        done()
         return check, ledger.priced(check, attempted.result)
 
     try:
