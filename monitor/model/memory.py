@@ -97,7 +97,10 @@ class CheckHistory:
     latest: Result | None
     states: tuple[AlertState, ...]
     days: Mapping[date, Rollup]
-    """The last 90 days, today included; days without a result are absent."""
+    """Counts of the last 90 days, today included; days without a result are absent.
+
+    Only the newest carry figures: those of days that are over are in `windows`.
+    """
     last_24h: Rollup
     """The hour that runs, and the 23 before it."""
     windows: Mapping[int, Rollup] = field(default_factory=dict)

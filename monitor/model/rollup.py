@@ -5,9 +5,11 @@ and is read back at its geometric middle, so a quantile is within 1 % of the exa
 """
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -41,19 +43,29 @@ def quantile(histogram: Histogram, q: float) -> float | None:
 
 def quantiles(histogram: Histogram, rising: Sequence[float]) -> list[float]:
     """Several in one pass over the buckets; nothing when empty."""
-    total = sum(histogram.values())
-    if not total:
-        return []
-    ranks = [max(1, math.ceil(q * total)) for q in rising]
-    found: list[float] = []
-    seen = 0
-    for number in sorted(histogram):
-        seen += histogram[number]
-        while len(found) < len(ranks) and seen >= ranks[len(found)]:
-            found.append(middle(number))
-        if len(found) == len(ranks):
-            break
-    return found
+    ranks = Ranks(histogram) if histogram else None
+    return [] if ranks is None else [ranks.value(q) for q in rising]
+
+
+class Ranks:
+    """A histogram made ready for many quantiles; it must not be empty."""
+
+    __slots__ = ("_buckets", "_upto")
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._buckets = sorted(histogram)
+        self._upto = list(accumulate(histogram[number] for number in self._buckets))
+
+    def value(self, q: float) -> float:
+        rank = max(1, math.ceil(q * self._upto[-1]))
+        return middle(self._buckets[bisect_left(self._upto, rank)])
+
+
+class Figures(Mapping[str, Histogram]):
+    """Histograms by figure that answer for quantiles themselves, and may remember the answers."""
+
+    def quantile(self, figure: str, q: float) -> float | None:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +143,8 @@ class Rollup:
         return self.unknown / total if total else None
 
     def quantile(self, figure: str, q: float) -> float | None:
+        if isinstance(self.figures, Figures):
+            return self.figures.quantile(figure, q)
         return quantile(self.figures.get(figure, {}), q)
 
 

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, update
 from monitor.model import AlertState, Entry, Habit, Incident, Outcome, Outgoing, Spend
 from monitor.model.spend import NO_SPEND
 from monitor.store import fold, nouns
-from monitor.store.meta import number_of, set_meta
+from monitor.store.meta import number_of, numbers_of, set_meta
 from monitor.store.names import Names
 from monitor.store.runs import insert_results
 from monitor.store.sql import upsert
 from monitor.store.tables import HABITS, INCIDENTS, LEDGER, NUMBER_BITS, OUTBOX, STATES
-from monitor.store.times import hour_of_key, hours, micros, millis
+from monitor.store.times import hour_of_key, hours, key_of_hour, micros, millis
 
 FLOOR, LATE = "floor", "late"
 LATE_AFTER_MS = 4 * 60_000
@@ -84,6 +84,14 @@ class Batch:
     def add(self, item: Item) -> None:
         if isinstance(item, Entry):
             self.entries.append(item)
+            if not (
+                item.states
+                or item.habit
+                or item.incidents
+                or item.outgoing
+                or item.spent != NO_SPEND
+            ):
+                return  # as nearly all of them
         change = remains(item)
         self.states.update(((state.check, state.rule), state) for state in change.states)
         self.habits.update(change.habits)
@@ -115,8 +123,11 @@ def merged(batch: Batch) -> Change:
     )
 
 
-def write(connection: Connection, names: Names, batch: Batch, now: datetime) -> None:
-    keys = insert_results(connection, names, batch.entries)
+def write(
+    connection: Connection, names: Names, batch: Batch, now: datetime, *, crowded: bool = False
+) -> None:
+    """`crowded`: two runs of one check have begun in the same millisecond, see `insert_results`."""
+    keys = insert_results(connection, names, batch.entries, crowded=crowded)
     _roll_late(connection, names, keys, now)
     upsert(connection, STATES, [nouns.state_row(state) for state in batch.states.values()])
     upsert(connection, HABITS, [nouns.habit_row(*pair) for pair in batch.habits.items()])
@@ -157,12 +168,13 @@ def _roll_late(connection: Connection, names: Names, keys: list[int], now: datet
     """Keep the rollups true, and tell readers that what they remember is not all, when it is not."""
     if not keys:
         return
-    rolled = number_of(connection, fold.ROLLED)
+    marks = numbers_of(connection, (fold.ROLLED, FLOOR))
+    rolled, floor = marks.get(fold.ROLLED), marks.get(FLOOR, 0)
     if rolled is None:
-        rolled = min(hours(now), *map(hour_of_key, keys))
+        rolled = min(hours(now), hour_of_key(min(keys)))
         set_meta(connection, fold.ROLLED, str(rolled))
-    floor = number_of(connection, FLOOR) or 0
-    late = [key for key in keys if hour_of_key(key) < rolled and key >= floor]
+    end = key_of_hour(rolled)
+    late = [key for key in keys if floor <= key < end]
     if late or min(keys) >> NUMBER_BITS < millis(now) - LATE_AFTER_MS:
         set_meta(connection, LATE, str((number_of(connection, LATE) or 0) + 1))
     fold.remake(connection, names, late)

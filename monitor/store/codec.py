@@ -19,6 +19,9 @@ from monitor.store.varint import pack, unpack
 
 _LARGEST = 1 << 53  # beyond it a float is no longer exact, and nobody meant it
 _COST = 100_000_000
+_SHORT = 120
+_USUAL = 90_000_000
+"""Within it no scale leads beyond `_LARGEST`."""
 
 
 class Shape(NamedTuple):
@@ -39,6 +42,8 @@ class Shape(NamedTuple):
     USAGE, USED_IN, USED_OUT, SAME_OUT, COST, RETRY, LATE, MISSED, MESSAGE,
     STEPS, FEWER, UNTRUSTED, MAINTENANCE,
 ) = (1 << bit for bit in range(7, 29))  # fmt: skip
+CHUNKS = 1 << 29
+"""Only a name: the second number of a stream, which is always there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,42 +111,48 @@ def _shape(result: Result, flags: int) -> Shape:
 
 
 def _short(text: str | None) -> str | None:
-    return None if text is None else text[:120].encode("utf-8", "replace").decode()
+    if text is None or (len(text) <= _SHORT and text.isascii()):
+        return text
+    return text[:_SHORT].encode("utf-8", "replace").decode()
 
 
 def _whole(value: float | None, scale: int) -> int | None:
     """None for what is no number; nothing negative, nothing beyond reason."""
-    if value is None or math.isnan(value):
+    if value is None:
+        return None
+    if 0 <= value <= _USUAL:
+        return round(value * scale)
+    if math.isnan(value):
         return None
     return min(max(round(min(value, _LARGEST) * scale), 0), _LARGEST)
 
 
 def _timings(timings: Timings, numbers: list[int]) -> int:
-    whole = [
-        _whole(value, 10)
-        for value in (
-            timings.dns, timings.connect, timings.tls,
-            timings.ttfb, timings.ttft, timings.ttft_visible, timings.total,
-        )
-    ]  # fmt: skip
-    flags, previous, steps = 0, 0, True
-    for place, value in enumerate(whole):
-        if value is not None:
-            flags |= 1 << place
-            if place >= 3:
-                steps = steps and value >= previous
-                previous = value
-            else:
-                previous += value
-    if not steps:
-        numbers += [value for value in whole if value is not None]
-        return flags
-    previous = 0
-    for place, value in enumerate(whole):
-        if value is not None:
-            numbers.append(value - previous if place >= 3 else value)
-            previous = value if place >= 3 else previous + value
-    return flags | STEPS
+    """Steps between those that run from the start, if none of them goes back."""
+    flags, previous = 0, 0
+    plain: list[int] = []
+    steps: list[int] = []
+    for bit, from_start, value in (
+        (1, False, timings.dns), (2, False, timings.connect), (4, False, timings.tls),
+        (8, True, timings.ttfb), (16, True, timings.ttft), (32, True, timings.ttft_visible),
+        (64, True, timings.total),
+    ):  # fmt: skip
+        number = None if value is None else _whole(value, 10)
+        if number is None:
+            continue
+        flags |= bit
+        plain.append(number)
+        if from_start:
+            steps.append(number - previous)
+            previous = number
+        else:
+            steps.append(number)
+            previous += number
+    if not steps or min(steps) >= 0:
+        numbers += steps
+        return flags | STEPS
+    numbers += plain
+    return flags
 
 
 def _optional(numbers: list[int], pairs: tuple[tuple[int, int | None], ...]) -> int:

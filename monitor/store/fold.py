@@ -9,15 +9,16 @@ same transaction.
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, bindparam, select, update
 
 from monitor.store.meta import number_of, set_meta
 from monitor.store.names import Names
-from monitor.store.runs import read_run, rows_between
+from monitor.store.runs import rows_between
 from monitor.store.sql import upsert
 from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS, NUMBER_MASK
 from monitor.store.tally import Tally, from_bytes, to_bytes
 from monitor.store.times import hour_of_key, key_of_hour
+from monitor.store.varint import unpack
 
 ROLLED, REMADE = "rolled", "remade"
 Tallies = dict[int, Tally]
@@ -58,13 +59,21 @@ def _write_hour(connection: Connection, names: Names, hour: int, only: set[int] 
     for key, body in rows_between(connection, key_of_hour(hour), key_of_hour(hour + 1)):
         number = key & NUMBER_MASK
         if only is None or number in only:
-            tallies.setdefault(number, Tally()).add_run(read_run(connection, names, key, body))
+            numbers = unpack(body)
+            tally = tallies.get(number) or tallies.setdefault(number, Tally())
+            tally.add_row(names.shape(connection, numbers[0]), numbers)
             last[number] = key
     _write(connection, HOURS, hour, tallies)
-    for number, key in last.items():
-        connection.execute(
-            update(CHECKS).where(CHECKS.c.number == number, CHECKS.c.last < key).values(last=key)
-        )
+    if last:
+        given = [{"of": number, "seen": key} for number, key in last.items()]
+        connection.execute(_SEEN, given)
+
+
+_SEEN = (
+    update(CHECKS)
+    .where(CHECKS.c.number == bindparam("of"), CHECKS.c.last < bindparam("seen"))
+    .values(last=bindparam("seen"))
+)
 
 
 def _add_to_day(connection: Connection, hour: int) -> None:

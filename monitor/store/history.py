@@ -28,6 +28,7 @@ from monitor.store.tables import (
 )
 from monitor.store.tally import Tally, from_bytes
 from monitor.store.times import EPOCH, from_millis, hour_of_key, key_of_hour
+from monitor.store.varint import unpack
 
 PAGE = 2000
 """Rows of one transaction: short, so that the journal can be cut in between."""
@@ -209,8 +210,9 @@ def _unrolled(
     for key, body in rows_between(connection, key_of_hour(span[0]), key_of_hour(span[1])):
         if key & NUMBER_MASK in wanted:
             period = hour_of_key(key) // length << NUMBER_BITS | key & NUMBER_MASK
-            run = read_run(connection, names, key, body)
-            tallies.setdefault(period, Tally()).add_run(run)
+            numbers = unpack(body)
+            shape = names.shape(connection, numbers[0])
+            tallies.setdefault(period, Tally()).add_row(shape, numbers)
     return tallies.items()
 
 

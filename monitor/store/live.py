@@ -6,6 +6,7 @@ the mark `late`, and everything is read anew.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,6 +20,7 @@ from monitor.store.runs import read_run, rows_between
 from monitor.store.tables import NUMBER_BITS, NUMBER_MASK
 from monitor.store.tally import Tally
 from monitor.store.times import from_millis, hour_of_key, key_from, millis
+from monitor.store.varint import unpack
 
 _AGAIN = timedelta(minutes=6)
 _DAY = timedelta(days=1)
@@ -44,6 +46,8 @@ class _Check:
     open: dict[int, Tally] = field(default_factory=dict)
     """By unix hour, of hours that are not rolled up."""
     last: tuple[int, bytes] | None = None
+    drawn: tuple[tuple[int, int], tuple[Point, ...]] | None = None
+    """Points, and the runs and the half hour that they are of."""
     changed: int = 0
 
 
@@ -77,13 +81,12 @@ class Live:
         if check.last is None or check.last[0] < key:
             check.last = key, body
         hour = hour_of_key(key)
-        if hour < rolled and key < recent:
-            return
-        run = read_run(connection, self._names, key, body)
         if hour >= rolled:
-            check.open.setdefault(hour, Tally()).add_run(run)
+            numbers = unpack(body)
+            shape = self._names.shape(connection, numbers[0])
+            check.open.setdefault(hour, Tally()).add_row(shape, numbers)
         if key >= recent:
-            check.recent[key] = run.result
+            check.recent[key] = read_run(connection, self._names, key, body).result
 
     def _draw(self, connection: Connection, check: _Check, key: int, body: bytes) -> None:
         found = figures(Packed(self._names.shape(connection, shape_id(body)), body))
@@ -113,7 +116,14 @@ def recent_results(check: _Check | None) -> tuple[Result, ...]:
 def points(check: _Check | None, now: datetime) -> tuple[Point, ...]:
     """48 half hours, the last one still open. Time to first token if anything streams."""
     last = millis(now) // _HALF_MS
-    halves = {} if check is None else check.halves
+    if check is None:
+        return _draw({}, last)
+    if check.drawn is None or check.drawn[0] != (check.changed, last):
+        check.drawn = (check.changed, last), _draw(check.halves, last)
+    return check.drawn[1]
+
+
+def _draw(halves: Mapping[int, _Half], last: int) -> tuple[Point, ...]:
     streams = any(half.ttft for half in halves.values())
     return tuple(
         _point(number, halves.get(number), streams=streams)

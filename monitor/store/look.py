@@ -17,9 +17,9 @@ from monitor.store.live import Live, points, recent_results
 from monitor.store.meta import number_of
 from monitor.store.names import Names
 from monitor.store.runs import read_run
-from monitor.store.sums import summed, windows
+from monitor.store.sums import Past, Total, summed
 from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS, NUMBER_MASK, RESULTS
-from monitor.store.tally import Tally, from_bytes
+from monitor.store.tally import Tally
 from monitor.store.times import day_date, hours
 
 DAYS_SHOWN = 90
@@ -27,15 +27,12 @@ DAYS_SHOWN = 90
 
 @dataclass(slots=True)
 class _Rolled:
-    """What the rollup tables say, until the mark moves or an hour is made again."""
+    """What the rollup tables say of days that are not over, until the mark moves."""
 
-    day: dict[int, Tally] = field(default_factory=dict)
+    day: dict[int, Total] = field(default_factory=dict)
     """Hours of the last 24 that are rolled up."""
-    today: dict[int, dict[int, Tally]] = field(default_factory=dict)
+    today: dict[int, dict[int, Total]] = field(default_factory=dict)
     """By check, then by unix day: days that are still growing."""
-    past: dict[int, dict[date, Rollup]] = field(default_factory=dict)
-    windows: dict[int, dict[int, Rollup]] = field(default_factory=dict)
-    """By check: of the past days in each of `WINDOWS`; filled as they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,8 @@ class Looker:
         self._ready: dict[int, tuple[int, _Rollups]] = {}
         self._live = Live(self._names)
         self._rolled = _Rolled()
+        self._past: dict[int, Past] = {}
+        self._past_mark: tuple[object, ...] = ()
         self._older: dict[int, Result | None] = {}
 
     def snapshot(self, connection: Connection, now: datetime) -> Snapshot:
@@ -87,6 +86,9 @@ class Looker:
         if mark != self._mark:
             self._mark, self._ready = mark, {}
             self._rolled = _read_rolled(connection, now, rolled)
+        past_mark = (late, rolled // 24, now.date())
+        if past_mark != self._past_mark:
+            self._past_mark, self._past = past_mark, _read_past(connection, now, rolled // 24)
 
     def _histories(
         self, connection: Connection, now: datetime, states: Mapping[str, tuple[AlertState, ...]]
@@ -128,9 +130,24 @@ class Looker:
         version = live.changed if live else 0
         ready = self._ready.get(number)
         if ready is None or ready[0] != version:
-            ready = version, _merge(self._rolled, number, live.open if live else {}, today)
+            ready = version, self._merge(number, live.open if live else {}, today)
             self._ready[number] = ready
         return ready[1]
+
+    def _merge(self, number: int, open_hours: Mapping[int, Tally], today: date) -> _Rollups:
+        rolled, past = self._rolled, self._past.get(number, _NO_PAST)
+        growing: dict[int, list[Rollup]] = {
+            day: [total.rollup] for day, total in rolled.today.get(number, {}).items()
+        }
+        day = [rolled.day[number].rollup] if number in rolled.day else []
+        for hour, tally in open_hours.items():
+            part = tally.rollup()
+            growing.setdefault(hour // 24, []).append(part)
+            day.append(part)
+        grown = {day_date(number): summed(parts) for number, parts in growing.items()}
+        return _Rollups(
+            days={**past.days, **grown}, day=summed(day), windows=past.windows(today, grown)
+        )
 
     def _old(self, connection: Connection, number: int, last: int) -> Result | None:
         """The newest result of a check that has been silent for a day."""
@@ -142,48 +159,36 @@ class Looker:
         return self._older[number]
 
 
-def _merge(rolled: _Rolled, number: int, open_hours: Mapping[int, Tally], today: date) -> _Rollups:
-    growing: dict[int, list[Rollup]] = {
-        day: [tally.rollup()] for day, tally in rolled.today.get(number, {}).items()
-    }
-    day = [rolled.day[number].rollup()] if number in rolled.day else []
-    for hour, tally in open_hours.items():
-        part = tally.rollup()
-        growing.setdefault(hour // 24, []).append(part)
-        day.append(part)
-    grown = {day_date(number): summed(parts) for number, parts in growing.items()}
-    past = rolled.past.get(number, {})
-    if number not in rolled.windows:
-        rolled.windows[number] = windows(past, today)
-    return _Rollups(
-        days={**past, **grown},
-        day=summed(day),
-        windows={
-            length: summed([total, *_within(grown, today - timedelta(days=length))])
-            for length, total in rolled.windows[number].items()
-        },
-    )
-
-
-def _within(days: Mapping[date, Rollup], after: date) -> Iterable[Rollup]:
-    return (rollup for day, rollup in days.items() if day > after)
-
-
 def _read_rolled(connection: Connection, now: datetime, rolled: int) -> _Rolled:
     found = _Rolled()
     for key, body in _from(connection, HOURS, hours(now) - 23):
-        found.day.setdefault(key & NUMBER_MASK, Tally()).add(from_bytes(body))
-    for key, body in _from(connection, DAYS, hours(now) // 24 - DAYS_SHOWN + 1):
-        number, day = key & NUMBER_MASK, key >> NUMBER_BITS
-        if day < rolled // 24:
-            found.past.setdefault(number, {})[day_date(day)] = from_bytes(body)
-        else:
-            days = found.today.setdefault(number, {})
-            days.setdefault(day, Tally()).add(from_bytes(body))
+        found.day.setdefault(key & NUMBER_MASK, Total()).add(body)
+    for key, body in _from(connection, DAYS, rolled // 24):
+        days = found.today.setdefault(key & NUMBER_MASK, {})
+        days.setdefault(key >> NUMBER_BITS, Total()).add(body)
     return found
 
 
-def _from(connection: Connection, rows: Table, period: int) -> Iterable[tuple[int, bytes]]:
+def _read_past(connection: Connection, now: datetime, end: int) -> dict[int, Past]:
+    """Up to unix day `end`."""
+    found: dict[int, Past] = {}
+    today = now.date()
+    for key, body in _from(connection, DAYS, hours(now) // 24 - DAYS_SHOWN + 1, end):
+        past = found.setdefault(key & NUMBER_MASK, Past())
+        past.add(day_date(key >> NUMBER_BITS), today, body)
+    for past in found.values():
+        past.seal(today)
+    return found
+
+
+def _from(
+    connection: Connection, rows: Table, period: int, end: int | None = None
+) -> Iterable[tuple[int, bytes]]:
     query = select(rows.c.key, rows.c.body).where(rows.c.key >= period << NUMBER_BITS)
+    query = query if end is None else query.where(rows.c.key < end << NUMBER_BITS)
     found: Any = connection.execute(query.order_by(rows.c.key))
     return cast("Iterable[tuple[int, bytes]]", found)
+
+
+_NO_PAST = Past()
+_NO_PAST.seal(date.min)

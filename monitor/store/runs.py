@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from monitor.model import Entry
 from monitor.store.codec import Packed, Run, decode, encode, shape_id, to_blob
@@ -15,23 +14,36 @@ from monitor.store.tables import EVIDENCE, NUMBER_BITS, NUMBER_MASK, RESULTS
 from monitor.store.times import millis
 
 
-def insert_results(connection: Connection, names: Names, entries: list[Entry]) -> list[int]:
-    """The keys they got: the moment each run began, or the next free millisecond."""
+def insert_results(
+    connection: Connection, names: Names, entries: list[Entry], *, crowded: bool = False
+) -> list[int]:
+    """The keys they got: the moment each run began, or the next free millisecond.
+
+    An earlier transaction may have taken a key, where the clock was set back: that is an
+    IntegrityError, after which the whole transaction is to be tried again `crowded`.
+    """
     rows: dict[int, bytes] = {}
     for entry in entries:
         key, blob = _row(connection, names, entry)
-        while key in rows:
+        while key in rows or (crowded and _is_taken(connection, key)):
             key += 1 << NUMBER_BITS
         rows[key] = blob
-    moved = _insert(connection, rows)
-    keys = [moved.get(key, key) for key in rows]
+    if rows:
+        connection.execute(_INSERT, [{"key": key, "body": body} for key, body in rows.items()])
     found = [
         evidence_row(key, entry.evidence)
-        for key, entry in zip(keys, entries, strict=True)
+        for key, entry in zip(rows, entries, strict=True)
         if entry.evidence is not None
     ]
     upsert(connection, EVIDENCE, found)
-    return keys
+    return list(rows)
+
+
+def _is_taken(connection: Connection, key: int) -> bool:
+    return connection.execute(select(RESULTS.c.key).where(RESULTS.c.key == key)).first() is not None
+
+
+_INSERT = insert(RESULTS)
 
 
 def _row(connection: Connection, names: Names, entry: Entry) -> tuple[int, bytes]:
@@ -44,26 +56,6 @@ def _row(connection: Connection, names: Names, entry: Entry) -> tuple[int, bytes
     )
     shape = names.shape_id(connection, coded.shape, day)
     return millis(result.at) << NUMBER_BITS | number, to_blob(shape, coded)
-
-
-def _insert(connection: Connection, rows: dict[int, bytes]) -> dict[int, int]:
-    """Which keys had to move, because an earlier transaction had taken them."""
-    if not rows:
-        return {}
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(RESULTS), [{"key": key, "body": rows[key]} for key in rows])
-    except IntegrityError:
-        return {key: _insert_free(connection, key, blob) for key, blob in rows.items()}
-    return {}
-
-
-def _insert_free(connection: Connection, wanted: int, blob: bytes) -> int:
-    key = wanted
-    while connection.execute(select(RESULTS.c.key).where(RESULTS.c.key == key)).first():
-        key += 1 << NUMBER_BITS
-    connection.execute(insert(RESULTS), {"key": key, "body": blob})
-    return key
 
 
 def read_run(connection: Connection, names: Names, key: int, body: bytes) -> Run:

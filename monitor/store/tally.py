@@ -1,18 +1,22 @@
 """Rollups while they grow, and as bytes.
 
-A `Tally` adds in place what `Rollup` would copy each time. The bytes hold counts first, then each
-figure's histogram as steps between buckets, one byte for most; histograms of a stored rollup are
-read only when somebody asks, because ninety days of them for every check would fill the memory.
+A `Tally` adds in place what `Rollup` would copy each time. The bytes hold counts first, then the
+histograms, which are read only when somebody asks: see `lanes`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
-from monitor.model import Rollup
-from monitor.model.rollup import FIGURES, Histogram
-from monitor.store.codec import Run
-from monitor.store.varint import pack, take, unpack, unzigzag, zigzag
+from monitor.model import Outcome, Rollup
+from monitor.store import lanes
+from monitor.store.codec import MAINTENANCE, UNTRUSTED, Run, Shape
+from monitor.store.layout import Layout, bucket_of_tenths, layout
+from monitor.store.varint import pack, take_many
 
+_SPEAKING = frozenset({Outcome.UP.value, Outcome.DEGRADED.value})
+_NONE: Mapping[str, int] = MappingProxyType({})
 _OUTCOMES = ("up", "degraded", "down", "unknown")
 
 
@@ -29,6 +33,35 @@ class Tally:
     def add_run(self, run: Run) -> None:
         self.add(Rollup.of(run.result, in_maintenance=run.in_maintenance))
         self._counts[2] += run.missed
+
+    def add_row(self, shape: Shape, numbers: list[int]) -> None:
+        """As `add_run` of the row that these are the shape and the numbers of."""
+        at, flags, counts = layout(shape.flags), shape.flags, self._counts
+        if flags & MAINTENANCE:
+            counts[0] += 1
+        else:
+            self._outcomes[shape.outcome] += 1
+            if shape.kind is not None:
+                self._kinds[shape.kind] += 1
+        if at.late and numbers[at.late] > 1000:
+            counts[1] += 1
+        counts[2] += numbers[at.missed] if at.missed else 0
+        counts[3] += numbers[at.tokens_in] if at.tokens_in else 0
+        counts[4] += numbers[at.tokens_out] if at.tokens_out else 0
+        self._cost += numbers[at.cost] if at.cost else 0
+        if not flags & UNTRUSTED and shape.outcome in _SPEAKING:
+            self._add_figures(at, numbers)
+
+    def _add_figures(self, at: Layout, numbers: list[int]) -> None:
+        figures, before = self._figures, 0
+        for name, place in at.durations:
+            _count(figures, name, numbers[place])
+            before += numbers[place]
+        for name, place in at.moments:
+            before = numbers[place] + (before if at.steps else 0)
+            _count(figures, name, before)
+        if at.speed:
+            _count(figures, "tokens_per_s", numbers[at.speed])
 
     def add(self, rollup: Rollup) -> None:
         for name, count in rollup.outcomes.items():
@@ -62,6 +95,14 @@ class Tally:
         )
 
 
+def _count(figures: dict[str, dict[int, int]], name: str, tenths: int) -> None:
+    histogram = figures.get(name)
+    if histogram is None:
+        histogram = figures[name] = {}
+    number = bucket_of_tenths(tenths)
+    histogram[number] = histogram.get(number, 0) + 1
+
+
 def to_bytes(rollup: Rollup) -> bytes:
     kinds = ",".join(f"{name}={count}" for name, count in sorted(rollup.kinds.items())).encode()
     head = pack(
@@ -72,83 +113,30 @@ def to_bytes(rollup: Rollup) -> bytes:
             len(kinds),
         )
     )  # fmt: skip
-    return head + kinds + b"".join(_figure(rollup, place) for place in range(len(FIGURES)))
+    return head + kinds + lanes.to_bytes(rollup.figures)
 
 
 def from_bytes(data: bytes) -> Rollup:
-    head: list[int] = []
-    start = 0
-    while len(head) < 11:
-        number, start = take(data, start)
-        head.append(number)
-    kinds = data[start : start + head[10]].decode()
-    return Rollup(
+    counts, body = split(data)
+    return replace(counts, figures=lanes.Stored(body))
+
+
+def split(data: bytes) -> tuple[Rollup, bytes]:
+    """The counts, and the bytes of the histograms."""
+    head, start = take_many(data, 11)
+    end = start + head[10]
+    found = Rollup(
         outcomes={name: count for name, count in zip(_OUTCOMES, head, strict=False) if count},
-        kinds={
-            name: int(count)
-            for name, count in (pair.split("=") for pair in kinds.split(",") if pair)
-        },
+        kinds=_kinds(data[start:end].decode()) if head[10] else _NONE,
         maintenance=head[4],
         late=head[5],
         missed=head[6],
-        figures=StoredFigures(data, start + head[10]),
         tokens_in=head[7],
         tokens_out=head[8],
         cost_e8=head[9],
     )
+    return found, data[end:]
 
 
-class StoredFigures(Mapping[str, Histogram]):
-    """Histograms that stay bytes until they are asked for."""
-
-    __slots__ = ("_data", "_start")
-
-    def __init__(self, data: bytes, start: int) -> None:
-        self._data, self._start = data, start
-
-    def __getitem__(self, name: str) -> Histogram:
-        for found, body in self._parts():
-            if found == name:
-                return _histogram(body)
-        raise KeyError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._parts())
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self._parts())
-
-    def _parts(self) -> Iterator[tuple[str, bytes]]:
-        start = self._start
-        while start < len(self._data):
-            place, start = take(self._data, start)
-            length, start = take(self._data, start)
-            yield FIGURES[place], self._data[start : start + length]
-            start += length
-
-
-def _figure(rollup: Rollup, place: int) -> bytes:
-    histogram = rollup.figures.get(FIGURES[place])
-    if not histogram:
-        return b""
-    numbers: list[int] = []
-    previous = min(histogram)
-    numbers.append(zigzag(previous))
-    for bucket in sorted(histogram):
-        count = histogram[bucket]
-        numbers.append((bucket - previous) << 1 | (count > 1))
-        if count > 1:
-            numbers.append(count)
-        previous = bucket
-    body = pack(numbers)
-    return pack((place, len(body))) + body
-
-
-def _histogram(body: bytes) -> Histogram:
-    numbers = iter(unpack(body))
-    bucket = unzigzag(next(numbers))
-    histogram: dict[int, int] = {}
-    for step in numbers:
-        bucket += step >> 1
-        histogram[bucket] = next(numbers) if step & 1 else 1
-    return histogram
+def _kinds(text: str) -> dict[str, int]:
+    return {name: int(count) for name, count in (pair.split("=") for pair in text.split(","))}

@@ -16,15 +16,35 @@ def pack(numbers: Iterable[int]) -> bytes:
 
 def unpack(data: bytes) -> list[int]:
     numbers: list[int] = []
+    append, rest = numbers.append, iter(data)
+    for byte in rest:
+        if byte < 128:
+            append(byte)
+            continue
+        number, shift = byte & 127, 7
+        for more in rest:
+            number |= (more & 127) << shift
+            if more < 128:
+                break
+            shift += 7
+        append(number)
+    return numbers
+
+
+def take_many(data: bytes, count: int) -> tuple[list[int], int]:
+    """The first `count` numbers, and where the next one begins."""
+    numbers: list[int] = []
     number = shift = 0
-    for byte in data:
+    for place, byte in enumerate(data):
         if byte > 127:
             number |= (byte & 127) << shift
             shift += 7
-        else:
-            numbers.append(number | byte << shift)
-            number = shift = 0
-    return numbers
+            continue
+        numbers.append(number | byte << shift)
+        if len(numbers) == count:
+            return numbers, place + 1
+        number = shift = 0
+    raise ValueError("too few numbers")
 
 
 def take(data: bytes, start: int) -> tuple[int, int]:

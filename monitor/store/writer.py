@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from monitor.clock import Clock
 from monitor.model import StoreError
@@ -218,8 +218,14 @@ class Writer:
         self._write(items)
 
     def _write(self, items: list[Item]) -> None:
-        with self._engine.begin() as connection:
-            write(connection, self._names, gather(items), self._clock.now())
+        batch, now = gather(items), self._clock.now()
+        try:
+            with self._engine.begin() as connection:
+                write(connection, self._names, batch, now)
+        except IntegrityError:
+            self._names.forget()
+            with self._engine.begin() as connection:
+                write(connection, self._names, batch, now, crowded=True)
 
     def _commit_each(self, items: list[Item]) -> str | None:
         """So that one impossible item, a fault of our own, does not hold up all others."""

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from store_cast import streamed
 
 from monitor.model import Rollup, Stream, Timings, Usage
-from monitor.store.codec import Packed, decode, encode, to_blob
-from monitor.store.tally import from_bytes, to_bytes
+from monitor.store.codec import Packed, Run, decode, encode, to_blob
+from monitor.store.tally import Tally, from_bytes, to_bytes
+from monitor.store.varint import pack, unpack
 
 tenths = st.none() | st.integers(0, 10**7).map(lambda number: number / 10)
 counts = st.none() | st.integers(0, 10**9)
@@ -33,6 +34,20 @@ def test_what_is_decoded_is_what_was_encoded(result, missed, in_maintenance) -> 
     at_ms = round(result.at.timestamp() * 1000)
     run = decode(Packed(coded.shape, to_blob(7, coded)), result.check, "local", at_ms, "")
     assert (run.result, run.in_maintenance, run.missed) == (result, in_maintenance, missed)
+
+
+@given(result=results, missed=st.integers(0, 99), in_maintenance=st.booleans())
+def test_a_rollup_read_from_the_row_is_that_of_the_result(result, missed, in_maintenance) -> None:  # noqa: ANN001
+    coded = encode(result, message=3, in_maintenance=in_maintenance, missed=missed)
+    fast, slow = Tally(), Tally()
+    fast.add_row(coded.shape, [7, *coded.numbers])
+    slow.add_run(Run(result, in_maintenance, missed))
+    assert fast.rollup() == slow.rollup()
+
+
+@given(st.lists(st.integers(0, 2**60)))
+def test_numbers_survive_their_bytes(numbers: list[int]) -> None:
+    assert unpack(pack(numbers)) == numbers
 
 
 @given(result=results)

@@ -68,13 +68,14 @@ def start(script: str, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(200, marks=pytest.mark.proof)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.proof)])
 async def test_kills_lose_nothing_that_was_acknowledged(url: str, clock: Clock, kills: int) -> None:
     acknowledged = -1
     for _ in range(kills):
         with start(WRITES_UNTIL_KILLED, url, str(acknowledged + 1)) as daemon:
             assert daemon.stdout is not None
-            for _ in range(20):
+            for _ in range(5):
                 acknowledged = int(daemon.stdout.readline())
             daemon.kill()
             acknowledged = max([acknowledged, *map(int, daemon.stdout.read().split())])

@@ -1,0 +1,139 @@
+"""What the benchmarks share: a table with its targets, made-up results, and the cost of a process."""
+
+import gc
+import os
+import platform
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from monitor.clock import SystemClock
+from monitor.model import Entry, Failure, Kind, Outcome, Result, Stream, Timings, Usage
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass
+class Table:
+    """One line for each figure, printed as Markdown: measured, its target, whether it is met."""
+
+    title: str
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def add(
+        self, what: str, measured: float, unit: str = "", *, at_most: float | None = None
+    ) -> None:
+        target = "" if at_most is None else f"<= {number(at_most)} {unit}".rstrip()
+        met = "" if at_most is None else "met" if measured <= at_most else "MISSED"
+        self.rows.append((what, f"{number(measured)} {unit}".rstrip(), target, met))
+
+    def print(self) -> int:
+        """The number of targets that were missed."""
+        head = ("", "measured", "target", "")
+        print(f"\n### {self.title}\n\n{conditions()}\n")
+        print("| " + " | ".join(head) + " |\n|---|---|---|---|")
+        for row in self.rows:
+            print("| " + " | ".join(row) + " |", flush=True)
+        return sum(row[3] == "MISSED" for row in self.rows)
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def conditions() -> str:
+    load = os.getloadavg()[0]
+    return (
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}, "
+        f"{SystemClock().now():%Y-%m-%d %H:%M} UTC"
+    )
+
+
+@dataclass
+class Cost:
+    """Seconds."""
+
+    cpu: float = 0.0
+    wall: float = 0.0
+
+
+@contextmanager
+def cost() -> Iterator[Cost]:
+    """Of this process, all threads."""
+    gc.collect()
+    found = Cost()
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield found
+    found.cpu, found.wall = time.process_time() - cpu, time.perf_counter() - wall
+
+
+def median_of(times: int, work: Callable[[], float]) -> float:
+    return statistics.median(work() for _ in range(times))
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU that a process and its threads have used, to the nanosecond."""
+    return sum(
+        int((task / "schedstat").read_text().split()[0]) / 1e9
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    )
+
+
+def rss_mb(pid: int | str = "self") -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def plausible(rng: random.Random, at: datetime, check: str) -> Result:
+    """A streaming chat with every figure there is; one in fifty fails, with one of forty messages."""
+    if rng.random() < 0.02:
+        failure = Failure(Kind.BAD_GATEWAY, f"got 502, want 200 (upstream {rng.randint(1, 40)})")
+        return Result(
+            check=check, vantage="local", at=at, outcome=Outcome.DOWN, failure=failure,
+            http_status=502, remote_ip="192.0.2.7", timings=Timings(ttfb=412.7, total=413.0),
+        )  # fmt: skip
+    dns, connect, tls = (rng.lognormvariate(mean, 0.4) for mean in (1.5, 3.0, 3.5))
+    ttfb = dns + connect + tls + rng.lognormvariate(5.3, 0.5)
+    ttft = ttfb + rng.lognormvariate(3, 0.8)
+    tokens = rng.randint(32, 64)
+    return Result(
+        check=check,
+        vantage="local",
+        at=at,
+        outcome=Outcome.UP,
+        timings=Timings(
+            dns=dns, connect=connect, tls=tls, ttfb=ttfb, ttft=ttft, ttft_visible=ttft,
+            total=ttft + rng.lognormvariate(6.3, 0.4),
+        ),
+        http_status=200,
+        remote_ip=f"192.0.2.{rng.randint(1, 8)}",
+        model="gpt-4o-mini",
+        stream=Stream(
+            events=tokens + 3, content_chunks=tokens, tokens_out=tokens,
+            tokens_per_s=rng.lognormvariate(4.2, 0.3), stall_max_ms=rng.lognormvariate(4, 0.5),
+            icl_p50_ms=rng.lognormvariate(2.5, 0.3), icl_p95_ms=rng.lognormvariate(3.3, 0.3),
+            finish_reason="stop", complete=True,
+        ),
+        usage=Usage(tokens_in=31, tokens_out=tokens, cost_usd=31 * 1.5e-7 + tokens * 6e-7),
+        late_ms=rng.random() * 3,
+    )  # fmt: skip
+
+
+def entries(seed: int, count: int, checks: int, start: datetime = NOON) -> list[Entry]:
+    """One a minute of each check, evenly spread."""
+    rng = random.Random(seed)
+    return [
+        Entry(
+            result=plausible(rng, start + MINUTE / checks * place, f"a/e{place % checks}/chat"),
+            kind="chat",
+        )
+        for place in range(count)
+    ]

@@ -1,0 +1,74 @@
+"""Bytes and CPU of a stored result, rollups included.
+
+python tests/bench/storage.py [RESULTS]
+"""
+
+import sys
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from harness import NOON, Table, cost, entries
+from sqlalchemy import Engine
+
+from monitor.store import fold, migrations
+from monitor.store.batch import gather, write
+from monitor.store.engine import writing
+from monitor.store.names import Names
+from monitor.store.times import hours
+
+CHECKS = 1000
+TARGETS = {17: 50.0, 167: 15.0}
+"""Microseconds of CPU per result, by results in a commit: a commit a second at 1,000 and 10,000
+checks a minute."""
+
+
+def main() -> int:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60_000
+    table = Table(f"Storage: {count:,} streamed results with every figure, {CHECKS:,} checks")
+    stored = 0.0
+    for batch, target in TARGETS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            stored, writes, rolls = measure(Path(folder) / "m.db", count, batch)
+        table.add(f"CPU, {batch} results a commit: writing", writes, "us")
+        table.add(f"CPU, {batch} results a commit: hour and day rollups", rolls, "us")
+        table.add(f"CPU, {batch} results a commit: both", writes + rolls, "us", at_most=target)
+    table.add("bytes on disk, before rollups", stored, at_most=45)
+    return table.print()
+
+
+def measure(path: Path, count: int, batch: int) -> tuple[float, float, float]:
+    """Bytes, then microseconds of CPU of writing and rolling up, each per result."""
+    engine, names = writing(path), Names()
+    warm, given = (
+        entries(1, CHECKS * 4, CHECKS, NOON - timedelta(hours=1)),
+        entries(2, count, CHECKS),
+    )
+    with engine.begin() as connection:
+        migrations.create(connection)
+        write(connection, names, gather(warm), NOON - timedelta(hours=1))
+    roll(engine, names, hours(NOON))
+    engine.dispose()
+    before = path.stat().st_size
+    with cost() as writing_cost:
+        for start in range(0, count, batch):
+            with engine.begin() as connection:
+                write(connection, names, gather(given[start : start + batch]), NOON)
+    engine.dispose()
+    stored = (path.stat().st_size - before) / count
+    with cost() as rolling_cost:
+        roll(engine, names, hours(given[-1].result.at) + 1)
+    engine.dispose()
+    scale = 1e6 / count
+    return stored, writing_cost.cpu * scale, rolling_cost.cpu * scale
+
+
+def roll(engine: Engine, names: Names, before: int) -> None:
+    more = True
+    while more:
+        with engine.begin() as connection:
+            more = fold.roll_next(connection, names, before)
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main()))
