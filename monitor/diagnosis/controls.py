@@ -129,9 +129,11 @@ class Controls:
         except (TimeoutError, OSError, aiohttp.ClientError, ValueError):
             return None
 
-    def close(self) -> None:
-        for look in self._looks.values():
-            look.task.cancel()
+    async def close(self) -> None:
+        tasks = [look.task for look in self._looks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _skew(headers: Mapping[str, str], now: datetime, took_s: float) -> float | None:

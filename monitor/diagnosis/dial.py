@@ -47,6 +47,8 @@ async def dial(
         end, detail = _tls_end(error)
     except OSError as error:
         end, detail = _end(error, connected=stands[0])
+    except ValueError:  # a resolver may say anything
+        end, detail = End.UNREACHABLE, "no address"
     trial = Trial(
         address=address, name=name, end=end, connected=stands[0], detail=detail,
         certificate=certificate, ms=(time.monotonic() - began) * 1000,

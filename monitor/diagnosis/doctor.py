@@ -104,9 +104,8 @@ class Doctor:
         self._clock = clock
         self._redact = redact
         self._names = Names(resolve)
-        self._control_names = Names(
-            resolve
-        )  # of their own: names that hang must not make them mute
+        self._control_names = Names(resolve)
+        """Threads of their own: names that hang must not make the controls mute."""
         self._ca_file = ca_file
         self._session: aiohttp.ClientSession | None = None
         self._controls = Controls(
@@ -177,9 +176,10 @@ class Doctor:
         return self._explained(facts)
 
     def _explained(self, facts: Facts) -> Explained:
-        failure = explain(facts) or self._remembered(facts)
-        if failure and failure.kind is Kind.SNI_BLOCKED:
-            self._blocked[facts.target.host] = (self._clock.monotonic(), failure)
+        proven = explain(facts)
+        if proven and proven.kind is Kind.SNI_BLOCKED:
+            self._blocked[facts.target.host] = (self._clock.monotonic(), proven)
+        failure = proven or self._remembered(facts)
         safe = failure and Failure(failure.kind, clean_text(self._redact(failure.message)))
         return Explained(safe, clean_text(self._redact(note(facts)), _NOTE))
 
@@ -305,7 +305,7 @@ class Doctor:
         return self._session
 
     async def close(self) -> None:
-        self._controls.close()
+        await self._controls.close()
         tasks = [*self._old, *(case.task for case in self._cases.values())]
         for task in tasks:
             task.cancel()

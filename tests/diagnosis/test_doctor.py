@@ -227,6 +227,24 @@ async def test_the_name_is_tested_once_an_hour_and_what_was_proven_holds_meanwhi
     assert [number for number, more in enumerate(visits) if more] == [0, 60]
 
 
+async def test_a_block_that_cannot_be_proven_again_is_forgotten(
+    street: Street, clock: HandClock
+) -> None:
+    """After an hour it is tested anew, and now every name is cut."""
+    street.where[HOST] = (TRUE,)
+    async with clinic(street, controls=None, clock=clock) as here:
+        async with street.house(TRUE, censoring(HOST, street.context(HOST))):
+            asked = check(street)
+            assert kind_of(await here.run(asked)) is Kind.SNI_BLOCKED
+        async with street.house(TRUE, resetting):
+            seen = []
+            for _ in range(63):
+                clock.tick(60)
+                seen.append(kind_of(await here.run(asked)))
+    assert seen[:59] == [Kind.SNI_BLOCKED] * 59
+    assert seen[-2:] == [Kind.TLS_RESET] * 2
+
+
 # --- is it us? ------------------------------------------------------------------------------------
 
 
@@ -395,3 +413,14 @@ async def test_tcp_and_tls_probes_are_examined_at_their_own_port(street: Street)
             asked = Check(service="s", endpoint=endpoint, probe=probe)
             async with clinic(street, controls=None) as here:
                 assert kind_of(await here.run(asked)) is want
+
+
+async def test_hosts_that_fail_together_share_one_look_at_a_control(street: Street) -> None:
+    hosts = [f"h{number}.test" for number in range(10)]
+    street.where |= dict.fromkeys(hosts, ("224.0.0.1",)) | {"control.test": (OTHER,)}
+    async with street.house(OTHER, polite):
+        url = f"http://control.test:{street.port}"
+        async with clinic(street, controls=[url]) as here:
+            found = await asyncio.gather(*(here.run(check(street, host)) for host in hosts))
+            assert {kind_of(each) for each in found} == {Kind.TCP_UNREACHABLE}
+            assert street.visits == {OTHER: 1}
