@@ -149,8 +149,15 @@ class Alerts:
         self._see(result)
         changes = Changes()
         for rule in self._rules:
-            changes += self._apply(rule, result)
+            verdict = self._verdict(rule, result)
+            if verdict is Verdict.BAD or self._is_moved(result.check, rule.name):
+                changes += self._apply(rule, result, verdict)
         return changes
+
+    def _is_moved(self, check: str, rule: str) -> bool:
+        """Elsewhere than UP, where nothing but a bad verdict changes anything."""
+        state = self._states.get((check, rule))
+        return state is not None and state.phase is not Phase.UP
 
     def in_maintenance(self, check: str, at: datetime) -> Maintenance | None:
         return self._quiet.in_maintenance(check, at)
@@ -174,8 +181,7 @@ class Alerts:
     def _verdict(self, rule: Rule, result: Result) -> Verdict:
         return self._policies[rule.name].judge(result, self._window(rule, result))
 
-    def _apply(self, rule: Rule, result: Result) -> Changes:
-        verdict = self._verdict(rule, result)
+    def _apply(self, rule: Rule, result: Result, verdict: Verdict) -> Changes:
         before = self._states.get((result.check, rule.name)) or AlertState(
             check=result.check, rule=rule.name
         )
