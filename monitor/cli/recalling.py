@@ -142,7 +142,7 @@ def _runs(runs: Iterable[Result]) -> Table:
 
 
 def _periods(periods: Iterable[Period]) -> Table:
-    shown = _plain("from (UTC)", "runs", "up", "could not see", "ttft p50", "p95", "total p50", "p95", "failures")  # fmt: skip
+    shown = _plain("from (UTC)", "runs", "up", "could not see", "ttft p50", "ttft p95", "total p50", "total p95", "failures")  # fmt: skip
     for each in periods:
         rollup = each.rollup
         shown.add_row(
