@@ -5,6 +5,7 @@ Only attributes, never `style=`, so that a strict Content-Security-Policy holds.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from monitor.model import Point
@@ -14,8 +15,6 @@ _TOP = {"d": 5.5, "p": 15.0, "x": 28.0, "m": 28.0, "n": 2.0}
 """How much of a bar is in its state's colour; the rest of `d` and `p` is green, with a gap."""
 _GAP = 8.0
 _FLOOR = 31.0
-_LOG = (0.45, 8.0)
-"""Seconds at the bottom and top of a time axis: logarithmic, flat curves hide nothing."""
 _LEFT, _RIGHT, _HIGH, _LOW = 30.0, 300.0, 4.0, 110.0
 
 
@@ -79,9 +78,43 @@ def _line(spots: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{_short(x)} {_short(y)}" for x, y in spots)
 
 
-def time_chart(points: Sequence[Point]) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A time axis, logarithmic because flat curves hide nothing there; in seconds."""
+
+    low: float = 0.45
+    high: float = 8.0
+    marks: tuple[float, ...] = (0.5, 1, 2, 5)
+
+    def height(self, milliseconds: float) -> float:
+        """The y of a duration, kept within the frame."""
+        low, high = math.log(self.low), math.log(self.high)
+        part = (math.log(max(milliseconds, 1.0) / 1000) - low) / (high - low)
+        return _LOW - min(1.0, max(0.0, part)) * (_LOW - _HIGH)
+
+    @property
+    def ticks(self) -> tuple[tuple[str, float], ...]:
+        return tuple((f"{mark:g} s", round(self.height(mark * 1000), 1)) for mark in self.marks)
+
+
+_USUAL = Axis()
+_AXES = (_USUAL, Axis(0.045, 8, (0.05, 0.2, 1, 5)), Axis(0.45, 80, (0.5, 2, 10, 50)),
+         Axis(0.0045, 80, (0.005, 0.05, 0.5, 5, 50)))  # fmt: skip
+
+
+def axis_for(points: Iterable[Point]) -> Axis:
+    """The narrowest that holds every median and nearly every band, the same for all charts of a page."""
+    known = [point for point in points if point.p50]
+    medians = [point.p50 or 0 for point in known] or [1000]
+    bands = sorted(point.p95 or 0 for point in known) or [1000]
+    nearly_all = bands[math.ceil(len(bands) * 0.99) - 1]
+    low, top = min(medians) / 1000, max([*medians, nearly_all]) / 1000
+    return next((axis for axis in _AXES if axis.low <= low and top <= axis.high), _AXES[-1])
+
+
+def time_chart(points: Sequence[Point], axis: Axis = _USUAL) -> tuple[str, str]:
     """Band (p50 to p95) and line (p50) of the last 24 hours; gaps stay gaps."""
-    return _chart([(point.p50, point.p95) for point in points], height)
+    return _chart([(point.p50, point.p95) for point in points], axis.height)
 
 
 def speed_chart(points: Sequence[Point], top: float) -> str:
@@ -135,16 +168,6 @@ def _wider(spot: tuple[float, float, float]) -> list[tuple[float, float, float]]
     """A single point, drawn as a short dash that stays within the frame."""
     x = min(spot[0], _RIGHT - 3)
     return [(x, *spot[1:]), (x + 3, *spot[1:])]
-
-
-def height(milliseconds: float) -> float:
-    """The y of a duration on the logarithmic axis, kept within the frame."""
-    low, high = map(math.log, _LOG)
-    part = (math.log(max(milliseconds, 1.0) / 1000) - low) / (high - low)
-    return _LOW - min(1.0, max(0.0, part)) * (_LOW - _HIGH)
-
-
-TICKS = tuple((f"{seconds:g} s", round(height(seconds * 1000), 1)) for seconds in (0.5, 1, 2, 5))
 
 
 def phases(

@@ -71,3 +71,23 @@ def test_a_shade_is_seen_and_stays_within_the_frame(one: float, other: float) ->
     assert x >= 29.9
     assert width >= 2
     assert x + width <= 300.1
+
+
+@pytest.mark.parametrize(
+    ("medians", "low", "high"),
+    [
+        ((), 0.45, 8),
+        ((600, 1500), 0.45, 8),
+        ((210, 1500), 0.045, 8),
+        ((600, 30_000), 0.45, 80),
+        ((20, 30_000), 0.0045, 80),
+    ],
+)
+def test_fast_and_slow_curves_get_an_axis_that_holds_them(
+    medians: tuple[float, ...], low: float, high: float
+) -> None:
+    axis = drawings.axis_for(points(*medians))
+    assert (axis.low, axis.high) == (low, high)
+    for median in medians:
+        assert 4 < axis.height(median) < 110
+    assert all(4 <= y <= 110 for _, y in axis.ticks)
