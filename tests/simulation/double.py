@@ -1,0 +1,151 @@
+"""A store in memory with the verbs of the real one, for speed; `test_simulation.py` holds it to it.
+
+What is handed over waits in a queue, as in the real store, until `flush`; `crashed` gives what a
+process that starts again would find.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+
+from monitor.model import AlertState, Entry, Incident, Memory, Outgoing, Spend
+from monitor.store.batch import Change, Done, Item, remains
+from monitor.store.outbox import Outbox
+
+
+class Tables:
+    """What is committed."""
+
+    def __init__(self) -> None:
+        self.states: dict[tuple[str, str], AlertState] = {}
+        self.incidents: dict[int, Incident] = {}
+        self.outbox: dict[int, Outgoing] = {}
+        self.done: dict[int, Done] = {}
+        self.asked: dict[str, datetime] = {}
+        self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """Outcomes by check."""
+
+    def write(self, item: Item) -> None:
+        if isinstance(item, Entry):
+            result = item.result
+            self.asked[result.check] = max(self.asked.get(result.check, result.at), result.at)
+            self.counts[result.check][result.outcome.value] += 1
+        change = remains(item)
+        self.states.update(((state.check, state.rule), state) for state in change.states)
+        self.incidents.update((incident.id, incident) for incident in change.incidents)
+        self.outbox.update((row.id, row) for row in change.outgoing)
+        self.done.update((done.id, done) for done in change.done)
+
+    def pending(self) -> list[Outgoing]:
+        return [row for number, row in sorted(self.outbox.items()) if number not in self.done]
+
+
+class MemoryStore:
+    def __init__(self, tables: Tables | None = None) -> None:
+        self.tables = tables or Tables()
+        self.trouble: str | None = None
+        self._queue: list[Item] = []
+        self._good: list[tuple[str, datetime]] = []
+        self._outbox = Outbox(self.tables.pending(), max(self.tables.outbox, default=0) + 1)
+
+    def recall(self) -> Memory:
+        tables = self.tables
+        return Memory(
+            states=dict(tables.states),
+            incidents=tuple(
+                incident for _, incident in sorted(tables.incidents.items()) if not incident.closed
+            ),
+            next_incident=max(tables.incidents, default=0) + 1,
+            habits={},
+            spent_today={},
+            last_seen=max(tables.asked.values(), default=None),
+            stopped_cleanly=False,
+            last_asked=dict(tables.asked),
+            recent=tuple(
+                incident for _, incident in sorted(tables.incidents.items()) if incident.closed
+            ),
+        )
+
+    def record(self, entry: Entry) -> None:
+        if entry.outgoing:
+            entry = replace(entry, outgoing=self._outbox.put(entry.outgoing))
+        self._queue.append(entry)
+
+    def saw(self, check: str, at: datetime) -> None:
+        """A good run that changed nothing: a short cut that the real one has not."""
+        self._good.append((check, at))
+
+    def reserve(self, service: str, day: date, spend: Spend) -> None:
+        self._queue.append(Change(spent=((service, day, spend),)))
+
+    async def save(
+        self,
+        incidents: tuple[Incident, ...] = (),
+        outgoing: tuple[Outgoing, ...] = (),
+        states: tuple[AlertState, ...] = (),
+    ) -> None:
+        numbered = self._outbox.put(outgoing)
+        self._queue.append(Change(states=states, incidents=incidents, outgoing=numbered))
+        await self.flush()
+
+    async def flush(self) -> None:
+        for item in self._queue:
+            self.tables.write(item)
+            self._outbox.committed(row.id for row in item.outgoing)
+        for check, at in self._good:
+            self.tables.asked[check] = at
+            self.tables.counts[check]["up"] += 1
+        self._queue.clear()
+        self._good.clear()
+
+    async def due(self, now: datetime) -> tuple[Outgoing, ...]:
+        return self._outbox.due(now, durable=True)
+
+    async def incident(self, incident_id: int) -> Incident | None:
+        for item in reversed(self._queue):
+            for incident in item.incidents:
+                if incident.id == incident_id:
+                    return incident
+        return self.tables.incidents.get(incident_id)
+
+    def sent(self, outgoing_id: int, at: datetime) -> None:
+        self._finish(Done(outgoing_id, at))
+
+    def dead(self, outgoing_id: int, error: str) -> None:
+        self._finish(
+            Done(outgoing_id, self.tables.outbox[outgoing_id].created, error or "given up")
+        )
+
+    def _finish(self, done: Done) -> None:
+        self._outbox.remove(done.id)
+        self._queue.append(Change(done=(done,)))
+
+    def postpone(self, outgoing: Outgoing) -> None:
+        self._outbox.change(outgoing)
+        self._queue.append(Change(outgoing=(outgoing,)))
+
+    def crashed(self) -> "MemoryStore":
+        """What was not flushed is lost."""
+        return MemoryStore(self.tables)
+
+    def finals(self) -> "Finals":
+        """What the laws look at in the end: incidents, the outbox with its states, outcomes by check."""
+        tables = self.tables
+        return (
+            tuple(incident for _, incident in sorted(tables.incidents.items())),
+            {
+                number: (row, _state(tables.done.get(number)))
+                for number, row in tables.outbox.items()
+            },
+            tables.counts,
+        )
+
+
+Finals = tuple[
+    tuple[Incident, ...], Mapping[int, tuple[Outgoing, str]], Mapping[str, Mapping[str, int]]
+]
+
+
+def _state(done: Done | None) -> str:
+    return "pending" if done is None else "dead" if done.error else "sent"

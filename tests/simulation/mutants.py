@@ -1,0 +1,299 @@
+"""Known faults, each put into the real code for a moment: the laws must notice every one of them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from monitor import courier
+from monitor.alerts import Alerts, Changes, desk, incidents, machine, policies
+from monitor.courier import Courier
+from monitor.model import (
+    AlertSettings,
+    AlertState,
+    Announcement,
+    Incident,
+    Memory,
+    Message,
+    NotDeliveredError,
+    Outcome,
+    Outgoing,
+    Phase,
+    Result,
+    Rule,
+    Verdict,
+)
+from monitor.store.outbox import Outbox
+
+Patch = pytest.MonkeyPatch
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    name: str
+    put: Callable[[Patch], None]
+
+
+MUTANTS: list[Mutant] = []
+
+
+def mutant(put: Callable[[Patch], None]) -> Callable[[Patch], None]:
+    MUTANTS.append(Mutant(put.__name__.replace("_", " "), put))
+    return put
+
+
+def _with_rules(patch: Patch, change: Callable[[Rule], Rule]) -> None:
+    real = policies.default_rules
+
+    def rules(settings: AlertSettings) -> tuple[Rule, ...]:
+        return tuple(map(change, real(settings)))
+
+    patch.setattr(desk, "default_rules", rules)
+
+
+def _with_memory(patch: Patch, change: Callable[[Memory], Memory]) -> None:
+    real = Alerts.__init__
+
+    def init(self: Alerts, settings: Any, channels: Any, memory: Memory, *more: Any) -> None:
+        real(self, settings, channels, change(memory), *more)
+
+    patch.setattr(Alerts, "__init__", init)
+
+
+@mutant
+def believed_one_run_too_late(patch: Patch) -> None:
+    _with_rules(patch, lambda rule: replace(rule, after=rule.after + 1))
+
+
+@mutant
+def believed_one_run_too_early(patch: Patch) -> None:
+    _with_rules(patch, lambda rule: replace(rule, after=max(1, rule.after - 1)))
+
+
+@mutant
+def over_one_run_too_late(patch: Patch) -> None:
+    _with_rules(patch, lambda rule: replace(rule, recover=rule.recover + 1))
+
+
+@mutant
+def over_one_run_too_early(patch: Patch) -> None:
+    _with_rules(patch, lambda rule: replace(rule, recover=rule.recover - 1))
+
+
+@mutant
+def ignorance_is_taken_for_an_outage(patch: Patch) -> None:
+    real = policies.Down.judge
+
+    def judge(self: policies.Down, result: Result, *more: Any) -> Verdict:
+        return Verdict.BAD if result.outcome is Outcome.UNKNOWN else real(self, result, *more)
+
+    patch.setattr(policies.Down, "judge", judge)
+
+
+@mutant
+def ignorance_breaks_a_streak(patch: Patch) -> None:
+    real = machine.step
+
+    def step(rule: Rule, state: AlertState, verdict: Verdict, at: datetime) -> Any:
+        suspect = verdict is Verdict.NONE and state.phase is Phase.SUSPECT
+        return real(rule, state, Verdict.GOOD if suspect else verdict, at)
+
+    patch.setattr(desk, "step", step)
+
+
+@mutant
+def an_outage_dates_from_when_it_was_believed(patch: Patch) -> None:
+    real = machine.step
+
+    def step(rule: Rule, state: AlertState, verdict: Verdict, at: datetime) -> Any:
+        after, events = real(rule, state, verdict, at)
+        return after, tuple(replace(event, at=at) for event in events)
+
+    patch.setattr(desk, "step", step)
+
+
+@mutant
+def a_restart_forgets_what_was_suspected(patch: Patch) -> None:
+    _with_memory(
+        patch,
+        lambda memory: replace(
+            memory,
+            states={
+                key: state
+                for key, state in memory.states.items()
+                if state.phase is not Phase.SUSPECT
+            },
+        ),
+    )
+
+
+@mutant
+def a_restart_forgets_all_states(patch: Patch) -> None:
+    _with_memory(patch, lambda memory: replace(memory, states={}))
+
+
+@mutant
+def a_restart_forgets_open_incidents(patch: Patch) -> None:
+    _with_memory(patch, lambda memory: replace(memory, incidents=()))
+
+
+@mutant
+def a_restart_numbers_incidents_anew(patch: Patch) -> None:
+    _with_memory(patch, lambda memory: replace(memory, next_incident=1))
+
+
+@mutant
+def a_restart_loses_when_to_remind(patch: Patch) -> None:
+    _with_memory(
+        patch,
+        lambda memory: replace(
+            memory, incidents=tuple(replace(each, remind_at=None) for each in memory.incidents)
+        ),
+    )
+
+
+@mutant
+def a_restart_forgets_the_outbox(patch: Patch) -> None:
+    real = Outbox.__init__
+
+    def init(self: Outbox, pending: Iterable[Outgoing], next_id: int) -> None:
+        real(self, (), next_id)
+
+    patch.setattr(Outbox, "__init__", init)
+
+
+@mutant
+def nobody_is_reminded(patch: Patch) -> None:
+    patch.setattr(Alerts, "remind", lambda *_: Changes())
+
+
+@mutant
+def reminders_do_not_stretch(patch: Patch) -> None:
+    real = incidents.reminded
+
+    def reminded(incident: Incident, now: datetime, remind: timedelta) -> Incident:
+        return replace(real(incident, now, remind), remind_at=now + remind)
+
+    patch.setattr(incidents, "reminded", reminded)
+
+
+@mutant
+def nobody_hears_that_it_is_over(patch: Patch) -> None:
+    _without(patch, Announcement.RESOLVED)
+
+
+@mutant
+def nobody_hears_that_it_began(patch: Patch) -> None:
+    _without(patch, Announcement.OPENED)
+
+
+def _without(patch: Patch, what: Announcement) -> None:
+    for name in ("judge", "remind"):
+        real = getattr(Alerts, name)
+
+        def verb(self: Alerts, *more: Any, real: Any = real) -> Changes:
+            changes: Changes = real(self, *more)
+            return replace(
+                changes, outgoing=tuple(row for row in changes.outgoing if row.what is not what)
+            )
+
+        patch.setattr(Alerts, name, verb)
+
+
+@mutant
+def every_check_has_its_own_incident(patch: Patch) -> None:
+    patch.setattr(incidents, "home", lambda *_: None)
+
+
+@mutant
+def one_incident_holds_all_of_its_severity(patch: Patch) -> None:
+    def home(book: Any, fired: Any, rule: Rule, *_: Any) -> Incident | None:
+        kin = (each for each in book.open.values() if each.severity is rule.severity)
+        return next(kin, None)
+
+    patch.setattr(incidents, "home", home)
+
+
+@mutant
+def every_channel_hears_everything(patch: Patch) -> None:
+    patch.setattr(desk, "_wants", lambda *_: True)
+
+
+@mutant
+def what_was_sent_is_not_ticked_off(patch: Patch) -> None:
+    _with_outbox(patch, "sent", lambda *_: None)
+
+
+@mutant
+def what_failed_is_ticked_off(patch: Patch) -> None:
+    def quiet(self: Courier, rows: tuple[Outgoing, ...], error: NotDeliveredError) -> None:
+        for row in rows:
+            self._outbox.sent(row.id, self._clock.now())
+
+    patch.setattr(Courier, "_postpone", quiet)
+
+
+@mutant
+def ticked_off_before_it_is_sent(patch: Patch) -> None:
+    async def first_tick(self: Courier, rows: tuple[Outgoing, ...], message: Message) -> bool:
+        for row in rows:
+            self._outbox.sent(row.id, self._clock.now())
+        await self._send(rows[0].channel, message)
+        return True
+
+    patch.setattr(Courier, "_try", first_tick)
+
+
+@mutant
+def the_wait_that_was_asked_for_is_ignored(patch: Patch) -> None:
+    real = Courier._postpone
+
+    def postpone(self: Courier, rows: tuple[Outgoing, ...], error: NotDeliveredError) -> None:
+        real(self, rows, NotDeliveredError(str(error)))
+
+    patch.setattr(Courier, "_postpone", postpone)
+
+
+@mutant
+def after_a_failure_four_hours_pass(patch: Patch) -> None:
+    patch.setattr(courier, "BACKOFF", (14_400,))
+
+
+@mutant
+def what_waits_is_overtaken(patch: Patch) -> None:
+    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[Outgoing, ...]:
+        rows = [row for _, row in sorted(self._pending.items())]
+        return tuple(row for row in rows if not row.attempts or row.not_before <= now)
+
+    patch.setattr(Outbox, "due", due)
+
+
+@mutant
+def the_newest_goes_first(patch: Patch) -> None:
+    real = Outbox.due
+
+    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[Outgoing, ...]:
+        return real(self, now, durable=durable)[::-1]
+
+    patch.setattr(Outbox, "due", due)
+
+
+@mutant
+def a_failure_drops_the_message(patch: Patch) -> None:
+    def postpone(self: Courier, rows: tuple[Outgoing, ...], error: NotDeliveredError) -> None:
+        for row in rows:
+            self._outbox.dead(row.id, str(error))
+
+    patch.setattr(Courier, "_postpone", postpone)
+
+
+def _with_outbox(patch: Patch, verb: str, put: Callable[..., None]) -> None:
+    real = Courier.__init__
+
+    def init(self: Courier, outbox: Any, *more: Any, **named: Any) -> None:
+        real(self, outbox, *more, **named)
+        setattr(outbox, verb, put)
+
+    patch.setattr(Courier, "__init__", init)

@@ -1,0 +1,105 @@
+"""The laws of `invariants.py` hold of every history that a seed can draw, and notice known faults."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from double import MemoryStore
+from invariants import LAWS, broken, look
+from mutants import MUTANTS, Mutant
+from real import RealStore, still
+from run import SMALL, Figures, judge
+from simulate import Clock, Simulation
+from truth import Sizes
+
+SHORT = replace(SMALL, days=1.5)
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("CRITICAL")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_law_is_broken(seed: int) -> None:
+    verdict = judge(seed, SHORT)
+    assert not verdict.complaints, verdict
+    assert verdict.figures.probes > 20_000
+    assert verdict.figures.taken > 0
+
+
+def test_a_seed_replays_to_the_letter() -> None:
+    one, other = judge(11, SHORT), judge(11, SHORT)
+    assert replace(one.figures, seconds=0) == replace(other.figures, seconds=0)
+    assert one.tail == other.tail
+
+
+def test_judging_alone_gives_what_the_whole_cycle_gives() -> None:
+    whole, brief = judge(12, SHORT), judge(12, SHORT, whole_cycle=False)
+    assert replace(whole.figures, seconds=0) == replace(brief.figures, seconds=0)
+
+
+@pytest.mark.slow
+def test_the_store_in_memory_is_true_to_the_real_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still(monkeypatch.setattr)
+    clock = Clock()
+    real = Simulation(5, SHORT, store=RealStore(tmp_path, clock), clock=clock)
+    double = Simulation(5, SHORT, store=MemoryStore())
+    assert real.run().sends == double.run().sends
+    incidents, rows, counts = real.store.finals()
+    assert (incidents, dict(rows)) == double.store.finals()[:2]
+    assert {check: dict(count) for check, count in counts.items()} == {
+        check: dict(count) for check, count in double.store.finals()[2].items()
+    }
+    assert list(real.history.runs) == list(double.history.runs)
+    assert len(real.history.deaths) > 2
+    real.store.end()
+
+
+@pytest.mark.slow
+def test_three_days_with_the_real_store() -> None:
+    verdict = judge(1, Sizes(days=3, services=2, endpoints=3), real=True)
+    assert not verdict.complaints, verdict
+    assert verdict.figures.deaths > 10
+
+
+@pytest.mark.slow
+def test_thirty_days_of_a_hundred_endpoints() -> None:
+    verdict = judge(2, Sizes(days=30, services=10, endpoints=10), whole_cycle=False)
+    print(f"\n{verdict.figures}")
+    assert not verdict.complaints, verdict
+    assert verdict.figures.probes > 4_250_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_a_known_fault_breaks_a_law(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutant.put(monkeypatch)
+    caught = next((law for seed in range(20, 32) if (law := _first_broken(seed))), None)
+    print(f"\n{mutant.name}: {caught}")
+    assert caught, f"no law notices that {mutant.name}"
+
+
+def _first_broken(seed: int) -> str | None:
+    sim = Simulation(seed, SHORT, whole_cycle=False)
+    try:
+        sim.run()
+    except Exception as error:  # noqa: BLE001  # a fault may break the product outright, which is noticed too
+        return f"it ended with {error!r}"
+    return next(iter(broken(look(sim))), None)
+
+
+@pytest.mark.proof
+def test_a_thousand_seeds() -> None:
+    total, bad = Figures(), []
+    for seed in range(1000, 2000):
+        verdict = judge(seed, whole_cycle=seed % 4 == 0)
+        total += verdict.figures
+        if verdict.complaints:
+            bad.append(verdict.line)
+            print(verdict)
+    print(f"\n{len(LAWS)} laws, 1000 seeds: {total}")
+    assert not bad
+    assert total.deaths > 10_000
