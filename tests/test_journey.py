@@ -49,6 +49,7 @@ def write_config(folder: Path, phone: Telegram, **urls: str) -> Path:
     path = folder / "monitor.toml"
     path.write_text(
         '[monitor]\nlisten = "127.0.0.1:0"\n[page]\nurl = "https://status.example"\n'
+        '[alerts]\nwait = "1s"\n'
         f'[service.relay]\nname = "Relay"\nendpoints = {{ {endpoints} }}\nprobes = {{ http = "1s" }}\n'
         f'[channel.phone]\nurl = "tgram://${{TOKEN}}/{CHAT}"\ntelegram_api = "{phone.url}"\n'
     )

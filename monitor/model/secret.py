@@ -58,6 +58,7 @@ class Redactor:
         self._windows = frozenset(window for form in forms for window in _windows_of(form))
 
     def __call__(self, text: str) -> str:
+        text = _BIDI.sub("", text)  # else a secret would come together when it is cleaned
         if self._whole is not None:
             text = self._whole.sub(MASK, text)
         return _PATTERNS.sub(MASK, self._without_parts(text))

@@ -23,18 +23,26 @@ async def adapting(
     habit: Habit,
     timeout: timedelta,
 ) -> tuple[Exchange, Habit]:
-    """`make_body` leaves out what the habit says is refused; `droppable` is what servers call it -> our name."""
-    left = timeout
+    """`make_body` leaves out what the habit says is refused; `droppable` is what servers call it -> our name.
+
+    Only what was of use is remembered: a server that refuses us all the same taught us nothing.
+    """
+    left, learned = timeout, habit
     for _ in set(droppable.values()):
-        body = make_body(habit)
+        body = make_body(learned)
         exchange = await asking(body, max(left, _LEAST))
         sent = _names(body)
         word = newly_refused(exchange, [word for word, name in droppable.items() if name in sent])
         if word is None:
-            return exchange, habit
-        habit = replace(habit, refused=habit.refused | {droppable[word]})
+            return exchange, learned if _worked(exchange) else habit
+        learned = replace(learned, refused=learned.refused | {droppable[word]})
         left -= timedelta(milliseconds=exchange.timings.total or 0.0)
-    return await asking(make_body(habit), max(left, _LEAST)), habit
+    exchange = await asking(make_body(learned), max(left, _LEAST))
+    return exchange, learned if _worked(exchange) else habit
+
+
+def _worked(exchange: Exchange) -> bool:
+    return exchange.status is not None and 200 <= exchange.status < 300
 
 
 def _names(body: Body) -> set[str]:

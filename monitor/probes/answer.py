@@ -81,7 +81,7 @@ def _judge_mismatch(answer: Answer, habit: Habit) -> Failure | None:
     )
 
 
-_DATE = re.compile(r"[-@](?:\d{3,4}|\d{6}|\d{8}|\d{4}-\d{2}-\d{2}|latest)\Z")
+_DATE = re.compile(r"[-@](?:\d{3,4}|\d{6}|\d{8}|\d{4}-\d{2}-\d{2}|latest)\Z|:latest\Z")
 
 
 def is_same_model(asked: str, got: str) -> bool:
@@ -164,7 +164,9 @@ _CHECKS: tuple[Callable[[Answer, Habit], Failure | None], ...] = (
     _judge_type,
     _judge_usage,
 )
-_LEARNT_ALL_THE_SAME = {Kind.FAKE_STREAMING, Kind.WRONG_CONTENT_TYPE, Kind.MISSING_USAGE}
+_LEARNT_ALL_THE_SAME = {
+    Kind.FAKE_STREAMING, Kind.WRONG_CONTENT_TYPE, Kind.MISSING_USAGE, Kind.OVER_BILLING,
+}  # fmt: skip
 """Changes of habit: reported while they are news, and after some runs the new habit."""
 
 
@@ -177,8 +179,6 @@ def _after_burst(answer: Answer, habit: Habit) -> Habit:
 def _learned(answer: Answer, habit: Habit) -> Habit:
     reader = answer.reader
     usage = reader.usage
-    counts = (habit.prompt_tokens, usage.tokens_in if usage else None)
-    seen = [number for number in counts if number]  # 0 is what servers say that do not count
     return replace(
         habit.worked(),
         ends_with_done=_moved(habit.ends_with_done, reader.done),
@@ -186,8 +186,17 @@ def _learned(answer: Answer, habit: Habit) -> Habit:
         has_usage=_moved(habit.has_usage, usage is not None),
         right_content_type=_moved(habit.right_content_type, answer.right_content_type),
         aliases=_aliases(answer, habit),
-        prompt_tokens=min(seen, default=None),
+        prompt_tokens=_baseline(habit.prompt_tokens, usage.tokens_in if usage else None),
     )
+
+
+def _baseline(base: int | None, seen: int | None) -> int | None:
+    """Falls at once and rises slowly: one count that was too small is forgotten within the hour,
+    one that is many times too large stays news for days. 0 is what servers say that do not count.
+    """
+    if not seen or not base:
+        return seen or base
+    return min(seen, base + max(1, base // 100))
 
 
 def _aliases(answer: Answer, habit: Habit) -> frozenset[str]:

@@ -14,6 +14,9 @@ COUNT = 64
 _NEEDED = 0.9
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[a-z]+")
+_PREFACE = 4
+"""Numbers that may stand in a sentence before the answer."""
+_CONSONANTS = "bcdfghjklmnpqrstvwxz"
 _GIVEN = 8
 _NEXT = 4
 """Of numbers to go on with: how many are given, and how many must come back."""
@@ -29,11 +32,12 @@ class Counting:
 
     first: int
     count: int = COUNT
+    tag: str = ""
 
     @property
     def prompt(self) -> str:
         last = self.first + self.count - 1
-        return f"Write the whole numbers {self.first} to {last} in order, separated by spaces, and nothing else."
+        return f"{self.tag}Write the whole numbers {self.first} to {last} in order, separated by spaces, and nothing else."
 
     def check(self, answer: str) -> bool:
         """The first nine tenths of the usual count, in order, without a gap: a long one may tire."""
@@ -56,10 +60,12 @@ class Counting:
         return list(range(self.first, self.first + self.count))
 
     def _numbers(self, answer: str) -> list[int]:
-        """Without those of a sentence that repeats the question before it answers."""
-        found = [int(digits[:9]) for digits in _NUMBER.findall(answer)[: self.count + 8]]
-        question = [self.first, self.first + self.count - 1]
-        return found[2:] if found[:3] == [*question, self.first] else found
+        """Without those of a sentence before the answer: a few, then the first two in order."""
+        numbers = _NUMBER.findall(answer)[: self.count + 2 * _PREFACE]
+        found = [int(digits[:9]) for digits in numbers]
+        begin = self._wanted()[:2]
+        starts = (at for at in range(_PREFACE + 1) if found[at : at + 2] == begin)
+        return found[next(starts, 0) :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +74,11 @@ class Sum:
 
     left: int
     right: int
+    tag: str = ""
 
     @property
     def prompt(self) -> str:
-        return f"What is {self.left} plus {self.right}? Answer with the number alone."
+        return f"{self.tag}What is {self.left} plus {self.right}? Answer with the number alone."
 
     def check(self, answer: str) -> bool:
         return str(self.left + self.right) in _NUMBER.findall(answer.replace(",", ""))
@@ -178,16 +185,23 @@ Challenge = Counting | Sum | Own | Continuing | Colour
 
 
 def counting(dice: Dice, count: int = COUNT) -> Counting:
-    return Counting(dice.randint(200, 900), count)
+    return Counting(dice.randint(200, 900), count, _tag(dice))
 
 
 def addition(dice: Dice) -> Sum:
     """Two-digit numbers whose sum has three digits, so that it is neither of them."""
-    return Sum(dice.randint(51, 99), dice.randint(51, 99))
+    return Sum(dice.randint(51, 99), dice.randint(51, 99), _tag(dice))
 
 
 def continuing(dice: Dice) -> Continuing:
-    return Continuing(dice.randint(200, 900))
+    """Five digits: base models have no use for a tag, so the numbers must be new themselves."""
+    return Continuing(dice.randint(10_000, 90_000))
+
+
+def _tag(dice: Dice) -> str:
+    """Makes of a few thousand questions so many that no cache, however large, has seen this one."""
+    letters = (_CONSONANTS[dice.randint(0, len(_CONSONANTS) - 1)] for _ in range(5))
+    return f"Task {''.join(letters)}: "
 
 
 def colour(dice: Dice) -> Colour:

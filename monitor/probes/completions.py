@@ -23,6 +23,10 @@ class CompletionsProbe(Question):
     def path(self, model: str) -> str:  # noqa: ARG002
         return "/v1/completions"
 
+    def usual_cap(self) -> int:
+        """Room for four numbers of five digits, with a token for each digit and each space."""
+        return max(32, super().usual_cap())
+
     def usual(self, rng: Random) -> Challenge:
         return continuing(rng)
 

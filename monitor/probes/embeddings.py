@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Failure, Habit, Kind, Spend, Usage
+from monitor.probes.answer import LEARNING_RUNS
 from monitor.probes.call import judge_call, post
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import count, string, table
@@ -52,7 +53,7 @@ class EmbeddingsProbe(ProbeSettings):
 
 
 def judge_vector(answer: Any, habit: Habit) -> tuple[Failure | None, Habit]:
-    """Finite, not all zero, and as long as it ever was."""
+    """Finite, not all zero, and as long as it was when we learned it."""
     vector = _vector(answer)
     if vector is None:
         return _bad("an answer without a vector", "`data[0].embedding`"), habit
@@ -60,7 +61,7 @@ def judge_vector(answer: Any, habit: Habit) -> tuple[Failure | None, Habit]:
         return _bad("a vector with infinite or undefined numbers", "finite ones"), habit
     if not any(vector):
         return _bad(f"{len(vector)} zeros", "a vector"), habit
-    if habit.dimensions not in {None, len(vector)}:
+    if habit.good >= LEARNING_RUNS and habit.dimensions not in {None, len(vector)}:
         message = f"got a vector of {len(vector)} numbers, want {habit.dimensions} as before"
         return Failure(Kind.MODEL_MISMATCH, message), habit
     return None, replace(habit.worked(), dimensions=len(vector))

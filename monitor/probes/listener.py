@@ -35,8 +35,10 @@ class Listener:
         self.offsets: list[tuple[float, int, int]] = []
         self.tail: Event | None = None
         self._first_token_ms = first_token_ms
+        self._last_ms = 0.0
 
     def feed(self, arrival: Arrival) -> None:
+        self._last_ms = arrival.at_ms
         for event in self.parser.feed(arrival.data):
             self._hear(event, arrival.at_ms)
 
@@ -44,7 +46,7 @@ class Listener:
         """At the end of the bytes: an event cut short still speaks, for the diagnosis."""
         self.tail = self.parser.close()
         if self.tail is not None:
-            self._hear(self.tail, self.offsets[-1][0] if self.offsets else 0.0)
+            self._hear(self.tail, self._last_ms)
 
     def deadline_ms(self) -> float | None:
         if self.parser.overflow is not None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Evidence, Failure, Habit, Kind, clean_text
+from monitor.probes.answer import is_same_model
 from monitor.probes.call import headers
 from monitor.probes.classify import (
     judge_api_body,
@@ -81,19 +82,29 @@ def _known_good(habit: Habit) -> bool:
 
 def judge_models(answer: Any, wanted: str | None) -> Failure | None:
     """A list that is not empty, with the model that we are going to ask."""
-    data = answer.get("data") if isinstance(answer, dict) else None
+    data = _rows(answer)
     if not isinstance(data, list) or not data:
         got = "an empty list of models" if data == [] else "no list of models"
         return Failure(Kind.UNEXPECTED_BODY, f"got {got}, want JSON with a non-empty `data`")
     names = names_in(answer)
     if not names:
         return Failure(Kind.UNEXPECTED_BODY, "got a list of models without `id`, want their names")
-    if wanted is not None and wanted not in names:
+    if wanted is not None and not _is_listed(wanted, names) and not table(answer).get("has_more"):
         return Failure(
             Kind.MODEL_NOT_FOUND,
             f"got a list of {len(names)} models without {wanted}, want it there",
         )
     return None
+
+
+def _rows(answer: Any) -> Any:
+    """In `data`, or as some providers have it, nothing around them."""
+    return answer if isinstance(answer, list) else table(answer).get("data")
+
+
+def _is_listed(wanted: str, names: set[str]) -> bool:
+    """By its name, or as a dated snapshot of it, which is all that some providers list."""
+    return any(is_same_model(wanted, name.removeprefix("models/")) for name in names)
 
 
 def _listed(exchange: Exchange) -> frozenset[str]:
@@ -105,7 +116,7 @@ def _listed(exchange: Exchange) -> frozenset[str]:
 
 def names_in(answer: Any) -> set[str]:
     """The ids in a list of models, cleaned as they may be stored."""
-    ids = (string(item.get("id")) for item in tables(table(answer).get("data")))
+    ids = (string(item.get("id")) for item in tables(_rows(answer)))
     return {clean_text(name, _MAX_NAME) for name in ids if name}
 
 

@@ -15,6 +15,9 @@ from monitor.probes.said import read_json
 STALLED_MS = 10_000.0
 BURST_TOKENS = 64
 BURSTS_BELIEVED = 3
+_QUICK_MS = 500.0
+"""The fastest hardware needs no longer for all of it: what came by then was not held back."""
+_LAG_MS = 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,8 @@ def figures(listener: Listener, exchange: Exchange, habit: Habit, *, proven: boo
     reported = usage.tokens_out if usage else None
     tokens = math.ceil(listener.content_bytes / 4) if reported is None else reported
     streamed = tokens - _hidden(listener.reader)
-    burst = _is_burst(times, min(streamed, math.ceil(listener.content_bytes / 2)))
+    came = min(streamed, math.ceil(listener.content_bytes / 2))
+    burst = None if _lagged(times, exchange) else _is_burst(times, came)
     complete = is_complete(listener, exchange, habit, proven=proven)
     gaps = sorted(later - earlier for earlier, later in pairwise(times))
     stream = Stream(
@@ -41,7 +45,7 @@ def figures(listener: Listener, exchange: Exchange, habit: Habit, *, proven: boo
         content_chunks=len(times),
         tokens_out=tokens,
         tokens_estimated=reported is None,
-        tokens_per_s=None if burst else _speed(listener, streamed),
+        tokens_per_s=None if burst else _speed(listener, min(streamed, listener.content_bytes)),
         stall_max_ms=_longest_stall(listener, exchange, complete=complete),
         icl_p50_ms=_quantile(gaps, 0.5),
         icl_p95_ms=_quantile(gaps, 0.95),
@@ -60,13 +64,21 @@ def _hidden(reader: Reader) -> int:
 
 
 def _speed(listener: Listener, tokens: int) -> float | None:
-    """Tokens per second after the first content event; None where noise would be the answer."""
+    """Tokens per second after the first content event; None where noise would be the answer.
+
+    `tokens` are one per byte at most: a server cannot count itself fast.
+    """
     times = listener.content_at
     window = times[-1] - times[0] if times else 0.0
     after_first = tokens - math.ceil(listener.first_size / 4)
     if tokens < 32 or window < 200 or after_first <= 0:
         return None
     return after_first / window * 1000
+
+
+def _lagged(times: Sequence[float], exchange: Exchange) -> bool:
+    """While our own event loop hangs, what comes piece by piece is read all at once."""
+    return exchange.lag_ms > max(_LAG_MS, max(times, default=0.0) / 4)
 
 
 def _is_burst(times: Sequence[float], tokens: int) -> bool | None:
@@ -76,6 +88,8 @@ def _is_burst(times: Sequence[float], tokens: int) -> bool | None:
     """
     if tokens < BURST_TOKENS or not times:
         return None
+    if times[-1] < _QUICK_MS:
+        return False
     spread = times[-1] - times[0]
     batches = 1 + sum(later - earlier >= 5 for earlier, later in pairwise(times))
     return spread < 50 or (spread / times[-1] < 0.02 and batches <= 3)
@@ -250,7 +264,7 @@ _FILTERS = frozenset(
 
 def _stall(listener: Listener, exchange: Exchange, *, complete: bool) -> Failure | None:
     longest = _longest_stall(listener, exchange, complete=complete)
-    if longest is None or longest < STALLED_MS:
+    if longest is None or longest - exchange.lag_ms < STALLED_MS:
         return None
     return Failure(
         Kind.STALLED,

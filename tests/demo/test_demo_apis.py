@@ -124,7 +124,7 @@ async def test_every_word_by_word_answer_is_counted_timed_and_whole(demo: Demo) 
         assert result.stream.tokens_out == result.usage.tokens_out == 64
         assert result.stream.content_chunks == 64
         assert 45 < (result.stream.tokens_per_s or 0) < 130
-        assert 120 < (result.timings.ttft or 0) < 1000
+        assert 120 < (result.timings.ttft or 0) < 10_000
         assert result.timings.ttft == result.timings.ttft_visible
         assert result.model == "demo-mini"
 

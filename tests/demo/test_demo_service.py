@@ -186,7 +186,7 @@ async def test_a_slow_first_token_is_slow(demo: Demo) -> None:
     assert result.failure is not None
     assert result.failure.kind is Kind.SLOW
     assert result.timings.ttft is not None
-    assert 6500 < result.timings.ttft < 8000
+    assert result.timings.ttft > 6500
 
 
 @pytest.mark.slow

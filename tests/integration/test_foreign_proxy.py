@@ -56,9 +56,18 @@ def kinds(found: dict[str, Any]) -> dict[str, str | None]:
     return {name: each["failure"] and each["failure"]["kind"] for name, each in found.items()}
 
 
+def undisturbed(folder: Path, relay: Relay) -> dict[str, Any]:
+    """On a busy machine the proxy itself may send a stream in one piece: that has no speed."""
+    for _ in range(4):
+        found = once(folder, relay, relay.streaming, models='"1m"', chat='"5m"',
+                     plain='{ kind = "chat", stream = false }')  # fmt: skip
+        if found["chat"]["stream"] and found["chat"]["stream"]["tokens_per_s"] is not None:
+            break
+    return found
+
+
 def test_all_is_well_and_its_timings_are_sane(relay: Relay, tmp_path: Path) -> None:
-    found = once(tmp_path, relay, relay.streaming, models='"1m"', chat='"5m"',
-                 plain='{ kind = "chat", stream = false }')  # fmt: skip
+    found = undisturbed(tmp_path, relay)
     assert kinds(found) == {"models": None, "chat": None, "plain": None}
     times, stream = found["chat"]["timings_ms"], found["chat"]["stream"]
     assert 0 < times["connect"] < 100

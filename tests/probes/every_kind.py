@@ -186,6 +186,7 @@ class Says:
     finish: str | None = "stop"
     done: bool = True
     gap: float = 0.002
+    think: float = 0.0
     head: bytes = b""
     silence: float = 0.0
     tail: bytes = b""
@@ -201,6 +202,7 @@ class Says:
         response = web.StreamResponse(headers={"Content-Type": self.kind})
         await response.prepare(request)
         await response.write(self.head)
+        await asyncio.sleep(self.think)
         for word in words:
             await response.write(self._chunk({"content": f"{word} "}))
             await asyncio.sleep(self.gap)
@@ -256,7 +258,7 @@ CASES: dict[Kind, Case] = {
     Kind.STALLED: Case(Says(words=["200", "201"], silence=60)(), "chat", {"timeout": "11s"}, slow=True),
     Kind.TRUNCATED: Case(Says(words=["200", "201"], finish=None, usage=None)(), "chat", CHAT),
     Kind.STREAM_NOT_SUPPORTED: Case(relay(plain({"model": "model-x", "choices": [{"message": {"content": "200"}, "finish_reason": "stop"}]})), "chat", {"text": "Say 200.", "answer": "200"}),
-    Kind.FAKE_STREAMING: Case(Says(gap=0.0)(), "chat", CHAT, Habit(bursts=2)),
+    Kind.FAKE_STREAMING: Case(Says(think=0.6, gap=0.0)(), "chat", CHAT, Habit(bursts=2)),
     Kind.CONTENT_MISMATCH: Case(Says(words=["no"] * 80)(), "chat", CHAT, Habit(mismatches=2)),
     Kind.MODEL_MISMATCH: Case(Says(model="tiny-model")(), "chat", CHAT),
     Kind.CONTENT_FILTERED: Case(Says(finish="content_filter")(), "chat", CHAT),

@@ -235,7 +235,7 @@ async def test_json_in_place_of_a_stream_still_gets_its_answer_checked(
 async def test_three_bursts_in_a_row_make_fake_streaming(relay: Relay, client: Client) -> None:
     async def buffered(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         text = b"".join(chunk(number) for number in numbers(body))
-        return await steps(0.1, text + chunk(None, "stop") + USAGE + DONE)(request, body)
+        return await steps(0.6, text + chunk(None, "stop") + USAGE + DONE)(request, body)
 
     relay.answering = buffered
     kinds, habit = [], Habit()

@@ -58,8 +58,8 @@ def test_speeds_are_counted_from_content_events() -> None:
             (50, chunk("")),
             (100, ": ping\n\n" + chunk(None, reasoning="x")),
             (150, chunk("aaaa")),
-            (250, chunk("bbbb")),
-            (650, chunk("cccc", "stop")),
+            (250, chunk("bbbb" * 20)),
+            (650, chunk("cccc" * 20, "stop")),
             (660, usage(41) + DONE),
         )
     )

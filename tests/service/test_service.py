@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from machine import SHARED, Machine, booted
-from street import PHONE, SITE
+from neighbours import PHONE, SITE
 from telegram import CHAT, TOKEN
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,9 @@ def test_a_life_under_systemd(tmp_path: Path) -> None:
     root.mkdir()
     release(shared)
     with booted(root, shared) as machine:
-        street = machine.start(sys.executable, str(ROOT / "tests/service/street.py"), str(SHARED))
+        street = machine.start(
+            sys.executable, str(ROOT / "tests/service/neighbours.py"), str(SHARED)
+        )
         try:
             it_is_installed_by_five_commands(machine, SHARED / "release")
             it_probes_and_a_web_server_can_read_the_page_but_not_the_history(machine)

@@ -1,6 +1,6 @@
 """What the machine's daemon meets: a website and a Bot API, on fixed ports of a private network.
 
-`python street.py FOLDER` writes every message that arrives as a line of FOLDER/messages.
+`python neighbours.py FOLDER` writes every message that arrives as a line of FOLDER/messages.
 """
 
 import asyncio

@@ -1,0 +1,23 @@
+# The daemon in a container: not root, its root file system may be read-only (`docker run --read-only`).
+# docs/operating.md says how to run it.
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY . .
+RUN python -m venv /opt/monitor \
+ && /opt/monitor/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --home-dir /var/lib/monitor --shell /usr/sbin/nologin monitor \
+ && install -d -o monitor -g monitor /var/lib/monitor /var/lib/monitor/page
+COPY --from=build /opt/monitor /opt/monitor
+# History and page; keys and tokens are Docker secrets, files named like their variables.
+ENV STATE_DIRECTORY=/var/lib/monitor \
+    CREDENTIALS_DIRECTORY=/run/secrets \
+    PATH=/opt/monitor/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONDONTWRITEBYTECODE=1
+USER 10001
+VOLUME ["/var/lib/monitor"]
+EXPOSE 8080
+HEALTHCHECK CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]
+ENTRYPOINT ["monitor"]
+CMD ["run", "--config", "/etc/monitor/monitor.toml"]
