@@ -1,6 +1,7 @@
 """Decide and tell: policies judge, the machine believes, incidents gather, words are found, Apprise sends."""
 
-from monitor.alerts.desk import Alerts, Changes
+from monitor.alerts.changes import Changes
+from monitor.alerts.desk import Alerts
 from monitor.alerts.fitting import parts
 from monitor.alerts.message import digest, phrase, together
 from monitor.alerts.notify import Notifier

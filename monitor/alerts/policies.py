@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
+from monitor.alerts.ruled import OneResult, Ruled
+from monitor.alerts.trends import FailureRate, Latency
 from monitor.model import (
-    TIMING_NAMES,
     AlertSettings,
     Failure,
     Fault,
@@ -23,7 +24,6 @@ from monitor.model import (
     Severity,
     Verdict,
 )
-from monitor.model.duration import format_duration
 
 _SERVED = {Outcome.UP, Outcome.DEGRADED}
 _NOT_NEWS = {Kind.NO_KEY, Kind.BUDGET_PAUSED}
@@ -31,37 +31,8 @@ _NOT_NEWS = {Kind.NO_KEY, Kind.BUDGET_PAUSED}
 _REFUSED = {Kind.EDGE_CHALLENGE, Kind.EDGE_DENIED}
 
 
-class _Ruled:
-    """`cause`: its incidents do not mix with others of the same severity."""
-
-    __slots__ = ()
-    kind: ClassVar[str]
-    severity: ClassVar[Severity]
-    cause: ClassVar[str] = ""
-
-    def rule(self, after: int, recover: int) -> Rule:
-        return Rule(
-            name=self.kind,
-            severity=self.severity,
-            after=after,
-            recover=recover,
-            cause=self.cause,
-        )
-
-
-class _OneResult(_Ruled):
-    """One result is enough to judge, and explains itself."""
-
-    __slots__ = ()
-    within: ClassVar[timedelta | None] = None
-
-    def why(self, result: Result, window: Rollup) -> Failure:  # noqa: ARG002
-        assert result.failure is not None
-        return result.failure
-
-
 @dataclass(frozen=True, slots=True)
-class Down(_OneResult):
+class Down(OneResult):
     """A user gets no usable answer."""
 
     kind: ClassVar[str] = "down"
@@ -74,7 +45,7 @@ class Down(_OneResult):
 
 
 @dataclass(frozen=True, slots=True)
-class Degraded(_OneResult):
+class Degraded(OneResult):
     """Answered, with something wrong. What is down says nothing about that.
 
     A certificate that ends soon is `Certificate`'s business: it must not hide for weeks what else
@@ -86,7 +57,7 @@ class Degraded(_OneResult):
 
     def rule(self, after: int, recover: int) -> Rule:
         """What is only degraded must last longer."""
-        return _OneResult.rule(self, after + 2, recover)
+        return OneResult.rule(self, after + 2, recover)
 
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
         ending = result.failure is not None and result.failure.kind is Kind.CERT_EXPIRING
@@ -96,7 +67,7 @@ class Degraded(_OneResult):
 
 
 @dataclass(frozen=True, slots=True)
-class Account(_OneResult):
+class Account(OneResult):
     """Our key, our balance, our permission: the service may be fine."""
 
     kind: ClassVar[str] = "account"
@@ -104,7 +75,7 @@ class Account(_OneResult):
 
     def rule(self, after: int, recover: int) -> Rule:
         """It does not flicker, so it is certain sooner."""
-        return _OneResult.rule(self, min(2, after), recover)
+        return OneResult.rule(self, min(2, after), recover)
 
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
         if _is_news(result, Fault.ACCOUNT):
@@ -113,7 +84,7 @@ class Account(_OneResult):
 
 
 @dataclass(frozen=True, slots=True)
-class Monitor(_OneResult):
+class Monitor(OneResult):
     """We could not see. Any result that is the endpoint's own proves that we can."""
 
     kind: ClassVar[str] = "monitor"
@@ -127,7 +98,7 @@ class Monitor(_OneResult):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused(_OneResult):
+class Refused(OneResult):
     """An edge turns the monitor away: of one service, and it may last; others must not be hidden."""
 
     kind: ClassVar[str] = "refused"
@@ -142,7 +113,7 @@ class Refused(_OneResult):
 
 
 @dataclass(frozen=True, slots=True)
-class Budget(_OneResult):
+class Budget(OneResult):
     """Paid runs pause, as the operator asked for: worth one sentence, no incident."""
 
     kind: ClassVar[str] = "budget"
@@ -151,7 +122,7 @@ class Budget(_OneResult):
 
     def rule(self, after: int, recover: int) -> Rule:  # noqa: ARG002
         """Certain at once, and over with the first run that happens."""
-        return replace(_OneResult.rule(self, 1, 1), notice=True)
+        return replace(OneResult.rule(self, 1, 1), notice=True)
 
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
         paused = result.failure is not None and result.failure.kind is Kind.BUDGET_PAUSED
@@ -159,7 +130,7 @@ class Budget(_OneResult):
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate(_Ruled):
+class Certificate(Ruled):
     """It ends within so many days."""
 
     kind: ClassVar[str] = "certificate"
@@ -174,7 +145,7 @@ class Certificate(_Ruled):
 
     def rule(self, after: int, recover: int) -> Rule:
         """Dates do not flicker, but servers behind one name may differ."""
-        return _Ruled.rule(self, min(2, after), recover)
+        return Ruled.rule(self, min(2, after), recover)
 
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
         if result.cert_expires is None:
@@ -187,104 +158,6 @@ class Certificate(_Ruled):
         left = max(0, (result.cert_expires - result.at).days)
         got = f"got a certificate that ends in {left} days ({result.cert_expires:%Y-%m-%d})"
         return Failure(Kind.CERT_EXPIRING, f"{got}, want {self.days} or more")
-
-
-class _OverAWindow(_Ruled):
-    """Has waited long enough already, and has two limits: it is believed at once."""
-
-    __slots__ = ()
-    severity: ClassVar[Severity] = Severity.DEGRADED
-
-    def rule(self, after: int, recover: int) -> Rule:  # noqa: ARG002
-        return _Ruled.rule(self, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class FailureRate(_OverAWindow):
-    """Too many runs fail, though never enough of them in a row."""
-
-    kind: ClassVar[str] = "failure_rate"
-    above: float = field(default=0.3, metadata={"help": "bad from this share of failed runs on"})
-    below: float = field(default=0.1, metadata={"help": "good again under this share"})
-    within: timedelta = field(
-        default=timedelta(minutes=30), metadata={"help": "how far back it looks"}
-    )
-    at_least: int = field(default=6, metadata={"help": "runs before it says anything"})
-
-    def __post_init__(self) -> None:
-        if not 0 < self.below <= self.above <= 1:
-            raise ValueError("want 0 < below <= above <= 1")
-
-    def judge(self, result: Result, window: Rollup) -> Verdict:
-        failed = window.availability
-        if result.outcome is Outcome.UNKNOWN or failed is None or window.counted < self.at_least:
-            return Verdict.NONE
-        return _between(1 - failed, self.below, self.above)
-
-    def why(self, result: Result, window: Rollup) -> Failure:  # noqa: ARG002
-        down = {
-            Kind(name): runs
-            for name, runs in window.kinds.items()
-            if Kind(name).outcome is Outcome.DOWN
-        }
-        runs = sum(down.values())
-        kind = max(down, key=lambda each: down[each])
-        got = f"got {runs} of {window.counted} runs failed within {format_duration(self.within)}"
-        return Failure(kind, f"{got}, want under {self.above:.0%}")
-
-
-@dataclass(frozen=True, slots=True)
-class Latency(_OverAWindow):
-    """A percentile of a timing is over its objective, though single runs may be well."""
-
-    kind: ClassVar[str] = "latency"
-    above: timedelta = field(
-        default=timedelta(seconds=10), metadata={"help": "bad from this time on"}
-    )
-    below: timedelta = field(
-        default=timedelta(seconds=8), metadata={"help": "good again under this time"}
-    )
-    timing: str = field(default="ttft", metadata={"help": "which timing"})
-    percentile: float = field(default=95.0, metadata={"help": "of the runs that answered"})
-    within: timedelta = field(
-        default=timedelta(minutes=30), metadata={"help": "how far back it looks"}
-    )
-    at_least: int = field(default=6, metadata={"help": "runs before it says anything"})
-
-    def __post_init__(self) -> None:
-        if self.timing not in TIMING_NAMES:
-            raise ValueError(f"timing: want one of {', '.join(TIMING_NAMES)}")
-        if not 0 < self.percentile <= 100:
-            raise ValueError("percentile: want more than 0, and at most 100")
-        if not timedelta(0) < self.below <= self.above:
-            raise ValueError("want below no longer than above")
-
-    def judge(self, result: Result, window: Rollup) -> Verdict:
-        value = self._value(window)
-        runs = sum(window.figures.get(self.timing, {}).values())
-        if result.outcome not in _SERVED or value is None or runs < self.at_least:
-            return Verdict.NONE
-        return _between(value, self.below / _MS, self.above / _MS)
-
-    def why(self, result: Result, window: Rollup) -> Failure:  # noqa: ARG002
-        value = self._value(window)
-        assert value is not None
-        name = f"{self.timing} p{self.percentile:g}"
-        got = f"got {name} {value / 1000:.3g} s within {format_duration(self.within)}"
-        return Failure(Kind.SLOW, f"{got}, want under {self.above.total_seconds():g} s")
-
-    def _value(self, window: Rollup) -> float | None:
-        return window.quantile(self.timing, self.percentile / 100)
-
-
-_MS = timedelta(milliseconds=1)
-
-
-def _between(value: float, below: float, above: float) -> Verdict:
-    """What is neither moves nothing, so that a value at the limit does not flicker."""
-    if value >= above:
-        return Verdict.BAD
-    return Verdict.GOOD if value < below else Verdict.NONE
 
 
 def _is_news(result: Result, fault: Fault) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor import courier
-from monitor.alerts import Alerts, Changes, desk, incidents, machine, policies
+from monitor.alerts import Alerts, Changes, audience, desk, incidents, machine, policies
 from monitor.courier import Courier
 from monitor.model import (
     AlertSettings,
@@ -218,7 +218,7 @@ def one_incident_holds_all_of_its_severity(patch: Patch) -> None:
 
 @mutant
 def every_channel_hears_everything(patch: Patch) -> None:
-    patch.setattr(desk, "_wants", lambda *_: True)
+    patch.setattr(audience, "wants", lambda *_: True)
 
 
 @mutant

@@ -1,0 +1,194 @@
+"""The incidents that are open, those that are over and still needed, and what is told of each. No IO."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from monitor.alerts import flapping, incidents, looks, passing
+from monitor.alerts.audience import Audience
+from monitor.alerts.changes import Changes
+from monitor.alerts.incidents import Book, endpoint_of
+from monitor.alerts.mute import REASONS, Muted, Quiet
+from monitor.alerts.passing import Passed
+from monitor.model import (
+    AlertSettings,
+    Announcement,
+    Channel,
+    Failure,
+    Fired,
+    Incident,
+    Kind,
+    Maintenance,
+    Memory,
+    Mute,
+    Outgoing,
+    Resolved,
+    Rule,
+    Severity,
+    Silence,
+)
+
+
+class Casebook:
+    def __init__(self, memory: Memory, is_storm: Callable[[datetime], bool]) -> None:
+        self.book = Book(
+            {incident.id: incident for incident in memory.incidents}, memory.next_incident
+        )
+        self._past = {incident.id: incident for incident in memory.recent}
+        self._quiet = Quiet(silences=memory.silences)
+        self._is_storm = is_storm
+
+    def change(self, settings: AlertSettings, channels: tuple[Channel, ...]) -> None:
+        self._settings = settings
+        self.audience = Audience(channels)
+        self._quiet = replace(self._quiet, maintenance=settings.maintenance)
+
+    def in_maintenance(self, check: str, at: datetime) -> Maintenance | None:
+        return self._quiet.in_maintenance(check, at)
+
+    def fired(
+        self, rule: Rule, event: Fired, failure: Failure, runs: Counter[Kind], now: datetime
+    ) -> Changes:
+        """A check is believed bad, after so many failed runs: one incident more, or one that grows."""
+        muted = self._why_muted(rule, event, now)
+        found = incidents.home(self.book, event, rule, muted.by if muted else None)
+        if found:
+            incident = incidents.join(found, event.check, event.at, failure)
+            incident = passing.grown(found, incident, now, self._settings.wait)
+            changes = Changes()
+        else:
+            begun = incidents.begin(self.book, event, rule, failure)
+            incident, changes = self._begun(begun, event, rule, muted, now)
+        for kind, number in runs.items():
+            incident = incidents.count(incident, Failure(kind, ""), number)
+        return changes + self._keep(incident)
+
+    def bad_again(
+        self, number: int, check: str, failure: Failure, at: datetime, *, is_new: bool
+    ) -> Changes:
+        """A bad run inside an incident: counted, and noted where its cause `is_new`."""
+        incident = self.book.open.get(number)
+        if incident is None:
+            return Changes()
+        incident = incidents.count(incident, failure)
+        if is_new:
+            incident = incidents.change_cause(incident, check, at, failure)
+        return self._keep(incident)
+
+    def resolved(self, event: Resolved, number: int, now: datetime) -> Changes:
+        incident = self.book.open.get(number)
+        if incident is None:
+            return Changes()
+        incident = incidents.leave(incident, event.check, event.at)
+        if incident.closed and incident.series and flapping.is_on(incident):
+            incident = replace(incident, series=flapping.added(incident.series, incident))
+        kept = self._keep(incident)
+        if incident.closed is None or not incident.announced:
+            return kept
+        return replace(kept, outgoing=self._news(Announcement.RESOLVED, incident, now))
+
+    def gone(self, check: str, number: int, now: datetime) -> Changes:
+        """A check that nobody asks any more leaves its incident, without a message."""
+        incident = self.book.open.get(number)
+        if incident is None or check not in incident.active:
+            return Changes()
+        return self._keep(incidents.leave(incident, check, now))
+
+    def remind(self, now: datetime) -> Changes:
+        """What time alone brings: mutes that begin or end, reminders, the calm after a storm."""
+        changes = Changes()
+        for incident in list(self.book.open.values()):
+            remind = self._settings.remind
+            passed = passing.look_at(
+                incident, now, quiet=self._quiet, book=self.book, remind=remind
+            )
+            changes += self._passed(passed, now)
+        for incident in list(self._past.values()):
+            changes += self._passed(passing.calmed(incident, now), now)
+        self._past = looks.still_needed(self._past, now)
+        return changes
+
+    def silence(self, silence: Silence, now: datetime) -> Changes:
+        """From now on; ending one is a silence until now."""
+        self._quiet = self._quiet.silenced(silence, now)
+        return self.remind(now)
+
+    def ack(self, number: int, at: datetime, text: str = "") -> Changes:
+        """Somebody knows of it: no more reminders. Twice is once."""
+        incident = self.book.open.get(number)
+        if incident is None or incident.acked:
+            return Changes()
+        return self._keep(incidents.acked(incident, at, text))
+
+    def note(self, number: int, at: datetime, text: str, stored: Incident | None = None) -> Changes:
+        """A person's words in the timeline; `stored` is an incident that is over. Twice is once."""
+        incident = self.book.open.get(number) or self._past.get(number) or stored
+        if incident is None:
+            return Changes()
+        if any(entry.at == at and entry.text == text for entry in incident.timeline):
+            return Changes()
+        noted = incidents.annotated(incident, at, text)
+        kept = number in self.book.open or number in self._past
+        return self._keep(noted) if kept else Changes(incidents=(noted,))
+
+    def downtime(self, incident: Incident, now: datetime) -> timedelta:
+        return looks.downtime(incident, self._kin(), self._settings.maintenance, now)
+
+    def _begun(
+        self, incident: Incident, event: Fired, rule: Rule, muted: Muted | None, now: datetime
+    ) -> tuple[Incident, Changes]:
+        """Told, or not, or told as one that comes and goes."""
+        flaps = muted is not None and muted.by is Mute.FLAPPING
+        series = (flapping.going_on if flaps else flapping.beginning)(self._kin(), event, rule)
+        if series and (flaps or muted is None):
+            return self._flaps(replace(incident, series=series), muted, now)
+        if muted:
+            return replace(incidents.muted(incident, muted, now), announced=False), Changes()
+        incident = incidents.told(incident, now, self._settings.remind)
+        return incident, Changes(outgoing=self._news(Announcement.OPENED, incident, now))
+
+    def _flaps(
+        self, incident: Incident, muted: Muted | None, now: datetime
+    ) -> tuple[Incident, Changes]:
+        """The newest incident carries the series; the first one of it that is not told says so."""
+        changes = Changes()
+        for each in self._kin():
+            if flapping.is_on(each) and set(each.endpoints) & set(incident.endpoints):
+                assert each.series is not None
+                changes += self._keep(replace(each, series=replace(each.series, ended=now)))
+        why = Muted(Mute.FLAPPING, REASONS[Mute.FLAPPING])
+        incident = replace(incidents.muted(incident, why, now), announced=False)
+        if muted is None:
+            changes += Changes(outgoing=self._news(Announcement.FLAPPING, incident, now))
+        return incident, changes
+
+    def _why_muted(self, rule: Rule, event: Fired, now: datetime) -> Muted | None:
+        if asked := self._quiet.over(event.check, now):
+            return asked
+        slow = rule.severity is Severity.DEGRADED and not rule.cause
+        if slow and incidents.is_down(self.book, endpoint_of(event.check)):
+            return Muted(Mute.DOWN, REASONS[Mute.DOWN])
+        if flapping.going_on(self._kin(), event, rule):
+            return Muted(Mute.FLAPPING, REASONS[Mute.FLAPPING])
+        return None
+
+    def _kin(self) -> list[Incident]:
+        return [*self._past.values(), *self.book.open.values()]
+
+    def _keep(self, incident: Incident) -> Changes:
+        self.book = self.book.put(incident)
+        if incident.closed:
+            self._past[incident.id] = incident
+        return Changes(incidents=(incident,))
+
+    def _passed(self, passed: Passed | None, now: datetime) -> Changes:
+        """What time brought waits for no other news: it has waited."""
+        if passed is None:
+            return Changes()
+        rows = self.audience.tell(passed.what, passed.incident, now) if passed.what else ()
+        return self._keep(passed.incident) + Changes(outgoing=rows)
+
+    def _news(self, what: Announcement, incident: Incident, at: datetime) -> tuple[Outgoing, ...]:
+        held = self._settings.wait * (1 + self._is_storm(at))
+        return self.audience.tell(what, incident, at, held)

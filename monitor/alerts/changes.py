@@ -1,0 +1,21 @@
+"""All that one look at the alerts changes: to be committed together. Pure."""
+
+from dataclasses import dataclass
+
+from monitor.model import AlertState, Incident, Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    states: tuple[AlertState, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    outgoing: tuple[Outgoing, ...] = ()
+
+    def __add__(self, other: "Changes") -> "Changes":
+        """Each incident once, as the later left it."""
+        newest = {each.id: each for each in (*self.incidents, *other.incidents)}
+        return Changes(
+            (*self.states, *other.states),
+            tuple(newest.values()),
+            (*self.outgoing, *other.outgoing),
+        )
