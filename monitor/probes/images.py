@@ -63,7 +63,9 @@ class ImagesProbe(ProbeSettings):
         if self.stream and judge_status(exchange, run) is None and not is_plain(exchange):
             reader = ImageReader()
             listener = self._listener(reader)
-            return judge_streamed(exchange, habit, listener, lambda: _judge_bytes(reader.data))
+            return judge_streamed(
+                exchange, habit, listener, lambda: _judge_bytes(bytes(reader.data))
+            )
         answer = table(read_json(exchange.body))
         failure = judge_call(exchange, run) or judge_picture(answer)
         if failure is None and self.stream:

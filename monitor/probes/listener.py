@@ -4,7 +4,7 @@ The `Listener` that follows a stream live (it is the client's watch) is the one 
 that what ended a stream and what is said of it cannot differ.
 """
 
-from monitor.probes.facts import Arrival, Exchange
+from monitor.probes.facts import Arrival
 from monitor.probes.readers import Piece, Reader
 from monitor.probes.sse import Event, SseParser
 
@@ -81,11 +81,3 @@ class Listener:
             self.visible_at = at_ms
         self.content_at.append(at_ms)
         self.content_bytes += piece.size
-
-
-def listen(exchange: Exchange, reader: Reader) -> Listener:
-    listener = Listener(reader)
-    for arrival in exchange.arrivals:
-        listener.feed(arrival)
-    listener.close()
-    return listener

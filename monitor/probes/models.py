@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from monitor.model import Evidence, Failure, Habit, Kind, clean_text
+from monitor.model import Evidence, Failure, Kind, clean_text
 from monitor.probes.answer import is_same_model
 from monitor.probes.call import headers
 from monitor.probes.classify import (
@@ -65,7 +65,7 @@ class ModelsProbe(ProbeSettings):
         broken = judge_transport(exchange)
         if broken is not None:
             return broken
-        refused = judge_http(exchange, had_key=had_key, known_good=_known_good(run.habit))
+        refused = judge_http(exchange, had_key=had_key, known_good=run.habit.good > 0)
         if refused is not None:
             by_key = refused.kind is Kind.NO_KEY and exchange.status in {401, 403}
             return None if by_key and not had_key else refused
@@ -74,10 +74,6 @@ class ModelsProbe(ProbeSettings):
             or judge_api_body(exchange)
             or judge_models(read_json(exchange.body), self.model or run.check.model)
         )
-
-
-def _known_good(habit: Habit) -> bool:
-    return habit.good > 0
 
 
 def judge_models(answer: Any, wanted: str | None) -> Failure | None:

@@ -57,7 +57,7 @@ class SpeechProbe(ProbeSettings):
         if self.stream and judge_status(exchange, run) is None and not _is_whole(exchange):
             reader = SpeechReader()
             return judge_streamed(
-                exchange, habit, Listener(reader), lambda: judge_audio(reader.data)
+                exchange, habit, Listener(reader), lambda: judge_audio(bytes(reader.data))
             )
         failure = judge_call(exchange, run) or judge_audio(exchange.body)
         if failure is None and self.stream:

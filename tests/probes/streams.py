@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.model import Usage
+from monitor.probes.facts import Exchange
+from monitor.probes.listener import Listener
 from monitor.probes.readers import (
     AnthropicReader,
     ChatReader,
@@ -26,6 +28,15 @@ from monitor.probes.readers import (
 END = "<<END>>"
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(30)).decode()
 MP3 = base64.b64encode(b"\xff\xfb" + bytes(30)).decode()
+
+
+def listen(exchange: Exchange, reader: Reader) -> Listener:
+    """What the watch of a live stream would have heard of it."""
+    listener = Listener(reader)
+    for arrival in exchange.arrivals:
+        listener.feed(arrival)
+    listener.close()
+    return listener
 
 
 @dataclass(frozen=True)

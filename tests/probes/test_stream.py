@@ -2,10 +2,11 @@ import json
 from typing import Any
 
 import pytest
+from streams import listen
 
 from monitor.model import Failure, Habit, Kind, Timings
 from monitor.probes.facts import Arrival, Break, Exchange, Stage, Trouble
-from monitor.probes.listener import Listener, listen
+from monitor.probes.listener import Listener
 from monitor.probes.readers import ChatReader
 from monitor.probes.stream import Heard, figures, judge_stream
 

@@ -5,12 +5,12 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import STREAMS, Written
+from streams import STREAMS, Written, listen
 
 from monitor.model import Habit, Kind, Timings
 from monitor.probes import readers
 from monitor.probes.facts import Arrival, Exchange
-from monitor.probes.listener import Listener, listen
+from monitor.probes.listener import Listener
 from monitor.probes.readers import MediaReader, Reader
 from monitor.probes.stream import judge_stream
 

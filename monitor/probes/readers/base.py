@@ -58,8 +58,6 @@ class Reader(ABC):
         """The protocol's own terminal event came."""
         self.refused = False
         """The model said, in the field for it, that it will not answer."""
-        self.garbled = 0
-        """Data events that are not JSON."""
         self._thoughts = Thoughts()
         self._text: list[str] = []
         self._reasoning: list[str] = []
@@ -73,8 +71,6 @@ class Reader(ABC):
         except ValueError:
             if event.name == "error":
                 self._note_error(event.data)
-            else:
-                self.garbled += 1
             return NO_PIECE
         if event.name == "error" or is_error_object(value):
             self._note_error(value)

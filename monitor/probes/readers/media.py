@@ -19,7 +19,7 @@ class MediaReader(TokensReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self.data = b""
+        self.data = bytearray()
 
     def _piece(self, value: Table) -> Piece:
         kind = value.get("type")
@@ -59,4 +59,4 @@ class ImageReader(MediaReader):
     field: ClassVar[str] = "b64_json"
 
     def _add(self, data: bytes) -> None:
-        self.data = data
+        self.data[:] = data
