@@ -13,7 +13,7 @@ from rich.tree import Tree
 from monitor.cli.words import milliseconds
 from monitor.clock import SystemClock
 from monitor.config import Config
-from monitor.config.tables import BaseUrl
+from monitor.config.addresses import BaseUrl
 from monitor.diagnosis import (
     DiagnosisSettings,
     Doctor,

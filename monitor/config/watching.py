@@ -9,7 +9,8 @@ from pydantic import Field as Key
 from pydantic import StrictInt, create_model
 
 from monitor.alerts.policies import POLICIES
-from monitor.config.tables import AlertsTable, Positive, Share, Table
+from monitor.config.tables import AlertsTable, Table
+from monitor.config.values import Positive, Share
 from monitor.model import Policy
 
 _TYPES: Mapping[object, Any] = {int: StrictInt, float: Share, timedelta: Positive, str: str}

@@ -1,0 +1,122 @@
+"""Addresses as they stand in monitor.toml: read, or refused with what is wanted instead.
+
+What may be secret of one is never quoted.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator
+
+from monitor.config.proxies import check_channel_proxy, check_proxy
+from monitor.diagnosis import parse_resolver
+
+
+def _address(text: str) -> SplitResult:
+    """An http(s) address without spaces, user, query or fragment."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  # the property raises
+    except ValueError:
+        raise ValueError("want an address such as https://api.example.com") from None
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or re.search(r"[\s\x00-\x1f]", text)
+    ):
+        raise ValueError(
+            f'got "{_hidden(text)}", want an address that begins with https:// or http://'
+        )
+    if "@" in parts.netloc:
+        raise ValueError("want no user or password in the address; put the key in `key`")
+    if "?" in text or "#" in text:
+        raise ValueError(f'got "{_hidden(text)}", want an address without "?" or "#"')
+    return parts
+
+
+def _hidden(text: str) -> str:
+    """Scheme and host: a path, a query or a user may be secret."""
+    scheme, sign, rest = text.partition("://")
+    return f"{scheme}{sign}{re.split(r'[/?#]', rest)[0].rsplit('@', 1)[-1]}"[:80]
+
+
+def _base_url(text: str) -> str:
+    """Without a trailing slash or `/v1`: both forms mean the same base URL."""
+    _address(text)
+    return text.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _public_url(text: str) -> str:
+    _address(text)
+    return text.rstrip("/")
+
+
+def _link(text: str) -> str:
+    if not re.fullmatch(r"(https?://|mailto:)[^\s\x00-\x1f]+", text):
+        raise ValueError(f'got "{text[:80]}", want an address that begins with https:// or mailto:')
+    return text
+
+
+def _heartbeat(text: str) -> str:
+    """The address is the secret, so nothing of it is quoted; some carry a query."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  # the property raises
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", text):
+        raise ValueError("want an address to ping, that begins with https:// or http://")
+    return text
+
+
+def _listen(text: str) -> str:
+    host, sign, port = text.rpartition(":")
+    if text and not (sign and host and port.isascii() and port.isdigit() and int(port) < 65_536):
+        raise ValueError(
+            f'got "{text}", want "ADDRESS:PORT" such as "127.0.0.1:8080", or "" for none'
+        )
+    return text
+
+
+def _control(text: str) -> str:
+    parts = _address(text)
+    if parts.path not in {"", "/"}:
+        raise ValueError(
+            f'got "{_hidden(text)}" and a path, want a host such as https://example.com'
+        )
+    return text.rstrip("/")
+
+
+def _resolver(text: str) -> str:
+    parse_resolver(text)
+    return text
+
+
+def _controls(value: Any) -> Any:
+    if isinstance(value, str) and value != "off":
+        raise ValueError(f'got "{value[:60]}", want a list of URLs, or "off"')
+    return value
+
+
+def _store(text: str) -> str:
+    if not text.startswith("sqlite:///") or text == "sqlite:///" or "\0" in text:
+        raise ValueError(
+            f'got "{_hidden(text)}", want "sqlite:///PATH" such as "sqlite:///monitor.db"'
+        )
+    return text
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
+Link = Annotated[str, AfterValidator(_link)]
+HeartbeatUrl = Annotated[str, AfterValidator(_heartbeat)]
+Listen = Annotated[str, AfterValidator(_listen)]
+Controls = Annotated[
+    tuple[Annotated[str, AfterValidator(_control)], ...] | Literal["off"],
+    BeforeValidator(_controls),
+]
+ResolverAddress = Annotated[str, AfterValidator(_resolver)]
+StoreUrl = Annotated[str, AfterValidator(_store)]
+EndpointProxy = Annotated[str, AfterValidator(check_proxy)]
+ChannelProxy = Annotated[str, AfterValidator(check_channel_proxy)]
