@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test fast lint types contracts proof shots format clean
+.PHONY: demo test fast lint types contracts proof bench shots format clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.product: pyproject.toml constraints.txt
@@ -38,6 +38,12 @@ contracts: $(VENV)/.dev
 proof: $(VENV)/.dev ## the full sizes: simulation, crashes, long runs
 	$(BIN)/pytest -m proof -s
 	$(BIN)/python tests/bench/endurance.py 10
+
+bench: $(VENV)/.dev ## what it costs, beside its targets, in small sizes; each program takes larger ones
+	-$(BIN)/python tests/bench/storage.py 20000
+	-$(BIN)/python tests/bench/history.py 100
+	-$(BIN)/python tests/bench/blackbox.py 3 200
+	-$(BIN)/python tests/bench/ttft.py 5
 
 shots: $(VENV)/.dev ## the README's picture, with Debian's chromium
 	cd tests/page && ../../$(BIN)/python shots.py

@@ -1,12 +1,13 @@
 """What the benchmarks share: a table with its targets, made-up results, and the cost of a process."""
 
 import gc
+import math
 import os
 import platform
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,12 @@ def cost() -> Iterator[Cost]:
 
 def median_of(times: int, work: Callable[[], float]) -> float:
     return statistics.median(work() for _ in range(times))
+
+
+def quantile(values: Iterable[float], q: float) -> float:
+    """Nearest rank."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(q * len(ordered)) - 1)]
 
 
 def cpu_of(pid: int) -> float:
