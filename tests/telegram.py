@@ -115,8 +115,8 @@ def _hang_up(request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def telegram() -> AsyncIterator[Telegram]:
-    fake = Telegram()
+async def telegram(fake: Telegram | None = None) -> AsyncIterator[Telegram]:
+    fake = fake or Telegram()
     app = web.Application()
     app.router.add_post("/bot{token}/sendMessage", fake.send_message)
     app.router.add_get("/bot{token}/getUpdates", fake.get_updates)
