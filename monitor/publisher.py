@@ -11,7 +11,7 @@ from typing import Protocol
 from monitor.clock import Clock
 from monitor.logs import Told
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot
-from monitor.page import Pick, Renderer, Site, publish, view
+from monitor.page import Endpoints, Pick, Renderer, Site, publish, view
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class Publisher:
         self.change(services, checks, settings, maintenance)
         self._told = Told()
         self._renderer = Renderer()
+        self._endpoints = Endpoints()
         self._picks: Mapping[str, Pick] = {}
 
     def change(
@@ -114,5 +115,5 @@ class Publisher:
         return replace(snapshot, checks=checks)
 
     def _write(self, snapshot: Snapshot) -> int:
-        page, self._picks = view(self._site, snapshot, self._picks)
+        page, self._picks = view(self._site, snapshot, self._picks, self._endpoints)
         return publish(self._site.settings.dir, self._renderer.files(page))

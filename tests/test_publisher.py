@@ -74,7 +74,8 @@ async def test_what_failing_calls_got_is_shown_only_where_the_operator_wants_it(
         await publisher(Shelf(worlds.mixed()), tmp_path, errors=errors).publish()
         page = (tmp_path / "endpoints" / "ohmygpt" / "us-direct" / "index.html").read_text()
         assert ("what ohmygpt/us-direct/chat got at 13:42" in page) is errors
-        assert ("what ohmygpt" in (tmp_path / "status.json").read_text()) is errors
+        beside = tmp_path / "endpoints" / "ohmygpt" / "us-direct" / "status.json"
+        assert ("what ohmygpt" in beside.read_text()) is errors
 
 
 async def test_the_last_page_says_that_monitoring_stopped(tmp_path: Path) -> None:

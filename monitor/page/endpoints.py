@@ -1,13 +1,23 @@
 """One endpoint as the page shows it, from the checks that it has. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from monitor.model import MAIN_ORDER, Check, CheckHistory, Kind, PageSettings, Result, Snapshot
+from monitor.model import (
+    MAIN_ORDER,
+    Check,
+    CheckHistory,
+    Incident,
+    Kind,
+    PageSettings,
+    Result,
+    Snapshot,
+)
 from monitor.model.rollup import NOTHING
 from monitor.page import days as ninety
+from monitor.page.endpoint_nouns import CellView, EndpointView, ErrorView, RunView
 from monitor.page.figures import Past
-from monitor.page.nouns import CellView, EndpointView, ErrorView, RunView
 from monitor.page.states import State, check_state, endpoint_state
 from monitor.page.stories import STATES
 
@@ -21,18 +31,75 @@ def main_check(checks: Sequence[Check]) -> Check:
     return min(checks, key=lambda check: (not check.probe.main, MAIN_ORDER.index(check.probe.kind)))
 
 
-def endpoint_view(
-    checks: Sequence[Check], snapshot: Snapshot, shown: PageSettings, *, paused: bool = False
-) -> EndpointView:
-    """`paused`: somebody works on it, and what it answers meanwhile says nothing."""
-    now, main = snapshot.at, main_check(checks)
-    histories = {check.probe.id: snapshot.checks.get(check.key) for check in checks}
-    states = {
-        check.probe.id: State.MAINTENANCE
-        if paused
-        else check_state(check, histories[check.probe.id], now)
-        for check in checks
-    }
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """All that the view of an endpoint follows from."""
+
+    checks: tuple[Check, ...]
+    histories: tuple[CheckHistory | None, ...]
+    states: tuple[State, ...]
+    incidents: tuple[Incident, ...]
+    shown: PageSettings
+    moment: tuple[object, ...]
+    """What of the time matters: the day, and while something happens the minute."""
+
+
+class Endpoints:
+    """Remembers how each endpoint looked, because most have no news since the last page."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, tuple[_Basis, EndpointView]] = {}
+        self._now: dict[str, tuple[_Basis, EndpointView]] = {}
+        self._concerned: dict[str, list[Incident]] = {}
+
+    def turn(self, incidents: Iterable[Incident]) -> None:
+        """Another page begins: what the last one did not ask for is forgotten."""
+        self._before, self._now, self._concerned = self._now, {}, {}
+        for incident in incidents:
+            for path in incident.endpoints:
+                self._concerned.setdefault(path, []).append(incident)
+
+    def view(
+        self, checks: Sequence[Check], snapshot: Snapshot, shown: PageSettings, *, paused: bool
+    ) -> EndpointView:
+        """`paused`: somebody works on it, and what it answers meanwhile says nothing."""
+        path = checks[0].endpoint.path
+        incidents = tuple(self._concerned.get(path, ()))
+        basis = _basis(tuple(checks), snapshot, incidents, shown, paused=paused)
+        before = self._before.get(path)
+        found = before[1] if before and before[0] == basis else _view(basis, snapshot.at)
+        self._now[path] = basis, found
+        return found
+
+
+def _basis(
+    checks: tuple[Check, ...],
+    snapshot: Snapshot,
+    incidents: tuple[Incident, ...],
+    shown: PageSettings,
+    *,
+    paused: bool,
+) -> _Basis:
+    now = snapshot.at.astimezone(UTC)
+    histories = tuple(snapshot.checks.get(check.key) for check in checks)
+    lately = any(each.closed is None or now - each.closed < DAY for each in incidents)
+    return _Basis(
+        checks=checks,
+        histories=histories,
+        states=tuple(
+            State.MAINTENANCE if paused else check_state(check, history, now)
+            for check, history in zip(checks, histories, strict=True)
+        ),
+        incidents=incidents,
+        shown=shown,
+        moment=(now.date(), lately and now.replace(second=0, microsecond=0)),
+    )
+
+
+def _view(basis: _Basis, now: datetime) -> EndpointView:
+    checks, shown, main = basis.checks, basis.shown, main_check(basis.checks)
+    histories = dict(zip((check.probe.id for check in checks), basis.histories, strict=True))
+    states = dict(zip((check.probe.id for check in checks), basis.states, strict=True))
     history = histories[main.probe.id]
     day = history.last_24h if history else NOTHING
     figure = "ttft" if main.probe.streams else "ttfb"
@@ -58,11 +125,11 @@ def endpoint_view(
         excluded=excluded,
         windows={1: day, **history.windows} if history else {},
         days=ninety.last_days(
-            now.astimezone(UTC).date(), measured, snapshot.incidents, main.key,
+            now.astimezone(UTC).date(), measured, basis.incidents, main.key,
             frozenset(check.key for check in checks), now, main.probe.every,
         ),
         points=history.series if history else (),
-        shades=_shades(main, snapshot),
+        shades=_shades(main, basis.incidents, now),
         phases=_phases(history),
         total=day.quantile("ttft" if main.probe.streams else "total", 0.5),
         cells={
@@ -73,12 +140,13 @@ def endpoint_view(
         },
         kinds={check.probe.id: check.probe.kind for check in checks},
         runs=_runs(checks, histories),
+        latest=max((each.latest.at for each in histories.values() if each and each.latest), default=None),
         history=Past(
             figure=figure,
             main=history,
             all=tuple(each for each in histories.values() if each),
         ),
-        trouble=_trouble(checks, snapshot, states),
+        trouble=_trouble(basis),
         cert_expires=history.latest.cert_expires if history and history.latest else None,
         errors=tuple(_errors(histories)) if shown.errors else (),
     )  # fmt: skip
@@ -98,12 +166,14 @@ def _errors(histories: Mapping[str, CheckHistory | None]) -> Iterator[ErrorView]
             )
 
 
-def _shades(main: Check, snapshot: Snapshot) -> tuple[tuple[State, float, float], ...]:
+def _shades(
+    main: Check, incidents: Sequence[Incident], now: datetime
+) -> tuple[tuple[State, float, float], ...]:
     """Incidents of the main check within the last 24 hours, as shares of them."""
-    start = snapshot.at - DAY
+    start = now - DAY
     found = []
-    for incident in snapshot.incidents:
-        begin, end = max(incident.opened, start), incident.closed or snapshot.at
+    for incident in incidents:
+        begin, end = max(incident.opened, start), incident.closed or now
         if main.key in incident.checks and end > begin:
             found.append((STATES[incident.severity], (begin - start) / DAY, (end - start) / DAY))
     return tuple(found)
@@ -159,13 +229,11 @@ def _run(check: Check, result: Result) -> RunView:
     )
 
 
-def _trouble(
-    checks: Sequence[Check], snapshot: Snapshot, states: Mapping[str, State]
-) -> Kind | None:
+def _trouble(basis: _Basis) -> Kind | None:
     """The failure of the check that is worst off."""
-    found = []
-    for check in checks:
-        history, state = snapshot.checks.get(check.key), states[check.probe.id]
-        if state not in _FINE and history and history.latest and history.latest.failure:
-            found.append((state is not State.MAJOR, history.latest.failure.kind))
+    found = [
+        (state is not State.MAJOR, history.latest.failure.kind)
+        for history, state in zip(basis.histories, basis.states, strict=True)
+        if state not in _FINE and history and history.latest and history.latest.failure
+    ]
     return min(found, key=lambda pair: pair[0])[1] if found else None

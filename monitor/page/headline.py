@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from monitor.language import Language, marked
 from monitor.model import Incident, Severity
-from monitor.page.nouns import EndpointView, ServiceView, Triage
+from monitor.page.endpoint_nouns import EndpointView
+from monitor.page.nouns import ServiceView, Triage
 from monitor.page.states import SERVING, WORKING, State, worst
 
 _UP = SERVING | {State.PARTIAL}

@@ -7,34 +7,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from monitor.language import Language
-from monitor.model import (
-    Check,
-    Evidence,
-    Fault,
-    Kind,
-    Maintenance,
-    Outcome,
-    PageSettings,
-    Point,
-    Rollup,
-    Service,
-    Spend,
-    Window,
-)
-from monitor.model.words import WORDS, Words
-from monitor.page import words
-from monitor.page.days import Day
-from monitor.page.figures import Past, Span
+from monitor.model import Check, Maintenance, PageSettings, Service, Spend, Window
+from monitor.model.words import Words
+from monitor.page.endpoint_nouns import EndpointView, RetiredView
 from monitor.page.states import State
 from monitor.page.stories import Story
 
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
-_MARKS = {
-    Outcome.UP: State.OPERATIONAL,
-    Outcome.DEGRADED: State.DEGRADED,
-    Outcome.DOWN: State.MAJOR,
-    Outcome.UNKNOWN: State.UNKNOWN,
-}
 CROWD = 40
 """More base URLs than this do not get their own charts on the home page."""
 
@@ -63,55 +42,6 @@ class Site:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellView:
-    state: State
-    kind: Kind | None = None
-    """Why, where it is not operational."""
-    milliseconds: float | None = None
-    model: str | None = None
-    """What it asks for, where that is anybody's business."""
-
-    @property
-    def text(self) -> str:
-        """For programs: whole, where the page has room for a word."""
-        if self.kind and self.state is not State.MAINTENANCE:
-            return WORDS[self.kind].label
-        return words.cell(self.state, self.kind, self.milliseconds)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunView:
-    """One of the latest runs of any check of an endpoint."""
-
-    probe: str
-    at: datetime
-    outcome: Outcome
-    kind: Kind | None
-    milliseconds: float | None
-
-    @property
-    def state(self) -> State:
-        """The mark beside it."""
-        return _MARKS[self.outcome]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorView:
-    """What the latest run of a check got, where it failed: text of the endpoint's, cleaned long ago."""
-
-    probe: str
-    at: datetime
-    kind: Kind
-    message: str
-    status: int | None
-    evidence: Evidence | None
-
-    @property
-    def label(self) -> str:
-        return WORDS[self.kind].label
-
-
 @dataclass(frozen=True, slots=True)
 class SpendView:
     """What a service's probes cost, in UTC days and months."""
@@ -119,105 +49,6 @@ class SpendView:
     today: Spend
     month: Spend
     currency: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointView:
-    path: str
-    service: str
-    name: str
-    url: str
-    host: str
-    """Both empty where base URLs are nobody's business."""
-    state: State
-    tags: tuple[str, ...]
-    cut_after: timedelta | None
-    main: str
-    """The id of the main check's probe."""
-    main_kind: str
-    streams: bool
-    p50: float | None
-    p95: float | None
-    speed: float | None
-    availability: float | None
-    excluded: float | None
-    windows: Mapping[int, Rollup]
-    """Of the main check, by length in days; 1 is the last 24 hours."""
-    days: tuple[Day, ...]
-    points: tuple[Point, ...]
-    shades: tuple[tuple[State, float, float], ...]
-    """What was wrong in the last 24 hours: from and until, as shares of them."""
-    phases: tuple[tuple[str, float], ...]
-    total: float | None
-    cells: Mapping[str, CellView]
-    """By probe id."""
-    kinds: Mapping[str, str]
-    """Probe id -> its kind."""
-    runs: tuple[RunView, ...]
-    """Newest first."""
-    history: Past
-    trouble: Kind | None
-    """What is wrong now, if something is."""
-    cert_expires: datetime | None
-    errors: tuple[ErrorView, ...] = ()
-
-    @property
-    def shown(self) -> str:
-        """What a reader would know it by."""
-        return self.host or self.name
-
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        """Counted when asked for: only its own page shows them."""
-        return self.history.spans()
-
-    @property
-    def failed(self) -> tuple[Kind, ...]:
-        """Every way in which it failed within 90 days, the most frequent first."""
-        return tuple(self.spans[-1].failures)
-
-    @property
-    def blocked(self) -> bool:
-        """The path from here is at fault, not the service."""
-        return self.trouble is not None and self.trouble.fault is Fault.PATH
-
-    @property
-    def speaks(self) -> bool:
-        """Whether its figures are those of now, and not of some time before it failed."""
-        return self.state not in {State.MAJOR, State.UNKNOWN}
-
-    @property
-    def words(self) -> Words | None:
-        return WORDS[self.trouble] if self.trouble else None
-
-    @property
-    def letters(self) -> str:
-        return "".join([day.letter for day in self.days])
-
-    @property
-    def bad_days(self) -> tuple[Day, ...]:
-        """Newest first."""
-        return tuple(day for day in reversed(self.days) if day.minutes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetiredView:
-    """One that is not probed any more; what is known of it stays."""
-
-    path: str
-    name: str
-    availability: float | None
-    days: tuple[Day, ...]
-    last: date | None
-    """When it was measured last, in UTC."""
-
-    @property
-    def letters(self) -> str:
-        return "".join([day.letter for day in self.days])
-
-    @property
-    def bad_days(self) -> tuple[Day, ...]:
-        return tuple(day for day in reversed(self.days) if day.minutes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,8 +154,13 @@ class PageView:
     picks: tuple[PickView, ...]
     current: tuple[Story, ...]
     past: tuple[PastDay, ...]
+    endpoints: tuple[EndpointView, ...]
+    """Of all services."""
+    by_path: Mapping[str, EndpointView]
     stories: tuple[Story, ...]
     """All that have a page of their own."""
+    told: Mapping[str, tuple[Story, ...]]
+    """Those of each `service/endpoint` that has any."""
     works: tuple[WorkView, ...]
     """Maintenance that goes on, then the next of each that is known."""
     glossary: tuple[Words, ...]
@@ -333,9 +169,9 @@ class PageView:
     def headline(self) -> tuple[str, ...]:
         return tuple(each.replace("\u200b", "") for each in self.sentences)
 
-    @property
-    def endpoints(self) -> tuple[EndpointView, ...]:
-        return tuple(endpoint for service in self.services for endpoint in service.endpoints)
+    def concerned(self, story: Story) -> tuple[EndpointView, ...]:
+        """The endpoints that it is about, as they are now."""
+        return tuple(self.by_path[path] for path in story.endpoints if path in self.by_path)
 
     @property
     def hosts(self) -> tuple[str, ...]:

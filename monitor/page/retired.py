@@ -3,35 +3,44 @@
 from collections.abc import Iterator
 from datetime import UTC, timedelta
 
-from monitor.model import MAIN_ORDER, CheckHistory, Service, Snapshot
+from monitor.model import MAIN_ORDER, WINDOWS, CheckHistory, Endpoint, Service, Snapshot
+from monitor.model.rollup import NOTHING
 from monitor.page.days import availability, last_days
-from monitor.page.nouns import RetiredView
+from monitor.page.endpoint_nouns import RetiredView
+from monitor.page.figures import Past
 
 
 def retired(service: Service, snapshot: Snapshot) -> Iterator[RetiredView]:
     for endpoint in service.endpoints:
         if endpoint.retired:
-            histories = [
+            histories = tuple(
                 history
                 for key, history in snapshot.checks.items()
                 if key.startswith(f"{endpoint.path}/")
-            ]
-            main = min(histories, key=_rank, default=None)
-            measured = main.days if main else {}
-            yield RetiredView(
-                path=endpoint.path,
-                name=endpoint.name,
-                availability=availability(measured.values())[0],
-                days=last_days(
-                    snapshot.at.astimezone(UTC).date(), measured, snapshot.incidents,
-                    main.check if main else "", frozenset(each.check for each in histories),
-                    snapshot.at, timedelta(minutes=1),
-                ),
-                last=max(
-                    (each.latest.at.astimezone(UTC).date() for each in histories if each.latest),
-                    default=None,
-                ),
-            )  # fmt: skip
+            )
+            yield _view(endpoint, histories, snapshot)
+
+
+def _view(
+    endpoint: Endpoint, histories: tuple[CheckHistory, ...], snapshot: Snapshot
+) -> RetiredView:
+    main = min(histories, key=_rank, default=None)
+    measured = main.days if main else {}
+    days = last_days(
+        snapshot.at.astimezone(UTC).date(), measured, snapshot.incidents, main.check if main else "",
+        frozenset(each.check for each in histories), snapshot.at, timedelta(minutes=1),
+    )  # fmt: skip
+    streamed = main is not None and "ttft" in main.windows.get(WINDOWS[-1], NOTHING).figures
+    return RetiredView(
+        path=endpoint.path,
+        service=endpoint.service,
+        name=endpoint.name,
+        availability=availability(measured.values())[0],
+        days=days,
+        windows=main.windows if main else {},
+        history=Past(figure="ttft" if streamed else "ttfb", main=main, all=histories),
+        latest=max((each.latest.at for each in histories if each.latest), default=None),
+    )
 
 
 def _rank(history: CheckHistory) -> int:

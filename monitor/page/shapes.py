@@ -1,4 +1,4 @@
-"""The shape of `status.json`, from which its published JSON Schema is made. Pure.
+"""The shapes of `status.json` and of each base URL's own, from which their JSON Schemas are made. Pure.
 
 Times are UTC. A figure that was not measured is null. Adding a field is no break; renaming one is.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from monitor.model import Fault, Kind, Outcome, Severity
+from monitor.page.nouns import SpendView, Triage
 from monitor.page.states import State
 
 
@@ -58,7 +59,7 @@ class HalfHour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckStatus:
-    """One cell of the matrix; `text` is what stands in it. `model` where the operator shows models."""
+    """One cell of the matrix. `model` where the operator shows models."""
 
     kind: str | None
     state: State
@@ -94,9 +95,11 @@ class ErrorStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointStatus:
-    """One base URL; `url` is null where the operator keeps base URLs to themselves.
+    """One base URL now; `url` is null where the operator keeps base URLs to themselves.
 
-    `main` is the probe that speaks for it, `trouble` what is wrong now.
+    `main` is the probe that speaks for it, `trouble` what is wrong now. Times and speed are those of
+    the last 24 hours: to the first token, or to the headers where nothing streams. `detail` is the
+    file that holds its days, percentiles and runs, beside this one.
     """
 
     id: str
@@ -111,13 +114,31 @@ class EndpointStatus:
     fault: Fault | None
     availability_90d: float | None
     excluded_90d: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    tokens_per_s: float | None
     cert_expires: datetime | None
+    latest: datetime | None
     checks: Mapping[str, CheckStatus]
-    runs: tuple[RunStatus, ...]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointDetail:
+    """What one base URL has been like. How old it is, `latest` says: when it was asked last. It is
+    written anew when something happens to it, and every few minutes at least.
+    """
+
+    service: str
+    id: str
+    name: str
+    retired: bool
+    latest: datetime | None
     phases_ms: Mapping[str, float]
     windows: tuple[Window, ...]
     days: tuple[DayOfUse, ...]
     last_24h: tuple[HalfHour, ...]
+    runs: tuple[RunStatus, ...]
     errors: tuple[ErrorStatus, ...] | None
 
 
@@ -132,21 +153,6 @@ class PickStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Amount:
-    tokens: int
-    money: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpendStatus:
-    """What the probes cost, in UTC days and months; only where the operator shows it."""
-
-    today: Amount
-    month: Amount
-    currency: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RetiredStatus:
     """A base URL that is not probed any more."""
 
@@ -154,7 +160,7 @@ class RetiredStatus:
     name: str
     availability_90d: float | None
     last: date | None
-    days: tuple[DayOfUse, ...]
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +170,7 @@ class ServiceStatus:
     state: State
     best: str | None
     picks: tuple[PickStatus, ...]
-    spend: SpendStatus | None
+    spend: SpendView | None
     endpoints: tuple[EndpointStatus, ...]
     next: tuple[PickStatus, ...]
     retired: tuple[RetiredStatus, ...]
@@ -209,15 +215,8 @@ class MaintenanceStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TriageStatus:
-    state: State
-    what: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Everything that the page shows. Not to be believed after `valid_until`."""
+    """What the home page says. Not to be believed after `valid_until`."""
 
     title: str
     vantage: str
@@ -228,8 +227,8 @@ class Status:
     state: State
     headline: str
     text: str
-    service: TriageStatus
-    network: TriageStatus
+    service: Triage
+    network: Triage
     services: tuple[ServiceStatus, ...]
     incidents: tuple[IncidentStatus, ...]
     maintenance: tuple[MaintenanceStatus, ...]

@@ -1,26 +1,19 @@
-"""The page as `status.json`: everything it shows, for programs. Pure."""
+"""The page for programs: `status.json` says how things stand, and a file of its own how each endpoint
+has been. Pure.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
 
-from monitor.model import Kind, Rollup
+from monitor.model import Kind, Point, Rollup
 from monitor.model.rollup import quantiles
 from monitor.page.days import Day
-from monitor.page.nouns import (
-    EndpointView,
-    ErrorView,
-    PageView,
-    PickView,
-    RetiredView,
-    ServiceView,
-    SpendView,
-    Triage,
-    WorkView,
-)
+from monitor.page.endpoint_nouns import EndpointView, ErrorView, RetiredView, RunView
+from monitor.page.nouns import PageView, PickView, ServiceView, WorkView
 from monitor.page.shapes import (
-    Amount,
     CheckStatus,
     DayOfUse,
+    EndpointDetail,
     EndpointStatus,
     ErrorStatus,
     HalfHour,
@@ -31,36 +24,33 @@ from monitor.page.shapes import (
     RetiredStatus,
     RunStatus,
     ServiceStatus,
-    SpendStatus,
     Status,
-    TriageStatus,
     UpdateStatus,
     Window,
 )
 from monitor.page.stories import Story
 
 
-class Windows:
-    """Remembers what each window said, because most have not changed since the last page."""
+class Statuses:
+    """Remembers what was said of each endpoint, because most have no news since the last page."""
 
     def __init__(self) -> None:
-        self._before: dict[int, tuple[Rollup, Window]] = {}
-        self._now: dict[int, tuple[Rollup, Window]] = {}
+        self._before: dict[str, tuple[EndpointView, EndpointStatus]] = {}
+        self._now: dict[str, tuple[EndpointView, EndpointStatus]] = {}
 
     def turn(self) -> None:
         """Another page begins: what the last one did not ask for is forgotten."""
         self._before, self._now = self._now, {}
 
-    def __call__(self, days: int, rollup: Rollup) -> Window:
-        kept = self._before.get(id(rollup))
-        known = kept is not None and kept[0] is rollup and kept[1].days == days
-        found = kept[1] if kept and known else _window(days, rollup)
-        self._now[id(rollup)] = (rollup, found)
+    def __call__(self, endpoint: EndpointView) -> EndpointStatus:
+        kept = self._before.get(endpoint.path)
+        found = kept[1] if kept and kept[0] is endpoint else _endpoint(endpoint)
+        self._now[endpoint.path] = endpoint, found
         return found
 
 
-def status(page: PageView, windows: Windows) -> Status:
-    windows.turn()
+def status(page: PageView, endpoints: Statuses) -> Status:
+    endpoints.turn()
     return Status(
         title=page.title,
         vantage=page.vantage,
@@ -71,17 +61,13 @@ def status(page: PageView, windows: Windows) -> Status:
         state=page.state,
         headline=" ".join(page.headline),
         text=page.text,
-        service=_triage(page.triage_service),
-        network=_triage(page.triage_network),
-        services=tuple(_service(service, page, windows) for service in page.services),
+        service=page.triage_service,
+        network=page.triage_network,
+        services=tuple(_service(service, page, endpoints) for service in page.services),
         incidents=tuple(map(_incident, page.stories)),
         maintenance=tuple(map(_maintenance, page.works)),
         links=dict(page.links),
     )
-
-
-def _triage(found: Triage) -> TriageStatus:
-    return TriageStatus(state=found.state, what=found.what, note=found.note)
 
 
 def _maintenance(work: WorkView) -> MaintenanceStatus:
@@ -95,7 +81,7 @@ def _maintenance(work: WorkView) -> MaintenanceStatus:
     )
 
 
-def _service(service: ServiceView, page: PageView, windows: Windows) -> ServiceStatus:
+def _service(service: ServiceView, page: PageView, endpoints: Statuses) -> ServiceStatus:
     picks, following = ((), ()) if page.stopped else (service.picks, service.next)
     return ServiceStatus(
         id=service.id,
@@ -104,8 +90,8 @@ def _service(service: ServiceView, page: PageView, windows: Windows) -> ServiceS
         best=picks[0].url or None if picks else None,
         picks=tuple(map(_pick, picks)),
         next=tuple(map(_pick, following)),
-        spend=_spend(service.spend) if service.spend else None,
-        endpoints=tuple(_endpoint(endpoint, windows) for endpoint in service.endpoints),
+        spend=service.spend,
+        endpoints=tuple(map(endpoints, service.endpoints)),
         retired=tuple(map(_retired, service.retired)),
     )
 
@@ -125,7 +111,7 @@ def _retired(endpoint: RetiredView) -> RetiredStatus:
         name=endpoint.name,
         availability_90d=endpoint.availability,
         last=endpoint.last,
-        days=_days(endpoint.days),
+        detail=detail_path(endpoint.path),
     )
 
 
@@ -133,15 +119,7 @@ def _days(days: Iterable[Day]) -> tuple[DayOfUse, ...]:
     return tuple(DayOfUse(day=day.day, state=day.state, minutes=day.minutes) for day in days)
 
 
-def _spend(spend: SpendView) -> SpendStatus:
-    return SpendStatus(
-        today=Amount(tokens=spend.today.tokens, money=spend.today.money),
-        month=Amount(tokens=spend.month.tokens, money=spend.month.money),
-        currency=spend.currency,
-    )
-
-
-def _endpoint(endpoint: EndpointView, windows: Windows) -> EndpointStatus:
+def _endpoint(endpoint: EndpointView) -> EndpointStatus:
     return EndpointStatus(
         id=endpoint.path.split("/")[1],
         name=endpoint.name,
@@ -155,7 +133,11 @@ def _endpoint(endpoint: EndpointView, windows: Windows) -> EndpointStatus:
         fault=endpoint.trouble.fault if endpoint.trouble else None,
         availability_90d=endpoint.availability,
         excluded_90d=endpoint.excluded,
+        p50_ms=_short(endpoint.p50),
+        p95_ms=_short(endpoint.p95),
+        tokens_per_s=_short(endpoint.speed),
         cert_expires=endpoint.cert_expires and _second(endpoint.cert_expires),
+        latest=endpoint.latest and _second(endpoint.latest),
         checks={
             probe: CheckStatus(
                 kind=endpoint.kinds.get(probe),
@@ -167,29 +149,66 @@ def _endpoint(endpoint: EndpointView, windows: Windows) -> EndpointStatus:
             )
             for probe, cell in endpoint.cells.items()
         },
-        runs=tuple(
-            RunStatus(
-                probe=run.probe,
-                at=_second(run.at),
-                outcome=run.outcome,
-                failure=run.kind,
-                ms=_short(run.milliseconds),
-            )
-            for run in endpoint.runs
-        ),
+        detail=detail_path(endpoint.path),
+    )
+
+
+def detail_path(path: str) -> str:
+    """Of the file beside an endpoint's page, below the page's folder."""
+    return f"endpoints/{path}/status.json"
+
+
+def detail(endpoint: EndpointView) -> EndpointDetail:
+    service, own = endpoint.path.split("/")
+    return EndpointDetail(
+        service=service,
+        id=own,
+        name=endpoint.name,
+        retired=False,
+        latest=endpoint.latest and _second(endpoint.latest),
         phases_ms={name: round(value, 1) for name, value in endpoint.phases},
-        windows=tuple(windows(days, rollup) for days, rollup in endpoint.windows.items()),
+        windows=tuple(_window(days, rollup) for days, rollup in endpoint.windows.items()),
         days=_days(endpoint.days),
-        last_24h=tuple(
-            HalfHour(
-                at=_second(point.at),
-                p50_ms=_short(point.p50),
-                p95_ms=_short(point.p95),
-                tokens_per_s=_short(point.tokens_per_s),
-            )
-            for point in endpoint.points
-        ),
+        last_24h=tuple(map(_half_hour, endpoint.points)),
+        runs=tuple(map(_run, endpoint.runs)),
         errors=tuple(map(_error, endpoint.errors)) or None,
+    )
+
+
+def retired_detail(endpoint: RetiredView) -> EndpointDetail:
+    """What is still known of one that nobody asks any more."""
+    service, own = endpoint.path.split("/")
+    return EndpointDetail(
+        service=service,
+        id=own,
+        name=endpoint.name,
+        retired=True,
+        latest=endpoint.latest and _second(endpoint.latest),
+        phases_ms={},
+        windows=tuple(_window(days, rollup) for days, rollup in endpoint.windows.items()),
+        days=_days(endpoint.days),
+        last_24h=(),
+        runs=(),
+        errors=None,
+    )
+
+
+def _half_hour(point: Point) -> HalfHour:
+    return HalfHour(
+        at=_second(point.at),
+        p50_ms=_short(point.p50),
+        p95_ms=_short(point.p95),
+        tokens_per_s=_short(point.tokens_per_s),
+    )
+
+
+def _run(run: RunView) -> RunStatus:
+    return RunStatus(
+        probe=run.probe,
+        at=_second(run.at),
+        outcome=run.outcome,
+        failure=run.kind,
+        ms=_short(run.milliseconds),
     )
 
 

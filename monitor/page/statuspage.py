@@ -9,8 +9,9 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from monitor.page import words
+from monitor.page.endpoint_nouns import CellView, EndpointView
 from monitor.page.feed import changed
-from monitor.page.nouns import CellView, EndpointView, PageView, ServiceView, WorkView
+from monitor.page.nouns import PageView, ServiceView, WorkView
 from monitor.page.states import State
 from monitor.page.stories import Story, Update
 

@@ -8,128 +8,47 @@ from dataclasses import replace
 from datetime import UTC, date, timedelta
 
 from monitor.language import Language, language
-from monitor.model import NO_SPEND, Check, Fault, Incident, Kind, Service, Snapshot
+from monitor.model import Fault, Incident, Kind, Snapshot
 from monitor.model.words import Words
 from monitor.page import words
-from monitor.page.best import Candidate, Pick, candidates, choose
-from monitor.page.endpoints import endpoint_view, main_check
+from monitor.page.best import Pick
+from monitor.page.endpoint_nouns import EndpointView
+from monitor.page.endpoints import Endpoints
 from monitor.page.headline import headline, overall, text, triage_network, triage_service
-from monitor.page.maintenance import paused_now, works
-from monitor.page.nouns import (
-    EndpointView,
-    PageView,
-    PastDay,
-    PickView,
-    ServiceView,
-    Site,
-    SpendView,
-)
-from monitor.page.retired import retired
-from monitor.page.states import WORKING, State, service_state
+from monitor.page.maintenance import works
+from monitor.page.nouns import PageView, PastDay, ServiceView, Site
+from monitor.page.services import service_view
+from monitor.page.states import State
 from monitor.page.stories import Story, Teller
 
 PAST_DAYS = 7
-NEXT = 3
-"""More base URLs that are named after the best."""
 
 
 def view(
-    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick]
+    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], endpoints: Endpoints | None = None
 ) -> tuple[PageView, Mapping[str, Pick]]:
-    """`picks` is what was recommended before, by service; returned as it is now."""
-    public = tuple(service for service in site.services if service.public)
-    chosen: dict[str, Pick] = {}
-    services = tuple(
-        _service(service, site, snapshot, picks.get(service.id, Pick()), chosen)
-        for service in public
-    )
+    """`picks` is what was recommended before, by service; returned as it is now. `endpoints`
+    remembers what has no news.
+    """
+    known = endpoints or Endpoints()
+    known.turn(snapshot.incidents)
+    found = [
+        service_view(service, site, snapshot, known, picks.get(service.id, Pick()))
+        for service in site.services
+        if service.public
+    ]
+    services = tuple(service for service, _ in found)
     first, *others = (
         _page(site, snapshot, services, language(code), "" if number == 0 else f"{code}/")
         for number, code in enumerate(site.settings.languages)
     )
-    return replace(first, others=tuple(others)), chosen
-
-
-def _service(
-    service: Service, site: Site, snapshot: Snapshot, before: Pick, chosen: dict[str, Pick]
-) -> ServiceView:
-    checks = [check for check in site.checks if check.service == service.id]
-    by_endpoint: dict[str, list[Check]] = {endpoint.path: [] for endpoint in service.endpoints}
-    for check in checks:
-        by_endpoint[check.endpoint.path].append(check)
-    shown = site.settings
-    paused = {path for path in by_endpoint if paused_now(site.maintenance, path, snapshot.at)}
-    endpoints = tuple(
-        endpoint_view(found, snapshot, shown, paused=path in paused)
-        for path, found in by_endpoint.items() if found
-    )  # fmt: skip
-    mains = [
-        main_check(found) for path, found in by_endpoint.items() if found and path not in paused
-    ]
-    ranked = candidates(mains, snapshot.checks, snapshot.at)
-    chosen[service.id] = choose(before, ranked)
-    picks, following = _picks(service, endpoints, ranked, chosen[service.id].endpoint)
-    return ServiceView(
-        id=service.id,
-        name=service.name,
-        state=service_state([each.state for each in endpoints], carried=_carried(endpoints)),
-        endpoints=endpoints,
-        picks=picks,
-        next=following,
-        retired=tuple(retired(service, snapshot)),
-        probes=tuple(dict.fromkeys(check.probe.id for check in checks)),
-        spend=_spend(service.id, snapshot, shown.currency) if shown.spend else None,
-    )
-
-
-def _spend(service: str, snapshot: Snapshot, currency: str) -> SpendView:
-    today = snapshot.spent_today.get(service, NO_SPEND)
-    return SpendView(today, snapshot.spent_month.get(service, NO_SPEND), currency)
-
-
-def _carried(endpoints: Sequence[EndpointView]) -> bool:
-    """Every kind of call that was measured at all works through one endpoint at least."""
-    seen: dict[str, set[State]] = {}
-    for endpoint in endpoints:
-        for probe, cell in endpoint.cells.items():
-            if cell.state not in {State.UNKNOWN, State.MAINTENANCE}:
-                seen.setdefault(probe, set()).add(cell.state)
-    return all(states & WORKING for states in seen.values())
-
-
-def _picks(
-    service: Service,
-    endpoints: Sequence[EndpointView],
-    ranked: Sequence[Candidate],
-    chosen: str | None,
-) -> tuple[tuple[PickView, ...], tuple[PickView, ...]]:
-    """The base URL to use now, and where that one cuts long calls off, the best that does not; the next."""
-    views = {each.path: each for each in endpoints}
-    best = [each for each in ranked if each.endpoint == chosen]
-    whole = [each for each in ranked if views[each.endpoint].cut_after is None]
-    shown = best + whole[:1] if best and views[best[0].endpoint].cut_after else best
-    limits = any(each.cut_after for each in endpoints)
-
-    def pick(each: Candidate) -> PickView:
-        view = views[each.endpoint]
-        return PickView(
-            service=service.name,
-            endpoint=each.endpoint,
-            url=view.url,
-            host=view.shown,
-            milliseconds=each.milliseconds,
-            long_call=each in shown and each not in best,
-            unlimited=limits and view.cut_after is None,
-        )
-
-    others = [each for each in ranked if each not in shown]
-    return tuple(map(pick, shown)), tuple(map(pick, others[:NEXT]))
+    return replace(first, others=tuple(others)), {service.id: pick for service, pick in found}
 
 
 def _page(
     site: Site, snapshot: Snapshot, services: tuple[ServiceView, ...], said: Language, path: str
 ) -> PageView:
-    endpoints = [endpoint for service in services for endpoint in service.endpoints]
+    endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)
     state = overall(services)
     names = {service.id: service.name for service in services}
     names |= {each.path: each.name for each in endpoints}
@@ -169,10 +88,22 @@ def _page(
         picks=tuple(pick for service in services for pick in service.picks),
         current=tuple(each for each in stories if each.closed is None),
         past=_past(stories, endpoints, snapshot.at.astimezone(UTC).date()),
+        endpoints=endpoints,
+        by_path={each.path: each for each in endpoints},
         stories=stories,
+        told=_told(stories),
         works=works(site.maintenance, services, snapshot.at),
         glossary=_glossary(stories, said),
     )
+
+
+def _told(stories: Sequence[Story]) -> Mapping[str, tuple[Story, ...]]:
+    """The stories of each endpoint."""
+    found: dict[str, tuple[Story, ...]] = {}
+    for story in stories:
+        for path in story.endpoints:
+            found[path] = (*found.get(path, ()), story)
+    return found
 
 
 def _public(incident: Incident, services: Sequence[ServiceView]) -> Incident:
@@ -195,7 +126,8 @@ def _instead(incident: Incident, services: Sequence[ServiceView]) -> str | None:
     service = next((each for each in services if each.id == incident.service), None)
     if service is None or service.best is None:
         return None
-    covered = {each.shown for each in service.endpoints if each.path in incident.endpoints}
+    paths = set(incident.endpoints)
+    covered = {each.shown for each in service.endpoints if each.path in paths}
     return None if service.best.host in covered else service.best.url or service.best.host
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import worlds
-from page_cast import CHECKS, ENDPOINTS, MOCK_SITE, NOW, SERVICE, SITE, ago
+from page_cast import ENDPOINTS, MOCK_SITE, NOW, SITE, ago
 from worlds import maintained
 
 from monitor.model import EntryKind, Maintenance, Snapshot, TimelineEntry, Window
@@ -71,21 +71,28 @@ def test_tags_stand_beside_the_name() -> None:
 
 
 def test_a_retired_base_url_keeps_its_history_and_is_recommended_no_more() -> None:
-    gone = tuple(replace(each, retired=each.id == "proxy-1") for each in ENDPOINTS)
-    site = replace(
-        SITE,
-        services=(replace(SERVICE, endpoints=gone),),
-        checks=tuple(check for check in CHECKS if check.endpoint.id != "proxy-1"),
-    )
+    site = worlds.without(SITE, "proxy-1")
     seen, _ = view(site, worlds.all_good(), {})
     (retired,) = seen.services[0].retired
     assert (retired.name, retired.availability, retired.last) == (
         "Premium reverse proxy 1", 1.0, NOW.date(),
     )  # fmt: skip
     assert len(seen.endpoints) == 5
-    page = Renderer().files(seen)["index.html"].decode()
+    found = Renderer().files(seen)
+    page = found["index.html"].decode()
     assert page.count("https://www.aigptx.top") == 0
     assert "Retired" in page
+    assert '<a href="endpoints/ohmygpt/proxy-1/">' in page
+
+
+def test_a_retired_base_url_keeps_its_page_with_figures_and_incidents() -> None:
+    found = Renderer().files(view(worlds.SITES["retired"], worlds.WORLDS["retired"](), {})[0])
+    page = found["endpoints/ohmygpt/us-direct/index.html"].decode()
+    assert "This base URL is retired" in page
+    assert page.count('<th scope="row">') >= 4
+    assert 'href="../../../incidents/9/"' in page
+    kept = json.loads(found["endpoints/ohmygpt/us-direct/status.json"])
+    assert (kept["retired"], len(kept["days"]), len(kept["windows"])) == (True, 90, 3)
 
 
 def test_maintenance_is_its_own_state_and_counts_against_nobody() -> None:

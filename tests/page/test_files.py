@@ -147,7 +147,7 @@ def test_every_file_for_programs_is_documented(renderer: Renderer) -> None:
     text = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
     named = set(re.findall(r"`([\w./*-]+\.[a-z]+)`", text))
     published = {
-        re.sub(r"^(badge)/[a-z-]+/[\w-]+\.", r"\1/SERVICE/ENDPOINT.", re.sub(r"^(badge)/\w+\.", r"\1/SERVICE.", name))
+        re.sub(r"^(badge|endpoints)/[a-z-]+/[\w-]+([./])", r"\1/SERVICE/ENDPOINT\2", re.sub(r"^(badge)/\w+\.", r"\1/SERVICE.", name))
         for name in files(renderer, "mixed")
         if not name.endswith((".html", ".css", ".js")) and not name.startswith("favicon")
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ from worlds import SITES, WORLDS, all_good, mixed
 from monitor.model import Rollup, Snapshot
 from monitor.model.rollup import bucket
 from monitor.page import Renderer, Site, view
-from monitor.page.schema import status_schema
-from monitor.page.status import Windows
+from monitor.page.endpoints import Endpoints
+from monitor.page.schema import detail_schema, status_schema
+from monitor.page.status import Statuses
 from monitor.page.status import status as status_of
 
-SCHEMA = json.loads(status_schema())
+SCHEMA, DETAIL = json.loads(status_schema()), json.loads(detail_schema())
 
 
 def status(world: str, snapshot: Snapshot | None = None, site: Site | None = None) -> Any:
@@ -28,15 +30,29 @@ def endpoint(document: Any, name: str) -> Any:
     return next(each for each in document["services"][0]["endpoints"] if each["id"] == name)
 
 
-def breaches(document: Any) -> list[str]:
-    checker = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
+def detail(world: str, name: str, snapshot: Snapshot | None = None) -> Any:
+    """What the file says that `status.json` names."""
+    page = view(SITES[world], snapshot or WORLDS[world](), {})[0]
+    found = Renderer().files(page)
+    named = endpoint(json.loads(found["status.json"]), name)["detail"]
+    return json.loads(found[named])
+
+
+def breaches(document: Any, schema: Any = SCHEMA) -> list[str]:
+    checker = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
     return [f"{each.json_path}: {each.message}" for each in checker.iter_errors(document)]
 
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_every_world_keeps_to_the_published_schema(world: str) -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    assert breaches(status(world)) == []
+    Draft202012Validator.check_schema(DETAIL)
+    found = Renderer().files(view(SITES[world], WORLDS[world](), {})[0])
+    document = json.loads(found["status.json"])
+    assert breaches(document) == []
+    for service in document["services"]:
+        for each in (*service["endpoints"], *service["retired"]):
+            assert breaches(json.loads(found[each["detail"]]), DETAIL) == []
 
 
 @pytest.mark.parametrize(
@@ -63,7 +79,7 @@ def test_the_schema_refuses_what_is_not_promised(
 
 def test_no_field_that_is_promised_may_be_missing() -> None:
     document = status("mixed")
-    del document["valid_until"], document["services"][0]["endpoints"][0]["days"]
+    del document["valid_until"], document["services"][0]["endpoints"][0]["detail"]
     assert len(breaches(document)) == 2
 
 
@@ -102,8 +118,12 @@ def test_an_endpoint_that_fails_says_why_and_whose_fault_it_is() -> None:
         "median_ms": pytest.approx(593.7),
         "model": None,
     }
-    assert len(found["days"]) == 90
-    assert len(found["last_24h"]) == 48
+    past = detail("mixed", "us-direct")
+    assert (past["service"], past["id"], past["retired"]) == ("ohmygpt", "us-direct", False)
+    assert len(past["days"]) == 90
+    assert past["days"][-1] == {"day": "2026-11-23", "state": "major_outage", "minutes": 138}
+    assert len(past["last_24h"]) == 48
+    assert past["latest"] == "2026-11-23T13:42:05Z"
 
 
 def test_percentiles_and_failures_by_kind_of_every_window() -> None:
@@ -115,7 +135,7 @@ def test_percentiles_and_failures_by_kind_of_every_window() -> None:
     before = all_good()
     history = replace(before.checks[key("cf-cdn")], windows={7: week, 30: week, 90: week})
     after = replace(before, checks={**before.checks, key("cf-cdn"): history})
-    windows = endpoint(status("all-good", after), "cf-cdn")["windows"]
+    windows = detail("all-good", "cf-cdn", after)["windows"]
 
     assert [each["days"] for each in windows] == [1, 7, 30, 90]
     found = windows[1]
@@ -150,19 +170,35 @@ def test_maintenance_is_announced_with_its_time_and_what_it_covers() -> None:
         assert all(path.startswith("ohmygpt/") for path in each["endpoints"])
 
 
-def test_windows_that_did_not_change_are_not_counted_again() -> None:
-    windows, page = Windows(), view(SITES["mixed"], mixed(), {})[0]
-    first, again = status_of(page, windows), status_of(page, windows)
-    pairs = zip(first.services[0].endpoints, again.services[0].endpoints, strict=True)
-    assert all(one.windows[0] is other.windows[0] for one, other in pairs)
+def test_an_endpoint_without_news_is_not_worked_out_again() -> None:
+    site, known, said = SITES["mixed"], Endpoints(), Statuses()
+    first = view(site, mixed(), {}, known)[0]
+    statuses = status_of(first, said).services[0].endpoints
+    quicker = replace(mixed().checks[key("cf-cdn")], recent=())
+    later = replace(mixed(), checks={**mixed().checks, key("cf-cdn"): quicker})
+    second = view(site, later, {}, known)[0]
+    pairs = zip(first.endpoints, second.endpoints, strict=True)
+    assert [one.path for one, other in pairs if one is not other] == ["ohmygpt/cf-cdn"]
+    again = status_of(second, said).services[0].endpoints
+    assert [one.id for one, other in zip(statuses, again, strict=True) if one is not other] == [
+        "cf-cdn"
+    ]
+
+
+def test_what_is_remembered_is_what_would_be_worked_out() -> None:
+    """Minute by minute, past midnight and past the age at which nothing is known any more."""
+    known = Endpoints()
+    for minutes in (0, 1, 9, 11, 60, 700):
+        moved = replace(mixed(), at=NOW + timedelta(minutes=minutes))
+        assert view(SITES["mixed"], moved, {}, known)[0] == view(SITES["mixed"], moved, {})[0]
 
 
 def test_what_the_operator_does_not_show_is_null() -> None:
     quiet, told = status("mixed"), status("told")
     assert quiet["services"][0]["spend"] is None
-    assert endpoint(quiet, "us-direct")["errors"] is None
+    assert detail("mixed", "us-direct")["errors"] is None
     assert told["services"][0]["spend"]["today"] == {"tokens": 123_456, "money": 0.0312}
-    assert endpoint(told, "us-direct")["errors"][0]["body"].startswith('{"error"')
+    assert detail("told", "us-direct")["errors"][0]["body"].startswith('{"error"')
 
 
 def test_nothing_moves_but_the_time_when_nothing_has_happened() -> None:

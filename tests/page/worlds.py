@@ -230,6 +230,17 @@ def maintained(site: Site) -> Site:
     )
 
 
+def without(site: Site, endpoint: str) -> Site:
+    """One base URL is retired: its history stays, nobody asks it any more."""
+    (service,) = site.services
+    gone = tuple(replace(each, retired=each.id == endpoint) for each in service.endpoints)
+    return replace(
+        site,
+        services=(replace(service, endpoints=gone),),
+        checks=tuple(check for check in site.checks if check.endpoint.id != endpoint),
+    )
+
+
 WORLDS: Mapping[str, Callable[[], Snapshot]] = {
     "all-good": all_good,
     "mock": mock,
@@ -241,7 +252,8 @@ WORLDS: Mapping[str, Callable[[], Snapshot]] = {
     "fresh": fresh,
     "stopped": stopped,
     "told": told,
+    "retired": mixed,
 }
 SITES: Mapping[str, Site] = {
     world: SITE_WITH_MORE if world == "crowded" else SITE for world in WORLDS
-} | {"told": SITE_THAT_TELLS, "mock": maintained(MOCK_SITE)}
+} | {"told": SITE_THAT_TELLS, "mock": maintained(MOCK_SITE), "retired": without(SITE, "us-direct")}

@@ -1,0 +1,190 @@
+"""One base URL as the templates see it: its checks, runs, days and figures. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from monitor.model import Evidence, Fault, Kind, Outcome, Point, Rollup
+from monitor.model.words import WORDS, Words
+from monitor.page import words
+from monitor.page.days import Day
+from monitor.page.figures import Past, Span
+from monitor.page.states import State
+
+_MARKS = {
+    Outcome.UP: State.OPERATIONAL,
+    Outcome.DEGRADED: State.DEGRADED,
+    Outcome.DOWN: State.MAJOR,
+    Outcome.UNKNOWN: State.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellView:
+    state: State
+    kind: Kind | None = None
+    """Why, where it is not operational."""
+    milliseconds: float | None = None
+    model: str | None = None
+    """What it asks for, where that is anybody's business."""
+
+    @property
+    def text(self) -> str:
+        """For programs: whole, where the page has room for a word."""
+        if self.kind and self.state is not State.MAINTENANCE:
+            return WORDS[self.kind].label
+        return words.cell(self.state, self.kind, self.milliseconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """One of the latest runs of any check of an endpoint."""
+
+    probe: str
+    at: datetime
+    outcome: Outcome
+    kind: Kind | None
+    milliseconds: float | None
+
+    @property
+    def state(self) -> State:
+        """The mark beside it."""
+        return _MARKS[self.outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorView:
+    """What the latest run of a check got, where it failed: text of the endpoint's, cleaned long ago."""
+
+    probe: str
+    at: datetime
+    kind: Kind
+    message: str
+    status: int | None
+    evidence: Evidence | None
+
+    @property
+    def label(self) -> str:
+        return WORDS[self.kind].label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointView:
+    path: str
+    service: str
+    name: str
+    url: str
+    host: str
+    """Both empty where base URLs are nobody's business."""
+    state: State
+    tags: tuple[str, ...]
+    cut_after: timedelta | None
+    main: str
+    """The id of the main check's probe."""
+    main_kind: str
+    streams: bool
+    p50: float | None
+    p95: float | None
+    speed: float | None
+    availability: float | None
+    excluded: float | None
+    windows: Mapping[int, Rollup]
+    """Of the main check, by length in days; 1 is the last 24 hours."""
+    days: tuple[Day, ...]
+    points: tuple[Point, ...]
+    shades: tuple[tuple[State, float, float], ...]
+    """What was wrong in the last 24 hours: from and until, as shares of them."""
+    phases: tuple[tuple[str, float], ...]
+    total: float | None
+    cells: Mapping[str, CellView]
+    """By probe id."""
+    kinds: Mapping[str, str]
+    """Probe id -> its kind."""
+    runs: tuple[RunView, ...]
+    """Newest first."""
+    latest: datetime | None
+    """When any of its checks ran last."""
+    history: Past
+    trouble: Kind | None
+    """What is wrong now, if something is."""
+    cert_expires: datetime | None
+    errors: tuple[ErrorView, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """What a reader would know it by."""
+        return self.host or self.name
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Counted when asked for: only its own page shows them."""
+        return self.history.spans()
+
+    @property
+    def failed(self) -> tuple[Kind, ...]:
+        """Every way in which it failed within 90 days, the most frequent first."""
+        return tuple(self.spans[-1].failures)
+
+    @property
+    def blocked(self) -> bool:
+        """The path from here is at fault, not the service."""
+        return self.trouble is not None and self.trouble.fault is Fault.PATH
+
+    @property
+    def speaks(self) -> bool:
+        """Whether its figures are those of now, and not of some time before it failed."""
+        return self.state not in {State.MAJOR, State.UNKNOWN}
+
+    @property
+    def words(self) -> Words | None:
+        return WORDS[self.trouble] if self.trouble else None
+
+    @property
+    def letters(self) -> str:
+        return "".join([day.letter for day in self.days])
+
+    @property
+    def bad_days(self) -> tuple[Day, ...]:
+        """Newest first."""
+        return tuple(day for day in reversed(self.days) if day.minutes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetiredView:
+    """One that is not probed any more; what is known of it stays."""
+
+    path: str
+    service: str
+    name: str
+    availability: float | None
+    days: tuple[Day, ...]
+    windows: Mapping[int, Rollup]
+    """Of the check that spoke for it, by length in days."""
+    history: Past
+    latest: datetime | None
+    """When it was asked last."""
+
+    @property
+    def last(self) -> date | None:
+        """In UTC."""
+        return self.latest and self.latest.astimezone(UTC).date()
+
+    @property
+    def streams(self) -> bool:
+        return self.history.figure == "ttft"
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        return self.history.spans()
+
+    @property
+    def failed(self) -> tuple[Kind, ...]:
+        return tuple(self.spans[-1].failures)
+
+    @property
+    def letters(self) -> str:
+        return "".join([day.letter for day in self.days])
+
+    @property
+    def bad_days(self) -> tuple[Day, ...]:
+        return tuple(day for day in reversed(self.days) if day.minutes)

@@ -1,0 +1,118 @@
+"""Which pages there are in one language, and where. Pure; a template's name and its values are asked for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from monitor.page.endpoint_nouns import EndpointView, RetiredView
+from monitor.page.keeper import Keeper
+from monitor.page.nouns import PageView
+from monitor.page.stories import Story
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """What every page loads: file names with a hash of their content, so that they may be kept for ever."""
+
+    style: str
+    script: str
+    own_style: str | None = None
+    logo: str | None = None
+
+
+class Template(Protocol):
+    def __call__(self, name: str, **values: Any) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages of one language."""
+
+    template: Template
+    page: PageView
+    assets: Assets
+    all: tuple[PageView, ...]
+    """Every language, the default one first."""
+    keeper: Keeper
+
+    def home(self) -> Iterator[tuple[str, bytes]]:
+        yield self._name(""), self._html("index.html", "")
+
+    def below(self) -> Iterator[tuple[str, bytes]]:
+        for story in self.page.stories:
+            yield self._story(story)
+        for endpoint in self.page.endpoints:
+            yield self._endpoint(endpoint)
+        for service in self.page.services:
+            for gone in service.retired:
+                yield self._retired(gone)
+        yield self._name("method.html"), self._html("method.html", "method.html")
+        if self.page.url and not self.page.path:
+            yield "404.html", self._not_found(f"{self.page.url}/")
+
+    def _story(self, story: Story) -> tuple[str, bytes]:
+        here = f"incidents/{story.id}/"
+        name = self._name(here)
+
+        def make() -> bytes:
+            return self._html("incident.html", here, story=story)
+
+        if not (self.page.crowded or story.closed):
+            return name, make()
+        states = [each.state for each in self.page.concerned(story)]
+        return name, self.keeper.file(name, self.page, (self._common, story, states), make)
+
+    def _endpoint(self, endpoint: EndpointView) -> tuple[str, bytes]:
+        here = f"endpoints/{endpoint.path}/"
+        name = self._name(here)
+
+        def make() -> bytes:
+            return self._html("endpoint.html", here, endpoint=endpoint)
+
+        if not self.page.crowded:
+            return name, make()
+        news = endpoint.state, endpoint.trouble, self._updates(endpoint.path)
+        return name, self.keeper.file(name, self.page, (self._common, news), make)
+
+    def _retired(self, endpoint: RetiredView) -> tuple[str, bytes]:
+        here = f"endpoints/{endpoint.path}/"
+        name = self._name(here)
+        news = self._common, endpoint.latest, self._updates(endpoint.path)
+        return name, self.keeper.file(
+            name, self.page, news, lambda: self._html("retired.html", here, endpoint=endpoint)
+        )
+
+    def _updates(self, path: str) -> object:
+        return [story.updates for story in self.page.told.get(path, ())]
+
+    @property
+    def _common(self) -> object:
+        """What makes every page a new one."""
+        return self.page.stopped, self.page.title, self.assets
+
+    def _not_found(self, root: str) -> bytes:
+        """Served at any depth, so its links need an address."""
+        return self._html("404.html", "", root=root, base=root)
+
+    def _name(self, here: str) -> str:
+        return f"{self.page.path}{here}" + ("" if here.endswith(".html") else "index.html")
+
+    def _html(
+        self,
+        template: str,
+        here: str,
+        root: str | None = None,
+        base: str | None = None,
+        **more: Any,
+    ) -> bytes:
+        """`here` lies below the home page of this language; `root` leads to that one, `base` to the
+        folder of all. Links are relative, so any sub-path will do.
+        """
+        up = "../" * here.count("/")
+        values = {
+            "root": up if root is None else root,
+            "base": (f"{up}../" if self.page.path else up) if base is None else base,
+        }
+        return self.template(
+            template, page=self.page, pages=self.all, assets=self.assets, here=here, **values, **more
+        ).encode()  # fmt: skip
