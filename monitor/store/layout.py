@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from monitor.model import TIMING_NAMES
 from monitor.model.rollup import bucket
-from monitor.store import codec
+from monitor.store import shape as bits
 
 _TABLED = 1 << 16
 """Tenths whose bucket is looked up: 6.5 seconds."""
@@ -35,34 +35,21 @@ class Layout(NamedTuple):
 
 @lru_cache(4096)
 def layout(flags: int) -> Layout:
-    places = _places(flags)
-    timings = [
-        (place, name, at)
-        for place, name in enumerate(TIMING_NAMES)
-        if (at := places.get(1 << place)) is not None
-    ]
+    filled = [slot for slot in range(bits.SLOTS) if flags >> slot & 1]
+    places = {slot: 1 + at for at, slot in enumerate(filled)}
+    timings = [(slot, name) for slot, name in enumerate(TIMING_NAMES) if slot in places]
+    billed = bits.TOKENS_OUT if flags & bits.SAME_OUT else bits.USED_OUT
     return Layout(
-        durations=tuple((name, at) for place, name, at in timings if place < 3),
-        moments=tuple((name, at) for place, name, at in timings if place >= 3),
-        speed=places.get(codec.SPEED, 0),
-        tokens_in=places.get(codec.USED_IN, 0),
-        tokens_out=places.get(codec.TOKENS_OUT if flags & codec.SAME_OUT else codec.USED_OUT, 0),
-        cost=places.get(codec.COST, 0),
-        late=places.get(codec.LATE, 0),
-        missed=places.get(codec.MISSED, 0),
-        steps=bool(flags & codec.STEPS),
+        durations=tuple((name, places[slot]) for slot, name in timings if slot < 3),
+        moments=tuple((name, places[slot]) for slot, name in timings if slot >= 3),
+        speed=places.get(bits.SPEED, 0),
+        tokens_in=places.get(bits.USED_IN, 0),
+        tokens_out=places.get(billed, 0),
+        cost=places.get(bits.COST, 0),
+        late=places.get(bits.LATE, 0),
+        missed=places.get(bits.MISSED, 0),
+        steps=bool(flags & bits.STEPS),
     )
-
-
-def _places(flags: int) -> dict[int, int]:
-    """By flag, in the order in which `codec` writes them."""
-    order = [1 << place for place in range(7)]
-    order += [codec.STREAM, codec.CHUNKS] if flags & codec.STREAM else []
-    order += [codec.TOKENS_OUT, codec.SPEED, codec.STALL, codec.P50, codec.P95, codec.HEARTBEATS]
-    order += [codec.USED_IN, codec.USED_OUT, codec.COST]
-    order += [codec.RETRY, codec.LATE, codec.MISSED, codec.MESSAGE]
-    present = flags | codec.CHUNKS
-    return {flag: 1 + at for at, flag in enumerate(flag for flag in order if present & flag)}
 
 
 def bucket_of_tenths(number: int) -> int:

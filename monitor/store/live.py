@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from monitor.model import Point, Result
 from monitor.model.rollup import bucket, quantile
-from monitor.store.codec import Packed, figures, shape_id
+from monitor.store.decoding import Packed, figures, shape_id
 from monitor.store.names import Names
 from monitor.store.runs import read_run, rows_between
 from monitor.store.tables import NUMBER_BITS, NUMBER_MASK

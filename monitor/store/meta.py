@@ -1,6 +1,9 @@
 """Single values by name: the schema's version, marks, and whether the last daemon stopped cleanly."""
 
-from sqlalchemy import Connection, bindparam, select
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, or_, select
 
 from monitor.store.sql import upsert
 from monitor.store.tables import META
@@ -17,11 +20,13 @@ def number_of(connection: Connection, name: str) -> int | None:
 
 def numbers_of(connection: Connection, names: tuple[str, ...]) -> dict[str, int]:
     """Several at once; those that are there."""
-    rows = connection.execute(_SOME, {"names": names})
-    return {name: int(value) for name, value in rows}
+    return {name: int(value) for name, value in connection.execute(_some(names))}
 
 
-_SOME = select(META.c.name, META.c.value).where(META.c.name.in_(bindparam("names", expanding=True)))
+@cache
+def _some(names: tuple[str, ...]) -> Select[Any]:
+    """Made once, because it is asked at each commit."""
+    return select(META.c.name, META.c.value).where(or_(*(META.c.name == name for name in names)))
 
 
 def set_meta(connection: Connection, name: str, value: str) -> None:

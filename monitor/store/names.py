@@ -8,7 +8,7 @@ from datetime import date
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from monitor.store.codec import Shape, plainer, shape_from, shape_text
+from monitor.store.shape import Shape, plainer, shape_from, shape_text
 from monitor.store.tables import CHECKS, TEXTS
 
 SHAPES, MESSAGES = 0, 1

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from monitor.model import Entry
-from monitor.store.codec import Packed, Run, decode, encode, shape_id, to_blob
+from monitor.store.decoding import Packed, Run, decode, shape_id
+from monitor.store.encoding import encode, to_blob
 from monitor.store.names import Names
 from monitor.store.nouns import evidence_row
-from monitor.store.sql import upsert
+from monitor.store.sql import insert_many, upsert
 from monitor.store.tables import EVIDENCE, NUMBER_BITS, NUMBER_MASK, RESULTS
 from monitor.store.times import millis
 
@@ -29,7 +30,7 @@ def insert_results(
             key += 1 << NUMBER_BITS
         rows[key] = blob
     if rows:
-        connection.execute(_INSERT, [{"key": key, "body": body} for key, body in rows.items()])
+        insert_many(connection, RESULTS, rows.items())
     found = [
         evidence_row(key, entry.evidence)
         for key, entry in zip(rows, entries, strict=True)
@@ -41,9 +42,6 @@ def insert_results(
 
 def _is_taken(connection: Connection, key: int) -> bool:
     return connection.execute(select(RESULTS.c.key).where(RESULTS.c.key == key)).first() is not None
-
-
-_INSERT = insert(RESULTS)
 
 
 def _row(connection: Connection, names: Names, entry: Entry) -> tuple[int, bytes]:

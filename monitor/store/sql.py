@@ -1,10 +1,21 @@
-"""The one statement that the databases spell alike and SQLAlchemy does not."""
+"""The one statement that the databases spell alike and SQLAlchemy does not, and the one that must be fast."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Dialect, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert_many(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Rows in the order of the columns, given to the driver as they are: half of the cost."""
+    connection.exec_driver_sql(_insert(table, connection.dialect), [*rows])
+
+
+@cache
+def _insert(table: Table, dialect: Dialect) -> str:
+    return str(insert(table).compile(dialect=dialect))
 
 
 def upsert(

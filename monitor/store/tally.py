@@ -11,8 +11,9 @@ from types import MappingProxyType
 
 from monitor.model import Outcome, Rollup
 from monitor.store import lanes
-from monitor.store.codec import MAINTENANCE, UNTRUSTED, Run, Shape
+from monitor.store.decoding import Run
 from monitor.store.layout import Layout, bucket_of_tenths, layout
+from monitor.store.shape import MAINTENANCE, UNTRUSTED, Shape
 from monitor.store.varint import pack, take_many
 
 _SPEAKING = frozenset({Outcome.UP.value, Outcome.DEGRADED.value})

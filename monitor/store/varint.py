@@ -1,17 +1,31 @@
 """Whole numbers, not negative, seven bits a byte, small ones short."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import cache
+
+_TABLED = 1 << 14
+"""Numbers whose bytes are looked up: those of two bytes, as nearly all of them are."""
 
 
-def pack(numbers: Iterable[int]) -> bytes:
-    out = bytearray()
-    for given in numbers:
-        number = given
-        while number > 127:
-            out.append(number & 127 | 128)
-            number >>= 7
-        out.append(number)
+def pack(numbers: Sequence[int]) -> bytes:
+    try:
+        return b"".join(map(_table().__getitem__, numbers))
+    except IndexError:
+        return b"".join(map(_bytes, numbers))
+
+
+def _bytes(given: int) -> bytes:
+    out, number = bytearray(), given
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
     return bytes(out)
+
+
+@cache
+def _table() -> list[bytes]:
+    return [*map(_bytes, range(_TABLED))]
 
 
 def unpack(data: bytes) -> list[int]:

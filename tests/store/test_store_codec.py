@@ -1,11 +1,12 @@
-"""A result read back is the result that was written, to the resolution that codec.py states."""
+"""A result read back is the result that was written, to the resolution that shape.py states."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 from store_cast import streamed
 
 from monitor.model import Rollup, Stream, Timings, Usage
-from monitor.store.codec import Packed, Run, decode, encode, to_blob
+from monitor.store.decoding import Packed, Run, decode
+from monitor.store.encoding import encode, to_blob
 from monitor.store.tally import Tally, from_bytes, to_bytes
 from monitor.store.varint import pack, unpack
 
