@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test fast lint types contracts proof bench shots format clean
+.PHONY: demo test fast lint types contracts proof mutants bench shots format clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.product: pyproject.toml constraints.txt
@@ -35,7 +35,10 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-proof: $(VENV)/.dev ## the full sizes: simulation, crashes, long runs
+mutants: $(VENV)/.dev ## the pure core, each line made wrong in turn: a test must notice
+	$(BIN)/python tests/mutation.py --least 90
+
+proof: mutants ## the full sizes: mutants, simulation, crashes, long runs
 	$(BIN)/pytest -m proof -s
 	$(BIN)/python tests/bench/endurance.py 10
 

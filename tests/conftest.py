@@ -4,10 +4,19 @@ from pathlib import Path
 
 import pytest
 from cast import CORPUS, HandClock
-from hypothesis import settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("unhurried")
+settings.register_profile(  # for many runs of one test, each of which may fail: see tests/mutation.py
+    "quick",
+    deadline=None,
+    database=None,
+    derandomize=True,
+    max_examples=30,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -80,3 +80,17 @@ def test_no_check_ever_waits_longer_than_an_hour_or_four_periods(
     for kind in kinds:
         backoff.note(CHAT, result(kind, min(retry_after, 3600)), 0.0)
     assert not backoff.holds(CHAT.key, 3600.1)
+
+
+def test_another_kind_of_refusal_begins_the_count_anew() -> None:
+    backoff = Backoff()
+    kinds = (Kind.RATE_LIMITED, Kind.OVERLOADED, Kind.OVERLOADED)
+    notes = [backoff.note(CHAT, result(kind), 0.0) for kind in kinds]
+    assert notes == [timedelta(minutes=10), timedelta(minutes=10), timedelta(minutes=20)]
+
+
+def test_nothing_is_said_of_a_pause_that_moves_no_run() -> None:
+    backoff = Backoff()
+    assert backoff.note(CHAT, result(Kind.RATE_LIMITED, 7), 0.0) == timedelta(0)
+    assert backoff.holds(CHAT.key, 299.9)
+    assert backoff.note(CHAT, result(None), 1.0) == timedelta(0)

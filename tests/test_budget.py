@@ -1,5 +1,6 @@
 """The owner's money: reserved at its worst, settled to the truth, never forgotten."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -87,14 +88,14 @@ def test_tomorrow_the_budget_is_whole_again() -> None:
 
 
 def test_settling_gives_back_what_was_not_used_and_prices_what_was() -> None:
-    book = ledger(Budget(money=1.0), Price(1.0, 10.0), multiplier=0.5)
+    book = ledger(Budget(money=1.0), Price(2.0, 10.0), multiplier=0.5)
     reserved = book.reserve(CHECK, Spend(1000), TODAY)
     assert reserved == Spend(1000, 0.005)
 
     result, change = book.settle(CHECK, reserved, answered(100, 20), TODAY)
 
-    assert result.usage == Usage(tokens_in=100, tokens_out=20, cost_usd=pytest.approx(0.00015))
-    assert book.spent("s", TODAY) == Spend(120, pytest.approx(0.00015))
+    assert result.usage == Usage(tokens_in=100, tokens_out=20, cost_usd=pytest.approx(0.0002))
+    assert book.spent("s", TODAY) == Spend(120, pytest.approx(0.0002))
     assert change.tokens == -880
 
 
@@ -107,6 +108,10 @@ def test_settling_gives_back_what_was_not_used_and_prices_what_was() -> None:
         ),  # it answered but did not say: keep the reserve
         (answered(None, None, status=None), Spend(0)),  # nothing ever came
         (answered(None, None, status=503), Spend(0)),  # refused
+        (answered(None, None, status=400), Spend(0)),
+        (answered(None, None, status=399), Spend(300)),
+        (answered(100, 20), Spend(120)),
+        (answered(100, None), Spend(100)),
     ],
 )
 def test_without_usage_the_reserve_stays_unless_nothing_was_answered(
@@ -131,3 +136,40 @@ def test_a_budget_is_never_overrun_by_runs_that_keep_to_their_worst_case(
         if isinstance(reserved, Spend):
             book.settle(CHECK, reserved, answered(min(used, worst) if says else None, 0), TODAY)
         assert book.spent("s", TODAY).tokens <= 1000
+
+
+def test_only_dollars_are_a_cost_in_dollars_and_only_of_tokens_that_were_told() -> None:
+    euros = ledger(None, Price(2.0, 10.0, "EUR"))
+    assert euros.priced(CHECK, answered(100, 20)) == answered(100, 20)
+    dollars = ledger(None, Price(2.0, 10.0))
+    untold = replace(answered(None, None), usage=Usage(tokens_out=3))
+    assert dollars.priced(CHECK, untold) == untold
+
+
+def test_each_service_is_warned_of_once_also_when_others_are() -> None:
+    budgets = {each: Budget(tokens=100) for each in "st"}
+    book = Ledger((), budgets, {}, {})
+    for service in "st":
+        book.reserve(replace(CHECK, service=service), Spend(90), TODAY)
+    warned = [book.warning(service, TODAY) is not None for service in "stst"]
+    assert warned == [True, True, False, False]
+
+
+def test_a_run_that_ends_after_midnight_is_settled_on_the_day_it_began() -> None:
+    book = ledger(Budget(tokens=500))
+    reserved = book.reserve(CHECK, Spend(300), TODAY)
+    assert isinstance(reserved, Spend)
+    book.reserve(CHECK, Spend(10), TOMORROW)
+    book.settle(CHECK, reserved, answered(100, 0), TODAY)
+    assert [book.spent("s", day).tokens for day in (TODAY, TOMORROW)] == [100, 10]
+    book.reserve(CHECK, Spend(10), date(2026, 11, 26))
+    assert [book.spent("s", day).tokens for day in (TODAY, TOMORROW)] == [0, 10]
+
+
+def test_a_run_of_a_service_that_has_left_the_configuration_is_settled_all_the_same() -> None:
+    book = ledger(None, Price(2.0, 10.0), multiplier=0.5)
+    reserved = book.reserve(CHECK, Spend(1000), TODAY)
+    assert isinstance(reserved, Spend)
+    book.change((), {}, {"m": Price(2.0, 10.0)})
+    result, _ = book.settle(CHECK, reserved, answered(100, 20), TODAY)
+    assert result.usage == Usage(tokens_in=100, tokens_out=20, cost_usd=pytest.approx(0.0004))

@@ -164,3 +164,52 @@ def test_a_silence_covers_what_stands_below_its_target() -> None:
     assert covered("a") == [True, True, False, True]
     assert covered("a/x/chat") == [True, False, False, False]
     assert covered(ALL) == [True, True, True, True]
+
+
+def test_a_window_holds_from_its_first_moment_until_just_before_its_last() -> None:
+    start, second = datetime(2026, 11, 24, 12, tzinfo=UTC), timedelta(seconds=1)
+    window = Window(start, start + timedelta(hours=1))
+    moments = (start - second, start, window.end - second, window.end)
+    assert [window.holds(at) for at in moments] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from = 2026-11-25T03:00:00Z\nuntil = 2026-11-25T04:00:00Z",
+        'every = "month 25 03:00"\nfor = "1h"',
+    ],
+)
+def test_what_begins_only_when_one_stops_looking_is_not_seen(text: str) -> None:
+    found, start = read(text), datetime(2026, 11, 25, 3, tzinfo=UTC)
+    instant = timedelta(microseconds=1)
+    assert found.windows(start - timedelta(hours=9), start) == ()
+    assert [found.window_at(at) is None for at in (start - instant, start)] == [True, False]
+    (window,) = found.windows(start - timedelta(hours=9), start + instant)
+    assert (window.start.tzinfo, window.end.tzinfo) == (UTC, UTC)
+
+
+def test_days_of_work_are_known_until_their_last_moment() -> None:
+    found = read('every = "month 20 00:00"\nfor = "96h"')
+    window = Window(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
+    assert found.window_at(window.end - timedelta(microseconds=1)) == window
+
+
+def test_of_windows_that_overlap_the_one_that_ends_last_holds() -> None:
+    daily = Recurrence(at=time(22), zone=UTC, lasts=timedelta(hours=26))
+    found = Maintenance(id="m", title="m", recurring=daily)
+    window = found.window_at(datetime(2026, 11, 24, 23, tzinfo=UTC))
+    assert window is not None
+    assert window.start == datetime(2026, 11, 24, 22, tzinfo=UTC)
+
+
+def test_where_clocks_go_back_over_midnight_the_first_midnight_counts() -> None:
+    """At 00:01 of 7 November 2010 it was 23:01 of the day before, once more."""
+    at_midnight = Recurrence(
+        at=time(0), zone=ZoneInfo("America/St_Johns"), lasts=timedelta(minutes=30)
+    )
+    midnight = datetime(2010, 11, 7, 2, 30, tzinfo=UTC)
+    again_before_it = midnight + timedelta(minutes=20)
+    assert at_midnight.between(midnight, again_before_it) == (
+        Window(midnight, midnight + timedelta(minutes=30)),
+    )

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from monitor.alerts.incidents import endpoint_of, service_of
 from monitor.model import Fired, Incident, Rule, Series, Severity
 
 MANY = 4
@@ -47,8 +48,8 @@ def _is_kin(incident: Incident, check: str, rule: Rule) -> bool:
     if incident.severity is not rule.severity or incident.cause != rule.cause:
         return False
     if rule.severity in {Severity.ACCOUNT, Severity.MONITOR}:
-        return incident.service in {None, check.split("/", 1)[0]}
-    return check.rsplit("/", 1)[0] in incident.endpoints
+        return incident.service in {None, service_of(check)}
+    return endpoint_of(check) in incident.endpoints
 
 
 def _begun(recent: list[Incident]) -> Series:

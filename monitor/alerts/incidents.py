@@ -45,11 +45,11 @@ class Book:
 
 
 def service_of(check: str) -> str:
-    return check.split("/", 1)[0]
+    return check.partition("/")[0]
 
 
 def endpoint_of(check: str) -> str:
-    return check.rsplit("/", 1)[0]
+    return check.rpartition("/")[0]
 
 
 def home(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident | None:

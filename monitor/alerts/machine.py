@@ -67,7 +67,7 @@ def _good(rule: Rule, state: AlertState, at: datetime) -> Step:
             return replace(state, phase=Phase.UP, streak=0, since=None), ()
         case Phase.BAD | Phase.RECOVERING:
             recovering = state.phase is Phase.RECOVERING
-            streak = state.streak + 1 if recovering else 1
+            streak = state.streak + 1
             since = state.since if recovering and state.since else at
             if streak < rule.recover:
                 return replace(state, phase=Phase.RECOVERING, streak=streak, since=since), ()

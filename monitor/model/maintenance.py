@@ -78,7 +78,7 @@ class Maintenance:
     def window_at(self, at: datetime) -> Window | None:
         """The window that holds `at`; where two overlap, the one that ends last."""
         found = self.windows(at, at + timedelta(microseconds=1))
-        return max(found, key=lambda window: window.end, default=None)
+        return max(found, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

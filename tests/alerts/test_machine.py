@@ -1,5 +1,6 @@
 """Timelines as text: what was seen, and what was said of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -53,6 +54,39 @@ def test_an_incident_dates_from_the_first_bad_and_ends_with_the_first_good_run()
 
     assert events == [Fired("s/e/p", "down", at(1)), Resolved("s/e/p", "down", at(5))]
     assert state == AlertState(check="s/e/p", rule="down")
+
+
+@pytest.mark.parametrize(
+    ("seen", "phase", "streak", "since", "bad_since"),
+    [
+        ("U", Phase.UP, 0, None, None),
+        ("UDD", Phase.SUSPECT, 2, 1, None),
+        ("DDU", Phase.UP, 0, None, None),
+        ("UDDD", Phase.BAD, 0, 1, 1),
+        ("DDDDD", Phase.BAD, 0, 0, 0),
+        ("DDDUU?", Phase.RECOVERING, 2, 3, 0),
+        ("DDDUUD", Phase.BAD, 0, 0, 0),
+        ("DDDUUDU", Phase.RECOVERING, 1, 6, 0),
+    ],
+)
+def test_what_is_known_in_each_phase(
+    seen: str, phase: Phase, streak: int, since: int | None, bad_since: int | None
+) -> None:
+    assert run(seen, recover=3)[2] == AlertState(
+        check="s/e/p",
+        rule="down",
+        phase=phase,
+        streak=streak,
+        since=None if since is None else at(since),
+        bad_since=None if bad_since is None else at(bad_since),
+    )
+
+
+def test_the_incident_is_held_until_it_is_over() -> None:
+    state = replace(run("DDD")[2], incident=7)
+    state = step(rule(), state, Verdict.GOOD, at(3))[0]
+    assert state.incident == 7
+    assert step(rule(), state, Verdict.GOOD, at(4))[0].incident is None
 
 
 def test_after_one_and_recover_one_believe_at_once() -> None:

@@ -1,5 +1,6 @@
 """What is bad over a window of time, which certificates end too soon, and who is turned away."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -216,3 +217,115 @@ def test_a_cause_that_changes_over_a_restart_is_an_entry() -> None:
     night.restart()
     night.see("s/a/chat", Kind.BAD_GATEWAY)
     assert [entry.what.value for entry in night.incidents[1].timeline] == ["opened", "cause"]
+
+
+B, G, N = Verdict.BAD, Verdict.GOOD, Verdict.NONE
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdicts"),
+    [
+        #                    down degr acct mon  refu budg
+        (None,                 (G, G, G, G, G, G)),
+        (Kind.BAD_GATEWAY,     (B, N, N, G, G, G)),
+        (Kind.SNI_BLOCKED,     (B, N, N, G, G, G)),
+        (Kind.SLOW,            (G, B, G, G, G, G)),
+        (Kind.CERT_EXPIRING,   (G, G, G, G, G, G)),
+        (Kind.AUTH_INVALID,    (N, N, B, G, G, G)),
+        (Kind.NO_KEY,          (N, N, N, N, G, G)),
+        (Kind.OFFLINE,         (N, N, N, B, N, G)),
+        (Kind.OVERRUN,         (N, N, N, B, N, G)),
+        (Kind.EDGE_CHALLENGE,  (N, N, N, G, B, G)),
+        (Kind.EDGE_DENIED,     (N, N, N, G, B, G)),
+        (Kind.BUDGET_PAUSED,   (N, N, N, N, N, B)),
+    ],
+)  # fmt: skip
+def test_what_each_policy_makes_of_each_sort_of_run(
+    kind: Kind | None, verdicts: tuple[Verdict, ...]
+) -> None:
+    asked = [policy for policy in ALWAYS if policy.kind != "certificate"]
+    assert tuple(policy.judge(run(kind=kind), NOTHING) for policy in asked) == verdicts
+
+
+def test_how_sure_each_policy_must_be() -> None:
+    def sure(after: int, recover: int) -> dict[str, tuple[int, int]]:
+        rules = [policy.rule(after, recover) for policy in (*ALWAYS, FailureRate(), Latency())]
+        return {rule.name: (rule.after, rule.recover) for rule in rules}
+
+    assert sure(5, 3) == {
+        "down": (5, 3), "degraded": (7, 3), "account": (2, 3), "monitor": (5, 3), "refused": (5, 3),
+        "budget": (1, 1), "certificate": (2, 3), "failure_rate": (1, 1), "latency": (1, 1),
+    }  # fmt: skip
+    assert (sure(1, 1)["account"], sure(1, 1)["certificate"]) == ((1, 1), (1, 1))
+    told_once = [policy.kind for policy in ALWAYS if policy.rule(3, 2).notice]
+    assert told_once == ["budget"]
+
+
+def test_limits_may_meet_and_reach_their_ends() -> None:
+    one = timedelta(seconds=1)
+    assert Certificate(days=1).days == 1
+    assert FailureRate(above=1, below=1).above == 1
+    assert Latency(above=one, below=one, percentile=100).percentile == 100
+    assert Latency(percentile=0.5).percentile == 0.5
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: FailureRate(below=0),
+        lambda: FailureRate(above=1.01),
+        lambda: Latency(below=timedelta(0)),
+        lambda: Latency(percentile=100.5),
+    ],
+)
+def test_limits_beyond_their_ends_are_refused(wrong: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="want"):
+        wrong()
+
+
+def test_a_certificate_with_as_many_days_left_as_wanted_is_good_and_a_dead_one_has_none() -> None:
+    policy = Certificate(days=14)
+
+    def left(**time: float) -> Result:
+        return replace(run(), cert_expires=START + timedelta(**time))
+
+    assert policy.judge(left(days=14), NOTHING) is Verdict.GOOD
+    assert policy.judge(left(days=14, seconds=-1), NOTHING) is Verdict.BAD
+    assert policy.why(left(days=-3), NOTHING).message == (
+        "got a certificate that ends in 0 days (2026-11-21), want 14 or more"
+    )
+
+
+def test_a_value_at_a_limit_is_bad_at_the_upper_one_and_not_yet_good_at_the_lower_one() -> None:
+    bad, good = run(kind=Kind.SERVER_ERROR), run()
+    rate = FailureRate(above=0.5, below=0.25, at_least=4)
+    assert rate.judge(good, window(bad, bad, good, good)) is Verdict.BAD
+    assert rate.judge(good, window(bad, good, good, good)) is Verdict.NONE
+    assert rate.judge(good, window(bad, *[good] * 4)) is Verdict.GOOD
+
+
+def test_a_failure_rate_names_the_kind_that_failed_most() -> None:
+    kinds = [Kind.CONNECT_TIMEOUT, *[Kind.BAD_GATEWAY] * 2, *[Kind.SLOW] * 3, None]
+    found = FailureRate().why(run(), window(*(run(kind=each) for each in kinds)))
+    assert found == Failure(Kind.BAD_GATEWAY, "got 3 of 7 runs failed within 30m, want under 30%")
+
+
+def test_latency_says_nothing_of_runs_that_failed_nor_where_nothing_was_measured() -> None:
+    objective = Latency(
+        above=timedelta(seconds=2), below=timedelta(seconds=1), percentile=50.4, at_least=2
+    )
+    two = window(run(ttft=10), run(ttft=5000))
+    assert objective.judge(run(), two) is Verdict.BAD  # the 50.4th of two is the second
+    assert objective.judge(run(kind=Kind.SLOW), two) is Verdict.BAD
+    assert objective.judge(run(kind=Kind.BAD_GATEWAY), two) is Verdict.NONE
+    assert objective.judge(run(), NOTHING) is Verdict.NONE
+
+
+def test_windows_keep_maintenance_apart_and_forget_checks_that_are_gone() -> None:
+    windows = Windows()
+    for check in ("s/a/chat", "s/b/chat"):
+        windows.add(run(kind=Kind.SERVER_ERROR, check=check), {HALF_HOUR}, in_maintenance=True)
+    assert windows.look("s/a/chat", HALF_HOUR) == Rollup(maintenance=1)
+    windows.forget({"s/b/chat"})
+    assert windows.look("s/a/chat", HALF_HOUR) == NOTHING
+    assert windows.look("s/b/chat", HALF_HOUR) == Rollup(maintenance=1)

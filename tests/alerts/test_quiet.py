@@ -6,6 +6,7 @@ from datetime import timedelta
 from test_desk import PHONE, START, Night
 from timelines import result
 
+from monitor.alerts.mute import Muted, Quiet
 from monitor.model import (
     ALL,
     AlertSettings,
@@ -264,3 +265,36 @@ def test_reminders_and_what_is_told_at_last_wait_for_nothing() -> None:
     assert [row.what for row in rows] == [Announcement.OPENED, Announcement.REMINDER]
     assert all(row.not_before == row.created for row in rows)
     assert PHONE.id == rows[0].channel
+
+
+def test_a_silence_says_until_when_and_why_if_somebody_said_so() -> None:
+    hour = Silence(target="s/a", since=START, until=START + timedelta(hours=1))
+    quiet = Quiet(silences=(hour,))
+    assert quiet.over("s/a/chat", START) == Muted(
+        Mute.SILENCE, "silenced until 2026-11-24 13:00 UTC"
+    )
+    quiet = quiet.silenced(replace(hour, why="moving"), START)
+    assert quiet.over("s/a/chat", START) == Muted(
+        Mute.SILENCE, "silenced until 2026-11-24 13:00 UTC: moving"
+    )
+    assert quiet.over("s/b/chat", START) is None
+    assert quiet.silenced(replace(hour, until=START), START).silences == ()
+
+
+def test_a_silence_holds_from_its_first_moment_until_just_before_its_last() -> None:
+    hour = Silence(target=ALL, since=START, until=START + timedelta(hours=1))
+    second = timedelta(seconds=1)
+    moments = (START - second, START, hour.until - second, hour.until)
+    assert [hour.holds(at) for at in moments] == [False, True, True, False]
+
+
+def test_an_incident_is_muted_only_where_each_of_its_checks_is() -> None:
+    night = Night()
+    for endpoint in "ab":
+        night.see(f"s/{endpoint}/chat", Kind.BAD_GATEWAY, times=3)
+    both, until = night.incidents[1], START + timedelta(hours=1)
+    one = Quiet(silences=(Silence(target="s/a", since=START, until=until),))
+    two = Quiet(silences=(*one.silences, Silence(target="s/b", since=START, until=until, why="b")))
+    assert one.over_all(both, START) is None
+    assert two.over_all(both, START) == one.over("s/a/chat", START)
+    assert two.over_all(replace(both, active=frozenset()), START) is None

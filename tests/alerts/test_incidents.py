@@ -1,0 +1,233 @@
+"""An incident as a value: who belongs to it, what its timeline says, when it is over."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from timelines import MINUTE, START
+
+from monitor.alerts import incidents
+from monitor.alerts.incidents import Book
+from monitor.alerts.mute import Muted
+from monitor.model import (
+    EntryKind,
+    Failure,
+    Fired,
+    Incident,
+    Kind,
+    Mute,
+    Rule,
+    Severity,
+    TimelineEntry,
+)
+
+BAD = Failure(Kind.BAD_GATEWAY, "got HTTP 502, want 200")
+LATE = Failure(Kind.CONNECT_TIMEOUT, "got no connection within 10 s, want one")
+DOWN = Rule(name="down", severity=Severity.DOWN)
+OPENED = TimelineEntry(
+    at=START, what=EntryKind.OPENED, check="s/a/chat", kind=Kind.BAD_GATEWAY, text=BAD.message
+)
+BEGUN = Incident(
+    id=1,
+    service="s",
+    severity=Severity.DOWN,
+    opened=START,
+    failure=BAD,
+    checks=("s/a/chat",),
+    active=frozenset({"s/a/chat"}),
+    timeline=(OPENED,),
+)
+
+
+def fired(check: str = "s/a/chat", minutes: float = 0, rule: Rule = DOWN) -> Fired:
+    return Fired(check, rule.name, START + minutes * MINUTE)
+
+
+def begun(
+    check: str = "s/a/chat", severity: Severity = Severity.DOWN, cause: str = "", number: int = 1
+) -> Incident:
+    rule = Rule(name="r", severity=severity, cause=cause)
+    return incidents.begin(Book(next_id=number), fired(check), rule, BAD)
+
+
+def entry(what: EntryKind, minutes: float, **more: object) -> TimelineEntry:
+    return TimelineEntry(at=START + minutes * MINUTE, what=what, **more)  # type: ignore[arg-type]
+
+
+def test_it_begins_with_what_was_seen_first() -> None:
+    assert incidents.begin(Book(), fired(), DOWN, BAD) == BEGUN
+    certificate = begun(severity=Severity.DEGRADED, cause="certificate", number=8)
+    assert certificate == replace(BEGUN, id=8, severity=Severity.DEGRADED, cause="certificate")
+
+
+@pytest.mark.parametrize(
+    ("severity", "cause", "service"),
+    [
+        (Severity.DOWN, "", "s"),
+        (Severity.ACCOUNT, "", "s"),
+        (Severity.MONITOR, "", None),
+        (Severity.MONITOR, "refused", "s"),
+    ],
+)
+def test_only_the_monitors_own_trouble_is_no_services(
+    severity: Severity, cause: str, service: str | None
+) -> None:
+    assert begun(severity=severity, cause=cause).service == service
+
+
+def test_who_joins_late_is_told_of_and_who_began_earlier_dates_it_back() -> None:
+    later = incidents.join(BEGUN, "s/b/chat", START + MINUTE, LATE)
+    joined = entry(
+        EntryKind.JOINED, 1, check="s/b/chat", kind=Kind.CONNECT_TIMEOUT, text=LATE.message
+    )
+    assert later == replace(
+        BEGUN,
+        checks=("s/a/chat", "s/b/chat"),
+        active=frozenset({"s/a/chat", "s/b/chat"}),
+        timeline=(OPENED, joined),
+    )
+    assert incidents.join(BEGUN, "s/b/chat", START - MINUTE, LATE).opened == START - MINUTE
+
+
+def test_who_comes_back_is_in_the_list_once() -> None:
+    both = incidents.join(BEGUN, "s/b/chat", START, LATE)
+    left = incidents.leave(both, "s/a/chat", START + MINUTE)
+    assert left.active == {"s/b/chat"}
+    again = incidents.join(left, "s/a/chat", START + 2 * MINUTE, BAD)
+    assert (again.checks, again.active) == (both.checks, both.active)
+
+
+def test_it_ends_with_the_last_check_and_not_before_any_of_them() -> None:
+    both = incidents.join(BEGUN, "s/b/chat", START, LATE)
+    both = replace(both, remind_at=START + 99 * MINUTE, update_at=START + 9 * MINUTE)
+    left = incidents.leave(both, "s/a/chat", START + 5 * MINUTE)
+    assert left.closed is None
+    assert left.timeline[2:] == (entry(EntryKind.LEFT, 5, check="s/a/chat"),)
+
+    over = incidents.leave(left, "s/b/chat", START + 3 * MINUTE)
+    assert over == replace(
+        left,
+        active=frozenset(),
+        closed=START + 5 * MINUTE,
+        remind_at=None,
+        update_at=None,
+        timeline=(*left.timeline, entry(EntryKind.RESOLVED, 5)),
+    )
+
+
+def test_a_reminder_in_between_does_not_say_when_it_ended() -> None:
+    reminded = incidents.reminded(BEGUN, START + 60 * MINUTE, timedelta(hours=1))
+    assert incidents.leave(reminded, "s/a/chat", START + 50 * MINUTE).closed == START + 50 * MINUTE
+
+
+def test_it_never_ends_before_it_began() -> None:
+    assert incidents.leave(BEGUN, "s/a/chat", START - MINUTE).closed == START
+
+
+def test_another_cause_is_an_entry_and_the_one_that_is_explained() -> None:
+    cause = entry(
+        EntryKind.CAUSE, 4, check="s/a/chat", kind=Kind.CONNECT_TIMEOUT, text=LATE.message
+    )
+    changed = incidents.change_cause(BEGUN, "s/a/chat", START + 4 * MINUTE, LATE)
+    assert changed == replace(BEGUN, failure=LATE, timeline=(OPENED, cause))
+
+
+def test_failed_runs_are_counted_by_kind() -> None:
+    counted = incidents.count(incidents.count(BEGUN, BAD, 3), LATE)
+    assert incidents.count(counted, BAD).failed_runs == {"bad_gateway": 4, "connect_timeout": 1}
+
+
+def test_what_people_said_or_were_told_stands_in_the_timeline_with_its_time() -> None:
+    now = START + 7 * MINUTE
+    asked = replace(BEGUN, remind_at=now)
+    assert incidents.acked(asked, now, "on it") == replace(
+        BEGUN, acked=now, timeline=(OPENED, entry(EntryKind.ACKED, 7, text="on it"))
+    )
+    assert incidents.annotated(asked, now, "a cable").timeline[1:] == (
+        entry(EntryKind.NOTE, 7, text="a cable"),
+    )
+    assert incidents.muted(BEGUN, Muted(Mute.SILENCE, "night"), now) == replace(
+        BEGUN, muted=Mute.SILENCE, timeline=(OPENED, entry(EntryKind.MUTED, 7, text="night"))
+    )
+
+
+def test_telling_unmutes_forgets_what_would_have_been_told_and_sets_the_reminder() -> None:
+    now, four = START + 7 * MINUTE, timedelta(hours=4)
+    held = replace(BEGUN, announced=False, muted=Mute.SILENCE, update_at=now)
+    assert incidents.told(held, now, four) == replace(BEGUN, told_at=now, remind_at=now + four)
+    assert incidents.told(replace(held, acked=now), now, four).remind_at is None
+
+
+def test_reminders_stretch_to_a_day_or_to_what_was_asked_for() -> None:
+    def gaps(hours: float, times: int) -> list[float]:
+        incident, now, found = BEGUN, START, []
+        for _ in range(times):
+            incident = incidents.reminded(incident, now, timedelta(hours=hours))
+            assert incident.remind_at is not None
+            found.append((incident.remind_at - now) / timedelta(hours=1))
+            assert incident.timeline[-1] == TimelineEntry(at=now, what=EntryKind.REMINDED)
+            now = incident.remind_at
+        assert incident.reminded == times
+        return found
+
+    assert gaps(4, 4) == [8, 16, 24, 24]
+    assert gaps(48, 2) == [48, 48]
+
+
+def test_of_a_long_story_the_beginning_and_the_end_are_kept() -> None:
+    incident = BEGUN
+    for minute in range(1, 200):
+        incident = incidents.annotated(incident, START + minute * MINUTE, str(minute))
+        assert len(incident.timeline) == min(minute + 1, 100)
+    kept = [each.text for each in incident.timeline]
+    assert kept == [BAD.message, *map(str, range(1, 50)), *map(str, range(150, 200))]
+
+
+@pytest.mark.parametrize(
+    ("check", "minutes", "severity", "belongs"),
+    [
+        ("s/a/models", 60, Severity.DOWN, True),  # its endpoint is in it already
+        ("s/b/chat", 5, Severity.DOWN, True),  # together
+        ("s/b/chat", -5, Severity.DOWN, True),
+        ("s/b/chat", 5.1, Severity.DOWN, False),
+        ("s/b/chat", -5.1, Severity.DOWN, False),
+        ("t/a/chat", 0, Severity.DOWN, False),
+        ("s/a/chat", 0, Severity.DEGRADED, False),
+        ("s/b/chat", 60, Severity.ACCOUNT, True),  # one key
+        ("t/a/chat", 60, Severity.ACCOUNT, False),
+        ("t/a/chat", 60, Severity.MONITOR, True),  # one monitor
+    ],
+)
+def test_what_has_one_cause_is_one_incident(
+    check: str, minutes: float, severity: Severity, belongs: bool
+) -> None:
+    home = begun(severity=severity if severity is not Severity.DEGRADED else Severity.DOWN)
+    rule = Rule(name="r", severity=severity)
+    found = incidents.home(Book().put(home), fired(check, minutes), rule, None)
+    assert found == (home if belongs else None)
+
+
+def test_causes_that_must_not_mix_and_what_is_muted_otherwise_have_incidents_of_their_own() -> None:
+    book = Book().put(begun())
+    other = replace(DOWN, cause="certificate")
+    assert incidents.home(book, fired(), other, None) is None
+    assert incidents.home(book, fired(), DOWN, Mute.SILENCE) is None
+    refused = Book().put(begun(severity=Severity.MONITOR, cause="refused"))
+    same = Rule(name="refused", severity=Severity.MONITOR, cause="refused")
+    assert incidents.home(refused, fired("s/b/chat", 99), same, None) is not None
+    assert incidents.home(refused, fired("t/a/chat"), same, None) is None
+
+
+def test_a_book_holds_what_is_open_and_numbers_only_upwards() -> None:
+    book = Book().put(begun(number=3)).put(begun("s/b/chat", number=1))
+    assert (list(book.open), book.next_id) == ([3, 1], 4)
+    book = book.put(replace(book.open[3], closed=START))
+    assert (list(book.open), book.next_id) == ([1], 4)
+
+
+def test_a_base_url_is_down_while_one_of_its_checks_is_in_an_outage() -> None:
+    outage = incidents.join(begun(), "s/b/chat", START, BAD)
+    book = Book().put(incidents.leave(outage, "s/b/chat", START + MINUTE))
+    slow = begun("s/c/chat", Severity.DEGRADED, number=2)
+    found = [incidents.is_down(book.put(slow), f"s/{each}") for each in "abc"]
+    assert found == [True, False, False]
