@@ -237,10 +237,10 @@ class Daemon:
         await _finish(loops)
         with _store_may_fail():
             await self.store.flush()
-            with contextlib.suppress(TimeoutError):  # what is left goes out after the next start
-                await asyncio.wait_for(
-                    parts.courier.deliver_due(at_once=True), LAST_WORDS.total_seconds()
-                )
+        with _store_may_fail(), contextlib.suppress(TimeoutError):  # the rest after the next start
+            await asyncio.wait_for(
+                parts.courier.deliver_due(at_once=True), LAST_WORDS.total_seconds()
+            )
         with _store_may_fail():
             await _last_page(parts)
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.logs import Told
-from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot
+from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
 from monitor.page import Endpoints, Pick, Renderer, Site, publish, view
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Publisher:
             try:
                 await self.publish()
                 self._told.is_news("page", None)
-            except OSError as error:  # a full disk, a folder of somebody else's
+            except (OSError, StoreError) as error:  # a full disk, a folder of somebody else's
                 level = self._told.level("page", str(error), logging.DEBUG)
                 log.log(level, 'event=page_not_written why="%s"', error)
             except Exception:  # the page grows stale and says so
@@ -110,8 +110,9 @@ class Publisher:
         checks = dict(snapshot.checks)
         for key, history in snapshot.checks.items():
             if history.latest and history.latest.failure:
-                found = await self._source.evidence(key, history.latest.at)
-                checks[key] = replace(history, evidence=found)
+                with contextlib.suppress(StoreError):  # it adorns the page, and no more
+                    found = await self._source.evidence(key, history.latest.at)
+                    checks[key] = replace(history, evidence=found)
         return replace(snapshot, checks=checks)
 
     def _write(self, snapshot: Snapshot) -> int:

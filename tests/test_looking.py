@@ -62,7 +62,7 @@ async def test_the_spend_of_day_and_month_stands_beside_the_budget(
             "80%",
         ],
     ]
-    document = looking.document(config, seen)
+    document = looking.document(config, seen, None)
     assert document["spent_today"] == {"relay": {"tokens": 1200, "money": 0.1}}
     assert document["spent_month"] == {
         "gone": {"tokens": 7, "money": 0.0},

@@ -8,7 +8,7 @@ from monitor.model import Memory
 
 GAP = timedelta(minutes=5)
 """Shorter breaks are a restart, and no news."""
-LASTS = timedelta(seconds=30)
+LASTS = timedelta(seconds=20)
 """Trouble that is over sooner is no news."""
 
 

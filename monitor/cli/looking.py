@@ -11,6 +11,7 @@ from rich.text import Text
 from monitor import __version__
 from monitor.carrier import NOTE
 from monitor.cli import incidents
+from monitor.cli.vitals import Vitals
 from monitor.cli.words import COLOURS, milliseconds
 from monitor.clock import SystemClock
 from monitor.config import Config
@@ -217,9 +218,10 @@ def _budget(budget: Budget | None) -> str:
     return f"{budget.money} {budget.currency}"
 
 
-def document(config: Config, seen: Snapshot) -> dict[str, Any]:
+def document(config: Config, seen: Snapshot, daemon: Vitals | None) -> dict[str, Any]:
     return {
         "vantage": config.vantage,
+        "daemon": daemon and {"pid": daemon.pid, "trouble": daemon.trouble},
         "at": _utc(seen.at),
         "checks": [_check(check, seen.checks.get(check.key)) for check in config.checks],
         "incidents": [incidents.document(incident) for incident in seen.incidents],

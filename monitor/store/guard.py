@@ -1,8 +1,8 @@
 """Looks after the file itself: what no commit would notice.
 
 A file that was deleted is written to as before, into nothing; one that was cut or overwritten takes
-new rows among the ruins. Once a minute the writer's thread looks whether the path still leads to the
-file it writes, and after any sign of damage whether that file is sound.
+new rows among the ruins. Every quarter of a minute the writer's thread looks whether the path still
+leads to the file it writes, and after any sign of damage whether that file is sound.
 """
 
 import logging
@@ -21,7 +21,9 @@ from monitor.store.pages import set_limit, sizes
 from monitor.store.prune import ROOM, limit_step
 from monitor.store.salvage import salvage
 
-LOOK_EVERY_S = 60.0
+LOOK_EVERY_S = 15.0
+_CUT_LASTS_S = 600.0
+"""So long after we gave space back a smaller file is no damage."""
 _MOST_STEPS = 200
 """Of making room, before results are written again."""
 log = logging.getLogger(__name__)
@@ -70,7 +72,7 @@ class Guard:
         else:
             if (found.st_dev, found.st_ino) != self._identity:
                 self._write_again("was replaced by another file")
-            elif found.st_size < self._size and self._next - self._cut > 10 * LOOK_EVERY_S:
+            elif found.st_size < self._size and self._next - self._cut > _CUT_LASTS_S:
                 self.suspect = True
             self._size = found.st_size
         if self.suspect:

@@ -30,17 +30,22 @@ POINTS = 48
 
 
 @dataclass(slots=True)
-class _Half:
+class Half:
     """Histograms, not values: a day of a thousand checks would not fit into memory."""
 
     ttfb: Counter[int] = field(default_factory=Counter)
     ttft: Counter[int] = field(default_factory=Counter)
     speed: Counter[int] = field(default_factory=Counter)
 
+    def add(self, ttfb: float | None, ttft: float | None, speed: float | None) -> None:
+        for histogram, value in ((self.ttfb, ttfb), (self.ttft, ttft), (self.speed, speed)):
+            if value is not None:
+                histogram[bucket(value)] += 1
+
 
 @dataclass(slots=True)
 class _Check:
-    halves: dict[int, _Half] = field(default_factory=dict)
+    halves: dict[int, Half] = field(default_factory=dict)
     recent: dict[int, Result] = field(default_factory=dict)
     """By key."""
     open: dict[int, Tally] = field(default_factory=dict)
@@ -90,14 +95,8 @@ class Live:
 
     def _draw(self, connection: Connection, check: _Check, key: int, body: bytes) -> None:
         found = figures(Packed(self._names.shape(connection, shape_id(body)), body))
-        half = check.halves.setdefault((key >> NUMBER_BITS) // _HALF_MS, _Half())
-        for histogram, value in (
-            (half.ttfb, found.ttfb),
-            (half.ttft, found.ttft),
-            (half.speed, found.tokens_per_s),
-        ):
-            if value is not None:
-                histogram[bucket(value)] += 1
+        half = check.halves.setdefault((key >> NUMBER_BITS) // _HALF_MS, Half())
+        half.add(found.ttfb, found.ttft, found.tokens_per_s)
 
     def latest(self, connection: Connection, number: int) -> Result | None:
         check = self.checks.get(number)
@@ -113,17 +112,21 @@ def recent_results(check: _Check | None) -> tuple[Result, ...]:
     return () if check is None else tuple(check.recent[key] for key in sorted(check.recent))
 
 
+def half_of(at: datetime) -> int:
+    return millis(at) // _HALF_MS
+
+
 def points(check: _Check | None, now: datetime) -> tuple[Point, ...]:
     """48 half hours, the last one still open. Time to first token if anything streams."""
-    last = millis(now) // _HALF_MS
+    last = half_of(now)
     if check is None:
-        return _draw({}, last)
+        return draw({}, last)
     if check.drawn is None or check.drawn[0] != (check.changed, last):
-        check.drawn = (check.changed, last), _draw(check.halves, last)
+        check.drawn = (check.changed, last), draw(check.halves, last)
     return check.drawn[1]
 
 
-def _draw(halves: Mapping[int, _Half], last: int) -> tuple[Point, ...]:
+def draw(halves: Mapping[int, Half], last: int) -> tuple[Point, ...]:
     streams = any(half.ttft for half in halves.values())
     return tuple(
         _point(number, halves.get(number), streams=streams)
@@ -131,7 +134,7 @@ def _draw(halves: Mapping[int, _Half], last: int) -> tuple[Point, ...]:
     )
 
 
-def _point(number: int, half: _Half | None, *, streams: bool) -> Point:
+def _point(number: int, half: Half | None, *, streams: bool) -> Point:
     at = from_millis(number * _HALF_MS)
     if half is None:
         return Point(at, None, None)
@@ -140,7 +143,7 @@ def _point(number: int, half: _Half | None, *, streams: bool) -> Point:
 
 
 def _forget(check: _Check, now: datetime, rolled: int, recent: int) -> None:
-    oldest = millis(now) // _HALF_MS - POINTS
+    oldest = half_of(now) - POINTS
     for number in [number for number in check.halves if number < oldest]:
         del check.halves[number]
     for hour in [hour for hour in check.open if hour < rolled]:

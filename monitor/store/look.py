@@ -113,7 +113,7 @@ class Looker:
     ) -> CheckHistory:
         number, key, last = row
         live = self._live.checks.get(number)
-        rollups = self._rollups(number, now.date())
+        rollups = self._rollups(number, now)
         return CheckHistory(
             check=key,
             latest=self._live.latest(connection, number) or self._old(connection, number, last),
@@ -125,16 +125,16 @@ class Looker:
             series=points(live, now),
         )
 
-    def _rollups(self, number: int, today: date) -> "_Rollups":
+    def _rollups(self, number: int, now: datetime) -> "_Rollups":
         live = self._live.checks.get(number)
         version = live.changed if live else 0
         ready = self._ready.get(number)
         if ready is None or ready[0] != version:
-            ready = version, self._merge(number, live.open if live else {}, today)
+            ready = version, self._merge(number, live.open if live else {}, now)
             self._ready[number] = ready
         return ready[1]
 
-    def _merge(self, number: int, open_hours: Mapping[int, Tally], today: date) -> _Rollups:
+    def _merge(self, number: int, open_hours: Mapping[int, Tally], now: datetime) -> _Rollups:
         rolled, past = self._rolled, self._past.get(number, _NO_PAST)
         growing: dict[int, list[Rollup]] = {
             day: [total.rollup] for day, total in rolled.today.get(number, {}).items()
@@ -143,10 +143,11 @@ class Looker:
         for hour, tally in open_hours.items():
             part = tally.rollup()
             growing.setdefault(hour // 24, []).append(part)
-            day.append(part)
+            if hours(now) - hour < 24:  # a store that failed for days has older ones
+                day.append(part)
         grown = {day_date(number): summed(parts) for number, parts in growing.items()}
         return _Rollups(
-            days={**past.days, **grown}, day=summed(day), windows=past.windows(today, grown)
+            days={**past.days, **grown}, day=summed(day), windows=past.windows(now.date(), grown)
         )
 
     def _old(self, connection: Connection, number: int, last: int) -> Result | None:

@@ -49,6 +49,11 @@ class Outbox:
         with self._lock:
             return min((each.created for each in self._pending.values()), default=None)
 
+    def waiting(self) -> tuple[Outgoing, ...]:
+        """All that is not delivered, oldest first."""
+        with self._lock:
+            return tuple(self._pending[number] for number in sorted(self._pending))
+
     def depths(self) -> Mapping[str, int]:
         """How many wait, by channel."""
         with self._lock:

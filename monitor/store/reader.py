@@ -29,7 +29,7 @@ from monitor.store.errors import is_damage
 from monitor.store.look import Looker
 from monitor.store.meta import read_meta
 from monitor.store.nouns import evidence_from
-from monitor.store.recall import crashes, recall
+from monitor.store.recall import crashes, last_seen, recall
 from monitor.store.tables import EVIDENCE
 from monitor.store.times import key_from
 
@@ -87,6 +87,10 @@ class Reader:
     def requests(self) -> tuple[Request, ...]:
         """What people have asked and the daemon has not done, oldest first."""
         return self._ask(requests.waiting)
+
+    def last_seen(self) -> datetime | None:
+        """The daemon's newest proof that it lives and can write."""
+        return self._ask(last_seen)
 
     def crashes(self, now: datetime) -> str:
         """For the mark that the daemon leaves when it starts."""

@@ -26,7 +26,7 @@ def recall(connection: Connection, now: datetime, vantage: str) -> Memory:
         next_incident=newest + 1,
         habits=find.habits(connection),
         spent_today=find.spent(connection, now.date(), now.date()),
-        last_seen=_last_seen(connection),
+        last_seen=last_seen(connection),
         stopped_cleanly=read_meta(connection, CLEAN) == "yes",
         last_asked=find.last_asked(connection, vantage),
         recent=_recent(connection, now),
@@ -51,7 +51,7 @@ def crashes(connection: Connection, now: datetime) -> list[str]:
     return recent if clean else [*recent[-99:], now.isoformat()]
 
 
-def _last_seen(connection: Connection) -> datetime | None:
+def last_seen(connection: Connection) -> datetime | None:
     """The last heartbeat, or the newest result if that is later."""
     said = read_meta(connection, SEEN)
     newest = connection.execute(select(func.max(RESULTS.c.key))).scalar()

@@ -36,6 +36,7 @@ from monitor.store.pages import vacuum_step
 from monitor.store.prune import prune_step
 from monitor.store.reader import Reader
 from monitor.store.recall import CLEAN, CRASHES, SEEN
+from monitor.store.unwritten import with_unwritten
 from monitor.store.writer import Writer
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Store:
         self._listeners: list[Callable[[], None]] = []
         self._incidents: dict[int, Incident] = {}
         self._notes: list[str] = []
+        self._seen: Snapshot | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._engine = engine.writing(self._path)
         self._guard = Guard(
@@ -204,8 +206,17 @@ class Store:
         self._writer.put(Change(outgoing=(outgoing,)))
 
     async def incident(self, incident_id: int) -> Incident | None:
-        waiting = self._incidents.get(incident_id)
-        return waiting or await self._ask(lambda: self._asked.incident(incident_id))
+        """While the disk fails also one that was only read before."""
+        if waiting := self._incidents.get(incident_id):
+            return waiting
+        try:
+            return await self._ask(lambda: self._asked.incident(incident_id))
+        except StoreError:
+            seen = self._seen.incidents if self._seen else ()
+            found = next((each for each in seen if each.id == incident_id), None)
+            if found is None:
+                raise
+            return found
 
     async def incidents(
         self, *, since: datetime | None = None, limit: int | None = None
@@ -234,7 +245,18 @@ class Store:
         return await self._ask(lambda: self._asked.evidence(check, at))
 
     async def snapshot(self, now: datetime) -> Snapshot:
-        return await self._ask(lambda: self._asked.snapshot(now))
+        """While the disk fails: what can be read, or was read last, and what waits in memory."""
+        try:
+            self._seen = await self._ask(lambda: self._asked.snapshot(now))
+        except StoreError:
+            if self._seen is None:
+                raise
+        else:
+            if self.trouble is None:
+                return self._seen
+        items, outbox = self._writer.waiting(), self._outbox.waiting()
+        seen = self._seen
+        return await self._ask(lambda: with_unwritten(seen, items, outbox, now))
 
     async def prune(self, now: datetime, history: HistorySettings) -> None:
         """Forget what is too old or too much, in short steps between which results are written.

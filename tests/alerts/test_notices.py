@@ -44,7 +44,7 @@ def test_trouble_of_our_own_is_told_when_it_lasts_and_when_it_is_over() -> None:
         if text := watch.see("store", why, now, float(second)):
             said.append((second, text.splitlines()))
     assert said == [
-        (50, ["👁 monitor: its store is in trouble", "the disk is full",
+        (40, ["👁 monitor: its store is in trouble", "the disk is full",
               "Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it."]),
         (100, ["✅ monitor: its store is well again", "That lasted 1m20s."]),
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli import exporting, incidents, looking, recalling, saving, voice
+from monitor.cli import exporting, incidents, looking, recalling, saving, vitals, voice
 from monitor.cli.exporting import Format
 from monitor.cli.options import AsJson, ConfigPath, Since, Until, load, show, show_json, span, when
 from monitor.cli.ranges import By, When, fitting
@@ -21,9 +21,12 @@ NINETY_DAYS = When("90d", timedelta(days=90))
 def status(path: ConfigPath = None, as_json: AsJson = False) -> None:
     """What the store knows: every check, open incidents, undelivered messages, spend."""
     loaded = load(path)
+    daemon = vitals.look(loaded)
+    if daemon and daemon.trouble and not as_json:
+        typer.echo(f"The daemon (process {daemon.pid}) is not well: {daemon.trouble}\n")
     snapshot = looking.snapshot(loaded)
     if as_json:
-        show_json(looking.document(loaded, snapshot))
+        show_json(looking.document(loaded, snapshot, daemon))
     else:
         for part in looking.tables(loaded, snapshot):
             voice.out().print(part)

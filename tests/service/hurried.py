@@ -1,0 +1,27 @@
+"""The daemon at a pace of its own: `python hurried.py FACTOR CONFIG`. Only what it waits for is shorter."""
+
+import asyncio
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from monitor import daemon, logs
+from monitor.alerts import notices
+from monitor.config import load
+from monitor.model import Redactor
+from monitor.store import guard
+
+
+def main(factor: float, path: Path) -> None:
+    daemon.ALIVE /= factor
+    notices.LASTS /= factor
+    guard.LOOK_EVERY_S /= factor
+    config = load(path, dict(os.environ))
+    logs.set_up(Redactor(config.secrets))
+    every = timedelta(seconds=10 / factor)
+    asyncio.run(daemon.Daemon(config, env=os.environ, publish_every=every).run())
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]), Path(sys.argv[2]))
