@@ -47,6 +47,9 @@ bench: $(VENV)/.dev ## what it costs, beside its targets, in small sizes; each p
 	-$(BIN)/python tests/bench/history.py 100
 	-$(BIN)/python tests/bench/blackbox.py 3 200
 	-$(BIN)/python tests/bench/ttft.py 5
+	-$(BIN)/python tests/bench/render.py 100
+	-$(BIN)/python tests/bench/start.py 1
+	-$(BIN)/python tests/bench/lateness.py 20 100
 
 shots: $(VENV)/.dev ## the README's picture, with Debian's chromium
 	cd tests/page && ../../$(BIN)/python shots.py

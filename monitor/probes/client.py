@@ -27,6 +27,8 @@ from monitor.probes.tunnel import TunnelError, credentials, trouble_by_status
 
 _CONNECT_CAP_S = 10.0
 """Look-up, TCP and TLS together: a connection that takes longer serves nobody."""
+_LATER_S = 0.25
+"""So much later than a stream's watch would, we may give it up."""
 
 
 @dataclass(slots=True)
@@ -190,15 +192,20 @@ def _hang_up(content: aiohttp.StreamReader) -> None:
 def _wait_for_watch(
     watch: Watch | None, trace: Trace, heard: _Heard, guard: asyncio.Timeout, end: float
 ) -> None:
-    """Move the alarm to whichever comes first, the watch's patience or the timeout."""
+    """Move the alarm to whichever comes first, the watch's patience or the timeout.
+
+    Not for every piece of a stream, which costs much: it may ring a little later than that.
+    """
     if watch is None:
         return
     heard.gives_up_ms = watch.deadline_ms()
-    if heard.gives_up_ms is None:
-        guard.reschedule(end)
-        return
-    wait_s = (heard.gives_up_ms - trace.since_start(time.monotonic_ns())) / 1000
-    guard.reschedule(min(end, asyncio.get_running_loop().time() + wait_s))
+    alarm = end
+    if heard.gives_up_ms is not None:
+        wait_s = (heard.gives_up_ms - trace.since_start(time.monotonic_ns())) / 1000
+        alarm = min(end, asyncio.get_running_loop().time() + wait_s)
+    rings = guard.when()
+    if rings is None or not alarm <= rings <= alarm + _LATER_S:
+        guard.reschedule(min(end, alarm + _LATER_S))
 
 
 def _timed_out(trace: Trace, heard: _Heard) -> Trouble:

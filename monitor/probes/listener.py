@@ -72,7 +72,7 @@ class Listener:
         if self.reader.done or self.reader.ended:
             self.ended_at = max(self.ended_at or 0.0, at_ms)
         if len(self.offsets) < _KEPT_OFFSETS:
-            self.offsets.append((round(at_ms, 1), len(event.data.encode()), len(piece.text)))
+            self.offsets.append((round(at_ms, 1), _size(event.data), len(piece.text)))
 
     def _note_content(self, piece: Piece, at_ms: float) -> None:
         if not self.content_at:
@@ -81,3 +81,8 @@ class Listener:
             self.visible_at = at_ms
         self.content_at.append(at_ms)
         self.content_bytes += piece.size
+
+
+def _size(text: str) -> int:
+    """In UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())

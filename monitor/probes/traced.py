@@ -8,8 +8,8 @@ import ssl
 import struct
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -86,27 +86,25 @@ class TracedSocket(socket.socket):
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """The path of TLS."""
         view = memoryview(buffer)[:nbytes] if nbytes else buffer
-        with self._noting_reset():
+        try:
             count, ancillary, _, _ = self.recvmsg_into((view,), _ANCILLARY, flags)
+        except ConnectionResetError:
+            self.trace.was_reset = True
+            raise
         self._note_received(ancillary)
         return count
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """The path of plain HTTP."""
-        with self._noting_reset():
+        try:
             data, ancillary, _, _ = self.recvmsg(bufsize, _ANCILLARY, flags)
+        except ConnectionResetError:
+            self.trace.was_reset = True
+            raise
         self._note_received(ancillary)
         if data:
             self.trace.answered = True
         return data
-
-    @contextlib.contextmanager
-    def _noting_reset(self) -> Iterator[None]:
-        try:
-            yield
-        except ConnectionResetError:
-            self.trace.was_reset = True
-            raise
 
 
 def traced_socket(info: tuple[Any, ...]) -> TracedSocket:
@@ -141,8 +139,12 @@ class TracedTLS(ssl.SSLObject):
 
 def _expires(cert: Any) -> datetime | None:
     not_after = cert.get("notAfter") if cert else None
-    if not isinstance(not_after, str):
-        return None
+    return _moment(not_after) if isinstance(not_after, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _moment(not_after: str) -> datetime:
+    """Reading it takes long, and an endpoint's certificate stays the same for weeks."""
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(not_after), UTC)
 
 

@@ -81,7 +81,8 @@ class Reader(ABC):
         piece = self._piece(value)
         if piece.text:
             said, thought = self._thoughts.part(piece.text)
-            piece = replace(piece, text=said, reasoning=piece.reasoning + thought)
+            if thought or said != piece.text:
+                piece = replace(piece, text=said, reasoning=piece.reasoning + thought)
         self.refused = self.refused or bool(piece.refusal)
         self._text.append(piece.text)
         self._reasoning.append(piece.reasoning)

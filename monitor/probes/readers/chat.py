@@ -27,8 +27,10 @@ class ChatReader(Reader):
         )
 
     def _tool_calls(self, delta: Table) -> str:
-        said = ""
-        for position, call in enumerate(tables(delta.get("tool_calls"))):
+        calls, said = delta.get("tool_calls"), ""
+        if not calls:  # nearly always, and this is asked of every piece of every stream
+            return said
+        for position, call in enumerate(tables(calls)):
             function = table(call.get("function"))
             index = call.get("index", position)
             said += self._note_tool(index, function.get("name"), function.get("arguments"))
@@ -94,7 +96,9 @@ def _content(content: object) -> tuple[str, str]:
 def _reasoning(delta: Table) -> str:
     """Under one of three names; some servers send two of them with the same words."""
     plain = string(delta.get("reasoning_content")) or string(delta.get("reasoning"))
-    if plain:
+    details = delta.get("reasoning_details")
+    if plain or not details:
         return plain
-    details = tables(delta.get("reasoning_details"))
-    return "".join(string(part.get("text")) or string(part.get("summary")) for part in details)
+    return "".join(
+        string(part.get("text")) or string(part.get("summary")) for part in tables(details)
+    )
