@@ -36,6 +36,8 @@ class Casebook:
             {incident.id: incident for incident in memory.incidents}, memory.next_incident
         )
         self._past = {incident.id: incident for incident in memory.recent}
+        self._unquiet = {each.id for each in memory.recent if flapping.is_on(each)}
+        """Of those that are over: what came and went, and is not known to be calm."""
         self._quiet = Quiet(silences=memory.silences)
         self._is_storm = is_storm
 
@@ -104,9 +106,8 @@ class Casebook:
                 incident, now, quiet=self._quiet, book=self.book, remind=remind
             )
             changes += self._passed(passed, now)
-        for incident in list(self._past.values()):
-            changes += self._passed(passing.calmed(incident, now), now)
-        self._past = looks.still_needed(self._past, now)
+        for number in sorted(self._unquiet):
+            changes += self._passed(passing.calmed(self._past[number], now), now)
         return changes
 
     def silence(self, silence: Silence, now: datetime) -> Changes:
@@ -179,7 +180,9 @@ class Casebook:
     def _keep(self, incident: Incident) -> Changes:
         self.book = self.book.put(incident)
         if incident.closed:
-            self._past[incident.id] = incident
+            past = {**self._past, incident.id: incident}
+            self._past = looks.still_needed(past, incident.closed)
+            self._unquiet = {number for number, each in self._past.items() if flapping.is_on(each)}
         return Changes(incidents=(incident,))
 
     def _passed(self, passed: Passed | None, now: datetime) -> Changes:

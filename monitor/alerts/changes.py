@@ -11,8 +11,13 @@ class Changes:
     incidents: tuple[Incident, ...] = ()
     outgoing: tuple[Outgoing, ...] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self.states or self.incidents or self.outgoing)
+
     def __add__(self, other: "Changes") -> "Changes":
         """Each incident once, as the later left it."""
+        if not other:
+            return self
         newest = {each.id: each for each in (*self.incidents, *other.incidents)}
         return Changes(
             (*self.states, *other.states),

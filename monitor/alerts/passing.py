@@ -38,7 +38,7 @@ def look_at(
 
 def calmed(incident: Incident, now: datetime) -> Passed | None:
     """Of one that is over, and was the last of those that came and went."""
-    if not flapping.is_on(incident) or not flapping.is_calm(incident, now):
+    if not flapping.is_calm(incident, now):
         return None
     return Passed(_ended(incident, now), Announcement.CALM)
 

@@ -159,7 +159,11 @@ def every_check_runs_on(seen: Seen) -> Iterator[str]:
     for check, runs in seen.runs.items():
         asked = [0.0, *(run[1] for run in runs), seen.end]
         for one, other in pairwise(asked):
+            if other - one <= EVERY + 12.0:
+                continue
             known = overlap(seen.dark, one, other) + seen.step_between(one, other, EVERY)
+            if other == seen.end:  # it may be under way
+                known += max(LATE_ANSWERS.values())
             if other - one > EVERY + 12.0 + known:
                 yield f"{check} was not asked between {one:.0f} s and {other:.0f} s"
 
@@ -272,6 +276,13 @@ def _covers(seen: Seen, incident: Incident, belief: Belief) -> bool:
     return since - late <= belief.believed <= (until if until is not None else seen.end)
 
 
+def an_incident_keeps_to_its_service(seen: Seen) -> Iterator[str]:
+    for incident in seen.incidents:
+        services = {check.split("/")[0] for check in incident.checks}
+        if incident.severity is not Severity.MONITOR and services != {incident.service}:
+            yield f"#{incident.id} of {incident.service} speaks of {', '.join(sorted(services))}"
+
+
 def dates_are_in_order(seen: Seen) -> Iterator[str]:
     for incident in seen.incidents:
         if incident.closed and incident.closed < incident.opened:
@@ -319,14 +330,25 @@ def what_comes_and_goes_is_told_once_and_to_its_end(seen: Seen) -> Iterator[str]
                 yield f"#{incident.id} was not told, nor that it comes and goes"
             after = [each for each in said if each.decided >= since]
             ended = any(each.row.what.value in {"calm", "opened"} for each in after)
-            if not ended and since < seen.end - 2 * HOUR:
+            if not ended and _last_end_of_kin(seen, incident) < seen.end - HOUR:
                 yield f"#{incident.id} came and went, and nobody heard how that ended"
 
 
+def _last_end_of_kin(seen: Seen, incident: Incident) -> float:
+    """Until then it still came and went."""
+    newest = max((each for each in seen.incidents if _is_kin(each, incident)), key=_number)
+    return seen.history.decided[newest.id][1] or seen.history.decided[newest.id][0]
+
+
+def _number(incident: Incident) -> int:
+    return incident.id
+
+
 def _is_kin(one: Incident, other: Incident) -> bool:
-    if one.severity is not other.severity:
+    if one.severity is not other.severity or one.service != other.service:
         return False
-    return one.service == other.service
+    everywhere = one.severity in {Severity.ACCOUNT, Severity.MONITOR}
+    return everywhere or bool(set(one.endpoints) & set(other.endpoints))
 
 
 def nothing_decided_is_lost(seen: Seen) -> Iterator[str]:
@@ -567,6 +589,7 @@ LAWS: tuple[Law, ...] = (
     no_outage_is_missed,
     no_incident_is_made_up,
     incidents_are_what_the_results_say,
+    an_incident_keeps_to_its_service,
     dates_are_in_order,
     what_was_decided_is_told,
     what_comes_and_goes_is_told_once_and_to_its_end,

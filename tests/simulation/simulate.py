@@ -7,6 +7,7 @@ import asyncio
 import heapq
 import re
 from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Coroutine, Generator, Iterator
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ COMMITTED_AFTER = 0.5
 """Seconds that a result may wait in memory before it is safe: what is older is committed before a
 crash. Where none is near, nobody can tell, and commits are rarer."""
 LAZY = 600.0
+MOST_SHIFTED = 7200.0
+"""Seconds by which the wall clock may be wrong in all, as far as anybody looks back."""
 NUMBER = re.compile(r"\[#(\d+)\]")
 FAILURES = {kind.value: Failure(kind, f"got {kind.value}") for kind in Kind}
 _TAIL = 60
@@ -168,6 +171,8 @@ class History:
     deaths: list[tuple[float, float, str]] = field(default_factory=list)
     """From, until, where."""
     complaints: list[str] = field(default_factory=list)
+    raged: bool = False
+    """It was given up: the courier would not stop."""
     lost_runs: int = 0
     probes: int = 0
     dead: int = 0
@@ -283,7 +288,7 @@ class Simulation:
     def run(self) -> History:
         try:
             self._begin()
-            while self._heap[0][0] < self.sizes.end:
+            while self._heap[0][0] < self.sizes.end and not self.history.raged:
                 at, _, what, more = heapq.heappop(self._heap)
                 self.clock.true = at
                 try:
@@ -431,13 +436,11 @@ class Simulation:
 
     def results_since(self, since: datetime) -> Iterator[Result]:
         """What the store would give to a process that starts."""
-        runs, first = self.history.runs, len(self.history.runs)
-        while first and START + timedelta(seconds=runs.asked[first - 1] + 7200) >= since:
-            first -= 1
+        runs, after = self.history.runs, (since - START).total_seconds()
+        first = bisect_left(runs.asked, after - MOST_SHIFTED)
         for place in range(first, len(runs)):
-            result = result_of(self.checks, runs.at(place))
-            if result.at >= since:
-                yield result
+            if runs.asked[place] + runs.shift[place] >= after:
+                yield result_of(self.checks, runs.at(place))
 
     def _advance(self, number: int, run: Coroutine[Any, Any, float | None]) -> None:
         """On with a run until it waits or ends; it may ask for another one out of turn."""
@@ -551,7 +554,7 @@ class Simulation:
         self.point("before the send")
         numbers = frozenset(map(int, NUMBER.findall(message.body)))
         send = self._fate(channel, numbers, message.title)
-        self.history.sends.append(send)
+        self._note(send)
         self._say(
             f"{channel} {'took' if send.accepted else 'refused'} {message.title!r}"
             f" {sorted(numbers)}{'' if send.reported == send.accepted else ', and we do not know'}"
@@ -562,6 +565,13 @@ class Simulation:
         if not send.reported:
             wait = None if send.wait is None else timedelta(seconds=send.wait)
             raise NotDeliveredError("the channel is out of order", wait)
+
+    def _note(self, send: Send) -> None:
+        history = self.history
+        history.sends.append(send)
+        history.raged = len(history.sends) > 500 + 20 * len(history.told)
+        if history.raged:
+            self.complain(f"{len(history.sends)} sends for {len(history.told)} messages")
 
     def _fate(self, channel: str, numbers: frozenset[int], title: str) -> Send:
         at, accepted, reported, wait = self.clock.true, True, True, None
