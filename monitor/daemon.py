@@ -212,7 +212,11 @@ class Daemon:
 
     async def _watch_ourselves(self, parts: Parts, now: datetime) -> None:
         say = parts.alerts.language
-        troubles = {"store": self.store.trouble, "schedule": parts.schedule.trouble()}
+        troubles = {
+            "store": self.store.trouble,
+            "memory": self.store.overflow,
+            "schedule": parts.schedule.trouble(),
+        }
         for name, why in troubles.items():
             if text := self.watch.see(name, why, now, self.clock.monotonic(), say):
                 await self._notify(parts, text, now)

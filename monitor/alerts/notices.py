@@ -50,10 +50,12 @@ def started(memory: Memory, now: datetime, say: Language) -> str | None:
 def troubled(part: str, why: str, say: Language) -> str:
     title = {
         "store": say.gettext("monitor: its store is in trouble"),
+        "memory": say.gettext("monitor: it gives up results"),
         "schedule": say.gettext("monitor: its schedule is in trouble"),
     }[part]
     what = {
         "store": say.gettext("Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it."),
+        "memory": say.gettext("What waits in memory is all that fits. Alerts go on; mend the store."),
         "schedule": say.gettext("Checks run late or not at all."),
     }[part]  # fmt: skip
     return f"👁 {title}\n{why}\n{what}"
@@ -62,6 +64,7 @@ def troubled(part: str, why: str, say: Language) -> str:
 def mended(part: str, lasts: timedelta, now: datetime, say: Language) -> str:
     title = {
         "store": say.gettext("monitor: its store is well again"),
+        "memory": say.gettext("monitor: it keeps all results again"),
         "schedule": say.gettext("monitor: its schedule is well again"),
     }[part]
     length = lasted(lasts, Context(now=now, language=say))

@@ -1,7 +1,7 @@
 """What one transaction writes: many entries and changes, each row of theirs once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from sqlalchemy import Connection, update
@@ -70,6 +70,18 @@ def remains(item: Item) -> Change:
     )
 
 
+def bare(entry: Entry) -> Entry:
+    """Its result, without what `remains` keeps."""
+    return replace(entry, states=(), habit=None, incidents=(), outgoing=(), spent=NO_SPEND)
+
+
+def is_bare(item: Item) -> bool:
+    """As nearly all are."""
+    return isinstance(item, Entry) and not (
+        item.states or item.habit or item.incidents or item.outgoing or item.spent != NO_SPEND
+    )
+
+
 @dataclass(slots=True)
 class Batch:
     entries: list[Entry] = field(default_factory=list)
@@ -84,14 +96,8 @@ class Batch:
     def add(self, item: Item) -> None:
         if isinstance(item, Entry):
             self.entries.append(item)
-            if not (
-                item.states
-                or item.habit
-                or item.incidents
-                or item.outgoing
-                or item.spent != NO_SPEND
-            ):
-                return  # as nearly all of them
+            if is_bare(item):
+                return
         change = remains(item)
         self.states.update(((state.check, state.rule), state) for state in change.states)
         self.habits.update(change.habits)

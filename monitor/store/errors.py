@@ -43,6 +43,13 @@ def why(error: BaseException, path: Path) -> str:
     return f"the store cannot be written: {_REMEDIES[code]} ({said}{free}, {path})"
 
 
+def nearly_full(path: Path) -> str:
+    return (
+        "the store cannot be written: the disk is full (what little is left is for alerts, "
+        f"{_free_mb(path)} MB free, {path})"
+    )
+
+
 def _code(error: BaseException) -> int | None:
     """The primary one: extended codes carry it in their low byte."""
     code = getattr(_first(error), "sqlite_errorcode", None)

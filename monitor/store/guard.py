@@ -17,15 +17,19 @@ from monitor.clock import Clock
 from monitor.model import StoreError
 from monitor.store import engine as engines
 from monitor.store import migrations
-from monitor.store.pages import set_limit, sizes
+from monitor.store.pages import file_limit, journal_limit, set_limit, sizes
 from monitor.store.prune import ROOM, limit_step
+from monitor.store.reserve import Reserve
 from monitor.store.salvage import salvage
 
 LOOK_EVERY_S = 15.0
 _CUT_LASTS_S = 600.0
 """So long after we gave space back a smaller file is no damage."""
-_MOST_STEPS = 200
+_STEPS = 20
 """Of making room, before results are written again."""
+_STEPS_WHEN_FULL = 200
+_LONG_JOURNAL = 4
+"""Times its limit: so long it grows only while somebody reads without an end."""
 log = logging.getLogger(__name__)
 
 
@@ -40,6 +44,7 @@ class Guard:
     """Takes a sentence that an operator should read."""
     replaced: Callable[[], None]
     """Called when the path leads to another file than before."""
+    reserve: Reserve
     max_size: int | None = None
     suspect: bool = False
     """Somebody met damage: look at the whole file."""
@@ -53,6 +58,7 @@ class Guard:
         found = self.path.stat()
         self._identity, self._size = (found.st_dev, found.st_ino), found.st_size
         self._next = self.clock.monotonic() + LOOK_EVERY_S
+        self.reserve.hold()
 
     def suspected(self) -> None:
         self.suspect = True
@@ -79,17 +85,34 @@ class Guard:
             self.check()
         with self.engine.begin() as connection:
             set_limit(connection, self.max_size)
-        self.make_room()
+        self.reserve.hold()
+        self._step_back(ROOM, _STEPS)
+        self._complain()
 
-    def make_room(self, room: float = ROOM) -> bool:
-        """Keep below this share of `max_size`. True if anything went."""
-        steps = 0
-        while steps < _MOST_STEPS:
+    def make_room(self, room: float) -> bool:
+        """Of a file that may not grow: keep below this share of `max_size`. True if anything went."""
+        return self._step_back(room, _STEPS_WHEN_FULL)
+
+    def _step_back(self, room: float, most: int) -> bool:
+        for step in range(most):
             with self.engine.begin() as connection:
                 if not limit_step(connection, self.max_size, room):
-                    break
-            steps += 1
-        return steps > 0
+                    return step > 0
+        return True
+
+    def _complain(self) -> None:
+        """Raise StoreError for what works still, but not for long."""
+        if self.reserve.is_short:
+            raise StoreError(
+                f"the disk is full, and the store lives on what was held in reserve; make room ({self.path})"
+            )
+        journal = self.path.with_name(self.path.name + "-wal")
+        size = journal.stat().st_size if journal.exists() else 0
+        if size > _LONG_JOURNAL * journal_limit(self.max_size):
+            raise StoreError(
+                f"the store's journal has grown to {size // 1_000_000} MB: another program reads "
+                f"without an end; end what else has {self.path} open"
+            )
 
     def at_limit(self) -> bool:
         """Whether it is our own limit that stops the file from growing, not the disk's."""
@@ -97,7 +120,7 @@ class Guard:
             return False
         with self.engine.begin() as connection:
             found = sizes(connection)
-        return found.total * found.page >= 0.95 * self.max_size
+        return found.total * found.page >= 0.95 * file_limit(self.max_size)
 
     def cut(self) -> None:
         """We gave space back ourselves: a smaller file is no damage."""

@@ -12,6 +12,10 @@ _STEP = 256
 """Pages of one step: about a megabyte of journal."""
 SPARE = 1024
 """Pages that are kept free at least, and an eighth of the file."""
+MOST_JOURNAL = 16 << 20
+_CHECKPOINT = 1000
+"""Pages of journal after which they are carried into the file."""
+_LARGEST = 0xFFFFFFFE
 
 
 class Sizes(NamedTuple):
@@ -33,13 +37,23 @@ def sizes(connection: Connection) -> Sizes:
     )
 
 
+def journal_limit(max_size: int | None) -> int:
+    """Bytes that the journal beside the file may keep."""
+    return MOST_JOURNAL if max_size is None else min(MOST_JOURNAL, max_size // 4)
+
+
+def file_limit(max_size: int) -> int:
+    """Bytes that are left for the file itself: a store's size is that of both."""
+    return max_size - journal_limit(max_size)
+
+
 def set_limit(connection: Connection, max_size: int | None) -> None:
     """Beyond it the database itself refuses to grow; deleting goes on to work, as on no full disk."""
-    most = _LARGEST if max_size is None else max_size // _pragma(connection, "page_size")
+    page, journal = _pragma(connection, "page_size"), journal_limit(max_size)
+    most = _LARGEST if max_size is None else file_limit(max_size) // page
     _pragma(connection, f"max_page_count={most}")
-
-
-_LARGEST = 0xFFFFFFFE
+    _pragma(connection, f"journal_size_limit={journal}")
+    _pragma(connection, f"wal_autocheckpoint={min(_CHECKPOINT, journal // page // 2)}")
 
 
 def vacuum_step(connection: Connection) -> bool:

@@ -12,7 +12,7 @@ from monitor.model import HistorySettings
 from monitor.store.batch import FLOOR
 from monitor.store.fold import ROLLED
 from monitor.store.meta import number_of, set_meta
-from monitor.store.pages import sizes
+from monitor.store.pages import file_limit, sizes
 from monitor.store.tables import (
     DAYS,
     EVIDENCE,
@@ -52,7 +52,7 @@ def prune_step(connection: Connection, now: datetime, history: HistorySettings) 
 
 def limit_step(connection: Connection, max_size: int | None, room: float = ROOM) -> bool:
     """Make room where the store comes near its size. True if something went."""
-    if max_size is None or sizes(connection).used <= room * max_size:
+    if max_size is None or sizes(connection).used <= room * file_limit(max_size):
         return False
     edge = _edge(connection, RESULTS, _rolled_key(connection))
     if edge is not None:

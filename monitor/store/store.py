@@ -36,6 +36,7 @@ from monitor.store.pages import vacuum_step
 from monitor.store.prune import prune_step
 from monitor.store.reader import Reader
 from monitor.store.recall import CLEAN, CRASHES, SEEN
+from monitor.store.reserve import Reserve
 from monitor.store.unwritten import with_unwritten
 from monitor.store.writer import Writer
 
@@ -66,6 +67,7 @@ class Store:
         self._guard = Guard(
             path=self._path, engine=self._engine, clock=clock,
             note=self._note, replaced=self._replaced, max_size=history.max_size,
+            reserve=Reserve(self._path),
         )  # fmt: skip
         self._writer = Writer(self._engine, clock, self._guard, self._prepare, self._committed)
         self._checked = clock.monotonic()
@@ -136,6 +138,11 @@ class Store:
     def dropped(self) -> int:
         """Results given up because the disk failed for too long."""
         return self._writer.dropped
+
+    @property
+    def overflow(self) -> str | None:
+        """That results are given up, if they are: the disk fails for longer than memory reaches."""
+        return self._writer.overflow
 
     @property
     def oldest_message(self) -> datetime | None:

@@ -18,16 +18,16 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from monitor.clock import Clock
-from monitor.model import StoreError
+from monitor.model import Entry, StoreError
 from monitor.store import fold
-from monitor.store.batch import Item, droppable, gather, merged, plain_up, remains, write
-from monitor.store.errors import is_damage, is_disk, is_full, why
+from monitor.store.batch import Item, bare, gather, is_bare, remains, write
+from monitor.store.errors import is_damage, is_disk, is_full, nearly_full, why
 from monitor.store.guard import Guard
 from monitor.store.names import Names
 from monitor.store.times import hours
+from monitor.store.waiting import Waiting
 
 T = TypeVar("T")
-MOST_WAITING = 50_000
 _GATHER_S = 0.5
 _RETRY_S = 1.0
 _ROOMS = (0.8, 0.65, 0.5)
@@ -58,7 +58,7 @@ class Writer:
         self._guard, self._prepare = guard, prepare
         self.is_ready = False
         self._names = Names()
-        self._items: deque[Item] = deque()
+        self._items = Waiting()
         self._tasks: deque[_Task] = deque()
         self._waiting: list[Future[None]] = []
         self._wake = threading.Condition()
@@ -67,16 +67,15 @@ class Writer:
         self.trouble: str | None = None
         self.unseen: str | None = None
         """Trouble with the file that commits do not meet."""
-        self.dropped = 0
+        self._lost_before = 0
+        """Results given up in troubles that are over."""
 
     def start(self) -> None:
         self._thread.start()
 
     def put(self, item: Item, *, urgent: bool = False) -> None:
         with self._wake:
-            self._items.append(item)
-            if len(self._items) > MOST_WAITING:
-                self._shrink()
+            self._items.put(item)
             self._urgent = self._urgent or urgent
             if urgent or len(self._items) == 1:
                 self._wake.notify()
@@ -107,7 +106,19 @@ class Writer:
     def waiting(self) -> list[Item]:
         """What is not committed yet, oldest first."""
         with self._wake:
-            return list(self._items)
+            return self._items.all()
+
+    @property
+    def dropped(self) -> int:
+        """Results given up."""
+        return self._items.dropped
+
+    @property
+    def overflow(self) -> str | None:
+        lost = self._items.dropped - self._lost_before
+        if self.trouble is None or not lost:
+            return None
+        return f"{lost} results that waited for the disk were given up, the oldest good ones first"
 
     def _run(self) -> None:
         """A fault of our own must not end the thread: then nothing would ever be stored again."""
@@ -123,7 +134,7 @@ class Writer:
     def _turn(self) -> bool:
         with self._wake:
             self._await_work()
-            items, tasks = list(self._items), list(self._tasks)
+            items, tasks = self._items.take(), list(self._tasks)
             waiting, stopping = self._waiting, self._stopping
             self._tasks.clear()
             self._waiting, self._urgent = [], False
@@ -131,6 +142,8 @@ class Writer:
         try:
             failed = self._try_ready() or self._commit(items)
         finally:
+            with self._wake:
+                self._items.give_back()
             for answer in waiting:
                 _settle(answer, None if failed is None else StoreError(failed))
         for task in tasks:
@@ -194,9 +207,15 @@ class Writer:
         """Why it failed, if it did; then nothing was written."""
         if not items:
             return None
+        if self._guard.reserve.is_gone:
+            self._guard.reserve.hold()
+        if self._guard.reserve.is_gone:
+            return self._commit_sparingly(items)
         try:
             self._write_with_room(items)
         except Exception as error:
+            if is_full(error) and self._guard.reserve.is_gone:
+                return self._commit_sparingly(items)
             if is_disk(error):
                 return self._disk_failed(error)
             log.exception("one of %d items cannot be stored, trying each alone", len(items))
@@ -211,11 +230,34 @@ class Writer:
                 self._write(items)
             except DatabaseError as error:
                 self._names.forget()
-                if not (is_full(error) and self._guard.at_limit() and self._guard.make_room(room)):
+                if not (is_full(error) and self._find_room(room)):
                     raise
             else:
                 return
         self._write(items)
+
+    def _find_room(self, share: float) -> bool:
+        """Where the file is full by our own limit, or the disk by whatever else is on it."""
+        if self._guard.at_limit():
+            return self._guard.make_room(share)
+        reserve = self._guard.reserve
+        if not reserve.give():
+            return False
+        log.warning("the disk is full: the store gives back what it held in reserve")
+        return not reserve.is_gone
+
+    def _commit_sparingly(self, items: list[Item]) -> str:
+        """The last of the disk is for what alerts need; results wait."""
+        try:
+            with self._engine.begin() as connection:
+                important = gather(remains(item) for item in items if not is_bare(item))
+                write(connection, self._names, important, self._clock.now())
+        except DatabaseError as error:
+            return self._disk_failed(error)
+        with self._wake:
+            self._items.replace([bare(item) for item in items if isinstance(item, Entry)])
+        self._committed(items)
+        return self._failed(nearly_full(self._guard.path))
 
     def _write(self, items: list[Item]) -> None:
         batch, now = gather(items), self._clock.now()
@@ -224,8 +266,10 @@ class Writer:
                 write(connection, self._names, batch, now)
         except IntegrityError:
             self._names.forget()
-            with self._engine.begin() as connection:
-                write(connection, self._names, batch, now, crowded=True)
+        else:
+            return
+        with self._engine.begin() as connection:
+            write(connection, self._names, batch, now, crowded=True)
 
     def _commit_each(self, items: list[Item]) -> str | None:
         """So that one impossible item, a fault of our own, does not hold up all others."""
@@ -238,7 +282,7 @@ class Writer:
                     return self._disk_failed(error)
                 self._names.forget()
                 log.exception("an item cannot be stored and is dropped")
-                self.dropped += 1
+                self._items.dropped += 1
             self._done([item])
         return None
 
@@ -264,14 +308,12 @@ class Writer:
         return said
 
     def _done(self, items: list[Item]) -> None:
-        """Items are only appended and shrunk from elsewhere, so leave by identity, not by count."""
-        gone = {id(item) for item in items}
         with self._wake:
-            while self._items and id(self._items[0]) in gone:
-                self._items.popleft()
+            self._items.done(items)
         if self.trouble is not None:
             log.warning("the store can be written again")
             self.trouble = None
+            self._lost_before = self._items.dropped
             self._guard.replaced()
         self._committed(items)
 
@@ -299,26 +341,6 @@ class Writer:
 
     def _past_grace(self) -> bool:
         return self._clock.now().minute >= 60 * _ROLL_AFTER_HOURS
-
-    def _shrink(self) -> None:
-        """Drop a tenth: oldest good results first, then other plain ones, never an incident."""
-        excess = MOST_WAITING // 10
-        for expendable in (plain_up, droppable):
-            dropped: list[Item] = []
-            kept: deque[Item] = deque()
-            for item in self._items:
-                if len(dropped) < excess and expendable(item):
-                    dropped.append(item)
-                else:
-                    kept.append(item)
-            self._items = kept
-            self._keep_remains(dropped)
-            excess -= len(dropped)
-            self.dropped += len(dropped)
-
-    def _keep_remains(self, dropped: list[Item]) -> None:
-        if dropped:
-            self._items.appendleft(merged(gather(map(remains, dropped))))
 
 
 def _settle(answer: "Future[Any]", error: BaseException | None) -> None:

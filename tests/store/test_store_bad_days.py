@@ -34,16 +34,21 @@ MESSAGE = Outgoing(
 )  # fmt: skip
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of one megabyte."""
-    folder = tmp_path / "disk"
+@contextlib.contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Path]:
     folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    mounting = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if subprocess.run(mounting, capture_output=True, check=False).returncode:
         pytest.skip("no file system may be mounted here")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of one megabyte."""
+    with mounted(tmp_path / "disk", "1m") as folder:
+        yield folder
 
 
 def remount(folder: Path, how: str) -> None:
@@ -228,28 +233,60 @@ async def test_a_store_cut_short_under_way_is_noticed(
     assert (await stored(store), store.trouble) == (3, None)
 
 
-async def test_a_store_keeps_below_its_size_and_loses_the_oldest_runs_first(
+async def test_a_store_keeps_below_its_size_journal_and_all_and_loses_the_oldest_runs_first(
     clock: HandClock, tmp_path: Path
 ) -> None:
-    limit = 400_000
+    limit = 1_200_000
     history = HistorySettings(max_size=limit)
     store = Store(f"sqlite:///{tmp_path / 'm.db'}", clock=clock, history=history)
     store.open()
-    for hour in range(16):
+    await minute(store, clock)
+    for hour in range(40):
         clock.wall = NOON + timedelta(hours=hour)
         for step in range(1000):
             store.record(entry(streamed(clock.wall + timedelta(seconds=step))))
         await store.flush()
+        assert whole_size(tmp_path / "m.db") <= limit
         clock.tick(70 * 60)
         await minute(store, clock)
         assert store.trouble is None
-        assert (tmp_path / "m.db").stat().st_size <= limit
+        assert whole_size(tmp_path / "m.db") <= limit
     left = await store.results(CHAT, since=NOON)
     days = (await store.snapshot(clock.now())).checks[CHAT].days
     await store.close()
-    assert left[-1].at == NOON + timedelta(hours=15, seconds=999)
-    assert 2000 < len(left) < 10_000
-    assert sum(day.counted for day in days.values()) == 16_000
+    assert left[-1].at == NOON + timedelta(hours=39, seconds=999)
+    assert 10_000 < len(left) < 30_000
+    assert sum(day.counted for day in days.values()) == 40_000
+
+
+def whole_size(path: Path) -> int:
+    """With the journal."""
+    journal = path.with_name(path.name + "-wal")
+    return path.stat().st_size + journal.stat().st_size
+
+
+async def test_a_reader_without_an_end_is_named(
+    store: Store, clock: HandClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "MOST_JOURNAL", 50_000)
+    record(store, 100)
+    await store.flush()
+    with contextlib.closing(
+        sqlite3.connect(tmp_path / "monitor.db", isolation_level=None)
+    ) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM result").fetchone()
+        for step in range(1, 20):
+            record(store, 500, start=500 * step)
+            await store.flush()
+        await minute(store, clock)
+        assert "another program reads without an end; end what else has" in (store.trouble or "")
+    record(store, 1, start=20_000)
+    await store.flush()
+    record(store, 1, start=20_001)
+    await store.flush()
+    await minute(store, clock)
+    assert store.trouble is None
 
 
 async def test_space_is_given_back_when_much_less_is_to_be_kept(

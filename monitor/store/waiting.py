@@ -1,0 +1,85 @@
+"""What waits to be written: bounded, and what is dropped first is what matters least."""
+
+from collections import deque
+from dataclasses import replace
+
+from monitor.model import Entry
+from monitor.store.batch import Item, bare, droppable, gather, merged, plain_up
+
+MOST_WAITING = 50_000
+
+
+class Waiting:
+    """Oldest first. What the writer has in hand is left alone until it is done or given back.
+
+    Not safe by itself: the writer's lock is held around each call.
+    """
+
+    def __init__(self) -> None:
+        self._fresh: deque[Item] = deque()
+        self._taken: list[Item] = []
+        self._most = MOST_WAITING
+        self.dropped = 0
+        """Results, since the beginning."""
+
+    def __bool__(self) -> bool:
+        return bool(self._taken or self._fresh)
+
+    def __len__(self) -> int:
+        return len(self._taken) + len(self._fresh)
+
+    def put(self, item: Item) -> None:
+        self._fresh.append(item)
+        self._shrink()
+
+    def take(self) -> list[Item]:
+        """All of it, into the writer's hand."""
+        self._taken += self._fresh
+        self._fresh.clear()
+        return list(self._taken)
+
+    def done(self, items: list[Item]) -> None:
+        """These are written, or never can be."""
+        gone = {id(item) for item in items}
+        self._taken = [item for item in self._taken if id(item) not in gone]
+
+    def give_back(self) -> None:
+        """What is still in hand waits again."""
+        self._fresh.extendleft(reversed(self._taken))
+        self._taken = []
+        self._shrink()
+
+    def replace(self, items: list[Item]) -> None:
+        """What is in hand waits again, as this."""
+        self._taken = items
+        self.give_back()
+
+    def all(self) -> list[Item]:
+        return [*self._taken, *self._fresh]
+
+    def _shrink(self) -> None:
+        """Drop a tenth: oldest good results first, then other plain ones, never an incident's.
+
+        What all of them change besides (beliefs, habits, spend) is kept, as one change behind them.
+        """
+        if len(self._fresh) <= self._most:
+            return
+        excess = len(self._fresh) - MOST_WAITING * 9 // 10
+        entries = [item for item in self._fresh if isinstance(item, Entry)]
+        dropped = set(_expendable(entries)[: max(excess, 0)])
+        rest = merged(gather(self._fresh))
+        kept = [_lighter(each) for at, each in enumerate(entries) if at not in dropped]
+        self._fresh = deque([*kept, rest])
+        self.dropped += len(dropped)
+        self._most = max(MOST_WAITING, len(self._fresh) * 11 // 10)
+
+
+def _expendable(entries: list[Entry]) -> list[int]:
+    """Places, those that matter least first."""
+    plain = [at for at, each in enumerate(entries) if droppable(each)]
+    return sorted(plain, key=lambda at: not plain_up(entries[at]))
+
+
+def _lighter(entry: Entry) -> Entry:
+    """Still of an incident, if it was; what it adds up must not be added twice."""
+    return replace(bare(entry), incidents=entry.incidents, outgoing=entry.outgoing)
