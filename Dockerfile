@@ -7,7 +7,9 @@ RUN python -m venv /opt/monitor \
  && /opt/monitor/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /var/lib/monitor --shell /usr/sbin/nologin monitor \
+# By hand, because slim images have no useradd.
+RUN echo 'monitor:x:10001:' >> /etc/group \
+ && echo 'monitor:x:10001:10001::/var/lib/monitor:/usr/sbin/nologin' >> /etc/passwd \
  && install -d -o monitor -g monitor /var/lib/monitor /var/lib/monitor/page
 COPY --from=build /opt/monitor /opt/monitor
 # History and page; keys and tokens are Docker secrets, files named like their variables.

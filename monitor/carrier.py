@@ -14,7 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from monitor.clock import Clock
-from monitor.model import PageSettings, Redactor, StoreError, clean_text
+from monitor.logs import quoted
+from monitor.model import PageSettings, Publishing, Redactor, StoreError, clean_text
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,13 @@ _GRACE_S = 3.0
 """Between asking a command to end and ending it."""
 _KEPT = 4000
 _SHOWN = 300
-_OURS = frozenset({"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "CREDENTIALS_DIRECTORY"})
+_PASSED = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"}
+    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "STATE_DIRECTORY"}
+    | {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+    | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+)
+"""Of our environment. The rest holds keys and tokens that a copy of the page has no use for."""
 
 Report = Callable[[str, str], Awaitable[None]]
 
@@ -77,7 +84,7 @@ class Carrier:
         assert publish is not None
         began = self._clock.monotonic()
         limit = min(publish.timeout, within or publish.timeout)
-        failed, said = await _run(publish.command, self._settings.dir, limit.total_seconds())
+        failed, said = await _run(publish, self._settings.dir, limit.total_seconds())
         took_ms = (self._clock.monotonic() - began) * 1000
         shown = clean_text(self._redact(said)[-_SHOWN:], _SHOWN)
         self._log(failed, shown, took_ms)
@@ -86,11 +93,11 @@ class Carrier:
     def _log(self, failed: str, said: str, took_ms: float) -> None:
         """The same trouble once, until it changes or is over."""
         if failed and failed != self._trouble:
-            log.warning('event=publish_command_failed why="%s" said="%s"', failed, said)
+            log.warning("event=publish_command_failed why=%s said=%s", quoted(failed), quoted(said))
         elif self._trouble and not failed:
             log.info("event=publish_command_works took_ms=%.0f", took_ms)
         else:
-            log.debug("event=publish_command took_ms=%.0f", took_ms)
+            log.debug("event=publish_command took_ms=%.0f why=%s", took_ms, quoted(failed))
         self._trouble = failed
 
     async def _tell(self, trouble: str, took_ms: float) -> None:
@@ -98,16 +105,16 @@ class Carrier:
         try:
             await self._report(NOTE, json.dumps({"at": at, "took_ms": round(took_ms), "trouble": trouble}))  # fmt: skip
         except StoreError as error:
-            log.warning('event=store_trouble why="%s"', error)
+            log.debug('event=store_trouble why="%s"', error)  # the store has told it, once
 
 
-async def _run(command: str, folder: Path, limit_s: float) -> tuple[str, str]:
+async def _run(publish: Publishing, folder: Path, limit_s: float) -> tuple[str, str]:
     """Why it failed, or "", and the end of what it said."""
     said = bytearray()
     ear, mouth = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
-            "/bin/sh", "-c", command, cwd=folder, env=_environment(os.environ),
+            "/bin/sh", "-c", publish.command, cwd=folder, env=_environment(os.environ, publish),
             stdin=asyncio.subprocess.DEVNULL, stdout=mouth, stderr=mouth, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
@@ -120,16 +127,18 @@ async def _run(command: str, folder: Path, limit_s: float) -> tuple[str, str]:
         async with asyncio.timeout(limit_s):
             code = await process.wait()
     except TimeoutError:
-        return f"took longer than {limit_s:.0f} s", said.decode(errors="replace")
+        return f"took longer than {limit_s:g} s", said.decode(errors="replace")
     finally:
         await _end(process)
         await _hear_out(listening)
     return f"exit status {code}" if code else "", said.decode(errors="replace")
 
 
-def _environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Ours, without what is between systemd and us."""
-    return {name: value for name, value in env.items() if name not in _OURS}
+def _environment(env: Mapping[str, str], publish: Publishing) -> dict[str, str]:
+    passed = {
+        name: value for name, value in env.items() if name in _PASSED or name.startswith("LC_")
+    }
+    return passed | {name: value.reveal() for name, value in publish.env}
 
 
 async def _listen(ear: int, said: bytearray) -> None:

@@ -21,6 +21,7 @@ from typing import Protocol
 
 from monitor.alerts import Context, digest, parts, phrase, together
 from monitor.clock import Clock
+from monitor.logs import quoted
 from monitor.model import Incident, Message, NotDeliveredError, Outgoing
 
 log = logging.getLogger(__name__)
@@ -212,8 +213,8 @@ class Courier:
         if self._is_blind() and not error.retry_after:
             wait = min(wait, SOON)
         log.warning(
-            'event=not_delivered channel=%s what=%s incident=%s tries=%d again_in_s=%.0f why="%s"',
-            first.channel, first.what.value, first.incident, first.attempts + 1, wait.total_seconds(), error,
+            "event=not_delivered channel=%s what=%s incident=%s tries=%d again_in_s=%.0f why=%s",
+            first.channel, first.what.value, first.incident, first.attempts + 1, wait.total_seconds(), quoted(error),
         )  # fmt: skip
         for row in rows:
             if now - row.created > GIVE_UP and row.attempts >= GIVE_UP_TRIES:

@@ -26,7 +26,7 @@ from monitor.backoff import BUSY, Backoff
 from monitor.budget import Ledger
 from monitor.clock import Clock
 from monitor.diagnosis import Explained
-from monitor.logs import Told
+from monitor.logs import Told, quoted
 from monitor.model import (
     NO_SPEND,
     Check,
@@ -218,7 +218,7 @@ def _log(result: Result, level: int) -> None:
         "status": result.http_status,
         "ttft_ms": result.timings.ttft and round(result.timings.ttft),
         "total_ms": result.timings.total and round(result.timings.total),
-        "why": result.failure and f'"{result.failure.message}"',
+        "why": result.failure and quoted(result.failure.message),
     }
     log.log(
         level,

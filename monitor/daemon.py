@@ -162,13 +162,15 @@ class Daemon:
 
     async def _prove_life(self, parts: Parts) -> None:
         """Says nothing where only starting again would help: then systemd does that."""
-        asked = asyncio.create_task(self._feel_store())
+        asked, told = asyncio.create_task(self._feel_store()), Told()
         while not self.stop.is_set():
             if asked.done():
                 asked = asyncio.create_task(self._feel_store())
-            if trouble := hung(self.kit, parts.schedule):
+            trouble = hung(self.kit, parts.schedule)
+            part = trouble.partition(":")[0] if trouble else None  # for how long is no news
+            if told.is_news("hung", part):
                 log.critical('event=hung why="%s"', trouble)
-            else:
+            if trouble is None:
                 status = health(self.kit, parts.schedule) or "all goes on"
                 tell_systemd(f"WATCHDOG=1\nSTATUS={len(self.kit.config.checks)} checks, {status}")
             with contextlib.suppress(TimeoutError):

@@ -34,6 +34,11 @@ _COLOURS = {
 _EVENT = re.compile(r"\bevent=(\w+)")
 
 
+def quoted(text: object) -> str:
+    """As the value of a key: what others said may hold quotes."""
+    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 class Told:
     """What was said last of each subject: the same failure is news once, until it changes."""
 

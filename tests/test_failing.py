@@ -1,5 +1,6 @@
 """`monitor report-failure`: the channels of a configuration that cannot be used are told so."""
 
+import os
 import subprocess
 import sys
 from asyncio import to_thread
@@ -16,11 +17,11 @@ FAILED = {
 }
 
 
-def report(folder: Path) -> subprocess.CompletedProcess[str]:
+def report(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [MONITOR, "report-failure"],
         cwd=folder,
-        env={"TOKEN": TOKEN, "NO_PROXY": "127.0.0.1", **FAILED},
+        env={"TOKEN": TOKEN, "NO_PROXY": "127.0.0.1", **FAILED, **env},
         capture_output=True,
         text=True,
         timeout=60,
@@ -60,3 +61,28 @@ def test_without_a_channel_it_says_what_it_would_have_told(tmp_path: Path) -> No
     assert "has no channel that could be told" in done.stderr
     assert "service.a.endpoints: is empty" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_a_crash_loop_is_told_once_in_four_hours_and_as_what_it_is(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    crashed = {"MONITOR_EXIT_STATUS": "1", "RUNTIME_DIRECTORY": str(run)}
+    async with telegram() as phone:
+        (tmp_path / "monitor.toml").write_text(
+            '[service.a]\nendpoints = { x = "http://127.0.0.1:9" }\n'
+            f'[channel.phone]\nurl = "tgram://${{TOKEN}}/{CHAT}"\ntelegram_api = "{phone.url}"\n'
+        )
+        first = await to_thread(report, tmp_path, **crashed)
+        second = await to_thread(report, tmp_path, **crashed)
+        hours_ago = (run / "told").stat().st_mtime - 5 * 3600
+        os.utime(run / "told", (hours_ago, hours_ago))
+        third = await to_thread(report, tmp_path, **crashed)
+
+    assert (first.stdout, third.stdout) == ("phone: told\n", "phone: told\n")
+    assert (second.returncode, second.stderr) == (0, "")
+    assert second.stdout == "told before; a crash loop is told every four hours\n"
+    assert [
+        "monitor.service crashes again and again (result exit-code, status 1)." in each
+        and "It is started again in five minutes." in each
+        for each in phone.messages
+    ] == [True, True]

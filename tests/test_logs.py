@@ -71,6 +71,10 @@ def test_an_exception_nobody_caught_is_redacted_too() -> None:
     assert "key is canary" not in done.stderr
 
 
+def test_what_others_said_cannot_end_its_quotes() -> None:
+    assert logs.quoted('HTTP 502: "bad \\ gateway"') == r'"HTTP 502: \"bad \\ gateway\""'
+
+
 def test_the_same_failure_is_news_once_until_it_changes() -> None:
     told = logs.Told()
     said = [

@@ -39,8 +39,15 @@ async def ping(url: Secret, summary: str) -> str | None:
             if status == 405:
                 status = await _ask(session, "GET", url, None)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        return type(error).__name__  # its text may hold the address, which is secret
+        return _said(error)
     return None if status < 300 else f"HTTP {status}"
+
+
+def _said(error: Exception) -> str:
+    """Its own text may hold the address, which is secret."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return "no connection" if isinstance(error, OSError) else type(error).__name__
 
 
 async def _ask(session: aiohttp.ClientSession, method: str, url: Secret, body: str | None) -> int:

@@ -1,7 +1,10 @@
-"""`monitor report-failure`: what systemd starts when the service has ended for good (`OnFailure=`)."""
+"""`monitor report-failure`: what systemd starts when the service has failed (`OnFailure=`)."""
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor import config
@@ -13,16 +16,49 @@ from monitor.model import ConfigError, Message, MonitorError, NotDeliveredError,
 TRIES = (0, 5, 20)
 """Seconds before each try: nobody else will tell it, and nobody is held up."""
 MOST_COMPLAINTS = 20
+QUIET = timedelta(hours=4)
+"""Between two messages of a crash loop."""
+BAD_CONFIG = "78"
 
 
-def report(path: Path, env: Mapping[str, str], say: Callable[[str], None]) -> int:
+def report(path: Path, env: Mapping[str, str], now: datetime, say: Callable[[str], None]) -> int:
     """How many channels could not be told; there must be one. Raises MonitorError."""
     usable, complaints = _read(path, env)
+    if _is_crash(env) and _was_told(env, now):
+        say("told before; a crash loop is told every four hours")
+        return 0
     redact = Redactor(usable.secrets)
     message = _message(env, tuple(map(redact, complaints)))
     if not usable.channels:
         raise MonitorError(f"{path} has no channel that could be told; it failed: {message.body}")
-    return asyncio.run(_tell_all(usable, redact, message, say))
+    failed = asyncio.run(_tell_all(usable, redact, message, say))
+    if _is_crash(env) and failed < len(usable.channels):
+        _remember(env, now)
+    return failed
+
+
+def _is_crash(env: Mapping[str, str]) -> bool:
+    """Any end but a bad configuration (or one that nobody told us of): then systemd tries again."""
+    return env.get("MONITOR_EXIT_STATUS", BAD_CONFIG) != BAD_CONFIG
+
+
+def _mark(env: Mapping[str, str]) -> Path | None:
+    folder = env.get("RUNTIME_DIRECTORY")
+    return Path(folder) / "told" if folder else None
+
+
+def _was_told(env: Mapping[str, str], now: datetime) -> bool:
+    mark = _mark(env)
+    if mark is None or not mark.is_file():
+        return False
+    return timedelta(0) <= now - datetime.fromtimestamp(mark.stat().st_mtime, UTC) < QUIET
+
+
+def _remember(env: Mapping[str, str], now: datetime) -> None:
+    if mark := _mark(env):
+        with contextlib.suppress(OSError):  # then it is told again, which is better than never
+            mark.touch()
+            os.utime(mark, (now.timestamp(), now.timestamp()))
 
 
 def _read(path: Path, env: Mapping[str, str]) -> tuple[Config, tuple[str, ...]]:
@@ -36,9 +72,19 @@ def _message(env: Mapping[str, str], complaints: tuple[str, ...]) -> Message:
     unit = env.get("MONITOR_UNIT", "monitor.service")
     result = env.get("MONITOR_SERVICE_RESULT", "unknown")
     status = env.get("MONITOR_EXIT_STATUS", "unknown")
+    why = f"(result {result}, status {status})"
     lines = [
-        f"{unit} has ended and will not be started again (result {result}, status {status}).",
-        "Nothing is probed until somebody mends that.",
+        *(
+            [
+                f"{unit} crashes again and again {why}.",
+                "Nothing is probed meanwhile. It is started again in five minutes.",
+            ]
+            if _is_crash(env)
+            else [
+                f"{unit} has ended and will not be started again {why}.",
+                "Nothing is probed until somebody mends that.",
+            ]
+        ),
         *complaints[:MOST_COMPLAINTS],
     ]
     if len(complaints) > MOST_COMPLAINTS:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monitor.config.reading import Tables
 from monitor.config.tables import PublishTable
-from monitor.model import PageSettings, Price, Publishing
+from monitor.model import PageSettings, Price, Publishing, Secret
 
 _LARGEST = 300_000
 """Bytes: every reader loads it."""
@@ -39,6 +39,7 @@ def _publishing(table: PublishTable) -> Publishing:
         every=table.every,
         timeout=table.timeout,
         cache=table.cache or timedelta(0),
+        env=tuple((name, Secret(value)) for name, value in table.env.items()),
     )
 
 

@@ -123,6 +123,7 @@ class References:
 def _is_secret(place: Place) -> bool:
     return (
         "headers" in place
+        or place[:-1] == ("page", "publish", "env")
         or place[-1:] in {("proxy",), ("heartbeat",)}
         or (place[:1] == ("channel",) and place[-1] == "url")
     )

@@ -34,6 +34,7 @@ from monitor.config.values import (
     Money,
     Positive,
     Size,
+    VariableName,
     Wait,
     Zone,
 )
@@ -69,6 +70,7 @@ class PublishTable(Table):
     cache: Positive | None = Field(
         None, description="how long caches on the way to readers may keep an older page"
     )
+    env: dict[VariableName, str] = Field({}, description="variables it gets beside the usual ones")
 
 
 def _command(value: Any) -> Any:

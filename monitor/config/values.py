@@ -55,6 +55,12 @@ def _header_value(text: str) -> str:
     return text
 
 
+def _variable_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+        raise ValueError("want names of variables such as AWS_PROFILE")
+    return text
+
+
 def _moment(value: Any) -> Any:
     """As TOML writes it, in quotes or not; a number is no date here."""
     if isinstance(value, str | datetime):
@@ -98,6 +104,7 @@ Positive = Annotated[Duration, AfterValidator(_positive)]
 BudgetText = Annotated[str, AfterValidator(lambda text: (parse_budget(text), text)[1])]
 Money = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
+VariableName = Annotated[str, AfterValidator(_variable_name)]
 Wait = Annotated[Duration, AfterValidator(_wait)]
 Share = Annotated[float, BeforeValidator(_share)]
 Every = Annotated[str, AfterValidator(lambda text: (parse_every(text), text)[1])]

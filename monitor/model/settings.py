@@ -44,6 +44,8 @@ class Publishing:
     timeout: timedelta = timedelta(minutes=2)
     cache: timedelta = timedelta(0)
     """How long the place that it goes to lets readers keep an older one."""
+    env: tuple[tuple[str, Secret], ...] = ()
+    """Beside what every command gets."""
 
     @property
     def behind(self) -> timedelta:

@@ -311,11 +311,11 @@ class Store:
         self._engine.dispose()
         self._release()
         if left := len(self._writer.waiting()):
-            log.error("closed with %d items unwritten: %s", left, self.trouble)
+            log.error('event=store_closed unwritten=%d why="%s"', left, self.trouble)
 
     def _note(self, said: str) -> None:
         self._notes.append(said)
-        log.error("%s", said)
+        log.error('event=store_note what="%s"', said)
 
     def _replaced(self) -> None:
         if self._reader is not None:

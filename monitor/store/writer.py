@@ -187,7 +187,7 @@ class Writer:
             self.unseen = why(error, self._guard.path)
         self._names.forget()
         if self.unseen and self.unseen != before:
-            log.error("%s", self.unseen)
+            log.error('event=store_failed why="%s"', self.unseen)
 
     def _await_work(self) -> None:
         """Until there is something to do, then a little longer, so that others may join."""
@@ -303,7 +303,7 @@ class Writer:
     def _failed(self, said: str) -> str:
         self._names.forget()
         if said != self.trouble:
-            log.error("%s", said)
+            log.error('event=store_failed why="%s"', said)
         self.trouble = said
         return said
 
@@ -311,7 +311,7 @@ class Writer:
         with self._wake:
             self._items.done(items)
         if self.trouble is not None:
-            log.warning("the store can be written again")
+            log.warning("event=store_works")
             self.trouble = None
             self._lost_before = self._items.dropped
             self._guard.replaced()

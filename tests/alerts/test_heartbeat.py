@@ -82,7 +82,7 @@ async def test_a_switch_that_fails_is_said_once_and_its_address_never(
     await beating.beat()
     said = [each.getMessage() for each in caplog.records if each.name == "monitor.heart"]
     assert said == [
-        'event=no_heartbeat why="HTTP 500"', 'event=no_heartbeat why="ClientConnectorError"',
+        'event=no_heartbeat why="HTTP 500"', 'event=no_heartbeat why="no connection"',
     ]  # fmt: skip
     assert TOKEN not in caplog.text
 

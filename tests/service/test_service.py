@@ -28,6 +28,10 @@ import signal, time
 def hang_in_the_middle_of_something(*_): time.sleep(600)
 signal.signal(signal.SIGUSR2, hang_in_the_middle_of_something)
 """
+CRASH = """
+import os, sys
+"run" in sys.orig_argv and os._exit(3)
+"""
 
 
 def five_commands() -> list[str]:
@@ -61,6 +65,7 @@ def test_a_life_under_systemd(tmp_path: Path) -> None:
             a_hang_is_ended_and_its_stack_is_in_the_journal(machine)
             a_reload_holds_and_a_bad_one_changes_nothing(machine)
             a_bad_configuration_is_told_and_not_tried_again(machine)
+            a_crash_loop_is_told_and_started_again_later(machine)
             a_stop_drains_and_leaves_a_last_page(machine)
             assert TOKEN not in machine.say(
                 "journalctl --no-pager --output=cat | iconv -c -t ascii"
@@ -149,6 +154,23 @@ def a_bad_configuration_is_told_and_not_tried_again(machine: Machine) -> None:
     time.sleep(3)
     assert machine.show("ActiveState") == "failed"
     assert machine.show("Result", "monitor-failed@monitor.service.service") == "success"
+
+
+def a_crash_loop_is_told_and_started_again_later(machine: Machine) -> None:
+    site = machine.say("/opt/monitor/bin/python -c 'import site; print(site.getsitepackages()[0])'")
+    machine.say(f"cat > {site}/hang.py <<'E'\n{CRASH}E")
+    machine.say("cp /root/good /etc/monitor/monitor.toml")
+    machine.say(
+        "printf '[Service]\\nRestartSec=100ms\\n' > /etc/systemd/system/monitor.service.d/quick.conf"
+    )
+    machine.say("systemctl daemon-reload && systemctl reset-failed monitor")
+    machine.run("systemctl start monitor")
+    machine.until(f"tail -1 {SHARED}/messages", "crashes again and again", 120)
+    assert machine.show("ActiveState") == "failed"
+    machine.until("systemctl show --value --property=ActiveState monitor-again.timer", "active")
+    machine.say(f"rm {site}/hang.pth && systemctl reset-failed monitor")  # as five minutes do
+    machine.say("systemctl start --wait monitor-again.service")
+    machine.until("systemctl is-active monitor", "active", 30)
 
 
 def a_stop_drains_and_leaves_a_last_page(machine: Machine) -> None:

@@ -10,6 +10,7 @@ import typer
 from monitor import config
 from monitor.cli import demonstration, failing, places, reloading
 from monitor.cli.options import ConfigPath, load
+from monitor.clock import SystemClock
 from monitor.daemon import Daemon
 
 
@@ -35,9 +36,11 @@ def ask_to_reload(path: ConfigPath = None) -> None:
 
 
 def report_failure(path: ConfigPath = None) -> None:
-    """Tell every channel that the service has ended for good; systemd starts this."""
+    """Tell every channel that the service has failed; systemd starts this. Exit 1 if one failed."""
     found = config.find(path)
-    failed = failing.report(found, places.environment(found, os.environ), typer.echo)
+    failed = failing.report(
+        found, places.environment(found, os.environ), SystemClock().now(), typer.echo
+    )
     raise typer.Exit(1 if failed else 0)
 
 

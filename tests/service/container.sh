@@ -1,0 +1,48 @@
+# Builds the image with the Dockerfile and lives with it, on Debian's own tools: `container.sh SOURCE FOLDER`.
+# The base image is bootstrapped from Debian's mirror under the name that the Dockerfile asks for. Run in
+# mount and cgroup namespaces of its own; `docker` is podman, held to what a machine without systemd allows.
+set -euo pipefail
+source=$1 folder=$2
+mount --make-rprivate /
+mount -t tmpfs tmpfs /sys/fs/cgroup
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+export CONTAINERS_STORAGE_CONF=$folder/storage.conf
+printf '[storage]\ndriver = "vfs"\ngraphroot = "%s"\nrunroot = "%s"\n' "$folder/images" "$folder/run" > "$CONTAINERS_STORAGE_CONF"
+base=$(sed -n 's/^FROM \([^ ]*\).*/\1/p' "$source/Dockerfile" | sort -u)
+[ "$(wc -w <<< "$base")" = 1 ]
+
+debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates trixie "$folder/base" > "$folder/base.log" 2>&1 \
+  || { echo "no base image: $(tail -1 "$folder/base.log")"; exit 77; }
+ln -s python3 "$folder/base/usr/bin/python"
+cp /etc/resolv.conf "$folder/base/etc/"
+made=$(buildah from scratch)
+buildah copy -q "$made" "$folder/base" / > /dev/null
+buildah commit -q "$made" "docker.io/library/$base" > /dev/null
+rm -rf "$folder/base"
+
+buildah bud --pull-never --format docker --isolation chroot --network host -v /etc/ssl/certs:/etc/ssl/certs:ro -t monitor "$source"
+
+docker() {
+  podman --cgroup-manager cgroupfs "$@"
+}
+sandbox=(--network host --cgroups disabled --ulimit nofile=1024:1024 --ulimit nproc=4096:4096)
+cd "$folder"
+documented=$(sed -n 's/^docker run \(.*\) monitor$/\1/p' "$source/docs/operating.md")
+documented=$(sed 's/-p 127.0.0.1:8080:8080 //' <<< "$documented")
+eval "docker run --name life ${sandbox[*]} $documented monitor" 2>&1
+
+answer() { python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:'"$PORT"'/" + "'"$1"'", timeout=5).status)' 2>&1; }
+for _ in $(seq 120); do [ "$(answer healthz | tail -1)" = 200 ] && break; sleep 0.5; done
+echo "page: $(answer '' | tail -1)"
+echo "user: $(docker exec life python -c 'import os; print(os.getuid())')"
+echo "root file system: $(docker exec life python -c 'open("/x", "w")' 2>&1 | tail -1)"
+echo "key: $(docker exec life python -c 'import os; print(os.listdir(os.environ["CREDENTIALS_DIRECTORY"]))')"
+docker healthcheck run life && echo "healthy: yes"
+docker kill --signal STOP life > /dev/null
+docker healthcheck run life > /dev/null 2>&1 || echo "healthy while it hangs: no"
+docker kill --signal CONT life > /dev/null
+docker stop life > /dev/null 2>&1
+echo "exit status: $(docker inspect --format '{{.State.ExitCode}}' life)"
+docker logs life 2>&1 | tail -4
+echo "last page: $(grep -q 'Monitoring stopped at' "$(docker volume inspect --format '{{.Mountpoint}}' monitor)/page/index.html" && echo yes)"
+docker rm -f life > /dev/null

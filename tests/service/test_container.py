@@ -1,0 +1,63 @@
+"""The Dockerfile, built and lived with: not root, nothing writable but its volume, a health check that tells."""
+
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_service import release
+
+HERE = Path(__file__).parent
+TOOLS = ("buildah", "podman", "debootstrap", "crun", "unshare")
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@pytest.mark.proof
+def test_the_image_is_built_runs_reports_its_health_and_stops_politely(tmp_path: Path) -> None:
+    missing = [each for each in TOOLS if shutil.which(each) is None]
+    if missing or os.geteuid() != 0:
+        pytest.skip(f"needs root and {', '.join(missing or TOOLS)}")
+    release(tmp_path)
+    port = free_port()
+    source = tmp_path / "release"
+    docker = (source / "Dockerfile").read_text()
+    assert docker.count("127.0.0.1:8080/healthz") == 1
+    (source / "Dockerfile").write_text(docker.replace(":8080/healthz", f":{port}/healthz"))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "SOME_KEY").write_text("not-a-key-of-anybody")
+    (tmp_path / "monitor.toml").write_text(
+        f'[monitor]\nlisten = "0.0.0.0:{port}"\n[service.a]\nkey = "${{SOME_KEY}}"\n'
+        'endpoints = { x = "http://127.0.0.1:9" }\nprobes = { http = "1s" }\n'
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "--cgroup", "bash", HERE / "container.sh", source, tmp_path],
+        env={**os.environ, "PORT": str(port)},
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+    if done.returncode == 77:
+        pytest.skip(done.stdout[-300:])
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    said = done.stdout[done.stdout.index("page: ") :]
+    for line in (
+        "page: 200",
+        "user: 10001",
+        "key: ['SOME_KEY']",
+        "healthy: yes",
+        "healthy while it hangs: no",
+        "exit status: 0",
+        "last page: yes",
+    ):
+        assert f"{line}\n" in said, said
+    assert "root file system: OSError: [Errno 30] Read-only file system" in said
+    assert "event=drained cut_off=0" in said
