@@ -39,7 +39,7 @@ class Backoff:
     """What holds back, and until when. A restart forgets it."""
 
     _until: dict[str, float] = field(default_factory=dict)
-    _streaks: dict[str, tuple[Kind, int]] = field(default_factory=dict)
+    _streaks: dict[str, tuple[Kind | None, int]] = field(default_factory=dict)
 
     def holds(self, check: str, now: float) -> bool:
         return now < self._until.get(check, now)
@@ -52,8 +52,8 @@ class Backoff:
 
     def note(self, check: Check, result: Result, now: float) -> timedelta:
         """The pause that follows; nothing where the next run is no later than it would be."""
-        kind = result.failure.kind if result.failure else None
-        if kind is None or kind not in BUSY | ACCOUNT:
+        kind = result.failure and result.failure.kind
+        if kind not in BUSY | ACCOUNT:
             self._streaks.pop(check.key, None)
             self._until.pop(check.key, None)
             return timedelta(0)

@@ -1,5 +1,7 @@
 """Fixtures that every test may ask for; the cast itself is in cast.py."""
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,13 @@ def corpus() -> Path:
     if not CORPUS.is_dir():
         pytest.skip(f"the recorded corpus is not at {CORPUS}")
     return CORPUS
+
+
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own clock is not set to UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()

@@ -94,3 +94,13 @@ def test_nothing_is_said_of_a_pause_that_moves_no_run() -> None:
     assert backoff.note(CHAT, result(Kind.RATE_LIMITED, 7), 0.0) == timedelta(0)
     assert backoff.holds(CHAT.key, 299.9)
     assert backoff.note(CHAT, result(None), 1.0) == timedelta(0)
+
+
+def test_a_check_that_was_changed_is_asked_at_once_and_counted_anew() -> None:
+    backoff = Backoff()
+    for _ in range(2):
+        backoff.note(CHAT, result(Kind.RATE_LIMITED), 0.0)
+    backoff.note(MODELS, result(Kind.RATE_LIMITED), 0.0)
+    backoff.forget([CHAT.key, "s/e/none"])
+    assert [backoff.holds(each.key, 1.0) for each in (CHAT, MODELS)] == [False, True]
+    assert backoff.note(CHAT, result(Kind.RATE_LIMITED), 1.0) == timedelta(minutes=10)

@@ -173,3 +173,13 @@ def test_a_run_of_a_service_that_has_left_the_configuration_is_settled_all_the_s
     book.change((), {}, {"m": Price(2.0, 10.0)})
     result, _ = book.settle(CHECK, reserved, answered(100, 20), TODAY)
     assert result.usage == Usage(tokens_in=100, tokens_out=20, cost_usd=pytest.approx(0.0004))
+
+
+def test_new_terms_hold_from_the_next_run_on_and_what_was_spent_stays_spent() -> None:
+    book = ledger(None)
+    book.reserve(CHECK, Spend(300), TODAY)
+    assert book.used(TODAY) == {}
+    service = Service(id="s", name="S", endpoints=(ENDPOINT,))
+    book.change((service,), {"s": Budget(tokens=500)}, {})
+    assert (book.used(TODAY), book.used(TOMORROW)) == ({"s": 0.6}, {"s": 0.0})
+    assert isinstance(book.reserve(CHECK, Spend(201), TODAY), Failure)

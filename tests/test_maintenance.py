@@ -180,7 +180,7 @@ def test_a_window_holds_from_its_first_moment_until_just_before_its_last() -> No
         'every = "month 25 03:00"\nfor = "1h"',
     ],
 )
-def test_what_begins_only_when_one_stops_looking_is_not_seen(text: str) -> None:
+def test_what_begins_only_when_one_stops_looking_is_not_seen(text: str, tokyo: None) -> None:
     found, start = read(text), datetime(2026, 11, 25, 3, tzinfo=UTC)
     instant = timedelta(microseconds=1)
     assert found.windows(start - timedelta(hours=9), start) == ()

@@ -75,14 +75,3 @@ def _good(rule: Rule, state: AlertState, at: datetime) -> Step:
                 state, phase=Phase.UP, streak=0, since=None, bad_since=None, incident=None
             )
             return calm, (Resolved(state.check, rule.name, since),)
-
-
-def diagram() -> str:
-    """The table as a Mermaid state diagram, for the docs; moves that stay are left out."""
-    lines = ["stateDiagram-v2", "    [*] --> up"]
-    for phase, verdict, then, why in TRANSITIONS:
-        if phase is not then:
-            lines.append(
-                f"    {phase.value} --> {then.value}: {verdict.value}, {why.replace('`', '')}"
-            )
-    return "\n".join(lines)

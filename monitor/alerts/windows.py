@@ -1,11 +1,12 @@
 """What each check did lately, as far back as a policy looks. Pure."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from monitor.model import Result, Rollup
 from monitor.model.rollup import merge
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PARTS = 12
 """A window slides in twelfths of its length, so that a look costs as much however many runs it holds."""
 
@@ -32,4 +33,4 @@ class Windows:
 
 
 def _part(at: datetime, length: timedelta) -> int:
-    return int(at.timestamp() // (length / _PARTS).total_seconds())
+    return (at - _EPOCH) // (length / _PARTS)

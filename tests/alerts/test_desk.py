@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from monitor.alerts import Alerts, Changes
+from monitor.alerts.causes import Causes
 from monitor.model import (
     AlertSettings,
     AlertState,
@@ -13,11 +14,14 @@ from monitor.model import (
     Failure,
     Incident,
     Kind,
+    Maintenance,
     Memory,
     Outcome,
+    Outgoing,
     Result,
     Secret,
     Severity,
+    Window,
 )
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -298,3 +302,69 @@ def test_what_works_now_is_known_best_first() -> None:
     night.see("t/d/chat")
 
     assert night.alerts.working("s") == ("s/c", "s/b")
+
+
+def times(incident: Incident) -> list[tuple[str, float]]:
+    return [(each.what.value, (each.at - START).total_seconds()) for each in incident.timeline]
+
+
+def test_a_check_that_left_before_anything_was_believed_leaves_nothing() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=2)
+    night.see("s/b/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/b/chat", times=2)
+    night.keep(night.alerts.forget(set(), night.now))
+    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert times(night.incidents[1]) == [("opened", 2), ("resolved", 5)]
+    assert {state.phase.value for state in night.states.values()} == {"up"}
+
+
+def test_each_entry_has_the_time_of_what_it_tells() -> None:
+    night = Night()
+    night.see("s/a/models", Kind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", Kind.SLOW, times=5)
+    night.see("s/a/models", Kind.CONNECT_TIMEOUT)
+    assert times(night.incidents[1]) == [("opened", 0), ("cause", 8)]
+    assert night.incidents[1].timeline[1].check == "s/a/models"
+    assert times(night.incidents[2]) == [("opened", 3), ("muted", 7)]
+
+
+def test_how_long_it_was_down_this_month_counts_what_is_over_and_what_is_not() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    night.later(minutes=10)
+    night.see("s/a/chat", times=2)
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    work = Maintenance(id="m", title="m", once=Window(START, START + timedelta(seconds=63)))
+    down = night.alerts.downtime(night.incidents[2], night.now)
+    assert down == timedelta(minutes=10, seconds=6)
+    night.alerts.change(replace(night.settings, maintenance=(work,)), (PHONE,))
+    assert night.alerts.downtime(night.incidents[2], night.now) == down - timedelta(seconds=63)
+
+
+def test_a_notice_goes_to_whoever_wants_to_hear_of_the_monitor() -> None:
+    other = replace(PHONE, id="night", only=frozenset({Severity.DOWN}))
+    rows = Night((PHONE, other)).alerts.notice("The clock was set.", START)
+    assert rows == (
+        Outgoing(
+            channel="phone",
+            what=Announcement.NOTICE,
+            severity=Severity.MONITOR,
+            incident=None,
+            created=START,
+            not_before=START,
+            text="The clock was set.",
+        ),
+    )
+
+
+def test_a_cause_that_is_not_known_is_not_new() -> None:
+    key = ("s/a/chat", "down")
+    causes = Causes({})
+    assert not causes.is_new(key, Kind.SERVER_ERROR)
+    assert causes.is_new(key, Kind.CONNECT_TIMEOUT)
+    assert not causes.is_new(key, Kind.CONNECT_TIMEOUT)
+    causes.suspect(key, Kind.SERVER_ERROR)
+    causes.forget(key)
+    assert not causes.is_new(key, Kind.SERVER_ERROR)
+    assert causes.streak(key, Kind.SLOW) == {Kind.SLOW: 1}

@@ -180,7 +180,7 @@ def test_what_was_slow_and_what_others_suffered_is_no_downtime_of_these_base_url
     assert downtime(slow, incident(START - HOUR, None, "s/c/chat")) == timedelta(0)
 
 
-def test_the_month_begins_at_midnight_utc_wherever_one_looks_from() -> None:
+def test_the_month_begins_at_midnight_utc_wherever_one_looks_from(tokyo: None) -> None:
     first = datetime(2026, 11, 1, tzinfo=UTC)
     over = incident(first - HOUR, first + HOUR)
     now = first + timedelta(minutes=30, seconds=1.5)

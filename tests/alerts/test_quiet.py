@@ -298,3 +298,77 @@ def test_an_incident_is_muted_only_where_each_of_its_checks_is() -> None:
     assert one.over_all(both, START) is None
     assert two.over_all(both, START) == one.over("s/a/chat", START)
     assert two.over_all(replace(both, active=frozenset()), START) is None
+
+
+def test_what_is_muted_does_not_join_what_people_were_told_of() -> None:
+    night = planned()
+    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    assert night.said == ["opened #1 down to phone"]
+    assert [night.incidents[n].checks for n in (1, 2)] == [("s/b/chat",), ("s/a/chat",)]
+    assert night.incidents[2].muted is Mute.MAINTENANCE
+
+
+def test_a_note_is_kept_where_time_or_words_differ_and_while_the_incident_lives() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    for second, text in ((0, "one"), (0, "two"), (1, "one"), (1, "one")):
+        night.keep(night.alerts.note(1, night.now + timedelta(seconds=second), text))
+    night.see("s/a/chat", times=2)
+    night.keep(night.alerts.note(1, night.now, "over"))
+    night.keep(night.alerts.note(1, night.now + timedelta(seconds=1), "really"))
+    assert entries(night.incidents[1])[1:] == [
+        "note one", "note two", "note one", "resolved", "note over", "note really",
+    ]  # fmt: skip
+
+
+def test_a_note_to_what_is_long_over_opens_nothing_and_is_not_held() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    old = replace(night.incidents[1], id=77)
+    for text in ("one", "two"):
+        (noted,) = night.alerts.note(77, night.now, text, old).incidents
+        assert entries(noted)[1:] == [f"note {text}"]
+    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    assert night.alerts.summary == "1 open incidents"
+
+
+def test_base_urls_of_two_services_come_and_go_each_on_its_own() -> None:
+    night = Night()
+    for _ in range(5):
+        for service in "st":
+            night.see(f"{service}/a/chat", Kind.BAD_GATEWAY, times=3)
+            night.see(f"{service}/a/chat", times=2)
+        night.later(minutes=4)
+    said = [each.split(" ")[0] for each in night.said]
+    assert said == [*["opened", "resolved"] * 6, "flapping", "flapping"]
+    night.later(minutes=40)
+    assert [each.split(" ")[0] for each in night.said[14:]] == ["calm", "calm"]
+
+
+def test_an_incident_that_comes_and_goes_says_so_and_hands_its_series_on() -> None:
+    night = Night()
+    flap(night, 6)
+    told, silent = night.incidents[4], night.incidents[5]
+    assert (told.announced, silent.announced) == (False, False)
+    assert entries(told)[1:] == ["muted it comes and goes", "resolved"]
+    assert entries(silent)[1:] == ["muted it comes and goes", "resolved"]
+    assert told.timeline[1].at == told.opened + timedelta(seconds=2)
+    assert [night.incidents[n].series is not None for n in range(1, 7)] == [False] * 3 + [True] * 3
+    ended = [each.series.ended for each in night.incidents.values() if each.series]
+    assert ended == [
+        night.incidents[5].opened + timedelta(seconds=2),
+        night.incidents[6].opened + timedelta(seconds=2),
+        None,
+    ]
+
+
+def test_what_outlasts_its_series_is_not_added_to_it() -> None:
+    night = Night()
+    flap(night, 5)
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.later(minutes=31)
+    before = night.incidents[6].series
+    night.see("s/a/chat", times=2)
+    assert before is not None
+    assert night.incidents[6].series == before
