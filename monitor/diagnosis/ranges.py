@@ -43,7 +43,7 @@ _NETWORKS: tuple[tuple[str, Network], ...] = tuple(
 def what_is_odd(address: str) -> str | None:
     """`a private address`; None for an ordinary one."""
     try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return "no address"
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None

@@ -257,3 +257,82 @@ def test_the_steps_say_what_was_looked_at_in_order() -> None:
         "it is for relay.test, by CA, 2026-11-25 to 2027-02-23",
         "TLS to 104.18.0.7, saying its name (relay.test): a valid certificate for the name",
     ]
+
+
+def test_the_words_of_each_verdict() -> None:
+    """Got and want, and the witness by name."""
+    lost, names = said(lack=Lack.SILENT), (said(THERE),)
+    raced = said(THERE, raced=True)
+    odd = said("31.13.94.37")
+    valid, neutral = trial(THERE, End.VALID), trial(HERE, End.ANSWERED, NEUTRAL)
+    suspected = "a false answer on the way is suspected; another resolver or base URL helps"
+    found = {
+        verdict(Kind.DNS_SERVFAIL, here=lost, net=NO_RESOLVER): "got no address for relay.test, and none of 2 other names resolves: the monitor's own resolver is broken",
+        verdict(Kind.DNS_SERVFAIL, here=lost, there=names, net=ALONE): "got no answer from the monitor's own resolver, while dns.test knows relay.test; want one that answers",
+        verdict(Kind.CERT_EXPIRED, now=datetime(1970, 1, 1, tzinfo=UTC)): "got 1970-01-01 from the monitor's own clock, want today: certificates cannot be judged",
+        verdict(Kind.CONNECT_TIMEOUT, valid, there=names): f"got {HERE} for relay.test here, while dns.test says {THERE}, where a valid certificate for the name came: {suspected}",
+        verdict(Kind.CONNECT_TIMEOUT, valid, here=odd, there=names): f"got 31.13.94.37 (an address of Facebook, as forged answers often have) for relay.test here, while dns.test says {THERE}, where a valid certificate for the name came: {suspected}",
+        verdict(Kind.CONNECT_TIMEOUT, here=odd, there=names): f"got 31.13.94.37, an address of Facebook, as forged answers often have, for relay.test here, while dns.test says {THERE}: {suspected}",
+        verdict(Kind.CONNECT_TIMEOUT, there=(raced,)): f"got two answers that differ to one question to dns.test about relay.test, want one: {suspected}",
+        verdict(Kind.TLS_RESET, neutral): f"got a reset at {HERE} for the name relay.test, and an answer in TLS for example.com: a block by name on the way is suspected; another base URL helps",
+        verdict(Kind.TLS_RESET, neutral, trial(HERE, End.SILENT)): f"got no answer in time at {HERE} for the name relay.test, and an answer in TLS for example.com: a block by name on the way is suspected; another base URL helps",
+    }  # fmt: skip
+    assert {failure: failure and failure.message for failure in found} == found
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "words"),
+    [
+        (60.0, None),
+        (61.0, "1 min behind"),
+        (-7140.0, "119 min ahead"),
+        (7200.0, "2 h behind"),
+        (2 * 86_400 - 60.0, "47 h behind"),
+        (2 * 86_400.0, "2 days behind"),
+        (-86_400 * 5.0, "5 days ahead"),
+    ],
+)
+def test_how_wrong_the_clock_is_is_said_in_fit_units(skew_s: float, words: str | None) -> None:
+    always = certificate(NOW - timedelta(days=90), NOW + timedelta(days=90))
+    shown = trial(HERE, End.FOREIGN, certificate=always)
+    net = Reading(net=Net.FINE, words="", skew_s=skew_s)
+    found = verdict(Kind.CERT_EXPIRED, shown, net=net)
+    said_so = (
+        f"got a clock that is {words}, want the time: by that of others the certificate is valid"
+    )
+    assert (found and found.message) == (words and said_so)
+
+
+def test_from_the_day_that_this_was_written_a_clock_may_be_right() -> None:
+    assert verdict(Kind.CERT_EXPIRED, now=datetime(2026, 1, 1, tzinfo=UTC)) is None
+
+
+@pytest.mark.parametrize("kind", sorted(PATH_KINDS))
+def test_where_no_name_was_looked_up_nothing_is_said_of_names(kind: Kind) -> None:
+    for trials in ((), (trial(THERE, End.VALID),)):
+        facts = Facts(
+            target=TLS, kind=kind, now=NOW, net=ALONE, there=(said(THERE),), trials=trials
+        )
+        wanted = Kind.DNS_POISONED if trials and kind.value.startswith("dns_") else None
+        assert kind_of(explain(facts)) is wanted
+
+
+def test_only_failures_of_the_way_can_be_explained_by_a_false_answer() -> None:
+    args = (trial(THERE, End.VALID),)
+    assert verdict(Kind.SERVER_ERROR, *args, there=(said(THERE),)) is None
+    assert verdict(Kind.DNS_NXDOMAIN, here=said("31.13.94.37"), there=(said(THERE),)) is None
+
+
+def test_without_tls_an_open_connection_elsewhere_proves_a_denied_name() -> None:
+    denied, open_there = said(lack=Lack.NO_NAME), trial(THERE, End.OPEN, name="")
+    found = verdict(Kind.DNS_NXDOMAIN, open_there, here=denied, there=(said(THERE),), target=PLAIN)
+    assert kind_of(found) is Kind.DNS_POISONED
+
+
+def test_an_address_that_is_no_proof_does_not_hide_the_next_that_is() -> None:
+    other = "93.184.216.35"
+    mute = trial(other, End.SILENT, NEUTRAL)
+    fine = (trial(other, End.ANSWERED, NEUTRAL), trial(other, End.VALID))
+    blocked = trial(HERE, End.ANSWERED, NEUTRAL)
+    for before in ((trial(THERE, End.VALID),), (mute,), fine):
+        assert kind_of(verdict(Kind.TLS_RESET, *before, blocked)) is Kind.SNI_BLOCKED

@@ -1,11 +1,13 @@
 """Resolvers, odd ranges, plans and our own network, decided from values alone."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.diagnosis.facts import NEUTRAL, Answer, Net, Target
-from monitor.diagnosis.network import Seen, read
+from monitor.diagnosis.facts import NEUTRAL, Answer, Net, Reading, Target
+from monitor.diagnosis.network import Seen, domain_of, read
 from monitor.diagnosis.plan import PATH_KINDS, plan
 from monitor.diagnosis.ranges import network_of, odd_among, what_is_odd
 from monitor.diagnosis.resolvers import Resolver, parse_resolver
@@ -186,3 +188,75 @@ def test_the_clocks_of_others_are_taken_in_the_middle() -> None:
         seen("c.test", skew_s=-9.0),
     ]
     assert read(clocks, failing="x", declared=True).skew_s == 3600.0
+
+
+@pytest.mark.parametrize(
+    ("controls", "more", "reading"),
+    [
+        ((), {"resolver_reached": True}, (Net.FINE, "another resolver answered, there is no control", None)),
+        ((SILENT, FAR), {"resolver_reached": True}, (Net.FINE, "another resolver answered, none of 2 controls answered", None)),
+        ((replace(SILENT, skew_s=5.0),), {"resolver_reached": True}, (Net.FINE, "another resolver answered, none of 1 control answered", 5.0)),
+        ((), {}, (Net.UNKNOWN, "there is nothing to compare with", None)),
+        ((), {"routed": False}, (Net.OFFLINE, "there is no route to anywhere", None)),
+        ((replace(MUTE, skew_s=7.0),), {"resolver_answered": True}, (Net.RESOLVER_FAILED, "none of 1 other name resolves, while the network works", 7.0)),
+        ((MUTE, MUTE, seen("192.0.2.1", resolved=None)), {}, (Net.RESOLVER_FAILED, "none of 2 other names resolves, while the network works", None)),
+        ((seen("a.test", skew_s=-3.0), FAR), {}, (Net.FINE, "1 of 2 controls answered", -3.0)),
+        ((replace(SILENT, skew_s=4.0), FAR), {}, (Net.OFFLINE, "none of 2 controls answered", 4.0)),
+    ],
+)  # fmt: skip
+def test_a_reading_says_how_many_answered_and_what_their_clocks_show(
+    controls: tuple[Seen, ...], more: dict[str, object], reading: tuple[Net, str, float | None]
+) -> None:
+    net, words, skew_s = reading
+    settings = {"failing": "192.0.0.0/16", "declared": False} | more
+    found = read(controls, **settings)  # type: ignore[arg-type]
+    assert found == Reading(net=net, words=words, skew_s=skew_s)
+
+
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("a.b.relay.test", "relay.test"),
+        ("relay.test", "relay.test"),
+        ("localhost", "localhost"),
+        ("192.0.2.7", "192.0.0.0/16"),
+        ("2606:4700::1", "2606:4700::/32"),
+    ],
+)
+def test_names_of_one_domain_and_addresses_of_one_network_are_one_witness(
+    host: str, domain: str
+) -> None:
+    assert domain_of(host) == domain
+    assert seen(host).network == domain
+    assert seen(host, address="198.51.100.1").network == "198.51.0.0/16"
+
+
+def test_another_address_is_tested_only_where_it_is_of_the_same_family() -> None:
+    assert chains(Kind.TLS_RESET, HERE, "2606:4700::1") == (
+        ((THERE, NEUTRAL), (THERE, "relay.test")),
+        ((HERE, NEUTRAL),),
+    )
+    six = ("2606:4700::1", "2606:4700::2")
+    assert chains(Kind.TLS_RESET, *six)[1:] == (
+        ((six[1], NEUTRAL), (six[1], "relay.test")),
+        ((six[0], NEUTRAL),),
+    )
+
+
+def test_on_demand_no_other_address_is_asked_for_the_neutral_name() -> None:
+    assert chains(None, HERE, OTHER) == (
+        ((THERE, "relay.test"),),
+        ((HERE, NEUTRAL), (HERE, "relay.test")),
+    )
+
+
+def test_without_tls_no_name_is_said() -> None:
+    plain = Target(host="relay.test", port=80, encrypted=False)
+    found = plan(plain, Kind.TCP_REFUSED, (HERE,), [answer(THERE)], names_may_be_tested=False)
+    assert found.chains == (((THERE, ""),), ((HERE, ""),))
+
+
+def test_at_most_two_addresses_that_only_others_name_are_tried() -> None:
+    far = ["192.0.2.1", "192.1.2.1", "192.2.2.1"]
+    found = plan(TARGET, Kind.DNS_NXDOMAIN, (), [answer(*far)], names_may_be_tested=True)
+    assert found.chains == (((far[0], "relay.test"),), ((far[1], "relay.test"),))

@@ -1,0 +1,318 @@
+"""The page's rules as values: which base URL to use, what state it is in, how its days were."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from monitor.model import (
+    AlertState,
+    Check,
+    CheckHistory,
+    Endpoint,
+    Failure,
+    Incident,
+    Kind,
+    Outcome,
+    Phase,
+    Result,
+    Rollup,
+    Severity,
+    Timings,
+)
+from monitor.model.rollup import NOTHING
+from monitor.page.best import Candidate, Pick, candidates, choose
+from monitor.page.days import Day, availability, last_days
+from monitor.page.states import State, check_state, endpoint_state, service_state, worst
+from monitor.probes import PROBES
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+TODAY = NOW.date()
+MINUTE = timedelta(minutes=1)
+UP, DEGRADED, DOWN, UNKNOWN = Outcome
+
+
+def check(endpoint: str = "a", probe: str = "chat", every: str = "5m") -> Check:
+    home = Endpoint(id=endpoint, service="s", url=f"https://{endpoint}.example", name=endpoint)
+    return Check(service="s", endpoint=home, probe=PROBES[probe](every=every).named(probe))
+
+
+def run(
+    outcome: Outcome = UP, ago: float = 1, ttft: float | None = 100, ttfb: float | None = 10
+) -> Result:
+    return Result(
+        check="s/a/chat", vantage="v", at=NOW - ago * MINUTE, outcome=outcome,
+        timings=Timings(ttft=ttft, ttfb=ttfb),
+    )  # fmt: skip
+
+
+def history(
+    *recent: Result,
+    latest: Result | None = None,
+    phases: dict[str, Phase] | None = None,
+    last_24h: Rollup = NOTHING,
+) -> CheckHistory:
+    states = tuple(
+        AlertState(check="s/a/chat", rule=rule, phase=phase)
+        for rule, phase in (phases or {}).items()
+    )
+    return CheckHistory(
+        check="s/a/chat", latest=latest, states=states, days={}, last_24h=last_24h, recent=recent
+    )
+
+
+# --- which one to use -----------------------------------------------------------------------------
+
+
+def ranked(*recent: Result, probe: str = "chat") -> list[float]:
+    one = check(probe=probe)
+    return [each.milliseconds for each in candidates([one], {one.key: history(*recent)}, NOW)]
+
+
+def test_the_median_of_the_last_half_hour_counts() -> None:
+    runs = [run(ttft=value, ago=30) for value in (100, 300, 200, 1000)]
+    assert ranked(*runs, run(ttft=150)) == [200]
+    assert ranked(*runs, run(ttft=150, ago=30.01)) == []  # too old, and four are too few
+    assert ranked(run(ttft=9999, ago=31), *runs, run(ttft=150)) == [200]
+
+
+def test_where_nothing_streams_the_headers_count_and_what_was_not_timed_does_not() -> None:
+    assert ranked(*[run(ttft=100, ttfb=10)] * 5, probe="models") == [10]
+    assert ranked(*[run(ttft=None)] * 2, *[run(ttft=300)] * 3) == [300]
+    assert ranked(*[run(ttft=None)] * 9) == []
+
+
+@pytest.mark.parametrize(
+    ("recent", "is_one"),
+    [
+        ([run()] * 5, True),
+        ([run()] * 4, False),
+        ([run(DEGRADED)] * 5, True),
+        ([*[run()] * 4, run(UNKNOWN)], False),  # what we could not see does not count
+        ([*[run()] * 5, *[run(UNKNOWN)] * 9], True),
+        ([run(DOWN), *[run()] * 99], True),
+        ([run(DOWN), *[run()] * 98], False),
+        ([*[run()] * 299, run(DOWN)], False),  # it has just failed
+        ([run(DOWN), *[run()] * 299], True),
+    ],
+)
+def test_a_candidate_has_answered_often_and_well_and_to_the_last(
+    recent: list[Result], is_one: bool
+) -> None:
+    assert bool(ranked(*recent)) == is_one
+
+
+def test_candidates_come_best_first_and_by_name_where_they_are_alike() -> None:
+    checks = [check(each) for each in "cabd"]
+    speeds = {"a": 200, "b": 100, "c": 200}
+    found = candidates(
+        checks,
+        {f"s/{each}/chat": history(*[run(ttft=ms)] * 5) for each, ms in speeds.items()},
+        NOW,
+    )
+    assert found == [Candidate("s/b", 100), Candidate("s/a", 200), Candidate("s/c", 200)]
+
+
+def chosen(pick: Pick, **speeds: float) -> Pick:
+    return choose(
+        pick, sorted((Candidate(*each) for each in speeds.items()), key=lambda c: c.milliseconds)
+    )
+
+
+def test_the_pick_changes_when_another_was_a_tenth_better_three_times_in_a_row() -> None:
+    pick = chosen(Pick(), a=100, b=120)
+    assert pick == Pick("a")
+    assert chosen(pick, a=100, b=90.1) == Pick("a")
+    once = chosen(pick, a=100, b=90)
+    assert once == Pick("a", "b", 1, (100, 90))
+    assert chosen(once, a=100, b=90) == once  # nothing new was measured
+    twice = chosen(once, a=100, b=89)
+    assert twice == Pick("a", "b", 2, (100, 89))
+    assert chosen(twice, a=100, b=88) == Pick("b")
+    assert chosen(twice, a=100, b=95) == Pick("a")
+    assert chosen(twice, a=100, c=50) == Pick("a", "c", 1, (100, 50))
+    assert chosen(twice, a=100, c=89) == Pick("a", "c", 1, (100, 89))
+    assert chosen(twice, b=500) == Pick("b")
+    assert choose(twice, []) == Pick()
+
+
+# --- what state it is in --------------------------------------------------------------------------
+
+GOOD = Rollup(outcomes={"up": 1})
+
+
+@pytest.mark.parametrize(
+    ("latest", "phases", "last_24h", "state"),
+    [
+        (run(), {}, GOOD, State.OPERATIONAL),
+        (run(), {}, Rollup(outcomes={"degraded": 1}), State.OPERATIONAL),
+        (run(DOWN), {}, GOOD, State.OPERATIONAL),  # only suspected
+        (run(DOWN), {}, Rollup(outcomes={"down": 1}), State.UNKNOWN),
+        (run(DOWN), {"down": Phase.SUSPECT}, GOOD, State.OPERATIONAL),
+        (run(DOWN), {"down": Phase.BAD}, GOOD, State.MAJOR),
+        (run(), {"down": Phase.RECOVERING}, GOOD, State.MAJOR),
+        (run(UNKNOWN), {"down": Phase.BAD}, GOOD, State.MAJOR),
+        (run(UNKNOWN), {"degraded": Phase.BAD}, GOOD, State.UNKNOWN),
+        (run(), {"degraded": Phase.BAD}, GOOD, State.DEGRADED),
+        (run(), {"degraded": Phase.BAD, "down": Phase.BAD}, GOOD, State.MAJOR),
+        (run(), {"account": Phase.BAD}, GOOD, State.OPERATIONAL),
+        (run(ago=25), {}, GOOD, State.OPERATIONAL),
+        (run(ago=25.1), {"down": Phase.BAD}, GOOD, State.UNKNOWN),
+        (None, {}, GOOD, State.UNKNOWN),
+    ],
+)
+def test_a_check_is_what_is_believed_of_it(
+    latest: Result | None, phases: dict[str, Phase], last_24h: Rollup, state: State
+) -> None:
+    seen = history(latest=latest, phases=phases, last_24h=last_24h)
+    assert check_state(check(), seen, NOW) is state
+
+
+def test_what_is_asked_every_minute_is_old_after_ten() -> None:
+    def state(ago: float) -> State:
+        return check_state(check(every="1m"), history(latest=run(ago=ago), last_24h=GOOD), NOW)
+
+    assert [state(ago) for ago in (10, 10.1)] == [State.OPERATIONAL, State.UNKNOWN]
+    assert check_state(check(), None, NOW) is State.UNKNOWN
+
+
+O, M, D, P, X, N = State  # noqa: E741
+
+
+@pytest.mark.parametrize(
+    ("checks", "main", "endpoint"),
+    [
+        ([O, O], O, O), ([O, D], O, D), ([O, X], O, P), ([O, X], X, X), ([X, X], N, X), ([X, N], N, X),
+        ([N, N], N, N), ([], N, N), ([O, N], N, O), ([M, O], M, M), ([D, X], D, P), ([X, X, O], O, P),
+    ],
+)  # fmt: skip
+def test_an_endpoint_is_down_with_its_main_check_or_with_all_and_else_in_part(
+    checks: list[State], main: State, endpoint: State
+) -> None:
+    assert endpoint_state(checks, main) is endpoint
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "carried", "service"),
+    [
+        ([O, X], True, P), ([O, X], False, X), ([O, O], True, O), ([O, D], True, D), ([N], False, N),
+        ([N, O], False, X), ([P, O], True, P), ([], True, N),
+    ],
+)  # fmt: skip
+def test_a_service_is_up_while_every_kind_of_call_is_carried(
+    endpoints: list[State], carried: bool, service: State
+) -> None:
+    assert service_state(endpoints, carried=carried) is service
+
+
+def test_the_worst_is_never_what_is_not_known() -> None:
+    assert [worst(each) for each in ([O, M, D, P, X, N], [N, O], [D, M], [N], [])] == [
+        X,
+        O,
+        D,
+        N,
+        N,
+    ]
+
+
+# --- how its days were ----------------------------------------------------------------------------
+
+MAIN, OTHER = "s/a/chat", "s/a/models"
+MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def incident(
+    begin: float, end: float | None, *checks: str, severity: Severity = Severity.DOWN
+) -> Incident:
+    """From so many minutes after midnight to so many."""
+    return Incident(
+        id=1, service="s", severity=severity, opened=MIDNIGHT + begin * MINUTE,
+        closed=None if end is None else MIDNIGHT + end * MINUTE,
+        failure=Failure(Kind.BAD_GATEWAY, ""), checks=checks or (MAIN,), active=frozenset(),
+    )  # fmt: skip
+
+
+def days(*incidents: Incident, measured: Rollup = GOOD) -> tuple[Day, ...]:
+    return last_days(
+        TODAY, {TODAY: measured}, incidents, MAIN, frozenset({MAIN, OTHER}), NOW, 5 * MINUTE
+    )
+
+
+def test_there_are_ninety_days_with_today_as_the_last() -> None:
+    found = days()
+    assert [each.day for each in found] == [
+        date(2026, 8, 27) + timedelta(days=n) for n in range(90)
+    ]
+    assert found[-1] == Day(TODAY, "o", 0)
+    assert found[0] == Day(date(2026, 8, 27), "n", 0)
+    assert found[-1].state is State.OPERATIONAL
+
+
+@pytest.mark.parametrize(
+    ("incidents", "letter", "minutes"),
+    [
+        ([incident(60, 90)], "x", 30),
+        ([incident(60, 90, OTHER)], "p", 30),
+        ([incident(60, 90, MAIN, OTHER)], "x", 30),
+        ([incident(60, 90, severity=Severity.DEGRADED)], "d", 30),
+        ([incident(60, 90, severity=Severity.ACCOUNT)], "o", 0),
+        ([incident(60, 90, "s/b/chat")], "o", 0),
+        ([incident(60, 90), incident(100, 102), incident(0, 600, OTHER)], "x", 32),
+        ([incident(0, 600, severity=Severity.DEGRADED), incident(60, 61, OTHER)], "p", 1),
+        ([incident(60, 60.1)], "x", 1),
+        ([incident(600, None)], "x", 120),
+        ([incident(-60, 30)], "x", 30),
+        ([incident(-60, 0)], "o", 0),
+        ([incident(60, 60)], "o", 0),
+    ],
+)
+def test_a_day_has_the_worst_that_was_confirmed_and_its_minutes(
+    incidents: list[Incident], letter: str, minutes: int
+) -> None:
+    assert days(*incidents)[-1] == Day(TODAY, letter, minutes)
+
+
+def test_an_outage_over_midnight_is_of_both_days_and_no_day_has_more_than_its_minutes() -> None:
+    found = days(incident(-1440 - 60, 30), incident(-1440, -1))
+    assert [(each.letter, each.minutes) for each in found[-4:]] == [
+        ("n", 0), ("x", 60), ("x", 1440), ("x", 30),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("measured", "letter", "minutes"),
+    [
+        (Rollup(outcomes={"degraded": 1}), "o", 0),
+        (Rollup(outcomes={"down": 1}), "o", 0),  # never confirmed
+        (Rollup(outcomes={"unknown": 9}), "n", 0),
+        (Rollup(outcomes={"up": 9}, maintenance=12), "m", 60),
+        (Rollup(maintenance=9999), "m", 1440),
+        (NOTHING, "n", 0),
+    ],
+)
+def test_a_quiet_day_is_what_was_measured(measured: Rollup, letter: str, minutes: int) -> None:
+    assert days(measured=measured)[-1] == Day(TODAY, letter, minutes)
+    elsewhere = incident(-1440, -1400)
+    assert days(elsewhere, measured=measured)[-1] == Day(TODAY, letter, minutes)
+
+
+def test_maintenance_is_a_minute_at_least() -> None:
+    seconds = timedelta(seconds=10)
+    found = last_days(
+        TODAY, {TODAY: Rollup(maintenance=1)}, (), MAIN, frozenset({MAIN}), NOW, seconds
+    )
+    assert found[-1] == Day(TODAY, "m", 1)
+
+
+def test_where_only_one_check_is_known_its_outage_is_the_endpoints() -> None:
+    found = last_days(TODAY, {}, [incident(0, 5, OTHER)], MAIN, frozenset({OTHER}), NOW, MINUTE)
+    assert found[-1].letter == "x"
+
+
+def test_availability_leaves_out_what_could_not_be_seen() -> None:
+    two = [
+        Rollup(outcomes={"up": 5, "down": 1, "unknown": 3}),
+        Rollup(outcomes={"degraded": 1, "down": 1, "unknown": 5}),
+    ]
+    assert availability(two) == (0.75, 0.5)
+    assert availability([Rollup(outcomes={"unknown": 1})]) == (None, 1.0)
+    assert availability([NOTHING]) == (None, None)
