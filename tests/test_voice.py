@@ -1,11 +1,18 @@
 """How commands speak where something is amiss, in a pipe, and to a shell."""
 
+import asyncio
 import os
+import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from monitor.clock import SystemClock
+from monitor.model import Entry, Outcome, Result
+from monitor.store import Store
 
 MONITOR = Path(sys.executable).parent / "monitor"
 LONG = "a-very-long-endpoint-name-that-no-terminal-of-eighty-columns-shows-beside-all-the-others"
@@ -78,3 +85,24 @@ def test_completion_is_installed_for_every_shell(tmp_path: Path, name: str) -> N
     assert done.returncode == 0, done.stderr
     installed = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
     assert "_MONITOR_COMPLETE" in installed
+
+
+def test_a_long_export_shows_on_a_terminal_how_far_it_is(config: Path) -> None:
+    """Standard error of `script` is a terminal; what is exported goes to a file."""
+    asyncio.run(many_runs(config))
+    export = "monitor export -o all.csv"
+    done = shell(f"script -qec '{export}' /dev/null", config, TERM="xterm", COLUMNS="80")
+    assert "rows" in done.stdout
+    assert re.search(r"\d[05]00/\?", done.stdout)
+    assert "wrote all.csv: 30000 rows" in done.stdout
+    assert shell(export, config).stderr == ""
+
+
+async def many_runs(folder: Path) -> None:
+    store = Store(f"sqlite:///{folder / 'monitor.db'}", clock=SystemClock())
+    store.open()
+    for step in range(30_000):
+        at = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=step)
+        result = Result(check="a/x/http", vantage="local", at=at, outcome=Outcome.UP)
+        store.record(Entry(result=result, kind="http"))
+    await store.close()

@@ -22,6 +22,7 @@ from monitor.store import Reader, Store
 
 Row = Result | Period
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AT_A_TIME = 500
 
 
 class Format(StrEnum):
@@ -37,13 +38,26 @@ class Wanted:
     until: datetime | None
 
 
-def export(config: Config, wanted: Wanted, form: Format, to: Path | None) -> int:
-    """How many rows. A file appears whole or not at all."""
+def export(
+    config: Config,
+    wanted: Wanted,
+    form: Format,
+    to: Path | None,
+    progressed: Callable[[int], None] = lambda _: None,
+) -> int:
+    """How many rows; `progressed` hears of some at a time. A file appears whole or not at all."""
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
         if wanted.check is not None:
             must_be_known(reader, wanted.check)
         with _file(to) as out:
-            return WRITERS[form](out, _each(reader, wanted), wanted.by)
+            return WRITERS[form](out, _counted(_each(reader, wanted), progressed), wanted.by)
+
+
+def _counted(found: Iterable[Row], progressed: Callable[[int], None]) -> Iterator[Row]:
+    for number, row in enumerate(found, 1):
+        yield row
+        if number % _AT_A_TIME == 0:
+            progressed(_AT_A_TIME)
 
 
 def _each(reader: Reader, wanted: Wanted) -> Iterator[Row]:

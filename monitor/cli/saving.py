@@ -11,7 +11,7 @@ from monitor.store import Store
 def backup(config: Config, to: Path) -> int:
     """Bytes of the copy. It takes the place of an older one only when it is whole and sound."""
     store = Path(config.store.removeprefix("sqlite:///"))
-    for part in ("", "-wal", "-shm", ".lock"):
+    for part in ("", "-wal", "-shm", ".lock", ".reserve"):
         if to.absolute() == store.with_name(store.name + part).absolute():
             raise MonitorError(f"{to} is the store itself; give the copy another name")
     if to.is_dir():

@@ -26,8 +26,8 @@ def out() -> Console:
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator["Steps"]:
-    """A bar on a terminal, nothing elsewhere; gone when the work is done."""
+def progress(what: str, total: int | None) -> Iterator["Steps"]:
+    """A bar on a terminal, nothing elsewhere; gone when the work is done. None: nobody knows how much."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -42,12 +42,12 @@ def progress(what: str, total: int) -> Iterator["Steps"]:
 
 
 class Steps:
-    def __init__(self, bar: Progress, what: str, total: int) -> None:
+    def __init__(self, bar: Progress, what: str, total: int | None) -> None:
         self._bar = bar
         self._task = bar.add_task(what, total=total)
 
-    def done(self) -> None:
-        self._bar.advance(self._task)
+    def done(self, many: int = 1) -> None:
+        self._bar.advance(self._task, many)
 
 
 def unexpected(error: Exception) -> str:

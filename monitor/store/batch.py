@@ -130,37 +130,41 @@ def merged(batch: Batch) -> Change:
 
 
 def write(
-    connection: Connection, names: Names, batch: Batch, now: datetime, *, crowded: bool = False
+    connection: Connection,
+    names: Names,
+    batch: Batch,
+    now: datetime,
+    *,
+    vantage: str,
+    crowded: bool = False,
 ) -> None:
     """`crowded`: two runs of one check have begun in the same millisecond, see `insert_results`."""
     keys = insert_results(connection, names, batch.entries, crowded=crowded)
     _roll_late(connection, names, keys, now)
-    upsert(connection, STATES, [nouns.state_row(state) for state in batch.states.values()])
-    upsert(connection, HABITS, [nouns.habit_row(*pair) for pair in batch.habits.items()])
-    upsert(
-        connection,
-        INCIDENTS,
-        [nouns.incident_row(incident) for incident in batch.incidents.values()],
-    )
-    upsert(connection, OUTBOX, [nouns.outgoing_row(item) for item in batch.outgoing.values()])
+    for table, rows in (
+        (STATES, [nouns.state_row(state) for state in batch.states.values()]),
+        (HABITS, [nouns.habit_row(*pair) for pair in batch.habits.items()]),
+        (INCIDENTS, [nouns.incident_row(incident) for incident in batch.incidents.values()]),
+        (OUTBOX, [nouns.outgoing_row(item) for item in batch.outgoing.values()]),
+    ):
+        upsert(connection, table, [{**row, "vantage": vantage} for row in rows])
     for done in batch.done.values():
         _finish(connection, done)
-    upsert(
-        connection,
-        LEDGER,
-        [
-            {
-                "day": day.toordinal(),
-                "service": service,
-                "tokens": max(min(spend.tokens, 1 << 53), -(1 << 53)),
-                "money": spend.money,
-            }
-            for (day, service), spend in batch.spent.items()
-        ],
-        add=("tokens", "money"),
-    )
+    spent = [_ledger_row(*each, vantage) for each in batch.spent.items()]
+    upsert(connection, LEDGER, spent, add=("tokens", "money"))
     for name, value in batch.meta.items():
         set_meta(connection, name, value)
+
+
+def _ledger_row(of: tuple[date, str], spend: Spend, vantage: str) -> nouns.Row:
+    day, service = of
+    return {
+        "day": day.toordinal(),
+        "service": service,
+        "tokens": max(min(spend.tokens, 1 << 53), -(1 << 53)),
+        "money": spend.money,
+        "vantage": vantage,
+    }
 
 
 def _finish(connection: Connection, done: Done) -> None:

@@ -27,10 +27,14 @@ from monitor.store.times import from_millis, key_of_hour, micros
 
 def states(connection: Connection) -> dict[str, tuple[AlertState, ...]]:
     found: dict[str, list[AlertState]] = defaultdict(list)
-    for row in connection.execute(select(STATES)).mappings():
+    for row in connection.execute(_STATES).mappings():
         state = nouns.state_from(row)
         found[state.check].append(state)
     return {check: tuple(listed) for check, listed in found.items()}
+
+
+_STATES = select(*(column for column in STATES.c if column.name != "vantage"))
+"""A store that no daemon has brought up to date yet can be read too."""
 
 
 def incidents(

@@ -43,12 +43,12 @@ def _damaged_aside(path: Path, clock: Clock) -> tuple[Path, str] | None:
 
 
 def _migrate(path: Path, engine: Engine) -> None:
-    """A backup before each step that changes what is there."""
+    """A backup before each step that changes what is there; a new store needs none."""
     with engine.begin() as connection:
         found = migrations.version(connection)
     migrations.check_not_newer(found)
     for step in range(found, len(migrations.MIGRATIONS)):
-        if step:
+        if found:
             engines.copy(path, path.with_name(f"{path.name}.schema-{step}"))
         with engine.begin() as connection:
             migrations.migrate(connection, step)

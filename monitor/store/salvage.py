@@ -66,10 +66,12 @@ def _belongs(row: dict[str, Any], table: Table, known: set[int] | None) -> bool:
 
 
 def _readable(old: sqlite3.Connection, table: Table) -> Iterator[dict[str, Any]]:
-    columns = ", ".join(column.name for column in table.columns)
     with contextlib.suppress(sqlite3.Error):
+        there = {row["name"] for row in old.execute(f"PRAGMA table_info({table.name})")}
+        columns = ", ".join(name for name in table.columns.keys() if name in there)  # noqa: SIM118
+        older = {"vantage": ""} if "vantage" in table.columns else {}
         for row in old.execute(f"SELECT {columns} FROM {table.name}"):  # noqa: S608  # our own names
-            yield dict(row)
+            yield {**older, **dict(row)}
 
 
 def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

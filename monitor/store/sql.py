@@ -10,7 +10,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 def insert_many(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
     """Rows in the order of the columns, given to the driver as they are: half of the cost."""
-    connection.exec_driver_sql(_insert(table, connection.dialect), [*rows])
+    if connection.dialect.positional:
+        connection.exec_driver_sql(_insert(table, connection.dialect), [*rows])
+    else:  # as PostgreSQL's driver, which wants them by name
+        names = table.columns.keys()
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
 
 
 @cache

@@ -69,7 +69,9 @@ class Store:
             note=self._note, replaced=self._replaced, max_size=history.max_size,
             reserve=Reserve(self._path),
         )  # fmt: skip
-        self._writer = Writer(self._engine, clock, self._guard, self._prepare, self._committed)
+        self._writer = Writer(
+            self._engine, clock, vantage, self._guard, self._prepare, self._committed
+        )
         self._checked = clock.monotonic()
         self._lock: BinaryIO | None = None
         self._reader: Reader | None = None
@@ -99,6 +101,7 @@ class Store:
         try:
             self._writer.make_ready()
         except (engine.InUseError, NewerSchemaError):
+            self._engine.dispose()  # else a backup put in its place would be read with its journal
             self._release()
             raise
         except StoreError:

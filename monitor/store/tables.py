@@ -3,6 +3,8 @@
 Keys that grow with time come first everywhere: such inserts append, and old rows are cut off at
 the left edge. `result.key` is unix milliseconds << 20 | check number; the milliseconds keep two
 runs of one check in the same second apart and cost one byte more than seconds would.
+
+Whatever was found or decided carries its vantage: in a column, or in the check number of its key.
 """
 
 from sqlalchemy import (
@@ -98,6 +100,7 @@ class StateRow(SQLModel, table=True):
     since: int | None = Field(default=None, sa_column=Column(BIG))
     bad_since: int | None = Field(default=None, sa_column=Column(BIG))
     incident: int | None = Field(default=None, sa_column=Column(BIG))
+    vantage: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class IncidentRow(SQLModel, table=True):
@@ -119,12 +122,14 @@ class IncidentRow(SQLModel, table=True):
     opened: int = Field(sa_column=Column(BIG, nullable=False))
     closed: int | None = Field(default=None, sa_column=Column(BIG))
     body: str = Field(sa_column=Column(Text, nullable=False))
+    vantage: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class HabitRow(SQLModel, table=True):
     __tablename__ = "habit"
     check: str = Field(sa_column=Column("check_key", Text, primary_key=True))
     body: str = Field(sa_column=Column(Text, nullable=False))
+    vantage: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class LedgerRow(SQLModel, table=True):
@@ -135,6 +140,7 @@ class LedgerRow(SQLModel, table=True):
     service: str = Field(sa_column=Column(Text, primary_key=True))
     tokens: int = Field(sa_column=Column(BIG, nullable=False))
     money: float = Field(sa_column=Column(Float, nullable=False))
+    vantage: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class OutboxRow(SQLModel, table=True):
@@ -149,6 +155,7 @@ class OutboxRow(SQLModel, table=True):
     done: int | None = Field(default=None, sa_column=Column(BIG))
     last_error: str = Field(default="", sa_column=Column(Text, nullable=False))
     body: str = Field(sa_column=Column(Text, nullable=False))
+    vantage: str = Field(sa_column=Column(Text, nullable=False))
 
 
 def table(model: type[SQLModel]) -> Table:

@@ -50,12 +50,13 @@ class Writer:
         self,
         engine: Engine,
         clock: Clock,
+        vantage: str,
         guard: Guard,
         prepare: Callable[[], None],
         committed: Callable[[list[Item]], None],
     ) -> None:
         self._engine, self._clock, self._committed = engine, clock, committed
-        self._guard, self._prepare = guard, prepare
+        self._guard, self._prepare, self._vantage = guard, prepare, vantage
         self.is_ready = False
         self._names = Names()
         self._items = Waiting()
@@ -251,7 +252,7 @@ class Writer:
         try:
             with self._engine.begin() as connection:
                 important = gather(remains(item) for item in items if not is_bare(item))
-                write(connection, self._names, important, self._clock.now())
+                write(connection, self._names, important, self._clock.now(), vantage=self._vantage)
         except DatabaseError as error:
             return self._disk_failed(error)
         with self._wake:
@@ -263,13 +264,13 @@ class Writer:
         batch, now = gather(items), self._clock.now()
         try:
             with self._engine.begin() as connection:
-                write(connection, self._names, batch, now)
+                write(connection, self._names, batch, now, vantage=self._vantage)
         except IntegrityError:
             self._names.forget()
         else:
             return
         with self._engine.begin() as connection:
-            write(connection, self._names, batch, now, crowded=True)
+            write(connection, self._names, batch, now, vantage=self._vantage, crowded=True)
 
     def _commit_each(self, items: list[Item]) -> str | None:
         """So that one impossible item, a fault of our own, does not hold up all others."""

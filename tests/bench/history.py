@@ -117,7 +117,7 @@ def fill(path: Path, checks: int, hour_bodies: list[bytes], day_bodies: list[byt
             for m in range(30)
             for n in range(checks)
         ]
-        write(connection, names, gather(given), NOON)
+        write(connection, names, gather(given), NOON, vantage="local")
     engine.dispose()
 
 
@@ -174,7 +174,7 @@ def add_some(url: str, checks: int) -> None:
         Entry(result=plausible(rng, at, f"a/e{n}/chat"), kind="chat") for n in range(checks // 6)
     ]
     with engine.begin() as connection:
-        write(connection, Names(), gather(given), at)
+        write(connection, Names(), gather(given), at, vantage="local")
     engine.dispose()
 
 

@@ -46,14 +46,16 @@ def measure(path: Path, count: int, batch: int) -> tuple[float, float, float]:
     )
     with engine.begin() as connection:
         migrations.create(connection)
-        write(connection, names, gather(warm), NOON - timedelta(hours=1))
+        write(connection, names, gather(warm), NOON - timedelta(hours=1), vantage="local")
     roll(engine, names, hours(NOON))
     engine.dispose()
     before = path.stat().st_size
     with cost() as writing_cost:
         for start in range(0, count, batch):
             with engine.begin() as connection:
-                write(connection, names, gather(given[start : start + batch]), NOON)
+                write(
+                    connection, names, gather(given[start : start + batch]), NOON, vantage="local"
+                )
     engine.dispose()
     stored = (path.stat().st_size - before) / count
     with cost() as rolling_cost:

@@ -6,7 +6,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitor.clock import Clock
-from monitor.model import Entry, Failure, Kind, Outcome, Result, Stream, Timings, Usage
+from monitor.model import (
+    AlertState,
+    Announcement,
+    Entry,
+    Failure,
+    Incident,
+    Kind,
+    Outcome,
+    Outgoing,
+    Phase,
+    Result,
+    Severity,
+    Stream,
+    Timings,
+    Usage,
+)
 from monitor.store import Store
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -53,3 +68,19 @@ def failed(at: datetime = NOON, message: str = "got 502, want 200", **changes: A
 
 def entry(result: Result, **changes: Any) -> Entry:
     return Entry(result=result, kind="chat", **changes)
+
+
+def told(number: int) -> dict[str, Any]:
+    """What the result with this number changes besides: a belief, and every fifth time an incident."""
+    state = AlertState(check=CHAT, rule="down", phase=Phase.SUSPECT, streak=number, since=NOON)
+    if number % 5:
+        return {"states": (state,)}
+    incident = Incident(
+        id=number + 1, service="a", severity=Severity.DOWN, opened=NOON,
+        failure=Failure(Kind.BAD_GATEWAY, "got 502"), checks=(CHAT,), active=frozenset({CHAT}),
+    )  # fmt: skip
+    message = Outgoing(
+        channel="phone", what=Announcement.OPENED, severity=Severity.DOWN,
+        incident=incident.id, created=NOON, not_before=NOON,
+    )  # fmt: skip
+    return {"states": (state,), "incidents": (incident,), "outgoing": (message,)}

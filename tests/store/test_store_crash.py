@@ -2,27 +2,30 @@
 
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from store_cast import CHAT, NOON, opened
 
 from monitor.clock import Clock
+from monitor.store.engine import damage, path_of
 
 HERE = Path(__file__).parent
 
 WRITES_UNTIL_KILLED = """
 import asyncio, sys
 from datetime import timedelta
-from store_cast import NOON, entry, streamed
+from store_cast import NOON, entry, streamed, told
 from monitor.clock import SystemClock
 from monitor.store import Store
 
 async def main(first):
     store = Store(sys.argv[1], clock=SystemClock()); store.open()
     for number in range(first, first + 10_000):
-        store.record(entry(streamed(NOON + timedelta(seconds=number))))
+        store.record(entry(streamed(NOON + timedelta(seconds=number)), **told(number)))
         await store.flush()
         print(number, flush=True)
 
@@ -71,18 +74,30 @@ def start(script: str, *arguments: str) -> "subprocess.Popen[str]":
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.proof)])
 async def test_kills_lose_nothing_that_was_acknowledged(url: str, clock: Clock, kills: int) -> None:
-    acknowledged = -1
+    """Each one once the daemon is at work, at any moment of what a commit and a half take."""
+    rng, acknowledged = Random(kills), -1
     for _ in range(kills):
         with start(WRITES_UNTIL_KILLED, url, str(acknowledged + 1)) as daemon:
             assert daemon.stdout is not None
-            for _ in range(5):
-                acknowledged = int(daemon.stdout.readline())
+            began = time.monotonic()
+            for _ in range(rng.randint(1, 5)):
+                acknowledged, before, began = int(daemon.stdout.readline()), began, time.monotonic()
+            time.sleep(rng.uniform(0, 1.5) * min(began - before, 0.2))
             daemon.kill()
             acknowledged = max([acknowledged, *map(int, daemon.stdout.read().split())])
     async with opened(url, clock) as store:
-        stored = await store.results(CHAT, since=NOON)
-    seconds = {(result.at - NOON) // timedelta(seconds=1) for result in stored}
-    assert set(range(acknowledged + 1)) <= seconds
+        found = await store.results(CHAT, since=NOON)
+        memory = store.recall()
+        waiting = await store.due(clock.now())
+    numbers = {(result.at - NOON) // timedelta(seconds=1) for result in found}
+    wanted = set(range(0, acknowledged + 1, 5))
+    print(f"{kills} kills, {acknowledged + 1} acknowledged, {len(numbers)} stored")
+    assert numbers == set(range(len(numbers)))
+    assert len(numbers) > acknowledged
+    assert memory.states[CHAT, "down"].streak == max(numbers)
+    assert {incident.id - 1 for incident in memory.incidents} >= wanted
+    assert {(message.incident or 0) - 1 for message in waiting} >= wanted
+    assert damage(path_of(url)) is None
 
 
 def test_results_wait_out_a_full_disk_and_are_all_written_after_it(url: str) -> None:

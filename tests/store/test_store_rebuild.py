@@ -43,7 +43,7 @@ def test_rollups_are_rebuilt_from_raw_rows_to_the_same_value(
                 for minute, good, muted in batch
             ]
             with engine.begin() as connection:
-                write(connection, names, gather(given_now), now, crowded=True)
+                write(connection, names, gather(given_now), now, vantage="local", crowded=True)
             more = rolled_between
             while more:
                 with engine.begin() as connection:

@@ -122,7 +122,12 @@ def export_history(
         since=since.at(now) if since else None,
         until=until.at(now) if until else None,
     )
-    count = exporting.export(load(path), wanted, form, output)
+    loaded = load(path)
+    if output is None and sys.stdout.isatty():  # the rows themselves show how it goes
+        exporting.export(loaded, wanted, form, output)
+        return
+    with voice.progress("rows", None) as steps:
+        count = exporting.export(loaded, wanted, form, output, steps.done)
     if output:
         typer.echo(f"wrote {output}: {count} rows")
 
@@ -132,7 +137,9 @@ def backup(
     path: ConfigPath = None,
 ) -> None:
     """Copy the store, whole and checked, also while the daemon runs."""
-    size = saving.backup(load(path), to)
+    loaded = load(path)
+    with voice.progress("copying", None):
+        size = saving.backup(loaded, to)
     typer.echo(f"wrote {to}: {size} bytes, checked")
 
 
