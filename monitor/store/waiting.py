@@ -3,8 +3,8 @@
 from collections import deque
 from dataclasses import replace
 
-from monitor.model import Entry
-from monitor.store.batch import Item, bare, droppable, gather, merged, plain_up
+from monitor.model import NO_SPEND, Entry
+from monitor.store.batch import Item, droppable, gather, merged, plain_up
 
 MOST_WAITING = 50_000
 
@@ -82,4 +82,6 @@ def _expendable(entries: list[Entry]) -> list[int]:
 
 def _lighter(entry: Entry) -> Entry:
     """Still of an incident, if it was; what it adds up must not be added twice."""
-    return replace(bare(entry), incidents=entry.incidents, outgoing=entry.outgoing)
+    if not (entry.states or entry.habit or entry.spent != NO_SPEND):
+        return entry  # as nearly all
+    return replace(entry, states=(), habit=None, spent=NO_SPEND)

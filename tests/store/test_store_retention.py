@@ -1,0 +1,103 @@
+"""Each kind of data is kept for as long as it is to be, and no longer; the clock is moved by hand."""
+
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cast import HandClock
+from store_cast import CHAT, NOON, entry, failed, opened, told
+from test_store_keeps import INCIDENT, SEEN
+
+from monitor.model import HistorySettings, Resolution, Spend
+from monitor.store import Store
+
+DAY = timedelta(days=1)
+KEPT = HistorySettings(raw=7 * DAY, evidence=2 * DAY, hours=30 * DAY, days=60 * DAY)
+
+
+async def live(store: Store, clock: HandClock, days: int, history: HistorySettings) -> None:
+    """A run at 03:30 and one at 15:30 of each day, both failed; forgetting at noon."""
+    clock.wall = NOON
+    for day in range(days):
+        for hour in (3.5, 15.5):
+            clock.wall = NOON + day * DAY + timedelta(hours=hour)
+            store.record(entry(failed(clock.wall), evidence=SEEN, spent=Spend(1)))
+            await store.flush()
+        clock.wall = NOON + (day + 1) * DAY
+        for _ in range(3):  # each hour with a run is rolled up with a commit
+            clock.wall += timedelta(minutes=20)
+            store.heartbeat(clock.now())
+            await store.flush()
+        await store.prune(clock.now(), history)
+
+
+def rows(path: Path, table: str) -> int:
+    connection = sqlite3.connect(path)
+    try:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+    finally:
+        connection.close()
+
+
+async def test_runs_evidence_hours_and_days_go_each_in_its_time(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    path = tmp_path / "m.db"
+    async with opened(f"sqlite:///{path}", clock) as store:
+        await live(store, clock, 90, KEPT)
+        now = clock.now()
+        runs = await store.results(CHAT, since=NOON)
+        reader = Store.read_only(f"sqlite:///{path}")
+        evidence = [at for _, at, _ in reader.each_evidence(CHAT)]
+        hours = [each.at for each in reader.rollups(CHAT, Resolution.HOUR)]
+        days = [each.at for each in reader.rollups(CHAT, Resolution.DAY)]
+        counted = sum(each.rollup.counted for each in reader.rollups(CHAT, Resolution.DAY))
+        reader.close()
+    assert [len(runs), len(evidence), len(hours), len(days)] == [2 * 7, 2 * 2, 2 * 30, 61]
+    assert now - 7 * DAY <= runs[0].at < now - 6 * DAY
+    assert now - 2 * DAY <= evidence[0] < now - 1 * DAY
+    assert now - 30 * DAY <= hours[0] < now - 29 * DAY
+    assert now - 61 * DAY < days[0] <= now - 60 * DAY  # the day that the limit lies in is whole
+    assert counted == 2 * 61 - 1
+
+
+async def test_without_an_end_only_evidence_goes(tmp_path: Path, clock: HandClock) -> None:
+    path = tmp_path / "m.db"
+    history = HistorySettings(raw=None, hours=None, days=None, evidence=5 * DAY)
+    async with opened(f"sqlite:///{path}", clock) as store:
+        await live(store, clock, 40, history)
+        await store.prune(clock.now(), history)
+    assert [rows(path, name) for name in ("result", "evidence", "hour")] == [80, 10, 80]
+
+
+@pytest.mark.parametrize(("days", "left"), [(29, 1), (31, 0)])
+async def test_messages_that_are_done_stay_a_month_and_those_that_wait_for_ever(
+    tmp_path: Path, clock: HandClock, days: int, left: int
+) -> None:
+    path = tmp_path / "m.db"
+    async with opened(f"sqlite:///{path}", clock) as store:
+        store.record(entry(failed(NOON), **told(0)))
+        store.record(entry(failed(NOON + timedelta(seconds=1)), **told(5)))
+        await store.flush()
+        sent, waiting = await store.due(clock.now())
+        store.sent(sent.id, clock.now())
+        clock.tick(days * 86_400)
+        store.reserve("a", clock.now().date(), Spend(1))
+        await store.flush()
+        await store.prune(clock.now(), KEPT)
+    assert rows(path, "outbox") == left + 1
+    async with opened(f"sqlite:///{path}", clock) as store:
+        assert [each.id for each in await store.due(clock.now())] == [waiting.id]
+
+
+async def test_spend_stays_a_year_and_incidents_for_ever(tmp_path: Path, clock: HandClock) -> None:
+    path = tmp_path / "m.db"
+    async with opened(f"sqlite:///{path}", clock) as store:
+        store.record(entry(failed(NOON), spent=Spend(5), incidents=(INCIDENT,)))
+        await store.flush()
+        for days, left in ((399, 1), (2, 0)):
+            clock.tick(days * 86_400)
+            await store.prune(clock.now(), KEPT)
+            assert rows(path, "ledger") == left
+        assert await store.incident(INCIDENT.id) == INCIDENT
