@@ -19,7 +19,7 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from monitor.alerts import Context, digest, parts, phrase, together
+from monitor.alerts import Context, digest, latest, parts, together
 from monitor.clock import Clock
 from monitor.logs import quoted
 from monitor.model import Incident, Message, NotDeliveredError, Outgoing
@@ -162,7 +162,7 @@ class Courier:
         numbers = {row.incident or 0 for row in rows}
         if len(numbers) == 1:
             incident = found.get(rows[0].incident or 0)
-            return phrase(rows[-1], incident, self._context(incident))
+            return latest(rows, incident, self._context(incident))
         told = [found[number] for number in numbers if number in found]
         contexts = {incident.id: self._context(incident) for incident in told}
         if len({incident.service for incident in told}) == 1 and len(told) == len(numbers):

@@ -118,7 +118,7 @@ class Daemon:
         return Heart(
             url=lambda: self.kit.config.heartbeat,
             trouble=lambda: health(self.kit, parts.schedule),
-            oldest=lambda: self.store.oldest_message,
+            oldest=lambda: self.store.oldest_message(each.id for each in self.kit.config.channels),
             summary=lambda: f"{len(self.kit.config.checks)} checks, {parts.alerts.summary}",
             clock=self.clock,
         )

@@ -168,7 +168,7 @@ async def test_messages_are_told_in_chinese_where_that_is_wanted(
             "https://status.example/incidents/1/",
         ],
         [
-            "✅ s2，cf-cdn：已恢复",
+            "✅ s2，cf-cdn：曾故障，现已恢复",
             "从 11月24日 11:42:00 UTC 到 11月24日 12:00:00 UTC，历时 18分。[#2]",
             "原因：网关错误。",
             "失败的检测：7 次（7 网关错误）",
@@ -264,8 +264,69 @@ async def test_an_incident_that_ended_while_it_waited_is_one_message(
 
     assert await courier(store, clock, channel(phone)).deliver_due() == 2
     assert [text.splitlines()[0] for text in phone.messages] == [
-        "✅ OhMyGPT, Cloudflare CDN: recovered"
+        "✅ OhMyGPT, Cloudflare CDN: was down, and recovered"
     ]
+
+
+async def test_what_is_told_only_when_it_is_over_says_that_it_is_told_late(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    phone.faults.append("500")
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, channel(phone))
+    await to.deliver_due()
+    clock.tick(3600)
+    await store.save((incident(closed=clock.now()),), (row(clock, what=Announcement.RESOLVED),))
+
+    assert await to.deliver_due() == 2
+    assert phone.messages[0].splitlines()[:3] == [
+        "✅ OhMyGPT, Cloudflare CDN: was down, and recovered",
+        "From 24 Nov 11:42:00 UTC to 24 Nov 13:00:00 UTC, 1h18m. [#1]",
+        "Told late: it could not be delivered while it went on.",
+    ]
+
+
+async def test_in_a_digest_what_is_over_says_from_when_to_when(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    numbers = range(1, 6)
+    found = tuple(incident(number, closed=clock.now(), service=f"s{number}") for number in numbers)
+    await store.save(found, tuple(row(clock, number) for number in numbers))
+    await courier(store, clock, channel(phone)).deliver_due()
+    span = "from 24 Nov 11:42:00 UTC to 24 Nov 12:00:00 UTC"
+    assert phone.messages[0].splitlines()[:2] == [
+        "✅ 5 incidents: recovered",
+        f"[#1] s1, cf-cdn: recovered, was down {span}, bad gateway",
+    ]
+
+
+async def test_a_thousand_waiting_messages_become_one_digest_that_says_how_many_are_left_out(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    numbers = range(1, 501)
+    found = tuple(
+        incident(number, closed=clock.now() if number % 50 else None, service=f"s{number}")
+        for number in numbers
+    )
+    rows = tuple(
+        row(clock, number, what)
+        for number in numbers
+        for what in (Announcement.OPENED, Announcement.RESOLVED)
+    )
+    await store.save(found, rows)
+    clock.tick(6 * 3600)
+
+    assert await courier(store, clock, channel(phone)).deliver_due() == 1000
+    lines = [line for text in phone.messages for line in text.splitlines()[1:]]
+    assert phone.messages[0].startswith("1000 messages waited while this channel was out of reach")
+    assert [line.split(",")[0] for line in lines[:10]] == [
+        f"[#{number}] s{number}" for number in range(50, 501, 50)
+    ]
+    assert (len(phone.messages), lines[-1]) == (
+        3,
+        "460 more are not listed here; the page has them.",
+    )
+    assert await store.due(clock.now()) == ()
 
 
 async def test_many_waiting_messages_become_one_digest_in_parts(
@@ -324,7 +385,8 @@ async def test_a_storm_over_many_services_is_one_message_that_says_what_works(
     assert text.splitlines()[0] == "🔴 4 incidents at once, in 4 services"
     assert text.splitlines()[1].endswith("bad gateway. Use instead: https://direct.example")
     assert text.splitlines()[-1] == (
-        "[#1] s1, cf-cdn: recovered, since 24 Nov 11:42:00 UTC, bad gateway"
+        "[#1] s1, cf-cdn: recovered, was down"
+        " from 24 Nov 11:42:00 UTC to 24 Nov 12:00:00 UTC, bad gateway"
     )
 
 
@@ -534,6 +596,43 @@ async def test_a_message_that_was_never_tried_does_not_wait_for_a_clock_set_back
     assert await courier(store, clock, channel(phone)).deliver_due() == 1
 
 
+@pytest.mark.parametrize("step", [-3600, 3600])
+async def test_a_clock_that_is_set_moves_no_next_try(
+    phone: Telegram, store: Store, clock: HandClock, step: float
+) -> None:
+    phone.faults.append("429 40")
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, channel(phone))
+    await to.deliver_due()
+    clock.step(step)
+    clock.tick(39)
+    assert await to.deliver_due() == 0
+    clock.tick(2)
+    assert await to.deliver_due() == 1
+
+
+async def test_after_a_start_nothing_waits_for_hours_because_the_clock_was_set_back(
+    tmp_path: Path, phone: Telegram, clock: HandClock
+) -> None:
+    phone.faults.append("500")
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    store = Store(url, clock=clock)
+    store.open()
+    await store.save((incident(),), (row(clock),))
+    await courier(store, clock, channel(phone)).deliver_due()
+    await store.close()
+
+    clock.step(-7200)
+    store = Store(url, clock=clock)
+    store.open()
+    to = courier(store, clock, channel(phone))
+    clock.tick(19 * 60)
+    before = await to.deliver_due()
+    clock.tick(2 * 60)
+    assert (before, await to.deliver_due()) == (0, 1)
+    await store.close()
+
+
 async def test_a_refusal_with_the_status_of_a_success_is_no_delivery(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:
@@ -550,15 +649,31 @@ async def test_a_refusal_with_the_status_of_a_success_is_no_delivery(
     assert len(phone.messages) == 1
 
 
-async def test_another_service_may_ask_for_time_in_a_header() -> None:
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("77", 77),
+        ("Tue, 24 Nov 2026 12:01:17 GMT", 77),
+        ("Tue, 24 Nov 2026 11:59:00 GMT", None),
+        ("Wed, 25 Nov 2037 12:00:00 GMT", 86_400),
+        ("soon", None),
+        ("Tue, 24 Nov 2026 25:61:00 GMT", None),
+    ],
+)
+async def test_another_service_may_ask_for_time_in_a_header_by_any_clock(
+    asked: str, seconds: float | None
+) -> None:
+    sent = "Tue, 24 Nov 2026 12:00:00 GMT"  # by the clock of the answer, whatever ours says
+
     async def busy(request: web.Request) -> web.Response:
-        return web.Response(status=429, headers={"Retry-After": "77"})
+        return web.Response(status=429, headers={"Retry-After": asked, "Date": sent})
 
     async with site(busy) as url:
         notifier = Notifier((Channel(id="x", url=Secret(f"json://{url}")),), REDACT)
         with pytest.raises(NotDeliveredError) as caught:
             await notifier.send("x", Message("t", "b"))
-    assert caught.value.retry_after == timedelta(seconds=77)
+    wanted = None if seconds is None else timedelta(seconds=seconds)
+    assert caught.value.retry_after == wanted
 
 
 @pytest.mark.parametrize("socks", [False, True], ids=["http", "socks5"])

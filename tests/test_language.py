@@ -11,6 +11,7 @@ from babel.messages.pofile import read_po
 
 from monitor.language import ENGLISH, NAMES, catalogue_file, language, templates
 from monitor.model import Fault, Kind
+from monitor.model.delivery import REMEDIES
 from monitor.model.words import WHOSE, WORDS
 
 MONITOR = Path(__file__).parents[1] / "monitor"
@@ -33,7 +34,7 @@ def said() -> set[Key]:
             found |= sentences(template.read_bytes(), "jinja2.ext:babel_extract")
     for words in WORDS.values():
         found |= {(None, text, None) for text in (words.label, words.what, words.remedy)}
-    return found | {(None, whose, None) for whose in WHOSE.values()}
+    return found | {(None, text, None) for text in (*WHOSE.values(), *REMEDIES)}
 
 
 def sentences(source: bytes, method: str) -> set[Key]:

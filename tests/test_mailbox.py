@@ -36,6 +36,7 @@ from monitor.model import (
     Silence,
     StoreError,
 )
+from monitor.model.delivery import REACH
 from monitor.store import Store
 
 TEXT = """
@@ -203,7 +204,7 @@ async def test_status_shows_what_was_given_up_and_what_is_silenced(
     found = document(config, seen)
     assert found["given_up"] == [
         {"channel": "phone", "what": "notice", "incident": None, "created": "2026-11-24T12:00:00Z",
-         "attempts": 0, "last_error": "no such chat"},
+         "attempts": 0, "last_error": "no such chat", "remedy": REACH},
     ]  # fmt: skip
     assert found["silences"] == [
         {"target": "s", "since": "2026-11-24T12:00:00Z", "until": "2026-11-24T13:00:00Z", "why": "moving"},

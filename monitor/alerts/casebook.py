@@ -143,19 +143,19 @@ class Casebook:
         flaps = muted is not None and muted.by is Mute.FLAPPING
         series = (flapping.going_on if flaps else flapping.beginning)(self._kin(), event, rule)
         if series and (flaps or muted is None):
-            return self._flaps(replace(incident, series=series), muted, now)
+            return self._flaps(replace(incident, series=series), event, rule, muted, now)
         if muted:
             return replace(incidents.muted(incident, muted, now), announced=False), Changes()
         incident = incidents.told(incident, now, self._settings.remind)
         return incident, Changes(outgoing=self._news(Announcement.OPENED, incident, now))
 
     def _flaps(
-        self, incident: Incident, muted: Muted | None, now: datetime
+        self, incident: Incident, event: Fired, rule: Rule, muted: Muted | None, now: datetime
     ) -> tuple[Incident, Changes]:
         """The newest incident carries the series; the first one of it that is not told says so."""
         changes = Changes()
         for each in self._kin():
-            if flapping.is_on(each) and set(each.endpoints) & set(incident.endpoints):
+            if flapping.is_on(each) and flapping.is_kin(each, event.check, rule):
                 assert each.series is not None
                 changes += self._keep(replace(each, series=replace(each.series, ended=now)))
         why = Muted(Mute.FLAPPING, REASONS[Mute.FLAPPING])

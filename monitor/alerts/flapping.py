@@ -37,14 +37,14 @@ def beginning(past: Iterable[Incident], fired: Fired, rule: Rule) -> Series | No
 
 
 def _kin(past: Iterable[Incident], fired: Fired, rule: Rule) -> list[Incident]:
-    return [each for each in past if _is_kin(each, fired.check, rule)]
+    return [each for each in past if is_kin(each, fired.check, rule)]
 
 
 def is_on(incident: Incident) -> bool:
     return incident.series is not None and incident.series.ended is None
 
 
-def _is_kin(incident: Incident, check: str, rule: Rule) -> bool:
+def is_kin(incident: Incident, check: str, rule: Rule) -> bool:
     if incident.severity is not rule.severity or incident.cause != rule.cause:
         return False
     if rule.severity in {Severity.ACCOUNT, Severity.MONITOR}:

@@ -5,6 +5,7 @@ Everything is plain text; the channel escapes it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from monitor.alerts import saying
@@ -12,12 +13,16 @@ from monitor.alerts.fitting import message
 from monitor.alerts.saying import MARK, Context, lasted, moment, where
 from monitor.model import Announcement, Incident, Message, Outgoing, Series, Severity
 
+_LISTED = 40
+"""Lines of a digest; the page has the rest."""
 _LATE = timedelta(minutes=5)
 """What waited longer was not held back by us."""
 
 
-def phrase(outgoing: Outgoing, incident: Incident | None, context: Context) -> Message:
-    """`incident` is None for a notice, which brings its own text."""
+def phrase(
+    outgoing: Outgoing, incident: Incident | None, context: Context, *, news: bool = False
+) -> Message:
+    """`incident` is None for a notice, which brings its own text; `news`: nobody heard of it yet."""
     if incident is None:
         title, _, body = outgoing.text.partition("\n")
         lines = [*body.splitlines(), f"[n{outgoing.id}]", *saying.durable(context)]
@@ -27,7 +32,7 @@ def phrase(outgoing: Outgoing, incident: Incident | None, context: Context) -> M
     if outgoing.what is Announcement.FLAPPING:
         return _flapping(incident, context)
     if outgoing.what is Announcement.RESOLVED or incident.closed:
-        return _ended(incident, context)
+        return _ended(outgoing, incident, context, news=news)
     return _going_on(outgoing, incident, context)
 
 
@@ -60,7 +65,8 @@ def _title(what: Announcement, incident: Incident, context: Context) -> str:
     return f"{MARK[incident.severity]} {said}"
 
 
-def _ended(incident: Incident, context: Context) -> Message:
+def _ended(outgoing: Outgoing, incident: Incident, context: Context, *, news: bool) -> Message:
+    """Also of what nobody heard of while it went on: the channel, or we, were out of reach."""
     assert incident.closed is not None
     span = context.say(
         "From %(begin)s to %(end)s, %(lasted)s. [#%(number)s]",
@@ -69,15 +75,26 @@ def _ended(incident: Incident, context: Context) -> Message:
         lasted=lasted(incident.closed - incident.opened, context),
         number=incident.id,
     )
+    late = news and _is_late(outgoing, context)
     lines = [
         span,
+        *([context.say("Told late: it could not be delivered while it went on.")] if late else []),
         context.say("It was: %(why)s.", why=saying.label(incident.failure.kind, context)),
         *saying.counted(incident.failed_runs, context),
         *saying.downtime(context),
         *saying.link(incident, context),
     ]
-    title = context.say("%(where)s: recovered", where=where(incident, context))
+    place, state = where(incident, context), saying.state(incident.severity, context)
+    title = (
+        context.say("%(where)s: was %(state)s, and recovered", where=place, state=state) if news
+        else context.say("%(where)s: recovered", where=place)
+    )  # fmt: skip
     return message(f"✅ {title}", lines)
+
+
+def _is_late(outgoing: Outgoing, context: Context) -> bool:
+    """Held back by more than our own wait for other news."""
+    return outgoing.attempts > 0 or context.now - outgoing.created > _LATE
 
 
 def _calm(incident: Incident, context: Context) -> Message:
@@ -121,14 +138,20 @@ def _series(series: Series | None, context: Context) -> list[str]:
     return [said, *saying.counted(series.failed_runs, context)]
 
 
+def latest(rows: Sequence[Outgoing], incident: Incident | None, context: Context) -> Message:
+    """All that waits of one incident, as the last of it; its beginning may be among it."""
+    news = any(row.what is Announcement.OPENED for row in rows)
+    oldest = replace(rows[-1], created=rows[0].created, attempts=rows[0].attempts)
+    return phrase(oldest, incident, context, news=news)
+
+
 def together(
     rows: Sequence[Outgoing], found: Sequence[Incident], contexts: Mapping[int, Context]
 ) -> Message:
     """Several incidents of one service: the worst that goes on in full, then the others."""
     first = min(found, key=_urgency)
     context = contexts[first.id]
-    what = next(row for row in reversed(rows) if row.incident == first.id)
-    main = phrase(what, first, context)
+    main = latest([row for row in rows if row.incident == first.id], first, context)
     others = [_line(each, contexts[each.id]) for each in found if each is not first]
     return Message(main.title, "\n".join([main.body, context.say("Also:"), *others]))
 
@@ -144,14 +167,17 @@ def digest(
     context: Context,
 ) -> Message:
     """Many messages for one channel as one: what still goes on first, the worst of it first."""
-    lines = [_line(each, contexts[each.id]) for each in sorted(found, key=_urgency)]
-    lines += [row.text.splitlines()[0] for row in rows if row.incident is None and row.text]
+    lines = [_line(each, contexts[each.id]) for each in sorted(found, key=_urgency)[:_LISTED]]
+    notices = [row for row in rows if row.incident is None and row.text]
+    lines += [f"{row.text.splitlines()[0]} [n{row.id}]" for row in notices[:_LISTED]]
+    left = len(found) + len(notices) - len(lines)
+    if left:
+        lines.append(context.say("%(num)s more are not listed here; the page has them.", num=left))
     return message(_digest_title(rows, found, context), [*lines, *saying.durable(context)])
 
 
 def _digest_title(rows: Sequence[Outgoing], found: Sequence[Incident], context: Context) -> str:
-    late = any(row.attempts for row in rows) or context.now - rows[0].created > _LATE
-    if late:
+    if any(row.attempts for row in rows) or _is_late(rows[0], context):
         return context.say(
             "%(num)s messages waited while this channel was out of reach", num=len(rows)
         )
@@ -168,13 +194,20 @@ def _digest_title(rows: Sequence[Outgoing], found: Sequence[Incident], context: 
 
 def _line(incident: Incident, context: Context) -> str:
     """`[#12] OhMyGPT, Cloudflare CDN: down, since …, bad gateway. Use instead: https://…`"""
-    over = context.say("recovered") if incident.closed else None
-    said = context.say(
-        "%(where)s: %(state)s, since %(moment)s, %(why)s",
-        where=where(incident, context),
-        state=over or saying.state(incident.severity, context),
-        moment=moment(incident.opened, context),
-        why=saying.label(incident.failure.kind, context),
-    )
-    instead = saying.instead(incident, context) if not over and context.working else []
+    parts = {
+        "where": where(incident, context),
+        "state": saying.state(incident.severity, context),
+        "begin": moment(incident.opened, context),
+        "why": saying.label(incident.failure.kind, context),
+    }
+    if incident.closed:
+        end = moment(incident.closed, context)
+        said = context.say(
+            "%(where)s: recovered, was %(state)s from %(begin)s to %(end)s, %(why)s",
+            end=end,
+            **parts,
+        )
+        return f"[#{incident.id}] {said}"
+    said = context.say("%(where)s: %(state)s, since %(begin)s, %(why)s", **parts)
+    instead = saying.instead(incident, context) if context.working else []
     return f"[#{incident.id}] " + context.say(". ").join([said, *instead])

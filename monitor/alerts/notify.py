@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
@@ -93,11 +94,22 @@ def _asked_for(way: Way) -> timedelta | None:
         return None
     asked = _json(answer).get("parameters")
     told = asked.get("retry_after") if isinstance(asked, dict) else None
-    return _seconds(told) or _seconds(answer.headers.get("Retry-After"))
+    header = answer.headers.get("Retry-After")
+    return _seconds(told) or _seconds(header) or _until(header, answer.headers.get("Date"))
+
+
+def _until(moment: str | None, sent: str | None) -> timedelta | None:
+    """A date of HTTP, counted from the answer's own: whose clock is right does not matter."""
+    try:
+        asked = parsedate_to_datetime(moment or "") - parsedate_to_datetime(sent or "")
+    except (ValueError, TypeError, OverflowError):
+        return None
+    longest = timedelta(seconds=_LONGEST_WAIT_S)
+    return min(asked, longest) if asked > timedelta(0) else None
 
 
 def _seconds(told: Any) -> timedelta | None:
-    """A date, or anything else that is no whole number, counts as nothing."""
+    """What is no whole number counts as nothing."""
     text = str(told).strip()
     if not (text.isascii() and text.isdigit()):
         return None

@@ -25,6 +25,7 @@ from monitor.model import (
     Snapshot,
     Spend,
 )
+from monitor.model.delivery import remedy
 from monitor.model.document import result_document
 from monitor.model.duration import format_duration
 from monitor.publisher import Publisher
@@ -170,13 +171,14 @@ def _outbox(seen: Snapshot) -> Table:
 
 def _given_up(seen: Snapshot) -> Table:
     """Of the last week: what nobody was told."""
-    shown = Table("given up", "to", "since (UTC)", "why", box=None, pad_edge=False)
+    shown = Table("given up", "to", "since (UTC)", "why", "to do", box=None, pad_edge=False)
     for row in seen.dead[:20]:
         shown.add_row(
             f"{row.what.value} #{row.incident or '-'}",
             row.channel,
             f"{row.created.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
             Text(row.last_error),
+            remedy(row.last_error),
         )
     return shown
 
@@ -245,6 +247,7 @@ def _message(row: Outgoing) -> dict[str, Any]:
         "created": _utc(row.created),
         "attempts": row.attempts,
         "last_error": row.last_error,
+        "remedy": remedy(row.last_error) if row.last_error else None,
     }
 
 

@@ -2,21 +2,33 @@
 
 A message is due once it is committed. While the store is broken it is due all the same: better
 told twice after a crash than not at all.
+
+How long a try still has to wait is kept by the monotonic clock: one that is set moves no message.
 """
 
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from monitor.clock import Clock
 from monitor.model import Outgoing
+
+AFTER_A_START = timedelta(minutes=20)
+"""At most so long from then: between two daemons nobody knows how the clock was set."""
 
 
 class Outbox:
-    def __init__(self, pending: Iterable[Outgoing], next_id: int) -> None:
+    def __init__(self, pending: Iterable[Outgoing], next_id: int, clock: Clock) -> None:
         self._lock = threading.Lock()
+        self._clock = clock
         self._pending = {outgoing.id: outgoing for outgoing in pending}
+        self._held: dict[int, float] = {}
+        """Until when, by the monotonic clock, what was tried and failed waits."""
+        for outgoing in self._pending.values():
+            if outgoing.attempts:
+                self._hold(outgoing, AFTER_A_START)
         self._uncommitted: set[int] = set()
         self._next = next_id
 
@@ -36,18 +48,26 @@ class Outbox:
             self._uncommitted.difference_update(ids)
 
     def change(self, outgoing: Outgoing) -> None:
+        """Tried, and to be tried again at its `not_before`."""
         with self._lock:
             self._pending[outgoing.id] = outgoing
+            self._hold(outgoing)
+
+    def _hold(self, outgoing: Outgoing, most: timedelta = timedelta.max) -> None:
+        wait = min(outgoing.not_before - self._clock.now(), most)
+        self._held[outgoing.id] = self._clock.monotonic() + wait.total_seconds()
 
     def remove(self, outgoing_id: int) -> None:
         with self._lock:
             self._pending.pop(outgoing_id, None)
+            self._held.pop(outgoing_id, None)
             self._uncommitted.discard(outgoing_id)
 
-    def oldest(self) -> datetime | None:
-        """When the oldest message that is not delivered was made."""
+    def oldest(self, channels: frozenset[str]) -> datetime | None:
+        """When the oldest message to one of these that is not delivered was made."""
         with self._lock:
-            return min((each.created for each in self._pending.values()), default=None)
+            made = (row.created for row in self._pending.values() if row.channel in channels)
+            return min(made, default=None)
 
     def waiting(self) -> tuple[Outgoing, ...]:
         """All that is not delivered, oldest first."""
@@ -61,13 +81,14 @@ class Outbox:
 
     def due(self, now: datetime, *, durable: bool) -> tuple[Outgoing, ...]:
         """The head of each channel's queue and all behind it, up to one that must wait."""
+        at = self._clock.monotonic() + (now - self._clock.now()).total_seconds()
         with self._lock:
             ready: list[Outgoing] = []
             blocked: set[str] = set()
             for number in sorted(self._pending):
                 outgoing = self._pending[number]
                 # What was never tried waits for nothing: the clock may have been set back since.
-                waits = outgoing.attempts > 0 and outgoing.not_before > now
+                waits = self._held.get(number, at) > at
                 if waits or (durable and number in self._uncommitted):
                     blocked.add(outgoing.channel)
                 elif outgoing.channel not in blocked:

@@ -110,7 +110,7 @@ class Store:
                 raise
         self._reader = Reader(self._url, vantage=self._vantage)
         self._reader.on_damage = self._guard.suspected
-        self._outbox = Outbox(*self._reader.outbox())
+        self._outbox = Outbox(*self._reader.outbox(), self._clock)
         self._writer.start()
 
     def _prepare(self) -> None:
@@ -147,10 +147,9 @@ class Store:
         """That results are given up, if they are: the disk fails for longer than memory reaches."""
         return self._writer.overflow
 
-    @property
-    def oldest_message(self) -> datetime | None:
-        """When the oldest message that is not delivered was made."""
-        return self._outbox.oldest()
+    def oldest_message(self, channels: Iterable[str]) -> datetime | None:
+        """When the oldest message to one of these that is not delivered was made."""
+        return self._outbox.oldest(frozenset(channels))
 
     @property
     def undelivered(self) -> Mapping[str, int]:

@@ -1,7 +1,7 @@
 """An event loop whose clock jumps to the next timer whenever nothing goes on; its sockets are real.
 
 The clock stands still while anything is done in real time: while a socket has something to say,
-while a call is in an executor, and while something that the loop cannot see says that it is `busy`
+while a call is in an executor or a future of a thread awaited, and while something that the loop cannot see says that it is `busy`
 (a thread that sends, a writer that commits). So a day passes in seconds, and whatever waits, waits
 exactly as long as it would.
 
@@ -23,6 +23,8 @@ T = TypeVar("T")
 START = datetime(2026, 11, 2, 12, tzinfo=UTC)
 _GRACE_S = 0.002
 """While a connection is open the kernel may need a moment to carry a segment over loopback."""
+_LATE_S = 5e-5
+"""No real timer wakes to the microsecond: at the very point of a grid rounding would decide."""
 _LOOK_S = 0.001
 
 
@@ -40,7 +42,7 @@ class _Selector(selectors.DefaultSelector):
         if not found:
             if timeout is None:
                 return super().select(_LOOK_S)
-            self.loop.moved += timeout
+            self.loop.moved += timeout + _LATE_S
         return found
 
 
@@ -71,8 +73,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
+        return self.waits_for(super().run_in_executor(executor, func, *args))
+
+    def waits_for(self, future: asyncio.Future[T]) -> asyncio.Future[T]:
+        """Something in a thread will settle it."""
         self._calls += 1
-        future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._returned)
         return future
 
@@ -105,5 +110,10 @@ def run(
             def now(cls, tz: tzinfo | None = None) -> Self:
                 return clock.now().astimezone(tz)  # type: ignore[return-value]
 
+        def wrap_future(future: Any) -> asyncio.Future[Any]:
+            return loop.waits_for(wrapped(future))
+
+        wrapped = asyncio.wrap_future
+        patch.setattr(asyncio, "wrap_future", wrap_future)
         patch.setattr("apscheduler.schedulers.base.datetime", Moved)
         return runner.run(story(loop, clock))

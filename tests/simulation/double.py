@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
+from cast import HandClock
+
+from monitor.clock import Clock
 from monitor.model import AlertState, Entry, Incident, Memory, Outgoing, Spend
 from monitor.store.batch import Change, Done, Item, remains
 from monitor.store.outbox import Outbox
@@ -42,12 +45,14 @@ class Tables:
 
 
 class MemoryStore:
-    def __init__(self, tables: Tables | None = None) -> None:
-        self.tables = tables or Tables()
+    def __init__(self, tables: Tables | None = None, clock: Clock | None = None) -> None:
+        """Without a clock time stands still."""
+        self.tables, self.clock = tables or Tables(), clock or HandClock()
         self.trouble: str | None = None
         self._queue: list[Item] = []
         self._good: list[tuple[str, datetime]] = []
-        self._outbox = Outbox(self.tables.pending(), max(self.tables.outbox, default=0) + 1)
+        newest = max(self.tables.outbox, default=0)
+        self._outbox = Outbox(self.tables.pending(), newest + 1, self.clock)
 
     def recall(self) -> Memory:
         tables = self.tables
@@ -127,7 +132,7 @@ class MemoryStore:
 
     def crashed(self) -> "MemoryStore":
         """What was not flushed is lost."""
-        return MemoryStore(self.tables)
+        return MemoryStore(self.tables, self.clock)
 
     def finals(self) -> "Finals":
         """What the laws look at in the end: incidents, the outbox with its states, outcomes by check."""

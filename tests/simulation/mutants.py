@@ -9,6 +9,7 @@ import pytest
 
 from monitor import courier
 from monitor.alerts import Alerts, Changes, audience, desk, incidents, machine, policies
+from monitor.clock import Clock
 from monitor.courier import Courier
 from monitor.model import (
     AlertSettings,
@@ -158,8 +159,8 @@ def a_restart_loses_when_to_remind(patch: Patch) -> None:
 def a_restart_forgets_the_outbox(patch: Patch) -> None:
     real = Outbox.__init__
 
-    def init(self: Outbox, pending: Iterable[Outgoing], next_id: int) -> None:
-        real(self, (), next_id)
+    def init(self: Outbox, pending: Iterable[Outgoing], next_id: int, clock: Clock) -> None:
+        real(self, (), next_id, clock)
 
     patch.setattr(Outbox, "__init__", init)
 

@@ -263,7 +263,7 @@ class Simulation:
         self.truth: Truth = draw(seed, sizes, CHANNELS)
         self.rng = Random(f"{seed} world")
         self.clock = clock or Clock()
-        self.store: Any = store or MemoryStore()
+        self.store: Any = store or MemoryStore(clock=self.clock)
         self.history = History()
         self.tail: deque[str] = deque(maxlen=_TAIL)
         self.checks: tuple[Check, ...] = self.config.checks
