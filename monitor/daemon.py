@@ -53,6 +53,7 @@ class Daemon:
         self.stop = asyncio.Event()
         self.reread = asyncio.Event()
         self.watch, self.noted = notices.Watch(), 0
+        self.channels = notices.Watch(notices.CHANNEL_LASTS)
         self.store = Store(
             config.store, clock=clock, vantage=config.vantage, history=config.history
         )
@@ -207,10 +208,12 @@ class Daemon:
             log.warning('event=gap why="%s"', text.splitlines()[0])
             await self._notify(parts, text, now)
 
-    async def _notify(self, parts: Parts, text: str, now: datetime) -> None:
+    async def _notify(
+        self, parts: Parts, text: str, now: datetime, but: frozenset[str] = frozenset()
+    ) -> None:
         """Also while nothing can be stored: then it is told from memory."""
         with _store_may_fail():
-            await self.store.save(outgoing=parts.alerts.notice(text, now))
+            await self.store.save(outgoing=parts.alerts.notice(text, now, but))
 
     async def _watch_ourselves(self, parts: Parts, now: datetime) -> None:
         say = parts.alerts.language
@@ -222,9 +225,27 @@ class Daemon:
         for name, why in troubles.items():
             if text := self.watch.see(name, why, now, self.clock.monotonic(), say):
                 await self._notify(parts, text, now)
+        await self._watch_channels(parts, now)
         for note in self.store.notes[self.noted :]:
             await self._notify(parts, notices.noted(note, say), now)
         self.noted = len(self.store.notes)
+
+    async def _watch_channels(self, parts: Parts, now: datetime) -> None:
+        """One that takes nothing is told through the others; where none takes anything, it may be us."""
+        say, failing = parts.alerts.language, self.store.failing
+        channels = [channel.id for channel in self.kit.config.channels]
+        if all(channel in failing for channel in channels):
+            return
+        for channel in channels:
+            text, row = None, failing.get(channel)
+            if row is None:
+                lasts = self.channels.ended(channel, self.clock.monotonic())
+                text = lasts and notices.heard(channel, lasts, now, say)
+            elif self.channels.begins(channel, self.clock.monotonic()):
+                waiting = self.store.undelivered.get(channel, 1)
+                text = notices.mute(channel, row.last_error, waiting, say)
+            if text:
+                await self._notify(parts, text, now, frozenset({*failing, channel}))
 
     async def _remind(self, parts: Parts, now: datetime) -> None:
         changes = parts.alerts.remind(now)

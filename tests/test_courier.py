@@ -35,6 +35,7 @@ from monitor.model import (
     Secret,
     Severity,
 )
+from monitor.model.delivery import REACH, remedy
 from monitor.store import Store
 
 URL = Secret(f"tgram://{TOKEN}/{CHAT}")
@@ -523,6 +524,56 @@ async def test_what_a_person_must_mend_is_tried_slowly(
     assert (await to.deliver_due(), phone.asked) == (0, 1)
     clock.tick(2)
     assert (await to.deliver_due(), phone.asked) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "slow"),
+    [(400, True), (401, True), (403, True), (404, True), (408, False), (500, False), (502, False)],
+)
+async def test_what_a_person_must_mend_is_told_from_what_passes(
+    store: Store, clock: HandClock, status: int, slow: bool
+) -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return web.json_response(
+            {"ok": False, "error_code": status, "description": "no"}, status=status
+        )
+
+    async with site(refuse) as url:
+        bad = Channel(id="telegram", url=URL, telegram_api=f"http://{url}")
+        await store.save((incident(),), (row(clock),))
+        await courier(store, clock, bad).deliver_due()
+        await store.flush()
+        (waiting,) = (await store.snapshot(clock.now())).outbox
+        waits = waiting.not_before - clock.now()
+        assert (waits >= timedelta(minutes=5)) is slow
+        assert (remedy(waiting.last_error) == REACH) is not slow
+
+
+async def test_a_long_message_in_chinese_with_all_that_is_escaped_arrives_whole(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    hostile = "<b>&amp;</b> '引号' 与 😀 " * 20
+    found = tuple(
+        replace(incident(number, message=hostile, service="ohmygpt"), severity=severity)
+        for number, severity in enumerate(Severity, 1)
+    )
+    await store.save(found, tuple(row(clock, number) for number in range(1, 5)))
+    assert await courier(store, clock, channel(phone), code="zh-CN").deliver_due() == 4
+    text = "\n".join(phone.messages)
+    assert [f"[#{number}]" in text for number in range(1, 5)] == [True] * 4
+    assert hostile.strip()[:100] in text
+    assert all(len(each.encode("utf-16-le")) // 2 <= 4096 for each in phone.messages)
+
+
+async def test_while_nothing_can_be_stored_a_message_says_so(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, channel(phone))
+    known = to._context
+    to.change(to._send, lambda found: replace(known(found), durable=False))
+    await to.deliver_due()
+    assert phone.messages[0].splitlines()[-1] == "Not durable: nothing can be stored at the moment."
 
 
 async def test_a_clock_that_jumps_a_day_ahead_loses_nothing(

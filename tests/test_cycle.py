@@ -19,6 +19,7 @@ from monitor.config import Config, parse
 from monitor.cycle import Cycle
 from monitor.model import (
     AlertSettings,
+    Budget,
     Check,
     Kind,
     Maintenance,
@@ -165,6 +166,30 @@ async def test_what_is_only_suspected_is_asked_again_in_about_ten_seconds(
         ]  # fmt: skip
         relay.answering = plain({"data": [{"id": "model-x"}]})
         assert [await run.tick("direct/models") for _ in range(3)] == [None] * 3
+
+
+async def test_a_budget_that_runs_out_ends_the_asking_and_not_the_suspicion(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
+        relay.answering = plain({"error": {"message": "broken"}}, 500)
+        ledger, services = run.cycle.ledger, run.config.services
+        waits = [await run.tick("direct/chat", after=10) for _ in range(2)]
+        assert None not in waits
+        asked = len(relay.asked)
+
+        ledger.change(services, {"relay": Budget(tokens=1)}, {})
+        assert [await run.tick("direct/chat", after=10) for _ in range(3)] == [None] * 3
+        latest = (await run.snapshot()).checks["relay/direct/chat"].latest
+        assert latest is not None
+        assert latest.failure is not None
+        assert latest.failure.kind is Kind.BUDGET_PAUSED
+        assert (len(relay.asked), run.cycle.alerts.suspects("relay/direct/chat")) == (asked, True)
+
+        ledger.change(services, {}, {})
+        await run.tick("direct/chat", after=86_400)
+        (incident,) = (await run.snapshot()).incidents
+        assert incident.failed_runs == {"server_error": 3}
 
 
 @pytest.mark.parametrize(

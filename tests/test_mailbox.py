@@ -201,7 +201,7 @@ async def test_status_shows_what_was_given_up_and_what_is_silenced(
     store.dead((await store.due(clock.now()))[0].id, "no such chat")
     await store.flush()
     seen = await store.snapshot(clock.now())
-    found = document(config, seen)
+    found = document(config, seen, None)
     assert found["given_up"] == [
         {"channel": "phone", "what": "notice", "incident": None, "created": "2026-11-24T12:00:00Z",
          "attempts": 0, "last_error": "no such chat", "remedy": REACH},

@@ -29,7 +29,9 @@ class Audience:
             if wants(channel, incident.severity, incident.service)
         )
 
-    def notice(self, text: str, at: datetime) -> tuple[Outgoing, ...]:
+    def notice(
+        self, text: str, at: datetime, but: frozenset[str] = frozenset()
+    ) -> tuple[Outgoing, ...]:
         """About the monitor itself, to whoever wants to hear of it; the first line is the title."""
         return tuple(
             Outgoing(
@@ -42,7 +44,7 @@ class Audience:
                 text=text,
             )
             for channel in self.channels
-            if wants(channel, Severity.MONITOR, None)
+            if wants(channel, Severity.MONITOR, None) and channel.id not in but
         )
 
 

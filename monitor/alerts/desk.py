@@ -199,9 +199,11 @@ class Alerts:
     def note(self, number: int, at: datetime, text: str, stored: Incident | None = None) -> Changes:
         return self._cases.note(number, at, text, stored)
 
-    def notice(self, text: str, at: datetime) -> tuple[Outgoing, ...]:
+    def notice(
+        self, text: str, at: datetime, but: frozenset[str] = frozenset()
+    ) -> tuple[Outgoing, ...]:
         """About the monitor itself, to whoever wants to hear of it; the first line is the title."""
-        return self._cases.audience.notice(text, at)
+        return self._cases.audience.notice(text, at, but)
 
     def warn_of_budget(self, service: str, why: str, at: datetime) -> tuple[Outgoing, ...]:
         return self.notice(notices.budget_warning(service, why, self.language), at)

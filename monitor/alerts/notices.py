@@ -5,11 +5,14 @@ from datetime import datetime, timedelta
 from monitor.alerts.saying import Context, lasted, moment
 from monitor.language import ENGLISH, Language
 from monitor.model import Memory
+from monitor.model.delivery import remedy
 
 GAP = timedelta(minutes=5)
 """Shorter breaks are a restart, and no news."""
 LASTS = timedelta(seconds=20)
 """Trouble that is over sooner is no news."""
+CHANNEL_LASTS = timedelta(minutes=5)
+"""A channel that asks for patience, or starts again, is no news either."""
 
 
 def budget_warning(service: str, why: str, say: Language) -> str:
@@ -61,6 +64,24 @@ def troubled(part: str, why: str, say: Language) -> str:
     return f"👁 {title}\n{why}\n{what}"
 
 
+def mute(channel: str, why: str, waiting: int, say: Language) -> str:
+    """For the other channels: one of them takes nothing."""
+    title = say.gettext("monitor: channel %(name)s takes no messages", name=channel)
+    wait = say.ngettext(
+        "%(num)s message waits for it; it is tried for 24 hours.",
+        "%(num)s messages wait for it; they are tried for 24 hours.",
+        waiting,
+    )
+    to_do = say.gettext("To do: %(remedy)s", remedy=say.gettext(remedy(why)))
+    return "\n".join([f"👁 {title}", why, to_do, wait])
+
+
+def heard(channel: str, lasts: timedelta, now: datetime, say: Language) -> str:
+    title = say.gettext("monitor: channel %(name)s takes messages again", name=channel)
+    length = lasted(lasts, Context(now=now, language=say))
+    return f"✅ {title}\n" + say.gettext("That lasted %(lasted)s.", lasted=length)
+
+
 def mended(part: str, lasts: timedelta, now: datetime, say: Language) -> str:
     title = {
         "store": say.gettext("monitor: its store is well again"),
@@ -78,25 +99,35 @@ def noted(note: str, say: Language) -> str:
 class Watch:
     """Trouble of the monitor's own parts, by name: told when it lasts, and when it is over."""
 
-    def __init__(self) -> None:
-        self._since: dict[str, tuple[datetime, float]] = {}
+    def __init__(self, lasts: timedelta = LASTS) -> None:
+        self._lasts = lasts
+        self._since: dict[str, float] = {}
         self._told: set[str] = set()
+
+    def begins(self, name: str, monotonic: float) -> bool:
+        """It goes on; whether now is the time to tell."""
+        since = self._since.setdefault(name, monotonic)
+        if name in self._told or monotonic - since < self._lasts.total_seconds():
+            return False
+        self._told.add(name)
+        return True
+
+    def ended(self, name: str, monotonic: float) -> timedelta | None:
+        """It is well; how long it lasted, where people were told of it."""
+        since = self._since.pop(name, None)
+        if since is None or name not in self._told:
+            return None
+        self._told.remove(name)
+        return timedelta(seconds=monotonic - since)
 
     def see(
         self, name: str, why: str | None, now: datetime, monotonic: float, say: Language = ENGLISH
     ) -> str | None:
-        """What to tell of it now."""
-        if why is None:
-            since = self._since.pop(name, None)
-            if since is None or name not in self._told:
-                return None
-            self._told.remove(name)
-            return mended(name, timedelta(seconds=monotonic - since[1]), now, say)
-        since = self._since.setdefault(name, (now, monotonic))
-        if name in self._told or monotonic - since[1] < LASTS.total_seconds():
-            return None
-        self._told.add(name)
-        return troubled(name, why, say)
+        """What to tell of a part now."""
+        if why is not None:
+            return troubled(name, why, say) if self.begins(name, monotonic) else None
+        lasts = self.ended(name, monotonic)
+        return None if lasts is None else mended(name, lasts, now, say)
 
 
 def _clock(duration: timedelta) -> str:

@@ -74,6 +74,14 @@ class Outbox:
         with self._lock:
             return tuple(self._pending[number] for number in sorted(self._pending))
 
+    def failing(self) -> Mapping[str, Outgoing]:
+        """By channel what is tried first, where that has failed so far."""
+        with self._lock:
+            heads: dict[str, Outgoing] = {}
+            for _, row in sorted(self._pending.items()):
+                heads.setdefault(row.channel, row)
+            return {channel: row for channel, row in heads.items() if row.attempts}
+
     def depths(self) -> Mapping[str, int]:
         """How many wait, by channel."""
         with self._lock:

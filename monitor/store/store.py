@@ -152,6 +152,11 @@ class Store:
         return self._outbox.oldest(frozenset(channels))
 
     @property
+    def failing(self) -> Mapping[str, Outgoing]:
+        """By channel the message that it does not take, if there is one."""
+        return self._outbox.failing()
+
+    @property
     def undelivered(self) -> Mapping[str, int]:
         """Messages that wait, by channel."""
         return self._outbox.depths()

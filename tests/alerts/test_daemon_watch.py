@@ -17,6 +17,7 @@ from virtual_time import VirtualClock, VirtualLoop
 from monitor import assembly, daemon, schedule
 from monitor.config import load
 from monitor.daemon import Daemon
+from monitor.model.delivery import REACH
 from monitor.store import writer
 
 
@@ -143,6 +144,57 @@ def test_probes_that_never_end_are_no_progress(
                 assert "none has ended for" in phone.messages[0]
 
     monkeypatch.setattr(daemon, "DRAIN", timedelta(seconds=1))
+    virtual_time.run(monkeypatch, story)
+
+
+def test_a_channel_that_takes_nothing_is_told_through_the_other_and_so_is_its_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedules: list[schedule.Schedule]
+) -> None:
+    async def story(loop: VirtualLoop, clock: VirtualClock) -> None:
+        async with serving() as site, telegram() as phone, telegram() as other:
+            path = write_config(tmp_path, site, phone)
+            more = (
+                f'[channel.other]\nurl = "tgram://{TOKEN}/{CHAT}"\ntelegram_api = "{other.url}"\n'
+            )
+            path.write_text(path.read_text() + more)
+            loop.rests()
+            async with living(loop, clock, path):
+                await asyncio.sleep(60)
+                phone.down = True
+                site.bad.add("a")
+                await asyncio.sleep(900)
+                assert titles(other) == [
+                    "🔴 s, a: down",
+                    "👁 monitor: channel phone takes no messages",
+                ]
+                assert other.messages[1].splitlines()[1:4] == [
+                    "Failed to send Telegram notification to 4242: Internal Server Error, error=500.",
+                    f"To do: {REACH}",
+                    "1 message waits for it; it is tried for 24 hours.",
+                ]
+                phone.down = False
+                await asyncio.sleep(1200)
+                assert titles(other)[2:] == ["✅ monitor: channel phone takes messages again"]
+                assert titles(phone) == ["🔴 s, a: down"]
+
+    virtual_time.run(monkeypatch, story)
+
+
+def test_where_no_channel_takes_anything_none_is_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedules: list[schedule.Schedule]
+) -> None:
+    async def story(loop: VirtualLoop, clock: VirtualClock) -> None:
+        async with serving() as site, telegram() as phone:
+            path = write_config(tmp_path, site, phone)
+            loop.rests()
+            async with living(loop, clock, path):
+                phone.down = True
+                site.bad.add("a")
+                await asyncio.sleep(900)
+                phone.down = False
+                await asyncio.sleep(1200)
+                assert titles(phone) == ["🔴 s, a: down"]
+
     virtual_time.run(monkeypatch, story)
 
 

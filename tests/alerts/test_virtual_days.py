@@ -59,6 +59,12 @@ def outages(rng: Random, days: float) -> list[Outage]:
         found.append(Outage(begin, at, rng.choice(WAYS)))
 
 
+def midst(plan: dict[str, list[Outage]], near: float) -> float:
+    """When one has been told and is not over, as near as can be."""
+    moments = [(each.begin + 4 * each.end) / 5 for found in plan.values() for each in found]
+    return min(moments, key=lambda at: abs(at - near))
+
+
 @dataclass
 class Town:
     """Every base URL of every service, on one port."""
@@ -178,7 +184,7 @@ class History:
 async def live(
     loop: VirtualLoop, clock: VirtualClock, folder: Path, seed: int, days: float
 ) -> History:
-    """Once restarted half-way; in the second half the phone is out of reach for three hours."""
+    """Once restarted, in the midst of an outage; later the phone is out of reach for three hours."""
     rng = Random(seed)
     plan = {service: outages(rng, days) for service in SERVICES}
     dead_from = (0.5 + rng.uniform(0, 0.2)) * days * DAY
@@ -188,8 +194,8 @@ async def live(
         path = write_config(folder, town, moody, calm)
         loop.rests()
         history = History(plan, moody, calm)
-        for until in (days / 2, days):
-            await run_until(loop, clock, path, until * DAY, history)
+        for until in (midst(plan, days * DAY / 2), days * DAY):
+            await run_until(loop, clock, path, until, history)
     return history
 
 
