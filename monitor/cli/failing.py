@@ -19,13 +19,14 @@ MOST_COMPLAINTS = 20
 QUIET = timedelta(hours=4)
 """Between two messages of a crash loop."""
 BAD_CONFIG = "78"
+_TOLD_BEFORE = "told before; a crash loop is told every four hours"
 
 
 def report(path: Path, env: Mapping[str, str], now: datetime, say: Callable[[str], None]) -> int:
     """How many channels could not be told; there must be one. Raises MonitorError."""
     usable, complaints = _read(path, env)
     if _is_crash(env) and _was_told(env, now):
-        say("told before; a crash loop is told every four hours")
+        say(_TOLD_BEFORE)
         return 0
     redact = Redactor(usable.secrets)
     message = _message(env, tuple(map(redact, complaints)))
