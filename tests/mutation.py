@@ -11,7 +11,8 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,13 @@ def main() -> int:
     os.environ["COLUMNS"] = "120"
     lay_out(fresh=not (asked.again or asked.show))
     os.chdir(WORK)
+    if asked.again:
+        forget_survivors()
     if not asked.show:
         choose()
         with_properties()
         mutmut._run(tuple(asked.names), max_children=asked.processes)
-    return judge(asked.least, shown=bool(asked.show))
+    return judge(asked.least, asked.names or ["*"], shown=bool(asked.show))
 
 
 def arguments() -> argparse.Namespace:
@@ -60,6 +63,28 @@ def lay_out(*, fresh: bool) -> None:
         link = WORK / name
         if not link.is_symlink():
             link.symlink_to(ROOT / name)
+
+
+def forget_survivors() -> None:
+    """mutmut runs again only what it knows no end of."""
+    for data in last_run():
+        ends = data.exit_code_by_key
+        data.exit_code_by_key = {
+            name: code if is_killed(code) else None for name, code in ends.items()
+        }
+        data.save()
+
+
+def last_run() -> Iterator[SourceFileMutationData]:
+    for path in sorted(mutmut.walk_mutatable_files()):
+        data = SourceFileMutationData(path=path)
+        data.load()
+        if data.exit_code_by_key:
+            yield data
+
+
+def is_killed(code: int | None) -> bool:
+    return status_by_exit_code[code] in KILLED
 
 
 def choose() -> None:
@@ -109,22 +134,25 @@ def names_only(node: cst.BaseString) -> Iterator[cst.BaseString]:
         yield from list(mutators.operator_string(node))[:1]
 
 
-def judge(least: float, *, shown: bool) -> int:
+def judge(least: float, names: Sequence[str] = ("*",), *, shown: bool = False) -> int:
+    """Of those that are named; what was not run has not been killed."""
     total: Counter[str] = Counter()
     print(f"\n{'file':40}{'mutants':>9}{'killed':>8}{'timeout':>8}{'survived':>9}")
-    for path in sorted(mutmut.walk_mutatable_files()):
-        data = SourceFileMutationData(path=path)
-        data.load()
-        found = Counter(status_by_exit_code[code] for code in data.exit_code_by_key.values())
+    for data in last_run():
+        asked = [code for name, code in data.exit_code_by_key.items() if is_asked(name, names)]
+        found = Counter(status_by_exit_code[code] for code in asked)
         if found:
-            print(row(str(path), found))
+            print(row(str(data.path), found))
         total += found
-    killed = share(total)
     print(row("all", total))
-    print(f"{killed:.1f} % killed, want {least:g} % or more")
+    print(f"{share(total):.1f} % killed, want {least:g} % or more")
     if shown:
-        survivors()
-    return 0 if killed >= least else 1
+        show_survivors(names)
+    return 0 if share(total) >= least else 1
+
+
+def is_asked(name: str, names: Sequence[str]) -> bool:
+    return any(fnmatch(name, each) for each in names)
 
 
 def row(name: str, found: Counter[str]) -> str:
@@ -137,15 +165,12 @@ def share(found: Counter[str]) -> float:
     return 100 * sum(found[how] for how in KILLED) / found.total() if found else 0.0
 
 
-def survivors() -> None:
-    for path in sorted(mutmut.walk_mutatable_files()):
-        data = SourceFileMutationData(path=path)
-        data.load()
+def show_survivors(names: Sequence[str]) -> None:
+    for data in last_run():
         for name, code in data.exit_code_by_key.items():
-            how = status_by_exit_code[code]
-            if how not in KILLED:
-                print(f"\n# {name}: {how}")
-                print(get_diff_for_mutant(name, path=path))
+            if not is_killed(code) and is_asked(name, names):
+                print(f"\n# {name}: {status_by_exit_code[code]}")
+                print(get_diff_for_mutant(name, path=data.path))
 
 
 if __name__ == "__main__":

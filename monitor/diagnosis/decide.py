@@ -167,8 +167,7 @@ def _knows(facts: Facts) -> Answer | None:
 
 
 def _who(facts: Facts, address: str) -> str:
-    named = (answer.resolver for answer in facts.there if address in answer.addresses)
-    return next(named, "another resolver")
+    return next(answer.resolver for answer in facts.there if address in answer.addresses)
 
 
 # --- is the name forbidden on the way? ------------------------------------------------------------

@@ -32,7 +32,7 @@ def domain_of(host: str) -> str:
     try:
         return network_of(str(ipaddress.ip_address(host)))
     except ValueError:
-        return ".".join(host.rsplit(".", 2)[-2:])
+        return ".".join(host.split(".")[-2:])
 
 
 def read(
@@ -60,7 +60,7 @@ def read(
     if not seen:
         net = Net.UNKNOWN if routed else Net.OFFLINE
         words = "there is nothing to compare with" if routed else "there is no route to anywhere"
-        return Reading(net=net, words=words, skew_s=skew)
+        return Reading(net=net, words=words)
     if names_failed(seen) and (reached or resolver_answered or resolver_reached):
         names = sum(each.resolved is not None for each in seen)
         words = f"none of {_count(names, 'other name')} resolves, while the network works"

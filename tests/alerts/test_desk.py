@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.alerts import Alerts, Changes
 from monitor.alerts.causes import Causes
+from monitor.alerts.notices import budget_spent, budget_warning
+from monitor.alerts.trends import FailureRate
+from monitor.language import language
 from monitor.model import (
     AlertSettings,
     AlertState,
@@ -368,3 +371,68 @@ def test_a_cause_that_is_not_known_is_not_new() -> None:
     causes.forget(key)
     assert not causes.is_new(key, Kind.SERVER_ERROR)
     assert causes.streak(key, Kind.SLOW) == {Kind.SLOW: 1}
+
+
+def test_after_a_restart_it_wants_what_windows_and_suspicions_reach_back_to() -> None:
+    night = Night()
+    assert night.alerts.needs_since(night.now) == night.now
+    night.see("s/b/chat", Kind.SERVER_ERROR, times=3)  # believed: nothing more is wanted of it
+    night.see("s/a/chat", Kind.SERVER_ERROR)
+    night.later(minutes=10)
+    suspected = START + timedelta(seconds=3)
+    assert night.alerts.needs_since(night.now) == suspected - timedelta(milliseconds=2)
+
+    night.alerts.change(AlertSettings(policies=(FailureRate(),)), (PHONE,))
+    assert night.alerts.needs_since(night.now) == night.now - timedelta(minutes=30)
+    assert night.alerts.needs_since(START) == START - timedelta(minutes=30)
+
+
+def test_what_is_seen_and_not_believed_is_suspected() -> None:
+    night = Night()
+    found = []
+    for kind in (None, Kind.SLOW, Kind.SERVER_ERROR, Kind.SERVER_ERROR, Kind.SERVER_ERROR):
+        night.see("s/a/chat", kind)
+        found.append(night.alerts.suspects("s/a/chat"))
+    assert found == [False, True, True, True, True]  # of being slow, to the last
+    night.see("s/b/chat", Kind.SERVER_ERROR, times=3)
+    assert [night.alerts.suspects(each) for each in ("s/b/chat", "s/c/chat")] == [False, False]
+
+
+def test_it_says_how_many_incidents_are_open() -> None:
+    night = Night()
+    assert night.alerts.summary == "all is well"
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    assert night.alerts.summary == "1 open incidents"
+
+
+def test_it_is_blind_while_the_monitor_itself_is_in_trouble() -> None:
+    night = Night()
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/b/chat", Kind.EDGE_DENIED, times=3)
+    assert not night.alerts.is_blind  # one service turns us away: the others are seen
+    night.see("t/a/chat", Kind.OFFLINE, times=3)
+    assert night.alerts.is_blind
+    night.see("t/a/chat", times=2)
+    assert not night.alerts.is_blind
+
+
+def test_what_is_said_of_a_budget_names_the_service_and_what_was_spent() -> None:
+    night = Night()
+    paused = Failure(Kind.BUDGET_PAUSED, "spent 5 of 5 tokens today")
+    (row,) = night.alerts.judge(
+        Result(check="s/a/chat", vantage="v", at=START, outcome=Outcome.UNKNOWN, failure=paused)
+    ).outgoing
+    english = language("en")
+    assert (row.text, row.created) == (budget_spent("s", paused.message, english), START)
+    assert night.alerts.warn_of_budget("s", "spent 4 of 5", START) == night.alerts.notice(
+        budget_warning("s", "spent 4 of 5", english), START
+    )
+
+
+def test_windows_of_checks_that_left_are_forgotten() -> None:
+    settings = AlertSettings(policies=(FailureRate(above=0.5, at_least=3),))
+    night = Night(settings=settings)
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=2)
+    night.keep(night.alerts.forget({"s/b/chat"}, night.now))
+    night.see("s/a/chat", Kind.SERVER_ERROR, times=2)
+    assert night.said == []

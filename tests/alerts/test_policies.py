@@ -329,3 +329,10 @@ def test_windows_keep_maintenance_apart_and_forget_checks_that_are_gone() -> Non
     windows.forget({"s/b/chat"})
     assert windows.look("s/a/chat", HALF_HOUR) == NOTHING
     assert windows.look("s/b/chat", HALF_HOUR) == Rollup(maintenance=1)
+
+
+def test_a_window_slides_in_twelfths_of_its_length() -> None:
+    windows = Windows()
+    for second in (140, 149, 160, 1800):
+        windows.add(run(second), {HALF_HOUR}, in_maintenance=False)
+    assert windows.look("s/a/chat", HALF_HOUR).counted == 2  # the first twelfth is gone as a whole

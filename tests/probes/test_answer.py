@@ -260,7 +260,7 @@ def test_without_a_baseline_no_prompt_is_too_long() -> None:
     ("base", "seen", "learned"),
     [
         (None, 20, 20), (20, None, 20), (20, 0, 20), (0, 20, 20), (20, 15, 15), (20, 21, 21),
-        (20, 99, 21), (500, 9999, 505), (None, None, None),
+        (20, 99, 21), (550, 9999, 555), (None, None, None),
     ],
 )  # fmt: skip
 def test_a_baseline_falls_at_once_and_rises_slowly(
@@ -290,3 +290,10 @@ def test_the_gravest_complaint_comes_first() -> None:
         Kind.MODEL_MISMATCH, Kind.STREAM_NOT_SUPPORTED, Kind.FAKE_STREAMING,
         Kind.WRONG_CONTENT_TYPE, Kind.MISSING_USAGE, None,
     ]  # fmt: skip
+
+
+def test_a_marker_of_the_end_is_learned_and_a_name_is_kept_short() -> None:
+    reader = heard(model="m" * 200)
+    reader.done = True
+    _, habit = judge_answer(answer(reader), Habit())
+    assert (habit.ends_with_done, habit.aliases) == (1, {"m" * 99 + "…"})

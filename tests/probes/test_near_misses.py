@@ -8,6 +8,7 @@ from test_classify import answer, broken, error, kind
 
 from monitor.model import Failure, Kind, Timings
 from monitor.probes.classify import (
+    is_error_object,
     judge_api_body,
     judge_body_trouble,
     judge_error_object,
@@ -32,6 +33,7 @@ def said(status: int, body: Any = b"", **headers: str) -> str | None:
         (305, b"", Kind.UNEXPECTED_REDIRECT),
         (400, error("the context is full", code="context_length_exceeded"), Kind.REQUEST_REJECTED),
         (400, error("Model x is not supported"), Kind.MODEL_NOT_FOUND),
+        (400, error("Model x is not supported", code="too_many_tokens"), Kind.REQUEST_REJECTED),
         (400, error("model: `x` does not exist"), Kind.MODEL_NOT_FOUND),
         (400, error("Tools are not supported: the field does not exist"), Kind.REQUEST_REJECTED),
         (400, error("The model x likes no tools"), Kind.REQUEST_REJECTED),
@@ -213,3 +215,37 @@ def test_a_call_that_ended_when_its_edge_ends_calls_is_called_by_that_name() -> 
     assert judge_cut(None, took(100), LIMIT) is None
     rejected = Failure(Kind.AUTH_INVALID, "got HTTP 401, want 200")
     assert judge_cut(rejected, took(100), LIMIT) is rejected
+
+
+def test_how_long_it_took_is_said_in_seconds() -> None:
+    lost = Failure(Kind.BAD_GATEWAY, "got HTTP 502, want 200")
+    cut = judge_cut(lost, took(2000), timedelta(seconds=2000))
+    assert cut is not None
+    assert "ended the call after 2000 s" in cut.message
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        ({"error": "boom"}, True),
+        ({"error": {"message": "boom"}}, True),
+        ({"error": {"message": "", "code": None}}, False),
+        ({"error": {}}, False),
+        ({"error": None}, False),
+        ({"type": "error"}, True),
+        ({"type": "response.failed"}, True),
+        ({"type": "message"}, False),
+        ({"object": "error"}, True),
+        ({"object": "list"}, False),
+        ({"success": False, "message": ""}, True),
+        ({"success": False, "errors": ["boom"]}, True),
+        ({"success": False, "errors": []}, False),
+        ({"success": False}, False),
+        ({"success": True, "message": "hello"}, False),
+        ({"message": "hello", "errors": ["none"]}, False),
+        (["error"], False),
+        ("error", False),
+    ],
+)
+def test_an_object_speaks_of_an_error_in_one_of_the_known_manners(value: Any, is_one: bool) -> None:
+    assert is_error_object(value) == is_one
