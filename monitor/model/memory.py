@@ -104,9 +104,12 @@ class CheckHistory:
     last_24h: Rollup
     """The hour that runs, and the 23 before it."""
     windows: Mapping[int, Rollup] = field(default_factory=dict)
-    """By length in days, for each of `WINDOWS`: cheap to carry, percentiles are merged when asked for."""
+    """By length in days, for each of `WINDOWS`: cheap to carry, percentiles are merged when asked for.
+
+    Only of `WINDOW_FIGURES`.
+    """
     recent: tuple[Result, ...] = ()
-    """The last 30 minutes, oldest first: what `best.txt` ranks by."""
+    """The last 30 minutes, oldest first: what `best.txt` ranks by. Outcome, kind of failure and timings only."""
     series: tuple["Point", ...] = ()
     """48 half hours, oldest first."""
     evidence: Evidence | None = None

@@ -20,6 +20,8 @@ GROWTH = 1.02
 _LOG = math.log(GROWTH)
 COST_SCALE = 100_000_000
 FIGURES = (*TIMING_NAMES, "tokens_per_s")
+WINDOW_FIGURES = frozenset({"ttfb", "ttft", "total", "tokens_per_s"})
+"""Those that a snapshot's windows of days carry: what a page shows of more than a day."""
 
 Histogram = Mapping[int, int]
 K = TypeVar("K", str, int)
@@ -43,18 +45,23 @@ def quantile(histogram: Histogram, q: float) -> float | None:
 
 def quantiles(histogram: Histogram, rising: Sequence[float]) -> list[float]:
     """Several in one pass over the buckets; nothing when empty."""
-    ranks = Ranks(histogram) if histogram else None
+    ranks = Ranks.of(histogram) if histogram else None
     return [] if ranks is None else [ranks.value(q) for q in rising]
 
 
 class Ranks:
-    """A histogram made ready for many quantiles; it must not be empty."""
+    """A histogram made ready for many quantiles: rising buckets, and how many values lie up to each."""
 
     __slots__ = ("_buckets", "_upto")
 
-    def __init__(self, histogram: Histogram) -> None:
-        self._buckets = sorted(histogram)
-        self._upto = list(accumulate(histogram[number] for number in self._buckets))
+    def __init__(self, buckets: Sequence[int], upto: Sequence[int]) -> None:
+        self._buckets, self._upto = buckets, upto
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> "Ranks":
+        """It must not be empty."""
+        buckets = sorted(histogram)
+        return cls(buckets, [*accumulate(histogram[number] for number in buckets)])
 
     def value(self, q: float) -> float:
         rank = max(1, math.ceil(q * self._upto[-1]))

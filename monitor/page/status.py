@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from monitor.model import Kind, Point, Rollup
-from monitor.model.rollup import quantiles
 from monitor.page.days import Day
 from monitor.page.endpoint_nouns import EndpointView, ErrorView, RetiredView, RunView
 from monitor.page.nouns import PageView, PickView, ServiceView, WorkView
@@ -227,10 +226,9 @@ def _window(days: int, rollup: Rollup) -> Window:
 
 
 def _percentiles(rollup: Rollup, figure: str) -> Percentiles | None:
-    found = quantiles(rollup.figures.get(figure, {}), (0.5, 0.95, 0.99))
-    if not found:
+    p50, p95, p99 = (_short(rollup.quantile(figure, q)) for q in (0.5, 0.95, 0.99))
+    if p50 is None or p95 is None or p99 is None:
         return None
-    p50, p95, p99 = (round(value, 1) for value in found)
     return Percentiles(p50=p50, p95=p95, p99=p99)
 
 

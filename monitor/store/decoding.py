@@ -108,24 +108,31 @@ def _usage(slots: Sequence[int | None], values: Sequence[float | None]) -> Usage
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What a chart draws of one run; None also where the run says nothing about speed."""
+def brief(shape: Shape, numbers: Sequence[int], check: str, vantage: str, at_ms: int) -> Result:
+    """Without the failure's words, stream, usage and address: many are kept in memory at once."""
+    slots = _slots(shape.flags, numbers)[:7]
+    return Result(
+        check=check,
+        vantage=vantage,
+        at=EPOCH + timedelta(milliseconds=at_ms),
+        outcome=Outcome(shape.outcome),
+        failure=Failure(Kind(shape.kind), "") if shape.kind else None,
+        timings=_timings([None if slot is None else slot / 10 for slot in slots]),
+        http_status=shape.status,
+        trusted_timings=not shape.flags & bits.UNTRUSTED,
+    )
 
-    ttfb: float | None
-    ttft: float | None
-    tokens_per_s: float | None
 
-
-_SILENT = Figures(None, None, None)
-
-
-def figures(packed: Packed) -> Figures:
-    """A fraction of the cost of `decode`, for a day of rows at once."""
-    flags = packed.shape.flags
-    if flags & bits.UNTRUSTED or packed.shape.outcome not in {"up", "degraded"}:
-        return _SILENT
-    slots = _slots(flags, unpack(packed.body))
-    speed = slots[bits.SPEED]
-    timings = _timings([None if slot is None else slot / 10 for slot in slots[:7]])
-    return Figures(timings.ttfb, timings.ttft, None if speed is None else speed / 10)
+def briefly(result: Result) -> Result:
+    """As `brief` reads it."""
+    failure = result.failure
+    return Result(
+        check=result.check,
+        vantage=result.vantage,
+        at=result.at,
+        outcome=result.outcome,
+        failure=None if failure is None else Failure(failure.kind, ""),
+        timings=result.timings,
+        http_status=result.http_status,
+        trusted_timings=result.trusted_timings,
+    )

@@ -1,12 +1,13 @@
-"""Results become hours, hours become days.
+"""Results become hours, hours become days when the day is over.
 
-Every result before the mark `rolled` (unix hours, in `meta`) is in the rollups; every later one is
-only in the results, and whoever reads adds those up. So a result and its share of every figure are
+Every result before the mark `rolled` (unix hours, in `meta`) is in the hours, and those of days that
+ended before it are in the days; every later one is only in the results, and whoever reads adds up. So a result and its share of every figure are
 committed by the same insert, nothing half-counted can survive a crash, and the hot path pays for no
 histogram. A result that comes late for an hour that is already rolled makes that hour anew, in the
 same transaction.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, Table, bindparam, select, update
@@ -16,8 +17,8 @@ from monitor.store.names import Names
 from monitor.store.runs import rows_between
 from monitor.store.sql import upsert
 from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS, NUMBER_MASK
-from monitor.store.tally import Tally, from_bytes, to_bytes
-from monitor.store.times import hour_of_key, key_of_hour
+from monitor.store.tally import HALVES, Row, Tally
+from monitor.store.times import half_of_key, hour_of_key, key_of_hour
 from monitor.store.varint import unpack
 
 ROLLED, REMADE = "rolled", "remade"
@@ -35,8 +36,11 @@ def roll_next(connection: Connection, names: Names, before: int) -> bool:
         return False
     if found < before:
         _write_hour(connection, names, found, None)
-        _add_to_day(connection, found)
-    set_meta(connection, ROLLED, str(min(found + 1, before)))
+    reached = min(found + 1, before)
+    if reached // 24 > hour // 24:  # nothing lies between the two but what is written now
+        for day in {hour // 24, found // 24} - {reached // 24}:
+            _write_day(connection, day, None)
+    set_meta(connection, ROLLED, str(reached))
     return True
 
 
@@ -49,20 +53,25 @@ def remake(connection: Connection, names: Names, keys: Iterable[int]) -> None:
     for hour, numbers in late.items():
         _write_hour(connection, names, hour, numbers)
         days.setdefault(hour // 24, set()).update(numbers)
+    over = (number_of(connection, ROLLED) or 0) // 24
     for day, numbers in days.items():
-        _remake_day(connection, day, numbers)
+        if day < over:
+            _write_day(connection, day, numbers)
 
 
 def _write_hour(connection: Connection, names: Names, hour: int, only: set[int] | None) -> None:
-    tallies: Tallies = {}
+    rows: dict[int, list[Row]] = defaultdict(list)
     last: dict[int, int] = {}
     for key, body in rows_between(connection, key_of_hour(hour), key_of_hour(hour + 1)):
         number = key & NUMBER_MASK
         if only is None or number in only:
             numbers = unpack(body)
-            tally = tallies.get(number) or tallies.setdefault(number, Tally())
-            tally.add_row(names.shape(connection, numbers[0]), numbers)
+            shape = names.shape(connection, numbers[0])
+            rows[number].append((shape, half_of_key(key) % HALVES, numbers))
             last[number] = key
+    tallies: Tallies = defaultdict(Tally)
+    for number, found in rows.items():
+        tallies[number].add_rows(found)
     _write(connection, HOURS, hour, tallies)
     if last:
         given = [{"of": number, "seen": key} for number, key in last.items()]
@@ -76,40 +85,21 @@ _SEEN = (
 )
 
 
-def _add_to_day(connection: Connection, hour: int) -> None:
-    day = hour // 24
-    tallies: Tallies = {}
-    for table, period in ((HOURS, hour), (DAYS, day)):
-        _gather(connection, table, (period, period + 1), tallies, None)
-    _write(connection, DAYS, day, tallies)
-
-
-def _remake_day(connection: Connection, day: int, numbers: set[int]) -> None:
-    tallies: Tallies = {}
-    _gather(connection, HOURS, (day * 24, day * 24 + 24), tallies, numbers)
-    _write(connection, DAYS, day, tallies)
-
-
-def _gather(
-    connection: Connection,
-    table: Table,
-    periods: tuple[int, int],
-    tallies: Tallies,
-    only: set[int] | None,
-) -> None:
-    for key, body in connection.execute(
-        select(table.c.key, table.c.body).where(
-            table.c.key >= periods[0] << NUMBER_BITS, table.c.key < periods[1] << NUMBER_BITS
-        )
-    ):
+def _write_day(connection: Connection, day: int, only: set[int] | None) -> None:
+    tallies: Tallies = defaultdict(Tally)
+    query = select(HOURS.c.key, HOURS.c.body).where(
+        HOURS.c.key >= day * 24 << NUMBER_BITS, HOURS.c.key < (day + 1) * 24 << NUMBER_BITS
+    )
+    for key, body in connection.execute(query):
         number = key & NUMBER_MASK
         if only is None or number in only:
-            tallies.setdefault(number, Tally()).add(from_bytes(body))
+            tallies[number].add_body(body)
+    _write(connection, DAYS, day, tallies)
 
 
 def _write(connection: Connection, table: Table, period: int, tallies: Tallies) -> None:
     rows = [
-        {"key": period << NUMBER_BITS | number, "body": to_bytes(tally.rollup())}
+        {"key": period << NUMBER_BITS | number, "body": tally.to_bytes()}
         for number, tally in sorted(tallies.items())
     ]
     upsert(connection, table, rows)

@@ -4,6 +4,7 @@ Rollups answer also for what has been rolled up only (older than the raw rows) a
 rolled up yet (the newest hour or two), which is added up from the results.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -16,7 +17,9 @@ from monitor.store.fold import ROLLED
 from monitor.store.meta import number_of
 from monitor.store.names import Names
 from monitor.store.nouns import evidence_from
+from monitor.store.rolled import from_bytes
 from monitor.store.runs import read_run, rows_between
+from monitor.store.sums import total
 from monitor.store.tables import (
     CHECKS,
     DAYS,
@@ -26,8 +29,8 @@ from monitor.store.tables import (
     NUMBER_MASK,
     RESULTS,
 )
-from monitor.store.tally import Tally, from_bytes
-from monitor.store.times import EPOCH, from_millis, hour_of_key, key_of_hour
+from monitor.store.tally import HALVES, Row, Tally
+from monitor.store.times import EPOCH, from_millis, half_of_key, hour_of_key, key_of_hour
 from monitor.store.varint import unpack
 
 PAGE = 2000
@@ -36,7 +39,7 @@ _LOOKUPS = 500
 _TABLES = {Resolution.HOUR: (HOURS, 1), Resolution.DAY: (DAYS, 24)}
 
 T = TypeVar("T")
-Row = tuple[int, Any]
+Stored = tuple[int, Any]
 Ask = Callable[[Callable[[Connection], Any]], Any]
 """Runs a question in a transaction of its own."""
 
@@ -80,7 +83,7 @@ def each_result(ask: Ask, wanted: Iterable[int], start: int, end: int | None) ->
     """Of the checks with these numbers, in the order they ran, a page at a time."""
     names = Names()
 
-    def page(connection: Connection, rows: Sequence[Row]) -> list[Result]:
+    def page(connection: Connection, rows: Sequence[Stored]) -> list[Result]:
         return [read_run(connection, names, key, body).result for key, body in rows]
 
     return _pages(ask, RESULTS, wanted, start, end, page)
@@ -89,7 +92,7 @@ def each_result(ask: Ask, wanted: Iterable[int], start: int, end: int | None) ->
 def each_evidence(
     ask: Ask, wanted: Mapping[int, tuple[str, str]], start: int, end: int | None
 ) -> Iterator[tuple[str, datetime, Evidence]]:
-    def page(_: Connection, rows: Sequence[Row]) -> list[tuple[str, datetime, Evidence]]:
+    def page(_: Connection, rows: Sequence[Stored]) -> list[tuple[str, datetime, Evidence]]:
         return [(wanted[key & NUMBER_MASK][0], _at(key), evidence_from(body)) for key, body in rows]
 
     return _pages(ask, EVIDENCE, wanted, start, end, page)
@@ -101,7 +104,7 @@ def _pages(
     wanted: Iterable[int],
     start: int,
     end: int | None,
-    read: Callable[[Connection, Sequence[Row]], list[T]],
+    read: Callable[[Connection, Sequence[Stored]], list[T]],
 ) -> Iterator[T]:
     only = frozenset(wanted)
     key = start
@@ -118,8 +121,8 @@ def _page(
     table: Table,
     only: frozenset[int],
     span: tuple[int, int | None],
-    read: Callable[[Connection, Sequence[Row]], list[T]],
-) -> tuple[Sequence[Row], list[T]]:
+    read: Callable[[Connection, Sequence[Stored]], list[T]],
+) -> tuple[Sequence[Stored], list[T]]:
     start, end = span
     query = select(table.c.key, table.c.body).where(table.c.key >= start)
     query = query if end is None else query.where(table.c.key < end)
@@ -160,10 +163,13 @@ def _extent(connection: Connection, resolution: Resolution) -> tuple[int, int]:
     table, length = _TABLES[resolution]
     found: list[int] = []
     for edge in (func.min, func.max):
-        raw = connection.execute(select(edge(RESULTS.c.key))).scalar()
-        rolled = connection.execute(select(edge(table.c.key))).scalar()
-        found += [] if raw is None else [hour_of_key(raw) // length]
-        found += [] if rolled is None else [rolled >> NUMBER_BITS]
+        for column, at in (
+            (RESULTS.c.key, lambda key: hour_of_key(key) // length),
+            (HOURS.c.key, lambda key: (key >> NUMBER_BITS) // length),
+            (table.c.key, lambda key: key >> NUMBER_BITS),
+        ):
+            key = connection.execute(select(edge(column))).scalar()
+            found += [] if key is None else [at(key)]
     return (min(found), max(found)) if found else (0, -1)
 
 
@@ -175,19 +181,25 @@ def _periods(
 ) -> list[tuple[int, Rollup]]:
     """By period << 20 | number, in order."""
     (table, length), (first, end) = _TABLES[of], periods
-    found = dict(_rolled(connection, table, wanted, first, end))
+    found = {key: from_bytes(body) for key, body in _rolled(connection, table, wanted, first, end)}
     rolled = number_of(connection, ROLLED) or 0
-    unrolled = (max(rolled, first * length), end * length)
-    for key, tally in _unrolled(connection, wanted, unrolled, length):
-        if key in found:
-            tally.add(found[key])
-        found[key] = tally.rollup()
+    growing: dict[int, Tally] = defaultdict(Tally)
+    if first <= rolled // length < end:  # of the day that goes on, its hours
+        hours = (max(rolled // length, first) * length, rolled)
+        for key, body in _rolled(connection, HOURS, wanted, *hours):
+            growing[_key_of(key >> NUMBER_BITS, length, key)].add_body(body)
+    _add_unrolled(connection, wanted, (max(rolled, first * length), end * length), length, growing)
+    found |= {key: total([tally]) for key, tally in growing.items()}
     return sorted(found.items(), key=lambda pair: pair[0])
+
+
+def _key_of(hour: int, length: int, key: int) -> int:
+    return hour // length << NUMBER_BITS | key & NUMBER_MASK
 
 
 def _rolled(
     connection: Connection, table: Table, wanted: Mapping[int, object], first: int, end: int
-) -> Iterator[tuple[int, Rollup]]:
+) -> Iterator[tuple[int, bytes]]:
     """By exact keys, because the rows of one check lie far apart."""
     keys = [
         period << NUMBER_BITS | number for period in range(first, end) for number in sorted(wanted)
@@ -195,25 +207,28 @@ def _rolled(
     for place in range(0, len(keys), _LOOKUPS):
         query = select(table.c.key, table.c.body)
         some = table.c.key.in_(keys[place : place + _LOOKUPS])
-        for key, body in connection.execute(query.where(some)):
-            yield key, from_bytes(body)
+        found: Any = connection.execute(query.where(some))
+        yield from found
 
 
-def _unrolled(
-    connection: Connection, wanted: Mapping[int, object], span: tuple[int, int], length: int
-) -> Iterable[tuple[int, Tally]]:
-    """Of the unix hours in `span`, which only the results know, by period."""
-    tallies: dict[int, Tally] = {}
+def _add_unrolled(
+    connection: Connection,
+    wanted: Mapping[int, object],
+    span: tuple[int, int],
+    length: int,
+    growing: dict[int, Tally],
+) -> None:
+    """Of the unix hours in `span`, which only the results know."""
+    names, rows = Names(), defaultdict[int, list[Row]](list)
     if span[0] >= span[1]:
-        return ()
-    names = Names()
+        return
     for key, body in rows_between(connection, key_of_hour(span[0]), key_of_hour(span[1])):
         if key & NUMBER_MASK in wanted:
-            period = hour_of_key(key) // length << NUMBER_BITS | key & NUMBER_MASK
             numbers = unpack(body)
-            shape = names.shape(connection, numbers[0])
-            tallies.setdefault(period, Tally()).add_row(shape, numbers)
-    return tallies.items()
+            row = (names.shape(connection, numbers[0]), half_of_key(key) % HALVES, numbers)
+            rows[_key_of(hour_of_key(key), length, key)].append(row)
+    for key, found in rows.items():
+        growing[key].add_rows(found)
 
 
 def _at(key: int) -> datetime:

@@ -1,154 +1,174 @@
-"""Histograms as bytes, and the sum of many at once.
+"""Histograms as whole numbers, with a lane of 32 bits for the count of each bucket.
 
-All histograms of a rollup are kept as one row of counts, each from a bucket that is a multiple of 64
-to another, low bytes first, then the higher ones where there are any, deflated. The head says which
-figures there are and where they begin; it is nearly always the same from day to day. Rows with equal
-heads are added as whole numbers whose lanes are the counts, all at once: ninety days of a thousand
-checks would otherwise take minutes.
+Two are added, and one is taken from another, by one operation however many buckets they have. On
+disk the counts of all figures of a rollup stand in one row, low bytes first, then the higher ones
+where there are any, deflated; before it each figure's place in `FIGURES`, first bucket and length.
 """
 
+import struct
 import zlib
-from collections.abc import ItemsView, Iterator, Mapping
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, reduce
+from itertools import accumulate
+from operator import add
 
-from monitor.model.rollup import FIGURES, Histogram
-from monitor.store.varint import pack, take, unpack, unzigzag, zigzag
+from monitor.model.rollup import FIGURES, Figures, Histogram, Ranks
 
-_BLOCK = 64
-_WIDTH = 4
-"""Bytes of a lane when adding: four thousand million runs."""
-
-
-def to_bytes(figures: Mapping[str, Histogram]) -> bytes:
-    """Empty where there are none."""
-    head: list[int] = []
-    lanes: list[tuple[int, Histogram]] = []
-    total = widest = 0
-    for place, name in enumerate(FIGURES):
-        histogram = figures.get(name)
-        if histogram:
-            first, last = min(histogram) // _BLOCK, max(histogram) // _BLOCK
-            head += (place, zigzag(first), last - first + 1)
-            lanes.append((total - first * _BLOCK, histogram))
-            total += (last - first + 1) * _BLOCK
-            widest = max(widest, *histogram.values())
-    if not head:
-        return b""
-    width = (widest.bit_length() + 7) // 8
-    planes = bytearray(total * width)
-    for offset, histogram in lanes:
-        for bucket, count in histogram.items():
-            place = offset + bucket
-            planes[place] = count & 255
-            if count > 255:
-                for byte in range(1, width):
-                    planes[place + byte * total] = count >> 8 * byte & 255
-    return zlib.compress(pack((len(head), *head)) + planes, 6, wbits=-15)
+_BYTES = 4
+"""Of a lane: four thousand million runs."""
+_BITS = 8 * _BYTES
+_HEAD = struct.Struct("<BhH")
 
 
-def _opened(body: bytes) -> tuple[bytes, bytes]:
-    """Head, and counts as lanes of `_WIDTH`."""
-    data = zlib.decompress(body, wbits=-15)
-    length, start = take(data, 0)
-    end, total = _head_end(data, start, length)
-    planes = data[end:]
-    lanes = bytearray(total * _WIDTH)
-    for byte in range(len(planes) // total):
-        lanes[byte::_WIDTH] = planes[byte * total : (byte + 1) * total]
-    return data[start:end], bytes(lanes)
+class Lanes:
+    """Counts from bucket `first` on; the lowest lane of `total` is the first."""
 
+    __slots__ = ("first", "total")
 
-def _head_end(data: bytes, start: int, length: int) -> tuple[int, int]:
-    """Where the counts begin, and how many there are."""
-    end = start + length
-    if max(data[start:end]) > 127:  # then some number takes more than a byte
-        end = start
-        for _ in range(length):
-            end = take(data, end)[1]
-    return end, _spans(data[start:end])[-1][3]
-
-
-@lru_cache(4096)
-def _spans(head: bytes) -> tuple[tuple[str, int, int, int], ...]:
-    """Figure, first bucket, begin and end of its lanes."""
-    numbers, found, begin = unpack(head), [], 0
-    for at in range(0, len(numbers), 3):
-        end = begin + numbers[at + 2] * _BLOCK
-        found.append((FIGURES[numbers[at]], unzigzag(numbers[at + 1]) * _BLOCK, begin, end))
-        begin = end
-    return tuple(found)
-
-
-class Figures(Mapping[str, Histogram]):
-    """Histograms that stay bytes until they are asked for: of one rollup, or of a sum."""
-
-    __slots__ = ("_rows",)
-
-    def __init__(self, rows: tuple[tuple[bytes, bytes], ...]) -> None:
-        self._rows = rows
+    def __init__(self, first: int, total: int) -> None:
+        self.first, self.total = first, total
 
     @classmethod
-    def of(cls, body: bytes) -> "Figures":
-        return cls((_opened(body),) if body else ())
+    def of(cls, buckets: Iterable[int]) -> "Lanes":
+        """Counting each of them; there must be one."""
+        return cls.of_histogram(Counter(buckets))
 
-    def __getitem__(self, name: str) -> Histogram:
-        total: dict[int, int] = {}
-        for head, lanes in self._rows:
-            for figure, first, begin, end in _spans(head):
-                if figure == name:
-                    counts = memoryview(lanes)[begin * _WIDTH : end * _WIDTH].cast("I")
-                    for bucket, count in enumerate(counts, first):
-                        if count:
-                            total[bucket] = total.get(bucket, 0) + count
-        if not total:
-            raise KeyError(name)
-        return total
+    @classmethod
+    def of_histogram(cls, histogram: Histogram) -> "Lanes":
+        first = min(histogram)
+        row = [0] * (max(histogram) - first + 1)
+        for bucket, count in histogram.items():
+            row[bucket - first] = count
+        return cls(first, int.from_bytes(struct.pack(f"<{len(row)}I", *row), "little"))
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(span[0] for head, _ in self._rows for span in _spans(head)))
+    def __add__(self, other: "Lanes") -> "Lanes":
+        if self.first > other.first:
+            return other + self
+        shifted = other.total << (other.first - self.first) * _BITS
+        return Lanes(self.first, self.total + shifted)
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+    def __sub__(self, other: "Lanes") -> "Lanes":
+        """`other` must be a part of this one."""
+        return Lanes(self.first, self.total - (other.total << (other.first - self.first) * _BITS))
+
+    @property
+    def row(self) -> bytes:
+        return self.total.to_bytes(-(-self.total.bit_length() // _BITS) * _BYTES, "little")
+
+    @property
+    def counts(self) -> Sequence[int]:
+        row = self.row
+        return struct.unpack(f"<{len(row) // _BYTES}I", row)
+
+    @property
+    def histogram(self) -> Histogram:
+        return {bucket: count for bucket, count in enumerate(self.counts, self.first) if count}
+
+    @property
+    def ranks(self) -> Ranks:
+        return Ranks(range(self.first, 1 << 20), [*accumulate(self.counts)])
 
 
-class Stored(Mapping[str, Histogram]):
-    """As `Figures`, but still deflated: a tenth of the memory, for what is asked rarely."""
+def to_bytes(figures: Mapping[str, Lanes]) -> bytes:
+    """Empty where there are none."""
+    head, rows = bytearray(), bytearray()
+    for place, name in enumerate(FIGURES):
+        lanes = figures.get(name)
+        if lanes is not None and lanes.total:
+            row = lanes.row
+            head += _HEAD.pack(place, lanes.first, len(row) // _BYTES)
+            rows += row
+    if not head:
+        return b""
+    planes = [rows[byte::_BYTES] for byte in range(_BYTES)]
+    while not any(planes[-1]):
+        planes.pop()
+    packer = zlib.compressobj(9, zlib.DEFLATED, -12, 5, zlib.Z_FILTERED)
+    data = b"".join((bytes((len(head),)), head, *planes))
+    return packer.compress(data) + packer.flush()
 
-    __slots__ = ("_body",)
+
+def opened(body: bytes, wanted: Collection[str] = FIGURES) -> Iterator[tuple[str, Lanes]]:
+    if not body:
+        return
+    data = zlib.decompress(body, wbits=-12)
+    begin = 1 + data[0]
+    head = [*_HEAD.iter_unpack(data[1:begin])]
+    total = sum(count for _, _, count in head)
+    for place, first, count in head:
+        name = FIGURES[place]
+        if name in wanted:
+            row = bytearray(count * _BYTES)
+            for byte, at in enumerate(range(begin, len(data), total)):
+                row[byte::_BYTES] = data[at : at + count]
+            yield name, Lanes(first, int.from_bytes(row, "little"))
+        begin += count
+
+
+class Stored(Mapping[str, Lanes]):
+    """Histograms that stay deflated until somebody asks."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    def __getitem__(self, name: str) -> Histogram:
-        return Figures.of(self._body)[name]
+    @cached_property
+    def _opened(self) -> Mapping[str, Lanes]:
+        return dict(opened(self._body))
 
-    def items(self) -> ItemsView[str, Histogram]:
-        return Figures.of(self._body).items()
+    def __getitem__(self, name: str) -> Lanes:
+        return self._opened[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(Figures.of(self._body))
+        return iter(self._opened)
 
     def __len__(self) -> int:
-        return len(Figures.of(self._body))
+        return len(self._opened)
 
 
-class Sum:
-    """Adds up the histograms of stored rollups."""
+class SummedFigures(Figures):
+    """The sum of some rollups' histograms: made when asked for, answers remembered.
 
-    __slots__ = ("_totals",)
+    A page asks each check for a dozen percentiles in four windows, over and over.
+    """
 
-    def __init__(self) -> None:
-        self._totals: dict[bytes, int] = {}
+    __slots__ = ("_answers", "_parts", "_ranks", "_wanted")
 
-    def add(self, body: bytes) -> None:
-        if body:
-            head, lanes = _opened(body)
-            self._totals[head] = self._totals.get(head, 0) + int.from_bytes(lanes, "little")
+    def __init__(
+        self, parts: Sequence[Mapping[str, Lanes]], wanted: Collection[str] = FIGURES
+    ) -> None:
+        self._parts, self._wanted = parts, wanted
+        self._answers: dict[tuple[str, float], float | None] = {}
+        self._ranks: tuple[str, Ranks | None] = ("", None)
+        """Of the figure that was asked for last: its other quantiles are asked for next."""
 
-    def so_far(self) -> Figures:
-        return Figures(
-            tuple(
-                (head, total.to_bytes(_spans(head)[-1][3] * _WIDTH, "little"))
-                for head, total in self._totals.items()
-            )
-        )
+    def quantile(self, figure: str, q: float) -> float | None:
+        key = figure, q
+        if key not in self._answers:
+            ranks = self._ranked(figure)
+            self._answers[key] = None if ranks is None else ranks.value(q)
+        return self._answers[key]
+
+    def _ranked(self, figure: str) -> Ranks | None:
+        if self._ranks[0] != figure:
+            found = self.sum(figure)
+            self._ranks = figure, found.ranks if found else None
+        return self._ranks[1]
+
+    def sum(self, name: str) -> Lanes | None:
+        found = [part[name] for part in self._parts if name in part and name in self._wanted]
+        total = reduce(add, found) if found else None
+        return total if total is not None and total.total else None
+
+    def __getitem__(self, name: str) -> Histogram:
+        found = self.sum(name)
+        if found is None:
+            raise KeyError(name)
+        return found.histogram
+
+    def __iter__(self) -> Iterator[str]:
+        names = dict.fromkeys(name for part in self._parts for name in part)
+        return (name for name in names if self.sum(name) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -5,6 +5,7 @@ to be made of every result there is.
 """
 
 from array import array
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -52,9 +53,12 @@ def layout(flags: int) -> Layout:
     )
 
 
-def bucket_of_tenths(number: int) -> int:
-    """The bucket of `number / 10`."""
-    return _table()[number] if number < _TABLED else bucket(number / 10)
+def buckets_of_tenths(numbers: Sequence[int]) -> Iterable[int]:
+    """The bucket of each `number / 10`."""
+    table = _table()
+    if max(numbers) < _TABLED:
+        return map(table.__getitem__, numbers)
+    return [table[number] if number < _TABLED else bucket(number / 10) for number in numbers]
 
 
 @cache

@@ -1,38 +1,31 @@
-"""One consistent look at the store, for the page: cheap when repeated, because days that are over
-do not change and are remembered.
+"""One consistent look at the store, for the page: cheap when repeated, because what is over does not
+change and is remembered, and what did not change since the last look is handed out again.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, cast
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
-from monitor.model import AlertState, CheckHistory, Result, Rollup, Snapshot
+from monitor.model import WINDOWS, AlertState, CheckHistory, Result, Rollup, Snapshot
+from monitor.model.rollup import FIGURES, WINDOW_FIGURES
 from monitor.store import find, requests
 from monitor.store.batch import LATE
+from monitor.store.chart import Chart, halves_of
 from monitor.store.fold import ROLLED
-from monitor.store.live import Live, points, recent_results
+from monitor.store.live import Live, Newest, recent_results
 from monitor.store.meta import number_of
 from monitor.store.names import Names
+from monitor.store.rolled import counts_of, points_of
 from monitor.store.runs import read_run
-from monitor.store.sums import Past, Total, summed
-from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS, NUMBER_MASK, RESULTS
-from monitor.store.tally import Tally
-from monitor.store.times import day_date, hours
+from monitor.store.sliding import Sliding, Span
+from monitor.store.sums import Sum, total
+from monitor.store.tables import CHECKS, DAYS, HOURS, RESULTS
+from monitor.store.times import HALF_HOUR_MS, day_date, hours, millis
 
-DAYS_SHOWN = 90
-
-
-@dataclass(slots=True)
-class _Rolled:
-    """What the rollup tables say of days that are not over, until the mark moves."""
-
-    day: dict[int, Total] = field(default_factory=dict)
-    """Hours of the last 24 that are rolled up."""
-    today: dict[int, dict[int, Total]] = field(default_factory=dict)
-    """By check, then by unix day: days that are still growing."""
+DAYS_SHOWN = max(WINDOWS)
+_DAY = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +41,20 @@ class Looker:
     def __init__(self, vantage: str | None) -> None:
         self._vantage = vantage
         self._names = Names()
-        self._mark: tuple[int | None, ...] = ()
         self._late: int | None = -1
-        self._ready: dict[int, tuple[int, _Rollups]] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._names.forget()
         self._live = Live(self._names)
-        self._rolled = _Rolled()
-        self._past: dict[int, Past] = {}
-        self._past_mark: tuple[object, ...] = ()
+        self._hours = Sliding(HOURS, FIGURES, points_of)
+        self._days = Sliding(DAYS, WINDOW_FIGURES, counts_of)
+        self._mark = (0, 0)
         self._older: dict[int, Result | None] = {}
+        self._rollups: dict[int, tuple[int, _Rollups]] = {}
+        self._found: dict[int, tuple[object, CheckHistory]] = {}
+        self._over: dict[int, Mapping[date, Rollup]] = {}
+        self._charts: dict[int, Chart] = {}
 
     def snapshot(self, connection: Connection, now: datetime) -> Snapshot:
         self._refresh(connection, now)
@@ -76,32 +75,25 @@ class Looker:
     def _refresh(self, connection: Connection, now: datetime) -> None:
         late = number_of(connection, LATE)
         if late != self._late:
-            self._late, self._live, self._mark = late, Live(self._names), ()
-            self._ready, self._older = {}, {}
-            self._names.forget()
+            self._late = late
+            self._begin()
         rolled = number_of(connection, ROLLED)
         rolled = hours(now) if rolled is None else rolled
         self._live.look(connection, now, rolled)
-        mark = (late, rolled, hours(now))
-        if mark != self._mark:
-            self._mark, self._ready = mark, {}
-            self._rolled = _read_rolled(connection, now, rolled)
-        past_mark = (late, rolled // 24, now.date())
-        if past_mark != self._past_mark:
-            self._past_mark, self._past = past_mark, _read_past(connection, now, rolled // 24)
+        if self._mark != (rolled, hours(now)):
+            self._mark = rolled, hours(now)
+            self._rollups, self._found, self._over, self._charts = {}, {}, {}, {}
+            self._hours.move(connection, _spans_of_hours(hours(now), rolled))
+            self._days.move(connection, _spans_of_days(hours(now) // _DAY, rolled // _DAY))
 
     def _histories(
         self, connection: Connection, now: datetime, states: Mapping[str, tuple[AlertState, ...]]
     ) -> dict[str, CheckHistory]:
         found: dict[str, CheckHistory] = {}
-        rows = connection.execute(
-            select(CHECKS.c.number, CHECKS.c.key, CHECKS.c.vantage, CHECKS.c.last)
-        )
-        for number, key, vantage, last in rows:
+        for number, key, vantage, last in connection.execute(_ALL_CHECKS):
             if self._vantage in {None, vantage}:
-                found[key] = self._history(
-                    connection, now, (number, key, last), states.get(key, ())
-                )
+                row = (number, key, last)
+                found[key] = self._history(connection, now, row, states.get(key, ()))
         return found
 
     def _history(
@@ -112,46 +104,72 @@ class Looker:
         states: tuple[AlertState, ...],
     ) -> CheckHistory:
         number, key, last = row
-        live = self._live.checks.get(number)
-        rollups = self._rollups(number, now)
-        return CheckHistory(
+        newest = self._live.checks.get(number, _NOTHING)
+        version = (newest.seen, newest.grown, millis(now) // HALF_HOUR_MS, states, last)
+        known = self._found.get(number)
+        if known is not None and known[0] == version:
+            return known[1]
+        rollups = self._rolled_up(number, newest, now.date())
+        history = CheckHistory(
             check=key,
             latest=self._live.latest(connection, number) or self._old(connection, number, last),
             states=states,
             days=rollups.days,
             last_24h=rollups.day,
             windows=rollups.windows,
-            recent=recent_results(live),
-            series=points(live, now),
+            recent=recent_results(newest),
+            series=self._chart(number).points(newest.open, now),
         )
+        self._found[number] = version, history
+        return history
 
-    def _rollups(self, number: int, now: datetime) -> "_Rollups":
-        live = self._live.checks.get(number)
-        version = live.changed if live else 0
-        ready = self._ready.get(number)
-        if ready is None or ready[0] != version:
-            ready = version, self._merge(number, live.open if live else {}, now)
-            self._ready[number] = ready
-        return ready[1]
+    def _rolled_up(self, number: int, newest: Newest, today: date) -> _Rollups:
+        known = self._rollups.get(number)
+        if known is None or known[0] != newest.grown:
+            known = newest.grown, self._add_up(number, newest, today)
+            self._rollups[number] = known
+        return known[1]
 
-    def _merge(self, number: int, open_hours: Mapping[int, Tally], now: datetime) -> _Rollups:
-        rolled, past = self._rolled, self._past.get(number, _NO_PAST)
-        growing: dict[int, list[Rollup]] = {
-            day: [total.rollup] for day, total in rolled.today.get(number, {}).items()
-        }
-        day = [rolled.day[number].rollup] if number in rolled.day else []
-        for hour, tally in open_hours.items():
-            part = tally.rollup()
-            growing.setdefault(hour // 24, []).append(part)
-            if hours(now) - hour < 24:  # a store that failed for days has older ones
-                day.append(part)
-        grown = {day_date(number): summed(parts) for number, parts in growing.items()}
+    def _add_up(self, number: int, newest: Newest, today: date) -> _Rollups:
+        rolled, hour = self._mark
+        growing: dict[date, list[Sum]] = {}
+        for unix_hour, tally in newest.open.items():
+            growing.setdefault(day_date(unix_hour // _DAY), []).append(tally)
+        if begun := self._hours.of(number, _spans_of_today(hour, rolled)):
+            growing.setdefault(day_date(rolled // _DAY), []).extend(begun)
+        # a store that failed for days has older ones
+        fresh = [tally for unix_hour, tally in newest.open.items() if unix_hour > hour - _DAY]
         return _Rollups(
-            days={**past.days, **grown}, day=summed(day), windows=past.windows(now.date(), grown)
+            days={**self._days_over(number), **{day: total(growing[day]) for day in growing}},
+            day=total([*self._hours.of(number, _spans_of_last_24(hour, rolled)), *fresh]),
+            windows=self._windows(number, growing, today),
         )
+
+    def _days_over(self, number: int) -> Mapping[date, Rollup]:
+        if number not in self._over:
+            kept = self._days.kept.get(number, {})
+            self._over[number] = {day_date(day): found for day, found in kept.items()}
+        return self._over[number]
+
+    def _chart(self, number: int) -> Chart:
+        if number not in self._charts:
+            self._charts[number] = Chart(halves_of(self._hours.kept.get(number, {})))
+        return self._charts[number]
+
+    def _windows(
+        self, number: int, growing: Mapping[date, list[Sum]], today: date
+    ) -> dict[int, Rollup]:
+        """Each reaches from today to where the next one goes on: what lies between is one span."""
+        found: dict[int, Rollup] = {}
+        for at, length in enumerate(WINDOWS):
+            begin = today - timedelta(days=length - 1)
+            fresh = [part for day, parts in growing.items() if day >= begin for part in parts]
+            parts = [*self._days.of(number, range(at + 1)), *fresh]
+            found[length] = total(parts, WINDOW_FIGURES)
+        return found
 
     def _old(self, connection: Connection, number: int, last: int) -> Result | None:
-        """The newest result of a check that has been silent for a day."""
+        """The newest result of a check that has been silent for long."""
         if number not in self._older:
             body = connection.execute(select(RESULTS.c.body).where(RESULTS.c.key == last)).scalar()
             self._older[number] = (
@@ -160,36 +178,28 @@ class Looker:
         return self._older[number]
 
 
-def _read_rolled(connection: Connection, now: datetime, rolled: int) -> _Rolled:
-    found = _Rolled()
-    for key, body in _from(connection, HOURS, hours(now) - 23):
-        found.day.setdefault(key & NUMBER_MASK, Total()).add(body)
-    for key, body in _from(connection, DAYS, rolled // 24):
-        days = found.today.setdefault(key & NUMBER_MASK, {})
-        days.setdefault(key >> NUMBER_BITS, Total()).add(body)
-    return found
+def _spans_of_hours(now: int, rolled: int) -> list[Span]:
+    """Each hour is in one of them: what only the last 24 hours or only the day that goes on has, what
+    both have, and the hour with which a chart may begin.
+    """
+    begins = sorted((now - 23, rolled // _DAY * _DAY))
+    return [(begins[0], begins[1]), (begins[1], rolled), (now - 24, min(now - 23, *begins))]
 
 
-def _read_past(connection: Connection, now: datetime, end: int) -> dict[int, Past]:
-    """Up to unix day `end`."""
-    found: dict[int, Past] = {}
-    today = now.date()
-    for key, body in _from(connection, DAYS, hours(now) // 24 - DAYS_SHOWN + 1, end):
-        past = found.setdefault(key & NUMBER_MASK, Past())
-        past.add(day_date(key >> NUMBER_BITS), today, body)
-    for past in found.values():
-        past.seal(today)
-    return found
+def _spans_of_last_24(now: int, rolled: int) -> tuple[int, ...]:
+    return (0, 1) if now - 23 <= rolled // _DAY * _DAY else (1,)
 
 
-def _from(
-    connection: Connection, rows: Table, period: int, end: int | None = None
-) -> Iterable[tuple[int, bytes]]:
-    query = select(rows.c.key, rows.c.body).where(rows.c.key >= period << NUMBER_BITS)
-    query = query if end is None else query.where(rows.c.key < end << NUMBER_BITS)
-    found: Any = connection.execute(query.order_by(rows.c.key))
-    return cast("Iterable[tuple[int, bytes]]", found)
+def _spans_of_today(now: int, rolled: int) -> tuple[int, ...]:
+    return (0, 1) if rolled // _DAY * _DAY < now - 23 else (1,)
 
 
-_NO_PAST = Past()
-_NO_PAST.seal(date.min)
+def _spans_of_days(today: int, end: int) -> list[Span]:
+    """Days that are over, up to `end`."""
+    begins = [today - length + 1 for length in WINDOWS]
+    ends = [end, *(min(begin, end) for begin in begins)]
+    return [*zip(begins, ends, strict=False)]
+
+
+_ALL_CHECKS = select(CHECKS.c.number, CHECKS.c.key, CHECKS.c.vantage, CHECKS.c.last)
+_NOTHING = Newest()

@@ -14,6 +14,8 @@ from monitor.store.sql import insert_many, upsert
 from monitor.store.tables import EVIDENCE, NUMBER_BITS, NUMBER_MASK, RESULTS
 from monitor.store.times import millis
 
+_AT_ONCE = 1000
+
 
 def insert_results(
     connection: Connection, names: Names, entries: list[Entry], *, crowded: bool = False
@@ -70,5 +72,6 @@ def rows_between(
     query = select(RESULTS.c.key, RESULTS.c.body).where(RESULTS.c.key >= start)
     if end is not None:
         query = query.where(RESULTS.c.key < end)
-    rows: Any = connection.execute(query.order_by(RESULTS.c.key))
-    yield from rows
+    found: Any = connection.execute(query.order_by(RESULTS.c.key))
+    for rows in found.partitions(_AT_ONCE):  # one by one costs half as much again
+        yield from rows

@@ -1,143 +1,135 @@
-"""Rollups while they grow, and as bytes.
+"""A rollup while it grows: columns of rows at once, which costs a third of adding them one by one."""
 
-A `Tally` adds in place what `Rollup` would copy each time. The bytes hold counts first, then the
-histograms, which are read only when somebody asks: see `lanes`.
-"""
+import math
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from operator import add
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
-from types import MappingProxyType
-
-from monitor.model import Outcome, Rollup
-from monitor.store import lanes
-from monitor.store.decoding import Run
-from monitor.store.layout import Layout, bucket_of_tenths, layout
-from monitor.store.shape import MAINTENANCE, UNTRUSTED, Shape
-from monitor.store.varint import pack, take_many
+from monitor.model import Outcome
+from monitor.store.lanes import Lanes, opened
+from monitor.store.layout import Layout, buckets_of_tenths, layout
+from monitor.store.rolled import (
+    COST,
+    LATE,
+    MAINTENANCE,
+    MISSED,
+    OUTCOMES,
+    TOKENS_IN,
+    TOKENS_OUT,
+    split,
+    to_bytes,
+)
+from monitor.store.shape import MAINTENANCE as IN_MAINTENANCE
+from monitor.store.shape import UNTRUSTED, Shape
+from monitor.store.sums import Sum
+from monitor.store.varint import pack
 
 _SPEAKING = frozenset({Outcome.UP.value, Outcome.DEGRADED.value})
-_NONE: Mapping[str, int] = MappingProxyType({})
-_OUTCOMES = ("up", "degraded", "down", "unknown")
+_LATE_MS = 1000
+HALVES = 2
+POINT = 5
+"""Numbers of a point: p50 and p95 of `ttfb`, the same of `ttft`, p50 of the speed. In tenths and
+one more, so that 0 is none."""
+_DRAWN = ("ttfb", "ttft", "tokens_per_s")
+
+Column = Sequence[int]
+Row = tuple[Shape, int, Sequence[int]]
+"""Its shape, the half of the hour that it began in, and its numbers."""
+Values = tuple["array[int]", "array[int]", "array[int]"]
+"""Of `_DRAWN`, in tenths."""
 
 
-class Tally:
-    __slots__ = ("_cost", "_counts", "_figures", "_kinds", "_outcomes")
+class Tally(Sum):
+    __slots__ = ("_halves",)
 
     def __init__(self) -> None:
-        self._outcomes: Counter[str] = Counter()
-        self._kinds: Counter[str] = Counter()
-        self._counts = [0, 0, 0, 0, 0]  # maintenance, late, missed, tokens in, tokens out
-        self._cost = 0
-        self._figures: dict[str, dict[int, int]] = {}
+        super().__init__()
+        self._halves: dict[int, Values] = {}
 
-    def add_run(self, run: Run) -> None:
-        self.add(Rollup.of(run.result, in_maintenance=run.in_maintenance))
-        self._counts[2] += run.missed
+    def add_rows(self, rows: Iterable[Row]) -> None:
+        """All that there are at once: each of them alone costs four times as much."""
+        alike: dict[tuple[int, str, str | None, int], list[Column]] = defaultdict(list)
+        for shape, half, numbers in rows:
+            alike[shape.flags, shape.outcome, shape.kind, half].append(numbers)
+        figures: dict[str, list[int]] = defaultdict(list)
+        for (flags, outcome, kind, half), found in alike.items():
+            columns = [*zip(*found, strict=True)]
+            self._count(flags, outcome, kind, columns)
+            if not flags & UNTRUSTED and outcome in _SPEAKING:
+                drawn = _figures(layout(flags), columns)
+                for name, tenths in drawn.items():
+                    figures[name] += tenths
+                self._draw(half, drawn)
+        for name, values in figures.items():
+            self.add_lanes(name, Lanes.of(buckets_of_tenths(values)))
 
-    def add_row(self, shape: Shape, numbers: list[int]) -> None:
-        """As `add_run` of the row that these are the shape and the numbers of."""
-        at, flags, counts = layout(shape.flags), shape.flags, self._counts
-        if flags & MAINTENANCE:
-            counts[0] += 1
+    def _count(self, flags: int, outcome: str, kind: str | None, columns: Sequence[Column]) -> None:
+        at, counts, rows = layout(flags), [*self.counts], len(columns[0])
+        if flags & IN_MAINTENANCE:
+            counts[MAINTENANCE] += rows
         else:
-            self._outcomes[shape.outcome] += 1
-            if shape.kind is not None:
-                self._kinds[shape.kind] += 1
-        if at.late and numbers[at.late] > 1000:
-            counts[1] += 1
-        counts[2] += numbers[at.missed] if at.missed else 0
-        counts[3] += numbers[at.tokens_in] if at.tokens_in else 0
-        counts[4] += numbers[at.tokens_out] if at.tokens_out else 0
-        self._cost += numbers[at.cost] if at.cost else 0
-        if not flags & UNTRUSTED and shape.outcome in _SPEAKING:
-            self._add_figures(at, numbers)
+            counts[OUTCOMES.index(outcome)] += rows
+            if kind is not None:
+                self.kinds[kind] += rows
+        if at.late:
+            counts[LATE] += sum(late > _LATE_MS for late in columns[at.late])
+        for count, place in (
+            (MISSED, at.missed), (TOKENS_IN, at.tokens_in),
+            (TOKENS_OUT, at.tokens_out), (COST, at.cost),
+        ):  # fmt: skip
+            counts[count] += sum(columns[place]) if place else 0
+        self.counts = counts
 
-    def _add_figures(self, at: Layout, numbers: list[int]) -> None:
-        figures, before = self._figures, 0
-        for name, place in at.durations:
-            _count(figures, name, numbers[place])
-            before += numbers[place]
-        for name, place in at.moments:
-            before = numbers[place] + (before if at.steps else 0)
-            _count(figures, name, before)
-        if at.speed:
-            _count(figures, "tokens_per_s", numbers[at.speed])
+    def _draw(self, half: int, figures: Mapping[str, Column]) -> None:
+        kept = self._halves.get(half) or self._halves.setdefault(half, no_values())
+        for values, name in zip(kept, _DRAWN, strict=True):
+            values.extend(figures.get(name, ()))
 
-    def add(self, rollup: Rollup) -> None:
-        for name, count in rollup.outcomes.items():
-            self._outcomes[name] += count
-        for name, count in rollup.kinds.items():
-            self._kinds[name] += count
-        counts = self._counts
-        counts[0] += rollup.maintenance
-        counts[1] += rollup.late
-        counts[2] += rollup.missed
-        counts[3] += rollup.tokens_in
-        counts[4] += rollup.tokens_out
-        self._cost += rollup.cost_e8
-        for name, histogram in rollup.figures.items():
-            mine = self._figures.setdefault(name, {})
-            for bucket, count in histogram.items():
-                mine[bucket] = mine.get(bucket, 0) + count
+    def add_body(self, body: bytes) -> None:
+        """A stored rollup."""
+        parts = split(body)
+        self.add(parts, opened(parts.figures))
 
-    def rollup(self) -> Rollup:
-        maintenance, late, missed, tokens_in, tokens_out = self._counts
-        return Rollup(
-            outcomes=dict(self._outcomes),
-            kinds=dict(self._kinds),
-            maintenance=maintenance,
-            late=late,
-            missed=missed,
-            figures={name: dict(histogram) for name, histogram in self._figures.items()},
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            cost_e8=self._cost,
-        )
+    def points(self) -> Sequence[int]:
+        """`POINT` numbers for each half of the hour; none where nothing was measured."""
+        if not self._halves:
+            return ()
+        halves = map(self._halves.get, range(HALVES))
+        return [number for values in halves for number in point_of(values or no_values())]
+
+    def to_bytes(self) -> bytes:
+        return to_bytes(self.counts, self.kinds, pack(self.points()), self.figures)
 
 
-def _count(figures: dict[str, dict[int, int]], name: str, tenths: int) -> None:
-    histogram = figures.get(name)
-    if histogram is None:
-        histogram = figures[name] = {}
-    number = bucket_of_tenths(tenths)
-    histogram[number] = histogram.get(number, 0) + 1
+def _figures(at: Layout, columns: Sequence[Column]) -> dict[str, Column]:
+    """In tenths."""
+    found: dict[str, Column] = {name: columns[place] for name, place in at.durations}
+    before: Column = (0,) * len(columns[0])
+    if at.steps:
+        for column in found.values():
+            before = [*map(add, before, column)]
+    for name, place in at.moments:
+        found[name] = column = [*map(add, before, columns[place])]
+        before = column if at.steps else before
+    if at.speed:
+        found["tokens_per_s"] = columns[at.speed]
+    return found
 
 
-def to_bytes(rollup: Rollup) -> bytes:
-    kinds = ",".join(f"{name}={count}" for name, count in sorted(rollup.kinds.items())).encode()
-    head = pack(
-        (
-            *(rollup.outcomes.get(name, 0) for name in _OUTCOMES),
-            rollup.maintenance, rollup.late, rollup.missed,
-            max(rollup.tokens_in, 0), max(rollup.tokens_out, 0), max(rollup.cost_e8, 0),
-            len(kinds),
-        )
-    )  # fmt: skip
-    return head + kinds + lanes.to_bytes(rollup.figures)
+def no_values() -> Values:
+    return array("Q"), array("Q"), array("Q")
 
 
-def from_bytes(data: bytes) -> Rollup:
-    counts, body = split(data)
-    return replace(counts, figures=lanes.Stored(body))
+def point_of(values: Values) -> Sequence[int]:
+    """`POINT` numbers."""
+    ttfb, ttft, speed = map(sorted, values)
+    return (*_median_and_95(ttfb), *_median_and_95(ttft), _rank(speed, 0.5))
 
 
-def split(data: bytes) -> tuple[Rollup, bytes]:
-    """The counts, and the bytes of the histograms."""
-    head, start = take_many(data, 11)
-    end = start + head[10]
-    found = Rollup(
-        outcomes={name: count for name, count in zip(_OUTCOMES, head, strict=False) if count},
-        kinds=_kinds(data[start:end].decode()) if head[10] else _NONE,
-        maintenance=head[4],
-        late=head[5],
-        missed=head[6],
-        tokens_in=head[7],
-        tokens_out=head[8],
-        cost_e8=head[9],
-    )
-    return found, data[end:]
+def _median_and_95(rising: Sequence[int]) -> tuple[int, int]:
+    return _rank(rising, 0.5), _rank(rising, 0.95)
 
 
-def _kinds(text: str) -> dict[str, int]:
-    return {name: int(count) for name, count in (pair.split("=") for pair in text.split(","))}
+def _rank(rising: Sequence[int], q: float) -> int:
+    return 1 + rising[max(1, math.ceil(q * len(rising))) - 1] if rising else 0

@@ -9,6 +9,7 @@ EPOCH_DAY = date(1970, 1, 1).toordinal()
 _MICROSECOND = timedelta(microseconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
 _HOUR = timedelta(hours=1)
+HALF_HOUR_MS = 1_800_000
 
 
 def micros(at: datetime) -> int:
@@ -52,6 +53,11 @@ def key_from(at: datetime) -> int:
 def hour_of_key(key: int) -> int:
     """Unix hours of a result key."""
     return (key >> NUMBER_BITS) // 3_600_000
+
+
+def half_of_key(key: int) -> int:
+    """Unix half hours of a result key."""
+    return (key >> NUMBER_BITS) // HALF_HOUR_MS
 
 
 def key_of_hour(hour: int) -> int:

@@ -4,7 +4,7 @@ Rollups are a monoid, so what waits is added to what was read; where nothing can
 read last.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -22,12 +22,14 @@ from monitor.model import (
     Snapshot,
     Spend,
 )
-from monitor.model.rollup import NOTHING
+from monitor.model.rollup import FIGURES, NOTHING, WINDOW_FIGURES
 from monitor.store.batch import Item, gather
-from monitor.store.live import RECENT, Half, draw, half_of
-from monitor.store.sums import summed
-from monitor.store.tally import Tally
-from monitor.store.times import hours
+from monitor.store.chart import Chart
+from monitor.store.decoding import briefly
+from monitor.store.live import RECENT
+from monitor.store.sums import Sum, total
+from monitor.store.tally import Values, no_values, point_of
+from monitor.store.times import HALF_HOUR_MS, hours, millis
 
 
 @dataclass(slots=True)
@@ -35,22 +37,29 @@ class _Waiting:
     """Of one check."""
 
     results: list[Result] = field(default_factory=list)
-    days: dict[date, Tally] = field(default_factory=dict)
-    last_24h: Tally = field(default_factory=Tally)
-    halves: dict[int, Half] = field(default_factory=dict)
+    days: dict[date, Sum] = field(default_factory=dict)
+    last_24h: Sum = field(default_factory=Sum)
+    halves: dict[int, Values] = field(default_factory=dict)
 
     def add(self, entry: Entry, now: datetime) -> None:
         result = entry.result
         rollup = Rollup.of(result, in_maintenance=entry.in_maintenance)
         rollup = replace(rollup, missed=entry.missed) if entry.missed else rollup
         self.results.append(result)
-        self.days.setdefault(result.at.astimezone(UTC).date(), Tally()).add(rollup)
+        self.days.setdefault(result.at.astimezone(UTC).date(), Sum()).add_rollup(rollup)
         if hours(now) - hours(result.at) < 24:  # the hour that runs, and the 23 before it
-            self.last_24h.add(rollup)
-        half = self.halves.setdefault(half_of(result.at), Half())
-        speed = result.stream.tokens_per_s if result.stream else None
+            self.last_24h.add_rollup(rollup)
         if rollup.figures:  # else the run says nothing about speed
-            half.add(result.timings.ttfb, result.timings.ttft, speed)
+            self._draw(result)
+
+    def _draw(self, result: Result) -> None:
+        half = millis(result.at) // HALF_HOUR_MS
+        values = self.halves.get(half) or self.halves.setdefault(half, no_values())
+        speed = result.stream.tokens_per_s if result.stream else None
+        measured = (result.timings.ttfb, result.timings.ttft, speed)
+        for tenths, value in zip(values, measured, strict=True):
+            if value is not None:
+                tenths.append(round(value * 10))
 
 
 def with_unwritten(
@@ -91,15 +100,19 @@ def _history(
     if waiting is None:
         return replace(seen, series=_series(seen.series, {}, now))
     results = sorted(waiting.results, key=lambda result: result.at)
-    recent = (*seen.recent, *results)
-    days = {day: tally.rollup() for day, tally in waiting.days.items()}
+    recent = (*seen.recent, *map(briefly, results))
     return replace(
         seen,
         latest=results[-1],
-        days={**seen.days, **{day: _plus(seen.days.get(day), more) for day, more in days.items()}},
-        last_24h=_plus(seen.last_24h, waiting.last_24h.rollup()),
+        days={
+            **seen.days,
+            **{day: _plus(seen.days.get(day), [more]) for day, more in waiting.days.items()},
+        },
+        last_24h=_plus(seen.last_24h, [waiting.last_24h]),
         windows={
-            length: summed([seen.windows.get(length, NOTHING), *_within(days, length, now)])
+            length: _plus(
+                seen.windows.get(length), _within(waiting.days, length, now), WINDOW_FIGURES
+            )
             for length in WINDOWS
         },
         recent=tuple(result for result in recent if now - result.at <= RECENT),
@@ -107,21 +120,24 @@ def _history(
     )
 
 
-def _plus(seen: Rollup | None, more: Rollup) -> Rollup:
-    return more if seen is None else summed([seen, more])
+def _plus(seen: Rollup | None, more: Iterable[Sum], wanted: Collection[str] = FIGURES) -> Rollup:
+    known = Sum()
+    known.add_rollup(seen or NOTHING)
+    return total([known, *more], wanted)
 
 
-def _within(days: Mapping[date, Rollup], length: int, now: datetime) -> list[Rollup]:
+def _within(days: Mapping[date, Sum], length: int, now: datetime) -> list[Sum]:
     first = now.date() - timedelta(days=length - 1)
-    return [rollup for day, rollup in days.items() if day >= first]
+    return [found for day, found in days.items() if day >= first]
 
 
 def _series(
-    seen: tuple[Point, ...], halves: Mapping[int, Half], now: datetime
+    seen: tuple[Point, ...], halves: Mapping[int, Values], now: datetime
 ) -> tuple[Point, ...]:
     """What was read, moved on to now; what waits fills half hours of which nothing was read."""
     known = {point.at: point for point in seen if point.p50 is not None}
-    return tuple(known.get(point.at, point) for point in draw(halves, half_of(now)))
+    waiting = Chart({half: point_of(values) for half, values in halves.items()})
+    return tuple(known.get(point.at, point) for point in waiting.points({}, now))
 
 
 def _incidents(seen: tuple[Incident, ...], waiting: Mapping[int, Incident]) -> tuple[Incident, ...]:

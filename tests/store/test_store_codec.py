@@ -1,13 +1,19 @@
 """A result read back is the result that was written, to the resolution that shape.py states."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from store_cast import streamed
 
 from monitor.model import Rollup, Stream, Timings, Usage
+from monitor.model.rollup import merge
 from monitor.store.decoding import Packed, Run, decode
 from monitor.store.encoding import encode, to_blob
-from monitor.store.tally import Tally, from_bytes, to_bytes
+from monitor.store.lanes import opened
+from monitor.store.rolled import from_bytes, split
+from monitor.store.sums import total
+from monitor.store.tally import Row, Tally
 from monitor.store.varint import pack, unpack
 
 tenths = st.none() | st.integers(0, 10**7).map(lambda number: number / 10)
@@ -37,21 +43,40 @@ def test_what_is_decoded_is_what_was_encoded(result, missed, in_maintenance) -> 
     assert (run.result, run.in_maintenance, run.missed) == (result, in_maintenance, missed)
 
 
-@given(result=results, missed=st.integers(0, 99), in_maintenance=st.booleans())
-def test_a_rollup_read_from_the_row_is_that_of_the_result(result, missed, in_maintenance) -> None:  # noqa: ANN001
-    coded = encode(result, message=3, in_maintenance=in_maintenance, missed=missed)
-    fast, slow = Tally(), Tally()
-    fast.add_row(coded.shape, [7, *coded.numbers])
-    slow.add_run(Run(result, in_maintenance, missed))
-    assert fast.rollup() == slow.rollup()
+def rollup_of(run: Run) -> Rollup:
+    return replace(Rollup.of(run.result, in_maintenance=run.in_maintenance), missed=run.missed)
+
+
+runs = st.builds(Run, results, in_maintenance=st.booleans(), missed=st.integers(0, 99))
+
+
+def tally_of(found: list[Run]) -> Tally:
+    rows: list[Row] = []
+    for place, run in enumerate(found):
+        coded = encode(run.result, message=3, in_maintenance=run.in_maintenance, missed=run.missed)
+        rows.append((coded.shape, place % 2, [7, *coded.numbers]))
+    tally = Tally()
+    tally.add_rows(rows)
+    return tally
+
+
+@given(st.lists(runs, max_size=5))
+def test_a_rollup_of_rows_is_that_of_their_results_also_from_its_bytes(found: list[Run]) -> None:
+    tally = tally_of(found * 2)
+    expected = merge(map(rollup_of, found * 2))
+    assert total([tally]) == expected
+    assert from_bytes(tally.to_bytes()) == expected
+
+
+@given(st.lists(runs, max_size=4), st.lists(runs, max_size=4))
+def test_what_was_added_to_a_sum_can_be_taken_away_again(a: list[Run], b: list[Run]) -> None:
+    stays, goes = Tally(), split(tally_of(b).to_bytes())
+    stays.add_body(tally_of(a).to_bytes())
+    stays.add(goes, opened(goes.figures))
+    stays.take(goes, opened(goes.figures))
+    assert total([stays]) == merge(map(rollup_of, a))
 
 
 @given(st.lists(st.integers(0, 2**60)))
 def test_numbers_survive_their_bytes(numbers: list[int]) -> None:
     assert unpack(pack(numbers)) == numbers
-
-
-@given(result=results)
-def test_a_rollup_survives_its_bytes(result) -> None:  # noqa: ANN001
-    rollup = Rollup.of(result)
-    assert from_bytes(to_bytes(rollup)) == rollup

@@ -1,23 +1,26 @@
 """Hours and days are what the raw rows say, however those came: in order, late, in any batches."""
 
 import tempfile
+from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
-from store_cast import NOON, entry, failed, streamed
+from store_cast import CHAT, NOON, entry, failed, streamed
 
+from monitor.model import Resolution, Rollup
 from monitor.model.rollup import merge
-from monitor.store import fold, migrations
+from monitor.store import Reader, fold, migrations
 from monitor.store.batch import gather, write
 from monitor.store.engine import writing
 from monitor.store.names import Names
+from monitor.store.rolled import from_bytes
 from monitor.store.runs import read_run, rows_between
 from monitor.store.tables import DAYS, HOURS, NUMBER_BITS
-from monitor.store.tally import Tally, from_bytes
-from monitor.store.times import hour_of_key, hours
+from monitor.store.times import EPOCH, hour_of_key, hours
 
 minutes = st.integers(0, 48 * 60 - 1)
 runs = st.lists(st.tuples(minutes, st.booleans(), st.booleans()), min_size=1, max_size=30)
@@ -51,10 +54,11 @@ def test_rollups_are_rebuilt_from_raw_rows_to_the_same_value(
         with engine.begin() as connection:
             while fold.roll_next(connection, names, hours(now)):
                 pass
-            expected: dict[int, Tally] = {}
+            expected: dict[int, Rollup] = defaultdict(Rollup)
             for key, body in rows_between(connection, 0, None):
-                tally = expected.setdefault(hour_of_key(key), Tally())
-                tally.add_run(read_run(connection, names, key, body))
+                run = read_run(connection, names, key, body)
+                one = Rollup.of(run.result, in_maintenance=run.in_maintenance)
+                expected[hour_of_key(key)] |= replace(one, missed=run.missed)
             stored = {
                 table: {
                     key >> NUMBER_BITS: from_bytes(body)
@@ -63,9 +67,13 @@ def test_rollups_are_rebuilt_from_raw_rows_to_the_same_value(
                 for table in (HOURS, DAYS)
             }
         engine.dispose()
-    hourly = {hour: tally.rollup() for hour, tally in expected.items()}
-    assert stored[HOURS] == hourly
-    assert stored[DAYS] == {
-        day: merge(rollup for hour, rollup in hourly.items() if hour // 24 == day)
-        for day in {hour // 24 for hour in hourly}
+        reader = Reader(f"sqlite:///{Path(folder) / 'm.db'}")
+        asked = {period.at: period.rollup for period in reader.rollups(CHAT, Resolution.DAY)}
+        reader.close()
+    daily = {
+        day: merge(rollup for hour, rollup in expected.items() if hour // 24 == day)
+        for day in {hour // 24 for hour in expected}
     }
+    assert stored[HOURS] == expected
+    assert stored[DAYS] == {day: each for day, each in daily.items() if day < hours(now) // 24}
+    assert asked == {EPOCH + day * timedelta(days=1): each for day, each in daily.items()}
