@@ -38,7 +38,11 @@ def results(draw: st.DrawFn) -> Result:
         outcome=failure.outcome if failure else Outcome.UP,
         failure=failure,
         timings=Timings(ttfb=draw(milliseconds), ttft=draw(milliseconds), total=draw(milliseconds)),
-        usage=Usage(tokens_in=draw(tokens), tokens_out=draw(tokens)),
+        usage=Usage(
+            tokens_in=draw(tokens),
+            tokens_out=draw(tokens),
+            cost_usd=draw(st.none() | st.floats(0, 10)),
+        ),
         late_ms=draw(st.floats(0, 3000)),
         trusted_timings=draw(st.booleans()),
     )

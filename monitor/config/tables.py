@@ -136,7 +136,7 @@ class PriceTable(Table):
 
 class HistoryTable(Table):
     raw: Kept = Field(timedelta(days=30), description="every run")
-    hours: Kept = Field(timedelta(days=365), description="counts and percentiles by hour")
+    hours: Kept = Field(timedelta(days=10), description="counts and percentiles by hour")
     days: Kept = Field(None, description="counts and percentiles by day")
     evidence: Kept = Field(timedelta(days=30), description="what failing runs left")
     max_size: Size | None = Field(None, description='of the store, e.g. "500MB"')

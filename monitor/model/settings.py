@@ -82,7 +82,7 @@ class HistorySettings:
     """How long each kind of data is kept; None is forever."""
 
     raw: timedelta | None = timedelta(days=30)
-    hours: timedelta | None = timedelta(days=365)
+    hours: timedelta | None = timedelta(days=10)
     days: timedelta | None = None
     evidence: timedelta | None = timedelta(days=30)
     max_size: int | None = None

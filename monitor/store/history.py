@@ -19,7 +19,7 @@ from monitor.store.names import Names
 from monitor.store.nouns import evidence_from
 from monitor.store.rolled import from_bytes
 from monitor.store.runs import read_run, rows_between
-from monitor.store.sums import total
+from monitor.store.sums import Sum, total
 from monitor.store.tables import (
     CHECKS,
     DAYS,
@@ -156,6 +156,16 @@ def each_period(
                 resolution=resolution,
                 rollup=rollup,
             )
+
+
+def window(
+    ask: Ask, wanted: Mapping[int, tuple[str, str]], since: datetime, until: datetime | None
+) -> Rollup:
+    """The days that overlap `since` to `until`, as one."""
+    whole = Sum()
+    for period in each_period(ask, wanted, Resolution.DAY, since, until):
+        whole.add_rollup(period.rollup)
+    return total([whole])
 
 
 def _extent(connection: Connection, resolution: Resolution) -> tuple[int, int]:

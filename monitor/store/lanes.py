@@ -2,11 +2,14 @@
 
 Two are added, and one is taken from another, by one operation however many buckets they have. On
 disk the counts of all figures of a rollup stand in one row, low bytes first, then the higher ones
-where there are any, deflated; before it each figure's place in `FIGURES`, first bucket and length.
+where there are any, deflated. Before it a byte for the length of the head, and the head: twice each
+figure's place in `FIGURES`, then its first bucket and its length; one more than twice the place where
+a figure is the same as the one before, as the first visible token is the first of most models.
 """
 
 import struct
 import zlib
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, reduce
@@ -14,11 +17,13 @@ from itertools import accumulate
 from operator import add
 
 from monitor.model.rollup import FIGURES, Figures, Histogram, Ranks
+from monitor.store.varint import pack, unpack, unzigzag, zigzag
 
 _BYTES = 4
 """Of a lane: four thousand million runs."""
 _BITS = 8 * _BYTES
-_HEAD = struct.Struct("<BhH")
+_WINDOW = -12
+"""Of the compression: 4 KB are more than a row has."""
 
 
 class Lanes:
@@ -67,43 +72,63 @@ class Lanes:
 
     @property
     def ranks(self) -> Ranks:
-        return Ranks(range(self.first, 1 << 20), [*accumulate(self.counts)])
+        return Ranks(range(self.first, 1 << 20), array("Q", accumulate(self.counts)))
 
 
 def to_bytes(figures: Mapping[str, Lanes]) -> bytes:
     """Empty where there are none."""
-    head, rows = bytearray(), bytearray()
+    numbers: list[int] = []
+    rows, before = bytearray(), (0, 0)
     for place, name in enumerate(FIGURES):
         lanes = figures.get(name)
-        if lanes is not None and lanes.total:
-            row = lanes.row
-            head += _HEAD.pack(place, lanes.first, len(row) // _BYTES)
-            rows += row
-    if not head:
+        if lanes is None or not lanes.total:
+            continue
+        found = lanes.first, lanes.total
+        if found == before:
+            numbers.append(2 * place + 1)
+            continue
+        row, before = lanes.row, found
+        numbers += (2 * place, zigzag(lanes.first), len(row) // _BYTES)
+        rows += row
+    if not numbers:
         return b""
     planes = [rows[byte::_BYTES] for byte in range(_BYTES)]
     while not any(planes[-1]):
         planes.pop()
-    packer = zlib.compressobj(9, zlib.DEFLATED, -12, 5, zlib.Z_FILTERED)
-    data = b"".join((bytes((len(head),)), head, *planes))
-    return packer.compress(data) + packer.flush()
+    packer = zlib.compressobj(9, zlib.DEFLATED, _WINDOW, 9, zlib.Z_FILTERED)
+    head = pack(numbers)
+    return b"".join((bytes((len(head),)), head, packer.compress(b"".join(planes)), packer.flush()))
 
 
 def opened(body: bytes, wanted: Collection[str] = FIGURES) -> Iterator[tuple[str, Lanes]]:
     if not body:
         return
-    data = zlib.decompress(body, wbits=-12)
-    begin = 1 + data[0]
-    head = [*_HEAD.iter_unpack(data[1:begin])]
-    total = sum(count for _, _, count in head)
-    for place, first, count in head:
-        name = FIGURES[place]
-        if name in wanted:
-            row = bytearray(count * _BYTES)
-            for byte, at in enumerate(range(begin, len(data), total)):
-                row[byte::_BYTES] = data[at : at + count]
-            yield name, Lanes(first, int.from_bytes(row, "little"))
-        begin += count
+    head, data = _head(body[1 : 1 + body[0]]), zlib.decompress(body[1 + body[0] :], wbits=_WINDOW)
+    total = head[-1][3]
+    before = None
+    for name, first, begin, end in head:
+        if name not in wanted:
+            continue
+        if (first, begin) != before:
+            before = first, begin
+            row = bytearray((end - begin) * _BYTES)
+            for byte, at in enumerate(range(0, len(data), total)):
+                row[byte::_BYTES] = data[at + begin : at + end]
+            lanes = Lanes(first, int.from_bytes(row, "little"))
+        yield name, lanes
+
+
+def _head(data: bytes) -> list[tuple[str, int, int, int]]:
+    """Name, first bucket, and where its counts begin and end."""
+    found: list[tuple[str, int, int, int]] = []
+    first = begin = end = 0
+    numbers = iter(unpack(data))
+    for code in numbers:
+        if not code & 1:
+            first, begin = unzigzag(next(numbers)), end
+            end += next(numbers)
+        found.append((FIGURES[code >> 1], first, begin, end))
+    return found
 
 
 class Stored(Mapping[str, Lanes]):

@@ -3,7 +3,7 @@ change and is remembered, and what did not change since the last look is handed 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, select
@@ -17,15 +17,17 @@ from monitor.store.fold import ROLLED
 from monitor.store.live import Live, Newest, recent_results
 from monitor.store.meta import number_of
 from monitor.store.names import Names
-from monitor.store.rolled import counts_of, points_of
+from monitor.store.rolled import counts_of
 from monitor.store.runs import read_run
 from monitor.store.sliding import Sliding, Span
 from monitor.store.sums import Sum, total
 from monitor.store.tables import CHECKS, DAYS, HOURS, RESULTS
 from monitor.store.times import HALF_HOUR_MS, day_date, hours, millis
+from monitor.store.varint import unpack
 
 DAYS_SHOWN = max(WINDOWS)
 _DAY = 24
+_FEW = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,13 @@ class Looker:
     def _begin(self) -> None:
         self._names.forget()
         self._live = Live(self._names)
-        self._hours = Sliding(HOURS, FIGURES, points_of)
+        self._hours = Sliding(HOURS, FIGURES, lambda parts: parts.points)
         self._days = Sliding(DAYS, WINDOW_FIGURES, counts_of)
         self._mark = (0, 0)
         self._older: dict[int, Result | None] = {}
         self._rollups: dict[int, tuple[int, _Rollups]] = {}
         self._found: dict[int, tuple[object, CheckHistory]] = {}
-        self._over: dict[int, Mapping[date, Rollup]] = {}
+        self._answered: dict[tuple[int, int], tuple[int, Rollup]] = {}
         self._charts: dict[int, Chart] = {}
 
     def snapshot(self, connection: Connection, now: datetime) -> Snapshot:
@@ -82,7 +84,7 @@ class Looker:
         self._live.look(connection, now, rolled)
         if self._mark != (rolled, hours(now)):
             self._mark = rolled, hours(now)
-            self._rollups, self._found, self._over, self._charts = {}, {}, {}, {}
+            self._rollups, self._found, self._charts, self._answered = {}, {}, {}, {}
             self._hours.move(connection, _spans_of_hours(hours(now), rolled))
             self._days.move(connection, _spans_of_days(hours(now) // _DAY, rolled // _DAY))
 
@@ -140,20 +142,19 @@ class Looker:
         # a store that failed for days has older ones
         fresh = [tally for unix_hour, tally in newest.open.items() if unix_hour > hour - _DAY]
         return _Rollups(
-            days={**self._days_over(number), **{day: total(growing[day]) for day in growing}},
+            days={
+                **{day_date(day): found for day, found in self._days.kept.get(number, {}).items()},
+                **{day: total(parts) for day, parts in growing.items()},
+            },
             day=total([*self._hours.of(number, _spans_of_last_24(hour, rolled)), *fresh]),
             windows=self._windows(number, growing, today),
         )
 
-    def _days_over(self, number: int) -> Mapping[date, Rollup]:
-        if number not in self._over:
-            kept = self._days.kept.get(number, {})
-            self._over[number] = {day_date(day): found for day, found in kept.items()}
-        return self._over[number]
-
     def _chart(self, number: int) -> Chart:
         if number not in self._charts:
-            self._charts[number] = Chart(halves_of(self._hours.kept.get(number, {})))
+            kept = self._hours.kept.get(number, {})
+            over = halves_of({hour: unpack(packed) for hour, packed in kept.items()})
+            self._charts[number] = Chart(over)
         return self._charts[number]
 
     def _windows(
@@ -165,8 +166,20 @@ class Looker:
             begin = today - timedelta(days=length - 1)
             fresh = [part for day, parts in growing.items() if day >= begin for part in parts]
             parts = [*self._days.of(number, range(at + 1)), *fresh]
-            found[length] = total(parts, WINDOW_FIGURES)
+            found[length] = self._with_answers(number, length, total(parts, WINDOW_FIGURES))
         return found
+
+    def _with_answers(self, number: int, length: int, window: Rollup) -> Rollup:
+        """Percentiles of a window are counted anew each hour, and where a hundredth of its runs is new.
+
+        Its counts are always the newest.
+        """
+        runs, known = self._answered.get((number, length), (0, window))
+        new = window.counted + window.unknown + window.maintenance
+        if runs and new - runs <= runs // _FEW:
+            return replace(window, figures=known.figures)
+        self._answered[number, length] = new, window
+        return window
 
     def _old(self, connection: Connection, number: int, last: int) -> Result | None:
         """The newest result of a check that has been silent for long."""

@@ -20,6 +20,7 @@ from monitor.model import (
     Request,
     Resolution,
     Result,
+    Rollup,
     Snapshot,
     StoreError,
 )
@@ -152,6 +153,10 @@ class Reader:
         The last one may still be growing. Hours and days without any result are absent.
         """
         return tuple(self.each_period(resolution, check, since=since, until=until))
+
+    def window(self, check: str, *, since: datetime, until: datetime | None = None) -> Rollup:
+        """The UTC days of one check that overlap `since` to `until`, as one: a month, a year."""
+        return history.window(self._ask, self._numbers(check), since, until)
 
     def each_period(
         self,

@@ -9,7 +9,7 @@ from monitor.model import Rollup
 from monitor.model.rollup import Histogram
 from monitor.store import lanes
 from monitor.store.lanes import Lanes, Stored, SummedFigures
-from monitor.store.varint import pack, take_many, unpack
+from monitor.store.varint import pack, take_many
 
 OUTCOMES = ("up", "degraded", "down", "unknown")
 MAINTENANCE, LATE, MISSED, TOKENS_IN, TOKENS_OUT, COST = range(4, 10)
@@ -92,7 +92,3 @@ def _outcomes(*counts: int) -> Mapping[str, int]:
 
 def _kinds(text: str) -> dict[str, int]:
     return {name: int(count) for name, count in (pair.split("=") for pair in text.split(","))}
-
-
-def points_of(parts: Parts) -> Sequence[int]:
-    return unpack(parts.points)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import add, sub
 
 from monitor.model import Rollup
-from monitor.model.rollup import FIGURES
+from monitor.model.rollup import FIGURES, Histogram
 from monitor.store.lanes import Lanes, SummedFigures
 from monitor.store.rolled import COUNTS, Parts, counts_from, rollup_of
 
@@ -31,7 +31,7 @@ class Sum:
         self.counts = [*map(add, self.counts, counts_from(rollup))]
         self.kinds.update(rollup.kinds)
         for name in rollup.figures:
-            self.add_lanes(name, Lanes.of_histogram(rollup.figures[name]))
+            self.add_lanes(name, _lanes(rollup.figures, name))
 
     def add_lanes(self, name: str, lanes: Lanes) -> None:
         mine = self.figures.get(name)
@@ -43,6 +43,12 @@ class Sum:
         self.kinds -= Counter(parts.kinds)
         for name, lanes in figures:
             self.figures[name] -= lanes
+
+
+def _lanes(figures: Mapping[str, Histogram], name: str) -> Lanes:
+    if isinstance(figures, SummedFigures) and (found := figures.sum(name)) is not None:
+        return found
+    return Lanes.of_histogram(figures[name])
 
 
 def total(sums: Sequence[Sum], wanted: Collection[str] = FIGURES) -> Rollup:

@@ -1,6 +1,7 @@
 """Whole numbers for times, and back: exact, because floats of today's seconds are not."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from monitor.store.tables import NUMBER_BITS
 
@@ -32,6 +33,7 @@ def from_millis(number: int) -> datetime:
     return EPOCH + timedelta(milliseconds=number)
 
 
+@lru_cache(1024)
 def day_date(number: int) -> date:
     """The date of a number of unix days."""
     return date.fromordinal(EPOCH_DAY + number)

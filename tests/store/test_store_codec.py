@@ -1,18 +1,19 @@
 """A result read back is the result that was written, to the resolution that shape.py states."""
 
+import math
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 from store_cast import streamed
 
-from monitor.model import Rollup, Stream, Timings, Usage
+from monitor.model import TIMING_NAMES, Rollup, Stream, Timings, Usage
 from monitor.model.rollup import merge
 from monitor.store.decoding import Packed, Run, decode
 from monitor.store.encoding import encode, to_blob
 from monitor.store.lanes import opened
 from monitor.store.rolled import from_bytes, split
-from monitor.store.sums import total
+from monitor.store.sums import Sum, total
 from monitor.store.tally import Row, Tally
 from monitor.store.varint import pack, unpack
 
@@ -66,6 +67,33 @@ def test_a_rollup_of_rows_is_that_of_their_results_also_from_its_bytes(found: li
     expected = merge(map(rollup_of, found * 2))
     assert total([tally]) == expected
     assert from_bytes(tally.to_bytes()) == expected
+
+
+@given(
+    hours=st.lists(
+        st.lists(st.integers(1, 3_000_000), min_size=1, max_size=40), min_size=1, max_size=6
+    ),
+    q=st.sampled_from([0.5, 0.95, 0.99]),
+)
+def test_percentiles_of_stored_rollups_are_within_one_percent(
+    hours: list[list[int]], q: float
+) -> None:
+    """However the values are spread over them, and of each figure."""
+    sums: list[Sum] = []
+    for values in hours:
+        sums.append(Sum())
+        timings = [Timings(**dict.fromkeys(TIMING_NAMES, value / 10)) for value in values]
+        given_now = [
+            Run(streamed(timings=each), in_maintenance=False, missed=0) for each in timings
+        ]
+        parts = split(tally_of(given_now).to_bytes())
+        sums[-1].add(parts, opened(parts.figures))
+    rising = sorted(value for values in hours for value in values)
+    exact = rising[max(1, math.ceil(q * len(rising))) - 1] / 10
+    for name in TIMING_NAMES:
+        found = total(sums).quantile(name, q)
+        assert found is not None
+        assert abs(found / exact - 1) <= 0.01
 
 
 @given(st.lists(runs, max_size=4), st.lists(runs, max_size=4))

@@ -172,6 +172,43 @@ async def test_windows_of_days_and_their_percentiles_come_with_the_snapshot(
     assert seen.windows[90] == replace(expected, figures=shown)
 
 
+async def test_a_month_and_a_year_are_one_rollup_each(
+    store: Store, url: str, clock: HandClock
+) -> None:
+    given = [streamed(NOON - back * DAY) for back in range(400, -1, -1)]
+    await filled(store, clock, given)
+    reader = Store.read_only(url)
+    month = reader.window(
+        CHAT, since=datetime(2026, 10, 1, tzinfo=UTC), until=datetime(2026, 11, 1, tzinfo=UTC)
+    )
+    assert month == merge(
+        Rollup.of(each) for each in given if each.at.month == 10 and each.at.year == 2026
+    )
+    year = reader.window(CHAT, since=NOON - 364 * DAY)
+    assert year == merge(map(Rollup.of, given[-365:]))
+    assert year.quantile("ttft", 0.99) == Rollup.of(given[0]).quantile("ttft", 0.99)
+    reader.close()
+
+
+async def test_percentiles_of_a_window_keep_up_with_its_runs(
+    store: Store, clock: HandClock
+) -> None:
+    """Each hundredth of them, and each hour; counts always."""
+    slow = streamed().timings
+    for step in range(300):
+        at = NOON + step * timedelta(seconds=10)
+        store.record(entry(streamed(at, timings=replace(slow, ttft=633.2 + 10 * step))))
+        if step in {199, 201, 299}:
+            await store.flush()
+            clock.wall = at
+            window = (await store.snapshot(clock.now())).checks[CHAT].windows[7]
+            known = step if step != 201 else 199
+            assert window.counted == step + 1
+            largest = window.quantile("ttft", 1.0)
+            assert largest
+            assert abs(largest / (633.2 + 10 * known) - 1) <= 0.01
+
+
 async def test_a_reader_copies_the_store_beside_the_daemon(
     store: Store, url: str, clock: HandClock, tmp_path: Path
 ) -> None:
