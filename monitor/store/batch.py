@@ -9,7 +9,7 @@ from sqlalchemy import Connection, update
 from monitor.model import AlertState, Entry, Habit, Incident, Outcome, Outgoing, Spend
 from monitor.model.spend import NO_SPEND
 from monitor.store import fold, nouns
-from monitor.store.meta import number_of, numbers_of, set_meta
+from monitor.store.meta import number_of, set_meta
 from monitor.store.names import Names
 from monitor.store.runs import insert_results
 from monitor.store.sql import upsert
@@ -178,13 +178,15 @@ def _roll_late(connection: Connection, names: Names, keys: list[int], now: datet
     """Keep the rollups true, and tell readers that what they remember is not all, when it is not."""
     if not keys:
         return
-    marks = numbers_of(connection, (fold.ROLLED, FLOOR))
+    marks = names.marks(connection, (fold.ROLLED, FLOOR))
     rolled, floor = marks.get(fold.ROLLED), marks.get(FLOOR, 0)
     if rolled is None:
         rolled = min(hours(now), hour_of_key(min(keys)))
         set_meta(connection, fold.ROLLED, str(rolled))
+        names.forget_marks()
     end = key_of_hour(rolled)
     late = [key for key in keys if floor <= key < end]
     if late or min(keys) >> NUMBER_BITS < millis(now) - LATE_AFTER_MS:
         set_meta(connection, LATE, str((number_of(connection, LATE) or 0) + 1))
-    fold.remake(connection, names, late)
+    if late:
+        fold.remake(connection, names, late)

@@ -41,6 +41,7 @@ def roll_next(connection: Connection, names: Names, before: int) -> bool:
         for day in {hour // 24, found // 24} - {reached // 24}:
             _write_day(connection, day, None)
     set_meta(connection, ROLLED, str(reached))
+    names.forget_marks()
     return True
 
 

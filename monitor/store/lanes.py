@@ -48,10 +48,10 @@ class Lanes:
         return cls(first, int.from_bytes(struct.pack(f"<{len(row)}I", *row), "little"))
 
     def __add__(self, other: "Lanes") -> "Lanes":
-        if self.first > other.first:
-            return other + self
-        shifted = other.total << (other.first - self.first) * _BITS
-        return Lanes(self.first, self.total + shifted)
+        lift = (other.first - self.first) * _BITS
+        if lift < 0:
+            return Lanes(other.first, other.total + (self.total << -lift))
+        return Lanes(self.first, self.total + (other.total << lift))
 
     def __sub__(self, other: "Lanes") -> "Lanes":
         """`other` must be a part of this one."""

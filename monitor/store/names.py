@@ -8,6 +8,7 @@ from datetime import date
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from monitor.store.meta import numbers_of
 from monitor.store.shape import Shape, plainer, shape_from, shape_text
 from monitor.store.tables import CHECKS, TEXTS
 
@@ -32,6 +33,17 @@ class Names:
         self._counts: dict[int, int] = {}
         self._texts: dict[int, str] = {}
         self._shapes: dict[int, Shape] = {}
+        self.forget_marks()
+
+    def forget_marks(self) -> None:
+        """After one of them was moved."""
+        self._marks: dict[str, int] | None = None
+
+    def marks(self, connection: Connection, names: tuple[str, ...]) -> dict[str, int]:
+        """Always the same ones; for who writes, because nobody else moves them."""
+        if self._marks is None:
+            self._marks = numbers_of(connection, names)
+        return self._marks
 
     def check(self, connection: Connection, number: int) -> tuple[str, str]:
         """Key and vantage."""

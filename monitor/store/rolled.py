@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from sys import intern
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ def split(data: bytes) -> Parts:
     points = kinds + head[COUNTS + 1]
     return Parts(
         counts=head[:COUNTS],
-        kinds=_kinds(data[start:kinds].decode()) if head[COUNTS] else _NONE,
+        kinds=_kinds(data[start:kinds]) if head[COUNTS] else _NONE,
         points=data[kinds:points],
         figures=data[points:],
     )
@@ -90,5 +91,7 @@ def _outcomes(*counts: int) -> Mapping[str, int]:
     return {name: count for name, count in found if count}
 
 
-def _kinds(text: str) -> dict[str, int]:
-    return {name: int(count) for name, count in (pair.split("=") for pair in text.split(","))}
+@lru_cache(4096)
+def _kinds(text: bytes) -> Mapping[str, int]:
+    pairs = (pair.split("=") for pair in text.decode().split(","))
+    return {intern(name): int(count) for name, count in pairs}
