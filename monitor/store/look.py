@@ -83,10 +83,10 @@ class Looker:
         rolled = hours(now) if rolled is None else rolled
         self._live.look(connection, now, rolled)
         if self._mark != (rolled, hours(now)):
-            self._mark = rolled, hours(now)
             self._rollups, self._found, self._charts, self._answered = {}, {}, {}, {}
             self._hours.move(connection, _spans_of_hours(hours(now), rolled))
             self._days.move(connection, _spans_of_days(hours(now) // _DAY, rolled // _DAY))
+            self._mark = rolled, hours(now)
 
     def _histories(
         self, connection: Connection, now: datetime, states: Mapping[str, tuple[AlertState, ...]]

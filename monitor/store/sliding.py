@@ -1,7 +1,7 @@
 """Sums over spans of hours or days that move along with time, and read only what enters and leaves."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Table, select
@@ -35,9 +35,13 @@ class Sliding(Generic[T]):
     def move(self, connection: Connection, spans: Sequence[Span]) -> None:
         if not self._spans:
             self._begin(len(spans))
-        if not self._moved(connection, spans):
-            self._begin(len(spans))
-            self._moved(connection, spans)
+        try:
+            if not self._moved(connection, spans):
+                self._begin(len(spans))
+                self._moved(connection, spans)
+        except BaseException:
+            self._begin(0)  # halfway is nowhere
+            raise
 
     def _moved(self, connection: Connection, spans: Sequence[Span]) -> bool:
         """False where rows that were added are gone since, and so cannot be taken away again."""
@@ -88,6 +92,3 @@ def _rows(connection: Connection, table: Table, period: int) -> Iterator[tuple[i
     found: Any = connection.execute(query.where(table.c.key.between(first, first | NUMBER_MASK)))
     for key, body in found:
         yield key & NUMBER_MASK, split(body)
-
-
-Kept = Mapping[int, T]
