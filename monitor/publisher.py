@@ -6,12 +6,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.logs import Told
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
-from monitor.page import Endpoints, Pick, Renderer, Site, publish, view
+from monitor.page import Endpoints, Folder, Pick, Renderer, Site, last_picks, view
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ class Publisher:
         self._told = Told()
         self._renderer = Renderer()
         self._endpoints = Endpoints()
-        self._picks: Mapping[str, Pick] = {}
+        self._picks: Mapping[str, Pick] | None = None
+        self._folder = Folder(settings.dir)
 
     def change(
         self,
@@ -116,5 +118,17 @@ class Publisher:
         return replace(snapshot, checks=checks)
 
     def _write(self, snapshot: Snapshot) -> int:
-        page, self._picks = view(self._site, snapshot, self._picks, self._endpoints)
-        return publish(self._site.settings.dir, self._renderer.files(page))
+        folder = self._site.settings.dir
+        if folder != self._folder.path:
+            self._folder = Folder(folder)
+        picks = _picks_before(folder) if self._picks is None else self._picks
+        page, self._picks = view(self._site, snapshot, picks, self._endpoints)
+        return self._folder.publish(self._renderer.files(page))
+
+
+def _picks_before(folder: Path) -> Mapping[str, Pick]:
+    """What the daemon before us recommended."""
+    try:
+        return last_picks((folder / "best.json").read_bytes())
+    except OSError:
+        return {}

@@ -24,8 +24,10 @@
       live.hidden = false; live.dataset.live ??= live.textContent;
       live.textContent = stale ? live.dataset.stale : live.dataset.live;
     }
-    const link = $("link[rel=icon]"), icon = link.getAttribute("href").replace(/favicon[^/]*$/, stale ? "favicon-unknown.svg" : "favicon.svg");
-    if (link.getAttribute("href") !== icon) link.href = icon;
+    for (const link of $$("link[rel=icon]")) {
+      const icon = link.getAttribute("href").replace(/favicon(-unknown)?/, stale ? "favicon-unknown" : "favicon");
+      if (link.getAttribute("href") !== icon) link.href = icon;
+    }
   }
 
   /* 2. Times: UTC in the HTML, local on request. The UTC value stays in the title. */
@@ -107,10 +109,11 @@
       const open = $$("main details[open]").map(d => d.closest("[id]")?.id), was = $("h1").textContent, speeds = $("#metric-tps")?.checked;
       const stops = () => $$("main :is(a, button, input, summary, [tabindex])"), at = stops().indexOf(document.activeElement);
       drop();
-      const y = scrollY, sideways = $$("main :is(.scroll, .charts)").map(e => e.scrollLeft), fresh = doc.documentElement.dataset;
+      const y = scrollY, tall = $$("main > .block").map(e => e.offsetHeight), sideways = $$("main :is(.scroll, .charts)").map(e => e.scrollLeft), fresh = doc.documentElement.dataset;
       root.dataset.generated = fresh.generated; title = doc.title;
       if (fresh.stopped) root.dataset.stopped = fresh.stopped; else delete root.dataset.stopped;
-      $("main").replaceWith($("main", doc)); $(".site-footer").replaceWith($(".site-footer", doc));
+      $("main").replaceWith($("main", doc));
+      $$("main > .block").forEach((e, i) => { if (tall[i]) e.style.containIntrinsicBlockSize = `auto ${tall[i] - 16}px`; }); $(".site-footer").replaceWith($(".site-footer", doc));
       open.forEach(id => { const d = id && $("#" + CSS.escape(id) + " details"); if (d) d.open = true; });
       if (speeds) $("#metric-tps")?.click();
       start($("main"));

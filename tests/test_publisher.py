@@ -103,6 +103,29 @@ async def test_it_remembers_its_pick_from_round_to_round(tmp_path: Path) -> None
     assert (tmp_path / "best.txt").read_text() == "https://api.ohmygpt.com\n"
 
 
+@pytest.mark.parametrize("stopped", [True, False])
+async def test_a_restart_sends_nobody_elsewhere(tmp_path: Path, stopped: bool) -> None:
+    shelf = Shelf(worlds.all_good())
+    await publisher(shelf, tmp_path).publish(stopped=stopped)
+    quicker = shelf.found.checks[key("proxy-1")]
+    recent = tuple(
+        replace(each, timings=replace(each.timings, ttft=600.0)) for each in quicker.recent
+    )
+    shelf.found = replace(
+        shelf.found,
+        checks={**shelf.found.checks, key("proxy-1"): replace(quicker, recent=recent)},
+    )
+    await publisher(shelf, tmp_path).publish()
+    assert (tmp_path / "best.txt").read_text() == "https://api.ohmygpt.com\n"
+
+
+@pytest.mark.parametrize("said", ["", "{", "[]", '{"last": 5}', '{"last": {"ohmygpt": ["x"]}}'])
+async def test_an_older_choice_that_cannot_be_read_stops_nothing(tmp_path: Path, said: str) -> None:
+    (tmp_path / "best.json").write_text(said)
+    await publisher(Shelf(worlds.all_good()), tmp_path).publish()
+    assert (tmp_path / "best.txt").read_text() == "https://api.ohmygpt.com\n"
+
+
 async def test_a_bad_round_is_logged_and_the_next_one_publishes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,10 +1,21 @@
 """Show: a snapshot -> a view -> files. `view` and what it stands on are pure."""
 
 from monitor.page.best import Pick
+from monitor.page.best_files import last_picks
 from monitor.page.endpoints import Endpoints
-from monitor.page.files import publish
+from monitor.page.files import Folder, publish
 from monitor.page.nouns import PageView, Site
 from monitor.page.render import Renderer
 from monitor.page.view import view
 
-__all__ = ["Endpoints", "PageView", "Pick", "Renderer", "Site", "publish", "view"]
+__all__ = [
+    "Endpoints",
+    "Folder",
+    "PageView",
+    "Pick",
+    "Renderer",
+    "Site",
+    "last_picks",
+    "publish",
+    "view",
+]

@@ -4,6 +4,7 @@ A badge that is fetched after the monitor stopped says "no data", like everythin
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from html import escape
 from unicodedata import east_asian_width
 
@@ -50,7 +51,8 @@ def shields(label: str, state: State) -> Document:
     }
 
 
-def svg(label: str, state: State) -> str:
+@lru_cache(maxsize=4096)
+def svg(label: str, state: State) -> bytes:
     message = words.LABELS[state].lower()
     left, right = _width(label), _width(message)
     whole, said = left + right, escape(f"{label}: {message}")
@@ -62,7 +64,7 @@ def svg(label: str, state: State) -> str:
         '<g fill="#fff" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11"'
         ' text-rendering="geometricPrecision">'
         f"{_text(label, 0, left)}{_text(message, left, right)}</g></svg>\n"
-    )
+    ).encode()
 
 
 def _text(text: str, start: int, width: int) -> str:

@@ -1,8 +1,11 @@
 """Which base URL to use now, as `best.txt` and `best.json`. Pure."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from monitor.page import words
+from monitor.page.best import Pick
 from monitor.page.nouns import PageView, PickView
 
 Document = dict[str, Any]
@@ -18,7 +21,23 @@ def best(page: PageView) -> Document:
         "generated_at": words.iso(page.generated),
         "valid_until": words.iso(page.valid_until),
         "services": {name: pick and _pick(pick) for name, pick in _picks(page).items()},
+        "last": {
+            service.id: service.best.endpoint.split("/")[1]
+            for service in page.services
+            if service.best
+        },
     }
+
+
+def last_picks(written: bytes) -> Mapping[str, Pick]:
+    """By service, from an older `best.json`, so that a restart sends nobody elsewhere; whatever
+    stands in it, it is only what was chosen before.
+    """
+    try:
+        found = json.loads(written)["last"]
+        return {name: Pick(f"{name}/{endpoint}") for name, endpoint in found.items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def _picks(page: PageView) -> dict[str, PickView | None]:

@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST = ".monitor-files.json"
@@ -16,32 +17,80 @@ _HASHED = re.compile(r"\.[0-9a-f]{8,}\.\w+$")
 
 
 def publish(folder: Path, files: Mapping[str, bytes]) -> int:
-    """Write what changed, then remove what is no longer there. Gives how many changed.
-
-    A page is written after all that it points at, the home page last of all.
-    """
-    _open_folder(folder)
-    before = _manifest(folder)
-    ours = [name for name in files if not _is_the_operators(folder, name, before)]
-    changed = sum(_write(folder / name, files[name]) for name in sorted(ours, key=_turn))
-    gone = before - set(ours)
-    for name in gone:
-        _remove(folder, name)
-    if set(ours) != before:
-        _write(folder / MANIFEST, json.dumps(sorted(ours)).encode())
-    return changed + len(gone)
+    """Once; gives how many changed."""
+    return Folder(folder).publish(files)
 
 
-def _is_the_operators(folder: Path, name: str, before: set[str]) -> bool:
-    return name in YIELDING and name not in before and (folder / name).exists()
+class Folder:
+    """Where the page lies. Remembers what it wrote, so that the same bytes are not read again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._written: dict[str, tuple[bytes, int]] = {}
+        """Content, and when the file last changed (ns)."""
+        self._names: Names | None = None
+
+    def publish(self, files: Mapping[str, bytes]) -> int:
+        """Write what changed, then remove what is no longer there. Gives how many changed.
+
+        A page is written after all that it points at, the home page last of all.
+        """
+        _open_folder(self.path)
+        before = self._names or _names(self.path)
+        ours = [name for name in files if not _is_the_operators(self.path, name, before)]
+        changed = sum(self._write(name, files[name]) for name in sorted(ours, key=_turn))
+        self._written = {name: each for name, each in self._written.items() if name in files}
+        now, gone = before.turned(set(ours))
+        for name in gone:
+            _remove(self.path, name)
+        if now != before:
+            _write(self.path / MANIFEST, now.as_json())
+        self._names = now
+        return changed + len(gone)
+
+    def _write(self, name: str, content: bytes) -> bool:
+        file = f"{self.path}/{name}"
+        if self._written.get(name) == (content, _changed(file)):
+            return False
+        new = _write(Path(file), content)
+        self._written[name] = content, _changed(file)
+        return new
+
+
+def _changed(file: str) -> int:
+    """0 where it is gone."""
+    with contextlib.suppress(OSError):
+        return os.stat(file).st_mtime_ns  # noqa: PTH116  # of thousands of files
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What we wrote, so that nothing else is ever removed."""
+
+    files: frozenset[str] = frozenset()
+    old: frozenset[str] = frozenset()
+    """Assets of the pages before: somebody may still read one of those."""
+
+    def turned(self, files: set[str]) -> tuple["Names", frozenset[str]]:
+        """As it is with these files, and what is to be removed."""
+        vanished = self.files - files
+        assets = frozenset(filter(_HASHED.search, vanished))
+        old = (assets or self.old) - files
+        return Names(frozenset(files), old), (vanished | self.old) - old - files
+
+    def as_json(self) -> bytes:
+        return json.dumps({"files": sorted(self.files), "old": sorted(self.old)}).encode()
+
+
+def _is_the_operators(folder: Path, name: str, before: Names) -> bool:
+    return name in YIELDING and name not in before.files and (folder / name).exists()
 
 
 def _turn(name: str) -> int:
     """Sorting by it keeps the order given within each kind: assets, the rest, pages, the home page."""
-    if _HASHED.search(name):
-        return 0
     if not name.endswith(".html"):
-        return 1
+        return 0 if _HASHED.search(name) else 1
     return 3 if name == "index.html" else 2
 
 
@@ -80,16 +129,23 @@ def _remove(folder: Path, name: str) -> None:
             path.parent.rmdir()
 
 
-def _manifest(folder: Path) -> set[str]:
+def _names(folder: Path) -> Names:
     """Names below the folder only, whatever the file says."""
     try:
-        names = json.loads((folder / MANIFEST).read_bytes())
+        found = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
-        return set()
+        return Names()
+    kept = (
+        found if isinstance(found, dict) else {"files": found}
+    )  # a list, before there were old ones
+    return Names(_below(kept.get("files")), _below(kept.get("old")))
+
+
+def _below(names: object) -> frozenset[str]:
     if not isinstance(names, list):
-        return set()
-    return {
+        return frozenset()
+    return frozenset(
         name
         for name in names
         if isinstance(name, str) and ".." not in Path(name).parts and not name.startswith("/")
-    }
+    )

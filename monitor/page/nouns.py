@@ -108,6 +108,16 @@ class PastDay:
     stories: tuple[Story, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """Messages that were given up: how many, and when the last of them was to be told. Whom it
+    would have reached, and why it did not, is nobody else's business.
+    """
+
+    alerts: int
+    last: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkView:
     """One window of maintenance, going on or to come."""
@@ -163,6 +173,8 @@ class PageView:
     """Those of each `service/endpoint` that has any."""
     works: tuple[WorkView, ...]
     """Maintenance that goes on, then the next of each that is known."""
+    undelivered: "Undelivered | None"
+    """Alerts of the last week that reached nobody, where there are any."""
     glossary: tuple[Words, ...]
 
     @property

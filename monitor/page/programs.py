@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from monitor.page.badges import badges, shields, svg
@@ -12,6 +12,7 @@ from monitor.page.feed import atom
 from monitor.page.keeper import Keeper
 from monitor.page.nouns import PageView
 from monitor.page.schema import detail_json, detail_schema, status_json, status_schema
+from monitor.page.states import State
 from monitor.page.status import Statuses, detail, detail_path, retired_detail, status
 from monitor.page.statuspage import statuspage
 
@@ -29,8 +30,8 @@ def files(page: PageView, statuses: Statuses, keeper: Keeper) -> Iterator[tuple[
     for each in (page, *page.others):
         yield f"{each.path}feed.atom", atom(each)
     for path, label, state in badges(page):
-        yield f"{path}.svg", svg(label, state).encode()
-        yield f"{path}.json", as_json(shields(label, state))
+        yield f"{path}.svg", svg(label, state)
+        yield f"{path}.json", _shields(label, state)
 
 
 def _details(page: PageView, keeper: Keeper) -> Iterator[tuple[str, bytes]]:
@@ -51,6 +52,11 @@ def _detail(endpoint: EndpointView) -> bytes:
 
 def _retired(endpoint: RetiredView) -> bytes:
     return detail_json(retired_detail(endpoint))
+
+
+@lru_cache(maxsize=4096)
+def _shields(label: str, state: State) -> bytes:
+    return as_json(shields(label, state))
 
 
 def as_json(document: Mapping[str, Any]) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from monitor.language import Language, templates
+from monitor.language import ENGLISH, Language, templates
 from monitor.page import drawings, programs, words
 from monitor.page.endpoint_nouns import EndpointView
 from monitor.page.feed import robots, sitemap
@@ -22,6 +22,7 @@ from monitor.page.nouns import PageView
 from monitor.page.pages import Assets, Pages
 from monitor.page.states import State
 from monitor.page.status import Statuses
+from monitor.page.tongues import tongue
 
 
 class Rows:
@@ -53,9 +54,7 @@ class Renderer:
         assets, found = self._assets(page)
         found |= programs.files(page, self._statuses, self._keeper)
         state = State.UNKNOWN if page.stopped else page.state
-        favicon = self._environment(page.language).get_template("favicon.svg")
-        found["favicon.svg"] = favicon.render(state=state).encode()
-        found["favicon-unknown.svg"] = favicon.render(state=State.UNKNOWN).encode()
+        found |= self._icons("favicon", state) | self._icons("favicon-unknown", State.UNKNOWN)
         all_pages = (page, *page.others)
         for each in (*page.others, page):
             env = self._environment(each.language)
@@ -71,9 +70,15 @@ class Renderer:
         files = {style: style_bytes, script: script_bytes, **dict(each for each in (own, logo) if each)}  # fmt: skip
         return Assets(style, script, own and own[0], logo and logo[0]), files
 
+    def _icons(self, name: str, state: State) -> dict[str, bytes]:
+        """SVG, and PNG for those who cannot draw it."""
+        drawn = self._environment(ENGLISH).get_template("favicon.svg").render(state=state)
+        dots = (self._folder / "favicon" / f"{state.value}.png").read_bytes()
+        return {f"{name}.svg": drawn.encode(), f"{name}-32.png": dots}
+
     def _environment(self, language: Language) -> Environment:
         if language.code not in self._env:
-            self._env[language.code] = _environment(self._folder, language)
+            self._env[language.code] = environment(self._folder, language)
         return self._env[language.code]
 
 
@@ -87,7 +92,7 @@ class _Templates:
         return self._env.get_template(name).render(**values)
 
 
-def _environment(folder: Traversable, language: Language) -> Environment:
+def environment(folder: Traversable, language: Language) -> Environment:
     env = Environment(
         loader=FunctionLoader(lambda name: (folder / name).read_text("utf-8")),
         autoescape=True,
@@ -104,6 +109,7 @@ def _environment(folder: Traversable, language: Language) -> Environment:
         words=words.in_language(language),
         language=language,
         drawings=drawings,
+        tongue=tongue,
         State=State,
         icons=(folder / "icons.svg").read_text("utf-8"),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from monitor.model import Fault, Kind, Outcome, Severity
-from monitor.page.nouns import SpendView, Triage
+from monitor.page.nouns import SpendView, Triage, Undelivered
 from monitor.page.states import State
 
 
@@ -232,4 +232,5 @@ class Status:
     services: tuple[ServiceStatus, ...]
     incidents: tuple[IncidentStatus, ...]
     maintenance: tuple[MaintenanceStatus, ...]
+    undelivered: Undelivered | None
     links: Mapping[str, str]

@@ -3,6 +3,7 @@ has been. Pure.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from monitor.model import Kind, Point, Rollup
@@ -65,6 +66,8 @@ def status(page: PageView, endpoints: Statuses) -> Status:
         services=tuple(_service(service, page, endpoints) for service in page.services),
         incidents=tuple(map(_incident, page.stories)),
         maintenance=tuple(map(_maintenance, page.works)),
+        undelivered=page.undelivered
+        and replace(page.undelivered, last=_second(page.undelivered.last)),
         links=dict(page.links),
     )
 

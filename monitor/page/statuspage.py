@@ -66,7 +66,7 @@ def _head(page: PageView) -> Document:
     return {
         "id": _PAGE,
         "name": page.title,
-        "url": page.url or "",
+        "url": page.url,
         "time_zone": "Etc/UTC",
         "updated_at": words.iso(page.generated),
         "x_valid_until": words.iso(page.valid_until),
@@ -183,7 +183,7 @@ def _work(work: WorkView, components: Sequence[Document], page: PageView) -> Doc
         "name": work.title,
         "status": status,
         "impact": "maintenance",
-        "shortlink": page.url or "",
+        "shortlink": page.url,
         "started_at": begins,
         "created_at": begins,
         "updated_at": begins,

@@ -16,7 +16,7 @@ from monitor.page.endpoint_nouns import EndpointView
 from monitor.page.endpoints import Endpoints
 from monitor.page.headline import headline, overall, text, triage_network, triage_service
 from monitor.page.maintenance import works
-from monitor.page.nouns import PageView, PastDay, ServiceView, Site
+from monitor.page.nouns import PageView, PastDay, ServiceView, Site, Undelivered
 from monitor.page.services import service_view
 from monitor.page.states import State
 from monitor.page.stories import Story, Teller
@@ -93,6 +93,7 @@ def _page(
         stories=stories,
         told=_told(stories),
         works=works(site.maintenance, services, snapshot.at),
+        undelivered=_undelivered(snapshot),
         glossary=_glossary(stories, said),
     )
 
@@ -135,9 +136,8 @@ def _past(
     stories: Sequence[Story], endpoints: Sequence[EndpointView], today: date
 ) -> tuple[PastDay, ...]:
     """By the UTC day on which they began; a quiet day is listed too."""
-    measured = {
-        day.day for each in endpoints for day in each.days if day.state is not State.UNKNOWN
-    }
+    lately = [day for each in endpoints for day in each.days[-PAST_DAYS:]]
+    measured = {day.day for day in lately if day.state is not State.UNKNOWN}
     return tuple(
         PastDay(
             day=day,
@@ -146,6 +146,12 @@ def _past(
         )
         for day in (today - timedelta(days=back) for back in range(PAST_DAYS))
     )
+
+
+def _undelivered(snapshot: Snapshot) -> Undelivered | None:
+    if not snapshot.dead:
+        return None
+    return Undelivered(len(snapshot.dead), max(each.created for each in snapshot.dead))
 
 
 def _glossary(stories: Sequence[Story], said: Language) -> tuple[Words, ...]:

@@ -63,6 +63,13 @@ class Tab:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    async def lay_out_all(self) -> None:
+        """Also what is far below, which a reader's browser leaves for later."""
+        await self.ask(
+            "{const s = new CSSStyleSheet(); s.replaceSync('.block { content-visibility: visible !important }');"
+            "document.adoptedStyleSheets = [...document.adoptedStyleSheets, s]}"
+        )
+
     async def until(self, condition: str) -> None:
         async with asyncio.timeout(15):
             while not await self.ask(condition):

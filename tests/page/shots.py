@@ -39,6 +39,7 @@ async def shoot(
 ) -> None:  # fmt: skip
     async with browser.tab(width, dark=dark) as tab:
         await tab.open(page.as_uri())
+        await tab.lay_out_all()
         to.write_bytes(await tab.picture(height))
 
 

@@ -57,6 +57,7 @@ async def test_axe_finds_no_barrier(
             for page in ("", *BELOW) if world in {"mock", "told"} else ("",):
                 await tab.open(f"{address}/{world}/{language}{page}")
                 await tab.ask(AXE.read_text())
+                await tab.lay_out_all()
                 await audited(tab, f"{language}{page}")
                 for state, become in STATES.items() if world == "mock" and not page else ():
                     await tab.ask(become)

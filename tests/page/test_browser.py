@@ -26,7 +26,7 @@ TOLD = "document.querySelector('.uptime__scrub').getAttribute('aria-valuetext')"
 TIP = "document.querySelector('.tip')"
 SPACED = r"""{const sheet = new CSSStyleSheet(); sheet.replaceSync(`* { line-height: 1.5 !important;
 letter-spacing: .12em !important; word-spacing: .16em !important } p { margin-bottom: 2em !important }`);
-document.adoptedStyleSheets = [sheet];}"""
+document.adoptedStyleSheets.push(sheet);}"""
 SIDEWAYS = "document.documentElement.scrollWidth - innerWidth"
 
 
@@ -73,6 +73,7 @@ async def test_no_page_scrolls_sideways_on_the_smallest_phone(
             for language in LANGUAGES:
                 await tab.open(f"{address}/{world}/{language}{page}")
                 await tab.ask("document.querySelectorAll('details').forEach(e => e.open = true)")
+                await tab.lay_out_all()
                 assert await tab.ask(SIDEWAYS) <= 0, page
                 if world == "mock":
                     await tab.ask(SPACED)
@@ -199,6 +200,34 @@ async def test_copying_times_and_theme(browser: Browser, address: str) -> None:
         await tab.open(f"{address}/mock/")
         assert await tab.ask(began) == "23 Nov, 19:24 GMT+8"
         assert await tab.ask("getComputedStyle(document.body).backgroundColor") == "rgb(10, 13, 18)"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_headers_links_lead_to_their_sections(
+    browser: Browser, address: str, width: int, language: str
+) -> None:
+    """Though the height of what lies between is not known before it comes near."""
+    async with browser.tab(width) as tab:
+        for name in ("latency", "history", "api"):
+            await tab.open(f"{address}/mock/{language}")
+            await tab.ask(f"document.querySelector('.site-nav [href$=\"#{name}\"]').click()")
+            top = f"document.querySelector('#{name}').getBoundingClientRect().top"
+            end = "scrollY + innerHeight >= document.documentElement.scrollHeight - 2"
+            await tab.until(f"Math.abs({top}) < 60 || ({end} && {top} < innerHeight)")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_header_takes_two_rows_on_a_phone(
+    browser: Browser, address: str, language: str
+) -> None:
+    """The name, language and theme beside each other; the sections below."""
+    async with browser.tab(390) as tab:
+        await tab.open(f"{address}/mock/{language}")
+        tops = "['.brand', '.site-tools'].map(e => (b => b.top + b.height / 2)(document.querySelector(e).getBoundingClientRect()))"
+        brand, tools = await tab.ask(tops)
+        assert brand == pytest.approx(tools, abs=3)
+        assert await tab.ask("document.querySelector('.brand__name').offsetHeight") < 40
 
 
 async def test_the_charts_switch_without_a_script(browser: Browser, address: str) -> None:

@@ -16,8 +16,10 @@ import pytest
 from page_cast import NOW, SITE, ago, history, incident
 from worlds import SITES, WORLDS
 
+from monitor.language import templates
 from monitor.model import Check, Endpoint, Kind, Service, Severity, Snapshot
 from monitor.page import Renderer, Site, view
+from monitor.page.states import State
 from monitor.probes import PROBES
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -65,6 +67,27 @@ def test_every_page_is_strict_and_needs_no_other_host(renderer: Renderer, world:
         assert all(url.startswith("https://status.example/") for url in hosts), name
         assert not hosts or name == "404.html"
         assert "default-src 'none'" in text
+
+
+@pytest.mark.parametrize(
+    ("world", "state"),
+    [
+        ("all-good", "operational"),
+        ("everything-down", "major_outage"),
+        ("fresh", "unknown"),
+        ("stopped", "unknown"),
+    ],
+)
+def test_the_icon_shows_the_state_in_both_of_its_forms(
+    renderer: Renderer, world: str, state: str
+) -> None:
+    found, drawn = files(renderer, world), templates() / "favicon"
+    png = found["favicon-32.png"]
+    assert png == (drawn / f"{state}.png").read_bytes()
+    assert (png[:8], png[16:24]) == (b"\x89PNG\r\n\x1a\n", bytes([0, 0, 0, 32, 0, 0, 0, 32]))
+    assert found["favicon-unknown-32.png"] == (drawn / "unknown.png").read_bytes()
+    assert len({(drawn / f"{each.value}.png").read_bytes() for each in State}) == 6
+    assert found["favicon.svg"].startswith(b"<svg")
 
 
 def test_weights_stay_small(renderer: Renderer) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.page import publish
+from monitor.page import Folder, publish
 
 
 def test_a_reader_sees_whole_files_only(tmp_path: Path) -> None:
@@ -159,3 +159,29 @@ def test_a_private_umask_of_the_service_does_not_close_the_page(tmp_path: Path) 
         os.umask(before)
     found = [each for each in (tmp_path / "page").rglob("*") if each.is_dir()]
     assert {each.stat().st_mode & 0o777 for each in (tmp_path / "page", *found)} == {0o755}
+
+
+def test_a_reader_of_the_page_before_still_finds_its_assets(tmp_path: Path) -> None:
+    """Those of two pages before are gone."""
+    first, second, third = (f"style.{digit * 10}.css" for digit in "123")
+    folder = Folder(tmp_path)
+    for style in (first, first, second, second, second):
+        folder.publish({style: style.encode(), "index.html": style.encode()})
+    assert {each.name for each in tmp_path.glob("*.css")} == {first, second}
+    publish(tmp_path, {third: b"3", "index.html": b"3"})
+    assert {each.name for each in tmp_path.glob("*.css")} == {second, third}
+    publish(tmp_path, {second: b"2", "index.html": b"2"})
+    assert {each.name for each in tmp_path.glob("*.css")} == {second, third}
+    assert publish(tmp_path, {}) == 2
+    assert {each.name for each in tmp_path.glob("*.html")} == set()
+
+
+def test_what_somebody_else_changed_or_took_away_is_put_back(tmp_path: Path) -> None:
+    folder, files = Folder(tmp_path), {"badge.svg": b"good", "index.html": b"1"}
+    assert [folder.publish(files), folder.publish(files)] == [2, 0]
+    (tmp_path / "badge.svg").write_bytes(b"no data")
+    os.utime(tmp_path / "badge.svg", ns=(1, 1))
+    assert folder.publish(files) == 1
+    (tmp_path / "badge.svg").unlink()
+    assert folder.publish(files) == 1
+    assert (tmp_path / "badge.svg").read_bytes() == b"good"

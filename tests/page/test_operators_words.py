@@ -1,0 +1,95 @@
+"""What the operator wrote says in which language it is, where that is not the page's."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+import worlds
+from page_cast import MOCK_SITE, NOW, SITE
+
+from monitor.language import ENGLISH, language
+from monitor.model import Announcement, EntryKind, Outgoing, Severity, Snapshot, TimelineEntry
+from monitor.page import Renderer, view
+from monitor.page.tongues import tongue
+
+CHINESE = language("zh-CN")
+NOTE = "源站正常。请先使用反向代理。"
+
+
+@pytest.mark.parametrize(
+    ("text", "in_english", "in_chinese"),
+    [
+        ("优化 CDN", "zh", None),
+        ("The origin is healthy.", None, "en"),
+        ("オリジンは正常です", "ja", "ja"),
+        ("원본 서버는 정상입니다", "ko", "ko"),
+        ("Сервер исправен", "und-Cyrl", "und-Cyrl"),
+        ("504", None, None),
+        ("", None, None),
+    ],
+)
+def test_letters_tell_the_language(
+    text: str, in_english: str | None, in_chinese: str | None
+) -> None:
+    assert (tongue(text, ENGLISH), tongue(text, CHINESE)) == (in_english, in_chinese)
+
+
+def test_a_name_in_latin_letters_is_at_home_everywhere() -> None:
+    assert tongue("Cloudflare CDN", CHINESE, name=True) is None
+    assert tongue("优化 CDN", ENGLISH, name=True) == "zh"
+
+
+def pages() -> Mapping[str, str]:
+    site, found = worlds.maintained(MOCK_SITE), worlds.mock()
+    first, *others = found.incidents
+    note = TimelineEntry(at=NOW, what=EntryKind.NOTE, text=NOTE)
+    first = replace(first, timeline=(*first.timeline, note))
+    page, _ = view(site, replace(found, incidents=(first, *others)), {})
+    return {
+        name: each.decode()
+        for name, each in Renderer().files(page).items()
+        if name.endswith(".html")
+    }
+
+
+def test_notes_titles_and_names_are_marked_where_they_are_foreign() -> None:
+    found = pages()
+    home, chinese = found["index.html"], found["zh-CN/index.html"]
+    assert home.count(f'<p lang="zh">{NOTE}</p>') == 3
+    assert f"<p>{NOTE}</p>" in chinese
+    assert '<span lang="zh">优化 CDN</span>' in home
+    assert '<span lang="zh">' not in chinese
+    title = "Optimised CDN: certificate and edge upgrade"
+    assert f'<h3 lang="en">{title}</h3>' in chinese
+    assert f"<h3>{title}</h3>" in home
+    assert f'<p lang="zh">{NOTE}</p>' in found["incidents/9/index.html"]
+
+
+def undelivered(count: int) -> Snapshot:
+    """A channel that cannot deliver, with what its service said."""
+    rows = tuple(
+        Outgoing(
+            id=number, channel="canary-channel", what=Announcement.OPENED, severity=Severity.DOWN,
+            incident=9, created=NOW, not_before=NOW, attempts=9,
+            last_error="401: bot12345:canary-token, chat -100777", text="canary-text",
+        )
+        for number in range(count)
+    )  # fmt: skip
+    return replace(worlds.mixed(), dead=rows)
+
+
+def test_alerts_that_reached_nobody_are_told_without_whom_or_why() -> None:
+    files = Renderer().files(view(SITE, undelivered(3), {})[0])
+    home = files["index.html"].decode()
+    assert "3 alerts of the last 7 days reached nobody." in home
+    assert "过去 7 天有 3 条告警未能送达。" in files["zh-CN/index.html"].decode()
+    assert b'"undelivered":{"alerts":3,"last":"2026-11-23T13:42:05Z"}' in files["status.json"]
+    for name, content in files.items():
+        for canary in (b"canary", b"bot12345", b"100777"):
+            assert canary not in content, name
+
+
+def test_where_all_were_delivered_nothing_is_said() -> None:
+    files = Renderer().files(view(SITE, worlds.mixed(), {})[0])
+    assert "reached nobody" not in files["index.html"].decode()
+    assert b'"undelivered":null' in files["status.json"]
