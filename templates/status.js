@@ -130,11 +130,12 @@
   async function probe() {
     const b = $("#test");
     b.disabled = true; $("#you .triage__what").textContent = b.dataset.running;
-    mine = await Promise.all($$(".endpoint[data-url]").map(async e => {
-      const url = e.dataset.url, { host, origin } = new URL(url), go = () => fetch(`${origin}/favicon.ico?${Math.random()}`, { mode: "no-cors", cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(8000) });
+    const all = $$("[data-url]:not(.pick--you)"), twice = e => !e.id && all.some(o => o.id && o.dataset.url === e.dataset.url);
+    mine = await Promise.all(all.filter(e => !twice(e)).map(async ({ id, dataset: { url } }) => {
+      const { host, origin } = new URL(url), go = () => fetch(`${origin}/favicon.ico?${Math.random()}`, { mode: "no-cors", cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(8000) });
       let ms = null;
       try { await go(); const t = performance.now(); await go(); ms = Math.round(performance.now() - t); } catch { /* unreachable */ }
-      return { id: e.id, url, host, ms };
+      return { id, url, host, ms };
     }));
     const best = tell();
     $("#test").disabled = false;
@@ -143,7 +144,7 @@
   function tell() {
     const b = $("#test"), you = $("#you"), list = $(".picks");
     for (const { id, ms } of mine) {
-      const chip = $("#" + CSS.escape(id) + " .vantages__you"), st = ms === null ? "major_outage" : "operational";
+      const chip = id && $("#" + CSS.escape(id) + " .vantages__you"), st = ms === null ? "major_outage" : "operational";
       if (!chip) continue;
       chip.parentNode.hidden = false; chip.dataset.state = st;
       chip.innerHTML = `<svg class="icon" aria-hidden="true"><use href="#i-${st}"/></svg><span></span>`;
@@ -154,7 +155,7 @@
     $(".triage__what", you).textContent = fill(b.dataset.done, { ok: ok.length, n: mine.length });
     if (ok[0] && list) {
       const row = $(".pick--you") || list.firstElementChild.cloneNode(true);
-      row.classList.add("pick--you"); row.classList.remove("pick--next"); list.prepend(row);
+      row.classList.add("pick--you"); row.classList.remove("pick--next"); row.removeAttribute("data-url"); list.prepend(row);
       $(".pick__where", row).textContent = b.dataset.you; $(".pick__url", row).textContent = ok[0].host; $(".pick__ms", row).textContent = ok[0].ms + " ms";
       $(".copy", row).dataset.copy = ok[0].url; copies(row);
     }

@@ -16,6 +16,8 @@ from monitor.page.stories import Story
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
 CROWD = 40
 """More base URLs than this do not get their own charts on the home page."""
+IN_FULL = 20
+"""So many of a service's base URLs that are in trouble are shown in full nevertheless."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,12 @@ class ServiceView:
         """The one that it asks for everywhere, where that is anybody's business."""
         found = {each.cells[probe].model for each in self.endpoints if probe in each.cells}
         return found.pop() if len(found) == 1 else None
+
+    @property
+    def in_trouble(self) -> tuple[EndpointView, ...]:
+        """What a crowded page shows in full: the first that are neither well nor unknown."""
+        fine = {State.OPERATIONAL, State.UNKNOWN}
+        return tuple(each for each in self.endpoints if each.state not in fine)[:IN_FULL]
 
     @property
     def best(self) -> PickView | None:
@@ -186,9 +194,23 @@ class PageView:
         return tuple(self.by_path[path] for path in story.endpoints if path in self.by_path)
 
     @property
+    def tested(self) -> tuple[str, ...]:
+        """Base URLs that the visitor's browser tries; of a crowd only what is recommended or in trouble."""
+        if not self.crowded:
+            return tuple(each.url for each in self.endpoints)
+        shown = [each.url for service in self.services for each in service.in_trouble]
+        picks = () if self.stopped else self.shown_picks
+        return tuple(dict.fromkeys([*(each.url for each in picks), *shown]))
+
+    @property
+    def shown_picks(self) -> tuple[PickView, ...]:
+        """With those that come next, where there is one service only."""
+        return self.picks + (self.services[0].next if len(self.services) == 1 else ())
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """Origins that the visitor's browser may ask; nothing that could end a rule of the page's policy."""
-        found = dict.fromkeys("/".join(each.url.split("/")[:3]) for each in self.endpoints)
+        found = dict.fromkeys("/".join(url.split("/")[:3]) for url in self.tested)
         return tuple(origin for origin in found if _ORIGIN.fullmatch(origin))
 
     @property

@@ -153,7 +153,6 @@ async def test_the_days_can_be_walked_pointed_at_and_dismissed(
     async with browser.tab() as tab:
         await tab.open(f"{address}/mixed/")
         assert await tab.ask(TOLD) == "23 November 2026: Major outage, 138 min"
-        await tab.ask("document.documentElement.style.scrollBehavior = 'auto'")
         await tab.ask("document.querySelector('.uptime__scrub').focus({focusVisible: true})")
         for _ in range(4):
             await tab.press("ArrowLeft", 37)

@@ -226,3 +226,9 @@ def test_a_thousand_base_urls_are_one_page_that_a_phone_can_load(renderer: Rende
     later = renderer.files(view(site, replace(snapshot, at=NOW + timedelta(minutes=4)), {})[0])
     assert first[same] != later[same], "but before it is old"
     assert took_s < 10
+    policy = re.findall(r"connect-src ([^;]*);", first["index.html"].decode())
+    assert policy == ["'self' " + " ".join(each.url for each in page.shown_picks)]
+    assert first["index.html"].count(b"data-url=") == len(page.shown_picks) == 4
+    assert (
+        max(len(first["status.json"]) // 1000, len(first["endpoints/many/e5/status.json"])) < 20_000
+    )
