@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from monitor.model import Check, CheckHistory, Outcome
+from monitor.page.figures import real
 
 ENOUGH = 5
 GOOD = 0.99
@@ -58,7 +59,7 @@ def _candidate(check: Check, history: CheckHistory | None, now: datetime) -> Can
     good = [result for result in recent if result.outcome in {Outcome.UP, Outcome.DEGRADED}]
     times = [
         value for result in good
-        if (value := result.timings.ttft if check.probe.streams else result.timings.ttfb) is not None
+        if (value := real(result.timings.ttft if check.probe.streams else result.timings.ttfb)) is not None
     ]  # fmt: skip
     if (
         len(recent) < ENOUGH

@@ -11,13 +11,15 @@ from monitor.model import (
     Incident,
     Kind,
     PageSettings,
+    Point,
     Result,
     Snapshot,
 )
 from monitor.model.rollup import NOTHING
 from monitor.page import days as ninety
+from monitor.page import words
 from monitor.page.endpoint_nouns import CellView, EndpointView, ErrorView, RunView
-from monitor.page.figures import Past
+from monitor.page.figures import Past, real
 from monitor.page.states import State, check_state, endpoint_state
 from monitor.page.stories import STATES
 
@@ -109,10 +111,10 @@ def _view(basis: _Basis, now: datetime) -> EndpointView:
     return EndpointView(
         path=endpoint.path,
         service=endpoint.service,
-        name=endpoint.name,
+        name=words.name(endpoint.name, endpoint.id),
         url=endpoint.url if shown.hosts else "",
         host=endpoint.url.split("://", 1)[1].split("/", 1)[0] if shown.hosts else "",
-        tags=endpoint.tags,
+        tags=tuple(map(words.name, endpoint.tags)),
         state=endpoint_state(list(states.values()), states[main.probe.id]),
         cut_after=endpoint.cut_after,
         main=main.probe.id,
@@ -128,7 +130,7 @@ def _view(basis: _Basis, now: datetime) -> EndpointView:
             now.astimezone(UTC).date(), measured, basis.incidents, main.key,
             frozenset(check.key for check in checks), now, main.probe.every,
         ),
-        points=history.series if history else (),
+        points=tuple(map(_point, history.series)) if history else (),
         shades=_shades(main, basis.incidents, now),
         phases=_phases(history),
         total=day.quantile("ttft" if main.probe.streams else "total", 0.5),
@@ -164,6 +166,13 @@ def _errors(histories: Mapping[str, CheckHistory | None]) -> Iterator[ErrorView]
                 status=latest.http_status,
                 evidence=history.evidence,
             )
+
+
+def _point(point: Point) -> Point:
+    p50, p95, speed = real(point.p50), real(point.p95), real(point.tokens_per_s)
+    if (p50, p95, speed) == (point.p50, point.p95, point.tokens_per_s):
+        return point
+    return Point(point.at, p50, p95, speed)
 
 
 def _shades(
@@ -225,7 +234,7 @@ def _run(check: Check, result: Result) -> RunView:
         at=result.at,
         outcome=result.outcome,
         kind=result.failure.kind if result.failure else None,
-        milliseconds=timings.ttft if check.probe.streams else timings.total,
+        milliseconds=real(timings.ttft if check.probe.streams else timings.total),
     )
 
 

@@ -1,11 +1,17 @@
 """What an endpoint's own page counts: percentiles and failures of a day, a week, a month, 90 days. Pure."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.model import WINDOWS, CheckHistory, Kind, Rollup
 from monitor.model.rollup import NOTHING
+
+
+def real(value: float | None) -> float | None:
+    """A duration or a speed that can be one: a single absurd figure must not cost the page."""
+    return value if value is not None and 0 <= value < math.inf else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

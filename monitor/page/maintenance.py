@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from monitor.model import Maintenance
+from monitor.page import words
 from monitor.page.nouns import ServiceView, WorkView
 
 AHEAD = timedelta(days=7)
@@ -32,7 +33,7 @@ def _next(
         return
     yield WorkView(
         id=maintenance.id,
-        title=maintenance.title,
+        title=words.name(maintenance.title, maintenance.id),
         window=windows[0],
         active=windows[0].holds(now),
         endpoints=tuple(endpoint.path for endpoint in covered),

@@ -5,6 +5,7 @@ from datetime import UTC, timedelta
 
 from monitor.model import MAIN_ORDER, WINDOWS, CheckHistory, Endpoint, Service, Snapshot
 from monitor.model.rollup import NOTHING
+from monitor.page import words
 from monitor.page.days import availability, last_days
 from monitor.page.endpoint_nouns import RetiredView
 from monitor.page.figures import Past
@@ -34,7 +35,7 @@ def _view(
     return RetiredView(
         path=endpoint.path,
         service=endpoint.service,
-        name=endpoint.name,
+        name=words.name(endpoint.name, endpoint.id),
         availability=availability(measured.values())[0],
         days=days,
         windows=main.windows if main else {},

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from monitor.model import NO_SPEND, Check, Service, Snapshot
+from monitor.page import words
 from monitor.page.best import Candidate, Pick, candidates, choose
 from monitor.page.endpoint_nouns import EndpointView
 from monitor.page.endpoints import Endpoints, main_check
@@ -35,7 +36,7 @@ def service_view(
     picks, following = _picks(service, endpoints, ranked, pick.endpoint)
     view = ServiceView(
         id=service.id,
-        name=service.name,
+        name=words.name(service.name, service.id),
         state=service_state([each.state for each in endpoints], carried=_carried(endpoints)),
         endpoints=endpoints,
         picks=picks,
@@ -78,7 +79,7 @@ def _picks(
     def pick(each: Candidate) -> PickView:
         view = views[each.endpoint]
         return PickView(
-            service=service.name,
+            service=words.name(service.name, service.id),
             endpoint=each.endpoint,
             url=view.url,
             host=view.shown,

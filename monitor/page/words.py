@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 from monitor.language import ENGLISH, Language, marked
-from monitor.model import Fault, Kind, Spend
+from monitor.model import Fault, Kind, Spend, clean_text
 from monitor.page.states import State
 
 LABELS = {
@@ -37,9 +37,16 @@ _DAYS = (
     marked("Monday"), marked("Tuesday"), marked("Wednesday"), marked("Thursday"), marked("Friday"),
     marked("Saturday"), marked("Sunday"),
 )  # fmt: skip
+NAME = 120
+"""Characters of a name."""
 NBSP = "\u00a0"
 HERE = "local"
 """The vantage of a daemon that was given none."""
+
+
+def name(text: str, instead: str = "") -> str:
+    """An operator's own name for something, without what would turn the words around it; never nothing."""
+    return clean_text(text, NAME) or instead
 
 
 def label(state: State, language: Language = ENGLISH) -> str:

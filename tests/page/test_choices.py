@@ -58,7 +58,9 @@ def test_a_stylesheet_a_logo_and_links_of_the_operators(tmp_path: Path) -> None:
     page = found["zh-CN/index.html"].decode()
     assert page.index("style.") < page.index(f'href="../{own}"')
     assert 'class="brand__logo" src="../logo.' in page
-    assert '<a href="https://t.me/example" rel="noopener">Telegram &lt;group&gt;</a>' in page
+    assert (
+        '<a href="https://t.me/example" rel="noopener" lang="en">Telegram &lt;group&gt;</a>' in page
+    )
     assert not any(b"secret-name" in content for content in found.values())
     (tmp_path / "logo.svg").unlink()
     assert b"brand__mark" in files(site, worlds.all_good())["index.html"], "it does without"
