@@ -141,7 +141,7 @@ async def test_a_bad_round_is_logged_and_the_next_one_publishes(
         await until((tmp_path / "index.html").is_file)
         stop.set()
         await asyncio.wait_for(running, 10)
-    assert "event=internal loop=publisher" in caplog.text
+    assert 'event=page_not_written why="the disk is full"' in caplog.text
     assert "event=published files_changed=" in caplog.text
 
 
