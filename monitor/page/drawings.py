@@ -6,7 +6,7 @@ Only attributes, never `style=`, so that a strict Content-Security-Policy holds.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from monitor.model import Point
 
@@ -29,13 +29,21 @@ def bars(days: str) -> tuple[tuple[str, str], ...]:
 
     `z` comes last: the hollow within those of maintenance.
     """
-    segments: dict[str, list[tuple[int, float, float]]] = {}
+    strokes: dict[str, list[str]] = {}
     for index, letter in enumerate(days):
-        for name, start, length in _pieces(letter):
-            segments.setdefault(name, []).append((index, start, length))
-    if "m" in segments:
-        segments["z"] = segments["m"]
-    return tuple((letter, _path(found)) for letter, found in sorted(segments.items()))
+        for name, stroke in _strokes(letter):
+            strokes.setdefault(name, []).append(f"M{4 + index * STEP} {stroke}")
+    if "m" in strokes:
+        strokes["z"] = strokes["m"]
+    return tuple((letter, "".join(found)) for letter, found in sorted(strokes.items()))
+
+
+@cache
+def _strokes(letter: str) -> tuple[tuple[str, str], ...]:
+    """Of one bar: in whose state's colour, from where, and how far down."""
+    return tuple(
+        (name, f"{_short(start)}v{_short(length)}") for name, start, length in _pieces(letter)
+    )
 
 
 def _pieces(letter: str) -> tuple[tuple[str, float, float], ...]:
@@ -46,12 +54,6 @@ def _pieces(letter: str) -> tuple[tuple[str, float, float], ...]:
     top = _TOP[letter]
     rest = _FLOOR - (3.0 + top + _GAP)
     return ((letter, 3.0, top), ("o", _FLOOR - rest, rest)) if rest > 0 else ((letter, 3.0, top),)
-
-
-def _path(segments: list[tuple[int, float, float]]) -> str:
-    return "".join(
-        f"M{4 + index * STEP} {_short(start)}v{_short(length)}" for index, start, length in segments
-    )
 
 
 def _short(number: float) -> str:

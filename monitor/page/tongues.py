@@ -22,6 +22,8 @@ _LETTERS = (
 
 def tongue(text: str, page: Language, *, name: bool = False) -> str | None:
     """None where it is the page's own. A `name` in Latin letters is at home everywhere."""
+    if name and text.isascii():
+        return None
     found = next((code for code, letters in _LETTERS if letters.search(text)), None)
     own = page.code.split("-")[0]
     return None if found == own or (name and found == "en") else found
