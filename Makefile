@@ -50,6 +50,7 @@ bench: $(VENV)/.dev ## what it costs, beside its targets, in small sizes; each p
 	-$(BIN)/python tests/bench/render.py 100
 	-$(BIN)/python tests/bench/start.py 1
 	-$(BIN)/python tests/bench/lateness.py 20 100
+	-$(BIN)/python tests/bench/stack.py 30 100
 
 shots: $(VENV)/.dev ## the README's picture, with Debian's chromium
 	cd tests/page && ../../$(BIN)/python shots.py

@@ -80,7 +80,7 @@ class Daemon:
     def stop(self) -> tuple[int, int]:
         """Runs that began more than a second late, and those that were missed."""
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(240)
         text = self.log.read_text()
         found = re.search(r"event=drained cut_off=\d+ late=(\d+) missed=(\d+)", text)
         if code or not found:

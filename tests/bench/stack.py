@@ -1,0 +1,147 @@
+"""CPU and memory per HTTPS check of the whole daemon, beside blackbox_exporter, Prometheus and Alertmanager.
+
+    python tests/bench/stack.py [SECONDS] [CHECKS]
+
+Both watch the same server at the same time, every check every 20 seconds; theirs are Debian's packages
+with a rule that alerts on a failing probe. Where they are not installed, ours alone is measured.
+"""
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import Table, cpu_of, rss_mb
+from rig import Upstream, daemon, free_port, upstream
+
+EVERY_S = 20
+WARM_UP_S = 30.0
+PROGRAMS = ("prometheus-blackbox-exporter", "prometheus", "prometheus-alertmanager")
+
+
+def main() -> int:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 120
+    checks = int(sys.argv[2]) if len(sys.argv) > 2 else 200
+    with (
+        upstream() as asked,
+        their_stack(asked, checks) as theirs,
+        daemon(asked, checks, 'http = { every = "20s", path = "/v1/models" }') as ours,
+    ):
+        everybody = {"ours": ours.pid, **theirs}
+        time.sleep(WARM_UP_S)
+        before, ran = {name: cpu_of(pid) for name, pid in everybody.items()}, ours.runs()
+        time.sleep(seconds)
+        ran, due = ours.runs() - ran, seconds * checks / EVERY_S
+        cpu = {
+            name: (cpu_of(pid) - before[name]) * 1000 / (ran if name == "ours" else due)
+            for name, pid in everybody.items()
+        }
+        memory = {name: rss_mb(pid) for name, pid in everybody.items()}
+    return report(checks, seconds, cpu, memory)
+
+
+def report(checks: int, seconds: float, cpu: dict[str, float], memory: dict[str, float]) -> int:
+    table = Table(f"The whole of it: {checks} HTTPS checks every {EVERY_S} s for {seconds:.0f} s")
+    for what, unit, found in (("CPU per check", "ms", cpu), ("memory", "MB", memory)):
+        ours = found.pop("ours")
+        for name, value in found.items():
+            table.add(f"{what}: {name}", value, unit)
+        together = sum(found.values()) or None
+        if together:
+            table.add(f"{what}: the three together", together, unit)
+        table.add(f"{what}: ours", ours, unit, at_most=together)
+    return table.print()
+
+
+@contextlib.contextmanager
+def their_stack(asked: Upstream, checks: int) -> Iterator[dict[str, int]]:
+    """Process by name; nothing where one is not installed."""
+    gone = [name for name in PROGRAMS if not shutil.which(name)]
+    if gone:
+        print(f"not installed: {', '.join(gone)}; only our own is measured")
+        yield {}
+        return
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        started = {}
+        for program, arguments in Setup(Path(name), asked, checks).commands().items():
+            process = subprocess.Popen(
+                [program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            started[program] = process
+        time.sleep(3)
+        dead = [program for program, process in started.items() if process.poll() is not None]
+        if dead:
+            raise SystemExit(f"did not start: {', '.join(dead)}")
+        yield {program: process.pid for program, process in started.items()}
+
+
+@dataclass(frozen=True)
+class Setup:
+    folder: Path
+    asked: Upstream
+    checks: int
+
+    def commands(self) -> dict[str, list[str]]:
+        exporter, manager = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        blackbox = self.write(
+            "blackbox.yml",
+            "modules: {http: {prober: http, http: {preferred_ip_protocol: ip4, "
+            f"tls_config: {{ca_file: {self.asked.ca_file}}}}}}}}}\n",
+        )
+        routes = self.write(
+            "alertmanager.yml", "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
+        )
+        rules = self.write(
+            "rules.yml",
+            "groups: [{name: g, rules: [{alert: Down, expr: probe_success == 0, for: 1m}]}]\n",
+        )
+        settings = self.write("prometheus.yml", self.prometheus(exporter, manager, rules))
+        return dict(
+            zip(
+                PROGRAMS,
+                (
+                    [f"--config.file={blackbox}", f"--web.listen-address={exporter}"],
+                    [
+                        f"--config.file={settings}",
+                        f"--storage.tsdb.path={self.folder / 'data'}",
+                        f"--web.listen-address=127.0.0.1:{free_port()}",
+                    ],
+                    [
+                        f"--config.file={routes}",
+                        f"--storage.path={self.folder / 'am'}",
+                        f"--web.listen-address={manager}",
+                        "--cluster.listen-address=",
+                    ],
+                ),
+                strict=True,
+            )
+        )
+
+    def prometheus(self, exporter: str, manager: str, rules: Path) -> str:
+        targets = ", ".join(f'"{self.asked.url}/v1/models?{n}"' for n in range(self.checks))
+        return (
+            f"global: {{scrape_interval: {EVERY_S}s, evaluation_interval: {EVERY_S}s}}\n"
+            f"rule_files: [{rules}]\n"
+            f'alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{manager}"]}}]}}]}}\n'
+            "scrape_configs:\n- job_name: probes\n  metrics_path: /probe\n  params: {module: [http]}\n"
+            f"  static_configs: [{{targets: [{targets}]}}]\n  relabel_configs:\n"
+            "  - {source_labels: [__address__], target_label: __param_target}\n"
+            "  - {source_labels: [__param_target], target_label: instance}\n"
+            f'  - {{target_label: __address__, replacement: "{exporter}"}}\n'
+        )
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main()))
