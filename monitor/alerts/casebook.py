@@ -54,11 +54,16 @@ class Casebook:
     ) -> Changes:
         """A check is believed bad, after so many failed runs: one incident more, or one that grows."""
         muted = self._why_muted(rule, event, now)
-        found = incidents.home(self.book, event, rule, muted.by if muted else None)
-        if found:
+        by = muted.by if muted else None
+        if found := incidents.home(self.book, event, rule, by):
             incident = incidents.join(found, event.check, event.at, failure)
             incident = passing.grown(found, incident, now, self._settings.wait)
             changes = Changes()
+        elif others := self._swept_along(event, rule, by):
+            joined = incidents.join(others, event.check, event.at, failure)
+            ended = self._end_series(event, rule, now, but=others.id)
+            incident, changes = self._told_with_others(others, joined, now)
+            changes = ended + changes
         else:
             begun = incidents.begin(self.book, event, rule, failure)
             incident, changes = self._begun(begun, event, rule, muted, now)
@@ -153,16 +158,36 @@ class Casebook:
         self, incident: Incident, event: Fired, rule: Rule, muted: Muted | None, now: datetime
     ) -> tuple[Incident, Changes]:
         """The newest incident carries the series; the first one of it that is not told says so."""
-        changes = Changes()
-        for each in self._kin():
-            if flapping.is_on(each) and flapping.is_kin(each, event.check, rule):
-                assert each.series is not None
-                changes += self._keep(replace(each, series=replace(each.series, ended=now)))
+        changes = self._end_series(event, rule, now)
         why = Muted(Mute.FLAPPING, REASONS[Mute.FLAPPING])
         incident = replace(incidents.muted(incident, why, now), announced=False)
         if muted is None:
             changes += Changes(outgoing=self._news(Announcement.FLAPPING, incident, now))
         return incident, changes
+
+    def _swept_along(self, event: Fired, rule: Rule, by: Mute | None) -> Incident | None:
+        """What comes and goes by itself, and others, break at one moment: that has one cause."""
+        mixes = {None: Mute.FLAPPING, Mute.FLAPPING: None}
+        return incidents.home(self.book, event, rule, mixes[by]) if by in mixes else None
+
+    def _told_with_others(
+        self, before: Incident, joined: Incident, now: datetime
+    ) -> tuple[Incident, Changes]:
+        """In their one message, which ends what was told of coming and going."""
+        joined = passing.ended(joined, now)
+        if before.announced:
+            return passing.grown(before, joined, now, self._settings.wait), Changes()
+        told = incidents.told(joined, now, self._settings.remind)
+        return told, Changes(outgoing=self._news(Announcement.OPENED, told, now))
+
+    def _end_series(
+        self, event: Fired, rule: Rule, now: datetime, but: int | None = None
+    ) -> Changes:
+        changes = Changes()
+        for each in self._kin():
+            if flapping.is_on(each) and flapping.is_kin(each, event.check, rule) and each.id != but:
+                changes += self._keep(passing.ended(each, now))
+        return changes
 
     def _why_muted(self, rule: Rule, event: Fired, now: datetime) -> Muted | None:
         if asked := self._quiet.over(event.check, now):

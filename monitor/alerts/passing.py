@@ -40,7 +40,7 @@ def calmed(incident: Incident, now: datetime) -> Passed | None:
     """Of one that is over, and was the last of those that came and went."""
     if not flapping.is_calm(incident, now):
         return None
-    return Passed(_ended(incident, now), Announcement.CALM)
+    return Passed(ended(incident, now), Announcement.CALM)
 
 
 def grown(before: Incident, after: Incident, now: datetime, wait: timedelta) -> Incident:
@@ -70,7 +70,7 @@ def _still_muted(incident: Incident, now: datetime, quiet: Quiet, book: Book) ->
 def _told_at_last(incident: Incident, now: datetime, remind: timedelta) -> Passed:
     """Kept silent, and it outlasts the reason."""
     told = incidents.told(incident, now, remind)
-    return Passed(_ended(told, now) if flapping.is_on(told) else told, Announcement.OPENED)
+    return Passed(ended(told, now), Announcement.OPENED)
 
 
 def _reminded(incident: Incident, now: datetime, remind: timedelta) -> Passed:
@@ -80,7 +80,8 @@ def _reminded(incident: Incident, now: datetime, remind: timedelta) -> Passed:
     return Passed(told, Announcement.REMINDER)
 
 
-def _ended(incident: Incident, now: datetime) -> Incident:
-    """The series that it carries goes on no longer."""
-    assert incident.series is not None
+def ended(incident: Incident, now: datetime) -> Incident:
+    """The series that it may carry goes on no longer."""
+    if incident.series is None or not flapping.is_on(incident):
+        return incident
     return replace(incident, series=replace(incident.series, ended=now))

@@ -197,13 +197,41 @@ def test_flapping_that_ends_bad_is_told_as_bad() -> None:
     assert night.said == ["opened #7 down to phone", "resolved #7 down to phone"]
 
 
-def test_one_that_flaps_hides_no_other() -> None:
+def test_one_that_flaps_hides_no_other_that_breaks_with_it_and_both_are_told_as_one() -> None:
     night = Night()
     flap(night, 5)
     night.said.clear()
     night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
     night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
-    assert night.said == ["opened #7 down to phone"]
+    assert night.said == ["opened #6 down to phone"]
+    assert night.incidents[6].checks == ("s/a/chat", "s/b/chat")
+
+    night.later(minutes=31)
+    night.see("s/a/chat", times=2)
+    night.see("s/b/chat", times=2)
+    night.later(minutes=31)
+    assert night.said == ["opened #6 down to phone", "resolved #6 down to phone"]
+
+
+def test_one_that_flaps_breaks_with_others_and_is_part_of_their_message() -> None:
+    night = Night()
+    flap(night, 5)
+    night.said.clear()
+    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.later(minutes=31)
+    assert night.said == ["opened #6 down to phone"]
+    assert night.incidents[6].checks == ("s/b/chat", "s/a/chat")
+
+
+def test_one_that_flaps_alone_long_after_others_broke_is_told_by_itself() -> None:
+    night = Night()
+    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    night.later(minutes=10)
+    flap(night, 5)
+    assert [each.split(" ")[0] for each in night.said] == [
+        "opened", *["opened", "resolved"] * 3, "flapping",
+    ]  # fmt: skip
 
 
 def test_maintenance_is_no_flapping() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
-from cast import HandClock
+from stage import Clock as VirtualClock
 
 from monitor.clock import Clock
 from monitor.model import AlertState, Entry, Incident, Memory, Outgoing, Spend
@@ -47,7 +47,7 @@ class Tables:
 class MemoryStore:
     def __init__(self, tables: Tables | None = None, clock: Clock | None = None) -> None:
         """Without a clock time stands still."""
-        self.tables, self.clock = tables or Tables(), clock or HandClock()
+        self.tables, self.clock = tables or Tables(), clock or VirtualClock()
         self.trouble: str | None = None
         self._queue: list[Item] = []
         self._good: list[tuple[str, datetime]] = []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor import courier
-from monitor.alerts import Alerts, Changes, audience, desk, incidents, machine, policies
+from monitor.alerts import Alerts, Changes, audience, casebook, desk, incidents, machine, policies
 from monitor.clock import Clock
 from monitor.courier import Courier
 from monitor.model import (
@@ -35,6 +35,8 @@ Patch = pytest.MonkeyPatch
 class Mutant:
     name: str
     put: Callable[[Patch], None]
+    seed: int | None = None
+    """Where it takes a history that is rare, one that has it in three days."""
 
 
 MUTANTS: list[Mutant] = []
@@ -43,6 +45,14 @@ MUTANTS: list[Mutant] = []
 def mutant(put: Callable[[Patch], None]) -> Callable[[Patch], None]:
     MUTANTS.append(Mutant(put.__name__.replace("_", " "), put))
     return put
+
+
+def rare(seed: int) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+    def add(put: Callable[[Patch], None]) -> Callable[[Patch], None]:
+        MUTANTS.append(Mutant(put.__name__.replace("_", " "), put, seed))
+        return put
+
+    return add
 
 
 def _with_rules(patch: Patch, change: Callable[[Rule], Rule]) -> None:
@@ -288,6 +298,31 @@ def a_failure_drops_the_message(patch: Patch) -> None:
             self._outbox.dead(row.id, str(error))
 
     patch.setattr(Courier, "_postpone", postpone)
+
+
+@rare(seed=44)
+def a_clock_set_back_delays_the_next_try(patch: Patch) -> None:
+    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[Outgoing, ...]:
+        ready: list[Outgoing] = []
+        blocked: set[str] = set()
+        for _, row in sorted(self._pending.items()):
+            if row.attempts and row.not_before > now:
+                blocked.add(row.channel)
+            elif row.channel not in blocked:
+                ready.append(row)
+        return tuple(ready)
+
+    patch.setattr(Outbox, "due", due)
+
+
+@rare(seed=1111)
+def what_comes_and_goes_is_left_out_of_a_storm(patch: Patch) -> None:
+    patch.setattr(casebook.Casebook, "_swept_along", lambda *_: None)
+
+
+@mutant
+def that_it_is_calm_again_is_never_told(patch: Patch) -> None:
+    _without(patch, Announcement.CALM)
 
 
 def _with_outbox(patch: Patch, verb: str, put: Callable[..., None]) -> None:

@@ -15,9 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from invariants import broken, look
+from invariants import broken
 from real import RealStore, still
-from simulate import Clock, Simulation
+from seen import look
+from simulate import Simulation
+from stage import Clock
 from truth import Sizes
 
 SMALL = Sizes(days=3, services=2, endpoints=5)
@@ -88,11 +90,16 @@ def judge(
         steps=len(sim.truth.steps),
         seconds=time.process_time() - began,
     )
-    line = (
-        f"python tests/simulation/run.py --seed {seed} --days {sizes.days:g} --services {sizes.services}"
-        f" --endpoints {sizes.endpoints}{'' if whole_cycle else ' --brief'}{' --real' if real else ''}"
-    )
+    line = f"python tests/simulation/run.py --seed {seed} {_named(sizes)}"
+    line += f"{'' if whole_cycle else ' --brief'}{' --real' if real else ''}"
     return Verdict(line, figures, complaints, tuple(sim.tail))
+
+
+def _named(sizes: Sizes) -> str:
+    return (
+        f"--days {sizes.days:g} --services {sizes.services} --endpoints {sizes.endpoints}"
+        f" --crashes {sizes.crashes:g} --outages {sizes.outages:g}"
+    )
 
 
 @contextmanager
@@ -110,7 +117,13 @@ def _simulation(seed: int, sizes: Sizes, *, whole_cycle: bool, real: bool) -> It
 
 def main() -> int:
     chosen = _arguments()
-    sizes = Sizes(days=chosen.days, services=chosen.services, endpoints=chosen.endpoints)
+    sizes = Sizes(
+        days=chosen.days,
+        services=chosen.services,
+        endpoints=chosen.endpoints,
+        crashes=chosen.crashes,
+        outages=chosen.outages,
+    )
     first, _, last = chosen.seeds.partition(":")
     seeds = range(int(first), int(last)) if last else (chosen.seed,)
     total, bad = Figures(), 0
@@ -131,6 +144,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--days", type=float, default=SMALL.days)
     parser.add_argument("--services", type=int, default=SMALL.services)
     parser.add_argument("--endpoints", type=int, default=SMALL.endpoints, help="of each service")
+    parser.add_argument("--crashes", type=float, default=SMALL.crashes, help="a day")
+    parser.add_argument("--outages", type=float, default=SMALL.outages, help="a day and endpoint")
     parser.add_argument(
         "--brief", action="store_true", help="judge and record only, not the whole cycle"
     )

@@ -128,7 +128,25 @@ def draw(seed: int, sizes: Sizes, channels: tuple[str, ...]) -> Truth:
         (at, rng.choice((-1, 1)) * rng.choice((3.0, 40.0, 900.0, 3600.0)))
         for at in _moments(rng, 0.3, last)
     ]
+    _add_what_is_rare(Random(f"{seed} rare"), truth, by_clock=seed % 4 == 0)
     return truth
+
+
+def _add_what_is_rare(rng: Random, truth: Truth, *, by_clock: bool) -> None:
+    """Our own network flickers while an outage is only suspected; the clock is set while a channel is mute."""
+    begun = [spell.start for spells in truth.spells.values() for spell in spells]
+    flickers = [at + rng.uniform(0, 70) for at in begun if rng.random() < 0.1]
+    offline = [Spell(at, at + rng.uniform(5, 40), OFFLINE) for at in flickers]
+    truth.offline = _side_by_side([*truth.offline, *offline])
+    if by_clock:
+        mute = [spell for spells in truth.mute.values() for spell in spells]
+        steps = [
+            (rng.uniform(spell.start, spell.end), rng.choice((-3600.0, -900.0, 900.0)))
+            for spell in mute
+            if rng.random() < 0.4
+        ]
+        last = truth.sizes.end - truth.sizes.calm
+        truth.steps = sorted([*truth.steps, *(step for step in steps if step[0] < last)])
 
 
 def _moments(rng: Random, a_day: float, last: float) -> Iterator[float]:

@@ -1,0 +1,132 @@
+"""What the laws look at: the history, what the store holds in the end, and what an oracle believes."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from asking import EVERY
+from records import KINDS, START, History, Run
+from simulate import Simulation
+from truth import ACCOUNT, DEGRADED, DOWN, LATE_ANSWERS, OFFLINE, Spell, Truth
+
+from monitor.model import Incident, Outgoing, Severity
+
+CLASSES: Mapping[Severity, tuple[str, ...]] = {
+    Severity.DOWN: DOWN,
+    Severity.DEGRADED: DEGRADED,
+    Severity.ACCOUNT: ACCOUNT,
+    Severity.MONITOR: (OFFLINE,),
+}
+AFTER = {Severity.DOWN: 3, Severity.DEGRADED: 5, Severity.ACCOUNT: 2, Severity.MONITOR: 3}
+RECOVER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """A check is bad from its first bad run to its first good one, in wall time."""
+
+    check: str
+    severity: Severity
+    start: datetime
+    end: datetime | None
+    believed: float
+    """When the run that made it certain was asked."""
+
+
+@dataclass
+class Seen:
+    sim: Simulation
+    incidents: tuple[Incident, ...]
+    """All that the store holds in the end."""
+    rows: Mapping[int, tuple[Outgoing, str]]
+    """The outbox in the end, with the state of each row: pending, sent, dead."""
+    counts: Mapping[str, Mapping[str, int]]
+    """Outcomes by check, as the store counts them."""
+
+    @property
+    def truth(self) -> Truth:
+        return self.sim.truth
+
+    @property
+    def history(self) -> History:
+        return self.sim.history
+
+    @property
+    def end(self) -> float:
+        return self.sim.sizes.end
+
+    @cached_property
+    def dark(self) -> list[Spell]:
+        """While no process lived; runs that were under way are lost too."""
+        lost = max(LATE_ANSWERS.values()) + 1.0
+        return [Spell(at - lost, until + EVERY, "dark") for at, until, _ in self.history.deaths]
+
+    @cached_property
+    def stepped(self) -> list[tuple[float, float]]:
+        """Only what somebody did to a living process: the next one starts with the new time."""
+        return self.truth.steps
+
+    def step_between(self, start: float, end: float, each: float = 0.0) -> float:
+        """By how much the clock was set in all, and `each` for every time."""
+        return sum(abs(by) + each for at, by in self.stepped if start - 2 <= at <= end + 2)
+
+    @cached_property
+    def runs(self) -> dict[str, list[Run]]:
+        found: dict[str, list[Run]] = {check.key: [] for check in self.sim.checks}
+        keys = list(found)
+        for run in self.history.runs:
+            found[keys[run[0]]].append(run)
+        return found
+
+    @cached_property
+    def beliefs(self) -> list[Belief]:
+        """By an oracle that knows no machine: each rule's verdicts as letters, searched as text."""
+        return [
+            belief
+            for check, runs in self.runs.items()
+            for severity in CLASSES
+            for belief in believe(check, runs, severity)
+        ]
+
+
+def believe(check: str, runs: list[Run], severity: Severity) -> Iterator[Belief]:
+    letters = _letters(severity)
+    said = bytes(run[3] for run in runs).translate(letters)
+    if b"b" not in said:
+        return
+    kept = [place for place, letter in enumerate(said) if letter != ord("-")]
+    said = said.replace(b"-", b"")
+    after = AFTER[severity]
+    for match in re.finditer(rb"(b{%d}.*?)(?:(g){%d}|$)" % (after, RECOVER), said):
+        first, sure = runs[kept[match.start()]], runs[kept[match.start() + after - 1]]
+        last = runs[kept[match.end(1)]] if match[2] else None
+        yield Belief(check, severity, _wall(first), last and _wall(last), sure[1])
+
+
+def _letters(severity: Severity) -> bytes:
+    """b for bad, g for good, - for ignorance, by the place in KINDS."""
+    bad = CLASSES[severity]
+    served: tuple[str | None, ...] = (None, *DEGRADED)
+    good: Mapping[Severity, tuple[str | None, ...]] = {
+        Severity.DOWN: served,
+        Severity.DEGRADED: (None,),
+        Severity.ACCOUNT: served,
+        Severity.MONITOR: (None, *DOWN, *DEGRADED, *ACCOUNT),
+    }
+    table = ["b" if kind in bad else "g" if kind in good[severity] else "-" for kind in KINDS]
+    return "".join(table).encode().ljust(256, b"-")
+
+
+def _wall(run: Run) -> datetime:
+    return START + timedelta(seconds=run[1] + run[2])
+
+
+def look(sim: Simulation) -> Seen:
+    """At the end, through the store."""
+    incidents, rows, counts = sim.store.finals()
+    return Seen(sim, incidents, rows, counts)
+
+
+Law = Callable[[Seen], Iterator[str]]

@@ -1,0 +1,108 @@
+"""What a simulated process is given: a clock, a configuration, a store; and what ends it."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from records import START
+from truth import Sizes
+
+from monitor.alerts import Alerts
+from monitor.config import Config, parse
+from monitor.courier import Courier
+from monitor.cycle import Cycle
+from monitor.model import (
+    Entry,
+    Incident,
+    Memory,
+    Outgoing,
+)
+
+CONFIG = """
+[page]
+url = "https://status.example"
+[alerts]
+after = {after}
+recover = {recover}
+remind = "{remind}"
+[channel.phone]
+url = "json://127.0.0.1:9"
+[channel.pager]
+url = "json://127.0.0.1:9"
+only = ["down"]
+{services}
+"""
+CHANNELS = ("phone", "pager")
+
+
+class Died(BaseException):
+    """The process is gone; nothing of it may catch this."""
+
+
+class Store(Protocol):
+    """What the simulation needs beyond the verbs of the product."""
+
+    def recall(self) -> Memory: ...
+    def record(self, entry: Entry) -> None: ...
+    async def save(
+        self,
+        incidents: tuple[Incident, ...] = (),
+        outgoing: tuple[Outgoing, ...] = (),
+        states: Any = (),
+    ) -> None: ...
+    async def flush(self) -> None: ...
+    async def due(self, now: datetime) -> tuple[Outgoing, ...]: ...
+    async def incident(self, incident_id: int) -> Incident | None: ...
+    def sent(self, outgoing_id: int, at: datetime) -> None: ...
+    def postpone(self, outgoing: Outgoing) -> None: ...
+    def dead(self, outgoing_id: int, error: str) -> None: ...
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.true = 0.0
+        self.shift = 0.0
+        """By how much the wall clock is wrong."""
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.true + self.shift)
+
+    def monotonic(self) -> float:
+        return self.true
+
+    def true_of(self, wall: datetime) -> float:
+        return (wall - START).total_seconds() - self.shift
+
+
+def configure(sizes: Sizes, *, after: int = 3, recover: int = 2, remind: str = "4h") -> Config:
+    services = ""
+    for service in range(sizes.services):
+        names = (
+            f'e{number} = "https://s{service}-e{number}.example"'
+            for number in range(sizes.endpoints)
+        )
+        services += f"[service.s{service}]\nprobes = {{ http = '1m' }}\nendpoints = {{ {', '.join(names)} }}\n"
+    text = CONFIG.format(after=after, recover=recover, remind=remind, services=services)
+    return parse(text, path=Path("/nowhere/monitor.toml"), env={})
+
+
+class Answer:
+    """Awaited by a run that takes its time; the simulation resumes it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __await__(self) -> Generator[float, None, None]:
+        yield self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One process, from its start to its death."""
+
+    memory: Memory
+    alerts: Alerts
+    cycle: Cycle
+    courier: Courier
