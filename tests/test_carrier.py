@@ -252,3 +252,20 @@ async def test_the_documented_push_keeps_a_branch_of_one_commit(tmp_path: Path) 
         assert listing(seen) == names
     log = subprocess.run(["git", "log", "--oneline"], cwd=seen, check=True, capture_output=True)
     assert len(log.stdout.splitlines()) == 1
+
+
+async def test_the_documented_sync_to_s3_asks_for_what_it_should(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`aws` is a stand-in: the internet would be there."""
+    page, bin_ = tmp_path / "page", tmp_path / "bin"
+    bin_.mkdir()
+    (bin_ / "aws").write_text(f'#!/bin/sh\nprintf "%s\\n" "$PWD" "$@" > {tmp_path}/asked\n')
+    (bin_ / "aws").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_}:{os.environ['PATH']}")
+    publish(page, {"index.html": b"1"})
+    assert (await Desk(page, documented("aws")).run())["trouble"] == ""
+    assert (tmp_path / "asked").read_text().split() == [
+        str(page), "s3", "sync", ".", "s3://status.example.org", "--delete", "--exclude", ".*",
+        "--cache-control", "no-cache",
+    ]  # fmt: skip

@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -16,6 +17,8 @@ from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.model import Redactor
 
+T = TypeVar("T", bound=StrEnum)
+
 
 def when(text: str | When) -> When:
     try:
@@ -24,12 +27,29 @@ def when(text: str | When) -> When:
         raise typer.BadParameter(str(error)) from None
 
 
+def number(text: str | int) -> int:
+    """That of an incident, as messages and tables have it: `3` or `#3`."""
+    digits = str(text).removeprefix("#")
+    if not (digits.isascii() and digits.isdigit()):
+        raise typer.BadParameter(f'got "{digits[:40]}", want the number of an incident such as 3')
+    return int(digits)
+
+
+def one_of(kind: type[T]) -> Callable[[str], T]:
+    def read(text: str) -> T:
+        if text in list(kind):
+            return kind(text)
+        raise typer.BadParameter(f'got "{text[:40]}", want {" or ".join(kind)}')
+
+    return read
+
+
 ConfigPath = Annotated[
     Path | None,
     typer.Option(
         "--config",
         "-c",
-        help="Default: ./monitor.toml, then /etc/monitor/monitor.toml.",
+        help="The configuration. Default: ./monitor.toml, then /etc/monitor/monitor.toml.",
         show_default=False,
     ),
 ]

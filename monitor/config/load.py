@@ -23,7 +23,8 @@ def find(explicit: Path | None) -> Path:
     raise ConfigError(
         (
             Complaint(
-                "", f"there is no {places}; write one (the README has a small one) or give --config"
+                "",
+                f"there is no {places}; write one with `monitor init`, or name another with --config",
             ),
         )
     )

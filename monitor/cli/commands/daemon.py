@@ -16,7 +16,9 @@ from monitor.daemon import Daemon
 
 def run(
     path: ConfigPath = None,
-    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+    log_level: Annotated[
+        str, typer.Option(metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR.")
+    ] = "INFO",
 ) -> None:
     """Run the daemon until SIGTERM or SIGINT."""
     level = log_level.upper()
@@ -45,7 +47,9 @@ def report_failure(path: ConfigPath = None) -> None:
 
 
 def demo(
-    port: Annotated[int, typer.Option(help="Where the page is served on 127.0.0.1.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where the page is served on 127.0.0.1; 0 is any.")
+    ] = 8080,
     seconds: Annotated[
         float | None, typer.Option(help="Stop by itself after so long.", show_default=False)
     ] = None,

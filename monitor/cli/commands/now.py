@@ -23,7 +23,9 @@ def once(path: ConfigPath = None, as_json: AsJson = False) -> None:
 
 
 def diagnose(
-    url: Annotated[str, typer.Argument(help="A base URL; one of the config's is known by it.")],
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="A base URL; one of the config's is known by it.")
+    ],
     path: ConfigPath = None,
     as_json: AsJson = False,
     resolver: Annotated[
@@ -31,13 +33,13 @@ def diagnose(
         typer.Option(help="Compare DNS with this one too: an https:// URL or an address."),
     ] = None,
 ) -> None:
-    """Where the way to a URL breaks, step by step, and whose fault it is. Exit 1 if it does."""
+    """Show where the way to a URL breaks, step by step, and whose fault it is. Exit 1 if it breaks."""
     loaded = load(path) if path or any(each.is_file() for each in config.USUAL) else None
     try:
         endpoint = diagnosing.endpoint_of(url, loaded)
         settings = diagnosing.settings_of(loaded, resolver or ())
     except ValueError as error:
-        raise typer.BadParameter(diagnosing.complaint(error)) from None
+        raise typer.BadParameter(diagnosing.complaint(error), param_hint="URL") from None
     found = asyncio.run(diagnosing.diagnose(endpoint, settings, loaded))
     if as_json:
         show_json(diagnosing.document(found))
@@ -54,7 +56,7 @@ def validate(path: ConfigPath = None) -> None:
 
 
 def send_test(path: ConfigPath = None) -> None:
-    """Send one test message to every channel, and say which failed and why."""
+    """Send one test message to every channel, and say which failed and why. Exit 1 if one failed."""
     loaded = load(path)
     failed = asyncio.run(alerting.test_every_channel(loaded, typer.echo))
     raise typer.Exit(1 if failed else 0)

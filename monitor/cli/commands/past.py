@@ -10,7 +10,19 @@ import typer
 
 from monitor.cli import exporting, incidents, looking, recalling, saving, vitals, voice
 from monitor.cli.exporting import Format
-from monitor.cli.options import AsJson, ConfigPath, Since, Until, load, show, show_json, span, when
+from monitor.cli.options import (
+    AsJson,
+    ConfigPath,
+    Since,
+    Until,
+    load,
+    number,
+    one_of,
+    show,
+    show_json,
+    span,
+    when,
+)
 from monitor.cli.ranges import By, When, fitting
 from monitor.clock import SystemClock
 
@@ -19,7 +31,7 @@ NINETY_DAYS = When("90d", timedelta(days=90))
 
 
 def status(path: ConfigPath = None, as_json: AsJson = False) -> None:
-    """What the store knows: every check, open incidents, undelivered messages, spend."""
+    """Show what the store knows: every check, open incidents, undelivered messages, spend."""
     loaded = load(path)
     daemon = vitals.look(loaded)
     if daemon and daemon.trouble and not as_json:
@@ -36,13 +48,20 @@ def status(path: ConfigPath = None, as_json: AsJson = False) -> None:
 
 def show_history(
     check: Annotated[
-        str, typer.Argument(help="SERVICE/ENDPOINT/PROBE, as `monitor status` has it.")
+        str,
+        typer.Argument(metavar="CHECK", help="SERVICE/ENDPOINT/PROBE, as `monitor status` has it."),
     ],
     path: ConfigPath = None,
     since: Since = A_DAY,
     until: Until = None,
     by: Annotated[
-        By | None, typer.Option(help="Default: what fits the range.", show_default=False)
+        By | None,
+        typer.Option(
+            parser=one_of(By),
+            metavar=" | ".join(By),
+            help="Default: what fits the range.",
+            show_default=False,
+        ),
     ] = None,
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Also what failing runs got: headers, body, events.")
@@ -52,7 +71,7 @@ def show_history(
         bool, typer.Option("--csv", help="One line a row instead of a table.")
     ] = False,
 ) -> None:
-    """One check over a range of time: outcomes, percentiles, failures by kind."""
+    """Show one check over a range of time: outcomes, percentiles, failures by kind."""
     if as_json and as_csv:
         raise typer.BadParameter("is one too many beside --json", param_hint="--csv")
     first, last = span(since, until)
@@ -66,9 +85,14 @@ def show_history(
 
 
 def show_incidents(
-    number: Annotated[
+    which: Annotated[
         int | None,
-        typer.Argument(metavar="[ID]", help="One of them, as a timeline.", show_default=False),
+        typer.Argument(
+            parser=number,
+            metavar="N",
+            help="The number of one: its timeline.",
+            show_default=False,
+        ),
     ] = None,
     path: ConfigPath = None,
     since: Since = NINETY_DAYS,
@@ -76,10 +100,10 @@ def show_incidents(
     still: Annotated[bool, typer.Option("--open", help="Only those that go on.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What went wrong: open incidents and past ones, or the timeline of one."""
+    """Show what went wrong: open incidents and past ones, or the timeline of one."""
     loaded, now = load(path), SystemClock().now()
-    if number is not None:
-        found = incidents.one(loaded, number)
+    if which is not None:
+        found = incidents.one(loaded, which)
         if as_json:
             show_json(incidents.whole(found))
         else:
@@ -97,10 +121,25 @@ def show_incidents(
 
 def export_history(
     path: ConfigPath = None,
-    form: Annotated[Format, typer.Option("--format", help="CSV, or JSON Lines.")] = Format.CSV,
-    by: Annotated[By, typer.Option(help="Every run, or hours or days with percentiles.")] = By.RUNS,
+    form: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            parser=one_of(Format),
+            metavar=" | ".join(Format),
+            help="CSV, or JSON Lines.",
+        ),
+    ] = Format.CSV,
+    by: Annotated[
+        By,
+        typer.Option(
+            parser=one_of(By),
+            metavar=" | ".join(By),
+            help="Every run, or hours or days with percentiles.",
+        ),
+    ] = By.RUNS,
     check: Annotated[
-        str | None, typer.Option(help="Default: all of them.", show_default=False)
+        str | None, typer.Option(metavar="CHECK", help="Default: all of them.", show_default=False)
     ] = None,
     since: Annotated[
         When | None,
@@ -111,7 +150,9 @@ def export_history(
     until: Until = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Default: standard output.", show_default=False),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Default: standard output.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Write what the store remembers as CSV or JSON Lines."""
