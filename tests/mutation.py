@@ -96,7 +96,9 @@ def choose() -> None:
     regular = PytestRunner._pytest_args_regular_run
 
     def quick_first(self: PytestRunner, tests: Iterable[str]) -> list[str]:
-        return regular(self, sorted(tests, key=lambda test: (state().duration_by_test[test], test)))
+        return regular(
+            self, sorted(tests, key=lambda test: (state().duration_by_test.get(test, 0), test))
+        )
 
     PytestRunner._pytest_args_regular_run = quick_first
 
