@@ -68,7 +68,9 @@ def site(**settings: Any) -> Site:
 
 def files(**settings: Any) -> Mapping[str, str]:
     page = view(site(**settings), world(), {})[0]
-    return {name: content.decode() for name, content in Renderer().files(page).items()}
+    return {
+        name: content.decode(errors="replace") for name, content in Renderer().files(page).items()
+    }
 
 
 def singing(found: Mapping[str, str], canary: str) -> set[str]:
