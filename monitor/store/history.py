@@ -1,7 +1,8 @@
 """Questions about ranges of time: raw results, hours and days, and what failing runs left.
 
-Rollups answer also for what has been rolled up only (older than the raw rows) and for what is not
-rolled up yet (the newest hour or two), which is added up from the results.
+Rollups answer also for what has been rolled up only (older than the raw rows). What is not rolled
+up yet (the newest hour or two), and hours that are forgotten before their runs, are added up from
+the results.
 """
 
 from collections import defaultdict
@@ -36,6 +37,8 @@ from monitor.store.varint import unpack
 PAGE = 2000
 """Rows of one transaction: short, so that the journal can be cut in between."""
 _LOOKUPS = 500
+_RAW_HOURS = 24
+"""Of the runs of so many hours in one transaction."""
 _TABLES = {Resolution.HOUR: (HOURS, 1), Resolution.DAY: (DAYS, 24)}
 
 T = TypeVar("T")
@@ -144,9 +147,11 @@ def each_period(
     unit = resolution.value
     first = oldest if since is None else max(oldest, (since - EPOCH) // unit)
     end = newest + 1 if until is None else min(newest + 1, -(-(until - EPOCH) // unit))
-    step = max(1, PAGE // max(1, len(wanted)))
-    for start in range(first, end, step):
-        periods = (start, min(start + step, end))
+    start, step = first, max(1, PAGE // max(1, len(wanted)))
+    while start < end:
+        forgotten = resolution is Resolution.HOUR and start < ask(_first_hour)
+        periods = (start, min(start + (min(step, _RAW_HOURS) if forgotten else step), end))
+        start = periods[1]
         for key, rollup in ask(partial(_periods, wanted=wanted, of=resolution, periods=periods)):
             check, vantage = wanted[key & NUMBER_MASK]
             yield Period(
@@ -200,7 +205,36 @@ def _periods(
             growing[_key_of(key >> NUMBER_BITS, length, key)].add_body(body)
     _add_unrolled(connection, wanted, (max(rolled, first * length), end * length), length, growing)
     found |= {key: total([tally]) for key, tally in growing.items()}
+    if of is Resolution.HOUR:
+        found = _forgotten(connection, wanted, periods) | found
     return sorted(found.items(), key=lambda pair: pair[0])
+
+
+def _forgotten(
+    connection: Connection, wanted: Mapping[int, object], hours: tuple[int, int]
+) -> dict[int, Rollup]:
+    """Those whose rollups went before their runs; of the oldest that is kept some may be gone."""
+    tallies: dict[int, Tally] = defaultdict(Tally)
+    end = min(hours[1], _first_hour(connection) + 1)
+    if hours[0] < end:
+        span = (max(hours[0], _first_whole(connection)), end)
+        _add_unrolled(connection, wanted, span, 1, tallies)
+    return {key: total([tally]) for key, tally in tallies.items()}
+
+
+def _first_hour(connection: Connection) -> int:
+    """The first of which all rollups are kept; hours before it are in the runs, if at all."""
+    rolled = number_of(connection, ROLLED) or 0
+    oldest = connection.execute(select(func.min(HOURS.c.key))).scalar()
+    return rolled if oldest is None else min(rolled, oldest >> NUMBER_BITS)
+
+
+def _first_whole(connection: Connection) -> int:
+    """The first hour of which no run is forgotten."""
+    oldest = connection.execute(select(func.min(RESULTS.c.key))).scalar()
+    day = connection.execute(select(func.min(DAYS.c.key))).scalar()
+    hour = hour_of_key(oldest or 0)
+    return hour + (day is not None and day >> NUMBER_BITS < hour // 24)
 
 
 def _key_of(hour: int, length: int, key: int) -> int:

@@ -62,6 +62,23 @@ async def test_runs_evidence_hours_and_days_go_each_in_its_time(
     assert counted == 2 * 61 - 1
 
 
+async def test_hours_that_go_before_their_runs_are_added_up_from_them(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    runs_longer = HistorySettings(raw=20 * DAY, hours=5 * DAY, days=60 * DAY)
+    async with opened(url, clock) as store:
+        await live(store, clock, 30, HistorySettings(raw=20 * DAY, hours=60 * DAY, days=60 * DAY))
+        reader = Store.read_only(url)
+        since = clock.now() - 19 * DAY  # of the oldest hour a part may be gone
+        before = reader.rollups(CHAT, Resolution.HOUR, since=since)
+        await store.prune(clock.now(), runs_longer)
+        assert 0 < rows(tmp_path / "m.db", "hour") < 5 * 2 + 1
+        assert reader.rollups(CHAT, Resolution.HOUR, since=since) == before
+        reader.close()
+    assert len(before) == 2 * 19
+
+
 async def test_without_an_end_only_evidence_goes(tmp_path: Path, clock: HandClock) -> None:
     path = tmp_path / "m.db"
     history = HistorySettings(raw=None, hours=None, days=None, evidence=5 * DAY)
