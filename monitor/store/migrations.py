@@ -2,29 +2,19 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, func, inspect, select, text, update
+from sqlalchemy import Connection, inspect, select
 from sqlmodel import SQLModel
 
 from monitor.model import NewerSchemaError
 from monitor.store.sql import upsert
-from monitor.store.tables import CHECKS, HABITS, INCIDENTS, LEDGER, META, OUTBOX, STATES
+from monitor.store.tables import META
 
 
 def _first(connection: Connection) -> None:
     SQLModel.metadata.create_all(connection)
 
 
-def _add_vantage(connection: Connection) -> None:
-    """To what was decided, as to what was found. Whoever wrote a store so far had one vantage."""
-    found = connection.execute(select(func.min(CHECKS.c.vantage))).scalar() or "local"
-    for table in (STATES, HABITS, INCIDENTS, LEDGER, OUTBOX):
-        if "vantage" not in {each["name"] for each in inspect(connection).get_columns(table.name)}:
-            adding = f"ALTER TABLE {table.name} ADD COLUMN vantage TEXT NOT NULL DEFAULT ''"
-            connection.execute(text(adding))
-            connection.execute(update(table).values(vantage=found))
-
-
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _add_vantage)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first,)
 
 
 def version(connection: Connection) -> int:

@@ -1,25 +1,32 @@
 """A store of every released schema is opened, and the tables are such that PostgreSQL has them too.
 
-`python tests/store/test_store_schema.py` prints today's schema, to be kept as `schemas/N.sql` when
-schema N is released.
+`python tests/store/test_store_schema.py N` writes today's schema as `schemas/N.sql` and a store's rows
+as `schemas/N.rows.sql`, to be kept when schema N is released.
 """
 
+import asyncio
+import contextlib
 import sqlite3
+import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cast import HandClock
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 from sqlmodel import SQLModel
-from store_cast import CHAT, NOON, entry, opened, streamed
+from store_cast import CHAT, NOON, entry, failed, opened, streamed, told
 
-from monitor.clock import Clock
-from monitor.store import migrations
+from monitor.model import Evidence, Habit, Resolution, Rollup, Spend
+from monitor.model.rollup import merge
+from monitor.store import Store, migrations
 from monitor.store.engine import writing
 from monitor.store.tables import RESULTS
 
-SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("*.sql"))
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("[0-9].sql"))
 
 
 def schema_of(path: Path) -> str:
@@ -34,18 +41,52 @@ def schema_of(path: Path) -> str:
     return said
 
 
+LIFE = [
+    entry(streamed()),
+    entry(failed(NOON + MINUTE), evidence=Evidence(body="<h1>502</h1>"), **told(5)),
+    entry(streamed(NOON + 2 * MINUTE), habit=Habit(good=2), spent=Spend(71, 0.00002865)),
+    entry(streamed(NOON + 2 * HOUR)),
+]
+"""Three runs that are rolled up when the store is closed, and one that is not."""
+
+
+async def live(path: Path, clock: HandClock) -> None:
+    async with opened(f"sqlite:///{path}", clock) as store:
+        for each in LIFE:
+            clock.wall = each.result.at
+            store.record(each)
+            await store.flush()
+        clock.wall += HOUR
+        store.heartbeat(clock.now())
+        await store.flush()
+
+
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
-async def test_a_store_of_a_released_schema_is_opened_and_written(
-    path: Path, tmp_path: Path, clock: Clock
+async def test_a_store_that_a_released_version_wrote_is_read_and_written(
+    path: Path, tmp_path: Path, clock: HandClock
 ) -> None:
     with sqlite3.connect(tmp_path / "m.db") as connection:
         connection.executescript(path.read_text())
-        connection.execute("INSERT INTO meta VALUES ('schema', ?)", (path.stem,))
+        connection.executescript(path.with_suffix(".rows.sql").read_text())
     connection.close()
+    clock.wall = NOON + 3 * HOUR
+    new = streamed(clock.wall)
     async with opened(f"sqlite:///{tmp_path / 'm.db'}", clock) as store:
-        store.record(entry(streamed()))
+        store.record(entry(new))
         await store.flush()
-        assert await store.results(CHAT, since=NOON) == (streamed(),)
+        results = [each.result for each in LIFE] + [new]
+        assert list(await store.results(CHAT, since=NOON)) == results
+        reader = Store.read_only(f"sqlite:///{tmp_path / 'm.db'}")
+        hours = reader.rollups(CHAT, Resolution.HOUR)
+        assert merge(each.rollup for each in hours) == merge(map(Rollup.of, results))
+        assert [each[1:] for each in reader.each_evidence(CHAT)] == [
+            (NOON + MINUTE, Evidence(body="<h1>502</h1>"))
+        ]
+        reader.close()
+        memory = store.recall()
+        assert tuple(memory.states.values()) == told(5)["states"]
+        assert memory.incidents == told(5)["incidents"]
+        assert memory.habits == {CHAT: Habit(good=2)}
 
 
 def test_the_newest_schema_is_the_one_that_is_kept(tmp_path: Path) -> None:
@@ -63,4 +104,9 @@ def test_every_table_is_one_of_postgresql_too(table) -> None:  # noqa: ANN001
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        print(schema_of(Path(folder) / "m.db"), end="")
+        kept = Path(__file__).parent / "schemas" / f"{sys.argv[1]}.sql"
+        kept.write_text(schema_of(Path(folder) / "empty.db"))
+        asyncio.run(live(Path(folder) / "m.db", HandClock()))
+        with contextlib.closing(sqlite3.connect(Path(folder) / "m.db")) as dumped:
+            rows = [each for each in dumped.iterdump() if each.startswith("INSERT")]
+        kept.with_suffix(".rows.sql").write_text("\n".join(rows) + "\n")

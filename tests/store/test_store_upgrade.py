@@ -137,26 +137,6 @@ async def test_a_step_that_is_killed_is_done_again_from_the_beginning(
     assert schema(path) == NEXT
 
 
-async def test_beliefs_of_a_store_without_vantages_get_the_one_that_it_had(
-    tmp_path: Path, clock: HandClock
-) -> None:
-    path = tmp_path / "m.db"
-    with contextlib.closing(sqlite3.connect(path)) as old:
-        old.executescript((HERE / "schemas" / "1.sql").read_text())
-        old.executescript(
-            "INSERT INTO meta VALUES ('schema', '1');"
-            "INSERT INTO checks VALUES (1, 'a/direct/chat', 'shanghai', 'chat', 0);"
-            "INSERT INTO alert_state VALUES ('a/direct/chat', 'down', 'up', 0, NULL, NULL, NULL);"
-        )
-    reader = Store.read_only(f"sqlite:///{path}")  # before a daemon has brought it up to date
-    assert len(reader.memory(clock.now()).states) == 1
-    reader.close()
-    async with opened(f"sqlite:///{path}", clock) as store:
-        assert len(store.recall().states) == 1
-    with contextlib.closing(sqlite3.connect(path)) as new:
-        assert new.execute("SELECT vantage FROM alert_state").fetchall() == [("shanghai",)]
-
-
 async def test_whatever_is_found_or_decided_carries_its_vantage(
     tmp_path: Path, clock: HandClock
 ) -> None:

@@ -6,6 +6,7 @@ CREATE TABLE alert_state (
 	since INTEGER, 
 	bad_since INTEGER, 
 	incident INTEGER, 
+	vantage TEXT NOT NULL, 
 	PRIMARY KEY (check_key, rule)
 );
 CREATE TABLE checks (
@@ -30,6 +31,7 @@ CREATE TABLE evidence (
 CREATE TABLE habit (
 	check_key TEXT NOT NULL, 
 	body TEXT NOT NULL, 
+	vantage TEXT NOT NULL, 
 	PRIMARY KEY (check_key)
 );
 CREATE TABLE hour (
@@ -44,6 +46,7 @@ CREATE TABLE incident (
 	opened INTEGER NOT NULL, 
 	closed INTEGER, 
 	body TEXT NOT NULL, 
+	vantage TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
 CREATE INDEX incident_open ON incident (id) WHERE closed IS NULL;
@@ -53,6 +56,7 @@ CREATE TABLE ledger (
 	service TEXT NOT NULL, 
 	tokens INTEGER NOT NULL, 
 	money FLOAT NOT NULL, 
+	vantage TEXT NOT NULL, 
 	PRIMARY KEY (day, service)
 );
 CREATE TABLE meta (
@@ -68,6 +72,7 @@ CREATE TABLE outbox (
 	done INTEGER, 
 	last_error TEXT NOT NULL, 
 	body TEXT NOT NULL, 
+	vantage TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
 CREATE INDEX outbox_state ON outbox (state, id);
