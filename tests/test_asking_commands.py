@@ -172,9 +172,9 @@ def test_a_check_that_nobody_knows_is_an_error_with_a_hint(folder: Path) -> None
     ("arguments", "why"),
     [
         (("--since", "yesterday"), "want how long ago"),
-        (("--since", "2026-01-02", "--until", "2026-01-01"), "is not before --until"),
+        (("--since", "2026-01-02", "--until", "2026-01-01"), "want a moment before --until"),
         (("--by", "week"), "week"),
-        (("--json", "--csv"), "one too many"),
+        (("--json", "--csv"), "not both"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_what_is_wanted(

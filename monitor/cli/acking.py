@@ -24,5 +24,5 @@ def find(config: Config, number: int) -> Incident:
     finally:
         reader.close()
     if incident is None:
-        raise MonitorError(f"there is no incident #{number}; `monitor status` lists them")
+        raise MonitorError(f"there is no incident #{number}; `monitor incidents` lists them")
     return incident

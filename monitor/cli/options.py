@@ -35,6 +35,13 @@ def number(text: str | int) -> int:
     return int(digits)
 
 
+def port_number(text: str | int) -> int:
+    digits = str(text)
+    if not (digits.isascii() and digits.isdigit() and int(digits[:9]) < 65_536):
+        raise typer.BadParameter(f'got "{digits[:40]}", want a port from 0 to 65535')
+    return int(digits)
+
+
 def one_of(kind: type[T]) -> Callable[[str], T]:
     def read(text: str) -> T:
         if text in list(kind):
@@ -49,6 +56,7 @@ ConfigPath = Annotated[
     typer.Option(
         "--config",
         "-c",
+        metavar="FILE",
         help="The configuration. Default: ./monitor.toml, then /etc/monitor/monitor.toml.",
         show_default=False,
     ),
@@ -80,7 +88,7 @@ def span(since: When, until: When | None) -> tuple[datetime, datetime]:
     now = SystemClock().now()
     first, last = since.at(now), until.at(now) if until else now
     if first >= last:
-        raise typer.BadParameter("is not before --until", param_hint="--since")
+        raise typer.BadParameter("want a moment before --until", param_hint="'--since'")
     return first, last
 
 

@@ -110,8 +110,9 @@ def tables(found: Recollection, *, evidence: bool) -> Iterator[Table | Text | st
     yield _runs(found.runs) if found.runs else _periods(found.periods)
     yield ""
     yield _sums(found.total)
-    yield ""
-    yield _figures(found.total)
+    if (figures := _figures(found.total)).row_count:
+        yield ""
+        yield figures
     if found.total.kinds:
         yield ""
         yield _kinds(found.total)

@@ -9,7 +9,7 @@ import typer
 
 from monitor import config
 from monitor.cli import demonstration, failing, places, reloading
-from monitor.cli.options import ConfigPath, load
+from monitor.cli.options import ConfigPath, load, port_number
 from monitor.clock import SystemClock
 from monitor.daemon import Daemon
 
@@ -24,7 +24,8 @@ def run(
     level = log_level.upper()
     if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise typer.BadParameter(
-            f"got {log_level}, want DEBUG, INFO, WARNING or ERROR", param_hint="--log-level"
+            f'got "{log_level[:40]}", want DEBUG, INFO, WARNING or ERROR',
+            param_hint="'--log-level'",
         )
     loaded = load(path, level=level)
     env = places.environment(loaded.path, os.environ)
@@ -48,10 +49,16 @@ def report_failure(path: ConfigPath = None) -> None:
 
 def demo(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where the page is served on 127.0.0.1; 0 is any.")
+        int,
+        typer.Option(
+            parser=port_number,
+            metavar="PORT",
+            help="Where the page is served on 127.0.0.1; 0 is any.",
+        ),
     ] = 8080,
     seconds: Annotated[
-        float | None, typer.Option(help="Stop by itself after so long.", show_default=False)
+        float | None,
+        typer.Option(metavar="SECONDS", help="Stop by itself after so long.", show_default=False),
     ] = None,
 ) -> None:
     """Run the whole product against a bundled simulated service: no network, no key."""

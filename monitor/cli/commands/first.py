@@ -15,20 +15,28 @@ from monitor.model import MonitorError
 
 def write_first_config(
     path: Annotated[
-        Path, typer.Option("--config", "-c", help="Where to write it; never over a file.")
+        Path,
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="Where to write it; never over a file."
+        ),
     ] = Path("monitor.toml"),
     url: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="URL",
             help="A base URL; may be repeated. Without any, questions are asked.",
             show_default=False,
         ),
     ] = None,
-    name: Annotated[str, typer.Option(help="Of the service.", show_default=False)] = "",
-    key: Annotated[
-        str, typer.Option(help="Name of the variable that holds the key.", show_default=False)
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Of the service.", show_default=False)
     ] = "",
-    model: Annotated[str, typer.Option(help="Model to ask.", show_default=False)] = "",
+    key: Annotated[
+        str, typer.Option(metavar="VARIABLE", help="Its value is the key.", show_default=False)
+    ] = "",
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="Model to ask.", show_default=False)
+    ] = "",
     telegram: Annotated[
         bool,
         typer.Option(
@@ -36,9 +44,11 @@ def write_first_config(
         ),
     ] = False,
     chat: Annotated[
-        int | None, typer.Option(help="Alert this Telegram chat.", show_default=False)
+        int | None, typer.Option(metavar="ID", help="Alert this Telegram chat.", show_default=False)
     ] = None,
-    telegram_api: Annotated[str, typer.Option(help="An own Bot API server.")] = TELEGRAM,
+    telegram_api: Annotated[
+        str, typer.Option(metavar="URL", help="An own Bot API server.")
+    ] = TELEGRAM,
 ) -> None:
     """Ask a few questions and write a first monitor.toml."""
     if path.exists():
@@ -54,7 +64,9 @@ def write_first_config(
     elif sys.stdin.isatty():
         answers = starting.ask(telegram_api)
     else:
-        raise typer.BadParameter("want at least one where nobody can be asked", param_hint="--url")
+        raise typer.BadParameter(
+            "want at least one base URL where nobody can be asked", param_hint="'--url'"
+        )
     starting.write(path, answers)
     typer.echo(starting.next_steps(path, answers))
 

@@ -30,16 +30,22 @@ def diagnose(
     as_json: AsJson = False,
     resolver: Annotated[
         list[str] | None,
-        typer.Option(help="Compare DNS with this one too: an https:// URL or an address."),
+        typer.Option(
+            metavar="RESOLVER", help="Compare DNS with this one too: an https:// URL or an address."
+        ),
     ] = None,
 ) -> None:
     """Show where the way to a URL breaks, step by step, and whose fault it is. Exit 1 if it breaks."""
     loaded = load(path) if path or any(each.is_file() for each in config.USUAL) else None
     try:
         endpoint = diagnosing.endpoint_of(url, loaded)
+    except ValueError as error:
+        raise typer.BadParameter(diagnosing.complaint(error), param_hint="'URL'") from None
+    try:
         settings = diagnosing.settings_of(loaded, resolver or ())
     except ValueError as error:
-        raise typer.BadParameter(diagnosing.complaint(error), param_hint="URL") from None
+        hint = "'--resolver'"
+        raise typer.BadParameter(diagnosing.complaint(error), param_hint=hint) from None
     found = asyncio.run(diagnosing.diagnose(endpoint, settings, loaded))
     if as_json:
         show_json(diagnosing.document(found))

@@ -73,7 +73,7 @@ def show_history(
 ) -> None:
     """Show one check over a range of time: outcomes, percentiles, failures by kind."""
     if as_json and as_csv:
-        raise typer.BadParameter("is one too many beside --json", param_hint="--csv")
+        raise typer.BadParameter("want --json or --csv, not both", param_hint="'--csv'")
     first, last = span(since, until)
     found = recalling.recall(load(path), check, first, last, by or fitting(last - first))
     if as_json:

@@ -29,7 +29,7 @@ def silence(
     try:
         duration = timedelta(0) if end else parse_duration(lasts)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--for") from None
+        raise typer.BadParameter(str(error), param_hint="'--for'") from None
     typer.echo(silencing.silence(load(path), target, duration, why, SystemClock().now()))
 
 
