@@ -83,51 +83,6 @@ def test_the_state_diagram_is_the_machines_own_table() -> None:
     assert all(f"| `{name}` |" in text for name in POLICIES)
 
 
-PROVEN = {
-    "make demo": "tests/demo/test_demonstration.py",
-    "make test": ".ci/run",
-    "monitor validate": "tests/test_cli.py",
-    "monitor once": "tests/test_cli.py",
-    "monitor run": "tests/test_cli.py",
-    "python3 -m venv /opt/monitor": "tests/service/test_service.py",
-    "cp systemd/*.service": "tests/service/test_service.py",
-    "systemd-sysusers monitor.conf": "tests/service/test_service.py",
-    "install -m 644 monitor.toml": "tests/service/test_service.py",
-    "systemctl daemon-reload": "tests/service/test_service.py",
-    "systemctl stop monitor": "tests/service/test_service.py",
-    "systemctl start monitor": "not run: restart is, in tests/service/test_service.py",
-    "docker build": "tests/service/test_container.py",
-    "docker run": "tests/service/test_container.py",
-    "echo '17 3 * * *": "not run: a line for cron; the backup it makes is in tests/store",
-    "rm -f /var/lib/monitor/": "not run: restoring by hand; the copy is proven in tests/store",
-    "install -m 0640": "not run: restoring by hand; the copy is proven in tests/store",
-    "git init": "tests/test_publish_journey.py",
-    "git -c": "tests/test_publish_journey.py",
-    "git config": "tests/test_publish_journey.py",
-    "git remote": "not run: it names a host on the internet",
-}
-"""Where each documented command is run; or that it is not, and why."""
-
-
-def commands() -> set[str]:
-    pages = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-    blocks = (
-        block
-        for page in pages
-        for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
-    )
-    lines = (line.split("  #")[0].strip() for block in blocks for line in block.splitlines())
-    return {line for line in lines if line and not line.startswith("#")}
-
-
-def test_every_documented_command_is_run_by_a_test_or_is_said_not_to_be() -> None:
-    found = commands()
-    assert {line for line in found if not any(line.startswith(each) for each in PROVEN)} == set()
-    assert {each for each in PROVEN if not any(line.startswith(each) for line in found)} == set()
-    for each in PROVEN.values():
-        assert each.startswith("not run: ") or (ROOT / each).exists(), each
-
-
 def test_every_command_and_option_that_a_page_names_exists() -> None:
     """Spans such as `monitor history relay/cdn/chat --since 2d`, in prose and tables."""
     root = typer.main.get_command(app)

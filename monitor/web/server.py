@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from monitor.model import MonitorError
 from monitor.web.door import Door, Guest, Limits, is_near
@@ -29,6 +29,7 @@ _SAFETY = {
     "X-Frame-Options": "DENY",
     "Server": "monitor",
 }
+_SPOKEN = {HttpVersion10, HttpVersion11}
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
@@ -93,6 +94,8 @@ class Web:
         guest = request.transport.get_protocol() if request.transport else None
         if isinstance(guest, Guest):
             guest.has_asked()
+        if request.version not in _SPOKEN:
+            return _text(505, "HTTP/1.1 is spoken here\n")
         if request.method not in {"GET", "HEAD"}:
             return _text(405, "read only\n", {"Allow": "GET, HEAD"})
         path = request.path.removeprefix("/")

@@ -1,0 +1,140 @@
+"""Every command that a page shows in a block is run: here, or in a test that is named here."""
+
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from lived import live, shell
+
+ROOT = Path(__file__).parents[1]
+PAGES = {each: (ROOT / each).read_text() for each in ("README.md", "docs/operating.md")}
+ALL = "\n".join(
+    each.read_text() for each in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+)
+HERE = ("monitor validate", "echo '17 3 * * *", "systemctl stop monitor")
+"""How the blocks begin of which this file runs every line."""
+ELSEWHERE = {
+    "make demo": ("tests/demo/test_demonstration.py", "takes minutes"),
+    "make test": (".ci/run", "is what runs this"),
+    "python3 -m venv /opt/monitor": ("tests/service/test_service.py", "wants a machine"),
+    "cp systemd/*.service": ("tests/service/test_service.py", "wants a machine"),
+    "systemd-sysusers monitor.conf": ("tests/service/test_service.py", "wants a machine"),
+    "install -m 644 monitor.toml": ("tests/service/test_service.py", "wants a machine"),
+    "systemctl daemon-reload": ("tests/service/test_service.py", "wants a machine"),
+    "git init": ("tests/test_carrier.py", "is run there before a real push"),
+    "git -c": ("tests/test_carrier.py", "is run there before a real push"),
+    "git config": ("tests/test_carrier.py", "is run there before a real push"),
+    "git remote": ("tests/test_carrier.py", "is run there, to a folder"),
+    "docker build": ("tests/service/test_container.py", "wants a container"),
+    "docker run": ("tests/service/test_container.py", "its options go to podman there"),
+}
+"""Lines that another test runs, and why this one does not."""
+
+
+def blocks() -> list[list[str]]:
+    found = re.findall(r"```sh\n(.*?)```", ALL, re.DOTALL)
+    lines = [[line.split("  #")[0].strip() for line in each.splitlines()] for each in found]
+    return [[line for line in each if line and not line.startswith("#")] for each in lines]
+
+
+def block(start: str) -> str:
+    [found] = [each for each in blocks() if each[0].startswith(start)]
+    return "\n".join(found)
+
+
+def test_every_command_of_a_block_is_run_here_or_in_a_test_that_exists() -> None:
+    rest = [line for each in blocks() if not each[0].startswith(HERE) for line in each]
+    assert [line for line in rest if not line.startswith(tuple(ELSEWHERE))] == []
+    assert [each for each in ELSEWHERE if not any(line.startswith(each) for line in rest)] == []
+    for where, _ in ELSEWHERE.values():
+        assert (ROOT / where).exists(), where
+
+
+class Fine(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Fine) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lived")
+    live(folder)
+    return folder
+
+
+def stand_in(folder: Path, name: str) -> Path:
+    """A command that only notes what it was asked."""
+    bin_, noted = folder / "bin", folder / f"{name}.asked"
+    bin_.mkdir(exist_ok=True)
+    (bin_ / name).write_text(f'#!/bin/sh\necho "$@" >> {noted}\n')
+    (bin_ / name).chmod(0o755)
+    return noted
+
+
+def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    done = shell(f'set -e; PATH="{folder}/bin:$PATH"\n{script}', folder)
+    assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
+    return done
+
+
+@pytest.mark.slow
+def test_the_first_three_commands(tmp_path: Path, url: str) -> None:
+    (tmp_path / "monitor.toml").write_text(
+        f'[monitor]\nlisten = ""\n[service.a]\nendpoints = {{ x = "{url}" }}\n'
+    )
+    start = block("monitor validate")
+    done = run(
+        start.replace("monitor run", "timeout --foreground --preserve-status 8 monitor run"),
+        tmp_path,
+    )
+    assert "good. 1 service" in done.stdout
+    assert "event=stopped" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_line_for_cron_backs_up_and_the_restore_restores(lived: Path) -> None:
+    asked = stand_in(lived, "systemctl")
+    cron, here = lived / "monitor-backup", str(lived)
+    run(block("echo '17 3").replace("/etc/cron.d/monitor-backup", str(cron)), lived)
+    *when, user, command = cron.read_text().split(maxsplit=6)
+    assert (when, user) == (["17", "3", "*", "*", "*"], "monitor")
+    assert command.startswith("/opt/monitor/bin/monitor ")
+    run(command.replace("/opt/monitor/bin/", "").replace("/var/lib/monitor", here), lived)
+
+    (lived / "monitor.db").write_bytes(b"broken")
+    (lived / "monitor.db-wal").write_bytes(b"old")
+    owner = f"-o {os.getuid()} -g {os.getgid()}"
+    restore = block("systemctl stop monitor").replace("-o monitor -g monitor", owner)
+    run(restore.replace("/var/lib/monitor", here), lived)
+    assert asked.read_text() == "stop monitor\nstart monitor\n"
+    assert "#1 " in run("monitor incidents", lived).stdout
+
+
+@pytest.mark.slow
+def test_every_question_about_the_history_is_answered(lived: Path) -> None:
+    table = PAGES["docs/operating.md"].split("## Asking the history", 1)[1].split("\n## ", 1)[0]
+    questions = re.findall(r"\| `(monitor [^`]*)` \|", table)
+    assert len(questions) >= 7
+    for each in questions:
+        done = run(each.replace("incidents 12", "incidents 1"), lived)
+        assert done.stderr == ""
+        assert done.stdout, each
+    assert (lived / "week.csv").read_text().count("relay/cdn/chat") >= 1
