@@ -17,6 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from monitor.clock import Clock
+from monitor.logs import Told
 from monitor.model import Check
 
 log = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ class Schedule:
         self._run = run
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._told = Told()
         self._checks: dict[str, Check] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._last_due: dict[str, datetime] = {}
@@ -186,9 +188,12 @@ class Schedule:
         self._not_before.pop(check.key, None)
         if check.key in self._running:
             self.missed += 1
-            log.warning("event=missed check=%s reason=still_running", check.key)
+            level = self._told.level(check.key, "still_running", logging.DEBUG)
+            log.log(level, "event=missed check=%s reason=still_running", check.key)
             return
         due = self._due(check.key, grid, now)
+        if not due.missed:
+            self._told.is_news(check.key, None)
         self.late += due.late_ms > LATE / timedelta(milliseconds=1)
         self._start(check, due)
 

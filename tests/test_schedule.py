@@ -1,6 +1,7 @@
 """When checks run: phases from hashes, no overlap, nothing lost silently, a polite end."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -79,7 +80,9 @@ async def test_each_check_runs_on_its_own_beat() -> None:
     assert schedule.missed == 0
 
 
-async def test_a_check_never_overlaps_itself_and_the_missed_runs_are_told() -> None:
+async def test_a_check_never_overlaps_itself_and_the_missed_runs_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     together, most, missed = 0, 0, []
 
     async def run(each: Check, due: Due) -> None:
@@ -96,6 +99,9 @@ async def test_a_check_never_overlaps_itself_and_the_missed_runs_are_told() -> N
     assert most == 1
     assert schedule.missed >= 3
     assert sum(missed[1:]) >= 2
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == [
+        "event=missed check=s/a/ping reason=still_running"
+    ], "said once, until a run is on time again"
 
 
 async def test_a_run_may_ask_for_one_more_out_of_turn_which_disturbs_no_grid() -> None:
