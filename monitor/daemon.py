@@ -52,7 +52,7 @@ class Daemon:
         self.publish_every = publish_every
         self.stop = asyncio.Event()
         self.reread = asyncio.Event()
-        self.watch, self.noted = notices.Watch(), 0
+        self.watch, self.noted = notices.Watch(notices.LASTS), 0
         self.channels = notices.Watch(notices.CHANNEL_LASTS)
         self.store = Store(
             config.store, clock=clock, vantage=config.vantage, history=config.history

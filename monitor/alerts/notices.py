@@ -99,7 +99,7 @@ def noted(note: str, say: Language) -> str:
 class Watch:
     """Trouble of the monitor's own parts, by name: told when it lasts, and when it is over."""
 
-    def __init__(self, lasts: timedelta = LASTS) -> None:
+    def __init__(self, lasts: timedelta) -> None:
         self._lasts = lasts
         self._since: dict[str, float] = {}
         self._told: set[str] = set()

@@ -7,7 +7,7 @@ import pytest
 from test_desk import START, memory
 
 from monitor.alerts import notices
-from monitor.alerts.notices import Watch
+from monitor.alerts.notices import LASTS, Watch
 from monitor.language import ENGLISH
 
 SEEN = replace(memory(), last_seen=START - timedelta(minutes=17), stopped_cleanly=True)
@@ -37,7 +37,7 @@ def test_a_crash_is_told_and_a_loop_of_them_ever_less_often(crashes: int, told: 
 
 
 def test_trouble_of_our_own_is_told_when_it_lasts_and_when_it_is_over() -> None:
-    watch, said = Watch(), []
+    watch, said = Watch(LASTS), []
     for second in range(0, 200, 10):
         why = "the disk is full" if 20 <= second < 100 else None
         now = START + timedelta(seconds=second)
@@ -51,7 +51,7 @@ def test_trouble_of_our_own_is_told_when_it_lasts_and_when_it_is_over() -> None:
 
 
 def test_trouble_that_is_soon_over_is_no_news() -> None:
-    watch = Watch()
+    watch = Watch(LASTS)
     said = [
         watch.see("store", why, START, at) for at, why in enumerate(["full", None, "full", None])
     ]

@@ -10,7 +10,7 @@ from cast import HandClock
 from rows import BY_NAME, ROWS
 from table import FORMS, Met, lines, meet_all
 
-from monitor.alerts import Alerts, Context, phrase
+from monitor.alerts import Alerts, Context, latest
 from monitor.budget import Ledger
 from monitor.cycle import Cycle
 from monitor.model import (
@@ -103,7 +103,7 @@ async def live_through(seen: Sequence[Met], folder: Path, clock: HandClock) -> l
     told = []
     for row in await store.due(clock.now()):
         incident = await store.incident(row.incident) if row.incident else None
-        words = phrase(row, incident, context)
+        words = latest([row], incident, context)
         told.append(f"{words.title}\n{words.body}")
     await store.close()
     return told
