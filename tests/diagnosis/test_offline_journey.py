@@ -6,7 +6,8 @@ from random import Random
 from cast import HandClock
 from street import Street, polite
 
-from monitor.alerts import Alerts, Context, latest
+from monitor.alerts import Alerts, Context
+from monitor.alerts.message import phrase
 from monitor.budget import Ledger
 from monitor.config import Config, parse
 from monitor.cycle import Cycle
@@ -75,7 +76,7 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
             context = Context(
                 now=clock.now(), services={"s": "S"}, endpoints={}, working=(), page_url=None
             )
-            words = latest([row], incident, context)
+            words = phrase(row, incident, context)
             told.append((row.what, f"{words.title}\n{words.body}"))
         assert {row.what for row in await store.due(clock.now())} <= {
             Announcement.OPENED, Announcement.RESOLVED, Announcement.NOTICE,
