@@ -23,6 +23,7 @@ from monitor.model import (
     Check,
     Kind,
     Maintenance,
+    Phase,
     Redactor,
     Snapshot,
     Window,
@@ -166,6 +167,19 @@ async def test_what_is_only_suspected_is_asked_again_in_about_ten_seconds(
         ]  # fmt: skip
         relay.answering = plain({"data": [{"id": "model-x"}]})
         assert [await run.tick("direct/models") for _ in range(3)] == [None] * 3
+
+
+async def test_who_was_degraded_before_an_outage_is_not_asked_out_of_turn_all_through_it(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
+        relay.answering = plain({"error": {"message": "busy"}}, 429)
+        await run.tick("direct/models")
+        relay.answering = plain({"error": {"message": "broken"}}, 500)
+        waits = [await run.tick("direct/models", after=900) for _ in range(30)]
+        states = (await run.snapshot()).checks["relay/direct/models"].states
+        assert ("degraded", Phase.SUSPECT) in {(each.rule, each.phase) for each in states}
+        assert [wait is not None for wait in waits] == [True] * 2 + [False] * 28
 
 
 async def test_a_budget_that_runs_out_ends_the_asking_and_not_the_suspicion(

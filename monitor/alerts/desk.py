@@ -212,7 +212,14 @@ class Alerts:
         return self._cases.in_maintenance(check, at)
 
     def suspects(self, check: str) -> bool:
-        """Whether some rule has seen something bad and does not believe it yet."""
+        """Whether some rule has seen something bad and does not believe it yet.
+
+        Not of a check that is believed to be down: what is down is no verdict for the other rules,
+        so their suspicions would last as long as the outage.
+        """
+        down = self._states.get((check, "down"))
+        if down and down.phase in _BELIEVED:
+            return False
         return any(
             (state := self._states.get((check, rule.name))) and state.phase is Phase.SUSPECT
             for rule in self._rules

@@ -73,13 +73,18 @@ class Asking(Works):
                 yield result_of(self.checks, runs.at(place))
 
     def _advance(self, number: int, run: Coroutine[Any, Any, float | None]) -> None:
-        """On with a run until it waits or ends; it may ask for another one out of turn."""
+        """On with a run until it waits or ends.
+
+        It may ask for another one out of turn, unless its turn comes first, as in the schedule.
+        """
         self._running.add(number)
         try:
             wait = run.send(None)
         except StopIteration as ended:
             self._running.discard(number)
-            if ended.value is not None:
+            wall = self.clock.now()
+            to_turn = self._grids[number].following(wall) - wall
+            if ended.value is not None and to_turn.total_seconds() > ended.value:
                 self._push(self.clock.true + ended.value, AGAIN, number)
             return
         self._push(self.clock.true + wait, RESUME, (number, run))
