@@ -70,16 +70,19 @@ class Daemon:
 
     async def run(self) -> None:
         """Until `stop` is set or a signal comes; raises MonitorError if it cannot start."""
+        # Before others find us by our store; SIGTERM still ends a start at once.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reread.set)
         self.store.open()
         try:
             memory = self.store.recall()
             parts = Parts.build(self.kit, memory)
             await self._forget(parts)
             await self._remember(parts, memory)
-            async with _signals(self.stop, self.reread):
+            async with _signals(self.stop):
                 await self._live(parts, memory)
         finally:
             await self.store.close()
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             log.info("event=stopped")
 
     async def _live(self, parts: Parts, memory: Memory) -> None:
@@ -293,11 +296,8 @@ def _store_may_fail(told: Told | None = None) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _signals(stop: asyncio.Event, reread: asyncio.Event) -> AsyncIterator[None]:
-    """The first SIGTERM or SIGINT stops politely; a second one finds Python's own handler again.
-
-    SIGHUP rereads the configuration.
-    """
+async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
+    """The first SIGTERM or SIGINT stops politely; a second one finds Python's own handler again."""
     loop = asyncio.get_running_loop()
 
     def polite(number: signal.Signals) -> None:
@@ -307,11 +307,10 @@ async def _signals(stop: asyncio.Event, reread: asyncio.Event) -> AsyncIterator[
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, polite, number)
-    loop.add_signal_handler(signal.SIGHUP, reread.set)
     try:
         yield
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
 
 

@@ -185,6 +185,30 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wanted(
     assert why in " ".join(done.stderr.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("since", ["0001-01-01", "36000d", "1969-12-31T23:00+00:00"])
+@pytest.mark.parametrize("until", ["9999-12-31T23:59:59", "2200-01-01"])
+@pytest.mark.parametrize("by", ["runs", "hour", "day"])
+def test_a_range_far_beyond_what_is_stored_is_all_of_it(
+    folder: Path, since: str, until: str, by: str
+) -> None:
+    ask = ("history", CHECK, "--csv", "--by", by)
+    assert said(folder, *ask, "--since", since, "--until", until) == said(folder, *ask)
+
+
+def test_an_export_of_all_times_is_all_of_it(folder: Path) -> None:
+    assert said(folder, "export", "--since", "0001-01-01") == said(folder, "export")
+
+
+@pytest.mark.parametrize("command", [("ack",), ("incidents",), ("incident", "note")])
+def test_a_number_that_no_incident_can_have_is_a_slip(
+    folder: Path, command: tuple[str, ...]
+) -> None:
+    text = ("seen",) if command[-1] == "note" else ()
+    done = monitor(folder, *command, "9" * 30, *text)
+    assert done.returncode == 2
+    assert "want the number of an incident such as 3" in " ".join(done.stderr.split())
+
+
 def test_incidents_are_listed_and_one_is_told_as_a_timeline(folder: Path) -> None:
     listed = said(folder, "incidents")
     assert listed.splitlines()[1].startswith("#1 ")

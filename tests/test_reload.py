@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -267,6 +269,28 @@ def test_the_command_says_what_came_of_it(tmp_path: Path) -> None:
         78,
         "monitor.vantage: was local, is b; restart the daemon to change it\n",
     )
+    daemon.send_signal(signal.SIGTERM)
+    daemon.communicate(timeout=30)
+    assert daemon.returncode == 0
+
+
+@pytest.mark.slow
+def test_a_daemon_that_still_opens_its_store_reloads_once_it_runs(tmp_path: Path) -> None:
+    """A large store is checked for seconds: whoever asks then must not end the daemon."""
+    path, store = tmp_path / "monitor.toml", f"sqlite:///{tmp_path}/monitor.db"
+    path.write_text(
+        '[monitor]\nlisten = ""\n[service.s]\nendpoints = { a = "http://127.0.0.1:9" }\n'
+    )
+    with closing(sqlite3.connect(tmp_path / "monitor.db", isolation_level=None)) as slow:
+        slow.execute("BEGIN EXCLUSIVE")
+        daemon = subprocess.Popen([MONITOR, "run"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        while Store.holder(store) is None and daemon.poll() is None:
+            time.sleep(0.01)
+        daemon.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+        slow.execute("ROLLBACK")
+    assert daemon.stderr
+    assert any("event=reloaded" in line for line in daemon.stderr)
     daemon.send_signal(signal.SIGTERM)
     daemon.communicate(timeout=30)
     assert daemon.returncode == 0

@@ -19,6 +19,9 @@ from monitor.model import Redactor
 
 T = TypeVar("T", bound=StrEnum)
 
+_DIGITS = 18
+"""More than any store can number."""
+
 
 def when(text: str | When) -> When:
     try:
@@ -30,7 +33,7 @@ def when(text: str | When) -> When:
 def number(text: str | int) -> int:
     """That of an incident, as messages and tables have it: `3` or `#3`."""
     digits = str(text).removeprefix("#")
-    if not (digits.isascii() and digits.isdigit()):
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS):
         raise typer.BadParameter(f'got "{digits[:40]}", want the number of an incident such as 3')
     return int(digits)
 

@@ -7,6 +7,9 @@ from enum import StrEnum
 from monitor.model import Resolution
 from monitor.model.duration import parse_duration
 
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Nothing that is stored can lie outside: what people ask beyond means all there is."""
+
 
 @dataclass(frozen=True, slots=True)
 class When:
@@ -19,7 +22,9 @@ class When:
         return self.text
 
     def at(self, now: datetime) -> datetime:
-        return now - self.point if isinstance(self.point, timedelta) else self.point
+        if isinstance(self.point, timedelta):
+            return now - min(self.point, now - _FIRST)
+        return max(_FIRST, min(self.point, _LAST))
 
 
 class By(StrEnum):
@@ -38,9 +43,10 @@ def parse_when(given: "str | When") -> When:
         return given
     try:
         found = datetime.fromisoformat(given)
-    except ValueError:
+        point = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return When(given, _ago(given))
-    return When(given, found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC))
+    return When(given, point)
 
 
 def _ago(text: str) -> timedelta:
