@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from browser import Browser, Tab
 from shots import files
+from worlds import WORLDS
 
 from monitor.page import publish
 
@@ -24,7 +25,7 @@ VALIDATOR = ROOT / "node_modules/.bin/html-validate"
 FIREFOX = shutil.which("firefox-esr")
 RULES = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
 BELOW = ("endpoints/ohmygpt/us-direct/", "incidents/9/", "method.html")
-SHOWN = ("all-good", "mock", "everything-down", "fresh", "stopped", "crowded", "told")
+SHOWN = ("all-good", "mock", "everything-down", "fresh", "stopped", "crowded", "told", "retired")
 STATES = {
     "details open": "document.querySelectorAll('details').forEach(each => each.open = true)",
     "second metric": "document.querySelector('#metric-tps').click()",
@@ -72,7 +73,7 @@ async def test_the_html_is_valid(tmp_path: Path) -> None:
     (tmp_path / ".htmlvalidate.json").write_text(
         '{"root": true, "extends": ["html-validate:standard"]}'
     )
-    for world in ("mock", "told", "fresh", "crowded"):
+    for world in WORLDS:
         publish(tmp_path / world, files(world))
     found = subprocess.run(
         [VALIDATOR, "--formatter=text", *map(str, sorted(tmp_path.rglob("*.html")))],

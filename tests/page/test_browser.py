@@ -80,6 +80,22 @@ async def test_no_page_scrolls_sideways_on_the_smallest_phone(
                     assert await tab.ask(SIDEWAYS) <= 0, f"{page} with wide text"
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_twice_as_large_it_still_needs_no_sideways_scrolling(
+    browser: Browser, address: str, language: str
+) -> None:
+    """A zoom of 200 % leaves a desktop of 1280 pixels the width of 640."""
+    async with browser.tab(640) as tab:
+        await tab.do(
+            "Emulation.setDeviceMetricsOverride",
+            width=640, height=450, deviceScaleFactor=2, mobile=False,
+        )  # fmt: skip
+        for page in PAGES:
+            await tab.open(f"{address}/mock/{language}{page}")
+            await tab.lay_out_all()
+            assert await tab.ask(SIDEWAYS) <= 0, page
+
+
 async def test_a_language_leads_to_the_same_page_in_the_other(
     browser: Browser, address: str
 ) -> None:
