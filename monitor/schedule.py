@@ -229,6 +229,8 @@ class Schedule:
         now = self._clock.now()
         if grid_of(check).following(now) - now > timedelta(seconds=seconds):
             loop = asyncio.get_running_loop()
+            if before := self._again.pop(check.key, None):  # its turn came first: the clock was set
+                before.cancel()
             self._again[check.key] = loop.call_later(seconds, self._fire_again, check)
 
     def _fire_again(self, check: Check) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from monitor.clock import SystemClock
 from monitor.model import Check, Endpoint
 from monitor.probes.probe import ProbeSettings
-from monitor.schedule import Due, Grid, GridTrigger, Run, Schedule, phase
+from monitor.schedule import Due, Grid, GridTrigger, Run, Schedule, grid_of, phase
 
 
 class Ping(ProbeSettings):
@@ -132,6 +132,25 @@ async def test_a_run_out_of_turn_that_would_come_after_its_turn_does_not_come() 
         await asyncio.sleep(1.2)
         assert not schedule._again
     assert 1 <= len(seen) <= 3
+
+
+async def test_a_turn_that_comes_while_a_run_out_of_turn_waits_leaves_one_of_them() -> None:
+    """A clock that is set forward brings it: two that wait would ask twice as often from then on."""
+    seen: list[float] = []
+
+    async def run(each: Check, due: Due) -> float | None:
+        seen.append(time.monotonic())
+        return 0.5
+
+    hourly = check("a", every=3600)
+    async with running(run, hourly) as schedule:
+        for _ in range(2):
+            await schedule._fire(hourly, grid_of(hourly))
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(2.2)
+    gaps = [later - earlier for earlier, later in pairwise(seen[1:])]
+    assert len(gaps) >= 2
+    assert min(gaps) > 0.4
 
 
 async def test_what_left_the_schedule_is_not_asked_out_of_turn() -> None:

@@ -20,7 +20,7 @@ COLOURS = {
     State.PARTIAL: "b5400c",
     State.MAJOR: "8c0a3c",
     State.MAINTENANCE: "4c62c9",
-    State.UNKNOWN: "7b8795",
+    State.UNKNOWN: "616c79",
 }
 _CACHE_S = 300
 _NARROW, _WIDE, _MARGIN = 7, 11, 7

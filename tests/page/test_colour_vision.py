@@ -1,0 +1,81 @@
+"""No two states look alike to those who see fewer colours: simulated, then measured in OKLab. Pure.
+
+Simulation: Viénot, Brettel and Mollon 1999, on linear RGB; difference: OKLab by Björn Ottosson, times 100.
+"""
+
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from monitor.language import templates
+
+TOKENS = ("ok", "deg", "part", "down", "maint", "none")
+Colour = tuple[float, ...]
+Matrix = tuple[Colour, ...]
+TO_LMS: Matrix = (
+    (17.8824, 43.5161, 4.11935), (3.45565, 27.1554, 3.86714), (0.0299566, 0.184309, 1.46709),
+)  # fmt: skip
+FROM_LMS: Matrix = (
+    (0.0809444479, -0.130504409, 0.116721066), (-0.0102485335, 0.0540193266, -0.113614708),
+    (-0.000365296938, -0.00412161469, 0.693511405),
+)  # fmt: skip
+SEEN: dict[str, Matrix] = {
+    "all colours": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "protanopia": ((0, 2.02344, -2.52581), (0, 1, 0), (0, 0, 1)),
+    "deuteranopia": ((1, 0, 0), (0.494207, 0, 1.24827), (0, 0, 1)),
+}
+CONES: Matrix = (
+    (0.4122214708, 0.5363325363, 0.0514459929), (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.0883024619, 0.2817188376, 0.6299787005),
+)  # fmt: skip
+LAB: Matrix = (
+    (0.2104542553, 0.7936177850, -0.0040720468), (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.0259040371, 0.7827717662, -0.8086757660),
+)  # fmt: skip
+
+
+def times(matrix: Matrix, colour: Colour) -> Colour:
+    return tuple(sum(a * b for a, b in zip(row, colour, strict=True)) for row in matrix)
+
+
+def linear(code: str) -> Colour:
+    shares = (int(code[at : at + 2], 16) / 255 for at in (0, 2, 4))
+    return tuple(c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares)
+
+
+def as_seen(colour: Colour, sight: str) -> Colour:
+    rgb = times(FROM_LMS, times(SEEN[sight], times(TO_LMS, colour)))
+    cones = times(CONES, tuple(min(1.0, max(0.0, each)) for each in rgb))
+    return times(LAB, tuple(each ** (1 / 3) for each in cones))
+
+
+def palette(theme: int) -> dict[str, Colour]:
+    """The fills of the states as the style sheet has them: 0 in light, 1 in dark."""
+    css = (Path(str(templates())) / "style.css").read_text()
+    pairs = {
+        name: re.findall(rf"--{name}:\s*light-dark\(#([0-9a-f]{{6}}),\s*#([0-9a-f]{{6}})\)", css)
+        for name in TOKENS
+    }
+    return {name: linear(found[0][theme]) for name, found in pairs.items()}
+
+
+def nearest(colours: dict[str, Colour], sight: str) -> float:
+    seen = [as_seen(each, sight) for each in colours.values()]
+    return min(
+        100 * sum((a - b) ** 2 for a, b in zip(one, two, strict=True)) ** 0.5
+        for one, two in combinations(seen, 2)
+    )
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("sight", SEEN)
+def test_every_two_states_differ_enough(sight: str, theme: int) -> None:
+    assert nearest(palette(theme), sight) >= 8
+
+
+def test_a_red_and_a_green_that_look_alike_would_have_been_found() -> None:
+    alike = {"red": linear("b05a00"), "green": linear("7a7a00")}
+    assert nearest(alike, "all colours") >= 8
+    assert nearest(alike, "deuteranopia") < 8
