@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
-from monitor.alerts.ruled import OneResult, Ruled
+from monitor.alerts.ruled import SERVED, OneResult, Ruled
 from monitor.alerts.trends import FailureRate, Latency
 from monitor.model import (
     AlertSettings,
@@ -25,7 +25,6 @@ from monitor.model import (
     Verdict,
 )
 
-_SERVED = {Outcome.UP, Outcome.DEGRADED}
 _NOT_NEWS = {Kind.NO_KEY, Kind.BUDGET_PAUSED}
 """Ignorance that the operator chose."""
 _REFUSED = {Kind.EDGE_CHALLENGE, Kind.EDGE_DENIED}
@@ -41,7 +40,7 @@ class Down(OneResult):
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
         if result.outcome is Outcome.DOWN:
             return Verdict.BAD
-        return Verdict.GOOD if result.outcome in _SERVED else Verdict.NONE
+        return Verdict.GOOD if result.outcome in SERVED else Verdict.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Degraded(OneResult):
         ending = result.failure is not None and result.failure.kind is Kind.CERT_EXPIRING
         if result.outcome is Outcome.DEGRADED and not ending:
             return Verdict.BAD
-        return Verdict.GOOD if result.outcome in _SERVED else Verdict.NONE
+        return Verdict.GOOD if result.outcome in SERVED else Verdict.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Account(OneResult):
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
         if _is_news(result, Fault.ACCOUNT):
             return Verdict.BAD
-        return Verdict.GOOD if result.outcome in _SERVED else Verdict.NONE
+        return Verdict.GOOD if result.outcome in SERVED else Verdict.NONE
 
 
 @dataclass(frozen=True, slots=True)

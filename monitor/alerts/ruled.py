@@ -3,7 +3,9 @@
 from datetime import timedelta
 from typing import ClassVar
 
-from monitor.model import Failure, Result, Rollup, Rule, Severity
+from monitor.model import Failure, Outcome, Result, Rollup, Rule, Severity
+
+SERVED = frozenset({Outcome.UP, Outcome.DEGRADED})
 
 
 class Ruled:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 
-from monitor.alerts.ruled import Ruled
+from monitor.alerts.ruled import SERVED, Ruled
 from monitor.model import (
     TIMING_NAMES,
     Failure,
@@ -18,7 +18,6 @@ from monitor.model import (
 )
 from monitor.model.duration import format_duration
 
-_SERVED = {Outcome.UP, Outcome.DEGRADED}
 _MS = timedelta(milliseconds=1)
 
 
@@ -95,7 +94,7 @@ class Latency(_OverAWindow):
     def judge(self, result: Result, window: Rollup) -> Verdict:
         value = self._value(window)
         runs = sum(window.figures.get(self.timing, {}).values())
-        if result.outcome not in _SERVED or value is None or runs < self.at_least:
+        if result.outcome not in SERVED or value is None or runs < self.at_least:
             return Verdict.NONE
         return _between(value, self.below / _MS, self.above / _MS)
 

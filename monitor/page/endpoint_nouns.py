@@ -69,10 +69,42 @@ class ErrorView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointView:
+class Measured:
+    """What is known of a base URL whether or not it is still probed."""
+
     path: str
     service: str
     name: str
+    availability: float | None
+    days: tuple[Day, ...]
+    windows: Mapping[int, Rollup]
+    """Of the main check, by length in days; 1 is the last 24 hours."""
+    history: Past
+    latest: datetime | None
+    """When any of its checks ran last."""
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Counted when asked for: only its own page shows them."""
+        return self.history.spans()
+
+    @property
+    def failed(self) -> tuple[Kind, ...]:
+        """Every way in which it failed within 90 days, the most frequent first."""
+        return tuple(self.spans[-1].failures)
+
+    @property
+    def letters(self) -> str:
+        return "".join([day.letter for day in self.days])
+
+    @property
+    def bad_days(self) -> tuple[Day, ...]:
+        """Newest first."""
+        return tuple(day for day in reversed(self.days) if day.minutes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointView(Measured):
     url: str
     host: str
     """Both empty where base URLs are nobody's business."""
@@ -86,11 +118,7 @@ class EndpointView:
     p50: float | None
     p95: float | None
     speed: float | None
-    availability: float | None
     excluded: float | None
-    windows: Mapping[int, Rollup]
-    """Of the main check, by length in days; 1 is the last 24 hours."""
-    days: tuple[Day, ...]
     points: tuple[Point, ...]
     shades: tuple[tuple[State, float, float], ...]
     """What was wrong in the last 24 hours: from and until, as shares of them."""
@@ -102,9 +130,6 @@ class EndpointView:
     """Probe id -> its kind."""
     runs: tuple[RunView, ...]
     """Newest first."""
-    latest: datetime | None
-    """When any of its checks ran last."""
-    history: Past
     trouble: Kind | None
     """What is wrong now, if something is."""
     cert_expires: datetime | None
@@ -114,16 +139,6 @@ class EndpointView:
     def shown(self) -> str:
         """What a reader would know it by."""
         return self.host or self.name
-
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        """Counted when asked for: only its own page shows them."""
-        return self.history.spans()
-
-    @property
-    def failed(self) -> tuple[Kind, ...]:
-        """Every way in which it failed within 90 days, the most frequent first."""
-        return tuple(self.spans[-1].failures)
 
     @property
     def blocked(self) -> bool:
@@ -139,52 +154,18 @@ class EndpointView:
     def words(self) -> Words | None:
         return WORDS[self.trouble] if self.trouble else None
 
-    @property
-    def letters(self) -> str:
-        return "".join([day.letter for day in self.days])
-
-    @property
-    def bad_days(self) -> tuple[Day, ...]:
-        """Newest first."""
-        return tuple(day for day in reversed(self.days) if day.minutes)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetiredView:
-    """One that is not probed any more; what is known of it stays."""
-
-    path: str
-    service: str
-    name: str
-    availability: float | None
-    days: tuple[Day, ...]
-    windows: Mapping[int, Rollup]
-    """Of the check that spoke for it, by length in days."""
-    history: Past
-    latest: datetime | None
-    """When it was asked last."""
+class RetiredView(Measured):
+    """One that is not probed any more; what is known of it stays. Its main check is the one that
+    spoke for it.
+    """
 
     @property
     def last(self) -> date | None:
-        """In UTC."""
+        """When it was asked last, in UTC."""
         return self.latest and self.latest.astimezone(UTC).date()
 
     @property
     def streams(self) -> bool:
         return self.history.figure == "ttft"
-
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        return self.history.spans()
-
-    @property
-    def failed(self) -> tuple[Kind, ...]:
-        return tuple(self.spans[-1].failures)
-
-    @property
-    def letters(self) -> str:
-        return "".join([day.letter for day in self.days])
-
-    @property
-    def bad_days(self) -> tuple[Day, ...]:
-        return tuple(day for day in reversed(self.days) if day.minutes)

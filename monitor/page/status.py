@@ -8,7 +8,7 @@ from datetime import datetime
 
 from monitor.model import Kind, Point, Rollup
 from monitor.page.days import Day
-from monitor.page.endpoint_nouns import EndpointView, ErrorView, RetiredView, RunView
+from monitor.page.endpoint_nouns import EndpointView, ErrorView, Measured, RetiredView, RunView
 from monitor.page.nouns import PageView, PickView, ServiceView, WorkView
 from monitor.page.shapes import (
     CheckStatus,
@@ -161,23 +161,17 @@ def detail_path(path: str) -> str:
 
 
 def detail(endpoint: EndpointView) -> EndpointDetail:
-    service, own = endpoint.path.split("/")
-    return EndpointDetail(
-        service=service,
-        id=own,
-        name=endpoint.name,
+    return replace(
+        retired_detail(endpoint),
         retired=False,
-        latest=endpoint.latest and _second(endpoint.latest),
         phases_ms={name: round(value, 1) for name, value in endpoint.phases},
-        windows=tuple(_window(days, rollup) for days, rollup in endpoint.windows.items()),
-        days=_days(endpoint.days),
         last_24h=tuple(map(_half_hour, endpoint.points)),
         runs=tuple(map(_run, endpoint.runs)),
         errors=tuple(map(_error, endpoint.errors)) or None,
     )
 
 
-def retired_detail(endpoint: RetiredView) -> EndpointDetail:
+def retired_detail(endpoint: Measured) -> EndpointDetail:
     """What is still known of one that nobody asks any more."""
     service, own = endpoint.path.split("/")
     return EndpointDetail(

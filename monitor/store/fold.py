@@ -21,7 +21,7 @@ from monitor.store.tally import HALVES, Row, Tally
 from monitor.store.times import half_of_key, hour_of_key, key_of_hour
 from monitor.store.varint import unpack
 
-ROLLED, REMADE = "rolled", "remade"
+ROLLED = "rolled"
 Tallies = dict[int, Tally]
 
 

@@ -219,7 +219,10 @@ class Writer:
                 return self._commit_sparingly(items)
             if is_disk(error):
                 return self._disk_failed(error)
-            log.exception("one of %d items cannot be stored, trying each alone", len(items))
+            log.exception(
+                'event=internal items=%d what="one of them cannot be stored, trying each alone"',
+                len(items),
+            )
             return self._commit_each(items)
         self._done(items)
         return None
@@ -244,7 +247,9 @@ class Writer:
         reserve = self._guard.reserve
         if not reserve.give():
             return False
-        log.warning("the disk is full: the store gives back what it held in reserve")
+        log.warning(
+            'event=store_reserve what="the disk is full: what was held in reserve is given back"'
+        )
         return not reserve.is_gone
 
     def _commit_sparingly(self, items: list[Item]) -> str:
@@ -282,7 +287,7 @@ class Writer:
                 if is_disk(error):
                     return self._disk_failed(error)
                 self._names.forget()
-                log.exception("an item cannot be stored and is dropped")
+                log.exception('event=internal what="an item cannot be stored and is dropped"')
                 self._items.dropped += 1
             self._done([item])
         return None
