@@ -79,9 +79,10 @@ Until = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 
 
-def load(path: Path | None, *, level: str = "WARNING") -> Config:
+def load(path: Path | None, *, level: str = "WARNING", speaks: bool = True) -> Config:
+    """`speaks`: whether the command asks endpoints or tells channels, for which it needs secrets."""
     found = config.find(path)
-    loaded = config.load(found, places.environment(found, os.environ))
+    loaded = config.load(found, places.environment(found, os.environ), speaks=speaks)
     journal = "JOURNAL_STREAM" in os.environ or "INVOCATION_ID" in os.environ
     logs.set_up(Redactor(loaded.secrets), level=level, journal=journal)
     return loaded

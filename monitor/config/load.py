@@ -30,17 +30,18 @@ def find(explicit: Path | None) -> Path:
     )
 
 
-def load(path: Path, env: Mapping[str, str]) -> Config:
+def load(path: Path, env: Mapping[str, str], *, speaks: bool = True) -> Config:
+    """Without `speaks` for those who neither ask nor tell anybody: secrets may be missing."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError((Complaint(str(path), f"cannot be read: {error.strerror}"),)) from error
     except UnicodeDecodeError as error:
         raise ConfigError((Complaint(str(path), "is not UTF-8 text"),)) from error
-    return parse(text, path=path, env=env)
+    return parse(text, path=path, env=env, speaks=speaks)
 
 
-def parse(text: str, *, path: Path, env: Mapping[str, str]) -> Config:
+def parse(text: str, *, path: Path, env: Mapping[str, str], speaks: bool = True) -> Config:
     """`env` also says where state and credentials are, as systemd does. Raises ConfigError."""
     try:
         raw = tomllib.loads(text)
@@ -50,7 +51,7 @@ def parse(text: str, *, path: Path, env: Mapping[str, str]) -> Config:
         raise ConfigError((Complaint(str(path), "is nested too deeply"),)) from error
     folder = path.absolute().parent
     credentials = env.get("CREDENTIALS_DIRECTORY")
-    references = References(env, Path(credentials) if credentials else None, folder)
+    references = References(env, Path(credentials) if credentials else None, folder, speaks)
     document = references.resolve(raw)
     tables = Tables(references.complaints)
     tables.read_all(document)

@@ -26,6 +26,8 @@ class References:
     env: Mapping[str, str]
     credentials: Path | None
     folder: Path
+    speaks: bool = True
+    """Who speaks to nobody needs no secrets: what lacks one is left out."""
     complaints: list[Complaint] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
     resolved: list[Secret] = field(default_factory=list)
@@ -34,7 +36,12 @@ class References:
     def resolve(self, value: Any, place: Place = ()) -> Any:
         """The same document with every reference replaced; an unset one in `key` gives None."""
         if isinstance(value, dict):
-            return {name: self.resolve(item, (*place, name)) for name, item in value.items()}
+            parts = {(*place, name): item for name, item in value.items()}
+            return {
+                part[-1]: self.resolve(item, part)
+                for part, item in parts.items()
+                if self.speaks or not self._lacks_secret(item, part)
+            }
         if isinstance(value, list):
             return [self.resolve(item, place) for item in value]
         if not isinstance(value, str):
@@ -42,6 +49,14 @@ class References:
         if place and place[-1] == "key":
             return self._key(value, place)
         return self._text(value, place)
+
+    def _lacks_secret(self, value: Any, place: Place) -> bool:
+        """Of a channel its address, without which it is none."""
+        if place[:-1] == ("channel",) and isinstance(value, dict):
+            return self._lacks_secret(value.get("url"), (*place, "url"))
+        if not (isinstance(value, str) and _is_secret(place)):
+            return False
+        return any(self._look_up(name) is None for name in _REFERENCE.findall(value))
 
     def _key(self, value: str, place: Place) -> str | None:
         if value.startswith("file:"):

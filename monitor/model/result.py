@@ -32,7 +32,7 @@ class Stream:
     """How a stream went. Gaps are between content events, not bytes: heartbeats do not count.
 
     `tokens_per_s` is (tokens out - tokens of the first content event) / (last - first token); None
-    under 32 tokens, under 200 ms, or when the stream came in a burst.
+    where tokens are estimated, under 32 of them, under 200 ms, or when the stream came in a burst.
     """
 
     events: int = 0

@@ -23,13 +23,13 @@ from monitor.probes.classify import (
     judge_body_trouble,
     judge_error_object,
 )
-from monitor.probes.facts import Ask, Break, Exchange
+from monitor.probes.facts import Ask, Exchange
 from monitor.probes.listener import Listener
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers import Reader
 from monitor.probes.said import read_json
 from monitor.probes.stream import figures, judge_empty, judge_stream
-from monitor.probes.streamed import is_plain
+from monitor.probes.streamed import is_plain, until_the_end
 
 _COUNTING_CAP = 5 * COUNT
 _LEAST_BYTES, _MOST_BYTES = 2 << 20, 16 << 20
@@ -175,7 +175,7 @@ class Conversation(ProbeSettings):
     ) -> Finding:
         proven = challenge.is_whole(listener.reader.text)
         heard = figures(listener, exchange, habit, proven=proven)
-        exchange = _until_the_end(exchange, listener)
+        exchange = until_the_end(exchange, listener)
         failure = judge_stream(listener, exchange, habit, proven=proven)
         if failure is None:
             answer = self._answer(run, exchange, habit, challenge, listener.reader)
@@ -293,14 +293,6 @@ def _both(first: Usage | None, second: Usage | None) -> Usage | None:
         tokens_in=(first.tokens_in or 0) + (second.tokens_in or 0),
         tokens_out=(first.tokens_out or 0) + (second.tokens_out or 0),
     )
-
-
-def _until_the_end(exchange: Exchange, listener: Listener) -> Exchange:
-    """Where the server kept the connection open after the stream's end, its time is not the stream's."""
-    trouble, reader = exchange.trouble, listener.reader
-    if trouble is None or trouble.what is not Break.GAVE_UP or not (reader.done or reader.ended):
-        return exchange
-    return replace(exchange, timings=replace(exchange.timings, total=listener.ended_at))
 
 
 def _read(exchange: Exchange, reader: Reader, signs: tuple[str, ...]) -> Failure | None:

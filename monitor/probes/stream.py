@@ -45,7 +45,9 @@ def figures(listener: Listener, exchange: Exchange, habit: Habit, *, proven: boo
         content_chunks=len(times),
         tokens_out=tokens,
         tokens_estimated=reported is None,
-        tokens_per_s=None if burst else _speed(listener, min(streamed, listener.content_bytes)),
+        tokens_per_s=None
+        if burst or reported is None
+        else _speed(listener, min(streamed, listener.content_bytes)),
         stall_max_ms=_longest_stall(listener, exchange, complete=complete),
         icl_p50_ms=_quantile(gaps, 0.5),
         icl_p95_ms=_quantile(gaps, 0.95),

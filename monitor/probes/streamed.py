@@ -1,9 +1,10 @@
-"""What the streams have in common that are no conversation: transcripts, speech, pictures."""
+"""What all streams share, and how those are judged that are no conversation."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from monitor.model import Evidence, Failure, Habit, Kind
-from monitor.probes.facts import Exchange
+from monitor.probes.facts import Break, Exchange
 from monitor.probes.listener import Listener
 from monitor.probes.probe import Finding
 from monitor.probes.said import looks_html, read_json
@@ -19,6 +20,14 @@ def no_stream(got: str) -> Failure:
     return Failure(Kind.STREAM_NOT_SUPPORTED, f"got {got}, want a stream")
 
 
+def until_the_end(exchange: Exchange, listener: Listener) -> Exchange:
+    """Where the server kept the connection open after the stream's end, its time is not the stream's."""
+    trouble, reader = exchange.trouble, listener.reader
+    if trouble is None or trouble.what is not Break.GAVE_UP or not (reader.done or reader.ended):
+        return exchange
+    return replace(exchange, timings=replace(exchange.timings, total=listener.ended_at))
+
+
 def judge_streamed(
     exchange: Exchange,
     habit: Habit,
@@ -32,7 +41,7 @@ def judge_streamed(
     heard = figures(listener, exchange, habit)
     failure = judge_stream(listener, exchange, habit) or judge()
     return Finding(
-        exchange=exchange,
+        exchange=until_the_end(exchange, listener),
         failure=failure,
         habit=habit if failure else habit.worked(),
         ttft=heard.ttft,

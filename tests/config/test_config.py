@@ -282,6 +282,25 @@ def test_no_complaint_quotes_what_came_from_the_environment() -> None:
     assert KEY not in "\n".join(complaints(text, {"KEY": KEY}))
 
 
+def test_who_speaks_to_nobody_needs_no_secrets() -> None:
+    text = (
+        '[monitor]\nheartbeat = "${PING}"\n[channel.a]\nurl = "tgram://${TOKEN}/1"\n'
+        '[channel.b]\nurl = "json://b.example"\nproxy = "${WAY}"\n'
+        '[service.a.endpoints]\nx = { url = "https://a.example", headers = { A = "${SECRET}", B = "b" } }\n'
+    )
+    assert sum("is not set" in each for each in complaints(text)) == 4
+    found = parse(text, path=Path("/etc/monitor/monitor.toml"), env={}, speaks=False)
+    assert [(each.id, each.proxy) for each in found.channels] == [("b", None)]
+    assert found.heartbeat is None
+    [endpoint] = found.services[0].endpoints
+    assert [name for name, _ in endpoint.headers] == ["B"]
+    with pytest.raises(ConfigError, match=r"\$\{HOST\} is not set"):
+        parse(
+            '[service.a]\nendpoints = { x = "https://${HOST}" }\n',
+            path=Path("monitor.toml"), env={}, speaks=False,
+        )  # fmt: skip
+
+
 def test_header_values_and_the_parts_of_a_channels_address_are_secrets() -> None:
     text = (
         '[service.a.endpoints]\nx = { url = "https://a.example", headers = { X-Group = "header-secret" } }\n'

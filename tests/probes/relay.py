@@ -1,5 +1,6 @@
 """A relay on a real socket that answers as the test says, on every path, and remembers its calls."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -85,7 +86,7 @@ def plain(body: Any, status: int = 200, kind: str = "application/json") -> Answe
     return answering
 
 
-def streaming(*parts: bytes, cut: bool = False) -> Answering:
+def streaming(*parts: bytes, cut: bool = False, stays_s: float = 0.0) -> Answering:
     async def answering(request: web.Request, _asked: Asked) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -93,6 +94,7 @@ def streaming(*parts: bytes, cut: bool = False) -> Answering:
             await response.write(part)
         if cut and request.transport is not None:
             request.transport.abort()
+        await asyncio.sleep(stays_s)
         return response
 
     return answering

@@ -270,6 +270,25 @@ async def test_a_streamed_sound_or_picture_is_judged_to_its_end(
         assert got.stream.complete
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "answering"),
+    [
+        ("transcriptions", streaming(DELTA, END, stays_s=9)),
+        ("speech", streaming(*HALVES, SAID, stays_s=9)),
+        ("images", streaming(LARGE, stays_s=9)),
+    ],
+)
+async def test_a_connection_kept_open_after_the_end_is_no_part_of_the_answer(
+    relay: Relay, kind: str, answering: Answering
+) -> None:
+    relay.answering = answering
+    got = await relay.ask(kind, stream=True)
+    assert kind_of(got) is None
+    assert got.exchange.timings.total is not None
+    assert got.exchange.timings.total < 1500
+
+
 async def test_harmless_letters_flagged_three_times_in_a_row_are_a_mismatch(relay: Relay) -> None:
     relay.answering = plain({"results": [{"flagged": True}]})
     kinds, habit = [], Habit()

@@ -138,6 +138,12 @@ def test_a_relay_cannot_count_itself_fast() -> None:
     assert speed <= 256 / 1.26
 
 
+def test_tokens_that_are_only_estimated_make_no_speed() -> None:
+    arrivals = [(100.0 + 20 * number, chunk("aaaa")) for number in range(64)]
+    got = heard(stream(*arrivals, (1400.0, chunk(None, "stop") + DONE))).stream
+    assert (got.tokens_out, got.tokens_estimated, got.tokens_per_s) == (64, True, None)
+
+
 def test_a_model_that_needs_half_a_second_for_all_of_it_holds_nothing_back() -> None:
     whole = "".join(chunk("aaaa") for _ in range(128))
     end = chunk(None, "stop") + usage(128) + DONE

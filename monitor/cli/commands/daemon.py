@@ -35,7 +35,7 @@ def run(
 
 def ask_to_reload(path: ConfigPath = None) -> None:
     """Ask the running daemon to read its config again. Exit 78 if it refuses."""
-    typer.echo(f"reloaded: {reloading.reload(load(path))}")
+    typer.echo(f"reloaded: {reloading.reload(load(path, speaks=False))}")
 
 
 def report_failure(path: ConfigPath = None) -> None:

@@ -32,7 +32,7 @@ NINETY_DAYS = When("90d", timedelta(days=90))
 
 def status(path: ConfigPath = None, as_json: AsJson = False) -> None:
     """Show what the store knows: every check, open incidents, undelivered messages, spend."""
-    loaded = load(path)
+    loaded = load(path, speaks=False)
     daemon = vitals.look(loaded)
     if daemon and daemon.trouble and not as_json:
         typer.echo(f"The daemon (process {daemon.pid}) is not well: {daemon.trouble}\n")
@@ -75,7 +75,9 @@ def show_history(
     if as_json and as_csv:
         raise typer.BadParameter("want --json or --csv, not both", param_hint="'--csv'")
     first, last = span(since, until)
-    found = recalling.recall(load(path), check, first, last, by or fitting(last - first))
+    found = recalling.recall(
+        load(path, speaks=False), check, first, last, by or fitting(last - first)
+    )
     if as_json:
         show_json(recalling.document(found))
     elif as_csv:
@@ -101,7 +103,7 @@ def show_incidents(
     as_json: AsJson = False,
 ) -> None:
     """Show what went wrong: open incidents and past ones, or the timeline of one."""
-    loaded, now = load(path), SystemClock().now()
+    loaded, now = load(path, speaks=False), SystemClock().now()
     if which is not None:
         found = incidents.one(loaded, which)
         if as_json:
@@ -163,7 +165,7 @@ def export_history(
         since=since.at(now) if since else None,
         until=until.at(now) if until else None,
     )
-    loaded = load(path)
+    loaded = load(path, speaks=False)
     if output is None and sys.stdout.isatty():  # the rows themselves show how it goes
         exporting.export(loaded, wanted, form, output)
         return
@@ -178,7 +180,7 @@ def backup(
     path: ConfigPath = None,
 ) -> None:
     """Copy the store, whole and checked, also while the daemon runs."""
-    loaded = load(path)
+    loaded = load(path, speaks=False)
     with voice.progress("copying", None):
         size = saving.backup(loaded, to)
     typer.echo(f"wrote {to}: {size} bytes, checked")
@@ -191,6 +193,6 @@ def render(
     ] = False,
 ) -> None:
     """Write the page from the store, once."""
-    loaded = load(path)
+    loaded = load(path, speaks=False)
     asyncio.run(looking.render(loaded, stopped=stopped))
     typer.echo(f"wrote {loaded.page.dir}")

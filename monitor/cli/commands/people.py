@@ -30,7 +30,9 @@ def silence(
         duration = timedelta(0) if end else parse_duration(lasts)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--for'") from None
-    typer.echo(silencing.silence(load(path), target, duration, why, SystemClock().now()))
+    typer.echo(
+        silencing.silence(load(path, speaks=False), target, duration, why, SystemClock().now())
+    )
 
 
 def ack(
@@ -41,7 +43,7 @@ def ack(
     path: ConfigPath = None,
 ) -> None:
     """Stop the reminders of an incident that somebody knows of. Its end is told."""
-    typer.echo(acking.ack(load(path), incident, why, SystemClock().now()))
+    typer.echo(acking.ack(load(path, speaks=False), incident, why, SystemClock().now()))
 
 
 def note_incident(
@@ -52,4 +54,4 @@ def note_incident(
     path: ConfigPath = None,
 ) -> None:
     """Write something into an incident's timeline, and onto its page."""
-    typer.echo(noting.note(load(path), incident, text, SystemClock().now()))
+    typer.echo(noting.note(load(path, speaks=False), incident, text, SystemClock().now()))
