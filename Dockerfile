@@ -16,7 +16,8 @@ COPY --from=build /opt/monitor /opt/monitor
 ENV STATE_DIRECTORY=/var/lib/monitor \
     CREDENTIALS_DIRECTORY=/run/secrets \
     PATH=/opt/monitor/bin:/usr/local/bin:/usr/bin:/bin \
-    PYTHONDONTWRITEBYTECODE=1
+    PYTHONDONTWRITEBYTECODE=1 \
+    MALLOC_ARENA_MAX=2
 USER 10001
 VOLUME ["/var/lib/monitor"]
 EXPOSE 8080

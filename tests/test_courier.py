@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import ssl
+import subprocess
+import sys
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -497,6 +499,32 @@ async def test_an_address_that_apprise_does_not_know_is_a_complaint_without_the_
 
     assert str(caught.value).startswith("channel.x.url: Apprise does not know this address")
     assert "secret-part" not in str(caught.value)
+
+
+def test_only_the_plugins_that_the_channels_use_are_loaded() -> None:
+    """In a process of its own: what one has loaded stays."""
+    script = """
+import sys
+from monitor.alerts import Notifier
+from monitor.model import Channel, Redactor, Secret
+
+def meet(*urls):
+    Notifier(tuple(Channel(id=f"c{n}", url=Secret(url)) for n, url in enumerate(urls)), Redactor(()))
+    return sum(name.startswith("apprise.plugins.") for name in sys.modules)
+
+few = meet("tgram://123456789:abcdefg_hijklmnopqrstuvwxyzabcdefgh/1")
+more = meet("mailto://somebody:secret@example.com", "JSON://127.0.0.1")
+all_of_them = meet("https://discord.com/api/webhooks/" + "1" * 18 + "/" + "a" * 68)
+print(few, more, all_of_them)
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    few, more, all_of_them = map(int, told.stdout.split())
+    assert few < more < 30, "a mail plugin is a folder, and is found all the same"
+    assert all_of_them > 100, (
+        "whose plugin cannot be told from the address, it is looked for in all"
+    )
 
 
 async def test_a_message_for_a_channel_that_left_the_config_waits_a_day_for_its_return(

@@ -7,17 +7,12 @@ import socket
 import ssl
 import time
 from dataclasses import replace
-from datetime import UTC
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 from monitor.diagnosis.facts import Certificate, End, Trial
 
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EACCES}
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE",
             "PACKET_LENGTH_TOO_LONG", "UNEXPECTED_MESSAGE")  # fmt: skip
-_NAMES_SHOWN = 3
 
 
 def careless() -> ssl.SSLContext:
@@ -79,10 +74,18 @@ async def _connect(
         sock.close()
         raise
     tls = transport.get_extra_info("ssl_object")
-    certificate = _read(tls.getpeercert(binary_form=True))
+    der = tls.getpeercert(binary_form=True)
     transport.abort()
+    certificate = await asyncio.to_thread(_read, der)
     verified = context.verify_mode is not ssl.CERT_NONE
     return (End.VALID if verified else End.ANSWERED), certificate
+
+
+def _read(der: bytes | None) -> Certificate | None:
+    """In a thread, because of the import."""
+    from monitor.diagnosis.certificates import read  # noqa: PLC0415  # 8 MB for bad days alone
+
+    return read(der)
 
 
 def _tls_end(error: ssl.SSLError) -> tuple[End, str]:
@@ -107,37 +110,3 @@ def _end(error: OSError, *, connected: bool) -> tuple[End, str]:
     if isinstance(error, ConnectionError):
         return End.CLOSED, ""  # asyncio's own, for an end without an error number
     return (End.RESET if connected else End.UNREACHABLE), error.strerror or ""
-
-
-def _read(der: bytes | None) -> Certificate | None:
-    try:
-        found = x509.load_der_x509_certificate(der or b"")
-        return Certificate(
-            names=_names(found),
-            issuer=_issuer(found),
-            not_before=found.not_valid_before_utc.astimezone(UTC),
-            not_after=found.not_valid_after_utc.astimezone(UTC),
-        )
-    except Exception:  # noqa: BLE001  # a stranger's bytes: whatever is wrong with them, they say nothing
-        return None
-
-
-def _names(found: x509.Certificate) -> tuple[str, ...]:
-    try:
-        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return tuple(_said(found.subject, NameOID.COMMON_NAME))
-    known = [*names.get_values_for_type(x509.DNSName)]
-    known += map(str, names.get_values_for_type(x509.IPAddress))
-    return tuple(known[:_NAMES_SHOWN])
-
-
-def _issuer(found: x509.Certificate) -> str:
-    for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
-        for text in _said(found.issuer, kind):
-            return text
-    return "nobody"
-
-
-def _said(name: x509.Name, kind: x509.ObjectIdentifier) -> list[str]:
-    return [str(each.value) for each in name.get_attributes_for_oid(kind)][:1]

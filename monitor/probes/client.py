@@ -19,9 +19,9 @@ from monitor.probes.dial import connect
 from monitor.probes.facts import Arrival, Ask, Break, Dial, Exchange, Stage, Trouble, Watch
 from monitor.probes.lag import LagMeter, Span
 from monitor.probes.resolver import PoolResolver, Resolve, system_resolve
-from monitor.probes.session import BrokeError, make_session, proxy_arguments, way_to
+from monitor.probes.session import BrokeError, make_context, make_session, proxy_arguments, way_to
 from monitor.probes.trace import Trace, Way, current
-from monitor.probes.traced import TracedResolver, TracedTLS
+from monitor.probes.traced import TracedResolver
 from monitor.probes.trouble import stage_of, trouble_of
 from monitor.probes.tunnel import TunnelError, credentials, trouble_by_status
 
@@ -132,9 +132,7 @@ class Client:
 
     def _context(self, ca_file: Path | None) -> ssl.SSLContext:
         if ca_file not in self._contexts:
-            context = self._contexts[ca_file] = ssl.create_default_context(cafile=ca_file)
-            context.hostname_checks_common_name = False  # no browser does, and few SDKs
-            context.sslobject_class = TracedTLS
+            self._contexts[ca_file] = make_context(ca_file)
         return self._contexts[ca_file]
 
 

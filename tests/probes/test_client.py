@@ -6,12 +6,14 @@ import logging
 import socket
 import ssl
 import time
+import tracemalloc
 import zlib
+from asyncio import sslproto
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from servers import Authority, Script, endless, loopback, saying, serving
+from servers import Authority, Script, asked, endless, loopback, saying, serving
 
 from monitor.probes.client import Client
 from monitor.probes.facts import Arrival, Ask, Break, Exchange, Stage
@@ -70,6 +72,28 @@ async def test_a_good_handshake_tells_when_the_certificate_ends(
     exchange = await tls(GOOD, authority.context(expires=ends), ca, "relay.test")
     assert (exchange.trouble, exchange.status, exchange.body) == (None, 200, b"ok")
     assert (exchange.cert_expires, exchange.remote_ip) == (ends, "127.0.0.1")
+
+
+async def test_an_open_connection_holds_little_memory(authority: Authority, ca: Path) -> None:
+    """asyncio would take 256 KB for each, which is what a daemon whose answers are slow is made of."""
+    held = 0
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal held
+        await asked(reader)
+        taken = tracemalloc.take_snapshot().filter_traces(
+            [tracemalloc.Filter(True, sslproto.__file__)]
+        )
+        held = sum(each.size for each in taken.statistics("filename"))
+        writer.write(OK + b"Content-Length: 2\r\n\r\nok")
+
+    tracemalloc.start()
+    try:
+        exchange = await tls(script, authority.context(), ca, "relay.test")
+    finally:
+        tracemalloc.stop()
+    assert exchange.body == b"ok"
+    assert 0 < held < 100_000, "of both ends"
 
 
 async def test_a_name_that_hangs_times_out_and_holds_up_no_other() -> None:

@@ -1,0 +1,44 @@
+"""What a certificate says that nobody has verified. Python itself reads only those that verify."""
+
+from datetime import UTC
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from monitor.diagnosis.facts import Certificate
+
+_NAMES_SHOWN = 3
+
+
+def read(der: bytes | None) -> Certificate | None:
+    try:
+        found = x509.load_der_x509_certificate(der or b"")
+        return Certificate(
+            names=_names(found),
+            issuer=_issuer(found),
+            not_before=found.not_valid_before_utc.astimezone(UTC),
+            not_after=found.not_valid_after_utc.astimezone(UTC),
+        )
+    except Exception:  # noqa: BLE001  # a stranger's bytes: whatever is wrong with them, they say nothing
+        return None
+
+
+def _names(found: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return tuple(_said(found.subject, NameOID.COMMON_NAME))
+    known = [*names.get_values_for_type(x509.DNSName)]
+    known += map(str, names.get_values_for_type(x509.IPAddress))
+    return tuple(known[:_NAMES_SHOWN])
+
+
+def _issuer(found: x509.Certificate) -> str:
+    for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
+        for text in _said(found.issuer, kind):
+            return text
+    return "nobody"
+
+
+def _said(name: x509.Name, kind: x509.ObjectIdentifier) -> list[str]:
+    return [str(each.value) for each in name.get_attributes_for_oid(kind)][:1]
