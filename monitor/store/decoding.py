@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from monitor.model import Failure, Kind, Outcome, Result, Stream, Timings, Usage
 from monitor.store import shape as bits
-from monitor.store.shape import SCALES, SLOTS, Shape
+from monitor.store.numbers import filled, numbers_in
+from monitor.store.shape import SCALES, SLOTS, TWINS, Shape
 from monitor.store.times import EPOCH
-from monitor.store.varint import take, unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,17 @@ class Packed:
     body: bytes
 
     @property
+    def numbers(self) -> Sequence[int]:
+        return numbers_in(self.shape.flags, self.body)
+
+    @property
     def message(self) -> int | None:
-        return unpack(self.body)[-1] if self.shape.flags >> bits.MESSAGE & 1 else None
-
-
-def shape_id(blob: bytes) -> int:
-    return take(blob, 0)[0]
+        return self.numbers[-1] if self.shape.flags >> bits.MESSAGE & 1 else None
 
 
 def decode(packed: Packed, check: str, vantage: str, at_ms: int, message: str) -> Run:
     shape, flags = packed.shape, packed.shape.flags
-    slots = _slots(flags, unpack(packed.body))
+    slots = _slots(flags, packed.numbers)
     values = [None if slot is None else slot / scale for slot, scale in zip(slots, SCALES, strict=True)]  # fmt: skip
     expires, retry = shape.cert_expires, slots[bits.RETRY]
     result = Result(
@@ -62,18 +62,13 @@ def decode(packed: Packed, check: str, vantage: str, at_ms: int, message: str) -
 
 
 def _slots(flags: int, numbers: Sequence[int]) -> list[int | None]:
-    """Each number in its slot, and no longer told from another one."""
-    given = iter(numbers[1:])
-    slots = [next(given) if flags >> slot & 1 else None for slot in range(SLOTS)]
-    if flags & bits.STEPS:
-        before = sum(duration or 0 for duration in slots[:3])
-        for place, step in enumerate(slots[3:7], 3):
-            if step is not None:
-                slots[place] = before = before + step
-    if flags & bits.FEWER:
-        slots[bits.CHUNKS] = (slots[bits.EVENTS] or 0) - (slots[bits.CHUNKS] or 0)
-    if flags & bits.SAME_OUT:
-        slots[bits.USED_OUT] = slots[bits.TOKENS_OUT]
+    """Each number in its slot, also where it says the same as another."""
+    slots: list[int | None] = [None] * SLOTS
+    for slot, number in zip(filled(flags), numbers, strict=True):
+        slots[slot] = number
+    for twin, other, fact in TWINS:
+        if flags & fact:
+            slots[twin] = slots[other]
     return slots
 
 
@@ -108,9 +103,10 @@ def _usage(slots: Sequence[int | None], values: Sequence[float | None]) -> Usage
     )
 
 
-def brief(shape: Shape, numbers: Sequence[int], check: str, vantage: str, at_ms: int) -> Result:
+def brief(packed: Packed, check: str, vantage: str, at_ms: int) -> Result:
     """Without the failure's words, stream, usage and address: many are kept in memory at once."""
-    slots = _slots(shape.flags, numbers)[:7]
+    shape = packed.shape
+    slots = _slots(shape.flags, packed.numbers)[:7]
     return Result(
         check=check,
         vantage=vantage,

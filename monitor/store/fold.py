@@ -19,7 +19,6 @@ from monitor.store.sql import upsert
 from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS, NUMBER_MASK
 from monitor.store.tally import HALVES, Row, Tally
 from monitor.store.times import half_of_key, hour_of_key, key_of_hour
-from monitor.store.varint import unpack
 
 ROLLED = "rolled"
 Tallies = dict[int, Tally]
@@ -66,9 +65,8 @@ def _write_hour(connection: Connection, names: Names, hour: int, only: set[int] 
     for key, body in rows_between(connection, key_of_hour(hour), key_of_hour(hour + 1)):
         number = key & NUMBER_MASK
         if only is None or number in only:
-            numbers = unpack(body)
-            shape = names.shape(connection, numbers[0])
-            rows[number].append((shape, half_of_key(key) % HALVES, numbers))
+            shape = names.shape_of(connection, body)
+            rows[number].append((shape, half_of_key(key) % HALVES, body))
             last[number] = key
     tallies: Tallies = defaultdict(Tally)
     for number, found in rows.items():

@@ -32,7 +32,6 @@ from monitor.store.tables import (
 )
 from monitor.store.tally import HALVES, Row, Tally
 from monitor.store.times import EPOCH, from_millis, half_of_key, hour_of_key, key_of_hour
-from monitor.store.varint import unpack
 
 PAGE = 2000
 """Rows of one transaction: short, so that the journal can be cut in between."""
@@ -268,8 +267,7 @@ def _add_unrolled(
         return
     for key, body in rows_between(connection, key_of_hour(span[0]), key_of_hour(span[1])):
         if key & NUMBER_MASK in wanted:
-            numbers = unpack(body)
-            row = (names.shape(connection, numbers[0]), half_of_key(key) % HALVES, numbers)
+            row = (names.shape_of(connection, body), half_of_key(key) % HALVES, body)
             rows[_key_of(hour_of_key(key), length, key)].append(row)
     for key, found in rows.items():
         growing[key].add_rows(found)

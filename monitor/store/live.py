@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from monitor.model import Result
-from monitor.store.decoding import brief
+from monitor.store.decoding import Packed, brief
 from monitor.store.names import Names
 from monitor.store.runs import read_run, rows_between
 from monitor.store.tables import NUMBER_BITS, NUMBER_MASK
@@ -22,7 +22,6 @@ from monitor.store.times import (
     key_from,
     key_of_hour,
 )
-from monitor.store.varint import unpack
 
 _AGAIN = timedelta(minutes=6)
 RECENT = timedelta(minutes=30)
@@ -64,30 +63,26 @@ class Live:
         for key, body in rows_between(connection, start, None):
             seen.add(key)
             if key not in self._seen:
-                numbers = unpack(body)
-                self._take(connection, key, body, numbers, recent=recent)
+                shape = self._names.shape_of(connection, body)
+                self._take(connection, key, Packed(shape, body), recent=recent)
                 if key >= unrolled:
                     half = half_of_key(key)
-                    shape = self._names.shape(connection, numbers[0])
-                    rows[key & NUMBER_MASK, half // HALVES].append((shape, half % HALVES, numbers))
+                    rows[key & NUMBER_MASK, half // HALVES].append((shape, half % HALVES, body))
         self._seen, self._looked = seen, now
         self._add_up(rows)
         for check in self.checks.values():
             _forget(check, rolled, recent)
 
-    def _take(
-        self, connection: Connection, key: int, body: bytes, numbers: list[int], *, recent: int
-    ) -> None:
+    def _take(self, connection: Connection, key: int, packed: Packed, *, recent: int) -> None:
         check = self.checks.get(key & NUMBER_MASK)
         if check is None:
             check = self.checks[key & NUMBER_MASK] = Newest()
         check.seen += 1
         if check.last is None or check.last[0] < key:
-            check.last = key, body
+            check.last = key, packed.body
         if key >= recent:
-            shape = self._names.shape(connection, numbers[0])
             name, vantage = self._names.check(connection, key & NUMBER_MASK)
-            check.recent[key] = brief(shape, numbers, name, vantage, key >> NUMBER_BITS)
+            check.recent[key] = brief(packed, name, vantage, key >> NUMBER_BITS)
 
     def _add_up(self, rows: _Rows) -> None:
         for (number, hour), found in rows.items():

@@ -8,7 +8,9 @@ from datetime import date
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from monitor.store.alike import Alike
 from monitor.store.meta import numbers_of
+from monitor.store.numbers import head, id_in
 from monitor.store.shape import Shape, plainer, shape_from, shape_text
 from monitor.store.tables import CHECKS, TEXTS
 
@@ -32,7 +34,8 @@ class Names:
         self._used: dict[int, int] = {}
         self._counts: dict[int, int] = {}
         self._texts: dict[int, str] = {}
-        self._shapes: dict[int, Shape] = {}
+        self._shapes: dict[bytes, Shape] = {}
+        self.alike = Alike()
         self.forget_marks()
 
     def forget_marks(self) -> None:
@@ -152,10 +155,12 @@ class Names:
         self._ids[key], self._used[found] = found, today
         return found
 
-    def shape(self, connection: Connection, text_id: int) -> Shape:
-        if text_id not in self._shapes:
-            self._shapes[text_id] = shape_from(self._text(connection, text_id))
-        return self._shapes[text_id]
+    def shape_of(self, connection: Connection, body: bytes) -> Shape:
+        """Of a stored run."""
+        which = head(body)
+        if which not in self._shapes:
+            self._shapes[which] = shape_from(self._text(connection, id_in(which)))
+        return self._shapes[which]
 
     def message(self, connection: Connection, text_id: int | None) -> str:
         if text_id is None:

@@ -6,13 +6,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from monitor.model import Entry
-from monitor.store.decoding import Packed, Run, decode, shape_id
-from monitor.store.encoding import encode, to_blob
+from monitor.store.decoding import Packed, Run, decode
+from monitor.store.encoding import encode
 from monitor.store.names import Names
 from monitor.store.nouns import evidence_row
 from monitor.store.sql import insert_many, upsert
 from monitor.store.tables import EVIDENCE, NUMBER_BITS, NUMBER_MASK, RESULTS
-from monitor.store.times import millis
+from monitor.store.times import DAY_MS, day_date, millis
 
 _AT_ONCE = 1000
 
@@ -47,20 +47,26 @@ def _is_taken(connection: Connection, key: int) -> bool:
 
 
 def _row(connection: Connection, names: Names, entry: Entry) -> tuple[int, bytes]:
-    result = entry.result
-    day = result.at.date()
+    result, at = entry.result, millis(entry.result.at)
     number = names.number(connection, result.check, result.vantage, entry.kind)
-    message = names.message_id(connection, result.failure.message, day) if result.failure else None
+    body = names.alike.body(entry, at // DAY_MS) or _body(connection, names, entry, at // DAY_MS)
+    return at << NUMBER_BITS | number, body
+
+
+def _body(connection: Connection, names: Names, entry: Entry, day: int) -> bytes:
+    result, date = entry.result, day_date(day)
+    message = names.message_id(connection, result.failure.message, date) if result.failure else None
     coded = encode(
         result, message=message, in_maintenance=entry.in_maintenance, missed=entry.missed
     )
-    shape = names.shape_id(connection, coded.shape, day)
-    return millis(result.at) << NUMBER_BITS | number, to_blob(shape, coded)
+    body = coded.body(names.shape_id(connection, coded.shape, date))
+    names.alike.learn(entry, day, coded, body)
+    return body
 
 
 def read_run(connection: Connection, names: Names, key: int, body: bytes) -> Run:
     check, vantage = names.check(connection, key & NUMBER_MASK)
-    packed = Packed(names.shape(connection, shape_id(body)), body)
+    packed = Packed(names.shape_of(connection, body), body)
     message = names.message(connection, packed.message)
     return decode(packed, check, vantage, key >> NUMBER_BITS, message)
 

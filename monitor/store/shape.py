@@ -2,8 +2,7 @@
 
 It is stored once and referred to by id. What differs is a list of whole numbers, one for each slot
 that the shape says is filled: times in 0.1 ms, speeds in 0.1 tokens/s, costs in 1e-8, lateness and
-`retry_after` in ms. Times from the start are kept as steps from one to the next, which are small,
-where none goes back.
+`retry_after` in ms.
 """
 
 import json
@@ -18,20 +17,29 @@ _SECOND = timedelta(seconds=1)
 
 SCALES = (
     10, 10, 10, 10, 10, 10, 10,  # the timings of a result, in their order
-    1, 1, 1, 10, 10, 10, 10, 1,  # of a stream: events to heartbeats
-    1, 1, 100_000_000,  # tokens in, tokens out and cost, as they were billed
-    1, 1, 1, 1,  # retry after, late, missed, and the id of the failure's text
+    10, 10, 10, 10,  # of a stream: speed, longest stall, gaps
+    100_000_000, 1,  # cost, late
+    1, 1, 1, 1,  # of a stream: events to heartbeats
+    1, 1,  # tokens in and out, as they were billed
+    1, 1, 1,  # retry after, missed, and the id of the failure's text
 )  # fmt: skip
 """What the number in each slot was multiplied with. Bit n of `flags`: slot n is filled."""
 SLOTS = len(SCALES)
-EVENTS, CHUNKS, TOKENS_OUT, SPEED, STALL, P50, P95, HEARTBEATS = range(7, 15)
-USED_IN, USED_OUT, COST, RETRY, LATE, MISSED, MESSAGE = range(15, SLOTS)
+MEASURED = 13
+"""Slots of what is no whole number by itself; they come first."""
+TTFB, TTFT, VISIBLE = 3, 4, 5
+SPEED, STALL, P50, P95, COST, LATE = range(7, MEASURED)
+EVENTS, CHUNKS, TOKENS_OUT, HEARTBEATS, USED_IN, USED_OUT, RETRY, MISSED, MESSAGE = range(
+    MEASURED, SLOTS
+)
 
-ESTIMATED, COMPLETE, USAGE, SAME_OUT, STEPS, FEWER, UNTRUSTED, MAINTENANCE = (
+ESTIMATED, COMPLETE, USAGE, SAME_OUT, SAME_TEXT, FIXED, UNTRUSTED, MAINTENANCE = (
     1 << bit for bit in range(SLOTS, SLOTS + 8)
 )
-"""Facts. SAME_OUT: as many tokens were billed as came. FEWER: chunks are told as what events there
-are more."""
+"""Facts. SAME_OUT: as many tokens were billed as came. SAME_TEXT: the first token was visible.
+FIXED: each number has the width that is usual for its slot, see `numbers`."""
+TWINS = (VISIBLE, TTFT, SAME_TEXT), (USED_OUT, TOKENS_OUT, SAME_OUT)
+"""A slot that is not filled where it would say the same as another one, and the fact which tells so."""
 
 
 class Shape(NamedTuple):

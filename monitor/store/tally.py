@@ -4,11 +4,11 @@ import math
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from operator import add
 
 from monitor.model import Outcome
+from monitor.store import shape as bits
 from monitor.store.lanes import Lanes, opened
-from monitor.store.layout import Layout, buckets_of_tenths, layout
+from monitor.store.layout import FIGURE_OF, Column, Kin, buckets_of_tenths, columns, kin_of
 from monitor.store.rolled import (
     COST,
     LATE,
@@ -31,11 +31,13 @@ HALVES = 2
 POINT = 5
 """Numbers of a point: p50 and p95 of `ttfb`, the same of `ttft`, p50 of the speed. In tenths and
 one more, so that 0 is none."""
-_DRAWN = ("ttfb", "ttft", "tokens_per_s")
+_DRAWN = (bits.TTFB, bits.TTFT, bits.SPEED)
+_SUMMED = (
+    (MISSED, bits.MISSED), (TOKENS_IN, bits.USED_IN), (TOKENS_OUT, bits.USED_OUT), (COST, bits.COST),
+)  # fmt: skip
 
-Column = Sequence[int]
-Row = tuple[Shape, int, Sequence[int]]
-"""Its shape, the half of the hour that it began in, and its numbers."""
+Row = tuple[Shape, int, bytes]
+"""Its shape, the half of the hour that it began in, and its body."""
 Values = tuple["array[int]", "array[int]", "array[int]"]
 """Of `_DRAWN`, in tenths."""
 
@@ -48,43 +50,50 @@ class Tally(Sum):
         self._halves: dict[int, Values] = {}
 
     def add_rows(self, rows: Iterable[Row]) -> None:
-        """All that there are at once: each of them alone costs four times as much."""
-        alike: dict[tuple[int, str, str | None, int], list[Column]] = defaultdict(list)
-        for shape, half, numbers in rows:
-            alike[shape.flags, shape.outcome, shape.kind, half].append(numbers)
-        figures: dict[str, list[int]] = defaultdict(list)
-        for (flags, outcome, kind, half), found in alike.items():
-            columns = [*zip(*found, strict=True)]
-            self._count(flags, outcome, kind, columns)
-            if not flags & UNTRUSTED and outcome in _SPEAKING:
-                drawn = _figures(layout(flags), columns)
-                for name, tenths in drawn.items():
-                    figures[name] += tenths
-                self._draw(half, drawn)
-        for name, values in figures.items():
-            self.add_lanes(name, Lanes.of(buckets_of_tenths(values)))
+        """All that there are at once: each of them alone costs many times as much."""
+        alike: dict[tuple[Kin, int], list[bytes]] = defaultdict(list)
+        for shape, half, body in rows:
+            alike[kin_of(shape, body), half].append(body)
+        self.add_alike((kin, half, bodies) for (kin, half), bodies in alike.items())
 
-    def _count(self, flags: int, outcome: str, kind: str | None, columns: Sequence[Column]) -> None:
-        at, counts, rows = layout(flags), [*self.counts], len(columns[0])
-        if flags & IN_MAINTENANCE:
+    def add_alike(self, groups: Iterable[tuple[Kin, int, Sequence[bytes]]]) -> None:
+        """Bodies of rows that are kin and began in the same half of the hour."""
+        figures: dict[int, list[int]] = defaultdict(list)
+        for kin, half, bodies in groups:
+            found = columns(kin, bodies)
+            self._count(kin, len(bodies), found)
+            if not kin.flags & UNTRUSTED and kin.outcome in _SPEAKING:
+                for slot in FIGURE_OF:
+                    figures[slot] += found.get(slot, ())
+                self._draw(half, found)
+        self._add_figures(figures)
+
+    def _add_figures(self, figures: Mapping[int, Column]) -> None:
+        """In tenths."""
+        before: Column = ()
+        for slot, tenths in figures.items():
+            if tenths and tenths != before:  # as the first visible token is often the first
+                before, lanes = tenths, Lanes.of(buckets_of_tenths(tenths))
+            if tenths:
+                self.add_lanes(FIGURE_OF[slot], lanes)
+
+    def _count(self, kin: Kin, rows: int, found: Mapping[int, Column]) -> None:
+        counts = [*self.counts]
+        if kin.flags & IN_MAINTENANCE:
             counts[MAINTENANCE] += rows
         else:
-            counts[OUTCOMES.index(outcome)] += rows
-            if kind is not None:
-                self.kinds[kind] += rows
-        if at.late:
-            counts[LATE] += sum(late > _LATE_MS for late in columns[at.late])
-        for count, place in (
-            (MISSED, at.missed), (TOKENS_IN, at.tokens_in),
-            (TOKENS_OUT, at.tokens_out), (COST, at.cost),
-        ):  # fmt: skip
-            counts[count] += sum(columns[place]) if place else 0
+            counts[OUTCOMES.index(kin.outcome)] += rows
+            if kin.kind is not None:
+                self.kinds[kin.kind] += rows
+        counts[LATE] += sum(late > _LATE_MS for late in found.get(bits.LATE, ()))
+        for count, slot in _SUMMED:
+            counts[count] += sum(found.get(slot, ()))
         self.counts = counts
 
-    def _draw(self, half: int, figures: Mapping[str, Column]) -> None:
+    def _draw(self, half: int, found: Mapping[int, Column]) -> None:
         kept = self._halves.get(half) or self._halves.setdefault(half, no_values())
-        for values, name in zip(kept, _DRAWN, strict=True):
-            values.extend(figures.get(name, ()))
+        for values, slot in zip(kept, _DRAWN, strict=True):
+            values.extend(found.get(slot, ()))
 
     def add_body(self, body: bytes) -> None:
         """A stored rollup."""
@@ -100,21 +109,6 @@ class Tally(Sum):
 
     def to_bytes(self) -> bytes:
         return to_bytes(self.counts, self.kinds, pack(self.points()), self.figures)
-
-
-def _figures(at: Layout, columns: Sequence[Column]) -> dict[str, Column]:
-    """In tenths."""
-    found: dict[str, Column] = {name: columns[place] for name, place in at.durations}
-    before: Column = (0,) * len(columns[0])
-    if at.steps:
-        for column in found.values():
-            before = [*map(add, before, column)]
-    for name, place in at.moments:
-        found[name] = column = [*map(add, before, columns[place])]
-        before = column if at.steps else before
-    if at.speed:
-        found["tokens_per_s"] = columns[at.speed]
-    return found
 
 
 def no_values() -> Values:

@@ -10,7 +10,7 @@ EPOCH_DAY = date(1970, 1, 1).toordinal()
 _MICROSECOND = timedelta(microseconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
 _HOUR = timedelta(hours=1)
-HALF_HOUR_MS = 1_800_000
+HALF_HOUR_MS, DAY_MS = 1_800_000, 86_400_000
 
 
 def micros(at: datetime) -> int:

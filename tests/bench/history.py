@@ -60,7 +60,7 @@ def hour_of(rng: random.Random, runs: int) -> bytes:
     rows: list[Row] = []
     for run in range(runs):
         coded = encode(plausible(rng, NOON, "a/b/chat"), message=1, in_maintenance=False, missed=0)
-        rows.append((coded.shape, 2 * run // runs, [1, *coded.numbers]))
+        rows.append((coded.shape, 2 * run // runs, coded.body(1)))
     tally = Tally()
     tally.add_rows(rows)
     return tally.to_bytes()
