@@ -19,7 +19,7 @@ COLOURS = {
     State.DEGRADED: "c97700",
     State.PARTIAL: "b5400c",
     State.MAJOR: "8c0a3c",
-    State.MAINTENANCE: "4c62c9",
+    State.MAINTENANCE: "3c50b4",
     State.UNKNOWN: "616c79",
 }
 _CACHE_S = 300

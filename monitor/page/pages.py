@@ -47,8 +47,8 @@ class Pages:
             for gone in service.retired:
                 yield self._retired(gone)
         yield self._name("method.html"), self._html("method.html", "method.html")
-        if self.page.url and not self.page.path:
-            yield "404.html", self._not_found(f"{self.page.url}/")
+        if self.page.url:
+            yield f"{self.page.path}404.html", self._not_found(f"{self.page.url}/")
 
     def _story(self, story: Story) -> tuple[str, bytes]:
         here = f"incidents/{story.id}/"
@@ -90,9 +90,9 @@ class Pages:
         """What makes every page a new one."""
         return self.page.stopped, self.page.title, self.assets
 
-    def _not_found(self, root: str) -> bytes:
+    def _not_found(self, base: str) -> bytes:
         """Served at any depth, so its links need an address."""
-        return self._html("404.html", "", root=root, base=root)
+        return self._html("404.html", "", root=f"{base}{self.page.path}", base=base)
 
     def _name(self, here: str) -> str:
         return f"{self.page.path}{here}" + ("" if here.endswith(".html") else "index.html")

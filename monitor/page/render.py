@@ -55,6 +55,7 @@ class Renderer:
         found |= programs.files(page, self._statuses, self._keeper)
         state = State.UNKNOWN if page.stopped else page.state
         found |= self._icons("favicon", state) | self._icons("favicon-unknown", State.UNKNOWN)
+        found["apple-touch-icon.png"] = self._drawn(f"{state.value}-180.png")
         all_pages = (page, *page.others)
         for each in (*page.others, page):
             env = self._environment(each.language)
@@ -73,8 +74,10 @@ class Renderer:
     def _icons(self, name: str, state: State) -> dict[str, bytes]:
         """SVG, and PNG for those who cannot draw it."""
         drawn = self._environment(ENGLISH).get_template("favicon.svg").render(state=state)
-        dots = (self._folder / "favicon" / f"{state.value}.png").read_bytes()
-        return {f"{name}.svg": drawn.encode(), f"{name}-32.png": dots}
+        return {f"{name}.svg": drawn.encode(), f"{name}-32.png": self._drawn(f"{state.value}.png")}
+
+    def _drawn(self, name: str) -> bytes:
+        return (self._folder / "favicon" / name).read_bytes()
 
     def _environment(self, language: Language) -> Environment:
         if language.code not in self._env:

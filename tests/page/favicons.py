@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 from pathlib import Path
 
 from browser import Browser, launched
@@ -11,6 +12,17 @@ from monitor.page.render import environment
 from monitor.page.states import State
 
 FOLDER = Path(str(templates())) / "favicon"
+
+
+def for_phones(svg: str) -> str:
+    """They round the corners themselves, and paint black what is transparent: the ground reaches the edge."""
+    ground = re.search(r'fill="(#\w+)"', svg)
+    assert ground is not None
+    whole = f'<rect width="32" height="32" fill="{ground[1]}"/>'
+    inner = re.sub(
+        r"<rect [^>]*/>", f'{whole}<g transform="translate(3.2 3.2) scale(.8)">', svg, count=1
+    )
+    return inner.replace("</svg>", "</g></svg>")
 
 
 async def draw(browser: Browser, svg: str, size: int) -> bytes:
@@ -32,8 +44,10 @@ async def main() -> None:
     icon = environment(templates(), ENGLISH).get_template("favicon.svg")
     async with launched() as browser:
         for state in State:
-            png = await draw(browser, icon.render(state=state), 32)
-            (FOLDER / f"{state.value}.png").write_bytes(png)
+            svg = icon.render(state=state)
+            (FOLDER / f"{state.value}.png").write_bytes(await draw(browser, svg, 32))
+            large = await draw(browser, for_phones(svg), 180)
+            (FOLDER / f"{state.value}-180.png").write_bytes(large)
 
 
 if __name__ == "__main__":

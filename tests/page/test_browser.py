@@ -233,6 +233,26 @@ async def test_the_header_takes_two_rows_on_a_phone(
         assert await tab.ask("document.querySelector('.brand__name').offsetHeight") < 40
 
 
+TORN = """[...document.querySelectorAll('h1, h2, h3, h4, dt, strong, .own a')].filter(e => e.checkVisibility() && e.matches(':lang(zh)'))
+  .filter(e => { e.style.overflowWrap = 'normal'; const torn = getComputedStyle(e).wordBreak !== 'keep-all'
+    || e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline'; e.style.overflowWrap = ''; return torn; })
+  .map(e => e.textContent)"""
+
+
+@pytest.mark.parametrize("world", [name for name in worlds.WORLDS if name != "crowded"])
+async def test_chinese_headings_break_between_words_only(
+    browser: Browser, address: str, world: str
+) -> None:
+    """Where signs of a sentence or marks of ours let them; on the smallest phone too."""
+    async with browser.tab(320) as tab:
+        for page in PAGES[:3] if world == "mock" else ("",):
+            await tab.open(f"{address}/{world}/zh-CN/{page}")
+            await tab.lay_out_all()
+            assert await tab.ask(TORN) == [], page
+        await tab.ask(f"document.querySelector('h1').textContent = '{'服务' * 12}'")
+        assert await tab.ask(TORN) == ["服务" * 12], "one that has no place to break is noticed"
+
+
 async def test_the_charts_switch_without_a_script(browser: Browser, address: str) -> None:
     shown = "['ttft', 'tps'].map(e => document.querySelector('.charts--' + e).checkVisibility())"
     async with browser.tab(scripts=False) as tab:

@@ -1,6 +1,8 @@
 """No two states look alike to those who see fewer colours: simulated, then measured in OKLab. Pure.
 
-Simulation: Viénot, Brettel and Mollon 1999, on linear RGB; difference: OKLab by Björn Ottosson, times 100.
+Simulation, on linear RGB: Viénot, Brettel and Mollon 1999; for tritanopia, which one plane does not fit,
+the two of Brettel, Viénot and Mollon 1997 (in the figures of libDaltonLens). Difference: OKLab by Björn
+Ottosson, times 100.
 """
 
 import re
@@ -26,6 +28,12 @@ SEEN: dict[str, Matrix] = {
     "protanopia": ((0, 2.02344, -2.52581), (0, 1, 0), (0, 0, 1)),
     "deuteranopia": ((1, 0, 0), (0.494207, 0, 1.24827), (0, 0, 1)),
 }
+TRITAN_PLANES: tuple[Matrix, Matrix] = (
+    ((1.01277, 0.13548, -0.14826), (-0.01243, 0.86812, 0.14431), (0.07589, 0.80500, 0.11911)),
+    ((0.93678, 0.18979, -0.12657), (0.06154, 0.81526, 0.12320), (-0.37562, 1.12767, 0.24796)),
+)
+TRITAN_SIDE: Matrix = ((0.03901, -0.02788, -0.01113),)
+SIGHTS = (*SEEN, "tritanopia")
 CONES: Matrix = (
     (0.4122214708, 0.5363325363, 0.0514459929), (0.2119034982, 0.6806995451, 0.1073969566),
     (0.0883024619, 0.2817188376, 0.6299787005),
@@ -45,8 +53,15 @@ def linear(code: str) -> Colour:
     return tuple(c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares)
 
 
+def simulated(colour: Colour, sight: str) -> Colour:
+    if sight == "tritanopia":
+        (side,) = times(TRITAN_SIDE, colour)
+        return times(TRITAN_PLANES[side < 0], colour)
+    return times(FROM_LMS, times(SEEN[sight], times(TO_LMS, colour)))
+
+
 def as_seen(colour: Colour, sight: str) -> Colour:
-    rgb = times(FROM_LMS, times(SEEN[sight], times(TO_LMS, colour)))
+    rgb = simulated(colour, sight)
     cones = times(CONES, tuple(min(1.0, max(0.0, each)) for each in rgb))
     return times(LAB, tuple(each ** (1 / 3) for each in cones))
 
@@ -70,12 +85,23 @@ def nearest(colours: dict[str, Colour], sight: str) -> float:
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-@pytest.mark.parametrize("sight", SEEN)
+@pytest.mark.parametrize("sight", SIGHTS)
 def test_every_two_states_differ_enough(sight: str, theme: int) -> None:
     assert nearest(palette(theme), sight) >= 8
 
 
-def test_a_red_and_a_green_that_look_alike_would_have_been_found() -> None:
-    alike = {"red": linear("b05a00"), "green": linear("7a7a00")}
+@pytest.mark.parametrize(
+    ("sight", "one", "other"),
+    [("deuteranopia", "b05a00", "7a7a00"), ("protanopia", "804000", "405000"), ("tritanopia", "4c62c9", "616c79")],
+)  # fmt: skip
+def test_two_that_look_alike_would_have_been_found(sight: str, one: str, other: str) -> None:
+    alike = {one: linear(one), other: linear(other)}
     assert nearest(alike, "all colours") >= 8
-    assert nearest(alike, "deuteranopia") < 8
+    assert nearest(alike, sight) < 8
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_white_and_grey_are_seen_as_they_are(sight: str) -> None:
+    for grey in ("ffffff", "808080", "202020"):
+        seen, real = as_seen(linear(grey), sight), as_seen(linear(grey), "all colours")
+        assert seen == pytest.approx(real, abs=2e-3)

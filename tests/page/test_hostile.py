@@ -88,7 +88,7 @@ def test_only_our_own_script_is_loaded(published: Mapping[str, bytes]) -> None:
         if name.endswith(".html"):
             scripts = [attributes["src"] for tag, attributes in tags(content) if tag == "script"]
             assert len(scripts) == 1, name
-            own = r"[./]*" if name != "404.html" else re.escape(f"{ADDRESS}/")
+            own = r"[./]*" if not name.endswith("404.html") else re.escape(f"{ADDRESS}/")
             assert re.fullmatch(rf"{own}status\.[0-9a-f]{{10}}\.js", scripts[0] or "")
 
 

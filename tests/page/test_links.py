@@ -19,7 +19,7 @@ def test_every_relative_link_leads_to_a_published_file(world: str) -> None:
     found = Renderer().files(view(SITES[world], WORLDS[world](), {})[0])
     checked, broken = 0, set()
     for name, content in found.items():
-        if not name.endswith(".html") or name == "404.html":
+        if not name.endswith(".html") or name.endswith("404.html"):
             continue
         for link in map(unescape, LINK.findall(content.decode())):
             parts = urlsplit(link)
