@@ -7,6 +7,7 @@ import re
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 COUNT = 64
@@ -60,12 +61,20 @@ class Counting:
         return list(range(self.first, self.first + self.count))
 
     def _numbers(self, answer: str) -> list[int]:
-        """Without those of a sentence before the answer: a few, then the first two in order."""
-        numbers = _NUMBER.findall(answer)[: self.count + 2 * _PREFACE]
-        found = [int(digits[:9]) for digits in numbers]
-        begin = self._wanted()[:2]
-        starts = (at for at in range(_PREFACE + 1) if found[at : at + 2] == begin)
-        return found[next(starts, 0) :]
+        return _counted(answer, self.first, self.count)
+
+
+@lru_cache(maxsize=1)
+def _counted(answer: str, first: int, count: int) -> list[int]:
+    """Without the numbers of a sentence before the answer: a few, then the first two in order.
+
+    Asked of the same answer several times in a row.
+    """
+    numbers = _NUMBER.findall(answer)[: count + 2 * _PREFACE]
+    found = [int(digits[:9]) for digits in numbers]
+    begin = [first, first + 1][:count]
+    starts = (at for at in range(_PREFACE + 1) if found[at : at + 2] == begin)
+    return found[next(starts, 0) :]
 
 
 @dataclass(frozen=True, slots=True)

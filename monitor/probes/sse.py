@@ -68,28 +68,31 @@ class SseParser:
         found: list[Event] = []
         if self.overflow is not None:
             return found
-        start = 0
-        for end in _LINE_END.finditer(text):
-            self._keep(text[start : end.start()])
-            start = end.end()
+        *lines, rest = _LINE_END.split(text) if "\r" in text else text.split("\n")
+        for line in lines:
+            self._end_line(line, found)
             if self.overflow is not None:
                 return found
-            self._end_line(found)
         # A lone CR ends its line at once, else a stream framed by CR would hang one line behind.
         self._after_cr = self._after_cr or text.endswith("\r")
-        self._keep(text[start:])
+        if rest:
+            self._keep(rest)
         return found
 
     def _keep(self, part: str) -> None:
         self._line_size += len(part)
         if self._line_size > self._max_line:
             self._overflow("a line", self._max_line)
-        elif part:
+        else:
             self._line.append(part)
 
-    def _end_line(self, found: list[Event]) -> None:
-        line = "".join(self._line)
-        self._line, self._line_size = [], 0
+    def _end_line(self, line: str, found: list[Event]) -> None:
+        if self._line_size + len(line) > self._max_line:
+            self._overflow("a line", self._max_line)
+            return
+        if self._line_size:
+            line = "".join((*self._line, line))
+            self._line, self._line_size = [], 0
         self._lines += 1
         if self._lines > MAX_LINES:
             self._overflow("the number of lines", MAX_LINES)

@@ -116,6 +116,10 @@ def traced_socket(info: tuple[Any, ...]) -> TracedSocket:
     return made
 
 
+_MOST_CERTIFICATES = 1000
+_certificates: dict[bytes, Any] = {}
+
+
 class TracedTLS(ssl.SSLObject):
     trace: Trace | None = None
 
@@ -129,6 +133,17 @@ class TracedTLS(ssl.SSLObject):
         trace.tls_end = time.monotonic_ns()
         trace.cert_expires = _expires(self.getpeercert())
         trace.on_connected()
+
+    def getpeercert(self, binary_form: bool = False) -> Any:  # noqa: FBT001, FBT002  # ssl's own
+        """asyncio asks too: what takes long to read, and stays the same for weeks, is read once."""
+        der = super().getpeercert(binary_form=True)
+        if binary_form or der is None:
+            return der
+        if der not in _certificates:
+            if len(_certificates) >= _MOST_CERTIFICATES:
+                _certificates.clear()
+            _certificates[der] = super().getpeercert()
+        return _certificates[der]
 
     def read(self, *args: Any) -> Any:
         data = super().read(*args)
