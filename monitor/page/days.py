@@ -39,10 +39,14 @@ def last_days(
     """Oldest first. `measured` are the main check's days, one run `every` so often; `checks` all
     checks of the endpoint.
     """
+    dates = _dates(today)
     concerned = [each for each in incidents if not checks.isdisjoint(each.checks)]
+    troubles = _troubles(concerned, main, checks, dates, now)
     return tuple(
-        _day(day, measured.get(day, NOTHING), concerned, main, checks, now, every)
-        for day in _dates(today)
+        _troubled(day, troubles[day])
+        if day in troubles
+        else _quiet(day, measured.get(day, NOTHING), every)
+        for day in dates
     )
 
 
@@ -51,51 +55,61 @@ def _dates(today: date) -> tuple[date, ...]:
     return tuple(today - timedelta(days=back) for back in range(SHOWN - 1, -1, -1))
 
 
-def _day(
-    day: date,
-    rollup: Rollup,
+Trouble = tuple[str, float]
+"""A letter, and for how many minutes of the day."""
+
+
+def _troubles(
     incidents: Sequence[Incident],
     main: str,
     checks: frozenset[str],
+    dates: Sequence[date],
     now: datetime,
-    every: timedelta,
-) -> Day:
-    if not incidents:
-        return _quiet(day, rollup, every)
+) -> Mapping[date, list[Trouble]]:
+    """By day, of these days."""
+    found: dict[date, list[Trouble]] = {}
+    for incident in incidents:
+        letter = _letter(incident, main, checks)
+        begin, end = incident.opened.astimezone(UTC), (incident.closed or now).astimezone(UTC)
+        day = max(begin.date(), dates[0])
+        while letter and day <= min(end.date(), dates[-1]):
+            minutes = _minutes(day, begin, end)
+            if minutes > 0:
+                found.setdefault(day, []).append((letter, minutes))
+            day += timedelta(days=1)
+    return found
+
+
+def _minutes(day: date, begin: datetime, end: datetime) -> float:
+    """What of a time lies within a day."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    found = [
-        (_letter(incident, main, checks), minutes)
-        for incident in incidents
-        if (minutes := _overlap(incident, start, now)) is not None
-    ]
-    found = [(letter, minutes) for letter, minutes in found if letter]
-    if found:
-        worst = max((letter for letter, _ in found), key="dpx".index)
-        return Day(
-            day,
-            worst,
-            max(1, min(1440, round(sum(minutes for letter, minutes in found if letter == worst)))),
-        )
-    return _quiet(day, rollup, every)
+    within = min(end, start + timedelta(days=1)) - max(begin, start)
+    return within.total_seconds() / 60
+
+
+def _troubled(day: date, troubles: Sequence[Trouble]) -> Day:
+    worst = max((letter for letter, _ in troubles), key="dpx".index)
+    minutes = sum(minutes for letter, minutes in troubles if letter == worst)
+    return Day(day, worst, max(1, min(1440, round(minutes))))
 
 
 def _quiet(day: date, rollup: Rollup, every: timedelta) -> Day:
     if rollup.maintenance:
         minutes = round(rollup.maintenance * every / timedelta(minutes=1))
         return Day(day, "m", max(1, min(1440, minutes)))
-    return Day(day, "o" if any(map(rollup.outcomes.get, _COUNTED)) else "n", 0)
+    return _calm(day, "o" if any(map(rollup.outcomes.get, _COUNTED)) else "n")
+
+
+@lru_cache(maxsize=4 * SHOWN)
+def _calm(day: date, letter: str) -> Day:
+    """Nearly all days of all endpoints: one object for those that are alike."""
+    return Day(day, letter, 0)
 
 
 def _letter(incident: Incident, main: str, checks: frozenset[str]) -> str:
     if incident.severity is Severity.DOWN:
         return "x" if main in incident.checks or checks <= set(incident.checks) else "p"
     return "d" if incident.severity is Severity.DEGRADED else ""
-
-
-def _overlap(incident: Incident, start: datetime, now: datetime) -> float | None:
-    """Minutes of an incident within the day that begins at `start`."""
-    begin, end = max(incident.opened, start), min(incident.closed or now, start + timedelta(days=1))
-    return (end - begin).total_seconds() / 60 if end > begin else None
 
 
 def availability(days: Iterable[Rollup]) -> tuple[float | None, float | None]:
