@@ -31,18 +31,19 @@ def bars(days: str) -> tuple[tuple[str, str], ...]:
     """
     strokes: dict[str, list[str]] = {}
     for index, letter in enumerate(days):
-        for name, stroke in _strokes(letter):
-            strokes.setdefault(name, []).append(f"M{4 + index * STEP} {stroke}")
+        for name, stroke in _strokes(index, letter):
+            strokes.setdefault(name, []).append(stroke)
     if "m" in strokes:
         strokes["z"] = strokes["m"]
     return tuple((letter, "".join(found)) for letter, found in sorted(strokes.items()))
 
 
 @cache
-def _strokes(letter: str) -> tuple[tuple[str, str], ...]:
+def _strokes(index: int, letter: str) -> tuple[tuple[str, str], ...]:
     """Of one bar: in whose state's colour, from where, and how far down."""
     return tuple(
-        (name, f"{_short(start)}v{_short(length)}") for name, start, length in _pieces(letter)
+        (name, f"M{4 + index * STEP} {_short(start)}v{_short(length)}")
+        for name, start, length in _pieces(letter)
     )
 
 

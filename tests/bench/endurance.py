@@ -17,6 +17,8 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
+from rig import PHONE
+
 from monitor.clock import SystemClock
 from monitor.demo.launcher import Simulation
 
@@ -36,6 +38,7 @@ def config(simulation: Simulation, endpoints: int, port: int) -> str:
         "[service.demo.endpoints]\n"
         + "\n".join(lines)
         + '\n[service.demo.probes]\nmodels = "10s"\nchat = "20s"\n'
+        + PHONE
     )
 
 

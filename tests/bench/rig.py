@@ -17,6 +17,12 @@ from monitor.probes import PROBES, ProbeSettings
 
 HERE = Path(__file__).parent
 MONITOR = Path(sys.executable).parent / "monitor"
+PHONE = """
+[channel.phone]
+url = "tgram://123456789:abcdefg_hijklmnopqrstuvwxyzabcdefgh/1"
+telegram_api = "http://127.0.0.1:9"
+"""
+"""Alerts are loaded and reach nobody."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,7 @@ def daemon(asked: Upstream, checks: int, probe_line: str) -> Iterator[Daemon]:
                 f'e{n} = {{ url = "{asked.url}", ca_file = "{asked.ca_file}" }}\n'
                 for n in range(checks)
             )
+            + PHONE
         )
         born = time.monotonic()
         with log.open("wb") as out:
