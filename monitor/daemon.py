@@ -23,6 +23,7 @@ from monitor.model import Memory, Redactor, StoreError
 from monitor.reload import Reloader, forget
 from monitor.store import Store
 from monitor.supervisor import Pulse, beat, tell_systemd
+from monitor.watchman import Watchman
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +53,10 @@ class Daemon:
         self.publish_every = publish_every
         self.stop = asyncio.Event()
         self.reread = asyncio.Event()
-        self.watch, self.noted = notices.Watch(notices.LASTS), 0
-        self.channels = notices.Watch(notices.CHANNEL_LASTS)
         self.store = Store(
             config.store, clock=clock, vantage=config.vantage, history=config.history
         )
+        self.watchman = Watchman(self.store, clock)
         self.kit = Kit(
             config=config,
             clock=clock,
@@ -219,36 +219,10 @@ class Daemon:
             await self.store.save(outgoing=parts.alerts.notice(text, now, but))
 
     async def _watch_ourselves(self, parts: Parts, now: datetime) -> None:
-        say = parts.alerts.language
-        troubles = {
-            "store": self.store.trouble,
-            "memory": self.store.overflow,
-            "schedule": parts.schedule.trouble(),
-        }
-        for name, why in troubles.items():
-            if text := self.watch.see(name, why, now, self.clock.monotonic(), say):
-                await self._notify(parts, text, now)
-        await self._watch_channels(parts, now)
-        for note in self.store.notes[self.noted :]:
-            await self._notify(parts, notices.noted(note, say), now)
-        self.noted = len(self.store.notes)
-
-    async def _watch_channels(self, parts: Parts, now: datetime) -> None:
-        """One that takes nothing is told through the others; where none takes anything, it may be us."""
-        say, failing = parts.alerts.language, self.store.failing
         channels = [channel.id for channel in self.kit.config.channels]
-        if all(channel in failing for channel in channels):
-            return
-        for channel in channels:
-            text, row = None, failing.get(channel)
-            if row is None:
-                lasts = self.channels.ended(channel, self.clock.monotonic())
-                text = lasts and notices.heard(channel, lasts, now, say)
-            elif self.channels.begins(channel, self.clock.monotonic()):
-                waiting = self.store.undelivered.get(channel, 1)
-                text = notices.mute(channel, row.last_error, waiting, say)
-            if text:
-                await self._notify(parts, text, now, frozenset({*failing, channel}))
+        news = self.watchman.news(parts.schedule.trouble(), channels, now, parts.alerts.language)
+        for text, but in news:
+            await self._notify(parts, text, now, but)
 
     async def _remind(self, parts: Parts, now: datetime) -> None:
         changes = parts.alerts.remind(now)
