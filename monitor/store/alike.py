@@ -1,7 +1,7 @@
 """Results that are like an earlier one of their check, as nearly all are: the same figures and facts.
 
-Then it need not be found out which they are: what must be as it was is compared at once, and the figures
-go through C from the result into the bytes of its row, at a third of what `encoding` costs.
+Then it need not be found out which they are: all that makes its shape is looked up at once, and the
+figures go through C from the result into the bytes of its row, at a third of what `encoding` costs.
 """
 
 import struct
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from operator import attrgetter, mul
 from typing import Any
 
-from monitor.model import TIMING_NAMES, Entry, Outcome, Result
+from monitor.model import TIMING_NAMES, Entry, Result
 from monitor.store import shape as bits
 from monitor.store.encoding import Coded
 from monitor.store.numbers import filled, fixed, head
@@ -25,7 +25,6 @@ _FIELDS = (
 _STREAM = {place for place, name in enumerate(_FIELDS) if name.startswith("stream.")}
 _USAGE = {place for place, name in enumerate(_FIELDS) if name.startswith("usage.")}
 _RARE = bits.MAINTENANCE | sum(1 << slot for slot in range(len(_FIELDS), bits.SLOTS))
-_NAMES = ("http_status", "model", "remote_ip", "cert_expires")
 _MOST_HEADS = 1000
 _round = float.__round__
 """What `round` does with a float, without asking each of them how."""
@@ -37,7 +36,7 @@ class Alike:
     """Forgets from day to day, because a shape's text is marked with the last day that needed it."""
 
     def __init__(self) -> None:
-        self._patterns: dict[tuple[int, Outcome], _Pattern] = {}
+        self._patterns: dict[int, _Pattern] = {}
         self._of: dict[str, _Pattern] = {}
         self._day = 0
 
@@ -55,8 +54,7 @@ class Alike:
         if day > self._day:
             self.forget()
             self._day = day
-        key = flags, result.outcome
-        pattern = self._patterns.get(key) or self._patterns.setdefault(key, _Pattern(*key))
+        pattern = self._patterns.get(flags) or self._patterns.setdefault(flags, _Pattern(flags))
         pattern.learn(result, head(body))
         self._of[result.check] = pattern
 
@@ -66,37 +64,32 @@ class Alike:
 
 
 class _Pattern:
-    """Of the results with these flags and this outcome."""
+    """Of the results with these flags."""
 
-    __slots__ = ("_counted", "_expected", "_heads", "_measured", "_named", "_others", "_pack", "_rest", "_scales", "_twins")  # fmt: skip
+    __slots__ = ("_counted", "_heads", "_measured", "_others", "_pack", "_rest", "_scales", "_twins")  # fmt: skip
 
-    def __init__(self, flags: int, outcome: Outcome) -> None:
+    def __init__(self, flags: int) -> None:
         slots = filled(flags)
         measured = [slot for slot in slots if slot < bits.MEASURED]
-        expected = _expected(flags, outcome)
-        self._rest, self._expected = _fields(*expected), tuple(expected.values())
         twins = [(twin, other) for twin, other, fact in bits.TWINS if flags & fact]
+        self._rest = _fields(*_rest(flags))
         self._twins = _fields(*(_FIELDS[twin] for twin, _ in twins))
         self._others = _fields(*(_FIELDS[other] for _, other in twins))
         self._measured = _fields(*(_FIELDS[slot] for slot in measured))
         self._scales = tuple(float(bits.SCALES[slot]) for slot in measured)
         self._counted = _fields(*(_FIELDS[slot] for slot in slots[len(measured) :]))
         self._pack = fixed(flags & ~bits.FIXED).pack
-        has_stream = flags >> bits.EVENTS & 1
-        self._named = _fields(*_NAMES, *(("stream.finish_reason",) if has_stream else ()))
         self._heads: dict[tuple[Any, ...], bytes] = {}
 
     def learn(self, result: Result, head: bytes) -> None:
         if len(self._heads) == _MOST_HEADS:  # strangers choose some of the names
             self._heads.clear()
-        self._heads[self._named(result)] = head
+        self._heads[self._rest(result)] = head
 
     def body(self, result: Result) -> bytes | None:
         try:
-            if self._rest(result) != self._expected or self._twins(result) != self._others(result):
-                return None
-            head = self._heads.get(self._named(result))
-            if head is None:
+            head = self._heads.get(self._rest(result))
+            if head is None or self._twins(result) != self._others(result):
                 return None
             measured = map(_round, map(mul, self._measured(result), self._scales))
             return head + self._pack(*measured, *self._counted(result))
@@ -104,27 +97,20 @@ class _Pattern:
             return None  # something is not there, or larger than usual, or no number
 
 
-def _expected(flags: int, outcome: Outcome) -> dict[str, object]:
-    """Fields that are not in the row, and what they must be."""
-    expected: dict[str, object] = {
-        "outcome": outcome,
-        "failure": None,
-        "retry_after": None,
-        "trusted_timings": not flags & bits.UNTRUSTED,
-    }
+def _rest(flags: int) -> list[str]:
+    """All that is not in the row: what its shape says, and figures that are not there."""
+    rest = ["outcome", "failure", "retry_after", "trusted_timings"]
+    rest += ["http_status", "model", "remote_ip", "cert_expires"]
     gone = {twin for twin, _, fact in bits.TWINS if flags & fact} | set(filled(flags))
     if flags >> bits.EVENTS & 1:
-        expected["stream.complete"] = bool(flags & bits.COMPLETE)
-        expected["stream.tokens_estimated"] = bool(flags & bits.ESTIMATED)
+        rest += ["stream.complete", "stream.tokens_estimated", "stream.finish_reason"]
     else:
-        expected["stream"] = None
+        rest.append("stream")
         gone |= _STREAM
     if not flags & bits.USAGE:
-        expected["usage"] = None
+        rest.append("usage")
         gone |= _USAGE
-    absent = (slot for slot in range(len(_FIELDS)) if slot not in gone)
-    expected |= {_FIELDS[slot]: 0 if slot == bits.HEARTBEATS else None for slot in absent}
-    return expected
+    return rest + [name for slot, name in enumerate(_FIELDS) if slot not in gone]
 
 
 def _fields(*names: str) -> _Fields:

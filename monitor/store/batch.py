@@ -78,7 +78,11 @@ def bare(entry: Entry) -> Entry:
 def is_bare(item: Item) -> bool:
     """As nearly all are."""
     return isinstance(item, Entry) and not (
-        item.states or item.habit or item.incidents or item.outgoing or item.spent != NO_SPEND
+        item.states
+        or item.habit
+        or item.incidents
+        or item.outgoing
+        or (item.spent is not NO_SPEND and item.spent != NO_SPEND)
     )
 
 

@@ -12,13 +12,15 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, Table, bindparam, select, update
 
+from monitor.store.layout import Kin, kin_of
 from monitor.store.meta import number_of, set_meta
 from monitor.store.names import Names
+from monitor.store.numbers import head
 from monitor.store.runs import rows_between
 from monitor.store.sql import upsert
 from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS, NUMBER_MASK
-from monitor.store.tally import HALVES, Row, Tally
-from monitor.store.times import half_of_key, hour_of_key, key_of_hour
+from monitor.store.tally import HALVES, Group, Tally
+from monitor.store.times import hour_of_key, key_of_half, key_of_hour
 
 ROLLED = "rolled"
 Tallies = dict[int, Tally]
@@ -60,21 +62,40 @@ def remake(connection: Connection, names: Names, keys: Iterable[int]) -> None:
 
 
 def _write_hour(connection: Connection, names: Names, hour: int, only: set[int] | None) -> None:
-    rows: dict[int, list[Row]] = defaultdict(list)
+    found: dict[int, list[Group]] = defaultdict(list)
     last: dict[int, int] = {}
-    for key, body in rows_between(connection, key_of_hour(hour), key_of_hour(hour + 1)):
-        number = key & NUMBER_MASK
-        if only is None or number in only:
-            shape = names.shape_of(connection, body)
-            rows[number].append((shape, half_of_key(key) % HALVES, body))
-            last[number] = key
+    for half in range(HALVES):
+        alike = _Alike(connection, names)
+        begin = HALVES * hour + half
+        for key, body in rows_between(connection, key_of_half(begin), key_of_half(begin + 1)):
+            number = key & NUMBER_MASK
+            if only is None or number in only:
+                alike[head(body)][number].append(body)
+                last[number] = key
+        for kin, by_check in alike.kin.items():
+            for number, bodies in by_check.items():
+                found[number].append((kin, half, bodies))
     tallies: Tallies = defaultdict(Tally)
-    for number, found in rows.items():
-        tallies[number].add_rows(found)
+    for number, groups in found.items():
+        tallies[number].add_alike(groups)
     _write(connection, HOURS, hour, tallies)
     if last:
         given = [{"of": number, "seen": key} for number, key in last.items()]
         connection.execute(_SEEN, given)
+
+
+class _Alike(dict[bytes, dict[int, list[bytes]]]):
+    """The bodies of rows by their head, then by check; those whose heads are kin stand together."""
+
+    def __init__(self, connection: Connection, names: Names) -> None:
+        super().__init__()
+        self._connection, self._names = connection, names
+        self.kin: dict[Kin, dict[int, list[bytes]]] = {}
+
+    def __missing__(self, which: bytes) -> dict[int, list[bytes]]:
+        kin = kin_of(self._names.shape_of(self._connection, which), which)
+        self[which] = self.kin.setdefault(kin, defaultdict(list))
+        return self[which]
 
 
 _SEEN = (

@@ -6,7 +6,7 @@ to be made of every result there is.
 
 import struct
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -67,11 +67,11 @@ def _fixed(flags: int, skip: int) -> struct.Struct:
     return struct.Struct(f"<{skip}x" + "".join(codes.values()))
 
 
-def buckets_of_tenths(numbers: Sequence[int]) -> Iterable[int]:
+def buckets_of_tenths(numbers: Sequence[int]) -> Sequence[int]:
     """The bucket of each `number / 10`."""
     table = _table()
     if max(numbers) < _TABLED:
-        return map(table.__getitem__, numbers)
+        return [*map(table.__getitem__, numbers)]
     return [table[number] if number < _TABLED else bucket(number / 10) for number in numbers]
 
 

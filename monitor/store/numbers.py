@@ -14,8 +14,8 @@ from monitor.store.shape import FIXED, SLOTS
 
 WIDTHS = "HHHHHHHHHHHHBBBBBBBIHI"
 """Of the slots, as `struct` spells them. Timings up to 6.5 s, costs to 0.00065 USD, 255 tokens."""
-_LONG = 0x80
-"""Of the first byte: the id takes four bytes, not two."""
+_SHORT, _MIDDLE = 0x80, 0xC0
+"""First bytes of an id: of those below the one it is all, below the other it has a second, else three more."""
 
 
 @lru_cache(4096)
@@ -38,17 +38,20 @@ def to_bytes(flags: int, numbers: Sequence[int]) -> tuple[int, bytes]:
 
 
 def head_of(shape_id: int) -> bytes:
-    if shape_id < _LONG << 8:
-        return shape_id.to_bytes(2, "big")
-    return (shape_id | _LONG << 24).to_bytes(4, "big")
+    if shape_id < _SHORT:
+        return shape_id.to_bytes(1, "big")
+    if shape_id < (_MIDDLE - _SHORT) << 8:
+        return (shape_id | _SHORT << 8).to_bytes(2, "big")
+    return (shape_id | _MIDDLE << 24).to_bytes(4, "big")
 
 
 def head(body: bytes) -> bytes:
-    return body[:2] if body[0] < _LONG else body[:4]
+    first = body[0]
+    return body[:1] if first < _SHORT else body[:2] if first < _MIDDLE else body[:4]
 
 
 def id_in(head: bytes) -> int:
-    return int.from_bytes(head, "big") & (_LONG << 8 * len(head) - 8) - 1
+    return int.from_bytes(head, "big") & (0x7F, 0x3FFF, 0, 0x3FFF_FFFF)[len(head) - 1]
 
 
 def numbers_in(flags: int, body: bytes) -> Sequence[int]:

@@ -14,7 +14,7 @@ from monitor.store.sql import insert_many, upsert
 from monitor.store.tables import EVIDENCE, NUMBER_BITS, NUMBER_MASK, RESULTS
 from monitor.store.times import DAY_MS, day_date, millis
 
-_AT_ONCE = 1000
+_AT_ONCE = 200  # so few that they are gone before Python looks for garbage among them
 
 
 def insert_results(

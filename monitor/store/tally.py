@@ -38,6 +38,8 @@ _SUMMED = (
 
 Row = tuple[Shape, int, bytes]
 """Its shape, the half of the hour that it began in, and its body."""
+Group = tuple[Kin, int, Sequence[bytes]]
+"""Bodies of rows that are kin and began in the same half of the hour."""
 Values = tuple["array[int]", "array[int]", "array[int]"]
 """Of `_DRAWN`, in tenths."""
 
@@ -56,8 +58,7 @@ class Tally(Sum):
             alike[kin_of(shape, body), half].append(body)
         self.add_alike((kin, half, bodies) for (kin, half), bodies in alike.items())
 
-    def add_alike(self, groups: Iterable[tuple[Kin, int, Sequence[bytes]]]) -> None:
-        """Bodies of rows that are kin and began in the same half of the hour."""
+    def add_alike(self, groups: Iterable[Group]) -> None:
         figures: dict[int, list[int]] = defaultdict(list)
         for kin, half, bodies in groups:
             found = columns(kin, bodies)

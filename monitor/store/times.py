@@ -62,6 +62,11 @@ def half_of_key(key: int) -> int:
     return (key >> NUMBER_BITS) // HALF_HOUR_MS
 
 
+def key_of_half(half: int) -> int:
+    """The smallest result key of a unix half hour."""
+    return half * HALF_HOUR_MS << NUMBER_BITS
+
+
 def key_of_hour(hour: int) -> int:
     """The smallest result key of a unix hour."""
     return hour * 3_600_000 << NUMBER_BITS

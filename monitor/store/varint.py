@@ -8,10 +8,11 @@ _TABLED = 1 << 14
 
 
 def pack(numbers: Sequence[int]) -> bytes:
+    table = _table()
     try:
-        return b"".join(map(_table().__getitem__, numbers))
+        return b"".join(map(table.__getitem__, numbers))
     except IndexError:
-        return b"".join(map(_bytes, numbers))
+        return b"".join([table[n] if n < _TABLED else _bytes(n) for n in numbers])
 
 
 def _bytes(given: int) -> bytes:
