@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from lived import live, shell
+from lived import environment, live, shell
 
 ROOT = Path(__file__).parents[1]
 PAGES = {each: (ROOT / each).read_text() for each in ("README.md", "docs/operating.md")}
@@ -18,22 +18,29 @@ ALL = "\n".join(
 )
 HERE = ("monitor validate", "echo '17 3 * * *", "systemctl stop monitor")
 """How the blocks begin of which this file runs every line."""
+SERVICE = ("tests/service/test_service.py", "wants a machine, and takes these lines from the page")
+CARRIER = ("tests/test_carrier.py", "takes these lines from the page before a real push")
+CONTAINER = ("tests/service/test_container.py", "wants a container engine")
 ELSEWHERE = {
     "make demo": ("tests/demo/test_demonstration.py", "takes minutes"),
     "make test": (".ci/run", "is what runs this"),
-    "python3 -m venv /opt/monitor": ("tests/service/test_service.py", "wants a machine"),
-    "cp systemd/*.service": ("tests/service/test_service.py", "wants a machine"),
-    "systemd-sysusers monitor.conf": ("tests/service/test_service.py", "wants a machine"),
-    "install -m 644 monitor.toml": ("tests/service/test_service.py", "wants a machine"),
-    "systemctl daemon-reload": ("tests/service/test_service.py", "wants a machine"),
-    "git init": ("tests/test_carrier.py", "is run there before a real push"),
-    "git -c": ("tests/test_carrier.py", "is run there before a real push"),
-    "git config": ("tests/test_carrier.py", "is run there before a real push"),
-    "git remote": ("tests/test_carrier.py", "is run there, to a folder"),
-    "docker build": ("tests/service/test_container.py", "wants a container"),
-    "docker run": ("tests/service/test_container.py", "its options go to podman there"),
+    "python3 -m venv /opt/monitor && /opt/monitor/bin/pip install -c constraints.txt .": SERVICE,
+    "cp systemd/*.service /etc/systemd/system/ && cp -r systemd/sysusers.d systemd/tmpfiles.d /etc/": SERVICE,
+    "systemd-sysusers monitor.conf && systemd-tmpfiles --create monitor.conf": SERVICE,
+    "install -m 644 monitor.toml /etc/monitor/": SERVICE,
+    "systemctl daemon-reload && systemctl enable --now monitor": SERVICE,
+    "git init -q -b main": CARRIER,
+    "git -c user.name=monitor -c user.email=monitor@localhost commit -q --allow-empty -m Status": CARRIER,
+    "git config user.name monitor && git config user.email monitor@localhost": CARRIER,
+    "git remote add origin git@github.com:you/status.git": CARRIER,
+    "docker build -t monitor .": CONTAINER,
+    "docker run -d --read-only --tmpfs /tmp --stop-timeout 60 -p 127.0.0.1:8080:8080"
+    " -v monitor:/var/lib/monitor -v ./monitor.toml:/etc/monitor/monitor.toml:ro"
+    " -v ./secrets:/run/secrets:ro monitor": CONTAINER,
 }
-"""Lines that another test runs, and why this one does not."""
+"""Whole lines that another test runs, and why this one does not."""
+FENCES = {"", "sh", "toml", "yaml", "mermaid"}
+"""What blocks hold: commands stand in those of `sh`, where they are found."""
 
 
 def blocks() -> list[list[str]]:
@@ -48,11 +55,29 @@ def block(start: str) -> str:
 
 
 def test_every_command_of_a_block_is_run_here_or_in_a_test_that_exists() -> None:
-    rest = [line for each in blocks() if not each[0].startswith(HERE) for line in each]
-    assert [line for line in rest if not line.startswith(tuple(ELSEWHERE))] == []
-    assert [each for each in ELSEWHERE if not any(line.startswith(each) for line in rest)] == []
+    rest = {line for each in blocks() if not each[0].startswith(HERE) for line in each}
+    assert rest == set(ELSEWHERE)
     for where, _ in ELSEWHERE.values():
         assert (ROOT / where).exists(), where
+
+
+def test_commands_stand_in_blocks_that_are_read() -> None:
+    assert set(re.findall(r"^ *(?:```|~~~) *(\w*)", ALL, re.MULTILINE)) <= FENCES
+    assert "~~~" not in ALL
+
+
+def test_every_program_and_make_target_that_a_page_names_is_there_with_its_options() -> None:
+    """Spans such as `python tests/mutation.py --show` and `make proof`, in prose and tables."""
+    spans = {" ".join(each.split()) for each in re.findall(r"`((?:python|make)\s[^`]+)`", ALL)}
+    assert len(spans) > 5
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for program, what, *rest in map(str.split, spans):
+        if program == "make":
+            assert what in targets
+            assert rest == []
+            continue
+        source = (ROOT / what).read_text()
+        assert [each for each in rest if each.startswith("--") and f'"{each}"' not in source] == []
 
 
 class Fine(BaseHTTPRequestHandler):
@@ -100,13 +125,16 @@ def test_the_first_three_commands(tmp_path: Path, url: str) -> None:
     (tmp_path / "monitor.toml").write_text(
         f'[monitor]\nlisten = ""\n[service.a]\nendpoints = {{ x = "{url}" }}\n'
     )
-    start = block("monitor validate")
-    done = run(
-        start.replace("monitor run", "timeout --foreground --preserve-status 8 monitor run"),
-        tmp_path,
-    )
-    assert "good. 1 service" in done.stdout
-    assert "event=stopped" in done.stderr
+    *first, last = block("monitor validate").splitlines()
+    assert "good. 1 service" in run("\n".join(first), tmp_path).stdout
+    with subprocess.Popen(
+        last.split(), cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.PIPE, text=True
+    ) as daemon:
+        assert daemon.stderr is not None
+        assert any("event=started" in line for line in daemon.stderr)
+        daemon.terminate()
+        assert "event=stopped" in daemon.stderr.read()
+    assert daemon.returncode == 0
 
 
 @pytest.mark.slow
