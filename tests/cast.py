@@ -1,5 +1,7 @@
-"""The cast: a clock moved by hand, and where the recorded corpus lies."""
+"""The cast: a clock moved by hand, patience, and where the recorded corpus lies."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,3 +28,10 @@ class HandClock:
     def step(self, seconds: float) -> None:
         """Somebody set the wall clock."""
         self.wall += timedelta(seconds=seconds)
+
+
+async def until(holds: Callable[[], object], seconds: float = 60) -> None:
+    """`seconds` are what the busiest machine may need, not what is measured."""
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.05)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from html import unescape
 
 from aiohttp import web
+from listening import listening
 
 TOKEN = "123456789:" + "AbCdEfGhIj" * 3 + "AbCdE"
 CHAT = "4242"
@@ -120,9 +121,5 @@ async def telegram(fake: Telegram | None = None) -> AsyncIterator[Telegram]:
     app = web.Application()
     app.router.add_post("/bot{token}/sendMessage", fake.send_message)
     app.router.add_get("/bot{token}/getUpdates", fake.get_updates)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield fake
-    await runner.cleanup()
+    async with listening(app) as fake.url:
+        yield fake

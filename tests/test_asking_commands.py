@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from listening import listening
 
 from monitor.config import load
 from monitor.daemon import Daemon
@@ -39,21 +40,18 @@ async def live(folder: Path) -> None:
     """A daemon that sees a service work, fail, and work again."""
     relay, app = Relay(), web.Application()
     app.router.add_get("/", relay.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    (folder / "monitor.toml").write_text(
-        '[monitor]\nlisten = ""\n[alerts]\nafter = 2\nrecover = 1\n[service.relay]\n'
-        f'endpoints = {{ x = "http://127.0.0.1:{runner.addresses[0][1]}" }}\nprobes = {{ http = "1s" }}\n'
-    )
-    daemon = Daemon(load(folder / "monitor.toml", {}), publish_every=timedelta(hours=1))
-    running = asyncio.create_task(daemon.run())
-    for status, runs in ((200, 2), (502, 3), (200, 2)):
-        relay.status = status
-        await seen(folder, status, runs)
-    daemon.stop.set()
-    await asyncio.wait_for(running, 60)
-    await runner.cleanup()
+    async with listening(app) as url:
+        (folder / "monitor.toml").write_text(
+            '[monitor]\nlisten = ""\n[alerts]\nafter = 2\nrecover = 1\n[service.relay]\n'
+            f'endpoints = {{ x = "{url}" }}\nprobes = {{ http = "1s" }}\n'
+        )
+        daemon = Daemon(load(folder / "monitor.toml", {}), publish_every=timedelta(hours=1))
+        running = asyncio.create_task(daemon.run())
+        for status, runs in ((200, 2), (502, 3), (200, 2)):
+            relay.status = status
+            await seen(folder, status, runs)
+        daemon.stop.set()
+        await asyncio.wait_for(running, 60)
 
 
 async def seen(folder: Path, status: int, runs: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cast import HandClock
+from cast import HandClock, until
 
 from monitor.carrier import Carrier
 from monitor.model import PageSettings, Publishing, Redactor, Secret, StoreError
@@ -155,10 +155,10 @@ async def test_a_folder_that_is_gone_is_a_failure_like_another(tmp_path: Path) -
 
 async def test_the_last_page_is_carried_after_a_run_that_hangs_is_cut_short(tmp_path: Path) -> None:
     (tmp_path / "hang").touch()
-    desk = Desk(tmp_path, "test -e hang && sleep 60; cp page carried")
+    desk = Desk(tmp_path, "test -e hang && touch hangs && sleep 60; cp page carried")
     desk.clock.tick(180)
     desk.carrier.offer(changed=True)
-    await asyncio.sleep(0.2)
+    await until((tmp_path / "hangs").exists)
     (tmp_path / "hang").unlink()
     (tmp_path / "page").write_text("monitoring stopped")
     async with asyncio.timeout(15):

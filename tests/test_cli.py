@@ -147,8 +147,11 @@ def test_the_daemon_runs_stops_politely_and_leaves_what_the_other_commands_read(
     )
     (dead / "monitor.toml").write_text(text)
     daemon = subprocess.Popen([MONITOR, "run"], cwd=dead, stderr=subprocess.PIPE, text=True)
-    time.sleep(7)
     seen = monitor("status", "--json", cwd=dead)
+    end = time.monotonic() + 90
+    while seen.returncode or not json.loads(seen.stdout)["incidents"]:
+        assert time.monotonic() < end, seen.stderr
+        seen = monitor("status", "--json", cwd=dead)
     daemon.send_signal(signal.SIGTERM)
     _, log = daemon.communicate(timeout=30)
 

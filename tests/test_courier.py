@@ -17,6 +17,7 @@ import pytest
 import trustme
 from aiohttp import web
 from cast import HandClock
+from listening import listening
 from proxies import Fake, proxying
 from telegram import CHAT, TOKEN, Telegram, telegram
 
@@ -812,11 +813,8 @@ async def site(hear: Hear, context: ssl.SSLContext | None = None) -> AsyncIterat
     """Host and port of a server that takes what is posted."""
     app = web.Application()
     app.router.add_post("/{path:.*}", hear)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    yield f"127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with listening(app, context) as url:
+        yield url.partition("://")[2]
 
 
 async def test_while_our_own_network_fails_messages_are_tried_every_minute(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 import sqlite3
 from collections.abc import AsyncIterator
@@ -12,6 +13,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from cast import until
+from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.config import load
@@ -24,8 +27,14 @@ class Relay:
     def __init__(self) -> None:
         self.status = 200
         self.url = ""
+        self.asked = 0
+
+    async def is_asked_again(self, times: int) -> None:
+        before = self.asked
+        await until(lambda: self.asked >= before + times)
 
     async def answer(self, _: web.Request) -> web.Response:
+        self.asked += 1
         return web.Response(
             status=self.status, text="hello" if self.status == 200 else "<script>alert(1)</script>"
         )
@@ -36,12 +45,8 @@ async def relay() -> AsyncIterator[Relay]:
     made = Relay()
     app = web.Application()
     app.router.add_get("/", made.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with listening(app) as made.url:
+        yield made
 
 
 def write_config(folder: Path, phone: Telegram, **urls: str) -> Path:
@@ -65,15 +70,6 @@ async def running(path: Path) -> AsyncIterator[Daemon]:
     finally:
         daemon.stop.set()
         await asyncio.wait_for(task, 30)
-
-
-async def until(condition: object, seconds: float = 20) -> None:
-    assert callable(condition)
-    for _ in range(round(seconds / 0.1)):
-        if condition():
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"not within {seconds} s")
 
 
 def first_lines(phone: Telegram) -> list[str]:
@@ -106,12 +102,12 @@ async def test_an_outage_is_told_once_over_a_restart_and_its_end_when_the_channe
 
         async with running(path):
             await until(lambda: "One base URL is down." in page.read_text())
-            await asyncio.sleep(4)
+            await cdn.is_asked_again(4)
             assert first_lines(phone) == ["🔴 Relay, cdn: down"]
             phone.down = True
             cdn.status = 200
             await until(lambda: "All base URLs work." in page.read_text())
-            await asyncio.sleep(2)
+            await until(lambda: phone.asked > 1)
             phone.down = False
             await until(lambda: len(phone.messages) > 1)
         assert first_lines(phone) == ["🔴 Relay, cdn: down", "✅ Relay, cdn: recovered"]
@@ -121,34 +117,19 @@ async def test_an_outage_is_told_once_over_a_restart_and_its_end_when_the_channe
 
 @pytest.mark.slow
 async def test_its_own_server_shows_the_page_and_its_health(
-    tmp_path: Path, phone: Telegram
+    tmp_path: Path, phone: Telegram, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     async with relay() as direct:
         path = write_config(tmp_path, phone, direct=direct.url)
         async with running(path), aiohttp.ClientSession() as session:
             await until((tmp_path / "page" / "index.html").exists)  # written last
-            port = await listening_port(session)
-            async with session.get(f"http://127.0.0.1:{port}/") as answer:
+            [url] = re.findall(r"event=listen url=(\S+)", caplog.text)
+            async with session.get(url) as answer:
                 assert answer.status == 200
                 assert "Base URLs" in await answer.text()
-            async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
+            async with session.get(f"{url}healthz") as answer:
                 assert (answer.status, await answer.text()) == (200, "ok\n")
-
-
-async def listening_port(session: aiohttp.ClientSession) -> int:
-    """Port 0 was asked for: find it among this process's listening sockets."""
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    ports = [int(line.split()[1].split(":")[1], 16) for line in lines if line.split()[3] == "0A"]
-    for port in ports:
-        try:
-            async with session.get(
-                f"http://127.0.0.1:{port}/healthz", timeout=aiohttp.ClientTimeout(1)
-            ) as answer:
-                if answer.headers.get("Server") == "monitor":
-                    return port
-        except (aiohttp.ClientError, TimeoutError):
-            continue
-    raise AssertionError("the daemon does not listen")
 
 
 @pytest.mark.slow

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cast import until
 
 from monitor.clock import SystemClock
 from monitor.config import load
@@ -46,11 +46,6 @@ class Life:
             publish_every=timedelta(seconds=0.2),
         )
 
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):
-            while not holds():
-                await asyncio.sleep(0.05)
-
     def tries(self) -> int:
         path = self.folder / "tries"
         return len(path.read_text().splitlines()) if path.exists() else 0
@@ -70,7 +65,7 @@ async def test_a_publish_command_that_fails_again_and_again(
     for code in ("3", "5"):
         (tmp_path / "code").write_text(code)
         before = life.tries()
-        await life.until(lambda seen=before: life.tries() >= seen + 3)  # type: ignore[misc]
+        await until(lambda seen=before: life.tries() >= seen + 3)  # type: ignore[misc]
     life.daemon.stop.set()
     await asyncio.wait_for(running, 60)
 
@@ -86,7 +81,7 @@ async def test_a_daemon_that_hangs(tmp_path: Path, caplog: pytest.LogCaptureFixt
     caplog.set_level(logging.INFO)
     life = Life(tmp_path, every="1h")
     running = asyncio.create_task(life.daemon.run())
-    await life.until(lambda: bool(lines(caplog, "run")))
+    await until(lambda: bool(lines(caplog, "run")))
     looks = 0
     for _ in range(8):
         life.clock.leap += 20_000

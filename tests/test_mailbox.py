@@ -1,6 +1,7 @@
 """What people ask from another process reaches the alerts within seconds, or when the daemon starts."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -8,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cast import HandClock
+from cast import HandClock, until
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.alerts import Alerts
@@ -213,15 +214,16 @@ async def test_status_shows_what_was_given_up_and_what_is_silenced(
 
 
 async def test_the_daemon_takes_requests_up_within_seconds_and_tells_of_a_crash(
-    tmp_path: Path,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     async with telegram() as phone:
         config = house(tmp_path, phone)
-        await lived(config)
+        await lived(config, caplog)
         with sqlite3.connect(tmp_path / "monitor.db") as connection:
             connection.execute("UPDATE meta SET value = 'no' WHERE name = 'stopped_cleanly'")
         connection.close()
-        await lived(config, lambda: silence(config, "s", HOUR, "", SystemClock().now()))
+        await lived(config, caplog, lambda: silence(config, "s", HOUR, "", SystemClock().now()))
         assert [text.splitlines()[0] for text in phone.messages] == ["👁 monitor: crashed"]
         assert "It did not stop by itself" in phone.messages[0]
 
@@ -231,10 +233,11 @@ def house(folder: Path, phone: Telegram) -> Config:
     return parse(TEXT + channel, path=folder / "monitor.toml", env={})
 
 
-async def lived(config: Config, ask: object = None) -> None:
+async def lived(config: Config, caplog: pytest.LogCaptureFixture, ask: object = None) -> None:
+    caplog.clear()
     daemon = Daemon(config, env={}, publish_every=timedelta(hours=1))
     task = asyncio.create_task(daemon.run())
-    await asyncio.sleep(1.5)
+    await until(lambda: "event=started" in caplog.text)
     if callable(ask):
         ask()
         for _ in range(100):

@@ -5,10 +5,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from cast import until
 
 from monitor.config import load
 from monitor.daemon import Daemon
@@ -30,12 +31,6 @@ def status(folder: Path, *options: str) -> str:
     return done.stdout
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not holds():
-            await asyncio.sleep(0.05)
-
-
 async def test_trouble_is_in_the_status_until_it_is_over_and_the_last_page_is_carried(
     tmp_path: Path,
 ) -> None:
@@ -48,7 +43,7 @@ async def test_trouble_is_in_the_status_until_it_is_over_and_the_last_page_is_ca
     running = asyncio.create_task(daemon.run())
     try:
         await until((tmp_path / "carried.html").is_file)
-        await asyncio.sleep(0.5)
+        await until(lambda: "exit status 5" in status(tmp_path))
         said = await asyncio.to_thread(status, tmp_path)
         assert "The page was not carried at " in said
         assert "exit status 5: the door is shut" in said

@@ -3,17 +3,17 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import worlds
-from cast import HandClock
+from cast import HandClock, until
 from page_cast import CHECKS, NOW, SERVICE, key
 
-from monitor.model import Evidence, PageSettings, Snapshot, StoreError
+from monitor.model import Check, Evidence, PageSettings, Snapshot, StoreError
+from monitor.probes import ProbeSettings
 from monitor.publisher import Publisher
 
 
@@ -35,11 +35,13 @@ class Shelf:
         return replace(self.found, at=now)
 
 
-def publisher(source: Shelf, folder: Path, *, errors: bool = False) -> Publisher:
+def publisher(
+    source: Shelf, folder: Path, *, errors: bool = False, checks: tuple[Check, ...] = CHECKS
+) -> Publisher:
     return Publisher(
         source,
         (SERVICE,),
-        CHECKS,
+        checks,
         PageSettings(dir=folder, title="OhMyGPT status", errors=errors),
         clock=HandClock(NOW),
         vantage="Shanghai",
@@ -53,10 +55,20 @@ def status(folder: Path) -> dict[str, object]:
     return found
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.01)
+class Knock(ProbeSettings):
+    kind = "knock"
+
+
+async def test_a_kind_of_probe_that_is_new_needs_nothing_of_the_page(tmp_path: Path) -> None:
+    new = tuple(
+        replace(check, probe=Knock().named("knock"))
+        for check in CHECKS
+        if check.probe.id == "models"
+    )
+    found = publisher(Shelf(worlds.mixed()), tmp_path, checks=(*new, *CHECKS))
+    await found.publish()
+    [service] = status(tmp_path)["services"]
+    assert {each["main"] for each in service["endpoints"]} == {"chat"}
 
 
 async def test_it_publishes_what_the_store_knows(tmp_path: Path) -> None:

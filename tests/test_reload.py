@@ -10,16 +10,18 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
-from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
+from cast import until
+from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.config import load
 from monitor.daemon import Daemon
+from monitor.schedule import phase
 from monitor.store import Store
 
 MONITOR = Path(sys.executable).parent / "monitor"
@@ -33,6 +35,10 @@ class Site:
         self.status = 200
         self.url = ""
 
+    async def is_asked_again(self, times: int) -> None:
+        before = len(self.asked)
+        await until(lambda: len(self.asked) >= before + times)
+
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(request.path.rstrip("/"))
         return web.Response(status=self.status, text="hello")
@@ -43,12 +49,8 @@ async def site() -> AsyncIterator[Site]:
     made = Site()
     app = web.Application()
     app.router.add_get("/{path:.*}", made.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with listening(app) as made.url:
+        yield made
 
 
 @pytest.fixture
@@ -106,15 +108,6 @@ async def living(house: House) -> AsyncIterator[Daemon]:
         await asyncio.wait_for(task, 30)
 
 
-async def until(condition: object, seconds: float = 15) -> None:
-    assert callable(condition)
-    for _ in range(round(seconds / 0.05)):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s")
-
-
 @pytest.fixture
 def house(tmp_path: Path, site: Site, phone: Telegram) -> House:
     return House(tmp_path, site, phone)
@@ -143,8 +136,10 @@ async def test_added_checks_start_removed_ones_stop_and_the_others_never_notice(
     stayed = reader.results("s/stays/http", since=began)
     reader.close()
     assert len(kept) == asked
-    gaps = [later.at - earlier.at for earlier, later in pairwise(stayed[1:])]
-    assert all(timedelta(seconds=0.5) < gap < timedelta(seconds=1.5) for gap in gaps)
+    due = [each.at.timestamp() - each.late_ms / 1000 for each in stayed[1:]]
+    beat = phase("s/stays/http", timedelta(seconds=1))
+    assert len(due) > 3
+    assert max((at - beat + 0.01) % 1 for at in due) < 0.3, "on its own beat, before and after"
 
 
 @pytest.mark.slow
@@ -157,7 +152,7 @@ async def test_what_is_believed_stays_believed_and_a_removed_check_ends_its_inci
         await until(lambda: bool(phone.messages))
         house.write(house.url("a"), more="[alerts]\nafter = 2\nwait = '0s'\n")
         assert await house.reload() == "good new=0 gone=1 changed=0"
-        await asyncio.sleep(3)
+        await site.is_asked_again(3)
         site.status = 200
         await until(lambda: len(phone.messages) > 1 and "recovered" in phone.messages[-1])
 
@@ -178,7 +173,7 @@ async def test_a_bad_file_changes_nothing_and_is_told_once(
         await until(lambda: len(site.asked) > asked + 1)
         assert await house.reload() == first
         await until(lambda: bool(phone.messages))
-        await asyncio.sleep(2)
+        await site.is_asked_again(2)
 
     assert first.startswith("bad service.t.endpoints.x")
     assert [text.splitlines()[0] for text in phone.messages] == [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 from cast import HandClock
+from listening import listening
 
 from monitor.cli import vitals
 from monitor.cli.vitals import Vitals
@@ -48,15 +49,10 @@ async def test_a_daemon_without_a_door_is_known_by_what_it_wrote_last(tmp_path: 
 
 
 async def test_a_door_that_is_not_the_daemons_is_not_believed(tmp_path: Path) -> None:
-    app = web.Application()
-    runner = web.AppRunner(app)  # answers 404 to everything
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0]
-    asked = config(tmp_path, listen=f"{host}:{port}")
-    store = await a_daemon(asked, timedelta(minutes=2))
-    found = await asyncio.to_thread(vitals.look, asked)
-    await store.close()
-    await runner.cleanup()
+    async with listening(web.Application()) as url:  # answers 404 to everything
+        asked = config(tmp_path, listen=url.removeprefix("http://"))
+        store = await a_daemon(asked, timedelta(minutes=2))
+        found = await asyncio.to_thread(vitals.look, asked)
+        await store.close()
     assert found is not None
     assert (found.trouble or "").startswith("it has written nothing for 2m")

@@ -19,7 +19,7 @@ from monitor.model.alert import (
     TimelineEntry,
     Verdict,
 )
-from monitor.model.check import MAIN_ORDER, Check, Endpoint, Probe, Proxy, Service, Slow
+from monitor.model.check import Check, Endpoint, Probe, Proxy, Service, Slow, rank
 from monitor.model.errors import (
     Complaint,
     ConfigError,
@@ -60,7 +60,6 @@ from monitor.model.spend import NO_SPEND, Budget, Price, Spend
 
 __all__ = [
     "ALL",
-    "MAIN_ORDER",
     "NO_SPEND",
     "SATURATED",
     "SETTLED",
@@ -131,4 +130,5 @@ __all__ = [
     "Window",
     "Wish",
     "clean_text",
+    "rank",
 ]  # fmt: skip

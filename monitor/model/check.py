@@ -108,3 +108,8 @@ MAIN_ORDER = (
     "models", "http", "tls", "tcp",
 )  # fmt: skip
 """Which probe kind speaks for an endpoint when none has `main = true`: the most demanding first."""
+
+
+def rank(kind: str) -> int:
+    """Its place in that order; kinds that are not in it come last."""
+    return MAIN_ORDER.index(kind) if kind in MAIN_ORDER else len(MAIN_ORDER)

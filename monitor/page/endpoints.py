@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from monitor.model import (
-    MAIN_ORDER,
     Check,
     CheckHistory,
     Incident,
@@ -14,6 +13,7 @@ from monitor.model import (
     Point,
     Result,
     Snapshot,
+    rank,
 )
 from monitor.model.rollup import NOTHING
 from monitor.page import days as ninety
@@ -30,7 +30,7 @@ RUNS = 24
 
 
 def main_check(checks: Sequence[Check]) -> Check:
-    return min(checks, key=lambda check: (not check.probe.main, MAIN_ORDER.index(check.probe.kind)))
+    return min(checks, key=lambda check: (not check.probe.main, rank(check.probe.kind)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, timedelta
 
-from monitor.model import MAIN_ORDER, WINDOWS, CheckHistory, Endpoint, Service, Snapshot
+from monitor.model import WINDOWS, CheckHistory, Endpoint, Service, Snapshot, rank
 from monitor.model.rollup import NOTHING
 from monitor.page import words
 from monitor.page.days import availability, last_days
@@ -46,5 +46,4 @@ def _view(
 
 def _rank(history: CheckHistory) -> int:
     """Its probe is no longer configured, so its id has to do for its kind."""
-    probe = history.check.rsplit("/", 1)[1]
-    return MAIN_ORDER.index(probe) if probe in MAIN_ORDER else len(MAIN_ORDER)
+    return rank(history.check.rsplit("/", 1)[1])

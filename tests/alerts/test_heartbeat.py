@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from cast import HandClock
+from listening import listening
 
 from monitor.config import parse
 from monitor.heart import Heart
@@ -32,12 +33,9 @@ async def switch() -> AsyncIterator[Switch]:
     made = Switch()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", made.hear)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = Secret(f"http://127.0.0.1:{runner.addresses[0][1]}/{TOKEN}")
-    yield made
-    await runner.cleanup()
+    async with listening(app) as url:
+        made.url = Secret(f"{url}/{TOKEN}")
+        yield made
 
 
 def heart(

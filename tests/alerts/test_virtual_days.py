@@ -16,6 +16,7 @@ from random import Random
 import pytest
 import virtual_time
 from aiohttp import web
+from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
 from virtual_time import START, VirtualClock, VirtualLoop
 
@@ -97,12 +98,8 @@ class Town:
 async def serving(town: Town) -> AsyncIterator[Town]:
     app = web.Application()
     app.router.add_get("/{service}/{endpoint}{tail:.*}", town.answer)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, backlog=512).start()
-    town.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield town
-    await runner.cleanup()
+    async with listening(app) as town.url:
+        yield town
 
 
 @dataclass

@@ -13,6 +13,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 from aiohttp import web
+from listening import listening
 
 from monitor.diagnosis.resolvers import Resolver
 
@@ -152,10 +153,5 @@ async def serving_https(
     """The URL of a DoH server."""
     app = web.Application()
     app.router.add_post("/dns-query", handler)  # type: ignore[arg-type]
-    runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    try:
-        yield f"https://127.0.0.1:{runner.addresses[0][1]}/dns-query"
-    finally:
-        await runner.cleanup()
+    async with listening(app, context) as url:
+        yield f"{url}/dns-query"

@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import pytest
 from aiohttp import web
+from cast import until
+from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.config import Config, load, parse
@@ -128,14 +130,10 @@ async def world() -> AsyncIterator[tuple[World, int]]:
     app = web.Application()
     app.router.add_post("/hooks/{token}", found.hook)
     app.router.add_route("*", "/{rest:.*}", found.echo)
-    runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     proxy = await asyncio.start_server(found.serve_proxy, "127.0.0.1", 0)
-    yield found, proxy.sockets[0].getsockname()[1]
-    proxy.close()
-    await runner.cleanup()
+    async with listening(app) as found.url:
+        yield found, proxy.sockets[0].getsockname()[1]
+        proxy.close()
 
 
 CONFIG = """
@@ -260,7 +258,8 @@ async def lived(folder: Path, daemon: asyncio.subprocess.Process, fake: Telegram
     cmdline = Path(f"/proc/{daemon.pid}/cmdline").read_bytes()
     config.write_text(good.replace("[page]", 'nonsense = "${KEY}"\n[page]'))
     daemon.send_signal(signal.SIGHUP)
-    await asyncio.sleep(4)
+    log = folder / "daemon.log"
+    await until(lambda: b"event=reload_refused" in log.read_bytes())
     config.write_text(good)
     # The write-ahead log is looked at while it is there.
     for path in folder.glob("monitor.db*"):

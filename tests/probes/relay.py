@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from aiohttp import web
+from listening import listening
 
 from monitor.model import Check, Endpoint, Habit, Kind, Secret
 from monitor.probes import PROBES, Client
@@ -69,12 +70,8 @@ async def relaying() -> AsyncIterator[Relay]:
         relay = Relay(client)
         app = web.Application()
         app.router.add_route("*", "/{rest:.*}", relay.handle)
-        runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        relay.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield relay
-        await runner.cleanup()
+        async with listening(app) as relay.url:
+            yield relay
 
 
 def plain(body: Any, status: int = 200, kind: str = "application/json") -> Answering:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from listening import listening
 
 from monitor.model import Check, Endpoint, Habit, Kind, Secret, Slow, Spend
 from monitor.probes.chat import ChatProbe
@@ -42,13 +43,8 @@ async def relay() -> AsyncIterator[Relay]:
     relay = Relay()
     app = web.Application()
     app.router.add_post("/v1/chat/completions", relay.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    relay.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield relay
-    await runner.cleanup()
+    async with listening(app) as relay.url:
+        yield relay
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from listening import listening
 
 from monitor.model import Check, Endpoint, Habit, Kind, Secret, Usage
 from monitor.probes.client import Client
@@ -34,14 +35,8 @@ async def relay() -> AsyncIterator[tuple[Relay, str, Client]]:
     relay = Relay()
     app = web.Application()
     app.router.add_post("/v1/embeddings", relay.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    client = Client()
-    yield relay, f"http://127.0.0.1:{runner.addresses[0][1]}", client
-    await client.close()
-    await runner.cleanup()
+    async with listening(app) as url, Client() as client:
+        yield relay, url, client
 
 
 async def ask(url: str, client: Client, habit: Habit) -> Finding:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor import daemon
@@ -54,12 +55,8 @@ class Relay:
 async def relay() -> AsyncIterator[Relay]:
     made, app = Relay(), web.Application()
     app.router.add_get("/", made.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with listening(app) as made.url:
+        yield made
 
 
 class Day:
