@@ -73,7 +73,7 @@
       r.setAttribute("aria-label", f.dataset.name);
       const mark = Object.assign(document.createElement("i"), { className: "uptime__mark", hidden: true });
       const date = i => (calendar ??= new Intl.DateTimeFormat(lang, { dateStyle: "long", timeZone: "UTC" })).format(from + i * 864e5);
-      const text = (i, day = date(i)) => { const [k, m] = days[i] || ["o", 0]; return [day, m ? fill(f.dataset.min, { state: names[k], n: m }) : names[k], letters[keys.indexOf(k)]]; };
+      const text = (i, day = date(i)) => { const [k, m] = days[i] || ["o", 0]; return [day, m ? fill(f.dataset[m < 60 ? "min" : "hours"], { state: names[k], h: m / 60 | 0, n: m % 60 }) : names[k], letters[keys.indexOf(k)]]; };
       const show = i => {
         const [day, what, st] = text(i), w = plot.clientWidth, span = $(".uptime__bars", f).getBoundingClientRect().width, x = (i + .5) / 90 * span - (span - w);
         r.setAttribute("aria-valuetext", fill(f.dataset.day, { day, state: what }));

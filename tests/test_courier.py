@@ -125,7 +125,7 @@ async def test_a_message_says_what_since_when_why_what_instead_and_where_to_read
         [
             "🔴 OhMyGPT, Cloudflare CDN: down",
             "Since 24 Nov 11:42:00 UTC (18m). [#1]",
-            "Why: The proxy cannot reach the service behind it. At fault: this base URL or what is behind it.",
+            "Why: The proxy cannot reach the service behind it. At fault: the base URL or what is behind it.",
             "Seen: got 502 (bad_gateway)",
             "To do: Use another base URL.",
             "Concerned: Cloudflare CDN https://cdn.example (checks: chat)",
@@ -164,7 +164,7 @@ async def test_messages_are_told_in_chinese_where_that_is_wanted(
         [
             "🔴 OhMyGPT，Cloudflare CDN：故障",
             "始于 11月24日 11:42:00 UTC（已 18分）。[#1]",
-            "原因：代理无法连接到后面的服务。问题出在：该端点或其后的服务。",
+            "原因：代理无法连接到后面的服务。问题出在端点本身或其后端服务。",
             "现象：got 502 (bad_gateway)",
             "建议：请换用其他端点。",
             "涉及：Cloudflare CDN https://cdn.example（检测：chat）",

@@ -42,7 +42,7 @@ WORDS: dict[Kind, Words] = {
     Kind.NO_CHANNEL: Words("No channel", "The service has no provider left for this model.", "Use another model."),
     Kind.EDGE_ERROR: Words("CDN error", "The CDN cannot reach the service behind it.", "Use a base URL that does not go through this CDN."),
     Kind.EDGE_TIMEOUT: Words("Cut off by the CDN", "The CDN ends calls that take too long.", "Stream the answer, or use a base URL without a time limit."),
-    Kind.HTML_ANSWER: Words("A web page", "A web page comes instead of an answer.", "Check the base URL."),
+    Kind.HTML_ANSWER: Words("Got a web page", "A web page comes instead of an answer.", "Check the base URL."),
     Kind.UNEXPECTED_STATUS: Words("Unexpected status", "The server answers with a status that means failure.", _OTHER_URL),
     Kind.UNEXPECTED_REDIRECT: Words("Redirect", "The server sends callers elsewhere.", "Check the base URL."),
     Kind.UNEXPECTED_BODY: Words("Unusable answer", "The answer is not what this call returns.", _OTHER_URL),
@@ -89,7 +89,7 @@ WORDS: dict[Kind, Words] = {
 }  # fmt: skip
 
 WHOSE: dict[Fault, str] = {
-    Fault.ENDPOINT: "this base URL or what is behind it",
+    Fault.ENDPOINT: "the base URL or what is behind it",
     Fault.PATH: "the network path from here, not the service",
     Fault.ACCOUNT: "the account or key, not the service",
     Fault.MONITOR: "the monitor itself, not the service",

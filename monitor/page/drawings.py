@@ -20,8 +20,14 @@ _LEFT, _RIGHT, _HIGH, _LOW = 30.0, 300.0, 4.0, 110.0
 
 @lru_cache(maxsize=4096)  # most days are like the day before, and most base URLs like each other
 def bars_svg(days: str) -> str:
-    """The bars as the inside of an `<svg viewBox="0 0 720 34">`; nothing in it is anybody's text."""
-    return "".join(f'<path class="bar-{letter}" d="{path}"/>' for letter, path in bars(days))
+    """The bars as the inside of an `<svg viewBox="0 0 720 34">`; nothing in it is anybody's text.
+
+    Days of a major outage are striped over their colour.
+    """
+    paths = bars(days)
+    drawn = [f'<path class="bar-{letter}" d="{path}"/>' for letter, path in paths]
+    drawn += [f'<path stroke="url(#hatch)" d="{path}"/>' for letter, path in paths if letter == "x"]
+    return "".join(drawn)
 
 
 def bars(days: str) -> tuple[tuple[str, str], ...]:

@@ -109,13 +109,22 @@ def text(
 
 
 def _serving(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
-    if any(endpoint.state is not State.UNKNOWN for endpoint in endpoints):
+    serving = sum(endpoint.state in WORKING | {State.PARTIAL} for endpoint in endpoints)
+    if all(endpoint.state is State.UNKNOWN for endpoint in endpoints):
+        return
+    if not serving:
+        yield language.gettext("No request succeeds through any base URL.")
+    elif serving == len(endpoints):
         yield language.ngettext(
-            "Requests succeed through %(serving)s of %(num)s base URL right now.",
-            "Requests succeed through %(serving)s of %(num)s base URLs right now.",
-            len(endpoints),
-            serving=sum(endpoint.state in WORKING | {State.PARTIAL} for endpoint in endpoints),
-        )
+            "Requests succeed through its base URL.",
+            "Requests succeed through all %(num)s base URLs.", serving,
+        )  # fmt: skip
+    else:
+        yield language.ngettext(
+            "Requests succeed through %(serving)s of %(num)s base URL.",
+            "Requests succeed through %(serving)s of %(num)s base URLs.",
+            len(endpoints), serving=serving,
+        )  # fmt: skip
 
 
 def _path(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
@@ -148,11 +157,14 @@ def triage_service(services: Sequence[ServiceView], language: Language) -> Triag
     down = sum(service.state is State.MAJOR for service in known)
     calls = len({probe for service in known for probe in service.probes})
     if not known:
-        return Triage(
-            state=State.UNKNOWN, what=say("Not known"), note=say("Nothing could be measured")
-        )
+        return Triage(state=State.UNKNOWN, what=say("Not known"), note=say("No recent results"))
     if down:
-        note = say("A kind of call fails through every base URL")
+        every = all(e.state is State.MAJOR for service in known for e in service.endpoints)
+        note = (
+            say("Every base URL fails")
+            if every
+            else say("A kind of call fails through every base URL")
+        )
         if len(services) > 1:
             note = language.ngettext(
                 "%(down)s of %(num)s service",
@@ -184,10 +196,10 @@ def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Tri
     parts = [
         say(said, n=count)
         for count, said in (
-            (blocked, marked("%(n)s blocked")),
-            (states.count(State.MAJOR) - blocked, marked("%(n)s down")),
-            (states.count(State.PARTIAL), marked("%(n)s in part")),
-            (states.count(State.DEGRADED), marked("%(n)s degraded")),
+            (blocked, marked("%(n)s\u00a0blocked")),
+            (states.count(State.MAJOR) - blocked, marked("%(n)s\u00a0down")),
+            (states.count(State.PARTIAL), marked("%(n)s\u00a0partly down")),
+            (states.count(State.DEGRADED), marked("%(n)s\u00a0degraded")),
         )
         if count
     ]
@@ -201,6 +213,8 @@ def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Tri
         return Triage(state=State.UNKNOWN, what=say("Not known"), note=note)
     what = language.pgettext("between items of a list", ", ").join(parts)
     found = worst(states)
+    if found is State.MAJOR and not blocked and not any(state in _UP for state in states):
+        return Triage(state=State.OPERATIONAL, what=say("No blocking seen"), note=what)
     some_left = found is State.MAJOR and any(state in _UP for state in states)
     return Triage(
         state=State.PARTIAL if some_left else found, what=what or say("All paths work"), note=note

@@ -58,14 +58,14 @@ class PickView:
     service: str
     endpoint: str
     """`service/endpoint`."""
+    name: str
     url: str
     host: str
     """Its name, where base URLs are nobody's business; `url` is empty then."""
     milliseconds: float
     long_call: bool = False
     """For calls that the best one would cut off."""
-    unlimited: bool = False
-    """Said only where others have a limit."""
+    cut_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

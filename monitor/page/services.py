@@ -74,18 +74,18 @@ def _picks(
     best = [each for each in ranked if each.endpoint == chosen]
     whole = [each for each in ranked if views[each.endpoint].cut_after is None]
     shown = best + whole[:1] if best and views[best[0].endpoint].cut_after else best
-    limits = any(each.cut_after for each in endpoints)
 
     def pick(each: Candidate) -> PickView:
         view = views[each.endpoint]
         return PickView(
             service=words.name(service.name, service.id),
             endpoint=each.endpoint,
+            name=view.name,
             url=view.url,
             host=view.shown,
             milliseconds=each.milliseconds,
             long_call=each in shown and each not in best,
-            unlimited=limits and view.cut_after is None,
+            cut_after=view.cut_after,
         )
 
     others = [each for each in ranked if each not in shown]

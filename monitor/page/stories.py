@@ -1,13 +1,14 @@
 """Incidents as the page tells them: plain words only, no text from an endpoint. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from monitor.language import Language
 from monitor.model import EntryKind, Incident, Severity, TimelineEntry, clean_text
 from monitor.model.failure import Kind
-from monitor.model.words import in_sentence
+from monitor.model.words import WORDS, in_sentence
 from monitor.page import words
 from monitor.page.states import State
 
@@ -48,6 +49,8 @@ class Story:
     instead: str | None
     updates: tuple[Update, ...]
     """Newest first."""
+    shown: tuple[Update, ...]
+    """The same for people: what spread within one minute is one entry."""
     failed: tuple[tuple[str, int], ...]
 
     @property
@@ -81,10 +84,13 @@ class Teller:
             kind=kind,
             label=found.label,
             text=f"{found.what}{self.language.space}{fault}",
-            remedy=found.remedy,
+            remedy=self._remedy(incident),
             endpoints=incident.endpoints,
             instead=instead if paths and not incident.closed else None,
-            updates=tuple(self._update(entry) for entry in reversed(incident.timeline)),
+            updates=tuple(self._update([entry], kind) for entry in reversed(incident.timeline)),
+            shown=tuple(self._update(entries, kind) for entries in _together(incident.timeline))[
+                ::-1
+            ],
             failed=tuple((self.language.words(Kind(name)).label, runs) for name, runs in counted),
         )
 
@@ -105,9 +111,23 @@ class Teller:
             )  # fmt: skip
         return say("%(where)s: %(why)s", where=where, why=label)
 
-    def _update(self, entry: TimelineEntry) -> Update:
-        say, where = self.language.gettext, self._where(entry)
-        why = f"{self.language.space}{self.language.words(entry.kind).what}" if entry.kind else ""
+    def _remedy(self, incident: Incident) -> str:
+        """Not another base URL where the incident covers all of them."""
+        kind = incident.failure.kind
+        all_of_it = {each for each in self.names if each.startswith(f"{incident.service}/")}
+        if "base URL" in WORDS[kind].remedy and all_of_it <= set(incident.endpoints):
+            return self.language.gettext("Try again later.")
+        return self.language.words(kind).remedy
+
+    def _update(self, entries: Sequence[TimelineEntry], cause: Kind) -> Update:
+        """Of one entry, or of those that spread together; why only where it is not the incident's cause."""
+        say, where, entry = self.language.gettext, self._where(entries), entries[0]
+        news = entry.kind and (entry.what is not EntryKind.JOINED or entry.kind is not cause)
+        why = (
+            f"{self.language.space}{self.language.words(entry.kind).what}"
+            if entry.kind and news
+            else ""
+        )
         label, text = {
             EntryKind.OPENED: (say("Began"), say("%(where)s failed.", where=where) + why),
             EntryKind.JOINED: (say("Spread"), say("%(where)s failed as well.", where=where) + why),
@@ -121,12 +141,31 @@ class Teller:
         }[entry.what]  # fmt: skip
         return Update(what=entry.what, label=label, at=entry.at, text=text)
 
-    def _where(self, entry: TimelineEntry) -> str:
-        if entry.check is None:
-            return self.language.gettext("It")
-        path, probe = entry.check.rsplit("/", 1)
-        return self.language.gettext(
-            "%(where)s (%(call)s)",
-            where=self.names.get(path, path),
-            call=in_sentence(words.probe(probe, language=self.language)),
+    def _where(self, entries: Sequence[TimelineEntry]) -> str:
+        """`Cloudflare CDN (models and chat)`."""
+        calls: dict[str, list[str]] = {}
+        for entry in entries:
+            if entry.check is None:
+                return self.language.gettext("It")
+            path, probe = entry.check.rsplit("/", 1)
+            call = words.call(probe, language=self.language)
+            calls.setdefault(self.names.get(path, path), []).append(call)
+        say, listed = self.language.gettext, self.language.listed
+        return listed(
+            [
+                say("%(where)s (%(call)s)", where=where, call=listed(found))
+                for where, found in calls.items()
+            ]
         )
+
+
+def _together(timeline: Sequence[TimelineEntry]) -> Iterator[list[TimelineEntry]]:
+    """Entries that spread for one reason within one minute; every other one alone."""
+
+    def same(numbered: tuple[int, TimelineEntry]) -> tuple[object, ...]:
+        number, entry = numbered
+        joined = entry.what is EntryKind.JOINED
+        return (entry.kind, entry.at.replace(second=0, microsecond=0)) if joined else (number,)
+
+    for _, group in groupby(enumerate(timeline), key=same):
+        yield [entry for _, entry in group]

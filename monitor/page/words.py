@@ -6,6 +6,7 @@ from functools import partial
 
 from monitor.language import ENGLISH, Language, marked
 from monitor.model import Fault, Kind, Spend, clean_text
+from monitor.model.words import in_sentence
 from monitor.page.states import State
 
 LABELS = {
@@ -54,16 +55,26 @@ def label(state: State, language: Language = ENGLISH) -> str:
 
 
 def probe(name: str, kind: str | None = None, language: Language = ENGLISH) -> str:
-    """A probe by its kind where its name is only that, else as the operator named it."""
-    known = PROBES.get(name) if kind in {None, name} else None
-    return language.gettext(known) if known else name
+    """A probe by its kind, and the operator's own name for it where that is another: `Chat (long)`."""
+    known = PROBES.get(kind or name)
+    if known is None:
+        return name
+    said = language.gettext(known)
+    return said if kind in {None, name} else language.gettext("%(where)s (%(call)s)", where=said, call=name)  # fmt: skip
+
+
+def call(name: str, kind: str | None = None, language: Language = ENGLISH) -> str:
+    """The same inside a sentence."""
+    return in_sentence(probe(name, kind, language))
 
 
 def whence(vantage: str, language: Language = ENGLISH) -> str:
     """`from Shanghai`, `from here`."""
     if vantage == HERE:
         return language.gettext("from here")
-    return language.gettext("from %(place)s", place=vantage)
+    # Chinese sets Latin words off from its own, which not every browser does by itself.
+    apart = vantage.isascii() and not language.space
+    return language.gettext("from %(place)s", place=f" {vantage} " if apart else vantage)
 
 
 def seconds(milliseconds: float | None, language: Language = ENGLISH) -> str:  # noqa: ARG001  # SI is one language
@@ -89,13 +100,12 @@ def cell(
     return seconds(milliseconds)
 
 
-def percent(share: float | None, language: Language = ENGLISH) -> str:  # noqa: ARG001
+def percent(share: float | None, language: Language = ENGLISH) -> str:
     """Never rounded up to 100: `99.99 %` is the most that a failure leaves."""
     if share is None:
         return "–"
-    if share == 1:
-        return f"100{NBSP}%"
-    return f"{min(share * 100, 99.99):.2f}{NBSP}%"
+    number = f"{share:.0%}"[:-1] if share in {0, 1} else f"{min(share * 100, 99.99):.2f}"
+    return language.gettext("%(n)s\u00a0%%", n=number)
 
 
 def duration(length: timedelta, language: Language = ENGLISH) -> str:
@@ -113,6 +123,10 @@ def duration(length: timedelta, language: Language = ENGLISH) -> str:
     return language.gettext("%(days)s\u00a0d %(hours)s\u00a0h", days=hours // 24, hours=hours % 24)
 
 
+def minutes(count: int, language: Language = ENGLISH) -> str:
+    return duration(timedelta(minutes=count), language)
+
+
 def limit(length: timedelta, language: Language = ENGLISH) -> str:
     """`100 s`, as such limits are known; minutes from ten on."""
     total = round(length.total_seconds())
@@ -120,12 +134,11 @@ def limit(length: timedelta, language: Language = ENGLISH) -> str:
 
 
 def amount(spent: Spend, currency: str, language: Language = ENGLISH) -> str:
-    """`12,345 tokens`, and what they cost where prices are known."""
+    """`12,345 tokens (0.0312 USD)`, the money where prices are known."""
     tokens = language.gettext("%(count)s\u00a0tokens", count=f"{spent.tokens:,}")
     if not spent.money:
         return tokens
-    comma = language.pgettext("between items of a list", ", ")
-    return f"{tokens}{comma}{spent.money:.4f}{NBSP}{currency}"
+    return f"{tokens} ({spent.money:.4f}{NBSP}{currency})"
 
 
 def moment(at: datetime, language: Language = ENGLISH) -> str:
@@ -154,7 +167,7 @@ def long_day(day: date, language: Language = ENGLISH) -> str:
 
 
 _SAID: tuple[Callable[..., str], ...] = (
-    label, probe, whence, seconds, cell, percent, duration, limit, amount, moment, clock, iso, long_day,
+    label, probe, call, whence, seconds, cell, percent, duration, minutes, limit, amount, moment, clock, iso, long_day,
 )  # fmt: skip
 
 

@@ -79,7 +79,15 @@ WEB = Service(
             id=f"www-{number}", service="sites", url=f"https://www{number}.example.com", name=name
         )
         for number, name in enumerate(
-            [_LONG, "LobeChat", "Seen once", *(f"Mirror {n}" for n in range(4, 13))], 1
+            [
+                _LONG,
+                "LobeChat",
+                "Seen once",
+                "W" * 60,
+                "名字很长的镜像" * 5,
+                *(f"Mirror {n}" for n in range(6, 13)),
+            ],
+            1,
         )
     ),
 )
@@ -88,9 +96,6 @@ WEB_CHECKS = tuple(
     for endpoint in WEB.endpoints
 )
 MOCK_PROBES = ("models", "chat", "whole", "embeddings", "images", "speech", "moderations")
-MOCK_ENDPOINTS = tuple(
-    replace(each, tags=() if each.cut_after else ("no time limit",)) for each in ENDPOINTS
-)
 MOCK_CHECKS = tuple(
     Check(
         service="ohmygpt",
@@ -100,12 +105,11 @@ MOCK_CHECKS = tuple(
         else PROBES[probe]().named(probe),
         model="gpt-4o-mini",
     )
-    for endpoint in MOCK_ENDPOINTS
+    for endpoint in ENDPOINTS
     for probe in MOCK_PROBES
 )
 MOCK_SITE = replace(
     SITE,
-    services=(replace(SERVICE, endpoints=MOCK_ENDPOINTS),),
     checks=MOCK_CHECKS,
     settings=replace(SITE.settings, links=(("Telegram group", "https://t.me/example"),)),
 )

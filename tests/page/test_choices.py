@@ -66,10 +66,19 @@ def test_a_stylesheet_a_logo_and_links_of_the_operators(tmp_path: Path) -> None:
     assert b"brand__mark" in files(site, worlds.all_good())["index.html"], "it does without"
 
 
-def test_tags_stand_beside_the_name() -> None:
+def test_tags_and_limits_stand_beside_the_name() -> None:
     page = files(MOCK_SITE, worlds.mock())["index.html"].decode()
-    assert 'Premium reverse proxy 1 <span class="tag">no time limit</span>' in page
+    unlimited = '<span class="tag tag--no_limit">no time limit</span>'
+    assert f"Premium reverse proxy 1 {unlimited}" in page
     assert 'Cloudflare CDN <span class="tag">100\u00a0s limit</span>' in page
+    free = [replace(each.endpoint, cut_after=None, tags=("paid",)) for each in MOCK_SITE.checks]
+    checks = tuple(
+        replace(check, endpoint=endpoint)
+        for check, endpoint in zip(MOCK_SITE.checks, free, strict=True)
+    )
+    page = files(replace(MOCK_SITE, checks=checks), worlds.mock())["index.html"].decode()
+    assert 'Cloudflare CDN <span class="tag">paid</span>' in page
+    assert unlimited not in page, "where none has a limit, that is nothing to tell"
 
 
 def test_a_retired_base_url_keeps_its_history_and_is_recommended_no_more() -> None:

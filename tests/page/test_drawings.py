@@ -65,6 +65,12 @@ def test_a_day_is_drawn_in_its_own_letter_and_bars_stay_apart(days: str) -> None
     assert paths.get("z") == paths.get("m")
 
 
+def test_a_major_outage_is_striped_as_well_as_coloured() -> None:
+    plain, broken = drawings.bars_svg("o" * 90), drawings.bars_svg("o" * 89 + "x")
+    assert "url(#hatch)" not in plain
+    assert broken.endswith('<path stroke="url(#hatch)" d="M716 3v28"/>')
+
+
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_a_shade_is_seen_and_stays_within_the_frame(one: float, other: float) -> None:
     x, width = drawings.shade(min(one, other), max(one, other))

@@ -118,7 +118,7 @@ def test_a_service_is_up_while_one_endpoint_carries_each_kind_of_call() -> None:
 def test_fastest_now_and_where_that_one_cuts_long_calls_the_best_that_does_not() -> None:
     def shown(snapshot: Snapshot) -> list[tuple[str, float, bool, bool]]:
         return [
-            (pick.host, pick.milliseconds, pick.long_call, pick.unlimited)
+            (pick.host, pick.milliseconds, pick.long_call, pick.cut_after is None)
             for pick in page(snapshot).picks
         ]
 
@@ -248,7 +248,7 @@ def test_an_incident_of_the_monitor_does_not_name_a_service_that_is_not_public()
 def test_the_accounts_trouble_of_a_service_that_is_not_public_is_not_told() -> None:
     account = replace(worlds.rejected_key().incidents[0], service="sites")
     seen = page(replace(worlds.all_good(), incidents=(account,)))
-    assert seen.text == "Requests succeed through 6 of 6 base URLs right now."
+    assert seen.text == "Requests succeed through all 6 base URLs."
 
 
 def test_a_base_url_that_fails_shows_no_figure_of_better_times() -> None:
@@ -281,8 +281,40 @@ def test_what_probes_cost_and_what_failing_calls_got_is_nobodys_business_unless_
     assert {each.errors for each in silent.endpoints} == {()}
     spend = telling.services[0].spend
     assert spend is not None
-    assert say.amount(spend.month, spend.currency) == "4,000,000\u00a0tokens, 1.2000\u00a0USD"
+    assert say.amount(spend.month, spend.currency) == "4,000,000\u00a0tokens (1.2000\u00a0USD)"
     blocked = next(each for each in telling.endpoints if each.path == "ohmygpt/us-direct")
     assert [(each.probe, each.kind) for each in blocked.errors] == [
         (probe, Kind.DNS_POISONED) for probe in PROBE_IDS
     ]
+
+
+def test_what_spreads_within_one_minute_is_one_update_for_people_and_all_of_them_for_programs() -> (
+    None
+):
+    (story,) = page(worlds.everything_down()).current
+    assert len(story.updates) == len(CHECKS)
+    spread, began = story.shown
+    assert began.text == (
+        "Direct to the US origin (models) failed. The proxy cannot reach the service behind it."
+    )
+    assert spread.label == "Spread"
+    assert spread.text.startswith("Direct to the US origin (chat and embeddings), Cloudflare CDN (")
+    assert spread.text.endswith(
+        "Premium reverse proxy 2 (models, chat and embeddings) failed as well."
+    )
+
+
+def test_nobody_is_sent_to_another_base_url_where_all_of_them_fail() -> None:
+    (story,) = page(worlds.everything_down()).current
+    assert story.remedy == "Try again later."
+    (blocked, *_) = page(worlds.mixed()).current
+    assert blocked.remedy == "Use another base URL, or an encrypted resolver."
+
+
+def test_the_network_is_not_blamed_for_a_service_that_is_down() -> None:
+    seen = page(worlds.everything_down())
+    assert seen.text == "No request succeeds through any base URL."
+    assert (seen.triage_service.what, seen.triage_service.note) == ("Down", "Every base URL fails")
+    assert (seen.triage_network.state, seen.triage_network.what, seen.triage_network.note) == (
+        State.OPERATIONAL, "No blocking seen", "6\u00a0down",
+    )  # fmt: skip
