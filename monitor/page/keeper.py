@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zlib import crc32
 
-from monitor.page.nouns import PageView
+from monitor.page.nouns import SHARE, PageView
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,14 @@ class Keeper:
         news: object,
         make: Callable[[], bytes],
         source: object = None,
+        patience: timedelta | None = None,
     ) -> bytes:
-        """`news` is what readers should see at once. What is made of nothing but `source` does not
-        grow old while that is the same.
+        """`news` is what readers should see at once; other news may wait for `patience`. What is made of
+        nothing but `source` does not grow old while that is the same.
         """
         kept = self._kept.get(name)
-        if kept is None or kept.news != news or not _is_good(kept, name, page, source):
+        wait = (patience or page.stale_after * SHARE) * _turn(name)
+        if kept is None or kept.news != news or not _is_good(kept, page, source, wait):
             kept = self._kept[name] = _Kept(page.generated, news, source, make())
         return kept.content
 
@@ -44,12 +46,12 @@ class Keeper:
             del self._kept[name]
 
 
-def _is_good(kept: _Kept, name: str, page: PageView, source: object) -> bool:
+def _is_good(kept: _Kept, page: PageView, source: object, wait: timedelta) -> bool:
     if source is not None and (kept.source is source or not page.crowded):
         return kept.source is source
-    return page.generated - kept.at <= page.stale_after * _patience(name)
+    return page.generated - kept.at <= wait
 
 
-def _patience(name: str) -> float:
-    """How old it may grow, as a share of the time after which it is stale: not all alike."""
-    return 0.2 + 0.2 * crc32(name.encode()) / 2**32
+def _turn(name: str) -> float:
+    """From half to all of the time that it may wait: not all are made anew at once."""
+    return 0.5 + 0.5 * crc32(name.encode()) / 2**32

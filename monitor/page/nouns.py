@@ -16,6 +16,8 @@ from monitor.page.stories import Story
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
 CROWD = 40
 """More base URLs than this do not get their own charts on the home page."""
+SHARE = 0.4
+"""How old a file of the page may grow for want of news, as a share of the time after which it is stale."""
 IN_FULL = 20
 """So many of a service's base URLs that are in trouble are shown in full nevertheless."""
 
@@ -217,6 +219,13 @@ class PageView:
     def crowded(self) -> bool:
         """So many base URLs that the home page names them in a line each."""
         return len(self.endpoints) > CROWD
+
+    @property
+    def patience(self) -> timedelta:
+        """How long small news of a base URL may wait where they are a crowd: some five of their pages
+        are made anew a second, however many there are.
+        """
+        return min(0.24 * len(self.endpoints) * timedelta(seconds=1), self.stale_after * SHARE)
 
     @property
     def charted(self) -> tuple[EndpointView, ...]:

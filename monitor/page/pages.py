@@ -71,8 +71,8 @@ class Pages:
 
         if not self.page.crowded:
             return name, make()
-        news = endpoint.state, endpoint.trouble, self._updates(endpoint.path)
-        return name, self.keeper.file(name, self.page, (self._common, news), make)
+        news = self._common, endpoint.state, endpoint.trouble, self._updates(endpoint.path)
+        return name, self.keeper.file(name, self.page, news, make, patience=self.page.patience)
 
     def _retired(self, endpoint: RetiredView) -> tuple[str, bytes]:
         here = f"endpoints/{endpoint.path}/"

@@ -39,7 +39,8 @@ def _details(page: PageView, keeper: Keeper) -> Iterator[tuple[str, bytes]]:
     for endpoint in page.endpoints:
         name = detail_path(endpoint.path)
         news = endpoint.state, endpoint.trouble
-        yield name, keeper.file(name, page, news, partial(_detail, endpoint), source=endpoint)
+        make = partial(_detail, endpoint)
+        yield name, keeper.file(name, page, news, make, source=endpoint, patience=page.patience)
     for service in page.services:
         for gone in service.retired:
             name = detail_path(gone.path)

@@ -1,9 +1,8 @@
-"""Nobody is kept out: axe-core, html-validate, contrast of the palette, paper, another browser."""
+"""Nobody is kept out: axe-core, html-validate, contrast of the palette, paper."""
 
 import asyncio
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,7 +21,6 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 AXE = Path(os.environ.get("AXE_CORE", ROOT / "node_modules/axe-core/axe.min.js"))
 VALIDATOR = ROOT / "node_modules/.bin/html-validate"
-FIREFOX = shutil.which("firefox-esr")
 RULES = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
 BELOW = ("endpoints/ohmygpt/us-direct/", "incidents/9/", "method.html")
 SHOWN = ("all-good", "mock", "everything-down", "fresh", "stopped", "crowded", "told", "retired")
@@ -109,7 +107,7 @@ async def test_on_paper_it_takes_six_pages_and_shows_no_buttons(
     async with browser.tab() as tab:
         await tab.open(f"{address}/mock/{language}")
         printed = await tab.pdf()
-        assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 6
+        assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 6
         await tab.do("Emulation.setEmulatedMedia", media="print")
         seen = "[...document.querySelectorAll('button, summary, .site-nav')].filter(e => e.checkVisibility()).length"
         assert await tab.ask(seen) == 0
@@ -169,16 +167,3 @@ async def test_the_palette_has_contrast_enough(browser: Browser, address: str, d
     print({"text": round(text, 2), "graphics": round(marks, 2), "tints": round(min(tints), 2)})
     assert min(text, *tints) >= 4.5
     assert marks >= 3
-
-
-async def test_firefox_shows_it_too(tmp_path: Path) -> None:
-    if FIREFOX is None:
-        pytest.skip("firefox-esr is not installed")
-    publish(tmp_path / "page", files("mock"))
-    shot = tmp_path / "shot.png"
-    subprocess.run(
-        [FIREFOX, "--headless", "--profile", str(tmp_path), "--window-size=1280,3000",
-         "--screenshot", str(shot), (tmp_path / "page/index.html").as_uri()],
-        capture_output=True, timeout=120, check=False, env={**os.environ, "HOME": str(tmp_path)},
-    )  # fmt: skip
-    assert shot.stat().st_size > 100_000  # an empty or unstyled page is far smaller

@@ -259,6 +259,23 @@ def many(count: int, languages: tuple[str, ...] = ("en",)) -> tuple[Site, Snapsh
     return site, Snapshot(at=NOW, checks=histories, incidents=incidents)
 
 
+def test_pages_of_a_crowd_wait_the_longer_the_more_there_are(renderer: Renderer) -> None:
+    site, snapshot = many(60)
+    first = renderer.files(view(site, snapshot, {})[0])
+    own = [name for name in first if name.startswith("endpoints/") and name.endswith("index.html")]
+    assert len(own) == 60
+
+    def new(seconds: int) -> int:
+        """How many have been made anew since the first."""
+        at = NOW + timedelta(seconds=seconds)
+        later = renderer.files(view(site, replace(snapshot, at=at), {})[0])
+        return sum(later[name] != first[name] for name in own)
+
+    assert new(7) == 0
+    assert 10 < new(11) < 50, "in turns"
+    assert new(15) == 60
+
+
 @pytest.mark.slow
 def test_a_thousand_base_urls_are_one_page_that_a_phone_can_load(renderer: Renderer) -> None:
     site, snapshot = many(1000)
