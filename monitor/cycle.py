@@ -51,6 +51,8 @@ ASK_AGAIN = frozenset(
     kind for kind in Kind if kind.outcome in {Outcome.DOWN, Outcome.DEGRADED} and kind not in BUSY
 )
 """Not what a person must mend, not a server that is busy, and not our own trouble."""
+UNWELCOME = frozenset({401, 402, 403, 429})
+"""Whatever a probe makes of it: of a web page each of these is `unexpected_status`."""
 
 
 class Ask(Protocol):
@@ -135,6 +137,8 @@ class Cycle:
         """What is only suspected is asked again at once, unless that is unwelcome or of no use."""
         failure, held = result.failure, self.backoff.holds(check.key, self.clock.monotonic())
         if failure is None or failure.kind not in ASK_AGAIN or held or result.retry_after:
+            return None
+        if result.http_status in UNWELCOME:
             return None
         if not self.alerts.suspects(check.key):
             return None

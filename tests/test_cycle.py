@@ -39,6 +39,7 @@ model = "model-x"
 endpoints = {{ direct = "{url}", edge = {{ url = "{url}", cut_after = "1s" }} }}
 [service.relay.probes]
 models = "1m"
+page = {{ kind = "http", every = "1m" }}
 chat = {{ every = "5m", stream = false }}
 long = {{ kind = "chat", every = "1d", stream = false, numbers = 4000, timeout = "5m" }}
 """
@@ -219,7 +220,8 @@ async def test_nobody_is_asked_again_out_of_turn_who_turned_us_away_or_asked_for
             return web.json_response({"error": {}}, status=status, headers=headers)
 
         relay.answering = refuse
-        assert [await run.tick("direct/models", after=60) for _ in range(2)] == [None, None]
+        for check in ("direct/models", "direct/page"):
+            assert [await run.tick(check, after=60) for _ in range(2)] == [None, None], check
 
 
 async def test_what_happens_in_maintenance_counts_towards_nothing(
