@@ -9,7 +9,8 @@ from pydantic import Field
 from monitor.model import Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
-from monitor.probes.conversation import Conversation, Counted
+from monitor.probes.conversation import Conversation
+from monitor.probes.question import Counted
 from monitor.probes.readers import ChatReader, Reader
 
 CAPS = frozenset({"max_tokens", "max_completion_tokens"})

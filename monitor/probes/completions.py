@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from monitor.model import Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge, continuing
-from monitor.probes.conversation import Question
+from monitor.probes.question import Question
 from monitor.probes.readers import CompletionsReader, Reader
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from monitor.model import Endpoint, Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
-from monitor.probes.conversation import Counted
+from monitor.probes.question import Counted
 from monitor.probes.readers import GeminiReader, Reader
 
 

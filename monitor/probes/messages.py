@@ -6,7 +6,7 @@ from typing import ClassVar
 from monitor.model import Endpoint, Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
-from monitor.probes.conversation import Counted
+from monitor.probes.question import Counted
 from monitor.probes.readers import AnthropicReader, Reader
 
 _VERSION = "2023-06-01"

@@ -8,7 +8,7 @@ from pydantic import Field
 from monitor.model import Habit
 from monitor.probes.adapt import Body, without
 from monitor.probes.challenge import Challenge
-from monitor.probes.conversation import Counted
+from monitor.probes.question import Counted
 from monitor.probes.readers import Reader, ResponsesReader
 
 
