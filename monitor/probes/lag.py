@@ -21,14 +21,18 @@ class LagMeter:
     def __init__(self) -> None:
         self._spans: set[Span] = set()
         self._due = 0.0
+        self._counted_ms = 0.0
+        """Of the lag at this tick: what the spans have been told already."""
         self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[Span]:
         span = Span()
-        self._spans.add(span)
         if self._timer is None:
             self._wind()
+        else:
+            self._note()  # what is late already is no lag of this one
+        self._spans.add(span)
         try:
             yield span
         finally:
@@ -37,14 +41,15 @@ class LagMeter:
 
     def _wind(self) -> None:
         loop = asyncio.get_running_loop()
-        self._due = loop.time() + _TICK_S
+        self._due, self._counted_ms = loop.time() + _TICK_S, 0.0
         self._timer = loop.call_at(self._due, self._tick)
 
     def _note(self) -> None:
         late = max(0.0, (asyncio.get_running_loop().time() - self._due) * 1000)
+        more, self._counted_ms = late - self._counted_ms, late
         for span in self._spans:
             span.worst_ms = max(span.worst_ms, late)
-            span.total_ms += late
+            span.total_ms += more
 
     def _tick(self) -> None:
         self._note()

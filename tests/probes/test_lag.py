@@ -1,0 +1,43 @@
+"""The lag of our own event loop, as those who wait feel it."""
+
+import asyncio
+import time
+
+from monitor.probes.lag import LagMeter, Span
+
+TICK_S = 0.1
+HUNG_S = 0.4
+
+
+async def watched(meter: LagMeter, until: asyncio.Event) -> Span:
+    with meter.watch() as span:
+        await until.wait()
+    return span
+
+
+async def test_one_lag_counts_once_however_many_end_while_it_lasts() -> None:
+    meter, over = LagMeter(), asyncio.Event()
+    tasks = [asyncio.create_task(watched(meter, over)) for _ in range(20)]
+    await asyncio.sleep(0)
+    over.set()
+    time.sleep(HUNG_S)  # that is what is measured
+    spans = await asyncio.gather(*tasks)
+    meter.close()
+
+    hung_ms = (HUNG_S - TICK_S) * 1000
+    assert all(hung_ms <= span.total_ms < 2 * hung_ms for span in spans), (
+        "each felt all of it, once"
+    )
+    assert all(span.worst_ms == span.total_ms for span in spans)
+
+
+async def test_who_comes_later_felt_nothing_of_it() -> None:
+    meter, over = LagMeter(), asyncio.Event()
+    early = asyncio.create_task(watched(meter, over))
+    await asyncio.sleep(0)
+    time.sleep(HUNG_S)
+    with meter.watch() as late:
+        over.set()
+        await early
+    meter.close()
+    assert late.total_ms < 100 < early.result().total_ms
