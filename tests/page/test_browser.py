@@ -176,7 +176,7 @@ async def test_the_days_can_be_walked_pointed_at_and_dismissed(
 ) -> None:
     async with browser.tab() as tab:
         await tab.open(f"{address}/mixed/")
-        assert await tab.ask(TOLD) == "Today: Major outage, 138 min"
+        assert await tab.ask(TOLD) == "Today: Major outage, 2 h 18 min"
         await tab.ask("document.querySelector('.uptime__scrub').focus({focusVisible: true})")
         for _ in range(4):
             await tab.press("ArrowLeft", 37)
@@ -203,9 +203,9 @@ async def test_the_days_can_be_walked_pointed_at_and_dismissed(
 async def test_the_days_are_told_in_chinese(browser: Browser, address: str) -> None:
     async with browser.tab() as tab:
         await tab.open(f"{address}/mixed/zh-CN/")
-        assert await tab.ask(TOLD) == "今天\uff1a严重中断\uff0c138 分钟"
+        assert await tab.ask(TOLD) == "今天\uff1a严重中断\uff0c2 小时 18 分"
         await tab.ask("document.querySelector('.uptime__scrub').focus({focusVisible: true})")
-        assert await tab.ask(TOLD) == "2026年11月23日\uff1a严重中断\uff0c138 分钟"
+        assert await tab.ask(TOLD) == "2026年11月23日\uff1a严重中断\uff0c2 小时 18 分"
 
 
 async def test_copying_times_and_theme(browser: Browser, address: str) -> None:
