@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from monitor.cli import streams
+
 EX_SOFTWARE = 70
 _WIDE = 10_000
 
@@ -21,8 +23,13 @@ class Debug:
     on = False
 
 
+class _Printer(Console):
+    def on_broken_pipe(self) -> None:
+        streams.end_unread()
+
+
 def out() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=_WIDE, color_system=None)
+    return _Printer() if sys.stdout.isatty() else _Printer(width=_WIDE, color_system=None)
 
 
 @contextmanager
