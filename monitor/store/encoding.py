@@ -1,6 +1,6 @@
 """A result as a shape and its numbers, whatever it holds; most are like an earlier one, see `alike`."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -52,8 +52,23 @@ def encode(result: Result, *, message: int | None, in_maintenance: bool, missed:
     return Coded(shape_of(result, flags), data)
 
 
-def _whole(values: Iterable[Any]) -> dict[int, int]:
+def _whole(values: Sequence[Any]) -> dict[int, int]:
     """By slot."""
+    try:
+        numbers = {
+            slot: round(value * scale)
+            for slot, (value, scale) in enumerate(zip(values, SCALES, strict=True))
+            if value is not None
+        }
+    except (ValueError, OverflowError):
+        return _sane(values)  # no number, or no end
+    every = numbers.values()
+    return (
+        _sane(values) if min(every, default=0) < 0 or max(every, default=0) > LARGEST else numbers
+    )
+
+
+def _sane(values: Sequence[Any]) -> dict[int, int]:
     return {
         slot: round(min(max(value * scale, 0), LARGEST))
         for slot, (value, scale) in enumerate(zip(values, SCALES, strict=True))
