@@ -123,7 +123,9 @@ class Web:
         return web.Response(body=body, headers=headers)
 
     async def _file(self, request: web.BaseRequest, asked: str) -> web.StreamResponse:
-        path = self._shelf.find(asked)
+        path, status = self._shelf.find(asked), 200
+        if path is None:
+            path, status = self._shelf.instead(asked), 404
         if path is None:
             return _text(404, "not found\n")
         if path.is_dir():  # without the slash, relative links would point one level up
@@ -132,21 +134,21 @@ class Web:
             item = await asyncio.to_thread(self._shelf.item, path)
         except OSError:
             return _text(404, "not found\n")
-        return await _send(request, item)
+        return await _send(request, item, status)
 
 
-async def _send(request: web.BaseRequest, item: Item) -> web.StreamResponse:
+async def _send(request: web.BaseRequest, item: Item, status: int) -> web.StreamResponse:
     zipped = item.zipped if _takes_gzip(request) else None
     body = item.plain if zipped is None else zipped
     tag = f'"{item.tag}"' if zipped is None else f'"{item.tag}-gz"'
     headers = {**item.headers, **_SAFETY, "ETag": tag, "Vary": "Accept-Encoding"}
-    if _is_known(request.headers.get("If-None-Match", ""), tag):
+    if status == 200 and _is_known(request.headers.get("If-None-Match", ""), tag):
         return web.Response(
             status=304, headers={k: v for k, v in headers.items() if k != "Content-Type"}
         )
     if zipped is not None:
         headers["Content-Encoding"] = "gzip"
-    response = web.StreamResponse(headers=headers)
+    response = web.StreamResponse(status=status, headers=headers)
     response.content_length = len(body)
     await response.prepare(request)
     if request.method == "GET":

@@ -14,7 +14,10 @@ MOST_KEPT = 64 * 1024 * 1024
 _WORTH_IT = 512
 
 _HASHED = re.compile(r"\.[0-9a-f]{8,}\.(?:css|js)$")
-_OPEN = re.compile(r"^(?:api/|badge/|status\.json|status\.schema\.json|feed\.atom|best\.)")
+_OPEN = re.compile(
+    r"^(?:api/|badge[./]|best\.|(?:endpoint|status)\.schema\.json|(?:endpoints/.*/)?status\.json|(?:[^/]*/)?feed\.atom)"
+)
+"""What programs on other pages may read."""
 _TYPES = {
     ".json": "application/json",
     ".atom": "application/atom+xml",
@@ -73,6 +76,12 @@ class Shelf:
             return path if inside and (path.is_file() or path.is_dir()) else None
         except (OSError, ValueError):  # a name that is too long, a character that no file has
             return None
+
+    def instead(self, asked: str) -> Path | None:
+        """The page that says that there is no such page, in the language of the place if there is one."""
+        places = (asked.partition("/")[0] + "/404.html", "404.html")
+        found = (path for place in places if (path := self.find(place)) and path.is_file())
+        return next(found, None)
 
     def item(self, path: Path) -> Item:
         """Raises OSError where the file has just gone."""

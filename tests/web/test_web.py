@@ -33,6 +33,43 @@ async def test_files_come_with_their_type_their_caching_and_the_safety_headers(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "is_open"),
+    [("api/v2/summary.json", True), ("badge.svg", True), ("badge/relay.json", True), ("best.txt", True),
+     ("status.schema.json", True), ("endpoints/relay/cdn/status.json", True), ("zh-CN/feed.atom", True),
+     ("endpoints/relay/cdn/index.html", False), ("statusXjson", False), ("a/b/feed.atom", False)],
+)  # fmt: skip
+async def test_programs_on_other_pages_may_read_what_is_meant_for_programs(
+    house: House, name: str, is_open: bool
+) -> None:
+    path = house.page / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}")
+    status, _, headers = await get(f"{house.base}/{name}")
+    assert (status, "Access-Control-Allow-Origin" in headers) == (200, is_open)
+
+
+async def test_a_page_that_is_not_there_is_told_by_one_of_ours_in_the_language_of_the_place(
+    house: House,
+) -> None:
+    (house.page / "404.html").write_text("<h1>No such page</h1>")
+    (house.page / "zh-CN").mkdir()
+    (house.page / "zh-CN" / "404.html").write_text("<h1>没有该页面</h1>")
+    for asked, said in (
+        ("nowhere", "<h1>No such page</h1>"),
+        ("incidents/8/", "<h1>No such page</h1>"),
+        ("zh-CN/incidents/8/", "<h1>没有该页面</h1>"),
+        (".hidden", "<h1>No such page</h1>"),
+        ("%2e%2e/nowhere", "<h1>No such page</h1>"),
+    ):
+        status, body, headers = await get(f"{house.base}/{asked}", headers={"If-None-Match": "*"})
+        assert (status, body, headers["Content-Type"]) == (
+            404,
+            said,
+            "text/html; charset=utf-8",
+        )
+
+
 async def test_a_folder_is_served_by_its_index_and_gets_its_slash(house: House) -> None:
     assert (await get(f"{house.base}/incidents/7/"))[1] == "<h1>seven</h1>"
     status, _, headers = await get(f"{house.base}/incidents/7")
