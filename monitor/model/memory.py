@@ -97,9 +97,9 @@ class CheckHistory:
     latest: Result | None
     states: tuple[AlertState, ...]
     days: Mapping[date, Rollup]
-    """Counts of the last 90 days, today included; days without a result are absent.
+    """Of the last 90 days, today included; days without a result are absent.
 
-    Only the newest carry figures: those of days that are over are in `windows`.
+    Days that are over have their outcomes, and what was in maintenance: the rest is in `windows`.
     """
     last_24h: Rollup
     """The hour that runs, and the 23 before it."""

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from monitor.model import Point
 from monitor.store.tally import HALVES, POINT, Tally
 from monitor.store.times import HALF_HOUR_MS, from_millis, millis
+from monitor.store.varint import unpack
 
 POINTS = 48
 _TTFT = 2
 """Where in the numbers of a point the time to first token begins."""
-_NOTHING = (0,) * POINT
 Halves = Mapping[int, Sequence[int]]
 """Numbers of a point by unix half hour."""
 
@@ -18,33 +19,37 @@ Halves = Mapping[int, Sequence[int]]
 class Chart:
     """Of hours that are over, which are drawn once; those that go on come with the question."""
 
-    __slots__ = ("_drawn", "_over", "_streamed")
+    __slots__ = ("_drawn", "_packed", "_streams")
 
-    def __init__(self, over: Halves) -> None:
-        self._over = over
-        self._streamed = _streams(self._over)
-        self._drawn: dict[tuple[int, bool], Point] = {}
+    def __init__(self, packed: Mapping[int, bytes]) -> None:
+        """`packed` are the numbers of the points of each unix hour."""
+        self._packed = packed
+        self._streams: bool | None = None
+        self._drawn: Mapping[int, Point] = {}
 
     def points(self, open_hours: Mapping[int, Tally], now: datetime) -> tuple[Point, ...]:
         """48 half hours, the last one still open. Time to first token if anything streams."""
-        last = millis(now) // HALF_HOUR_MS
-        fresh = halves_of({hour: tally.points() for hour, tally in open_hours.items()})
-        streams = self._streamed or _streams(fresh)
-        return tuple(
-            _point(half, fresh[half], streams=streams)
-            if half in fresh
-            else self._point(half, streams=streams)
-            for half in range(last - POINTS + 1, last + 1)
-        )
-
-    def _point(self, half: int, *, streams: bool) -> Point:
-        key = half, streams
-        if key not in self._drawn:
-            self._drawn[key] = _point(half, self._over.get(half, _NOTHING), streams=streams)
-        return self._drawn[key]
+        fresh = _halves_of({hour: tally.points() for hour, tally in open_hours.items()})
+        if self._streams is None or (not self._streams and _streams(fresh)):
+            over = _halves_of({hour: unpack(packed) for hour, packed in self._packed.items()})
+            self._streams = _streams(over) or _streams(fresh)
+            self._drawn = _drawn(over, streams=self._streams)
+        drawn = {**self._drawn, **_drawn(fresh, streams=self._streams)}
+        return tuple(drawn.get(half) or _empty(half) for half in _shown(now))
 
 
-def halves_of(hours: Mapping[int, Sequence[int]]) -> dict[int, Sequence[int]]:
+def points(halves: Halves, now: datetime) -> tuple[Point, ...]:
+    """48 half hours, of which these are known."""
+    drawn = _drawn(halves, streams=_streams(halves))
+    return tuple(drawn.get(half) or _empty(half) for half in _shown(now))
+
+
+def _shown(now: datetime) -> range:
+    last = millis(now) // HALF_HOUR_MS
+    return range(last - POINTS + 1, last + 1)
+
+
+def _halves_of(hours: Mapping[int, Sequence[int]]) -> dict[int, Sequence[int]]:
     """From those of both halves of each unix hour."""
     return {
         HALVES * hour + half: numbers[half * POINT : (half + 1) * POINT]
@@ -58,10 +63,24 @@ def _streams(halves: Halves) -> bool:
     return any(numbers[_TTFT] for numbers in halves.values())
 
 
-def _point(half: int, numbers: Sequence[int], *, streams: bool) -> Point:
+def _drawn(halves: Halves, *, streams: bool) -> dict[int, Point]:
     begin = _TTFT if streams else 0
-    median, slow, speed = numbers[begin], numbers[begin + 1], numbers[-1]
-    return Point(from_millis(half * HALF_HOUR_MS), _tenths(median), _tenths(slow), _tenths(speed))
+    return {
+        half: Point(
+            _begin(half), _tenths(numbers[begin]), _tenths(numbers[begin + 1]), _tenths(numbers[-1])
+        )
+        for half, numbers in halves.items()
+    }
+
+
+@lru_cache(4 * POINTS)
+def _empty(half: int) -> Point:
+    return Point(_begin(half), None, None)
+
+
+@lru_cache(4 * POINTS)
+def _begin(half: int) -> datetime:
+    return from_millis(half * HALF_HOUR_MS)
 
 
 def _tenths(number: int) -> float | None:

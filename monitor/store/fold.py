@@ -9,9 +9,11 @@ same transaction.
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import islice
 
 from sqlalchemy import Connection, Table, bindparam, select, update
 
+from monitor.store import upkeep
 from monitor.store.layout import Kin, kin_of
 from monitor.store.meta import number_of, set_meta
 from monitor.store.names import Names
@@ -23,6 +25,7 @@ from monitor.store.tally import HALVES, Group, Tally
 from monitor.store.times import hour_of_key, key_of_half, key_of_hour
 
 ROLLED = "rolled"
+_AT_ONCE = 500
 Tallies = dict[int, Tally]
 
 
@@ -41,6 +44,7 @@ def roll_next(connection: Connection, names: Names, before: int) -> bool:
     if reached // 24 > hour // 24:  # nothing lies between the two but what is written now
         for day in {hour // 24, found // 24} - {reached // 24}:
             _write_day(connection, day, None)
+        upkeep.roll(connection, reached // 24)
     set_meta(connection, ROLLED, str(reached))
     names.forget_marks()
     return True
@@ -58,7 +62,9 @@ def remake(connection: Connection, names: Names, keys: Iterable[int]) -> None:
     over = (number_of(connection, ROLLED) or 0) // 24
     for day, numbers in days.items():
         if day < over:
+            before = _bodies(connection, day, numbers)
             _write_day(connection, day, numbers)
+            upkeep.remade(connection, day, before, _bodies(connection, day, numbers))
 
 
 def _write_hour(connection: Connection, names: Names, hour: int, only: set[int] | None) -> None:
@@ -115,6 +121,16 @@ def _write_day(connection: Connection, day: int, only: set[int] | None) -> None:
         if only is None or number in only:
             tallies[number].add_body(body)
     _write(connection, DAYS, day, tallies)
+
+
+def _bodies(connection: Connection, day: int, numbers: Iterable[int]) -> dict[int, bytes]:
+    """By check number."""
+    keys = iter([day << NUMBER_BITS | number for number in numbers])
+    found: dict[int, bytes] = {}
+    while some := [*islice(keys, _AT_ONCE)]:
+        rows = connection.execute(select(DAYS.c.key, DAYS.c.body).where(DAYS.c.key.in_(some)))
+        found.update((key & NUMBER_MASK, body) for key, body in rows)
+    return found
 
 
 def _write(connection: Connection, table: Table, period: int, tallies: Tallies) -> None:

@@ -12,7 +12,7 @@ import struct
 import zlib
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property, reduce
+from functools import lru_cache, reduce
 from itertools import accumulate
 from operator import add
 
@@ -24,6 +24,8 @@ _BYTES = 4
 _BITS = 8 * _BYTES
 _WINDOW = -12
 """Of the compression: 4 KB are more than a row has."""
+_USUAL = (0.5, 0.95, 0.99)
+"""Quantiles that a page asks for."""
 
 
 class Lanes:
@@ -66,6 +68,12 @@ class Lanes:
         return Lanes(self.first, self.total - (other.total << (other.first - self.first) * _BITS))
 
     @property
+    def trimmed(self) -> "Lanes":
+        """From the first bucket that counts anything; others may be left where some was taken away."""
+        empty = ((self.total & -self.total).bit_length() - 1) // _BITS
+        return Lanes(self.first + empty, self.total >> empty * _BITS) if empty else self
+
+    @property
     def row(self) -> bytes:
         return self.total.to_bytes(-(-self.total.bit_length() // _BITS) * _BYTES, "little")
 
@@ -80,7 +88,7 @@ class Lanes:
 
     @property
     def ranks(self) -> Ranks:
-        return Ranks(range(self.first, 1 << 20), array("Q", accumulate(self.counts)))
+        return Ranks(range(self.first, 1 << 20), [*accumulate(self.counts)])
 
 
 def to_bytes(figures: Mapping[str, Lanes]) -> bytes:
@@ -91,6 +99,7 @@ def to_bytes(figures: Mapping[str, Lanes]) -> bytes:
         lanes = figures.get(name)
         if lanes is None or not lanes.total:
             continue
+        lanes = lanes.trimmed
         found = lanes.first, lanes.total
         if found == before:
             numbers.append(2 * place + 1)
@@ -113,16 +122,16 @@ def opened(body: bytes, wanted: Collection[str] = FIGURES) -> Iterator[tuple[str
         return
     head, data = _head(body[1 : 1 + body[0]]), zlib.decompress(body[1 + body[0] :], wbits=_WINDOW)
     total = head[-1][3]
+    rows = bytearray(total * _BYTES)
+    for byte, at in enumerate(range(0, len(data), total)):
+        rows[byte::_BYTES] = data[at : at + total]
     before = None
     for name, first, begin, end in head:
         if name not in wanted:
             continue
-        if (first, begin) != before:
-            before = first, begin
-            row = bytearray((end - begin) * _BYTES)
-            for byte, at in enumerate(range(0, len(data), total)):
-                row[byte::_BYTES] = data[at + begin : at + end]
-            lanes = Lanes(first, int.from_bytes(row, "little"))
+        if begin != before:
+            before = begin
+            lanes = Lanes(first, int.from_bytes(rows[begin * _BYTES : end * _BYTES], "little"))
         yield name, lanes
 
 
@@ -140,23 +149,62 @@ def _head(data: bytes) -> list[tuple[str, int, int, int]]:
 
 
 class Stored(Mapping[str, Lanes]):
-    """Histograms that stay deflated until somebody asks."""
+    """Histograms that stay deflated, but while somebody asks."""
+
+    __slots__ = ("_body",)
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    @cached_property
-    def _opened(self) -> Mapping[str, Lanes]:
-        return dict(opened(self._body))
-
     def __getitem__(self, name: str) -> Lanes:
-        return self._opened[name]
+        return _opened(self._body)[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._opened)
+        return iter(_opened(self._body))
 
     def __len__(self) -> int:
-        return len(self._opened)
+        return len(_opened(self._body))
+
+
+@lru_cache(64)
+def _opened(body: bytes) -> Mapping[str, Lanes]:
+    """Whoever asks for one figure of a check asks for the others next."""
+    return dict(opened(body))
+
+
+class SummedBodies(Mapping[str, Lanes]):
+    """The sum of stored histograms, which is made when somebody asks, and kept."""
+
+    __slots__ = ("_bodies", "_sum")
+
+    def __init__(self, bodies: Sequence[bytes]) -> None:
+        self._bodies = bodies
+        self._sum: Mapping[str, Lanes] | None = None
+
+    def _summed(self) -> Mapping[str, Lanes]:
+        bodies = self._bodies  # first, because another thread may be done with them
+        if self._sum is None:
+            self._sum = _sum_of(bodies)
+            self._bodies = ()
+        return self._sum
+
+    def __getitem__(self, name: str) -> Lanes:
+        return self._summed()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._summed())
+
+    def __len__(self) -> int:
+        return len(self._summed())
+
+
+def _sum_of(bodies: Iterable[bytes]) -> Mapping[str, Lanes]:
+    found: dict[str, Lanes] = {}
+    for body in bodies:
+        for name, lanes in opened(body):
+            mine = found.get(name)
+            found[name] = lanes if mine is None else mine + lanes
+    return found
 
 
 class SummedFigures(Figures):
@@ -165,31 +213,33 @@ class SummedFigures(Figures):
     A page asks each check for a dozen percentiles in four windows, over and over.
     """
 
-    __slots__ = ("_answers", "_parts", "_ranks", "_wanted")
+    __slots__ = ("_answers", "_parts", "_wanted")
 
     def __init__(
         self, parts: Sequence[Mapping[str, Lanes]], wanted: Collection[str] = FIGURES
     ) -> None:
         self._parts, self._wanted = parts, wanted
-        self._answers: dict[tuple[str, float], float | None] = {}
-        self._ranks: tuple[str, Ranks | None] = ("", None)
-        """Of the figure that was asked for last: its other quantiles are asked for next."""
+        self._answers: dict[str, Sequence[float]] = {}
+        """To `_USUAL`; nothing where nothing was measured."""
 
     def quantile(self, figure: str, q: float) -> float | None:
-        key = figure, q
-        if key not in self._answers:
-            ranks = self._ranked(figure)
-            self._answers[key] = None if ranks is None else ranks.value(q)
-        return self._answers[key]
-
-    def _ranked(self, figure: str) -> Ranks | None:
-        if self._ranks[0] != figure:
+        if q not in _USUAL:
             found = self.sum(figure)
-            self._ranks = figure, found.ranks if found else None
-        return self._ranks[1]
+            return None if found is None else found.ranks.value(q)
+        if figure not in self._answers:
+            self._answers[figure] = self._usual(figure)
+        answers = self._answers[figure]
+        return answers[_USUAL.index(q)] if answers else None
+
+    def _usual(self, figure: str) -> Sequence[float]:
+        """All of them: who asks for one asks for the others next."""
+        found = self.sum(figure)
+        return () if found is None else (*map(found.ranks.value, _USUAL),)
 
     def sum(self, name: str) -> Lanes | None:
-        found = [part[name] for part in self._parts if name in part and name in self._wanted]
+        if name not in self._wanted:
+            return None
+        found = [lanes for part in self._parts if (lanes := part.get(name)) is not None]
         total = reduce(add, found) if found else None
         return total if total is not None and total.total else None
 

@@ -1,21 +1,23 @@
 """What a reader remembers of the newest results, so that the next look reads only what is new.
 
-Results arrive in about the order of their keys, but not quite: each look reads again what began in
-the last six minutes, and skips what it has seen. For anything later than that the writer raises
-the mark `late`, and everything is read anew.
+Results arrive in about the order of their keys, but not quite: each look counts again, minute by
+minute, what began in the last six, and reads the minutes that have more than before. For anything
+later than that the writer raises the mark `late`, and all of them are counted.
 """
 
+from array import array
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from monitor.model import Result
 from monitor.store.decoding import Packed, brief
 from monitor.store.names import Names
 from monitor.store.runs import read_run, rows_between
-from monitor.store.tables import NUMBER_BITS, NUMBER_MASK
+from monitor.store.tables import NUMBER_BITS, NUMBER_MASK, RESULTS
 from monitor.store.tally import HALVES, Row, Tally
 from monitor.store.times import (
     half_of_key,
@@ -25,6 +27,8 @@ from monitor.store.times import (
 
 _AGAIN = timedelta(minutes=6)
 RECENT = timedelta(minutes=30)
+_MINUTE = NUMBER_BITS + 16
+"""Bits of a key below its minute, which has 65.536 seconds."""
 
 _Rows = dict[tuple[int, int], list[Row]]
 """By check number and unix hour."""
@@ -49,29 +53,53 @@ class Live:
     def __init__(self, names: Names) -> None:
         self._names = names
         self.checks: dict[int, Newest] = {}
-        self._seen: set[int] = set()
+        self._seen: dict[int, array[int]] = {}
+        """Keys by minute."""
         self._looked: datetime | None = None
         self._latest: dict[int, tuple[int, Result]] = {}
 
-    def look(self, connection: Connection, now: datetime, rolled: int) -> None:
+    def look(self, connection: Connection, now: datetime, rolled: int, *, late: bool) -> None:
         """Read what is new; `rolled` is the first hour that has no rollup."""
-        recent = key_from(now - RECENT)
-        unrolled = key_of_hour(rolled)
-        start = min(recent, unrolled) if self._looked is None else key_from(self._looked - _AGAIN)
-        seen: set[int] = set()
+        recent, unrolled = key_from(now - RECENT), key_of_hour(rolled)
+        first = min(recent, unrolled) >> _MINUTE
+        again = (
+            first if self._looked is None or late else key_from(self._looked - _AGAIN) >> _MINUTE
+        )
         rows: _Rows = defaultdict(list)
-        for key, body in rows_between(connection, start, None):
-            seen.add(key)
-            if key not in self._seen:
-                shape = self._names.shape_of(connection, body)
-                self._take(connection, key, Packed(shape, body), recent=recent)
-                if key >= unrolled:
-                    half = half_of_key(key)
-                    rows[key & NUMBER_MASK, half // HALVES].append((shape, half % HALVES, body))
-        self._seen, self._looked = seen, now
+        found = {minute: keys for minute, keys in self._seen.items() if minute >= first}
+        for key, body in self._new(connection, found, again):
+            shape = self._names.shape_of(connection, body)
+            self._take(connection, key, Packed(shape, body), recent=recent)
+            if key >= unrolled:
+                half = half_of_key(key)
+                rows[key & NUMBER_MASK, half // HALVES].append((shape, half % HALVES, body))
+        self._seen, self._looked = found, now
         self._add_up(rows)
         for check in self.checks.values():
             _forget(check, rolled, recent)
+
+    def _new(
+        self, connection: Connection, seen: dict[int, "array[int]"], first: int
+    ) -> Iterable[tuple[int, bytes]]:
+        """Rows from this minute on that are not among those `seen`, where they are put."""
+        minute = RESULTS.c.key.op(">>")(_MINUTE).label("at")
+        counts = select(minute, func.count()).where(RESULTS.c.key >= first << _MINUTE)
+        more = [
+            at
+            for at, count in connection.execute(counts.group_by("at"))
+            if count != len(seen.get(at, ()))
+        ]
+        if not more:
+            return
+        begin, end = min(more), max(more) + 1
+        known = {key for at in range(begin, end) for key in seen.get(at, ())}
+        fresh: dict[int, list[int]] = defaultdict(list)
+        for key, body in rows_between(connection, begin << _MINUTE, end << _MINUTE):
+            if key not in known:
+                fresh[key >> _MINUTE].append(key)
+                yield key, body
+        for at, keys in fresh.items():
+            seen[at] = array("q", (*seen.get(at, ()), *keys))
 
     def _take(self, connection: Connection, key: int, packed: Packed, *, recent: int) -> None:
         check = self.checks.get(key & NUMBER_MASK)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Table, delete, func, select
 
 from monitor.model import HistorySettings
+from monitor.store import upkeep
 from monitor.store.batch import FLOOR
 from monitor.store.fold import ROLLED
 from monitor.store.meta import number_of, set_meta
@@ -42,7 +43,9 @@ def prune_step(connection: Connection, now: datetime, history: HistorySettings) 
     if history.hours is not None:
         more |= _cut_hours(connection, hours(now - history.hours) << NUMBER_BITS)
     if history.days is not None:
-        more |= _cut(connection, DAYS, hours(now - history.days) // 24 << NUMBER_BITS)
+        first = hours(now - history.days) // 24
+        upkeep.cut(connection, first)
+        more |= _cut(connection, DAYS, first << NUMBER_BITS)
     _prune_small(connection, now)
     if not more:
         _prune_texts(connection)

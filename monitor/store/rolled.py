@@ -17,7 +17,6 @@ MAINTENANCE, LATE, MISSED, TOKENS_IN, TOKENS_OUT, COST = range(4, 10)
 COUNTS = 10
 """Of the outcomes, then these six."""
 _NONE: Mapping[str, int] = MappingProxyType({})
-_NO_FIGURES: Mapping[str, Histogram] = MappingProxyType({})
 
 
 class Parts(NamedTuple):
@@ -54,9 +53,10 @@ def from_bytes(data: bytes) -> Rollup:
     return rollup_of(found.counts, found.kinds, SummedFigures([Stored(found.figures)]))
 
 
-def counts_of(parts: Parts) -> Rollup:
-    """Without its figures."""
-    return rollup_of(parts.counts, parts.kinds, _NO_FIGURES)
+@lru_cache(1 << 14)
+def bar_of(counts: tuple[int, ...]) -> Rollup:
+    """Of a day, its outcomes and what was in maintenance. Most days of most checks are alike."""
+    return Rollup(outcomes=_outcomes(*counts[:MAINTENANCE]), maintenance=counts[MAINTENANCE])
 
 
 def rollup_of(

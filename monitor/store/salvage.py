@@ -26,6 +26,7 @@ from monitor.store.tables import (
     OUTBOX,
     STATES,
 )
+from monitor.store.upkeep import MARK
 
 _SAVED = (CHECKS, STATES, INCIDENTS, HABITS, LEDGER, OUTBOX, DAYS, HOURS, META)
 _MANY = 500
@@ -61,7 +62,7 @@ def _table(old: sqlite3.Connection, table: Table, connection: Connection) -> int
 
 def _belongs(row: dict[str, Any], table: Table, known: set[int] | None) -> bool:
     if table is META:
-        return bool(row["name"] != "schema")
+        return row["name"] not in {"schema", MARK}
     return known is None or row["key"] & NUMBER_MASK in known
 
 

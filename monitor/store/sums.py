@@ -3,11 +3,20 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import add, sub
+from typing import NamedTuple
 
 from monitor.model import Rollup
 from monitor.model.rollup import FIGURES, Histogram
 from monitor.store.lanes import Lanes, SummedFigures
 from monitor.store.rolled import COUNTS, Parts, counts_from, rollup_of
+
+
+class Summed(NamedTuple):
+    """A sum that grows no more; see `Sum`."""
+
+    counts: Sequence[int]
+    kinds: Mapping[str, int]
+    figures: Mapping[str, Lanes]
 
 
 class Sum:
@@ -51,12 +60,12 @@ def _lanes(figures: Mapping[str, Histogram], name: str) -> Lanes:
     return Lanes.of_histogram(figures[name])
 
 
-def total(sums: Sequence[Sum], wanted: Collection[str] = FIGURES) -> Rollup:
-    """What they say now, whatever they grow to."""
+def total(sums: Sequence[Sum | Summed], wanted: Collection[str] = FIGURES) -> Rollup:
+    """What they say now, whatever those that grow grow to."""
     kinds: Counter[str] = Counter()
     for each in sums:
         if each.kinds:
             kinds.update(each.kinds)
-    figures: Sequence[Mapping[str, Lanes]] = [dict(each.figures) for each in sums if each.figures]
+    figures = [dict(each.figures) if isinstance(each, Sum) else each.figures for each in sums]
     counts = [*map(sum, zip(*(each.counts for each in sums), strict=True))] or [0] * COUNTS
     return rollup_of(counts, dict(kinds), SummedFigures(figures, wanted))

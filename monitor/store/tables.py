@@ -89,6 +89,14 @@ class DayRow(SQLModel, table=True):
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class PastRow(SQLModel, table=True):
+    """By check number: what a page needs of the days that are over, all of it following from them."""
+
+    __tablename__ = "past"
+    number: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 class StateRow(SQLModel, table=True):
     """Times are unix microseconds."""
 
@@ -170,6 +178,7 @@ RESULTS = table(ResultRow)
 EVIDENCE = table(EvidenceRow)
 HOURS = table(HourRow)
 DAYS = table(DayRow)
+PAST = table(PastRow)
 STATES = table(StateRow)
 INCIDENTS = table(IncidentRow)
 HABITS = table(HabitRow)

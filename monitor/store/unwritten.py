@@ -23,8 +23,8 @@ from monitor.model import (
     Spend,
 )
 from monitor.model.rollup import FIGURES, NOTHING, WINDOW_FIGURES
+from monitor.store import chart
 from monitor.store.batch import Item, gather
-from monitor.store.chart import Chart
 from monitor.store.decoding import briefly
 from monitor.store.live import RECENT
 from monitor.store.sums import Sum, total
@@ -136,8 +136,8 @@ def _series(
 ) -> tuple[Point, ...]:
     """What was read, moved on to now; what waits fills half hours of which nothing was read."""
     known = {point.at: point for point in seen if point.p50 is not None}
-    waiting = Chart({half: point_of(values) for half, values in halves.items()})
-    return tuple(known.get(point.at, point) for point in waiting.points({}, now))
+    waiting = chart.points({half: point_of(values) for half, values in halves.items()}, now)
+    return tuple(known.get(point.at, point) for point in waiting)
 
 
 def _incidents(seen: tuple[Incident, ...], waiting: Mapping[int, Incident]) -> tuple[Incident, ...]:

@@ -22,7 +22,7 @@ from monitor.model import CheckHistory, Entry, HistorySettings, Resolution, Roll
 from monitor.model.rollup import bucket, merge
 from monitor.page.days import availability
 from monitor.page.figures import Past
-from monitor.store import Reader, fold, migrations
+from monitor.store import Reader, fold, migrations, upkeep
 from monitor.store.batch import gather, write
 from monitor.store.encoding import encode
 from monitor.store.engine import writing
@@ -132,6 +132,7 @@ def fill(path: Path, checks: int, hour_bodies: list[bytes], day_bodies: list[byt
                 ]
                 connection.execute(insert(table), rows)
         set_meta(connection, fold.ROLLED, str(now))
+        upkeep.roll(connection, now // 24)
         rng = random.Random(3)
         given = [
             Entry(result=plausible(rng, NOON + timedelta(minutes=m), f"a/e{n}/chat"), kind="chat")

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from store_cast import CHAT, NOON, entry, failed, streamed
+from test_store_past import anew, days_of
+from test_store_past import stored as stored_pasts
 
 from monitor.model import Resolution, Rollup
 from monitor.model.rollup import merge
@@ -66,6 +68,7 @@ def test_rollups_are_rebuilt_from_raw_rows_to_the_same_value(
                 }
                 for table in (HOURS, DAYS)
             }
+            assert stored_pasts(connection) == anew(days_of(connection), hours(now) // 24)
         engine.dispose()
         reader = Reader(f"sqlite:///{Path(folder) / 'm.db'}")
         asked = {period.at: period.rollup for period in reader.rollups(CHAT, Resolution.DAY)}

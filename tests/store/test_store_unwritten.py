@@ -61,10 +61,13 @@ def plain(rollup: Rollup) -> Rollup:
 
 
 def comparable(history: CheckHistory) -> CheckHistory:
-    """Days that are over carry figures only where they waited."""
+    """Days that are over carry more than their bars only where they waited."""
     return replace(
         history,
-        days={day: replace(rollup, figures={}) for day, rollup in history.days.items()},
+        days={
+            day: Rollup(outcomes=rollup.outcomes, maintenance=rollup.maintenance)
+            for day, rollup in history.days.items()
+        },
         last_24h=plain(history.last_24h),
         windows={length: plain(rollup) for length, rollup in history.windows.items()},
     )

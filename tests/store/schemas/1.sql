@@ -76,6 +76,11 @@ CREATE TABLE outbox (
 	PRIMARY KEY (id)
 );
 CREATE INDEX outbox_state ON outbox (state, id);
+CREATE TABLE past (
+	number INTEGER NOT NULL, 
+	body BLOB NOT NULL, 
+	PRIMARY KEY (number)
+);
 CREATE TABLE request (
 	id INTEGER NOT NULL, 
 	at INTEGER NOT NULL, 

@@ -1,0 +1,125 @@
+"""What is over of each check, as far as a page shows it: the hours of its last day, and the days before."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from monitor.model import Rollup
+from monitor.store import upkeep
+from monitor.store.chart import Chart
+from monitor.store.lanes import SummedBodies
+from monitor.store.past import Bars, Seen
+from monitor.store.rolled import Parts, bar_of, split
+from monitor.store.sums import Summed
+from monitor.store.tables import HOURS, NUMBER_BITS, NUMBER_MASK
+from monitor.store.times import day_date
+
+DAY = 24
+_AT_ONCE = 1000
+_NO_PAST = Seen((), {}, None)
+Rows = Sequence[tuple[int, bytes]]
+"""Hours of one check, by unix hour."""
+
+
+class Marks(NamedTuple):
+    """Unix hours: the one that goes on, and the first that is not rolled up."""
+
+    hour: int
+    rolled: int
+
+    @property
+    def today(self) -> int:
+        """The first hour of the day that is not over, as far as it is rolled up."""
+        return self.rolled // DAY * DAY
+
+    @property
+    def last_24(self) -> int:
+        """The first of the last 24 hours."""
+        return self.hour - DAY + 1
+
+
+@dataclass(slots=True)
+class Over:
+    """Of one check. As long as `version` stays, so does all that follows from the rows."""
+
+    version: object
+    last_24: Sequence[Summed]
+    today: Sequence[Summed]
+    windows: Sequence[Summed]
+    """Of the days, from today back: what lies between the begins of two windows."""
+    chart: Chart
+    days: dict[date, Rollup] = field(default_factory=dict)
+
+
+def load(connection: Connection, marks: Marks, known: Mapping[int, Over]) -> dict[int, Over]:
+    """By check number. What is `known` and has not changed is handed out again."""
+    pasts = upkeep.read(connection, marks.hour // DAY, marks.rolled // DAY)
+    hours = _hours(connection, min(marks.last_24 - 1, marks.today))
+    found: dict[int, Over] = {}
+    for number in pasts.keys() | hours.keys():
+        rows, past = hours.get(number, ()), pasts.get(number, _NO_PAST)
+        version = marks, past.version, hash(tuple(rows))
+        before = known.get(number)
+        if before is not None and before.version == version:
+            found[number] = before
+        else:
+            found[number] = _over(version, marks, rows, past)
+    return found
+
+
+def _hours(connection: Connection, first: int) -> Mapping[int, Rows]:
+    """One hour more than the last 24 has half an hour of the chart."""
+    found: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
+    query = select(HOURS.c.key, HOURS.c.body).where(HOURS.c.key >= first << NUMBER_BITS)
+    rows: Any = connection.execute(query.order_by(HOURS.c.key))
+    for some in rows.partitions(_AT_ONCE):
+        for key, body in some:
+            found[key & NUMBER_MASK].append((key >> NUMBER_BITS, body))
+    return found
+
+
+def _over(version: object, marks: Marks, rows: Rows, past: Seen) -> Over:
+    """Each hour is opened once: what today and the last 24 hours share is one sum."""
+    begin, both = sorted((marks.last_24, marks.today))
+    early: list[Parts] = []
+    late: list[Parts] = []
+    points: dict[int, bytes] = {}
+    for hour, body in rows:
+        parts = split(body)
+        points[hour] = parts.points
+        if hour >= begin:
+            (late if hour >= both else early).append(parts)
+    first, second = _summed(early), _summed(late)
+    return Over(
+        version=version,
+        last_24=(*first, *second) if begin == marks.last_24 else second,
+        today=(*first, *second) if begin == marks.today else second,
+        windows=past.sums,
+        chart=Chart(points),
+        days=_days(past.bars),
+    )
+
+
+def _summed(rows: Sequence[Parts]) -> tuple[Summed, ...]:
+    """One, or none where there is nothing."""
+    if not rows:
+        return ()
+    counts = [*map(sum, zip(*(parts.counts for parts in rows), strict=True))]
+    figures = SummedBodies([parts.figures for parts in rows])
+    return (Summed(counts, _kinds(rows), figures),)
+
+
+def _kinds(rows: Iterable[Parts]) -> Mapping[str, int]:
+    kinds = Counter[str]()
+    for parts in rows:
+        if parts.kinds:
+            kinds.update(parts.kinds)
+    return kinds
+
+
+def _days(bars: Bars) -> dict[date, Rollup]:
+    return {day_date(day): bar_of(counts) for day, counts in bars.items()}
