@@ -18,6 +18,10 @@ from monitor.model.result import TIMING_NAMES, Result
 
 GROWTH = 1.02
 _LOG = math.log(GROWTH)
+_UP, _DEGRADED, _DOWN, _UNKNOWN = (
+    each.value for each in (Outcome.UP, Outcome.DEGRADED, Outcome.DOWN, Outcome.UNKNOWN)
+)
+"""Asking a member for its value costs more than finding its count."""
 COST_SCALE = 100_000_000
 FIGURES = (*TIMING_NAMES, "tokens_per_s")
 WINDOW_FIGURES = frozenset({"ttfb", "ttft", "total", "tokens_per_s"})
@@ -129,19 +133,18 @@ class Rollup:
 
     @property
     def counted(self) -> int:
-        return sum(
-            self.outcomes.get(name.value, 0)
-            for name in (Outcome.UP, Outcome.DEGRADED, Outcome.DOWN)
-        )
+        found = self.outcomes.get
+        return found(_UP, 0) + found(_DEGRADED, 0) + found(_DOWN, 0)
 
     @property
     def unknown(self) -> int:
-        return self.outcomes.get(Outcome.UNKNOWN.value, 0)
+        return self.outcomes.get(_UNKNOWN, 0)
 
     @property
     def availability(self) -> float | None:
         """(up + degraded) / (up + degraded + down), outside maintenance; None when nothing counts."""
-        return 1 - self.outcomes.get(Outcome.DOWN.value, 0) / self.counted if self.counted else None
+        counted = self.counted
+        return (counted - self.outcomes.get(_DOWN, 0)) / counted if counted else None
 
     @property
     def excluded(self) -> float | None:

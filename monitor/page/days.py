@@ -1,6 +1,6 @@
-"""The last 90 UTC days of an endpoint: the worst confirmed state of each, and availability. Pure."""
+"""The last 90 UTC days of an endpoint: the worst confirmed state of each. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -110,15 +110,3 @@ def _letter(incident: Incident, main: str, checks: frozenset[str]) -> str:
     if incident.severity is Severity.DOWN:
         return "x" if main in incident.checks or checks <= set(incident.checks) else "p"
     return "d" if incident.severity is Severity.DEGRADED else ""
-
-
-def availability(days: Iterable[Rollup]) -> tuple[float | None, float | None]:
-    """(up + degraded) / (up + degraded + down), and the share that is excluded as unknown."""
-    served = down = unknown = 0
-    for rollup in days:
-        served += rollup.outcomes.get("up", 0) + rollup.outcomes.get("degraded", 0)
-        down += rollup.outcomes.get("down", 0)
-        unknown += rollup.outcomes.get("unknown", 0)
-    counted = served + down
-    total = counted + unknown
-    return (served / counted if counted else None), (unknown / total if total else None)

@@ -105,8 +105,7 @@ def _view(basis: _Basis, now: datetime) -> EndpointView:
     history = histories[main.probe.id]
     day = history.last_24h if history else NOTHING
     figure = "ttft" if main.probe.streams else "ttfb"
-    measured = history.days if history else {}
-    share, excluded = ninety.availability(measured.values())
+    lately = history.windows.get(ninety.SHOWN, NOTHING) if history else NOTHING
     endpoint = main.endpoint
     return EndpointView(
         path=endpoint.path,
@@ -123,11 +122,11 @@ def _view(basis: _Basis, now: datetime) -> EndpointView:
         p50=day.quantile(figure, 0.5),
         p95=day.quantile(figure, 0.95),
         speed=day.quantile("tokens_per_s", 0.5),
-        availability=share,
-        excluded=excluded,
+        availability=lately.availability,
+        excluded=lately.excluded,
         windows={1: day, **history.windows} if history else {},
         days=ninety.last_days(
-            now.astimezone(UTC).date(), measured, basis.incidents, main.key,
+            now.astimezone(UTC).date(), history.days if history else {}, basis.incidents, main.key,
             frozenset(check.key for check in checks), now, main.probe.every,
         ),
         points=tuple(map(_point, history.series)) if history else (),

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import UTC, timedelta
 
-from monitor.model import WINDOWS, CheckHistory, Endpoint, Service, Snapshot, rank
+from monitor.model import CheckHistory, Endpoint, Service, Snapshot, rank
 from monitor.model.rollup import NOTHING
 from monitor.page import words
-from monitor.page.days import availability, last_days
+from monitor.page.days import SHOWN, last_days
 from monitor.page.endpoint_nouns import RetiredView
 from monitor.page.figures import Past
 
@@ -31,15 +31,17 @@ def _view(
         snapshot.at.astimezone(UTC).date(), measured, snapshot.incidents, main.check if main else "",
         frozenset(each.check for each in histories), snapshot.at, timedelta(minutes=1),
     )  # fmt: skip
-    streamed = main is not None and "ttft" in main.windows.get(WINDOWS[-1], NOTHING).figures
+    lately = main.windows.get(SHOWN, NOTHING) if main else NOTHING
     return RetiredView(
         path=endpoint.path,
         service=endpoint.service,
         name=words.name(endpoint.name, endpoint.id),
-        availability=availability(measured.values())[0],
+        availability=lately.availability,
         days=days,
         windows=main.windows if main else {},
-        history=Past(figure="ttft" if streamed else "ttfb", main=main, all=histories),
+        history=Past(
+            figure="ttft" if "ttft" in lately.figures else "ttfb", main=main, all=histories
+        ),
         latest=max((each.latest.at for each in histories if each.latest), default=None),
     )
 

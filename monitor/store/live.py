@@ -137,6 +137,7 @@ def _forget(check: Newest, rolled: int, recent: int) -> None:
     for hour in [hour for hour in check.open if hour < rolled]:
         del check.open[hour]
         check.grown += 1
-    for key in [key for key in check.recent if key < recent]:
-        del check.recent[key]
-        check.seen += 1
+    if check.recent and min(check.recent) < recent:
+        for key in [key for key in check.recent if key < recent]:
+            del check.recent[key]
+            check.seen += 1

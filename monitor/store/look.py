@@ -2,8 +2,8 @@
 change and is remembered, and what did not change since the last look is handed out again.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, select
@@ -12,14 +12,15 @@ from monitor.model import WINDOWS, AlertState, CheckHistory, Result, Rollup, Sna
 from monitor.model.rollup import WINDOW_FIGURES
 from monitor.store import find, over, requests
 from monitor.store.batch import LATE
-from monitor.store.chart import Chart
 from monitor.store.fold import ROLLED
+from monitor.store.lanes import SummedFigures
 from monitor.store.live import Live, Newest, recent_results
 from monitor.store.meta import number_of
 from monitor.store.names import Names
 from monitor.store.over import DAY, Marks, Over
+from monitor.store.rolled import BARS, rollup_of
 from monitor.store.runs import read_run
-from monitor.store.sums import Sum, Summed, total
+from monitor.store.sums import Sum, Summed, summed, total
 from monitor.store.tables import CHECKS, RESULTS
 from monitor.store.times import HALF_HOUR_MS, day_date, hours, millis
 
@@ -43,7 +44,7 @@ class _Check:
     rollups: _Rollups = field(default_factory=lambda: _Rollups({}, Rollup(), {}))
     version: object = None
     history: CheckHistory | None = None
-    answered: dict[int, tuple[int, Rollup]] = field(default_factory=dict)
+    answered: dict[int, tuple[int, SummedFigures]] = field(default_factory=dict)
 
 
 class Looker:
@@ -93,11 +94,11 @@ class Looker:
     ) -> dict[str, CheckHistory]:
         found: dict[str, CheckHistory] = {}
         half = millis(now) // HALF_HOUR_MS
-        for number, key, vantage, last in connection.execute(_ALL_CHECKS):
+        for number, key, vantage, last in connection.execute(_ALL_CHECKS).all():
             if self._vantage in {None, vantage}:
                 check = self._checks.get(number)
                 if check is None:
-                    check = self._checks[number] = _Check(_nothing())
+                    check = self._checks[number] = _Check(over.nothing(self._marks))
                 newest, held = self._live.checks.get(number, _NOTHING), states.get(key, ())
                 version = newest.seen, newest.grown, half, held, last
                 if check.history is None or check.version != version:
@@ -134,17 +135,20 @@ class Looker:
     def _add_up(self, check: _Check, newest: Newest, today: date) -> _Rollups:
         marks, past = self._marks, check.over
         growing: dict[date, list[Sum | Summed]] = {}
-        for unix_hour, tally in newest.open.items():
-            growing.setdefault(day_date(unix_hour // DAY), []).append(tally)
         if past.today:
-            growing.setdefault(day_date(marks.rolled // DAY), []).extend(past.today)
+            growing[day_date(marks.rolled // DAY)] = [*past.today]
+        for hour, tally in newest.open.items():
+            growing.setdefault(day_date(hour // DAY), []).append(tally)
+        past.days = {**past.days, **{day: total(parts) for day, parts in growing.items()}}
         # a store that failed for days has older ones
         fresh = [tally for hour, tally in newest.open.items() if hour >= marks.last_24]
-        past.days = {**past.days, **{day: total(parts) for day, parts in growing.items()}}
         return _Rollups(
             days=past.days,
-            day=total([*past.last_24, *fresh]),
-            windows=_windows(check, growing, today),
+            day=total([past.last_24, *fresh]),
+            windows={
+                length: _window(check, length, [sums, *_since(newest, today, length)])
+                for length, sums in zip(WINDOWS, past.windows, strict=True)
+            },
         )
 
     def _old(self, connection: Connection, last: int) -> Result | None:
@@ -157,36 +161,25 @@ class Looker:
         return self._older[last]
 
 
-def _windows(
-    check: _Check, growing: Mapping[date, list[Sum | Summed]], today: date
-) -> dict[int, Rollup]:
-    """Each reaches from today to where the next one goes on: what lies between is one span."""
-    found: dict[int, Rollup] = {}
-    for at, length in enumerate(WINDOWS):
-        begin = today - timedelta(days=length - 1)
-        fresh = [part for day, parts in growing.items() if day >= begin for part in parts]
-        window = total([*check.over.windows[: at + 1], *fresh], WINDOW_FIGURES)
-        found[length] = _with_answers(check, length, window)
-    return found
+def _since(newest: Newest, today: date, length: int) -> Iterable[Sum]:
+    first = today - timedelta(days=length - 1)
+    return (tally for hour, tally in newest.open.items() if day_date(hour // DAY) >= first)
 
 
-def _with_answers(check: _Check, length: int, window: Rollup) -> Rollup:
-    """Percentiles of a window are counted anew each hour, and where a hundredth of its runs is new.
+def _window(check: _Check, length: int, sums: Iterable[Sum | Summed]) -> Rollup:
+    """Percentiles are counted anew each hour, and where a hundredth of the runs is new.
 
-    Its counts are always the newest.
+    Counts are always the newest.
     """
-    runs, known = check.answered.get(length, (0, window))
-    new = window.counted + window.unknown + window.maintenance
-    if runs and new - runs <= runs // _FEW:
-        return replace(window, figures=known.figures)
-    check.answered[length] = new, window
-    return window
-
-
-def _nothing() -> Over:
-    """Of a check that is new."""
-    return Over(None, (), (), (), Chart({}))
+    counts, kinds, parts = summed(sums)
+    runs, figures = check.answered.get(length, (0, _NONE))
+    new = sum(counts[:BARS])
+    if not runs or new - runs > runs // _FEW:
+        figures = SummedFigures(parts, WINDOW_FIGURES)
+        check.answered[length] = new, figures
+    return rollup_of(counts, kinds, figures)
 
 
 _ALL_CHECKS = select(CHECKS.c.number, CHECKS.c.key, CHECKS.c.vantage, CHECKS.c.last)
 _NOTHING = Newest()
+_NONE = SummedFigures(())

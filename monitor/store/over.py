@@ -1,20 +1,20 @@
 """What is over of each check, as far as a page shows it: the hours of its last day, and the days before."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from monitor.model import Rollup
+from monitor.model import WINDOWS, Rollup
 from monitor.store import upkeep
 from monitor.store.chart import Chart
 from monitor.store.lanes import SummedBodies
 from monitor.store.past import Bars, Seen
 from monitor.store.rolled import Parts, bar_of, split
-from monitor.store.sums import Summed
+from monitor.store.sums import Summed, summed
 from monitor.store.tables import HOURS, NUMBER_BITS, NUMBER_MASK
 from monitor.store.times import day_date
 
@@ -42,17 +42,23 @@ class Marks(NamedTuple):
         return self.hour - DAY + 1
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Over:
     """Of one check. As long as `version` stays, so does all that follows from the rows."""
 
     version: object
-    last_24: Sequence[Summed]
+    last_24: Summed
     today: Sequence[Summed]
+    """One, or none where nothing of it is rolled up."""
     windows: Sequence[Summed]
-    """Of the days, from today back: what lies between the begins of two windows."""
+    """For each of `WINDOWS`, with what is rolled up of the day that is not over."""
     chart: Chart
-    days: dict[date, Rollup] = field(default_factory=dict)
+    days: Mapping[date, Rollup]
+
+
+def nothing(marks: Marks) -> Over:
+    """Of a check that is new."""
+    return _over(None, marks, (), _NO_PAST)
 
 
 def load(connection: Connection, marks: Marks, known: Mapping[int, Over]) -> dict[int, Over]:
@@ -94,11 +100,12 @@ def _over(version: object, marks: Marks, rows: Rows, past: Seen) -> Over:
         if hour >= begin:
             (late if hour >= both else early).append(parts)
     first, second = _summed(early), _summed(late)
+    today = (*first, *second) if begin == marks.today else second
     return Over(
         version=version,
-        last_24=(*first, *second) if begin == marks.last_24 else second,
-        today=(*first, *second) if begin == marks.today else second,
-        windows=past.sums,
+        last_24=summed((*first, *second) if begin == marks.last_24 else second),
+        today=today,
+        windows=_windows(marks, past.sums, today),
         chart=Chart(points),
         days=_days(past.bars),
     )
@@ -109,16 +116,20 @@ def _summed(rows: Sequence[Parts]) -> tuple[Summed, ...]:
     if not rows:
         return ()
     counts = [*map(sum, zip(*(parts.counts for parts in rows), strict=True))]
-    figures = SummedBodies([parts.figures for parts in rows])
-    return (Summed(counts, _kinds(rows), figures),)
-
-
-def _kinds(rows: Iterable[Parts]) -> Mapping[str, int]:
     kinds = Counter[str]()
     for parts in rows:
         if parts.kinds:
             kinds.update(parts.kinds)
-    return kinds
+    return (Summed(counts, kinds, (SummedBodies([parts.figures for parts in rows]),)),)
+
+
+def _windows(marks: Marks, days: Sequence[Summed], today: Sequence[Summed]) -> Sequence[Summed]:
+    """Each reaches from today to where the next one goes on: what lies between is one span."""
+    back = (marks.hour - marks.today) // DAY
+    return [
+        summed((*days[: at + 1], *(today if back < length else ())))
+        for at, length in enumerate(WINDOWS)
+    ]
 
 
 def _days(bars: Bars) -> dict[date, Rollup]:

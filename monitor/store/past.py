@@ -14,14 +14,12 @@ from monitor.model import WINDOWS
 from monitor.model.rollup import WINDOW_FIGURES
 from monitor.store import rolled
 from monitor.store.lanes import Stored, opened
-from monitor.store.rolled import Parts, split
-from monitor.store.sums import Sum, Summed
+from monitor.store.rolled import BARS, Parts, split
+from monitor.store.sums import Sum, Summed, summed
 from monitor.store.varint import pack, take_many
 
 _BACK = max(WINDOWS) - 1
 """So many days besides today."""
-BARS = 5
-"""Counts of a day's bar: its outcomes, and what was in maintenance."""
 _ROW = struct.Struct(f"<{_BACK * BARS}I")
 _NONE = (0,) * BARS
 Span = tuple[int, int]
@@ -63,8 +61,7 @@ class Past:
             self.bars[day] = tuple(parts.counts[:BARS])
 
     def seen(self) -> "Seen":
-        sums = [Summed(each.counts, each.kinds, each.figures) for each in self.sums]
-        return Seen(sums, self.bars, object())
+        return Seen([summed((each,)) for each in self.sums], self.bars, object())
 
     def to_bytes(self, until: int) -> bytes:
         """`until`: the day after the last one that is over."""
@@ -100,7 +97,7 @@ def opened_past(body: bytes) -> Past:
 
 
 def _packed(parts: Parts) -> Summed:
-    return Summed(parts.counts, parts.kinds, Stored(parts.figures))
+    return Summed(parts.counts, parts.kinds, (Stored(parts.figures),))
 
 
 def _cut(body: bytes, head: tuple[Sequence[int], int]) -> Iterator[bytes]:

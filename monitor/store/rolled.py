@@ -16,6 +16,8 @@ OUTCOMES = ("up", "degraded", "down", "unknown")
 MAINTENANCE, LATE, MISSED, TOKENS_IN, TOKENS_OUT, COST = range(4, 10)
 COUNTS = 10
 """Of the outcomes, then these six."""
+BARS = 5
+"""The first of them are behind the bar of a day: its outcomes, and what was in maintenance."""
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import add, sub
+from types import MappingProxyType
 from typing import NamedTuple
 
 from monitor.model import Rollup
@@ -10,13 +11,16 @@ from monitor.model.rollup import FIGURES, Histogram
 from monitor.store.lanes import Lanes, SummedFigures
 from monitor.store.rolled import COUNTS, Parts, counts_from, rollup_of
 
+_NO_COUNTS = (0,) * COUNTS
+_NO_KINDS: Mapping[str, int] = MappingProxyType({})
+
 
 class Summed(NamedTuple):
-    """A sum that grows no more; see `Sum`."""
+    """A sum that grows no more; its histograms are those of all `parts`."""
 
     counts: Sequence[int]
     kinds: Mapping[str, int]
-    figures: Mapping[str, Lanes]
+    parts: Sequence[Mapping[str, Lanes]]
 
 
 class Sum:
@@ -28,6 +32,11 @@ class Sum:
         self.counts: Sequence[int] = [0] * COUNTS
         self.kinds: Counter[str] = Counter()
         self.figures: dict[str, Lanes] = {}
+
+    @property
+    def parts(self) -> Sequence[Mapping[str, Lanes]]:
+        """As they are now."""
+        return (dict(self.figures),)
 
     def add(self, parts: Parts, figures: Iterable[tuple[str, Lanes]]) -> None:
         self.counts = [*map(add, self.counts, parts.counts)]
@@ -60,12 +69,23 @@ def _lanes(figures: Mapping[str, Histogram], name: str) -> Lanes:
     return Lanes.of_histogram(figures[name])
 
 
-def total(sums: Sequence[Sum | Summed], wanted: Collection[str] = FIGURES) -> Rollup:
-    """What they say now, whatever those that grow grow to."""
-    kinds: Counter[str] = Counter()
+def summed(sums: Iterable[Sum | Summed]) -> Summed:
+    """What they say now, whatever those that grow grow to; histograms are added when asked for."""
+    counts: Sequence[int] = _NO_COUNTS
+    kinds: Mapping[str, int] = _NO_KINDS
+    parts: list[Mapping[str, Lanes]] = []
     for each in sums:
+        counts = [*map(add, counts, each.counts)]
         if each.kinds:
-            kinds.update(each.kinds)
-    figures = [dict(each.figures) if isinstance(each, Sum) else each.figures for each in sums]
-    counts = [*map(sum, zip(*(each.counts for each in sums), strict=True))] or [0] * COUNTS
-    return rollup_of(counts, dict(kinds), SummedFigures(figures, wanted))
+            kinds = _merged(kinds, each.kinds)
+        parts += each.parts
+    return Summed(counts, kinds, parts)
+
+
+def _merged(kinds: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, int]:
+    return {**kinds, **{kind: kinds.get(kind, 0) + count for kind, count in more.items()}}
+
+
+def total(sums: Iterable[Sum | Summed], wanted: Collection[str] = FIGURES) -> Rollup:
+    counts, kinds, parts = summed(sums)
+    return rollup_of(counts, kinds, SummedFigures(parts, wanted))

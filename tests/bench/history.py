@@ -20,7 +20,6 @@ from sqlalchemy import insert
 
 from monitor.model import CheckHistory, Entry, HistorySettings, Resolution, Rollup
 from monitor.model.rollup import bucket, merge
-from monitor.page.days import availability
 from monitor.page.figures import Past
 from monitor.store import Reader, fold, migrations, upkeep
 from monitor.store.batch import gather, write
@@ -194,7 +193,14 @@ def asked_by_the_page(history: CheckHistory) -> None:
     for rollup in (day, *history.windows.values()):
         for figure in ("ttft", "ttfb", "total"):
             assert all(rollup.quantile(figure, q) for q in (0.5, 0.95, 0.99))
-    assert availability(history.days.values())[0]
+    assert history.windows[90].availability
+    assert (
+        sum(
+            any(map(rollup.outcomes.get, ("up", "degraded", "down")))
+            for rollup in history.days.values()
+        )
+        == 90
+    )
 
 
 def roll(url: str, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -253,7 +253,8 @@ def lose(snapshot: Snapshot, check: str, days_back: int, count: int) -> Snapshot
     before = snapshot.checks[check]
     at = NOW.date() - timedelta(days=days_back)
     outcomes = {"up": 288 - count, "down": count}
-    after = replace(before, days={**before.days, at: replace(before.days[at], outcomes=outcomes)})
+    changed = replace(before.days[at], outcomes=outcomes)
+    after = with_days(before, {**before.days, at: changed})
     return replace(snapshot, checks={**snapshot.checks, check: after})
 
 
@@ -261,13 +262,19 @@ def worked_on(snapshot: Snapshot, check: str, days_back: int) -> Snapshot:
     """Part of that day was maintenance."""
     before = snapshot.checks[check]
     at = NOW.date() - timedelta(days=days_back)
-    after = replace(before, days={**before.days, at: replace(before.days[at], maintenance=9)})
+    changed = replace(before.days[at], maintenance=9)
+    after = with_days(before, {**before.days, at: changed})
     return replace(snapshot, checks={**snapshot.checks, check: after})
 
 
-def with_days(before: CheckHistory, days: int) -> CheckHistory:
+def with_days(before: CheckHistory, days: Mapping[date, Rollup]) -> CheckHistory:
+    """`days` are newest first."""
+    return replace(before, days=days, windows=dict(windows([*days.values()])))
+
+
+def with_few_days(before: CheckHistory, days: int) -> CheckHistory:
     first = NOW.date() - timedelta(days=days)
-    return replace(before, days={at: each for at, each in before.days.items() if at >= first})
+    return with_days(before, {at: each for at, each in before.days.items() if at >= first})
 
 
 def silent(snapshot: Snapshot, check: str, half_hours: int) -> Snapshot:

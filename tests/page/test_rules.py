@@ -21,7 +21,7 @@ from monitor.model import (
 )
 from monitor.model.rollup import NOTHING
 from monitor.page.best import Candidate, Pick, candidates, choose
-from monitor.page.days import Day, availability, last_days
+from monitor.page.days import Day, last_days
 from monitor.page.states import State, check_state, endpoint_state, service_state, worst
 from monitor.probes import PROBES
 
@@ -306,13 +306,3 @@ def test_maintenance_is_a_minute_at_least() -> None:
 def test_where_only_one_check_is_known_its_outage_is_the_endpoints() -> None:
     found = last_days(TODAY, {}, [incident(0, 5, OTHER)], MAIN, frozenset({OTHER}), NOW, MINUTE)
     assert found[-1].letter == "x"
-
-
-def test_availability_leaves_out_what_could_not_be_seen() -> None:
-    two = [
-        Rollup(outcomes={"up": 5, "down": 1, "unknown": 3}),
-        Rollup(outcomes={"degraded": 1, "down": 1, "unknown": 5}),
-    ]
-    assert availability(two) == (0.75, 0.5)
-    assert availability([Rollup(outcomes={"unknown": 1})]) == (None, 1.0)
-    assert availability([NOTHING]) == (None, None)

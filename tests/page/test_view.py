@@ -24,7 +24,7 @@ from monitor.model import Incident, Kind, Rollup, Severity, Snapshot
 from monitor.page import PageView, Pick, Site, view
 from monitor.page import words as say
 from monitor.page.best import Candidate, choose
-from monitor.page.days import Day, availability, last_days
+from monitor.page.days import Day, last_days
 from monitor.page.states import State, endpoint_state, service_state
 
 
@@ -175,15 +175,6 @@ def test_a_side_check_that_was_down_is_a_partial_day_and_the_accounts_trouble_no
     )
     other = days_of(incident(1, Severity.DOWN, Kind.BAD_GATEWAY, ago(hours=2), 30, key("proxy-1")))
     assert [each[NOW.date()].letter for each in (side, account, other)] == ["p", "o", "o"]
-
-
-def test_availability_leaves_out_what_we_could_not_see_and_says_how_much_that_was() -> None:
-    days = [
-        Rollup(outcomes={"up": 80, "degraded": 10, "down": 10}),
-        Rollup(outcomes={"unknown": 100}),
-    ]
-    assert availability(days) == (0.9, 0.5)
-    assert availability([Rollup(outcomes={"unknown": 3})]) == (None, 1.0)
 
 
 def test_a_failure_never_rounds_up_to_a_hundred_percent() -> None:

@@ -24,7 +24,7 @@ from page_cast import (
     lose,
     silent,
     silent_but_last,
-    with_days,
+    with_few_days,
     worked_on,
 )
 
@@ -87,7 +87,9 @@ def mixed() -> Snapshot:
         incident(8, Severity.DEGRADED, Kind.SLOW, ago(minutes=44), None, key("cf-worker")),
     )
     found = lose_all(lose(lose(found, key("us-direct"), 0, 28), key("proxy-2"), 71, 13), 4, 4)
-    young = {name: with_days(each, 70) for name, each in found.checks.items() if "fast-cdn" in name}
+    young = {
+        name: with_few_days(each, 70) for name, each in found.checks.items() if "fast-cdn" in name
+    }
     return replace(found, incidents=(*now, *past), checks={**found.checks, **young})
 
 
@@ -105,7 +107,9 @@ def mock() -> Snapshot:
     for name in ("cf-cdn", "cf-worker"):
         found = fail(found, key(name, "images"), Kind.EDGE_TIMEOUT, 7)
     found = lose_all(lose(lose(found, key("us-direct"), 0, 28), key("proxy-2"), 71, 13), 4, 4)
-    young = {name: with_days(each, 83) for name, each in found.checks.items() if "fast-cdn" in name}
+    young = {
+        name: with_few_days(each, 83) for name, each in found.checks.items() if "fast-cdn" in name
+    }
     found = replace(found, checks={**found.checks, **young})
     for back in (12, 34):
         found = worked_on(found, key("fast-cdn"), back)
@@ -172,7 +176,7 @@ def crowded() -> Snapshot:
     dice = Random(2)
     checks = {check.key: history(check, dice) for check in WEB_CHECKS}
     young = WEB_CHECKS[2].key
-    checks[young] = silent_but_last(with_days(checks[young], 0))
+    checks[young] = silent_but_last(with_few_days(checks[young], 0))
     found = replace(all_good(), checks={**all_good().checks, **checks})
     for check in WEB_CHECKS[:2]:
         found = fail(found, check.key, Kind.CERT_EXPIRED, 1)

@@ -2,7 +2,7 @@ INSERT INTO "alert_state" VALUES('a/direct/chat','down','suspect',5,179552160000
 INSERT INTO "checks" VALUES(1,'a/direct/chat','local','chat',1882740983070720001);
 INSERT INTO "evidence" VALUES(1882740920156160001,'{"headers":[],"body":"<h1>502</h1>","events":[],"note":""}');
 INSERT INTO "habit" VALUES('a/direct/chat','{"refused":[],"reasons":false,"good":2,"ends_with_done":0,"has_finish_reason":0,"has_usage":0,"right_content_type":0,"aliases":[],"prompt_tokens":null,"bursts":0,"mismatches":0,"dimensions":null,"listed":[]}','local');
-INSERT INTO "hour" VALUES(522983571457,X'020001000000003E50E22C0D0F6261645F676174657761793D31A020A020BD31BD31AB0500000000001C00720102FA010104C2020106E00401088A05010B0CCC05010EAA0301636262626262620200');
+INSERT INTO "hour" VALUES(522983571457,X'020001000000003E50E22C0D0F6261645F676174657761793D31A020A020BD31BD31AB050000000000390001007D000100A100010030010100450101004501FFFF66010100D5000100636262626262620200');
 INSERT INTO "incident" VALUES(6,'a','down',1795521600000000,NULL,'{"id":6,"service":"a","severity":"down","opened":"2026-11-24T12:00:00Z","failure":{"kind":"bad_gateway","message":"got 502"},"checks":["a/direct/chat"],"active":["a/direct/chat"],"closed":null,"failed_runs":{},"timeline":[],"announced":true,"reminded":0,"remind_at":null,"cause":"","muted":null,"told_at":null,"update_at":null,"acked":null,"series":null}','local');
 INSERT INTO "ledger" VALUES(739944,'a',71,2.865e-05,'local');
 INSERT INTO "meta" VALUES('schema','1');
