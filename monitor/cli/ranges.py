@@ -31,10 +31,13 @@ class By(StrEnum):
     RUNS = "runs"
     HOUR = "hour"
     DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
 
     @property
     def resolution(self) -> Resolution | None:
-        return {By.RUNS: None, By.HOUR: Resolution.HOUR, By.DAY: Resolution.DAY}[self]
+        """None where every run is wanted."""
+        return None if self is By.RUNS else Resolution(self.value)
 
 
 def parse_when(given: "str | When") -> When:

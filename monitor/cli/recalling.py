@@ -1,4 +1,4 @@
-"""`monitor history`: one check over a range of time, as runs, hours or days."""
+"""`monitor history`: one check over a range of time, as runs, hours, days, months or years."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing

@@ -1,8 +1,8 @@
-"""Runs, hours and days as flat rows for CSV, and as documents for JSON."""
+"""Runs and periods as flat rows for CSV, and as documents for JSON."""
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.model import TIMING_NAMES, Evidence, Outcome, Period, Result, Rollup
@@ -11,6 +11,7 @@ from monitor.model.document import run_document
 Document = dict[str, Any]
 
 _FIGURES = (*TIMING_NAMES, "tokens_per_s")
+_HOUR = timedelta(hours=1)
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 
@@ -38,7 +39,7 @@ def period(found: Period) -> Document:
         "check": found.check,
         "vantage": found.vantage,
         "at": utc(found.at),
-        "hours": round(found.resolution.value.total_seconds() / 3600),
+        "hours": (found.resolution.end(found.at) - found.at) // _HOUR,
         **rollup(found.rollup),
     }
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from enum import Enum
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 
 from monitor.model.alert import AlertState, Incident, Outgoing
 from monitor.model.maintenance import Silence
@@ -56,16 +56,41 @@ class Memory:
     """Starts within the last hour, this one included, after a daemon that did not stop by itself."""
 
 
-class Resolution(Enum):
-    """Of rollups. Hours and days are UTC."""
+class Resolution(StrEnum):
+    """Of rollups: hours, days, months and years of the calendar, in UTC."""
 
-    HOUR = timedelta(hours=1)
-    DAY = timedelta(days=1)
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+    def begin(self, at: datetime) -> datetime:
+        """Of the one in which `at` lies."""
+        at = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        if self is Resolution.HOUR:
+            return at
+        at = at.replace(hour=0)
+        return at if self is Resolution.DAY else at.replace(day=1, month=self._month(at))
+
+    def _month(self, at: datetime) -> int:
+        return 1 if self is Resolution.YEAR else at.month
+
+    def end(self, begin: datetime) -> datetime:
+        """Of the one with this begin, which is the begin of the next."""
+        return self.begin(begin + _LONGEST[self])
+
+
+_LONGEST = {
+    Resolution.HOUR: timedelta(hours=1),
+    Resolution.DAY: timedelta(days=1),
+    Resolution.MONTH: timedelta(days=31),
+    Resolution.YEAR: timedelta(days=366),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """The rollup of one check over the hour or day that begins at `at`."""
+    """The rollup of one check over the hour, day, month or year that begins at `at`."""
 
     check: str
     vantage: str

@@ -20,11 +20,10 @@ from monitor.model import (
     Request,
     Resolution,
     Result,
-    Rollup,
     Snapshot,
     StoreError,
 )
-from monitor.store import find, history, migrations, requests
+from monitor.store import find, history, migrations, periods, requests
 from monitor.store.engine import copy, path_of, reading
 from monitor.store.errors import is_damage
 from monitor.store.look import Looker
@@ -148,15 +147,11 @@ class Reader:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> tuple[Period, ...]:
-        """Hours or days of one check that overlap `since` to `until`, oldest first, each whole.
+        """Hours, days, months or years of one check that overlap `since` to `until`, oldest first, each whole.
 
-        The last one may still be growing. Hours and days without any result are absent.
+        The last one may still be growing. Those without any result are absent.
         """
         return tuple(self.each_period(resolution, check, since=since, until=until))
-
-    def window(self, check: str, *, since: datetime, until: datetime | None = None) -> Rollup:
-        """The UTC days of one check that overlap `since` to `until`, as one: a month, a year."""
-        return history.window(self._ask, self._numbers(check), since, until)
 
     def each_period(
         self,
@@ -168,7 +163,7 @@ class Reader:
     ) -> Iterator[Period]:
         """As `rollups`, of one check or of all, a page at a time."""
         wanted = self._numbers(check)
-        return history.each_period(self._ask, wanted, resolution, since, until)
+        return periods.each_period(self._ask, wanted, resolution, since, until)
 
     def each_evidence(
         self,

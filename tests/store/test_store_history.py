@@ -54,13 +54,13 @@ def expected(results: list[Result], begin: datetime, length: timedelta) -> Rollu
     return replace(merge(map(Rollup.of, found)), missed=missed)
 
 
-@pytest.mark.parametrize("resolution", Resolution)
+@pytest.mark.parametrize(("resolution", "length"), [(Resolution.HOUR, HOUR), (Resolution.DAY, DAY)])
 async def test_every_hour_and_day_says_what_its_results_say_also_the_open_one(
-    store: Store, url: str, clock: HandClock, resolution: Resolution
+    store: Store, url: str, clock: HandClock, resolution: Resolution, length: timedelta
 ) -> None:
     given = two_days()
     await filled(store, clock, given)
-    reader, length = Store.read_only(url), resolution.value
+    reader = Store.read_only(url)
     mine = [each for each in given if each.check == CHAT]
     midnight = NOON.replace(hour=0)
     begins = [midnight + step * length for step in range(3 * DAY // length)]
@@ -172,21 +172,43 @@ async def test_windows_of_days_and_their_percentiles_come_with_the_snapshot(
     assert seen.windows[90] == replace(expected, figures=shown)
 
 
-async def test_a_month_and_a_year_are_one_rollup_each(
-    store: Store, url: str, clock: HandClock
+@pytest.mark.parametrize(("resolution", "length"), [(Resolution.MONTH, 14), (Resolution.YEAR, 2)])
+async def test_months_and_years_of_the_calendar_are_one_rollup_each(
+    store: Store, url: str, clock: HandClock, resolution: Resolution, length: int
 ) -> None:
     given = [streamed(NOON - back * DAY) for back in range(400, -1, -1)]
     await filled(store, clock, given)
     reader = Store.read_only(url)
-    month = reader.window(
-        CHAT, since=datetime(2026, 10, 1, tzinfo=UTC), until=datetime(2026, 11, 1, tzinfo=UTC)
-    )
-    assert month == merge(
-        Rollup.of(each) for each in given if each.at.month == 10 and each.at.year == 2026
-    )
-    year = reader.window(CHAT, since=NOON - 364 * DAY)
-    assert year == merge(map(Rollup.of, given[-365:]))
-    assert year.quantile("ttft", 0.99) == Rollup.of(given[0]).quantile("ttft", 0.99)
+    found = reader.rollups(CHAT, resolution)
+    wanted: dict[datetime, list[Result]] = {}
+    for each in given:
+        month = each.at.month if resolution is Resolution.MONTH else 1
+        wanted.setdefault(datetime(each.at.year, month, 1, tzinfo=UTC), []).append(each)
+    assert len(wanted) == length
+    assert {each.at: each.rollup for each in found} == {
+        at: merge(map(Rollup.of, runs)) for at, runs in wanted.items()
+    }
+    reader.close()
+
+
+async def test_a_range_holds_each_month_that_it_touches_whole(
+    store: Store, url: str, clock: HandClock
+) -> None:
+    given = [streamed(NOON - back * DAY) for back in range(100, -1, -1)]
+    given += [replace(each, check=OTHER) for each in given]
+    await filled(store, clock, given)
+    reader = Store.read_only(url)
+    october, november = (datetime(2026, month, 1, tzinfo=UTC) for month in (10, 11))
+    for since, until, months in (
+        (october, november, [october]),
+        (october + 30 * DAY, november + HOUR, [october, november]),
+        (november - HOUR, None, [october, november]),
+    ):
+        found = list(reader.each_period(Resolution.MONTH, since=since, until=until))
+        assert [(each.at, each.check) for each in found] == [
+            (month, check) for month in months for check in (OTHER, CHAT)
+        ]
+        assert found[0].rollup.counted == 31
     reader.close()
 
 

@@ -27,7 +27,7 @@ from monitor.model import (
     Spend,
     Wish,
 )
-from monitor.store import find, fold, history, migrations, requests
+from monitor.store import find, fold, history, migrations, periods, requests
 from monitor.store.batch import Change, Done, gather, write
 from monitor.store.engine import writing
 from monitor.store.look import Looker
@@ -106,7 +106,7 @@ class Life:
         }  # fmt: skip
 
     def periods(self, resolution: Resolution, wanted: Any) -> list[Period]:
-        found = history.each_period(self.say, wanted, resolution, NOON, None)
+        found = periods.each_period(self.say, wanted, resolution, NOON, None)
         return [replace(each, rollup=figures(each.rollup)) for each in found]
 
 

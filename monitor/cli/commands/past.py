@@ -137,7 +137,7 @@ def export_history(
         typer.Option(
             parser=one_of(By),
             metavar=" | ".join(By),
-            help="Every run, or hours or days with percentiles.",
+            help="Every run, or hours, days, months or years with percentiles.",
         ),
     ] = By.RUNS,
     check: Annotated[
