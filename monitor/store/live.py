@@ -14,11 +14,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from monitor.model import Result
-from monitor.store.decoding import Packed, brief
+from monitor.store.brief import briefs
+from monitor.store.layout import Kin, kin_of
 from monitor.store.names import Names
+from monitor.store.numbers import head
 from monitor.store.runs import read_run, rows_between
 from monitor.store.tables import NUMBER_BITS, NUMBER_MASK, RESULTS
-from monitor.store.tally import HALVES, Row, Tally
+from monitor.store.tally import HALVES, Tally
 from monitor.store.times import (
     half_of_key,
     key_from,
@@ -30,8 +32,11 @@ RECENT = timedelta(minutes=30)
 _MINUTE = NUMBER_BITS + 16
 """Bits of a key below its minute, which has 65.536 seconds."""
 
-_Rows = dict[tuple[int, int], list[Row]]
-"""By check number and unix hour."""
+_Row = tuple[int, bytes]
+"""Key and body."""
+_Alike = tuple[Kin, int | None]
+"""With the HTTP status."""
+_Groups = dict[_Alike, list[_Row]]
 
 
 @dataclass(slots=True)
@@ -65,22 +70,32 @@ class Live:
         again = (
             first if self._looked is None or late else key_from(self._looked - _AGAIN) >> _MINUTE
         )
-        rows: _Rows = defaultdict(list)
         found = {minute: keys for minute, keys in self._seen.items() if minute >= first}
-        for key, body in self._new(connection, found, again):
-            shape = self._names.shape_of(connection, body)
-            self._take(connection, key, Packed(shape, body), recent=recent)
-            if key >= unrolled:
-                half = half_of_key(key)
-                rows[key & NUMBER_MASK, half // HALVES].append((shape, half % HALVES, body))
-        self._seen, self._looked = found, now
-        self._add_up(rows)
+        rows = self._rows(connection, self._new(connection, found, again))
+        names = {number: self._names.check(connection, number) for number in rows}
+        self._seen, self._looked = found, now  # nothing is asked from here on, and so nothing fails
+        for number, groups in rows.items():
+            check = self.checks.get(number) or self.checks.setdefault(number, Newest())
+            _take(check, names[number], groups, recent=recent)
+            _add_up(check, groups, unrolled)
         for check in self.checks.values():
             _forget(check, rolled, recent)
 
+    def _rows(self, connection: Connection, found: Iterable[_Row]) -> dict[int, _Groups]:
+        """By check number."""
+        alike: dict[bytes, _Alike] = {}
+        rows: dict[int, _Groups] = defaultdict(lambda: defaultdict(list))
+        for key, body in found:
+            mark = head(body)
+            if mark not in alike:
+                shape = self._names.shape_of(connection, body)
+                alike[mark] = kin_of(shape, body), shape.status
+            rows[key & NUMBER_MASK][alike[mark]].append((key, body))
+        return rows
+
     def _new(
         self, connection: Connection, seen: dict[int, "array[int]"], first: int
-    ) -> Iterable[tuple[int, bytes]]:
+    ) -> Iterable[_Row]:
         """Rows from this minute on that are not among those `seen`, where they are put."""
         minute = RESULTS.c.key.op(">>")(_MINUTE).label("at")
         counts = select(minute, func.count()).where(RESULTS.c.key >= first << _MINUTE)
@@ -101,24 +116,6 @@ class Live:
         for at, keys in fresh.items():
             seen[at] = array("q", (*seen.get(at, ()), *keys))
 
-    def _take(self, connection: Connection, key: int, packed: Packed, *, recent: int) -> None:
-        check = self.checks.get(key & NUMBER_MASK)
-        if check is None:
-            check = self.checks[key & NUMBER_MASK] = Newest()
-        check.seen += 1
-        if check.last is None or check.last[0] < key:
-            check.last = key, packed.body
-        if key >= recent:
-            name, vantage = self._names.check(connection, key & NUMBER_MASK)
-            check.recent[key] = brief(packed, name, vantage, key >> NUMBER_BITS)
-
-    def _add_up(self, rows: _Rows) -> None:
-        for (number, hour), found in rows.items():
-            check = self.checks[number]
-            check.grown += 1
-            tally = check.open.get(hour) or check.open.setdefault(hour, Tally())
-            tally.add_rows(found)
-
     def latest(self, connection: Connection, number: int) -> Result | None:
         check = self.checks.get(number)
         if check is None or check.last is None:
@@ -127,6 +124,30 @@ class Live:
         if self._latest.get(number, (0, None))[0] != key:
             self._latest[number] = key, read_run(connection, self._names, key, body).result
         return self._latest[number][1]
+
+
+def _take(check: Newest, names: tuple[str, str], groups: _Groups, *, recent: int) -> None:
+    for (kin, status), rows in groups.items():
+        check.seen += len(rows)
+        check.last = max(rows) if check.last is None else max(*rows, check.last)
+        lately = [row for row in rows if row[0] >= recent]
+        if lately:
+            keys, bodies = zip(*lately, strict=True)
+            found = briefs(kin, status, names, [key >> NUMBER_BITS for key in keys], bodies)
+            check.recent.update(zip(keys, found, strict=True))
+
+
+def _add_up(check: Newest, groups: _Groups, unrolled: int) -> None:
+    hours: dict[int, dict[tuple[Kin, int], list[bytes]]] = {}
+    for (kin, _), rows in groups.items():
+        for key, body in rows:
+            if key >= unrolled:
+                hour, half = divmod(half_of_key(key), HALVES)
+                hours.setdefault(hour, {}).setdefault((kin, half), []).append(body)
+    check.grown += len(hours)
+    for hour, found in hours.items():
+        tally = check.open.get(hour) or check.open.setdefault(hour, Tally())
+        tally.add_alike((kin, half, bodies) for (kin, half), bodies in found.items())
 
 
 def recent_results(check: Newest | None) -> tuple[Result, ...]:

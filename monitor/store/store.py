@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -15,15 +15,12 @@ from monitor.clock import Clock
 from monitor.model import (
     AlertState,
     Entry,
-    Evidence,
     HistorySettings,
     Incident,
     Memory,
     NewerSchemaError,
     Outgoing,
     Request,
-    Result,
-    Snapshot,
     Spend,
     StoreError,
 )
@@ -34,10 +31,10 @@ from monitor.store.opening import prepare
 from monitor.store.outbox import Outbox
 from monitor.store.pages import vacuum_step
 from monitor.store.prune import prune_step
+from monitor.store.questions import Questions
 from monitor.store.reader import Reader
 from monitor.store.recall import CLEAN, CRASHES, SEEN
 from monitor.store.reserve import Reserve
-from monitor.store.unwritten import with_unwritten
 from monitor.store.writer import Writer
 
 T = TypeVar("T")
@@ -45,7 +42,7 @@ _CHECK_EVERY_S = 86_400
 log = logging.getLogger(__name__)
 
 
-class Store:
+class Store(Questions):
     """Open it, `recall`, then `record`. Call it from one event loop."""
 
     def __init__(
@@ -56,13 +53,10 @@ class Store:
         vantage: str = "local",
         history: HistorySettings = HistorySettings(),  # noqa: B008  # frozen
     ) -> None:
+        super().__init__()
         self._url, self._path = url, engine.path_of(url)
         self._clock, self._vantage = clock, vantage
         self._listeners: list[Callable[[], None]] = []
-        self._incidents: dict[int, Incident] = {}
-        self._notes: list[str] = []
-        self._seen: Snapshot | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._engine = engine.writing(self._path)
         self._guard = Guard(
             path=self._path, engine=self._engine, clock=clock,
@@ -74,8 +68,6 @@ class Store:
         )
         self._checked = clock.monotonic()
         self._lock: BinaryIO | None = None
-        self._reader: Reader | None = None
-        self._outbox: Outbox
 
     @staticmethod
     def read_only(url: str, *, vantage: str | None = None) -> Reader:
@@ -124,43 +116,6 @@ class Store:
             self._lock.close()
             self._lock = None
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What befell the file and was mended since the daemon began, as sentences for an operator."""
-        return tuple(self._notes)
-
-    @property
-    def trouble(self) -> str | None:
-        """Why writing fails now, if it does; results wait in memory meanwhile.
-
-        Known within a minute: at the next commit, which a heartbeat brings, or look at the file.
-        """
-        return self._writer.trouble or self._writer.unseen
-
-    @property
-    def dropped(self) -> int:
-        """Results given up because the disk failed for too long."""
-        return self._writer.dropped
-
-    @property
-    def overflow(self) -> str | None:
-        """That results are given up, if they are: the disk fails for longer than memory reaches."""
-        return self._writer.overflow
-
-    def oldest_message(self, channels: Iterable[str]) -> datetime | None:
-        """When the oldest message to one of these that is not delivered was made."""
-        return self._outbox.oldest(frozenset(channels))
-
-    @property
-    def failing(self) -> Mapping[str, Outgoing]:
-        """By channel the message that it does not take, if there is one."""
-        return self._outbox.failing()
-
-    @property
-    def undelivered(self) -> Mapping[str, int]:
-        """Messages that wait, by channel."""
-        return self._outbox.depths()
-
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Called from the writer's thread after each commit that holds messages or incidents."""
         self._listeners.append(listener)
@@ -172,11 +127,6 @@ class Store:
         marks = ((CRASHES, self._asked.crashes(now)), (CLEAN, "no"), (SEEN, now.isoformat()))
         self._writer.put(Change(meta=marks))
         return memory
-
-    @property
-    def _asked(self) -> Reader:
-        assert self._reader is not None, "open it first"
-        return self._reader
 
     def record(self, entry: Entry) -> None:
         """Committed within a second or so, whole or not at all. Never blocks, never raises."""
@@ -219,58 +169,9 @@ class Store:
         self._outbox.change(outgoing)
         self._writer.put(Change(outgoing=(outgoing,)))
 
-    async def incident(self, incident_id: int) -> Incident | None:
-        """While the disk fails also one that was only read before."""
-        if waiting := self._incidents.get(incident_id):
-            return waiting
-        try:
-            return await self._ask(lambda: self._asked.incident(incident_id))
-        except StoreError:
-            seen = self._seen.incidents if self._seen else ()
-            found = next((each for each in seen if each.id == incident_id), None)
-            if found is None:
-                raise
-            return found
-
-    async def incidents(
-        self, *, since: datetime | None = None, limit: int | None = None
-    ) -> tuple[Incident, ...]:
-        """Committed ones, newest first; with `since`, the open ones and those closed after it."""
-        return await self._ask(lambda: self._asked.incidents(since=since, limit=limit))
-
-    async def results(
-        self, check: str, *, since: datetime, until: datetime | None = None
-    ) -> tuple[Result, ...]:
-        return await self._ask(lambda: self._asked.results(check, since=since, until=until))
-
-    async def results_since(self, since: datetime) -> tuple[Result, ...]:
-        """Of all checks, oldest first."""
-        return await self._ask(lambda: tuple(self._asked.each_result(since=since)))
-
-    async def requests(self) -> tuple[Request, ...]:
-        """What people have asked from other processes, oldest first."""
-        return await self._ask(self._asked.requests)
-
     async def finish_requests(self, done: Iterable[int]) -> None:
         now = self._clock.now()
         await self._write(lambda connection: requests.finish(connection, done, now))
-
-    async def evidence(self, check: str, at: datetime) -> Evidence | None:
-        return await self._ask(lambda: self._asked.evidence(check, at))
-
-    async def snapshot(self, now: datetime) -> Snapshot:
-        """While the disk fails: what can be read, or was read last, and what waits in memory."""
-        try:
-            self._seen = await self._ask(lambda: self._asked.snapshot(now))
-        except StoreError:
-            if self._seen is None:
-                raise
-        else:
-            if self.trouble is None:
-                return self._seen
-        items, outbox = self._writer.waiting(), self._outbox.waiting()
-        seen = self._seen
-        return await self._ask(lambda: with_unwritten(seen, items, outbox, now))
 
     async def prune(self, now: datetime, history: HistorySettings) -> None:
         """Forget what is too old or too much, in short steps between which results are written.
@@ -346,9 +247,6 @@ class Store:
         if incidents or outgoing:
             for listener in self._listeners:
                 listener()
-
-    async def _ask(self, question: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, question)
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
         future: Future[T] = self._writer.call(work)

@@ -194,13 +194,8 @@ def asked_by_the_page(history: CheckHistory) -> None:
         for figure in ("ttft", "ttfb", "total"):
             assert all(rollup.quantile(figure, q) for q in (0.5, 0.95, 0.99))
     assert history.windows[90].availability
-    assert (
-        sum(
-            any(map(rollup.outcomes.get, ("up", "degraded", "down")))
-            for rollup in history.days.values()
-        )
-        == 90
-    )
+    for rollup in history.days.values():
+        assert any(map(rollup.outcomes.get, ("up", "degraded", "down")))
 
 
 def roll(url: str, now: datetime) -> None:

@@ -1,0 +1,35 @@
+"""Many results in short, by columns: each as `decoding.brief` has it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from monitor.model import TIMING_NAMES, Failure, Kind, Outcome, Result, Timings
+from monitor.store.layout import Kin, columns
+from monitor.store.shape import UNTRUSTED
+from monitor.store.times import EPOCH
+
+
+def briefs(
+    kin: Kin,
+    status: int | None,
+    names: tuple[str, str],
+    at_ms: Sequence[int],
+    bodies: Sequence[bytes],
+) -> Iterator[Result]:
+    """Of rows that are kin; `names` are those of the check and its vantage."""
+    found = columns(kin, bodies)
+    tenths = [found.get(slot) for slot in range(len(TIMING_NAMES))]
+    nothing = (None,) * len(bodies)
+    timings = [nothing if each is None else [number / 10 for number in each] for each in tenths]
+    outcome, failure = Outcome(kin.outcome), Failure(Kind(kin.kind), "") if kin.kind else None
+    for at, values in zip(at_ms, zip(*timings, strict=True), strict=True):
+        yield Result(
+            check=names[0],
+            vantage=names[1],
+            at=EPOCH + timedelta(milliseconds=at),
+            outcome=outcome,
+            failure=failure,
+            timings=Timings(**dict(zip(TIMING_NAMES, values, strict=True))),
+            http_status=status,
+            trusted_timings=not kin.flags & UNTRUSTED,
+        )
