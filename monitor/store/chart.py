@@ -34,6 +34,8 @@ class Chart:
             over = _halves_of({hour: unpack(packed) for hour, packed in self._packed.items()})
             self._streams = _streams(over) or _streams(fresh)
             self._drawn = _drawn(over, streams=self._streams)
+            if self._streams:  # once and for all
+                self._packed = {}
         drawn = {**self._drawn, **_drawn(fresh, streams=self._streams)}
         return tuple(drawn.get(half) or _empty(half) for half in _shown(now))
 
