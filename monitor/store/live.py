@@ -97,7 +97,7 @@ class Live:
         self, connection: Connection, seen: dict[int, "array[int]"], first: int
     ) -> Iterable[_Row]:
         """Rows from this minute on that are not among those `seen`, where they are put."""
-        minute = RESULTS.c.key.op(">>")(_MINUTE).label("at")
+        minute = (RESULTS.c.key // (1 << _MINUTE)).label("at")
         counts = select(minute, func.count()).where(RESULTS.c.key >= first << _MINUTE)
         more = [
             at
