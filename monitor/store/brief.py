@@ -1,4 +1,4 @@
-"""Many results in short, by columns: each as `decoding.brief` has it."""
+"""Results in short, without the failure's words, stream, usage and address: many are kept in memory at once."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -16,7 +16,7 @@ def briefs(
     at_ms: Sequence[int],
     bodies: Sequence[bytes],
 ) -> Iterator[Result]:
-    """Of rows that are kin; `names` are those of the check and its vantage."""
+    """Of rows that are kin, by columns; `names` are those of the check and its vantage."""
     found = columns(kin, bodies)
     tenths = [found.get(slot) for slot in range(len(TIMING_NAMES))]
     nothing = (None,) * len(bodies)
@@ -33,3 +33,18 @@ def briefs(
             http_status=status,
             trusted_timings=not kin.flags & UNTRUSTED,
         )
+
+
+def briefly(result: Result) -> Result:
+    """As `briefs` has it."""
+    failure = result.failure
+    return Result(
+        check=result.check,
+        vantage=result.vantage,
+        at=result.at,
+        outcome=result.outcome,
+        failure=None if failure is None else Failure(failure.kind, ""),
+        timings=result.timings,
+        http_status=result.http_status,
+        trusted_timings=result.trusted_timings,
+    )

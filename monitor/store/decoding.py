@@ -101,34 +101,3 @@ def _usage(slots: Sequence[int | None], values: Sequence[float | None]) -> Usage
         tokens_out=slots[bits.USED_OUT],
         cost_usd=values[bits.COST],
     )
-
-
-def brief(packed: Packed, check: str, vantage: str, at_ms: int) -> Result:
-    """Without the failure's words, stream, usage and address: many are kept in memory at once."""
-    shape = packed.shape
-    slots = _slots(shape.flags, packed.numbers)[:7]
-    return Result(
-        check=check,
-        vantage=vantage,
-        at=EPOCH + timedelta(milliseconds=at_ms),
-        outcome=Outcome(shape.outcome),
-        failure=Failure(Kind(shape.kind), "") if shape.kind else None,
-        timings=_timings([None if slot is None else slot / 10 for slot in slots]),
-        http_status=shape.status,
-        trusted_timings=not shape.flags & bits.UNTRUSTED,
-    )
-
-
-def briefly(result: Result) -> Result:
-    """As `brief` reads it."""
-    failure = result.failure
-    return Result(
-        check=result.check,
-        vantage=result.vantage,
-        at=result.at,
-        outcome=result.outcome,
-        failure=None if failure is None else Failure(failure.kind, ""),
-        timings=result.timings,
-        http_status=result.http_status,
-        trusted_timings=result.trusted_timings,
-    )

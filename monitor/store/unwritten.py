@@ -25,7 +25,7 @@ from monitor.model import (
 from monitor.model.rollup import FIGURES, NOTHING, WINDOW_FIGURES
 from monitor.store import chart
 from monitor.store.batch import Item, gather
-from monitor.store.decoding import briefly
+from monitor.store.brief import briefly
 from monitor.store.live import RECENT
 from monitor.store.sums import Sum, total
 from monitor.store.tally import Values, no_values, point_of

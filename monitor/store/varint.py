@@ -70,11 +70,3 @@ def take(data: bytes, start: int) -> tuple[int, int]:
         shift += 7
         start += 1
     return number | data[start] << shift, start + 1
-
-
-def zigzag(number: int) -> int:
-    return number << 1 if number >= 0 else (-number << 1) - 1
-
-
-def unzigzag(number: int) -> int:
-    return -((number + 1) >> 1) if number & 1 else number >> 1
