@@ -14,12 +14,13 @@ from io import BytesIO
 from pathlib import Path
 
 from monitor.model.failure import Fault, Kind
-from monitor.model.words import WHOSE, WORDS, Words
+from monitor.model.words import WHOSE, WORDS, Words, in_sentence
 
 NAMES = {"en": "English", "zh-CN": "简体中文"}
 """Code -> its name for itself. Another language is a line here and a catalogue."""
 
 _WITHOUT_SPACES = ("ja", "zh")
+_MOST_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,12 @@ class Language:
 
     def whose(self, fault: Fault) -> str:
         return self.gettext(WHOSE[fault])
+
+    def reasons(self, kinds: Sequence[Kind]) -> str:
+        """Within a sentence: `bad gateway and reset during TLS`."""
+        if len(kinds) > _MOST_REASONS:
+            return self.gettext("different reasons")
+        return self.listed([in_sentence(self.words(kind).label) for kind in kinds])
 
     def listed(self, items: Sequence[str]) -> str:
         """`a`, `a and b`, `a, b and c`."""

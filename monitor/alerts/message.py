@@ -79,7 +79,7 @@ def _ended(outgoing: Outgoing, incident: Incident, context: Context, *, news: bo
     lines = [
         span,
         *([context.say("Told late: it could not be delivered while it went on.")] if late else []),
-        context.say("It was: %(why)s.", why=saying.label(incident.failure.kind, context)),
+        context.say("It was: %(why)s.", why=context.language.reasons(incident.kinds)),
         *saying.counted(incident.failed_runs, context),
         *saying.downtime(context),
         *saying.link(incident, context),

@@ -166,6 +166,17 @@ class Incident:
         """`service/endpoint` of every check, each once, in order."""
         return tuple(dict.fromkeys(check.rsplit("/", 1)[0] for check in self.checks))
 
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Its own, and those with which other endpoints joined: one reason need not be that of all."""
+        first = {
+            entry.check.rsplit("/", 1)[0]: entry.kind
+            for entry in reversed(self.timeline)
+            if entry.check and entry.kind
+        }
+        others = (kind for path, kind in first.items() if path not in self.endpoints[:1])
+        return tuple(dict.fromkeys((self.failure.kind, *reversed([*others]))))
+
 
 class Announcement(StrEnum):
     OPENED = "opened"

@@ -8,7 +8,7 @@ from itertools import groupby
 from monitor.language import Language
 from monitor.model import EntryKind, Incident, Severity, TimelineEntry, clean_text
 from monitor.model.failure import Kind
-from monitor.model.words import WORDS, in_sentence
+from monitor.model.words import WORDS
 from monitor.page import words
 from monitor.page.states import State
 
@@ -96,7 +96,7 @@ class Teller:
 
     def _title(self, incident: Incident) -> str:
         say = self.language.gettext
-        label = in_sentence(self.language.words(incident.failure.kind).label)
+        label = self.language.reasons(incident.kinds)
         if incident.service is None:
             return (
                 say("We could not see: %(why)s", why=label) if incident.closed

@@ -136,6 +136,27 @@ def test_fastest_now_and_where_that_one_cuts_long_calls_the_best_that_does_not()
     ]
 
 
+@pytest.mark.parametrize(
+    ("kinds", "title", "chinese"),
+    [
+        ([Kind.BAD_GATEWAY], "2 base URLs: bad gateway", "网关错误"),
+        ([Kind.TLS_RESET], "2 base URLs: bad gateway and reset during TLS", "网关错误和TLS 握手被重置"),
+        ([Kind.TLS_RESET, Kind.SLOW, Kind.TRUNCATED], "4 base URLs: different reasons", "原因不一"),
+    ],
+)  # fmt: skip
+def test_a_title_names_the_reasons_of_all_base_urls_not_the_first_ones_alone(
+    kinds: list[Kind], title: str, chinese: str
+) -> None:
+    where = [key(name) for name in ("proxy-1", "proxy-2", "cf-cdn", "us-direct")]
+    some = where[: 1 + len(kinds)]
+    storm = incident(9, Severity.DOWN, Kind.BAD_GATEWAY, ago(minutes=5), None, *some)
+    joined = zip(storm.timeline[1:], kinds, strict=True)
+    told = (storm.timeline[0], *(replace(entry, kind=kind) for entry, kind in joined))
+    seen = page(replace(worlds.all_good(), incidents=(replace(storm, timeline=told),)))
+    assert seen.current[0].title == title
+    assert seen.others[0].current[0].title.endswith(chinese)
+
+
 def test_an_incident_says_what_to_use_instead_but_never_a_base_url_that_it_covers() -> None:
     blocked, slow = page(worlds.mixed()).current
     assert (blocked.title, blocked.instead) == (
