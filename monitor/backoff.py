@@ -54,8 +54,10 @@ class Backoff:
         """The pause that follows; nothing where the next run is no later than it would be."""
         kind = result.failure and result.failure.kind
         if kind not in BUSY | ACCOUNT:
-            self._streaks.pop(check.key, None)
+            before, _ = self._streaks.pop(check.key, (None, 0))
             self._until.pop(check.key, None)
+            if kind is None and before is Kind.AUTH_INVALID:
+                self._key_works(check)
             return timedelta(0)
         before, streak = self._streaks.get(check.key, (kind, 0))
         streak = streak + 1 if before is kind else 1
@@ -63,3 +65,10 @@ class Backoff:
         held = pause(check, result, streak)
         self._until[check.key] = now + held.total_seconds()
         return held if held > check.probe.every else timedelta(0)
+
+    def _key_works(self, check: Check) -> None:
+        """The key was refused to this check and is not any more: its endpoint's others need not wait."""
+        begin = check.key.rpartition("/")[0] + "/"
+        for key, (kind, _) in self._streaks.items():
+            if kind is Kind.AUTH_INVALID and key.startswith(begin):
+                self._until.pop(key, None)

@@ -1,5 +1,6 @@
 """Who is busy or turns us away is asked less often: to the second where a second was named."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -104,3 +105,27 @@ def test_a_check_that_was_changed_is_asked_at_once_and_counted_anew() -> None:
     backoff.forget([CHAT.key, "s/e/none"])
     assert [backoff.holds(each.key, 1.0) for each in (CHAT, MODELS)] == [False, True]
     assert backoff.note(CHAT, result(Kind.RATE_LIMITED), 1.0) == timedelta(minutes=10)
+
+
+def test_a_key_that_works_again_for_a_free_call_lets_the_paid_ones_go_at_once() -> None:
+    backoff = Backoff()
+    for check in (CHAT, CHAT, MODELS):
+        backoff.note(check, result(Kind.AUTH_INVALID), 0.0)
+    other = replace(CHAT, endpoint=replace(ENDPOINT, id="e2"))
+    for _ in range(2):
+        backoff.note(other, result(Kind.AUTH_INVALID), 0.0)
+    backoff.note(MODELS, result(None), 60.0)
+    assert [backoff.holds(each.key, 61.0) for each in (CHAT, other)] == [False, True]
+    assert backoff.note(CHAT, result(Kind.AUTH_INVALID), 61.0) == timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(
+    "kinds", [[None], [Kind.AUTH_INVALID, Kind.SERVER_ERROR], [Kind.RATE_LIMITED, None]]
+)
+def test_nothing_else_that_a_free_call_meets_does(kinds: list[Kind | None]) -> None:
+    backoff = Backoff()
+    for _ in range(2):
+        backoff.note(CHAT, result(Kind.AUTH_INVALID), 0.0)
+    for kind in kinds:
+        backoff.note(MODELS, result(kind), 60.0)
+    assert backoff.holds(CHAT.key, 61.0)
