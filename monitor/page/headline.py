@@ -155,7 +155,7 @@ def triage_service(services: Sequence[ServiceView], language: Language) -> Triag
     say = language.gettext
     known = [service for service in services if service.state is not State.UNKNOWN]
     down = sum(service.state is State.MAJOR for service in known)
-    calls = len({probe for service in known for probe in service.probes})
+    calls, answered = _calls(known)
     if not known:
         return Triage(state=State.UNKNOWN, what=say("Not known"), note=say("No recent results"))
     if down:
@@ -173,11 +173,14 @@ def triage_service(services: Sequence[ServiceView], language: Language) -> Triag
                 down=down,
             )
         return Triage(state=State.MAJOR, what=say("Down"), note=note)
-    note = (
-        say("Calls are answered")
-        if calls < 2
-        else say("All %(n)s kinds of calls are answered", n=calls)
-    )
+    if answered < calls:
+        note = say("%(n)s of %(all)s kinds of calls are answered", n=answered, all=calls)
+    else:
+        note = (
+            say("Calls are answered")
+            if calls < 2
+            else say("All %(n)s kinds of calls are answered", n=calls)
+        )
     if len(known) < len(services):
         note = say(
             "%(unknown)s of %(all)s services not measured",
@@ -186,6 +189,20 @@ def triage_service(services: Sequence[ServiceView], language: Language) -> Triag
     if all(service.state is State.MAINTENANCE for service in known):
         return Triage(state=State.MAINTENANCE, what=say("In maintenance"), note=note)
     return Triage(state=State.OPERATIONAL, what=say("Up"), note=note)
+
+
+def _calls(services: Sequence[ServiceView]) -> tuple[int, int]:
+    """Kinds of calls, and how many of them are answered through any base URL."""
+    fine = WORKING | {State.MAINTENANCE}
+    calls = {probe for service in services for probe in service.probes}
+    answered = {
+        probe
+        for service in services
+        for endpoint in service.endpoints
+        for probe, cell in endpoint.cells.items()
+        if cell.state in fine
+    }
+    return len(calls), len(answered & calls)
 
 
 def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Triage:

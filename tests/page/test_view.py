@@ -136,6 +136,16 @@ def test_fastest_now_and_where_that_one_cuts_long_calls_the_best_that_does_not()
     ]
 
 
+def test_a_kind_of_call_counts_as_answered_where_any_base_url_answers_it() -> None:
+    assert page(worlds.all_good()).triage_service.note == "All 3 kinds of calls are answered"
+    found, chats = worlds.all_good(), [c.key for c in CHECKS if c.key.endswith("/chat")]
+    for check in chats[1:]:
+        found = fail(found, check, Kind.AUTH_INVALID)
+    assert page(found).triage_service.note == "All 3 kinds of calls are answered"
+    found = fail(found, chats[0], Kind.AUTH_INVALID)
+    assert page(found).triage_service.note == "2 of 3 kinds of calls are answered"
+
+
 @pytest.mark.parametrize(
     ("kinds", "title", "chinese"),
     [
