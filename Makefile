@@ -38,7 +38,8 @@ contracts: $(VENV)/.dev
 mutants: $(VENV)/.dev ## the pure core, each line made wrong in turn: a test must notice
 	$(BIN)/python tests/mutation.py --least 90
 
-proof: mutants ## the full sizes: mutants, simulation, crashes, long runs
+proof: mutants ## the full sizes: mutants, laws, simulation, crashes, long runs
+	$(BIN)/pytest -n 2 -m 'not proof' --laws 20
 	$(BIN)/pytest -m proof -s
 	$(BIN)/python tests/bench/endurance.py 10
 

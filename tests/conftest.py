@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cast import CORPUS, HandClock
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("unhurried")
@@ -25,6 +25,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--golden", action="store_true", help="rewrite the golden pages, then look at the diff"
     )
+    parser.addoption(
+        "--laws", type=int, metavar="N", help="the laws alone, each with N times as many examples"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    times = config.getoption("--laws")
+    if times is None:
+        return
+    laws = [item for item in items if is_hypothesis_test(getattr(item, "obj", None))]
+    for law in {law.obj for law in laws if isinstance(law, pytest.Function)}:
+        own = law._hypothesis_internal_use_settings
+        law._hypothesis_internal_use_settings = settings(
+            own, max_examples=times * own.max_examples
+        )
+    config.hook.pytest_deselected(items=[item for item in items if item not in laws])
+    items[:] = laws
 
 
 @pytest.fixture

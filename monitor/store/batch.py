@@ -186,7 +186,7 @@ def _roll_late(connection: Connection, names: Names, keys: list[int], now: datet
     rolled, floor = marks.get(fold.ROLLED), marks.get(FLOOR, 0)
     if rolled is None:
         rolled = min(hours(now), hour_of_key(min(keys)))
-        set_meta(connection, fold.ROLLED, str(rolled))
+        fold.begin(connection, rolled)
         names.forget_marks()
     end = key_of_hour(rolled)
     late = [key for key in keys if floor <= key < end]

@@ -29,6 +29,12 @@ _AT_ONCE = 500
 Tallies = dict[int, Tally]
 
 
+def begin(connection: Connection, hour: int) -> None:
+    """The first result of all is of this hour; one of a day before it can still come."""
+    set_meta(connection, ROLLED, str(hour))
+    upkeep.roll(connection, hour // 24)
+
+
 def roll_next(connection: Connection, names: Names, before: int) -> bool:
     """Roll up the oldest hour that is not, if it lies before unix hour `before`."""
     hour = number_of(connection, ROLLED)

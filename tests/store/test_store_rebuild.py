@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from store_cast import CHAT, NOON, entry, failed, streamed
@@ -30,6 +30,7 @@ runs = st.lists(st.tuples(minutes, st.booleans(), st.booleans()), min_size=1, ma
 
 @settings(deadline=None, max_examples=25)
 @given(batches=st.lists(runs, min_size=1, max_size=4), rolled_between=st.booleans())
+@example(batches=[[(36 * 60, False, False)], [(0, False, False)]], rolled_between=False)
 def test_rollups_are_rebuilt_from_raw_rows_to_the_same_value(
     batches: list[list[tuple[int, bool, bool]]], *, rolled_between: bool
 ) -> None:
