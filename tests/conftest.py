@@ -37,9 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     laws = [item for item in items if is_hypothesis_test(getattr(item, "obj", None))]
     for law in {law.obj for law in laws if isinstance(law, pytest.Function)}:
         own = law._hypothesis_internal_use_settings
-        law._hypothesis_internal_use_settings = settings(
-            own, max_examples=times * own.max_examples
-        )
+        law._hypothesis_internal_use_settings = settings(own, max_examples=times * own.max_examples)
     config.hook.pytest_deselected(items=[item for item in items if item not in laws])
     items[:] = laws
 
