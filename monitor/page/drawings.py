@@ -6,7 +6,7 @@ Only attributes, never `style=`, so that a strict Content-Security-Policy holds.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from monitor.model import Point
 
@@ -15,10 +15,11 @@ _TOP = {"d": 5.5, "p": 15.0, "x": 28.0, "m": 28.0, "n": 2.0}
 """How much of a bar is in its state's colour; the rest of `d` and `p` is green, with a gap."""
 _GAP = 8.0
 _FLOOR = 31.0
+_PART = 10
+"""Days."""
 _LEFT, _RIGHT, _HIGH, _LOW = 30.0, 300.0, 4.0, 110.0
 
 
-@lru_cache(maxsize=4096)  # most days are like the day before, and most base URLs like each other
 def bars_svg(days: str) -> str:
     """The bars as the inside of an `<svg viewBox="0 0 720 34">`; nothing in it is anybody's text.
 
@@ -35,22 +36,24 @@ def bars(days: str) -> tuple[tuple[str, str], ...]:
 
     `z` comes last: the hollow within those of maintenance.
     """
-    strokes: dict[str, list[str]] = {}
-    for index, letter in enumerate(days):
-        for name, stroke in _strokes(index, letter):
-            strokes.setdefault(name, []).append(stroke)
+    strokes: dict[str, str] = {}
+    for first in range(0, len(days), _PART):
+        for name, drawn in _part(first, days[first : first + _PART]):
+            strokes[name] = strokes.get(name, "") + drawn
     if "m" in strokes:
         strokes["z"] = strokes["m"]
-    return tuple((letter, "".join(found)) for letter, found in sorted(strokes.items()))
+    return tuple(sorted(strokes.items()))
 
 
-@cache
-def _strokes(index: int, letter: str) -> tuple[tuple[str, str], ...]:
-    """Of one bar: in whose state's colour, from where, and how far down."""
-    return tuple(
-        (name, f"M{4 + index * STEP} {_short(start)}v{_short(length)}")
-        for name, start, length in _pieces(letter)
-    )
+@lru_cache(maxsize=4096)  # histories differ, but ten days of one are mostly like ten of another
+def _part(first: int, letters: str) -> tuple[tuple[str, str], ...]:
+    """Of the days from the `first` on: (letter, path) pairs."""
+    strokes: dict[str, str] = {}
+    for index, letter in enumerate(letters, first):
+        for name, start, length in _pieces(letter):
+            stroke = f"M{4 + index * STEP} {_short(start)}v{_short(length)}"
+            strokes[name] = strokes.get(name, "") + stroke
+    return tuple(strokes.items())
 
 
 def _pieces(letter: str) -> tuple[tuple[str, float, float], ...]:

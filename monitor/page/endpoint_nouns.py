@@ -98,6 +98,11 @@ class Measured:
         return "".join([day.letter for day in self.days])
 
     @property
+    def troubled(self) -> int:
+        """How many days had trouble."""
+        return sum([day.minutes > 0 for day in self.days])
+
+    @property
     def bad_days(self) -> tuple[Day, ...]:
         """Newest first."""
         return tuple(day for day in reversed(self.days) if day.minutes)

@@ -221,6 +221,11 @@ class PageView:
         return len(self.endpoints) > CROWD
 
     @property
+    def mains(self) -> tuple[str, ...]:
+        """The probes that speak for any base URL, each once."""
+        return tuple(dict.fromkeys([each.main for each in self.endpoints]))
+
+    @property
     def patience(self) -> timedelta:
         """How long small news of a base URL may wait where they are a crowd: some five of their pages
         are made anew a second, however many there are.

@@ -15,28 +15,14 @@ from markupsafe import Markup
 
 from monitor.language import ENGLISH, Language, templates
 from monitor.page import drawings, programs, words
-from monitor.page.endpoint_nouns import EndpointView
 from monitor.page.feed import robots, sitemap
 from monitor.page.keeper import Keeper
 from monitor.page.nouns import PageView
 from monitor.page.pages import Assets, Pages
+from monitor.page.rows import Rows
 from monitor.page.states import State
 from monitor.page.status import Statuses
 from monitor.page.tongues import tongue
-
-
-class Rows:
-    """Lines of the crowded home page: most are as they were."""
-
-    def __init__(self, env: Environment) -> None:
-        self._macro = env.get_template("row.html").module.row  # type: ignore[attr-defined]
-        self._kept: dict[str, tuple[EndpointView, Markup]] = {}
-
-    def __call__(self, endpoint: EndpointView) -> Markup:
-        kept = self._kept.get(endpoint.path)
-        if kept is None or kept[0] is not endpoint:
-            kept = self._kept[endpoint.path] = endpoint, self._macro(endpoint)
-        return kept[1]
 
 
 class Renderer:
@@ -116,7 +102,9 @@ def environment(folder: Traversable, language: Language) -> Environment:
         State=State,
         icons=(folder / "icons.svg").read_text("utf-8"),
     )
-    env.globals["row"] = Rows(env)
+    lines: Any = env.get_template("row.html").module
+    rows = Rows(lines.who, lines.row)
+    env.globals["rows"] = lambda service: Markup(rows(service))  # noqa: S704  # of what templates gave
     return env
 
 

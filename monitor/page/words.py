@@ -1,8 +1,9 @@
 """How the page says states, times and numbers. Pure; English where no language is asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 
 from monitor.language import ENGLISH, Language, marked
 from monitor.model import Fault, Kind, Spend, clean_text
@@ -108,6 +109,13 @@ def percent(share: float | None, language: Language = ENGLISH) -> str:
     return language.gettext("%(n)s\u00a0%%", n=number)
 
 
+def uptime(name: str, share: float | None, troubled: int, language: Language = ENGLISH) -> str:
+    """For those who do not see the bars."""
+    said = language.gettext("%(name)s: %(share)s uptime over 90 days.", name=name, share=percent(share, language))  # fmt: skip
+    days = language.ngettext("%(num)s day with trouble.", "%(num)s days with trouble.", troubled)
+    return f"{said}{language.space}{days}"
+
+
 def duration(length: timedelta, language: Language = ENGLISH) -> str:
     """`44 s`, `12 min`, `2 h 18 min`, `3 d 4 h`."""
     total = max(0, round(length.total_seconds()))
@@ -167,10 +175,10 @@ def long_day(day: date, language: Language = ENGLISH) -> str:
 
 
 _SAID: tuple[Callable[..., str], ...] = (
-    label, probe, call, whence, seconds, cell, percent, duration, minutes, limit, amount, moment, clock, iso, long_day,
+    label, probe, call, whence, seconds, cell, percent, uptime, duration, minutes, limit, amount, moment, clock, iso, long_day,
 )  # fmt: skip
 
 
-def in_language(language: Language) -> Mapping[str, Callable[..., str]]:
+def in_language(language: Language) -> SimpleNamespace:
     """All of the above by name, for templates."""
-    return {each.__name__: partial(each, language=language) for each in _SAID}
+    return SimpleNamespace(**{each.__name__: partial(each, language=language) for each in _SAID})

@@ -65,6 +65,15 @@ def test_a_day_is_drawn_in_its_own_letter_and_bars_stay_apart(days: str) -> None
     assert paths.get("z") == paths.get("m")
 
 
+@given(st.text("odpxmn", max_size=90))
+def test_bars_that_are_drawn_by_parts_are_those_of_each_day_in_turn(days: str) -> None:
+    one_by_one: dict[str, str] = {}
+    for index, letter in enumerate(days):
+        for name, path in drawings.bars(letter):
+            one_by_one[name] = one_by_one.get(name, "") + path.replace("M4 ", f"M{4 + 8 * index} ")
+    assert dict(drawings.bars(days)) == one_by_one
+
+
 def test_a_major_outage_is_striped_as_well_as_coloured() -> None:
     plain, broken = drawings.bars_svg("o" * 90), drawings.bars_svg("o" * 89 + "x")
     assert "url(#hatch)" not in plain
