@@ -19,9 +19,13 @@ README, PHONE = DOCS / "page.png", DOCS / "page-phone.png"
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 
-@cache
 def files(world: str) -> Mapping[str, bytes]:
-    return as_if_new(Renderer().files(view(SITES[world], WORLDS[world](), {})[0]))
+    return as_if_new(_rendered(world))
+
+
+@cache
+def _rendered(world: str) -> Mapping[str, bytes]:
+    return Renderer().files(view(SITES[world], WORLDS[world](), {})[0])
 
 
 def as_if_new(found: Mapping[str, bytes], years: int = 0) -> Mapping[str, bytes]:
