@@ -28,6 +28,8 @@ from monitor.store.times import (
 )
 
 _AGAIN = timedelta(minutes=6)
+_SET_BACK = timedelta(minutes=1)
+"""A clock that goes back further was set: what is newest now was thought old, or is not read again."""
 RECENT = timedelta(minutes=30)
 _MINUTE = NUMBER_BITS + 16
 """Bits of a key below its minute, which has 65.536 seconds."""
@@ -65,6 +67,8 @@ class Live:
 
     def look(self, connection: Connection, now: datetime, rolled: int, *, late: bool) -> None:
         """Read what is new; `rolled` is the first hour that has no rollup."""
+        if self._looked is not None and now < self._looked - _SET_BACK:
+            self.checks, self._seen, self._looked = {}, {}, None
         recent, unrolled = key_from(now - RECENT), key_of_hour(rolled)
         first = min(recent, unrolled) >> _MINUTE
         again = (

@@ -82,15 +82,24 @@ def _rolled_key(connection: Connection) -> int:
 def _cut_results(connection: Connection, cutoff: int) -> bool:
     """Never what is not in a rollup yet; and no hour of which a part is gone is made again."""
     cutoff = min(cutoff, _rolled_key(connection))
-    _raise_floor(connection, hour_of_key(cutoff - 1) + 1)
+    newest = _newest(connection, RESULTS, cutoff)
+    if newest is not None:
+        _raise_floor(connection, hour_of_key(newest) + 1)
     return _cut(connection, RESULTS, cutoff)
 
 
 def _cut_hours(connection: Connection, cutoff: int) -> bool:
     """Nor a day."""
     cutoff = min(cutoff, _settled_hours(connection))
-    _raise_floor(connection, -(-(cutoff >> NUMBER_BITS) // 24) * 24)
+    newest = _newest(connection, HOURS, cutoff)
+    if newest is not None:
+        _raise_floor(connection, ((newest >> NUMBER_BITS) // 24 + 1) * 24)
     return _cut(connection, HOURS, cutoff)
+
+
+def _newest(connection: Connection, table: Table, cutoff: int) -> int | None:
+    """That goes: while the clock was far ahead all went, but what comes when it is set right is new."""
+    return connection.execute(select(func.max(table.c.key)).where(table.c.key < cutoff)).scalar()
 
 
 def _settled_hours(connection: Connection) -> int:

@@ -1,7 +1,7 @@
 """What can still be read of a damaged store goes into the fresh one: all but the runs themselves.
 
-Catalogue, beliefs, incidents, habits, spend, messages, days and hours are small, and lie elsewhere in
-the file than the runs that fill it: one bad page seldom takes them.
+Catalogue, beliefs, incidents, habits, spend, messages, requests, days and hours are small, and lie
+elsewhere in the file than the runs that fill it: one bad page seldom takes them.
 """
 
 import contextlib
@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
+from monitor.store.batch import FLOOR
+from monitor.store.fold import ROLLED
+from monitor.store.meta import number_of, set_meta
+from monitor.store.requests import REQUESTS
 from monitor.store.sql import upsert
 from monitor.store.tables import (
     CHECKS,
@@ -22,13 +26,15 @@ from monitor.store.tables import (
     INCIDENTS,
     LEDGER,
     META,
+    NUMBER_BITS,
     NUMBER_MASK,
     OUTBOX,
     STATES,
 )
+from monitor.store.times import key_of_hour
 from monitor.store.upkeep import MARK
 
-_SAVED = (CHECKS, STATES, INCIDENTS, HABITS, LEDGER, OUTBOX, DAYS, HOURS, META)
+_SAVED = (CHECKS, STATES, INCIDENTS, HABITS, LEDGER, OUTBOX, REQUESTS, DAYS, HOURS, META)
 _MANY = 500
 
 
@@ -38,7 +44,19 @@ def salvage(aside: Path, connection: Connection) -> int:
     with contextlib.suppress(sqlite3.Error), contextlib.closing(_opened(aside)) as old:
         for table in _SAVED:
             saved += _table(old, table, connection)
+    _settle(connection)
     return saved
+
+
+def _settle(connection: Connection) -> None:
+    """What is rolled up stays as it is: its runs are gone, so none of it can be made again."""
+    ends = [number_of(connection, ROLLED) or 0]
+    for table, length in ((HOURS, 1), (DAYS, 24)):
+        newest = connection.execute(select(func.max(table.c.key))).scalar()
+        ends += [] if newest is None else [((newest >> NUMBER_BITS) + 1) * length]
+    if max(ends):
+        set_meta(connection, ROLLED, str(max(ends)))
+        set_meta(connection, FLOOR, str(key_of_hour(max(ends))))
 
 
 def _opened(path: Path) -> sqlite3.Connection:

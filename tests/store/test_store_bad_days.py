@@ -22,8 +22,10 @@ from monitor.model import (
     HistorySettings,
     Outgoing,
     Phase,
+    Request,
     Severity,
     StoreError,
+    Wish,
 )
 from monitor.store import Store, pages
 
@@ -213,6 +215,35 @@ async def test_pages_overwritten_under_way_cost_runs_but_no_beliefs(
     assert (await stored(store), store.trouble) == (3, None)
     assert (memory.states, memory.habits) == ({(CHAT, "down"): STATE}, {CHAT: Habit(good=7)})
     assert list(tmp_path.glob("monitor.db.corrupt-*"))
+
+
+async def test_what_was_counted_stays_counted_when_its_runs_are_lost_and_a_late_one_comes(
+    url: str, clock: HandClock, tmp_path: Path
+) -> None:
+    async with opened(url, clock) as store:
+        record(store, 100)
+        clock.tick(4500)
+        await store.flush()
+    hush = Request(at=NOON, what=Wish.SILENCE, target=CHAT, until=NOON + timedelta(days=9))
+    Store.request(url, hush)
+    spoil(tmp_path / "monitor.db", "result")
+    async with opened(url, clock) as store:
+        assert "it is kept as" in store.notes[0]
+        store.record(entry(failed(NOON + timedelta(minutes=30))))
+        store.record(entry(failed(clock.now())))
+        await store.flush()
+        look = await store.snapshot(clock.now())
+    assert look.checks[CHAT].last_24h.outcomes == {"up": 100, "down": 1}
+    assert [each.target for each in look.silences] == [CHAT]
+
+
+def spoil(path: Path, table: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (page,) = other.execute(sql, (table,)).fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 200)
 
 
 async def test_a_store_cut_short_under_way_is_noticed(

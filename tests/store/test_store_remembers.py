@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cast import HandClock
 from store_cast import CHAT, NOON, entry, failed, opened, streamed
 
 from monitor.clock import Clock
@@ -89,3 +90,18 @@ async def test_a_reader_looks_on_beside_the_writer(store: Store, url: str, clock
     reader = Store.read_only(url)
     assert reader.snapshot(clock.now()).checks[CHAT].latest == streamed()
     reader.close()
+
+
+async def test_after_the_clock_was_set_back_the_last_half_hour_is_that_of_the_new_time(
+    store: Store, clock: HandClock
+) -> None:
+    old, new = NOON - timedelta(minutes=70), NOON - timedelta(minutes=61)
+    for result in (streamed(old), streamed(NOON)):
+        store.record(entry(result))
+    await store.flush()
+    await store.snapshot(clock.now())
+    clock.step(-3600)
+    store.record(entry(streamed(new)))
+    await store.flush()
+    recent = (await store.snapshot(clock.now())).checks[CHAT].recent
+    assert [result.at for result in recent] == [old, new, NOON]

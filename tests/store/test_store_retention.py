@@ -88,6 +88,22 @@ async def test_without_an_end_only_evidence_goes(tmp_path: Path, clock: HandCloc
     assert [rows(path, name) for name in ("result", "evidence", "hour")] == [80, 10, 80]
 
 
+async def test_days_after_a_clock_far_ahead_was_set_right_are_counted(
+    store: Store, url: str, clock: HandClock
+) -> None:
+    for ahead in (0 * DAY, 3650 * DAY, 1 * DAY):
+        clock.wall = NOON + ahead
+        store.record(entry(failed(clock.now())))
+        await store.flush()
+        await store.prune(clock.now(), KEPT)
+    reader = Store.read_only(url)
+    days = [each.at for each in reader.rollups(CHAT, Resolution.DAY, until=NOON + 9 * DAY)]
+    reader.close()
+    assert [f"{day:%d}" for day in days] == [
+        "25"
+    ]  # the one before was old, and went, when it was 2036
+
+
 @pytest.mark.parametrize(("days", "left"), [(29, 1), (31, 0)])
 async def test_messages_that_are_done_stay_a_month_and_those_that_wait_for_ever(
     tmp_path: Path, clock: HandClock, days: int, left: int
