@@ -12,7 +12,7 @@ from typing import Protocol
 from monitor.clock import Clock
 from monitor.logs import Told
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
-from monitor.page import Endpoints, Folder, Pick, Renderer, Site, last_picks, view
+from monitor.page import Folder, Memory, Pick, Renderer, Site, last_picks, view
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Publisher:
         self.change(services, checks, settings, maintenance)
         self._told = Told()
         self._renderer = Renderer()
-        self._endpoints = Endpoints()
+        self._memory = Memory()
         self._picks: Mapping[str, Pick] | None = None
         self._folder = Folder(settings.dir)
 
@@ -122,7 +122,7 @@ class Publisher:
         if folder != self._folder.path:
             self._folder = Folder(folder)
         picks = _picks_before(folder) if self._picks is None else self._picks
-        page, self._picks = view(self._site, snapshot, picks, self._endpoints)
+        page, self._picks = view(self._site, snapshot, picks, self._memory)
         return self._folder.publish(self._renderer.files(page))
 
 

@@ -2,15 +2,15 @@
 
 from monitor.page.best import Pick
 from monitor.page.best_files import last_picks
-from monitor.page.endpoints import Endpoints
 from monitor.page.files import Folder, publish
+from monitor.page.memory import Memory
 from monitor.page.nouns import PageView, Site
 from monitor.page.render import Renderer
 from monitor.page.view import view
 
 __all__ = [
-    "Endpoints",
     "Folder",
+    "Memory",
     "PageView",
     "Pick",
     "Renderer",

@@ -1,6 +1,6 @@
 """Incidents as the page tells them: plain words only, no text from an endpoint. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -59,12 +59,37 @@ class Story:
         return next((each for each in self.updates if each.what is EntryKind.NOTE), None)
 
 
-@dataclass(frozen=True, slots=True)
 class Teller:
-    """`names` maps a service and each `service/endpoint` to its name."""
+    """Tells in one language, and remembers what is over: it is told the same way again.
 
-    names: Mapping[str, str]
-    language: Language
+    `names` maps a service and each `service/endpoint` to its name.
+    """
+
+    def __init__(self, names: Mapping[str, str], language: Language) -> None:
+        self.names, self.language = names, language
+        self._all: dict[str, set[str]] = {}
+        for path in names:
+            self._all.setdefault(path.split("/")[0], set()).update([path] if "/" in path else [])
+        self._over: dict[int, tuple[Incident, Story]] = {}
+
+    def stories(
+        self,
+        incidents: Iterable[Incident],
+        instead: Callable[[Incident], str | None],
+        now: datetime,
+    ) -> tuple[Story, ...]:
+        """`instead` finds what to use while one lasts."""
+        before, self._over = self._over, {}
+        found = []
+        for incident in incidents:
+            kept = before.get(incident.id)
+            if kept is None or kept[0] != incident:
+                meanwhile = None if incident.closed else instead(incident)
+                kept = incident, self.story(incident, meanwhile, now)
+            if incident.closed:
+                self._over[incident.id] = kept
+            found.append(kept[1])
+        return tuple(found)
 
     def story(self, incident: Incident, instead: str | None, now: datetime) -> Story:
         kind, say = incident.failure.kind, self.language.gettext
@@ -114,7 +139,7 @@ class Teller:
     def _remedy(self, incident: Incident) -> str:
         """Not another base URL where the incident covers all of them."""
         kind = incident.failure.kind
-        all_of_it = {each for each in self.names if each.startswith(f"{incident.service}/")}
+        all_of_it = self._all.get(incident.service or "", set())
         if "base URL" in WORDS[kind].remedy and all_of_it <= set(incident.endpoints):
             return self.language.gettext("Try again later.")
         return self.language.words(kind).remedy

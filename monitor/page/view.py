@@ -6,6 +6,7 @@ What was measured is worked out once, the sentences about it once a language.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, timedelta
+from functools import partial
 
 from monitor.language import Language, language
 from monitor.model import Fault, Incident, Kind, Snapshot
@@ -13,53 +14,58 @@ from monitor.model.words import Words
 from monitor.page import words
 from monitor.page.best import Pick
 from monitor.page.endpoint_nouns import EndpointView
-from monitor.page.endpoints import Endpoints
 from monitor.page.headline import headline, overall, text, triage_network, triage_service
 from monitor.page.maintenance import works
+from monitor.page.memory import Memory
 from monitor.page.nouns import PageView, PastDay, ServiceView, Site, Undelivered
 from monitor.page.services import service_view
 from monitor.page.states import State
-from monitor.page.stories import Story, Teller
+from monitor.page.stories import Story
 
 PAST_DAYS = 7
 
 
 def view(
-    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], endpoints: Endpoints | None = None
+    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], memory: Memory | None = None
 ) -> tuple[PageView, Mapping[str, Pick]]:
-    """`picks` is what was recommended before, by service; returned as it is now. `endpoints`
-    remembers what has no news.
+    """`picks` is what was recommended before, by service; returned as it is now. `memory` is of
+    what has no news.
     """
-    known = endpoints or Endpoints()
-    known.turn(snapshot.incidents)
+    known = memory or Memory()
+    known.endpoints.turn(snapshot.incidents)
     found = [
-        service_view(service, site, snapshot, known, picks.get(service.id, Pick()))
+        service_view(service, site, snapshot, known.endpoints, picks.get(service.id, Pick()))
         for service in site.services
         if service.public
     ]
     services = tuple(service for service, _ in found)
     first, *others = (
-        _page(site, snapshot, services, language(code), "" if number == 0 else f"{code}/")
+        _page(site, snapshot, services, known, language(code), "" if number == 0 else f"{code}/")
         for number, code in enumerate(site.settings.languages)
     )
     return replace(first, others=tuple(others)), {service.id: pick for service, pick in found}
 
 
 def _page(
-    site: Site, snapshot: Snapshot, services: tuple[ServiceView, ...], said: Language, path: str
+    site: Site,
+    snapshot: Snapshot,
+    services: tuple[ServiceView, ...],
+    memory: Memory,
+    said: Language,
+    path: str,
 ) -> PageView:
     endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)
+    by_path = {each.path: each for each in endpoints}
     state = overall(services)
     names = {service.id: service.name for service in services}
     names |= {each.path: each.name for each in endpoints}
     names |= {each.path: each.name for service in services for each in service.retired}
     incidents = tuple(_public(incident, services) for incident in snapshot.incidents
                       if incident.service is None or incident.service in names)  # fmt: skip
-    tell = Teller(names, said).story
-    stories = tuple(
-        tell(incident, None if snapshot.stopped_at else _instead(incident, services), snapshot.at)
-        for incident in incidents
+    instead = partial(
+        _instead, {} if snapshot.stopped_at else {each.id: each for each in services}, by_path
     )
+    stories = memory.teller(names, said).stories(incidents, instead, snapshot.at)
     fresh = not any(history.latest for history in snapshot.checks.values())
     whence = words.whence(site.vantage, said)
     return PageView(
@@ -89,7 +95,7 @@ def _page(
         current=tuple(each for each in stories if each.closed is None),
         past=_past(stories, endpoints, snapshot.at.astimezone(UTC).date()),
         endpoints=endpoints,
-        by_path={each.path: each for each in endpoints},
+        by_path=by_path,
         stories=stories,
         told=_told(stories),
         works=works(site.maintenance, services, snapshot.at),
@@ -122,13 +128,14 @@ def _public(incident: Incident, services: Sequence[ServiceView]) -> Incident:
     )  # fmt: skip
 
 
-def _instead(incident: Incident, services: Sequence[ServiceView]) -> str | None:
+def _instead(
+    services: Mapping[str, ServiceView], by_path: Mapping[str, EndpointView], incident: Incident
+) -> str | None:
     """What to use meanwhile: the best one of the service, unless the incident covers it."""
-    service = next((each for each in services if each.id == incident.service), None)
+    service = services.get(incident.service or "")
     if service is None or service.best is None:
         return None
-    paths = set(incident.endpoints)
-    covered = {each.shown for each in service.endpoints if each.path in paths}
+    covered = {by_path[path].shown for path in incident.endpoints if path in by_path}
     return None if service.best.host in covered else service.best.url or service.best.host
 
 
@@ -136,15 +143,16 @@ def _past(
     stories: Sequence[Story], endpoints: Sequence[EndpointView], today: date
 ) -> tuple[PastDay, ...]:
     """By the UTC day on which they began; a quiet day is listed too."""
-    lately = [day for each in endpoints for day in each.days[-PAST_DAYS:]]
-    measured = {day.day for day in lately if day.state is not State.UNKNOWN}
+    begun: dict[date, list[Story]] = {}
+    for story in stories:
+        begun.setdefault(story.opened.astimezone(UTC).date(), []).append(story)
     return tuple(
         PastDay(
-            day=day,
-            measured=day in measured,
-            stories=tuple(each for each in stories if each.opened.astimezone(UTC).date() == day),
+            day=(day := today - timedelta(days=back)),
+            measured=any(each.days[-1 - back].state is not State.UNKNOWN for each in endpoints),
+            stories=tuple(begun.get(day, ())),
         )
-        for day in (today - timedelta(days=back) for back in range(PAST_DAYS))
+        for back in range(PAST_DAYS)
     )
 
 

@@ -1,0 +1,90 @@
+"""What the last page said is said again where it is over, and told anew as soon as anything about it changes."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from page_cast import CHECKS, ENDPOINTS, NOW, SERVICE, SITE, ago, incident
+from worlds import all_good
+
+from monitor.language import ENGLISH
+from monitor.model import EntryKind, Incident, Kind, Severity, Snapshot, TimelineEntry
+from monitor.page import Memory, Site, view
+from monitor.page.stories import Teller
+
+KEYS = tuple(check.key for check in CHECKS)
+
+
+def noted(found: Incident, text: str) -> Incident:
+    """The operator explains it, which they may do when it is over."""
+    note = TimelineEntry(at=NOW, what=EntryKind.NOTE, text=text)
+    return replace(found, timeline=(*found.timeline, note))
+
+
+def site(names: list[str]) -> Site:
+    """The first base URLs by other names."""
+    others = [
+        replace(each, name=name) for each, name in zip(ENDPOINTS[: len(names)], names, strict=True)
+    ]
+    by_id = {each.id: each for each in (*ENDPOINTS, *others)}
+    return replace(
+        SITE,
+        services=(replace(SERVICE, endpoints=tuple(by_id.values())),),
+        checks=tuple(replace(each, endpoint=by_id[each.endpoint.id]) for each in CHECKS),
+    )
+
+
+def world(incidents: list[Incident], minutes: int) -> Snapshot:
+    numbered = tuple(replace(each, id=number) for number, each in enumerate(incidents, 1))
+    return replace(all_good(), at=NOW + timedelta(minutes=minutes), incidents=numbered)
+
+
+INCIDENTS = st.builds(
+    lambda severity, kind, minutes, checks, note: noted(
+        incident(0, severity, kind, ago(hours=30), minutes, *checks), note
+    ),
+    st.sampled_from((Severity.DOWN, Severity.DEGRADED, Severity.ACCOUNT)),
+    st.sampled_from((Kind.SERVER_ERROR, Kind.SLOW, Kind.AUTH_INVALID, Kind.SNI_BLOCKED)),
+    st.none() | st.integers(1, 600),
+    st.lists(st.sampled_from(KEYS), min_size=1, max_size=18, unique=True),
+    st.sampled_from(("", "mended")),
+)
+PAGES = st.tuples(
+    st.lists(INCIDENTS, max_size=3), st.integers(0, 3), st.lists(st.sampled_from("ab"), max_size=2)
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(PAGES, min_size=2, max_size=4))
+def test_a_page_that_remembers_the_last_one_is_the_page_that_does_not(
+    pages: list[tuple[list[Incident], int, list[str]]],
+) -> None:
+    memory = Memory()
+    for incidents, minutes, names in pages:
+        snapshot, shown = world(incidents, minutes), site(names)
+        assert view(shown, snapshot, {}, memory) == view(shown, snapshot, {})
+
+
+def test_what_is_over_is_told_once_and_what_lasts_each_time() -> None:
+    memory = Memory()
+    over = incident(1, Severity.DOWN, Kind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
+    lasting = incident(2, Severity.DOWN, Kind.SLOW, ago(minutes=9), None, KEYS[4])
+
+    def told(*incidents: Incident) -> list[object]:
+        page = view(SITE, replace(all_good(), incidents=incidents), {}, memory)[0]
+        return [*page.stories, *page.others[0].stories]
+
+    first, again = told(over, lasting), told(replace(over), lasting)
+    assert [one is other for one, other in zip(first, again, strict=True)] == [True, False] * 2
+    other = told(noted(over, "mended"), lasting)
+    assert [one is other for one, other in zip(again, other, strict=True)] == [False, False] * 2
+
+
+def test_what_is_no_longer_told_is_forgotten() -> None:
+    teller = Teller({}, ENGLISH)
+    over = incident(1, Severity.DOWN, Kind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
+    (story,) = teller.stories([over], lambda _: None, NOW)
+    assert teller.stories([over], lambda _: None, NOW)[0] is story
+    assert teller.stories([], lambda _: None, NOW) == ()
+    assert teller.stories([over], lambda _: None, NOW)[0] is not story
