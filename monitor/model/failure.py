@@ -99,6 +99,11 @@ class Kind(StrEnum):
     def outcome(self) -> Outcome:
         return _VERDICTS[self][1]
 
+    @property
+    def on_the_way(self) -> bool:
+        """Whether it speaks of the way there, a CDN's part of it included, and not of what answers at its end."""
+        return self in _ON_THE_WAY or self.fault is Fault.PATH
+
 
 _KINDS = tuple(Kind)
 
@@ -119,6 +124,12 @@ _VERDICTS: dict[Kind, tuple[Fault, Outcome]] = {
     for first, last, fault, outcome in _GROUPS
     for kind in _between(first, last)
 }
+
+_ON_THE_WAY = frozenset({
+    Kind.DNS_NXDOMAIN, Kind.DNS_SERVFAIL, Kind.TCP_REFUSED, Kind.TCP_UNREACHABLE, Kind.CONNECT_TIMEOUT,
+    Kind.TLS_TIMEOUT, Kind.TLS_PROTOCOL, Kind.CERT_HOSTNAME, Kind.CERT_UNTRUSTED, Kind.HTTP_DISCONNECT,
+    Kind.EDGE_ERROR, Kind.EDGE_TIMEOUT, Kind.BODY_TIMEOUT, Kind.SLOW, Kind.STALLED, Kind.TRUNCATED,
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,11 @@ class EndpointView(Measured):
         return self.trouble is not None and self.trouble.fault is Fault.PATH
 
     @property
+    def astray(self) -> bool:
+        """In a trouble that speaks of the way there: only that is a sign against the network."""
+        return self.trouble is not None and self.trouble.on_the_way
+
+    @property
     def speaks(self) -> bool:
         """Whether its figures are those of now, and not of some time before it failed."""
         return self.state not in {State.MAJOR, State.UNKNOWN}

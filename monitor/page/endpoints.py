@@ -9,6 +9,7 @@ from monitor.model import (
     CheckHistory,
     Incident,
     Kind,
+    Outcome,
     PageSettings,
     Point,
     Result,
@@ -25,6 +26,7 @@ from monitor.page.stories import STATES
 
 DAY = timedelta(days=1)
 _FINE = {State.OPERATIONAL, State.MAINTENANCE}
+_WORST_FIRST = (State.MAJOR, State.DEGRADED, State.UNKNOWN)
 RUNS = 24
 """Latest runs that an endpoint's own page lists."""
 
@@ -240,8 +242,20 @@ def _run(check: Check, result: Result) -> RunView:
 def _trouble(basis: _Basis) -> Kind | None:
     """The failure of the check that is worst off."""
     found = [
-        (state is not State.MAJOR, history.latest.failure.kind)
-        for history, state in zip(basis.histories, basis.states, strict=True)
-        if state not in _FINE and history and history.latest and history.latest.failure
+        (_WORST_FIRST.index(state), kind)
+        for check, history, state in zip(basis.checks, basis.histories, basis.states, strict=True)
+        if state not in _FINE and (kind := _reason(check, history, state, basis.incidents))
     ]
     return min(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _reason(
+    check: Check, history: CheckHistory | None, state: State, incidents: Sequence[Incident]
+) -> Kind | None:
+    """Its latest failure; where that says nothing of a trouble that is still believed, the incident's."""
+    failure = history.latest.failure if history and history.latest else None
+    if failure and (state is State.UNKNOWN or failure.outcome is not Outcome.UNKNOWN):
+        return failure.kind
+    believed = (each.failure for each in incidents if not each.closed and check.key in each.active)
+    known = next((each for each in believed if each.outcome is not Outcome.UNKNOWN), failure)
+    return known.kind if known else None

@@ -205,34 +205,47 @@ def _calls(services: Sequence[ServiceView]) -> tuple[int, int]:
     return len(calls), len(answered & calls)
 
 
+_ILL = {State.MAJOR, State.PARTIAL, State.DEGRADED}
+
+
 def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Triage:
-    """Paths to the service: what fails while others work."""
-    say = language.gettext
+    """Paths to the service: what fails on the way there while others work."""
+    say, comma = language.gettext, language.pgettext("between items of a list", ", ")
     states = [endpoint.state for endpoint in endpoints]
-    blocked = sum(each.state is State.MAJOR and each.blocked for each in endpoints)
-    parts = [
-        say(said, n=count)
-        for count, said in (
-            (blocked, marked("%(n)s\u00a0blocked")),
-            (states.count(State.MAJOR) - blocked, marked("%(n)s\u00a0down")),
-            (states.count(State.PARTIAL), marked("%(n)s\u00a0partly down")),
-            (states.count(State.DEGRADED), marked("%(n)s\u00a0degraded")),
-        )
-        if count
-    ]
+    ill = [each for each in endpoints if each.state in _ILL]
+    astray, some_up = [each for each in ill if each.astray], any(state in _UP for state in states)
     unknown, paused = states.count(State.UNKNOWN), states.count(State.MAINTENANCE)
     notes = [say("%(n)s not measured", n=unknown)] * bool(unknown)
     notes += [say("%(n)s in maintenance", n=paused)] * bool(paused)
-    note = language.pgettext("between items of a list", ", ").join(notes) or language.ngettext(
+    if ill and (not astray or not (some_up or any(each.blocked for each in ill))):
+        note = comma.join([*_counted(ill, language), *notes])
+        return Triage(state=State.OPERATIONAL, what=say("No blocking seen"), note=note)
+    if astray and len(astray) < len(ill):
+        notes.insert(0, language.ngettext(
+            "%(num)s fails for another reason", "%(num)s fail for other reasons", len(ill) - len(astray),
+        ))  # fmt: skip
+    note = comma.join(notes) or language.ngettext(
         "%(num)s base URL", "%(num)s base URLs", len(endpoints)
     )
     if unknown == len(states):
         return Triage(state=State.UNKNOWN, what=say("Not known"), note=note)
-    what = language.pgettext("between items of a list", ", ").join(parts)
-    found = worst(states)
-    if found is State.MAJOR and not blocked and not any(state in _UP for state in states):
-        return Triage(state=State.OPERATIONAL, what=say("No blocking seen"), note=what)
-    some_left = found is State.MAJOR and any(state in _UP for state in states)
+    found = worst(each.state for each in endpoints if each.state not in _ILL or each.astray)
     return Triage(
-        state=State.PARTIAL if some_left else found, what=what or say("All paths work"), note=note
+        state=State.PARTIAL if found is State.MAJOR and some_up else found,
+        what=comma.join(_counted(astray, language)) or say("All paths work"),
+        note=note,
     )
+
+
+def _counted(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
+    """How many are how bad, the worst first."""
+    states = [endpoint.state for endpoint in endpoints]
+    blocked = sum(each.state is State.MAJOR and each.blocked for each in endpoints)
+    for count, said in (
+        (blocked, marked("%(n)s\u00a0blocked")),
+        (states.count(State.MAJOR) - blocked, marked("%(n)s\u00a0down")),
+        (states.count(State.PARTIAL), marked("%(n)s\u00a0partly down")),
+        (states.count(State.DEGRADED), marked("%(n)s\u00a0degraded")),
+    ):
+        if count:
+            yield language.gettext(said, n=count)

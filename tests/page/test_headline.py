@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import worlds
-from page_cast import NOW, SITE, WEB_CHECKS, fail
+from page_cast import NOW, PROBE_IDS, SITE, WEB_CHECKS, ago, fail, incident, key
 from worlds import SITES
 
-from monitor.model import Kind, Snapshot
+from monitor.model import Fault, Kind, Outcome, Severity, Snapshot
 from monitor.page import PageView, Site, view
 from monitor.page.states import State
 
@@ -57,3 +57,63 @@ def test_what_the_monitor_could_not_see_is_said_to_be_its_own_trouble() -> None:
     past = replace(worlds.offline().incidents[0], closed=NOW, active=frozenset())
     later = page(replace(worlds.all_good(), incidents=(past,)))
     assert [story.title for story in later.stories] == ["We could not see: monitor offline"]
+
+
+def network(**failing: Kind) -> tuple[State, str, str]:
+    """Each of these base URLs fails so, whatever it is asked; the others answer."""
+    found = worlds.all_good()
+    for name, kind in failing.items():
+        for probe in PROBE_IDS:
+            found = fail(found, key(name.replace("_", "-"), probe), kind, 1)
+    seen = page(found).triage_network
+    return seen.state, seen.what, seen.note
+
+
+def test_only_what_fails_on_the_way_is_a_sign_against_the_network() -> None:
+    assert network(cf_cdn=Kind.CONNECT_TIMEOUT) == (State.PARTIAL, "1\u00a0down", "6 base URLs")
+    assert network(cf_cdn=Kind.SLOW) == (State.DEGRADED, "1\u00a0degraded", "6 base URLs")
+    assert network(cf_cdn=Kind.NO_CHANNEL, proxy_1=Kind.MODEL_MISMATCH) == (
+        State.OPERATIONAL, "No blocking seen", "1\u00a0down, 1\u00a0degraded",
+    )  # fmt: skip
+    assert network(us_direct=Kind.DNS_POISONED, cf_cdn=Kind.SERVER_ERROR) == (
+        State.PARTIAL, "1\u00a0blocked", "1 fails for another reason",
+    )  # fmt: skip
+    assert network(us_direct=Kind.SLOW, cf_cdn=Kind.SERVER_ERROR, proxy_1=Kind.OVER_BILLING) == (
+        State.DEGRADED,
+        "1\u00a0degraded",
+        "2 fail for other reasons",
+    )
+
+
+def test_no_account_and_no_answer_speaks_of_the_way_but_every_break_of_a_path_does() -> None:
+    assert {kind for kind in Kind if kind.fault is Fault.PATH} < {
+        kind for kind in Kind if kind.on_the_way
+    }
+    assert {kind.fault for kind in Kind if kind.on_the_way} == {Fault.PATH, Fault.ENDPOINT}
+    for kind in (Kind.SERVER_ERROR, Kind.NO_CHANNEL, Kind.RATE_LIMITED, Kind.CERT_EXPIRED):
+        assert not kind.on_the_way
+
+
+def test_a_key_that_is_refused_meanwhile_does_not_hide_why_a_base_url_is_down() -> None:
+    """What is believed of it came of what its incident says; the refusal only says that we cannot look."""
+    down = key("cf-cdn")
+    for kind, what in (
+        (Kind.SERVER_ERROR, "No blocking seen"),
+        (Kind.DNS_POISONED, "1\u00a0blocked"),
+    ):
+        found = fail(fail(worlds.all_good(), down, kind, 1), down, Kind.AUTH_INVALID, 1)
+        opened = incident(1, Severity.DOWN, kind, ago(minutes=40), None, down)
+        seen = page(replace(found, incidents=(opened,)))
+        (one,) = [each for each in seen.endpoints if each.path == "ohmygpt/cf-cdn"]
+        assert (one.state, one.trouble) == (State.MAJOR, kind)
+        assert seen.triage_network.what == what
+    assert Kind.AUTH_INVALID.outcome is Outcome.UNKNOWN
+
+
+def test_what_is_worse_is_the_trouble_of_a_base_url_whose_key_is_refused_for_another_call() -> None:
+    found = fail(worlds.all_good(), key("cf-cdn", "models"), Kind.AUTH_INVALID)
+    found = fail(found, key("cf-cdn"), Kind.SLOW, 1)
+    seen = page(found)
+    (one,) = [each for each in seen.endpoints if each.path == "ohmygpt/cf-cdn"]
+    assert (one.state, one.trouble) == (State.DEGRADED, Kind.SLOW)
+    assert seen.triage_network.what == "1\u00a0degraded"
