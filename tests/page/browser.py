@@ -35,6 +35,7 @@ class Tab:
         self._context = context
         self.complaints: list[str] = []
         self._loaded = asyncio.Event()
+        self._held: list[str] = []
 
     async def do(self, method: str, **params: Any) -> Any:
         return await self._browser.do(method, params, self._session)
@@ -54,6 +55,18 @@ class Tab:
         self._loaded.clear()
         await self.do("Page.navigate", url=url)
         await asyncio.wait_for(self._loaded.wait(), 20)
+
+    async def open_on_a_poor_link(self, url: str) -> None:
+        """Painted before its script comes: what the script does is seen."""
+        self._loaded.clear()
+        await self.do("Fetch.enable", patterns=[{"urlPattern": "*.js"}])
+        await self.do("Page.navigate", url=url)
+        painted = "performance.getEntriesByName('first-contentful-paint').length"
+        await self.until(f"location.href === '{url}' && {painted} > 0")
+        while self._held:
+            await self.do("Fetch.continueRequest", requestId=self._held.pop())
+        await asyncio.wait_for(self._loaded.wait(), 20)
+        await self.do("Fetch.disable")
 
     async def ask(self, expression: str) -> Any:
         """The value of an expression or promise in the page, whatever the page's own policy says."""
@@ -110,6 +123,8 @@ class Tab:
     def hear(self, method: str, params: Any) -> None:
         if method == "Page.loadEventFired":
             self._loaded.set()
+        elif method == "Fetch.requestPaused":
+            self._held.append(params["requestId"])
         elif method == "Runtime.exceptionThrown":
             self.complaints.append(json.dumps(params["exceptionDetails"]))
         elif method == "Runtime.consoleAPICalled" and params["type"] in _LOUD:

@@ -5,6 +5,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -28,9 +29,11 @@ def _rendered(world: str) -> Mapping[str, bytes]:
     return Renderer().files(view(SITES[world], WORLDS[world](), {})[0])
 
 
-def as_if_new(found: Mapping[str, bytes], years: int = 0) -> Mapping[str, bytes]:
-    """As if just made, or that many years later: the script would rightly call the worlds stale."""
-    now = SystemClock().now()
+def as_if_new(
+    found: Mapping[str, bytes], years: int = 0, ago: timedelta = timedelta()
+) -> Mapping[str, bytes]:
+    """As if just made, or some time ago, or years later: the script would rightly call the worlds stale."""
+    now = SystemClock().now() - ago
     made = words.iso(now.replace(year=now.year + years, day=1) if years else now).encode()
     return {
         name: re.sub(rb'data-generated="[^"]*"', b'data-generated="%s"' % made, content, count=1)

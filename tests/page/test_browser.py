@@ -1,7 +1,6 @@
 """What a reader does with the page, in a real browser, and what it does for them."""
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -13,8 +12,7 @@ from browser import Browser, Tab
 from page_cast import CHECKS, SITE
 from shots import as_if_new, files
 
-from monitor.clock import SystemClock
-from monitor.page import Renderer, publish, view, words
+from monitor.page import Renderer, publish, view
 from monitor.web import Web
 
 pytestmark = [
@@ -154,11 +152,7 @@ async def test_a_visitor_whose_clock_is_wrong_is_not_fooled(
 ) -> None:
     """What is new is live, and what is 47 minutes old is stale, by the server's clock."""
     wrong = f"{{const real = Date.now; Date.now = () => real() + {hours} * 36e5}}"
-    old = words.iso(SystemClock().now() - timedelta(minutes=47)).encode()
-    publish(tmp_path, {
-        name: re.sub(rb'data-generated="[^"]*"', b'data-generated="%s"' % old, content, count=1)
-        for name, content in files("all-good").items()
-    })  # fmt: skip
+    publish(tmp_path, as_if_new(files("all-good"), ago=timedelta(minutes=47)))
     web = await served(tmp_path)
     try:
         async with browser.tab() as tab:

@@ -1,7 +1,14 @@
 """How much of everything there is, as a browser counts it: requests, elements, stops of the Tab key, sizes."""
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 from browser import Browser, Tab
+from shots import as_if_new, files
+
+from monitor.page import publish
+from monitor.web import Web
 
 pytestmark = [
     pytest.mark.browser,
@@ -13,6 +20,7 @@ PAGES = ("", "endpoints/ohmygpt/us-direct/", "incidents/9/", "method.html")
 LANGUAGES = ("", "zh-CN/")
 WATCH = """window.shifted = 0; new PerformanceObserver(list =>
   list.getEntries().forEach(each => { shifted += each.value })).observe({type: 'layout-shift', buffered: true})"""
+SETTLED = "new Promise(done => setTimeout(done, 400))"
 FOCUSED = """(e => e === document.body ? null : [e.tagName, Math.round(e.getBoundingClientRect().top + scrollY),
   e.matches(':focus-visible'), e.checkVisibility()])(document.activeElement)"""
 SMALL = """[...document.querySelectorAll('a[href], button, input, summary')].map(target => {
@@ -81,18 +89,54 @@ async def test_whatever_can_be_pressed_is_large_enough_for_a_finger(
 
 @pytest.mark.parametrize("width", [1280, 390])
 async def test_nothing_jumps_while_it_loads(browser: Browser, address: str, width: int) -> None:
-    later = "new Promise(done => setTimeout(done, 400))"
     async with browser.tab(width) as tab:
         await tab.do("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
         for language in LANGUAGES:
-            await tab.open(f"{address}/mock/{language}")
-            await tab.ask(later)
+            await tab.open_on_a_poor_link(f"{address}/mock/{language}")
+            await tab.ask(SETTLED)
             found = await tab.ask("shifted")
             print({"shift": round(found, 4)})
             assert found <= 0.05
         await tab.ask("document.querySelector('.verdict').style.marginTop = '300px'")
-        await tab.ask(later)
+        await tab.ask(SETTLED)
         assert await tab.ask("shifted") > 0.05, "a jump is noticed"
+
+
+BANNER = """(b => [Math.round(b.left) >= 0, Math.round(b.right) <= innerWidth, b.height / innerHeight < .2,
+  document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2).closest('.stale') !== null])(stale.getBoundingClientRect())"""
+COVERED = """[...document.querySelectorAll('main a, main button, .site-footer a')].filter(e => {
+  if (!e.checkVisibility()) return false;
+  e.focus({focusVisible: true});
+  const box = e.getBoundingClientRect();
+  return box.bottom > stale.getBoundingClientRect().top;
+}).map(e => e.textContent)"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_nothing_jumps_on_a_page_that_is_stale_when_it_is_opened(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    """The banner lies over the page, small, in sight, and away from whatever has the focus."""
+    publish(tmp_path, as_if_new(files("mock"), ago=timedelta(minutes=47)))
+    web = Web(tmp_path, "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
+    await web.start()
+    try:
+        async with browser.tab(width) as tab:
+            await tab.do("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
+            for page in ("", "zh-CN/", *PAGES[1:3], "zh-CN/method.html"):
+                await tab.open_on_a_poor_link(f"http://127.0.0.1:{web.port}/{page}")
+                await tab.until("!stale.hidden")
+                await tab.ask(SETTLED)
+                found = await tab.ask("shifted")
+                print({"shift": round(found, 4)})
+                assert found < 0.05, page
+                assert await tab.ask(BANNER) == [True] * 4, page
+                await tab.lay_out_all()
+                assert await tab.ask(COVERED) == [], page
+            await tab.do("Emulation.setEmulatedMedia", media="print")
+            assert await tab.ask("getComputedStyle(stale).position") == "static", "once on paper"
+    finally:
+        await web.close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
