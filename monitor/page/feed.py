@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.sax.saxutils import escape as xml
 
 from monitor.page import words
 from monitor.page.nouns import PageView
@@ -18,6 +19,8 @@ from monitor.page.stories import Story
 ENTRIES = 50
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """When a feed without incidents changed last: Atom wants a time, and rendering is no change."""
+_HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
+_URLSET = '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot carry, even escaped."""
 
@@ -86,7 +89,7 @@ def _address(page: PageView, path: str, relative: str) -> str:
 
 def _file(root: Element) -> bytes:
     indent(root)
-    return b'<?xml version="1.0" encoding="utf-8"?>\n' + bytes(tostring(root, "utf-8")) + b"\n"
+    return _HEAD.encode() + bytes(tostring(root, "utf-8")) + b"\n"
 
 
 def _text(parent: Element, name: str, text: str) -> None:
@@ -99,11 +102,15 @@ def _clean(text: str) -> str:
 
 def sitemap(url: str, pages: Iterable[str]) -> bytes:
     """`pages` are the paths of HTML files; those that are no folder's page are left out."""
-    root = Element("urlset", xmlns="http://www.sitemaps.org/schemas/sitemap/0.9")
-    for path in pages:
-        if path == "index.html" or path.endswith("/index.html"):
-            _text(SubElement(root, "url"), "loc", f"{url}/{path.removesuffix('index.html')}")
-    return _file(root)
+    folders = (path.removesuffix("index.html") for path in pages if _is_home(path))
+    places = [
+        f"  <url>\n    <loc>{xml(_clean(url + '/' + each))}</loc>\n  </url>\n" for each in folders
+    ]
+    return "".join((_HEAD, _URLSET, *places, "</urlset>\n")).encode()
+
+
+def _is_home(path: str) -> bool:
+    return path == "index.html" or path.endswith("/index.html")
 
 
 def robots(url: str) -> bytes:

@@ -1,9 +1,10 @@
 """Everything that programs read, as files: status, incidents, the best base URL, the feed, badges."""
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any
+
+from pydantic_core import to_json
 
 from monitor.page.badges import badges, shields, svg
 from monitor.page.best_files import best, best_text
@@ -61,4 +62,4 @@ def _shields(label: str, state: State) -> bytes:
 
 
 def as_json(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+    return to_json(document) + b"\n"

@@ -4,7 +4,7 @@ A base URL is a group, the calls that are made to it are its components. Names a
 clients tell components apart by them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -43,9 +43,10 @@ def statuspage(page: PageView) -> dict[str, Document]:
     ]  # fmt: skip
     for position, component in enumerate(components, 1):
         component["position"] = position
-    incidents = [_incident(story, components, page) for story in page.stories]
+    groups = {each["id"]: each for each in components if each["group"]}
+    incidents = [_incident(story, groups, page) for story in page.stories]
     unresolved = [each for each in incidents if each["resolved_at"] is None]
-    works = [_work(each, components, page) for each in page.works]
+    works = [_work(each, groups, page) for each in page.works]
     active = [each for each in works if each["status"] == "in_progress"]
     upcoming = [each for each in works if each not in active]
     parts: dict[str, Document] = {
@@ -82,7 +83,7 @@ def _status(page: PageView) -> Document:
 
 def _components(service: ServiceView, endpoint: EndpointView, page: PageView) -> Iterator[Document]:
     known, since = _last_known(endpoint), _since(endpoint, page)
-    moved = max([since, *(changed(each) for each in page.stories if endpoint.path in each.endpoints)])  # fmt: skip
+    moved = max([since, *map(changed, page.told.get(endpoint.path, ()))])
     dates = {"created_at": words.iso(since), "updated_at": words.iso(moved), "start_date": f"{since:%Y-%m-%d}"}  # fmt: skip
     name = f"{service.name} · {endpoint.name}" if len(page.services) > 1 else endpoint.name
     group = _component(endpoint.path, name, endpoint.state, known, page)
@@ -116,14 +117,14 @@ def _last_known(endpoint: EndpointView) -> State:
     """Statuspage has no word for `unknown`: it stays what it was, and `x_state` says the truth."""
     if endpoint.state is not State.UNKNOWN:
         return endpoint.state
-    known = [day.state for day in endpoint.days if day.state is not State.UNKNOWN]
-    return known[-1] if known else State.MAINTENANCE
+    known = (day.state for day in reversed(endpoint.days) if day.state is not State.UNKNOWN)
+    return next(known, State.MAINTENANCE)
 
 
 def _since(endpoint: EndpointView, page: PageView) -> datetime:
     """The first of the days shown on which anything was measured."""
-    days = [each.day for each in endpoint.days if each.state is not State.UNKNOWN]
-    day = days[0] if days else page.generated.astimezone(UTC).date()
+    days = (each.day for each in endpoint.days if each.state is not State.UNKNOWN)
+    day = next(days, None) or page.generated.astimezone(UTC).date()
     return datetime.combine(day, time(), UTC)
 
 
@@ -143,7 +144,13 @@ def _component(key: str, name: str, state: State, shown: State, page: PageView) 
     }
 
 
-def _incident(story: Story, components: Sequence[Document], page: PageView) -> Document:
+def _among(groups: Mapping[str, Document], paths: Iterable[str]) -> list[Document]:
+    """Of these base URLs, in the order of the page."""
+    found = (groups[path] for path in paths if path in groups)
+    return sorted(found, key=lambda each: int(each["position"]))
+
+
+def _incident(story: Story, groups: Mapping[str, Document], page: PageView) -> Document:
     own = f"incidents/{story.id}/"
     updates = [_update(story, each, number) for number, each in enumerate(story.updates[::-1], 1)]
     return {
@@ -158,12 +165,12 @@ def _incident(story: Story, components: Sequence[Document], page: PageView) -> D
         "monitoring_at": None,
         "resolved_at": story.closed and words.iso(story.closed),
         "page_id": _PAGE,
-        "components": [each for each in components if each["id"] in story.endpoints],
+        "components": _among(groups, story.endpoints),
         "incident_updates": updates[::-1],
     }
 
 
-def _work(work: WorkView, components: Sequence[Document], page: PageView) -> Document:
+def _work(work: WorkView, groups: Mapping[str, Document], page: PageView) -> Document:
     """One window of maintenance; each window of a recurring one is one of its own."""
     begins, ends = words.iso(work.window.start), words.iso(work.window.end)
     own = f"{work.id}-{work.window.start.astimezone(UTC):%Y%m%dT%H%M}"
@@ -192,7 +199,7 @@ def _work(work: WorkView, components: Sequence[Document], page: PageView) -> Doc
         "scheduled_for": begins,
         "scheduled_until": ends,
         "page_id": _PAGE,
-        "components": [each for each in components if each["id"] in work.endpoints],
+        "components": _among(groups, work.endpoints),
         "incident_updates": [update],
     }
 

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from page_cast import NOW
-from worlds import SITES, WORLDS, mixed
+from page_cast import NOW, ago, incident, key
+from worlds import SITES, WORLDS, all_good, mixed
 
+from monitor.model import Kind, Severity
 from monitor.page import view
 from monitor.page.statuspage import statuspage
 
@@ -26,10 +28,10 @@ def test_every_word_is_one_that_clients_know(world: str) -> None:
     summary = found["summary"]
     assert summary["status"]["indicator"] in {"none", "minor", "major", "critical", "maintenance"}
     assert {each["status"] for each in summary["components"]} <= STATUSES
-    for incident in found["incidents"]["incidents"]:
-        assert incident["impact"] in {"none", "minor", "major", "critical"}
-        assert incident["status"] in {"investigating", "identified", "monitoring", "resolved"}
-        assert all(each["body"] and each["status"] for each in incident["incident_updates"])
+    for told in found["incidents"]["incidents"]:
+        assert told["impact"] in {"none", "minor", "major", "critical"}
+        assert told["status"] in {"investigating", "identified", "monitoring", "resolved"}
+        assert all(each["body"] and each["status"] for each in told["incident_updates"])
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -63,6 +65,15 @@ def test_open_incidents_are_those_of_the_summary_and_the_others_are_resolved() -
     assert {each["status"] for each in past} == {"resolved"}
     assert all(each["incident_updates"][0]["status"] == "resolved" for each in past)
     assert len(mixed().incidents) == len(past) + 2
+
+
+def test_an_incident_names_its_base_urls_in_the_order_of_the_page() -> None:
+    found = all_good()
+    both = incident(1, Severity.DOWN, Kind.SLOW, ago(hours=1), 5, key("proxy-1"), key("cf-cdn"))
+    page = view(SITES["mixed"], replace(found, incidents=(both,)), {})[0]
+    assert page.stories[0].endpoints == ("ohmygpt/proxy-1", "ohmygpt/cf-cdn")
+    (shown,) = statuspage(page)["incidents"]["incidents"]
+    assert [each["id"] for each in shown["components"]] == ["ohmygpt/cf-cdn", "ohmygpt/proxy-1"]
 
 
 def test_updates_keep_their_names_when_another_one_comes() -> None:

@@ -1,0 +1,70 @@
+"""Twice as many base URLs and incidents take about twice the work, not four times as much."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import pytest
+from page_cast import ago, incident
+from test_files import many
+
+from monitor.model import Kind, Severity, Snapshot
+from monitor.page import PageView, Site, view
+from monitor.page.feed import atom
+from monitor.page.statuspage import statuspage
+
+
+def world(count: int) -> tuple[Site, Snapshot]:
+    """Each base URL was down once; a tenth of them is."""
+    site, snapshot = many(count)
+    incidents = tuple(
+        replace(
+            incident(n, Severity.DOWN, Kind.SERVER_ERROR, ago(hours=n % 90), 9 if n % 10 else None, check.key),
+            service="many",
+        )
+        for n, check in enumerate(site.checks)
+    )  # fmt: skip
+    return site, replace(snapshot, incidents=incidents)
+
+
+def steps(work: Callable[[], object]) -> int:
+    """Lines of Python that it runs, each turn of a loop anew: the same on every machine."""
+    found = 0
+
+    def line(_frame: FrameType, event: str, _arg: Any) -> Any:
+        nonlocal found
+        found += event == "line"
+        return line
+
+    before = sys.gettrace()
+    sys.settrace(line)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return found
+
+
+def made(world: tuple[Site, Snapshot]) -> PageView:
+    return view(*world, {})[0]
+
+
+def work(part: str, count: int) -> Callable[[], object]:
+    found = world(count)
+    page = made(found)
+    parts: dict[str, Callable[[], object]] = {
+        "what the page says": partial(made, found),
+        "Statuspage's API": partial(statuspage, page),
+        "the feed": partial(atom, page),
+    }
+    return parts[part]
+
+
+@pytest.mark.parametrize("part", ["what the page says", "Statuspage's API", "the feed"])
+def test_the_work_grows_with_the_base_urls_and_no_faster(part: str) -> None:
+    few, many = (steps(work(part, count)) for count in (50, 200))
+    assert few > 500
+    assert many < 5 * few
