@@ -22,17 +22,23 @@ def briefs(
     nothing = (None,) * len(bodies)
     timings = [nothing if each is None else [number / 10 for number in each] for each in tenths]
     outcome, failure = Outcome(kin.outcome), Failure(Kind(kin.kind), "") if kin.kind else None
-    for at, values in zip(at_ms, zip(*timings, strict=True), strict=True):
+    trusted = not kin.flags & UNTRUSTED
+    for at, (dns, connect, tls, ttfb, ttft, visible, total) in zip(
+        at_ms, zip(*timings, strict=True), strict=True
+    ):
         yield Result(
             check=names[0],
             vantage=names[1],
             at=EPOCH + timedelta(milliseconds=at),
             outcome=outcome,
             failure=failure,
-            timings=Timings(**dict(zip(TIMING_NAMES, values, strict=True))),
+            timings=Timings(
+                dns=dns, connect=connect, tls=tls, ttfb=ttfb, ttft=ttft, ttft_visible=visible,
+                total=total,
+            ),
             http_status=status,
-            trusted_timings=not kin.flags & UNTRUSTED,
-        )
+            trusted_timings=trusted,
+        )  # fmt: skip
 
 
 def briefly(result: Result) -> Result:

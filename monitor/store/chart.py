@@ -19,36 +19,56 @@ Halves = Mapping[int, Sequence[int]]
 class Chart:
     """Of hours that are over, which are drawn once; those that go on come with the question."""
 
-    __slots__ = ("_drawn", "_packed", "_streams")
+    __slots__ = ("_drawn", "_first", "_packed", "_streams")
 
     def __init__(self, packed: Mapping[int, bytes]) -> None:
         """`packed` are the numbers of the points of each unix hour."""
         self._packed = packed
         self._streams: bool | None = None
-        self._drawn: Mapping[int, Point] = {}
+        self._first = 0
+        self._drawn: Sequence[Point] = ()
+        """One for each half hour from the first on."""
 
     def points(self, open_hours: Mapping[int, Tally], now: datetime) -> tuple[Point, ...]:
         """48 half hours, the last one still open. Time to first token if anything streams."""
         fresh = _halves_of({hour: tally.points() for hour, tally in open_hours.items()})
         if self._streams is None or (not self._streams and _streams(fresh)):
-            over = _halves_of({hour: unpack(packed) for hour, packed in self._packed.items()})
-            self._streams = _streams(over) or _streams(fresh)
-            self._drawn = _drawn(over, streams=self._streams)
-            if self._streams:  # once and for all
-                self._packed = {}
-        drawn = {**self._drawn, **_drawn(fresh, streams=self._streams)}
-        return tuple(drawn.get(half) or _empty(half) for half in _shown(now))
+            self._draw(streaming=_streams(fresh))
+        last = millis(now) // HALF_HOUR_MS
+        found = self._over(last)
+        for half, point in _drawn(fresh, streams=bool(self._streams)).items():
+            if last - POINTS < half <= last:
+                found[half - last - 1] = point
+        return tuple(found)
+
+    def _draw(self, *, streaming: bool) -> None:
+        over = _halves_of({hour: unpack(packed) for hour, packed in self._packed.items()})
+        self._streams = _streams(over) or streaming
+        drawn = _drawn(over, streams=self._streams)
+        self._first = min(drawn, default=0)
+        self._drawn = _line(drawn, range(self._first, max(drawn, default=-1) + 1))
+        if self._streams:  # once and for all
+            self._packed = {}
+
+    def _over(self, last: int) -> list[Point]:
+        """48 half hours, without those that go on."""
+        begin, first, end = last - POINTS + 1, self._first, self._first + len(self._drawn)
+        return [
+            *_line({}, range(begin, min(first, last + 1))),
+            *self._drawn[max(0, begin - first) : max(0, last + 1 - first)],
+            *_line({}, range(max(begin, end), last + 1)),
+        ]
 
 
 def points(halves: Halves, now: datetime) -> tuple[Point, ...]:
     """48 half hours, of which these are known."""
-    drawn = _drawn(halves, streams=_streams(halves))
-    return tuple(drawn.get(half) or _empty(half) for half in _shown(now))
-
-
-def _shown(now: datetime) -> range:
     last = millis(now) // HALF_HOUR_MS
-    return range(last - POINTS + 1, last + 1)
+    drawn = _drawn(halves, streams=_streams(halves))
+    return tuple(_line(drawn, range(last - POINTS + 1, last + 1)))
+
+
+def _line(drawn: Mapping[int, Point], halves: range) -> list[Point]:
+    return [drawn.get(half) or _empty(half) for half in halves]
 
 
 def _halves_of(hours: Mapping[int, Sequence[int]]) -> dict[int, Sequence[int]]:
@@ -67,12 +87,16 @@ def _streams(halves: Halves) -> bool:
 
 def _drawn(halves: Halves, *, streams: bool) -> dict[int, Point]:
     begin = _TTFT if streams else 0
-    return {
-        half: Point(
-            _begin(half), _tenths(numbers[begin]), _tenths(numbers[begin + 1]), _tenths(numbers[-1])
+    found: dict[int, Point] = {}
+    for half, numbers in halves.items():
+        p50, p95, speed = numbers[begin], numbers[begin + 1], numbers[-1]
+        found[half] = Point(
+            _begin(half),
+            (p50 - 1) / 10 if p50 else None,
+            (p95 - 1) / 10 if p95 else None,
+            (speed - 1) / 10 if speed else None,
         )
-        for half, numbers in halves.items()
-    }
+    return found
 
 
 @lru_cache(4 * POINTS)
@@ -83,7 +107,3 @@ def _empty(half: int) -> Point:
 @lru_cache(4 * POINTS)
 def _begin(half: int) -> datetime:
     return from_millis(half * HALF_HOUR_MS)
-
-
-def _tenths(number: int) -> float | None:
-    return (number - 1) / 10 if number else None

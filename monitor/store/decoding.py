@@ -1,14 +1,18 @@
 """Stored rows as results."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
+from operator import itemgetter
 
 from monitor.model import Failure, Kind, Outcome, Result, Stream, Timings, Usage
 from monitor.store import shape as bits
 from monitor.store.numbers import filled, numbers_in
-from monitor.store.shape import SCALES, SLOTS, TWINS, Shape
+from monitor.store.shape import MEASURED, SCALES, SLOTS, TWINS, Shape
 from monitor.store.times import EPOCH
+
+_SCALES = SCALES[:MEASURED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,10 @@ class Packed:
 def decode(packed: Packed, check: str, vantage: str, at_ms: int, message: str) -> Run:
     shape, flags = packed.shape, packed.shape.flags
     slots = _slots(flags, packed.numbers)
-    values = [None if slot is None else slot / scale for slot, scale in zip(slots, SCALES, strict=True)]  # fmt: skip
+    values = [
+        None if slot is None else slot / scale
+        for slot, scale in zip(slots[:MEASURED], _SCALES, strict=True)
+    ]
     expires, retry = shape.cert_expires, slots[bits.RETRY]
     result = Result(
         check=check,
@@ -61,15 +68,18 @@ def decode(packed: Packed, check: str, vantage: str, at_ms: int, message: str) -
     return Run(result, bool(flags & bits.MAINTENANCE), slots[bits.MISSED] or 0)
 
 
-def _slots(flags: int, numbers: Sequence[int]) -> list[int | None]:
+def _slots(flags: int, numbers: Sequence[int]) -> Sequence[int | None]:
     """Each number in its slot, also where it says the same as another."""
-    slots: list[int | None] = [None] * SLOTS
-    for slot, number in zip(filled(flags), numbers, strict=True):
-        slots[slot] = number
-    for twin, other, fact in TWINS:
-        if flags & fact:
-            slots[twin] = slots[other]
-    return slots
+    return _in_slots(flags)((*numbers, None))
+
+
+@lru_cache(4096)
+def _in_slots(flags: int) -> Callable[[Sequence[int | None]], Sequence[int | None]]:
+    """Of the numbers of filled slots, with None behind them."""
+    slots = filled(flags)
+    places = {slot: place for place, slot in enumerate(slots)}
+    places |= {twin: places[other] for twin, other, fact in TWINS if flags & fact}
+    return itemgetter(*(places.get(slot, len(slots)) for slot in range(SLOTS)))
 
 
 def _timings(values: Sequence[float | None]) -> Timings:

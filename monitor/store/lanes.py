@@ -8,14 +8,16 @@ length of `_SAME` where a figure is the one before it once more, as the first vi
 of most models.
 """
 
+import math
 import struct
+import sys
 import zlib
+from array import array
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, reduce
-from itertools import accumulate
-from operator import add
+from functools import lru_cache
 
-from monitor.model.rollup import FIGURES, Figures, Histogram, Ranks
+from monitor.model.rollup import FIGURES, Histogram, middle
 
 _BYTES = 4
 """Of a lane: four thousand million runs."""
@@ -24,8 +26,8 @@ _WINDOW = -12
 """Of the compression: 4 KB are more than a row has."""
 _HEAD = struct.Struct(f"<{'hH' * len(FIGURES)}")
 _SAME = 0xFFFF
-_USUAL = (0.5, 0.95, 0.99)
-"""Quantiles that a page asks for."""
+_value = lru_cache(1 << 12)(middle)
+"""Of a bucket: there are some two thousand, and many answers are alike."""
 
 
 class Lanes:
@@ -74,8 +76,13 @@ class Lanes:
         return Lanes(self.first + empty, self.total >> empty * _BITS) if empty else self
 
     @property
+    def size(self) -> int:
+        """Up to the last bucket that counts anything."""
+        return -(-self.total.bit_length() // _BITS)
+
+    @property
     def row(self) -> bytes:
-        return self.total.to_bytes(-(-self.total.bit_length() // _BITS) * _BYTES, "little")
+        return self.total.to_bytes(self.size * _BYTES, "little")
 
     @property
     def counts(self) -> Sequence[int]:
@@ -86,9 +93,19 @@ class Lanes:
     def histogram(self) -> Histogram:
         return {bucket: count for bucket, count in enumerate(self.counts, self.first) if count}
 
-    @property
-    def ranks(self) -> Ranks:
-        return Ranks(range(self.first, 1 << 20), [*accumulate(self.counts)])
+    def quantiles(self, qs: Sequence[float]) -> Sequence[float]:
+        """There must be a value. Sums from the last bucket on, by doubling: some eight steps for them all."""
+        total, size, step = self.total, self.size, _BITS
+        while step < size * _BITS:
+            total += total >> step
+            step += step
+        above = array("I", total.to_bytes(size * _BYTES, "big"))
+        if sys.byteorder == "little":
+            above.byteswap()
+        last, count = self.first + size - 1, above[-1]
+        return [
+            _value(last - bisect_left(above, count + 1 - max(1, math.ceil(q * count)))) for q in qs
+        ]
 
 
 def to_bytes(figures: Mapping[str, Lanes]) -> bytes:
@@ -200,53 +217,3 @@ def _sum_of(bodies: Iterable[bytes]) -> Mapping[str, Lanes]:
             else:
                 firsts[name], sums[name] = first, total + (sums[name] << -lift)
     return {name: Lanes(firsts[name], total) for name, total in sums.items()}
-
-
-class SummedFigures(Figures):
-    """The sum of some rollups' histograms: made when asked for, answers remembered.
-
-    A page asks each check for a dozen percentiles in four windows, over and over.
-    """
-
-    __slots__ = ("_answers", "_parts", "_wanted")
-
-    def __init__(
-        self, parts: Sequence[Mapping[str, Lanes]], wanted: Collection[str] = FIGURES
-    ) -> None:
-        self._parts, self._wanted = parts, wanted
-        self._answers: dict[str, Sequence[float]] = {}
-        """To `_USUAL`; nothing where nothing was measured."""
-
-    def quantile(self, figure: str, q: float) -> float | None:
-        if q not in _USUAL:
-            found = self.sum(figure)
-            return None if found is None else found.ranks.value(q)
-        if figure not in self._answers:
-            self._answers[figure] = self._usual(figure)
-        answers = self._answers[figure]
-        return answers[_USUAL.index(q)] if answers else None
-
-    def _usual(self, figure: str) -> Sequence[float]:
-        """All of them: who asks for one asks for the others next."""
-        found = self.sum(figure)
-        return () if found is None else (*map(found.ranks.value, _USUAL),)
-
-    def sum(self, name: str) -> Lanes | None:
-        if name not in self._wanted:
-            return None
-        found = [lanes for part in self._parts if (lanes := part.get(name)) is not None]
-        total = reduce(add, found) if found else None
-        return total if total is not None and total.total else None
-
-    def __getitem__(self, name: str) -> Histogram:
-        found = self.sum(name)
-        if found is None:
-            raise KeyError(name)
-        return found.histogram
-
-    def __iter__(self) -> Iterator[str]:
-        names = dict.fromkeys(name for part in self._parts for name in part)
-        return (name for name in names if self.sum(name) is not None)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)

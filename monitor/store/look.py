@@ -2,7 +2,9 @@
 change and is remembered, and what did not change since the last look is handed out again.
 """
 
-from collections.abc import Iterable, Mapping
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -11,9 +13,10 @@ from sqlalchemy import Connection, select
 from monitor.model import WINDOWS, AlertState, CheckHistory, Result, Rollup, Snapshot
 from monitor.model.rollup import WINDOW_FIGURES
 from monitor.store import find, over, requests
+from monitor.store.answers import Nested, SummedFigures, summed_figures
 from monitor.store.batch import LATE
 from monitor.store.fold import ROLLED
-from monitor.store.lanes import SummedFigures
+from monitor.store.lanes import Lanes
 from monitor.store.live import Live, Newest, recent_results
 from monitor.store.meta import number_of
 from monitor.store.names import Names
@@ -60,6 +63,10 @@ class Looker:
         self._older: dict[int, Result | None] = {}
 
     def snapshot(self, connection: Connection, now: datetime) -> Snapshot:
+        with _no_collector():
+            return self._snapshot(connection, now)
+
+    def _snapshot(self, connection: Connection, now: datetime) -> Snapshot:
         self._refresh(connection, now)
         states, today = find.states(connection), now.date()
         return Snapshot(
@@ -145,10 +152,7 @@ class Looker:
         return _Rollups(
             days=past.days,
             day=total([past.last_24, *fresh]),
-            windows={
-                length: _window(check, length, [sums, *_since(newest, today, length)])
-                for length, sums in zip(WINDOWS, past.windows, strict=True)
-            },
+            windows=_windows(check, newest, today),
         )
 
     def _old(self, connection: Connection, last: int) -> Result | None:
@@ -161,25 +165,42 @@ class Looker:
         return self._older[last]
 
 
-def _since(newest: Newest, today: date, length: int) -> Iterable[Sum]:
-    first = today - timedelta(days=length - 1)
-    return (tally for hour, tally in newest.open.items() if day_date(hour // DAY) >= first)
-
-
-def _window(check: _Check, length: int, sums: Iterable[Sum | Summed]) -> Rollup:
+def _windows(check: _Check, newest: Newest, today: date) -> dict[int, Rollup]:
     """Percentiles are counted anew each hour, and where a hundredth of the runs is new.
 
     Counts are always the newest.
     """
-    counts, kinds, parts = summed(sums)
-    runs, figures = check.answered.get(length, (0, _NONE))
-    new = sum(counts[:BARS])
-    if not runs or new - runs > runs // _FEW:
-        figures = SummedFigures(parts, WINDOW_FIGURES)
-        check.answered[length] = new, figures
-    return rollup_of(counts, kinds, figures)
+    found: dict[int, Rollup] = {}
+    parts: list[Sequence[Mapping[str, Lanes]]] = []
+    nested, before = Nested(parts, WINDOW_FIGURES), 0
+    newest_first = sorted(newest.open.items(), key=lambda pair: -pair[0])
+    for at, (length, past) in enumerate(zip(WINDOWS, check.over.windows, strict=True)):
+        first = today - timedelta(days=length - 1)
+        growing = [tally for hour, tally in newest_first if day_date(hour // DAY) >= first]
+        counts, kinds, _ = summed([past, *growing])
+        parts.append([*past.parts, *(part for each in growing[before:] for part in each.parts)])
+        before = len(growing)
+        runs, figures = check.answered.get(length, (0, _NONE))
+        new = sum(counts[:BARS])
+        if not runs or new - runs > runs // _FEW:
+            figures = SummedFigures(nested, at)
+            check.answered[length] = new, figures
+        found[length] = rollup_of(counts, kinds, figures)
+    return found
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """What a look makes stays: to search it for garbage while it grows costs a quarter of a first one."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 _ALL_CHECKS = select(CHECKS.c.number, CHECKS.c.key, CHECKS.c.vantage, CHECKS.c.last)
 _NOTHING = Newest()
-_NONE = SummedFigures(())
+_NONE = summed_figures(())

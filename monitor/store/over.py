@@ -51,7 +51,10 @@ class Over:
     today: Sequence[Summed]
     """One, or none where nothing of it is rolled up."""
     windows: Sequence[Summed]
-    """For each of `WINDOWS`, with what is rolled up of the day that is not over."""
+    """For each of `WINDOWS`, with what is rolled up of the day that is not over.
+
+    Counts are of all of it, histograms of what the window before does not have.
+    """
     chart: Chart
     days: Mapping[date, Rollup]
 
@@ -125,11 +128,14 @@ def _summed(rows: Sequence[Parts]) -> tuple[Summed, ...]:
 
 def _windows(marks: Marks, days: Sequence[Summed], today: Sequence[Summed]) -> Sequence[Summed]:
     """Each reaches from today to where the next one goes on: what lies between is one span."""
-    back = (marks.hour - marks.today) // DAY
-    return [
-        summed((*days[: at + 1], *(today if back < length else ())))
-        for at, length in enumerate(WINDOWS)
-    ]
+    back, before = (marks.hour - marks.today) // DAY, 0
+    found: list[Summed] = []
+    for at, length in enumerate(WINDOWS):
+        added = [*days[at : at + 1], *(today if before <= back < length else ())]
+        mine = summed((*days[: at + 1], *(today if back < length else ())))
+        found.append(mine._replace(parts=[part for each in added for part in each.parts]))
+        before = length
+    return found
 
 
 def _days(bars: Bars) -> dict[date, Rollup]:

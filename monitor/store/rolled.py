@@ -9,7 +9,8 @@ from typing import NamedTuple
 from monitor.model import Rollup
 from monitor.model.rollup import Histogram
 from monitor.store import lanes
-from monitor.store.lanes import Lanes, Stored, SummedFigures
+from monitor.store.answers import summed_figures
+from monitor.store.lanes import Lanes, Stored
 from monitor.store.varint import pack, take_many
 
 OUTCOMES = ("up", "degraded", "down", "unknown")
@@ -52,7 +53,7 @@ def split(data: bytes) -> Parts:
 
 def from_bytes(data: bytes) -> Rollup:
     found = split(data)
-    return rollup_of(found.counts, found.kinds, SummedFigures([Stored(found.figures)]))
+    return rollup_of(found.counts, found.kinds, summed_figures([Stored(found.figures)]))
 
 
 @lru_cache(1 << 14)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from monitor.model import Rollup
 from monitor.model.rollup import FIGURES, Histogram
-from monitor.store.lanes import Lanes, SummedFigures
+from monitor.store.answers import Answering, summed_figures
+from monitor.store.lanes import Lanes
 from monitor.store.rolled import COUNTS, Parts, counts_from, rollup_of
 
 _NO_COUNTS = (0,) * COUNTS
@@ -64,22 +65,22 @@ class Sum:
 
 
 def _lanes(figures: Mapping[str, Histogram], name: str) -> Lanes:
-    if isinstance(figures, SummedFigures) and (found := figures.sum(name)) is not None:
+    if isinstance(figures, Answering) and (found := figures.sum(name)) is not None:
         return found
     return Lanes.of_histogram(figures[name])
 
 
 def summed(sums: Iterable[Sum | Summed]) -> Summed:
     """What they say now, whatever those that grow grow to; histograms are added when asked for."""
-    counts: Sequence[int] = _NO_COUNTS
+    counts: Sequence[int] | None = None
     kinds: Mapping[str, int] = _NO_KINDS
     parts: list[Mapping[str, Lanes]] = []
     for each in sums:
-        counts = [*map(add, counts, each.counts)]
+        counts = each.counts if counts is None else [*map(add, counts, each.counts)]
         if each.kinds:
-            kinds = _merged(kinds, each.kinds)
+            kinds = _merged(kinds, each.kinds) if kinds else {**each.kinds}
         parts += each.parts
-    return Summed(counts, kinds, parts)
+    return Summed(_NO_COUNTS if counts is None else counts, kinds, parts)
 
 
 def _merged(kinds: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, int]:
@@ -88,4 +89,4 @@ def _merged(kinds: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, i
 
 def total(sums: Iterable[Sum | Summed], wanted: Collection[str] = FIGURES) -> Rollup:
     counts, kinds, parts = summed(sums)
-    return rollup_of(counts, kinds, SummedFigures(parts, wanted))
+    return rollup_of(counts, kinds, summed_figures(parts, wanted))
