@@ -121,3 +121,13 @@ def test_lists_numbers_and_contexts() -> None:
     assert ENGLISH.gettext("100 %%") == "100 %"
     assert ENGLISH.pgettext("anywhere", "a sentence of %(n)s words", n=5) == "a sentence of 5 words"
     assert chinese.gettext("Not in any catalogue") == "Not in any catalogue"
+
+
+def test_in_chinese_no_line_ends_between_a_number_and_what_it_counts() -> None:
+    """Nor can it: what stands between them is a space that does not break."""
+    numbers = "n|num|all|down|unknown|serving|h|bad|shown|services"
+    torn = rf"(?:%\((?:{numbers})\)s|\d|\{{(?:n|h|ok)\}}) (?=[\u4e00-\u9fff])"
+    texts = [text for texts in entries("zh-CN").values() for text in texts]
+    assert [text for text in texts if re.search(torn, text)] == []
+    assert re.search(torn, "最近 30 分钟")
+    assert sum("\u00a0" in text for text in texts) > 50

@@ -73,9 +73,9 @@ def whence(vantage: str, language: Language = ENGLISH) -> str:
     """`from Shanghai`, `from here`."""
     if vantage == HERE:
         return language.gettext("from here")
-    # Chinese sets Latin words off from its own, which not every browser does by itself.
+    # Chinese sets Latin words off from its own, which not every browser does by itself; no line begins with them.
     apart = vantage.isascii() and not language.space
-    return language.gettext("from %(place)s", place=f" {vantage} " if apart else vantage)
+    return language.gettext("from %(place)s", place=f"\u00a0{vantage} " if apart else vantage)
 
 
 def seconds(milliseconds: float | None, language: Language = ENGLISH) -> str:  # noqa: ARG001  # SI is one language

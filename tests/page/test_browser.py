@@ -197,9 +197,9 @@ async def test_the_days_can_be_walked_pointed_at_and_dismissed(
 async def test_the_days_are_told_in_chinese(browser: Browser, address: str) -> None:
     async with browser.tab() as tab:
         await tab.open(f"{address}/mixed/zh-CN/")
-        assert await tab.ask(TOLD) == "今天\uff1a严重中断\uff0c2 小时 18 分"
+        assert await tab.ask(TOLD) == "今天\uff1a严重中断\uff0c2\u00a0小时 18\u00a0分"
         await tab.ask("document.querySelector('.uptime__scrub').focus({focusVisible: true})")
-        assert await tab.ask(TOLD) == "2026年11月23日\uff1a严重中断\uff0c2 小时 18 分"
+        assert await tab.ask(TOLD) == "2026年11月23日\uff1a严重中断\uff0c2\u00a0小时 18\u00a0分"
 
 
 async def test_copying_times_and_theme(browser: Browser, address: str) -> None:
@@ -267,6 +267,38 @@ async def test_chinese_headings_break_between_words_only(
             assert await tab.ask(TORN) == [], page
         await tab.ask(f"document.querySelector('h1').textContent = '{'服务' * 12}'")
         assert await tab.ask(TORN) == ["服务" * 12], "one that has no place to break is noticed"
+
+
+TORN_LINES = r"""(() => {
+  const top = (node, at) => { const r = new Range(); r.setStart(node, at); r.setEnd(node, at + 1); return r.getBoundingClientRect().top; };
+  const apart = (node, one, other) => top(node, other) > top(node, one) + 6, found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node; node = walk.nextNode();) {
+    const box = node.parentElement, text = node.data.trimEnd();
+    if (!box.checkVisibility() || box.closest('.vh, svg, code')) continue;
+    for (const { index, 0: between } of text.matchAll(/(?<=\d)\s?(?=[\u4e00-\u9fff%]|m?s\b)/g))
+      if (apart(node, index - 1, index + between.length)) found.push(text.slice(index - 9, index + 9));
+    const end = text.match(/[\u4e00-\u9fff]{2}[^\u4e00-\u9fff\w]*$/);
+    if (end && box.matches('p, dd') && node === box.lastChild && apart(node, end.index, end.index + 1)) found.push(text.slice(-9));
+  }
+  return found;
+})()"""
+
+
+@pytest.mark.parametrize("width", [320, 360, 390, 430])
+async def test_chinese_lines_tear_no_number_from_its_unit_and_leave_no_sign_alone(
+    browser: Browser, address: str, width: int
+) -> None:
+    async with browser.tab(width) as tab:
+        for page in ("", *PAGES[1:]):
+            await tab.open(f"{address}/mock/zh-CN/{page}")
+            await tab.lay_out_all()
+            await tab.ask("document.querySelectorAll('details').forEach(e => e.open = true)")
+            assert await tab.ask(TORN_LINES) == [], page
+        await tab.ask(
+            "document.querySelectorAll('p, dd').forEach(e => e.style.cssText = 'width: 1em; word-break: break-all')"
+        )
+        assert len(await tab.ask(TORN_LINES)) > 5, "such lines are noticed"
 
 
 async def test_the_charts_switch_without_a_script(browser: Browser, address: str) -> None:

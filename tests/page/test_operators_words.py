@@ -39,6 +39,12 @@ def test_a_name_in_latin_letters_is_at_home_everywhere() -> None:
     assert tongue("优化 CDN", ENGLISH, name=True) == "zh"
 
 
+def test_the_number_at_the_end_of_a_name_stands_on_no_line_of_its_own() -> None:
+    home = pages()["index.html"]
+    assert home.count("Premium reverse proxy\u00a01") == 2, "among the picks, and above its figures"
+    assert 'data-name="Premium reverse proxy 1"' in home, "as the operator wrote it, for programs"
+
+
 def pages() -> Mapping[str, str]:
     site, found = worlds.maintained(MOCK_SITE), worlds.mock()
     first, *others = found.incidents
@@ -82,7 +88,7 @@ def test_alerts_that_reached_nobody_are_told_without_whom_or_why() -> None:
     files = Renderer().files(view(SITE, undelivered(3), {})[0])
     home = files["index.html"].decode()
     assert "3 alerts of the last 7 days reached nobody." in home
-    assert "过去 7 天有 3 条告警未能送达。" in files["zh-CN/index.html"].decode()
+    assert "过去 7\u00a0天有 3\u00a0条告警未能送达。" in files["zh-CN/index.html"].decode()
     assert b'"undelivered":{"alerts":3,"last":"2026-11-23T13:42:05Z"}' in files["status.json"]
     for name, content in files.items():
         for canary in (b"canary", b"bot12345", b"100777"):
