@@ -89,11 +89,6 @@ class Measured:
         return self.history.spans()
 
     @property
-    def failed(self) -> tuple[Kind, ...]:
-        """Every way in which it failed within 90 days, the most frequent first."""
-        return tuple(self.spans[-1].failures)
-
-    @property
     def letters(self) -> str:
         return "".join([day.letter for day in self.days])
 

@@ -5,7 +5,8 @@ Autoescape is on for every template; values go into quoted attributes or text, n
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def environment(folder: Traversable, language: Language) -> Environment:
     env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
         said.gettext, said.ngettext, newstyle=True, pgettext=said.pgettext, npgettext=said.npgettext
     )
+    env.globals["_"] = env.globals["gettext"] = _quick(said.gettext)
     env.globals.update(
         words=words.in_language(language),
         language=language,
@@ -106,6 +108,17 @@ def environment(folder: Traversable, language: Language) -> Environment:
     rows = Rows(lines.who, lines.row)
     env.globals["rows"] = lambda service: Markup(rows(service))  # noqa: S704  # of what templates gave
     return env
+
+
+def _quick(gettext: Callable[[str], str]) -> Callable[..., Markup]:
+    """As the extension's own, which asks for each sentence anew: most have no values. A page has a hundred."""
+    patterns = cache(lambda message: Markup(gettext(message)))  # noqa: S704  # only values are others' text
+    whole = cache(lambda message: patterns(message) % {})
+
+    def say(message: str, /, **values: object) -> Markup:
+        return patterns(message) % values if values else whole(message)
+
+    return say
 
 
 def _signposts(page: PageView, found: Mapping[str, bytes]) -> dict[str, bytes]:
