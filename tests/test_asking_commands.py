@@ -264,6 +264,23 @@ def test_an_export_into_a_file_appears_whole(folder: Path, tmp_path: Path) -> No
     )
 
 
+def test_an_export_into_a_pipe_leaves_it_a_pipe(folder: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        said(folder, "export", "-o", pipe)
+        if not pipe.is_fifo():  # nobody would ever write to it
+            reader.kill()
+        got, _ = reader.communicate()
+    assert got == said(folder, "export")
+
+
+def test_an_export_that_ends_before_it_begins_is_a_slip(folder: Path) -> None:
+    done = monitor(folder, "export", "--since", "2d", "--until", "3d")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "want a moment before --until" in done.stderr
+
+
 def test_a_reader_that_goes_away_is_no_traceback(folder: Path) -> None:
     done = subprocess.run(
         ["sh", "-c", f"'{MONITOR}' export --format jsonl | head -c 1"],
@@ -310,10 +327,16 @@ def test_a_backup_taken_while_the_daemon_runs_is_restored_as_the_documentation_s
         ("monitor.db", "is the store itself; give the copy another name"),
         ("monitor.db-wal", "is the store itself; give the copy another name"),
         (".", "is a folder; give the copy a name in it"),
+        ("link.db", "is the store itself; give the copy another name"),
+        ("pipe", "is no file; a copy would take its place"),
         ("no/copy.db", "make it first"),
     ],
 )
 def test_a_backup_harms_nothing(folder: Path, to: str, why: str) -> None:
+    if to == "pipe":
+        os.mkfifo(folder / to)
+    if to == "link.db":
+        (folder / to).symlink_to("monitor.db")
     done = monitor(folder, "backup", to)
     assert (done.returncode, done.stdout) == (1, "")
     assert why in done.stderr

@@ -107,16 +107,26 @@ def _file(to: Path | None) -> Iterator[TextIO]:
     if to is None:
         yield sys.stdout
         return
+    opened = to.open("w", encoding="utf-8", newline="") if _is_device(to) else _fresh(to.resolve())
     try:
-        handle, name = tempfile.mkstemp(dir=to.absolute().parent, prefix=f".{to.name}.")
+        with opened as out:
+            yield out
     except OSError as error:
         raise MonitorError(f"{to} cannot be written: {error.strerror}") from error
+
+
+def _is_device(to: Path) -> bool:
+    """Or a pipe: it is written to, and no file takes its place."""
+    return to.exists() and not to.is_file() and not to.is_dir()
+
+
+@contextmanager
+def _fresh(to: Path) -> Iterator[TextIO]:
+    handle, name = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.")
     fresh = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
             yield out
         fresh.replace(to)
-    except OSError as error:
-        raise MonitorError(f"{to} cannot be written: {error.strerror}") from error
     finally:
         fresh.unlink(missing_ok=True)

@@ -23,9 +23,10 @@ class InUseError(StoreError):
 
 
 def path_of(url: str) -> Path:
+    """Past all links: a store has one name, and beside it one lock."""
     if not url.startswith(_PREFIX) or len(url) == len(_PREFIX):
         raise StoreError(f'the store is "{url}", want "sqlite:///" and a path')
-    return Path(url.removeprefix(_PREFIX)).absolute()
+    return Path(os.path.realpath(url.removeprefix(_PREFIX)))
 
 
 def claim(path: Path) -> BinaryIO:

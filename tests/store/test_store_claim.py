@@ -9,11 +9,13 @@ from monitor.model import StoreError
 from monitor.store import Store
 
 
+@pytest.mark.parametrize("name", ["monitor.db", "link.db"])
 async def test_a_second_daemon_is_refused_while_the_first_one_runs(
-    tmp_path: Path, clock: HandClock
+    tmp_path: Path, clock: HandClock, name: str
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'monitor.db'}"
-    first, second = Store(url, clock=clock), Store(url, clock=clock)
+    path = tmp_path / "monitor.db"
+    (tmp_path / "link.db").symlink_to(path)
+    first, second = (Store(f"sqlite:///{each}", clock=clock) for each in (path, tmp_path / name))
     first.open()
     with pytest.raises(StoreError, match="is in use by another monitor; stop that one first"):
         second.open()

@@ -159,6 +159,8 @@ def export_history(
 ) -> None:
     """Write what the store remembers as CSV or JSON Lines."""
     now = SystemClock().now()
+    if since and until:
+        span(since, until)
     wanted = exporting.Wanted(
         by=by,
         check=check,
