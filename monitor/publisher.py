@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from typing import Protocol
 from monitor.clock import Clock
 from monitor.logs import Told
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
-from monitor.page import Folder, Memory, Pick, Renderer, Site, last_picks, view
+from monitor.page import Folder, Memory, Pace, Pick, Renderer, Site, last_picks, view
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Publisher:
         self._vantage, self._version = vantage, version
         self.change(services, checks, settings, maintenance)
         self._told = Told()
-        self._renderer = Renderer()
+        self._renderer = Renderer(Pace(clock.monotonic, time.sleep))
         self._memory = Memory()
         self._picks: Mapping[str, Pick] | None = None
         self._folder = Folder(settings.dir)

@@ -5,12 +5,14 @@ from monitor.page.best_files import last_picks
 from monitor.page.files import Folder, publish
 from monitor.page.memory import Memory
 from monitor.page.nouns import PageView, Site
+from monitor.page.pace import Pace
 from monitor.page.render import Renderer
 from monitor.page.view import view
 
 __all__ = [
     "Folder",
     "Memory",
+    "Pace",
     "PageView",
     "Pick",
     "Renderer",

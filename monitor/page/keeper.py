@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zlib import crc32
 
 from monitor.page.nouns import SHARE, PageView
+from monitor.page.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class _Kept:
 class Keeper:
     """Gives the same bytes again while there is no news, and they are not old."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace | None = None) -> None:
+        self._pace = pace or Pace()
         self._kept: dict[str, _Kept] = {}
 
     def file(
@@ -29,21 +31,31 @@ class Keeper:
         news: object,
         make: Callable[[], bytes],
         source: object = None,
-        patience: timedelta | None = None,
+        *,
+        paced: bool = False,
     ) -> bytes:
-        """`news` is what readers should see at once; other news may wait for `patience`. What is made of
-        nothing but `source` does not grow old while that is the same.
+        """`news` is what readers should see at once; other news may wait until the page would be too old,
+        where it is `paced` as long as the pace asks. What is made of nothing but `source` does not grow
+        old while that is the same.
         """
-        kept = self._kept.get(name)
-        wait = (patience or page.stale_after * SHARE) * _turn(name)
-        if kept is None or kept.news != news or not _is_good(kept, page, source, wait):
-            kept = self._kept[name] = _Kept(page.generated, news, source, make())
+        kept, wait = self._kept.get(name), page.stale_after * SHARE
+        if paced:
+            wait = min(wait, self._pace.patience)
+        if (
+            kept is None
+            or kept.news != news
+            or not _is_good(kept, page, source, wait * _turn(name))
+        ):
+            hurry = page.stopped is not None
+            content = self._pace.make(name, make, hurry=hurry) if paced else make()
+            kept = self._kept[name] = _Kept(page.generated, news, source, content)
         return kept.content
 
     def forget(self, but: Iterable[str]) -> None:
         """What is no longer published."""
         for name in self._kept.keys() - set(but):
             del self._kept[name]
+            self._pace.forget(name)
 
 
 def _is_good(kept: _Kept, page: PageView, source: object, wait: timedelta) -> bool:

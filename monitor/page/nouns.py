@@ -226,13 +226,6 @@ class PageView:
         return tuple(dict.fromkeys([each.main for each in self.endpoints]))
 
     @property
-    def patience(self) -> timedelta:
-        """How long small news of a base URL may wait where they are a crowd: some five of their pages
-        are made anew a second, however many there are.
-        """
-        return min(0.24 * len(self.endpoints) * timedelta(seconds=1), self.stale_after * SHARE)
-
-    @property
     def charted(self) -> tuple[EndpointView, ...]:
         """Those that stream, or all where none does."""
         return tuple(each for each in self.endpoints if each.streams) or self.endpoints

@@ -72,7 +72,7 @@ class Pages:
         if not self.page.crowded:
             return name, make()
         news = self._common, endpoint.state, endpoint.trouble, self._updates(endpoint.path)
-        return name, self.keeper.file(name, self.page, news, make, patience=self.page.patience)
+        return name, self.keeper.file(name, self.page, news, make, paced=True)
 
     def _retired(self, endpoint: RetiredView) -> tuple[str, bytes]:
         here = f"endpoints/{endpoint.path}/"

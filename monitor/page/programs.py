@@ -41,7 +41,7 @@ def _details(page: PageView, keeper: Keeper) -> Iterator[tuple[str, bytes]]:
         name = detail_path(endpoint.path)
         news = endpoint.state, endpoint.trouble
         make = partial(_detail, endpoint)
-        yield name, keeper.file(name, page, news, make, source=endpoint, patience=page.patience)
+        yield name, keeper.file(name, page, news, make, source=endpoint, paced=page.crowded)
     for service in page.services:
         for gone in service.retired:
             name = detail_path(gone.path)

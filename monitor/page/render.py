@@ -19,6 +19,7 @@ from monitor.page import drawings, programs, words
 from monitor.page.feed import robots, sitemap
 from monitor.page.keeper import Keeper
 from monitor.page.nouns import PageView
+from monitor.page.pace import Pace
 from monitor.page.pages import Assets, Pages
 from monitor.page.rows import Rows
 from monitor.page.states import State
@@ -29,12 +30,12 @@ from monitor.page.tongues import tongue
 class Renderer:
     """Templates and our own assets are read once; what has no news is remembered."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace | None = None) -> None:
         self._folder = templates()
         self._ours = tuple(_hashed(self._folder / name) for name in ("style.css", "status.js"))
         self._env: dict[str, Environment] = {}
         self._statuses = Statuses()
-        self._keeper = Keeper()
+        self._keeper = Keeper(pace)
 
     def files(self, page: PageView) -> Mapping[str, bytes]:
         """Path below the page's folder -> content, in the order of publishing: home pages last."""

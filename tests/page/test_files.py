@@ -2,6 +2,7 @@
 
 import gzip
 import html
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from worlds import SITES, WORLDS
 
 from monitor.language import templates
 from monitor.model import Check, Endpoint, Kind, Service, Severity, Snapshot
-from monitor.page import Renderer, Site, view
+from monitor.page import Pace, Renderer, Site, view
 from monitor.page.states import State
 from monitor.probes import PROBES
 
@@ -259,21 +260,26 @@ def many(count: int, languages: tuple[str, ...] = ("en",)) -> tuple[Site, Snapsh
     return site, Snapshot(at=NOW, checks=histories, incidents=incidents)
 
 
-def test_pages_of_a_crowd_wait_the_longer_the_more_there_are(renderer: Renderer) -> None:
+@pytest.mark.parametrize(("milliseconds", "patience"), [(0, 40), (5, 40), (10, 40), (20, 80)])
+def test_pages_of_a_crowd_wait_the_longer_the_more_they_cost(
+    milliseconds: int, patience: int
+) -> None:
+    ticks = itertools.count()
+    renderer = Renderer(Pace(lambda: next(ticks) * milliseconds / 1000))
     site, snapshot = many(60)
     first = renderer.files(view(site, snapshot, {})[0])
     own = [name for name in first if name.startswith("endpoints/") and name.endswith("index.html")]
-    assert len(own) == 60
+    assert len(own) == 60, "and as many files for programs"
 
-    def new(seconds: int) -> int:
+    def new(seconds: float) -> int:
         """How many have been made anew since the first."""
         at = NOW + timedelta(seconds=seconds)
         later = renderer.files(view(site, replace(snapshot, at=at), {})[0])
         return sum(later[name] != first[name] for name in own)
 
-    assert new(7) == 0
-    assert 10 < new(11) < 50, "in turns"
-    assert new(15) == 60
+    assert new(patience * 0.49) == 0
+    assert 10 < new(patience * 0.75) < 50, "in turns"
+    assert new(patience * 1.01) == 60
 
 
 @pytest.mark.slow
