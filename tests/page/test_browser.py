@@ -310,6 +310,34 @@ async def test_the_charts_switch_without_a_script(browser: Browser, address: str
         assert await tab.ask(shown) == [False, True]
 
 
+APART = """[...document.querySelectorAll('.waterfall tbody tr')].map(row => {
+  const box = e => row.querySelector(e)?.getBoundingClientRect(), middle = b => (b.top + b.bottom) / 2;
+  const bar = box('.waterfall__bar'), none = box('.waterfall__none');
+  return bar ? box('.waterfall__n span').top - bar.bottom : Math.abs(middle(none) - middle(box('.waterfall__total')));
+})"""
+
+
+async def test_phases_stand_beside_their_numbers_however_long_the_name_is(
+    browser: Browser, address: str
+) -> None:
+    async with browser.tab() as tab:
+        await tab.open(f"{address}/crowded/")
+        await tab.lay_out_all()
+        found = await tab.ask(APART)
+        assert len(found) == 18
+        assert [gap for gap in found if not 0 <= gap <= 4] == []
+
+
+async def test_where_colours_are_gone_the_worst_days_stand_out_most(
+    browser: Browser, address: str
+) -> None:
+    colours = "['.bar-x', '.bar-o', 'body'].map(e => getComputedStyle(document.querySelector(e))[e === 'body' ? 'color' : 'stroke'])"
+    async with browser.tab(dark=True) as tab:
+        await tab.open(f"{address}/stopped/")
+        worst, good, ink = await tab.ask(colours)
+        assert worst == ink != good
+
+
 async def test_nothing_moves_for_those_who_do_not_want_it(browser: Browser, address: str) -> None:
     moving = "document.getAnimations().filter(each => each.playState === 'running').length"
     async with browser.tab() as tab:

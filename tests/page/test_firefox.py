@@ -31,8 +31,8 @@ LOOK = """JSON.stringify((sheet => { sheet.replaceSync(%s);
     return {name: e.tagName + '.' + (e.className.baseVal ?? e.className), box: [x, y - top, width, height], look: [color, fill, stroke, display]};
   }) })(new CSSStyleSheet()))"""
 COMMON = """* { scrollbar-width: none !important } .block { content-visibility: visible !important }
-* { font-family: "DejaVu Sans", "Noto Sans CJK SC", sans-serif !important }"""
-"""Which font stands for `system-ui` is theirs to choose, and differs in Chinese."""
+* { font-family: "DejaVu Sans", "Noto Sans CJK SC", sans-serif !important; text-autospace: no-autospace !important }"""
+"""Which font stands for `system-ui`, and what room Chinese leaves around numbers, is theirs to choose."""
 DARK = "(document.querySelector('#theme-dark').checked = true) && ''"
 
 
