@@ -22,7 +22,7 @@ class Chart:
     __slots__ = ("_drawn", "_first", "_packed", "_streams")
 
     def __init__(self, packed: Mapping[int, bytes]) -> None:
-        """`packed` are the numbers of the points of each unix hour."""
+        """`packed` are the numbers of the points of each unix hour, or of some hours from it on."""
         self._packed = packed
         self._streams: bool | None = None
         self._first = 0
@@ -72,12 +72,12 @@ def _line(drawn: Mapping[int, Point], halves: range) -> list[Point]:
 
 
 def _halves_of(hours: Mapping[int, Sequence[int]]) -> dict[int, Sequence[int]]:
-    """From those of both halves of each unix hour."""
+    """From those of both halves of each unix hour, or of some hours from it on."""
     return {
         HALVES * hour + half: numbers[half * POINT : (half + 1) * POINT]
         for hour, numbers in hours.items()
         if numbers
-        for half in range(HALVES)
+        for half in range(len(numbers) // POINT)
     }
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, Table, bindparam, select, update
 
-from monitor.store import upkeep
+from monitor.store import quarters, upkeep
 from monitor.store.layout import Kin, kin_of
 from monitor.store.meta import number_of, set_meta
 from monitor.store.names import Names
@@ -47,6 +47,7 @@ def roll_next(connection: Connection, names: Names, before: int) -> bool:
     if found < before:
         _write_hour(connection, names, found, None)
     reached = min(found + 1, before)
+    quarters.roll(connection, (found,), hour, reached)
     if reached // 24 > hour // 24:  # nothing lies between the two but what is written now
         for day in {hour // 24, found // 24} - {reached // 24}:
             _write_day(connection, day, None)
@@ -65,7 +66,9 @@ def remake(connection: Connection, names: Names, keys: Iterable[int]) -> None:
     for hour, numbers in late.items():
         _write_hour(connection, names, hour, numbers)
         days.setdefault(hour // 24, set()).update(numbers)
-    over = (number_of(connection, ROLLED) or 0) // 24
+    rolled = number_of(connection, ROLLED) or 0
+    quarters.remade(connection, late, rolled)
+    over = rolled // 24
     for day, numbers in days.items():
         if day < over:
             before = _bodies(connection, day, numbers)
@@ -119,14 +122,17 @@ _SEEN = (
 
 def _write_day(connection: Connection, day: int, only: set[int] | None) -> None:
     tallies: Tallies = defaultdict(Tally)
-    query = select(HOURS.c.key, HOURS.c.body).where(
-        HOURS.c.key >= day * 24 << NUMBER_BITS, HOURS.c.key < (day + 1) * 24 << NUMBER_BITS
-    )
-    for key, body in connection.execute(query):
-        number = key & NUMBER_MASK
+    for number, body in quarters.of_day(connection, day) or _hours_of(connection, day):
         if only is None or number in only:
             tallies[number].add_body(body)
     _write(connection, DAYS, day, tallies)
+
+
+def _hours_of(connection: Connection, day: int) -> Iterable[tuple[int, bytes]]:
+    """By number of their check."""
+    these = quarters.between(HOURS, day * 24, (day + 1) * 24)
+    for key, body in connection.execute(select(HOURS.c.key, HOURS.c.body).where(these)):
+        yield key & NUMBER_MASK, body
 
 
 def _bodies(connection: Connection, day: int, numbers: Iterable[int]) -> dict[int, bytes]:

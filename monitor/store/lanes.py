@@ -192,7 +192,7 @@ class SummedBodies(Mapping[str, Lanes]):
     def _summed(self) -> Mapping[str, Lanes]:
         bodies = self._bodies  # first, because another thread may be done with them
         if self._sum is None:
-            self._sum = _sum_of(bodies)
+            self._sum = sum_of(bodies)
             self._bodies = ()
         return self._sum
 
@@ -206,7 +206,7 @@ class SummedBodies(Mapping[str, Lanes]):
         return len(self._summed())
 
 
-def _sum_of(bodies: Iterable[bytes]) -> Mapping[str, Lanes]:
+def sum_of(bodies: Iterable[bytes]) -> Mapping[str, Lanes]:
     firsts: dict[str, int] = {}
     sums: dict[str, int] = {}
     for body in bodies:

@@ -1,28 +1,28 @@
 """What is over of each check, as far as a page shows it: the hours of its last day, and the days before."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Table, not_, select
 
 from monitor.model import WINDOWS, Rollup
-from monitor.store import upkeep
+from monitor.store import quarters, upkeep
 from monitor.store.chart import Chart
 from monitor.store.lanes import SummedBodies
 from monitor.store.past import Bars, Seen
 from monitor.store.rolled import Parts, bar_of, split
-from monitor.store.sums import Summed, summed
-from monitor.store.tables import HOURS, NUMBER_BITS, NUMBER_MASK
+from monitor.store.sums import Summed, summed, summed_kinds
+from monitor.store.tables import HOURS, NUMBER_BITS, NUMBER_MASK, QUARTERS
 from monitor.store.times import day_date
 
 DAY = 24
 _AT_ONCE = 1000
 _NO_PAST = Seen((), {}, None)
 Rows = Sequence[tuple[int, bytes]]
-"""Hours of one check, by unix hour."""
+"""Hours of one check, or six of them in one, by the first unix hour."""
 
 
 class Marks(NamedTuple):
@@ -67,7 +67,7 @@ def nothing(marks: Marks) -> Over:
 def load(connection: Connection, marks: Marks, known: Mapping[int, Over]) -> dict[int, Over]:
     """By check number. What is `known` and has not changed is handed out again."""
     pasts = upkeep.read(connection, marks.hour // DAY, marks.rolled // DAY)
-    hours = _hours(connection, min(marks.last_24 - 1, marks.today))
+    hours = _hours(connection, marks)
     found: dict[int, Over] = {}
     for number in pasts.keys() | hours.keys():
         rows, past = hours.get(number, ()), pasts.get(number, _NO_PAST)
@@ -80,15 +80,37 @@ def load(connection: Connection, marks: Marks, known: Mapping[int, Over]) -> dic
     return found
 
 
-def _hours(connection: Connection, first: int) -> Mapping[int, Rows]:
-    """One hour more than the last 24 has half an hour of the chart."""
+def _hours(connection: Connection, marks: Marks) -> Mapping[int, Rows]:
+    """By check number. One hour more than the last 24 has half an hour of the chart.
+
+    Where six hours are summed up beside them, these are one row.
+    """
     found: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
-    query = select(HOURS.c.key, HOURS.c.body).where(HOURS.c.key >= first << NUMBER_BITS)
-    rows: Any = connection.execute(query.order_by(HOURS.c.key))
+    spans = quarters.spans(connection, sorted((marks.last_24, marks.today)), marks.rolled)
+    apart = [
+        not_(quarters.between(HOURS, span.start * quarters.LENGTH, span.stop * quarters.LENGTH))
+        for span in spans
+    ]
+    first = min(marks.last_24 - 1, marks.today)
+    _add_rows(connection, HOURS, [HOURS.c.key >= first << NUMBER_BITS, *apart], 1, found)
+    for span in spans:
+        these = quarters.between(QUARTERS, span.start, span.stop)
+        _add_rows(connection, QUARTERS, [these], quarters.LENGTH, found)
+    return found
+
+
+def _add_rows(
+    connection: Connection,
+    table: Table,
+    these: Sequence[ColumnElement[bool]],
+    length: int,
+    found: dict[int, list[tuple[int, bytes]]],
+) -> None:
+    query = select(table.c.key, table.c.body).where(*these)
+    rows: Any = connection.execute(query.order_by(table.c.key))
     for some in rows.partitions(_AT_ONCE):
         for key, body in some:
-            found[key & NUMBER_MASK].append((key >> NUMBER_BITS, body))
-    return found
+            found[key & NUMBER_MASK].append(((key >> NUMBER_BITS) * length, body))
 
 
 def _over(version: object, marks: Marks, rows: Rows, past: Seen) -> Over:
@@ -119,11 +141,7 @@ def _summed(rows: Sequence[Parts]) -> tuple[Summed, ...]:
     if not rows:
         return ()
     counts = [*map(sum, zip(*(parts.counts for parts in rows), strict=True))]
-    kinds = Counter[str]()
-    for parts in rows:
-        if parts.kinds:
-            kinds.update(parts.kinds)
-    return (Summed(counts, kinds, (SummedBodies([parts.figures for parts in rows]),)),)
+    return (Summed(counts, summed_kinds(rows), (SummedBodies([parts.figures for parts in rows]),)),)
 
 
 def _windows(marks: Marks, days: Sequence[Summed], today: Sequence[Summed]) -> Sequence[Summed]:

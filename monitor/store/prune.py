@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Table, delete, func, select
 
 from monitor.model import HistorySettings
-from monitor.store import upkeep
+from monitor.store import quarters, upkeep
 from monitor.store.batch import FLOOR
 from monitor.store.fold import ROLLED
 from monitor.store.meta import number_of, set_meta
@@ -94,6 +94,7 @@ def _cut_hours(connection: Connection, cutoff: int) -> bool:
     newest = _newest(connection, HOURS, cutoff)
     if newest is not None:
         _raise_floor(connection, ((newest >> NUMBER_BITS) // 24 + 1) * 24)
+        quarters.cut(connection, ((cutoff - 1) >> NUMBER_BITS) + 1)
     return _cut(connection, HOURS, cutoff)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
+from monitor.store import quarters, upkeep
 from monitor.store.batch import FLOOR
 from monitor.store.fold import ROLLED
 from monitor.store.meta import number_of, set_meta
@@ -32,7 +33,6 @@ from monitor.store.tables import (
     STATES,
 )
 from monitor.store.times import key_of_hour
-from monitor.store.upkeep import MARK
 
 _SAVED = (CHECKS, STATES, INCIDENTS, HABITS, LEDGER, OUTBOX, REQUESTS, DAYS, HOURS, META)
 _MANY = 500
@@ -80,7 +80,7 @@ def _table(old: sqlite3.Connection, table: Table, connection: Connection) -> int
 
 def _belongs(row: dict[str, Any], table: Table, known: set[int] | None) -> bool:
     if table is META:
-        return row["name"] not in {"schema", MARK}
+        return row["name"] not in {"schema", upkeep.MARK, quarters.MARK}
     return known is None or row["key"] & NUMBER_MASK in known
 
 

@@ -83,6 +83,14 @@ def summed(sums: Iterable[Sum | Summed]) -> Summed:
     return Summed(_NO_COUNTS if counts is None else counts, kinds, parts)
 
 
+def summed_kinds(rows: Iterable[Parts]) -> Counter[str]:
+    found = Counter[str]()
+    for parts in rows:
+        if parts.kinds:
+            found.update(parts.kinds)
+    return found
+
+
 def _merged(kinds: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, int]:
     return {**kinds, **{kind: kinds.get(kind, 0) + count for kind, count in more.items()}}
 

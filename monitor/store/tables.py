@@ -81,6 +81,14 @@ class HourRow(SQLModel, table=True):
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class QuarterRow(SQLModel, table=True):
+    """`key` is unix quarters of days << 20 | check number. Only of the last days, see `quarters`."""
+
+    __tablename__ = "quarter"
+    key: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 class DayRow(SQLModel, table=True):
     """`key` is unix days << 20 | check number."""
 
@@ -177,6 +185,7 @@ TEXTS = table(TextRow)
 RESULTS = table(ResultRow)
 EVIDENCE = table(EvidenceRow)
 HOURS = table(HourRow)
+QUARTERS = table(QuarterRow)
 DAYS = table(DayRow)
 PAST = table(PastRow)
 STATES = table(StateRow)

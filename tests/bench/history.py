@@ -21,7 +21,7 @@ from sqlalchemy import insert
 from monitor.model import CheckHistory, Entry, HistorySettings, Resolution, Rollup
 from monitor.model.rollup import bucket, merge
 from monitor.page.figures import Past
-from monitor.store import Reader, fold, migrations, upkeep
+from monitor.store import Reader, fold, migrations, quarters, upkeep
 from monitor.store.batch import gather, write
 from monitor.store.encoding import encode
 from monitor.store.engine import writing
@@ -29,6 +29,7 @@ from monitor.store.meta import set_meta
 from monitor.store.names import Names
 from monitor.store.past import Past as Days
 from monitor.store.past import holding, spans_of
+from monitor.store.rolled import split
 from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS
 from monitor.store.tally import Row, Tally
 from monitor.store.times import hours
@@ -74,19 +75,28 @@ def day_of(rng: random.Random, runs: int) -> bytes:
     return tally.to_bytes()
 
 
+def quarter_of(hour_bodies: list[bytes]) -> float:
+    """Bytes of the sum of six hours."""
+    found = {at: split(body) for at, body in enumerate(hour_bodies[: quarters.LENGTH])}
+    return len(quarters.added_up(found)) + ROW
+
+
 def sizes_and_errors(hour_bodies: list[bytes], day_bodies: list[bytes]) -> int:
     hour, day = (statistics.mean(map(len, bodies)) + ROW for bodies in (hour_bodies, day_bodies))
     table = Table("Rollups: one streamed chat a minute, eight figures each")
     table.add("an hour, 60 runs", hour, "bytes")
     table.add("a day, 1,440 runs", day, "bytes")
-    past = past_of(day_bodies)
+    past, quarter = past_of(day_bodies), quarter_of(hour_bodies)
+    table.add("six of these hours in one, for two days", quarter, "bytes")
     table.add("the sums of 89 days that are over, and their bars", past, "bytes")
-    add_year(table, "a check a minute", hour, day, past)
+    add_year(table, "a check a minute", hour, day, past + quarters.KEPT * quarter)
     rng = random.Random(2)
-    hour = statistics.mean(len(hour_of(rng, SELDOM)) for _ in range(MADE)) + ROW
+    seldom_hours = [hour_of(rng, SELDOM) for _ in range(MADE)]
+    hour = statistics.mean(map(len, seldom_hours)) + ROW
     seldom = [day_of(rng, SELDOM) for _ in range(MADE)]
     day = statistics.mean(map(len, seldom)) + ROW
-    add_year(table, "a check each 5 minutes", hour, day, past_of(seldom))
+    quarter = quarter_of(seldom_hours)
+    add_year(table, "a check each 5 minutes", hour, day, past_of(seldom) + quarters.KEPT * quarter)
     for q in (0.5, 0.95, 0.99):
         table.add(f"error of p{q * 100:.0f} over a month", error(q), "%", at_most=1)
     return table.print()
@@ -101,10 +111,10 @@ def past_of(day_bodies: list[bytes]) -> int:
     return len(past.to_bytes(until)) + ROW
 
 
-def add_year(table: Table, what: str, hour: float, day: float, past: float) -> None:
+def add_year(table: Table, what: str, hour: float, day: float, rest: float) -> None:
     assert DEFAULTS.hours is not None
     hours = DEFAULTS.hours // timedelta(hours=1)
-    size = (hour * hours + day * YEAR + past) / 1000
+    size = (hour * hours + day * YEAR + rest) / 1000
     name = f"{what}: a year of days, {hours // 24} days of hours (the default)"
     table.add(name, size, "KB", at_most=300)
 
@@ -146,6 +156,7 @@ def fill(path: Path, checks: int, hour_bodies: list[bytes], day_bodies: list[byt
                 ]
                 connection.execute(insert(table), rows)
         set_meta(connection, fold.ROLLED, str(now))
+        quarters.roll(connection, range(now - 25, now), now - 25, now)
         upkeep.roll(connection, now // 24)
         rng = random.Random(3)
         given = [

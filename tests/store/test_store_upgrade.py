@@ -142,7 +142,7 @@ async def test_whatever_is_found_or_decided_carries_its_vantage(
 ) -> None:
     """What does not: names for values, texts that runs share, and what people ask for."""
     tables = SQLModel.metadata.tables
-    with_a_check_number = {"result", "evidence", "hour", "day", "past"}
+    with_a_check_number = {"result", "evidence", "hour", "quarter", "day", "past"}
     assert {name for name, table in tables.items() if "vantage" not in table.columns} == {
         *with_a_check_number, "meta", "texts", "request",
     }  # fmt: skip

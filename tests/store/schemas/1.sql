@@ -81,6 +81,11 @@ CREATE TABLE past (
 	body BLOB NOT NULL, 
 	PRIMARY KEY (number)
 );
+CREATE TABLE quarter (
+	"key" INTEGER NOT NULL, 
+	body BLOB NOT NULL, 
+	PRIMARY KEY ("key")
+);
 CREATE TABLE request (
 	id INTEGER NOT NULL, 
 	at INTEGER NOT NULL, 
