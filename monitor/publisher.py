@@ -14,6 +14,7 @@ from monitor.clock import Clock
 from monitor.logs import Told
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
 from monitor.page import Folder, Memory, Pace, Pick, Renderer, Site, last_picks, view
+from monitor.trim import give_back
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,9 @@ class Publisher:
             self._folder = Folder(folder)
         picks = _picks_before(folder) if self._picks is None else self._picks
         page, self._picks = view(self._site, snapshot, picks, self._memory)
-        return self._folder.publish(self._renderer.files(page))
+        changed = self._folder.publish(self._renderer.files(page))
+        give_back()
+        return changed
 
 
 def _picks_before(folder: Path) -> Mapping[str, Pick]:
