@@ -65,7 +65,7 @@ class Ranks:
     def of(cls, histogram: Histogram) -> "Ranks":
         """It must not be empty."""
         buckets = sorted(histogram)
-        return cls(buckets, [*accumulate(histogram[number] for number in buckets)])
+        return cls(buckets, [*accumulate(map(histogram.__getitem__, buckets))])
 
     def value(self, q: float) -> float:
         rank = max(1, math.ceil(q * self._upto[-1]))

@@ -10,7 +10,7 @@ from monitor.model.rollup import NOTHING
 from monitor.page.states import State
 
 SHOWN = 90
-_COUNTED = {Outcome.UP.value, Outcome.DEGRADED.value, Outcome.DOWN.value}
+_UP, _DOWN, _DEGRADED = Outcome.UP.value, Outcome.DOWN.value, Outcome.DEGRADED.value
 LETTERS = {"o": State.OPERATIONAL, "d": State.DEGRADED, "p": State.PARTIAL, "x": State.MAJOR,
            "m": State.MAINTENANCE, "n": State.UNKNOWN}  # fmt: skip
 
@@ -39,20 +39,31 @@ def last_days(
     """Oldest first. `measured` are the main check's days, one run `every` so often; `checks` all
     checks of the endpoint.
     """
-    dates = _dates(today)
+    calm = _calm(today)
     concerned = [each for each in incidents if not checks.isdisjoint(each.checks)]
-    troubles = _troubles(concerned, main, checks, dates, now)
-    return tuple(
-        _troubled(day, troubles[day])
-        if day in troubles
-        else _quiet(day, measured.get(day, NOTHING), every)
-        for day in dates
-    )
+    troubles = _troubles(concerned, main, checks, [good.day for good, _ in calm], now)
+    found = []
+    for good, blind in calm:
+        rollup = measured.get(good.day, NOTHING)
+        if good.day in troubles:
+            found.append(_troubled(good.day, troubles[good.day]))
+        elif rollup.maintenance:
+            found.append(_worked_on(good.day, rollup.maintenance, every))
+        else:
+            found.append(good if _is_measured(rollup) else blind)
+    return tuple(found)
 
 
 @lru_cache(maxsize=2)
-def _dates(today: date) -> tuple[date, ...]:
-    return tuple(today - timedelta(days=back) for back in range(SHOWN - 1, -1, -1))
+def _calm(today: date) -> tuple[tuple[Day, Day], ...]:
+    """Nearly all days of all endpoints: one object for those that are good, and one for those unseen."""
+    dates = [today - timedelta(days=back) for back in range(SHOWN - 1, -1, -1)]
+    return tuple((Day(day, "o", 0), Day(day, "n", 0)) for day in dates)
+
+
+def _is_measured(rollup: Rollup) -> bool:
+    counts = rollup.outcomes
+    return bool(counts.get(_UP) or counts.get(_DOWN) or counts.get(_DEGRADED))
 
 
 Trouble = tuple[str, float]
@@ -93,17 +104,9 @@ def _troubled(day: date, troubles: Sequence[Trouble]) -> Day:
     return Day(day, worst, max(1, min(1440, round(minutes))))
 
 
-def _quiet(day: date, rollup: Rollup, every: timedelta) -> Day:
-    if rollup.maintenance:
-        minutes = round(rollup.maintenance * every / timedelta(minutes=1))
-        return Day(day, "m", max(1, min(1440, minutes)))
-    return _calm(day, "o" if any(map(rollup.outcomes.get, _COUNTED)) else "n")
-
-
-@lru_cache(maxsize=4 * SHOWN)
-def _calm(day: date, letter: str) -> Day:
-    """Nearly all days of all endpoints: one object for those that are alike."""
-    return Day(day, letter, 0)
+def _worked_on(day: date, runs: int, every: timedelta) -> Day:
+    minutes = round(runs * every / timedelta(minutes=1))
+    return Day(day, "m", max(1, min(1440, minutes)))
 
 
 def _letter(incident: Incident, main: str, checks: frozenset[str]) -> str:

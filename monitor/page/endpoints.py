@@ -20,7 +20,7 @@ from monitor.model.rollup import NOTHING
 from monitor.page import days as ninety
 from monitor.page import words
 from monitor.page.endpoint_nouns import CellView, EndpointView, ErrorView, RunView
-from monitor.page.figures import Past, real
+from monitor.page.figures import Past, can_be, real
 from monitor.page.states import State, check_state, endpoint_state
 from monitor.page.stories import STATES
 
@@ -170,10 +170,10 @@ def _errors(histories: Mapping[str, CheckHistory | None]) -> Iterator[ErrorView]
 
 
 def _point(point: Point) -> Point:
-    p50, p95, speed = real(point.p50), real(point.p95), real(point.tokens_per_s)
-    if (p50, p95, speed) == (point.p50, point.p95, point.tokens_per_s):
+    p50, p95, speed = point.p50, point.p95, point.tokens_per_s
+    if can_be(p50) and can_be(p95) and can_be(speed):
         return point
-    return Point(point.at, p50, p95, speed)
+    return Point(point.at, real(p50), real(p95), real(speed))
 
 
 def _shades(

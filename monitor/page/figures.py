@@ -9,9 +9,14 @@ from monitor.model import WINDOWS, CheckHistory, Kind, Rollup
 from monitor.model.rollup import NOTHING
 
 
+def can_be(value: float | None) -> bool:
+    """Whether it is a duration or a speed, if anything."""
+    return value is None or 0 <= value < math.inf
+
+
 def real(value: float | None) -> float | None:
     """A duration or a speed that can be one: a single absurd figure must not cost the page."""
-    return value if value is not None and 0 <= value < math.inf else None
+    return value if can_be(value) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
