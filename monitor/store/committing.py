@@ -16,7 +16,7 @@ from monitor.clock import Clock
 from monitor.model import Entry
 from monitor.store import fold
 from monitor.store.batch import Item, bare, gather, is_bare, remains, write
-from monitor.store.errors import is_damage, is_disk, is_full, nearly_full, why
+from monitor.store.errors import UNREADABLE, is_damage, is_disk, is_full, nearly_full, why
 from monitor.store.guard import Guard
 from monitor.store.names import Names
 from monitor.store.times import hours
@@ -184,6 +184,10 @@ class Commits:
                     more = fold.roll_next(connection, self.names, before)
         except DatabaseError as error:
             self.disk_failed(error)
+        except UNREADABLE as error:
+            log.exception("event=store_unreadable")
+            self._guard.suspect = True
+            self.failed(f"the store cannot be written: a row of it is damaged ({error!r:.60})")
 
     def _past_grace(self) -> bool:
         return self._clock.now().minute >= 60 * _ROLL_AFTER_HOURS

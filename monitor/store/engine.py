@@ -5,6 +5,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +16,8 @@ from monitor.model import StoreError
 
 _PREFIX = "sqlite:///"
 ERRORS = (sqlite3.Error,)
+TEXT = partial(str, encoding="utf-8", errors="replace")
+"""Of its bytes: one that fell over is a character less, and no reason to read nothing."""
 Driver = sqlite3.Connection
 
 
@@ -98,6 +101,7 @@ def _engine(
     engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool, hide_parameters=True)
 
     def on_connect(connection: Any, _record: object) -> None:
+        connection.text_factory = TEXT
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}").close()
 
@@ -110,15 +114,19 @@ def _engine(
 
 
 def damage(path: Path) -> str | None:
-    """What `quick_check` says against the file; None for a sound or a new one."""
+    """What SQLite says against the file; None for a sound or a new one.
+
+    Not by `quick_check`, which costs the same here and does not see an index that is damaged.
+    """
     if not path.exists() or path.stat().st_size == 0:
         return None
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=5)) as connection:
-            said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            connection.text_factory = TEXT
+            said = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except sqlite3.OperationalError as error:  # locked or unreadable is no damage
         raise StoreError(f"{path} cannot be opened: {error}") from None
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # it may say what stands there
         return str(error)
     return None if said == "ok" else str(said).replace("\n", " ")
 

@@ -2,9 +2,23 @@
 
 import os
 import sqlite3
+import struct
+import zlib
 from pathlib import Path
 
-from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    NoResultFound,
+    ProgrammingError,
+    StatementError,
+)
+
+UNREADABLE = (
+    ValueError, LookupError, TypeError, struct.error, zlib.error, NoResultFound, StatementError,
+)  # fmt: skip
+"""What is raised where a row holds what nobody has written."""
 
 _OURS = (DataError, IntegrityError, ProgrammingError)
 """The database is well, but what we asked of it is impossible; all its other errors are the disk's."""

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from monitor.clock import Clock
 from monitor.model import StoreError
 from monitor.store import engine as engines
-from monitor.store import migrations
+from monitor.store import migrations, unreadable
 from monitor.store.pages import file_limit, journal_limit, set_limit, sizes
 from monitor.store.prune import ROOM, limit_step
 from monitor.store.reserve import Reserve
@@ -132,6 +132,22 @@ class Guard:
         self.suspect = False
         if damage is not None:
             self.begin_afresh(damage)
+        self._drop_unreadable()
+
+    def _drop_unreadable(self) -> None:
+        with self.engine.begin() as connection:
+            found = unreadable.find(connection)
+        if not found:
+            return
+        aside = self.path.with_name(f"{self.path.name}.unreadable-{self._stamp()}")
+        engines.copy(self.path, aside)
+        with self.engine.begin() as connection:
+            unreadable.drop(connection, found)
+        self.replaced()
+        counts = ", ".join(f"{len(keys)} of {table.name}" for table, keys in found.items())
+        self.note(
+            f"rows of the store could not be read ({counts}); it is kept as {aside.name}, and went on without them"
+        )
 
     def begin_afresh(self, damage: str) -> None:
         self.replaced()

@@ -15,9 +15,11 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from monitor.model.rollup import FIGURES, Histogram, middle
+from monitor.store.errors import UNREADABLE
 
 _BYTES = 4
 """Of a lane: four thousand million runs."""
@@ -156,6 +158,12 @@ def _numbers(body: bytes) -> Iterator[tuple[str, int, int]]:
             yield name, first, total
 
 
+def _left(body: bytes) -> Iterator[tuple[str, int, int]]:
+    """For who only looks: nothing where it cannot be read. Whoever rolls up next has that mended."""
+    with suppress(*UNREADABLE):
+        yield from _numbers(body)
+
+
 class Stored(Mapping[str, Lanes]):
     """Histograms that stay deflated, but while somebody asks."""
 
@@ -177,7 +185,7 @@ class Stored(Mapping[str, Lanes]):
 @lru_cache(64)
 def _opened(body: bytes) -> Mapping[str, Lanes]:
     """Whoever asks for one figure of a check asks for the others next."""
-    return dict(opened(body))
+    return {name: Lanes(first, total) for name, first, total in _left(body)}
 
 
 class SummedBodies(Mapping[str, Lanes]):
@@ -210,7 +218,7 @@ def sum_of(bodies: Iterable[bytes]) -> Mapping[str, Lanes]:
     firsts: dict[str, int] = {}
     sums: dict[str, int] = {}
     for body in bodies:
-        for name, first, total in _numbers(body):
+        for name, first, total in _left(body):
             lift = (first - firsts.setdefault(name, first)) * _BITS
             if lift >= 0:
                 sums[name] = sums.get(name, 0) + (total << lift)

@@ -1,5 +1,6 @@
 """Reading the store, in the daemon's own threads or beside a running daemon: never writes."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from monitor.model import (
 )
 from monitor.store import find, history, migrations, periods, requests
 from monitor.store.engine import copy, path_of, reading
-from monitor.store.errors import is_damage
+from monitor.store.errors import UNREADABLE, is_damage
 from monitor.store.look import Looker
 from monitor.store.meta import read_meta
 from monitor.store.nouns import evidence_from
@@ -34,6 +35,7 @@ from monitor.store.tables import EVIDENCE
 from monitor.store.times import key_from
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Reader:
@@ -213,6 +215,10 @@ class Reader:
                 if is_damage(error):
                     self.on_damage()
                 raise StoreError(f"the store cannot be read: {error.orig}") from error
+            except UNREADABLE as error:
+                log.exception("event=store_unreadable")
+                self.on_damage()
+                raise StoreError("the store cannot be read: a row of it is damaged") from error
 
 
 def _must_exist(path: Path) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from monitor.store import quarters, upkeep
 from monitor.store.batch import FLOOR
+from monitor.store.engine import TEXT
 from monitor.store.fold import ROLLED
 from monitor.store.meta import number_of, set_meta
 from monitor.store.requests import REQUESTS
@@ -44,11 +45,11 @@ def salvage(aside: Path, connection: Connection) -> int:
     with contextlib.suppress(sqlite3.Error), contextlib.closing(_opened(aside)) as old:
         for table in _SAVED:
             saved += _table(old, table, connection)
-    _settle(connection)
+    settle(connection)
     return saved
 
 
-def _settle(connection: Connection) -> None:
+def settle(connection: Connection) -> None:
     """What is rolled up stays as it is: its runs are gone, so none of it can be made again."""
     ends = [number_of(connection, ROLLED) or 0]
     for table, length in ((HOURS, 1), (DAYS, 24)):
@@ -61,7 +62,7 @@ def _settle(connection: Connection) -> None:
 
 def _opened(path: Path) -> sqlite3.Connection:
     old = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-    old.row_factory = sqlite3.Row
+    old.row_factory, old.text_factory = sqlite3.Row, TEXT
     return old
 
 
@@ -81,7 +82,7 @@ def _table(old: sqlite3.Connection, table: Table, connection: Connection) -> int
 def _belongs(row: dict[str, Any], table: Table, known: set[int] | None) -> bool:
     if table is META:
         return row["name"] not in {"schema", upkeep.MARK, quarters.MARK}
-    return known is None or row["key"] & NUMBER_MASK in known
+    return known is None or (isinstance(row["key"], int) and row["key"] & NUMBER_MASK in known)
 
 
 def _readable(old: sqlite3.Connection, table: Table) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The daemon's store. `record` and its like only hand over and return; the writer thread commits."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
 
 from monitor.clock import Clock
 from monitor.model import (
@@ -102,8 +104,19 @@ class Store(Questions):
                 raise
         self._reader = Reader(self._url, vantage=self._vantage)
         self._reader.on_damage = self._guard.suspected
+        if self._writer.is_ready:
+            self._make_readable(self._reader)
         self._outbox = Outbox(*self._reader.outbox(), self._clock)
         self._writer.start()
+
+    def _make_readable(self, reader: Reader) -> None:
+        """What a start asks; while nobody writes yet."""
+        try:
+            reader.outbox()
+            reader.memory(self._clock.now())
+        except StoreError:
+            with contextlib.suppress(DatabaseError):  # whoever asks next says why
+                self._guard.check()
 
     def _prepare(self) -> None:
         if self._lock is None:

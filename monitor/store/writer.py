@@ -20,7 +20,7 @@ from monitor.clock import Clock
 from monitor.model import StoreError
 from monitor.store.batch import Item
 from monitor.store.committing import Commits
-from monitor.store.errors import is_disk, why
+from monitor.store.errors import UNREADABLE, is_disk, why
 from monitor.store.guard import Guard
 from monitor.store.waiting import Waiting
 
@@ -204,8 +204,10 @@ class Writer:
             with self._engine.begin() as connection:
                 answer = task.work(connection)
         except Exception as error:  # noqa: BLE001 - whoever waits shall have it
-            found = StoreError(self._commits.why(error)) if is_disk(error) else error
-            _settle(task.answer, found)
+            unreadable = isinstance(error, UNREADABLE)
+            self._guard.suspect |= unreadable
+            known = unreadable or is_disk(error)
+            _settle(task.answer, StoreError(self._commits.why(error)) if known else error)
         else:
             task.answer.set_result(answer)
         self._commits.names.forget()  # a task may delete texts

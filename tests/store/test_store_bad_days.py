@@ -237,13 +237,27 @@ async def test_what_was_counted_stays_counted_when_its_runs_are_lost_and_a_late_
     assert [each.target for each in look.silences] == [CHAT]
 
 
-def spoil(path: Path, table: str) -> None:
+async def test_an_index_that_does_not_fit_its_table_is_damage(
+    url: str, clock: HandClock, tmp_path: Path
+) -> None:
+    async with opened(url, clock) as store:
+        record(store, 3)
+    spoil(tmp_path / "monitor.db", "sqlite_autoindex_alert_state_1", b"a/direkt")
+    async with opened(url, clock) as store:
+        assert "it is kept as" in store.notes[0]
+        assert store.recall().states == {(CHAT, "down"): STATE}
+
+
+def spoil(path: Path, what: str, by: bytes = b"\xff" * 200) -> None:
+    """At the begin of its page, or where it has nearly the same."""
     with contextlib.closing(sqlite3.connect(path)) as other:
         sql = "SELECT rootpage FROM sqlite_master WHERE name = ?"
-        (page,) = other.execute(sql, (table,)).fetchone()
+        (page,) = other.execute(sql, (what,)).fetchone()
     with path.open("r+b") as file:
         file.seek((page - 1) * 4096)
-        file.write(b"\xff" * 200)
+        found = file.read(4096).find(b"a/dire")
+        file.seek((page - 1) * 4096 + max(found, 0))
+        file.write(by)
 
 
 async def test_a_store_cut_short_under_way_is_noticed(

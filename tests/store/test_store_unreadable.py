@@ -1,0 +1,86 @@
+"""A bit that falls in a row, which no checksum of the file covers, costs that row at most."""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+from cast import HandClock
+from store_cast import CHAT, entry, failed, opened, streamed, told
+
+from monitor.model import Habit, StoreError
+from monitor.store import Store
+
+LOST = {
+    "outbox": "UPDATE outbox SET body = CAST(x'ff' || CAST(body AS BLOB) AS TEXT) WHERE id = 2",
+    "habit": "UPDATE habit SET body = '{'",
+    "incident": "UPDATE incident SET body = replace(body, 'bad_gateway', 'bad_gatewax') WHERE id = 1",
+    "result": "UPDATE result SET body = CAST(body || x'00' AS BLOB) WHERE key = (SELECT max(key) FROM result)",
+}
+KEPT = {
+    "hour": "UPDATE hour SET body = substr(body, 1, 9)",
+    "quarter": "UPDATE quarter SET body = substr(body, 1, 9)",
+    "day": "UPDATE day SET body = substr(body, 1, 9)",
+    "past": "UPDATE past SET body = substr(body, 1, 60)",
+    "meta": "UPDATE meta SET value = '49x' WHERE name IN ('rolled', 'late', 'past', 'quarters', 'last_seen')",
+}
+
+
+async def live(url: str, clock: HandClock) -> None:
+    """Three days; of the last hour some runs are in no rollup yet."""
+    async with opened(url, clock) as store:
+        for number in range(72):
+            run = failed(clock.now()) if number % 5 == 0 else streamed(clock.now())
+            store.record(entry(run, habit=Habit(good=7), **told(number)))
+            clock.tick(3600)
+            await store.flush()
+
+
+async def minute(store: Store, clock: HandClock) -> None:
+    clock.tick(61)
+    for _ in range(2):
+        store.heartbeat(clock.now())
+        with contextlib.suppress(StoreError):
+            await store.snapshot(clock.now())
+        await store.flush()
+
+
+def harm(path: Path, sql: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        assert other.execute(sql).rowcount
+        other.commit()
+
+
+@pytest.mark.parametrize("started", [True, False])
+@pytest.mark.parametrize("table", [*LOST, *KEPT])
+async def test_a_row_that_cannot_be_read_is_told_kept_aside_and_done_without(
+    url: str, clock: HandClock, tmp_path: Path, table: str, *, started: bool
+) -> None:
+    path, harming = tmp_path / "monitor.db", (LOST | KEPT)[table]
+    later = 3600 if table == "quarter" else 8 * 86400  # when somebody reads it
+    await live(url, clock)
+    async with opened(url, clock) as store:
+        before = (await store.snapshot(clock.now())).checks[CHAT]
+        if started:
+            harm(path, harming)
+            clock.tick(later)
+            await minute(store, clock)
+    if not started:
+        harm(path, harming)
+        clock.tick(later)
+    async with opened(url, clock) as store:
+        memory = store.recall()
+        await minute(store, clock)
+        await minute(store, clock)
+        after = (await store.snapshot(clock.now())).checks[CHAT]
+        assert store.trouble is None
+        assert sum(day.counted for day in after.days.values()) == 72 - (table == "result")
+        assert after.windows[90].counted == 72 - (table == "result")
+    assert (len(memory.incidents), len(memory.habits)) == (
+        15 - (table == "incident"),
+        table != "habit",
+    )
+    assert before.windows[90].counted == 72
+    (aside,) = tmp_path.glob("monitor.db.unreadable-*")
+    with contextlib.closing(sqlite3.connect(aside)) as other:
+        assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
