@@ -53,7 +53,7 @@ bench: $(VENV)/.dev ## what it costs, beside its targets, in small sizes; each p
 	-$(BIN)/python tests/bench/lateness.py 20 100
 	-$(BIN)/python tests/bench/stack.py 30 100
 
-shots: $(VENV)/.dev ## the README's picture, with Debian's chromium
+shots: $(VENV)/.dev ## the README's pictures, small, with Debian's chromium
 	cd tests/page && ../../$(BIN)/python shots.py
 
 format: $(VENV)/.dev

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from browser import CHROMIUM, Browser, launched
+from page_cast import NOW
+from small import small
 from worlds import SITES, WORLDS
 
 from monitor.clock import SystemClock
@@ -21,11 +23,11 @@ WIDTHS = {"desktop": 1280, "phone": 390}
 
 
 def files(world: str) -> Mapping[str, bytes]:
-    return as_if_new(_rendered(world))
+    return as_if_new(rendered(world))
 
 
 @cache
-def _rendered(world: str) -> Mapping[str, bytes]:
+def rendered(world: str) -> Mapping[str, bytes]:
     return Renderer().files(view(SITES[world], WORLDS[world](), {})[0])
 
 
@@ -41,13 +43,29 @@ def as_if_new(
     }
 
 
+THEN = f"Date.now = () => {round(NOW.timestamp() + 8)} * 1000"
+"""Eight seconds after each world: the same picture whenever it is taken."""
+
+
 async def shoot(
-    browser: Browser, page: Path, to: Path, width: int, *, dark: bool = False, height: int | None = None
-) -> None:  # fmt: skip
+    browser: Browser, page: Path, width: int, *, dark: bool = False, height: int | None = None
+) -> bytes:
     async with browser.tab(width, dark=dark) as tab:
+        await tab.do("Page.addScriptToEvaluateOnNewDocument", source=THEN)
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await tab.do("Emulation.setEmulatedMedia", features=[still, scheme])
         await tab.open(page.as_uri())
         await tab.lay_out_all()
-        to.write_bytes(await tab.picture(height))
+        return await tab.picture(height)
+
+
+async def for_the_readme(browser: Browser, home: Path) -> dict[Path, bytes]:
+    """A third of their bytes without a palette."""
+    return {
+        README: small(await shoot(browser, home / "index.html", 1280, height=1180)),
+        PHONE: small(await shoot(browser, home / "zh-CN/index.html", 390, dark=True, height=844)),
+    }
 
 
 async def main(*arguments: str) -> None:
@@ -56,12 +74,11 @@ async def main(*arguments: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for world in WORLDS:
-            publish(folder / world, files(world))
+            publish(folder / world, rendered(world))
         async with launched() as browser:
             if not arguments:
-                home = folder / "mock"
-                await shoot(browser, home / "index.html", README, 1280, height=1180)
-                await shoot(browser, home / "zh-CN/index.html", PHONE, 390, dark=True, height=844)
+                for to, picture in (await for_the_readme(browser, folder / "mock")).items():
+                    to.write_bytes(picture)
                 return
             out = Path(arguments[0])
             out.mkdir(parents=True, exist_ok=True)
@@ -71,7 +88,7 @@ async def main(*arguments: str) -> None:
                         for path, code in (("", "en"), ("zh-CN/", "zh")):
                             to = out / f"{world}-{device}-{'dark' if dark else 'light'}-{code}.png"
                             page = folder / world / path / "index.html"
-                            await shoot(browser, page, to, width, dark=dark)
+                            to.write_bytes(await shoot(browser, page, width, dark=dark))
 
 
 if __name__ == "__main__":
