@@ -8,6 +8,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, IntegrityError
@@ -29,44 +30,39 @@ _ROLL_AFTER_HOURS = 10 / 60
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, kw_only=True)
 class Commits:
     """Of the writer's thread, which has the only connection that writes. `lock` guards `waiting`."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        clock: Clock,
-        vantage: str,
-        guard: Guard,
-        waiting: Waiting,
-        lock: threading.Condition,
-        committed: Callable[[list[Item]], None],
-    ) -> None:
-        self._engine, self._clock, self._vantage = engine, clock, vantage
-        self._guard, self._waiting, self._lock = guard, waiting, lock
-        self._committed = committed
-        self.names = Names()
-        self.trouble: str | None = None
-        """Why nothing is written; None while all is well."""
-        self._lost_before = 0
+    engine: Engine
+    clock: Clock
+    vantage: str
+    guard: Guard
+    committed: Callable[[list[Item]], None]
+    waiting: Waiting = field(default_factory=Waiting)
+    lock: threading.Condition = field(default_factory=threading.Condition)
+    names: Names = field(default_factory=Names)
+    trouble: str | None = None
+    """Why nothing is written; None while all is well."""
+    _lost_before: int = 0
 
     @property
     def lost(self) -> int:
         """Results given up in the trouble that lasts."""
-        return self._waiting.dropped - self._lost_before
+        return self.waiting.dropped - self._lost_before
 
     def commit(self, items: list[Item]) -> str | None:
         """Why it failed, if it did; then nothing was written."""
         if not items:
             return None
-        if self._guard.reserve.is_gone:
-            self._guard.reserve.hold()
-        if self._guard.reserve.is_gone:
+        if self.guard.reserve.is_gone:
+            self.guard.reserve.hold()
+        if self.guard.reserve.is_gone:
             return self._commit_sparingly(items)
         try:
             self._write_with_room(items)
         except Exception as error:
-            if is_full(error) and self._guard.reserve.is_gone:
+            if is_full(error) and self.guard.reserve.is_gone:
                 return self._commit_sparingly(items)
             if is_disk(error):
                 return self.disk_failed(error)
@@ -93,9 +89,9 @@ class Commits:
 
     def _find_room(self, share: float) -> bool:
         """Where the file is full by our own limit, or the disk by whatever else is on it."""
-        if self._guard.at_limit():
-            return self._guard.make_room(share)
-        reserve = self._guard.reserve
+        if self.guard.at_limit():
+            return self.guard.make_room(share)
+        reserve = self.guard.reserve
         if not reserve.give():
             return False
         log.warning(
@@ -106,27 +102,27 @@ class Commits:
     def _commit_sparingly(self, items: list[Item]) -> str:
         """The last of the disk is for what alerts need; results wait."""
         try:
-            with self._engine.begin() as connection:
+            with self.engine.begin() as connection:
                 important = gather(remains(item) for item in items if not is_bare(item))
-                write(connection, self.names, important, self._clock.now(), vantage=self._vantage)
+                write(connection, self.names, important, self.clock.now(), vantage=self.vantage)
         except DatabaseError as error:
             return self.disk_failed(error)
-        with self._lock:
-            self._waiting.replace([bare(item) for item in items if isinstance(item, Entry)])
-        self._committed(items)
-        return self.failed(nearly_full(self._guard.path))
+        with self.lock:
+            self.waiting.replace([bare(item) for item in items if isinstance(item, Entry)])
+        self.committed(items)
+        return self.failed(nearly_full(self.guard.path))
 
     def _write(self, items: list[Item]) -> None:
-        batch, now = gather(items), self._clock.now()
+        batch, now = gather(items), self.clock.now()
         try:
-            with self._engine.begin() as connection:
-                write(connection, self.names, batch, now, vantage=self._vantage)
+            with self.engine.begin() as connection:
+                write(connection, self.names, batch, now, vantage=self.vantage)
         except IntegrityError:
             self.names.forget()
         else:
             return
-        with self._engine.begin() as connection:
-            write(connection, self.names, batch, now, vantage=self._vantage, crowded=True)
+        with self.engine.begin() as connection:
+            write(connection, self.names, batch, now, vantage=self.vantage, crowded=True)
 
     def _commit_each(self, items: list[Item]) -> str | None:
         """So that one impossible item, a fault of our own, does not hold up all others."""
@@ -139,23 +135,23 @@ class Commits:
                     return self.disk_failed(error)
                 self.names.forget()
                 log.exception('event=internal what="an item cannot be stored and is dropped"')
-                self._waiting.dropped += 1
+                self.waiting.dropped += 1
             self._done([item])
         return None
 
     def disk_failed(self, error: BaseException) -> str:
         """Damage is met by a fresh file, at the next turn."""
-        self._guard.suspect |= is_damage(error)
+        self.guard.suspect |= is_damage(error)
         return self.failed(self.why(error))
 
     def why(self, error: BaseException) -> str:
         with contextlib.suppress(DatabaseError):
-            if is_full(error) and self._guard.at_limit():
+            if is_full(error) and self.guard.at_limit():
                 return (
                     "the store cannot be written: it has reached `max_size` in [history], and no "
                     "more runs or hours may go; raise it"
                 )
-        return why(error, self._guard.path)
+        return why(error, self.guard.path)
 
     def failed(self, said: str) -> str:
         self.names.forget()
@@ -165,29 +161,29 @@ class Commits:
         return said
 
     def _done(self, items: list[Item]) -> None:
-        with self._lock:
-            self._waiting.done(items)
+        with self.lock:
+            self.waiting.done(items)
         if self.trouble is not None:
             log.warning("event=store_works")
             self.trouble = None
-            self._lost_before = self._waiting.dropped
-            self._guard.replaced()
-        self._committed(items)
+            self._lost_before = self.waiting.dropped
+            self.guard.replaced()
+        self.committed(items)
 
     def roll(self) -> None:
         """Ten minutes after the hour nearly every run that began in it has ended."""
-        before = int(hours(self._clock.now()) - (0 if self._past_grace() else 1))
+        before = int(hours(self.clock.now()) - (0 if self._past_grace() else 1))
         try:
             more = True
             while more:
-                with self._engine.begin() as connection:
+                with self.engine.begin() as connection:
                     more = fold.roll_next(connection, self.names, before)
         except DatabaseError as error:
             self.disk_failed(error)
         except UNREADABLE as error:
             log.exception("event=store_unreadable")
-            self._guard.suspect = True
+            self.guard.suspect = True
             self.failed(f"the store cannot be written: a row of it is damaged ({error!r:.60})")
 
     def _past_grace(self) -> bool:
-        return self._clock.now().minute >= 60 * _ROLL_AFTER_HOURS
+        return self.clock.now().minute >= 60 * _ROLL_AFTER_HOURS

@@ -1,6 +1,7 @@
 """Plain questions to the tables, answered in nouns."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -105,13 +106,19 @@ def last_asked(connection: Connection, vantage: str) -> dict[str, datetime]:
     """When each check of `vantage` ran last: from its rollups, or from the results after them."""
     query = select(CHECKS.c.number, CHECKS.c.key, CHECKS.c.last).where(CHECKS.c.vantage == vantage)
     checks = connection.execute(query).all()
-    last = {number: key for number, _, key in checks}
-    unrolled = key_of_hour(number_of(connection, ROLLED) or 0)
-    for key in connection.execute(select(RESULTS.c.key).where(RESULTS.c.key >= unrolled)).scalars():
-        number = key & NUMBER_MASK
-        last[number] = max(last.get(number, 0), key)
+    last = newest(connection, {number: key for number, _, key in checks})
     return {
         check: from_millis(last[number] >> NUMBER_BITS)
         for number, check, _ in checks
         if last[number]
     }
+
+
+def newest(connection: Connection, rolled: Mapping[int, int]) -> dict[int, int]:
+    """Key of the newest result by check number; `rolled` holds those that are rolled up."""
+    found = dict(rolled)
+    unrolled = key_of_hour(number_of(connection, ROLLED) or 0)
+    for key in connection.execute(select(RESULTS.c.key).where(RESULTS.c.key >= unrolled)).scalars():
+        number = key & NUMBER_MASK
+        found[number] = max(found.get(number, 0), key)
+    return found

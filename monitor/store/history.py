@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table, select
 
 from monitor.model import Evidence, Known, Result
-from monitor.store.fold import ROLLED
-from monitor.store.meta import number_of
+from monitor.store import find
 from monitor.store.names import Names
 from monitor.store.nouns import evidence_from
 from monitor.store.runs import read_run
@@ -20,7 +19,7 @@ from monitor.store.tables import (
     NUMBER_MASK,
     RESULTS,
 )
-from monitor.store.times import from_millis, key_of_hour
+from monitor.store.times import from_millis
 
 PAGE = 2000
 """Rows of one transaction: short, so that the journal can be cut in between."""
@@ -35,7 +34,7 @@ Ask = Callable[[Callable[[Connection], Any]], Any]
 def known(connection: Connection, vantage: str | None) -> tuple[Known, ...]:
     """Every check that has a history, by key."""
     rows = connection.execute(select(CHECKS).order_by(CHECKS.c.key, CHECKS.c.vantage)).all()
-    newest = _newest(connection, {row.number: row.last for row in rows})
+    newest = find.newest(connection, {row.number: row.last for row in rows})
     return tuple(
         Known(
             check=row.key,
@@ -46,15 +45,6 @@ def known(connection: Connection, vantage: str | None) -> tuple[Known, ...]:
         for row in rows
         if vantage in {None, row.vantage}
     )
-
-
-def _newest(connection: Connection, rolled: Mapping[int, int]) -> dict[int, int]:
-    """Key of the newest result by check number; `rolled` holds those that are rolled up."""
-    newest = dict(rolled)
-    start = key_of_hour(number_of(connection, ROLLED) or 0)
-    for key in connection.execute(select(RESULTS.c.key).where(RESULTS.c.key >= start)).scalars():
-        newest[key & NUMBER_MASK] = max(newest.get(key & NUMBER_MASK, 0), key)
-    return newest
 
 
 def numbers(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import date, datetime
-from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from sqlalchemy import Connection
@@ -28,6 +27,7 @@ from monitor.model import (
 )
 from monitor.store import engine, requests
 from monitor.store.batch import Change, Done, Item
+from monitor.store.committing import Commits
 from monitor.store.guard import Guard
 from monitor.store.opening import prepare
 from monitor.store.outbox import Outbox
@@ -65,9 +65,11 @@ class Store(Questions):
             note=self._note, replaced=self._replaced, max_size=history.max_size,
             reserve=Reserve(self._path),
         )  # fmt: skip
-        self._writer = Writer(
-            self._engine, clock, vantage, self._guard, self._prepare, self._committed
-        )
+        commits = Commits(
+            engine=self._engine, clock=clock, vantage=vantage,
+            guard=self._guard, committed=self._committed,
+        )  # fmt: skip
+        self._writer = Writer(commits, self._prepare)
         self._checked = clock.monotonic()
         self._lock: BinaryIO | None = None
 
@@ -208,11 +210,6 @@ class Store(Questions):
             self._guard.cut()
             return True
         return False
-
-    async def backup(self, path: Path) -> None:
-        """A copy of all that is committed; `path` appears whole or not at all."""
-        await self.flush()
-        await asyncio.to_thread(engine.copy, self._path, path)
 
     def heartbeat(self, now: datetime) -> None:
         self._writer.put(Change(meta=((SEEN, now.isoformat()),)))

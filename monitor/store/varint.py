@@ -60,13 +60,3 @@ def take_many(data: bytes, count: int) -> tuple[list[int], int]:
             return numbers, place + 1
         number = shift = 0
     raise ValueError("too few numbers")
-
-
-def take(data: bytes, start: int) -> tuple[int, int]:
-    """One number from `start`, and where the next one begins."""
-    number = shift = 0
-    while data[start] > 127:
-        number |= (data[start] & 127) << shift
-        shift += 7
-        start += 1
-    return number | data[start] << shift, start + 1

@@ -13,16 +13,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
-from monitor.clock import Clock
 from monitor.model import StoreError
 from monitor.store.batch import Item
 from monitor.store.committing import Commits
 from monitor.store.errors import UNREADABLE, is_disk, why
-from monitor.store.guard import Guard
-from monitor.store.waiting import Waiting
 
 T = TypeVar("T")
 _GATHER_S = 0.5
@@ -40,22 +37,12 @@ class _Task:
 class Writer:
     """`prepare` makes the file ready; where it fails, it is tried again before each commit."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        clock: Clock,
-        vantage: str,
-        guard: Guard,
-        prepare: Callable[[], None],
-        committed: Callable[[list[Item]], None],
-    ) -> None:
-        self._engine, self._guard, self._prepare = engine, guard, prepare
+    def __init__(self, commits: Commits, prepare: Callable[[], None]) -> None:
+        self._commits, self._prepare = commits, prepare
+        self._items, self._wake, self._guard = commits.waiting, commits.lock, commits.guard
         self.is_ready = False
-        self._items = Waiting()
         self._tasks: deque[_Task] = deque()
         self._waiting: list[Future[None]] = []
-        self._wake = threading.Condition()
-        self._commits = Commits(engine, clock, vantage, guard, self._items, self._wake, committed)
         self._stopping = self._urgent = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self.unseen: str | None = None
@@ -201,7 +188,7 @@ class Writer:
 
     def _do(self, task: _Task) -> None:
         try:
-            with self._engine.begin() as connection:
+            with self._commits.engine.begin() as connection:
                 answer = task.work(connection)
         except Exception as error:  # noqa: BLE001 - whoever waits shall have it
             unreadable = isinstance(error, UNREADABLE)

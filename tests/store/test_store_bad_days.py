@@ -132,7 +132,7 @@ async def test_a_lock_of_somebody_else_is_named_and_waited_out(
 
 @pytest.mark.parametrize("also_journal", [False, True])
 async def test_a_deleted_store_is_written_again_whole(
-    store: Store, clock: HandClock, tmp_path: Path, *, also_journal: bool
+    store: Store, url: str, clock: HandClock, tmp_path: Path, *, also_journal: bool
 ) -> None:
     record(store, 100)
     await store.flush()
@@ -148,7 +148,8 @@ async def test_a_deleted_store_is_written_again_whole(
     record(store, 1, start=150)
     await store.flush()
     assert await stored(store) == 151
-    await store.backup(tmp_path / "copy.db")
+    with contextlib.closing(Store.read_only(url)) as reader:
+        reader.backup(tmp_path / "copy.db")
     async with opened(f"sqlite:///{tmp_path / 'copy.db'}", clock) as copy:
         assert await stored(copy) == 151
 

@@ -234,12 +234,15 @@ async def test_percentiles_of_a_window_keep_up_with_its_runs(
 async def test_a_reader_copies_the_store_beside_the_daemon(
     store: Store, url: str, clock: HandClock, tmp_path: Path
 ) -> None:
-    store.record(entry(streamed()))
+    given = [streamed(NOON + timedelta(seconds=number)) for number in range(500)]
+    for result in given:
+        store.record(entry(result))
     await store.flush()
     reader = Store.read_only(url)
+    store.record(entry(streamed(NOON + timedelta(hours=1))))  # not committed yet, or just
     reader.backup(tmp_path / "copy.db")
     async with opened(f"sqlite:///{tmp_path / 'copy.db'}", clock) as copy:
-        assert await copy.results(CHAT, since=datetime(2026, 1, 1, tzinfo=UTC)) == (streamed(),)
+        assert [*await copy.results(CHAT, since=NOON)][:500] == given
     with pytest.raises(StoreError, match=r"nowhere/copy.db cannot be written: "):
         reader.backup(tmp_path / "nowhere" / "copy.db")
     reader.close()

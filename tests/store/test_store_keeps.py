@@ -1,6 +1,7 @@
 """What a restart must find again, what is forgotten on purpose, and what never is."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from monitor.model import (
     Spend,
     TimelineEntry,
 )
+from monitor.store import Store
 
 INCIDENT = Incident(
     id=7,
@@ -118,7 +120,8 @@ async def test_a_start_after_a_crash_is_known_as_one(tmp_path: Path, clock: Hand
         store.heartbeat(clock.now())
         await store.flush()
         copy = tmp_path / "copy.db"
-        await store.backup(copy)  # what a killed daemon would have left
+        with closing(Store.read_only(url)) as reader:
+            reader.backup(copy)  # what a killed daemon would have left
     async with opened(f"sqlite:///{copy}", clock) as store:
         again = store.recall()
     assert (first.last_seen, again.last_seen, again.stopped_cleanly) == (None, clock.now(), False)
@@ -187,29 +190,6 @@ async def test_raw_runs_are_forgotten_but_never_their_counts(
     assert seen.windows[90].kinds == {"bad_gateway": 1}
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM evidence").fetchone() == (0,)
-
-
-async def test_everything_is_kept_where_forever_is_asked_for(
-    tmp_path: Path, clock: HandClock
-) -> None:
-    async with opened(f"sqlite:///{tmp_path / 'm.db'}", clock) as store:
-        store.record(entry(streamed()))
-        await store.flush()
-        clock.tick(3 * 365 * 86_400)
-        await store.prune(clock.now(), HistorySettings(raw=None, hours=None, days=None))
-        assert len(await store.results(CHAT, since=NOON)) == 1
-
-
-async def test_a_backup_is_whole_while_results_are_written(
-    tmp_path: Path, clock: HandClock
-) -> None:
-    async with opened(f"sqlite:///{tmp_path / 'm.db'}", clock) as store:
-        for number in range(500):
-            store.record(entry(streamed(NOON + timedelta(seconds=number))))
-        await store.backup(tmp_path / "copy.db")
-        store.record(entry(streamed(NOON + timedelta(seconds=501))))
-    async with opened(f"sqlite:///{tmp_path / 'copy.db'}", clock) as copy:
-        assert len(await copy.results(CHAT, since=NOON)) == 500
 
 
 @settings(

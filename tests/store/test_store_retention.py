@@ -85,7 +85,8 @@ async def test_without_an_end_only_evidence_goes(tmp_path: Path, clock: HandCloc
     async with opened(f"sqlite:///{path}", clock) as store:
         await live(store, clock, 40, history)
         await store.prune(clock.now(), history)
-    assert [rows(path, name) for name in ("result", "evidence", "hour")] == [80, 10, 80]
+    kept = [rows(path, name) for name in ("result", "evidence", "hour", "day")]
+    assert kept == [80, 10, 80, 40]
 
 
 async def test_days_after_a_clock_far_ahead_was_set_right_are_counted(
