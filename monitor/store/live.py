@@ -120,9 +120,10 @@ class Live:
         for at, keys in fresh.items():
             seen[at] = array("q", (*seen.get(at, ()), *keys))
 
-    def latest(self, connection: Connection, number: int) -> Result | None:
+    def latest(self, connection: Connection, number: int, rolled: int) -> Result | None:
+        """None where the one with the key `rolled` is newer: it came late, and was rolled up before a look."""
         check = self.checks.get(number)
-        if check is None or check.last is None:
+        if check is None or check.last is None or check.last[0] < rolled:
             return None
         key, body = check.last
         if self._latest.get(number, (0, None))[0] != key:

@@ -109,7 +109,9 @@ class Looker:
                 newest, held = self._live.checks.get(number, _NOTHING), states.get(key, ())
                 version = newest.seen, newest.grown, half, held, last
                 if check.history is None or check.version != version:
-                    latest = self._live.latest(connection, number) or self._old(connection, last)
+                    latest = self._live.latest(connection, number, last) or self._old(
+                        connection, last
+                    )
                     check.history = self._history(check, key, newest, latest, held, now)
                     check.version = version
                 found[key] = check.history
