@@ -17,6 +17,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from typing import Any
 
 from monitor.model.rollup import FIGURES, Histogram, middle
 from monitor.store.errors import UNREADABLE
@@ -43,6 +44,8 @@ class Lanes:
     @classmethod
     def of(cls, buckets: Sequence[int]) -> "Lanes":
         """Counting each of them; there must be one."""
+        if len(buckets) == 1:
+            return cls(buckets[0], 1)
         first = min(buckets)
         row = [0] * (max(buckets) - first + 1)
         for bucket in buckets:
@@ -189,20 +192,24 @@ def _opened(body: bytes) -> Mapping[str, Lanes]:
 
 
 class SummedBodies(Mapping[str, Lanes]):
-    """The sum of stored histograms, which is made when somebody asks, and kept."""
+    """The sum of stored histograms, and of `more`, which is made when somebody asks, and kept."""
 
-    __slots__ = ("_bodies", "_sum")
+    __slots__ = ("_bodies", "_more", "_sum")
 
-    def __init__(self, bodies: Sequence[bytes]) -> None:
-        self._bodies = bodies
+    def __init__(self, bodies: Sequence[bytes], more: Sequence[Mapping[str, Lanes]] = ()) -> None:
+        self._bodies, self._more = bodies, more
         self._sum: Mapping[str, Lanes] | None = None
 
     def _summed(self) -> Mapping[str, Lanes]:
-        bodies = self._bodies  # first, because another thread may be done with them
+        bodies, more = self._bodies, self._more  # first: another thread may be done with them
         if self._sum is None:
-            self._sum = sum_of(bodies)
-            self._bodies = ()
+            self._sum = sum_of(bodies, more)
+            self._bodies = self._more = ()
         return self._sum
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As it is inherited, at a third of the cost."""
+        return (self._sum or self._summed()).get(name, default)
 
     def __getitem__(self, name: str) -> Lanes:
         return self._summed()[name]
@@ -214,7 +221,9 @@ class SummedBodies(Mapping[str, Lanes]):
         return len(self._summed())
 
 
-def sum_of(bodies: Iterable[bytes]) -> Mapping[str, Lanes]:
+def sum_of(
+    bodies: Iterable[bytes], more: Sequence[Mapping[str, Lanes]] = ()
+) -> Mapping[str, Lanes]:
     firsts: dict[str, int] = {}
     sums: dict[str, int] = {}
     for body in bodies:
@@ -224,4 +233,8 @@ def sum_of(bodies: Iterable[bytes]) -> Mapping[str, Lanes]:
                 sums[name] = sums.get(name, 0) + (total << lift)
             else:
                 firsts[name], sums[name] = first, total + (sums[name] << -lift)
-    return {name: Lanes(firsts[name], total) for name, total in sums.items()}
+    found = {name: Lanes(firsts[name], total) for name, total in sums.items()}
+    for each in more:
+        for name, lanes in each.items():
+            found[name] = lanes + found[name] if name in found else lanes
+    return found

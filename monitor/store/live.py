@@ -34,6 +34,9 @@ RECENT = timedelta(minutes=30)
 _MINUTE = NUMBER_BITS + 16
 """Bits of a key below its minute, which has 65.536 seconds."""
 
+_NEVER = 1 << 63
+"""No key is as large."""
+
 _Row = tuple[int, bytes]
 """Key and body."""
 _Alike = tuple[Kin, int | None]
@@ -47,6 +50,8 @@ class Newest:
 
     recent: dict[int, Result] = field(default_factory=dict)
     """By key."""
+    oldest: int = _NEVER
+    """The smallest of these keys; larger than any where there is none."""
     open: dict[int, Tally] = field(default_factory=dict)
     """By unix hour, of hours that are not rolled up."""
     last: tuple[int, bytes] | None = None
@@ -83,7 +88,8 @@ class Live:
             _take(check, names[number], groups, recent=recent)
             _add_up(check, groups, unrolled)
         for check in self.checks.values():
-            _forget(check, rolled, recent)
+            if check.oldest < recent or min(check.open, default=rolled) < rolled:
+                _forget(check, rolled, recent)
 
     def _rows(self, connection: Connection, found: Iterable[_Row]) -> dict[int, _Groups]:
         """By check number."""
@@ -140,6 +146,7 @@ def _take(check: Newest, names: tuple[str, str], groups: _Groups, *, recent: int
             keys, bodies = zip(*lately, strict=True)
             found = briefs(kin, status, names, [key >> NUMBER_BITS for key in keys], bodies)
             check.recent.update(zip(keys, found, strict=True))
+            check.oldest = min(check.oldest, *keys)
 
 
 def _add_up(check: Newest, groups: _Groups, unrolled: int) -> None:
@@ -163,7 +170,7 @@ def _forget(check: Newest, rolled: int, recent: int) -> None:
     for hour in [hour for hour in check.open if hour < rolled]:
         del check.open[hour]
         check.grown += 1
-    if check.recent and min(check.recent) < recent:
-        for key in [key for key in check.recent if key < recent]:
-            del check.recent[key]
-            check.seen += 1
+    for key in [key for key in check.recent if key < recent]:
+        del check.recent[key]
+        check.seen += 1
+    check.oldest = min(check.recent, default=_NEVER)

@@ -23,9 +23,9 @@ from monitor.store.names import Names
 from monitor.store.over import DAY, Marks, Over
 from monitor.store.rolled import BARS, rollup_of
 from monitor.store.runs import read_run
-from monitor.store.sums import Sum, Summed, summed, total
+from monitor.store.sums import Sum, Summed, counted, total
 from monitor.store.tables import CHECKS, RESULTS
-from monitor.store.times import HALF_HOUR_MS, day_date, hours, millis
+from monitor.store.times import EPOCH_DAY, HALF_HOUR_MS, day_date, hours, millis
 
 DAYS_SHOWN = max(WINDOWS)
 _FEW = 100
@@ -172,23 +172,37 @@ def _windows(check: _Check, newest: Newest, today: date) -> dict[int, Rollup]:
 
     Counts are always the newest.
     """
-    found: dict[int, Rollup] = {}
-    parts: list[Sequence[Mapping[str, Lanes]]] = []
-    nested, before = Nested(parts, WINDOW_FIGURES), 0
-    newest_first = sorted(newest.open.items(), key=lambda pair: -pair[0])
-    for at, (length, past) in enumerate(zip(WINDOWS, check.over.windows, strict=True)):
-        first = today - timedelta(days=length - 1)
-        growing = [tally for hour, tally in newest_first if day_date(hour // DAY) >= first]
-        counts, kinds, _ = summed([past, *growing])
-        parts.append([*past.parts, *(part for each in growing[before:] for part in each.parts)])
-        before = len(growing)
-        runs, figures = check.answered.get(length, (0, _NONE))
-        new = sum(counts[:BARS])
+    past, current = check.over.windows, today.toordinal() - EPOCH_DAY  # unix days
+    newest_first = sorted(newest.open.items(), reverse=True)
+    growing = [
+        [tally for hour, tally in newest_first if hour // DAY > current - length]
+        for length in WINDOWS
+    ]
+    counts = [counted((each, *more)) for each, more in zip(past, growing, strict=True)]
+    stale: dict[int, int] = {}
+    for length, (numbers, _) in zip(WINDOWS, counts, strict=True):
+        runs, new = check.answered.get(length, (0, _NONE))[0], sum(numbers[:BARS])
         if not runs or new - runs > runs // _FEW:
-            figures = SummedFigures(nested, at)
-            check.answered[length] = new, figures
-        found[length] = rollup_of(counts, kinds, figures)
-    return found
+            stale[length] = new
+    if stale:
+        nested = Nested([*_parts(past, growing)], WINDOW_FIGURES)
+        for at, length in enumerate(WINDOWS):
+            if length in stale:
+                check.answered[length] = stale[length], SummedFigures(nested, at)
+    return {
+        length: rollup_of(*each, check.answered[length][1])
+        for length, each in zip(WINDOWS, counts, strict=True)
+    }
+
+
+def _parts(
+    past: Sequence[Summed], growing: Sequence[Sequence[Sum]]
+) -> Iterator[Sequence[Mapping[str, Lanes]]]:
+    """Of each window what the one before it does not have."""
+    known = 0
+    for each, more in zip(past, growing, strict=True):
+        yield [*each.parts, *(part for tally in more[known:] for part in tally.parts)]
+        known = len(more)
 
 
 @contextmanager

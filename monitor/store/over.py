@@ -124,11 +124,12 @@ def _over(version: object, marks: Marks, rows: Rows, past: Seen) -> Over:
         points[hour] = parts.points
         if hour >= begin:
             (late if hour >= both else early).append(parts)
-    first, second = _summed(early), _summed(late)
-    today = (*first, *second) if begin == marks.today else second
+    shared = _summed(late)
+    whole = _summed(early, shared)
+    today = whole if begin == marks.today else shared
     return Over(
         version=version,
-        last_24=summed((*first, *second) if begin == marks.last_24 else second),
+        last_24=summed(whole if begin == marks.last_24 else shared),
         today=today,
         windows=_windows(marks, past.sums, today),
         chart=Chart(points),
@@ -136,12 +137,15 @@ def _over(version: object, marks: Marks, rows: Rows, past: Seen) -> Over:
     )
 
 
-def _summed(rows: Sequence[Parts]) -> tuple[Summed, ...]:
-    """One, or none where there is nothing."""
+def _summed(rows: Sequence[Parts], more: Sequence[Summed] = ()) -> Sequence[Summed]:
+    """One, with `more`, or none where there is nothing."""
     if not rows:
-        return ()
+        return more
     counts = [*map(sum, zip(*(parts.counts for parts in rows), strict=True))]
-    return (Summed(counts, summed_kinds(rows), (SummedBodies([parts.figures for parts in rows]),)),)
+    mine = Summed(counts, summed_kinds(rows), ())
+    numbers, kinds, parts = summed((mine, *more))
+    bodies = [row.figures for row in rows]
+    return (Summed(numbers, kinds, (SummedBodies(bodies, parts),)),)
 
 
 def _windows(marks: Marks, days: Sequence[Summed], today: Sequence[Summed]) -> Sequence[Summed]:

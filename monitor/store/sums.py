@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from monitor.model import Rollup
 from monitor.model.rollup import FIGURES, Histogram
-from monitor.store.answers import Answering, summed_figures
+from monitor.store.answers import SummedFigures, summed_figures
 from monitor.store.lanes import Lanes
 from monitor.store.rolled import COUNTS, Parts, counts_from, rollup_of
 
@@ -65,22 +65,25 @@ class Sum:
 
 
 def _lanes(figures: Mapping[str, Histogram], name: str) -> Lanes:
-    if isinstance(figures, Answering) and (found := figures.sum(name)) is not None:
+    if isinstance(figures, SummedFigures) and (found := figures.sum(name)) is not None:
         return found
     return Lanes.of_histogram(figures[name])
 
 
-def summed(sums: Iterable[Sum | Summed]) -> Summed:
+def summed(sums: Sequence[Sum | Summed]) -> Summed:
     """What they say now, whatever those that grow grow to; histograms are added when asked for."""
+    return Summed(*counted(sums), [part for each in sums for part in each.parts])
+
+
+def counted(sums: Iterable[Sum | Summed]) -> tuple[Sequence[int], Mapping[str, int]]:
+    """Their counts and kinds."""
     counts: Sequence[int] | None = None
     kinds: Mapping[str, int] = _NO_KINDS
-    parts: list[Mapping[str, Lanes]] = []
     for each in sums:
         counts = each.counts if counts is None else [*map(add, counts, each.counts)]
         if each.kinds:
             kinds = _merged(kinds, each.kinds) if kinds else {**each.kinds}
-        parts += each.parts
-    return Summed(_NO_COUNTS if counts is None else counts, kinds, parts)
+    return _NO_COUNTS if counts is None else counts, kinds
 
 
 def summed_kinds(rows: Iterable[Parts]) -> Counter[str]:
@@ -95,6 +98,6 @@ def _merged(kinds: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, i
     return {**kinds, **{kind: kinds.get(kind, 0) + count for kind, count in more.items()}}
 
 
-def total(sums: Iterable[Sum | Summed], wanted: Collection[str] = FIGURES) -> Rollup:
+def total(sums: Sequence[Sum | Summed], wanted: Collection[str] = FIGURES) -> Rollup:
     counts, kinds, parts = summed(sums)
     return rollup_of(counts, kinds, summed_figures(parts, wanted))

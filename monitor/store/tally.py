@@ -31,6 +31,7 @@ HALVES = 2
 POINT = 5
 """Numbers of a point: p50 and p95 of `ttfb`, the same of `ttft`, p50 of the speed. In tenths and
 one more, so that 0 is none."""
+_NOTHING = (0,) * POINT
 _DRAWN = (bits.TTFB, bits.TTFT, bits.SPEED)
 _SUMMED = (
     (MISSED, bits.MISSED), (TOKENS_IN, bits.USED_IN), (TOKENS_OUT, bits.USED_OUT), (COST, bits.COST),
@@ -105,8 +106,11 @@ class Tally(Sum):
         """`POINT` numbers for each half of the hour; none where nothing was measured."""
         if not self._halves:
             return ()
-        halves = map(self._halves.get, range(HALVES))
-        return [number for values in halves for number in point_of(values or no_values())]
+        found: list[int] = []
+        for half in range(HALVES):
+            values = self._halves.get(half)
+            found += _NOTHING if values is None else point_of(values)
+        return found
 
     def to_bytes(self) -> bytes:
         return to_bytes(self.counts, self.kinds, pack(self.points()), self.figures)
