@@ -6,7 +6,7 @@ Only attributes, never `style=`, so that a strict Content-Security-Policy holds.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from monitor.model import Point
 
@@ -50,10 +50,18 @@ def _part(first: int, letters: str) -> tuple[tuple[str, str], ...]:
     """Of the days from the `first` on: (letter, path) pairs."""
     strokes: dict[str, str] = {}
     for index, letter in enumerate(letters, first):
-        for name, start, length in _pieces(letter):
-            stroke = f"M{4 + index * STEP} {_short(start)}v{_short(length)}"
+        for name, stroke in _strokes(index, letter):
             strokes[name] = strokes.get(name, "") + stroke
     return tuple(strokes.items())
+
+
+@cache
+def _strokes(index: int, letter: str) -> tuple[tuple[str, str], ...]:
+    """Of one bar: in whose state's colour, from where, and how far down."""
+    return tuple(
+        (name, f"M{4 + index * STEP} {_short(start)}v{_short(length)}")
+        for name, start, length in _pieces(letter)
+    )
 
 
 def _pieces(letter: str) -> tuple[tuple[str, float, float], ...]:

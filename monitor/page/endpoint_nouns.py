@@ -95,7 +95,8 @@ class Measured:
     @property
     def troubled(self) -> int:
         """How many days had trouble."""
-        return sum([day.minutes > 0 for day in self.days])
+        letters = self.letters
+        return len(letters) - letters.count("o") - letters.count("n")
 
     @property
     def bad_days(self) -> tuple[Day, ...]:

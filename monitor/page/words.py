@@ -109,9 +109,9 @@ def percent(share: float | None, language: Language = ENGLISH) -> str:
     return language.gettext("%(n)s\u00a0%%", n=number)
 
 
-def uptime(name: str, share: float | None, troubled: int, language: Language = ENGLISH) -> str:
+def uptime(name: str, share: str, troubled: int, language: Language = ENGLISH) -> str:
     """For those who do not see the bars."""
-    said = language.gettext("%(name)s: %(share)s uptime over 90 days.", name=name, share=percent(share, language))  # fmt: skip
+    said = language.gettext("%(name)s: %(share)s uptime over 90 days.", name=name, share=share)
     days = language.ngettext("%(num)s day with trouble.", "%(num)s days with trouble.", troubled)
     return f"{said}{language.space}{days}"
 
