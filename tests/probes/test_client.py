@@ -99,7 +99,7 @@ async def test_an_open_connection_holds_little_memory(authority: Authority, ca: 
 async def test_a_name_that_hangs_times_out_and_holds_up_no_other() -> None:
     def resolve(host: str, port: int) -> list[tuple[object, ...]]:
         if host == "hung.test":
-            time.sleep(1.5)
+            time.sleep(3)
         return loopback(host, port)
 
     async with Client(resolve) as client, serving(GOOD) as server:
