@@ -1,5 +1,7 @@
 """What Lighthouse thinks of the page on a phone: nothing to mend, and quick."""
 
+import asyncio
+
 import pytest
 from browser import CHROMIUM
 from lighthouse import TOOL, Opinion, TooBusyError, opinion
@@ -27,10 +29,16 @@ def told(*found: Opinion) -> str:
 async def test_lighthouse_finds_nothing_to_mend_and_a_quick_page(
     address: str, language: str
 ) -> None:
-    """Speed is the best of three; a machine that is busy with other things cannot fail it."""
+    """Speed is the best of three, or of what a minute allows; a machine that is busy with other things
+    cannot fail it.
+    """
     found: list[Opinion] = []
+    now = asyncio.get_running_loop().time
+    end = now() + 60
     try:
         while len(found) < 3 and not any(each.performance >= 90 for each in found):
+            if found and now() > end and not found[-1].calm:
+                break
             found.append(await opinion(f"{address}/mock/{language}"))
     except TooBusyError as why:
         pytest.skip(f"{why}; {told(*found)}")
