@@ -1,0 +1,149 @@
+"""Whatever befalls a store and its clock, every answer is what all its runs add up to, one by one."""
+
+import asyncio
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cast import HandClock
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from store_cast import CHAT, NOON, entry, failed, opened, streamed
+
+from monitor.model import WINDOWS, Entry, HistorySettings, Resolution, Rollup
+from monitor.model.rollup import merge
+from monitor.store import Reader, Store
+from monitor.store.times import EPOCH
+
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+HALF_AN_HOUR = timedelta(minutes=30)
+KEPT = HistorySettings(raw=None, hours=10 * DAY)
+ago = st.one_of(st.just(0), st.integers(0, 7200), st.integers(0, 9 * 86_400))
+ahead = st.one_of(st.integers(1, 7200), st.integers(1, 3 * 86_400), st.just(100 * 86_400))
+back = st.one_of(st.integers(61, 7200), st.integers(61, 5 * 86_400), st.just(90 * 86_400))
+steps = st.one_of(
+    st.tuples(st.just("run"), st.lists(ago, min_size=1, max_size=4)),
+    st.tuples(st.just("tick"), ahead),
+    st.tuples(st.just("set"), st.one_of(ahead, back.map(lambda seconds: -seconds))),
+    st.tuples(st.sampled_from(["prune", "restart", "look"]), st.none()),
+)
+
+
+class Life:
+    """One store, and all that it was ever given."""
+
+    def __init__(self, url: str, store: Store, clock: HandClock) -> None:
+        self.url, self.store, self.clock = url, store, clock
+        self.runs: dict[datetime, Entry] = {}
+        self.floor = EPOCH
+        """Up to the end of the last day of which an hour is forgotten, what comes late is not counted."""
+        self.uncounted: set[datetime] = set()
+
+    async def step(self, what: str, value: Any) -> None:
+        await self.settled()
+        if what == "run":
+            self._run(value)
+        elif what == "tick":
+            self.clock.tick(value)
+        elif what == "set":
+            self.clock.step(value)
+        elif what == "prune":
+            await self._prune()
+        self.store.heartbeat(self.clock.now())
+        await self.settled()
+
+    async def settled(self) -> None:
+        for _ in range(2):  # hours are rolled up behind the first one
+            await self.store.flush()
+
+    def _run(self, seconds: list[int]) -> None:
+        for each in seconds:
+            at = self.clock.now() - each * SECOND
+            made = failed if each % 3 == 1 else streamed
+            one = entry(made(at), in_maintenance=each % 7 == 1, missed=each % 2)
+            self.store.record(one)
+            while at in self.runs:
+                at += timedelta(milliseconds=1)
+            self.runs[at] = one
+            if at < self.floor:
+                self.uncounted.add(at)
+
+    async def _prune(self) -> None:
+        edge = Resolution.HOUR.begin(self.clock.now() - 10 * DAY)
+        old = [Resolution.DAY.begin(at) for at in self.runs if Resolution.HOUR.begin(at) < edge]
+        self.floor = max([self.floor, *(day + DAY for day in old)])
+        await self.store.prune(self.clock.now(), KEPT)
+
+    def sums(self, of: Resolution) -> dict[datetime, Rollup]:
+        found: dict[datetime, list[Rollup]] = defaultdict(list)
+        for at, one in self.runs.items():
+            if at not in self.uncounted:
+                found[of.begin(at)].append(rollup(one))
+        return {at: merge(found[at]) for at in sorted(found)}
+
+
+def rollup(one: Entry) -> Rollup:
+    return replace(Rollup.of(one.result, in_maintenance=one.in_maintenance), missed=one.missed)
+
+
+def counts(found: Rollup) -> tuple[dict[str, int], int]:
+    return {name: count for name, count in found.outcomes.items() if count}, found.maintenance
+
+
+def said(life: Life, reader: Reader) -> None:
+    now, today = life.clock.now(), life.clock.now().date()
+    for of in (Resolution.DAY, Resolution.MONTH, Resolution.YEAR):
+        assert {each.at: each.rollup for each in reader.rollups(CHAT, of)} == life.sums(of)
+    assert [run.at for run in reader.results(CHAT, since=EPOCH)] == sorted(life.runs)
+    seen = reader.snapshot(now).checks
+    if not life.runs:
+        assert seen == {}
+        return
+    look, days = seen[CHAT], {at.date(): each for at, each in life.sums(Resolution.DAY).items()}
+    shown = {day: counts(each) for day, each in look.days.items() if day <= today}
+    assert shown == {day: counts(days[day]) for day in within(days, today, max(WINDOWS))}
+    recent = sorted(at for at in life.runs if at >= now - HALF_AN_HOUR)
+    assert [run.at for run in look.recent] == recent
+    if (
+        max(life.runs) <= now
+    ):  # else the clock was set back, and what lies ahead belongs to no window
+        for length in WINDOWS:
+            wanted = merge(days[day] for day in within(days, today, length))
+            assert counts(look.windows[length]) == counts(wanted)
+
+
+def within(days: Iterable[date], today: date, length: int) -> list[date]:
+    return [day for day in days if today - timedelta(days=length) < day <= today]
+
+
+@settings(max_examples=12)
+@given(lived=st.lists(steps, min_size=1, max_size=10))
+@example(lived=[("run", [2880, 600, 0]), ("look", None), ("set", -3600), ("look", None)])
+@example(lived=[("run", [0]), ("set", 3650 * 86_400), ("run", [0]), ("prune", None),
+                ("set", -3648 * 86_400), ("run", [0])])  # fmt: skip
+def test_every_answer_is_what_all_runs_add_up_to(lived: list[tuple[str, Any]]) -> None:
+    asyncio.run(live(lived))
+
+
+async def live(lived: list[tuple[str, Any]]) -> None:
+    clock = HandClock(NOON)
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'm.db'}"
+        async with opened(url, clock) as store:
+            life = Life(url, store, clock)
+            with closing(Store.read_only(url)) as beside:
+                for what, value in lived:
+                    if what == "restart":
+                        await life.store.close()
+                        life.store = Store(url, clock=clock)
+                        life.store.open()
+                    await life.step(what, value)
+                    for reader in (beside, life.store._asked):
+                        said(life, reader)
+            if life.store is not store:
+                await life.store.close()
