@@ -20,7 +20,7 @@ class Watch:
     """How long each transaction of the writer takes, in seconds."""
 
     def __init__(self, store: Store) -> None:
-        self.began, self.took = 0.0, list[float]()
+        self.began, self.took = time.monotonic(), list[float]()
         event.listen(store._engine, "begin", lambda _: setattr(self, "began", time.monotonic()))
         event.listen(store._engine, "commit", lambda _: self.took.append(time.monotonic() - self.began))  # fmt: skip
 
