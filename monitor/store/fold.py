@@ -8,7 +8,7 @@ same transaction.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from sqlalchemy import Connection, Table, bindparam, select, update
@@ -18,15 +18,16 @@ from monitor.store.layout import Kin, kin_of
 from monitor.store.meta import number_of, set_meta
 from monitor.store.names import Names
 from monitor.store.numbers import head
+from monitor.store.rolled import split
 from monitor.store.runs import rows_between
 from monitor.store.sql import upsert
+from monitor.store.sums import added_up
 from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS, NUMBER_MASK
 from monitor.store.tally import HALVES, Group, Tally
 from monitor.store.times import hour_of_key, key_of_half, key_of_hour
 
 ROLLED = "rolled"
 _AT_ONCE = 500
-Tallies = dict[int, Tally]
 
 
 def begin(connection: Connection, hour: int) -> None:
@@ -90,10 +91,11 @@ def _write_hour(connection: Connection, names: Names, hour: int, only: set[int] 
         for kin, by_check in alike.kin.items():
             for number, bodies in by_check.items():
                 found[number].append((kin, half, bodies))
-    tallies: Tallies = defaultdict(Tally)
+    tallies: dict[int, Tally] = defaultdict(Tally)
     for number, groups in found.items():
         tallies[number].add_alike(groups)
-    _write(connection, HOURS, hour, tallies)
+    stored = {number: tally.to_bytes() for number, tally in tallies.items()}
+    _write(connection, HOURS, hour, stored)
     if last:
         given = [{"of": number, "seen": key} for number, key in last.items()]
         connection.execute(_SEEN, given)
@@ -121,11 +123,16 @@ _SEEN = (
 
 
 def _write_day(connection: Connection, day: int, only: set[int] | None) -> None:
-    tallies: Tallies = defaultdict(Tally)
+    found: dict[int, list[bytes]] = defaultdict(list)
     for number, body in quarters.of_day(connection, day) or _hours_of(connection, day):
         if only is None or number in only:
-            tallies[number].add_body(body)
-    _write(connection, DAYS, day, tallies)
+            found[number].append(body)
+    _write(
+        connection,
+        DAYS,
+        day,
+        {number: added_up([*map(split, rows)]) for number, rows in found.items()},
+    )
 
 
 def _hours_of(connection: Connection, day: int) -> Iterable[tuple[int, bytes]]:
@@ -145,9 +152,10 @@ def _bodies(connection: Connection, day: int, numbers: Iterable[int]) -> dict[in
     return found
 
 
-def _write(connection: Connection, table: Table, period: int, tallies: Tallies) -> None:
+def _write(connection: Connection, table: Table, period: int, bodies: Mapping[int, bytes]) -> None:
+    """By check number."""
     rows = [
-        {"key": period << NUMBER_BITS | number, "body": tally.to_bytes()}
-        for number, tally in sorted(tallies.items())
+        {"key": period << NUMBER_BITS | number, "body": body}
+        for number, body in sorted(bodies.items())
     ]
     upsert(connection, table, rows)

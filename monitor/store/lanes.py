@@ -148,12 +148,13 @@ def _numbers(body: bytes) -> Iterator[tuple[str, int, int]]:
     if not body:
         return
     head, data = _HEAD.unpack_from(body), zlib.decompress(body[_HEAD.size :], wbits=_WINDOW)
-    length = sum(each for each in head[1::2] if each != _SAME)
+    lengths = head[1::2]
+    length = sum(lengths) - _SAME * lengths.count(_SAME)
     rows = bytearray(length * _BYTES)
     for byte in range(len(data) // length):
         rows[byte::_BYTES] = data[byte * length : (byte + 1) * length]
     end = total = 0
-    for name, first, buckets in zip(FIGURES, head[::2], head[1::2], strict=True):
+    for name, first, buckets in zip(FIGURES, head[::2], lengths, strict=True):
         if buckets:
             if buckets != _SAME:
                 begin, end = end, end + buckets * _BYTES

@@ -13,21 +13,19 @@ from itertools import pairwise
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, select
 
-from monitor.store import rolled
-from monitor.store.lanes import sum_of
 from monitor.store.meta import number_of, set_meta
-from monitor.store.rolled import Parts, split
+from monitor.store.rolled import split
 from monitor.store.sql import upsert
-from monitor.store.sums import summed_kinds
+from monitor.store.sums import added_up
 from monitor.store.tables import HOURS, NUMBER_BITS, NUMBER_MASK, QUARTERS
 from monitor.store.tally import HALVES, POINT
-from monitor.store.varint import pack, unpack
+from monitor.store.varint import pack
 
 MARK = "quarters"
 LENGTH = 6
 KEPT = 8
 """Two days: a look goes back to the begin of the day in which the last 24 hours begin."""
-_SILENT = (0,) * HALVES * POINT
+_SILENT = pack((0,) * HALVES * POINT)
 
 
 def roll(connection: Connection, touched: Collection[int], before: int, after: int) -> None:
@@ -96,26 +94,21 @@ def between(table: Table, first: int, end: int) -> ColumnElement[bool]:
 def _write(connection: Connection, quarter: int, only: Collection[int] | None) -> None:
     first = quarter * LENGTH
     span = between(HOURS, first, first + LENGTH)
-    found: dict[int, dict[int, Parts]] = defaultdict(dict)
+    found: dict[int, dict[int, bytes]] = defaultdict(dict)
     for key, body in connection.execute(select(HOURS.c.key, HOURS.c.body).where(span)):
         number = key & NUMBER_MASK
         if only is None or number in only:
-            found[number][(key >> NUMBER_BITS) - first] = split(body)
+            found[number][(key >> NUMBER_BITS) - first] = body
     rows = [
-        {"key": quarter << NUMBER_BITS | number, "body": added_up(hours)}
+        {"key": quarter << NUMBER_BITS | number, "body": quarter_of(hours)}
         for number, hours in sorted(found.items())
     ]
     upsert(connection, QUARTERS, rows)
 
 
-def added_up(hours: Mapping[int, Parts]) -> bytes:
-    """By their place in the quarter."""
-    found = hours.values()
-    counts = [*map(sum, zip(*(parts.counts for parts in found), strict=True))]
-    points: list[int] = []
-    if any(parts.points for parts in found):
-        for place in range(LENGTH):
-            parts = hours.get(place)
-            points += unpack(parts.points) if parts and parts.points else _SILENT
-    figures = sum_of(parts.figures for parts in found)
-    return rolled.to_bytes(counts, summed_kinds(found), pack(points), figures)
+def quarter_of(hours: Mapping[int, bytes]) -> bytes:
+    """By their place in it."""
+    found = {at: split(body) for at, body in hours.items()}
+    points = [parts.points if (parts := found.get(at)) else b"" for at in range(LENGTH)]
+    packed = b"".join(each or _SILENT for each in points) if any(points) else b""
+    return added_up(found.values(), packed)

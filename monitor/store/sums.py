@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from monitor.model import Rollup
 from monitor.model.rollup import FIGURES, Histogram
+from monitor.store import rolled
 from monitor.store.answers import SummedFigures, summed_figures
-from monitor.store.lanes import Lanes
+from monitor.store.lanes import Lanes, sum_of
 from monitor.store.rolled import COUNTS, Parts, counts_from, rollup_of
 
 _NO_COUNTS = (0,) * COUNTS
@@ -92,6 +93,13 @@ def summed_kinds(rows: Iterable[Parts]) -> Counter[str]:
         if parts.kinds:
             found.update(parts.kinds)
     return found
+
+
+def added_up(rows: Collection[Parts], points: bytes = b"") -> bytes:
+    """Stored rollups as one."""
+    counts = [*map(sum, zip(*(parts.counts for parts in rows), strict=True))]
+    figures = sum_of(parts.figures for parts in rows)
+    return rolled.to_bytes(counts, summed_kinds(rows), points, figures)
 
 
 def _merged(kinds: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, int]:

@@ -29,7 +29,6 @@ from monitor.store.meta import set_meta
 from monitor.store.names import Names
 from monitor.store.past import Past as Days
 from monitor.store.past import holding, spans_of
-from monitor.store.rolled import split
 from monitor.store.tables import CHECKS, DAYS, HOURS, NUMBER_BITS
 from monitor.store.tally import Row, Tally
 from monitor.store.times import hours
@@ -77,8 +76,7 @@ def day_of(rng: random.Random, runs: int) -> bytes:
 
 def quarter_of(hour_bodies: list[bytes]) -> float:
     """Bytes of the sum of six hours."""
-    found = {at: split(body) for at, body in enumerate(hour_bodies[: quarters.LENGTH])}
-    return len(quarters.added_up(found)) + ROW
+    return len(quarters.quarter_of(dict(enumerate(hour_bodies[: quarters.LENGTH])))) + ROW
 
 
 def sizes_and_errors(hour_bodies: list[bytes], day_bodies: list[bytes]) -> int:
