@@ -11,6 +11,7 @@ import pytest
 import worlds
 from cast import HandClock, until
 from page_cast import CHECKS, NOW, SERVICE, key
+from test_files import many
 
 from monitor.model import Check, Evidence, PageSettings, Snapshot, StoreError
 from monitor.probes import ProbeSettings
@@ -88,6 +89,38 @@ async def test_what_failing_calls_got_is_shown_only_where_the_operator_wants_it(
         assert ("what ohmygpt/us-direct/chat got at 13:42" in page) is errors
         beside = tmp_path / "endpoints" / "ohmygpt" / "us-direct" / "status.json"
         assert ("what ohmygpt" in beside.read_text()) is errors
+
+
+class SlowClock(HandClock):
+    """Each look at it takes 25 ms."""
+
+    def monotonic(self) -> float:
+        self.mono += 0.025
+        return self.mono
+
+
+async def test_pages_of_a_crowd_follow_at_the_pace_that_they_cost_by_our_clock(
+    tmp_path: Path,
+) -> None:
+    site, snapshot = many(41)
+    clock = SlowClock(NOW)
+    loop = Publisher(
+        Shelf(snapshot), site.services, site.checks, replace(site.settings, dir=tmp_path),
+        clock=clock, vantage="Shanghai", version="0.1.0",
+    )  # fmt: skip
+
+    async def pages() -> list[str]:
+        await loop.publish()
+        found = sorted((tmp_path / "endpoints").glob("*/*/index.html"))
+        return [each.read_text() for each in found]
+
+    first = await pages()
+    clock.tick(
+        41
+    )  # 82 files of 25 ms, 68 s at our part of a core; what costs nothing has waited 40 s
+    new = sum(one != other for one, other in zip(first, await pages(), strict=True))
+    assert len(first) == 41
+    assert 0 < new < 30
 
 
 async def test_the_last_page_says_that_monitoring_stopped(tmp_path: Path) -> None:
