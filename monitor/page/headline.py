@@ -157,7 +157,9 @@ def triage_service(services: Sequence[ServiceView], language: Language) -> Triag
     down = sum(service.state is State.MAJOR for service in known)
     calls, answered = _calls(known)
     if not known:
-        return Triage(state=State.UNKNOWN, what=say("Not known"), note=say("No recent results"))
+        return Triage(
+            state=State.UNKNOWN, what=say("Not known"), note=say("No recent result tells")
+        )
     if down:
         every = all(e.state is State.MAJOR for service in known for e in service.endpoints)
         note = (
