@@ -41,7 +41,7 @@ class Recollection:
 def recall(config: Config, check: str, since: datetime, until: datetime, by: By) -> Recollection:
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
         must_be_known(reader, check)
-        runs, periods = _rows(reader, check, since, until, by)
+        runs, periods, total = _rows(reader, check, since, until, by)
         found = reader.each_evidence(check, since=since, until=until)
         return Recollection(
             check=check,
@@ -52,7 +52,7 @@ def recall(config: Config, check: str, since: datetime, until: datetime, by: By)
             runs=runs,
             periods=periods,
             evidence={at: evidence for _, at, evidence in found},
-            total=merge(each.rollup for each in periods) if periods else _total(config, runs),
+            total=total,
         )
 
 
@@ -67,22 +67,25 @@ def must_be_known(reader: Reader, check: str) -> None:
 
 def _rows(
     reader: Reader, check: str, since: datetime, until: datetime, by: By
-) -> tuple[tuple[Result, ...], tuple[Period, ...]]:
-    if by.resolution is None:
-        return reader.results(check, since=since, until=until), ()
-    return (), reader.rollups(check, by.resolution, since=since, until=until)
+) -> tuple[tuple[Result, ...], tuple[Period, ...], Rollup]:
+    """Runs or periods, and their sum."""
+    if by.resolution is not None:
+        periods = reader.rollups(check, by.resolution, since=since, until=until)
+        return (), periods, merge(each.rollup for each in periods)
+    runs: list[Result] = []
+    total = _sum(_shares(reader.each_counted(check, since=since, until=until), runs))
+    return tuple(runs), (), total
 
 
-def _total(config: Config, runs: Iterable[Result]) -> Rollup:
-    """What was in maintenance counts apart, as far as the configuration of today knows it."""
-    each = iter(
-        Rollup.of(run, in_maintenance=_in_maintenance(config, run.check, run.at)) for run in runs
-    )
-    return merge(iter(lambda: merge(islice(each, _AT_ONCE)), Rollup()))
+def _shares(counted: Iterable[tuple[Result, Rollup]], runs: list[Result]) -> Iterator[Rollup]:
+    for run, share in counted:
+        runs.append(run)
+        yield share
 
 
-def _in_maintenance(config: Config, check: str, at: datetime) -> bool:
-    return any(each.covers(check) and each.window_at(at) for each in config.maintenance)
+def _sum(shares: Iterator[Rollup]) -> Rollup:
+    """In short pieces: to merge copies."""
+    return merge(iter(lambda: merge(islice(shares, _AT_ONCE)), Rollup()))
 
 
 def document(found: Recollection) -> dict[str, Any]:

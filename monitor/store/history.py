@@ -1,14 +1,16 @@
 """Questions about checks and ranges of time: raw results, and what failing runs left."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, select
 
-from monitor.model import Evidence, Known, Result
+from monitor.model import Evidence, Known, Result, Rollup
 from monitor.store import find
+from monitor.store.decoding import Run
 from monitor.store.names import Names
 from monitor.store.nouns import evidence_from
 from monitor.store.runs import read_run
@@ -65,6 +67,23 @@ def each_result(ask: Ask, wanted: Iterable[int], start: int, end: int | None) ->
         return [read_run(connection, names, key, body).result for key, body in rows]
 
     return _pages(ask, RESULTS, wanted, start, end, page)
+
+
+def each_counted(
+    ask: Ask, wanted: Iterable[int], start: int, end: int | None
+) -> Iterator[tuple[Result, Rollup]]:
+    """As `each_result`, and what each was counted as."""
+    names = Names()
+
+    def page(connection: Connection, rows: Sequence[Stored]) -> list[tuple[Result, Rollup]]:
+        runs = (read_run(connection, names, key, body) for key, body in rows)
+        return [(run.result, _share(run)) for run in runs]
+
+    return _pages(ask, RESULTS, wanted, start, end, page)
+
+
+def _share(run: Run) -> Rollup:
+    return replace(Rollup.of(run.result, in_maintenance=run.in_maintenance), missed=run.missed)
 
 
 def each_evidence(

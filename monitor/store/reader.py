@@ -21,6 +21,7 @@ from monitor.model import (
     Request,
     Resolution,
     Result,
+    Rollup,
     Snapshot,
     StoreError,
 )
@@ -140,6 +141,13 @@ class Reader:
         """
         wanted = self._numbers(check)
         return history.each_result(self._ask, wanted, *_keys(since, until))
+
+    def each_counted(
+        self, check: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[tuple[Result, Rollup]]:
+        """As `each_result`, each with its share of the hour it is in, maintenance as it was then."""
+        wanted = self._numbers(check)
+        return history.each_counted(self._ask, wanted, *_keys(since, until))
 
     def rollups(
         self,

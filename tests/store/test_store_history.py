@@ -1,5 +1,6 @@
 """Questions about ranges: raw results, hours, days and what failing runs left, all of it in pages."""
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -246,3 +247,20 @@ async def test_a_reader_copies_the_store_beside_the_daemon(
     with pytest.raises(StoreError, match=r"nowhere/copy.db cannot be written: "):
         reader.backup(tmp_path / "nowhere" / "copy.db")
     reader.close()
+
+
+async def test_runs_count_as_their_hours_did_whatever_is_maintenance_today(
+    store: Store, url: str, clock: HandClock
+) -> None:
+    runs = [streamed(NOON + step * timedelta(minutes=20)) for step in range(9)]
+    for step, run in enumerate(runs):
+        clock.wall = run.at
+        store.record(entry(run, in_maintenance=step % 4 == 1, missed=step % 3))
+    await store.flush()
+    with closing(Store.read_only(url)) as reader:
+        counted = [*reader.each_counted(CHAT)]
+        hours = reader.rollups(CHAT, Resolution.HOUR)
+    assert [run for run, _ in counted] == runs
+    total = merge(share for _, share in counted)
+    assert (total.maintenance, total.missed) == (2, 9)
+    assert total == merge(each.rollup for each in hours)
