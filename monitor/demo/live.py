@@ -17,7 +17,8 @@ from monitor.model import Kind, Message, Outcome, Outgoing, Result
 
 _PER_SECOND = 4
 _ALERTS = 3
-_BODY_LINES = 2
+_BODY_LINES = 7
+"""Of the newest; of the others the title alone, so that all of it fits into a small terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,11 @@ class _Told:
     at: float
     message: Message
 
-    def lines(self) -> list[str]:
-        body = [line for line in self.message.body.splitlines() if line.strip()]
-        return [f"{clock_face(self.at)}  {self.message.title}", *body[:_BODY_LINES]]
+    def title(self) -> str:
+        return f"{clock_face(self.at)}  {self.message.title}"
+
+    def body(self) -> list[str]:
+        return [line for line in self.message.body.splitlines() if line.strip()]
 
 
 class LiveTable:
@@ -110,9 +113,9 @@ class LiveTable:
         told = _Told(self._elapsed(), message)
         self._told.append(told)
         if self._plain:
-            first, *rest = told.lines()
-            time, _, title = first.partition("  ")
-            self._say("\n".join([f"{time}  ALERT  {title}", *(f"       {line}" for line in rest)]))
+            time, _, title = told.title().partition("  ")
+            rest = (f"       {line}" for line in told.body())
+            self._say("\n".join([f"{time}  ALERT  {title}", *rest]))
 
     def _say(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)
@@ -151,9 +154,10 @@ class LiveTable:
             return Text("no alert so far", style="dim")
         text = Text("alerts, newest first\n", style="bold", no_wrap=True, overflow="ellipsis")
         for told in reversed(self._told):
-            first, *rest = told.lines()
-            text.append(f"{first}\n", style="not bold")
-            text.append("".join(f"       {line}\n" for line in rest), style="not bold dim")
+            text.append(f"{told.title()}\n", style="not bold")
+            if told is self._told[-1]:
+                rest = "".join(f"       {line}\n" for line in told.body()[:_BODY_LINES])
+                text.append(rest, style="not bold dim")
         text.rstrip()
         return text
 

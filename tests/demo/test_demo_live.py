@@ -48,7 +48,10 @@ def outgoing() -> Outgoing:
     )
 
 
-MESSAGE = Message("Demo LLM: down", "Since 12:00.\n\nWhy: it is gone.\nUse instead: that one.")
+MESSAGE = Message(
+    "Demo LLM: down",
+    "Since 12:00.\n\nWhy: it is gone.\nSeen: nothing.\nTo do: wait.\nUse instead: that one.",
+)
 
 
 @pytest.fixture
@@ -80,6 +83,9 @@ def test_without_a_terminal_only_changes_are_said(loaded: Config, screen: io.Str
         "01:15  ALERT  Demo LLM: down",
         "       Since 12:00.",
         "       Why: it is gone.",
+        "       Seen: nothing.",
+        "       To do: wait.",
+        "       Use instead: that one.",
     ]
 
 
@@ -117,10 +123,16 @@ def test_the_screen_fits_into_eighty_columns_and_twenty_four_lines(
     for check in loaded.checks:
         table.on_result(result(check.key, Kind.UNEXPECTED_REDIRECT))
     for number in range(5):
-        table.on_message(outgoing(), Message(f"alert {number}", f"{'long ' * 40}\ntwo\nthree"))
+        table.on_message(
+            outgoing(),
+            Message(
+                f"alert {number}", f"{'long ' * 40}\ntwo\nthree\nfour\nfive\nsix\nseven\neight"
+            ),
+        )
     Console(file=screen, width=80, color_system=None).print(table.draw())
     lines = screen.getvalue().splitlines()
     assert len(lines) <= 23
+    assert "       seven" in [line.rstrip() for line in lines]
     assert max(map(len, lines)) <= 80
 
 
