@@ -1,9 +1,13 @@
 """Results to put into a store, and stores to put them into."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Engine
 
 from monitor.clock import Clock
 from monitor.model import (
@@ -22,7 +26,8 @@ from monitor.model import (
     Timings,
     Usage,
 )
-from monitor.store import Store
+from monitor.store import Store, migrations
+from monitor.store.engine import writing
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CHAT = "a/direct/chat"
@@ -36,6 +41,17 @@ async def opened(url: str, clock: Clock) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+@contextmanager
+def tables() -> Iterator[Engine]:
+    """Of a store in which nothing is yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = writing(Path(folder) / "m.db")
+        with engine.begin() as connection:
+            migrations.create(connection)
+        yield engine
+        engine.dispose()
 
 
 def streamed(at: datetime = NOON, **changes: Any) -> Result:

@@ -4,8 +4,7 @@ from datetime import datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_cast import CHAT, NOON, entry, failed, streamed
-from test_store_quarters import store
+from store_cast import CHAT, NOON, entry, failed, streamed, tables
 
 from monitor.model import WINDOWS, CheckHistory, Entry, Timings
 from monitor.store import fold
@@ -52,7 +51,7 @@ def test_it_says_what_a_first_look_says(
     given_steps: list[tuple[list[tuple[int, int, str]], int, bool, bool]],
 ) -> None:
     now, names, kept = NOON, Names(), Looker(None)
-    with store() as engine:
+    with tables() as engine:
         for given_runs, minutes, rolling, asking in given_steps:
             given_now = [run(*each, now) for each in given_runs]
             with engine.begin() as connection:

@@ -2,23 +2,20 @@
 however days end, come late, are forgotten, and whatever went wrong before.
 """
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, delete, select
-from store_cast import streamed
+from store_cast import streamed, tables
 
 from monitor.model import WINDOWS, Outcome, Rollup, Timings
 from monitor.model.rollup import WINDOW_FIGURES, merge
-from monitor.store import migrations, upkeep
+from monitor.store import upkeep
 from monitor.store.encoding import encode
-from monitor.store.engine import writing
 from monitor.store.meta import number_of, set_meta
 from monitor.store.past import Past, spans_of
 from monitor.store.rolled import from_bytes
@@ -45,17 +42,14 @@ Rows = dict[tuple[int, int], bytes]
 
 @contextmanager
 def store() -> Iterator[Engine]:
-    with tempfile.TemporaryDirectory() as folder:
-        engine = writing(Path(folder) / "m.db")
+    with tables() as engine:
         with engine.begin() as connection:
-            migrations.create(connection)
             rows = [
                 {"number": number, "key": f"a/e/{number}", "vantage": "", "kind": "chat", "last": 0}
                 for number in CHECK_NUMBERS
             ]
             upsert(connection, CHECKS, rows)
         yield engine
-        engine.dispose()
 
 
 def body(ttft: int) -> bytes:

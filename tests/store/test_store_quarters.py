@@ -2,23 +2,18 @@
 without: however hours come, late or at once, are forgotten, and whatever the clock does.
 """
 
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, delete, select
-from store_cast import CHAT, NOON, entry, failed, streamed
+from store_cast import CHAT, NOON, entry, failed, streamed, tables
 
 from monitor.model import HistorySettings, Snapshot, Timings
-from monitor.store import fold, migrations, prune, quarters
+from monitor.store import fold, prune, quarters
 from monitor.store.batch import gather, write
-from monitor.store.engine import writing
 from monitor.store.lanes import opened
 from monitor.store.look import Looker
 from monitor.store.meta import number_of, set_meta
@@ -40,16 +35,6 @@ steps = st.one_of(
     st.tuples(st.just("prune"), st.integers(1, 60)),
     st.tuples(st.just("lost"), st.just(0)),
 )
-
-
-@contextmanager
-def store() -> Iterator[Engine]:
-    with tempfile.TemporaryDirectory() as folder:
-        engine = writing(Path(folder) / "m.db")
-        with engine.begin() as connection:
-            migrations.create(connection)
-        yield engine
-        engine.dispose()
 
 
 def record(connection: Connection, names: Names, given_runs: list[tuple[int, int, str]]) -> None:
@@ -137,7 +122,7 @@ def test_a_quarter_is_its_hours_and_a_look_says_the_same_without(
     given_steps: list[tuple[str, object]], at: int
 ) -> None:
     now = NOON + at * HOUR + timedelta(minutes=20)
-    with store() as engine:
+    with tables() as engine:
         live(engine, given_steps)
         with engine.begin() as connection:
             stored = bodies(connection, QUARTERS)
@@ -156,7 +141,7 @@ def test_a_day_is_the_same_from_quarters_and_from_hours(
     found = []
     for forgetful in (False, True):
         names = Names()
-        with store() as engine, engine.begin() as connection:
+        with tables() as engine, engine.begin() as connection:
             for batch in (given_runs, late):
                 record(connection, names, batch)
                 for until in range(90):
@@ -170,7 +155,7 @@ def test_a_day_is_the_same_from_quarters_and_from_hours(
 
 def test_a_look_reads_quarters_where_they_are_there() -> None:
     """Else they would be of no use: here they say something else than the hours."""
-    with store() as engine:
+    with tables() as engine:
         live(engine, [("runs", [(hour * 60, 200, CHAT) for hour in range(50)]), ("roll", 50)])
         with engine.begin() as connection:
             connection.execute(delete(HOURS))
@@ -179,7 +164,7 @@ def test_a_look_reads_quarters_where_they_are_there() -> None:
 
 
 def test_quarters_are_kept_for_two_days() -> None:
-    with store() as engine:
+    with tables() as engine:
         live(engine, [("runs", [(hour * 60, 200, CHAT) for hour in range(80)]), ("roll", 80)])
         with engine.begin() as connection:
             end = (hours(NOON) + 80) // 6
@@ -192,7 +177,7 @@ def test_quarters_are_kept_for_two_days() -> None:
 def test_hours_that_are_forgotten_in_the_middle_of_a_quarter_are_not_seen_any_more(
     kept: int,
 ) -> None:
-    with store() as engine:
+    with tables() as engine:
         runs_each_hour = [(hour * 60, 200, CHAT) for hour in range(80)]
         live(engine, [("runs", runs_each_hour), ("roll", 80), ("prune", kept)])
         with engine.begin() as connection:
