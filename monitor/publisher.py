@@ -13,7 +13,7 @@ from typing import Protocol
 from monitor.clock import Clock
 from monitor.logs import Told
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
-from monitor.page import Folder, Memory, Pace, Pick, Renderer, Site, last_picks, view
+from monitor.page import Folder, LastPage, Pace, Pick, Renderer, Site, last_picks, view
 from monitor.trim import give_back
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Publisher:
         self.change(services, checks, settings, maintenance)
         self._told = Told()
         self._renderer = Renderer(Pace(clock.monotonic, time.sleep))
-        self._memory = Memory()
+        self._last = LastPage()
         self._picks: Mapping[str, Pick] | None = None
         self._folder = Folder(settings.dir)
 
@@ -124,7 +124,7 @@ class Publisher:
         if folder != self._folder.path:
             self._folder = Folder(folder)
         picks = _picks_before(folder) if self._picks is None else self._picks
-        page, self._picks = view(self._site, snapshot, picks, self._memory)
+        page, self._picks = view(self._site, snapshot, picks, self._last)
         changed = self._folder.publish(self._renderer.files(page))
         give_back()
         return changed

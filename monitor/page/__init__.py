@@ -3,7 +3,7 @@
 from monitor.page.best import Pick
 from monitor.page.best_files import last_picks
 from monitor.page.files import Folder, publish
-from monitor.page.memory import Memory
+from monitor.page.last_page import LastPage
 from monitor.page.nouns import PageView, Site
 from monitor.page.pace import Pace
 from monitor.page.render import Renderer
@@ -11,7 +11,7 @@ from monitor.page.view import view
 
 __all__ = [
     "Folder",
-    "Memory",
+    "LastPage",
     "Pace",
     "PageView",
     "Pick",

@@ -15,8 +15,8 @@ from monitor.page import words
 from monitor.page.best import Pick
 from monitor.page.endpoint_nouns import EndpointView
 from monitor.page.headline import headline, overall, text, triage_network, triage_service
+from monitor.page.last_page import LastPage
 from monitor.page.maintenance import works
-from monitor.page.memory import Memory
 from monitor.page.nouns import PageView, PastDay, ServiceView, Site, Undelivered
 from monitor.page.services import service_view
 from monitor.page.states import State
@@ -26,12 +26,12 @@ PAST_DAYS = 7
 
 
 def view(
-    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], memory: Memory | None = None
+    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], last: LastPage | None = None
 ) -> tuple[PageView, Mapping[str, Pick]]:
-    """`picks` is what was recommended before, by service; returned as it is now. `memory` is of
+    """`picks` is what was recommended before, by service; returned as it is now. `last` is of
     what has no news.
     """
-    known = memory or Memory()
+    known = last or LastPage()
     known.endpoints.turn(snapshot.incidents)
     found = [
         service_view(service, site, snapshot, known.endpoints, picks.get(service.id, Pick()))
@@ -50,7 +50,7 @@ def _page(
     site: Site,
     snapshot: Snapshot,
     services: tuple[ServiceView, ...],
-    memory: Memory,
+    last: LastPage,
     said: Language,
     path: str,
 ) -> PageView:
@@ -65,7 +65,7 @@ def _page(
     instead = partial(
         _instead, {} if snapshot.stopped_at else {each.id: each for each in services}, by_path
     )
-    stories = memory.teller(names, said).stories(incidents, instead, snapshot.at)
+    stories = last.teller(names, said).stories(incidents, instead, snapshot.at)
     fresh = not any(history.latest for history in snapshot.checks.values())
     whence = words.whence(site.vantage, said)
     return PageView(

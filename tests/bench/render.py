@@ -36,7 +36,7 @@ from monitor.model import (
     Timings,
 )
 from monitor.model.rollup import bucket
-from monitor.page import Memory, PageView, Pick, Renderer, Site, view
+from monitor.page import LastPage, PageView, Pick, Renderer, Site, view
 from monitor.page.pages import Pages
 from monitor.page.render import _Templates
 from monitor.page.schema import status_json
@@ -60,7 +60,7 @@ class World:
     site: Site
     snapshot: Snapshot
     picks: dict[str, Pick] = field(default_factory=dict)
-    memory: Memory = field(default_factory=Memory)
+    last: LastPage = field(default_factory=LastPage)
 
     def age(self, one_in: int) -> None:
         """One in so many checks has run again; of the others the store gives the same objects."""
@@ -74,7 +74,7 @@ class World:
         self.snapshot = replace(self.snapshot, at=at, checks={**self.snapshot.checks, **changed})
 
     def view(self) -> PageView:
-        page, picks = view(self.site, self.snapshot, self.picks, self.memory)
+        page, picks = view(self.site, self.snapshot, self.picks, self.last)
         self.picks = dict(picks)
         return page
 

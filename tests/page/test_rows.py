@@ -13,7 +13,7 @@ from test_files import many
 
 from monitor.language import Language, language, templates
 from monitor.model import Kind, Service, Snapshot
-from monitor.page import Memory, PageView, Site, view
+from monitor.page import LastPage, PageView, Site, view
 from monitor.page.nouns import CROWD
 from monitor.page.render import environment
 from monitor.page.rows import Rows
@@ -62,7 +62,7 @@ WORLDS = st.tuples(
 def test_what_is_kept_is_what_would_be_made_anew(
     code: str, worlds: list[tuple[dict[int, str], list[int]]]
 ) -> None:
-    kept, known = ROWS[code], Memory()
+    kept, known = ROWS[code], LastPage()
     for names, bad in worlds:
         (service,) = view(named(names), failing(bad), {}, known)[0].services
         anew = Rows(kept._who, kept._row)
@@ -110,7 +110,7 @@ class Asked:
 def test_only_a_line_with_news_is_made_anew_and_only_its_state_or_name_makes_another_beginning() -> (
     None
 ):
-    asked, known = Asked(), Memory()
+    asked, known = Asked(), LastPage()
 
     def news(site: Site, snapshot: Snapshot) -> tuple[int, int]:
         return asked.of(view(site, snapshot, {}, known)[0])

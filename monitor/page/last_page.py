@@ -7,7 +7,7 @@ from monitor.page.endpoints import Endpoints
 from monitor.page.stories import Teller
 
 
-class Memory:
+class LastPage:
     def __init__(self) -> None:
         self.endpoints = Endpoints()
         self._tellers: dict[str, Teller] = {}

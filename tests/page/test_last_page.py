@@ -10,7 +10,7 @@ from worlds import all_good
 
 from monitor.language import ENGLISH
 from monitor.model import EntryKind, Incident, Kind, Severity, Snapshot, TimelineEntry
-from monitor.page import Memory, Site, view
+from monitor.page import LastPage, Site, view
 from monitor.page.stories import Teller
 
 KEYS = tuple(check.key for check in CHECKS)
@@ -60,19 +60,19 @@ PAGES = st.tuples(
 def test_a_page_that_remembers_the_last_one_is_the_page_that_does_not(
     pages: list[tuple[list[Incident], int, list[str]]],
 ) -> None:
-    memory = Memory()
+    last = LastPage()
     for incidents, minutes, names in pages:
         snapshot, shown = world(incidents, minutes), site(names)
-        assert view(shown, snapshot, {}, memory) == view(shown, snapshot, {})
+        assert view(shown, snapshot, {}, last) == view(shown, snapshot, {})
 
 
 def test_what_is_over_is_told_once_and_what_lasts_each_time() -> None:
-    memory = Memory()
+    last = LastPage()
     over = incident(1, Severity.DOWN, Kind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
     lasting = incident(2, Severity.DOWN, Kind.SLOW, ago(minutes=9), None, KEYS[4])
 
     def told(*incidents: Incident) -> list[object]:
-        page = view(SITE, replace(all_good(), incidents=incidents), {}, memory)[0]
+        page = view(SITE, replace(all_good(), incidents=incidents), {}, last)[0]
         return [*page.stories, *page.others[0].stories]
 
     first, again = told(over, lasting), told(replace(over), lasting)
