@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from monitor.model import Check, Kind, Result
+from monitor.model import Check, FailureKind, Result
 
-BUSY = frozenset({Kind.RATE_LIMITED, Kind.OVERLOADED})
+BUSY = frozenset({FailureKind.RATE_LIMITED, FailureKind.OVERLOADED})
 ACCOUNT = frozenset(
     {
-        Kind.AUTH_INVALID, Kind.QUOTA_EXHAUSTED, Kind.PERMISSION_DENIED, Kind.REGION_BLOCKED,
-        Kind.MODEL_NOT_FOUND,
+        FailureKind.AUTH_INVALID, FailureKind.QUOTA_EXHAUSTED, FailureKind.PERMISSION_DENIED, FailureKind.REGION_BLOCKED,
+        FailureKind.MODEL_NOT_FOUND,
     }
 )  # fmt: skip
 """Only a person can mend these: paid calls need not find out every minute that nobody has."""
@@ -39,7 +39,7 @@ class Backoff:
     """What holds back, and until when. A restart forgets it."""
 
     _until: dict[str, float] = field(default_factory=dict)
-    _streaks: dict[str, tuple[Kind | None, int]] = field(default_factory=dict)
+    _streaks: dict[str, tuple[FailureKind | None, int]] = field(default_factory=dict)
 
     def holds(self, check: str, now: float) -> bool:
         return now < self._until.get(check, now)
@@ -56,7 +56,7 @@ class Backoff:
         if kind not in BUSY | ACCOUNT:
             before, _ = self._streaks.pop(check.key, (None, 0))
             self._until.pop(check.key, None)
-            if kind is None and before is Kind.AUTH_INVALID:
+            if kind is None and before is FailureKind.AUTH_INVALID:
                 self._key_works(check)
             return timedelta(0)
         before, streak = self._streaks.get(check.key, (kind, 0))
@@ -70,5 +70,5 @@ class Backoff:
         """The key was refused to this check and is not any more: its endpoint's others need not wait."""
         begin = check.key.rpartition("/")[0] + "/"
         for key, (kind, _) in self._streaks.items():
-            if kind is Kind.AUTH_INVALID and key.startswith(begin):
+            if kind is FailureKind.AUTH_INVALID and key.startswith(begin):
                 self._until.pop(key, None)

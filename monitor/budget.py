@@ -8,14 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from monitor.model import NO_SPEND, Budget, Check, Failure, Kind, Price, Result, Service, Spend
+from monitor.model import (
+    NO_SPEND,
+    Check,
+    DailyBudget,
+    Failure,
+    FailureKind,
+    Price,
+    Result,
+    Service,
+    Spend,
+)
 
 _PER = 1_000_000
 WARN_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Tariff:
+class PriceList:
     """What one check's tokens cost."""
 
     price: Price | None
@@ -34,13 +44,13 @@ class Tariff:
         return Spend(tokens_in + tokens_out, money / _PER * self.multiplier)
 
 
-class Ledger:
+class BudgetLedger:
     """What each service has spent today, open reserves included. The store keeps a copy."""
 
     def __init__(
         self,
         services: tuple[Service, ...],
-        budgets: Mapping[str, Budget],
+        budgets: Mapping[str, DailyBudget],
         prices: Mapping[str, Price],
         spent: Mapping[tuple[str, date], Spend],
     ) -> None:
@@ -53,7 +63,7 @@ class Ledger:
     def change(
         self,
         services: tuple[Service, ...],
-        budgets: Mapping[str, Budget],
+        budgets: Mapping[str, DailyBudget],
         prices: Mapping[str, Price],
     ) -> None:
         """New terms; what is spent stays spent, and open reserves are settled as they were made."""
@@ -70,7 +80,7 @@ class Ledger:
         budget = self._budgets.get(check.service)
         if budget is not None and not budget.allows(self.spent(check.service, day) + amount):
             spent = self._why(check.service, budget, day)
-            return Failure(Kind.BUDGET_PAUSED, f"{spent}; paid probes go on tomorrow (UTC)")
+            return Failure(FailureKind.BUDGET_PAUSED, f"{spent}; paid probes go on tomorrow (UTC)")
         self._add(check.service, day, amount)
         return amount
 
@@ -123,8 +133,8 @@ class Ledger:
         self._spent = {key: value for key, value in self._spent.items() if (day - key[1]).days <= 1}
         self._spent[service, day] = self.spent(service, day) + amount
 
-    def _tariff(self, check: Check) -> Tariff:
-        return Tariff(
+    def _tariff(self, check: Check) -> PriceList:
+        return PriceList(
             self._prices.get(check.model or ""), self._multipliers.get(check.service, 1.0)
         )
 
@@ -132,7 +142,7 @@ class Ledger:
         price = self._prices.get(check.model or "")
         return price is not None and price.currency == "USD"
 
-    def _why(self, service: str, budget: Budget, day: date) -> str:
+    def _why(self, service: str, budget: DailyBudget, day: date) -> str:
         spent = self.spent(service, day)
         if budget.tokens is not None:
             return f"spent {spent.tokens} of {budget.tokens} tokens today"

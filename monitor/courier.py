@@ -22,7 +22,7 @@ from typing import Protocol
 from monitor.alerts import Context, digest, latest, parts, together
 from monitor.clock import Clock
 from monitor.logs import quoted
-from monitor.model import Incident, Message, NotDeliveredError, Outgoing
+from monitor.model import Incident, Message, NotDeliveredError, OutboxMessage
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +48,13 @@ Send = Callable[[str, Message], Awaitable[None]]
 class Outbox(Protocol):
     """What the courier needs of the store."""
 
-    async def due(self, now: datetime) -> tuple[Outgoing, ...]: ...
+    async def due(self, now: datetime) -> tuple[OutboxMessage, ...]: ...
 
     async def incident(self, incident_id: int) -> Incident | None: ...
 
     def sent(self, outgoing_id: int, at: datetime) -> None: ...
 
-    def postpone(self, outgoing: Outgoing) -> None: ...
+    def postpone(self, outgoing: OutboxMessage) -> None: ...
 
     def dead(self, outgoing_id: int, error: str) -> None: ...
 
@@ -68,7 +68,7 @@ class Courier:
         *,
         clock: Clock,
         rng: Random,
-        on_message: Callable[[Outgoing, Message], None] = lambda *_: None,
+        on_message: Callable[[OutboxMessage, Message], None] = lambda *_: None,
         is_blind: Callable[[], bool] = lambda: False,
     ) -> None:
         self._outbox = outbox
@@ -116,7 +116,7 @@ class Courier:
     async def _start_due(self, *, at_once: bool = False) -> None:
         """Channels side by side, each in its own order: one that is slow holds up no other."""
         now = self._clock.now()
-        rows: dict[str, list[Outgoing]] = {}
+        rows: dict[str, list[OutboxMessage]] = {}
         for row in await self._outbox.due(now):
             rows.setdefault(row.channel, []).append(row)
         for channel, waiting in rows.items():
@@ -135,7 +135,7 @@ class Courier:
     def _free(self, channel: str, _: asyncio.Task[int]) -> None:
         del self._busy[channel]
 
-    async def _deliver_safely(self, rows: tuple[Outgoing, ...]) -> int:
+    async def _deliver_safely(self, rows: tuple[OutboxMessage, ...]) -> int:
         """A fault of ours in one channel's messages holds up that channel alone."""
         try:
             return await self._deliver(rows)
@@ -144,7 +144,7 @@ class Courier:
             self._postpone(rows[:1], NotDeliveredError(f"internal: {type(error).__name__}"))
             return 0
 
-    async def _deliver(self, rows: tuple[Outgoing, ...]) -> int:
+    async def _deliver(self, rows: tuple[OutboxMessage, ...]) -> int:
         """One channel, in order; what fails holds up the rest of it."""
         found = await self._incidents(rows)
         groups = _groups(rows, found)
@@ -157,7 +157,7 @@ class Courier:
             done += len(group)
         return done
 
-    def _phrase(self, rows: tuple[Outgoing, ...], found: Mapping[int, Incident]) -> Message:
+    def _phrase(self, rows: tuple[OutboxMessage, ...], found: Mapping[int, Incident]) -> Message:
         """One incident in full, several of a service as one, anything else as a list."""
         numbers = {row.incident or 0 for row in rows}
         if len(numbers) == 1:
@@ -169,12 +169,12 @@ class Courier:
             return together(rows, told, contexts)
         return digest(rows, told, contexts, self._context(None))
 
-    async def _incidents(self, rows: tuple[Outgoing, ...]) -> Mapping[int, Incident]:
+    async def _incidents(self, rows: tuple[OutboxMessage, ...]) -> Mapping[int, Incident]:
         numbers = {row.incident for row in rows if row.incident is not None}
         found = [await self._outbox.incident(number) for number in sorted(numbers)]
         return {incident.id: incident for incident in found if incident}
 
-    async def _try(self, rows: tuple[Outgoing, ...], message: Message) -> bool:
+    async def _try(self, rows: tuple[OutboxMessage, ...], message: Message) -> bool:
         first = rows[0]
         try:
             await self._send_parts(rows, message)
@@ -192,7 +192,7 @@ class Courier:
         self._on_message(rows[-1], message)
         return True
 
-    async def _send_parts(self, rows: tuple[Outgoing, ...], message: Message) -> None:
+    async def _send_parts(self, rows: tuple[OutboxMessage, ...], message: Message) -> None:
         """Raise NotDeliveredError; then what went through is not sent again for the same rows."""
         channel, ids = rows[0].channel, tuple(row.id for row in rows)
         broken, left = self._halfway.pop(channel, ((), ()))
@@ -204,7 +204,7 @@ class Courier:
             recent.append(self._clock.monotonic())
         del self._halfway[channel]
 
-    def _postpone(self, rows: tuple[Outgoing, ...], error: NotDeliveredError) -> None:
+    def _postpone(self, rows: tuple[OutboxMessage, ...], error: NotDeliveredError) -> None:
         now = self._clock.now()
         first = rows[0]
         wait = error.retry_after or self._backoff(first.attempts)
@@ -236,16 +236,16 @@ class Courier:
         return timedelta(seconds=seconds * self._rng.uniform(1 - SPREAD, 1 + SPREAD))
 
 
-def _gathers(row: Outgoing, now: datetime) -> bool:
+def _gathers(row: OutboxMessage, now: datetime) -> bool:
     """Whether it still waits for news that belongs to it; a clock that was set back ends that."""
     return row.attempts == 0 and row.created <= now < row.not_before
 
 
 def _groups(
-    rows: tuple[Outgoing, ...], found: Mapping[int, Incident]
-) -> list[tuple[Outgoing, ...]]:
+    rows: tuple[OutboxMessage, ...], found: Mapping[int, Incident]
+) -> list[tuple[OutboxMessage, ...]]:
     """All of a service is one message; a notice is one, and so is what is about the monitor."""
-    groups: dict[object, list[Outgoing]] = {}
+    groups: dict[object, list[OutboxMessage]] = {}
     for row in rows:
         incident = found.get(row.incident or 0)
         key = ("service", incident.service) if incident else ("row", row.id)

@@ -21,23 +21,23 @@ from datetime import date
 from random import Random, SystemRandom
 from typing import Protocol
 
-from monitor.alerts import Alerts, Changes
+from monitor.alerts import AlertChanges, AlertEngine
 from monitor.backoff import BUSY, Backoff
-from monitor.budget import Ledger
+from monitor.budget import BudgetLedger
 from monitor.clock import Clock
 from monitor.diagnosis import Explained
-from monitor.logs import Told, quoted
+from monitor.logs import RepeatFilter, quoted
 from monitor.model import (
     NO_SPEND,
     Check,
-    Entry,
     Evidence,
     Failure,
+    FailureKind,
     Habit,
-    Kind,
+    OutboxMessage,
     Outcome,
-    Outgoing,
     Result,
+    RunRecord,
     Spend,
 )
 from monitor.probes import Attempted, ProbeSettings
@@ -48,7 +48,9 @@ log = logging.getLogger(__name__)
 AGAIN_S = 10.0
 AGAIN_SPREAD = 0.2
 ASK_AGAIN = frozenset(
-    kind for kind in Kind if kind.outcome in {Outcome.DOWN, Outcome.DEGRADED} and kind not in BUSY
+    kind
+    for kind in FailureKind
+    if kind.outcome in {Outcome.DOWN, Outcome.DEGRADED} and kind not in BUSY
 )
 """Not what a person must mend, not a server that is busy, and not our own trouble."""
 UNWELCOME = frozenset({401, 402, 403, 429})
@@ -88,7 +90,7 @@ async def explained(explain: Explain, check: Check, attempted: Attempted) -> Att
 class Recorder(Protocol):
     """What the cycle needs of the store; neither verb waits."""
 
-    def record(self, entry: Entry) -> None: ...
+    def record(self, entry: RunRecord) -> None: ...
 
     def reserve(self, service: str, day: date, spend: Spend) -> None: ...
 
@@ -99,8 +101,8 @@ class Cycle:
 
     ask: Ask
     store: Recorder
-    alerts: Alerts
-    ledger: Ledger
+    alerts: AlertEngine
+    ledger: BudgetLedger
     clock: Clock
     vantage: str
     explain: Explain = as_measured
@@ -108,7 +110,7 @@ class Cycle:
     backoff: Backoff = field(default_factory=Backoff)
     rng: Random = field(default_factory=SystemRandom)
     on_result: Callable[[Result], None] = lambda _: None
-    told: Told = field(default_factory=Told)
+    told: RepeatFilter = field(default_factory=RepeatFilter)
 
     async def tick(self, check: Check, due: Due) -> float | None:
         """One run; in how many seconds to run again out of turn, where the schedule is too slow."""
@@ -144,7 +146,7 @@ class Cycle:
             return None
         return AGAIN_S * self.rng.uniform(1 - AGAIN_SPREAD, 1 + AGAIN_SPREAD)
 
-    def _warn(self, service: str, day: date) -> tuple[Outgoing, ...]:
+    def _warn(self, service: str, day: date) -> tuple[OutboxMessage, ...]:
         """Most of the budget is gone: said once a day."""
         warning = self.ledger.warning(service, day)
         if warning is None:
@@ -182,14 +184,14 @@ class Cycle:
         attempted: Attempted,
         result: Result,
         change: Spend,
-        warned: tuple[Outgoing, ...],
+        warned: tuple[OutboxMessage, ...],
     ) -> None:
         """From here on nothing waits, so no other tick can come between judging and recording."""
         learned = attempted.habit != self.habits.get(check.key)
         self.habits[check.key] = attempted.habit
-        changes = Changes() if _is_known(check, result) else self.alerts.judge(result)
+        changes = AlertChanges() if _is_known(check, result) else self.alerts.judge(result)
         self.store.record(
-            Entry(
+            RunRecord(
                 result=result,
                 kind=check.probe.kind,
                 habit=attempted.habit if learned else None,
@@ -206,7 +208,7 @@ class Cycle:
 
 def _is_known(check: Check, result: Result) -> bool:
     """A limit that the operator declared is shown, and no news."""
-    cut = result.failure is not None and result.failure.kind is Kind.EDGE_TIMEOUT
+    cut = result.failure is not None and result.failure.kind is FailureKind.EDGE_TIMEOUT
     return cut and check.probe.long and check.endpoint.cut_after is not None
 
 

@@ -13,7 +13,7 @@ from importlib.resources.abc import Traversable
 from io import BytesIO
 from pathlib import Path
 
-from monitor.model.failure import Fault, Kind
+from monitor.model.failure import FailureKind, Fault
 from monitor.model.words import WHOSE, WORDS, Words, in_sentence
 
 NAMES = {"en": "English", "zh-CN": "简体中文"}
@@ -50,14 +50,14 @@ class Language:
         """`context` tells apart what English says alike."""
         return self.catalogue.pgettext(context, message) % values
 
-    def words(self, kind: Kind) -> Words:
+    def words(self, kind: FailureKind) -> Words:
         english = WORDS[kind]
         return Words(*map(self.gettext, (english.label, english.what, english.remedy)))
 
     def whose(self, fault: Fault) -> str:
         return self.gettext(WHOSE[fault])
 
-    def reasons(self, kinds: Sequence[Kind]) -> str:
+    def reasons(self, kinds: Sequence[FailureKind]) -> str:
         """Within a sentence: `bad gateway and reset during TLS`."""
         if len(kinds) > _MOST_REASONS:
             return self.gettext("different reasons")

@@ -39,7 +39,7 @@ def quoted(text: object) -> str:
     return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-class Told:
+class RepeatFilter:
     """What was said last of each subject: the same failure is news once, until it changes."""
 
     def __init__(self) -> None:

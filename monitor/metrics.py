@@ -20,7 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from monitor.model import Check, Kind, Outcome, Result, Spend, Timings
+from monitor.model import Check, FailureKind, Outcome, Result, Spend, Timings
 
 CHECK = ("service", "endpoint", "probe")
 _LATE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
@@ -50,7 +50,7 @@ class Reading:
 class _Seen:
     latest: Result
     runs: Counter[Outcome] = field(default_factory=Counter)
-    failures: Counter[Kind] = field(default_factory=Counter)
+    failures: Counter[FailureKind] = field(default_factory=Counter)
 
 
 class Metrics:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Protocol
 
 from monitor.clock import Clock
-from monitor.logs import Told
+from monitor.logs import RepeatFilter
+from monitor.malloc_trim import give_back
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
 from monitor.page import Folder, LastPage, Pace, Pick, Renderer, Site, last_picks, view
-from monitor.trim import give_back
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Publisher:
         self._clock = clock
         self._vantage, self._version = vantage, version
         self.change(services, checks, settings, maintenance)
-        self._told = Told()
+        self._told = RepeatFilter()
         self._renderer = Renderer(Pace(clock.monotonic, time.sleep))
         self._last = LastPage()
         self._picks: Mapping[str, Pick] | None = None

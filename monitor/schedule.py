@@ -17,7 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from monitor.clock import Clock
-from monitor.logs import Told
+from monitor.logs import RepeatFilter
 from monitor.model import Check
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class Schedule:
         self._run = run
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
-        self._told = Told()
+        self._told = RepeatFilter()
         self._checks: dict[str, Check] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._last_due: dict[str, datetime] = {}

@@ -18,7 +18,7 @@ from aiohttp import web
 from listening import listening
 
 from monitor.config import load
-from monitor.daemon import Daemon
+from monitor.daemon.app import Daemon
 from monitor.store import Store
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.backoff import Backoff, pause
-from monitor.model import Check, Endpoint, Failure, Kind, Outcome, Result
+from monitor.model import Check, Endpoint, Failure, FailureKind, Outcome, Result
 from monitor.probes import PROBES
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -17,7 +17,7 @@ CHAT = Check(service="s", endpoint=ENDPOINT, probe=PROBES["chat"](every="5m"), m
 MODELS = Check(service="s", endpoint=ENDPOINT, probe=PROBES["models"](every="1m"))
 
 
-def result(kind: Kind | None, retry_after: float | None = None) -> Result:
+def result(kind: FailureKind | None, retry_after: float | None = None) -> Result:
     failure = Failure(kind, "got it, want none") if kind else None
     return Result(
         check="s/e/chat",
@@ -33,49 +33,51 @@ def result(kind: Kind | None, retry_after: float | None = None) -> Result:
     ("check", "kind", "retry_after", "streak", "expected"),
     [
         (CHAT, None, None, 1, 0),
-        (CHAT, Kind.SERVER_ERROR, 60, 5, 0),  # whether it is back is what we are here for
-        (CHAT, Kind.RATE_LIMITED, 1234, 1, 1234),
-        (CHAT, Kind.RATE_LIMITED, 7, 1, 300),
-        (CHAT, Kind.RATE_LIMITED, None, 1, 600),
-        (CHAT, Kind.OVERLOADED, None, 2, 1200),
-        (CHAT, Kind.OVERLOADED, None, 9, 1200),
-        (CHAT, Kind.QUOTA_EXHAUSTED, None, 1, 0),
-        (CHAT, Kind.QUOTA_EXHAUSTED, 3600, 1, 3600),
-        (CHAT, Kind.AUTH_INVALID, None, 2, 900),
-        (MODELS, Kind.AUTH_INVALID, None, 2, 0),  # costs nothing, and still proves the way
-        (MODELS, Kind.RATE_LIMITED, None, 1, 120),
+        (CHAT, FailureKind.SERVER_ERROR, 60, 5, 0),  # whether it is back is what we are here for
+        (CHAT, FailureKind.RATE_LIMITED, 1234, 1, 1234),
+        (CHAT, FailureKind.RATE_LIMITED, 7, 1, 300),
+        (CHAT, FailureKind.RATE_LIMITED, None, 1, 600),
+        (CHAT, FailureKind.OVERLOADED, None, 2, 1200),
+        (CHAT, FailureKind.OVERLOADED, None, 9, 1200),
+        (CHAT, FailureKind.QUOTA_EXHAUSTED, None, 1, 0),
+        (CHAT, FailureKind.QUOTA_EXHAUSTED, 3600, 1, 3600),
+        (CHAT, FailureKind.AUTH_INVALID, None, 2, 900),
+        (MODELS, FailureKind.AUTH_INVALID, None, 2, 0),  # costs nothing, and still proves the way
+        (MODELS, FailureKind.RATE_LIMITED, None, 1, 120),
     ],
 )
 def test_the_pause_is_what_the_server_asked_for_or_grows(
-    check: Check, kind: Kind | None, retry_after: float | None, streak: int, expected: float
+    check: Check, kind: FailureKind | None, retry_after: float | None, streak: int, expected: float
 ) -> None:
     assert pause(check, result(kind, retry_after), streak) == timedelta(seconds=expected)
 
 
 def test_a_check_holds_back_to_the_second_and_then_goes_on() -> None:
     backoff = Backoff()
-    assert backoff.note(CHAT, result(Kind.RATE_LIMITED, 1000), 50.0) == timedelta(seconds=1000)
+    assert backoff.note(CHAT, result(FailureKind.RATE_LIMITED, 1000), 50.0) == timedelta(
+        seconds=1000
+    )
     assert [backoff.holds(CHAT.key, at) for at in (50.0, 1049.9, 1050.0)] == [True, True, False]
     assert not backoff.holds(MODELS.key, 60.0)
 
 
 def test_a_good_run_ends_the_pause_and_the_count() -> None:
     backoff = Backoff()
-    for kind in (Kind.RATE_LIMITED, Kind.RATE_LIMITED, None):
+    for kind in (FailureKind.RATE_LIMITED, FailureKind.RATE_LIMITED, None):
         backoff.note(CHAT, result(kind), 0.0)
     assert not backoff.holds(CHAT.key, 1.0)
-    assert backoff.note(CHAT, result(Kind.RATE_LIMITED), 1.0) == timedelta(minutes=10)
+    assert backoff.note(CHAT, result(FailureKind.RATE_LIMITED), 1.0) == timedelta(minutes=10)
 
 
 def test_account_trouble_is_confirmed_before_the_pause() -> None:
     backoff = Backoff()
-    notes = [backoff.note(CHAT, result(Kind.QUOTA_EXHAUSTED), 0.0) for _ in range(3)]
+    notes = [backoff.note(CHAT, result(FailureKind.QUOTA_EXHAUSTED), 0.0) for _ in range(3)]
     assert notes == [timedelta(0), timedelta(minutes=15), timedelta(minutes=15)]
 
 
-@given(st.lists(st.sampled_from([None, *Kind]), max_size=20), st.floats(0, 4000))
+@given(st.lists(st.sampled_from([None, *FailureKind]), max_size=20), st.floats(0, 4000))
 def test_no_check_ever_waits_longer_than_an_hour_or_four_periods(
-    kinds: list[Kind | None], retry_after: float
+    kinds: list[FailureKind | None], retry_after: float
 ) -> None:
     backoff = Backoff()
     for kind in kinds:
@@ -85,14 +87,14 @@ def test_no_check_ever_waits_longer_than_an_hour_or_four_periods(
 
 def test_another_kind_of_refusal_begins_the_count_anew() -> None:
     backoff = Backoff()
-    kinds = (Kind.RATE_LIMITED, Kind.OVERLOADED, Kind.OVERLOADED)
+    kinds = (FailureKind.RATE_LIMITED, FailureKind.OVERLOADED, FailureKind.OVERLOADED)
     notes = [backoff.note(CHAT, result(kind), 0.0) for kind in kinds]
     assert notes == [timedelta(minutes=10), timedelta(minutes=10), timedelta(minutes=20)]
 
 
 def test_nothing_is_said_of_a_pause_that_moves_no_run() -> None:
     backoff = Backoff()
-    assert backoff.note(CHAT, result(Kind.RATE_LIMITED, 7), 0.0) == timedelta(0)
+    assert backoff.note(CHAT, result(FailureKind.RATE_LIMITED, 7), 0.0) == timedelta(0)
     assert backoff.holds(CHAT.key, 299.9)
     assert backoff.note(CHAT, result(None), 1.0) == timedelta(0)
 
@@ -100,32 +102,37 @@ def test_nothing_is_said_of_a_pause_that_moves_no_run() -> None:
 def test_a_check_that_was_changed_is_asked_at_once_and_counted_anew() -> None:
     backoff = Backoff()
     for _ in range(2):
-        backoff.note(CHAT, result(Kind.RATE_LIMITED), 0.0)
-    backoff.note(MODELS, result(Kind.RATE_LIMITED), 0.0)
+        backoff.note(CHAT, result(FailureKind.RATE_LIMITED), 0.0)
+    backoff.note(MODELS, result(FailureKind.RATE_LIMITED), 0.0)
     backoff.forget([CHAT.key, "s/e/none"])
     assert [backoff.holds(each.key, 1.0) for each in (CHAT, MODELS)] == [False, True]
-    assert backoff.note(CHAT, result(Kind.RATE_LIMITED), 1.0) == timedelta(minutes=10)
+    assert backoff.note(CHAT, result(FailureKind.RATE_LIMITED), 1.0) == timedelta(minutes=10)
 
 
 def test_a_key_that_works_again_for_a_free_call_lets_the_paid_ones_go_at_once() -> None:
     backoff = Backoff()
     for check in (CHAT, CHAT, MODELS):
-        backoff.note(check, result(Kind.AUTH_INVALID), 0.0)
+        backoff.note(check, result(FailureKind.AUTH_INVALID), 0.0)
     other = replace(CHAT, endpoint=replace(ENDPOINT, id="e2"))
     for _ in range(2):
-        backoff.note(other, result(Kind.AUTH_INVALID), 0.0)
+        backoff.note(other, result(FailureKind.AUTH_INVALID), 0.0)
     backoff.note(MODELS, result(None), 60.0)
     assert [backoff.holds(each.key, 61.0) for each in (CHAT, other)] == [False, True]
-    assert backoff.note(CHAT, result(Kind.AUTH_INVALID), 61.0) == timedelta(minutes=15)
+    assert backoff.note(CHAT, result(FailureKind.AUTH_INVALID), 61.0) == timedelta(minutes=15)
 
 
 @pytest.mark.parametrize(
-    "kinds", [[None], [Kind.AUTH_INVALID, Kind.SERVER_ERROR], [Kind.RATE_LIMITED, None]]
+    "kinds",
+    [
+        [None],
+        [FailureKind.AUTH_INVALID, FailureKind.SERVER_ERROR],
+        [FailureKind.RATE_LIMITED, None],
+    ],
 )
-def test_nothing_else_that_a_free_call_meets_does(kinds: list[Kind | None]) -> None:
+def test_nothing_else_that_a_free_call_meets_does(kinds: list[FailureKind | None]) -> None:
     backoff = Backoff()
     for _ in range(2):
-        backoff.note(CHAT, result(Kind.AUTH_INVALID), 0.0)
+        backoff.note(CHAT, result(FailureKind.AUTH_INVALID), 0.0)
     for kind in kinds:
         backoff.note(MODELS, result(kind), 60.0)
     assert backoff.holds(CHAT.key, 61.0)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.budget import Ledger
+from monitor.budget import BudgetLedger
 from monitor.model import (
-    Budget,
     Check,
+    DailyBudget,
     Endpoint,
     Failure,
-    Kind,
+    FailureKind,
     Outcome,
     Price,
     Result,
@@ -36,9 +36,13 @@ class Paid(ProbeSettings):
 CHECK = Check(service="s", endpoint=ENDPOINT, probe=Paid(), model="m")
 
 
-def ledger(budget: Budget | None, price: Price | None = None, multiplier: float = 1.0) -> Ledger:
+def ledger(
+    budget: DailyBudget | None, price: Price | None = None, multiplier: float = 1.0
+) -> BudgetLedger:
     service = Service(id="s", name="S", endpoints=(ENDPOINT,), multiplier=multiplier)
-    return Ledger((service,), {"s": budget} if budget else {}, {"m": price} if price else {}, {})
+    return BudgetLedger(
+        (service,), {"s": budget} if budget else {}, {"m": price} if price else {}, {}
+    )
 
 
 def answered(tokens_in: int | None, tokens_out: int | None, status: int | None = 200) -> Result:
@@ -50,23 +54,23 @@ def answered(tokens_in: int | None, tokens_out: int | None, status: int | None =
 
 
 def test_a_run_over_the_budget_is_paused_and_says_what_was_spent() -> None:
-    book = ledger(Budget(tokens=500))
+    book = ledger(DailyBudget(tokens=500))
 
     assert book.reserve(CHECK, Spend(400), TODAY) == Spend(400)
     assert book.reserve(CHECK, Spend(200), TODAY) == Failure(
-        Kind.BUDGET_PAUSED, "spent 400 of 500 tokens today; paid probes go on tomorrow (UTC)"
+        FailureKind.BUDGET_PAUSED, "spent 400 of 500 tokens today; paid probes go on tomorrow (UTC)"
     )
     assert book.spent("s", TODAY) == Spend(400)
 
 
 def test_four_fifths_of_a_budget_are_told_once_a_day_and_not_again_after_a_restart() -> None:
-    book = ledger(Budget(tokens=500))
+    book = ledger(DailyBudget(tokens=500))
     book.reserve(CHECK, Spend(399), TODAY)
     assert book.warning("s", TODAY) is None
     book.reserve(CHECK, Spend(1), TODAY)
     assert book.warning("s", TODAY) == "spent 400 of 500 tokens today"
     assert book.warning("s", TODAY) is None
-    again = Ledger((), {"s": Budget(tokens=500)}, {}, {("s", TODAY): Spend(400)})
+    again = BudgetLedger((), {"s": DailyBudget(tokens=500)}, {}, {("s", TODAY): Spend(400)})
     assert again.warning("s", TODAY) is None
     assert book.warning("s", TOMORROW) is None
     book.reserve(CHECK, Spend(500), TOMORROW)
@@ -80,7 +84,7 @@ def test_a_service_without_a_budget_is_never_warned_of() -> None:
 
 
 def test_tomorrow_the_budget_is_whole_again() -> None:
-    book = ledger(Budget(tokens=500))
+    book = ledger(DailyBudget(tokens=500))
     book.reserve(CHECK, Spend(500), TODAY)
 
     assert isinstance(book.reserve(CHECK, Spend(1), TODAY), Failure)
@@ -88,7 +92,7 @@ def test_tomorrow_the_budget_is_whole_again() -> None:
 
 
 def test_settling_gives_back_what_was_not_used_and_prices_what_was() -> None:
-    book = ledger(Budget(money=1.0), Price(2.0, 10.0), multiplier=0.5)
+    book = ledger(DailyBudget(money=1.0), Price(2.0, 10.0), multiplier=0.5)
     reserved = book.reserve(CHECK, Spend(1000), TODAY)
     assert reserved == Spend(1000, 0.005)
 
@@ -117,7 +121,7 @@ def test_settling_gives_back_what_was_not_used_and_prices_what_was() -> None:
 def test_without_usage_the_reserve_stays_unless_nothing_was_answered(
     result: Result, left: Spend
 ) -> None:
-    book = ledger(Budget(tokens=1000))
+    book = ledger(DailyBudget(tokens=1000))
     reserved = book.reserve(CHECK, Spend(300), TODAY)
     assert isinstance(reserved, Spend)
 
@@ -130,7 +134,7 @@ def test_without_usage_the_reserve_stays_unless_nothing_was_answered(
 def test_a_budget_is_never_overrun_by_runs_that_keep_to_their_worst_case(
     runs: list[tuple[int, int, bool]],
 ) -> None:
-    book = ledger(Budget(tokens=1000))
+    book = ledger(DailyBudget(tokens=1000))
     for worst, used, says in runs:
         reserved = book.reserve(CHECK, Spend(worst), TODAY)
         if isinstance(reserved, Spend):
@@ -147,8 +151,8 @@ def test_only_dollars_are_a_cost_in_dollars_and_only_of_tokens_that_were_told() 
 
 
 def test_each_service_is_warned_of_once_also_when_others_are() -> None:
-    budgets = {each: Budget(tokens=100) for each in "st"}
-    book = Ledger((), budgets, {}, {})
+    budgets = {each: DailyBudget(tokens=100) for each in "st"}
+    book = BudgetLedger((), budgets, {}, {})
     for service in "st":
         book.reserve(replace(CHECK, service=service), Spend(90), TODAY)
     warned = [book.warning(service, TODAY) is not None for service in "stst"]
@@ -156,7 +160,7 @@ def test_each_service_is_warned_of_once_also_when_others_are() -> None:
 
 
 def test_a_run_that_ends_after_midnight_is_settled_on_the_day_it_began() -> None:
-    book = ledger(Budget(tokens=500))
+    book = ledger(DailyBudget(tokens=500))
     reserved = book.reserve(CHECK, Spend(300), TODAY)
     assert isinstance(reserved, Spend)
     book.reserve(CHECK, Spend(10), TOMORROW)
@@ -180,6 +184,6 @@ def test_new_terms_hold_from_the_next_run_on_and_what_was_spent_stays_spent() ->
     book.reserve(CHECK, Spend(300), TODAY)
     assert book.used(TODAY) == {}
     service = Service(id="s", name="S", endpoints=(ENDPOINT,))
-    book.change((service,), {"s": Budget(tokens=500)}, {})
+    book.change((service,), {"s": DailyBudget(tokens=500)}, {})
     assert (book.used(TODAY), book.used(TOMORROW)) == ({"s": 0.6}, {"s": 0.0})
     assert isinstance(book.reserve(CHECK, Spend(201), TODAY), Failure)

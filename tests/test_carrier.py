@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from cast import HandClock, until
 
-from monitor.carrier import Carrier
+from monitor.daemon.publish_command import PublishCommand
 from monitor.model import PageSettings, Publishing, Redactor, Secret, StoreError
 from monitor.page import publish
 
@@ -31,7 +31,7 @@ class Desk:
         self.clock = HandClock(NOW)
         self.reports: list[dict[str, Any]] = []
         self.settings = PageSettings(dir=folder, publish=Publishing(command=command, **settings))
-        self.carrier = Carrier(
+        self.carrier = PublishCommand(
             self.settings,
             clock=self.clock,
             redact=Redactor([Secret("correct-horse-battery")]),
@@ -171,7 +171,7 @@ async def test_a_store_that_is_broken_stops_nothing(tmp_path: Path) -> None:
         raise StoreError(f"no room for {name} {text}")
 
     desk = Desk(tmp_path, "echo run >> log", every=timedelta(seconds=1))
-    carrier = Carrier(desk.settings, clock=desk.clock, redact=Redactor(), report=broken)
+    carrier = PublishCommand(desk.settings, clock=desk.clock, redact=Redactor(), report=broken)
     for _ in range(2):
         desk.clock.tick(2)
         carrier.offer(changed=True)

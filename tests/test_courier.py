@@ -25,15 +25,15 @@ from monitor.alerts import Context, Notifier
 from monitor.courier import Courier
 from monitor.language import language
 from monitor.model import (
-    Announcement,
     Channel,
     ConfigError,
     Failure,
+    FailureKind,
     Incident,
-    Kind,
     Message,
     NotDeliveredError,
-    Outgoing,
+    NotificationType,
+    OutboxMessage,
     Redactor,
     Secret,
     Severity,
@@ -77,7 +77,7 @@ def incident(
         severity=severity,
         opened=opened,
         closed=closed,
-        failure=Failure(Kind.BAD_GATEWAY, message),
+        failure=Failure(FailureKind.BAD_GATEWAY, message),
         checks=(f"{service}/cf-cdn/chat",),
         active=frozenset() if closed else frozenset({f"{service}/cf-cdn/chat"}),
         failed_runs={"bad_gateway": 7},
@@ -87,10 +87,10 @@ def incident(
 def row(
     clock: HandClock,
     number: int = 1,
-    what: Announcement = Announcement.OPENED,
+    what: NotificationType = NotificationType.OPENED,
     to: str = "telegram",
-) -> Outgoing:
-    return Outgoing(
+) -> OutboxMessage:
+    return OutboxMessage(
         channel=to,
         what=what,
         severity=Severity.DOWN,
@@ -139,7 +139,7 @@ async def test_a_message_says_what_since_when_why_what_instead_and_where_to_read
 async def test_recovery_says_how_long_and_how_many_failed_probes(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:
-    await store.save((incident(closed=clock.now()),), (row(clock, what=Announcement.RESOLVED),))
+    await store.save((incident(closed=clock.now()),), (row(clock, what=NotificationType.RESOLVED),))
     await courier(store, clock, channel(phone)).deliver_due()
 
     assert phone.messages[0].splitlines() == [
@@ -263,7 +263,7 @@ async def test_a_lost_reply_makes_a_duplicate_never_a_loss(
 async def test_an_incident_that_ended_while_it_waited_is_one_message(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:
-    rows = (row(clock), row(clock, what=Announcement.RESOLVED))
+    rows = (row(clock), row(clock, what=NotificationType.RESOLVED))
     await store.save((incident(closed=clock.now()),), rows)
 
     assert await courier(store, clock, channel(phone)).deliver_due() == 2
@@ -280,7 +280,7 @@ async def test_what_is_told_only_when_it_is_over_says_that_it_is_told_late(
     to = courier(store, clock, channel(phone))
     await to.deliver_due()
     clock.tick(3600)
-    await store.save((incident(closed=clock.now()),), (row(clock, what=Announcement.RESOLVED),))
+    await store.save((incident(closed=clock.now()),), (row(clock, what=NotificationType.RESOLVED),))
 
     assert await to.deliver_due() == 2
     assert phone.messages[0].splitlines()[:3] == [
@@ -315,7 +315,7 @@ async def test_a_thousand_waiting_messages_become_one_digest_that_says_how_many_
     rows = tuple(
         row(clock, number, what)
         for number in numbers
-        for what in (Announcement.OPENED, Announcement.RESOLVED)
+        for what in (NotificationType.OPENED, NotificationType.RESOLVED)
     )
     await store.save(found, rows)
     clock.tick(6 * 3600)
@@ -638,7 +638,7 @@ async def test_a_fault_of_ours_in_one_channel_leaves_the_others_alone(
     made = courier(store, clock, channel(phone), channel(phone, "other"))
     told: list[str] = []
 
-    def listener(outgoing: Outgoing, _: Message) -> None:
+    def listener(outgoing: OutboxMessage, _: Message) -> None:
         told.append(outgoing.channel)
         if outgoing.channel == "other":
             raise RuntimeError("a bug of ours")

@@ -13,20 +13,20 @@ from aiohttp import web
 from cast import HandClock
 from relay import Asked, Relay, plain, relaying
 
-from monitor.alerts import Alerts
-from monitor.budget import Ledger
+from monitor.alerts import AlertEngine
+from monitor.budget import BudgetLedger
 from monitor.config import Config, parse
 from monitor.cycle import Cycle
 from monitor.model import (
     AlertSettings,
-    Budget,
     Check,
-    Kind,
+    DailyBudget,
+    FailureKind,
     Maintenance,
+    MaintenanceWindow,
     Phase,
     Redactor,
     Snapshot,
-    Window,
 )
 from monitor.probes import attempt
 from monitor.schedule import Due
@@ -77,8 +77,8 @@ async def ticking(folder: Path, clock: HandClock, relay: Relay) -> AsyncIterator
             redact=Redactor(config.secrets),
         ),
         store=store,
-        alerts=Alerts(config.alerts, config.channels, memory),
-        ledger=Ledger(config.services, config.budgets, config.prices, {}),
+        alerts=AlertEngine(config.alerts, config.channels, memory),
+        ledger=BudgetLedger(config.services, config.budgets, config.prices, {}),
         clock=clock,
         vantage=config.vantage,
     )  # fmt: skip
@@ -139,11 +139,11 @@ async def test_a_declared_limit_of_an_edge_is_named_shown_and_no_news(
         edge, direct = (seen.checks[f"relay/{name}/long"].latest for name in ("edge", "direct"))
         assert edge is not None
         assert edge.failure is not None
-        assert edge.failure.kind is Kind.EDGE_TIMEOUT
+        assert edge.failure.kind is FailureKind.EDGE_TIMEOUT
         assert edge.failure.message.endswith("after 1 s (it is known to after 1 s), want one")
         assert direct is not None
         assert direct.failure is not None
-        assert direct.failure.kind is Kind.HTTP_DISCONNECT
+        assert direct.failure.kind is FailureKind.HTTP_DISCONNECT
         assert relay.asked[0].json["max_tokens"] == 12_000
         assert (seen.incidents, seen.checks["relay/edge/long"].states) == ((), ())
 
@@ -154,7 +154,7 @@ async def test_a_short_call_that_an_edge_cuts_is_news(tmp_path: Path, clock: Han
         for _ in range(3):
             await run.tick("edge/chat", after=300)
         seen = await run.snapshot()
-        assert [incident.failure.kind for incident in seen.incidents] == [Kind.EDGE_TIMEOUT]
+        assert [incident.failure.kind for incident in seen.incidents] == [FailureKind.EDGE_TIMEOUT]
 
 
 async def test_what_is_only_suspected_is_asked_again_in_about_ten_seconds(
@@ -193,12 +193,12 @@ async def test_a_budget_that_runs_out_ends_the_asking_and_not_the_suspicion(
         assert None not in waits
         asked = len(relay.asked)
 
-        ledger.change(services, {"relay": Budget(tokens=1)}, {})
+        ledger.change(services, {"relay": DailyBudget(tokens=1)}, {})
         assert [await run.tick("direct/chat", after=10) for _ in range(3)] == [None] * 3
         latest = (await run.snapshot()).checks["relay/direct/chat"].latest
         assert latest is not None
         assert latest.failure is not None
-        assert latest.failure.kind is Kind.BUDGET_PAUSED
+        assert latest.failure.kind is FailureKind.BUDGET_PAUSED
         assert (len(relay.asked), run.cycle.alerts.suspects("relay/direct/chat")) == (asked, True)
 
         ledger.change(services, {}, {})
@@ -229,7 +229,7 @@ async def test_what_happens_in_maintenance_counts_towards_nothing(
 ) -> None:
     async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
         until = clock.now() + timedelta(minutes=5)
-        planned = Maintenance(id="m", title="m", once=Window(clock.now(), until))
+        planned = Maintenance(id="m", title="m", once=MaintenanceWindow(clock.now(), until))
         run.cycle.alerts.change(AlertSettings(maintenance=(planned,)), ())
         relay.answering = plain({"error": {"message": "broken"}}, 500)
         for _ in range(7):

@@ -9,7 +9,7 @@ import typer
 from monitor.alerts.machine import TRANSITIONS
 from monitor.alerts.policies import POLICIES
 from monitor.cli.app import app
-from monitor.model import Fault, Kind, Outcome, Stream
+from monitor.model import FailureKind, Fault, Outcome, Stream
 from monitor.model.result import TIMING_NAMES
 from monitor.probes import PROBES
 
@@ -39,7 +39,9 @@ def test_every_failure_kind_has_a_row_under_its_fault_and_outcome() -> None:
         "### Fault `monitor`": (Fault.MONITOR, Outcome.UNKNOWN),
     }
     for heading, (fault, outcome) in headings.items():
-        expected = {kind.value for kind in Kind if (kind.fault, kind.outcome) == (fault, outcome)}
+        expected = {
+            kind.value for kind in FailureKind if (kind.fault, kind.outcome) == (fault, outcome)
+        }
         assert rows(heading) == expected, heading
 
 

@@ -18,7 +18,7 @@ from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.config import load
-from monitor.daemon import Daemon
+from monitor.daemon.app import Daemon
 
 
 class Relay:

@@ -10,7 +10,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.pofile import read_po
 
 from monitor.language import ENGLISH, NAMES, catalogue_file, language, templates
-from monitor.model import Fault, Kind
+from monitor.model import FailureKind, Fault
 from monitor.model.delivery import REMEDIES
 from monitor.model.words import WHOSE, WORDS
 
@@ -100,7 +100,7 @@ def test_the_check_sees_what_is_not_translated() -> None:
 
 def test_every_failure_is_told_in_every_language() -> None:
     for code in OTHERS:
-        for kind in Kind:
+        for kind in FailureKind:
             english, other = ENGLISH.words(kind), language(code).words(kind)
             assert {english.label, english.what, english.remedy}.isdisjoint(
                 {other.label, other.what, other.remedy}

@@ -10,7 +10,7 @@ from cast import until
 
 from monitor.clock import SystemClock
 from monitor.config import load
-from monitor.daemon import Daemon
+from monitor.daemon.app import Daemon
 
 pytestmark = pytest.mark.slow
 

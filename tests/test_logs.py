@@ -76,7 +76,7 @@ def test_what_others_said_cannot_end_its_quotes() -> None:
 
 
 def test_the_same_failure_is_news_once_until_it_changes() -> None:
-    told = logs.Told()
+    told = logs.RepeatFilter()
     said = [
         told.level("a/x/http", failure)
         for failure in (

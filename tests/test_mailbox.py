@@ -12,27 +12,27 @@ import pytest
 from cast import HandClock, until
 from telegram import CHAT, TOKEN, Telegram, telegram
 
-from monitor.alerts import Alerts
+from monitor.alerts import AlertEngine
 from monitor.cli.acking import ack
 from monitor.cli.looking import document, tables
 from monitor.cli.noting import note
 from monitor.cli.silencing import silence
 from monitor.clock import SystemClock
 from monitor.config import Config, parse
-from monitor.daemon import Daemon
-from monitor.mailbox import Mailbox
+from monitor.daemon.app import Daemon
+from monitor.daemon.operator_requests import OperatorRequests
 from monitor.model import (
     AlertSettings,
-    Announcement,
-    Entry,
     EntryKind,
     Failure,
+    FailureKind,
     Incident,
-    Kind,
     MonitorError,
     Mute,
-    Outgoing,
+    NotificationType,
+    OutboxMessage,
     Result,
+    RunRecord,
     Severity,
     Silence,
     StoreError,
@@ -65,17 +65,17 @@ async def store(config: Config, clock: HandClock) -> AsyncIterator[Store]:
 
 
 def down(clock: HandClock, check: str = "s/a/http") -> Result:
-    failure = Failure(Kind.BAD_GATEWAY, "got 502")
+    failure = Failure(FailureKind.BAD_GATEWAY, "got 502")
     return Result(
         check=check, vantage="local", at=clock.now(), outcome=failure.outcome, failure=failure
     )
 
 
-async def judged(store: Store, alerts: Alerts, *results: Result) -> None:
+async def judged(store: Store, alerts: AlertEngine, *results: Result) -> None:
     for each in results:
         changes = alerts.judge(each)
         store.record(
-            Entry(
+            RunRecord(
                 result=each, kind="http", states=changes.states,
                 incidents=changes.incidents, outgoing=changes.outgoing,
             )
@@ -93,10 +93,10 @@ async def stored(store: Store, number: int = 1) -> Incident:
 async def test_a_silence_asked_for_beside_the_daemon_holds_and_survives_a_restart(
     config: Config, store: Store, clock: HandClock
 ) -> None:
-    alerts = Alerts(AlertSettings(), (), store.recall())
+    alerts = AlertEngine(AlertSettings(), (), store.recall())
     said = silence(config, "s/a", 2 * HOUR, "new disk", clock.now())
     assert said == "s/a: silenced until 2026-11-24 14:00 UTC"
-    await Mailbox(store, alerts, clock).look()
+    await OperatorRequests(store, alerts, clock).look()
     await judged(store, alerts, *[down(clock)] * 3)
     assert (await stored(store)).muted is Mute.SILENCE
     assert await store.requests() == ()
@@ -113,9 +113,9 @@ async def test_a_silence_asked_for_beside_the_daemon_holds_and_survives_a_restar
 async def test_a_silence_ends_early_when_somebody_says_so(
     config: Config, store: Store, clock: HandClock
 ) -> None:
-    alerts = Alerts(AlertSettings(), (), store.recall())
+    alerts = AlertEngine(AlertSettings(), (), store.recall())
     silence(config, "all", 2 * HOUR, "", clock.now())
-    box = Mailbox(store, alerts, clock)
+    box = OperatorRequests(store, alerts, clock)
     await box.look()
     await judged(store, alerts, *[down(clock)] * 3)
     clock.tick(1)
@@ -128,12 +128,12 @@ async def test_a_silence_ends_early_when_somebody_says_so(
 async def test_an_acknowledged_incident_and_a_note_stand_in_the_timeline(
     config: Config, store: Store, clock: HandClock
 ) -> None:
-    alerts = Alerts(AlertSettings(), (), store.recall())
+    alerts = AlertEngine(AlertSettings(), (), store.recall())
     await judged(store, alerts, *[down(clock)] * 3)
     assert ack(config, 1, "on it", clock.now()) == "#1: no more reminders; its end will be told"
     assert note(config, 1, "the\x00 disk, not key-of-the-house-1", clock.now()) == "#1: noted"
-    await Mailbox(store, alerts, clock).look()
-    await Mailbox(store, alerts, clock).look()
+    await OperatorRequests(store, alerts, clock).look()
+    await OperatorRequests(store, alerts, clock).look()
 
     entries = (await stored(store)).timeline
     assert [(entry.what, entry.text) for entry in entries[1:]] == [
@@ -146,14 +146,14 @@ async def test_what_was_asked_while_no_daemon_ran_is_done_when_one_starts(
 ) -> None:
     first = Store(config.store, clock=clock)
     first.open()
-    await judged(first, Alerts(AlertSettings(), (), first.recall()), *[down(clock)] * 3)
+    await judged(first, AlertEngine(AlertSettings(), (), first.recall()), *[down(clock)] * 3)
     await first.close()
     note(config, 1, "the power went", clock.now())
     ack(config, 1, "", clock.now())
 
     second = Store(config.store, clock=clock)
     second.open()
-    await Mailbox(second, Alerts(AlertSettings(), (), second.recall()), clock).look()
+    await OperatorRequests(second, AlertEngine(AlertSettings(), (), second.recall()), clock).look()
     assert [entry.what for entry in (await stored(second)).timeline] == [
         EntryKind.OPENED, EntryKind.NOTE, EntryKind.ACKED,
     ]  # fmt: skip
@@ -163,12 +163,12 @@ async def test_what_was_asked_while_no_daemon_ran_is_done_when_one_starts(
 async def test_a_note_on_an_incident_that_is_over_is_kept_too(
     config: Config, store: Store, clock: HandClock
 ) -> None:
-    alerts = Alerts(AlertSettings(), (), store.recall())
+    alerts = AlertEngine(AlertSettings(), (), store.recall())
     await judged(store, alerts, *[down(clock)] * 3)
-    good = replace(down(clock), outcome=Failure(Kind.SLOW, "").outcome, failure=None)
+    good = replace(down(clock), outcome=Failure(FailureKind.SLOW, "").outcome, failure=None)
     await judged(store, alerts, good, good)
     note(config, 1, "it was a cable", clock.now())
-    await Mailbox(store, Alerts(AlertSettings(), (), store.recall()), clock).look()
+    await OperatorRequests(store, AlertEngine(AlertSettings(), (), store.recall()), clock).look()
     assert (await stored(store)).timeline[-1].text == "it was a cable"
     with pytest.raises(MonitorError, match="#1 is over since"):
         ack(config, 1, "", clock.now())
@@ -194,8 +194,8 @@ async def test_status_shows_what_was_given_up_and_what_is_silenced(
     config: Config, store: Store, clock: HandClock
 ) -> None:
     silence(config, "s", HOUR, "moving", clock.now())
-    row = Outgoing(
-        channel="phone", what=Announcement.NOTICE, severity=Severity.MONITOR, incident=None,
+    row = OutboxMessage(
+        channel="phone", what=NotificationType.NOTICE, severity=Severity.MONITOR, incident=None,
         created=clock.now(), not_before=clock.now(), text="x",
     )  # fmt: skip
     await store.save(outgoing=(row,))

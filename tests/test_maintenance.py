@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.config.load import parse
 from monitor.config.recurring import parse_every
-from monitor.model import ALL, Maintenance, Recurrence, Silence, Window
+from monitor.model import ALL, Maintenance, MaintenanceWindow, Recurrence, Silence
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = st.sampled_from(sorted(available_timezones()))
@@ -76,7 +76,7 @@ def test_days_are_named_as_people_name_them(text: str, begun: list[int]) -> None
 def test_one_that_has_begun_counts_until_it_ends() -> None:
     found = read('every = "day 23:00"\nfor = "3h"')
     in_it, after = datetime(2026, 11, 25, 1, 59, tzinfo=UTC), datetime(2026, 11, 25, 2, tzinfo=UTC)
-    window = Window(datetime(2026, 11, 24, 23, tzinfo=UTC), after)
+    window = MaintenanceWindow(datetime(2026, 11, 24, 23, tzinfo=UTC), after)
     assert (found.window_at(in_it), found.window_at(after)) == (window, None)
 
 
@@ -85,7 +85,9 @@ def test_a_single_window_may_be_written_with_an_offset_or_by_a_zone() -> None:
     other = read(
         'from = 2026-12-01T22:00:00\nuntil = "2026-12-02T02:00:00"\ntimezone = "Asia/Shanghai"'
     )
-    expected = Window(datetime(2026, 12, 1, 14, tzinfo=UTC), datetime(2026, 12, 1, 18, tzinfo=UTC))
+    expected = MaintenanceWindow(
+        datetime(2026, 12, 1, 14, tzinfo=UTC), datetime(2026, 12, 1, 18, tzinfo=UTC)
+    )
     assert (one.once, other.once) == (expected, expected)
     assert one.windows(expected.end, expected.end + timedelta(days=9)) == ()
 
@@ -94,7 +96,7 @@ def test_an_hour_that_happens_twice_is_covered_whole() -> None:
     found = read(
         'from = 2026-10-25T02:00:00\nuntil = 2026-10-25T02:59:00\ntimezone = "Europe/Berlin"'
     )
-    assert found.once == Window(
+    assert found.once == MaintenanceWindow(
         datetime(2026, 10, 25, 0, tzinfo=UTC), datetime(2026, 10, 25, 1, 59, tzinfo=UTC)
     )
 
@@ -168,7 +170,7 @@ def test_a_silence_covers_what_stands_below_its_target() -> None:
 
 def test_a_window_holds_from_its_first_moment_until_just_before_its_last() -> None:
     start, second = datetime(2026, 11, 24, 12, tzinfo=UTC), timedelta(seconds=1)
-    window = Window(start, start + timedelta(hours=1))
+    window = MaintenanceWindow(start, start + timedelta(hours=1))
     moments = (start - second, start, window.end - second, window.end)
     assert [window.holds(at) for at in moments] == [False, True, True, False]
 
@@ -191,7 +193,9 @@ def test_what_begins_only_when_one_stops_looking_is_not_seen(text: str, tokyo: N
 
 def test_days_of_work_are_known_until_their_last_moment() -> None:
     found = read('every = "month 20 00:00"\nfor = "96h"')
-    window = Window(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
+    window = MaintenanceWindow(
+        datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
+    )
     assert found.window_at(window.end - timedelta(microseconds=1)) == window
 
 
@@ -211,5 +215,5 @@ def test_where_clocks_go_back_over_midnight_the_first_midnight_counts() -> None:
     midnight = datetime(2010, 11, 7, 2, 30, tzinfo=UTC)
     again_before_it = midnight + timedelta(minutes=20)
     assert at_midnight.between(midnight, again_before_it) == (
-        Window(midnight, midnight + timedelta(minutes=30)),
+        MaintenanceWindow(midnight, midnight + timedelta(minutes=30)),
     )

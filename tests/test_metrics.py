@@ -11,7 +11,17 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.metrics import Metrics, Reading
-from monitor.model import Check, Endpoint, Failure, Kind, Outcome, Result, Spend, Stream, Timings
+from monitor.model import (
+    Check,
+    Endpoint,
+    Failure,
+    FailureKind,
+    Outcome,
+    Result,
+    Spend,
+    Stream,
+    Timings,
+)
 from monitor.probes.probe import ProbeSettings
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +55,7 @@ DOWN = Result(
     vantage="here",
     at=AT,
     outcome=Outcome.DOWN,
-    failure=Failure(Kind.TCP_REFUSED, "nobody listens"),
+    failure=Failure(FailureKind.TCP_REFUSED, "nobody listens"),
 )
 READING = Reading(
     version="0.1.0",
@@ -118,7 +128,9 @@ def test_the_last_run_of_every_check_is_there_in_blackbox_exporters_names(
 
 
 def test_what_we_cannot_see_is_neither_success_nor_failure(metrics: Metrics) -> None:
-    metrics.ran(replace(GOOD, outcome=Outcome.UNKNOWN, failure=Failure(Kind.OFFLINE, "offline")))
+    metrics.ran(
+        replace(GOOD, outcome=Outcome.UNKNOWN, failure=Failure(FailureKind.OFFLINE, "offline"))
+    )
     assert 'probe_success{endpoint="a"' not in exposed(metrics)
 
 
@@ -138,7 +150,7 @@ def test_health_is_what_healthz_says(metrics: Metrics) -> None:
 
 def test_a_hundred_checks_of_everything_that_can_happen_stay_few_series(metrics: Metrics) -> None:
     """Labels are ids and closed lists: what endpoints send cannot make new ones."""
-    for number, kind in enumerate(Kind):
+    for number, kind in enumerate(FailureKind):
         outcome = Outcome.DOWN if number % 2 else Outcome.DEGRADED
         metrics.ran(
             replace(
@@ -149,7 +161,7 @@ def test_a_hundred_checks_of_everything_that_can_happen_stay_few_series(metrics:
             )
         )
     per_check = [line for line in exposed(metrics).splitlines() if 'endpoint="a"' in line]
-    assert len(per_check) <= 20 + len(Kind)
+    assert len(per_check) <= 20 + len(FailureKind)
     assert not any("message" in line or "m1" in line for line in per_check)
 
 

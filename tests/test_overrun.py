@@ -13,11 +13,11 @@ from random import Random
 import pytest
 from cast import HandClock
 
-from monitor.alerts import Alerts
-from monitor.budget import Ledger
+from monitor.alerts import AlertEngine
+from monitor.budget import BudgetLedger
 from monitor.config import parse
 from monitor.cycle import Cycle
-from monitor.model import CheckHistory, Kind, Outcome, Redactor
+from monitor.model import CheckHistory, FailureKind, Outcome, Redactor
 from monitor.probes import Client, attempt
 from monitor.schedule import Due
 from monitor.store import Store
@@ -70,8 +70,8 @@ async def lived(folder: Path, clock: HandClock, port: int, hang_s: float) -> Che
             ask=partial(attempt, client=client, clock=clock, rng=Random(1), vantage="here",
                         redact=Redactor()),
             store=store,
-            alerts=Alerts(config.alerts, config.channels, store.recall()),
-            ledger=Ledger(config.services, config.budgets, config.prices, {}),
+            alerts=AlertEngine(config.alerts, config.channels, store.recall()),
+            ledger=BudgetLedger(config.services, config.budgets, config.prices, {}),
             clock=clock,
             vantage="here",
         )  # fmt: skip
@@ -86,7 +86,7 @@ async def lived(folder: Path, clock: HandClock, port: int, hang_s: float) -> Che
     return history
 
 
-def kind_of(history: CheckHistory) -> Kind | None:
+def kind_of(history: CheckHistory) -> FailureKind | None:
     assert history.latest is not None
     return history.latest.failure and history.latest.failure.kind
 
@@ -98,7 +98,7 @@ async def test_a_run_that_was_slow_only_because_we_hung_is_an_overrun(
         # The kernel's stamps may tell the truth in spite of it: then it is a good run.
         history = await lived(tmp_path, clock, port, hang_s=1.5)
     assert history.latest is not None
-    assert kind_of(history) in {Kind.OVERRUN, None}
+    assert kind_of(history) in {FailureKind.OVERRUN, None}
     assert not history.latest.trusted_timings
     assert history.last_24h.quantile("total", 0.5) is None
     assert history.last_24h.quantile("ttfb", 0.5) is None
@@ -109,7 +109,7 @@ async def test_a_run_that_was_slow_by_itself_is_slow_also_when_we_hung_a_little(
 ) -> None:
     with server(after_s=2.0) as port:
         history = await lived(tmp_path, clock, port, hang_s=0.3)
-    assert kind_of(history) is Kind.SLOW
+    assert kind_of(history) is FailureKind.SLOW
     assert history.last_24h.quantile("total", 0.5) is None, "true, and yet no figure to be proud of"
     assert history.last_24h.availability == 1.0
 
@@ -120,7 +120,7 @@ async def test_a_timeout_that_we_slept_through_is_an_overrun_and_no_outage(
     with server(after_s=60.0) as port:
         history = await lived(tmp_path, clock, port, hang_s=2.0)
     assert history.latest is not None
-    assert (kind_of(history), history.latest.outcome) == (Kind.OVERRUN, Outcome.UNKNOWN)
+    assert (kind_of(history), history.latest.outcome) == (FailureKind.OVERRUN, Outcome.UNKNOWN)
     assert (history.last_24h.availability, history.last_24h.unknown) == (None, 1)
 
 
@@ -130,4 +130,4 @@ async def test_a_timeout_of_theirs_stays_theirs(
 ) -> None:
     with server(after_s=60.0) as port:
         history = await lived(tmp_path, clock, port, hang_s=hang_s)
-    assert kind_of(history) is Kind.HEADERS_TIMEOUT
+    assert kind_of(history) is FailureKind.HEADERS_TIMEOUT

@@ -12,7 +12,7 @@ from typing import Any
 from cast import until
 
 from monitor.config import load
-from monitor.daemon import Daemon
+from monitor.daemon.app import Daemon
 
 MONITOR = Path(sys.executable).parent / "monitor"
 COMMAND = "cp index.html ../carried.html; test -e ../open && exit 0; echo the door is shut; exit 5"

@@ -20,7 +20,7 @@ from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.config import load
-from monitor.daemon import Daemon
+from monitor.daemon.app import Daemon
 from monitor.schedule import phase
 from monitor.store import Store
 

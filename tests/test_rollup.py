@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model import Failure, Kind, Outcome, Result, Rollup, Stream, Timings, Usage
+from monitor.model import Failure, FailureKind, Outcome, Result, Rollup, Stream, Timings, Usage
 from monitor.model.result import TIMING_NAMES
 from monitor.model.rollup import (
     NOTHING,
@@ -28,7 +28,17 @@ milliseconds = st.floats(0.1, 120_000)
 
 @st.composite
 def results(draw: st.DrawFn) -> Result:
-    kind = draw(st.sampled_from([None, Kind.SLOW, Kind.BAD_GATEWAY, Kind.NO_KEY, Kind.OVERRUN]))
+    kind = draw(
+        st.sampled_from(
+            [
+                None,
+                FailureKind.SLOW,
+                FailureKind.BAD_GATEWAY,
+                FailureKind.NO_KEY,
+                FailureKind.OVERRUN,
+            ]
+        )
+    )
     failure = Failure(kind, "got it") if kind else None
     tokens = st.integers(0, 10_000)
     return Result(
@@ -91,7 +101,7 @@ def test_runs_that_failed_or_lagged_say_nothing_about_speed() -> None:
         vantage="v",
         at=AT,
         outcome=Outcome.DOWN,
-        failure=Failure(Kind.BAD_GATEWAY, ""),
+        failure=Failure(FailureKind.BAD_GATEWAY, ""),
         timings=timings,
     )
     lagged = Result(
@@ -112,7 +122,7 @@ def test_results_in_maintenance_count_apart() -> None:
         vantage="v",
         at=AT,
         outcome=Outcome.DOWN,
-        failure=Failure(Kind.BAD_GATEWAY, ""),
+        failure=Failure(FailureKind.BAD_GATEWAY, ""),
     )
     rollup = Rollup.of(down, in_maintenance=True)
     assert (rollup.availability, rollup.maintenance, rollup.kinds) == (None, 1, {})
@@ -128,7 +138,7 @@ def test_all_that_one_run_adds() -> None:
     )
     slow = run(
         outcome=Outcome.DEGRADED,
-        failure=Failure(Kind.SLOW, ""),
+        failure=Failure(FailureKind.SLOW, ""),
         timings=timings,
         stream=Stream(tokens_per_s=8.0),
         usage=Usage(tokens_in=30, tokens_out=4, cost_usd=0.0123),

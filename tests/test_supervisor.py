@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cast import HandClock
 
-from monitor.supervisor import Pulse, beat, tell_systemd
+from monitor.daemon.systemd import StoreWatchdog, beat, tell_systemd
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_it_is_said_three_times_in_the_time_that_systemd_waits(
 
 
 def test_a_store_that_answers_neither_yes_nor_no_for_a_minute_hangs(clock: HandClock) -> None:
-    pulse = Pulse(clock)
+    pulse = StoreWatchdog(clock)
     clock.tick(60)
     assert pulse.trouble() is None
     clock.tick(1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.model import Entry, Outcome, Result
+from monitor.model import Outcome, Result, RunRecord
 from monitor.store import Store
 
 MONITOR = Path(sys.executable).parent / "monitor"
@@ -104,5 +104,5 @@ async def many_runs(folder: Path) -> None:
     for step in range(30_000):
         at = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=step)
         result = Result(check="a/x/http", vantage="local", at=at, outcome=Outcome.UP)
-        store.record(Entry(result=result, kind="http"))
+        store.record(RunRecord(result=result, kind="http"))
     await store.close()

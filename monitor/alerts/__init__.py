@@ -1,10 +1,19 @@
 """Decide and tell: policies judge, the machine believes, incidents gather, words are found, Apprise sends."""
 
-from monitor.alerts.changes import Changes
-from monitor.alerts.desk import Alerts
-from monitor.alerts.fitting import parts
+from monitor.alerts.changes import AlertChanges
+from monitor.alerts.engine import AlertEngine
 from monitor.alerts.message import digest, latest, together
+from monitor.alerts.message_parts import Context
+from monitor.alerts.message_split import parts
 from monitor.alerts.notify import Notifier
-from monitor.alerts.saying import Context
 
-__all__ = ["Alerts", "Changes", "Context", "Notifier", "digest", "latest", "parts", "together"]
+__all__ = [
+    "AlertChanges",
+    "AlertEngine",
+    "Context",
+    "Notifier",
+    "digest",
+    "latest",
+    "parts",
+    "together",
+]

@@ -11,14 +11,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.alerts.incidents import endpoint_of, service_of
-from monitor.model import Fired, Incident, Rule, Series, Severity
+from monitor.model import Fired, FlapSeries, Incident, Rule, Severity
 
 MANY = 4
 WITHIN = timedelta(hours=1)
 CALM = timedelta(minutes=30)
 
 
-def going_on(past: Iterable[Incident], fired: Fired, rule: Rule) -> Series | None:
+def going_on(past: Iterable[Incident], fired: Fired, rule: Rule) -> FlapSeries | None:
     """The series that an incident which begins now adds to, counted in."""
     newest = max(_kin(past, fired, rule), key=lambda each: each.id, default=None)
     if newest is None or newest.series is None or not is_on(newest):
@@ -26,7 +26,7 @@ def going_on(past: Iterable[Incident], fired: Fired, rule: Rule) -> Series | Non
     return replace(newest.series, incidents=newest.series.incidents + 1)
 
 
-def beginning(past: Iterable[Incident], fired: Fired, rule: Rule) -> Series | None:
+def beginning(past: Iterable[Incident], fired: Fired, rule: Rule) -> FlapSeries | None:
     """The series that an incident which begins now makes of those before it, counted in."""
     recent = [
         each
@@ -52,14 +52,14 @@ def is_kin(incident: Incident, check: str, rule: Rule) -> bool:
     return endpoint_of(check) in incident.endpoints
 
 
-def _begun(recent: list[Incident]) -> Series:
-    series = Series(since=min(each.opened for each in recent), incidents=1)
+def _begun(recent: list[Incident]) -> FlapSeries:
+    series = FlapSeries(since=min(each.opened for each in recent), incidents=1)
     for each in recent:
         series = added(replace(series, incidents=series.incidents + 1), each)
     return series
 
 
-def added(series: Series, incident: Incident) -> Series:
+def added(series: FlapSeries, incident: Incident) -> FlapSeries:
     """With what a closed incident of it has cost."""
     if incident.closed is None:
         return series

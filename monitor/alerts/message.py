@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from monitor.alerts import saying
-from monitor.alerts.fitting import message
-from monitor.alerts.saying import MARK, Context, lasted, moment, where
-from monitor.model import Announcement, Incident, Message, Outgoing, Series, Severity
+from monitor.alerts import message_parts
+from monitor.alerts.message_parts import MARK, Context, lasted, moment, where
+from monitor.alerts.message_split import message
+from monitor.model import FlapSeries, Incident, Message, NotificationType, OutboxMessage, Severity
 
 _LISTED = 40
 """Lines of a digest; the page has the rest."""
@@ -20,23 +20,23 @@ _LATE = timedelta(minutes=5)
 
 
 def phrase(
-    outgoing: Outgoing, incident: Incident | None, context: Context, *, news: bool = False
+    outgoing: OutboxMessage, incident: Incident | None, context: Context, *, news: bool = False
 ) -> Message:
     """`incident` is None for a notice, which brings its own text; `news`: nobody heard of it yet."""
     if incident is None:
         title, _, body = outgoing.text.partition("\n")
-        lines = [*body.splitlines(), f"[n{outgoing.id}]", *saying.durable(context)]
+        lines = [*body.splitlines(), f"[n{outgoing.id}]", *message_parts.durable(context)]
         return message(title or context.say("Notice from monitor"), lines)
-    if outgoing.what is Announcement.CALM:
+    if outgoing.what is NotificationType.CALM:
         return _calm(incident, context)
-    if outgoing.what is Announcement.FLAPPING:
+    if outgoing.what is NotificationType.FLAPPING:
         return _flapping(incident, context)
-    if outgoing.what is Announcement.RESOLVED or incident.closed:
+    if outgoing.what is NotificationType.RESOLVED or incident.closed:
         return _ended(outgoing, incident, context, news=news)
     return _going_on(outgoing, incident, context)
 
 
-def _going_on(outgoing: Outgoing, incident: Incident, context: Context) -> Message:
+def _going_on(outgoing: OutboxMessage, incident: Incident, context: Context) -> Message:
     since = context.say(
         "Since %(moment)s (%(lasted)s). [#%(number)s]",
         moment=moment(incident.opened, context),
@@ -45,27 +45,30 @@ def _going_on(outgoing: Outgoing, incident: Incident, context: Context) -> Messa
     )
     lines = [
         since,
-        *saying.why(incident, context),
-        *saying.affected(incident, context),
-        *saying.instead(incident, context),
-        *saying.link(incident, context),
-        *saying.durable(context),
+        *message_parts.why(incident, context),
+        *message_parts.affected(incident, context),
+        *message_parts.instead(incident, context),
+        *message_parts.link(incident, context),
+        *message_parts.durable(context),
     ]
     return message(_title(outgoing.what, incident, context), lines)
 
 
-def _title(what: Announcement, incident: Incident, context: Context) -> str:
-    parts = {"where": where(incident, context), "state": saying.state(incident.severity, context)}
-    if what is Announcement.REMINDER:
+def _title(what: NotificationType, incident: Incident, context: Context) -> str:
+    parts = {
+        "where": where(incident, context),
+        "state": message_parts.state(incident.severity, context),
+    }
+    if what is NotificationType.REMINDER:
         said = context.say("%(where)s: still %(state)s", **parts)
-    elif what is Announcement.UPDATE:
+    elif what is NotificationType.UPDATE:
         said = context.say("%(where)s: now %(state)s", **parts)
     else:
         said = context.say("%(where)s: %(state)s", **parts)
     return f"{MARK[incident.severity]} {said}"
 
 
-def _ended(outgoing: Outgoing, incident: Incident, context: Context, *, news: bool) -> Message:
+def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, news: bool) -> Message:
     """Also of what nobody heard of while it went on: the channel, or we, were out of reach."""
     assert incident.closed is not None
     span = context.say(
@@ -80,11 +83,11 @@ def _ended(outgoing: Outgoing, incident: Incident, context: Context, *, news: bo
         span,
         *([context.say("Told late: it could not be delivered while it went on.")] if late else []),
         context.say("It was: %(why)s.", why=context.language.reasons(incident.kinds)),
-        *saying.counted(incident.failed_runs, context),
-        *saying.downtime(context),
-        *saying.link(incident, context),
+        *message_parts.counted(incident.failed_runs, context),
+        *message_parts.downtime(context),
+        *message_parts.link(incident, context),
     ]
-    place, state = where(incident, context), saying.state(incident.severity, context)
+    place, state = where(incident, context), message_parts.state(incident.severity, context)
     title = (
         context.say("%(where)s: was %(state)s, and recovered", where=place, state=state) if news
         else context.say("%(where)s: recovered", where=place)
@@ -92,7 +95,7 @@ def _ended(outgoing: Outgoing, incident: Incident, context: Context, *, news: bo
     return message(f"✅ {title}", lines)
 
 
-def _is_late(outgoing: Outgoing, context: Context) -> bool:
+def _is_late(outgoing: OutboxMessage, context: Context) -> bool:
     """Held back by more than our own wait for other news."""
     return outgoing.attempts > 0 or context.now - outgoing.created > _LATE
 
@@ -103,29 +106,33 @@ def _calm(incident: Incident, context: Context) -> Message:
     lines = [
         f"{said} [#{incident.id}]",
         *_series(incident.series, context),
-        *saying.downtime(context),
-        *saying.link(incident, context),
+        *message_parts.downtime(context),
+        *message_parts.link(incident, context),
     ]
     title = context.say("%(where)s: calm again", where=where(incident, context))
     return message(f"✅ {title}", lines)
 
 
 def _flapping(incident: Incident, context: Context) -> Message:
-    now = context.say("it works") if incident.closed else saying.state(incident.severity, context)
+    now = (
+        context.say("it works")
+        if incident.closed
+        else message_parts.state(incident.severity, context)
+    )
     lines = [
         context.say("It comes and goes. Now: %(state)s.", state=now) + f" [#{incident.id}]",
         *_series(incident.series, context),
         context.say("Single messages stop until it is calm for 30 minutes; the page has them all."),
-        *saying.why(incident, context),
-        *saying.instead(incident, context),
-        *saying.link(incident, context),
-        *saying.durable(context),
+        *message_parts.why(incident, context),
+        *message_parts.instead(incident, context),
+        *message_parts.link(incident, context),
+        *message_parts.durable(context),
     ]
     title = context.say("%(where)s: flapping", where=where(incident, context))
     return message(f"🟠 {title}", lines)
 
 
-def _series(series: Series | None, context: Context) -> list[str]:
+def _series(series: FlapSeries | None, context: Context) -> list[str]:
     if series is None:
         return []
     said = context.say(
@@ -135,18 +142,18 @@ def _series(series: Series | None, context: Context) -> list[str]:
         lasted=lasted(context.now - series.since, context),
         bad=lasted(series.downtime, context),
     )
-    return [said, *saying.counted(series.failed_runs, context)]
+    return [said, *message_parts.counted(series.failed_runs, context)]
 
 
-def latest(rows: Sequence[Outgoing], incident: Incident | None, context: Context) -> Message:
+def latest(rows: Sequence[OutboxMessage], incident: Incident | None, context: Context) -> Message:
     """All that waits of one incident, as the last of it; its beginning may be among it."""
-    news = any(row.what is Announcement.OPENED for row in rows)
+    news = any(row.what is NotificationType.OPENED for row in rows)
     oldest = replace(rows[-1], created=rows[0].created, attempts=rows[0].attempts)
     return phrase(oldest, incident, context, news=news)
 
 
 def together(
-    rows: Sequence[Outgoing], found: Sequence[Incident], contexts: Mapping[int, Context]
+    rows: Sequence[OutboxMessage], found: Sequence[Incident], contexts: Mapping[int, Context]
 ) -> Message:
     """Several incidents of one service: the worst that goes on in full, then the others."""
     first = min(found, key=_urgency)
@@ -161,7 +168,7 @@ def _urgency(incident: Incident) -> tuple[bool, int, int]:
 
 
 def digest(
-    rows: Sequence[Outgoing],
+    rows: Sequence[OutboxMessage],
     found: Sequence[Incident],
     contexts: Mapping[int, Context],
     context: Context,
@@ -173,10 +180,12 @@ def digest(
     left = len(found) + len(notices) - len(lines)
     if left:
         lines.append(context.say("%(num)s more are not listed here; the page has them.", num=left))
-    return message(_digest_title(rows, found, context), [*lines, *saying.durable(context)])
+    return message(_digest_title(rows, found, context), [*lines, *message_parts.durable(context)])
 
 
-def _digest_title(rows: Sequence[Outgoing], found: Sequence[Incident], context: Context) -> str:
+def _digest_title(
+    rows: Sequence[OutboxMessage], found: Sequence[Incident], context: Context
+) -> str:
     if any(row.attempts for row in rows) or _is_late(rows[0], context):
         return context.say(
             "%(num)s messages waited while this channel was out of reach", num=len(rows)
@@ -196,9 +205,9 @@ def _line(incident: Incident, context: Context) -> str:
     """`[#12] OhMyGPT, Cloudflare CDN: down, since …, bad gateway. Use instead: https://…`"""
     parts = {
         "where": where(incident, context),
-        "state": saying.state(incident.severity, context),
+        "state": message_parts.state(incident.severity, context),
         "begin": moment(incident.opened, context),
-        "why": saying.label(incident.failure.kind, context),
+        "why": message_parts.label(incident.failure.kind, context),
     }
     if incident.closed:
         end = moment(incident.closed, context)
@@ -209,5 +218,5 @@ def _line(incident: Incident, context: Context) -> str:
         )
         return f"[#{incident.id}] {said}"
     said = context.say("%(where)s: %(state)s, since %(begin)s, %(why)s", **parts)
-    instead = saying.instead(incident, context) if context.working else []
+    instead = message_parts.instead(incident, context) if context.working else []
     return f"[#{incident.id}] " + context.say(". ").join([said, *instead])

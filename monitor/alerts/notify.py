@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from monitor.alerts.plugins import load_plugins
-from monitor.alerts.wire import Way, going, teach
+from monitor.alerts.requests_hook import ChannelCall, going, teach
 from monitor.model import (
     Channel,
     Complaint,
@@ -64,7 +64,7 @@ class Notifier:
         channel = self._channels.get(channel_id)
         if channel is None:
             raise NotDeliveredError(f"there is no channel {channel_id} any more", permanent=True)
-        way = Way(channel.proxy)
+        way = ChannelCall(channel.proxy)
         try:
             result = await _in_thread(partial(channel.notify, message, way))
         except Exception as error:  # noqa: BLE001  # plugins raise what they like
@@ -74,7 +74,7 @@ class Notifier:
         if channel.is_telegram and (refusal := _denied(way)):
             raise NotDeliveredError(self._clean(refusal), _asked_for(way))
 
-    def _refused(self, result: Any, way: Way) -> NotDeliveredError:
+    def _refused(self, result: Any, way: ChannelCall) -> NotDeliveredError:
         """Apprise keeps what went wrong in its log only; what was answered, we keep ourselves."""
         lines = [entry.message for entry in result.logs()] if hasattr(result, "logs") else []
         said = " ".join(lines)
@@ -88,7 +88,7 @@ class Notifier:
         return clean_text(self._redact(text))
 
 
-def _asked_for(way: Way) -> timedelta | None:
+def _asked_for(way: ChannelCall) -> timedelta | None:
     """How long the channel wants to be left alone, from its last answer."""
     answer = way.answers[-1] if way.answers else None
     if answer is None or answer.status_code not in {200, 429, 503}:
@@ -117,7 +117,7 @@ def _seconds(told: Any) -> timedelta | None:
     return timedelta(seconds=min(int(text[:9]), _LONGEST_WAIT_S))
 
 
-def _denied(way: Way) -> str | None:
+def _denied(way: ChannelCall) -> str | None:
     """The Bot API says `ok` in every answer; one that does not comes from somebody else."""
     for answer in way.answers:
         found = _json(answer)
@@ -169,7 +169,7 @@ class _Connected:
     proxy: str | None
     is_telegram: bool
 
-    def notify(self, message: Message, way: Way) -> Any:
+    def notify(self, message: Message, way: ChannelCall) -> Any:
         with going(way):
             return self.apprise.notify(title=message.title, body=message.body, body_format="text")
 

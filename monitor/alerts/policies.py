@@ -14,8 +14,8 @@ from monitor.alerts.trends import FailureRate, Latency
 from monitor.model import (
     AlertSettings,
     Failure,
+    FailureKind,
     Fault,
-    Kind,
     Outcome,
     Policy,
     Result,
@@ -25,9 +25,9 @@ from monitor.model import (
     Verdict,
 )
 
-_NOT_NEWS = {Kind.NO_KEY, Kind.BUDGET_PAUSED}
+_NOT_NEWS = {FailureKind.NO_KEY, FailureKind.BUDGET_PAUSED}
 """Ignorance that the operator chose."""
-_REFUSED = {Kind.EDGE_CHALLENGE, Kind.EDGE_DENIED}
+_REFUSED = {FailureKind.EDGE_CHALLENGE, FailureKind.EDGE_DENIED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Down(OneResult):
 class Degraded(OneResult):
     """Answered, with something wrong. What is down says nothing about that.
 
-    A certificate that ends soon is `Certificate`'s business: it must not hide for weeks what else
+    A certificate that ends soon is `CertificateExpiry`'s business: it must not hide for weeks what else
     goes wrong.
     """
 
@@ -59,7 +59,7 @@ class Degraded(OneResult):
         return OneResult.rule(self, after + 2, recover)
 
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
-        ending = result.failure is not None and result.failure.kind is Kind.CERT_EXPIRING
+        ending = result.failure is not None and result.failure.kind is FailureKind.CERT_EXPIRING
         if result.outcome is Outcome.DEGRADED and not ending:
             return Verdict.BAD
         return Verdict.GOOD if result.outcome in SERVED else Verdict.NONE
@@ -112,7 +112,7 @@ class Refused(OneResult):
 
 
 @dataclass(frozen=True, slots=True)
-class Budget(OneResult):
+class BudgetPaused(OneResult):
     """Paid runs pause, as the operator asked for: worth one sentence, no incident."""
 
     kind: ClassVar[str] = "budget"
@@ -124,12 +124,12 @@ class Budget(OneResult):
         return replace(OneResult.rule(self, 1, 1), notice=True)
 
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
-        paused = result.failure is not None and result.failure.kind is Kind.BUDGET_PAUSED
+        paused = result.failure is not None and result.failure.kind is FailureKind.BUDGET_PAUSED
         return Verdict.BAD if paused else Verdict.GOOD
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate(Ruled):
+class CertificateExpiry(Ruled):
     """It ends within so many days."""
 
     kind: ClassVar[str] = "certificate"
@@ -156,7 +156,7 @@ class Certificate(Ruled):
         assert result.cert_expires is not None
         left = max(0, (result.cert_expires - result.at).days)
         got = f"got a certificate that ends in {left} days ({result.cert_expires:%Y-%m-%d})"
-        return Failure(Kind.CERT_EXPIRING, f"{got}, want {self.days} or more")
+        return Failure(FailureKind.CERT_EXPIRING, f"{got}, want {self.days} or more")
 
 
 def _is_news(result: Result, fault: Fault) -> bool:
@@ -169,7 +169,7 @@ def _is_refused(result: Result) -> bool:
 
 
 ALWAYS: tuple[Policy, ...] = (
-    Down(), Degraded(), Account(), Monitor(), Refused(), Budget(), Certificate(),
+    Down(), Degraded(), Account(), Monitor(), Refused(), BudgetPaused(), CertificateExpiry(),
 )  # fmt: skip
 ON_DEMAND: tuple[Policy, ...] = (FailureRate(), Latency())
 POLICIES: Mapping[str, Policy] = {policy.kind: policy for policy in (*ALWAYS, *ON_DEMAND)}

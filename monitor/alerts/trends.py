@@ -8,7 +8,7 @@ from monitor.alerts.ruled import SERVED, Ruled
 from monitor.model import (
     TIMING_NAMES,
     Failure,
-    Kind,
+    FailureKind,
     Outcome,
     Result,
     Rollup,
@@ -55,9 +55,9 @@ class FailureRate(_OverAWindow):
 
     def why(self, result: Result, window: Rollup) -> Failure:  # noqa: ARG002
         down = {
-            Kind(name): runs
+            FailureKind(name): runs
             for name, runs in window.kinds.items()
-            if Kind(name).outcome is Outcome.DOWN
+            if FailureKind(name).outcome is Outcome.DOWN
         }
         runs = sum(down.values())
         kind = max(down, key=lambda each: down[each])
@@ -103,7 +103,7 @@ class Latency(_OverAWindow):
         assert value is not None
         name = f"{self.timing} p{self.percentile:g}"
         got = f"got {name} {value / 1000:.3g} s within {format_duration(self.within)}"
-        return Failure(Kind.SLOW, f"{got}, want under {self.above.total_seconds():g} s")
+        return Failure(FailureKind.SLOW, f"{got}, want under {self.above.total_seconds():g} s")
 
     def _value(self, window: Rollup) -> float | None:
         return window.quantile(self.timing, self.percentile / 100)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from monitor.config import Config
-from monitor.model import Incident, MonitorError, Redactor, Request, Wish, clean_text
+from monitor.model import Incident, MonitorError, OperatorRequest, Redactor, RequestKind, clean_text
 from monitor.store import Store
 
 
@@ -12,7 +12,7 @@ def ack(config: Config, number: int, why: str, now: datetime) -> str:
     if incident.closed:
         raise MonitorError(f"incident #{number} is over since {incident.closed:%Y-%m-%d %H:%M} UTC")
     why = clean_text(Redactor(config.secrets)(why))
-    request = Request(at=now, what=Wish.ACK, target=str(number), text=why)
+    request = OperatorRequest(at=now, what=RequestKind.ACK, target=str(number), text=why)
     Store.request(config.store, request)
     return f"#{number}: no more reminders; its end will be told"
 

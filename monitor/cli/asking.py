@@ -8,14 +8,14 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from monitor.assembly import doctor_of
-from monitor.budget import Ledger
+from monitor.budget import BudgetLedger
 from monitor.cli.words import COLOURS, milliseconds
 from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.cycle import explained
+from monitor.daemon.build import doctor_of
 from monitor.model import Check, Habit, Outcome, Redactor, Result
-from monitor.model.document import result_document
+from monitor.model.result_json import result_document
 from monitor.probes import Attempted, Client, attempt
 
 Answer = tuple[Check, Result]
@@ -27,7 +27,7 @@ AT_ONCE = 20
 async def ask_all(config: Config, done: Callable[[], None] = lambda: None) -> list[Answer]:
     client, gate, redact = Client(), asyncio.Semaphore(AT_ONCE), Redactor(config.secrets)
     doctor = doctor_of(config, SystemClock(), redact)
-    ledger = Ledger(config.services, config.budgets, config.prices, {})
+    ledger = BudgetLedger(config.services, config.budgets, config.prices, {})
 
     async def ask_once(check: Check, habit: Habit) -> Attempted:
         return await attempt(

@@ -13,9 +13,9 @@ from pathlib import Path
 from rich.console import Console
 
 from monitor import config, logs
-from monitor.assembly import Listeners
 from monitor.clock import SystemClock
-from monitor.daemon import Daemon
+from monitor.daemon.app import Daemon
+from monitor.daemon.build import Listeners
 from monitor.demo.launcher import Simulation
 from monitor.demo.live import LiveTable
 from monitor.model import MonitorError, Redactor

@@ -16,8 +16,8 @@ from monitor.config import Config
 from monitor.config.addresses import BaseUrl
 from monitor.diagnosis import (
     DiagnosisSettings,
-    Doctor,
     Facts,
+    PathDiagnosis,
     Step,
     explain,
     parse_resolver,
@@ -28,18 +28,23 @@ from monitor.model import (
     Check,
     Endpoint,
     Failure,
+    FailureKind,
     Habit,
-    Kind,
     Redactor,
     Result,
     clean_text,
 )
-from monitor.model.document import failure_document
+from monitor.model.result_json import failure_document
 from monitor.model.words import WHOSE, WORDS
 from monitor.probes import PROBES, Client, attempt
 
 _REACHED = frozenset(
-    {Kind.UNEXPECTED_STATUS, Kind.UNEXPECTED_REDIRECT, Kind.SLOW, Kind.CERT_EXPIRING}
+    {
+        FailureKind.UNEXPECTED_STATUS,
+        FailureKind.UNEXPECTED_REDIRECT,
+        FailureKind.SLOW,
+        FailureKind.CERT_EXPIRING,
+    }
 )
 """Somebody answered over HTTP; that a base URL alone is no page is nothing to worry about."""
 _MARKS = {True: ("ok", "green"), False: ("broken", "bold red"), None: ("--", "dim")}
@@ -93,7 +98,7 @@ async def diagnose(
     redact = Redactor(config.secrets if config else ())
     clock, client = SystemClock(), Client()
     hosts = [each for service in config.services for each in service.endpoints] if config else []
-    doctor = Doctor(settings, hosts, clock=clock, redact=redact)
+    doctor = PathDiagnosis(settings, hosts, clock=clock, redact=redact)
     try:
         facts = await _look(doctor, endpoint)
         probe = PROBES["http"](timeout=timedelta(seconds=10))
@@ -108,7 +113,7 @@ async def diagnose(
     return _together(endpoint.url, ran.result, facts, redact)
 
 
-async def _look(doctor: Doctor, endpoint: Endpoint) -> Facts | None:
+async def _look(doctor: PathDiagnosis, endpoint: Endpoint) -> Facts | None:
     if endpoint.proxy is not None:
         return None
     return await doctor.examine(replace(target_of(endpoint.url), ca_file=endpoint.ca_file), None)
@@ -169,7 +174,7 @@ def verdict_lines(found: Diagnosis) -> Iterator[str]:
     failure = found.failure
     if failure is None or found.is_fine:
         yield "The way is fine: the server answers over HTTP."
-        if failure and failure.kind is Kind.CERT_EXPIRING:
+        if failure and failure.kind is FailureKind.CERT_EXPIRING:
             yield failure.message
         return
     words = WORDS[failure.kind]

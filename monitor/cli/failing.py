@@ -10,7 +10,7 @@ from pathlib import Path
 from monitor import config
 from monitor.alerts import Notifier
 from monitor.config import Config
-from monitor.config.salvage import channels_only
+from monitor.config.channels_only import channels_only
 from monitor.model import ConfigError, Message, MonitorError, NotDeliveredError, Redactor
 
 TRIES = (0, 5, 20)

@@ -11,8 +11,8 @@ from rich.text import Text
 from monitor.cli.words import COLOURS
 from monitor.config import Config
 from monitor.model import EntryKind, Incident, MonitorError, Outcome, TimelineEntry
-from monitor.model.document import failure_document
 from monitor.model.duration import format_duration
+from monitor.model.result_json import failure_document
 from monitor.model.words import WORDS
 from monitor.store import Store
 

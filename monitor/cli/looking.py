@@ -9,25 +9,25 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor import __version__
-from monitor.carrier import NOTE
 from monitor.cli import incidents
 from monitor.cli.vitals import Vitals
 from monitor.cli.words import COLOURS, milliseconds
 from monitor.clock import SystemClock
 from monitor.config import Config
+from monitor.daemon.publish_command import NOTE
 from monitor.model import (
     NO_SPEND,
-    Budget,
     Check,
     CheckHistory,
+    DailyBudget,
     Evidence,
-    Outgoing,
+    OutboxMessage,
     Snapshot,
     Spend,
 )
 from monitor.model.delivery import remedy
-from monitor.model.document import result_document
 from monitor.model.duration import format_duration
+from monitor.model.result_json import result_document
 from monitor.publisher import Publisher
 from monitor.store import Store
 
@@ -212,7 +212,7 @@ def _amount(spent: Spend, currency: str) -> str:
     return f"{spent.tokens} tokens{money}"
 
 
-def _budget(budget: Budget | None) -> str:
+def _budget(budget: DailyBudget | None) -> str:
     if budget is None:
         return "-"
     if budget.tokens is not None:
@@ -239,7 +239,7 @@ def document(config: Config, seen: Snapshot, daemon: Vitals | None) -> dict[str,
     }  # fmt: skip
 
 
-def _message(row: Outgoing) -> dict[str, Any]:
+def _message(row: OutboxMessage) -> dict[str, Any]:
     return {
         "channel": row.channel,
         "what": row.what.value,

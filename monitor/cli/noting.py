@@ -4,7 +4,7 @@ from datetime import datetime
 
 from monitor.cli.acking import find
 from monitor.config import Config
-from monitor.model import MonitorError, Redactor, Request, Wish, clean_text
+from monitor.model import MonitorError, OperatorRequest, Redactor, RequestKind, clean_text
 from monitor.store import Store
 
 LONGEST = 1000
@@ -16,6 +16,6 @@ def note(config: Config, number: int, text: str, now: datetime) -> str:
     text = clean_text(Redactor(config.secrets)(text), LONGEST)
     if not text:
         raise MonitorError("the note is empty")
-    request = Request(at=now, what=Wish.NOTE, target=str(number), text=text)
+    request = OperatorRequest(at=now, what=RequestKind.NOTE, target=str(number), text=text)
     Store.request(config.store, request)
     return f"#{number}: noted"

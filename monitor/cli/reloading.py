@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from monitor.config import Config
+from monitor.daemon.reload import NOTE
 from monitor.model import Complaint, ConfigError, MonitorError
-from monitor.reload import NOTE
 from monitor.store import Store
 
 PATIENCE_S = 30.0

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.model import TIMING_NAMES, Evidence, Outcome, Period, Result, Rollup
-from monitor.model.document import run_document
+from monitor.model.result_json import run_document
 
 Document = dict[str, Any]
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from monitor.config import Config
-from monitor.model import ALL, MonitorError, Redactor, Request, Wish, clean_text
+from monitor.model import ALL, MonitorError, OperatorRequest, Redactor, RequestKind, clean_text
 from monitor.store import Store
 
 
@@ -13,7 +13,9 @@ def silence(config: Config, target: str, lasts: timedelta, why: str, now: dateti
     _must_exist(config, target)
     until = now + lasts
     why = clean_text(Redactor(config.secrets)(why))
-    request = Request(at=now, what=Wish.SILENCE, target=target, until=until, text=why)
+    request = OperatorRequest(
+        at=now, what=RequestKind.SILENCE, target=target, until=until, text=why
+    )
     Store.request(config.store, request)
     what = "everything" if target == ALL else target
     if lasts <= timedelta(0):

@@ -2,14 +2,14 @@
 
 import re
 
-from monitor.model import Budget
+from monitor.model import DailyBudget
 
 _TOKENS = re.compile(r"(\d+(?:\.\d+)?)\s*([kM]?)\s*tokens?")
 _MONEY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Z]{3})")
 _SCALE = {"": 1, "k": 1_000, "M": 1_000_000}
 
 
-def parse_budget(text: str) -> Budget:
+def parse_budget(text: str) -> DailyBudget:
     """Raise ValueError, with the remedy in its text, for anything else."""
     budget = _budget(text.strip()) if len(text) < 40 else None
     if budget is None or not (budget.tokens or budget.money):
@@ -17,9 +17,9 @@ def parse_budget(text: str) -> Budget:
     return budget
 
 
-def _budget(text: str) -> Budget | None:
+def _budget(text: str) -> DailyBudget | None:
     if found := _TOKENS.fullmatch(text):
-        return Budget(tokens=int(float(found[1]) * _SCALE[found[2]]))
+        return DailyBudget(tokens=int(float(found[1]) * _SCALE[found[2]]))
     if found := _MONEY.fullmatch(text):
-        return Budget(money=float(found[1]), currency=found[2])
+        return DailyBudget(money=float(found[1]), currency=found[2])
     return None

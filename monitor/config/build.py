@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.config.complaints import unknown
-from monitor.config.looks import page
 from monitor.config.maintenance import maintenance
+from monitor.config.page_settings import page
+from monitor.config.parse_tables import Tables
 from monitor.config.proxies import parse_proxy
-from monitor.config.reading import Tables
 from monitor.config.services import ServiceBuilder
 from monitor.config.tables import ChannelTable, MonitorTable, budget_of
 from monitor.diagnosis import DiagnosisSettings, parse_resolver
 from monitor.model import (
     AlertSettings,
-    Budget,
     Channel,
     Check,
+    DailyBudget,
     HistorySettings,
     Maintenance,
     PageSettings,
@@ -45,7 +45,7 @@ class Config:
     services: tuple[Service, ...]
     checks: tuple[Check, ...]
     prices: Mapping[str, Price]
-    budgets: Mapping[str, Budget]
+    budgets: Mapping[str, DailyBudget]
     maintenance: tuple[Maintenance, ...]
     secrets: tuple[Secret, ...] = field(repr=False)
     """All that must never be printed."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from monitor.config.build import Config, build
-from monitor.config.reading import Tables
-from monitor.config.references import References
+from monitor.config.env_references import References
+from monitor.config.parse_tables import Tables
 from monitor.model import Complaint, ConfigError, Redactor, Secret
 
 USUAL = (Path("monitor.toml"), Path("/etc/monitor/monitor.toml"))

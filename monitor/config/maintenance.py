@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from monitor.config.complaints import unknown
-from monitor.config.reading import Tables
+from monitor.config.parse_tables import Tables
 from monitor.config.recurring import parse_every, zone_of
 from monitor.config.tables import MaintenanceTable
-from monitor.model import Maintenance, Recurrence, Service, Window
+from monitor.model import Maintenance, MaintenanceWindow, Recurrence, Service
 
 
 def maintenance(
@@ -37,14 +37,18 @@ def _must_be_there(
         tables.complain((*place, key), unknown(each, known, f'{key.removesuffix("s")} "{each}"'))
 
 
-def _once(tables: Tables, place: tuple[str, ...], table: MaintenanceTable) -> Window | None:
+def _once(
+    tables: Tables, place: tuple[str, ...], table: MaintenanceTable
+) -> MaintenanceWindow | None:
     recurs = table.every is not None or table.lasts is not None
     if (table.begins is None) != (table.until is None) and not recurs:
         missing = "until" if table.until is None else "from"
         _complain_of_missing(tables, (*place, missing), "is missing; want both from and until")
     if table.begins is None or table.until is None:
         return None
-    window = Window(_utc(table.begins, table.timezone, 0), _utc(table.until, table.timezone, 1))
+    window = MaintenanceWindow(
+        _utc(table.begins, table.timezone, 0), _utc(table.until, table.timezone, 1)
+    )
     if window.end <= window.start:
         tables.complain((*place, "until"), "want a moment after from")
     return window

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from pydantic import ConfigDict, TypeAdapter, create_model
 
+from monitor.config.policy_tables import with_policies
 from monitor.config.tables import (
     AlertsTable,
     ChannelTable,
@@ -17,7 +18,6 @@ from monitor.config.tables import (
     PriceTable,
     ServiceTable,
 )
-from monitor.config.watching import with_policies
 from monitor.model.duration import format_duration
 from monitor.probes import PROBES
 

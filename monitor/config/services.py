@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from monitor.config.complaints import unknown
+from monitor.config.parse_tables import Place, Tables
 from monitor.config.proxies import parse_proxy
-from monitor.config.reading import Place, Tables
 from monitor.config.tables import ENDPOINT_KEYS, PROBE_KEYS, EndpointTable, ServiceTable, keys_of
 from monitor.model import Check, Endpoint, Secret, Service
 from monitor.probes import PROBES

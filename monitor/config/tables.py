@@ -38,7 +38,7 @@ from monitor.config.values import (
     Wait,
     Zone,
 )
-from monitor.model import Budget, Severity
+from monitor.model import DailyBudget, Severity
 from monitor.probes import PROBES
 
 
@@ -196,5 +196,5 @@ ENDPOINT_KEYS = keys_of(EndpointTable) - {"url", "name"}
 PROBE_KEYS = frozenset(key for kind in PROBES.values() for key in keys_of(kind)) - {"main"}
 
 
-def budget_of(table: ServiceTable) -> Budget | None:
+def budget_of(table: ServiceTable) -> DailyBudget | None:
     return parse_budget(table.budget_per_day) if table.budget_per_day else None

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.config import Config
-from monitor.model import Kind, Message, Outcome, Outgoing, Result
+from monitor.model import FailureKind, Message, OutboxMessage, Outcome, Result
 
 _PER_SECOND = 4
 _ALERTS = 3
@@ -75,7 +75,7 @@ class LiveTable:
         self._elapsed = elapsed
         self._acting = acting
         self._latest: dict[str, Result] = {}
-        self._said: dict[str, tuple[Outcome, Kind | None]] = {}
+        self._said: dict[str, tuple[Outcome, FailureKind | None]] = {}
         self._told: deque[_Told] = deque(maxlen=_ALERTS)
         self._runs = 0
         self._plain = not console.is_terminal
@@ -109,7 +109,7 @@ class LiveTable:
             self._say(f"{clock_face(self._elapsed())}  {_sentence(result)}")
         self._said[result.check] = state
 
-    def on_message(self, outgoing: Outgoing, message: Message) -> None:  # noqa: ARG002
+    def on_message(self, outgoing: OutboxMessage, message: Message) -> None:  # noqa: ARG002
         told = _Told(self._elapsed(), message)
         self._told.append(told)
         if self._plain:

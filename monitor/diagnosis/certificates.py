@@ -5,7 +5,7 @@ from datetime import UTC
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from monitor.diagnosis.facts import Certificate
+from monitor.diagnosis.observations import Certificate
 
 _NAMES_SHOWN = 3
 

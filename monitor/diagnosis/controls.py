@@ -13,9 +13,9 @@ import aiohttp
 
 from monitor.clock import Clock
 from monitor.diagnosis.dial import careless, dial
-from monitor.diagnosis.facts import End, Target
 from monitor.diagnosis.names import Names
 from monitor.diagnosis.network import Seen
+from monitor.diagnosis.observations import End, Target
 
 FRESH_S = 3.0
 """One look at a control serves everybody for so long; so does an answer to a run of ours."""

@@ -8,7 +8,7 @@ import ssl
 import time
 from dataclasses import replace
 
-from monitor.diagnosis.facts import Certificate, End, Trial
+from monitor.diagnosis.observations import Certificate, End, Trial
 
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EACCES}
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE",

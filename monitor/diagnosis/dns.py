@@ -13,7 +13,7 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from monitor.diagnosis.facts import Answer, Lack
+from monitor.diagnosis.observations import Answer, Lack
 from monitor.diagnosis.resolvers import Resolver
 
 _MOST = 65_535

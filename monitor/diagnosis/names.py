@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from monitor.diagnosis.facts import Answer, Lack
+from monitor.diagnosis.observations import Answer, Lack
 
 Resolve = Callable[[str, int], Sequence[tuple[Any, ...]]]
 """What `socket.getaddrinfo` gives for a host and a port; may block, and fails as that does."""

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from monitor.diagnosis.facts import Net, Reading
-from monitor.diagnosis.ranges import network_of
+from monitor.diagnosis.bogon_ranges import network_of
+from monitor.diagnosis.observations import Net, Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,15 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from monitor.diagnosis.facts import NEUTRAL, Answer, Target
-from monitor.diagnosis.ranges import network_of
-from monitor.model import Kind
+from monitor.diagnosis.bogon_ranges import network_of
+from monitor.diagnosis.observations import NEUTRAL, Answer, Target
+from monitor.model import FailureKind
 
-DNS_KINDS = frozenset({Kind.DNS_NXDOMAIN, Kind.DNS_SERVFAIL})
-CONNECT_KINDS = frozenset({Kind.TCP_REFUSED, Kind.TCP_UNREACHABLE, Kind.CONNECT_TIMEOUT})
-CUT_KINDS = frozenset({Kind.TLS_RESET, Kind.TLS_TIMEOUT})
-CERT_KINDS = frozenset({Kind.CERT_EXPIRED, Kind.CERT_HOSTNAME, Kind.CERT_UNTRUSTED})
-PATH_KINDS = DNS_KINDS | CONNECT_KINDS | CUT_KINDS | CERT_KINDS | {Kind.TLS_PROTOCOL}
+DNS_KINDS = frozenset({FailureKind.DNS_NXDOMAIN, FailureKind.DNS_SERVFAIL})
+CONNECT_KINDS = frozenset(
+    {FailureKind.TCP_REFUSED, FailureKind.TCP_UNREACHABLE, FailureKind.CONNECT_TIMEOUT}
+)
+CUT_KINDS = frozenset({FailureKind.TLS_RESET, FailureKind.TLS_TIMEOUT})
+CERT_KINDS = frozenset(
+    {FailureKind.CERT_EXPIRED, FailureKind.CERT_HOSTNAME, FailureKind.CERT_UNTRUSTED}
+)
+PATH_KINDS = DNS_KINDS | CONNECT_KINDS | CUT_KINDS | CERT_KINDS | {FailureKind.TLS_PROTOCOL}
 """Failures that the way to an endpoint can cause as well as the endpoint."""
 
 _ELSEWHERE = 2
@@ -31,7 +35,7 @@ class Plan:
 
 def plan(
     target: Target,
-    kind: Kind | None,
+    kind: FailureKind | None,
     here: Sequence[str],
     there: Sequence[Answer],
     *,
@@ -52,7 +56,7 @@ def plan(
 
 
 def _where_to_test(
-    here: Sequence[str], elsewhere: Sequence[str], kind: Kind | None
+    here: Sequence[str], elsewhere: Sequence[str], kind: FailureKind | None
 ) -> Iterable[str]:
     """The run itself was a test of the real name; what was cut stays cut for some minutes, whatever
     name is said. So another address of the host is better, neutral name first.

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from monitor.diagnosis.facts import CUT, NEUTRAL, Answer, End, Facts, Net, Trial
-from monitor.diagnosis.ranges import network_of, what_is_odd
+from monitor.diagnosis.bogon_ranges import network_of, what_is_odd
+from monitor.diagnosis.observations import CUT, NEUTRAL, Answer, End, Facts, Net, Trial
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,24 @@
 
 from monitor.model.alert import (
     AlertState,
-    Announcement,
     EntryKind,
     Event,
     Fired,
+    FlapSeries,
     Incident,
     Message,
     Mute,
-    Outgoing,
+    NotificationType,
+    OutboxMessage,
     Phase,
     Policy,
     Resolved,
     Rule,
-    Series,
     Severity,
     TimelineEntry,
     Verdict,
 )
-from monitor.model.check import Check, Endpoint, Probe, Proxy, Service, Slow, rank
+from monitor.model.check import Check, Endpoint, LatencyLimit, Probe, Proxy, Service, rank
 from monitor.model.errors import (
     Complaint,
     ConfigError,
@@ -28,20 +28,9 @@ from monitor.model.errors import (
     NotDeliveredError,
     StoreError,
 )
-from monitor.model.failure import Failure, Fault, Kind, Outcome
-from monitor.model.maintenance import ALL, Maintenance, Recurrence, Silence, Window
-from monitor.model.memory import (
-    WINDOWS,
-    CheckHistory,
-    Entry,
-    Known,
-    Memory,
-    Period,
-    Point,
-    Resolution,
-    Snapshot,
-)
-from monitor.model.request import Request, Wish
+from monitor.model.failure import Failure, FailureKind, Fault, Outcome
+from monitor.model.maintenance import ALL, Maintenance, MaintenanceWindow, Recurrence, Silence
+from monitor.model.operator_request import OperatorRequest, RequestKind
 from monitor.model.result import (
     SATURATED,
     SETTLED,
@@ -56,7 +45,18 @@ from monitor.model.result import (
 from monitor.model.rollup import Rollup
 from monitor.model.secret import Redactor, Secret, clean_text
 from monitor.model.settings import AlertSettings, Channel, HistorySettings, PageSettings, Publishing
-from monitor.model.spend import NO_SPEND, Budget, Price, Spend
+from monitor.model.spend import NO_SPEND, DailyBudget, Price, Spend
+from monitor.model.store_records import (
+    WINDOWS,
+    CheckHistory,
+    KnownCheck,
+    Period,
+    Point,
+    Resolution,
+    RestartState,
+    RunRecord,
+    Snapshot,
+)
 
 __all__ = [
     "ALL",
@@ -67,35 +67,37 @@ __all__ = [
     "WINDOWS",
     "AlertSettings",
     "AlertState",
-    "Announcement",
-    "Budget",
     "Channel",
     "Check",
     "CheckHistory",
     "Complaint",
     "ConfigError",
+    "DailyBudget",
     "Endpoint",
-    "Entry",
     "EntryKind",
     "Event",
     "Evidence",
     "Failure",
+    "FailureKind",
     "Fault",
     "Fired",
+    "FlapSeries",
     "Habit",
     "HistorySettings",
     "Incident",
-    "Kind",
-    "Known",
+    "KnownCheck",
+    "LatencyLimit",
     "Maintenance",
-    "Memory",
+    "MaintenanceWindow",
     "Message",
     "MonitorError",
     "Mute",
     "NewerSchemaError",
     "NotDeliveredError",
+    "NotificationType",
+    "OperatorRequest",
+    "OutboxMessage",
     "Outcome",
-    "Outgoing",
     "PageSettings",
     "Period",
     "Phase",
@@ -107,18 +109,18 @@ __all__ = [
     "Publishing",
     "Recurrence",
     "Redactor",
-    "Request",
+    "RequestKind",
     "Resolution",
     "Resolved",
+    "RestartState",
     "Result",
     "Rollup",
     "Rule",
+    "RunRecord",
     "Secret",
-    "Series",
     "Service",
     "Severity",
     "Silence",
-    "Slow",
     "Snapshot",
     "Spend",
     "StoreError",
@@ -127,8 +129,6 @@ __all__ = [
     "Timings",
     "Usage",
     "Verdict",
-    "Window",
-    "Wish",
     "clean_text",
     "rank",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Protocol
 
-from monitor.model.failure import Failure, Kind
+from monitor.model.failure import Failure, FailureKind
 from monitor.model.result import Result
 from monitor.model.rollup import Rollup
 
@@ -94,7 +94,7 @@ class TimelineEntry:
     at: datetime
     what: EntryKind
     check: str | None = None
-    kind: Kind | None = None
+    kind: FailureKind | None = None
     text: str = ""
 
 
@@ -113,7 +113,7 @@ class Mute(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class FlapSeries:
     """Incidents that come and go, told as one. The newest of them carries it, until `ended`."""
 
     since: datetime
@@ -159,7 +159,7 @@ class Incident:
     update_at: datetime | None = None
     """When people will be told that it has grown since."""
     acked: datetime | None = None
-    series: Series | None = None
+    series: FlapSeries | None = None
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -167,7 +167,7 @@ class Incident:
         return tuple(dict.fromkeys(check.rsplit("/", 1)[0] for check in self.checks))
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[FailureKind, ...]:
         """Its own, and those with which other endpoints joined: one reason need not be that of all."""
         first = {
             entry.check.rsplit("/", 1)[0]: entry.kind
@@ -178,7 +178,7 @@ class Incident:
         return tuple(dict.fromkeys((self.failure.kind, *reversed([*others]))))
 
 
-class Announcement(StrEnum):
+class NotificationType(StrEnum):
     OPENED = "opened"
     REMINDER = "reminder"
     RESOLVED = "resolved"
@@ -189,17 +189,17 @@ class Announcement(StrEnum):
     CALM = "calm"
     """It has stopped coming and going, and is well."""
     NOTICE = "notice"
-    """About the monitor itself; `Outgoing.text` holds it, no incident does."""
+    """About the monitor itself; `OutboxMessage.text` holds it, no incident does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class OutboxMessage:
     """One message for one channel, decided but not yet delivered. Words are found at send time."""
 
     id: int = 0
     """Given by the store; 0 before."""
     channel: str
-    what: Announcement
+    what: NotificationType
     severity: Severity
     incident: int | None
     created: datetime

@@ -52,7 +52,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Slow:
+class LatencyLimit:
     """A run slower than this is `slow`: the timing's name in `Timings`, and its limit."""
 
     timing: str

@@ -20,7 +20,7 @@ class Fault(StrEnum):
     MONITOR = "monitor"
 
 
-class Kind(StrEnum):
+class FailureKind(StrEnum):
     """Every way a run can fail. `kind.fault` and `kind.outcome` follow from where it stands below."""
 
     DNS_NXDOMAIN = "dns_nxdomain"
@@ -105,30 +105,30 @@ class Kind(StrEnum):
         return self in _ON_THE_WAY or self.fault is Fault.PATH
 
 
-_KINDS = tuple(Kind)
+_KINDS = tuple(FailureKind)
 
 
-def _between(first: Kind, last: Kind) -> tuple[Kind, ...]:
+def _between(first: FailureKind, last: FailureKind) -> tuple[FailureKind, ...]:
     return _KINDS[_KINDS.index(first) : _KINDS.index(last) + 1]
 
 
-_GROUPS: tuple[tuple[Kind, Kind, Fault, Outcome], ...] = (
-    (Kind.DNS_NXDOMAIN, Kind.BODY_TOO_LARGE, Fault.ENDPOINT, Outcome.DOWN),
-    (Kind.SLOW, Kind.CERT_EXPIRING, Fault.ENDPOINT, Outcome.DEGRADED),
-    (Kind.DNS_POISONED, Kind.TLS_RESET, Fault.PATH, Outcome.DOWN),
-    (Kind.AUTH_INVALID, Kind.NO_KEY, Fault.ACCOUNT, Outcome.UNKNOWN),
-    (Kind.OFFLINE, Kind.OVERRUN, Fault.MONITOR, Outcome.UNKNOWN),
+_GROUPS: tuple[tuple[FailureKind, FailureKind, Fault, Outcome], ...] = (
+    (FailureKind.DNS_NXDOMAIN, FailureKind.BODY_TOO_LARGE, Fault.ENDPOINT, Outcome.DOWN),
+    (FailureKind.SLOW, FailureKind.CERT_EXPIRING, Fault.ENDPOINT, Outcome.DEGRADED),
+    (FailureKind.DNS_POISONED, FailureKind.TLS_RESET, Fault.PATH, Outcome.DOWN),
+    (FailureKind.AUTH_INVALID, FailureKind.NO_KEY, Fault.ACCOUNT, Outcome.UNKNOWN),
+    (FailureKind.OFFLINE, FailureKind.OVERRUN, Fault.MONITOR, Outcome.UNKNOWN),
 )
-_VERDICTS: dict[Kind, tuple[Fault, Outcome]] = {
+_VERDICTS: dict[FailureKind, tuple[Fault, Outcome]] = {
     kind: (fault, outcome)
     for first, last, fault, outcome in _GROUPS
     for kind in _between(first, last)
 }
 
 _ON_THE_WAY = frozenset({
-    Kind.DNS_NXDOMAIN, Kind.DNS_SERVFAIL, Kind.TCP_REFUSED, Kind.TCP_UNREACHABLE, Kind.CONNECT_TIMEOUT,
-    Kind.TLS_TIMEOUT, Kind.TLS_PROTOCOL, Kind.CERT_HOSTNAME, Kind.CERT_UNTRUSTED, Kind.HTTP_DISCONNECT,
-    Kind.EDGE_ERROR, Kind.EDGE_TIMEOUT, Kind.BODY_TIMEOUT, Kind.SLOW, Kind.STALLED, Kind.TRUNCATED,
+    FailureKind.DNS_NXDOMAIN, FailureKind.DNS_SERVFAIL, FailureKind.TCP_REFUSED, FailureKind.TCP_UNREACHABLE, FailureKind.CONNECT_TIMEOUT,
+    FailureKind.TLS_TIMEOUT, FailureKind.TLS_PROTOCOL, FailureKind.CERT_HOSTNAME, FailureKind.CERT_UNTRUSTED, FailureKind.HTTP_DISCONNECT,
+    FailureKind.EDGE_ERROR, FailureKind.EDGE_TIMEOUT, FailureKind.BODY_TIMEOUT, FailureKind.SLOW, FailureKind.STALLED, FailureKind.TRUNCATED,
 })  # fmt: skip
 
 
@@ -136,7 +136,7 @@ _ON_THE_WAY = frozenset({
 class Failure:
     """`message` says got and want, in English, already cleaned and free of secrets."""
 
-    kind: Kind
+    kind: FailureKind
     message: str
 
     @property

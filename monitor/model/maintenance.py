@@ -9,7 +9,7 @@ ALL = "*"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Window:
+class MaintenanceWindow:
     """From `start` until just before `end`, both aware UTC."""
 
     start: datetime
@@ -35,7 +35,7 @@ class Recurrence:
     day: int | None = None
     """Of the month, 1 to 28; then the weekdays do not matter."""
 
-    def between(self, now: datetime, until: datetime) -> tuple[Window, ...]:
+    def between(self, now: datetime, until: datetime) -> tuple[MaintenanceWindow, ...]:
         """Those that are not over at `now` and begin before `until`."""
         found = []
         day = (now - self.lasts).astimezone(self.zone).date() - _DAY
@@ -44,7 +44,7 @@ class Recurrence:
             if day.day == self.day if self.day else day.weekday() in self.weekdays:
                 start = datetime.combine(day, self.at, self.zone).astimezone(UTC)
                 if start + self.lasts > now and start < until:
-                    found.append(Window(start, start + self.lasts))
+                    found.append(MaintenanceWindow(start, start + self.lasts))
             day += _DAY
         return tuple(found)
 
@@ -58,7 +58,7 @@ class Maintenance:
     services: frozenset[str] = frozenset()
     endpoints: frozenset[str] = frozenset()
     """`service/endpoint`."""
-    once: Window | None = None
+    once: MaintenanceWindow | None = None
     recurring: Recurrence | None = None
 
     def covers(self, path: str) -> bool:
@@ -68,14 +68,14 @@ class Maintenance:
         parts = path.split("/")
         return parts[0] in self.services or "/".join(parts[:2]) in self.endpoints
 
-    def windows(self, now: datetime, until: datetime) -> tuple[Window, ...]:
+    def windows(self, now: datetime, until: datetime) -> tuple[MaintenanceWindow, ...]:
         """In order: the one that is open at `now`, if any, and all that begin before `until`."""
         if self.recurring:
             return self.recurring.between(now, until)
         once = self.once
         return (once,) if once and once.end > now and once.start < until else ()
 
-    def window_at(self, at: datetime) -> Window | None:
+    def window_at(self, at: datetime) -> MaintenanceWindow | None:
         """The window that holds `at`; where two overlap, the one that ends last."""
         found = self.windows(at, at + timedelta(microseconds=1))
         return max(found, default=None)

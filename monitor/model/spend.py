@@ -30,7 +30,7 @@ NO_SPEND = Spend()
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class DailyBudget:
     """Per UTC day: a number of tokens or an amount of money, one of the two."""
 
     tokens: int | None = None

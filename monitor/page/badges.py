@@ -8,9 +8,9 @@ from functools import lru_cache
 from html import escape
 from unicodedata import east_asian_width
 
-from monitor.page import words
-from monitor.page.nouns import PageView
+from monitor.page import formatting
 from monitor.page.states import State
+from monitor.page.view_models import PageView
 
 Document = dict[str, object]
 
@@ -45,7 +45,7 @@ def shields(label: str, state: State) -> Document:
     return {
         "schemaVersion": 1,
         "label": label,
-        "message": words.LABELS[state].lower(),
+        "message": formatting.LABELS[state].lower(),
         "color": COLOURS[state],
         "cacheSeconds": _CACHE_S,
     }
@@ -53,7 +53,7 @@ def shields(label: str, state: State) -> Document:
 
 @lru_cache(maxsize=4096)
 def svg(label: str, state: State) -> bytes:
-    message = words.LABELS[state].lower()
+    message = formatting.LABELS[state].lower()
     left, right = _width(label), _width(message)
     whole, said = left + right, escape(f"{label}: {message}")
     return (

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from monitor.model import Check, CheckHistory, Outcome
-from monitor.page.figures import real
+from monitor.page.window_stats import real
 
 ENOUGH = 5
 GOOD = 0.99

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from monitor.page import words
+from monitor.page import formatting
 from monitor.page.best import Pick
-from monitor.page.nouns import PageView, PickView
+from monitor.page.view_models import PageView, PickView
 
 Document = dict[str, Any]
 
@@ -18,8 +18,8 @@ def best_text(page: PageView) -> str:
 
 def best(page: PageView) -> Document:
     return {
-        "generated_at": words.iso(page.generated),
-        "valid_until": words.iso(page.valid_until),
+        "generated_at": formatting.iso(page.generated),
+        "valid_until": formatting.iso(page.valid_until),
         "services": {name: pick and _pick(pick) for name, pick in _picks(page).items()},
         "last": {
             service.id: service.best.endpoint.split("/")[1]

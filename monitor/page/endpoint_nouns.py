@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from monitor.model import Evidence, Fault, Kind, Outcome, Point, Rollup
+from monitor.model import Evidence, FailureKind, Fault, Outcome, Point, Rollup
 from monitor.model.words import WORDS, Words
-from monitor.page import words
-from monitor.page.days import Day
-from monitor.page.figures import Past, Span
+from monitor.page import formatting
+from monitor.page.day_bars import Day
 from monitor.page.states import State
+from monitor.page.window_stats import Past, Span
 
 _MARKS = {
     Outcome.UP: State.OPERATIONAL,
@@ -22,7 +22,7 @@ _MARKS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellView:
     state: State
-    kind: Kind | None = None
+    kind: FailureKind | None = None
     """Why, where it is not operational."""
     milliseconds: float | None = None
     model: str | None = None
@@ -33,7 +33,7 @@ class CellView:
         """For programs: whole, where the page has room for a word."""
         if self.kind and self.state is not State.MAINTENANCE:
             return WORDS[self.kind].label
-        return words.cell(self.state, self.kind, self.milliseconds)
+        return formatting.cell(self.state, self.kind, self.milliseconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class RunView:
     probe: str
     at: datetime
     outcome: Outcome
-    kind: Kind | None
+    kind: FailureKind | None
     milliseconds: float | None
 
     @property
@@ -58,7 +58,7 @@ class ErrorView:
 
     probe: str
     at: datetime
-    kind: Kind
+    kind: FailureKind
     message: str
     status: int | None
     evidence: Evidence | None
@@ -131,7 +131,7 @@ class EndpointView(Measured):
     """Probe id -> its kind."""
     runs: tuple[RunView, ...]
     """Newest first."""
-    trouble: Kind | None
+    trouble: FailureKind | None
     """What is wrong now, if something is."""
     cert_expires: datetime | None
     errors: tuple[ErrorView, ...] = ()

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from monitor.model import (
     Check,
     CheckHistory,
+    FailureKind,
     Incident,
-    Kind,
     Outcome,
     PageSettings,
     Point,
@@ -17,12 +17,12 @@ from monitor.model import (
     rank,
 )
 from monitor.model.rollup import NOTHING
-from monitor.page import days as ninety
-from monitor.page import words
+from monitor.page import day_bars as ninety
+from monitor.page import formatting
 from monitor.page.endpoint_nouns import CellView, EndpointView, ErrorView, RunView
-from monitor.page.figures import Past, can_be, real
+from monitor.page.incident_views import STATES
 from monitor.page.states import State, check_state, endpoint_state
-from monitor.page.stories import STATES
+from monitor.page.window_stats import Past, can_be, real
 
 DAY = timedelta(days=1)
 _FINE = {State.OPERATIONAL, State.MAINTENANCE}
@@ -112,10 +112,10 @@ def _view(basis: _Basis, now: datetime) -> EndpointView:
     return EndpointView(
         path=endpoint.path,
         service=endpoint.service,
-        name=words.name(endpoint.name, endpoint.id),
+        name=formatting.name(endpoint.name, endpoint.id),
         url=endpoint.url if shown.hosts else "",
         host=endpoint.url.split("://", 1)[1].split("/", 1)[0] if shown.hosts else "",
-        tags=tuple(map(words.name, endpoint.tags)),
+        tags=tuple(map(formatting.name, endpoint.tags)),
         state=endpoint_state(list(states.values()), states[main.probe.id]),
         cut_after=endpoint.cut_after,
         main=main.probe.id,
@@ -239,7 +239,7 @@ def _run(check: Check, result: Result) -> RunView:
     )
 
 
-def _trouble(basis: _Basis) -> Kind | None:
+def _trouble(basis: _Basis) -> FailureKind | None:
     """The failure of the check that is worst off."""
     found = [
         (_WORST_FIRST.index(state), kind)
@@ -251,7 +251,7 @@ def _trouble(basis: _Basis) -> Kind | None:
 
 def _reason(
     check: Check, history: CheckHistory | None, state: State, incidents: Sequence[Incident]
-) -> Kind | None:
+) -> FailureKind | None:
     """Its latest failure; where that says nothing of a trouble that is still believed, the incident's."""
     failure = history.latest.failure if history and history.latest else None
     if failure and (state is State.UNKNOWN or failure.outcome is not Outcome.UNKNOWN):

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from xml.sax.saxutils import escape as xml
 
-from monitor.page import words
-from monitor.page.nouns import PageView
-from monitor.page.stories import Story
+from monitor.page import formatting
+from monitor.page.incident_views import Story
+from monitor.page.view_models import PageView
 
 ENTRIES = 50
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,7 +32,7 @@ def atom(page: PageView) -> bytes:
     feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": page.language.code})
     _text(feed, "title", page.title)
     _text(feed, "id", _tag(page, "2026", f"{path}feed"))
-    _text(feed, "updated", words.iso(max(map(changed, stories), default=NEVER)))
+    _text(feed, "updated", formatting.iso(max(map(changed, stories), default=NEVER)))
     SubElement(feed, "link", rel="self", type="application/atom+xml", href=_address(page, f"{path}feed.atom", "feed.atom"))  # fmt: skip
     SubElement(feed, "link", rel="alternate", type="text/html", href=_address(page, path, "./"))
     _text(SubElement(feed, "author"), "name", page.title)
@@ -53,8 +53,8 @@ def _entry(feed: Element, page: PageView, story: Story) -> None:
     own = f"incidents/{story.id}/"
     _text(entry, "id", _incident_tag(page, story))
     _text(entry, "title", f"{story.title} · {story.phase}")
-    _text(entry, "published", words.iso(story.opened))
-    _text(entry, "updated", words.iso(changed(story)))
+    _text(entry, "published", formatting.iso(story.opened))
+    _text(entry, "updated", formatting.iso(changed(story)))
     SubElement(entry, "link", rel="alternate", type="text/html", href=_address(page, f"{page.path}{own}", own))  # fmt: skip
     SubElement(entry, "category", term=story.state.value)
     SubElement(entry, "content", type="html").text = _clean(_content(page, story))
@@ -64,7 +64,7 @@ def _content(page: PageView, story: Story) -> str:
     """What it is and what to do, then the updates, newest first."""
     head = f"<p>{escape(story.text)} {escape(story.remedy)}</p>"
     updates = (
-        f'<p><time datetime="{words.iso(each.at)}">{words.moment(each.at, page.language)}</time> '
+        f'<p><time datetime="{formatting.iso(each.at)}">{formatting.moment(each.at, page.language)}</time> '
         f"<b>{escape(each.label)}</b>: {escape(each.text)}</p>"
         for each in story.updates
     )

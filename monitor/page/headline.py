@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from monitor.language import Language, marked
 from monitor.model import Incident, Severity
 from monitor.page.endpoint_nouns import EndpointView
-from monitor.page.nouns import ServiceView, Triage
 from monitor.page.states import SERVING, WORKING, State, worst
+from monitor.page.view_models import ServiceView, Triage
 
 _UP = SERVING | {State.PARTIAL}
 

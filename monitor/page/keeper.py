@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from monitor.page.nouns import SHARE, PageView
 from monitor.page.pace import Pace
+from monitor.page.view_models import SHARE, PageView
 
 
 @dataclass(frozen=True, slots=True)

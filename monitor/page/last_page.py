@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from monitor.language import Language
 from monitor.page.endpoints import Endpoints
-from monitor.page.stories import Teller
+from monitor.page.incident_views import Teller
 
 
 class LastPage:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from monitor.model import Maintenance
-from monitor.page import words
-from monitor.page.nouns import ServiceView, WorkView
+from monitor.page import formatting
+from monitor.page.view_models import ServiceView, WorkView
 
 AHEAD = timedelta(days=7)
 
@@ -33,7 +33,7 @@ def _next(
         return
     yield WorkView(
         id=maintenance.id,
-        title=words.name(maintenance.title, maintenance.id),
+        title=formatting.name(maintenance.title, maintenance.id),
         window=windows[0],
         active=windows[0].holds(now),
         endpoints=tuple(endpoint.path for endpoint in covered),

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from monitor.page.endpoint_nouns import EndpointView, RetiredView
+from monitor.page.incident_views import Story
 from monitor.page.keeper import Keeper
-from monitor.page.nouns import PageView
-from monitor.page.stories import Story
+from monitor.page.view_models import PageView
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,16 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from monitor.language import ENGLISH, Language, templates
-from monitor.page import drawings, programs, words
+from monitor.page import formatting, machine_files, svg_charts
 from monitor.page.feed import robots, sitemap
 from monitor.page.keeper import Keeper
-from monitor.page.nouns import PageView
 from monitor.page.pace import Pace
 from monitor.page.pages import Assets, Pages
 from monitor.page.rows import Rows
 from monitor.page.states import State
 from monitor.page.status import Statuses
 from monitor.page.tongues import tongue
+from monitor.page.view_models import PageView
 
 
 class Renderer:
@@ -40,7 +40,7 @@ class Renderer:
     def files(self, page: PageView) -> Mapping[str, bytes]:
         """Path below the page's folder -> content, in the order of publishing: home pages last."""
         assets, found = self._assets(page)
-        found |= programs.files(page, self._statuses, self._keeper)
+        found |= machine_files.files(page, self._statuses, self._keeper)
         state = State.UNKNOWN if page.stopped else page.state
         found |= self._icons("favicon", state) | self._icons("favicon-unknown", State.UNKNOWN)
         found["apple-touch-icon.png"] = self._drawn(f"{state.value}-180.png")
@@ -98,9 +98,9 @@ def environment(folder: Traversable, language: Language) -> Environment:
     )
     env.globals["_"] = env.globals["gettext"] = _quick(said.gettext)
     env.globals.update(
-        words=words.in_language(language),
+        words=formatting.in_language(language),
         language=language,
-        drawings=drawings,
+        drawings=svg_charts,
         tongue=tongue,
         State=State,
         icons=(folder / "icons.svg").read_text("utf-8"),

@@ -5,10 +5,10 @@ from datetime import UTC, timedelta
 
 from monitor.model import CheckHistory, Endpoint, Service, Snapshot, rank
 from monitor.model.rollup import NOTHING
-from monitor.page import words
-from monitor.page.days import SHOWN, last_days
+from monitor.page import formatting
+from monitor.page.day_bars import SHOWN, last_days
 from monitor.page.endpoint_nouns import RetiredView
-from monitor.page.figures import Past
+from monitor.page.window_stats import Past
 
 
 def retired(service: Service, snapshot: Snapshot) -> Iterator[RetiredView]:
@@ -35,7 +35,7 @@ def _view(
     return RetiredView(
         path=endpoint.path,
         service=endpoint.service,
-        name=words.name(endpoint.name, endpoint.id),
+        name=formatting.name(endpoint.name, endpoint.id),
         availability=lately.availability,
         days=days,
         windows=main.windows if main else {},

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from monitor.model import NO_SPEND, Check, Service, Snapshot
-from monitor.page import words
+from monitor.page import formatting
 from monitor.page.best import Candidate, Pick, candidates, choose
 from monitor.page.endpoint_nouns import EndpointView
 from monitor.page.endpoints import Endpoints, main_check
 from monitor.page.maintenance import paused_now
-from monitor.page.nouns import PickView, ServiceView, Site, SpendView
 from monitor.page.retired import retired
 from monitor.page.states import WORKING, State, service_state
+from monitor.page.view_models import PickView, ServiceView, Site, SpendView
 
 NEXT = 3
 """More base URLs that are named after the best."""
@@ -36,7 +36,7 @@ def service_view(
     picks, following = _picks(service, endpoints, ranked, pick.endpoint)
     view = ServiceView(
         id=service.id,
-        name=words.name(service.name, service.id),
+        name=formatting.name(service.name, service.id),
         state=service_state([each.state for each in endpoints], carried=_carried(endpoints)),
         endpoints=endpoints,
         picks=picks,
@@ -78,7 +78,7 @@ def _picks(
     def pick(each: Candidate) -> PickView:
         view = views[each.endpoint]
         return PickView(
-            service=words.name(service.name, service.id),
+            service=formatting.name(service.name, service.id),
             endpoint=each.endpoint,
             name=view.name,
             url=view.url,

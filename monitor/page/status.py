@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.model import Kind, Point, Rollup
-from monitor.page.days import Day
+from monitor.model import FailureKind, Point, Rollup
+from monitor.page.day_bars import Day
 from monitor.page.endpoint_nouns import EndpointView, ErrorView, Measured, RetiredView, RunView
-from monitor.page.nouns import PageView, PickView, ServiceView, WorkView
-from monitor.page.shapes import (
+from monitor.page.incident_views import Story
+from monitor.page.status_schema import (
     CheckStatus,
     DayOfUse,
     EndpointDetail,
@@ -28,7 +28,7 @@ from monitor.page.shapes import (
     UpdateStatus,
     Window,
 )
-from monitor.page.stories import Story
+from monitor.page.view_models import PageView, PickView, ServiceView, WorkView
 
 
 class Statuses:
@@ -229,9 +229,9 @@ def _percentiles(rollup: Rollup, figure: str) -> Percentiles | None:
     return Percentiles(p50=p50, p95=p95, p99=p99)
 
 
-def _by_count(rollup: Rollup) -> list[Kind]:
+def _by_count(rollup: Rollup) -> list[FailureKind]:
     kinds = sorted(rollup.kinds, key=lambda kind: (-rollup.kinds[kind], kind))
-    return [Kind(kind) for kind in kinds]
+    return [FailureKind(kind) for kind in kinds]
 
 
 def _error(error: ErrorView) -> ErrorStatus:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time
 from typing import Any
 
-from monitor.page import words
+from monitor.page import formatting
 from monitor.page.endpoint_nouns import CellView, EndpointView
 from monitor.page.feed import changed
-from monitor.page.nouns import PageView, ServiceView, WorkView
+from monitor.page.incident_views import Story, Update
 from monitor.page.states import State
-from monitor.page.stories import Story, Update
+from monitor.page.view_models import PageView, ServiceView, WorkView
 
 Document = dict[str, Any]
 
@@ -69,14 +69,14 @@ def _head(page: PageView) -> Document:
         "name": page.title,
         "url": page.url,
         "time_zone": "Etc/UTC",
-        "updated_at": words.iso(page.generated),
-        "x_valid_until": words.iso(page.valid_until),
+        "updated_at": formatting.iso(page.generated),
+        "x_valid_until": formatting.iso(page.valid_until),
     }
 
 
 def _status(page: PageView) -> Document:
     if page.stopped:
-        description = f"Monitoring stopped at {words.moment(page.stopped)}."
+        description = f"Monitoring stopped at {formatting.moment(page.stopped)}."
         return {"indicator": "minor", "description": description}
     return {"indicator": _INDICATOR[page.state], "description": " ".join(page.headline)}
 
@@ -84,7 +84,7 @@ def _status(page: PageView) -> Document:
 def _components(service: ServiceView, endpoint: EndpointView, page: PageView) -> Iterator[Document]:
     known, since = _last_known(endpoint), _since(endpoint, page)
     moved = max([since, *map(changed, page.told.get(endpoint.path, ()))])
-    dates = {"created_at": words.iso(since), "updated_at": words.iso(moved), "start_date": f"{since:%Y-%m-%d}"}  # fmt: skip
+    dates = {"created_at": formatting.iso(since), "updated_at": formatting.iso(moved), "start_date": f"{since:%Y-%m-%d}"}  # fmt: skip
     name = f"{service.name} · {endpoint.name}" if len(page.services) > 1 else endpoint.name
     group = _component(endpoint.path, name, endpoint.state, known, page)
     children = [_call(endpoint, name, probe, cell, page) for probe, cell in endpoint.cells.items()]
@@ -106,7 +106,7 @@ def _call(
 ) -> Document:
     """One kind of call to a base URL."""
     shown = _last_known(endpoint) if cell.state is State.UNKNOWN else cell.state
-    name = f"{group} · {words.probe(probe, endpoint.kinds.get(probe))}"
+    name = f"{group} · {formatting.probe(probe, endpoint.kinds.get(probe))}"
     return _component(f"{endpoint.path}/{probe}", name, cell.state, shown, page) | {
         "group_id": endpoint.path,
         "description": cell.text,
@@ -159,11 +159,11 @@ def _incident(story: Story, groups: Mapping[str, Document], page: PageView) -> D
         "status": "resolved" if story.closed else "investigating",
         "impact": _IMPACT[story.state],
         "shortlink": f"{page.url}/{own}" if page.url else own,
-        "started_at": words.iso(story.opened),
-        "created_at": words.iso(story.opened),
-        "updated_at": words.iso(changed(story)),
+        "started_at": formatting.iso(story.opened),
+        "created_at": formatting.iso(story.opened),
+        "updated_at": formatting.iso(changed(story)),
         "monitoring_at": None,
-        "resolved_at": story.closed and words.iso(story.closed),
+        "resolved_at": story.closed and formatting.iso(story.closed),
         "page_id": _PAGE,
         "components": _among(groups, story.endpoints),
         "incident_updates": updates[::-1],
@@ -172,7 +172,7 @@ def _incident(story: Story, groups: Mapping[str, Document], page: PageView) -> D
 
 def _work(work: WorkView, groups: Mapping[str, Document], page: PageView) -> Document:
     """One window of maintenance; each window of a recurring one is one of its own."""
-    begins, ends = words.iso(work.window.start), words.iso(work.window.end)
+    begins, ends = formatting.iso(work.window.start), formatting.iso(work.window.end)
     own = f"{work.id}-{work.window.start.astimezone(UTC):%Y%m%dT%H%M}"
     status = "in_progress" if work.active else "scheduled"
     update = {
@@ -205,7 +205,7 @@ def _work(work: WorkView, groups: Mapping[str, Document], page: PageView) -> Doc
 
 
 def _update(story: Story, update: Update, number: int) -> Document:
-    at = words.iso(update.at)
+    at = formatting.iso(update.at)
     return {
         "id": f"{story.id}-{number}",
         "incident_id": str(story.id),

@@ -9,18 +9,18 @@ from datetime import UTC, date, timedelta
 from functools import partial
 
 from monitor.language import Language, language
-from monitor.model import Fault, Incident, Kind, Snapshot
+from monitor.model import FailureKind, Fault, Incident, Snapshot
 from monitor.model.words import Words
-from monitor.page import words
+from monitor.page import formatting
 from monitor.page.best import Pick
 from monitor.page.endpoint_nouns import EndpointView
 from monitor.page.headline import headline, overall, text, triage_network, triage_service
+from monitor.page.incident_views import Story
 from monitor.page.last_page import LastPage
 from monitor.page.maintenance import works
-from monitor.page.nouns import PageView, PastDay, ServiceView, Site, Undelivered
 from monitor.page.services import service_view
 from monitor.page.states import State
-from monitor.page.stories import Story
+from monitor.page.view_models import PageView, PastDay, ServiceView, Site, Undelivered
 
 PAST_DAYS = 7
 
@@ -67,14 +67,14 @@ def _page(
     )
     stories = last.teller(names, said).stories(incidents, instead, snapshot.at)
     fresh = not any(history.latest for history in snapshot.checks.values())
-    whence = words.whence(site.vantage, said)
+    whence = formatting.whence(site.vantage, said)
     return PageView(
         language=said,
         path=path,
         others=(),
-        title=words.name(site.settings.title, "Status"),
+        title=formatting.name(site.settings.title, "Status"),
         url=site.settings.url,
-        links=tuple((words.name(label), address) for label, address in site.settings.links),
+        links=tuple((formatting.name(label), address) for label, address in site.settings.links),
         css=site.settings.css,
         logo=site.settings.logo,
         vantage=site.vantage,
@@ -165,9 +165,9 @@ def _undelivered(snapshot: Snapshot) -> Undelivered | None:
 def _glossary(stories: Sequence[Story], said: Language) -> tuple[Words, ...]:
     """The failures that a reader of this page may meet: those it names, then the usual ones."""
     usual = (
-        Kind.CONNECT_TIMEOUT, Kind.CERT_EXPIRED, Kind.EDGE_TIMEOUT, Kind.AUTH_INVALID, Kind.RATE_LIMITED,
-        Kind.SERVER_ERROR, Kind.FAKE_STREAMING, Kind.TRUNCATED, Kind.EMPTY_COMPLETION,
+        FailureKind.CONNECT_TIMEOUT, FailureKind.CERT_EXPIRED, FailureKind.EDGE_TIMEOUT, FailureKind.AUTH_INVALID, FailureKind.RATE_LIMITED,
+        FailureKind.SERVER_ERROR, FailureKind.FAKE_STREAMING, FailureKind.TRUNCATED, FailureKind.EMPTY_COMPLETION,
     )  # fmt: skip
     named = {each.kind for each in stories}
-    found = [kind for kind in Kind if kind in named and kind.fault is not Fault.MONITOR]
+    found = [kind for kind in FailureKind if kind in named and kind.fault is not Fault.MONITOR]
     return tuple(said.words(kind) for kind in dict.fromkeys((*found, *usual)))

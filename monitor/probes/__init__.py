@@ -4,23 +4,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from monitor.probes.attempt import Attempted, attempt
-from monitor.probes.chat import ChatProbe
-from monitor.probes.client import Client
-from monitor.probes.completions import CompletionsProbe
-from monitor.probes.embeddings import EmbeddingsProbe
-from monitor.probes.gemini import GeminiProbe
-from monitor.probes.http import HttpProbe
-from monitor.probes.images import ImagesProbe
-from monitor.probes.messages import MessagesProbe
-from monitor.probes.models import ModelsProbe
-from monitor.probes.moderations import ModerationsProbe
+from monitor.probes.kinds.chat import ChatProbe
+from monitor.probes.kinds.completions import CompletionsProbe
+from monitor.probes.kinds.embeddings import EmbeddingsProbe
+from monitor.probes.kinds.gemini import GeminiProbe
+from monitor.probes.kinds.http import HttpProbe
+from monitor.probes.kinds.images import ImagesProbe
+from monitor.probes.kinds.messages import MessagesProbe
+from monitor.probes.kinds.models import ModelsProbe
+from monitor.probes.kinds.moderations import ModerationsProbe
+from monitor.probes.kinds.responses import ResponsesProbe
+from monitor.probes.kinds.speech import SpeechProbe
+from monitor.probes.kinds.tcp import TcpProbe
+from monitor.probes.kinds.transcriptions import TranscriptionsProbe
+from monitor.probes.kinds.vision import VisionProbe
 from monitor.probes.probe import ProbeSettings
-from monitor.probes.responses import ResponsesProbe
-from monitor.probes.speech import SpeechProbe
-from monitor.probes.tcp import TcpProbe
 from monitor.probes.tls import TlsProbe
-from monitor.probes.transcriptions import TranscriptionsProbe
-from monitor.probes.vision import VisionProbe
+from monitor.probes.wire.client import Client
 
 _KINDS: tuple[type[ProbeSettings], ...] = (
     HttpProbe, TcpProbe, TlsProbe, ModelsProbe, ChatProbe, CompletionsProbe, ResponsesProbe,

@@ -13,20 +13,20 @@ from monitor.model import (
     Check,
     Evidence,
     Failure,
+    FailureKind,
     Habit,
-    Kind,
     Outcome,
     Result,
     Stream,
     Timings,
     clean_text,
 )
-from monitor.probes.classify import retry_after
-from monitor.probes.cut import judge_cut
-from monitor.probes.facts import Exchange
-from monitor.probes.listener import FIRST_TOKEN_MS
+from monitor.probes.answer.stream_recorder import FIRST_TOKEN_MS
+from monitor.probes.answer.stream_verdict import STALLED_MS
+from monitor.probes.exchange import Exchange
 from monitor.probes.probe import Finding, ProbeSettings, Run, Sender
-from monitor.probes.stream import STALLED_MS
+from monitor.probes.verdict.classify import retry_after
+from monitor.probes.verdict.edge_timeout import judge_cut
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +43,14 @@ _TEXT_READ = 4096
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key", "set-cookie", "set-cookie2", "cookie"})
 _CONNECTING_MS = 10_000.0
 """The client gives up a connection after so long, whatever the probe's timeout."""
-_PATIENCE_MS: Mapping[Kind, float] = {
-    Kind.DNS_SERVFAIL: _CONNECTING_MS,
-    Kind.CONNECT_TIMEOUT: _CONNECTING_MS,
-    Kind.TLS_TIMEOUT: _CONNECTING_MS,
-    Kind.HEADERS_TIMEOUT: math.inf,
-    Kind.BODY_TIMEOUT: math.inf,
-    Kind.NO_FIRST_TOKEN: FIRST_TOKEN_MS,
-    Kind.STALLED: STALLED_MS,
+_PATIENCE_MS: Mapping[FailureKind, float] = {
+    FailureKind.DNS_SERVFAIL: _CONNECTING_MS,
+    FailureKind.CONNECT_TIMEOUT: _CONNECTING_MS,
+    FailureKind.TLS_TIMEOUT: _CONNECTING_MS,
+    FailureKind.HEADERS_TIMEOUT: math.inf,
+    FailureKind.BODY_TIMEOUT: math.inf,
+    FailureKind.NO_FIRST_TOKEN: FIRST_TOKEN_MS,
+    FailureKind.STALLED: STALLED_MS,
 }
 """How long we listen in vain before we say so; never longer than the probe's timeout."""
 
@@ -111,7 +111,7 @@ def _without_key(check: Check, probe: ProbeSettings, habit: Habit) -> Finding | 
     if not probe.needs_key or check.endpoint.key is not None:
         return None
     why = f"got no key for {check.endpoint.path}, want one to run `{probe.id}`"
-    return _nothing_heard(Failure(Kind.NO_KEY, why), habit)
+    return _nothing_heard(Failure(FailureKind.NO_KEY, why), habit)
 
 
 async def _ask(probe: ProbeSettings, run: Run) -> Finding:
@@ -123,10 +123,10 @@ async def _ask(probe: ProbeSettings, run: Run) -> Finding:
     except Exception as exc:  # the one place where a fault of ours becomes a value
         if guard.expired():
             why = f"got no end of the run within {limit:.0f} s, want one"
-            return _nothing_heard(Failure(Kind.OVERRUN, why), run.habit)
+            return _nothing_heard(Failure(FailureKind.OVERRUN, why), run.habit)
         log.exception("event=probe_crashed check=%s", run.check.key)
         why = f"got a crash in the probe ({type(exc).__name__}), want a verdict"
-        return _nothing_heard(Failure(Kind.INTERNAL, why), run.habit)
+        return _nothing_heard(Failure(FailureKind.INTERNAL, why), run.habit)
 
 
 def _nothing_heard(failure: Failure, habit: Habit) -> Finding:
@@ -149,7 +149,7 @@ def _judge(finding: Finding, probe: ProbeSettings, now: datetime) -> Failure | N
 
 def _overrun(lag_ms: float) -> Failure:
     why = f"got our own event loop stuck for {lag_ms / 1000:.1f} s, want it free to listen"
-    return Failure(Kind.OVERRUN, why)
+    return Failure(FailureKind.OVERRUN, why)
 
 
 def _slow(finding: Finding, probe: ProbeSettings) -> Failure | None:
@@ -163,7 +163,7 @@ def _slow(finding: Finding, probe: ProbeSettings) -> Failure | None:
         if took_ms - lag_ms <= limit_s * 1000:
             return _overrun(lag_ms)
         why = f"{slow.timing} {took_ms / 1000:.3g} s, want at most {limit_s:g} s"
-        return Failure(Kind.SLOW, why)
+        return Failure(FailureKind.SLOW, why)
     return None
 
 
@@ -172,7 +172,7 @@ def _expiring(expires: datetime | None, now: datetime) -> Failure | None:
         return None
     days = max(0, (expires - now).days)
     why = f"got a certificate that ends in {days} days ({expires:%Y-%m-%d}), want 14 or more"
-    return Failure(Kind.CERT_EXPIRING, why)
+    return Failure(FailureKind.CERT_EXPIRING, why)
 
 
 def _stream(stream: Stream | None, redact: Redact) -> Stream | None:

@@ -17,10 +17,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from monitor.model import Check, Evidence, Failure, Habit, Slow, Spend, Stream, Usage
+from monitor.model import Check, Evidence, Failure, Habit, LatencyLimit, Spend, Stream, Usage
 from monitor.model.duration import parse_duration
 from monitor.model.result import TIMING_NAMES
-from monitor.probes.facts import Ask, Dial, Exchange, Watch
+from monitor.probes.exchange import Dial, Exchange, HttpRequest, Watch
 
 
 def _duration(value: Any) -> Any:
@@ -41,12 +41,12 @@ def _slow(value: Any) -> Any:
     return tuple(_one_slow(item) if isinstance(item, str) else item for item in value)
 
 
-def _one_slow(text: str) -> Slow:
+def _one_slow(text: str) -> LatencyLimit:
     timing, sign, limit = text.partition(">")
     if not sign or timing.strip() not in TIMING_NAMES:
         names = ", ".join(TIMING_NAMES)
         raise ValueError(f'got "{text}", want "TIMING > DURATION" with a timing of {names}')
-    return Slow(timing.strip(), parse_duration(limit.strip()))
+    return LatencyLimit(timing.strip(), parse_duration(limit.strip()))
 
 
 Duration = Annotated[
@@ -55,7 +55,7 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "examples": ["90s", "5m", "1h30m"]}),
 ]
 SlowLimits = Annotated[
-    tuple[Slow, ...],
+    tuple[LatencyLimit, ...],
     BeforeValidator(_slow),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
@@ -64,7 +64,7 @@ SlowLimits = Annotated[
 class Sender(Protocol):
     """The hardened client, as a probe sees it. Never raises for what an endpoint does."""
 
-    async def send(self, ask: Ask, watch: Watch | None = None) -> Exchange: ...
+    async def send(self, ask: HttpRequest, watch: Watch | None = None) -> Exchange: ...
 
     async def dial(self, dial: Dial) -> Exchange: ...
 

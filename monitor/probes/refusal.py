@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from monitor.model import Kind
-from monitor.probes.classify import judge_http
-from monitor.probes.facts import Exchange
-from monitor.probes.said import said_in_body
+from monitor.model import FailureKind
+from monitor.probes.exchange import Exchange
+from monitor.probes.verdict.classify import judge_http
+from monitor.probes.verdict.error_body import said_in_body
 
 
 def newly_refused(exchange: Exchange, sent: Sequence[str]) -> str | None:
@@ -14,7 +14,7 @@ def newly_refused(exchange: Exchange, sent: Sequence[str]) -> str | None:
     if exchange.status not in {400, 422} or exchange.trouble is not None:
         return None
     failure = judge_http(exchange, had_key=True)
-    if failure is None or failure.kind is not Kind.REQUEST_REJECTED:
+    if failure is None or failure.kind is not FailureKind.REQUEST_REJECTED:
         return None
     said = said_in_body(exchange.body)
     by_param = next((name for name in sent if name in said.params), None)

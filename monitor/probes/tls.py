@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from monitor.probes.kinds.tcp import DialProbe
 from monitor.probes.probe import Duration
-from monitor.probes.tcp import DialProbe
 
 
 class TlsProbe(DialProbe):

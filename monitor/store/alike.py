@@ -9,7 +9,7 @@ from collections.abc import Callable
 from operator import attrgetter, mul
 from typing import Any
 
-from monitor.model import TIMING_NAMES, Entry, Result
+from monitor.model import TIMING_NAMES, Result, RunRecord
 from monitor.store import shape as bits
 from monitor.store.encoding import Coded
 from monitor.store.numbers import filled, fixed, head
@@ -40,14 +40,14 @@ class Alike:
         self._of: dict[str, _Pattern] = {}
         self._day = 0
 
-    def body(self, entry: Entry, day: int) -> bytes | None:
+    def body(self, entry: RunRecord, day: int) -> bytes | None:
         """Of its row; None where it is like none that is known. `day` is that of the result."""
         pattern = self._of.get(entry.result.check)
         if pattern is None or day != self._day or entry.missed or entry.in_maintenance:
             return None
         return pattern.body(entry.result)
 
-    def learn(self, entry: Entry, day: int, coded: Coded, body: bytes) -> None:
+    def learn(self, entry: RunRecord, day: int, coded: Coded, body: bytes) -> None:
         flags, result = coded.shape.flags, entry.result
         if day < self._day or flags & _RARE or not flags & bits.FIXED or result.failure:
             return

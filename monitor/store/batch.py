@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, update
 
-from monitor.model import AlertState, Entry, Habit, Incident, Outcome, Outgoing, Spend
+from monitor.model import AlertState, Habit, Incident, OutboxMessage, Outcome, RunRecord, Spend
 from monitor.model.spend import NO_SPEND
 from monitor.store import fold, nouns
 from monitor.store.meta import number_of, set_meta
@@ -36,23 +36,23 @@ class Change:
     states: tuple[AlertState, ...] = ()
     habits: tuple[tuple[str, Habit], ...] = ()
     incidents: tuple[Incident, ...] = ()
-    outgoing: tuple[Outgoing, ...] = ()
+    outgoing: tuple[OutboxMessage, ...] = ()
     """New or postponed."""
     done: tuple[Done, ...] = ()
     spent: tuple[tuple[str, date, Spend], ...] = ()
     meta: tuple[tuple[str, str], ...] = ()
 
 
-Item = Entry | Change
+Item = RunRecord | Change
 
 
 def droppable(item: Item) -> bool:
     """A plain good result: the first to go when the disk fails for long."""
-    return isinstance(item, Entry) and not item.incidents and not item.outgoing
+    return isinstance(item, RunRecord) and not item.incidents and not item.outgoing
 
 
 def plain_up(item: Item) -> bool:
-    return isinstance(item, Entry) and droppable(item) and item.result.outcome is Outcome.UP
+    return isinstance(item, RunRecord) and droppable(item) and item.result.outcome is Outcome.UP
 
 
 def remains(item: Item) -> Change:
@@ -70,14 +70,14 @@ def remains(item: Item) -> Change:
     )
 
 
-def bare(entry: Entry) -> Entry:
+def bare(entry: RunRecord) -> RunRecord:
     """Its result, without what `remains` keeps."""
     return replace(entry, states=(), habit=None, incidents=(), outgoing=(), spent=NO_SPEND)
 
 
 def is_bare(item: Item) -> bool:
     """As nearly all are."""
-    return isinstance(item, Entry) and not (
+    return isinstance(item, RunRecord) and not (
         item.states
         or item.habit
         or item.incidents
@@ -88,17 +88,17 @@ def is_bare(item: Item) -> bool:
 
 @dataclass(slots=True)
 class Batch:
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[RunRecord] = field(default_factory=list)
     states: dict[tuple[str, str], AlertState] = field(default_factory=dict)
     habits: dict[str, Habit] = field(default_factory=dict)
     incidents: dict[int, Incident] = field(default_factory=dict)
-    outgoing: dict[int, Outgoing] = field(default_factory=dict)
+    outgoing: dict[int, OutboxMessage] = field(default_factory=dict)
     done: dict[int, Done] = field(default_factory=dict)
     spent: dict[tuple[date, str], Spend] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
 
     def add(self, item: Item) -> None:
-        if isinstance(item, Entry):
+        if isinstance(item, RunRecord):
             self.entries.append(item)
             if is_bare(item):
                 return

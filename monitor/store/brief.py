@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from monitor.model import TIMING_NAMES, Failure, Kind, Outcome, Result, Timings
+from monitor.model import TIMING_NAMES, Failure, FailureKind, Outcome, Result, Timings
 from monitor.store.layout import Kin, columns
 from monitor.store.shape import UNTRUSTED
 from monitor.store.times import EPOCH
@@ -21,7 +21,10 @@ def briefs(
     tenths = [found.get(slot) for slot in range(len(TIMING_NAMES))]
     nothing = (None,) * len(bodies)
     timings = [nothing if each is None else [number / 10 for number in each] for each in tenths]
-    outcome, failure = Outcome(kin.outcome), Failure(Kind(kin.kind), "") if kin.kind else None
+    outcome, failure = (
+        Outcome(kin.outcome),
+        Failure(FailureKind(kin.kind), "") if kin.kind else None,
+    )
     trusted = not kin.flags & UNTRUSTED
     for at, (dns, connect, tls, ttfb, ttft, visible, total) in zip(
         at_ms, zip(*timings, strict=True), strict=True

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from monitor.clock import Clock
-from monitor.model import Entry
+from monitor.model import RunRecord
 from monitor.store import fold
 from monitor.store.batch import Item, bare, gather, is_bare, remains, write
 from monitor.store.errors import UNREADABLE, is_damage, is_disk, is_full, nearly_full, why
@@ -108,7 +108,7 @@ class Commits:
         except DatabaseError as error:
             return self.disk_failed(error)
         with self.lock:
-            self.waiting.replace([bare(item) for item in items if isinstance(item, Entry)])
+            self.waiting.replace([bare(item) for item in items if isinstance(item, RunRecord)])
         self.committed(items)
         return self.failed(nearly_full(self.guard.path))
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import lru_cache
 from operator import itemgetter
 
-from monitor.model import Failure, Kind, Outcome, Result, Stream, Timings, Usage
+from monitor.model import Failure, FailureKind, Outcome, Result, Stream, Timings, Usage
 from monitor.store import shape as bits
 from monitor.store.numbers import filled, numbers_in
 from monitor.store.shape import MEASURED, SCALES, SLOTS, TWINS, Shape
@@ -53,7 +53,7 @@ def decode(packed: Packed, check: str, vantage: str, at_ms: int, message: str) -
         vantage=vantage,
         at=EPOCH + timedelta(milliseconds=at_ms),
         outcome=Outcome(shape.outcome),
-        failure=Failure(Kind(shape.kind), message) if shape.kind else None,
+        failure=Failure(FailureKind(shape.kind), message) if shape.kind else None,
         timings=_timings(values),
         http_status=shape.status,
         remote_ip=shape.ip,

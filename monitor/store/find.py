@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, func, select
 from sqlmodel import or_
 
-from monitor.model import AlertState, Habit, Incident, Outgoing, Spend
+from monitor.model import AlertState, Habit, Incident, OutboxMessage, Spend
 from monitor.store import nouns
 from monitor.store.fold import ROLLED
 from monitor.store.meta import number_of
@@ -67,7 +67,7 @@ def incident(connection: Connection, incident_id: int) -> Incident | None:
     return None if body is None else nouns.incident_from(body)
 
 
-def pending(connection: Connection) -> tuple[Outgoing, ...]:
+def pending(connection: Connection) -> tuple[OutboxMessage, ...]:
     query = select(OUTBOX.c.body).where(OUTBOX.c.state == "pending").order_by(OUTBOX.c.id)
     return tuple(map(nouns.outgoing_from, connection.execute(query).scalars()))
 
@@ -76,7 +76,7 @@ def next_message(connection: Connection) -> int:
     return (connection.execute(select(func.max(OUTBOX.c.id))).scalar() or 0) + 1
 
 
-def dead(connection: Connection, since: datetime) -> tuple[Outgoing, ...]:
+def dead(connection: Connection, since: datetime) -> tuple[OutboxMessage, ...]:
     """Given up since then, newest first; `last_error` says why."""
     query = select(OUTBOX.c.body, OUTBOX.c.last_error).where(
         OUTBOX.c.state == "dead", OUTBOX.c.done >= micros(since)

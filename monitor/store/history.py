@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, select
 
-from monitor.model import Evidence, Known, Result, Rollup
+from monitor.model import Evidence, KnownCheck, Result, Rollup
 from monitor.store import find
 from monitor.store.decoding import Run
 from monitor.store.names import Names
@@ -33,12 +33,12 @@ Ask = Callable[[Callable[[Connection], Any]], Any]
 """Runs a question in a transaction of its own."""
 
 
-def known(connection: Connection, vantage: str | None) -> tuple[Known, ...]:
+def known(connection: Connection, vantage: str | None) -> tuple[KnownCheck, ...]:
     """Every check that has a history, by key."""
     rows = connection.execute(select(CHECKS).order_by(CHECKS.c.key, CHECKS.c.vantage)).all()
     newest = find.newest(connection, {row.number: row.last for row in rows})
     return tuple(
-        Known(
+        KnownCheck(
             check=row.key,
             vantage=row.vantage,
             kind=row.kind,

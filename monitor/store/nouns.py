@@ -6,11 +6,11 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import RowMapping
 
-from monitor.model import AlertState, Evidence, Habit, Incident, Outgoing, Phase
+from monitor.model import AlertState, Evidence, Habit, Incident, OutboxMessage, Phase
 from monitor.store.times import maybe_from_micros, maybe_micros, micros
 
 _INCIDENT = TypeAdapter(Incident)
-_OUTGOING = TypeAdapter(Outgoing)
+_OUTGOING = TypeAdapter(OutboxMessage)
 _HABIT = TypeAdapter(Habit)
 _EVIDENCE = TypeAdapter(Evidence)
 
@@ -57,7 +57,7 @@ def incident_from(body: str) -> Incident:
     return _INCIDENT.validate_json(body)
 
 
-def outgoing_row(outgoing: Outgoing, state: str = "pending") -> Row:
+def outgoing_row(outgoing: OutboxMessage, state: str = "pending") -> Row:
     return {
         "id": outgoing.id,
         "state": state,
@@ -69,7 +69,7 @@ def outgoing_row(outgoing: Outgoing, state: str = "pending") -> Row:
     }
 
 
-def outgoing_from(body: str) -> Outgoing:
+def outgoing_from(body: str) -> OutboxMessage:
     return _OUTGOING.validate_json(body)
 
 

@@ -13,14 +13,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.clock import Clock
-from monitor.model import Outgoing
+from monitor.model import OutboxMessage
 
 AFTER_A_START = timedelta(minutes=20)
 """At most so long from then: between two daemons nobody knows how the clock was set."""
 
 
 class Outbox:
-    def __init__(self, pending: Iterable[Outgoing], next_id: int, clock: Clock) -> None:
+    def __init__(self, pending: Iterable[OutboxMessage], next_id: int, clock: Clock) -> None:
         self._lock = threading.Lock()
         self._clock = clock
         self._pending = {outgoing.id: outgoing for outgoing in pending}
@@ -32,7 +32,7 @@ class Outbox:
         self._uncommitted: set[int] = set()
         self._next = next_id
 
-    def put(self, messages: tuple[Outgoing, ...]) -> tuple[Outgoing, ...]:
+    def put(self, messages: tuple[OutboxMessage, ...]) -> tuple[OutboxMessage, ...]:
         """With ids."""
         with self._lock:
             numbered = tuple(
@@ -47,13 +47,13 @@ class Outbox:
         with self._lock:
             self._uncommitted.difference_update(ids)
 
-    def change(self, outgoing: Outgoing) -> None:
+    def change(self, outgoing: OutboxMessage) -> None:
         """Tried, and to be tried again at its `not_before`."""
         with self._lock:
             self._pending[outgoing.id] = outgoing
             self._hold(outgoing)
 
-    def _hold(self, outgoing: Outgoing, most: timedelta = timedelta.max) -> None:
+    def _hold(self, outgoing: OutboxMessage, most: timedelta = timedelta.max) -> None:
         wait = min(outgoing.not_before - self._clock.now(), most)
         self._held[outgoing.id] = self._clock.monotonic() + wait.total_seconds()
 
@@ -69,15 +69,15 @@ class Outbox:
             made = (row.created for row in self._pending.values() if row.channel in channels)
             return min(made, default=None)
 
-    def waiting(self) -> tuple[Outgoing, ...]:
+    def waiting(self) -> tuple[OutboxMessage, ...]:
         """All that is not delivered, oldest first."""
         with self._lock:
             return tuple(self._pending[number] for number in sorted(self._pending))
 
-    def failing(self) -> Mapping[str, Outgoing]:
+    def failing(self) -> Mapping[str, OutboxMessage]:
         """By channel what is tried first, where that has failed so far."""
         with self._lock:
-            heads: dict[str, Outgoing] = {}
+            heads: dict[str, OutboxMessage] = {}
             for _, row in sorted(self._pending.items()):
                 heads.setdefault(row.channel, row)
             return {channel: row for channel, row in heads.items() if row.attempts}
@@ -87,11 +87,11 @@ class Outbox:
         with self._lock:
             return Counter(message.channel for message in self._pending.values())
 
-    def due(self, now: datetime, *, durable: bool) -> tuple[Outgoing, ...]:
+    def due(self, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
         """The head of each channel's queue and all behind it, up to one that must wait."""
         at = self._clock.monotonic() + (now - self._clock.now()).total_seconds()
         with self._lock:
-            ready: list[Outgoing] = []
+            ready: list[OutboxMessage] = []
             blocked: set[str] = set()
             for number in sorted(self._pending):
                 outgoing = self._pending[number]

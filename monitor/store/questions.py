@@ -9,8 +9,8 @@ from typing import TypeVar
 from monitor.model import (
     Evidence,
     Incident,
-    Outgoing,
-    Request,
+    OperatorRequest,
+    OutboxMessage,
     Result,
     Snapshot,
     StoreError,
@@ -64,7 +64,7 @@ class Questions:
         return self._outbox.oldest(frozenset(channels))
 
     @property
-    def failing(self) -> Mapping[str, Outgoing]:
+    def failing(self) -> Mapping[str, OutboxMessage]:
         """By channel the message that it does not take, if there is one."""
         return self._outbox.failing()
 
@@ -106,7 +106,7 @@ class Questions:
         """Of all checks, oldest first."""
         return await self._ask(lambda: tuple(self._asked.each_result(since=since)))
 
-    async def requests(self) -> tuple[Request, ...]:
+    async def requests(self) -> tuple[OperatorRequest, ...]:
         """What people have asked from other processes, oldest first."""
         return await self._ask(self._asked.requests)
 

@@ -14,12 +14,12 @@ from sqlalchemy.exc import DBAPIError
 from monitor.model import (
     Evidence,
     Incident,
-    Known,
-    Memory,
-    Outgoing,
+    KnownCheck,
+    OperatorRequest,
+    OutboxMessage,
     Period,
-    Request,
     Resolution,
+    RestartState,
     Result,
     Rollup,
     Snapshot,
@@ -77,17 +77,17 @@ class Reader:
         with self._connect() as connection:
             return self._looker.snapshot(connection, now)
 
-    def memory(self, now: datetime) -> Memory:
+    def memory(self, now: datetime) -> RestartState:
         """What the daemon before this one left."""
         return self._ask(lambda connection: recall(connection, now, self._vantage or ""))
 
-    def outbox(self) -> tuple[tuple[Outgoing, ...], int]:
+    def outbox(self) -> tuple[tuple[OutboxMessage, ...], int]:
         """Messages not yet delivered, and the id of the next one."""
         return self._ask(
             lambda connection: (find.pending(connection), find.next_message(connection))
         )
 
-    def requests(self) -> tuple[Request, ...]:
+    def requests(self) -> tuple[OperatorRequest, ...]:
         """What people have asked and the daemon has not done, oldest first."""
         return self._ask(requests.waiting)
 
@@ -103,7 +103,7 @@ class Reader:
         """What the daemon left under `name`, see `Store.note`."""
         return self._ask(lambda connection: read_meta(connection, name))
 
-    def checks(self) -> tuple[Known, ...]:
+    def checks(self) -> tuple[KnownCheck, ...]:
         """Every check that has a history, by key, also those that left the configuration."""
         return self._ask(lambda connection: history.known(connection, self._vantage))
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from monitor.model import Incident, Memory
+from monitor.model import Incident, RestartState
 from monitor.store import find, requests
 from monitor.store.meta import read_meta
 from monitor.store.tables import INCIDENTS, NUMBER_BITS, RESULTS
@@ -14,9 +14,9 @@ SEEN, CLEAN, CRASHES = "last_seen", "stopped_cleanly", "crashes"
 _RECENT, _HOUR = timedelta(hours=3), timedelta(hours=1)
 
 
-def recall(connection: Connection, now: datetime, vantage: str) -> Memory:
+def recall(connection: Connection, now: datetime, vantage: str) -> RestartState:
     newest = connection.execute(select(func.max(INCIDENTS.c.id))).scalar() or 0
-    return Memory(
+    return RestartState(
         states={
             (state.check, state.rule): state
             for states in find.states(connection).values()

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, RowMapping, Text, delete, insert, sel
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Field, SQLModel
 
-from monitor.model import Request, Silence, StoreError, Wish
+from monitor.model import OperatorRequest, RequestKind, Silence, StoreError
 from monitor.store import engine, migrations
 from monitor.store.tables import BIG, table
 from monitor.store.times import from_micros, maybe_from_micros, maybe_micros, micros
@@ -34,7 +34,7 @@ class RequestRow(SQLModel, table=True):
 REQUESTS = table(RequestRow)
 
 
-def put(url: str, request: Request) -> None:
+def put(url: str, request: OperatorRequest) -> None:
     """From beside a daemon, or before one starts; StoreError when it cannot be written."""
     path = engine.path_of(url)
     if not path.exists():
@@ -57,14 +57,16 @@ def put(url: str, request: Request) -> None:
         writing.dispose()
 
 
-def waiting(connection: Connection) -> tuple[Request, ...]:
+def waiting(connection: Connection) -> tuple[OperatorRequest, ...]:
     query = select(REQUESTS).where(REQUESTS.c.done.is_(None)).order_by(REQUESTS.c.id)
     return tuple(map(_request, connection.execute(query).mappings()))
 
 
 def silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
     """Those that still hold, also those that no daemon has taken up yet."""
-    query = select(REQUESTS).where(REQUESTS.c.what == Wish.SILENCE.value).order_by(REQUESTS.c.id)
+    query = (
+        select(REQUESTS).where(REQUESTS.c.what == RequestKind.SILENCE.value).order_by(REQUESTS.c.id)
+    )
     newest = {row["target"]: _request(row) for row in connection.execute(query).mappings()}
     return tuple(each.silence for each in newest.values() if each.silence.until > now)
 
@@ -77,11 +79,11 @@ def finish(connection: Connection, done: Iterable[int], now: datetime) -> None:
     connection.execute(delete(REQUESTS).where(old & over))
 
 
-def _request(row: RowMapping) -> Request:
-    return Request(
+def _request(row: RowMapping) -> OperatorRequest:
+    return OperatorRequest(
         id=row["id"],
         at=from_micros(row["at"]),
-        what=Wish(row["what"]),
+        what=RequestKind(row["what"]),
         target=row["target"],
         until=maybe_from_micros(row["until"]),
         text=row["text"],

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from monitor.model import Entry
+from monitor.model import RunRecord
 from monitor.store.decoding import Packed, Run, decode
 from monitor.store.encoding import encode
 from monitor.store.names import Names
@@ -18,7 +18,7 @@ _AT_ONCE = 200  # so few that they are gone before Python looks for garbage amon
 
 
 def insert_results(
-    connection: Connection, names: Names, entries: list[Entry], *, crowded: bool = False
+    connection: Connection, names: Names, entries: list[RunRecord], *, crowded: bool = False
 ) -> list[int]:
     """The keys they got: the moment each run began, or the next free millisecond.
 
@@ -46,14 +46,14 @@ def _is_taken(connection: Connection, key: int) -> bool:
     return connection.execute(select(RESULTS.c.key).where(RESULTS.c.key == key)).first() is not None
 
 
-def _row(connection: Connection, names: Names, entry: Entry) -> tuple[int, bytes]:
+def _row(connection: Connection, names: Names, entry: RunRecord) -> tuple[int, bytes]:
     result, at = entry.result, millis(entry.result.at)
     number = names.number(connection, result.check, result.vantage, entry.kind)
     body = names.alike.body(entry, at // DAY_MS) or _body(connection, names, entry, at // DAY_MS)
     return at << NUMBER_BITS | number, body
 
 
-def _body(connection: Connection, names: Names, entry: Entry, day: int) -> bytes:
+def _body(connection: Connection, names: Names, entry: RunRecord, day: int) -> bytes:
     result, date = entry.result, day_date(day)
     message = names.message_id(connection, result.failure.message, date) if result.failure else None
     coded = encode(

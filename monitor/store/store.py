@@ -15,13 +15,13 @@ from sqlalchemy.exc import DatabaseError
 from monitor.clock import Clock
 from monitor.model import (
     AlertState,
-    Entry,
     HistorySettings,
     Incident,
-    Memory,
     NewerSchemaError,
-    Outgoing,
-    Request,
+    OperatorRequest,
+    OutboxMessage,
+    RestartState,
+    RunRecord,
     Spend,
     StoreError,
 )
@@ -84,7 +84,7 @@ class Store(Questions):
         return engine.holder(engine.path_of(url))
 
     @staticmethod
-    def request(url: str, request: Request) -> None:
+    def request(url: str, request: OperatorRequest) -> None:
         """For commands beside a daemon: it takes the request up within seconds, or when it starts."""
         requests.put(url, request)
 
@@ -135,7 +135,7 @@ class Store(Questions):
         """Called from the writer's thread after each commit that holds messages or incidents."""
         self._listeners.append(listener)
 
-    def recall(self) -> Memory:
+    def recall(self) -> RestartState:
         """What the last daemon left; and the mark that this one has not stopped yet."""
         now = self._clock.now()
         memory = self._asked.memory(now)
@@ -143,7 +143,7 @@ class Store(Questions):
         self._writer.put(Change(meta=marks))
         return memory
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: RunRecord) -> None:
         """Committed within a second or so, whole or not at all. Never blocks, never raises."""
         outgoing = self._outbox.put(entry.outgoing)
         self._remember(entry.incidents)
@@ -156,7 +156,7 @@ class Store(Questions):
     async def save(
         self,
         incidents: tuple[Incident, ...] = (),
-        outgoing: tuple[Outgoing, ...] = (),
+        outgoing: tuple[OutboxMessage, ...] = (),
         states: tuple[AlertState, ...] = (),
     ) -> None:
         """Reminders, notices and forgotten checks, which come with no result."""
@@ -169,7 +169,7 @@ class Store(Questions):
         """Until all that was handed over so far is committed; StoreError when it cannot be."""
         await asyncio.wrap_future(self._writer.flushed())
 
-    async def due(self, now: datetime) -> tuple[Outgoing, ...]:
+    async def due(self, now: datetime) -> tuple[OutboxMessage, ...]:
         """Oldest first; in a channel nothing overtakes a message that must wait."""
         return self._outbox.due(now, durable=self.trouble is None)
 
@@ -179,7 +179,7 @@ class Store(Questions):
     def dead(self, outgoing_id: int, error: str) -> None:
         self._finish(Done(outgoing_id, self._clock.now(), error or "given up"))
 
-    def postpone(self, outgoing: Outgoing) -> None:
+    def postpone(self, outgoing: OutboxMessage) -> None:
         """Keep its new `attempts`, `last_error` and `not_before`."""
         self._outbox.change(outgoing)
         self._writer.put(Change(outgoing=(outgoing,)))

@@ -13,12 +13,12 @@ from monitor.model import (
     WINDOWS,
     AlertState,
     CheckHistory,
-    Entry,
     Incident,
-    Outgoing,
+    OutboxMessage,
     Point,
     Result,
     Rollup,
+    RunRecord,
     Snapshot,
     Spend,
 )
@@ -41,7 +41,7 @@ class _Waiting:
     last_24h: Sum = field(default_factory=Sum)
     halves: dict[int, Values] = field(default_factory=dict)
 
-    def add(self, entry: Entry, now: datetime) -> None:
+    def add(self, entry: RunRecord, now: datetime) -> None:
         result = entry.result
         rollup = Rollup.of(result, in_maintenance=entry.in_maintenance)
         rollup = replace(rollup, missed=entry.missed) if entry.missed else rollup
@@ -63,7 +63,7 @@ class _Waiting:
 
 
 def with_unwritten(
-    seen: Snapshot, items: Iterable[Item], outbox: tuple[Outgoing, ...], now: datetime
+    seen: Snapshot, items: Iterable[Item], outbox: tuple[OutboxMessage, ...], now: datetime
 ) -> Snapshot:
     """`seen` may be older than `now`; `outbox` is all that is undelivered."""
     batch = gather(items)

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import replace
 
-from monitor.model import NO_SPEND, Entry
+from monitor.model import NO_SPEND, RunRecord
 from monitor.store.batch import Item, droppable, gather, merged, plain_up
 
 MOST_WAITING = 50_000
@@ -65,7 +65,7 @@ class Waiting:
         if len(self._fresh) <= self._most:
             return
         excess = len(self._fresh) - MOST_WAITING * 9 // 10
-        entries = [item for item in self._fresh if isinstance(item, Entry)]
+        entries = [item for item in self._fresh if isinstance(item, RunRecord)]
         dropped = set(_expendable(entries)[: max(excess, 0)])
         rest = merged(gather(self._fresh))
         kept = [_lighter(each) for at, each in enumerate(entries) if at not in dropped]
@@ -74,13 +74,13 @@ class Waiting:
         self._most = max(MOST_WAITING, len(self._fresh) * 11 // 10)
 
 
-def _expendable(entries: list[Entry]) -> list[int]:
+def _expendable(entries: list[RunRecord]) -> list[int]:
     """Places, those that matter least first."""
     plain = [at for at, each in enumerate(entries) if droppable(each)]
     return sorted(plain, key=lambda at: not plain_up(entries[at]))
 
 
-def _lighter(entry: Entry) -> Entry:
+def _lighter(entry: RunRecord) -> RunRecord:
     """Still of an incident, if it was; what it adds up must not be added twice."""
     if not (entry.states or entry.habit or entry.spent != NO_SPEND):
         return entry  # as nearly all

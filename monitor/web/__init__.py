@@ -3,7 +3,7 @@
 A real web server may serve the same folder; nothing here is needed for the page to work.
 """
 
-from monitor.web.door import Limits
+from monitor.web.connection_limits import Limits
 from monitor.web.server import Health, Report, Web
 
 __all__ = ["Health", "Limits", "Report", "Web"]

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from aiohttp import HttpVersion10, HttpVersion11, web
 
 from monitor.model import MonitorError
-from monitor.web.door import Door, Guest, Limits, is_near
-from monitor.web.shelf import Item, Shelf
+from monitor.web.connection_limits import Door, Guest, Limits, is_near
+from monitor.web.static_files import Item, Shelf
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,10 @@ from telegram import CHAT, TOKEN, Telegram, telegram
 from test_virtual_days import busy_with
 from virtual_time import VirtualClock, VirtualLoop
 
-from monitor import assembly, daemon, schedule
+from monitor import schedule
 from monitor.config import load
-from monitor.daemon import Daemon
+from monitor.daemon import app, build
+from monitor.daemon.app import Daemon
 from monitor.model.delivery import REACH
 from monitor.store import writer
 
@@ -116,7 +117,7 @@ def schedules(monkeypatch: pytest.MonkeyPatch) -> list[schedule.Schedule]:
             super().__init__(*args)  # type: ignore[arg-type]
             made.append(self)
 
-    monkeypatch.setattr(assembly, "Schedule", Seen)
+    monkeypatch.setattr(build, "Schedule", Seen)
     monkeypatch.setattr(writer, "_GATHER_S", 0.0)
     return made
 
@@ -165,7 +166,7 @@ def test_probes_that_never_end_are_no_progress(
             assert titles(town.phone) == ["👁 monitor: its schedule is in trouble"]
             assert "none has ended for" in town.phone.messages[0]
 
-    monkeypatch.setattr(daemon, "DRAIN", timedelta(seconds=1))
+    monkeypatch.setattr(app, "DRAIN", timedelta(seconds=1))
     tell(story)
 
 

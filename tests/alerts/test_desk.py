@@ -4,27 +4,27 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from monitor.alerts import Alerts, Changes
-from monitor.alerts.causes import Causes
-from monitor.alerts.notices import budget_spent, budget_warning
+from monitor.alerts import AlertChanges, AlertEngine
+from monitor.alerts.failure_streaks import FailureStreaks
+from monitor.alerts.self_alerts import budget_spent, budget_warning
 from monitor.alerts.trends import FailureRate
 from monitor.language import language
 from monitor.model import (
     AlertSettings,
     AlertState,
-    Announcement,
     Channel,
     Failure,
+    FailureKind,
     Incident,
-    Kind,
     Maintenance,
-    Memory,
+    MaintenanceWindow,
+    NotificationType,
+    OutboxMessage,
     Outcome,
-    Outgoing,
+    RestartState,
     Result,
     Secret,
     Severity,
-    Window,
 )
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -33,8 +33,8 @@ PHONE = Channel(id="phone", url=Secret("json://127.0.0.1"))
 
 def memory(
     states: Iterable[AlertState] = (), incidents: tuple[Incident, ...] = (), next_incident: int = 1
-) -> Memory:
-    return Memory(
+) -> RestartState:
+    return RestartState(
         states={(state.check, state.rule): state for state in states},
         incidents=incidents,
         next_incident=next_incident,
@@ -56,13 +56,13 @@ class Night:
     ) -> None:
         self.settings = settings or AlertSettings(after=after)
         self.channels = channels
-        self.alerts = Alerts(self.settings, channels, memory())
+        self.alerts = AlertEngine(self.settings, channels, memory())
         self.now = START
         self.states: dict[tuple[str, str], AlertState] = {}
         self.incidents: dict[int, Incident] = {}
         self.said: list[str] = []
 
-    def see(self, check: str, kind: Kind | None = None, times: int = 1) -> None:
+    def see(self, check: str, kind: FailureKind | None = None, times: int = 1) -> None:
         for _ in range(times):
             failure = Failure(kind, f"got {kind.value}") if kind else None
             outcome = failure.outcome if failure else Outcome.UP
@@ -70,7 +70,7 @@ class Night:
             self.keep(self.alerts.judge(result))
             self.now += timedelta(seconds=1)
 
-    def keep(self, changes: Changes) -> None:
+    def keep(self, changes: AlertChanges) -> None:
         self.states |= {(state.check, state.rule): state for state in changes.states}
         self.incidents |= {incident.id: incident for incident in changes.incidents}
         self.said += [
@@ -80,7 +80,7 @@ class Night:
 
     def restart(self) -> None:
         opened = tuple(incident for incident in self.incidents.values() if not incident.closed)
-        self.alerts = Alerts(
+        self.alerts = AlertEngine(
             self.settings,
             self.channels,
             replace(
@@ -97,7 +97,7 @@ class Night:
 
 def test_an_outage_is_told_once_and_its_end_once() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=20)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=20)
     night.see("s/a/chat", times=5)
 
     assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
@@ -108,9 +108,9 @@ def test_an_outage_is_told_once_and_its_end_once() -> None:
 
 def test_an_outage_survives_a_restart_without_a_second_message() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=4)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=4)
     night.restart()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=4)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=4)
     night.restart()
     night.see("s/a/chat", times=2)
 
@@ -120,9 +120,9 @@ def test_an_outage_survives_a_restart_without_a_second_message() -> None:
 
 def test_a_suspicion_survives_a_restart_too() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=2)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=2)
     night.restart()
-    night.see("s/a/chat", Kind.BAD_GATEWAY)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY)
 
     assert night.said == ["opened #1 down to phone"]
     assert night.incidents[1].opened == START
@@ -131,8 +131,8 @@ def test_a_suspicion_survives_a_restart_too() -> None:
 def test_all_checks_of_an_endpoint_are_one_incident_that_ends_with_the_last_of_them() -> None:
     night = Night()
     for _ in range(4):
-        night.see("s/a/chat", Kind.CONNECT_TIMEOUT)
-        night.see("s/a/models", Kind.CONNECT_TIMEOUT)
+        night.see("s/a/chat", FailureKind.CONNECT_TIMEOUT)
+        night.see("s/a/models", FailureKind.CONNECT_TIMEOUT)
     night.see("s/a/chat", times=2)
     assert night.said == ["opened #1 down to phone"]
 
@@ -145,7 +145,7 @@ def test_endpoints_that_break_together_are_one_incident_of_their_service() -> No
     night = Night()
     for _ in range(3):
         for endpoint in "abcdef":
-            night.see(f"s/{endpoint}/chat", Kind.SERVER_ERROR)
+            night.see(f"s/{endpoint}/chat", FailureKind.SERVER_ERROR)
 
     assert night.said == ["opened #1 down to phone"]
     assert night.incidents[1].endpoints == ("s/a", "s/b", "s/c", "s/d", "s/e", "s/f")
@@ -153,10 +153,10 @@ def test_endpoints_that_break_together_are_one_incident_of_their_service() -> No
 
 def test_another_service_and_a_much_later_outage_are_incidents_of_their_own() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
-    night.see("t/a/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=3)
+    night.see("t/a/chat", FailureKind.SERVER_ERROR, times=3)
     night.now += timedelta(minutes=10)
-    night.see("s/b/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/b/chat", FailureKind.SERVER_ERROR, times=3)
 
     assert night.said == [
         "opened #1 down to phone",
@@ -167,13 +167,13 @@ def test_another_service_and_a_much_later_outage_are_incidents_of_their_own() ->
 
 def test_a_changed_cause_is_an_entry_not_a_message() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.CONNECT_TIMEOUT, times=3)
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=2)
+    night.see("s/a/chat", FailureKind.CONNECT_TIMEOUT, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=2)
 
     incident = night.incidents[1]
     assert night.said == ["opened #1 down to phone"]
     assert [entry.what.value for entry in incident.timeline] == ["opened", "cause"]
-    assert incident.failure.kind is Kind.BAD_GATEWAY
+    assert incident.failure.kind is FailureKind.BAD_GATEWAY
     assert incident.failed_runs == {"connect_timeout": 3, "bad_gateway": 2}
 
 
@@ -181,7 +181,7 @@ def test_a_rejected_key_is_one_incident_of_the_service_not_an_outage() -> None:
     night = Night()
     for _ in range(3):
         for endpoint in "abc":
-            night.see(f"s/{endpoint}/chat", Kind.AUTH_INVALID)
+            night.see(f"s/{endpoint}/chat", FailureKind.AUTH_INVALID)
 
     assert night.said == ["opened #1 account to phone"]
     assert night.incidents[1].severity is Severity.ACCOUNT
@@ -189,30 +189,30 @@ def test_a_rejected_key_is_one_incident_of_the_service_not_an_outage() -> None:
 
 def test_ignorance_that_the_operator_chose_is_not_news() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.NO_KEY, times=20)
+    night.see("s/a/chat", FailureKind.NO_KEY, times=20)
 
     assert (night.said, night.incidents) == ([], {})
 
 
 def test_a_spent_budget_is_said_once_a_day_for_a_service_and_is_no_incident() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BUDGET_PAUSED, times=9)
-    night.see("s/b/chat", Kind.BUDGET_PAUSED, times=9)
+    night.see("s/a/chat", FailureKind.BUDGET_PAUSED, times=9)
+    night.see("s/b/chat", FailureKind.BUDGET_PAUSED, times=9)
     night.restart()
-    night.see("s/b/chat", Kind.BUDGET_PAUSED)
+    night.see("s/b/chat", FailureKind.BUDGET_PAUSED)
     assert night.said == ["notice #None monitor to phone"]
     assert night.incidents == {}
 
     night.see("s/a/chat")  # the next day
     night.see("s/b/chat")
-    night.see("s/b/chat", Kind.BUDGET_PAUSED)
+    night.see("s/b/chat", FailureKind.BUDGET_PAUSED)
     assert night.said == ["notice #None monitor to phone"] * 2
 
 
 def test_what_we_cannot_see_is_about_the_monitor_and_no_outage() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.OVERRUN, times=3)
-    night.see("t/b/chat", Kind.INTERNAL, times=3)
+    night.see("s/a/chat", FailureKind.OVERRUN, times=3)
+    night.see("t/b/chat", FailureKind.INTERNAL, times=3)
 
     assert night.said == ["opened #1 monitor to phone"]
     assert night.incidents[1].service is None
@@ -220,16 +220,16 @@ def test_what_we_cannot_see_is_about_the_monitor_and_no_outage() -> None:
 
 def test_degraded_must_last_longer_and_is_a_warning() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.SLOW, times=4)
+    night.see("s/a/chat", FailureKind.SLOW, times=4)
     assert night.said == []
-    night.see("s/a/chat", Kind.SLOW)
+    night.see("s/a/chat", FailureKind.SLOW)
     assert night.said == ["opened #1 degraded to phone"]
 
 
 def test_while_an_endpoint_is_down_that_it_is_also_slow_is_kept_and_not_told() -> None:
     night = Night()
-    night.see("s/a/models", Kind.SERVER_ERROR, times=3)
-    night.see("s/a/chat", Kind.SLOW, times=6)
+    night.see("s/a/models", FailureKind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", FailureKind.SLOW, times=6)
     night.see("s/a/chat", times=3)
 
     assert night.said == ["opened #1 down to phone"]
@@ -238,8 +238,8 @@ def test_while_an_endpoint_is_down_that_it_is_also_slow_is_kept_and_not_told() -
 
 def test_what_was_kept_silent_is_told_when_it_outlasts_the_outage() -> None:
     night = Night()
-    night.see("s/a/models", Kind.SERVER_ERROR, times=3)
-    night.see("s/a/chat", Kind.SLOW, times=6)
+    night.see("s/a/models", FailureKind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", FailureKind.SLOW, times=6)
     night.keep(night.alerts.remind(night.now))
     assert night.said == ["opened #1 down to phone"]
 
@@ -256,9 +256,9 @@ def test_what_was_kept_silent_is_told_when_it_outlasts_the_outage() -> None:
 
 def test_the_silence_of_one_endpoint_is_not_anothers() -> None:
     night = Night()
-    night.see("s/a/models", Kind.SERVER_ERROR, times=3)
-    night.see("s/a/chat", Kind.SLOW, times=5)
-    night.see("s/b/chat", Kind.SLOW, times=5)
+    night.see("s/a/models", FailureKind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", FailureKind.SLOW, times=5)
+    night.see("s/b/chat", FailureKind.SLOW, times=5)
     assert night.said == ["opened #1 down to phone", "opened #3 degraded to phone"]
 
 
@@ -266,20 +266,20 @@ def test_channels_choose_severities_and_services() -> None:
     only_down = replace(PHONE, id="night", only=frozenset({Severity.DOWN}))
     only_t = replace(PHONE, id="t", services=frozenset({"t"}))
     night = Night((only_down, only_t))
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
-    night.see("s/b/chat", Kind.AUTH_INVALID, times=3)
-    night.see("t/a/chat", Kind.AUTH_INVALID, times=3)
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=3)
+    night.see("s/b/chat", FailureKind.AUTH_INVALID, times=3)
+    night.see("t/a/chat", FailureKind.AUTH_INVALID, times=3)
 
     assert night.said == ["opened #1 down to night", "opened #3 account to t"]
 
 
 def test_reminders_stretch() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=3)
     hours = []
     for minutes in range(0, 96 * 60, 10):
         changes = night.alerts.remind(night.now + timedelta(minutes=minutes))
-        assert all(row.what is Announcement.REMINDER for row in changes.outgoing)
+        assert all(row.what is NotificationType.REMINDER for row in changes.outgoing)
         hours += [minutes // 60] * len(changes.outgoing)
 
     assert hours == [4, 12, 28, 52, 76]
@@ -287,8 +287,8 @@ def test_reminders_stretch() -> None:
 
 def test_a_check_that_left_the_config_leaves_its_incident_without_a_message() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
-    night.see("s/a/models", Kind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=3)
+    night.see("s/a/models", FailureKind.SERVER_ERROR, times=3)
     night.keep(night.alerts.forget({"s/a/models"}, night.now))
     assert night.incidents[1].active == {"s/a/models"}
 
@@ -299,8 +299,8 @@ def test_a_check_that_left_the_config_leaves_its_incident_without_a_message() ->
 
 def test_what_works_now_is_known_best_first() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
-    night.see("s/b/chat", Kind.SLOW)
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=3)
+    night.see("s/b/chat", FailureKind.SLOW)
     night.see("s/c/chat")
     night.see("t/d/chat")
 
@@ -313,8 +313,8 @@ def times(incident: Incident) -> list[tuple[str, float]]:
 
 def test_a_check_that_left_before_anything_was_believed_leaves_nothing() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=2)
-    night.see("s/b/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=2)
+    night.see("s/b/chat", FailureKind.SERVER_ERROR, times=3)
     night.see("s/b/chat", times=2)
     night.keep(night.alerts.forget(set(), night.now))
     assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
@@ -324,9 +324,9 @@ def test_a_check_that_left_before_anything_was_believed_leaves_nothing() -> None
 
 def test_each_entry_has_the_time_of_what_it_tells() -> None:
     night = Night()
-    night.see("s/a/models", Kind.SERVER_ERROR, times=3)
-    night.see("s/a/chat", Kind.SLOW, times=5)
-    night.see("s/a/models", Kind.CONNECT_TIMEOUT)
+    night.see("s/a/models", FailureKind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", FailureKind.SLOW, times=5)
+    night.see("s/a/models", FailureKind.CONNECT_TIMEOUT)
     assert times(night.incidents[1]) == [("opened", 0), ("cause", 8)]
     assert night.incidents[1].timeline[1].check == "s/a/models"
     assert times(night.incidents[2]) == [("opened", 3), ("muted", 7)]
@@ -334,11 +334,13 @@ def test_each_entry_has_the_time_of_what_it_tells() -> None:
 
 def test_how_long_it_was_down_this_month_counts_what_is_over_and_what_is_not() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=3)
     night.later(minutes=10)
     night.see("s/a/chat", times=2)
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
-    work = Maintenance(id="m", title="m", once=Window(START, START + timedelta(seconds=63)))
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=3)
+    work = Maintenance(
+        id="m", title="m", once=MaintenanceWindow(START, START + timedelta(seconds=63))
+    )
     down = night.alerts.downtime(night.incidents[2], night.now)
     assert down == timedelta(minutes=10, seconds=6)
     night.alerts.change(replace(night.settings, maintenance=(work,)), (PHONE,))
@@ -349,9 +351,9 @@ def test_a_notice_goes_to_whoever_wants_to_hear_of_the_monitor() -> None:
     other = replace(PHONE, id="night", only=frozenset({Severity.DOWN}))
     rows = Night((PHONE, other)).alerts.notice("The clock was set.", START)
     assert rows == (
-        Outgoing(
+        OutboxMessage(
             channel="phone",
-            what=Announcement.NOTICE,
+            what=NotificationType.NOTICE,
             severity=Severity.MONITOR,
             incident=None,
             created=START,
@@ -363,21 +365,23 @@ def test_a_notice_goes_to_whoever_wants_to_hear_of_the_monitor() -> None:
 
 def test_a_cause_that_is_not_known_is_not_new() -> None:
     key = ("s/a/chat", "down")
-    causes = Causes({})
-    assert not causes.is_new(key, Kind.SERVER_ERROR)
-    assert causes.is_new(key, Kind.CONNECT_TIMEOUT)
-    assert not causes.is_new(key, Kind.CONNECT_TIMEOUT)
-    causes.suspect(key, Kind.SERVER_ERROR)
+    causes = FailureStreaks({})
+    assert not causes.is_new(key, FailureKind.SERVER_ERROR)
+    assert causes.is_new(key, FailureKind.CONNECT_TIMEOUT)
+    assert not causes.is_new(key, FailureKind.CONNECT_TIMEOUT)
+    causes.suspect(key, FailureKind.SERVER_ERROR)
     causes.forget(key)
-    assert not causes.is_new(key, Kind.SERVER_ERROR)
-    assert causes.streak(key, Kind.SLOW) == {Kind.SLOW: 1}
+    assert not causes.is_new(key, FailureKind.SERVER_ERROR)
+    assert causes.streak(key, FailureKind.SLOW) == {FailureKind.SLOW: 1}
 
 
 def test_after_a_restart_it_wants_what_windows_and_suspicions_reach_back_to() -> None:
     night = Night()
     assert night.alerts.needs_since(night.now) == night.now
-    night.see("s/b/chat", Kind.SERVER_ERROR, times=3)  # believed: nothing more is wanted of it
-    night.see("s/a/chat", Kind.SERVER_ERROR)
+    night.see(
+        "s/b/chat", FailureKind.SERVER_ERROR, times=3
+    )  # believed: nothing more is wanted of it
+    night.see("s/a/chat", FailureKind.SERVER_ERROR)
     night.later(minutes=10)
     suspected = START + timedelta(seconds=3)
     assert night.alerts.needs_since(night.now) == suspected - timedelta(milliseconds=2)
@@ -390,27 +394,33 @@ def test_after_a_restart_it_wants_what_windows_and_suspicions_reach_back_to() ->
 def test_what_is_seen_and_not_believed_is_suspected() -> None:
     night = Night()
     found = []
-    for kind in (None, Kind.SLOW, Kind.SERVER_ERROR, Kind.SERVER_ERROR, Kind.SERVER_ERROR):
+    for kind in (
+        None,
+        FailureKind.SLOW,
+        FailureKind.SERVER_ERROR,
+        FailureKind.SERVER_ERROR,
+        FailureKind.SERVER_ERROR,
+    ):
         night.see("s/a/chat", kind)
         found.append(night.alerts.suspects("s/a/chat"))
     assert found == [False, True, True, True, False]  # of being slow, until it is believed down
-    night.see("s/b/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/b/chat", FailureKind.SERVER_ERROR, times=3)
     assert [night.alerts.suspects(each) for each in ("s/b/chat", "s/c/chat")] == [False, False]
 
 
 def test_it_says_how_many_incidents_are_open() -> None:
     night = Night()
     assert night.alerts.summary == "all is well"
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=3)
     assert night.alerts.summary == "1 open incidents"
 
 
 def test_it_is_blind_while_the_monitor_itself_is_in_trouble() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=3)
-    night.see("s/b/chat", Kind.EDGE_DENIED, times=3)
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=3)
+    night.see("s/b/chat", FailureKind.EDGE_DENIED, times=3)
     assert not night.alerts.is_blind  # one service turns us away: the others are seen
-    night.see("t/a/chat", Kind.OFFLINE, times=3)
+    night.see("t/a/chat", FailureKind.OFFLINE, times=3)
     assert night.alerts.is_blind
     night.see("t/a/chat", times=2)
     assert not night.alerts.is_blind
@@ -418,7 +428,7 @@ def test_it_is_blind_while_the_monitor_itself_is_in_trouble() -> None:
 
 def test_what_is_said_of_a_budget_names_the_service_and_what_was_spent() -> None:
     night = Night()
-    paused = Failure(Kind.BUDGET_PAUSED, "spent 5 of 5 tokens today")
+    paused = Failure(FailureKind.BUDGET_PAUSED, "spent 5 of 5 tokens today")
     (row,) = night.alerts.judge(
         Result(check="s/a/chat", vantage="v", at=START, outcome=Outcome.UNKNOWN, failure=paused)
     ).outgoing
@@ -432,7 +442,7 @@ def test_what_is_said_of_a_budget_names_the_service_and_what_was_spent() -> None
 def test_windows_of_checks_that_left_are_forgotten() -> None:
     settings = AlertSettings(policies=(FailureRate(above=0.5, at_least=3),))
     night = Night(settings=settings)
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=2)
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=2)
     night.keep(night.alerts.forget({"s/b/chat"}, night.now))
-    night.see("s/a/chat", Kind.SERVER_ERROR, times=2)
+    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=2)
     assert night.said == []

@@ -8,9 +8,9 @@ from timelines import MINUTE, START
 
 from monitor.alerts import flapping
 from monitor.alerts.incidents import Book, begin
-from monitor.model import Failure, Fired, Incident, Kind, Mute, Rule, Series, Severity
+from monitor.model import Failure, FailureKind, Fired, FlapSeries, Incident, Mute, Rule, Severity
 
-BAD = Failure(Kind.BAD_GATEWAY, "got HTTP 502, want 200")
+BAD = Failure(FailureKind.BAD_GATEWAY, "got HTTP 502, want 200")
 DOWN = Rule(name="down", severity=Severity.DOWN)
 KEY = Rule(name="account", severity=Severity.ACCOUNT)
 
@@ -23,17 +23,17 @@ def past(number: int, ago: float, rule: Rule = DOWN, check: str = "s/a/x") -> In
     return replace(begun, closed=closed, active=frozenset(), failed_runs={"bad_gateway": 3})
 
 
-def beginning(*found: Incident, check: str = "s/a/x", rule: Rule = DOWN) -> Series | None:
+def beginning(*found: Incident, check: str = "s/a/x", rule: Rule = DOWN) -> FlapSeries | None:
     return flapping.beginning(found, Fired(check, rule.name, START), rule)
 
 
-def going_on(*found: Incident, check: str = "s/a/x", rule: Rule = DOWN) -> Series | None:
+def going_on(*found: Incident, check: str = "s/a/x", rule: Rule = DOWN) -> FlapSeries | None:
     return flapping.going_on(found, Fired(check, rule.name, START), rule)
 
 
 def test_the_fourth_within_an_hour_makes_a_series_with_all_that_they_cost() -> None:
     three = [past(1, 59), past(2, 30), past(3, 10)]
-    series = Series(
+    series = FlapSeries(
         since=START - 59 * MINUTE,
         incidents=4,
         downtime=6 * MINUTE,
@@ -55,7 +55,7 @@ def test_the_fourth_within_an_hour_makes_a_series_with_all_that_they_cost() -> N
         past(1, 59, Rule(name="degraded", severity=Severity.DEGRADED)),
         past(1, 59, replace(DOWN, cause="certificate")),
         replace(past(1, 59), muted=Mute.MAINTENANCE),
-        replace(past(1, 59), series=Series(since=START, incidents=4, ended=START)),
+        replace(past(1, 59), series=FlapSeries(since=START, incidents=4, ended=START)),
     ],
 )
 def test_what_is_of_another_kind_or_was_told_as_a_series_does_not_count(other: Incident) -> None:
@@ -77,7 +77,7 @@ def test_trouble_of_the_monitor_itself_is_one_wherever_it_was_seen() -> None:
 
 
 def test_the_next_one_is_counted_into_the_series_that_the_newest_carries() -> None:
-    series = Series(since=START - 50 * MINUTE, incidents=4)
+    series = FlapSeries(since=START - 50 * MINUTE, incidents=4)
     carries = replace(past(4, 5), series=series)
     assert going_on(past(3, 20), carries) == replace(series, incidents=5)
     assert going_on(carries, past(5, 2)) is None  # the newest is on its own

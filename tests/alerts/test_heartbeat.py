@@ -11,7 +11,7 @@ from cast import HandClock
 from listening import listening
 
 from monitor.config import parse
-from monitor.heart import Heart
+from monitor.daemon.deadman_switch import DeadMansSwitch
 from monitor.model import ConfigError, Redactor, Secret
 
 TOKEN = "a-word-that-nobody-may-see"
@@ -40,8 +40,10 @@ async def switch() -> AsyncIterator[Switch]:
 
 def heart(
     switch: Switch, clock: HandClock, trouble: str | None = None, oldest: datetime | None = None
-) -> Heart:
-    return Heart(lambda: switch.url, lambda: trouble, lambda: oldest, lambda: "12 checks", clock)
+) -> DeadMansSwitch:
+    return DeadMansSwitch(
+        lambda: switch.url, lambda: trouble, lambda: oldest, lambda: "12 checks", clock
+    )
 
 
 async def test_progress_is_a_ping_with_a_few_words(switch: Switch, clock: HandClock) -> None:
@@ -78,7 +80,9 @@ async def test_a_switch_that_fails_is_said_once_and_its_address_never(
     await beating.beat()
     switch.url = Secret(f"http://127.0.0.1:9/{TOKEN}")
     await beating.beat()
-    said = [each.getMessage() for each in caplog.records if each.name == "monitor.heart"]
+    said = [
+        each.getMessage() for each in caplog.records if each.name == "monitor.daemon.deadman_switch"
+    ]
     assert said == [
         'event=no_heartbeat why="HTTP 500"', 'event=no_heartbeat why="no connection"',
     ]  # fmt: skip

@@ -12,20 +12,24 @@ from monitor.alerts.mute import Muted
 from monitor.model import (
     EntryKind,
     Failure,
+    FailureKind,
     Fired,
     Incident,
-    Kind,
     Mute,
     Rule,
     Severity,
     TimelineEntry,
 )
 
-BAD = Failure(Kind.BAD_GATEWAY, "got HTTP 502, want 200")
-LATE = Failure(Kind.CONNECT_TIMEOUT, "got no connection within 10 s, want one")
+BAD = Failure(FailureKind.BAD_GATEWAY, "got HTTP 502, want 200")
+LATE = Failure(FailureKind.CONNECT_TIMEOUT, "got no connection within 10 s, want one")
 DOWN = Rule(name="down", severity=Severity.DOWN)
 OPENED = TimelineEntry(
-    at=START, what=EntryKind.OPENED, check="s/a/chat", kind=Kind.BAD_GATEWAY, text=BAD.message
+    at=START,
+    what=EntryKind.OPENED,
+    check="s/a/chat",
+    kind=FailureKind.BAD_GATEWAY,
+    text=BAD.message,
 )
 BEGUN = Incident(
     id=1,
@@ -78,7 +82,7 @@ def test_only_the_monitors_own_trouble_is_no_services(
 def test_who_joins_late_is_told_of_and_who_began_earlier_dates_it_back() -> None:
     later = incidents.join(BEGUN, "s/b/chat", START + MINUTE, LATE)
     joined = entry(
-        EntryKind.JOINED, 1, check="s/b/chat", kind=Kind.CONNECT_TIMEOUT, text=LATE.message
+        EntryKind.JOINED, 1, check="s/b/chat", kind=FailureKind.CONNECT_TIMEOUT, text=LATE.message
     )
     assert later == replace(
         BEGUN,
@@ -126,7 +130,7 @@ def test_it_never_ends_before_it_began() -> None:
 
 def test_another_cause_is_an_entry_and_the_one_that_is_explained() -> None:
     cause = entry(
-        EntryKind.CAUSE, 4, check="s/a/chat", kind=Kind.CONNECT_TIMEOUT, text=LATE.message
+        EntryKind.CAUSE, 4, check="s/a/chat", kind=FailureKind.CONNECT_TIMEOUT, text=LATE.message
     )
     changed = incidents.change_cause(BEGUN, "s/a/chat", START + 4 * MINUTE, LATE)
     assert changed == replace(BEGUN, failure=LATE, timeline=(OPENED, cause))

@@ -7,21 +7,21 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from timelines import MINUTE, START
 
-from monitor.alerts import looks
+from monitor.alerts import queries
 from monitor.alerts.incidents import Book
 from monitor.model import (
     AlertState,
     EntryKind,
     Failure,
+    FailureKind,
+    FlapSeries,
     Incident,
-    Kind,
     Maintenance,
+    MaintenanceWindow,
     Outcome,
     Phase,
-    Series,
     Severity,
     TimelineEntry,
-    Window,
 )
 
 UP, DEGRADED, DOWN, UNKNOWN = Outcome
@@ -42,7 +42,7 @@ def incident(
         severity=severity,
         opened=opened,
         closed=closed,
-        failure=Failure(Kind.BAD_GATEWAY, ""),
+        failure=Failure(FailureKind.BAD_GATEWAY, ""),
         checks=checks or ("s/a/chat",),
         active=frozenset() if closed else frozenset(checks or {"s/a/chat"}),
     )
@@ -70,7 +70,7 @@ def test_a_base_url_works_where_something_was_answered_and_nothing_failed(
     seen: dict[str, Outcome], works: bool
 ) -> None:
     latest = {f"s/a/{probe}": outcome for probe, outcome in seen.items()}
-    assert looks.working("s", latest, ()) == (("s/a",) if works else ())
+    assert queries.working("s", latest, ()) == (("s/a",) if works else ())
 
 
 def test_what_is_believed_down_does_not_work_whatever_its_last_run_says() -> None:
@@ -81,12 +81,12 @@ def test_what_is_believed_down_does_not_work_whatever_its_last_run_says() -> Non
         state("s/c/x", Phase.SUSPECT),
         state("s/d/x", rule="degraded"),
     ]
-    assert looks.working("s", latest, states) == ("s/c", "s/d", "s/e")
+    assert queries.working("s", latest, states) == ("s/c", "s/d", "s/e")
 
 
 def test_those_without_any_fault_come_first_and_other_services_not_at_all() -> None:
     latest = {"s/b/x": DEGRADED, "s/c/x": UP, "s/c/y": UNKNOWN, "s/d/x": UP, "t/a/x": UP}
-    assert looks.working("s", latest, ()) == ("s/d", "s/b", "s/c")
+    assert queries.working("s", latest, ()) == ("s/d", "s/b", "s/c")
 
 
 # --- a storm --------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def test_those_without_any_fault_come_first_and_other_services_not_at_all() -> N
 def storm(states: Iterable[AlertState], endpoints: str = "a") -> bool:
     """Four services are watched, each with these endpoints."""
     latest = {f"{service}/{each}/x": DOWN for service in "stuv" for each in endpoints}
-    return looks.is_storm(states, latest, START)
+    return queries.is_storm(states, latest, START)
 
 
 def test_three_services_that_begin_to_fail_together_are_a_storm_and_two_are_none() -> None:
@@ -128,20 +128,20 @@ def test_it_takes_most_base_urls_of_each_of_the_services() -> None:
 
 
 def test_a_service_that_nothing_is_known_of_counts_by_what_was_hit() -> None:
-    assert looks.is_storm([state(f"{each}/a/x") for each in "stu"], {}, START)
+    assert queries.is_storm([state(f"{each}/a/x") for each in "stu"], {}, START)
 
 
 # --- what it failed with --------------------------------------------------------------------------
 
 
 def test_the_last_cause_of_a_check_is_that_of_its_own_incident() -> None:
-    def entry(check: str | None, kind: Kind | None) -> TimelineEntry:
+    def entry(check: str | None, kind: FailureKind | None) -> TimelineEntry:
         return TimelineEntry(at=START, what=EntryKind.CAUSE, check=check, kind=kind)
 
     timeline = (
-        entry("s/a/x", Kind.BAD_GATEWAY),
-        entry("s/a/x", Kind.CONNECT_TIMEOUT),
-        entry("s/b/x", Kind.SERVER_ERROR),
+        entry("s/a/x", FailureKind.BAD_GATEWAY),
+        entry("s/a/x", FailureKind.CONNECT_TIMEOUT),
+        entry("s/b/x", FailureKind.SERVER_ERROR),
         entry("s/a/x", None),
         entry(None, None),
     )
@@ -152,7 +152,7 @@ def test_the_last_cause_of_a_check_is_that_of_its_own_incident() -> None:
         state("s/a/x", Phase.UP, rule="degraded"),
         replace(state("s/b/x"), incident=9),
     ]
-    assert looks.causes(states, book) == {("s/a/x", "down"): Kind.CONNECT_TIMEOUT}
+    assert queries.causes(states, book) == {("s/a/x", "down"): FailureKind.CONNECT_TIMEOUT}
 
 
 # --- how long it was down -------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def downtime(
     *found: Incident, now: datetime = START, maintenance: tuple[Maintenance, ...] = ()
 ) -> timedelta:
     mine = incident(START, None, "s/a/chat", "s/b/chat")
-    return looks.downtime(mine, found, maintenance, now)
+    return queries.downtime(mine, found, maintenance, now)
 
 
 def test_outages_of_this_month_are_added_up_and_those_that_overlap_count_once() -> None:
@@ -191,7 +191,7 @@ def test_the_month_begins_at_midnight_utc_wherever_one_looks_from(tokyo: None) -
 
 def test_what_was_planned_for_all_of_them_is_no_downtime() -> None:
     def planned(endpoints: set[str], start: float, end: float) -> Maintenance:
-        window = Window(START + start * HOUR, START + end * HOUR)
+        window = MaintenanceWindow(START + start * HOUR, START + end * HOUR)
         return Maintenance(id="m", title="m", endpoints=frozenset(endpoints), once=window)
 
     outage = incident(START - 4 * HOUR, START - HOUR)
@@ -206,7 +206,7 @@ def test_what_was_planned_for_all_of_them_is_no_downtime() -> None:
 
 def test_of_what_is_over_this_month_is_kept_and_the_last_three_hours_and_what_still_flaps() -> None:
     first = datetime(2026, 11, 1, tzinfo=UTC)
-    series = Series(since=START, incidents=4)
+    series = FlapSeries(since=START, incidents=4)
     past = {
         1: incident(first - 9 * HOUR, first - HOUR),
         2: incident(first - 9 * HOUR, first),
@@ -217,6 +217,6 @@ def test_of_what_is_over_this_month_is_kept_and_the_last_three_hours_and_what_st
             incident(first - 9 * HOUR, first - 8 * HOUR), series=replace(series, ended=first)
         ),
     }
-    assert list(looks.still_needed(past, START)) == [2, 3, 4]
-    assert list(looks.still_needed(past, first + 2 * HOUR)) == [1, 2, 3, 4]
-    assert list(looks.still_needed(past, first + 2.5 * HOUR)) == [2, 3, 4]
+    assert list(queries.still_needed(past, START)) == [2, 3, 4]
+    assert list(queries.still_needed(past, first + 2 * HOUR)) == [1, 2, 3, 4]
+    assert list(queries.still_needed(past, first + 2.5 * HOUR)) == [2, 3, 4]

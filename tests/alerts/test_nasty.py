@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from test_desk import PHONE, START, Night
 
-from monitor.alerts import Changes
+from monitor.alerts import AlertChanges
 from monitor.alerts.policies import POLICIES
 from monitor.model import (
     AlertSettings,
-    Kind,
+    FailureKind,
     Maintenance,
     Mute,
     Recurrence,
@@ -28,7 +28,7 @@ def test_services_whose_base_urls_are_named_alike_have_nothing_in_common() -> No
     night.keep(night.alerts.silence(Silence(target="s/a", since=START, until=START + HOUR), START))
     for _ in range(3):
         for service in ("s", "s1", "s2"):
-            night.see(f"{service}/a/chat", Kind.BAD_GATEWAY)
+            night.see(f"{service}/a/chat", FailureKind.BAD_GATEWAY)
 
     assert night.said == ["opened #2 down to phone", "opened #3 down to phone"]
     assert [(each.service, each.muted) for each in night.incidents.values()] == [
@@ -38,11 +38,11 @@ def test_services_whose_base_urls_are_named_alike_have_nothing_in_common() -> No
 
 def test_a_reload_while_something_is_suspected_keeps_the_suspicion() -> None:
     night = Night(after=5)
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.alerts.change(AlertSettings(after=2), (PHONE,))
     assert (night.alerts.suspects("s/a/chat"), night.said) == (True, [])
 
-    night.see("s/a/chat", Kind.BAD_GATEWAY)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY)
     assert night.said == ["opened #1 down to phone"]
     assert (night.incidents[1].opened, night.incidents[1].failed_runs) == (
         START, {"bad_gateway": 4},
@@ -51,7 +51,7 @@ def test_a_reload_while_something_is_suspected_keeps_the_suspicion() -> None:
 
 def test_a_reload_that_asks_for_more_certainty_takes_back_nothing_that_was_told() -> None:
     night = Night(after=2)
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=2)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=2)
     night.alerts.change(AlertSettings(after=9, recover=4), (PHONE,))
     night.see("s/a/chat", times=3)
     assert night.said == ["opened #1 down to phone"]
@@ -63,7 +63,7 @@ def test_a_policy_that_left_the_configuration_leaves_its_incident_without_a_mess
     rate = replace(POLICIES["failure_rate"], at_least=2)  # type: ignore[type-var]
     night = Night(settings=AlertSettings(after=9, policies=(rate,)))
     for _ in range(3):
-        night.see("s/a/chat", Kind.BAD_GATEWAY)
+        night.see("s/a/chat", FailureKind.BAD_GATEWAY)
         night.see("s/a/chat")
     assert night.said == ["opened #1 degraded to phone"]
 
@@ -78,16 +78,16 @@ def test_a_policy_that_left_the_configuration_leaves_its_incident_without_a_mess
 
 def test_who_acknowledges_what_is_not_there_changes_nothing() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/a/chat", times=2)
     for number in (-1, 0, 1, 99):
-        assert night.alerts.ack(number, night.now) == Changes()
+        assert night.alerts.ack(number, night.now) == AlertChanges()
 
 
 def test_an_incident_that_began_and_ended_in_a_silence_is_told_to_nobody_and_kept() -> None:
     night = Night()
     night.keep(night.alerts.silence(Silence(target="*", since=START, until=START + HOUR), START))
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/a/chat", times=2)
     night.later(hours=2)
     assert (night.said, night.incidents[1].muted) == ([], Mute.SILENCE)
@@ -98,8 +98,8 @@ def test_a_channel_that_hears_of_no_beginning_hears_of_no_end() -> None:
     chat = replace(PHONE, id="chat", only=frozenset({Severity.DEGRADED}))
     other = replace(PHONE, id="other", services=frozenset({"t"}))
     night = Night(channels=(PHONE, chat, other))
-    night.see("s/a/chat", Kind.SLOW, times=5)
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.SLOW, times=5)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/a/chat", times=2)
     told = {
         name: [said for said in night.said if said.endswith(name)]
@@ -117,7 +117,7 @@ def test_a_channel_that_hears_of_no_beginning_hears_of_no_end() -> None:
 
 def test_a_base_url_that_comes_and_goes_in_two_ways_hears_the_end_of_both() -> None:
     night = Night(settings=AlertSettings(after=1, recover=1))
-    for kind, runs in ((Kind.BAD_GATEWAY, 1), (Kind.SLOW, 3)):
+    for kind, runs in ((FailureKind.BAD_GATEWAY, 1), (FailureKind.SLOW, 3)):
         for _ in range(5):
             night.see("s/a/chat", kind, times=runs)
             night.see("s/a/chat")
@@ -156,7 +156,7 @@ def test_maintenance_on_the_night_when_the_clocks_change(first: datetime, last: 
     ):
         night = Night(settings=settings)
         night.now = begins
-        night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+        night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
         assert night.incidents[1].muted is muted, begins
 
 
@@ -166,7 +166,7 @@ def test_what_is_still_down_when_the_night_of_a_clock_change_is_over_is_told_the
     )
     night = Night(settings=AlertSettings(maintenance=(nightly,)))
     night.now = datetime(2026, 10, 25, 0, 40, tzinfo=UTC)
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=45)
     assert night.said == []
     night.later(minutes=10)
@@ -175,7 +175,7 @@ def test_what_is_still_down_when_the_night_of_a_clock_change_is_over_is_told_the
 
 def test_a_new_channel_after_a_reload_hears_what_happens_from_then_on() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     new = replace(PHONE, id="new", url=Secret("json://127.0.0.2"))
     night.alerts.change(AlertSettings(), (new,))
     night.see("s/a/chat", times=2)

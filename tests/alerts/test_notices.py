@@ -6,23 +6,23 @@ from datetime import timedelta
 import pytest
 from test_desk import START, memory
 
-from monitor.alerts import notices
-from monitor.alerts.notices import LASTS, Watch
+from monitor.alerts import self_alerts
+from monitor.alerts.self_alerts import LASTS, TroubleTracker
 from monitor.language import ENGLISH
 
 SEEN = replace(memory(), last_seen=START - timedelta(minutes=17), stopped_cleanly=True)
 
 
 def test_a_gap_is_told_with_its_length_and_a_restart_is_not() -> None:
-    assert notices.started(SEEN, START, ENGLISH) == (
+    assert self_alerts.started(SEEN, START, ENGLISH) == (
         "👁 monitor: was down for 00:17\n"
         "From 24 Nov 11:43:00 UTC to 24 Nov 12:00:00 UTC nothing was probed."
     )
     assert (
-        notices.started(replace(SEEN, last_seen=START - timedelta(minutes=4)), START, ENGLISH)
+        self_alerts.started(replace(SEEN, last_seen=START - timedelta(minutes=4)), START, ENGLISH)
         is None
     )
-    assert notices.started(replace(SEEN, last_seen=None), START, ENGLISH) is None
+    assert self_alerts.started(replace(SEEN, last_seen=None), START, ENGLISH) is None
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ def test_a_gap_is_told_with_its_length_and_a_restart_is_not() -> None:
 )
 def test_a_crash_is_told_and_a_loop_of_them_ever_less_often(crashes: int, told: bool) -> None:
     short = replace(SEEN, last_seen=START - timedelta(seconds=5), stopped_cleanly=False)
-    text = notices.started(replace(short, crashes=crashes), START, ENGLISH)
+    text = self_alerts.started(replace(short, crashes=crashes), START, ENGLISH)
     assert (text is not None) == told
     if text and crashes > 1:
         assert f"Crashes within an hour: {crashes}." in text
 
 
 def test_trouble_of_our_own_is_told_when_it_lasts_and_when_it_is_over() -> None:
-    watch, said = Watch(LASTS), []
+    watch, said = TroubleTracker(LASTS), []
     for second in range(0, 200, 10):
         why = "the disk is full" if 20 <= second < 100 else None
         now = START + timedelta(seconds=second)
@@ -51,7 +51,7 @@ def test_trouble_of_our_own_is_told_when_it_lasts_and_when_it_is_over() -> None:
 
 
 def test_trouble_that_is_soon_over_is_no_news() -> None:
-    watch = Watch(LASTS)
+    watch = TroubleTracker(LASTS)
     said = [
         watch.see("store", why, START, at) for at, why in enumerate(["full", None, "full", None])
     ]

@@ -8,14 +8,14 @@ from test_incidents import BEGUN, OPENED, begun, entry
 from timelines import MINUTE, START
 
 from monitor.alerts.incidents import Book
+from monitor.alerts.lifecycle import UPDATE_AFTER, Passed, calmed, grown, look_at
 from monitor.alerts.mute import Quiet
-from monitor.alerts.passing import UPDATE_AFTER, Passed, calmed, grown, look_at
 from monitor.model import (
-    Announcement,
     EntryKind,
+    FlapSeries,
     Incident,
     Mute,
-    Series,
+    NotificationType,
     Severity,
     Silence,
     TimelineEntry,
@@ -28,7 +28,7 @@ TOLD = replace(BEGUN, told_at=START, remind_at=START + FOUR)
 SILENT = replace(BEGUN, announced=False)
 SILENCED = Quiet(silences=(Silence(target="s", since=START, until=START + 60 * MINUTE),))
 UNTIL = "silenced until 2026-11-24 13:00 UTC"
-SERIES = Series(since=START, incidents=4)
+SERIES = FlapSeries(since=START, incidents=4)
 
 
 def look(
@@ -62,7 +62,7 @@ def test_what_was_told_is_reminded_of_when_its_mute_ends_or_its_time_has_come() 
         timeline = (OPENED, entry(EntryKind.REMINDED, minutes))
         again = START + minutes * MINUTE + 2 * FOUR
         told = replace(TOLD, reminded=1, remind_at=again, timeline=timeline)
-        return Passed(told, Announcement.REMINDER)
+        return Passed(told, NotificationType.REMINDER)
 
     assert look(replace(TOLD, muted=Mute.SILENCE)) == reminded(10)
     assert look(TOLD, minutes=240) == reminded(240)
@@ -75,14 +75,14 @@ def test_who_knows_of_it_is_not_reminded_when_a_mute_ends() -> None:
 
 def test_what_was_kept_silent_is_told_as_soon_as_nothing_mutes_it() -> None:
     told = replace(SILENT, announced=True, told_at=NOW, remind_at=NOW + FOUR)
-    assert look(SILENT) == Passed(told, Announcement.OPENED)
-    assert look(replace(SILENT, muted=Mute.SILENCE)) == Passed(told, Announcement.OPENED)
+    assert look(SILENT) == Passed(told, NotificationType.OPENED)
+    assert look(replace(SILENT, muted=Mute.SILENCE)) == Passed(told, NotificationType.OPENED)
 
 
 def test_that_it_has_grown_is_told_when_the_time_for_it_has_come() -> None:
     due = replace(TOLD, update_at=NOW)
     assert look(due, minutes=9.9) is None
-    assert look(due) == Passed(TOLD, Announcement.UPDATE)
+    assert look(due) == Passed(TOLD, NotificationType.UPDATE)
 
 
 def test_what_comes_and_goes_stays_silent_until_it_has_lasted_half_an_hour() -> None:
@@ -92,7 +92,7 @@ def test_what_comes_and_goes_stays_silent_until_it_has_lasted_half_an_hour() -> 
     assert look(replace(flapping, muted=Mute.FLAPPING), minutes=29) is None
     passed = look(replace(flapping, muted=Mute.FLAPPING), minutes=30)
     assert passed is not None
-    assert passed.what is Announcement.OPENED
+    assert passed.what is NotificationType.OPENED
     assert passed.incident.series == replace(SERIES, ended=START + 30 * MINUTE)
 
 
@@ -112,7 +112,7 @@ def test_it_is_calm_when_the_last_of_those_that_came_and_went_is_long_over() -> 
     last = replace(SILENT, closed=START, active=frozenset(), series=SERIES)
     now = START + 30 * MINUTE
     calm = replace(last, series=replace(SERIES, ended=now))
-    assert calmed(last, now) == Passed(calm, Announcement.CALM)
+    assert calmed(last, now) == Passed(calm, NotificationType.CALM)
     assert calmed(last, now - MINUTE) is None
 
 

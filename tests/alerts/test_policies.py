@@ -12,16 +12,16 @@ from test_desk import START, Night
 from monitor.alerts.policies import (
     ALWAYS,
     POLICIES,
-    Certificate,
+    CertificateExpiry,
     FailureRate,
     Latency,
     default_rules,
 )
-from monitor.alerts.windows import Windows
+from monitor.alerts.sliding_window import SlidingWindows
 from monitor.model import (
     AlertSettings,
     Failure,
-    Kind,
+    FailureKind,
     Outcome,
     Result,
     Rollup,
@@ -35,7 +35,10 @@ HALF_HOUR = timedelta(minutes=30)
 
 
 def run(
-    second: float = 0, kind: Kind | None = None, ttft: float | None = None, check: str = "s/a/chat"
+    second: float = 0,
+    kind: FailureKind | None = None,
+    ttft: float | None = None,
+    check: str = "s/a/chat",
 ) -> Result:
     return Result(
         check=check,
@@ -57,7 +60,7 @@ def test_every_policy_has_its_rule_and_the_first_four_are_those_of_the_severitie
     assert [(rule.name, rule.after, rule.recover) for rule in rules[:4]] == [
         ("down", 3, 2), ("degraded", 5, 2), ("account", 2, 2), ("monitor", 3, 2),
     ]  # fmt: skip
-    asked = AlertSettings(policies=(FailureRate(), Certificate(days=30)))
+    asked = AlertSettings(policies=(FailureRate(), CertificateExpiry(days=30)))
     names = [rule.name for rule in default_rules(asked)]
     assert names == [*[policy.kind for policy in ALWAYS], "failure_rate"]
     assert set(POLICIES) == {*names, "latency"}
@@ -66,11 +69,11 @@ def test_every_policy_has_its_rule_and_the_first_four_are_those_of_the_severitie
 def test_too_many_failures_are_bad_even_where_they_never_come_in_a_row() -> None:
     night = Night(settings=AlertSettings(policies=(FailureRate(above=0.3, at_least=6),)))
     for _ in range(6):
-        night.see("s/a/chat", Kind.BAD_GATEWAY)
+        night.see("s/a/chat", FailureKind.BAD_GATEWAY)
         night.see("s/a/chat", times=2)
     assert night.said == ["opened #1 degraded to phone"]
     failure = night.incidents[1].failure
-    assert failure.kind is Kind.BAD_GATEWAY
+    assert failure.kind is FailureKind.BAD_GATEWAY
     assert failure.message == "got 2 of 6 runs failed within 30m, want under 30%"
 
     night.see("s/a/chat", times=60)
@@ -79,12 +82,12 @@ def test_too_many_failures_are_bad_even_where_they_never_come_in_a_row() -> None
 
 def test_a_rate_between_its_limits_moves_nothing_and_too_few_runs_say_nothing() -> None:
     rate = FailureRate(above=0.5, below=0.2, at_least=4)
-    bad, good = run(kind=Kind.SERVER_ERROR), run()
+    bad, good = run(kind=FailureKind.SERVER_ERROR), run()
     assert rate.judge(good, window(bad, bad, good, good)) is Verdict.BAD
     assert rate.judge(good, window(bad, good, good, good)) is Verdict.NONE
     assert rate.judge(good, window(good, good, good, good)) is Verdict.GOOD
     assert rate.judge(good, window(bad, bad, bad)) is Verdict.NONE
-    assert rate.judge(run(kind=Kind.NO_KEY), window(bad, bad, bad, bad)) is Verdict.NONE
+    assert rate.judge(run(kind=FailureKind.NO_KEY), window(bad, bad, bad, bad)) is Verdict.NONE
 
 
 def test_a_latency_objective_is_a_percentile_of_a_timing_with_two_limits() -> None:
@@ -102,7 +105,7 @@ def test_a_latency_objective_is_a_percentile_of_a_timing_with_two_limits() -> No
     assert verdict(5000, 5000) is Verdict.NONE
     runs = [run(ttft=5000)] * 3
     assert objective.why(runs[0], window(*runs)) == Failure(
-        Kind.SLOW, "got ttft p50 5.04 s within 30m, want under 2 s"
+        FailureKind.SLOW, "got ttft p50 5.04 s within 30m, want under 2 s"
     )
 
 
@@ -123,7 +126,7 @@ def test_slow_answers_are_told_though_no_single_run_was_called_slow() -> None:
         lambda: Latency(timing="ttfx"),
         lambda: Latency(percentile=0),
         lambda: Latency(above=timedelta(seconds=1), below=timedelta(seconds=2)),
-        lambda: Certificate(days=0),
+        lambda: CertificateExpiry(days=0),
     ],
 )
 def test_limits_that_do_not_fit_together_are_refused(wrong: object) -> None:
@@ -139,10 +142,11 @@ def test_a_certificate_that_ends_soon_is_told_for_its_base_url_and_hides_nothing
         night.now += timedelta(seconds=1)
     assert night.said == ["opened #1 degraded to phone"]
     assert night.incidents[1].failure == Failure(
-        Kind.CERT_EXPIRING, "got a certificate that ends in 9 days (2026-12-03), want 14 or more"
+        FailureKind.CERT_EXPIRING,
+        "got a certificate that ends in 9 days (2026-12-03), want 14 or more",
     )
 
-    night.see("s/a/chat", Kind.SLOW, times=5)
+    night.see("s/a/chat", FailureKind.SLOW, times=5)
     assert night.said == ["opened #1 degraded to phone", "opened #2 degraded to phone"]
     renewed = replace(run(), cert_expires=START + timedelta(days=90))
     for _ in range(2):
@@ -151,7 +155,7 @@ def test_a_certificate_that_ends_soon_is_told_for_its_base_url_and_hides_nothing
 
 
 def test_a_run_that_is_good_but_for_its_certificate_is_not_degraded_twice() -> None:
-    ending = replace(run(kind=Kind.CERT_EXPIRING), cert_expires=START + timedelta(days=3))
+    ending = replace(run(kind=FailureKind.CERT_EXPIRING), cert_expires=START + timedelta(days=3))
     assert POLICIES["degraded"].judge(ending, NOTHING) is Verdict.GOOD
     assert POLICIES["certificate"].judge(ending, NOTHING) is Verdict.BAD
     assert POLICIES["certificate"].judge(run(), NOTHING) is Verdict.NONE
@@ -159,8 +163,8 @@ def test_a_run_that_is_good_but_for_its_certificate_is_not_degraded_twice() -> N
 
 def test_an_edge_that_turns_the_monitor_away_is_one_services_trouble_and_hides_no_other() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.EDGE_CHALLENGE, times=3)
-    night.see("t/a/chat", Kind.OFFLINE, times=3)
+    night.see("s/a/chat", FailureKind.EDGE_CHALLENGE, times=3)
+    night.see("t/a/chat", FailureKind.OFFLINE, times=3)
     assert night.said == ["opened #1 monitor to phone", "opened #2 monitor to phone"]
     assert [night.incidents[n].service for n in (1, 2)] == ["s", None]
     assert night.incidents[1].severity is Severity.MONITOR
@@ -170,8 +174,8 @@ def test_an_edge_that_turns_the_monitor_away_is_one_services_trouble_and_hides_n
 def test_a_window_holds_all_of_its_last_eleven_twelfths_and_nothing_older_than_itself(
     seen: list[tuple[int, bool]],
 ) -> None:
-    windows = Windows()
-    runs = [run(second, Kind.SERVER_ERROR if bad else None) for second, bad in sorted(seen)]
+    windows = SlidingWindows()
+    runs = [run(second, FailureKind.SERVER_ERROR if bad else None) for second, bad in sorted(seen)]
     for each in runs:
         windows.add(each, {HALF_HOUR}, in_maintenance=False)
     if runs:
@@ -183,7 +187,7 @@ def test_a_window_holds_all_of_its_last_eleven_twelfths_and_nothing_older_than_i
 
 
 def test_a_clock_that_was_set_back_empties_a_window_rather_than_mixing_the_times() -> None:
-    windows = Windows()
+    windows = SlidingWindows()
     for second in (0, 7200, 60):
         windows.add(run(second), {HALF_HOUR}, in_maintenance=False)
     assert windows.look("s/a/chat", HALF_HOUR).counted == 1
@@ -195,10 +199,16 @@ def test_after_a_restart_windows_streaks_and_what_works_are_as_before() -> None:
     night = Night(settings=settings)
     night.see("s/b/chat")
     before = []
-    for kind in (Kind.CONNECT_TIMEOUT, None, Kind.BAD_GATEWAY, None, Kind.CONNECT_TIMEOUT):
+    for kind in (
+        FailureKind.CONNECT_TIMEOUT,
+        None,
+        FailureKind.BAD_GATEWAY,
+        None,
+        FailureKind.CONNECT_TIMEOUT,
+    ):
         before.append(run(len(before), kind))
         night.keep(night.alerts.judge(before[-1]))
-    before.append(run(len(before), Kind.BAD_GATEWAY))
+    before.append(run(len(before), FailureKind.BAD_GATEWAY))
     night.keep(night.alerts.judge(before[-1]))
     assert night.said == ["opened #1 degraded to phone"]
 
@@ -206,16 +216,16 @@ def test_after_a_restart_windows_streaks_and_what_works_are_as_before() -> None:
     assert night.alerts.working("s") == ()
     night.alerts.seed([run(check="s/b/chat"), *before])
     assert night.alerts.working("s") == ("s/b",)
-    night.keep(night.alerts.judge(run(9, Kind.BAD_GATEWAY)))
+    night.keep(night.alerts.judge(run(9, FailureKind.BAD_GATEWAY)))
     assert night.incidents[1].failure.message.startswith("got 5 of 7 runs failed")
     assert night.incidents[2].failed_runs == {"connect_timeout": 1, "bad_gateway": 2}
 
 
 def test_a_cause_that_changes_over_a_restart_is_an_entry() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.CONNECT_TIMEOUT, times=3)
+    night.see("s/a/chat", FailureKind.CONNECT_TIMEOUT, times=3)
     night.restart()
-    night.see("s/a/chat", Kind.BAD_GATEWAY)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY)
     assert [entry.what.value for entry in night.incidents[1].timeline] == ["opened", "cause"]
 
 
@@ -227,21 +237,21 @@ B, G, N = Verdict.BAD, Verdict.GOOD, Verdict.NONE
     [
         #                    down degr acct mon  refu budg
         (None,                 (G, G, G, G, G, G)),
-        (Kind.BAD_GATEWAY,     (B, N, N, G, G, G)),
-        (Kind.SNI_BLOCKED,     (B, N, N, G, G, G)),
-        (Kind.SLOW,            (G, B, G, G, G, G)),
-        (Kind.CERT_EXPIRING,   (G, G, G, G, G, G)),
-        (Kind.AUTH_INVALID,    (N, N, B, G, G, G)),
-        (Kind.NO_KEY,          (N, N, N, N, G, G)),
-        (Kind.OFFLINE,         (N, N, N, B, N, G)),
-        (Kind.OVERRUN,         (N, N, N, B, N, G)),
-        (Kind.EDGE_CHALLENGE,  (N, N, N, G, B, G)),
-        (Kind.EDGE_DENIED,     (N, N, N, G, B, G)),
-        (Kind.BUDGET_PAUSED,   (N, N, N, N, N, B)),
+        (FailureKind.BAD_GATEWAY,     (B, N, N, G, G, G)),
+        (FailureKind.SNI_BLOCKED,     (B, N, N, G, G, G)),
+        (FailureKind.SLOW,            (G, B, G, G, G, G)),
+        (FailureKind.CERT_EXPIRING,   (G, G, G, G, G, G)),
+        (FailureKind.AUTH_INVALID,    (N, N, B, G, G, G)),
+        (FailureKind.NO_KEY,          (N, N, N, N, G, G)),
+        (FailureKind.OFFLINE,         (N, N, N, B, N, G)),
+        (FailureKind.OVERRUN,         (N, N, N, B, N, G)),
+        (FailureKind.EDGE_CHALLENGE,  (N, N, N, G, B, G)),
+        (FailureKind.EDGE_DENIED,     (N, N, N, G, B, G)),
+        (FailureKind.BUDGET_PAUSED,   (N, N, N, N, N, B)),
     ],
 )  # fmt: skip
 def test_what_each_policy_makes_of_each_sort_of_run(
-    kind: Kind | None, verdicts: tuple[Verdict, ...]
+    kind: FailureKind | None, verdicts: tuple[Verdict, ...]
 ) -> None:
     asked = [policy for policy in ALWAYS if policy.kind != "certificate"]
     assert tuple(policy.judge(run(kind=kind), NOTHING) for policy in asked) == verdicts
@@ -263,7 +273,7 @@ def test_how_sure_each_policy_must_be() -> None:
 
 def test_limits_may_meet_and_reach_their_ends() -> None:
     one = timedelta(seconds=1)
-    assert Certificate(days=1).days == 1
+    assert CertificateExpiry(days=1).days == 1
     assert FailureRate(above=1, below=1).above == 1
     assert Latency(above=one, below=one, percentile=100).percentile == 100
     assert Latency(percentile=0.5).percentile == 0.5
@@ -284,7 +294,7 @@ def test_limits_beyond_their_ends_are_refused(wrong: Callable[[], object]) -> No
 
 
 def test_a_certificate_with_as_many_days_left_as_wanted_is_good_and_a_dead_one_has_none() -> None:
-    policy = Certificate(days=14)
+    policy = CertificateExpiry(days=14)
 
     def left(**time: float) -> Result:
         return replace(run(), cert_expires=START + timedelta(**time))
@@ -297,7 +307,7 @@ def test_a_certificate_with_as_many_days_left_as_wanted_is_good_and_a_dead_one_h
 
 
 def test_a_value_at_a_limit_is_bad_at_the_upper_one_and_not_yet_good_at_the_lower_one() -> None:
-    bad, good = run(kind=Kind.SERVER_ERROR), run()
+    bad, good = run(kind=FailureKind.SERVER_ERROR), run()
     rate = FailureRate(above=0.5, below=0.25, at_least=4)
     assert rate.judge(good, window(bad, bad, good, good)) is Verdict.BAD
     assert rate.judge(good, window(bad, good, good, good)) is Verdict.NONE
@@ -305,9 +315,16 @@ def test_a_value_at_a_limit_is_bad_at_the_upper_one_and_not_yet_good_at_the_lowe
 
 
 def test_a_failure_rate_names_the_kind_that_failed_most() -> None:
-    kinds = [Kind.CONNECT_TIMEOUT, *[Kind.BAD_GATEWAY] * 2, *[Kind.SLOW] * 3, None]
+    kinds = [
+        FailureKind.CONNECT_TIMEOUT,
+        *[FailureKind.BAD_GATEWAY] * 2,
+        *[FailureKind.SLOW] * 3,
+        None,
+    ]
     found = FailureRate().why(run(), window(*(run(kind=each) for each in kinds)))
-    assert found == Failure(Kind.BAD_GATEWAY, "got 3 of 7 runs failed within 30m, want under 30%")
+    assert found == Failure(
+        FailureKind.BAD_GATEWAY, "got 3 of 7 runs failed within 30m, want under 30%"
+    )
 
 
 def test_latency_says_nothing_of_runs_that_failed_nor_where_nothing_was_measured() -> None:
@@ -316,15 +333,17 @@ def test_latency_says_nothing_of_runs_that_failed_nor_where_nothing_was_measured
     )
     two = window(run(ttft=10), run(ttft=5000))
     assert objective.judge(run(), two) is Verdict.BAD  # the 50.4th of two is the second
-    assert objective.judge(run(kind=Kind.SLOW), two) is Verdict.BAD
-    assert objective.judge(run(kind=Kind.BAD_GATEWAY), two) is Verdict.NONE
+    assert objective.judge(run(kind=FailureKind.SLOW), two) is Verdict.BAD
+    assert objective.judge(run(kind=FailureKind.BAD_GATEWAY), two) is Verdict.NONE
     assert objective.judge(run(), NOTHING) is Verdict.NONE
 
 
 def test_windows_keep_maintenance_apart_and_forget_checks_that_are_gone() -> None:
-    windows = Windows()
+    windows = SlidingWindows()
     for check in ("s/a/chat", "s/b/chat"):
-        windows.add(run(kind=Kind.SERVER_ERROR, check=check), {HALF_HOUR}, in_maintenance=True)
+        windows.add(
+            run(kind=FailureKind.SERVER_ERROR, check=check), {HALF_HOUR}, in_maintenance=True
+        )
     assert windows.look("s/a/chat", HALF_HOUR) == Rollup(maintenance=1)
     windows.forget({"s/b/chat"})
     assert windows.look("s/a/chat", HALF_HOUR) == NOTHING
@@ -332,7 +351,7 @@ def test_windows_keep_maintenance_apart_and_forget_checks_that_are_gone() -> Non
 
 
 def test_a_window_slides_in_twelfths_of_its_length() -> None:
-    windows = Windows()
+    windows = SlidingWindows()
     for second in (140, 149, 160, 1800):
         windows.add(run(second), {HALF_HOUR}, in_maintenance=False)
     assert windows.look("s/a/chat", HALF_HOUR).counted == 2  # the first twelfth is gone as a whole

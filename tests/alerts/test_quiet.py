@@ -10,21 +10,21 @@ from monitor.alerts.mute import Muted, Quiet
 from monitor.model import (
     ALL,
     AlertSettings,
-    Announcement,
     EntryKind,
+    FailureKind,
     Incident,
-    Kind,
     Maintenance,
+    MaintenanceWindow,
     Mute,
+    NotificationType,
     Silence,
-    Window,
 )
 
 WORK = Maintenance(
     id="move",
     title="Moving house",
     endpoints=frozenset({"s/a"}),
-    once=Window(START, START + timedelta(hours=1)),
+    once=MaintenanceWindow(START, START + timedelta(hours=1)),
 )
 
 
@@ -44,7 +44,7 @@ def silence(night: Night, target: str, **time: float) -> None:
 
 def test_in_maintenance_nobody_is_told_and_the_reason_is_kept() -> None:
     night = planned()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=5)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=5)
     night.see("s/a/chat", times=2)
     night.later(hours=2)
 
@@ -56,7 +56,7 @@ def test_in_maintenance_nobody_is_told_and_the_reason_is_kept() -> None:
 
 def test_what_is_still_bad_when_maintenance_ends_is_told_then() -> None:
     night = planned()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=5)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=5)
     night.later(minutes=59)
     assert night.said == []
     night.later(minutes=1)
@@ -66,15 +66,17 @@ def test_what_is_still_bad_when_maintenance_ends_is_told_then() -> None:
 
 def test_what_is_in_maintenance_hides_nothing_else() -> None:
     night = planned()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
-    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
+    night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
     assert night.said == ["opened #2 down to phone"]
 
 
 def test_an_outage_that_was_told_before_is_not_reminded_of_in_maintenance_but_after_it() -> None:
-    work = replace(WORK, once=Window(START + timedelta(hours=1), START + timedelta(hours=9)))
+    work = replace(
+        WORK, once=MaintenanceWindow(START + timedelta(hours=1), START + timedelta(hours=9))
+    )
     night = Night(settings=AlertSettings(maintenance=(work,)))
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     for _ in range(9 * 4):
         night.later(minutes=15)
     assert night.said == ["opened #1 down to phone", "reminder #1 down to phone"]
@@ -93,8 +95,8 @@ def test_results_in_maintenance_are_known_as_such() -> None:
 def test_a_silence_mutes_what_it_covers_until_it_ends() -> None:
     night = Night()
     silence(night, "s/a", hours=2)
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
-    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
+    night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
     assert night.said == ["opened #2 down to phone"]
     assert entries(night.incidents[1])[1] == "muted silenced until 2026-11-24 14:00 UTC: I know"
 
@@ -105,14 +107,14 @@ def test_a_silence_mutes_what_it_covers_until_it_ends() -> None:
 def test_a_silence_that_is_taken_back_is_over_at_once() -> None:
     night = Night()
     silence(night, ALL, hours=2)
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     silence(night, ALL, hours=0)
     assert night.said == ["opened #1 down to phone"]
 
 
 def test_the_end_of_what_was_told_is_told_in_spite_of_a_silence() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     silence(night, "s", hours=2)
     night.see("s/a/chat", times=2)
     assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
@@ -120,7 +122,7 @@ def test_the_end_of_what_was_told_is_told_in_spite_of_a_silence() -> None:
 
 def test_who_acknowledges_is_not_reminded_and_hears_of_the_end() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.keep(night.alerts.ack(1, night.now, "on it"))
     night.keep(night.alerts.ack(1, night.now, "on it"))
     night.later(hours=30)
@@ -133,7 +135,7 @@ def test_who_acknowledges_is_not_reminded_and_hears_of_the_end() -> None:
 
 def test_a_note_stands_in_the_timeline_once_also_of_an_incident_that_is_over() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/a/chat", times=2)
     old = replace(night.incidents[1], id=77)
     for _ in range(2):
@@ -148,7 +150,7 @@ def test_a_note_stands_in_the_timeline_once_also_of_an_incident_that_is_over() -
 
 def flap(night: Night, times: int) -> None:
     for _ in range(times):
-        night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+        night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
         night.see("s/a/chat", times=2)
         night.later(minutes=4)
 
@@ -190,7 +192,7 @@ def test_flapping_that_ends_bad_is_told_as_bad() -> None:
     night = Night()
     flap(night, 6)
     night.said.clear()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=31)
     night.see("s/a/chat", times=2)
     night.later(minutes=31)
@@ -201,8 +203,8 @@ def test_one_that_flaps_hides_no_other_that_breaks_with_it_and_both_are_told_as_
     night = Night()
     flap(night, 5)
     night.said.clear()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
-    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
+    night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
     assert night.said == ["opened #6 down to phone"]
     assert night.incidents[6].checks == ("s/a/chat", "s/b/chat")
 
@@ -217,8 +219,8 @@ def test_one_that_flaps_breaks_with_others_and_is_part_of_their_message() -> Non
     night = Night()
     flap(night, 5)
     night.said.clear()
-    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=31)
     assert night.said == ["opened #6 down to phone"]
     assert night.incidents[6].checks == ("s/b/chat", "s/a/chat")
@@ -226,7 +228,7 @@ def test_one_that_flaps_breaks_with_others_and_is_part_of_their_message() -> Non
 
 def test_one_that_flaps_alone_long_after_others_broke_is_told_by_itself() -> None:
     night = Night()
-    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=10)
     flap(night, 5)
     assert [each.split(" ")[0] for each in night.said] == [
@@ -238,20 +240,20 @@ def test_maintenance_is_no_flapping() -> None:
     night = Night()
     for _ in range(6):
         silence(night, "s", minutes=5)
-        night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+        night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
         night.see("s/a/chat", times=2)
     assert night.said == []
     night.later(minutes=10)
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     assert night.said == ["opened #7 down to phone"]
 
 
 def test_who_was_told_of_one_base_url_hears_once_that_more_have_followed() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=1)
     for endpoint in "bcd":
-        night.see(f"s/{endpoint}/chat", Kind.BAD_GATEWAY, times=3)
+        night.see(f"s/{endpoint}/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=3)
     assert night.said == ["opened #1 down to phone"]
     night.later(minutes=1)
@@ -262,7 +264,7 @@ def test_who_was_told_of_one_base_url_hears_once_that_more_have_followed() -> No
 def test_what_breaks_in_the_same_half_minute_is_in_the_first_message() -> None:
     night = Night()
     for endpoint in "abcd":
-        night.see(f"s/{endpoint}/chat", Kind.BAD_GATEWAY, times=3)
+        night.see(f"s/{endpoint}/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=20)
     assert night.said == ["opened #1 down to phone"]
 
@@ -270,7 +272,7 @@ def test_what_breaks_in_the_same_half_minute_is_in_the_first_message() -> None:
 def waits(night: Night, services: str) -> set[float]:
     """How long the last one's message waits for others, in seconds."""
     for service in services:
-        night.see(f"{service}/a/chat", Kind.BAD_GATEWAY, times=2)
+        night.see(f"{service}/a/chat", FailureKind.BAD_GATEWAY, times=2)
     found = set()
     for service in services:
         for _ in range(3):
@@ -287,10 +289,10 @@ def test_news_waits_half_a_minute_for_more_and_a_minute_in_a_storm() -> None:
 
 def test_reminders_and_what_is_told_at_last_wait_for_nothing() -> None:
     night = planned()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     rows = night.alerts.remind(START + timedelta(hours=1)).outgoing
     rows += night.alerts.remind(START + timedelta(hours=5)).outgoing
-    assert [row.what for row in rows] == [Announcement.OPENED, Announcement.REMINDER]
+    assert [row.what for row in rows] == [NotificationType.OPENED, NotificationType.REMINDER]
     assert all(row.not_before == row.created for row in rows)
     assert PHONE.id == rows[0].channel
 
@@ -319,7 +321,7 @@ def test_a_silence_holds_from_its_first_moment_until_just_before_its_last() -> N
 def test_an_incident_is_muted_only_where_each_of_its_checks_is() -> None:
     night = Night()
     for endpoint in "ab":
-        night.see(f"s/{endpoint}/chat", Kind.BAD_GATEWAY, times=3)
+        night.see(f"s/{endpoint}/chat", FailureKind.BAD_GATEWAY, times=3)
     both, until = night.incidents[1], START + timedelta(hours=1)
     one = Quiet(silences=(Silence(target="s/a", since=START, until=until),))
     two = Quiet(silences=(*one.silences, Silence(target="s/b", since=START, until=until, why="b")))
@@ -330,8 +332,8 @@ def test_an_incident_is_muted_only_where_each_of_its_checks_is() -> None:
 
 def test_what_is_muted_does_not_join_what_people_were_told_of() -> None:
     night = planned()
-    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     assert night.said == ["opened #1 down to phone"]
     assert [night.incidents[n].checks for n in (1, 2)] == [("s/b/chat",), ("s/a/chat",)]
     assert night.incidents[2].muted is Mute.MAINTENANCE
@@ -339,7 +341,7 @@ def test_what_is_muted_does_not_join_what_people_were_told_of() -> None:
 
 def test_a_note_is_kept_where_time_or_words_differ_and_while_the_incident_lives() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     for second, text in ((0, "one"), (0, "two"), (1, "one"), (1, "one")):
         night.keep(night.alerts.note(1, night.now + timedelta(seconds=second), text))
     night.see("s/a/chat", times=2)
@@ -352,12 +354,12 @@ def test_a_note_is_kept_where_time_or_words_differ_and_while_the_incident_lives(
 
 def test_a_note_to_what_is_long_over_opens_nothing_and_is_not_held() -> None:
     night = Night()
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     old = replace(night.incidents[1], id=77)
     for text in ("one", "two"):
         (noted,) = night.alerts.note(77, night.now, text, old).incidents
         assert entries(noted)[1:] == [f"note {text}"]
-    night.see("s/b/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
     assert night.alerts.summary == "1 open incidents"
 
 
@@ -365,7 +367,7 @@ def test_base_urls_of_two_services_come_and_go_each_on_its_own() -> None:
     night = Night()
     for _ in range(5):
         for service in "st":
-            night.see(f"{service}/a/chat", Kind.BAD_GATEWAY, times=3)
+            night.see(f"{service}/a/chat", FailureKind.BAD_GATEWAY, times=3)
             night.see(f"{service}/a/chat", times=2)
         night.later(minutes=4)
     said = [each.split(" ")[0] for each in night.said]
@@ -394,7 +396,7 @@ def test_an_incident_that_comes_and_goes_says_so_and_hands_its_series_on() -> No
 def test_what_outlasts_its_series_is_not_added_to_it() -> None:
     night = Night()
     flap(night, 5)
-    night.see("s/a/chat", Kind.BAD_GATEWAY, times=3)
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=31)
     before = night.incidents[6].series
     night.see("s/a/chat", times=2)

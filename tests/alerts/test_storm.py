@@ -8,9 +8,9 @@ import pytest
 from cast import HandClock
 from timelines import PHONE, result
 
-from monitor.alerts import Alerts, Context
+from monitor.alerts import AlertEngine, Context
 from monitor.courier import Courier
-from monitor.model import AlertSettings, Entry, Incident, Message
+from monitor.model import AlertSettings, Incident, Message, RunRecord
 from monitor.store import Store
 
 
@@ -19,7 +19,7 @@ class Drill:
 
     def __init__(self, store: Store, clock: HandClock, services: int) -> None:
         self.store, self.clock = store, clock
-        self.alerts = Alerts(AlertSettings(), (PHONE,), store.recall())
+        self.alerts = AlertEngine(AlertSettings(), (PHONE,), store.recall())
         self.courier = Courier(store, self.take, self.context, clock=clock, rng=Random(1))
         self.checks = [f"s{s}/e{e}/chat" for s in range(services) for e in range(10)]
         self.began = clock.monotonic()
@@ -39,7 +39,7 @@ class Drill:
                     seen = result(check, letter, self.clock.now())
                     changes = self.alerts.judge(seen)
                     self.store.record(
-                        Entry(
+                        RunRecord(
                             result=seen, kind="chat", states=changes.states,
                             incidents=changes.incidents, outgoing=changes.outgoing,
                         )

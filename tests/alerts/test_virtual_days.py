@@ -20,9 +20,10 @@ from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
 from virtual_time import START, VirtualClock, VirtualLoop
 
-from monitor import courier, daemon, mailbox, supervisor
+from monitor import courier
 from monitor.config import load
-from monitor.daemon import Daemon
+from monitor.daemon import app, operator_requests, systemd
+from monitor.daemon.app import Daemon
 from monitor.model import Incident
 from monitor.store import writer
 
@@ -297,10 +298,10 @@ def check(history: History) -> None:
 def slower(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """What only polls does so less often, and the writer gathers nothing: days cost less so."""
     monkeypatch.setattr(courier, "BEAT", BEAT)
-    monkeypatch.setattr(mailbox, "BEAT", MINUTE)
+    monkeypatch.setattr(operator_requests, "BEAT", MINUTE)
     monkeypatch.setattr(writer, "_GATHER_S", 0.0)
-    monkeypatch.setattr(daemon, "ALIVE", timedelta(minutes=1))
-    monkeypatch.setattr(supervisor, "USUAL_BEAT", timedelta(seconds=45))
+    monkeypatch.setattr(app, "ALIVE", timedelta(minutes=1))
+    monkeypatch.setattr(systemd, "USUAL_BEAT", timedelta(seconds=45))
     return monkeypatch
 
 

@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from monitor.alerts import Alerts, Changes
+from monitor.alerts import AlertChanges, AlertEngine
 from monitor.model import (
     AlertSettings,
     AlertState,
-    Announcement,
     Channel,
     Failure,
+    FailureKind,
     Incident,
-    Kind,
-    Memory,
+    NotificationType,
+    OutboxMessage,
     Outcome,
-    Outgoing,
     Phase,
+    RestartState,
     Result,
     Secret,
 )
@@ -27,19 +27,19 @@ START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 PHONE = Channel(id="phone", url=Secret("json://127.0.0.1"))
 RULES = ("down", "degraded", "account", "monitor")
-SEEN: Mapping[str, Kind | None] = {
+SEEN: Mapping[str, FailureKind | None] = {
     "U": None,
-    "D": Kind.BAD_GATEWAY,
-    "G": Kind.SLOW,
-    "A": Kind.AUTH_INVALID,
-    "M": Kind.OFFLINE,
-    "n": Kind.NO_KEY,
+    "D": FailureKind.BAD_GATEWAY,
+    "G": FailureKind.SLOW,
+    "A": FailureKind.AUTH_INVALID,
+    "M": FailureKind.OFFLINE,
+    "n": FailureKind.NO_KEY,
 }
 RESTART, NO_RUN = "|", "-"
 _BELIEVED = {Phase.BAD, Phase.RECOVERING}
 _TOLD = {
-    Announcement.OPENED: "O", Announcement.RESOLVED: "R", Announcement.REMINDER: "m",
-    Announcement.UPDATE: "u", Announcement.FLAPPING: "f", Announcement.CALM: "c",
+    NotificationType.OPENED: "O", NotificationType.RESOLVED: "R", NotificationType.REMINDER: "m",
+    NotificationType.UPDATE: "u", NotificationType.FLAPPING: "f", NotificationType.CALM: "c",
 }  # fmt: skip
 
 
@@ -91,7 +91,7 @@ class Line:
     now: datetime = START
     states: dict[tuple[str, str], AlertState] = field(default_factory=dict)
     incidents: dict[int, Incident] = field(default_factory=dict)
-    said: list[Outgoing] = field(default_factory=list)
+    said: list[OutboxMessage] = field(default_factory=list)
     believed: dict[tuple[str, str], str] = field(default_factory=dict)
     """By check and rule, one letter a minute: F, R or `.`."""
     told: str = ""
@@ -101,7 +101,7 @@ class Line:
 
     def restart(self) -> None:
         opened = tuple(incident for incident in self.incidents.values() if not incident.closed)
-        memory = Memory(
+        memory = RestartState(
             states=dict(self.states),
             incidents=opened,
             next_incident=max(self.incidents, default=0) + 1,
@@ -111,11 +111,11 @@ class Line:
             stopped_cleanly=True,
             recent=tuple(incident for incident in self.incidents.values() if incident.closed),
         )
-        self.alerts = Alerts(self.settings, self.channels, memory)
+        self.alerts = AlertEngine(self.settings, self.channels, memory)
 
     def minute(self, letters: Mapping[str, str]) -> None:
         """One letter a check, in the order of the rows."""
-        rows: list[Outgoing] = []
+        rows: list[OutboxMessage] = []
         for check, letter in letters.items():
             moves = dict.fromkeys(RULES, ".")
             if letter in SEEN:
@@ -131,7 +131,7 @@ class Line:
         self._tell([*rows, *changes.outgoing])
         self.now += MINUTE
 
-    def _keep(self, changes: Changes) -> dict[str, str]:
+    def _keep(self, changes: AlertChanges) -> dict[str, str]:
         """What each rule newly believes."""
         moves = {}
         for state in changes.states:
@@ -143,7 +143,7 @@ class Line:
         self.incidents |= {incident.id: incident for incident in changes.incidents}
         return moves
 
-    def _tell(self, rows: Iterable[Outgoing]) -> None:
+    def _tell(self, rows: Iterable[OutboxMessage]) -> None:
         rows = list(rows)
         self.said += rows
         self.told += "+" if len(rows) > 1 else _TOLD.get(rows[0].what, "?") if rows else "."

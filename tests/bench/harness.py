@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor.clock import SystemClock
-from monitor.model import Entry, Failure, Kind, Outcome, Result, Stream, Timings, Usage
+from monitor.model import Failure, FailureKind, Outcome, Result, RunRecord, Stream, Timings, Usage
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -102,7 +102,9 @@ def rss_mb(pid: int | str = "self") -> float:
 def plausible(rng: random.Random, at: datetime, check: str) -> Result:
     """A streaming chat with every figure there is; one in fifty fails, with one of forty messages."""
     if rng.random() < 0.02:
-        failure = Failure(Kind.BAD_GATEWAY, f"got 502, want 200 (upstream {rng.randint(1, 40)})")
+        failure = Failure(
+            FailureKind.BAD_GATEWAY, f"got 502, want 200 (upstream {rng.randint(1, 40)})"
+        )
         return Result(
             check=check, vantage="local", at=at, outcome=Outcome.DOWN, failure=failure,
             http_status=502, remote_ip="192.0.2.7", timings=Timings(ttfb=412.7, total=413.0),
@@ -134,11 +136,11 @@ def plausible(rng: random.Random, at: datetime, check: str) -> Result:
     )  # fmt: skip
 
 
-def entries(seed: int, count: int, checks: int, start: datetime = NOON) -> list[Entry]:
+def entries(seed: int, count: int, checks: int, start: datetime = NOON) -> list[RunRecord]:
     """One a minute of each check, evenly spread."""
     rng = random.Random(seed)
     return [
-        Entry(
+        RunRecord(
             result=plausible(rng, start + MINUTE / checks * place, f"a/e{place % checks}/chat"),
             kind="chat",
         )

@@ -18,9 +18,9 @@ from pathlib import Path
 from harness import NOON, Table, cost, plausible, rss_mb
 from sqlalchemy import insert
 
-from monitor.model import CheckHistory, Entry, HistorySettings, Resolution, Rollup
+from monitor.model import CheckHistory, HistorySettings, Resolution, Rollup, RunRecord
 from monitor.model.rollup import bucket, merge
-from monitor.page.figures import Past
+from monitor.page.window_stats import Past
 from monitor.store import Reader, fold, migrations, quarters, upkeep
 from monitor.store.batch import gather, write
 from monitor.store.encoding import encode
@@ -158,7 +158,9 @@ def fill(path: Path, checks: int, hour_bodies: list[bytes], day_bodies: list[byt
         upkeep.roll(connection, now // 24)
         rng = random.Random(3)
         given = [
-            Entry(result=plausible(rng, NOON + timedelta(minutes=m), f"a/e{n}/chat"), kind="chat")
+            RunRecord(
+                result=plausible(rng, NOON + timedelta(minutes=m), f"a/e{n}/chat"), kind="chat"
+            )
             for m in range(30)
             for n in range(checks)
         ]
@@ -241,7 +243,8 @@ def add_some(url: str, checks: int, step: int) -> None:
     engine, rng = writing(Path(url.removeprefix("sqlite:///"))), random.Random(4)
     at = NOON + timedelta(minutes=29.9, milliseconds=step)
     given = [
-        Entry(result=plausible(rng, at, f"a/e{n}/chat"), kind="chat") for n in range(checks // 6)
+        RunRecord(result=plausible(rng, at, f"a/e{n}/chat"), kind="chat")
+        for n in range(checks // 6)
     ]
     with engine.begin() as connection:
         write(connection, Names(), gather(given), at, vantage="local")

@@ -22,8 +22,8 @@ from monitor.model import (
     Endpoint,
     EntryKind,
     Failure,
+    FailureKind,
     Incident,
-    Kind,
     Outcome,
     PageSettings,
     Point,
@@ -171,10 +171,10 @@ def troubles(checks: tuple[Check, ...]) -> tuple[Incident, ...]:
                 severity=rng.choice((Severity.DOWN, Severity.DEGRADED)),
                 opened=opened,
                 closed=opened + timedelta(minutes=rng.uniform(5, 100)),
-                failure=Failure(Kind.SERVER_ERROR, "got 500, want 200"),
+                failure=Failure(FailureKind.SERVER_ERROR, "got 500, want 200"),
                 checks=covered,
                 active=frozenset(),
-                failed_runs={Kind.SERVER_ERROR.value: 12},
+                failed_runs={FailureKind.SERVER_ERROR.value: 12},
                 timeline=(TimelineEntry(at=opened, what=EntryKind.OPENED, check=covered[0]),),
             )
         )
@@ -216,7 +216,7 @@ def day(rng: random.Random, runs: int, median: float | None = None) -> Rollup:
     outcomes = {"up": runs - down - unknown, "down": down, "unknown": unknown}
     return Rollup(
         outcomes={name: count for name, count in outcomes.items() if count},
-        kinds={Kind.SERVER_ERROR.value: down} if down else {},
+        kinds={FailureKind.SERVER_ERROR.value: down} if down else {},
         maintenance=rng.randint(1, 9) if rng.random() < 0.02 else 0,
         figures=figures(rng, median) if median else {},
     )
@@ -249,7 +249,7 @@ def result(check: Check, at: datetime, median: float, rng: random.Random) -> Res
         vantage="local",
         at=at,
         outcome=Outcome.DOWN if down else Outcome.UP,
-        failure=Failure(Kind.SERVER_ERROR, "got 500, want 200") if down else None,
+        failure=Failure(FailureKind.SERVER_ERROR, "got 500, want 200") if down else None,
         timings=Timings(ttfb=median * 0.6, ttft=median, total=median * 2),
         cert_expires=datetime(2027, 3, 1, tzinfo=UTC),
     )

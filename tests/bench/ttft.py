@@ -17,10 +17,10 @@ from harness import Table, quantile
 from rig import Upstream, upstream
 
 from monitor.probes import Client
-from monitor.probes.facts import Arrival, Ask
-from monitor.probes.listener import Listener
+from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.exchange import Arrival, HttpRequest
 from monitor.probes.readers import ChatReader
-from monitor.probes.trace import current
+from monitor.probes.wire.trace import current
 
 MANNER = "/20x10ms"
 TARGET_MS = 0.1
@@ -81,7 +81,7 @@ async def later(client: Client, asked: Upstream, errors: Errors, seconds: float)
 
 
 async def one(client: Client, asked: Upstream, errors: Errors) -> None:
-    ask = Ask(
+    ask = HttpRequest(
         method="POST",
         url=f"{asked.url}{MANNER}/v1/chat/completions",
         body=b"the numbers 1 to 64",

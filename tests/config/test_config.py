@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from monitor.config import Config, find, load, parse
 from monitor.model import (
-    Budget,
     ConfigError,
+    DailyBudget,
     PageSettings,
     Price,
     Proxy,
@@ -19,7 +19,7 @@ from monitor.model import (
     Secret,
     Severity,
 )
-from monitor.probes.chat import ChatProbe
+from monitor.probes.kinds.chat import ChatProbe
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -129,7 +129,7 @@ def test_the_repositorys_own_config_starts_as_it_is_without_a_key() -> None:
 
     assert len(config.checks) == 6 * 2 + 2
     assert {check.endpoint.key for check in config.checks} == {None}
-    assert config.budgets == {"ohmygpt": Budget(tokens=500_000)}
+    assert config.budgets == {"ohmygpt": DailyBudget(tokens=500_000)}
     assert config.services[0].endpoints[3].name == "优化 CDN"
 
 
@@ -176,7 +176,7 @@ def test_prices_and_a_budget_in_money() -> None:
         ONE + 'model = "m"\nbudget_per_day = "0.50 USD"\n[price.m]\nin = 0.15\nout = 0.6\n'
     )
     assert config.prices == {"m": Price(0.15, 0.6, "USD")}
-    assert config.budgets == {"a": Budget(money=0.5)}
+    assert config.budgets == {"a": DailyBudget(money=0.5)}
 
 
 def test_relative_paths_start_at_the_state_directory_else_at_the_configs_folder() -> None:
@@ -263,8 +263,8 @@ def test_any_document_gives_a_config_or_complaints_and_nothing_else(
     document: dict[str, object],
 ) -> None:
     from monitor.config.build import build
-    from monitor.config.reading import Tables
-    from monitor.config.references import References
+    from monitor.config.env_references import References
+    from monitor.config.parse_tables import Tables
 
     references = References({}, None, Path("/nowhere"))
     tables = Tables(references.complaints)

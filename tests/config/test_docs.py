@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from monitor.config.policy_tables import POLICY_TABLES
 from monitor.config.schema import schema
 from monitor.config.tables import TABLES, TABLES_BY_ID, EndpointTable, PublishTable, keys_of
-from monitor.config.watching import POLICY_TABLES
 from monitor.probes import PROBES, ProbeSettings
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()

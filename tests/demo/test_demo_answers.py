@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.demo.answers import answer, pieces, tokens_in
-from monitor.probes.challenge import addition, counting
+from monitor.probes.answer.challenges import addition, counting
 
 
 @given(st.integers())

@@ -15,7 +15,7 @@ from monitor.demo.models import (
     SPEECH_MODEL,
     TRANSCRIPTION_MODEL,
 )
-from monitor.model import Habit, Kind, Outcome
+from monitor.model import FailureKind, Habit, Outcome
 from monitor.probes import PROBES
 
 MODELS = {
@@ -31,71 +31,76 @@ WORTH = Habit(
     prompt_tokens=20,
 )  # fmt: skip
 SHORT = {"timeout": "1s"}
-FAULTS: dict[Act, tuple[Kind, str, dict[str, Any], Habit]] = {
-    Act.REFUSED: (Kind.TCP_REFUSED, "tcp", {}, WORTH),
-    Act.RESET: (Kind.TLS_RESET, "tls", {}, WORTH),
-    Act.MUTE: (Kind.TLS_TIMEOUT, "tls", SHORT, WORTH),
-    Act.NO_TLS: (Kind.TLS_PROTOCOL, "tls", {}, WORTH),
-    Act.EXPIRED: (Kind.CERT_EXPIRED, "tls", {}, WORTH),
-    Act.EXPIRING: (Kind.CERT_EXPIRING, "tls", {}, WORTH),
-    Act.WRONG_NAME: (Kind.CERT_HOSTNAME, "tls", {}, WORTH),
-    Act.UNTRUSTED: (Kind.CERT_UNTRUSTED, "tls", {}, WORTH),
-    Act.BAD_GATEWAY: (Kind.BAD_GATEWAY, "chat", {}, WORTH),
-    Act.SERVER_ERROR: (Kind.SERVER_ERROR, "responses", {}, WORTH),
-    Act.GATEWAY_TIMEOUT: (Kind.UPSTREAM_TIMEOUT, "messages", {}, WORTH),
-    Act.NO_CHANNEL: (Kind.NO_CHANNEL, "chat", {}, WORTH),
-    Act.EDGE_ERROR: (Kind.EDGE_ERROR, "gemini", {}, WORTH),
-    Act.EDGE_TIMEOUT: (Kind.EDGE_TIMEOUT, "images", {}, WORTH),
-    Act.CHALLENGE: (Kind.EDGE_CHALLENGE, "models", {}, WORTH),
-    Act.DENIED: (Kind.EDGE_DENIED, "models", {}, WORTH),
-    Act.PANEL: (Kind.HTML_ANSWER, "embeddings", {}, WORTH),
-    Act.REDIRECT: (Kind.UNEXPECTED_REDIRECT, "http", {}, WORTH),
-    Act.TEAPOT: (Kind.UNEXPECTED_STATUS, "http", {}, WORTH),
-    Act.NONSENSE: (Kind.UNEXPECTED_BODY, "moderations", {}, WORTH),
-    Act.GONE: (Kind.ROUTE_GONE, "completions", {}, WORTH),
-    Act.SILENT: (Kind.HEADERS_TIMEOUT, "models", SHORT, WORTH),
-    Act.HANGS_UP: (Kind.HTTP_DISCONNECT, "models", {}, WORTH),
-    Act.GARBAGE: (Kind.HTTP_GARBAGE, "models", {}, WORTH),
-    Act.HALF: (Kind.BODY_TIMEOUT, "models", SHORT, WORTH),
-    Act.ENDLESS: (Kind.BODY_TOO_LARGE, "models", {}, WORTH),
-    Act.RATE_LIMITED: (Kind.RATE_LIMITED, "speech", {}, WORTH),
-    Act.OVERLOADED: (Kind.OVERLOADED, "messages", {}, WORTH),
-    Act.KEY_REJECTED: (Kind.AUTH_INVALID, "gemini", {}, WORTH),
-    Act.OUT_OF_MONEY: (Kind.QUOTA_EXHAUSTED, "transcriptions", {}, WORTH),
-    Act.FORBIDDEN: (Kind.PERMISSION_DENIED, "vision", {}, WORTH),
-    Act.MODEL_GONE: (Kind.MODEL_NOT_FOUND, "chat", {}, WORTH),
-    Act.REGION: (Kind.REGION_BLOCKED, "responses", {}, WORTH),
-    Act.REFUSED_REQUEST: (Kind.REQUEST_REJECTED, "chat", {}, WORTH),
-    Act.SLOW: (Kind.SLOW, "messages", {"slow": "ttft > 5s"}, WORTH),
-    Act.NO_TOKEN: (Kind.NO_FIRST_TOKEN, "messages", SHORT, WORTH),
-    Act.EMPTY: (Kind.EMPTY_COMPLETION, "messages", {}, WORTH),
-    Act.BROKEN: (Kind.STREAM_ERROR, "chat", {}, WORTH),
-    Act.STALLED: (Kind.STALLED, "chat", {"timeout": "12s"}, WORTH),
-    Act.CUT: (Kind.TRUNCATED, "gemini", {}, WORTH),
-    Act.POLITE_CUT: (Kind.TRUNCATED, "chat", {}, WORTH),
-    Act.BUFFERED: (Kind.FAKE_STREAMING, "responses", {}, Habit(bursts=2)),
-    Act.PLAIN: (Kind.STREAM_NOT_SUPPORTED, "completions", {}, WORTH),
-    Act.WRONG_ANSWER: (Kind.CONTENT_MISMATCH, "vision", {"stream": False}, Habit(mismatches=2)),
-    Act.OTHER_MODEL: (Kind.MODEL_MISMATCH, "gemini", {}, WORTH),
-    Act.FILTERED: (Kind.CONTENT_FILTERED, "messages", {}, WORTH),
-    Act.MISLABELLED: (Kind.WRONG_CONTENT_TYPE, "responses", {}, WORTH),
-    Act.OVERBILLED: (Kind.OVER_BILLING, "messages", {}, WORTH),
-    Act.UNCOUNTED: (Kind.MISSING_USAGE, "chat", {}, WORTH),
-    Act.THINKS_TOO_LONG: (Kind.BUDGET_TOO_SMALL, "gemini", {"max_tokens": 200}, WORTH),
+FAULTS: dict[Act, tuple[FailureKind, str, dict[str, Any], Habit]] = {
+    Act.REFUSED: (FailureKind.TCP_REFUSED, "tcp", {}, WORTH),
+    Act.RESET: (FailureKind.TLS_RESET, "tls", {}, WORTH),
+    Act.MUTE: (FailureKind.TLS_TIMEOUT, "tls", SHORT, WORTH),
+    Act.NO_TLS: (FailureKind.TLS_PROTOCOL, "tls", {}, WORTH),
+    Act.EXPIRED: (FailureKind.CERT_EXPIRED, "tls", {}, WORTH),
+    Act.EXPIRING: (FailureKind.CERT_EXPIRING, "tls", {}, WORTH),
+    Act.WRONG_NAME: (FailureKind.CERT_HOSTNAME, "tls", {}, WORTH),
+    Act.UNTRUSTED: (FailureKind.CERT_UNTRUSTED, "tls", {}, WORTH),
+    Act.BAD_GATEWAY: (FailureKind.BAD_GATEWAY, "chat", {}, WORTH),
+    Act.SERVER_ERROR: (FailureKind.SERVER_ERROR, "responses", {}, WORTH),
+    Act.GATEWAY_TIMEOUT: (FailureKind.UPSTREAM_TIMEOUT, "messages", {}, WORTH),
+    Act.NO_CHANNEL: (FailureKind.NO_CHANNEL, "chat", {}, WORTH),
+    Act.EDGE_ERROR: (FailureKind.EDGE_ERROR, "gemini", {}, WORTH),
+    Act.EDGE_TIMEOUT: (FailureKind.EDGE_TIMEOUT, "images", {}, WORTH),
+    Act.CHALLENGE: (FailureKind.EDGE_CHALLENGE, "models", {}, WORTH),
+    Act.DENIED: (FailureKind.EDGE_DENIED, "models", {}, WORTH),
+    Act.PANEL: (FailureKind.HTML_ANSWER, "embeddings", {}, WORTH),
+    Act.REDIRECT: (FailureKind.UNEXPECTED_REDIRECT, "http", {}, WORTH),
+    Act.TEAPOT: (FailureKind.UNEXPECTED_STATUS, "http", {}, WORTH),
+    Act.NONSENSE: (FailureKind.UNEXPECTED_BODY, "moderations", {}, WORTH),
+    Act.GONE: (FailureKind.ROUTE_GONE, "completions", {}, WORTH),
+    Act.SILENT: (FailureKind.HEADERS_TIMEOUT, "models", SHORT, WORTH),
+    Act.HANGS_UP: (FailureKind.HTTP_DISCONNECT, "models", {}, WORTH),
+    Act.GARBAGE: (FailureKind.HTTP_GARBAGE, "models", {}, WORTH),
+    Act.HALF: (FailureKind.BODY_TIMEOUT, "models", SHORT, WORTH),
+    Act.ENDLESS: (FailureKind.BODY_TOO_LARGE, "models", {}, WORTH),
+    Act.RATE_LIMITED: (FailureKind.RATE_LIMITED, "speech", {}, WORTH),
+    Act.OVERLOADED: (FailureKind.OVERLOADED, "messages", {}, WORTH),
+    Act.KEY_REJECTED: (FailureKind.AUTH_INVALID, "gemini", {}, WORTH),
+    Act.OUT_OF_MONEY: (FailureKind.QUOTA_EXHAUSTED, "transcriptions", {}, WORTH),
+    Act.FORBIDDEN: (FailureKind.PERMISSION_DENIED, "vision", {}, WORTH),
+    Act.MODEL_GONE: (FailureKind.MODEL_NOT_FOUND, "chat", {}, WORTH),
+    Act.REGION: (FailureKind.REGION_BLOCKED, "responses", {}, WORTH),
+    Act.REFUSED_REQUEST: (FailureKind.REQUEST_REJECTED, "chat", {}, WORTH),
+    Act.SLOW: (FailureKind.SLOW, "messages", {"slow": "ttft > 5s"}, WORTH),
+    Act.NO_TOKEN: (FailureKind.NO_FIRST_TOKEN, "messages", SHORT, WORTH),
+    Act.EMPTY: (FailureKind.EMPTY_COMPLETION, "messages", {}, WORTH),
+    Act.BROKEN: (FailureKind.STREAM_ERROR, "chat", {}, WORTH),
+    Act.STALLED: (FailureKind.STALLED, "chat", {"timeout": "12s"}, WORTH),
+    Act.CUT: (FailureKind.TRUNCATED, "gemini", {}, WORTH),
+    Act.POLITE_CUT: (FailureKind.TRUNCATED, "chat", {}, WORTH),
+    Act.BUFFERED: (FailureKind.FAKE_STREAMING, "responses", {}, Habit(bursts=2)),
+    Act.PLAIN: (FailureKind.STREAM_NOT_SUPPORTED, "completions", {}, WORTH),
+    Act.WRONG_ANSWER: (
+        FailureKind.CONTENT_MISMATCH,
+        "vision",
+        {"stream": False},
+        Habit(mismatches=2),
+    ),
+    Act.OTHER_MODEL: (FailureKind.MODEL_MISMATCH, "gemini", {}, WORTH),
+    Act.FILTERED: (FailureKind.CONTENT_FILTERED, "messages", {}, WORTH),
+    Act.MISLABELLED: (FailureKind.WRONG_CONTENT_TYPE, "responses", {}, WORTH),
+    Act.OVERBILLED: (FailureKind.OVER_BILLING, "messages", {}, WORTH),
+    Act.UNCOUNTED: (FailureKind.MISSING_USAGE, "chat", {}, WORTH),
+    Act.THINKS_TOO_LONG: (FailureKind.BUDGET_TOO_SMALL, "gemini", {"max_tokens": 200}, WORTH),
 }
 TAKE_LONG = {Act.SLOW, Act.STALLED}
 ACTS = [pytest.param(act, marks=pytest.mark.slow if act in TAKE_LONG else ()) for act in FAULTS]
 ELSEWHERE = {
-    Kind.DNS_NXDOMAIN, Kind.DNS_SERVFAIL, Kind.TCP_UNREACHABLE, Kind.CONNECT_TIMEOUT,
-    Kind.PATH_NOT_FOUND, Kind.NO_KEY, Kind.BUDGET_PAUSED, Kind.INTERNAL, Kind.OVERRUN,
-    Kind.DNS_POISONED, Kind.SNI_BLOCKED, Kind.OFFLINE, Kind.RESOLVER_FAILED, Kind.CLOCK_WRONG,
+    FailureKind.DNS_NXDOMAIN, FailureKind.DNS_SERVFAIL, FailureKind.TCP_UNREACHABLE, FailureKind.CONNECT_TIMEOUT,
+    FailureKind.PATH_NOT_FOUND, FailureKind.NO_KEY, FailureKind.BUDGET_PAUSED, FailureKind.INTERNAL, FailureKind.OVERRUN,
+    FailureKind.DNS_POISONED, FailureKind.SNI_BLOCKED, FailureKind.OFFLINE, FailureKind.RESOLVER_FAILED, FailureKind.CLOCK_WRONG,
 }  # fmt: skip
 """What no server can act: names, routes, our own configuration and our own trouble."""
 
 
 def test_every_act_has_its_kind_and_every_kind_that_a_server_causes_its_act() -> None:
     assert set(FAULTS) == set(Act)
-    assert {kind for kind, *_ in FAULTS.values()} | ELSEWHERE == set(Kind)
+    assert {kind for kind, *_ in FAULTS.values()} | ELSEWHERE == set(FailureKind)
 
 
 @pytest.mark.parametrize(

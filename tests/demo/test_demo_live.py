@@ -9,12 +9,12 @@ from rich.console import Console
 from monitor.config import Config
 from monitor.demo.live import LiveTable
 from monitor.model import (
-    Announcement,
     Failure,
-    Kind,
+    FailureKind,
     Message,
+    NotificationType,
+    OutboxMessage,
     Outcome,
-    Outgoing,
     Result,
     Severity,
     Stream,
@@ -24,7 +24,7 @@ from monitor.model import (
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def result(check: str, kind: Kind | None = None) -> Result:
+def result(check: str, kind: FailureKind | None = None) -> Result:
     streams = check.endswith("chat")
     return Result(
         check=check,
@@ -37,10 +37,10 @@ def result(check: str, kind: Kind | None = None) -> Result:
     )
 
 
-def outgoing() -> Outgoing:
-    return Outgoing(
+def outgoing() -> OutboxMessage:
+    return OutboxMessage(
         channel="terminal",
-        what=Announcement.OPENED,
+        what=NotificationType.OPENED,
         severity=Severity.DOWN,
         incident=1,
         created=AT,
@@ -72,7 +72,14 @@ def table_on(loaded: Config, screen: io.StringIO, *, terminal: bool, width: int 
 
 def test_without_a_terminal_only_changes_are_said(loaded: Config, screen: io.StringIO) -> None:
     with table_on(loaded, screen, terminal=False) as table:
-        for kind in (None, None, Kind.BAD_GATEWAY, Kind.BAD_GATEWAY, Kind.TCP_REFUSED, None):
+        for kind in (
+            None,
+            None,
+            FailureKind.BAD_GATEWAY,
+            FailureKind.BAD_GATEWAY,
+            FailureKind.TCP_REFUSED,
+            None,
+        ):
             table.on_result(result("demo/proxy-1/chat", kind))
         table.on_message(outgoing(), MESSAGE)
     assert screen.getvalue().splitlines() == [
@@ -95,8 +102,8 @@ def test_the_screen_shows_every_endpoint_what_is_wrong_and_the_latest_alerts(
     table = table_on(loaded, screen, terminal=True)
     table.on_result(result("demo/us-direct/chat"))
     table.on_result(result("demo/us-direct/models"))
-    table.on_result(result("demo/proxy-1/models", Kind.BAD_GATEWAY))
-    table.on_result(result("demo/cf-cdn/chat", Kind.TRUNCATED))
+    table.on_result(result("demo/proxy-1/models", FailureKind.BAD_GATEWAY))
+    table.on_result(result("demo/cf-cdn/chat", FailureKind.TRUNCATED))
     for number in range(5):
         table.on_message(outgoing(), Message(f"alert {number}", "because"))
     Console(file=screen, width=100, color_system=None).print(table.draw())
@@ -121,7 +128,7 @@ def test_the_screen_fits_into_eighty_columns_and_twenty_four_lines(
 ) -> None:
     table = table_on(loaded, screen, terminal=True, width=80)
     for check in loaded.checks:
-        table.on_result(result(check.key, Kind.UNEXPECTED_REDIRECT))
+        table.on_result(result(check.key, FailureKind.UNEXPECTED_REDIRECT))
     for number in range(5):
         table.on_message(
             outgoing(),
@@ -144,7 +151,7 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii_marks(loaded: Config) -> No
         loaded, console, page_url="http://127.0.0.1:8080/", elapsed=lambda: 1.0, acting=lambda: "-"
     )
     table.on_result(result("demo/us-direct/chat"))
-    table.on_result(result("demo/cf-cdn/chat", Kind.BAD_GATEWAY))
+    table.on_result(result("demo/cf-cdn/chat", FailureKind.BAD_GATEWAY))
     console.print(table.draw())
     screen.flush()
     assert b"+ 212 / 998 ms" in raw.getvalue()

@@ -14,7 +14,7 @@ from demo_cast import Demo
 
 from monitor.demo.door import LOOK_AGAIN_S
 from monitor.demo.faults import ENDPOINTS, Act
-from monitor.model import Kind
+from monitor.model import FailureKind
 
 QUESTION = {"role": "user", "content": "Count from 11 to 90, please."}
 CHAT = "/v1/chat/completions"
@@ -153,18 +153,18 @@ async def test_every_check_of_the_demo_is_up_while_nothing_is_wrong(demo: Demo) 
 @pytest.mark.parametrize(
     ("act", "probe", "kind"),
     [
-        (Act.BAD_GATEWAY, "models", Kind.BAD_GATEWAY),
-        (Act.REFUSED, "models", Kind.TCP_REFUSED),
-        (Act.RESET, "models", Kind.TLS_RESET),
-        (Act.EXPIRED, "embeddings", Kind.CERT_EXPIRED),
-        (Act.WRONG_NAME, "models", Kind.CERT_HOSTNAME),
-        (Act.CUT, "chat", Kind.TRUNCATED),
-        (Act.KEY_REJECTED, "models", Kind.AUTH_INVALID),
-        (Act.KEY_REJECTED, "embeddings", Kind.AUTH_INVALID),
+        (Act.BAD_GATEWAY, "models", FailureKind.BAD_GATEWAY),
+        (Act.REFUSED, "models", FailureKind.TCP_REFUSED),
+        (Act.RESET, "models", FailureKind.TLS_RESET),
+        (Act.EXPIRED, "embeddings", FailureKind.CERT_EXPIRED),
+        (Act.WRONG_NAME, "models", FailureKind.CERT_HOSTNAME),
+        (Act.CUT, "chat", FailureKind.TRUNCATED),
+        (Act.KEY_REJECTED, "models", FailureKind.AUTH_INVALID),
+        (Act.KEY_REJECTED, "embeddings", FailureKind.AUTH_INVALID),
     ],
 )
 async def test_a_fault_is_seen_for_what_it_is_and_passes_with_its_turn(
-    demo: Demo, act: Act, probe: str, kind: Kind
+    demo: Demo, act: Act, probe: str, kind: FailureKind
 ) -> None:
     key = f"demo/cf-cdn/{probe}"
     assert (await demo.probe(key)).failure is None
@@ -184,7 +184,7 @@ async def test_a_slow_first_token_is_slow(demo: Demo) -> None:
     demo.forced.acts["us-direct"] = Act.SLOW
     result = await demo.probe("demo/us-direct/chat")
     assert result.failure is not None
-    assert result.failure.kind is Kind.SLOW
+    assert result.failure.kind is FailureKind.SLOW
     assert result.timings.ttft is not None
     assert result.timings.ttft > 6500
 
@@ -193,7 +193,11 @@ async def test_a_slow_first_token_is_slow(demo: Demo) -> None:
 async def test_a_buffered_stream_is_believed_to_be_fake_with_the_third(demo: Demo) -> None:
     demo.forced.acts["cf-worker"] = Act.BUFFERED
     kinds = [(await demo.probe("demo/cf-worker/chat")).failure for _ in range(3)]
-    assert [failure and failure.kind for failure in kinds] == [None, None, Kind.FAKE_STREAMING]
+    assert [failure and failure.kind for failure in kinds] == [
+        None,
+        None,
+        FailureKind.FAKE_STREAMING,
+    ]
     demo.forced.acts.clear()
     assert (await demo.probe("demo/cf-worker/chat")).failure is None
 

@@ -25,7 +25,7 @@ from street import Street, polite  # noqa: E402
 
 from monitor.clock import SystemClock  # noqa: E402
 from monitor.cycle import explained  # noqa: E402
-from monitor.diagnosis import DiagnosisSettings, Doctor  # noqa: E402
+from monitor.diagnosis import DiagnosisSettings, PathDiagnosis  # noqa: E402
 from monitor.model import Check, Endpoint, Habit  # noqa: E402
 from monitor.probes import PROBES, Client, attempt  # noqa: E402
 
@@ -68,7 +68,7 @@ def check(name: str, port: int, **settings: Any) -> Check:
     )
 
 
-async def run(client: Client, asked: Check, doctor: Doctor | None = None) -> dict[str, Any]:
+async def run(client: Client, asked: Check, doctor: PathDiagnosis | None = None) -> dict[str, Any]:
     found = await attempt(
         asked, habit=Habit(), client=client, clock=SystemClock(), rng=Random(1), vantage="here",
         redact=str,
@@ -82,7 +82,7 @@ async def hung_names(street: Street) -> dict[str, Any]:
     """50 names whose servers never answer, and 20 healthy hosts asked again and again beside them."""
     sick = [check(f"hung-{n}", street.port) for n in range(HUNG)]
     well = [check(f"h-{n}", street.port) for n in range(HEALTHY)]
-    doctor = Doctor(
+    doctor = PathDiagnosis(
         DiagnosisSettings(),
         [each.endpoint for each in (*sick, *well)],
         clock=SystemClock(),

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.diagnosis.decide import explain
-from monitor.diagnosis.facts import (
+from monitor.diagnosis.observations import (
     NEUTRAL,
     Answer,
     Certificate,
@@ -17,9 +16,10 @@ from monitor.diagnosis.facts import (
     Target,
     Trial,
 )
+from monitor.diagnosis.path_verdict import explain
 from monitor.diagnosis.plan import PATH_KINDS
 from monitor.diagnosis.steps import note, steps
-from monitor.model import Failure, Fault, Kind
+from monitor.model import Failure, FailureKind, Fault
 
 HOST, HERE, THERE = "relay.test", "93.184.216.34", "104.18.0.7"
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -40,7 +40,7 @@ def trial(address: str, end: End, name: str = HOST, **more: object) -> Trial:
 
 
 def verdict(
-    kind: Kind,
+    kind: FailureKind,
     *trials: Trial,
     here: Answer | None = None,
     there: tuple[Answer, ...] = (),
@@ -54,7 +54,7 @@ def verdict(
     return explain(facts)
 
 
-def kind_of(failure: Failure | None) -> Kind | None:
+def kind_of(failure: Failure | None) -> FailureKind | None:
     return failure and failure.kind
 
 
@@ -62,19 +62,19 @@ def kind_of(failure: Failure | None) -> Kind | None:
 
 
 @pytest.mark.parametrize("kind", sorted(PATH_KINDS))
-def test_offline_explains_silence_and_nothing_that_came_back(kind: Kind) -> None:
+def test_offline_explains_silence_and_nothing_that_came_back(kind: FailureKind) -> None:
     silent = {
-        Kind.DNS_NXDOMAIN, Kind.DNS_SERVFAIL, Kind.TCP_UNREACHABLE, Kind.CONNECT_TIMEOUT,
-        Kind.TLS_TIMEOUT,
+        FailureKind.DNS_NXDOMAIN, FailureKind.DNS_SERVFAIL, FailureKind.TCP_UNREACHABLE, FailureKind.CONNECT_TIMEOUT,
+        FailureKind.TLS_TIMEOUT,
     }  # fmt: skip
     found = verdict(kind, net=DOWN)
-    assert kind_of(found) == (Kind.OFFLINE if kind in silent else None)
+    assert kind_of(found) == (FailureKind.OFFLINE if kind in silent else None)
 
 
 def test_what_is_ours_is_a_fault_of_the_monitor() -> None:
-    for kind in (Kind.OFFLINE, Kind.RESOLVER_FAILED, Kind.CLOCK_WRONG):
+    for kind in (FailureKind.OFFLINE, FailureKind.RESOLVER_FAILED, FailureKind.CLOCK_WRONG):
         assert kind.fault is Fault.MONITOR
-    found = verdict(Kind.CONNECT_TIMEOUT, net=DOWN)
+    found = verdict(FailureKind.CONNECT_TIMEOUT, net=DOWN)
     assert found is not None
     assert found.message == (
         "got nothing from relay.test, and none of 2 controls answered: "
@@ -84,12 +84,15 @@ def test_what_is_ours_is_a_fault_of_the_monitor() -> None:
 
 def test_a_broken_resolver_is_ours() -> None:
     lost = said(lack=Lack.SILENT)
-    assert kind_of(verdict(Kind.DNS_SERVFAIL, here=lost, net=NO_RESOLVER)) is Kind.RESOLVER_FAILED
-    assert kind_of(verdict(Kind.CONNECT_TIMEOUT, net=NO_RESOLVER)) is None
+    assert (
+        kind_of(verdict(FailureKind.DNS_SERVFAIL, here=lost, net=NO_RESOLVER))
+        is FailureKind.RESOLVER_FAILED
+    )
+    assert kind_of(verdict(FailureKind.CONNECT_TIMEOUT, net=NO_RESOLVER)) is None
     # With no other name to compare with, another resolver that knows the name is enough.
-    alone = verdict(Kind.DNS_SERVFAIL, here=lost, there=(said(THERE),), net=ALONE)
-    assert kind_of(alone) is Kind.RESOLVER_FAILED
-    assert kind_of(verdict(Kind.DNS_SERVFAIL, here=lost, net=ALONE)) is None
+    alone = verdict(FailureKind.DNS_SERVFAIL, here=lost, there=(said(THERE),), net=ALONE)
+    assert kind_of(alone) is FailureKind.RESOLVER_FAILED
+    assert kind_of(verdict(FailureKind.DNS_SERVFAIL, here=lost, net=ALONE)) is None
 
 
 def certificate(start: datetime, end: datetime) -> Certificate:
@@ -108,18 +111,20 @@ def test_a_wrong_clock_is_proven_by_others_and_by_the_certificate(
         certificate=certificate(NOW - timedelta(days=90), NOW - timedelta(days=10)),
     )  # fmt: skip
     net = Reading(net=Net.FINE, words="", skew_s=skew_s)
-    found = verdict(Kind.CERT_EXPIRED, shown, net=net)
-    assert kind_of(found) == (Kind.CLOCK_WRONG if wrong else None)
+    found = verdict(FailureKind.CERT_EXPIRED, shown, net=net)
+    assert kind_of(found) == (FailureKind.CLOCK_WRONG if wrong else None)
     if found:
         assert found.message == (
             "got a clock that is 40 days ahead, want the time: by that of others the certificate is valid"
         )
-    assert kind_of(verdict(Kind.CERT_EXPIRED, net=net)) is None, "without the certificate no proof"
+    assert kind_of(verdict(FailureKind.CERT_EXPIRED, net=net)) is None, (
+        "without the certificate no proof"
+    )
 
 
 def test_a_clock_before_this_program_was_written_needs_no_witness() -> None:
-    found = verdict(Kind.CERT_EXPIRED, net=ALONE, now=datetime(1970, 1, 1, tzinfo=UTC))
-    assert kind_of(found) is Kind.CLOCK_WRONG
+    found = verdict(FailureKind.CERT_EXPIRED, net=ALONE, now=datetime(1970, 1, 1, tzinfo=UTC))
+    assert kind_of(found) is FailureKind.CLOCK_WRONG
 
 
 # --- is the name answered falsely? ----------------------------------------------------------------
@@ -128,27 +133,27 @@ def test_a_clock_before_this_program_was_written_needs_no_witness() -> None:
 def test_a_denied_name_that_others_know_and_that_proves_itself_is_poisoned() -> None:
     denied = said(lack=Lack.NO_NAME)
     good = trial(THERE, End.VALID)
-    found = verdict(Kind.DNS_NXDOMAIN, good, here=denied, there=(said(THERE),))
+    found = verdict(FailureKind.DNS_NXDOMAIN, good, here=denied, there=(said(THERE),))
     assert found is not None
-    assert (found.kind, found.fault) == (Kind.DNS_POISONED, Fault.PATH)
+    assert (found.kind, found.fault) == (FailureKind.DNS_POISONED, Fault.PATH)
     assert found.message == (
         "got no such name for relay.test here, while dns.test knows it at 104.18.0.7, where a valid"
         " certificate for the name came: a false answer on the way is suspected; another resolver or"
         " base URL helps"
     )
     bad = trial(THERE, End.FOREIGN)
-    assert verdict(Kind.DNS_NXDOMAIN, bad, here=denied, there=(said(THERE),)) is None
+    assert verdict(FailureKind.DNS_NXDOMAIN, bad, here=denied, there=(said(THERE),)) is None
     agreed = said(lack=Lack.NO_NAME)
-    assert verdict(Kind.DNS_NXDOMAIN, here=denied, there=(agreed,)) is None
+    assert verdict(FailureKind.DNS_NXDOMAIN, here=denied, there=(agreed,)) is None
 
 
 def test_a_foreign_certificate_here_and_a_valid_one_there_is_poisoned() -> None:
     for end, kind in (
-        (End.FOREIGN, Kind.CERT_HOSTNAME), (End.SILENT, Kind.CONNECT_TIMEOUT),
-        (End.REFUSED, Kind.TCP_REFUSED), (End.GARBLED, Kind.TLS_PROTOCOL),
+        (End.FOREIGN, FailureKind.CERT_HOSTNAME), (End.SILENT, FailureKind.CONNECT_TIMEOUT),
+        (End.REFUSED, FailureKind.TCP_REFUSED), (End.GARBLED, FailureKind.TLS_PROTOCOL),
     ):  # fmt: skip
         found = verdict(kind, trial(HERE, end), trial(THERE, End.VALID), there=(said(THERE),))
-        assert kind_of(found) is Kind.DNS_POISONED
+        assert kind_of(found) is FailureKind.DNS_POISONED
         assert found is not None
         assert "suspected" in found.message
 
@@ -156,13 +161,13 @@ def test_a_foreign_certificate_here_and_a_valid_one_there_is_poisoned() -> None:
 def test_a_valid_certificate_here_is_decisive_whatever_the_address() -> None:
     odd = said("31.13.94.37")
     fine = trial("31.13.94.37", End.VALID)
-    args = (Kind.CONNECT_TIMEOUT, fine, trial(THERE, End.VALID))
+    args = (FailureKind.CONNECT_TIMEOUT, fine, trial(THERE, End.VALID))
     assert verdict(*args, here=odd, there=(said(THERE),)) is None
 
 
 def test_another_address_alone_is_no_proof() -> None:
     """Names are spread over the world: somebody else's answer may differ and both be right."""
-    kind, dead = Kind.CONNECT_TIMEOUT, trial(HERE, End.SILENT)
+    kind, dead = FailureKind.CONNECT_TIMEOUT, trial(HERE, End.SILENT)
     assert verdict(kind, dead, there=(said(THERE),)) is None
     assert verdict(kind, dead, trial(THERE, End.SILENT), there=(said(THERE),)) is None
     # The same network: one provider's other machine works, ours does not.
@@ -177,63 +182,69 @@ def test_another_address_alone_is_no_proof() -> None:
 def test_an_odd_address_that_nobody_else_names_is_poisoned_without_a_certificate(odd: str) -> None:
     for target in (TLS, PLAIN):
         found = verdict(
-            Kind.CONNECT_TIMEOUT,
+            FailureKind.CONNECT_TIMEOUT,
             trial(odd, End.SILENT),
             here=said(odd),
             there=(said(THERE),),
             target=target,
         )
-        assert kind_of(found) is Kind.DNS_POISONED
+        assert kind_of(found) is FailureKind.DNS_POISONED
     # At home it may be right: nobody to compare with, or others name such a one too.
-    assert verdict(Kind.CONNECT_TIMEOUT, here=said(odd)) is None
-    assert verdict(Kind.CONNECT_TIMEOUT, here=said("10.0.0.1"), there=(said("10.1.0.1"),)) is None
+    assert verdict(FailureKind.CONNECT_TIMEOUT, here=said(odd)) is None
+    assert (
+        verdict(FailureKind.CONNECT_TIMEOUT, here=said("10.0.0.1"), there=(said("10.1.0.1"),))
+        is None
+    )
 
 
 def test_without_tls_only_an_odd_address_proves_anything() -> None:
     there = trial(THERE, End.OPEN, name="")
-    assert verdict(Kind.CONNECT_TIMEOUT, there, there=(said(THERE),), target=PLAIN) is None
+    assert verdict(FailureKind.CONNECT_TIMEOUT, there, there=(said(THERE),), target=PLAIN) is None
 
 
 def test_two_answers_to_one_question_are_a_forger_unless_somebody_confirms() -> None:
     raced = said(THERE, raced=True)
-    found = verdict(Kind.CONNECT_TIMEOUT, there=(raced,))
-    assert kind_of(found) is Kind.DNS_POISONED
-    assert verdict(Kind.CONNECT_TIMEOUT, there=(raced, said(HERE))) is None
+    found = verdict(FailureKind.CONNECT_TIMEOUT, there=(raced,))
+    assert kind_of(found) is FailureKind.DNS_POISONED
+    assert verdict(FailureKind.CONNECT_TIMEOUT, there=(raced, said(HERE))) is None
 
 
 # --- is the name forbidden? -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [Kind.TLS_RESET, Kind.TLS_TIMEOUT])
+@pytest.mark.parametrize("kind", [FailureKind.TLS_RESET, FailureKind.TLS_TIMEOUT])
 @pytest.mark.parametrize("end", [End.ANSWERED, End.FOREIGN, End.VALID])
 def test_another_name_that_is_answered_where_ours_is_cut_is_a_block_by_name(
-    kind: Kind, end: End
+    kind: FailureKind, end: End
 ) -> None:
     found = verdict(kind, trial(HERE, end, NEUTRAL))
     assert found is not None
-    assert (found.kind, found.fault) == (Kind.SNI_BLOCKED, Fault.PATH)
+    assert (found.kind, found.fault) == (FailureKind.SNI_BLOCKED, Fault.PATH)
     assert "suspected" in found.message
     assert HERE in found.message
 
 
 @pytest.mark.parametrize("end", [End.RESET, End.CLOSED, End.SILENT, End.REFUSED])
 def test_where_both_names_are_cut_the_name_is_not_to_blame(end: End) -> None:
-    assert verdict(Kind.TLS_RESET, trial(HERE, end, NEUTRAL)) is None
+    assert verdict(FailureKind.TLS_RESET, trial(HERE, end, NEUTRAL)) is None
 
 
 def test_where_our_name_is_answered_on_that_address_nothing_is_blocked() -> None:
     other = "93.184.216.35"
     neutral = trial(other, End.ANSWERED, NEUTRAL)
-    assert verdict(Kind.TLS_RESET, neutral, trial(other, End.VALID)) is None
+    assert verdict(FailureKind.TLS_RESET, neutral, trial(other, End.VALID)) is None
     cut = trial(other, End.RESET)
-    assert kind_of(verdict(Kind.TLS_RESET, neutral, cut)) is Kind.SNI_BLOCKED
+    assert kind_of(verdict(FailureKind.TLS_RESET, neutral, cut)) is FailureKind.SNI_BLOCKED
     refused = trial(other, End.REFUSED, connected=False)
-    assert verdict(Kind.TLS_RESET, neutral, refused) is None
+    assert verdict(FailureKind.TLS_RESET, neutral, refused) is None
 
 
 def test_other_kinds_are_never_a_block_by_name() -> None:
-    for kind in PATH_KINDS - {Kind.TLS_RESET, Kind.TLS_TIMEOUT}:
-        assert kind_of(verdict(kind, trial(HERE, End.ANSWERED, NEUTRAL))) is not Kind.SNI_BLOCKED
+    for kind in PATH_KINDS - {FailureKind.TLS_RESET, FailureKind.TLS_TIMEOUT}:
+        assert (
+            kind_of(verdict(kind, trial(HERE, End.ANSWERED, NEUTRAL)))
+            is not FailureKind.SNI_BLOCKED
+        )
 
 
 # --- the words ------------------------------------------------------------------------------------
@@ -242,7 +253,7 @@ def test_other_kinds_are_never_a_block_by_name() -> None:
 def test_the_steps_say_what_was_looked_at_in_order() -> None:
     shown = certificate(NOW, NOW + timedelta(days=90))
     facts = Facts(
-        target=TLS, kind=Kind.CERT_HOSTNAME, now=NOW, net=FINE,
+        target=TLS, kind=FailureKind.CERT_HOSTNAME, now=NOW, net=FINE,
         here=Answer(resolver="here", addresses=("31.13.94.37",), ms=3.0),
         there=(said(THERE),),
         trials=(trial("31.13.94.37", End.FOREIGN, detail="hostname mismatch", certificate=shown),
@@ -267,15 +278,15 @@ def test_the_words_of_each_verdict() -> None:
     valid, neutral = trial(THERE, End.VALID), trial(HERE, End.ANSWERED, NEUTRAL)
     suspected = "a false answer on the way is suspected; another resolver or base URL helps"
     found = {
-        verdict(Kind.DNS_SERVFAIL, here=lost, net=NO_RESOLVER): "got no address for relay.test, and none of 2 other names resolves: the monitor's own resolver is broken",
-        verdict(Kind.DNS_SERVFAIL, here=lost, there=names, net=ALONE): "got no answer from the monitor's own resolver, while dns.test knows relay.test; want one that answers",
-        verdict(Kind.CERT_EXPIRED, now=datetime(1970, 1, 1, tzinfo=UTC)): "got 1970-01-01 from the monitor's own clock, want today: certificates cannot be judged",
-        verdict(Kind.CONNECT_TIMEOUT, valid, there=names): f"got {HERE} for relay.test here, while dns.test says {THERE}, where a valid certificate for the name came: {suspected}",
-        verdict(Kind.CONNECT_TIMEOUT, valid, here=odd, there=names): f"got 31.13.94.37 (an address of Facebook, as forged answers often have) for relay.test here, while dns.test says {THERE}, where a valid certificate for the name came: {suspected}",
-        verdict(Kind.CONNECT_TIMEOUT, here=odd, there=names): f"got 31.13.94.37, an address of Facebook, as forged answers often have, for relay.test here, while dns.test says {THERE}: {suspected}",
-        verdict(Kind.CONNECT_TIMEOUT, there=(raced,)): f"got two answers that differ to one question to dns.test about relay.test, want one: {suspected}",
-        verdict(Kind.TLS_RESET, neutral): f"got a reset at {HERE} for the name relay.test, and an answer in TLS for example.com: a block by name on the way is suspected; another base URL helps",
-        verdict(Kind.TLS_RESET, neutral, trial(HERE, End.SILENT)): f"got no answer in time at {HERE} for the name relay.test, and an answer in TLS for example.com: a block by name on the way is suspected; another base URL helps",
+        verdict(FailureKind.DNS_SERVFAIL, here=lost, net=NO_RESOLVER): "got no address for relay.test, and none of 2 other names resolves: the monitor's own resolver is broken",
+        verdict(FailureKind.DNS_SERVFAIL, here=lost, there=names, net=ALONE): "got no answer from the monitor's own resolver, while dns.test knows relay.test; want one that answers",
+        verdict(FailureKind.CERT_EXPIRED, now=datetime(1970, 1, 1, tzinfo=UTC)): "got 1970-01-01 from the monitor's own clock, want today: certificates cannot be judged",
+        verdict(FailureKind.CONNECT_TIMEOUT, valid, there=names): f"got {HERE} for relay.test here, while dns.test says {THERE}, where a valid certificate for the name came: {suspected}",
+        verdict(FailureKind.CONNECT_TIMEOUT, valid, here=odd, there=names): f"got 31.13.94.37 (an address of Facebook, as forged answers often have) for relay.test here, while dns.test says {THERE}, where a valid certificate for the name came: {suspected}",
+        verdict(FailureKind.CONNECT_TIMEOUT, here=odd, there=names): f"got 31.13.94.37, an address of Facebook, as forged answers often have, for relay.test here, while dns.test says {THERE}: {suspected}",
+        verdict(FailureKind.CONNECT_TIMEOUT, there=(raced,)): f"got two answers that differ to one question to dns.test about relay.test, want one: {suspected}",
+        verdict(FailureKind.TLS_RESET, neutral): f"got a reset at {HERE} for the name relay.test, and an answer in TLS for example.com: a block by name on the way is suspected; another base URL helps",
+        verdict(FailureKind.TLS_RESET, neutral, trial(HERE, End.SILENT)): f"got no answer in time at {HERE} for the name relay.test, and an answer in TLS for example.com: a block by name on the way is suspected; another base URL helps",
     }  # fmt: skip
     assert {failure: failure and failure.message for failure in found} == found
 
@@ -296,7 +307,7 @@ def test_how_wrong_the_clock_is_is_said_in_fit_units(skew_s: float, words: str |
     always = certificate(NOW - timedelta(days=90), NOW + timedelta(days=90))
     shown = trial(HERE, End.FOREIGN, certificate=always)
     net = Reading(net=Net.FINE, words="", skew_s=skew_s)
-    found = verdict(Kind.CERT_EXPIRED, shown, net=net)
+    found = verdict(FailureKind.CERT_EXPIRED, shown, net=net)
     said_so = (
         f"got a clock that is {words}, want the time: by that of others the certificate is valid"
     )
@@ -304,29 +315,31 @@ def test_how_wrong_the_clock_is_is_said_in_fit_units(skew_s: float, words: str |
 
 
 def test_from_the_day_that_this_was_written_a_clock_may_be_right() -> None:
-    assert verdict(Kind.CERT_EXPIRED, now=datetime(2026, 1, 1, tzinfo=UTC)) is None
+    assert verdict(FailureKind.CERT_EXPIRED, now=datetime(2026, 1, 1, tzinfo=UTC)) is None
 
 
 @pytest.mark.parametrize("kind", sorted(PATH_KINDS))
-def test_where_no_name_was_looked_up_nothing_is_said_of_names(kind: Kind) -> None:
+def test_where_no_name_was_looked_up_nothing_is_said_of_names(kind: FailureKind) -> None:
     for trials in ((), (trial(THERE, End.VALID),)):
         facts = Facts(
             target=TLS, kind=kind, now=NOW, net=ALONE, there=(said(THERE),), trials=trials
         )
-        wanted = Kind.DNS_POISONED if trials and kind.value.startswith("dns_") else None
+        wanted = FailureKind.DNS_POISONED if trials and kind.value.startswith("dns_") else None
         assert kind_of(explain(facts)) is wanted
 
 
 def test_only_failures_of_the_way_can_be_explained_by_a_false_answer() -> None:
     args = (trial(THERE, End.VALID),)
-    assert verdict(Kind.SERVER_ERROR, *args, there=(said(THERE),)) is None
-    assert verdict(Kind.DNS_NXDOMAIN, here=said("31.13.94.37"), there=(said(THERE),)) is None
+    assert verdict(FailureKind.SERVER_ERROR, *args, there=(said(THERE),)) is None
+    assert verdict(FailureKind.DNS_NXDOMAIN, here=said("31.13.94.37"), there=(said(THERE),)) is None
 
 
 def test_without_tls_an_open_connection_elsewhere_proves_a_denied_name() -> None:
     denied, open_there = said(lack=Lack.NO_NAME), trial(THERE, End.OPEN, name="")
-    found = verdict(Kind.DNS_NXDOMAIN, open_there, here=denied, there=(said(THERE),), target=PLAIN)
-    assert kind_of(found) is Kind.DNS_POISONED
+    found = verdict(
+        FailureKind.DNS_NXDOMAIN, open_there, here=denied, there=(said(THERE),), target=PLAIN
+    )
+    assert kind_of(found) is FailureKind.DNS_POISONED
 
 
 def test_an_address_that_is_no_proof_does_not_hide_the_next_that_is() -> None:
@@ -335,4 +348,4 @@ def test_an_address_that_is_no_proof_does_not_hide_the_next_that_is() -> None:
     fine = (trial(other, End.ANSWERED, NEUTRAL), trial(other, End.VALID))
     blocked = trial(HERE, End.ANSWERED, NEUTRAL)
     for before in ((trial(THERE, End.VALID),), (mute,), fine):
-        assert kind_of(verdict(Kind.TLS_RESET, *before, blocked)) is Kind.SNI_BLOCKED
+        assert kind_of(verdict(FailureKind.TLS_RESET, *before, blocked)) is FailureKind.SNI_BLOCKED

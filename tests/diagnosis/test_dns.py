@@ -22,7 +22,7 @@ from nameserver import (
 )
 
 from monitor.diagnosis.dns import ask
-from monitor.diagnosis.facts import Answer, Lack
+from monitor.diagnosis.observations import Answer, Lack
 from monitor.diagnosis.resolvers import Resolver, parse_resolver
 
 HOST = "relay.test"

@@ -18,8 +18,8 @@ from street import HOST, Street, censoring, mute, polite, resetting, telling_tim
 
 from monitor.clock import SystemClock
 from monitor.cycle import explained
-from monitor.diagnosis import DiagnosisSettings, Doctor, Resolver
-from monitor.model import Check, Endpoint, Fault, Habit, Kind, Outcome, Proxy
+from monitor.diagnosis import DiagnosisSettings, PathDiagnosis, Resolver
+from monitor.model import Check, Endpoint, FailureKind, Fault, Habit, Outcome, Proxy
 from monitor.probes import PROBES, Client, attempt
 from monitor.probes.attempt import Attempted
 
@@ -45,7 +45,9 @@ def check(street: Street, host: str = HOST, *, encrypted: bool = True, **setting
 class Clinic:
     """Runs a check and has it explained, as the cycle does."""
 
-    def __init__(self, client: Client, doctor: Doctor, clock: SystemClock | HandClock) -> None:
+    def __init__(
+        self, client: Client, doctor: PathDiagnosis, clock: SystemClock | HandClock
+    ) -> None:
         self.client, self.doctor, self.clock = client, doctor, clock
 
     async def run(self, asked: Check) -> Attempted:
@@ -69,7 +71,7 @@ async def clinic(
     settings = DiagnosisSettings(
         resolvers=tuple(resolvers), controls=None if controls is None else tuple(controls)
     )
-    doctor = Doctor(
+    doctor = PathDiagnosis(
         settings, [each.endpoint for each in others], clock=when, redact=str, resolve=street.resolve
     )
     async with Client(street.resolve) as client:
@@ -77,7 +79,7 @@ async def clinic(
     await doctor.close()
 
 
-def kind_of(found: Attempted) -> Kind | None:
+def kind_of(found: Attempted) -> FailureKind | None:
     return found.result.failure and found.result.failure.kind
 
 
@@ -97,7 +99,7 @@ async def test_what_goes_well_or_is_no_matter_of_the_path_is_left_alone(street: 
         good = await here.run(check(street))
         assert (good.result.outcome, good.evidence) == (Outcome.UP, None)
         bad = await here.run(check(street, contains="something else"))
-        assert kind_of(bad) is Kind.UNEXPECTED_BODY
+        assert kind_of(bad) is FailureKind.UNEXPECTED_BODY
         assert looked(bad) == ""
 
 
@@ -111,7 +113,7 @@ async def test_a_name_that_leads_to_a_liar_is_poisoned(street: Street) -> None:
         clinic(street, resolvers=[names.resolver]) as here,
     ):
         found = await here.run(check(street))
-    assert kind_of(found) is Kind.DNS_POISONED
+    assert kind_of(found) is FailureKind.DNS_POISONED
     assert found.result.outcome is Outcome.DOWN
     assert f"got {LIAR} for {HOST} here, while {names.resolver.name} says {TRUE}" in said(found)
     assert "suspected" in said(found)
@@ -125,7 +127,7 @@ async def test_a_dead_address_here_and_a_proven_one_there_is_poisoned(street: St
         serving_names(answering({HOST: (TRUE,)})) as names,
         clinic(street, resolvers=[names.resolver]) as here,
     ):
-        assert kind_of(await here.run(check(street))) is Kind.DNS_POISONED
+        assert kind_of(await here.run(check(street))) is FailureKind.DNS_POISONED
 
 
 async def test_a_denied_name_that_another_resolver_proves_is_poisoned(street: Street) -> None:
@@ -134,7 +136,7 @@ async def test_a_denied_name_that_another_resolver_proves_is_poisoned(street: St
         serving_names(answering({HOST: (TRUE,)})) as names,
         clinic(street, resolvers=[names.resolver]) as here,
     ):
-        assert kind_of(await here.run(check(street))) is Kind.DNS_POISONED
+        assert kind_of(await here.run(check(street))) is FailureKind.DNS_POISONED
 
 
 async def test_an_endpoint_that_is_down_everywhere_is_its_own_fault(street: Street) -> None:
@@ -146,7 +148,7 @@ async def test_an_endpoint_that_is_down_everywhere_is_its_own_fault(street: Stre
         clinic(street, resolvers=[names.resolver]) as here,
     ):
         found = await here.run(check(street))
-    assert (kind_of(found), found.result.failure.fault) == (Kind.TCP_REFUSED, Fault.ENDPOINT)  # type: ignore[union-attr]
+    assert (kind_of(found), found.result.failure.fault) == (FailureKind.TCP_REFUSED, Fault.ENDPOINT)  # type: ignore[union-attr]
     assert "(a loopback address), as here" in looked(found)
 
 
@@ -158,22 +160,24 @@ async def test_a_bad_certificate_of_its_own_stays_that(street: Street) -> None:
         serving_names(answering({HOST: (TRUE,)})) as names,
         clinic(street, resolvers=[names.resolver]) as here,
     ):
-        assert kind_of(await here.run(check(street))) is Kind.CERT_UNTRUSTED
+        assert kind_of(await here.run(check(street))) is FailureKind.CERT_UNTRUSTED
 
 
 # --- a man in the middle --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("drops", "kind"), [(False, Kind.TLS_RESET), (True, Kind.TLS_TIMEOUT)])
+@pytest.mark.parametrize(
+    ("drops", "kind"), [(False, FailureKind.TLS_RESET), (True, FailureKind.TLS_TIMEOUT)]
+)
 async def test_a_reset_or_silence_on_the_name_is_a_block_by_name(
-    street: Street, *, drops: bool, kind: Kind
+    street: Street, *, drops: bool, kind: FailureKind
 ) -> None:
     street.where[HOST] = (TRUE,)
     middle = censoring(HOST, street.context(HOST), drops=drops)
     async with street.house(TRUE, middle):
         async with clinic(street, controls=None) as here:
             found = await here.run(check(street))
-        assert kind_of(found) is Kind.SNI_BLOCKED
+        assert kind_of(found) is FailureKind.SNI_BLOCKED
         assert f"at {TRUE} for the name {HOST}" in said(found)
         assert "saying another name (example.com)" in looked(found)
         async with Client(street.resolve) as client:
@@ -188,7 +192,7 @@ async def test_a_server_that_resets_everybody_is_a_reset_and_no_block(street: St
     street.where[HOST] = (TRUE,)
     async with street.house(TRUE, resetting), clinic(street, controls=None) as here:
         found = await here.run(check(street))
-    assert kind_of(found) is Kind.TLS_RESET
+    assert kind_of(found) is FailureKind.TLS_RESET
     assert "saying another name (example.com): a reset" in looked(found)
 
 
@@ -208,7 +212,7 @@ async def test_what_stays_cut_for_a_while_is_tested_at_another_address_of_the_ho
             here.client, whole = first, here.client
             found = await here.run(asked)
             here.client = whole
-    assert kind_of(found) is Kind.SNI_BLOCKED
+    assert kind_of(found) is FailureKind.SNI_BLOCKED
     assert "at 127.2.0.2 for the name" in said(found)
 
 
@@ -221,7 +225,7 @@ async def test_the_name_is_tested_once_an_hour_and_what_was_proven_holds_meanwhi
         visits = []
         for _ in range(62):
             before = street.visits.get(TRUE, 0)
-            assert kind_of(await here.run(check(street))) is Kind.SNI_BLOCKED
+            assert kind_of(await here.run(check(street))) is FailureKind.SNI_BLOCKED
             visits.append(street.visits[TRUE] - before - 1)
             clock.tick(60)
     assert [number for number, more in enumerate(visits) if more] == [0, 60]
@@ -235,14 +239,14 @@ async def test_a_block_that_cannot_be_proven_again_is_forgotten(
     async with clinic(street, controls=None, clock=clock) as here:
         async with street.house(TRUE, censoring(HOST, street.context(HOST))):
             asked = check(street)
-            assert kind_of(await here.run(asked)) is Kind.SNI_BLOCKED
+            assert kind_of(await here.run(asked)) is FailureKind.SNI_BLOCKED
         async with street.house(TRUE, resetting):
             seen = []
             for _ in range(63):
                 clock.tick(60)
                 seen.append(kind_of(await here.run(asked)))
-    assert seen[:59] == [Kind.SNI_BLOCKED] * 59
-    assert seen[-2:] == [Kind.TLS_RESET] * 2
+    assert seen[:59] == [FailureKind.SNI_BLOCKED] * 59
+    assert seen[-2:] == [FailureKind.TLS_RESET] * 2
 
 
 # --- is it us? ------------------------------------------------------------------------------------
@@ -254,7 +258,7 @@ async def test_when_nobody_else_answers_either_it_is_our_own_network(street: Str
     other = check(street, "other.test")
     async with clinic(street, others=[check(street), other]) as here:
         found = await here.run(check(street))
-    assert (kind_of(found), found.result.outcome) == (Kind.OFFLINE, Outcome.UNKNOWN)
+    assert (kind_of(found), found.result.outcome) == (FailureKind.OFFLINE, Outcome.UNKNOWN)
     assert "none of 1 control answered" in said(found)
 
 
@@ -263,7 +267,7 @@ async def test_another_host_that_answers_shows_that_our_network_is_fine(street: 
     async with street.house(OTHER, polite):
         other = check(street, "other.test", encrypted=False)
         async with clinic(street, others=[check(street), other]) as here:
-            assert kind_of(await here.run(check(street))) is Kind.TCP_UNREACHABLE
+            assert kind_of(await here.run(check(street))) is FailureKind.TCP_UNREACHABLE
             before = street.visits[OTHER]
             await here.run(other)
             found = await here.run(check(street, timeout="3s"))
@@ -276,12 +280,12 @@ async def test_declared_controls_and_none(street: Street) -> None:
     async with street.house(OTHER, polite):
         url = f"http://control.test:{street.port}"
         async with clinic(street, controls=[url]) as here:
-            assert kind_of(await here.run(check(street))) is Kind.TCP_UNREACHABLE
+            assert kind_of(await here.run(check(street))) is FailureKind.TCP_UNREACHABLE
         async with clinic(street, controls=["http://226.0.0.1"]) as here:
-            assert kind_of(await here.run(check(street))) is Kind.OFFLINE
+            assert kind_of(await here.run(check(street))) is FailureKind.OFFLINE
         async with clinic(street, controls=None) as here:
             found = await here.run(check(street))
-            assert kind_of(found) is Kind.TCP_UNREACHABLE
+            assert kind_of(found) is FailureKind.TCP_UNREACHABLE
             assert "the controls are off" in looked(found)
 
 
@@ -290,7 +294,7 @@ async def test_a_single_host_has_nothing_to_compare_with_and_is_believed(street:
     street.port = 9
     async with clinic(street, others=[check(street)]) as here:
         found = await here.run(check(street))
-    assert kind_of(found) is Kind.TCP_REFUSED
+    assert kind_of(found) is FailureKind.TCP_REFUSED
     assert "there is nothing to compare with" in looked(found)
 
 
@@ -306,7 +310,7 @@ async def test_when_no_name_resolves_though_hosts_answer_the_resolver_is_broken(
             clock.tick(60)
             street.where = {HOST: socket.EAI_AGAIN, "other.test": socket.EAI_AGAIN}
             found = await here.run(here_)
-    assert (kind_of(found), found.result.outcome) == (Kind.RESOLVER_FAILED, Outcome.UNKNOWN)
+    assert (kind_of(found), found.result.outcome) == (FailureKind.RESOLVER_FAILED, Outcome.UNKNOWN)
 
 
 @pytest.mark.parametrize("days", [-40, 400])
@@ -323,9 +327,9 @@ async def test_a_wrong_clock_is_told_from_a_bad_certificate(street: Street, days
         pair = [check(street), check(street, "other.test")]
         async with clinic(street, others=pair) as here:
             found = await here.run(pair[0])
-    want = Kind.CLOCK_WRONG if days == -40 else Kind.CERT_EXPIRED
+    want = FailureKind.CLOCK_WRONG if days == -40 else FailureKind.CERT_EXPIRED
     assert kind_of(found) is want
-    if want is Kind.CLOCK_WRONG:
+    if want is FailureKind.CLOCK_WRONG:
         assert "got a clock that is 40 days ahead" in said(found)
 
 
@@ -342,7 +346,7 @@ async def test_many_runs_that_fail_together_share_one_examination(street: Street
         other = check(street, "other.test")
         async with clinic(street, resolvers=[names.resolver], others=[other]) as here:
             found = await asyncio.gather(*(here.run(check(street)) for _ in range(30)))
-    assert {kind_of(each) for each in found} == {Kind.DNS_POISONED}
+    assert {kind_of(each) for each in found} == {FailureKind.DNS_POISONED}
     assert len(names.asked) == 2, "one A, one AAAA"
     assert street.visits == {TRUE: 1, OTHER: 1}
 
@@ -355,7 +359,7 @@ async def test_a_run_waits_for_its_explanation_at_most_half_its_interval(street:
             began = time.monotonic()
             first = await here.run(asked)
             assert time.monotonic() - began < 2.0, "0.5 s, and what a busy machine adds"
-            assert (kind_of(first), looked(first)) == (Kind.TCP_REFUSED, "")
+            assert (kind_of(first), looked(first)) == (FailureKind.TCP_REFUSED, "")
             await asyncio.sleep(3.5)
             later = await here.run(asked)
             assert f"TLS to {TRUE}" in looked(later), "by now it has ended, and speaks for this run"
@@ -368,11 +372,11 @@ async def test_a_fault_of_the_doctor_leaves_the_verdict_as_it_was(
     street.port = 9
     broken = Resolver("broken", address="no address", port=9)
     async with clinic(street, resolvers=[broken]) as here:
-        assert kind_of(await here.run(check(street))) is Kind.TCP_REFUSED
+        assert kind_of(await here.run(check(street))) is FailureKind.TCP_REFUSED
         here.doctor._settings = None  # type: ignore[assignment]
         here.doctor._cases.clear()
         found = await here.run(check(street))
-    assert (kind_of(found), looked(found)) == (Kind.TCP_REFUSED, "")
+    assert (kind_of(found), looked(found)) == (FailureKind.TCP_REFUSED, "")
     assert "event=internal diagnosis=relay.test" in caplog.text
 
 
@@ -386,10 +390,10 @@ async def test_other_resolvers_count_from_the_next_examination_after_a_reload(
         clinic(street) as here,
     ):
         asked = check(street)
-        assert kind_of(await here.run(asked)) is Kind.TCP_REFUSED
+        assert kind_of(await here.run(asked)) is FailureKind.TCP_REFUSED
         settings = DiagnosisSettings(resolvers=(names.resolver,))
         here.doctor.change(settings, [asked.endpoint], str)
-        assert kind_of(await here.run(asked)) is Kind.DNS_POISONED
+        assert kind_of(await here.run(asked)) is FailureKind.DNS_POISONED
 
 
 async def test_behind_a_proxy_nothing_is_examined(street: Street) -> None:
@@ -400,7 +404,7 @@ async def test_behind_a_proxy_nothing_is_examined(street: Street) -> None:
     proxied = replace(asked, endpoint=replace(asked.endpoint, proxy=proxy))
     async with clinic(street) as here:
         found = await here.run(proxied)
-    assert kind_of(found) is Kind.OFFLINE, "the proxy's own word for it"
+    assert kind_of(found) is FailureKind.OFFLINE, "the proxy's own word for it"
     assert looked(found) == ""
 
 
@@ -408,7 +412,7 @@ async def test_tcp_and_tls_probes_are_examined_at_their_own_port(street: Street)
     street.where[HOST] = (TRUE,)
     async with street.house(TRUE, censoring(HOST, street.context(HOST))):
         endpoint = replace(check(street).endpoint, url=f"http://{HOST}")
-        for kind, want in (("tls", Kind.SNI_BLOCKED), ("tcp", None)):
+        for kind, want in (("tls", FailureKind.SNI_BLOCKED), ("tcp", None)):
             probe = PROBES[kind](port=street.port, timeout="2s")
             asked = Check(service="s", endpoint=endpoint, probe=probe)
             async with clinic(street, controls=None) as here:
@@ -422,5 +426,5 @@ async def test_hosts_that_fail_together_share_one_look_at_a_control(street: Stre
         url = f"http://control.test:{street.port}"
         async with clinic(street, controls=[url]) as here:
             found = await asyncio.gather(*(here.run(check(street, host)) for host in hosts))
-            assert {kind_of(each) for each in found} == {Kind.TCP_UNREACHABLE}
+            assert {kind_of(each) for each in found} == {FailureKind.TCP_UNREACHABLE}
             assert street.visits == {OTHER: 1}

@@ -6,13 +6,13 @@ from random import Random
 from cast import HandClock
 from street import Street, polite
 
-from monitor.alerts import Alerts, Context
+from monitor.alerts import AlertEngine, Context
 from monitor.alerts.message import phrase
-from monitor.budget import Ledger
+from monitor.budget import BudgetLedger
 from monitor.config import Config, parse
 from monitor.cycle import Cycle
-from monitor.diagnosis import Doctor
-from monitor.model import Announcement, Check, Habit, Kind, Severity
+from monitor.diagnosis import PathDiagnosis
+from monitor.model import Check, FailureKind, Habit, NotificationType, Severity
 from monitor.probes import Client, attempt
 from monitor.probes.attempt import Attempted
 from monitor.schedule import Due
@@ -45,7 +45,9 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
         store = Store(found.store, clock=clock, vantage="here")
         store.open()
         endpoints = [each for service in found.services for each in service.endpoints]
-        doctor = Doctor(found.diagnosis, endpoints, clock=clock, redact=str, resolve=street.resolve)
+        doctor = PathDiagnosis(
+            found.diagnosis, endpoints, clock=clock, redact=str, resolve=street.resolve
+        )
 
         async def ask(check: Check, *, habit: Habit, late_ms: float) -> Attempted:
             return await attempt(
@@ -54,8 +56,8 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
             )  # fmt: skip
 
         cycle = Cycle(
-            ask=ask, store=store, alerts=Alerts(found.alerts, found.channels, store.recall()),
-            ledger=Ledger(found.services, {}, {}, {}), clock=clock, vantage="here", explain=doctor,
+            ask=ask, store=store, alerts=AlertEngine(found.alerts, found.channels, store.recall()),
+            ledger=BudgetLedger(found.services, {}, {}, {}), clock=clock, vantage="here", explain=doctor,
         )  # fmt: skip
         for minute in range(MINUTES + 8):
             street.where = dict(NOWHERE if 4 <= minute < 4 + MINUTES else UP)
@@ -67,7 +69,7 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
         for check in found.checks:
             day = seen.checks[check.key].last_24h
             assert day.outcomes == {"up": 8, "unknown": MINUTES}
-            assert day.kinds == {Kind.OFFLINE.value: MINUTES}
+            assert day.kinds == {FailureKind.OFFLINE.value: MINUTES}
             assert day.availability == 1.0
         assert {each.severity for each in seen.incidents} <= {Severity.MONITOR}
         told = []
@@ -79,9 +81,9 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
             words = phrase(row, incident, context)
             told.append((row.what, f"{words.title}\n{words.body}"))
         assert {row.what for row in await store.due(clock.now())} <= {
-            Announcement.OPENED, Announcement.RESOLVED, Announcement.NOTICE,
+            NotificationType.OPENED, NotificationType.RESOLVED, NotificationType.NOTICE,
         }  # fmt: skip
-        assert [what for what, _ in told] == [Announcement.OPENED, Announcement.RESOLVED]
+        assert [what for what, _ in told] == [NotificationType.OPENED, NotificationType.RESOLVED]
         for (
             _,
             text,

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.diagnosis.facts import NEUTRAL, Answer, Net, Reading, Target
+from monitor.diagnosis.bogon_ranges import network_of, odd_among, what_is_odd
 from monitor.diagnosis.network import Seen, domain_of, read
+from monitor.diagnosis.observations import NEUTRAL, Answer, Net, Reading, Target
 from monitor.diagnosis.plan import PATH_KINDS, plan
-from monitor.diagnosis.ranges import network_of, odd_among, what_is_odd
 from monitor.diagnosis.resolvers import Resolver, parse_resolver
-from monitor.model import Kind
+from monitor.model import FailureKind
 
 TARGET = Target(host="relay.test", port=443, encrypted=True)
 
@@ -88,28 +88,28 @@ def answer(*addresses: str) -> Answer:
     return Answer(resolver="other", addresses=addresses)
 
 
-def chains(kind: Kind | None, *here: str, allowed: bool = True) -> tuple[object, ...]:
+def chains(kind: FailureKind | None, *here: str, allowed: bool = True) -> tuple[object, ...]:
     found = plan(TARGET, kind, here, [answer(THERE)], names_may_be_tested=allowed)
     return found.chains
 
 
 def test_a_cut_handshake_is_tested_elsewhere_first_and_with_the_neutral_name_first() -> None:
-    assert chains(Kind.TLS_RESET, HERE, OTHER) == (
+    assert chains(FailureKind.TLS_RESET, HERE, OTHER) == (
         ((THERE, "relay.test"),),
         ((OTHER, NEUTRAL), (OTHER, "relay.test")),
         ((HERE, NEUTRAL),),
     )
-    assert chains(Kind.TLS_RESET, HERE) == (
+    assert chains(FailureKind.TLS_RESET, HERE) == (
         ((THERE, NEUTRAL), (THERE, "relay.test")),
         ((HERE, NEUTRAL),),
     )
-    assert chains(Kind.TLS_RESET, HERE, allowed=False) == (((THERE, "relay.test"),),)
+    assert chains(FailureKind.TLS_RESET, HERE, allowed=False) == (((THERE, "relay.test"),),)
 
 
 def test_other_failures_need_the_certificate_here_and_there() -> None:
-    for kind in PATH_KINDS - {Kind.TLS_RESET, Kind.TLS_TIMEOUT}:
+    for kind in PATH_KINDS - {FailureKind.TLS_RESET, FailureKind.TLS_TIMEOUT}:
         expected = {((THERE, "relay.test"),), ((HERE, "relay.test"),)}
-        if kind in {Kind.DNS_NXDOMAIN, Kind.DNS_SERVFAIL}:
+        if kind in {FailureKind.DNS_NXDOMAIN, FailureKind.DNS_SERVFAIL}:
             expected = {((THERE, "relay.test"),)}
         assert set(chains(kind, HERE, allowed=False)) == expected, kind
 
@@ -125,7 +125,7 @@ def test_on_demand_both_names_are_tried() -> None:
     st.booleans(),
 )
 def test_no_address_hears_the_real_name_before_the_neutral_one_and_few_are_called(
-    kind: Kind | None, here: list[str], there: list[str], allowed: bool
+    kind: FailureKind | None, here: list[str], there: list[str], allowed: bool
 ) -> None:
     found = plan(TARGET, kind, here, [answer(*there)], names_may_be_tested=allowed)
     calls = [call for chain in found.chains for call in chain]
@@ -232,12 +232,12 @@ def test_names_of_one_domain_and_addresses_of_one_network_are_one_witness(
 
 
 def test_another_address_is_tested_only_where_it_is_of_the_same_family() -> None:
-    assert chains(Kind.TLS_RESET, HERE, "2606:4700::1") == (
+    assert chains(FailureKind.TLS_RESET, HERE, "2606:4700::1") == (
         ((THERE, NEUTRAL), (THERE, "relay.test")),
         ((HERE, NEUTRAL),),
     )
     six = ("2606:4700::1", "2606:4700::2")
-    assert chains(Kind.TLS_RESET, *six)[1:] == (
+    assert chains(FailureKind.TLS_RESET, *six)[1:] == (
         ((six[1], NEUTRAL), (six[1], "relay.test")),
         ((six[0], NEUTRAL),),
     )
@@ -252,11 +252,13 @@ def test_on_demand_no_other_address_is_asked_for_the_neutral_name() -> None:
 
 def test_without_tls_no_name_is_said() -> None:
     plain = Target(host="relay.test", port=80, encrypted=False)
-    found = plan(plain, Kind.TCP_REFUSED, (HERE,), [answer(THERE)], names_may_be_tested=False)
+    found = plan(
+        plain, FailureKind.TCP_REFUSED, (HERE,), [answer(THERE)], names_may_be_tested=False
+    )
     assert found.chains == (((THERE, ""),), ((HERE, ""),))
 
 
 def test_at_most_two_addresses_that_only_others_name_are_tried() -> None:
     far = ["192.0.2.1", "192.1.2.1", "192.2.2.1"]
-    found = plan(TARGET, Kind.DNS_NXDOMAIN, (), [answer(*far)], names_may_be_tested=True)
+    found = plan(TARGET, FailureKind.DNS_NXDOMAIN, (), [answer(*far)], names_may_be_tested=True)
     assert found.chains == (((far[0], "relay.test"),), ((far[1], "relay.test"),))

@@ -7,9 +7,9 @@ from typing import Any
 from every_kind import Opening, raw
 from servers import Script, endless, saying
 
-from monitor.model import Habit, Kind
+from monitor.model import FailureKind, Habit
 from monitor.probes.attempt import Attempted
-from monitor.probes.resolver import Resolve
+from monitor.probes.wire.resolver import Resolve
 
 KEY = "canary-in-the-request"
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -24,7 +24,7 @@ class Behaviour:
     group: str
     name: str
     opening: Opening
-    wants: Kind | None
+    wants: FailureKind | None
     """None: nothing is wrong with what a client needs, and no failure is made of it."""
     probe: str = "http"
     settings: Mapping[str, Any] = field(default_factory=lambda: {"timeout": LONG})
@@ -52,7 +52,7 @@ def behaviour(
     group: str,
     name: str,
     script: Script | bytes,
-    wants: Kind | None,
+    wants: FailureKind | None,
     probe: str = "http",
     timeout: str = LONG,
     **settings: Any,

@@ -10,8 +10,8 @@ from behaviour import SHORT, Behaviour, sized
 from every_kind import Opening, Where
 from servers import saying, serving
 
-from monitor.model import Kind
-from monitor.probes.resolver import Resolve, system_resolve
+from monitor.model import FailureKind
+from monitor.probes.wire.resolver import Resolve, system_resolve
 
 Infos = list[tuple[object, ...]]
 
@@ -53,7 +53,7 @@ def named(host: str) -> Opening:
     return opening
 
 
-def dns(name: str, resolve: Resolve, wants: Kind | None, connections: int = 0) -> Behaviour:
+def dns(name: str, resolve: Resolve, wants: FailureKind | None, connections: int = 0) -> Behaviour:
     return Behaviour(
         "DNS", name, _somewhere, wants, settings={"timeout": SHORT}, resolve=resolve,
         connections=connections,
@@ -63,27 +63,27 @@ def dns(name: str, resolve: Resolve, wants: Kind | None, connections: int = 0) -
 def malformed(name: str, host: str) -> Behaviour:
     """Nothing leaves the machine for such a name: the system's own resolver refuses it."""
     return Behaviour(
-        "DNS", name, named(host), Kind.DNS_NXDOMAIN, settings={"timeout": SHORT},
+        "DNS", name, named(host), FailureKind.DNS_NXDOMAIN, settings={"timeout": SHORT},
         resolve=system_resolve, connections=None,
     )  # fmt: skip
 
 
 NODATA = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
 ROWS = (
-    dns("NXDOMAIN", failing(socket.EAI_NONAME), Kind.DNS_NXDOMAIN),
-    dns("a name without an address", failing(NODATA), Kind.DNS_NXDOMAIN),
-    dns("SERVFAIL", failing(socket.EAI_AGAIN), Kind.DNS_SERVFAIL),
-    dns("refused by the resolver", failing(socket.EAI_FAIL), Kind.DNS_SERVFAIL),
-    dns("system trouble amid a look-up", failing(socket.EAI_SYSTEM), Kind.DNS_SERVFAIL),
-    dns("a resolver that breaks", raising, Kind.DNS_SERVFAIL),
-    dns("an empty answer", answering(), Kind.DNS_NXDOMAIN),
-    dns("a look-up that hangs", hanging, Kind.DNS_SERVFAIL),
-    dns("the address of nobody", answering("127.0.0.2"), Kind.TCP_REFUSED),
-    dns("a multicast address", answering("224.0.0.1"), Kind.TCP_UNREACHABLE),
-    dns("a broadcast address", answering("255.255.255.255"), Kind.TCP_UNREACHABLE),
-    dns("something that is no address", answering("no address"), Kind.TCP_UNREACHABLE),
+    dns("NXDOMAIN", failing(socket.EAI_NONAME), FailureKind.DNS_NXDOMAIN),
+    dns("a name without an address", failing(NODATA), FailureKind.DNS_NXDOMAIN),
+    dns("SERVFAIL", failing(socket.EAI_AGAIN), FailureKind.DNS_SERVFAIL),
+    dns("refused by the resolver", failing(socket.EAI_FAIL), FailureKind.DNS_SERVFAIL),
+    dns("system trouble amid a look-up", failing(socket.EAI_SYSTEM), FailureKind.DNS_SERVFAIL),
+    dns("a resolver that breaks", raising, FailureKind.DNS_SERVFAIL),
+    dns("an empty answer", answering(), FailureKind.DNS_NXDOMAIN),
+    dns("a look-up that hangs", hanging, FailureKind.DNS_SERVFAIL),
+    dns("the address of nobody", answering("127.0.0.2"), FailureKind.TCP_REFUSED),
+    dns("a multicast address", answering("224.0.0.1"), FailureKind.TCP_UNREACHABLE),
+    dns("a broadcast address", answering("255.255.255.255"), FailureKind.TCP_UNREACHABLE),
+    dns("something that is no address", answering("no address"), FailureKind.TCP_UNREACHABLE),
     dns("IPv4 by the label of IPv6", answering("127.0.0.1", family=socket.AF_INET6), None, 1),
-    dns("a thousand addresses of nobody", answering(*(f"127.0.{n // 200}.{n % 200 + 2}" for n in range(1000))), Kind.TCP_REFUSED),
+    dns("a thousand addresses of nobody", answering(*(f"127.0.{n // 200}.{n % 200 + 2}" for n in range(1000))), FailureKind.TCP_REFUSED),
     dns("the right address behind dead ones", answering("127.0.0.2", "127.0.0.1"), None, 1),
     malformed("a label of 64 letters", "x" * 64 + ".test"),
     malformed("a name of 300 letters", ".".join(["x" * 50] * 6)),

@@ -7,18 +7,20 @@ import zlib
 from behaviour import LONG, OK, SHORT, Behaviour, behaviour, chunked, endless, saying, sized
 from servers import Script, reset, resetting
 
-from monitor.model import Kind
+from monitor.model import FailureKind
 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 SIZED = OK + b"Content-Length: 100\r\n\r\n"
 _BIG = 64 * 1024 * 1024
 
 
-def http(name: str, script: Script | bytes, wants: Kind | None, timeout: str = LONG) -> Behaviour:
+def http(
+    name: str, script: Script | bytes, wants: FailureKind | None, timeout: str = LONG
+) -> Behaviour:
     return behaviour("HTTP", name, script, wants, timeout=timeout)
 
 
-def models(name: str, script: Script | bytes, wants: Kind | None) -> Behaviour:
+def models(name: str, script: Script | bytes, wants: FailureKind | None) -> Behaviour:
     return behaviour("HTTP", name, script, wants, "models")
 
 
@@ -81,56 +83,58 @@ def unasked(answer: bytes) -> Script:
 
 
 _AT_ENDS = (
-    http("silence after the request", stall, Kind.HEADERS_TIMEOUT, SHORT),
-    http("silence after the headers", saying(SIZED, 60.0), Kind.BODY_TIMEOUT, SHORT),
-    http("silence amid a chunk", saying(CHUNKED + b"5\r\nab", 60.0), Kind.BODY_TIMEOUT, SHORT),
-    http("close at once", drop, Kind.HTTP_DISCONNECT),
-    http("close after the request", saying(), Kind.HTTP_DISCONNECT),
-    http("close amid the status line", b"HTTP/1.1 20", Kind.HTTP_DISCONNECT),
-    http("close amid headers", OK + b"X-Secret: ", Kind.HTTP_DISCONNECT),
-    http("close before a sized body", SIZED, Kind.HTTP_DISCONNECT),
-    http("close amid a sized body", SIZED + b"x", Kind.TRUNCATED),
-    http("close amid chunks", CHUNKED + b"5\r\nab", Kind.TRUNCATED),
-    http("reset at once", slam, Kind.HTTP_DISCONNECT),
-    http("reset after the request", resetting(), Kind.HTTP_DISCONNECT),
-    http("reset amid the status line", resetting(b"HTTP/1.1 20"), Kind.HTTP_DISCONNECT),
-    http("reset amid headers", resetting(OK + b"X: "), Kind.HTTP_DISCONNECT),
-    http("reset amid the body", resetting(SIZED + b"x"), Kind.TRUNCATED),
-    http("reset amid a body without length", resetting(OK + b"\r\n", b"x"), Kind.TRUNCATED),
-    http("reset amid chunks", resetting(CHUNKED + b"5\r\nab"), Kind.TRUNCATED),
+    http("silence after the request", stall, FailureKind.HEADERS_TIMEOUT, SHORT),
+    http("silence after the headers", saying(SIZED, 60.0), FailureKind.BODY_TIMEOUT, SHORT),
+    http(
+        "silence amid a chunk", saying(CHUNKED + b"5\r\nab", 60.0), FailureKind.BODY_TIMEOUT, SHORT
+    ),
+    http("close at once", drop, FailureKind.HTTP_DISCONNECT),
+    http("close after the request", saying(), FailureKind.HTTP_DISCONNECT),
+    http("close amid the status line", b"HTTP/1.1 20", FailureKind.HTTP_DISCONNECT),
+    http("close amid headers", OK + b"X-Secret: ", FailureKind.HTTP_DISCONNECT),
+    http("close before a sized body", SIZED, FailureKind.HTTP_DISCONNECT),
+    http("close amid a sized body", SIZED + b"x", FailureKind.TRUNCATED),
+    http("close amid chunks", CHUNKED + b"5\r\nab", FailureKind.TRUNCATED),
+    http("reset at once", slam, FailureKind.HTTP_DISCONNECT),
+    http("reset after the request", resetting(), FailureKind.HTTP_DISCONNECT),
+    http("reset amid the status line", resetting(b"HTTP/1.1 20"), FailureKind.HTTP_DISCONNECT),
+    http("reset amid headers", resetting(OK + b"X: "), FailureKind.HTTP_DISCONNECT),
+    http("reset amid the body", resetting(SIZED + b"x"), FailureKind.TRUNCATED),
+    http("reset amid a body without length", resetting(OK + b"\r\n", b"x"), FailureKind.TRUNCATED),
+    http("reset amid chunks", resetting(CHUNKED + b"5\r\nab"), FailureKind.TRUNCATED),
     http("reset after the last byte", resetting(sized(b"all of it")), None),
-    http("half-close without an answer", half_closing(), Kind.HTTP_DISCONNECT),
-    http("half-close amid the body", half_closing(SIZED, b"x"), Kind.TRUNCATED),
+    http("half-close without an answer", half_closing(), FailureKind.HTTP_DISCONNECT),
+    http("half-close amid the body", half_closing(SIZED, b"x"), FailureKind.TRUNCATED),
     http("half-close after a body without length", half_closing(OK + b"\r\n", b"all"), None),
 )
 
-GARBAGE = Kind.HTTP_GARBAGE
+GARBAGE = FailureKind.HTTP_GARBAGE
 
 # --- without end -----------------------------------------------------------------------------------
 
 _WITHOUT_END = (
-    http("endless body", endless(OK + b"\r\n", b"x" * 65536), Kind.BODY_TOO_LARGE),
-    http("endless body of an error", endless(b"HTTP/1.1 500 No\r\n\r\n", b"x" * 65536), Kind.SERVER_ERROR),
-    http("endless chunks", endless(CHUNKED, b"4000\r\n" + b"x" * 0x4000 + b"\r\n"), Kind.BODY_TOO_LARGE),
-    http("endless chunks of one byte", endless(CHUNKED, b"1\r\nx\r\n" * 8192), Kind.BODY_TOO_LARGE),
-    http("endless body that says it is a terabyte", endless(OK + b"Content-Length: 1099511627776\r\n\r\n", b"x" * 65536), Kind.BODY_TOO_LARGE),
+    http("endless body", endless(OK + b"\r\n", b"x" * 65536), FailureKind.BODY_TOO_LARGE),
+    http("endless body of an error", endless(b"HTTP/1.1 500 No\r\n\r\n", b"x" * 65536), FailureKind.SERVER_ERROR),
+    http("endless chunks", endless(CHUNKED, b"4000\r\n" + b"x" * 0x4000 + b"\r\n"), FailureKind.BODY_TOO_LARGE),
+    http("endless chunks of one byte", endless(CHUNKED, b"1\r\nx\r\n" * 8192), FailureKind.BODY_TOO_LARGE),
+    http("endless body that says it is a terabyte", endless(OK + b"Content-Length: 1099511627776\r\n\r\n", b"x" * 65536), FailureKind.BODY_TOO_LARGE),
     http("endless trailers", later(CHUNKED + b"2\r\nok\r\n0\r\n", b"X: y\r\n" * 1000), GARBAGE),
-    http("endless extension of a chunk", later(CHUNKED + b"1;", b"x" * 4096), Kind.BODY_TIMEOUT, SHORT),
-    http("endless header", endless(OK + b"X: ", b"x" * 4096), Kind.HTTP_GARBAGE),
-    http("endless headers", endless(OK, b"X: y\r\n" * 100), Kind.HTTP_GARBAGE),
-    http("endless cookies", endless(OK, b"Set-Cookie: a=b\r\n" * 100), Kind.HTTP_GARBAGE),
-    http("endless status line", endless(b"HTTP/1.1 200 ", b"O" * 4096), Kind.HTTP_GARBAGE),
-    http("endless empty lines", endless(b"", b"\r\n" * 2048), Kind.HEADERS_TIMEOUT, SHORT),
-    http("endless line that is no HTTP", endless(b"", b"x" * 4096), Kind.HTTP_GARBAGE),
-    http("header of 64 kB", OK + b"X: " + b"x" * 65536 + b"\r\n\r\n", Kind.HTTP_GARBAGE),
-    http("a thousand headers", OK + b"X: y\r\n" * 1000 + b"\r\n", Kind.HTTP_GARBAGE),
-    http("drip of headers", endless(OK, b"X: y\r\n", 0.1), Kind.HEADERS_TIMEOUT, SHORT),
-    http("drip of the status line", endless(b"HTTP/1.1 200 ", b"O", 0.1), Kind.HEADERS_TIMEOUT, SHORT),
-    http("drip of the body", endless(SIZED, b"x", 0.1), Kind.BODY_TIMEOUT, SHORT),
-    http("drip of chunk sizes", endless(CHUNKED, b"0", 0.1), Kind.BODY_TIMEOUT, SHORT),
-    http("flood of 100 Continue", endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 50), Kind.HEADERS_TIMEOUT, SHORT),
-    http("flood of 103 with headers", endless(b"", b"HTTP/1.1 103 Early\r\nLink: <x>\r\n\r\n" * 50), Kind.HEADERS_TIMEOUT, SHORT),
-    http("drip of 100 Continue", endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.05), Kind.HEADERS_TIMEOUT, SHORT),
+    http("endless extension of a chunk", later(CHUNKED + b"1;", b"x" * 4096), FailureKind.BODY_TIMEOUT, SHORT),
+    http("endless header", endless(OK + b"X: ", b"x" * 4096), FailureKind.HTTP_GARBAGE),
+    http("endless headers", endless(OK, b"X: y\r\n" * 100), FailureKind.HTTP_GARBAGE),
+    http("endless cookies", endless(OK, b"Set-Cookie: a=b\r\n" * 100), FailureKind.HTTP_GARBAGE),
+    http("endless status line", endless(b"HTTP/1.1 200 ", b"O" * 4096), FailureKind.HTTP_GARBAGE),
+    http("endless empty lines", endless(b"", b"\r\n" * 2048), FailureKind.HEADERS_TIMEOUT, SHORT),
+    http("endless line that is no HTTP", endless(b"", b"x" * 4096), FailureKind.HTTP_GARBAGE),
+    http("header of 64 kB", OK + b"X: " + b"x" * 65536 + b"\r\n\r\n", FailureKind.HTTP_GARBAGE),
+    http("a thousand headers", OK + b"X: y\r\n" * 1000 + b"\r\n", FailureKind.HTTP_GARBAGE),
+    http("drip of headers", endless(OK, b"X: y\r\n", 0.1), FailureKind.HEADERS_TIMEOUT, SHORT),
+    http("drip of the status line", endless(b"HTTP/1.1 200 ", b"O", 0.1), FailureKind.HEADERS_TIMEOUT, SHORT),
+    http("drip of the body", endless(SIZED, b"x", 0.1), FailureKind.BODY_TIMEOUT, SHORT),
+    http("drip of chunk sizes", endless(CHUNKED, b"0", 0.1), FailureKind.BODY_TIMEOUT, SHORT),
+    http("flood of 100 Continue", endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 50), FailureKind.HEADERS_TIMEOUT, SHORT),
+    http("flood of 103 with headers", endless(b"", b"HTTP/1.1 103 Early\r\nLink: <x>\r\n\r\n" * 50), FailureKind.HEADERS_TIMEOUT, SHORT),
+    http("drip of 100 Continue", endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.05), FailureKind.HEADERS_TIMEOUT, SHORT),
 )  # fmt: skip
 
 # --- bombs -----------------------------------------------------------------------------------------
@@ -174,18 +178,18 @@ def encoded(name: bytes, body: bytes) -> bytes:
 
 
 _BOMBS = (
-    http("gzip bomb", bomb(b"gzip", 31), Kind.BODY_TOO_LARGE),
-    http("gzip bomb under its old name", bomb(b"X-GZIP", 31), Kind.BODY_TOO_LARGE),
-    http("deflate bomb", bomb(b"deflate", 15), Kind.BODY_TOO_LARGE),
-    models("raw deflate bomb", bomb(b"deflate", -15), Kind.UNEXPECTED_BODY),
-    models("brotli bomb", encoded(b"br", BROTLI_64_MB), Kind.UNEXPECTED_BODY),
-    models("zstd bomb", encoded(b"zstd", ZSTD_64_MB), Kind.UNEXPECTED_BODY),
-    models("gzip in gzip bomb", bomb(b"gzip, gzip", 31, 2), Kind.UNEXPECTED_BODY),
-    models("gzip bomb that says nothing of it", sized(packed(31, 1 << 20)), Kind.UNEXPECTED_BODY),
-    http("endless gzip of nothing", endless(OK + b"Content-Encoding: gzip\r\n\r\n" + packed(31, 0)[:10], b"\0\0\0\xff\xff" * 8192), Kind.BODY_TOO_LARGE),
-    models("gzip that is none", encoded(b"gzip", b"x" * 99), Kind.UNEXPECTED_BODY),
-    models("gzip cut in the middle", encoded(b"gzip", packed(31, 1 << 20)[:40]), Kind.UNEXPECTED_BODY),
-    models("an encoding of 10 kB", encoded(b"x" * 10_000, b"hello"), Kind.UNEXPECTED_BODY),
+    http("gzip bomb", bomb(b"gzip", 31), FailureKind.BODY_TOO_LARGE),
+    http("gzip bomb under its old name", bomb(b"X-GZIP", 31), FailureKind.BODY_TOO_LARGE),
+    http("deflate bomb", bomb(b"deflate", 15), FailureKind.BODY_TOO_LARGE),
+    models("raw deflate bomb", bomb(b"deflate", -15), FailureKind.UNEXPECTED_BODY),
+    models("brotli bomb", encoded(b"br", BROTLI_64_MB), FailureKind.UNEXPECTED_BODY),
+    models("zstd bomb", encoded(b"zstd", ZSTD_64_MB), FailureKind.UNEXPECTED_BODY),
+    models("gzip in gzip bomb", bomb(b"gzip, gzip", 31, 2), FailureKind.UNEXPECTED_BODY),
+    models("gzip bomb that says nothing of it", sized(packed(31, 1 << 20)), FailureKind.UNEXPECTED_BODY),
+    http("endless gzip of nothing", endless(OK + b"Content-Encoding: gzip\r\n\r\n" + packed(31, 0)[:10], b"\0\0\0\xff\xff" * 8192), FailureKind.BODY_TOO_LARGE),
+    models("gzip that is none", encoded(b"gzip", b"x" * 99), FailureKind.UNEXPECTED_BODY),
+    models("gzip cut in the middle", encoded(b"gzip", packed(31, 1 << 20)[:40]), FailureKind.UNEXPECTED_BODY),
+    models("an encoding of 10 kB", encoded(b"x" * 10_000, b"hello"), FailureKind.UNEXPECTED_BODY),
 )  # fmt: skip
 
 # --- framing ---------------------------------------------------------------------------------------
@@ -211,14 +215,14 @@ _FRAMING = (
     http("nonsense as chunk size", CHUNKED + b"zz\r\nab\r\n0\r\n\r\n", GARBAGE),
     http("nonsense amid chunks", saying(CHUNKED, 0.05, b"zz\r\nab\r\n", 60.0), GARBAGE),
     http("chunk of negative size", saying(CHUNKED, 0.05, b"-5\r\nab\r\n", 60.0), GARBAGE),
-    http("chunk of sixteen exabytes", saying(CHUNKED, 0.05, b"ffffffffffffffff\r\nab\r\n", 60.0), Kind.BODY_TIMEOUT, SHORT),
+    http("chunk of sixteen exabytes", saying(CHUNKED, 0.05, b"ffffffffffffffff\r\nab\r\n", 60.0), FailureKind.BODY_TIMEOUT, SHORT),
     http("chunk longer than it says", saying(CHUNKED, 0.05, b"2\r\nabcd\r\n0\r\n\r\n", 60.0), GARBAGE),
     http("body longer than its length", sized(b"ok") + b"and more", GARBAGE),
     http("two answers to one question", sized(b"ok") + sized(b"no", status=b"500 No"), None),
     http("an answer before the question", unasked(sized(b"ok")), None),
     http("204 with a body", b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello", GARBAGE),
-    http("101 Switching Protocols", b"HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\nhello", Kind.UNEXPECTED_STATUS),
-    http("status 999", b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n", Kind.SERVER_ERROR),
+    http("101 Switching Protocols", b"HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\nhello", FailureKind.UNEXPECTED_STATUS),
+    http("status 999", b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n", FailureKind.SERVER_ERROR),
     http("status of four digits", b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n", GARBAGE),
     http("status that is a word", b"HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n", GARBAGE),
     http("version 9.9", b"HTTP/9.9 200 OK\r\nContent-Length: 2\r\n\r\nok", GARBAGE),
@@ -241,7 +245,7 @@ def to(place: bytes, status: bytes = b"302 Found") -> bytes:
 
 
 def redirect(name: str, place: bytes, status: bytes = b"302 Found") -> Behaviour:
-    return models(f"redirect {name}", to(place, status), Kind.UNEXPECTED_REDIRECT)
+    return models(f"redirect {name}", to(place, status), FailureKind.UNEXPECTED_REDIRECT)
 
 
 _REDIRECTS = (
@@ -256,12 +260,12 @@ _REDIRECTS = (
     redirect("to a place of 15 kB", b"http://x.test/" + b"x" * 15_000),
     redirect("to no place", b""),
     redirect("to nonsense", "http://[::::]:99999/\u202e".encode()),
-    models("redirect that names no place", sized(b"", status=b"302 X"), Kind.UNEXPECTED_REDIRECT),
-    models("300 Multiple Choices", sized(b"", status=b"300 X"), Kind.UNEXPECTED_REDIRECT),
+    models("redirect that names no place", sized(b"", status=b"302 X"), FailureKind.UNEXPECTED_REDIRECT),
+    models("300 Multiple Choices", sized(b"", status=b"300 X"), FailureKind.UNEXPECTED_REDIRECT),
     models(
         "a page that refreshes elsewhere",
         sized(b'<meta http-equiv="refresh" content="0;url=http://127.0.0.1:9/">', b"Refresh: 0; url=http://127.0.0.1:9/"),
-        Kind.HTML_ANSWER,
+        FailureKind.HTML_ANSWER,
     ),
 )  # fmt: skip
 

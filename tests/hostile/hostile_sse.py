@@ -6,14 +6,16 @@ from behaviour import LONG, OK, SHORT, Behaviour, behaviour, endless, saying
 from hostile_http import bomb
 from servers import Script, resetting
 
-from monitor.model import Kind
+from monitor.model import FailureKind
 
 HEAD = OK + b"Content-Type: text/event-stream\r\n\r\n"
 ASKED = {"text": "Say yes.", "answer": "yes", "max_tokens": 500}
 MB = 1024 * 1024
 
 
-def sse(name: str, script: Script | bytes, wants: Kind | None, timeout: str = LONG) -> Behaviour:
+def sse(
+    name: str, script: Script | bytes, wants: FailureKind | None, timeout: str = LONG
+) -> Behaviour:
     """Bytes are what follows the headers; the connection ends behind them."""
     script = saying(HEAD + script) if isinstance(script, bytes) else script
     return behaviour("SSE", name, script, wants, "chat", timeout, **ASKED)
@@ -22,7 +24,7 @@ def sse(name: str, script: Script | bytes, wants: Kind | None, timeout: str = LO
 def forever(
     name: str,
     piece: bytes,
-    wants: Kind | None,
+    wants: FailureKind | None,
     every: float = 0.0,
     first: bytes = b"",
     timeout: str = LONG,
@@ -44,8 +46,8 @@ STOP = delta("stop")
 DONE = b"data: [DONE]\n\n"
 GOOD = YES + STOP + DONE
 EMPTY = delta(content="")
-SILENT = Kind.NO_FIRST_TOKEN
-TOO_LARGE = Kind.BODY_TOO_LARGE
+SILENT = FailureKind.NO_FIRST_TOKEN
+TOO_LARGE = FailureKind.BODY_TOO_LARGE
 
 _WITHOUT_END = (
     forever("drip of comments", b": ping\n\n", SILENT, 0.02, timeout=SHORT),
@@ -64,31 +66,31 @@ _WITHOUT_END = (
     forever("one event that never ends", b"data: " + b"x" * 100 + b"\n", TOO_LARGE),
     forever("one event of empty lines", b"data\n" * 8192, TOO_LARGE),
     forever("a drip without a new line", b"x", SILENT, 0.02, b"data: ", SHORT),
-    forever("drip of content without end", delta(content="yes "), Kind.BODY_TIMEOUT, 0.02, timeout=SHORT),
+    forever("drip of content without end", delta(content="yes "), FailureKind.BODY_TIMEOUT, 0.02, timeout=SHORT),
     forever("flood of content without end", delta(content="yes ") * 500, TOO_LARGE),
     forever("flood of thoughts without end", delta(reasoning_content="hm ") * 500, TOO_LARGE),
-    forever("heartbeats behind [DONE]", b": ping\n\n", Kind.EMPTY_COMPLETION, 0.02, DONE, SHORT),
+    forever("heartbeats behind [DONE]", b": ping\n\n", FailureKind.EMPTY_COMPLETION, 0.02, DONE, SHORT),
     forever("heartbeats behind a whole answer", b": ping\n\n", None, 0.02, GOOD, SHORT),
     forever("flood of single CR", b"\r" * 65536, TOO_LARGE),
 )  # fmt: skip
 
 _ENDS = (
     sse("a good stream", GOOD, None),
-    sse("nothing at all", b"", Kind.EMPTY_COMPLETION),
-    sse("[DONE] at once", DONE, Kind.EMPTY_COMPLETION),
-    sse("a finish and no text", STOP + DONE, Kind.EMPTY_COMPLETION),
-    sse("cut without an end", YES, Kind.TRUNCATED),
-    sse("cut amid the first event", GOOD[:30], Kind.EMPTY_COMPLETION),
-    sse("reset amid the stream", resetting(HEAD + delta(content="no ")), Kind.TRUNCATED),
-    sse("reset before the first event", resetting(HEAD), Kind.HTTP_DISCONNECT),
-    sse("silence amid the stream", saying(HEAD + delta(content="no "), 60.0), Kind.BODY_TIMEOUT, SHORT),
-    sse("silence behind a whole answer", saying(HEAD + YES + STOP, 60.0), Kind.BODY_TIMEOUT, SHORT),
-    sse("an error in the middle", YES + event({"error": {"message": "upstream died"}}), Kind.STREAM_ERROR),
-    sse("an error by its event's name", YES + b"event: error\ndata: upstream died\n\n", Kind.STREAM_ERROR),
-    sse("an error that is no event", YES + b'{"error": {"message": "upstream died"}}\n', Kind.STREAM_ERROR),
-    sse("an error of account in the middle", YES + event({"error": {"code": "insufficient_quota"}}), Kind.QUOTA_EXHAUSTED),
-    sse("an error deep as a well", YES + b"data: " + b'{"error":' * 400 + b"1" + b"}" * 400 + b"\n\n", Kind.STREAM_ERROR),
-    sse("an error of 900 kB", YES + event({"error": {"message": "x" * 900_000}}), Kind.STREAM_ERROR),
+    sse("nothing at all", b"", FailureKind.EMPTY_COMPLETION),
+    sse("[DONE] at once", DONE, FailureKind.EMPTY_COMPLETION),
+    sse("a finish and no text", STOP + DONE, FailureKind.EMPTY_COMPLETION),
+    sse("cut without an end", YES, FailureKind.TRUNCATED),
+    sse("cut amid the first event", GOOD[:30], FailureKind.EMPTY_COMPLETION),
+    sse("reset amid the stream", resetting(HEAD + delta(content="no ")), FailureKind.TRUNCATED),
+    sse("reset before the first event", resetting(HEAD), FailureKind.HTTP_DISCONNECT),
+    sse("silence amid the stream", saying(HEAD + delta(content="no "), 60.0), FailureKind.BODY_TIMEOUT, SHORT),
+    sse("silence behind a whole answer", saying(HEAD + YES + STOP, 60.0), FailureKind.BODY_TIMEOUT, SHORT),
+    sse("an error in the middle", YES + event({"error": {"message": "upstream died"}}), FailureKind.STREAM_ERROR),
+    sse("an error by its event's name", YES + b"event: error\ndata: upstream died\n\n", FailureKind.STREAM_ERROR),
+    sse("an error that is no event", YES + b'{"error": {"message": "upstream died"}}\n', FailureKind.STREAM_ERROR),
+    sse("an error of account in the middle", YES + event({"error": {"code": "insufficient_quota"}}), FailureKind.QUOTA_EXHAUSTED),
+    sse("an error deep as a well", YES + b"data: " + b'{"error":' * 400 + b"1" + b"}" * 400 + b"\n\n", FailureKind.STREAM_ERROR),
+    sse("an error of 900 kB", YES + event({"error": {"message": "x" * 900_000}}), FailureKind.STREAM_ERROR),
     sse("content behind [DONE]", GOOD + delta(content="<script>alert(1)</script>"), None),
 )  # fmt: skip
 
@@ -99,7 +101,7 @@ _LIES = (
     sse("lines that end in CR", GOOD.replace(b"\n", b"\r"), None),
     sse("lines that end in anything", GOOD.replace(b"\n\n", b"\r\n\r", 1), None),
     sse("a mark before it", b"\xef\xbb\xbf" + GOOD, None),
-    sse("UTF-16", GOOD.decode().encode("utf-16"), Kind.UNEXPECTED_BODY),
+    sse("UTF-16", GOOD.decode().encode("utf-16"), FailureKind.UNEXPECTED_BODY),
     sse("bytes that are no UTF-8", b": \xff\xfe\xc0\x80\n\n" + GOOD, None),
     sse("an event's name of 900 kB", b"event: " + b"x" * 900_000 + b"\n" + GOOD, None),
     sse("lone surrogates for content", b'data: {"choices": [{"delta": {"content": "\\ud800"}}]}\n\n' + GOOD, None),
@@ -112,8 +114,8 @@ _LIES = (
     sse("usage below nothing", GOOD[: -len(DONE)] + event({"usage": {"completion_tokens": -1, "total_tokens": "x"}}) + DONE, None),
     sse("a finish reason of 100 kB", YES + delta("x" * 100_000) + DONE, None),
     sse("another model in each event", b"".join(event({"model": f"m{n}", "choices": [{"delta": {"content": "yes "}}]}) for n in range(2000)) + STOP + DONE, None),
-    sse("one JSON object a line", YES.replace(b"data: ", b"") * 3, Kind.UNEXPECTED_BODY),
-    sse("prose", b"Our service has moved.\nPlease write to us.\n\n", Kind.UNEXPECTED_BODY),
+    sse("one JSON object a line", YES.replace(b"data: ", b"") * 3, FailureKind.UNEXPECTED_BODY),
+    sse("prose", b"Our service has moved.\nPlease write to us.\n\n", FailureKind.UNEXPECTED_BODY),
     behaviour("SSE", "a stream packed as a bomb", bomb(b"gzip", 31, label=b"text/event-stream"), TOO_LARGE, "chat", **ASKED),
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from behaviour import KEY, Behaviour, behaviour, sized
 from hostile_sse import DONE, HEAD, YES, delta
 
-from monitor.model import Kind
+from monitor.model import FailureKind
 
 TEXTS = {
     "ANSI escapes": "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b31m",
@@ -31,7 +31,7 @@ ECHOES = {
 }
 
 
-def text(name: str, body: bytes, wants: Kind | None, probe: str = "models") -> Behaviour:
+def text(name: str, body: bytes, wants: FailureKind | None, probe: str = "models") -> Behaviour:
     return behaviour("text", name, body, wants, probe, **_ASKED.get(probe, {}))
 
 
@@ -65,12 +65,12 @@ def page(said: str) -> bytes:
 
 def rows(name: str, said: str) -> tuple[Behaviour, ...]:
     return (
-        text(f"{name} in an error", error(said), Kind.SERVER_ERROR),
-        text(f"{name} in headers and reason", headers(said), Kind.SERVER_ERROR),
-        text(f"{name} as a model's name", listed(said), Kind.MODEL_NOT_FOUND),
-        text(f"{name} in a page's title", page(said), Kind.HTML_ANSWER),
+        text(f"{name} in an error", error(said), FailureKind.SERVER_ERROR),
+        text(f"{name} in headers and reason", headers(said), FailureKind.SERVER_ERROR),
+        text(f"{name} as a model's name", listed(said), FailureKind.MODEL_NOT_FOUND),
+        text(f"{name} in a page's title", page(said), FailureKind.HTML_ANSWER),
         text(f"{name} in a stream", streamed(said), None, "chat"),
-        text(f"{name} in a redirect", sized(b"", b"Location: http://x.test/" + quote(said[:9000], errors="replace")[:9000].encode(), status=b"302 X"), Kind.UNEXPECTED_REDIRECT),
+        text(f"{name} in a redirect", sized(b"", b"Location: http://x.test/" + quote(said[:9000], errors="replace")[:9000].encode(), status=b"302 X"), FailureKind.UNEXPECTED_REDIRECT),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from every_kind import Opening, Where
 from hostile_http import half_closing, stall
 from servers import Script, loopback, reset, saying, serving
 
-from monitor.model import Kind
+from monitor.model import FailureKind
 
 NOW = dt.datetime.now(dt.UTC)  # noqa: TID251
 DAY = dt.timedelta(days=1)
@@ -131,7 +131,7 @@ def behind(make_context: Making | None, script: Callable[[], Script]) -> Opening
     return opening
 
 
-def row(name: str, opening: Opening, wants: Kind | None, timeout: str = LONG) -> Behaviour:
+def row(name: str, opening: Opening, wants: FailureKind | None, timeout: str = LONG) -> Behaviour:
     return Behaviour(
         "TLS",
         name,
@@ -143,21 +143,21 @@ def row(name: str, opening: Opening, wants: Kind | None, timeout: str = LONG) ->
     )
 
 
-def cert(name: str, wish: Wish, wants: Kind | None) -> Behaviour:
+def cert(name: str, wish: Wish, wants: FailureKind | None) -> Behaviour:
     return row(name, behind(lambda: context_of(make(wish, root())), lambda: OK), wants)
 
 
-def by(name: str, making: Making, wants: Kind | None) -> Behaviour:
+def by(name: str, making: Making, wants: FailureKind | None) -> Behaviour:
     return row(name, behind(making, lambda: OK), wants)
 
 
-def spoken(name: str, script: Script, wants: Kind | None, timeout: str = LONG) -> Behaviour:
+def spoken(name: str, script: Script, wants: FailureKind | None, timeout: str = LONG) -> Behaviour:
     """A server that scripts its bytes, whatever TLS would say."""
     found = row(name, behind(None, lambda: script), wants, timeout)
     return replace(found, connections=1)
 
 
-def over(name: str, script: Script, wants: Kind | None, timeout: str = LONG) -> Behaviour:
+def over(name: str, script: Script, wants: FailureKind | None, timeout: str = LONG) -> Behaviour:
     """A good handshake, and then."""
     opening = behind(lambda: context_of(make(Wish(), root())), lambda: script)
     return row(name, opening, wants, timeout)
@@ -182,13 +182,17 @@ def endless_chain() -> ssl.SSLContext:
     return context_of(make(Wish(), root()), *more)
 
 
-UNTRUSTED, HOSTNAME, EXPIRED = Kind.CERT_UNTRUSTED, Kind.CERT_HOSTNAME, Kind.CERT_EXPIRED
+UNTRUSTED, HOSTNAME, EXPIRED = (
+    FailureKind.CERT_UNTRUSTED,
+    FailureKind.CERT_HOSTNAME,
+    FailureKind.CERT_EXPIRED,
+)
 _CERTIFICATES = (
     cert("a good certificate", Wish(), None),
     cert("expired", Wish(begins=NOW - 9 * DAY, ends=NOW - DAY), EXPIRED),
     cert("expired decades ago", Wish(begins=dt.datetime(1971, 1, 1, tzinfo=dt.UTC), ends=dt.datetime(1972, 1, 1, tzinfo=dt.UTC)), EXPIRED),
     cert("not yet valid", Wish(begins=NOW + DAY, ends=NOW + 9 * DAY), EXPIRED),
-    cert("ends soon", Wish(ends=NOW + 9 * DAY), Kind.CERT_EXPIRING),
+    cert("ends soon", Wish(ends=NOW + 9 * DAY), FailureKind.CERT_EXPIRING),
     cert("ends in the year 9999", Wish(ends=dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)), None),
     cert("for another host", Wish(hosts=("other.test",)), HOSTNAME),
     cert("for a host above", Wish(hosts=("test",)), HOSTNAME),
@@ -206,7 +210,7 @@ _CERTIFICATES = (
     by("an intermediate that is sent", lambda: by_intermediate(sent=True), None),
     by("an intermediate that is not sent", lambda: by_intermediate(sent=False), UNTRUSTED),
     by("signed by one who may not", by_no_authority, UNTRUSTED),
-    by("a chain of 240 kB", endless_chain, Kind.TLS_PROTOCOL),
+    by("a chain of 240 kB", endless_chain, FailureKind.TLS_PROTOCOL),
 )  # fmt: skip
 
 # --- handshakes --------------------------------------------------------------------------------------
@@ -291,7 +295,7 @@ def refusing(make_context: Making) -> Script:
     return script
 
 
-TIMEOUT, PROTOCOL, CUT = Kind.TLS_TIMEOUT, Kind.TLS_PROTOCOL, Kind.TLS_RESET
+TIMEOUT, PROTOCOL, CUT = FailureKind.TLS_TIMEOUT, FailureKind.TLS_PROTOCOL, FailureKind.TLS_RESET
 V12 = ssl.TLSVersion.TLSv1_2
 _HANDSHAKES = (
     spoken("silence before the first flight", stall, TIMEOUT, SHORT),
@@ -302,7 +306,7 @@ _HANDSHAKES = (
     spoken("TLS 1.2: silence amid the first flight", stopping(1, 0.5, V12), TIMEOUT, SHORT),
     spoken("TLS 1.2: silence before the second flight", stopping(2, 0.0, V12), TIMEOUT, SHORT),
     spoken("TLS 1.2: silence amid the second flight", stopping(2, 0.5, V12), TIMEOUT, SHORT),
-    over("silence after the handshake", stall, Kind.HEADERS_TIMEOUT, SHORT),
+    over("silence after the handshake", stall, FailureKind.HEADERS_TIMEOUT, SHORT),
     spoken("drip of the hello", dripping, TIMEOUT, SHORT),
     spoken("close after the hello", dropping, CUT),
     spoken("reset amid the hello", slamming, CUT),
@@ -315,11 +319,11 @@ _HANDSHAKES = (
     spoken("a redirect in plain HTTP", answering(b"HTTP/1.1 301 X\r\nLocation: http://x.test/\r\n\r\n"), PROTOCOL),
     spoken("an endless page in plain HTTP", flooding(b"HTTP/1.1 200 OK\r\n\r\n" * 99), PROTOCOL),
     spoken("SSH on the port", answering(b"SSH-2.0-OpenSSH_9\r\n"), PROTOCOL),
-    over("half-close over TLS", half_closing(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"), Kind.TRUNCATED),
+    over("half-close over TLS", half_closing(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"), FailureKind.TRUNCATED),
 )  # fmt: skip
 
 
-def alert(name: str, number: int, level: int = 2, wants: Kind = PROTOCOL) -> Behaviour:
+def alert(name: str, number: int, level: int = 2, wants: FailureKind = PROTOCOL) -> Behaviour:
     record = bytes((21, 3, 3, 0, 2, level, number))
     return spoken(f"alert: {name}", answering(record, then=0.2), wants)
 

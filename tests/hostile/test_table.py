@@ -10,9 +10,9 @@ from cast import HandClock
 from rows import BY_NAME, ROWS
 from table import FORMS, Met, lines, meet_all
 
-from monitor.alerts import Alerts, Context
+from monitor.alerts import AlertEngine, Context
 from monitor.alerts.message import phrase
-from monitor.budget import Ledger
+from monitor.budget import BudgetLedger
 from monitor.cycle import Cycle
 from monitor.model import (
     AlertSettings,
@@ -81,8 +81,8 @@ async def live_through(seen: Sequence[Met], folder: Path, clock: HandClock) -> l
 
     store = Store(f"sqlite:///{folder / 'monitor.db'}", clock=clock)
     store.open()
-    alerts = Alerts(AlertSettings(), (CHANNEL,), store.recall())
-    ledger = Ledger(services, {}, {"model-x": Price(1.0, 1.0)}, {})
+    alerts = AlertEngine(AlertSettings(), (CHANNEL,), store.recall())
+    ledger = BudgetLedger(services, {}, {"model-x": Price(1.0, 1.0)}, {})
     cycle = Cycle(ask=ask, store=store, alerts=alerts, ledger=ledger, clock=clock, vantage="here")
     for check in [check for check in checks for _ in range(5)]:
         clock.tick(1)

@@ -14,7 +14,7 @@ from monitor.clock import SystemClock
 from monitor.demo.launcher import Simulation
 from monitor.demo.models import MODELS
 from monitor.demo.pictures import painted
-from monitor.probes.transcriptions import tone
+from monitor.probes.kinds.transcriptions import tone
 
 PYTHON = os.environ.get("FOREIGN_PYTHON")
 SCRIPT = Path(__file__).parent / "official_clients.py"

@@ -14,8 +14,8 @@ from monitor.model import (
     Endpoint,
     EntryKind,
     Failure,
+    FailureKind,
     Incident,
-    Kind,
     Outcome,
     PageSettings,
     Phase,
@@ -203,7 +203,9 @@ def believed(rule: str, check: str, incident: int) -> AlertState:
     )
 
 
-def fail(snapshot: Snapshot, check: str, kind: Kind, incident: int | None = None) -> Snapshot:
+def fail(
+    snapshot: Snapshot, check: str, kind: FailureKind, incident: int | None = None
+) -> Snapshot:
     """The check's latest run failed so; believed if it belongs to an incident."""
     before = snapshot.checks[check]
     rule = "degraded" if kind.outcome is Outcome.DEGRADED else "down"
@@ -217,7 +219,12 @@ def fail(snapshot: Snapshot, check: str, kind: Kind, incident: int | None = None
 
 
 def incident(
-    number: int, severity: Severity, kind: Kind, opened: datetime, minutes: int | None, *checks: str
+    number: int,
+    severity: Severity,
+    kind: FailureKind,
+    opened: datetime,
+    minutes: int | None,
+    *checks: str,
 ) -> Incident:
     closed = opened + timedelta(minutes=minutes) if minutes is not None else None
     failure = Failure(kind, f"got {kind.value}")

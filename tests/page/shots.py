@@ -15,7 +15,7 @@ from small import small
 from worlds import SITES, WORLDS
 
 from monitor.clock import SystemClock
-from monitor.page import Renderer, publish, view, words
+from monitor.page import Renderer, formatting, publish, view
 
 DOCS = Path(__file__).parents[2] / "docs"
 README, PHONE = DOCS / "page.png", DOCS / "page-phone.png"
@@ -36,7 +36,7 @@ def as_if_new(
 ) -> Mapping[str, bytes]:
     """As if just made, or some time ago, or years later: the script would rightly call the worlds stale."""
     now = SystemClock().now() - ago
-    made = words.iso(now.replace(year=now.year + years, day=1) if years else now).encode()
+    made = formatting.iso(now.replace(year=now.year + years, day=1) if years else now).encode()
     return {
         name: re.sub(rb'data-generated="[^"]*"', b'data-generated="%s"' % made, content, count=1)
         for name, content in found.items()

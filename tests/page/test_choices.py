@@ -10,7 +10,7 @@ import worlds
 from page_cast import ENDPOINTS, MOCK_SITE, NOW, SITE, ago
 from worlds import maintained
 
-from monitor.model import EntryKind, Maintenance, Snapshot, TimelineEntry, Window
+from monitor.model import EntryKind, Maintenance, MaintenanceWindow, Snapshot, TimelineEntry
 from monitor.page import Renderer, Site, view
 from monitor.page.states import State
 
@@ -120,7 +120,7 @@ def test_maintenance_is_its_own_state_and_counts_against_nobody() -> None:
 
 def test_where_all_is_well_the_next_maintenance_is_one_line() -> None:
     later = Maintenance(
-        id="x", title="New cables", once=Window(ago(hours=-5), ago(hours=-6)),
+        id="x", title="New cables", once=MaintenanceWindow(ago(hours=-5), ago(hours=-6)),
     )  # fmt: skip
     page = files(replace(SITE, maintenance=(later,)), worlds.all_good())["index.html"].decode()
     assert "Happening now" not in page
@@ -128,7 +128,7 @@ def test_where_all_is_well_the_next_maintenance_is_one_line() -> None:
 
 
 def test_all_in_maintenance_is_not_called_down() -> None:
-    now = Maintenance(id="x", title="Move", once=Window(ago(hours=1), ago(hours=-1)))
+    now = Maintenance(id="x", title="Move", once=MaintenanceWindow(ago(hours=1), ago(hours=-1)))
     seen, _ = view(replace(SITE, maintenance=(now,)), worlds.everything_down(), {})
     assert (seen.state, seen.headline) == (State.MAINTENANCE, ("The service is in maintenance.",))
 
@@ -138,7 +138,7 @@ def test_maintenance_of_what_is_not_public_is_not_told() -> None:
         id="x",
         title="Secret",
         services=frozenset({"other"}),
-        once=Window(ago(hours=1), ago(hours=-1)),
+        once=MaintenanceWindow(ago(hours=1), ago(hours=-1)),
     )
     found = files(replace(SITE, maintenance=(hidden,)), worlds.all_good())
     assert not any(b"Secret" in content for content in found.values())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import Point
-from monitor.page import drawings
+from monitor.page import svg_charts
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 MAYBE = st.none() | st.floats(0.001, 1e7)
@@ -21,27 +21,27 @@ def points(*medians: float | None) -> tuple[Point, ...]:
 
 
 def test_a_gap_splits_the_line() -> None:
-    band, line = drawings.time_chart(points(1000, 1000, None, 2000, 2000))
+    band, line = svg_charts.time_chart(points(1000, 1000, None, 2000, 2000))
     assert (line.count("M"), band.count("M"), band.count("z")) == (2, 2, 2)
 
 
 def test_a_single_point_is_a_dash_within_the_frame() -> None:
-    _, line = drawings.time_chart(points(None, None, 1000))
+    _, line = svg_charts.time_chart(points(None, None, 1000))
     assert re.findall(r"[ML]([\d.]+) ", line) == ["297", "300"]
-    assert drawings.spark(points(None, 1000)) is None
+    assert svg_charts.spark(points(None, 1000)) is None
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
-    assert drawings.time_chart(()) == ("", "")
-    assert drawings.time_chart(points(None, None)) == ("", "")
-    assert drawings.speed_chart((), 100) == ""
+    assert svg_charts.time_chart(()) == ("", "")
+    assert svg_charts.time_chart(points(None, None)) == ("", "")
+    assert svg_charts.speed_chart((), 100) == ""
 
 
 @given(st.lists(MAYBE, max_size=48))
 def test_no_curve_leaves_its_frame(medians: list[float | None]) -> None:
     found = points(*medians)
-    drawn = "".join(drawings.time_chart(found)) + drawings.speed_chart(
-        found, drawings.speed_top(found)
+    drawn = "".join(svg_charts.time_chart(found)) + svg_charts.speed_chart(
+        found, svg_charts.speed_top(found)
     )
     for x, y in re.findall(r"[ML]([\d.-]+) ([\d.-]+)", drawn):
         assert 30 <= float(x) <= 300
@@ -52,12 +52,12 @@ def test_no_curve_leaves_its_frame(medians: list[float | None]) -> None:
     ("fastest", "top"), [(75.0, 100.0), (100.0, 100.0), (101.0, 200.0), (3.2, 5.0), (0.0, 1.0)]
 )
 def test_the_axis_of_speeds_ends_at_a_round_number(fastest: float, top: float) -> None:
-    assert drawings.speed_top([Point(AT, 1, 1, fastest)]) == pytest.approx(top)
+    assert svg_charts.speed_top([Point(AT, 1, 1, fastest)]) == pytest.approx(top)
 
 
 @given(st.text("odpxmn", min_size=90, max_size=90))
 def test_a_day_is_drawn_in_its_own_letter_and_bars_stay_apart(days: str) -> None:
-    paths = dict(drawings.bars(days))
+    paths = dict(svg_charts.bars(days))
     for letter in set(days):
         spots = {int(x) for x in re.findall(r"M(\d+) ", paths[letter])}
         assert {4 + 8 * day for day, seen in enumerate(days) if seen == letter} <= spots
@@ -69,20 +69,20 @@ def test_a_day_is_drawn_in_its_own_letter_and_bars_stay_apart(days: str) -> None
 def test_bars_that_are_drawn_by_parts_are_those_of_each_day_in_turn(days: str) -> None:
     one_by_one: dict[str, str] = {}
     for index, letter in enumerate(days):
-        for name, path in drawings.bars(letter):
+        for name, path in svg_charts.bars(letter):
             one_by_one[name] = one_by_one.get(name, "") + path.replace("M4 ", f"M{4 + 8 * index} ")
-    assert dict(drawings.bars(days)) == one_by_one
+    assert dict(svg_charts.bars(days)) == one_by_one
 
 
 def test_a_major_outage_is_striped_as_well_as_coloured() -> None:
-    plain, broken = drawings.bars_svg("o" * 90), drawings.bars_svg("o" * 89 + "x")
+    plain, broken = svg_charts.bars_svg("o" * 90), svg_charts.bars_svg("o" * 89 + "x")
     assert "url(#hatch)" not in plain
     assert broken.endswith('<path stroke="url(#hatch)" d="M716 3v28"/>')
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_a_shade_is_seen_and_stays_within_the_frame(one: float, other: float) -> None:
-    x, width = drawings.shade(min(one, other), max(one, other))
+    x, width = svg_charts.shade(min(one, other), max(one, other))
     assert x >= 29.9
     assert width >= 2
     assert x + width <= 300.1
@@ -101,7 +101,7 @@ def test_a_shade_is_seen_and_stays_within_the_frame(one: float, other: float) ->
 def test_fast_and_slow_curves_get_an_axis_that_holds_them(
     medians: tuple[float, ...], low: float, high: float
 ) -> None:
-    axis = drawings.axis_for(points(*medians))
+    axis = svg_charts.axis_for(points(*medians))
     assert (axis.low, axis.high) == (low, high)
     for median in medians:
         assert 4 < axis.height(median) < 110

@@ -18,7 +18,7 @@ from page_cast import NOW, SITE, ago, history, incident
 from worlds import SITES, WORLDS
 
 from monitor.language import templates
-from monitor.model import Check, Endpoint, Kind, Service, Severity, Snapshot
+from monitor.model import Check, Endpoint, FailureKind, Service, Severity, Snapshot
 from monitor.page import Pace, Renderer, Site, view
 from monitor.page.states import State
 from monitor.probes import PROBES
@@ -242,7 +242,12 @@ def many(count: int, languages: tuple[str, ...] = ("en",)) -> tuple[Site, Snapsh
     incidents = tuple(
         replace(
             incident(
-                n, Severity.DOWN, Kind.SERVER_ERROR, ago(days=n), 18, checks[n * 37 % count].key
+                n,
+                Severity.DOWN,
+                FailureKind.SERVER_ERROR,
+                ago(days=n),
+                18,
+                checks[n * 37 % count].key,
             ),
             service="many",
         )

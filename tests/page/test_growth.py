@@ -11,7 +11,7 @@ import pytest
 from page_cast import ago, incident
 from test_files import many
 
-from monitor.model import Kind, Severity, Snapshot
+from monitor.model import FailureKind, Severity, Snapshot
 from monitor.page import PageView, Site, view
 from monitor.page.feed import atom
 from monitor.page.statuspage import statuspage
@@ -23,7 +23,7 @@ def world(count: int) -> tuple[Site, Snapshot]:
     site, snapshot = many(count)
     incidents = tuple(
         replace(
-            incident(n, Severity.DOWN, Kind.SERVER_ERROR, ago(hours=n % 90), 9 if n % 10 else None, check.key),
+            incident(n, Severity.DOWN, FailureKind.SERVER_ERROR, ago(hours=n % 90), 9 if n % 10 else None, check.key),
             service="many",
         )
         for n, check in enumerate(site.checks)

@@ -6,7 +6,7 @@ import worlds
 from page_cast import NOW, PROBE_IDS, SITE, WEB_CHECKS, ago, fail, incident, key
 from worlds import SITES
 
-from monitor.model import Fault, Kind, Outcome, Severity, Snapshot
+from monitor.model import FailureKind, Fault, Outcome, Severity, Snapshot
 from monitor.page import PageView, Site, view
 from monitor.page.states import State
 
@@ -15,7 +15,7 @@ def page(snapshot: Snapshot, site: Site = SITE) -> PageView:
     return view(site, snapshot, {})[0]
 
 
-def two_services(ohmygpt: Snapshot, sites: Kind | None, *, seen: bool = True) -> PageView:
+def two_services(ohmygpt: Snapshot, sites: FailureKind | None, *, seen: bool = True) -> PageView:
     """The second service's every site fails so, or was never seen."""
     found = worlds.crowded()
     checks = {**found.checks, **ohmygpt.checks}
@@ -29,13 +29,13 @@ def two_services(ohmygpt: Snapshot, sites: Kind | None, *, seen: bool = True) ->
 
 
 def test_one_of_two_services_is_named_when_it_is_down() -> None:
-    seen = two_services(worlds.all_good(), Kind.BAD_GATEWAY)
+    seen = two_services(worlds.all_good(), FailureKind.BAD_GATEWAY)
     assert (seen.state, seen.headline) == (
         State.PARTIAL,
         ("Websites is down.", "OhMyGPT is up."),
     )
     assert (seen.triage_service.what, seen.triage_service.note) == ("Down", "1 of 2 services")
-    both = two_services(worlds.everything_down(), Kind.BAD_GATEWAY)
+    both = two_services(worlds.everything_down(), FailureKind.BAD_GATEWAY)
     assert (both.state, both.headline) == (State.MAJOR, ("All services are down.",))
 
 
@@ -59,7 +59,7 @@ def test_what_the_monitor_could_not_see_is_said_to_be_its_own_trouble() -> None:
     assert [story.title for story in later.stories] == ["We could not see: monitor offline"]
 
 
-def network(**failing: Kind) -> tuple[State, str, str]:
+def network(**failing: FailureKind) -> tuple[State, str, str]:
     """Each of these base URLs fails so, whatever it is asked; the others answer."""
     found = worlds.all_good()
     for name, kind in failing.items():
@@ -70,15 +70,23 @@ def network(**failing: Kind) -> tuple[State, str, str]:
 
 
 def test_only_what_fails_on_the_way_is_a_sign_against_the_network() -> None:
-    assert network(cf_cdn=Kind.CONNECT_TIMEOUT) == (State.PARTIAL, "1\u00a0down", "6 base URLs")
-    assert network(cf_cdn=Kind.SLOW) == (State.DEGRADED, "1\u00a0degraded", "6 base URLs")
-    assert network(cf_cdn=Kind.NO_CHANNEL, proxy_1=Kind.MODEL_MISMATCH) == (
+    assert network(cf_cdn=FailureKind.CONNECT_TIMEOUT) == (
+        State.PARTIAL,
+        "1\u00a0down",
+        "6 base URLs",
+    )
+    assert network(cf_cdn=FailureKind.SLOW) == (State.DEGRADED, "1\u00a0degraded", "6 base URLs")
+    assert network(cf_cdn=FailureKind.NO_CHANNEL, proxy_1=FailureKind.MODEL_MISMATCH) == (
         State.OPERATIONAL, "No blocking seen", "1\u00a0down, 1\u00a0degraded",
     )  # fmt: skip
-    assert network(us_direct=Kind.DNS_POISONED, cf_cdn=Kind.SERVER_ERROR) == (
+    assert network(us_direct=FailureKind.DNS_POISONED, cf_cdn=FailureKind.SERVER_ERROR) == (
         State.PARTIAL, "1\u00a0blocked", "1 fails for another reason",
     )  # fmt: skip
-    assert network(us_direct=Kind.SLOW, cf_cdn=Kind.SERVER_ERROR, proxy_1=Kind.OVER_BILLING) == (
+    assert network(
+        us_direct=FailureKind.SLOW,
+        cf_cdn=FailureKind.SERVER_ERROR,
+        proxy_1=FailureKind.OVER_BILLING,
+    ) == (
         State.DEGRADED,
         "1\u00a0degraded",
         "2 fail for other reasons",
@@ -86,11 +94,16 @@ def test_only_what_fails_on_the_way_is_a_sign_against_the_network() -> None:
 
 
 def test_no_account_and_no_answer_speaks_of_the_way_but_every_break_of_a_path_does() -> None:
-    assert {kind for kind in Kind if kind.fault is Fault.PATH} < {
-        kind for kind in Kind if kind.on_the_way
+    assert {kind for kind in FailureKind if kind.fault is Fault.PATH} < {
+        kind for kind in FailureKind if kind.on_the_way
     }
-    assert {kind.fault for kind in Kind if kind.on_the_way} == {Fault.PATH, Fault.ENDPOINT}
-    for kind in (Kind.SERVER_ERROR, Kind.NO_CHANNEL, Kind.RATE_LIMITED, Kind.CERT_EXPIRED):
+    assert {kind.fault for kind in FailureKind if kind.on_the_way} == {Fault.PATH, Fault.ENDPOINT}
+    for kind in (
+        FailureKind.SERVER_ERROR,
+        FailureKind.NO_CHANNEL,
+        FailureKind.RATE_LIMITED,
+        FailureKind.CERT_EXPIRED,
+    ):
         assert not kind.on_the_way
 
 
@@ -98,22 +111,22 @@ def test_a_key_that_is_refused_meanwhile_does_not_hide_why_a_base_url_is_down() 
     """What is believed of it came of what its incident says; the refusal only says that we cannot look."""
     down = key("cf-cdn")
     for kind, what in (
-        (Kind.SERVER_ERROR, "No blocking seen"),
-        (Kind.DNS_POISONED, "1\u00a0blocked"),
+        (FailureKind.SERVER_ERROR, "No blocking seen"),
+        (FailureKind.DNS_POISONED, "1\u00a0blocked"),
     ):
-        found = fail(fail(worlds.all_good(), down, kind, 1), down, Kind.AUTH_INVALID, 1)
+        found = fail(fail(worlds.all_good(), down, kind, 1), down, FailureKind.AUTH_INVALID, 1)
         opened = incident(1, Severity.DOWN, kind, ago(minutes=40), None, down)
         seen = page(replace(found, incidents=(opened,)))
         (one,) = [each for each in seen.endpoints if each.path == "ohmygpt/cf-cdn"]
         assert (one.state, one.trouble) == (State.MAJOR, kind)
         assert seen.triage_network.what == what
-    assert Kind.AUTH_INVALID.outcome is Outcome.UNKNOWN
+    assert FailureKind.AUTH_INVALID.outcome is Outcome.UNKNOWN
 
 
 def test_what_is_worse_is_the_trouble_of_a_base_url_whose_key_is_refused_for_another_call() -> None:
-    found = fail(worlds.all_good(), key("cf-cdn", "models"), Kind.AUTH_INVALID)
-    found = fail(found, key("cf-cdn"), Kind.SLOW, 1)
+    found = fail(worlds.all_good(), key("cf-cdn", "models"), FailureKind.AUTH_INVALID)
+    found = fail(found, key("cf-cdn"), FailureKind.SLOW, 1)
     seen = page(found)
     (one,) = [each for each in seen.endpoints if each.path == "ohmygpt/cf-cdn"]
-    assert (one.state, one.trouble) == (State.DEGRADED, Kind.SLOW)
+    assert (one.state, one.trouble) == (State.DEGRADED, FailureKind.SLOW)
     assert seen.triage_network.what == "1\u00a0degraded"

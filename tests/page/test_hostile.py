@@ -11,7 +11,7 @@ import pytest
 import worlds
 from page_cast import CHECKS, NOW, SITE, incident, key
 
-from monitor.model import EntryKind, Kind, Severity, TimelineEntry
+from monitor.model import EntryKind, FailureKind, Severity, TimelineEntry
 from monitor.page import Renderer, Site, view
 
 HOSTILE = (
@@ -57,7 +57,7 @@ def hostile_site() -> Site:
 
 def files(site: Site, text: str) -> Mapping[str, bytes]:
     """With a person's note."""
-    noted = incident(7, Severity.DOWN, Kind.BAD_GATEWAY, NOW, None, key("cf-cdn"))
+    noted = incident(7, Severity.DOWN, FailureKind.BAD_GATEWAY, NOW, None, key("cf-cdn"))
     note = TimelineEntry(at=NOW, what=EntryKind.NOTE, text=text)
     found = worlds.mixed()
     told = replace(noted, timeline=(*noted.timeline, note))

@@ -12,7 +12,7 @@ import worlds
 from page_cast import SITE
 from test_hostile import HOSTILE, hostile_site, tags
 
-from monitor.model import Evidence, Failure, Outgoing, Result, Stream, TimelineEntry
+from monitor.model import Evidence, Failure, OutboxMessage, Result, Stream, TimelineEntry
 from monitor.page import Renderer, Site, view
 
 TEXTS: Mapping[type, tuple[str, ...]] = {
@@ -21,7 +21,7 @@ TEXTS: Mapping[type, tuple[str, ...]] = {
     TimelineEntry: ("text",),
     Result: ("model", "remote_ip"),
     Stream: ("finish_reason",),
-    Outgoing: ("last_error", "text"),
+    OutboxMessage: ("last_error", "text"),
 }
 """What comes from outside, or from a person."""
 

@@ -9,9 +9,9 @@ from page_cast import CHECKS, ENDPOINTS, NOW, SERVICE, SITE, ago, incident
 from worlds import all_good
 
 from monitor.language import ENGLISH
-from monitor.model import EntryKind, Incident, Kind, Severity, Snapshot, TimelineEntry
+from monitor.model import EntryKind, FailureKind, Incident, Severity, Snapshot, TimelineEntry
 from monitor.page import LastPage, Site, view
-from monitor.page.stories import Teller
+from monitor.page.incident_views import Teller
 
 KEYS = tuple(check.key for check in CHECKS)
 
@@ -45,7 +45,14 @@ INCIDENTS = st.builds(
         incident(0, severity, kind, ago(hours=30), minutes, *checks), note
     ),
     st.sampled_from((Severity.DOWN, Severity.DEGRADED, Severity.ACCOUNT)),
-    st.sampled_from((Kind.SERVER_ERROR, Kind.SLOW, Kind.AUTH_INVALID, Kind.SNI_BLOCKED)),
+    st.sampled_from(
+        (
+            FailureKind.SERVER_ERROR,
+            FailureKind.SLOW,
+            FailureKind.AUTH_INVALID,
+            FailureKind.SNI_BLOCKED,
+        )
+    ),
     st.none() | st.integers(1, 600),
     st.lists(st.sampled_from(KEYS), min_size=1, max_size=18, unique=True),
     st.sampled_from(("", "mended")),
@@ -68,8 +75,8 @@ def test_a_page_that_remembers_the_last_one_is_the_page_that_does_not(
 
 def test_what_is_over_is_told_once_and_what_lasts_each_time() -> None:
     last = LastPage()
-    over = incident(1, Severity.DOWN, Kind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
-    lasting = incident(2, Severity.DOWN, Kind.SLOW, ago(minutes=9), None, KEYS[4])
+    over = incident(1, Severity.DOWN, FailureKind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
+    lasting = incident(2, Severity.DOWN, FailureKind.SLOW, ago(minutes=9), None, KEYS[4])
 
     def told(*incidents: Incident) -> list[object]:
         page = view(SITE, replace(all_good(), incidents=incidents), {}, last)[0]
@@ -83,7 +90,7 @@ def test_what_is_over_is_told_once_and_what_lasts_each_time() -> None:
 
 def test_what_is_no_longer_told_is_forgotten() -> None:
     teller = Teller({}, ENGLISH)
-    over = incident(1, Severity.DOWN, Kind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
+    over = incident(1, Severity.DOWN, FailureKind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
     (story,) = teller.stories([over], lambda _: None, NOW)
     assert teller.stories([over], lambda _: None, NOW)[0] is story
     assert teller.stories([], lambda _: None, NOW) == ()

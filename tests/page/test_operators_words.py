@@ -8,7 +8,14 @@ import worlds
 from page_cast import MOCK_SITE, NOW, SITE
 
 from monitor.language import ENGLISH, language
-from monitor.model import Announcement, EntryKind, Outgoing, Severity, Snapshot, TimelineEntry
+from monitor.model import (
+    EntryKind,
+    NotificationType,
+    OutboxMessage,
+    Severity,
+    Snapshot,
+    TimelineEntry,
+)
 from monitor.page import Renderer, view
 from monitor.page.tongues import tongue
 
@@ -74,8 +81,8 @@ def test_notes_titles_and_names_are_marked_where_they_are_foreign() -> None:
 def undelivered(count: int) -> Snapshot:
     """A channel that cannot deliver, with what its service said."""
     rows = tuple(
-        Outgoing(
-            id=number, channel="canary-channel", what=Announcement.OPENED, severity=Severity.DOWN,
+        OutboxMessage(
+            id=number, channel="canary-channel", what=NotificationType.OPENED, severity=Severity.DOWN,
             incident=9, created=NOW, not_before=NOW, attempts=9,
             last_error="401: bot12345:canary-token, chat -100777", text="canary-text",
         )

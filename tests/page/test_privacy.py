@@ -8,7 +8,15 @@ import pytest
 from page_cast import CHECKS, SERVICE, SITE, ago, incident, key
 from worlds import told
 
-from monitor.model import Evidence, Kind, Maintenance, Severity, Snapshot, Spend, Window
+from monitor.model import (
+    Evidence,
+    FailureKind,
+    Maintenance,
+    MaintenanceWindow,
+    Severity,
+    Snapshot,
+    Spend,
+)
 from monitor.page import Renderer, Site, view
 
 SECRET = "canary-of-a-service"
@@ -44,11 +52,13 @@ def world() -> Snapshot:
     }  # fmt: skip
     checks |= {name.replace("ohmygpt/", "hidden/"): replace(each, check=name.replace("ohmygpt/", "hidden/")) for name, each in checks.items()}  # fmt: skip
     theirs = replace(
-        incident(77, Severity.DOWN, Kind.BAD_GATEWAY, ago(hours=3), None, "hidden/us-direct/chat"),
+        incident(
+            77, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(hours=3), None, "hidden/us-direct/chat"
+        ),
         service="hidden",
     )
     own = replace(
-        incident(78, Severity.MONITOR, Kind.OFFLINE, ago(hours=5), 30, key("us-direct"), "hidden/us-direct/chat"),
+        incident(78, Severity.MONITOR, FailureKind.OFFLINE, ago(hours=5), 30, key("us-direct"), "hidden/us-direct/chat"),
         service=None,
     )  # fmt: skip
     spent = {"ohmygpt": Spend(7_654_321, 98.7654), "hidden": Spend(1_234_567, 45.6789)}
@@ -59,7 +69,7 @@ def world() -> Snapshot:
 
 def site(**settings: Any) -> Site:
     quiet = replace(SITE.settings, languages=("en", "zh-CN"), **settings)
-    work = Maintenance(id="canary-work", title="canary-work", services=frozenset({"hidden"}), once=Window(ago(hours=1), ago(hours=-1)))  # fmt: skip
+    work = Maintenance(id="canary-work", title="canary-work", services=frozenset({"hidden"}), once=MaintenanceWindow(ago(hours=1), ago(hours=-1)))  # fmt: skip
     checks = tuple(replace(check, model="canary-model") for check in (*CHECKS, *HIDDEN_CHECKS))
     return replace(
         SITE, services=(SERVICE, HIDDEN), checks=checks, settings=quiet, maintenance=(work,)

@@ -12,11 +12,11 @@ from page_cast import fail
 from test_files import many
 
 from monitor.language import Language, language, templates
-from monitor.model import Kind, Service, Snapshot
+from monitor.model import FailureKind, Service, Snapshot
 from monitor.page import LastPage, PageView, Site, view
-from monitor.page.nouns import CROWD
 from monitor.page.render import environment
 from monitor.page.rows import Rows
+from monitor.page.view_models import CROWD
 
 SITE, SNAPSHOT = many(CROWD + 1)
 
@@ -39,7 +39,7 @@ def named(names: dict[int, str]) -> Site:
 def failing(numbers: Sequence[int]) -> Snapshot:
     found = SNAPSHOT
     for number in numbers:
-        found = fail(found, SITE.checks[number].key, Kind.SERVER_ERROR, 1)
+        found = fail(found, SITE.checks[number].key, FailureKind.SERVER_ERROR, 1)
     return found
 
 

@@ -10,8 +10,8 @@ from monitor.model import (
     CheckHistory,
     Endpoint,
     Failure,
+    FailureKind,
     Incident,
-    Kind,
     Outcome,
     Phase,
     Result,
@@ -21,7 +21,7 @@ from monitor.model import (
 )
 from monitor.model.rollup import NOTHING
 from monitor.page.best import Candidate, Pick, candidates, choose
-from monitor.page.days import Day, last_days
+from monitor.page.day_bars import Day, last_days
 from monitor.page.states import State, check_state, endpoint_state, service_state, worst
 from monitor.probes import PROBES
 
@@ -227,7 +227,7 @@ def incident(
     return Incident(
         id=1, service="s", severity=severity, opened=MIDNIGHT + begin * MINUTE,
         closed=None if end is None else MIDNIGHT + end * MINUTE,
-        failure=Failure(Kind.BAD_GATEWAY, ""), checks=checks or (MAIN,), active=frozenset(),
+        failure=Failure(FailureKind.BAD_GATEWAY, ""), checks=checks or (MAIN,), active=frozenset(),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 from page_cast import NOW, ago, incident, key
 from worlds import SITES, WORLDS, all_good, mixed
 
-from monitor.model import Kind, Severity
+from monitor.model import FailureKind, Severity
 from monitor.page import view
 from monitor.page.statuspage import statuspage
 
@@ -69,7 +69,9 @@ def test_open_incidents_are_those_of_the_summary_and_the_others_are_resolved() -
 
 def test_an_incident_names_its_base_urls_in_the_order_of_the_page() -> None:
     found = all_good()
-    both = incident(1, Severity.DOWN, Kind.SLOW, ago(hours=1), 5, key("proxy-1"), key("cf-cdn"))
+    both = incident(
+        1, Severity.DOWN, FailureKind.SLOW, ago(hours=1), 5, key("proxy-1"), key("cf-cdn")
+    )
     page = view(SITES["mixed"], replace(found, incidents=(both,)), {})[0]
     assert page.stories[0].endpoints == ("ohmygpt/proxy-1", "ohmygpt/cf-cdn")
     (shown,) = statuspage(page)["incidents"]["incidents"]

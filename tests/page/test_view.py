@@ -20,11 +20,11 @@ from page_cast import (
 )
 from worlds import SITES, WORLDS
 
-from monitor.model import Incident, Kind, Rollup, Severity, Snapshot
+from monitor.model import FailureKind, Incident, Rollup, Severity, Snapshot
 from monitor.page import PageView, Pick, Site, view
-from monitor.page import words as say
+from monitor.page import formatting as say
 from monitor.page.best import Candidate, choose
-from monitor.page.days import Day, last_days
+from monitor.page.day_bars import Day, last_days
 from monitor.page.states import State, endpoint_state, service_state
 
 
@@ -70,7 +70,7 @@ def test_what_was_never_measured_is_never_green() -> None:
 
 def test_a_suspicion_is_not_shown_before_it_is_believed() -> None:
     assert (
-        endpoint(fail(worlds.all_good(), key("cf-cdn"), Kind.BAD_GATEWAY), "cf-cdn")
+        endpoint(fail(worlds.all_good(), key("cf-cdn"), FailureKind.BAD_GATEWAY), "cf-cdn")
         is State.OPERATIONAL
     )
 
@@ -80,7 +80,7 @@ def test_a_first_run_that_failed_is_not_green_either() -> None:
     bare = {
         name: replace(each, last_24h=Rollup(), recent=()) for name, each in found.checks.items()
     }
-    first = fail(replace(found, checks=bare), key("cf-cdn"), Kind.BAD_GATEWAY)
+    first = fail(replace(found, checks=bare), key("cf-cdn"), FailureKind.BAD_GATEWAY)
     assert endpoint(first, "cf-cdn") is State.UNKNOWN
 
 
@@ -111,7 +111,7 @@ def test_a_service_is_up_while_one_endpoint_carries_each_kind_of_call() -> None:
     found = worlds.all_good()
     for check in CHECKS:
         if check.probe.id == "embeddings":
-            found = fail(found, check.key, Kind.NO_CHANNEL, 1)
+            found = fail(found, check.key, FailureKind.NO_CHANNEL, 1)
     assert " ".join(page(found).headline) == "The service is down."
 
 
@@ -140,26 +140,26 @@ def test_a_kind_of_call_counts_as_answered_where_any_base_url_answers_it() -> No
     assert page(worlds.all_good()).triage_service.note == "All 3 kinds of calls are answered"
     found, chats = worlds.all_good(), [c.key for c in CHECKS if c.key.endswith("/chat")]
     for check in chats[1:]:
-        found = fail(found, check, Kind.AUTH_INVALID)
+        found = fail(found, check, FailureKind.AUTH_INVALID)
     assert page(found).triage_service.note == "All 3 kinds of calls are answered"
-    found = fail(found, chats[0], Kind.AUTH_INVALID)
+    found = fail(found, chats[0], FailureKind.AUTH_INVALID)
     assert page(found).triage_service.note == "2 of 3 kinds of calls are answered"
 
 
 @pytest.mark.parametrize(
     ("kinds", "title", "chinese"),
     [
-        ([Kind.BAD_GATEWAY], "2 base URLs: bad gateway", "网关错误"),
-        ([Kind.TLS_RESET], "2 base URLs: bad gateway and reset during TLS", "网关错误和TLS 握手被重置"),
-        ([Kind.TLS_RESET, Kind.SLOW, Kind.TRUNCATED], "4 base URLs: different reasons", "原因不一"),
+        ([FailureKind.BAD_GATEWAY], "2 base URLs: bad gateway", "网关错误"),
+        ([FailureKind.TLS_RESET], "2 base URLs: bad gateway and reset during TLS", "网关错误和TLS 握手被重置"),
+        ([FailureKind.TLS_RESET, FailureKind.SLOW, FailureKind.TRUNCATED], "4 base URLs: different reasons", "原因不一"),
     ],
 )  # fmt: skip
 def test_a_title_names_the_reasons_of_all_base_urls_not_the_first_ones_alone(
-    kinds: list[Kind], title: str, chinese: str
+    kinds: list[FailureKind], title: str, chinese: str
 ) -> None:
     where = [key(name) for name in ("proxy-1", "proxy-2", "cf-cdn", "us-direct")]
     some = where[: 1 + len(kinds)]
-    storm = incident(9, Severity.DOWN, Kind.BAD_GATEWAY, ago(minutes=5), None, *some)
+    storm = incident(9, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(minutes=5), None, *some)
     joined = zip(storm.timeline[1:], kinds, strict=True)
     told = (storm.timeline[0], *(replace(entry, kind=kind) for entry, kind in joined))
     seen = page(replace(worlds.all_good(), incidents=(replace(storm, timeline=told),)))
@@ -189,9 +189,14 @@ def test_a_day_shows_its_worst_confirmed_state_and_for_how_long() -> None:
     midnight = datetime(2026, 11, 23, tzinfo=NOW.tzinfo)
     found = days_of(
         incident(
-            1, Severity.DOWN, Kind.BAD_GATEWAY, midnight - timedelta(minutes=10), 30, key("cf-cdn")
+            1,
+            Severity.DOWN,
+            FailureKind.BAD_GATEWAY,
+            midnight - timedelta(minutes=10),
+            30,
+            key("cf-cdn"),
         ),
-        incident(2, Severity.DEGRADED, Kind.SLOW, ago(hours=3), 60, key("cf-cdn")),
+        incident(2, Severity.DEGRADED, FailureKind.SLOW, ago(hours=3), 60, key("cf-cdn")),
     )
     assert [(found[NOW.date() - timedelta(days=back)].letter, found[NOW.date() - timedelta(days=back)].minutes)
             for back in (0, 1, 2, 3)] == [("x", 20), ("x", 10), ("o", 0), ("n", 0)]  # fmt: skip
@@ -199,12 +204,16 @@ def test_a_day_shows_its_worst_confirmed_state_and_for_how_long() -> None:
 
 def test_a_side_check_that_was_down_is_a_partial_day_and_the_accounts_trouble_none() -> None:
     side = days_of(
-        incident(1, Severity.DOWN, Kind.BAD_GATEWAY, ago(hours=2), 30, key("cf-cdn", "models"))
+        incident(
+            1, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(hours=2), 30, key("cf-cdn", "models")
+        )
     )
     account = days_of(
-        incident(1, Severity.ACCOUNT, Kind.AUTH_INVALID, ago(hours=2), 30, key("cf-cdn"))
+        incident(1, Severity.ACCOUNT, FailureKind.AUTH_INVALID, ago(hours=2), 30, key("cf-cdn"))
     )
-    other = days_of(incident(1, Severity.DOWN, Kind.BAD_GATEWAY, ago(hours=2), 30, key("proxy-1")))
+    other = days_of(
+        incident(1, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(hours=2), 30, key("proxy-1"))
+    )
     assert [each[NOW.date()].letter for each in (side, account, other)] == ["p", "o", "o"]
 
 
@@ -306,7 +315,7 @@ def test_what_probes_cost_and_what_failing_calls_got_is_nobodys_business_unless_
     assert say.amount(spend.month, spend.currency) == "4,000,000\u00a0tokens (1.2000\u00a0USD)"
     blocked = next(each for each in telling.endpoints if each.path == "ohmygpt/us-direct")
     assert [(each.probe, each.kind) for each in blocked.errors] == [
-        (probe, Kind.DNS_POISONED) for probe in PROBE_IDS
+        (probe, FailureKind.DNS_POISONED) for probe in PROBE_IDS
     ]
 
 

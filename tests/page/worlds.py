@@ -31,13 +31,13 @@ from page_cast import (
 from monitor.model import (
     EntryKind,
     Evidence,
-    Kind,
+    FailureKind,
     Maintenance,
+    MaintenanceWindow,
     Severity,
     Snapshot,
     Spend,
     TimelineEntry,
-    Window,
 )
 from monitor.page import Site
 
@@ -56,13 +56,13 @@ def mixed() -> Snapshot:
     blocked = tuple(key("us-direct", probe) for probe in PROBE_IDS)
     found = all_good()
     for check in blocked:
-        found = silent(fail(found, check, Kind.DNS_POISONED, 9), check, 4)
-    found = fail(found, key("cf-worker"), Kind.SLOW, 8)
+        found = silent(fail(found, check, FailureKind.DNS_POISONED, 9), check, 4)
+    found = fail(found, key("cf-worker"), FailureKind.SLOW, 8)
     past = (
         incident(
             6,
             Severity.DEGRADED,
-            Kind.EDGE_TIMEOUT,
+            FailureKind.EDGE_TIMEOUT,
             ago(days=1, hours=4),
             41,
             key("cf-cdn"),
@@ -71,20 +71,29 @@ def mixed() -> Snapshot:
         incident(
             5,
             Severity.DOWN,
-            Kind.SERVER_ERROR,
+            FailureKind.SERVER_ERROR,
             ago(days=4, hours=10),
             18,
             *(key(name) for name in NAMES),
         ),
         incident(
-            4, Severity.DOWN, Kind.CONNECT_TIMEOUT, ago(days=45), 118, key("us-direct", "models")
+            4,
+            Severity.DOWN,
+            FailureKind.CONNECT_TIMEOUT,
+            ago(days=45),
+            118,
+            key("us-direct", "models"),
         ),
-        incident(3, Severity.DEGRADED, Kind.FAKE_STREAMING, ago(days=60), 300, key("cf-worker")),
-        incident(2, Severity.DOWN, Kind.CERT_EXPIRED, ago(days=71), 66, key("proxy-2")),
+        incident(
+            3, Severity.DEGRADED, FailureKind.FAKE_STREAMING, ago(days=60), 300, key("cf-worker")
+        ),
+        incident(2, Severity.DOWN, FailureKind.CERT_EXPIRED, ago(days=71), 66, key("proxy-2")),
     )
     now = (
-        incident(9, Severity.DOWN, Kind.DNS_POISONED, ago(hours=2, minutes=18), None, *blocked),
-        incident(8, Severity.DEGRADED, Kind.SLOW, ago(minutes=44), None, key("cf-worker")),
+        incident(
+            9, Severity.DOWN, FailureKind.DNS_POISONED, ago(hours=2, minutes=18), None, *blocked
+        ),
+        incident(8, Severity.DEGRADED, FailureKind.SLOW, ago(minutes=44), None, key("cf-worker")),
     )
     found = lose_all(lose(lose(found, key("us-direct"), 0, 28), key("proxy-2"), 71, 13), 4, 4)
     young = {
@@ -100,12 +109,15 @@ def mock() -> Snapshot:
     found = replace(mixed(), checks={check.key: history(check, dice) for check in MOCK_CHECKS})
     blocked = tuple(check.key for check in MOCK_CHECKS if check.endpoint.id == "us-direct")
     for check in blocked:
-        found = silent(fail(found, check, Kind.DNS_POISONED, 9), check, 4)
+        found = silent(fail(found, check, FailureKind.DNS_POISONED, 9), check, 4)
     found = fail(
-        fail(found, key("cf-worker"), Kind.SLOW, 8), key("cf-worker", "whole"), Kind.SLOW, 8
+        fail(found, key("cf-worker"), FailureKind.SLOW, 8),
+        key("cf-worker", "whole"),
+        FailureKind.SLOW,
+        8,
     )
     for name in ("cf-cdn", "cf-worker"):
-        found = fail(found, key(name, "images"), Kind.EDGE_TIMEOUT, 7)
+        found = fail(found, key(name, "images"), FailureKind.EDGE_TIMEOUT, 7)
     found = lose_all(lose(lose(found, key("us-direct"), 0, 28), key("proxy-2"), 71, 13), 4, 4)
     young = {
         name: with_few_days(each, 83) for name, each in found.checks.items() if "fast-cdn" in name
@@ -119,7 +131,7 @@ def mock() -> Snapshot:
     spread = incident(
         7,
         Severity.DEGRADED,
-        Kind.EDGE_TIMEOUT,
+        FailureKind.EDGE_TIMEOUT,
         ago(minutes=31),
         None,
         key("cf-cdn", "images"),
@@ -140,23 +152,25 @@ def lose_all(snapshot: Snapshot, days_back: int, count: int) -> Snapshot:
 def everything_down() -> Snapshot:
     found = all_good()
     for check in CHECKS:
-        found = fail(found, check.key, Kind.BAD_GATEWAY, 1)
+        found = fail(found, check.key, FailureKind.BAD_GATEWAY, 1)
     checks = tuple(check.key for check in CHECKS)
     return replace(
         found,
-        incidents=(incident(1, Severity.DOWN, Kind.BAD_GATEWAY, ago(minutes=9), None, *checks),),
+        incidents=(
+            incident(1, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(minutes=9), None, *checks),
+        ),
     )
 
 
 def rejected_key() -> Snapshot:
     found = all_good()
     for check in CHECKS:
-        found = fail(found, check.key, Kind.AUTH_INVALID)
+        found = fail(found, check.key, FailureKind.AUTH_INVALID)
     checks = tuple(check.key for check in CHECKS)
     return replace(
         found,
         incidents=(
-            incident(1, Severity.ACCOUNT, Kind.AUTH_INVALID, ago(minutes=9), None, *checks),
+            incident(1, Severity.ACCOUNT, FailureKind.AUTH_INVALID, ago(minutes=9), None, *checks),
         ),
     )
 
@@ -165,8 +179,8 @@ def offline() -> Snapshot:
     """The monitor's own network has failed: nobody else is to blame."""
     found = all_good()
     for check in CHECKS:
-        found = silent(fail(found, check.key, Kind.OFFLINE), check.key, 1)
-    own = incident(1, Severity.MONITOR, Kind.OFFLINE, ago(minutes=14), None, CHECKS[0].key)
+        found = silent(fail(found, check.key, FailureKind.OFFLINE), check.key, 1)
+    own = incident(1, Severity.MONITOR, FailureKind.OFFLINE, ago(minutes=14), None, CHECKS[0].key)
     return replace(found, incidents=(replace(own, service=None),))
 
 
@@ -179,9 +193,9 @@ def crowded() -> Snapshot:
     checks[young] = silent_but_last(with_few_days(checks[young], 0))
     found = replace(all_good(), checks={**all_good().checks, **checks})
     for check in WEB_CHECKS[:2]:
-        found = fail(found, check.key, Kind.CERT_EXPIRED, 1)
+        found = fail(found, check.key, FailureKind.CERT_EXPIRED, 1)
     down = tuple(check.key for check in WEB_CHECKS[:2])
-    opened = incident(1, Severity.DOWN, Kind.CERT_EXPIRED, ago(minutes=50), None, *down)
+    opened = incident(1, Severity.DOWN, FailureKind.CERT_EXPIRED, ago(minutes=50), None, *down)
     return replace(found, incidents=(replace(opened, service="sites"),))
 
 
@@ -213,8 +227,8 @@ def told() -> Snapshot:
 
 
 def maintained(site: Site) -> Site:
-    window = Window(ago(minutes=42), ago(minutes=-78))
-    kernel = Window(ago(hours=-76), ago(hours=-78))
+    window = MaintenanceWindow(ago(minutes=42), ago(minutes=-78))
+    kernel = MaintenanceWindow(ago(hours=-76), ago(hours=-78))
     return replace(
         site,
         maintenance=(

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 from listening import listening
 
-from monitor.model import Check, Endpoint, Habit, Kind, Secret
+from monitor.model import Check, Endpoint, FailureKind, Habit, Secret
 from monitor.probes import PROBES, Client
 from monitor.probes.probe import Finding, Run
 
@@ -102,5 +102,5 @@ def event(value: Any, name: str = "") -> bytes:
     return f"{head}data: {json.dumps(value)}\n\n".encode()
 
 
-def kind_of(finding: Finding) -> Kind | None:
+def kind_of(finding: Finding) -> FailureKind | None:
     return finding.failure and finding.failure.kind

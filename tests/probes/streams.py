@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.model import Usage
-from monitor.probes.facts import Exchange
-from monitor.probes.listener import Listener
+from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.exchange import Exchange
 from monitor.probes.readers import (
     AnthropicReader,
     ChatReader,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from monitor.model import SATURATED, SETTLED, Failure, Habit, Kind
-from monitor.probes.answer import Answer, is_same_model, judge_answer
-from monitor.probes.challenge import Challenge, Counting, Sum
+from monitor.model import SATURATED, SETTLED, Failure, FailureKind, Habit
+from monitor.probes.answer.challenges import Challenge, Counting, Sum
+from monitor.probes.answer.check_answer import Answer, is_same_model, judge_answer
 from monitor.probes.readers import ChatReader
 
 SUM = Sum(60, 70)
@@ -67,11 +67,11 @@ def test_what_is_not_so_any_more_fades_and_what_is_stops_at_its_limit() -> None:
 
 
 def test_a_filter_is_no_wrong_answer() -> None:
-    filtered = Failure(Kind.CONTENT_FILTERED, "got content_filter, want an answer")
+    filtered = Failure(FailureKind.CONTENT_FILTERED, "got content_filter, want an answer")
     assert judge_answer(answer(heard("no", "content_filter")), Habit()) == (filtered, Habit())
     refusal = heard("", None, refusal="I will not")
     assert judged(answer(refusal)) == Failure(
-        Kind.CONTENT_FILTERED, "got a refusal, want an answer"
+        FailureKind.CONTENT_FILTERED, "got a refusal, want an answer"
     )
 
 
@@ -83,7 +83,9 @@ def test_a_wrong_answer_is_believed_the_third_time_in_a_row() -> None:
     assert failures == [
         None,
         None,
-        Failure(Kind.CONTENT_MISMATCH, f'got "{"x" * 80}", want 130; wrong 3 times in a row'),
+        Failure(
+            FailureKind.CONTENT_MISMATCH, f'got "{"x" * 80}", want 130; wrong 3 times in a row'
+        ),
     ]
     assert habit == Habit(good=4, mismatches=3)
 
@@ -109,7 +111,7 @@ def test_an_answer_that_our_own_cap_cut_is_not_wrong(
 ) -> None:
     failure, habit = judge_answer(answer(reader, COUNT, cap=cap), Habit())
     too_small = Failure(
-        Kind.BUDGET_TOO_SMALL,
+        FailureKind.BUDGET_TOO_SMALL,
         "got an answer that was right until max_tokens = 10 ended it, want a higher one",
     )
     assert failure == (too_small if cut else None)
@@ -140,7 +142,7 @@ def test_a_dated_snapshot_is_the_same_model(asked: str, got: str, same: bool) ->
 
 OTHER = heard(model="gpt-3.5-turbo")
 MISMATCH = Failure(
-    Kind.MODEL_MISMATCH, 'got an answer of model "gpt-3.5-turbo", want "gpt-4o-mini"'
+    FailureKind.MODEL_MISMATCH, 'got an answer of model "gpt-3.5-turbo", want "gpt-4o-mini"'
 )
 
 
@@ -174,14 +176,14 @@ def test_names_that_the_operator_declares_are_all_that_is_accepted() -> None:
 
 def test_a_plain_answer_to_a_stream_is_no_stream() -> None:
     assert judge_answer(answer(as_plain=True), Habit()) == (
-        Failure(Kind.STREAM_NOT_SUPPORTED, "got one plain JSON answer, want a stream"),
+        Failure(FailureKind.STREAM_NOT_SUPPORTED, "got one plain JSON answer, want a stream"),
         Habit(),
     )
 
 
 def test_a_burst_is_believed_the_third_time_in_a_row() -> None:
     fake = Failure(
-        Kind.FAKE_STREAMING,
+        FailureKind.FAKE_STREAMING,
         "got the whole stream in one burst 3 times in a row, want it as it is made",
     )
     assert judged(answer(burst=True), bursts=1) is None
@@ -199,7 +201,7 @@ def test_a_burst_is_believed_the_third_time_in_a_row() -> None:
 def test_another_label_or_no_counts_are_news_where_they_were_the_habit() -> None:
     wrong = answer(right_content_type=False, content_type="text/plain")
     label = Failure(
-        Kind.WRONG_CONTENT_TYPE,
+        FailureKind.WRONG_CONTENT_TYPE,
         'got the right answer labelled "text/plain", want the label it used to have',
     )
     found = judge_answer(wrong, Habit(right_content_type=SETTLED))
@@ -207,7 +209,7 @@ def test_another_label_or_no_counts_are_news_where_they_were_the_habit() -> None
     assert judged(wrong, right_content_type=SETTLED - 1) is None
     assert judged(answer(), right_content_type=SETTLED) is None
 
-    missing = Failure(Kind.MISSING_USAGE, "got no token counts, want them as before")
+    missing = Failure(FailureKind.MISSING_USAGE, "got no token counts, want them as before")
     found = judge_answer(answer(heard(usage=None)), Habit(has_usage=SETTLED))
     assert (found[0], found[1].has_usage) == (missing, SETTLED - 1)
     assert judged(answer(heard(usage=None)), has_usage=SETTLED - 1) is None
@@ -248,7 +250,7 @@ def test_more_tokens_than_can_have_been_are_told(
     reader: ChatReader, cap: int | None, message: str | None
 ) -> None:
     failure, habit = judge_answer(answer(reader, cap=cap), SETTLED_HABIT)
-    assert failure == (Failure(Kind.OVER_BILLING, message) if message else None)
+    assert failure == (Failure(FailureKind.OVER_BILLING, message) if message else None)
     assert habit.good == 10
 
 
@@ -287,8 +289,8 @@ def test_the_gravest_complaint_comes_first() -> None:
         failure = judge_answer(worst, habit)[0]
         kinds.append(failure and failure.kind)
     assert kinds == [
-        Kind.MODEL_MISMATCH, Kind.STREAM_NOT_SUPPORTED, Kind.FAKE_STREAMING,
-        Kind.WRONG_CONTENT_TYPE, Kind.MISSING_USAGE, None,
+        FailureKind.MODEL_MISMATCH, FailureKind.STREAM_NOT_SUPPORTED, FailureKind.FAKE_STREAMING,
+        FailureKind.WRONG_CONTENT_TYPE, FailureKind.MISSING_USAGE, None,
     ]  # fmt: skip
 
 

@@ -8,9 +8,19 @@ from typing import Any, ClassVar
 import pytest
 from cast import HandClock
 
-from monitor.model import Check, Endpoint, Failure, Habit, Kind, Outcome, Redactor, Secret, Timings
+from monitor.model import (
+    Check,
+    Endpoint,
+    Failure,
+    FailureKind,
+    Habit,
+    Outcome,
+    Redactor,
+    Secret,
+    Timings,
+)
 from monitor.probes import Attempted, Client, ProbeSettings, attempt
-from monitor.probes.facts import Exchange
+from monitor.probes.exchange import Exchange
 from monitor.probes.probe import Finding, Run
 
 KEY = "canary" + "0123456789"
@@ -49,7 +59,7 @@ async def run(probe: ProbeSettings, clock: HandClock) -> Attempted:
         )  # fmt: skip
 
 
-def kind(attempted: Attempted) -> Kind | None:
+def kind(attempted: Attempted) -> FailureKind | None:
     return attempted.result.failure and attempted.result.failure.kind
 
 
@@ -63,52 +73,52 @@ async def test_a_good_run_is_up_and_leaves_no_evidence(clock: HandClock) -> None
 async def test_a_probe_that_needs_a_key_is_not_run_without_one(clock: HandClock) -> None:
     result = (await run(Keyed(finds=RuntimeError()), clock)).result
     assert result.failure == Failure(
-        Kind.NO_KEY, "got no key for relay/direct, want one to run `http`"
+        FailureKind.NO_KEY, "got no key for relay/direct, want one to run `http`"
     )
     assert result.outcome is Outcome.UNKNOWN
 
 
 async def test_a_crash_in_a_probe_is_our_fault(clock: HandClock) -> None:
     attempted = await run(Told(finds=RuntimeError("x")), clock)
-    assert (kind(attempted), attempted.result.outcome) == (Kind.INTERNAL, Outcome.UNKNOWN)
+    assert (kind(attempted), attempted.result.outcome) == (FailureKind.INTERNAL, Outcome.UNKNOWN)
 
 
 async def test_a_good_run_beyond_its_limit_is_slow(clock: HandClock) -> None:
     slow = replace(FINE, ttft=7200.0)
     attempted = await run(Told(finds=slow, slow="ttft > 5s"), clock)
-    assert attempted.result.failure == Failure(Kind.SLOW, "ttft 7.2 s, want at most 5 s")
+    assert attempted.result.failure == Failure(FailureKind.SLOW, "ttft 7.2 s, want at most 5 s")
 
 
 async def test_a_certificate_about_to_end_is_told(clock: HandClock) -> None:
     soon = replace(FINE.exchange, cert_expires=clock.now() + timedelta(days=13))
     attempted = await run(Told(finds=replace(FINE, exchange=soon)), clock)
-    assert kind(attempted) is Kind.CERT_EXPIRING
+    assert kind(attempted) is FailureKind.CERT_EXPIRING
 
 
 @pytest.mark.parametrize(
     ("found", "lag_s", "is_ours"),
     [
-        (Kind.HEADERS_TIMEOUT, 16.0, True), (Kind.HEADERS_TIMEOUT, 14.0, False),
-        (Kind.BODY_TIMEOUT, 16.0, True), (Kind.CONNECT_TIMEOUT, 6.0, True),
-        (Kind.CONNECT_TIMEOUT, 4.0, False), (Kind.TLS_TIMEOUT, 6.0, True),
-        (Kind.DNS_SERVFAIL, 6.0, True), (Kind.STALLED, 6.0, True), (Kind.STALLED, 4.0, False),
-        (Kind.NO_FIRST_TOKEN, 16.0, True), (Kind.SERVER_ERROR, 29.0, False),
-        (Kind.TLS_RESET, 29.0, False),
+        (FailureKind.HEADERS_TIMEOUT, 16.0, True), (FailureKind.HEADERS_TIMEOUT, 14.0, False),
+        (FailureKind.BODY_TIMEOUT, 16.0, True), (FailureKind.CONNECT_TIMEOUT, 6.0, True),
+        (FailureKind.CONNECT_TIMEOUT, 4.0, False), (FailureKind.TLS_TIMEOUT, 6.0, True),
+        (FailureKind.DNS_SERVFAIL, 6.0, True), (FailureKind.STALLED, 6.0, True), (FailureKind.STALLED, 4.0, False),
+        (FailureKind.NO_FIRST_TOKEN, 16.0, True), (FailureKind.SERVER_ERROR, 29.0, False),
+        (FailureKind.TLS_RESET, 29.0, False),
     ],
 )  # fmt: skip
 async def test_a_timeout_is_ours_where_our_own_loop_hung_for_half_of_it(
-    clock: HandClock, found: Kind, lag_s: float, *, is_ours: bool
+    clock: HandClock, found: FailureKind, lag_s: float, *, is_ours: bool
 ) -> None:
     hung = replace(FINE.exchange, lag_ms=lag_s * 1000, lag_total_ms=lag_s * 1000)
     failure = Failure(found, "got nothing, want something")
     attempted = await run(Told(finds=replace(FINE, exchange=hung, failure=failure)), clock)
-    assert kind(attempted) is (Kind.OVERRUN if is_ours else found)
+    assert kind(attempted) is (FailureKind.OVERRUN if is_ours else found)
     assert not attempted.result.trusted_timings
 
 
-@pytest.mark.parametrize(("lag_s", "want"), [(2.1, Kind.SLOW), (2.3, Kind.OVERRUN)])
+@pytest.mark.parametrize(("lag_s", "want"), [(2.1, FailureKind.SLOW), (2.3, FailureKind.OVERRUN)])
 async def test_what_is_slow_only_by_our_own_lag_is_not_slow(
-    clock: HandClock, lag_s: float, want: Kind
+    clock: HandClock, lag_s: float, want: FailureKind
 ) -> None:
     """7.2 s where 5 s are allowed."""
     lagged = replace(FINE.exchange, lag_ms=1000.0, lag_total_ms=lag_s * 1000)
@@ -121,7 +131,7 @@ async def test_no_secret_and_no_control_character_stays_in_message_or_evidence(
 ) -> None:
     headers = {"x-echo": KEY, "set-cookie": "a=b", "authorization": KEY, "x-api-key": KEY}
     said = replace(FINE.exchange, headers=headers)
-    failure = Failure(Kind.SERVER_ERROR, f"got {KEY}\x1b[31m, want none")
+    failure = Failure(FailureKind.SERVER_ERROR, f"got {KEY}\x1b[31m, want none")
     attempted = await run(Told(finds=replace(FINE, exchange=said, failure=failure)), clock)
     assert KEY not in repr(attempted)
     assert "\x1b" not in (attempted.result.failure or failure).message

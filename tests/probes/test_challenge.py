@@ -3,7 +3,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.probes.challenge import COUNT, Own, addition, counting
+from monitor.probes.answer.challenges import COUNT, Own, addition, counting
 
 
 @given(st.integers())

@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 from listening import listening
 
-from monitor.model import Check, Endpoint, Habit, Kind, Secret, Slow, Spend
-from monitor.probes.chat import ChatProbe
-from monitor.probes.client import Client
+from monitor.model import Check, Endpoint, FailureKind, Habit, LatencyLimit, Secret, Spend
+from monitor.probes.kinds.chat import ChatProbe
 from monitor.probes.probe import Finding, Run
+from monitor.probes.wire.client import Client
 
 Answering = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 SETTLED_HABIT = Habit(
@@ -121,7 +121,7 @@ async def ask(relay: Relay, client: Client, habit: Habit = Habit(), **settings: 
     return await probe.run(Run(check=check, habit=habit, client=client, rng=Random(7), now=now))
 
 
-def kind(finding: Finding) -> Kind | None:
+def kind(finding: Finding) -> FailureKind | None:
     return finding.failure and finding.failure.kind
 
 
@@ -183,21 +183,21 @@ async def test_what_a_server_refuses_is_left_out_and_is_no_failure(
 @pytest.mark.parametrize(
     ("answering", "want"),
     [
-        (steps(chunk("200 "), cut=True), Kind.TRUNCATED),
-        (steps(chunk("200 ")), Kind.TRUNCATED),
-        (steps(chunk("200 "), DONE), Kind.TRUNCATED),
-        (steps(b'data: {"error":{"message":"upstream died","code":502}}\n\n'), Kind.STREAM_ERROR),
-        (steps(chunk(None, "stop"), DONE), Kind.EMPTY_COMPLETION),
-        (steps(), Kind.EMPTY_COMPLETION),
-        (plain(200, "<!doctype html><title>Panel</title>"), Kind.HTML_ANSWER),
-        (plain(200, {"error": {"message": "no money", "code": "insufficient_quota"}}), Kind.QUOTA_EXHAUSTED),
-        (plain(401, {"error": {"message": "Incorrect API key"}}), Kind.AUTH_INVALID),
-        (plain(429, {"error": {"message": "slow down"}}, **{"Retry-After": "7"}), Kind.RATE_LIMITED),
-        (plain(503, {"error": {"code": "model_not_found"}}), Kind.NO_CHANNEL),
+        (steps(chunk("200 "), cut=True), FailureKind.TRUNCATED),
+        (steps(chunk("200 ")), FailureKind.TRUNCATED),
+        (steps(chunk("200 "), DONE), FailureKind.TRUNCATED),
+        (steps(b'data: {"error":{"message":"upstream died","code":502}}\n\n'), FailureKind.STREAM_ERROR),
+        (steps(chunk(None, "stop"), DONE), FailureKind.EMPTY_COMPLETION),
+        (steps(), FailureKind.EMPTY_COMPLETION),
+        (plain(200, "<!doctype html><title>Panel</title>"), FailureKind.HTML_ANSWER),
+        (plain(200, {"error": {"message": "no money", "code": "insufficient_quota"}}), FailureKind.QUOTA_EXHAUSTED),
+        (plain(401, {"error": {"message": "Incorrect API key"}}), FailureKind.AUTH_INVALID),
+        (plain(429, {"error": {"message": "slow down"}}, **{"Retry-After": "7"}), FailureKind.RATE_LIMITED),
+        (plain(503, {"error": {"code": "model_not_found"}}), FailureKind.NO_CHANNEL),
     ],
 )  # fmt: skip
 async def test_every_way_to_fail_has_its_own_name(
-    relay: Relay, client: Client, answering: Answering, want: Kind
+    relay: Relay, client: Client, answering: Answering, want: FailureKind
 ) -> None:
     relay.answering = answering
     got = await ask(relay, client, SETTLED_HABIT)
@@ -210,7 +210,7 @@ async def test_a_stream_of_heartbeats_alone_runs_into_the_timeout(
 ) -> None:
     relay.answering = steps(*[b": ping\n\n", 0.05] * 40)
     got = await ask(relay, client, timeout="400ms")
-    assert kind(got) is Kind.NO_FIRST_TOKEN
+    assert kind(got) is FailureKind.NO_FIRST_TOKEN
     assert got.stream is not None
     assert got.stream.heartbeats > 1
 
@@ -225,7 +225,7 @@ async def test_json_in_place_of_a_stream_still_gets_its_answer_checked(
         )
 
     relay.answering = ignores_stream
-    assert kind(await ask(relay, client)) is Kind.STREAM_NOT_SUPPORTED
+    assert kind(await ask(relay, client)) is FailureKind.STREAM_NOT_SUPPORTED
 
 
 async def test_three_bursts_in_a_row_make_fake_streaming(relay: Relay, client: Client) -> None:
@@ -239,7 +239,7 @@ async def test_three_bursts_in_a_row_make_fake_streaming(relay: Relay, client: C
         got = await ask(relay, client, habit)
         kinds.append(kind(got))
         habit = got.habit
-    assert kinds == [None, None, Kind.FAKE_STREAMING]
+    assert kinds == [None, None, FailureKind.FAKE_STREAMING]
 
 
 async def test_only_the_third_wrong_answer_in_a_row_is_a_mismatch(
@@ -251,7 +251,7 @@ async def test_only_the_third_wrong_answer_in_a_row_is_a_mismatch(
         got = await ask(relay, client, habit)
         kinds.append(kind(got))
         habit = got.habit
-    assert kinds == [None, None, Kind.CONTENT_MISMATCH]
+    assert kinds == [None, None, FailureKind.CONTENT_MISMATCH]
     relay.answering = counting
     assert (await ask(relay, client, habit)).habit.mismatches == 0
 
@@ -267,7 +267,7 @@ async def test_another_model_is_an_alias_at_first_and_a_mismatch_later(
     young = await ask(relay, client)
     old = await ask(relay, client, SETTLED_HABIT)
     assert (kind(young), young.habit.aliases) == (None, {"cheap-7b"})
-    assert kind(old) is Kind.MODEL_MISMATCH
+    assert kind(old) is FailureKind.MODEL_MISMATCH
 
 
 async def test_usage_that_vanishes_or_swells_is_told(relay: Relay, client: Client) -> None:
@@ -278,9 +278,9 @@ async def test_usage_that_vanishes_or_swells_is_told(relay: Relay, client: Clien
         return answering
 
     relay.answering = counts(DONE)
-    assert kind(await ask(relay, client, SETTLED_HABIT)) is Kind.MISSING_USAGE
+    assert kind(await ask(relay, client, SETTLED_HABIT)) is FailureKind.MISSING_USAGE
     relay.answering = counts(USAGE.replace(b":20", b":900") + DONE)
-    assert kind(await ask(relay, client, SETTLED_HABIT)) is Kind.OVER_BILLING
+    assert kind(await ask(relay, client, SETTLED_HABIT)) is FailureKind.OVER_BILLING
 
 
 async def test_a_plain_call_asks_a_sum(relay: Relay, client: Client) -> None:
@@ -308,7 +308,7 @@ def test_defaults_follow_from_whether_it_streams() -> None:
     streams, plain_ = ChatProbe(), ChatProbe(stream=False)
     assert (streams.timeout.total_seconds(), plain_.timeout.total_seconds()) == (120, 30)
     assert [limit.timing for limit in (*streams.slow, *plain_.slow)] == ["ttft", "total"]
-    assert isinstance(streams.slow[0], Slow)
+    assert isinstance(streams.slow[0], LatencyLimit)
     assert ChatProbe(slow=[]).slow == ()
     assert streams.worst_case(Habit()) == Spend(tokens=380)
     with pytest.raises(ValueError, match="`answer` without `text`"):

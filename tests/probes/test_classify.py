@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model import Kind, Timings
-from monitor.probes.classify import (
+from monitor.model import FailureKind, Timings
+from monitor.probes.exchange import Arrival, Break, Exchange, Stage, Trouble
+from monitor.probes.verdict.classify import (
     judge_api_body,
     judge_body_trouble,
     judge_error_object,
@@ -18,7 +19,6 @@ from monitor.probes.classify import (
     judge_transport,
     retry_after,
 )
-from monitor.probes.facts import Arrival, Break, Exchange, Stage, Trouble
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -29,7 +29,9 @@ def answer(status: int, body: Any = b"", **headers: str) -> Exchange:
     return Exchange(timings=Timings(), status=status, headers=names, arrivals=(Arrival(1.0, data),))
 
 
-def kind(status: int, body: Any = b"", *, known_good: bool = False, **headers: str) -> Kind | None:
+def kind(
+    status: int, body: Any = b"", *, known_good: bool = False, **headers: str
+) -> FailureKind | None:
     failure = judge_http(answer(status, body, **headers), had_key=True, known_good=known_good)
     return failure and failure.kind
 
@@ -46,28 +48,28 @@ def broken(stage: Stage, what: Break, body: bytes = b"") -> Exchange:
 @pytest.mark.parametrize(
     ("stage", "what", "want"),
     [
-        (Stage.DNS, Break.NXDOMAIN, Kind.DNS_NXDOMAIN),
-        (Stage.DNS, Break.SERVFAIL, Kind.DNS_SERVFAIL),
-        (Stage.DNS, Break.TIMEOUT, Kind.DNS_SERVFAIL),
-        (Stage.CONNECT, Break.REFUSED, Kind.TCP_REFUSED),
-        (Stage.CONNECT, Break.UNREACHABLE, Kind.TCP_UNREACHABLE),
-        (Stage.CONNECT, Break.TIMEOUT, Kind.CONNECT_TIMEOUT),
-        (Stage.TLS, Break.TIMEOUT, Kind.TLS_TIMEOUT),
-        (Stage.TLS, Break.RESET, Kind.TLS_RESET),
-        (Stage.TLS, Break.CLOSED, Kind.TLS_RESET),
-        (Stage.TLS, Break.PROTOCOL, Kind.TLS_PROTOCOL),
-        (Stage.TLS, Break.CERT_EXPIRED, Kind.CERT_EXPIRED),
-        (Stage.TLS, Break.CERT_NOT_YET, Kind.CERT_EXPIRED),
-        (Stage.TLS, Break.CERT_HOSTNAME, Kind.CERT_HOSTNAME),
-        (Stage.TLS, Break.CERT_UNTRUSTED, Kind.CERT_UNTRUSTED),
-        (Stage.HEADERS, Break.TIMEOUT, Kind.HEADERS_TIMEOUT),
-        (Stage.HEADERS, Break.RESET, Kind.HTTP_DISCONNECT),
-        (Stage.HEADERS, Break.CLOSED, Kind.HTTP_DISCONNECT),
-        (Stage.HEADERS, Break.PROTOCOL, Kind.HTTP_GARBAGE),
+        (Stage.DNS, Break.NXDOMAIN, FailureKind.DNS_NXDOMAIN),
+        (Stage.DNS, Break.SERVFAIL, FailureKind.DNS_SERVFAIL),
+        (Stage.DNS, Break.TIMEOUT, FailureKind.DNS_SERVFAIL),
+        (Stage.CONNECT, Break.REFUSED, FailureKind.TCP_REFUSED),
+        (Stage.CONNECT, Break.UNREACHABLE, FailureKind.TCP_UNREACHABLE),
+        (Stage.CONNECT, Break.TIMEOUT, FailureKind.CONNECT_TIMEOUT),
+        (Stage.TLS, Break.TIMEOUT, FailureKind.TLS_TIMEOUT),
+        (Stage.TLS, Break.RESET, FailureKind.TLS_RESET),
+        (Stage.TLS, Break.CLOSED, FailureKind.TLS_RESET),
+        (Stage.TLS, Break.PROTOCOL, FailureKind.TLS_PROTOCOL),
+        (Stage.TLS, Break.CERT_EXPIRED, FailureKind.CERT_EXPIRED),
+        (Stage.TLS, Break.CERT_NOT_YET, FailureKind.CERT_EXPIRED),
+        (Stage.TLS, Break.CERT_HOSTNAME, FailureKind.CERT_HOSTNAME),
+        (Stage.TLS, Break.CERT_UNTRUSTED, FailureKind.CERT_UNTRUSTED),
+        (Stage.HEADERS, Break.TIMEOUT, FailureKind.HEADERS_TIMEOUT),
+        (Stage.HEADERS, Break.RESET, FailureKind.HTTP_DISCONNECT),
+        (Stage.HEADERS, Break.CLOSED, FailureKind.HTTP_DISCONNECT),
+        (Stage.HEADERS, Break.PROTOCOL, FailureKind.HTTP_GARBAGE),
     ],
 )
 def test_what_breaks_before_the_body_is_told_by_stage_and_cause(
-    stage: Stage, what: Break, want: Kind
+    stage: Stage, what: Break, want: FailureKind
 ) -> None:
     failure = judge_transport(broken(stage, what))
     assert failure is not None
@@ -82,16 +84,16 @@ def test_every_trouble_has_a_verdict(stage: Stage, what: Break) -> None:
 
 
 def test_a_broken_body_is_judged_by_what_came_of_it() -> None:
-    def judged(what: Break, body: bytes) -> Kind | None:
+    def judged(what: Break, body: bytes) -> FailureKind | None:
         exchange = broken(Stage.BODY, what, body)
         assert judge_transport(exchange) is None
         failure = judge_body_trouble(exchange)
         return failure and failure.kind
 
-    assert judged(Break.RESET, b"{") is Kind.TRUNCATED
-    assert judged(Break.RESET, b"") is Kind.HTTP_DISCONNECT
-    assert judged(Break.TIMEOUT, b"{") is Kind.BODY_TIMEOUT
-    assert judged(Break.TOO_LARGE, b"{") is Kind.BODY_TOO_LARGE
+    assert judged(Break.RESET, b"{") is FailureKind.TRUNCATED
+    assert judged(Break.RESET, b"") is FailureKind.HTTP_DISCONNECT
+    assert judged(Break.TIMEOUT, b"{") is FailureKind.BODY_TIMEOUT
+    assert judged(Break.TOO_LARGE, b"{") is FailureKind.BODY_TOO_LARGE
 
 
 def error(message: str = "words", **fields: Any) -> dict[str, Any]:
@@ -102,75 +104,77 @@ def error(message: str = "words", **fields: Any) -> dict[str, Any]:
     ("status", "body", "want"),
     [
         (200, {"data": []}, None),
-        (400, error("bad", code="unsupported_parameter", param="max_tokens"), Kind.REQUEST_REJECTED),
-        (400, error(details=[{"reason": "API_KEY_INVALID"}]), Kind.AUTH_INVALID),
-        (400, {"code": "x", "error": "Incorrect API key provided."}, Kind.AUTH_INVALID),
-        (400, error("User location is not supported for the API use."), Kind.REGION_BLOCKED),
-        (400, error("Your credit balance is too low to go on"), Kind.QUOTA_EXHAUSTED),
-        (400, error("prompt is too long: 9 tokens > 8"), Kind.REQUEST_REJECTED),
-        (400, error(code="model_not_found"), Kind.MODEL_NOT_FOUND),
-        (400, error("/chat/completions: Invalid model name, model=x"), Kind.MODEL_NOT_FOUND),
-        (400, error("could not finish the message because max_tokens or model output limit was reached"), Kind.BUDGET_TOO_SMALL),
-        (401, b"", Kind.AUTH_INVALID),
-        (401, error("该令牌额度已用尽 (request id: 1)", type="one_api_error"), Kind.AUTH_INVALID),
-        (402, error("Insufficient Balance"), Kind.QUOTA_EXHAUSTED),
-        (403, error("用户额度不足, 剩余额度: 0", type="new_api_error"), Kind.QUOTA_EXHAUSTED),
-        (403, error(code="pre_consume_token_quota_failed"), Kind.QUOTA_EXHAUSTED),
-        (403, {"code": "SUBSCRIPTION_EXPIRED", "message": "x"}, Kind.QUOTA_EXHAUSTED),
-        (403, error("该令牌无权使用模型：gpt-4o", type="one_api_error"), Kind.PERMISSION_DENIED),
-        (403, error("您的 IP 不在令牌允许访问的列表中", code="access_denied"), Kind.PERMISSION_DENIED),
-        (403, error(code="unsupported_country_region_territory"), Kind.REGION_BLOCKED),
-        (403, error("Request not allowed", type="forbidden"), Kind.REGION_BLOCKED),
-        (403, error(code="sensitive_words_detected"), Kind.CONTENT_FILTERED),
-        (403, b"<html><title>Access denied</title></html>", Kind.EDGE_DENIED),
-        (404, error("Invalid URL (POST /v1/v1/chat)", type="invalid_request_error"), Kind.PATH_NOT_FOUND),
-        (404, b"404 page not found", Kind.PATH_NOT_FOUND),
-        (404, b"<html><h1>404</h1></html>", Kind.PATH_NOT_FOUND),
-        (404, {"detail": "Not Found"}, Kind.PATH_NOT_FOUND),
-        (404, error("model: nonesuch", type="not_found_error"), Kind.MODEL_NOT_FOUND),
-        (405, b"", Kind.REQUEST_REJECTED),
-        (408, b"", Kind.UPSTREAM_TIMEOUT),
-        (413, error(type="request_too_large"), Kind.REQUEST_REJECTED),
-        (418, b"", Kind.UNEXPECTED_STATUS),
-        (422, {"detail": [{"loc": ["body"], "msg": "field required"}]}, Kind.REQUEST_REJECTED),
-        (429, b"", Kind.RATE_LIMITED),
-        (429, error("You exceeded your current quota, check your plan and billing", status="RESOURCE_EXHAUSTED", details=[{"violations": [{"quotaId": "RequestsPerMinutePerProject"}]}]), Kind.RATE_LIMITED),
-        (429, error("x", details=[{"violations": [{"quotaId": "RequestsPerDayPerProject"}]}]), Kind.QUOTA_EXHAUSTED),
-        (429, error(type="insufficient_quota"), Kind.QUOTA_EXHAUSTED),
-        (429, error("当前分组上游负载已饱和，请稍后再试"), Kind.OVERLOADED),
-        (429, error("当前分组上游负载已饱和，请稍后再试", code="insufficient_user_quota"), Kind.QUOTA_EXHAUSTED),
-        (429, error("您已达到请求数限制"), Kind.RATE_LIMITED),
-        (500, error(code="do_request_failed"), Kind.SERVER_ERROR),
-        (500, b"oops", Kind.SERVER_ERROR),
-        (502, error("Upstream authentication failed", type="upstream_error"), Kind.BAD_GATEWAY),
-        (502, b"<html><h1>502 Bad Gateway</h1></html>", Kind.BAD_GATEWAY),
-        (503, error("分组 default 下模型 gpt-4o 无可用渠道（distributor）", code="model_not_found"), Kind.NO_CHANNEL),
-        (503, error("当前分组 default 下对于模型 gpt-4o 无可用渠道"), Kind.NO_CHANNEL),
-        (503, error(code="get_channel_failed"), Kind.NO_CHANNEL),
-        (503, error("The model is overloaded.", status="UNAVAILABLE"), Kind.OVERLOADED),
-        (503, b"", Kind.SERVER_ERROR),
-        (504, error(type="timeout_error"), Kind.UPSTREAM_TIMEOUT),
-        (529, error(type="overloaded_error"), Kind.OVERLOADED),
-        (520, b"", Kind.EDGE_ERROR),
-        (522, b"<html></html>", Kind.EDGE_ERROR),
-        (524, b"<html></html>", Kind.EDGE_TIMEOUT),
-        (500, error("x", code=524, type="cf_gateway_timeout"), Kind.EDGE_TIMEOUT),
-        (530, b"error code: 1033", Kind.EDGE_ERROR),
-        (403, b"error code: 1020", Kind.EDGE_DENIED),
-        (429, b"error code: 1015", Kind.RATE_LIMITED),
-        (500, b"error code: 1101", Kind.EDGE_ERROR),
-        (502, b"error code: 502\n", Kind.EDGE_ERROR),
-        (504, b"error code: 504\n", Kind.EDGE_TIMEOUT),
-        (503, b"<title>Just a moment...</title><script src=/cdn-cgi/challenge-platform/x>", Kind.EDGE_CHALLENGE),
+        (400, error("bad", code="unsupported_parameter", param="max_tokens"), FailureKind.REQUEST_REJECTED),
+        (400, error(details=[{"reason": "API_KEY_INVALID"}]), FailureKind.AUTH_INVALID),
+        (400, {"code": "x", "error": "Incorrect API key provided."}, FailureKind.AUTH_INVALID),
+        (400, error("User location is not supported for the API use."), FailureKind.REGION_BLOCKED),
+        (400, error("Your credit balance is too low to go on"), FailureKind.QUOTA_EXHAUSTED),
+        (400, error("prompt is too long: 9 tokens > 8"), FailureKind.REQUEST_REJECTED),
+        (400, error(code="model_not_found"), FailureKind.MODEL_NOT_FOUND),
+        (400, error("/chat/completions: Invalid model name, model=x"), FailureKind.MODEL_NOT_FOUND),
+        (400, error("could not finish the message because max_tokens or model output limit was reached"), FailureKind.BUDGET_TOO_SMALL),
+        (401, b"", FailureKind.AUTH_INVALID),
+        (401, error("该令牌额度已用尽 (request id: 1)", type="one_api_error"), FailureKind.AUTH_INVALID),
+        (402, error("Insufficient Balance"), FailureKind.QUOTA_EXHAUSTED),
+        (403, error("用户额度不足, 剩余额度: 0", type="new_api_error"), FailureKind.QUOTA_EXHAUSTED),
+        (403, error(code="pre_consume_token_quota_failed"), FailureKind.QUOTA_EXHAUSTED),
+        (403, {"code": "SUBSCRIPTION_EXPIRED", "message": "x"}, FailureKind.QUOTA_EXHAUSTED),
+        (403, error("该令牌无权使用模型：gpt-4o", type="one_api_error"), FailureKind.PERMISSION_DENIED),
+        (403, error("您的 IP 不在令牌允许访问的列表中", code="access_denied"), FailureKind.PERMISSION_DENIED),
+        (403, error(code="unsupported_country_region_territory"), FailureKind.REGION_BLOCKED),
+        (403, error("Request not allowed", type="forbidden"), FailureKind.REGION_BLOCKED),
+        (403, error(code="sensitive_words_detected"), FailureKind.CONTENT_FILTERED),
+        (403, b"<html><title>Access denied</title></html>", FailureKind.EDGE_DENIED),
+        (404, error("Invalid URL (POST /v1/v1/chat)", type="invalid_request_error"), FailureKind.PATH_NOT_FOUND),
+        (404, b"404 page not found", FailureKind.PATH_NOT_FOUND),
+        (404, b"<html><h1>404</h1></html>", FailureKind.PATH_NOT_FOUND),
+        (404, {"detail": "Not Found"}, FailureKind.PATH_NOT_FOUND),
+        (404, error("model: nonesuch", type="not_found_error"), FailureKind.MODEL_NOT_FOUND),
+        (405, b"", FailureKind.REQUEST_REJECTED),
+        (408, b"", FailureKind.UPSTREAM_TIMEOUT),
+        (413, error(type="request_too_large"), FailureKind.REQUEST_REJECTED),
+        (418, b"", FailureKind.UNEXPECTED_STATUS),
+        (422, {"detail": [{"loc": ["body"], "msg": "field required"}]}, FailureKind.REQUEST_REJECTED),
+        (429, b"", FailureKind.RATE_LIMITED),
+        (429, error("You exceeded your current quota, check your plan and billing", status="RESOURCE_EXHAUSTED", details=[{"violations": [{"quotaId": "RequestsPerMinutePerProject"}]}]), FailureKind.RATE_LIMITED),
+        (429, error("x", details=[{"violations": [{"quotaId": "RequestsPerDayPerProject"}]}]), FailureKind.QUOTA_EXHAUSTED),
+        (429, error(type="insufficient_quota"), FailureKind.QUOTA_EXHAUSTED),
+        (429, error("当前分组上游负载已饱和，请稍后再试"), FailureKind.OVERLOADED),
+        (429, error("当前分组上游负载已饱和，请稍后再试", code="insufficient_user_quota"), FailureKind.QUOTA_EXHAUSTED),
+        (429, error("您已达到请求数限制"), FailureKind.RATE_LIMITED),
+        (500, error(code="do_request_failed"), FailureKind.SERVER_ERROR),
+        (500, b"oops", FailureKind.SERVER_ERROR),
+        (502, error("Upstream authentication failed", type="upstream_error"), FailureKind.BAD_GATEWAY),
+        (502, b"<html><h1>502 Bad Gateway</h1></html>", FailureKind.BAD_GATEWAY),
+        (503, error("分组 default 下模型 gpt-4o 无可用渠道（distributor）", code="model_not_found"), FailureKind.NO_CHANNEL),
+        (503, error("当前分组 default 下对于模型 gpt-4o 无可用渠道"), FailureKind.NO_CHANNEL),
+        (503, error(code="get_channel_failed"), FailureKind.NO_CHANNEL),
+        (503, error("The model is overloaded.", status="UNAVAILABLE"), FailureKind.OVERLOADED),
+        (503, b"", FailureKind.SERVER_ERROR),
+        (504, error(type="timeout_error"), FailureKind.UPSTREAM_TIMEOUT),
+        (529, error(type="overloaded_error"), FailureKind.OVERLOADED),
+        (520, b"", FailureKind.EDGE_ERROR),
+        (522, b"<html></html>", FailureKind.EDGE_ERROR),
+        (524, b"<html></html>", FailureKind.EDGE_TIMEOUT),
+        (500, error("x", code=524, type="cf_gateway_timeout"), FailureKind.EDGE_TIMEOUT),
+        (530, b"error code: 1033", FailureKind.EDGE_ERROR),
+        (403, b"error code: 1020", FailureKind.EDGE_DENIED),
+        (429, b"error code: 1015", FailureKind.RATE_LIMITED),
+        (500, b"error code: 1101", FailureKind.EDGE_ERROR),
+        (502, b"error code: 502\n", FailureKind.EDGE_ERROR),
+        (504, b"error code: 504\n", FailureKind.EDGE_TIMEOUT),
+        (503, b"<title>Just a moment...</title><script src=/cdn-cgi/challenge-platform/x>", FailureKind.EDGE_CHALLENGE),
     ],
 )  # fmt: skip
-def test_status_and_codes_decide_before_prose(status: int, body: Any, want: Kind | None) -> None:
+def test_status_and_codes_decide_before_prose(
+    status: int, body: Any, want: FailureKind | None
+) -> None:
     assert kind(status, body) == want
 
 
 def test_a_challenge_header_counts_under_any_status() -> None:
-    assert kind(200, b"<html>", cf_mitigated="challenge") is Kind.EDGE_CHALLENGE
-    assert kind(403, b"", cf_mitigated="challenge") is Kind.EDGE_CHALLENGE
+    assert kind(200, b"<html>", cf_mitigated="challenge") is FailureKind.EDGE_CHALLENGE
+    assert kind(403, b"", cf_mitigated="challenge") is FailureKind.EDGE_CHALLENGE
 
 
 def test_a_page_that_merely_carries_the_edges_script_is_no_challenge() -> None:
@@ -179,21 +183,21 @@ def test_a_page_that_merely_carries_the_edges_script_is_no_challenge() -> None:
 
 def test_cloudflare_in_front_does_not_make_an_error_its_own() -> None:
     body = error("no", type="server_error")
-    assert kind(500, body, server="cloudflare", cf_ray="1-FRA") is Kind.SERVER_ERROR
+    assert kind(500, body, server="cloudflare", cf_ray="1-FRA") is FailureKind.SERVER_ERROR
 
 
 def test_a_redirect_is_not_followed_but_told() -> None:
-    assert kind(302, b"", location="https://login.example/") is Kind.UNEXPECTED_REDIRECT
+    assert kind(302, b"", location="https://login.example/") is FailureKind.UNEXPECTED_REDIRECT
 
 
 def test_a_path_that_worked_before_is_gone() -> None:
-    assert kind(404, b"<html>", known_good=True) is Kind.ROUTE_GONE
+    assert kind(404, b"<html>", known_good=True) is FailureKind.ROUTE_GONE
 
 
 def test_without_a_key_a_refusal_is_no_news() -> None:
     failure = judge_http(answer(401), had_key=False)
     assert failure is not None
-    assert failure.kind is Kind.NO_KEY
+    assert failure.kind is FailureKind.NO_KEY
 
 
 def test_the_message_says_got_want_and_the_servers_own_words() -> None:
@@ -207,17 +211,19 @@ def test_the_message_says_got_want_and_the_servers_own_words() -> None:
 @pytest.mark.parametrize(
     ("value", "want"),
     [
-        (error(code="insufficient_quota"), Kind.QUOTA_EXHAUSTED),
-        ({"type": "error", "error": {"type": "overloaded_error"}}, Kind.OVERLOADED),
-        (error("Provider disconnected", code=502), Kind.STREAM_ERROR),
-        (error("slow down", code="429"), Kind.RATE_LIMITED),
-        ({"object": "error", "message": "boom", "code": 500}, Kind.STREAM_ERROR),
-        ({"error": "something broke"}, Kind.STREAM_ERROR),
-        ({"error": {"message": "用户额度不足"}}, Kind.QUOTA_EXHAUSTED),
-        ("plain words", Kind.STREAM_ERROR),
+        (error(code="insufficient_quota"), FailureKind.QUOTA_EXHAUSTED),
+        ({"type": "error", "error": {"type": "overloaded_error"}}, FailureKind.OVERLOADED),
+        (error("Provider disconnected", code=502), FailureKind.STREAM_ERROR),
+        (error("slow down", code="429"), FailureKind.RATE_LIMITED),
+        ({"object": "error", "message": "boom", "code": 500}, FailureKind.STREAM_ERROR),
+        ({"error": "something broke"}, FailureKind.STREAM_ERROR),
+        ({"error": {"message": "用户额度不足"}}, FailureKind.QUOTA_EXHAUSTED),
+        ("plain words", FailureKind.STREAM_ERROR),
     ],
 )
-def test_an_error_inside_200_counts_by_the_status_it_would_have_had(value: Any, want: Kind) -> None:
+def test_an_error_inside_200_counts_by_the_status_it_would_have_had(
+    value: Any, want: FailureKind
+) -> None:
     assert judge_error_object(value).kind is want
 
 
@@ -226,7 +232,7 @@ def test_an_api_that_answers_200_with_a_page_or_an_error_has_failed() -> None:
     wrong = judge_api_body(answer(200, error("boom")))
     assert page is not None
     assert wrong is not None
-    assert (page.kind, wrong.kind) == (Kind.HTML_ANSWER, Kind.SERVER_ERROR)
+    assert (page.kind, wrong.kind) == (FailureKind.HTML_ANSWER, FailureKind.SERVER_ERROR)
     assert "Panel" in page.message
     assert judge_api_body(answer(200, {"data": [], "error": None})) is None
 
@@ -314,7 +320,7 @@ def test_no_word_of_a_server_about_its_limits_is_too_odd(text: str) -> None:
     ],
 )
 def test_a_hostile_body_gets_a_verdict_like_any_other(body: bytes) -> None:
-    assert kind(500, body) is Kind.SERVER_ERROR
+    assert kind(500, body) is FailureKind.SERVER_ERROR
     assert retry_after(answer(500, body), NOW) is None
 
 
@@ -324,5 +330,5 @@ def test_a_hostile_body_gets_a_verdict_like_any_other(body: bytes) -> None:
 def test_a_page_made_to_be_slow_to_read_is_read_at_once(piece: bytes) -> None:
     page = b"<html>" + piece * (65_536 // len(piece))
     began = time.perf_counter()
-    assert kind(503, page) is Kind.SERVER_ERROR
+    assert kind(503, page) is FailureKind.SERVER_ERROR
     assert time.perf_counter() - began < 0.5

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from servers import Authority, Script, asked, endless, loopback, saying, serving
 
-from monitor.probes.client import Client
-from monitor.probes.facts import Arrival, Ask, Break, Exchange, Stage
+from monitor.probes.exchange import Arrival, Break, Exchange, HttpRequest, Stage
+from monitor.probes.wire.client import Client
 
 OK = b"HTTP/1.1 200 OK\r\n"
 LIMIT = timedelta(seconds=1)
@@ -30,7 +30,7 @@ def encoded(name: bytes, body: bytes) -> bytes:
 async def ask(client: Client, url: str, **more: object) -> tuple[Exchange, float]:
     began = time.monotonic()
     exchange = await client.send(
-        Ask(method="GET", url=url, timeout=LIMIT, max_body=CAP, **more)  # type: ignore[arg-type]
+        HttpRequest(method="GET", url=url, timeout=LIMIT, max_body=CAP, **more)  # type: ignore[arg-type]
     )
     return exchange, time.monotonic() - began
 
@@ -130,7 +130,7 @@ class Impatient:
 async def test_a_watch_ends_a_stream_before_the_timeout() -> None:
     async with Client() as client, serving(endless(OK + b"\r\n", b": ping\n\n", 0.05)) as server:
         url = f"http://127.0.0.1:{server.port}/"
-        exchange = await client.send(Ask(method="GET", url=url), Impatient())
+        exchange = await client.send(HttpRequest(method="GET", url=url), Impatient())
     assert broke(exchange) == (Stage.BODY, Break.GAVE_UP)
     assert (exchange.timings.total or 0) < 1000
 

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Timings, Usage
-from monitor.probes.classify import judge_http
-from monitor.probes.facts import Arrival, Exchange
+from monitor.probes.exchange import Arrival, Exchange
 from monitor.probes.readers import (
     AnthropicReader,
     ChatReader,
@@ -24,7 +23,8 @@ from monitor.probes.readers import (
     TranscriptReader,
     WatsonxReader,
 )
-from monitor.probes.sse import Event, SseParser
+from monitor.probes.readers.sse import Event, SseParser
+from monitor.probes.verdict.classify import judge_http
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 

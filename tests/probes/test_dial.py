@@ -11,7 +11,7 @@ import pytest
 from cast import HandClock
 from servers import Authority, Script, loopback, reset, serving
 
-from monitor.model import Check, Endpoint, Habit, Kind, Redactor, Result
+from monitor.model import Check, Endpoint, FailureKind, Habit, Redactor, Result
 from monitor.probes import PROBES, Client, attempt
 
 ENDS = dt.datetime(2090, 1, 1, tzinfo=dt.UTC)
@@ -56,7 +56,7 @@ async def look(
     return found.result
 
 
-def kind_of(result: Result) -> Kind | None:
+def kind_of(result: Result) -> FailureKind | None:
     return result.failure and result.failure.kind
 
 
@@ -90,9 +90,13 @@ async def test_a_port_that_nobody_listens_on_is_refused(clock: HandClock) -> Non
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         assert (
-            kind_of(await look(clock, "tcp", "https://relay.test", port=port)) is Kind.TCP_REFUSED
+            kind_of(await look(clock, "tcp", "https://relay.test", port=port))
+            is FailureKind.TCP_REFUSED
         )
-        assert kind_of(await look(clock, "tls", f"https://relay.test:{port}")) is Kind.TCP_REFUSED
+        assert (
+            kind_of(await look(clock, "tls", f"https://relay.test:{port}"))
+            is FailureKind.TCP_REFUSED
+        )
 
 
 async def test_a_full_backlog_is_a_timeout(clock: HandClock) -> None:
@@ -105,7 +109,7 @@ async def test_a_full_backlog_is_a_timeout(clock: HandClock) -> None:
         result = await look(clock, "tcp", f"http://127.0.0.1:{port}", timeout="300ms")
         for each in queue:
             each.close()
-    assert kind_of(result) is Kind.CONNECT_TIMEOUT
+    assert kind_of(result) is FailureKind.CONNECT_TIMEOUT
 
 
 async def test_a_name_that_does_not_exist_is_told_by_both(clock: HandClock) -> None:
@@ -120,7 +124,7 @@ async def test_a_name_that_does_not_exist_is_told_by_both(clock: HandClock) -> N
                 check, habit=Habit(), client=client, clock=clock, rng=Random(1), vantage="here",
                 redact=Redactor(),
             )  # fmt: skip
-        assert kind_of(found.result) is Kind.DNS_NXDOMAIN
+        assert kind_of(found.result) is FailureKind.DNS_NXDOMAIN
 
 
 async def test_a_good_certificate_is_up_and_its_last_day_is_known(
@@ -144,14 +148,20 @@ async def test_a_certificate_that_ends_soon_is_expiring(
     clock.wall = ENDS - dt.timedelta(days=3)
     async with serving(waiting, authority.context(expires=ENDS)) as server:
         result = await look(clock, "tls", f"https://relay.test:{server.port}", path)
-    assert (kind_of(result), result.cert_expires) == (Kind.CERT_EXPIRING, ENDS)
+    assert (kind_of(result), result.cert_expires) == (FailureKind.CERT_EXPIRING, ENDS)
 
 
 @pytest.mark.parametrize(
     ("script", "want"),
-    [(silent, Kind.TLS_TIMEOUT), (slams, Kind.TLS_RESET), (chats, Kind.TLS_PROTOCOL)],
+    [
+        (silent, FailureKind.TLS_TIMEOUT),
+        (slams, FailureKind.TLS_RESET),
+        (chats, FailureKind.TLS_PROTOCOL),
+    ],
 )
-async def test_what_is_no_tls_is_told_apart(clock: HandClock, script: Script, want: Kind) -> None:
+async def test_what_is_no_tls_is_told_apart(
+    clock: HandClock, script: Script, want: FailureKind
+) -> None:
     async with serving(script) as server:
         result = await look(clock, "tls", f"https://relay.test:{server.port}", timeout="400ms")
     assert kind_of(result) is want
@@ -172,4 +182,8 @@ async def test_a_wrong_certificate_is_told_apart(
         async with serving(waiting, context) as server:
             result = await look(clock, "tls", f"https://relay.test:{server.port}", trusted)
             kinds.append(kind_of(result))
-    assert kinds == [Kind.CERT_HOSTNAME, Kind.CERT_EXPIRED, Kind.CERT_UNTRUSTED]
+    assert kinds == [
+        FailureKind.CERT_HOSTNAME,
+        FailureKind.CERT_EXPIRED,
+        FailureKind.CERT_UNTRUSTED,
+    ]

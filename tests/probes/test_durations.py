@@ -6,7 +6,7 @@ import pytest
 from servers import saying, serving
 
 from monitor.probes import Client
-from monitor.probes.facts import Ask
+from monitor.probes.exchange import HttpRequest
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
@@ -19,7 +19,7 @@ async def test_no_timing_comes_from_the_wall_clock(
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
     async with serving(saying(0.2, answer, 0.2, b"ok")) as server, Client() as client:
         began = time.monotonic()
-        found = await client.send(Ask(method="GET", url=f"http://127.0.0.1:{server.port}/"))
+        found = await client.send(HttpRequest(method="GET", url=f"http://127.0.0.1:{server.port}/"))
         took_ms = (time.monotonic() - began) * 1000
     timings = found.timings
     assert timings.ttfb is not None

@@ -9,10 +9,10 @@ import pytest
 from aiohttp import web
 from listening import listening
 
-from monitor.model import Check, Endpoint, Habit, Kind, Secret, Usage
-from monitor.probes.client import Client
-from monitor.probes.embeddings import EmbeddingsProbe, judge_vector
+from monitor.model import Check, Endpoint, FailureKind, Habit, Secret, Usage
+from monitor.probes.kinds.embeddings import EmbeddingsProbe, judge_vector
 from monitor.probes.probe import Finding, Run
+from monitor.probes.wire.client import Client
 
 
 def vector(embedding: Any, **more: Any) -> dict[str, Any]:
@@ -60,19 +60,19 @@ async def test_a_healthy_vector_is_up_and_its_length_becomes_the_habit(
 @pytest.mark.parametrize(
     ("status", "body", "want"),
     [
-        (401, {"error": {"message": "no"}}, Kind.AUTH_INVALID),
+        (401, {"error": {"message": "no"}}, FailureKind.AUTH_INVALID),
         (
             200,
             {"error": {"message": "no", "code": "insufficient_user_quota"}},
-            Kind.QUOTA_EXHAUSTED,
+            FailureKind.QUOTA_EXHAUSTED,
         ),
-        (200, {"data": []}, Kind.UNEXPECTED_BODY),
-        (200, [1], Kind.UNEXPECTED_BODY),
-        (200, vector([1.0, 2.0, 3.0]), Kind.MODEL_MISMATCH),
+        (200, {"data": []}, FailureKind.UNEXPECTED_BODY),
+        (200, [1], FailureKind.UNEXPECTED_BODY),
+        (200, vector([1.0, 2.0, 3.0]), FailureKind.MODEL_MISMATCH),
     ],
 )
 async def test_what_is_wrong_is_told(
-    relay: tuple[Relay, str, Client], status: int, body: Any, want: Kind
+    relay: tuple[Relay, str, Client], status: int, body: Any, want: FailureKind
 ) -> None:
     server, url, client = relay
     server.status, server.body = status, body
@@ -96,4 +96,4 @@ def test_base64_of_floats_is_a_vector_too() -> None:
 def test_what_is_no_vector_is_refused(embedding: Any) -> None:
     failure, habit = judge_vector(vector(embedding), Habit())
     assert failure is not None
-    assert (failure.kind, habit) == (Kind.UNEXPECTED_BODY, Habit())
+    assert (failure.kind, habit) == (FailureKind.UNEXPECTED_BODY, Habit())

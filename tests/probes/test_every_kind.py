@@ -7,25 +7,27 @@ import pytest
 from every_kind import CASES, Where
 
 from monitor.clock import SystemClock
-from monitor.model import Check, Endpoint, Kind, Redactor, Secret
+from monitor.model import Check, Endpoint, FailureKind, Redactor, Secret
 from monitor.probes import PROBES, Client, attempt
 
 NOT_FROM_A_SERVER = {
-    Kind.BUDGET_PAUSED,  # tests/test_budget.py
-    Kind.INTERNAL,  # tests/probes/test_attempt.py
+    FailureKind.BUDGET_PAUSED,  # tests/test_budget.py
+    FailureKind.INTERNAL,  # tests/probes/test_attempt.py
 }
 DIAGNOSED = {
-    Kind.DNS_POISONED, Kind.SNI_BLOCKED, Kind.OFFLINE, Kind.RESOLVER_FAILED, Kind.CLOCK_WRONG,
+    FailureKind.DNS_POISONED, FailureKind.SNI_BLOCKED, FailureKind.OFFLINE, FailureKind.RESOLVER_FAILED, FailureKind.CLOCK_WRONG,
 }  # fmt: skip
 SLOW = [pytest.param(kind, marks=pytest.mark.slow if CASES[kind].slow else ()) for kind in CASES]
 
 
 def test_no_kind_is_missing() -> None:
-    assert set(CASES) | NOT_FROM_A_SERVER | DIAGNOSED == set(Kind)
+    assert set(CASES) | NOT_FROM_A_SERVER | DIAGNOSED == set(FailureKind)
 
 
 @pytest.mark.parametrize("kind", SLOW)
-async def test_a_server_that_causes_it_is_told_by_its_name(kind: Kind, tmp_path: Path) -> None:
+async def test_a_server_that_causes_it_is_told_by_its_name(
+    kind: FailureKind, tmp_path: Path
+) -> None:
     case = CASES[kind]
     async with case.opening(tmp_path) as where, Client(where.resolve) as client:
         found = await attempt(
@@ -39,7 +41,7 @@ async def test_a_server_that_causes_it_is_told_by_its_name(kind: Kind, tmp_path:
     assert got.message.startswith(("got ", "ttfb ", "total ")), got.message
 
 
-def check_of(kind: Kind, where: Where) -> Check:
+def check_of(kind: FailureKind, where: Where) -> Check:
     case = CASES[kind]
     endpoint = Endpoint(
         id="e", service="s", url=where.url, name="E", ca_file=where.ca_file,

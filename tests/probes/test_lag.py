@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from monitor.probes.lag import LagMeter, Span
+from monitor.probes.wire.lag import LagMeter, Span
 
 TICK_S = 0.1
 HUNG_S = 0.4

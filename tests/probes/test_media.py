@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from relay import Answering, Asked, Relay, event, kind_of, plain, relaying, streaming
 
-from monitor.model import Habit, Kind, Usage
+from monitor.model import FailureKind, Habit, Usage
 from monitor.probes import PROBES
 from monitor.probes.probe import Finding
 
@@ -53,19 +53,25 @@ async def test_a_right_answer_is_up(relay: Relay, kind: str) -> None:
 @pytest.mark.parametrize(
     ("answering", "want"),
     [
-        (plain({"error": {"message": "Incorrect API key"}}, 401), Kind.AUTH_INVALID),
-        (plain({"error": {"message": "no", "code": "insufficient_quota"}}), Kind.QUOTA_EXHAUSTED),
-        (plain({"error": {"message": "x", "code": "model_not_found"}}, 404), Kind.MODEL_NOT_FOUND),
-        (plain({"error": {"message": "x"}}, 500), Kind.SERVER_ERROR),
-        (plain(b"<!doctype html><title>Panel</title>"), Kind.HTML_ANSWER),
-        (plain({}), Kind.UNEXPECTED_BODY),
-        (plain([1]), Kind.UNEXPECTED_BODY),
-        (plain(b""), Kind.UNEXPECTED_BODY),
-        (plain(b"\0\1\2" * 500), Kind.UNEXPECTED_BODY),
+        (plain({"error": {"message": "Incorrect API key"}}, 401), FailureKind.AUTH_INVALID),
+        (
+            plain({"error": {"message": "no", "code": "insufficient_quota"}}),
+            FailureKind.QUOTA_EXHAUSTED,
+        ),
+        (
+            plain({"error": {"message": "x", "code": "model_not_found"}}, 404),
+            FailureKind.MODEL_NOT_FOUND,
+        ),
+        (plain({"error": {"message": "x"}}, 500), FailureKind.SERVER_ERROR),
+        (plain(b"<!doctype html><title>Panel</title>"), FailureKind.HTML_ANSWER),
+        (plain({}), FailureKind.UNEXPECTED_BODY),
+        (plain([1]), FailureKind.UNEXPECTED_BODY),
+        (plain(b""), FailureKind.UNEXPECTED_BODY),
+        (plain(b"\0\1\2" * 500), FailureKind.UNEXPECTED_BODY),
     ],
 )
 async def test_what_is_wrong_is_told(
-    relay: Relay, kind: str, answering: Answering, want: Kind
+    relay: Relay, kind: str, answering: Answering, want: FailureKind
 ) -> None:
     relay.answering = answering
     got = await relay.ask(kind)
@@ -75,25 +81,25 @@ async def test_what_is_wrong_is_told(
 @pytest.mark.parametrize("kind", KINDS)
 async def test_half_an_answer_is_truncated(relay: Relay, kind: str) -> None:
     relay.answering = streaming(MP3[:50], cut=True)
-    assert kind_of(await relay.ask(kind)) is Kind.TRUNCATED
+    assert kind_of(await relay.ask(kind)) is FailureKind.TRUNCATED
 
 
 @pytest.mark.parametrize(
     ("item", "want"),
     [
         ({"url": "https://pictures.test/a.png?sig=1"}, None),
-        ({"url": "ftp://pictures.test/a.png"}, Kind.UNEXPECTED_BODY),
-        ({"url": "//["}, Kind.UNEXPECTED_BODY),
-        ({"url": 5}, Kind.UNEXPECTED_BODY),
+        ({"url": "ftp://pictures.test/a.png"}, FailureKind.UNEXPECTED_BODY),
+        ({"url": "//["}, FailureKind.UNEXPECTED_BODY),
+        ({"url": 5}, FailureKind.UNEXPECTED_BODY),
         ({"b64_json": base64ed(b"\xff\xd8\xff\xe0")}, None),
         ({"b64_json": base64ed(b"RIFF\0\0\0\0WEBPVP8 ")}, None),
-        ({"b64_json": base64ed(b"RIFF\0\0\0\0WAVEfmt ")}, Kind.UNEXPECTED_BODY),
-        ({"b64_json": "not base64!"}, Kind.UNEXPECTED_BODY),
-        ({"b64_json": None}, Kind.UNEXPECTED_BODY),
+        ({"b64_json": base64ed(b"RIFF\0\0\0\0WAVEfmt ")}, FailureKind.UNEXPECTED_BODY),
+        ({"b64_json": "not base64!"}, FailureKind.UNEXPECTED_BODY),
+        ({"b64_json": None}, FailureKind.UNEXPECTED_BODY),
     ],
 )
 async def test_a_picture_or_the_address_of_one(
-    relay: Relay, item: dict[str, Any], want: Kind | None
+    relay: Relay, item: dict[str, Any], want: FailureKind | None
 ) -> None:
     relay.answering = picture(**item)
     got = await relay.ask("images")
@@ -130,13 +136,13 @@ async def test_a_picture_costs_little_and_is_asked_for_once_a_day(relay: Relay) 
         (b"OggS" + b"\0" * 600, None),
         (b"fLaC" + b"\0" * 600, None),
         (b"RIFF" + b"\0" * 600, None),
-        (MP3[:400], Kind.UNEXPECTED_BODY),
+        (MP3[:400], FailureKind.UNEXPECTED_BODY),
         (f'{{"audio_data": "{base64ed(MP3)}"}}'.encode(), None),
-        (b'{"audio_data": "aGVsbG8="}', Kind.UNEXPECTED_BODY),
+        (b'{"audio_data": "aGVsbG8="}', FailureKind.UNEXPECTED_BODY),
     ],
 )
 async def test_audio_is_told_by_its_first_bytes(
-    relay: Relay, body: bytes, want: Kind | None
+    relay: Relay, body: bytes, want: FailureKind | None
 ) -> None:
     relay.answering = plain(body, kind="application/octet-stream")
     assert kind_of(await relay.ask("speech")) is want
@@ -196,16 +202,16 @@ END = event(
     [
         (streaming(DELTA, END), None),
         (streaming(END), None),
-        (streaming(DELTA), Kind.TRUNCATED),
-        (streaming(DELTA, cut=True), Kind.TRUNCATED),
-        (streaming(), Kind.EMPTY_COMPLETION),
-        (streaming(event({"type": "error", "error": {"message": "x"}})), Kind.STREAM_ERROR),
-        (plain({"text": "you"}), Kind.STREAM_NOT_SUPPORTED),
-        (plain(b"<html>"), Kind.HTML_ANSWER),
+        (streaming(DELTA), FailureKind.TRUNCATED),
+        (streaming(DELTA, cut=True), FailureKind.TRUNCATED),
+        (streaming(), FailureKind.EMPTY_COMPLETION),
+        (streaming(event({"type": "error", "error": {"message": "x"}})), FailureKind.STREAM_ERROR),
+        (plain({"text": "you"}), FailureKind.STREAM_NOT_SUPPORTED),
+        (plain(b"<html>"), FailureKind.HTML_ANSWER),
     ],
 )
 async def test_a_streamed_transcript_is_judged_to_its_end(
-    relay: Relay, answering: Answering, want: Kind | None
+    relay: Relay, answering: Answering, want: FailureKind | None
 ) -> None:
     relay.answering = answering
     got = await relay.ask("transcriptions", stream=True)
@@ -238,25 +244,25 @@ ERROR = event({"type": "error", "error": {"message": "x", "type": "server_error"
     [
         ("speech", streaming(*HALVES, SAID), None),
         ("speech", streaming(*HALVES, SAID, b"data: [DONE]\n\n"), None),
-        ("speech", streaming(*HALVES), Kind.TRUNCATED),
-        ("speech", streaming(HALVES[0], cut=True), Kind.TRUNCATED),
-        ("speech", streaming(SAID), Kind.EMPTY_COMPLETION),
-        ("speech", streaming(NOISE, SAID), Kind.UNEXPECTED_BODY),
-        ("speech", streaming(HALVES[0], SAID), Kind.UNEXPECTED_BODY),
-        ("speech", streaming(HALVES[0], ERROR), Kind.STREAM_ERROR),
-        ("speech", GOOD["speech"], Kind.STREAM_NOT_SUPPORTED),
-        ("speech", plain(b"<html>"), Kind.HTML_ANSWER),
+        ("speech", streaming(*HALVES), FailureKind.TRUNCATED),
+        ("speech", streaming(HALVES[0], cut=True), FailureKind.TRUNCATED),
+        ("speech", streaming(SAID), FailureKind.EMPTY_COMPLETION),
+        ("speech", streaming(NOISE, SAID), FailureKind.UNEXPECTED_BODY),
+        ("speech", streaming(HALVES[0], SAID), FailureKind.UNEXPECTED_BODY),
+        ("speech", streaming(HALVES[0], ERROR), FailureKind.STREAM_ERROR),
+        ("speech", GOOD["speech"], FailureKind.STREAM_NOT_SUPPORTED),
+        ("speech", plain(b"<html>"), FailureKind.HTML_ANSWER),
         ("images", streaming(ROUGH, DRAWN), None),
         ("images", streaming(LARGE), None),
-        ("images", streaming(ROUGH), Kind.TRUNCATED),
-        ("images", streaming(NO_PICTURE), Kind.UNEXPECTED_BODY),
-        ("images", streaming(ERROR), Kind.STREAM_ERROR),
-        ("images", streaming(), Kind.EMPTY_COMPLETION),
-        ("images", GOOD["images"], Kind.STREAM_NOT_SUPPORTED),
+        ("images", streaming(ROUGH), FailureKind.TRUNCATED),
+        ("images", streaming(NO_PICTURE), FailureKind.UNEXPECTED_BODY),
+        ("images", streaming(ERROR), FailureKind.STREAM_ERROR),
+        ("images", streaming(), FailureKind.EMPTY_COMPLETION),
+        ("images", GOOD["images"], FailureKind.STREAM_NOT_SUPPORTED),
     ],
 )
 async def test_a_streamed_sound_or_picture_is_judged_to_its_end(
-    relay: Relay, kind: str, answering: Answering, want: Kind | None
+    relay: Relay, kind: str, answering: Answering, want: FailureKind | None
 ) -> None:
     relay.answering = answering
     got = await relay.ask(kind, stream=True)
@@ -296,6 +302,6 @@ async def test_harmless_letters_flagged_three_times_in_a_row_are_a_mismatch(rela
         got: Finding = await relay.ask("moderations", habit)
         kinds.append(kind_of(got))
         habit = got.habit
-    assert kinds == [None, None, Kind.CONTENT_MISMATCH]
+    assert kinds == [None, None, FailureKind.CONTENT_MISMATCH]
     own = await relay.ask("moderations", habit, text="how to make a bomb")
     assert (own.failure, own.habit.mismatches) == (None, 0)

@@ -7,7 +7,7 @@ import pytest
 from cast import HandClock
 from servers import saying, serving
 
-from monitor.model import Check, Endpoint, Evidence, Habit, Kind, Redactor, Secret
+from monitor.model import Check, Endpoint, Evidence, FailureKind, Habit, Redactor, Secret
 from monitor.probes import PROBES, Attempted, Client, attempt
 
 KEY = "the-key-of-the-relay"
@@ -20,7 +20,7 @@ async def kind(
     body: bytes,
     key: str | None = None,
     settings: dict[str, object] | None = None,
-) -> Kind | None:
+) -> FailureKind | None:
     head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     async with Client() as client, serving(saying(head + body)) as server:
         endpoint = Endpoint(
@@ -63,17 +63,17 @@ def listing(*names: str) -> bytes:
     ("status", "body", "key", "expected"),
     [
         ("200 OK", listing("gpt-x", "other"), "k" * 8, None),
-        ("200 OK", listing("other"), "k" * 8, Kind.MODEL_NOT_FOUND),
-        ("200 OK", listing(), "k" * 8, Kind.UNEXPECTED_BODY),
-        ("200 OK", b"hello", "k" * 8, Kind.UNEXPECTED_BODY),
-        ("200 OK", b"<!doctype html><title>x</title>", "k" * 8, Kind.HTML_ANSWER),
-        ("401 No", b'{"error": {"message": "bad key"}}', "k" * 8, Kind.AUTH_INVALID),
+        ("200 OK", listing("other"), "k" * 8, FailureKind.MODEL_NOT_FOUND),
+        ("200 OK", listing(), "k" * 8, FailureKind.UNEXPECTED_BODY),
+        ("200 OK", b"hello", "k" * 8, FailureKind.UNEXPECTED_BODY),
+        ("200 OK", b"<!doctype html><title>x</title>", "k" * 8, FailureKind.HTML_ANSWER),
+        ("401 No", b'{"error": {"message": "bad key"}}', "k" * 8, FailureKind.AUTH_INVALID),
         ("401 No", b'{"error": {"message": "no key"}}', None, None),
         ("403 No", b'{"error": {"message": "no key"}}', None, None),
     ],
 )
 async def test_a_list_of_models_is_judged(
-    clock: HandClock, status: str, body: bytes, key: str | None, expected: Kind | None
+    clock: HandClock, status: str, body: bytes, key: str | None, expected: FailureKind | None
 ) -> None:
     assert await kind(clock, "models", status, body, key) == expected
 
@@ -96,16 +96,20 @@ async def test_what_appeared_and_what_vanished_is_noted(clock: HandClock) -> Non
     ("status", "body", "settings", "expected"),
     [
         ("200 OK", b"hello", {}, None),
-        ("404 No", b"", {}, Kind.UNEXPECTED_STATUS),
+        ("404 No", b"", {}, FailureKind.UNEXPECTED_STATUS),
         ("404 No", b"", {"status": [200, 404]}, None),
-        ("302 X\r\nLocation: http://else.test/", b"", {}, Kind.UNEXPECTED_REDIRECT),
-        ("200 OK", b"hello", {"contains": "bye"}, Kind.UNEXPECTED_BODY),
+        ("302 X\r\nLocation: http://else.test/", b"", {}, FailureKind.UNEXPECTED_REDIRECT),
+        ("200 OK", b"hello", {"contains": "bye"}, FailureKind.UNEXPECTED_BODY),
         ("200 OK", b'{"a": [{"b": 1}]}', {"json": {"a.0.b": 1}}, None),
-        ("200 OK", b'{"a": [{"b": 1}]}', {"json": {"a.0.b": 2}}, Kind.UNEXPECTED_BODY),
-        ("200 OK", b'{"a": []}', {"json": {"a.0.b": 2}}, Kind.UNEXPECTED_BODY),
+        ("200 OK", b'{"a": [{"b": 1}]}', {"json": {"a.0.b": 2}}, FailureKind.UNEXPECTED_BODY),
+        ("200 OK", b'{"a": []}', {"json": {"a.0.b": 2}}, FailureKind.UNEXPECTED_BODY),
     ],
 )
 async def test_a_page_is_judged(
-    clock: HandClock, status: str, body: bytes, settings: dict[str, object], expected: Kind | None
+    clock: HandClock,
+    status: str,
+    body: bytes,
+    settings: dict[str, object],
+    expected: FailureKind | None,
 ) -> None:
     assert await kind(clock, "http", status, body, None, settings) == expected

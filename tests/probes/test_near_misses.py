@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from test_classify import answer, broken, error, kind
 
-from monitor.model import Failure, Kind, Timings
-from monitor.probes.classify import (
+from monitor.model import Failure, FailureKind, Timings
+from monitor.probes.exchange import Break, Exchange, Stage, Trouble
+from monitor.probes.verdict.classify import (
     is_error_object,
     judge_api_body,
     judge_body_trouble,
@@ -15,8 +16,7 @@ from monitor.probes.classify import (
     judge_http,
     judge_transport,
 )
-from monitor.probes.cut import judge_cut
-from monitor.probes.facts import Break, Exchange, Stage, Trouble
+from monitor.probes.verdict.edge_timeout import judge_cut
 
 
 def said(status: int, body: Any = b"", **headers: str) -> str | None:
@@ -28,50 +28,52 @@ def said(status: int, body: Any = b"", **headers: str) -> str | None:
     ("status", "body", "want"),
     [
         (299, b"", None),
-        (300, b"", Kind.UNEXPECTED_REDIRECT),
-        (304, b"", Kind.UNEXPECTED_STATUS),
-        (305, b"", Kind.UNEXPECTED_REDIRECT),
-        (400, error("the context is full", code="context_length_exceeded"), Kind.REQUEST_REJECTED),
-        (400, error("Model x is not supported"), Kind.MODEL_NOT_FOUND),
-        (400, error("Model x is not supported", code="too_many_tokens"), Kind.REQUEST_REJECTED),
-        (400, error("model: `x` does not exist"), Kind.MODEL_NOT_FOUND),
-        (400, error("Tools are not supported: the field does not exist"), Kind.REQUEST_REJECTED),
-        (400, error("The model x likes no tools"), Kind.REQUEST_REJECTED),
-        (401, error(code="get_channel_failed"), Kind.AUTH_INVALID),
-        (402, error(code="get_channel_failed"), Kind.NO_CHANNEL),
-        (403, error("Forbidden", type="forbidden"), Kind.PERMISSION_DENIED),
-        (403, error("request not allowed"), Kind.PERMISSION_DENIED),
-        (403, error(code="invalid_api_key"), Kind.AUTH_INVALID),
-        (403, error("\u65e0\u6548\u7684\u4ee4\u724c"), Kind.AUTH_INVALID),
-        (404, error("Invalid URL for this model"), Kind.PATH_NOT_FOUND),
-        (404, error("Page not found, says the model"), Kind.PATH_NOT_FOUND),
-        (404, error("Unknown request URL of a model"), Kind.PATH_NOT_FOUND),
-        (404, error("no such MODEL"), Kind.MODEL_NOT_FOUND),
-        (429, error("We are overloaded"), Kind.OVERLOADED),
-        (429, error(type="overloaded_error"), Kind.OVERLOADED),
-        (500, error(code="model_not_found"), Kind.NO_CHANNEL),
-        (500, error("x", type="overloaded_error"), Kind.OVERLOADED),
-        (500, error("we are at capacity"), Kind.OVERLOADED),
-        (529, b"", Kind.OVERLOADED),
-        (504, error("x"), Kind.UPSTREAM_TIMEOUT),
-        (505, error("x"), Kind.SERVER_ERROR),
-        (500, error("x", type="timeout_error"), Kind.UPSTREAM_TIMEOUT),
-        (502, error("x"), Kind.BAD_GATEWAY),
+        (300, b"", FailureKind.UNEXPECTED_REDIRECT),
+        (304, b"", FailureKind.UNEXPECTED_STATUS),
+        (305, b"", FailureKind.UNEXPECTED_REDIRECT),
+        (400, error("the context is full", code="context_length_exceeded"), FailureKind.REQUEST_REJECTED),
+        (400, error("Model x is not supported"), FailureKind.MODEL_NOT_FOUND),
+        (400, error("Model x is not supported", code="too_many_tokens"), FailureKind.REQUEST_REJECTED),
+        (400, error("model: `x` does not exist"), FailureKind.MODEL_NOT_FOUND),
+        (400, error("Tools are not supported: the field does not exist"), FailureKind.REQUEST_REJECTED),
+        (400, error("The model x likes no tools"), FailureKind.REQUEST_REJECTED),
+        (401, error(code="get_channel_failed"), FailureKind.AUTH_INVALID),
+        (402, error(code="get_channel_failed"), FailureKind.NO_CHANNEL),
+        (403, error("Forbidden", type="forbidden"), FailureKind.PERMISSION_DENIED),
+        (403, error("request not allowed"), FailureKind.PERMISSION_DENIED),
+        (403, error(code="invalid_api_key"), FailureKind.AUTH_INVALID),
+        (403, error("\u65e0\u6548\u7684\u4ee4\u724c"), FailureKind.AUTH_INVALID),
+        (404, error("Invalid URL for this model"), FailureKind.PATH_NOT_FOUND),
+        (404, error("Page not found, says the model"), FailureKind.PATH_NOT_FOUND),
+        (404, error("Unknown request URL of a model"), FailureKind.PATH_NOT_FOUND),
+        (404, error("no such MODEL"), FailureKind.MODEL_NOT_FOUND),
+        (429, error("We are overloaded"), FailureKind.OVERLOADED),
+        (429, error(type="overloaded_error"), FailureKind.OVERLOADED),
+        (500, error(code="model_not_found"), FailureKind.NO_CHANNEL),
+        (500, error("x", type="overloaded_error"), FailureKind.OVERLOADED),
+        (500, error("we are at capacity"), FailureKind.OVERLOADED),
+        (529, b"", FailureKind.OVERLOADED),
+        (504, error("x"), FailureKind.UPSTREAM_TIMEOUT),
+        (505, error("x"), FailureKind.SERVER_ERROR),
+        (500, error("x", type="timeout_error"), FailureKind.UPSTREAM_TIMEOUT),
+        (502, error("x"), FailureKind.BAD_GATEWAY),
     ],
 )  # fmt: skip
-def test_neighbours_are_told_apart(status: int, body: Any, want: Kind | None) -> None:
+def test_neighbours_are_told_apart(status: int, body: Any, want: FailureKind | None) -> None:
     assert kind(status, body) == want
 
 
 def test_only_in_the_beginning_of_a_sentence_is_a_model_what_it_is_about() -> None:
-    assert kind(400, error("x" * 31 + " model y does not exist")) is Kind.MODEL_NOT_FOUND
-    assert kind(400, error("x" * 33 + " model y does not exist")) is Kind.REQUEST_REJECTED
+    assert kind(400, error("x" * 31 + " model y does not exist")) is FailureKind.MODEL_NOT_FOUND
+    assert kind(400, error("x" * 33 + " model y does not exist")) is FailureKind.REQUEST_REJECTED
 
 
 def test_a_path_is_gone_only_where_it_is_known_to_have_worked() -> None:
-    assert kind(404, b"") is Kind.PATH_NOT_FOUND
+    assert kind(404, b"") is FailureKind.PATH_NOT_FOUND
     failure = judge_http(answer(404), had_key=True)
-    assert failure == Failure(Kind.PATH_NOT_FOUND, "got HTTP 404, want 200; check the base URL")
+    assert failure == Failure(
+        FailureKind.PATH_NOT_FOUND, "got HTTP 404, want 200; check the base URL"
+    )
 
 
 def test_words_of_refusals() -> None:
@@ -98,25 +100,25 @@ def test_words_of_errors_inside_a_good_status() -> None:
 
 def test_a_body_that_is_no_answer_says_what_it_is() -> None:
     assert judge_api_body(answer(200, b"<html><p>hello")) == Failure(
-        Kind.HTML_ANSWER, "got an HTML page, want the API's JSON; is the base URL right?"
+        FailureKind.HTML_ANSWER, "got an HTML page, want the API's JSON; is the base URL right?"
     )
     assert judge_api_body(answer(202, error("boom"))) == Failure(
-        Kind.SERVER_ERROR, 'got an error inside HTTP 202: "boom", want an answer'
+        FailureKind.SERVER_ERROR, 'got an error inside HTTP 202: "boom", want an answer'
     )
 
 
 @pytest.mark.parametrize(
     ("value", "want"),
     [
-        (error("output limit was reached"), Kind.BUDGET_TOO_SMALL),
-        (error("output limit was reached", code=503), Kind.STREAM_ERROR),
-        (error("x", code=529), Kind.OVERLOADED),
-        (error("x", code=403), Kind.PERMISSION_DENIED),
-        (error("x", code=404), Kind.STREAM_ERROR),
-        (error("x", type="not_found_error", code="rate_limit_exceeded"), Kind.RATE_LIMITED),
+        (error("output limit was reached"), FailureKind.BUDGET_TOO_SMALL),
+        (error("output limit was reached", code=503), FailureKind.STREAM_ERROR),
+        (error("x", code=529), FailureKind.OVERLOADED),
+        (error("x", code=403), FailureKind.PERMISSION_DENIED),
+        (error("x", code=404), FailureKind.STREAM_ERROR),
+        (error("x", type="not_found_error", code="rate_limit_exceeded"), FailureKind.RATE_LIMITED),
     ],
 )
-def test_errors_inside_a_good_status_have_neighbours_too(value: Any, want: Kind) -> None:
+def test_errors_inside_a_good_status_have_neighbours_too(value: Any, want: FailureKind) -> None:
     assert judge_error_object(value).kind is want
 
 
@@ -164,14 +166,14 @@ def test_a_status_of_the_edges_own_is_explained() -> None:
 
 def test_what_broke_and_why_is_said_in_one_sentence() -> None:
     assert judge_transport(broken(Stage.DNS, Break.NXDOMAIN)) == Failure(
-        Kind.DNS_NXDOMAIN, "got no such name from DNS, want an address (because)"
+        FailureKind.DNS_NXDOMAIN, "got no such name from DNS, want an address (because)"
     )
     assert judge_transport(broken(Stage.TLS, Break.CERT_NOT_YET)) == Failure(
-        Kind.CERT_EXPIRED, "got a certificate that is not valid yet (because)"
+        FailureKind.CERT_EXPIRED, "got a certificate that is not valid yet (because)"
     )
     silent = Exchange(timings=Timings(), trouble=Trouble(Stage.CONNECT, Break.TIMEOUT))
     assert judge_transport(silent) == Failure(
-        Kind.CONNECT_TIMEOUT, "got no connection in time, want one that opens"
+        FailureKind.CONNECT_TIMEOUT, "got no connection in time, want one that opens"
     )
     whole = answer(200, b"{}")
     assert (judge_transport(whole), judge_body_trouble(whole)) == (None, None)
@@ -181,13 +183,13 @@ def test_what_broke_and_why_is_said_in_one_sentence() -> None:
 @pytest.mark.parametrize(
     ("what", "body", "want"),
     [
-        (Break.GAVE_UP, b"{", Kind.BODY_TIMEOUT),
-        (Break.PROTOCOL, b"{", Kind.HTTP_GARBAGE),
-        (Break.CLOSED, b"{", Kind.TRUNCATED),
-        (Break.CLOSED, b"", Kind.HTTP_DISCONNECT),
+        (Break.GAVE_UP, b"{", FailureKind.BODY_TIMEOUT),
+        (Break.PROTOCOL, b"{", FailureKind.HTTP_GARBAGE),
+        (Break.CLOSED, b"{", FailureKind.TRUNCATED),
+        (Break.CLOSED, b"", FailureKind.HTTP_DISCONNECT),
     ],
 )
-def test_a_body_that_broke_is_explained(what: Break, body: bytes, want: Kind) -> None:
+def test_a_body_that_broke_is_explained(what: Break, body: bytes, want: FailureKind) -> None:
     failure = judge_body_trouble(broken(Stage.BODY, what, body))
     assert failure is not None
     assert (failure.kind, failure.message.endswith(" (because)")) == (want, True)
@@ -203,9 +205,9 @@ def took(seconds: float | None) -> Exchange:
 
 
 def test_a_call_that_ended_when_its_edge_ends_calls_is_called_by_that_name() -> None:
-    lost = Failure(Kind.BAD_GATEWAY, "got HTTP 502, want 200")
+    lost = Failure(FailureKind.BAD_GATEWAY, "got HTTP 502, want 200")
     cut = Failure(
-        Kind.EDGE_TIMEOUT,
+        FailureKind.EDGE_TIMEOUT,
         "got no answer before the edge ended the call after 98 s (it is known to after 100 s), want one",
     )
     assert judge_cut(lost, took(98), LIMIT) == cut
@@ -213,12 +215,12 @@ def test_a_call_that_ended_when_its_edge_ends_calls_is_called_by_that_name() -> 
         assert judge_cut(lost, other, LIMIT) is lost
     assert judge_cut(lost, took(100), None) is lost
     assert judge_cut(None, took(100), LIMIT) is None
-    rejected = Failure(Kind.AUTH_INVALID, "got HTTP 401, want 200")
+    rejected = Failure(FailureKind.AUTH_INVALID, "got HTTP 401, want 200")
     assert judge_cut(rejected, took(100), LIMIT) is rejected
 
 
 def test_how_long_it_took_is_said_in_seconds() -> None:
-    lost = Failure(Kind.BAD_GATEWAY, "got HTTP 502, want 200")
+    lost = Failure(FailureKind.BAD_GATEWAY, "got HTTP 502, want 200")
     cut = judge_cut(lost, took(2000), timedelta(seconds=2000))
     assert cut is not None
     assert "ended the call after 2000 s" in cut.message

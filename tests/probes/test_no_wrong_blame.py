@@ -14,12 +14,12 @@ from test_attempt import FINE, KEY, Told, kind, run
 from test_odd_providers import SETTLED, Server
 from test_stream import DONE, chunk, heard, judge, stream, usage
 
-from monitor.model import Evidence, Habit, Kind, Slow
-from monitor.probes.challenge import COUNT, addition, continuing, counting
-from monitor.probes.embeddings import judge_vector
-from monitor.probes.facts import Arrival
-from monitor.probes.listener import Listener
-from monitor.probes.models import judge_models
+from monitor.model import Evidence, FailureKind, Habit, LatencyLimit
+from monitor.probes.answer.challenges import COUNT, addition, continuing, counting
+from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.exchange import Arrival
+from monitor.probes.kinds.embeddings import judge_vector
+from monitor.probes.kinds.models import judge_models
 from monitor.probes.readers import ChatReader
 
 
@@ -36,7 +36,7 @@ async def test_refusals_that_leaving_out_does_not_mend_are_no_habit(relay: Relay
     """Else one bad hour would leave calls without a cap for ever."""
     relay.answering = plain({"error": {"message": "bad max_tokens or temperature"}}, status=400)
     found = await relay.ask("chat")
-    assert (kind_of(found), found.habit) == (Kind.REQUEST_REJECTED, Habit())
+    assert (kind_of(found), found.habit) == (FailureKind.REQUEST_REJECTED, Habit())
 
 
 def one_400_before(answering: Answering) -> Answering:
@@ -66,7 +66,7 @@ async def test_one_count_that_was_too_small_is_forgotten_again(relay: Relay) -> 
         found = await relay.ask("chat", habit)
         seen.append(kind_of(found))
         habit = found.habit
-    assert (seen[0], seen[-1]) == (Kind.OVER_BILLING, None)
+    assert (seen[0], seen[-1]) == (FailureKind.OVER_BILLING, None)
 
 
 async def test_counts_fifty_times_too_large_stay_news_for_long(relay: Relay) -> None:
@@ -74,7 +74,7 @@ async def test_counts_fifty_times_too_large_stay_news_for_long(relay: Relay) -> 
     habit = SETTLED
     for _ in range(3):
         habit = (await relay.ask("chat", habit)).habit
-    assert kind_of(await relay.ask("chat", habit)) is Kind.OVER_BILLING
+    assert kind_of(await relay.ask("chat", habit)) is FailureKind.OVER_BILLING
     assert habit.prompt_tokens is not None
     assert habit.prompt_tokens < 25
 
@@ -87,7 +87,7 @@ def test_a_first_vector_of_another_length_is_not_believed_for_ever() -> None:
         assert failure is None
     failure, _ = judge_vector(short, habit)
     assert failure is not None
-    assert failure.kind is Kind.MODEL_MISMATCH
+    assert failure.kind is FailureKind.MODEL_MISMATCH
 
 
 # --- our own lag ----------------------------------------------------------------------------------
@@ -104,18 +104,18 @@ def test_a_silence_that_our_own_lag_made_is_no_stall() -> None:
     paused = stream((100, chunk("a")), (11_000, chunk("b") + chunk(None, "stop") + DONE))
     failure = judge(paused)
     assert failure is not None
-    assert failure.kind is Kind.STALLED
+    assert failure.kind is FailureKind.STALLED
     assert judge(replace(paused, lag_ms=3_000.0)) is None
 
 
 async def test_slowness_of_our_own_is_not_the_endpoints(clock: HandClock) -> None:
-    slow = (Slow("total", timedelta(seconds=1)),)
+    slow = (LatencyLimit("total", timedelta(seconds=1)),)
     took = replace(FINE.exchange, timings=replace(FINE.exchange.timings, total=1500.0))
     theirs = await run(Told(finds=replace(FINE, exchange=took), slow=slow), clock)
     ours = await run(
         Told(finds=replace(FINE, exchange=replace(took, lag_total_ms=900.0)), slow=slow), clock
     )
-    assert (kind(theirs), kind(ours)) == (Kind.SLOW, Kind.OVERRUN)
+    assert (kind(theirs), kind(ours)) == (FailureKind.SLOW, FailureKind.OVERRUN)
 
 
 # --- figures --------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def test_a_model_is_listed_under_any_of_its_names(answer: object, wanted: str) -
 def test_a_sister_is_not_the_model() -> None:
     failure = judge_models({"data": [{"id": "gpt-4o-mini"}], "has_more": False}, "gpt-4o")
     assert failure is not None
-    assert failure.kind is Kind.MODEL_NOT_FOUND
+    assert failure.kind is FailureKind.MODEL_NOT_FOUND
 
 
 # --- secrets --------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ async def test_a_secret_does_not_come_together_by_cleaning(clock: HandClock, bet
     )
     told = await run(Told(finds=failing), clock)
     assert told.evidence is None or KEY not in str(told.evidence)
-    slow = (Slow("total", timedelta(seconds=0.01)),)
+    slow = (LatencyLimit("total", timedelta(seconds=0.01)),)
     told = await run(Told(finds=failing, slow=slow), clock)
     assert told.evidence is not None
     assert KEY not in str(told.evidence)

@@ -10,7 +10,7 @@ from aiohttp import web
 from relay import Answering, Asked, Relay, event, kind_of, plain, relaying
 
 from monitor.demo.answers import answer
-from monitor.model import Habit, Kind, Usage
+from monitor.model import FailureKind, Habit, Usage
 
 SETTLED = Habit(
     good=20, has_finish_reason=20, ends_with_done=20, has_usage=20, right_content_type=20,
@@ -92,14 +92,14 @@ async def test_a_count_that_our_own_cap_ends_is_our_own_fault(relay: Relay) -> N
     usage = {"prompt_tokens": 20, "completion_tokens": 50}
     relay.answering = Server(cap=100, usage=usage)
     ours = await relay.ask("chat", Habit(mismatches=9), max_tokens=50)
-    assert kind_of(ours) is Kind.BUDGET_TOO_SMALL
+    assert kind_of(ours) is FailureKind.BUDGET_TOO_SMALL
     assert ours.failure is not None
     assert "max_tokens = 50" in ours.failure.message
     theirs = await relay.ask("chat", Habit(mismatches=9), max_tokens=200)
-    assert kind_of(theirs) is Kind.CONTENT_MISMATCH  # it stopped long before our cap
+    assert kind_of(theirs) is FailureKind.CONTENT_MISMATCH  # it stopped long before our cap
     relay.answering = Server(text="no " * 500, cap=100, usage=usage)
     assert kind_of(await relay.ask("chat", Habit(mismatches=9), max_tokens=50)) is (
-        Kind.CONTENT_MISMATCH
+        FailureKind.CONTENT_MISMATCH
     )
 
 
@@ -130,7 +130,7 @@ async def test_thoughts_that_nobody_reports_are_thoughts_where_tokens_were_count
     relay.answering = answering
     assert kind_of(await relay.ask("chat")) is None
     small = await relay.ask("chat", max_tokens=300)
-    assert kind_of(small) is Kind.BUDGET_TOO_SMALL
+    assert kind_of(small) is FailureKind.BUDGET_TOO_SMALL
 
 
 @pytest.mark.parametrize("usage", [{"prompt_tokens": 0, "completion_tokens": 0}, {}])
@@ -255,7 +255,7 @@ async def test_errors_in_a_list_speak_too(relay: Relay) -> None:
     errors = [{"code": 7003, "message": "no room at the inn"}]
     relay.answering = plain({"success": False, "errors": errors, "messages": [], "result": {}})
     found = await relay.ask("embeddings")
-    assert kind_of(found) is Kind.SERVER_ERROR
+    assert kind_of(found) is FailureKind.SERVER_ERROR
     assert found.failure is not None
     assert "no room at the inn" in found.failure.message
 

@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 from relay import KEY, Answering, Asked, Relay, event, kind_of, plain, relaying, streaming
 
-from monitor.model import Habit, Kind, Spend, Usage
+from monitor.model import FailureKind, Habit, Spend, Usage
 from monitor.probes import PROBES
-from monitor.probes.challenge import COLOURS
+from monitor.probes.answer.challenges import COLOURS
 
 KINDS = ("completions", "responses", "messages", "gemini", "vision")
 SETTLED = Habit(
@@ -233,7 +233,7 @@ async def test_a_right_plain_answer_is_up(relay: Relay, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_one_plain_answer_is_no_stream(relay: Relay, kind: str) -> None:
     relay.answering = answering(kind, stream=False)
-    assert kind_of(await relay.ask(kind)) is Kind.STREAM_NOT_SUPPORTED
+    assert kind_of(await relay.ask(kind)) is FailureKind.STREAM_NOT_SUPPORTED
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -245,7 +245,7 @@ async def test_the_third_wrong_answer_in_a_row_is_a_mismatch(relay: Relay, kind:
         got = await relay.ask(kind, habit, seed)
         kinds.append(kind_of(got))
         habit = got.habit
-    assert kinds == [None, None, Kind.CONTENT_MISMATCH]
+    assert kinds == [None, None, FailureKind.CONTENT_MISMATCH]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -253,17 +253,17 @@ async def test_what_fails_within_200_is_told_apart(relay: Relay, kind: str) -> N
     speaker = SPEAKERS[kind]
     some = speaker.piece("200 201 ")
     cases = {
-        "error": (streaming(some, speaker.error), Kind.STREAM_ERROR),
-        "cut": (streaming(some, cut=True), Kind.TRUNCATED),
-        "no end": (streaming(some), Kind.TRUNCATED),
-        "nothing": (streaming(), Kind.EMPTY_COMPLETION),
-        "end alone": (streaming(speaker.end), Kind.EMPTY_COMPLETION),
-        "empty": (plain(speaker.empty), Kind.EMPTY_COMPLETION),
-        "page": (plain(b"<!doctype html><title>x</title>"), Kind.HTML_ANSWER),
-        "money": (plain({"error": {"code": "insufficient_quota"}}), Kind.QUOTA_EXHAUSTED),
-        "money in a list": (plain([{"error": {"code": "insufficient_quota"}}]), Kind.QUOTA_EXHAUSTED),
-        "something else": (plain({"hello": "world"}), Kind.UNEXPECTED_BODY),
-        "a number": (plain([1]), Kind.UNEXPECTED_BODY),
+        "error": (streaming(some, speaker.error), FailureKind.STREAM_ERROR),
+        "cut": (streaming(some, cut=True), FailureKind.TRUNCATED),
+        "no end": (streaming(some), FailureKind.TRUNCATED),
+        "nothing": (streaming(), FailureKind.EMPTY_COMPLETION),
+        "end alone": (streaming(speaker.end), FailureKind.EMPTY_COMPLETION),
+        "empty": (plain(speaker.empty), FailureKind.EMPTY_COMPLETION),
+        "page": (plain(b"<!doctype html><title>x</title>"), FailureKind.HTML_ANSWER),
+        "money": (plain({"error": {"code": "insufficient_quota"}}), FailureKind.QUOTA_EXHAUSTED),
+        "money in a list": (plain([{"error": {"code": "insufficient_quota"}}]), FailureKind.QUOTA_EXHAUSTED),
+        "something else": (plain({"hello": "world"}), FailureKind.UNEXPECTED_BODY),
+        "a number": (plain([1]), FailureKind.UNEXPECTED_BODY),
     }  # fmt: skip
     got = {}
     for name, (relay.answering, _) in cases.items():
@@ -275,15 +275,15 @@ async def test_what_fails_within_200_is_told_apart(relay: Relay, kind: str) -> N
 @pytest.mark.parametrize(
     ("status", "body", "want"),
     [
-        (401, {"error": {"message": "Incorrect API key"}}, Kind.AUTH_INVALID),
-        (404, {"error": {"message": "no", "code": "model_not_found"}}, Kind.MODEL_NOT_FOUND),
-        (404, {"error": {"message": "Invalid URL (POST /v1/x)"}}, Kind.ROUTE_GONE),
-        (429, {"error": {"message": "slow down"}}, Kind.RATE_LIMITED),
-        (503, {"error": {"code": "model_not_found"}}, Kind.NO_CHANNEL),
+        (401, {"error": {"message": "Incorrect API key"}}, FailureKind.AUTH_INVALID),
+        (404, {"error": {"message": "no", "code": "model_not_found"}}, FailureKind.MODEL_NOT_FOUND),
+        (404, {"error": {"message": "Invalid URL (POST /v1/x)"}}, FailureKind.ROUTE_GONE),
+        (429, {"error": {"message": "slow down"}}, FailureKind.RATE_LIMITED),
+        (503, {"error": {"code": "model_not_found"}}, FailureKind.NO_CHANNEL),
     ],
 )
 async def test_statuses_mean_the_same_in_every_protocol(
-    relay: Relay, kind: str, status: int, body: Any, want: Kind
+    relay: Relay, kind: str, status: int, body: Any, want: FailureKind
 ) -> None:
     relay.answering = plain(body, status)
     assert kind_of(await relay.ask(kind, SETTLED)) is want
@@ -375,13 +375,13 @@ async def test_thinking_that_eats_the_whole_cap_is_our_own_fault(relay: Relay) -
     usage = {"promptTokenCount": 20, "thoughtsTokenCount": 199}
     relay.answering = streaming(event(gemini(None, "MAX_TOKENS", usageMetadata=usage)))
     capped = await relay.ask("gemini", SETTLED, max_tokens=200)
-    assert (kind_of(capped), len(relay.asked)) == (Kind.BUDGET_TOO_SMALL, 1)
+    assert (kind_of(capped), len(relay.asked)) == (FailureKind.BUDGET_TOO_SMALL, 1)
     incomplete = response(None, "incomplete") | {
         "incomplete_details": {"reason": "max_output_tokens"},
         "usage": PARTS_USAGE | {"output_tokens_details": {"reasoning_tokens": 9}},
     }
     relay.answering = streaming(event({"type": "response.incomplete", "response": incomplete}))
-    assert kind_of(await relay.ask("responses", SETTLED)) is Kind.BUDGET_TOO_SMALL
+    assert kind_of(await relay.ask("responses", SETTLED)) is FailureKind.BUDGET_TOO_SMALL
 
 
 async def test_a_model_that_thinks_away_our_cap_is_asked_again_with_a_larger_one_for_good(
@@ -408,7 +408,7 @@ async def test_a_name_that_the_operator_declared_is_no_other_model(relay: Relay)
     names = frozenset({"model-x"})
     known = await relay.ask("completions", SETTLED, model="my-alias", aliases=names)
     other = await relay.ask("completions", model="my-alias", aliases=frozenset({"model-y"}))
-    assert (known.failure, kind_of(other)) == (None, Kind.MODEL_MISMATCH)
+    assert (known.failure, kind_of(other)) == (None, FailureKind.MODEL_MISMATCH)
     assert other.habit.aliases == frozenset()
 
 
@@ -421,7 +421,7 @@ async def test_a_list_of_answers_is_geminis_stream_for_those_who_did_not_ask_for
 
     relay.answering = lists
     got = await relay.ask("gemini", stream=True)
-    assert (kind_of(got), got.habit.mismatches) == (Kind.STREAM_NOT_SUPPORTED, 0)
+    assert (kind_of(got), got.habit.mismatches) == (FailureKind.STREAM_NOT_SUPPORTED, 0)
 
 
 async def test_a_base_url_may_end_in_v1beta(relay: Relay) -> None:

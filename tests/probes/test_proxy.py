@@ -13,7 +13,7 @@ from proxies import Fake, proxying
 from relay import plain, relaying
 from servers import Authority, Script, saying, serving
 
-from monitor.model import Check, Endpoint, Habit, Kind, Proxy, Redactor, Result, Secret
+from monitor.model import Check, Endpoint, FailureKind, Habit, Proxy, Redactor, Result, Secret
 from monitor.probes import PROBES, Client, attempt
 
 OK = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -40,7 +40,7 @@ async def look(
     return found.result
 
 
-def told(result: Result) -> tuple[Kind | None, str]:
+def told(result: Result) -> tuple[FailureKind | None, str]:
     return (result.failure.kind, result.failure.message) if result.failure else (None, "")
 
 
@@ -125,7 +125,7 @@ async def test_a_login_is_given_where_one_is_wanted(
             for kind in ("http", "tls")
         ]
     assert told(good) == (None, "")
-    assert {told(result)[0] for result in bad} == {Kind.OFFLINE}
+    assert {told(result)[0] for result in bad} == {FailureKind.OFFLINE}
     assert "sesame" not in repr(bad)
 
 
@@ -137,7 +137,7 @@ async def test_plain_http_is_passed_on_and_407_is_still_the_proxys() -> None:
         bad = await look(fake.as_proxy(), url)
     assert told(good) == (None, "")
     assert fake.seen == [f"GET {url}/"] * 2
-    assert told(bad)[0] is Kind.OFFLINE
+    assert told(bad)[0] is FailureKind.OFFLINE
     assert told(bad)[1].endswith("(it wants a user and a password that it knows: HTTP 407)")
 
 
@@ -149,27 +149,27 @@ async def test_a_proxy_that_is_away_says_nothing_of_the_endpoint(socks: bool, ki
         away = Proxy(socks=socks, host="127.0.0.1", port=unheard.getsockname()[1])
         unknown = Proxy(socks=socks, host="proxy.test", port=9)
         results = [await look(proxy, "https://relay.test", kind) for proxy in (away, unknown)]
-    assert [told(result)[0] for result in results] == [Kind.OFFLINE] * 2
+    assert [told(result)[0] for result in results] == [FailureKind.OFFLINE] * 2
     assert [result.outcome for result in results] == ["unknown"] * 2
 
 
 HTTP_SAYS = {
-    403: Kind.OFFLINE,
-    500: Kind.OFFLINE,
-    502: Kind.TCP_UNREACHABLE,
-    503: Kind.TCP_UNREACHABLE,
-    504: Kind.CONNECT_TIMEOUT,
+    403: FailureKind.OFFLINE,
+    500: FailureKind.OFFLINE,
+    502: FailureKind.TCP_UNREACHABLE,
+    503: FailureKind.TCP_UNREACHABLE,
+    504: FailureKind.CONNECT_TIMEOUT,
 }
 SOCKS_SAYS = {
-    1: Kind.OFFLINE,
-    2: Kind.OFFLINE,
-    3: Kind.TCP_UNREACHABLE,
-    4: Kind.TCP_UNREACHABLE,
-    5: Kind.TCP_REFUSED,
-    6: Kind.CONNECT_TIMEOUT,
-    7: Kind.OFFLINE,
-    8: Kind.OFFLINE,
-    99: Kind.OFFLINE,
+    1: FailureKind.OFFLINE,
+    2: FailureKind.OFFLINE,
+    3: FailureKind.TCP_UNREACHABLE,
+    4: FailureKind.TCP_UNREACHABLE,
+    5: FailureKind.TCP_REFUSED,
+    6: FailureKind.CONNECT_TIMEOUT,
+    7: FailureKind.OFFLINE,
+    8: FailureKind.OFFLINE,
+    99: FailureKind.OFFLINE,
 }
 
 
@@ -198,7 +198,9 @@ async def test_a_proxy_that_hangs_up_has_said_so_only_where_it_has_no_word_for_i
 ) -> None:
     async with proxying(Fake(socks=socks, hangs_up=True)) as fake:
         result = await look(fake.as_proxy(), "https://relay.test", kind)
-    assert told(result)[0] is (Kind.TCP_REFUSED if socks else Kind.OFFLINE), told(result)
+    assert told(result)[0] is (FailureKind.TCP_REFUSED if socks else FailureKind.OFFLINE), told(
+        result
+    )
 
 
 @BOTH
@@ -208,7 +210,7 @@ async def test_silence_after_the_proxy_was_told_where_to_is_the_endpoints(
 ) -> None:
     async with proxying(Fake(socks=socks, mute=True)) as fake:
         result = await look(fake.as_proxy(), "https://relay.test", kind, timeout="2s")
-    assert told(result)[0] is Kind.CONNECT_TIMEOUT
+    assert told(result)[0] is FailureKind.CONNECT_TIMEOUT
     assert result.timings.total is not None
     assert timedelta(milliseconds=result.timings.total) < timedelta(seconds=5)
 
@@ -233,7 +235,7 @@ async def test_what_is_no_proxy_is_ours_to_mend(name: str, kind: str) -> None:
     async with serving(script) as server:
         proxy = Proxy(socks=socks, host="127.0.0.1", port=server.port)
         result = await look(proxy, "https://relay.test", kind, timeout="500ms")
-    assert told(result)[0] is Kind.OFFLINE, told(result)
+    assert told(result)[0] is FailureKind.OFFLINE, told(result)
 
 
 @BOTH
@@ -254,7 +256,7 @@ async def test_past_the_proxy_the_fault_is_the_endpoints_again(
                 for port in (no_tls.port, silent.port)
             ]
     assert [told(result)[0] for result in (wrong_name, *found)] == [
-        Kind.CERT_HOSTNAME,
-        Kind.TLS_PROTOCOL,
-        Kind.TLS_TIMEOUT,
+        FailureKind.CERT_HOSTNAME,
+        FailureKind.TLS_PROTOCOL,
+        FailureKind.TLS_TIMEOUT,
     ]

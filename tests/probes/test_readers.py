@@ -16,7 +16,7 @@ from monitor.probes.readers import (
     ResponsesReader,
     SpeechReader,
 )
-from monitor.probes.sse import Event
+from monitor.probes.readers.sse import Event
 
 
 def read(reader: Reader, *values: Any) -> list[Piece]:

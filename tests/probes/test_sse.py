@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.probes.sse import KEPT_UNKNOWN, MAX_LINE, MAX_LINES, Event, SseParser
+from monitor.probes.readers.sse import KEPT_UNKNOWN, MAX_LINE, MAX_LINES, Event, SseParser
 
 
 def parse(*parts: bytes) -> list[Event]:

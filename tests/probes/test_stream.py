@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 from streams import listen
 
-from monitor.model import Failure, Habit, Kind, Timings
-from monitor.probes.facts import Arrival, Break, Exchange, Stage, Trouble
-from monitor.probes.listener import Listener
+from monitor.model import Failure, FailureKind, Habit, Timings
+from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.answer.stream_verdict import Heard, figures, judge_stream
+from monitor.probes.exchange import Arrival, Break, Exchange, Stage, Trouble
 from monitor.probes.readers import ChatReader
-from monitor.probes.stream import Heard, figures, judge_stream
 
 SETTLED_HABIT = Habit(good=20, has_finish_reason=20, ends_with_done=20)
 DONE = "data: [DONE]\n\n"
@@ -44,7 +44,7 @@ def judge(exchange: Exchange, habit: Habit = Habit()) -> Failure | None:  # noqa
     return judge_stream(listen(exchange, ChatReader()), exchange, habit)
 
 
-def kind(exchange: Exchange, habit: Habit = Habit()) -> Kind | None:  # noqa: B008
+def kind(exchange: Exchange, habit: Habit = Habit()) -> FailureKind | None:  # noqa: B008
     failure = judge(exchange, habit)
     return failure and failure.kind
 
@@ -109,12 +109,12 @@ def test_a_finish_reason_and_a_clean_end_are_enough() -> None:
 
 
 def test_a_stream_that_just_ends_is_truncated() -> None:
-    assert kind(stream((1, chunk("a")))) is Kind.TRUNCATED
+    assert kind(stream((1, chunk("a")))) is FailureKind.TRUNCATED
 
 
 def test_a_polite_done_hides_no_cut_where_a_finish_reason_is_the_habit() -> None:
     cut = stream((1, chunk("a")), (2, DONE))
-    assert kind(cut, SETTLED_HABIT) is Kind.TRUNCATED
+    assert kind(cut, SETTLED_HABIT) is FailureKind.TRUNCATED
     assert kind(cut, Habit(good=20, ends_with_done=20)) is None
 
 
@@ -125,13 +125,13 @@ def test_no_end_marker_is_fine_where_that_is_the_habit_or_the_answer_is_whole() 
 
 
 def test_an_event_cut_in_the_middle_means_truncated() -> None:
-    assert kind(stream((1, chunk("a") + chunk("b")[:-1]))) is Kind.TRUNCATED
+    assert kind(stream((1, chunk("a") + chunk("b")[:-1]))) is FailureKind.TRUNCATED
 
 
 @pytest.mark.parametrize("broken", [Break.RESET, Break.CLOSED, Break.PROTOCOL])
 def test_a_reset_after_some_text_is_truncated_and_before_any_a_disconnect(broken: Break) -> None:
-    assert kind(stream((1, chunk("a")), broken=broken)) is Kind.TRUNCATED
-    assert kind(stream((1, chunk("")), broken=broken)) is Kind.HTTP_DISCONNECT
+    assert kind(stream((1, chunk("a")), broken=broken)) is FailureKind.TRUNCATED
+    assert kind(stream((1, chunk("")), broken=broken)) is FailureKind.HTTP_DISCONNECT
 
 
 def test_what_breaks_after_done_has_broken_nothing() -> None:
@@ -142,46 +142,54 @@ def test_what_breaks_after_done_has_broken_nothing() -> None:
 
 def test_silence_is_told_by_when_it_fell() -> None:
     beats = [(1000.0 * n, ": ping\n\n") for n in range(1, 60)]
-    assert kind(stream(*beats, end=60_000, broken=Break.GAVE_UP)) is Kind.NO_FIRST_TOKEN
+    assert kind(stream(*beats, end=60_000, broken=Break.GAVE_UP)) is FailureKind.NO_FIRST_TOKEN
     mute = stream((1, chunk("a")), *beats[:30], end=30_001, broken=Break.GAVE_UP)
-    assert kind(mute) is Kind.STALLED
+    assert kind(mute) is FailureKind.STALLED
     assert heard(mute).stream.stall_max_ms == 30_000
     flowing = [(100.0 * n, chunk("a")) for n in range(1, 20)]
-    assert kind(stream(*flowing, end=2000, broken=Break.TIMEOUT)) is Kind.BODY_TIMEOUT
+    assert kind(stream(*flowing, end=2000, broken=Break.TIMEOUT)) is FailureKind.BODY_TIMEOUT
 
 
 def test_a_long_pause_in_a_whole_stream_is_a_stall_and_heartbeats_do_not_mend_it() -> None:
     paused = stream(
         (1, chunk("a")), (6000, ": ping\n\n"), (10_001, chunk("b", "stop")), (10_002, DONE)
     )
-    assert kind(paused) is Kind.STALLED
+    assert kind(paused) is FailureKind.STALLED
     assert heard(paused).stream.stall_max_ms == 10_000
 
 
 @pytest.mark.parametrize(
     ("said", "want"),
     [
-        ('data: {"error":{"message":"x","code":502}}\n\n', Kind.STREAM_ERROR),
-        ('data: {"error":"x"}\n\n', Kind.STREAM_ERROR),
-        ('event: error\ndata: {"type":"overloaded_error"}\n\n', Kind.OVERLOADED),
-        ("event: error\ndata: boom\n\n", Kind.STREAM_ERROR),
-        ('data: {"object":"error","message":"x","code":500}\n\n', Kind.STREAM_ERROR),
-        ('data: {"type":"error","error":{"type":"insufficient_quota"}}\n\n', Kind.QUOTA_EXHAUSTED),
-        ('error: {"code": 500, "message": "died"}\n', Kind.STREAM_ERROR),
-        ('{\n  "error": {\n    "code": 429,\n    "message": "slow"\n  }\n}\n', Kind.RATE_LIMITED),
-        ('data: {"choices":[{"delta":{},"finish_reason":"error"}]}\n\n', Kind.STREAM_ERROR),
-        ('data: {"error":{"message":"cut off", "code":500}}', Kind.STREAM_ERROR),
+        ('data: {"error":{"message":"x","code":502}}\n\n', FailureKind.STREAM_ERROR),
+        ('data: {"error":"x"}\n\n', FailureKind.STREAM_ERROR),
+        ('event: error\ndata: {"type":"overloaded_error"}\n\n', FailureKind.OVERLOADED),
+        ("event: error\ndata: boom\n\n", FailureKind.STREAM_ERROR),
+        ('data: {"object":"error","message":"x","code":500}\n\n', FailureKind.STREAM_ERROR),
+        (
+            'data: {"type":"error","error":{"type":"insufficient_quota"}}\n\n',
+            FailureKind.QUOTA_EXHAUSTED,
+        ),
+        ('error: {"code": 500, "message": "died"}\n', FailureKind.STREAM_ERROR),
+        (
+            '{\n  "error": {\n    "code": 429,\n    "message": "slow"\n  }\n}\n',
+            FailureKind.RATE_LIMITED,
+        ),
+        ('data: {"choices":[{"delta":{},"finish_reason":"error"}]}\n\n', FailureKind.STREAM_ERROR),
+        ('data: {"error":{"message":"cut off", "code":500}}', FailureKind.STREAM_ERROR),
     ],
 )
-def test_an_error_inside_the_stream_is_heard_wherever_it_hides(said: str, want: Kind) -> None:
+def test_an_error_inside_the_stream_is_heard_wherever_it_hides(
+    said: str, want: FailureKind
+) -> None:
     assert kind(stream((1, chunk("a")), (2, said))) is want
 
 
 def test_an_empty_answer_is_told_from_a_cap_that_reasoning_used_up() -> None:
-    assert kind(stream((1, chunk(None, "stop") + DONE))) is Kind.EMPTY_COMPLETION
+    assert kind(stream((1, chunk(None, "stop") + DONE))) is FailureKind.EMPTY_COMPLETION
     used_up = chunk(None, "length") + usage(16, reasoning_tokens=16) + DONE
-    assert kind(stream((1, used_up))) is Kind.BUDGET_TOO_SMALL
-    assert kind(stream((1, chunk(None, "content_filter") + DONE))) is Kind.CONTENT_FILTERED
+    assert kind(stream((1, used_up))) is FailureKind.BUDGET_TOO_SMALL
+    assert kind(stream((1, chunk(None, "content_filter") + DONE))) is FailureKind.CONTENT_FILTERED
 
 
 def test_the_watch_gives_the_first_token_and_every_further_one_their_time() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from servers import Authority, asked, loopback, serving
 
-from monitor.probes.client import Client
-from monitor.probes.facts import Ask
+from monitor.probes.exchange import HttpRequest
+from monitor.probes.wire.client import Client
 
 DNS, TLS, HEADERS, BODY = 15.0, 25.0, 30.0, 40.0
 RUNS = 15
@@ -38,7 +38,7 @@ async def test_each_phase_is_measured_as_it_was(tmp_path: Path) -> None:
     async with Client(resolve) as client, serving(script, context) as server:
         url = f"https://relay.test:{server.port}/"
         for _ in range(RUNS):
-            found = await client.send(Ask(method="GET", url=url, ca_file=ca))
+            found = await client.send(HttpRequest(method="GET", url=url, ca_file=ca))
             assert found.trouble is None
             timings = found.timings
             assert timings.dns and timings.tls and timings.ttfb  # noqa: PT018
@@ -60,6 +60,6 @@ async def test_an_address_has_no_look_up_and_plain_http_no_handshake(host: str) 
         writer.write(b"HTTP/1.1 204 No\r\n\r\n")
 
     async with Client() as client, serving(script) as server:
-        found = await client.send(Ask(method="GET", url=f"http://{host}:{server.port}/"))
+        found = await client.send(HttpRequest(method="GET", url=f"http://{host}:{server.port}/"))
     assert (found.timings.dns, found.timings.tls) == (None, None)
     assert found.timings.connect is not None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from monitor.probes import Client
-from monitor.probes.facts import Ask, Break, Stage
+from monitor.probes.exchange import Break, HttpRequest, Stage
 
 LINGER_NOT = struct.pack("ii", 1, 0)
 
@@ -39,7 +39,9 @@ async def test_two_hundred_resets_are_two_hundred_resets(port: int) -> None:
     seen = set()
     async with Client() as client:
         for _ in range(200):
-            exchange = await client.send(Ask(method="GET", url=f"https://127.0.0.1:{port}/"))
+            exchange = await client.send(
+                HttpRequest(method="GET", url=f"https://127.0.0.1:{port}/")
+            )
             assert exchange.trouble is not None
             seen.add((exchange.trouble.stage, exchange.trouble.what))
     assert seen <= {

@@ -7,16 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import STREAMS, Written, listen
 
-from monitor.model import Habit, Kind, Timings
+from monitor.model import FailureKind, Habit, Timings
 from monitor.probes import readers
-from monitor.probes.facts import Arrival, Exchange
-from monitor.probes.listener import Listener
+from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.answer.stream_verdict import judge_stream
+from monitor.probes.exchange import Arrival, Exchange
 from monitor.probes.readers import MediaReader, Reader
-from monitor.probes.stream import judge_stream
 
 ALL = pytest.mark.parametrize("name", STREAMS)
 WITH_END = [name for name, written in STREAMS.items() if written.end is not None]
-NOT_WHOLE = {Kind.TRUNCATED, Kind.EMPTY_COMPLETION, Kind.UNEXPECTED_BODY}
+NOT_WHOLE = {FailureKind.TRUNCATED, FailureKind.EMPTY_COMPLETION, FailureKind.UNEXPECTED_BODY}
 
 
 def exchange_of(parts: list[bytes]) -> Exchange:
@@ -98,4 +98,6 @@ def test_from_its_end_on_it_is_whole(name: str) -> None:
     for data in (written.data[:end], written.data):
         exchange = exchange_of([data])
         failure = judge_stream(listen(exchange, written.reader()), exchange, Habit())
-        assert (failure and failure.kind) == (Kind.CONTENT_FILTERED if written.refused else None)
+        assert (failure and failure.kind) == (
+            FailureKind.CONTENT_FILTERED if written.refused else None
+        )

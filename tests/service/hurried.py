@@ -6,21 +6,22 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from monitor import daemon, logs
-from monitor.alerts import notices
+from monitor import logs
+from monitor.alerts import self_alerts
 from monitor.config import load
+from monitor.daemon import app
 from monitor.model import Redactor
 from monitor.store import guard
 
 
 def main(factor: float, path: Path) -> None:
-    daemon.ALIVE /= factor
-    notices.LASTS /= factor
+    app.ALIVE /= factor
+    self_alerts.LASTS /= factor
     guard.LOOK_EVERY_S /= factor
     config = load(path, dict(os.environ))
     logs.set_up(Redactor(config.secrets))
     every = timedelta(seconds=10 / factor)
-    asyncio.run(daemon.Daemon(config, env=os.environ, publish_every=every).run())
+    asyncio.run(app.Daemon(config, env=os.environ, publish_every=every).run())
 
 
 if __name__ == "__main__":

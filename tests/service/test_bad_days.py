@@ -27,9 +27,9 @@ from aiohttp import web
 from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
 
-from monitor import daemon
-from monitor.alerts import notices
+from monitor.alerts import self_alerts
 from monitor.clock import SystemClock
+from monitor.daemon import app
 from monitor.store import Store, guard
 
 HERE = Path(__file__).parent
@@ -334,5 +334,5 @@ def stored(day: Day) -> tuple[datetime, ...]:
 
 def test_what_is_wrong_is_told_within_a_minute_at_the_pace_that_operators_have() -> None:
     """Seen at the next look at the file, believed when it lasts, said at the next beat."""
-    waits = guard.LOOK_EVERY_S + notices.LASTS.total_seconds() + daemon.ALIVE.total_seconds()
+    waits = guard.LOOK_EVERY_S + self_alerts.LASTS.total_seconds() + app.ALIVE.total_seconds()
     assert waits <= MINUTE - 5

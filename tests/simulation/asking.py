@@ -12,10 +12,10 @@ from works import AGAIN, DELIVER, RESUME, Works
 
 from monitor.model import (
     Check,
-    Entry,
     Habit,
     Outcome,
     Result,
+    RunRecord,
 )
 from monitor.probes import Attempted
 from monitor.schedule import Due
@@ -121,7 +121,7 @@ class Asking(Works):
         ]
         return min(edges, default=float("inf")), self.truth.kind(path, at)
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: RunRecord) -> None:
         self._before_the_record()
         self.store.record(entry)
         kind = entry.result.failure

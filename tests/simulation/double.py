@@ -12,7 +12,7 @@ from datetime import date, datetime
 from stage import Clock as VirtualClock
 
 from monitor.clock import Clock
-from monitor.model import AlertState, Entry, Incident, Memory, Outgoing, Spend
+from monitor.model import AlertState, Incident, OutboxMessage, RestartState, RunRecord, Spend
 from monitor.store.batch import Change, Done, Item, remains
 from monitor.store.outbox import Outbox
 
@@ -23,14 +23,14 @@ class Tables:
     def __init__(self) -> None:
         self.states: dict[tuple[str, str], AlertState] = {}
         self.incidents: dict[int, Incident] = {}
-        self.outbox: dict[int, Outgoing] = {}
+        self.outbox: dict[int, OutboxMessage] = {}
         self.done: dict[int, Done] = {}
         self.asked: dict[str, datetime] = {}
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         """Outcomes by check."""
 
     def write(self, item: Item) -> None:
-        if isinstance(item, Entry):
+        if isinstance(item, RunRecord):
             result = item.result
             self.asked[result.check] = max(self.asked.get(result.check, result.at), result.at)
             self.counts[result.check][result.outcome.value] += 1
@@ -40,7 +40,7 @@ class Tables:
         self.outbox.update((row.id, row) for row in change.outgoing)
         self.done.update((done.id, done) for done in change.done)
 
-    def pending(self) -> list[Outgoing]:
+    def pending(self) -> list[OutboxMessage]:
         return [row for number, row in sorted(self.outbox.items()) if number not in self.done]
 
 
@@ -54,9 +54,9 @@ class MemoryStore:
         newest = max(self.tables.outbox, default=0)
         self._outbox = Outbox(self.tables.pending(), newest + 1, self.clock)
 
-    def recall(self) -> Memory:
+    def recall(self) -> RestartState:
         tables = self.tables
-        return Memory(
+        return RestartState(
             states=dict(tables.states),
             incidents=tuple(
                 incident for _, incident in sorted(tables.incidents.items()) if not incident.closed
@@ -72,7 +72,7 @@ class MemoryStore:
             ),
         )
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: RunRecord) -> None:
         if entry.outgoing:
             entry = replace(entry, outgoing=self._outbox.put(entry.outgoing))
         self._queue.append(entry)
@@ -87,7 +87,7 @@ class MemoryStore:
     async def save(
         self,
         incidents: tuple[Incident, ...] = (),
-        outgoing: tuple[Outgoing, ...] = (),
+        outgoing: tuple[OutboxMessage, ...] = (),
         states: tuple[AlertState, ...] = (),
     ) -> None:
         numbered = self._outbox.put(outgoing)
@@ -104,7 +104,7 @@ class MemoryStore:
         self._queue.clear()
         self._good.clear()
 
-    async def due(self, now: datetime) -> tuple[Outgoing, ...]:
+    async def due(self, now: datetime) -> tuple[OutboxMessage, ...]:
         return self._outbox.due(now, durable=True)
 
     async def incident(self, incident_id: int) -> Incident | None:
@@ -126,7 +126,7 @@ class MemoryStore:
         self._outbox.remove(done.id)
         self._queue.append(Change(done=(done,)))
 
-    def postpone(self, outgoing: Outgoing) -> None:
+    def postpone(self, outgoing: OutboxMessage) -> None:
         self._outbox.change(outgoing)
         self._queue.append(Change(outgoing=(outgoing,)))
 
@@ -148,7 +148,7 @@ class MemoryStore:
 
 
 Finals = tuple[
-    tuple[Incident, ...], Mapping[int, tuple[Outgoing, str]], Mapping[str, Mapping[str, int]]
+    tuple[Incident, ...], Mapping[int, tuple[OutboxMessage, str]], Mapping[str, Mapping[str, int]]
 ]
 
 

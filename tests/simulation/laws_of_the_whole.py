@@ -10,7 +10,7 @@ from records import KINDS, START, result_of
 from seen import Law, Seen
 from truth import ACCOUNT, DEGRADED, DOWN, LATE_ANSWERS, overlap
 
-from monitor.alerts import Alerts
+from monitor.alerts import AlertEngine
 from monitor.model import Incident
 from monitor.model.rollup import Rollup
 
@@ -72,7 +72,7 @@ def a_replay_of_the_results_says_the_same(seen: Seen) -> Iterator[str]:
     if len(seen.history.runs) > MOST_REPLAYED:
         return
     config = seen.sim.config
-    alerts = Alerts(config.alerts, config.channels, MemoryStore().recall())
+    alerts = AlertEngine(config.alerts, config.channels, MemoryStore().recall())
     again: dict[int, Incident] = {}
     reminds = iter([*seen.history.reminds, (-1, START)])
     count, at = next(reminds)

@@ -8,20 +8,29 @@ from typing import Any
 import pytest
 
 from monitor import courier
-from monitor.alerts import Alerts, Changes, audience, casebook, desk, incidents, machine, policies
+from monitor.alerts import (
+    AlertChanges,
+    AlertEngine,
+    engine,
+    incident_manager,
+    incidents,
+    machine,
+    policies,
+    routing,
+)
 from monitor.clock import Clock
 from monitor.courier import Courier
 from monitor.model import (
     AlertSettings,
     AlertState,
-    Announcement,
     Incident,
-    Memory,
     Message,
     NotDeliveredError,
+    NotificationType,
+    OutboxMessage,
     Outcome,
-    Outgoing,
     Phase,
+    RestartState,
     Result,
     Rule,
     Verdict,
@@ -61,16 +70,18 @@ def _with_rules(patch: Patch, change: Callable[[Rule], Rule]) -> None:
     def rules(settings: AlertSettings) -> tuple[Rule, ...]:
         return tuple(map(change, real(settings)))
 
-    patch.setattr(desk, "default_rules", rules)
+    patch.setattr(engine, "default_rules", rules)
 
 
-def _with_memory(patch: Patch, change: Callable[[Memory], Memory]) -> None:
-    real = Alerts.__init__
+def _with_memory(patch: Patch, change: Callable[[RestartState], RestartState]) -> None:
+    real = AlertEngine.__init__
 
-    def init(self: Alerts, settings: Any, channels: Any, memory: Memory, *more: Any) -> None:
+    def init(
+        self: AlertEngine, settings: Any, channels: Any, memory: RestartState, *more: Any
+    ) -> None:
         real(self, settings, channels, change(memory), *more)
 
-    patch.setattr(Alerts, "__init__", init)
+    patch.setattr(AlertEngine, "__init__", init)
 
 
 @mutant
@@ -111,7 +122,7 @@ def ignorance_breaks_a_streak(patch: Patch) -> None:
         suspect = verdict is Verdict.NONE and state.phase is Phase.SUSPECT
         return real(rule, state, Verdict.GOOD if suspect else verdict, at)
 
-    patch.setattr(desk, "step", step)
+    patch.setattr(engine, "step", step)
 
 
 @mutant
@@ -122,7 +133,7 @@ def an_outage_dates_from_when_it_was_believed(patch: Patch) -> None:
         after, events = real(rule, state, verdict, at)
         return after, tuple(replace(event, at=at) for event in events)
 
-    patch.setattr(desk, "step", step)
+    patch.setattr(engine, "step", step)
 
 
 @mutant
@@ -169,7 +180,7 @@ def a_restart_loses_when_to_remind(patch: Patch) -> None:
 def a_restart_forgets_the_outbox(patch: Patch) -> None:
     real = Outbox.__init__
 
-    def init(self: Outbox, pending: Iterable[Outgoing], next_id: int, clock: Clock) -> None:
+    def init(self: Outbox, pending: Iterable[OutboxMessage], next_id: int, clock: Clock) -> None:
         real(self, (), next_id, clock)
 
     patch.setattr(Outbox, "__init__", init)
@@ -177,7 +188,7 @@ def a_restart_forgets_the_outbox(patch: Patch) -> None:
 
 @mutant
 def nobody_is_reminded(patch: Patch) -> None:
-    patch.setattr(Alerts, "remind", lambda *_: Changes())
+    patch.setattr(AlertEngine, "remind", lambda *_: AlertChanges())
 
 
 @mutant
@@ -192,25 +203,25 @@ def reminders_do_not_stretch(patch: Patch) -> None:
 
 @mutant
 def nobody_hears_that_it_is_over(patch: Patch) -> None:
-    _without(patch, Announcement.RESOLVED)
+    _without(patch, NotificationType.RESOLVED)
 
 
 @mutant
 def nobody_hears_that_it_began(patch: Patch) -> None:
-    _without(patch, Announcement.OPENED)
+    _without(patch, NotificationType.OPENED)
 
 
-def _without(patch: Patch, what: Announcement) -> None:
+def _without(patch: Patch, what: NotificationType) -> None:
     for name in ("judge", "remind"):
-        real = getattr(Alerts, name)
+        real = getattr(AlertEngine, name)
 
-        def verb(self: Alerts, *more: Any, real: Any = real) -> Changes:
-            changes: Changes = real(self, *more)
+        def verb(self: AlertEngine, *more: Any, real: Any = real) -> AlertChanges:
+            changes: AlertChanges = real(self, *more)
             return replace(
                 changes, outgoing=tuple(row for row in changes.outgoing if row.what is not what)
             )
 
-        patch.setattr(Alerts, name, verb)
+        patch.setattr(AlertEngine, name, verb)
 
 
 @mutant
@@ -229,7 +240,7 @@ def one_incident_holds_all_of_its_severity(patch: Patch) -> None:
 
 @mutant
 def every_channel_hears_everything(patch: Patch) -> None:
-    patch.setattr(audience, "wants", lambda *_: True)
+    patch.setattr(routing, "wants", lambda *_: True)
 
 
 @mutant
@@ -239,7 +250,7 @@ def what_was_sent_is_not_ticked_off(patch: Patch) -> None:
 
 @mutant
 def what_failed_is_ticked_off(patch: Patch) -> None:
-    def quiet(self: Courier, rows: tuple[Outgoing, ...], error: NotDeliveredError) -> None:
+    def quiet(self: Courier, rows: tuple[OutboxMessage, ...], error: NotDeliveredError) -> None:
         for row in rows:
             self._outbox.sent(row.id, self._clock.now())
 
@@ -248,7 +259,7 @@ def what_failed_is_ticked_off(patch: Patch) -> None:
 
 @mutant
 def ticked_off_before_it_is_sent(patch: Patch) -> None:
-    async def first_tick(self: Courier, rows: tuple[Outgoing, ...], message: Message) -> bool:
+    async def first_tick(self: Courier, rows: tuple[OutboxMessage, ...], message: Message) -> bool:
         for row in rows:
             self._outbox.sent(row.id, self._clock.now())
         await self._send(rows[0].channel, message)
@@ -261,7 +272,7 @@ def ticked_off_before_it_is_sent(patch: Patch) -> None:
 def the_wait_that_was_asked_for_is_ignored(patch: Patch) -> None:
     real = Courier._postpone
 
-    def postpone(self: Courier, rows: tuple[Outgoing, ...], error: NotDeliveredError) -> None:
+    def postpone(self: Courier, rows: tuple[OutboxMessage, ...], error: NotDeliveredError) -> None:
         real(self, rows, NotDeliveredError(str(error)))
 
     patch.setattr(Courier, "_postpone", postpone)
@@ -274,7 +285,7 @@ def after_a_failure_four_hours_pass(patch: Patch) -> None:
 
 @mutant
 def what_waits_is_overtaken(patch: Patch) -> None:
-    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[Outgoing, ...]:
+    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
         rows = [row for _, row in sorted(self._pending.items())]
         return tuple(row for row in rows if not row.attempts or row.not_before <= now)
 
@@ -285,7 +296,7 @@ def what_waits_is_overtaken(patch: Patch) -> None:
 def the_newest_goes_first(patch: Patch) -> None:
     real = Outbox.due
 
-    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[Outgoing, ...]:
+    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
         return real(self, now, durable=durable)[::-1]
 
     patch.setattr(Outbox, "due", due)
@@ -293,7 +304,7 @@ def the_newest_goes_first(patch: Patch) -> None:
 
 @mutant
 def a_failure_drops_the_message(patch: Patch) -> None:
-    def postpone(self: Courier, rows: tuple[Outgoing, ...], error: NotDeliveredError) -> None:
+    def postpone(self: Courier, rows: tuple[OutboxMessage, ...], error: NotDeliveredError) -> None:
         for row in rows:
             self._outbox.dead(row.id, str(error))
 
@@ -302,8 +313,8 @@ def a_failure_drops_the_message(patch: Patch) -> None:
 
 @rare(seed=44)
 def a_clock_set_back_delays_the_next_try(patch: Patch) -> None:
-    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[Outgoing, ...]:
-        ready: list[Outgoing] = []
+    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
+        ready: list[OutboxMessage] = []
         blocked: set[str] = set()
         for _, row in sorted(self._pending.items()):
             if row.attempts and row.not_before > now:
@@ -317,12 +328,12 @@ def a_clock_set_back_delays_the_next_try(patch: Patch) -> None:
 
 @rare(seed=1111)
 def what_comes_and_goes_is_left_out_of_a_storm(patch: Patch) -> None:
-    patch.setattr(casebook.Casebook, "_swept_along", lambda *_: None)
+    patch.setattr(incident_manager.Casebook, "_swept_along", lambda *_: None)
 
 
 @mutant
 def that_it_is_calm_again_is_never_told(patch: Patch) -> None:
-    _without(patch, Announcement.CALM)
+    _without(patch, NotificationType.CALM)
 
 
 def _with_outbox(patch: Patch, verb: str, put: Callable[..., None]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from double import Finals
 
 from monitor.clock import Clock
-from monitor.model import Outgoing, Resolution
+from monitor.model import OutboxMessage, Resolution
 from monitor.model.rollup import merge
 from monitor.store import Store, nouns, writer
 
@@ -53,7 +53,7 @@ class RealStore(Store):
     def finals(self) -> Finals:
         """Read beside the store, from its file."""
         incidents = self._reader.incidents()
-        rows: dict[int, tuple[Outgoing, str]] = {}
+        rows: dict[int, tuple[OutboxMessage, str]] = {}
         with closing(sqlite3.connect(self.file)) as connection:
             for number, body, state in connection.execute("select id, body, state from outbox"):
                 rows[number] = (nouns.outgoing_from(body), state)

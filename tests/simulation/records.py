@@ -5,21 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from monitor.alerts import Changes
+from monitor.alerts import AlertChanges
 from monitor.model import (
     Check,
-    Entry,
     Failure,
+    FailureKind,
     Incident,
-    Kind,
+    OutboxMessage,
     Outcome,
-    Outgoing,
     Result,
+    RunRecord,
 )
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-KINDS: tuple[str | None, ...] = (None, *(kind.value for kind in Kind))
-FAILURES = {kind.value: Failure(kind, f"got {kind.value}") for kind in Kind}
+KINDS: tuple[str | None, ...] = (None, *(kind.value for kind in FailureKind))
+FAILURES = {kind.value: Failure(kind, f"got {kind.value}") for kind in FailureKind}
 CODES = {kind: code for code, kind in enumerate(KINDS)}
 Run = tuple[int, float, float, int]
 """A result: the number of its check, when it was asked in true time, by how much the wall clock was
@@ -70,7 +70,7 @@ class Send:
 class Told:
     """One row of the outbox, when it was decided in true time, and what became of it."""
 
-    row: Outgoing
+    row: OutboxMessage
     decided: float
     accepted: float | None = None
 
@@ -111,8 +111,8 @@ def result_of(checks: tuple[Check, ...], run: Run) -> Result:
     )
 
 
-def entry_of(result: Result, changes: Changes) -> Entry:
-    return Entry(
+def entry_of(result: Result, changes: AlertChanges) -> RunRecord:
+    return RunRecord(
         result=result,
         kind="http",
         states=changes.states,

@@ -11,7 +11,7 @@ from records import KINDS, START, History, Run
 from simulate import Simulation
 from truth import ACCOUNT, DEGRADED, DOWN, LATE_ANSWERS, OFFLINE, Spell, Truth
 
-from monitor.model import Incident, Outgoing, Severity
+from monitor.model import Incident, OutboxMessage, Severity
 
 CLASSES: Mapping[Severity, tuple[str, ...]] = {
     Severity.DOWN: DOWN,
@@ -40,7 +40,7 @@ class Seen:
     sim: Simulation
     incidents: tuple[Incident, ...]
     """All that the store holds in the end."""
-    rows: Mapping[int, tuple[Outgoing, str]]
+    rows: Mapping[int, tuple[OutboxMessage, str]]
     """The outbox in the end, with the state of each row: pending, sent, dead."""
     counts: Mapping[str, Mapping[str, int]]
     """Outcomes by check, as the store counts them."""

@@ -26,11 +26,11 @@ from works import (
     STEP,
 )
 
-from monitor import assembly
-from monitor.alerts import Alerts
-from monitor.budget import Ledger
+from monitor.alerts import AlertEngine
+from monitor.budget import BudgetLedger
 from monitor.courier import Courier
 from monitor.cycle import Cycle
+from monitor.daemon import build
 from monitor.schedule import SOON, phase
 
 HOUSEKEEPING = 15.0
@@ -102,12 +102,12 @@ class Simulation(Asking, Telling):
         config, clock = self.config, self.clock
         memory = self.store.recall()
         kit: Any = SimpleNamespace(config=config, clock=clock, store=self.store)
-        alerts = Alerts(config.alerts, config.channels, memory)
+        alerts = AlertEngine(config.alerts, config.channels, memory)
         cycle = Cycle(
             ask=self.ask,
             store=self,  # type: ignore[arg-type]
             alerts=alerts,
-            ledger=Ledger(config.services, config.budgets, config.prices, {}),
+            ledger=BudgetLedger(config.services, config.budgets, config.prices, {}),
             clock=clock,
             vantage="local",
             rng=self.rng,
@@ -115,7 +115,7 @@ class Simulation(Asking, Telling):
         courier = Courier(
             self,
             self.send,
-            partial(assembly._context, kit, alerts),
+            partial(build._context, kit, alerts),
             clock=clock,
             rng=self.rng,
             is_blind=lambda: alerts.is_blind,

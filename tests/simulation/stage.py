@@ -9,15 +9,15 @@ from typing import Any, Protocol
 from records import START
 from truth import Sizes
 
-from monitor.alerts import Alerts
+from monitor.alerts import AlertEngine
 from monitor.config import Config, parse
 from monitor.courier import Courier
 from monitor.cycle import Cycle
 from monitor.model import (
-    Entry,
     Incident,
-    Memory,
-    Outgoing,
+    OutboxMessage,
+    RestartState,
+    RunRecord,
 )
 
 CONFIG = """
@@ -44,19 +44,19 @@ class Died(BaseException):
 class Store(Protocol):
     """What the simulation needs beyond the verbs of the product."""
 
-    def recall(self) -> Memory: ...
-    def record(self, entry: Entry) -> None: ...
+    def recall(self) -> RestartState: ...
+    def record(self, entry: RunRecord) -> None: ...
     async def save(
         self,
         incidents: tuple[Incident, ...] = (),
-        outgoing: tuple[Outgoing, ...] = (),
+        outgoing: tuple[OutboxMessage, ...] = (),
         states: Any = (),
     ) -> None: ...
     async def flush(self) -> None: ...
-    async def due(self, now: datetime) -> tuple[Outgoing, ...]: ...
+    async def due(self, now: datetime) -> tuple[OutboxMessage, ...]: ...
     async def incident(self, incident_id: int) -> Incident | None: ...
     def sent(self, outgoing_id: int, at: datetime) -> None: ...
-    def postpone(self, outgoing: Outgoing) -> None: ...
+    def postpone(self, outgoing: OutboxMessage) -> None: ...
     def dead(self, outgoing_id: int, error: str) -> None: ...
 
 
@@ -102,7 +102,7 @@ class Answer:
 class Life:
     """One process, from its start to its death."""
 
-    memory: Memory
-    alerts: Alerts
+    memory: RestartState
+    alerts: AlertEngine
     cycle: Cycle
     courier: Courier

@@ -10,7 +10,7 @@ from monitor.model import (
     Incident,
     Message,
     NotDeliveredError,
-    Outgoing,
+    OutboxMessage,
 )
 
 NUMBER = re.compile(r"\[#(\d+)\]")
@@ -27,15 +27,15 @@ class Telling(Works):
 
     def _next_delivery(self) -> float | None:
         """The next beat of the courier at which something is due."""
-        heads: dict[str, Outgoing] = {}
+        heads: dict[str, OutboxMessage] = {}
         for _, row in sorted(self.store._outbox._pending.items()):
             heads.setdefault(row.channel, row)
         held = self.store._outbox._held
         times = [held.get(row.id, self.clock.true_of(row.not_before)) for row in heads.values()]
         return min(times) // 1.0 + 1.0 if times else None
 
-    async def due(self, now: datetime) -> tuple[Outgoing, ...]:
-        rows: tuple[Outgoing, ...] = await self.store.due(now)
+    async def due(self, now: datetime) -> tuple[OutboxMessage, ...]:
+        rows: tuple[OutboxMessage, ...] = await self.store.due(now)
         return rows
 
     async def incident(self, incident_id: int) -> Incident | None:
@@ -65,7 +65,7 @@ class Telling(Works):
                 f"row {told.row.id} of #{number} was ticked off by a message about others"
             )
 
-    def postpone(self, outgoing: Outgoing) -> None:
+    def postpone(self, outgoing: OutboxMessage) -> None:
         self.point("postpone")
         self.store.postpone(outgoing)
         self._push(self.clock.true + COMMITTED_AFTER, FLUSH)

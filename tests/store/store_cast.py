@@ -12,15 +12,15 @@ from sqlalchemy import Engine
 from monitor.clock import Clock
 from monitor.model import (
     AlertState,
-    Announcement,
-    Entry,
     Failure,
+    FailureKind,
     Incident,
-    Kind,
+    NotificationType,
+    OutboxMessage,
     Outcome,
-    Outgoing,
     Phase,
     Result,
+    RunRecord,
     Severity,
     Stream,
     Timings,
@@ -77,13 +77,13 @@ def streamed(at: datetime = NOON, **changes: Any) -> Result:
 
 
 def failed(at: datetime = NOON, message: str = "got 502, want 200", **changes: Any) -> Result:
-    failure = Failure(Kind.BAD_GATEWAY, message)
+    failure = Failure(FailureKind.BAD_GATEWAY, message)
     bad = {"outcome": Outcome.DOWN, "failure": failure, "stream": None, "usage": None}
     return streamed(at, **{**bad, **changes})
 
 
-def entry(result: Result, **changes: Any) -> Entry:
-    return Entry(result=result, kind="chat", **changes)
+def entry(result: Result, **changes: Any) -> RunRecord:
+    return RunRecord(result=result, kind="chat", **changes)
 
 
 def told(number: int) -> dict[str, Any]:
@@ -93,10 +93,10 @@ def told(number: int) -> dict[str, Any]:
         return {"states": (state,)}
     incident = Incident(
         id=number + 1, service="a", severity=Severity.DOWN, opened=NOON,
-        failure=Failure(Kind.BAD_GATEWAY, "got 502"), checks=(CHAT,), active=frozenset({CHAT}),
+        failure=Failure(FailureKind.BAD_GATEWAY, "got 502"), checks=(CHAT,), active=frozenset({CHAT}),
     )  # fmt: skip
-    message = Outgoing(
-        channel="phone", what=Announcement.OPENED, severity=Severity.DOWN,
+    message = OutboxMessage(
+        channel="phone", what=NotificationType.OPENED, severity=Severity.DOWN,
         incident=incident.id, created=NOON, not_before=NOON,
     )  # fmt: skip
     return {"states": (state,), "incidents": (incident,), "outgoing": (message,)}

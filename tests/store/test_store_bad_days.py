@@ -17,21 +17,21 @@ from store_cast import CHAT, NOON, entry, failed, opened, streamed
 
 from monitor.model import (
     AlertState,
-    Announcement,
     Habit,
     HistorySettings,
-    Outgoing,
+    NotificationType,
+    OperatorRequest,
+    OutboxMessage,
     Phase,
-    Request,
+    RequestKind,
     Severity,
     StoreError,
-    Wish,
 )
 from monitor.store import Store, pages
 
 STATE = AlertState(check=CHAT, rule="down", phase=Phase.SUSPECT, streak=1, since=NOON)
-MESSAGE = Outgoing(
-    channel="phone", what=Announcement.NOTICE, severity=Severity.MONITOR, incident=None,
+MESSAGE = OutboxMessage(
+    channel="phone", what=NotificationType.NOTICE, severity=Severity.MONITOR, incident=None,
     created=NOON, not_before=NOON, text="hello",
 )  # fmt: skip
 
@@ -225,7 +225,9 @@ async def test_what_was_counted_stays_counted_when_its_runs_are_lost_and_a_late_
         record(store, 100)
         clock.tick(4500)
         await store.flush()
-    hush = Request(at=NOON, what=Wish.SILENCE, target=CHAT, until=NOON + timedelta(days=9))
+    hush = OperatorRequest(
+        at=NOON, what=RequestKind.SILENCE, target=CHAT, until=NOON + timedelta(days=9)
+    )
     Store.request(url, hush)
     spoil(tmp_path / "monitor.db", "result")
     async with opened(url, clock) as store:

@@ -9,7 +9,7 @@ import pytest
 from store_cast import NOON, entry, failed, opened, streamed
 
 from monitor.clock import Clock
-from monitor.model import Entry, Result, Stream, Timings, Usage
+from monitor.model import Result, RunRecord, Stream, Timings, Usage
 
 ROWS = 100_000
 
@@ -41,7 +41,7 @@ def plausible(rng: random.Random, at: datetime, check: str) -> Result:
     )  # fmt: skip
 
 
-def entries(rng: random.Random, count: int, checks: int, start: datetime) -> list[Entry]:
+def entries(rng: random.Random, count: int, checks: int, start: datetime) -> list[RunRecord]:
     step = timedelta(minutes=1) / checks
     return [
         entry(plausible(rng, start + step * number, f"a/e{number % checks}/chat"))

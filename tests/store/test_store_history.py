@@ -13,7 +13,7 @@ from monitor.model import (
     Evidence,
     HistorySettings,
     Incident,
-    Known,
+    KnownCheck,
     Outcome,
     Period,
     Resolution,
@@ -115,7 +115,7 @@ async def test_counts_outlive_the_runs_they_come_from(
     days = reader.each_period(Resolution.DAY)
     assert merge(period.rollup for period in days).outcomes == {"up": 128, "down": 16}
     assert reader.checks() == tuple(
-        Known(check=check, vantage="local", kind="chat", last=at)
+        KnownCheck(check=check, vantage="local", kind="chat", last=at)
         for check, at in ((OTHER, given[-1].at), (CHAT, given[-2].at))
     )
     reader.close()

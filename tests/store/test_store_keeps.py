@@ -13,15 +13,15 @@ from store_cast import CHAT, NOON, entry, failed, opened, streamed
 
 from monitor.model import (
     AlertState,
-    Announcement,
     EntryKind,
     Evidence,
     Failure,
+    FailureKind,
     Habit,
     HistorySettings,
     Incident,
-    Kind,
-    Outgoing,
+    NotificationType,
+    OutboxMessage,
     Phase,
     Severity,
     Spend,
@@ -34,13 +34,13 @@ INCIDENT = Incident(
     service="a",
     severity=Severity.DOWN,
     opened=NOON,
-    failure=Failure(Kind.BAD_GATEWAY, "got 502 “quoted” \u4f60\u597d"),
+    failure=Failure(FailureKind.BAD_GATEWAY, "got 502 “quoted” \u4f60\u597d"),
     checks=(CHAT, "a/direct/models"),
     active=frozenset({CHAT}),
     failed_runs={"bad_gateway": 3, "slow": 1},
     timeline=(
         TimelineEntry(
-            at=NOON, what=EntryKind.OPENED, check=CHAT, kind=Kind.BAD_GATEWAY, text="got 502"
+            at=NOON, what=EntryKind.OPENED, check=CHAT, kind=FailureKind.BAD_GATEWAY, text="got 502"
         ),
         TimelineEntry(at=NOON + timedelta(minutes=1), what=EntryKind.LEFT, check="a/direct/models"),
     ),
@@ -73,9 +73,9 @@ HABIT = Habit(
 SEEN = Evidence(
     headers=(("server", "nginx"),), body="<html> 502", events=((1.5, 20, 3), (2.5, 21, 4))
 )
-ROW = Outgoing(
+ROW = OutboxMessage(
     channel="phone",
-    what=Announcement.OPENED,
+    what=NotificationType.OPENED,
     severity=Severity.DOWN,
     incident=7,
     created=NOON,

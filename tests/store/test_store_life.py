@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from store_cast import CHAT, NOON, entry, failed, opened, streamed
 
-from monitor.model import WINDOWS, Entry, HistorySettings, Resolution, Rollup
+from monitor.model import WINDOWS, HistorySettings, Resolution, Rollup, RunRecord
 from monitor.model.rollup import merge
 from monitor.store import Reader, Store
 from monitor.store.times import EPOCH
@@ -39,7 +39,7 @@ class Life:
 
     def __init__(self, url: str, store: Store, clock: HandClock) -> None:
         self.url, self.store, self.clock = url, store, clock
-        self.runs: dict[datetime, Entry] = {}
+        self.runs: dict[datetime, RunRecord] = {}
         self.floor = EPOCH
         """Up to the end of the last day of which an hour is forgotten, what comes late is not counted."""
         self.uncounted: set[datetime] = set()
@@ -87,7 +87,7 @@ class Life:
         return {at: merge(found[at]) for at in sorted(found)}
 
 
-def rollup(one: Entry) -> Rollup:
+def rollup(one: RunRecord) -> Rollup:
     return replace(Rollup.of(one.result, in_maintenance=one.in_maintenance), missed=one.missed)
 
 

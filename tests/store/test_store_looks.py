@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_cast import CHAT, NOON, entry, failed, streamed, tables
 
-from monitor.model import WINDOWS, CheckHistory, Entry, Timings
+from monitor.model import WINDOWS, CheckHistory, RunRecord, Timings
 from monitor.store import fold
 from monitor.store.batch import gather, write
 from monitor.store.look import Looker
@@ -30,7 +30,7 @@ steps = st.tuples(
 """Runs, then minutes that pass, whether what is over is rolled up, and whether somebody asks."""
 
 
-def run(minutes: int, ttft: int, check: str, now: datetime) -> Entry:
+def run(minutes: int, ttft: int, check: str, now: datetime) -> RunRecord:
     at, timings = now - minutes * MINUTE, Timings(dns=3.0, ttfb=ttft / 2, ttft=float(ttft))
     result = streamed(at, timings=timings, check=check) if ttft < 800 else failed(at, check=check)
     return entry(result, in_maintenance=ttft % 7 == 0, missed=ttft % 3)

@@ -14,7 +14,7 @@ from store_cast import CHAT, NOON, entry, failed, opened, streamed
 from test_store_bad_days import MESSAGE, STATE
 from test_store_keeps import HABIT, INCIDENT
 
-from monitor.model import AlertState, Entry, Outcome, Result, Spend, StoreError
+from monitor.model import AlertState, Outcome, Result, RunRecord, Spend, StoreError
 from monitor.store import waiting
 from monitor.store.batch import Change
 from monitor.store.waiting import Waiting
@@ -31,14 +31,14 @@ def nth(step: int) -> AlertState:
     return replace(STATE, streak=step)
 
 
-def run(step: int) -> Entry:
+def run(step: int) -> RunRecord:
     at = NOON + timedelta(seconds=step)
     bad = step % 4 == 0
     return entry(failed(at) if bad else streamed(at), states=(nth(step),), spent=Spend(1, 0.25))
 
 
 def results(waits: Waiting) -> list[Result]:
-    return [item.result for item in waits.all() if isinstance(item, Entry)]
+    return [item.result for item in waits.all() if isinstance(item, RunRecord)]
 
 
 def test_the_oldest_good_results_go_first_and_then_the_oldest_bad_ones() -> None:

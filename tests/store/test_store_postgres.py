@@ -18,14 +18,14 @@ from test_store_keeps import HABIT, SEEN
 from test_store_unwritten import comparable, runs
 
 from monitor.model import (
-    Entry,
     HistorySettings,
-    Outgoing,
+    OutboxMessage,
     Period,
+    RequestKind,
     Resolution,
+    RunRecord,
     Snapshot,
     Spend,
-    Wish,
 )
 from monitor.store import find, fold, history, migrations, periods, requests
 from monitor.store.batch import Change, Done, gather, write
@@ -53,7 +53,7 @@ class Life:
         with self.engine.begin() as connection:
             return work(connection)
 
-    def write(self, *items: Entry | Change, now: datetime = END, crowded: bool = False) -> None:
+    def write(self, *items: RunRecord | Change, now: datetime = END, crowded: bool = False) -> None:
         self.say(
             lambda c: write(c, self.names, gather(items), now, vantage="local", crowded=crowded)
         )
@@ -68,7 +68,7 @@ class Life:
         while self.say(lambda c: fold.roll_next(c, self.names, hours(END))):
             pass
         self.write(entry(streamed(NOON + timedelta(minutes=1))))  # late: its hour is made again
-        message: Outgoing = self.say(find.pending)[0]
+        message: OutboxMessage = self.say(find.pending)[0]
         self.write(
             Change(
                 done=(Done(message.id, END, "no such chat"),),
@@ -112,7 +112,11 @@ class Life:
 
 ASKED = [
     {"at": 0, "what": what.value, "target": "a", "until": until, "text": "“why”", "done": None}
-    for what, until in ((Wish.SILENCE, 1 << 51), (Wish.ACK, None), (Wish.SILENCE, 1))
+    for what, until in (
+        (RequestKind.SILENCE, 1 << 51),
+        (RequestKind.ACK, None),
+        (RequestKind.SILENCE, 1),
+    )
 ]
 
 

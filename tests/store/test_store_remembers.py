@@ -9,7 +9,7 @@ from cast import HandClock
 from store_cast import CHAT, NOON, entry, failed, opened, streamed
 
 from monitor.clock import Clock
-from monitor.model import Announcement, NewerSchemaError, Outgoing, Rollup, Severity
+from monitor.model import NewerSchemaError, NotificationType, OutboxMessage, Rollup, Severity
 from monitor.model.rollup import merge
 from monitor.store import Store
 
@@ -49,8 +49,8 @@ async def test_rollups_are_what_the_results_say_also_for_late_ones(
 
 
 async def test_a_message_is_due_until_it_is_sent(url: str, clock: Clock) -> None:
-    notice = Outgoing(
-        channel="telegram", what=Announcement.NOTICE, severity=Severity.MONITOR, incident=None,
+    notice = OutboxMessage(
+        channel="telegram", what=NotificationType.NOTICE, severity=Severity.MONITOR, incident=None,
         created=NOON, not_before=NOON, text="hello",
     )  # fmt: skip
     async with opened(url, clock) as store:

@@ -16,7 +16,7 @@ from store_cast import CHAT, NOON, entry, failed, opened, streamed
 from test_store_bad_days import MESSAGE, STATE
 from test_store_keeps import INCIDENT
 
-from monitor.model import CheckHistory, Entry, Rollup, Snapshot, Spend, StoreError
+from monitor.model import CheckHistory, Rollup, RunRecord, Snapshot, Spend, StoreError
 from monitor.store import Store
 
 MODELS = "a/direct/models"
@@ -29,7 +29,7 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def runs(start: datetime, count: int) -> list[Entry]:
+def runs(start: datetime, count: int) -> list[RunRecord]:
     """A day and more of two checks, some of it bad, in maintenance, and after runs that were missed."""
     found = []
     for step in range(count):

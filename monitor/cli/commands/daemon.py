@@ -11,7 +11,7 @@ from monitor import config
 from monitor.cli import demonstration, failing, places, reloading
 from monitor.cli.options import ConfigPath, load, port_number
 from monitor.clock import SystemClock
-from monitor.daemon import Daemon
+from monitor.daemon.app import Daemon
 
 
 def run(

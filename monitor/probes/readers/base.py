@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from monitor.model import Usage
-from monitor.probes.classify import is_error_object
-from monitor.probes.readers.thoughts import Thoughts, unmarked
-from monitor.probes.said import parse_json
-from monitor.probes.sse import Event
+from monitor.probes.readers.sse import Event
+from monitor.probes.readers.think_tags import Thoughts, unmarked
+from monitor.probes.verdict.classify import is_error_object
+from monitor.probes.verdict.error_body import parse_json
 
 Table = Mapping[str, Any]
 _NOTHING: Table = {}

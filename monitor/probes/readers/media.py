@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from monitor.probes.media import decoded
 from monitor.probes.readers.base import NO_PIECE, Piece, Table, string
+from monitor.probes.readers.file_types import decoded
 from monitor.probes.readers.transcript import TokensReader
 
 _MOST_BASE64 = 16 << 20

@@ -1,0 +1,136 @@
+"""What the monitor says of itself: the first line is the title. Pure."""
+
+from datetime import datetime, timedelta
+
+from monitor.alerts.message_parts import Context, lasted, moment
+from monitor.language import ENGLISH, Language
+from monitor.model import RestartState
+from monitor.model.delivery import remedy
+
+GAP = timedelta(minutes=5)
+"""Shorter breaks are a restart, and no news."""
+LASTS = timedelta(seconds=20)
+"""Trouble that is over sooner is no news."""
+CHANNEL_LASTS = timedelta(minutes=5)
+"""A channel that asks for patience, or starts again, is no news either."""
+
+
+def budget_warning(service: str, why: str, say: Language) -> str:
+    said = say.gettext("%(service)s: most of today's budget for checks is spent", service=service)
+    return f"💰 {said}\n{why}"
+
+
+def budget_spent(service: str, why: str, say: Language) -> str:
+    said = say.gettext("%(service)s: paid checks pause until tomorrow (UTC)", service=service)
+    return f"💰 {said}\n{why}"
+
+
+def started(memory: RestartState, now: datetime, say: Language) -> str | None:
+    """Nothing after a clean and short stop. Of many crashes the 1st, 2nd, 4th, 8th … is told."""
+    if memory.last_seen is None:
+        return None
+    gap, context = now - memory.last_seen, Context(now=now, language=say)
+    number = memory.crashes
+    crashed = not memory.stopped_cleanly and number & (number - 1) == 0
+    if gap < GAP and not crashed:
+        return None
+    title = (
+        say.gettext("monitor: was down for %(lasted)s", lasted=_clock(gap)) if gap >= GAP
+        else say.gettext("monitor: crashed")
+    )  # fmt: skip
+    begin, end = moment(memory.last_seen, context), moment(now, context)
+    lines = [
+        f"👁 {title}",
+        say.gettext("From %(begin)s to %(end)s nothing was probed.", begin=begin, end=end),
+    ]
+    if not memory.stopped_cleanly:
+        lines.append(say.gettext("It did not stop by itself: a crash, a kill, or a loss of power."))
+    if number > 1 and crashed:
+        lines.append(say.gettext("Crashes within an hour: %(num)s. Its log says why.", num=number))
+    return "\n".join(lines)
+
+
+def troubled(part: str, why: str, say: Language) -> str:
+    title = {
+        "store": say.gettext("monitor: its store is in trouble"),
+        "memory": say.gettext("monitor: it gives up results"),
+        "schedule": say.gettext("monitor: its schedule is in trouble"),
+    }[part]
+    what = {
+        "store": say.gettext("Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it."),
+        "memory": say.gettext("What waits in memory is all that fits. Alerts go on; mend the store."),
+        "schedule": say.gettext("Checks run late or not at all."),
+    }[part]  # fmt: skip
+    return f"👁 {title}\n{why}\n{what}"
+
+
+def mute(channel: str, why: str, waiting: int, say: Language) -> str:
+    """For the other channels: one of them takes nothing."""
+    title = say.gettext("monitor: channel %(name)s takes no messages", name=channel)
+    wait = say.ngettext(
+        "%(num)s message waits for it; it is tried for 24 hours.",
+        "%(num)s messages wait for it; they are tried for 24 hours.",
+        waiting,
+    )
+    to_do = say.gettext("To do: %(remedy)s", remedy=say.gettext(remedy(why)))
+    return "\n".join([f"👁 {title}", why, to_do, wait])
+
+
+def heard(channel: str, lasts: timedelta, now: datetime, say: Language) -> str:
+    title = say.gettext("monitor: channel %(name)s takes messages again", name=channel)
+    length = lasted(lasts, Context(now=now, language=say))
+    return f"✅ {title}\n" + say.gettext("That lasted %(lasted)s.", lasted=length)
+
+
+def mended(part: str, lasts: timedelta, now: datetime, say: Language) -> str:
+    title = {
+        "store": say.gettext("monitor: its store is well again"),
+        "memory": say.gettext("monitor: it keeps all results again"),
+        "schedule": say.gettext("monitor: its schedule is well again"),
+    }[part]
+    length = lasted(lasts, Context(now=now, language=say))
+    return f"✅ {title}\n" + say.gettext("That lasted %(lasted)s.", lasted=length)
+
+
+def noted(note: str, say: Language) -> str:
+    return "👁 " + say.gettext("monitor: its store was mended") + f"\n{note}"
+
+
+class TroubleTracker:
+    """Trouble of the monitor's own parts, by name: told when it lasts, and when it is over."""
+
+    def __init__(self, lasts: timedelta) -> None:
+        self._lasts = lasts
+        self._since: dict[str, float] = {}
+        self._told: set[str] = set()
+
+    def begins(self, name: str, monotonic: float) -> bool:
+        """It goes on; whether now is the time to tell."""
+        since = self._since.setdefault(name, monotonic)
+        if name in self._told or monotonic - since < self._lasts.total_seconds():
+            return False
+        self._told.add(name)
+        return True
+
+    def ended(self, name: str, monotonic: float) -> timedelta | None:
+        """It is well; how long it lasted, where people were told of it."""
+        since = self._since.pop(name, None)
+        if since is None or name not in self._told:
+            return None
+        self._told.remove(name)
+        return timedelta(seconds=monotonic - since)
+
+    def see(
+        self, name: str, why: str | None, now: datetime, monotonic: float, say: Language = ENGLISH
+    ) -> str | None:
+        """What to tell of a part now."""
+        if why is not None:
+            return troubled(name, why, say) if self.begins(name, monotonic) else None
+        lasts = self.ended(name, monotonic)
+        return None if lasts is None else mended(name, lasts, now, say)
+
+
+def _clock(duration: timedelta) -> str:
+    """`00:17`: hours and minutes."""
+    minutes = round(duration.total_seconds() / 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}"

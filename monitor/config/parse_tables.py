@@ -1,0 +1,122 @@
+"""Every table of a document, read into its model; what cannot be read leaves a complaint instead."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from monitor.config.complaints import complaints_of, unknown
+from monitor.config.policy_tables import POLICY_TABLES, policy_of
+from monitor.config.tables import (
+    TABLES,
+    TABLES_BY_ID,
+    AlertsTable,
+    ChannelTable,
+    HistoryTable,
+    MaintenanceTable,
+    MonitorTable,
+    PageTable,
+    PriceTable,
+    ServiceTable,
+)
+from monitor.model import Complaint, Policy
+
+_ID = re.compile(r"[a-z0-9-]+")
+Place = tuple[str, ...]
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass
+class Tables:
+    complaints: list[Complaint]
+    monitor: MonitorTable = field(default_factory=MonitorTable)
+    page: PageTable = field(default_factory=PageTable)
+    alerts: AlertsTable = field(default_factory=AlertsTable)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    history: HistoryTable = field(default_factory=HistoryTable)
+    service: dict[str, ServiceTable] = field(default_factory=dict)
+    channel: dict[str, ChannelTable] = field(default_factory=dict)
+    price: dict[str, PriceTable] = field(default_factory=dict)
+    maintenance: dict[str, MaintenanceTable] = field(default_factory=dict)
+    named: dict[str, set[str]] = field(
+        default_factory=lambda: {name: set() for name in TABLES_BY_ID}
+    )
+    """The ids that the file has, also of tables that could not be read."""
+
+    def complain(self, place: Place, what: str) -> None:
+        self.complaints.append(Complaint(".".join(place), what))
+
+    def read(
+        self,
+        model: type[T],
+        value: Any,
+        place: Place,
+        inherited: tuple[Place, frozenset[str]] = ((), frozenset()),
+    ) -> T | None:
+        """`inherited`: where else the value's keys of these names stand in the file."""
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            self.complaints.extend(complaints_of(error, place, model, inherited))
+            return self._read_rest(model, value, error)
+
+    def _read_rest(self, model: type[T], value: Any, error: ValidationError) -> T | None:
+        """Without the keys that are wrong, so that what else is wrong is said as well."""
+        wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+        if not isinstance(value, dict) or not wrong:
+            return None
+        try:
+            return model.model_validate(
+                {name: item for name, item in value.items() if name not in wrong}
+            )
+        except ValidationError:
+            return None
+
+    def read_all(self, document: Mapping[str, Any]) -> None:
+        for name, value in document.items():
+            if name in TABLES:
+                if name == "alerts" and isinstance(value, dict):
+                    value = self._read_policies(value)  # noqa: PLW2901
+                if (table := self.read(TABLES[name], value, (name,))) is not None:
+                    setattr(self, name, table)
+            elif name in TABLES_BY_ID:
+                self._read_by_id(name, value)
+            else:
+                self.complain((name,), unknown(name, (*TABLES, *TABLES_BY_ID), "table"))
+        if not document.get("service"):
+            self.complain(
+                ("service",), "is missing; add a table such as [service.ohmygpt] with endpoints"
+            )
+
+    def _read_policies(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Gives what is left of `[alerts]` without the tables of its policies."""
+        for name, model in POLICY_TABLES.items():
+            if name not in value:
+                continue
+            table = self.read(model, value[name], ("alerts", name))
+            try:
+                if table is not None:
+                    self.policies[name] = policy_of(name, table)
+            except ValueError as error:
+                self.complain(("alerts", name), str(error))
+        return {name: item for name, item in value.items() if name not in POLICY_TABLES}
+
+    def _read_by_id(self, name: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            self.complain((name,), f"want tables such as [{name}.ID]")
+            return
+        self.named[name] = set(value)
+        for key, item in value.items():
+            if name != "price":
+                self.check_id(key, (name, key))
+            if (table := self.read(TABLES_BY_ID[name], item, (name, key))) is not None:
+                getattr(self, name)[key] = table
+
+    def check_id(self, name: str, place: Place) -> None:
+        if not _ID.fullmatch(name):
+            self.complain(
+                place,
+                f'got the id "{name}", want only a-z, 0-9 and "-"; a name for people goes into `name`',
+            )

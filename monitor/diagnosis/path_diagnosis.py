@@ -1,0 +1,316 @@
+"""Examines the path of a failed run, and shares what it found. The shell around `plan` and `decide`.
+
+Bounded and side by side with everything else: a run waits for it at most half its interval, runs of
+one endpoint share one examination, all share one look at the controls.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from monitor.clock import Clock
+from monitor.diagnosis.bogon_ranges import network_of, what_is_odd
+from monitor.diagnosis.controls import Controls, has_route, is_address, target_of
+from monitor.diagnosis.dial import careless, dial
+from monitor.diagnosis.dns import ask
+from monitor.diagnosis.names import HERE, Names, OwnNames, Resolve, system_resolve
+from monitor.diagnosis.network import domain_of, read
+from monitor.diagnosis.observations import NEUTRAL, Answer, Facts, Lack, Net, Reading, Target, Trial
+from monitor.diagnosis.path_verdict import explain
+from monitor.diagnosis.plan import CUT_KINDS, PATH_KINDS, Plan, plan
+from monitor.diagnosis.resolvers import Resolver
+from monitor.diagnosis.steps import note
+from monitor.model import Check, Endpoint, Failure, FailureKind, Outcome, Result, clean_text
+
+log = logging.getLogger(__name__)
+
+LIMIT_S = 12.0
+"""An examination that takes longer is given up, and what the run measured stands."""
+SHARED_S = 30.0
+"""An examination speaks for further runs of the same endpoint that fail alike, for so long."""
+LOOK_UP_S = 3.0
+CONNECT_S = 3.0
+NAMES_AGAIN_S = 3600.0
+"""A test of names is repeated no sooner: it may itself keep the block alive, which lasts minutes."""
+_NOTE = 1000
+_LACKS = {FailureKind.DNS_NXDOMAIN: Lack.NO_NAME, FailureKind.DNS_SERVFAIL: Lack.FAILED}
+_ROUTELESS = {None, FailureKind.DNS_SERVFAIL, FailureKind.TCP_UNREACHABLE}
+"""What a machine without any route to anywhere sees."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosisSettings:
+    """`[monitor] resolvers` and `controls`; None: the controls are off, empty: other hosts serve."""
+
+    resolvers: tuple[Resolver, ...] = ()
+    controls: tuple[str, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """`failure` is None where what the run measured stands. `note` says what was looked at."""
+
+    failure: Failure | None
+    note: str
+
+
+@dataclass(slots=True)
+class _Case:
+    task: asyncio.Task[Explained]
+    ended: float | None = None
+
+
+def _hosts(endpoints: Iterable[Endpoint]) -> tuple[Target, ...]:
+    return tuple(target_of(each.url) for each in endpoints if each.proxy is None)
+
+
+def _is_out_there(resolver: Resolver, answer: Answer) -> bool:
+    """It answered, and no cache of our own network can have been it."""
+    host = urlsplit(resolver.url).hostname if resolver.url else resolver.address
+    near = host is None or (is_address(host) and what_is_odd(host) is not None)
+    return not near and answer.lack not in {Lack.SILENT, Lack.FAILED}
+
+
+def _target(check: Check) -> Target:
+    """Where this check connects: `tcp` and `tls` may have a port of their own."""
+    kind, port = check.probe.kind, getattr(check.probe, "port", None)
+    found = target_of(check.endpoint.url)
+    if kind in {"tcp", "tls"}:
+        usual = 443 if kind == "tls" and found.port == 80 else found.port
+        found = replace(found, port=port or usual, encrypted=kind == "tls")
+    return replace(found, ca_file=check.endpoint.ca_file)
+
+
+class PathDiagnosis:
+    """`resolve` stands in for `getaddrinfo`; `ca_file` for the CAs that DoH servers are known by."""
+
+    def __init__(
+        self,
+        settings: DiagnosisSettings,
+        endpoints: Iterable[Endpoint],
+        *,
+        clock: Clock,
+        redact: Callable[[str], str],
+        resolve: Resolve = system_resolve,
+        ca_file: Path | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._redact = redact
+        self._names = Names(resolve)
+        self._control_names = Names(resolve)
+        """Threads of their own: names that hang must not make the controls mute."""
+        self._ca_file = ca_file
+        self._session: aiohttp.ClientSession | None = None
+        self._controls = Controls(
+            self._control_names, clock, self._http, settings.controls,
+            _hosts(endpoints),
+        )  # fmt: skip
+        self._cases: dict[tuple[Target, FailureKind], _Case] = {}
+        self._old: list[asyncio.Task[Explained]] = []
+        self._names_tested: dict[str, float] = {}
+        self._blocked: dict[str, tuple[float, Failure]] = {}
+
+    def change(
+        self,
+        settings: DiagnosisSettings,
+        endpoints: Iterable[Endpoint],
+        redact: Callable[[str], str],
+    ) -> None:
+        """What was met, and when names were tested, is kept."""
+        self._settings, self._redact = settings, redact
+        self._controls.declared = settings.controls
+        self._controls.others = _hosts(endpoints)
+        self._old += [case.task for case in self._cases.values() if not case.task.done()]
+        self._cases.clear()
+
+    async def __call__(self, check: Check, result: Result) -> Explained | None:
+        """None: nothing to explain, or not in time. Never raises.
+
+        Behind a proxy nothing is examined: names and ways are the proxy's there.
+        """
+        if check.endpoint.proxy is not None:
+            return None
+        target = _target(check)
+        if result.http_status is not None or result.outcome is Outcome.UP:
+            self._controls.met(target.host, result.remote_ip)
+        kind = result.failure.kind if result.failure else None
+        if kind not in PATH_KINDS:
+            return None
+        case = self._case(target, kind, result)
+        patience = min(LIMIT_S, check.probe.every.total_seconds() / 2)
+        done, _ = await asyncio.wait({case.task}, timeout=patience)
+        return case.task.result() if done else None
+
+    def _case(self, target: Target, kind: FailureKind, result: Result) -> _Case:
+        now = self._clock.monotonic()
+        case = self._cases.get((target, kind))
+        if case is None or (case.ended is not None and now - case.ended > SHARED_S):
+            began = now - (result.timings.total or 0.0) / 1000
+            work = self._examine_safely(target, kind, result.remote_ip, began)
+            case = self._cases[target, kind] = _Case(asyncio.create_task(work))
+            case.task.add_done_callback(lambda _: self._ended(case))
+        return case
+
+    def _ended(self, case: _Case) -> None:
+        case.ended = self._clock.monotonic()
+
+    async def _examine_safely(
+        self, target: Target, kind: FailureKind, hit: str | None, began: float
+    ) -> Explained:
+        """A fault of ours, or no time left: then what the run measured stands."""
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                facts = await self.examine(target, kind, hit=hit, since=began)
+        except TimeoutError:
+            return Explained(None, f"the examination did not end within {LIMIT_S:.0f} s")
+        except Exception:
+            log.exception("event=internal diagnosis=%s", target.host)
+            return Explained(None, "")
+        return self._explained(facts)
+
+    def _explained(self, facts: Facts) -> Explained:
+        proven = explain(facts)
+        if proven and proven.kind is FailureKind.SNI_BLOCKED:
+            self._blocked[facts.target.host] = (self._clock.monotonic(), proven)
+        failure = proven or self._remembered(facts)
+        safe = failure and Failure(failure.kind, clean_text(self._redact(failure.message)))
+        return Explained(safe, clean_text(self._redact(note(facts)), _NOTE))
+
+    def _remembered(self, facts: Facts) -> Failure | None:
+        """A block that was proven holds for as long as it is not tested again."""
+        at, failure = self._blocked.get(facts.target.host, (0.0, None))
+        recent = self._clock.monotonic() - at <= NAMES_AGAIN_S
+        return failure if recent and facts.kind in CUT_KINDS else None
+
+    async def examine(
+        self,
+        target: Target,
+        kind: FailureKind | None,
+        *,
+        hit: str | None = None,
+        since: float | None = None,
+    ) -> Facts:
+        """`hit` is the address that the run spoke to, `since` when it began (monotonic seconds).
+
+        Without a kind everything is looked at; what to make of it is known once a run has failed.
+        """
+        began = self._clock.monotonic() if since is None else since
+        here, there = await self._look_up(target, kind)
+        if here is not None and hit is not None:
+            found = tuple(dict.fromkeys((hit, *here.addresses)))
+            here = replace(here, addresses=found, lack=None)
+        net = await self._own_network(target, kind, here, there, began)
+        facts = Facts(
+            target=target, kind=kind, now=self._clock.now(), net=net, here=here, there=there
+        )
+        if kind is not None and net.net in {Net.OFFLINE, Net.RESOLVER_FAILED}:
+            return facts
+        addresses = here.addresses if here else (target.host,)
+        chosen = plan(
+            target, kind, addresses, there, names_may_be_tested=self._may_test_names(target, kind)
+        )
+        return replace(facts, trials=await self._try(target, chosen))
+
+    async def _look_up(
+        self, target: Target, kind: FailureKind | None
+    ) -> tuple[Answer | None, tuple[Answer, ...]]:
+        """The system is not asked again for what it has just failed to say: that may take long."""
+        if is_address(target.host):
+            return None, ()
+        asked = [
+            ask(each, target.host, session=self._http(), timeout_s=LOOK_UP_S)
+            for each in self._settings.resolvers
+        ]
+        if kind in _LACKS:
+            return Answer(resolver=HERE, lack=_LACKS[kind]), tuple(await asyncio.gather(*asked))
+        here, *there = await asyncio.gather(self._names.ask(target.host, LOOK_UP_S), *asked)
+        return here, tuple(there)
+
+    async def _own_network(
+        self,
+        target: Target,
+        kind: FailureKind | None,
+        here: Answer | None,
+        there: Sequence[Answer],
+        since: float,
+    ) -> Reading:
+        seen = await self._controls.look(
+            target, since, wants_time=kind in {None, FailureKind.CERT_EXPIRED}
+        )
+        address = here.addresses[0] if here and here.addresses else None
+        if self._settings.controls is None:
+            return Reading(net=Net.UNKNOWN, words="the controls are off")
+        return read(
+            seen,
+            failing=network_of(address) if address else domain_of(target.host),
+            declared=bool(self._settings.controls),
+            resolver_answered=any(answer.addresses for answer in there),
+            resolver_reached=any(map(_is_out_there, self._settings.resolvers, there)),
+            routed=kind not in _ROUTELESS or has_route(),
+        )
+
+    def _may_test_names(self, target: Target, kind: FailureKind | None) -> bool:
+        """On demand always; in the daemon once an hour per host."""
+        if is_address(target.host) or not target.encrypted:
+            return False
+        if kind is None:
+            return True
+        if kind not in CUT_KINDS:
+            return False
+        now, before = self._clock.monotonic(), self._names_tested.get(target.host)
+        if before is not None and now - before < NAMES_AGAIN_S:
+            return False
+        self._names_tested[target.host] = now
+        return True
+
+    async def _try(self, target: Target, chosen: Plan) -> tuple[Trial, ...]:
+        context = await asyncio.to_thread(self._context, target) if target.encrypted else None
+
+        async def walk(chain: Sequence[tuple[str, str]]) -> list[Trial]:
+            return [await self._dial(address, target, name, context) for address, name in chain]
+
+        return tuple(
+            trial for chain in await asyncio.gather(*map(walk, chosen.chains)) for trial in chain
+        )
+
+    async def _dial(
+        self, address: str, target: Target, name: str, context: ssl.SSLContext | None
+    ) -> Trial:
+        used = careless() if context is not None and name == NEUTRAL != target.host else context
+        return await dial(address, target.port, name, used, CONNECT_S)
+
+    def _context(self, target: Target) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=target.ca_file)
+        context.hostname_checks_common_name = False
+        return context
+
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trust = self._ca_file
+            connector = aiohttp.TCPConnector(
+                ssl=ssl.create_default_context(cafile=trust) if trust else True, resolver=OwnNames(self._names), use_dns_cache=False,
+                force_close=True, limit=0,
+            )  # fmt: skip
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False,
+                auto_decompress=False, max_line_size=16_384, max_field_size=16_384,
+            )  # fmt: skip
+        return self._session
+
+    async def close(self) -> None:
+        await self._controls.close()
+        tasks = [*self._old, *(case.task for case in self._cases.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+        self._names.close()
+        self._control_names.close()

@@ -1,0 +1,210 @@
+"""From the facts of an examination to whose the failure is. Pure.
+
+`explain` gives a better-founded failure, or None: what the run measured stands. In this order: is it
+us, is the name answered falsely, is the name forbidden on the way. Suspicions say that they are such.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+from monitor.diagnosis.bogon_ranges import odd_among
+from monitor.diagnosis.observations import (
+    CUT,
+    NEUTRAL,
+    SPOKEN,
+    Answer,
+    Certificate,
+    End,
+    Facts,
+    Lack,
+    Net,
+    Trial,
+)
+from monitor.diagnosis.plan import (
+    CERT_KINDS,
+    CONNECT_KINDS,
+    CUT_KINDS,
+    DNS_KINDS,
+    only_elsewhere,
+)
+from monitor.model import Failure, FailureKind
+
+SKEW_S = 60.0
+"""Clocks that differ by less may both be right enough for certificates."""
+RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
+"""A clock before this program was written is wrong, whatever others say."""
+_SILENT_KINDS = DNS_KINDS | {
+    FailureKind.TCP_UNREACHABLE,
+    FailureKind.CONNECT_TIMEOUT,
+    FailureKind.TLS_TIMEOUT,
+}
+"""Where nothing at all came back: our own network may be the reason."""
+
+Rule = Callable[[Facts], Failure | None]
+
+
+def explain(facts: Facts) -> Failure | None:
+    rules: tuple[Rule, ...] = (_offline, _resolver, _clock, _denied, _forged, _forbidden)
+    return next((found for rule in rules if (found := rule(facts))), None)
+
+
+# --- is it us? ------------------------------------------------------------------------------------
+
+
+def _offline(facts: Facts) -> Failure | None:
+    if facts.net.net is not Net.OFFLINE or facts.kind not in _SILENT_KINDS:
+        return None
+    why = f"got nothing from {facts.target.host}, and {facts.net.words}: the monitor's own network is down"
+    return Failure(FailureKind.OFFLINE, f"{why}, want one that works")
+
+
+def _resolver(facts: Facts) -> Failure | None:
+    """Nothing resolves, or this one name does not while nothing else can be asked."""
+    if facts.kind not in DNS_KINDS:
+        return None
+    if facts.net.net is Net.RESOLVER_FAILED:
+        why = f"got no address for {facts.target.host}, and {facts.net.words}"
+        return Failure(FailureKind.RESOLVER_FAILED, f"{why}: the monitor's own resolver is broken")
+    here = facts.here.lack if facts.here else None
+    known = _knows(facts)
+    if facts.net.net is Net.UNKNOWN and known and here in {Lack.FAILED, Lack.SILENT}:
+        why = f"got no answer from the monitor's own resolver, while {known.resolver} knows"
+        return Failure(
+            FailureKind.RESOLVER_FAILED, f"{why} {facts.target.host}; want one that answers"
+        )
+    return None
+
+
+def _clock(facts: Facts) -> Failure | None:
+    """Two witnesses: the controls' clocks, and a certificate that is good by their time."""
+    if facts.kind is not FailureKind.CERT_EXPIRED:
+        return None
+    if facts.now < RELEASED:
+        why = f"got {facts.now:%Y-%m-%d} from the monitor's own clock, want today"
+        return Failure(FailureKind.CLOCK_WRONG, f"{why}: certificates cannot be judged")
+    skew = facts.net.skew_s
+    if skew is None or abs(skew) <= SKEW_S:
+        return None
+    right = facts.now + timedelta(seconds=skew)
+    if not any(certificate.covers(right) for certificate in _shown(facts)):
+        return None
+    why = f"got a clock that is {_span(skew)} {'behind' if skew > 0 else 'ahead'}, want the time"
+    return Failure(FailureKind.CLOCK_WRONG, f"{why}: by that of others the certificate is valid")
+
+
+def _shown(facts: Facts) -> Iterable[Certificate]:
+    return (trial.certificate for trial in facts.trials if trial.certificate)
+
+
+def _span(seconds: float) -> str:
+    minutes = round(abs(seconds) / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 2 * 1440 else f"{minutes // 1440} days"
+
+
+# --- is the name answered falsely? ----------------------------------------------------------------
+
+
+def _denied(facts: Facts) -> Failure | None:
+    """No address here, while another resolver names one that holds up."""
+    if facts.kind not in DNS_KINDS:
+        return None
+    good = _good_elsewhere(facts)
+    if good is None:
+        return None
+    lack = facts.here.lack if facts.here else None
+    why = f"got {lack or 'no address'} for {facts.target.host} here, while {_who(facts, good.address)} knows it"
+    return Failure(
+        FailureKind.DNS_POISONED,
+        f"{why} at {good.address}, where {good.end.value} came: {_SUSPECTED}",
+    )
+
+
+_SUSPECTED = "a false answer on the way is suspected; another resolver or base URL helps"
+
+
+def _forged(facts: Facts) -> Failure | None:
+    here = facts.here.addresses if facts.here else ()
+    if (
+        facts.kind not in CONNECT_KINDS | CUT_KINDS | CERT_KINDS | {FailureKind.TLS_PROTOCOL}
+        or not here
+    ):
+        return None
+    name = facts.target.host
+    if any(
+        trial.end is End.VALID
+        for trial in facts.trials
+        if trial.address in here and trial.name == name
+    ):
+        return None  # decisive: whoever has the certificate is the host, whatever the address
+    if _confirmed(here, facts.there):
+        return None
+    odd = odd_among(here, (each for answer in facts.there for each in answer.addresses))
+    elsewhere = only_elsewhere(here, facts.there)
+    good = _good_elsewhere(facts)
+    if good is not None and (facts.target.encrypted or odd):
+        sign = f" ({odd[1]})" if odd else ""
+        why = f"got {here[0]}{sign} for {name} here, while {_who(facts, good.address)} says {good.address}"
+        return Failure(
+            FailureKind.DNS_POISONED, f"{why}, where {good.end.value} came: {_SUSPECTED}"
+        )
+    if odd and elsewhere:
+        why = f"got {odd[0]}, {odd[1]}, for {name} here, while {_who(facts, elsewhere[0])} says {elsewhere[0]}"
+        return Failure(FailureKind.DNS_POISONED, f"{why}: {_SUSPECTED}")
+    racing = next((answer for answer in facts.there if answer.raced), None)
+    if racing is not None:
+        why = f"got two answers that differ to one question to {racing.resolver} about {name}, want one"
+        return Failure(FailureKind.DNS_POISONED, f"{why}: {_SUSPECTED}")
+    return None
+
+
+def _confirmed(here: Iterable[str], there: Iterable[Answer]) -> bool:
+    """Some other resolver, which nobody raced, names the same address."""
+    return any(set(here) & set(answer.addresses) for answer in there if not answer.raced)
+
+
+def _good_elsewhere(facts: Facts) -> Trial | None:
+    """An address that only others name, and that proved to be the host (without TLS: that is there)."""
+    here = facts.here.addresses if facts.here else ()
+    elsewhere = set(only_elsewhere(here, facts.there))
+    proof = End.VALID if facts.target.encrypted else End.OPEN
+    return next(
+        (each for each in facts.trials if each.address in elsewhere and each.end is proof), None
+    )
+
+
+def _knows(facts: Facts) -> Answer | None:
+    return next((answer for answer in facts.there if answer.addresses), None)
+
+
+def _who(facts: Facts, address: str) -> str:
+    return next(answer.resolver for answer in facts.there if address in answer.addresses)
+
+
+# --- is the name forbidden on the way? ------------------------------------------------------------
+
+
+def _forbidden(facts: Facts) -> Failure | None:
+    """On one address another name is answered, and ours is cut off."""
+    if facts.kind not in CUT_KINDS:
+        return None
+    name = facts.target.host
+    for neutral in facts.trials:
+        if neutral.name != NEUTRAL or neutral.end not in SPOKEN:
+            continue
+        ours = facts.tried(neutral.address, name)
+        if ours is not None and (ours.end not in CUT or not ours.connected):
+            continue
+        how = ours.end if ours else _END_OF[facts.kind]
+        why = (
+            f"got {how.value} at {neutral.address} for the name {name}, and {neutral.end.value} for"
+        )
+        return Failure(
+            FailureKind.SNI_BLOCKED,
+            f"{why} {NEUTRAL}: a block by name on the way is suspected; another base URL helps",
+        )
+    return None
+
+
+_END_OF = {FailureKind.TLS_RESET: End.RESET, FailureKind.TLS_TIMEOUT: End.SILENT}

@@ -1,0 +1,171 @@
+"""What passes between the loops and the store: entries in, memories and snapshots out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+
+from monitor.model.alert import AlertState, Incident, OutboxMessage
+from monitor.model.maintenance import Silence
+from monitor.model.result import Evidence, Habit, Result
+from monitor.model.rollup import Rollup
+from monitor.model.spend import NO_SPEND, Spend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """All that one run changes; the store commits it in one transaction, or not at all."""
+
+    result: Result
+    kind: str
+    """The probe kind, for the catalogue of checks."""
+    in_maintenance: bool = False
+    habit: Habit | None = None
+    states: tuple[AlertState, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    outgoing: tuple[OutboxMessage, ...] = ()
+    spent: Spend = NO_SPEND
+    """To be added to the service's ledger of `result.at`'s day; negative where a reserve was too much."""
+    evidence: Evidence | None = None
+    missed: int = 0
+    """Runs of this check that were due since the last one and did not happen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartState:
+    """What a starting daemon must know to go on where the last one stopped."""
+
+    states: Mapping[tuple[str, str], AlertState]
+    """By (check, rule)."""
+    incidents: tuple[Incident, ...]
+    """The open ones."""
+    next_incident: int
+    habits: Mapping[str, Habit]
+    spent_today: Mapping[str, Spend]
+    """By service."""
+    last_seen: datetime | None
+    """The newest proof that a daemon was alive; None in a fresh store."""
+    stopped_cleanly: bool
+    last_asked: Mapping[str, datetime] = field(default_factory=dict)
+    """When each check ran last, as far as the store knows."""
+    recent: tuple[Incident, ...] = ()
+    """Those that have closed, this month or within the last hours."""
+    silences: tuple[Silence, ...] = ()
+    """Those that still hold."""
+    crashes: int = 0
+    """Starts within the last hour, this one included, after a daemon that did not stop by itself."""
+
+
+class Resolution(StrEnum):
+    """Of rollups: hours, days, months and years of the calendar, in UTC."""
+
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+    def begin(self, at: datetime) -> datetime:
+        """Of the one in which `at` lies."""
+        at = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        if self is Resolution.HOUR:
+            return at
+        at = at.replace(hour=0)
+        return at if self is Resolution.DAY else at.replace(day=1, month=self._month(at))
+
+    def _month(self, at: datetime) -> int:
+        return 1 if self is Resolution.YEAR else at.month
+
+    def end(self, begin: datetime) -> datetime:
+        """Of the one with this begin, which is the begin of the next."""
+        return self.begin(begin + _LONGEST[self])
+
+
+_LONGEST = {
+    Resolution.HOUR: timedelta(hours=1),
+    Resolution.DAY: timedelta(days=1),
+    Resolution.MONTH: timedelta(days=31),
+    Resolution.YEAR: timedelta(days=366),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """The rollup of one check over the hour, day, month or year that begins at `at`."""
+
+    check: str
+    vantage: str
+    at: datetime
+    resolution: Resolution
+    rollup: Rollup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCheck:
+    """A check of the catalogue: whatever was ever probed, also what has left the configuration."""
+
+    check: str
+    vantage: str
+    kind: str
+    last: datetime | None
+    """When it was asked last; None where no result is left, nor rolled up."""
+
+
+WINDOWS = (7, 30, 90)
+"""In UTC days, today included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckHistory:
+    """What the store knows of one check, for the page and `monitor status`. Days are UTC."""
+
+    check: str
+    latest: Result | None
+    states: tuple[AlertState, ...]
+    days: Mapping[date, Rollup]
+    """Of the last 90 days, today included; days without a result are absent.
+
+    Days that are over have their outcomes, and what was in maintenance: the rest is in `windows`.
+    """
+    last_24h: Rollup
+    """The hour that runs, and the 23 before it."""
+    windows: Mapping[int, Rollup] = field(default_factory=dict)
+    """By length in days, for each of `WINDOWS`: cheap to carry, percentiles are merged when asked for.
+
+    Only of `WINDOW_FIGURES`.
+    """
+    recent: tuple[Result, ...] = ()
+    """The last 30 minutes, oldest first: what `best.txt` ranks by. Outcome, kind of failure and timings only."""
+    series: tuple["Point", ...] = ()
+    """48 half hours, oldest first."""
+    evidence: Evidence | None = None
+    """Of the latest run, where it failed; only where somebody asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One half hour of a chart, beginning at `at`; None where nothing was measured. Milliseconds."""
+
+    at: datetime
+    p50: float | None
+    p95: float | None
+    tokens_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One consistent look at the store."""
+
+    at: datetime
+    checks: Mapping[str, CheckHistory]
+    incidents: tuple[Incident, ...]
+    """Open ones, and those closed in the last 90 days; newest first."""
+    outbox: tuple[OutboxMessage, ...] = ()
+    spent_today: Mapping[str, Spend] = field(default_factory=dict)
+    spent_month: Mapping[str, Spend] = field(default_factory=dict)
+    """By service; days and months are UTC."""
+    dead: tuple[OutboxMessage, ...] = ()
+    """Messages that were given up within the last week, newest first."""
+    silences: tuple[Silence, ...] = ()
+    """Those that hold, or will."""
+    stopped_at: datetime | None = None
+    """Set on the last page of a daemon that is stopping."""

@@ -1,0 +1,184 @@
+"""How the page says states, times and numbers. Pure; English where no language is asked for."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
+
+from monitor.language import ENGLISH, Language, marked
+from monitor.model import FailureKind, Fault, Spend, clean_text
+from monitor.model.words import in_sentence
+from monitor.page.states import State
+
+LABELS = {
+    State.OPERATIONAL: marked("Operational"),
+    State.DEGRADED: marked("Degraded"),
+    State.PARTIAL: marked("Partial outage"),
+    State.MAJOR: marked("Major outage"),
+    State.MAINTENANCE: marked("Maintenance"),
+    State.UNKNOWN: marked("No data"),
+}
+PROBES = {
+    "http": marked("Web page"), "tcp": marked("TCP connection"), "tls": marked("TLS handshake"),
+    "models": marked("Models"), "chat": marked("Chat"), "completions": marked("Completions"),
+    "responses": marked("Responses"), "embeddings": marked("Embeddings"),
+    "moderations": marked("Moderation"), "images": marked("Images"), "speech": marked("Speech"),
+    "transcriptions": marked("Transcription"), "vision": marked("Vision"),
+    "messages": marked("Messages"), "gemini": marked("Gemini"),
+}  # fmt: skip
+_MONTHS = (
+    marked("January"), marked("February"), marked("March"), marked("April"), marked("May"), marked("June"),
+    marked("July"), marked("August"), marked("September"), marked("October"), marked("November"),
+    marked("December"),
+)  # fmt: skip
+_SHORT = (
+    marked("Jan"), marked("Feb"), marked("Mar"), marked("Apr"), marked("May"), marked("Jun"),
+    marked("Jul"), marked("Aug"), marked("Sep"), marked("Oct"), marked("Nov"), marked("Dec"),
+)  # fmt: skip
+_DAYS = (
+    marked("Monday"), marked("Tuesday"), marked("Wednesday"), marked("Thursday"), marked("Friday"),
+    marked("Saturday"), marked("Sunday"),
+)  # fmt: skip
+NAME = 120
+"""Characters of a name."""
+NBSP = "\u00a0"
+HERE = "local"
+"""The vantage of a daemon that was given none."""
+
+
+def name(text: str, instead: str = "") -> str:
+    """An operator's own name for something, without what would turn the words around it; never nothing."""
+    return clean_text(text, NAME) or instead
+
+
+def label(state: State, language: Language = ENGLISH) -> str:
+    return language.gettext(LABELS[state])
+
+
+def probe(name: str, kind: str | None = None, language: Language = ENGLISH) -> str:
+    """A probe by its kind, and the operator's own name for it where that is another: `Chat (long)`."""
+    known = PROBES.get(kind or name)
+    if known is None:
+        return name
+    said = language.gettext(known)
+    return said if kind in {None, name} else language.gettext("%(where)s (%(call)s)", where=said, call=name)  # fmt: skip
+
+
+def call(name: str, kind: str | None = None, language: Language = ENGLISH) -> str:
+    """The same inside a sentence."""
+    return in_sentence(probe(name, kind, language))
+
+
+def whence(vantage: str, language: Language = ENGLISH) -> str:
+    """`from Shanghai`, `from here`."""
+    if vantage == HERE:
+        return language.gettext("from here")
+    # Chinese sets Latin words off from its own, which not every browser does by itself; no line begins with them.
+    apart = vantage.isascii() and not language.space
+    return language.gettext("from %(place)s", place=f"\u00a0{vantage} " if apart else vantage)
+
+
+def seconds(milliseconds: float | None, language: Language = ENGLISH) -> str:  # noqa: ARG001  # SI is one language
+    """`0.94 s`, `12 ms`, `–`."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 100:
+        return f"{milliseconds:.0f}{NBSP}ms"
+    return f"{milliseconds / 1000:.2f}{NBSP}s"
+
+
+def cell(
+    state: State, kind: FailureKind | None, milliseconds: float | None, language: Language = ENGLISH
+) -> str:
+    """What stands in the matrix: the reason, or the median."""
+    if state is State.MAINTENANCE:
+        return language.gettext("Paused")
+    if kind:
+        path = kind.fault is Fault.PATH
+        return language.gettext("Blocked") if path else language.words(kind).label
+    if milliseconds is None and state is State.UNKNOWN:
+        return language.gettext("Not yet measured")
+    return seconds(milliseconds)
+
+
+def percent(share: float | None, language: Language = ENGLISH) -> str:
+    """Never rounded up to 100: `99.99 %` is the most that a failure leaves."""
+    if share is None:
+        return "–"
+    number = f"{share:.0%}"[:-1] if share in {0, 1} else f"{min(share * 100, 99.99):.2f}"
+    return language.gettext("%(n)s\u00a0%%", n=number)
+
+
+def uptime(name: str, share: str, troubled: int, language: Language = ENGLISH) -> str:
+    """For those who do not see the bars."""
+    said = language.gettext("%(name)s: %(share)s uptime over 90 days.", name=name, share=share)
+    days = language.ngettext("%(num)s day with trouble.", "%(num)s days with trouble.", troubled)
+    return f"{said}{language.space}{days}"
+
+
+def duration(length: timedelta, language: Language = ENGLISH) -> str:
+    """`44 s`, `12 min`, `2 h 18 min`, `3 d 4 h`."""
+    total = max(0, round(length.total_seconds()))
+    if total < 60:
+        return language.gettext("%(n)s\u00a0s", n=total)
+    minutes, hours = total // 60, total // 3600
+    if hours == 0:
+        return language.gettext("%(n)s\u00a0min", n=minutes)
+    if hours < 48:
+        if minutes % 60 == 0:
+            return language.gettext("%(n)s\u00a0h", n=hours)
+        return language.gettext("%(hours)s\u00a0h %(minutes)s\u00a0min", hours=hours, minutes=minutes % 60)  # fmt: skip
+    return language.gettext("%(days)s\u00a0d %(hours)s\u00a0h", days=hours // 24, hours=hours % 24)
+
+
+def minutes(count: int, language: Language = ENGLISH) -> str:
+    return duration(timedelta(minutes=count), language)
+
+
+def limit(length: timedelta, language: Language = ENGLISH) -> str:
+    """`100 s`, as such limits are known; minutes from ten on."""
+    total = round(length.total_seconds())
+    return language.gettext("%(n)s\u00a0s", n=total) if total < 600 else duration(length, language)
+
+
+def amount(spent: Spend, currency: str, language: Language = ENGLISH) -> str:
+    """`12,345 tokens (0.0312 USD)`, the money where prices are known."""
+    tokens = language.gettext("%(count)s\u00a0tokens", count=f"{spent.tokens:,}")
+    if not spent.money:
+        return tokens
+    return f"{tokens} ({spent.money:.4f}{NBSP}{currency})"
+
+
+def moment(at: datetime, language: Language = ENGLISH) -> str:
+    at = at.astimezone(UTC)
+    return language.gettext(
+        "%(day)s %(month)s, %(time)s UTC",
+        day=at.day, month=language.gettext(_SHORT[at.month - 1]), time=f"{at:%H:%M}",
+    )  # fmt: skip
+
+
+def clock(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
+
+
+def iso(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def long_day(day: date, language: Language = ENGLISH) -> str:
+    return language.gettext(
+        "%(weekday)s %(day)s %(month)s",
+        weekday=language.gettext(_DAYS[day.weekday()]),
+        day=day.day,
+        month=language.gettext(_MONTHS[day.month - 1]),
+    )
+
+
+_SAID: tuple[Callable[..., str], ...] = (
+    label, probe, call, whence, seconds, cell, percent, uptime, duration, minutes, limit, amount, moment, clock, iso, long_day,
+)  # fmt: skip
+
+
+def in_language(language: Language) -> SimpleNamespace:
+    """All of the above by name, for templates."""
+    return SimpleNamespace(**{each.__name__: partial(each, language=language) for each in _SAID})

@@ -1,0 +1,214 @@
+"""Is it the answer we asked and pay for? Checks on content, model and usage, against the habit."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from monitor.model import SATURATED, SETTLED, Failure, FailureKind, Habit, Stream, clean_text
+from monitor.probes.answer.challenges import Challenge
+from monitor.probes.answer.stream_verdict import BURSTS_BELIEVED, is_cut_by_cap, is_filtered
+from monitor.probes.readers import Reader
+
+MISMATCHES_BELIEVED = 3
+_CAP_REACHED = 0.9
+LEARNING_RUNS = 3
+"""Good runs during which any model name that answers is taken for an alias."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Facts of one answer that came whole."""
+
+    reader: Reader
+    challenge: Challenge
+    model: str
+    """The one we asked for."""
+    aliases: frozenset[str] = frozenset()
+    """Names that the operator accepts for it; without any they are learned."""
+    cap: int | None
+    """Tokens we allowed; None where the server takes no cap."""
+    right_content_type: bool
+    content_type: str
+    burst: bool | None = None
+    stream: Stream | None = None
+    as_plain: bool = False
+    """We asked for a stream and got one plain answer."""
+
+
+def judge_answer(answer: Answer, habit: Habit) -> tuple[Failure | None, Habit]:
+    """The gravest complaint, and the habit with what this run taught."""
+    habit = _after_burst(answer, habit)
+    if is_filtered(answer.reader):
+        finish = answer.reader.finish_reason or "a refusal"
+        return Failure(FailureKind.CONTENT_FILTERED, f"got {finish}, want an answer"), habit
+    if not answer.challenge.check(answer.reader.text):
+        if _is_cut(answer):
+            return _judge_cap(answer), habit
+        habit = habit.mismatched()
+        return _judge_mismatch(answer, habit), habit
+    habit = replace(habit, mismatches=0)
+    complaints = (check(answer, habit) for check in _CHECKS)
+    failure = next((complaint for complaint in complaints if complaint), None)
+    if failure is not None and failure.kind not in _LEARNT_ALL_THE_SAME:
+        return failure, habit
+    return failure, _learned(answer, habit)
+
+
+def _is_cut(answer: Answer) -> bool:
+    """Right as far as it goes, and it went as far as we allowed."""
+    reader, cap = answer.reader, answer.cap
+    if cap is None or not is_cut_by_cap(reader) or not answer.challenge.is_begun(reader.text):
+        return False
+    said = reader.usage.tokens_out if reader.usage else None
+    return said is None or said >= _CAP_REACHED * cap
+
+
+def _judge_cap(answer: Answer) -> Failure:
+    return Failure(
+        FailureKind.BUDGET_TOO_SMALL,
+        f"got an answer that was right until max_tokens = {answer.cap} ended it, want a higher one",
+    )
+
+
+def _judge_mismatch(answer: Answer, habit: Habit) -> Failure | None:
+    """Models are no calculators: one wrong answer is none of our business, three in a row are."""
+    if habit.mismatches < MISMATCHES_BELIEVED:
+        return None
+    text = answer.reader.text[:80]
+    return Failure(
+        FailureKind.CONTENT_MISMATCH,
+        f'got "{text}", want {answer.challenge.want()}; wrong {habit.mismatches} times in a row',
+    )
+
+
+_DATE = re.compile(r"[-@](?:\d{3,4}|\d{6}|\d{8}|\d{4}-\d{2}-\d{2}|latest)\Z|:latest\Z")
+
+
+def is_same_model(asked: str, got: str) -> bool:
+    """The name itself, or a dated snapshot of it; `gpt-4o-mini` is no snapshot of `gpt-4o`."""
+    asked, got = asked.lower(), got.lower()
+    return asked == got or asked == _DATE.sub("", got) or got == _DATE.sub("", asked)
+
+
+def _name(answer: Answer) -> str | None:
+    """The name that answered, as it may be stored and shown."""
+    return clean_text(answer.reader.model, 100) if answer.reader.model else None
+
+
+def _judge_model(answer: Answer, habit: Habit) -> Failure | None:
+    got = _name(answer)
+    known = answer.aliases or habit.aliases
+    if got is None or is_same_model(answer.model, got) or got in known:
+        return None
+    if habit.good < LEARNING_RUNS and not answer.aliases:
+        return None
+    return Failure(
+        FailureKind.MODEL_MISMATCH, f'got an answer of model "{got}", want "{answer.model}"'
+    )
+
+
+def _judge_shape(answer: Answer, habit: Habit) -> Failure | None:  # noqa: ARG001
+    if not answer.as_plain:
+        return None
+    return Failure(FailureKind.STREAM_NOT_SUPPORTED, "got one plain JSON answer, want a stream")
+
+
+def _judge_burst(answer: Answer, habit: Habit) -> Failure | None:
+    if not answer.burst or habit.bursts < BURSTS_BELIEVED:
+        return None
+    return Failure(
+        FailureKind.FAKE_STREAMING,
+        f"got the whole stream in one burst {habit.bursts} times in a row, want it as it is made",
+    )
+
+
+def _judge_billing(answer: Answer, habit: Habit) -> Failure | None:
+    usage = answer.reader.usage
+    if usage is None:
+        return None
+    base = habit.prompt_tokens
+    if base is not None and usage.tokens_in is not None and usage.tokens_in > 2 * base + 32:
+        return Failure(
+            FailureKind.OVER_BILLING,
+            f"got {usage.tokens_in} prompt tokens counted, want about {base} as before",
+        )
+    uncounted = bool(answer.reader.reasoning) and not answer.reader.reasoning_tokens
+    unknown = answer.cap is None or uncounted  # thoughts that we saw may or may not be in the count
+    allowed = None if unknown else (answer.cap or 0) + answer.reader.reasoning_tokens
+    if allowed is not None and usage.tokens_out is not None and usage.tokens_out > allowed:
+        return Failure(
+            FailureKind.OVER_BILLING,
+            f"got {usage.tokens_out} answer tokens counted, want {allowed} at most",
+        )
+    return None
+
+
+def _judge_type(answer: Answer, habit: Habit) -> Failure | None:
+    if answer.right_content_type or habit.right_content_type < SETTLED:
+        return None
+    return Failure(
+        FailureKind.WRONG_CONTENT_TYPE,
+        f'got the right answer labelled "{answer.content_type}", want the label it used to have',
+    )
+
+
+def _judge_usage(answer: Answer, habit: Habit) -> Failure | None:
+    if answer.reader.usage is not None or habit.has_usage < SETTLED:
+        return None
+    return Failure(FailureKind.MISSING_USAGE, "got no token counts, want them as before")
+
+
+_CHECKS: tuple[Callable[[Answer, Habit], Failure | None], ...] = (
+    _judge_model,
+    _judge_shape,
+    _judge_burst,
+    _judge_billing,
+    _judge_type,
+    _judge_usage,
+)
+_LEARNT_ALL_THE_SAME = {
+    FailureKind.FAKE_STREAMING, FailureKind.WRONG_CONTENT_TYPE, FailureKind.MISSING_USAGE, FailureKind.OVER_BILLING,
+}  # fmt: skip
+"""Changes of habit: reported while they are news, and after some runs the new habit."""
+
+
+def _after_burst(answer: Answer, habit: Habit) -> Habit:
+    if answer.burst is None:
+        return habit
+    return replace(habit, bursts=min(habit.bursts + 1, SATURATED) if answer.burst else 0)
+
+
+def _learned(answer: Answer, habit: Habit) -> Habit:
+    reader = answer.reader
+    usage = reader.usage
+    return replace(
+        habit.worked(),
+        ends_with_done=_moved(habit.ends_with_done, reader.done),
+        has_finish_reason=_moved(habit.has_finish_reason, bool(reader.finish_reasons)),
+        has_usage=_moved(habit.has_usage, usage is not None),
+        right_content_type=_moved(habit.right_content_type, answer.right_content_type),
+        aliases=_aliases(answer, habit),
+        prompt_tokens=_baseline(habit.prompt_tokens, usage.tokens_in if usage else None),
+    )
+
+
+def _baseline(base: int | None, seen: int | None) -> int | None:
+    """Falls at once and rises slowly: one count that was too small is forgotten within the hour,
+    one that is many times too large stays news for days. 0 is what servers say that do not count.
+    """
+    if not seen or not base:
+        return seen or base
+    return min(seen, base + max(1, base // 100))
+
+
+def _aliases(answer: Answer, habit: Habit) -> frozenset[str]:
+    got = _name(answer)
+    learning = habit.good < LEARNING_RUNS and not answer.aliases
+    if got is None or is_same_model(answer.model, got) or not learning:
+        return habit.aliases
+    return habit.aliases | {got}
+
+
+def _moved(counter: int, seen: bool) -> int:  # noqa: FBT001
+    """Saturates at both ends, so that an old habit fades."""
+    return min(counter + 1, SATURATED) if seen else max(counter - 1, 0)

@@ -1,0 +1,43 @@
+"""OpenAI's legacy completions: a text to go on with, as base models understand nothing else."""
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any, ClassVar
+
+from monitor.model import Habit
+from monitor.probes.answer.challenges import Challenge, continuing
+from monitor.probes.answer.text_prompt import Question
+from monitor.probes.parameter_fallback import Body, without
+from monitor.probes.readers import CompletionsReader, Reader
+
+
+class CompletionsProbe(Question):
+    kind: ClassVar[str] = "completions"
+    reader: ClassVar[type[Reader]] = CompletionsReader
+    signs: ClassVar[tuple[str, ...]] = ("choices",)
+    droppable: ClassVar[Mapping[str, str]] = {
+        name: name for name in ("max_tokens", "stream_options", "temperature")
+    }
+    caps: ClassVar[frozenset[str]] = frozenset({"max_tokens"})
+
+    def path(self, model: str) -> str:  # noqa: ARG002
+        return "/v1/completions"
+
+    def usual_cap(self) -> int:
+        """Room for four numbers of five digits, with a token for each digit and each space."""
+        return max(32, super().usual_cap())
+
+    def usual(self, rng: Random) -> Challenge:
+        return continuing(rng)
+
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
+        body: dict[str, Any] = {
+            "model": model,
+            "prompt": challenge.prompt,
+            "max_tokens": self.cap(habit),
+            "temperature": 0,
+            "stream": self.stream,
+        }
+        if self.stream:
+            body["stream_options"] = {"include_usage": True}
+        return without(body, habit.refused)

@@ -1,0 +1,261 @@
+"""What all probes that talk to a model share: ask, follow the stream, check the answer.
+
+A kind says where it asks, with which headers and body, and which reader understands the answer.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit, Spend, Usage
+from monitor.probes.answer.challenges import Challenge
+from monitor.probes.answer.check_answer import Answer, judge_answer
+from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.answer.stream_verdict import figures, judge_empty, judge_stream
+from monitor.probes.exchange import Exchange, HttpRequest
+from monitor.probes.kinds.api_call import bearer, headers, judge_status
+from monitor.probes.kinds.media_stream import is_plain, until_the_end
+from monitor.probes.parameter_fallback import Body, adapting
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers import Reader
+from monitor.probes.verdict.classify import (
+    is_error_object,
+    judge_api_body,
+    judge_body_trouble,
+    judge_error_object,
+)
+from monitor.probes.verdict.error_body import read_json
+
+_LEAST_BYTES, _MOST_BYTES = 2 << 20, 16 << 20
+_BYTES_PER_TOKEN = 1024
+"""An event of a stream, with room for the wrapper that servers put around a token."""
+_REASONING_CAP = 1024
+"""Enough for the thoughts that a model has about counting or adding, at low effort."""
+_WORTH_ASKING = timedelta(seconds=1)
+_PROMPT_TOKENS = 60
+"""A generous guess for a short question with the wrapper that servers put around it."""
+
+
+class Conversation(ProbeSettings):
+    """One question to a model. Subclasses are the protocols."""
+
+    paid: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = True
+    reader: ClassVar[type[Reader]]
+    signs: ClassVar[tuple[str, ...]]
+    """Of these lists or tables, every whole answer has one."""
+    droppable: ClassVar[Mapping[str, str]]
+    """What a server may call a parameter that it refuses -> its name in our body."""
+    caps: ClassVar[frozenset[str]]
+    """The parameters that carry the cap: a server that refuses them all knows none."""
+
+    every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")
+    model: str | None = Field(default=None, description="asked for instead of the service's model")
+    stream: bool = Field(default=True, description="ask for a stream")
+    max_tokens: int | None = Field(default=None, ge=1, description="cap of the answer")
+    aliases: frozenset[str] = Field(
+        default=frozenset(), description="other names that the model may answer with; else learned"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, data: Any) -> Any:
+        """A stream may take long and is slow when its first token is; a plain call is neither."""
+        if not isinstance(data, dict):
+            return data
+        streams = data.get("stream", True) is not False
+        timeout, slow = ("2m", "ttft > 5s") if streams else ("30s", "total > 10s")
+        return {"timeout": timeout, "slow": slow, **data}
+
+    @property
+    def streams(self) -> bool:
+        return self.stream
+
+    def cap(self, habit: Habit) -> int:
+        """Tokens of the answer, thoughts included."""
+        if self.max_tokens is not None:
+            return self.max_tokens
+        return max(_REASONING_CAP, self.usual_cap()) if habit.reasons else self.usual_cap()
+
+    def usual_cap(self) -> int:
+        return 200 if self.stream else 16
+
+    def worst_case(self, habit: Habit) -> Spend:
+        return Spend(tokens=max(_PROMPT_TOKENS, habit.prompt_tokens or 0) + self.cap(habit))
+
+    # --- what a protocol says ---------------------------------------------------------------------
+
+    def challenge(self, rng: Random) -> Challenge:
+        raise NotImplementedError
+
+    def path(self, model: str) -> str:
+        """Below the base URL."""
+        raise NotImplementedError
+
+    def auth(self, endpoint: Endpoint) -> Mapping[str, str]:
+        """The headers that carry the key."""
+        return bearer(endpoint)
+
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
+        """What to ask, without the parameters that this server refuses."""
+        raise NotImplementedError
+
+    def url(self, endpoint: Endpoint, model: str) -> str:
+        return f"{endpoint.url}{self.path(model)}"
+
+    # --- the run ----------------------------------------------------------------------------------
+
+    async def run(self, run: Run) -> Finding:
+        """A model that thinks away our usual cap is asked once more with a larger one, for good."""
+        challenge = self.challenge(run.rng)
+        finding = await self._ask_and_judge(run, challenge, self.timeout)
+        if not self._thought_too_long(finding):
+            return finding
+        habit = replace(finding.habit, reasons=True)
+        left = self.timeout - timedelta(milliseconds=finding.exchange.timings.total or 0.0)
+        if left < _WORTH_ASKING:
+            return replace(finding, habit=habit)
+        again = await self._ask_and_judge(replace(run, habit=habit), challenge, left)
+        return replace(again, usage=_both(finding.usage, again.usage))
+
+    def _thought_too_long(self, finding: Finding) -> bool:
+        too_small = (
+            finding.failure is not None and finding.failure.kind is FailureKind.BUDGET_TOO_SMALL
+        )
+        return too_small and self.max_tokens is None and not finding.habit.reasons
+
+    async def _ask_and_judge(self, run: Run, challenge: Challenge, left: timedelta) -> Finding:
+        exchange, habit, listener = await self._converse(run, challenge, left)
+        failure = judge_status(exchange, run)
+        if failure is not None:
+            return Finding(exchange=exchange, failure=failure, habit=habit)
+        if listener is not None and not is_plain(exchange):
+            listener.close()
+            return self._judge_stream(run, exchange, habit, challenge, listener)
+        return self._judge_plain(run, exchange, habit, challenge, self.reader())
+
+    async def _converse(
+        self, run: Run, challenge: Challenge, left: timedelta
+    ) -> tuple[Exchange, Habit, Listener | None]:
+        """With whoever followed the stream while it came: hearing all of it twice takes long."""
+        model = run.check.model or ""
+        listener: Listener | None = None
+
+        async def asking(body: Body, left: timedelta) -> Exchange:
+            nonlocal listener
+            listener = Listener(self.reader()) if self.stream else None
+            return await run.client.send(self._ask(run, body, left), listener)
+
+        def make_body(habit: Habit) -> Body:
+            return self.body(model, challenge, habit)
+
+        exchange, habit = await adapting(asking, make_body, self.droppable, run.habit, left)
+        return exchange, habit, listener
+
+    def _ask(self, run: Run, body: Body, left: timedelta) -> HttpRequest:
+        endpoint = run.check.endpoint
+        accept = "text/event-stream" if self.stream else "application/json"
+        return HttpRequest(
+            method="POST",
+            url=self.url(endpoint, run.check.model or ""),
+            headers=headers(endpoint, accept, "application/json", self.auth(endpoint)),
+            body=json.dumps(body).encode(),
+            timeout=left,
+            max_body=min(max(_LEAST_BYTES, self.cap(run.habit) * _BYTES_PER_TOKEN), _MOST_BYTES),
+            ca_file=endpoint.ca_file,
+            proxy=endpoint.proxy,
+        )
+
+    def _judge_stream(
+        self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge, listener: Listener
+    ) -> Finding:
+        proven = challenge.is_whole(listener.reader.text)
+        heard = figures(listener, exchange, habit, proven=proven)
+        exchange = until_the_end(exchange, listener)
+        failure = judge_stream(listener, exchange, habit, proven=proven)
+        if failure is None:
+            answer = self._answer(run, exchange, habit, challenge, listener.reader)
+            answer = replace(answer, burst=heard.burst, stream=heard.stream)
+            failure, habit = judge_answer(answer, habit)
+        return Finding(
+            exchange=exchange,
+            failure=failure,
+            habit=habit,
+            ttft=heard.ttft,
+            ttft_visible=heard.ttft_visible,
+            model=listener.reader.model,
+            stream=heard.stream,
+            usage=listener.reader.usage,
+            evidence=Evidence(events=tuple(listener.offsets) if failure else ()),
+        )
+
+    def _judge_plain(
+        self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge, reader: Reader
+    ) -> Finding:
+        failure = (
+            judge_body_trouble(exchange)
+            or judge_api_body(exchange)
+            or _read(exchange, reader, self.signs)
+        )
+        if failure is None:
+            answer = self._answer(run, exchange, habit, challenge, reader)
+            failure, habit = judge_answer(replace(answer, as_plain=self.stream), habit)
+        return Finding(
+            exchange=exchange,
+            failure=failure,
+            habit=habit,
+            model=reader.model,
+            usage=reader.usage,
+        )
+
+    def _answer(
+        self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge, reader: Reader
+    ) -> Answer:
+        label = exchange.headers.get("content-type", "")
+        media = label.partition(";")[0].strip().lower()
+        return Answer(
+            reader=reader,
+            challenge=challenge,
+            model=run.check.model or "",
+            aliases=self.aliases,
+            cap=None if self.caps <= habit.refused else self.cap(habit),
+            right_content_type=media
+            == ("text/event-stream" if self.stream else "application/json"),
+            content_type=label,
+        )
+
+
+def _both(first: Usage | None, second: Usage | None) -> Usage | None:
+    """What two calls cost together; of one alone nothing can be said."""
+    if first is None or second is None:
+        return None
+    if None in {first.tokens_in, second.tokens_in}:
+        return None
+    return Usage(
+        tokens_in=(first.tokens_in or 0) + (second.tokens_in or 0),
+        tokens_out=(first.tokens_out or 0) + (second.tokens_out or 0),
+    )
+
+
+def _read(exchange: Exchange, reader: Reader, signs: tuple[str, ...]) -> Failure | None:
+    """One object, or Gemini's list of them, which is a stream for those who did not ask for SSE."""
+    value = read_json(exchange.body)
+    answers = value if isinstance(value, list) else [value]
+    if not answers or not all(isinstance(answer, dict) for answer in answers):
+        return Failure(
+            FailureKind.UNEXPECTED_BODY, "got something else than a JSON object, want an answer"
+        )
+    for answer in answers:
+        if is_error_object(answer):
+            return judge_error_object(answer, exchange.status, otherwise=FailureKind.SERVER_ERROR)
+        reader.take(answer)
+    if not any(isinstance(answer.get(sign), list | dict) for answer in answers for sign in signs):
+        return Failure(
+            FailureKind.UNEXPECTED_BODY, f"got JSON without `{signs[0]}`, want an answer"
+        )
+    return None if reader.spoke else judge_empty(reader)

@@ -1,0 +1,51 @@
+"""Google's Gemini, in its own protocol."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from monitor.model import Endpoint, Habit
+from monitor.probes.answer.challenges import Challenge
+from monitor.probes.answer.text_prompt import Counted
+from monitor.probes.parameter_fallback import Body, without
+from monitor.probes.readers import GeminiReader, Reader
+
+
+class GeminiProbe(Counted):
+    kind: ClassVar[str] = "gemini"
+    reader: ClassVar[type[Reader]] = GeminiReader
+    signs: ClassVar[tuple[str, ...]] = ("candidates", "promptFeedback")
+    droppable: ClassVar[Mapping[str, str]] = {
+        "thinkingConfig": "thinkingConfig",
+        "thinking_config": "thinkingConfig",
+        "thinkingBudget": "thinkingConfig",
+        "thinking_budget": "thinkingConfig",
+        "thinking": "thinkingConfig",  # "This model only works in thinking mode."
+        "temperature": "temperature",
+        "maxOutputTokens": "maxOutputTokens",
+        "max_output_tokens": "maxOutputTokens",
+    }
+    caps: ClassVar[frozenset[str]] = frozenset({"maxOutputTokens"})
+
+    def url(self, endpoint: Endpoint, model: str) -> str:
+        """The version is ours to add, also where the base URL has it already."""
+        return f"{endpoint.url.removesuffix('/v1beta')}{self.path(model)}"
+
+    def path(self, model: str) -> str:
+        method = "streamGenerateContent?alt=sse" if self.stream else "generateContent"
+        return f"/v1beta/models/{quote(model.removeprefix('models/'), safe='')}:{method}"
+
+    def auth(self, endpoint: Endpoint) -> Mapping[str, str]:
+        """Never as `?key=`, which ends up in everybody's logs."""
+        return {} if endpoint.key is None else {"x-goog-api-key": endpoint.key.reveal()}
+
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:  # noqa: ARG002
+        config: dict[str, Any] = {
+            "maxOutputTokens": self.cap(habit),
+            "temperature": 0,
+            "thinkingConfig": {"thinkingBudget": 0},
+        }
+        return {
+            "contents": [{"role": "user", "parts": [{"text": challenge.prompt}]}],
+            "generationConfig": without(config, habit.refused),
+        }

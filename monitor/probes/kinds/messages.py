@@ -1,0 +1,37 @@
+"""Anthropic's messages, at the source or through a relay."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from monitor.model import Endpoint, Habit
+from monitor.probes.answer.challenges import Challenge
+from monitor.probes.answer.text_prompt import Counted
+from monitor.probes.parameter_fallback import Body, without
+from monitor.probes.readers import AnthropicReader, Reader
+
+_VERSION = "2023-06-01"
+
+
+class MessagesProbe(Counted):
+    kind: ClassVar[str] = "messages"
+    reader: ClassVar[type[Reader]] = AnthropicReader
+    signs: ClassVar[tuple[str, ...]] = ("content",)
+    droppable: ClassVar[Mapping[str, str]] = {"temperature": "temperature"}
+    caps: ClassVar[frozenset[str]] = frozenset({"max_tokens"})
+
+    def path(self, model: str) -> str:  # noqa: ARG002
+        return "/v1/messages"
+
+    def auth(self, endpoint: Endpoint) -> Mapping[str, str]:
+        key = {} if endpoint.key is None else {"x-api-key": endpoint.key.reveal()}
+        return {"anthropic-version": _VERSION, **key}
+
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
+        body = {
+            "model": model,
+            "max_tokens": self.cap(habit),
+            "messages": [{"role": "user", "content": challenge.prompt}],
+            "temperature": 0,
+            "stream": self.stream,
+        }
+        return without(body, habit.refused)

@@ -1,0 +1,132 @@
+"""The list of models: the cheapest question that only a working relay can answer."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from monitor.model import Evidence, Failure, FailureKind, clean_text
+from monitor.probes.answer.check_answer import is_same_model
+from monitor.probes.exchange import Exchange, HttpRequest
+from monitor.probes.kinds.api_call import headers
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers.base import string, table, tables
+from monitor.probes.verdict.classify import (
+    judge_api_body,
+    judge_body_trouble,
+    judge_http,
+    judge_transport,
+)
+from monitor.probes.verdict.error_body import read_json
+
+_MAX_BODY = 2 * 1024 * 1024
+_MAX_LISTED = 2000
+_MAX_NAME = 200
+_SHOWN = 20
+
+
+class ModelsProbe(ProbeSettings):
+    """Without a key an authentication refusal counts as reachable."""
+
+    kind: ClassVar[str] = "models"
+    needs_key: ClassVar[bool] = False
+
+    every: Duration = Field(default=timedelta(minutes=1), description="how often it runs")
+    timeout: Duration = Field(default=timedelta(seconds=15), description="when a run is given up")
+    model: str | None = Field(default=None, description="must be in the list")
+
+    async def run(self, run: Run) -> Finding:
+        exchange = await run.client.send(self._ask(run))
+        failure = self._judge(exchange, run)
+        habit = run.habit if failure else run.habit.worked()
+        listed = _listed(exchange)
+        return Finding(
+            exchange=exchange,
+            failure=failure,
+            habit=replace(habit, listed=listed or habit.listed),
+            evidence=Evidence(note=change(habit.listed, listed)),
+        )
+
+    def _ask(self, run: Run) -> HttpRequest:
+        endpoint = run.check.endpoint
+        return HttpRequest(
+            method="GET",
+            url=f"{endpoint.url}/v1/models",
+            headers=headers(endpoint),
+            timeout=self.timeout,
+            max_body=_MAX_BODY,
+            ca_file=endpoint.ca_file,
+            proxy=endpoint.proxy,
+        )
+
+    def _judge(self, exchange: Exchange, run: Run) -> Failure | None:
+        had_key = run.check.endpoint.key is not None
+        broken = judge_transport(exchange)
+        if broken is not None:
+            return broken
+        refused = judge_http(exchange, had_key=had_key, known_good=run.habit.good > 0)
+        if refused is not None:
+            by_key = refused.kind is FailureKind.NO_KEY and exchange.status in {401, 403}
+            return None if by_key and not had_key else refused
+        return (
+            judge_body_trouble(exchange)
+            or judge_api_body(exchange)
+            or judge_models(read_json(exchange.body), self.model or run.check.model)
+        )
+
+
+def judge_models(answer: Any, wanted: str | None) -> Failure | None:
+    """A list that is not empty, with the model that we are going to ask."""
+    data = _rows(answer)
+    if not isinstance(data, list) or not data:
+        got = "an empty list of models" if data == [] else "no list of models"
+        return Failure(FailureKind.UNEXPECTED_BODY, f"got {got}, want JSON with a non-empty `data`")
+    names = names_in(answer)
+    if not names:
+        return Failure(
+            FailureKind.UNEXPECTED_BODY, "got a list of models without `id`, want their names"
+        )
+    if wanted is not None and not _is_listed(wanted, names) and not table(answer).get("has_more"):
+        return Failure(
+            FailureKind.MODEL_NOT_FOUND,
+            f"got a list of {len(names)} models without {wanted}, want it there",
+        )
+    return None
+
+
+def _rows(answer: Any) -> Any:
+    """In `data`, or as some providers have it, nothing around them."""
+    return answer if isinstance(answer, list) else table(answer).get("data")
+
+
+def _is_listed(wanted: str, names: set[str]) -> bool:
+    """By its name, or as a dated snapshot of it, which is all that some providers list."""
+    return any(is_same_model(wanted, name.removeprefix("models/")) for name in names)
+
+
+def _listed(exchange: Exchange) -> frozenset[str]:
+    """Also of a list that lacks the model we ask for: that is when one wants to know what left."""
+    if exchange.status is None or not 200 <= exchange.status < 300 or exchange.trouble:
+        return frozenset()
+    return frozenset(sorted(names_in(read_json(exchange.body)))[:_MAX_LISTED])
+
+
+def names_in(answer: Any) -> set[str]:
+    """The ids in a list of models, cleaned as they may be stored."""
+    ids = (string(item.get("id")) for item in tables(_rows(answer)))
+    return {clean_text(name, _MAX_NAME) for name in ids if name}
+
+
+def change(before: frozenset[str], now: frozenset[str]) -> str:
+    """What appeared and what vanished since the last list; nothing where one of the two is missing."""
+    if not before or not now or before == now:
+        return ""
+    parts = {"appeared": now - before, "vanished": before - now}
+    return "; ".join(f"{what}: {_some(names)}" for what, names in parts.items() if names)
+
+
+def _some(names: frozenset[str]) -> str:
+    shown = sorted(names)[:_SHOWN]
+    rest = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")

@@ -1,0 +1,50 @@
+"""OpenAI's Responses API."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from monitor.model import Habit
+from monitor.probes.answer.challenges import Challenge
+from monitor.probes.answer.text_prompt import Counted
+from monitor.probes.parameter_fallback import Body, without
+from monitor.probes.readers import Reader, ResponsesReader
+
+
+class ResponsesProbe(Counted):
+    kind: ClassVar[str] = "responses"
+    reader: ClassVar[type[Reader]] = ResponsesReader
+    signs: ClassVar[tuple[str, ...]] = ("output",)
+    droppable: ClassVar[Mapping[str, str]] = {
+        "max_output_tokens": "max_output_tokens",
+        "temperature": "temperature",
+        "store": "store",
+        "reasoning.effort": "reasoning",
+        "reasoning": "reasoning",
+    }
+    caps: ClassVar[frozenset[str]] = frozenset({"max_output_tokens"})
+
+    max_tokens: int | None = Field(default=None, ge=16, description="cap of the answer")
+    effort: str | None = Field(
+        default=None, description="reasoning effort to ask for, where the model reasons"
+    )
+
+    def path(self, model: str) -> str:  # noqa: ARG002
+        return "/v1/responses"
+
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
+        body: dict[str, Any] = {
+            "model": model,
+            "input": challenge.prompt,
+            "max_output_tokens": self.cap(habit),
+            "temperature": 0,
+            "store": False,
+            "stream": self.stream,
+        }
+        # Only models that reason refuse a temperature: those think least when asked to.
+        reasons = habit.reasons or "temperature" in habit.refused
+        effort = self.effort or ("low" if reasons else None)
+        if effort is not None:
+            body["reasoning"] = {"effort": effort}
+        return without(body, habit.refused)

@@ -1,0 +1,48 @@
+"""The TCP connection alone: does anything listen there, and how far is it?"""
+
+from datetime import timedelta
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from monitor.probes.exchange import Dial
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.verdict.classify import judge_transport
+
+_PORTS = {"http": 80, "https": 443}
+
+
+class DialProbe(ProbeSettings):
+    """Opens a connection and closes it: nothing is sent that an application would see."""
+
+    needs_key: ClassVar[bool] = False
+    encrypted: ClassVar[bool]
+    """Whether a TLS handshake follows; then the usual port is that of https."""
+
+    timeout: Duration = Field(default=timedelta(seconds=10), description="when a run is given up")
+    port: int | None = Field(default=None, ge=1, le=65_535, description="instead of the URL's")
+
+    async def run(self, run: Run) -> Finding:
+        endpoint = run.check.endpoint
+        address = urlsplit(endpoint.url)
+        scheme = "https" if self.encrypted else address.scheme
+        exchange = await run.client.dial(
+            Dial(
+                host=address.hostname or "",
+                port=self.port or address.port or _PORTS[scheme],
+                encrypted=self.encrypted,
+                timeout=self.timeout,
+                ca_file=endpoint.ca_file,
+                proxy=endpoint.proxy,
+            )
+        )
+        failure, habit = judge_transport(exchange), run.habit
+        if failure is None:
+            habit = habit.worked()
+        return Finding(exchange=exchange, failure=failure, habit=habit)
+
+
+class TcpProbe(DialProbe):
+    kind: ClassVar[str] = "tcp"
+    encrypted: ClassVar[bool] = False

@@ -1,0 +1,94 @@
+"""How aiohttp is set up: no pool, no cache, no cookies, no second try, nothing from the environment."""
+
+import socket
+import ssl
+from asyncio.sslproto import SSLProtocol
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from monitor.model import Proxy
+from monitor.probes.wire.connect import reach
+from monitor.probes.wire.http_proxy import credentials
+from monitor.probes.wire.trace import Way
+from monitor.probes.wire.tracing_hooks import TracedResolver, TracedTLS, traced_socket
+
+_TLS_BUFFER = 32 * 1024
+"""Of each open connection, for a record of at most 16 KB; asyncio takes 256 KB."""
+_LINE = 16 * 1024
+_HEADERS = 128
+
+
+class BrokeError(Exception):
+    """Keeps aiohttp from asking once more behind our back, which it does for what it knows."""
+
+
+async def _no_retry(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise BrokeError from exc
+
+
+def make_context(ca_file: Path | None) -> ssl.SSLContext:
+    SSLProtocol.max_size = _TLS_BUFFER
+    context = ssl.create_default_context(cafile=ca_file)
+    context.hostname_checks_common_name = False  # no browser does, and few SDKs
+    context.sslobject_class = TracedTLS
+    return context
+
+
+def make_session(
+    resolver: TracedResolver, context: ssl.SSLContext, proxy: Proxy | None
+) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=_connector(resolver, context, proxy),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        middlewares=(_no_retry,),
+        max_line_size=_LINE,
+        max_field_size=_LINE,
+        max_headers=_HEADERS,
+        trust_env=False,
+        raise_for_status=False,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None, ceil_threshold=1e9),
+    )
+
+
+def _connector(
+    resolver: TracedResolver, context: ssl.SSLContext, proxy: Proxy | None
+) -> aiohttp.TCPConnector:
+    settings: dict[str, Any] = {"force_close": True, "limit": 0, "ssl": context}
+    if proxy is not None and proxy.socks:
+        from monitor.probes.wire.socks import SocksConnector  # noqa: PLC0415  # an extra
+
+        return SocksConnector(proxy, partial(reach, resolver), **settings)
+    return aiohttp.TCPConnector(
+        resolver=resolver, use_dns_cache=False, socket_factory=_socket, **settings
+    )
+
+
+def _socket(info: tuple[Any, ...]) -> socket.socket:
+    return traced_socket(info)
+
+
+def way_to(proxy: Proxy | None, *, tunnels: bool) -> Way:
+    """`tunnels`: whether an HTTP proxy must open one, as for all that is not plain HTTP."""
+    if proxy is None:
+        return Way.DIRECT
+    if proxy.socks:
+        return Way.SOCKS
+    return Way.CONNECT if tunnels else Way.RELAYED
+
+
+def proxy_arguments(proxy: Proxy | None) -> dict[str, Any]:
+    """What aiohttp wants to be told with each request; of SOCKS its connector knows already."""
+    if proxy is None or proxy.socks:
+        return {}
+    address = URL.build(scheme="http", host=proxy.host, port=proxy.port)
+    return {"proxy": address, "proxy_headers": credentials(proxy)}

@@ -1,0 +1,100 @@
+"""The only file that knows aiohttp-socks, which is an extra: imported where a proxy speaks SOCKS.
+
+Names are looked up by the proxy. The connection to it is our own, so that it is timed as any other.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from ssl import SSLContext
+from typing import Any, cast
+
+from aiohttp.client_proto import ResponseHandler
+from aiohttp_socks import ProxyConnector
+from python_socks import ProxyError, ProxyTimeoutError, ProxyType
+from python_socks.async_.asyncio import Proxy as Socks
+
+from monitor.model import Proxy
+from monitor.probes.exchange import Break, Stage, Trouble
+from monitor.probes.wire.http_proxy import TunnelError
+from monitor.probes.wire.trace import current
+
+Reach = Callable[[str, int], Awaitable[socket.socket]]
+"""Opens a connection to a host and port."""
+
+_SAYS_OF_ENDPOINT = {
+    3: Break.UNREACHABLE,
+    4: Break.UNREACHABLE,
+    5: Break.REFUSED,
+    6: Break.TIMEOUT,
+}
+"""Reply codes of RFC 1928 with which a proxy tells that the endpoint, not itself, is the trouble."""
+
+
+class _Reached:
+    """Stands where python-socks takes another proxy to go through first: our own connection."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    async def connect(
+        self, dest_host: str, dest_port: int, timeout: float | None = None
+    ) -> socket.socket:
+        del timeout  # the caller's guard is tighter
+        return await self._reach(dest_host, dest_port)
+
+
+async def through_socks(proxy: Proxy, host: str, port: int, reach: Reach) -> socket.socket:
+    """A connection to the endpoint. Raise TunnelError, and OSError on the way to the proxy."""
+    trace = current.get()
+    user, _, password = proxy.login.reveal().partition(":") if proxy.login else ("", "", "")
+    asking = Socks(
+        ProxyType.SOCKS5,
+        proxy.host,
+        proxy.port,
+        username=user,
+        password=password,
+        rdns=True,
+        forward=cast("Socks", _Reached(reach)),
+    )
+    try:
+        made = await asking.connect(host, port)
+    except ProxyTimeoutError as error:
+        raise TunnelError(Trouble(Stage.PROXY, Break.TIMEOUT)) from error
+    except ProxyError as error:
+        raise TunnelError(_trouble(error, greeted=trace.told_proxy)) from error
+    trace.arrive()
+    return made
+
+
+def _trouble(error: ProxyError, *, greeted: bool) -> Trouble:
+    """One that hangs up when it is told where to has no other word for an endpoint that is away."""
+    what = _SAYS_OF_ENDPOINT.get(error.error_code or 0)
+    if what is not None:
+        return Trouble(Stage.CONNECT, what, f"the proxy says so: {error}")
+    if greeted and str(error) == _HUNG_UP:
+        return Trouble(Stage.CONNECT, Break.CLOSED, "the proxy hung up when asked for it")
+    return Trouble(Stage.PROXY, Break.DENIED, str(error))
+
+
+_HUNG_UP = "Connection closed unexpectedly"
+
+
+class SocksConnector(ProxyConnector):
+    def __init__(self, proxy: Proxy, reach: Reach, **settings: Any) -> None:
+        super().__init__(host=proxy.host, port=proxy.port, rdns=True, **settings)
+        self._proxy, self._reach = proxy, reach
+
+    async def _connect_via_proxy(
+        self,
+        host: str,
+        port: int,
+        ssl: SSLContext | None = None,
+        timeout: float | None = None,
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        del timeout  # the client's guard is tighter
+        made = await through_socks(self._proxy, host, port, self._reach)
+        name = host.rstrip(".") if ssl else None
+        return await self._loop.create_connection(
+            self._factory, sock=made, ssl=ssl, server_hostname=name
+        )
