@@ -16,12 +16,12 @@ from monitor.config import Config
 from monitor.config.addresses import BaseUrl
 from monitor.diagnosis import (
     DiagnosisSettings,
-    Facts,
+    Observations,
     PathDiagnosis,
-    Step,
+    ReportStep,
     explain,
     parse_resolver,
-    steps,
+    report_steps,
     target_of,
 )
 from monitor.model import (
@@ -56,7 +56,7 @@ class Diagnosis:
     result: Result
     measured: Failure | None
     """What the request itself met, before it was explained."""
-    steps: tuple[Step, ...]
+    steps: tuple[ReportStep, ...]
     is_uncompared: bool = False
     """A failure of the path, and no other resolver was asked."""
 
@@ -100,7 +100,7 @@ async def diagnose(
     hosts = [each for service in config.services for each in service.endpoints] if config else []
     doctor = PathDiagnosis(settings, hosts, clock=clock, redact=redact)
     try:
-        facts = await _look(doctor, endpoint)
+        observations = await _look(doctor, endpoint)
         probe = PROBES["http"](timeout=timedelta(seconds=10))
         check = Check(service=endpoint.service, endpoint=endpoint, probe=probe)
         ran = await attempt(
@@ -110,25 +110,25 @@ async def diagnose(
     finally:
         await client.close()
         await doctor.close()
-    return _together(endpoint.url, ran.result, facts, redact)
+    return _together(endpoint.url, ran.result, observations, redact)
 
 
-async def _look(doctor: PathDiagnosis, endpoint: Endpoint) -> Facts | None:
+async def _look(doctor: PathDiagnosis, endpoint: Endpoint) -> Observations | None:
     if endpoint.proxy is not None:
         return None
     return await doctor.examine(replace(target_of(endpoint.url), ca_file=endpoint.ca_file), None)
 
 
 def _together(
-    url: str, result: Result, facts: Facts | None, redact: Callable[[str], str]
+    url: str, result: Result, observations: Observations | None, redact: Callable[[str], str]
 ) -> Diagnosis:
     measured = result.failure
-    looked: tuple[Step, ...] = (
-        Step("the way", None, "goes through a proxy, and was not examined"),
+    looked: tuple[ReportStep, ...] = (
+        ReportStep("the way", None, "goes through a proxy, and was not examined"),
     )
-    if facts is not None:
-        looked = steps(facts)
-        better = explain(replace(facts, kind=measured.kind)) if measured else None
+    if observations is not None:
+        looked = report_steps(observations)
+        better = explain(replace(observations, kind=measured.kind)) if measured else None
         if better:
             safe = Failure(better.kind, clean_text(redact(better.message)))
             result = replace(result, failure=safe, outcome=safe.outcome)
@@ -142,16 +142,18 @@ def _together(
         result=result,
         measured=measured,
         steps=safe_steps,
-        is_uncompared=facts is not None and facts.here is not None and not facts.there,
+        is_uncompared=observations is not None
+        and observations.here is not None
+        and not observations.there,
     )
 
 
-def _request(status: int | None, measured: Failure | None, result: Result) -> Step:
+def _request(status: int | None, measured: Failure | None, result: Result) -> ReportStep:
     good = measured is None or measured.kind in _REACHED
     text = f"HTTP {status}" if status is not None else "no answer"
     if measured and not (good and status is not None):
         text = f"{text}: {measured.message}"
-    return Step("GET /", good, text, result.timings.total)
+    return ReportStep("GET /", good, text, result.timings.total)
 
 
 def tree(found: Diagnosis) -> Tree:
@@ -164,7 +166,7 @@ def tree(found: Diagnosis) -> Tree:
     return shown
 
 
-def _line(step: Step) -> Text:
+def _line(step: ReportStep) -> Text:
     word, style = _MARKS[step.good]
     took = "" if step.ms is None else f" ({milliseconds(step.ms)})"
     return Text.assemble((f"{word:6} ", style), (step.name, "bold"), f": {step.text}{took}")

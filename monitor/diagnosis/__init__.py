@@ -1,21 +1,21 @@
 """Explain: a path failure -> whose it is, with what was looked at; else nothing."""
 
-from monitor.diagnosis.controls import target_of
-from monitor.diagnosis.observations import Facts
+from monitor.diagnosis.control_hosts import target_of
+from monitor.diagnosis.observations import Observations
 from monitor.diagnosis.path_diagnosis import DiagnosisSettings, Explained, PathDiagnosis
 from monitor.diagnosis.path_verdict import explain
-from monitor.diagnosis.resolvers import Resolver, parse_resolver
-from monitor.diagnosis.steps import Step, steps
+from monitor.diagnosis.report import ReportStep, report_steps
+from monitor.diagnosis.resolver_setting import Resolver, parse_resolver
 
 __all__ = [
     "DiagnosisSettings",
     "Explained",
-    "Facts",
+    "Observations",
     "PathDiagnosis",
+    "ReportStep",
     "Resolver",
-    "Step",
     "explain",
     "parse_resolver",
-    "steps",
+    "report_steps",
     "target_of",
 ]

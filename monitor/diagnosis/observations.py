@@ -21,7 +21,7 @@ class Target:
     ca_file: Path | None = None
 
 
-class Lack(StrEnum):
+class DnsFailure(StrEnum):
     """Why a resolver gave no address."""
 
     NO_NAME = "no such name"
@@ -32,18 +32,18 @@ class Lack(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class DnsAnswer:
     """What one resolver says of the host; `resolver` is "here" for the system's own."""
 
     resolver: str
     addresses: tuple[str, ...] = ()
-    lack: Lack | None = None
+    failure: DnsFailure | None = None
     raced: bool = False
     """Two answers that differ came to one question: somebody on the way answers too."""
     ms: float = 0.0
 
 
-class End(StrEnum):
+class ConnectionEnd(StrEnum):
     """How an attempt to connect ended."""
 
     VALID = "a valid certificate for the name"
@@ -58,14 +58,22 @@ class End(StrEnum):
     UNREACHABLE = "no route"
 
 
-SPOKEN = frozenset({End.VALID, End.FOREIGN, End.ANSWERED, End.OPEN, End.GARBLED})
+SPOKEN = frozenset(
+    {
+        ConnectionEnd.VALID,
+        ConnectionEnd.FOREIGN,
+        ConnectionEnd.ANSWERED,
+        ConnectionEnd.OPEN,
+        ConnectionEnd.GARBLED,
+    }
+)
 """The other side had something to say."""
-CUT = frozenset({End.RESET, End.CLOSED, End.SILENT})
+CUT = frozenset({ConnectionEnd.RESET, ConnectionEnd.CLOSED, ConnectionEnd.SILENT})
 """How a handshake ends when somebody does not want it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class PeerCertificate:
     """Who it says it is, unverified."""
 
     names: tuple[str, ...]
@@ -78,20 +86,20 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class ConnectionTrial:
     """One connection: to `address`, saying `name`. Without TLS nothing is said: `name` is empty."""
 
     address: str
     name: str
-    end: End
+    end: ConnectionEnd
     connected: bool = True
     """TCP stood, so that what ended the trial came after it."""
     detail: str = ""
-    certificate: Certificate | None = None
+    certificate: PeerCertificate | None = None
     ms: float = 0.0
 
 
-class Net(StrEnum):
+class NetworkStatus(StrEnum):
     """What the controls say of our own network."""
 
     FINE = "fine"
@@ -102,31 +110,31 @@ class Net(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class NetworkState:
     """One look at the controls. `words` says how many answered, for a person."""
 
-    net: Net
+    status: NetworkStatus
     words: str
     skew_s: float | None = None
     """Their clocks minus ours, the median; None where none told its time."""
 
 
-NOTHING_TO_COMPARE = Reading(net=Net.UNKNOWN, words="nothing to compare with")
+NOTHING_TO_COMPARE = NetworkState(status=NetworkStatus.UNKNOWN, words="nothing to compare with")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Observations:
     """All that one examination found. `kind` is what the run measured; None: it was not a run."""
 
     target: Target
     kind: FailureKind | None
     now: datetime
-    net: Reading = NOTHING_TO_COMPARE
-    here: Answer | None = None
-    there: tuple[Answer, ...] = ()
-    trials: tuple[Trial, ...] = field(default_factory=tuple)
+    network: NetworkState = NOTHING_TO_COMPARE
+    here: DnsAnswer | None = None
+    there: tuple[DnsAnswer, ...] = ()
+    trials: tuple[ConnectionTrial, ...] = field(default_factory=tuple)
 
-    def tried(self, address: str, name: str) -> Trial | None:
+    def tried(self, address: str, name: str) -> ConnectionTrial | None:
         return next(
             (each for each in self.trials if (each.address, each.name) == (address, name)), None
         )

@@ -1,4 +1,4 @@
-"""Examines the path of a failed run, and shares what it found. The shell around `plan` and `decide`.
+"""Examines the path of a failed run, and shares what it found. The shell around `plan_connections` and `decide`.
 
 Bounded and side by side with everything else: a run waits for it at most half its interval, runs of
 one endpoint share one examination, all share one look at the controls.
@@ -16,16 +16,31 @@ import aiohttp
 
 from monitor.clock import Clock
 from monitor.diagnosis.bogon_ranges import network_of, what_is_odd
-from monitor.diagnosis.controls import Controls, has_route, is_address, target_of
-from monitor.diagnosis.dial import careless, dial
-from monitor.diagnosis.dns import ask
-from monitor.diagnosis.names import HERE, Names, OwnNames, Resolve, system_resolve
-from monitor.diagnosis.network import domain_of, read
-from monitor.diagnosis.observations import NEUTRAL, Answer, Facts, Lack, Net, Reading, Target, Trial
+from monitor.diagnosis.connection_plan import CUT_KINDS, PATH_KINDS, Plan, plan_connections
+from monitor.diagnosis.control_hosts import ControlHosts, has_route, is_address, target_of
+from monitor.diagnosis.dns_query import query
+from monitor.diagnosis.handshake import try_connection, unverified_context
+from monitor.diagnosis.observations import (
+    NEUTRAL,
+    ConnectionTrial,
+    DnsAnswer,
+    DnsFailure,
+    NetworkState,
+    NetworkStatus,
+    Observations,
+    Target,
+)
+from monitor.diagnosis.own_network import domain_of, judge_network
 from monitor.diagnosis.path_verdict import explain
-from monitor.diagnosis.plan import CUT_KINDS, PATH_KINDS, Plan, plan
-from monitor.diagnosis.resolvers import Resolver
-from monitor.diagnosis.steps import note
+from monitor.diagnosis.report import report_line
+from monitor.diagnosis.resolver_setting import Resolver
+from monitor.diagnosis.system_resolver import (
+    HERE,
+    AiohttpResolver,
+    Resolve,
+    SystemResolver,
+    system_resolve,
+)
 from monitor.model import Check, Endpoint, Failure, FailureKind, Outcome, Result, clean_text
 
 log = logging.getLogger(__name__)
@@ -39,7 +54,10 @@ CONNECT_S = 3.0
 NAMES_AGAIN_S = 3600.0
 """A test of names is repeated no sooner: it may itself keep the block alive, which lasts minutes."""
 _NOTE = 1000
-_LACKS = {FailureKind.DNS_NXDOMAIN: Lack.NO_NAME, FailureKind.DNS_SERVFAIL: Lack.FAILED}
+_DNS_FAILURES = {
+    FailureKind.DNS_NXDOMAIN: DnsFailure.NO_NAME,
+    FailureKind.DNS_SERVFAIL: DnsFailure.FAILED,
+}
 _ROUTELESS = {None, FailureKind.DNS_SERVFAIL, FailureKind.TCP_UNREACHABLE}
 """What a machine without any route to anywhere sees."""
 
@@ -70,11 +88,11 @@ def _hosts(endpoints: Iterable[Endpoint]) -> tuple[Target, ...]:
     return tuple(target_of(each.url) for each in endpoints if each.proxy is None)
 
 
-def _is_out_there(resolver: Resolver, answer: Answer) -> bool:
+def _is_out_there(resolver: Resolver, answer: DnsAnswer) -> bool:
     """It answered, and no cache of our own network can have been it."""
     host = urlsplit(resolver.url).hostname if resolver.url else resolver.address
     near = host is None or (is_address(host) and what_is_odd(host) is not None)
-    return not near and answer.lack not in {Lack.SILENT, Lack.FAILED}
+    return not near and answer.failure not in {DnsFailure.SILENT, DnsFailure.FAILED}
 
 
 def _target(check: Check) -> Target:
@@ -103,15 +121,18 @@ class PathDiagnosis:
         self._settings = settings
         self._clock = clock
         self._redact = redact
-        self._names = Names(resolve)
-        self._control_names = Names(resolve)
+        self._names = SystemResolver(resolve)
+        self._control_names = SystemResolver(resolve)
         """Threads of their own: names that hang must not make the controls mute."""
         self._ca_file = ca_file
         self._session: aiohttp.ClientSession | None = None
-        self._controls = Controls(
-            self._control_names, clock, self._http, settings.controls,
+        self._controls = ControlHosts(
+            self._control_names,
+            clock,
+            self._http,
+            settings.controls,
             _hosts(endpoints),
-        )  # fmt: skip
+        )
         self._cases: dict[tuple[Target, FailureKind], _Case] = {}
         self._old: list[asyncio.Task[Explained]] = []
         self._names_tested: dict[str, float] = {}
@@ -167,27 +188,27 @@ class PathDiagnosis:
         """A fault of ours, or no time left: then what the run measured stands."""
         try:
             async with asyncio.timeout(LIMIT_S):
-                facts = await self.examine(target, kind, hit=hit, since=began)
+                observations = await self.examine(target, kind, hit=hit, since=began)
         except TimeoutError:
             return Explained(None, f"the examination did not end within {LIMIT_S:.0f} s")
         except Exception:
             log.exception("event=internal diagnosis=%s", target.host)
             return Explained(None, "")
-        return self._explained(facts)
+        return self._explained(observations)
 
-    def _explained(self, facts: Facts) -> Explained:
-        proven = explain(facts)
+    def _explained(self, observations: Observations) -> Explained:
+        proven = explain(observations)
         if proven and proven.kind is FailureKind.SNI_BLOCKED:
-            self._blocked[facts.target.host] = (self._clock.monotonic(), proven)
-        failure = proven or self._remembered(facts)
+            self._blocked[observations.target.host] = (self._clock.monotonic(), proven)
+        failure = proven or self._remembered(observations)
         safe = failure and Failure(failure.kind, clean_text(self._redact(failure.message)))
-        return Explained(safe, clean_text(self._redact(note(facts)), _NOTE))
+        return Explained(safe, clean_text(self._redact(report_line(observations)), _NOTE))
 
-    def _remembered(self, facts: Facts) -> Failure | None:
+    def _remembered(self, observations: Observations) -> Failure | None:
         """A block that was proven holds for as long as it is not tested again."""
-        at, failure = self._blocked.get(facts.target.host, (0.0, None))
+        at, failure = self._blocked.get(observations.target.host, (0.0, None))
         recent = self._clock.monotonic() - at <= NAMES_AGAIN_S
-        return failure if recent and facts.kind in CUT_KINDS else None
+        return failure if recent and observations.kind in CUT_KINDS else None
 
     async def examine(
         self,
@@ -196,7 +217,7 @@ class PathDiagnosis:
         *,
         hit: str | None = None,
         since: float | None = None,
-    ) -> Facts:
+    ) -> Observations:
         """`hit` is the address that the run spoke to, `since` when it began (monotonic seconds).
 
         Without a kind everything is looked at; what to make of it is known once a run has failed.
@@ -205,31 +226,36 @@ class PathDiagnosis:
         here, there = await self._look_up(target, kind)
         if here is not None and hit is not None:
             found = tuple(dict.fromkeys((hit, *here.addresses)))
-            here = replace(here, addresses=found, lack=None)
-        net = await self._own_network(target, kind, here, there, began)
-        facts = Facts(
-            target=target, kind=kind, now=self._clock.now(), net=net, here=here, there=there
+            here = replace(here, addresses=found, failure=None)
+        network = await self._own_network(target, kind, here, there, began)
+        observations = Observations(
+            target=target, kind=kind, now=self._clock.now(), network=network, here=here, there=there
         )
-        if kind is not None and net.net in {Net.OFFLINE, Net.RESOLVER_FAILED}:
-            return facts
+        if kind is not None and network.status in {
+            NetworkStatus.OFFLINE,
+            NetworkStatus.RESOLVER_FAILED,
+        }:
+            return observations
         addresses = here.addresses if here else (target.host,)
-        chosen = plan(
+        chosen = plan_connections(
             target, kind, addresses, there, names_may_be_tested=self._may_test_names(target, kind)
         )
-        return replace(facts, trials=await self._try(target, chosen))
+        return replace(observations, trials=await self._try(target, chosen))
 
     async def _look_up(
         self, target: Target, kind: FailureKind | None
-    ) -> tuple[Answer | None, tuple[Answer, ...]]:
+    ) -> tuple[DnsAnswer | None, tuple[DnsAnswer, ...]]:
         """The system is not asked again for what it has just failed to say: that may take long."""
         if is_address(target.host):
             return None, ()
         asked = [
-            ask(each, target.host, session=self._http(), timeout_s=LOOK_UP_S)
+            query(each, target.host, session=self._http(), timeout_s=LOOK_UP_S)
             for each in self._settings.resolvers
         ]
-        if kind in _LACKS:
-            return Answer(resolver=HERE, lack=_LACKS[kind]), tuple(await asyncio.gather(*asked))
+        if kind in _DNS_FAILURES:
+            return DnsAnswer(resolver=HERE, failure=_DNS_FAILURES[kind]), tuple(
+                await asyncio.gather(*asked)
+            )
         here, *there = await asyncio.gather(self._names.ask(target.host, LOOK_UP_S), *asked)
         return here, tuple(there)
 
@@ -237,17 +263,17 @@ class PathDiagnosis:
         self,
         target: Target,
         kind: FailureKind | None,
-        here: Answer | None,
-        there: Sequence[Answer],
+        here: DnsAnswer | None,
+        there: Sequence[DnsAnswer],
         since: float,
-    ) -> Reading:
+    ) -> NetworkState:
         seen = await self._controls.look(
             target, since, wants_time=kind in {None, FailureKind.CERT_EXPIRED}
         )
         address = here.addresses[0] if here and here.addresses else None
         if self._settings.controls is None:
-            return Reading(net=Net.UNKNOWN, words="the controls are off")
-        return read(
+            return NetworkState(status=NetworkStatus.UNKNOWN, words="the controls are off")
+        return judge_network(
             seen,
             failing=network_of(address) if address else domain_of(target.host),
             declared=bool(self._settings.controls),
@@ -270,10 +296,10 @@ class PathDiagnosis:
         self._names_tested[target.host] = now
         return True
 
-    async def _try(self, target: Target, chosen: Plan) -> tuple[Trial, ...]:
+    async def _try(self, target: Target, chosen: Plan) -> tuple[ConnectionTrial, ...]:
         context = await asyncio.to_thread(self._context, target) if target.encrypted else None
 
-        async def walk(chain: Sequence[tuple[str, str]]) -> list[Trial]:
+        async def walk(chain: Sequence[tuple[str, str]]) -> list[ConnectionTrial]:
             return [await self._dial(address, target, name, context) for address, name in chain]
 
         return tuple(
@@ -282,9 +308,13 @@ class PathDiagnosis:
 
     async def _dial(
         self, address: str, target: Target, name: str, context: ssl.SSLContext | None
-    ) -> Trial:
-        used = careless() if context is not None and name == NEUTRAL != target.host else context
-        return await dial(address, target.port, name, used, CONNECT_S)
+    ) -> ConnectionTrial:
+        used = (
+            unverified_context()
+            if context is not None and name == NEUTRAL != target.host
+            else context
+        )
+        return await try_connection(address, target.port, name, used, CONNECT_S)
 
     def _context(self, target: Target) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=target.ca_file)
@@ -295,13 +325,20 @@ class PathDiagnosis:
         if self._session is None:
             trust = self._ca_file
             connector = aiohttp.TCPConnector(
-                ssl=ssl.create_default_context(cafile=trust) if trust else True, resolver=OwnNames(self._names), use_dns_cache=False,
-                force_close=True, limit=0,
-            )  # fmt: skip
+                ssl=ssl.create_default_context(cafile=trust) if trust else True,
+                resolver=AiohttpResolver(self._names),
+                use_dns_cache=False,
+                force_close=True,
+                limit=0,
+            )
             self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False,
-                auto_decompress=False, max_line_size=16_384, max_field_size=16_384,
-            )  # fmt: skip
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                auto_decompress=False,
+                max_line_size=16_384,
+                max_field_size=16_384,
+            )
         return self._session
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""From the facts of an examination to whose the failure is. Pure.
+"""From the observations of an examination to whose the failure is. Pure.
 
 `explain` gives a better-founded failure, or None: what the run measured stands. In this order: is it
 us, is the name answered falsely, is the name forbidden on the way. Suspicions say that they are such.
@@ -8,24 +8,24 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from monitor.diagnosis.bogon_ranges import odd_among
-from monitor.diagnosis.observations import (
-    CUT,
-    NEUTRAL,
-    SPOKEN,
-    Answer,
-    Certificate,
-    End,
-    Facts,
-    Lack,
-    Net,
-    Trial,
-)
-from monitor.diagnosis.plan import (
+from monitor.diagnosis.connection_plan import (
     CERT_KINDS,
     CONNECT_KINDS,
     CUT_KINDS,
     DNS_KINDS,
     only_elsewhere,
+)
+from monitor.diagnosis.observations import (
+    CUT,
+    NEUTRAL,
+    SPOKEN,
+    ConnectionEnd,
+    ConnectionTrial,
+    DnsAnswer,
+    DnsFailure,
+    NetworkStatus,
+    Observations,
+    PeerCertificate,
 )
 from monitor.model import Failure, FailureKind
 
@@ -40,60 +40,67 @@ _SILENT_KINDS = DNS_KINDS | {
 }
 """Where nothing at all came back: our own network may be the reason."""
 
-Rule = Callable[[Facts], Failure | None]
+Rule = Callable[[Observations], Failure | None]
 
 
-def explain(facts: Facts) -> Failure | None:
+def explain(observations: Observations) -> Failure | None:
     rules: tuple[Rule, ...] = (_offline, _resolver, _clock, _denied, _forged, _forbidden)
-    return next((found for rule in rules if (found := rule(facts))), None)
+    return next((found for rule in rules if (found := rule(observations))), None)
 
 
 # --- is it us? ------------------------------------------------------------------------------------
 
 
-def _offline(facts: Facts) -> Failure | None:
-    if facts.net.net is not Net.OFFLINE or facts.kind not in _SILENT_KINDS:
+def _offline(observations: Observations) -> Failure | None:
+    if (
+        observations.network.status is not NetworkStatus.OFFLINE
+        or observations.kind not in _SILENT_KINDS
+    ):
         return None
-    why = f"got nothing from {facts.target.host}, and {facts.net.words}: the monitor's own network is down"
+    why = f"got nothing from {observations.target.host}, and {observations.network.words}: the monitor's own network is down"
     return Failure(FailureKind.OFFLINE, f"{why}, want one that works")
 
 
-def _resolver(facts: Facts) -> Failure | None:
+def _resolver(observations: Observations) -> Failure | None:
     """Nothing resolves, or this one name does not while nothing else can be asked."""
-    if facts.kind not in DNS_KINDS:
+    if observations.kind not in DNS_KINDS:
         return None
-    if facts.net.net is Net.RESOLVER_FAILED:
-        why = f"got no address for {facts.target.host}, and {facts.net.words}"
+    if observations.network.status is NetworkStatus.RESOLVER_FAILED:
+        why = f"got no address for {observations.target.host}, and {observations.network.words}"
         return Failure(FailureKind.RESOLVER_FAILED, f"{why}: the monitor's own resolver is broken")
-    here = facts.here.lack if facts.here else None
-    known = _knows(facts)
-    if facts.net.net is Net.UNKNOWN and known and here in {Lack.FAILED, Lack.SILENT}:
+    here = observations.here.failure if observations.here else None
+    known = _knows(observations)
+    if (
+        observations.network.status is NetworkStatus.UNKNOWN
+        and known
+        and here in {DnsFailure.FAILED, DnsFailure.SILENT}
+    ):
         why = f"got no answer from the monitor's own resolver, while {known.resolver} knows"
         return Failure(
-            FailureKind.RESOLVER_FAILED, f"{why} {facts.target.host}; want one that answers"
+            FailureKind.RESOLVER_FAILED, f"{why} {observations.target.host}; want one that answers"
         )
     return None
 
 
-def _clock(facts: Facts) -> Failure | None:
+def _clock(observations: Observations) -> Failure | None:
     """Two witnesses: the controls' clocks, and a certificate that is good by their time."""
-    if facts.kind is not FailureKind.CERT_EXPIRED:
+    if observations.kind is not FailureKind.CERT_EXPIRED:
         return None
-    if facts.now < RELEASED:
-        why = f"got {facts.now:%Y-%m-%d} from the monitor's own clock, want today"
+    if observations.now < RELEASED:
+        why = f"got {observations.now:%Y-%m-%d} from the monitor's own clock, want today"
         return Failure(FailureKind.CLOCK_WRONG, f"{why}: certificates cannot be judged")
-    skew = facts.net.skew_s
+    skew = observations.network.skew_s
     if skew is None or abs(skew) <= SKEW_S:
         return None
-    right = facts.now + timedelta(seconds=skew)
-    if not any(certificate.covers(right) for certificate in _shown(facts)):
+    right = observations.now + timedelta(seconds=skew)
+    if not any(certificate.covers(right) for certificate in _shown(observations)):
         return None
     why = f"got a clock that is {_span(skew)} {'behind' if skew > 0 else 'ahead'}, want the time"
     return Failure(FailureKind.CLOCK_WRONG, f"{why}: by that of others the certificate is valid")
 
 
-def _shown(facts: Facts) -> Iterable[Certificate]:
-    return (trial.certificate for trial in facts.trials if trial.certificate)
+def _shown(observations: Observations) -> Iterable[PeerCertificate]:
+    return (trial.certificate for trial in observations.trials if trial.certificate)
 
 
 def _span(seconds: float) -> str:
@@ -106,15 +113,15 @@ def _span(seconds: float) -> str:
 # --- is the name answered falsely? ----------------------------------------------------------------
 
 
-def _denied(facts: Facts) -> Failure | None:
+def _denied(observations: Observations) -> Failure | None:
     """No address here, while another resolver names one that holds up."""
-    if facts.kind not in DNS_KINDS:
+    if observations.kind not in DNS_KINDS:
         return None
-    good = _good_elsewhere(facts)
+    good = _good_elsewhere(observations)
     if good is None:
         return None
-    lack = facts.here.lack if facts.here else None
-    why = f"got {lack or 'no address'} for {facts.target.host} here, while {_who(facts, good.address)} knows it"
+    failure = observations.here.failure if observations.here else None
+    why = f"got {failure or 'no address'} for {observations.target.host} here, while {_who(observations, good.address)} knows it"
     return Failure(
         FailureKind.DNS_POISONED,
         f"{why} at {good.address}, where {good.end.value} came: {_SUSPECTED}",
@@ -124,79 +131,80 @@ def _denied(facts: Facts) -> Failure | None:
 _SUSPECTED = "a false answer on the way is suspected; another resolver or base URL helps"
 
 
-def _forged(facts: Facts) -> Failure | None:
-    here = facts.here.addresses if facts.here else ()
+def _forged(observations: Observations) -> Failure | None:
+    here = observations.here.addresses if observations.here else ()
     if (
-        facts.kind not in CONNECT_KINDS | CUT_KINDS | CERT_KINDS | {FailureKind.TLS_PROTOCOL}
+        observations.kind not in CONNECT_KINDS | CUT_KINDS | CERT_KINDS | {FailureKind.TLS_PROTOCOL}
         or not here
     ):
         return None
-    name = facts.target.host
+    name = observations.target.host
     if any(
-        trial.end is End.VALID
-        for trial in facts.trials
+        trial.end is ConnectionEnd.VALID
+        for trial in observations.trials
         if trial.address in here and trial.name == name
     ):
         return None  # decisive: whoever has the certificate is the host, whatever the address
-    if _confirmed(here, facts.there):
+    if _confirmed(here, observations.there):
         return None
-    odd = odd_among(here, (each for answer in facts.there for each in answer.addresses))
-    elsewhere = only_elsewhere(here, facts.there)
-    good = _good_elsewhere(facts)
-    if good is not None and (facts.target.encrypted or odd):
+    odd = odd_among(here, (each for answer in observations.there for each in answer.addresses))
+    elsewhere = only_elsewhere(here, observations.there)
+    good = _good_elsewhere(observations)
+    if good is not None and (observations.target.encrypted or odd):
         sign = f" ({odd[1]})" if odd else ""
-        why = f"got {here[0]}{sign} for {name} here, while {_who(facts, good.address)} says {good.address}"
+        why = f"got {here[0]}{sign} for {name} here, while {_who(observations, good.address)} says {good.address}"
         return Failure(
             FailureKind.DNS_POISONED, f"{why}, where {good.end.value} came: {_SUSPECTED}"
         )
     if odd and elsewhere:
-        why = f"got {odd[0]}, {odd[1]}, for {name} here, while {_who(facts, elsewhere[0])} says {elsewhere[0]}"
+        why = f"got {odd[0]}, {odd[1]}, for {name} here, while {_who(observations, elsewhere[0])} says {elsewhere[0]}"
         return Failure(FailureKind.DNS_POISONED, f"{why}: {_SUSPECTED}")
-    racing = next((answer for answer in facts.there if answer.raced), None)
+    racing = next((answer for answer in observations.there if answer.raced), None)
     if racing is not None:
         why = f"got two answers that differ to one question to {racing.resolver} about {name}, want one"
         return Failure(FailureKind.DNS_POISONED, f"{why}: {_SUSPECTED}")
     return None
 
 
-def _confirmed(here: Iterable[str], there: Iterable[Answer]) -> bool:
+def _confirmed(here: Iterable[str], there: Iterable[DnsAnswer]) -> bool:
     """Some other resolver, which nobody raced, names the same address."""
     return any(set(here) & set(answer.addresses) for answer in there if not answer.raced)
 
 
-def _good_elsewhere(facts: Facts) -> Trial | None:
+def _good_elsewhere(observations: Observations) -> ConnectionTrial | None:
     """An address that only others name, and that proved to be the host (without TLS: that is there)."""
-    here = facts.here.addresses if facts.here else ()
-    elsewhere = set(only_elsewhere(here, facts.there))
-    proof = End.VALID if facts.target.encrypted else End.OPEN
+    here = observations.here.addresses if observations.here else ()
+    elsewhere = set(only_elsewhere(here, observations.there))
+    proof = ConnectionEnd.VALID if observations.target.encrypted else ConnectionEnd.OPEN
     return next(
-        (each for each in facts.trials if each.address in elsewhere and each.end is proof), None
+        (each for each in observations.trials if each.address in elsewhere and each.end is proof),
+        None,
     )
 
 
-def _knows(facts: Facts) -> Answer | None:
-    return next((answer for answer in facts.there if answer.addresses), None)
+def _knows(observations: Observations) -> DnsAnswer | None:
+    return next((answer for answer in observations.there if answer.addresses), None)
 
 
-def _who(facts: Facts, address: str) -> str:
-    return next(answer.resolver for answer in facts.there if address in answer.addresses)
+def _who(observations: Observations, address: str) -> str:
+    return next(answer.resolver for answer in observations.there if address in answer.addresses)
 
 
 # --- is the name forbidden on the way? ------------------------------------------------------------
 
 
-def _forbidden(facts: Facts) -> Failure | None:
+def _forbidden(observations: Observations) -> Failure | None:
     """On one address another name is answered, and ours is cut off."""
-    if facts.kind not in CUT_KINDS:
+    if observations.kind not in CUT_KINDS:
         return None
-    name = facts.target.host
-    for neutral in facts.trials:
+    name = observations.target.host
+    for neutral in observations.trials:
         if neutral.name != NEUTRAL or neutral.end not in SPOKEN:
             continue
-        ours = facts.tried(neutral.address, name)
+        ours = observations.tried(neutral.address, name)
         if ours is not None and (ours.end not in CUT or not ours.connected):
             continue
-        how = ours.end if ours else _END_OF[facts.kind]
+        how = ours.end if ours else _END_OF[observations.kind]
         why = (
             f"got {how.value} at {neutral.address} for the name {name}, and {neutral.end.value} for"
         )
@@ -207,4 +215,7 @@ def _forbidden(facts: Facts) -> Failure | None:
     return None
 
 
-_END_OF = {FailureKind.TLS_RESET: End.RESET, FailureKind.TLS_TIMEOUT: End.SILENT}
+_END_OF = {
+    FailureKind.TLS_RESET: ConnectionEnd.RESET,
+    FailureKind.TLS_TIMEOUT: ConnectionEnd.SILENT,
+}

@@ -23,10 +23,22 @@ from monitor.probes.tls import TlsProbe
 from monitor.probes.wire.client import Client
 
 _KINDS: tuple[type[ProbeSettings], ...] = (
-    HttpProbe, TcpProbe, TlsProbe, ModelsProbe, ChatProbe, CompletionsProbe, ResponsesProbe,
-    MessagesProbe, GeminiProbe, VisionProbe, EmbeddingsProbe, ModerationsProbe, ImagesProbe,
-    SpeechProbe, TranscriptionsProbe,
-)  # fmt: skip
+    HttpProbe,
+    TcpProbe,
+    TlsProbe,
+    ModelsProbe,
+    ChatProbe,
+    CompletionsProbe,
+    ResponsesProbe,
+    MessagesProbe,
+    GeminiProbe,
+    VisionProbe,
+    EmbeddingsProbe,
+    ModerationsProbe,
+    ImagesProbe,
+    SpeechProbe,
+    TranscriptionsProbe,
+)
 
 PROBES: Mapping[str, type[ProbeSettings]] = MappingProxyType({kind.kind: kind for kind in _KINDS})
 

@@ -25,8 +25,8 @@ from monitor.probes.answer.stream_recorder import FIRST_TOKEN_MS
 from monitor.probes.answer.stream_verdict import STALLED_MS
 from monitor.probes.exchange import Exchange
 from monitor.probes.probe import Finding, ProbeSettings, Run, Sender
-from monitor.probes.verdict.classify import retry_after
-from monitor.probes.verdict.edge_timeout import judge_cut
+from monitor.probes.verdict.edge import judge_edge_timeout
+from monitor.probes.verdict.retry_after import retry_after
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ async def attempt(
     run = Run(check=check, habit=habit, client=client, rng=rng, now=at)
     finding = _without_key(check, probe, habit) or await _ask(probe, run)
     failure = _judge(finding, probe, at)
-    failure = judge_cut(failure, finding.exchange, check.endpoint.cut_after)
+    failure = judge_edge_timeout(failure, finding.exchange, check.endpoint.cut_after)
     if failure is not None:
         failure = Failure(failure.kind, clean_text(redact(failure.message)))
     exchange = finding.exchange

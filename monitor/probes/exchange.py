@@ -25,7 +25,7 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dial:
+class ConnectRequest:
     """One connection that is opened and closed; with `encrypted`, after a TLS handshake."""
 
     host: str
@@ -36,7 +36,7 @@ class Dial:
     proxy: Proxy | None = None
 
 
-class Stage(StrEnum):
+class Phase(StrEnum):
     """How far a request had come when it broke."""
 
     PROXY = "proxy"
@@ -48,7 +48,7 @@ class Stage(StrEnum):
     BODY = "body"
 
 
-class Break(StrEnum):
+class ErrorType(StrEnum):
     """What broke it, in the transport's own terms."""
 
     NXDOMAIN = "nxdomain"
@@ -72,16 +72,16 @@ class Break(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class TransportError:
     """`detail` is for a person and is cleaned later, at capture."""
 
-    stage: Stage
-    what: Break
+    stage: Phase
+    what: ErrorType
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class Chunk:
     """One network read: milliseconds since the request was made, and its bytes."""
 
     at_ms: float
@@ -93,10 +93,10 @@ class Exchange:
     """A request and all that came of it. `headers` have lower-case names; the first of a name wins."""
 
     timings: Timings
-    trouble: Trouble | None = None
+    error: TransportError | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    arrivals: tuple[Arrival, ...] = ()
+    chunks: tuple[Chunk, ...] = ()
     remote_ip: str | None = None
     cert_expires: datetime | None = None
     lag_ms: float = 0.0
@@ -108,13 +108,13 @@ class Exchange:
 
     @property
     def body(self) -> bytes:
-        return b"".join(arrival.data for arrival in self.arrivals)
+        return b"".join(chunk.data for chunk in self.chunks)
 
 
-class Watch(Protocol):
+class StreamWatcher(Protocol):
     """Follows a stream while it comes, so that a dead one is ended before the whole timeout."""
 
-    def feed(self, arrival: Arrival) -> None: ...
+    def feed(self, chunk: Chunk) -> None: ...
 
     def deadline_ms(self) -> float | None:
         """By when (since the request was made) the next content must come; None: the timeout alone."""

@@ -1,13 +1,15 @@
 """Ask; where a server refuses a parameter of ours, ask once more without it, and remember that."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from monitor.model import Habit
+from monitor.model import FailureKind, Habit
 from monitor.probes.exchange import Exchange
-from monitor.probes.refusal import newly_refused
+from monitor.probes.verdict.classify import judge_http
+from monitor.probes.verdict.error_body import parse_error_body
 
 Body = Mapping[str, Any]
 Asking = Callable[[Body, timedelta], Awaitable[Exchange]]
@@ -53,3 +55,19 @@ def _names(body: Body) -> set[str]:
 
 def without(body: Body, refused: frozenset[str]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in refused}
+
+
+def newly_refused(exchange: Exchange, sent: Sequence[str]) -> str | None:
+    """The one of `sent` that a 400 or 422 names, in its `param` before in its prose."""
+    if exchange.status not in {400, 422} or exchange.error is not None:
+        return None
+    failure = judge_http(exchange, had_key=True)
+    if failure is None or failure.kind is not FailureKind.REQUEST_REJECTED:
+        return None
+    said = parse_error_body(exchange.body)
+    by_param = next((name for name in sent if name in said.params), None)
+    return by_param or next((name for name in sent if _is_named(said.text, name)), None)
+
+
+def _is_named(text: str, name: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\b", text) is not None

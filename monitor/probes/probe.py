@@ -20,7 +20,7 @@ from pydantic import (
 from monitor.model import Check, Evidence, Failure, Habit, LatencyLimit, Spend, Stream, Usage
 from monitor.model.duration import parse_duration
 from monitor.model.result import TIMING_NAMES
-from monitor.probes.exchange import Dial, Exchange, HttpRequest, Watch
+from monitor.probes.exchange import ConnectRequest, Exchange, HttpRequest, StreamWatcher
 
 
 def _duration(value: Any) -> Any:
@@ -64,9 +64,9 @@ SlowLimits = Annotated[
 class Sender(Protocol):
     """The hardened client, as a probe sees it. Never raises for what an endpoint does."""
 
-    async def send(self, ask: HttpRequest, watch: Watch | None = None) -> Exchange: ...
+    async def send(self, ask: HttpRequest, watch: StreamWatcher | None = None) -> Exchange: ...
 
-    async def dial(self, dial: Dial) -> Exchange: ...
+    async def dial(self, dial: ConnectRequest) -> Exchange: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

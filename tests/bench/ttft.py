@@ -18,7 +18,7 @@ from rig import Upstream, upstream
 
 from monitor.probes import Client
 from monitor.probes.answer.stream_recorder import Listener
-from monitor.probes.exchange import Arrival, HttpRequest
+from monitor.probes.exchange import Chunk, HttpRequest
 from monitor.probes.readers import ChatReader
 from monitor.probes.wire.trace import current
 
@@ -33,7 +33,7 @@ class Ear(Listener):
         super().__init__(ChatReader())
         self.start_ns = 0
 
-    def feed(self, arrival: Arrival) -> None:
+    def feed(self, arrival: Chunk) -> None:
         self.start_ns = current.get().start
         super().feed(arrival)
 
@@ -89,7 +89,7 @@ async def one(client: Client, asked: Upstream, errors: Errors) -> None:
     )
     ear = Ear()
     exchange = await client.send(ask, ear)
-    assert exchange.trouble is None, exchange.trouble
+    assert exchange.error is None, exchange.error
     last = exchange.body[exchange.body.rindex(b'{"choices": []') :].partition(b"\n")[0]
     written = [at / 1e6 for at in json.loads(last)["written"]]
     errors.untrusted += exchange.lag_ms > 50

@@ -15,7 +15,7 @@ import dns.rrset
 from aiohttp import web
 from listening import listening
 
-from monitor.diagnosis.resolvers import Resolver
+from monitor.diagnosis.resolver_setting import Resolver
 
 Message = dns.message.Message
 Zone = dict[str, Sequence[str]]

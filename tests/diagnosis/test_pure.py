@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.diagnosis.bogon_ranges import network_of, odd_among, what_is_odd
-from monitor.diagnosis.network import Seen, domain_of, read
-from monitor.diagnosis.observations import NEUTRAL, Answer, Net, Reading, Target
-from monitor.diagnosis.plan import PATH_KINDS, plan
-from monitor.diagnosis.resolvers import Resolver, parse_resolver
+from monitor.diagnosis.connection_plan import PATH_KINDS, plan_connections
+from monitor.diagnosis.observations import NEUTRAL, DnsAnswer, NetworkState, NetworkStatus, Target
+from monitor.diagnosis.own_network import ControlResult, domain_of, judge_network
+from monitor.diagnosis.resolver_setting import Resolver, parse_resolver
 from monitor.model import FailureKind
 
 TARGET = Target(host="relay.test", port=443, encrypted=True)
@@ -84,12 +84,12 @@ def test_every_address_has_a_network_that_holds_it(address: str) -> None:
 HERE, OTHER, THERE = "198.51.100.1", "203.0.113.1", "192.0.2.1"
 
 
-def answer(*addresses: str) -> Answer:
-    return Answer(resolver="other", addresses=addresses)
+def answer(*addresses: str) -> DnsAnswer:
+    return DnsAnswer(resolver="other", addresses=addresses)
 
 
 def chains(kind: FailureKind | None, *here: str, allowed: bool = True) -> tuple[object, ...]:
-    found = plan(TARGET, kind, here, [answer(THERE)], names_may_be_tested=allowed)
+    found = plan_connections(TARGET, kind, here, [answer(THERE)], names_may_be_tested=allowed)
     return found.chains
 
 
@@ -127,7 +127,7 @@ def test_on_demand_both_names_are_tried() -> None:
 def test_no_address_hears_the_real_name_before_the_neutral_one_and_few_are_called(
     kind: FailureKind | None, here: list[str], there: list[str], allowed: bool
 ) -> None:
-    found = plan(TARGET, kind, here, [answer(*there)], names_may_be_tested=allowed)
+    found = plan_connections(TARGET, kind, here, [answer(*there)], names_may_be_tested=allowed)
     calls = [call for chain in found.chains for call in chain]
     assert len(calls) == len(set(calls)) <= 6
     first = [chain[0][0] for chain in found.chains]
@@ -139,8 +139,10 @@ def test_no_address_hears_the_real_name_before_the_neutral_one_and_few_are_calle
 # --- is it us? ------------------------------------------------------------------------------------
 
 
-def seen(host: str, *, resolved: bool | None = True, reached: bool = True, **more: object) -> Seen:
-    return Seen(host=host, resolved=resolved, reached=reached, **more)  # type: ignore[arg-type]
+def seen(
+    host: str, *, resolved: bool | None = True, reached: bool = True, **more: object
+) -> ControlResult:
+    return ControlResult(host=host, resolved=resolved, reached=reached, **more)  # type: ignore[arg-type]
 
 
 SILENT = seen("a.test", reached=False, address="198.51.100.1")
@@ -149,36 +151,36 @@ MUTE = seen("a.test", resolved=False, reached=False)
 
 
 @pytest.mark.parametrize(
-    ("controls", "more", "net"),
+    ("controls", "more", "status"),
     [
-        ((seen("a.test"),), {}, Net.FINE),
-        ((seen("a.test"), FAR), {}, Net.FINE),
+        ((seen("a.test"),), {}, NetworkStatus.FINE),
+        ((seen("a.test"), FAR), {}, NetworkStatus.FINE),
         # Silence counts from two networks, or from declared controls, or without a route.
-        ((SILENT,), {"failing": "203.0.0.0/16"}, Net.OFFLINE),
-        ((SILENT, FAR), {"failing": "198.51.0.0/16"}, Net.OFFLINE),
-        ((SILENT,), {"failing": "198.51.0.0/16"}, Net.UNKNOWN),
-        ((SILENT,), {"failing": "198.51.0.0/16", "declared": True}, Net.OFFLINE),
-        ((SILENT,), {"failing": "198.51.0.0/16", "routed": False}, Net.OFFLINE),
+        ((SILENT,), {"failing": "203.0.0.0/16"}, NetworkStatus.OFFLINE),
+        ((SILENT, FAR), {"failing": "198.51.0.0/16"}, NetworkStatus.OFFLINE),
+        ((SILENT,), {"failing": "198.51.0.0/16"}, NetworkStatus.UNKNOWN),
+        ((SILENT,), {"failing": "198.51.0.0/16", "declared": True}, NetworkStatus.OFFLINE),
+        ((SILENT,), {"failing": "198.51.0.0/16", "routed": False}, NetworkStatus.OFFLINE),
         # Names that fail while the network works: the resolver.
-        ((seen("a.test", resolved=False),), {}, Net.RESOLVER_FAILED),
-        ((MUTE,), {"resolver_answered": True}, Net.RESOLVER_FAILED),
-        ((MUTE, seen("192.0.2.1", resolved=None)), {}, Net.RESOLVER_FAILED),
-        ((MUTE,), {"failing": "other.example"}, Net.OFFLINE),
-        ((seen("x.relay.test", resolved=False, reached=False),), {"failing": "relay.test"}, Net.UNKNOWN),
+        ((seen("a.test", resolved=False),), {}, NetworkStatus.RESOLVER_FAILED),
+        ((MUTE,), {"resolver_answered": True}, NetworkStatus.RESOLVER_FAILED),
+        ((MUTE, seen("192.0.2.1", resolved=None)), {}, NetworkStatus.RESOLVER_FAILED),
+        ((MUTE,), {"failing": "other.example"}, NetworkStatus.OFFLINE),
+        ((seen("x.relay.test", resolved=False, reached=False),), {"failing": "relay.test"}, NetworkStatus.UNKNOWN),
         # A resolver out in the world answered: the network works.
-        ((), {"resolver_reached": True}, Net.FINE),
-        ((SILENT, FAR), {"resolver_reached": True}, Net.FINE),
-        ((MUTE,), {"resolver_reached": True}, Net.RESOLVER_FAILED),
+        ((), {"resolver_reached": True}, NetworkStatus.FINE),
+        ((SILENT, FAR), {"resolver_reached": True}, NetworkStatus.FINE),
+        ((MUTE,), {"resolver_reached": True}, NetworkStatus.RESOLVER_FAILED),
         # Nothing to compare with.
-        ((), {}, Net.UNKNOWN),
-        ((), {"routed": False}, Net.OFFLINE),
+        ((), {}, NetworkStatus.UNKNOWN),
+        ((), {"routed": False}, NetworkStatus.OFFLINE),
     ],
 )  # fmt: skip
 def test_our_own_network_is_judged_by_those_that_have_nothing_to_do_with_it(
-    controls: tuple[Seen, ...], more: dict[str, object], net: Net
+    controls: tuple[ControlResult, ...], more: dict[str, object], status: NetworkStatus
 ) -> None:
     settings = {"failing": "192.0.0.0/16", "declared": False} | more
-    assert read(controls, **settings).net is net  # type: ignore[arg-type]
+    assert judge_network(controls, **settings).status is status  # type: ignore[arg-type]
 
 
 def test_the_clocks_of_others_are_taken_in_the_middle() -> None:
@@ -187,30 +189,32 @@ def test_the_clocks_of_others_are_taken_in_the_middle() -> None:
         seen("b.test", skew_s=3601.0),
         seen("c.test", skew_s=-9.0),
     ]
-    assert read(clocks, failing="x", declared=True).skew_s == 3600.0
+    assert judge_network(clocks, failing="x", declared=True).skew_s == 3600.0
 
 
 @pytest.mark.parametrize(
     ("controls", "more", "reading"),
     [
-        ((), {"resolver_reached": True}, (Net.FINE, "another resolver answered, there is no control", None)),
-        ((SILENT, FAR), {"resolver_reached": True}, (Net.FINE, "another resolver answered, none of 2 controls answered", None)),
-        ((replace(SILENT, skew_s=5.0),), {"resolver_reached": True}, (Net.FINE, "another resolver answered, none of 1 control answered", 5.0)),
-        ((), {}, (Net.UNKNOWN, "there is nothing to compare with", None)),
-        ((), {"routed": False}, (Net.OFFLINE, "there is no route to anywhere", None)),
-        ((replace(MUTE, skew_s=7.0),), {"resolver_answered": True}, (Net.RESOLVER_FAILED, "none of 1 other name resolves, while the network works", 7.0)),
-        ((MUTE, MUTE, seen("192.0.2.1", resolved=None)), {}, (Net.RESOLVER_FAILED, "none of 2 other names resolves, while the network works", None)),
-        ((seen("a.test", skew_s=-3.0), FAR), {}, (Net.FINE, "1 of 2 controls answered", -3.0)),
-        ((replace(SILENT, skew_s=4.0), FAR), {}, (Net.OFFLINE, "none of 2 controls answered", 4.0)),
+        ((), {"resolver_reached": True}, (NetworkStatus.FINE, "another resolver answered, there is no control", None)),
+        ((SILENT, FAR), {"resolver_reached": True}, (NetworkStatus.FINE, "another resolver answered, none of 2 controls answered", None)),
+        ((replace(SILENT, skew_s=5.0),), {"resolver_reached": True}, (NetworkStatus.FINE, "another resolver answered, none of 1 control answered", 5.0)),
+        ((), {}, (NetworkStatus.UNKNOWN, "there is nothing to compare with", None)),
+        ((), {"routed": False}, (NetworkStatus.OFFLINE, "there is no route to anywhere", None)),
+        ((replace(MUTE, skew_s=7.0),), {"resolver_answered": True}, (NetworkStatus.RESOLVER_FAILED, "none of 1 other name resolves, while the network works", 7.0)),
+        ((MUTE, MUTE, seen("192.0.2.1", resolved=None)), {}, (NetworkStatus.RESOLVER_FAILED, "none of 2 other names resolves, while the network works", None)),
+        ((seen("a.test", skew_s=-3.0), FAR), {}, (NetworkStatus.FINE, "1 of 2 controls answered", -3.0)),
+        ((replace(SILENT, skew_s=4.0), FAR), {}, (NetworkStatus.OFFLINE, "none of 2 controls answered", 4.0)),
     ],
 )  # fmt: skip
 def test_a_reading_says_how_many_answered_and_what_their_clocks_show(
-    controls: tuple[Seen, ...], more: dict[str, object], reading: tuple[Net, str, float | None]
+    controls: tuple[ControlResult, ...],
+    more: dict[str, object],
+    reading: tuple[NetworkStatus, str, float | None],
 ) -> None:
-    net, words, skew_s = reading
+    status, words, skew_s = reading
     settings = {"failing": "192.0.0.0/16", "declared": False} | more
-    found = read(controls, **settings)  # type: ignore[arg-type]
-    assert found == Reading(net=net, words=words, skew_s=skew_s)
+    found = judge_network(controls, **settings)  # type: ignore[arg-type]
+    assert found == NetworkState(status=status, words=words, skew_s=skew_s)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +256,7 @@ def test_on_demand_no_other_address_is_asked_for_the_neutral_name() -> None:
 
 def test_without_tls_no_name_is_said() -> None:
     plain = Target(host="relay.test", port=80, encrypted=False)
-    found = plan(
+    found = plan_connections(
         plain, FailureKind.TCP_REFUSED, (HERE,), [answer(THERE)], names_may_be_tested=False
     )
     assert found.chains == (((THERE, ""),), ((HERE, ""),))
@@ -260,5 +264,7 @@ def test_without_tls_no_name_is_said() -> None:
 
 def test_at_most_two_addresses_that_only_others_name_are_tried() -> None:
     far = ["192.0.2.1", "192.1.2.1", "192.2.2.1"]
-    found = plan(TARGET, FailureKind.DNS_NXDOMAIN, (), [answer(*far)], names_may_be_tested=True)
+    found = plan_connections(
+        TARGET, FailureKind.DNS_NXDOMAIN, (), [answer(*far)], names_may_be_tested=True
+    )
     assert found.chains == (((far[0], "relay.test"),), ((far[1], "relay.test"),))

@@ -33,7 +33,7 @@ MP3 = base64.b64encode(b"\xff\xfb" + bytes(30)).decode()
 def listen(exchange: Exchange, reader: Reader) -> Listener:
     """What the watch of a live stream would have heard of it."""
     listener = Listener(reader)
-    for arrival in exchange.arrivals:
+    for arrival in exchange.chunks:
         listener.feed(arrival)
     listener.close()
     return listener

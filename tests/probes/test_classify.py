@@ -10,15 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import FailureKind, Timings
-from monitor.probes.exchange import Arrival, Break, Exchange, Stage, Trouble
-from monitor.probes.verdict.classify import (
-    judge_api_body,
-    judge_body_trouble,
-    judge_error_object,
-    judge_http,
-    judge_transport,
-    retry_after,
-)
+from monitor.probes.exchange import Chunk, ErrorType, Exchange, Phase, TransportError
+from monitor.probes.verdict.classify import judge_api_body, judge_error_object, judge_http
+from monitor.probes.verdict.retry_after import retry_after
+from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -26,7 +21,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def answer(status: int, body: Any = b"", **headers: str) -> Exchange:
     data = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Exchange(timings=Timings(), status=status, headers=names, arrivals=(Arrival(1.0, data),))
+    return Exchange(timings=Timings(), status=status, headers=names, chunks=(Chunk(1.0, data),))
 
 
 def kind(
@@ -36,64 +31,64 @@ def kind(
     return failure and failure.kind
 
 
-def broken(stage: Stage, what: Break, body: bytes = b"") -> Exchange:
+def broken(stage: Phase, what: ErrorType, body: bytes = b"") -> Exchange:
     return Exchange(
         timings=Timings(),
-        trouble=Trouble(stage, what, "because"),
-        status=200 if stage is Stage.BODY else None,
-        arrivals=(Arrival(1.0, body),) if body else (),
+        error=TransportError(stage, what, "because"),
+        status=200 if stage is Phase.BODY else None,
+        chunks=(Chunk(1.0, body),) if body else (),
     )
 
 
 @pytest.mark.parametrize(
     ("stage", "what", "want"),
     [
-        (Stage.DNS, Break.NXDOMAIN, FailureKind.DNS_NXDOMAIN),
-        (Stage.DNS, Break.SERVFAIL, FailureKind.DNS_SERVFAIL),
-        (Stage.DNS, Break.TIMEOUT, FailureKind.DNS_SERVFAIL),
-        (Stage.CONNECT, Break.REFUSED, FailureKind.TCP_REFUSED),
-        (Stage.CONNECT, Break.UNREACHABLE, FailureKind.TCP_UNREACHABLE),
-        (Stage.CONNECT, Break.TIMEOUT, FailureKind.CONNECT_TIMEOUT),
-        (Stage.TLS, Break.TIMEOUT, FailureKind.TLS_TIMEOUT),
-        (Stage.TLS, Break.RESET, FailureKind.TLS_RESET),
-        (Stage.TLS, Break.CLOSED, FailureKind.TLS_RESET),
-        (Stage.TLS, Break.PROTOCOL, FailureKind.TLS_PROTOCOL),
-        (Stage.TLS, Break.CERT_EXPIRED, FailureKind.CERT_EXPIRED),
-        (Stage.TLS, Break.CERT_NOT_YET, FailureKind.CERT_EXPIRED),
-        (Stage.TLS, Break.CERT_HOSTNAME, FailureKind.CERT_HOSTNAME),
-        (Stage.TLS, Break.CERT_UNTRUSTED, FailureKind.CERT_UNTRUSTED),
-        (Stage.HEADERS, Break.TIMEOUT, FailureKind.HEADERS_TIMEOUT),
-        (Stage.HEADERS, Break.RESET, FailureKind.HTTP_DISCONNECT),
-        (Stage.HEADERS, Break.CLOSED, FailureKind.HTTP_DISCONNECT),
-        (Stage.HEADERS, Break.PROTOCOL, FailureKind.HTTP_GARBAGE),
+        (Phase.DNS, ErrorType.NXDOMAIN, FailureKind.DNS_NXDOMAIN),
+        (Phase.DNS, ErrorType.SERVFAIL, FailureKind.DNS_SERVFAIL),
+        (Phase.DNS, ErrorType.TIMEOUT, FailureKind.DNS_SERVFAIL),
+        (Phase.CONNECT, ErrorType.REFUSED, FailureKind.TCP_REFUSED),
+        (Phase.CONNECT, ErrorType.UNREACHABLE, FailureKind.TCP_UNREACHABLE),
+        (Phase.CONNECT, ErrorType.TIMEOUT, FailureKind.CONNECT_TIMEOUT),
+        (Phase.TLS, ErrorType.TIMEOUT, FailureKind.TLS_TIMEOUT),
+        (Phase.TLS, ErrorType.RESET, FailureKind.TLS_RESET),
+        (Phase.TLS, ErrorType.CLOSED, FailureKind.TLS_RESET),
+        (Phase.TLS, ErrorType.PROTOCOL, FailureKind.TLS_PROTOCOL),
+        (Phase.TLS, ErrorType.CERT_EXPIRED, FailureKind.CERT_EXPIRED),
+        (Phase.TLS, ErrorType.CERT_NOT_YET, FailureKind.CERT_EXPIRED),
+        (Phase.TLS, ErrorType.CERT_HOSTNAME, FailureKind.CERT_HOSTNAME),
+        (Phase.TLS, ErrorType.CERT_UNTRUSTED, FailureKind.CERT_UNTRUSTED),
+        (Phase.HEADERS, ErrorType.TIMEOUT, FailureKind.HEADERS_TIMEOUT),
+        (Phase.HEADERS, ErrorType.RESET, FailureKind.HTTP_DISCONNECT),
+        (Phase.HEADERS, ErrorType.CLOSED, FailureKind.HTTP_DISCONNECT),
+        (Phase.HEADERS, ErrorType.PROTOCOL, FailureKind.HTTP_GARBAGE),
     ],
 )
 def test_what_breaks_before_the_body_is_told_by_stage_and_cause(
-    stage: Stage, what: Break, want: FailureKind
+    stage: Phase, what: ErrorType, want: FailureKind
 ) -> None:
     failure = judge_transport(broken(stage, what))
     assert failure is not None
     assert (failure.kind, "because" in failure.message) == (want, True)
 
 
-@pytest.mark.parametrize("stage", Stage)
-@pytest.mark.parametrize("what", Break)
-def test_every_trouble_has_a_verdict(stage: Stage, what: Break) -> None:
+@pytest.mark.parametrize("stage", Phase)
+@pytest.mark.parametrize("what", ErrorType)
+def test_every_trouble_has_a_verdict(stage: Phase, what: ErrorType) -> None:
     exchange = broken(stage, what)
-    assert judge_transport(exchange) or judge_body_trouble(exchange)
+    assert judge_transport(exchange) or judge_body_transport(exchange)
 
 
 def test_a_broken_body_is_judged_by_what_came_of_it() -> None:
-    def judged(what: Break, body: bytes) -> FailureKind | None:
-        exchange = broken(Stage.BODY, what, body)
+    def judged(what: ErrorType, body: bytes) -> FailureKind | None:
+        exchange = broken(Phase.BODY, what, body)
         assert judge_transport(exchange) is None
-        failure = judge_body_trouble(exchange)
+        failure = judge_body_transport(exchange)
         return failure and failure.kind
 
-    assert judged(Break.RESET, b"{") is FailureKind.TRUNCATED
-    assert judged(Break.RESET, b"") is FailureKind.HTTP_DISCONNECT
-    assert judged(Break.TIMEOUT, b"{") is FailureKind.BODY_TIMEOUT
-    assert judged(Break.TOO_LARGE, b"{") is FailureKind.BODY_TOO_LARGE
+    assert judged(ErrorType.RESET, b"{") is FailureKind.TRUNCATED
+    assert judged(ErrorType.RESET, b"") is FailureKind.HTTP_DISCONNECT
+    assert judged(ErrorType.TIMEOUT, b"{") is FailureKind.BODY_TIMEOUT
+    assert judged(ErrorType.TOO_LARGE, b"{") is FailureKind.BODY_TOO_LARGE
 
 
 def error(message: str = "words", **fields: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from servers import Authority, Script, asked, endless, loopback, saying, serving
 
-from monitor.probes.exchange import Arrival, Break, Exchange, HttpRequest, Stage
+from monitor.probes.exchange import Chunk, ErrorType, Exchange, HttpRequest, Phase
 from monitor.probes.wire.client import Client
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -35,8 +35,8 @@ async def ask(client: Client, url: str, **more: object) -> tuple[Exchange, float
     return exchange, time.monotonic() - began
 
 
-def broke(exchange: Exchange) -> tuple[Stage, Break] | None:
-    return exchange.trouble and (exchange.trouble.stage, exchange.trouble.what)
+def broke(exchange: Exchange) -> tuple[Phase, ErrorType] | None:
+    return exchange.error and (exchange.error.stage, exchange.error.what)
 
 
 async def tls(script: Script, context: ssl.SSLContext | None, ca: Path, host: str) -> Exchange:
@@ -70,7 +70,7 @@ async def test_a_good_handshake_tells_when_the_certificate_ends(
 ) -> None:
     ends = dt.datetime(2099, 1, 2, tzinfo=dt.UTC)
     exchange = await tls(GOOD, authority.context(expires=ends), ca, "relay.test")
-    assert (exchange.trouble, exchange.status, exchange.body) == (None, 200, b"ok")
+    assert (exchange.error, exchange.status, exchange.body) == (None, 200, b"ok")
     assert (exchange.cert_expires, exchange.remote_ip) == (ends, "127.0.0.1")
 
 
@@ -107,7 +107,7 @@ async def test_a_name_that_hangs_times_out_and_holds_up_no_other() -> None:
         await asyncio.sleep(0.05)
         good, took = await ask(client, f"http://good.test:{server.port}/")
         found = {broke(exchange) for exchange, _ in await asyncio.gather(*hung)}
-    assert (good.status, took < 0.5, found) == (200, True, {(Stage.DNS, Break.TIMEOUT)})
+    assert (good.status, took < 0.5, found) == (200, True, {(Phase.DNS, ErrorType.TIMEOUT)})
 
 
 async def test_a_refused_connection_is_not_a_handshake_that_failed() -> None:
@@ -116,11 +116,11 @@ async def test_a_refused_connection_is_not_a_handshake_that_failed() -> None:
         port = unheard.getsockname()[1]
         async with Client() as client:
             exchange, _ = await ask(client, f"https://127.0.0.1:{port}/")
-    assert broke(exchange) == (Stage.CONNECT, Break.REFUSED)
+    assert broke(exchange) == (Phase.CONNECT, ErrorType.REFUSED)
 
 
 class Impatient:
-    def feed(self, arrival: Arrival) -> None:
+    def feed(self, arrival: Chunk) -> None:
         pass
 
     def deadline_ms(self) -> float:
@@ -131,7 +131,7 @@ async def test_a_watch_ends_a_stream_before_the_timeout() -> None:
     async with Client() as client, serving(endless(OK + b"\r\n", b": ping\n\n", 0.05)) as server:
         url = f"http://127.0.0.1:{server.port}/"
         exchange = await client.send(HttpRequest(method="GET", url=url), Impatient())
-    assert broke(exchange) == (Stage.BODY, Break.GAVE_UP)
+    assert broke(exchange) == (Phase.BODY, ErrorType.GAVE_UP)
     assert (exchange.timings.total or 0) < 1000
 
 
@@ -140,7 +140,7 @@ async def test_an_encoded_body_is_unpacked() -> None:
     body = packer.compress(b'{"data": []}') + packer.flush()
     async with Client() as client, serving(saying(encoded(b"gzip", body))) as server:
         exchange, _ = await ask(client, f"http://127.0.0.1:{server.port}/")
-    assert (exchange.trouble, exchange.body) == (None, b'{"data": []}')
+    assert (exchange.error, exchange.body) == (None, b'{"data": []}')
 
 
 async def test_a_loop_that_hung_is_noticed() -> None:
@@ -158,5 +158,5 @@ async def test_a_failing_run_leaves_no_key_in_log_or_repr(caplog: pytest.LogCapt
         async with Client() as client, serving(saying(OK + key.encode())) as server:
             url = f"http://127.0.0.1:{server.port}/"
             exchange, _ = await ask(client, url, headers={"Authorization": f"Bearer {key}"})
-    assert exchange.trouble is not None
-    assert key not in caplog.text + repr(exchange.trouble)
+    assert exchange.error is not None
+    assert key not in caplog.text + repr(exchange.error)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Timings, Usage
-from monitor.probes.exchange import Arrival, Exchange
+from monitor.probes.exchange import Chunk, Exchange
 from monitor.probes.readers import (
     AnthropicReader,
     ChatReader,
@@ -40,7 +40,7 @@ def test_every_recorded_error_is_told_for_what_it_is(corpus: Path) -> None:
             timings=Timings(),
             status=row["status"],
             headers={"server": row["server"] or ""},
-            arrivals=(Arrival(0.0, row["body"].encode()),),
+            chunks=(Chunk(0.0, row["body"].encode()),),
         )
         failure = judge_http(exchange, had_key=True)
         got[row["n"]] = failure and failure.kind.value

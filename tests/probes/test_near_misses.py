@@ -7,16 +7,15 @@ import pytest
 from test_classify import answer, broken, error, kind
 
 from monitor.model import Failure, FailureKind, Timings
-from monitor.probes.exchange import Break, Exchange, Stage, Trouble
+from monitor.probes.exchange import ErrorType, Exchange, Phase, TransportError
 from monitor.probes.verdict.classify import (
     is_error_object,
     judge_api_body,
-    judge_body_trouble,
     judge_error_object,
     judge_http,
-    judge_transport,
 )
-from monitor.probes.verdict.edge_timeout import judge_cut
+from monitor.probes.verdict.edge import judge_edge_timeout
+from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
 
 def said(status: int, body: Any = b"", **headers: str) -> str | None:
@@ -165,32 +164,32 @@ def test_a_status_of_the_edges_own_is_explained() -> None:
 
 
 def test_what_broke_and_why_is_said_in_one_sentence() -> None:
-    assert judge_transport(broken(Stage.DNS, Break.NXDOMAIN)) == Failure(
+    assert judge_transport(broken(Phase.DNS, ErrorType.NXDOMAIN)) == Failure(
         FailureKind.DNS_NXDOMAIN, "got no such name from DNS, want an address (because)"
     )
-    assert judge_transport(broken(Stage.TLS, Break.CERT_NOT_YET)) == Failure(
+    assert judge_transport(broken(Phase.TLS, ErrorType.CERT_NOT_YET)) == Failure(
         FailureKind.CERT_EXPIRED, "got a certificate that is not valid yet (because)"
     )
-    silent = Exchange(timings=Timings(), trouble=Trouble(Stage.CONNECT, Break.TIMEOUT))
+    silent = Exchange(timings=Timings(), error=TransportError(Phase.CONNECT, ErrorType.TIMEOUT))
     assert judge_transport(silent) == Failure(
         FailureKind.CONNECT_TIMEOUT, "got no connection in time, want one that opens"
     )
     whole = answer(200, b"{}")
-    assert (judge_transport(whole), judge_body_trouble(whole)) == (None, None)
-    assert judge_body_trouble(broken(Stage.TLS, Break.TIMEOUT)) is None
+    assert (judge_transport(whole), judge_body_transport(whole)) == (None, None)
+    assert judge_body_transport(broken(Phase.TLS, ErrorType.TIMEOUT)) is None
 
 
 @pytest.mark.parametrize(
     ("what", "body", "want"),
     [
-        (Break.GAVE_UP, b"{", FailureKind.BODY_TIMEOUT),
-        (Break.PROTOCOL, b"{", FailureKind.HTTP_GARBAGE),
-        (Break.CLOSED, b"{", FailureKind.TRUNCATED),
-        (Break.CLOSED, b"", FailureKind.HTTP_DISCONNECT),
+        (ErrorType.GAVE_UP, b"{", FailureKind.BODY_TIMEOUT),
+        (ErrorType.PROTOCOL, b"{", FailureKind.HTTP_GARBAGE),
+        (ErrorType.CLOSED, b"{", FailureKind.TRUNCATED),
+        (ErrorType.CLOSED, b"", FailureKind.HTTP_DISCONNECT),
     ],
 )
-def test_a_body_that_broke_is_explained(what: Break, body: bytes, want: FailureKind) -> None:
-    failure = judge_body_trouble(broken(Stage.BODY, what, body))
+def test_a_body_that_broke_is_explained(what: ErrorType, body: bytes, want: FailureKind) -> None:
+    failure = judge_body_transport(broken(Phase.BODY, what, body))
     assert failure is not None
     assert (failure.kind, failure.message.endswith(" (because)")) == (want, True)
 
@@ -210,18 +209,18 @@ def test_a_call_that_ended_when_its_edge_ends_calls_is_called_by_that_name() -> 
         FailureKind.EDGE_TIMEOUT,
         "got no answer before the edge ended the call after 98 s (it is known to after 100 s), want one",
     )
-    assert judge_cut(lost, took(98), LIMIT) == cut
+    assert judge_edge_timeout(lost, took(98), LIMIT) == cut
     for other in (took(97.9), took(None)):
-        assert judge_cut(lost, other, LIMIT) is lost
-    assert judge_cut(lost, took(100), None) is lost
-    assert judge_cut(None, took(100), LIMIT) is None
+        assert judge_edge_timeout(lost, other, LIMIT) is lost
+    assert judge_edge_timeout(lost, took(100), None) is lost
+    assert judge_edge_timeout(None, took(100), LIMIT) is None
     rejected = Failure(FailureKind.AUTH_INVALID, "got HTTP 401, want 200")
-    assert judge_cut(rejected, took(100), LIMIT) is rejected
+    assert judge_edge_timeout(rejected, took(100), LIMIT) is rejected
 
 
 def test_how_long_it_took_is_said_in_seconds() -> None:
     lost = Failure(FailureKind.BAD_GATEWAY, "got HTTP 502, want 200")
-    cut = judge_cut(lost, took(2000), timedelta(seconds=2000))
+    cut = judge_edge_timeout(lost, took(2000), timedelta(seconds=2000))
     assert cut is not None
     assert "ended the call after 2000 s" in cut.message
 

@@ -17,7 +17,7 @@ from test_stream import DONE, chunk, heard, judge, stream, usage
 from monitor.model import Evidence, FailureKind, Habit, LatencyLimit
 from monitor.probes.answer.challenges import COUNT, addition, continuing, counting
 from monitor.probes.answer.stream_recorder import Listener
-from monitor.probes.exchange import Arrival
+from monitor.probes.exchange import Chunk
 from monitor.probes.kinds.embeddings import judge_vector
 from monitor.probes.kinds.models import judge_models
 from monitor.probes.readers import ChatReader
@@ -124,8 +124,8 @@ async def test_slowness_of_our_own_is_not_the_endpoints(clock: HandClock) -> Non
 def test_an_event_without_its_blank_line_comes_when_its_bytes_came() -> None:
     listener = Listener(ChatReader())
     for number in range(300):
-        listener.feed(Arrival(100.0 + number, chunk("a").encode()))
-    listener.feed(Arrival(900.0, chunk("b").rstrip().encode()))
+        listener.feed(Chunk(100.0 + number, chunk("a").encode()))
+    listener.feed(Chunk(900.0, chunk("b").rstrip().encode()))
     listener.close()
     assert listener.content_at == [*(100.0 + number for number in range(300)), 900.0]
 
@@ -202,7 +202,7 @@ def test_a_sister_is_not_the_model() -> None:
 async def test_a_secret_does_not_come_together_by_cleaning(clock: HandClock, between: str) -> None:
     body = json.dumps({"echo": "x"}) + between.join(KEY)
     exchange = replace(
-        FINE.exchange, arrivals=(Arrival(1.0, body.encode()),), headers={"x": between.join(KEY)}
+        FINE.exchange, chunks=(Chunk(1.0, body.encode()),), headers={"x": between.join(KEY)}
     )
     failing = replace(
         FINE, exchange=exchange, failure=None, evidence=Evidence(note=between.join(KEY))

@@ -7,7 +7,7 @@ from streams import listen
 from monitor.model import Failure, FailureKind, Habit, Timings
 from monitor.probes.answer.stream_recorder import Listener
 from monitor.probes.answer.stream_verdict import Heard, figures, judge_stream
-from monitor.probes.exchange import Arrival, Break, Exchange, Stage, Trouble
+from monitor.probes.exchange import Chunk, ErrorType, Exchange, Phase, TransportError
 from monitor.probes.readers import ChatReader
 
 SETTLED_HABIT = Habit(good=20, has_finish_reason=20, ends_with_done=20)
@@ -29,14 +29,14 @@ def usage(out: int, **details: Any) -> str:
 
 
 def stream(
-    *arrivals: tuple[float, str], end: float | None = None, broken: Break | None = None
+    *arrivals: tuple[float, str], end: float | None = None, broken: ErrorType | None = None
 ) -> Exchange:
     return Exchange(
         timings=Timings(ttfb=1.0, total=end or arrivals[-1][0]),
         status=200,
         headers={"content-type": "text/event-stream"},
-        arrivals=tuple(Arrival(at, text.encode()) for at, text in arrivals),
-        trouble=Trouble(Stage.BODY, broken) if broken else None,
+        chunks=tuple(Chunk(at, text.encode()) for at, text in arrivals),
+        error=TransportError(Phase.BODY, broken) if broken else None,
     )
 
 
@@ -128,26 +128,28 @@ def test_an_event_cut_in_the_middle_means_truncated() -> None:
     assert kind(stream((1, chunk("a") + chunk("b")[:-1]))) is FailureKind.TRUNCATED
 
 
-@pytest.mark.parametrize("broken", [Break.RESET, Break.CLOSED, Break.PROTOCOL])
-def test_a_reset_after_some_text_is_truncated_and_before_any_a_disconnect(broken: Break) -> None:
+@pytest.mark.parametrize("broken", [ErrorType.RESET, ErrorType.CLOSED, ErrorType.PROTOCOL])
+def test_a_reset_after_some_text_is_truncated_and_before_any_a_disconnect(
+    broken: ErrorType,
+) -> None:
     assert kind(stream((1, chunk("a")), broken=broken)) is FailureKind.TRUNCATED
     assert kind(stream((1, chunk("")), broken=broken)) is FailureKind.HTTP_DISCONNECT
 
 
 def test_what_breaks_after_done_has_broken_nothing() -> None:
-    whole = stream((1, chunk("a", "stop")), (2, DONE), end=3000, broken=Break.GAVE_UP)
+    whole = stream((1, chunk("a", "stop")), (2, DONE), end=3000, broken=ErrorType.GAVE_UP)
     assert kind(whole) is None
     assert heard(whole).stream.stall_max_ms == 1
 
 
 def test_silence_is_told_by_when_it_fell() -> None:
     beats = [(1000.0 * n, ": ping\n\n") for n in range(1, 60)]
-    assert kind(stream(*beats, end=60_000, broken=Break.GAVE_UP)) is FailureKind.NO_FIRST_TOKEN
-    mute = stream((1, chunk("a")), *beats[:30], end=30_001, broken=Break.GAVE_UP)
+    assert kind(stream(*beats, end=60_000, broken=ErrorType.GAVE_UP)) is FailureKind.NO_FIRST_TOKEN
+    mute = stream((1, chunk("a")), *beats[:30], end=30_001, broken=ErrorType.GAVE_UP)
     assert kind(mute) is FailureKind.STALLED
     assert heard(mute).stream.stall_max_ms == 30_000
     flowing = [(100.0 * n, chunk("a")) for n in range(1, 20)]
-    assert kind(stream(*flowing, end=2000, broken=Break.TIMEOUT)) is FailureKind.BODY_TIMEOUT
+    assert kind(stream(*flowing, end=2000, broken=ErrorType.TIMEOUT)) is FailureKind.BODY_TIMEOUT
 
 
 def test_a_long_pause_in_a_whole_stream_is_a_stall_and_heartbeats_do_not_mend_it() -> None:
@@ -201,12 +203,12 @@ def test_the_watch_gives_the_first_token_and_every_further_one_their_time() -> N
         (2000.0, ": ping\n\n"),
         (2500.0, DONE),
     ]:
-        watch.feed(Arrival(at, text.encode()))
+        watch.feed(Chunk(at, text.encode()))
         deadlines.append(watch.deadline_ms())
     assert deadlines == [60_000, 60_000, 31_000, 31_000, 4500]
 
 
 def test_the_watch_does_not_wait_for_more_after_an_error() -> None:
     watch = Listener(ChatReader())
-    watch.feed(Arrival(700.0, b'data: {"error":"boom"}\n\n'))
+    watch.feed(Chunk(700.0, b'data: {"error":"boom"}\n\n'))
     assert watch.deadline_ms() == 2700

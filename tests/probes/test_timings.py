@@ -39,14 +39,14 @@ async def test_each_phase_is_measured_as_it_was(tmp_path: Path) -> None:
         url = f"https://relay.test:{server.port}/"
         for _ in range(RUNS):
             found = await client.send(HttpRequest(method="GET", url=url, ca_file=ca))
-            assert found.trouble is None
+            assert found.error is None
             timings = found.timings
             assert timings.dns and timings.tls and timings.ttfb  # noqa: PT018
             assert found.sent_ms
             errors["dns"].append(timings.dns - DNS)
             errors["tls"].append(timings.tls - TLS)
             errors["headers"].append(timings.ttfb - found.sent_ms - HEADERS)
-            errors["body"].append(found.arrivals[-1].at_ms - timings.ttfb - BODY)
+            errors["body"].append(found.chunks[-1].at_ms - timings.ttfb - BODY)
     for phase, values in errors.items():
         p50, worst = statistics.median(values), max(values, key=abs)
         print(f"{phase:8} error p50 {p50:+7.3f} ms   worst {worst:+7.3f} ms")

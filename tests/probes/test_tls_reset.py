@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from monitor.probes import Client
-from monitor.probes.exchange import Break, HttpRequest, Stage
+from monitor.probes.exchange import ErrorType, HttpRequest, Phase
 
 LINGER_NOT = struct.pack("ii", 1, 0)
 
@@ -42,10 +42,10 @@ async def test_two_hundred_resets_are_two_hundred_resets(port: int) -> None:
             exchange = await client.send(
                 HttpRequest(method="GET", url=f"https://127.0.0.1:{port}/")
             )
-            assert exchange.trouble is not None
-            seen.add((exchange.trouble.stage, exchange.trouble.what))
+            assert exchange.error is not None
+            seen.add((exchange.error.stage, exchange.error.what))
     assert seen <= {
-        (Stage.TLS, Break.RESET),
-        (Stage.TLS, Break.CLOSED),
-        (Stage.CONNECT, Break.RESET),
+        (Phase.TLS, ErrorType.RESET),
+        (Phase.TLS, ErrorType.CLOSED),
+        (Phase.CONNECT, ErrorType.RESET),
     }

@@ -11,7 +11,7 @@ from monitor.model import FailureKind, Habit, Timings
 from monitor.probes import readers
 from monitor.probes.answer.stream_recorder import Listener
 from monitor.probes.answer.stream_verdict import judge_stream
-from monitor.probes.exchange import Arrival, Exchange
+from monitor.probes.exchange import Chunk, Exchange
 from monitor.probes.readers import MediaReader, Reader
 
 ALL = pytest.mark.parametrize("name", STREAMS)
@@ -20,8 +20,8 @@ NOT_WHOLE = {FailureKind.TRUNCATED, FailureKind.EMPTY_COMPLETION, FailureKind.UN
 
 
 def exchange_of(parts: list[bytes]) -> Exchange:
-    arrivals = tuple(Arrival(float(at), part) for at, part in enumerate(parts))
-    return Exchange(timings=Timings(total=1000.0), status=200, arrivals=arrivals)
+    arrivals = tuple(Chunk(float(at), part) for at, part in enumerate(parts))
+    return Exchange(timings=Timings(total=1000.0), status=200, chunks=arrivals)
 
 
 def heard(written: Written, parts: list[bytes]) -> Listener:

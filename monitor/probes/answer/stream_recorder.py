@@ -4,7 +4,7 @@ The `Listener` that follows a stream live (it is the client's watch) is the one 
 that what ended a stream and what is said of it cannot differ.
 """
 
-from monitor.probes.exchange import Arrival
+from monitor.probes.exchange import Chunk
 from monitor.probes.readers import Piece, Reader
 from monitor.probes.readers.sse import Event, SseParser
 
@@ -37,10 +37,10 @@ class Listener:
         self._first_token_ms = first_token_ms
         self._last_ms = 0.0
 
-    def feed(self, arrival: Arrival) -> None:
-        self._last_ms = arrival.at_ms
-        for event in self.parser.feed(arrival.data):
-            self._hear(event, arrival.at_ms)
+    def feed(self, chunk: Chunk) -> None:
+        self._last_ms = chunk.at_ms
+        for event in self.parser.feed(chunk.data):
+            self._hear(event, chunk.at_ms)
 
     def close(self) -> None:
         """At the end of the bytes: an event cut short still speaks, for the diagnosis."""

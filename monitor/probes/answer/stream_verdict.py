@@ -1,4 +1,4 @@
-"""How a stream went, from arrivals alone: its speeds, its stalls, and whether it ended whole."""
+"""How a stream went, from chunks alone: its speeds, its stalls, and whether it ended whole."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from monitor.model import SETTLED, Failure, FailureKind, Habit, Stream
 from monitor.probes.answer.stream_recorder import Listener
-from monitor.probes.exchange import Break, Exchange
+from monitor.probes.exchange import ErrorType, Exchange
 from monitor.probes.readers import Reader
 from monitor.probes.verdict.classify import is_error_object, judge_error_object
 from monitor.probes.verdict.error_body import read_json
@@ -84,7 +84,7 @@ def _lagged(times: Sequence[float], exchange: Exchange) -> bool:
 
 
 def _is_burst(times: Sequence[float], tokens: int) -> bool | None:
-    """Everything at once after a long silence. Chunk counts are no evidence, arrival spread is.
+    """Everything at once after a long silence. Chunk counts are no evidence, chunk spread is.
 
     `tokens` are those that came: at most one for two bytes, whatever the usage counts.
     """
@@ -107,7 +107,7 @@ def _longest_stall(listener: Listener, exchange: Exchange, *, complete: bool) ->
 
 
 def _end(exchange: Exchange) -> float:
-    last = exchange.arrivals[-1].at_ms if exchange.arrivals else 0.0
+    last = exchange.chunks[-1].at_ms if exchange.chunks else 0.0
     return max(last, exchange.timings.total or 0.0)
 
 
@@ -133,10 +133,10 @@ def is_complete(
     if reader.ended or proven:
         return True
     if reader.finish_reasons:
-        return reader.done or (listener.tail is None and exchange.trouble is None)
+        return reader.done or (listener.tail is None and exchange.error is None)
     if reader.done:
         return habit.has_finish_reason < SETTLED
-    return exchange.trouble is None and listener.tail is None and _never_marks(habit)
+    return exchange.error is None and listener.tail is None and _never_marks(habit)
 
 
 def _never_marks(habit: Habit) -> bool:
@@ -172,24 +172,24 @@ def _error(listener: Listener) -> Failure | None:
 
 
 def _break(listener: Listener, exchange: Exchange) -> Failure | None:
-    trouble = exchange.trouble
+    error = exchange.error
     content = listener.content_at
     if listener.parser.overflow is not None:
         return Failure(FailureKind.BODY_TOO_LARGE, f"got a stream where {listener.parser.overflow}")
-    if trouble is not None and trouble.what is Break.TOO_LARGE:
+    if error is not None and error.what is ErrorType.TOO_LARGE:
         return Failure(
             FailureKind.BODY_TOO_LARGE, "got a larger stream than we read, want a smaller one"
         )
-    if trouble is not None and trouble.what in {Break.TIMEOUT, Break.GAVE_UP}:
+    if error is not None and error.what in {ErrorType.TIMEOUT, ErrorType.GAVE_UP}:
         return _silence(listener, exchange)
-    if not content and trouble is not None:
+    if not content and error is not None:
         return Failure(
             FailureKind.HTTP_DISCONNECT,
             "got a stream that broke before its first token, want an answer",
         )
     if not content:
         return None  # emptiness says it better
-    how = "was cut off" if trouble is not None else "ended without saying that it is over"
+    how = "was cut off" if error is not None else "ended without saying that it is over"
     if listener.reader.done:
         how = "says [DONE] but gives no finish reason, which it used to: it was cut off upstream"
     return Failure(

@@ -8,12 +8,8 @@ from typing import Any
 from monitor.model import Endpoint, Failure
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.probe import Run
-from monitor.probes.verdict.classify import (
-    judge_api_body,
-    judge_body_trouble,
-    judge_http,
-    judge_transport,
-)
+from monitor.probes.verdict.classify import judge_api_body, judge_http
+from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
 
 def bearer(endpoint: Endpoint) -> Mapping[str, str]:
@@ -67,4 +63,4 @@ def judge_status(exchange: Exchange, run: Run) -> Failure | None:
 
 def judge_call(exchange: Exchange, run: Run) -> Failure | None:
     """All that is the same for every API; None leaves the body's meaning to the probe."""
-    return judge_status(exchange, run) or judge_body_trouble(exchange) or judge_api_body(exchange)
+    return judge_status(exchange, run) or judge_body_transport(exchange) or judge_api_body(exchange)

@@ -23,13 +23,9 @@ from monitor.probes.kinds.media_stream import is_plain, until_the_end
 from monitor.probes.parameter_fallback import Body, adapting
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers import Reader
-from monitor.probes.verdict.classify import (
-    is_error_object,
-    judge_api_body,
-    judge_body_trouble,
-    judge_error_object,
-)
+from monitor.probes.verdict.classify import is_error_object, judge_api_body, judge_error_object
 from monitor.probes.verdict.error_body import read_json
+from monitor.probes.verdict.transport import judge_body_transport
 
 _LEAST_BYTES, _MOST_BYTES = 2 << 20, 16 << 20
 _BYTES_PER_TOKEN = 1024
@@ -198,7 +194,7 @@ class Conversation(ProbeSettings):
         self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge, reader: Reader
     ) -> Finding:
         failure = (
-            judge_body_trouble(exchange)
+            judge_body_transport(exchange)
             or judge_api_body(exchange)
             or _read(exchange, reader, self.signs)
         )

@@ -8,8 +8,9 @@ from pydantic import Field
 from monitor.model import Failure, FailureKind
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
-from monitor.probes.verdict.classify import judge_body_trouble, judge_http, judge_transport
+from monitor.probes.verdict.classify import judge_http
 from monitor.probes.verdict.error_body import read_json
+from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
 _EDGE = {
     FailureKind.EDGE_CHALLENGE,
@@ -61,7 +62,7 @@ class HttpProbe(ProbeSettings):
         return (
             judge_transport(exchange)
             or self._judge_status(exchange)
-            or judge_body_trouble(exchange)
+            or judge_body_transport(exchange)
             or self._judge_text(exchange)
             or self._judge_json(exchange)
         )

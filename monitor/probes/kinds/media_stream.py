@@ -6,7 +6,7 @@ from dataclasses import replace
 from monitor.model import Evidence, Failure, FailureKind, Habit
 from monitor.probes.answer.stream_recorder import Listener
 from monitor.probes.answer.stream_verdict import figures, judge_stream
-from monitor.probes.exchange import Break, Exchange
+from monitor.probes.exchange import ErrorType, Exchange
 from monitor.probes.probe import Finding
 from monitor.probes.verdict.error_body import looks_html, read_json
 
@@ -22,8 +22,8 @@ def no_stream(got: str) -> Failure:
 
 def until_the_end(exchange: Exchange, listener: Listener) -> Exchange:
     """Where the server kept the connection open after the stream's end, its time is not the stream's."""
-    trouble, reader = exchange.trouble, listener.reader
-    if trouble is None or trouble.what is not Break.GAVE_UP or not (reader.done or reader.ended):
+    error, reader = exchange.error, listener.reader
+    if error is None or error.what is not ErrorType.GAVE_UP or not (reader.done or reader.ended):
         return exchange
     return replace(exchange, timings=replace(exchange.timings, total=listener.ended_at))
 
@@ -35,8 +35,8 @@ def judge_streamed(
     judge: Callable[[], Failure | None] = lambda: None,
 ) -> Finding:
     """`listener` has heard nothing yet; `judge` says what is wrong with what it heard, if it is whole."""
-    for arrival in exchange.arrivals:
-        listener.feed(arrival)
+    for chunk in exchange.chunks:
+        listener.feed(chunk)
     listener.close()
     heard = figures(listener, exchange, habit)
     failure = judge_stream(listener, exchange, habit) or judge()

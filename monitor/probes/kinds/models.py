@@ -12,13 +12,9 @@ from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.kinds.api_call import headers
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import string, table, tables
-from monitor.probes.verdict.classify import (
-    judge_api_body,
-    judge_body_trouble,
-    judge_http,
-    judge_transport,
-)
+from monitor.probes.verdict.classify import judge_api_body, judge_http
 from monitor.probes.verdict.error_body import read_json
+from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
 _MAX_BODY = 2 * 1024 * 1024
 _MAX_LISTED = 2000
@@ -70,7 +66,7 @@ class ModelsProbe(ProbeSettings):
             by_key = refused.kind is FailureKind.NO_KEY and exchange.status in {401, 403}
             return None if by_key and not had_key else refused
         return (
-            judge_body_trouble(exchange)
+            judge_body_transport(exchange)
             or judge_api_body(exchange)
             or judge_models(read_json(exchange.body), self.model or run.check.model)
         )
@@ -107,7 +103,7 @@ def _is_listed(wanted: str, names: set[str]) -> bool:
 
 def _listed(exchange: Exchange) -> frozenset[str]:
     """Also of a list that lacks the model we ask for: that is when one wants to know what left."""
-    if exchange.status is None or not 200 <= exchange.status < 300 or exchange.trouble:
+    if exchange.status is None or not 200 <= exchange.status < 300 or exchange.error:
         return frozenset()
     return frozenset(sorted(names_in(read_json(exchange.body)))[:_MAX_LISTED])
 

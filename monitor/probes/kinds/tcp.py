@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from monitor.probes.exchange import Dial
+from monitor.probes.exchange import ConnectRequest
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
-from monitor.probes.verdict.classify import judge_transport
+from monitor.probes.verdict.transport import judge_transport
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -28,7 +28,7 @@ class DialProbe(ProbeSettings):
         address = urlsplit(endpoint.url)
         scheme = "https" if self.encrypted else address.scheme
         exchange = await run.client.dial(
-            Dial(
+            ConnectRequest(
                 host=address.hostname or "",
                 port=self.port or address.port or _PORTS[scheme],
                 encrypted=self.encrypted,

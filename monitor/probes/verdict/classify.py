@@ -13,26 +13,13 @@ from monitor.probes.exchange import Exchange
 from monitor.probes.verdict import provider_codes
 from monitor.probes.verdict.edge import judge_edge
 from monitor.probes.verdict.error_body import (
-    Said,
+    ErrorBody,
     html_title,
     looks_html,
+    parse_error_body,
+    read_error_object,
     read_json,
-    said_in,
-    said_in_body,
 )
-from monitor.probes.verdict.retry_after import retry_after
-from monitor.probes.verdict.transport import judge_body_trouble, judge_transport
-
-__all__ = [
-    "is_error_object",
-    "judge_api_body",
-    "judge_body_trouble",
-    "judge_edge",
-    "judge_error_object",
-    "judge_http",
-    "judge_transport",
-    "retry_after",
-]
 
 
 def judge_http(exchange: Exchange, *, had_key: bool, known_good: bool = False) -> Failure | None:
@@ -46,7 +33,7 @@ def judge_http(exchange: Exchange, *, had_key: bool, known_good: bool = False) -
     edge = judge_edge(exchange)
     if edge is not None or 200 <= status < 300:
         return edge
-    said = said_in_body(exchange.body)
+    said = parse_error_body(exchange.body)
     if 300 <= status < 400 and status != 304:
         where = exchange.headers.get("location", "nowhere")
         return Failure(
@@ -94,13 +81,13 @@ def judge_error_object(
 
     `otherwise` is the kind where nothing tells it from the server simply failing.
     """
-    said = said_in(value) if isinstance(value, dict) else Said(text=str(value))
+    said = read_error_object(value) if isinstance(value, dict) else ErrorBody(text=str(value))
     kind = _inner_kind(said, otherwise)
     text = said.text or ", ".join(sorted(said.words)) or "no words"
     return Failure(kind, f'got an error inside HTTP {status}: "{_cut(text)}", want an answer')
 
 
-def _inner_kind(said: Said, otherwise: FailureKind) -> FailureKind:
+def _inner_kind(said: ErrorBody, otherwise: FailureKind) -> FailureKind:
     implied = (
         provider_codes.IMPLIED_STATUS[word]
         for word in said.words
@@ -132,7 +119,7 @@ def _in_context(kind: FailureKind, had_key: bool, known_good: bool) -> FailureKi
 # --- the relay and what is behind it --------------------------------------------------------------
 
 
-def _status_kind(status: int, said: Said, *, html: bool) -> FailureKind:
+def _status_kind(status: int, said: ErrorBody, *, html: bool) -> FailureKind:
     spoken = _spoken_kind(status, said)
     if spoken is not None:
         return spoken
@@ -142,7 +129,7 @@ def _status_kind(status: int, said: Said, *, html: bool) -> FailureKind:
     return judge(said, html) if judge else FailureKind.UNEXPECTED_STATUS
 
 
-def _spoken_kind(status: int, said: Said) -> FailureKind | None:
+def _spoken_kind(status: int, said: ErrorBody) -> FailureKind | None:
     """Codes that mean the same under any status."""
     if said.words & provider_codes.ALWAYS_ACCOUNT:
         return FailureKind.QUOTA_EXHAUSTED
@@ -154,7 +141,7 @@ def _spoken_kind(status: int, said: Said) -> FailureKind | None:
     return FailureKind.NO_CHANNEL if said.mentions(*provider_codes.NO_CHANNEL_PHRASES) else None
 
 
-def _server_kind(status: int, said: Said) -> FailureKind:
+def _server_kind(status: int, said: ErrorBody) -> FailureKind:
     if said.words & provider_codes.MODEL_WORDS:
         return FailureKind.NO_CHANNEL
     if (
@@ -168,7 +155,7 @@ def _server_kind(status: int, said: Said) -> FailureKind:
     return FailureKind.BAD_GATEWAY if status == 502 else FailureKind.SERVER_ERROR
 
 
-def _account_kind(said: Said) -> FailureKind | None:
+def _account_kind(said: ErrorBody) -> FailureKind | None:
     if any(word.startswith("subscription_") for word in said.words):
         return FailureKind.QUOTA_EXHAUSTED
     return next(
@@ -176,7 +163,7 @@ def _account_kind(said: Said) -> FailureKind | None:
     )
 
 
-def _bad_request(said: Said, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
+def _bad_request(said: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
     account = _account_kind(said)
     if account is not None:
         return account
@@ -198,13 +185,13 @@ def _bad_request(said: Said, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
 _MODEL_FIRST = re.compile(r"\bmodels?\b[ :`'\"]+(\S+)", re.IGNORECASE)
 
 
-def _names_model(said: Said) -> bool:
+def _names_model(said: ErrorBody) -> bool:
     """Prose such as "Model x is not supported": the model is what the sentence is about."""
     about = _MODEL_FIRST.search(said.text[:40])
     return about is not None and said.mentions(*provider_codes.MODEL_PHRASES)
 
 
-def _forbidden(said: Said, html: bool) -> FailureKind:  # noqa: FBT001
+def _forbidden(said: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
     if html:
         return FailureKind.EDGE_DENIED
     account = _account_kind(said)
@@ -221,7 +208,7 @@ def _forbidden(said: Said, html: bool) -> FailureKind:  # noqa: FBT001
     return FailureKind.PERMISSION_DENIED
 
 
-def _not_found(said: Said, html: bool) -> FailureKind:  # noqa: FBT001
+def _not_found(said: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
     if html:
         return FailureKind.PATH_NOT_FOUND
     if said.words & provider_codes.MODEL_WORDS:
@@ -233,7 +220,7 @@ def _not_found(said: Said, html: bool) -> FailureKind:  # noqa: FBT001
     )
 
 
-def _too_many(said: Said, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
+def _too_many(said: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
     account = _account_kind(said)
     if account is FailureKind.QUOTA_EXHAUSTED or any(
         provider_codes.PER_DAY in word for word in said.words
@@ -243,7 +230,7 @@ def _too_many(said: Said, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
     return FailureKind.OVERLOADED if busy else FailureKind.RATE_LIMITED
 
 
-_BY_STATUS: Mapping[int, Callable[[Said, bool], FailureKind]] = {
+_BY_STATUS: Mapping[int, Callable[[ErrorBody, bool], FailureKind]] = {
     400: _bad_request,
     401: lambda _said, _html: FailureKind.AUTH_INVALID,
     402: lambda _said, _html: FailureKind.QUOTA_EXHAUSTED,
@@ -266,7 +253,7 @@ _HINTS = {
 }
 
 
-def _message(status: int, said: Said, kind: FailureKind) -> str:
+def _message(status: int, said: ErrorBody, kind: FailureKind) -> str:
     text = f': "{_cut(said.text)}"' if said.text else ""
     return f"got HTTP {status}{text}, want 200{_HINTS.get(kind, '')}"
 

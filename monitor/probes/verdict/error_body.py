@@ -22,7 +22,7 @@ _STATUS_KEYS = ("code", "status_code", "http_status", "status")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ErrorBody:
     """`words` are codes and types in lower case, `text` is prose; codes are believed before prose."""
 
     words: frozenset[str] = frozenset()
@@ -69,19 +69,19 @@ def html_title(body: bytes) -> str:
     return " ".join(found[1].split()) if found else ""
 
 
-def said_in_body(body: bytes) -> Said:
+def parse_error_body(body: bytes) -> ErrorBody:
     value = read_json(body)
     if isinstance(value, list):
         value = next((item for item in value if isinstance(item, dict)), None)
     if isinstance(value, dict):
-        return said_in(value)
+        return read_error_object(value)
     text = html_title(body) if looks_html(body) else body[:_TEXT_LIMIT].decode("utf-8", "replace")
-    return Said(text=text.strip())
+    return ErrorBody(text=text.strip())
 
 
-def said_in(value: Mapping[str, Any]) -> Said:
+def read_error_object(value: Mapping[str, Any]) -> ErrorBody:
     tables = tuple(_tables(value))
-    return Said(
+    return ErrorBody(
         words=frozenset(_words(tables)),
         text=_text(tables)[:_TEXT_LIMIT],
         status=next(_statuses(tables), None),

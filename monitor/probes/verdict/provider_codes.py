@@ -59,25 +59,44 @@ RELAY_WORDS = {
 
 BUSY_WORDS = frozenset(
     {
-        "server_is_overloaded", "overloaded_error", "overloaded", "engine_overloaded",
-        "service_unavailable", "service_unavailable_error", "unavailable", "slow_down",
+        "server_is_overloaded",
+        "overloaded_error",
+        "overloaded",
+        "engine_overloaded",
+        "service_unavailable",
+        "service_unavailable_error",
+        "unavailable",
+        "slow_down",
     }
-)  # fmt: skip
+)
 BUSY_PHRASES = ("overload", "饱和", "负载", "too busy", "server busy", "at capacity", "繁忙")
 
 NO_CHANNEL_PHRASES = ("无可用渠道", "no available channel", "no available account")
 
 QUOTA_PHRASES = (
-    "insufficient balance", "credit balance is too low", "额度不足", "额度已用尽", "余额不足",
-    "quota is not enough", "requires more credits", "insufficient credits", "预扣费额度失败",
-)  # fmt: skip
+    "insufficient balance",
+    "credit balance is too low",
+    "额度不足",
+    "额度已用尽",
+    "余额不足",
+    "quota is not enough",
+    "requires more credits",
+    "insufficient credits",
+    "预扣费额度失败",
+)
 KEY_PHRASES = ("incorrect api key", "api key not valid", "invalid api key", "invalid x-api-key")
 KEY_PHRASES_403 = ("无效的令牌", "未提供令牌", "令牌已过期")
 REGION_PHRASES = ("location is not supported", "country, region, or territory not supported")
 CONTEXT_PHRASES = (
-    "prompt is too long", "prompt too long", "too many tokens", "maximum context length",
-    "context window", "context length", "all messages is too long", "input token count",
-)  # fmt: skip
+    "prompt is too long",
+    "prompt too long",
+    "too many tokens",
+    "maximum context length",
+    "context window",
+    "context length",
+    "all messages is too long",
+    "input token count",
+)
 CONTEXT_WORDS = frozenset(
     {
         "context_length_exceeded",
@@ -87,29 +106,61 @@ CONTEXT_WORDS = frozenset(
     }
 )
 BUDGET_PHRASES = (
-    "output limit was reached", "output limit reached", "max_tokens or model output limit",
-    "max_tokens was reached", "max_output_tokens was reached", "could not finish the message",
-)  # fmt: skip
+    "output limit was reached",
+    "output limit reached",
+    "max_tokens or model output limit",
+    "max_tokens was reached",
+    "max_output_tokens was reached",
+    "could not finish the message",
+)
 MODEL_PHRASES = (
-    "does not exist", "is not found", "not found", "was removed", "has been deprecated",
-    "is deprecated", "is not supported", "no longer available", "not exist", "not a valid model",
-    "no endpoints found", "unknown model", "不存在",
-)  # fmt: skip
+    "does not exist",
+    "is not found",
+    "not found",
+    "was removed",
+    "has been deprecated",
+    "is deprecated",
+    "is not supported",
+    "no longer available",
+    "not exist",
+    "not a valid model",
+    "no endpoints found",
+    "unknown model",
+    "不存在",
+)
 NO_MODEL_PHRASES = ("invalid model name", "no such model", "not a valid model id")
 """The model is what is wrong, wherever in the sentence they stand."""
 PER_DAY = "perday"
 """Part of Google's quotaId for a limit that time alone does not mend."""
 
 IMPLIED_STATUS = {
-    "invalid_request_error": 400, "invalid_argument": 400, "failed_precondition": 400,
-    "authentication_error": 401, "invalid_api_key": 401, "unauthenticated": 401,
-    "billing_error": 402, "permission_error": 403, "permission_denied": 403,
-    "not_found_error": 404, "not_found": 404, "model_not_found": 404, "request_too_large": 413,
-    "rate_limit_error": 429, "rate_limit_exceeded": 429, "resource_exhausted": 429,
-    "insufficient_quota": 429, "api_error": 500, "server_error": 500, "internal": 500,
-    "internal_server_error": 500, "timeout_error": 504, "deadline_exceeded": 504,
-    "overloaded_error": 529, "server_is_overloaded": 529, "unavailable": 503,
-}  # fmt: skip
+    "invalid_request_error": 400,
+    "invalid_argument": 400,
+    "failed_precondition": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "unauthenticated": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "permission_denied": 403,
+    "not_found_error": 404,
+    "not_found": 404,
+    "model_not_found": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "resource_exhausted": 429,
+    "insufficient_quota": 429,
+    "api_error": 500,
+    "server_error": 500,
+    "internal": 500,
+    "internal_server_error": 500,
+    "timeout_error": 504,
+    "deadline_exceeded": 504,
+    "overloaded_error": 529,
+    "server_is_overloaded": 529,
+    "unavailable": 503,
+}
 """The status that an error would have had, had it come before the first byte of a stream."""
 
 EDGE_DENIED = frozenset({1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1020, 1106})

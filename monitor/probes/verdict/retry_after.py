@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from monitor.probes.exchange import Exchange
-from monitor.probes.verdict.error_body import Said, said_in_body
+from monitor.probes.verdict.error_body import ErrorBody, parse_error_body
 
 _SHORTEST, _LONGEST = 1.0, 3600.0
 _NUMBER = re.compile(r"\A\d{1,15}(?:\.\d{1,9})?\Z")
@@ -30,7 +30,7 @@ def retry_after(exchange: Exchange, now: datetime) -> timedelta | None:
     status = exchange.status
     if status is None or not (status in {408, 429} or 500 <= status < 600):
         return None
-    said = said_in_body(exchange.body)
+    said = parse_error_body(exchange.body)
     asked = _asked_seconds(exchange.headers, said, now)
     if asked is None and status == 429:
         inside = {name.lower(): text for name, text in said.headers.items()}
@@ -39,7 +39,7 @@ def retry_after(exchange: Exchange, now: datetime) -> timedelta | None:
     return None if asked is None else timedelta(seconds=min(max(asked, _SHORTEST), _LONGEST))
 
 
-def _asked_seconds(headers: Mapping[str, str], said: Said, now: datetime) -> float | None:
+def _asked_seconds(headers: Mapping[str, str], said: ErrorBody, now: datetime) -> float | None:
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000

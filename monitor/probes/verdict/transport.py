@@ -3,38 +3,38 @@
 from collections.abc import Mapping
 
 from monitor.model import Failure, FailureKind
-from monitor.probes.exchange import Break, Exchange, Stage, Trouble
+from monitor.probes.exchange import ErrorType, Exchange, Phase, TransportError
 
 _CERT = {
-    Break.CERT_EXPIRED: FailureKind.CERT_EXPIRED,
-    Break.CERT_NOT_YET: FailureKind.CERT_EXPIRED,
-    Break.CERT_HOSTNAME: FailureKind.CERT_HOSTNAME,
-    Break.CERT_UNTRUSTED: FailureKind.CERT_UNTRUSTED,
+    ErrorType.CERT_EXPIRED: FailureKind.CERT_EXPIRED,
+    ErrorType.CERT_NOT_YET: FailureKind.CERT_EXPIRED,
+    ErrorType.CERT_HOSTNAME: FailureKind.CERT_HOSTNAME,
+    ErrorType.CERT_UNTRUSTED: FailureKind.CERT_UNTRUSTED,
 }
 _BEFORE_TLS = {
-    Break.REFUSED: FailureKind.TCP_REFUSED,
-    Break.RESET: FailureKind.TCP_REFUSED,
-    Break.CLOSED: FailureKind.TCP_REFUSED,
-    Break.UNREACHABLE: FailureKind.TCP_UNREACHABLE,
+    ErrorType.REFUSED: FailureKind.TCP_REFUSED,
+    ErrorType.RESET: FailureKind.TCP_REFUSED,
+    ErrorType.CLOSED: FailureKind.TCP_REFUSED,
+    ErrorType.UNREACHABLE: FailureKind.TCP_UNREACHABLE,
 }
-_TRANSPORT: Mapping[Stage, tuple[Mapping[Break, FailureKind], FailureKind]] = {
-    Stage.PROXY: ({}, FailureKind.OFFLINE),
-    Stage.DNS: ({Break.NXDOMAIN: FailureKind.DNS_NXDOMAIN}, FailureKind.DNS_SERVFAIL),
-    Stage.CONNECT: (_BEFORE_TLS, FailureKind.CONNECT_TIMEOUT),
-    Stage.TLS: (
+_TRANSPORT: Mapping[Phase, tuple[Mapping[ErrorType, FailureKind], FailureKind]] = {
+    Phase.PROXY: ({}, FailureKind.OFFLINE),
+    Phase.DNS: ({ErrorType.NXDOMAIN: FailureKind.DNS_NXDOMAIN}, FailureKind.DNS_SERVFAIL),
+    Phase.CONNECT: (_BEFORE_TLS, FailureKind.CONNECT_TIMEOUT),
+    Phase.TLS: (
         {
-            Break.TIMEOUT: FailureKind.TLS_TIMEOUT,
-            Break.RESET: FailureKind.TLS_RESET,
-            Break.CLOSED: FailureKind.TLS_RESET,
+            ErrorType.TIMEOUT: FailureKind.TLS_TIMEOUT,
+            ErrorType.RESET: FailureKind.TLS_RESET,
+            ErrorType.CLOSED: FailureKind.TLS_RESET,
         },
         FailureKind.TLS_PROTOCOL,
     ),
-    Stage.HEADERS: (
+    Phase.HEADERS: (
         {
-            Break.TIMEOUT: FailureKind.HEADERS_TIMEOUT,
-            Break.GAVE_UP: FailureKind.HEADERS_TIMEOUT,
-            Break.RESET: FailureKind.HTTP_DISCONNECT,
-            Break.CLOSED: FailureKind.HTTP_DISCONNECT,
+            ErrorType.TIMEOUT: FailureKind.HEADERS_TIMEOUT,
+            ErrorType.GAVE_UP: FailureKind.HEADERS_TIMEOUT,
+            ErrorType.RESET: FailureKind.HTTP_DISCONNECT,
+            ErrorType.CLOSED: FailureKind.HTTP_DISCONNECT,
         },
         FailureKind.HTTP_GARBAGE,
     ),
@@ -62,43 +62,43 @@ _EXPLAINED = {
 
 
 def judge_transport(exchange: Exchange) -> Failure | None:
-    """What broke before the body; a broken body is for `judge_body_trouble` or the stream's judge."""
-    trouble = exchange.trouble
-    if trouble is None or trouble.stage is Stage.BODY:
+    """What broke before the body; a broken body is for `judge_body_transport` or the stream's judge."""
+    error = exchange.error
+    if error is None or error.stage is Phase.BODY:
         return None
-    if trouble.what is Break.CERT_NOT_YET:
+    if error.what is ErrorType.CERT_NOT_YET:
         return Failure(
-            FailureKind.CERT_EXPIRED, _with("got a certificate that is not valid yet", trouble)
+            FailureKind.CERT_EXPIRED, _with("got a certificate that is not valid yet", error)
         )
-    return _explained(_transport_kind(trouble), trouble)
+    return _explained(_transport_kind(error), error)
 
 
-def judge_body_trouble(exchange: Exchange) -> Failure | None:
+def judge_body_transport(exchange: Exchange) -> Failure | None:
     """A plain answer that did not come whole: worth less than half, but the server did speak."""
-    trouble = exchange.trouble
-    if trouble is None or trouble.stage is not Stage.BODY:
+    error = exchange.error
+    if error is None or error.stage is not Phase.BODY:
         return None
-    if trouble.what in {Break.TIMEOUT, Break.GAVE_UP}:
-        return _explained(FailureKind.BODY_TIMEOUT, trouble)
-    if trouble.what is Break.TOO_LARGE:
-        return _explained(FailureKind.BODY_TOO_LARGE, trouble)
-    if trouble.what is Break.PROTOCOL:
-        return _explained(FailureKind.HTTP_GARBAGE, trouble)
+    if error.what in {ErrorType.TIMEOUT, ErrorType.GAVE_UP}:
+        return _explained(FailureKind.BODY_TIMEOUT, error)
+    if error.what is ErrorType.TOO_LARGE:
+        return _explained(FailureKind.BODY_TOO_LARGE, error)
+    if error.what is ErrorType.PROTOCOL:
+        return _explained(FailureKind.HTTP_GARBAGE, error)
     return _explained(
-        FailureKind.TRUNCATED if exchange.body else FailureKind.HTTP_DISCONNECT, trouble
+        FailureKind.TRUNCATED if exchange.body else FailureKind.HTTP_DISCONNECT, error
     )
 
 
-def _transport_kind(trouble: Trouble) -> FailureKind:
-    if trouble.what in _CERT:
-        return _CERT[trouble.what]
-    table, otherwise = _TRANSPORT[trouble.stage]
-    return table.get(trouble.what, otherwise)
+def _transport_kind(error: TransportError) -> FailureKind:
+    if error.what in _CERT:
+        return _CERT[error.what]
+    table, otherwise = _TRANSPORT[error.stage]
+    return table.get(error.what, otherwise)
 
 
-def _explained(kind: FailureKind, trouble: Trouble) -> Failure:
-    return Failure(kind, _with(_EXPLAINED[kind], trouble))
+def _explained(kind: FailureKind, error: TransportError) -> Failure:
+    return Failure(kind, _with(_EXPLAINED[kind], error))
 
 
-def _with(sentence: str, trouble: Trouble) -> str:
-    return f"{sentence} ({trouble.detail})" if trouble.detail else sentence
+def _with(sentence: str, error: TransportError) -> str:
+    return f"{sentence} ({error.detail})" if error.detail else sentence

@@ -15,30 +15,30 @@ from multidict import CIMultiDict
 
 from monitor.model import Proxy, Timings
 from monitor.probes.exchange import (
-    Arrival,
-    Break,
-    Dial,
+    Chunk,
+    ConnectRequest,
+    ErrorType,
     Exchange,
     HttpRequest,
-    Stage,
-    Trouble,
-    Watch,
+    Phase,
+    StreamWatcher,
+    TransportError,
 )
 from monitor.probes.wire.connect import connect
 from monitor.probes.wire.decompress import Decoder
-from monitor.probes.wire.errors import stage_of, trouble_of
-from monitor.probes.wire.http_proxy import TunnelError, credentials, trouble_by_status
-from monitor.probes.wire.lag import LagMeter, Span
-from monitor.probes.wire.resolver import PoolResolver, Resolve, system_resolve
+from monitor.probes.wire.http_proxy import TunnelError, credentials, error_by_proxy_status
+from monitor.probes.wire.loop_lag import LagMeter, LoopLag
+from monitor.probes.wire.pool_resolver import PoolResolver, Resolve, system_resolve
 from monitor.probes.wire.session import (
     BrokeError,
     make_context,
     make_session,
     proxy_arguments,
-    way_to,
+    route_through,
 )
-from monitor.probes.wire.trace import Trace, Way, current
+from monitor.probes.wire.trace import Route, Trace, current
 from monitor.probes.wire.tracing_hooks import TracedResolver
+from monitor.probes.wire.transport_error import phase_of, transport_error_of
 
 _CONNECT_CAP_S = 10.0
 """Look-up, TCP and TLS together: a connection that takes longer serves nobody."""
@@ -53,8 +53,8 @@ class _Heard:
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     ttfb: float | None = None
-    arrivals: list[Arrival] = field(default_factory=list)
-    trouble: Trouble | None = None
+    chunks: list[Chunk] = field(default_factory=list)
+    error: TransportError | None = None
     gives_up_ms: float | None = None
 
 
@@ -91,11 +91,11 @@ class Client:
             await self._resolver.close()
             self._resolver = None
 
-    async def send(self, ask: HttpRequest, watch: Watch | None = None) -> Exchange:
+    async def send(self, ask: HttpRequest, watch: StreamWatcher | None = None) -> Exchange:
         """Never raises for what an endpoint does; `aiohttp.InvalidURL` for a URL that is none."""
         session = self._session(ask.ca_file, ask.proxy)
         encrypted = ask.url.startswith("https:")
-        way = way_to(ask.proxy, tunnels=encrypted)
+        way = route_through(ask.proxy, tunnels=encrypted)
         limit = ask.timeout.total_seconds()
         with self._lag.watch() as lag:
             guard = asyncio.timeout(min(limit, _CONNECT_CAP_S))
@@ -107,20 +107,20 @@ class Client:
                 async with guard:
                     await _converse(session, ask, watch, trace, heard, guard, end)
             except TimeoutError:
-                heard.trouble = _timed_out(trace, heard)
+                heard.error = _timed_out(trace, heard)
             except aiohttp.InvalidURL:
                 raise
             except (BrokeError, TunnelError, aiohttp.ClientError, BadHttpMessage, OSError) as exc:
-                heard.trouble = trouble_of(exc, trace, answered=heard.status is not None)
+                heard.error = transport_error_of(exc, trace, answered=heard.status is not None)
             finally:
                 current.reset(token)
         return _exchange(trace, heard, lag)
 
-    async def dial(self, dial: Dial) -> Exchange:
+    async def dial(self, dial: ConnectRequest) -> Exchange:
         """A connection alone. Never raises for what an endpoint does."""
         resolver, context = self._names(), self._context(dial.ca_file)
         with self._lag.watch() as lag:
-            way = way_to(dial.proxy, tunnels=True)
+            way = route_through(dial.proxy, tunnels=True)
             trace = Trace(lambda: None, encrypted=dial.encrypted, way=way)
             heard = _Heard()
             token = current.set(trace)
@@ -128,9 +128,9 @@ class Client:
                 async with asyncio.timeout(min(dial.timeout.total_seconds(), _CONNECT_CAP_S)):
                     await connect(dial, resolver, context)
             except TimeoutError:
-                heard.trouble = _timed_out(trace, heard)
+                heard.error = _timed_out(trace, heard)
             except (OSError, TunnelError) as exc:
-                heard.trouble = trouble_of(exc, trace, answered=False)
+                heard.error = transport_error_of(exc, trace, answered=False)
             finally:
                 current.reset(token)
         return _exchange(trace, heard, lag)
@@ -154,7 +154,7 @@ class Client:
 async def _converse(
     session: aiohttp.ClientSession,
     ask: HttpRequest,
-    watch: Watch | None,
+    watch: StreamWatcher | None,
     trace: Trace,
     heard: _Heard,
     guard: asyncio.Timeout,
@@ -162,7 +162,7 @@ async def _converse(
 ) -> None:
     headers = CIMultiDict({"Accept-Encoding": "identity", "User-Agent": "monitor"})
     headers.update(ask.headers)
-    if ask.proxy is not None and trace.way is Way.RELAYED:
+    if ask.proxy is not None and trace.way is Route.RELAYED:
         headers.update(credentials(ask.proxy))
     async with session.request(
         ask.method,
@@ -181,19 +181,21 @@ async def _converse(
         decoder = Decoder(heard.headers.get("content-encoding", ""), ask.max_body)
         _wait_for_watch(watch, trace, heard, guard, end)
         async for data in response.content.iter_any():
-            arrival = Arrival(trace.since_start(trace.stamp()), decoder.feed(data))
-            heard.arrivals.append(arrival)
+            chunk = Chunk(trace.since_start(trace.stamp()), decoder.feed(data))
+            heard.chunks.append(chunk)
             if watch is not None:
-                watch.feed(arrival)
+                watch.feed(chunk)
             if decoder.full:
-                heard.trouble = Trouble(Stage.BODY, Break.TOO_LARGE, f"over {ask.max_body} bytes")
+                heard.error = TransportError(
+                    Phase.BODY, ErrorType.TOO_LARGE, f"over {ask.max_body} bytes"
+                )
                 response.close()
                 return
             _wait_for_watch(watch, trace, heard, guard, end)
-    if trace.way is Way.RELAYED and heard.status == 407:
-        heard.trouble = trouble_by_status(407)
+    if trace.way is Route.RELAYED and heard.status == 407:
+        heard.error = error_by_proxy_status(407)
     if trace.was_reset:  # aiohttp takes it for the end of a body that has no length
-        heard.trouble = Trouble(Stage.BODY, Break.RESET)
+        heard.error = TransportError(Phase.BODY, ErrorType.RESET)
 
 
 def _hang_up(content: aiohttp.StreamReader) -> None:
@@ -203,7 +205,7 @@ def _hang_up(content: aiohttp.StreamReader) -> None:
 
 
 def _wait_for_watch(
-    watch: Watch | None, trace: Trace, heard: _Heard, guard: asyncio.Timeout, end: float
+    watch: StreamWatcher | None, trace: Trace, heard: _Heard, guard: asyncio.Timeout, end: float
 ) -> None:
     """Move the alarm to whichever comes first, the watch's patience or the timeout.
 
@@ -221,19 +223,19 @@ def _wait_for_watch(
         guard.reschedule(min(end, alarm + _LATER_S))
 
 
-def _timed_out(trace: Trace, heard: _Heard) -> Trouble:
-    stage = stage_of(trace, answered=heard.status is not None)
-    if stage is Stage.PROXY and trace.told_proxy:
-        stage = Stage.CONNECT  # proxies answer when the endpoint has
+def _timed_out(trace: Trace, heard: _Heard) -> TransportError:
+    stage = phase_of(trace, answered=heard.status is not None)
+    if stage is Phase.PROXY and trace.told_proxy:
+        stage = Phase.CONNECT  # proxies answer when the endpoint has
     now = trace.since_start(time.monotonic_ns())
     gave_up = heard.gives_up_ms is not None and now >= heard.gives_up_ms
-    what = Break.GAVE_UP if gave_up else Break.TIMEOUT
-    return Trouble(stage, what, f"after {now / 1000:.1f} s")
+    what = ErrorType.GAVE_UP if gave_up else ErrorType.TIMEOUT
+    return TransportError(stage, what, f"after {now / 1000:.1f} s")
 
 
-def _exchange(trace: Trace, heard: _Heard, lag: Span) -> Exchange:
+def _exchange(trace: Trace, heard: _Heard, lag: LoopLag) -> Exchange:
     attempt = trace.attempt
-    ended = trace.stamp() if heard.status and heard.trouble is None else time.monotonic_ns()
+    ended = trace.stamp() if heard.status and heard.error is None else time.monotonic_ns()
     ready = trace.connected and (not trace.encrypted or trace.tls_end is not None)
     return Exchange(
         timings=Timings(
@@ -243,11 +245,11 @@ def _exchange(trace: Trace, heard: _Heard, lag: Span) -> Exchange:
             ttfb=heard.ttfb,
             total=trace.since_start(ended),
         ),
-        trouble=heard.trouble,
+        error=heard.error,
         status=heard.status,
         headers=heard.headers,
-        arrivals=tuple(heard.arrivals),
-        remote_ip=attempt.address if attempt and trace.way is Way.DIRECT else None,
+        chunks=tuple(heard.chunks),
+        remote_ip=attempt.address if attempt and trace.way is Route.DIRECT else None,
         cert_expires=trace.cert_expires,
         lag_ms=lag.worst_ms,
         lag_total_ms=lag.total_ms,

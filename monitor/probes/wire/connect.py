@@ -10,7 +10,7 @@ import aiohappyeyeballs
 from aiohttp.abc import AbstractResolver
 
 from monitor.model import Proxy
-from monitor.probes.exchange import Dial
+from monitor.probes.exchange import ConnectRequest
 from monitor.probes.wire.http_proxy import ask_for_tunnel
 from monitor.probes.wire.trace import current
 from monitor.probes.wire.tracing_hooks import traced_socket
@@ -19,7 +19,9 @@ _NEXT_FAMILY_S = 0.25
 """How long one address may keep silent before the next is tried beside it."""
 
 
-async def connect(dial: Dial, resolver: AbstractResolver, context: ssl.SSLContext) -> None:
+async def connect(
+    dial: ConnectRequest, resolver: AbstractResolver, context: ssl.SSLContext
+) -> None:
     """Opens and closes; what happened when is in the current trace."""
     if dial.proxy is None:
         made = await reach(resolver, dial.host, dial.port)
@@ -72,7 +74,7 @@ def _info(family: int, host: str, port: int) -> aiohappyeyeballs.AddrInfoType:
     return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))
 
 
-async def _shake_hands(made: socket.socket, dial: Dial, context: ssl.SSLContext) -> None:
+async def _shake_hands(made: socket.socket, dial: ConnectRequest, context: ssl.SSLContext) -> None:
     try:
         transport, _ = await asyncio.get_running_loop().create_connection(
             asyncio.Protocol,

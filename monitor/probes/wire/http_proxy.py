@@ -10,27 +10,29 @@ import re
 import socket
 
 from monitor.model import Proxy
-from monitor.probes.exchange import Break, Stage, Trouble
+from monitor.probes.exchange import ErrorType, Phase, TransportError
 
 _MOST = 16 * 1024
 _STATUS = re.compile(rb"\AHTTP/1\.[01] (\d{3})\b")
-_SAYS_OF_ENDPOINT = {502: Break.UNREACHABLE, 503: Break.UNREACHABLE, 504: Break.TIMEOUT}
+_SAYS_OF_ENDPOINT = {502: ErrorType.UNREACHABLE, 503: ErrorType.UNREACHABLE, 504: ErrorType.TIMEOUT}
 
 
 class TunnelError(Exception):
     """The proxy opened no way to the endpoint."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.detail)
-        self.trouble = trouble
+    def __init__(self, error: TransportError) -> None:
+        super().__init__(error.detail)
+        self.error = error
 
 
-def trouble_by_status(status: int) -> Trouble:
+def error_by_proxy_status(status: int) -> TransportError:
     """What a proxy means by a status other than 200."""
     if status in _SAYS_OF_ENDPOINT:
-        return Trouble(Stage.CONNECT, _SAYS_OF_ENDPOINT[status], f"the proxy says HTTP {status}")
+        return TransportError(
+            Phase.CONNECT, _SAYS_OF_ENDPOINT[status], f"the proxy says HTTP {status}"
+        )
     why = "it wants a user and a password that it knows" if status == 407 else "it refuses"
-    return Trouble(Stage.PROXY, Break.DENIED, f"{why}: HTTP {status}")
+    return TransportError(Phase.PROXY, ErrorType.DENIED, f"{why}: HTTP {status}")
 
 
 async def ask_for_tunnel(made: socket.socket, proxy: Proxy, host: str, port: int) -> None:
@@ -45,12 +47,14 @@ async def ask_for_tunnel(made: socket.socket, proxy: Proxy, host: str, port: int
         part = await loop.sock_recv(made, 4096)
         head += part
         if not part or len(head) > _MOST:
-            raise TunnelError(Trouble(Stage.PROXY, Break.CLOSED, "it gives no proper answer"))
+            raise TunnelError(
+                TransportError(Phase.PROXY, ErrorType.CLOSED, "it gives no proper answer")
+            )
     found = _STATUS.match(head)
     if found is None:
-        raise TunnelError(Trouble(Stage.PROXY, Break.PROTOCOL, "it does not speak HTTP"))
+        raise TunnelError(TransportError(Phase.PROXY, ErrorType.PROTOCOL, "it does not speak HTTP"))
     if not 200 <= int(found[1]) < 300:
-        raise TunnelError(trouble_by_status(int(found[1])))
+        raise TunnelError(error_by_proxy_status(int(found[1])))
 
 
 def credentials(proxy: Proxy) -> dict[str, str]:

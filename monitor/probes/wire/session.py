@@ -13,7 +13,7 @@ from yarl import URL
 from monitor.model import Proxy
 from monitor.probes.wire.connect import reach
 from monitor.probes.wire.http_proxy import credentials
-from monitor.probes.wire.trace import Way
+from monitor.probes.wire.trace import Route
 from monitor.probes.wire.tracing_hooks import TracedResolver, TracedTLS, traced_socket
 
 _TLS_BUFFER = 32 * 1024
@@ -77,13 +77,13 @@ def _socket(info: tuple[Any, ...]) -> socket.socket:
     return traced_socket(info)
 
 
-def way_to(proxy: Proxy | None, *, tunnels: bool) -> Way:
+def route_through(proxy: Proxy | None, *, tunnels: bool) -> Route:
     """`tunnels`: whether an HTTP proxy must open one, as for all that is not plain HTTP."""
     if proxy is None:
-        return Way.DIRECT
+        return Route.DIRECT
     if proxy.socks:
-        return Way.SOCKS
-    return Way.CONNECT if tunnels else Way.RELAYED
+        return Route.SOCKS
+    return Route.CONNECT if tunnels else Route.RELAYED
 
 
 def proxy_arguments(proxy: Proxy | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from python_socks import ProxyError, ProxyTimeoutError, ProxyType
 from python_socks.async_.asyncio import Proxy as Socks
 
 from monitor.model import Proxy
-from monitor.probes.exchange import Break, Stage, Trouble
+from monitor.probes.exchange import ErrorType, Phase, TransportError
 from monitor.probes.wire.http_proxy import TunnelError
 from monitor.probes.wire.trace import current
 
@@ -23,12 +23,12 @@ Reach = Callable[[str, int], Awaitable[socket.socket]]
 """Opens a connection to a host and port."""
 
 _SAYS_OF_ENDPOINT = {
-    3: Break.UNREACHABLE,
-    4: Break.UNREACHABLE,
-    5: Break.REFUSED,
-    6: Break.TIMEOUT,
+    3: ErrorType.UNREACHABLE,
+    4: ErrorType.UNREACHABLE,
+    5: ErrorType.REFUSED,
+    6: ErrorType.TIMEOUT,
 }
-"""Reply codes of RFC 1928 with which a proxy tells that the endpoint, not itself, is the trouble."""
+"""Reply codes of RFC 1928 with which a proxy tells that the endpoint, not itself, is the error."""
 
 
 class _Reached:
@@ -60,21 +60,23 @@ async def through_socks(proxy: Proxy, host: str, port: int, reach: Reach) -> soc
     try:
         made = await asking.connect(host, port)
     except ProxyTimeoutError as error:
-        raise TunnelError(Trouble(Stage.PROXY, Break.TIMEOUT)) from error
+        raise TunnelError(TransportError(Phase.PROXY, ErrorType.TIMEOUT)) from error
     except ProxyError as error:
         raise TunnelError(_trouble(error, greeted=trace.told_proxy)) from error
     trace.arrive()
     return made
 
 
-def _trouble(error: ProxyError, *, greeted: bool) -> Trouble:
+def _trouble(error: ProxyError, *, greeted: bool) -> TransportError:
     """One that hangs up when it is told where to has no other word for an endpoint that is away."""
     what = _SAYS_OF_ENDPOINT.get(error.error_code or 0)
     if what is not None:
-        return Trouble(Stage.CONNECT, what, f"the proxy says so: {error}")
+        return TransportError(Phase.CONNECT, what, f"the proxy says so: {error}")
     if greeted and str(error) == _HUNG_UP:
-        return Trouble(Stage.CONNECT, Break.CLOSED, "the proxy hung up when asked for it")
-    return Trouble(Stage.PROXY, Break.DENIED, str(error))
+        return TransportError(
+            Phase.CONNECT, ErrorType.CLOSED, "the proxy hung up when asked for it"
+        )
+    return TransportError(Phase.PROXY, ErrorType.DENIED, str(error))
 
 
 _HUNG_UP = "Connection closed unexpectedly"

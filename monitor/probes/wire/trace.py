@@ -27,7 +27,7 @@ def _wall_offset() -> int:
     return best[1] if best else 0
 
 
-class Way(Enum):
+class Route(Enum):
     """How one gets to the endpoint."""
 
     DIRECT = "direct"
@@ -40,7 +40,7 @@ class Way(Enum):
 
 
 @dataclass(slots=True)
-class Attempt:
+class ConnectAttempt:
     """One TCP connection attempt; with several addresses there may be more than one."""
 
     address: str
@@ -56,7 +56,7 @@ class Trace:
     on_connected: Callable[[], None]
     """Called when the connection is ready for the request."""
     encrypted: bool = False
-    way: Way = Way.DIRECT
+    way: Route = Route.DIRECT
     arrived: bool = False
     """Past the proxy, if there is one: what happens from here on is the endpoint's doing."""
     start: int = field(default_factory=time.monotonic_ns)
@@ -64,8 +64,8 @@ class Trace:
     dns_start: int | None = None
     dns_end: int | None = None
     dns_error: OSError | UnicodeError | None = None
-    attempts: list[Attempt] = field(default_factory=list)
-    winner: Attempt | None = None
+    attempts: list[ConnectAttempt] = field(default_factory=list)
+    winner: ConnectAttempt | None = None
     tls_start: int | None = None
     tls_end: int | None = None
     cert_expires: datetime | None = None
@@ -80,7 +80,7 @@ class Trace:
     """Called when the connection is gone and everybody above had the chance to say so."""
 
     @property
-    def attempt(self) -> Attempt | None:
+    def attempt(self) -> ConnectAttempt | None:
         return self.winner or (self.attempts[-1] if self.attempts else None)
 
     @property
@@ -91,7 +91,7 @@ class Trace:
     @property
     def told_proxy(self) -> bool:
         """Whether the proxy knows where we want to go."""
-        return self.answered if self.way is Way.SOCKS else self.sent is not None
+        return self.answered if self.way is Route.SOCKS else self.sent is not None
 
     def arrive(self) -> None:
         """The tunnel stands: nothing has been said to the endpoint yet."""

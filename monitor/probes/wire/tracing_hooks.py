@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from monitor.probes.wire.trace import Attempt, Trace, Way, current
+from monitor.probes.wire.trace import ConnectAttempt, Route, Trace, current
 
 _SO_TIMESTAMPNS = 35  # Linux; the socket module has no name for it
 _LINUX = sys.platform == "linux"
@@ -24,10 +24,10 @@ _ANCILLARY = socket.CMSG_SPACE(_STAMP.size)
 
 class TracedSocket(socket.socket):
     trace: Trace
-    attempt: Attempt | None = None
+    attempt: ConnectAttempt | None = None
 
     def connect(self, address: Any) -> None:
-        attempt = self.attempt = Attempt(str(address[0]), time.monotonic_ns())
+        attempt = self.attempt = ConnectAttempt(str(address[0]), time.monotonic_ns())
         self.trace.attempts.append(attempt)
         try:
             super().connect(address)
@@ -45,7 +45,7 @@ class TracedSocket(socket.socket):
         attempt.end, attempt.error = time.monotonic_ns(), error
         if not error:
             self.trace.winner = self.trace.winner or attempt
-            if self.trace.way in {Way.DIRECT, Way.RELAYED}:
+            if self.trace.way in {Route.DIRECT, Route.RELAYED}:
                 self.trace.arrive()
 
     def getsockopt(self, level: int, option: int, *rest: int) -> Any:

@@ -5,15 +5,15 @@ from datetime import UTC
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from monitor.diagnosis.observations import Certificate
+from monitor.diagnosis.observations import PeerCertificate
 
 _NAMES_SHOWN = 3
 
 
-def read(der: bytes | None) -> Certificate | None:
+def read_certificate(der: bytes | None) -> PeerCertificate | None:
     try:
         found = x509.load_der_x509_certificate(der or b"")
-        return Certificate(
+        return PeerCertificate(
             names=_names(found),
             issuer=_issuer(found),
             not_before=found.not_valid_before_utc.astimezone(UTC),

@@ -8,14 +8,20 @@ import ssl
 import time
 from dataclasses import replace
 
-from monitor.diagnosis.observations import Certificate, End, Trial
+from monitor.diagnosis.observations import ConnectionEnd, ConnectionTrial, PeerCertificate
 
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EACCES}
-_NOT_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE",
-            "PACKET_LENGTH_TOO_LONG", "UNEXPECTED_MESSAGE")  # fmt: skip
+_NOT_TLS = (
+    "WRONG_VERSION_NUMBER",
+    "UNKNOWN_PROTOCOL",
+    "HTTP_REQUEST",
+    "RECORD_LAYER_FAILURE",
+    "PACKET_LENGTH_TOO_LONG",
+    "UNEXPECTED_MESSAGE",
+)
 
 
-def careless() -> ssl.SSLContext:
+def unverified_context() -> ssl.SSLContext:
     """Takes any certificate: to look at it, and to speak with names that nobody certifies."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -23,16 +29,16 @@ def careless() -> ssl.SSLContext:
     return context
 
 
-async def dial(
+async def try_connection(
     address: str, port: int, name: str, context: ssl.SSLContext | None, timeout_s: float
-) -> Trial:
+) -> ConnectionTrial:
     """Never raises for what the other side does. Without `context` TCP alone.
 
     With a verifying context, a certificate that is not valid is fetched once more to be shown.
     """
     began = time.monotonic()
     stands = [False]
-    end, detail, certificate = End.SILENT, "", None
+    end, detail, certificate = ConnectionEnd.SILENT, "", None
     try:
         async with asyncio.timeout(timeout_s):
             end, certificate = await _connect(address, port, name, context, stands)
@@ -43,20 +49,25 @@ async def dial(
     except OSError as error:
         end, detail = _end(error, connected=stands[0])
     except ValueError:  # a resolver may say anything
-        end, detail = End.UNREACHABLE, "no address"
-    trial = Trial(
-        address=address, name=name, end=end, connected=stands[0], detail=detail,
-        certificate=certificate, ms=(time.monotonic() - began) * 1000,
-    )  # fmt: skip
-    if end is End.FOREIGN:
-        shown = await dial(address, port, name, careless(), timeout_s)
+        end, detail = ConnectionEnd.UNREACHABLE, "no address"
+    trial = ConnectionTrial(
+        address=address,
+        name=name,
+        end=end,
+        connected=stands[0],
+        detail=detail,
+        certificate=certificate,
+        ms=(time.monotonic() - began) * 1000,
+    )
+    if end is ConnectionEnd.FOREIGN:
+        shown = await try_connection(address, port, name, unverified_context(), timeout_s)
         return replace(trial, certificate=shown.certificate)
     return trial
 
 
 async def _connect(
     address: str, port: int, name: str, context: ssl.SSLContext | None, stands: list[bool]
-) -> tuple[End, Certificate | None]:
+) -> tuple[ConnectionEnd, PeerCertificate | None]:
     loop = asyncio.get_running_loop()
     family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -66,7 +77,7 @@ async def _connect(
         stands[0] = True
         if context is None:
             sock.close()
-            return End.OPEN, None
+            return ConnectionEnd.OPEN, None
         transport, _ = await loop.create_connection(
             asyncio.Protocol, sock=sock, ssl=context, server_hostname=name or address
         )
@@ -78,35 +89,35 @@ async def _connect(
     transport.abort()
     certificate = await asyncio.to_thread(_read, der)
     verified = context.verify_mode is not ssl.CERT_NONE
-    return (End.VALID if verified else End.ANSWERED), certificate
+    return (ConnectionEnd.VALID if verified else ConnectionEnd.ANSWERED), certificate
 
 
-def _read(der: bytes | None) -> Certificate | None:
+def _read(der: bytes | None) -> PeerCertificate | None:
     """In a thread, because of the import."""
-    from monitor.diagnosis.certificates import read  # noqa: PLC0415  # 8 MB for bad days alone
+    from monitor.diagnosis.peer_certificate import read_certificate  # noqa: PLC0415  # 8 MB for bad days alone
 
-    return read(der)
+    return read_certificate(der)
 
 
-def _tls_end(error: ssl.SSLError) -> tuple[End, str]:
+def _tls_end(error: ssl.SSLError) -> tuple[ConnectionEnd, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return End.FOREIGN, error.verify_message
+        return ConnectionEnd.FOREIGN, error.verify_message
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return End.CLOSED, ""
+        return ConnectionEnd.CLOSED, ""
     reason = error.reason or ""
     words = reason.replace("_", " ").lower()
-    return (End.GARBLED if reason.startswith(_NOT_TLS) else End.ANSWERED), words
+    return (ConnectionEnd.GARBLED if reason.startswith(_NOT_TLS) else ConnectionEnd.ANSWERED), words
 
 
-def _end(error: OSError, *, connected: bool) -> tuple[End, str]:
+def _end(error: OSError, *, connected: bool) -> tuple[ConnectionEnd, str]:
     if error.errno == errno.ECONNREFUSED:
-        return End.REFUSED, ""
+        return ConnectionEnd.REFUSED, ""
     if error.errno in _UNREACHABLE:
-        return End.UNREACHABLE, ""
+        return ConnectionEnd.UNREACHABLE, ""
     if error.errno == errno.ETIMEDOUT:
-        return End.SILENT, ""
+        return ConnectionEnd.SILENT, ""
     if error.errno in {errno.ECONNRESET, errno.EPIPE}:
-        return End.RESET, ""
+        return ConnectionEnd.RESET, ""
     if isinstance(error, ConnectionError):
-        return End.CLOSED, ""  # asyncio's own, for an end without an error number
-    return (End.RESET if connected else End.UNREACHABLE), error.strerror or ""
+        return ConnectionEnd.CLOSED, ""  # asyncio's own, for an end without an error number
+    return (ConnectionEnd.RESET if connected else ConnectionEnd.UNREACHABLE), error.strerror or ""

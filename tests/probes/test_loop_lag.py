@@ -3,13 +3,13 @@
 import asyncio
 import time
 
-from monitor.probes.wire.lag import LagMeter, Span
+from monitor.probes.wire.loop_lag import LagMeter, LoopLag
 
 TICK_S = 0.1
 HUNG_S = 0.4
 
 
-async def watched(meter: LagMeter, until: asyncio.Event) -> Span:
+async def watched(meter: LagMeter, until: asyncio.Event) -> LoopLag:
     with meter.watch() as span:
         await until.wait()
     return span

@@ -1,4 +1,4 @@
-"""Other resolvers are asked over real sockets; whatever they do becomes an answer or the lack of one."""
+"""Other resolvers are asked over real sockets; whatever they do becomes an answer or the failure of one."""
 
 import asyncio
 import ssl
@@ -21,9 +21,9 @@ from nameserver import (
     truncated,
 )
 
-from monitor.diagnosis.dns import ask
-from monitor.diagnosis.observations import Answer, Lack
-from monitor.diagnosis.resolvers import Resolver, parse_resolver
+from monitor.diagnosis.dns_query import query
+from monitor.diagnosis.observations import DnsAnswer, DnsFailure
+from monitor.diagnosis.resolver_setting import Resolver, parse_resolver
 
 HOST = "relay.test"
 TRUE = {HOST: ("203.0.113.7", "2001:db8::7")}
@@ -38,15 +38,15 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 async def asked(
     over_udp: Reply, session: aiohttp.ClientSession, over_tcp: Reply | None = None
-) -> tuple[Answer, list[str]]:
+) -> tuple[DnsAnswer, list[str]]:
     async with serving_names(over_udp, over_tcp) as server:
-        answer = await ask(server.resolver, HOST, session=session, timeout_s=2.0)
+        answer = await query(server.resolver, HOST, session=session, timeout_s=2.0)
         return answer, sorted(server.asked)
 
 
 async def test_both_families_are_asked_at_once(session: aiohttp.ClientSession) -> None:
     answer, questions = await asked(answering(TRUE), session)
-    assert (answer.addresses, answer.lack, answer.raced) == (TRUE[HOST], None, False)
+    assert (answer.addresses, answer.failure, answer.raced) == (TRUE[HOST], None, False)
     assert questions == ["udp A relay.test", "udp AAAA relay.test"]
     assert answer.resolver.startswith("127.0.0.1:")
 
@@ -71,7 +71,7 @@ async def test_a_lost_question_is_sent_again(session: aiohttp.ClientSession) -> 
         return [] if len(seen) <= 2 else list(answering(TRUE)(question))  # type: ignore[arg-type]
 
     async with serving_names(second_time, silent) as server:
-        answer = await ask(server.resolver, HOST, session=session, timeout_s=4.0)
+        answer = await query(server.resolver, HOST, session=session, timeout_s=4.0)
     assert answer.addresses == TRUE[HOST]
 
 
@@ -85,22 +85,22 @@ async def test_two_answers_that_differ_are_a_race_and_the_later_is_taken(
 
 
 @pytest.mark.parametrize(
-    ("reply", "lack"),
+    ("reply", "failure"),
     [
-        (answering({}), Lack.NO_NAME),
-        (answering({HOST: ()}), Lack.NO_ADDRESS),
-        (coded(dns.rcode.SERVFAIL), Lack.FAILED),
-        (coded(dns.rcode.REFUSED), Lack.FAILED),
-        (silent, Lack.FAILED),  # over TCP it closes without a word
-        (lambda _: [b"no DNS at all"], Lack.BROKEN),
-        (lambda _: [b""], Lack.BROKEN),
+        (answering({}), DnsFailure.NO_NAME),
+        (answering({HOST: ()}), DnsFailure.NO_ADDRESS),
+        (coded(dns.rcode.SERVFAIL), DnsFailure.FAILED),
+        (coded(dns.rcode.REFUSED), DnsFailure.FAILED),
+        (silent, DnsFailure.FAILED),  # over TCP it closes without a word
+        (lambda _: [b"no DNS at all"], DnsFailure.BROKEN),
+        (lambda _: [b""], DnsFailure.BROKEN),
     ],
 )
 async def test_why_there_is_no_address(
-    reply: Reply, lack: Lack, session: aiohttp.ClientSession
+    reply: Reply, failure: DnsFailure, session: aiohttp.ClientSession
 ) -> None:
     answer, _ = await asked(reply, session)
-    assert (answer.addresses, answer.lack) == ((), lack)
+    assert (answer.addresses, answer.failure) == ((), failure)
 
 
 async def test_a_stranger_cannot_answer_in_its_place(session: aiohttp.ClientSession) -> None:
@@ -121,8 +121,8 @@ async def test_nobody_there_and_endless_silence_end_in_time(
 ) -> None:
     async with serving_names(silent) as gone:
         pass
-    answer = await ask(gone.resolver, HOST, session=session, timeout_s=2.0)
-    assert answer.lack is Lack.FAILED
+    answer = await query(gone.resolver, HOST, session=session, timeout_s=2.0)
+    assert answer.failure is DnsFailure.FAILED
 
     async def hang(*_: object) -> None:
         await asyncio.sleep(60)
@@ -131,16 +131,16 @@ async def test_nobody_there_and_endless_silence_end_in_time(
     port = server.sockets[0].getsockname()[1]
     began = asyncio.get_running_loop().time()
     lost = Resolver("x", address="127.0.0.1", port=port)
-    answer = await ask(lost, HOST, session=session, timeout_s=0.5)
-    assert answer.lack in {Lack.SILENT, Lack.FAILED}
+    answer = await query(lost, HOST, session=session, timeout_s=0.5)
+    assert answer.failure in {DnsFailure.SILENT, DnsFailure.FAILED}
     assert asyncio.get_running_loop().time() - began < 3
     server.close()
 
 
 async def test_a_name_that_is_none_is_asked_of_nobody(session: aiohttp.ClientSession) -> None:
     nobody = parse_resolver("127.0.0.1:9")
-    answer = await ask(nobody, "x" * 64 + ".test", session=session, timeout_s=1.0)
-    assert answer.lack is Lack.NO_NAME
+    answer = await query(nobody, "x" * 64 + ".test", session=session, timeout_s=1.0)
+    assert answer.failure is DnsFailure.NO_NAME
 
 
 # --- over HTTPS -----------------------------------------------------------------------------------
@@ -158,14 +158,14 @@ def tls(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
 
 async def over_https(
     handler: object, tls: tuple[ssl.SSLContext, Path], *, trusted: bool = True
-) -> Answer:
+) -> DnsAnswer:
     trust = ssl.create_default_context(cafile=tls[1] if trusted else None)
     connector = aiohttp.TCPConnector(ssl=trust)
     async with (
         serving_https(handler, tls[0]) as url,  # type: ignore[arg-type]
         aiohttp.ClientSession(connector=connector) as session,
     ):
-        return await ask(parse_resolver(url), HOST, session=session, timeout_s=2.0)
+        return await query(parse_resolver(url), HOST, session=session, timeout_s=2.0)
 
 
 async def test_over_https_the_question_is_a_dns_message(tls: tuple[ssl.SSLContext, Path]) -> None:
@@ -197,8 +197,12 @@ async def test_over_https_only_a_trusted_server_and_a_dns_message_count(
 
     async with serving_names(answering(TRUE)) as server:
         untrusted = await over_https(server.serve_https, tls, trusted=False)
-        assert (untrusted.addresses, untrusted.lack) == ((), Lack.FAILED)
+        assert (untrusted.addresses, untrusted.failure) == ((), DnsFailure.FAILED)
         assert server.asked == []
-    for handler, lack in ((page, Lack.BROKEN), (broken, Lack.BROKEN), (endless, Lack.BROKEN)):
-        assert (await over_https(handler, tls)).lack is lack
-    assert (await over_https(stalled, tls)).lack is Lack.SILENT
+    for handler, failure in (
+        (page, DnsFailure.BROKEN),
+        (broken, DnsFailure.BROKEN),
+        (endless, DnsFailure.BROKEN),
+    ):
+        assert (await over_https(handler, tls)).failure is failure
+    assert (await over_https(stalled, tls)).failure is DnsFailure.SILENT

@@ -13,8 +13,8 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from monitor.diagnosis.observations import Answer, Lack
-from monitor.diagnosis.resolvers import Resolver
+from monitor.diagnosis.observations import DnsAnswer, DnsFailure
+from monitor.diagnosis.resolver_setting import Resolver
 
 _MOST = 65_535
 _AGAIN_S = 1.0
@@ -31,13 +31,13 @@ class _NonsenseError(Exception):
     """It answered, and not with an answer to our question."""
 
 
-async def ask(resolver: Resolver, host: str, *, session: Session, timeout_s: float) -> Answer:
+async def query(resolver: Resolver, host: str, *, session: Session, timeout_s: float) -> DnsAnswer:
     """IPv4 and IPv6 addresses of `host`. Never raises for what the resolver does."""
     began = time.monotonic()
     try:
         questions = [_question(host, kind) for kind in _TYPES]
     except dns.exception.DNSException:
-        return Answer(resolver=resolver.name, lack=Lack.NO_NAME)
+        return DnsAnswer(resolver=resolver.name, failure=DnsFailure.NO_NAME)
     seen = await asyncio.gather(*(_one(resolver, each, session, timeout_s) for each in questions))
     return _together(resolver.name, seen, (time.monotonic() - began) * 1000)
 
@@ -47,7 +47,7 @@ def _question(host: str, kind: dns.rdatatype.RdataType) -> Message:
     return dns.message.make_query(dns.name.from_text(host), kind)
 
 
-Heard = Sequence[Message] | Lack
+Heard = Sequence[Message] | DnsFailure
 
 
 async def _one(resolver: Resolver, question: Message, session: Session, timeout_s: float) -> Heard:
@@ -57,11 +57,11 @@ async def _one(resolver: Resolver, question: Message, session: Session, timeout_
                 return [await _over_https(resolver.url, question, session)]
             return await _plain(resolver, question, timeout_s)
     except TimeoutError:
-        return Lack.SILENT
+        return DnsFailure.SILENT
     except (OSError, EOFError, aiohttp.ClientError):  # a bad certificate is a ValueError too
-        return Lack.FAILED
+        return DnsFailure.FAILED
     except (_NonsenseError, dns.exception.DNSException, ValueError):
-        return Lack.BROKEN
+        return DnsFailure.BROKEN
 
 
 async def _over_https(url: str, question: Message, session: Session) -> Message:
@@ -159,15 +159,15 @@ def _answer(question: Message, wire: bytes) -> Message:
     return answer
 
 
-def _together(name: str, seen: Sequence[Heard], ms: float) -> Answer:
+def _together(name: str, seen: Sequence[Heard], ms: float) -> DnsAnswer:
     """One answer of those to A and AAAA; of racing ones the last, which came from farther away."""
-    heard = [each for each in seen if not isinstance(each, Lack)]
+    heard = [each for each in seen if not isinstance(each, DnsFailure)]
     addresses = [address for each in heard for address in _addresses(each[-1])]
     raced = any(len({frozenset(_addresses(one)) for one in each}) > 1 for each in heard)
-    return Answer(
+    return DnsAnswer(
         resolver=name,
         addresses=tuple(dict.fromkeys(addresses)),
-        lack=None if addresses else _lack(seen),
+        failure=None if addresses else _failure_of(seen),
         raced=raced,
         ms=ms,
     )
@@ -177,12 +177,16 @@ def _addresses(answer: Message) -> list[str]:
     return [record.address for rrset in answer.answer if rrset.rdtype in _TYPES for record in rrset]
 
 
-def _lack(seen: Sequence[Heard]) -> Lack:
+def _failure_of(seen: Sequence[Heard]) -> DnsFailure:
     """Why there is no address. That there is no such name outweighs that one question was lost."""
-    codes = [each[-1].rcode() for each in seen if not isinstance(each, Lack)]
+    codes = [each[-1].rcode() for each in seen if not isinstance(each, DnsFailure)]
     if dns.rcode.NXDOMAIN in codes:
-        return Lack.NO_NAME
-    lacks = [each for each in seen if isinstance(each, Lack)]
-    if lacks:
-        return lacks[0]
-    return Lack.NO_ADDRESS if all(code == dns.rcode.NOERROR for code in codes) else Lack.FAILED
+        return DnsFailure.NO_NAME
+    failures = [each for each in seen if isinstance(each, DnsFailure)]
+    if failures:
+        return failures[0]
+    return (
+        DnsFailure.NO_ADDRESS
+        if all(code == dns.rcode.NOERROR for code in codes)
+        else DnsFailure.FAILED
+    )

@@ -9,7 +9,7 @@ _TICK_S = 0.1
 
 
 @dataclass(slots=True, eq=False)
-class Span:
+class LoopLag:
     worst_ms: float = 0.0
     total_ms: float = 0.0
     """All lags together: what they took from whoever waited."""
@@ -19,15 +19,15 @@ class LagMeter:
     """Ticks while it is watched; must live on one event loop."""
 
     def __init__(self) -> None:
-        self._spans: set[Span] = set()
+        self._spans: set[LoopLag] = set()
         self._due = 0.0
         self._counted_ms = 0.0
         """Of the lag at this tick: what the spans have been told already."""
         self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.contextmanager
-    def watch(self) -> Iterator[Span]:
-        span = Span()
+    def watch(self) -> Iterator[LoopLag]:
+        span = LoopLag()
         if self._timer is None:
             self._wind()
         else:

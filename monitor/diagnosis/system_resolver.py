@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from monitor.diagnosis.observations import Answer, Lack
+from monitor.diagnosis.observations import DnsAnswer, DnsFailure
 
 Resolve = Callable[[str, int], Sequence[tuple[Any, ...]]]
 """What `socket.getaddrinfo` gives for a host and a port; may block, and fails as that does."""
@@ -23,7 +23,7 @@ def system_resolve(host: str, port: int) -> Sequence[tuple[Any, ...]]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
 
 
-class Names:
+class SystemResolver:
     """Nothing is remembered. At most `_THREADS` look-ups hang at a time; more of them wait."""
 
     def __init__(self, resolve: Resolve = system_resolve) -> None:
@@ -35,24 +35,24 @@ class Names:
             self._pool, self._resolve, host, port
         )
 
-    async def ask(self, host: str, timeout_s: float) -> Answer:
+    async def ask(self, host: str, timeout_s: float) -> DnsAnswer:
         began = time.monotonic()
         found: Sequence[tuple[Any, ...]] = ()
-        lack: Lack | None = None
+        failure: DnsFailure | None = None
         try:
             async with asyncio.timeout(timeout_s):
                 found = await self.find(host, 0)
         except TimeoutError:
-            lack = Lack.SILENT
+            failure = DnsFailure.SILENT
         except socket.gaierror as error:
-            lack = Lack.NO_NAME if error.errno in _NO_NAME else Lack.FAILED
+            failure = DnsFailure.NO_NAME if error.errno in _NO_NAME else DnsFailure.FAILED
         except (OSError, UnicodeError):
-            lack = Lack.FAILED
+            failure = DnsFailure.FAILED
         addresses = tuple(dict.fromkeys(str(info[4][0]) for info in found))
-        return Answer(
+        return DnsAnswer(
             resolver=HERE,
             addresses=addresses,
-            lack=lack or (None if addresses else Lack.NO_ADDRESS),
+            failure=failure or (None if addresses else DnsFailure.NO_ADDRESS),
             ms=(time.monotonic() - began) * 1000,
         )
 
@@ -60,10 +60,10 @@ class Names:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-class OwnNames(AbstractResolver):
+class AiohttpResolver(AbstractResolver):
     """For aiohttp, whose own resolver would use the threads that the store uses too."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: SystemResolver) -> None:
         self._names = names
 
     async def resolve(
@@ -71,12 +71,16 @@ class OwnNames(AbstractResolver):
     ) -> list[ResolveResult]:
         return [
             ResolveResult(
-                hostname=host, host=str(info[4][0]), port=port, family=info[0], proto=info[2],
+                hostname=host,
+                host=str(info[4][0]),
+                port=port,
+                family=info[0],
+                proto=info[2],
                 flags=socket.AI_NUMERICHOST,
             )
             for info in await self._names.find(host, port)
             if family in {socket.AF_UNSPEC, info[0]}
-        ]  # fmt: skip
+        ]
 
     async def close(self) -> None:
         """The names outlive one session."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from monitor.diagnosis.bogon_ranges import network_of
-from monitor.diagnosis.observations import Net, Reading
+from monitor.diagnosis.observations import NetworkState, NetworkStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ControlResult:
     """One control. `resolved` is None for one that is an address, or was not looked up."""
 
     host: str
@@ -35,15 +35,15 @@ def domain_of(host: str) -> str:
         return ".".join(host.split(".")[-2:])
 
 
-def read(
-    seen: Sequence[Seen],
+def judge_network(
+    seen: Sequence[ControlResult],
     *,
     failing: str,
     declared: bool,
     resolver_answered: bool = False,
     resolver_reached: bool = False,
     routed: bool = True,
-) -> Reading:
+) -> NetworkState:
     """`failing` is the network of what failed; `declared`: the operator named the controls.
 
     Other hosts of the config may be down for reasons of their own. So their silence counts only
@@ -56,30 +56,34 @@ def read(
     reached = [each for each in seen if each.reached]
     if resolver_reached and not reached and not names_failed(seen):
         words = f"another resolver answered, {_of(reached, seen)}"
-        return Reading(net=Net.FINE, words=words, skew_s=skew)
+        return NetworkState(status=NetworkStatus.FINE, words=words, skew_s=skew)
     if not seen:
-        net = Net.UNKNOWN if routed else Net.OFFLINE
+        status = NetworkStatus.UNKNOWN if routed else NetworkStatus.OFFLINE
         words = "there is nothing to compare with" if routed else "there is no route to anywhere"
-        return Reading(net=net, words=words)
+        return NetworkState(status=status, words=words)
     if names_failed(seen) and (reached or resolver_answered or resolver_reached):
         names = sum(each.resolved is not None for each in seen)
         words = f"none of {_count(names, 'other name')} resolves, while the network works"
-        return Reading(net=Net.RESOLVER_FAILED, words=words, skew_s=skew)
+        return NetworkState(status=NetworkStatus.RESOLVER_FAILED, words=words, skew_s=skew)
     if reached:
         words = _of(reached, seen)
-        return Reading(net=Net.FINE, words=words, skew_s=skew)
+        return NetworkState(status=NetworkStatus.FINE, words=words, skew_s=skew)
     words = _of(reached, seen)
     independent = declared or not routed or len({failing, *(each.network for each in seen)}) > 1
-    return Reading(net=Net.OFFLINE if independent else Net.UNKNOWN, words=words, skew_s=skew)
+    return NetworkState(
+        status=NetworkStatus.OFFLINE if independent else NetworkStatus.UNKNOWN,
+        words=words,
+        skew_s=skew,
+    )
 
 
-def names_failed(seen: Sequence[Seen]) -> bool:
+def names_failed(seen: Sequence[ControlResult]) -> bool:
     """There were names to look up, and not one was found."""
     names = [each.resolved for each in seen if each.resolved is not None]
     return bool(names) and not any(names)
 
 
-def _of(reached: Sequence[Seen], seen: Sequence[Seen]) -> str:
+def _of(reached: Sequence[ControlResult], seen: Sequence[ControlResult]) -> str:
     if not seen:
         return "there is no control"
     return f"{len(reached) or 'none'} of {_count(len(seen), 'control')} answered"

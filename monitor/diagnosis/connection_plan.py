@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from monitor.diagnosis.bogon_ranges import network_of
-from monitor.diagnosis.observations import NEUTRAL, Answer, Target
+from monitor.diagnosis.observations import NEUTRAL, DnsAnswer, Target
 from monitor.model import FailureKind
 
 DNS_KINDS = frozenset({FailureKind.DNS_NXDOMAIN, FailureKind.DNS_SERVFAIL})
@@ -33,11 +33,11 @@ class Plan:
     chains: tuple[Chain, ...] = ()
 
 
-def plan(
+def plan_connections(
     target: Target,
     kind: FailureKind | None,
     here: Sequence[str],
-    there: Sequence[Answer],
+    there: Sequence[DnsAnswer],
     *,
     names_may_be_tested: bool,
 ) -> Plan:
@@ -70,7 +70,7 @@ def _family(address: str) -> int:
     return 6 if ":" in address else 4
 
 
-def only_elsewhere(here: Sequence[str], there: Iterable[Answer]) -> list[str]:
+def only_elsewhere(here: Sequence[str], there: Iterable[DnsAnswer]) -> list[str]:
     """Addresses that other resolvers name, in networks that the answer here has none of.
 
     Another address of the same network is no other answer: names are spread over many.

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from monitor.clock import Clock
-from monitor.diagnosis.dial import careless, dial
-from monitor.diagnosis.names import Names
-from monitor.diagnosis.network import Seen
-from monitor.diagnosis.observations import End, Target
+from monitor.diagnosis.handshake import try_connection, unverified_context
+from monitor.diagnosis.observations import ConnectionEnd, Target
+from monitor.diagnosis.own_network import ControlResult
+from monitor.diagnosis.system_resolver import SystemResolver
 
 FRESH_S = 3.0
 """One look at a control serves everybody for so long; so does an answer to a run of ours."""
@@ -30,7 +30,7 @@ _NOWHERE = (("192.0.2.1", socket.AF_INET), ("2001:db8::1", socket.AF_INET6))
 @dataclass(slots=True)
 class _Look:
     began: float
-    task: asyncio.Task[Seen]
+    task: asyncio.Task[ControlResult]
 
 
 @dataclass(slots=True)
@@ -40,10 +40,10 @@ class _Contact:
 
 
 @dataclass
-class Controls:
+class ControlHosts:
     """`declared`: URLs; empty: the `others` serve; None: nobody is asked."""
 
-    names: Names
+    names: SystemResolver
     clock: Clock
     session: Callable[[], aiohttp.ClientSession]
     declared: tuple[str, ...] | None
@@ -57,7 +57,9 @@ class Controls:
         kept = address or (known.address if known else None)
         self._contacts[host] = _Contact(self.clock.monotonic(), kept)
 
-    async def look(self, failing: Target, since: float, *, wants_time: bool) -> Sequence[Seen]:
+    async def look(
+        self, failing: Target, since: float, *, wants_time: bool
+    ) -> Sequence[ControlResult]:
         """What each control showed, no longer than `FRESH_S` before `since` (monotonic seconds)."""
         return await asyncio.gather(
             *(self._seen(target, since, wants_time=wants_time) for target in self._chosen(failing))
@@ -76,11 +78,11 @@ class Controls:
         contact = self._contacts.get(host)
         return contact.at if contact else 0.0
 
-    async def _seen(self, target: Target, since: float, *, wants_time: bool) -> Seen:
+    async def _seen(self, target: Target, since: float, *, wants_time: bool) -> ControlResult:
         contact = self._contacts.get(target.host)
         limit = min(since, self.clock.monotonic() - FRESH_S)
         if contact and contact.at >= limit and not wants_time:
-            return Seen(
+            return ControlResult(
                 host=target.host, resolved=None, reached=True, address=contact.address, before=True
             )
         key = (target.host, target.port, wants_time)
@@ -90,15 +92,15 @@ class Controls:
             look = self._looks[key] = _Look(self.clock.monotonic(), task)
         return await asyncio.shield(look.task)
 
-    async def _ask(self, target: Target, *, wants_time: bool) -> Seen:
+    async def _ask(self, target: Target, *, wants_time: bool) -> ControlResult:
         resolved, address = await self._resolve(target)
         reached = False
         if address is not None:
-            trial = await dial(address, target.port, "", None, LOOK_S)
-            reached = trial.end in {End.OPEN, End.REFUSED}
+            trial = await try_connection(address, target.port, "", None, LOOK_S)
+            reached = trial.end in {ConnectionEnd.OPEN, ConnectionEnd.REFUSED}
         if reached:
             self.met(target.host, address)
-        seen = Seen(host=target.host, resolved=resolved, reached=reached, address=address)
+        seen = ControlResult(host=target.host, resolved=resolved, reached=reached, address=address)
         return replace(seen, skew_s=await self._skew(target)) if reached and wants_time else seen
 
     async def _resolve(self, target: Target) -> tuple[bool | None, str | None]:
@@ -120,7 +122,7 @@ class Controls:
                 sent = time.monotonic()
                 async with self.session().head(
                     f"{scheme}://{host}:{target.port}/",
-                    ssl=careless(),
+                    ssl=unverified_context(),
                     allow_redirects=False,
                     headers={"User-Agent": "monitor"},
                 ) as response:

@@ -1,0 +1,120 @@
+"""From what aiohttp raised to where and how a request broke. No bytes of the answer are quoted."""
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import replace
+
+import aiohttp
+from aiohttp.http_exceptions import BadHttpMessage, ContentLengthError, TransferEncodingError
+
+from monitor.probes.exchange import ErrorType, Phase, TransportError
+from monitor.probes.wire.http_proxy import TunnelError, error_by_proxy_status
+from monitor.probes.wire.trace import Route, Trace
+
+_NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EACCES}
+_CERT = {
+    9: ErrorType.CERT_NOT_YET,
+    10: ErrorType.CERT_EXPIRED,
+    62: ErrorType.CERT_HOSTNAME,
+    64: ErrorType.CERT_HOSTNAME,  # the host is an address
+}
+
+
+def phase_of(trace: Trace, *, answered: bool) -> Phase:
+    if answered:
+        return Phase.BODY
+    if trace.way is not Route.DIRECT and not trace.arrived:
+        return Phase.PROXY
+    if trace.dns_error is not None or (trace.dns_start is not None and trace.dns_end is None):
+        return Phase.DNS
+    if not trace.connected:
+        return Phase.CONNECT
+    return Phase.TLS if trace.encrypted and trace.tls_end is None else Phase.HEADERS
+
+
+def transport_error_of(error: BaseException, trace: Trace, *, answered: bool) -> TransportError:
+    stage = phase_of(trace, answered=answered)
+    if trace.dns_error is not None and stage in {Phase.DNS, Phase.PROXY}:
+        return replace(_dns(trace.dns_error), stage=stage)
+    for cause in _chain(error):
+        found = _refused_by_proxy(cause) or _one(cause, stage)
+        if found is not None:
+            return found
+    return TransportError(stage, ErrorType.PROTOCOL, type(error).__name__)
+
+
+def _dns(error: OSError | UnicodeError | None) -> TransportError:
+    if isinstance(error, UnicodeError):
+        return TransportError(Phase.DNS, ErrorType.NXDOMAIN, "not a valid name")
+    if isinstance(error, socket.gaierror) and error.errno in _NO_NAME:
+        return TransportError(Phase.DNS, ErrorType.NXDOMAIN, error.strerror or "")
+    return TransportError(Phase.DNS, ErrorType.SERVFAIL, (error and error.strerror) or "")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The innermost first: that one knows what happened."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None)
+        error = inner or error.__cause__ or error.__context__
+    return reversed(seen)
+
+
+def _refused_by_proxy(error: BaseException) -> TransportError | None:
+    if isinstance(error, TunnelError):
+        return error.error
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return error_by_proxy_status(error.status)
+    return None
+
+
+def _one(error: BaseException, stage: Phase) -> TransportError | None:
+    if isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError):
+        return None  # only how OpenSSL waits; what broke the wait stands around it
+    if isinstance(error, ssl.SSLCertVerificationError):
+        what = _CERT.get(error.verify_code, ErrorType.CERT_UNTRUSTED)
+        return TransportError(stage, what, error.verify_message)
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return TransportError(stage, ErrorType.CLOSED)
+    if isinstance(error, ssl.SSLError):
+        # TLS 1.3: a server refuses our part of the handshake only after we think it done.
+        stage = Phase.TLS if stage is Phase.HEADERS else stage
+        return TransportError(
+            stage, ErrorType.PROTOCOL, (error.reason or "").replace("_", " ").lower()
+        )
+    if isinstance(error, aiohttp.ServerDisconnectedError | ContentLengthError):
+        return TransportError(stage, ErrorType.CLOSED)
+    if isinstance(error, TransferEncodingError) and "Not enough data" in error.message:
+        return TransportError(stage, ErrorType.CLOSED)
+    if isinstance(error, BadHttpMessage | aiohttp.ClientResponseError):
+        return TransportError(stage, ErrorType.PROTOCOL)
+    if isinstance(error, OSError) and not isinstance(error, aiohttp.ClientError):
+        return _os(error, stage)
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return TransportError(stage, ErrorType.CLOSED)
+    return None
+
+
+def _os(error: OSError, stage: Phase) -> TransportError:
+    number = error.errno
+    detail = os.strerror(number) if number else ""
+    if number == errno.ECONNREFUSED:
+        return TransportError(stage, ErrorType.REFUSED, detail)
+    if number in _UNREACHABLE:
+        return TransportError(stage, ErrorType.UNREACHABLE, detail)
+    if number == errno.ETIMEDOUT:
+        return TransportError(stage, ErrorType.TIMEOUT, detail)
+    if number in {errno.ECONNRESET, errno.EPIPE}:
+        return TransportError(stage, ErrorType.RESET, detail)
+    if isinstance(error, ConnectionError):
+        return TransportError(
+            stage, ErrorType.CLOSED
+        )  # asyncio's own, for an end without an error number
+    return TransportError(
+        stage, ErrorType.UNREACHABLE if stage is Phase.CONNECT else ErrorType.RESET, detail
+    )
