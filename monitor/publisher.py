@@ -14,12 +14,12 @@ from monitor.clock import Clock
 from monitor.logs import RepeatFilter
 from monitor.malloc_trim import give_back
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
-from monitor.page import Folder, LastPage, Pace, Pick, Renderer, Site, last_picks, view
+from monitor.page import Folder, Pick, Renderer, RenderThrottle, Site, ViewCache, last_picks, view
 
 log = logging.getLogger(__name__)
 
 
-class Source(Protocol):
+class SnapshotSource(Protocol):
     """What the publisher needs of the store."""
 
     async def snapshot(self, now: datetime) -> Snapshot: ...
@@ -27,7 +27,7 @@ class Source(Protocol):
     async def evidence(self, check: str, at: datetime) -> Evidence | None: ...
 
 
-class Carry(Protocol):
+class Upload(Protocol):
     """Who takes the page elsewhere."""
 
     def offer(self, *, changed: bool) -> None: ...
@@ -38,7 +38,7 @@ class Carry(Protocol):
 class Publisher:
     def __init__(
         self,
-        source: Source,
+        source: SnapshotSource,
         services: tuple[Service, ...],
         checks: tuple[Check, ...],
         settings: PageSettings,
@@ -47,7 +47,7 @@ class Publisher:
         vantage: str,
         version: str,
         maintenance: tuple[Maintenance, ...] = (),
-        carrier: Carry | None = None,
+        carrier: Upload | None = None,
     ) -> None:
         self._source = source
         self._carrier = carrier
@@ -55,8 +55,8 @@ class Publisher:
         self._vantage, self._version = vantage, version
         self.change(services, checks, settings, maintenance)
         self._told = RepeatFilter()
-        self._renderer = Renderer(Pace(clock.monotonic, time.sleep))
-        self._last = LastPage()
+        self._renderer = Renderer(RenderThrottle(clock.monotonic, time.sleep))
+        self._last = ViewCache()
         self._picks: Mapping[str, Pick] | None = None
         self._folder = Folder(settings.dir)
 

@@ -33,7 +33,7 @@ from monitor.probes import Client, attempt
 from monitor.publisher import Publisher
 from monitor.schedule import Changed, Due, Run, Schedule
 from monitor.store import Store
-from monitor.web import Report, Web
+from monitor.web import Report, WebServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Parts:
     courier: Courier
     publisher: Publisher
     carrier: PublishCommand
-    web: Web | None
+    web: WebServer | None
     retired: list[tuple[Client, frozenset[asyncio.Task[None]]]] = field(default_factory=list)
 
     @classmethod
@@ -238,11 +238,11 @@ def _context(kit: Kit, alerts: AlertEngine, incident: Incident | None) -> Contex
     )
 
 
-def web_of(kit: Kit, schedule: Schedule, ledger: BudgetLedger) -> Web | None:
+def web_of(kit: Kit, schedule: Schedule, ledger: BudgetLedger) -> WebServer | None:
     if kit.config.listen is None:
         return None
     host, port = kit.config.listen
-    return Web(
+    return WebServer(
         kit.config.page.dir,
         host,
         port,

@@ -16,7 +16,7 @@ from monitor.config import Config, load
 from monitor.daemon.build import Kit, Parts, web_of
 from monitor.daemon.systemd import tell_systemd
 from monitor.model import Complaint, ConfigError, MonitorError, Redactor, StoreError
-from monitor.web import Web
+from monitor.web import WebServer
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Reloader:
                 await old.close()
         self._parts.web = new
 
-    async def _take_over(self, old: Web, new: Web) -> None:
+    async def _take_over(self, old: WebServer, new: WebServer) -> None:
         """The same port on another host may be in the way of itself."""
         await old.close()
         try:

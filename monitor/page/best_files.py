@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.page import formatting
-from monitor.page.best import Pick
+from monitor.page.ranking import Pick
 from monitor.page.view_models import PageView, PickView
 
 Document = dict[str, Any]

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from xml.sax.saxutils import escape as xml
 
 from monitor.page import formatting
-from monitor.page.incident_views import Story
+from monitor.page.incident_views import IncidentView
 from monitor.page.view_models import PageView
 
 ENTRIES = 50
@@ -42,13 +42,13 @@ def atom(page: PageView) -> bytes:
     return _file(feed)
 
 
-def changed(story: Story) -> datetime:
+def changed(story: IncidentView) -> datetime:
     """When something last happened to it."""
     known = [story.opened, *(each.at for each in story.updates)]
     return max([*known, story.closed] if story.closed else known)
 
 
-def _entry(feed: Element, page: PageView, story: Story) -> None:
+def _entry(feed: Element, page: PageView, story: IncidentView) -> None:
     entry = SubElement(feed, "entry")
     own = f"incidents/{story.id}/"
     _text(entry, "id", _incident_tag(page, story))
@@ -60,7 +60,7 @@ def _entry(feed: Element, page: PageView, story: Story) -> None:
     SubElement(entry, "content", type="html").text = _clean(_content(page, story))
 
 
-def _content(page: PageView, story: Story) -> str:
+def _content(page: PageView, story: IncidentView) -> str:
     """What it is and what to do, then the updates, newest first."""
     head = f"<p>{escape(story.text)} {escape(story.remedy)}</p>"
     updates = (
@@ -71,7 +71,7 @@ def _content(page: PageView, story: Story) -> str:
     return "\n".join((head, *updates))
 
 
-def _incident_tag(page: PageView, story: Story) -> str:
+def _incident_tag(page: PageView, story: IncidentView) -> str:
     """With its second: numbers begin anew where the history was lost."""
     opened = story.opened.astimezone(UTC)
     return _tag(page, f"{opened:%Y-%m-%d}", f"{page.path}incidents/{story.id}/{opened:%H%M%S}")

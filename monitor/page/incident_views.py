@@ -23,7 +23,7 @@ _NOTE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
+class UpdateView:
     what: EntryKind
     label: str
     at: datetime
@@ -31,7 +31,7 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class IncidentView:
     id: int
     title: str
     state: State
@@ -47,19 +47,19 @@ class Story:
     endpoints: tuple[str, ...]
     """`service/endpoint`."""
     instead: str | None
-    updates: tuple[Update, ...]
+    updates: tuple[UpdateView, ...]
     """Newest first."""
-    shown: tuple[Update, ...]
+    shown: tuple[UpdateView, ...]
     """The same for people: what spread within one minute is one entry."""
     failed: tuple[tuple[str, int], ...]
 
     @property
-    def note(self) -> Update | None:
+    def note(self) -> UpdateView | None:
         """What a person wrote last."""
         return next((each for each in self.updates if each.what is EntryKind.NOTE), None)
 
 
-class Teller:
+class IncidentViews:
     """Tells in one language, and remembers what is over: it is told the same way again.
 
     `names` maps a service and each `service/endpoint` to its name.
@@ -70,14 +70,14 @@ class Teller:
         self._all: dict[str, set[str]] = {}
         for path in names:
             self._all.setdefault(path.split("/")[0], set()).update([path] if "/" in path else [])
-        self._over: dict[int, tuple[Incident, Story]] = {}
+        self._over: dict[int, tuple[Incident, IncidentView]] = {}
 
     def stories(
         self,
         incidents: Iterable[Incident],
         instead: Callable[[Incident], str | None],
         now: datetime,
-    ) -> tuple[Story, ...]:
+    ) -> tuple[IncidentView, ...]:
         """`instead` finds what to use while one lasts."""
         before, self._over = self._over, {}
         found = []
@@ -91,13 +91,13 @@ class Teller:
             found.append(kept[1])
         return tuple(found)
 
-    def story(self, incident: Incident, instead: str | None, now: datetime) -> Story:
+    def story(self, incident: Incident, instead: str | None, now: datetime) -> IncidentView:
         kind, say = incident.failure.kind, self.language.gettext
         found = self.language.words(kind)
         counted = sorted(incident.failed_runs.items(), key=lambda pair: (-pair[1], pair[0]))
         fault = say("At fault: %(whose)s.", whose=self.language.whose(kind.fault))
         paths = incident.severity in {Severity.DOWN, Severity.DEGRADED}
-        return Story(
+        return IncidentView(
             id=incident.id,
             title=self._title(incident),
             state=STATES[incident.severity],
@@ -146,7 +146,7 @@ class Teller:
             return self.language.gettext("Try again later.")
         return self.language.words(kind).remedy
 
-    def _update(self, entries: Sequence[TimelineEntry], cause: FailureKind) -> Update:
+    def _update(self, entries: Sequence[TimelineEntry], cause: FailureKind) -> UpdateView:
         """Of one entry, or of those that spread together; why only where it is not the incident's cause."""
         say, where, entry = self.language.gettext, self._where(entries), entries[0]
         news = entry.kind and (entry.what is not EntryKind.JOINED or entry.kind is not cause)
@@ -166,7 +166,7 @@ class Teller:
             EntryKind.ACKED: (say("Acknowledged"), say("The operator knows.")),
             EntryKind.NOTE: (say("Note"), clean_text(entry.text, _NOTE)),
         }[entry.what]  # fmt: skip
-        return Update(what=entry.what, label=label, at=entry.at, text=text)
+        return UpdateView(what=entry.what, label=label, at=entry.at, text=text)
 
     def _where(self, entries: Sequence[TimelineEntry]) -> str:
         """`Cloudflare CDN (models and chat)`."""

@@ -10,7 +10,7 @@ from monitor.page.badges import badges, shields, svg
 from monitor.page.best_files import best, best_text
 from monitor.page.endpoint_nouns import EndpointView, RetiredView
 from monitor.page.feed import atom
-from monitor.page.keeper import Keeper
+from monitor.page.render_cache import RenderCache
 from monitor.page.schema import detail_json, detail_schema, status_json, status_schema
 from monitor.page.states import State
 from monitor.page.status import Statuses, detail, detail_path, retired_detail, status
@@ -18,7 +18,7 @@ from monitor.page.statuspage import statuspage
 from monitor.page.view_models import PageView
 
 
-def files(page: PageView, statuses: Statuses, keeper: Keeper) -> Iterator[tuple[str, bytes]]:
+def files(page: PageView, statuses: Statuses, keeper: RenderCache) -> Iterator[tuple[str, bytes]]:
     """Path below the page's folder and content, in the order of publishing."""
     for name, document in statuspage(page).items():
         yield f"api/v2/{name}.json", as_json(document)
@@ -35,7 +35,7 @@ def files(page: PageView, statuses: Statuses, keeper: Keeper) -> Iterator[tuple[
         yield f"{path}.json", _shields(label, state)
 
 
-def _details(page: PageView, keeper: Keeper) -> Iterator[tuple[str, bytes]]:
+def _details(page: PageView, keeper: RenderCache) -> Iterator[tuple[str, bytes]]:
     """Of each endpoint, beside its page."""
     for endpoint in page.endpoints:
         name = detail_path(endpoint.path)

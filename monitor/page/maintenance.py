@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from monitor.model import Maintenance
 from monitor.page import formatting
-from monitor.page.view_models import ServiceView, WorkView
+from monitor.page.view_models import MaintenanceView, ServiceView
 
 AHEAD = timedelta(days=7)
 
@@ -16,7 +16,7 @@ def paused_now(known: Sequence[Maintenance], path: str, now: datetime) -> bool:
 
 def works(
     known: Sequence[Maintenance], services: Sequence[ServiceView], now: datetime
-) -> tuple[WorkView, ...]:
+) -> tuple[MaintenanceView, ...]:
     """Of each the window that is open, else the next within a week; what goes on first."""
     found = [work for each in known for work in _next(each, services, now)]
     return tuple(sorted(found, key=lambda work: (not work.active, work.window)))
@@ -24,14 +24,14 @@ def works(
 
 def _next(
     maintenance: Maintenance, services: Sequence[ServiceView], now: datetime
-) -> Iterator[WorkView]:
+) -> Iterator[MaintenanceView]:
     """Nothing where it covers only what is not public."""
     endpoints = [endpoint for service in services for endpoint in service.endpoints]
     covered = [endpoint for endpoint in endpoints if maintenance.covers(endpoint.path)]
     windows = maintenance.windows(now, now + AHEAD)
     if not covered or not windows:
         return
-    yield WorkView(
+    yield MaintenanceView(
         id=maintenance.id,
         title=formatting.name(maintenance.title, maintenance.id),
         window=windows[0],

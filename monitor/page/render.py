@@ -17,10 +17,10 @@ from markupsafe import Markup
 from monitor.language import ENGLISH, Language, templates
 from monitor.page import formatting, machine_files, svg_charts
 from monitor.page.feed import robots, sitemap
-from monitor.page.keeper import Keeper
-from monitor.page.pace import Pace
-from monitor.page.pages import Assets, Pages
-from monitor.page.rows import Rows
+from monitor.page.html_files import Assets, HtmlFiles
+from monitor.page.render_cache import RenderCache
+from monitor.page.render_throttle import RenderThrottle
+from monitor.page.row_cache import RowCache
 from monitor.page.states import State
 from monitor.page.status import Statuses
 from monitor.page.tongues import tongue
@@ -30,12 +30,12 @@ from monitor.page.view_models import PageView
 class Renderer:
     """Templates and our own assets are read once; what has no news is remembered."""
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    def __init__(self, pace: RenderThrottle | None = None) -> None:
         self._folder = templates()
         self._ours = tuple(_hashed(self._folder / name) for name in ("style.css", "status.js"))
         self._env: dict[str, Environment] = {}
         self._statuses = Statuses()
-        self._keeper = Keeper(pace)
+        self._keeper = RenderCache(pace)
 
     def files(self, page: PageView) -> Mapping[str, bytes]:
         """Path below the page's folder -> content, in the order of publishing: home pages last."""
@@ -47,7 +47,7 @@ class Renderer:
         all_pages = (page, *page.others)
         for each in (*page.others, page):
             env = self._environment(each.language)
-            pages = Pages(_Templates(env), each, assets, all_pages, self._keeper)
+            pages = HtmlFiles(_Templates(env), each, assets, all_pages, self._keeper)
             found |= pages.below()
             found |= pages.home()
         self._keeper.forget(but=found)
@@ -106,7 +106,7 @@ def environment(folder: Traversable, language: Language) -> Environment:
         icons=(folder / "icons.svg").read_text("utf-8"),
     )
     lines: Any = env.get_template("row.html").module
-    rows = Rows(lines.who, lines.row)
+    rows = RowCache(lines.who, lines.row)
     env.globals["rows"] = lambda service: Markup(rows(service))  # noqa: S704  # of what templates gave
     return env
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from monitor.page.status_schema import EndpointDetail, Status
+from monitor.page.published import EndpointDetail, Status
 
 _STATUS = TypeAdapter(Status)
 _DETAIL = TypeAdapter(EndpointDetail)

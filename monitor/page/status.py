@@ -9,8 +9,8 @@ from datetime import datetime
 from monitor.model import FailureKind, Point, Rollup
 from monitor.page.day_bars import Day
 from monitor.page.endpoint_nouns import EndpointView, ErrorView, Measured, RetiredView, RunView
-from monitor.page.incident_views import Story
-from monitor.page.status_schema import (
+from monitor.page.incident_views import IncidentView
+from monitor.page.published import (
     CheckStatus,
     DayOfUse,
     EndpointDetail,
@@ -28,7 +28,7 @@ from monitor.page.status_schema import (
     UpdateStatus,
     Window,
 )
-from monitor.page.view_models import PageView, PickView, ServiceView, WorkView
+from monitor.page.view_models import MaintenanceView, PageView, PickView, ServiceView
 
 
 class Statuses:
@@ -72,7 +72,7 @@ def status(page: PageView, endpoints: Statuses) -> Status:
     )
 
 
-def _maintenance(work: WorkView) -> MaintenanceStatus:
+def _maintenance(work: MaintenanceView) -> MaintenanceStatus:
     return MaintenanceStatus(
         id=work.id,
         title=work.title,
@@ -247,7 +247,7 @@ def _error(error: ErrorView) -> ErrorStatus:
     )
 
 
-def _incident(story: Story) -> IncidentStatus:
+def _incident(story: IncidentView) -> IncidentStatus:
     return IncidentStatus(
         id=story.id,
         title=story.title,

@@ -11,9 +11,9 @@ from typing import Any
 from monitor.page import formatting
 from monitor.page.endpoint_nouns import CellView, EndpointView
 from monitor.page.feed import changed
-from monitor.page.incident_views import Story, Update
+from monitor.page.incident_views import IncidentView, UpdateView
 from monitor.page.states import State
-from monitor.page.view_models import PageView, ServiceView, WorkView
+from monitor.page.view_models import MaintenanceView, PageView, ServiceView
 
 Document = dict[str, Any]
 
@@ -150,7 +150,7 @@ def _among(groups: Mapping[str, Document], paths: Iterable[str]) -> list[Documen
     return sorted(found, key=lambda each: int(each["position"]))
 
 
-def _incident(story: Story, groups: Mapping[str, Document], page: PageView) -> Document:
+def _incident(story: IncidentView, groups: Mapping[str, Document], page: PageView) -> Document:
     own = f"incidents/{story.id}/"
     updates = [_update(story, each, number) for number, each in enumerate(story.updates[::-1], 1)]
     return {
@@ -170,7 +170,7 @@ def _incident(story: Story, groups: Mapping[str, Document], page: PageView) -> D
     }
 
 
-def _work(work: WorkView, groups: Mapping[str, Document], page: PageView) -> Document:
+def _work(work: MaintenanceView, groups: Mapping[str, Document], page: PageView) -> Document:
     """One window of maintenance; each window of a recurring one is one of its own."""
     begins, ends = formatting.iso(work.window.start), formatting.iso(work.window.end)
     own = f"{work.id}-{work.window.start.astimezone(UTC):%Y%m%dT%H%M}"
@@ -204,7 +204,7 @@ def _work(work: WorkView, groups: Mapping[str, Document], page: PageView) -> Doc
     }
 
 
-def _update(story: Story, update: Update, number: int) -> Document:
+def _update(story: IncidentView, update: UpdateView, number: int) -> Document:
     at = formatting.iso(update.at)
     return {
         "id": f"{story.id}-{number}",

@@ -12,26 +12,26 @@ from monitor.language import Language, language
 from monitor.model import FailureKind, Fault, Incident, Snapshot
 from monitor.model.words import Words
 from monitor.page import formatting
-from monitor.page.best import Pick
 from monitor.page.endpoint_nouns import EndpointView
 from monitor.page.headline import headline, overall, text, triage_network, triage_service
-from monitor.page.incident_views import Story
-from monitor.page.last_page import LastPage
+from monitor.page.incident_views import IncidentView
 from monitor.page.maintenance import works
-from monitor.page.services import service_view
+from monitor.page.ranking import Pick
+from monitor.page.service_views import service_view
 from monitor.page.states import State
+from monitor.page.view_cache import ViewCache
 from monitor.page.view_models import PageView, PastDay, ServiceView, Site, Undelivered
 
 PAST_DAYS = 7
 
 
 def view(
-    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], last: LastPage | None = None
+    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], last: ViewCache | None = None
 ) -> tuple[PageView, Mapping[str, Pick]]:
     """`picks` is what was recommended before, by service; returned as it is now. `last` is of
     what has no news.
     """
-    known = last or LastPage()
+    known = last or ViewCache()
     known.endpoints.turn(snapshot.incidents)
     found = [
         service_view(service, site, snapshot, known.endpoints, picks.get(service.id, Pick()))
@@ -50,7 +50,7 @@ def _page(
     site: Site,
     snapshot: Snapshot,
     services: tuple[ServiceView, ...],
-    last: LastPage,
+    last: ViewCache,
     said: Language,
     path: str,
 ) -> PageView:
@@ -104,9 +104,9 @@ def _page(
     )
 
 
-def _told(stories: Sequence[Story]) -> Mapping[str, tuple[Story, ...]]:
+def _told(stories: Sequence[IncidentView]) -> Mapping[str, tuple[IncidentView, ...]]:
     """The stories of each endpoint."""
-    found: dict[str, tuple[Story, ...]] = {}
+    found: dict[str, tuple[IncidentView, ...]] = {}
     for story in stories:
         for path in story.endpoints:
             found[path] = (*found.get(path, ()), story)
@@ -140,10 +140,10 @@ def _instead(
 
 
 def _past(
-    stories: Sequence[Story], endpoints: Sequence[EndpointView], today: date
+    stories: Sequence[IncidentView], endpoints: Sequence[EndpointView], today: date
 ) -> tuple[PastDay, ...]:
     """By the UTC day on which they began; a quiet day is listed too."""
-    begun: dict[date, list[Story]] = {}
+    begun: dict[date, list[IncidentView]] = {}
     for story in stories:
         begun.setdefault(story.opened.astimezone(UTC).date(), []).append(story)
     return tuple(
@@ -162,7 +162,7 @@ def _undelivered(snapshot: Snapshot) -> Undelivered | None:
     return Undelivered(len(snapshot.dead), max(each.created for each in snapshot.dead))
 
 
-def _glossary(stories: Sequence[Story], said: Language) -> tuple[Words, ...]:
+def _glossary(stories: Sequence[IncidentView], said: Language) -> tuple[Words, ...]:
     """The failures that a reader of this page may meet: those it names, then the usual ones."""
     usual = (
         FailureKind.CONNECT_TIMEOUT, FailureKind.CERT_EXPIRED, FailureKind.EDGE_TIMEOUT, FailureKind.AUTH_INVALID, FailureKind.RATE_LIMITED,

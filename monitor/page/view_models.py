@@ -10,7 +10,7 @@ from monitor.language import Language
 from monitor.model import Check, Maintenance, MaintenanceWindow, PageSettings, Service, Spend
 from monitor.model.words import Words
 from monitor.page.endpoint_nouns import EndpointView, RetiredView
-from monitor.page.incident_views import Story
+from monitor.page.incident_views import IncidentView
 from monitor.page.states import State
 
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
@@ -115,7 +115,7 @@ class PastDay:
     day: date
     measured: bool
     """Whether anything was: silence of a day that nobody watched is no good news."""
-    stories: tuple[Story, ...]
+    stories: tuple[IncidentView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Undelivered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkView:
+class MaintenanceView:
     """One window of maintenance, going on or to come."""
 
     id: str
@@ -172,16 +172,16 @@ class PageView:
     triage_network: Triage
     services: tuple[ServiceView, ...]
     picks: tuple[PickView, ...]
-    current: tuple[Story, ...]
+    current: tuple[IncidentView, ...]
     past: tuple[PastDay, ...]
     endpoints: tuple[EndpointView, ...]
     """Of all services."""
     by_path: Mapping[str, EndpointView]
-    stories: tuple[Story, ...]
+    stories: tuple[IncidentView, ...]
     """All that have a page of their own."""
-    told: Mapping[str, tuple[Story, ...]]
+    told: Mapping[str, tuple[IncidentView, ...]]
     """Those of each `service/endpoint` that has any."""
-    works: tuple[WorkView, ...]
+    works: tuple[MaintenanceView, ...]
     """Maintenance that goes on, then the next of each that is known."""
     undelivered: "Undelivered | None"
     """Alerts of the last week that reached nobody, where there are any."""
@@ -191,7 +191,7 @@ class PageView:
     def headline(self) -> tuple[str, ...]:
         return tuple(each.replace("\u200b", "") for each in self.sentences)
 
-    def concerned(self, story: Story) -> tuple[EndpointView, ...]:
+    def concerned(self, story: IncidentView) -> tuple[EndpointView, ...]:
         """The endpoints that it is about, as they are now."""
         return tuple(self.by_path[path] for path in story.endpoints if path in self.by_path)
 

@@ -4,6 +4,6 @@ A real web server may serve the same folder; nothing here is needed for the page
 """
 
 from monitor.web.connection_limits import Limits
-from monitor.web.server import Health, Report, Web
+from monitor.web.server import Health, Report, WebServer
 
-__all__ = ["Health", "Limits", "Report", "Web"]
+__all__ = ["Health", "Limits", "Report", "WebServer"]

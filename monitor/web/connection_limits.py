@@ -22,7 +22,7 @@ class Limits:
     """Bytes sent to us: some hundred questions; nobody has anything to upload."""
 
 
-class Door:
+class ConnectionLimiter:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._inside: Counter[str] = Counter()
@@ -42,10 +42,10 @@ class Door:
             del self._inside[who]
 
 
-class Guest(asyncio.Protocol):
+class LimitedConnection(asyncio.Protocol):
     """One connection: hands everything on to aiohttp's protocol, until it has had enough."""
 
-    def __init__(self, inner: asyncio.Protocol, door: Door) -> None:
+    def __init__(self, inner: asyncio.Protocol, door: ConnectionLimiter) -> None:
         self._inner, self._door = inner, door
         self._transport: asyncio.Transport
         self._who = ""
@@ -106,7 +106,7 @@ def _who(transport: asyncio.Transport) -> str:
     return str(ipaddress.ip_network(f"{address}/64", strict=False))
 
 
-def is_near(address: str | None) -> bool:
+def is_private_address(address: str | None) -> bool:
     """On this machine or its private networks."""
     try:
         found = ipaddress.ip_address((address or "").split("%", 1)[0])

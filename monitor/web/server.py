@@ -10,8 +10,13 @@ from urllib.parse import quote
 from aiohttp import HttpVersion10, HttpVersion11, web
 
 from monitor.model import MonitorError
-from monitor.web.connection_limits import Door, Guest, Limits, is_near
-from monitor.web.static_files import Item, Shelf
+from monitor.web.connection_limits import (
+    ConnectionLimiter,
+    LimitedConnection,
+    Limits,
+    is_private_address,
+)
+from monitor.web.static_files import ServedFile, StaticFiles
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +38,7 @@ _SPOKEN = {HttpVersion10, HttpVersion11}
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
-class Web:
+class WebServer:
     """Serves `folder` on `host:port` until closed."""
 
     def __init__(
@@ -46,10 +51,10 @@ class Web:
         *,
         limits: Limits = Limits(),  # noqa: B008  # frozen
     ) -> None:
-        self._shelf = Shelf(folder)
+        self._shelf = StaticFiles(folder)
         self._host, self._port = host, port
         self._health, self._report = health, report
-        self._door = Door(limits)
+        self._door = ConnectionLimiter(limits)
         self._http: _Http
         self._server: asyncio.Server | None = None
 
@@ -62,7 +67,10 @@ class Web:
         self._http = _Http(self._answer)
         try:
             self._server = await loop.create_server(
-                lambda: Guest(self._http(), self._door), self._host, self._port, reuse_address=True
+                lambda: LimitedConnection(self._http(), self._door),
+                self._host,
+                self._port,
+                reuse_address=True,
             )
         except (OSError, UnicodeError) as error:  # a host such as "a..b" is no name at all
             why = getattr(error, "strerror", None) or error
@@ -92,7 +100,7 @@ class Web:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         guest = request.transport.get_protocol() if request.transport else None
-        if isinstance(guest, Guest):
+        if isinstance(guest, LimitedConnection):
             guest.has_asked()
         if request.version not in _SPOKEN:
             return _text(505, "HTTP/1.1 is spoken here\n")
@@ -137,7 +145,7 @@ class Web:
         return await _send(request, item, status)
 
 
-async def _send(request: web.BaseRequest, item: Item, status: int) -> web.StreamResponse:
+async def _send(request: web.BaseRequest, item: ServedFile, status: int) -> web.StreamResponse:
     zipped = item.zipped if _takes_gzip(request) else None
     body = item.plain if zipped is None else zipped
     tag = f'"{item.tag}"' if zipped is None else f'"{item.tag}-gz"'
@@ -174,7 +182,9 @@ def _is_known(said: str, tag: str) -> bool:
 
 def _is_near(request: web.BaseRequest) -> bool:
     """A proxy that forwards for somebody else is not the one who asks."""
-    return is_near(request.remote) and not any(name in request.headers for name in _FORWARDED)
+    return is_private_address(request.remote) and not any(
+        name in request.headers for name in _FORWARDED
+    )
 
 
 def _text(status: int, text: str, more: dict[str, str] | None = None) -> web.Response:

@@ -37,7 +37,7 @@ _PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ServedFile:
     """One version of one file; `zipped` where that is smaller."""
 
     plain: bytes
@@ -47,7 +47,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class FileVersion:
     """Two files with the same stamp are the same: every write makes a new one."""
 
     inode: int
@@ -55,10 +55,10 @@ class Stamp:
     size: int
 
 
-class Shelf:
+class StaticFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._kept: OrderedDict[Path, tuple[Stamp, Item]] = OrderedDict()
+        self._kept: OrderedDict[Path, tuple[FileVersion, ServedFile]] = OrderedDict()
         self._weight = 0
 
     def find(self, asked: str) -> Path | None:
@@ -83,10 +83,10 @@ class Shelf:
         found = (path for place in places if (path := self.find(place)) and path.is_file())
         return next(found, None)
 
-    def item(self, path: Path) -> Item:
+    def item(self, path: Path) -> ServedFile:
         """Raises OSError where the file has just gone."""
         state = path.stat()
-        stamp = Stamp(state.st_ino, state.st_mtime_ns, state.st_size)
+        stamp = FileVersion(state.st_ino, state.st_mtime_ns, state.st_size)
         kept = self._kept.get(path)
         if kept and kept[0] == stamp:
             self._kept.move_to_end(path)
@@ -95,7 +95,7 @@ class Shelf:
         self._keep(path, stamp, item)
         return item
 
-    def _keep(self, path: Path, stamp: Stamp, item: Item) -> None:
+    def _keep(self, path: Path, stamp: FileVersion, item: ServedFile) -> None:
         self._drop(path)
         self._kept[path] = (stamp, item)
         self._weight += _weight(item)
@@ -107,17 +107,17 @@ class Shelf:
             self._weight -= _weight(found[1])
 
 
-def _weight(item: Item) -> int:
+def _weight(item: ServedFile) -> int:
     return len(item.plain) + len(item.zipped or b"")
 
 
-def _read(path: Path, name: str) -> Item:
+def _read(path: Path, name: str) -> ServedFile:
     plain = path.read_bytes()
     kind = (
         _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     )
     zipped = None if kind in _PLAIN or len(plain) < _WORTH_IT else gzip.compress(plain, 9, mtime=0)
-    return Item(
+    return ServedFile(
         plain=plain,
         zipped=zipped if zipped and len(zipped) < len(plain) else None,
         tag=hashlib.sha256(plain).hexdigest()[:20],

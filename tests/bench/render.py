@@ -36,8 +36,8 @@ from monitor.model import (
     Timings,
 )
 from monitor.model.rollup import bucket
-from monitor.page import LastPage, PageView, Pick, Renderer, Site, view
-from monitor.page.pages import Pages
+from monitor.page import PageView, Pick, Renderer, Site, ViewCache, view
+from monitor.page.html_files import HtmlFiles
 from monitor.page.render import _Templates
 from monitor.page.schema import status_json
 from monitor.page.status import status
@@ -60,7 +60,7 @@ class World:
     site: Site
     snapshot: Snapshot
     picks: dict[str, Pick] = field(default_factory=dict)
-    last: LastPage = field(default_factory=LastPage)
+    last: ViewCache = field(default_factory=ViewCache)
 
     def age(self, one_in: int) -> None:
         """One in so many checks has run again; of the others the store gives the same objects."""
@@ -118,7 +118,7 @@ def once(world: World, renderer: Renderer, one_in: int) -> tuple[float, float, f
     view_ms = timed(lambda: pages.append(world.view()))
     page = pages[0]
     template = _Templates(renderer._environment(page.language))
-    home = Pages(template, page, renderer._assets(page)[0], (page,), renderer._keeper)
+    home = HtmlFiles(template, page, renderer._assets(page)[0], (page,), renderer._keeper)
     home_ms = timed(lambda: dict(home.home()))
     return view_ms, home_ms, timed(lambda: renderer.files(page))
 

@@ -11,7 +11,7 @@ import pytest
 from worlds import SITES, WORLDS
 
 from monitor.page import Renderer, publish, view
-from monitor.web import Web
+from monitor.web import WebServer
 
 PYTHON = os.environ.get("FOREIGN_PYTHON")
 CLIENT = "statuspage_prometheus_exporter.status_monitoring"
@@ -27,7 +27,7 @@ async def ask(folder: Path, world: str) -> Samples:
     """What the client says of that world, as the metrics that it writes."""
     page = view(SITES[world], WORLDS[world](), {})[0]
     publish(folder / "page", Renderer().files(page))
-    web = Web(folder / "page", "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
+    web = WebServer(folder / "page", "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
     await web.start()
     try:
         return await asyncio.to_thread(run, folder, web.port)

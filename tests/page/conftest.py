@@ -10,7 +10,7 @@ from shots import files
 from worlds import WORLDS
 
 from monitor.page import publish
-from monitor.web import Web
+from monitor.web import WebServer
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -27,7 +27,7 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
     folder: Path = tmp_path_factory.mktemp("pages")
     for world in WORLDS:
         publish(folder / world, files(world))
-    web = Web(folder, "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
+    web = WebServer(folder, "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
     await web.start()
     yield f"http://127.0.0.1:{web.port}"
     await web.close()

@@ -13,7 +13,7 @@ from page_cast import CHECKS, SITE
 from shots import as_if_new, files
 
 from monitor.page import Renderer, publish, view
-from monitor.web import Web
+from monitor.web import WebServer
 
 pytestmark = [
     pytest.mark.browser,
@@ -359,8 +359,8 @@ class Site:
         publish(self.folder, as_if_new(found, years))
 
 
-async def served(folder: Path) -> Web:
-    web = Web(folder, "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
+async def served(folder: Path) -> WebServer:
+    web = WebServer(folder, "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
     await web.start()
     return web
 

@@ -19,7 +19,7 @@ from worlds import SITES, WORLDS
 
 from monitor.language import templates
 from monitor.model import Check, Endpoint, FailureKind, Service, Severity, Snapshot
-from monitor.page import Pace, Renderer, Site, view
+from monitor.page import Renderer, RenderThrottle, Site, view
 from monitor.page.states import State
 from monitor.probes import PROBES
 
@@ -270,7 +270,7 @@ def test_pages_of_a_crowd_wait_the_longer_the_more_they_cost(
     milliseconds: int, patience: int
 ) -> None:
     ticks = itertools.count()
-    renderer = Renderer(Pace(lambda: next(ticks) * milliseconds / 1000))
+    renderer = Renderer(RenderThrottle(lambda: next(ticks) * milliseconds / 1000))
     site, snapshot = many(60)
     first = renderer.files(view(site, snapshot, {})[0])
     own = [name for name in first if name.startswith("endpoints/") and name.endswith("index.html")]

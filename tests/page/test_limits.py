@@ -8,7 +8,7 @@ from browser import Browser, Tab
 from shots import as_if_new, files
 
 from monitor.page import publish
-from monitor.web import Web
+from monitor.web import WebServer
 
 pytestmark = [
     pytest.mark.browser,
@@ -118,7 +118,7 @@ async def test_nothing_jumps_on_a_page_that_is_stale_when_it_is_opened(
 ) -> None:
     """The banner lies over the page, small, in sight, and away from whatever has the focus."""
     publish(tmp_path, as_if_new(files("mock"), ago=timedelta(minutes=47)))
-    web = Web(tmp_path, "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
+    web = WebServer(tmp_path, "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
     await web.start()
     try:
         async with browser.tab(width) as tab:

@@ -20,8 +20,8 @@ from monitor.model import (
     Timings,
 )
 from monitor.model.rollup import NOTHING
-from monitor.page.best import Candidate, Pick, candidates, choose
 from monitor.page.day_bars import Day, last_days
+from monitor.page.ranking import Candidate, Pick, candidates, choose
 from monitor.page.states import State, check_state, endpoint_state, service_state, worst
 from monitor.probes import PROBES
 

@@ -13,10 +13,10 @@ from worlds import SITES, WORLDS, all_good, mixed
 from monitor.model import Rollup, Snapshot
 from monitor.model.rollup import bucket
 from monitor.page import Renderer, Site, view
-from monitor.page.last_page import LastPage
 from monitor.page.schema import detail_schema, status_schema
 from monitor.page.status import Statuses
 from monitor.page.status import status as status_of
+from monitor.page.view_cache import ViewCache
 
 SCHEMA, DETAIL = json.loads(status_schema()), json.loads(detail_schema())
 
@@ -171,7 +171,7 @@ def test_maintenance_is_announced_with_its_time_and_what_it_covers() -> None:
 
 
 def test_an_endpoint_without_news_is_not_worked_out_again() -> None:
-    site, known, said = SITES["mixed"], LastPage(), Statuses()
+    site, known, said = SITES["mixed"], ViewCache(), Statuses()
     first = view(site, mixed(), {}, known)[0]
     statuses = status_of(first, said).services[0].endpoints
     quicker = replace(mixed().checks[key("cf-cdn")], recent=())
@@ -187,7 +187,7 @@ def test_an_endpoint_without_news_is_not_worked_out_again() -> None:
 
 def test_what_is_remembered_is_what_would_be_worked_out() -> None:
     """Minute by minute, past midnight and past the age at which nothing is known any more."""
-    known = LastPage()
+    known = ViewCache()
     for minutes in (0, 1, 9, 11, 60, 700):
         moved = replace(mixed(), at=NOW + timedelta(minutes=minutes))
         assert view(SITES["mixed"], moved, {}, known)[0] == view(SITES["mixed"], moved, {})[0]

@@ -23,8 +23,8 @@ from worlds import SITES, WORLDS
 from monitor.model import FailureKind, Incident, Rollup, Severity, Snapshot
 from monitor.page import PageView, Pick, Site, view
 from monitor.page import formatting as say
-from monitor.page.best import Candidate, choose
 from monitor.page.day_bars import Day, last_days
+from monitor.page.ranking import Candidate, choose
 from monitor.page.states import State, endpoint_state, service_state
 
 

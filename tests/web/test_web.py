@@ -8,7 +8,7 @@ import pytest
 from web_cast import House, get, web_house
 
 from monitor.model import MonitorError
-from monitor.web import Web
+from monitor.web import WebServer
 
 __all__ = ["web_house"]
 
@@ -179,9 +179,9 @@ async def test_a_taken_port_is_a_sentence_with_a_remedy(house: House, tmp_path: 
     with pytest.raises(
         MonitorError, match=f"cannot listen on 127.0.0.1:{port} .*choose another address"
     ):
-        await Web(tmp_path, "127.0.0.1", port, lambda: None, lambda _: (b"", "")).start()
+        await WebServer(tmp_path, "127.0.0.1", port, lambda: None, lambda _: (b"", "")).start()
 
 
 async def test_a_host_that_can_be_no_name_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(MonitorError, match=r"cannot listen on a\.\.b:8080 "):
-        await Web(tmp_path, "a..b", 8080, lambda: None, lambda _: (b"", "")).start()
+        await WebServer(tmp_path, "a..b", 8080, lambda: None, lambda _: (b"", "")).start()

@@ -10,14 +10,14 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from monitor.web import Limits, Web
+from monitor.web import Limits, WebServer
 
 
 @dataclass
 class House:
     page: Path
     trouble: str | None = None
-    web: Web = field(init=False)
+    web: WebServer = field(init=False)
 
     @property
     def base(self) -> str:
@@ -35,7 +35,7 @@ async def serving(folder: Path, limits: Limits = Limits()) -> AsyncIterator[Hous
     (page / ".hidden").write_text("no")
     (folder / "monitor.db").write_text("history")
     house = House(page)
-    house.web = Web(
+    house.web = WebServer(
         page,
         "127.0.0.1",
         0,

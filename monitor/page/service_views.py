@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from monitor.model import NO_SPEND, Check, Service, Snapshot
 from monitor.page import formatting
-from monitor.page.best import Candidate, Pick, candidates, choose
 from monitor.page.endpoint_nouns import EndpointView
-from monitor.page.endpoints import Endpoints, main_check
+from monitor.page.endpoint_views import EndpointViews, main_check
 from monitor.page.maintenance import paused_now
+from monitor.page.ranking import Candidate, Pick, candidates, choose
 from monitor.page.retired import retired
 from monitor.page.states import WORKING, State, service_state
 from monitor.page.view_models import PickView, ServiceView, Site, SpendView
@@ -17,7 +17,7 @@ NEXT = 3
 
 
 def service_view(
-    service: Service, site: Site, snapshot: Snapshot, known: Endpoints, before: Pick
+    service: Service, site: Site, snapshot: Snapshot, known: EndpointViews, before: Pick
 ) -> tuple[ServiceView, Pick]:
     """`before` is what was recommended last; returned as it is now."""
     checks = [check for check in site.checks if check.service == service.id]

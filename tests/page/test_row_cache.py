@@ -13,9 +13,9 @@ from test_files import many
 
 from monitor.language import Language, language, templates
 from monitor.model import FailureKind, Service, Snapshot
-from monitor.page import LastPage, PageView, Site, view
+from monitor.page import PageView, Site, ViewCache, view
 from monitor.page.render import environment
-from monitor.page.rows import Rows
+from monitor.page.row_cache import RowCache
 from monitor.page.view_models import CROWD
 
 SITE, SNAPSHOT = many(CROWD + 1)
@@ -43,9 +43,9 @@ def failing(numbers: Sequence[int]) -> Snapshot:
     return found
 
 
-def rows(said: Language) -> Rows:
+def rows(said: Language) -> RowCache:
     macros: Any = environment(templates(), said).get_template("row.html").module
-    return Rows(macros.who, macros.row)
+    return RowCache(macros.who, macros.row)
 
 
 ROWS = {code: rows(language(code)) for code in ("en", "zh-CN")}
@@ -62,10 +62,10 @@ WORLDS = st.tuples(
 def test_what_is_kept_is_what_would_be_made_anew(
     code: str, worlds: list[tuple[dict[int, str], list[int]]]
 ) -> None:
-    kept, known = ROWS[code], LastPage()
+    kept, known = ROWS[code], ViewCache()
     for names, bad in worlds:
         (service,) = view(named(names), failing(bad), {}, known)[0].services
-        anew = Rows(kept._who, kept._row)
+        anew = RowCache(kept._who, kept._row)
         assert kept(service) == anew(service)
 
 
@@ -89,7 +89,7 @@ class Asked:
     def __init__(self) -> None:
         self.who: list[str] = []
         self.rows: list[str] = []
-        self.lines = Rows(self._begin, self._row)
+        self.lines = RowCache(self._begin, self._row)
 
     def _begin(self, endpoint: object) -> str:
         self.who.append(endpoint.name)  # type: ignore[attr-defined]
@@ -110,7 +110,7 @@ class Asked:
 def test_only_a_line_with_news_is_made_anew_and_only_its_state_or_name_makes_another_beginning() -> (
     None
 ):
-    asked, known = Asked(), LastPage()
+    asked, known = Asked(), ViewCache()
 
     def news(site: Site, snapshot: Snapshot) -> tuple[int, int]:
         return asked.of(view(site, snapshot, {}, known)[0])

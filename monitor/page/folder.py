@@ -28,7 +28,7 @@ class Folder:
         self.path = path
         self._written: dict[str, tuple[bytes, int]] = {}
         """Content, and when the file last changed (ns)."""
-        self._names: Names | None = None
+        self._names: Manifest | None = None
 
     def publish(self, files: Mapping[str, bytes]) -> int:
         """Write what changed, then remove what is no longer there. Gives how many changed.
@@ -65,25 +65,25 @@ def _changed(file: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class Manifest:
     """What we wrote, so that nothing else is ever removed."""
 
     files: frozenset[str] = frozenset()
     old: frozenset[str] = frozenset()
     """Assets of the pages before: somebody may still read one of those."""
 
-    def turned(self, files: set[str]) -> tuple["Names", frozenset[str]]:
+    def turned(self, files: set[str]) -> tuple["Manifest", frozenset[str]]:
         """As it is with these files, and what is to be removed."""
         vanished = self.files - files
         assets = frozenset(filter(_HASHED.search, vanished))
         old = (assets or self.old) - files
-        return Names(frozenset(files), old), (vanished | self.old) - old - files
+        return Manifest(frozenset(files), old), (vanished | self.old) - old - files
 
     def as_json(self) -> bytes:
         return json.dumps({"files": sorted(self.files), "old": sorted(self.old)}).encode()
 
 
-def _is_the_operators(folder: Path, name: str, before: Names) -> bool:
+def _is_the_operators(folder: Path, name: str, before: Manifest) -> bool:
     return name in YIELDING and name not in before.files and (folder / name).exists()
 
 
@@ -129,16 +129,16 @@ def _remove(folder: Path, name: str) -> None:
             path.parent.rmdir()
 
 
-def _names(folder: Path) -> Names:
+def _names(folder: Path) -> Manifest:
     """Names below the folder only, whatever the file says."""
     try:
         found = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
-        return Names()
+        return Manifest()
     kept = (
         found if isinstance(found, dict) else {"files": found}
     )  # a list, before there were old ones
-    return Names(_below(kept.get("files")), _below(kept.get("old")))
+    return Manifest(_below(kept.get("files")), _below(kept.get("old")))
 
 
 def _below(names: object) -> frozenset[str]:

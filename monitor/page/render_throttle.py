@@ -12,7 +12,7 @@ LONGEST_S = 0.1
 """No file takes longer: whoever measures more was kept from it."""
 
 
-class Pace:
+class RenderThrottle:
     """Measures what files cost, and rests after each as long as it took: probes want their turn.
 
     Without a clock nothing costs anything.

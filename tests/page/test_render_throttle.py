@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.page import Pace
+from monitor.page import RenderThrottle
 
 
 class World:
@@ -13,7 +13,7 @@ class World:
     def __init__(self) -> None:
         self.now = 0.0
         self.rests: list[float] = []
-        self.pace = Pace(lambda: self.now, self.rests.append)
+        self.pace = RenderThrottle(lambda: self.now, self.rests.append)
 
     def make(self, name: str, seconds: float, *, hurry: bool = False) -> bytes:
         def content() -> bytes:

@@ -12,7 +12,7 @@ Line = tuple[EndpointView, Who, str, str]
 """Of what, who it is, how it begins, and the whole."""
 
 
-class Rows:
+class RowCache:
     """The lines of a service, remembered until it is asked for another time."""
 
     def __init__(self, who: Macro, row: Macro) -> None:

@@ -10,8 +10,8 @@ from worlds import all_good
 
 from monitor.language import ENGLISH
 from monitor.model import EntryKind, FailureKind, Incident, Severity, Snapshot, TimelineEntry
-from monitor.page import LastPage, Site, view
-from monitor.page.incident_views import Teller
+from monitor.page import Site, ViewCache, view
+from monitor.page.incident_views import IncidentViews
 
 KEYS = tuple(check.key for check in CHECKS)
 
@@ -67,14 +67,14 @@ PAGES = st.tuples(
 def test_a_page_that_remembers_the_last_one_is_the_page_that_does_not(
     pages: list[tuple[list[Incident], int, list[str]]],
 ) -> None:
-    last = LastPage()
+    last = ViewCache()
     for incidents, minutes, names in pages:
         snapshot, shown = world(incidents, minutes), site(names)
         assert view(shown, snapshot, {}, last) == view(shown, snapshot, {})
 
 
 def test_what_is_over_is_told_once_and_what_lasts_each_time() -> None:
-    last = LastPage()
+    last = ViewCache()
     over = incident(1, Severity.DOWN, FailureKind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
     lasting = incident(2, Severity.DOWN, FailureKind.SLOW, ago(minutes=9), None, KEYS[4])
 
@@ -89,7 +89,7 @@ def test_what_is_over_is_told_once_and_what_lasts_each_time() -> None:
 
 
 def test_what_is_no_longer_told_is_forgotten() -> None:
-    teller = Teller({}, ENGLISH)
+    teller = IncidentViews({}, ENGLISH)
     over = incident(1, Severity.DOWN, FailureKind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
     (story,) = teller.stories([over], lambda _: None, NOW)
     assert teller.stories([over], lambda _: None, NOW)[0] is story

@@ -48,7 +48,7 @@ class _Basis:
     """What of the time matters: the day, and while something happens the minute."""
 
 
-class Endpoints:
+class EndpointViews:
     """Remembers how each endpoint looked, because most have no news since the last page."""
 
     def __init__(self) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from monitor.page.endpoint_nouns import EndpointView, RetiredView
-from monitor.page.incident_views import Story
-from monitor.page.keeper import Keeper
+from monitor.page.incident_views import IncidentView
+from monitor.page.render_cache import RenderCache
 from monitor.page.view_models import PageView
 
 
@@ -25,7 +25,7 @@ class Template(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
+class HtmlFiles:
     """The pages of one language."""
 
     template: Template
@@ -33,7 +33,7 @@ class Pages:
     assets: Assets
     all: tuple[PageView, ...]
     """Every language, the default one first."""
-    keeper: Keeper
+    keeper: RenderCache
 
     def home(self) -> Iterator[tuple[str, bytes]]:
         yield self._name(""), self._html("index.html", "")
@@ -50,7 +50,7 @@ class Pages:
         if self.page.url:
             yield f"{self.page.path}404.html", self._not_found(f"{self.page.url}/")
 
-    def _story(self, story: Story) -> tuple[str, bytes]:
+    def _story(self, story: IncidentView) -> tuple[str, bytes]:
         here = f"incidents/{story.id}/"
         name = self._name(here)
 

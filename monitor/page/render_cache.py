@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from monitor.page.pace import Pace
+from monitor.page.render_throttle import RenderThrottle
 from monitor.page.view_models import SHARE, PageView
 
 
@@ -17,11 +17,11 @@ class _Kept:
     content: bytes
 
 
-class Keeper:
+class RenderCache:
     """Gives the same bytes again while there is no news, and they are not old."""
 
-    def __init__(self, pace: Pace | None = None) -> None:
-        self._pace = pace or Pace()
+    def __init__(self, pace: RenderThrottle | None = None) -> None:
+        self._pace = pace or RenderThrottle()
         self._kept: dict[str, _Kept] = {}
 
     def file(
