@@ -15,11 +15,10 @@ from monitor.probes.kinds.models import ModelsProbe
 from monitor.probes.kinds.moderations import ModerationsProbe
 from monitor.probes.kinds.responses import ResponsesProbe
 from monitor.probes.kinds.speech import SpeechProbe
-from monitor.probes.kinds.tcp import TcpProbe
+from monitor.probes.kinds.tcp import TcpProbe, TlsProbe
 from monitor.probes.kinds.transcriptions import TranscriptionsProbe
 from monitor.probes.kinds.vision import VisionProbe
 from monitor.probes.probe import ProbeSettings
-from monitor.probes.tls import TlsProbe
 from monitor.probes.wire.client import Client
 
 _KINDS: tuple[type[ProbeSettings], ...] = (

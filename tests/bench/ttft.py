@@ -17,7 +17,7 @@ from harness import Table, quantile
 from rig import Upstream, upstream
 
 from monitor.probes import Client
-from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import Chunk, HttpRequest
 from monitor.probes.readers import ChatReader
 from monitor.probes.wire.trace import current
@@ -26,7 +26,7 @@ MANNER = "/20x10ms"
 TARGET_MS = 0.1
 
 
-class Ear(Listener):
+class Ear(StreamRecorder):
     """The one that probes listen with; it also knows when the request was made."""
 
     def __init__(self) -> None:

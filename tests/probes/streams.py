@@ -9,20 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.model import Usage
-from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import Exchange
 from monitor.probes.readers import (
     AnthropicReader,
     ChatReader,
-    CohereReader,
     CompletionsReader,
     GeminiReader,
     ImageReader,
-    Reader,
+    ProtocolReader,
     ResponsesReader,
     SpeechReader,
     TranscriptReader,
-    WatsonxReader,
 )
 
 END = "<<END>>"
@@ -30,9 +28,9 @@ PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(30)).decode()
 MP3 = base64.b64encode(b"\xff\xfb" + bytes(30)).decode()
 
 
-def listen(exchange: Exchange, reader: Reader) -> Listener:
+def listen(exchange: Exchange, reader: ProtocolReader) -> StreamRecorder:
     """What the watch of a live stream would have heard of it."""
-    listener = Listener(reader)
+    listener = StreamRecorder(reader)
     for arrival in exchange.chunks:
         listener.feed(arrival)
     listener.close()
@@ -41,7 +39,7 @@ def listen(exchange: Exchange, reader: Reader) -> Listener:
 
 @dataclass(frozen=True)
 class Written:
-    reader: type[Reader]
+    reader: type[ProtocolReader]
     source: str | bytes
     text: str = ""
     reasoning: str = ""
@@ -186,18 +184,6 @@ STREAMS: dict[str, Written] = {
     "gemini that is blocked": Written(
         GeminiReader, 'data: {"promptFeedback":{"blockReason":"SAFETY"},"modelVersion":"model-x"}\n\n' + END,
         finish=("SAFETY",), refused=True,
-    ),
-    "cohere": Written(
-        CohereReader,
-        'data: {"type":"content-delta","delta":{"message":{"content":{"text":"yes"}}}}\n\n'
-        'data: {"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":{"tokens":{"input_tokens":9,"output_tokens":3}}}}\n\n' + END,
-        "yes", finish=("COMPLETE",), usage=NINE_THREE, model=None, content_events=1, ended=True,
-    ),
-    "watsonx": Written(
-        WatsonxReader,
-        'id: 1\nevent: message\ndata: {"results":[{"generated_text":"yes","generated_token_count":1,"input_token_count":9,"stop_reason":"not_finished"}]}\n\n'
-        'id: 2\nevent: message\ndata: {"results":[{"generated_text":"!","generated_token_count":3,"input_token_count":0,"stop_reason":"eos_token"}]}\n\n' + END,
-        "yes!", finish=("eos_token",), usage=NINE_THREE, model=None, content_events=2,
     ),
     "transcriptions": Written(
         TranscriptReader,

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from monitor.model import SATURATED, SETTLED, Failure, FailureKind, Habit
-from monitor.probes.answer.challenges import Challenge, Counting, Sum
-from monitor.probes.answer.check_answer import Answer, is_same_model, judge_answer
+from monitor.probes.answer.challenges import Addition, Challenge, Counting
+from monitor.probes.answer.check_answer import CompletedAnswer, is_same_model, judge_answer
 from monitor.probes.readers import ChatReader
 
-SUM = Sum(60, 70)
+SUM = Addition(60, 70)
 MODEL = "gpt-4o-mini"
 USAGE = {"prompt_tokens": 20, "completion_tokens": 3}
 
@@ -26,14 +26,16 @@ def heard(
     return reader
 
 
-def answer(reader: ChatReader | None = None, challenge: Challenge = SUM, **more: Any) -> Answer:
+def answer(
+    reader: ChatReader | None = None, challenge: Challenge = SUM, **more: Any
+) -> CompletedAnswer:
     given = {
         "model": MODEL, "cap": 10, "right_content_type": True, "content_type": "application/json",
     }  # fmt: skip
-    return Answer(reader=reader or heard(), challenge=challenge, **(given | more))
+    return CompletedAnswer(reader=reader or heard(), challenge=challenge, **(given | more))
 
 
-def judged(found: Answer, **habit: Any) -> Failure | None:
+def judged(found: CompletedAnswer, **habit: Any) -> Failure | None:
     return judge_answer(found, Habit(**habit))[0]
 
 

@@ -3,7 +3,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.probes.answer.challenges import COUNT, Own, addition, counting
+from monitor.probes.answer.challenges import COUNT, OwnQuestion, addition, counting
 
 
 @given(st.integers())
@@ -35,6 +35,6 @@ def test_a_neighbouring_number_is_no_sum() -> None:
 
 
 def test_an_own_question_may_have_an_expected_answer_or_none() -> None:
-    assert Own("Capital of France?", "paris").check("It is Paris.")
-    assert not Own("Capital of France?", "paris").check("London")
-    assert Own("Say anything").check("anything")
+    assert OwnQuestion("Capital of France?", "paris").check("It is Paris.")
+    assert not OwnQuestion("Capital of France?", "paris").check("London")
+    assert OwnQuestion("Say anything").check("anything")

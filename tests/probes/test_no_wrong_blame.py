@@ -16,7 +16,7 @@ from test_stream import DONE, chunk, heard, judge, stream, usage
 
 from monitor.model import Evidence, FailureKind, Habit, LatencyLimit
 from monitor.probes.answer.challenges import COUNT, addition, continuing, counting
-from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import Chunk
 from monitor.probes.kinds.embeddings import judge_vector
 from monitor.probes.kinds.models import judge_models
@@ -122,7 +122,7 @@ async def test_slowness_of_our_own_is_not_the_endpoints(clock: HandClock) -> Non
 
 
 def test_an_event_without_its_blank_line_comes_when_its_bytes_came() -> None:
-    listener = Listener(ChatReader())
+    listener = StreamRecorder(ChatReader())
     for number in range(300):
         listener.feed(Chunk(100.0 + number, chunk("a").encode()))
     listener.feed(Chunk(900.0, chunk("b").rstrip().encode()))

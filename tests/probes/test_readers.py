@@ -9,17 +9,16 @@ from monitor.model import Usage
 from monitor.probes.readers import (
     AnthropicReader,
     ChatReader,
-    CohereReader,
     GeminiReader,
     Piece,
-    Reader,
+    ProtocolReader,
     ResponsesReader,
     SpeechReader,
 )
 from monitor.probes.readers.sse import Event
 
 
-def read(reader: Reader, *values: Any) -> list[Piece]:
+def read(reader: ProtocolReader, *values: Any) -> list[Piece]:
     return [reader.read(Event(v if isinstance(v, str) else json.dumps(v))) for v in values]
 
 
@@ -90,7 +89,7 @@ def test_a_whole_answer_is_read_like_a_stream_of_one() -> None:
     assert (reader.text, reader.finish_reason, reader.model) == ("hi", "stop", "m")
 
 
-@pytest.mark.parametrize("reader", [ChatReader, AnthropicReader, ResponsesReader, GeminiReader, CohereReader])  # fmt: skip
+@pytest.mark.parametrize("reader", [ChatReader, AnthropicReader, ResponsesReader, GeminiReader])  # fmt: skip
 @pytest.mark.parametrize(
     "value",
     [
@@ -100,7 +99,7 @@ def test_a_whole_answer_is_read_like_a_stream_of_one() -> None:
         {"type": "response.completed", "response": []}, {"delta": {"message": 1}, "type": "content-delta"},
     ],
 )  # fmt: skip
-def test_no_shape_upsets_a_reader(reader: type[Reader], value: Any) -> None:
+def test_no_shape_upsets_a_reader(reader: type[ProtocolReader], value: Any) -> None:
     reading = reader()
     (piece,) = read(reading, value)
     assert (piece.is_content, reading.text, reading.error) == (False, "", None)

@@ -5,8 +5,8 @@ import pytest
 from streams import listen
 
 from monitor.model import Failure, FailureKind, Habit, Timings
-from monitor.probes.answer.stream_recorder import Listener
-from monitor.probes.answer.stream_verdict import Heard, figures, judge_stream
+from monitor.probes.answer.stream_recorder import StreamRecorder
+from monitor.probes.answer.stream_verdict import StreamStats, judge_stream, stream_stats
 from monitor.probes.exchange import Chunk, ErrorType, Exchange, Phase, TransportError
 from monitor.probes.readers import ChatReader
 
@@ -49,8 +49,8 @@ def kind(exchange: Exchange, habit: Habit = Habit()) -> FailureKind | None:  # n
     return failure and failure.kind
 
 
-def heard(exchange: Exchange) -> Heard:
-    return figures(listen(exchange, ChatReader()), exchange, Habit())
+def heard(exchange: Exchange) -> StreamStats:
+    return stream_stats(listen(exchange, ChatReader()), exchange, Habit())
 
 
 def test_speeds_are_counted_from_content_events() -> None:
@@ -195,7 +195,7 @@ def test_an_empty_answer_is_told_from_a_cap_that_reasoning_used_up() -> None:
 
 
 def test_the_watch_gives_the_first_token_and_every_further_one_their_time() -> None:
-    watch = Listener(ChatReader())
+    watch = StreamRecorder(ChatReader())
     deadlines = [watch.deadline_ms()]
     for at, text in [
         (5.0, ": ping\n\n"),
@@ -209,6 +209,6 @@ def test_the_watch_gives_the_first_token_and_every_further_one_their_time() -> N
 
 
 def test_the_watch_does_not_wait_for_more_after_an_error() -> None:
-    watch = Listener(ChatReader())
+    watch = StreamRecorder(ChatReader())
     watch.feed(Chunk(700.0, b'data: {"error":"boom"}\n\n'))
     assert watch.deadline_ms() == 2700

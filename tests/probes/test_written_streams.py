@@ -9,10 +9,10 @@ from streams import STREAMS, Written, listen
 
 from monitor.model import FailureKind, Habit, Timings
 from monitor.probes import readers
-from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.answer.stream_verdict import judge_stream
 from monitor.probes.exchange import Chunk, Exchange
-from monitor.probes.readers import MediaReader, Reader
+from monitor.probes.readers import MediaReader, ProtocolReader
 
 ALL = pytest.mark.parametrize("name", STREAMS)
 WITH_END = [name for name, written in STREAMS.items() if written.end is not None]
@@ -24,12 +24,12 @@ def exchange_of(parts: list[bytes]) -> Exchange:
     return Exchange(timings=Timings(total=1000.0), status=200, chunks=arrivals)
 
 
-def heard(written: Written, parts: list[bytes]) -> Listener:
+def heard(written: Written, parts: list[bytes]) -> StreamRecorder:
     return listen(exchange_of(parts), written.reader())
 
 
-def as_written(listener: Listener, written: Written) -> Written:
-    reader: Reader = listener.reader
+def as_written(listener: StreamRecorder, written: Written) -> Written:
+    reader: ProtocolReader = listener.reader
     return Written(
         reader=written.reader,
         source=written.source,
@@ -51,7 +51,7 @@ def as_written(listener: Listener, written: Written) -> Written:
 
 def test_every_reader_has_a_stream() -> None:
     named = {getattr(readers, name) for name in readers.__all__ if name.endswith("Reader")}
-    assert {written.reader for written in STREAMS.values()} == named - {Reader, MediaReader}
+    assert {written.reader for written in STREAMS.values()} == named - {ProtocolReader, MediaReader}
 
 
 @ALL

@@ -78,7 +78,7 @@ def _counted(answer: str, first: int, count: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
+class Addition:
     """The cheapest: an answer of one to three tokens."""
 
     left: int
@@ -103,7 +103,7 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class OwnQuestion:
     """The operator's own question; without an expected answer any text will do."""
 
     prompt: str
@@ -123,7 +123,7 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
-class Continuing:
+class Continuation:
     """Numbers to go on with: base models follow no orders, but they do follow a pattern."""
 
     first: int
@@ -153,7 +153,7 @@ class Continuing:
 
 
 @dataclass(frozen=True, slots=True)
-class Colour:
+class ColourQuestion:
     """What colour a picture has. The picture holds the answer, the question does not."""
 
     name: str
@@ -190,21 +190,21 @@ COLOURS = {
 _SIDE = 64
 """Pixels; some models refuse pictures under 28."""
 
-Challenge = Counting | Sum | Own | Continuing | Colour
+Challenge = Counting | Addition | OwnQuestion | Continuation | ColourQuestion
 
 
 def counting(dice: Dice, count: int = COUNT) -> Counting:
     return Counting(dice.randint(200, 900), count, _tag(dice))
 
 
-def addition(dice: Dice) -> Sum:
+def addition(dice: Dice) -> Addition:
     """Two-digit numbers whose sum has three digits, so that it is neither of them."""
-    return Sum(dice.randint(51, 99), dice.randint(51, 99), _tag(dice))
+    return Addition(dice.randint(51, 99), dice.randint(51, 99), _tag(dice))
 
 
-def continuing(dice: Dice) -> Continuing:
+def continuing(dice: Dice) -> Continuation:
     """Five digits: base models have no use for a tag, so the numbers must be new themselves."""
-    return Continuing(dice.randint(10_000, 90_000))
+    return Continuation(dice.randint(10_000, 90_000))
 
 
 def _tag(dice: Dice) -> str:
@@ -213,11 +213,11 @@ def _tag(dice: Dice) -> str:
     return f"Task {''.join(letters)}: "
 
 
-def colour(dice: Dice) -> Colour:
+def colour(dice: Dice) -> ColourQuestion:
     """A shade that is new each time, so that no cache knows the picture."""
     name, channels = list(COLOURS.items())[dice.randint(0, len(COLOURS) - 1)]
     shade = bytes(channel + dice.randint(-10, 10) for channel in channels)
-    return Colour(name, _png(shade))
+    return ColourQuestion(name, _png(shade))
 
 
 def _png(pixel: bytes) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from monitor.model import SATURATED, SETTLED, Failure, FailureKind, Habit, Stream, clean_text
 from monitor.probes.answer.challenges import Challenge
 from monitor.probes.answer.stream_verdict import BURSTS_BELIEVED, is_cut_by_cap, is_filtered
-from monitor.probes.readers import Reader
+from monitor.probes.readers import ProtocolReader
 
 MISMATCHES_BELIEVED = 3
 _CAP_REACHED = 0.9
@@ -16,10 +16,10 @@ LEARNING_RUNS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class CompletedAnswer:
     """Facts of one answer that came whole."""
 
-    reader: Reader
+    reader: ProtocolReader
     challenge: Challenge
     model: str
     """The one we asked for."""
@@ -35,7 +35,7 @@ class Answer:
     """We asked for a stream and got one plain answer."""
 
 
-def judge_answer(answer: Answer, habit: Habit) -> tuple[Failure | None, Habit]:
+def judge_answer(answer: CompletedAnswer, habit: Habit) -> tuple[Failure | None, Habit]:
     """The gravest complaint, and the habit with what this run taught."""
     habit = _after_burst(answer, habit)
     if is_filtered(answer.reader):
@@ -54,7 +54,7 @@ def judge_answer(answer: Answer, habit: Habit) -> tuple[Failure | None, Habit]:
     return failure, _learned(answer, habit)
 
 
-def _is_cut(answer: Answer) -> bool:
+def _is_cut(answer: CompletedAnswer) -> bool:
     """Right as far as it goes, and it went as far as we allowed."""
     reader, cap = answer.reader, answer.cap
     if cap is None or not is_cut_by_cap(reader) or not answer.challenge.is_begun(reader.text):
@@ -63,14 +63,14 @@ def _is_cut(answer: Answer) -> bool:
     return said is None or said >= _CAP_REACHED * cap
 
 
-def _judge_cap(answer: Answer) -> Failure:
+def _judge_cap(answer: CompletedAnswer) -> Failure:
     return Failure(
         FailureKind.BUDGET_TOO_SMALL,
         f"got an answer that was right until max_tokens = {answer.cap} ended it, want a higher one",
     )
 
 
-def _judge_mismatch(answer: Answer, habit: Habit) -> Failure | None:
+def _judge_mismatch(answer: CompletedAnswer, habit: Habit) -> Failure | None:
     """Models are no calculators: one wrong answer is none of our business, three in a row are."""
     if habit.mismatches < MISMATCHES_BELIEVED:
         return None
@@ -90,12 +90,12 @@ def is_same_model(asked: str, got: str) -> bool:
     return asked == got or asked == _DATE.sub("", got) or got == _DATE.sub("", asked)
 
 
-def _name(answer: Answer) -> str | None:
+def _name(answer: CompletedAnswer) -> str | None:
     """The name that answered, as it may be stored and shown."""
     return clean_text(answer.reader.model, 100) if answer.reader.model else None
 
 
-def _judge_model(answer: Answer, habit: Habit) -> Failure | None:
+def _judge_model(answer: CompletedAnswer, habit: Habit) -> Failure | None:
     got = _name(answer)
     known = answer.aliases or habit.aliases
     if got is None or is_same_model(answer.model, got) or got in known:
@@ -107,13 +107,13 @@ def _judge_model(answer: Answer, habit: Habit) -> Failure | None:
     )
 
 
-def _judge_shape(answer: Answer, habit: Habit) -> Failure | None:  # noqa: ARG001
+def _judge_shape(answer: CompletedAnswer, habit: Habit) -> Failure | None:  # noqa: ARG001
     if not answer.as_plain:
         return None
     return Failure(FailureKind.STREAM_NOT_SUPPORTED, "got one plain JSON answer, want a stream")
 
 
-def _judge_burst(answer: Answer, habit: Habit) -> Failure | None:
+def _judge_burst(answer: CompletedAnswer, habit: Habit) -> Failure | None:
     if not answer.burst or habit.bursts < BURSTS_BELIEVED:
         return None
     return Failure(
@@ -122,7 +122,7 @@ def _judge_burst(answer: Answer, habit: Habit) -> Failure | None:
     )
 
 
-def _judge_billing(answer: Answer, habit: Habit) -> Failure | None:
+def _judge_billing(answer: CompletedAnswer, habit: Habit) -> Failure | None:
     usage = answer.reader.usage
     if usage is None:
         return None
@@ -143,7 +143,7 @@ def _judge_billing(answer: Answer, habit: Habit) -> Failure | None:
     return None
 
 
-def _judge_type(answer: Answer, habit: Habit) -> Failure | None:
+def _judge_type(answer: CompletedAnswer, habit: Habit) -> Failure | None:
     if answer.right_content_type or habit.right_content_type < SETTLED:
         return None
     return Failure(
@@ -152,13 +152,13 @@ def _judge_type(answer: Answer, habit: Habit) -> Failure | None:
     )
 
 
-def _judge_usage(answer: Answer, habit: Habit) -> Failure | None:
+def _judge_usage(answer: CompletedAnswer, habit: Habit) -> Failure | None:
     if answer.reader.usage is not None or habit.has_usage < SETTLED:
         return None
     return Failure(FailureKind.MISSING_USAGE, "got no token counts, want them as before")
 
 
-_CHECKS: tuple[Callable[[Answer, Habit], Failure | None], ...] = (
+_CHECKS: tuple[Callable[[CompletedAnswer, Habit], Failure | None], ...] = (
     _judge_model,
     _judge_shape,
     _judge_burst,
@@ -172,13 +172,13 @@ _LEARNT_ALL_THE_SAME = {
 """Changes of habit: reported while they are news, and after some runs the new habit."""
 
 
-def _after_burst(answer: Answer, habit: Habit) -> Habit:
+def _after_burst(answer: CompletedAnswer, habit: Habit) -> Habit:
     if answer.burst is None:
         return habit
     return replace(habit, bursts=min(habit.bursts + 1, SATURATED) if answer.burst else 0)
 
 
-def _learned(answer: Answer, habit: Habit) -> Habit:
+def _learned(answer: CompletedAnswer, habit: Habit) -> Habit:
     reader = answer.reader
     usage = reader.usage
     return replace(
@@ -201,7 +201,7 @@ def _baseline(base: int | None, seen: int | None) -> int | None:
     return min(seen, base + max(1, base // 100))
 
 
-def _aliases(answer: Answer, habit: Habit) -> frozenset[str]:
+def _aliases(answer: CompletedAnswer, habit: Habit) -> frozenset[str]:
     got = _name(answer)
     learning = habit.good < LEARNING_RUNS and not answer.aliases
     if got is None or is_same_model(answer.model, got) or not learning:

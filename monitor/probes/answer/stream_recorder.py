@@ -1,11 +1,11 @@
 """Follows a stream: what came when, counted in content.
 
-The `Listener` that follows a stream live (it is the client's watch) is the one it is judged by, so
+The `StreamRecorder` that follows a stream live (it is the client's watch) is the one it is judged by, so
 that what ended a stream and what is said of it cannot differ.
 """
 
 from monitor.probes.exchange import Chunk
-from monitor.probes.readers import Piece, Reader
+from monitor.probes.readers import Piece, ProtocolReader
 from monitor.probes.readers.sse import Event, SseParser
 
 FIRST_TOKEN_MS = 60_000.0
@@ -15,12 +15,12 @@ AFTER_DONE_MS = 2_000.0
 _KEPT_OFFSETS = 200
 
 
-class Listener:
+class StreamRecorder:
     """Counts progress in content, not in bytes: heartbeats keep a dead stream's socket warm."""
 
     def __init__(
         self,
-        reader: Reader,
+        reader: ProtocolReader,
         first_token_ms: float = FIRST_TOKEN_MS,
         parser: SseParser | None = None,
     ) -> None:

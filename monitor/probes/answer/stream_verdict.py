@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from monitor.model import SETTLED, Failure, FailureKind, Habit, Stream
-from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import ErrorType, Exchange
-from monitor.probes.readers import Reader
+from monitor.probes.readers import ProtocolReader
 from monitor.probes.verdict.classify import is_error_object, judge_error_object
 from monitor.probes.verdict.error_body import read_json
 
@@ -21,7 +21,7 @@ _LAG_MS = 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class StreamStats:
     """`burst` is None where the stream is too short to tell."""
 
     stream: Stream
@@ -30,7 +30,9 @@ class Heard:
     burst: bool | None
 
 
-def figures(listener: Listener, exchange: Exchange, habit: Habit, *, proven: bool = False) -> Heard:
+def stream_stats(
+    listener: StreamRecorder, exchange: Exchange, habit: Habit, *, proven: bool = False
+) -> StreamStats:
     times = listener.content_at
     usage = listener.reader.usage
     reported = usage.tokens_out if usage else None
@@ -56,16 +58,16 @@ def figures(listener: Listener, exchange: Exchange, habit: Habit, *, proven: boo
         heartbeats=listener.heartbeats,
     )
     first = times[0] if times else None
-    return Heard(stream=stream, ttft=first, ttft_visible=listener.visible_at, burst=burst)
+    return StreamStats(stream=stream, ttft=first, ttft_visible=listener.visible_at, burst=burst)
 
 
-def _hidden(reader: Reader) -> int:
+def _hidden(reader: ProtocolReader) -> int:
     """Tokens that were thought out of sight, before the stream began or between its pieces."""
     shown = len(reader.reasoning.encode("utf-8", "replace"))
     return reader.reasoning_tokens if shown < reader.reasoning_tokens else 0
 
 
-def _speed(listener: Listener, tokens: int) -> float | None:
+def _speed(listener: StreamRecorder, tokens: int) -> float | None:
     """Tokens per second after the first content event; None where noise would be the answer.
 
     `tokens` are one per byte at most: a server cannot count itself fast.
@@ -97,7 +99,7 @@ def _is_burst(times: Sequence[float], tokens: int) -> bool | None:
     return spread < 50 or (spread / times[-1] < 0.02 and batches <= 3)
 
 
-def _longest_stall(listener: Listener, exchange: Exchange, *, complete: bool) -> float | None:
+def _longest_stall(listener: StreamRecorder, exchange: Exchange, *, complete: bool) -> float | None:
     """Also the open gap at the end: a stream that falls silent and is cut has stalled there."""
     times = listener.content_at
     if not times:
@@ -120,7 +122,7 @@ def _quantile(ordered: Sequence[float], q: float) -> float | None:
 
 
 def is_complete(
-    listener: Listener, exchange: Exchange, habit: Habit, *, proven: bool = False
+    listener: StreamRecorder, exchange: Exchange, habit: Habit, *, proven: bool = False
 ) -> bool:
     """Whether the stream ended whole. `proven`: the content itself shows that nothing is missing.
 
@@ -144,7 +146,7 @@ def _never_marks(habit: Habit) -> bool:
 
 
 def judge_stream(
-    listener: Listener, exchange: Exchange, habit: Habit, *, proven: bool = False
+    listener: StreamRecorder, exchange: Exchange, habit: Habit, *, proven: bool = False
 ) -> Failure | None:
     """The verdict of a finished stream: errors, then breaks, then the end, then emptiness."""
     error = _error(listener)
@@ -155,7 +157,7 @@ def judge_stream(
     return broken or _emptiness(listener) or _stall(listener, exchange, complete=complete)
 
 
-def _error(listener: Listener) -> Failure | None:
+def _error(listener: StreamRecorder) -> Failure | None:
     reader = listener.reader
     if reader.error is not None:
         return judge_error_object(reader.error)
@@ -171,7 +173,7 @@ def _error(listener: Listener) -> Failure | None:
     return None
 
 
-def _break(listener: Listener, exchange: Exchange) -> Failure | None:
+def _break(listener: StreamRecorder, exchange: Exchange) -> Failure | None:
     error = exchange.error
     content = listener.content_at
     if listener.parser.overflow is not None:
@@ -198,7 +200,7 @@ def _break(listener: Listener, exchange: Exchange) -> Failure | None:
     )
 
 
-def _silence(listener: Listener, exchange: Exchange) -> Failure:
+def _silence(listener: StreamRecorder, exchange: Exchange) -> Failure:
     waited = _end(exchange) / 1000
     beats = f" and {listener.heartbeats} heartbeats" if listener.heartbeats else ""
     if not listener.content_at:
@@ -218,7 +220,7 @@ def _silence(listener: Listener, exchange: Exchange) -> Failure:
     )
 
 
-def _emptiness(listener: Listener) -> Failure | None:
+def _emptiness(listener: StreamRecorder) -> Failure | None:
     reader, parser = listener.reader, listener.parser
     if reader.spoke:
         return None
@@ -234,7 +236,7 @@ def _no_stream(lines: str) -> Failure:
     return Failure(FailureKind.UNEXPECTED_BODY, f"got {got}, want a stream of server-sent events")
 
 
-def judge_empty(reader: Reader) -> Failure:
+def judge_empty(reader: ProtocolReader) -> Failure:
     """An answer without visible text: a filter, our own cap, or a server that says nothing."""
     finish = reader.finish_reason or "no finish reason"
     if is_filtered(reader):
@@ -251,14 +253,14 @@ def judge_empty(reader: Reader) -> Failure:
     )
 
 
-def is_cut_by_cap(reader: Reader) -> bool:
+def is_cut_by_cap(reader: ProtocolReader) -> bool:
     return (reader.finish_reason or "").lower() in _CAPPED
 
 
 _CAPPED = frozenset({"length", "max_tokens", "incomplete", "max_output_tokens"})
 
 
-def is_filtered(reader: Reader) -> bool:
+def is_filtered(reader: ProtocolReader) -> bool:
     return reader.refused or any(reason.lower() in _FILTERS for reason in reader.finish_reasons)
 
 
@@ -271,7 +273,7 @@ _FILTERS = frozenset(
 """What providers call the end of an answer that their filter made."""
 
 
-def _stall(listener: Listener, exchange: Exchange, *, complete: bool) -> Failure | None:
+def _stall(listener: StreamRecorder, exchange: Exchange, *, complete: bool) -> Failure | None:
     longest = _longest_stall(listener, exchange, complete=complete)
     if longest is None or longest - exchange.lag_ms < STALLED_MS:
         return None

@@ -8,10 +8,9 @@ from pydantic import Field
 
 from monitor.model import Habit
 from monitor.probes.answer.challenges import Challenge
-from monitor.probes.answer.text_prompt import Counted
-from monitor.probes.kinds.conversation import Conversation
+from monitor.probes.kinds.conversation import Conversation, CountingPrompt
 from monitor.probes.parameter_fallback import Body, without
-from monitor.probes.readers import ChatReader, Reader
+from monitor.probes.readers import ChatReader, ProtocolReader
 
 CAPS = frozenset({"max_tokens", "max_completion_tokens"})
 DROPPABLE = MappingProxyType(
@@ -28,7 +27,7 @@ DROPPABLE = MappingProxyType(
 class ChatShape(Conversation):
     """The route and the reader of chat completions, whatever is asked."""
 
-    reader: ClassVar[type[Reader]] = ChatReader
+    reader: ClassVar[type[ProtocolReader]] = ChatReader
     signs: ClassVar[tuple[str, ...]] = ("choices",)
     droppable: ClassVar[Mapping[str, str]] = DROPPABLE
     caps: ClassVar[frozenset[str]] = CAPS
@@ -62,5 +61,5 @@ class ChatShape(Conversation):
         return without(body, refused)
 
 
-class ChatProbe(ChatShape, Counted):
+class ChatProbe(ChatShape, CountingPrompt):
     kind: ClassVar[str] = "chat"

@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 from monitor.model import Habit
 from monitor.probes.answer.challenges import Challenge, continuing
-from monitor.probes.answer.text_prompt import Question
+from monitor.probes.kinds.conversation import TextPrompt
 from monitor.probes.parameter_fallback import Body, without
-from monitor.probes.readers import CompletionsReader, Reader
+from monitor.probes.readers import CompletionsReader, ProtocolReader
 
 
-class CompletionsProbe(Question):
+class CompletionsProbe(TextPrompt):
     kind: ClassVar[str] = "completions"
-    reader: ClassVar[type[Reader]] = CompletionsReader
+    reader: ClassVar[type[ProtocolReader]] = CompletionsReader
     signs: ClassVar[tuple[str, ...]] = ("choices",)
     droppable: ClassVar[Mapping[str, str]] = {
         name: name for name in ("max_tokens", "stream_options", "temperature")

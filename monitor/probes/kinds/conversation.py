@@ -8,21 +8,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit, Spend, Usage
-from monitor.probes.answer.challenges import Challenge
-from monitor.probes.answer.check_answer import Answer, judge_answer
-from monitor.probes.answer.stream_recorder import Listener
-from monitor.probes.answer.stream_verdict import figures, judge_empty, judge_stream
+from monitor.probes.answer.challenges import COUNT, Challenge, OwnQuestion, addition, counting
+from monitor.probes.answer.check_answer import CompletedAnswer, judge_answer
+from monitor.probes.answer.stream_recorder import StreamRecorder
+from monitor.probes.answer.stream_verdict import judge_empty, judge_stream, stream_stats
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.kinds.api_call import bearer, headers, judge_status
 from monitor.probes.kinds.media_stream import is_plain, until_the_end
 from monitor.probes.parameter_fallback import Body, adapting
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
-from monitor.probes.readers import Reader
+from monitor.probes.readers import ProtocolReader
 from monitor.probes.verdict.classify import is_error_object, judge_api_body, judge_error_object
 from monitor.probes.verdict.error_body import read_json
 from monitor.probes.verdict.transport import judge_body_transport
@@ -32,6 +32,7 @@ _BYTES_PER_TOKEN = 1024
 """An event of a stream, with room for the wrapper that servers put around a token."""
 _REASONING_CAP = 1024
 """Enough for the thoughts that a model has about counting or adding, at low effort."""
+_COUNTING_CAP = 5 * COUNT
 _WORTH_ASKING = timedelta(seconds=1)
 _PROMPT_TOKENS = 60
 """A generous guess for a short question with the wrapper that servers put around it."""
@@ -42,7 +43,7 @@ class Conversation(ProbeSettings):
 
     paid: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
-    reader: ClassVar[type[Reader]]
+    reader: ClassVar[type[ProtocolReader]]
     signs: ClassVar[tuple[str, ...]]
     """Of these lists or tables, every whole answer has one."""
     droppable: ClassVar[Mapping[str, str]]
@@ -137,14 +138,14 @@ class Conversation(ProbeSettings):
 
     async def _converse(
         self, run: Run, challenge: Challenge, left: timedelta
-    ) -> tuple[Exchange, Habit, Listener | None]:
+    ) -> tuple[Exchange, Habit, StreamRecorder | None]:
         """With whoever followed the stream while it came: hearing all of it twice takes long."""
         model = run.check.model or ""
-        listener: Listener | None = None
+        listener: StreamRecorder | None = None
 
         async def asking(body: Body, left: timedelta) -> Exchange:
             nonlocal listener
-            listener = Listener(self.reader()) if self.stream else None
+            listener = StreamRecorder(self.reader()) if self.stream else None
             return await run.client.send(self._ask(run, body, left), listener)
 
         def make_body(habit: Habit) -> Body:
@@ -168,10 +169,15 @@ class Conversation(ProbeSettings):
         )
 
     def _judge_stream(
-        self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge, listener: Listener
+        self,
+        run: Run,
+        exchange: Exchange,
+        habit: Habit,
+        challenge: Challenge,
+        listener: StreamRecorder,
     ) -> Finding:
         proven = challenge.is_whole(listener.reader.text)
-        heard = figures(listener, exchange, habit, proven=proven)
+        heard = stream_stats(listener, exchange, habit, proven=proven)
         exchange = until_the_end(exchange, listener)
         failure = judge_stream(listener, exchange, habit, proven=proven)
         if failure is None:
@@ -191,7 +197,12 @@ class Conversation(ProbeSettings):
         )
 
     def _judge_plain(
-        self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge, reader: Reader
+        self,
+        run: Run,
+        exchange: Exchange,
+        habit: Habit,
+        challenge: Challenge,
+        reader: ProtocolReader,
     ) -> Finding:
         failure = (
             judge_body_transport(exchange)
@@ -210,11 +221,16 @@ class Conversation(ProbeSettings):
         )
 
     def _answer(
-        self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge, reader: Reader
-    ) -> Answer:
+        self,
+        run: Run,
+        exchange: Exchange,
+        habit: Habit,
+        challenge: Challenge,
+        reader: ProtocolReader,
+    ) -> CompletedAnswer:
         label = exchange.headers.get("content-type", "")
         media = label.partition(";")[0].strip().lower()
-        return Answer(
+        return CompletedAnswer(
             reader=reader,
             challenge=challenge,
             model=run.check.model or "",
@@ -224,6 +240,60 @@ class Conversation(ProbeSettings):
             == ("text/event-stream" if self.stream else "application/json"),
             content_type=label,
         )
+
+
+class TextPrompt(Conversation):
+    """A conversation about a text: ours, or the operator's own."""
+
+    text: str | None = Field(default=None, description="your own question")
+    answer: str | None = Field(default=None, description="what the answer to `text` must contain")
+
+    @model_validator(mode="after")
+    def _answer_has_question(self) -> Self:
+        if self.answer is not None and self.text is None:
+            raise ValueError("got `answer` without `text`, want the question that it answers")
+        return self
+
+    def worst_case(self, habit: Habit) -> Spend:
+        return super().worst_case(habit) + Spend(tokens=len((self.text or "").encode()))
+
+    def challenge(self, rng: Random) -> Challenge:
+        if self.text is not None:
+            return OwnQuestion(self.text, self.answer)
+        return self.usual(rng)
+
+    def usual(self, rng: Random) -> Challenge:
+        """What is asked where the operator asks nothing."""
+        raise NotImplementedError
+
+
+class CountingPrompt(TextPrompt):
+    """Counting where the answer streams, long enough to tell a burst; else the cheapest, a sum."""
+
+    numbers: int | None = Field(
+        default=None, ge=COUNT, le=20_000, description="how many to count, for a long answer"
+    )
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Self:
+        if self.numbers is not None and self.text is not None:
+            raise ValueError("got `numbers` beside `text`, want one of the two")
+        return self
+
+    def usual(self, rng: Random) -> Challenge:
+        if self.stream or self.numbers:
+            return counting(rng, self.numbers or COUNT)
+        return addition(rng)
+
+    def usual_cap(self) -> int:
+        """Some tokenizers take a token for every digit and for every space."""
+        counts = self.stream and self.text is None
+        return max(_COUNTING_CAP if counts else super().usual_cap(), 3 * (self.numbers or 0))
+
+    @property
+    def long(self) -> bool:
+        """One answer that takes its time: where an edge cuts such calls, this one finds it."""
+        return not self.stream and (self.numbers or 0) > COUNT
 
 
 def _both(first: Usage | None, second: Usage | None) -> Usage | None:
@@ -238,7 +308,7 @@ def _both(first: Usage | None, second: Usage | None) -> Usage | None:
     )
 
 
-def _read(exchange: Exchange, reader: Reader, signs: tuple[str, ...]) -> Failure | None:
+def _read(exchange: Exchange, reader: ProtocolReader, signs: tuple[str, ...]) -> Failure | None:
     """One object, or Gemini's list of them, which is a stream for those who did not ask for SSE."""
     value = read_json(exchange.body)
     answers = value if isinstance(value, list) else [value]

@@ -15,7 +15,7 @@ from monitor.model import Failure, FailureKind, Habit, Spend, Usage
 from monitor.probes.answer.check_answer import LEARNING_RUNS
 from monitor.probes.kinds.api_call import judge_call, post
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
-from monitor.probes.readers.base import count, string, table
+from monitor.probes.readers.base import as_count, as_object, as_text
 from monitor.probes.verdict.error_body import read_json
 
 _MAX_DIMENSIONS = 65_536
@@ -40,14 +40,14 @@ class EmbeddingsProbe(ProbeSettings):
         exchange = await run.client.send(ask)
         habit = run.habit
         failure = judge_call(exchange, run)
-        answer = table(read_json(exchange.body))
+        answer = as_object(read_json(exchange.body))
         if failure is None:
             failure, habit = judge_vector(answer, habit)
         return Finding(
             exchange=exchange,
             failure=failure,
             habit=habit,
-            model=string(answer.get("model")) or None,
+            model=as_text(answer.get("model")) or None,
             usage=_usage(answer),
         )
 
@@ -72,9 +72,9 @@ def _bad(got: str, want: str) -> Failure:
 
 
 def _vector(answer: Any) -> Sequence[float] | None:
-    data = table(answer).get("data")
+    data = as_object(answer).get("data")
     first = data[0] if isinstance(data, list) and data else None
-    embedding = table(first).get("embedding")
+    embedding = as_object(first).get("embedding")
     if isinstance(embedding, str):
         return _decoded(embedding)
     if not isinstance(embedding, list) or not 0 < len(embedding) <= _MAX_DIMENSIONS:
@@ -99,7 +99,7 @@ def _decoded(text: str) -> Sequence[float] | None:
 
 
 def _usage(answer: Any) -> Usage | None:
-    usage = table(answer).get("usage")
+    usage = as_object(answer).get("usage")
     if not isinstance(usage, dict):
         return None
-    return Usage(tokens_in=count(usage.get("prompt_tokens")), tokens_out=0)
+    return Usage(tokens_in=as_count(usage.get("prompt_tokens")), tokens_out=0)

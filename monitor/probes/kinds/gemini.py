@@ -6,14 +6,14 @@ from urllib.parse import quote
 
 from monitor.model import Endpoint, Habit
 from monitor.probes.answer.challenges import Challenge
-from monitor.probes.answer.text_prompt import Counted
+from monitor.probes.kinds.conversation import CountingPrompt
 from monitor.probes.parameter_fallback import Body, without
-from monitor.probes.readers import GeminiReader, Reader
+from monitor.probes.readers import GeminiReader, ProtocolReader
 
 
-class GeminiProbe(Counted):
+class GeminiProbe(CountingPrompt):
     kind: ClassVar[str] = "gemini"
-    reader: ClassVar[type[Reader]] = GeminiReader
+    reader: ClassVar[type[ProtocolReader]] = GeminiReader
     signs: ClassVar[tuple[str, ...]] = ("candidates", "promptFeedback")
     droppable: ClassVar[Mapping[str, str]] = {
         "thinkingConfig": "thinkingConfig",

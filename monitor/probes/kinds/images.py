@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from monitor.model import Failure, FailureKind, Habit, Spend, Usage
-from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.kinds.api_call import judge_call, judge_status, post
 from monitor.probes.kinds.media_stream import is_plain, judge_streamed, no_stream
 from monitor.probes.parameter_fallback import Body, adapting, without
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers import ImageReader
-from monitor.probes.readers.base import count, string, table, tables
+from monitor.probes.readers.base import as_count, as_object, as_text, objects_in
 from monitor.probes.readers.file_types import decoded, is_picture
 from monitor.probes.readers.sse import SseParser
 from monitor.probes.verdict.error_body import read_json
@@ -66,7 +66,7 @@ class ImagesProbe(ProbeSettings):
             return judge_streamed(
                 exchange, habit, listener, lambda: _judge_bytes(bytes(reader.data))
             )
-        answer = table(read_json(exchange.body))
+        answer = as_object(read_json(exchange.body))
         failure = judge_call(exchange, run) or judge_picture(answer)
         if failure is None and self.stream:
             failure = no_stream("one plain JSON answer")
@@ -83,17 +83,17 @@ class ImagesProbe(ProbeSettings):
         whole = {"model": self.model, "prompt": text, "n": 1, "size": self.size}
         return whole | {"quality": self.quality} | ({"stream": True} if self.stream else {})
 
-    def _listener(self, reader: ImageReader) -> Listener:
+    def _listener(self, reader: ImageReader) -> StreamRecorder:
         """Nothing comes before the picture is done, which takes as long as the run may."""
         parser = SseParser(_MAX_LINE, _MAX_LINE)
-        return Listener(reader, self.timeout.total_seconds() * 1000, parser)
+        return StreamRecorder(reader, self.timeout.total_seconds() * 1000, parser)
 
 
 def judge_picture(answer: Any) -> Failure | None:
     """A picture itself, or the address of one. The address is not opened: that costs, and may lie."""
-    first = table(next(tables(table(answer).get("data")), None))
+    first = as_object(next(objects_in(as_object(answer).get("data")), None))
     if first.get("url"):
-        return None if _is_address(string(first["url"])) else _bad("an address that is none")
+        return None if _is_address(as_text(first["url"])) else _bad("an address that is none")
     if "b64_json" not in first:
         return _bad("an answer without one")
     data = decoded(first["b64_json"])
@@ -119,9 +119,10 @@ def _bad(got: str) -> Failure:
 
 
 def _usage(answer: Any) -> Usage | None:
-    usage = table(answer).get("usage")
+    usage = as_object(answer).get("usage")
     if not isinstance(usage, dict):
         return None
     return Usage(
-        tokens_in=count(usage.get("input_tokens")), tokens_out=count(usage.get("output_tokens"))
+        tokens_in=as_count(usage.get("input_tokens")),
+        tokens_out=as_count(usage.get("output_tokens")),
     )

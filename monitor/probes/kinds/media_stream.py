@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from monitor.model import Evidence, Failure, FailureKind, Habit
-from monitor.probes.answer.stream_recorder import Listener
-from monitor.probes.answer.stream_verdict import figures, judge_stream
+from monitor.probes.answer.stream_recorder import StreamRecorder
+from monitor.probes.answer.stream_verdict import judge_stream, stream_stats
 from monitor.probes.exchange import ErrorType, Exchange
 from monitor.probes.probe import Finding
 from monitor.probes.verdict.error_body import looks_html, read_json
@@ -20,7 +20,7 @@ def no_stream(got: str) -> Failure:
     return Failure(FailureKind.STREAM_NOT_SUPPORTED, f"got {got}, want a stream")
 
 
-def until_the_end(exchange: Exchange, listener: Listener) -> Exchange:
+def until_the_end(exchange: Exchange, listener: StreamRecorder) -> Exchange:
     """Where the server kept the connection open after the stream's end, its time is not the stream's."""
     error, reader = exchange.error, listener.reader
     if error is None or error.what is not ErrorType.GAVE_UP or not (reader.done or reader.ended):
@@ -31,14 +31,14 @@ def until_the_end(exchange: Exchange, listener: Listener) -> Exchange:
 def judge_streamed(
     exchange: Exchange,
     habit: Habit,
-    listener: Listener,
+    listener: StreamRecorder,
     judge: Callable[[], Failure | None] = lambda: None,
 ) -> Finding:
     """`listener` has heard nothing yet; `judge` says what is wrong with what it heard, if it is whole."""
     for chunk in exchange.chunks:
         listener.feed(chunk)
     listener.close()
-    heard = figures(listener, exchange, habit)
+    heard = stream_stats(listener, exchange, habit)
     failure = judge_stream(listener, exchange, habit) or judge()
     return Finding(
         exchange=until_the_end(exchange, listener),

@@ -5,16 +5,16 @@ from typing import ClassVar
 
 from monitor.model import Endpoint, Habit
 from monitor.probes.answer.challenges import Challenge
-from monitor.probes.answer.text_prompt import Counted
+from monitor.probes.kinds.conversation import CountingPrompt
 from monitor.probes.parameter_fallback import Body, without
-from monitor.probes.readers import AnthropicReader, Reader
+from monitor.probes.readers import AnthropicReader, ProtocolReader
 
 _VERSION = "2023-06-01"
 
 
-class MessagesProbe(Counted):
+class MessagesProbe(CountingPrompt):
     kind: ClassVar[str] = "messages"
-    reader: ClassVar[type[Reader]] = AnthropicReader
+    reader: ClassVar[type[ProtocolReader]] = AnthropicReader
     signs: ClassVar[tuple[str, ...]] = ("content",)
     droppable: ClassVar[Mapping[str, str]] = {"temperature": "temperature"}
     caps: ClassVar[frozenset[str]] = frozenset({"max_tokens"})

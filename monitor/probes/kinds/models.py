@@ -11,7 +11,7 @@ from monitor.probes.answer.check_answer import is_same_model
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.kinds.api_call import headers
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
-from monitor.probes.readers.base import string, table, tables
+from monitor.probes.readers.base import as_object, as_text, objects_in
 from monitor.probes.verdict.classify import judge_api_body, judge_http
 from monitor.probes.verdict.error_body import read_json
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
@@ -83,7 +83,11 @@ def judge_models(answer: Any, wanted: str | None) -> Failure | None:
         return Failure(
             FailureKind.UNEXPECTED_BODY, "got a list of models without `id`, want their names"
         )
-    if wanted is not None and not _is_listed(wanted, names) and not table(answer).get("has_more"):
+    if (
+        wanted is not None
+        and not _is_listed(wanted, names)
+        and not as_object(answer).get("has_more")
+    ):
         return Failure(
             FailureKind.MODEL_NOT_FOUND,
             f"got a list of {len(names)} models without {wanted}, want it there",
@@ -93,7 +97,7 @@ def judge_models(answer: Any, wanted: str | None) -> Failure | None:
 
 def _rows(answer: Any) -> Any:
     """In `data`, or as some providers have it, nothing around them."""
-    return answer if isinstance(answer, list) else table(answer).get("data")
+    return answer if isinstance(answer, list) else as_object(answer).get("data")
 
 
 def _is_listed(wanted: str, names: set[str]) -> bool:
@@ -110,7 +114,7 @@ def _listed(exchange: Exchange) -> frozenset[str]:
 
 def names_in(answer: Any) -> set[str]:
     """The ids in a list of models, cleaned as they may be stored."""
-    ids = (string(item.get("id")) for item in tables(_rows(answer)))
+    ids = (as_text(item.get("id")) for item in objects_in(_rows(answer)))
     return {clean_text(name, _MAX_NAME) for name in ids if name}
 
 

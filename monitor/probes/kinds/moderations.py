@@ -10,7 +10,7 @@ from monitor.model import Failure, FailureKind, Habit, Spend
 from monitor.probes.answer.check_answer import MISMATCHES_BELIEVED
 from monitor.probes.kinds.api_call import judge_call, post
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
-from monitor.probes.readers.base import string, table, tables
+from monitor.probes.readers.base import as_object, as_text, objects_in
 from monitor.probes.verdict.error_body import read_json
 
 
@@ -31,7 +31,7 @@ class ModerationsProbe(ProbeSettings):
         body = {"model": self.model, "input": text}
         ask = post(run.check.endpoint, "/v1/moderations", body, self.timeout)
         exchange = await run.client.send(ask)
-        answer = table(read_json(exchange.body))
+        answer = as_object(read_json(exchange.body))
         failure, habit = judge_call(exchange, run), run.habit
         if failure is None:
             failure, habit = judge_flag(answer, habit, harmless=self.text is None)
@@ -39,14 +39,14 @@ class ModerationsProbe(ProbeSettings):
             exchange=exchange,
             failure=failure,
             habit=habit,
-            model=string(answer.get("model")) or None,
+            model=as_text(answer.get("model")) or None,
         )
 
 
 def judge_flag(answer: Any, habit: Habit, *, harmless: bool) -> tuple[Failure | None, Habit]:
     """A verdict, and the right one where we know it: three wrong ones in a row are a fault."""
-    first = next(tables(table(answer).get("results")), None)
-    flagged = table(first).get("flagged")
+    first = next(objects_in(as_object(answer).get("results")), None)
+    flagged = as_object(first).get("flagged")
     if not isinstance(flagged, bool):
         why = "got an answer without a verdict, want `results[0].flagged`"
         return Failure(FailureKind.UNEXPECTED_BODY, why), habit

@@ -7,14 +7,14 @@ from pydantic import Field
 
 from monitor.model import Habit
 from monitor.probes.answer.challenges import Challenge
-from monitor.probes.answer.text_prompt import Counted
+from monitor.probes.kinds.conversation import CountingPrompt
 from monitor.probes.parameter_fallback import Body, without
-from monitor.probes.readers import Reader, ResponsesReader
+from monitor.probes.readers import ProtocolReader, ResponsesReader
 
 
-class ResponsesProbe(Counted):
+class ResponsesProbe(CountingPrompt):
     kind: ClassVar[str] = "responses"
-    reader: ClassVar[type[Reader]] = ResponsesReader
+    reader: ClassVar[type[ProtocolReader]] = ResponsesReader
     signs: ClassVar[tuple[str, ...]] = ("output",)
     droppable: ClassVar[Mapping[str, str]] = {
         "max_output_tokens": "max_output_tokens",

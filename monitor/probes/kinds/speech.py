@@ -7,14 +7,14 @@ from typing import ClassVar
 from pydantic import Field
 
 from monitor.model import Failure, FailureKind, Habit, Spend
-from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.kinds.api_call import judge_call, judge_status, post
 from monitor.probes.kinds.media_stream import is_plain, judge_streamed, no_stream
 from monitor.probes.parameter_fallback import Body, adapting, without
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers import SpeechReader
-from monitor.probes.readers.base import table
+from monitor.probes.readers.base import as_object
 from monitor.probes.readers.file_types import decoded, is_audio
 from monitor.probes.verdict.error_body import read_json
 
@@ -47,7 +47,7 @@ class SpeechProbe(ProbeSettings):
         text = self.text or str(run.rng.randrange(100, 1000))
 
         async def asking(body: Body, left: timedelta) -> Exchange:
-            watch = Listener(SpeechReader()) if self.stream else None
+            watch = StreamRecorder(SpeechReader()) if self.stream else None
             return await run.client.send(self._ask(run, body, left), watch)
 
         def make_body(habit: Habit) -> Body:
@@ -57,7 +57,7 @@ class SpeechProbe(ProbeSettings):
         if self.stream and judge_status(exchange, run) is None and not _is_whole(exchange):
             reader = SpeechReader()
             return judge_streamed(
-                exchange, habit, Listener(reader), lambda: judge_audio(bytes(reader.data))
+                exchange, habit, StreamRecorder(reader), lambda: judge_audio(bytes(reader.data))
             )
         failure = judge_call(exchange, run) or judge_audio(exchange.body)
         if failure is None and self.stream:
@@ -82,7 +82,7 @@ def _is_whole(exchange: Exchange) -> bool:
 
 def judge_audio(body: bytes) -> Failure | None:
     """Sound as bytes, or as Mistral sends it: base64 in JSON."""
-    data = decoded(table(read_json(body)).get("audio_data")) or body
+    data = decoded(as_object(read_json(body)).get("audio_data")) or body
     if not is_audio(data):
         return Failure(
             FailureKind.UNEXPECTED_BODY, f"got {len(data)} bytes that are no audio, want some"

@@ -1,4 +1,4 @@
-"""The TCP connection alone: does anything listen there, and how far is it?"""
+"""Probes of the connection alone: TCP, and TLS with its certificate. Nothing is asked."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -46,3 +46,10 @@ class DialProbe(ProbeSettings):
 class TcpProbe(DialProbe):
     kind: ClassVar[str] = "tcp"
     encrypted: ClassVar[bool] = False
+
+
+class TlsProbe(DialProbe):
+    kind: ClassVar[str] = "tls"
+    encrypted: ClassVar[bool] = True
+
+    every: Duration = Field(default=timedelta(hours=1), description="how often it runs")

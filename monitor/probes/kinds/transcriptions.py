@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Failure, FailureKind, Habit, Spend
-from monitor.probes.answer.stream_recorder import Listener
+from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.kinds.api_call import headers, judge_call, judge_status
 from monitor.probes.kinds.media_stream import is_plain, judge_streamed, no_stream
@@ -42,10 +42,10 @@ class TranscriptionsProbe(ProbeSettings):
         return Spend(tokens=_WORST)
 
     async def run(self, run: Run) -> Finding:
-        watch = Listener(TranscriptReader()) if self.stream else None
+        watch = StreamRecorder(TranscriptReader()) if self.stream else None
         exchange = await run.client.send(self._ask(run), watch)
         if self.stream and judge_status(exchange, run) is None and not is_plain(exchange):
-            return judge_streamed(exchange, run.habit, Listener(TranscriptReader()))
+            return judge_streamed(exchange, run.habit, StreamRecorder(TranscriptReader()))
         reader = TranscriptReader()
         failure = judge_call(exchange, run) or _read(exchange, reader)
         if failure is None and self.stream:

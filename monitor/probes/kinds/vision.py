@@ -5,7 +5,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from monitor.model import Habit, Spend
-from monitor.probes.answer.challenges import Challenge, Colour, colour
+from monitor.probes.answer.challenges import Challenge, ColourQuestion, colour
 from monitor.probes.kinds.chat import ChatShape
 
 _PICTURE_TOKENS = 6000
@@ -25,7 +25,7 @@ class VisionProbe(ChatShape):
         return colour(rng)
 
     def content(self, challenge: Challenge) -> Any:
-        if not isinstance(challenge, Colour):
+        if not isinstance(challenge, ColourQuestion):
             raise TypeError(f"got a {type(challenge).__name__}, want a picture to ask about")
         picture = base64.b64encode(challenge.picture).decode()
         url = {"url": f"data:image/png;base64,{picture}", "detail": "low"}

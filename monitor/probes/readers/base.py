@@ -7,12 +7,12 @@ from typing import Any
 
 from monitor.model import Usage
 from monitor.probes.readers.sse import Event
-from monitor.probes.readers.think_tags import Thoughts, unmarked
+from monitor.probes.readers.think_tags import ThinkTagSplitter, split_unopened
 from monitor.probes.verdict.classify import is_error_object
 from monitor.probes.verdict.error_body import parse_json
 
-Table = Mapping[str, Any]
-_NOTHING: Table = {}
+JsonObject = Mapping[str, Any]
+_NOTHING: JsonObject = {}
 _MOST_TOKENS = 1_000_000_000
 
 
@@ -41,7 +41,7 @@ class Piece:
 NO_PIECE = Piece()
 
 
-class Reader(ABC):
+class ProtocolReader(ABC):
     """Tolerant of every field: healthy servers leave out, add and repeat what their types forbid."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Reader(ABC):
         self.models: list[str] = []
         self.tools: dict[int, list[str]] = {}
         """[name, arguments] by index."""
-        self.usage_table: Table | None = None
+        self.usage_table: JsonObject | None = None
         self.error: Any = None
         """The first error object that came, as it came."""
         self.done = False
@@ -58,7 +58,7 @@ class Reader(ABC):
         """The protocol's own terminal event came."""
         self.refused = False
         """The model said, in the field for it, that it will not answer."""
-        self._thoughts = Thoughts()
+        self._thoughts = ThinkTagSplitter()
         self._text: list[str] = []
         self._reasoning: list[str] = []
 
@@ -76,7 +76,7 @@ class Reader(ABC):
             self._note_error(value)
         return self.take(value) if isinstance(value, dict) else NO_PIECE
 
-    def take(self, value: Table) -> Piece:
+    def take(self, value: JsonObject) -> Piece:
         """One JSON object: a chunk of the stream, or the whole answer of a plain call."""
         piece = self._piece(value)
         if piece.text:
@@ -89,7 +89,7 @@ class Reader(ABC):
         return piece
 
     @abstractmethod
-    def _piece(self, value: Table) -> Piece: ...
+    def _piece(self, value: JsonObject) -> Piece: ...
 
     @property
     @abstractmethod
@@ -117,7 +117,7 @@ class Reader(ABC):
     @property
     def _said(self) -> tuple[str, str]:
         held, inside = self._thoughts.held, self._thoughts.inside
-        said, thought = unmarked("".join(self._text) + ("" if inside else held))
+        said, thought = split_unopened("".join(self._text) + ("" if inside else held))
         return said, thought + (held if inside else "")
 
     @property
@@ -149,25 +149,25 @@ class Reader(ABC):
         if not isinstance(index, int) or len(self.tools) > 100:
             index = 0
         tool = self.tools.setdefault(index, ["", ""])
-        tool[0] += string(name)
-        tool[1] += string(arguments)
-        return string(name) + string(arguments)
+        tool[0] += as_text(name)
+        tool[1] += as_text(arguments)
+        return as_text(name) + as_text(arguments)
 
 
-def string(value: Any) -> str:
+def as_text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def table(value: Any) -> Table:
+def as_object(value: Any) -> JsonObject:
     return value if isinstance(value, dict) else _NOTHING
 
 
-def tables(value: Any) -> Iterator[Table]:
+def objects_in(value: Any) -> Iterator[JsonObject]:
     if isinstance(value, list):
         yield from (item for item in value if isinstance(item, dict))
 
 
-def count(value: Any) -> int | None:
+def as_count(value: Any) -> int | None:
     """A token count, or None: negative, fractional and astronomic ones mean nothing."""
     is_count = isinstance(value, int) and not isinstance(value, bool)
     return value if is_count and 0 <= value <= _MOST_TOKENS else None

@@ -1,47 +1,56 @@
 """OpenAI's chat completions and their many clones, streamed or whole; and legacy completions."""
 
 from monitor.model import Usage
-from monitor.probes.readers.base import NO_PIECE, Piece, Reader, Table, count, string, table, tables
+from monitor.probes.readers.base import (
+    NO_PIECE,
+    JsonObject,
+    Piece,
+    ProtocolReader,
+    as_count,
+    as_object,
+    as_text,
+    objects_in,
+)
 
 
-class ChatReader(Reader):
-    def _piece(self, value: Table) -> Piece:
+class ChatReader(ProtocolReader):
+    def _piece(self, value: JsonObject) -> Piece:
         self._note_model(value.get("model"))
         self._note_usage(value)
-        pieces = [self._choice(choice) for choice in tables(value.get("choices"))]
+        pieces = [self._choice(choice) for choice in objects_in(value.get("choices"))]
         return pieces[0] if len(pieces) == 1 else _joined(pieces)
 
-    def _choice(self, choice: Table) -> Piece:
+    def _choice(self, choice: JsonObject) -> Piece:
         self._note_finish(choice.get("finish_reason"))
         if choice.get("finish_reason") == "error":
             self._note_error({"error": choice.get("error") or "finish_reason is error"})
         delta = choice.get("delta") or choice.get("message")
         if not isinstance(delta, dict):
-            return Piece(text=string(choice.get("text")))
+            return Piece(text=as_text(choice.get("text")))
         text, thought = _content(delta.get("content"))
         return Piece(
             text=text,
             reasoning=thought or _reasoning(delta),
             tool=self._tool_calls(delta),
-            refusal=string(delta.get("refusal")),
+            refusal=as_text(delta.get("refusal")),
         )
 
-    def _tool_calls(self, delta: Table) -> str:
+    def _tool_calls(self, delta: JsonObject) -> str:
         calls, said = delta.get("tool_calls"), ""
         if not calls:  # nearly always, and this is asked of every piece of every stream
             return said
-        for position, call in enumerate(tables(calls)):
-            function = table(call.get("function"))
+        for position, call in enumerate(objects_in(calls)):
+            function = as_object(call.get("function"))
             index = call.get("index", position)
             said += self._note_tool(index, function.get("name"), function.get("arguments"))
         return said
 
-    def _note_usage(self, value: Table) -> None:
+    def _note_usage(self, value: JsonObject) -> None:
         usage = value.get("usage")
         if isinstance(usage, dict):
             self.usage_table = usage  # on every chunk at some providers: the last one counts
             return
-        groq = table(value.get("x_groq")).get("usage")
+        groq = as_object(value.get("x_groq")).get("usage")
         if isinstance(groq, dict) and self.usage_table is None:
             self.usage_table = groq
 
@@ -49,17 +58,17 @@ class ChatReader(Reader):
     def usage(self) -> Usage | None:
         if self.usage_table is None:
             return None
-        asked = count(self.usage_table.get("prompt_tokens"))
-        said = count(self.usage_table.get("completion_tokens"))
-        total = count(self.usage_table.get("total_tokens"))
+        asked = as_count(self.usage_table.get("prompt_tokens"))
+        said = as_count(self.usage_table.get("completion_tokens"))
+        total = as_count(self.usage_table.get("total_tokens"))
         if asked is not None and said is not None and asked + said + self.reasoning_tokens == total:
             said += self.reasoning_tokens  # xAI counts reasoning outside, everybody else inside
         return Usage(tokens_in=asked, tokens_out=said)
 
     @property
     def reasoning_tokens(self) -> int:
-        details = table(table(self.usage_table).get("completion_tokens_details"))
-        return count(details.get("reasoning_tokens")) or 0
+        details = as_object(as_object(self.usage_table).get("completion_tokens_details"))
+        return as_count(details.get("reasoning_tokens")) or 0
 
 
 class CompletionsReader(ChatReader):
@@ -80,25 +89,25 @@ def _joined(pieces: list[Piece]) -> Piece:
 def _content(content: object) -> tuple[str, str]:
     """Visible text and thinking. Mistral sends a list of typed parts while it thinks."""
     if not isinstance(content, list):
-        return string(content), ""
+        return as_text(content), ""
     text = thought = ""
-    for part in tables(content):
+    for part in objects_in(content):
         thinking = part.get("thinking")
         if isinstance(thinking, list):
-            thought += "".join(string(inner.get("text")) for inner in tables(thinking))
+            thought += "".join(as_text(inner.get("text")) for inner in objects_in(thinking))
         elif isinstance(thinking, str):
             thought += thinking
         else:
-            text += string(part.get("text"))
+            text += as_text(part.get("text"))
     return text, thought
 
 
-def _reasoning(delta: Table) -> str:
+def _reasoning(delta: JsonObject) -> str:
     """Under one of three names; some servers send two of them with the same words."""
-    plain = string(delta.get("reasoning_content")) or string(delta.get("reasoning"))
+    plain = as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning"))
     details = delta.get("reasoning_details")
     if plain or not details:
         return plain
     return "".join(
-        string(part.get("text")) or string(part.get("summary")) for part in tables(details)
+        as_text(part.get("text")) or as_text(part.get("summary")) for part in objects_in(details)
     )

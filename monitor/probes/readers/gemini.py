@@ -3,29 +3,37 @@
 import json
 
 from monitor.model import Usage
-from monitor.probes.readers.base import Piece, Reader, Table, count, string, table, tables
+from monitor.probes.readers.base import (
+    JsonObject,
+    Piece,
+    ProtocolReader,
+    as_count,
+    as_object,
+    as_text,
+    objects_in,
+)
 
 
-class GeminiReader(Reader):
+class GeminiReader(ProtocolReader):
     """No `[DONE]`: the end is a finish reason and then the end of the stream."""
 
-    def _piece(self, value: Table) -> Piece:
+    def _piece(self, value: JsonObject) -> Piece:
         self._note_model(value.get("modelVersion"))
         if isinstance(value.get("usageMetadata"), dict):
             self.usage_table = value["usageMetadata"]
-        self._note_finish(table(value.get("promptFeedback")).get("blockReason"))
-        self.refused = self.refused or "blockReason" in table(value.get("promptFeedback"))
+        self._note_finish(as_object(value.get("promptFeedback")).get("blockReason"))
+        self.refused = self.refused or "blockReason" in as_object(value.get("promptFeedback"))
         text = thought = tool = ""
-        for candidate in tables(value.get("candidates")):
+        for candidate in objects_in(value.get("candidates")):
             self._note_finish(candidate.get("finishReason"))
-            for part in tables(table(candidate.get("content")).get("parts")):
-                said = string(part.get("text"))
+            for part in objects_in(as_object(candidate.get("content")).get("parts")):
+                said = as_text(part.get("text"))
                 text += "" if part.get("thought") else said
                 thought += said if part.get("thought") else ""
                 tool += self._call(part)
         return Piece(text=text, reasoning=thought, tool=tool)
 
-    def _call(self, part: Table) -> str:
+    def _call(self, part: JsonObject) -> str:
         call = part.get("functionCall")
         if not isinstance(call, dict):
             return ""
@@ -36,14 +44,14 @@ class GeminiReader(Reader):
     def usage(self) -> Usage | None:
         if self.usage_table is None:
             return None
-        said = count(self.usage_table.get("candidatesTokenCount"))
+        said = as_count(self.usage_table.get("candidatesTokenCount"))
         out = (
             None
             if said is None and not self.reasoning_tokens
             else (said or 0) + self.reasoning_tokens
         )
-        return Usage(tokens_in=count(self.usage_table.get("promptTokenCount")), tokens_out=out)
+        return Usage(tokens_in=as_count(self.usage_table.get("promptTokenCount")), tokens_out=out)
 
     @property
     def reasoning_tokens(self) -> int:
-        return count(table(self.usage_table).get("thoughtsTokenCount")) or 0
+        return as_count(as_object(self.usage_table).get("thoughtsTokenCount")) or 0

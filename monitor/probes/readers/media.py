@@ -1,12 +1,61 @@
-"""OpenAI's streams of sound and of pictures: pieces as base64, then an event with the usage."""
+"""Reads OpenAI's streams of transcripts, of sound and of pictures, and its whole transcripts."""
 
 from typing import ClassVar
 
-from monitor.probes.readers.base import NO_PIECE, Piece, Table, string
+from monitor.model import Usage
+from monitor.probes.readers.base import (
+    NO_PIECE,
+    JsonObject,
+    Piece,
+    ProtocolReader,
+    as_count,
+    as_text,
+)
 from monitor.probes.readers.file_types import decoded
-from monitor.probes.readers.transcript import TokensReader
 
 _MOST_BASE64 = 16 << 20
+
+
+class TokensReader(ProtocolReader):
+    """Usage as the newer APIs count it: `input_tokens` and `output_tokens`."""
+
+    def _note_usage(self, value: JsonObject) -> None:
+        usage = value.get("usage")
+        if isinstance(usage, dict):
+            self.usage_table = usage
+
+    @property
+    def usage(self) -> Usage | None:
+        if self.usage_table is None or "input_tokens" not in self.usage_table:
+            return None
+        return Usage(
+            tokens_in=as_count(self.usage_table.get("input_tokens")),
+            tokens_out=as_count(self.usage_table.get("output_tokens")),
+        )
+
+
+class TranscriptReader(TokensReader):
+    """Usage in tokens from the newer models, in seconds from the oldest: those count as none."""
+
+    def _piece(self, value: JsonObject) -> Piece:
+        match value.get("type"):
+            case "transcript.text.delta":
+                return Piece(text=as_text(value.get("delta")))
+            case "transcript.text.done":
+                self.ended = True
+                self._note_finish("done")
+                self._note_usage(value)
+            case None:
+                self._note_usage(value)
+                return Piece(text=as_text(value.get("text")))
+            case _:
+                pass  # segments repeat what the deltas said
+        return NO_PIECE
+
+    @property
+    def spoke(self) -> bool:
+        """What has no words is written down as nothing: the end alone is an answer."""
+        return self.ended or bool(self.text)
 
 
 class MediaReader(TokensReader):
@@ -21,7 +70,7 @@ class MediaReader(TokensReader):
         super().__init__()
         self.data = bytearray()
 
-    def _piece(self, value: Table) -> Piece:
+    def _piece(self, value: JsonObject) -> Piece:
         kind = value.get("type")
         if kind == self.last_event:
             self.ended = True
@@ -29,7 +78,7 @@ class MediaReader(TokensReader):
             self._note_usage(value)
         if kind not in {self.piece_event, self.last_event}:
             return NO_PIECE
-        text = string(value.get(self.field))
+        text = as_text(value.get(self.field))
         if len(self.data) <= _MOST_BASE64:
             self._add(decoded(text) or b"")
         return Piece(media=text)

@@ -1,18 +1,27 @@
 """OpenAI's Responses API, streamed or whole; xAI, Azure and OpenRouter speak it too."""
 
 from monitor.model import Usage
-from monitor.probes.readers.base import NO_PIECE, Piece, Reader, Table, count, string, table, tables
+from monitor.probes.readers.base import (
+    NO_PIECE,
+    JsonObject,
+    Piece,
+    ProtocolReader,
+    as_count,
+    as_object,
+    as_text,
+    objects_in,
+)
 
 _TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
 _REASONING = {"response.reasoning_text.delta", "response.reasoning_summary_text.delta"}
 
 
-class ResponsesReader(Reader):
+class ResponsesReader(ProtocolReader):
     """Of the many event types only the deltas and the terminal events carry what we measure."""
 
-    def _piece(self, value: Table) -> Piece:
+    def _piece(self, value: JsonObject) -> Piece:
         kind = value.get("type")
-        response = table(value.get("response"))
+        response = as_object(value.get("response"))
         self._note_model(response.get("model"))
         if value.get("object") == "response":
             return self._whole(value)
@@ -21,8 +30,8 @@ class ResponsesReader(Reader):
             self._note_status(response)
         return self._delta(value, str(kind))
 
-    def _delta(self, value: Table, kind: str) -> Piece:
-        delta = string(value.get("delta"))
+    def _delta(self, value: JsonObject, kind: str) -> Piece:
+        delta = as_text(value.get("delta"))
         if kind == "response.output_text.delta":
             return Piece(text=delta)
         if kind in _REASONING:
@@ -32,29 +41,31 @@ class ResponsesReader(Reader):
         if kind == "response.function_call_arguments.delta":
             return Piece(tool=self._note_tool(value.get("output_index"), None, delta))
         if kind == "response.output_item.added":
-            item = table(value.get("item"))
+            item = as_object(value.get("item"))
             if item.get("type") == "function_call":
                 return Piece(
                     tool=self._note_tool(value.get("output_index"), item.get("name"), None)
                 )
         return NO_PIECE
 
-    def _note_status(self, response: Table) -> None:
-        reason = table(response.get("incomplete_details")).get("reason")
+    def _note_status(self, response: JsonObject) -> None:
+        reason = as_object(response.get("incomplete_details")).get("reason")
         self._note_finish(reason or response.get("status"))
         usage = response.get("usage")
         if isinstance(usage, dict):
             self.usage_table = usage
 
-    def _whole(self, response: Table) -> Piece:
+    def _whole(self, response: JsonObject) -> Piece:
         self._note_model(response.get("model"))
         self._note_status(response)
         parts = [
-            part for item in tables(response.get("output")) for part in tables(item.get("content"))
+            part
+            for item in objects_in(response.get("output"))
+            for part in objects_in(item.get("content"))
         ]
         return Piece(
-            text="".join(string(part.get("text")) for part in parts),
-            refusal="".join(string(part.get("refusal")) for part in parts),
+            text="".join(as_text(part.get("text")) for part in parts),
+            refusal="".join(as_text(part.get("refusal")) for part in parts),
         )
 
     @property
@@ -62,11 +73,11 @@ class ResponsesReader(Reader):
         if self.usage_table is None:
             return None
         return Usage(
-            tokens_in=count(self.usage_table.get("input_tokens")),
-            tokens_out=count(self.usage_table.get("output_tokens")),
+            tokens_in=as_count(self.usage_table.get("input_tokens")),
+            tokens_out=as_count(self.usage_table.get("output_tokens")),
         )
 
     @property
     def reasoning_tokens(self) -> int:
-        details = table(table(self.usage_table).get("output_tokens_details"))
-        return count(details.get("reasoning_tokens")) or 0
+        details = as_object(as_object(self.usage_table).get("output_tokens_details"))
+        return as_count(details.get("reasoning_tokens")) or 0

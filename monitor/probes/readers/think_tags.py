@@ -4,7 +4,7 @@ _BEGIN = "<think>"
 _END = "</think>"
 
 
-class Thoughts:
+class ThinkTagSplitter:
     """Parts text that comes in pieces; only at its very beginning can it begin to think."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ def _begun(thought: str) -> int:
     return next((size for size in sizes if thought.endswith(_END[:size])), 0)
 
 
-def unmarked(text: str) -> tuple[str, str]:
+def split_unopened(text: str) -> tuple[str, str]:
     """The same of a whole text whose beginning mark the server's template swallowed."""
     thought, mark, said = text.partition(_END)
     return (said.lstrip(), thought) if mark else (text, "")
