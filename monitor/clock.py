@@ -1,4 +1,4 @@
-"""The only file that asks what time it is."""
+"""The clocks. This is the only file that asks the system what time it is."""
 
 import time
 from datetime import UTC, datetime
@@ -7,11 +7,11 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Wall time, aware UTC. Never subtract two of these for a duration."""
+        """Returns the wall time, aware, in UTC. Never subtract two of these for a duration."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Returns seconds that never go back."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""LOOP 1: probe -> explain -> judge -> step -> record. Open this file first.
+"""Loop 1: probe -> explain -> judge -> step -> record. Open this file first.
 
 One tick of one check, from the question to the commit:
 
@@ -52,9 +52,9 @@ ASK_AGAIN = frozenset(
     for kind in FailureKind
     if kind.outcome in {Outcome.DOWN, Outcome.DEGRADED} and kind not in BUSY
 )
-"""Not what a person must mend, not a server that is busy, and not our own trouble."""
-UNWELCOME = frozenset({401, 402, 403, 429})
-"""Whatever a probe makes of it: of a web page each of these is `unexpected_status`."""
+"""Failures that another request may disprove: not a busy server, not what a person must mend."""
+UNWELCOME_STATUSES = frozenset({401, 402, 403, 429})
+"""Statuses that forbid another request at once, whatever kind a probe makes of them."""
 
 
 class Ask(Protocol):
@@ -64,31 +64,31 @@ class Ask(Protocol):
 
 
 class Explain(Protocol):
-    """`diagnosis.Doctor`: whose a failure of the path is. None where there is nothing to explain."""
+    """`diagnosis.PathDiagnosis`: says whose a path failure is; None where there is nothing to explain."""
 
-    async def __call__(self, check: Check, result: Result) -> Explained | None: ...
+    async def __call__(self, check: Check, result: Result, /) -> Explained | None: ...
 
 
-async def as_measured(check: Check, result: Result) -> Explained | None:  # noqa: ARG001
-    """Nobody to explain anything."""
+async def as_measured(_check: Check, _result: Result) -> Explained | None:
+    """Explains nothing: the result stays as it was measured."""
     return None
 
 
 async def explained(explain: Explain, check: Check, attempted: Attempted) -> Attempted:
-    """The same run with a better-founded failure, and what was looked at as evidence."""
-    found = await explain(check, attempted.result)
-    if found is None:
+    """Returns the run with a better-founded failure, and with what was looked at as evidence."""
+    explanation = await explain(check, attempted.result)
+    if explanation is None:
         return attempted
     evidence = attempted.evidence or Evidence()
-    both = "; ".join(text for text in (evidence.note, found.note) if text)
-    failure, result = found.failure, attempted.result
+    note = "; ".join(text for text in (evidence.note, explanation.note) if text)
+    failure, result = explanation.failure, attempted.result
     if failure is not None:
         result = replace(result, failure=failure, outcome=failure.outcome)
-    return replace(attempted, result=result, evidence=replace(evidence, note=both))
+    return replace(attempted, result=result, evidence=replace(evidence, note=note))
 
 
 class Recorder(Protocol):
-    """What the cycle needs of the store; neither verb waits."""
+    """The part of the store that the cycle needs; neither method waits."""
 
     def record(self, entry: RunRecord) -> None: ...
 
@@ -97,7 +97,7 @@ class Recorder(Protocol):
 
 @dataclass(kw_only=True)
 class Cycle:
-    """`habits` belongs to the cycle: loaded at start, passed to probes, kept as they return it."""
+    """Runs checks. It owns `habits`: loaded at start, passed to probes, kept as they return them."""
 
     ask: Ask
     store: Recorder
@@ -110,10 +110,10 @@ class Cycle:
     backoff: Backoff = field(default_factory=Backoff)
     rng: Random = field(default_factory=SystemRandom)
     on_result: Callable[[Result], None] = lambda _: None
-    told: RepeatFilter = field(default_factory=RepeatFilter)
+    repeat_filter: RepeatFilter = field(default_factory=RepeatFilter)
 
     async def tick(self, check: Check, due: Due) -> float | None:
-        """One run; in how many seconds to run again out of turn, where the schedule is too slow."""
+        """Runs a check once, and returns in how many seconds to run it again out of turn, or None."""
         if self.backoff.holds(check.key, self.clock.monotonic()):
             return None
         day = self.clock.now().date()
@@ -125,29 +125,29 @@ class Cycle:
             attempted = await self.ask(check, habit=self._habit(check), late_ms=due.late_ms)
             attempted = await explained(self.explain, check, attempted)
         result, change = self.ledger.settle(check, reserved, attempted.result, day)
-        warned = self._warn(check.service, day)
-        self._record(check, due, attempted, result, change, warned)
+        warnings = self._warn_of_budget(check.service, day)
+        self._record(check, due, attempted, result, change, warnings)
         self.on_result(result)
         failure = result.failure.kind.value if result.failure else None
-        _log(result, self.told.level(result.check, failure))
-        held = self.backoff.note(check, result, self.clock.monotonic())
-        if held:
-            log.info("event=backoff check=%s seconds=%.0f", check.key, held.total_seconds())
+        _log(result, self.repeat_filter.level(result.check, failure))
+        pause = self.backoff.note(check, result, self.clock.monotonic())
+        if pause:
+            log.info("event=backoff check=%s seconds=%.0f", check.key, pause.total_seconds())
         return self._again(check, result)
 
     def _again(self, check: Check, result: Result) -> float | None:
-        """What is only suspected is asked again at once, unless that is unwelcome or of no use."""
-        failure, held = result.failure, self.backoff.holds(check.key, self.clock.monotonic())
-        if failure is None or failure.kind not in ASK_AGAIN or held or result.retry_after:
+        """Returns when to ask again, where trouble is only suspected and a request is welcome."""
+        failure, paused = result.failure, self.backoff.holds(check.key, self.clock.monotonic())
+        if failure is None or failure.kind not in ASK_AGAIN or paused or result.retry_after:
             return None
-        if result.http_status in UNWELCOME:
+        if result.http_status in UNWELCOME_STATUSES:
             return None
         if not self.alerts.suspects(check.key):
             return None
         return AGAIN_S * self.rng.uniform(1 - AGAIN_SPREAD, 1 + AGAIN_SPREAD)
 
-    def _warn(self, service: str, day: date) -> tuple[OutboxMessage, ...]:
-        """Most of the budget is gone: said once a day."""
+    def _warn_of_budget(self, service: str, day: date) -> tuple[OutboxMessage, ...]:
+        """Warns once a day that most of the budget is gone."""
         warning = self.ledger.warning(service, day)
         if warning is None:
             return ()
@@ -184,12 +184,12 @@ class Cycle:
         attempted: Attempted,
         result: Result,
         change: Spend,
-        warned: tuple[OutboxMessage, ...],
+        warnings: tuple[OutboxMessage, ...],
     ) -> None:
-        """From here on nothing waits, so no other tick can come between judging and recording."""
+        """Judges and records without an await, so that no other tick can come in between."""
         learned = attempted.habit != self.habits.get(check.key)
         self.habits[check.key] = attempted.habit
-        changes = AlertChanges() if _is_known(check, result) else self.alerts.judge(result)
+        changes = AlertChanges() if _is_declared_limit(check, result) else self.alerts.judge(result)
         self.store.record(
             RunRecord(
                 result=result,
@@ -197,7 +197,7 @@ class Cycle:
                 habit=attempted.habit if learned else None,
                 states=changes.states,
                 incidents=changes.incidents,
-                outgoing=(*changes.outgoing, *warned),
+                outgoing=(*changes.outgoing, *warnings),
                 in_maintenance=self.alerts.in_maintenance(check.key, result.at) is not None,
                 spent=change,
                 evidence=attempted.evidence,
@@ -206,14 +206,14 @@ class Cycle:
         )
 
 
-def _is_known(check: Check, result: Result) -> bool:
-    """A limit that the operator declared is shown, and no news."""
+def _is_declared_limit(check: Check, result: Result) -> bool:
+    """Says whether the failure is a limit that the operator declared: shown, but no news."""
     cut = result.failure is not None and result.failure.kind is FailureKind.EDGE_TIMEOUT
     return cut and check.probe.long and check.endpoint.cut_after is not None
 
 
 def _log(result: Result, level: int) -> None:
-    """One line per run: `event=run check=a/b/chat outcome=up total_ms=812 ttft_ms=402`.
+    """Logs one line per run: `event=run check=a/b/chat outcome=up total_ms=812 ttft_ms=402`.
 
     A failure is a warning when it is new, and news no more until it changes.
     """

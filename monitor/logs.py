@@ -1,4 +1,4 @@
-"""One line per event to standard error; secrets are replaced after everything else is formatted.
+"""Logging: one line per event to standard error, with secrets replaced after formatting.
 
 Under systemd a line begins with `<N>`, its syslog priority, and carries no time: the journal has it.
 On a terminal it begins with the time, and colours say how bad it is; in a file there are none.
@@ -35,18 +35,18 @@ _EVENT = re.compile(r"\bevent=(\w+)")
 
 
 def quoted(text: object) -> str:
-    """As the value of a key: what others said may hold quotes."""
+    """Quotes a text as the value of a key: what others sent may hold quotes itself."""
     return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 class RepeatFilter:
-    """What was said last of each subject: the same failure is news once, until it changes."""
+    """Remembers the last failure of each subject: the same one is news once, until it changes."""
 
     def __init__(self) -> None:
         self._last: dict[str, str] = {}
 
     def is_news(self, subject: str, failure: str | None) -> bool:
-        """None is that all is well, which is no failure, and forgets the last one."""
+        """Says whether `failure` differs from the last one. None means that all is well, and forgets it."""
         if failure is None:
             self._last.pop(subject, None)
             return False
@@ -77,7 +77,7 @@ class SafeFormatter(logging.Formatter):
 
 
 def _coloured(text: str, level: int) -> str:
-    """The whole line where it is bad, else the event alone."""
+    """Colours the whole line where it is bad, else the event alone."""
     if level in _COLOURS:
         return f"\033[{_COLOURS[level]}m{text}\033[0m"
     return _EVENT.sub("\033[1m\\1\033[0m", text, count=1)
@@ -99,7 +99,7 @@ def set_up(
 
 
 def learn(redact: Redactor) -> None:
-    """Other secrets from now on, everything else as it was set up."""
+    """Replaces other secrets from now on, and leaves everything else as it was set up."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler.formatter, SafeFormatter):
             handler.formatter.redact = redact
@@ -107,7 +107,7 @@ def learn(redact: Redactor) -> None:
 
 
 def _guard_hook(redact: Redactor) -> None:
-    """An exception that nobody caught is printed by Python itself: redact that too."""
+    """Redacts exceptions that nobody caught, which Python itself would print."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))

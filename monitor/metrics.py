@@ -1,4 +1,4 @@
-"""What Prometheus reads: the last result of every check, and how the monitor itself does.
+"""Metrics for Prometheus: the last result of every check, and the state of the monitor itself.
 
 Names are those of blackbox_exporter where it has one. Every label's values are bounded: ids of the
 configuration, and the closed lists of outcomes, failure kinds and phases. Results live here only as
@@ -28,8 +28,8 @@ _LAG_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What only the rest of the daemon knows, at the moment of the question."""
+class MonitorState:
+    """Holds what only the rest of the daemon knows, at the moment of a scrape."""
 
     version: str
     vantage: str
@@ -47,18 +47,18 @@ class Reading:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _CheckCounts:
     latest: Result
     runs: Counter[Outcome] = field(default_factory=Counter)
     failures: Counter[FailureKind] = field(default_factory=Counter)
 
 
 class Metrics:
-    """Call it from one event loop."""
+    """Collects results and lateness. Use it from one event loop."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._seen: dict[str, _Seen] = {}
+        self._counts: dict[str, _CheckCounts] = {}
         self._missed: Counter[str] = Counter()
         self._own = CollectorRegistry(auto_describe=False)
         self._late = Histogram(
@@ -75,30 +75,30 @@ class Metrics:
         )
 
     def due(self, check: str, missed: int) -> None:
-        """A run begins; `missed` of this check were due before and did not."""
+        """Counts the `missed` runs that were due before this one and did not happen."""
         self._missed[check] += missed
 
     def ran(self, result: Result) -> None:
-        seen = self._seen.get(result.check)
-        if seen is None:
-            seen = self._seen[result.check] = _Seen(result)
-        seen.latest = result
-        seen.runs[result.outcome] += 1
+        counts = self._counts.get(result.check)
+        if counts is None:
+            counts = self._counts[result.check] = _CheckCounts(result)
+        counts.latest = result
+        counts.runs[result.outcome] += 1
         if result.failure:
-            seen.failures[result.failure.kind] += 1
+            counts.failures[result.failure.kind] += 1
         self._late.observe(result.late_ms / 1000)
 
     def lagged(self, seconds: float) -> None:
         self._lag.observe(seconds)
 
-    def report(self, reading: Reading, accepts: str) -> tuple[bytes, str]:
-        """The text and its content type; what left the configuration is forgotten."""
-        known = {check.key for check in reading.checks}
-        self._seen = {key: seen for key, seen in self._seen.items() if key in known}
-        self._missed = Counter({key: n for key, n in self._missed.items() if key in known})
+    def report(self, state: MonitorState, accepts: str) -> tuple[bytes, str]:
+        """Returns the text and its content type, and forgets checks that left the configuration."""
+        known = {check.key for check in state.checks}
+        self._counts = {key: counts for key, counts in self._counts.items() if key in known}
+        self._missed = Counter({key: count for key, count in self._missed.items() if key in known})
         registry = CollectorRegistry(auto_describe=False)
         registry.register(
-            _Families((*_checks(reading, self._seen, self._missed), *_monitor(reading)))
+            _Families((*_checks(state, self._counts, self._missed), *_monitor(state)))
         )
         registry.register(_Families(self._own.collect()))
         encode, kind = choose_encoder(accepts)
@@ -114,16 +114,19 @@ class _Families(Collector):
 
 
 def _checks(
-    reading: Reading, seen: Mapping[str, _Seen], missed: Mapping[str, int]
+    state: MonitorState, counts: Mapping[str, _CheckCounts], missed: Mapping[str, int]
 ) -> Iterator[Metric]:
-    found = [(_labels(check), seen[check.key]) for check in reading.checks if check.key in seen]
-    yield from _last_runs([(labels, each.latest) for labels, each in found])
-    yield from _phases([(labels, each.latest) for labels, each in found])
-    yield from _counts(found)
+    labelled = [
+        (_labels(check), counts[check.key]) for check in state.checks if check.key in counts
+    ]
+    latest = [(labels, each.latest) for labels, each in labelled]
+    yield from _last_runs(latest)
+    yield from _phases(latest)
+    yield from _counts(labelled)
     family = CounterMetricFamily(
         "probe_missed_runs", "Runs that were due and did not happen.", labels=CHECK
     )
-    for check in reading.checks:
+    for check in state.checks:
         family.add_metric(_labels(check), missed.get(check.key, 0))
     yield family
 
@@ -135,60 +138,66 @@ def _labels(check: Check) -> tuple[str, str, str]:
 Labelled = list[tuple[tuple[str, str, str], Result]]
 
 
-def _last_runs(found: Labelled) -> Iterator[Metric]:
+def _last_runs(latest: Labelled) -> Iterator[Metric]:
     yield _gauge(
         "probe_success",
         "1 where the last run was up or degraded, 0 where it was down; absent where we cannot say.",
-        ((labels, _success(each)) for labels, each in found),
+        ((labels, _success(result)) for labels, result in latest),
     )
     yield _gauge(
         "probe_duration_seconds",
         "How long the last run took, from the request to the end of the answer.",
-        ((labels, _seconds(each.timings.total)) for labels, each in found),
+        ((labels, _seconds(result.timings.total)) for labels, result in latest),
     )
     yield _gauge(
         "probe_http_status_code",
         "HTTP status of the last run.",
-        ((labels, each.http_status) for labels, each in found),
+        ((labels, result.http_status) for labels, result in latest),
     )
     yield _gauge(
         "probe_ssl_earliest_cert_expiry",
         "When the certificate ends, in unix time.",
-        ((labels, _unix(each.cert_expires)) for labels, each in found),
+        ((labels, _unix(result.cert_expires)) for labels, result in latest),
     )
     yield _gauge(
         "probe_time_to_first_token_seconds",
         "From the request to the first text, reasoning, refusal or tool argument of the last run.",
-        ((labels, _seconds(each.timings.ttft)) for labels, each in found),
+        ((labels, _seconds(result.timings.ttft)) for labels, result in latest),
     )
     yield _gauge(
         "probe_tokens_per_second",
         "How fast the last stream generated.",
-        ((labels, each.stream.tokens_per_s if each.stream else None) for labels, each in found),
+        (
+            (labels, result.stream.tokens_per_s if result.stream else None)
+            for labels, result in latest
+        ),
     )
     yield _gauge(
         "probe_last_run_timestamp_seconds",
         "When the last run asked, in unix time.",
-        ((labels, each.at.timestamp()) for labels, each in found),
+        ((labels, result.at.timestamp()) for labels, result in latest),
     )
 
 
-def _phases(found: Labelled) -> Iterator[Metric]:
+def _phases(latest: Labelled) -> Iterator[Metric]:
     yield _gauge(
         "probe_http_duration_seconds",
         "How long each phase of the last run took.",
         (
             ((*labels, phase), value)
-            for labels, each in found
-            for phase, value in _phases_of(each.timings).items()
+            for labels, result in latest
+            for phase, value in _phases_of(result.timings).items()
         ),
         (*CHECK, "phase"),
     )
 
 
 def _phases_of(timings: Timings) -> dict[str, float | None]:
-    """Blackbox's five: processing is from the sent request to the answer's headers."""
-    before = sum(each or 0.0 for each in (timings.dns, timings.connect, timings.tls))
+    """Splits a run into blackbox_exporter's five phases, in seconds.
+
+    Processing lasts from the sent request to the headers of the response.
+    """
+    before = sum(phase or 0.0 for phase in (timings.dns, timings.connect, timings.tls))
     ttfb, total = timings.ttfb, timings.total
     return {
         "resolve": _seconds(timings.dns),
@@ -199,7 +208,7 @@ def _phases_of(timings: Timings) -> dict[str, float | None]:
     }
 
 
-def _counts(found: list[tuple[tuple[str, str, str], _Seen]]) -> Iterator[Metric]:
+def _counts(labelled: list[tuple[tuple[str, str, str], _CheckCounts]]) -> Iterator[Metric]:
     runs = CounterMetricFamily(
         "probe_runs", "Runs since the monitor started, by outcome.", labels=(*CHECK, "outcome")
     )
@@ -208,54 +217,54 @@ def _counts(found: list[tuple[tuple[str, str, str], _Seen]]) -> Iterator[Metric]
         "Failed runs since the monitor started, by failure kind.",
         labels=(*CHECK, "kind", "fault"),
     )
-    for labels, seen in found:
+    for labels, counts in labelled:
         for outcome in Outcome:
-            runs.add_metric((*labels, outcome.value), seen.runs[outcome])
-        for kind, count in sorted(seen.failures.items()):
+            runs.add_metric((*labels, outcome.value), counts.runs[outcome])
+        for kind, count in sorted(counts.failures.items()):
             failures.add_metric((*labels, kind.value, kind.fault.value), count)
     yield from (runs, failures)
 
 
-def _monitor(reading: Reading) -> Iterator[Metric]:
+def _monitor(state: MonitorState) -> Iterator[Metric]:
     yield InfoMetricFamily(
         "monitor_build",
         "Which monitor this is.",
-        value={"version": reading.version, "vantage": reading.vantage},
+        value={"version": state.version, "vantage": state.vantage},
     )
-    healthy = 0.0 if reading.trouble else 1.0
+    healthy = 0.0 if state.trouble else 1.0
     yield _gauge("monitor_healthy", "What /healthz says.", [((), healthy)], ())
-    yield _gauge("monitor_checks", "Checks configured.", [((), len(reading.checks))], ())
+    yield _gauge("monitor_checks", "Checks configured.", [((), len(state.checks))], ())
     yield _gauge(
         "monitor_outbox_messages",
         "Messages not yet delivered.",
-        (((channel,), count) for channel, count in sorted(reading.waiting.items())),
+        (((channel,), count) for channel, count in sorted(state.waiting.items())),
         ("channel",),
     )
     yield _gauge(
         "monitor_spent_today_tokens",
         "Tokens that a service's probes have used since midnight UTC, open reserves included.",
-        (((service,), spent.tokens) for service, spent in sorted(reading.spent.items())),
+        (((service,), spent.tokens) for service, spent in sorted(state.spent.items())),
         ("service",),
     )
     yield _gauge(
         "monitor_spent_today_money",
         "What they cost, by the price list.",
         (
-            ((service, reading.currency), spent.money)
-            for service, spent in sorted(reading.spent.items())
+            ((service, state.currency), spent.money)
+            for service, spent in sorted(state.spent.items())
         ),
         ("service", "currency"),
     )
     yield _gauge(
         "monitor_budget_used_ratio",
         "Share of the day's budget that is spent.",
-        (((service,), share) for service, share in sorted(reading.used.items())),
+        (((service,), share) for service, share in sorted(state.used.items())),
         ("service",),
     )
     dropped = CounterMetricFamily(
         "monitor_results_dropped", "Results given up because the disk failed for too long."
     )
-    dropped.add_metric((), reading.dropped)
+    dropped.add_metric((), state.dropped)
     yield dropped
 
 

@@ -1,4 +1,4 @@
-"""When each check runs. The only file that knows APScheduler.
+"""Decides when each check runs. This is the only file that knows APScheduler.
 
 A check's phase on the unix grid comes from a hash of its key: load is spread, two daemons agree,
 and a restart moves nothing. A check never overlaps itself; a run that could not start counts as
@@ -35,7 +35,7 @@ SOON = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Why a run happens now: `missed` runs of this check were due before and did not happen."""
+    """Says why a run happens now: `missed` runs of this check were due before and did not happen."""
 
     at: datetime
     late_ms: float
@@ -43,20 +43,23 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """What another configuration did to the schedule, by check."""
+class ScheduleChange:
+    """Says what another configuration did to the schedule, by check."""
 
     new: frozenset[str]
     gone: frozenset[str]
     changed: frozenset[str]
 
 
-Run = Callable[[Check, Due], Awaitable[float | None]]
-"""Gives in how many seconds it wants to run once more, out of turn."""
+RunCheck = Callable[[Check, Due], Awaitable[float | None]]
+"""Runs a check once; returns in how many seconds to run it again out of turn, or None."""
 
 
 def phase(key: str, every: timedelta) -> float:
-    """Seconds into the period at which `key` runs: even over keys, the same on every machine."""
+    """Returns the seconds into the period at which `key` runs.
+
+    They are even over keys, and the same on every machine.
+    """
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64 * every.total_seconds()
 
@@ -69,7 +72,7 @@ class Grid:
     offset: float
 
     def latest(self, now: datetime) -> datetime:
-        """The newest grid point that is not after `now`."""
+        """Returns the newest grid point that is not after `now`."""
         return self._point(self._steps(now))
 
     def following(self, now: datetime) -> datetime:
@@ -79,14 +82,14 @@ class Grid:
         return math.floor((now.timestamp() - self.offset) / self.every)
 
     def _point(self, steps: int) -> datetime:
-        """Always by the same sum, so that a point compares equal however it was come by."""
+        """Computes a grid point always by the same sum, so that equal points compare equal."""
         return datetime.fromtimestamp(steps * self.every + self.offset, UTC)
 
     def nearest(self, now: datetime) -> datetime:
         return self.latest(now + timedelta(seconds=self.every / 2))
 
     def between(self, earlier: datetime, later: datetime) -> int:
-        """How many periods lie between two grid points."""
+        """Returns how many periods lie between two grid points."""
         return round((later - earlier).total_seconds() / self.every)
 
 
@@ -95,7 +98,7 @@ def grid_of(check: Check) -> Grid:
 
 
 class GridTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no types
-    """Always the next point after now: a backlog after a clock step is never enumerated.
+    """Fires at the next grid point after now: a backlog after a clock step is never enumerated.
 
     A first run that came early, less than half a period before its point, counts as that point's.
     """
@@ -113,18 +116,18 @@ class GridTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no 
 class Schedule:
     """Starts runs and keeps them: APScheduler says when, we hold the tasks and drain them."""
 
-    def __init__(self, run: Run, clock: Clock) -> None:
+    def __init__(self, run: RunCheck, clock: Clock) -> None:
         self._run = run
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
-        self._told = RepeatFilter()
+        self._repeat_filter = RepeatFilter()
         self._checks: dict[str, Check] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._last_due: dict[str, datetime] = {}
         self._not_before: dict[str, datetime] = {}
         """Set by a step of the clock: a check's next grid point, which no run comes before."""
-        self._parted = self._apart()
-        self._watch: asyncio.Task[None] | None = None
+        self._clock_offset = self._offset()
+        self._clock_watch: asyncio.Task[None] | None = None
         self._last_end = clock.monotonic()
         self._again: dict[str, asyncio.TimerHandle] = {}
         self._draining = False
@@ -136,7 +139,7 @@ class Schedule:
         for check in checks:
             self._add(check, (last or {}).get(check.key))
         self._scheduler.start()
-        self._watch = asyncio.create_task(self._watch_clock(), name="schedule watch")
+        self._clock_watch = asyncio.create_task(self._watch_clock(), name="schedule watch")
 
     def _add(self, check: Check, last: datetime | None) -> None:
         self._checks[check.key] = check
@@ -154,8 +157,8 @@ class Schedule:
             misfire_grace_time=None,  # the default of 1 s drops runs whenever the loop is busy
         )
 
-    def change(self, checks: Iterable[Check]) -> Changed:
-        """Unchanged checks keep their beat, and a run that is under way; others are cut off."""
+    def change(self, checks: Iterable[Check]) -> ScheduleChange:
+        """Replaces the checks. Unchanged ones keep their grid and a run under way; others are cut off."""
         wanted = {check.key: check for check in checks}
         gone = {key for key in self._checks if key not in wanted}
         new = {key for key in wanted if key not in self._checks}
@@ -166,10 +169,10 @@ class Schedule:
             self._remove(key)
         for key in [key for key in wanted if key in new | changed]:
             self._add(wanted[key], None)
-        return Changed(frozenset(new), frozenset(gone), frozenset(changed))
+        return ScheduleChange(frozenset(new), frozenset(gone), frozenset(changed))
 
     def _remove(self, key: str) -> None:
-        """At once: a result that nobody waits for any more must not be judged."""
+        """Removes a check at once: a result that nobody waits for any more must not be judged."""
         self._scheduler.remove_job(key)
         del self._checks[key]
         self._last_due.pop(key, None)
@@ -180,7 +183,7 @@ class Schedule:
             task.cancel()
 
     async def _fire(self, check: Check, grid: Grid) -> None:
-        """Returns at once: APScheduler cancels its own coroutines at shutdown, we want to drain."""
+        """Starts a run in a task of ours: APScheduler cancels its own at shutdown, we want to drain."""
         self._look_at_clock()
         now = self._clock.now()
         if now < self._not_before.get(check.key, now):
@@ -188,17 +191,17 @@ class Schedule:
         self._not_before.pop(check.key, None)
         if check.key in self._running:
             self.missed += 1
-            level = self._told.level(check.key, "still_running", logging.DEBUG)
+            level = self._repeat_filter.level(check.key, "still_running", logging.DEBUG)
             log.log(level, "event=missed check=%s reason=still_running", check.key)
             return
         due = self._due(check.key, grid, now)
         if not due.missed:
-            self._told.is_news(check.key, None)
+            self._repeat_filter.is_news(check.key, None)
         self.late += due.late_ms > LATE / timedelta(milliseconds=1)
         self._start(check, due)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """Unless a changed check has taken its place."""
+        """Forgets a task that ended, unless a changed check has taken its place."""
         self._last_end = self._clock.monotonic()
         if self._running.get(task.get_name()) is task:
             del self._running[task.get_name()]
@@ -213,7 +216,7 @@ class Schedule:
         return Due(at, (now - at) / timedelta(milliseconds=1), missed)
 
     async def _run_safely(self, check: Check, due: Due) -> None:
-        """Nothing that a run does may end the schedule."""
+        """Runs a check; nothing that it raises may end the schedule."""
         try:
             again_s = await self._run(check, due)
         except Exception:
@@ -223,7 +226,7 @@ class Schedule:
                 self._ask_again(check, again_s)
 
     def _ask_again(self, check: Check, seconds: float) -> None:
-        """Out of turn, unless its turn comes first; the grid and its counts know nothing of it."""
+        """Runs a check out of turn, unless its turn comes first. The grid and its counts ignore it."""
         if self._draining or self._checks.get(check.key) is not check:
             return
         now = self._clock.now()
@@ -244,23 +247,23 @@ class Schedule:
         task.add_done_callback(self._ended)
 
     async def _watch_clock(self) -> None:
-        """APScheduler sleeps towards wall times: after a step back it would stay silent for as long."""
+        """Looks for clock steps: APScheduler sleeps towards wall times, and would miss a step back."""
         while True:
             await asyncio.sleep(1)
             self._look_at_clock()
 
     def _look_at_clock(self) -> None:
-        apart = self._apart()
-        step, self._parted = apart - self._parted, apart
+        offset = self._offset()
+        step, self._clock_offset = offset - self._clock_offset, offset
         if abs(step) > CLOCK_STEP:
             log.warning("event=clock_step seconds=%.1f", step)
             self.rearm()
 
-    def _apart(self) -> float:
+    def _offset(self) -> float:
         return self._clock.now().timestamp() - self._clock.monotonic()
 
     def rearm(self) -> None:
-        """Forget the old due times; every check goes on at its next grid point, none before.
+        """Forgets the old due times; every check goes on at its next grid point, none before.
 
         After a step forward all are overdue at once, and APScheduler may have begun to start them.
         """
@@ -275,11 +278,14 @@ class Schedule:
         return frozenset(self._running.values())
 
     def next_runs(self) -> list[datetime]:
-        """When each check is due next."""
+        """Returns when each check is due next."""
         return [job.next_run_time for job in self._scheduler.get_jobs() if job.next_run_time]
 
     def trouble(self) -> str | None:
-        """An exception inside APScheduler ends it while it says that it runs: look at its next job."""
+        """Returns why the schedule is stuck, or None.
+
+        An exception inside APScheduler ends it while it says that it runs, so the next job is looked at.
+        """
         times = self.next_runs()
         if not times:
             return None
@@ -290,17 +296,19 @@ class Schedule:
         return f"probes: none has ended for {idle:.0f} s" if idle > self._patience() else None
 
     def _patience(self) -> float:
-        """Seconds within which some check must have run to its end, whatever the endpoints do."""
-        longest = min(3 * each.probe.every + each.probe.timeout for each in self._checks.values())
+        """Returns the seconds within which some check must have run to its end."""
+        longest = min(
+            3 * check.probe.every + check.probe.timeout for check in self._checks.values()
+        )
         return (longest + STUCK).total_seconds()
 
     async def drain(self, patience: timedelta) -> int:
-        """Start nothing more, wait for what runs; gives how many runs had to be cut off."""
+        """Starts nothing more, waits for what runs, and returns how many runs had to be cut off."""
         self._draining = True
         for timer in self._again.values():
             timer.cancel()
-        if self._watch:
-            self._watch.cancel()
+        if self._clock_watch:
+            self._clock_watch.cancel()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         running = set(self._running.values())

@@ -19,7 +19,10 @@ ALL = "\n".join(
 HERE = ("monitor validate", "echo '17 3 * * *", "systemctl stop monitor")
 """How the blocks begin of which this file runs every line."""
 SERVICE = ("tests/service/test_service.py", "wants a machine, and takes these lines from the page")
-CARRIER = ("tests/test_carrier.py", "takes these lines from the page before a real push")
+CARRIER = (
+    "tests/daemon/test_publish_command.py",
+    "takes these lines from the page before a real push",
+)
 CONTAINER = ("tests/service/test_container.py", "wants a container engine")
 ELSEWHERE = {
     "make demo": ("tests/demo/test_demonstration.py", "takes minutes"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.metrics import Metrics, Reading
+from monitor.metrics import Metrics, MonitorState
 from monitor.model import (
     Check,
     Endpoint,
@@ -57,7 +57,7 @@ DOWN = Result(
     outcome=Outcome.DOWN,
     failure=Failure(FailureKind.TCP_REFUSED, "nobody listens"),
 )
-READING = Reading(
+READING = MonitorState(
     version="0.1.0",
     vantage="here",
     checks=(check("a"), check("b"), check("never-asked")),
@@ -70,7 +70,7 @@ READING = Reading(
 )
 
 
-def exposed(metrics: Metrics, reading: Reading = READING) -> str:
+def exposed(metrics: Metrics, reading: MonitorState = READING) -> str:
     return metrics.report(reading, "")[0].decode()
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from monitor.clock import SystemClock
 from monitor.model import Check, Endpoint
 from monitor.probes.probe import ProbeSettings
-from monitor.schedule import Due, Grid, GridTrigger, Run, Schedule, grid_of, phase
+from monitor.schedule import Due, Grid, GridTrigger, RunCheck, Schedule, grid_of, phase
 
 
 class Ping(ProbeSettings):
@@ -32,7 +32,7 @@ def check(name: str, every: float = 0.2) -> Check:
 
 
 @asynccontextmanager
-async def running(run: Run, *checks: Check) -> AsyncIterator[Schedule]:
+async def running(run: RunCheck, *checks: Check) -> AsyncIterator[Schedule]:
     schedule = Schedule(run, SystemClock())
     schedule.start(checks, dict.fromkeys((each.key for each in checks), SystemClock().now()))
     try:

@@ -13,7 +13,7 @@ from monitor.cli.words import COLOURS, milliseconds
 from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.cycle import explained
-from monitor.daemon.build import doctor_of
+from monitor.daemon.components import make_path_diagnosis
 from monitor.model import Check, Habit, Outcome, Redactor, Result
 from monitor.model.result_json import result_document
 from monitor.probes import Attempted, Client, attempt
@@ -26,7 +26,7 @@ AT_ONCE = 20
 
 async def ask_all(config: Config, done: Callable[[], None] = lambda: None) -> list[Answer]:
     client, gate, redact = Client(), asyncio.Semaphore(AT_ONCE), Redactor(config.secrets)
-    doctor = doctor_of(config, SystemClock(), redact)
+    doctor = make_path_diagnosis(config, SystemClock(), redact)
     ledger = BudgetLedger(config.services, config.budgets, config.prices, {})
 
     async def ask_once(check: Check, habit: Habit) -> Attempted:

@@ -15,7 +15,7 @@ from rich.console import Console
 from monitor import config, logs
 from monitor.clock import SystemClock
 from monitor.daemon.app import Daemon
-from monitor.daemon.build import Listeners
+from monitor.daemon.components import Listeners
 from monitor.demo.launcher import Simulation
 from monitor.demo.live import LiveTable
 from monitor.model import MonitorError, Redactor

@@ -1,4 +1,4 @@
-"""The lifecycle: build, start, wait for a signal, drain. What is built stands in build.py."""
+"""The lifecycle of the daemon: build, start, wait for a signal, drain. components.py builds the parts."""
 
 import asyncio
 import contextlib
@@ -14,12 +14,12 @@ from monitor import __version__
 from monitor.alerts import self_alerts
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
-from monitor.daemon.build import Kit, Listeners, Parts, health, hung
+from monitor.daemon.components import Components, Dependencies, Listeners, health, hung
 from monitor.daemon.deadman_switch import DeadMansSwitch
 from monitor.daemon.operator_requests import OperatorRequests
 from monitor.daemon.reload import Reloader, forget
 from monitor.daemon.self_monitor import SelfMonitor
-from monitor.daemon.systemd import StoreWatchdog, beat, tell_systemd
+from monitor.daemon.systemd import StoreWatchdog, sd_notify, watchdog_interval
 from monitor.logs import RepeatFilter
 from monitor.metrics import Metrics
 from monitor.model import Redactor, RestartState, StoreError
@@ -29,11 +29,11 @@ log = logging.getLogger(__name__)
 
 DRAIN = timedelta(seconds=20)
 """How long a stop waits for running probes before it cuts them off."""
-LAST_WORDS = timedelta(seconds=5)
+LAST_DELIVERY = timedelta(seconds=5)
 """How long it then waits for messages to be delivered."""
-PUBLISH = timedelta(seconds=10)
-PRUNE = timedelta(minutes=10)
-ALIVE = timedelta(seconds=15)
+PUBLISH_INTERVAL = timedelta(seconds=10)
+PRUNE_INTERVAL = timedelta(minutes=10)
+HOUSEKEEPING_INTERVAL = timedelta(seconds=15)
 
 
 class Daemon:
@@ -45,243 +45,263 @@ class Daemon:
         clock: Clock | None = None,
         rng: Random | None = None,
         listeners: Listeners | None = None,
-        publish_every: timedelta = PUBLISH,
+        publish_every: timedelta = PUBLISH_INTERVAL,
     ) -> None:
         clock = clock or SystemClock()
         self.env = env
         self.clock = clock
         self.publish_every = publish_every
         self.stop = asyncio.Event()
-        self.reread = asyncio.Event()
+        self.reload_requested = asyncio.Event()
         self.store = Store(
             config.store, clock=clock, vantage=config.vantage, history=config.history
         )
-        self.watchman = SelfMonitor(self.store, clock)
-        self.kit = Kit(
+        self.self_monitor = SelfMonitor(self.store, clock)
+        self.deps = Dependencies(
             config=config,
             clock=clock,
             rng=rng or SystemRandom(),
             redact=Redactor(config.secrets),
             store=self.store,
-            pulse=StoreWatchdog(clock),
+            store_watchdog=StoreWatchdog(clock),
             metrics=Metrics(),
             listeners=listeners or Listeners(),
         )
 
     async def run(self) -> None:
-        """Until `stop` is set or a signal comes; raises MonitorError if it cannot start."""
+        """Runs until `stop` is set or a signal comes; raises MonitorError if it cannot start."""
         # Before others find us by our store; SIGTERM still ends a start at once.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reread.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload_requested.set)
         self.store.open()
         try:
-            memory = self.store.recall()
-            parts = Parts.build(self.kit, memory)
-            await self._forget(parts)
-            await self._remember(parts, memory)
+            state = self.store.recall()
+            components = Components.build(self.deps, state)
+            await self._forget(components)
+            await self._restore_state(components, state)
             async with _signals(self.stop):
-                await self._live(parts, memory)
+                await self._run_components(components, state)
         finally:
             await self.store.close()
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             log.info("event=stopped")
 
-    async def _live(self, parts: Parts, memory: RestartState) -> None:
+    async def _run_components(self, components: Components, state: RestartState) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            stack.push_async_callback(parts.close)
-            if parts.web:
-                await parts.web.start()
-            loops = self._start(parts, memory)
-            tell_systemd("READY=1")
-            log.info("event=started version=%s checks=%d", __version__, len(self.kit.config.checks))
+            stack.push_async_callback(components.close)
+            if components.web:
+                await components.web.start()
+            loops = self._start(components, state)
+            sd_notify("READY=1")
+            log.info(
+                "event=started version=%s checks=%d", __version__, len(self.deps.config.checks)
+            )
             await self.stop.wait()
-            tell_systemd("STOPPING=1")
-            await self._drain(parts, loops)
+            sd_notify("STOPPING=1")
+            await self._drain(components, loops)
 
-    def _start(self, parts: Parts, memory: RestartState) -> list[asyncio.Task[None]]:
-        _quiet_collector()
-        parts.schedule.start(self.kit.config.checks, memory.last_asked)
+    def _start(self, components: Components, state: RestartState) -> list[asyncio.Task[None]]:
+        _freeze_garbage_collector()
+        components.schedule.start(self.deps.config.checks, state.last_asked)
         loops = [
-            asyncio.create_task(parts.courier.run(self.stop), name="courier"),
+            asyncio.create_task(components.courier.run(self.stop), name="courier"),
             asyncio.create_task(
-                parts.publisher.run(self.stop, self.publish_every), name="publisher"
+                components.publisher.run(self.stop, self.publish_every), name="publisher"
             ),
-            asyncio.create_task(self._keep_house(parts), name="housekeeping"),
+            asyncio.create_task(self._housekeeping(components), name="housekeeping"),
             asyncio.create_task(
-                OperatorRequests(self.store, parts.alerts, self.clock).run(self.stop),
-                name="mailbox",
+                OperatorRequests(self.store, components.alerts, self.clock).run(self.stop),
+                name="operator_requests",
             ),
-            asyncio.create_task(self._heart(parts).run(self.stop), name="heart"),
-            asyncio.create_task(self._reload_when_asked(parts), name="reload"),
-            asyncio.create_task(self._prove_life(parts), name="pulse"),
-            asyncio.create_task(self._feel_lag(), name="lag"),
+            asyncio.create_task(
+                self._deadman_switch(components).run(self.stop), name="deadman_switch"
+            ),
+            asyncio.create_task(self._reload_when_requested(components), name="reload"),
+            asyncio.create_task(self._watchdog(components), name="watchdog"),
+            asyncio.create_task(self._measure_loop_lag(), name="loop_lag"),
         ]
         for loop in loops:
             loop.add_done_callback(self._loop_ended)
         return loops
 
-    def _heart(self, parts: Parts) -> DeadMansSwitch:
+    def _deadman_switch(self, components: Components) -> DeadMansSwitch:
         return DeadMansSwitch(
-            url=lambda: self.kit.config.heartbeat,
-            trouble=lambda: health(self.kit, parts.schedule),
-            oldest=lambda: self.store.oldest_message(each.id for each in self.kit.config.channels),
-            summary=lambda: f"{len(self.kit.config.checks)} checks, {parts.alerts.summary}",
+            url=lambda: self.deps.config.heartbeat,
+            trouble=lambda: health(self.deps, components.schedule),
+            oldest=lambda: self.store.oldest_message(
+                channel.id for channel in self.deps.config.channels
+            ),
+            summary=lambda: f"{len(self.deps.config.checks)} checks, {components.alerts.summary}",
             clock=self.clock,
         )
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
-        """A loop that dies takes the daemon with it: better restarted than half alive."""
+        """Ends the daemon with a loop that died: better restarted than half alive."""
         if task.cancelled() or self.stop.is_set():
             return
         log.critical("event=loop_ended loop=%s", task.get_name(), exc_info=task.exception())
         self.stop.set()
 
-    async def _reload_when_asked(self, parts: Parts) -> None:
-        reloader = Reloader(self.kit, parts, self.env)
+    async def _reload_when_requested(self, components: Components) -> None:
+        reloader = Reloader(self.deps, components, self.env)
         while not self.stop.is_set():
-            asked = asyncio.create_task(self.reread.wait())
+            requested = asyncio.create_task(self.reload_requested.wait())
             stopped = asyncio.create_task(self.stop.wait())
-            await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            asked.cancel()
+            await asyncio.wait({requested, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            requested.cancel()
             stopped.cancel()
-            if self.reread.is_set() and not self.stop.is_set():
-                self.reread.clear()
-                self.kit = await reloader.reload()
-                _quiet_collector()
+            if self.reload_requested.is_set() and not self.stop.is_set():
+                self.reload_requested.clear()
+                self.deps = await reloader.reload()
+                _freeze_garbage_collector()
 
-    async def _keep_house(self, parts: Parts) -> None:
-        """Proof of life, reminders and retention, off the probes' path."""
-        told = RepeatFilter()
-        pruned = self.clock.monotonic() - PRUNE.total_seconds() / 2
+    async def _housekeeping(self, components: Components) -> None:
+        """Stores proof of life, sends reminders and prunes old runs, off the probes' path."""
+        repeat_filter = RepeatFilter()
+        pruned = self.clock.monotonic() - PRUNE_INTERVAL.total_seconds() / 2
         while not self.stop.is_set():
             now = self.clock.now()
             self.store.heartbeat(now)
-            await self._watch_ourselves(parts, now)
-            with _store_may_fail(told):
-                await self._remind(parts, now)
-                await parts.close_retired()
-                if self.clock.monotonic() - pruned >= PRUNE.total_seconds():
+            await self._alert_about_ourselves(components, now)
+            with _log_store_errors(repeat_filter):
+                await self._remind(components, now)
+                await components.close_retired()
+                if self.clock.monotonic() - pruned >= PRUNE_INTERVAL.total_seconds():
                     pruned = self.clock.monotonic()
-                    await self.store.prune(now, self.kit.config.history)
+                    await self.store.prune(now, self.deps.config.history)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stop.wait(), ALIVE.total_seconds())
+                await asyncio.wait_for(self.stop.wait(), HOUSEKEEPING_INTERVAL.total_seconds())
 
-    async def _prove_life(self, parts: Parts) -> None:
-        """Says nothing where only starting again would help: then systemd does that."""
-        asked, told = asyncio.create_task(self._feel_store()), RepeatFilter()
+    async def _watchdog(self, components: Components) -> None:
+        """Tells systemd that all is well; silent where only a restart would help, which systemd then does."""
+        answer, repeat_filter = asyncio.create_task(self._ask_store()), RepeatFilter()
         while not self.stop.is_set():
-            if asked.done():
-                asked = asyncio.create_task(self._feel_store())
-            trouble = hung(self.kit, parts.schedule)
-            part = trouble.partition(":")[0] if trouble else None  # for how long is no news
-            if told.is_news("hung", part):
+            if answer.done():
+                answer = asyncio.create_task(self._ask_store())
+            trouble = hung(self.deps, components.schedule)
+            part = trouble.partition(":")[0] if trouble else None  # how long it lasts is no news
+            if repeat_filter.is_news("hung", part):
                 log.critical('event=hung why="%s"', trouble)
             if trouble is None:
-                status = health(self.kit, parts.schedule) or "all goes on"
-                tell_systemd(f"WATCHDOG=1\nSTATUS={len(self.kit.config.checks)} checks, {status}")
+                status = health(self.deps, components.schedule) or "all goes on"
+                sd_notify(f"WATCHDOG=1\nSTATUS={len(self.deps.config.checks)} checks, {status}")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stop.wait(), beat(self.env).total_seconds())
-        asked.cancel()
+                await asyncio.wait_for(
+                    self.stop.wait(), watchdog_interval(self.env).total_seconds()
+                )
+        answer.cancel()
 
-    async def _feel_lag(self) -> None:
+    async def _measure_loop_lag(self) -> None:
         loop = asyncio.get_running_loop()
         while not self.stop.is_set():
             due = loop.time() + 1
             await asyncio.sleep(1)
-            self.kit.metrics.lagged(max(0.0, loop.time() - due))
+            self.deps.metrics.lagged(max(0.0, loop.time() - due))
 
-    async def _feel_store(self) -> None:
+    async def _ask_store(self) -> None:
         with contextlib.suppress(StoreError):
             await self.store.flush()
-        self.kit.pulse.answered()
+        self.deps.store_watchdog.answered()
 
-    async def _forget(self, parts: Parts) -> None:
-        with _store_may_fail():
-            await forget(self.kit, parts)
+    async def _forget(self, components: Components) -> None:
+        with _log_store_errors():
+            await forget(self.deps, components)
 
-    async def _remember(self, parts: Parts, memory: RestartState) -> None:
-        """What the store knows of before, and what people should know of the time between."""
-        now, known = self.clock.now(), {check.key for check in self.kit.config.checks}
-        with _store_may_fail():
-            since = parts.alerts.needs_since(now)
-            latest = [each.latest for each in (await self.store.snapshot(now)).checks.values()]
+    async def _restore_state(self, components: Components, state: RestartState) -> None:
+        """Gives the alerts what the store remembers, and tells people of the time that nobody watched."""
+        now, known = self.clock.now(), {check.key for check in self.deps.config.checks}
+        with _log_store_errors():
+            since = components.alerts.needs_since(now)
+            snapshot = await self.store.snapshot(now)
+            latest = [history.latest for history in snapshot.checks.values()]
             recent = await self.store.results_since(since)
-            old = (each for each in latest if each and each.at < since)
-            parts.alerts.seed(each for each in (*old, *recent) if each.check in known)
-        text = self_alerts.started(memory, now, parts.alerts.language)
+            old = (result for result in latest if result and result.at < since)
+            components.alerts.seed(result for result in (*old, *recent) if result.check in known)
+        text = self_alerts.started(state, now, components.alerts.language)
         if text:
             log.warning('event=gap why="%s"', text.splitlines()[0])
-            await self._notify(parts, text, now)
+            await self._notify(components, text, now)
 
     async def _notify(
-        self, parts: Parts, text: str, now: datetime, but: frozenset[str] = frozenset()
+        self,
+        components: Components,
+        text: str,
+        now: datetime,
+        except_for: frozenset[str] = frozenset(),
     ) -> None:
-        """Also while nothing can be stored: then it is told from memory."""
-        with _store_may_fail():
-            await self.store.save(outgoing=parts.alerts.notice(text, now, but))
+        """Queues a message; while nothing can be stored it is told from memory."""
+        with _log_store_errors():
+            await self.store.save(outgoing=components.alerts.notice(text, now, except_for))
 
-    async def _watch_ourselves(self, parts: Parts, now: datetime) -> None:
-        channels = [channel.id for channel in self.kit.config.channels]
-        news = self.watchman.news(parts.schedule.trouble(), channels, now, parts.alerts.language)
-        for text, but in news:
-            await self._notify(parts, text, now, but)
+    async def _alert_about_ourselves(self, components: Components, now: datetime) -> None:
+        channels = [channel.id for channel in self.deps.config.channels]
+        alerts = self.self_monitor.alerts(
+            components.schedule.trouble(), channels, now, components.alerts.language
+        )
+        for text, except_for in alerts:
+            await self._notify(components, text, now, except_for)
 
-    async def _remind(self, parts: Parts, now: datetime) -> None:
-        changes = parts.alerts.remind(now)
+    async def _remind(self, components: Components, now: datetime) -> None:
+        changes = components.alerts.remind(now)
         if changes.incidents or changes.outgoing:
             await self.store.save(changes.incidents, changes.outgoing)
 
-    async def _drain(self, parts: Parts, loops: list[asyncio.Task[None]]) -> None:
-        """Probes first, so that what they found is still committed, told and shown."""
-        cut = await parts.schedule.drain(DRAIN)
+    async def _drain(self, components: Components, loops: list[asyncio.Task[None]]) -> None:
+        """Ends the probes first, so that their results are still committed, told and shown."""
+        cut = await components.schedule.drain(DRAIN)
         log.info(
             "event=drained cut_off=%d late=%d missed=%d",
             cut,
-            parts.schedule.late,
-            parts.schedule.missed,
+            components.schedule.late,
+            components.schedule.missed,
         )
         await _finish(loops)
-        with _store_may_fail():
+        with _log_store_errors():
             await self.store.flush()
-        with _store_may_fail(), contextlib.suppress(TimeoutError):  # the rest after the next start
+        with (
+            _log_store_errors(),
+            contextlib.suppress(TimeoutError),
+        ):  # the rest after the next start
             await asyncio.wait_for(
-                parts.courier.deliver_due(at_once=True), LAST_WORDS.total_seconds()
+                components.courier.deliver_due(at_once=True), LAST_DELIVERY.total_seconds()
             )
-        with _store_may_fail():
-            await _last_page(parts)
+        with _log_store_errors():
+            await _publish_last_page(components)
 
 
-async def _last_page(parts: Parts) -> None:
+async def _publish_last_page(components: Components) -> None:
     try:
-        await parts.publisher.publish(stopped=True)
+        await components.publisher.publish(stopped=True)
     except OSError as error:
-        log.error('event=last_page_not_written why="%s"', error.strerror)  # noqa: TRY400
+        log.error('event=last_page_not_written why="%s"', error.strerror)  # noqa: TRY400  # the reason says it all
 
 
 @contextlib.contextmanager
-def _store_may_fail(told: RepeatFilter | None = None) -> Iterator[None]:
-    """A broken disk stops neither probes nor messages: what was handed over waits in memory."""
+def _log_store_errors(repeat_filter: RepeatFilter | None = None) -> Iterator[None]:
+    """Logs a StoreError and goes on: what was handed to the store waits in memory."""
     try:
         yield
     except StoreError as error:
-        level = logging.WARNING if told is None else told.level("store", str(error), logging.DEBUG)
+        level = logging.WARNING
+        if repeat_filter is not None:
+            level = repeat_filter.level("store", str(error), logging.DEBUG)
         log.log(level, 'event=store_trouble why="%s"', error)
     else:
-        if told:
-            told.is_news("store", None)
+        if repeat_filter:
+            repeat_filter.is_news("store", None)
 
 
 @contextlib.asynccontextmanager
 async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
-    """The first SIGTERM or SIGINT stops politely; a second one finds Python's own handler again."""
+    """Lets the first SIGTERM or SIGINT set `stop`; a second one finds Python's own handler again."""
     loop = asyncio.get_running_loop()
 
-    def polite(number: signal.Signals) -> None:
+    def handle(number: signal.Signals) -> None:
         log.info("event=signal name=%s", number.name)
         stop.set()
         loop.remove_signal_handler(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, polite, number)
+        loop.add_signal_handler(number, handle, number)
     try:
         yield
     finally:
@@ -290,14 +310,14 @@ async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
 
 
 async def _finish(loops: list[asyncio.Task[None]]) -> None:
-    """They end by themselves once `stop` is set; what hangs is cut off."""
+    """Waits for loops to end by themselves once `stop` is set, and cancels what hangs."""
     _, late = await asyncio.wait(loops, timeout=10)
     for task in late:
         task.cancel()
     await asyncio.gather(*loops, return_exceptions=True)
 
 
-def _quiet_collector() -> None:
-    """Full collections over everything imported are the largest error of a timing: leave it out."""
+def _freeze_garbage_collector() -> None:
+    """Leaves out of later collections all that exists: full ones are the largest error of a timing."""
     gc.collect()
     gc.freeze()

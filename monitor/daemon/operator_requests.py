@@ -1,6 +1,6 @@
-"""What people asked from another process: from the store to the alerts, within seconds.
+"""Requests that a person made from another process: taken from the store to the alerts in seconds.
 
-Each request is done once; where a crash comes in between it is done again, which changes nothing.
+A request is carried out once. Where a crash comes in between it is repeated, which changes nothing.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from monitor.model import (
 )
 
 log = logging.getLogger(__name__)
-BEAT = 2.0
-_BROKEN_BEAT = 15.0
+INTERVAL_S = 2.0
+_INTERVAL_IN_TROUBLE_S = 15.0
 
 
-class Source(Protocol):
-    """What the mailbox needs of the store."""
+class RequestStore(Protocol):
+    """The part of the store that is needed here."""
 
     async def requests(self) -> tuple[OperatorRequest, ...]: ...
 
@@ -44,41 +44,41 @@ class Source(Protocol):
 
 
 class OperatorRequests:
-    def __init__(self, source: Source, alerts: AlertEngine, clock: Clock) -> None:
-        self._source, self._alerts, self._clock = source, alerts, clock
-        self._told = RepeatFilter()
+    def __init__(self, store: RequestStore, alerts: AlertEngine, clock: Clock) -> None:
+        self._store, self._alerts, self._clock = store, alerts, clock
+        self._repeat_filter = RepeatFilter()
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            beat = BEAT
+            interval = INTERVAL_S
             try:
-                await self.look()
+                await self.handle_waiting()
             except StoreError as error:
-                beat = _BROKEN_BEAT
-                level = self._told.level("store", str(error), logging.DEBUG)
+                interval = _INTERVAL_IN_TROUBLE_S
+                level = self._repeat_filter.level("store", str(error), logging.DEBUG)
                 log.log(level, 'event=store_trouble why="%s"', error)
-            except Exception:  # what somebody asked must not end the daemon
-                beat = _BROKEN_BEAT
-                log.exception("event=internal loop=mailbox")
+            except Exception:  # what a person requested must not end the daemon
+                interval = _INTERVAL_IN_TROUBLE_S
+                log.exception("event=internal loop=operator_requests")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), beat)
+                await asyncio.wait_for(stop.wait(), interval)
 
-    async def look(self) -> None:
-        waiting = await self._source.requests()
+    async def handle_waiting(self) -> None:
+        waiting = await self._store.requests()
         for request in waiting:
-            changes = await self._do(request)
+            changes = await self._handle(request)
             if changes.incidents or changes.outgoing:
-                await self._source.save(changes.incidents, changes.outgoing, changes.states)
+                await self._store.save(changes.incidents, changes.outgoing, changes.states)
             log.info("event=request what=%s target=%s", request.what.value, request.target)
         if waiting:
-            await self._source.finish_requests([request.id for request in waiting])
+            await self._store.finish_requests([request.id for request in waiting])
 
-    async def _do(self, request: OperatorRequest) -> AlertChanges:
+    async def _handle(self, request: OperatorRequest) -> AlertChanges:
         match request.what:
             case RequestKind.SILENCE:
                 return self._alerts.silence(request.silence, self._clock.now())
             case RequestKind.ACK:
                 return self._alerts.ack(request.incident, request.at, request.text)
             case RequestKind.NOTE:
-                stored = await self._source.incident(request.incident)
+                stored = await self._store.incident(request.incident)
                 return self._alerts.note(request.incident, request.at, request.text, stored)

@@ -1,6 +1,6 @@
-"""Carries the page to where people read it: runs the operator's `[page] publish` command.
+"""Runs the operator's `[page] publish` command, which copies the page to where people read it.
 
-Beside everything else: nothing waits for it, and while it runs what changes is carried next time.
+Nothing waits for it. What changes while it runs is copied the next time.
 """
 
 import asyncio
@@ -20,20 +20,20 @@ from monitor.model import PageSettings, Publishing, Redactor, StoreError, clean_
 log = logging.getLogger(__name__)
 
 NOTE = "publish"
-"""How the last run went, as JSON: `at`, `took_ms`, `trouble` ("" is none)."""
-LAST = timedelta(seconds=15)
-"""How long a stop waits for the last page to be carried."""
+"""The store's name for how the last run went, as JSON: `at`, `took_ms`, `trouble` ("" is none)."""
+LAST_RUN = timedelta(seconds=15)
+"""How long a stop waits for the last page to be copied."""
 _GRACE_S = 3.0
 """Between asking a command to end and ending it."""
-_KEPT = 4000
-_SHOWN = 300
-_PASSED = frozenset(
+_OUTPUT_KEPT = 4000
+_OUTPUT_SHOWN = 300
+_PASSED_ENV = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"}
     | {"SSL_CERT_FILE", "SSL_CERT_DIR", "STATE_DIRECTORY"}
     | {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
     | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 )
-"""Of our environment. The rest holds keys and tokens that a copy of the page has no use for."""
+"""The variables that the command gets: the rest hold keys and tokens that a copy has no use for."""
 
 Report = Callable[[str, str], Awaitable[None]]
 
@@ -50,16 +50,16 @@ class PublishCommand:
         self._trouble = ""
 
     def change(self, settings: PageSettings) -> None:
-        """What runs goes on; the next run is the new one."""
+        """Takes other settings for the next run; one under way goes on."""
         self._settings = settings
 
     def offer(self, *, changed: bool) -> None:
-        """The page was looked at, and has `changed` or not: starts the command if it is its turn."""
+        """Starts the command if its turn has come and the page has `changed` since the last run."""
         self._waiting |= changed
         if self._waiting and self._is_due():
             self._waiting = False
             self._began = self._clock.monotonic()
-            self._running = asyncio.create_task(self._carry(), name="carrier")
+            self._running = asyncio.create_task(self._run(), name="publish_command")
 
     def _is_due(self) -> bool:
         publish = self._settings.publish
@@ -69,102 +69,113 @@ class PublishCommand:
         return waited is None or waited >= publish.every.total_seconds()
 
     async def finish(self) -> None:
-        """Carries the last page, which says that monitoring stopped; never longer than LAST."""
+        """Copies the last page, which says that monitoring stopped, within LAST_RUN."""
         await self.close()
         if self._settings.publish:
-            await self._carry(within=LAST)
+            await self._run(within=LAST_RUN)
 
     async def close(self) -> None:
         if self._running:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
-    async def _carry(self, within: timedelta | None = None) -> None:
+    async def _run(self, within: timedelta | None = None) -> None:
         publish = self._settings.publish
         assert publish is not None
         began = self._clock.monotonic()
         limit = min(publish.timeout, within or publish.timeout)
-        failed, said = await _run(publish, self._settings.dir, limit.total_seconds())
+        failed, output = await _run_shell(publish, self._settings.dir, limit.total_seconds())
         took_ms = (self._clock.monotonic() - began) * 1000
-        shown = clean_text(self._redact(said)[-_SHOWN:], _SHOWN)
+        shown = clean_text(self._redact(output)[-_OUTPUT_SHOWN:], _OUTPUT_SHOWN)
         self._log(failed, shown, took_ms)
-        await self._tell(f"{failed}: {shown}" if failed and shown else failed, took_ms)
+        await self._report_outcome(f"{failed}: {shown}" if failed and shown else failed, took_ms)
 
-    def _log(self, failed: str, said: str, took_ms: float) -> None:
-        """The same trouble once, until it changes or is over."""
+    def _log(self, failed: str, output: str, took_ms: float) -> None:
+        """Logs the same trouble once, until it changes or is over."""
         if failed and failed != self._trouble:
-            log.warning("event=publish_command_failed why=%s said=%s", quoted(failed), quoted(said))
+            log.warning(
+                "event=publish_command_failed why=%s said=%s", quoted(failed), quoted(output)
+            )
         elif self._trouble and not failed:
             log.info("event=publish_command_works took_ms=%.0f", took_ms)
         else:
             log.debug("event=publish_command took_ms=%.0f why=%s", took_ms, quoted(failed))
         self._trouble = failed
 
-    async def _tell(self, trouble: str, took_ms: float) -> None:
+    async def _report_outcome(self, trouble: str, took_ms: float) -> None:
         at = self._clock.now().isoformat(timespec="seconds")
         try:
-            await self._report(NOTE, json.dumps({"at": at, "took_ms": round(took_ms), "trouble": trouble}))  # fmt: skip
+            await self._report(
+                NOTE, json.dumps({"at": at, "took_ms": round(took_ms), "trouble": trouble})
+            )
         except StoreError as error:
             log.debug('event=store_trouble why="%s"', error)  # the store has told it, once
 
 
-async def _run(publish: Publishing, folder: Path, limit_s: float) -> tuple[str, str]:
-    """Why it failed, or "", and the end of what it said."""
-    said = bytearray()
-    ear, mouth = os.pipe()
+async def _run_shell(publish: Publishing, folder: Path, limit_s: float) -> tuple[str, str]:
+    """Returns why it failed ("" if it did not), and the end of its output."""
+    output = bytearray()
+    read_end, write_end = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
-            "/bin/sh", "-c", publish.command, cwd=folder, env=_environment(os.environ, publish),
-            stdin=asyncio.subprocess.DEVNULL, stdout=mouth, stderr=mouth, start_new_session=True,
-        )  # fmt: skip
+            "/bin/sh",
+            "-c",
+            publish.command,
+            cwd=folder,
+            env=_environment(os.environ, publish),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=write_end,
+            stderr=write_end,
+            start_new_session=True,
+        )
     except OSError as error:
-        os.close(ear)
+        os.close(read_end)
         return f"could not start in {folder}: {error.strerror}", ""
     finally:
-        os.close(mouth)
-    listening = asyncio.create_task(_listen(ear, said))
+        os.close(write_end)
+    reading = asyncio.create_task(_read_output(read_end, output))
     try:
         async with asyncio.timeout(limit_s):
             code = await process.wait()
     except TimeoutError:
-        return f"took longer than {limit_s:g} s", said.decode(errors="replace")
+        return f"took longer than {limit_s:g} s", output.decode(errors="replace")
     finally:
-        await _end(process)
-        await _hear_out(listening)
-    return f"exit status {code}" if code else "", said.decode(errors="replace")
+        await _kill_group(process)
+        await _finish_reading(reading)
+    return f"exit status {code}" if code else "", output.decode(errors="replace")
 
 
 def _environment(env: Mapping[str, str], publish: Publishing) -> dict[str, str]:
-    passed = {
-        name: value for name, value in env.items() if name in _PASSED or name.startswith("LC_")
+    variables = {
+        name: value for name, value in env.items() if name in _PASSED_ENV or name.startswith("LC_")
     }
-    return passed | {name: value.reveal() for name, value in publish.env}
+    return variables | {name: value.reveal() for name, value in publish.env}
 
 
-async def _listen(ear: int, said: bytearray) -> None:
-    """All it says is read, so that it never waits; the end of it is kept."""
+async def _read_output(read_end: int, output: bytearray) -> None:
+    """Reads all output, so that the command never blocks on it, and keeps the end."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ear, "rb", buffering=0)
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb", buffering=0)
     )
     try:
         while chunk := await reader.read(65_536):
-            said += chunk
-            del said[:-_KEPT]
+            output += chunk
+            del output[:-_OUTPUT_KEPT]
     finally:
         transport.close()
 
 
-async def _hear_out(listening: asyncio.Task[None]) -> None:
-    """A child that it left behind may keep the pipe open for ever."""
-    await asyncio.wait([listening], timeout=0.2)
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
+async def _finish_reading(reading: asyncio.Task[None]) -> None:
+    """Waits briefly: a child that the command left behind may keep the pipe open for ever."""
+    await asyncio.wait([reading], timeout=0.2)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """The whole group, where its leader has not ended by itself."""
+async def _kill_group(process: asyncio.subprocess.Process) -> None:
+    """Ends the whole process group where its leader has not ended by itself."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.returncode is not None:
             return

@@ -1,6 +1,6 @@
-"""SIGHUP: read the configuration again, prepare whatever may fail, then swap, which cannot.
+"""Reload on SIGHUP: read the configuration, prepare whatever may fail, then swap, which cannot.
 
-Unchanged checks keep their beat and what is believed of them, removed ones keep their history,
+Unchanged checks keep their schedule and their alert states, removed ones keep their history,
 added and changed ones start within seconds. A configuration that cannot be used changes nothing.
 """
 
@@ -13,62 +13,65 @@ from monitor import logs
 from monitor.alerts import Notifier
 from monitor.clock import Clock
 from monitor.config import Config, load
-from monitor.daemon.build import Kit, Parts, web_of
-from monitor.daemon.systemd import tell_systemd
+from monitor.daemon.components import Components, Dependencies, make_web
+from monitor.daemon.systemd import sd_notify
 from monitor.model import Complaint, ConfigError, MonitorError, Redactor, StoreError
 from monitor.web import WebServer
 
 log = logging.getLogger(__name__)
 
 NOTE = "reload"
-"""Under this name the store holds how the last reload went: when, `good` or `bad`, and what."""
+"""The store's name for how the last reload went: when, `good` or `bad`, and what changed."""
 
 
 class Reloader:
-    def __init__(self, kit: Kit, parts: Parts, env: Mapping[str, str]) -> None:
-        self._kit, self._parts, self._env = kit, parts, env
-        self._told = ""
+    def __init__(self, deps: Dependencies, components: Components, env: Mapping[str, str]) -> None:
+        self._deps, self._components, self._env = deps, components, env
+        self._last_refusal = ""
 
-    async def reload(self) -> Kit:
-        """What the daemon is made from now on: the new kit, or the one it had."""
-        _tell_reloading(self._kit.clock)
+    async def reload(self) -> Dependencies:
+        """Returns what the daemon is made from now on: new dependencies, or the ones that it had."""
+        _notify_reloading(self._deps.clock)
         try:
-            said = f"good {await self._swap()}"
-            self._told = ""
+            outcome = f"good {await self._swap()}"
+            self._last_refusal = ""
         except MonitorError as error:
-            said = f"bad {error}"
+            outcome = f"bad {error}"
             await self._refuse(error)
         except Exception as error:
             log.exception("event=internal loop=reload")
-            said = f"bad internal: {type(error).__name__}; the log has it"
+            outcome = f"bad internal: {type(error).__name__}; the log has it"
         finally:
-            tell_systemd("READY=1")
+            sd_notify("READY=1")
         try:
-            await self._kit.store.note(NOTE, f"{self._kit.clock.now().isoformat()} {said}")
+            await self._deps.store.note(NOTE, f"{self._deps.clock.now().isoformat()} {outcome}")
         except StoreError as error:
             log.warning('event=store_trouble why="%s"', error)
-        return self._kit
+        return self._deps
 
     async def _swap(self) -> str:
-        config = await asyncio.to_thread(load, self._kit.config.path, self._env)
-        _must_stay(self._kit.config, config)
-        secrets = {*self._kit.config.secrets, *config.secrets}
-        kit = replace(self._kit, config=config, redact=Redactor(secrets))
-        notifier = await asyncio.to_thread(Notifier, config.channels, kit.redact)
-        await self._listen(kit)
-        logs.learn(kit.redact)
-        changed = self._parts.change(kit, notifier)
-        self._kit = kit
-        said = f"new={len(changed.new)} gone={len(changed.gone)} changed={len(changed.changed)}"
-        log.info("event=reloaded checks=%d %s", len(config.checks), said)
-        await forget(kit, self._parts)
-        return said
+        config = await asyncio.to_thread(load, self._deps.config.path, self._env)
+        _must_stay(self._deps.config, config)
+        secrets = {*self._deps.config.secrets, *config.secrets}
+        deps = replace(self._deps, config=config, redact=Redactor(secrets))
+        notifier = await asyncio.to_thread(Notifier, config.channels, deps.redact)
+        await self._listen(deps)
+        logs.learn(deps.redact)
+        changed = self._components.change(deps, notifier)
+        self._deps = deps
+        summary = f"new={len(changed.new)} gone={len(changed.gone)} changed={len(changed.changed)}"
+        log.info("event=reloaded checks=%d %s", len(config.checks), summary)
+        await forget(deps, self._components)
+        return summary
 
-    async def _listen(self, kit: Kit) -> None:
-        """The one step that may fail half-way: the new address is taken before the old one is left."""
-        if kit.config.listen == self._kit.config.listen:
+    async def _listen(self, deps: Dependencies) -> None:
+        """Takes the new address before it leaves the old one; the one step that may fail half-way."""
+        if deps.config.listen == self._deps.config.listen:
             return
-        old, new = self._parts.web, web_of(kit, self._parts.schedule, self._parts.cycle.ledger)
+        old, new = (
+            self._components.web,
+            make_web(deps, self._components.schedule, self._components.cycle.ledger),
+        )
         if old and new and old.asked_port == new.asked_port:
             await self._take_over(old, new)
         else:
@@ -76,10 +79,10 @@ class Reloader:
                 await new.start()
             if old:
                 await old.close()
-        self._parts.web = new
+        self._components.web = new
 
     async def _take_over(self, old: WebServer, new: WebServer) -> None:
-        """The same port on another host may be in the way of itself."""
+        """Moves to another host on the same port, where the old server may be in the way."""
         await old.close()
         try:
             await new.start()
@@ -88,26 +91,26 @@ class Reloader:
             raise
 
     async def _refuse(self, error: MonitorError) -> None:
-        """Told once, until the complaint is another one."""
+        """Tells people once, until the complaint is another one."""
         complaints = (
             error.complaints if isinstance(error, ConfigError) else (Complaint("", str(error)),)
         )
-        for each in complaints:
-            log.error('event=reload_refused why="%s"', each)
-        if str(error) == self._told:
+        for complaint in complaints:
+            log.error('event=reload_refused why="%s"', complaint)
+        if str(error) == self._last_refusal:
             return
-        self._told = str(error)
+        self._last_refusal = str(error)
         lines = ["👁 monitor: the new configuration was refused", "The old one stays in force."]
         text = "\n".join([*lines, *map(str, complaints)])
-        rows = self._parts.alerts.notice(self._kit.redact(text), self._kit.clock.now())
+        rows = self._components.alerts.notice(self._deps.redact(text), self._deps.clock.now())
         try:
-            await self._kit.store.save(outgoing=rows)
+            await self._deps.store.save(outgoing=rows)
         except StoreError as trouble:
             log.warning('event=store_trouble why="%s"', trouble)
 
 
 def _must_stay(old: Config, new: Config) -> None:
-    """What history hangs on, and what the store was opened with."""
+    """Refuses changes of what the history depends on and of what the store was opened with."""
     fixed = (("monitor.vantage", old.vantage, new.vantage), ("monitor.store", old.store, new.store))
     complaints = tuple(
         Complaint(where, f"was {before}, is {after}; restart the daemon to change it")
@@ -118,13 +121,13 @@ def _must_stay(old: Config, new: Config) -> None:
         raise ConfigError(complaints)
 
 
-def _tell_reloading(clock: Clock) -> None:
-    tell_systemd(f"RELOADING=1\nMONOTONIC_USEC={clock.monotonic() * 1e6:.0f}")
+def _notify_reloading(clock: Clock) -> None:
+    sd_notify(f"RELOADING=1\nMONOTONIC_USEC={clock.monotonic() * 1e6:.0f}")
 
 
-async def forget(kit: Kit, parts: Parts) -> None:
-    """What left the config can no longer recover. Raises StoreError."""
-    known = {check.key for check in kit.config.checks}
-    changes = parts.alerts.forget(known, kit.clock.now())
+async def forget(deps: Dependencies, components: Components) -> None:
+    """Drops alert states of checks that left the config. Raises StoreError."""
+    known = {check.key for check in deps.config.checks}
+    changes = components.alerts.forget(known, deps.clock.now())
     if changes.states:
-        await kit.store.save(changes.incidents, changes.outgoing, changes.states)
+        await deps.store.save(changes.incidents, changes.outgoing, changes.states)

@@ -1,7 +1,7 @@
-"""What systemd wants to hear: sd_notify(3), where there is somebody to hear it; and the pulse.
+"""The sd_notify(3) protocol, and the watchdog that decides whether to keep systemd content.
 
-systemd starts a daemon again that no longer says that it lives. So it is said only while probes end
-and the store answers, and seldom enough that a daemon which hangs cannot say it by accident.
+systemd restarts a daemon that stops sending `WATCHDOG=1`. It is sent only while probes end and the
+store answers, and so seldom that a daemon which hangs cannot send it by accident.
 """
 
 import contextlib
@@ -12,14 +12,14 @@ from datetime import timedelta
 
 from monitor.clock import Clock
 
-USUAL_BEAT = timedelta(seconds=15)
-MOST_BEAT = timedelta(seconds=20)
-SILENT_STORE = timedelta(seconds=60)
+DEFAULT_INTERVAL = timedelta(seconds=15)
+MAX_INTERVAL = timedelta(seconds=20)
+STORE_PATIENCE = timedelta(seconds=60)
 """The writer answers within seconds, with a yes or a no; after so long without either it hangs."""
 
 
-def tell_systemd(state: str) -> None:
-    """A datagram to $NOTIFY_SOCKET: `READY=1`, `STOPPING=1`."""
+def sd_notify(state: str) -> None:
+    """Sends a state such as `READY=1` to $NOTIFY_SOCKET, where there is one."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -27,16 +27,16 @@ def tell_systemd(state: str) -> None:
         sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
-def beat(env: Mapping[str, str]) -> timedelta:
-    """How often to say it: a third of what systemd waits for (`WatchdogSec=`)."""
-    asked = env.get("WATCHDOG_USEC", "")
-    if not asked.isdigit() or int(asked) == 0:
-        return USUAL_BEAT
-    return min(timedelta(microseconds=int(asked)) / 3, MOST_BEAT)
+def watchdog_interval(env: Mapping[str, str]) -> timedelta:
+    """Returns how often to send `WATCHDOG=1`: a third of what systemd waits for (`WatchdogSec=`)."""
+    microseconds = env.get("WATCHDOG_USEC", "")
+    if not microseconds.isdigit() or int(microseconds) == 0:
+        return DEFAULT_INTERVAL
+    return min(timedelta(microseconds=int(microseconds)) / 3, MAX_INTERVAL)
 
 
 class StoreWatchdog:
-    """When the store answered last. A "no" is an answer: starting again mends no full disk."""
+    """Knows when the store answered last. An error is an answer: a restart mends no full disk."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -47,6 +47,6 @@ class StoreWatchdog:
 
     def trouble(self) -> str | None:
         silent = self._clock.monotonic() - self._answered
-        if silent <= SILENT_STORE.total_seconds():
+        if silent <= STORE_PATIENCE.total_seconds():
             return None
         return f"store: no answer for {silent:.0f} s"

@@ -30,7 +30,7 @@ from monitor.alerts import AlertEngine
 from monitor.budget import BudgetLedger
 from monitor.courier import Courier
 from monitor.cycle import Cycle
-from monitor.daemon import build
+from monitor.daemon import components
 from monitor.schedule import SOON, phase
 
 HOUSEKEEPING = 15.0
@@ -115,7 +115,7 @@ class Simulation(Asking, Telling):
         courier = Courier(
             self,
             self.send,
-            partial(build._context, kit, alerts),
+            partial(components._context, kit, alerts),
             clock=clock,
             rng=self.rng,
             is_blind=lambda: alerts.is_blind,

@@ -38,7 +38,7 @@ async def switch() -> AsyncIterator[Switch]:
         yield made
 
 
-def heart(
+def switch_for(
     switch: Switch, clock: HandClock, trouble: str | None = None, oldest: datetime | None = None
 ) -> DeadMansSwitch:
     return DeadMansSwitch(
@@ -47,13 +47,13 @@ def heart(
 
 
 async def test_progress_is_a_ping_with_a_few_words(switch: Switch, clock: HandClock) -> None:
-    await heart(switch, clock).beat()
+    await switch_for(switch, clock).ping_if_well()
     assert switch.heard == [f"POST /{TOKEN} 12 checks"]
 
 
 async def test_where_post_is_not_allowed_it_is_a_get(switch: Switch, clock: HandClock) -> None:
     switch.statuses["POST"] = 405
-    await heart(switch, clock).beat()
+    await switch_for(switch, clock).ping_if_well()
     assert switch.heard[-1] == f"GET /{TOKEN}"
 
 
@@ -61,12 +61,12 @@ async def test_where_post_is_not_allowed_it_is_a_get(switch: Switch, clock: Hand
 async def test_a_message_that_waits_for_long_stops_the_pings(
     switch: Switch, clock: HandClock, waited: timedelta
 ) -> None:
-    await heart(switch, clock, oldest=clock.now() - waited).beat()
+    await switch_for(switch, clock, oldest=clock.now() - waited).ping_if_well()
     assert len(switch.heard) == (waited < timedelta(minutes=30))
 
 
 async def test_trouble_is_silence(switch: Switch, clock: HandClock) -> None:
-    await heart(switch, clock, trouble="schedule: 99 s behind").beat()
+    await switch_for(switch, clock, trouble="schedule: 99 s behind").ping_if_well()
     assert switch.heard == []
 
 
@@ -75,11 +75,11 @@ async def test_a_switch_that_fails_is_said_once_and_its_address_never(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     switch.statuses.update({"POST": 500})
-    beating = heart(switch, clock)
-    await beating.beat()
-    await beating.beat()
+    beating = switch_for(switch, clock)
+    await beating.ping_if_well()
+    await beating.ping_if_well()
     switch.url = Secret(f"http://127.0.0.1:9/{TOKEN}")
-    await beating.beat()
+    await beating.ping_if_well()
     said = [
         each.getMessage() for each in caplog.records if each.name == "monitor.daemon.deadman_switch"
     ]

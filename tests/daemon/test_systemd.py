@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cast import HandClock
 
-from monitor.daemon.systemd import StoreWatchdog, beat, tell_systemd
+from monitor.daemon.systemd import StoreWatchdog, sd_notify, watchdog_interval
 
 
 @pytest.mark.parametrize(
@@ -24,18 +24,18 @@ from monitor.daemon.systemd import StoreWatchdog, beat, tell_systemd
 def test_it_is_said_three_times_in_the_time_that_systemd_waits(
     env: dict[str, str], seconds: float
 ) -> None:
-    assert beat(env) == timedelta(seconds=seconds)
+    assert watchdog_interval(env) == timedelta(seconds=seconds)
 
 
 def test_a_store_that_answers_neither_yes_nor_no_for_a_minute_hangs(clock: HandClock) -> None:
-    pulse = StoreWatchdog(clock)
+    watchdog = StoreWatchdog(clock)
     clock.tick(60)
-    assert pulse.trouble() is None
+    assert watchdog.trouble() is None
     clock.tick(1)
-    assert pulse.trouble() == "store: no answer for 61 s"
+    assert watchdog.trouble() == "store: no answer for 61 s"
     clock.step(-3600)
-    pulse.answered()
-    assert pulse.trouble() is None
+    watchdog.answered()
+    assert watchdog.trouble() is None
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -46,6 +46,6 @@ def test_systemd_gets_it_as_a_datagram(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(name.replace("@", "\0") if abstract else name)
         monkeypatch.setenv("NOTIFY_SOCKET", name)
-        tell_systemd("READY=1")
+        sd_notify("READY=1")
         assert sock.recv(100) == b"READY=1"
-    tell_systemd("READY=1")  # nobody listens any more
+    sd_notify("READY=1")  # nobody listens any more

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_reload import MONITOR, House, Site, living, until
-from test_reload import house as house  # noqa: PLC0414  # a fixture
-from test_reload import phone as phone  # noqa: PLC0414  # a fixture
-from test_reload import site as site  # noqa: PLC0414  # a fixture
+from cast import until
+from daemon_cast import MONITOR, House, Site, living
 
 CHECK = "s/old/http"
 

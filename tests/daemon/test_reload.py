@@ -1,116 +1,22 @@
 """SIGHUP: what a new configuration changes, what it leaves alone, and what a bad one does: nothing."""
 
 import asyncio
-import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
 from cast import until
-from listening import listening
-from telegram import CHAT, TOKEN, Telegram, telegram
+from daemon_cast import MONITOR, House, Site, living
+from telegram import Telegram
 
-from monitor.config import load
-from monitor.daemon.app import Daemon
 from monitor.schedule import phase
 from monitor.store import Store
-
-MONITOR = Path(sys.executable).parent / "monitor"
-
-
-class Site:
-    """Counts who asked for what."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.status = 200
-        self.url = ""
-
-    async def is_asked_again(self, times: int) -> None:
-        before = len(self.asked)
-        await until(lambda: len(self.asked) >= before + times)
-
-    async def answer(self, request: web.Request) -> web.Response:
-        self.asked.append(request.path.rstrip("/"))
-        return web.Response(status=self.status, text="hello")
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    made = Site()
-    app = web.Application()
-    app.router.add_get("/{path:.*}", made.answer)
-    async with listening(app) as made.url:
-        yield made
-
-
-@pytest.fixture
-async def phone() -> AsyncIterator[Telegram]:
-    async with telegram() as fake:
-        yield fake
-
-
-class House:
-    """A folder with a configuration that can be rewritten, and the daemon that lives by it."""
-
-    def __init__(self, folder: Path, site: Site, phone: Telegram) -> None:
-        self.path = folder / "monitor.toml"
-        self.folder = folder
-        self.site, self.phone = site, phone
-        self.daemon: Daemon
-
-    def write(self, endpoints: str, *, monitor: str = 'listen = ""', more: str = "") -> None:
-        self.path.write_text(
-            f"[monitor]\n{monitor}\n[service.s]\nendpoints = {{ {endpoints} }}\n"
-            'probes = { http = "1s" }\n'
-            f'[channel.phone]\nurl = "tgram://${{TOKEN}}/{CHAT}"\ntelegram_api = "{self.phone.url}"\n{more}'
-        )
-
-    def url(self, name: str) -> str:
-        return f'{name} = "{self.site.url}/{name}"'
-
-    async def reload(self) -> str:
-        """How it went, as the store noted it."""
-        reader = Store.read_only(self.daemon.kit.config.store)
-        before = reader.note("reload")
-        os.kill(os.getpid(), signal.SIGHUP)
-        for _ in range(100):
-            await asyncio.sleep(0.1)
-            if (answer := reader.note("reload")) != before:
-                reader.close()
-                assert answer
-                return answer.split(" ", 1)[1]
-        raise AssertionError("no answer to SIGHUP")
-
-
-@asynccontextmanager
-async def living(house: House) -> AsyncIterator[Daemon]:
-    house.daemon = Daemon(
-        load(house.path, {"TOKEN": TOKEN}),
-        env={"TOKEN": TOKEN},
-        publish_every=timedelta(seconds=0.5),
-    )
-    task = asyncio.create_task(house.daemon.run())
-    try:
-        await until((house.folder / "page" / "index.html").exists)
-        yield house.daemon
-    finally:
-        house.daemon.stop.set()
-        await asyncio.wait_for(task, 30)
-
-
-@pytest.fixture
-def house(tmp_path: Path, site: Site, phone: Telegram) -> House:
-    return House(tmp_path, site, phone)
 
 
 @pytest.mark.slow
@@ -130,7 +36,7 @@ async def test_added_checks_start_removed_ones_stop_and_the_others_never_notice(
         assert site.asked.count("/goes") == asked
         assert site.asked.count("/stays") >= before + 2
 
-    reader = Store.read_only(house.daemon.kit.config.store)
+    reader = Store.read_only(house.daemon.deps.config.store)
     began = house.daemon.clock.now() - timedelta(minutes=5)
     kept = reader.results("s/goes/http", since=began)
     stayed = reader.results("s/stays/http", since=began)

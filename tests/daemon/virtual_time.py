@@ -12,12 +12,15 @@ and the probes' own timings, which stay real milliseconds.
 
 import asyncio
 import selectors
+import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Self, TypeVar
 
 import pytest
+
+from monitor.daemon.app import Daemon
 
 T = TypeVar("T")
 START = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -117,3 +120,12 @@ def run(
         patch.setattr(asyncio, "wrap_future", wrap_future)
         patch.setattr("apscheduler.schedulers.base.datetime", Moved)
         return runner.run(story(loop, clock))
+
+
+def busy_with(daemon: Daemon) -> list[Callable[[], bool]]:
+    """What of a daemon goes on in threads: a message under way, and a writer that commits."""
+    work = daemon.store._writer
+    return [
+        lambda: any(each.name == "notify" for each in threading.enumerate()),
+        lambda: bool(work._items or work._tasks or work._waiting),
+    ]

@@ -96,7 +96,7 @@ async def test_a_silence_asked_for_beside_the_daemon_holds_and_survives_a_restar
     alerts = AlertEngine(AlertSettings(), (), store.recall())
     said = silence(config, "s/a", 2 * HOUR, "new disk", clock.now())
     assert said == "s/a: silenced until 2026-11-24 14:00 UTC"
-    await OperatorRequests(store, alerts, clock).look()
+    await OperatorRequests(store, alerts, clock).handle_waiting()
     await judged(store, alerts, *[down(clock)] * 3)
     assert (await stored(store)).muted is Mute.SILENCE
     assert await store.requests() == ()
@@ -116,11 +116,11 @@ async def test_a_silence_ends_early_when_somebody_says_so(
     alerts = AlertEngine(AlertSettings(), (), store.recall())
     silence(config, "all", 2 * HOUR, "", clock.now())
     box = OperatorRequests(store, alerts, clock)
-    await box.look()
+    await box.handle_waiting()
     await judged(store, alerts, *[down(clock)] * 3)
     clock.tick(1)
     assert silence(config, "all", timedelta(0), "", clock.now()) == "everything: no longer silenced"
-    await box.look()
+    await box.handle_waiting()
     assert (await stored(store)).announced
     assert store.recall().silences == ()
 
@@ -132,8 +132,8 @@ async def test_an_acknowledged_incident_and_a_note_stand_in_the_timeline(
     await judged(store, alerts, *[down(clock)] * 3)
     assert ack(config, 1, "on it", clock.now()) == "#1: no more reminders; its end will be told"
     assert note(config, 1, "the\x00 disk, not key-of-the-house-1", clock.now()) == "#1: noted"
-    await OperatorRequests(store, alerts, clock).look()
-    await OperatorRequests(store, alerts, clock).look()
+    await OperatorRequests(store, alerts, clock).handle_waiting()
+    await OperatorRequests(store, alerts, clock).handle_waiting()
 
     entries = (await stored(store)).timeline
     assert [(entry.what, entry.text) for entry in entries[1:]] == [
@@ -153,7 +153,9 @@ async def test_what_was_asked_while_no_daemon_ran_is_done_when_one_starts(
 
     second = Store(config.store, clock=clock)
     second.open()
-    await OperatorRequests(second, AlertEngine(AlertSettings(), (), second.recall()), clock).look()
+    await OperatorRequests(
+        second, AlertEngine(AlertSettings(), (), second.recall()), clock
+    ).handle_waiting()
     assert [entry.what for entry in (await stored(second)).timeline] == [
         EntryKind.OPENED, EntryKind.NOTE, EntryKind.ACKED,
     ]  # fmt: skip
@@ -168,7 +170,9 @@ async def test_a_note_on_an_incident_that_is_over_is_kept_too(
     good = replace(down(clock), outcome=Failure(FailureKind.SLOW, "").outcome, failure=None)
     await judged(store, alerts, good, good)
     note(config, 1, "it was a cable", clock.now())
-    await OperatorRequests(store, AlertEngine(AlertSettings(), (), store.recall()), clock).look()
+    await OperatorRequests(
+        store, AlertEngine(AlertSettings(), (), store.recall()), clock
+    ).handle_waiting()
     assert (await stored(store)).timeline[-1].text == "it was a cable"
     with pytest.raises(MonitorError, match="#1 is over since"):
         ack(config, 1, "", clock.now())

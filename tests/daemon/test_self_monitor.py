@@ -12,12 +12,11 @@ import virtual_time
 from aiohttp import web
 from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
-from test_virtual_days import busy_with
-from virtual_time import VirtualClock, VirtualLoop
+from virtual_time import VirtualClock, VirtualLoop, busy_with
 
 from monitor import schedule
 from monitor.config import load
-from monitor.daemon import app, build
+from monitor.daemon import app, components
 from monitor.daemon.app import Daemon
 from monitor.model.delivery import REACH
 from monitor.store import writer
@@ -117,7 +116,7 @@ def schedules(monkeypatch: pytest.MonkeyPatch) -> list[schedule.Schedule]:
             super().__init__(*args)  # type: ignore[arg-type]
             made.append(self)
 
-    monkeypatch.setattr(build, "Schedule", Seen)
+    monkeypatch.setattr(components, "Schedule", Seen)
     monkeypatch.setattr(writer, "_GATHER_S", 0.0)
     return made
 

@@ -3,9 +3,8 @@ Apprise, and a Bot API that answers one message in seven with 429, and loses som
 
 import asyncio
 import re
-import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ import virtual_time
 from aiohttp import web
 from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
-from virtual_time import START, VirtualClock, VirtualLoop
+from virtual_time import START, VirtualClock, VirtualLoop, busy_with
 
 from monitor import courier
 from monitor.config import load
@@ -211,15 +210,6 @@ async def run_until(
     living.stop.set()
     await task
     loop.busy = []
-
-
-def busy_with(daemon: Daemon) -> list[Callable[[], bool]]:
-    """What of a daemon goes on in threads: a message under way, and a writer that commits."""
-    work = daemon.store._writer
-    return [
-        lambda: any(each.name == "notify" for each in threading.enumerate()),
-        lambda: bool(work._items or work._tasks or work._waiting),
-    ]
 
 
 def seconds(at: datetime | None) -> float:

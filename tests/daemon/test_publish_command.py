@@ -21,17 +21,17 @@ from monitor.model import PageSettings, Publishing, Redactor, Secret, StoreError
 from monitor.page import publish
 
 NOW = datetime(2026, 11, 23, 13, 42, 5, tzinfo=UTC)
-DOCS = (Path(__file__).parents[1] / "docs" / "operating.md").read_text()
+DOCS = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
 
 
 class Desk:
-    """A carrier, its clock, and what it reported."""
+    """A publish command, its clock, and what it reported."""
 
     def __init__(self, folder: Path, command: str, **settings: Any) -> None:
         self.clock = HandClock(NOW)
         self.reports: list[dict[str, Any]] = []
         self.settings = PageSettings(dir=folder, publish=Publishing(command=command, **settings))
-        self.carrier = PublishCommand(
+        self.command = PublishCommand(
             self.settings,
             clock=self.clock,
             redact=Redactor([Secret("correct-horse-battery")]),
@@ -50,13 +50,13 @@ class Desk:
 
     async def run(self) -> dict[str, Any]:
         self.clock.tick(180)
-        self.carrier.offer(changed=True)
+        self.command.offer(changed=True)
         return await self.reported(len(self.reports) + 1)
 
 
 async def test_it_runs_in_the_pages_folder_after_a_change_and_only_then(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "pwd >> log")
-    desk.carrier.offer(changed=False)
+    desk.command.offer(changed=False)
     await asyncio.sleep(0.05)
     assert not (tmp_path / "log").exists()
     assert (await desk.run())["trouble"] == ""
@@ -68,13 +68,13 @@ async def test_it_runs_at_most_so_often_and_carries_what_came_meanwhile(tmp_path
     await desk.run()
     for _ in range(11):
         desk.clock.tick(10)
-        desk.carrier.offer(changed=True)
+        desk.command.offer(changed=True)
     assert len(desk.reports) == 1
     desk.clock.tick(10)
-    desk.carrier.offer(changed=False)
+    desk.command.offer(changed=False)
     await desk.reported(2)
     desk.clock.tick(3600)
-    desk.carrier.offer(changed=False)
+    desk.command.offer(changed=False)
     await asyncio.sleep(0.05)
     assert (tmp_path / "log").read_text() == "run\n" * 2
 
@@ -83,12 +83,12 @@ async def test_two_never_run_at_once(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "mkdir busy && sleep 0.3 && rmdir busy")
     for _ in range(3):
         desk.clock.tick(180)
-        desk.carrier.offer(changed=True)
+        desk.command.offer(changed=True)
         await asyncio.sleep(0.05)
     assert (await desk.reported(1))["trouble"] == ""
     await asyncio.sleep(0.1)
     assert len(desk.reports) == 1
-    desk.carrier.offer(changed=False)
+    desk.command.offer(changed=False)
     assert (await desk.reported(2))["trouble"] == ""
 
 
@@ -157,12 +157,12 @@ async def test_the_last_page_is_carried_after_a_run_that_hangs_is_cut_short(tmp_
     (tmp_path / "hang").touch()
     desk = Desk(tmp_path, "test -e hang && touch hangs && sleep 60; cp page carried")
     desk.clock.tick(180)
-    desk.carrier.offer(changed=True)
+    desk.command.offer(changed=True)
     await until((tmp_path / "hangs").exists)
     (tmp_path / "hang").unlink()
     (tmp_path / "page").write_text("monitoring stopped")
     async with asyncio.timeout(15):
-        await desk.carrier.finish()
+        await desk.command.finish()
     assert (tmp_path / "carried").read_text() == "monitoring stopped"
 
 
@@ -171,23 +171,23 @@ async def test_a_store_that_is_broken_stops_nothing(tmp_path: Path) -> None:
         raise StoreError(f"no room for {name} {text}")
 
     desk = Desk(tmp_path, "echo run >> log", every=timedelta(seconds=1))
-    carrier = PublishCommand(desk.settings, clock=desk.clock, redact=Redactor(), report=broken)
+    command = PublishCommand(desk.settings, clock=desk.clock, redact=Redactor(), report=broken)
     for _ in range(2):
         desk.clock.tick(2)
-        carrier.offer(changed=True)
+        command.offer(changed=True)
         async with asyncio.timeout(10):
-            while carrier._running and not carrier._running.done():
+            while command._running and not command._running.done():
                 await asyncio.sleep(0.01)
     assert (tmp_path / "log").read_text() == "run\n" * 2
 
 
 async def test_without_a_command_nothing_runs_and_a_reload_brings_one(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "true")
-    desk.carrier.change(PageSettings(dir=tmp_path))
-    desk.carrier.offer(changed=True)
-    await desk.carrier.finish()
+    desk.command.change(PageSettings(dir=tmp_path))
+    desk.command.offer(changed=True)
+    await desk.command.finish()
     assert desk.reports == []
-    desk.carrier.change(desk.settings)
+    desk.command.change(desk.settings)
     assert (await desk.run())["trouble"] == ""
 
 

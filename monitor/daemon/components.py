@@ -1,0 +1,295 @@
+"""The composition root builds every part from the config, and gives each only what it needs."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+
+from monitor import __version__
+from monitor.alerts import AlertEngine, Context, Notifier
+from monitor.budget import BudgetLedger
+from monitor.clock import Clock
+from monitor.config import Config
+from monitor.courier import Courier
+from monitor.cycle import Ask, Cycle
+from monitor.daemon.publish_command import PublishCommand
+from monitor.daemon.systemd import StoreWatchdog
+from monitor.diagnosis import PathDiagnosis
+from monitor.metrics import Metrics, MonitorState
+from monitor.model import (
+    Check,
+    Endpoint,
+    FailureKind,
+    Habit,
+    Incident,
+    Message,
+    OutboxMessage,
+    Redactor,
+    RestartState,
+    Result,
+)
+from monitor.probes import Client, attempt
+from monitor.publisher import Publisher
+from monitor.schedule import Due, RunCheck, Schedule, ScheduleChange
+from monitor.store import Store
+from monitor.web import Report, WebServer
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Callbacks on the event loop's thread, for whoever shows what happens: the demo's live table."""
+
+    on_result: Callable[[Result], None] = lambda _: None
+    on_message: Callable[[OutboxMessage, Message], None] = lambda *_: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """Holds what nearly every part is made from."""
+
+    config: Config
+    clock: Clock
+    rng: Random
+    redact: Redactor
+    store: Store
+    store_watchdog: StoreWatchdog
+    metrics: Metrics
+    listeners: Listeners
+
+
+@dataclass(slots=True, kw_only=True)
+class Components:
+    """Holds the running parts. They outlast a reload, which may replace `client` and `web`."""
+
+    client: Client
+    path_diagnosis: PathDiagnosis
+    alerts: AlertEngine
+    cycle: Cycle
+    schedule: Schedule
+    courier: Courier
+    publisher: Publisher
+    publish_command: PublishCommand
+    web: WebServer | None
+    retired: list[tuple[Client, frozenset[asyncio.Task[None]]]] = field(default_factory=list)
+
+    @classmethod
+    def build(cls, deps: Dependencies, memory: RestartState) -> "Components":
+        config, clock = deps.config, deps.clock
+        client = Client()
+        alerts = AlertEngine(config.alerts, config.channels, memory)
+        path_diagnosis = make_path_diagnosis(config, clock, deps.redact)
+        cycle = _cycle(deps, client, alerts, memory, path_diagnosis)
+        schedule = Schedule(_tick(deps, cycle), clock)
+        publish_command = PublishCommand(
+            config.page, clock=clock, redact=deps.redact, report=deps.store.note
+        )
+        publisher = Publisher(
+            deps.store,
+            config.services,
+            config.checks,
+            config.page,
+            clock=clock,
+            vantage=config.vantage,
+            version=__version__,
+            maintenance=config.maintenance,
+            carrier=publish_command,
+        )
+        return cls(
+            client=client,
+            path_diagnosis=path_diagnosis,
+            alerts=alerts,
+            cycle=cycle,
+            schedule=schedule,
+            courier=_courier(deps, alerts),
+            publisher=publisher,
+            publish_command=publish_command,
+            web=make_web(deps, schedule, cycle.ledger),
+        )
+
+    def change(self, deps: Dependencies, notifier: Notifier) -> ScheduleChange:
+        """Swaps to another config at once, so that no run sees half of it. Cannot fail."""
+        config = deps.config
+        old_client, self.client = self.client, Client()
+        self.retired.append((old_client, self.schedule.running()))
+        self.cycle.ask = make_ask(deps, self.client)
+        self.path_diagnosis.change(config.diagnosis, _endpoints(config), deps.redact)
+        self.cycle.ledger.change(config.services, config.budgets, config.prices)
+        self.alerts.change(config.alerts, config.channels)
+        self.courier.change(notifier.send, partial(_context, deps, self.alerts))
+        self.publisher.change(config.services, config.checks, config.page, config.maintenance)
+        self.publish_command.change(config.page)
+        if self.web:
+            self.web.change(config.page.dir, _report(deps, self.schedule, self.cycle.ledger))
+        changed = self.schedule.change(config.checks)
+        self.cycle.backoff.forget(changed.gone | changed.changed)
+        return changed
+
+    async def close_retired(self) -> None:
+        """Closes clients that a reload replaced, once the runs that they carry have ended."""
+        for client, runs in [*self.retired]:
+            if all(run.done() for run in runs):
+                self.retired.remove((client, runs))
+                await client.close()
+
+    async def close(self) -> None:
+        await self.publish_command.close()
+        for client in [self.client, *(client for client, _ in self.retired)]:
+            await client.close()
+        await self.path_diagnosis.close()
+        if self.web:
+            await self.web.close()
+
+
+def _endpoints(config: Config) -> tuple[Endpoint, ...]:
+    return tuple(endpoint for service in config.services for endpoint in service.endpoints)
+
+
+def make_path_diagnosis(config: Config, clock: Clock, redact: Redactor) -> PathDiagnosis:
+    return PathDiagnosis(config.diagnosis, _endpoints(config), clock=clock, redact=redact)
+
+
+def _cycle(
+    deps: Dependencies,
+    client: Client,
+    alerts: AlertEngine,
+    memory: RestartState,
+    path_diagnosis: PathDiagnosis,
+) -> Cycle:
+    config = deps.config
+    today = deps.clock.now().date()
+    spent = {(service, today): amount for service, amount in memory.spent_today.items()}
+    habits: Mapping[str, Habit] = memory.habits
+    return Cycle(
+        ask=make_ask(deps, client),
+        store=deps.store,
+        alerts=alerts,
+        ledger=BudgetLedger(config.services, config.budgets, config.prices, spent),
+        clock=deps.clock,
+        vantage=config.vantage,
+        explain=path_diagnosis,
+        habits=dict(habits),
+        rng=deps.rng,
+        on_result=_listener(deps),
+    )
+
+
+def _tick(deps: Dependencies, cycle: Cycle) -> RunCheck:
+    async def tick(check: Check, due: Due) -> float | None:
+        deps.metrics.due(check.key, due.missed)
+        return await cycle.tick(check, due)
+
+    return tick
+
+
+def _listener(deps: Dependencies) -> Callable[[Result], None]:
+    def on_result(result: Result) -> None:
+        deps.metrics.ran(result)
+        deps.listeners.on_result(result)
+
+    return on_result
+
+
+def make_ask(deps: Dependencies, client: Client) -> Ask:
+    return partial(
+        attempt,
+        client=client,
+        clock=deps.clock,
+        rng=deps.rng,
+        vantage=deps.config.vantage,
+        redact=deps.redact,
+    )
+
+
+def _courier(deps: Dependencies, alerts: AlertEngine) -> Courier:
+    config = deps.config
+    courier = Courier(
+        deps.store,
+        Notifier(config.channels, deps.redact).send,
+        partial(_context, deps, alerts),
+        clock=deps.clock,
+        rng=deps.rng,
+        on_message=deps.listeners.on_message,
+        is_blind=lambda: alerts.is_blind,
+    )
+    loop = asyncio.get_running_loop()
+
+    def on_commit() -> None:
+        loop.call_soon_threadsafe(courier.wake)
+
+    deps.store.on_commit(on_commit)
+    return courier
+
+
+def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None) -> Context:
+    config = deps.config
+    endpoints = {
+        endpoint.path: (endpoint.name, endpoint.url)
+        for service in config.services
+        for endpoint in service.endpoints
+    }
+    cutting = {
+        endpoint.path
+        for service in config.services
+        for endpoint in service.endpoints
+        if endpoint.cut_after
+    }
+    working = alerts.working(incident.service) if incident and incident.service else ()
+    bad = {check.rsplit("/", 1)[0] for check in incident.active} if incident else set()
+    if incident and incident.failure.kind is FailureKind.EDGE_TIMEOUT:
+        working = tuple(sorted(working, key=lambda path: path in cutting))
+    return Context(
+        now=deps.clock.now(),
+        services={service.id: service.name for service in config.services},
+        endpoints=endpoints,
+        working=tuple(
+            endpoints[path][1] for path in working if path in endpoints and path not in bad
+        ),
+        page_url=config.page.url,
+        downtime=alerts.downtime(incident, deps.clock.now()) if incident else None,
+        durable=deps.store.trouble is None,
+        language=alerts.language,
+    )
+
+
+def make_web(deps: Dependencies, schedule: Schedule, ledger: BudgetLedger) -> WebServer | None:
+    if deps.config.listen is None:
+        return None
+    host, port = deps.config.listen
+    return WebServer(
+        deps.config.page.dir,
+        host,
+        port,
+        lambda: health(deps, schedule),
+        _report(deps, schedule, ledger),
+    )
+
+
+def _report(deps: Dependencies, schedule: Schedule, ledger: BudgetLedger) -> Report:
+    return lambda accepts: deps.metrics.report(_state(deps, schedule, ledger), accepts)
+
+
+def _state(deps: Dependencies, schedule: Schedule, ledger: BudgetLedger) -> MonitorState:
+    config, today = deps.config, deps.clock.now().date()
+    waiting = {channel.id: 0 for channel in config.channels}
+    return MonitorState(
+        version=__version__,
+        vantage=config.vantage,
+        checks=config.checks,
+        trouble=health(deps, schedule),
+        waiting=waiting | dict(deps.store.undelivered),
+        spent={service.id: ledger.spent(service.id, today) for service in config.services},
+        used=ledger.used(today),
+        currency=config.page.currency,
+        dropped=deps.store.dropped,
+    )
+
+
+def health(deps: Dependencies, schedule: Schedule) -> str | None:
+    """Returns why somebody should look, or None."""
+    return f"store: {deps.store.trouble}" if deps.store.trouble else hung(deps, schedule)
+
+
+def hung(deps: Dependencies, schedule: Schedule) -> str | None:
+    """Returns what only a restart would mend, or None."""
+    return schedule.trouble() or deps.store_watchdog.trouble()
