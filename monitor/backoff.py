@@ -10,25 +10,19 @@ from datetime import timedelta
 
 from monitor.model import Check, FailureKind, Result
 
-BUSY = frozenset({FailureKind.RATE_LIMITED, FailureKind.OVERLOADED})
-ACCOUNT = frozenset(
-    {
-        FailureKind.AUTH_INVALID, FailureKind.QUOTA_EXHAUSTED, FailureKind.PERMISSION_DENIED, FailureKind.REGION_BLOCKED,
-        FailureKind.MODEL_NOT_FOUND,
-    }
-)  # fmt: skip
-"""Only a person can mend these: paid calls need not find out every minute that nobody has."""
 ACCOUNT_PAUSE = timedelta(minutes=15)
 _MOST_DOUBLINGS = 2
 
 
 def pause(check: Check, result: Result, streak: int) -> timedelta:
     """How long after `result` the next run must wait at least; `streak` such results in a row."""
-    kind, every = result.failure and result.failure.kind, check.probe.every
-    if kind in BUSY:
+    if result.failure is None:
+        return timedelta(0)
+    row, every = result.failure.kind.row, check.probe.every
+    if row.is_busy:
         own = every * 2 ** min(streak, _MOST_DOUBLINGS) if result.retry_after is None else every
         return max(own, result.retry_after or timedelta(0))
-    if kind in ACCOUNT:
+    if row.needs_person:
         asked = result.retry_after or timedelta(0)
         return max(asked, ACCOUNT_PAUSE if streak > 1 and check.probe.paid else timedelta(0))
     return timedelta(0)
@@ -52,8 +46,8 @@ class Backoff:
 
     def note(self, check: Check, result: Result, now: float) -> timedelta:
         """The pause that follows; nothing where the next run is no later than it would be."""
-        kind = result.failure and result.failure.kind
-        if kind not in BUSY | ACCOUNT:
+        kind = result.failure.kind if result.failure else None
+        if kind is None or not (kind.row.is_busy or kind.row.needs_person):
             before, _ = self._streaks.pop(check.key, (None, 0))
             self._until.pop(check.key, None)
             if kind is None and before is FailureKind.AUTH_INVALID:

@@ -22,7 +22,7 @@ from random import Random, SystemRandom
 from typing import Protocol
 
 from monitor.alerts import AlertChanges, AlertEngine
-from monitor.backoff import BUSY, Backoff
+from monitor.backoff import Backoff
 from monitor.budget import BudgetLedger
 from monitor.clock import Clock
 from monitor.diagnosis import Explained
@@ -35,7 +35,6 @@ from monitor.model import (
     FailureKind,
     Habit,
     OutboxMessage,
-    Outcome,
     Result,
     RunRecord,
     Spend,
@@ -47,12 +46,6 @@ log = logging.getLogger(__name__)
 
 AGAIN_S = 10.0
 AGAIN_SPREAD = 0.2
-ASK_AGAIN = frozenset(
-    kind
-    for kind in FailureKind
-    if kind.outcome in {Outcome.DOWN, Outcome.DEGRADED} and kind not in BUSY
-)
-"""Failures that another request may disprove: not a busy server, not what a person must mend."""
 UNWELCOME_STATUSES = frozenset({401, 402, 403, 429})
 """Statuses that forbid another request at once, whatever kind a probe makes of them."""
 
@@ -138,7 +131,7 @@ class Cycle:
     def _again(self, check: Check, result: Result) -> float | None:
         """Returns when to ask again, where trouble is only suspected and a request is welcome."""
         failure, paused = result.failure, self.backoff.holds(check.key, self.clock.monotonic())
-        if failure is None or failure.kind not in ASK_AGAIN or paused or result.retry_after:
+        if failure is None or not failure.kind.row.is_asked_again or paused or result.retry_after:
             return None
         if result.http_status in UNWELCOME_STATUSES:
             return None

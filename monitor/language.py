@@ -13,8 +13,7 @@ from importlib.resources.abc import Traversable
 from io import BytesIO
 from pathlib import Path
 
-from monitor.model.failure import FailureKind, Fault
-from monitor.model.words import WHOSE, WORDS, Words, in_sentence
+from monitor.model.failure import WHOSE, FailureKind, Fault, Words, in_sentence
 
 NAMES = {"en": "English", "zh-CN": "简体中文"}
 """Code -> its name for itself. Another language is a line here and a catalogue."""
@@ -51,7 +50,7 @@ class Language:
         return self.catalogue.pgettext(context, message) % values
 
     def words(self, kind: FailureKind) -> Words:
-        english = WORDS[kind]
+        english = kind.row.words
         return Words(*map(self.gettext, (english.label, english.what, english.remedy)))
 
     def whose(self, fault: Fault) -> str:

@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 from monitor.language import ENGLISH, NAMES, catalogue_file, language, templates
 from monitor.model import FailureKind, Fault
 from monitor.model.delivery import REMEDIES
-from monitor.model.words import WHOSE, WORDS
+from monitor.model.failure import WHOSE
 
 MONITOR = Path(__file__).parents[1] / "monitor"
 KEYWORDS = {**DEFAULT_KEYWORDS, "marked": None, "say": None}
@@ -32,8 +32,8 @@ def said() -> set[Key]:
     for template in templates().iterdir():
         if template.name.endswith(".html"):
             found |= sentences(template.read_bytes(), "jinja2.ext:babel_extract")
-    for words in WORDS.values():
-        found |= {(None, text, None) for text in (words.label, words.what, words.remedy)}
+    for row in (kind.row for kind in FailureKind):
+        found |= {(None, text, None) for text in (row.label, row.what, row.remedy)}
     return found | {(None, text, None) for text in (*WHOSE.values(), *REMEDIES)}
 
 

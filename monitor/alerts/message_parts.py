@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.language import ENGLISH, Language, marked
 from monitor.model import Incident, Severity
-from monitor.model.failure import FailureKind
-from monitor.model.words import in_sentence
+from monitor.model.failure import FailureKind, in_sentence
 
 _SHOWN = 6
 MARK = {

@@ -25,10 +25,6 @@ from monitor.model import (
     Verdict,
 )
 
-_NOT_NEWS = {FailureKind.NO_KEY, FailureKind.BUDGET_PAUSED}
-"""Ignorance that the operator chose."""
-_REFUSED = {FailureKind.EDGE_CHALLENGE, FailureKind.EDGE_DENIED}
-
 
 @dataclass(frozen=True, slots=True)
 class Down(OneResult):
@@ -92,7 +88,7 @@ class Monitor(OneResult):
     def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
         if _is_news(result, Fault.MONITOR) and not _is_refused(result):
             return Verdict.BAD
-        unseen = result.failure is not None and result.failure.kind in _NOT_NEWS
+        unseen = result.failure is not None and result.failure.kind.row.by_choice
         return Verdict.NONE if unseen else Verdict.GOOD
 
 
@@ -161,11 +157,11 @@ class CertificateExpiry(Ruled):
 
 def _is_news(result: Result, fault: Fault) -> bool:
     failure = result.failure
-    return failure is not None and failure.fault is fault and failure.kind not in _NOT_NEWS
+    return failure is not None and failure.fault is fault and not failure.kind.row.by_choice
 
 
 def _is_refused(result: Result) -> bool:
-    return result.failure is not None and result.failure.kind in _REFUSED
+    return result.failure is not None and result.failure.kind.row.is_edge_refusal
 
 
 ALWAYS: tuple[Policy, ...] = (

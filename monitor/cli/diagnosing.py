@@ -34,19 +34,10 @@ from monitor.model import (
     Result,
     clean_text,
 )
+from monitor.model.failure import WHOSE
 from monitor.model.result_json import failure_document
-from monitor.model.words import WHOSE, WORDS
 from monitor.probes import PROBES, Client, attempt
 
-_REACHED = frozenset(
-    {
-        FailureKind.UNEXPECTED_STATUS,
-        FailureKind.UNEXPECTED_REDIRECT,
-        FailureKind.SLOW,
-        FailureKind.CERT_EXPIRING,
-    }
-)
-"""Somebody answered over HTTP; that a base URL alone is no page is nothing to worry about."""
 _MARKS = {True: ("ok", "green"), False: ("broken", "bold red"), None: ("--", "dim")}
 
 
@@ -66,7 +57,7 @@ class Diagnosis:
 
     @property
     def is_fine(self) -> bool:
-        return self.failure is None or self.failure.kind in _REACHED
+        return self.failure is None or self.failure.kind.row.shows_reached
 
 
 def endpoint_of(text: str, config: Config | None) -> Endpoint:
@@ -149,7 +140,7 @@ def _together(
 
 
 def _request(status: int | None, measured: Failure | None, result: Result) -> ReportStep:
-    good = measured is None or measured.kind in _REACHED
+    good = measured is None or measured.kind.row.shows_reached
     text = f"HTTP {status}" if status is not None else "no answer"
     if measured and not (good and status is not None):
         text = f"{text}: {measured.message}"
@@ -179,7 +170,7 @@ def verdict_lines(found: Diagnosis) -> Iterator[str]:
         if failure and failure.kind is FailureKind.CERT_EXPIRING:
             yield failure.message
         return
-    words = WORDS[failure.kind]
+    words = failure.kind.row.words
     yield f"{words.label} ({failure.kind.value}): {words.what}"
     yield failure.message
     yield f"Whose fault: {WHOSE[failure.fault]}."
@@ -198,7 +189,7 @@ def document(found: Diagnosis) -> dict[str, Any]:
         "fine": found.is_fine,
         "failure": failure_document(failure) if failure else None,
         "measured": found.measured.kind.value if found.measured else None,
-        "remedy": WORDS[failure.kind].remedy if failure else None,
+        "remedy": failure.kind.row.remedy if failure else None,
         "http_status": found.result.http_status,
         "remote_ip": found.result.remote_ip,
         "timings_ms": {

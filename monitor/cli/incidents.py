@@ -13,7 +13,6 @@ from monitor.config import Config
 from monitor.model import EntryKind, Incident, MonitorError, Outcome, TimelineEntry
 from monitor.model.duration import format_duration
 from monitor.model.result_json import failure_document
-from monitor.model.words import WORDS
 from monitor.store import Store
 
 _SAID = {
@@ -62,7 +61,7 @@ def table(incidents: Iterable[Incident], now: datetime) -> Table:
 
 
 def timeline(incident: Incident, now: datetime) -> Iterator[Table | Text | str]:
-    words = WORDS[incident.failure.kind]
+    words = incident.failure.kind.row.words
     yield Text(f"#{incident.id} {incident.severity.value}: {words.label}", style="bold")
     yield Text(f"{_moment(incident.opened)} UTC, lasted {_lasted(incident, now)}")
     yield Text(f"{words.what} {words.remedy}")

@@ -6,16 +6,11 @@ from dataclasses import dataclass
 from monitor.diagnosis.bogon_ranges import network_of
 from monitor.diagnosis.observations import NEUTRAL, DnsAnswer, Target
 from monitor.model import FailureKind
+from monitor.model.failure import Group, kinds_where
 
-DNS_KINDS = frozenset({FailureKind.DNS_NXDOMAIN, FailureKind.DNS_SERVFAIL})
-CONNECT_KINDS = frozenset(
-    {FailureKind.TCP_REFUSED, FailureKind.TCP_UNREACHABLE, FailureKind.CONNECT_TIMEOUT}
-)
-CUT_KINDS = frozenset({FailureKind.TLS_RESET, FailureKind.TLS_TIMEOUT})
-CERT_KINDS = frozenset(
-    {FailureKind.CERT_EXPIRED, FailureKind.CERT_HOSTNAME, FailureKind.CERT_UNTRUSTED}
-)
-PATH_KINDS = DNS_KINDS | CONNECT_KINDS | CUT_KINDS | CERT_KINDS | {FailureKind.TLS_PROTOCOL}
+DNS_KINDS = kinds_where(lambda row: row.group is Group.DNS)
+CUT_KINDS = kinds_where(lambda row: row.is_cut)
+PATH_KINDS = kinds_where(lambda row: row.fails_on_connecting)
 """Failures that the way to an endpoint can cause as well as the endpoint."""
 
 _ELSEWHERE = 2

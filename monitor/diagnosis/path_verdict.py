@@ -9,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.diagnosis.bogon_ranges import odd_among
 from monitor.diagnosis.connection_plan import (
-    CERT_KINDS,
-    CONNECT_KINDS,
     CUT_KINDS,
     DNS_KINDS,
+    PATH_KINDS,
     only_elsewhere,
 )
 from monitor.diagnosis.observations import (
@@ -33,12 +32,6 @@ SKEW_S = 60.0
 """Clocks that differ by less may both be right enough for certificates."""
 RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
 """A clock before this program was written is wrong, whatever others say."""
-_SILENT_KINDS = DNS_KINDS | {
-    FailureKind.TCP_UNREACHABLE,
-    FailureKind.CONNECT_TIMEOUT,
-    FailureKind.TLS_TIMEOUT,
-}
-"""Where nothing at all came back: our own network may be the reason."""
 
 Rule = Callable[[Observations], Failure | None]
 
@@ -52,10 +45,8 @@ def explain(observations: Observations) -> Failure | None:
 
 
 def _offline(observations: Observations) -> Failure | None:
-    if (
-        observations.network.status is not NetworkStatus.OFFLINE
-        or observations.kind not in _SILENT_KINDS
-    ):
+    silent = observations.kind is not None and observations.kind.row.is_silent
+    if observations.network.status is not NetworkStatus.OFFLINE or not silent:
         return None
     why = f"got nothing from {observations.target.host}, and {observations.network.words}: the monitor's own network is down"
     return Failure(FailureKind.OFFLINE, f"{why}, want one that works")
@@ -133,10 +124,7 @@ _SUSPECTED = "a false answer on the way is suspected; another resolver or base U
 
 def _forged(observations: Observations) -> Failure | None:
     here = observations.here.addresses if observations.here else ()
-    if (
-        observations.kind not in CONNECT_KINDS | CUT_KINDS | CERT_KINDS | {FailureKind.TLS_PROTOCOL}
-        or not here
-    ):
+    if observations.kind not in PATH_KINDS - DNS_KINDS or not here:
         return None
     name = observations.target.host
     if any(

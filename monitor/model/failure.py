@@ -1,7 +1,13 @@
-"""Outcomes, faults and the closed list of failure kinds (docs/methodology.md has a row for each)."""
+"""The closed table of failure kinds: one row says all that the program knows about a kind.
 
-from dataclasses import dataclass
-from enum import StrEnum
+To add a kind, add a row here (and its line in docs/methodology.md). The words are English; the
+catalogues in templates/locale translate them.
+"""
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from enum import Enum, StrEnum
+from typing import Self
 
 
 class Outcome(StrEnum):
@@ -12,7 +18,7 @@ class Outcome(StrEnum):
 
 
 class Fault(StrEnum):
-    """Whose it is."""
+    """Who has to mend a failure."""
 
     ENDPOINT = "endpoint"
     PATH = "path"
@@ -20,121 +26,815 @@ class Fault(StrEnum):
     MONITOR = "monitor"
 
 
+WHOSE: dict[Fault, str] = {
+    Fault.ENDPOINT: "the base URL or what is behind it",
+    Fault.PATH: "the network path from here, not the service",
+    Fault.ACCOUNT: "the account or key, not the service",
+    Fault.MONITOR: "the monitor itself, not the service",
+}
+
+
+class Group(Enum):
+    """The part of a run, or of what stands around it, that a kind speaks of."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    CERTIFICATE = "certificate"
+    BLOCKING = "blocking"
+    """Interference on the way, proven by an examination and never measured by a run alone."""
+    EDGE = "edge"
+    """The word of a CDN or firewall before the service."""
+    ANSWER = "answer"
+    ACCOUNT = "account"
+    MONITOR = "monitor"
+
+
+class Patience(Enum):
+    """The limit that a run waits for in vain before it fails with a kind."""
+
+    CONNECTING = "connecting"
+    WHOLE_RUN = "whole_run"
+    FIRST_TOKEN = "first_token"
+    STALL = "stall"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A failure kind in plain words: a label, what happened, and what to do."""
+
+    label: str
+    what: str
+    remedy: str
+
+
+def in_sentence(label: str) -> str:
+    """Return a label as it stands inside a sentence: `bad gateway`, but `DNS pollution suspected`."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """One row of the table; a field that is not given by default cannot be forgotten."""
+
+    kind: str
+    """The published name; it never changes."""
+    _: KW_ONLY
+    fault: Fault
+    outcome: Outcome
+    group: Group
+
+    label: str
+    what: str
+    remedy: str
+    hint: str = ""
+    """Advice for the operator that ends the message of a refusal."""
+
+    patience: Patience | None = None
+    """What was waited for in vain; None: the failure came at once."""
+    on_path: bool = False
+    """It speaks of the way to the endpoint, a CDN's part included, and not of what answers there."""
+    is_silent: bool = False
+    """Nothing at all came back, so our own network may be the reason."""
+    is_cut: bool = False
+    """The handshake was cut or never answered, as a censor does it."""
+    is_busy: bool = False
+    """The server asks for fewer requests: it is not asked again at once, and pauses grow."""
+    needs_person: bool = False
+    """Only a person can mend it: paid calls need not find out every minute that nobody has."""
+    by_choice: bool = False
+    """The operator chose not to measure, so nobody is told as of a fault."""
+    may_be_edge_limit: bool = False
+    """An edge's time limit looks like this where the edge does not say that it was one."""
+    is_unspecific: bool = False
+    """It says no more than the HTTP status; any better explanation replaces it."""
+    becomes_habit: bool = False
+    """It is news only at first: after some runs it is how this check answers."""
+    shows_reached: bool = False
+    """A plain request to a base URL that ends so has reached an HTTP server."""
+    is_common: bool = False
+    """The page's glossary explains it even where nothing fails so at present."""
+
+    @property
+    def words(self) -> Words:
+        return Words(self.label, self.what, self.remedy)
+
+    @property
+    def is_edge_refusal(self) -> bool:
+        """An edge refuses the monitor itself, so nothing is known of the service behind it."""
+        return self.group is Group.EDGE and self.fault is Fault.MONITOR
+
+    @property
+    def is_asked_again(self) -> bool:
+        """Another run at once may tell whether it lasts: true of what is bad and not just busy."""
+        return self.outcome in {Outcome.DOWN, Outcome.DEGRADED} and not self.is_busy
+
+    @property
+    def fails_on_connecting(self) -> bool:
+        """The run failed before it could send a request; the path can cause that as well as the endpoint."""
+        connecting = {Group.DNS, Group.CONNECT, Group.TLS, Group.CERTIFICATE}
+        return self.group in connecting and self.outcome is Outcome.DOWN
+
+
+_OTHER_URL = "Use another base URL."
+_OTHER_URL_FOR_KEY = "Do not send your key there; use another base URL."
+_AGAIN_OR_OTHER_MODEL = "Try again, or use another model."
+_CHECK_URL = "Check the base URL."
+_OTHER_URL_FOR_STREAMS = "Use another base URL for streams."
+_CHECK_MODEL = "Check which model really answers."
+_OTHER_NAME = "Use a base URL with another name."
+_CHECK_BALANCE = "Check the balance and the key's permissions."
+_LOOK_AT_MONITOR = "The operator should look at the monitor."
+_ALLOW_ADDRESS = "The operator should have the monitor's address allowed."
+
+
 class FailureKind(StrEnum):
-    """Every way a run can fail. `kind.fault` and `kind.outcome` follow from where it stands below."""
+    """Every way in which a run can fail."""
 
-    DNS_NXDOMAIN = "dns_nxdomain"
-    DNS_SERVFAIL = "dns_servfail"
-    TCP_REFUSED = "tcp_refused"
-    TCP_UNREACHABLE = "tcp_unreachable"
-    CONNECT_TIMEOUT = "connect_timeout"
-    TLS_TIMEOUT = "tls_timeout"
-    TLS_PROTOCOL = "tls_protocol"
-    CERT_EXPIRED = "cert_expired"
-    CERT_HOSTNAME = "cert_hostname"
-    CERT_UNTRUSTED = "cert_untrusted"
-    HTTP_DISCONNECT = "http_disconnect"
-    HEADERS_TIMEOUT = "headers_timeout"
-    HTTP_GARBAGE = "http_garbage"
-    SERVER_ERROR = "server_error"
-    BAD_GATEWAY = "bad_gateway"
-    UPSTREAM_TIMEOUT = "upstream_timeout"
-    NO_CHANNEL = "no_channel"
-    EDGE_ERROR = "edge_error"
-    EDGE_TIMEOUT = "edge_timeout"
-    HTML_ANSWER = "html_answer"
-    UNEXPECTED_STATUS = "unexpected_status"
-    UNEXPECTED_REDIRECT = "unexpected_redirect"
-    UNEXPECTED_BODY = "unexpected_body"
-    BODY_TIMEOUT = "body_timeout"
-    ROUTE_GONE = "route_gone"
-    NO_FIRST_TOKEN = "no_first_token"
-    EMPTY_COMPLETION = "empty_completion"
-    STREAM_ERROR = "stream_error"
-    BODY_TOO_LARGE = "body_too_large"
+    _value_: str
+    row: FailureRow
 
-    SLOW = "slow"
-    STALLED = "stalled"
-    TRUNCATED = "truncated"
-    STREAM_NOT_SUPPORTED = "stream_not_supported"
-    FAKE_STREAMING = "fake_streaming"
-    CONTENT_MISMATCH = "content_mismatch"
-    MODEL_MISMATCH = "model_mismatch"
-    CONTENT_FILTERED = "content_filtered"
-    WRONG_CONTENT_TYPE = "wrong_content_type"
-    OVER_BILLING = "over_billing"
-    RATE_LIMITED = "rate_limited"
-    OVERLOADED = "overloaded"
-    MISSING_USAGE = "missing_usage"
-    CERT_EXPIRING = "cert_expiring"
-
-    DNS_POISONED = "dns_poisoned"
-    SNI_BLOCKED = "sni_blocked"
-    TLS_RESET = "tls_reset"
-
-    AUTH_INVALID = "auth_invalid"
-    QUOTA_EXHAUSTED = "quota_exhausted"
-    PERMISSION_DENIED = "permission_denied"
-    MODEL_NOT_FOUND = "model_not_found"
-    REGION_BLOCKED = "region_blocked"
-    REQUEST_REJECTED = "request_rejected"
-    BUDGET_TOO_SMALL = "budget_too_small"
-    PATH_NOT_FOUND = "path_not_found"
-    NO_KEY = "no_key"
-
-    OFFLINE = "offline"
-    RESOLVER_FAILED = "resolver_failed"
-    CLOCK_WRONG = "clock_wrong"
-    EDGE_CHALLENGE = "edge_challenge"
-    EDGE_DENIED = "edge_denied"
-    BUDGET_PAUSED = "budget_paused"
-    INTERNAL = "internal"
-    OVERRUN = "overrun"
+    def __new__(cls, row: FailureRow | str) -> Self:
+        """Make a member of its row. `FailureKind("slow")` looks a member up and never comes here."""
+        assert isinstance(row, FailureRow)
+        member = str.__new__(cls, row.kind)
+        member._value_ = row.kind
+        member.row = row
+        return member
 
     @property
     def fault(self) -> Fault:
-        return _VERDICTS[self][0]
+        return self.row.fault
 
     @property
     def outcome(self) -> Outcome:
-        return _VERDICTS[self][1]
+        return self.row.outcome
 
-    @property
-    def on_the_way(self) -> bool:
-        """Whether it speaks of the way there, a CDN's part of it included, and not of what answers at its end."""
-        return self in _ON_THE_WAY or self.fault is Fault.PATH
+    # --- fault endpoint, outcome down ---
+
+    DNS_NXDOMAIN = FailureRow(
+        "dns_nxdomain",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.DNS,
+        label="Name not found",
+        what="The name of this base URL does not exist.",
+        remedy=_OTHER_URL,
+        on_path=True,
+        is_silent=True,
+    )
+    DNS_SERVFAIL = FailureRow(
+        "dns_servfail",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.DNS,
+        label="Name look-up failed",
+        what="The name servers of this base URL do not answer.",
+        remedy=_OTHER_URL,
+        patience=Patience.CONNECTING,
+        on_path=True,
+        is_silent=True,
+    )
+    TCP_REFUSED = FailureRow(
+        "tcp_refused",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.CONNECT,
+        label="Connection refused",
+        what="The server refuses connections.",
+        remedy=_OTHER_URL,
+        on_path=True,
+    )
+    TCP_UNREACHABLE = FailureRow(
+        "tcp_unreachable",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.CONNECT,
+        label="No route",
+        what="There is no route to the server.",
+        remedy=_OTHER_URL,
+        on_path=True,
+        is_silent=True,
+    )
+    CONNECT_TIMEOUT = FailureRow(
+        "connect_timeout",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.CONNECT,
+        label="Connect time-out",
+        what="The server does not answer.",
+        remedy=_OTHER_URL,
+        patience=Patience.CONNECTING,
+        on_path=True,
+        is_silent=True,
+        is_common=True,
+    )
+    TLS_TIMEOUT = FailureRow(
+        "tls_timeout",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.TLS,
+        label="TLS time-out",
+        what="The encrypted connection is never completed.",
+        remedy=_OTHER_URL,
+        patience=Patience.CONNECTING,
+        on_path=True,
+        is_silent=True,
+        is_cut=True,
+    )
+    TLS_PROTOCOL = FailureRow(
+        "tls_protocol",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.TLS,
+        label="TLS broken",
+        what="The encrypted connection cannot be set up.",
+        remedy=_OTHER_URL,
+        on_path=True,
+    )
+    CERT_EXPIRED = FailureRow(
+        "cert_expired",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.CERTIFICATE,
+        label="Certificate expired",
+        what="The certificate's dates do not cover today.",
+        remedy=_OTHER_URL_FOR_KEY,
+        is_common=True,
+    )
+    CERT_HOSTNAME = FailureRow(
+        "cert_hostname",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.CERTIFICATE,
+        label="Wrong certificate",
+        what="The certificate is for another name.",
+        remedy=_OTHER_URL_FOR_KEY,
+        on_path=True,
+    )
+    CERT_UNTRUSTED = FailureRow(
+        "cert_untrusted",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.CERTIFICATE,
+        label="Untrusted certificate",
+        what="The certificate's issuer is not known.",
+        remedy=_OTHER_URL_FOR_KEY,
+        on_path=True,
+    )
+    HTTP_DISCONNECT = FailureRow(
+        "http_disconnect",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Disconnected",
+        what="The server hangs up before it answers.",
+        remedy=_OTHER_URL,
+        on_path=True,
+        may_be_edge_limit=True,
+    )
+    HEADERS_TIMEOUT = FailureRow(
+        "headers_timeout",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="No answer",
+        what="The server takes the request and does not answer.",
+        remedy=_OTHER_URL,
+        patience=Patience.WHOLE_RUN,
+    )
+    HTTP_GARBAGE = FailureRow(
+        "http_garbage",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Not HTTP",
+        what="The server answers with something that is not HTTP.",
+        remedy=_OTHER_URL,
+    )
+    SERVER_ERROR = FailureRow(
+        "server_error",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Server error",
+        what="The service or the provider behind it failed.",
+        remedy=_AGAIN_OR_OTHER_MODEL,
+        may_be_edge_limit=True,
+        is_unspecific=True,
+        is_common=True,
+    )
+    BAD_GATEWAY = FailureRow(
+        "bad_gateway",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Bad gateway",
+        what="The proxy cannot reach the service behind it.",
+        remedy=_OTHER_URL,
+        may_be_edge_limit=True,
+        is_unspecific=True,
+    )
+    UPSTREAM_TIMEOUT = FailureRow(
+        "upstream_timeout",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Upstream time-out",
+        what="The provider behind the service did not answer in time.",
+        remedy=_AGAIN_OR_OTHER_MODEL,
+        may_be_edge_limit=True,
+    )
+    NO_CHANNEL = FailureRow(
+        "no_channel",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="No channel",
+        what="The service has no provider left for this model.",
+        remedy="Use another model.",
+    )
+    EDGE_ERROR = FailureRow(
+        "edge_error",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.EDGE,
+        label="CDN error",
+        what="The CDN cannot reach the service behind it.",
+        remedy="Use a base URL that does not go through this CDN.",
+        on_path=True,
+        may_be_edge_limit=True,
+    )
+    EDGE_TIMEOUT = FailureRow(
+        "edge_timeout",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.EDGE,
+        label="Cut off by the CDN",
+        what="The CDN ends calls that take too long.",
+        remedy="Stream the answer, or use a base URL without a time limit.",
+        on_path=True,
+        is_common=True,
+    )
+    HTML_ANSWER = FailureRow(
+        "html_answer",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Got a web page",
+        what="A web page comes instead of an answer.",
+        remedy=_CHECK_URL,
+    )
+    UNEXPECTED_STATUS = FailureRow(
+        "unexpected_status",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Unexpected status",
+        what="The server answers with a status that means failure.",
+        remedy=_OTHER_URL,
+        is_unspecific=True,
+        shows_reached=True,
+    )
+    UNEXPECTED_REDIRECT = FailureRow(
+        "unexpected_redirect",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Redirect",
+        what="The server sends callers elsewhere.",
+        remedy=_CHECK_URL,
+        shows_reached=True,
+    )
+    UNEXPECTED_BODY = FailureRow(
+        "unexpected_body",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Unusable answer",
+        what="The answer is not what this call returns.",
+        remedy=_OTHER_URL,
+    )
+    BODY_TIMEOUT = FailureRow(
+        "body_timeout",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Answer never ends",
+        what="The answer begins and does not end in time.",
+        remedy=_OTHER_URL,
+        patience=Patience.WHOLE_RUN,
+        on_path=True,
+    )
+    ROUTE_GONE = FailureRow(
+        "route_gone",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Path gone",
+        what="A path that worked is gone.",
+        remedy=_OTHER_URL,
+    )
+    NO_FIRST_TOKEN = FailureRow(
+        "no_first_token",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="No first token",
+        what="The stream opens and nothing comes.",
+        remedy="Try again, or use another base URL.",
+        patience=Patience.FIRST_TOKEN,
+        may_be_edge_limit=True,
+    )
+    EMPTY_COMPLETION = FailureRow(
+        "empty_completion",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Empty answer",
+        what="The answer is empty.",
+        remedy="Try again.",
+        is_common=True,
+    )
+    STREAM_ERROR = FailureRow(
+        "stream_error",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Error in the stream",
+        what="The stream begins well and then reports an error.",
+        remedy=_AGAIN_OR_OTHER_MODEL,
+    )
+    BODY_TOO_LARGE = FailureRow(
+        "body_too_large",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DOWN,
+        group=Group.ANSWER,
+        label="Endless answer",
+        what="The answer is far too large.",
+        remedy=_OTHER_URL,
+    )
+
+    # --- fault endpoint, outcome degraded ---
+
+    SLOW = FailureRow(
+        "slow",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Slow",
+        what="Answers take longer than they should.",
+        remedy="Use a faster base URL.",
+        on_path=True,
+        shows_reached=True,
+    )
+    STALLED = FailureRow(
+        "stalled",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Stalled stream",
+        what="Streams pause for a long time in the middle.",
+        remedy=_OTHER_URL,
+        patience=Patience.STALL,
+        on_path=True,
+    )
+    TRUNCATED = FailureRow(
+        "truncated",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Truncated",
+        what="Answers break off before their end.",
+        remedy=_OTHER_URL,
+        on_path=True,
+        is_common=True,
+    )
+    STREAM_NOT_SUPPORTED = FailureRow(
+        "stream_not_supported",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="No streaming",
+        what="Streaming is ignored: the answer comes in one piece.",
+        remedy=_OTHER_URL_FOR_STREAMS,
+    )
+    FAKE_STREAMING = FailureRow(
+        "fake_streaming",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Held-back stream",
+        what="The stream is held back and comes all at once.",
+        remedy=_OTHER_URL_FOR_STREAMS,
+        becomes_habit=True,
+        is_common=True,
+    )
+    CONTENT_MISMATCH = FailureRow(
+        "content_mismatch",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Wrong answers",
+        what="Simple questions are answered wrongly.",
+        remedy=_CHECK_MODEL,
+    )
+    MODEL_MISMATCH = FailureRow(
+        "model_mismatch",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Other model",
+        what="Another model answers than was asked for.",
+        remedy=_CHECK_MODEL,
+    )
+    CONTENT_FILTERED = FailureRow(
+        "content_filtered",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Filtered",
+        what="Harmless questions are filtered.",
+        remedy="Use another model or base URL.",
+    )
+    WRONG_CONTENT_TYPE = FailureRow(
+        "wrong_content_type",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Wrong label",
+        what="Answers are labelled as something else.",
+        remedy="Some clients will refuse them; use another base URL.",
+        becomes_habit=True,
+    )
+    OVER_BILLING = FailureRow(
+        "over_billing",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Over-billing",
+        what="More tokens are counted than the answer can have.",
+        remedy="Compare your bill with your usage.",
+        becomes_habit=True,
+    )
+    RATE_LIMITED = FailureRow(
+        "rate_limited",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Rate limited",
+        what="Too many requests with this key.",
+        remedy="Wait a little and try again.",
+        is_busy=True,
+        is_common=True,
+    )
+    OVERLOADED = FailureRow(
+        "overloaded",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Overloaded",
+        what="The provider behind the service is overloaded.",
+        remedy=_AGAIN_OR_OTHER_MODEL,
+        is_busy=True,
+    )
+    MISSING_USAGE = FailureRow(
+        "missing_usage",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="No usage",
+        what="Answers no longer report their tokens.",
+        remedy="Watch your bill.",
+        becomes_habit=True,
+    )
+    CERT_EXPIRING = FailureRow(
+        "cert_expiring",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.CERTIFICATE,
+        label="Certificate ends soon",
+        what="The certificate ends within 14 days.",
+        remedy="The owner should renew it.",
+        shows_reached=True,
+    )
+
+    # --- fault path, outcome down ---
+
+    DNS_POISONED = FailureRow(
+        "dns_poisoned",
+        fault=Fault.PATH,
+        outcome=Outcome.DOWN,
+        group=Group.BLOCKING,
+        label="DNS pollution suspected",
+        what="From here the name leads to an address that is not the service's.",
+        remedy="Use another base URL, or an encrypted resolver.",
+        on_path=True,
+    )
+    SNI_BLOCKED = FailureRow(
+        "sni_blocked",
+        fault=Fault.PATH,
+        outcome=Outcome.DOWN,
+        group=Group.BLOCKING,
+        label="Blocking suspected",
+        what="The connection dies when the name is sent.",
+        remedy=_OTHER_NAME,
+        on_path=True,
+    )
+    TLS_RESET = FailureRow(
+        "tls_reset",
+        fault=Fault.PATH,
+        outcome=Outcome.DOWN,
+        group=Group.TLS,
+        label="Reset during TLS",
+        what="The connection is cut while encryption is set up; interference is suspected.",
+        remedy=_OTHER_NAME,
+        on_path=True,
+        is_cut=True,
+    )
+
+    # --- fault account, outcome unknown ---
+
+    AUTH_INVALID = FailureRow(
+        "auth_invalid",
+        fault=Fault.ACCOUNT,
+        outcome=Outcome.UNKNOWN,
+        group=Group.ACCOUNT,
+        label="Key rejected",
+        what="The key is refused. The usual causes: the account's balance is empty, or the key lacks permission for this model.",
+        remedy=_CHECK_BALANCE,
+        hint="check the key, its balance and its permission for the model",
+        needs_person=True,
+        is_common=True,
+    )
+    QUOTA_EXHAUSTED = FailureRow(
+        "quota_exhausted",
+        fault=Fault.ACCOUNT,
+        outcome=Outcome.UNKNOWN,
+        group=Group.ACCOUNT,
+        label="Quota used up",
+        what="The balance or quota of the key is used up.",
+        remedy="Top up the account.",
+        hint="the account needs money or a higher limit",
+        needs_person=True,
+    )
+    PERMISSION_DENIED = FailureRow(
+        "permission_denied",
+        fault=Fault.ACCOUNT,
+        outcome=Outcome.UNKNOWN,
+        group=Group.ACCOUNT,
+        label="Not allowed",
+        what="The key may not do this. The usual causes: the account's balance, or the key's permission for this model or address.",
+        remedy=_CHECK_BALANCE,
+        hint="the key may not do this",
+        needs_person=True,
+    )
+    MODEL_NOT_FOUND = FailureRow(
+        "model_not_found",
+        fault=Fault.ACCOUNT,
+        outcome=Outcome.UNKNOWN,
+        group=Group.ACCOUNT,
+        label="No such model",
+        what="This account has no such model here.",
+        remedy="Check the model's name and the key's permissions.",
+        hint="check the model's name",
+        needs_person=True,
+    )
+    REGION_BLOCKED = FailureRow(
+        "region_blocked",
+        fault=Fault.ACCOUNT,
+        outcome=Outcome.UNKNOWN,
+        group=Group.ACCOUNT,
+        label="Region refused",
+        what="The provider does not serve this region.",
+        remedy=_OTHER_URL,
+        needs_person=True,
+    )
+    REQUEST_REJECTED = FailureRow(
+        "request_rejected",
+        fault=Fault.ACCOUNT,
+        outcome=Outcome.UNKNOWN,
+        group=Group.ACCOUNT,
+        label="Request refused",
+        what="The check's own request is refused as invalid.",
+        remedy="The operator should change the check.",
+    )
+    BUDGET_TOO_SMALL = FailureRow(
+        "budget_too_small",
+        fault=Fault.ACCOUNT,
+        outcome=Outcome.UNKNOWN,
+        group=Group.ACCOUNT,
+        label="Token cap too small",
+        what="The model thought until its tokens were used up.",
+        remedy="The operator should raise max_tokens or use a plainer model.",
+    )
+    PATH_NOT_FOUND = FailureRow(
+        "path_not_found",
+        fault=Fault.ACCOUNT,
+        outcome=Outcome.UNKNOWN,
+        group=Group.ACCOUNT,
+        label="No such path",
+        what="The base URL has no such path.",
+        remedy=_CHECK_URL,
+        hint="check the base URL",
+        is_unspecific=True,
+    )
+    NO_KEY = FailureRow(
+        "no_key",
+        fault=Fault.ACCOUNT,
+        outcome=Outcome.UNKNOWN,
+        group=Group.ACCOUNT,
+        label="No key",
+        what="No key is configured for this check.",
+        remedy="Only the operator's own check is concerned.",
+        by_choice=True,
+    )
+
+    # --- fault monitor, outcome unknown ---
+
+    OFFLINE = FailureRow(
+        "offline",
+        fault=Fault.MONITOR,
+        outcome=Outcome.UNKNOWN,
+        group=Group.MONITOR,
+        label="Monitor offline",
+        what="The monitor's own network is down.",
+        remedy=_LOOK_AT_MONITOR,
+    )
+    RESOLVER_FAILED = FailureRow(
+        "resolver_failed",
+        fault=Fault.MONITOR,
+        outcome=Outcome.UNKNOWN,
+        group=Group.MONITOR,
+        label="Monitor's resolver broken",
+        what="The monitor cannot look names up.",
+        remedy=_LOOK_AT_MONITOR,
+    )
+    CLOCK_WRONG = FailureRow(
+        "clock_wrong",
+        fault=Fault.MONITOR,
+        outcome=Outcome.UNKNOWN,
+        group=Group.MONITOR,
+        label="Monitor's clock wrong",
+        what="The monitor's clock is wrong.",
+        remedy="The operator should set the monitor's clock.",
+    )
+    EDGE_CHALLENGE = FailureRow(
+        "edge_challenge",
+        fault=Fault.MONITOR,
+        outcome=Outcome.UNKNOWN,
+        group=Group.EDGE,
+        label="Monitor challenged",
+        what="The CDN takes the monitor for a robot.",
+        remedy=_ALLOW_ADDRESS,
+    )
+    EDGE_DENIED = FailureRow(
+        "edge_denied",
+        fault=Fault.MONITOR,
+        outcome=Outcome.UNKNOWN,
+        group=Group.EDGE,
+        label="Monitor refused",
+        what="The CDN refuses the monitor's address.",
+        remedy=_ALLOW_ADDRESS,
+    )
+    BUDGET_PAUSED = FailureRow(
+        "budget_paused",
+        fault=Fault.MONITOR,
+        outcome=Outcome.UNKNOWN,
+        group=Group.MONITOR,
+        label="Paused by budget",
+        what="Today's budget for checks is spent.",
+        remedy="Paid checks go on tomorrow (UTC).",
+        by_choice=True,
+    )
+    INTERNAL = FailureRow(
+        "internal",
+        fault=Fault.MONITOR,
+        outcome=Outcome.UNKNOWN,
+        group=Group.MONITOR,
+        label="Fault in the monitor",
+        what="The monitor itself failed.",
+        remedy="The operator should look at its log.",
+    )
+    OVERRUN = FailureRow(
+        "overrun",
+        fault=Fault.MONITOR,
+        outcome=Outcome.UNKNOWN,
+        group=Group.MONITOR,
+        label="Monitor too busy",
+        what="The monitor was too busy for this run.",
+        remedy="The operator should give it more room.",
+    )
 
 
-_KINDS = tuple(FailureKind)
-
-
-def _between(first: FailureKind, last: FailureKind) -> tuple[FailureKind, ...]:
-    return _KINDS[_KINDS.index(first) : _KINDS.index(last) + 1]
-
-
-_GROUPS: tuple[tuple[FailureKind, FailureKind, Fault, Outcome], ...] = (
-    (FailureKind.DNS_NXDOMAIN, FailureKind.BODY_TOO_LARGE, Fault.ENDPOINT, Outcome.DOWN),
-    (FailureKind.SLOW, FailureKind.CERT_EXPIRING, Fault.ENDPOINT, Outcome.DEGRADED),
-    (FailureKind.DNS_POISONED, FailureKind.TLS_RESET, Fault.PATH, Outcome.DOWN),
-    (FailureKind.AUTH_INVALID, FailureKind.NO_KEY, Fault.ACCOUNT, Outcome.UNKNOWN),
-    (FailureKind.OFFLINE, FailureKind.OVERRUN, Fault.MONITOR, Outcome.UNKNOWN),
-)
-_VERDICTS: dict[FailureKind, tuple[Fault, Outcome]] = {
-    kind: (fault, outcome)
-    for first, last, fault, outcome in _GROUPS
-    for kind in _between(first, last)
-}
-
-_ON_THE_WAY = frozenset({
-    FailureKind.DNS_NXDOMAIN, FailureKind.DNS_SERVFAIL, FailureKind.TCP_REFUSED, FailureKind.TCP_UNREACHABLE, FailureKind.CONNECT_TIMEOUT,
-    FailureKind.TLS_TIMEOUT, FailureKind.TLS_PROTOCOL, FailureKind.CERT_HOSTNAME, FailureKind.CERT_UNTRUSTED, FailureKind.HTTP_DISCONNECT,
-    FailureKind.EDGE_ERROR, FailureKind.EDGE_TIMEOUT, FailureKind.BODY_TIMEOUT, FailureKind.SLOW, FailureKind.STALLED, FailureKind.TRUNCATED,
-})  # fmt: skip
+def kinds_where(test: Callable[[FailureRow], bool]) -> frozenset[FailureKind]:
+    """Return every kind whose row passes the test."""
+    return frozenset(kind for kind in FailureKind if test(kind.row))
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`message` says got and want, in English, already cleaned and free of secrets."""
+    """A failure as a value. `message` says in English what came and what was wanted, without secrets."""
 
     kind: FailureKind
     message: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from monitor.model import Evidence, FailureKind, Fault, Outcome, Point, Rollup
-from monitor.model.words import WORDS, Words
+from monitor.model.failure import Words
 from monitor.page import formatting
 from monitor.page.day_bars import Day
 from monitor.page.states import State
@@ -32,7 +32,7 @@ class CellView:
     def text(self) -> str:
         """For programs: whole, where the page has room for a word."""
         if self.kind and self.state is not State.MAINTENANCE:
-            return WORDS[self.kind].label
+            return self.kind.row.label
         return formatting.cell(self.state, self.kind, self.milliseconds)
 
 
@@ -65,7 +65,7 @@ class ErrorView:
 
     @property
     def label(self) -> str:
-        return WORDS[self.kind].label
+        return self.kind.row.label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ class EndpointView(Measured):
     @property
     def astray(self) -> bool:
         """In a trouble that speaks of the way there: only that is a sign against the network."""
-        return self.trouble is not None and self.trouble.on_the_way
+        return self.trouble is not None and self.trouble.row.on_path
 
     @property
     def speaks(self) -> bool:
@@ -158,7 +158,7 @@ class EndpointView(Measured):
 
     @property
     def words(self) -> Words | None:
-        return WORDS[self.trouble] if self.trouble else None
+        return self.trouble.row.words if self.trouble else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

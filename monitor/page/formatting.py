@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from monitor.language import ENGLISH, Language, marked
 from monitor.model import FailureKind, Fault, Spend, clean_text
-from monitor.model.words import in_sentence
+from monitor.model.failure import in_sentence
 from monitor.page.states import State
 
 LABELS = {

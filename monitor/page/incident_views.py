@@ -8,7 +8,6 @@ from itertools import groupby
 from monitor.language import Language
 from monitor.model import EntryKind, Incident, Severity, TimelineEntry, clean_text
 from monitor.model.failure import FailureKind
-from monitor.model.words import WORDS
 from monitor.page import formatting
 from monitor.page.states import State
 
@@ -142,7 +141,7 @@ class IncidentViews:
         """Not another base URL where the incident covers all of them."""
         kind = incident.failure.kind
         all_of_it = self._all.get(incident.service or "", set())
-        if "base URL" in WORDS[kind].remedy and all_of_it <= set(incident.endpoints):
+        if "base URL" in kind.row.remedy and all_of_it <= set(incident.endpoints):
             return self.language.gettext("Try again later.")
         return self.language.words(kind).remedy
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from monitor.language import Language, language
 from monitor.model import FailureKind, Fault, Incident, Snapshot
-from monitor.model.words import Words
+from monitor.model.failure import Words
 from monitor.page import formatting
 from monitor.page.endpoint_nouns import EndpointView
 from monitor.page.headline import headline, overall, text, triage_network, triage_service
@@ -164,10 +164,7 @@ def _undelivered(snapshot: Snapshot) -> Undelivered | None:
 
 def _glossary(stories: Sequence[IncidentView], said: Language) -> tuple[Words, ...]:
     """The failures that a reader of this page may meet: those it names, then the usual ones."""
-    usual = (
-        FailureKind.CONNECT_TIMEOUT, FailureKind.CERT_EXPIRED, FailureKind.EDGE_TIMEOUT, FailureKind.AUTH_INVALID, FailureKind.RATE_LIMITED,
-        FailureKind.SERVER_ERROR, FailureKind.FAKE_STREAMING, FailureKind.TRUNCATED, FailureKind.EMPTY_COMPLETION,
-    )  # fmt: skip
+    usual = [kind for kind in FailureKind if kind.row.is_common]
     named = {each.kind for each in stories}
     found = [kind for kind in FailureKind if kind in named and kind.fault is not Fault.MONITOR]
     return tuple(said.words(kind) for kind in dict.fromkeys((*found, *usual)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monitor.language import Language
 from monitor.model import Check, Maintenance, MaintenanceWindow, PageSettings, Service, Spend
-from monitor.model.words import Words
+from monitor.model.failure import Words
 from monitor.page.endpoint_nouns import EndpointView, RetiredView
 from monitor.page.incident_views import IncidentView
 from monitor.page.states import State

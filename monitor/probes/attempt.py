@@ -21,6 +21,7 @@ from monitor.model import (
     Timings,
     clean_text,
 )
+from monitor.model.failure import Patience
 from monitor.probes.answer.stream_recorder import FIRST_TOKEN_MS
 from monitor.probes.answer.stream_verdict import STALLED_MS
 from monitor.probes.exchange import Exchange
@@ -43,16 +44,14 @@ _TEXT_READ = 4096
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key", "set-cookie", "set-cookie2", "cookie"})
 _CONNECTING_MS = 10_000.0
 """The client gives up a connection after so long, whatever the probe's timeout."""
-_PATIENCE_MS: Mapping[FailureKind, float] = {
-    FailureKind.DNS_SERVFAIL: _CONNECTING_MS,
-    FailureKind.CONNECT_TIMEOUT: _CONNECTING_MS,
-    FailureKind.TLS_TIMEOUT: _CONNECTING_MS,
-    FailureKind.HEADERS_TIMEOUT: math.inf,
-    FailureKind.BODY_TIMEOUT: math.inf,
-    FailureKind.NO_FIRST_TOKEN: FIRST_TOKEN_MS,
-    FailureKind.STALLED: STALLED_MS,
+_PATIENCE_MS: Mapping[Patience | None, float] = {
+    None: 0.0,
+    Patience.CONNECTING: _CONNECTING_MS,
+    Patience.WHOLE_RUN: math.inf,
+    Patience.FIRST_TOKEN: FIRST_TOKEN_MS,
+    Patience.STALL: STALLED_MS,
 }
-"""How long we listen in vain before we say so; never longer than the probe's timeout."""
+"""How long a run listens in vain before it says so; never longer than the probe's timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ def _judge(finding: Finding, probe: ProbeSettings, now: datetime) -> Failure | N
     if failure is None:
         return _slow(finding, probe) or _expiring(finding.exchange.cert_expires, now)
     lag_ms = finding.exchange.lag_total_ms
-    patience_ms = min(_PATIENCE_MS.get(failure.kind, 0.0), probe.timeout.total_seconds() * 1000)
+    patience_ms = min(_PATIENCE_MS[failure.kind.row.patience], probe.timeout.total_seconds() * 1000)
     return _overrun(lag_ms) if lag_ms > patience_ms / 2 > 0 else failure
 
 

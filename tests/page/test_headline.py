@@ -95,16 +95,16 @@ def test_only_what_fails_on_the_way_is_a_sign_against_the_network() -> None:
 
 def test_no_account_and_no_answer_speaks_of_the_way_but_every_break_of_a_path_does() -> None:
     assert {kind for kind in FailureKind if kind.fault is Fault.PATH} < {
-        kind for kind in FailureKind if kind.on_the_way
+        kind for kind in FailureKind if kind.row.on_path
     }
-    assert {kind.fault for kind in FailureKind if kind.on_the_way} == {Fault.PATH, Fault.ENDPOINT}
+    assert {kind.fault for kind in FailureKind if kind.row.on_path} == {Fault.PATH, Fault.ENDPOINT}
     for kind in (
         FailureKind.SERVER_ERROR,
         FailureKind.NO_CHANNEL,
         FailureKind.RATE_LIMITED,
         FailureKind.CERT_EXPIRED,
     ):
-        assert not kind.on_the_way
+        assert not kind.row.on_path
 
 
 def test_a_key_that_is_refused_meanwhile_does_not_hide_why_a_base_url_is_down() -> None:

@@ -49,7 +49,7 @@ def judge_answer(answer: CompletedAnswer, habit: Habit) -> tuple[Failure | None,
     habit = replace(habit, mismatches=0)
     complaints = (check(answer, habit) for check in _CHECKS)
     failure = next((complaint for complaint in complaints if complaint), None)
-    if failure is not None and failure.kind not in _LEARNT_ALL_THE_SAME:
+    if failure is not None and not failure.kind.row.becomes_habit:
         return failure, habit
     return failure, _learned(answer, habit)
 
@@ -166,10 +166,6 @@ _CHECKS: tuple[Callable[[CompletedAnswer, Habit], Failure | None], ...] = (
     _judge_type,
     _judge_usage,
 )
-_LEARNT_ALL_THE_SAME = {
-    FailureKind.FAKE_STREAMING, FailureKind.WRONG_CONTENT_TYPE, FailureKind.MISSING_USAGE, FailureKind.OVER_BILLING,
-}  # fmt: skip
-"""Changes of habit: reported while they are news, and after some runs the new habit."""
 
 
 def _after_burst(answer: CompletedAnswer, habit: Habit) -> Habit:

@@ -6,18 +6,13 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Failure, FailureKind
+from monitor.model.failure import Group
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.verdict.classify import judge_http
 from monitor.probes.verdict.error_body import read_json
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
-_EDGE = {
-    FailureKind.EDGE_CHALLENGE,
-    FailureKind.EDGE_DENIED,
-    FailureKind.EDGE_ERROR,
-    FailureKind.EDGE_TIMEOUT,
-}
 _MISSING = object()
 
 
@@ -73,7 +68,9 @@ class HttpProbe(ProbeSettings):
         if self._is_wanted(status):
             return None
         said = judge_http(exchange, had_key=False)
-        if said is not None and said.kind in _EDGE | {FailureKind.UNEXPECTED_REDIRECT}:
+        if said is not None and (
+            said.kind.row.group is Group.EDGE or said.kind is FailureKind.UNEXPECTED_REDIRECT
+        ):
             return said
         if status >= 500 and said is not None:
             return said

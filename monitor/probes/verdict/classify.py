@@ -99,13 +99,7 @@ def _inner_kind(said: ErrorBody, otherwise: FailureKind) -> FailureKind:
     if status is None and said.mentions(*provider_codes.BUDGET_PHRASES):
         return FailureKind.BUDGET_TOO_SMALL
     kind = _status_kind(status or 500, said, html=False)
-    plain = {
-        FailureKind.SERVER_ERROR,
-        FailureKind.BAD_GATEWAY,
-        FailureKind.UNEXPECTED_STATUS,
-        FailureKind.PATH_NOT_FOUND,
-    }
-    return otherwise if kind in plain else kind
+    return otherwise if kind.row.is_unspecific else kind
 
 
 def _in_context(kind: FailureKind, had_key: bool, known_good: bool) -> FailureKind:  # noqa: FBT001
@@ -244,18 +238,11 @@ _BY_STATUS: Mapping[int, Callable[[ErrorBody, bool], FailureKind]] = {
     (405, 406, 409, 410, 411, 412, 413, 414, 415, 416, 417, 422, 424, 431), _bad_request
 )
 
-_HINTS = {
-    FailureKind.AUTH_INVALID: "; check the key, its balance and its permission for the model",
-    FailureKind.QUOTA_EXHAUSTED: "; the account needs money or a higher limit",
-    FailureKind.PERMISSION_DENIED: "; the key may not do this",
-    FailureKind.MODEL_NOT_FOUND: "; check the model's name",
-    FailureKind.PATH_NOT_FOUND: "; check the base URL",
-}
-
 
 def _message(status: int, said: ErrorBody, kind: FailureKind) -> str:
     text = f': "{_cut(said.text)}"' if said.text else ""
-    return f"got HTTP {status}{text}, want 200{_HINTS.get(kind, '')}"
+    hint = f"; {kind.row.hint}" if kind.row.hint else ""
+    return f"got HTTP {status}{text}, want 200{hint}"
 
 
 def _cut(text: str) -> str:

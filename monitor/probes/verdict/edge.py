@@ -94,17 +94,6 @@ def _judge_edge_code(status: int, code: int) -> Failure:
     )
 
 
-_CUTS = frozenset(
-    {
-        FailureKind.HTTP_DISCONNECT,
-        FailureKind.BAD_GATEWAY,
-        FailureKind.UPSTREAM_TIMEOUT,
-        FailureKind.SERVER_ERROR,
-        FailureKind.EDGE_ERROR,
-        FailureKind.NO_FIRST_TOKEN,
-    }
-)
-"""What an edge's limit looks like where the edge does not say that it was one."""
 _EARLY = 0.98
 """Edges keep their limit to the second, and start counting after the handshake."""
 
@@ -114,7 +103,9 @@ def judge_edge_timeout(
 ) -> Failure | None:
     """The same failure, by its name where the call ended when this edge is known to end calls."""
     took = exchange.timings.total
-    if failure is None or failure.kind not in _CUTS or cut_after is None or took is None:
+    if failure is None or cut_after is None or took is None:
+        return failure
+    if not failure.kind.row.may_be_edge_limit:
         return failure
     limit_s = cut_after.total_seconds()
     if took < limit_s * 1000 * _EARLY:
