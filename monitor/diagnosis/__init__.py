@@ -1,4 +1,4 @@
-"""Explain: a path failure -> whose it is, with what was looked at; else nothing."""
+"""Explains whose a failure of the path is, and what was looked at."""
 
 from monitor.diagnosis.control_hosts import target_of
 from monitor.diagnosis.observations import Observations

@@ -1,6 +1,6 @@
-"""Addresses that no honest answer for a public name has, and such that forged ones are known to have.
+"""Lists addresses that no honest answer for a public name has, and those known from forged answers.
 
-A sign, no proof: who really lives there is told by the certificate. The table of docs/methodology.md
+They are a sign and no proof: the certificate tells who really has the address. The table of docs/methodology.md
 says where each row comes from.
 """
 
@@ -36,12 +36,12 @@ _RANGES: Mapping[str, str] = {
         23.89.5.60 49.2.123.56 54.76.135.1 77.4.7.92""",
 }
 _NETWORKS: tuple[tuple[str, Network], ...] = tuple(
-    (what, ipaddress.ip_network(each)) for what, text in _RANGES.items() for each in text.split()
+    (what, ipaddress.ip_network(block)) for what, text in _RANGES.items() for block in text.split()
 )
 
 
-def what_is_odd(address: str) -> str | None:
-    """`a private address`; None for an ordinary one."""
+def describe_bogon(address: str) -> str | None:
+    """Describes an odd address, such as `a private address`; None for an ordinary one."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -51,22 +51,22 @@ def what_is_odd(address: str) -> str | None:
     return next((what for what, network in _NETWORKS if whole in network), None)
 
 
-def odd_among(addresses: Iterable[str], elsewhere: Iterable[str]) -> tuple[str, str] | None:
-    """The first odd address and what it is, if nobody elsewhere names one of that sort.
+def first_bogon(addresses: Iterable[str], elsewhere: Iterable[str]) -> tuple[str, str] | None:
+    """Returns the first odd address and what it is, if no resolver elsewhere names one of that sort.
 
     Who really lives in such a range (a name of one's own network, a service of Facebook) has it
     everywhere.
     """
-    usual = {what_is_odd(each) for each in elsewhere}
+    usual = {describe_bogon(address) for address in elsewhere}
     for address in addresses:
-        what = what_is_odd(address)
+        what = describe_bogon(address)
         if what is not None and what not in usual:
             return address, what
     return None
 
 
 def network_of(address: str) -> str:
-    """Roughly the network that an address belongs to: /16, or /32 of IPv6."""
+    """Returns roughly the network that an address belongs to: /16, or /32 of IPv6."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

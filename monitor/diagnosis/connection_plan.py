@@ -1,7 +1,6 @@
-"""Which connections tell most, and in what order. Pure: the doctor makes them."""
+"""Plans which test connections tell most, and in what order. Pure; `PathDiagnosis` opens them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from monitor.diagnosis.bogon_ranges import network_of
 from monitor.diagnosis.observations import NEUTRAL, DnsAnswer, Target
@@ -11,21 +10,14 @@ from monitor.model.failure import Group, kinds_where
 DNS_KINDS = kinds_where(lambda row: row.group is Group.DNS)
 CUT_KINDS = kinds_where(lambda row: row.is_cut)
 PATH_KINDS = kinds_where(lambda row: row.fails_on_connecting)
-"""Failures that the way to an endpoint can cause as well as the endpoint."""
+"""Kinds of failure that the way to an endpoint can cause as well as the endpoint."""
 
 _ELSEWHERE = 2
-"""Addresses that only other resolvers name: so many are tried."""
+"""So many of the addresses that only other resolvers name are tried."""
 
 
 Chain = tuple[tuple[str, str], ...]
-"""Connections: an address, and the name to say there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """`chains` run side by side, the connections of one chain after one another."""
-
-    chains: tuple[Chain, ...] = ()
+"""Connections to open one after another: an address, and the name to say there."""
 
 
 def plan_connections(
@@ -35,8 +27,8 @@ def plan_connections(
     there: Sequence[DnsAnswer],
     *,
     names_may_be_tested: bool,
-) -> Plan:
-    """`here` begins with the address that the run spoke to, if it came so far."""
+) -> tuple[Chain, ...]:
+    """Returns chains that run side by side; `here` begins with the address of the run, if it came so far."""
     name = target.host if target.encrypted else ""
     elsewhere = only_elsewhere(here, there)
     chains: dict[str, Chain] = {address: ((address, name),) for address in elsewhere[:_ELSEWHERE]}
@@ -47,17 +39,18 @@ def plan_connections(
             was_hit = kind is not None and address == here[0]
             neutral = (address, NEUTRAL)
             chains[address] = (neutral,) if was_hit else (neutral, (address, name))
-    return Plan(tuple(chains.values()))
+    return tuple(chains.values())
 
 
 def _where_to_test(
     here: Sequence[str], elsewhere: Sequence[str], kind: FailureKind | None
 ) -> Iterable[str]:
-    """The run itself was a test of the real name; what was cut stays cut for some minutes, whatever
-    name is said. So another address of the host is better, neutral name first.
+    """Chooses addresses for a test of names: another address of the host first.
+
+    The run itself was a test of the real name, and a cut address stays cut for some minutes under any name.
     """
     hit = here[0]
-    others = [each for each in (*here[1:], *elsewhere) if _family(each) == _family(hit)]
+    others = [address for address in (*here[1:], *elsewhere) if _family(address) == _family(hit)]
     return (hit,) if kind is None else (*others[:1], hit)
 
 
@@ -66,10 +59,10 @@ def _family(address: str) -> int:
 
 
 def only_elsewhere(here: Sequence[str], there: Iterable[DnsAnswer]) -> list[str]:
-    """Addresses that other resolvers name, in networks that the answer here has none of.
+    """Returns addresses that only other resolvers name, in networks that the answer here has none of.
 
     Another address of the same network is no other answer: names are spread over many.
     """
-    known = {network_of(each) for each in here}
+    known = {network_of(address) for address in here}
     named = dict.fromkeys(address for answer in there for address in answer.addresses)
-    return [each for each in named if network_of(each) not in known]
+    return [address for address in named if network_of(address) not in known]

@@ -1,4 +1,4 @@
-"""Is it us? Hosts that have nothing to do with the failure are asked whether they can be reached."""
+"""Asks hosts that have nothing to do with a failure whether they can be reached, to see if it is us."""
 
 import asyncio
 import socket
@@ -18,51 +18,58 @@ from monitor.diagnosis.own_network import ControlResult
 from monitor.diagnosis.system_resolver import SystemResolver
 
 FRESH_S = 3.0
-"""One look at a control serves everybody for so long; so does an answer to a run of ours."""
+"""Seconds for which one test of a control, or an answer to a run of ours, serves every examination."""
 LOOK_S = 3.0
-"""How long a look-up, and then a connection, may take."""
+"""Seconds that a look-up, and then a connection, may take."""
 _ASKED = 4
-"""So many of the config's own hosts are asked; of declared controls all."""
+"""So many of the config's own hosts are asked; declared controls are all asked."""
 _NOWHERE = (("192.0.2.1", socket.AF_INET), ("2001:db8::1", socket.AF_INET6))
 """Documentation addresses: a datagram socket that is connected to one sends nothing."""
 
 
 @dataclass(slots=True)
-class _Look:
+class _ControlTest:
+    """Holds a running or finished test of one control."""
+
     began: float
     task: asyncio.Task[ControlResult]
 
 
 @dataclass(slots=True)
-class _Contact:
+class _LastContact:
+    """Says when a host last answered, and at which address."""
+
     at: float
     address: str | None
 
 
 @dataclass
 class ControlHosts:
-    """`declared`: URLs; empty: the `others` serve; None: nobody is asked."""
+    """Tests control hosts: the `declared` URLs, else the `others`; with `declared=None` none is asked."""
 
     names: SystemResolver
     clock: Clock
     session: Callable[[], aiohttp.ClientSession]
     declared: tuple[str, ...] | None
     others: tuple[Target, ...] = ()
-    _looks: dict[tuple[str, int, bool], _Look] = field(default_factory=dict)
-    _contacts: dict[str, _Contact] = field(default_factory=dict)
+    _tests: dict[tuple[str, int, bool], _ControlTest] = field(default_factory=dict)
+    _contacts: dict[str, _LastContact] = field(default_factory=dict)
 
     def met(self, host: str, address: str | None) -> None:
-        """A run of ours got an answer from this host."""
+        """Notes that a run of ours got an answer from this host."""
         known = self._contacts.get(host)
         kept = address or (known.address if known else None)
-        self._contacts[host] = _Contact(self.clock.monotonic(), kept)
+        self._contacts[host] = _LastContact(self.clock.monotonic(), kept)
 
     async def look(
         self, failing: Target, since: float, *, wants_time: bool
     ) -> Sequence[ControlResult]:
-        """What each control showed, no longer than `FRESH_S` before `since` (monotonic seconds)."""
+        """Returns what each control showed, at most `FRESH_S` before `since` (monotonic seconds)."""
         return await asyncio.gather(
-            *(self._seen(target, since, wants_time=wants_time) for target in self._chosen(failing))
+            *(
+                self._result(target, since, wants_time=wants_time)
+                for target in self._chosen(failing)
+            )
         )
 
     def _chosen(self, failing: Target) -> Iterable[Target]:
@@ -70,7 +77,7 @@ class ControlHosts:
             return ()
         if self.declared:
             return map(target_of, self.declared)
-        others = {each.host: each for each in self.others if each.host != failing.host}
+        others = {other.host: other for other in self.others if other.host != failing.host}
         latest = sorted(others, key=lambda host: -self._met_at(host))
         return [others[host] for host in latest[:_ASKED]]
 
@@ -78,7 +85,7 @@ class ControlHosts:
         contact = self._contacts.get(host)
         return contact.at if contact else 0.0
 
-    async def _seen(self, target: Target, since: float, *, wants_time: bool) -> ControlResult:
+    async def _result(self, target: Target, since: float, *, wants_time: bool) -> ControlResult:
         contact = self._contacts.get(target.host)
         limit = min(since, self.clock.monotonic() - FRESH_S)
         if contact and contact.at >= limit and not wants_time:
@@ -86,11 +93,11 @@ class ControlHosts:
                 host=target.host, resolved=None, reached=True, address=contact.address, before=True
             )
         key = (target.host, target.port, wants_time)
-        look = self._looks.get(key)
-        if look is None or (look.began < limit and look.task.done()):
+        test = self._tests.get(key)
+        if test is None or (test.began < limit and test.task.done()):
             task = asyncio.create_task(self._ask(target, wants_time=wants_time))
-            look = self._looks[key] = _Look(self.clock.monotonic(), task)
-        return await asyncio.shield(look.task)
+            test = self._tests[key] = _ControlTest(self.clock.monotonic(), task)
+        return await asyncio.shield(test.task)
 
     async def _ask(self, target: Target, *, wants_time: bool) -> ControlResult:
         resolved, address = await self._resolve(target)
@@ -100,11 +107,15 @@ class ControlHosts:
             reached = trial.end in {ConnectionEnd.OPEN, ConnectionEnd.REFUSED}
         if reached:
             self.met(target.host, address)
-        seen = ControlResult(host=target.host, resolved=resolved, reached=reached, address=address)
-        return replace(seen, skew_s=await self._skew(target)) if reached and wants_time else seen
+        result = ControlResult(
+            host=target.host, resolved=resolved, reached=reached, address=address
+        )
+        return (
+            replace(result, skew_s=await self._skew(target)) if reached and wants_time else result
+        )
 
     async def _resolve(self, target: Target) -> tuple[bool | None, str | None]:
-        """Its address now, else the one that we last knew."""
+        """Resolves a control to its address now, else to the one that we last knew."""
         if is_address(target.host):
             return None, target.host
         answer = await self.names.ask(target.host, LOOK_S)
@@ -114,7 +125,7 @@ class ControlHosts:
         return False, known.address if known else None
 
     async def _skew(self, target: Target) -> float | None:
-        """Its clock minus ours. With our clock wrong no certificate would do, so none is asked for."""
+        """Returns its clock minus ours. No certificate is verified: with our clock wrong none would do."""
         scheme = "https" if target.encrypted else "http"
         host = f"[{target.host}]" if ":" in target.host else target.host
         try:
@@ -132,7 +143,7 @@ class ControlHosts:
             return None
 
     async def close(self) -> None:
-        tasks = [look.task for look in self._looks.values()]
+        tasks = [test.task for test in self._tests.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -142,9 +153,9 @@ def _skew(headers: Mapping[str, str], now: datetime, took_s: float) -> float | N
     text = headers.get("Date")
     if text is None:
         return None
-    told = parsedate_to_datetime(text)
-    told = told.replace(tzinfo=UTC) if told.tzinfo is None else told
-    return (told - now).total_seconds() + took_s / 2
+    date = parsedate_to_datetime(text)
+    date = date.replace(tzinfo=UTC) if date.tzinfo is None else date
+    return (date - now).total_seconds() + took_s / 2
 
 
 def is_address(host: str) -> bool:
@@ -162,7 +173,7 @@ def target_of(url: str) -> Target:
 
 
 def has_route() -> bool:
-    """Whether the system knows a way out of this machine, for either kind of address."""
+    """Says whether the system has a route out of this machine, for IPv4 or IPv6."""
     return any(_routes(address, family) for address, family in _NOWHERE)
 
 

@@ -20,7 +20,7 @@ _MOST = 65_535
 _AGAIN_S = 1.0
 """UDP is lossy: an unanswered question is sent a second time."""
 _RACE_S = 0.3
-"""How long a second, differing answer is waited for: a forged one comes first, the true one soon after."""
+"""Seconds to wait for a second, differing answer: a forged one comes first, the true one soon after."""
 _TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 Session = aiohttp.ClientSession
@@ -28,29 +28,33 @@ Message = dns.message.Message
 
 
 class _NonsenseError(Exception):
-    """It answered, and not with an answer to our question."""
+    """The resolver answered, and not with an answer to our question."""
 
 
 async def query(resolver: Resolver, host: str, *, session: Session, timeout_s: float) -> DnsAnswer:
-    """IPv4 and IPv6 addresses of `host`. Never raises for what the resolver does."""
+    """Asks for IPv4 and IPv6 addresses of `host`. What the resolver does never raises."""
     began = time.monotonic()
     try:
         questions = [_question(host, kind) for kind in _TYPES]
     except dns.exception.DNSException:
         return DnsAnswer(resolver=resolver.name, failure=DnsFailure.NO_NAME)
-    seen = await asyncio.gather(*(_one(resolver, each, session, timeout_s) for each in questions))
-    return _together(resolver.name, seen, (time.monotonic() - began) * 1000)
+    replies = await asyncio.gather(
+        *(_one(resolver, question, session, timeout_s) for question in questions)
+    )
+    return _together(resolver.name, replies, (time.monotonic() - began) * 1000)
 
 
 def _question(host: str, kind: dns.rdatatype.RdataType) -> Message:
-    """ID 0, as RFC 8484 advises for HTTP caches, would be an invitation over UDP."""
+    """Makes a query with a random ID; ID 0, as RFC 8484 advises for caches, is easy to forge over UDP."""
     return dns.message.make_query(dns.name.from_text(host), kind)
 
 
-Heard = Sequence[Message] | DnsFailure
+Replies = Sequence[Message] | DnsFailure
 
 
-async def _one(resolver: Resolver, question: Message, session: Session, timeout_s: float) -> Heard:
+async def _one(
+    resolver: Resolver, question: Message, session: Session, timeout_s: float
+) -> Replies:
     try:
         async with asyncio.timeout(timeout_s):
             if resolver.url is not None:
@@ -83,7 +87,7 @@ async def _over_https(url: str, question: Message, session: Session) -> Message:
 
 
 async def _plain(resolver: Resolver, question: Message, timeout_s: float) -> Sequence[Message]:
-    """UDP first, as the system does; TCP where the answer is too long, or nothing came."""
+    """Asks over UDP first, as the system does; over TCP where the answer is too long, or nothing came."""
     try:
         async with asyncio.timeout(timeout_s / 2):
             answers = await _over_udp(resolver, question)
@@ -94,47 +98,47 @@ async def _plain(resolver: Resolver, question: Message, timeout_s: float) -> Seq
     return [await _over_tcp(resolver, question)]
 
 
-class _Ear(asyncio.DatagramProtocol):
+class _UdpReceiver(asyncio.DatagramProtocol):
     def __init__(self) -> None:
-        self.heard: asyncio.Queue[bytes | Exception] = asyncio.Queue(32)
+        self.packets: asyncio.Queue[bytes | Exception] = asyncio.Queue(32)
 
     def datagram_received(self, data: bytes, _: object) -> None:
         with contextlib.suppress(asyncio.QueueFull):
-            self.heard.put_nowait(data)
+            self.packets.put_nowait(data)
 
     def error_received(self, exc: Exception) -> None:
         with contextlib.suppress(asyncio.QueueFull):
-            self.heard.put_nowait(exc)
+            self.packets.put_nowait(exc)
 
 
 async def _over_udp(resolver: Resolver, question: Message) -> list[Message]:
-    """The first answer, and what else comes soon after it."""
-    transport, ear = await asyncio.get_running_loop().create_datagram_endpoint(
-        _Ear, remote_addr=(resolver.address, resolver.port)
+    """Returns the first answer, and what else comes soon after it."""
+    transport, receiver = await asyncio.get_running_loop().create_datagram_endpoint(
+        _UdpReceiver, remote_addr=(resolver.address, resolver.port)
     )
     try:
         wire = question.to_wire()
         transport.sendto(wire)
         try:
             async with asyncio.timeout(_AGAIN_S):
-                first = await _hear(ear, question)
+                first = await _next_answer(receiver, question)
         except TimeoutError:
             transport.sendto(wire)
-            first = await _hear(ear, question)
+            first = await _next_answer(receiver, question)
         answers = [first]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_RACE_S):
                 while len(answers) < 4:
-                    answers.append(await _hear(ear, question))
+                    answers.append(await _next_answer(receiver, question))
         return answers
     finally:
         transport.close()
 
 
-async def _hear(ear: _Ear, question: Message) -> Message:
-    """The next answer to the question; what does not fit it is not ours."""
+async def _next_answer(receiver: _UdpReceiver, question: Message) -> Message:
+    """Returns the next answer to the question, and skips what does not fit it."""
     while True:
-        data = await ear.heard.get()
+        data = await receiver.packets.get()
         if isinstance(data, Exception):
             raise data
         with contextlib.suppress(_NonsenseError, dns.exception.DNSException, ValueError):
@@ -159,15 +163,17 @@ def _answer(question: Message, wire: bytes) -> Message:
     return answer
 
 
-def _together(name: str, seen: Sequence[Heard], ms: float) -> DnsAnswer:
-    """One answer of those to A and AAAA; of racing ones the last, which came from farther away."""
-    heard = [each for each in seen if not isinstance(each, DnsFailure)]
-    addresses = [address for each in heard for address in _addresses(each[-1])]
-    raced = any(len({frozenset(_addresses(one)) for one in each}) > 1 for each in heard)
+def _together(name: str, replies: Sequence[Replies], ms: float) -> DnsAnswer:
+    """Merges the answers to A and AAAA; of racing answers the last counts, which came from farther away."""
+    answered = [reply for reply in replies if not isinstance(reply, DnsFailure)]
+    addresses = [address for answers in answered for address in _addresses(answers[-1])]
+    raced = any(
+        len({frozenset(_addresses(answer)) for answer in answers}) > 1 for answers in answered
+    )
     return DnsAnswer(
         resolver=name,
         addresses=tuple(dict.fromkeys(addresses)),
-        failure=None if addresses else _failure_of(seen),
+        failure=None if addresses else _failure_of(replies),
         raced=raced,
         ms=ms,
     )
@@ -177,12 +183,12 @@ def _addresses(answer: Message) -> list[str]:
     return [record.address for rrset in answer.answer if rrset.rdtype in _TYPES for record in rrset]
 
 
-def _failure_of(seen: Sequence[Heard]) -> DnsFailure:
-    """Why there is no address. That there is no such name outweighs that one question was lost."""
-    codes = [each[-1].rcode() for each in seen if not isinstance(each, DnsFailure)]
+def _failure_of(replies: Sequence[Replies]) -> DnsFailure:
+    """Says why there is no address. NXDOMAIN outweighs a question that was lost."""
+    codes = [reply[-1].rcode() for reply in replies if not isinstance(reply, DnsFailure)]
     if dns.rcode.NXDOMAIN in codes:
         return DnsFailure.NO_NAME
-    failures = [each for each in seen if isinstance(each, DnsFailure)]
+    failures = [reply for reply in replies if isinstance(reply, DnsFailure)]
     if failures:
         return failures[0]
     return (

@@ -1,4 +1,4 @@
-"""One connection to one address, with one name in the handshake, and how it ended."""
+"""Tries one connection to one address with one name in the handshake, and says how it ended."""
 
 import asyncio
 import errno
@@ -22,7 +22,7 @@ _NOT_TLS = (
 
 
 def unverified_context() -> ssl.SSLContext:
-    """Takes any certificate: to look at it, and to speak with names that nobody certifies."""
+    """Makes a context that takes any certificate, to look at it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -32,29 +32,29 @@ def unverified_context() -> ssl.SSLContext:
 async def try_connection(
     address: str, port: int, name: str, context: ssl.SSLContext | None, timeout_s: float
 ) -> ConnectionTrial:
-    """Never raises for what the other side does. Without `context` TCP alone.
+    """Opens a connection and closes it; TCP alone without `context`. What the other side does never raises.
 
     With a verifying context, a certificate that is not valid is fetched once more to be shown.
     """
     began = time.monotonic()
-    stands = [False]
+    connected = [False]
     end, detail, certificate = ConnectionEnd.SILENT, "", None
     try:
         async with asyncio.timeout(timeout_s):
-            end, certificate = await _connect(address, port, name, context, stands)
+            end, certificate = await _connect(address, port, name, context, connected)
     except TimeoutError:
         pass
     except ssl.SSLError as error:
         end, detail = _tls_end(error)
     except OSError as error:
-        end, detail = _end(error, connected=stands[0])
+        end, detail = _end(error, connected=connected[0])
     except ValueError:  # a resolver may say anything
         end, detail = ConnectionEnd.UNREACHABLE, "no address"
     trial = ConnectionTrial(
         address=address,
         name=name,
         end=end,
-        connected=stands[0],
+        connected=connected[0],
         detail=detail,
         certificate=certificate,
         ms=(time.monotonic() - began) * 1000,
@@ -66,7 +66,7 @@ async def try_connection(
 
 
 async def _connect(
-    address: str, port: int, name: str, context: ssl.SSLContext | None, stands: list[bool]
+    address: str, port: int, name: str, context: ssl.SSLContext | None, connected: list[bool]
 ) -> tuple[ConnectionEnd, PeerCertificate | None]:
     loop = asyncio.get_running_loop()
     family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
@@ -74,7 +74,7 @@ async def _connect(
     sock.setblocking(False)
     try:
         await loop.sock_connect(sock, (address, port))
-        stands[0] = True
+        connected[0] = True
         if context is None:
             sock.close()
             return ConnectionEnd.OPEN, None
@@ -93,7 +93,7 @@ async def _connect(
 
 
 def _read(der: bytes | None) -> PeerCertificate | None:
-    """In a thread, because of the import."""
+    """Reads a certificate; called in a thread, because of the import."""
     from monitor.diagnosis.peer_certificate import read_certificate  # noqa: PLC0415  # 8 MB for bad days alone
 
     return read_certificate(der)

@@ -1,4 +1,4 @@
-"""What a look at a path found, as values: the doctor collects them, `decide` makes a verdict of them."""
+"""Defines what an examination of a path finds: `PathDiagnosis` collects it, `explain` judges it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,12 +8,12 @@ from pathlib import Path
 from monitor.model import FailureKind
 
 NEUTRAL = "example.com"
-"""Set aside by RFC 2606; nobody blocks it, and no server is surprised by it."""
+"""A name set aside by RFC 2606: nobody blocks it, and no server is surprised by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a base URL leads. `host` is lower case, and an address for URLs that have one."""
+    """Says where a base URL leads. `host` is lower case, or an address."""
 
     host: str
     port: int
@@ -22,7 +22,7 @@ class Target:
 
 
 class DnsFailure(StrEnum):
-    """Why a resolver gave no address."""
+    """Says why a resolver gave no address."""
 
     NO_NAME = "no such name"
     NO_ADDRESS = "no address for the name"
@@ -33,18 +33,18 @@ class DnsFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsAnswer:
-    """What one resolver says of the host; `resolver` is "here" for the system's own."""
+    """Holds what one resolver says of the host; `resolver` is "here" for the system's own."""
 
     resolver: str
     addresses: tuple[str, ...] = ()
     failure: DnsFailure | None = None
     raced: bool = False
-    """Two answers that differ came to one question: somebody on the way answers too."""
+    """Two differing answers came to one question: somebody on the way answers too."""
     ms: float = 0.0
 
 
 class ConnectionEnd(StrEnum):
-    """How an attempt to connect ended."""
+    """Says how an attempt to connect ended."""
 
     VALID = "a valid certificate for the name"
     FOREIGN = "a certificate that is not valid for the name"
@@ -67,14 +67,14 @@ SPOKEN = frozenset(
         ConnectionEnd.GARBLED,
     }
 )
-"""The other side had something to say."""
+"""Ends at which the other side has sent something."""
 CUT = frozenset({ConnectionEnd.RESET, ConnectionEnd.CLOSED, ConnectionEnd.SILENT})
-"""How a handshake ends when somebody does not want it."""
+"""Ends of a handshake that somebody does not want."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerCertificate:
-    """Who it says it is, unverified."""
+    """Holds what a certificate says, unverified."""
 
     names: tuple[str, ...]
     issuer: str
@@ -87,36 +87,36 @@ class PeerCertificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionTrial:
-    """One connection: to `address`, saying `name`. Without TLS nothing is said: `name` is empty."""
+    """Describes one test connection to `address` with `name` in the handshake; without TLS `name` is empty."""
 
     address: str
     name: str
     end: ConnectionEnd
     connected: bool = True
-    """TCP stood, so that what ended the trial came after it."""
+    """The TCP connection stood, so that the end came after it."""
     detail: str = ""
     certificate: PeerCertificate | None = None
     ms: float = 0.0
 
 
 class NetworkStatus(StrEnum):
-    """What the controls say of our own network."""
+    """Says what the controls show of our own network."""
 
     FINE = "fine"
     OFFLINE = "offline"
     RESOLVER_FAILED = "resolver_failed"
     UNKNOWN = "unknown"
-    """Nothing to compare with."""
+    """There is nothing to compare with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkState:
-    """One look at the controls. `words` says how many answered, for a person."""
+    """Sums up the controls. `words` says for a person how many answered."""
 
     status: NetworkStatus
     words: str
     skew_s: float | None = None
-    """Their clocks minus ours, the median; None where none told its time."""
+    """The median of their clocks minus ours; None where none told its time."""
 
 
 NOTHING_TO_COMPARE = NetworkState(status=NetworkStatus.UNKNOWN, words="nothing to compare with")
@@ -124,7 +124,7 @@ NOTHING_TO_COMPARE = NetworkState(status=NetworkStatus.UNKNOWN, words="nothing t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observations:
-    """All that one examination found. `kind` is what the run measured; None: it was not a run."""
+    """Holds all that one examination found. `kind` is what the run measured; None outside a run."""
 
     target: Target
     kind: FailureKind | None
@@ -134,7 +134,7 @@ class Observations:
     there: tuple[DnsAnswer, ...] = ()
     trials: tuple[ConnectionTrial, ...] = field(default_factory=tuple)
 
-    def tried(self, address: str, name: str) -> ConnectionTrial | None:
+    def trial_of(self, address: str, name: str) -> ConnectionTrial | None:
         return next(
-            (each for each in self.trials if (each.address, each.name) == (address, name)), None
+            (trial for trial in self.trials if (trial.address, trial.name) == (address, name)), None
         )

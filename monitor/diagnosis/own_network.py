@@ -1,4 +1,4 @@
-"""What the controls showed -> whether our own network works. Pure."""
+"""Judges from the controls whether our own network works. Pure."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from monitor.diagnosis.observations import NetworkState, NetworkStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlResult:
-    """One control. `resolved` is None for one that is an address, or was not looked up."""
+    """Says what one control showed. `resolved` is None for an address, or where it was not looked up."""
 
     host: str
     resolved: bool | None
     reached: bool
-    """Something at its address answered, be it with a refusal."""
+    """Something at its address answered, even if with a refusal."""
     address: str | None = None
     skew_s: float | None = None
     before: bool = False
@@ -28,7 +28,7 @@ class ControlResult:
 
 
 def domain_of(host: str) -> str:
-    """Names of one domain may fail together: they are one witness."""
+    """Returns the domain of a host: names of one domain may fail together, and are one witness."""
     try:
         return network_of(str(ipaddress.ip_address(host)))
     except ValueError:
@@ -36,7 +36,7 @@ def domain_of(host: str) -> str:
 
 
 def judge_network(
-    seen: Sequence[ControlResult],
+    controls: Sequence[ControlResult],
     *,
     failing: str,
     declared: bool,
@@ -44,32 +44,36 @@ def judge_network(
     resolver_reached: bool = False,
     routed: bool = True,
 ) -> NetworkState:
-    """`failing` is the network of what failed; `declared`: the operator named the controls.
+    """Judges our own network; `failing` is the network of what failed.
+
+    `declared` says that the operator named the controls.
 
     Other hosts of the config may be down for reasons of their own. So their silence counts only
     where it comes from another network than that of the failing host. `resolver_answered`: another
     one knows the host; `resolver_reached`: one that is out in the world answered whatever, so that
     the network works.
     """
-    skews = [each.skew_s for each in seen if each.skew_s is not None]
+    skews = [control.skew_s for control in controls if control.skew_s is not None]
     skew = median(skews) if skews else None
-    reached = [each for each in seen if each.reached]
-    if resolver_reached and not reached and not names_failed(seen):
-        words = f"another resolver answered, {_of(reached, seen)}"
+    reached = [control for control in controls if control.reached]
+    if resolver_reached and not reached and not names_failed(controls):
+        words = f"another resolver answered, {_answered(reached, controls)}"
         return NetworkState(status=NetworkStatus.FINE, words=words, skew_s=skew)
-    if not seen:
+    if not controls:
         status = NetworkStatus.UNKNOWN if routed else NetworkStatus.OFFLINE
         words = "there is nothing to compare with" if routed else "there is no route to anywhere"
         return NetworkState(status=status, words=words)
-    if names_failed(seen) and (reached or resolver_answered or resolver_reached):
-        names = sum(each.resolved is not None for each in seen)
+    if names_failed(controls) and (reached or resolver_answered or resolver_reached):
+        names = sum(control.resolved is not None for control in controls)
         words = f"none of {_count(names, 'other name')} resolves, while the network works"
         return NetworkState(status=NetworkStatus.RESOLVER_FAILED, words=words, skew_s=skew)
     if reached:
-        words = _of(reached, seen)
+        words = _answered(reached, controls)
         return NetworkState(status=NetworkStatus.FINE, words=words, skew_s=skew)
-    words = _of(reached, seen)
-    independent = declared or not routed or len({failing, *(each.network for each in seen)}) > 1
+    words = _answered(reached, controls)
+    independent = (
+        declared or not routed or len({failing, *(control.network for control in controls)}) > 1
+    )
     return NetworkState(
         status=NetworkStatus.OFFLINE if independent else NetworkStatus.UNKNOWN,
         words=words,
@@ -77,16 +81,16 @@ def judge_network(
     )
 
 
-def names_failed(seen: Sequence[ControlResult]) -> bool:
-    """There were names to look up, and not one was found."""
-    names = [each.resolved for each in seen if each.resolved is not None]
+def names_failed(controls: Sequence[ControlResult]) -> bool:
+    """Says whether there were names to look up, and none was found."""
+    names = [control.resolved for control in controls if control.resolved is not None]
     return bool(names) and not any(names)
 
 
-def _of(reached: Sequence[ControlResult], seen: Sequence[ControlResult]) -> str:
-    if not seen:
+def _answered(reached: Sequence[ControlResult], controls: Sequence[ControlResult]) -> str:
+    if not controls:
         return "there is no control"
-    return f"{len(reached) or 'none'} of {_count(len(seen), 'control')} answered"
+    return f"{len(reached) or 'none'} of {_count(len(controls), 'control')} answered"
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Examines the path of a failed run, and shares what it found. The shell around `plan_connections` and `decide`.
+"""Examines the path of a failed run, and shares what it found. It is the shell around `plan_connections` and `explain`.
 
 Bounded and side by side with everything else: a run waits for it at most half its interval, runs of
 one endpoint share one examination, all share one look at the controls.
@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from monitor.clock import Clock
-from monitor.diagnosis.bogon_ranges import network_of, what_is_odd
-from monitor.diagnosis.connection_plan import CUT_KINDS, PATH_KINDS, Plan, plan_connections
+from monitor.diagnosis.bogon_ranges import describe_bogon, network_of
+from monitor.diagnosis.connection_plan import CUT_KINDS, PATH_KINDS, Chain, plan_connections
 from monitor.diagnosis.control_hosts import ControlHosts, has_route, is_address, target_of
 from monitor.diagnosis.dns_query import query
 from monitor.diagnosis.handshake import try_connection, unverified_context
@@ -46,25 +46,25 @@ from monitor.model import Check, Endpoint, Failure, FailureKind, Outcome, Result
 log = logging.getLogger(__name__)
 
 LIMIT_S = 12.0
-"""An examination that takes longer is given up, and what the run measured stands."""
+"""Seconds after which an examination is given up; what the run measured stands then."""
 SHARED_S = 30.0
-"""An examination speaks for further runs of the same endpoint that fail alike, for so long."""
+"""Seconds for which an examination speaks for further runs of the endpoint that fail alike."""
 LOOK_UP_S = 3.0
 CONNECT_S = 3.0
 NAMES_AGAIN_S = 3600.0
-"""A test of names is repeated no sooner: it may itself keep the block alive, which lasts minutes."""
+"""Seconds before a test of names is repeated: it may itself keep the block alive, which lasts minutes."""
 _NOTE = 1000
 _DNS_FAILURES = {
     FailureKind.DNS_NXDOMAIN: DnsFailure.NO_NAME,
     FailureKind.DNS_SERVFAIL: DnsFailure.FAILED,
 }
 _ROUTELESS = {None, FailureKind.DNS_SERVFAIL, FailureKind.TCP_UNREACHABLE}
-"""What a machine without any route to anywhere sees."""
+"""Kinds that a machine without any route sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiagnosisSettings:
-    """`[monitor] resolvers` and `controls`; None: the controls are off, empty: other hosts serve."""
+    """Holds `[monitor] resolvers` and `controls`; None turns controls off, empty uses other base URLs."""
 
     resolvers: tuple[Resolver, ...] = ()
     controls: tuple[str, ...] | None = ()
@@ -72,41 +72,41 @@ class DiagnosisSettings:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """`failure` is None where what the run measured stands. `note` says what was looked at."""
+    """Holds the better failure, None where what the run measured stands; `note` says what was looked at."""
 
     failure: Failure | None
     note: str
 
 
 @dataclass(slots=True)
-class _Case:
+class _Examination:
     task: asyncio.Task[Explained]
     ended: float | None = None
 
 
 def _hosts(endpoints: Iterable[Endpoint]) -> tuple[Target, ...]:
-    return tuple(target_of(each.url) for each in endpoints if each.proxy is None)
+    return tuple(target_of(endpoint.url) for endpoint in endpoints if endpoint.proxy is None)
 
 
 def _is_out_there(resolver: Resolver, answer: DnsAnswer) -> bool:
-    """It answered, and no cache of our own network can have been it."""
+    """Says whether a resolver outside our own network answered."""
     host = urlsplit(resolver.url).hostname if resolver.url else resolver.address
-    near = host is None or (is_address(host) and what_is_odd(host) is not None)
+    near = host is None or (is_address(host) and describe_bogon(host) is not None)
     return not near and answer.failure not in {DnsFailure.SILENT, DnsFailure.FAILED}
 
 
 def _target(check: Check) -> Target:
-    """Where this check connects: `tcp` and `tls` may have a port of their own."""
+    """Returns where a check connects: `tcp` and `tls` may have a port of their own."""
     kind, port = check.probe.kind, getattr(check.probe, "port", None)
-    found = target_of(check.endpoint.url)
+    target = target_of(check.endpoint.url)
     if kind in {"tcp", "tls"}:
-        usual = 443 if kind == "tls" and found.port == 80 else found.port
-        found = replace(found, port=port or usual, encrypted=kind == "tls")
-    return replace(found, ca_file=check.endpoint.ca_file)
+        usual = 443 if kind == "tls" and target.port == 80 else target.port
+        target = replace(target, port=port or usual, encrypted=kind == "tls")
+    return replace(target, ca_file=check.endpoint.ca_file)
 
 
 class PathDiagnosis:
-    """`resolve` stands in for `getaddrinfo`; `ca_file` for the CAs that DoH servers are known by."""
+    """Explains failures of the path. `resolve` replaces `getaddrinfo`, `ca_file` the CAs of DoH servers."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class PathDiagnosis:
         self._redact = redact
         self._names = SystemResolver(resolve)
         self._control_names = SystemResolver(resolve)
-        """Threads of their own: names that hang must not make the controls mute."""
+        """Has threads of its own: names that hang must not silence the controls."""
         self._ca_file = ca_file
         self._session: aiohttp.ClientSession | None = None
         self._controls = ControlHosts(
@@ -133,7 +133,7 @@ class PathDiagnosis:
             settings.controls,
             _hosts(endpoints),
         )
-        self._cases: dict[tuple[Target, FailureKind], _Case] = {}
+        self._cases: dict[tuple[Target, FailureKind], _Examination] = {}
         self._old: list[asyncio.Task[Explained]] = []
         self._names_tested: dict[str, float] = {}
         self._blocked: dict[str, tuple[float, Failure]] = {}
@@ -144,7 +144,7 @@ class PathDiagnosis:
         endpoints: Iterable[Endpoint],
         redact: Callable[[str], str],
     ) -> None:
-        """What was met, and when names were tested, is kept."""
+        """Takes new settings; last contacts and tests of names are kept."""
         self._settings, self._redact = settings, redact
         self._controls.declared = settings.controls
         self._controls.others = _hosts(endpoints)
@@ -152,7 +152,7 @@ class PathDiagnosis:
         self._cases.clear()
 
     async def __call__(self, check: Check, result: Result) -> Explained | None:
-        """None: nothing to explain, or not in time. Never raises.
+        """Explains a failed run; None where there is nothing to explain, or not in time. Never raises.
 
         Behind a proxy nothing is examined: names and ways are the proxy's there.
         """
@@ -169,23 +169,23 @@ class PathDiagnosis:
         done, _ = await asyncio.wait({case.task}, timeout=patience)
         return case.task.result() if done else None
 
-    def _case(self, target: Target, kind: FailureKind, result: Result) -> _Case:
+    def _case(self, target: Target, kind: FailureKind, result: Result) -> _Examination:
         now = self._clock.monotonic()
         case = self._cases.get((target, kind))
         if case is None or (case.ended is not None and now - case.ended > SHARED_S):
             began = now - (result.timings.total or 0.0) / 1000
             work = self._examine_safely(target, kind, result.remote_ip, began)
-            case = self._cases[target, kind] = _Case(asyncio.create_task(work))
+            case = self._cases[target, kind] = _Examination(asyncio.create_task(work))
             case.task.add_done_callback(lambda _: self._ended(case))
         return case
 
-    def _ended(self, case: _Case) -> None:
+    def _ended(self, case: _Examination) -> None:
         case.ended = self._clock.monotonic()
 
     async def _examine_safely(
         self, target: Target, kind: FailureKind, hit: str | None, began: float
     ) -> Explained:
-        """A fault of ours, or no time left: then what the run measured stands."""
+        """Examines; on a fault of ours or without time left, what the run measured stands."""
         try:
             async with asyncio.timeout(LIMIT_S):
                 observations = await self.examine(target, kind, hit=hit, since=began)
@@ -205,7 +205,7 @@ class PathDiagnosis:
         return Explained(safe, clean_text(self._redact(report_line(observations)), _NOTE))
 
     def _remembered(self, observations: Observations) -> Failure | None:
-        """A block that was proven holds for as long as it is not tested again."""
+        """Returns a proven block of the name for as long as it is not tested again."""
         at, failure = self._blocked.get(observations.target.host, (0.0, None))
         recent = self._clock.monotonic() - at <= NAMES_AGAIN_S
         return failure if recent and observations.kind in CUT_KINDS else None
@@ -218,15 +218,17 @@ class PathDiagnosis:
         hit: str | None = None,
         since: float | None = None,
     ) -> Observations:
-        """`hit` is the address that the run spoke to, `since` when it began (monotonic seconds).
+        """Looks at names, own network and connections.
+
+        `hit` is the address that the run spoke to, `since` when it began (monotonic seconds).
 
         Without a kind everything is looked at; what to make of it is known once a run has failed.
         """
         began = self._clock.monotonic() if since is None else since
         here, there = await self._look_up(target, kind)
         if here is not None and hit is not None:
-            found = tuple(dict.fromkeys((hit, *here.addresses)))
-            here = replace(here, addresses=found, failure=None)
+            addresses = tuple(dict.fromkeys((hit, *here.addresses)))
+            here = replace(here, addresses=addresses, failure=None)
         network = await self._own_network(target, kind, here, there, began)
         observations = Observations(
             target=target, kind=kind, now=self._clock.now(), network=network, here=here, there=there
@@ -237,20 +239,20 @@ class PathDiagnosis:
         }:
             return observations
         addresses = here.addresses if here else (target.host,)
-        chosen = plan_connections(
+        chains = plan_connections(
             target, kind, addresses, there, names_may_be_tested=self._may_test_names(target, kind)
         )
-        return replace(observations, trials=await self._try(target, chosen))
+        return replace(observations, trials=await self._try(target, chains))
 
     async def _look_up(
         self, target: Target, kind: FailureKind | None
     ) -> tuple[DnsAnswer | None, tuple[DnsAnswer, ...]]:
-        """The system is not asked again for what it has just failed to say: that may take long."""
+        """Asks all resolvers; the system's own not again where it has just failed, which may take long."""
         if is_address(target.host):
             return None, ()
         asked = [
-            query(each, target.host, session=self._http(), timeout_s=LOOK_UP_S)
-            for each in self._settings.resolvers
+            query(resolver, target.host, session=self._http(), timeout_s=LOOK_UP_S)
+            for resolver in self._settings.resolvers
         ]
         if kind in _DNS_FAILURES:
             return DnsAnswer(resolver=HERE, failure=_DNS_FAILURES[kind]), tuple(
@@ -267,14 +269,14 @@ class PathDiagnosis:
         there: Sequence[DnsAnswer],
         since: float,
     ) -> NetworkState:
-        seen = await self._controls.look(
+        controls = await self._controls.look(
             target, since, wants_time=kind in {None, FailureKind.CERT_EXPIRED}
         )
         address = here.addresses[0] if here and here.addresses else None
         if self._settings.controls is None:
             return NetworkState(status=NetworkStatus.UNKNOWN, words="the controls are off")
         return judge_network(
-            seen,
+            controls,
             failing=network_of(address) if address else domain_of(target.host),
             declared=bool(self._settings.controls),
             resolver_answered=any(answer.addresses for answer in there),
@@ -283,7 +285,7 @@ class PathDiagnosis:
         )
 
     def _may_test_names(self, target: Target, kind: FailureKind | None) -> bool:
-        """On demand always; in the daemon once an hour per host."""
+        """Says whether names may be tested: on demand always, in the daemon once an hour per host."""
         if is_address(target.host) or not target.encrypted:
             return False
         if kind is None:
@@ -296,15 +298,13 @@ class PathDiagnosis:
         self._names_tested[target.host] = now
         return True
 
-    async def _try(self, target: Target, chosen: Plan) -> tuple[ConnectionTrial, ...]:
+    async def _try(self, target: Target, chains: Sequence[Chain]) -> tuple[ConnectionTrial, ...]:
         context = await asyncio.to_thread(self._context, target) if target.encrypted else None
 
         async def walk(chain: Sequence[tuple[str, str]]) -> list[ConnectionTrial]:
             return [await self._dial(address, target, name, context) for address, name in chain]
 
-        return tuple(
-            trial for chain in await asyncio.gather(*map(walk, chosen.chains)) for trial in chain
-        )
+        return tuple(trial for chain in await asyncio.gather(*map(walk, chains)) for trial in chain)
 
     async def _dial(
         self, address: str, target: Target, name: str, context: ssl.SSLContext | None

@@ -1,4 +1,4 @@
-"""From the observations of an examination to whose the failure is. Pure.
+"""Decides from the observations of an examination whose a failure is. Pure.
 
 `explain` gives a better-founded failure, or None: what the run measured stands. In this order: is it
 us, is the name answered falsely, is the name forbidden on the way. Suspicions say that they are such.
@@ -7,7 +7,7 @@ us, is the name answered falsely, is the name forbidden on the way. Suspicions s
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from monitor.diagnosis.bogon_ranges import odd_among
+from monitor.diagnosis.bogon_ranges import first_bogon
 from monitor.diagnosis.connection_plan import (
     CUT_KINDS,
     DNS_KINDS,
@@ -29,7 +29,7 @@ from monitor.diagnosis.observations import (
 from monitor.model import Failure, FailureKind
 
 SKEW_S = 60.0
-"""Clocks that differ by less may both be right enough for certificates."""
+"""Seconds by which clocks may differ and still be right enough for certificates."""
 RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
 """A clock before this program was written is wrong, whatever others say."""
 
@@ -38,7 +38,7 @@ Rule = Callable[[Observations], Failure | None]
 
 def explain(observations: Observations) -> Failure | None:
     rules: tuple[Rule, ...] = (_offline, _resolver, _clock, _denied, _forged, _forbidden)
-    return next((found for rule in rules if (found := rule(observations))), None)
+    return next((failure for rule in rules if (failure := rule(observations))), None)
 
 
 # --- is it us? ------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def _offline(observations: Observations) -> Failure | None:
 
 
 def _resolver(observations: Observations) -> Failure | None:
-    """Nothing resolves, or this one name does not while nothing else can be asked."""
+    """Blames our resolver: nothing resolves, or this name does not while nothing else can be asked."""
     if observations.kind not in DNS_KINDS:
         return None
     if observations.network.status is NetworkStatus.RESOLVER_FAILED:
@@ -74,7 +74,7 @@ def _resolver(observations: Observations) -> Failure | None:
 
 
 def _clock(observations: Observations) -> Failure | None:
-    """Two witnesses: the controls' clocks, and a certificate that is good by their time."""
+    """Blames our clock by two witnesses: the controls' clocks, and a certificate that is good by their time."""
     if observations.kind is not FailureKind.CERT_EXPIRED:
         return None
     if observations.now < RELEASED:
@@ -105,7 +105,7 @@ def _span(seconds: float) -> str:
 
 
 def _denied(observations: Observations) -> Failure | None:
-    """No address here, while another resolver names one that holds up."""
+    """Suspects a false denial: no address here, while another resolver names one that holds up."""
     if observations.kind not in DNS_KINDS:
         return None
     good = _good_elsewhere(observations)
@@ -135,7 +135,9 @@ def _forged(observations: Observations) -> Failure | None:
         return None  # decisive: whoever has the certificate is the host, whatever the address
     if _confirmed(here, observations.there):
         return None
-    odd = odd_among(here, (each for answer in observations.there for each in answer.addresses))
+    odd = first_bogon(
+        here, (address for answer in observations.there for address in answer.addresses)
+    )
     elsewhere = only_elsewhere(here, observations.there)
     good = _good_elsewhere(observations)
     if good is not None and (observations.target.encrypted or odd):
@@ -155,12 +157,12 @@ def _forged(observations: Observations) -> Failure | None:
 
 
 def _confirmed(here: Iterable[str], there: Iterable[DnsAnswer]) -> bool:
-    """Some other resolver, which nobody raced, names the same address."""
+    """Says whether another resolver, without a race, names the same address."""
     return any(set(here) & set(answer.addresses) for answer in there if not answer.raced)
 
 
 def _good_elsewhere(observations: Observations) -> ConnectionTrial | None:
-    """An address that only others name, and that proved to be the host (without TLS: that is there)."""
+    """Returns the trial of an address that only others name and that proved to be the host."""
     here = observations.here.addresses if observations.here else ()
     elsewhere = set(only_elsewhere(here, observations.there))
     proof = ConnectionEnd.VALID if observations.target.encrypted else ConnectionEnd.OPEN
@@ -182,14 +184,14 @@ def _who(observations: Observations, address: str) -> str:
 
 
 def _forbidden(observations: Observations) -> Failure | None:
-    """On one address another name is answered, and ours is cut off."""
+    """Suspects a block by name: at one address another name is answered, and ours is cut off."""
     if observations.kind not in CUT_KINDS:
         return None
     name = observations.target.host
     for neutral in observations.trials:
         if neutral.name != NEUTRAL or neutral.end not in SPOKEN:
             continue
-        ours = observations.tried(neutral.address, name)
+        ours = observations.trial_of(neutral.address, name)
         if ours is not None and (ours.end not in CUT or not ours.connected):
             continue
         how = ours.end if ours else _END_OF[observations.kind]

@@ -1,9 +1,9 @@
-"""What an examination looked at, step by step, in words. Pure."""
+"""Describes an examination step by step, in words. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from monitor.diagnosis.bogon_ranges import network_of, what_is_odd
+from monitor.diagnosis.bogon_ranges import describe_bogon, network_of
 from monitor.diagnosis.observations import (
     CUT,
     NEUTRAL,
@@ -17,7 +17,7 @@ from monitor.diagnosis.observations import (
 
 @dataclass(frozen=True, slots=True)
 class ReportStep:
-    """`good` is None where the step says nothing for or against."""
+    """Describes one step; `good` is None where it says nothing for or against."""
 
     name: str
     good: bool | None
@@ -30,7 +30,7 @@ def report_steps(observations: Observations) -> tuple[ReportStep, ...]:
 
 
 def report_line(observations: Observations) -> str:
-    """One line, as evidence."""
+    """Returns all steps in one line, as evidence."""
     return "; ".join(f"{step.name}: {step.text}" for step in report_steps(observations))
 
 
@@ -57,9 +57,9 @@ def _names(observations: Observations) -> Iterator[ReportStep]:
 def _answer(name: str, answer: DnsAnswer, here: DnsAnswer | None) -> ReportStep:
     if not answer.addresses:
         return ReportStep(name, False, f"{answer.failure or 'no address'}", answer.ms)
-    said = ", ".join(map(_described, answer.addresses[:4]))
+    shown = ", ".join(map(_described, answer.addresses[:4]))
     more = len(answer.addresses) - 4
-    text = f"{said} and {more} more" if more > 0 else said
+    text = f"{shown} and {more} more" if more > 0 else shown
     if answer.raced:
         return ReportStep(
             name, False, f"{text}; two answers that differ came to one question", answer.ms
@@ -72,7 +72,7 @@ def _answer(name: str, answer: DnsAnswer, here: DnsAnswer | None) -> ReportStep:
 
 
 def _described(address: str) -> str:
-    odd = what_is_odd(address)
+    odd = describe_bogon(address)
     return f"{address} ({odd})" if odd else address
 
 

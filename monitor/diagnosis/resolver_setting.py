@@ -1,4 +1,4 @@
-"""Another resolver to compare with: an address for plain DNS, or an https:// URL for DoH."""
+"""Parses the setting of a resolver: an address for plain DNS, or an https:// URL for DoH."""
 
 import ipaddress
 import re
@@ -11,17 +11,17 @@ _WANT = 'want a resolver such as "https://1.1.1.1/dns-query", "9.9.9.9" or "[262
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """`url` for DNS over HTTPS (RFC 8484), else address and port for plain DNS (RFC 1035)."""
+    """Names a resolver by `url` for DNS over HTTPS (RFC 8484), else by address and port (RFC 1035)."""
 
     name: str
-    """For people: of a URL the host alone, as its path may be private."""
+    """Shown to people: the host alone of a URL, as its path may be private."""
     address: str = ""
     port: int = _PORT
     url: str | None = field(default=None, repr=False)
 
 
 def parse_resolver(text: str) -> Resolver:
-    """Raises ValueError. A plain resolver is an address, never a name: who would look it up?"""
+    """Parses one setting; a plain resolver is an address, never a name. Raises ValueError."""
     if text.startswith("https://"):
         return Resolver(_host_of(text), url=text)
     address, port = _split(text)
@@ -46,8 +46,8 @@ def _host_of(text: str) -> str:
 
 
 def _split(text: str) -> tuple[str, int]:
-    """`1.2.3.4:53`, `[::1]:53`, and both without a port."""
-    found = re.fullmatch(r"\[([^\]]+)\](?::(\d{1,5}))?|([^:]+)(?::(\d{1,5}))?", text)
-    if found is None:  # an IPv6 address without brackets, or nonsense
+    """Splits `1.2.3.4:53`, `[::1]:53`, and both without a port."""
+    match = re.fullmatch(r"\[([^\]]+)\](?::(\d{1,5}))?|([^:]+)(?::(\d{1,5}))?", text)
+    if match is None:  # an IPv6 address without brackets, or nonsense
         return text, _PORT
-    return found[1] or found[3], int(found[2] or found[4] or _PORT)
+    return match[1] or match[3], int(match[2] or match[4] or _PORT)

@@ -1,4 +1,4 @@
-"""What the system's own resolver says, asked in threads of its own and bounded in time."""
+"""Asks the system's own resolver in threads of their own, bounded in time."""
 
 import asyncio
 import socket
@@ -12,7 +12,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from monitor.diagnosis.observations import DnsAnswer, DnsFailure
 
 Resolve = Callable[[str, int], Sequence[tuple[Any, ...]]]
-"""What `socket.getaddrinfo` gives for a host and a port; may block, and fails as that does."""
+"""Has the signature and the errors of `socket.getaddrinfo(host, port)`; it may block."""
 
 HERE = "here"
 _THREADS = 16
@@ -24,7 +24,7 @@ def system_resolve(host: str, port: int) -> Sequence[tuple[Any, ...]]:
 
 
 class SystemResolver:
-    """Nothing is remembered. At most `_THREADS` look-ups hang at a time; more of them wait."""
+    """Looks names up and remembers nothing. At most `_THREADS` run at a time; more of them wait."""
 
     def __init__(self, resolve: Resolve = system_resolve) -> None:
         self._resolve = resolve
@@ -37,18 +37,18 @@ class SystemResolver:
 
     async def ask(self, host: str, timeout_s: float) -> DnsAnswer:
         began = time.monotonic()
-        found: Sequence[tuple[Any, ...]] = ()
+        infos: Sequence[tuple[Any, ...]] = ()
         failure: DnsFailure | None = None
         try:
             async with asyncio.timeout(timeout_s):
-                found = await self.find(host, 0)
+                infos = await self.find(host, 0)
         except TimeoutError:
             failure = DnsFailure.SILENT
         except socket.gaierror as error:
             failure = DnsFailure.NO_NAME if error.errno in _NO_NAME else DnsFailure.FAILED
         except (OSError, UnicodeError):
             failure = DnsFailure.FAILED
-        addresses = tuple(dict.fromkeys(str(info[4][0]) for info in found))
+        addresses = tuple(dict.fromkeys(str(info[4][0]) for info in infos))
         return DnsAnswer(
             resolver=HERE,
             addresses=addresses,
@@ -61,7 +61,7 @@ class SystemResolver:
 
 
 class AiohttpResolver(AbstractResolver):
-    """For aiohttp, whose own resolver would use the threads that the store uses too."""
+    """Serves aiohttp, whose own resolver would use the threads that the store uses too."""
 
     def __init__(self, names: SystemResolver) -> None:
         self._names = names
@@ -83,4 +83,4 @@ class AiohttpResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """The names outlive one session."""
+        """Does nothing: the resolver outlives one session."""

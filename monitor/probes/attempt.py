@@ -1,4 +1,4 @@
-"""One run of one check: ask, and make of the finding a result that is safe to keep and to show."""
+"""Runs one check once, and turns the finding into a result that is safe to keep and to show."""
 
 import asyncio
 import logging
@@ -40,7 +40,7 @@ _BODY_SHOWN = 4096
 _HEADERS_SHOWN = 50
 _NOTE_SHOWN = 1000
 _TEXT_READ = 4096
-"""Of one text of the endpoint's: more than is ever shown, so that a cut spares no half of a secret."""
+"""Characters read of one foreign text: more than is shown, so that a cut leaves no half of a secret."""
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key", "set-cookie", "set-cookie2", "cookie"})
 _CONNECTING_MS = 10_000.0
 """The client gives up a connection after so long, whatever the probe's timeout."""
@@ -72,7 +72,7 @@ async def attempt(
     redact: Redact,
     late_ms: float = 0.0,
 ) -> Attempted:
-    """Raises nothing but CancelledError; whatever goes wrong is in the result."""
+    """Runs a check once. Raises nothing but CancelledError; whatever goes wrong is in the result."""
     at = clock.now()
     probe = check.probe
     if not isinstance(probe, ProbeSettings):
@@ -137,7 +137,7 @@ def _timings(finding: Finding) -> Timings:
 
 
 def _judge(finding: Finding, probe: ProbeSettings, now: datetime) -> Failure | None:
-    """What the probe found, then what holds for every kind: our own lag, limits, certificates."""
+    """Adds to the probe's verdict what holds for every kind: our own lag, limits, certificates."""
     failure = finding.failure
     if failure is None:
         return _slow(finding, probe) or _expiring(finding.exchange.cert_expires, now)
@@ -152,7 +152,7 @@ def _overrun(lag_ms: float) -> Failure:
 
 
 def _slow(finding: Finding, probe: ProbeSettings) -> Failure | None:
-    """Beyond a limit by itself; what is so only because we were slow ourselves is no verdict."""
+    """Compares timings with the limits; one that is only exceeded through our own lag is `overrun`."""
     timings, lag_ms = _timings(finding), finding.exchange.lag_total_ms
     for slow in probe.slow:
         took_ms = getattr(timings, slow.timing)
@@ -175,7 +175,7 @@ def _expiring(expires: datetime | None, now: datetime) -> Failure | None:
 
 
 def _stream(stream: Stream | None, redact: Redact) -> Stream | None:
-    """The reason it ended is the server's word: no secret, and short."""
+    """Redacts and cuts the finish reason, which is the server's own text."""
     if stream is None or stream.finish_reason is None:
         return stream
     return replace(
@@ -184,7 +184,7 @@ def _stream(stream: Stream | None, redact: Redact) -> Stream | None:
 
 
 def _habit(learned: Habit, before: Habit, redact: Redact) -> Habit:
-    """Names that an endpoint gave are kept as long as the habit: no secret among them."""
+    """Redacts the names that an endpoint gave, since a habit is kept for long."""
     if learned == before:
         return before
     return replace(
@@ -197,7 +197,7 @@ def _habit(learned: Habit, before: Habit, redact: Redact) -> Habit:
 
 
 def _evidence(finding: Finding, failure: Failure | None, redact: Redact) -> Evidence | None:
-    """Of a failing run all that a person may want to see; of a good one its note, if it has one."""
+    """Collects what a person may want to see of a failing run; a good one leaves its note, if it has one."""
     note = clean_text(redact(finding.evidence.note), _NOTE_SHOWN)
     if failure is None:
         return Evidence(note=note) if note else None

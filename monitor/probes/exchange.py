@@ -1,4 +1,4 @@
-"""What the wire gave, as values: the client makes an `Exchange`, the verdict is decided from it."""
+"""Defines requests and what came of them as values: the client makes an `Exchange`, verdicts read it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from monitor.model import Proxy, Timings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """One HTTP request, exactly as it shall go out; never redirected, never retried."""
+    """Describes one HTTP request exactly as it is sent; it is never redirected and never retried."""
 
     method: str
     url: str
@@ -26,7 +26,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectRequest:
-    """One connection that is opened and closed; with `encrypted`, after a TLS handshake."""
+    """Describes a connection that is opened and closed; with `encrypted`, after a TLS handshake."""
 
     host: str
     port: int
@@ -37,10 +37,10 @@ class ConnectRequest:
 
 
 class Phase(StrEnum):
-    """How far a request had come when it broke."""
+    """Names how far a request had come when it broke."""
 
     PROXY = "proxy"
-    """On the way to the proxy, or because of it: nothing is known of the endpoint."""
+    """Before or at the proxy: nothing is known of the endpoint."""
     DNS = "dns"
     CONNECT = "connect"
     TLS = "tls"
@@ -49,7 +49,7 @@ class Phase(StrEnum):
 
 
 class ErrorType(StrEnum):
-    """What broke it, in the transport's own terms."""
+    """Names what broke a request, in the transport's own terms."""
 
     NXDOMAIN = "nxdomain"
     SERVFAIL = "servfail"
@@ -63,26 +63,26 @@ class ErrorType(StrEnum):
     CERT_HOSTNAME = "cert_hostname"
     CERT_UNTRUSTED = "cert_untrusted"
     PROTOCOL = "protocol"
-    """TLS or HTTP framing that makes no sense."""
+    """The bytes were no valid TLS or HTTP."""
     DENIED = "denied"
     """The proxy turned us away."""
     TOO_LARGE = "too_large"
     GAVE_UP = "gave_up"
-    """Our own watch ended it: no content came in time."""
+    """Our stream watcher ended it: no content came in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransportError:
-    """`detail` is for a person and is cleaned later, at capture."""
+    """Says where and how a request broke; `detail` is for a person and is cleaned at capture."""
 
-    stage: Phase
+    phase: Phase
     what: ErrorType
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One network read: milliseconds since the request was made, and its bytes."""
+    """Holds one network read: milliseconds since the request was made, and the bytes, decoded."""
 
     at_ms: float
     data: bytes
@@ -90,7 +90,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A request and all that came of it. `headers` have lower-case names; the first of a name wins."""
+    """Holds all that came of a request. `headers` have lower-case names; the first of a name wins."""
 
     timings: Timings
     error: TransportError | None = None
@@ -102,7 +102,7 @@ class Exchange:
     lag_ms: float = 0.0
     """The worst lag of our own event loop while this ran."""
     lag_total_ms: float = 0.0
-    """All its lags together."""
+    """The sum of those lags."""
     sent_ms: float | None = None
     """When the last byte of the request had left."""
 
@@ -117,5 +117,5 @@ class StreamWatcher(Protocol):
     def feed(self, chunk: Chunk) -> None: ...
 
     def deadline_ms(self) -> float | None:
-        """By when (since the request was made) the next content must come; None: the timeout alone."""
+        """Returns by when, in ms since the request, the next content must come; None leaves it to the timeout."""
         ...

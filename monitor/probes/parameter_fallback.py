@@ -1,4 +1,4 @@
-"""Ask; where a server refuses a parameter of ours, ask once more without it, and remember that."""
+"""Asks again without a parameter that a server refuses, and remembers the refusal in the habit."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from monitor.probes.verdict.error_body import parse_error_body
 
 Body = Mapping[str, Any]
 Asking = Callable[[Body, timedelta], Awaitable[Exchange]]
-"""Sends a body, in the time that is left."""
+"""Sends a body within the time that is left."""
 
 _LEAST = timedelta(seconds=0.1)
 
@@ -25,9 +25,10 @@ async def adapting(
     habit: Habit,
     timeout: timedelta,
 ) -> tuple[Exchange, Habit]:
-    """`make_body` leaves out what the habit says is refused; `droppable` is what servers call it -> our name.
+    """Asks until no further parameter is refused; returns the last exchange and what was learned.
 
-    Only what was of use is remembered: a server that refuses us all the same taught us nothing.
+    `make_body` leaves out what the habit says is refused; `droppable` maps a server's name of a parameter
+    to ours. Only a fallback that worked is remembered.
     """
     left, learned = timeout, habit
     for _ in set(droppable.values()):
@@ -48,7 +49,7 @@ def _worked(exchange: Exchange) -> bool:
 
 
 def _names(body: Body) -> set[str]:
-    """Of the parameters, also of those that stand in a table of their own (Gemini's do)."""
+    """Names all parameters of a body, also those inside a table (Gemini's `generationConfig`)."""
     inner = {name for value in body.values() if isinstance(value, dict) for name in value}
     return set(body) | inner
 
@@ -58,15 +59,15 @@ def without(body: Body, refused: frozenset[str]) -> dict[str, Any]:
 
 
 def newly_refused(exchange: Exchange, sent: Sequence[str]) -> str | None:
-    """The one of `sent` that a 400 or 422 names, in its `param` before in its prose."""
+    """Returns the one of `sent` that a 400 or 422 refuses, by its `param` before its prose; None for none."""
     if exchange.status not in {400, 422} or exchange.error is not None:
         return None
     failure = judge_http(exchange, had_key=True)
     if failure is None or failure.kind is not FailureKind.REQUEST_REJECTED:
         return None
-    said = parse_error_body(exchange.body)
-    by_param = next((name for name in sent if name in said.params), None)
-    return by_param or next((name for name in sent if _is_named(said.text, name)), None)
+    error = parse_error_body(exchange.body)
+    by_param = next((name for name in sent if name in error.params), None)
+    return by_param or next((name for name in sent if _is_named(error.text, name)), None)
 
 
 def _is_named(text: str, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What every probe kind is: settings from the config, and `run`: a check -> a finding.
+"""Defines what every probe kind has: settings from the config, and `run`, which turns a check into a finding.
 
 A new kind is one file with one subclass of `ProbeSettings`, and its name in `PROBES`.
 """
@@ -24,7 +24,7 @@ from monitor.probes.exchange import ConnectRequest, Exchange, HttpRequest, Strea
 
 
 def _duration(value: Any) -> Any:
-    """A bare number would have to guess its unit."""
+    """Parses a duration; a bare number is refused because its unit would be a guess."""
     if isinstance(value, str):
         return parse_duration(value)
     if isinstance(value, timedelta):
@@ -33,7 +33,7 @@ def _duration(value: Any) -> Any:
 
 
 def _slow(value: Any) -> Any:
-    """`"ttft > 5s"`, or a list of such."""
+    """Parses `"ttft > 5s"` or a list of such limits."""
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list | tuple):
@@ -62,16 +62,16 @@ SlowLimits = Annotated[
 
 
 class Sender(Protocol):
-    """The hardened client, as a probe sees it. Never raises for what an endpoint does."""
+    """Sends what a probe asks; what an endpoint does never raises."""
 
-    async def send(self, ask: HttpRequest, watch: StreamWatcher | None = None) -> Exchange: ...
+    async def send(self, request: HttpRequest, watch: StreamWatcher | None = None) -> Exchange: ...
 
-    async def dial(self, dial: ConnectRequest) -> Exchange: ...
+    async def connect(self, request: ConnectRequest) -> Exchange: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """All that one run may use. `now` is for certificates, never for durations."""
+    """Holds all that one run may use. `now` is for certificates, never for durations."""
 
     check: Check
     habit: Habit
@@ -82,7 +82,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a run found. `failure` is None when all is well; its text may still hold secrets."""
+    """Holds what a run found. `failure` is None when all is well; its text may still hold secrets."""
 
     exchange: Exchange
     failure: Failure | None
@@ -96,7 +96,7 @@ class Finding:
 
 
 class ProbeSettings(BaseModel):
-    """One table of `[service.ID.probes]`; satisfies `monitor.model.Probe`."""
+    """Holds one table of `[service.ID.probes]`; satisfies `monitor.model.Probe`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
@@ -117,7 +117,7 @@ class ProbeSettings(BaseModel):
     _id: str = PrivateAttr(default="")
 
     def named(self, probe_id: str) -> Self:
-        """The same settings under the id of their table."""
+        """Returns the same settings under the id of their table."""
         copy = self.model_copy()
         copy._id = probe_id  # noqa: SLF001
         return copy
@@ -136,7 +136,7 @@ class ProbeSettings(BaseModel):
         return False
 
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002
-        """Tokens that a run may cost at most (money is the budget's business)."""
+        """Returns the tokens that a run may cost at most; money is left to the budget."""
         return Spend()
 
     async def run(self, run: Run) -> Finding:

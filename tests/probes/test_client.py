@@ -36,7 +36,7 @@ async def ask(client: Client, url: str, **more: object) -> tuple[Exchange, float
 
 
 def broke(exchange: Exchange) -> tuple[Phase, ErrorType] | None:
-    return exchange.error and (exchange.error.stage, exchange.error.what)
+    return exchange.error and (exchange.error.phase, exchange.error.what)
 
 
 async def tls(script: Script, context: ssl.SSLContext | None, ca: Path, host: str) -> Exchange:

@@ -43,7 +43,7 @@ async def test_two_hundred_resets_are_two_hundred_resets(port: int) -> None:
                 HttpRequest(method="GET", url=f"https://127.0.0.1:{port}/")
             )
             assert exchange.error is not None
-            seen.add((exchange.error.stage, exchange.error.what))
+            seen.add((exchange.error.phase, exchange.error.what))
     assert seen <= {
         (Phase.TLS, ErrorType.RESET),
         (Phase.TLS, ErrorType.CLOSED),

@@ -27,7 +27,7 @@ class DialProbe(ProbeSettings):
         endpoint = run.check.endpoint
         address = urlsplit(endpoint.url)
         scheme = "https" if self.encrypted else address.scheme
-        exchange = await run.client.dial(
+        exchange = await run.client.connect(
             ConnectRequest(
                 host=address.hostname or "",
                 port=self.port or address.port or _PORTS[scheme],

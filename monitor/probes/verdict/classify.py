@@ -1,4 +1,4 @@
-"""From facts to a failure: transport, then status and headers, then codes, then prose.
+"""Turns an HTTP answer into a failure: status and headers, then codes, then prose.
 
 The order and the tables are those of docs/methodology.md. Texts from the endpoint in the messages
 are as they came: `attempt` cuts, cleans and redacts them.
@@ -23,7 +23,7 @@ from monitor.probes.verdict.error_body import (
 
 
 def judge_http(exchange: Exchange, *, had_key: bool, known_good: bool = False) -> Failure | None:
-    """What status, headers and an error body say; None for 2xx (see `judge_api_body`).
+    """Judges status, headers and error body; None for 2xx (see `judge_api_body`).
 
     `known_good`: this very call has worked before, so a path that is gone is the endpoint's doing.
     """
@@ -33,18 +33,18 @@ def judge_http(exchange: Exchange, *, had_key: bool, known_good: bool = False) -
     edge = judge_edge(exchange)
     if edge is not None or 200 <= status < 300:
         return edge
-    said = parse_error_body(exchange.body)
+    error = parse_error_body(exchange.body)
     if 300 <= status < 400 and status != 304:
         where = exchange.headers.get("location", "nowhere")
         return Failure(
             FailureKind.UNEXPECTED_REDIRECT, f"got HTTP {status} to {where}, want an answer"
         )
-    kind = _status_kind(status, said, html=looks_html(exchange.body))
-    return Failure(_in_context(kind, had_key, known_good), _message(status, said, kind))
+    kind = _status_kind(status, error, html=looks_html(exchange.body))
+    return Failure(_in_context(kind, had_key, known_good), _message(status, error, kind))
 
 
 def judge_api_body(exchange: Exchange) -> Failure | None:
-    """An API's answer under 2xx that is a page or an error object after all."""
+    """Judges an API's answer under 2xx that is a page or an error object after all."""
     body = exchange.body
     if looks_html(body):
         title = html_title(body)
@@ -59,7 +59,7 @@ def judge_api_body(exchange: Exchange) -> Failure | None:
 
 
 def is_error_object(value: Any) -> bool:
-    """Whether a JSON object speaks of an error, whichever API's manner it has."""
+    """Says whether a JSON value is an error object of any API."""
     if not isinstance(value, dict):
         return False
     if _is_said(value.get("error")):
@@ -70,35 +70,35 @@ def is_error_object(value: Any) -> bool:
 
 
 def _is_said(error: Any) -> bool:
-    """Some relays put an error object into good answers too, with nothing in it."""
+    """Says whether the `error` field holds anything: some relays put an empty one into good answers."""
     return any(error.values()) if isinstance(error, dict) else bool(error)
 
 
 def judge_error_object(
     value: Any, status: int | None = 200, *, otherwise: FailureKind = FailureKind.STREAM_ERROR
 ) -> Failure:
-    """An error that came under HTTP 200, by the status it would have had.
+    """Judges an error that came under HTTP 200 by the status that it would have had.
 
     `otherwise` is the kind where nothing tells it from the server simply failing.
     """
-    said = read_error_object(value) if isinstance(value, dict) else ErrorBody(text=str(value))
-    kind = _inner_kind(said, otherwise)
-    text = said.text or ", ".join(sorted(said.words)) or "no words"
+    error = read_error_object(value) if isinstance(value, dict) else ErrorBody(text=str(value))
+    kind = _inner_kind(error, otherwise)
+    text = error.text or ", ".join(sorted(error.words)) or "no words"
     return Failure(kind, f'got an error inside HTTP {status}: "{_cut(text)}", want an answer')
 
 
-def _inner_kind(said: ErrorBody, otherwise: FailureKind) -> FailureKind:
+def _inner_kind(error: ErrorBody, otherwise: FailureKind) -> FailureKind:
     implied = (
         provider_codes.IMPLIED_STATUS[word]
-        for word in said.words
+        for word in error.words
         if word in provider_codes.IMPLIED_STATUS
     )
-    status = said.status or max(implied, default=None)
-    if status is None and said.mentions(*provider_codes.QUOTA_PHRASES):
+    status = error.status or max(implied, default=None)
+    if status is None and error.mentions(*provider_codes.QUOTA_PHRASES):
         return FailureKind.QUOTA_EXHAUSTED
-    if status is None and said.mentions(*provider_codes.BUDGET_PHRASES):
+    if status is None and error.mentions(*provider_codes.BUDGET_PHRASES):
         return FailureKind.BUDGET_TOO_SMALL
-    kind = _status_kind(status or 500, said, html=False)
+    kind = _status_kind(status or 500, error, html=False)
     return otherwise if kind.row.is_unspecific else kind
 
 
@@ -113,114 +113,116 @@ def _in_context(kind: FailureKind, had_key: bool, known_good: bool) -> FailureKi
 # --- the relay and what is behind it --------------------------------------------------------------
 
 
-def _status_kind(status: int, said: ErrorBody, *, html: bool) -> FailureKind:
-    spoken = _spoken_kind(status, said)
+def _status_kind(status: int, error: ErrorBody, *, html: bool) -> FailureKind:
+    spoken = _spoken_kind(status, error)
     if spoken is not None:
         return spoken
     if status >= 500:
-        return _server_kind(status, said)
+        return _server_kind(status, error)
     judge = _BY_STATUS.get(status)
-    return judge(said, html) if judge else FailureKind.UNEXPECTED_STATUS
+    return judge(error, html) if judge else FailureKind.UNEXPECTED_STATUS
 
 
-def _spoken_kind(status: int, said: ErrorBody) -> FailureKind | None:
-    """Codes that mean the same under any status."""
-    if said.words & provider_codes.ALWAYS_ACCOUNT:
+def _spoken_kind(status: int, error: ErrorBody) -> FailureKind | None:
+    """Judges by codes that mean the same under any status."""
+    if error.words & provider_codes.ALWAYS_ACCOUNT:
         return FailureKind.QUOTA_EXHAUSTED
     if status == 401:
         return None
     for word, kind in provider_codes.RELAY_WORDS.items():
-        if word in said.words:
+        if word in error.words:
             return kind
-    return FailureKind.NO_CHANNEL if said.mentions(*provider_codes.NO_CHANNEL_PHRASES) else None
+    return FailureKind.NO_CHANNEL if error.mentions(*provider_codes.NO_CHANNEL_PHRASES) else None
 
 
-def _server_kind(status: int, said: ErrorBody) -> FailureKind:
-    if said.words & provider_codes.MODEL_WORDS:
+def _server_kind(status: int, error: ErrorBody) -> FailureKind:
+    if error.words & provider_codes.MODEL_WORDS:
         return FailureKind.NO_CHANNEL
     if (
         status == 529
-        or said.words & provider_codes.BUSY_WORDS
-        or said.mentions(*provider_codes.BUSY_PHRASES)
+        or error.words & provider_codes.BUSY_WORDS
+        or error.mentions(*provider_codes.BUSY_PHRASES)
     ):
         return FailureKind.OVERLOADED
-    if status == 504 or "timeout_error" in said.words:
+    if status == 504 or "timeout_error" in error.words:
         return FailureKind.UPSTREAM_TIMEOUT
     return FailureKind.BAD_GATEWAY if status == 502 else FailureKind.SERVER_ERROR
 
 
-def _account_kind(said: ErrorBody) -> FailureKind | None:
-    if any(word.startswith("subscription_") for word in said.words):
+def _account_kind(error: ErrorBody) -> FailureKind | None:
+    if any(word.startswith("subscription_") for word in error.words):
         return FailureKind.QUOTA_EXHAUSTED
     return next(
-        (kind for word, kind in provider_codes.ACCOUNT_WORDS.items() if word in said.words), None
+        (kind for word, kind in provider_codes.ACCOUNT_WORDS.items() if word in error.words), None
     )
 
 
-def _bad_request(said: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
-    account = _account_kind(said)
+def _bad_request(error: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
+    account = _account_kind(error)
     if account is not None:
         return account
-    if said.words & provider_codes.MODEL_WORDS or said.mentions(*provider_codes.NO_MODEL_PHRASES):
+    if error.words & provider_codes.MODEL_WORDS or error.mentions(*provider_codes.NO_MODEL_PHRASES):
         return FailureKind.MODEL_NOT_FOUND
-    if said.words & provider_codes.CONTEXT_WORDS or said.mentions(*provider_codes.CONTEXT_PHRASES):
+    if error.words & provider_codes.CONTEXT_WORDS or error.mentions(
+        *provider_codes.CONTEXT_PHRASES
+    ):
         return FailureKind.REQUEST_REJECTED
-    if said.mentions(*provider_codes.KEY_PHRASES):
+    if error.mentions(*provider_codes.KEY_PHRASES):
         return FailureKind.AUTH_INVALID
-    if said.mentions(*provider_codes.REGION_PHRASES):
+    if error.mentions(*provider_codes.REGION_PHRASES):
         return FailureKind.REGION_BLOCKED
-    if said.mentions(*provider_codes.QUOTA_PHRASES):
+    if error.mentions(*provider_codes.QUOTA_PHRASES):
         return FailureKind.QUOTA_EXHAUSTED
-    if said.mentions(*provider_codes.BUDGET_PHRASES):
+    if error.mentions(*provider_codes.BUDGET_PHRASES):
         return FailureKind.BUDGET_TOO_SMALL
-    return FailureKind.MODEL_NOT_FOUND if _names_model(said) else FailureKind.REQUEST_REJECTED
+    return FailureKind.MODEL_NOT_FOUND if _names_model(error) else FailureKind.REQUEST_REJECTED
 
 
 _MODEL_FIRST = re.compile(r"\bmodels?\b[ :`'\"]+(\S+)", re.IGNORECASE)
 
 
-def _names_model(said: ErrorBody) -> bool:
-    """Prose such as "Model x is not supported": the model is what the sentence is about."""
-    about = _MODEL_FIRST.search(said.text[:40])
-    return about is not None and said.mentions(*provider_codes.MODEL_PHRASES)
+def _names_model(error: ErrorBody) -> bool:
+    """Says whether prose such as "Model x is not supported" is about the model."""
+    about = _MODEL_FIRST.search(error.text[:40])
+    return about is not None and error.mentions(*provider_codes.MODEL_PHRASES)
 
 
-def _forbidden(said: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
+def _forbidden(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
     if html:
         return FailureKind.EDGE_DENIED
-    account = _account_kind(said)
+    account = _account_kind(error)
     if account in {FailureKind.QUOTA_EXHAUSTED, FailureKind.REGION_BLOCKED}:
         return account
-    if said.mentions(*provider_codes.QUOTA_PHRASES):
+    if error.mentions(*provider_codes.QUOTA_PHRASES):
         return FailureKind.QUOTA_EXHAUSTED
-    if said.mentions(*provider_codes.REGION_PHRASES):
+    if error.mentions(*provider_codes.REGION_PHRASES):
         return FailureKind.REGION_BLOCKED
-    if "forbidden" in said.words and said.mentions("request not allowed"):
+    if "forbidden" in error.words and error.mentions("request not allowed"):
         return FailureKind.REGION_BLOCKED
-    if account is FailureKind.AUTH_INVALID or said.mentions(*provider_codes.KEY_PHRASES_403):
+    if account is FailureKind.AUTH_INVALID or error.mentions(*provider_codes.KEY_PHRASES_403):
         return FailureKind.AUTH_INVALID
     return FailureKind.PERMISSION_DENIED
 
 
-def _not_found(said: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
+def _not_found(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
     if html:
         return FailureKind.PATH_NOT_FOUND
-    if said.words & provider_codes.MODEL_WORDS:
+    if error.words & provider_codes.MODEL_WORDS:
         return FailureKind.MODEL_NOT_FOUND
-    if said.mentions("invalid url", "page not found", "unknown request url"):
+    if error.mentions("invalid url", "page not found", "unknown request url"):
         return FailureKind.PATH_NOT_FOUND
     return (
-        FailureKind.MODEL_NOT_FOUND if "model" in said.text.lower() else FailureKind.PATH_NOT_FOUND
+        FailureKind.MODEL_NOT_FOUND if "model" in error.text.lower() else FailureKind.PATH_NOT_FOUND
     )
 
 
-def _too_many(said: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
-    account = _account_kind(said)
+def _too_many(error: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
+    account = _account_kind(error)
     if account is FailureKind.QUOTA_EXHAUSTED or any(
-        provider_codes.PER_DAY in word for word in said.words
+        provider_codes.PER_DAY in word for word in error.words
     ):
         return FailureKind.QUOTA_EXHAUSTED
-    busy = said.words & provider_codes.BUSY_WORDS or said.mentions("饱和", "overload")
+    busy = error.words & provider_codes.BUSY_WORDS or error.mentions("饱和", "overload")
     return FailureKind.OVERLOADED if busy else FailureKind.RATE_LIMITED
 
 
@@ -239,8 +241,8 @@ _BY_STATUS: Mapping[int, Callable[[ErrorBody, bool], FailureKind]] = {
 )
 
 
-def _message(status: int, said: ErrorBody, kind: FailureKind) -> str:
-    text = f': "{_cut(said.text)}"' if said.text else ""
+def _message(status: int, error: ErrorBody, kind: FailureKind) -> str:
+    text = f': "{_cut(error.text)}"' if error.text else ""
     hint = f"; {kind.row.hint}" if kind.row.hint else ""
     return f"got HTTP {status}{text}, want 200{hint}"
 

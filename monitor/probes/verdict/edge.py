@@ -1,4 +1,4 @@
-"""Did an edge (a CDN, a worker, a firewall) answer in place of the relay behind it?
+"""Decides whether an edge (a CDN, a worker, a firewall) answered in place of the relay behind it.
 
 An edge's name in the headers proves nothing: it passes the relay's own errors on. Its marks do.
 """
@@ -26,7 +26,7 @@ _CHALLENGES = (b"challenge-platform", b"just a moment", b"cf-chl-", b"_cf_chl_op
 
 
 def judge_edge(exchange: Exchange) -> Failure | None:
-    """What an edge in front of the server answered in its place, if one did."""
+    """Judges an answer that an edge gave in place of the server behind it; None for any other."""
     status = exchange.status
     if status is None:
         return None
@@ -74,8 +74,8 @@ def _is_challenge(exchange: Exchange, status: int) -> bool:
 
 
 def _edge_code(body: bytes) -> int | None:
-    found = _EDGE_CODE.search(body[:65536])
-    return int(next(group for group in found.groups() if group)) if found else None
+    match = _EDGE_CODE.search(body[:65536])
+    return int(next(group for group in match.groups() if group)) if match else None
 
 
 def _judge_edge_code(status: int, code: int) -> Failure:
@@ -101,7 +101,7 @@ _EARLY = 0.98
 def judge_edge_timeout(
     failure: Failure | None, exchange: Exchange, cut_after: timedelta | None
 ) -> Failure | None:
-    """The same failure, by its name where the call ended when this edge is known to end calls."""
+    """Renames a failure to `edge_timeout` where the call ended when this edge is known to end calls."""
     took = exchange.timings.total
     if failure is None or cut_after is None or took is None:
         return failure

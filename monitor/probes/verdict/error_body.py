@@ -1,4 +1,4 @@
-"""What an error body says, whatever its shape: one dictionary of providers' habits in one place.
+"""Reads error bodies of every known shape into one `ErrorBody`.
 
 The shapes: `{"error": {...}}`, `{"error": "text"}`, `{"code", "error": "text"}`, `{"type": "error",
 "error": {...}}`, Google's `details`, `{"detail": ...}`, `{"id", "message"}`, `{"object": "error"}`,
@@ -23,7 +23,7 @@ _STATUS_KEYS = ("code", "status_code", "http_status", "status")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBody:
-    """`words` are codes and types in lower case, `text` is prose; codes are believed before prose."""
+    """Holds what an error says: `words` are codes and types in lower case, `text` is prose."""
 
     words: frozenset[str] = frozenset()
     text: str = ""
@@ -35,7 +35,7 @@ class ErrorBody:
     retry_after: float | None = None
     """Seconds, where the body names them."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Of the answer behind a relay, as the relay passes them on inside the body."""
+    """Headers of the answer behind a relay, as the relay passes them on inside the body."""
 
     def mentions(self, *phrases: str) -> bool:
         low = self.text.lower()
@@ -43,7 +43,7 @@ class ErrorBody:
 
 
 def read_json(data: bytes) -> Any:
-    """The JSON value, or None for anything else (`null` is of no use to a caller either)."""
+    """Returns the JSON value, or None for anything else (`null` is of no use to a caller either)."""
     try:
         return parse_json(data.decode("utf-8-sig", "replace"))
     except ValueError:
@@ -51,7 +51,7 @@ def read_json(data: bytes) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """Raise ValueError for what is no JSON, and for what would be many times its size in memory."""
+    """Parses JSON. Raises ValueError for invalid text, and for text that is many times its size in memory."""
     if len(text) > _MOST_VALUES and sum(map(text.count, ",[{")) > _MOST_VALUES:
         raise ValueError(f"more than {_MOST_VALUES} values")
     try:
@@ -65,8 +65,8 @@ def looks_html(body: bytes) -> bool:
 
 
 def html_title(body: bytes) -> str:
-    found = _TITLE.search(body[:65536].decode("utf-8", "replace"))
-    return " ".join(found[1].split()) if found else ""
+    match = _TITLE.search(body[:65536].decode("utf-8", "replace"))
+    return " ".join(match[1].split()) if match else ""
 
 
 def parse_error_body(body: bytes) -> ErrorBody:
@@ -93,7 +93,7 @@ def read_error_object(value: Mapping[str, Any]) -> ErrorBody:
 
 
 def _tables(value: Mapping[str, Any], depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """The object and the parts of it that describe an error, innermost speech first."""
+    """Yields the tables that describe an error, the innermost first."""
     if depth < 4:
         for key in ("error", "errors", "message", "response", "metadata", "details", "violations"):
             inner = value.get(key)

@@ -1,4 +1,4 @@
-"""Tables: what providers, relays and edges call things -> our failure kinds.
+"""Maps what providers, relays and edges call things to our failure kinds.
 
 Sources: the public documentation of the providers, and the sources of one-api, new-api and sub2api.
 Relays re-brand their error *types*, so only codes and phrases are relied on.

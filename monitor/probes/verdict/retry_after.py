@@ -1,4 +1,4 @@
-"""When to come back, as the server asks for it, in each of the forms in use.
+"""Reads when to come back, in each of the forms that servers use.
 
 What is meant as an answer to this very call is believed first: `retry-after-ms`, `Retry-After`, the
 body's own word for it. Only then what a 429 tells of limits in general, in whichever unit: OpenAI's
@@ -22,24 +22,24 @@ _RESET = re.compile(
 )
 _MOST_LIMITS = 20
 _EPOCH_S, _EPOCH_MS = 1e9, 1e11
-"""From these numbers on, a number is no span but a moment: in seconds, in milliseconds."""
+"""A number from here on is a moment since 1970: in seconds, in milliseconds."""
 
 
 def retry_after(exchange: Exchange, now: datetime) -> timedelta | None:
-    """What the server asks for, 1 s to 1 h. Successful answers carry the header too: not read."""
+    """Returns the wait that the server asks for, 1 s to 1 h; None where it is not asked for or not an error."""
     status = exchange.status
     if status is None or not (status in {408, 429} or 500 <= status < 600):
         return None
-    said = parse_error_body(exchange.body)
-    asked = _asked_seconds(exchange.headers, said, now)
+    error = parse_error_body(exchange.body)
+    asked = _asked_seconds(exchange.headers, error, now)
     if asked is None and status == 429:
-        inside = {name.lower(): text for name, text in said.headers.items()}
+        inside = {name.lower(): text for name, text in error.headers.items()}
         limits = {**inside, **exchange.headers}
         asked = max(_resets(limits, now), default=None)
     return None if asked is None else timedelta(seconds=min(max(asked, _SHORTEST), _LONGEST))
 
 
-def _asked_seconds(headers: Mapping[str, str], said: ErrorBody, now: datetime) -> float | None:
+def _asked_seconds(headers: Mapping[str, str], error: ErrorBody, now: datetime) -> float | None:
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
@@ -47,24 +47,24 @@ def _asked_seconds(headers: Mapping[str, str], said: ErrorBody, now: datetime) -
     if header:
         seconds = _number(header)
         return _until(header, now) if seconds is None else seconds
-    if said.retry_after is not None:
-        return said.retry_after
-    return _span(said.retry_delay or "")
+    if error.retry_after is not None:
+        return error.retry_after
+    return _span(error.retry_delay or "")
 
 
 def _resets(headers: Mapping[str, str], now: datetime) -> Iterator[float]:
-    """Of the limits that are used up; of all of them where none says how much is left."""
-    found = [(name, text) for name, text in headers.items() if _RESET.match(name)][:_MOST_LIMITS]
-    left = {name: _number(headers.get(name.replace("reset", "remaining"))) for name, _ in found}
+    """Yields the waits of limits that are used up, or of all where none says how much is left."""
+    resets = [(name, text) for name, text in headers.items() if _RESET.match(name)][:_MOST_LIMITS]
+    left = {name: _number(headers.get(name.replace("reset", "remaining"))) for name, _ in resets}
     used_up = any(rest == 0 for rest in left.values())
-    for name, text in found:
+    for name, text in resets:
         seconds = _wait(text.strip(), now)
         if seconds is not None and (left[name] == 0 or not used_up):
             yield seconds
 
 
 def _wait(text: str, now: datetime) -> float | None:
-    """Seconds until then, whether it is a span or a moment."""
+    """Returns seconds until a reset that is given as a span or as a moment."""
     number = _number(text)
     if number is None:
         span = _span(text)
@@ -81,7 +81,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _span(text: str) -> float | None:
-    """`48s`, `6m0s`, `12ms`, `1h2m3.5s`."""
+    """Parses `48s`, `6m0s`, `12ms`, `1h2m3.5s` into seconds."""
     parts = _SPAN.findall(text[:60])
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
@@ -89,7 +89,7 @@ def _span(text: str) -> float | None:
 
 
 def _until(text: str, now: datetime) -> float | None:
-    """A date of HTTP or of RFC 3339."""
+    """Returns seconds until a date in HTTP's form or RFC 3339's."""
     try:
         then = parsedate_to_datetime(text) if "," in text else datetime.fromisoformat(text)
         aware = then if then.tzinfo else then.replace(tzinfo=UTC)

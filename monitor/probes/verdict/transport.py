@@ -1,4 +1,4 @@
-"""What broke on the way: stage and cause -> a failure."""
+"""Turns phase and cause of a broken request into a failure."""
 
 from collections.abc import Mapping
 
@@ -62,9 +62,9 @@ _EXPLAINED = {
 
 
 def judge_transport(exchange: Exchange) -> Failure | None:
-    """What broke before the body; a broken body is for `judge_body_transport` or the stream's judge."""
+    """Judges what broke before the body; a broken body is for `judge_body_transport` or the stream's judge."""
     error = exchange.error
-    if error is None or error.stage is Phase.BODY:
+    if error is None or error.phase is Phase.BODY:
         return None
     if error.what is ErrorType.CERT_NOT_YET:
         return Failure(
@@ -74,9 +74,9 @@ def judge_transport(exchange: Exchange) -> Failure | None:
 
 
 def judge_body_transport(exchange: Exchange) -> Failure | None:
-    """A plain answer that did not come whole: worth less than half, but the server did speak."""
+    """Judges a plain answer that did not come whole."""
     error = exchange.error
-    if error is None or error.stage is not Phase.BODY:
+    if error is None or error.phase is not Phase.BODY:
         return None
     if error.what in {ErrorType.TIMEOUT, ErrorType.GAVE_UP}:
         return _explained(FailureKind.BODY_TIMEOUT, error)
@@ -92,7 +92,7 @@ def judge_body_transport(exchange: Exchange) -> Failure | None:
 def _transport_kind(error: TransportError) -> FailureKind:
     if error.what in _CERT:
         return _CERT[error.what]
-    table, otherwise = _TRANSPORT[error.stage]
+    table, otherwise = _TRANSPORT[error.phase]
     return table.get(error.what, otherwise)
 
 

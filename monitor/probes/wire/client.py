@@ -1,4 +1,4 @@
-"""The hardened HTTP client: bounded in time and size, and every break becomes a value."""
+"""Sends one request within bounds of time and size, and returns every break of the connection as a value."""
 
 import asyncio
 import ssl
@@ -24,7 +24,7 @@ from monitor.probes.exchange import (
     StreamWatcher,
     TransportError,
 )
-from monitor.probes.wire.connect import connect
+from monitor.probes.wire.connect import open_connection
 from monitor.probes.wire.decompress import Decoder
 from monitor.probes.wire.http_proxy import TunnelError, credentials, error_by_proxy_status
 from monitor.probes.wire.loop_lag import LagMeter, LoopLag
@@ -41,14 +41,14 @@ from monitor.probes.wire.tracing_hooks import TracedResolver
 from monitor.probes.wire.transport_error import phase_of, transport_error_of
 
 _CONNECT_CAP_S = 10.0
-"""Look-up, TCP and TLS together: a connection that takes longer serves nobody."""
+"""Limit for look-up, TCP and TLS together: nobody waits longer for a connection."""
 _LATER_S = 0.25
-"""So much later than a stream's watch would, we may give it up."""
+"""A stream may be given up this much later than its watcher asks for."""
 
 
 @dataclass(slots=True)
-class _Heard:
-    """What has come so far, so that a break loses none of it."""
+class _Received:
+    """Collects what has come so far, so that a break loses none of it."""
 
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class _Heard:
 
 
 class Client:
-    """A `Sender`. One session per trust setting and proxy, one fresh connection per request.
+    """Implements `Sender` with one session per trust setting and proxy, and a fresh connection per request.
 
     `resolve` stands in for `getaddrinfo`, e.g. to point names at loopback.
     """
@@ -91,49 +91,51 @@ class Client:
             await self._resolver.close()
             self._resolver = None
 
-    async def send(self, ask: HttpRequest, watch: StreamWatcher | None = None) -> Exchange:
-        """Never raises for what an endpoint does; `aiohttp.InvalidURL` for a URL that is none."""
-        session = self._session(ask.ca_file, ask.proxy)
-        encrypted = ask.url.startswith("https:")
-        way = route_through(ask.proxy, tunnels=encrypted)
-        limit = ask.timeout.total_seconds()
+    async def send(self, request: HttpRequest, watch: StreamWatcher | None = None) -> Exchange:
+        """Sends one request; what an endpoint does never raises. Raises `aiohttp.InvalidURL` for a bad URL."""
+        session = self._session(request.ca_file, request.proxy)
+        encrypted = request.url.startswith("https:")
+        route = route_through(request.proxy, tunnels=encrypted)
+        limit = request.timeout.total_seconds()
         with self._lag.watch() as lag:
             guard = asyncio.timeout(min(limit, _CONNECT_CAP_S))
             end = asyncio.get_running_loop().time() + limit
-            trace = Trace(lambda: guard.reschedule(end), encrypted=encrypted, way=way)
-            heard = _Heard()
+            trace = Trace(lambda: guard.reschedule(end), encrypted=encrypted, route=route)
+            received = _Received()
             token = current.set(trace)
             try:
                 async with guard:
-                    await _converse(session, ask, watch, trace, heard, guard, end)
+                    await _converse(session, request, watch, trace, received, guard, end)
             except TimeoutError:
-                heard.error = _timed_out(trace, heard)
+                received.error = _timed_out(trace, received)
             except aiohttp.InvalidURL:
                 raise
             except (BrokeError, TunnelError, aiohttp.ClientError, BadHttpMessage, OSError) as exc:
-                heard.error = transport_error_of(exc, trace, answered=heard.status is not None)
+                received.error = transport_error_of(
+                    exc, trace, answered=received.status is not None
+                )
             finally:
                 current.reset(token)
-        return _exchange(trace, heard, lag)
+        return _exchange(trace, received, lag)
 
-    async def dial(self, dial: ConnectRequest) -> Exchange:
-        """A connection alone. Never raises for what an endpoint does."""
-        resolver, context = self._names(), self._context(dial.ca_file)
+    async def connect(self, request: ConnectRequest) -> Exchange:
+        """Opens and closes a connection without a request; what an endpoint does never raises."""
+        resolver, context = self._names(), self._context(request.ca_file)
         with self._lag.watch() as lag:
-            way = route_through(dial.proxy, tunnels=True)
-            trace = Trace(lambda: None, encrypted=dial.encrypted, way=way)
-            heard = _Heard()
+            route = route_through(request.proxy, tunnels=True)
+            trace = Trace(lambda: None, encrypted=request.encrypted, route=route)
+            received = _Received()
             token = current.set(trace)
             try:
-                async with asyncio.timeout(min(dial.timeout.total_seconds(), _CONNECT_CAP_S)):
-                    await connect(dial, resolver, context)
+                async with asyncio.timeout(min(request.timeout.total_seconds(), _CONNECT_CAP_S)):
+                    await open_connection(request, resolver, context)
             except TimeoutError:
-                heard.error = _timed_out(trace, heard)
+                received.error = _timed_out(trace, received)
             except (OSError, TunnelError) as exc:
-                heard.error = transport_error_of(exc, trace, answered=False)
+                received.error = transport_error_of(exc, trace, answered=False)
             finally:
                 current.reset(token)
-        return _exchange(trace, heard, lag)
+        return _exchange(trace, received, lag)
 
     def _session(self, ca_file: Path | None, proxy: Proxy | None) -> aiohttp.ClientSession:
         key = (ca_file, proxy)
@@ -153,103 +155,107 @@ class Client:
 
 async def _converse(
     session: aiohttp.ClientSession,
-    ask: HttpRequest,
+    request: HttpRequest,
     watch: StreamWatcher | None,
     trace: Trace,
-    heard: _Heard,
+    received: _Received,
     guard: asyncio.Timeout,
     end: float,
 ) -> None:
     headers = CIMultiDict({"Accept-Encoding": "identity", "User-Agent": "monitor"})
-    headers.update(ask.headers)
-    if ask.proxy is not None and trace.way is Route.RELAYED:
-        headers.update(credentials(ask.proxy))
+    headers.update(request.headers)
+    if request.proxy is not None and trace.route is Route.RELAYED:
+        headers.update(credentials(request.proxy))
     async with session.request(
-        ask.method,
-        ask.url,
-        data=ask.body,
+        request.method,
+        request.url,
+        data=request.body,
         headers=headers,
         allow_redirects=False,
-        read_bufsize=min(65536, ask.max_body),
-        **proxy_arguments(ask.proxy),
+        read_bufsize=min(65536, request.max_body),
+        **proxy_arguments(request.proxy),
     ) as response:
-        heard.ttfb = trace.since_start(trace.stamp())
-        heard.status = response.status
+        received.ttfb = trace.since_start(trace.stamp())
+        received.status = response.status
         for name, value in response.headers.items():
-            heard.headers.setdefault(name.lower(), value)
+            received.headers.setdefault(name.lower(), value)
         trace.on_closed = partial(_hang_up, response.content)
-        decoder = Decoder(heard.headers.get("content-encoding", ""), ask.max_body)
-        _wait_for_watch(watch, trace, heard, guard, end)
+        decoder = Decoder(received.headers.get("content-encoding", ""), request.max_body)
+        _wait_for_watch(watch, trace, received, guard, end)
         async for data in response.content.iter_any():
             chunk = Chunk(trace.since_start(trace.stamp()), decoder.feed(data))
-            heard.chunks.append(chunk)
+            received.chunks.append(chunk)
             if watch is not None:
                 watch.feed(chunk)
             if decoder.full:
-                heard.error = TransportError(
-                    Phase.BODY, ErrorType.TOO_LARGE, f"over {ask.max_body} bytes"
+                received.error = TransportError(
+                    Phase.BODY, ErrorType.TOO_LARGE, f"over {request.max_body} bytes"
                 )
                 response.close()
                 return
-            _wait_for_watch(watch, trace, heard, guard, end)
-    if trace.way is Route.RELAYED and heard.status == 407:
-        heard.error = error_by_proxy_status(407)
+            _wait_for_watch(watch, trace, received, guard, end)
+    if trace.route is Route.RELAYED and received.status == 407:
+        received.error = error_by_proxy_status(407)
     if trace.was_reset:  # aiohttp takes it for the end of a body that has no length
-        heard.error = TransportError(Phase.BODY, ErrorType.RESET)
+        received.error = TransportError(Phase.BODY, ErrorType.RESET)
 
 
 def _hang_up(content: aiohttp.StreamReader) -> None:
-    """Broken framing makes aiohttp close the connection, but nobody tells who waits for the body."""
+    """Wakes whoever waits for the body: aiohttp closes the connection on broken framing, and tells nobody."""
     if not content.is_eof() and content.exception() is None:
         content.set_exception(BadHttpMessage("broken framing"))
 
 
 def _wait_for_watch(
-    watch: StreamWatcher | None, trace: Trace, heard: _Heard, guard: asyncio.Timeout, end: float
+    watch: StreamWatcher | None,
+    trace: Trace,
+    received: _Received,
+    guard: asyncio.Timeout,
+    end: float,
 ) -> None:
-    """Move the alarm to whichever comes first, the watch's patience or the timeout.
+    """Moves the timeout to whichever comes first, the watcher's deadline or the end of the run.
 
-    Not for every piece of a stream, which costs much: it may ring a little later than that.
+    It may ring up to `_LATER_S` late, because moving it for every chunk of a stream costs much.
     """
     if watch is None:
         return
-    heard.gives_up_ms = watch.deadline_ms()
+    received.gives_up_ms = watch.deadline_ms()
     alarm = end
-    if heard.gives_up_ms is not None:
-        wait_s = (heard.gives_up_ms - trace.since_start(time.monotonic_ns())) / 1000
+    if received.gives_up_ms is not None:
+        wait_s = (received.gives_up_ms - trace.since_start(time.monotonic_ns())) / 1000
         alarm = min(end, asyncio.get_running_loop().time() + wait_s)
     rings = guard.when()
     if rings is None or not alarm <= rings <= alarm + _LATER_S:
         guard.reschedule(min(end, alarm + _LATER_S))
 
 
-def _timed_out(trace: Trace, heard: _Heard) -> TransportError:
-    stage = phase_of(trace, answered=heard.status is not None)
-    if stage is Phase.PROXY and trace.told_proxy:
-        stage = Phase.CONNECT  # proxies answer when the endpoint has
+def _timed_out(trace: Trace, received: _Received) -> TransportError:
+    phase = phase_of(trace, answered=received.status is not None)
+    if phase is Phase.PROXY and trace.told_proxy:
+        phase = Phase.CONNECT  # proxies answer when the endpoint has
     now = trace.since_start(time.monotonic_ns())
-    gave_up = heard.gives_up_ms is not None and now >= heard.gives_up_ms
+    gave_up = received.gives_up_ms is not None and now >= received.gives_up_ms
     what = ErrorType.GAVE_UP if gave_up else ErrorType.TIMEOUT
-    return TransportError(stage, what, f"after {now / 1000:.1f} s")
+    return TransportError(phase, what, f"after {now / 1000:.1f} s")
 
 
-def _exchange(trace: Trace, heard: _Heard, lag: LoopLag) -> Exchange:
+def _exchange(trace: Trace, received: _Received, lag: LoopLag) -> Exchange:
     attempt = trace.attempt
-    ended = trace.stamp() if heard.status and heard.error is None else time.monotonic_ns()
+    ended = trace.stamp() if received.status and received.error is None else time.monotonic_ns()
     ready = trace.connected and (not trace.encrypted or trace.tls_end is not None)
     return Exchange(
         timings=Timings(
             dns=_between(trace.dns_start, trace.dns_end),
             connect=_between(attempt.start, attempt.end) if attempt else None,
             tls=_between(trace.tls_start, trace.tls_end),
-            ttfb=heard.ttfb,
+            ttfb=received.ttfb,
             total=trace.since_start(ended),
         ),
-        error=heard.error,
-        status=heard.status,
-        headers=heard.headers,
-        chunks=tuple(heard.chunks),
-        remote_ip=attempt.address if attempt and trace.way is Route.DIRECT else None,
+        error=received.error,
+        status=received.status,
+        headers=received.headers,
+        chunks=tuple(received.chunks),
+        remote_ip=attempt.address if attempt and trace.route is Route.DIRECT else None,
         cert_expires=trace.cert_expires,
         lag_ms=lag.worst_ms,
         lag_total_ms=lag.total_ms,

@@ -1,4 +1,4 @@
-"""A connection without a request: look-up, TCP, and TLS where wanted."""
+"""Opens a connection without a request: look-up, TCP, and TLS where wanted."""
 
 import asyncio
 import ipaddress
@@ -16,25 +16,25 @@ from monitor.probes.wire.trace import current
 from monitor.probes.wire.tracing_hooks import traced_socket
 
 _NEXT_FAMILY_S = 0.25
-"""How long one address may keep silent before the next is tried beside it."""
+"""Seconds that one address may stay silent before the next is tried beside it (RFC 8305)."""
 
 
-async def connect(
-    dial: ConnectRequest, resolver: AbstractResolver, context: ssl.SSLContext
+async def open_connection(
+    request: ConnectRequest, resolver: AbstractResolver, context: ssl.SSLContext
 ) -> None:
-    """Opens and closes; what happened when is in the current trace."""
-    if dial.proxy is None:
-        made = await reach(resolver, dial.host, dial.port)
+    """Opens a connection and closes it; the current trace holds the times. Raises OSError, TunnelError."""
+    if request.proxy is None:
+        sock = await reach(resolver, request.host, request.port)
     else:
-        made = await _through(dial.proxy, dial.host, dial.port, resolver)
-    if not dial.encrypted:
-        made.close()
+        sock = await _through(request.proxy, request.host, request.port, resolver)
+    if not request.encrypted:
+        sock.close()
         return
-    await _shake_hands(made, dial, context)
+    await _shake_hands(sock, request, context)
 
 
 async def reach(resolver: AbstractResolver, host: str, port: int) -> socket.socket:
-    """A TCP connection. Raise OSError."""
+    """Opens a TCP connection. Raises OSError."""
     return await aiohappyeyeballs.start_connection(
         await _addresses(resolver, host, port),
         happy_eyeballs_delay=_NEXT_FAMILY_S,
@@ -48,25 +48,25 @@ async def _through(proxy: Proxy, host: str, port: int, resolver: AbstractResolve
         from monitor.probes.wire.socks import through_socks  # noqa: PLC0415  # an extra
 
         return await through_socks(proxy, host, port, partial(reach, resolver))
-    made = await reach(resolver, proxy.host, proxy.port)
+    sock = await reach(resolver, proxy.host, proxy.port)
     try:
-        await ask_for_tunnel(made, proxy, host, port)
+        await ask_for_tunnel(sock, proxy, host, port)
     except BaseException:
-        made.close()
+        sock.close()
         raise
     current.get().arrive()
-    return made
+    return sock
 
 
 async def _addresses(
     resolver: AbstractResolver, host: str, port: int
 ) -> list[aiohappyeyeballs.AddrInfoType]:
-    """An address is not looked up."""
+    """Looks a name up; an address is returned as it is."""
     try:
         version = ipaddress.ip_address(host).version
     except ValueError:
-        found = await resolver.resolve(host, port)
-        return [_info(each["family"], each["host"], each["port"]) for each in found]
+        infos = await resolver.resolve(host, port)
+        return [_info(info["family"], info["host"], info["port"]) for info in infos]
     return [_info(socket.AF_INET6 if version == 6 else socket.AF_INET, host, port)]
 
 
@@ -74,16 +74,18 @@ def _info(family: int, host: str, port: int) -> aiohappyeyeballs.AddrInfoType:
     return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))
 
 
-async def _shake_hands(made: socket.socket, dial: ConnectRequest, context: ssl.SSLContext) -> None:
+async def _shake_hands(
+    sock: socket.socket, request: ConnectRequest, context: ssl.SSLContext
+) -> None:
     try:
         transport, _ = await asyncio.get_running_loop().create_connection(
             asyncio.Protocol,
-            sock=made,
+            sock=sock,
             ssl=context,
-            server_hostname=dial.host,
-            ssl_handshake_timeout=dial.timeout.total_seconds(),
+            server_hostname=request.host,
+            ssl_handshake_timeout=request.timeout.total_seconds(),
         )
     except BaseException:
-        made.close()
+        sock.close()
         raise
     transport.abort()  # a polite end would wait for the other side's

@@ -26,7 +26,7 @@ class TunnelError(Exception):
 
 
 def error_by_proxy_status(status: int) -> TransportError:
-    """What a proxy means by a status other than 200."""
+    """Says what a proxy means by a status other than 200."""
     if status in _SAYS_OF_ENDPOINT:
         return TransportError(
             Phase.CONNECT, _SAYS_OF_ENDPOINT[status], f"the proxy says HTTP {status}"
@@ -35,30 +35,30 @@ def error_by_proxy_status(status: int) -> TransportError:
     return TransportError(Phase.PROXY, ErrorType.DENIED, f"{why}: HTTP {status}")
 
 
-async def ask_for_tunnel(made: socket.socket, proxy: Proxy, host: str, port: int) -> None:
-    """CONNECT, on a connection to the proxy. Raise TunnelError."""
+async def ask_for_tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int) -> None:
+    """Sends CONNECT on a connection to the proxy. Raises TunnelError."""
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     login = (f"{name}: {value}" for name, value in credentials(proxy).items())
     lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}", *login]
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(made, "\r\n".join([*lines, "", ""]).encode())
+    await loop.sock_sendall(sock, "\r\n".join([*lines, "", ""]).encode())
     head = b""
     while b"\r\n\r\n" not in head:
-        part = await loop.sock_recv(made, 4096)
+        part = await loop.sock_recv(sock, 4096)
         head += part
         if not part or len(head) > _MOST:
             raise TunnelError(
                 TransportError(Phase.PROXY, ErrorType.CLOSED, "it gives no proper answer")
             )
-    found = _STATUS.match(head)
-    if found is None:
+    match = _STATUS.match(head)
+    if match is None:
         raise TunnelError(TransportError(Phase.PROXY, ErrorType.PROTOCOL, "it does not speak HTTP"))
-    if not 200 <= int(found[1]) < 300:
-        raise TunnelError(error_by_proxy_status(int(found[1])))
+    if not 200 <= int(match[1]) < 300:
+        raise TunnelError(error_by_proxy_status(int(match[1])))
 
 
 def credentials(proxy: Proxy) -> dict[str, str]:
-    """As headers."""
+    """Returns the proxy's login as a header; an empty dict without one."""
     if proxy.login is None:
         return {}
     code = base64.b64encode(proxy.login.reveal().encode()).decode()

@@ -1,4 +1,4 @@
-"""How late our own event loop is: timings taken while it hung are not to be trusted."""
+"""Measures how late our own event loop is: timings taken while it hung are not to be trusted."""
 
 import asyncio
 import contextlib
@@ -10,9 +10,11 @@ _TICK_S = 0.1
 
 @dataclass(slots=True, eq=False)
 class LoopLag:
+    """Sums up the lags that one run has seen, in milliseconds."""
+
     worst_ms: float = 0.0
     total_ms: float = 0.0
-    """All lags together: what they took from whoever waited."""
+    """The sum of all lags: the time that they took from the run."""
 
 
 class LagMeter:
@@ -22,7 +24,7 @@ class LagMeter:
         self._spans: set[LoopLag] = set()
         self._due = 0.0
         self._counted_ms = 0.0
-        """Of the lag at this tick: what the spans have been told already."""
+        """The part of the current tick's lag that has been added already."""
         self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.contextmanager

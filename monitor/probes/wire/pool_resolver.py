@@ -1,4 +1,4 @@
-"""Name look-ups in threads of their own: a name that hangs blocks nobody else's."""
+"""Looks names up in threads of their own, so that a name that hangs blocks no other."""
 
 import asyncio
 import socket
@@ -10,11 +10,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 AddressInfo = tuple[Any, ...]
 Resolve = Callable[[str, int], Sequence[AddressInfo]]
-"""What `socket.getaddrinfo` gives for a host and a port; may block, and fails as that does."""
+"""Has the signature and the errors of `socket.getaddrinfo(host, port)`; it may block."""
 
 _THREADS = 64
 _MOST = 16
-"""Addresses that are tried at most: no honest name has more, and each costs a socket."""
+"""At most so many addresses are tried: no honest name has more, and each costs a socket."""
 
 
 def system_resolve(host: str, port: int) -> Sequence[AddressInfo]:
@@ -22,7 +22,7 @@ def system_resolve(host: str, port: int) -> Sequence[AddressInfo]:
 
 
 class PoolResolver(AbstractResolver):
-    """At most one look-up in flight per name; nothing is remembered after it."""
+    """Runs at most one look-up per name at a time, and remembers nothing after it."""
 
     def __init__(self, resolve: Resolve = system_resolve) -> None:
         self._resolve = resolve
@@ -35,8 +35,8 @@ class PoolResolver(AbstractResolver):
         port: int = 0,
         family: socket.AddressFamily = socket.AF_UNSPEC,
     ) -> list[ResolveResult]:
-        found = await asyncio.shield(self._look_up(host, port))
-        results = [_result(host, info) for info in found if family in {socket.AF_UNSPEC, info[0]}]
+        infos = await asyncio.shield(self._look_up(host, port))
+        results = [_result(host, info) for info in infos if family in {socket.AF_UNSPEC, info[0]}]
         if not results:
             raise socket.gaierror(socket.EAI_NONAME, "no address")
         return results[:_MOST]

@@ -1,4 +1,4 @@
-"""How aiohttp is set up: no pool, no cache, no cookies, no second try, nothing from the environment."""
+"""Sets aiohttp up without pool, cache, cookies, retries or settings from the environment."""
 
 import socket
 import ssl
@@ -17,13 +17,13 @@ from monitor.probes.wire.trace import Route
 from monitor.probes.wire.tracing_hooks import TracedResolver, TracedTLS, traced_socket
 
 _TLS_BUFFER = 32 * 1024
-"""Of each open connection, for a record of at most 16 KB; asyncio takes 256 KB."""
+"""Bytes of buffer per open connection; a TLS record has at most 16 KB, asyncio takes 256 KB."""
 _LINE = 16 * 1024
 _HEADERS = 128
 
 
 class BrokeError(Exception):
-    """Keeps aiohttp from asking once more behind our back, which it does for what it knows."""
+    """Hides a broken connection from aiohttp, which would silently send the request again."""
 
 
 async def _no_retry(
@@ -78,7 +78,7 @@ def _socket(info: tuple[Any, ...]) -> socket.socket:
 
 
 def route_through(proxy: Proxy | None, *, tunnels: bool) -> Route:
-    """`tunnels`: whether an HTTP proxy must open one, as for all that is not plain HTTP."""
+    """Says how the endpoint is reached; `tunnels` is true for all but plain HTTP."""
     if proxy is None:
         return Route.DIRECT
     if proxy.socks:
@@ -87,7 +87,7 @@ def route_through(proxy: Proxy | None, *, tunnels: bool) -> Route:
 
 
 def proxy_arguments(proxy: Proxy | None) -> dict[str, Any]:
-    """What aiohttp wants to be told with each request; of SOCKS its connector knows already."""
+    """Returns aiohttp's proxy arguments for one request; none for SOCKS, which its connector handles."""
     if proxy is None or proxy.socks:
         return {}
     address = URL.build(scheme="http", host=proxy.host, port=proxy.port)

@@ -28,11 +28,11 @@ _SAYS_OF_ENDPOINT = {
     5: ErrorType.REFUSED,
     6: ErrorType.TIMEOUT,
 }
-"""Reply codes of RFC 1928 with which a proxy tells that the endpoint, not itself, is the error."""
+"""Reply codes of RFC 1928 with which a proxy says that the endpoint, not itself, is at fault."""
 
 
 class _Reached:
-    """Stands where python-socks takes another proxy to go through first: our own connection."""
+    """Hands our own connection to python-socks, in place of a proxy to go through first."""
 
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
@@ -45,7 +45,7 @@ class _Reached:
 
 
 async def through_socks(proxy: Proxy, host: str, port: int, reach: Reach) -> socket.socket:
-    """A connection to the endpoint. Raise TunnelError, and OSError on the way to the proxy."""
+    """Opens a connection to the endpoint. Raises TunnelError, and OSError where the proxy cannot be reached."""
     trace = current.get()
     user, _, password = proxy.login.reveal().partition(":") if proxy.login else ("", "", "")
     asking = Socks(
@@ -58,17 +58,17 @@ async def through_socks(proxy: Proxy, host: str, port: int, reach: Reach) -> soc
         forward=cast("Socks", _Reached(reach)),
     )
     try:
-        made = await asking.connect(host, port)
+        sock = await asking.connect(host, port)
     except ProxyTimeoutError as error:
         raise TunnelError(TransportError(Phase.PROXY, ErrorType.TIMEOUT)) from error
     except ProxyError as error:
         raise TunnelError(_trouble(error, greeted=trace.told_proxy)) from error
     trace.arrive()
-    return made
+    return sock
 
 
 def _trouble(error: ProxyError, *, greeted: bool) -> TransportError:
-    """One that hangs up when it is told where to has no other word for an endpoint that is away."""
+    """Translates a proxy's error; a proxy that hangs up after the target was named means that it is unreachable."""
     what = _SAYS_OF_ENDPOINT.get(error.error_code or 0)
     if what is not None:
         return TransportError(Phase.CONNECT, what, f"the proxy says so: {error}")
@@ -95,8 +95,8 @@ class SocksConnector(ProxyConnector):
         timeout: float | None = None,
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         del timeout  # the client's guard is tighter
-        made = await through_socks(self._proxy, host, port, self._reach)
+        sock = await through_socks(self._proxy, host, port, self._reach)
         name = host.rstrip(".") if ssl else None
         return await self._loop.create_connection(
-            self._factory, sock=made, ssl=ssl, server_hostname=name
+            self._factory, sock=sock, ssl=ssl, server_hostname=name
         )

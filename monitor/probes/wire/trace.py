@@ -1,4 +1,4 @@
-"""When each phase of one request began and ended, by public hooks of socket, ssl and aiohttp only.
+"""Records when each phase of one request began and ended, by public hooks of socket, ssl and aiohttp only.
 
 One `Trace` per request travels in a ContextVar, so one session and one SSLContext serve them all.
 """
@@ -16,7 +16,7 @@ current: ContextVar["Trace"] = ContextVar("probe_trace")
 
 
 def _wall_offset() -> int:
-    """Wall minus monotonic clock, the tightest of three: kernel stamps are on the wall clock."""
+    """Returns wall minus monotonic clock, the tightest of three readings: kernel stamps use the wall clock."""
     best: tuple[int, int] | None = None
     for _ in range(3):
         before = time.monotonic_ns()
@@ -28,7 +28,7 @@ def _wall_offset() -> int:
 
 
 class Route(Enum):
-    """How one gets to the endpoint."""
+    """Names how the endpoint is reached."""
 
     DIRECT = "direct"
     RELAYED = "relayed"
@@ -51,14 +51,14 @@ class ConnectAttempt:
 
 @dataclass(slots=True)
 class Trace:
-    """All in nanoseconds on the monotonic clock."""
+    """Holds the times of one request, in nanoseconds on the monotonic clock."""
 
     on_connected: Callable[[], None]
     """Called when the connection is ready for the request."""
     encrypted: bool = False
-    way: Route = Route.DIRECT
+    route: Route = Route.DIRECT
     arrived: bool = False
-    """Past the proxy, if there is one: what happens from here on is the endpoint's doing."""
+    """True once we are past the proxy, if there is one: from here on the endpoint is at work."""
     start: int = field(default_factory=time.monotonic_ns)
     offset: int = field(default_factory=_wall_offset)
     dns_start: int | None = None
@@ -75,7 +75,7 @@ class Trace:
     received: int | None = None
     kernel: int | None = None
     was_reset: bool = False
-    """The other side ended with a reset, whatever was made of it above the socket."""
+    """The other side ended with a reset, whatever the layers above made of it."""
     on_closed: Callable[[], None] = lambda: None
     """Called when the connection is gone and everybody above had the chance to say so."""
 
@@ -90,11 +90,11 @@ class Trace:
 
     @property
     def told_proxy(self) -> bool:
-        """Whether the proxy knows where we want to go."""
-        return self.answered if self.way is Route.SOCKS else self.sent is not None
+        """Says whether the proxy has been told the target."""
+        return self.answered if self.route is Route.SOCKS else self.sent is not None
 
     def arrive(self) -> None:
-        """The tunnel stands: nothing has been said to the endpoint yet."""
+        """Marks that the tunnel stands and nothing has been sent to the endpoint yet."""
         if self.arrived:
             return
         self.arrived, self.answered, self.sent = True, False, None
@@ -105,7 +105,7 @@ class Trace:
         return (at - self.start) / 1e6
 
     def stamp(self) -> int:
-        """When the bytes just read arrived: in the kernel if it told us, else when we took them."""
+        """Returns when the last bytes arrived: by the kernel's stamp if there is one, else when we read them."""
         if self.received is None:
             return time.monotonic_ns()
         if self.kernel is not None:

@@ -1,4 +1,4 @@
-"""The public hooks of socket, ssl and aiohttp that write into the current `Trace` what happened when."""
+"""Subclasses socket, ssl and aiohttp parts so that they write their times into the current `Trace`."""
 
 import asyncio
 import contextlib
@@ -45,11 +45,11 @@ class TracedSocket(socket.socket):
         attempt.end, attempt.error = time.monotonic_ns(), error
         if not error:
             self.trace.winner = self.trace.winner or attempt
-            if self.trace.way in {Route.DIRECT, Route.RELAYED}:
+            if self.trace.route in {Route.DIRECT, Route.RELAYED}:
                 self.trace.arrive()
 
     def getsockopt(self, level: int, option: int, *rest: int) -> Any:
-        """The event loop reads SO_ERROR at the moment a connection stands or failed."""
+        """Notes the end of connecting: the event loop reads SO_ERROR at that moment."""
         value = super().getsockopt(level, option, *rest)
         if level == socket.SOL_SOCKET and option == socket.SO_ERROR and isinstance(value, int):
             self._ended(value)
@@ -84,7 +84,7 @@ class TracedSocket(socket.socket):
         super().close()
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """The path of TLS."""
+        """Reads for TLS, and notes the arrival."""
         view = memoryview(buffer)[:nbytes] if nbytes else buffer
         try:
             count, ancillary, _, _ = self.recvmsg_into((view,), _ANCILLARY, flags)
@@ -95,7 +95,7 @@ class TracedSocket(socket.socket):
         return count
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """The path of plain HTTP."""
+        """Reads for plain HTTP, and notes the arrival."""
         try:
             data, ancillary, _, _ = self.recvmsg(bufsize, _ANCILLARY, flags)
         except ConnectionResetError:
@@ -108,12 +108,12 @@ class TracedSocket(socket.socket):
 
 
 def traced_socket(info: tuple[Any, ...]) -> TracedSocket:
-    made = TracedSocket(info[0], info[1], info[2])
-    made.trace = current.get()
-    made.setblocking(False)
+    sock = TracedSocket(info[0], info[1], info[2])
+    sock.trace = current.get()
+    sock.setblocking(False)
     if _LINUX:
-        made.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    return made
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    return sock
 
 
 _MOST_CERTIFICATES = 1000
@@ -135,7 +135,7 @@ class TracedTLS(ssl.SSLObject):
         trace.on_connected()
 
     def getpeercert(self, binary_form: bool = False) -> Any:  # noqa: FBT001, FBT002  # ssl's own
-        """asyncio asks too: what takes long to read, and stays the same for weeks, is read once."""
+        """Parses a certificate once: it takes long, asyncio asks too, and it stays the same for weeks."""
         der = super().getpeercert(binary_form=True)
         if binary_form or der is None:
             return der
@@ -159,12 +159,12 @@ def _expires(cert: Any) -> datetime | None:
 
 @lru_cache(maxsize=4096)
 def _moment(not_after: str) -> datetime:
-    """Reading it takes long, and an endpoint's certificate stays the same for weeks."""
+    """Parses OpenSSL's date, cached: it takes long, and a certificate stays the same for weeks."""
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(not_after), UTC)
 
 
 class TracedResolver(AbstractResolver):
-    """Marks the look-up's begin and end in the trace of whoever asked."""
+    """Notes begin and end of a look-up in the current trace."""
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
@@ -175,7 +175,7 @@ class TracedResolver(AbstractResolver):
         trace = current.get()
         trace.dns_start = time.monotonic_ns()
         try:
-            found = await self._inner.resolve(host, port, family)
+            results = await self._inner.resolve(host, port, family)
         except UnicodeError as exc:
             trace.dns_end, trace.dns_error = time.monotonic_ns(), exc
             raise OSError(str(exc)) from exc
@@ -183,7 +183,7 @@ class TracedResolver(AbstractResolver):
             trace.dns_end, trace.dns_error = time.monotonic_ns(), exc
             raise
         trace.dns_end = time.monotonic_ns()
-        return found
+        return results
 
     async def close(self) -> None:
         await self._inner.close()

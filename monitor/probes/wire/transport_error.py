@@ -1,4 +1,4 @@
-"""From what aiohttp raised to where and how a request broke. No bytes of the answer are quoted."""
+"""Translates what aiohttp raised into where and how a request broke. No bytes of the answer are quoted."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ _CERT = {
 def phase_of(trace: Trace, *, answered: bool) -> Phase:
     if answered:
         return Phase.BODY
-    if trace.way is not Route.DIRECT and not trace.arrived:
+    if trace.route is not Route.DIRECT and not trace.arrived:
         return Phase.PROXY
     if trace.dns_error is not None or (trace.dns_start is not None and trace.dns_end is None):
         return Phase.DNS
@@ -37,14 +37,14 @@ def phase_of(trace: Trace, *, answered: bool) -> Phase:
 
 
 def transport_error_of(error: BaseException, trace: Trace, *, answered: bool) -> TransportError:
-    stage = phase_of(trace, answered=answered)
-    if trace.dns_error is not None and stage in {Phase.DNS, Phase.PROXY}:
-        return replace(_dns(trace.dns_error), stage=stage)
+    phase = phase_of(trace, answered=answered)
+    if trace.dns_error is not None and phase in {Phase.DNS, Phase.PROXY}:
+        return replace(_dns(trace.dns_error), phase=phase)
     for cause in _chain(error):
-        found = _refused_by_proxy(cause) or _one(cause, stage)
-        if found is not None:
-            return found
-    return TransportError(stage, ErrorType.PROTOCOL, type(error).__name__)
+        transport_error = _refused_by_proxy(cause) or _one(cause, phase)
+        if transport_error is not None:
+            return transport_error
+    return TransportError(phase, ErrorType.PROTOCOL, type(error).__name__)
 
 
 def _dns(error: OSError | UnicodeError | None) -> TransportError:
@@ -56,13 +56,13 @@ def _dns(error: OSError | UnicodeError | None) -> TransportError:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The innermost first: that one knows what happened."""
-    seen: list[BaseException] = []
-    while error is not None and error not in seen:
-        seen.append(error)
+    """Lists the causes of an error, the innermost first, which knows what happened."""
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
         inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None)
         error = inner or error.__cause__ or error.__context__
-    return reversed(seen)
+    return reversed(chain)
 
 
 def _refused_by_proxy(error: BaseException) -> TransportError | None:
@@ -73,48 +73,48 @@ def _refused_by_proxy(error: BaseException) -> TransportError | None:
     return None
 
 
-def _one(error: BaseException, stage: Phase) -> TransportError | None:
+def _one(error: BaseException, phase: Phase) -> TransportError | None:
     if isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError):
         return None  # only how OpenSSL waits; what broke the wait stands around it
     if isinstance(error, ssl.SSLCertVerificationError):
         what = _CERT.get(error.verify_code, ErrorType.CERT_UNTRUSTED)
-        return TransportError(stage, what, error.verify_message)
+        return TransportError(phase, what, error.verify_message)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return TransportError(stage, ErrorType.CLOSED)
+        return TransportError(phase, ErrorType.CLOSED)
     if isinstance(error, ssl.SSLError):
         # TLS 1.3: a server refuses our part of the handshake only after we think it done.
-        stage = Phase.TLS if stage is Phase.HEADERS else stage
+        phase = Phase.TLS if phase is Phase.HEADERS else phase
         return TransportError(
-            stage, ErrorType.PROTOCOL, (error.reason or "").replace("_", " ").lower()
+            phase, ErrorType.PROTOCOL, (error.reason or "").replace("_", " ").lower()
         )
     if isinstance(error, aiohttp.ServerDisconnectedError | ContentLengthError):
-        return TransportError(stage, ErrorType.CLOSED)
+        return TransportError(phase, ErrorType.CLOSED)
     if isinstance(error, TransferEncodingError) and "Not enough data" in error.message:
-        return TransportError(stage, ErrorType.CLOSED)
+        return TransportError(phase, ErrorType.CLOSED)
     if isinstance(error, BadHttpMessage | aiohttp.ClientResponseError):
-        return TransportError(stage, ErrorType.PROTOCOL)
+        return TransportError(phase, ErrorType.PROTOCOL)
     if isinstance(error, OSError) and not isinstance(error, aiohttp.ClientError):
-        return _os(error, stage)
+        return _os(error, phase)
     if isinstance(error, aiohttp.ClientPayloadError):
-        return TransportError(stage, ErrorType.CLOSED)
+        return TransportError(phase, ErrorType.CLOSED)
     return None
 
 
-def _os(error: OSError, stage: Phase) -> TransportError:
+def _os(error: OSError, phase: Phase) -> TransportError:
     number = error.errno
     detail = os.strerror(number) if number else ""
     if number == errno.ECONNREFUSED:
-        return TransportError(stage, ErrorType.REFUSED, detail)
+        return TransportError(phase, ErrorType.REFUSED, detail)
     if number in _UNREACHABLE:
-        return TransportError(stage, ErrorType.UNREACHABLE, detail)
+        return TransportError(phase, ErrorType.UNREACHABLE, detail)
     if number == errno.ETIMEDOUT:
-        return TransportError(stage, ErrorType.TIMEOUT, detail)
+        return TransportError(phase, ErrorType.TIMEOUT, detail)
     if number in {errno.ECONNRESET, errno.EPIPE}:
-        return TransportError(stage, ErrorType.RESET, detail)
+        return TransportError(phase, ErrorType.RESET, detail)
     if isinstance(error, ConnectionError):
         return TransportError(
-            stage, ErrorType.CLOSED
+            phase, ErrorType.CLOSED
         )  # asyncio's own, for an end without an error number
     return TransportError(
-        stage, ErrorType.UNREACHABLE if stage is Phase.CONNECT else ErrorType.RESET, detail
+        phase, ErrorType.UNREACHABLE if phase is Phase.CONNECT else ErrorType.RESET, detail
     )
