@@ -1,21 +1,42 @@
-"""`monitor incidents`: what happened, and one of them as a timeline."""
+"""`monitor incidents`: show what went wrong."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
-from monitor.cli.words import COLOURS
+from monitor.cli.console import (
+    COLOURS,
+    iso_time,
+    plain_table,
+    show,
+    show_json,
+    stdout,
+    utc_time,
+)
+from monitor.cli.options import (
+    AsJson,
+    ConfigPath,
+    Since,
+    Until,
+    incident_number,
+    load,
+    time_range,
+)
+from monitor.cli.time_range import TimeArgument
+from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.model import EntryKind, Incident, MonitorError, Outcome, TimelineEntry
 from monitor.model.duration import format_duration
 from monitor.model.result_json import failure_document
 from monitor.store import Store
 
-_SAID = {
+_NINETY_DAYS = TimeArgument("90d", timedelta(days=90))
+_ENTRY_WORDS = {
     EntryKind.OPENED: "began",
     EntryKind.JOINED: "spread",
     EntryKind.CAUSE: "changed",
@@ -27,86 +48,120 @@ _SAID = {
 }
 
 
-def listed(
-    config: Config, *, since: datetime | None, until: datetime | None, still: bool
+def command(
+    which: Annotated[
+        int | None,
+        typer.Argument(
+            parser=incident_number,
+            metavar="N",
+            help="The number of one: its timeline.",
+            show_default=False,
+        ),
+    ] = None,
+    path: ConfigPath = None,
+    since: Since = _NINETY_DAYS,
+    until: Until = None,
+    still: Annotated[bool, typer.Option("--open", help="Only those that go on.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what went wrong: open incidents and past ones, or the timeline of one."""
+    loaded, now = load(path, speaks=False), SystemClock().now()
+    if which is not None:
+        incident = read_incident(loaded, which)
+        if as_json:
+            show_json(full_document(incident))
+        else:
+            show(timeline(incident, now))
+        return
+    first, last = time_range(since, until)
+    incidents = read_incidents(loaded, since=first, until=last, only_open=still)
+    if as_json:
+        show_json({"incidents": [full_document(incident) for incident in incidents]})
+    elif incidents:
+        stdout().print(table(incidents, now))
+    else:
+        typer.echo("No incident goes on." if still else "There was no incident in that time.")
+
+
+def read_incidents(
+    config: Config, *, since: datetime | None, until: datetime | None, only_open: bool
 ) -> tuple[Incident, ...]:
-    """Newest first; `still` leaves out those that are over."""
+    """Return the incidents of a time, newest first."""
     with closing(Store.read_only(config.store)) as reader:
-        found = reader.incidents(since=since, until=until)
-    return tuple(each for each in found if not still or each.closed is None)
+        incidents = reader.incidents(since=since, until=until)
+    return tuple(incident for incident in incidents if not only_open or incident.closed is None)
 
 
-def one(config: Config, number: int) -> Incident:
+def read_incident(config: Config, number: int) -> Incident:
+    """Raises MonitorError where the store has no such incident."""
     with closing(Store.read_only(config.store)) as reader:
-        found = reader.incident(number)
-    if found is None:
+        incident = reader.incident(number)
+    if incident is None:
         raise MonitorError(f"there is no incident #{number}; `monitor incidents` lists them")
-    return found
+    return incident
 
 
 def table(incidents: Iterable[Incident], now: datetime) -> Table:
-    shown = Table(
-        "incident", "since (UTC)", "lasted", "severity", "checks", "why", box=None, pad_edge=False
-    )
-    for each in incidents:
-        shown.add_row(
-            f"#{each.id}",
-            _moment(each.opened),
-            _lasted(each, now),
-            Text(each.severity.value, style="dim" if each.closed else COLOURS[Outcome.DOWN]),
-            Text(", ".join(each.checks)),
-            Text(f"{each.failure.kind.value}: {each.failure.message}"),
+    rows = plain_table("incident", "since (UTC)", "lasted", "severity", "checks", "why")
+    for incident in incidents:
+        rows.add_row(
+            f"#{incident.id}",
+            utc_time(incident.opened),
+            _length(incident, now),
+            Text(
+                incident.severity.value, style="dim" if incident.closed else COLOURS[Outcome.DOWN]
+            ),
+            Text(", ".join(incident.checks)),
+            Text(f"{incident.failure.kind.value}: {incident.failure.message}"),
         )
-    return shown
+    return rows
 
 
 def timeline(incident: Incident, now: datetime) -> Iterator[Table | Text | str]:
     words = incident.failure.kind.row.words
     yield Text(f"#{incident.id} {incident.severity.value}: {words.label}", style="bold")
-    yield Text(f"{_moment(incident.opened)} UTC, lasted {_lasted(incident, now)}")
+    yield Text(f"{utc_time(incident.opened)} UTC, lasted {_length(incident, now)}")
     yield Text(f"{words.what} {words.remedy}")
     runs = ", ".join(f"{kind} {count}" for kind, count in incident.failed_runs.items())
     yield Text(f"failed runs: {runs or 'none counted'}")
     yield ""
-    shown = Table("at (UTC)", "what", "check", "why", box=None, pad_edge=False)
+    rows = plain_table("at (UTC)", "what", "check", "why")
     for entry in incident.timeline:
-        shown.add_row(_moment(entry.at), _SAID[entry.what], Text(entry.check or ""), Text(_why(entry)))  # fmt: skip
-    yield shown
+        what = _ENTRY_WORDS[entry.what]
+        rows.add_row(utc_time(entry.at), what, Text(entry.check or ""), Text(_why(entry)))
+    yield rows
 
 
 def _why(entry: TimelineEntry) -> str:
     return ": ".join(part for part in (entry.kind.value if entry.kind else "", entry.text) if part)
 
 
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _lasted(incident: Incident, now: datetime) -> str:
+def _length(incident: Incident, now: datetime) -> str:
     length = format_duration((incident.closed or now) - incident.opened)
     return length if incident.closed else f"{length}, open"
 
 
 def document(incident: Incident) -> dict[str, Any]:
+    """Describe an incident without its timeline."""
     return {
         "id": incident.id,
         "service": incident.service,
         "severity": incident.severity.value,
-        "opened": _utc(incident.opened),
-        "closed": incident.closed and _utc(incident.closed),
+        "opened": iso_time(incident.opened),
+        "closed": incident.closed and iso_time(incident.closed),
         "checks": list(incident.checks),
         "failure": failure_document(incident.failure),
     }
 
 
-def whole(incident: Incident) -> dict[str, Any]:
-    """With what happened, oldest first."""
+def full_document(incident: Incident) -> dict[str, Any]:
+    """Describe an incident with its timeline, oldest entry first."""
     return document(incident) | {
         "active": sorted(incident.active),
         "failed_runs": dict(incident.failed_runs),
         "timeline": [
             {
-                "at": _utc(entry.at),
+                "at": iso_time(entry.at),
                 "what": entry.what.value,
                 "check": entry.check,
                 "kind": entry.kind and entry.kind.value,
@@ -115,7 +170,3 @@ def whole(incident: Incident) -> dict[str, Any]:
             for entry in incident.timeline
         ],
     }
-
-
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,8 +1,7 @@
-"""Options that several commands share, and what all of them do with them."""
+"""Options and arguments that several commands share, and how they read the configuration."""
 
-import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,47 +10,42 @@ from typing import Annotated, TypeVar
 import typer
 
 from monitor import config, logs
-from monitor.cli import places, voice
-from monitor.cli.ranges import When, parse_when
+from monitor.cli.service_env import service_env
+from monitor.cli.time_range import TimeArgument, parse_time
 from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.model import Redactor
 
 T = TypeVar("T", bound=StrEnum)
 
-_DIGITS = 18
-"""More than any store can number."""
+_MAX_DIGITS = 18
+"""More digits than the number of any stored incident has."""
 
 
-def when(text: str | When) -> When:
+def time_argument(text: str | TimeArgument) -> TimeArgument:
     try:
-        return parse_when(text)
+        return parse_time(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
 
-def number(text: str | int) -> int:
-    """That of an incident, as messages and tables have it: `3` or `#3`."""
+def incident_number(text: str | int) -> int:
+    """Read the number of an incident as messages and tables show it: `3` or `#3`."""
     digits = str(text).removeprefix("#")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS):
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
         raise typer.BadParameter(f'got "{digits[:40]}", want the number of an incident such as 3')
     return int(digits)
 
 
-def port_number(text: str | int) -> int:
-    digits = str(text)
-    if not (digits.isascii() and digits.isdigit() and int(digits[:9]) < 65_536):
-        raise typer.BadParameter(f'got "{digits[:40]}", want a port from 0 to 65535')
-    return int(digits)
-
-
 def one_of(kind: type[T]) -> Callable[[str], T]:
-    def read(text: str) -> T:
+    """Return a parser for the values of an enum."""
+
+    def parse(text: str) -> T:
         if text in list(kind):
             return kind(text)
         raise typer.BadParameter(f'got "{text[:40]}", want {" or ".join(kind)}')
 
-    return read
+    return parse
 
 
 ConfigPath = Annotated[
@@ -64,42 +58,40 @@ ConfigPath = Annotated[
         show_default=False,
     ),
 ]
+IncidentNumber = Annotated[
+    int,
+    typer.Argument(parser=incident_number, metavar="N", help="The number of the incident."),
+]
 Since = Annotated[
-    When,
+    TimeArgument,
     typer.Option(
-        parser=when,
+        parser=time_argument,
         metavar="WHEN",
         help='How long ago ("6h", "30d"), or a moment ("2026-11-23T12:00", in UTC).',
     ),
 ]
 Until = Annotated[
-    When | None,
-    typer.Option(parser=when, metavar="WHEN", help="Default: now.", show_default=False),
+    TimeArgument | None,
+    typer.Option(parser=time_argument, metavar="WHEN", help="Default: now.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 
 
 def load(path: Path | None, *, level: str = "WARNING", speaks: bool = True) -> Config:
-    """`speaks`: whether the command asks endpoints or tells channels, for which it needs secrets."""
-    found = config.find(path)
-    loaded = config.load(found, places.environment(found, os.environ), speaks=speaks)
+    """Read the configuration and set up logging.
+
+    `speaks`: whether the command asks endpoints or tells channels, for which it needs secrets.
+    """
+    file = config.find(path)
+    loaded = config.load(file, service_env(file, os.environ), speaks=speaks)
     journal = "JOURNAL_STREAM" in os.environ or "INVOCATION_ID" in os.environ
     logs.set_up(Redactor(loaded.secrets), level=level, journal=journal)
     return loaded
 
 
-def span(since: When, until: When | None) -> tuple[datetime, datetime]:
+def time_range(since: TimeArgument, until: TimeArgument | None) -> tuple[datetime, datetime]:
     now = SystemClock().now()
     first, last = since.at(now), until.at(now) if until else now
     if first >= last:
         raise typer.BadParameter("want a moment before --until", param_hint="'--since'")
     return first, last
-
-
-def show(parts: Iterable[object]) -> None:
-    for part in parts:
-        voice.out().print(part, highlight=False)
-
-
-def show_json(document: Mapping[str, object]) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))

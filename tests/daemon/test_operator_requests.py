@@ -13,10 +13,10 @@ from cast import HandClock, until
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.alerts import AlertEngine
-from monitor.cli.acking import ack
-from monitor.cli.looking import document, tables
-from monitor.cli.noting import note
-from monitor.cli.silencing import silence
+from monitor.cli.ack import ack
+from monitor.cli.incident_note import add_note
+from monitor.cli.silence import silence
+from monitor.cli.status import document, tables
 from monitor.clock import SystemClock
 from monitor.config import Config, parse
 from monitor.daemon.app import Daemon
@@ -131,7 +131,7 @@ async def test_an_acknowledged_incident_and_a_note_stand_in_the_timeline(
     alerts = AlertEngine(AlertSettings(), (), store.recall())
     await judged(store, alerts, *[down(clock)] * 3)
     assert ack(config, 1, "on it", clock.now()) == "#1: no more reminders; its end will be told"
-    assert note(config, 1, "the\x00 disk, not key-of-the-house-1", clock.now()) == "#1: noted"
+    assert add_note(config, 1, "the\x00 disk, not key-of-the-house-1", clock.now()) == "#1: noted"
     await OperatorRequests(store, alerts, clock).handle_waiting()
     await OperatorRequests(store, alerts, clock).handle_waiting()
 
@@ -148,7 +148,7 @@ async def test_what_was_asked_while_no_daemon_ran_is_done_when_one_starts(
     first.open()
     await judged(first, AlertEngine(AlertSettings(), (), first.recall()), *[down(clock)] * 3)
     await first.close()
-    note(config, 1, "the power went", clock.now())
+    add_note(config, 1, "the power went", clock.now())
     ack(config, 1, "", clock.now())
 
     second = Store(config.store, clock=clock)
@@ -169,7 +169,7 @@ async def test_a_note_on_an_incident_that_is_over_is_kept_too(
     await judged(store, alerts, *[down(clock)] * 3)
     good = replace(down(clock), outcome=Failure(FailureKind.SLOW, "").outcome, failure=None)
     await judged(store, alerts, good, good)
-    note(config, 1, "it was a cable", clock.now())
+    add_note(config, 1, "it was a cable", clock.now())
     await OperatorRequests(
         store, AlertEngine(AlertSettings(), (), store.recall()), clock
     ).handle_waiting()
@@ -186,7 +186,7 @@ async def test_what_nobody_knows_is_refused_at_once(
     with pytest.raises(MonitorError, match="there is no incident #7"):
         ack(config, 7, "", clock.now())
     with pytest.raises(MonitorError, match="there is no incident #7"):
-        note(config, 7, "x", clock.now())
+        add_note(config, 7, "x", clock.now())
 
 
 def test_without_a_store_there_is_nobody_to_ask(config: Config, clock: HandClock) -> None:

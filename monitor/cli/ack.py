@@ -1,0 +1,33 @@
+"""`monitor ack`: stop the reminders of an incident."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from monitor.cli.incidents import read_incident
+from monitor.cli.options import ConfigPath, IncidentNumber, load
+from monitor.clock import SystemClock
+from monitor.config import Config
+from monitor.model import MonitorError, OperatorRequest, Redactor, RequestKind, clean_text
+from monitor.store import Store
+
+
+def command(
+    incident: IncidentNumber,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Kept in its timeline.")] = "",
+    path: ConfigPath = None,
+) -> None:
+    """Stop the reminders of an incident that somebody knows of. Its end is told."""
+    typer.echo(ack(load(path, speaks=False), incident, why, SystemClock().now()))
+
+
+def ack(config: Config, number: int, why: str, now: datetime) -> str:
+    """Ask the daemon to stop the reminders, and return what to tell the person."""
+    incident = read_incident(config, number)
+    if incident.closed:
+        raise MonitorError(f"incident #{number} is over since {incident.closed:%Y-%m-%d %H:%M} UTC")
+    text = clean_text(Redactor(config.secrets)(why))
+    request = OperatorRequest(at=now, what=RequestKind.ACK, target=str(number), text=text)
+    Store.request(config.store, request)
+    return f"#{number}: no more reminders; its end will be told"

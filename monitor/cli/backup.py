@@ -1,0 +1,43 @@
+"""`monitor backup`: copy the store, also while in use."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.console import progress
+from monitor.cli.options import ConfigPath, load
+from monitor.config import Config
+from monitor.model import MonitorError
+from monitor.store import Store
+
+_SUFFIXES = ("", "-wal", "-shm", ".lock", ".reserve")
+"""What the names of the store's own files end in."""
+
+
+def command(
+    to: Annotated[Path, typer.Argument(metavar="FILE", help="An older copy there is replaced.")],
+    path: ConfigPath = None,
+) -> None:
+    """Copy the store, whole and checked, also while the daemon runs."""
+    loaded = load(path, speaks=False)
+    with progress("copying", None):
+        size = backup(loaded, to)
+    typer.echo(f"wrote {to}: {size} bytes, checked")
+
+
+def backup(config: Config, to: Path) -> int:
+    """Return the size of the copy in bytes. It replaces an older one only when it is checked."""
+    store, copy = Path(config.store.removeprefix("sqlite:///")).resolve(), to.resolve()
+    if copy in {store.with_name(store.name + suffix) for suffix in _SUFFIXES}:
+        raise MonitorError(f"{to} is the store itself; give the copy another name")
+    if to.is_dir():
+        raise MonitorError(f"{to} is a folder; give the copy a name in it")
+    if to.exists() and not to.is_file():
+        raise MonitorError(f"{to} is no file; a copy would take its place")
+    if not copy.parent.is_dir():
+        raise MonitorError(f"there is no folder {copy.parent}; make it first")
+    with closing(Store.read_only(config.store)) as reader:
+        reader.backup(copy)
+    return copy.stat().st_size

@@ -1,0 +1,133 @@
+"""`monitor demo`: show the whole product, simulated.
+
+Everything is real but the service that it watches.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from monitor import config, logs
+from monitor.clock import SystemClock
+from monitor.daemon.app import Daemon
+from monitor.daemon.components import Listeners
+from monitor.demo.launcher import Simulation
+from monitor.demo.live import LiveTable
+from monitor.model import MonitorError, Redactor
+
+PUBLISH_EVERY = timedelta(seconds=3)
+LOG_FILE = "monitor.log"
+
+
+def port_number(text: str | int) -> int:
+    digits = str(text)
+    if not (digits.isascii() and digits.isdigit() and int(digits[:9]) < 65_536):
+        raise typer.BadParameter(f'got "{digits[:40]}", want a port from 0 to 65535')
+    return int(digits)
+
+
+def command(
+    port: Annotated[
+        int,
+        typer.Option(
+            parser=port_number,
+            metavar="PORT",
+            help="Where the page is served on 127.0.0.1; 0 is any.",
+        ),
+    ] = 8080,
+    seconds: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Stop by itself after so long.", show_default=False),
+    ] = None,
+) -> None:
+    """Run the whole product against a bundled simulated service: no network, no key."""
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="monitor-demo-") as name, _no_proxy_for_loopback():
+        _run(Path(name), console, port=port or _free_port(), seconds=seconds)
+    console.print("The demo has ended; nothing of it is left.", highlight=False)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def _run(folder: Path, console: Console, *, port: int, seconds: float | None) -> None:
+    with Simulation(folder, clock=SystemClock(), port=port) as simulation:
+        loaded = config.load(simulation.config_path, simulation.env)
+        table = LiveTable(
+            loaded,
+            console,
+            page_url=simulation.page_url,
+            elapsed=simulation.elapsed,
+            acting=simulation.acting,
+        )
+        console.print(
+            f"Six endpoints, a fault every half minute. The status page: {simulation.page_url}\n"
+            f"The log: {folder / LOG_FILE}. End it with Ctrl-C.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        with _logging_to(folder / LOG_FILE, Redactor(loaded.secrets)):
+            asyncio.run(_watch(loaded, table, seconds))
+        _raise_if_ended_early(folder / LOG_FILE)
+
+
+async def _watch(loaded: config.Config, table: LiveTable, seconds: float | None) -> None:
+    daemon = Daemon(
+        loaded,
+        listeners=Listeners(on_result=table.on_result, on_message=table.on_message),
+        publish_every=PUBLISH_EVERY,
+    )
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, daemon.stop.set)
+    with table:
+        await daemon.run()
+
+
+def _raise_if_ended_early(log: Path) -> None:
+    """Raise MonitorError with the end of the log if the daemon ended by itself; the log is deleted next."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    critical = next((number for number, line in enumerate(lines) if " CRITICAL " in line), None)
+    if critical is not None:
+        raise MonitorError("\n".join(["the daemon ended by itself:", *lines[critical:]]))
+
+
+@contextlib.contextmanager
+def _logging_to(path: Path, redact: Redactor) -> Iterator[None]:
+    """Log to a file, because the terminal belongs to the table."""
+    root = logging.getLogger()
+    before = root.handlers[:]
+    with path.open("w", encoding="utf-8") as log:
+        logs.set_up(redact, to=log)
+        try:
+            yield
+        finally:
+            root.handlers[:] = before
+
+
+@contextlib.contextmanager
+def _no_proxy_for_loopback() -> Iterator[None]:
+    """Keep the demo's own channel out of a proxy that the environment names."""
+    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    os.environ.update(dict.fromkeys(before, "127.0.0.1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

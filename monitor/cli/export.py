@@ -1,0 +1,190 @@
+"""`monitor export`: write the history as CSV or JSON Lines.
+
+It needs bounded memory, whatever the range.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from monitor.cli.console import progress
+from monitor.cli.history import require_known_check
+from monitor.cli.history_rows import Row, period_row, result_row, write_csv
+from monitor.cli.options import (
+    ConfigPath,
+    Until,
+    load,
+    one_of,
+    time_argument,
+    time_range,
+)
+from monitor.cli.time_range import Granularity, TimeArgument
+from monitor.clock import SystemClock
+from monitor.config import Config
+from monitor.model import MonitorError, Result
+from monitor.store import Reader, Store
+
+_PROGRESS_STEP = 500
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def command(
+    path: ConfigPath = None,
+    form: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            parser=one_of(Format),
+            metavar=" | ".join(Format),
+            help="CSV, or JSON Lines.",
+        ),
+    ] = Format.CSV,
+    by: Annotated[
+        Granularity,
+        typer.Option(
+            parser=one_of(Granularity),
+            metavar=" | ".join(Granularity),
+            help="Every run, or hours, days, months or years with percentiles.",
+        ),
+    ] = Granularity.RUNS,
+    check: Annotated[
+        str | None, typer.Option(metavar="CHECK", help="Default: all of them.", show_default=False)
+    ] = None,
+    since: Annotated[
+        TimeArgument | None,
+        typer.Option(
+            parser=time_argument, metavar="WHEN", help="Default: all there is.", show_default=False
+        ),
+    ] = None,
+    until: Until = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Default: standard output.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write what the store remembers as CSV or JSON Lines."""
+    now = SystemClock().now()
+    if since and until:
+        time_range(since, until)
+    query = ExportQuery(
+        granularity=by,
+        check=check,
+        since=since.at(now) if since else None,
+        until=until.at(now) if until else None,
+    )
+    loaded = load(path, speaks=False)
+    if output is None and sys.stdout.isatty():  # the rows themselves show how it goes
+        export(loaded, query, form, output)
+        return
+    with progress("rows", None) as advance:
+        count = export(loaded, query, form, output, advance)
+    if output:
+        typer.echo(f"wrote {output}: {count} rows")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportQuery:
+    granularity: Granularity
+    check: str | None
+    since: datetime | None
+    until: datetime | None
+
+
+def export(
+    config: Config,
+    query: ExportQuery,
+    form: Format,
+    to: Path | None,
+    advance: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Return the number of rows; `advance` is called with the count of the latest rows.
+
+    A file appears when it is complete, or not at all.
+    """
+    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+        if query.check is not None:
+            require_known_check(reader, query.check)
+        with _open(to) as out:
+            rows = _counted(_rows(reader, query), advance)
+            return WRITERS[form](out, rows, query.granularity)
+
+
+def _counted(rows: Iterable[Row], advance: Callable[[int], None]) -> Iterator[Row]:
+    for number, row in enumerate(rows, 1):
+        yield row
+        if number % _PROGRESS_STEP == 0:
+            advance(_PROGRESS_STEP)
+
+
+def _rows(reader: Reader, query: ExportQuery) -> Iterator[Row]:
+    span = {"since": query.since, "until": query.until}
+    if query.granularity.resolution is None:
+        return reader.each_result(query.check, **span)
+    return reader.each_period(query.granularity.resolution, query.check, **span)
+
+
+def _write_jsonl(out: TextIO, rows: Iterable[Row], _: Granularity) -> int:
+    count = 0
+    for row in rows:
+        count += 1
+        document = result_row(row) if isinstance(row, Result) else period_row(row)
+        out.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
+    return count
+
+
+WRITERS: dict[Format, Callable[[TextIO, Iterable[Row], Granularity], int]] = {
+    Format.CSV: write_csv,
+    Format.JSONL: _write_jsonl,
+}
+
+
+@contextmanager
+def _open(to: Path | None) -> Iterator[TextIO]:
+    if to is None:
+        yield sys.stdout
+        return
+    try:
+        with _written_in_place(to) if _is_device(to) else _replaced(to.resolve()) as out:
+            yield out
+    except OSError as error:
+        raise MonitorError(f"{to} cannot be written: {error.strerror}") from error
+
+
+def _is_device(to: Path) -> bool:
+    """Tell whether it is a device or a pipe, which is written to and never replaced by a file."""
+    return to.exists() and not to.is_file() and not to.is_dir()
+
+
+@contextmanager
+def _written_in_place(to: Path) -> Iterator[TextIO]:
+    with to.open("w", encoding="utf-8", newline="") as out:
+        yield out
+
+
+@contextmanager
+def _replaced(to: Path) -> Iterator[TextIO]:
+    """Write a temporary file beside `to`, which takes its place when everything is written."""
+    handle, name = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+            yield out
+        temporary.replace(to)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,151 @@
+"""Runs and periods as flat rows for CSV, and as documents for JSON."""
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TextIO
+
+from monitor.cli.console import iso_time
+from monitor.cli.time_range import Granularity
+from monitor.model import (
+    TIMING_NAMES,
+    Evidence,
+    Outcome,
+    Period,
+    Resolution,
+    Result,
+    Rollup,
+)
+from monitor.model.result_json import run_document
+
+Document = dict[str, Any]
+Row = Result | Period
+
+_FIGURES = (*TIMING_NAMES, "tokens_per_s")
+_HOUR = timedelta(hours=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+
+
+def result_row(result: Result, evidence: Evidence | None = None) -> Document:
+    row = {"check": result.check, "vantage": result.vantage, **run_document(result)}
+    return row | {"evidence": evidence_document(evidence)} if evidence else row
+
+
+def evidence_document(evidence: Evidence) -> Document:
+    return {
+        "headers": [list(pair) for pair in evidence.headers],
+        "body": evidence.body,
+        "events": [list(event) for event in evidence.events],
+        "note": evidence.note,
+    }
+
+
+def period_row(period: Period) -> Document:
+    return {
+        "check": period.check,
+        "vantage": period.vantage,
+        "at": iso_time(period.at, "milliseconds"),
+        "hours": (period.resolution.end(period.at) - period.at) // _HOUR,
+        **rollup_document(period.rollup),
+    }
+
+
+def rollup_document(rollup: Rollup) -> Document:
+    return {
+        "availability": rollup.availability,
+        "excluded": rollup.excluded,
+        "outcomes": {outcome.value: rollup.outcomes.get(outcome.value, 0) for outcome in Outcome},
+        "maintenance": rollup.maintenance,
+        "late": rollup.late,
+        "missed": rollup.missed,
+        "failures": by_count(rollup.kinds),
+        "figures": {
+            name: _quantiles(rollup, name) for name in _FIGURES if rollup.figures.get(name)
+        },
+        "tokens_in": rollup.tokens_in,
+        "tokens_out": rollup.tokens_out,
+        "cost": rollup.cost,
+    }
+
+
+def by_count(kinds: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _quantiles(rollup: Rollup, figure: str) -> Document:
+    values = {name: rollup.quantile(figure, q) for name, q in _QUANTILES.items()}
+    return {name: None if value is None else round(value, 1) for name, value in values.items()}
+
+
+def write_csv(out: TextIO, rows: Iterable[Row], granularity: Granularity) -> int:
+    """Write a heading and the rows, and return how many rows there were."""
+    writer, count = csv.writer(out, lineterminator="\n"), 0
+    writer.writerow(_flat(_empty_row(granularity)))
+    for row in rows:
+        writer.writerow(map(_cell, _flat(row).values()))
+        count += 1
+    return count
+
+
+def _empty_row(granularity: Granularity) -> Row:
+    """Return a row whose names head the file, also where no row follows."""
+    if granularity.resolution is None:
+        return Result(check="", vantage="", at=_EPOCH, outcome=Outcome.UNKNOWN)
+    return Period(check="", vantage="", at=_EPOCH, resolution=Resolution.HOUR, rollup=Rollup())
+
+
+def _flat(row: Row) -> Document:
+    return _flat_result(row) if isinstance(row, Result) else _flat_period(row)
+
+
+def _flat_result(result: Result) -> Document:
+    failure, stream, usage = result.failure, result.stream, result.usage
+    return {
+        "check": result.check,
+        "vantage": result.vantage,
+        "at": iso_time(result.at, "milliseconds"),
+        "outcome": result.outcome.value,
+        "kind": failure.kind.value if failure else None,
+        "fault": failure.fault.value if failure else None,
+        "message": failure.message if failure else None,
+        **{f"{name}_ms": getattr(result.timings, name) for name in TIMING_NAMES},
+        "http_status": result.http_status,
+        "remote_ip": result.remote_ip,
+        "model": result.model,
+        "tokens_per_s": stream.tokens_per_s if stream else None,
+        "stall_max_ms": stream.stall_max_ms if stream else None,
+        "tokens_in": usage.tokens_in if usage else None,
+        "tokens_out": usage.tokens_out if usage else None,
+        "cost": usage.cost_usd if usage else None,
+    }
+
+
+def _flat_period(period: Period) -> Document:
+    document = period_row(period)
+    figures = document.pop("figures")
+    outcomes, failures = document.pop("outcomes"), document.pop("failures")
+    names = ("check", "vantage", "at", "hours", "availability", "excluded")
+    return {
+        **{name: document[name] for name in names},
+        **outcomes,
+        **{name: document[name] for name in ("maintenance", "late", "missed")},
+        "failures": " ".join(f"{kind}:{count}" for kind, count in failures.items()),
+        **{
+            f"{name}{'' if name == 'tokens_per_s' else '_ms'}_{q}": figures.get(name, {}).get(q)
+            for name in _FIGURES
+            for q in _QUANTILES
+        },
+        **{name: document[name] for name in ("tokens_in", "tokens_out", "cost")},
+    }
+
+
+def _cell(value: object) -> object:
+    """Shorten numbers, and quote text that a spreadsheet would take for a formula."""
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, str) and _FORMULA.match(value):
+        return f"'{value}"
+    return value

@@ -1,0 +1,102 @@
+"""`monitor once`: run every check once, now.
+
+It works beside a running daemon, and stores nothing.
+"""
+
+import asyncio
+from collections.abc import Callable
+from random import SystemRandom
+from typing import Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from monitor.budget import BudgetLedger
+from monitor.cli.console import COLOURS, milliseconds, plain_table, progress, show_json, stdout
+from monitor.cli.options import AsJson, ConfigPath, load
+from monitor.clock import SystemClock
+from monitor.config import Config
+from monitor.cycle import explained
+from monitor.daemon.components import make_path_diagnosis
+from monitor.model import Check, Habit, Outcome, Redactor, Result
+from monitor.model.result_json import result_document
+from monitor.probes import Attempted, Client, attempt
+
+Answer = tuple[Check, Result]
+_MAX_REPEATS = 2
+_AT_ONCE = 20
+"""Runs side by side: enough to be quick, few enough that they do not slow each other."""
+
+
+def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Run every check once, now. Exit 1 if one is down."""
+    loaded = load(path)
+    with progress("asking", len(loaded.checks)) as advance:
+        answers = asyncio.run(ask_all(loaded, lambda: advance(1)))
+    if as_json:
+        show_json(document(loaded, answers))
+    else:
+        stdout().print(table(answers))
+    raise typer.Exit(int(any(result.outcome is Outcome.DOWN for _, result in answers)))
+
+
+async def ask_all(config: Config, done: Callable[[], None] = lambda: None) -> list[Answer]:
+    client, gate, redact = Client(), asyncio.Semaphore(_AT_ONCE), Redactor(config.secrets)
+    doctor = make_path_diagnosis(config, SystemClock(), redact)
+    ledger = BudgetLedger(config.services, config.budgets, config.prices, {})
+
+    async def ask_once(check: Check, habit: Habit) -> Attempted:
+        return await attempt(
+            check,
+            habit=habit,
+            client=client,
+            clock=SystemClock(),
+            rng=SystemRandom(),
+            vantage=config.vantage,
+            redact=redact,
+        )
+
+    async def ask(check: Check) -> Answer:
+        """Repeat where one answer proves nothing: a burst, or a wrong answer."""
+        async with gate:
+            attempted = await ask_once(check, Habit())
+            for _ in range(_MAX_REPEATS):
+                if _is_suspicion(attempted):
+                    attempted = await ask_once(check, attempted.habit)
+            attempted = await explained(doctor, check, attempted)
+        done()
+        return check, ledger.priced(check, attempted.result)
+
+    try:
+        return await asyncio.gather(*map(ask, config.checks))
+    finally:
+        await client.close()
+        await doctor.close()
+
+
+def _is_suspicion(attempted: Attempted) -> bool:
+    """Tell whether something odd was seen that is no verdict yet; within three answers it is, or is gone."""
+    habit = attempted.habit
+    return attempted.result.failure is None and bool(habit.bursts or habit.mismatches)
+
+
+def document(config: Config, answers: list[Answer]) -> dict[str, Any]:
+    return {
+        "vantage": config.vantage,
+        "checks": [result_document(check, result) for check, result in answers],
+    }
+
+
+def table(answers: list[Answer]) -> Table:
+    rows = plain_table("check", "outcome", "ttft", "total", "why")
+    for check, result in answers:
+        failure = result.failure
+        rows.add_row(
+            check.key,
+            Text(result.outcome.value, style=COLOURS[result.outcome]),
+            milliseconds(result.timings.ttft),
+            milliseconds(result.timings.total),
+            Text(f"{failure.kind.value}: {failure.message}" if failure else ""),
+        )
+    return rows

@@ -1,0 +1,57 @@
+"""`monitor render`: write the page from the store, once."""
+
+import asyncio
+from contextlib import closing
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from monitor import __version__
+from monitor.cli.options import ConfigPath, load
+from monitor.clock import SystemClock
+from monitor.config import Config
+from monitor.model import Evidence, Snapshot
+from monitor.publisher import Publisher
+from monitor.store import Store
+
+
+def command(
+    path: ConfigPath = None,
+    stopped: Annotated[
+        bool, typer.Option("--stopped", help="Say on the page that monitoring has stopped.")
+    ] = False,
+) -> None:
+    """Write the page from the store, once."""
+    loaded = load(path, speaks=False)
+    asyncio.run(render(loaded, stopped=stopped))
+    typer.echo(f"wrote {loaded.page.dir}")
+
+
+async def render(config: Config, *, stopped: bool) -> None:
+    publisher = Publisher(
+        _StoredPage(config),
+        config.services,
+        config.checks,
+        config.page,
+        clock=SystemClock(),
+        vantage=config.vantage,
+        version=__version__,
+        maintenance=config.maintenance,
+    )
+    await publisher.publish(stopped=stopped)
+
+
+class _StoredPage:
+    """Reads the store for the publisher, without a daemon."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    async def snapshot(self, now: datetime) -> Snapshot:
+        with closing(Store.read_only(self._config.store, vantage=self._config.vantage)) as reader:
+            return reader.snapshot(now)
+
+    async def evidence(self, check: str, at: datetime) -> Evidence | None:
+        with closing(Store.read_only(self._config.store, vantage=self._config.vantage)) as reader:
+            return reader.evidence(check, at)

@@ -1,0 +1,33 @@
+"""`monitor run`: run the daemon."""
+
+import asyncio
+import faulthandler
+import os
+from typing import Annotated
+
+import typer
+
+from monitor.cli.options import ConfigPath, load
+from monitor.cli.service_env import service_env
+from monitor.daemon.app import Daemon
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def command(
+    path: ConfigPath = None,
+    log_level: Annotated[
+        str, typer.Option(metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR.")
+    ] = "INFO",
+) -> None:
+    """Run the daemon until SIGTERM or SIGINT."""
+    level = log_level.upper()
+    if level not in _LEVELS:
+        raise typer.BadParameter(
+            f'got "{log_level[:40]}", want DEBUG, INFO, WARNING or ERROR',
+            param_hint="'--log-level'",
+        )
+    loaded = load(path, level=level)
+    env = service_env(loaded.path, os.environ)
+    faulthandler.enable()  # a daemon that hangs is ended with SIGABRT: the log shows where it hung
+    asyncio.run(Daemon(loaded, env=env).run())

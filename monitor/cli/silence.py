@@ -1,0 +1,62 @@
+"""`monitor silence`: mute a check, endpoint or service."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from monitor.cli.options import ConfigPath, load
+from monitor.clock import SystemClock
+from monitor.config import Config
+from monitor.model import ALL, MonitorError, OperatorRequest, Redactor, RequestKind, clean_text
+from monitor.model.duration import parse_duration
+from monitor.store import Store
+
+
+def command(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET", help='"all", SERVICE, SERVICE/ENDPOINT or SERVICE/ENDPOINT/PROBE.'
+        ),
+    ],
+    lasts: Annotated[
+        str, typer.Option("--for", metavar="DURATION", help='For so long, e.g. "2h".')
+    ] = "2h",
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Kept with what is muted.")] = "",
+    end: Annotated[bool, typer.Option("--end", help="End it now.")] = False,
+    path: ConfigPath = None,
+) -> None:
+    """Tell nobody of a check, endpoint or service for a while. What is still bad then is told."""
+    try:
+        duration = timedelta(0) if end else parse_duration(lasts)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="'--for'") from None
+    typer.echo(silence(load(path, speaks=False), target, duration, why, SystemClock().now()))
+
+
+def silence(config: Config, target: str, lasts: timedelta, why: str, now: datetime) -> str:
+    """Ask the daemon for a silence, and return what to tell the person. A length of zero ends one."""
+    target = ALL if target in {ALL, "all"} else target.strip("/")
+    _require_known(config, target)
+    until = now + lasts
+    text = clean_text(Redactor(config.secrets)(why))
+    request = OperatorRequest(
+        at=now, what=RequestKind.SILENCE, target=target, until=until, text=text
+    )
+    Store.request(config.store, request)
+    what = "everything" if target == ALL else target
+    if lasts <= timedelta(0):
+        return f"{what}: no longer silenced"
+    return f"{what}: silenced until {until:%Y-%m-%d %H:%M} UTC"
+
+
+def _require_known(config: Config, target: str) -> None:
+    known = {ALL}
+    for check in config.checks:
+        known |= {check.service, check.endpoint.path, check.key}
+    if target not in known:
+        raise MonitorError(
+            f'nothing is called "{target}"; want "all", SERVICE, SERVICE/ENDPOINT or'
+            " SERVICE/ENDPOINT/PROBE as in `monitor status`"
+        )

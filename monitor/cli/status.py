@@ -1,0 +1,240 @@
+"""`monitor status`: show what the store knows."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from monitor.cli import incidents
+from monitor.cli.console import (
+    COLOURS,
+    iso_time,
+    milliseconds,
+    plain_table,
+    show_json,
+    stdout,
+    utc_time,
+)
+from monitor.cli.daemon_health import DaemonHealth, daemon_health
+from monitor.cli.options import AsJson, ConfigPath, load
+from monitor.clock import SystemClock
+from monitor.config import Config
+from monitor.daemon.publish_command import NOTE
+from monitor.model import (
+    NO_SPEND,
+    Check,
+    CheckHistory,
+    DailyBudget,
+    OutboxMessage,
+    Snapshot,
+    Spend,
+)
+from monitor.model.delivery import remedy
+from monitor.model.duration import format_duration
+from monitor.model.result_json import result_document
+from monitor.store import Store
+
+_MAX_ROWS = 20
+"""Rows of incidents and of messages given up; `monitor incidents` has all incidents."""
+
+
+def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Show what the store knows: every check, open incidents, undelivered messages, spend."""
+    loaded = load(path, speaks=False)
+    daemon = daemon_health(loaded)
+    if daemon and daemon.trouble and not as_json:
+        typer.echo(f"The daemon (process {daemon.pid}) is not well: {daemon.trouble}\n")
+    snapshot = read_snapshot(loaded)
+    if as_json:
+        show_json(document(loaded, snapshot, daemon))
+        return
+    for part in tables(loaded, snapshot):
+        stdout().print(part)
+    if trouble := _publish_trouble(last_publish(loaded)):
+        stdout().print(f"\n{trouble}", markup=False, highlight=False, soft_wrap=True)
+
+
+def read_snapshot(config: Config) -> Snapshot:
+    """Return what a daemon has committed so far."""
+    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+        return reader.snapshot(SystemClock().now())
+
+
+def last_publish(config: Config) -> dict[str, Any] | None:
+    """Return how the publish command ended last, where there is one."""
+    if config.page.publish is None:
+        return None
+    with closing(Store.read_only(config.store)) as reader:
+        run: dict[str, Any] | None = json.loads(reader.note(NOTE) or "null")
+    return run
+
+
+def _publish_trouble(run: dict[str, Any] | None) -> str | None:
+    if run is None or not run["trouble"]:
+        return None
+    return f"The page was not carried at {run['at']}: {run['trouble']}"
+
+
+def tables(config: Config, snapshot: Snapshot) -> Iterator[Table | str]:
+    yield _check_table(config, snapshot)
+    if snapshot.incidents:
+        yield ""
+        yield incidents.table(snapshot.incidents[:_MAX_ROWS], snapshot.at)
+    if snapshot.outbox:
+        yield ""
+        yield _outbox_table(snapshot)
+    if snapshot.dead:
+        yield ""
+        yield _given_up_table(snapshot)
+    if snapshot.silences:
+        yield ""
+        yield _silence_table(snapshot)
+    if snapshot.spent_month:
+        yield ""
+        yield _spend_table(config, snapshot)
+
+
+def _check_table(config: Config, snapshot: Snapshot) -> Table:
+    rows = plain_table("check", "outcome", "asked", "ttft p50", "up, 24 h", "why")
+    for check in config.checks:
+        rows.add_row(check.key, *_cells(snapshot.checks.get(check.key), snapshot.at))
+    return rows
+
+
+def _cells(history: CheckHistory | None, now: datetime) -> tuple[str | Text, ...]:
+    if history is None or history.latest is None:
+        return (Text("never asked", style="dim"), "-", "-", "-", "")
+    latest, day = history.latest, history.last_24h
+    why = f"{latest.failure.kind.value}: {latest.failure.message}" if latest.failure else ""
+    return (
+        Text(latest.outcome.value, style=COLOURS[latest.outcome]),
+        f"{format_duration(now - latest.at)} ago",
+        milliseconds(day.quantile("ttft", 0.5)),
+        "-" if day.availability is None else f"{day.availability:.2%}",
+        Text(why),
+    )
+
+
+def _outbox_table(snapshot: Snapshot) -> Table:
+    rows = plain_table("undelivered", "to", "tries", "why")
+    for message in snapshot.outbox:
+        rows.add_row(
+            f"{message.what.value} #{message.incident or '-'}",
+            message.channel,
+            str(message.attempts),
+            Text(message.last_error),
+        )
+    return rows
+
+
+def _given_up_table(snapshot: Snapshot) -> Table:
+    """Show the messages of the last week that nobody received."""
+    rows = plain_table("given up", "to", "since (UTC)", "why", "to do")
+    for message in snapshot.dead[:_MAX_ROWS]:
+        rows.add_row(
+            f"{message.what.value} #{message.incident or '-'}",
+            message.channel,
+            utc_time(message.created),
+            Text(message.last_error),
+            remedy(message.last_error),
+        )
+    return rows
+
+
+def _silence_table(snapshot: Snapshot) -> Table:
+    rows = plain_table("silenced", "until (UTC)", "why")
+    for silence in snapshot.silences:
+        until = f"{silence.until.astimezone(UTC):%Y-%m-%d %H:%M}"
+        rows.add_row(silence.target, until, Text(silence.why))
+    return rows
+
+
+def _spend_table(config: Config, snapshot: Snapshot) -> Table:
+    """Show what each service spent; days and months are UTC."""
+    rows = plain_table("spent", "today", "this month", "budget", "left today")
+    currency = next((price.currency for price in config.prices.values()), "USD")
+    for service, month in sorted(snapshot.spent_month.items()):
+        today = snapshot.spent_today.get(service, NO_SPEND)
+        budget = config.budgets.get(service)
+        rows.add_row(
+            service,
+            _amount(today, currency),
+            _amount(month, currency),
+            _budget(budget),
+            "-" if budget is None else f"{max(0.0, 1 - budget.share(today)):.0%}",
+        )
+    return rows
+
+
+def _amount(spent: Spend, currency: str) -> str:
+    money = f", {spent.money:.4f} {currency}" if spent.money else ""
+    return f"{spent.tokens} tokens{money}"
+
+
+def _budget(budget: DailyBudget | None) -> str:
+    if budget is None:
+        return "-"
+    if budget.tokens is not None:
+        return f"{budget.tokens} tokens"
+    return f"{budget.money} {budget.currency}"
+
+
+def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) -> dict[str, Any]:
+    return {
+        "vantage": config.vantage,
+        "daemon": daemon and {"pid": daemon.pid, "trouble": daemon.trouble},
+        "at": iso_time(snapshot.at),
+        "checks": [
+            _check_document(check, snapshot.checks.get(check.key)) for check in config.checks
+        ],
+        "incidents": [incidents.document(incident) for incident in snapshot.incidents],
+        "undelivered": [_message_document(message) for message in snapshot.outbox],
+        "given_up": [_message_document(message) for message in snapshot.dead],
+        "silences": [
+            {
+                "target": silence.target,
+                "since": iso_time(silence.since),
+                "until": iso_time(silence.until),
+                "why": silence.why,
+            }
+            for silence in snapshot.silences
+        ],
+        "publish": last_publish(config),
+        "spent_today": _spend_document(snapshot.spent_today),
+        "spent_month": _spend_document(snapshot.spent_month),
+    }
+
+
+def _message_document(message: OutboxMessage) -> dict[str, Any]:
+    return {
+        "channel": message.channel,
+        "what": message.what.value,
+        "incident": message.incident,
+        "created": iso_time(message.created),
+        "attempts": message.attempts,
+        "last_error": message.last_error,
+        "remedy": remedy(message.last_error) if message.last_error else None,
+    }
+
+
+def _spend_document(spent: Mapping[str, Spend]) -> dict[str, Any]:
+    return {
+        service: {"tokens": spend.tokens, "money": spend.money} for service, spend in spent.items()
+    }
+
+
+def _check_document(check: Check, history: CheckHistory | None) -> dict[str, Any]:
+    if history is None or history.latest is None:
+        return {"check": check.key, "latest": None}
+    return {
+        "check": check.key,
+        "latest": result_document(check, history.latest),
+        "phases": {state.rule: state.phase.value for state in history.states},
+        "availability_24h": history.last_24h.availability,
+        "excluded_24h": history.last_24h.excluded,
+    }

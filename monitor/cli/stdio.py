@@ -1,0 +1,43 @@
+"""Standard streams that are closed, or whose reader goes away: neither is a fault of ours."""
+
+import os
+import select
+import signal
+import sys
+
+
+def open_closed() -> None:
+    """Point closed standard streams (`2>&-`) at /dev/null: else the next opened file would take their place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w")
+
+
+def end(code: int | str | None) -> None:
+    """End by SIGPIPE, as other programs do, if nobody reads our output any more (`| head`).
+
+    `code` is the exit code. Whoever printed to a closed pipe ended with 1 and printed no reason.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = 1
+    if code == 1 and _is_unread():
+        end_unread()
+
+
+def end_unread() -> None:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGPIPE)
+
+
+def _is_unread() -> bool:
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))

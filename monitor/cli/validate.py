@@ -1,0 +1,36 @@
+"""`monitor validate`: read the config, print every problem."""
+
+import typer
+
+from monitor.alerts import Notifier
+from monitor.cli.options import ConfigPath, load
+from monitor.config import Config
+from monitor.model import Check, Redactor
+
+
+def command(path: ConfigPath = None) -> None:
+    """Read the config and print every problem. Exit 78 if there is one."""
+    loaded = load(path)
+    Notifier(loaded.channels, Redactor(loaded.secrets))  # complains of what Apprise does not know
+    typer.echo(f"{loaded.path}: good. {summary(loaded)}")
+
+
+def summary(config: Config) -> str:
+    endpoints = sum(len(service.endpoints) for service in config.services)
+    counts = (
+        _count(len(config.services), "service"),
+        _count(endpoints, "endpoint"),
+        _count(len(config.checks), "check"),
+        _count(len(config.channels), "channel"),
+    )
+    keyless = sorted({check.service for check in config.checks if _lacks_key(check)})
+    hint = f' No key for {", ".join(keyless)}: what needs one shows "no key".' if keyless else ""
+    return ", ".join(counts) + "." + hint
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _lacks_key(check: Check) -> bool:
+    return check.endpoint.key is None and getattr(check.probe, "needs_key", False)

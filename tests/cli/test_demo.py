@@ -1,0 +1,98 @@
+"""The command as a person runs it, and as it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from monitor.cli.demo import _raise_if_ended_early
+from monitor.model import MonitorError
+
+FAREWELL = "The demo has ended; nothing of it is left."
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def start(folder: Path, port: int, *more: str) -> subprocess.Popen[str]:
+    """With `folder` for everything temporary, so that what is left can be seen."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "monitor", "demo", "--port", str(port), *more],
+        env={**os.environ, "TMPDIR": str(folder), "HTTP_PROXY": "http://127.0.0.1:9"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_page(port: int, text: bytes) -> bytes:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+                page = answer.read()
+        except OSError:
+            page = b""
+        if text in page:
+            return bytes(page)
+        time.sleep(0.2)
+    raise AssertionError(f"the page never had {text!r}")
+
+
+@pytest.mark.slow
+def test_the_demo_shows_its_page_and_ends_with_ctrl_c_without_a_trace(tmp_path: Path) -> None:
+    port = free_port()
+    with start(tmp_path, port) as process:
+        assert b"US direct" in wait_for_page(port, b"Demo LLM")
+        time.sleep(3)
+        process.send_signal(signal.SIGINT)
+        said, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+    assert f"http://127.0.0.1:{port}/" in said
+    assert any("chat" in line and " up " in line for line in said.splitlines())
+    assert said.splitlines()[-1] == FAREWELL
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_demo_tells_of_the_first_incident_within_forty_seconds(tmp_path: Path) -> None:
+    with start(tmp_path, free_port(), "--seconds", "20") as process:
+        said, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    alerts = [line for line in said.splitlines() if "ALERT" in line]
+    assert len(alerts) == 1
+    assert "Reverse proxy" in alerts[0]
+    assert said.splitlines()[-1] == FAREWELL
+
+
+def test_a_daemon_that_ended_by_itself_is_not_passed_over(tmp_path: Path) -> None:
+    log = tmp_path / "monitor.log"
+    log.write_text("13:00:00 INFO    event=started\n")
+    _raise_if_ended_early(log)
+    log.write_text("a\n13:00:00 CRITICAL event=loop_ended loop=courier\nValueError: why\n")
+    with pytest.raises(MonitorError, match=r"(?s)by itself:.*loop=courier\nValueError: why$"):
+        _raise_if_ended_early(log)
+
+
+@pytest.mark.slow
+def test_a_taken_port_is_told_with_a_remedy(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with start(tmp_path, port, "--seconds", "5") as process:
+            _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in errors
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
