@@ -1,7 +1,6 @@
 """Decide and tell: policies judge, the machine believes, incidents gather, words are found, Apprise sends."""
 
-from monitor.alerts.changes import AlertChanges
-from monitor.alerts.engine import AlertEngine
+from monitor.alerts.engine import AlertChanges, AlertEngine
 from monitor.alerts.message import digest, latest, together
 from monitor.alerts.message_parts import Context
 from monitor.alerts.message_split import parts

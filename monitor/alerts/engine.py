@@ -1,46 +1,83 @@
-"""Where judging, believing and telling meet: one result in, all that it changes out. No IO.
+"""From a result to alerts: one result in, all that it changes out. No IO; read it from the top.
 
-Holds what is believed now; everything it holds is in `AlertChanges` too, so the store can keep a copy
-and a restart goes on as if nothing had happened. The incidents are in its casebook.
+What the engine holds is in `AlertChanges` too, so the store can keep a copy, and a restart goes on as
+if nothing had happened.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.alerts import queries, self_alerts
-from monitor.alerts.changes import AlertChanges
-from monitor.alerts.failure_streaks import FailureStreaks
-from monitor.alerts.incident_manager import IncidentManager
-from monitor.alerts.incidents import service_of
+from monitor.alerts import (
+    downtime,
+    flapping,
+    incidents,
+    lifecycle,
+    mute,
+    routing,
+    self_alerts,
+)
+from monitor.alerts.incidents import Book, endpoint_of, service_of
+from monitor.alerts.lifecycle import TimedChange
 from monitor.alerts.machine import step
+from monitor.alerts.mute import Muted, Quiet
 from monitor.alerts.policies import default_rules, policies
-from monitor.alerts.sliding_window import SlidingWindows
+from monitor.alerts.sliding_window import RecentRuns, SlidingWindows
 from monitor.language import language
 from monitor.model import (
     AlertSettings,
     AlertState,
     Channel,
-    Event,
+    Failure,
+    FailureKind,
     Fired,
     Incident,
     Maintenance,
+    NotificationType,
     OutboxMessage,
     Outcome,
     Phase,
     Resolved,
     RestartState,
     Result,
-    Rollup,
     Rule,
+    RunHistory,
     Severity,
     Silence,
     Verdict,
 )
-from monitor.model.rollup import NOTHING
 
 _BELIEVED = {Phase.BAD, Phase.RECOVERING}
 _STORED_AS_MS = timedelta(milliseconds=2)
+Key = tuple[str, str]
+"""(check, rule)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChanges:
+    """All that one step of the engine changes: to be committed together."""
+
+    states: tuple[AlertState, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    outgoing: tuple[OutboxMessage, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.states or self.incidents or self.outgoing)
+
+    def __add__(self, other: "AlertChanges") -> "AlertChanges":
+        """Put two together; of an incident that is in both, the later version stays."""
+        if not other:
+            return self
+        newest = {incident.id: incident for incident in (*self.incidents, *other.incidents)}
+        return AlertChanges(
+            (*self.states, *other.states),
+            tuple(newest.values()),
+            (*self.outgoing, *other.outgoing),
+        )
+
+
+NO_CHANGES = AlertChanges()
 
 
 class AlertEngine:
@@ -50,17 +87,215 @@ class AlertEngine:
         self._states = dict(memory.states)
         self._latest: dict[str, Outcome] = {}
         self._windows = SlidingWindows()
-        self._cases = IncidentManager(memory, self._is_storm)
-        self._causes = FailureStreaks(queries.causes(self._states.values(), self._cases.book))
+        self._book = Book(
+            {incident.id: incident for incident in memory.incidents}, memory.next_incident
+        )
+        self._closed = {incident.id: incident for incident in memory.recent}
+        self._quiet = Quiet(silences=memory.silences)
+        self._streaks = FailureStreaks(last_kinds(self._states.values(), self._book))
         self.change(settings, channels)
 
     def change(self, settings: AlertSettings, channels: tuple[Channel, ...]) -> None:
-        """What is believed stays believed."""
+        """Take other settings and channels; what is believed stays believed."""
+        self._settings, self._channels = settings, channels
         self.language = language(settings.language)
         self._policies = policies(settings)
         self._rules = default_rules(settings)
-        self._lengths = {each.within for each in self._policies.values() if each.within}
-        self._cases.change(settings, channels)
+        self._lengths = {length for policy in self._policies.values() for length in policy.windows}
+        self._quiet = replace(self._quiet, maintenance=settings.maintenance)
+
+    # --- one result -----------------------------------------------------------------------------
+
+    def judge(self, result: Result) -> AlertChanges:
+        """Let every policy judge one result. Synchronous: no other result can come in between."""
+        self._see(result)
+        history = RecentRuns(result, self._windows)
+        changes = NO_CHANGES
+        for rule in self._rules:
+            changes += self._judge_by(rule, history)
+        return changes
+
+    def _judge_by(self, rule: Rule, history: RunHistory) -> AlertChanges:
+        result, policy = history.latest, self._policies[rule.name]
+        key = (result.check, rule.name)
+        before = self._states.get(key)
+
+        # 1. Judge: is it bad now?
+        verdict = policy.judge(history)
+        if verdict is not Verdict.BAD and (before is None or before.phase is Phase.UP):
+            return NO_CHANGES
+        failure = policy.why(history) if verdict is Verdict.BAD else None
+
+        # 2. Step the machine: since when, and is it believed?
+        before = before or AlertState(check=result.check, rule=rule.name)
+        state, events = step(rule, before, verdict, result.at)
+        self._streaks.note(key, state, verdict, result)
+
+        # 3 to 5. Only what is newly believed, over, or bad once more concerns an incident.
+        event = events[0] if events else None
+        changes = NO_CHANGES
+        if isinstance(event, Fired) and failure:
+            changes = self._fired(rule, event, failure, result.at)
+        elif isinstance(event, Resolved):
+            changes = self._resolved(event, before.incident or 0, result.at)
+        elif failure and before.phase in _BELIEVED and before.incident:
+            changes = self._failed_again(rule, before.incident, result, failure)
+
+        if changes.incidents and state.phase in _BELIEVED:
+            state = replace(state, incident=changes.incidents[-1].id)
+        if state == before:
+            return changes
+        self._states[key] = state
+        return replace(changes, states=(state,))
+
+    def _fired(self, rule: Rule, event: Fired, failure: Failure, now: datetime) -> AlertChanges:
+        """A check is believed bad: one incident more, or one that grows."""
+        if rule.notice:
+            return self._notice_once(rule, event, failure, now)
+
+        # 3. Is there a reason to tell nobody? Only what is muted alike shares an incident.
+        past = self._known_incidents()
+        muted = mute.why_muted(rule, event, now, quiet=self._quiet, book=self._book, past=past)
+
+        # 4. Place it in an incident.
+        incident, news, changes = self._place(rule, event, failure, muted, now)
+        runs = self._streaks.take((event.check, rule.name), failure.kind)
+        for kind, number in runs.items():
+            incident = incidents.count(incident, kind, number)
+        changes += self._keep(incident)
+
+        # 5. Whom to tell?
+        return changes + self._tell(news, incident, now)
+
+    def _place(
+        self, rule: Rule, event: Fired, failure: Failure, muted: Muted | None, now: datetime
+    ) -> tuple[Incident, NotificationType | None, AlertChanges]:
+        """The incident with the check in it, what is told of it, and what ends because of it."""
+        muted_by = muted.by if muted else None
+        if before := incidents.home(self._book, event, rule, muted_by):
+            joined = incidents.join(before, event.check, event.at, failure)
+            grown = lifecycle.grown(before, joined, now, self._settings.wait)
+            return grown, None, NO_CHANGES
+        if before := flapping.swept_along(self._book, event, rule, muted_by):
+            # In one message with the others, which ends what was told of coming and going.
+            joined = incidents.join(before, event.check, event.at, failure)
+            joined = lifecycle.series_ended(joined, now)
+            ended = self._end_series(event, rule, now, but=before.id)
+            if before.announced:
+                return lifecycle.grown(before, joined, now, self._settings.wait), None, ended
+            told = incidents.told(joined, now, self._settings.remind)
+            return told, NotificationType.OPENED, ended
+
+        incident = incidents.begin(self._book, event, rule, failure)
+        series = flapping.series(self._known_incidents(), event, rule, muted_by)
+        if series:
+            # The newest incident carries the series; the first one that is not told says so.
+            ended = self._end_series(event, rule, now)
+            incident = mute.muted(replace(incident, series=series), mute.COMES_AND_GOES, now)
+            news = None if muted else NotificationType.FLAPPING
+            return replace(incident, announced=False), news, ended
+        if muted:
+            incident = mute.muted(incident, muted, now)
+            return replace(incident, announced=False), None, NO_CHANGES
+        told = incidents.told(incident, now, self._settings.remind)
+        return told, NotificationType.OPENED, NO_CHANGES
+
+    def _resolved(self, event: Resolved, number: int, now: datetime) -> AlertChanges:
+        """A check is believed good again; with the last one its incident ends."""
+        incident = self._book.open.get(number)
+        if incident is None:
+            return NO_CHANGES
+        incident = incidents.leave(incident, event.check, event.at)
+        if incident.closed and incident.series and flapping.is_on(incident):
+            incident = replace(incident, series=flapping.added(incident.series, incident))
+        is_news = incident.closed is not None and incident.announced
+        news = NotificationType.RESOLVED if is_news else None
+        return self._keep(incident) + self._tell(news, incident, now)
+
+    def _failed_again(
+        self, rule: Rule, number: int, result: Result, failure: Failure
+    ) -> AlertChanges:
+        """One more bad run of an incident: counted, and noted where its cause is a new one."""
+        is_new = self._streaks.is_new((result.check, rule.name), failure.kind)
+        incident = self._book.open.get(number)
+        if incident is None:
+            return NO_CHANGES
+        incident = incidents.count(incident, failure.kind)
+        if is_new:
+            incident = incidents.change_cause(incident, result.check, result.at, failure)
+        return self._keep(incident)
+
+    def _notice_once(
+        self, rule: Rule, event: Fired, failure: Failure, now: datetime
+    ) -> AlertChanges:
+        """Tell it once for all checks of a service, without an incident."""
+        service = service_of(event.check)
+        is_known = any(
+            state.rule == rule.name and state.phase in _BELIEVED and service_of(check) == service
+            for (check, _), state in self._states.items()
+        )
+        if is_known:
+            return NO_CHANGES
+        text = self_alerts.budget_spent(service, failure.message, self.language)
+        return AlertChanges(outgoing=self.notice(text, now))
+
+    # --- time, and what people ask --------------------------------------------------------------
+
+    def remind(self, now: datetime) -> AlertChanges:
+        """What time alone brings: mutes that begin or end, reminders, the calm after a storm."""
+        changes = NO_CHANGES
+        for incident in list(self._book.open.values()):
+            timed = lifecycle.look_at(
+                incident, now, quiet=self._quiet, book=self._book, remind=self._settings.remind
+            )
+            changes += self._apply(timed, now)
+        for number in sorted(self._closed):
+            if flapping.is_on(self._closed[number]):
+                changes += self._apply(lifecycle.calmed(self._closed[number], now), now)
+        return changes
+
+    def _apply(self, timed: TimedChange | None, now: datetime) -> AlertChanges:
+        """What time brought waits for no other news: it has waited."""
+        if timed is None:
+            return NO_CHANGES
+        rows = routing.messages(self._channels, timed.news, timed.incident, now)
+        return self._keep(timed.incident) + AlertChanges(outgoing=rows)
+
+    def silence(self, silence: Silence, now: datetime) -> AlertChanges:
+        """Silence a target from now on; ending a silence is one until now."""
+        self._quiet = self._quiet.silenced(silence, now)
+        return self.remind(now)
+
+    def ack(self, number: int, at: datetime, text: str = "") -> AlertChanges:
+        """Somebody knows of it: no more reminders. Twice is once."""
+        incident = self._book.open.get(number)
+        if incident is None or incident.acked:
+            return NO_CHANGES
+        return self._keep(incidents.acked(incident, at, text))
+
+    def note(
+        self, number: int, at: datetime, text: str, stored: Incident | None = None
+    ) -> AlertChanges:
+        """Put a person's words into the timeline; `stored` is an incident that is over. Twice is once."""
+        incident = self._book.open.get(number) or self._closed.get(number) or stored
+        if incident is None:
+            return NO_CHANGES
+        if any(entry.at == at and entry.text == text for entry in incident.timeline):
+            return NO_CHANGES
+        noted = incidents.annotated(incident, at, text)
+        is_held = number in self._book.open or number in self._closed
+        return self._keep(noted) if is_held else AlertChanges(incidents=(noted,))
+
+    def notice(
+        self, text: str, at: datetime, but: frozenset[str] = frozenset()
+    ) -> tuple[OutboxMessage, ...]:
+        """About the monitor itself, to whoever wants to hear of it; the first line is the title."""
+        return routing.notices(self._channels, text, at, but)
+
+    def warn_of_budget(self, service: str, why: str, at: datetime) -> tuple[OutboxMessage, ...]:
+        return self.notice(self_alerts.budget_warning(service, why, self.language), at)
+
+    # --- what was before, and what leaves -------------------------------------------------------
 
     def needs_since(self, now: datetime) -> datetime:
         """From when on `seed` wants every result: as far as windows and suspicions reach back."""
@@ -73,105 +308,17 @@ class AlertEngine:
         return min([now - window, *suspected])
 
     def seed(self, results: Iterable[Result]) -> None:
-        """What the store knows of before: it is known, not judged again. Oldest first."""
+        """Take in what the store knows, oldest first: it is known, and not judged again."""
         for result in results:
             self._see(result)
+            history = RecentRuns(result, self._windows)
             for rule in self._rules:
-                state = self._states.get((result.check, rule.name))
+                key = (result.check, rule.name)
+                state = self._states.get(key)
                 if state and state.phase is Phase.SUSPECT and state.since:
                     counts = result.at >= state.since - _STORED_AS_MS
-                    verdict = self._verdict(rule, result) if counts else Verdict.NONE
-                    self._remember_cause(rule, state, verdict, result)
-
-    def judge(self, result: Result) -> AlertChanges:
-        """Let every rule judge one result. Synchronous: no other result can come in between."""
-        self._see(result)
-        changes = AlertChanges()
-        for rule in self._rules:
-            verdict = self._verdict(rule, result)
-            if verdict is Verdict.BAD or self._is_moved(result.check, rule.name):
-                changes += self._apply(rule, result, verdict)
-        return changes
-
-    def _is_moved(self, check: str, rule: str) -> bool:
-        """Elsewhere than UP, where nothing but a bad verdict changes anything."""
-        state = self._states.get((check, rule))
-        return state is not None and state.phase is not Phase.UP
-
-    def _see(self, result: Result) -> None:
-        self._latest[result.check] = result.outcome
-        muted = self.in_maintenance(result.check, result.at) is not None
-        self._windows.add(result, self._lengths, in_maintenance=muted)
-
-    def _window(self, rule: Rule, result: Result) -> Rollup:
-        within = self._policies[rule.name].within
-        return self._windows.look(result.check, within) if within else NOTHING
-
-    def _verdict(self, rule: Rule, result: Result) -> Verdict:
-        return self._policies[rule.name].judge(result, self._window(rule, result))
-
-    def _apply(self, rule: Rule, result: Result, verdict: Verdict) -> AlertChanges:
-        before = self._states.get((result.check, rule.name)) or AlertState(
-            check=result.check, rule=rule.name
-        )
-        state, events = step(rule, before, verdict, result.at)
-        self._remember_cause(rule, state, verdict, result)
-        changes = self._bad_again(rule, verdict, result, before)
-        for event in events:
-            changes = self._happened(rule, event, result, before)
-        if changes.incidents and state.phase in _BELIEVED:
-            state = replace(state, incident=changes.incidents[-1].id)
-        if state == before:
-            return changes
-        self._states[result.check, rule.name] = state
-        return replace(changes, states=(state,))
-
-    def _remember_cause(
-        self, rule: Rule, state: AlertState, verdict: Verdict, result: Result
-    ) -> None:
-        key = (result.check, rule.name)
-        if verdict is Verdict.BAD and result.failure:
-            self._causes.suspect(key, result.failure.kind)
-        elif state.phase is Phase.UP:
-            self._causes.forget(key)
-
-    def _bad_again(
-        self, rule: Rule, verdict: Verdict, result: Result, before: AlertState
-    ) -> AlertChanges:
-        if verdict is not Verdict.BAD or before.phase not in _BELIEVED or not before.incident:
-            return AlertChanges()
-        failure = self._policies[rule.name].why(result, self._window(rule, result))
-        is_new = self._causes.is_new((result.check, rule.name), failure.kind)
-        return self._cases.bad_again(
-            before.incident, result.check, failure, result.at, is_new=is_new
-        )
-
-    def _happened(
-        self, rule: Rule, event: Event, result: Result, before: AlertState
-    ) -> AlertChanges:
-        if rule.notice:
-            return self._noticed(rule, event, result)
-        if isinstance(event, Resolved):
-            return self._cases.resolved(event, before.incident or 0, result.at)
-        return self._fired(rule, event, result)
-
-    def _fired(self, rule: Rule, event: Fired, result: Result) -> AlertChanges:
-        failure = self._policies[rule.name].why(result, self._window(rule, result))
-        runs = self._causes.streak((event.check, rule.name), failure.kind)
-        return self._cases.fired(rule, event, failure, runs, result.at)
-
-    def _noticed(self, rule: Rule, event: Event, result: Result) -> AlertChanges:
-        """Once for all checks of a service."""
-        service = service_of(event.check)
-        known = any(
-            state.rule == rule.name and state.phase in _BELIEVED and service_of(check) == service
-            for (check, _), state in self._states.items()
-        )
-        if known or isinstance(event, Resolved):
-            return AlertChanges()
-        why = self._policies[rule.name].why(result, self._window(rule, result))
-        text = self_alerts.budget_spent(service, why.message, self.language)
-        return AlertChanges(outgoing=self.notice(text, result.at))
+                    verdict = self._policies[rule.name].judge(history) if counts else Verdict.NONE
+                    self._streaks.note(key, state, verdict, result)
 
     def forget(self, known: Iterable[str], now: datetime) -> AlertChanges:
         """Checks that left the config can no longer recover: let go of them, without a message."""
@@ -181,45 +328,25 @@ class AlertEngine:
         self._windows.forget(known)
         rules = {rule.name for rule in self._rules}
         gone = {key for key in self._states if key[0] not in known or key[1] not in rules}
-        changes = AlertChanges()
+        changes = NO_CHANGES
         for key in sorted(gone):
             state = self._states.pop(key)
-            changes += self._cases.gone(state.check, state.incident or 0, now)
+            incident = self._book.open.get(state.incident or 0)
+            if incident and state.check in incident.active:
+                changes += self._keep(incidents.leave(incident, state.check, now))
             changes += AlertChanges(states=(AlertState(check=state.check, rule=state.rule),))
         return changes
 
-    def remind(self, now: datetime) -> AlertChanges:
-        """What time alone brings: mutes that begin or end, reminders, the calm after a storm."""
-        return self._cases.remind(now)
-
-    def silence(self, silence: Silence, now: datetime) -> AlertChanges:
-        return self._cases.silence(silence, now)
-
-    def ack(self, number: int, at: datetime, text: str = "") -> AlertChanges:
-        return self._cases.ack(number, at, text)
-
-    def note(
-        self, number: int, at: datetime, text: str, stored: Incident | None = None
-    ) -> AlertChanges:
-        return self._cases.note(number, at, text, stored)
-
-    def notice(
-        self, text: str, at: datetime, but: frozenset[str] = frozenset()
-    ) -> tuple[OutboxMessage, ...]:
-        """About the monitor itself, to whoever wants to hear of it; the first line is the title."""
-        return self._cases.audience.notice(text, at, but)
-
-    def warn_of_budget(self, service: str, why: str, at: datetime) -> tuple[OutboxMessage, ...]:
-        return self.notice(self_alerts.budget_warning(service, why, self.language), at)
+    # --- questions ------------------------------------------------------------------------------
 
     def in_maintenance(self, check: str, at: datetime) -> Maintenance | None:
-        return self._cases.in_maintenance(check, at)
+        return self._quiet.in_maintenance(check, at)
 
     def suspects(self, check: str) -> bool:
         """Whether some rule has seen something bad and does not believe it yet.
 
-        Not of a check that is believed to be down: what is down is no verdict for the other rules,
-        so their suspicions would last as long as the outage.
+        Never true of a check that is believed to be down: what is down is no verdict for the other
+        rules, so their suspicions would last as long as the outage.
         """
         down = self._states.get((check, "down"))
         if down and down.phase in _BELIEVED:
@@ -232,24 +359,117 @@ class AlertEngine:
     @property
     def summary(self) -> str:
         """How many incidents are open, for somebody far away."""
-        number = len(self._cases.book.open)
+        number = len(self._book.open)
         return "all is well" if not number else f"{number} open incidents"
 
     @property
     def is_blind(self) -> bool:
         """Whether we could not see of late; then it may be that we cannot tell either."""
         return any(
-            each.severity is Severity.MONITOR and not each.cause
-            for each in self._cases.book.open.values()
+            incident.severity is Severity.MONITOR and not incident.cause
+            for incident in self._book.open.values()
         )
-
-    def _is_storm(self, at: datetime) -> bool:
-        return queries.is_storm(self._states.values(), self._latest, at)
 
     def working(self, service: str) -> tuple[str, ...]:
         """Endpoint paths (`service/endpoint`) that answer now, those without any fault first."""
-        return queries.working(service, self._latest, self._states.values())
+        return working(service, self._latest, self._states.values())
 
     def downtime(self, incident: Incident, now: datetime) -> timedelta:
         """How long its base URLs were down this month (UTC), maintenance aside."""
-        return self._cases.downtime(incident, now)
+        maintenance = self._settings.maintenance
+        return downtime.downtime(incident, self._known_incidents(), maintenance, now)
+
+    # --- what it holds --------------------------------------------------------------------------
+
+    def _see(self, result: Result) -> None:
+        self._latest[result.check] = result.outcome
+        planned = self.in_maintenance(result.check, result.at) is not None
+        self._windows.add(result, self._lengths, in_maintenance=planned)
+
+    def _known_incidents(self) -> list[Incident]:
+        return [*self._closed.values(), *self._book.open.values()]
+
+    def _keep(self, incident: Incident) -> AlertChanges:
+        self._book = self._book.put(incident)
+        if incident.closed:
+            closed = {**self._closed, incident.id: incident}
+            self._closed = downtime.still_needed(closed, incident.closed)
+        return AlertChanges(incidents=(incident,))
+
+    def _end_series(
+        self, event: Fired, rule: Rule, now: datetime, but: int | None = None
+    ) -> AlertChanges:
+        changes = NO_CHANGES
+        for incident in self._known_incidents():
+            is_kin = flapping.is_kin(incident, event.check, rule)
+            if is_kin and flapping.is_on(incident) and incident.id != but:
+                changes += self._keep(lifecycle.series_ended(incident, now))
+        return changes
+
+    def _tell(
+        self, news: NotificationType | None, incident: Incident, at: datetime
+    ) -> AlertChanges:
+        """News waits a little for other news, and twice as long in a storm."""
+        if news is None:
+            return NO_CHANGES
+        is_storm = routing.is_storm(self._states.values(), self._latest, at)
+        hold = self._settings.wait * (1 + is_storm)
+        return AlertChanges(outgoing=routing.messages(self._channels, news, incident, at, hold))
+
+
+class FailureStreaks:
+    """What each check fails with while it is suspected, and while it is believed bad."""
+
+    def __init__(self, last_kinds: Mapping[Key, FailureKind]) -> None:
+        self._last = dict(last_kinds)
+        self._streaks: dict[Key, Counter[FailureKind]] = {}
+
+    def note(self, key: Key, state: AlertState, verdict: Verdict, result: Result) -> None:
+        """Count a bad run of a streak that may come to be believed; forget what is over."""
+        if verdict is Verdict.BAD and result.failure:
+            self._streaks.setdefault(key, Counter())[result.failure.kind] += 1
+        elif state.phase is Phase.UP:
+            self._streaks.pop(key, None)
+            self._last.pop(key, None)
+
+    def take(self, key: Key, kind: FailureKind) -> Counter[FailureKind]:
+        """The runs that made it believed, at last with `kind`; they are counted once."""
+        self._last[key] = kind
+        return self._streaks.pop(key, None) or Counter({kind: 1})
+
+    def is_new(self, key: Key, kind: FailureKind) -> bool:
+        """Whether a check that is believed bad fails in another way than before."""
+        before = self._last.get(key, kind)
+        self._last[key] = kind
+        return before is not kind
+
+
+def last_kinds(states: Iterable[AlertState], book: Book) -> dict[Key, FailureKind]:
+    """What each check that is believed bad was last known to fail with, from the timelines."""
+    kinds = {}
+    for state in states:
+        incident = book.open.get(state.incident or 0)
+        for entry in incident.timeline if incident else ():
+            if entry.check == state.check and entry.kind:
+                kinds[state.check, state.rule] = entry.kind
+    return kinds
+
+
+def working(
+    service: str, latest: Mapping[str, Outcome], states: Iterable[AlertState]
+) -> tuple[str, ...]:
+    outcomes: dict[str, list[Outcome]] = {}
+    for check, outcome in latest.items():
+        if service_of(check) == service:
+            outcomes.setdefault(endpoint_of(check), []).append(outcome)
+    bad = {
+        endpoint_of(state.check)
+        for state in states
+        if state.rule == "down" and state.phase in _BELIEVED
+    }
+    good = [path for path, seen in outcomes.items() if path not in bad and _serves(seen)]
+    return tuple(sorted(good, key=lambda path: set(outcomes[path]) != {Outcome.UP}))
+
+
+def _serves(outcomes: list[Outcome]) -> bool:
+    return Outcome.DOWN not in outcomes and bool({Outcome.UP, Outcome.DEGRADED} & set(outcomes))

@@ -10,17 +10,27 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from monitor.alerts.incidents import endpoint_of, service_of
-from monitor.model import Fired, FlapSeries, Incident, Rule, Severity
+from monitor.alerts import incidents
+from monitor.alerts.incidents import Book, endpoint_of, service_of
+from monitor.model import Fired, FlapSeries, Incident, Mute, Rule, Severity
 
 MANY = 4
 WITHIN = timedelta(hours=1)
 CALM = timedelta(minutes=30)
 
 
+def series(
+    past: Iterable[Incident], fired: Fired, rule: Rule, muted: Mute | None
+) -> FlapSeries | None:
+    """The series that an incident which begins now belongs to, counted in; None where it has none."""
+    if muted is Mute.FLAPPING:
+        return going_on(past, fired, rule)
+    return beginning(past, fired, rule) if muted is None else None
+
+
 def going_on(past: Iterable[Incident], fired: Fired, rule: Rule) -> FlapSeries | None:
     """The series that an incident which begins now adds to, counted in."""
-    newest = max(_kin(past, fired, rule), key=lambda each: each.id, default=None)
+    newest = max(_kin(past, fired, rule), key=lambda incident: incident.id, default=None)
     if newest is None or newest.series is None or not is_on(newest):
         return None
     return replace(newest.series, incidents=newest.series.incidents + 1)
@@ -29,15 +39,26 @@ def going_on(past: Iterable[Incident], fired: Fired, rule: Rule) -> FlapSeries |
 def beginning(past: Iterable[Incident], fired: Fired, rule: Rule) -> FlapSeries | None:
     """The series that an incident which begins now makes of those before it, counted in."""
     recent = [
-        each
-        for each in _kin(past, fired, rule)
-        if fired.at - each.opened < WITHIN and each.series is None and each.muted is None
+        incident
+        for incident in _kin(past, fired, rule)
+        if fired.at - incident.opened < WITHIN
+        and incident.series is None
+        and incident.muted is None
     ]
     return _begun(recent) if len(recent) >= MANY - 1 else None
 
 
+def swept_along(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident | None:
+    """The incident of others that break at the same moment as a base URL that comes and goes.
+
+    What breaks together has one cause, whether it flapped before or not.
+    """
+    mixes = {None: Mute.FLAPPING, Mute.FLAPPING: None}
+    return incidents.home(book, fired, rule, mixes[muted]) if muted in mixes else None
+
+
 def _kin(past: Iterable[Incident], fired: Fired, rule: Rule) -> list[Incident]:
-    return [each for each in past if is_kin(each, fired.check, rule)]
+    return [incident for incident in past if is_kin(incident, fired.check, rule)]
 
 
 def is_on(incident: Incident) -> bool:
@@ -53,19 +74,19 @@ def is_kin(incident: Incident, check: str, rule: Rule) -> bool:
 
 
 def _begun(recent: list[Incident]) -> FlapSeries:
-    series = FlapSeries(since=min(each.opened for each in recent), incidents=1)
-    for each in recent:
-        series = added(replace(series, incidents=series.incidents + 1), each)
-    return series
+    begun = FlapSeries(since=min(incident.opened for incident in recent), incidents=1)
+    for incident in recent:
+        begun = added(replace(begun, incidents=begun.incidents + 1), incident)
+    return begun
 
 
-def added(series: FlapSeries, incident: Incident) -> FlapSeries:
-    """With what a closed incident of it has cost."""
+def added(before: FlapSeries, incident: Incident) -> FlapSeries:
+    """The series with what a closed incident of it has cost."""
     if incident.closed is None:
-        return series
-    runs = Counter(series.failed_runs) + Counter(incident.failed_runs)
-    downtime = series.downtime + (incident.closed - incident.opened)
-    return replace(series, downtime=downtime, failed_runs=dict(runs))
+        return before
+    runs = Counter(before.failed_runs) + Counter(incident.failed_runs)
+    downtime = before.downtime + (incident.closed - incident.opened)
+    return replace(before, downtime=downtime, failed_runs=dict(runs))
 
 
 def is_calm(incident: Incident, now: datetime) -> bool:

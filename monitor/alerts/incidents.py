@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from monitor.alerts.mute import Muted
 from monitor.model import (
     EntryKind,
     Failure,
+    FailureKind,
     Fired,
     Incident,
     Mute,
@@ -39,7 +39,7 @@ class Book:
     next_id: int = 1
 
     def put(self, incident: Incident) -> "Book":
-        others = {number: each for number, each in self.open.items() if number != incident.id}
+        others = {number: other for number, other in self.open.items() if number != incident.id}
         opened = others if incident.closed else {**others, incident.id: incident}
         return Book(opened, max(self.next_id, incident.id + 1))
 
@@ -102,12 +102,6 @@ def is_down(book: Book, endpoint: str) -> bool:
     )
 
 
-def muted(incident: Incident, why: Muted, now: datetime) -> Incident:
-    """From now on; who was told that it began is not asked to forget it."""
-    entry = TimelineEntry(at=now, what=EntryKind.MUTED, text=why.why)
-    return _noted(replace(incident, muted=why.by), entry)
-
-
 def told(incident: Incident, now: datetime, remind: timedelta) -> Incident:
     """People hear of it, now or when it is unmuted; the reminders count from here."""
     again = None if incident.acked else now + remind
@@ -118,11 +112,11 @@ def told(incident: Incident, now: datetime, remind: timedelta) -> Incident:
 
 def acked(incident: Incident, at: datetime, text: str) -> Incident:
     entry = TimelineEntry(at=at, what=EntryKind.ACKED, text=text)
-    return _noted(replace(incident, acked=at, remind_at=None), entry)
+    return with_entry(replace(incident, acked=at, remind_at=None), entry)
 
 
 def annotated(incident: Incident, at: datetime, text: str) -> Incident:
-    return _noted(incident, TimelineEntry(at=at, what=EntryKind.NOTE, text=text))
+    return with_entry(incident, TimelineEntry(at=at, what=EntryKind.NOTE, text=text))
 
 
 def join(incident: Incident, check: str, since: datetime, failure: Failure) -> Incident:
@@ -136,21 +130,20 @@ def join(incident: Incident, check: str, since: datetime, failure: Failure) -> I
         active=incident.active | {check},
         opened=min(incident.opened, since),
     )
-    return _noted(joined, entry)
+    return with_entry(joined, entry)
 
 
-def count(incident: Incident, failure: Failure, runs: int = 1) -> Incident:
-    """One more failed run, or as many as it took to be believed."""
-    name = failure.kind.value
-    runs_by_kind = {**incident.failed_runs, name: incident.failed_runs.get(name, 0) + runs}
-    return replace(incident, failed_runs=runs_by_kind)
+def count(incident: Incident, kind: FailureKind, runs: int = 1) -> Incident:
+    """Count one more failed run, or as many as it took to be believed."""
+    before = incident.failed_runs.get(kind.value, 0)
+    return replace(incident, failed_runs={**incident.failed_runs, kind.value: before + runs})
 
 
 def change_cause(incident: Incident, check: str, at: datetime, failure: Failure) -> Incident:
     entry = TimelineEntry(
         at=at, what=EntryKind.CAUSE, check=check, kind=failure.kind, text=failure.message
     )
-    return _noted(replace(incident, failure=failure), entry)
+    return with_entry(replace(incident, failure=failure), entry)
 
 
 def leave(incident: Incident, check: str, at: datetime) -> Incident:
@@ -158,12 +151,12 @@ def leave(incident: Incident, check: str, at: datetime) -> Incident:
     active = incident.active - {check}
     if active:
         entry = TimelineEntry(at=at, what=EntryKind.LEFT, check=check)
-        return _noted(replace(incident, active=active), entry)
+        return with_entry(replace(incident, active=active), entry)
     left = [entry.at for entry in incident.timeline if entry.what is EntryKind.LEFT]
     closed = max([at, incident.opened, *left])
     entry = TimelineEntry(at=closed, what=EntryKind.RESOLVED)
     over = replace(incident, active=active, closed=closed, remind_at=None, update_at=None)
-    return _noted(over, entry)
+    return with_entry(over, entry)
 
 
 def reminded(incident: Incident, now: datetime, remind: timedelta) -> Incident:
@@ -171,10 +164,11 @@ def reminded(incident: Incident, now: datetime, remind: timedelta) -> Incident:
     gap = min(remind * 2 ** (incident.reminded + 1), max(remind, timedelta(days=1)))
     entry = TimelineEntry(at=now, what=EntryKind.REMINDED)
     changed = replace(incident, reminded=incident.reminded + 1, remind_at=now + gap)
-    return _noted(changed, entry)
+    return with_entry(changed, entry)
 
 
-def _noted(incident: Incident, entry: TimelineEntry) -> Incident:
+def with_entry(incident: Incident, entry: TimelineEntry) -> Incident:
+    """Cut out of the middle where there are too many."""
     timeline = (*incident.timeline, entry)
     if len(timeline) > _TIMELINE:
         half = _TIMELINE // 2

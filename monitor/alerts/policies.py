@@ -1,17 +1,18 @@
 """When is it bad? One frozen class per answer; pure. The machine says since when and how sure.
 
-A class whose fields have a `help` is a table of the configuration, `[alerts.NAME]`: its fields are
-the keys. Such a policy is asked only where the operator has set it, unless it is in ALWAYS.
+A new policy is one class here. A class whose fields have a `help` is a table of the configuration,
+`[alerts.NAME]`: its fields are the keys. A policy that is `on_demand` is asked only where the
+operator has set its table.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
-from monitor.alerts.ruled import SERVED, OneResult, Ruled
-from monitor.alerts.trends import FailureRate, Latency
 from monitor.model import (
+    TIMING_NAMES,
     AlertSettings,
     Failure,
     FailureKind,
@@ -21,138 +22,321 @@ from monitor.model import (
     Result,
     Rollup,
     Rule,
+    RunHistory,
     Severity,
     Verdict,
 )
+from monitor.model.duration import format_duration
+
+_ANSWERED = frozenset({Outcome.UP, Outcome.DEGRADED})
+_MS = timedelta(milliseconds=1)
 
 
+class BasePolicy(ABC):
+    """Says by class variables how its rule differs from the operator's `after` and `recover`."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    severity: ClassVar[Severity]
+    cause: ClassVar[str] = ""
+    """Incidents with a cause of their own do not mix with others of the same severity."""
+    on_demand: ClassVar[bool] = False
+    at_once: ClassVar[bool] = False
+    """One verdict is enough, for the begin and for the end."""
+    most_runs: ClassVar[int | None] = None
+    """`after` is at most so many."""
+    more_runs: ClassVar[int] = 0
+    """`after` is so many more."""
+    notice: ClassVar[bool] = False
+    """Told once, without an incident."""
+
+    @property
+    def windows(self) -> tuple[timedelta, ...]:
+        """The lengths that it asks `history.over` for."""
+        return ()
+
+    def rule(self, after: int, recover: int) -> Rule:
+        if self.at_once:
+            after, recover = 1, 1
+        wanted = after + self.more_runs
+        return Rule(
+            name=self.kind,
+            severity=self.severity,
+            after=min(wanted, self.most_runs or wanted),
+            recover=recover,
+            cause=self.cause,
+            notice=self.notice,
+        )
+
+    @abstractmethod
+    def judge(self, history: RunHistory) -> Verdict: ...
+
+    @abstractmethod
+    def why(self, history: RunHistory) -> Failure:
+        """Return what is bad, after `judge` said so."""
+
+
+class ResultPolicy(BasePolicy):
+    """The latest run is enough to judge, and its failure explains itself."""
+
+    __slots__ = ()
+
+    def why(self, history: RunHistory) -> Failure:
+        failure = history.latest.failure
+        assert failure is not None
+        return failure
+
+
+class WindowPolicy(BasePolicy):
+    """Has waited long enough already, and has two limits: it is believed at once."""
+
+    __slots__ = ()
+    severity: ClassVar[Severity] = Severity.DEGRADED
+    on_demand: ClassVar[bool] = True
+    at_once: ClassVar[bool] = True
+
+
+POLICIES: dict[str, BasePolicy] = {}
+"""Every policy with its default limits, by kind, in the order of the classes below."""
+PolicyClass = TypeVar("PolicyClass", bound=type[BasePolicy])
+
+
+def _listed(policy_class: PolicyClass) -> PolicyClass:
+    POLICIES[policy_class.kind] = policy_class()
+    return policy_class
+
+
+@_listed
 @dataclass(frozen=True, slots=True)
-class Down(OneResult):
+class Down(ResultPolicy):
     """A user gets no usable answer."""
 
     kind: ClassVar[str] = "down"
     severity: ClassVar[Severity] = Severity.DOWN
 
-    def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
-        if result.outcome is Outcome.DOWN:
+    def judge(self, history: RunHistory) -> Verdict:
+        outcome = history.latest.outcome
+        if outcome is Outcome.DOWN:
             return Verdict.BAD
-        return Verdict.GOOD if result.outcome in SERVED else Verdict.NONE
+        return Verdict.GOOD if outcome in _ANSWERED else Verdict.NONE
 
 
+@_listed
 @dataclass(frozen=True, slots=True)
-class Degraded(OneResult):
-    """Answered, with something wrong. What is down says nothing about that.
+class Degraded(ResultPolicy):
+    """A user gets an answer with something wrong; it must last longer than an outage to be believed.
 
-    A certificate that ends soon is `CertificateExpiry`'s business: it must not hide for weeks what else
-    goes wrong.
+    A run that is down says nothing about that. A certificate that ends soon is the business of
+    `CertificateExpiry`: it must not hide for weeks what else goes wrong.
     """
 
     kind: ClassVar[str] = "degraded"
     severity: ClassVar[Severity] = Severity.DEGRADED
+    more_runs: ClassVar[int] = 2
 
-    def rule(self, after: int, recover: int) -> Rule:
-        """What is only degraded must last longer."""
-        return OneResult.rule(self, after + 2, recover)
-
-    def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
-        ending = result.failure is not None and result.failure.kind is FailureKind.CERT_EXPIRING
-        if result.outcome is Outcome.DEGRADED and not ending:
+    def judge(self, history: RunHistory) -> Verdict:
+        result = history.latest
+        is_ending = result.failure is not None and result.failure.kind is FailureKind.CERT_EXPIRING
+        if result.outcome is Outcome.DEGRADED and not is_ending:
             return Verdict.BAD
-        return Verdict.GOOD if result.outcome in SERVED else Verdict.NONE
+        return Verdict.GOOD if result.outcome in _ANSWERED else Verdict.NONE
 
 
+@_listed
 @dataclass(frozen=True, slots=True)
-class Account(OneResult):
-    """Our key, our balance, our permission: the service may be fine."""
+class Account(ResultPolicy):
+    """Our key, our balance or our permission is refused: the service may be fine.
+
+    It does not flicker, so it is believed sooner.
+    """
 
     kind: ClassVar[str] = "account"
     severity: ClassVar[Severity] = Severity.ACCOUNT
+    most_runs: ClassVar[int | None] = 2
 
-    def rule(self, after: int, recover: int) -> Rule:
-        """It does not flicker, so it is certain sooner."""
-        return OneResult.rule(self, min(2, after), recover)
-
-    def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
+    def judge(self, history: RunHistory) -> Verdict:
+        result = history.latest
         if _is_news(result, Fault.ACCOUNT):
             return Verdict.BAD
-        return Verdict.GOOD if result.outcome in SERVED else Verdict.NONE
+        return Verdict.GOOD if result.outcome in _ANSWERED else Verdict.NONE
 
 
+@_listed
 @dataclass(frozen=True, slots=True)
-class Monitor(OneResult):
+class Monitor(ResultPolicy):
     """We could not see. Any result that is the endpoint's own proves that we can."""
 
     kind: ClassVar[str] = "monitor"
     severity: ClassVar[Severity] = Severity.MONITOR
 
-    def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
+    def judge(self, history: RunHistory) -> Verdict:
+        result = history.latest
         if _is_news(result, Fault.MONITOR) and not _is_refused(result):
             return Verdict.BAD
         unseen = result.failure is not None and result.failure.kind.row.by_choice
         return Verdict.NONE if unseen else Verdict.GOOD
 
 
+@_listed
 @dataclass(frozen=True, slots=True)
-class Refused(OneResult):
-    """An edge turns the monitor away: of one service, and it may last; others must not be hidden."""
+class Refused(ResultPolicy):
+    """An edge turns the monitor away from one service: it may last, and must hide nothing else."""
 
     kind: ClassVar[str] = "refused"
     severity: ClassVar[Severity] = Severity.MONITOR
     cause: ClassVar[str] = "refused"
 
-    def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
+    def judge(self, history: RunHistory) -> Verdict:
+        result = history.latest
         if _is_refused(result):
             return Verdict.BAD
-        ours = result.failure is not None and result.failure.fault is Fault.MONITOR
-        return Verdict.NONE if ours else Verdict.GOOD
+        is_ours = result.failure is not None and result.failure.fault is Fault.MONITOR
+        return Verdict.NONE if is_ours else Verdict.GOOD
 
 
+@_listed
 @dataclass(frozen=True, slots=True)
-class BudgetPaused(OneResult):
-    """Paid runs pause, as the operator asked for: worth one sentence, no incident."""
+class BudgetPaused(ResultPolicy):
+    """Paid runs pause, as the operator asked for: worth one sentence, no incident.
+
+    It is certain at once, and over with the first run that happens.
+    """
 
     kind: ClassVar[str] = "budget"
     severity: ClassVar[Severity] = Severity.MONITOR
     cause: ClassVar[str] = "budget"
+    at_once: ClassVar[bool] = True
+    notice: ClassVar[bool] = True
 
-    def rule(self, after: int, recover: int) -> Rule:  # noqa: ARG002
-        """Certain at once, and over with the first run that happens."""
-        return replace(OneResult.rule(self, 1, 1), notice=True)
-
-    def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
-        paused = result.failure is not None and result.failure.kind is FailureKind.BUDGET_PAUSED
-        return Verdict.BAD if paused else Verdict.GOOD
+    def judge(self, history: RunHistory) -> Verdict:
+        failure = history.latest.failure
+        is_paused = failure is not None and failure.kind is FailureKind.BUDGET_PAUSED
+        return Verdict.BAD if is_paused else Verdict.GOOD
 
 
+@_listed
 @dataclass(frozen=True, slots=True)
-class CertificateExpiry(Ruled):
-    """It ends within so many days."""
+class CertificateExpiry(BasePolicy):
+    """A certificate ends within so many days.
+
+    Dates do not flicker, but the servers behind one name may differ: two runs are asked.
+    """
 
     kind: ClassVar[str] = "certificate"
     severity: ClassVar[Severity] = Severity.DEGRADED
     cause: ClassVar[str] = "certificate"
-    within: ClassVar[timedelta | None] = None
+    most_runs: ClassVar[int | None] = 2
     days: int = field(default=14, metadata={"help": "a certificate that ends sooner is told"})
 
     def __post_init__(self) -> None:
         if self.days < 1:
             raise ValueError("days: want at least 1")
 
-    def rule(self, after: int, recover: int) -> Rule:
-        """Dates do not flicker, but servers behind one name may differ."""
-        return Ruled.rule(self, min(2, after), recover)
-
-    def judge(self, result: Result, window: Rollup) -> Verdict:  # noqa: ARG002
+    def judge(self, history: RunHistory) -> Verdict:
+        result = history.latest
         if result.cert_expires is None:
             return Verdict.NONE
-        soon = result.cert_expires - result.at < timedelta(days=self.days)
-        return Verdict.BAD if soon else Verdict.GOOD
+        is_soon = result.cert_expires - result.at < timedelta(days=self.days)
+        return Verdict.BAD if is_soon else Verdict.GOOD
 
-    def why(self, result: Result, window: Rollup) -> Failure:  # noqa: ARG002
+    def why(self, history: RunHistory) -> Failure:
+        result = history.latest
         assert result.cert_expires is not None
         left = max(0, (result.cert_expires - result.at).days)
         got = f"got a certificate that ends in {left} days ({result.cert_expires:%Y-%m-%d})"
         return Failure(FailureKind.CERT_EXPIRING, f"{got}, want {self.days} or more")
+
+
+@_listed
+@dataclass(frozen=True, slots=True)
+class FailureRate(WindowPolicy):
+    """Too many runs fail, though never enough of them in a row."""
+
+    kind: ClassVar[str] = "failure_rate"
+    above: float = field(default=0.3, metadata={"help": "bad from this share of failed runs on"})
+    below: float = field(default=0.1, metadata={"help": "good again under this share"})
+    within: timedelta = field(
+        default=timedelta(minutes=30), metadata={"help": "how far back it looks"}
+    )
+    at_least: int = field(default=6, metadata={"help": "runs before it says anything"})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.below <= self.above <= 1:
+            raise ValueError("want 0 < below <= above <= 1")
+
+    @property
+    def windows(self) -> tuple[timedelta, ...]:
+        return (self.within,)
+
+    def judge(self, history: RunHistory) -> Verdict:
+        window = history.over(self.within)
+        available = window.availability
+        is_unseen = history.latest.outcome is Outcome.UNKNOWN
+        if is_unseen or available is None or window.counted < self.at_least:
+            return Verdict.NONE
+        return _between(1 - available, self.below, self.above)
+
+    def why(self, history: RunHistory) -> Failure:
+        window = history.over(self.within)
+        down = {
+            FailureKind(name): runs
+            for name, runs in window.kinds.items()
+            if FailureKind(name).outcome is Outcome.DOWN
+        }
+        runs = sum(down.values())
+        most_frequent = max(down, key=lambda kind: down[kind])
+        got = f"got {runs} of {window.counted} runs failed within {format_duration(self.within)}"
+        return Failure(most_frequent, f"{got}, want under {self.above:.0%}")
+
+
+@_listed
+@dataclass(frozen=True, slots=True)
+class Latency(WindowPolicy):
+    """A percentile of a timing is over its objective, though single runs may be well."""
+
+    kind: ClassVar[str] = "latency"
+    above: timedelta = field(
+        default=timedelta(seconds=10), metadata={"help": "bad from this time on"}
+    )
+    below: timedelta = field(
+        default=timedelta(seconds=8), metadata={"help": "good again under this time"}
+    )
+    timing: str = field(default="ttft", metadata={"help": "which timing"})
+    percentile: float = field(default=95.0, metadata={"help": "of the runs that answered"})
+    within: timedelta = field(
+        default=timedelta(minutes=30), metadata={"help": "how far back it looks"}
+    )
+    at_least: int = field(default=6, metadata={"help": "runs before it says anything"})
+
+    def __post_init__(self) -> None:
+        if self.timing not in TIMING_NAMES:
+            raise ValueError(f"timing: want one of {', '.join(TIMING_NAMES)}")
+        if not 0 < self.percentile <= 100:
+            raise ValueError("percentile: want more than 0, and at most 100")
+        if not timedelta(0) < self.below <= self.above:
+            raise ValueError("want below no longer than above")
+
+    @property
+    def windows(self) -> tuple[timedelta, ...]:
+        return (self.within,)
+
+    def judge(self, history: RunHistory) -> Verdict:
+        window = history.over(self.within)
+        value = self._value(window)
+        runs = sum(window.figures.get(self.timing, {}).values())
+        if history.latest.outcome not in _ANSWERED or value is None or runs < self.at_least:
+            return Verdict.NONE
+        return _between(value, self.below / _MS, self.above / _MS)
+
+    def why(self, history: RunHistory) -> Failure:
+        value = self._value(history.over(self.within))
+        assert value is not None
+        name = f"{self.timing} p{self.percentile:g}"
+        got = f"got {name} {value / 1000:.3g} s within {format_duration(self.within)}"
+        return Failure(FailureKind.SLOW, f"{got}, want under {self.above.total_seconds():g} s")
+
+    def _value(self, window: Rollup) -> float | None:
+        return window.quantile(self.timing, self.percentile / 100)
 
 
 def _is_news(result: Result, fault: Fault) -> bool:
@@ -164,20 +348,20 @@ def _is_refused(result: Result) -> bool:
     return result.failure is not None and result.failure.kind.row.is_edge_refusal
 
 
-ALWAYS: tuple[Policy, ...] = (
-    Down(), Degraded(), Account(), Monitor(), Refused(), BudgetPaused(), CertificateExpiry(),
-)  # fmt: skip
-ON_DEMAND: tuple[Policy, ...] = (FailureRate(), Latency())
-POLICIES: Mapping[str, Policy] = {policy.kind: policy for policy in (*ALWAYS, *ON_DEMAND)}
+def _between(value: float, below: float, above: float) -> Verdict:
+    """Judge a value by two limits; between them nothing moves, so that it does not flicker."""
+    if value >= above:
+        return Verdict.BAD
+    return Verdict.GOOD if value < below else Verdict.NONE
 
 
 def policies(settings: AlertSettings) -> Mapping[str, Policy]:
-    """The ones that are asked, by name."""
-    wanted = (*ALWAYS, *settings.policies)
-    return {policy.kind: policy for policy in wanted}
+    """The policies that are asked, by name."""
+    always = (policy for policy in POLICIES.values() if not policy.on_demand)
+    return {policy.kind: policy for policy in (*always, *settings.policies)}
 
 
 def default_rules(settings: AlertSettings) -> tuple[Rule, ...]:
-    """One for each policy that is asked."""
+    """One rule for each policy that is asked."""
     after, recover = settings.after, settings.recover
     return tuple(policy.rule(after, recover) for policy in policies(settings).values())

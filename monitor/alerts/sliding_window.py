@@ -1,6 +1,7 @@
 """What each check did lately, as far back as a policy looks. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from monitor.model import Result, Rollup
@@ -8,7 +9,7 @@ from monitor.model.rollup import merge
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PARTS = 12
-"""A window slides in twelfths of its length, so that a look costs as much however many runs it holds."""
+"""A window slides in twelfths of its length: reading it costs the same however many runs it holds."""
 
 
 class SlidingWindows:
@@ -17,20 +18,31 @@ class SlidingWindows:
 
     def add(self, result: Result, lengths: Iterable[timedelta], *, in_maintenance: bool) -> None:
         for length in lengths:
-            part = _part(result.at, length)
+            newest = _part_number(result.at, length)
             parts = self._parts.setdefault((result.check, length), {})
-            for old in [each for each in parts if not part - _PARTS < each <= part]:
-                del parts[old]
-            one = Rollup.of(result, in_maintenance=in_maintenance)
-            parts[part] = parts[part] | one if part in parts else one
+            for outdated in [part for part in parts if not newest - _PARTS < part <= newest]:
+                del parts[outdated]
+            rollup = Rollup.of(result, in_maintenance=in_maintenance)
+            parts[newest] = parts[newest] | rollup if newest in parts else rollup
 
-    def look(self, check: str, length: timedelta) -> Rollup:
-        """Up to the run that was added last."""
+    def total(self, check: str, length: timedelta) -> Rollup:
+        """The sum of the window that ends with the run that was added last."""
         return merge(self._parts.get((check, length), {}).values())
 
     def forget(self, known: set[str]) -> None:
         self._parts = {key: parts for key, parts in self._parts.items() if key[0] in known}
 
 
-def _part(at: datetime, length: timedelta) -> int:
+@dataclass(frozen=True, slots=True)
+class RecentRuns:
+    """What a policy looks at: a run, and the windows that end with it. See `model.RunHistory`."""
+
+    latest: Result
+    windows: SlidingWindows
+
+    def over(self, length: timedelta) -> Rollup:
+        return self.windows.total(self.latest.check, length)
+
+
+def _part_number(at: datetime, length: timedelta) -> int:
     return (at - _EPOCH) // (length / _PARTS)

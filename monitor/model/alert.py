@@ -231,22 +231,33 @@ class Rule:
     """Told once, without an incident: nothing is broken that must be mended."""
 
 
+class RunHistory(Protocol):
+    """What a policy may look at: the newest run of one check, and windows that end with it."""
+
+    @property
+    def latest(self) -> Result: ...
+
+    def over(self, length: timedelta) -> Rollup:
+        """Sum up the runs of the last `length`, which is one of the policy's own `windows`."""
+        ...
+
+
 class Policy(Protocol):
-    """Answers "is it bad now?". `window` holds the runs of the last `within`, this one included."""
+    """Answers "is it bad now?"."""
 
     kind: ClassVar[str]
 
     @property
-    def within(self) -> timedelta | None:
-        """None where one result is enough."""
+    def windows(self) -> tuple[timedelta, ...]:
+        """The lengths that it asks a history for; none where the latest run is enough."""
         ...
 
     def rule(self, after: int, recover: int) -> Rule:
         """How sure one must be, where the operator asks for so many bad or good results in a row."""
         ...
 
-    def judge(self, result: Result, window: Rollup) -> Verdict: ...
+    def judge(self, history: RunHistory) -> Verdict: ...
 
-    def why(self, result: Result, window: Rollup) -> Failure:
-        """What is bad, after `judge` said so."""
+    def why(self, history: RunHistory) -> Failure:
+        """Return what is bad, after `judge` said so."""
         ...

@@ -4,58 +4,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from alerts_cast import BAD, BEGUN, DOWN, LATE, OPENED, begun, entry, fired
 from timelines import MINUTE, START
 
-from monitor.alerts import incidents
+from monitor.alerts import incidents, mute
 from monitor.alerts.incidents import Book
 from monitor.alerts.mute import Muted
 from monitor.model import (
     EntryKind,
-    Failure,
     FailureKind,
-    Fired,
-    Incident,
     Mute,
     Rule,
     Severity,
     TimelineEntry,
 )
-
-BAD = Failure(FailureKind.BAD_GATEWAY, "got HTTP 502, want 200")
-LATE = Failure(FailureKind.CONNECT_TIMEOUT, "got no connection within 10 s, want one")
-DOWN = Rule(name="down", severity=Severity.DOWN)
-OPENED = TimelineEntry(
-    at=START,
-    what=EntryKind.OPENED,
-    check="s/a/chat",
-    kind=FailureKind.BAD_GATEWAY,
-    text=BAD.message,
-)
-BEGUN = Incident(
-    id=1,
-    service="s",
-    severity=Severity.DOWN,
-    opened=START,
-    failure=BAD,
-    checks=("s/a/chat",),
-    active=frozenset({"s/a/chat"}),
-    timeline=(OPENED,),
-)
-
-
-def fired(check: str = "s/a/chat", minutes: float = 0, rule: Rule = DOWN) -> Fired:
-    return Fired(check, rule.name, START + minutes * MINUTE)
-
-
-def begun(
-    check: str = "s/a/chat", severity: Severity = Severity.DOWN, cause: str = "", number: int = 1
-) -> Incident:
-    rule = Rule(name="r", severity=severity, cause=cause)
-    return incidents.begin(Book(next_id=number), fired(check), rule, BAD)
-
-
-def entry(what: EntryKind, minutes: float, **more: object) -> TimelineEntry:
-    return TimelineEntry(at=START + minutes * MINUTE, what=what, **more)  # type: ignore[arg-type]
 
 
 def test_it_begins_with_what_was_seen_first() -> None:
@@ -137,8 +99,11 @@ def test_another_cause_is_an_entry_and_the_one_that_is_explained() -> None:
 
 
 def test_failed_runs_are_counted_by_kind() -> None:
-    counted = incidents.count(incidents.count(BEGUN, BAD, 3), LATE)
-    assert incidents.count(counted, BAD).failed_runs == {"bad_gateway": 4, "connect_timeout": 1}
+    counted = incidents.count(incidents.count(BEGUN, BAD.kind, 3), LATE.kind)
+    assert incidents.count(counted, BAD.kind).failed_runs == {
+        "bad_gateway": 4,
+        "connect_timeout": 1,
+    }
 
 
 def test_what_people_said_or_were_told_stands_in_the_timeline_with_its_time() -> None:
@@ -150,7 +115,7 @@ def test_what_people_said_or_were_told_stands_in_the_timeline_with_its_time() ->
     assert incidents.annotated(asked, now, "a cable").timeline[1:] == (
         entry(EntryKind.NOTE, 7, text="a cable"),
     )
-    assert incidents.muted(BEGUN, Muted(Mute.SILENCE, "night"), now) == replace(
+    assert mute.muted(BEGUN, Muted(Mute.SILENCE, "night"), now) == replace(
         BEGUN, muted=Mute.SILENCE, timeline=(OPENED, entry(EntryKind.MUTED, 7, text="night"))
     )
 

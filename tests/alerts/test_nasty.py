@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from test_desk import PHONE, START, Night
+from alerts_cast import PHONE, START, Night
 
 from monitor.alerts import AlertChanges
 from monitor.alerts.policies import POLICIES

@@ -1,16 +1,20 @@
 """What is bad over a window of time, which certificates end too soon, and who is turned away."""
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from alerts_cast import START, Given, Night
 from hypothesis import given
 from hypothesis import strategies as st
-from test_desk import START, Night
 
 from monitor.alerts.policies import (
-    ALWAYS,
     POLICIES,
     CertificateExpiry,
     FailureRate,
@@ -32,6 +36,7 @@ from monitor.model import (
 from monitor.model.rollup import NOTHING, merge
 
 HALF_HOUR = timedelta(minutes=30)
+ALWAYS = tuple(policy for policy in POLICIES.values() if not policy.on_demand)
 
 
 def run(
@@ -83,11 +88,13 @@ def test_too_many_failures_are_bad_even_where_they_never_come_in_a_row() -> None
 def test_a_rate_between_its_limits_moves_nothing_and_too_few_runs_say_nothing() -> None:
     rate = FailureRate(above=0.5, below=0.2, at_least=4)
     bad, good = run(kind=FailureKind.SERVER_ERROR), run()
-    assert rate.judge(good, window(bad, bad, good, good)) is Verdict.BAD
-    assert rate.judge(good, window(bad, good, good, good)) is Verdict.NONE
-    assert rate.judge(good, window(good, good, good, good)) is Verdict.GOOD
-    assert rate.judge(good, window(bad, bad, bad)) is Verdict.NONE
-    assert rate.judge(run(kind=FailureKind.NO_KEY), window(bad, bad, bad, bad)) is Verdict.NONE
+    assert rate.judge(Given(good, window(bad, bad, good, good))) is Verdict.BAD
+    assert rate.judge(Given(good, window(bad, good, good, good))) is Verdict.NONE
+    assert rate.judge(Given(good, window(good, good, good, good))) is Verdict.GOOD
+    assert rate.judge(Given(good, window(bad, bad, bad))) is Verdict.NONE
+    assert (
+        rate.judge(Given(run(kind=FailureKind.NO_KEY), window(bad, bad, bad, bad))) is Verdict.NONE
+    )
 
 
 def test_a_latency_objective_is_a_percentile_of_a_timing_with_two_limits() -> None:
@@ -97,14 +104,14 @@ def test_a_latency_objective_is_a_percentile_of_a_timing_with_two_limits() -> No
 
     def verdict(*ttft: float) -> Verdict:
         runs = [run(ttft=value) for value in ttft]
-        return objective.judge(runs[-1], window(*runs))
+        return objective.judge(Given(runs[-1], window(*runs)))
 
     assert verdict(5000, 5000, 10) is Verdict.BAD
     assert verdict(1500, 1500, 10) is Verdict.NONE
     assert verdict(900, 900, 5000) is Verdict.GOOD
     assert verdict(5000, 5000) is Verdict.NONE
     runs = [run(ttft=5000)] * 3
-    assert objective.why(runs[0], window(*runs)) == Failure(
+    assert objective.why(Given(runs[0], window(*runs))) == Failure(
         FailureKind.SLOW, "got ttft p50 5.04 s within 30m, want under 2 s"
     )
 
@@ -156,9 +163,9 @@ def test_a_certificate_that_ends_soon_is_told_for_its_base_url_and_hides_nothing
 
 def test_a_run_that_is_good_but_for_its_certificate_is_not_degraded_twice() -> None:
     ending = replace(run(kind=FailureKind.CERT_EXPIRING), cert_expires=START + timedelta(days=3))
-    assert POLICIES["degraded"].judge(ending, NOTHING) is Verdict.GOOD
-    assert POLICIES["certificate"].judge(ending, NOTHING) is Verdict.BAD
-    assert POLICIES["certificate"].judge(run(), NOTHING) is Verdict.NONE
+    assert POLICIES["degraded"].judge(Given(ending)) is Verdict.GOOD
+    assert POLICIES["certificate"].judge(Given(ending)) is Verdict.BAD
+    assert POLICIES["certificate"].judge(Given(run())) is Verdict.NONE
 
 
 def test_an_edge_that_turns_the_monitor_away_is_one_services_trouble_and_hides_no_other() -> None:
@@ -180,7 +187,7 @@ def test_a_window_holds_all_of_its_last_eleven_twelfths_and_nothing_older_than_i
         windows.add(each, {HALF_HOUR}, in_maintenance=False)
     if runs:
         now = runs[-1].at
-        found = windows.look("s/a/chat", HALF_HOUR)
+        found = windows.total("s/a/chat", HALF_HOUR)
         least = sum(now - each.at <= HALF_HOUR * 11 / 12 for each in runs)
         most = sum(now - each.at <= HALF_HOUR for each in runs)
         assert least <= found.counted <= most
@@ -190,8 +197,8 @@ def test_a_clock_that_was_set_back_empties_a_window_rather_than_mixing_the_times
     windows = SlidingWindows()
     for second in (0, 7200, 60):
         windows.add(run(second), {HALF_HOUR}, in_maintenance=False)
-    assert windows.look("s/a/chat", HALF_HOUR).counted == 1
-    assert windows.look("s/b/chat", HALF_HOUR) == NOTHING
+    assert windows.total("s/a/chat", HALF_HOUR).counted == 1
+    assert windows.total("s/b/chat", HALF_HOUR) == NOTHING
 
 
 def test_after_a_restart_windows_streaks_and_what_works_are_as_before() -> None:
@@ -254,7 +261,7 @@ def test_what_each_policy_makes_of_each_sort_of_run(
     kind: FailureKind | None, verdicts: tuple[Verdict, ...]
 ) -> None:
     asked = [policy for policy in ALWAYS if policy.kind != "certificate"]
-    assert tuple(policy.judge(run(kind=kind), NOTHING) for policy in asked) == verdicts
+    assert tuple(policy.judge(Given(run(kind=kind))) for policy in asked) == verdicts
 
 
 def test_how_sure_each_policy_must_be() -> None:
@@ -299,9 +306,9 @@ def test_a_certificate_with_as_many_days_left_as_wanted_is_good_and_a_dead_one_h
     def left(**time: float) -> Result:
         return replace(run(), cert_expires=START + timedelta(**time))
 
-    assert policy.judge(left(days=14), NOTHING) is Verdict.GOOD
-    assert policy.judge(left(days=14, seconds=-1), NOTHING) is Verdict.BAD
-    assert policy.why(left(days=-3), NOTHING).message == (
+    assert policy.judge(Given(left(days=14))) is Verdict.GOOD
+    assert policy.judge(Given(left(days=14, seconds=-1))) is Verdict.BAD
+    assert policy.why(Given(left(days=-3))).message == (
         "got a certificate that ends in 0 days (2026-11-21), want 14 or more"
     )
 
@@ -309,9 +316,9 @@ def test_a_certificate_with_as_many_days_left_as_wanted_is_good_and_a_dead_one_h
 def test_a_value_at_a_limit_is_bad_at_the_upper_one_and_not_yet_good_at_the_lower_one() -> None:
     bad, good = run(kind=FailureKind.SERVER_ERROR), run()
     rate = FailureRate(above=0.5, below=0.25, at_least=4)
-    assert rate.judge(good, window(bad, bad, good, good)) is Verdict.BAD
-    assert rate.judge(good, window(bad, good, good, good)) is Verdict.NONE
-    assert rate.judge(good, window(bad, *[good] * 4)) is Verdict.GOOD
+    assert rate.judge(Given(good, window(bad, bad, good, good))) is Verdict.BAD
+    assert rate.judge(Given(good, window(bad, good, good, good))) is Verdict.NONE
+    assert rate.judge(Given(good, window(bad, *[good] * 4))) is Verdict.GOOD
 
 
 def test_a_failure_rate_names_the_kind_that_failed_most() -> None:
@@ -321,7 +328,7 @@ def test_a_failure_rate_names_the_kind_that_failed_most() -> None:
         *[FailureKind.SLOW] * 3,
         None,
     ]
-    found = FailureRate().why(run(), window(*(run(kind=each) for each in kinds)))
+    found = FailureRate().why(Given(run(), window(*(run(kind=each) for each in kinds))))
     assert found == Failure(
         FailureKind.BAD_GATEWAY, "got 3 of 7 runs failed within 30m, want under 30%"
     )
@@ -332,10 +339,10 @@ def test_latency_says_nothing_of_runs_that_failed_nor_where_nothing_was_measured
         above=timedelta(seconds=2), below=timedelta(seconds=1), percentile=50.4, at_least=2
     )
     two = window(run(ttft=10), run(ttft=5000))
-    assert objective.judge(run(), two) is Verdict.BAD  # the 50.4th of two is the second
-    assert objective.judge(run(kind=FailureKind.SLOW), two) is Verdict.BAD
-    assert objective.judge(run(kind=FailureKind.BAD_GATEWAY), two) is Verdict.NONE
-    assert objective.judge(run(), NOTHING) is Verdict.NONE
+    assert objective.judge(Given(run(), two)) is Verdict.BAD  # the 50.4th of two is the second
+    assert objective.judge(Given(run(kind=FailureKind.SLOW), two)) is Verdict.BAD
+    assert objective.judge(Given(run(kind=FailureKind.BAD_GATEWAY), two)) is Verdict.NONE
+    assert objective.judge(Given(run())) is Verdict.NONE
 
 
 def test_windows_keep_maintenance_apart_and_forget_checks_that_are_gone() -> None:
@@ -344,14 +351,89 @@ def test_windows_keep_maintenance_apart_and_forget_checks_that_are_gone() -> Non
         windows.add(
             run(kind=FailureKind.SERVER_ERROR, check=check), {HALF_HOUR}, in_maintenance=True
         )
-    assert windows.look("s/a/chat", HALF_HOUR) == Rollup(maintenance=1)
+    assert windows.total("s/a/chat", HALF_HOUR) == Rollup(maintenance=1)
     windows.forget({"s/b/chat"})
-    assert windows.look("s/a/chat", HALF_HOUR) == NOTHING
-    assert windows.look("s/b/chat", HALF_HOUR) == Rollup(maintenance=1)
+    assert windows.total("s/a/chat", HALF_HOUR) == NOTHING
+    assert windows.total("s/b/chat", HALF_HOUR) == Rollup(maintenance=1)
 
 
 def test_a_window_slides_in_twelfths_of_its_length() -> None:
     windows = SlidingWindows()
     for second in (140, 149, 160, 1800):
         windows.add(run(second), {HALF_HOUR}, in_maintenance=False)
-    assert windows.look("s/a/chat", HALF_HOUR).counted == 2  # the first twelfth is gone as a whole
+    assert windows.total("s/a/chat", HALF_HOUR).counted == 2  # the first twelfth is gone as a whole
+
+
+BURN_RATE = '''
+
+@_listed
+@dataclass(frozen=True, slots=True)
+class BurnRate(WindowPolicy):
+    """Too many runs fail both over a long window and over a short one."""
+
+    kind: ClassVar[str] = "burn_rate"
+    above: float = field(default=0.5, metadata={"help": "bad from this share of failed runs on"})
+    long: timedelta = field(default=timedelta(hours=1), metadata={"help": "the long window"})
+    short: timedelta = field(default=timedelta(minutes=5), metadata={"help": "the short window"})
+
+    @property
+    def windows(self) -> tuple[timedelta, ...]:
+        return (self.long, self.short)
+
+    def judge(self, history: RunHistory) -> Verdict:
+        shares = [history.over(length).availability for length in self.windows]
+        burns = all(share is not None and 1 - share >= self.above for share in shares)
+        return Verdict.BAD if burns else Verdict.GOOD
+
+    def why(self, history: RunHistory) -> Failure:
+        return Failure(FailureKind.SERVER_ERROR, f"got {history.over(self.short).counted} runs")
+'''
+ASK_FOR_IT = """
+from datetime import timedelta
+from pathlib import Path
+from pathlib import Path
+from monitor.config import parse
+text = '[alerts.burn_rate]\\nlong = "2h"\\n[service.s]\\nendpoints = { x = "https://x.example" }\\n'
+settings = parse(text, path=Path("/nowhere/monitor.toml"), env={}).alerts
+print(settings.policies[0].kind, settings.policies[0].windows[0])
+from alerts_cast import Night
+from monitor.model import FailureKind
+night = Night(settings=settings)
+night.see("s/x/http", times=2)
+night.see("s/x/http", FailureKind.SERVER_ERROR, times=2)
+print(night.said, night.incidents[1].failure.message)
+"""
+
+
+def test_a_policy_with_two_windows_is_one_class_and_nothing_else_lists_it(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    shutil.copytree(root / "monitor", tmp_path / "monitor")
+    (tmp_path / "templates").symlink_to(root / "templates")
+    with (tmp_path / "monitor/alerts/policies.py").open("a") as policies_file:
+        policies_file.write(BURN_RATE)
+    path = f"{tmp_path}:{root / 'tests/alerts'}"
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_FOR_IT], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [
+        "burn_rate 2:00:00",
+        "['opened #1 degraded to phone'] got 4 runs",
+    ], done.stderr
+
+
+def test_a_policy_asks_only_for_the_windows_that_it_names() -> None:
+    class Asked:
+        latest = replace(run(ttft=1), cert_expires=START)
+
+        def __init__(self) -> None:
+            self.lengths: set[timedelta] = set()
+
+        def over(self, length: timedelta) -> Rollup:
+            self.lengths.add(length)
+            return window(*[self.latest] * 9)
+
+    for policy in POLICIES.values():
+        history = Asked()
+        policy.judge(history)
+        assert history.lengths == set(policy.windows), policy.kind

@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from alerts_cast import Given
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from timelines import MINUTE, NO_RUN, RULES, SEEN, START, Case, Line, belief, cases, play, result
@@ -12,7 +13,6 @@ from timelines import MINUTE, NO_RUN, RULES, SEEN, START, Case, Line, belief, ca
 from monitor.alerts.machine import TRANSITIONS
 from monitor.alerts.policies import POLICIES, default_rules
 from monitor.model import AlertSettings, EntryKind, Phase, Severity, Verdict
-from monitor.model.rollup import NOTHING
 
 ALL = cases()
 letters = st.text("".join(SEEN), max_size=50)
@@ -68,7 +68,7 @@ def phase(line: Line, check: str, rule: str) -> Phase:
 
 
 def judged(letter: str, rule: str) -> Verdict:
-    return POLICIES[rule].judge(result("s/a/chat", letter, START), NOTHING)
+    return POLICIES[rule].judge(Given(result("s/a/chat", letter, START)))
 
 
 @pytest.mark.parametrize(

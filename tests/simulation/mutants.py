@@ -12,7 +12,7 @@ from monitor.alerts import (
     AlertChanges,
     AlertEngine,
     engine,
-    incident_manager,
+    flapping,
     incidents,
     machine,
     policies,
@@ -328,7 +328,7 @@ def a_clock_set_back_delays_the_next_try(patch: Patch) -> None:
 
 @rare(seed=1111)
 def what_comes_and_goes_is_left_out_of_a_storm(patch: Patch) -> None:
-    patch.setattr(incident_manager.Casebook, "_swept_along", lambda *_: None)
+    patch.setattr(flapping, "swept_along", lambda *_: None)
 
 
 @mutant

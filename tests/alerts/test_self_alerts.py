@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from test_desk import START, memory
+from alerts_cast import START, memory
 
 from monitor.alerts import self_alerts
 from monitor.alerts.self_alerts import LASTS, TroubleTracker

@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from test_incidents import BEGUN, OPENED, begun, entry
+from alerts_cast import BEGUN, OPENED, begun, entry
 from timelines import MINUTE, START
 
 from monitor.alerts.incidents import Book
-from monitor.alerts.lifecycle import UPDATE_AFTER, Passed, calmed, grown, look_at
+from monitor.alerts.lifecycle import UPDATE_AFTER, TimedChange, calmed, grown, look_at
 from monitor.alerts.mute import Quiet
 from monitor.model import (
     EntryKind,
@@ -33,7 +33,7 @@ SERIES = FlapSeries(since=START, incidents=4)
 
 def look(
     incident: Incident, quiet: Quiet | None = None, *others: Incident, minutes: float = 10
-) -> Passed | None:
+) -> TimedChange | None:
     book = Book()
     for each in (incident, *others):
         book = book.put(each)
@@ -52,17 +52,17 @@ def test_nothing_happens_before_its_time() -> None:
 
 def test_a_mute_that_begins_is_an_entry_once() -> None:
     now_muted = replace(TOLD, muted=Mute.SILENCE, timeline=muted(UNTIL))
-    assert look(TOLD, SILENCED) == Passed(now_muted)
+    assert look(TOLD, SILENCED) == TimedChange(now_muted)
     assert look(now_muted, SILENCED) is None
     assert look(replace(now_muted, muted=Mute.DOWN), SILENCED) is not None
 
 
 def test_what_was_told_is_reminded_of_when_its_mute_ends_or_its_time_has_come() -> None:
-    def reminded(minutes: float) -> Passed:
+    def reminded(minutes: float) -> TimedChange:
         timeline = (OPENED, entry(EntryKind.REMINDED, minutes))
         again = START + minutes * MINUTE + 2 * FOUR
         told = replace(TOLD, reminded=1, remind_at=again, timeline=timeline)
-        return Passed(told, NotificationType.REMINDER)
+        return TimedChange(told, NotificationType.REMINDER)
 
     assert look(replace(TOLD, muted=Mute.SILENCE)) == reminded(10)
     assert look(TOLD, minutes=240) == reminded(240)
@@ -70,36 +70,36 @@ def test_what_was_told_is_reminded_of_when_its_mute_ends_or_its_time_has_come() 
 
 def test_who_knows_of_it_is_not_reminded_when_a_mute_ends() -> None:
     known = replace(TOLD, acked=START, muted=Mute.SILENCE)
-    assert look(known) == Passed(replace(known, muted=None, remind_at=None))
+    assert look(known) == TimedChange(replace(known, muted=None, remind_at=None))
 
 
 def test_what_was_kept_silent_is_told_as_soon_as_nothing_mutes_it() -> None:
     told = replace(SILENT, announced=True, told_at=NOW, remind_at=NOW + FOUR)
-    assert look(SILENT) == Passed(told, NotificationType.OPENED)
-    assert look(replace(SILENT, muted=Mute.SILENCE)) == Passed(told, NotificationType.OPENED)
+    assert look(SILENT) == TimedChange(told, NotificationType.OPENED)
+    assert look(replace(SILENT, muted=Mute.SILENCE)) == TimedChange(told, NotificationType.OPENED)
 
 
 def test_that_it_has_grown_is_told_when_the_time_for_it_has_come() -> None:
     due = replace(TOLD, update_at=NOW)
     assert look(due, minutes=9.9) is None
-    assert look(due) == Passed(TOLD, NotificationType.UPDATE)
+    assert look(due) == TimedChange(TOLD, NotificationType.UPDATE)
 
 
 def test_what_comes_and_goes_stays_silent_until_it_has_lasted_half_an_hour() -> None:
     flapping = replace(SILENT, series=SERIES)
     timeline = muted("it comes and goes")
-    assert look(flapping) == Passed(replace(flapping, muted=Mute.FLAPPING, timeline=timeline))
+    assert look(flapping) == TimedChange(replace(flapping, muted=Mute.FLAPPING, timeline=timeline))
     assert look(replace(flapping, muted=Mute.FLAPPING), minutes=29) is None
     passed = look(replace(flapping, muted=Mute.FLAPPING), minutes=30)
     assert passed is not None
-    assert passed.what is NotificationType.OPENED
+    assert passed.news is NotificationType.OPENED
     assert passed.incident.series == replace(SERIES, ended=START + 30 * MINUTE)
 
 
 def test_what_is_slow_stays_silent_while_each_of_its_base_urls_is_down() -> None:
     slow = replace(begun("s/a/chat", Severity.DEGRADED), announced=False)
     outage = begun("s/a/models", number=2)
-    assert look(slow, None, outage) == Passed(
+    assert look(slow, None, outage) == TimedChange(
         replace(slow, muted=Mute.DOWN, timeline=muted("its base URL is down"))
     )
     wider = replace(slow, active=frozenset({"s/a/chat", "s/b/chat"}))
@@ -112,7 +112,7 @@ def test_it_is_calm_when_the_last_of_those_that_came_and_went_is_long_over() -> 
     last = replace(SILENT, closed=START, active=frozenset(), series=SERIES)
     now = START + 30 * MINUTE
     calm = replace(last, series=replace(SERIES, ended=now))
-    assert calmed(last, now) == Passed(calm, NotificationType.CALM)
+    assert calmed(last, now) == TimedChange(calm, NotificationType.CALM)
     assert calmed(last, now - MINUTE) is None
 
 

@@ -1,18 +1,22 @@
 """From results to incidents and messages: one incident per cause, nothing told twice."""
 
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from monitor.alerts import AlertChanges, AlertEngine
-from monitor.alerts.failure_streaks import FailureStreaks
+import pytest
+from alerts_cast import BEGUN, PHONE, START, Night
+from timelines import MINUTE
+
+from monitor.alerts import engine
+from monitor.alerts.engine import FailureStreaks
+from monitor.alerts.incidents import Book
+from monitor.alerts.policies import FailureRate
 from monitor.alerts.self_alerts import budget_spent, budget_warning
-from monitor.alerts.trends import FailureRate
 from monitor.language import language
 from monitor.model import (
     AlertSettings,
     AlertState,
-    Channel,
+    EntryKind,
     Failure,
     FailureKind,
     Incident,
@@ -21,78 +25,18 @@ from monitor.model import (
     NotificationType,
     OutboxMessage,
     Outcome,
-    RestartState,
+    Phase,
     Result,
-    Secret,
     Severity,
+    TimelineEntry,
+    Verdict,
 )
 
-START = datetime(2026, 11, 24, 12, tzinfo=UTC)
-PHONE = Channel(id="phone", url=Secret("json://127.0.0.1"))
+UP, DEGRADED, DOWN, UNKNOWN = Outcome
 
 
-def memory(
-    states: Iterable[AlertState] = (), incidents: tuple[Incident, ...] = (), next_incident: int = 1
-) -> RestartState:
-    return RestartState(
-        states={(state.check, state.rule): state for state in states},
-        incidents=incidents,
-        next_incident=next_incident,
-        habits={},
-        spent_today={},
-        last_seen=None,
-        stopped_cleanly=True,
-    )
-
-
-class Night:
-    """Feeds results in order, a second apart, and keeps what came of them."""
-
-    def __init__(
-        self,
-        channels: tuple[Channel, ...] = (PHONE,),
-        after: int = 3,
-        settings: AlertSettings | None = None,
-    ) -> None:
-        self.settings = settings or AlertSettings(after=after)
-        self.channels = channels
-        self.alerts = AlertEngine(self.settings, channels, memory())
-        self.now = START
-        self.states: dict[tuple[str, str], AlertState] = {}
-        self.incidents: dict[int, Incident] = {}
-        self.said: list[str] = []
-
-    def see(self, check: str, kind: FailureKind | None = None, times: int = 1) -> None:
-        for _ in range(times):
-            failure = Failure(kind, f"got {kind.value}") if kind else None
-            outcome = failure.outcome if failure else Outcome.UP
-            result = Result(check=check, vantage="v", at=self.now, outcome=outcome, failure=failure)
-            self.keep(self.alerts.judge(result))
-            self.now += timedelta(seconds=1)
-
-    def keep(self, changes: AlertChanges) -> None:
-        self.states |= {(state.check, state.rule): state for state in changes.states}
-        self.incidents |= {incident.id: incident for incident in changes.incidents}
-        self.said += [
-            f"{row.what.value} #{row.incident} {row.severity.value} to {row.channel}"
-            for row in changes.outgoing
-        ]
-
-    def restart(self) -> None:
-        opened = tuple(incident for incident in self.incidents.values() if not incident.closed)
-        self.alerts = AlertEngine(
-            self.settings,
-            self.channels,
-            replace(
-                memory(self.states.values(), opened, max(self.incidents, default=0) + 1),
-                recent=tuple(each for each in self.incidents.values() if each.closed),
-            ),
-        )
-
-    def later(self, **time: float) -> None:
-        """Time passes, and the daemon looks at it."""
-        self.now += timedelta(**time)
-        self.keep(self.alerts.remind(self.now))
+def state(check: str, phase: Phase = Phase.BAD, rule: str = "down", ago: float = 0) -> AlertState:
+    return AlertState(check=check, rule=rule, phase=phase, since=START - ago * MINUTE)
 
 
 def test_an_outage_is_told_once_and_its_end_once() -> None:
@@ -365,14 +309,21 @@ def test_a_notice_goes_to_whoever_wants_to_hear_of_the_monitor() -> None:
 
 def test_a_cause_that_is_not_known_is_not_new() -> None:
     key = ("s/a/chat", "down")
-    causes = FailureStreaks({})
-    assert not causes.is_new(key, FailureKind.SERVER_ERROR)
-    assert causes.is_new(key, FailureKind.CONNECT_TIMEOUT)
-    assert not causes.is_new(key, FailureKind.CONNECT_TIMEOUT)
-    causes.suspect(key, FailureKind.SERVER_ERROR)
-    causes.forget(key)
-    assert not causes.is_new(key, FailureKind.SERVER_ERROR)
-    assert causes.streak(key, FailureKind.SLOW) == {FailureKind.SLOW: 1}
+    up = AlertState(check="s/a/chat", rule="down")
+    suspect = replace(up, phase=Phase.SUSPECT)
+    failure = Failure(FailureKind.SERVER_ERROR, "")
+    bad = Result(check="s/a/chat", vantage="v", at=START, outcome=Outcome.DOWN, failure=failure)
+    streaks = FailureStreaks({})
+    assert not streaks.is_new(key, FailureKind.SERVER_ERROR)
+    assert streaks.is_new(key, FailureKind.CONNECT_TIMEOUT)
+    assert not streaks.is_new(key, FailureKind.CONNECT_TIMEOUT)
+    streaks.note(key, suspect, Verdict.BAD, bad)
+    streaks.note(key, up, Verdict.GOOD, bad)
+    assert not streaks.is_new(key, FailureKind.SERVER_ERROR)
+    assert streaks.take(key, FailureKind.SLOW) == {FailureKind.SLOW: 1}
+    streaks.note(key, suspect, Verdict.BAD, bad)
+    streaks.note(key, suspect, Verdict.NONE, bad)
+    assert streaks.take(key, FailureKind.SLOW) == {FailureKind.SERVER_ERROR: 1}
 
 
 def test_after_a_restart_it_wants_what_windows_and_suspicions_reach_back_to() -> None:
@@ -446,3 +397,58 @@ def test_windows_of_checks_that_left_are_forgotten() -> None:
     night.keep(night.alerts.forget({"s/b/chat"}, night.now))
     night.see("s/a/chat", FailureKind.SERVER_ERROR, times=2)
     assert night.said == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "works"),
+    [
+        ({"x": UP}, True),
+        ({"x": DEGRADED}, True),
+        ({"x": UP, "y": UNKNOWN}, True),
+        ({"x": UNKNOWN}, False),
+        ({"x": UP, "y": DOWN}, False),
+        ({}, False),
+    ],
+)
+def test_a_base_url_works_where_something_was_answered_and_nothing_failed(
+    seen: dict[str, Outcome], works: bool
+) -> None:
+    latest = {f"s/a/{probe}": outcome for probe, outcome in seen.items()}
+    assert engine.working("s", latest, ()) == (("s/a",) if works else ())
+
+
+def test_what_is_believed_down_does_not_work_whatever_its_last_run_says() -> None:
+    latest = {f"s/{each}/x": UP for each in "abcde"}
+    states = [
+        state("s/a/x"),
+        state("s/b/x", Phase.RECOVERING),
+        state("s/c/x", Phase.SUSPECT),
+        state("s/d/x", rule="degraded"),
+    ]
+    assert engine.working("s", latest, states) == ("s/c", "s/d", "s/e")
+
+
+def test_those_without_any_fault_come_first_and_other_services_not_at_all() -> None:
+    latest = {"s/b/x": DEGRADED, "s/c/x": UP, "s/c/y": UNKNOWN, "s/d/x": UP, "t/a/x": UP}
+    assert engine.working("s", latest, ()) == ("s/d", "s/b", "s/c")
+
+
+def test_the_last_cause_of_a_check_is_that_of_its_own_incident() -> None:
+    def entry(check: str | None, kind: FailureKind | None) -> TimelineEntry:
+        return TimelineEntry(at=START, what=EntryKind.CAUSE, check=check, kind=kind)
+
+    timeline = (
+        entry("s/a/x", FailureKind.BAD_GATEWAY),
+        entry("s/a/x", FailureKind.CONNECT_TIMEOUT),
+        entry("s/b/x", FailureKind.SERVER_ERROR),
+        entry("s/a/x", None),
+        entry(None, None),
+    )
+    book = Book().put(replace(BEGUN, timeline=timeline))
+    states = [
+        replace(state("s/a/x"), incident=1),
+        replace(state("s/c/x"), incident=1),
+        state("s/a/x", Phase.UP, rule="degraded"),
+        replace(state("s/b/x"), incident=9),
+    ]
+    assert engine.last_kinds(states, book) == {("s/a/x", "down"): FailureKind.CONNECT_TIMEOUT}

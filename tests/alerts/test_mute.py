@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from test_desk import PHONE, START, Night
+from alerts_cast import PHONE, START, Night
 from timelines import result
 
 from monitor.alerts.mute import Muted, Quiet

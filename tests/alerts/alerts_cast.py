@@ -1,0 +1,145 @@
+"""A night of results for the alerts, and an incident as a value: what several tests here start from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from timelines import MINUTE
+
+from monitor.alerts import AlertChanges, AlertEngine, incidents
+from monitor.alerts.incidents import Book
+from monitor.model import (
+    AlertSettings,
+    AlertState,
+    Channel,
+    EntryKind,
+    Failure,
+    FailureKind,
+    Fired,
+    Incident,
+    Outcome,
+    RestartState,
+    Result,
+    Rollup,
+    Rule,
+    Secret,
+    Severity,
+    TimelineEntry,
+)
+from monitor.model.rollup import NOTHING
+
+START = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PHONE = Channel(id="phone", url=Secret("json://127.0.0.1"))
+
+
+def memory(
+    states: Iterable[AlertState] = (), incidents: tuple[Incident, ...] = (), next_incident: int = 1
+) -> RestartState:
+    return RestartState(
+        states={(state.check, state.rule): state for state in states},
+        incidents=incidents,
+        next_incident=next_incident,
+        habits={},
+        spent_today={},
+        last_seen=None,
+        stopped_cleanly=True,
+    )
+
+
+@dataclass(frozen=True)
+class Given:
+    """A history whose windows are all the same."""
+
+    latest: Result
+    window: Rollup = NOTHING
+
+    def over(self, length: timedelta) -> Rollup:
+        assert length > timedelta(0)
+        return self.window
+
+
+class Night:
+    """Feeds results in order, a second apart, and keeps what came of them."""
+
+    def __init__(
+        self,
+        channels: tuple[Channel, ...] = (PHONE,),
+        after: int = 3,
+        settings: AlertSettings | None = None,
+    ) -> None:
+        self.settings = settings or AlertSettings(after=after)
+        self.channels = channels
+        self.alerts = AlertEngine(self.settings, channels, memory())
+        self.now = START
+        self.states: dict[tuple[str, str], AlertState] = {}
+        self.incidents: dict[int, Incident] = {}
+        self.said: list[str] = []
+
+    def see(self, check: str, kind: FailureKind | None = None, times: int = 1) -> None:
+        for _ in range(times):
+            failure = Failure(kind, f"got {kind.value}") if kind else None
+            outcome = failure.outcome if failure else Outcome.UP
+            result = Result(check=check, vantage="v", at=self.now, outcome=outcome, failure=failure)
+            self.keep(self.alerts.judge(result))
+            self.now += timedelta(seconds=1)
+
+    def keep(self, changes: AlertChanges) -> None:
+        self.states |= {(state.check, state.rule): state for state in changes.states}
+        self.incidents |= {incident.id: incident for incident in changes.incidents}
+        self.said += [
+            f"{row.what.value} #{row.incident} {row.severity.value} to {row.channel}"
+            for row in changes.outgoing
+        ]
+
+    def restart(self) -> None:
+        opened = tuple(incident for incident in self.incidents.values() if not incident.closed)
+        self.alerts = AlertEngine(
+            self.settings,
+            self.channels,
+            replace(
+                memory(self.states.values(), opened, max(self.incidents, default=0) + 1),
+                recent=tuple(each for each in self.incidents.values() if each.closed),
+            ),
+        )
+
+    def later(self, **time: float) -> None:
+        """Time passes, and the daemon looks at it."""
+        self.now += timedelta(**time)
+        self.keep(self.alerts.remind(self.now))
+
+
+BAD = Failure(FailureKind.BAD_GATEWAY, "got HTTP 502, want 200")
+LATE = Failure(FailureKind.CONNECT_TIMEOUT, "got no connection within 10 s, want one")
+DOWN = Rule(name="down", severity=Severity.DOWN)
+OPENED = TimelineEntry(
+    at=START,
+    what=EntryKind.OPENED,
+    check="s/a/chat",
+    kind=FailureKind.BAD_GATEWAY,
+    text=BAD.message,
+)
+BEGUN = Incident(
+    id=1,
+    service="s",
+    severity=Severity.DOWN,
+    opened=START,
+    failure=BAD,
+    checks=("s/a/chat",),
+    active=frozenset({"s/a/chat"}),
+    timeline=(OPENED,),
+)
+
+
+def fired(check: str = "s/a/chat", minutes: float = 0, rule: Rule = DOWN) -> Fired:
+    return Fired(check, rule.name, START + minutes * MINUTE)
+
+
+def begun(
+    check: str = "s/a/chat", severity: Severity = Severity.DOWN, cause: str = "", number: int = 1
+) -> Incident:
+    rule = Rule(name="r", severity=severity, cause=cause)
+    return incidents.begin(Book(next_id=number), fired(check), rule, BAD)
+
+
+def entry(what: EntryKind, minutes: float, **more: object) -> TimelineEntry:
+    return TimelineEntry(at=START + minutes * MINUTE, what=what, **more)  # type: ignore[arg-type]
