@@ -17,8 +17,7 @@ from monitor.alerts import Notifier
 from monitor.cli.options import ConfigPath
 from monitor.cli.service_env import service_env
 from monitor.clock import SystemClock
-from monitor.config import Config
-from monitor.config.channels_only import channels_only
+from monitor.config import Config, channels_only
 from monitor.model import ConfigError, Message, MonitorError, NotDeliveredError, Redactor
 
 RETRY_DELAYS_S = (0, 5, 20)

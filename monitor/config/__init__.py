@@ -1,7 +1,7 @@
-"""monitor.toml -> a frozen `Config`, or every complaint at once, each with its place and remedy."""
+"""Reads monitor.toml into a frozen `Config`, or says every complaint at once, with place and remedy."""
 
 from monitor.config.build import Config
-from monitor.config.load import USUAL, find, load, parse
-from monitor.config.schema import schema
+from monitor.config.json_schema import schema
+from monitor.config.load import USUAL, channels_only, find, load, parse
 
-__all__ = ["USUAL", "Config", "find", "load", "parse", "schema"]
+__all__ = ["USUAL", "Config", "channels_only", "find", "load", "parse", "schema"]

@@ -7,9 +7,9 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from monitor.config.proxies import check_channel_proxy, check_proxy
+from monitor.config.proxies import read_channel_proxy, read_proxy
 from monitor.diagnosis import parse_resolver
 
 
@@ -109,7 +109,10 @@ def _store(text: str) -> str:
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
-Link = Annotated[str, AfterValidator(_link)]
+Links = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=40)], Annotated[str, AfterValidator(_link)]],
+    AfterValidator(lambda links: tuple(links.items())),
+]
 HeartbeatUrl = Annotated[str, AfterValidator(_heartbeat)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Controls = Annotated[
@@ -118,5 +121,5 @@ Controls = Annotated[
 ]
 ResolverAddress = Annotated[str, AfterValidator(_resolver)]
 StoreUrl = Annotated[str, AfterValidator(_store)]
-EndpointProxy = Annotated[str, AfterValidator(check_proxy)]
-ChannelProxy = Annotated[str, AfterValidator(check_channel_proxy)]
+EndpointProxy = Annotated[str, AfterValidator(read_proxy)]
+ChannelProxy = Annotated[str, AfterValidator(read_channel_proxy)]

@@ -1,17 +1,16 @@
-"""Checked tables -> the frozen `Config`. Complaints are collected, never raised on the way."""
+"""Makes the frozen `Config` of checked tables. Complaints are collected, never raised on the way."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from monitor.config.complaints import unknown
-from monitor.config.maintenance import maintenance
-from monitor.config.page_settings import page
-from monitor.config.parse_tables import Tables
-from monitor.config.proxies import parse_proxy
-from monitor.config.services import ServiceBuilder
-from monitor.config.tables import ChannelTable, MonitorTable, budget_of
+from monitor.config.maintenance_tables import maintenance
+from monitor.config.parse_tables import ParsedTables
+from monitor.config.proxies import read_proxy
+from monitor.config.service_builder import ServiceBuilder
+from monitor.config.tables import MonitorTable
 from monitor.diagnosis import DiagnosisSettings, parse_resolver
 from monitor.model import (
     AlertSettings,
@@ -24,10 +23,12 @@ from monitor.model import (
     Price,
     Secret,
     Service,
-    Severity,
 )
 
 _TOKEN_LENGTH = 8
+_LARGEST_FILE = 300_000
+"""Bytes of a stylesheet or logo: every reader loads it."""
+_LOGO_ENDINGS = (".svg", ".png", ".webp", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +49,20 @@ class Config:
     budgets: Mapping[str, DailyBudget]
     maintenance: tuple[Maintenance, ...]
     secrets: tuple[Secret, ...] = field(repr=False)
-    """All that must never be printed."""
+    """Everything that must never be printed."""
 
 
-def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Config:
-    """Still complete where complaints were left: the caller refuses it then."""
+def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) -> Config:
+    """Make the configuration. Where complaints were left it is complete all the same; the caller refuses it then."""
     services: list[Service] = []
     checks: list[Check] = []
     for service_id, table in tables.service.items():
         builder = ServiceBuilder(tables, service_id, table, path.parent)
         services.append(builder.service())
-        made = builder.checks(services[-1])
-        checks.extend(check for check in made if not check.endpoint.retired)
-    _check_money(tables, checks)
-    prices = {
-        model: Price(table.per_million_in, table.per_million_out, table.currency)
-        for model, table in tables.price.items()
-    }
+        checks.extend(check for check in builder.checks(services[-1]) if not check.endpoint.retired)
+    prices = {model: Price(**dict(table)) for model, table in tables.price.items()}
+    _check_money(tables, checks, prices)
+    channels = tuple(_channel(tables, name) for name in tables.channel)
     planned = tuple(
         maintenance(tables, name, table, services) for name, table in tables.maintenance.items()
     )
@@ -75,22 +73,22 @@ def build(tables: Tables, path: Path, state: Path, secrets: list[Secret]) -> Con
         listen=_listen(tables.monitor.listen),
         heartbeat=Secret(tables.monitor.heartbeat) if tables.monitor.heartbeat else None,
         diagnosis=_diagnosis(tables.monitor),
-        page=page(tables, path.parent, state, prices),
+        page=_page(tables, path.parent, state, prices),
         alerts=AlertSettings(
-            **tables.alerts.model_dump(),
-            policies=tuple(tables.policies.values()),
-            maintenance=planned,
+            **dict(tables.alerts), policies=tuple(tables.policies.values()), maintenance=planned
         ),
-        history=HistorySettings(**tables.history.model_dump()),
-        channels=tuple(_channel(tables, name, table) for name, table in tables.channel.items()),
+        history=HistorySettings(**dict(tables.history)),
+        channels=channels,
         services=tuple(services),
         checks=tuple(checks),
         prices=prices,
         budgets={
-            name: budget for name, table in tables.service.items() if (budget := budget_of(table))
+            name: table.budget_per_day
+            for name, table in tables.service.items()
+            if table.budget_per_day
         },
         maintenance=planned,
-        secrets=(*secrets, *_more_secrets(tables, services)),
+        secrets=(*secrets, *_more_secrets(tables.monitor, services, channels)),
     )
 
 
@@ -101,10 +99,10 @@ def _diagnosis(table: MonitorTable) -> DiagnosisSettings:
     )
 
 
-def _check_money(tables: Tables, checks: list[Check]) -> None:
-    """A budget in money cannot be kept without the price of every model that costs."""
+def _check_money(tables: ParsedTables, checks: list[Check], prices: Mapping[str, Price]) -> None:
+    """Complain of a budget in money where a model that costs has no price: it could not be kept."""
     for name, table in tables.service.items():
-        budget = budget_of(table)
+        budget = table.budget_per_day
         if budget is None or budget.money is None:
             continue
         used = {
@@ -113,7 +111,7 @@ def _check_money(tables: Tables, checks: list[Check]) -> None:
             if check.service == name and check.probe.paid and check.model
         }
         for model in sorted(used):
-            price = tables.price.get(model)
+            price = prices.get(model)
             if price is None and model in tables.named["price"]:
                 continue  # it is there, and has its own complaint
             if price is None:
@@ -128,49 +126,93 @@ def _check_money(tables: Tables, checks: list[Check]) -> None:
                 )
 
 
-def _channel(tables: Tables, name: str, table: ChannelTable) -> Channel:
-    for service in table.services:
-        if service not in tables.named["service"]:
-            what = unknown(service, tables.named["service"], f'service "{service}"')
-            tables.complain(("channel", name, "services"), what)
-    return Channel(
-        id=name,
-        url=Secret(table.url),
-        telegram_api=table.telegram_api,
-        proxy=Secret(table.proxy) if table.proxy else None,
-        only=frozenset(table.only) or frozenset(Severity),
-        services=frozenset(table.services),
+def _channel(tables: ParsedTables, name: str) -> Channel:
+    channel = Channel(id=name, **dict(tables.channel[name]))
+    for service in sorted(channel.services - tables.named["service"]):
+        what = unknown(service, tables.named["service"], f'service "{service}"')
+        tables.complain(("channel", name, "services"), what)
+    return channel
+
+
+# --- the page's files -----------------------------------------------------------------------------
+
+
+def _page(
+    tables: ParsedTables, folder: Path, state: Path, prices: Mapping[str, Price]
+) -> PageSettings:
+    """Make the page's settings. `folder` holds the configuration, `state` what is written."""
+    page = PageSettings(**dict(tables.page))
+    return replace(
+        page,
+        dir=state / page.dir,
+        css=_file(tables, "css", folder, page.css, (".css",)),
+        logo=_file(tables, "logo", folder, page.logo, _LOGO_ENDINGS),
+        currency=next((price.currency for price in prices.values()), page.currency),
     )
 
 
-def _more_secrets(tables: Tables, services: list[Service]) -> Iterator[Secret]:
-    """Header values, logins of proxies, and a channel's address as a whole and in its parts: most carry a token.
+def _file(
+    tables: ParsedTables, key: str, folder: Path, path: Path | None, endings: tuple[str, ...]
+) -> Path | None:
+    if path is None:
+        return None
+    path = folder / path
+    if trouble := _trouble_with(path, endings):
+        tables.complain(("page", key), trouble)
+    return path
 
-    A resolver's path may be a customer's number.
+
+def _trouble_with(path: Path, endings: tuple[str, ...]) -> str | None:
+    if path.suffix.lower() not in endings:
+        return f"got {path.name}, want a file that ends in {' or '.join(endings)}"
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except (OSError, ValueError):
+        size = None
+    if size is None:
+        return f"there is no file {path}"
+    if size > _LARGEST_FILE:
+        return f"{path.name} has {size} bytes, want at most {_LARGEST_FILE}"
+    return None
+
+
+# --- what must never be printed -------------------------------------------------------------------
+
+
+def _more_secrets(
+    monitor: MonitorTable, services: Iterable[Service], channels: Iterable[Channel]
+) -> Iterator[Secret]:
+    """Find header values, logins of proxies, and addresses that carry a token, whole and in parts.
+
+    The path of a resolver may be a customer's number.
     """
     for service in services:
         for endpoint in service.endpoints:
             yield from (value for _, value in endpoint.headers)
-            if endpoint.proxy and endpoint.proxy.login:
-                yield endpoint.proxy.login
-                yield Secret(endpoint.proxy.login.reveal().partition(":")[2])
-    if tables.monitor.heartbeat:
-        yield Secret(tables.monitor.heartbeat)
-        yield from map(Secret, _parts(tables.monitor.heartbeat))
-    for table in tables.channel.values():
-        yield Secret(table.url)
-        yield from map(Secret, _parts(table.url))
-        login = parse_proxy(table.proxy).login if table.proxy else None
-        if login:
-            yield login
-            yield Secret(login.reveal().partition(":")[2])
-    for resolver in tables.monitor.resolvers:
+            if endpoint.proxy:
+                yield from _login_secrets(endpoint.proxy.login)
+    if monitor.heartbeat:
+        yield Secret(monitor.heartbeat)
+        yield from map(Secret, _parts(monitor.heartbeat))
+    for channel in channels:
+        yield channel.url
+        yield from map(Secret, _parts(channel.url.reveal()))
+        if channel.proxy:
+            yield from _login_secrets(read_proxy(channel.proxy.reveal()).login)
+    for resolver in monitor.resolvers:
         if "://" in resolver:
             yield from map(Secret, _parts(resolver.removesuffix("/dns-query")))
 
 
+def _login_secrets(login: Secret | None) -> Iterator[Secret]:
+    """Return `user:password` and the password alone."""
+    if login:
+        yield login
+        yield Secret(login.reveal().partition(":")[2])
+
+
 def _parts(url: str) -> Iterator[str]:
-    """User, password, path and query of an address, but not its host: that one may be said."""
+    """Return user, password, path and query of an address; its host may be said."""
     rest = url.split("://", 1)[-1]
     user, at, rest = rest.rpartition("@")
     host, _, tail = rest.partition("/")

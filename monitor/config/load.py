@@ -1,19 +1,23 @@
-"""Find the file, read it, and say everything that is wrong with it at once."""
+"""Finds and reads monitor.toml: a `Config`, or every complaint at once."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from monitor.config.build import Config, build
 from monitor.config.env_references import References
-from monitor.config.parse_tables import Tables
+from monitor.config.parse_tables import ParsedTables
 from monitor.model import Complaint, ConfigError, Redactor, Secret
 
 USUAL = (Path("monitor.toml"), Path("/etc/monitor/monitor.toml"))
+_CHANNEL = re.compile(r"^\s*\[\s*channel\s*\.")
+_HEADER = re.compile(r"^(?=\s*\[)", re.MULTILINE)
 
 
 def find(explicit: Path | None) -> Path:
-    """The file asked for, else `./monitor.toml`, else the system's."""
+    """Return the file asked for, else `./monitor.toml`, else the system's. Raises ConfigError."""
     if explicit is not None:
         return explicit
     for path in USUAL:
@@ -31,7 +35,10 @@ def find(explicit: Path | None) -> Path:
 
 
 def load(path: Path, env: Mapping[str, str], *, speaks: bool = True) -> Config:
-    """Without `speaks` for those who neither ask nor tell anybody: secrets may be missing."""
+    """Read the file. Raises ConfigError.
+
+    Without `speaks`, for commands that neither ask nor tell anybody, secrets may be missing.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -42,34 +49,76 @@ def load(path: Path, env: Mapping[str, str], *, speaks: bool = True) -> Config:
 
 
 def parse(text: str, *, path: Path, env: Mapping[str, str], speaks: bool = True) -> Config:
-    """`env` also says where state and credentials are, as systemd does. Raises ConfigError."""
+    """Read the text of a file at `path`. Raises ConfigError.
+
+    `env` also says where state and credentials are, as systemd does.
+    """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError((_syntax(str(error)),)) from error
     except RecursionError as error:
         raise ConfigError((Complaint(str(path), "is nested too deeply"),)) from error
-    folder = path.absolute().parent
-    credentials = env.get("CREDENTIALS_DIRECTORY")
-    references = References(env, Path(credentials) if credentials else None, folder, speaks)
-    document = references.resolve(raw)
-    tables = Tables(references.complaints)
-    tables.read_all(document)
-    state = Path(env["STATE_DIRECTORY"].split(":")[0]) if env.get("STATE_DIRECTORY") else folder
+    references = _references(path, env, speaks=speaks)
+    tables = ParsedTables(references.complaints)
+    tables.read_all(references.resolve(raw))
+    state_folders = env.get("STATE_DIRECTORY", "").split(":")
+    state = Path(state_folders[0]) if state_folders[0] else path.absolute().parent
     config = build(tables, path.absolute(), state, references.secrets)
     if tables.complaints:
         raise ConfigError(_safe(tables.complaints, references.resolved))
     return config
 
 
+def channels_only(path: Path, env: Mapping[str, str]) -> Config:
+    """Read nothing but the `[channel.ID]` tables that can be read, whatever else is wrong.
+
+    They are told that the configuration cannot be used.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        text = ""
+    references = _references(path, env)
+    tables = ParsedTables(references.complaints)
+    tables.read_all(references.resolve({"channel": _channels(text)}))
+    return build(tables, path.absolute(), path.absolute().parent, references.secrets)
+
+
+def _channels(text: str) -> dict[str, Any]:
+    """Parse each table alone, so that a syntax error elsewhere in the file hides none."""
+    channels: dict[str, Any] = {}
+    for part in _HEADER.split(text):
+        if not _CHANNEL.match(part):
+            continue
+        try:
+            table = tomllib.loads(part).get("channel", {})
+        except (tomllib.TOMLDecodeError, RecursionError):
+            continue
+        if isinstance(table, dict):
+            channels |= table
+    return channels
+
+
+def _references(path: Path, env: Mapping[str, str], *, speaks: bool = True) -> References:
+    credentials = env.get("CREDENTIALS_DIRECTORY")
+    folder = path.absolute().parent
+    return References(env, Path(credentials) if credentials else None, folder, speaks)
+
+
 def _safe(complaints: list[Complaint], resolved: list[Secret]) -> tuple[Complaint, ...]:
-    """Each once, by place, and none quotes what came from the environment."""
+    """Sort the complaints by place, each once; none quotes what came from the environment."""
     redact = Redactor(resolved)
-    return tuple(sorted({Complaint(each.where, redact(each.what)) for each in complaints}, key=str))
+    return tuple(
+        sorted(
+            {Complaint(complaint.where, redact(complaint.what)) for complaint in complaints},
+            key=str,
+        )
+    )
 
 
 def _syntax(message: str) -> Complaint:
-    """tomllib ends with `(at line 3, column 7)`; put it in front."""
+    """Put the place in front that tomllib ends with: `(at line 3, column 7)`."""
     what, _, where = message.partition(" (at ")
     where = where.rstrip(")") or "end of the file"
     return Complaint(where, f"{what[:1].lower()}{what[1:]}; this is not valid TOML")

@@ -1,4 +1,4 @@
-"""Every table of a document, read into its model; what cannot be read leaves a complaint instead."""
+"""Every table of a document, read into its model; a table that cannot be read leaves a complaint instead."""
 
 import re
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from monitor.config.complaints import complaints_of, unknown
-from monitor.config.policy_tables import POLICY_TABLES, policy_of
 from monitor.config.tables import (
+    POLICY_TABLES,
     TABLES,
     TABLES_BY_ID,
     AlertsTable,
-    ChannelTable,
     HistoryTable,
     MaintenanceTable,
     MonitorTable,
     PageTable,
-    PriceTable,
     ServiceTable,
+    Table,
+    policy_of,
 )
 from monitor.model import Complaint, Policy
 
@@ -29,21 +29,21 @@ T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass
-class Tables:
+class ParsedTables:
     complaints: list[Complaint]
     monitor: MonitorTable = field(default_factory=MonitorTable)
-    page: PageTable = field(default_factory=PageTable)
-    alerts: AlertsTable = field(default_factory=AlertsTable)
+    page: Table = field(default_factory=PageTable)
+    alerts: Table = field(default_factory=AlertsTable)
     policies: dict[str, Policy] = field(default_factory=dict)
-    history: HistoryTable = field(default_factory=HistoryTable)
+    history: Table = field(default_factory=HistoryTable)
     service: dict[str, ServiceTable] = field(default_factory=dict)
-    channel: dict[str, ChannelTable] = field(default_factory=dict)
-    price: dict[str, PriceTable] = field(default_factory=dict)
+    channel: dict[str, Table] = field(default_factory=dict)
+    price: dict[str, Table] = field(default_factory=dict)
     maintenance: dict[str, MaintenanceTable] = field(default_factory=dict)
     named: dict[str, set[str]] = field(
         default_factory=lambda: {name: set() for name in TABLES_BY_ID}
     )
-    """The ids that the file has, also of tables that could not be read."""
+    """The ids of each kind of table in the file, also of tables that could not be read."""
 
     def complain(self, place: Place, what: str) -> None:
         self.complaints.append(Complaint(".".join(place), what))
@@ -55,7 +55,7 @@ class Tables:
         place: Place,
         inherited: tuple[Place, frozenset[str]] = ((), frozenset()),
     ) -> T | None:
-        """`inherited`: where else the value's keys of these names stand in the file."""
+        """Read one table, or its good keys. `inherited`: where its keys of these names stand instead."""
         try:
             return model.model_validate(value)
         except ValidationError as error:
@@ -63,7 +63,7 @@ class Tables:
             return self._read_rest(model, value, error)
 
     def _read_rest(self, model: type[T], value: Any, error: ValidationError) -> T | None:
-        """Without the keys that are wrong, so that what else is wrong is said as well."""
+        """Read the table without its wrong keys, so that what else is wrong is said as well."""
         wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
         if not isinstance(value, dict) or not wrong:
             return None
@@ -91,7 +91,7 @@ class Tables:
             )
 
     def _read_policies(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """Gives what is left of `[alerts]` without the tables of its policies."""
+        """Read the tables of policies and return the rest of `[alerts]`."""
         for name, model in POLICY_TABLES.items():
             if name not in value:
                 continue

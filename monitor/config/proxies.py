@@ -1,4 +1,4 @@
-"""The proxy of an endpoint: `http://` or `socks5://`, with a port, and a login where it wants one."""
+"""Proxies of endpoints and channels: `http://` or `socks5://`, a port, and a login where it wants one."""
 
 import importlib
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -10,10 +10,11 @@ _LONGEST = 255
 """Bytes that SOCKS has for a user, and for a password (RFC 1929)."""
 
 
-def check_proxy(text: str) -> str:
-    """Raise ValueError with what is wrong; nothing of the address is quoted, it may be secret."""
+def read_proxy(text: str) -> Proxy:
+    """Read the proxy of an endpoint. Raises ValueError, which quotes nothing: the address may be secret."""
     parts = _split(text)
-    if parts.scheme not in {"http", *_SOCKS} or not parts.hostname or not _port(parts):
+    port = _port(parts)
+    if parts.scheme not in {"http", *_SOCKS} or not parts.hostname or not port:
         raise ValueError(_WANT)
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError(f"has something behind the port; {_WANT}")
@@ -24,15 +25,20 @@ def check_proxy(text: str) -> str:
         raise ValueError("has a colon in the user, which no proxy can be told")
     if parts.scheme in _SOCKS:
         _check_socks(user, password, login=bool(sign))
-    return text
+    login = _login(parts)
+    return Proxy(
+        socks=parts.scheme in _SOCKS,
+        host=parts.hostname,
+        port=port,
+        login=Secret(login) if login else None,
+    )
 
 
-def check_channel_proxy(text: str) -> str:
-    """As `check_proxy`; messages go out through another library."""
-    check_proxy(text)
-    if _split(text).scheme in _SOCKS:
+def read_channel_proxy(text: str) -> Secret:
+    """Check the proxy of a channel as `read_proxy` does; messages go out through another library."""
+    if read_proxy(text).socks:
         _must_have("socks")
-    return text
+    return Secret(text)
 
 
 _WANT = 'want an address such as "http://127.0.0.1:3128" or "socks5://user:password@10.0.0.1:1080"'
@@ -55,18 +61,6 @@ def _fits(word: str) -> bool:
     return 0 < len(word) <= _LONGEST and word.isascii()
 
 
-def parse_proxy(text: str) -> Proxy:
-    """Of what `check_proxy` has passed."""
-    parts = _split(text)
-    login = _login(parts)
-    return Proxy(
-        socks=parts.scheme in _SOCKS,
-        host=parts.hostname or "",
-        port=_port(parts) or 0,
-        login=Secret(login) if login else None,
-    )
-
-
 def _split(text: str) -> SplitResult:
     try:
         return urlsplit(text)
@@ -82,7 +76,7 @@ def _port(parts: SplitResult) -> int | None:
 
 
 def _login(parts: SplitResult) -> str:
-    """`user:password`, or nothing."""
+    """Return `user:password`, or nothing where there is no login."""
     if "@" not in parts.netloc:
         return ""
     return f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"

@@ -1,159 +1,235 @@
 """The tables of monitor.toml as pydantic models; their JSON Schema is made from the same.
 
-A key whose feature is not built is not here, so it is unknown.
+Where a table becomes one frozen value (`AlertSettings`, `Endpoint`, a policy …), its keys, defaults and
+descriptions are the fields of that value which have a `help`; `table_of` adds how each is written in the
+file. A key whose feature is not built is not here, so it is unknown.
 """
 
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt
+from pydantic import Field as Key
+from pydantic import create_model as new_model
 
+from monitor.alerts.policies import POLICIES
 from monitor.config.addresses import (
     BaseUrl,
     ChannelProxy,
     Controls,
     EndpointProxy,
     HeartbeatUrl,
-    Link,
+    Links,
     Listen,
     PublicUrl,
     ResolverAddress,
     StoreUrl,
 )
-from monitor.config.budgets import parse_budget
 from monitor.config.values import (
-    BudgetText,
+    Budget,
+    ChannelUrl,
     Every,
-    HeaderName,
-    HeaderValue,
+    Headers,
     Kept,
     Label,
     Languages,
     Moment,
     Money,
+    NotNegative,
+    OnlySeverities,
+    PathText,
     Positive,
+    SecretText,
+    Share,
     Size,
-    VariableName,
+    Title,
+    Variables,
     Wait,
     Zone,
 )
-from monitor.model import DailyBudget, Severity
+from monitor.model import (
+    AlertSettings,
+    Channel,
+    Endpoint,
+    HistorySettings,
+    PageSettings,
+    Policy,
+    Price,
+    Publishing,
+)
 from monitor.probes import PROBES
 
 
 class Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+_WRITTEN: Mapping[object, Any] = {
+    bool: StrictBool,
+    float: Share,
+    int: StrictInt,
+    str: str,
+    timedelta: Positive,
+    timedelta | None: Positive | None,
+    Path | None: Path | None,
+}
+"""How a field of a type is written in the file, unless its table says otherwise."""
+
+
+def table_of(value: type, name: str, /, **written: Any) -> type[Table]:
+    """Make the table whose keys are the fields of the dataclass `value` that have a `help`.
+
+    `written` holds the type of a key as it stands in the file, where that does not follow from the
+    field's own; or that type and its default in the file.
+    """
+    keys: dict[str, Any] = {}
+    for field in key_fields(value):
+        spelling = written.pop(field.name, None) or _WRITTEN[field.type]
+        default = ... if field.default is MISSING else field.default
+        if isinstance(spelling, tuple):
+            spelling, default = spelling
+        keys[field.name] = (
+            spelling,
+            Key(default, alias=field.metadata.get("key"), description=field.metadata["help"]),
+        )
+    assert not written, f"{value.__name__} has no keys {', '.join(written)}"
+    return new_model(name, __base__=Table, **keys)
+
+
+def key_fields(value: type) -> list[Field[Any]]:
+    """Return the fields of a dataclass that are keys of its table."""
+    return [field for field in fields(cast("Any", value)) if field.metadata.get("help")]
+
+
+def keys_of(model: type[BaseModel]) -> frozenset[str]:
+    """Return the keys of a table as they stand in the file."""
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
 class MonitorTable(Table):
-    vantage: str = Field(
+    vantage: str = Key(
         "local", min_length=1, max_length=40, description="where this daemon probes from"
     )
-    store: StoreUrl = Field("sqlite:///monitor.db", description="history")
-    listen: Listen = Field("127.0.0.1:8080", description='the small server, "" is off')
-    heartbeat: HeartbeatUrl | None = Field(
+    store: StoreUrl = Key("sqlite:///monitor.db", description="history")
+    listen: Listen = Key("127.0.0.1:8080", description='the small server, "" is off')
+    heartbeat: HeartbeatUrl | None = Key(
         None, description="pinged each minute while all goes well, e.g. at healthchecks.io"
     )
-    controls: Controls = Field(
+    controls: Controls = Key(
         (), description='URLs that show whether our own network works; "off"; [] is other hosts'
     )
-    resolvers: tuple[ResolverAddress, ...] = Field(
+    resolvers: tuple[ResolverAddress, ...] = Key(
         (), description='to compare DNS with, e.g. "https://1.1.1.1/dns-query" or "9.9.9.9"'
     )
 
 
-class PublishTable(Table):
-    command: str = Field(min_length=1, description="run by /bin/sh in the page's folder")
-    every: Positive = Field(timedelta(minutes=2), description="at most so often")
-    timeout: Positive = Field(timedelta(minutes=2), description="then it is ended")
-    cache: Positive | None = Field(
-        None, description="how long caches on the way to readers may keep an older page"
-    )
-    env: dict[VariableName, str] = Field({}, description="variables it gets beside the usual ones")
+PublishTable = table_of(
+    Publishing,
+    "PublishTable",
+    command=Annotated[str, Key(min_length=1)],
+    cache=NotNegative,
+    env=(Variables, {}),
+)
 
 
-def _command(value: Any) -> Any:
+def _table_of_command(value: Any) -> Any:
     return {"command": value} if isinstance(value, str) else value
 
 
-class PageTable(Table):
-    dir: str = Field("page", min_length=1, description="where the page is written")
-    url: PublicUrl | None = Field(None, description="its public address, for links")
-    title: str = Field("Status", min_length=1, max_length=80, description="what stands on top")
-    languages: Languages = Field(("en",), min_length=1, description="the first is the default")
-    publish: Annotated[
+def _publishing(table: Table | None) -> Publishing | None:
+    return Publishing(**dict(table)) if table else None
+
+
+PageTable = table_of(
+    PageSettings,
+    "PageTable",
+    dir=PathText,
+    url=PublicUrl | None,
+    title=Title,
+    languages=Languages,
+    publish=Annotated[
         PublishTable | None,
-        BeforeValidator(_command, json_schema_input_type=PublishTable | str | None),
-    ] = Field(None, description="a command that carries the page elsewhere, or a table")
-    css: Path | None = Field(None, description="a stylesheet of yours, after ours")
-    logo: Path | None = Field(None, description="an .svg, .png, .webp or .jpg beside the title")
-    links: dict[Label, Link] = Field({}, description="label = address, below the page")
-    hosts: StrictBool = Field(default=True, description="show base URLs")
-    models: StrictBool = Field(default=False, description="show which models the probes ask for")
-    spend: StrictBool = Field(default=False, description="show what the probes cost")
-    errors: StrictBool = Field(default=False, description="show what failing endpoints answered")
+        BeforeValidator(_table_of_command, json_schema_input_type=PublishTable | str | None),
+        AfterValidator(_publishing),
+    ],
+    links=(Links, {}),
+)
+_Limit = Annotated[StrictInt, Key(ge=1, le=100)]
+AlertsTable = table_of(
+    AlertSettings,
+    "AlertsTable",
+    after=_Limit,
+    recover=_Limit,
+    language=Literal["en", "zh-CN"],
+    wait=Wait,
+)
+POLICY_TABLES: Mapping[str, type[Table]] = {
+    name: table_of(type(policy), f"{type(policy).__name__}Table")
+    for name, policy in POLICIES.items()
+    if key_fields(type(policy))
+}
+"""`[alerts.NAME]`: the limits of a policy."""
 
 
-class AlertsTable(Table):
-    after: StrictInt = Field(
-        3, ge=1, le=100, description="bad results in a row before it is believed"
-    )
-    recover: StrictInt = Field(
-        2, ge=1, le=100, description="good results in a row before recovery is believed"
-    )
-    remind: Positive = Field(timedelta(hours=4), description="how long until the first reminder")
-    language: Literal["en", "zh-CN"] = Field("en", description="of the messages")
-    wait: Wait = Field(timedelta(seconds=30), description="how long news waits for other news")
+def policy_of(name: str, table: Table) -> Policy:
+    """Make the policy of a table. Raises ValueError, with the remedy in its text, for limits that do not fit together."""
+    return type(POLICIES[name])(**dict(table))
 
 
-class ChannelTable(Table):
-    url: str = Field(min_length=1, description="any Apprise URL")
-    telegram_api: PublicUrl | None = Field(None, description="an own Bot API server")
-    proxy: ChannelProxy | None = Field(None, description="the way out, http:// or socks5://")
-    only: tuple[Severity, ...] = Field((), description="severities; none means all")
-    services: tuple[str, ...] = Field((), description="ids of services; none means all")
+HistoryTable = table_of(
+    HistorySettings,
+    "HistoryTable",
+    raw=Kept,
+    hours=Kept,
+    days=Kept,
+    evidence=Kept,
+    max_size=Size | None,
+)
+ChannelTable = table_of(
+    Channel,
+    "ChannelTable",
+    url=ChannelUrl,
+    telegram_api=PublicUrl | None,
+    proxy=ChannelProxy | None,
+    only=(OnlySeverities, ()),
+    services=Annotated[tuple[str, ...], AfterValidator(frozenset)],
+)
+PriceTable = table_of(
+    Price,
+    "PriceTable",
+    per_million_in=Money,
+    per_million_out=Money,
+    currency=Annotated[str, Key(pattern="^[A-Z]{3}$")],
+)
+EndpointTable = table_of(
+    Endpoint,
+    "EndpointTable",
+    url=BaseUrl,
+    name=(Annotated[str, Key(max_length=80)] | None, None),
+    key=SecretText | None,
+    proxy=EndpointProxy | None,
+    headers=(Headers, {}),
+    tags=Annotated[tuple[Label, ...], Key(max_length=6)],
+)
 
 
 class MaintenanceTable(Table):
     """Either `from` and `until`, or `every` and `for`."""
 
-    title: str = Field("Maintenance", min_length=1, max_length=80, description="shown to people")
-    services: tuple[str, ...] = Field((), description="ids of services")
-    endpoints: tuple[str, ...] = Field((), description='base URLs, as "service/endpoint"')
-    begins: Moment | None = Field(None, alias="from", description="a date and time")
-    until: Moment | None = Field(None, description="a date and time")
-    every: Every | None = Field(None, description='"day 03:00", "sunday 03:00", "month 1 03:00"')
-    lasts: Positive | None = Field(None, alias="for", description="how long each lasts")
-    timezone: Zone = Field("UTC", description="of times that name none, such as Asia/Shanghai")
-
-
-class PriceTable(Table):
-    per_million_in: Money = Field(alias="in", description="per million tokens sent")
-    per_million_out: Money = Field(alias="out", description="per million tokens answered")
-    currency: str = Field("USD", pattern="^[A-Z]{3}$", description="the same everywhere")
-
-
-class HistoryTable(Table):
-    raw: Kept = Field(timedelta(days=30), description="every run")
-    hours: Kept = Field(timedelta(days=10), description="counts and percentiles by hour")
-    days: Kept = Field(None, description="counts and percentiles by day")
-    evidence: Kept = Field(timedelta(days=30), description="what failing runs left")
-    max_size: Size | None = Field(None, description='of the store, e.g. "500MB"')
-
-
-class EndpointTable(Table):
-    url: BaseUrl = Field(description="the base URL, with or without a trailing /v1")
-    name: str | None = Field(None, max_length=80, description="shown instead of the id")
-    key: str | None = Field(None, description='"${NAME}" or "file:PATH"')
-    ca_file: Path | None = Field(None, description="trust this CA instead of the system's")
-    proxy: EndpointProxy | None = Field(
-        None, description="the way out: http://HOST:PORT or socks5://HOST:PORT"
+    title: Title = Key("Maintenance", description="shown to people")
+    services: tuple[str, ...] = Key((), description="ids of services")
+    endpoints: tuple[str, ...] = Key((), description='base URLs, as "service/endpoint"')
+    begins: Moment | None = Key(None, alias="from", description="a date and time")
+    until: Moment | None = Key(None, description="a date and time")
+    every: Every | None = Key(None, description='"day 03:00", "sunday 03:00", "month 1 03:00"')
+    lasts: Positive | None = Key(None, alias="for", description="how long each lasts")
+    timezone: Zone = Key(
+        ZoneInfo("UTC"), description="of times that name none, such as Asia/Shanghai"
     )
-    headers: dict[HeaderName, HeaderValue] = Field({}, description="sent with every request")
-    cut_after: Positive | None = Field(None, description="this edge is known to cut longer calls")
-    retired: StrictBool = Field(default=False, description="not probed any more; history stays")
-    tags: tuple[Label, ...] = Field((), max_length=6, description="shown beside its name")
 
 
 class ServiceTable(Table):
@@ -161,14 +237,14 @@ class ServiceTable(Table):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    name: str | None = Field(None, max_length=80, description="shown instead of the id")
-    key: str | None = Field(None, description='"${NAME}" or "file:PATH"')
-    model: str | None = Field(None, max_length=200, description="what paid probes ask for")
-    endpoints: dict[str, Any] = Field(min_length=1, description="id = base URL, or a table")
-    probes: dict[str, Any] | None = Field(None, description="id = interval, or a table")
-    budget_per_day: BudgetText | None = Field(None, description='"500k tokens" or "0.50 USD"')
-    multiplier: Money = Field(1.0, description="of the price list")
-    public: StrictBool = Field(default=True, description="shown on the page")
+    name: str | None = Key(None, max_length=80, description="shown instead of the id")
+    key: str | None = Key(None, description='"${NAME}" or "file:PATH"')
+    model: str | None = Key(None, max_length=200, description="what paid probes ask for")
+    endpoints: dict[str, Any] = Key(min_length=1, description="id = base URL, or a table")
+    probes: dict[str, Any] | None = Key(None, description="id = interval, or a table")
+    budget_per_day: Budget | None = Key(None, description='"500k tokens" or "0.50 USD"')
+    multiplier: Money = Key(1.0, description="of the price list")
+    public: StrictBool = Key(default=True, description="shown on the page")
 
 
 TABLES: dict[str, type[Table]] = {
@@ -186,15 +262,5 @@ TABLES_BY_ID: dict[str, type[Table]] = {
 }
 """Tables by id: `[service.ID]`."""
 
-
-def keys_of(model: type[BaseModel]) -> frozenset[str]:
-    """The keys of a table as they stand in the file."""
-    return frozenset(field.alias or name for name, field in model.model_fields.items())
-
-
 ENDPOINT_KEYS = keys_of(EndpointTable) - {"url", "name"}
 PROBE_KEYS = frozenset(key for kind in PROBES.values() for key in keys_of(kind)) - {"main"}
-
-
-def budget_of(table: ServiceTable) -> DailyBudget | None:
-    return parse_budget(table.budget_per_day) if table.budget_per_day else None

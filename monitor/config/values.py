@@ -2,12 +2,21 @@
 
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
 
-from monitor.config.budgets import parse_budget
-from monitor.config.recurring import parse_every, zone_of
+from monitor.config.recurrence import Repetition, parse_repetition, zone_of
+from monitor.model import DailyBudget, Secret, Severity
 from monitor.model.duration import parse_duration
 from monitor.probes.probe import Duration
 
@@ -93,7 +102,43 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+_TOKENS = re.compile(r"(\d+(?:\.\d+)?)\s*([kM]?)\s*tokens?")
+_MONEY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Z]{3})")
+_SCALE = {"": 1, "k": 1_000, "M": 1_000_000}
+
+
+def _budget(value: Any) -> DailyBudget:
+    """Read `500k tokens`, `2M tokens` or `0.50 USD`."""
+    text, budget = str(value)[:40], None
+    if tokens := _TOKENS.fullmatch(text.strip()):
+        budget = DailyBudget(tokens=int(float(tokens[1]) * _SCALE[tokens[2]]))
+    elif money := _MONEY.fullmatch(text.strip()):
+        budget = DailyBudget(money=float(money[1]), currency=money[2])
+    if budget is None or not (budget.tokens or budget.money):
+        raise ValueError(f'got "{text}", want a budget such as "500k tokens" or "0.50 USD"')
+    return budget
+
+
+def _path(value: Any) -> Any:
+    if value == "":
+        raise ValueError('got "", want at least 1 character')
+    return value
+
+
+def _secret_values(table: dict[str, str]) -> tuple[tuple[str, Secret], ...]:
+    return tuple((name, Secret(value)) for name, value in table.items())
+
+
 Label = Annotated[str, Field(min_length=1, max_length=40)]
+Title = Annotated[str, Field(min_length=1, max_length=80)]
+PathText = Annotated[
+    Path, BeforeValidator(_path), WithJsonSchema({"type": "string", "minLength": 1})
+]
+SecretText = Annotated[str, AfterValidator(Secret)]
+ChannelUrl = Annotated[str, Field(min_length=1), AfterValidator(Secret)]
+OnlySeverities = Annotated[
+    tuple[Severity, ...], AfterValidator(lambda only: frozenset(only) or frozenset(Severity))
+]
 Kept = Annotated[timedelta | None, BeforeValidator(_kept)]
 Size = Annotated[
     int,
@@ -101,14 +146,25 @@ Size = Annotated[
     WithJsonSchema({"type": "string", "examples": ["500MB", "2GB"]}),
 ]
 Positive = Annotated[Duration, AfterValidator(_positive)]
-BudgetText = Annotated[str, AfterValidator(lambda text: (parse_budget(text), text)[1])]
+NotNegative = Duration
+Budget = Annotated[DailyBudget, PlainValidator(_budget), WithJsonSchema({"type": "string"})]
 Money = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
-HeaderName = Annotated[str, AfterValidator(_header_name)]
-VariableName = Annotated[str, AfterValidator(_variable_name)]
 Wait = Annotated[Duration, AfterValidator(_wait)]
 Share = Annotated[float, BeforeValidator(_share)]
-Every = Annotated[str, AfterValidator(lambda text: (parse_every(text), text)[1])]
-Zone = Annotated[str, AfterValidator(lambda text: (zone_of(text), text)[1])]
+Every = Annotated[Repetition, PlainValidator(parse_repetition), WithJsonSchema({"type": "string"})]
+Zone = Annotated[
+    ZoneInfo, PlainValidator(zone_of), PlainSerializer(str), WithJsonSchema({"type": "string"})
+]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
-HeaderValue = Annotated[str, AfterValidator(_header_value)]
-Languages = Annotated[tuple[Literal["en", "zh-CN"], ...], AfterValidator(_once)]
+Headers = Annotated[
+    dict[
+        Annotated[str, AfterValidator(_header_name)], Annotated[str, AfterValidator(_header_value)]
+    ],
+    AfterValidator(_secret_values),
+]
+Variables = Annotated[
+    dict[Annotated[str, AfterValidator(_variable_name)], str], AfterValidator(_secret_values)
+]
+Languages = Annotated[
+    tuple[Literal["en", "zh-CN"], ...], Field(min_length=1), AfterValidator(_once)
+]

@@ -21,20 +21,31 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One base URL of a service, without a trailing slash or `/v1`."""
+    """One base URL of a service, without a trailing slash or `/v1`.
+
+    A field with a `help` is a key of its table, as in `monitor.model.settings`.
+    """
 
     id: str
     service: str
-    url: str
-    name: str
-    key: Secret | None = None
-    ca_file: Path | None = None
-    proxy: Proxy | None = None
-    headers: tuple[tuple[str, Secret], ...] = ()
-    cut_after: timedelta | None = None
-    retired: bool = False
-    """No longer probed; its history stays and is shown."""
-    tags: tuple[str, ...] = ()
+    url: str = field(metadata={"help": "the base URL, with or without a trailing /v1"})
+    name: str = field(metadata={"help": "shown instead of the id"})
+    key: Secret | None = field(default=None, metadata={"help": '"${NAME}" or "file:PATH"'})
+    ca_file: Path | None = field(
+        default=None, metadata={"help": "trust this CA instead of the system's"}
+    )
+    proxy: Proxy | None = field(
+        default=None,
+        metadata={"help": "the way out: http://HOST:PORT or socks5://HOST:PORT"},
+    )
+    headers: tuple[tuple[str, Secret], ...] = field(
+        default=(), metadata={"help": "sent with every request"}
+    )
+    cut_after: timedelta | None = field(
+        default=None, metadata={"help": "this edge is known to cut longer calls"}
+    )
+    retired: bool = field(default=False, metadata={"help": "not probed any more; history stays"})
+    tags: tuple[str, ...] = field(default=(), metadata={"help": "shown beside its name"})
 
     @property
     def path(self) -> str:

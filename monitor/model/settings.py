@@ -1,6 +1,10 @@
-"""What the operator decided, for the rooms that must know; config.py makes them. No state here."""
+"""What the operator decided, as frozen values for the parts of the program that act on it.
 
-from dataclasses import dataclass
+A field with a `help` is a key of a table of monitor.toml: its name, default and description stand here
+and nowhere else. How a key is written in the file is said in `monitor.config.tables`.
+"""
+
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,26 +15,37 @@ from monitor.model.secret import Secret
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """Where alerts go: any Apprise URL. Empty `services` means all of them."""
+    """A place that alerts go to."""
 
     id: str
-    url: Secret
-    telegram_api: str | None = None
-    proxy: Secret | None = None
-    only: frozenset[Severity] = frozenset(Severity)
-    services: frozenset[str] = frozenset()
+    url: Secret = field(metadata={"help": "any Apprise URL"})
+    telegram_api: str | None = field(default=None, metadata={"help": "an own Bot API server"})
+    proxy: Secret | None = field(
+        default=None, metadata={"help": "the way out, http:// or socks5://"}
+    )
+    only: frozenset[Severity] = field(
+        default=frozenset(Severity), metadata={"help": "severities; none means all"}
+    )
+    services: frozenset[str] = field(
+        default=frozenset(), metadata={"help": "ids of services; none means all"}
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
-    after: int = 3
-    recover: int = 2
-    remind: timedelta = timedelta(hours=4)
-    wait: timedelta = timedelta(seconds=30)
-    """How long news waits for other news that belongs to it."""
-    language: str = "en"
+    after: int = field(default=3, metadata={"help": "bad results in a row before it is believed"})
+    recover: int = field(
+        default=2, metadata={"help": "good results in a row before recovery is believed"}
+    )
+    remind: timedelta = field(
+        default=timedelta(hours=4), metadata={"help": "how long until the first reminder"}
+    )
+    language: str = field(default="en", metadata={"help": "of the messages"})
+    wait: timedelta = field(
+        default=timedelta(seconds=30), metadata={"help": "how long news waits for other news"}
+    )
     policies: tuple[Policy, ...] = ()
-    """Those that the operator asked for, or gave other limits."""
+    """The policies that the operator asked for, or gave other limits."""
     maintenance: tuple[Maintenance, ...] = ()
 
 
@@ -38,52 +53,61 @@ class AlertSettings:
 class Publishing:
     """A command that carries the page elsewhere, run in the page's folder after a change."""
 
-    command: str
-    every: timedelta = timedelta(minutes=2)
-    """At most so often."""
-    timeout: timedelta = timedelta(minutes=2)
-    cache: timedelta = timedelta(0)
-    """How long the place that it goes to lets readers keep an older one."""
-    env: tuple[tuple[str, Secret], ...] = ()
-    """Beside what every command gets."""
+    command: str = field(metadata={"help": "run by /bin/sh in the page's folder"})
+    every: timedelta = field(default=timedelta(minutes=2), metadata={"help": "at most so often"})
+    timeout: timedelta = field(default=timedelta(minutes=2), metadata={"help": "then it is ended"})
+    cache: timedelta = field(
+        default=timedelta(0),
+        metadata={"help": "how long caches on the way to readers may keep an older page"},
+    )
+    env: tuple[tuple[str, Secret], ...] = field(
+        default=(), metadata={"help": "variables it gets beside the usual ones"}
+    )
 
     @property
     def behind(self) -> timedelta:
-        """How much older than here a page may be there, and be alive."""
+        """How much older than the page here the published one may be while all is well."""
         return self.every + self.cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageSettings:
-    dir: Path
-    url: str | None = None
-    title: str = "Status"
-    languages: tuple[str, ...] = ("en",)
-    spend: bool = False
-    """Whether what the probes cost is anybody's business."""
-    errors: bool = False
-    """Whether what failing endpoints answered is."""
-    models: bool = False
-    """Whether what the probes ask for is."""
-    hosts: bool = True
-    """Whether base URLs are; without them nothing can be copied, and `best.txt` is empty."""
-    links: tuple[tuple[str, str], ...] = ()
-    """Label and address, below the page."""
-    css: Path | None = None
-    """After ours."""
-    logo: Path | None = None
+    dir: Path = field(default=Path("page"), metadata={"help": "where the page is written"})
+    url: str | None = field(default=None, metadata={"help": "its public address, for links"})
+    title: str = field(default="Status", metadata={"help": "what stands on top"})
+    languages: tuple[str, ...] = field(
+        default=("en",), metadata={"help": "the first is the default"}
+    )
+    publish: Publishing | None = field(
+        default=None, metadata={"help": "a command that carries the page elsewhere, or a table"}
+    )
+    css: Path | None = field(default=None, metadata={"help": "a stylesheet of yours, after ours"})
+    logo: Path | None = field(
+        default=None, metadata={"help": "an .svg, .png, .webp or .jpg beside the title"}
+    )
+    links: tuple[tuple[str, str], ...] = field(
+        default=(), metadata={"help": "label = address, below the page"}
+    )
+    hosts: bool = field(default=True, metadata={"help": "show base URLs"})
+    """Without them nothing can be copied, and `best.txt` is empty."""
+    models: bool = field(default=False, metadata={"help": "show which models the probes ask for"})
+    spend: bool = field(default=False, metadata={"help": "show what the probes cost"})
+    errors: bool = field(default=False, metadata={"help": "show what failing endpoints answered"})
     currency: str = "USD"
-    """Of the prices."""
-    publish: Publishing | None = None
+    """The currency of the prices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistorySettings:
     """How long each kind of data is kept; None is forever."""
 
-    raw: timedelta | None = timedelta(days=30)
-    hours: timedelta | None = timedelta(days=10)
-    days: timedelta | None = None
-    evidence: timedelta | None = timedelta(days=30)
-    max_size: int | None = None
-    """Bytes that the store may take; its oldest runs, then its oldest hours, go first."""
+    raw: timedelta | None = field(default=timedelta(days=30), metadata={"help": "every run"})
+    hours: timedelta | None = field(
+        default=timedelta(days=10), metadata={"help": "counts and percentiles by hour"}
+    )
+    days: timedelta | None = field(default=None, metadata={"help": "counts and percentiles by day"})
+    evidence: timedelta | None = field(
+        default=timedelta(days=30), metadata={"help": "what failing runs left"}
+    )
+    max_size: int | None = field(default=None, metadata={"help": 'of the store, e.g. "500MB"'})
+    """Bytes; the oldest runs go first, then the oldest hours."""

@@ -1,15 +1,15 @@
 """Tokens and money: prices, budgets, and what is spent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars (or another currency, the same everywhere) per million tokens."""
+    """What a million tokens cost. A `key` is what a field is called in `[price."MODEL"]`."""
 
-    per_million_in: float
-    per_million_out: float
-    currency: str = "USD"
+    per_million_in: float = field(metadata={"help": "per million tokens sent", "key": "in"})
+    per_million_out: float = field(metadata={"help": "per million tokens answered", "key": "out"})
+    currency: str = field(default="USD", metadata={"help": "the same everywhere"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,10 +264,10 @@ def test_any_document_gives_a_config_or_complaints_and_nothing_else(
 ) -> None:
     from monitor.config.build import build
     from monitor.config.env_references import References
-    from monitor.config.parse_tables import Tables
+    from monitor.config.parse_tables import ParsedTables
 
     references = References({}, None, Path("/nowhere"))
-    tables = Tables(references.complaints)
+    tables = ParsedTables(references.complaints)
     resolved = references.resolve(document)
     tables.read_all(resolved)
     build(tables, Path("/nowhere/monitor.toml"), Path("/nowhere"), [])

@@ -1,13 +1,25 @@
 """Every key of the schema stands in docs/configuration.md, in the table where it belongs."""
 
 import re
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor.config.policy_tables import POLICY_TABLES
-from monitor.config.schema import schema
-from monitor.config.tables import TABLES, TABLES_BY_ID, EndpointTable, PublishTable, keys_of
+from monitor.config import parse
+from monitor.config.json_schema import schema
+from monitor.config.tables import (
+    POLICY_TABLES,
+    TABLES,
+    TABLES_BY_ID,
+    EndpointTable,
+    PublishTable,
+    keys_of,
+    table_of,
+)
+from monitor.config.values import Kept, Size
+from monitor.model import AlertSettings, Endpoint, HistorySettings, PageSettings
 from monitor.probes import PROBES, ProbeSettings
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -51,3 +63,27 @@ def test_the_schema_shows_durations_as_the_file_does() -> None:
 @pytest.mark.parametrize("name", POLICY_TABLES)
 def test_every_key_of_a_policy_is_documented_and_no_other(name: str) -> None:
     assert documented(f"### `[alerts.{name}]`") == keys_of(POLICY_TABLES[name])
+
+
+def test_what_the_file_leaves_out_is_as_the_settings_say() -> None:
+    """Defaults stand in the settings alone, so a file that says nothing gives just those."""
+    text = '[service.a]\nendpoints = { x = "https://a.example" }\n'
+    found = parse(text, path=Path("/etc/monitor/monitor.toml"), env={})
+    assert found.alerts == AlertSettings()
+    assert found.history == HistorySettings()
+    assert found.page == PageSettings(dir=Path("/etc/monitor/page"))
+    assert found.services[0].endpoints[0] == Endpoint(
+        id="x", service="a", name="x", url="https://a.example"
+    )
+
+
+def test_a_key_is_added_in_one_place() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class More(HistorySettings):
+        weeks: timedelta = field(default=timedelta(weeks=8), metadata={"help": "by week"})
+
+    kept = dict.fromkeys(("raw", "hours", "days", "evidence"), Kept)
+    table = table_of(More, "MoreTable", **kept, max_size=Size | None)
+    assert keys_of(table) == keys_of(TABLES["history"]) | {"weeks"}
+    assert dict(table())["weeks"] == timedelta(weeks=8)
+    assert table.model_json_schema()["properties"]["weeks"]["description"] == "by week"

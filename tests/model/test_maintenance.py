@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.config.load import parse
-from monitor.config.recurring import parse_every
+from monitor.config.recurrence import parse_repetition
 from monitor.model import ALL, Maintenance, MaintenanceWindow, Recurrence, Silence
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -150,7 +150,8 @@ def test_a_shorter_look_sees_a_part_of_what_a_longer_one_sees(
 
 def test_what_comes_too_often_to_be_told_apart_is_known() -> None:
     gaps = [
-        parse_every(each).shortest_gap.days for each in ("day 1:00", "sun 1:00", "fri,sun 1:00")
+        parse_repetition(each).shortest_gap.days
+        for each in ("day 1:00", "sun 1:00", "fri,sun 1:00")
     ]
     assert gaps == [1, 7, 2]
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from monitor.config.complaints import unknown
-from monitor.config.parse_tables import Tables
-from monitor.config.recurring import parse_every, zone_of
+from monitor.config.parse_tables import ParsedTables
 from monitor.config.tables import MaintenanceTable
 from monitor.model import Maintenance, MaintenanceWindow, Recurrence, Service
 
 
 def maintenance(
-    tables: Tables, name: str, table: MaintenanceTable, services: Iterable[Service]
+    tables: ParsedTables, name: str, table: MaintenanceTable, services: Iterable[Service]
 ) -> Maintenance:
     place = ("maintenance", name)
     services = tuple(services)
@@ -29,7 +29,7 @@ def maintenance(
 
 
 def _must_be_there(
-    tables: Tables, place: tuple[str, ...], key: str, wanted: tuple[str, ...], known: set[str]
+    tables: ParsedTables, place: tuple[str, ...], key: str, wanted: tuple[str, ...], known: set[str]
 ) -> None:
     for each in sorted(set(wanted) - known):
         if each.split("/")[0] in tables.named["service"] and key == "services":
@@ -38,7 +38,7 @@ def _must_be_there(
 
 
 def _once(
-    tables: Tables, place: tuple[str, ...], table: MaintenanceTable
+    tables: ParsedTables, place: tuple[str, ...], table: MaintenanceTable
 ) -> MaintenanceWindow | None:
     recurs = table.every is not None or table.lasts is not None
     if (table.begins is None) != (table.until is None) and not recurs:
@@ -54,21 +54,21 @@ def _once(
     return window
 
 
-def _complain_of_missing(tables: Tables, place: tuple[str, ...], what: str) -> None:
+def _complain_of_missing(tables: ParsedTables, place: tuple[str, ...], what: str) -> None:
     """Unless it is there, and was left out because it has a complaint of its own."""
     if ".".join(place) not in {each.where for each in tables.complaints}:
         tables.complain(place, what)
 
 
-def _utc(moment: datetime, zone: str, fold: int) -> datetime:
+def _utc(moment: datetime, zone: ZoneInfo, fold: int) -> datetime:
     """Where an hour happens twice, a window begins in the first and ends in the second."""
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone_of(zone), fold=fold)
+        moment = moment.replace(tzinfo=zone, fold=fold)
     return moment.astimezone(UTC)
 
 
 def _recurring(
-    tables: Tables, place: tuple[str, ...], table: MaintenanceTable
+    tables: ParsedTables, place: tuple[str, ...], table: MaintenanceTable
 ) -> Recurrence | None:
     if table.every is None and table.lasts is None:
         if table.begins is None and table.until is None:
@@ -80,13 +80,12 @@ def _recurring(
         missing = "every" if table.every is None else "for"
         _complain_of_missing(tables, (*place, missing), "is missing; want both every and for")
         return None
-    every = parse_every(table.every)
-    if table.lasts >= every.shortest_gap:
+    if table.lasts >= table.every.shortest_gap:
         tables.complain((*place, "for"), "is so long that the next one begins before it ends")
     return Recurrence(
-        at=every.at,
-        zone=zone_of(table.timezone),
+        at=table.every.at,
+        zone=table.timezone,
         lasts=table.lasts,
-        weekdays=every.weekdays,
-        day=every.day,
+        weekdays=table.every.weekdays,
+        day=table.every.day,
     )

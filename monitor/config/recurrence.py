@@ -1,8 +1,9 @@
-"""When maintenance comes again: `sunday 03:00`, and by whose clock."""
+"""`every` of `[maintenance.ID]`: `sunday 03:00`, `month 1 03:00`, and the clock that it goes by."""
 
 import re
 from dataclasses import dataclass
 from datetime import time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -12,14 +13,16 @@ _SHORTEST_MONTH = timedelta(days=28)
 
 
 @dataclass(frozen=True, slots=True)
-class Every:
+class Repetition:
     at: time
     weekdays: frozenset[int]
+    """Monday is 0."""
     day: int | None
+    """Of the month; then the weekdays do not matter."""
 
     @property
     def shortest_gap(self) -> timedelta:
-        """Between two starts, clock changes aside."""
+        """The shortest time between two starts, clock changes aside."""
         if self.day:
             return _SHORTEST_MONTH
         days = sorted(self.weekdays)
@@ -31,15 +34,16 @@ class Every:
         )
 
 
-def parse_every(text: str) -> Every:
-    """Raise ValueError for anything else than `sunday 03:00` and its like."""
-    found = _EVERY.fullmatch(text.strip().lower())
-    days = _weekdays(found[2]) if found and found[2] else frozenset(range(7))
-    day = int(found[1]) if found and found[1] else None
-    if found is None or not days or (day is not None and not 1 <= day <= 28):
+def parse_repetition(value: Any) -> Repetition:
+    """Read `sunday 03:00` and its like. Raises ValueError for anything else."""
+    text = str(value)[:80]
+    parts = _EVERY.fullmatch(text.strip().lower())
+    weekdays = _weekdays(parts[2]) if parts and parts[2] else frozenset(range(7))
+    day = int(parts[1]) if parts and parts[1] else None
+    if parts is None or not weekdays or (day is not None and not 1 <= day <= 28):
         raise ValueError(_want(text))
     try:
-        return Every(time(int(found[3]), int(found[4])), days, day)
+        return Repetition(time(int(parts[3]), int(parts[4])), weekdays, day)
     except ValueError:
         raise ValueError(_want(text)) from None
 
@@ -52,22 +56,23 @@ def _want(text: str) -> str:
 
 
 def _weekdays(text: str) -> frozenset[int]:
-    """Empty where one of the words is no day."""
-    found: set[int] = set()
+    """Return the numbers of the days; none of them where a word is no day."""
+    weekdays: set[int] = set()
     for word in re.split(r"[, ]+", text.strip(", ")):
         numbers = _SETS.get(word) or [
             number for number, name in enumerate(_DAYS) if len(word) >= 3 and name.startswith(word)
         ]
         if not numbers:
             return frozenset()
-        found.update(numbers)
-    return frozenset(found)
+        weekdays.update(numbers)
+    return frozenset(weekdays)
 
 
-def zone_of(name: str) -> ZoneInfo:
+def zone_of(value: Any) -> ZoneInfo:
+    """Return the time zone of this name. Raises ValueError."""
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(str(value))
     except (OSError, ValueError, KeyError):  # what is not found is a KeyError
         raise ValueError(
-            f'got "{name[:40]}", want a time zone such as "UTC" or "Asia/Shanghai"'
+            f'got "{str(value)[:40]}", want a time zone such as "UTC" or "Asia/Shanghai"'
         ) from None

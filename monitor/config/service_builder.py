@@ -1,23 +1,28 @@
-"""A checked service table -> its endpoints and checks. Complaints are collected, never raised on the way."""
+"""Makes the endpoints and checks of a checked service table. Complaints are collected, never raised on the way."""
 
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from monitor.config.complaints import unknown
-from monitor.config.parse_tables import Place, Tables
-from monitor.config.proxies import parse_proxy
-from monitor.config.tables import ENDPOINT_KEYS, PROBE_KEYS, EndpointTable, ServiceTable, keys_of
-from monitor.model import Check, Endpoint, Secret, Service
+from monitor.config.parse_tables import ParsedTables, Place
+from monitor.config.tables import (
+    ENDPOINT_KEYS,
+    PROBE_KEYS,
+    EndpointTable,
+    ServiceTable,
+    keys_of,
+)
+from monitor.model import Check, Endpoint, Service
 from monitor.probes import PROBES
 from monitor.probes.probe import ProbeSettings
 
 
 @dataclass
 class ServiceBuilder:
-    tables: Tables
+    tables: ParsedTables
     id: str
     table: ServiceTable
     folder: Path
@@ -59,25 +64,17 @@ class ServiceBuilder:
             defaults["key"] = self.table.key
         inherited = (self.place, frozenset(defaults) - set(own))
         table = self.tables.read(EndpointTable, defaults | own, place, inherited)
-        return self._noun(name, table, place) if table else None
-
-    def _noun(self, name: str, table: EndpointTable, place: Place) -> Endpoint:
-        ca_file = table.ca_file and self.folder / table.ca_file
-        if ca_file and (trouble := _trouble_with(ca_file)):
+        if table is None:
+            return None
+        values = dict(table)
+        values["name"] = values["name"] or name
+        endpoint = Endpoint(id=name, service=self.id, **values)
+        if endpoint.ca_file is None:
+            return endpoint
+        ca_file = self.folder / endpoint.ca_file
+        if trouble := _trouble_with(ca_file):
             self.tables.complain((*place, "ca_file"), trouble)
-        return Endpoint(
-            id=name,
-            service=self.id,
-            url=table.url,
-            name=table.name or name,
-            key=Secret(table.key) if table.key else None,
-            ca_file=ca_file,
-            proxy=parse_proxy(table.proxy) if table.proxy else None,
-            headers=tuple((header, Secret(value)) for header, value in table.headers.items()),
-            cut_after=table.cut_after,
-            retired=table.retired,
-            tags=table.tags,
-        )
+        return replace(endpoint, ca_file=ca_file)
 
     def checks(self, service: Service) -> list[Check]:
         probes = self._probes()
@@ -98,7 +95,7 @@ class ServiceBuilder:
         return [probe for name, value in given.items() if (probe := self._probe(name, value))]
 
     def _usual(self) -> dict[str, Any]:
-        """Without `probes`: what is free, and a short chat where a model is named."""
+        """Return the probes of a service that names none: what is free, and a short chat where it has a model."""
         if self.table.model:
             return {"models": {}, "chat": {}}
         has_key = "key" in self.table.model_fields_set or any(
@@ -142,14 +139,14 @@ class ServiceBuilder:
         return probe.named(name)
 
     def _model(self, probe: ProbeSettings) -> str | None:
-        """What a check asks for; None for a kind that asks for no model."""
+        """Return the model that a check asks for; None for a kind that asks for none."""
         if "model" not in type(probe).model_fields:
             return None
         return getattr(probe, "model", None) or self.table.model
 
 
 def _trouble_with(ca_file: Path) -> str | None:
-    """Said now: otherwise every probe would only find out that it cannot ask."""
+    """Say what is wrong with a CA file; otherwise every probe would only find out that it cannot ask."""
     if not _is_file(ca_file):
         return f"there is no file {ca_file}"
     try:

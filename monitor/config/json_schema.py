@@ -2,12 +2,13 @@
 
 import re
 from datetime import timedelta
+from types import GenericAlias
 from typing import Any, cast
 
 from pydantic import ConfigDict, TypeAdapter, create_model
 
-from monitor.config.policy_tables import with_policies
 from monitor.config.tables import (
+    POLICY_TABLES,
     AlertsTable,
     ChannelTable,
     EndpointTable,
@@ -25,34 +26,42 @@ _ISO = re.compile(r"P(?=.)(?:\d+D)?(?:T[\dHMS.]+)?")
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the whole file."""
-    alerts = with_policies(AlertsTable)
+    """Return the JSON Schema (2020-12) of the whole file."""
+    limits: dict[str, Any] = {name: (table | None, None) for name, table in POLICY_TABLES.items()}
+    alerts = create_model("AlertsTable", __base__=AlertsTable, **limits)
     probes = {kind: (settings | str, None) for kind, settings in PROBES.items()}
     any_probe = create_model("Probes", __config__=ConfigDict(extra="allow"), **probes)  # type: ignore[call-overload]
     service = create_model(
         "Service",
         __base__=ServiceTable,
-        endpoints=(dict[str, EndpointTable | str], ...),
+        endpoints=(_by_id(EndpointTable | str), ...),
         probes=(any_probe | None, None),
     )
     root = create_model(
         "monitor.toml",
         __config__=ConfigDict(extra="forbid"),
-        monitor=(MonitorTable, MonitorTable()),
-        page=(PageTable, PageTable()),
-        alerts=(alerts, alerts()),
-        history=(HistoryTable, HistoryTable()),
-        channel=(dict[str, ChannelTable], {}),
-        service=(dict[str, service], ...),
-        price=(dict[str, PriceTable], {}),
-        maintenance=(dict[str, MaintenanceTable], {}),
+        monitor=(MonitorTable, {}),
+        page=(PageTable, {}),
+        alerts=(alerts, {}),
+        history=(HistoryTable, {}),
+        channel=(_by_id(ChannelTable), {}),
+        service=(_by_id(service), ...),
+        price=(_by_id(PriceTable), {}),
+        maintenance=(_by_id(MaintenanceTable), {}),
     )
-    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **root.model_json_schema()}
-    return cast("dict[str, Any]", _as_written(found))
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **root.model_json_schema(),
+    }
+    return cast("dict[str, Any]", _as_written(document))
+
+
+def _by_id(table: Any) -> Any:
+    return GenericAlias(dict, (str, table))
 
 
 def _as_written(value: Any) -> Any:
-    """Pydantic shows a default duration after ISO 8601; the file has `4h`."""
+    """Write durations as the file does: pydantic shows a default after ISO 8601, not as `4h`."""
     if isinstance(value, dict):
         return {name: _as_written(item) for name, item in value.items()}
     if isinstance(value, list):
