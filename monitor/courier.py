@@ -30,9 +30,9 @@ BACKOFF = (5, 15, 60, 300, 900)
 """Seconds until the next try, by the number of tries so far; the last one goes on."""
 SPREAD = 0.2
 SLOWLY = timedelta(minutes=5)
-"""At least so long until the next try where a person must mend something first."""
+"""The least wait until the next try where a person must mend something first."""
 SOON = timedelta(minutes=1)
-"""At most so long while our own network seems to be what fails: when it is back, people hear at once."""
+"""The longest wait while our own network seems to be what fails: when it is back, people hear at once."""
 GIVE_UP = timedelta(hours=24)
 GIVE_UP_TRIES = 20
 """A clock that is set forward by a day must not lose what was tried once."""
@@ -86,12 +86,12 @@ class Courier:
         """By channel: the rows of a long message that broke off, and its parts that are left."""
 
     def change(self, send: Send, context: Callable[[Incident | None], Context]) -> None:
-        """Other channels from now on; what is under way ends as it began."""
+        """Use other channels from now on; what is under way ends as it began."""
         self._send = send
         self._context = context
 
     def wake(self) -> None:
-        """Something was committed; from the loop's thread."""
+        """Look for work at once: something was committed. Call it on the loop's thread."""
         self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -105,7 +105,7 @@ class Courier:
                 await asyncio.wait_for(self._wake.wait(), BEAT)
 
     async def deliver_due(self, *, at_once: bool = False) -> int:
-        """How many rows were ticked off, once all that is due now has been tried.
+        """Try all that is due now; return how many rows were ticked off.
 
         `at_once`: news waits for no other news, for there will be none.
         """
@@ -114,7 +114,7 @@ class Courier:
         return sum(await asyncio.gather(*self._busy.values()))
 
     async def _start_due(self, *, at_once: bool = False) -> None:
-        """Channels side by side, each in its own order: one that is slow holds up no other."""
+        """Start channels side by side, each in its own order: one that is slow holds up no other."""
         now = self._clock.now()
         rows: dict[str, list[OutboxMessage]] = {}
         for row in await self._outbox.due(now):
@@ -136,7 +136,7 @@ class Courier:
         del self._busy[channel]
 
     async def _deliver_safely(self, rows: tuple[OutboxMessage, ...]) -> int:
-        """A fault of ours in one channel's messages holds up that channel alone."""
+        """Deliver; a fault of ours in one channel's messages holds up that channel alone."""
         try:
             return await self._deliver(rows)
         except Exception as error:
@@ -145,25 +145,27 @@ class Courier:
             return 0
 
     async def _deliver(self, rows: tuple[OutboxMessage, ...]) -> int:
-        """One channel, in order; what fails holds up the rest of it."""
-        found = await self._incidents(rows)
-        groups = _groups(rows, found)
+        """Deliver one channel's rows in order; what fails holds up the rest of them."""
+        incidents = await self._incidents(rows)
+        groups = _groups(rows, incidents)
         if len(groups) > MANY:
             groups = [rows]
         done = 0
         for group in groups:
-            if not await self._try(group, self._phrase(group, found)):
+            if not await self._try(group, self._phrase(group, incidents)):
                 break
             done += len(group)
         return done
 
-    def _phrase(self, rows: tuple[OutboxMessage, ...], found: Mapping[int, Incident]) -> Message:
-        """One incident in full, several of a service as one, anything else as a list."""
+    def _phrase(
+        self, rows: tuple[OutboxMessage, ...], incidents: Mapping[int, Incident]
+    ) -> Message:
+        """Phrase one incident in full, several of a service as one, anything else as a list."""
         numbers = {row.incident or 0 for row in rows}
         if len(numbers) == 1:
-            incident = found.get(rows[0].incident or 0)
+            incident = incidents.get(rows[0].incident or 0)
             return latest(rows, incident, self._context(incident))
-        told = [found[number] for number in numbers if number in found]
+        told = [incidents[number] for number in numbers if number in incidents]
         contexts = {incident.id: self._context(incident) for incident in told}
         if len({incident.service for incident in told}) == 1 and len(told) == len(numbers):
             return together(rows, told, contexts)
@@ -171,8 +173,8 @@ class Courier:
 
     async def _incidents(self, rows: tuple[OutboxMessage, ...]) -> Mapping[int, Incident]:
         numbers = {row.incident for row in rows if row.incident is not None}
-        found = [await self._outbox.incident(number) for number in sorted(numbers)]
-        return {incident.id: incident for incident in found if incident}
+        stored = [await self._outbox.incident(number) for number in sorted(numbers)]
+        return {incident.id: incident for incident in stored if incident}
 
     async def _try(self, rows: tuple[OutboxMessage, ...], message: Message) -> bool:
         first = rows[0]
@@ -186,17 +188,20 @@ class Courier:
             self._outbox.sent(row.id, now)
         log.info(
             "event=delivered channel=%s what=%s incident=%s waited_s=%.1f tries=%d",
-            first.channel, first.what.value, first.incident,
-            (now - first.created).total_seconds(), first.attempts + 1,
-        )  # fmt: skip
+            first.channel,
+            first.what.value,
+            first.incident,
+            (now - first.created).total_seconds(),
+            first.attempts + 1,
+        )
         self._on_message(rows[-1], message)
         return True
 
     async def _send_parts(self, rows: tuple[OutboxMessage, ...], message: Message) -> None:
-        """Raise NotDeliveredError; then what went through is not sent again for the same rows."""
+        """Send all parts; after a NotDeliveredError those that went through are not sent again."""
         channel, ids = rows[0].channel, tuple(row.id for row in rows)
-        broken, left = self._halfway.pop(channel, ((), ()))
-        left = left if broken == ids else parts(message)
+        interrupted, left = self._halfway.pop(channel, ((), ()))
+        left = left if interrupted == ids else parts(message)
         recent = self._recent.setdefault(channel, deque())
         for place, part in enumerate(left):
             self._halfway[channel] = ids, left[place:]
@@ -214,8 +219,13 @@ class Courier:
             wait = min(wait, SOON)
         log.warning(
             "event=not_delivered channel=%s what=%s incident=%s tries=%d again_in_s=%.0f why=%s",
-            first.channel, first.what.value, first.incident, first.attempts + 1, wait.total_seconds(), quoted(error),
-        )  # fmt: skip
+            first.channel,
+            first.what.value,
+            first.incident,
+            first.attempts + 1,
+            wait.total_seconds(),
+            quoted(error),
+        )
         for row in rows:
             if now - row.created > GIVE_UP and row.attempts >= GIVE_UP_TRIES:
                 log.error(
@@ -237,17 +247,17 @@ class Courier:
 
 
 def _gathers(row: OutboxMessage, now: datetime) -> bool:
-    """Whether it still waits for news that belongs to it; a clock that was set back ends that."""
+    """Whether a row still waits for news that belongs to it; a clock that was set back ends that."""
     return row.attempts == 0 and row.created <= now < row.not_before
 
 
 def _groups(
-    rows: tuple[OutboxMessage, ...], found: Mapping[int, Incident]
+    rows: tuple[OutboxMessage, ...], incidents: Mapping[int, Incident]
 ) -> list[tuple[OutboxMessage, ...]]:
-    """All of a service is one message; a notice is one, and so is what is about the monitor."""
+    """Group what becomes one message: all rows of a service, or one notice."""
     groups: dict[object, list[OutboxMessage]] = {}
     for row in rows:
-        incident = found.get(row.incident or 0)
+        incident = incidents.get(row.incident or 0)
         key = ("service", incident.service) if incident else ("row", row.id)
         groups.setdefault(key, []).append(row)
     return [tuple(group) for group in groups.values()]

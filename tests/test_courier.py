@@ -416,8 +416,9 @@ async def test_a_part_that_went_through_is_not_sent_again(
     clock.tick(30)
     assert await to.deliver_due() == 30
     assert [text.splitlines()[0][-5:] for text in phone.messages] == [
-        "(1/2)", "(2/2)",
-    ]  # fmt: skip
+        "(1/2)",
+        "(2/2)",
+    ]
 
 
 async def test_a_group_chat_is_not_flooded(phone: Telegram, store: Store, clock: HandClock) -> None:

@@ -1,8 +1,7 @@
 """Decide and tell: policies judge, the machine believes, incidents gather, words are found, Apprise sends."""
 
 from monitor.alerts.engine import AlertChanges, AlertEngine
-from monitor.alerts.message import digest, latest, together
-from monitor.alerts.message_parts import Context
+from monitor.alerts.message import Context, digest, latest, together
 from monitor.alerts.message_split import parts
 from monitor.alerts.notify import Notifier
 

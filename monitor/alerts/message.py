@@ -5,18 +5,66 @@ Everything is plain text; the channel escapes it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
-from monitor.alerts import message_parts
-from monitor.alerts.message_parts import MARK, Context, lasted, moment, where
 from monitor.alerts.message_split import message
-from monitor.model import FlapSeries, Incident, Message, NotificationType, OutboxMessage, Severity
+from monitor.language import ENGLISH, Language, marked
+from monitor.model import (
+    FlapSeries,
+    Incident,
+    Message,
+    NotificationType,
+    OutboxMessage,
+    Severity,
+)
+from monitor.model.failure import FailureKind, in_sentence
 
 _LISTED = 40
 """Lines of a digest; the page has the rest."""
 _LATE = timedelta(minutes=5)
 """What waited longer was not held back by us."""
+_SHOWN = 6
+MARK = {
+    Severity.DOWN: "🔴",
+    Severity.DEGRADED: "🟡",
+    Severity.ACCOUNT: "🔑",
+    Severity.MONITOR: "👁",
+}
+_STATE = {
+    Severity.DOWN: marked("down"),
+    Severity.DEGRADED: marked("degraded"),
+    Severity.ACCOUNT: marked("key or account trouble"),
+    Severity.MONITOR: marked("the monitor cannot see"),
+}
+_UNITS = (
+    (86_400, marked("%(num)sd")),
+    (3600, marked("%(num)sh")),
+    (60, marked("%(num)sm")),
+    (1, marked("%(num)ss")),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a message needs to know beyond its incident."""
+
+    now: datetime
+    services: Mapping[str, str] = field(default_factory=dict)
+    """Id -> name."""
+    endpoints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """`service/endpoint` -> (name, base URL)."""
+    working: tuple[str, ...] = ()
+    """Base URLs of the incident's service that work now, best first."""
+    page_url: str | None = None
+    downtime: timedelta | None = None
+    """Of the incident's base URLs, this month."""
+    durable: bool = True
+    """False while nothing can be stored: a restart would forget what is being told."""
+    language: Language = ENGLISH
+
+    def say(self, sentence: str, /, **values: object) -> str:
+        return self.language.gettext(sentence, **values)
 
 
 def phrase(
@@ -25,7 +73,7 @@ def phrase(
     """`incident` is None for a notice, which brings its own text; `news`: nobody heard of it yet."""
     if incident is None:
         title, _, body = outgoing.text.partition("\n")
-        lines = [*body.splitlines(), f"[n{outgoing.id}]", *message_parts.durable(context)]
+        lines = [*body.splitlines(), f"[n{outgoing.id}]", *durable(context)]
         return message(title or context.say("Notice from monitor"), lines)
     if outgoing.what is NotificationType.CALM:
         return _calm(incident, context)
@@ -45,11 +93,11 @@ def _going_on(outgoing: OutboxMessage, incident: Incident, context: Context) -> 
     )
     lines = [
         since,
-        *message_parts.why(incident, context),
-        *message_parts.affected(incident, context),
-        *message_parts.instead(incident, context),
-        *message_parts.link(incident, context),
-        *message_parts.durable(context),
+        *why(incident, context),
+        *affected(incident, context),
+        *instead(incident, context),
+        *link(incident, context),
+        *durable(context),
     ]
     return message(_title(outgoing.what, incident, context), lines)
 
@@ -57,19 +105,19 @@ def _going_on(outgoing: OutboxMessage, incident: Incident, context: Context) -> 
 def _title(what: NotificationType, incident: Incident, context: Context) -> str:
     parts = {
         "where": where(incident, context),
-        "state": message_parts.state(incident.severity, context),
+        "state": state(incident.severity, context),
     }
     if what is NotificationType.REMINDER:
-        said = context.say("%(where)s: still %(state)s", **parts)
+        title = context.say("%(where)s: still %(state)s", **parts)
     elif what is NotificationType.UPDATE:
-        said = context.say("%(where)s: now %(state)s", **parts)
+        title = context.say("%(where)s: now %(state)s", **parts)
     else:
-        said = context.say("%(where)s: %(state)s", **parts)
-    return f"{MARK[incident.severity]} {said}"
+        title = context.say("%(where)s: %(state)s", **parts)
+    return f"{MARK[incident.severity]} {title}"
 
 
 def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, news: bool) -> Message:
-    """Also of what nobody heard of while it went on: the channel, or we, were out of reach."""
+    """The end of an incident; `news`: nobody heard of it while it went on, so its begin is told too."""
     assert incident.closed is not None
     span = context.say(
         "From %(begin)s to %(end)s, %(lasted)s. [#%(number)s]",
@@ -78,55 +126,50 @@ def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, new
         lasted=lasted(incident.closed - incident.opened, context),
         number=incident.id,
     )
-    late = news and _is_late(outgoing, context)
+    late = context.say("Told late: it could not be delivered while it went on.")
     lines = [
         span,
-        *([context.say("Told late: it could not be delivered while it went on.")] if late else []),
+        *([late] if news and _is_late(outgoing, context) else []),
         context.say("It was: %(why)s.", why=context.language.reasons(incident.kinds)),
-        *message_parts.counted(incident.failed_runs, context),
-        *message_parts.downtime(context),
-        *message_parts.link(incident, context),
+        *counted(incident.failed_runs, context),
+        *downtime(context),
+        *link(incident, context),
     ]
-    place, state = where(incident, context), message_parts.state(incident.severity, context)
-    title = (
-        context.say("%(where)s: was %(state)s, and recovered", where=place, state=state) if news
-        else context.say("%(where)s: recovered", where=place)
-    )  # fmt: skip
+    parts = {"where": where(incident, context), "state": state(incident.severity, context)}
+    title = context.say("%(where)s: recovered", **parts)
+    if news:
+        title = context.say("%(where)s: was %(state)s, and recovered", **parts)
     return message(f"✅ {title}", lines)
 
 
 def _is_late(outgoing: OutboxMessage, context: Context) -> bool:
-    """Held back by more than our own wait for other news."""
+    """Whether something else than our own wait for other news has held it back."""
     return outgoing.attempts > 0 or context.now - outgoing.created > _LATE
 
 
 def _calm(incident: Incident, context: Context) -> Message:
     """What came and went has stopped, and is well."""
-    said = context.say("Nothing has begun or ended for 30 minutes.")
+    calm = context.say("Nothing has begun or ended for 30 minutes.")
     lines = [
-        f"{said} [#{incident.id}]",
+        f"{calm} [#{incident.id}]",
         *_series(incident.series, context),
-        *message_parts.downtime(context),
-        *message_parts.link(incident, context),
+        *downtime(context),
+        *link(incident, context),
     ]
     title = context.say("%(where)s: calm again", where=where(incident, context))
     return message(f"✅ {title}", lines)
 
 
 def _flapping(incident: Incident, context: Context) -> Message:
-    now = (
-        context.say("it works")
-        if incident.closed
-        else message_parts.state(incident.severity, context)
-    )
+    now = context.say("it works") if incident.closed else state(incident.severity, context)
     lines = [
         context.say("It comes and goes. Now: %(state)s.", state=now) + f" [#{incident.id}]",
         *_series(incident.series, context),
         context.say("Single messages stop until it is calm for 30 minutes; the page has them all."),
-        *message_parts.why(incident, context),
-        *message_parts.instead(incident, context),
-        *message_parts.link(incident, context),
-        *message_parts.durable(context),
+        *why(incident, context),
+        *instead(incident, context),
+        *link(incident, context),
+        *durable(context),
     ]
     title = context.say("%(where)s: flapping", where=where(incident, context))
     return message(f"🟠 {title}", lines)
@@ -135,31 +178,31 @@ def _flapping(incident: Incident, context: Context) -> Message:
 def _series(series: FlapSeries | None, context: Context) -> list[str]:
     if series is None:
         return []
-    said = context.say(
+    summary = context.say(
         "%(num)s incidents since %(moment)s (%(lasted)s), %(bad)s of it bad.",
         num=series.incidents,
         moment=moment(series.since, context),
         lasted=lasted(context.now - series.since, context),
         bad=lasted(series.downtime, context),
     )
-    return [said, *message_parts.counted(series.failed_runs, context)]
+    return [summary, *counted(series.failed_runs, context)]
 
 
 def latest(rows: Sequence[OutboxMessage], incident: Incident | None, context: Context) -> Message:
-    """All that waits of one incident, as the last of it; its beginning may be among it."""
+    """One message for all that waits of one incident, as its last news; the first may be its begin."""
     news = any(row.what is NotificationType.OPENED for row in rows)
     oldest = replace(rows[-1], created=rows[0].created, attempts=rows[0].attempts)
     return phrase(oldest, incident, context, news=news)
 
 
 def together(
-    rows: Sequence[OutboxMessage], found: Sequence[Incident], contexts: Mapping[int, Context]
+    rows: Sequence[OutboxMessage], incidents: Sequence[Incident], contexts: Mapping[int, Context]
 ) -> Message:
     """Several incidents of one service: the worst that goes on in full, then the others."""
-    first = min(found, key=_urgency)
+    first = min(incidents, key=_urgency)
     context = contexts[first.id]
     main = latest([row for row in rows if row.incident == first.id], first, context)
-    others = [_line(each, contexts[each.id]) for each in found if each is not first]
+    others = [_line(other, contexts[other.id]) for other in incidents if other is not first]
     return Message(main.title, "\n".join([main.body, context.say("Also:"), *others]))
 
 
@@ -169,54 +212,181 @@ def _urgency(incident: Incident) -> tuple[bool, int, int]:
 
 def digest(
     rows: Sequence[OutboxMessage],
-    found: Sequence[Incident],
+    incidents: Sequence[Incident],
     contexts: Mapping[int, Context],
     context: Context,
 ) -> Message:
     """Many messages for one channel as one: what still goes on first, the worst of it first."""
-    lines = [_line(each, contexts[each.id]) for each in sorted(found, key=_urgency)[:_LISTED]]
+    urgent = sorted(incidents, key=_urgency)[:_LISTED]
+    lines = [_line(incident, contexts[incident.id]) for incident in urgent]
     notices = [row for row in rows if row.incident is None and row.text]
     lines += [f"{row.text.splitlines()[0]} [n{row.id}]" for row in notices[:_LISTED]]
-    left = len(found) + len(notices) - len(lines)
+    left = len(incidents) + len(notices) - len(lines)
     if left:
         lines.append(context.say("%(num)s more are not listed here; the page has them.", num=left))
-    return message(_digest_title(rows, found, context), [*lines, *message_parts.durable(context)])
+    return message(_digest_title(rows, incidents, context), [*lines, *durable(context)])
 
 
 def _digest_title(
-    rows: Sequence[OutboxMessage], found: Sequence[Incident], context: Context
+    rows: Sequence[OutboxMessage], incidents: Sequence[Incident], context: Context
 ) -> str:
     if any(row.attempts for row in rows) or _is_late(rows[0], context):
         return context.say(
             "%(num)s messages waited while this channel was out of reach", num=len(rows)
         )
-    going_on = [each for each in found if not each.closed]
+    going_on = [incident for incident in incidents if not incident.closed]
     if not going_on:
-        return "✅ " + context.say("%(num)s incidents: recovered", num=len(found))
-    said = context.say(
+        return "✅ " + context.say("%(num)s incidents: recovered", num=len(incidents))
+    title = context.say(
         "%(num)s incidents at once, in %(services)s services",
         num=len(going_on),
-        services=len({each.service for each in going_on}),
+        services=len({incident.service for incident in going_on}),
     )
-    return f"{MARK[min(going_on, key=_urgency).severity]} {said}"
+    return f"{MARK[min(going_on, key=_urgency).severity]} {title}"
 
 
 def _line(incident: Incident, context: Context) -> str:
     """`[#12] OhMyGPT, Cloudflare CDN: down, since …, bad gateway. Use instead: https://…`"""
     parts = {
         "where": where(incident, context),
-        "state": message_parts.state(incident.severity, context),
+        "state": state(incident.severity, context),
         "begin": moment(incident.opened, context),
-        "why": message_parts.label(incident.failure.kind, context),
+        "why": label(incident.failure.kind, context),
     }
     if incident.closed:
         end = moment(incident.closed, context)
-        said = context.say(
+        sentence = context.say(
             "%(where)s: recovered, was %(state)s from %(begin)s to %(end)s, %(why)s",
             end=end,
             **parts,
         )
-        return f"[#{incident.id}] {said}"
-    said = context.say("%(where)s: %(state)s, since %(begin)s, %(why)s", **parts)
-    instead = message_parts.instead(incident, context) if context.working else []
-    return f"[#{incident.id}] " + context.say(". ").join([said, *instead])
+        return f"[#{incident.id}] {sentence}"
+    sentences = [context.say("%(where)s: %(state)s, since %(begin)s, %(why)s", **parts)]
+    if context.working:
+        sentences += instead(incident, context)
+    return f"[#{incident.id}] " + context.say(". ").join(sentences)
+
+
+# --- parts of a message, in the reader's language --------------------------------------------------
+
+
+def state(severity: Severity, context: Context) -> str:
+    return context.language.gettext(_STATE[severity])
+
+
+def where(incident: Incident, context: Context) -> str:
+    """`OhMyGPT, Cloudflare CDN`, or `OhMyGPT, 3 base URLs`."""
+    say = context.language
+    if incident.service is None:
+        return say.gettext("monitor")
+    service = context.services.get(incident.service, incident.service)
+    if incident.severity is Severity.ACCOUNT:
+        return service
+    paths = incident.endpoints
+    if len(paths) == 1:
+        place = name(paths[0], context)
+    else:
+        place = say.ngettext("%(num)s base URL", "%(num)s base URLs", len(paths))
+    return say.gettext("%(service)s, %(place)s", service=service, place=place)
+
+
+def name(path: str, context: Context) -> str:
+    return context.endpoints.get(path, (path.rsplit("/", 1)[-1], ""))[0]
+
+
+def label(kind: FailureKind, context: Context) -> str:
+    return in_sentence(context.language.words(kind).label)
+
+
+def why(incident: Incident, context: Context) -> list[str]:
+    """The message of a failure stays as it is: it is evidence."""
+    failure, say = incident.failure, context.language
+    words = say.words(failure.kind)
+    fault = say.gettext("At fault: %(whose)s.", whose=say.whose(failure.fault))
+    return [
+        say.gettext("Why: %(what)s", what=f"{words.what}{say.space}{fault}"),
+        say.gettext("Seen: %(seen)s", seen=f"{failure.message} ({failure.kind.value})"),
+        say.gettext("To do: %(remedy)s", remedy=words.remedy),
+    ]
+
+
+def affected(incident: Incident, context: Context) -> list[str]:
+    bad = dict.fromkeys(
+        check.rsplit("/", 1)[0] for check in incident.checks if check in incident.active
+    )
+    if incident.severity is Severity.ACCOUNT or incident.service is None or not bad:
+        return []
+    names = [
+        f"{name(path, context)} {context.endpoints.get(path, ('', ''))[1]}".strip() for path in bad
+    ]
+    kinds = sorted({check.rsplit("/", 1)[1] for check in incident.active})
+    return [
+        context.language.gettext(
+            "Concerned: %(names)s (checks: %(kinds)s)",
+            names=listed(names, context),
+            kinds=listed(kinds, context),
+        )
+    ]
+
+
+def instead(incident: Incident, context: Context) -> list[str]:
+    say = context.language.gettext
+    if incident.severity in {Severity.ACCOUNT, Severity.MONITOR}:
+        return []
+    if not context.working:
+        return [say("No other base URL of this service works from here right now.")]
+    return [say("Use instead: %(urls)s", urls=listed(context.working, context))]
+
+
+def counted(failed_runs: Mapping[str, int], context: Context) -> list[str]:
+    pairs = sorted(failed_runs.items(), key=lambda pair: (-pair[1], pair[0]))
+    if not pairs:
+        return []
+    kinds = [f"{runs} {label(FailureKind(kind), context)}" for kind, runs in pairs]
+    total = sum(failed_runs.values())
+    say = context.language.gettext
+    return [say("Failed probes: %(num)s (%(kinds)s)", num=total, kinds=listed(kinds, context))]
+
+
+def downtime(context: Context) -> list[str]:
+    if not context.downtime:
+        return []
+    say = context.language.gettext
+    return [say("Down this month: %(lasted)s.", lasted=lasted(context.downtime, context))]
+
+
+def link(incident: Incident, context: Context) -> list[str]:
+    return [f"{context.page_url}/incidents/{incident.id}/"] if context.page_url else []
+
+
+def durable(context: Context) -> list[str]:
+    if context.durable:
+        return []
+    return [context.language.gettext("Not durable: nothing can be stored at the moment.")]
+
+
+def listed(items: Sequence[str], context: Context) -> str:
+    comma = context.language.pgettext("between items of a list", ", ")
+    more = len(items) - _SHOWN
+    shown = comma.join(items[:_SHOWN])
+    if more <= 0:
+        return shown
+    return context.language.gettext("%(shown)s and %(num)s more", shown=shown, num=more)
+
+
+def moment(at: datetime, context: Context) -> str:
+    return at.astimezone(UTC).strftime(context.language.gettext("%%d %%b %%H:%%M:%%S UTC"))
+
+
+def lasted(duration: timedelta, context: Context) -> str:
+    """Two units at most: `2h18m`, `45s`."""
+    left = max(0, round(duration.total_seconds()))
+    shown: list[str] = []
+    for seconds, unit in _UNITS:
+        number, rest = divmod(left, seconds)
+        if number and len(shown) < 2:
+            shown.append(context.language.gettext(unit, num=number))
+            left = rest
+        elif shown:
+            break
+    return "".join(shown) or context.language.gettext("%(num)ss", num=0)

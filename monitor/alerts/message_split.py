@@ -1,13 +1,13 @@
-"""What a channel takes: lengths as Telegram counts them, and long messages in parts. Pure."""
+"""Fits messages to channels: lengths as Telegram counts them, long messages in parts. Pure."""
 
 from collections.abc import Sequence
 
 from monitor.model import Message
 
 LIMIT = 3500
-"""UTF-16 units of one part once escaped. Telegram takes 4096; Apprise counts the escaped text, in
-which every space is six characters, and would send what is longer in pieces, the title alone in the
-first."""
+"""The most UTF-16 units of one part, once escaped. Telegram takes 4096; Apprise counts the escaped
+text, in which every space is six characters, and would send what is longer in pieces, the title alone
+in the first."""
 _PARTS = 4
 """A message is cut after so many parts; the page has the rest."""
 _TITLE = 200
@@ -19,7 +19,7 @@ def message(title: str, lines: Sequence[str]) -> Message:
 
 
 def parts(message: Message) -> tuple[Message, ...]:
-    """Each within the strictest channel's limit, cut between lines; numbered where there are more."""
+    """Cut a message between lines into parts within the strictest channel's limit, and number them."""
     if _units(message.title) + _units(message.body) <= LIMIT:
         return (message,)
     title = _cut(message.title, _TITLE)
@@ -35,8 +35,8 @@ def parts(message: Message) -> tuple[Message, ...]:
 def _pieces(body: str, room: int) -> list[str]:
     pieces: list[list[str]] = [[]]
     left = room
-    for line in body.splitlines():
-        line = _cut(line, room)  # noqa: PLW2901
+    for whole_line in body.splitlines():
+        line = _cut(whole_line, room)
         units = _units(line) + _ESCAPED["\n"]
         if units > left and pieces[-1]:
             pieces.append([])

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from monitor.alerts.plugins import load_plugins
-from monitor.alerts.requests_hook import ChannelCall, going, teach
+from monitor.alerts.requests_hook import ChannelCall, install_hook, used_for
 from monitor.model import (
     Channel,
     Complaint,
@@ -33,8 +33,8 @@ _RETRY_AFTER = re.compile(r"retry[ _]after[\"':\s]*(\d{1,9})", re.IGNORECASE)
 _STATUS = re.compile(r"error=40[0134]\b")
 """Wrong token, wrong chat, thrown out: a person must mend that."""
 _LONGEST_WAIT_S = 86_400
-_ASKS = "overflow=split&cto=5&rto=15"
-"""Belt for our own length limit, and time limits: Apprise's default would lose a long message."""
+_URL_OPTIONS = "overflow=split&cto=5&rto=15"
+"""Apprise splits what is longer than our own limit, instead of losing it; and its time limits."""
 SERVICE_TIMEOUT = 30.0
 
 
@@ -64,79 +64,79 @@ class Notifier:
         channel = self._channels.get(channel_id)
         if channel is None:
             raise NotDeliveredError(f"there is no channel {channel_id} any more", permanent=True)
-        way = ChannelCall(channel.proxy)
+        call = ChannelCall(channel.proxy)
         try:
-            result = await _in_thread(partial(channel.notify, message, way))
+            result = await _in_thread(partial(channel.notify, message, call))
         except Exception as error:  # noqa: BLE001  # plugins raise what they like
             raise NotDeliveredError(self._clean(f"{type(error).__name__}: {error}")) from None
         if not result:
-            raise self._refused(result, way)
-        if channel.is_telegram and (refusal := _denied(way)):
-            raise NotDeliveredError(self._clean(refusal), _asked_for(way))
+            raise self._refused(result, call)
+        if channel.is_telegram and (refusal := _telegram_refusal(call)):
+            raise NotDeliveredError(self._clean(refusal), _retry_after(call))
 
-    def _refused(self, result: Any, way: ChannelCall) -> NotDeliveredError:
+    def _refused(self, result: Any, call: ChannelCall) -> NotDeliveredError:
         """Apprise keeps what went wrong in its log only; what was answered, we keep ourselves."""
         lines = [entry.message for entry in result.logs()] if hasattr(result, "logs") else []
-        said = " ".join(lines)
-        found, status = _RETRY_AFTER.search(said), _STATUS.search(said)
-        text = self._clean(said) or "the channel did not take it and gave no reason"
-        return NotDeliveredError(
-            text, _asked_for(way) or _seconds(found and found[1]), permanent=status is not None
-        )
+        log_text = " ".join(lines)
+        asked, status = _RETRY_AFTER.search(log_text), _STATUS.search(log_text)
+        text = self._clean(log_text) or "the channel did not take it and gave no reason"
+        wait = _retry_after(call) or _seconds(asked and asked[1])
+        return NotDeliveredError(text, wait, permanent=status is not None)
 
     def _clean(self, text: str) -> str:
         return clean_text(self._redact(text))
 
 
-def _asked_for(way: ChannelCall) -> timedelta | None:
+def _retry_after(call: ChannelCall) -> timedelta | None:
     """How long the channel wants to be left alone, from its last answer."""
-    answer = way.answers[-1] if way.answers else None
+    answer = call.answers[-1] if call.answers else None
     if answer is None or answer.status_code not in {200, 429, 503}:
         return None
-    asked = _json(answer).get("parameters")
-    told = asked.get("retry_after") if isinstance(asked, dict) else None
+    parameters = _json(answer).get("parameters")
+    telegram_wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
     header = answer.headers.get("Retry-After")
-    return _seconds(told) or _seconds(header) or _until(header, answer.headers.get("Date"))
+    date = answer.headers.get("Date")
+    return _seconds(telegram_wait) or _seconds(header) or _until(header, date)
 
 
 def _until(moment: str | None, sent: str | None) -> timedelta | None:
-    """A date of HTTP, counted from the answer's own: whose clock is right does not matter."""
+    """The time to an HTTP date, from the answer's own date: whose clock is right does not matter."""
     try:
-        asked = parsedate_to_datetime(moment or "") - parsedate_to_datetime(sent or "")
+        wait = parsedate_to_datetime(moment or "") - parsedate_to_datetime(sent or "")
     except (ValueError, TypeError, OverflowError):
         return None
     longest = timedelta(seconds=_LONGEST_WAIT_S)
-    return min(asked, longest) if asked > timedelta(0) else None
+    return min(wait, longest) if wait > timedelta(0) else None
 
 
-def _seconds(told: Any) -> timedelta | None:
-    """What is no whole number counts as nothing."""
-    text = str(told).strip()
+def _seconds(value: Any) -> timedelta | None:
+    """A wait in seconds; None for what is no positive whole number."""
+    text = str(value).strip()
     if not (text.isascii() and text.isdigit()):
         return None
     return timedelta(seconds=min(int(text[:9]), _LONGEST_WAIT_S))
 
 
-def _denied(way: ChannelCall) -> str | None:
+def _telegram_refusal(call: ChannelCall) -> str | None:
     """The Bot API says `ok` in every answer; one that does not comes from somebody else."""
-    for answer in way.answers:
-        found = _json(answer)
-        if found.get("ok") is not True:
-            why = found.get("description") or "an answer that is not the Bot API's"
+    for answer in call.answers:
+        body = _json(answer)
+        if body.get("ok") is not True:
+            why = body.get("description") or "an answer that is not the Bot API's"
             return f"HTTP {answer.status_code}, but not delivered: {why}"
     return None
 
 
 def _json(answer: Any) -> dict[str, Any]:
     try:
-        found = answer.json()
+        body = answer.json()
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
 async def _in_thread(call: Callable[[], Any]) -> Any:
-    """Not in the loop's own pool: a plugin that hangs must not keep the process from ending."""
+    """Run it outside the loop's own pool: a plugin that hangs must not keep the process from ending."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
 
@@ -169,51 +169,56 @@ class _Connected:
     proxy: str | None
     is_telegram: bool
 
-    def notify(self, message: Message, way: ChannelCall) -> Any:
-        with going(way):
+    def notify(self, message: Message, call: ChannelCall) -> Any:
+        with used_for(call):
             return self.apprise.notify(title=message.title, body=message.body, body_format="text")
 
 
 def _connect_all(channels: tuple[Channel, ...]) -> dict[str, _Connected]:
     import apprise  # noqa: PLC0415  # see above
-    import requests  # noqa: PLC0415  # Apprise's own way out
+    import requests  # noqa: PLC0415  # what Apprise sends through
 
-    teach(requests.Session)
+    install_hook(requests.Session)
     load_plugins(apprise, (channel.url.reveal() for channel in channels))
     asset = apprise.AppriseAsset(
         app_id="monitor",
         storage_mode=apprise.PersistentStoreMode.MEMORY,
         service_timeout=SERVICE_TIMEOUT,
     )
-    made = {channel.id: _connect(apprise, asset, channel) for channel in channels}
-    what = "Apprise does not know this address; see its wiki for the form of each service"
-    bad = tuple(
-        Complaint(f"channel.{name}.url", what) for name, each in made.items() if each is None
-    )
-    if bad:
-        raise ConfigError(bad)
-    return {name: each for name, each in made.items() if each}
+    connected: dict[str, _Connected] = {}
+    complaints = []
+    for channel in channels:
+        if plugin := _connect(apprise, asset, channel):
+            connected[channel.id] = plugin
+        else:
+            what = "Apprise does not know this address; see its wiki for the form of each service"
+            complaints.append(Complaint(f"channel.{channel.id}.url", what))
+    if complaints:
+        raise ConfigError(tuple(complaints))
+    return connected
 
 
 def _connect(apprise: Any, asset: Any, channel: Channel) -> _Connected | None:
     url = channel.url.reveal()
-    plugin = apprise.Apprise.instantiate(f"{url}{'&' if '?' in url else '?'}{_ASKS}", asset=asset)
+    plugin = apprise.Apprise.instantiate(
+        f"{url}{'&' if '?' in url else '?'}{_URL_OPTIONS}", asset=asset
+    )
     if not plugin:
         return None
     if channel.telegram_api:
         plugin.notify_url = f"{channel.telegram_api}/bot"
-    found = apprise.Apprise(asset=asset)
-    found.add(plugin)
-    if not len(found):
+    single = apprise.Apprise(asset=asset)
+    single.add(plugin)
+    if not len(single):
         return None
     proxy = channel.proxy.reveal().replace("socks5://", "socks5h://") if channel.proxy else None
-    return _Connected(found, proxy, type(plugin).__name__ == "NotifyTelegram")
+    return _Connected(single, proxy, type(plugin).__name__ == "NotifyTelegram")
 
 
 def _quiet(redact: Redactor) -> None:
     for name in _LIBRARIES:
         logger = logging.getLogger(name)
         logger.setLevel(max(logging.WARNING, logger.level))
-        logger.filters[:] = [each for each in logger.filters if not isinstance(each, _Redacting)]
+        logger.filters[:] = [own for own in logger.filters if not isinstance(own, _Redacting)]
         logger.addFilter(_Redacting(redact))
     logging.getLogger("apprise").propagate = False  # the courier says it, once, with the rest

@@ -1,7 +1,7 @@
-"""Loads of Apprise's plugins those that the channels use: all of them take 10 MB and a fifth of a second.
+"""Loads only those of Apprise's plugins that the channels use: all take 10 MB and a fifth of a second.
 
-Its manager loads what a folder lists, so it is shown one that lists these alone. Which they are, the
-plugins say themselves: each names in its text the schemas that it speaks, as `"tgram"`.
+Apprise's manager loads what a folder lists, so it is shown a folder that lists these alone. A plugin's
+text names the schemas that it speaks, as `"tgram"`.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def load_plugins(apprise: Any, addresses: Iterable[str]) -> None:
-    """Where a schema has no plugin of its own, all are loaded."""
+    """Load what the addresses need; all plugins where a schema has none of its own."""
     manager = apprise.NotificationManager()
     schemas = {address.partition("://")[0].strip().lower() for address in addresses}
     if manager and all(schema in manager for schema in schemas):
@@ -34,10 +34,10 @@ def _load(manager: Any, schemas: Iterable[str]) -> None:
 
 
 def _names_one_of(plugin: Path, schemas: Iterable[str]) -> bool:
-    texts = [each.read_bytes() for each in _files(plugin)]
+    texts = [file.read_bytes() for file in _files(plugin)]
     return any(f'"{schema}"'.encode() in text for schema in schemas for text in texts)
 
 
 def _files(plugin: Path) -> Iterable[Path]:
-    """Some are folders."""
+    """The Python files of a plugin, which may be a folder."""
     return plugin.glob("*.py") if plugin.is_dir() else [plugin] if plugin.suffix == ".py" else []

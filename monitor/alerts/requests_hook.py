@@ -1,7 +1,8 @@
-"""How the plugins of Apprise reach the world, by channel: through which proxy, and what came back.
+"""A hook in `requests`, through which Apprise's plugins send: which proxy, and what came back.
 
-They call `requests` themselves, give it no proxy and tell success by the status alone. So its
-`Session` is taught, once, to ask the channel at hand; Apprise carries the context into its threads.
+The plugins call `requests` themselves, give it no proxy and tell success by the status alone. So its
+`Session` class is patched, once, to ask the channel call at hand; Apprise carries the context into its
+threads.
 """
 
 from collections.abc import Iterator
@@ -10,48 +11,48 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-_MARK = "_monitor_way"
+_INSTALLED = "_monitor_hook"
 
 
 @dataclass(slots=True)
 class ChannelCall:
-    """Of one message. `proxy` is None for the one that the environment names, if any."""
+    """One message to one channel. `proxy` is None for the one that the environment names, if any."""
 
     proxy: str | None = None
     answers: list[Any] = field(default_factory=list)
     """Every response, oldest first."""
 
 
-_way: ContextVar[ChannelCall | None] = ContextVar("way", default=None)
+_current: ContextVar[ChannelCall | None] = ContextVar("channel_call", default=None)
 
 
 @contextmanager
-def going(way: ChannelCall) -> Iterator[ChannelCall]:
-    """All that this context asks of `requests` goes that way."""
-    token = _way.set(way)
+def used_for(call: ChannelCall) -> Iterator[ChannelCall]:
+    """All that this context sends through `requests` belongs to `call`."""
+    token = _current.set(call)
     try:
-        yield way
+        yield call
     finally:
-        _way.reset(token)
+        _current.reset(token)
 
 
-def teach(session: Any) -> None:
-    """`session` is the class `requests.Session`; twice is once."""
-    if getattr(session, _MARK, False):
+def install_hook(session: Any) -> None:
+    """Patch the class `requests.Session`; a second time changes nothing."""
+    if getattr(session, _INSTALLED, False):
         return
-    settings, send = session.merge_environment_settings, session.send
+    original_settings, original_send = session.merge_environment_settings, session.send
 
     def merge_environment_settings(self: Any, *args: Any, **kwargs: Any) -> Any:
-        found, way = settings(self, *args, **kwargs), _way.get()
-        if way and way.proxy:
-            found["proxies"] = {"http": way.proxy, "https": way.proxy}
-        return found
+        settings, call = original_settings(self, *args, **kwargs), _current.get()
+        if call and call.proxy:
+            settings["proxies"] = {"http": call.proxy, "https": call.proxy}
+        return settings
 
-    def send_and_keep(self: Any, request: Any, **kwargs: Any) -> Any:
-        response, way = send(self, request, **kwargs), _way.get()
-        if way:
-            way.answers.append(response)
+    def send(self: Any, request: Any, **kwargs: Any) -> Any:
+        response, call = original_send(self, request, **kwargs), _current.get()
+        if call:
+            call.answers.append(response)
         return response
 
-    session.merge_environment_settings, session.send = merge_environment_settings, send_and_keep
-    setattr(session, _MARK, True)
+    session.merge_environment_settings, session.send = merge_environment_settings, send
+    setattr(session, _INSTALLED, True)

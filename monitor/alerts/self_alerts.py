@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from monitor.alerts.message_parts import Context, lasted, moment
+from monitor.alerts.message import Context, lasted, moment
 from monitor.language import ENGLISH, Language
 from monitor.model import RestartState
 from monitor.model.delivery import remedy
 
 GAP = timedelta(minutes=5)
-"""Shorter breaks are a restart, and no news."""
+"""A shorter break is a restart, and no news."""
 LASTS = timedelta(seconds=20)
 """Trouble that is over sooner is no news."""
 CHANNEL_LASTS = timedelta(minutes=5)
@@ -16,17 +16,20 @@ CHANNEL_LASTS = timedelta(minutes=5)
 
 
 def budget_warning(service: str, why: str, say: Language) -> str:
-    said = say.gettext("%(service)s: most of today's budget for checks is spent", service=service)
-    return f"💰 {said}\n{why}"
+    title = say.gettext("%(service)s: most of today's budget for checks is spent", service=service)
+    return f"💰 {title}\n{why}"
 
 
 def budget_spent(service: str, why: str, say: Language) -> str:
-    said = say.gettext("%(service)s: paid checks pause until tomorrow (UTC)", service=service)
-    return f"💰 {said}\n{why}"
+    title = say.gettext("%(service)s: paid checks pause until tomorrow (UTC)", service=service)
+    return f"💰 {title}\n{why}"
 
 
 def started(memory: RestartState, now: datetime, say: Language) -> str | None:
-    """Nothing after a clean and short stop. Of many crashes the 1st, 2nd, 4th, 8th … is told."""
+    """What is told at a start; None after a clean and short stop.
+
+    Of many crashes within an hour the 1st, 2nd, 4th, 8th and so on is told.
+    """
     if memory.last_seen is None:
         return None
     gap, context = now - memory.last_seen, Context(now=now, language=say)
@@ -34,10 +37,9 @@ def started(memory: RestartState, now: datetime, say: Language) -> str | None:
     crashed = not memory.stopped_cleanly and number & (number - 1) == 0
     if gap < GAP and not crashed:
         return None
-    title = (
-        say.gettext("monitor: was down for %(lasted)s", lasted=_clock(gap)) if gap >= GAP
-        else say.gettext("monitor: crashed")
-    )  # fmt: skip
+    title = say.gettext("monitor: crashed")
+    if gap >= GAP:
+        title = say.gettext("monitor: was down for %(lasted)s", lasted=_clock(gap))
     begin, end = moment(memory.last_seen, context), moment(now, context)
     lines = [
         f"👁 {title}",
@@ -57,15 +59,19 @@ def troubled(part: str, why: str, say: Language) -> str:
         "schedule": say.gettext("monitor: its schedule is in trouble"),
     }[part]
     what = {
-        "store": say.gettext("Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it."),
-        "memory": say.gettext("What waits in memory is all that fits. Alerts go on; mend the store."),
+        "store": say.gettext(
+            "Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it."
+        ),
+        "memory": say.gettext(
+            "What waits in memory is all that fits. Alerts go on; mend the store."
+        ),
         "schedule": say.gettext("Checks run late or not at all."),
-    }[part]  # fmt: skip
+    }[part]
     return f"👁 {title}\n{why}\n{what}"
 
 
 def mute(channel: str, why: str, waiting: int, say: Language) -> str:
-    """For the other channels: one of them takes nothing."""
+    """What the other channels are told of one that takes nothing."""
     title = say.gettext("monitor: channel %(name)s takes no messages", name=channel)
     wait = say.ngettext(
         "%(num)s message waits for it; it is tried for 24 hours.",
@@ -105,7 +111,7 @@ class TroubleTracker:
         self._told: set[str] = set()
 
     def begins(self, name: str, monotonic: float) -> bool:
-        """It goes on; whether now is the time to tell."""
+        """Note that it goes on; return whether now is the time to tell."""
         since = self._since.setdefault(name, monotonic)
         if name in self._told or monotonic - since < self._lasts.total_seconds():
             return False
@@ -113,7 +119,7 @@ class TroubleTracker:
         return True
 
     def ended(self, name: str, monotonic: float) -> timedelta | None:
-        """It is well; how long it lasted, where people were told of it."""
+        """Note that it is well; return how long it lasted, where people were told of it."""
         since = self._since.pop(name, None)
         if since is None or name not in self._told:
             return None
@@ -123,7 +129,7 @@ class TroubleTracker:
     def see(
         self, name: str, why: str | None, now: datetime, monotonic: float, say: Language = ENGLISH
     ) -> str | None:
-        """What to tell of a part now."""
+        """Return what to tell of a part now, if anything."""
         if why is not None:
             return troubled(name, why, say) if self.begins(name, monotonic) else None
         lasts = self.ended(name, monotonic)
@@ -131,6 +137,6 @@ class TroubleTracker:
 
 
 def _clock(duration: timedelta) -> str:
-    """`00:17`: hours and minutes."""
+    """Hours and minutes: `00:17`."""
     minutes = round(duration.total_seconds() / 60)
     return f"{minutes // 60:02}:{minutes % 60:02}"

@@ -50,8 +50,10 @@ def test_in_maintenance_nobody_is_told_and_the_reason_is_kept() -> None:
 
     assert night.said == []
     assert entries(night.incidents[1]) == [
-        "opened got bad_gateway", "muted maintenance: Moving house", "resolved",
-    ]  # fmt: skip
+        "opened got bad_gateway",
+        "muted maintenance: Moving house",
+        "resolved",
+    ]
 
 
 def test_what_is_still_bad_when_maintenance_ends_is_told_then() -> None:
@@ -81,8 +83,10 @@ def test_an_outage_that_was_told_before_is_not_reminded_of_in_maintenance_but_af
         night.later(minutes=15)
     assert night.said == ["opened #1 down to phone", "reminder #1 down to phone"]
     assert [entry.what for entry in night.incidents[1].timeline] == [
-        EntryKind.OPENED, EntryKind.MUTED, EntryKind.REMINDED,
-    ]  # fmt: skip
+        EntryKind.OPENED,
+        EntryKind.MUTED,
+        EntryKind.REMINDED,
+    ]
 
 
 def test_results_in_maintenance_are_known_as_such() -> None:
@@ -184,8 +188,10 @@ def test_flapping_survives_restarts() -> None:
         night.restart()
     night.later(minutes=30)
     assert [each.split(" ")[0] for each in night.said] == [
-        *["opened", "resolved"] * 3, "flapping", "calm",
-    ]  # fmt: skip
+        *["opened", "resolved"] * 3,
+        "flapping",
+        "calm",
+    ]
 
 
 def test_flapping_that_ends_bad_is_told_as_bad() -> None:
@@ -232,8 +238,10 @@ def test_one_that_flaps_alone_long_after_others_broke_is_told_by_itself() -> Non
     night.later(minutes=10)
     flap(night, 5)
     assert [each.split(" ")[0] for each in night.said] == [
-        "opened", *["opened", "resolved"] * 3, "flapping",
-    ]  # fmt: skip
+        "opened",
+        *["opened", "resolved"] * 3,
+        "flapping",
+    ]
 
 
 def test_maintenance_is_no_flapping() -> None:
@@ -348,8 +356,13 @@ def test_a_note_is_kept_where_time_or_words_differ_and_while_the_incident_lives(
     night.keep(night.alerts.note(1, night.now, "over"))
     night.keep(night.alerts.note(1, night.now + timedelta(seconds=1), "really"))
     assert entries(night.incidents[1])[1:] == [
-        "note one", "note two", "note one", "resolved", "note over", "note really",
-    ]  # fmt: skip
+        "note one",
+        "note two",
+        "note one",
+        "resolved",
+        "note over",
+        "note really",
+    ]
 
 
 def test_a_note_to_what_is_long_over_opens_nothing_and_is_not_held() -> None:

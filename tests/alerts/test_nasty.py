@@ -32,8 +32,10 @@ def test_services_whose_base_urls_are_named_alike_have_nothing_in_common() -> No
 
     assert night.said == ["opened #2 down to phone", "opened #3 down to phone"]
     assert [(each.service, each.muted) for each in night.incidents.values()] == [
-        ("s", Mute.SILENCE), ("s1", None), ("s2", None),
-    ]  # fmt: skip
+        ("s", Mute.SILENCE),
+        ("s1", None),
+        ("s2", None),
+    ]
 
 
 def test_a_reload_while_something_is_suspected_keeps_the_suspicion() -> None:
@@ -45,8 +47,9 @@ def test_a_reload_while_something_is_suspected_keeps_the_suspicion() -> None:
     night.see("s/a/chat", FailureKind.BAD_GATEWAY)
     assert night.said == ["opened #1 down to phone"]
     assert (night.incidents[1].opened, night.incidents[1].failed_runs) == (
-        START, {"bad_gateway": 4},
-    )  # fmt: skip
+        START,
+        {"bad_gateway": 4},
+    )
 
 
 def test_a_reload_that_asks_for_more_certainty_takes_back_nothing_that_was_told() -> None:
@@ -107,12 +110,14 @@ def test_a_channel_that_hears_of_no_beginning_hears_of_no_end() -> None:
     }
     assert told == {
         "phone": [
-            "opened #1 degraded to phone", "opened #2 down to phone",
-            "resolved #2 down to phone", "resolved #1 degraded to phone",
+            "opened #1 degraded to phone",
+            "opened #2 down to phone",
+            "resolved #2 down to phone",
+            "resolved #1 degraded to phone",
         ],
         "chat": ["opened #1 degraded to chat", "resolved #1 degraded to chat"],
         "other": [],
-    }  # fmt: skip
+    }
 
 
 def test_a_base_url_that_comes_and_goes_in_two_ways_hears_the_end_of_both() -> None:
@@ -122,12 +127,14 @@ def test_a_base_url_that_comes_and_goes_in_two_ways_hears_the_end_of_both() -> N
             night.see("s/a/chat", kind, times=runs)
             night.see("s/a/chat")
     assert [said for said in night.said if "flapping" in said] == [
-        "flapping #4 down to phone", "flapping #9 degraded to phone",
-    ]  # fmt: skip
+        "flapping #4 down to phone",
+        "flapping #9 degraded to phone",
+    ]
     night.later(minutes=31)
     assert sorted(said for said in night.said if "calm" in said) == [
-        "calm #10 degraded to phone", "calm #5 down to phone",
-    ]  # fmt: skip
+        "calm #10 degraded to phone",
+        "calm #5 down to phone",
+    ]
 
 
 BERLIN = ZoneInfo("Europe/Berlin")

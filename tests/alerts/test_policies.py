@@ -63,8 +63,11 @@ def test_every_policy_has_its_rule_and_the_first_four_are_those_of_the_severitie
     rules = default_rules(AlertSettings())
     assert [rule.name for rule in rules] == [policy.kind for policy in ALWAYS]
     assert [(rule.name, rule.after, rule.recover) for rule in rules[:4]] == [
-        ("down", 3, 2), ("degraded", 5, 2), ("account", 2, 2), ("monitor", 3, 2),
-    ]  # fmt: skip
+        ("down", 3, 2),
+        ("degraded", 5, 2),
+        ("account", 2, 2),
+        ("monitor", 3, 2),
+    ]
     asked = AlertSettings(policies=(FailureRate(), CertificateExpiry(days=30)))
     names = [rule.name for rule in default_rules(asked)]
     assert names == [*[policy.kind for policy in ALWAYS], "failure_rate"]
@@ -243,20 +246,20 @@ B, G, N = Verdict.BAD, Verdict.GOOD, Verdict.NONE
     ("kind", "verdicts"),
     [
         #                    down degr acct mon  refu budg
-        (None,                 (G, G, G, G, G, G)),
-        (FailureKind.BAD_GATEWAY,     (B, N, N, G, G, G)),
-        (FailureKind.SNI_BLOCKED,     (B, N, N, G, G, G)),
-        (FailureKind.SLOW,            (G, B, G, G, G, G)),
-        (FailureKind.CERT_EXPIRING,   (G, G, G, G, G, G)),
-        (FailureKind.AUTH_INVALID,    (N, N, B, G, G, G)),
-        (FailureKind.NO_KEY,          (N, N, N, N, G, G)),
-        (FailureKind.OFFLINE,         (N, N, N, B, N, G)),
-        (FailureKind.OVERRUN,         (N, N, N, B, N, G)),
-        (FailureKind.EDGE_CHALLENGE,  (N, N, N, G, B, G)),
-        (FailureKind.EDGE_DENIED,     (N, N, N, G, B, G)),
-        (FailureKind.BUDGET_PAUSED,   (N, N, N, N, N, B)),
+        (None, (G, G, G, G, G, G)),
+        (FailureKind.BAD_GATEWAY, (B, N, N, G, G, G)),
+        (FailureKind.SNI_BLOCKED, (B, N, N, G, G, G)),
+        (FailureKind.SLOW, (G, B, G, G, G, G)),
+        (FailureKind.CERT_EXPIRING, (G, G, G, G, G, G)),
+        (FailureKind.AUTH_INVALID, (N, N, B, G, G, G)),
+        (FailureKind.NO_KEY, (N, N, N, N, G, G)),
+        (FailureKind.OFFLINE, (N, N, N, B, N, G)),
+        (FailureKind.OVERRUN, (N, N, N, B, N, G)),
+        (FailureKind.EDGE_CHALLENGE, (N, N, N, G, B, G)),
+        (FailureKind.EDGE_DENIED, (N, N, N, G, B, G)),
+        (FailureKind.BUDGET_PAUSED, (N, N, N, N, N, B)),
     ],
-)  # fmt: skip
+)
 def test_what_each_policy_makes_of_each_sort_of_run(
     kind: FailureKind | None, verdicts: tuple[Verdict, ...]
 ) -> None:
@@ -270,9 +273,16 @@ def test_how_sure_each_policy_must_be() -> None:
         return {rule.name: (rule.after, rule.recover) for rule in rules}
 
     assert sure(5, 3) == {
-        "down": (5, 3), "degraded": (7, 3), "account": (2, 3), "monitor": (5, 3), "refused": (5, 3),
-        "budget": (1, 1), "certificate": (2, 3), "failure_rate": (1, 1), "latency": (1, 1),
-    }  # fmt: skip
+        "down": (5, 3),
+        "degraded": (7, 3),
+        "account": (2, 3),
+        "monitor": (5, 3),
+        "refused": (5, 3),
+        "budget": (1, 1),
+        "certificate": (2, 3),
+        "failure_rate": (1, 1),
+        "latency": (1, 1),
+    }
     assert (sure(1, 1)["account"], sure(1, 1)["certificate"]) == ((1, 1), (1, 1))
     told_once = [policy.kind for policy in ALWAYS if policy.rule(3, 2).notice]
     assert told_once == ["budget"]
@@ -413,9 +423,13 @@ def test_a_policy_with_two_windows_is_one_class_and_nothing_else_lists_it(tmp_pa
         policies_file.write(BURN_RATE)
     path = f"{tmp_path}:{root / 'tests/alerts'}"
     done = subprocess.run(
-        [sys.executable, "-c", ASK_FOR_IT], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", ASK_FOR_IT],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.splitlines() == [
         "burn_rate 2:00:00",
         "['opened #1 degraded to phone'] got 4 runs",

@@ -44,10 +44,16 @@ def test_trouble_of_our_own_is_told_when_it_lasts_and_when_it_is_over() -> None:
         if text := watch.see("store", why, now, float(second)):
             said.append((second, text.splitlines()))
     assert said == [
-        (40, ["👁 monitor: its store is in trouble", "the disk is full",
-              "Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it."]),
+        (
+            40,
+            [
+                "👁 monitor: its store is in trouble",
+                "the disk is full",
+                "Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it.",
+            ],
+        ),
         (100, ["✅ monitor: its store is well again", "That lasted 1m20s."]),
-    ]  # fmt: skip
+    ]
 
 
 def test_trouble_that_is_soon_over_is_no_news() -> None:

@@ -40,10 +40,13 @@ class Drill:
                     changes = self.alerts.judge(seen)
                     self.store.record(
                         RunRecord(
-                            result=seen, kind="chat", states=changes.states,
-                            incidents=changes.incidents, outgoing=changes.outgoing,
+                            result=seen,
+                            kind="chat",
+                            states=changes.states,
+                            incidents=changes.incidents,
+                            outgoing=changes.outgoing,
                         )
-                    )  # fmt: skip
+                    )
             changes = self.alerts.remind(self.clock.now())
             if changes.incidents:
                 await self.store.save(changes.incidents, changes.outgoing)

@@ -38,9 +38,13 @@ SEEN: Mapping[str, FailureKind | None] = {
 RESTART, NO_RUN = "|", "-"
 _BELIEVED = {Phase.BAD, Phase.RECOVERING}
 _TOLD = {
-    NotificationType.OPENED: "O", NotificationType.RESOLVED: "R", NotificationType.REMINDER: "m",
-    NotificationType.UPDATE: "u", NotificationType.FLAPPING: "f", NotificationType.CALM: "c",
-}  # fmt: skip
+    NotificationType.OPENED: "O",
+    NotificationType.RESOLVED: "R",
+    NotificationType.REMINDER: "m",
+    NotificationType.UPDATE: "u",
+    NotificationType.FLAPPING: "f",
+    NotificationType.CALM: "c",
+}
 
 
 @dataclass(frozen=True)

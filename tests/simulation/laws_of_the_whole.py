@@ -92,9 +92,15 @@ def a_replay_of_the_results_says_the_same(seen: Seen) -> Iterator[str]:
 
 def _essence(incident: Incident) -> tuple[object, ...]:
     return (
-        incident.severity, incident.service, incident.opened, incident.closed, incident.checks,
-        incident.active, incident.announced, incident.failure.kind,
-    )  # fmt: skip
+        incident.severity,
+        incident.service,
+        incident.opened,
+        incident.closed,
+        incident.checks,
+        incident.active,
+        incident.announced,
+        incident.failure.kind,
+    )
 
 
 LAWS: tuple[Law, ...] = (
