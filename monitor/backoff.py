@@ -1,7 +1,7 @@
-"""When a check holds back: servers that are busy, or turn our key away, are not hammered.
+"""Pauses of checks whose server is busy or turns our key away.
 
-To the second that the server asked for; where it asked for nothing, ever longer. Seconds are those
-of the monotonic clock.
+A check waits as long as the server asked for; where it asked for nothing, ever longer. Seconds are
+those of the monotonic clock.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _MOST_DOUBLINGS = 2
 
 
 def pause(check: Check, result: Result, streak: int) -> timedelta:
-    """How long after `result` the next run must wait at least; `streak` such results in a row."""
+    """Return how long after `result` the next run waits at least; `streak` such results came in a row."""
     if result.failure is None:
         return timedelta(0)
     row, every = result.failure.kind.row, check.probe.every
@@ -30,7 +30,7 @@ def pause(check: Check, result: Result, streak: int) -> timedelta:
 
 @dataclass
 class Backoff:
-    """What holds back, and until when. A restart forgets it."""
+    """The checks that pause, and until when. A restart forgets them."""
 
     _until: dict[str, float] = field(default_factory=dict)
     _streaks: dict[str, tuple[FailureKind | None, int]] = field(default_factory=dict)
@@ -39,13 +39,13 @@ class Backoff:
         return now < self._until.get(check, now)
 
     def forget(self, checks: Iterable[str]) -> None:
-        """Whoever changed a check wants to know now whether that helped."""
+        """End the pauses of these checks: whoever changed one wants to know now whether that helped."""
         for key in checks:
             self._until.pop(key, None)
             self._streaks.pop(key, None)
 
     def note(self, check: Check, result: Result, now: float) -> timedelta:
-        """The pause that follows; nothing where the next run is no later than it would be."""
+        """Return the pause that follows; nothing where the next run is no later than it would be."""
         kind = result.failure.kind if result.failure else None
         if kind is None or not (kind.row.is_busy or kind.row.needs_person):
             before, _ = self._streaks.pop(check.key, (None, 0))

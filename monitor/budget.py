@@ -1,4 +1,4 @@
-"""What a run may cost: reserved at its worst before, settled to the truth after, per UTC day.
+"""Budgets of paid runs: the worst case is reserved before a run, and settled after it, per UTC day.
 
 Money is tokens x price x the service's multiplier. A reserve takes the dearer of the two prices
 for every token, so that a budget is never overrun by more than what is already under way.
@@ -66,7 +66,7 @@ class BudgetLedger:
         budgets: Mapping[str, DailyBudget],
         prices: Mapping[str, Price],
     ) -> None:
-        """New terms; what is spent stays spent, and open reserves are settled as they were made."""
+        """Take new terms; what is spent stays spent, and open reserves are settled as they were made."""
         self._multipliers = {service.id: service.multiplier for service in services}
         self._budgets = budgets
         self._prices = prices
@@ -75,8 +75,8 @@ class BudgetLedger:
         return self._spent.get((service, day), NO_SPEND)
 
     def reserve(self, check: Check, worst: Spend, day: date) -> Spend | Failure:
-        """The reserved amount, or why the run must not happen."""
-        amount = self._tariff(check).worst(worst.tokens)
+        """Return the reserved amount, or why the run must not happen."""
+        amount = self._prices_of(check).worst(worst.tokens)
         budget = self._budgets.get(check.service)
         if budget is not None and not budget.allows(self.spent(check.service, day) + amount):
             spent = self._why(check.service, budget, day)
@@ -87,7 +87,7 @@ class BudgetLedger:
     def settle(
         self, check: Check, reserved: Spend, result: Result, day: date
     ) -> tuple[Result, Spend]:
-        """The result with its cost, and what the ledger changes by.
+        """Return the result with its cost, and what the ledger changes by.
 
         Without reported usage the reserve stays, unless nothing was ever answered.
         """
@@ -102,7 +102,7 @@ class BudgetLedger:
         return result, actual - reserved
 
     def priced(self, check: Check, result: Result) -> Result:
-        """With its cost, where the tokens are reported and their price is known."""
+        """Return the result with its cost, where the tokens are reported and their price is known."""
         spent = self._reported(check, result)
         if spent is None or result.usage is None or not self._in_dollars(check):
             return result
@@ -112,17 +112,17 @@ class BudgetLedger:
         usage = result.usage
         if usage is None or usage.tokens_in is None:
             return None
-        return self._tariff(check).exact(usage.tokens_in, usage.tokens_out or 0)
+        return self._prices_of(check).exact(usage.tokens_in, usage.tokens_out or 0)
 
     def warning(self, service: str, day: date) -> str | None:
-        """Once a day, when most of the budget is gone."""
+        """Return a warning once a day, when most of the budget is gone."""
         if (service, day) in self._warned or self._share(service, day) < WARN_SHARE:
             return None
         self._warned = {key for key in self._warned if key[1] == day} | {(service, day)}
         return self._why(service, self._budgets[service], day)
 
     def used(self, day: date) -> Mapping[str, float]:
-        """The spent share of each budget."""
+        """Return the spent share of each budget."""
         return {service: self._share(service, day) for service in self._budgets}
 
     def _share(self, service: str, day: date) -> float:
@@ -133,7 +133,7 @@ class BudgetLedger:
         self._spent = {key: value for key, value in self._spent.items() if (day - key[1]).days <= 1}
         self._spent[service, day] = self.spent(service, day) + amount
 
-    def _tariff(self, check: Check) -> PriceList:
+    def _prices_of(self, check: Check) -> PriceList:
         return PriceList(
             self._prices.get(check.model or ""), self._multipliers.get(check.service, 1.0)
         )
@@ -150,5 +150,5 @@ class BudgetLedger:
 
 
 def _nothing_answered(result: Result) -> bool:
-    """No status line ever came, or the answer was a refusal: nobody bills for that."""
+    """Say whether no status line came, or the answer was a refusal: nobody bills for that."""
     return result.http_status is None or result.http_status >= 400

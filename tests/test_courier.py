@@ -38,7 +38,7 @@ from monitor.model import (
     Secret,
     Severity,
 )
-from monitor.model.delivery import REACH, remedy
+from monitor.model.errors import REACH
 from monitor.store import Store
 
 URL = Secret(f"tgram://{TOKEN}/{CHAT}")
@@ -576,7 +576,7 @@ async def test_what_a_person_must_mend_is_told_from_what_passes(
         (waiting,) = (await store.snapshot(clock.now())).outbox
         waits = waiting.not_before - clock.now()
         assert (waits >= timedelta(minutes=5)) is slow
-        assert (remedy(waiting.last_error) == REACH) is not slow
+        assert (delivery_remedy(waiting.last_error) == REACH) is not slow
 
 
 async def test_a_long_message_in_chinese_with_all_that_is_escaped_arrives_whole(

@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po
 
 from monitor.language import ENGLISH, NAMES, catalogue_file, language, templates
 from monitor.model import FailureKind, Fault
-from monitor.model.delivery import REMEDIES
+from monitor.model.errors import DELIVERY_REMEDIES
 from monitor.model.failure import WHOSE
 
 MONITOR = Path(__file__).parents[1] / "monitor"
@@ -34,7 +34,7 @@ def said() -> set[Key]:
             found |= sentences(template.read_bytes(), "jinja2.ext:babel_extract")
     for row in (kind.row for kind in FailureKind):
         found |= {(None, text, None) for text in (row.label, row.what, row.remedy)}
-    return found | {(None, text, None) for text in (*WHOSE.values(), *REMEDIES)}
+    return found | {(None, text, None) for text in (*WHOSE.values(), *DELIVERY_REMEDIES)}
 
 
 def sentences(source: bytes, method: str) -> set[Key]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from monitor.alerts.message import Context, lasted, moment
 from monitor.language import ENGLISH, Language
 from monitor.model import RestartState
-from monitor.model.delivery import remedy
+from monitor.model.errors import delivery_remedy
 
 GAP = timedelta(minutes=5)
 """A shorter break is a restart, and no news."""
@@ -78,7 +78,7 @@ def mute(channel: str, why: str, waiting: int, say: Language) -> str:
         "%(num)s messages wait for it; they are tried for 24 hours.",
         waiting,
     )
-    to_do = say.gettext("To do: %(remedy)s", remedy=say.gettext(remedy(why)))
+    to_do = say.gettext("To do: %(remedy)s", remedy=say.gettext(delivery_remedy(why)))
     return "\n".join([f"👁 {title}", why, to_do, wait])
 
 

@@ -34,8 +34,8 @@ from monitor.model import (
     Snapshot,
     Spend,
 )
-from monitor.model.delivery import remedy
 from monitor.model.duration import format_duration
+from monitor.model.errors import delivery_remedy
 from monitor.model.result_json import result_document
 from monitor.store import Store
 
@@ -141,7 +141,7 @@ def _given_up_table(snapshot: Snapshot) -> Table:
             message.channel,
             utc_time(message.created),
             Text(message.last_error),
-            remedy(message.last_error),
+            delivery_remedy(message.last_error),
         )
     return rows
 
@@ -218,7 +218,7 @@ def _message_document(message: OutboxMessage) -> dict[str, Any]:
         "created": iso_time(message.created),
         "attempts": message.attempts,
         "last_error": message.last_error,
-        "remedy": remedy(message.last_error) if message.last_error else None,
+        "remedy": delivery_remedy(message.last_error) if message.last_error else None,
     }
 
 

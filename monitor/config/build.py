@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from monitor.config.addresses import read_proxy
 from monitor.config.complaints import unknown
 from monitor.config.maintenance_tables import maintenance
 from monitor.config.parse_tables import ParsedTables
-from monitor.config.proxies import read_proxy
 from monitor.config.service_builder import ServiceBuilder
 from monitor.config.tables import MonitorTable
 from monitor.diagnosis import DiagnosisSettings, parse_resolver

@@ -1,4 +1,4 @@
-"""Pydantic's errors as sentences of the house: the place, what we got, what we want."""
+"""Turns pydantic's errors into complaints: the place, what we got, what we want."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -39,7 +39,7 @@ _SECRET = {"key", "headers", "proxy", "heartbeat"}
 
 
 def unknown(name: str, known: Iterable[str], what: str = "key") -> str:
-    """`unknown key; did you mean "every"?`, or the list where nothing is near and it is short."""
+    """Say `unknown key; did you mean "every"?`, or list the known ones where nothing is near and they are few."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
@@ -55,22 +55,22 @@ def complaints_of(
     model: type[BaseModel],
     inherited: tuple[Sequence[str], frozenset[str]] = ((), frozenset()),
 ) -> list[Complaint]:
-    """One a place: the first error there explains those that follow from it."""
-    found: dict[str, Complaint] = {}
+    """Return one complaint a place: the first error there explains those that follow from it."""
+    complaints: dict[str, Complaint] = {}
     elsewhere, names = inherited
     for problem in error.errors(include_url=False):
         inner = _inner(problem["loc"])
         start = elsewhere if inner and inner[0] in names else place
         where = ".".join((*start, *inner))
-        found.setdefault(where, Complaint(where, _what(dict(problem), model, place)))
-    return list(found.values())
+        complaints.setdefault(where, Complaint(where, _what(dict(problem), model, place)))
+    return list(complaints.values())
 
 
 _BRANCHES = {"int", "str", "constrained-int", "tuple[constrained-int,...]"}
 
 
 def _inner(loc: Sequence[int | str]) -> list[str]:
-    """Key names only: an index in a list, or pydantic's name of a union's branch, helps nobody."""
+    """Keep the names of keys; an index in a list, or pydantic's name of a union's branch, helps nobody."""
     return [
         part for part in loc if isinstance(part, str) and part not in _BRANCHES and "[" not in part
     ][:2]
@@ -96,7 +96,7 @@ def _what(problem: dict[str, Any], model: type[BaseModel], place: Sequence[str])
 
 
 def _shown(got: Any, loc: Sequence[int | str], place: Sequence[str]) -> str:
-    """A value as it stands in the file; a secret's never."""
+    """Show a value as it stands in the file, unless it may be secret."""
     if _SECRET & set(loc) or (place[0] == "channel" and "url" in loc):
         return "a value that is not shown"
     if isinstance(got, str):

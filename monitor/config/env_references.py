@@ -1,4 +1,4 @@
-"""`${NAME}` in strings: from a systemd credential, else from the environment."""
+"""Replaces `${NAME}` in strings by a systemd credential, else by a variable of the environment."""
 
 import re
 from collections.abc import Mapping
@@ -21,20 +21,20 @@ Place = tuple[str, ...]
 
 @dataclass
 class References:
-    """Resolves while walking a document; keeps what it met."""
+    """Resolves the references of a document, and keeps the secrets and complaints that it met."""
 
     env: Mapping[str, str]
     credentials: Path | None
     folder: Path
     speaks: bool = True
-    """Who speaks to nobody needs no secrets: what lacks one is left out."""
+    """False for a command that speaks to nobody: it needs no secrets, and what lacks one is left out."""
     complaints: list[Complaint] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
     resolved: list[Secret] = field(default_factory=list)
     """Every value that came from outside the file: no complaint may quote one."""
 
     def resolve(self, value: Any, place: Place = ()) -> Any:
-        """The same document with every reference replaced; an unset one in `key` gives None."""
+        """Return the document with every reference replaced; an unset one in `key` gives None."""
         if isinstance(value, dict):
             parts = {(*place, name): item for name, item in value.items()}
             return {
@@ -51,7 +51,7 @@ class References:
         return self._text(value, place)
 
     def _lacks_secret(self, value: Any, place: Place) -> bool:
-        """Of a channel its address, without which it is none."""
+        """Say whether a secret of this value is not set. A channel without its address is no channel."""
         if place[:-1] == ("channel",) and isinstance(value, dict):
             return self._lacks_secret(value.get("url"), (*place, "url"))
         if not (isinstance(value, str) and _is_secret(place)):
@@ -71,7 +71,7 @@ class References:
             return self._keep(None)
         if any(self._look_up(name) is None for name in names):
             return None
-        key = _REFERENCE.sub(lambda found: self._look_up(found[1]) or "", value).strip()
+        key = _REFERENCE.sub(lambda match: self._look_up(match[1]) or "", value).strip()
         return self._keep(self._one_line(key, place) or None)
 
     def _one_line(self, key: str, place: Place) -> str:
@@ -80,14 +80,14 @@ class References:
         return key
 
     def _text(self, value: str, place: Place) -> str:
-        found = {name: self._look_up(name) for name in _REFERENCE.findall(value)}
-        for name in sorted(name for name, text in found.items() if text is None):
+        values = {name: self._look_up(name) for name in _REFERENCE.findall(value)}
+        for name in sorted(name for name, text in values.items() if text is None):
             self._complain(
                 place, f"${{{name}}} is not set; export it, or give it as a systemd credential"
             )
         if _is_secret(place):
-            self.secrets.extend(Secret(text) for text in found.values() if text)
-        return _REFERENCE.sub(lambda match: found[match[1]] or "", value)
+            self.secrets.extend(Secret(text) for text in values.values() if text)
+        return _REFERENCE.sub(lambda match: values[match[1]] or "", value)
 
     def _look_up(self, name: str) -> str | None:
         value = self._credential(name) or self.env.get(name) or None
@@ -99,10 +99,10 @@ class References:
         for file in (name, CREDENTIAL_PREFIX + name):
             path = self.credentials / file if self.credentials else None
             try:
-                found = path is not None and path.is_file()
+                is_there = path is not None and path.is_file()
             except OSError:  # a folder that is not for us
-                found = False
-            if path and found:
+                is_there = False
+            if path and is_there:
                 return self._read(path, ("credential", name))
         return None
 

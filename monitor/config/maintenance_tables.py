@@ -1,4 +1,4 @@
-"""`[maintenance.ID]`: once or again and again, for whom, and what does not fit together."""
+"""Makes a `Maintenance` of a `[maintenance.ID]` table, and complains of what does not fit together."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ def maintenance(
 ) -> Maintenance:
     place = ("maintenance", name)
     services = tuple(services)
-    _must_be_there(tables, place, "services", table.services, {each.id for each in services})
-    paths = {endpoint.path for each in services for endpoint in each.endpoints}
+    _must_be_there(tables, place, "services", table.services, {service.id for service in services})
+    paths = {endpoint.path for service in services for endpoint in service.endpoints}
     _must_be_there(tables, place, "endpoints", table.endpoints, paths)
     return Maintenance(
         id=name,
@@ -31,10 +31,10 @@ def maintenance(
 def _must_be_there(
     tables: ParsedTables, place: tuple[str, ...], key: str, wanted: tuple[str, ...], known: set[str]
 ) -> None:
-    for each in sorted(set(wanted) - known):
-        if each.split("/")[0] in tables.named["service"] and key == "services":
+    for name in sorted(set(wanted) - known):
+        if name.split("/")[0] in tables.named["service"] and key == "services":
             continue  # it has its own complaint
-        tables.complain((*place, key), unknown(each, known, f'{key.removesuffix("s")} "{each}"'))
+        tables.complain((*place, key), unknown(name, known, f'{key.removesuffix("s")} "{name}"'))
 
 
 def _once(
@@ -55,13 +55,13 @@ def _once(
 
 
 def _complain_of_missing(tables: ParsedTables, place: tuple[str, ...], what: str) -> None:
-    """Unless it is there, and was left out because it has a complaint of its own."""
-    if ".".join(place) not in {each.where for each in tables.complaints}:
+    """Complain of a missing key, unless it is there and was left out for a complaint of its own."""
+    if ".".join(place) not in {complaint.where for complaint in tables.complaints}:
         tables.complain(place, what)
 
 
 def _utc(moment: datetime, zone: ZoneInfo, fold: int) -> datetime:
-    """Where an hour happens twice, a window begins in the first and ends in the second."""
+    """Return a moment in UTC. Where an hour happens twice, a window begins in the first and ends in the second."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone, fold=fold)
     return moment.astimezone(UTC)

@@ -99,12 +99,12 @@ class ServiceBuilder:
         if self.table.model:
             return {"models": {}, "chat": {}}
         has_key = "key" in self.table.model_fields_set or any(
-            "key" in each for each in self._tables()
+            "key" in table for table in self._tables()
         )
         return {"models": {}} if has_key else {"http": {}}
 
     def _tables(self) -> Iterator[dict[str, Any]]:
-        return (each for each in self.table.endpoints.values() if isinstance(each, dict))
+        return (value for value in self.table.endpoints.values() if isinstance(value, dict))
 
     def _probe(self, name: str, value: Any) -> ProbeSettings | None:
         place = (*self.place, "probes", name)

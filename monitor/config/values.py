@@ -1,7 +1,8 @@
 """Values as they stand in monitor.toml: read, or refused with what is wanted instead."""
 
 import re
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -15,7 +16,6 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from monitor.config.recurrence import Repetition, parse_repetition, zone_of
 from monitor.model import DailyBudget, Secret, Severity
 from monitor.model.duration import parse_duration
 from monitor.probes.probe import Duration
@@ -24,12 +24,12 @@ SMALLEST_STORE = 20 * 10**6
 
 
 def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Each in its first place."""
+    """Return the values without repetitions, each in its first place."""
     return tuple(dict.fromkeys(values))
 
 
 def _kept(value: Any) -> Any:
-    """A duration, or "forever", which is None from here on."""
+    """Read a duration, or "forever", which is None from here on."""
     if value is None or value == "forever":
         return None
     if isinstance(value, timedelta):
@@ -42,11 +42,11 @@ def _kept(value: Any) -> Any:
 
 
 def _size(value: Any) -> int:
-    """Bytes of "500MB" or "2GB"; decimal, as disks are sold."""
-    found = re.fullmatch(r"(\d{1,6}) ?(MB|GB|TB)", value) if isinstance(value, str) else None
-    if not found:
+    """Read "500MB" or "2GB" as bytes; decimal, as disks are sold."""
+    parts = re.fullmatch(r"(\d{1,6}) ?(MB|GB|TB)", value) if isinstance(value, str) else None
+    if not parts:
         raise ValueError(f'got {str(value)[:40]}, want a size such as "500MB" or "2GB"')
-    size = int(found[1]) * {"MB": 10**6, "GB": 10**9, "TB": 10**12}[found[2]]
+    size = int(parts[1]) * {"MB": 10**6, "GB": 10**9, "TB": 10**12}[parts[2]]
     if size < SMALLEST_STORE:
         raise ValueError(f"got {value}, want at least {SMALLEST_STORE // 10**6}MB")
     return size
@@ -71,7 +71,7 @@ def _variable_name(text: str) -> str:
 
 
 def _moment(value: Any) -> Any:
-    """As TOML writes it, in quotes or not; a number is no date here."""
+    """Accept a moment as TOML writes it, in quotes or not; a number is no date here."""
     if isinstance(value, str | datetime):
         return value
     raise ValueError(
@@ -86,7 +86,7 @@ def _wait(value: timedelta) -> timedelta:
 
 
 def _share(value: Any) -> Any:
-    """A number, or a share as people write it: `"30%"`."""
+    """Read a number, or a share as people write it: `"30%"`."""
     if isinstance(value, str) and re.fullmatch(r"\d{1,3}(?:\.\d+)?%", value):
         return float(value[:-1]) / 100
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -127,6 +127,80 @@ def _path(value: Any) -> Any:
 
 def _secret_values(table: dict[str, str]) -> tuple[tuple[str, Secret], ...]:
     return tuple((name, Secret(value)) for name, value in table.items())
+
+
+# --- maintenance that comes again ---------------------------------------------------------------
+
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_SETS = {"day": range(7), "weekday": range(5), "weekend": range(5, 7)}
+_EVERY = re.compile(r"(?:month (\d{1,2})|([a-z, ]+?)) (\d{1,2}):(\d{2})")
+_SHORTEST_MONTH = timedelta(days=28)
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    at: time
+    weekdays: frozenset[int]
+    """Monday is 0."""
+    day: int | None
+    """Of the month; then the weekdays do not matter."""
+
+    @property
+    def shortest_gap(self) -> timedelta:
+        """The shortest time between two starts, clock changes aside."""
+        if self.day:
+            return _SHORTEST_MONTH
+        days = sorted(self.weekdays)
+        return timedelta(
+            days=min(
+                (later - day - 1) % 7 + 1
+                for day, later in zip(days, [*days[1:], days[0]], strict=True)
+            )
+        )
+
+
+def parse_repetition(value: Any) -> Repetition:
+    """Read `sunday 03:00` and its like. Raises ValueError for anything else."""
+    text = str(value)[:80]
+    parts = _EVERY.fullmatch(text.strip().lower())
+    weekdays = _weekdays(parts[2]) if parts and parts[2] else frozenset(range(7))
+    day = int(parts[1]) if parts and parts[1] else None
+    if parts is None or not weekdays or (day is not None and not 1 <= day <= 28):
+        raise ValueError(_want(text))
+    try:
+        return Repetition(time(int(parts[3]), int(parts[4])), weekdays, day)
+    except ValueError:
+        raise ValueError(_want(text)) from None
+
+
+def _want(text: str) -> str:
+    return (
+        f'got "{text[:40]}", want "day 03:00", "weekday 03:00", "sunday 03:00", "mon,thu 03:00"'
+        ' or "month 1 03:00" (1 to 28)'
+    )
+
+
+def _weekdays(text: str) -> frozenset[int]:
+    """Return the numbers of the days; none of them where a word is no day."""
+    weekdays: set[int] = set()
+    for word in re.split(r"[, ]+", text.strip(", ")):
+        numbers = _SETS.get(word) or [
+            number for number, name in enumerate(_DAYS) if len(word) >= 3 and name.startswith(word)
+        ]
+        if not numbers:
+            return frozenset()
+        weekdays.update(numbers)
+    return frozenset(weekdays)
+
+
+def zone_of(value: Any) -> ZoneInfo:
+    """Return the time zone of this name. Raises ValueError."""
+    try:
+        return ZoneInfo(str(value))
+    except (OSError, ValueError, KeyError):  # what is not found is a KeyError
+        raise ValueError(
+            f'got "{str(value)[:40]}", want a time zone such as "UTC" or "Asia/Shanghai"'
+        ) from None
 
 
 Label = Annotated[str, Field(min_length=1, max_length=40)]

@@ -1,4 +1,4 @@
-"""The nouns that the rooms share: frozen dataclasses and enums, standard library only."""
+"""Frozen dataclasses and enums that all packages share; standard library only."""
 
 from monitor.model.alert import (
     AlertState,
@@ -31,7 +31,6 @@ from monitor.model.errors import (
 )
 from monitor.model.failure import Failure, FailureKind, Fault, Outcome
 from monitor.model.maintenance import ALL, Maintenance, MaintenanceWindow, Recurrence, Silence
-from monitor.model.operator_request import OperatorRequest, RequestKind
 from monitor.model.result import (
     SATURATED,
     SETTLED,
@@ -51,8 +50,10 @@ from monitor.model.store_records import (
     WINDOWS,
     CheckHistory,
     KnownCheck,
+    OperatorRequest,
     Period,
     Point,
+    RequestKind,
     Resolution,
     RestartState,
     RunRecord,
@@ -133,4 +134,4 @@ __all__ = [
     "Verdict",
     "clean_text",
     "rank",
-]  # fmt: skip
+]

@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 
 class Severity(StrEnum):
-    """In order of rank: an earlier one outranks a later one on the same endpoint."""
+    """How bad it is, worst first: on one endpoint an earlier severity outranks a later one."""
 
     DOWN = "down"
     DEGRADED = "degraded"
@@ -119,14 +119,14 @@ class FlapSeries:
     since: datetime
     incidents: int
     downtime: timedelta = timedelta(0)
-    """Of those that are closed."""
+    """The downtime of the incidents that are closed."""
     failed_runs: Mapping[str, int] = field(default_factory=lambda: _NONE)
     ended: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """From the first bad result to recovery, one per cause, covering one or many checks.
+    """A trouble from its first bad result to recovery; one per cause, covering one or many checks.
 
     `opened` and `closed` are the times of the first bad and first good run. `service` is None for
     an incident of the monitor itself.
@@ -141,7 +141,7 @@ class Incident:
     checks: tuple[str, ...]
     """Every check it ever covered, in order of joining."""
     active: frozenset[str]
-    """Those that are still bad; empty once it is closed."""
+    """The checks that are still bad; empty once it is closed."""
     closed: datetime | None = None
     failed_runs: Mapping[str, int] = field(default_factory=lambda: _NONE)
     """Bad runs by failure kind."""
@@ -151,24 +151,24 @@ class Incident:
     reminded: int = 0
     remind_at: datetime | None = None
     cause: str = ""
-    """Set where incidents of one severity must not mix: `certificate`, `refused`."""
+    """Keeps incidents of one severity apart that must not mix: `certificate`, `refused`."""
     muted: Mute | None = None
     """Why nobody is told now."""
     told_at: datetime | None = None
-    """When it was decided to tell that it began."""
+    """The time at which it was decided to tell that it began."""
     update_at: datetime | None = None
-    """When people will be told that it has grown since."""
+    """The time at which people will be told that it has grown since."""
     acked: datetime | None = None
     series: FlapSeries | None = None
 
     @property
     def endpoints(self) -> tuple[str, ...]:
-        """`service/endpoint` of every check, each once, in order."""
+        """Return `service/endpoint` of every check, each once, in order."""
         return tuple(dict.fromkeys(check.rsplit("/", 1)[0] for check in self.checks))
 
     @property
     def kinds(self) -> tuple[FailureKind, ...]:
-        """Its own, and those with which other endpoints joined: one reason need not be that of all."""
+        """Return its own kind and those with which other endpoints joined: one reason need not be that of all."""
         first = {
             entry.check.rsplit("/", 1)[0]: entry.kind
             for entry in reversed(self.timeline)
@@ -194,10 +194,10 @@ class NotificationType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxMessage:
-    """One message for one channel, decided but not yet delivered. Words are found at send time."""
+    """One message for one channel, decided but not yet delivered. It is phrased when it is sent."""
 
     id: int = 0
-    """Given by the store; 0 before."""
+    """The store gives it; 0 before."""
     channel: str
     what: NotificationType
     severity: Severity
@@ -226,9 +226,9 @@ class Rule:
     after: int = 3
     recover: int = 2
     cause: str = ""
-    """See `Incident.cause`."""
+    """The `cause` of its incidents."""
     notice: bool = False
-    """Told once, without an incident: nothing is broken that must be mended."""
+    """Tells it once, without an incident: nothing is broken that must be mended."""
 
 
 class RunHistory(Protocol):
@@ -249,11 +249,11 @@ class Policy(Protocol):
 
     @property
     def windows(self) -> tuple[timedelta, ...]:
-        """The lengths that it asks a history for; none where the latest run is enough."""
+        """Return the lengths that it asks a history for; none where the latest run is enough."""
         ...
 
     def rule(self, after: int, recover: int) -> Rule:
-        """How sure one must be, where the operator asks for so many bad or good results in a row."""
+        """Return how sure one must be, where the operator asks for so many bad or good results in a row."""
         ...
 
     def judge(self, history: RunHistory) -> Verdict: ...

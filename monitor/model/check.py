@@ -1,4 +1,4 @@
-"""What is watched: services, endpoints, and checks (one endpoint x one probe)."""
+"""Services, endpoints, and checks (one endpoint x one probe): what is watched."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -71,7 +71,7 @@ class LatencyLimit:
 
 
 class Probe(Protocol):
-    """The settings of one probe of the config, as the other rooms see them."""
+    """The settings of one probe of the config, as the other packages see them."""
 
     @property
     def id(self) -> str: ...
@@ -85,17 +85,17 @@ class Probe(Protocol):
     def main(self) -> bool: ...
     @property
     def streams(self) -> bool:
-        """Whether time to first token means anything for it."""
+        """Say whether time to first token means anything for it."""
         ...
 
     @property
     def paid(self) -> bool:
-        """Whether a run costs tokens, so that the budget may pause it."""
+        """Say whether a run costs tokens, so that the budget may pause it."""
         ...
 
     @property
     def long(self) -> bool:
-        """Whether a good answer takes so long that an edge may cut it off."""
+        """Say whether a good answer takes so long that an edge may cut it off."""
         ...
 
 
@@ -114,13 +114,25 @@ class Check:
 
 
 MAIN_ORDER = (
-    "chat", "messages", "responses", "gemini", "completions", "embeddings",
-    "moderations", "images", "speech", "transcriptions", "vision",
-    "models", "http", "tls", "tcp",
-)  # fmt: skip
-"""Which probe kind speaks for an endpoint when none has `main = true`: the most demanding first."""
+    "chat",
+    "messages",
+    "responses",
+    "gemini",
+    "completions",
+    "embeddings",
+    "moderations",
+    "images",
+    "speech",
+    "transcriptions",
+    "vision",
+    "models",
+    "http",
+    "tls",
+    "tcp",
+)
+"""The probe kinds in the order in which they speak for an endpoint that has no `main = true`."""
 
 
 def rank(kind: str) -> int:
-    """Its place in that order; kinds that are not in it come last."""
+    """Return the place of a kind in that order; kinds that are not in it come last."""
     return MAIN_ORDER.index(kind) if kind in MAIN_ORDER else len(MAIN_ORDER)

@@ -11,21 +11,21 @@ _SHOWN = (("y", 31_536_000), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
 
 
 def parse_duration(text: str) -> timedelta:
-    """Raise ValueError, with the remedy in its text, for anything else than `1h30m` and its like."""
+    """Read `1h30m` and its like. Raises ValueError, with the remedy in its text, for anything else."""
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
         raise ValueError(f'got "{text[:40]}", want a duration such as "90s", "5m" or "1h30m"')
     try:
-        found = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+        duration = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
     except OverflowError:
-        found = timedelta.max
-    if found > _LONGEST:
+        duration = timedelta.max
+    if duration > _LONGEST:
         raise ValueError(f'got "{text[:40]}", want a shorter duration')
-    return found
+    return duration
 
 
 def format_duration(duration: timedelta) -> str:
-    """The config's own spelling; `parse_duration` reads it back to the second."""
+    """Write a duration as the config does; `parse_duration` reads it back to the second."""
     left = round(duration.total_seconds())
     shown = ""
     for unit, seconds in _SHOWN:

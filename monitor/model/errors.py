@@ -7,12 +7,13 @@ MonitorError
 └── NotDeliveredError  a channel did not take a message; carries when to try again
 """
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
 
 class MonitorError(Exception):
-    """Anything that is ours; its text is fit for a person."""
+    """Any failure of our own; its text is fit for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +50,27 @@ class NotDeliveredError(MonitorError):
         super().__init__(reason)
         self.retry_after = retry_after
         self.permanent = permanent
+
+
+_STATUS = re.compile(r"error=(\d{3})\b")
+ADDRESS = "Its token or address is refused: copy it again into `url` of the channel."
+CHAT = "Its chat refuses us: check the chat's number, and that the bot is in the chat and may write there."
+GONE = (
+    "The channel left the configuration: put it back, or read on the page what it would have told."
+)
+REACH = "See whether this machine reaches the channel: `monitor test-alert` says what it answers."
+DELIVERY_REMEDIES = (ADDRESS, CHAT, GONE, REACH)
+
+
+def delivery_remedy(why: str) -> str:
+    """Return what a person can do about a message that its channel did not take.
+
+    `why` is `OutboxMessage.last_error`. The English sentence is the key of its translation.
+    """
+    if why.startswith("there is no channel"):
+        return GONE
+    match = _STATUS.search(why)
+    status = int(match[1]) if match else 0
+    if status in {401, 404}:
+        return ADDRESS
+    return CHAT if status in {400, 403} else REACH

@@ -1,4 +1,4 @@
-"""When nobody wants to be told: maintenance windows, known before, and silences, asked for at once."""
+"""Maintenance windows, which are planned, and silences, which somebody asks for at once."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -10,7 +10,7 @@ ALL = "*"
 
 @dataclass(frozen=True, slots=True, order=True)
 class MaintenanceWindow:
-    """From `start` until just before `end`, both aware UTC."""
+    """A time from `start` until just before `end`, both aware UTC."""
 
     start: datetime
     end: datetime
@@ -21,7 +21,7 @@ class MaintenanceWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recurrence:
-    """Begins by the wall clock of `zone`, and lasts so long by any clock.
+    """Maintenance that comes again. It begins by the wall clock of `zone` and lasts so long by any clock.
 
     A start that a change of the clocks skips comes as much later as they were put forward; one that
     happens twice counts the first time (as in RFC 5545, 3.3.5).
@@ -33,20 +33,20 @@ class Recurrence:
     weekdays: frozenset[int] = frozenset(range(7))
     """Monday is 0."""
     day: int | None = None
-    """Of the month, 1 to 28; then the weekdays do not matter."""
+    """The day of the month, 1 to 28; then the weekdays do not matter."""
 
     def between(self, now: datetime, until: datetime) -> tuple[MaintenanceWindow, ...]:
-        """Those that are not over at `now` and begin before `until`."""
-        found = []
+        """Return the windows that are not over at `now` and begin before `until`, in order."""
+        windows = []
         day = (now - self.lasts).astimezone(self.zone).date() - _DAY
         last = until.astimezone(self.zone).date() + _DAY
         while day <= last:
             if day.day == self.day if self.day else day.weekday() in self.weekdays:
                 start = datetime.combine(day, self.at, self.zone).astimezone(UTC)
                 if start + self.lasts > now and start < until:
-                    found.append(MaintenanceWindow(start, start + self.lasts))
+                    windows.append(MaintenanceWindow(start, start + self.lasts))
             day += _DAY
-        return tuple(found)
+        return tuple(windows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,28 +62,27 @@ class Maintenance:
     recurring: Recurrence | None = None
 
     def covers(self, path: str) -> bool:
-        """A check, an endpoint or a service, as a path of ids."""
+        """Say whether it covers this check, endpoint or service, given as a path of ids."""
         if not self.services and not self.endpoints:
             return True
         parts = path.split("/")
         return parts[0] in self.services or "/".join(parts[:2]) in self.endpoints
 
     def windows(self, now: datetime, until: datetime) -> tuple[MaintenanceWindow, ...]:
-        """In order: the one that is open at `now`, if any, and all that begin before `until`."""
+        """Return the window that is open at `now`, if any, and all that begin before `until`, in order."""
         if self.recurring:
             return self.recurring.between(now, until)
         once = self.once
         return (once,) if once and once.end > now and once.start < until else ()
 
     def window_at(self, at: datetime) -> MaintenanceWindow | None:
-        """The window that holds `at`; where two overlap, the one that ends last."""
-        found = self.windows(at, at + timedelta(microseconds=1))
-        return max(found, default=None)
+        """Return the window that holds `at`; where two overlap, the one that ends last."""
+        return max(self.windows(at, at + timedelta(microseconds=1)), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """Somebody wants no messages about `target` until then: a check, endpoint, service, or `ALL`."""
+    """A wish for no messages about `target` until then: a check, endpoint, service, or `ALL`."""
 
     target: str
     since: datetime

@@ -29,7 +29,7 @@ TIMING_NAMES = ("dns", "connect", "tls", "ttfb", "ttft", "ttft_visible", "total"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """How a stream went. Gaps are between content events, not bytes: heartbeats do not count.
+    """The course of a stream. Gaps are between content events, not bytes: heartbeats do not count.
 
     `tokens_per_s` is (tokens out - tokens of the first content event) / (last - first token); None
     where tokens are estimated, under 32 of them, under 200 ms, or when the stream came in a burst.
@@ -59,7 +59,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """`at` is when we asked. A result speaks of its own run; believing it is the machine's work."""
+    """The outcome of one run; `at` is when it asked. Whether it is believed is decided elsewhere."""
 
     check: str
     vantage: str
@@ -74,16 +74,16 @@ class Result:
     usage: Usage | None = None
     cert_expires: datetime | None = None
     retry_after: timedelta | None = None
-    """What the server asked for; only read on 408, 429 and 5xx."""
+    """The pause that the server asked for; only read on 408, 429 and 5xx."""
     late_ms: float = 0.0
-    """How long after its due time the run began."""
+    """The time from the moment when the run was due to its beginning."""
     trusted_timings: bool = True
-    """False when our own event loop lagged during the run: keep such timings out of statistics."""
+    """False where our own event loop lagged during the run: such timings stay out of statistics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habit:
-    """What we learned of a check and may rely on: a change against it is news, its state is not.
+    """What a check has learned and may rely on: a change against it is news, its state is not.
 
     Counters stop at `SATURATED`, so that an old habit can fade; `SETTLED` is enough to rely on them.
     JSON-friendly values only.
@@ -112,11 +112,11 @@ class Habit:
     """The models that the last list named."""
 
     def worked(self) -> "Habit":
-        """After one more good run."""
+        """Return the habit after one more good run."""
         return replace(self, good=min(self.good + 1, SATURATED))
 
     def mismatched(self) -> "Habit":
-        """After one more wrong answer."""
+        """Return the habit after one more wrong answer."""
         return replace(self, mismatches=min(self.mismatches + 1, SATURATED))
 
 

@@ -21,7 +21,7 @@ def result_document(check: Check, result: Result) -> Document:
 
 
 def run_document(result: Result) -> Document:
-    """What does not depend on the configuration of today."""
+    """Return what does not depend on the configuration of today."""
     return {
         "at": result.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "outcome": result.outcome.value,

@@ -19,13 +19,13 @@ from monitor.model.result import TIMING_NAMES, Result
 GROWTH = 1.02
 _LOG = math.log(GROWTH)
 _UP, _DEGRADED, _DOWN, _UNKNOWN = (
-    each.value for each in (Outcome.UP, Outcome.DEGRADED, Outcome.DOWN, Outcome.UNKNOWN)
+    outcome.value for outcome in (Outcome.UP, Outcome.DEGRADED, Outcome.DOWN, Outcome.UNKNOWN)
 )
 """Asking a member for its value costs more than finding its count."""
 COST_SCALE = 100_000_000
 FIGURES = (*TIMING_NAMES, "tokens_per_s")
 WINDOW_FIGURES = frozenset({"ttfb", "ttft", "total", "tokens_per_s"})
-"""Those that a snapshot's windows of days carry: what a page shows of more than a day."""
+"""The figures that a snapshot's windows of days carry: what a page shows of more than a day."""
 
 Histogram = Mapping[int, int]
 K = TypeVar("K", str, int)
@@ -35,7 +35,7 @@ _NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
 
 def bucket(value: float) -> int:
-    """The bucket of a positive value; anything under a microsecond counts as one."""
+    """Return the bucket of a positive value; anything under a microsecond counts as one."""
     return math.ceil(math.log(max(value, 1e-3)) / _LOG) - 1
 
 
@@ -44,12 +44,12 @@ def middle(number: int) -> float:
 
 
 def quantile(histogram: Histogram, q: float) -> float | None:
-    """The value at rank ceil(q x n), so q = 0.5 of one value is that value; None when empty."""
+    """Return the value at rank ceil(q x n), so q = 0.5 of one value is that value; None when empty."""
     return next(iter(quantiles(histogram, (q,))), None)
 
 
 def quantiles(histogram: Histogram, rising: Sequence[float]) -> list[float]:
-    """Several in one pass over the buckets; nothing when empty."""
+    """Return several quantiles in one pass over the buckets; none when it is empty."""
     ranks = Ranks.of(histogram) if histogram else None
     return [] if ranks is None else [ranks.value(q) for q in rising]
 
@@ -64,7 +64,7 @@ class Ranks:
 
     @classmethod
     def of(cls, histogram: Histogram) -> "Ranks":
-        """It must not be empty."""
+        """Prepare a histogram, which must not be empty."""
         buckets = sorted(histogram)
         return cls(buckets, [*accumulate(map(histogram.__getitem__, buckets))])
 
@@ -94,7 +94,7 @@ class Rollup:
     tokens_in: int = 0
     tokens_out: int = 0
     cost_e8: int = 0
-    """In hundred-millionths, so that sums do not depend on their order."""
+    """Cost in hundred-millionths, so that sums do not depend on their order."""
 
     @classmethod
     def of(cls, result: Result, *, in_maintenance: bool = False) -> "Rollup":
@@ -134,8 +134,8 @@ class Rollup:
 
     @property
     def counted(self) -> int:
-        found = self.outcomes.get
-        return found(_UP, 0) + found(_DEGRADED, 0) + found(_DOWN, 0)
+        count = self.outcomes.get
+        return count(_UP, 0) + count(_DEGRADED, 0) + count(_DOWN, 0)
 
     @property
     def unknown(self) -> int:
@@ -143,13 +143,13 @@ class Rollup:
 
     @property
     def availability(self) -> float | None:
-        """(up + degraded) / (up + degraded + down), outside maintenance; None when nothing counts."""
+        """Return (up + degraded) / (up + degraded + down), outside maintenance; None when nothing counts."""
         counted = self.counted
         return (counted - self.outcomes.get(_DOWN, 0)) / counted if counted else None
 
     @property
     def excluded(self) -> float | None:
-        """The share of results that availability leaves out because we could not see."""
+        """Return the share of results that availability leaves out because we could not see."""
         total = self.counted + self.unknown
         return self.unknown / total if total else None
 
@@ -172,7 +172,7 @@ def merge(rollups: Iterable[Rollup]) -> Rollup:
 
 
 def _figures(result: Result) -> Mapping[str, Histogram]:
-    """Speeds of answers only: a run that failed on the way says nothing about latency."""
+    """Return the speeds of an answer; a run that failed on the way says nothing about latency."""
     if result.outcome not in {Outcome.UP, Outcome.DEGRADED} or not result.trusted_timings:
         return _EMPTY
     values = {name: getattr(result.timings, name) for name in TIMING_NAMES}

@@ -83,7 +83,7 @@ def _windows_of(form: str) -> Iterator[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """A secret as it may turn up: plain, or encoded in one of the ways that servers echo it."""
+    """Yield a secret as it may turn up: plain, or encoded in one of the ways that servers echo it."""
     if value.startswith("Basic "):
         whose = _decoded(value[6:])
         yield from _forms(whose)
@@ -104,7 +104,7 @@ def _forms(value: str) -> Iterator[str]:
 
 
 def _inside_base64(raw: bytes) -> Iterator[str]:
-    """What shows of it, wherever it stands in a longer text that is encoded as a whole."""
+    """Yield what shows of a secret wherever it stands in a longer text that is encoded as a whole."""
     for before in range(3):
         code = base64.b64encode(bytes(before) + raw).decode()
         inside = code[(before * 8 + 5) // 6 : (before + len(raw)) * 8 // 6]
@@ -120,7 +120,7 @@ def _decoded(code: str) -> str:
 
 
 def clean_text(text: str, limit: int = 300) -> str:
-    """One line of at most `limit` characters: no controls, bidi marks or lone surrogates."""
+    """Return one line of at most `limit` characters: no controls, bidi marks or lone surrogates."""
     text = text[: limit * 4].encode("utf-8", "replace").decode("utf-8")
     text = _BIDI.sub("", text)
     text = "".join(

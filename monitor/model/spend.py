@@ -14,7 +14,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """A monoid: what a run cost, or may cost at worst."""
+    """What a run cost, or may cost at worst."""
 
     tokens: int = 0
     money: float = 0.0
@@ -31,7 +31,7 @@ NO_SPEND = Spend()
 
 @dataclass(frozen=True, slots=True)
 class DailyBudget:
-    """Per UTC day: a number of tokens or an amount of money, one of the two."""
+    """A number of tokens, or an amount of money, for each UTC day."""
 
     tokens: int | None = None
     money: float | None = None
@@ -43,6 +43,6 @@ class DailyBudget:
         return self.money is None or spent.money <= self.money
 
     def share(self, spent: Spend) -> float:
-        """1 is all of it; a budget of nothing is always spent."""
+        """Return the share that is spent; 1 is all of it, and a budget of nothing is always spent."""
         parts = ((spent.tokens, self.tokens), (spent.money, self.money))
         return max(part / whole if whole else 1.0 for part, whole in parts if whole is not None)

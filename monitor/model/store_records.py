@@ -1,4 +1,4 @@
-"""What passes between the loops and the store: entries in, memories and snapshots out."""
+"""What passes between the loops and the store: records of runs in; restart states and snapshots out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from monitor.model.spend import NO_SPEND, Spend
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """All that one run changes; the store commits it in one transaction, or not at all."""
+    """Everything that one run changes; the store commits it in one transaction, or not at all."""
 
     result: Result
     kind: str
@@ -25,7 +25,7 @@ class RunRecord:
     incidents: tuple[Incident, ...] = ()
     outgoing: tuple[OutboxMessage, ...] = ()
     spent: Spend = NO_SPEND
-    """To be added to the service's ledger of `result.at`'s day; negative where a reserve was too much."""
+    """Adds to the service's ledger of the day of `result.at`; negative where the reserve was too large."""
     evidence: Evidence | None = None
     missed: int = 0
     """Runs of this check that were due since the last one and did not happen."""
@@ -36,28 +36,28 @@ class RestartState:
     """What a starting daemon must know to go on where the last one stopped."""
 
     states: Mapping[tuple[str, str], AlertState]
-    """By (check, rule)."""
+    """Keyed by (check, rule)."""
     incidents: tuple[Incident, ...]
     """The open ones."""
     next_incident: int
     habits: Mapping[str, Habit]
     spent_today: Mapping[str, Spend]
-    """By service."""
+    """Keyed by service."""
     last_seen: datetime | None
     """The newest proof that a daemon was alive; None in a fresh store."""
     stopped_cleanly: bool
     last_asked: Mapping[str, datetime] = field(default_factory=dict)
-    """When each check ran last, as far as the store knows."""
+    """The time at which each check ran last, as far as the store knows."""
     recent: tuple[Incident, ...] = ()
-    """Those that have closed, this month or within the last hours."""
+    """The incidents that have closed this month or within the last hours."""
     silences: tuple[Silence, ...] = ()
-    """Those that still hold."""
+    """The silences that still hold."""
     crashes: int = 0
     """Starts within the last hour, this one included, after a daemon that did not stop by itself."""
 
 
 class Resolution(StrEnum):
-    """Of rollups: hours, days, months and years of the calendar, in UTC."""
+    """The length of a rollup's period: an hour, day, month or year of the calendar, in UTC."""
 
     HOUR = "hour"
     DAY = "day"
@@ -65,7 +65,7 @@ class Resolution(StrEnum):
     YEAR = "year"
 
     def begin(self, at: datetime) -> datetime:
-        """Of the one in which `at` lies."""
+        """Return the begin of the period in which `at` lies."""
         at = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         if self is Resolution.HOUR:
             return at
@@ -76,7 +76,7 @@ class Resolution(StrEnum):
         return 1 if self is Resolution.YEAR else at.month
 
     def end(self, begin: datetime) -> datetime:
-        """Of the one with this begin, which is the begin of the next."""
+        """Return the end of the period with this begin, which is the begin of the next."""
         return self.begin(begin + _LONGEST[self])
 
 
@@ -101,17 +101,17 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCheck:
-    """A check of the catalogue: whatever was ever probed, also what has left the configuration."""
+    """A check that was ever probed, also if it has left the configuration."""
 
     check: str
     vantage: str
     kind: str
     last: datetime | None
-    """When it was asked last; None where no result is left, nor rolled up."""
+    """The time of its newest result; None where neither results nor rollups are left."""
 
 
 WINDOWS = (7, 30, 90)
-"""In UTC days, today included."""
+"""Lengths of windows in UTC days, today included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,23 +122,23 @@ class CheckHistory:
     latest: Result | None
     states: tuple[AlertState, ...]
     days: Mapping[date, Rollup]
-    """Of the last 90 days, today included; days without a result are absent.
+    """The last 90 days, today included; days without a result are absent.
 
     Days that are over have their outcomes, and what was in maintenance: the rest is in `windows`.
     """
     last_24h: Rollup
     """The hour that runs, and the 23 before it."""
     windows: Mapping[int, Rollup] = field(default_factory=dict)
-    """By length in days, for each of `WINDOWS`: cheap to carry, percentiles are merged when asked for.
+    """Keyed by length in days, for each of `WINDOWS`. Percentiles are merged when asked for.
 
-    Only of `WINDOW_FIGURES`.
+    They hold only `WINDOW_FIGURES`.
     """
     recent: tuple[Result, ...] = ()
     """The last 30 minutes, oldest first: what `best.txt` ranks by. Outcome, kind of failure and timings only."""
     series: tuple["Point", ...] = ()
     """48 half hours, oldest first."""
     evidence: Evidence | None = None
-    """Of the latest run, where it failed; only where somebody asked for it."""
+    """What the latest run left, if it failed and somebody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +153,51 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One consistent look at the store."""
+    """What the store holds at one moment."""
 
     at: datetime
     checks: Mapping[str, CheckHistory]
     incidents: tuple[Incident, ...]
-    """Open ones, and those closed in the last 90 days; newest first."""
+    """The open incidents and those closed in the last 90 days; newest first."""
     outbox: tuple[OutboxMessage, ...] = ()
     spent_today: Mapping[str, Spend] = field(default_factory=dict)
     spent_month: Mapping[str, Spend] = field(default_factory=dict)
-    """By service; days and months are UTC."""
+    """Keyed by service; days and months are UTC."""
     dead: tuple[OutboxMessage, ...] = ()
     """Messages that were given up within the last week, newest first."""
     silences: tuple[Silence, ...] = ()
-    """Those that hold, or will."""
+    """The silences that hold, or will."""
     stopped_at: datetime | None = None
     """Set on the last page of a daemon that is stopping."""
+
+
+class RequestKind(StrEnum):
+    SILENCE = "silence"
+    ACK = "ack"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorRequest:
+    """A wish of a person from another process; it waits in the store until the daemon has fulfilled it.
+
+    `target` is what a silence covers, or the number of an incident.
+    """
+
+    id: int = 0
+    """Given by the store; 0 before."""
+    at: datetime
+    what: RequestKind
+    target: str
+    until: datetime | None = None
+    text: str = ""
+
+    @property
+    def silence(self) -> Silence:
+        return Silence(
+            target=self.target, since=self.at, until=self.until or self.at, why=self.text
+        )
+
+    @property
+    def incident(self) -> int:
+        return int(self.target) if self.target.isdigit() else 0

@@ -247,9 +247,32 @@ leaf = st.one_of(
     st.text(max_size=8), st.integers(), st.floats(), st.booleans(), st.just("https://a.example")
 )
 names = st.sampled_from(
-    ["service", "channel", "page", "alerts", "monitor", "history", "price", "a", "endpoints", "probes", "chat",
-     "http", "key", "model", "every", "url", "after", "slow", "kind", "in", "out", "budget_per_day", "headers"]
-)  # fmt: skip
+    [
+        "service",
+        "channel",
+        "page",
+        "alerts",
+        "monitor",
+        "history",
+        "price",
+        "a",
+        "endpoints",
+        "probes",
+        "chat",
+        "http",
+        "key",
+        "model",
+        "every",
+        "url",
+        "after",
+        "slow",
+        "kind",
+        "in",
+        "out",
+        "budget_per_day",
+        "headers",
+    ]
+)
 tree = st.recursive(
     leaf,
     lambda inner: st.dictionaries(names, inner, max_size=4) | st.lists(inner, max_size=3),
@@ -297,8 +320,10 @@ def test_who_speaks_to_nobody_needs_no_secrets() -> None:
     with pytest.raises(ConfigError, match=r"\$\{HOST\} is not set"):
         parse(
             '[service.a]\nendpoints = { x = "https://${HOST}" }\n',
-            path=Path("monitor.toml"), env={}, speaks=False,
-        )  # fmt: skip
+            path=Path("monitor.toml"),
+            env={},
+            speaks=False,
+        )
 
 
 def test_header_values_and_the_parts_of_a_channels_address_are_secrets() -> None:

@@ -37,7 +37,7 @@ from monitor.model import (
     Silence,
     StoreError,
 )
-from monitor.model.delivery import REACH
+from monitor.model.errors import REACH
 from monitor.store import Store
 
 TEXT = """

@@ -18,7 +18,7 @@ from monitor import schedule
 from monitor.config import load
 from monitor.daemon import app, components
 from monitor.daemon.app import Daemon
-from monitor.model.delivery import REACH
+from monitor.model.errors import REACH
 from monitor.store import writer
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.config.load import parse
-from monitor.config.recurrence import parse_repetition
+from monitor.config.values import parse_repetition
 from monitor.model import ALL, Maintenance, MaintenanceWindow, Recurrence, Silence
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -104,8 +104,11 @@ def test_an_hour_that_happens_twice_is_covered_whole() -> None:
 def test_a_window_covers_its_services_and_endpoints_or_everything() -> None:
     found = read('every = "day 03:00"\nfor = "1h"\nendpoints = ["a/x"]')
     assert [found.covers(path) for path in ("a/x/chat", "a/x", "a/y/chat", "a")] == [
-        True, True, False, False,
-    ]  # fmt: skip
+        True,
+        True,
+        False,
+        False,
+    ]
     everything = read('every = "day 03:00"\nfor = "1h"')
     assert everything.covers("b/y/chat")
 

@@ -165,19 +165,38 @@ def test_what_a_run_did_not_say_counts_nothing() -> None:
 
 def test_sums_are_of_everything() -> None:
     one = Rollup(
-        outcomes={"up": 1, "down": 2}, kinds={"slow": 3}, maintenance=4, late=5, missed=6,
-        figures={"ttft": {7: 8}, "dns": {1: 2}}, tokens_in=9, tokens_out=10, cost_e8=11,
-    )  # fmt: skip
+        outcomes={"up": 1, "down": 2},
+        kinds={"slow": 3},
+        maintenance=4,
+        late=5,
+        missed=6,
+        figures={"ttft": {7: 8}, "dns": {1: 2}},
+        tokens_in=9,
+        tokens_out=10,
+        cost_e8=11,
+    )
     other = Rollup(
-        outcomes={"up": 10, "unknown": 20}, kinds={"slow": 30}, maintenance=40, late=50, missed=60,
-        figures={"ttft": {7: 80, 8: 1}, "total": {3: 4}}, tokens_in=90, tokens_out=100, cost_e8=110,
-    )  # fmt: skip
+        outcomes={"up": 10, "unknown": 20},
+        kinds={"slow": 30},
+        maintenance=40,
+        late=50,
+        missed=60,
+        figures={"ttft": {7: 80, 8: 1}, "total": {3: 4}},
+        tokens_in=90,
+        tokens_out=100,
+        cost_e8=110,
+    )
     assert merge([one, other]) == Rollup(
-        outcomes={"up": 11, "down": 2, "unknown": 20}, kinds={"slow": 33},
-        maintenance=44, late=55, missed=66,
+        outcomes={"up": 11, "down": 2, "unknown": 20},
+        kinds={"slow": 33},
+        maintenance=44,
+        late=55,
+        missed=66,
         figures={"ttft": {7: 88, 8: 1}, "dns": {1: 2}, "total": {3: 4}},
-        tokens_in=99, tokens_out=110, cost_e8=121,
-    )  # fmt: skip
+        tokens_in=99,
+        tokens_out=110,
+        cost_e8=121,
+    )
 
 
 def test_shares_are_of_what_could_be_seen() -> None:
@@ -190,12 +209,22 @@ def test_shares_are_of_what_could_be_seen() -> None:
 
 def test_a_bucket_is_two_per_cent_wide_and_read_at_its_middle() -> None:
     assert [bucket(value) for value in (1.0001, 1.0199, 1.0201, 0.99, 1e-9, 0)] == [
-        0, 0, 1, -1, bucket(1e-3), bucket(1e-3),
-    ]  # fmt: skip
+        0,
+        0,
+        1,
+        -1,
+        bucket(1e-3),
+        bucket(1e-3),
+    ]
     assert middle(0) == math.sqrt(1.02)
     assert quantiles({0: 1, 35: 98, 40: 1}, (0, 0.01, 0.02, 0.99, 0.995, 1)) == [
-        middle(0), middle(0), middle(35), middle(35), middle(40), middle(40),
-    ]  # fmt: skip
+        middle(0),
+        middle(0),
+        middle(35),
+        middle(35),
+        middle(40),
+        middle(40),
+    ]
     assert (quantiles({}, (0.5,)), quantile({}, 0.5), NOTHING.quantile("ttft", 0.5)) == (
         [],
         None,
