@@ -38,7 +38,7 @@ from monitor.model import (
     Secret,
     Severity,
 )
-from monitor.model.errors import REACH
+from monitor.model.errors import REACH, delivery_remedy
 from monitor.store import Store
 
 URL = Secret(f"tgram://{TOKEN}/{CHAT}")
