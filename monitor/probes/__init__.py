@@ -1,44 +1,32 @@
-"""Ask: a check -> a result. One file per kind of probe; a new kind is one file and a name here."""
+"""Ask: a check -> a result. Every module of `kinds` is searched for probe kinds: a new one is one file."""
 
-from collections.abc import Mapping
+import pkgutil
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from types import MappingProxyType
+from typing import TypeGuard
 
+from monitor.probes import kinds
 from monitor.probes.attempt import Attempted, attempt
-from monitor.probes.kinds.chat import ChatProbe
-from monitor.probes.kinds.completions import CompletionsProbe
-from monitor.probes.kinds.embeddings import EmbeddingsProbe
-from monitor.probes.kinds.gemini import GeminiProbe
-from monitor.probes.kinds.http import HttpProbe
-from monitor.probes.kinds.images import ImagesProbe
-from monitor.probes.kinds.messages import MessagesProbe
-from monitor.probes.kinds.models import ModelsProbe
-from monitor.probes.kinds.moderations import ModerationsProbe
-from monitor.probes.kinds.responses import ResponsesProbe
-from monitor.probes.kinds.speech import SpeechProbe
-from monitor.probes.kinds.tcp import TcpProbe, TlsProbe
-from monitor.probes.kinds.transcriptions import TranscriptionsProbe
-from monitor.probes.kinds.vision import VisionProbe
 from monitor.probes.probe import ProbeSettings
 from monitor.probes.wire.client import Client
 
-_KINDS: tuple[type[ProbeSettings], ...] = (
-    HttpProbe,
-    TcpProbe,
-    TlsProbe,
-    ModelsProbe,
-    ChatProbe,
-    CompletionsProbe,
-    ResponsesProbe,
-    MessagesProbe,
-    GeminiProbe,
-    VisionProbe,
-    EmbeddingsProbe,
-    ModerationsProbe,
-    ImagesProbe,
-    SpeechProbe,
-    TranscriptionsProbe,
-)
 
-PROBES: Mapping[str, type[ProbeSettings]] = MappingProxyType({kind.kind: kind for kind in _KINDS})
+def _probe_kinds() -> Iterator[type[ProbeSettings]]:
+    """Yield each class that has a kind of its own, from the modules of `kinds`."""
+    for module in pkgutil.iter_modules(kinds.__path__, f"{kinds.__name__}."):
+        for value in vars(import_module(module.name)).values():
+            if _is_kind(value) and value.__module__ == module.name:
+                yield value
+
+
+def _is_kind(value: object) -> TypeGuard[type[ProbeSettings]]:
+    return isinstance(value, type) and issubclass(value, ProbeSettings) and "kind" in vars(value)
+
+
+PROBES: Mapping[str, type[ProbeSettings]] = MappingProxyType(
+    {probe.kind: probe for probe in _probe_kinds()}
+)
+"""Every probe kind by its name in the config."""
 
 __all__ = ["PROBES", "Attempted", "Client", "ProbeSettings", "attempt"]

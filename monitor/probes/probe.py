@@ -1,6 +1,6 @@
 """Defines what every probe kind has: settings from the config, and `run`, which turns a check into a finding.
 
-A new kind is one file with one subclass of `ProbeSettings`, and its name in `PROBES`.
+A new kind is one file in `kinds` with a subclass of `ProbeSettings`; nothing else lists the kinds.
 """
 
 from dataclasses import dataclass, field
@@ -101,6 +101,13 @@ class ProbeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     kind: ClassVar[str]
+    """Its name in the config."""
+    title: ClassVar[str]
+    """Its name on the page, in English; a catalogue may translate it."""
+    main_rank: ClassVar[int] = 50
+    """Which kind speaks for an endpoint where no probe has `main = true`: the one of lowest rank.
+    The most demanding calls come first.
+    """
     paid: ClassVar[bool] = False
     """Whether a run costs tokens, so that the budget may pause it."""
     needs_key: ClassVar[bool] = True

@@ -1,59 +1,58 @@
-"""One plain call of an API: its headers, and the judgement that every API's answer passes first."""
+"""Calls of an API: where a probe asks, with which headers, and the run that all plain calls share.
+
+`ApiProbe` is the base of every kind that calls an API. A kind that asks for one document or file
+derives from `ApiCall` and inherits its `run`; chat-like kinds derive from `conversation`.
+"""
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from random import Random
+from typing import ClassVar
+from urllib.parse import urlsplit
 
-from monitor.model import Endpoint, Failure
-from monitor.probes.exchange import Exchange, HttpRequest
-from monitor.probes.probe import Run
+from pydantic import Field
+
+from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit
+from monitor.probes.answer.stream_recorder import StreamRecorder
+from monitor.probes.answer.stream_verdict import judge_stream, stream_stats
+from monitor.probes.exchange import ErrorType, Exchange, HttpRequest
+from monitor.probes.parameter_fallback import Body, adapting, without
+from monitor.probes.probe import Finding, ProbeSettings, Run
 from monitor.probes.verdict.classify import judge_api_body, judge_http
+from monitor.probes.verdict.error_body import looks_html, read_json
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
+
+EVENT_STREAM = "text/event-stream"
+JSON = "application/json"
+
+_VERSION = re.compile(r"v\d+(?:\.\d+)*(?:[a-z]+\d*)?", re.IGNORECASE)
+"""A segment of a path that names an API's version: `v1`, `v4`, `v1beta`, `v2.1`."""
 
 
 def bearer(endpoint: Endpoint) -> Mapping[str, str]:
-    """The key as most APIs want it; none without a key."""
+    """Return the key as most APIs want it; nothing without a key."""
     return {} if endpoint.key is None else {"Authorization": f"Bearer {endpoint.key.reveal()}"}
 
 
-def headers(
-    endpoint: Endpoint,
-    accept: str = "application/json",
-    content: str | None = None,
-    auth: Mapping[str, str] | None = None,
-) -> dict[str, str]:
-    """`auth` instead of the bearer key. The operator's own headers come last and win."""
-    made = {"Accept": accept, **(bearer(endpoint) if auth is None else auth)}
-    if content is not None:
-        made["Content-Type"] = content
-    return made | {name: value.reveal() for name, value in endpoint.headers}
+def api_url(base: str, route: str) -> str:
+    """Join a base URL and an API's route, which begins with the API's usual version.
 
-
-def post(
-    endpoint: Endpoint,
-    path: str,
-    body: Mapping[str, Any],
-    timeout: timedelta,
-    *,
-    max_body: int = 1024 * 1024,
-    accept: str = "application/json",
-) -> HttpRequest:
-    """A question in JSON, `path` below the base URL."""
-    return HttpRequest(
-        method="POST",
-        url=f"{endpoint.url}{path}",
-        headers=headers(endpoint, accept, "application/json"),
-        body=json.dumps(body).encode(),
-        timeout=timeout,
-        max_body=max_body,
-        ca_file=endpoint.ca_file,
-        proxy=endpoint.proxy,
-    )
+    The version is left out where the base URL names one itself, or ends with `#`, which says that it
+    is complete as it stands.
+    """
+    whole = base.endswith("#")
+    base = base.removesuffix("#").rstrip("/")
+    if whole or any(map(_VERSION.fullmatch, urlsplit(base).path.split("/"))):
+        version, _, rest = route.removeprefix("/").partition("/")
+        route = f"/{rest}" if _VERSION.fullmatch(version) else route
+    return base + route
 
 
 def judge_status(exchange: Exchange, run: Run) -> Failure | None:
-    """Transport, then status: what must be right before a body is worth reading."""
+    """Judge transport and status: what must be right before a body is worth reading."""
     return judge_transport(exchange) or judge_http(
         exchange,
         had_key=run.check.endpoint.key is not None,
@@ -61,6 +60,154 @@ def judge_status(exchange: Exchange, run: Run) -> Failure | None:
     )
 
 
-def judge_call(exchange: Exchange, run: Run) -> Failure | None:
-    """All that is the same for every API; None leaves the body's meaning to the probe."""
-    return judge_status(exchange, run) or judge_body_transport(exchange) or judge_api_body(exchange)
+def is_document(exchange: Exchange) -> bool:
+    """Tell whether a page or one JSON document came where a stream was asked for, whatever its label."""
+    return looks_html(exchange.body) or isinstance(read_json(exchange.body), dict | list)
+
+
+def until_the_end(exchange: Exchange, recorder: StreamRecorder) -> Exchange:
+    """Set the total time to the stream's end where the server kept the connection open after it."""
+    error, reader = exchange.error, recorder.reader
+    if error is None or error.what is not ErrorType.GAVE_UP or not (reader.done or reader.ended):
+        return exchange
+    return replace(exchange, timings=replace(exchange.timings, total=recorder.ended_at))
+
+
+class ApiProbe(ProbeSettings):
+    """A probe that calls an API below the base URL, with the endpoint's key and headers."""
+
+    route: ClassVar[str]
+    """The usual path, from the API's version on."""
+    max_body: ClassVar[int] = 1024 * 1024
+
+    path: str | None = Field(
+        default=None,
+        pattern=r"^/",
+        description="asked below the base URL instead of the usual path",
+    )
+
+    def route_to(self, model: str) -> str:  # noqa: ARG002  # Gemini's route names the model
+        """Return the usual path for a model, from the API's version on."""
+        return self.route
+
+    def auth(self, endpoint: Endpoint) -> Mapping[str, str]:
+        """Return the headers that carry the key."""
+        return bearer(endpoint)
+
+    def request(
+        self,
+        run: Run,
+        body: bytes | None,
+        timeout: timedelta,
+        *,
+        accept: str = JSON,
+        content_type: str = JSON,
+        max_body: int | None = None,
+    ) -> HttpRequest:
+        """Build the request: a GET without a body, else a POST. The operator's own headers win."""
+        endpoint = run.check.endpoint
+        headers = {"Accept": accept, **self.auth(endpoint)}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        if self.path is None:
+            url = api_url(endpoint.url, self.route_to(run.check.model or ""))
+        else:
+            url = endpoint.url.removesuffix("#").rstrip("/") + self.path
+        return HttpRequest(
+            method="GET" if body is None else "POST",
+            url=url,
+            headers=headers | {name: value.reveal() for name, value in endpoint.headers},
+            body=body,
+            timeout=timeout,
+            max_body=max_body or self.max_body,
+            ca_file=endpoint.ca_file,
+            proxy=endpoint.proxy,
+        )
+
+
+class ApiCall(ApiProbe):
+    """A paid call that is answered by one document or file; a kind fills in what it asks and judges."""
+
+    paid: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = True
+    accept: ClassVar[str] = JSON
+    droppable: ClassVar[Mapping[str, str]] = {}
+    """What a server may call a parameter that it refuses -> its name in our body."""
+
+    def parameters(self, rng: Random) -> Body:
+        """Return what is asked in one run, with every parameter."""
+        raise NotImplementedError
+
+    def encode(self, parameters: Body, rng: Random) -> tuple[bytes, str]:  # noqa: ARG002
+        """Return the request's body and its content type."""
+        return json.dumps(parameters).encode(), JSON
+
+    def judge(self, exchange: Exchange, habit: Habit) -> Finding:
+        """Judge an answer that came whole, under 2xx and without an error in it."""
+        raise NotImplementedError
+
+    def recorder(self) -> StreamRecorder | None:
+        """Return what follows the answer where a stream is asked for."""
+        return None
+
+    def judge_content(self, recorder: StreamRecorder) -> Failure | None:  # noqa: ARG002
+        """Judge what a stream that ended well has brought."""
+        return None
+
+    def is_whole(self, exchange: Exchange) -> bool:
+        """Tell whether an answer came in one piece where a stream was asked for."""
+        return is_document(exchange)
+
+    async def run(self, run: Run) -> Finding:
+        parameters = self.parameters(run.rng)
+        recorder: StreamRecorder | None = None
+
+        async def send(body: Body, left: timedelta) -> Exchange:
+            nonlocal recorder
+            recorder = self.recorder()
+            content, content_type = self.encode(body, run.rng)
+            accept = self.accept if recorder is None else EVENT_STREAM
+            request = self.request(run, content, left, accept=accept, content_type=content_type)
+            return await run.client.send(request, recorder)
+
+        def body_for(habit: Habit) -> Body:
+            return without(parameters, habit.refused)
+
+        exchange, habit = await adapting(send, body_for, self.droppable, run.habit, self.timeout)
+        failure = judge_status(exchange, run)
+        if failure is None and recorder is not None and not self.is_whole(exchange):
+            return self._judge_stream(exchange, habit, recorder)
+        failure = failure or judge_body_transport(exchange) or judge_api_body(exchange)
+        if failure is not None:
+            return Finding(exchange=exchange, failure=failure, habit=habit)
+        finding = self.judge(exchange, habit)
+        if finding.failure is None and recorder is not None:
+            why = "got the whole answer at once, want a stream"
+            failure = Failure(FailureKind.STREAM_NOT_SUPPORTED, why)
+            return replace(finding, failure=failure, habit=habit)
+        return finding
+
+    def _judge_stream(self, exchange: Exchange, habit: Habit, recorder: StreamRecorder) -> Finding:
+        recorder.close()
+        stats = stream_stats(recorder, exchange, habit)
+        failure = judge_stream(recorder, exchange, habit) or self.judge_content(recorder)
+        return Finding(
+            exchange=until_the_end(exchange, recorder),
+            failure=failure,
+            habit=habit if failure else habit.worked(),
+            ttft=stats.ttft,
+            ttft_visible=stats.ttft_visible,
+            stream=stats.stream,
+            usage=recorder.reader.usage,
+            evidence=Evidence(events=tuple(recorder.offsets) if failure else ()),
+        )
+
+
+class StreamableCall(ApiCall):
+    """A plain call that the operator may ask for as a stream."""
+
+    stream: bool = Field(default=False, description="ask for a stream; the oldest models have none")
+
+    @property
+    def streams(self) -> bool:
+        return self.stream

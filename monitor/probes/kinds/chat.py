@@ -1,7 +1,6 @@
-"""OpenAI-shaped chat: the smallest question whose answer proves that a model is behind the URL."""
+"""OpenAI's chat completions: the smallest question whose answer proves that a model is there."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -12,32 +11,27 @@ from monitor.probes.kinds.conversation import Conversation, CountingPrompt
 from monitor.probes.parameter_fallback import Body, without
 from monitor.probes.readers import ChatReader, ProtocolReader
 
-CAPS = frozenset({"max_tokens", "max_completion_tokens"})
-DROPPABLE = MappingProxyType(
-    {
-        name: name
-        for name in (
-            "max_tokens", "max_completion_tokens", "stream_options", "temperature",
-            "reasoning_effort",
-        )
-    }
-)  # fmt: skip
+_DROPPABLE = (
+    "max_tokens",
+    "max_completion_tokens",
+    "stream_options",
+    "temperature",
+    "reasoning_effort",
+)
 
 
 class ChatShape(Conversation):
-    """The route and the reader of chat completions, whatever is asked."""
+    """The protocol of chat completions, whatever is asked."""
 
+    route: ClassVar[str] = "/v1/chat/completions"
     reader: ClassVar[type[ProtocolReader]] = ChatReader
     signs: ClassVar[tuple[str, ...]] = ("choices",)
-    droppable: ClassVar[Mapping[str, str]] = DROPPABLE
-    caps: ClassVar[frozenset[str]] = CAPS
+    droppable: ClassVar[Mapping[str, str]] = {name: name for name in _DROPPABLE}
+    caps: ClassVar[frozenset[str]] = frozenset({"max_tokens", "max_completion_tokens"})
 
     effort: str | None = Field(
         default=None, description="reasoning effort to ask for, where the model reasons"
     )
-
-    def path(self, model: str) -> str:  # noqa: ARG002
-        return "/v1/chat/completions"
 
     def content(self, challenge: Challenge) -> Any:
         return challenge.prompt
@@ -63,3 +57,5 @@ class ChatShape(Conversation):
 
 class ChatProbe(ChatShape, CountingPrompt):
     kind: ClassVar[str] = "chat"
+    title: ClassVar[str] = "Chat"
+    main_rank: ClassVar[int] = 0

@@ -1,4 +1,4 @@
-"""OpenAI's legacy completions: a text to go on with, as base models understand nothing else."""
+"""OpenAI's legacy completions: a text to continue, as base models understand nothing else."""
 
 from collections.abc import Mapping
 from random import Random
@@ -13,6 +13,9 @@ from monitor.probes.readers import CompletionsReader, ProtocolReader
 
 class CompletionsProbe(TextPrompt):
     kind: ClassVar[str] = "completions"
+    title: ClassVar[str] = "Completions"
+    main_rank: ClassVar[int] = 4
+    route: ClassVar[str] = "/v1/completions"
     reader: ClassVar[type[ProtocolReader]] = CompletionsReader
     signs: ClassVar[tuple[str, ...]] = ("choices",)
     droppable: ClassVar[Mapping[str, str]] = {
@@ -20,14 +23,11 @@ class CompletionsProbe(TextPrompt):
     }
     caps: ClassVar[frozenset[str]] = frozenset({"max_tokens"})
 
-    def path(self, model: str) -> str:  # noqa: ARG002
-        return "/v1/completions"
-
     def usual_cap(self) -> int:
-        """Room for four numbers of five digits, with a token for each digit and each space."""
+        """Leave room for four numbers of five digits, with a token for each digit and each space."""
         return max(32, super().usual_cap())
 
-    def usual(self, rng: Random) -> Challenge:
+    def usual_challenge(self, rng: Random) -> Challenge:
         return continuing(rng)
 
     def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:

@@ -1,6 +1,7 @@
-"""What all probes that talk to a model share: ask, follow the stream, check the answer.
+"""Conversations: what all probes that talk to a model share.
 
-A kind says where it asks, with which headers and body, and which reader understands the answer.
+A run asks one question, follows the stream and checks the answer. A kind says where it asks, with
+which headers and body, and which reader understands the answer.
 """
 
 import json
@@ -12,16 +13,22 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit, Spend, Usage
+from monitor.model import Evidence, Failure, FailureKind, Habit, Spend, Usage
 from monitor.probes.answer.challenges import COUNT, Challenge, OwnQuestion, addition, counting
 from monitor.probes.answer.check_answer import CompletedAnswer, judge_answer
 from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.answer.stream_verdict import judge_empty, judge_stream, stream_stats
-from monitor.probes.exchange import Exchange, HttpRequest
-from monitor.probes.kinds.api_call import bearer, headers, judge_status
-from monitor.probes.kinds.media_stream import is_plain, until_the_end
+from monitor.probes.exchange import Exchange
+from monitor.probes.kinds.api_call import (
+    EVENT_STREAM,
+    JSON,
+    ApiProbe,
+    is_document,
+    judge_status,
+    until_the_end,
+)
 from monitor.probes.parameter_fallback import Body, adapting
-from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.probe import Duration, Finding, Run
 from monitor.probes.readers import ProtocolReader
 from monitor.probes.verdict.classify import is_error_object, judge_api_body, judge_error_object
 from monitor.probes.verdict.error_body import read_json
@@ -38,14 +45,14 @@ _PROMPT_TOKENS = 60
 """A generous guess for a short question with the wrapper that servers put around it."""
 
 
-class Conversation(ProbeSettings):
+class Conversation(ApiProbe):
     """One question to a model. Subclasses are the protocols."""
 
     paid: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
     reader: ClassVar[type[ProtocolReader]]
     signs: ClassVar[tuple[str, ...]]
-    """Of these lists or tables, every whole answer has one."""
+    """Lists or tables of which every whole answer has one."""
     droppable: ClassVar[Mapping[str, str]]
     """What a server may call a parameter that it refuses -> its name in our body."""
     caps: ClassVar[frozenset[str]]
@@ -74,7 +81,7 @@ class Conversation(ProbeSettings):
         return self.stream
 
     def cap(self, habit: Habit) -> int:
-        """Tokens of the answer, thoughts included."""
+        """Return how many tokens the answer may have, thoughts included."""
         if self.max_tokens is not None:
             return self.max_tokens
         return max(_REASONING_CAP, self.usual_cap()) if habit.reasons else self.usual_cap()
@@ -88,27 +95,17 @@ class Conversation(ProbeSettings):
     # --- what a protocol says ---------------------------------------------------------------------
 
     def challenge(self, rng: Random) -> Challenge:
+        """Return a question, and how its answer is checked."""
         raise NotImplementedError
-
-    def path(self, model: str) -> str:
-        """Below the base URL."""
-        raise NotImplementedError
-
-    def auth(self, endpoint: Endpoint) -> Mapping[str, str]:
-        """The headers that carry the key."""
-        return bearer(endpoint)
 
     def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
-        """What to ask, without the parameters that this server refuses."""
+        """Return the request's parameters, without those that this server refuses."""
         raise NotImplementedError
-
-    def url(self, endpoint: Endpoint, model: str) -> str:
-        return f"{endpoint.url}{self.path(model)}"
 
     # --- the run ----------------------------------------------------------------------------------
 
     async def run(self, run: Run) -> Finding:
-        """A model that thinks away our usual cap is asked once more with a larger one, for good."""
+        """Ask; a model that thinks away our usual cap is asked once more with a larger one, for good."""
         challenge = self.challenge(run.rng)
         finding = await self._ask_and_judge(run, challenge, self.timeout)
         if not self._thought_too_long(finding):
@@ -118,7 +115,7 @@ class Conversation(ProbeSettings):
         if left < _WORTH_ASKING:
             return replace(finding, habit=habit)
         again = await self._ask_and_judge(replace(run, habit=habit), challenge, left)
-        return replace(again, usage=_both(finding.usage, again.usage))
+        return replace(again, usage=_sum(finding.usage, again.usage))
 
     def _thought_too_long(self, finding: Finding) -> bool:
         too_small = (
@@ -127,46 +124,36 @@ class Conversation(ProbeSettings):
         return too_small and self.max_tokens is None and not finding.habit.reasons
 
     async def _ask_and_judge(self, run: Run, challenge: Challenge, left: timedelta) -> Finding:
-        exchange, habit, listener = await self._converse(run, challenge, left)
+        exchange, habit, recorder = await self._converse(run, challenge, left)
         failure = judge_status(exchange, run)
         if failure is not None:
             return Finding(exchange=exchange, failure=failure, habit=habit)
-        if listener is not None and not is_plain(exchange):
-            listener.close()
-            return self._judge_stream(run, exchange, habit, challenge, listener)
-        return self._judge_plain(run, exchange, habit, challenge, self.reader())
+        if recorder is not None and not is_document(exchange):
+            recorder.close()
+            return self._judge_stream(run, exchange, habit, challenge, recorder)
+        return self._judge_document(run, exchange, habit, challenge, self.reader())
 
     async def _converse(
         self, run: Run, challenge: Challenge, left: timedelta
     ) -> tuple[Exchange, Habit, StreamRecorder | None]:
-        """With whoever followed the stream while it came: hearing all of it twice takes long."""
+        """Ask, and return the answer with the recorder that followed it; None for a plain call."""
         model = run.check.model or ""
-        listener: StreamRecorder | None = None
+        accept = EVENT_STREAM if self.stream else JSON
+        most_bytes = min(max(_LEAST_BYTES, self.cap(run.habit) * _BYTES_PER_TOKEN), _MOST_BYTES)
+        recorder: StreamRecorder | None = None
 
-        async def asking(body: Body, left: timedelta) -> Exchange:
-            nonlocal listener
-            listener = StreamRecorder(self.reader()) if self.stream else None
-            return await run.client.send(self._ask(run, body, left), listener)
+        async def send(body: Body, left: timedelta) -> Exchange:
+            nonlocal recorder
+            recorder = StreamRecorder(self.reader()) if self.stream else None
+            content = json.dumps(body).encode()
+            request = self.request(run, content, left, accept=accept, max_body=most_bytes)
+            return await run.client.send(request, recorder)
 
-        def make_body(habit: Habit) -> Body:
+        def body_for(habit: Habit) -> Body:
             return self.body(model, challenge, habit)
 
-        exchange, habit = await adapting(asking, make_body, self.droppable, run.habit, left)
-        return exchange, habit, listener
-
-    def _ask(self, run: Run, body: Body, left: timedelta) -> HttpRequest:
-        endpoint = run.check.endpoint
-        accept = "text/event-stream" if self.stream else "application/json"
-        return HttpRequest(
-            method="POST",
-            url=self.url(endpoint, run.check.model or ""),
-            headers=headers(endpoint, accept, "application/json", self.auth(endpoint)),
-            body=json.dumps(body).encode(),
-            timeout=left,
-            max_body=min(max(_LEAST_BYTES, self.cap(run.habit) * _BYTES_PER_TOKEN), _MOST_BYTES),
-            ca_file=endpoint.ca_file,
-            proxy=endpoint.proxy,
-        )
+        exchange, habit = await adapting(send, body_for, self.droppable, run.habit, left)
+        return exchange, habit, recorder
 
     def _judge_stream(
         self,
@@ -174,29 +161,29 @@ class Conversation(ProbeSettings):
         exchange: Exchange,
         habit: Habit,
         challenge: Challenge,
-        listener: StreamRecorder,
+        recorder: StreamRecorder,
     ) -> Finding:
-        proven = challenge.is_whole(listener.reader.text)
-        heard = stream_stats(listener, exchange, habit, proven=proven)
-        exchange = until_the_end(exchange, listener)
-        failure = judge_stream(listener, exchange, habit, proven=proven)
+        proven = challenge.is_whole(recorder.reader.text)
+        stats = stream_stats(recorder, exchange, habit, proven=proven)
+        exchange = until_the_end(exchange, recorder)
+        failure = judge_stream(recorder, exchange, habit, proven=proven)
         if failure is None:
-            answer = self._answer(run, exchange, habit, challenge, listener.reader)
-            answer = replace(answer, burst=heard.burst, stream=heard.stream)
+            answer = self._answer(run, exchange, habit, challenge, recorder.reader)
+            answer = replace(answer, burst=stats.burst, stream=stats.stream)
             failure, habit = judge_answer(answer, habit)
         return Finding(
             exchange=exchange,
             failure=failure,
             habit=habit,
-            ttft=heard.ttft,
-            ttft_visible=heard.ttft_visible,
-            model=listener.reader.model,
-            stream=heard.stream,
-            usage=listener.reader.usage,
-            evidence=Evidence(events=tuple(listener.offsets) if failure else ()),
+            ttft=stats.ttft,
+            ttft_visible=stats.ttft_visible,
+            model=recorder.reader.model,
+            stream=stats.stream,
+            usage=recorder.reader.usage,
+            evidence=Evidence(events=tuple(recorder.offsets) if failure else ()),
         )
 
-    def _judge_plain(
+    def _judge_document(
         self,
         run: Run,
         exchange: Exchange,
@@ -229,15 +216,14 @@ class Conversation(ProbeSettings):
         reader: ProtocolReader,
     ) -> CompletedAnswer:
         label = exchange.headers.get("content-type", "")
-        media = label.partition(";")[0].strip().lower()
+        media_type = label.partition(";")[0].strip().lower()
         return CompletedAnswer(
             reader=reader,
             challenge=challenge,
             model=run.check.model or "",
             aliases=self.aliases,
             cap=None if self.caps <= habit.refused else self.cap(habit),
-            right_content_type=media
-            == ("text/event-stream" if self.stream else "application/json"),
+            right_content_type=media_type == (EVENT_STREAM if self.stream else JSON),
             content_type=label,
         )
 
@@ -260,10 +246,10 @@ class TextPrompt(Conversation):
     def challenge(self, rng: Random) -> Challenge:
         if self.text is not None:
             return OwnQuestion(self.text, self.answer)
-        return self.usual(rng)
+        return self.usual_challenge(rng)
 
-    def usual(self, rng: Random) -> Challenge:
-        """What is asked where the operator asks nothing."""
+    def usual_challenge(self, rng: Random) -> Challenge:
+        """Return what is asked where the operator asks nothing."""
         raise NotImplementedError
 
 
@@ -280,24 +266,24 @@ class CountingPrompt(TextPrompt):
             raise ValueError("got `numbers` beside `text`, want one of the two")
         return self
 
-    def usual(self, rng: Random) -> Challenge:
+    def usual_challenge(self, rng: Random) -> Challenge:
         if self.stream or self.numbers:
             return counting(rng, self.numbers or COUNT)
         return addition(rng)
 
     def usual_cap(self) -> int:
-        """Some tokenizers take a token for every digit and for every space."""
+        """Allow for tokenizers that take a token for every digit and for every space."""
         counts = self.stream and self.text is None
         return max(_COUNTING_CAP if counts else super().usual_cap(), 3 * (self.numbers or 0))
 
     @property
     def long(self) -> bool:
-        """One answer that takes its time: where an edge cuts such calls, this one finds it."""
+        """Whether it is one answer that takes its time: where an edge cuts such calls, this finds it."""
         return not self.stream and (self.numbers or 0) > COUNT
 
 
-def _both(first: Usage | None, second: Usage | None) -> Usage | None:
-    """What two calls cost together; of one alone nothing can be said."""
+def _sum(first: Usage | None, second: Usage | None) -> Usage | None:
+    """Return what two calls cost together; None where the cost of one is not known."""
     if first is None or second is None:
         return None
     if None in {first.tokens_in, second.tokens_in}:
@@ -309,7 +295,7 @@ def _both(first: Usage | None, second: Usage | None) -> Usage | None:
 
 
 def _read(exchange: Exchange, reader: ProtocolReader, signs: tuple[str, ...]) -> Failure | None:
-    """One object, or Gemini's list of them, which is a stream for those who did not ask for SSE."""
+    """Read one object, or Gemini's list of them, which is its stream for those who do not ask for SSE."""
     value = read_json(exchange.body)
     answers = value if isinstance(value, list) else [value]
     if not answers or not all(isinstance(answer, dict) for answer in answers):

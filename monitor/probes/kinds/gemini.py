@@ -13,6 +13,8 @@ from monitor.probes.readers import GeminiReader, ProtocolReader
 
 class GeminiProbe(CountingPrompt):
     kind: ClassVar[str] = "gemini"
+    title: ClassVar[str] = "Gemini"
+    main_rank: ClassVar[int] = 3
     reader: ClassVar[type[ProtocolReader]] = GeminiReader
     signs: ClassVar[tuple[str, ...]] = ("candidates", "promptFeedback")
     droppable: ClassVar[Mapping[str, str]] = {
@@ -27,16 +29,12 @@ class GeminiProbe(CountingPrompt):
     }
     caps: ClassVar[frozenset[str]] = frozenset({"maxOutputTokens"})
 
-    def url(self, endpoint: Endpoint, model: str) -> str:
-        """The version is ours to add, also where the base URL has it already."""
-        return f"{endpoint.url.removesuffix('/v1beta')}{self.path(model)}"
-
-    def path(self, model: str) -> str:
+    def route_to(self, model: str) -> str:
         method = "streamGenerateContent?alt=sse" if self.stream else "generateContent"
         return f"/v1beta/models/{quote(model.removeprefix('models/'), safe='')}:{method}"
 
     def auth(self, endpoint: Endpoint) -> Mapping[str, str]:
-        """Never as `?key=`, which ends up in everybody's logs."""
+        """Return the key as a header: as `?key=` it would end up in everybody's logs."""
         return {} if endpoint.key is None else {"x-goog-api-key": endpoint.key.reveal()}
 
     def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:  # noqa: ARG002

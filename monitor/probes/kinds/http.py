@@ -20,6 +20,8 @@ class HttpProbe(ProbeSettings):
     """Sends no key: it asks what any visitor may."""
 
     kind: ClassVar[str] = "http"
+    title: ClassVar[str] = "Web page"
+    main_rank: ClassVar[int] = 90
     needs_key: ClassVar[bool] = False
 
     timeout: Duration = Field(default=timedelta(seconds=10), description="when a run is given up")
@@ -38,7 +40,7 @@ class HttpProbe(ProbeSettings):
         endpoint = run.check.endpoint
         ask = HttpRequest(
             method=self.method,
-            url=f"{endpoint.url}{self.path}",
+            url=endpoint.url.removesuffix("#").rstrip("/") + self.path,
             headers={name: value.reveal() for name, value in endpoint.headers},
             body=None if self.body is None else self.body.encode(),
             timeout=self.timeout,

@@ -14,13 +14,13 @@ _VERSION = "2023-06-01"
 
 class MessagesProbe(CountingPrompt):
     kind: ClassVar[str] = "messages"
+    title: ClassVar[str] = "Messages"
+    main_rank: ClassVar[int] = 1
+    route: ClassVar[str] = "/v1/messages"
     reader: ClassVar[type[ProtocolReader]] = AnthropicReader
     signs: ClassVar[tuple[str, ...]] = ("content",)
     droppable: ClassVar[Mapping[str, str]] = {"temperature": "temperature"}
     caps: ClassVar[frozenset[str]] = frozenset({"max_tokens"})
-
-    def path(self, model: str) -> str:  # noqa: ARG002
-        return "/v1/messages"
 
     def auth(self, endpoint: Endpoint) -> Mapping[str, str]:
         key = {} if endpoint.key is None else {"x-api-key": endpoint.key.reveal()}

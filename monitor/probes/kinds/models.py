@@ -8,24 +8,27 @@ from pydantic import Field
 
 from monitor.model import Evidence, Failure, FailureKind, clean_text
 from monitor.probes.answer.check_answer import is_same_model
-from monitor.probes.exchange import Exchange, HttpRequest
-from monitor.probes.kinds.api_call import headers
-from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.exchange import Exchange
+from monitor.probes.kinds.api_call import ApiProbe
+from monitor.probes.probe import Duration, Finding, Run
 from monitor.probes.readers.base import as_object, as_text, objects_in
 from monitor.probes.verdict.classify import judge_api_body, judge_http
 from monitor.probes.verdict.error_body import read_json
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
-_MAX_BODY = 2 * 1024 * 1024
 _MAX_LISTED = 2000
 _MAX_NAME = 200
 _SHOWN = 20
 
 
-class ModelsProbe(ProbeSettings):
-    """Without a key an authentication refusal counts as reachable."""
+class ModelsProbe(ApiProbe):
+    """Without a key, a refusal to list without one counts as reachable."""
 
     kind: ClassVar[str] = "models"
+    title: ClassVar[str] = "Models"
+    main_rank: ClassVar[int] = 80
+    route: ClassVar[str] = "/v1/models"
+    max_body: ClassVar[int] = 2 * 1024 * 1024
     needs_key: ClassVar[bool] = False
 
     every: Duration = Field(default=timedelta(minutes=1), description="how often it runs")
@@ -33,7 +36,7 @@ class ModelsProbe(ProbeSettings):
     model: str | None = Field(default=None, description="must be in the list")
 
     async def run(self, run: Run) -> Finding:
-        exchange = await run.client.send(self._ask(run))
+        exchange = await run.client.send(self.request(run, None, self.timeout))
         failure = self._judge(exchange, run)
         habit = run.habit if failure else run.habit.worked()
         listed = _listed(exchange)
@@ -42,18 +45,6 @@ class ModelsProbe(ProbeSettings):
             failure=failure,
             habit=replace(habit, listed=listed or habit.listed),
             evidence=Evidence(note=change(habit.listed, listed)),
-        )
-
-    def _ask(self, run: Run) -> HttpRequest:
-        endpoint = run.check.endpoint
-        return HttpRequest(
-            method="GET",
-            url=f"{endpoint.url}/v1/models",
-            headers=headers(endpoint),
-            timeout=self.timeout,
-            max_body=_MAX_BODY,
-            ca_file=endpoint.ca_file,
-            proxy=endpoint.proxy,
         )
 
     def _judge(self, exchange: Exchange, run: Run) -> Failure | None:

@@ -2,49 +2,48 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from monitor.model import Failure, FailureKind, Habit, Spend
 from monitor.probes.answer.check_answer import MISMATCHES_BELIEVED
-from monitor.probes.kinds.api_call import judge_call, post
-from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.exchange import Exchange
+from monitor.probes.kinds.api_call import ApiCall
+from monitor.probes.parameter_fallback import Body
+from monitor.probes.probe import Duration, Finding
 from monitor.probes.readers.base import as_object, as_text, objects_in
 from monitor.probes.verdict.error_body import read_json
 
 
-class ModerationsProbe(ProbeSettings):
+class ModerationsProbe(ApiCall):
+    """Counts as paid: free at its source, but relays may bill it."""
+
     kind: ClassVar[str] = "moderations"
-    paid: ClassVar[bool] = True  # not at its source, but relays may count it
-    needs_model: ClassVar[bool] = True
+    title: ClassVar[str] = "Moderation"
+    main_rank: ClassVar[int] = 21
+    route: ClassVar[str] = "/v1/moderations"
 
     every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")
     model: str = Field(default="omni-moderation-latest", description="the moderation model")
     text: str | None = Field(default=None, description="judged instead of a short random text")
 
-    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002
+    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # the same for every endpoint
         return Spend(tokens=16 + len((self.text or "").encode()))
 
-    async def run(self, run: Run) -> Finding:
-        text = self.text or f"ping {run.rng.randrange(16**6):06x}"
-        body = {"model": self.model, "input": text}
-        ask = post(run.check.endpoint, "/v1/moderations", body, self.timeout)
-        exchange = await run.client.send(ask)
+    def parameters(self, rng: Random) -> Body:
+        return {"model": self.model, "input": self.text or f"ping {rng.randrange(16**6):06x}"}
+
+    def judge(self, exchange: Exchange, habit: Habit) -> Finding:
         answer = as_object(read_json(exchange.body))
-        failure, habit = judge_call(exchange, run), run.habit
-        if failure is None:
-            failure, habit = judge_flag(answer, habit, harmless=self.text is None)
-        return Finding(
-            exchange=exchange,
-            failure=failure,
-            habit=habit,
-            model=as_text(answer.get("model")) or None,
-        )
+        failure, habit = judge_flag(answer, habit, harmless=self.text is None)
+        model = as_text(answer.get("model")) or None
+        return Finding(exchange=exchange, failure=failure, habit=habit, model=model)
 
 
 def judge_flag(answer: Any, habit: Habit, *, harmless: bool) -> tuple[Failure | None, Habit]:
-    """A verdict, and the right one where we know it: three wrong ones in a row are a fault."""
+    """Require a verdict, and the right one where it is known; three wrong ones in a row are a fault."""
     first = next(objects_in(as_object(answer).get("results")), None)
     flagged = as_object(first).get("flagged")
     if not isinstance(flagged, bool):

@@ -14,6 +14,9 @@ from monitor.probes.readers import ProtocolReader, ResponsesReader
 
 class ResponsesProbe(CountingPrompt):
     kind: ClassVar[str] = "responses"
+    title: ClassVar[str] = "Responses"
+    main_rank: ClassVar[int] = 2
+    route: ClassVar[str] = "/v1/responses"
     reader: ClassVar[type[ProtocolReader]] = ResponsesReader
     signs: ClassVar[tuple[str, ...]] = ("output",)
     droppable: ClassVar[Mapping[str, str]] = {
@@ -29,9 +32,6 @@ class ResponsesProbe(CountingPrompt):
     effort: str | None = Field(
         default=None, description="reasoning effort to ask for, where the model reasons"
     )
-
-    def path(self, model: str) -> str:  # noqa: ARG002
-        return "/v1/responses"
 
     def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
         body: dict[str, Any] = {

@@ -45,11 +45,15 @@ class DialProbe(ProbeSettings):
 
 class TcpProbe(DialProbe):
     kind: ClassVar[str] = "tcp"
+    title: ClassVar[str] = "TCP connection"
+    main_rank: ClassVar[int] = 92
     encrypted: ClassVar[bool] = False
 
 
 class TlsProbe(DialProbe):
     kind: ClassVar[str] = "tls"
+    title: ClassVar[str] = "TLS handshake"
+    main_rank: ClassVar[int] = 91
     encrypted: ClassVar[bool] = True
 
     every: Duration = Field(default=timedelta(hours=1), description="how often it runs")

@@ -9,11 +9,13 @@ from monitor.probes.answer.challenges import Challenge, ColourQuestion, colour
 from monitor.probes.kinds.chat import ChatShape
 
 _PICTURE_TOKENS = 6000
-"""What the dearest small model is known to count for one small picture."""
+"""The most that a small model is known to count for one small picture."""
 
 
 class VisionProbe(ChatShape):
     kind: ClassVar[str] = "vision"
+    title: ClassVar[str] = "Vision"
+    main_rank: ClassVar[int] = 25
 
     def usual_cap(self) -> int:
         return 16
