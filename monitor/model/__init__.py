@@ -20,7 +20,7 @@ from monitor.model.alert import (
     TimelineEntry,
     Verdict,
 )
-from monitor.model.check import Check, Endpoint, LatencyLimit, Probe, Proxy, Service, rank
+from monitor.model.check import Check, Endpoint, LatencyLimit, Probe, Proxy, Service
 from monitor.model.errors import (
     Complaint,
     ConfigError,
@@ -133,5 +133,4 @@ __all__ = [
     "Usage",
     "Verdict",
     "clean_text",
-    "rank",
 ]

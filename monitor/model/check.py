@@ -78,6 +78,16 @@ class Probe(Protocol):
     @property
     def kind(self) -> str: ...
     @property
+    def title(self) -> str:
+        """The kind's name on the page, in English."""
+        ...
+
+    @property
+    def main_rank(self) -> int:
+        """Which probe speaks for an endpoint where none has `main = true`: the one of lowest rank."""
+        ...
+
+    @property
     def every(self) -> timedelta: ...
     @property
     def timeout(self) -> timedelta: ...
@@ -111,28 +121,3 @@ class Check:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", f"{self.service}/{self.endpoint.id}/{self.probe.id}")
-
-
-MAIN_ORDER = (
-    "chat",
-    "messages",
-    "responses",
-    "gemini",
-    "completions",
-    "embeddings",
-    "moderations",
-    "images",
-    "speech",
-    "transcriptions",
-    "vision",
-    "models",
-    "http",
-    "tls",
-    "tcp",
-)
-"""The probe kinds in the order in which they speak for an endpoint that has no `main = true`."""
-
-
-def rank(kind: str) -> int:
-    """Return the place of a kind in that order; kinds that are not in it come last."""
-    return MAIN_ORDER.index(kind) if kind in MAIN_ORDER else len(MAIN_ORDER)

@@ -129,6 +129,8 @@ class EndpointView(Measured):
     """By probe id."""
     kinds: Mapping[str, str]
     """Probe id -> its kind."""
+    titles: Mapping[str, str]
+    """Probe id -> its kind's name in English."""
     runs: tuple[RunView, ...]
     """Newest first."""
     trouble: FailureKind | None

@@ -14,7 +14,6 @@ from monitor.model import (
     Point,
     Result,
     Snapshot,
-    rank,
 )
 from monitor.model.rollup import NOTHING
 from monitor.page import day_bars as ninety
@@ -32,7 +31,7 @@ RUNS = 24
 
 
 def main_check(checks: Sequence[Check]) -> Check:
-    return min(checks, key=lambda check: (not check.probe.main, rank(check.probe.kind)))
+    return min(checks, key=lambda check: (not check.probe.main, check.probe.main_rank))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +141,7 @@ def _view(basis: _Basis, now: datetime) -> EndpointView:
             for check in checks
         },
         kinds={check.probe.id: check.probe.kind for check in checks},
+        titles={check.probe.id: check.probe.title for check in checks},
         runs=_runs(checks, histories),
         latest=max((each.latest.at for each in histories.values() if each and each.latest), default=None),
         history=Past(

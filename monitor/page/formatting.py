@@ -18,14 +18,6 @@ LABELS = {
     State.MAINTENANCE: marked("Maintenance"),
     State.UNKNOWN: marked("No data"),
 }
-PROBES = {
-    "http": marked("Web page"), "tcp": marked("TCP connection"), "tls": marked("TLS handshake"),
-    "models": marked("Models"), "chat": marked("Chat"), "completions": marked("Completions"),
-    "responses": marked("Responses"), "embeddings": marked("Embeddings"),
-    "moderations": marked("Moderation"), "images": marked("Images"), "speech": marked("Speech"),
-    "transcriptions": marked("Transcription"), "vision": marked("Vision"),
-    "messages": marked("Messages"), "gemini": marked("Gemini"),
-}  # fmt: skip
 _MONTHS = (
     marked("January"), marked("February"), marked("March"), marked("April"), marked("May"), marked("June"),
     marked("July"), marked("August"), marked("September"), marked("October"), marked("November"),
@@ -55,18 +47,30 @@ def label(state: State, language: Language = ENGLISH) -> str:
     return language.gettext(LABELS[state])
 
 
-def probe(name: str, kind: str | None = None, language: Language = ENGLISH) -> str:
-    """A probe by its kind, and the operator's own name for it where that is another: `Chat (long)`."""
-    known = PROBES.get(kind or name)
-    if known is None:
+def probe(
+    name: str,
+    kind: str | None = None,
+    title: str | None = None,
+    language: Language = ENGLISH,
+) -> str:
+    """Name a probe by its kind's title, and by its id where that is another: `Chat (long)`.
+
+    The id alone where no title is known, as of a probe that is no longer configured.
+    """
+    if title is None:
         return name
-    said = language.gettext(known)
-    return said if kind in {None, name} else language.gettext("%(where)s (%(call)s)", where=said, call=name)  # fmt: skip
+    said = language.gettext(title)
+    return said if name == kind else language.gettext("%(where)s (%(call)s)", where=said, call=name)
 
 
-def call(name: str, kind: str | None = None, language: Language = ENGLISH) -> str:
-    """The same inside a sentence."""
-    return in_sentence(probe(name, kind, language))
+def call(
+    name: str,
+    kind: str | None = None,
+    title: str | None = None,
+    language: Language = ENGLISH,
+) -> str:
+    """Name a probe inside a sentence."""
+    return in_sentence(probe(name, kind, title, language))
 
 
 def whence(vantage: str, language: Language = ENGLISH) -> str:

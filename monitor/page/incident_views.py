@@ -61,14 +61,16 @@ class IncidentView:
 class IncidentViews:
     """Tells in one language, and remembers what is over: it is told the same way again.
 
-    `names` maps a service and each `service/endpoint` to its name.
+    `names` maps a service, each `service/endpoint` and each check to its name.
     """
 
     def __init__(self, names: Mapping[str, str], language: Language) -> None:
         self.names, self.language = names, language
         self._all: dict[str, set[str]] = {}
         for path in names:
-            self._all.setdefault(path.split("/")[0], set()).update([path] if "/" in path else [])
+            self._all.setdefault(path.split("/")[0], set()).update(
+                [path] if path.count("/") == 1 else []
+            )
         self._over: dict[int, tuple[Incident, IncidentView]] = {}
 
     def stories(
@@ -174,7 +176,7 @@ class IncidentViews:
             if entry.check is None:
                 return self.language.gettext("It")
             path, probe = entry.check.rsplit("/", 1)
-            call = formatting.call(probe, language=self.language)
+            call = self.names.get(entry.check, probe)
             calls.setdefault(self.names.get(path, path), []).append(call)
         say, listed = self.language.gettext, self.language.listed
         return listed(

@@ -41,7 +41,7 @@ def service_view(
         endpoints=endpoints,
         picks=picks,
         next=following,
-        retired=tuple(retired(service, snapshot)),
+        retired=tuple(retired(service, checks, snapshot)),
         probes=tuple(dict.fromkeys(check.probe.id for check in checks)),
         spend=_spend(service.id, snapshot, site.settings.currency) if site.settings.spend else None,
     )

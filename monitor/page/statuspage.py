@@ -106,7 +106,7 @@ def _call(
 ) -> Document:
     """One kind of call to a base URL."""
     shown = _last_known(endpoint) if cell.state is State.UNKNOWN else cell.state
-    name = f"{group} · {formatting.probe(probe, endpoint.kinds.get(probe))}"
+    name = f"{group} · {formatting.probe(probe, endpoint.kinds.get(probe), endpoint.titles.get(probe))}"
     return _component(f"{endpoint.path}/{probe}", name, cell.state, shown, page) | {
         "group_id": endpoint.path,
         "description": cell.text,

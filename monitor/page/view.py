@@ -60,6 +60,11 @@ def _page(
     names = {service.id: service.name for service in services}
     names |= {each.path: each.name for each in endpoints}
     names |= {each.path: each.name for service in services for each in service.retired}
+    names |= {
+        f"{endpoint.path}/{probe}": formatting.call(probe, kind, endpoint.titles[probe], said)
+        for endpoint in endpoints
+        for probe, kind in endpoint.kinds.items()
+    }
     incidents = tuple(_public(incident, services) for incident in snapshot.incidents
                       if incident.service is None or incident.service in names)  # fmt: skip
     instead = partial(

@@ -94,6 +94,10 @@ class ServiceView:
     def kind_of(self, probe: str) -> str | None:
         return next((each.kinds[probe] for each in self.endpoints if probe in each.kinds), None)
 
+    def title_of(self, probe: str) -> str | None:
+        titles = (endpoint.titles for endpoint in self.endpoints)
+        return next((title[probe] for title in titles if probe in title), None)
+
     def model_of(self, probe: str) -> str | None:
         """The one that it asks for everywhere, where that is anybody's business."""
         found = {each.cells[probe].model for each in self.endpoints if probe in each.cells}

@@ -21,6 +21,7 @@ from monitor.config.tables import (
 from monitor.config.values import Kept, Size
 from monitor.model import AlertSettings, Endpoint, HistorySettings, PageSettings
 from monitor.probes import PROBES, ProbeSettings
+from monitor.probes.kinds.api_call import ApiProbe
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 
@@ -50,9 +51,12 @@ def test_every_key_of_an_endpoint_is_documented_and_no_other() -> None:
 
 def test_every_key_of_every_probe_kind_is_documented_and_no_other() -> None:
     common = keys_of(ProbeSettings)
+    of_apis = keys_of(ApiProbe) - common
     assert documented("## A probe") == common | {"kind"}
+    assert documented("### Every kind that calls an API") == of_apis
     for kind, settings in PROBES.items():
-        assert documented(f"### `{kind}`") == keys_of(settings) - common, kind
+        elsewhere = common | (of_apis if issubclass(settings, ApiProbe) else frozenset())
+        assert documented(f"### `{kind}`") == keys_of(settings) - elsewhere, kind
 
 
 def test_the_schema_shows_durations_as_the_file_does() -> None:
