@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -306,7 +307,7 @@ def test_a_backup_taken_while_the_daemon_runs_is_restored_as_the_documentation_s
     finally:
         daemon.terminate()
         daemon.communicate(timeout=60)
-    with sqlite3.connect(copy) as connection:
+    with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
     docs = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()

@@ -6,7 +6,7 @@ import logging
 import re
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -144,7 +144,7 @@ async def test_what_the_database_holds_is_what_happened_and_no_secret(
     for file in tmp_path.rglob("*"):
         if file.is_file():
             assert TOKEN.encode() not in file.read_bytes(), file
-    with sqlite3.connect(tmp_path / "monitor.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "monitor.db")) as connection:
         tables = {
             name
             for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")

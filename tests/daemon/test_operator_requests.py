@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -224,9 +225,8 @@ async def test_the_daemon_takes_requests_up_within_seconds_and_tells_of_a_crash(
     async with telegram() as phone:
         config = house(tmp_path, phone)
         await lived(config, caplog)
-        with sqlite3.connect(tmp_path / "monitor.db") as connection:
+        with closing(sqlite3.connect(tmp_path / "monitor.db")) as connection, connection:
             connection.execute("UPDATE meta SET value = 'no' WHERE name = 'stopped_cleanly'")
-        connection.close()
         await lived(config, caplog, lambda: silence(config, "s", HOUR, "", SystemClock().now()))
         assert [text.splitlines()[0] for text in phone.messages] == ["👁 monitor: crashed"]
         assert "It did not stop by itself" in phone.messages[0]

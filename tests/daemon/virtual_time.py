@@ -78,6 +78,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Future[T]:
         return self.waits_for(super().run_in_executor(executor, func, *args))
 
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        """Its threads end in real time: since 3.12 it waits with a timeout, which must not be jumped over."""
+        self._calls += 1
+        try:
+            await super().shutdown_default_executor(*args)
+        finally:
+            self._calls -= 1
+
     def waits_for(self, future: asyncio.Future[T]) -> asyncio.Future[T]:
         """Something in a thread will settle it."""
         self._calls += 1
