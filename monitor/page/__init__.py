@@ -1,7 +1,7 @@
 """Show: a snapshot -> a view -> files. `view` and what it stands on are pure."""
 
-from monitor.page.best_files import last_picks
 from monitor.page.folder import Folder, publish
+from monitor.page.machine_files import last_picks
 from monitor.page.ranking import Pick
 from monitor.page.render import Renderer
 from monitor.page.render_throttle import RenderThrottle

@@ -37,7 +37,7 @@ def badges(page: PageView) -> Iterator[tuple[str, str, State]]:
 
 
 def _now(page: PageView, state: State) -> State:
-    return State.UNKNOWN if page.stopped else state
+    return State.UNKNOWN if page.stopped_at else state
 
 
 def shields(label: str, state: State) -> Document:

@@ -1,5 +1,6 @@
-"""One endpoint as the page shows it, from the checks that it has. Pure."""
+"""One endpoint as the page shows it, from the checks that it has; and those that are retired. Pure."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,21 +8,23 @@ from datetime import UTC, datetime, timedelta
 from monitor.model import (
     Check,
     CheckHistory,
+    Endpoint,
     FailureKind,
     Incident,
     Outcome,
     PageSettings,
     Point,
     Result,
+    Service,
     Snapshot,
 )
-from monitor.model.rollup import NOTHING
-from monitor.page import day_bars as ninety
-from monitor.page import formatting
-from monitor.page.endpoint_nouns import CellView, EndpointView, ErrorView, RunView
+from monitor.model.rollup import NOTHING, Rollup
+from monitor.page import day_bars, formatting
 from monitor.page.incident_views import STATES
+from monitor.page.published import ErrorStatus, RunStatus
 from monitor.page.states import State, check_state, endpoint_state
-from monitor.page.window_stats import Past, can_be, real
+from monitor.page.view_models import CheckView, EndpointHistory, EndpointView, RetiredView
+from monitor.page.window_stats import can_be, real, rounded
 
 DAY = timedelta(days=1)
 _FINE = {State.OPERATIONAL, State.MAINTENANCE}
@@ -31,62 +34,68 @@ RUNS = 24
 
 
 def main_check(checks: Sequence[Check]) -> Check:
+    """The check that speaks for an endpoint: the one marked as `main`, else the most demanding."""
     return min(checks, key=lambda check: (not check.probe.main, check.probe.main_rank))
 
 
+def detail_path(path: str) -> str:
+    """The file beside an endpoint's page, below the page's folder."""
+    return f"endpoints/{path}/status.json"
+
+
 @dataclass(frozen=True, slots=True)
-class _Basis:
+class _Inputs:
     """All that the view of an endpoint follows from."""
 
     checks: tuple[Check, ...]
     histories: tuple[CheckHistory | None, ...]
     states: tuple[State, ...]
     incidents: tuple[Incident, ...]
-    shown: PageSettings
+    settings: PageSettings
     moment: tuple[object, ...]
     """What of the time matters: the day, and while something happens the minute."""
 
 
 class EndpointViews:
-    """Remembers how each endpoint looked, because most have no news since the last page."""
+    """Makes the views of endpoints, and keeps those whose inputs have not changed."""
 
     def __init__(self) -> None:
-        self._before: dict[str, tuple[_Basis, EndpointView]] = {}
-        self._now: dict[str, tuple[_Basis, EndpointView]] = {}
-        self._concerned: dict[str, list[Incident]] = {}
+        self._before: dict[str, tuple[_Inputs, EndpointView]] = {}
+        self._now: dict[str, tuple[_Inputs, EndpointView]] = {}
+        self._incidents: dict[str, list[Incident]] = {}
 
     def turn(self, incidents: Iterable[Incident]) -> None:
-        """Another page begins: what the last one did not ask for is forgotten."""
-        self._before, self._now, self._concerned = self._now, {}, {}
+        """Begin another page: what the last one did not ask for is forgotten."""
+        self._before, self._now, self._incidents = self._now, {}, {}
         for incident in incidents:
             for path in incident.endpoints:
-                self._concerned.setdefault(path, []).append(incident)
+                self._incidents.setdefault(path, []).append(incident)
 
     def view(
-        self, checks: Sequence[Check], snapshot: Snapshot, shown: PageSettings, *, paused: bool
+        self, checks: Sequence[Check], snapshot: Snapshot, settings: PageSettings, *, paused: bool
     ) -> EndpointView:
         """`paused`: somebody works on it, and what it answers meanwhile says nothing."""
         path = checks[0].endpoint.path
-        incidents = tuple(self._concerned.get(path, ()))
-        basis = _basis(tuple(checks), snapshot, incidents, shown, paused=paused)
+        incidents = tuple(self._incidents.get(path, ()))
+        inputs = _inputs(tuple(checks), snapshot, incidents, settings, paused=paused)
         before = self._before.get(path)
-        found = before[1] if before and before[0] == basis else _view(basis, snapshot.at)
-        self._now[path] = basis, found
-        return found
+        view = before[1] if before and before[0] == inputs else _view(inputs, snapshot.at)
+        self._now[path] = inputs, view
+        return view
 
 
-def _basis(
+def _inputs(
     checks: tuple[Check, ...],
     snapshot: Snapshot,
     incidents: tuple[Incident, ...],
-    shown: PageSettings,
+    settings: PageSettings,
     *,
     paused: bool,
-) -> _Basis:
+) -> _Inputs:
     now = snapshot.at.astimezone(UTC)
     histories = tuple(snapshot.checks.get(check.key) for check in checks)
     lately = any(each.closed is None or now - each.closed < DAY for each in incidents)
-    return _Basis(
+    return _Inputs(
         checks=checks,
         histories=histories,
         states=tuple(
@@ -94,78 +103,87 @@ def _basis(
             for check, history in zip(checks, histories, strict=True)
         ),
         incidents=incidents,
-        shown=shown,
+        settings=settings,
         moment=(now.date(), lately and now.replace(second=0, microsecond=0)),
     )
 
 
-def _view(basis: _Basis, now: datetime) -> EndpointView:
-    checks, shown, main = basis.checks, basis.shown, main_check(basis.checks)
-    histories = dict(zip((check.probe.id for check in checks), basis.histories, strict=True))
-    states = dict(zip((check.probe.id for check in checks), basis.states, strict=True))
+def _view(inputs: _Inputs, now: datetime) -> EndpointView:
+    checks, settings = inputs.checks, inputs.settings
+    main = main_check(checks)
+    histories = dict(zip((check.probe.id for check in checks), inputs.histories, strict=True))
+    states = dict(zip((check.probe.id for check in checks), inputs.states, strict=True))
     history = histories[main.probe.id]
-    day = history.last_24h if history else NOTHING
-    figure = "ttft" if main.probe.streams else "ttfb"
-    lately = history.windows.get(ninety.SHOWN, NOTHING) if history else NOTHING
-    endpoint = main.endpoint
+    last_24h = history.last_24h if history else NOTHING
+    last_90d = history.windows.get(day_bars.SHOWN, NOTHING) if history else NOTHING
+    latency = "ttft" if main.probe.streams else "ttfb"
+    endpoint, known = main.endpoint, tuple(each for each in histories.values() if each)
+    trouble = _trouble(inputs)
+    latest = max((each.latest.at for each in known if each.latest), default=None)
+    cert_expires = history.latest.cert_expires if history and history.latest else None
     return EndpointView(
+        id=endpoint.id,
         path=endpoint.path,
-        service=endpoint.service,
         name=formatting.name(endpoint.name, endpoint.id),
-        url=endpoint.url if shown.hosts else "",
-        host=endpoint.url.split("://", 1)[1].split("/", 1)[0] if shown.hosts else "",
-        tags=tuple(map(formatting.name, endpoint.tags)),
+        url=endpoint.url if settings.hosts else None,
+        host=endpoint.url.split("://", 1)[1].split("/", 1)[0] if settings.hosts else "",
         state=endpoint_state(list(states.values()), states[main.probe.id]),
-        cut_after=endpoint.cut_after,
+        tags=tuple(map(formatting.name, endpoint.tags)),
         main=main.probe.id,
-        main_kind=main.probe.kind,
         streams=main.probe.streams,
-        p50=day.quantile(figure, 0.5),
-        p95=day.quantile(figure, 0.95),
-        speed=day.quantile("tokens_per_s", 0.5),
-        availability=lately.availability,
-        excluded=lately.excluded,
-        windows={1: day, **history.windows} if history else {},
-        days=ninety.last_days(
-            now.astimezone(UTC).date(), history.days if history else {}, basis.incidents, main.key,
-            frozenset(check.key for check in checks), now, main.probe.every,
-        ),
-        points=tuple(map(_point, history.series)) if history else (),
-        shades=_shades(main, basis.incidents, now),
-        phases=_phases(history),
-        total=day.quantile("ttft" if main.probe.streams else "total", 0.5),
-        cells={
-            check.probe.id: _cell(
-                check, histories[check.probe.id], states[check.probe.id], models=shown.models
+        cut_after_s=endpoint.cut_after.total_seconds() if endpoint.cut_after else None,
+        trouble=trouble,
+        fault=trouble.fault if trouble else None,
+        availability_90d=last_90d.availability,
+        excluded_90d=last_90d.excluded,
+        p50_ms=rounded(last_24h.quantile(latency, 0.5)),
+        p95_ms=rounded(last_24h.quantile(latency, 0.95)),
+        tokens_per_s=rounded(last_24h.quantile("tokens_per_s", 0.5)),
+        total_ms=last_24h.quantile("ttft" if main.probe.streams else "total", 0.5),
+        cert_expires=cert_expires and formatting.whole_second(cert_expires),
+        latest=latest and formatting.whole_second(latest),
+        checks={
+            check.probe.id: _check(
+                check, histories[check.probe.id], states[check.probe.id], models=settings.models
             )
             for check in checks
         },
-        kinds={check.probe.id: check.probe.kind for check in checks},
-        titles={check.probe.id: check.probe.title for check in checks},
-        runs=_runs(checks, histories),
-        latest=max((each.latest.at for each in histories.values() if each and each.latest), default=None),
-        history=Past(
-            figure=figure,
+        detail=detail_path(endpoint.path),
+        history=EndpointHistory(
+            days=day_bars.last_days(
+                now.astimezone(UTC).date(),
+                history.days if history else {},
+                inputs.incidents,
+                main.key,
+                frozenset(check.key for check in checks),
+                now,
+                main.probe.every,
+            ),
             main=history,
-            all=tuple(each for each in histories.values() if each),
+            checks=known,
+            streams=main.probe.streams,
         ),
-        trouble=_trouble(basis),
-        cert_expires=history.latest.cert_expires if history and history.latest else None,
-        errors=tuple(_errors(histories)) if shown.errors else (),
-    )  # fmt: skip
+        points=tuple(map(_point, history.series)) if history else (),
+        shades=_shades(main, inputs.incidents, now),
+        phases=_phases(last_24h),
+        runs=_runs(checks, histories),
+        errors=tuple(_errors(histories)) if settings.errors else (),
+    )
 
 
-def _errors(histories: Mapping[str, CheckHistory | None]) -> Iterator[ErrorView]:
+def _errors(histories: Mapping[str, CheckHistory | None]) -> Iterator[ErrorStatus]:
     for probe, history in histories.items():
         latest = history.latest if history else None
         if history and latest and latest.failure:
-            yield ErrorView(
-                probe=probe,
-                at=latest.at,
+            evidence = history.evidence
+            yield ErrorStatus(
+                check=probe,
+                at=formatting.whole_second(latest.at),
                 kind=latest.failure.kind,
                 message=latest.failure.message,
                 status=latest.http_status,
-                evidence=history.evidence,
+                headers=evidence.headers if evidence else (),
+                body=evidence.body if evidence else "",
             )
 
 
@@ -181,72 +199,77 @@ def _shades(
 ) -> tuple[tuple[State, float, float], ...]:
     """Incidents of the main check within the last 24 hours, as shares of them."""
     start = now - DAY
-    found = []
+    shades = []
     for incident in incidents:
         begin, end = max(incident.opened, start), incident.closed or now
         if main.key in incident.checks and end > begin:
-            found.append((STATES[incident.severity], (begin - start) / DAY, (end - start) / DAY))
-    return tuple(found)
+            state = STATES[incident.severity]
+            shades.append((state, (begin - start) / DAY, (end - start) / DAY))
+    return tuple(shades)
 
 
-def _phases(history: CheckHistory | None) -> tuple[tuple[str, float], ...]:
-    """Medians of the last 24 hours, as durations that follow one another."""
-    if history is None:
-        return ()
+def _phases(last_24h: Rollup) -> tuple[tuple[str, float], ...]:
+    """Medians as durations that follow one another, in milliseconds."""
     dns, connect, tls, ttfb, ttft = (
-        history.last_24h.quantile(name, 0.5) for name in ("dns", "connect", "tls", "ttfb", "ttft")
+        last_24h.quantile(name, 0.5) for name in ("dns", "connect", "tls", "ttfb", "ttft")
     )
     if ttfb is None:
         return ()
     setup = sum(value or 0 for value in (dns, connect, tls))
-    found = [("dns", dns), ("tcp", connect), ("tls", tls), ("wait", max(0.0, ttfb - setup))]
+    phases = [("dns", dns), ("tcp", connect), ("tls", tls), ("wait", max(0.0, ttfb - setup))]
     if ttft is not None:
-        found.append(("token", max(0.0, ttft - ttfb)))
-    return tuple((name, value) for name, value in found if value is not None)
+        phases.append(("token", max(0.0, ttft - ttfb)))
+    return tuple((name, value) for name, value in phases if value is not None)
 
 
-def _cell(check: Check, history: CheckHistory | None, state: State, *, models: bool) -> CellView:
-    model = check.model if models else None
-    if history is None or history.latest is None:
-        return CellView(state=state, model=model)
-    failure = history.latest.failure
-    kind = failure.kind if failure and state not in _FINE else None
-    figure = "ttft" if check.probe.streams else "total"
-    median = history.last_24h.quantile(figure, 0.5)
-    return CellView(state=state, kind=kind, milliseconds=median, model=model)
+def _check(check: Check, history: CheckHistory | None, state: State, *, models: bool) -> CheckView:
+    kind, median = None, None
+    if history and history.latest:
+        failure = history.latest.failure
+        kind = failure.kind if failure and state not in _FINE else None
+        median = history.last_24h.quantile("ttft" if check.probe.streams else "total", 0.5)
+    return CheckView(
+        kind=check.probe.kind,
+        title=check.probe.title,
+        state=state,
+        text=kind.row.label if kind else formatting.cell(state, kind, median),
+        failure=kind,
+        median_ms=rounded(median),
+        model=check.model if models else None,
+    )
 
 
 def _runs(
     checks: Sequence[Check], histories: Mapping[str, CheckHistory | None]
-) -> tuple[RunView, ...]:
-    found = [
+) -> tuple[RunStatus, ...]:
+    runs = [
         _run(check, result)
         for check in checks
         if (history := histories[check.probe.id])
         for result in history.recent
     ]
-    return tuple(sorted(found, key=lambda run: run.at, reverse=True)[:RUNS])
+    return tuple(sorted(runs, key=lambda run: run.at, reverse=True)[:RUNS])
 
 
-def _run(check: Check, result: Result) -> RunView:
+def _run(check: Check, result: Result) -> RunStatus:
     timings = result.timings
-    return RunView(
+    return RunStatus(
         probe=check.probe.id,
-        at=result.at,
+        at=formatting.whole_second(result.at),
         outcome=result.outcome,
-        kind=result.failure.kind if result.failure else None,
-        milliseconds=real(timings.ttft if check.probe.streams else timings.total),
+        failure=result.failure.kind if result.failure else None,
+        ms=rounded(real(timings.ttft if check.probe.streams else timings.total)),
     )
 
 
-def _trouble(basis: _Basis) -> FailureKind | None:
+def _trouble(inputs: _Inputs) -> FailureKind | None:
     """The failure of the check that is worst off."""
-    found = [
-        (_WORST_FIRST.index(state), kind)
-        for check, history, state in zip(basis.checks, basis.histories, basis.states, strict=True)
-        if state not in _FINE and (kind := _reason(check, history, state, basis.incidents))
-    ]
-    return min(found, key=lambda pair: pair[0])[1] if found else None
+    worst: tuple[int, FailureKind] | None = None
+    for check, history, state in zip(inputs.checks, inputs.histories, inputs.states, strict=True):
+        kind = None if state in _FINE else _reason(check, history, state, inputs.incidents)
+        if kind and (worst is None or _WORST_FIRST.index(state) < worst[0]):
+            worst = _WORST_FIRST.index(state), kind
+    return worst[1] if worst else None
 
 
 def _reason(
@@ -259,3 +282,62 @@ def _reason(
     believed = (each.failure for each in incidents if not each.closed and check.key in each.active)
     known = next((each for each in believed if each.outcome is not Outcome.UNKNOWN), failure)
     return known.kind if known else None
+
+
+def retired_views(
+    service: Service, checks: Sequence[Check], snapshot: Snapshot
+) -> Iterator[RetiredView]:
+    """The base URLs that are not probed any more, from what the store still knows of them.
+
+    `checks` are those of the service's other endpoints.
+    """
+    ranks = {check.probe.id: check.probe.main_rank for check in checks}
+    for endpoint in service.endpoints:
+        if endpoint.retired:
+            prefix = f"{endpoint.path}/"
+            known = tuple(each for key, each in snapshot.checks.items() if key.startswith(prefix))
+            yield _retired_view(endpoint, known, ranks, snapshot)
+
+
+def _retired_view(
+    endpoint: Endpoint,
+    histories: tuple[CheckHistory, ...],
+    ranks: Mapping[str, int],
+    snapshot: Snapshot,
+) -> RetiredView:
+    main = min(histories, key=lambda history: _rank(history, ranks), default=None)
+    last_90d = main.windows.get(day_bars.SHOWN, NOTHING) if main else NOTHING
+    latest = max((each.latest.at for each in histories if each.latest), default=None)
+    return RetiredView(
+        id=endpoint.id,
+        path=endpoint.path,
+        name=formatting.name(endpoint.name, endpoint.id),
+        availability_90d=last_90d.availability,
+        last=latest and latest.astimezone(UTC).date(),
+        latest=latest and formatting.whole_second(latest),
+        detail=detail_path(endpoint.path),
+        history=EndpointHistory(
+            days=day_bars.last_days(
+                snapshot.at.astimezone(UTC).date(),
+                main.days if main else {},
+                snapshot.incidents,
+                main.check if main else "",
+                frozenset(each.check for each in histories),
+                snapshot.at,
+                timedelta(minutes=1),
+            ),
+            main=main,
+            checks=histories,
+            streams="ttft" in last_90d.figures,
+        ),
+    )
+
+
+def _rank(history: CheckHistory, ranks: Mapping[str, int]) -> tuple[int, bool]:
+    """Rank a check whose probe is no longer configured by the service's other probe of that id.
+
+    Among those that no other endpoint has, one that streamed comes first.
+    """
+    probe = history.check.rsplit("/", 1)[1]
+    last_90d = history.windows.get(day_bars.SHOWN, NOTHING)
+    return ranks.get(probe, sys.maxsize), "ttft" not in last_90d.figures

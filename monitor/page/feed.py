@@ -28,53 +28,53 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def atom(page: PageView) -> bytes:
     """In the language of the page, beside its home page."""
     path = page.path
-    stories = sorted(page.stories, key=lambda story: story.opened, reverse=True)[:ENTRIES]
+    incidents = sorted(page.incidents, key=lambda incident: incident.opened, reverse=True)[:ENTRIES]
     feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": page.language.code})
     _text(feed, "title", page.title)
     _text(feed, "id", _tag(page, "2026", f"{path}feed"))
-    _text(feed, "updated", formatting.iso(max(map(changed, stories), default=NEVER)))
+    _text(feed, "updated", formatting.iso(max(map(changed, incidents), default=NEVER)))
     SubElement(feed, "link", rel="self", type="application/atom+xml", href=_address(page, f"{path}feed.atom", "feed.atom"))  # fmt: skip
     SubElement(feed, "link", rel="alternate", type="text/html", href=_address(page, path, "./"))
     _text(SubElement(feed, "author"), "name", page.title)
     SubElement(feed, "generator", version=page.version).text = "monitor"
-    for story in stories:
-        _entry(feed, page, story)
+    for incident in incidents:
+        _entry(feed, page, incident)
     return _file(feed)
 
 
-def changed(story: IncidentView) -> datetime:
+def changed(incident: IncidentView) -> datetime:
     """When something last happened to it."""
-    known = [story.opened, *(each.at for each in story.updates)]
-    return max([*known, story.closed] if story.closed else known)
+    known = [incident.opened, *(each.at for each in incident.updates)]
+    return max([*known, incident.closed] if incident.closed else known)
 
 
-def _entry(feed: Element, page: PageView, story: IncidentView) -> None:
+def _entry(feed: Element, page: PageView, incident: IncidentView) -> None:
     entry = SubElement(feed, "entry")
-    own = f"incidents/{story.id}/"
-    _text(entry, "id", _incident_tag(page, story))
-    _text(entry, "title", f"{story.title} · {story.phase}")
-    _text(entry, "published", formatting.iso(story.opened))
-    _text(entry, "updated", formatting.iso(changed(story)))
+    own = f"incidents/{incident.id}/"
+    _text(entry, "id", _incident_tag(page, incident))
+    _text(entry, "title", f"{incident.title} · {incident.phase}")
+    _text(entry, "published", formatting.iso(incident.opened))
+    _text(entry, "updated", formatting.iso(changed(incident)))
     SubElement(entry, "link", rel="alternate", type="text/html", href=_address(page, f"{page.path}{own}", own))  # fmt: skip
-    SubElement(entry, "category", term=story.state.value)
-    SubElement(entry, "content", type="html").text = _clean(_content(page, story))
+    SubElement(entry, "category", term=incident.state.value)
+    SubElement(entry, "content", type="html").text = _clean(_content(page, incident))
 
 
-def _content(page: PageView, story: IncidentView) -> str:
+def _content(page: PageView, incident: IncidentView) -> str:
     """What it is and what to do, then the updates, newest first."""
-    head = f"<p>{escape(story.text)} {escape(story.remedy)}</p>"
+    head = f"<p>{escape(incident.what)} {escape(incident.do)}</p>"
     updates = (
         f'<p><time datetime="{formatting.iso(each.at)}">{formatting.moment(each.at, page.language)}</time> '
         f"<b>{escape(each.label)}</b>: {escape(each.text)}</p>"
-        for each in story.updates
+        for each in incident.updates
     )
     return "\n".join((head, *updates))
 
 
-def _incident_tag(page: PageView, story: IncidentView) -> str:
+def _incident_tag(page: PageView, incident: IncidentView) -> str:
     """With its second: numbers begin anew where the history was lost."""
-    opened = story.opened.astimezone(UTC)
-    return _tag(page, f"{opened:%Y-%m-%d}", f"{page.path}incidents/{story.id}/{opened:%H%M%S}")
+    opened = incident.opened.astimezone(UTC)
+    return _tag(page, f"{opened:%Y-%m-%d}", f"{page.path}incidents/{incident.id}/{opened:%H%M%S}")
 
 
 def _tag(page: PageView, day: str, what: str) -> str:

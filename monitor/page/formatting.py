@@ -1,5 +1,6 @@
 """How the page says states, times and numbers. Pure; English where no language is asked for."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -153,6 +154,11 @@ def amount(spent: Spend, currency: str, language: Language = ENGLISH) -> str:
     return f"{tokens} ({spent.money:.4f}{NBSP}{currency})"
 
 
+def whole_second(at: datetime) -> datetime:
+    """Times are published in whole seconds."""
+    return at.replace(microsecond=0)
+
+
 def moment(at: datetime, language: Language = ENGLISH) -> str:
     at = at.astimezone(UTC)
     return language.gettext(
@@ -176,6 +182,32 @@ def long_day(day: date, language: Language = ENGLISH) -> str:
         day=day.day,
         month=language.gettext(_MONTHS[day.month - 1]),
     )
+
+
+_LETTERS = (
+    ("ja", re.compile("[\u3041-\u30ff]")),
+    ("ko", re.compile("[\u1100-\u11ff\uac00-\ud7af]")),
+    ("zh", re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f]")),
+    ("und-Cyrl", re.compile("[\u0400-\u04ff]")),
+    ("und-Arab", re.compile("[\u0600-\u06ff]")),
+    ("und-Hebr", re.compile("[\u0590-\u05ff]")),
+    ("und-Deva", re.compile("[\u0900-\u097f]")),
+    ("und-Grek", re.compile("[\u0370-\u03ff]")),
+    ("en", re.compile("[A-Za-z]{2}")),
+)
+
+
+def lang_attribute(text: str, page: Language, *, name: bool = False) -> str | None:
+    """The language of an operator's words, as far as their letters say; None where it is the page's.
+
+    A `lang` attribute makes a screen reader pronounce them right, and gives Han characters the right
+    shapes. A `name` in Latin letters is at home in every language.
+    """
+    if name and text.isascii():
+        return None
+    code = next((code for code, letters in _LETTERS if letters.search(text)), None)
+    own = page.code.split("-")[0]
+    return None if code == own or (name and code == "en") else code
 
 
 _SAID: tuple[Callable[..., str], ...] = (

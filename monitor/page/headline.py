@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from monitor.language import Language, marked
 from monitor.model import Incident, Severity
-from monitor.page.endpoint_nouns import EndpointView
+from monitor.page.published import Triage
 from monitor.page.states import SERVING, WORKING, State, worst
-from monitor.page.view_models import ServiceView, Triage
+from monitor.page.view_models import EndpointView, ServiceView
 
 _UP = SERVING | {State.PARTIAL}
 
@@ -201,7 +201,7 @@ def _calls(services: Sequence[ServiceView]) -> tuple[int, int]:
         probe
         for service in services
         for endpoint in service.endpoints
-        for probe, cell in endpoint.cells.items()
+        for probe, cell in endpoint.checks.items()
         if cell.state in fine
     }
     return len(calls), len(answered & calls)

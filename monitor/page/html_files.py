@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from monitor.page.endpoint_nouns import EndpointView, RetiredView
 from monitor.page.incident_views import IncidentView
 from monitor.page.render_cache import RenderCache
-from monitor.page.view_models import PageView
+from monitor.page.view_models import EndpointView, PageView, RetiredView
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +32,34 @@ class HtmlFiles:
     assets: Assets
     all: tuple[PageView, ...]
     """Every language, the default one first."""
-    keeper: RenderCache
+    cache: RenderCache
 
     def home(self) -> Iterator[tuple[str, bytes]]:
         yield self._name(""), self._html("index.html", "")
 
     def below(self) -> Iterator[tuple[str, bytes]]:
-        for story in self.page.stories:
-            yield self._story(story)
+        for incident in self.page.incidents:
+            yield self._incident(incident)
         for endpoint in self.page.endpoints:
             yield self._endpoint(endpoint)
         for service in self.page.services:
-            for gone in service.retired:
-                yield self._retired(gone)
+            for retired in service.retired:
+                yield self._retired(retired)
         yield self._name("method.html"), self._html("method.html", "method.html")
         if self.page.url:
             yield f"{self.page.path}404.html", self._not_found(f"{self.page.url}/")
 
-    def _story(self, story: IncidentView) -> tuple[str, bytes]:
-        here = f"incidents/{story.id}/"
+    def _incident(self, incident: IncidentView) -> tuple[str, bytes]:
+        here = f"incidents/{incident.id}/"
         name = self._name(here)
 
         def make() -> bytes:
-            return self._html("incident.html", here, story=story)
+            return self._html("incident.html", here, incident=incident)
 
-        if not (self.page.crowded or story.closed):
+        if not (self.page.crowded or incident.closed):
             return name, make()
-        states = [each.state for each in self.page.concerned(story)]
-        return name, self.keeper.file(name, self.page, (self._common, story, states), make)
+        states = [each.state for each in self.page.affected(incident)]
+        return name, self.cache.file(name, self.page, (self._common, incident, states), make)
 
     def _endpoint(self, endpoint: EndpointView) -> tuple[str, bytes]:
         here = f"endpoints/{endpoint.path}/"
@@ -72,23 +71,23 @@ class HtmlFiles:
         if not self.page.crowded:
             return name, make()
         news = self._common, endpoint.state, endpoint.trouble, self._updates(endpoint.path)
-        return name, self.keeper.file(name, self.page, news, make, paced=True)
+        return name, self.cache.file(name, self.page, news, make, paced=True)
 
     def _retired(self, endpoint: RetiredView) -> tuple[str, bytes]:
         here = f"endpoints/{endpoint.path}/"
         name = self._name(here)
         news = self._common, endpoint.latest, self._updates(endpoint.path)
-        return name, self.keeper.file(
+        return name, self.cache.file(
             name, self.page, news, lambda: self._html("retired.html", here, endpoint=endpoint)
         )
 
     def _updates(self, path: str) -> object:
-        return [story.updates for story in self.page.told.get(path, ())]
+        return [incident.updates for incident in self.page.incidents_by_path.get(path, ())]
 
     @property
     def _common(self) -> object:
         """What makes every page a new one."""
-        return self.page.stopped, self.page.title, self.assets
+        return self.page.stopped_at, self.page.title, self.assets
 
     def _not_found(self, base: str) -> bytes:
         """Served at any depth, so its links need an address."""

@@ -1,32 +1,48 @@
-"""Everything that programs read, as files: status, incidents, the best base URL, the feed, badges."""
+"""Everything that programs read, as files: status, incidents, the best base URL, the feed, badges.
 
+The JSON of `published.py` and its schemas come from the same types, so they cannot differ.
+"""
+
+import json
 from collections.abc import Iterator, Mapping
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 
+from monitor.model import Point
+from monitor.page import formatting
 from monitor.page.badges import badges, shields, svg
-from monitor.page.best_files import best, best_text
-from monitor.page.endpoint_nouns import EndpointView, RetiredView
 from monitor.page.feed import atom
+from monitor.page.published import DayOfUse, EndpointDetail, HalfHour, Status
+from monitor.page.ranking import Pick
 from monitor.page.render_cache import RenderCache
-from monitor.page.schema import detail_json, detail_schema, status_json, status_schema
 from monitor.page.states import State
-from monitor.page.status import Statuses, detail, detail_path, retired_detail, status
 from monitor.page.statuspage import statuspage
-from monitor.page.view_models import PageView
+from monitor.page.view_models import (
+    EndpointHistory,
+    EndpointView,
+    PageView,
+    PickView,
+    RetiredView,
+    ServiceView,
+)
+from monitor.page.window_stats import rounded
+
+_STATUS = TypeAdapter(Status)
+_DETAIL = TypeAdapter(EndpointDetail)
 
 
-def files(page: PageView, statuses: Statuses, keeper: RenderCache) -> Iterator[tuple[str, bytes]]:
+def files(page: PageView, render_cache: RenderCache) -> Iterator[tuple[str, bytes]]:
     """Path below the page's folder and content, in the order of publishing."""
     for name, document in statuspage(page).items():
         yield f"api/v2/{name}.json", as_json(document)
     yield "status.schema.json", status_schema()
     yield "endpoint.schema.json", detail_schema()
-    yield from _details(page, keeper)
-    yield "status.json", status_json(status(page, statuses))
-    yield "best.json", as_json(best(page))
+    yield from _details(page, render_cache)
+    yield "status.json", status_json(page)
+    yield "best.json", as_json(best_document(page))
     yield "best.txt", best_text(page).encode()
     for each in (page, *page.others):
         yield f"{each.path}feed.atom", atom(each)
@@ -35,25 +51,8 @@ def files(page: PageView, statuses: Statuses, keeper: RenderCache) -> Iterator[t
         yield f"{path}.json", _shields(label, state)
 
 
-def _details(page: PageView, keeper: RenderCache) -> Iterator[tuple[str, bytes]]:
-    """Of each endpoint, beside its page."""
-    for endpoint in page.endpoints:
-        name = detail_path(endpoint.path)
-        news = endpoint.state, endpoint.trouble
-        make = partial(_detail, endpoint)
-        yield name, keeper.file(name, page, news, make, source=endpoint, paced=page.crowded)
-    for service in page.services:
-        for gone in service.retired:
-            name = detail_path(gone.path)
-            yield name, keeper.file(name, page, gone.latest, partial(_retired, gone))
-
-
-def _detail(endpoint: EndpointView) -> bytes:
-    return detail_json(detail(endpoint))
-
-
-def _retired(endpoint: RetiredView) -> bytes:
-    return detail_json(retired_detail(endpoint))
+def as_json(document: Mapping[str, Any]) -> bytes:
+    return to_json(document) + b"\n"
 
 
 @lru_cache(maxsize=4096)
@@ -61,5 +60,122 @@ def _shields(label: str, state: State) -> bytes:
     return as_json(shields(label, state))
 
 
-def as_json(document: Mapping[str, Any]) -> bytes:
-    return to_json(document) + b"\n"
+# --- status.json ----------------------------------------------------------------------------------
+
+
+def status_json(page: PageView) -> bytes:
+    """The published fields of the page."""
+    return _STATUS.dump_json(page) + b"\n"
+
+
+@cache
+def status_schema() -> bytes:
+    return _schema(_STATUS)
+
+
+@cache
+def detail_schema() -> bytes:
+    return _schema(_DETAIL)
+
+
+def _schema(adapter: TypeAdapter[Any]) -> bytes:
+    """JSON Schema, 2020-12."""
+    head: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    schema = head | adapter.json_schema(mode="serialization")
+    return (json.dumps(schema, indent=1) + "\n").encode()
+
+
+# --- the file of each endpoint, beside its page ---------------------------------------------------
+
+
+def _details(page: PageView, render_cache: RenderCache) -> Iterator[tuple[str, bytes]]:
+    for endpoint in page.endpoints:
+        yield (
+            endpoint.detail,
+            render_cache.file(
+                endpoint.detail,
+                page,
+                news=(endpoint.state, endpoint.trouble),
+                make=partial(_detail_json, endpoint),
+                source=endpoint,
+                paced=page.crowded,
+            ),
+        )
+    for service in page.services:
+        for retired in service.retired:
+            make = partial(_detail_json, retired)
+            yield retired.detail, render_cache.file(retired.detail, page, retired.latest, make)
+
+
+def _detail_json(endpoint: EndpointView | RetiredView) -> bytes:
+    return _DETAIL.dump_json(detail(endpoint)) + b"\n"
+
+
+def detail(endpoint: EndpointView | RetiredView) -> EndpointDetail:
+    """What a base URL has been like; of a retired one, what is still known."""
+    probed = endpoint if isinstance(endpoint, EndpointView) else None
+    return EndpointDetail(
+        service=endpoint.path.split("/")[0],
+        id=endpoint.id,
+        name=endpoint.name,
+        retired=probed is None,
+        latest=endpoint.latest,
+        phases_ms={name: round(value, 1) for name, value in probed.phases} if probed else {},
+        windows=endpoint.history.windows,
+        days=_days(endpoint.history),
+        last_24h=tuple(map(_half_hour, probed.points)) if probed else (),
+        runs=probed.runs if probed else (),
+        errors=(probed.errors or None) if probed else None,
+    )
+
+
+def _days(history: EndpointHistory) -> tuple[DayOfUse, ...]:
+    return tuple(
+        DayOfUse(day=day.day, state=day.state, minutes=day.minutes) for day in history.days
+    )
+
+
+def _half_hour(point: Point) -> HalfHour:
+    return HalfHour(
+        at=formatting.whole_second(point.at),
+        p50_ms=rounded(point.p50),
+        p95_ms=rounded(point.p95),
+        tokens_per_s=rounded(point.tokens_per_s),
+    )
+
+
+# --- best.txt, best.json --------------------------------------------------------------------------
+
+
+def best_text(page: PageView) -> str:
+    """One line a service; an empty one where none works, or where nobody looks any more."""
+    return "".join(f"{service.best or ''}\n" for service in page.services)
+
+
+def best_document(page: PageView) -> dict[str, Any]:
+    return {
+        "generated_at": formatting.iso(page.generated_at),
+        "valid_until": formatting.iso(page.valid_until),
+        "services": {service.id: _best(service) for service in page.services},
+        "last": {
+            service.id: service.chosen.split("/")[1] for service in page.services if service.chosen
+        },
+    }
+
+
+def _best(service: ServiceView) -> dict[str, Any] | None:
+    if not service.picks:
+        return None
+    pick: PickView = service.picks[0]
+    return {"url": pick.url, "median_ms": pick.median_ms, "endpoint": pick.endpoint.split("/")[1]}
+
+
+def last_picks(written: bytes) -> Mapping[str, Pick]:
+    """By service, from an older `best.json`, so that a restart sends nobody elsewhere; whatever
+    stands in it, it is only what was chosen before.
+    """
+    try:
+        chosen = json.loads(written)["last"]
+        return {service: Pick(f"{service}/{endpoint}") for service, endpoint in chosen.items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}

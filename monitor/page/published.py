@@ -1,15 +1,26 @@
-"""The shapes of `status.json` and of each base URL's own, from which their JSON Schemas are made. Pure.
+"""What `status.json` and each endpoint's own file say. Pure.
 
-Times are UTC. A figure that was not measured is null. Adding a field is no break; renaming one is.
+JSON and JSON Schemas are made from these types. What the templates see extends them
+(`view_models.py`), so that page and programs cannot say different things: a published fact is
+a field here, what only the page needs is a field there.
+
+Times are UTC, whole seconds. A figure that was not measured is null. Adding a field breaks nobody;
+renaming one does.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from monitor.model import FailureKind, Fault, Outcome, Severity
+from monitor.model import FailureKind, Fault, Outcome, Severity, Spend
 from monitor.page.states import State
-from monitor.page.view_models import SpendView, Triage, Undelivered
+
+_MARKS = {
+    Outcome.UP: State.OPERATIONAL,
+    Outcome.DEGRADED: State.DEGRADED,
+    Outcome.DOWN: State.MAJOR,
+    Outcome.UNKNOWN: State.UNKNOWN,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +34,10 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """An endpoint's main check over some days. `availability` leaves out maintenance and what could
-    not be seen; `excluded` is the share of the latter.
+    """An endpoint's main check over some days; `days` is 1 for the last 24 hours.
+
+    `availability` leaves out maintenance and what could not be seen; `excluded` is the share of the
+    latter.
     """
 
     days: int
@@ -59,9 +72,9 @@ class HalfHour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckStatus:
-    """One cell of the matrix. `model` where the operator shows models."""
+    """One cell of the matrix. `model` is given where the operator shows models."""
 
-    kind: str | None
+    kind: str
     state: State
     text: str
     failure: FailureKind | None
@@ -71,7 +84,7 @@ class CheckStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatus:
-    """One of the latest runs; a time to first token where the call streams, else the whole."""
+    """One of the latest runs; `ms` is the time to first token where the call streams, else the whole."""
 
     probe: str
     at: datetime
@@ -79,10 +92,18 @@ class RunStatus:
     failure: FailureKind | None
     ms: float | None
 
+    @property
+    def state(self) -> State:
+        """The state whose mark stands beside the run."""
+        return _MARKS[self.outcome]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorStatus:
-    """What a call that fails now has got; only where the operator shows errors."""
+    """What the latest run of a check got, where it failed; only where the operator shows errors.
+
+    It is text of the endpoint's, cleaned before it was stored.
+    """
 
     check: str
     at: datetime
@@ -120,12 +141,13 @@ class EndpointStatus:
     cert_expires: datetime | None
     latest: datetime | None
     checks: Mapping[str, CheckStatus]
+    """By probe id."""
     detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointDetail:
-    """What one base URL has been like. How old it is, `latest` says: when it was asked last. It is
+    """What one base URL has been like. `latest` says how old it is: when it was asked last. It is
     written anew when something happens to it, and every few minutes at least.
     """
 
@@ -154,7 +176,7 @@ class PickStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetiredStatus:
-    """A base URL that is not probed any more."""
+    """A base URL that is not probed any more; `last` is the UTC day on which it was asked last."""
 
     id: str
     name: str
@@ -163,8 +185,19 @@ class RetiredStatus:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class SpendView:
+    """What a service's probes cost, in UTC days and months."""
+
+    today: Spend
+    month: Spend
+    currency: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
+    """One service; `best` is the base URL to use now, `next` are those that come after it."""
+
     id: str
     name: str
     state: State
@@ -198,6 +231,7 @@ class IncidentStatus:
     what: str
     do: str
     endpoints: tuple[str, ...]
+    """`service/endpoint`."""
     failed_runs: Mapping[str, int]
     updates: tuple[UpdateStatus, ...]
 
@@ -212,6 +246,25 @@ class MaintenanceStatus:
     ends: datetime
     active: bool
     endpoints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triage:
+    """Whether one party, the service or the network, is at fault."""
+
+    state: State
+    what: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """Messages that were given up: how many, and when the last of them was written. Whom they would
+    have reached, and why they did not, is nobody else's business.
+    """
+
+    alerts: int
+    last: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,6 @@ from monitor.page.render_cache import RenderCache
 from monitor.page.render_throttle import RenderThrottle
 from monitor.page.row_cache import RowCache
 from monitor.page.states import State
-from monitor.page.status import Statuses
-from monitor.page.tongues import tongue
 from monitor.page.view_models import PageView
 
 
@@ -34,23 +32,22 @@ class Renderer:
         self._folder = templates()
         self._ours = tuple(_hashed(self._folder / name) for name in ("style.css", "status.js"))
         self._env: dict[str, Environment] = {}
-        self._statuses = Statuses()
-        self._keeper = RenderCache(pace)
+        self._cache = RenderCache(pace)
 
     def files(self, page: PageView) -> Mapping[str, bytes]:
         """Path below the page's folder -> content, in the order of publishing: home pages last."""
         assets, found = self._assets(page)
-        found |= machine_files.files(page, self._statuses, self._keeper)
-        state = State.UNKNOWN if page.stopped else page.state
+        found |= machine_files.files(page, self._cache)
+        state = State.UNKNOWN if page.stopped_at else page.state
         found |= self._icons("favicon", state) | self._icons("favicon-unknown", State.UNKNOWN)
         found["apple-touch-icon.png"] = self._drawn(f"{state.value}-180.png")
         all_pages = (page, *page.others)
         for each in (*page.others, page):
             env = self._environment(each.language)
-            pages = HtmlFiles(_Templates(env), each, assets, all_pages, self._keeper)
+            pages = HtmlFiles(_Templates(env), each, assets, all_pages, self._cache)
             found |= pages.below()
             found |= pages.home()
-        self._keeper.forget(but=found)
+        self._cache.forget(but=found)
         return _signposts(page, found) | found
 
     def _assets(self, page: PageView) -> tuple[Assets, dict[str, bytes]]:
@@ -101,7 +98,7 @@ def environment(folder: Traversable, language: Language) -> Environment:
         words=formatting.in_language(language),
         language=language,
         drawings=svg_charts,
-        tongue=tongue,
+        lang_attribute=formatting.lang_attribute,
         State=State,
         icons=(folder / "icons.svg").read_text("utf-8"),
     )

@@ -46,9 +46,9 @@ class RenderCache:
             or kept.news != news
             or not _is_good(kept, page, source, wait * _turn(name))
         ):
-            hurry = page.stopped is not None
+            hurry = page.stopped_at is not None
             content = self._pace.make(name, make, hurry=hurry) if paced else make()
-            kept = self._kept[name] = _Kept(page.generated, news, source, content)
+            kept = self._kept[name] = _Kept(page.generated_at, news, source, content)
         return kept.content
 
     def forget(self, but: Iterable[str]) -> None:
@@ -61,7 +61,7 @@ class RenderCache:
 def _is_good(kept: _Kept, page: PageView, source: object, wait: timedelta) -> bool:
     if source is not None and (kept.source is source or not page.crowded):
         return kept.source is source
-    return page.generated - kept.at <= wait
+    return page.generated_at - kept.at <= wait
 
 
 def _turn(name: str) -> float:

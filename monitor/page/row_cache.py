@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-from monitor.page.endpoint_nouns import EndpointView
 from monitor.page.states import State
-from monitor.page.view_models import ServiceView
+from monitor.page.view_models import EndpointView, ServiceView
 
 Macro = Callable[..., str]
 Who = tuple[str, State]

@@ -1,51 +1,58 @@
 """One service as the page shows it: its base URLs, and which of them to use now. Pure."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from monitor.model import NO_SPEND, Check, Service, Snapshot
+from monitor.model import NO_SPEND, Check, Maintenance, Service, Snapshot
 from monitor.page import formatting
-from monitor.page.endpoint_nouns import EndpointView
-from monitor.page.endpoint_views import EndpointViews, main_check
-from monitor.page.maintenance import paused_now
+from monitor.page.endpoint_views import EndpointViews, main_check, retired_views
+from monitor.page.published import SpendView
 from monitor.page.ranking import Candidate, Pick, candidates, choose
-from monitor.page.retired import retired
 from monitor.page.states import WORKING, State, service_state
-from monitor.page.view_models import PickView, ServiceView, Site, SpendView
+from monitor.page.view_models import EndpointView, PickView, ServiceView, Site
 
 NEXT = 3
 """More base URLs that are named after the best."""
 
 
 def service_view(
-    service: Service, site: Site, snapshot: Snapshot, known: EndpointViews, before: Pick
+    service: Service, site: Site, snapshot: Snapshot, views: EndpointViews, before: Pick
 ) -> tuple[ServiceView, Pick]:
     """`before` is what was recommended last; returned as it is now."""
     checks = [check for check in site.checks if check.service == service.id]
-    grouped: dict[str, list[Check]] = {endpoint.path: [] for endpoint in service.endpoints}
+    by_path: dict[str, list[Check]] = {endpoint.path: [] for endpoint in service.endpoints}
     for check in checks:
-        grouped[check.endpoint.path].append(check)
-    measured = {path: found for path, found in grouped.items() if found}
-    paused = {path for path in measured if paused_now(site.maintenance, path, snapshot.at)}
+        by_path[check.endpoint.path].append(check)
+    measured = {path: checks for path, checks in by_path.items() if checks}
+    paused = {path for path in measured if _is_paused(site.maintenance, path, snapshot.at)}
     endpoints = tuple(
-        known.view(found, snapshot, site.settings, paused=path in paused)
-        for path, found in measured.items()
+        views.view(checks, snapshot, site.settings, paused=path in paused)
+        for path, checks in measured.items()
     )
-    mains = [main_check(found) for path, found in measured.items() if path not in paused]
+    mains = [main_check(checks) for path, checks in measured.items() if path not in paused]
     ranked = candidates(mains, snapshot.checks, snapshot.at)
     pick = choose(before, ranked)
     picks, following = _picks(service, endpoints, ranked, pick.endpoint)
+    if snapshot.stopped_at:
+        picks = following = ()
     view = ServiceView(
         id=service.id,
         name=formatting.name(service.name, service.id),
         state=service_state([each.state for each in endpoints], carried=_carried(endpoints)),
+        best=picks[0].url if picks else None,
         endpoints=endpoints,
         picks=picks,
         next=following,
-        retired=tuple(retired(service, checks, snapshot)),
+        chosen=pick.endpoint,
+        retired=tuple(retired_views(service, checks, snapshot)),
         probes=tuple(dict.fromkeys(check.probe.id for check in checks)),
         spend=_spend(service.id, snapshot, site.settings.currency) if site.settings.spend else None,
     )
     return view, pick
+
+
+def _is_paused(maintenance: Sequence[Maintenance], path: str, now: datetime) -> bool:
+    return any(each.covers(path) and each.window_at(now) for each in maintenance)
 
 
 def _spend(service: str, snapshot: Snapshot, currency: str) -> SpendView:
@@ -54,13 +61,13 @@ def _spend(service: str, snapshot: Snapshot, currency: str) -> SpendView:
 
 
 def _carried(endpoints: Sequence[EndpointView]) -> bool:
-    """Every kind of call that was measured at all works through one endpoint at least."""
-    seen: dict[str, set[State]] = {}
+    """Whether every kind of call that was measured at all works through one endpoint at least."""
+    states: dict[str, set[State]] = {}
     for endpoint in endpoints:
-        for probe, cell in endpoint.cells.items():
-            if cell.state not in {State.UNKNOWN, State.MAINTENANCE}:
-                seen.setdefault(probe, set()).add(cell.state)
-    return all(states & WORKING for states in seen.values())
+        for probe, check in endpoint.checks.items():
+            if check.state not in {State.UNKNOWN, State.MAINTENANCE}:
+                states.setdefault(probe, set()).add(check.state)
+    return all(each & WORKING for each in states.values())
 
 
 def _picks(
@@ -69,22 +76,22 @@ def _picks(
     ranked: Sequence[Candidate],
     chosen: str | None,
 ) -> tuple[tuple[PickView, ...], tuple[PickView, ...]]:
-    """The base URL to use now, and where that one cuts long calls off, the best that does not; the next."""
+    """The base URL to use now, with the best for long calls where it cuts those off; then the next."""
     views = {each.path: each for each in endpoints}
     best = [each for each in ranked if each.endpoint == chosen]
     whole = [each for each in ranked if views[each.endpoint].cut_after is None]
     shown = best + whole[:1] if best and views[best[0].endpoint].cut_after else best
 
-    def pick(each: Candidate) -> PickView:
-        view = views[each.endpoint]
+    def pick(candidate: Candidate) -> PickView:
+        view = views[candidate.endpoint]
         return PickView(
             service=formatting.name(service.name, service.id),
-            endpoint=each.endpoint,
+            endpoint=candidate.endpoint,
             name=view.name,
             url=view.url,
             host=view.shown,
-            milliseconds=each.milliseconds,
-            long_call=each in shown and each not in best,
+            median_ms=round(candidate.milliseconds, 1),
+            long_call=candidate in shown and candidate not in best,
             cut_after=view.cut_after,
         )
 

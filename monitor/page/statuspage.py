@@ -9,11 +9,10 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from monitor.page import formatting
-from monitor.page.endpoint_nouns import CellView, EndpointView
 from monitor.page.feed import changed
 from monitor.page.incident_views import IncidentView, UpdateView
 from monitor.page.states import State
-from monitor.page.view_models import MaintenanceView, PageView, ServiceView
+from monitor.page.view_models import CheckView, EndpointView, MaintenanceView, PageView, ServiceView
 
 Document = dict[str, Any]
 
@@ -44,9 +43,9 @@ def statuspage(page: PageView) -> dict[str, Document]:
     for position, component in enumerate(components, 1):
         component["position"] = position
     groups = {each["id"]: each for each in components if each["group"]}
-    incidents = [_incident(story, groups, page) for story in page.stories]
+    incidents = [_incident(incident, groups, page) for incident in page.incidents]
     unresolved = [each for each in incidents if each["resolved_at"] is None]
-    works = [_work(each, groups, page) for each in page.works]
+    works = [_work(each, groups, page) for each in page.maintenance]
     active = [each for each in works if each["status"] == "in_progress"]
     upcoming = [each for each in works if each not in active]
     parts: dict[str, Document] = {
@@ -69,31 +68,33 @@ def _head(page: PageView) -> Document:
         "name": page.title,
         "url": page.url,
         "time_zone": "Etc/UTC",
-        "updated_at": formatting.iso(page.generated),
+        "updated_at": formatting.iso(page.generated_at),
         "x_valid_until": formatting.iso(page.valid_until),
     }
 
 
 def _status(page: PageView) -> Document:
-    if page.stopped:
-        description = f"Monitoring stopped at {formatting.moment(page.stopped)}."
+    if page.stopped_at:
+        description = f"Monitoring stopped at {formatting.moment(page.stopped_at)}."
         return {"indicator": "minor", "description": description}
-    return {"indicator": _INDICATOR[page.state], "description": " ".join(page.headline)}
+    return {"indicator": _INDICATOR[page.state], "description": page.headline}
 
 
 def _components(service: ServiceView, endpoint: EndpointView, page: PageView) -> Iterator[Document]:
     known, since = _last_known(endpoint), _since(endpoint, page)
-    moved = max([since, *map(changed, page.told.get(endpoint.path, ()))])
+    moved = max([since, *map(changed, page.incidents_by_path.get(endpoint.path, ()))])
     dates = {"created_at": formatting.iso(since), "updated_at": formatting.iso(moved), "start_date": f"{since:%Y-%m-%d}"}  # fmt: skip
     name = f"{service.name} · {endpoint.name}" if len(page.services) > 1 else endpoint.name
     group = _component(endpoint.path, name, endpoint.state, known, page)
-    children = [_call(endpoint, name, probe, cell, page) for probe, cell in endpoint.cells.items()]
+    children = [
+        _call(endpoint, name, probe, check, page) for probe, check in endpoint.checks.items()
+    ]
     yield (
         group
         | dates
         | {
             "group": True,
-            "description": endpoint.url or None,
+            "description": endpoint.url,
             "components": [each["id"] for each in children],
         }
     )
@@ -102,14 +103,14 @@ def _components(service: ServiceView, endpoint: EndpointView, page: PageView) ->
 
 
 def _call(
-    endpoint: EndpointView, group: str, probe: str, cell: CellView, page: PageView
+    endpoint: EndpointView, group: str, probe: str, check: CheckView, page: PageView
 ) -> Document:
     """One kind of call to a base URL."""
-    shown = _last_known(endpoint) if cell.state is State.UNKNOWN else cell.state
-    name = f"{group} · {formatting.probe(probe, endpoint.kinds.get(probe), endpoint.titles.get(probe))}"
-    return _component(f"{endpoint.path}/{probe}", name, cell.state, shown, page) | {
+    shown = _last_known(endpoint) if check.state is State.UNKNOWN else check.state
+    name = f"{group} · {formatting.probe(probe, check.kind, check.title)}"
+    return _component(f"{endpoint.path}/{probe}", name, check.state, shown, page) | {
         "group_id": endpoint.path,
-        "description": cell.text,
+        "description": check.text,
     }
 
 
@@ -117,14 +118,14 @@ def _last_known(endpoint: EndpointView) -> State:
     """Statuspage has no word for `unknown`: it stays what it was, and `x_state` says the truth."""
     if endpoint.state is not State.UNKNOWN:
         return endpoint.state
-    known = (day.state for day in reversed(endpoint.days) if day.state is not State.UNKNOWN)
+    known = (day.state for day in reversed(endpoint.history.days) if day.state is not State.UNKNOWN)
     return next(known, State.MAINTENANCE)
 
 
 def _since(endpoint: EndpointView, page: PageView) -> datetime:
     """The first of the days shown on which anything was measured."""
-    days = (each.day for each in endpoint.days if each.state is not State.UNKNOWN)
-    day = next(days, None) or page.generated.astimezone(UTC).date()
+    days = (each.day for each in endpoint.history.days if each.state is not State.UNKNOWN)
+    day = next(days, None) or page.generated_at.astimezone(UTC).date()
     return datetime.combine(day, time(), UTC)
 
 
@@ -133,7 +134,7 @@ def _component(key: str, name: str, state: State, shown: State, page: PageView) 
         "id": key,
         "name": name,
         "status": shown.value,
-        "x_state": (State.UNKNOWN if page.stopped else state).value,
+        "x_state": (State.UNKNOWN if page.stopped_at else state).value,
         "position": 0,
         "description": None,
         "showcase": True,
@@ -150,30 +151,32 @@ def _among(groups: Mapping[str, Document], paths: Iterable[str]) -> list[Documen
     return sorted(found, key=lambda each: int(each["position"]))
 
 
-def _incident(story: IncidentView, groups: Mapping[str, Document], page: PageView) -> Document:
-    own = f"incidents/{story.id}/"
-    updates = [_update(story, each, number) for number, each in enumerate(story.updates[::-1], 1)]
+def _incident(incident: IncidentView, groups: Mapping[str, Document], page: PageView) -> Document:
+    own = f"incidents/{incident.id}/"
+    updates = [
+        _update(incident, each, number) for number, each in enumerate(incident.updates[::-1], 1)
+    ]
     return {
-        "id": str(story.id),
-        "name": story.title,
-        "status": "resolved" if story.closed else "investigating",
-        "impact": _IMPACT[story.state],
+        "id": str(incident.id),
+        "name": incident.title,
+        "status": "resolved" if incident.closed else "investigating",
+        "impact": _IMPACT[incident.state],
         "shortlink": f"{page.url}/{own}" if page.url else own,
-        "started_at": formatting.iso(story.opened),
-        "created_at": formatting.iso(story.opened),
-        "updated_at": formatting.iso(changed(story)),
+        "started_at": formatting.iso(incident.opened),
+        "created_at": formatting.iso(incident.opened),
+        "updated_at": formatting.iso(changed(incident)),
         "monitoring_at": None,
-        "resolved_at": story.closed and formatting.iso(story.closed),
+        "resolved_at": incident.closed and formatting.iso(incident.closed),
         "page_id": _PAGE,
-        "components": _among(groups, story.endpoints),
+        "components": _among(groups, incident.endpoints),
         "incident_updates": updates[::-1],
     }
 
 
 def _work(work: MaintenanceView, groups: Mapping[str, Document], page: PageView) -> Document:
     """One window of maintenance; each window of a recurring one is one of its own."""
-    begins, ends = formatting.iso(work.window.start), formatting.iso(work.window.end)
-    own = f"{work.id}-{work.window.start.astimezone(UTC):%Y%m%dT%H%M}"
+    begins, ends = formatting.iso(work.begins), formatting.iso(work.ends)
+    own = f"{work.id}-{work.begins.astimezone(UTC):%Y%m%dT%H%M}"
     status = "in_progress" if work.active else "scheduled"
     update = {
         "id": f"{own}-1",
@@ -204,12 +207,14 @@ def _work(work: MaintenanceView, groups: Mapping[str, Document], page: PageView)
     }
 
 
-def _update(story: IncidentView, update: UpdateView, number: int) -> Document:
+def _update(incident: IncidentView, update: UpdateView, number: int) -> Document:
     at = formatting.iso(update.at)
     return {
-        "id": f"{story.id}-{number}",
-        "incident_id": str(story.id),
-        "status": "resolved" if story.closed and update.at >= story.closed else "investigating",
+        "id": f"{incident.id}-{number}",
+        "incident_id": str(incident.id),
+        "status": "resolved"
+        if incident.closed and update.at >= incident.closed
+        else "investigating",
         "body": update.text,
         "created_at": at,
         "display_at": at,

@@ -1,125 +1,147 @@
 """A snapshot and the config -> what the page says. Pure; the templates see only a `PageView`.
 
-What was measured is worked out once, the sentences about it once a language.
+What was measured is computed once, the sentences about it once a language.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
-from monitor.language import Language, language
-from monitor.model import FailureKind, Fault, Incident, Snapshot
+from monitor.language import Language
+from monitor.language import language as language_of
+from monitor.model import FailureKind, Fault, Incident, Maintenance, Severity, Snapshot
 from monitor.model.failure import Words
 from monitor.page import formatting
-from monitor.page.endpoint_nouns import EndpointView
 from monitor.page.headline import headline, overall, text, triage_network, triage_service
 from monitor.page.incident_views import IncidentView
-from monitor.page.maintenance import works
+from monitor.page.published import Undelivered
 from monitor.page.ranking import Pick
 from monitor.page.service_views import service_view
 from monitor.page.states import State
 from monitor.page.view_cache import ViewCache
-from monitor.page.view_models import PageView, PastDay, ServiceView, Site, Undelivered
+from monitor.page.view_models import (
+    EndpointView,
+    MaintenanceView,
+    PageView,
+    PastDay,
+    ServiceView,
+    Site,
+)
 
 PAST_DAYS = 7
+_OF_ENDPOINTS = {Severity.DOWN, Severity.DEGRADED}
+AHEAD = timedelta(days=7)
+"""How early maintenance is announced."""
 
 
 def view(
-    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], last: ViewCache | None = None
+    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], cache: ViewCache | None = None
 ) -> tuple[PageView, Mapping[str, Pick]]:
-    """`picks` is what was recommended before, by service; returned as it is now. `last` is of
-    what has no news.
+    """`picks` is what was recommended before, by service; returned as it is now. `cache` holds what
+    has no news.
     """
-    known = last or ViewCache()
-    known.endpoints.turn(snapshot.incidents)
-    found = [
-        service_view(service, site, snapshot, known.endpoints, picks.get(service.id, Pick()))
+    cache = cache or ViewCache()
+    cache.endpoints.turn(snapshot.incidents)
+    pairs = [
+        service_view(service, site, snapshot, cache.endpoints, picks.get(service.id, Pick()))
         for service in site.services
         if service.public
     ]
-    services = tuple(service for service, _ in found)
+    services = tuple(service for service, _ in pairs)
     first, *others = (
-        _page(site, snapshot, services, known, language(code), "" if number == 0 else f"{code}/")
+        _page(site, snapshot, services, cache, language_of(code), "" if number == 0 else f"{code}/")
         for number, code in enumerate(site.settings.languages)
     )
-    return replace(first, others=tuple(others)), {service.id: pick for service, pick in found}
+    return replace(first, others=tuple(others)), {service.id: pick for service, pick in pairs}
 
 
 def _page(
     site: Site,
     snapshot: Snapshot,
     services: tuple[ServiceView, ...],
-    last: ViewCache,
-    said: Language,
+    cache: ViewCache,
+    language: Language,
     path: str,
 ) -> PageView:
     endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)
-    by_path = {each.path: each for each in endpoints}
+    by_path = {endpoint.path: endpoint for endpoint in endpoints}
     state = overall(services)
-    names = {service.id: service.name for service in services}
-    names |= {each.path: each.name for each in endpoints}
-    names |= {each.path: each.name for service in services for each in service.retired}
-    names |= {
-        f"{endpoint.path}/{probe}": formatting.call(probe, kind, endpoint.titles[probe], said)
-        for endpoint in endpoints
-        for probe, kind in endpoint.kinds.items()
-    }
-    incidents = tuple(_public(incident, services) for incident in snapshot.incidents
-                      if incident.service is None or incident.service in names)  # fmt: skip
-    instead = partial(
-        _instead, {} if snapshot.stopped_at else {each.id: each for each in services}, by_path
+    names = _names(services, language)
+    public = tuple(
+        _public(incident, services)
+        for incident in snapshot.incidents
+        if incident.service is None or incident.service in names
     )
-    stories = last.teller(names, said).stories(incidents, instead, snapshot.at)
+    by_id = {service.id: service for service in services}
+    instead = partial(_instead, by_id, by_path)
+    incidents = cache.incidents(names, language).views(public, instead, snapshot.at)
     fresh = not any(history.latest for history in snapshot.checks.values())
-    whence = formatting.whence(site.vantage, said)
+    whence = formatting.whence(site.vantage, language)
+    sentences = headline(services, state, whence, language, fresh=fresh)
+    generated, stopped = formatting.whole_second(snapshot.at), snapshot.stopped_at
     return PageView(
-        language=said,
+        language=language,
         path=path,
         others=(),
         title=formatting.name(site.settings.title, "Status"),
         url=site.settings.url,
-        links=tuple((formatting.name(label), address) for label, address in site.settings.links),
+        links={formatting.name(label): address for label, address in site.settings.links},
         css=site.settings.css,
         logo=site.settings.logo,
         vantage=site.vantage,
         whence=whence,
         version=site.version,
-        generated=snapshot.at,
-        valid_until=snapshot.at if snapshot.stopped_at else snapshot.at + site.stale_after,
+        generated_at=generated,
+        valid_until=generated if stopped else generated + site.stale_after,
         stale_after=site.stale_after,
         interval=site.every,
-        stopped=snapshot.stopped_at,
+        stopped_at=stopped and formatting.whole_second(stopped),
         state=state,
-        sentences=headline(services, state, whence, said, fresh=fresh),
-        text=text(endpoints, incidents, said, fresh=fresh),
-        triage_service=triage_service(services, said),
-        triage_network=triage_network(endpoints, said),
+        headline=language.space.join(sentences).replace("\u200b", ""),
+        sentences=sentences,
+        text=text(endpoints, public, language, fresh=fresh),
+        service=triage_service(services, language),
+        network=triage_network(endpoints, language),
         services=services,
-        picks=tuple(pick for service in services for pick in service.picks),
-        current=tuple(each for each in stories if each.closed is None),
-        past=_past(stories, endpoints, snapshot.at.astimezone(UTC).date()),
+        past=_past(incidents, endpoints, snapshot.at.astimezone(UTC).date()),
         endpoints=endpoints,
         by_path=by_path,
-        stories=stories,
-        told=_told(stories),
-        works=works(site.maintenance, services, snapshot.at),
+        incidents=incidents,
+        incidents_by_path=_by_path(incidents),
+        maintenance=maintenance_views(site.maintenance, endpoints, snapshot.at),
         undelivered=_undelivered(snapshot),
-        glossary=_glossary(stories, said),
+        glossary=_glossary(incidents, language),
     )
 
 
-def _told(stories: Sequence[IncidentView]) -> Mapping[str, tuple[IncidentView, ...]]:
-    """The stories of each endpoint."""
-    found: dict[str, tuple[IncidentView, ...]] = {}
-    for story in stories:
-        for path in story.endpoints:
-            found[path] = (*found.get(path, ()), story)
-    return found
+def _names(services: Sequence[ServiceView], language: Language) -> dict[str, str]:
+    """The name of each service, of each `service/endpoint` and of each check."""
+    names = {service.id: service.name for service in services}
+    for service in services:
+        names |= {endpoint.path: endpoint.name for endpoint in service.endpoints}
+        names |= {endpoint.path: endpoint.name for endpoint in service.retired}
+    for service in services:
+        for endpoint in service.endpoints:
+            for probe, check in endpoint.checks.items():
+                call = formatting.call(probe, check.kind, check.title, language)
+                names[f"{endpoint.path}/{probe}"] = call
+    return names
+
+
+def _by_path(incidents: Sequence[IncidentView]) -> Mapping[str, tuple[IncidentView, ...]]:
+    """The incidents of each endpoint."""
+    by_path: dict[str, tuple[IncidentView, ...]] = {}
+    for incident in incidents:
+        for path in incident.endpoints:
+            by_path[path] = (*by_path.get(path, ()), incident)
+    return by_path
 
 
 def _public(incident: Incident, services: Sequence[ServiceView]) -> Incident:
-    """One of the monitor itself may cover services that are nobody else's business."""
+    """The incident without services that are nobody else's business: one of the monitor itself may
+    cover them.
+    """
     if incident.service is not None:
         return incident
     shown = {service.id for service in services}
@@ -127,10 +149,11 @@ def _public(incident: Incident, services: Sequence[ServiceView]) -> Incident:
         incident,
         checks=tuple(check for check in incident.checks if check.split("/")[0] in shown),
         timeline=tuple(
-            each for each in incident.timeline
-            if each.check is None or each.check.split("/")[0] in shown
+            entry
+            for entry in incident.timeline
+            if entry.check is None or entry.check.split("/")[0] in shown
         ),
-    )  # fmt: skip
+    )
 
 
 def _instead(
@@ -138,38 +161,70 @@ def _instead(
 ) -> str | None:
     """What to use meanwhile: the best one of the service, unless the incident covers it."""
     service = services.get(incident.service or "")
-    if service is None or service.best is None:
+    if service is None or not service.picks or incident.severity not in _OF_ENDPOINTS:
         return None
+    best = service.picks[0]
     covered = {by_path[path].shown for path in incident.endpoints if path in by_path}
-    return None if service.best.host in covered else service.best.url or service.best.host
+    return None if best.host in covered else best.url or best.host
 
 
 def _past(
-    stories: Sequence[IncidentView], endpoints: Sequence[EndpointView], today: date
+    incidents: Sequence[IncidentView], endpoints: Sequence[EndpointView], today: date
 ) -> tuple[PastDay, ...]:
-    """By the UTC day on which they began; a quiet day is listed too."""
-    begun: dict[date, list[IncidentView]] = {}
-    for story in stories:
-        begun.setdefault(story.opened.astimezone(UTC).date(), []).append(story)
+    """Incidents by the UTC day on which they began, newest day first; a quiet day is listed too."""
+    by_day: dict[date, list[IncidentView]] = {}
+    for incident in incidents:
+        by_day.setdefault(incident.opened.astimezone(UTC).date(), []).append(incident)
     return tuple(
         PastDay(
             day=(day := today - timedelta(days=back)),
-            measured=any(each.days[-1 - back].state is not State.UNKNOWN for each in endpoints),
-            stories=tuple(begun.get(day, ())),
+            measured=any(
+                each.history.days[-1 - back].state is not State.UNKNOWN for each in endpoints
+            ),
+            incidents=tuple(by_day.get(day, ())),
         )
         for back in range(PAST_DAYS)
+    )
+
+
+def maintenance_views(
+    maintenance: Sequence[Maintenance], endpoints: Sequence[EndpointView], now: datetime
+) -> tuple[MaintenanceView, ...]:
+    """Of each the window that is open, else the next within a week; what is in progress comes first."""
+    views = [view for each in maintenance for view in _next_window(each, endpoints, now)]
+    return tuple(sorted(views, key=lambda view: (not view.active, view.begins, view.ends)))
+
+
+def _next_window(
+    maintenance: Maintenance, endpoints: Sequence[EndpointView], now: datetime
+) -> Iterator[MaintenanceView]:
+    """Nothing where it covers only what is not public."""
+    covered = [endpoint for endpoint in endpoints if maintenance.covers(endpoint.path)]
+    windows = maintenance.windows(now, now + AHEAD)
+    if not covered or not windows:
+        return
+    yield MaintenanceView(
+        id=maintenance.id,
+        title=formatting.name(maintenance.title, maintenance.id),
+        begins=formatting.whole_second(windows[0].start),
+        ends=formatting.whole_second(windows[0].end),
+        active=windows[0].holds(now),
+        endpoints=tuple(endpoint.path for endpoint in covered),
+        names=tuple(endpoint.name for endpoint in covered),
+        whole=len(covered) == len(endpoints),
     )
 
 
 def _undelivered(snapshot: Snapshot) -> Undelivered | None:
     if not snapshot.dead:
         return None
-    return Undelivered(len(snapshot.dead), max(each.created for each in snapshot.dead))
+    last = max(message.created for message in snapshot.dead)
+    return Undelivered(len(snapshot.dead), formatting.whole_second(last))
 
 
-def _glossary(stories: Sequence[IncidentView], said: Language) -> tuple[Words, ...]:
-    """The failures that a reader of this page may meet: those it names, then the usual ones."""
-    usual = [kind for kind in FailureKind if kind.row.is_common]
-    named = {each.kind for each in stories}
-    found = [kind for kind in FailureKind if kind in named and kind.fault is not Fault.MONITOR]
-    return tuple(said.words(kind) for kind in dict.fromkeys((*found, *usual)))
+def _glossary(incidents: Sequence[IncidentView], language: Language) -> tuple[Words, ...]:
+    """The failures that a reader of this page may meet: those it names, then the common ones."""
+    named = {incident.kind for incident in incidents}
+    kinds = [kind for kind in FailureKind if kind in named and kind.fault is not Fault.MONITOR]
+    common = [kind for kind in FailureKind if kind.row.is_common]
+    return tuple(language.words(kind) for kind in dict.fromkeys((*kinds, *common)))

@@ -1,4 +1,4 @@
-"""What the last page said: most of the next one is the same. Pure."""
+"""Views of the last page: most of the next one is the same. Pure."""
 
 from collections.abc import Mapping
 
@@ -10,11 +10,11 @@ from monitor.page.incident_views import IncidentViews
 class ViewCache:
     def __init__(self) -> None:
         self.endpoints = EndpointViews()
-        self._tellers: dict[str, IncidentViews] = {}
+        self._incidents: dict[str, IncidentViews] = {}
 
-    def teller(self, names: Mapping[str, str], language: Language) -> IncidentViews:
-        """The one that told the last page, unless names have changed since."""
-        kept = self._tellers.get(language.code)
+    def incidents(self, names: Mapping[str, str], language: Language) -> IncidentViews:
+        """Those of the last page, unless names have changed since."""
+        kept = self._incidents.get(language.code)
         if kept is None or kept.names != names:
-            kept = self._tellers[language.code] = IncidentViews(names, language)
+            kept = self._incidents[language.code] = IncidentViews(names, language)
         return kept

@@ -1,4 +1,4 @@
-"""What the templates see. Pure."""
+"""What the templates see: the published facts (`published.py`) and what only the page shows. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -7,9 +7,19 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from monitor.language import Language
-from monitor.model import Check, Maintenance, MaintenanceWindow, PageSettings, Service, Spend
+from monitor.model import (
+    Check,
+    CheckHistory,
+    FailureKind,
+    Fault,
+    Maintenance,
+    PageSettings,
+    Point,
+    Service,
+)
 from monitor.model.failure import Words
-from monitor.page.endpoint_nouns import EndpointView, RetiredView
+from monitor.page import published, window_stats
+from monitor.page.day_bars import Day
 from monitor.page.incident_views import IncidentView
 from monitor.page.states import State
 
@@ -46,62 +56,151 @@ class Site:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SpendView:
-    """What a service's probes cost, in UTC days and months."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointHistory:
+    """What is known of a base URL whether or not it is still probed."""
 
-    today: Spend
-    month: Spend
-    currency: str
+    days: tuple[Day, ...]
+    """Oldest first."""
+    main: CheckHistory | None
+    """Of the main check, which speaks for the base URL."""
+    checks: tuple[CheckHistory, ...]
+    """Of every check."""
+    streams: bool
+
+    @property
+    def letters(self) -> str:
+        return "".join([day.letter for day in self.days])
+
+    @property
+    def troubled(self) -> int:
+        """How many days had trouble."""
+        letters = self.letters
+        return len(letters) - letters.count("o") - letters.count("n")
+
+    @property
+    def bad_days(self) -> tuple[Day, ...]:
+        """Days with trouble, newest first."""
+        return tuple(day for day in reversed(self.days) if day.minutes)
+
+    @property
+    def windows(self) -> tuple[published.Window, ...]:
+        """Computed when asked for: only the endpoint's own files show them."""
+        return window_stats.windows(self.main)
+
+    @property
+    def failures(self) -> Mapping[int, Mapping[FailureKind, int]]:
+        """Failed runs of every check by days, as `windows`."""
+        return window_stats.failures(self.checks)
+
+    def percentiles(self, window: published.Window) -> published.Percentiles | None:
+        """Those that the page shows of a window."""
+        return window.ttft_ms if self.streams else window.ttfb_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PickView:
-    service: str
-    endpoint: str
+class CheckView(published.CheckStatus):
+    """One cell of the matrix."""
+
+    title: str
+    """The name of its kind, in English."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointView(published.EndpointStatus):
+    """One base URL that is probed."""
+
+    path: str
     """`service/endpoint`."""
-    name: str
-    url: str
     host: str
-    """Its name, where base URLs are nobody's business; `url` is empty then."""
-    milliseconds: float
-    long_call: bool = False
-    """For calls that the best one would cut off."""
+    """Empty where base URLs are nobody's business."""
+    checks: Mapping[str, CheckView]
+    history: EndpointHistory
+    points: tuple[Point, ...]
+    shades: tuple[tuple[State, float, float], ...]
+    """What was wrong in the last 24 hours: from and until, as shares of them."""
+    phases: tuple[tuple[str, float], ...]
+    total_ms: float | None
+    runs: tuple[published.RunStatus, ...]
+    """Newest first."""
+    errors: tuple[published.ErrorStatus, ...] = ()
+
+    @property
+    def main_check(self) -> CheckView:
+        return self.checks[self.main]
+
+    @property
+    def shown(self) -> str:
+        """What a reader would know it by."""
+        return self.host or self.name
+
+    @property
+    def cut_after(self) -> timedelta | None:
+        return None if self.cut_after_s is None else timedelta(seconds=self.cut_after_s)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the path from here is at fault, not the service."""
+        return self.fault is Fault.PATH
+
+    @property
+    def astray(self) -> bool:
+        """Whether its trouble speaks of the way there: only that is a sign against the network."""
+        return self.trouble is not None and self.trouble.row.on_path
+
+    @property
+    def speaks(self) -> bool:
+        """Whether its figures are those of now, and not of some time before it failed."""
+        return self.state not in {State.MAJOR, State.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetiredView(published.RetiredStatus):
+    """A base URL that is not probed any more; what is known of it stays."""
+
+    path: str
+    history: EndpointHistory
+    latest: datetime | None
+    """When any of its checks ran last."""
+
+    @property
+    def streams(self) -> bool:
+        return self.history.streams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickView(published.PickStatus):
+    """A base URL to use now."""
+
+    service: str
+    """The name of its service."""
+    name: str
+    host: str
+    """Its name, where base URLs are nobody's business."""
     cut_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Triage:
-    state: State
-    what: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceView:
-    id: str
-    name: str
-    state: State
+class ServiceView(published.ServiceStatus):
     endpoints: tuple[EndpointView, ...]
     picks: tuple[PickView, ...]
     next: tuple[PickView, ...]
-    """Those that come after it, where they are good enough."""
     retired: tuple[RetiredView, ...]
+    chosen: str | None
+    """The `service/endpoint` that was picked, also on the last page of a daemon that stops, which
+    recommends nothing."""
     probes: tuple[str, ...]
     """Every probe id of the service, each once: the columns of its matrix."""
-    spend: SpendView | None = None
 
-    def kind_of(self, probe: str) -> str | None:
-        return next((each.kinds[probe] for each in self.endpoints if probe in each.kinds), None)
-
-    def title_of(self, probe: str) -> str | None:
-        titles = (endpoint.titles for endpoint in self.endpoints)
-        return next((title[probe] for title in titles if probe in title), None)
+    def check_of(self, probe: str) -> CheckView | None:
+        """Any check of this probe: its kind and title are the same at every endpoint."""
+        checks = (each.checks.get(probe) for each in self.endpoints)
+        return next((check for check in checks if check), None)
 
     def model_of(self, probe: str) -> str | None:
-        """The one that it asks for everywhere, where that is anybody's business."""
-        found = {each.cells[probe].model for each in self.endpoints if probe in each.cells}
-        return found.pop() if len(found) == 1 else None
+        """The model that a probe asks for at every base URL, if it is one and may be shown."""
+        models = {each.checks[probe].model for each in self.endpoints if probe in each.checks}
+        return models.pop() if len(models) == 1 else None
 
     @property
     def in_trouble(self) -> tuple[EndpointView, ...]:
@@ -109,104 +208,76 @@ class ServiceView:
         fine = {State.OPERATIONAL, State.UNKNOWN}
         return tuple(each for each in self.endpoints if each.state not in fine)[:IN_FULL]
 
-    @property
-    def best(self) -> PickView | None:
-        return self.picks[0] if self.picks else None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastDay:
     day: date
     measured: bool
     """Whether anything was: silence of a day that nobody watched is no good news."""
-    stories: tuple[IncidentView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Undelivered:
-    """Messages that were given up: how many, and when the last of them was to be told. Whom it
-    would have reached, and why it did not, is nobody else's business.
-    """
-
-    alerts: int
-    last: datetime
+    incidents: tuple[IncidentView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaintenanceView:
-    """One window of maintenance, going on or to come."""
+class MaintenanceView(published.MaintenanceStatus):
+    """One window of maintenance, in progress or announced."""
 
-    id: str
-    title: str
-    window: MaintenanceWindow
-    active: bool
-    endpoints: tuple[str, ...]
-    """`service/endpoint` of those that people see."""
     names: tuple[str, ...]
+    """Of the endpoints that people see."""
     whole: bool
-    """Whether that is all there is."""
+    """Whether those are all base URLs of the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageView:
+class PageView(published.Status):
+    """The page in one language."""
+
+    services: tuple[ServiceView, ...]
+    incidents: tuple[IncidentView, ...]
+    """All that have a page of their own."""
+    maintenance: tuple[MaintenanceView, ...]
     language: Language
     path: str
     """Where the pages of this language lie below the page's folder: `` or `zh-CN/`."""
     others: tuple["PageView", ...]
     """The same in the other languages; only the first has them."""
-    title: str
     url: str | None
-    links: tuple[tuple[str, str], ...]
     css: Path | None
     logo: Path | None
-    vantage: str
     whence: str
     """`from Shanghai`."""
-    version: str
-    generated: datetime
-    valid_until: datetime
     stale_after: timedelta
     interval: timedelta
-    stopped: datetime | None
-    state: State
     sentences: tuple[str, ...]
     """The headline, with zero-width spaces where Chinese may break."""
-    text: str
-    triage_service: Triage
-    triage_network: Triage
-    services: tuple[ServiceView, ...]
-    picks: tuple[PickView, ...]
-    current: tuple[IncidentView, ...]
     past: tuple[PastDay, ...]
     endpoints: tuple[EndpointView, ...]
     """Of all services."""
     by_path: Mapping[str, EndpointView]
-    stories: tuple[IncidentView, ...]
-    """All that have a page of their own."""
-    told: Mapping[str, tuple[IncidentView, ...]]
+    incidents_by_path: Mapping[str, tuple[IncidentView, ...]]
     """Those of each `service/endpoint` that has any."""
-    works: tuple[MaintenanceView, ...]
-    """Maintenance that goes on, then the next of each that is known."""
-    undelivered: "Undelivered | None"
-    """Alerts of the last week that reached nobody, where there are any."""
     glossary: tuple[Words, ...]
 
     @property
-    def headline(self) -> tuple[str, ...]:
-        return tuple(each.replace("\u200b", "") for each in self.sentences)
+    def current(self) -> tuple[IncidentView, ...]:
+        """The incidents that are open."""
+        return tuple(each for each in self.incidents if each.closed is None)
 
-    def concerned(self, story: IncidentView) -> tuple[EndpointView, ...]:
-        """The endpoints that it is about, as they are now."""
-        return tuple(self.by_path[path] for path in story.endpoints if path in self.by_path)
+    @property
+    def picks(self) -> tuple[PickView, ...]:
+        return tuple(pick for service in self.services for pick in service.picks)
+
+    def affected(self, incident: IncidentView) -> tuple[EndpointView, ...]:
+        """The endpoints of an incident, as they are now."""
+        return tuple(self.by_path[path] for path in incident.endpoints if path in self.by_path)
 
     @property
     def tested(self) -> tuple[str, ...]:
         """Base URLs that the visitor's browser tries; of a crowd only what is recommended or in trouble."""
-        if not self.crowded:
-            return tuple(each.url for each in self.endpoints)
-        shown = [each.url for service in self.services for each in service.in_trouble]
-        picks = () if self.stopped else self.shown_picks
-        return tuple(dict.fromkeys([*(each.url for each in picks), *shown]))
+        urls = [each.url for each in self.endpoints]
+        if self.crowded:
+            urls = [each.url for each in self.shown_picks]
+            urls += [each.url for service in self.services for each in service.in_trouble]
+        return tuple(dict.fromkeys(filter(None, urls)))
 
     @property
     def shown_picks(self) -> tuple[PickView, ...]:
@@ -216,12 +287,12 @@ class PageView:
     @property
     def hosts(self) -> tuple[str, ...]:
         """Origins that the visitor's browser may ask; nothing that could end a rule of the page's policy."""
-        found = dict.fromkeys("/".join(url.split("/")[:3]) for url in self.tested)
-        return tuple(origin for origin in found if _ORIGIN.fullmatch(origin))
+        origins = dict.fromkeys("/".join(url.split("/")[:3]) for url in self.tested)
+        return tuple(origin for origin in origins if _ORIGIN.fullmatch(origin))
 
     @property
     def crowded(self) -> bool:
-        """So many base URLs that the home page names them in a line each."""
+        """Whether there are so many base URLs that the home page names them in a line each."""
         return len(self.endpoints) > CROWD
 
     @property

@@ -1,68 +1,70 @@
-"""What an endpoint's own page counts: percentiles and failures of a day, a week, a month, 90 days. Pure."""
+"""Percentiles and failures of an endpoint over a day, a week, a month and 90 days. Pure."""
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from monitor.model import WINDOWS, CheckHistory, FailureKind, Rollup
 from monitor.model.rollup import NOTHING
+from monitor.page.published import Percentiles, Window
 
 
 def can_be(value: float | None) -> bool:
-    """Whether it is a duration or a speed, if anything."""
+    """Whether a value is a possible duration or speed, or was not measured."""
     return value is None or 0 <= value < math.inf
 
 
 def real(value: float | None) -> float | None:
-    """A duration or a speed that can be one: a single absurd figure must not cost the page."""
+    """A duration or speed that is possible, else None: one absurd figure must not cost the page."""
     return value if can_be(value) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """`days` is 1 for the last 24 hours. Milliseconds; None where nothing was measured."""
-
-    days: int
-    runs: int
-    availability: float | None
-    excluded: float | None
-    p50: float | None
-    p95: float | None
-    p99: float | None
-    speed: float | None
-    failures: Mapping[FailureKind, int]
-    """Of all checks of the endpoint."""
+def rounded(value: float | None) -> float | None:
+    """To a tenth, as published."""
+    return None if value is None else round(value, 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """What there is to count: `main` speaks for the endpoint, `all` are its checks."""
-
-    figure: str
-    main: CheckHistory | None
-    all: Sequence[CheckHistory]
-
-    def spans(self) -> tuple[Span, ...]:
-        return tuple(self._span(days) for days in (1, *WINDOWS))
-
-    def _span(self, days: int) -> Span:
-        main = _rollup(self.main, days) if self.main else NOTHING
-        failures = Counter[str]()
-        for history in self.all:
-            failures.update(_rollup(history, days).kinds)
-        return Span(
-            days=days,
-            runs=main.counted + main.unknown,
-            availability=main.availability,
-            excluded=main.excluded,
-            p50=main.quantile(self.figure, 0.5),
-            p95=main.quantile(self.figure, 0.95),
-            p99=main.quantile(self.figure, 0.99),
-            speed=main.quantile("tokens_per_s", 0.5),
-            failures={FailureKind(name): count for name, count in failures.most_common()},
-        )
+def windows(main: CheckHistory | None) -> tuple[Window, ...]:
+    """The last 24 hours (`days` is 1), then each of `WINDOWS`."""
+    return tuple(_window(days, _rollup(main, days)) for days in (1, *WINDOWS))
 
 
-def _rollup(history: CheckHistory, days: int) -> Rollup:
-    return history.last_24h if days == 1 else history.windows.get(days, NOTHING)
+def _rollup(check: CheckHistory | None, days: int) -> Rollup:
+    if check is None:
+        return NOTHING
+    return check.last_24h if days == 1 else check.windows.get(days, NOTHING)
+
+
+def _window(days: int, rollup: Rollup) -> Window:
+    return Window(
+        days=days,
+        runs=rollup.counted + rollup.unknown,
+        availability=rollup.availability,
+        excluded=rollup.excluded,
+        ttft_ms=_percentiles(rollup, "ttft"),
+        ttfb_ms=_percentiles(rollup, "ttfb"),
+        total_ms=_percentiles(rollup, "total"),
+        tokens_per_s_p50=rounded(rollup.quantile("tokens_per_s", 0.5)),
+        failures=_most_frequent_first(rollup.kinds),
+    )
+
+
+def _percentiles(rollup: Rollup, figure: str) -> Percentiles | None:
+    p50, p95, p99 = (rounded(rollup.quantile(figure, q)) for q in (0.5, 0.95, 0.99))
+    if p50 is None or p95 is None or p99 is None:
+        return None
+    return Percentiles(p50=p50, p95=p95, p99=p99)
+
+
+def failures(checks: Iterable[CheckHistory]) -> Mapping[int, Mapping[FailureKind, int]]:
+    """By days, as `windows`: the failed runs of all these checks, the most frequent kind first."""
+    counters: dict[int, Counter[str]] = {days: Counter() for days in (1, *WINDOWS)}
+    for check in checks:
+        for days, counter in counters.items():
+            counter.update(_rollup(check, days).kinds)
+    return {days: _most_frequent_first(counter) for days, counter in counters.items()}
+
+
+def _most_frequent_first(kinds: Mapping[str, int]) -> dict[FailureKind, int]:
+    names = sorted(kinds, key=lambda kind: (-kinds[kind], kind))
+    return {FailureKind(name): kinds[name] for name in names}

@@ -20,7 +20,7 @@ from sqlalchemy import insert
 
 from monitor.model import CheckHistory, HistorySettings, Resolution, Rollup, RunRecord
 from monitor.model.rollup import bucket, merge
-from monitor.page.window_stats import Past
+from monitor.page import window_stats
 from monitor.store import Reader, fold, migrations, quarters, upkeep
 from monitor.store.batch import gather, write
 from monitor.store.encoding import encode
@@ -215,7 +215,8 @@ def asked_by_the_page(history: CheckHistory) -> None:
     day = history.last_24h
     for figure in ("dns", "connect", "tls", "ttfb", "ttft"):
         day.quantile(figure, 0.5)
-    Past(figure="ttft", main=history, all=(history,)).spans()
+    window_stats.windows(history)
+    window_stats.failures((history,))
     for rollup in (day, *history.windows.values()):
         for figure in ("ttft", "ttfb", "total"):
             assert all(rollup.quantile(figure, q) for q in (0.5, 0.95, 0.99))

@@ -38,9 +38,8 @@ from monitor.model import (
 from monitor.model.rollup import bucket
 from monitor.page import PageView, Pick, Renderer, Site, ViewCache, view
 from monitor.page.html_files import HtmlFiles
+from monitor.page.machine_files import status_json
 from monitor.page.render import _Templates
-from monitor.page.schema import status_json
-from monitor.page.status import status
 from monitor.probes import PROBES
 
 ROUNDS = 3
@@ -95,8 +94,7 @@ def measure(endpoints: int) -> int:
     weigh(table, "index.html", found["index.html"], WEIGHT_KB)
     table.add("index.html, elements", len(re.findall(rb"<[a-z]", found["index.html"])))
     page = world.view()
-    known = renderer._statuses
-    table.add("status.json", timed(lambda: status_json(status(page, known))), "ms of CPU")
+    table.add("status.json", timed(lambda: status_json(page)), "ms of CPU")
     weigh(table, "status.json", found["status.json"], None)
     table.add(
         "everything anew, as after a start", timed(lambda: Renderer().files(page)), "ms of CPU"
@@ -118,7 +116,7 @@ def once(world: World, renderer: Renderer, one_in: int) -> tuple[float, float, f
     view_ms = timed(lambda: pages.append(world.view()))
     page = pages[0]
     template = _Templates(renderer._environment(page.language))
-    home = HtmlFiles(template, page, renderer._assets(page)[0], (page,), renderer._keeper)
+    home = HtmlFiles(template, page, renderer._assets(page)[0], (page,), renderer._cache)
     home_ms = timed(lambda: dict(home.home()))
     return view_ms, home_ms, timed(lambda: renderer.files(page))
 

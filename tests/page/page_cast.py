@@ -296,3 +296,39 @@ def silent_but_last(before: CheckHistory) -> CheckHistory:
     """One half hour of all has a figure."""
     gap = tuple(Point(each.at, None, None) for each in before.series[:-1])
     return replace(before, series=gap + before.series[-1:])
+
+
+def many(count: int, languages: tuple[str, ...] = ("en",)) -> tuple[Site, Snapshot]:
+    """So many base URLs, each with 90 days, most of them good ones; sixty incidents among them."""
+    endpoints = tuple(
+        Endpoint(id=f"e{n}", service="many", url=f"https://api{n}.example", name=f"Mirror {n}")
+        for n in range(count)
+    )
+    probe = PROBES["http"]().named("http")
+    checks = tuple(Check(service="many", endpoint=each, probe=probe) for each in endpoints)
+    dice = Random(4)
+    known = [history(check, dice) for check in checks[:20]]
+    incidents = tuple(
+        replace(
+            incident(
+                n,
+                Severity.DOWN,
+                FailureKind.SERVER_ERROR,
+                ago(days=n),
+                18,
+                checks[n * 37 % count].key,
+            ),
+            service="many",
+        )
+        for n in range(1, 61)
+    )
+    site = replace(
+        SITE,
+        services=(Service(id="many", name="Many", endpoints=endpoints),),
+        checks=checks,
+        settings=replace(SITE.settings, languages=languages),
+    )
+    histories = {
+        check.key: replace(known[n % 20], check=check.key) for n, check in enumerate(checks)
+    }
+    return site, Snapshot(at=NOW, checks=histories, incidents=incidents)

@@ -86,7 +86,7 @@ def test_a_retired_base_url_keeps_its_history_and_is_recommended_no_more() -> No
     site = worlds.without(SITE, "proxy-1")
     seen, _ = view(site, worlds.all_good(), {})
     (retired,) = seen.services[0].retired
-    assert (retired.name, retired.availability, retired.last) == (
+    assert (retired.name, retired.availability_90d, retired.last) == (
         "Premium reverse proxy 1", 1.0, NOW.date(),
     )  # fmt: skip
     assert len(seen.endpoints) == 5
@@ -104,18 +104,21 @@ def test_a_retired_base_url_keeps_its_page_with_figures_and_incidents() -> None:
     assert page.count('<th scope="row">') >= 4
     assert 'href="../../../incidents/9/"' in page
     kept = json.loads(found["endpoints/ohmygpt/us-direct/status.json"])
-    assert (kept["retired"], len(kept["days"]), len(kept["windows"])) == (True, 90, 3)
+    assert (kept["retired"], len(kept["days"]), len(kept["windows"])) == (True, 90, 4)
 
 
 def test_maintenance_is_its_own_state_and_counts_against_nobody() -> None:
     seen, _ = view(maintained(MOCK_SITE), worlds.mock(), {})
     worked = next(each for each in seen.endpoints if each.path == "ohmygpt/fast-cdn")
     assert worked.state is State.MAINTENANCE
-    assert {cell.text for cell in worked.cells.values()} == {"Paused"}
-    assert [(work.active, work.id) for work in seen.works] == [(True, "edge"), (False, "kernel")]
+    assert {check.text for check in worked.checks.values()} == {"Paused"}
+    assert [(work.active, work.id) for work in seen.maintenance] == [
+        (True, "edge"),
+        (False, "kernel"),
+    ]
     assert "fast-cdn" not in {pick.endpoint for pick in seen.picks}
-    assert seen.triage_network.note == "1 in maintenance"
-    assert [day.minutes for day in worked.days if day.letter == "m"] == [45, 45]
+    assert seen.network.note == "1 in maintenance"
+    assert [day.minutes for day in worked.history.days if day.letter == "m"] == [45, 45]
 
 
 def test_where_all_is_well_the_next_maintenance_is_one_line() -> None:
@@ -130,7 +133,7 @@ def test_where_all_is_well_the_next_maintenance_is_one_line() -> None:
 def test_all_in_maintenance_is_not_called_down() -> None:
     now = Maintenance(id="x", title="Move", once=MaintenanceWindow(ago(hours=1), ago(hours=-1)))
     seen, _ = view(replace(SITE, maintenance=(now,)), worlds.everything_down(), {})
-    assert (seen.state, seen.headline) == (State.MAINTENANCE, ("The service is in maintenance.",))
+    assert (seen.state, seen.headline) == (State.MAINTENANCE, "The service is in maintenance.")
 
 
 def test_maintenance_of_what_is_not_public_is_not_told() -> None:

@@ -14,16 +14,13 @@ from random import Random
 from time import process_time
 
 import pytest
-from page_cast import NOW, SITE, ago, history, incident
+from page_cast import NOW, history, many
 from worlds import SITES, WORLDS
 
 from monitor.language import templates
-from monitor.model import Check, Endpoint, FailureKind, Service, Severity, Snapshot
+from monitor.model import Snapshot
 from monitor.page import Renderer, RenderThrottle, Site, view
 from monitor.page.states import State
-from monitor.probes import PROBES
-
-GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +31,6 @@ def renderer() -> Renderer:
 @cache
 def files(renderer: Renderer, world: str) -> Mapping[str, bytes]:
     return renderer.files(view(SITES[world], WORLDS[world](), {})[0])
-
-
-@pytest.mark.parametrize(
-    ("golden", "world", "path"),
-    [
-        ("mock.html", "mock", "index.html"),
-        ("mock.zh-CN.html", "mock", "zh-CN/index.html"),
-        ("endpoint.html", "told", "endpoints/ohmygpt/us-direct/index.html"),
-        ("incident.zh-CN.html", "mock", "zh-CN/incidents/9/index.html"),
-    ],
-)
-def test_pages_are_as_they_were(
-    renderer: Renderer, golden: str, world: str, path: str, request: pytest.FixtureRequest
-) -> None:
-    got = files(renderer, world)[path].decode()
-    kept = GOLDEN / golden
-    if request.config.getoption("--golden"):
-        kept.write_text(got)
-    assert got == kept.read_text()
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -227,42 +205,6 @@ def test_every_file_for_programs_is_documented(renderer: Renderer) -> None:
     }  # fmt: skip
     published = {re.sub(r"^api/v2/.*", "api/v2/*.json", name) for name in published}
     assert published == {name for name in named if "favicon" not in name and name != "404.html"}
-
-
-def many(count: int, languages: tuple[str, ...] = ("en",)) -> tuple[Site, Snapshot]:
-    """So many base URLs, each with 90 days, most of them good ones; sixty incidents among them."""
-    endpoints = tuple(
-        Endpoint(id=f"e{n}", service="many", url=f"https://api{n}.example", name=f"Mirror {n}")
-        for n in range(count)
-    )
-    probe = PROBES["http"]().named("http")
-    checks = tuple(Check(service="many", endpoint=each, probe=probe) for each in endpoints)
-    dice = Random(4)
-    known = [history(check, dice) for check in checks[:20]]
-    incidents = tuple(
-        replace(
-            incident(
-                n,
-                Severity.DOWN,
-                FailureKind.SERVER_ERROR,
-                ago(days=n),
-                18,
-                checks[n * 37 % count].key,
-            ),
-            service="many",
-        )
-        for n in range(1, 61)
-    )
-    site = replace(
-        SITE,
-        services=(Service(id="many", name="Many", endpoints=endpoints),),
-        checks=checks,
-        settings=replace(SITE.settings, languages=languages),
-    )
-    histories = {
-        check.key: replace(known[n % 20], check=check.key) for n, check in enumerate(checks)
-    }
-    return site, Snapshot(at=NOW, checks=histories, incidents=incidents)
 
 
 @pytest.mark.parametrize(("milliseconds", "patience"), [(0, 40), (5, 40), (10, 40), (20, 80)])

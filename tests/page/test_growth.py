@@ -8,8 +8,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from page_cast import ago, incident
-from test_files import many
+from page_cast import ago, incident, many
 
 from monitor.model import FailureKind, Severity, Snapshot
 from monitor.page import PageView, Site, view

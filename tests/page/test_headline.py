@@ -32,17 +32,17 @@ def test_one_of_two_services_is_named_when_it_is_down() -> None:
     seen = two_services(worlds.all_good(), FailureKind.BAD_GATEWAY)
     assert (seen.state, seen.headline) == (
         State.PARTIAL,
-        ("Websites is down.", "OhMyGPT is up."),
+        "Websites is down. OhMyGPT is up.",
     )
-    assert (seen.triage_service.what, seen.triage_service.note) == ("Down", "1 of 2 services")
+    assert (seen.service.what, seen.service.note) == ("Down", "1 of 2 services")
     both = two_services(worlds.everything_down(), FailureKind.BAD_GATEWAY)
-    assert (both.state, both.headline) == (State.MAJOR, ("All services are down.",))
+    assert (both.state, both.headline) == (State.MAJOR, "All services are down.")
 
 
 def test_a_service_that_nobody_measured_is_not_called_up() -> None:
     seen = two_services(worlds.all_good(), None, seen=False)
-    assert seen.headline == ("OhMyGPT is up.", "Websites cannot be measured.")
-    assert (seen.triage_service.what, seen.triage_service.note) == (
+    assert seen.headline == "OhMyGPT is up. Websites cannot be measured."
+    assert (seen.service.what, seen.service.note) == (
         "Up",
         "1 of 2 services not measured",
     )
@@ -56,7 +56,7 @@ def test_what_the_monitor_could_not_see_is_said_to_be_its_own_trouble() -> None:
     )
     past = replace(worlds.offline().incidents[0], closed=NOW, active=frozenset())
     later = page(replace(worlds.all_good(), incidents=(past,)))
-    assert [story.title for story in later.stories] == ["We could not see: monitor offline"]
+    assert [story.title for story in later.incidents] == ["We could not see: monitor offline"]
 
 
 def network(**failing: FailureKind) -> tuple[State, str, str]:
@@ -65,7 +65,7 @@ def network(**failing: FailureKind) -> tuple[State, str, str]:
     for name, kind in failing.items():
         for probe in PROBE_IDS:
             found = fail(found, key(name.replace("_", "-"), probe), kind, 1)
-    seen = page(found).triage_network
+    seen = page(found).network
     return seen.state, seen.what, seen.note
 
 
@@ -119,7 +119,7 @@ def test_a_key_that_is_refused_meanwhile_does_not_hide_why_a_base_url_is_down() 
         seen = page(replace(found, incidents=(opened,)))
         (one,) = [each for each in seen.endpoints if each.path == "ohmygpt/cf-cdn"]
         assert (one.state, one.trouble) == (State.MAJOR, kind)
-        assert seen.triage_network.what == what
+        assert seen.network.what == what
     assert FailureKind.AUTH_INVALID.outcome is Outcome.UNKNOWN
 
 
@@ -129,4 +129,4 @@ def test_what_is_worse_is_the_trouble_of_a_base_url_whose_key_is_refused_for_ano
     seen = page(found)
     (one,) = [each for each in seen.endpoints if each.path == "ohmygpt/cf-cdn"]
     assert (one.state, one.trouble) == (State.DEGRADED, FailureKind.SLOW)
-    assert seen.triage_network.what == "1\u00a0degraded"
+    assert seen.network.what == "1\u00a0degraded"

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import worlds
+from hostile_site import HOSTILE, hostile_site, tags
 from page_cast import SITE
-from test_hostile import HOSTILE, hostile_site, tags
 
 from monitor.model import Evidence, Failure, OutboxMessage, Result, Stream, TimelineEntry
 from monitor.page import Renderer, Site, view

@@ -15,7 +15,7 @@ from page_cast import CHECKS, ENDPOINTS, NOW, SERVICE, SITE
 
 from monitor.model import Point, Rollup, Service, Snapshot, Timings
 from monitor.page import Renderer, Site, view
-from monitor.page.schema import detail_schema, status_schema
+from monitor.page.machine_files import detail_schema, status_schema
 
 STATUS = Draft202012Validator(json.loads(status_schema()))
 DETAIL = Draft202012Validator(json.loads(detail_schema()))

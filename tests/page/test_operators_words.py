@@ -17,7 +17,7 @@ from monitor.model import (
     TimelineEntry,
 )
 from monitor.page import Renderer, view
-from monitor.page.tongues import tongue
+from monitor.page.formatting import lang_attribute
 
 CHINESE = language("zh-CN")
 NOTE = "源站正常。请先使用反向代理。"
@@ -38,12 +38,15 @@ NOTE = "源站正常。请先使用反向代理。"
 def test_letters_tell_the_language(
     text: str, in_english: str | None, in_chinese: str | None
 ) -> None:
-    assert (tongue(text, ENGLISH), tongue(text, CHINESE)) == (in_english, in_chinese)
+    assert (lang_attribute(text, ENGLISH), lang_attribute(text, CHINESE)) == (
+        in_english,
+        in_chinese,
+    )
 
 
 def test_a_name_in_latin_letters_is_at_home_everywhere() -> None:
-    assert tongue("Cloudflare CDN", CHINESE, name=True) is None
-    assert tongue("优化 CDN", ENGLISH, name=True) == "zh"
+    assert lang_attribute("Cloudflare CDN", CHINESE, name=True) is None
+    assert lang_attribute("优化 CDN", ENGLISH, name=True) == "zh"
 
 
 def test_the_number_at_the_end_of_a_name_stands_on_no_line_of_its_own() -> None:

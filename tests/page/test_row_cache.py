@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from page_cast import fail
-from test_files import many
+from page_cast import fail, many
 
 from monitor.language import Language, language, templates
 from monitor.model import FailureKind, Service, Snapshot

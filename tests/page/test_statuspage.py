@@ -73,7 +73,7 @@ def test_an_incident_names_its_base_urls_in_the_order_of_the_page() -> None:
         1, Severity.DOWN, FailureKind.SLOW, ago(hours=1), 5, key("proxy-1"), key("cf-cdn")
     )
     page = view(SITES["mixed"], replace(found, incidents=(both,)), {})[0]
-    assert page.stories[0].endpoints == ("ohmygpt/proxy-1", "ohmygpt/cf-cdn")
+    assert page.incidents[0].endpoints == ("ohmygpt/proxy-1", "ohmygpt/cf-cdn")
     (shown,) = statuspage(page)["incidents"]["incidents"]
     assert [each["id"] for each in shown["components"]] == ["ohmygpt/cf-cdn", "ohmygpt/proxy-1"]
 

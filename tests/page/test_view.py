@@ -50,7 +50,7 @@ def endpoint(snapshot: Snapshot, name: str) -> State:
 )
 def test_the_sentence_of_each_world(world: str, state: State, headline: str) -> None:
     seen = page(WORLDS[world](), SITES[world])
-    assert (seen.state, " ".join(seen.headline)) == (state, headline)
+    assert (seen.state, seen.headline) == (state, headline)
 
 
 def test_a_rejected_key_is_said_to_be_the_accounts_and_not_the_services_fault() -> None:
@@ -63,8 +63,8 @@ def test_a_rejected_key_is_said_to_be_the_accounts_and_not_the_services_fault() 
 def test_what_was_never_measured_is_never_green() -> None:
     seen = page(worlds.fresh())
     assert {each.state for each in seen.endpoints} == {State.UNKNOWN}
-    assert {day.letter for each in seen.endpoints for day in each.days} == {"n"}
-    assert {each.availability for each in seen.endpoints} == {None}
+    assert {day.letter for each in seen.endpoints for day in each.history.days} == {"n"}
+    assert {each.availability_90d for each in seen.endpoints} == {None}
     assert seen.picks == ()
 
 
@@ -112,13 +112,13 @@ def test_a_service_is_up_while_one_endpoint_carries_each_kind_of_call() -> None:
     for check in CHECKS:
         if check.probe.id == "embeddings":
             found = fail(found, check.key, FailureKind.NO_CHANNEL, 1)
-    assert " ".join(page(found).headline) == "The service is down."
+    assert page(found).headline == "The service is down."
 
 
 def test_fastest_now_and_where_that_one_cuts_long_calls_the_best_that_does_not() -> None:
     def shown(snapshot: Snapshot) -> list[tuple[str, float, bool, bool]]:
         return [
-            (pick.host, pick.milliseconds, pick.long_call, pick.cut_after is None)
+            (pick.host, pick.median_ms, pick.long_call, pick.cut_after is None)
             for pick in page(snapshot).picks
         ]
 
@@ -137,13 +137,13 @@ def test_fastest_now_and_where_that_one_cuts_long_calls_the_best_that_does_not()
 
 
 def test_a_kind_of_call_counts_as_answered_where_any_base_url_answers_it() -> None:
-    assert page(worlds.all_good()).triage_service.note == "All 3 kinds of calls are answered"
+    assert page(worlds.all_good()).service.note == "All 3 kinds of calls are answered"
     found, chats = worlds.all_good(), [c.key for c in CHECKS if c.key.endswith("/chat")]
     for check in chats[1:]:
         found = fail(found, check, FailureKind.AUTH_INVALID)
-    assert page(found).triage_service.note == "All 3 kinds of calls are answered"
+    assert page(found).service.note == "All 3 kinds of calls are answered"
     found = fail(found, chats[0], FailureKind.AUTH_INVALID)
-    assert page(found).triage_service.note == "2 of 3 kinds of calls are answered"
+    assert page(found).service.note == "2 of 3 kinds of calls are answered"
 
 
 @pytest.mark.parametrize(
@@ -251,12 +251,12 @@ def test_the_pick_changes_only_when_another_is_clearly_better_three_times_in_a_r
 def test_a_service_that_is_not_public_is_nowhere() -> None:
     hidden = replace(SITE, services=(replace(SERVICE, public=False),))
     seen, _ = view(hidden, worlds.mixed(), {})
-    assert (seen.services, seen.stories, seen.endpoints) == ((), (), ())
+    assert (seen.services, seen.incidents, seen.endpoints) == ((), (), ())
 
 
 def test_a_stopped_page_is_valid_no_longer_than_it_was_written() -> None:
     seen = page(worlds.stopped())
-    assert (seen.stopped, seen.valid_until) == (NOW, NOW)
+    assert (seen.stopped_at, seen.valid_until) == (NOW, NOW)
 
 
 def test_no_text_of_an_endpoint_reaches_the_page() -> None:
@@ -273,7 +273,7 @@ def test_an_incident_of_the_monitor_does_not_name_a_service_that_is_not_public()
     more = SITES["crowded"]
     half = replace(more, services=(SERVICE, replace(more.services[1], public=False)))
     seen = page(replace(worlds.all_good(), incidents=(own,)), half)
-    assert [story.endpoints for story in seen.stories] == [("ohmygpt/cf-cdn",)]
+    assert [story.endpoints for story in seen.incidents] == [("ohmygpt/cf-cdn",)]
 
 
 def test_the_accounts_trouble_of_a_service_that_is_not_public_is_not_told() -> None:
@@ -291,7 +291,7 @@ def test_an_incident_that_goes_on_is_among_those_of_its_day_and_an_unseen_day_is
     None
 ):
     today = page(worlds.mixed()).past[0]
-    assert [(story.id, story.phase) for story in today.stories] == [
+    assert [(story.id, story.phase) for story in today.incidents] == [
         (9, "Ongoing"),
         (8, "Ongoing"),
     ]
@@ -314,7 +314,7 @@ def test_what_probes_cost_and_what_failing_calls_got_is_nobodys_business_unless_
     assert spend is not None
     assert say.amount(spend.month, spend.currency) == "4,000,000\u00a0tokens (1.2000\u00a0USD)"
     blocked = next(each for each in telling.endpoints if each.path == "ohmygpt/us-direct")
-    assert [(each.probe, each.kind) for each in blocked.errors] == [
+    assert [(each.check, each.kind) for each in blocked.errors] == [
         (probe, FailureKind.DNS_POISONED) for probe in PROBE_IDS
     ]
 
@@ -337,15 +337,15 @@ def test_what_spreads_within_one_minute_is_one_update_for_people_and_all_of_them
 
 def test_nobody_is_sent_to_another_base_url_where_all_of_them_fail() -> None:
     (story,) = page(worlds.everything_down()).current
-    assert story.remedy == "Try again later."
+    assert story.do == "Try again later."
     (blocked, *_) = page(worlds.mixed()).current
-    assert blocked.remedy == "Use another base URL, or an encrypted resolver."
+    assert blocked.do == "Use another base URL, or an encrypted resolver."
 
 
 def test_the_network_is_not_blamed_for_a_service_that_is_down() -> None:
     seen = page(worlds.everything_down())
     assert seen.text == "No request succeeds through any base URL."
-    assert (seen.triage_service.what, seen.triage_service.note) == ("Down", "Every base URL fails")
-    assert (seen.triage_network.state, seen.triage_network.what, seen.triage_network.note) == (
+    assert (seen.service.what, seen.service.note) == ("Down", "Every base URL fails")
+    assert (seen.network.state, seen.network.what, seen.network.note) == (
         State.OPERATIONAL, "No blocking seen", "6\u00a0down",
     )  # fmt: skip

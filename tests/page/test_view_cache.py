@@ -80,7 +80,7 @@ def test_what_is_over_is_told_once_and_what_lasts_each_time() -> None:
 
     def told(*incidents: Incident) -> list[object]:
         page = view(SITE, replace(all_good(), incidents=incidents), {}, last)[0]
-        return [*page.stories, *page.others[0].stories]
+        return [*page.incidents, *page.others[0].incidents]
 
     first, again = told(over, lasting), told(replace(over), lasting)
     assert [one is other for one, other in zip(first, again, strict=True)] == [True, False] * 2
@@ -89,9 +89,9 @@ def test_what_is_over_is_told_once_and_what_lasts_each_time() -> None:
 
 
 def test_what_is_no_longer_told_is_forgotten() -> None:
-    teller = IncidentViews({}, ENGLISH)
+    views = IncidentViews({}, ENGLISH)
     over = incident(1, Severity.DOWN, FailureKind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
-    (story,) = teller.stories([over], lambda _: None, NOW)
-    assert teller.stories([over], lambda _: None, NOW)[0] is story
-    assert teller.stories([], lambda _: None, NOW) == ()
-    assert teller.stories([over], lambda _: None, NOW)[0] is not story
+    (incident_view,) = views.views([over], lambda _: None, NOW)
+    assert views.views([over], lambda _: None, NOW)[0] is incident_view
+    assert views.views([], lambda _: None, NOW) == ()
+    assert views.views([over], lambda _: None, NOW)[0] is not incident_view
