@@ -98,6 +98,8 @@ class FailureRow:
     """Nothing at all came back, so our own network may be the reason."""
     is_cut: bool = False
     """The handshake was cut or never answered, as a censor does it."""
+    spoils_answer: bool = False
+    """An answer came, and its content is cut, held back or not what was asked for."""
     is_busy: bool = False
     """The server asks for fewer requests: it is not asked again at once, and pauses grow."""
     needs_person: bool = False
@@ -496,6 +498,7 @@ class FailureKind(StrEnum):
         label="Stalled stream",
         what="Streams pause for a long time in the middle.",
         remedy=_OTHER_URL,
+        spoils_answer=True,
         patience=Patience.STALL,
         on_path=True,
     )
@@ -507,6 +510,7 @@ class FailureKind(StrEnum):
         label="Truncated",
         what="Answers break off before their end.",
         remedy=_OTHER_URL,
+        spoils_answer=True,
         on_path=True,
         is_common=True,
     )
@@ -518,6 +522,7 @@ class FailureKind(StrEnum):
         label="No streaming",
         what="Streaming is ignored: the answer comes in one piece.",
         remedy=_OTHER_URL_FOR_STREAMS,
+        spoils_answer=True,
     )
     FAKE_STREAMING = FailureRow(
         "fake_streaming",
@@ -527,6 +532,7 @@ class FailureKind(StrEnum):
         label="Held-back stream",
         what="The stream is held back and comes all at once.",
         remedy=_OTHER_URL_FOR_STREAMS,
+        spoils_answer=True,
         becomes_habit=True,
         is_common=True,
     )
@@ -538,6 +544,7 @@ class FailureKind(StrEnum):
         label="Wrong answers",
         what="Simple questions are answered wrongly.",
         remedy=_CHECK_MODEL,
+        spoils_answer=True,
     )
     MODEL_MISMATCH = FailureRow(
         "model_mismatch",
@@ -547,6 +554,7 @@ class FailureKind(StrEnum):
         label="Other model",
         what="Another model answers than was asked for.",
         remedy=_CHECK_MODEL,
+        spoils_answer=True,
     )
     CONTENT_FILTERED = FailureRow(
         "content_filtered",
@@ -556,6 +564,7 @@ class FailureKind(StrEnum):
         label="Filtered",
         what="Harmless questions are filtered.",
         remedy="Use another model or base URL.",
+        spoils_answer=True,
     )
     WRONG_CONTENT_TYPE = FailureRow(
         "wrong_content_type",
@@ -565,6 +574,7 @@ class FailureKind(StrEnum):
         label="Wrong label",
         what="Answers are labelled as something else.",
         remedy="Some clients will refuse them; use another base URL.",
+        spoils_answer=True,
         becomes_habit=True,
     )
     OVER_BILLING = FailureRow(

@@ -2,12 +2,12 @@
 
 from monitor.page.folder import Folder, publish
 from monitor.page.machine_files import last_picks
-from monitor.page.ranking import Pick
 from monitor.page.render import Renderer
 from monitor.page.render_throttle import RenderThrottle
 from monitor.page.view import view
 from monitor.page.view_cache import ViewCache
 from monitor.page.view_models import PageView, Site
+from monitor.ranking import Pick
 
 __all__ = [
     "Folder",

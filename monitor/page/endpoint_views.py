@@ -25,17 +25,13 @@ from monitor.page.published import ErrorStatus, RunStatus
 from monitor.page.states import State, check_state, endpoint_state
 from monitor.page.view_models import CheckView, EndpointHistory, EndpointView, RetiredView
 from monitor.page.window_stats import can_be, real, rounded
+from monitor.ranking import main_check
 
 DAY = timedelta(days=1)
 _FINE = {State.OPERATIONAL, State.MAINTENANCE}
 _WORST_FIRST = (State.MAJOR, State.DEGRADED, State.UNKNOWN)
 RUNS = 24
 """Latest runs that an endpoint's own page lists."""
-
-
-def main_check(checks: Sequence[Check]) -> Check:
-    """The check that speaks for an endpoint: the one marked as `main`, else the most demanding."""
-    return min(checks, key=lambda check: (not check.probe.main, check.probe.main_rank))
 
 
 def detail_path(path: str) -> str:

@@ -16,7 +16,6 @@ from monitor.page import formatting
 from monitor.page.badges import badges, shields, svg
 from monitor.page.feed import atom
 from monitor.page.published import DayOfUse, EndpointDetail, HalfHour, Status
-from monitor.page.ranking import Pick
 from monitor.page.render_cache import RenderCache
 from monitor.page.states import State
 from monitor.page.statuspage import statuspage
@@ -29,6 +28,7 @@ from monitor.page.view_models import (
     ServiceView,
 )
 from monitor.page.window_stats import rounded
+from monitor.ranking import Pick
 
 _STATUS = TypeAdapter(Status)
 _DETAIL = TypeAdapter(EndpointDetail)

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from monitor.model import NO_SPEND, Check, Maintenance, Service, Snapshot
 from monitor.page import formatting
-from monitor.page.endpoint_views import EndpointViews, main_check, retired_views
+from monitor.page.endpoint_views import EndpointViews, retired_views
 from monitor.page.published import SpendView
-from monitor.page.ranking import Candidate, Pick, candidates, choose
 from monitor.page.states import WORKING, State, service_state
 from monitor.page.view_models import EndpointView, PickView, ServiceView, Site
+from monitor.ranking import Candidate, Pick, candidates, choose, main_check
 
 NEXT = 3
 """More base URLs that are named after the best."""
@@ -30,7 +30,7 @@ def service_view(
         for path, checks in measured.items()
     )
     mains = [main_check(checks) for path, checks in measured.items() if path not in paused]
-    ranked = candidates(mains, snapshot.checks, snapshot.at)
+    ranked = candidates(mains, snapshot.checks, snapshot.at, snapshot.incidents)
     pick = choose(before, ranked)
     picks, following = _picks(service, endpoints, ranked, pick.endpoint)
     if snapshot.stopped_at:

@@ -16,7 +16,6 @@ from monitor.page import formatting
 from monitor.page.headline import headline, overall, text, triage_network, triage_service
 from monitor.page.incident_views import IncidentView
 from monitor.page.published import Undelivered
-from monitor.page.ranking import Pick
 from monitor.page.service_views import service_view
 from monitor.page.states import State
 from monitor.page.view_cache import ViewCache
@@ -28,6 +27,7 @@ from monitor.page.view_models import (
     ServiceView,
     Site,
 )
+from monitor.ranking import Pick
 
 PAST_DAYS = 7
 _OF_ENDPOINTS = {Severity.DOWN, Severity.DEGRADED}

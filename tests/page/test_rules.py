@@ -21,7 +21,6 @@ from monitor.model import (
 )
 from monitor.model.rollup import NOTHING
 from monitor.page.day_bars import Day, last_days
-from monitor.page.ranking import Candidate, Pick, candidates, choose
 from monitor.page.states import State, check_state, endpoint_state, service_state, worst
 from monitor.probes import PROBES
 
@@ -58,81 +57,6 @@ def history(
     return CheckHistory(
         check="s/a/chat", latest=latest, states=states, days={}, last_24h=last_24h, recent=recent
     )
-
-
-# --- which one to use -----------------------------------------------------------------------------
-
-
-def ranked(*recent: Result, probe: str = "chat") -> list[float]:
-    one = check(probe=probe)
-    return [each.milliseconds for each in candidates([one], {one.key: history(*recent)}, NOW)]
-
-
-def test_the_median_of_the_last_half_hour_counts() -> None:
-    runs = [run(ttft=value, ago=30) for value in (100, 300, 200, 1000)]
-    assert ranked(*runs, run(ttft=150)) == [200]
-    assert ranked(*runs, run(ttft=150, ago=30.01)) == []  # too old, and four are too few
-    assert ranked(run(ttft=9999, ago=31), *runs, run(ttft=150)) == [200]
-
-
-def test_where_nothing_streams_the_headers_count_and_what_was_not_timed_does_not() -> None:
-    assert ranked(*[run(ttft=100, ttfb=10)] * 5, probe="models") == [10]
-    assert ranked(*[run(ttft=None)] * 2, *[run(ttft=300)] * 3) == [300]
-    assert ranked(*[run(ttft=None)] * 9) == []
-
-
-@pytest.mark.parametrize(
-    ("recent", "is_one"),
-    [
-        ([run()] * 5, True),
-        ([run()] * 4, False),
-        ([run(DEGRADED)] * 5, True),
-        ([*[run()] * 4, run(UNKNOWN)], False),  # what we could not see does not count
-        ([*[run()] * 5, *[run(UNKNOWN)] * 9], True),
-        ([run(DOWN), *[run()] * 99], True),
-        ([run(DOWN), *[run()] * 98], False),
-        ([*[run()] * 299, run(DOWN)], False),  # it has just failed
-        ([run(DOWN), *[run()] * 299], True),
-    ],
-)
-def test_a_candidate_has_answered_often_and_well_and_to_the_last(
-    recent: list[Result], is_one: bool
-) -> None:
-    assert bool(ranked(*recent)) == is_one
-
-
-def test_candidates_come_best_first_and_by_name_where_they_are_alike() -> None:
-    checks = [check(each) for each in "cabd"]
-    speeds = {"a": 200, "b": 100, "c": 200}
-    found = candidates(
-        checks,
-        {f"s/{each}/chat": history(*[run(ttft=ms)] * 5) for each, ms in speeds.items()},
-        NOW,
-    )
-    assert found == [Candidate("s/b", 100), Candidate("s/a", 200), Candidate("s/c", 200)]
-
-
-def chosen(pick: Pick, **speeds: float) -> Pick:
-    return choose(
-        pick, sorted((Candidate(*each) for each in speeds.items()), key=lambda c: c.milliseconds)
-    )
-
-
-def test_the_pick_changes_when_another_was_a_tenth_better_three_times_in_a_row() -> None:
-    pick = chosen(Pick(), a=100, b=120)
-    assert pick == Pick("a")
-    assert chosen(pick, a=100, b=90.1) == Pick("a")
-    once = chosen(pick, a=100, b=90)
-    assert once == Pick("a", "b", 1, (100, 90))
-    assert chosen(once, a=100, b=90) == once  # nothing new was measured
-    twice = chosen(once, a=100, b=89)
-    assert twice == Pick("a", "b", 2, (100, 89))
-    assert chosen(twice, a=100, b=88) == Pick("b")
-    assert chosen(twice, a=100, b=95) == Pick("a")
-    assert chosen(twice, a=100, c=50) == Pick("a", "c", 1, (100, 50))
-    assert chosen(twice, a=100, c=89) == Pick("a", "c", 1, (100, 89))
-    assert chosen(twice, b=500) == Pick("b")
-    assert choose(twice, []) == Pick()
 
 
 # --- what state it is in --------------------------------------------------------------------------

@@ -24,8 +24,8 @@ from monitor.model import FailureKind, Incident, Rollup, Severity, Snapshot
 from monitor.page import PageView, Pick, Site, view
 from monitor.page import formatting as say
 from monitor.page.day_bars import Day, last_days
-from monitor.page.ranking import Candidate, choose
 from monitor.page.states import State, endpoint_state, service_state
+from monitor.ranking import Candidate, choose
 
 
 def page(snapshot: Snapshot, site: Site = SITE) -> PageView:

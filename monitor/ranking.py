@@ -1,0 +1,214 @@
+"""Which base URL to use now: for the page, `best.txt` and the alerts. Pure.
+
+It is asked of the main check of each base URL: at least 5 results in the last 30 minutes, 99 % of them
+good, the last one too, and no open incident; then the median time to first token (to the headers where
+nothing streams) decides. The pick changes only when another one has been at least 10 % better three
+times in a row, or when it is no candidate any more.
+
+Good is an answer without a fault in its content: who is sent to a base URL that cuts, holds back or
+falsifies its answers is sent wrong. A base URL that answers with such a fault, or that is covered by an
+open incident, is a candidate with a `flaw`, which ranks behind all without one: for readers who have
+nothing else, and are told so.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import inf
+from statistics import median
+
+from monitor.model import (
+    Check,
+    CheckHistory,
+    FailureKind,
+    Incident,
+    Outcome,
+    Result,
+    Severity,
+)
+
+ENOUGH = 5
+GOOD = 0.99
+BETTER = 0.9
+TIMES = 3
+WINDOW = timedelta(minutes=30)
+UNSEEN = 2
+"""So many runs in a row that are unknown, and nothing is known of now."""
+_COUNTED = {Outcome.UP, Outcome.DEGRADED, Outcome.DOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the ranking needs of one run of a main check."""
+
+    at: datetime
+    outcome: Outcome
+    kind: FailureKind | None
+    milliseconds: float | None
+    """To the first token, or to the headers where nothing streams."""
+
+    @property
+    def is_good(self) -> bool:
+        return self.outcome is Outcome.UP or (
+            self.outcome is Outcome.DEGRADED and not (self.kind and self.kind.row.spoils_answer)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    endpoint: str
+    """`service/endpoint`."""
+    milliseconds: float
+    flaw: bool = False
+    """It spoils its answers, or an open incident covers it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What is recommended, and how often in a row another one was clearly better."""
+
+    endpoint: str | None = None
+    rival: str | None = None
+    times: int = 0
+    figures: tuple[float, float] = (0.0, 0.0)
+    """The two medians compared last: a comparison without a new result counts once."""
+
+
+def main_check(checks: Sequence[Check]) -> Check:
+    """The check that speaks for a base URL, of all that it has."""
+    return min(checks, key=lambda check: (not check.probe.main, check.probe.main_rank))
+
+
+def answer(check: Check, result: Result) -> Answer:
+    value = result.timings.ttft if check.probe.streams else result.timings.ttfb
+    is_possible = value is not None and 0 <= value < inf
+    kind = result.failure.kind if result.failure else None
+    return Answer(result.at, result.outcome, kind, value if is_possible else None)
+
+
+def candidates(
+    mains: Sequence[Check],
+    histories: Mapping[str, CheckHistory],
+    now: datetime,
+    incidents: Iterable[Incident] = (),
+) -> list[Candidate]:
+    """Rank main checks by what the store knows of them, best first."""
+    answers = {
+        check.endpoint.path: [answer(check, result) for result in histories[check.key].recent]
+        for check in mains
+        if check.key in histories
+    }
+    return ranked(answers, now, covered(incidents))
+
+
+def ranked(
+    answers: Mapping[str, Sequence[Answer]],
+    now: datetime,
+    covered: Collection[str] = (),
+    *,
+    enough: int = ENOUGH,
+) -> list[Candidate]:
+    """Rank base URLs by path, best first, by the answers of their main checks, oldest first."""
+    candidates = [
+        candidate
+        for path, all_answers in answers.items()
+        if (
+            candidate := _candidate(
+                path, all_answers, now, is_covered=path in covered, enough=enough
+            )
+        )
+    ]
+    return sorted(candidates, key=lambda each: (each.flaw, each.milliseconds, each.endpoint))
+
+
+def covered(incidents: Iterable[Incident]) -> frozenset[str]:
+    """The base URLs that an open incident says are down or degraded now, but for a certificate's end."""
+    return frozenset(
+        check.rpartition("/")[0]
+        for incident in incidents
+        if incident.severity in {Severity.DOWN, Severity.DEGRADED}
+        and incident.cause != "certificate"
+        for check in incident.active
+    )
+
+
+def _candidate(
+    path: str, answers: Sequence[Answer], now: datetime, *, is_covered: bool, enough: int
+) -> Candidate | None:
+    recent = [each for each in answers if now - each.at <= WINDOW]
+    if all(each.outcome not in _COUNTED for each in recent[-UNSEEN:]):
+        return None
+    counted = [each for each in recent if each.outcome in _COUNTED]
+    answered = [each for each in counted if each.outcome is not Outcome.DOWN]
+    times = [each.milliseconds for each in answered if each.milliseconds is not None]
+    if (
+        len(counted) < enough
+        or len(answered) < GOOD * len(counted)
+        or counted[-1].outcome is Outcome.DOWN
+        or not times
+    ):
+        return None
+    good = sum(each.is_good for each in counted)
+    is_spoiled = good < GOOD * len(counted) or not counted[-1].is_good
+    return Candidate(path, median(times), flaw=is_covered or is_spoiled)
+
+
+def choose(before: Pick, ranked: Sequence[Candidate]) -> Pick:
+    """Stay with what was picked before, unless another one is clearly and lastingly better."""
+    if not ranked:
+        return Pick()
+    first = ranked[0]
+    rivals = {candidate.endpoint: candidate for candidate in ranked if candidate.flaw == first.flaw}
+    current = rivals.get(before.endpoint or "")
+    if current is None:
+        return Pick(first.endpoint)
+    if first.endpoint == current.endpoint or first.milliseconds > current.milliseconds * BETTER:
+        return Pick(current.endpoint)
+    figures = (current.milliseconds, first.milliseconds)
+    if before.rival == first.endpoint and before.figures == figures:
+        return before
+    times = before.times + 1 if before.rival == first.endpoint else 1
+    if times >= TIMES:
+        return Pick(first.endpoint)
+    return Pick(current.endpoint, first.endpoint, times, figures)
+
+
+class RecentAnswers:
+    """The answers of the last half hour of each main check, in memory, as they come."""
+
+    def __init__(self, checks: Iterable[Check]) -> None:
+        self._answers: dict[str, deque[Answer]] = {}
+        self.change(checks)
+
+    def change(self, checks: Iterable[Check]) -> None:
+        """Follow other checks; what is known of those that stay is kept."""
+        by_endpoint: dict[str, list[Check]] = {}
+        for check in checks:
+            by_endpoint.setdefault(check.endpoint.path, []).append(check)
+        mains = [main_check(all_checks) for all_checks in by_endpoint.values()]
+        self._mains = {check.key: check for check in mains}
+        self._answers = {key: self._answers.get(key, deque()) for key in self._mains}
+
+    def add(self, result: Result) -> None:
+        check = self._mains.get(result.check)
+        if check is None:
+            return
+        answers = self._answers[result.check]
+        answers.append(answer(check, result))
+        while answers[-1].at - answers[0].at > WINDOW:
+            answers.popleft()
+
+    def of_service(self, service: str) -> dict[str, Sequence[Answer]]:
+        """By the path of each base URL of the service that is probed; oldest first."""
+        return {
+            check.endpoint.path: tuple(self._answers[key])
+            for key, check in self._mains.items()
+            if check.service == service
+        }
+
+    def streams(self, path: str) -> bool:
+        """Whether times of this base URL are times to first token."""
+        return any(
+            check.probe.streams for check in self._mains.values() if check.endpoint.path == path
+        )
