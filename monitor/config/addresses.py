@@ -5,47 +5,138 @@ What may be secret of one is never quoted.
 
 import importlib
 import re
+import unicodedata
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from yarl import URL
 
 from monitor.diagnosis import parse_resolver
 from monitor.model import Proxy, Secret
+from monitor.probes.kinds.api_call import names_version
+
+_HTTP = ("http", "https")
+_LONGEST_LABEL = 63
+"""Letters between two dots of a name (RFC 1035)."""
+_CALL = re.compile(
+    r"(?P<base>.*?/v\d+(?:[a-z]+\d*)?|.*?)(?:/chat/completions|(?<=\d)/(?:completions|responses|messages|embeddings"
+    r"|moderations|rerank|models|images/[a-z]+|audio/[a-z]+)|/models/[^/]+:(?:stream)?[gG]enerateContent)/?"
+)
+"""The address of one call. `/completions` and the like are that only behind a version: a site may have such a page."""
 
 
 def _address(text: str) -> SplitResult:
-    """An http(s) address without spaces, user, query or fragment."""
+    """Split an http(s) address that has no spaces, user, query or fragment. Raises ValueError."""
+    if character := odd_character(text.replace(" ", "")):
+        raise ValueError(f"has {character} in it; type the address anew")
+    _check_scheme(text)
     try:
         parts = urlsplit(text)
         parts.port  # noqa: B018  # the property raises
     except ValueError:
         raise ValueError("want an address such as https://api.example.com") from None
-    if (
-        parts.scheme not in {"http", "https"}
-        or not parts.hostname
-        or re.search(r"[\s\x00-\x1f]", text)
-    ):
-        raise ValueError(
-            f'got "{_hidden(text)}", want an address that begins with https:// or http://'
-        )
+    if not parts.hostname or re.search(r"\s", text):
+        raise ValueError(f'got "{_hidden(text)}", want one address such as https://api.example.com')
     if "@" in parts.netloc:
         raise ValueError("want no user or password in the address; put the key in `key`")
     if "?" in text or "#" in text:
         raise ValueError(f'got "{_hidden(text)}", want an address without "?" or "#"')
+    if not all(0 < len(label) <= _LONGEST_LABEL for label in _ascii(parts.hostname).split(".")):
+        raise ValueError(f'got "{_hidden(text)}", want the name of a host in it')
     return parts
 
 
-def _hidden(text: str) -> str:
-    """Scheme and host: a path, a query or a user may be secret."""
+def _check_scheme(text: str) -> None:
     scheme, sign, rest = text.partition("://")
+    if not sign and re.fullmatch(r"[\w-]+(\.[\w-]+)+(:\d+)?(/.*)?|localhost(:\d+)?(/.*)?", text):
+        host = _hidden(text)
+        raise ValueError(f'got "{host}", want https:// (or http://) before it: "https://{host}"')
+    if not sign:
+        if typo := re.match(r"(https?)(?::/?|//)(?=\w)", text, re.IGNORECASE):
+            right = f"{typo[1]}://{text[typo.end() :]}"
+            raise ValueError(f'wants a scheme with "://", such as "{_hidden(right)}"')
+        want = "want an address that begins with https:// or http://"
+        raise ValueError(f'got "{_hidden(text)}", {want}')
+    if scheme.lower() not in _HTTP:
+        near = get_close_matches(scheme.lower(), _HTTP, n=1, cutoff=0.7)
+        hint = f'; did you mean "{near[0]}://"?' if near else ""
+        raise ValueError(f'got the scheme "{scheme[:20]}://", want https:// or http://{hint}')
+    if re.match(r"https?:/", rest, re.IGNORECASE):
+        raise ValueError(f'begins with a scheme twice; want it once, such as "{_hidden(rest)}"')
+    half = len(text) // 2
+    if text[:half] == text[half:]:
+        raise ValueError(f'is the same address twice; want "{_hidden(text[:half])}" once')
+    if re.search(r"[\s,;|]+https?://", text):
+        raise ValueError("holds several addresses, want one; each base URL gets an id of its own")
+
+
+def odd_character(text: str) -> str | None:
+    """Name the first character that cannot be seen: a control, a zero-width one, an odd space."""
+    for character in text:
+        if unicodedata.category(character) in {"Cc", "Cf", "Co", "Cn", "Cs", "Zs", "Zl", "Zp"}:
+            return f"an invisible character (U+{ord(character):04X})"
+    return None
+
+
+def _hidden(text: str) -> str:
+    """Return scheme and host: a path, a query or a user may be secret."""
+    scheme, sign, rest = text.rpartition("://") if text.count("://") == 1 else ("", "", text)
     return f"{scheme}{sign}{re.split(r'[/?#]', rest)[0].rsplit('@', 1)[-1]}"[:80]
 
 
+def _ascii(host: str) -> str:
+    """Return a host's name as all probes ask for it: in IDNA 2008, as browsers do, and without a final dot."""
+    host = host.removesuffix(".")
+    if host.isascii():
+        return host
+    try:
+        return URL.build(scheme="http", host=host).raw_host or ""
+    except ValueError:
+        return ""
+
+
 def _base_url(text: str) -> str:
-    """Without a trailing slash or `/v1`: both forms mean the same base URL."""
-    _address(text)
-    return text.rstrip("/").removesuffix("/v1").rstrip("/")
+    """Return a base URL without a trailing slash, `#` or `/v1`: with or without `/v1` it is the same.
+
+    Where the path names another version, `/v1` stays, if it has one.
+    """
+    _check_no_call(text)
+    parts = _address(text.removesuffix("#"))
+    host, ascii_host = parts.hostname or "", _ascii(parts.hostname or "")
+    netloc = parts.netloc if host == ascii_host else parts.netloc.lower().replace(host, ascii_host)
+    path = parts.path.rstrip("/")
+    if path.endswith("/v1/v1"):
+        raise ValueError("ends in /v1 twice, want it once or not at all")
+    shorter = path.removesuffix("/v1")
+    if not text.endswith("#") and not names_version(shorter):
+        path = shorter.rstrip("/")
+    return f"{parts.scheme}://{netloc}{path}"
+
+
+def _check_no_call(text: str) -> None:
+    """Refuse the address of a call, and say which base URL it belongs to."""
+    address, _, query = text.removesuffix("#").partition("?")
+    scheme, sign, rest = address.partition("://")
+    call = _CALL.fullmatch(rest) if sign else None
+    if call is None:
+        return
+    if query:
+        host, _, path = rest.partition("/")
+        base, more = host, f' and in the probe path = "/{path}?{query}"'
+    else:
+        base, more = call["base"].rstrip("/"), ""
+        base += "" if "/models/" in rest or names_version(f"/{base.partition('/')[2]}") else "#"
+    raise ValueError(f'is the address of a call, want the base URL: "{scheme}://{base}"{more}')
+
+
+def _one_address(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        raise ValueError(  # noqa: TRY004  # pydantic collects ValueErrors only
+            "got a list, want one address; each base URL gets an id of its own"
+        )
+    return value
 
 
 def _public_url(text: str) -> str:
@@ -60,7 +151,7 @@ def _link(text: str) -> str:
 
 
 def _heartbeat(text: str) -> str:
-    """The address is the secret, so nothing of it is quoted; some carry a query."""
+    """Check an address to ping. It is the secret, so nothing of it is quoted; some carry a query."""
     try:
         parts = urlsplit(text)
         parts.port  # noqa: B018  # the property raises
@@ -189,7 +280,7 @@ def _login(parts: SplitResult) -> str:
     return f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
 
 
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
+BaseUrl = Annotated[str, BeforeValidator(_one_address), AfterValidator(_base_url)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Links = Annotated[
     dict[Annotated[str, Field(min_length=1, max_length=40)], Annotated[str, AfterValidator(_link)]],

@@ -56,6 +56,10 @@ class ServiceBuilder:
         place = (*self.place, "endpoints", name)
         self.tables.check_id(name, place)
         own = {"url": value} if isinstance(value, str) else value
+        if isinstance(own, list):
+            what = "got a list, want one base URL; each gets an id of its own"
+            self.tables.complain(place, what)
+            return None
         if not isinstance(own, dict):
             self.tables.complain(place, "want a base URL, or a table with `url`")
             return None
@@ -68,7 +72,8 @@ class ServiceBuilder:
             return None
         values = dict(table)
         values["name"] = values["name"] or name
-        endpoint = Endpoint(id=name, service=self.id, **values)
+        is_complete = str(own["url"]).endswith("#")
+        endpoint = Endpoint(id=name, service=self.id, is_complete=is_complete, **values)
         if endpoint.ca_file is None:
             return endpoint
         ca_file = self.folder / endpoint.ca_file

@@ -21,14 +21,18 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One base URL of a service, without a trailing slash or `/v1`.
+    """One base URL of a service, without a trailing slash; `/v1` is left out where it is the only version.
 
     A field with a `help` is a key of its table, as in `monitor.model.settings`.
     """
 
     id: str
     service: str
-    url: str = field(metadata={"help": "the base URL, with or without a trailing /v1"})
+    url: str = field(
+        metadata={
+            "help": "the base URL, with or without a trailing /v1; a # at its end: as it stands"
+        }
+    )
     name: str = field(metadata={"help": "shown instead of the id"})
     key: Secret | None = field(default=None, metadata={"help": '"${NAME}" or "file:PATH"'})
     ca_file: Path | None = field(
@@ -46,6 +50,8 @@ class Endpoint:
     )
     retired: bool = field(default=False, metadata={"help": "not probed any more; history stays"})
     tags: tuple[str, ...] = field(default=(), metadata={"help": "shown beside its name"})
+    is_complete: bool = False
+    """The operator ended `url` with `#`: nothing is put between it and the path of a call."""
 
     @property
     def path(self) -> str:

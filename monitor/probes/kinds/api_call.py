@@ -37,18 +37,20 @@ def bearer(endpoint: Endpoint) -> Mapping[str, str]:
     return {} if endpoint.key is None else {"Authorization": f"Bearer {endpoint.key.reveal()}"}
 
 
-def api_url(base: str, route: str) -> str:
+def names_version(path: str) -> bool:
+    """Tell whether a segment of a path is the version of an API."""
+    return any(map(_VERSION.fullmatch, path.split("/")))
+
+
+def api_url(endpoint: Endpoint, route: str) -> str:
     """Join a base URL and an API's route, which begins with the API's usual version.
 
-    The version is left out where the base URL names one itself, or ends with `#`, which says that it
-    is complete as it stands.
+    The version is left out where the base URL names one itself, or is complete as it stands.
     """
-    whole = base.endswith("#")
-    base = base.removesuffix("#").rstrip("/")
-    if whole or any(map(_VERSION.fullmatch, urlsplit(base).path.split("/"))):
+    if endpoint.is_complete or names_version(urlsplit(endpoint.url).path):
         version, _, rest = route.removeprefix("/").partition("/")
         route = f"/{rest}" if _VERSION.fullmatch(version) else route
-    return base + route
+    return endpoint.url + route
 
 
 def judge_status(exchange: Exchange, run: Run) -> Failure | None:
@@ -110,9 +112,9 @@ class ApiProbe(ProbeSettings):
         if body is not None:
             headers["Content-Type"] = content_type
         if self.path is None:
-            url = api_url(endpoint.url, self.route_to(run.check.model or ""))
+            url = api_url(endpoint, self.route_to(run.check.model or ""))
         else:
-            url = endpoint.url.removesuffix("#").rstrip("/") + self.path
+            url = endpoint.url + self.path
         return HttpRequest(
             method="GET" if body is None else "POST",
             url=url,

@@ -40,7 +40,7 @@ class HttpProbe(ProbeSettings):
         endpoint = run.check.endpoint
         ask = HttpRequest(
             method=self.method,
-            url=endpoint.url.removesuffix("#").rstrip("/") + self.path,
+            url=endpoint.url + self.path,
             headers={name: value.reveal() for name, value in endpoint.headers},
             body=None if self.body is None else self.body.encode(),
             timeout=self.timeout,
