@@ -1,4 +1,4 @@
-"""Memory that is free goes back to the system.
+"""Give free memory back to the system.
 
 Each page is some megabytes of text, made, written and dropped. What was allocated meanwhile lies
 between, and keeps the C library from giving any of it back by itself (malloc_trim(3), glibc).
@@ -10,15 +10,15 @@ from functools import cache
 from typing import Any
 
 
-def give_back() -> None:
-    """Takes some milliseconds. Does nothing where the C library is not glibc."""
-    trim = _trim()
+def malloc_trim() -> None:
+    """Takes some milliseconds; does nothing where the C library is not glibc."""
+    trim = _libc_function()
     if trim is not None:
         trim(0)
 
 
 @cache
-def _trim() -> Callable[[int], Any] | None:
+def _libc_function() -> Callable[[int], Any] | None:
     try:
         return ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.logs import RepeatFilter
-from monitor.malloc_trim import give_back
+from monitor.malloc_trim import malloc_trim
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
 from monitor.page import Folder, Pick, Renderer, RenderThrottle, Site, ViewCache, last_picks, view
 
@@ -54,9 +54,9 @@ class Publisher:
         self._clock = clock
         self._vantage, self._version = vantage, version
         self.change(services, checks, settings, maintenance)
-        self._told = RepeatFilter()
+        self._repeats = RepeatFilter()
         self._renderer = Renderer(RenderThrottle(clock.monotonic, time.sleep))
-        self._last = ViewCache()
+        self._view_cache = ViewCache()
         self._picks: Mapping[str, Pick] | None = None
         self._folder = Folder(settings.dir)
 
@@ -81,9 +81,9 @@ class Publisher:
         while not stop.is_set():
             try:
                 await self.publish()
-                self._told.is_news("page", None)
+                self._repeats.is_news("page", None)
             except (OSError, StoreError) as error:  # a full disk, a folder of somebody else's
-                level = self._told.level("page", str(error), logging.DEBUG)
+                level = self._repeats.level("page", str(error), logging.DEBUG)
                 log.log(level, 'event=page_not_written why="%s"', error)
             except Exception:  # the page grows stale and says so
                 log.exception("event=internal loop=publisher")
@@ -115,22 +115,22 @@ class Publisher:
         for key, history in snapshot.checks.items():
             if history.latest and history.latest.failure:
                 with contextlib.suppress(StoreError):  # it adorns the page, and no more
-                    found = await self._source.evidence(key, history.latest.at)
-                    checks[key] = replace(history, evidence=found)
+                    evidence = await self._source.evidence(key, history.latest.at)
+                    checks[key] = replace(history, evidence=evidence)
         return replace(snapshot, checks=checks)
 
     def _write(self, snapshot: Snapshot) -> int:
         folder = self._site.settings.dir
         if folder != self._folder.path:
             self._folder = Folder(folder)
-        picks = _picks_before(folder) if self._picks is None else self._picks
-        page, self._picks = view(self._site, snapshot, picks, self._last)
+        picks = _previous_picks(folder) if self._picks is None else self._picks
+        page, self._picks = view(self._site, snapshot, picks, self._view_cache)
         changed = self._folder.publish(self._renderer.files(page))
-        give_back()
+        malloc_trim()
         return changed
 
 
-def _picks_before(folder: Path) -> Mapping[str, Pick]:
+def _previous_picks(folder: Path) -> Mapping[str, Pick]:
     """What the daemon before us recommended."""
     try:
         return last_picks((folder / "best.json").read_bytes())

@@ -9,7 +9,7 @@ import pytest
 PROGRAM = """
 import re
 from pathlib import Path
-from monitor.malloc_trim import give_back
+from monitor.malloc_trim import malloc_trim
 
 def held_mb():
     return int(re.search(r"VmRSS:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
@@ -17,7 +17,7 @@ def held_mb():
 texts = [bytes(20_000) for _ in range(5_000)]
 del texts[:-1]
 before = held_mb()
-give_back()
+malloc_trim()
 print(before - held_mb())
 """
 

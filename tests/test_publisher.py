@@ -58,6 +58,8 @@ def status(folder: Path) -> dict[str, object]:
 
 class Knock(ProbeSettings):
     kind = "knock"
+    title = "Knock"
+    main_rank = 99
 
 
 async def test_a_kind_of_probe_that_is_new_needs_nothing_of_the_page(tmp_path: Path) -> None:
@@ -105,9 +107,14 @@ async def test_pages_of_a_crowd_follow_at_the_pace_that_they_cost_by_our_clock(
     site, snapshot = many(41)
     clock = SlowClock(NOW)
     loop = Publisher(
-        Shelf(snapshot), site.services, site.checks, replace(site.settings, dir=tmp_path),
-        clock=clock, vantage="Shanghai", version="0.1.0",
-    )  # fmt: skip
+        Shelf(snapshot),
+        site.services,
+        site.checks,
+        replace(site.settings, dir=tmp_path),
+        clock=clock,
+        vantage="Shanghai",
+        version="0.1.0",
+    )
 
     async def pages() -> list[str]:
         await loop.publish()

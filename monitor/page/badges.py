@@ -55,10 +55,10 @@ def shields(label: str, state: State) -> Document:
 def svg(label: str, state: State) -> bytes:
     message = formatting.LABELS[state].lower()
     left, right = _width(label), _width(message)
-    whole, said = left + right, escape(f"{label}: {message}")
+    whole, text = left + right, escape(f"{label}: {message}")
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="20" role="img" aria-label="{said}">'
-        f'<title>{said}</title><clipPath id="r"><rect width="{whole}" height="20" rx="4"/></clipPath>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="20" role="img" aria-label="{text}">'
+        f'<title>{text}</title><clipPath id="r"><rect width="{whole}" height="20" rx="4"/></clipPath>'
         f'<g clip-path="url(#r)"><path fill="#39424e" d="M0 0h{left}v20H0z"/>'
         f'<path fill="#{COLOURS[state]}" d="M{left} 0h{right}v20H{left}z"/></g>'
         '<g fill="#fff" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11"'

@@ -11,8 +11,14 @@ from monitor.page.states import State
 
 SHOWN = 90
 _UP, _DOWN, _DEGRADED = Outcome.UP.value, Outcome.DOWN.value, Outcome.DEGRADED.value
-LETTERS = {"o": State.OPERATIONAL, "d": State.DEGRADED, "p": State.PARTIAL, "x": State.MAJOR,
-           "m": State.MAINTENANCE, "n": State.UNKNOWN}  # fmt: skip
+LETTERS = {
+    "o": State.OPERATIONAL,
+    "d": State.DEGRADED,
+    "p": State.PARTIAL,
+    "x": State.MAJOR,
+    "m": State.MAINTENANCE,
+    "n": State.UNKNOWN,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,13 @@ def atom(page: PageView) -> bytes:
     _text(feed, "title", page.title)
     _text(feed, "id", _tag(page, "2026", f"{path}feed"))
     _text(feed, "updated", formatting.iso(max(map(changed, incidents), default=NEVER)))
-    SubElement(feed, "link", rel="self", type="application/atom+xml", href=_address(page, f"{path}feed.atom", "feed.atom"))  # fmt: skip
+    SubElement(
+        feed,
+        "link",
+        rel="self",
+        type="application/atom+xml",
+        href=_address(page, f"{path}feed.atom", "feed.atom"),
+    )
     SubElement(feed, "link", rel="alternate", type="text/html", href=_address(page, path, "./"))
     _text(SubElement(feed, "author"), "name", page.title)
     SubElement(feed, "generator", version=page.version).text = "monitor"
@@ -55,7 +61,13 @@ def _entry(feed: Element, page: PageView, incident: IncidentView) -> None:
     _text(entry, "title", f"{incident.title} · {incident.phase}")
     _text(entry, "published", formatting.iso(incident.opened))
     _text(entry, "updated", formatting.iso(changed(incident)))
-    SubElement(entry, "link", rel="alternate", type="text/html", href=_address(page, f"{page.path}{own}", own))  # fmt: skip
+    SubElement(
+        entry,
+        "link",
+        rel="alternate",
+        type="text/html",
+        href=_address(page, f"{page.path}{own}", own),
+    )
     SubElement(entry, "category", term=incident.state.value)
     SubElement(entry, "content", type="html").text = _clean(_content(page, incident))
 

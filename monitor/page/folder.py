@@ -38,9 +38,9 @@ class Folder:
         _open_folder(self.path)
         before = self._names or _names(self.path)
         ours = [name for name in files if not _is_the_operators(self.path, name, before)]
-        changed = sum(self._write(name, files[name]) for name in sorted(ours, key=_turn))
+        changed = sum(self._write(name, files[name]) for name in sorted(ours, key=_order))
         self._written = {name: each for name, each in self._written.items() if name in files}
-        now, gone = before.turned(set(ours))
+        now, gone = before.updated(set(ours))
         for name in gone:
             _remove(self.path, name)
         if now != before:
@@ -72,7 +72,7 @@ class Manifest:
     old: frozenset[str] = frozenset()
     """Assets of the pages before: somebody may still read one of those."""
 
-    def turned(self, files: set[str]) -> tuple["Manifest", frozenset[str]]:
+    def updated(self, files: set[str]) -> tuple["Manifest", frozenset[str]]:
         """As it is with these files, and what is to be removed."""
         vanished = self.files - files
         assets = frozenset(filter(_HASHED.search, vanished))
@@ -87,7 +87,7 @@ def _is_the_operators(folder: Path, name: str, before: Manifest) -> bool:
     return name in YIELDING and name not in before.files and (folder / name).exists()
 
 
-def _turn(name: str) -> int:
+def _order(name: str) -> int:
     """Sorting by it keeps the order given within each kind: assets, the rest, pages, the home page."""
     if not name.endswith(".html"):
         return 0 if _HASHED.search(name) else 1
@@ -132,11 +132,11 @@ def _remove(folder: Path, name: str) -> None:
 def _names(folder: Path) -> Manifest:
     """Names below the folder only, whatever the file says."""
     try:
-        found = json.loads((folder / MANIFEST).read_bytes())
+        manifest = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return Manifest()
     kept = (
-        found if isinstance(found, dict) else {"files": found}
+        manifest if isinstance(manifest, dict) else {"files": manifest}
     )  # a list, before there were old ones
     return Manifest(_below(kept.get("files")), _below(kept.get("old")))
 

@@ -20,18 +20,42 @@ LABELS = {
     State.UNKNOWN: marked("No data"),
 }
 _MONTHS = (
-    marked("January"), marked("February"), marked("March"), marked("April"), marked("May"), marked("June"),
-    marked("July"), marked("August"), marked("September"), marked("October"), marked("November"),
+    marked("January"),
+    marked("February"),
+    marked("March"),
+    marked("April"),
+    marked("May"),
+    marked("June"),
+    marked("July"),
+    marked("August"),
+    marked("September"),
+    marked("October"),
+    marked("November"),
     marked("December"),
-)  # fmt: skip
+)
 _SHORT = (
-    marked("Jan"), marked("Feb"), marked("Mar"), marked("Apr"), marked("May"), marked("Jun"),
-    marked("Jul"), marked("Aug"), marked("Sep"), marked("Oct"), marked("Nov"), marked("Dec"),
-)  # fmt: skip
+    marked("Jan"),
+    marked("Feb"),
+    marked("Mar"),
+    marked("Apr"),
+    marked("May"),
+    marked("Jun"),
+    marked("Jul"),
+    marked("Aug"),
+    marked("Sep"),
+    marked("Oct"),
+    marked("Nov"),
+    marked("Dec"),
+)
 _DAYS = (
-    marked("Monday"), marked("Tuesday"), marked("Wednesday"), marked("Thursday"), marked("Friday"),
-    marked("Saturday"), marked("Sunday"),
-)  # fmt: skip
+    marked("Monday"),
+    marked("Tuesday"),
+    marked("Wednesday"),
+    marked("Thursday"),
+    marked("Friday"),
+    marked("Saturday"),
+    marked("Sunday"),
+)
 NAME = 120
 """Characters of a name."""
 NBSP = "\u00a0"
@@ -60,8 +84,8 @@ def probe(
     """
     if title is None:
         return name
-    said = language.gettext(title)
-    return said if name == kind else language.gettext("%(where)s (%(call)s)", where=said, call=name)
+    text = language.gettext(title)
+    return text if name == kind else language.gettext("%(where)s (%(call)s)", where=text, call=name)
 
 
 def call(
@@ -116,9 +140,9 @@ def percent(share: float | None, language: Language = ENGLISH) -> str:
 
 def uptime(name: str, share: str, troubled: int, language: Language = ENGLISH) -> str:
     """For those who do not see the bars."""
-    said = language.gettext("%(name)s: %(share)s uptime over 90 days.", name=name, share=share)
+    text = language.gettext("%(name)s: %(share)s uptime over 90 days.", name=name, share=share)
     days = language.ngettext("%(num)s day with trouble.", "%(num)s days with trouble.", troubled)
-    return f"{said}{language.space}{days}"
+    return f"{text}{language.space}{days}"
 
 
 def duration(length: timedelta, language: Language = ENGLISH) -> str:
@@ -132,7 +156,9 @@ def duration(length: timedelta, language: Language = ENGLISH) -> str:
     if hours < 48:
         if minutes % 60 == 0:
             return language.gettext("%(n)s\u00a0h", n=hours)
-        return language.gettext("%(hours)s\u00a0h %(minutes)s\u00a0min", hours=hours, minutes=minutes % 60)  # fmt: skip
+        return language.gettext(
+            "%(hours)s\u00a0h %(minutes)s\u00a0min", hours=hours, minutes=minutes % 60
+        )
     return language.gettext("%(days)s\u00a0d %(hours)s\u00a0h", days=hours // 24, hours=hours % 24)
 
 
@@ -163,8 +189,10 @@ def moment(at: datetime, language: Language = ENGLISH) -> str:
     at = at.astimezone(UTC)
     return language.gettext(
         "%(day)s %(month)s, %(time)s UTC",
-        day=at.day, month=language.gettext(_SHORT[at.month - 1]), time=f"{at:%H:%M}",
-    )  # fmt: skip
+        day=at.day,
+        month=language.gettext(_SHORT[at.month - 1]),
+        time=f"{at:%H:%M}",
+    )
 
 
 def clock(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001
@@ -210,11 +238,28 @@ def lang_attribute(text: str, page: Language, *, name: bool = False) -> str | No
     return None if code == own or (name and code == "en") else code
 
 
-_SAID: tuple[Callable[..., str], ...] = (
-    label, probe, call, whence, seconds, cell, percent, uptime, duration, minutes, limit, amount, moment, clock, iso, long_day,
-)  # fmt: skip
+_IN_TEMPLATES: tuple[Callable[..., str], ...] = (
+    label,
+    probe,
+    call,
+    whence,
+    seconds,
+    cell,
+    percent,
+    uptime,
+    duration,
+    minutes,
+    limit,
+    amount,
+    moment,
+    clock,
+    iso,
+    long_day,
+)
 
 
 def in_language(language: Language) -> SimpleNamespace:
     """All of the above by name, for templates."""
-    return SimpleNamespace(**{each.__name__: partial(each, language=language) for each in _SAID})
+    return SimpleNamespace(
+        **{each.__name__: partial(each, language=language) for each in _IN_TEMPLATES}
+    )

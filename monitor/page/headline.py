@@ -31,8 +31,11 @@ def headline(
     if all(endpoint.state is State.OPERATIONAL for endpoint in endpoints):
         return (say("All base URLs work."),)
     if all(service.state is State.MAINTENANCE for service in services):
-        return (language.ngettext(
-            "The service is in maintenance.", "All services are in maintenance.", len(services)),)  # fmt: skip
+        return (
+            language.ngettext(
+                "The service is in maintenance.", "All services are in maintenance.", len(services)
+            ),
+        )
     if all(service.state is State.MAJOR for service in services):
         return (_all_down(services, whence, language),)
     up = [each for service in services if service.state in _UP for each in service.endpoints]
@@ -45,9 +48,11 @@ def _all_down(services: Sequence[ServiceView], whence: str, language: Language) 
     endpoints = [endpoint for service in services for endpoint in service.endpoints]
     if endpoints and all(endpoint.blocked for endpoint in endpoints):
         return language.ngettext(
-            "The service cannot be reached %(whence)s.", "No service can be reached %(whence)s.",
-            len(services), whence=whence,
-        )  # fmt: skip
+            "The service cannot be reached %(whence)s.",
+            "No service can be reached %(whence)s.",
+            len(services),
+            whence=whence,
+        )
     return language.ngettext("The service is down.", "All services are down.", len(services))
 
 
@@ -59,8 +64,12 @@ def _which(services: Sequence[ServiceView], language: Language) -> Iterator[str]
     for one, many, states in (
         (marked("%(names)s is down."), marked("%(names)s are down."), {State.MAJOR}),
         (marked("%(names)s is up."), marked("%(names)s are up."), _UP),
-        (marked("%(names)s cannot be measured."), marked("%(names)s cannot be measured."), {State.UNKNOWN}),
-    ):  # fmt: skip
+        (
+            marked("%(names)s cannot be measured."),
+            marked("%(names)s cannot be measured."),
+            {State.UNKNOWN},
+        ),
+    ):
         names = [service.name for service in services if service.state in states]
         if names:
             said = one if len(names) == 1 else many
@@ -72,20 +81,44 @@ def _wrong(endpoints: Sequence[EndpointView], whence: str, language: Language) -
     states = [endpoint.state for endpoint in endpoints]
     blocked = sum(each.state is State.MAJOR and each.blocked for each in endpoints)
     said: tuple[tuple[int, Callable[[int], str]], ...] = (
-        (states.count(State.MAJOR) - blocked, lambda n: language.ngettext(
-            "One base URL is down.", "%(num)s base URLs are down.", n)),
-        (blocked, lambda n: language.ngettext(
-            "One base URL is not reachable %(whence)s.",
-            "%(num)s base URLs are not reachable %(whence)s.", n, whence=whence)),
-        (states.count(State.PARTIAL), lambda n: language.ngettext(
-            "One base URL fails in part.", "%(num)s base URLs fail in part.", n)),
-        (states.count(State.DEGRADED), lambda n: language.ngettext(
-            "One base URL is degraded.", "%(num)s base URLs are degraded.", n)),
-        (states.count(State.MAINTENANCE), lambda n: language.ngettext(
-            "One base URL is in maintenance.", "%(num)s base URLs are in maintenance.", n)),
-        (states.count(State.UNKNOWN), lambda n: language.ngettext(
-            "One base URL cannot be measured.", "%(num)s base URLs cannot be measured.", n)),
-    )  # fmt: skip
+        (
+            states.count(State.MAJOR) - blocked,
+            lambda n: language.ngettext("One base URL is down.", "%(num)s base URLs are down.", n),
+        ),
+        (
+            blocked,
+            lambda n: language.ngettext(
+                "One base URL is not reachable %(whence)s.",
+                "%(num)s base URLs are not reachable %(whence)s.",
+                n,
+                whence=whence,
+            ),
+        ),
+        (
+            states.count(State.PARTIAL),
+            lambda n: language.ngettext(
+                "One base URL fails in part.", "%(num)s base URLs fail in part.", n
+            ),
+        ),
+        (
+            states.count(State.DEGRADED),
+            lambda n: language.ngettext(
+                "One base URL is degraded.", "%(num)s base URLs are degraded.", n
+            ),
+        ),
+        (
+            states.count(State.MAINTENANCE),
+            lambda n: language.ngettext(
+                "One base URL is in maintenance.", "%(num)s base URLs are in maintenance.", n
+            ),
+        ),
+        (
+            states.count(State.UNKNOWN),
+            lambda n: language.ngettext(
+                "One base URL cannot be measured.", "%(num)s base URLs cannot be measured.", n
+            ),
+        ),
+    )
     return next((sentence(count) for count, sentence in said if count), "")
 
 
@@ -117,14 +150,16 @@ def _serving(endpoints: Sequence[EndpointView], language: Language) -> Iterator[
     elif serving == len(endpoints):
         yield language.ngettext(
             "Requests succeed through its base URL.",
-            "Requests succeed through all %(num)s base URLs.", serving,
-        )  # fmt: skip
+            "Requests succeed through all %(num)s base URLs.",
+            serving,
+        )
     else:
         yield language.ngettext(
             "Requests succeed through %(serving)s of %(num)s base URL.",
             "Requests succeed through %(serving)s of %(num)s base URLs.",
-            len(endpoints), serving=serving,
-        )  # fmt: skip
+            len(endpoints),
+            serving=serving,
+        )
 
 
 def _path(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
@@ -186,8 +221,9 @@ def triage_service(services: Sequence[ServiceView], language: Language) -> Triag
     if len(known) < len(services):
         note = say(
             "%(unknown)s of %(all)s services not measured",
-            unknown=len(services) - len(known), all=len(services),
-        )  # fmt: skip
+            unknown=len(services) - len(known),
+            all=len(services),
+        )
     if all(service.state is State.MAINTENANCE for service in known):
         return Triage(state=State.MAINTENANCE, what=say("In maintenance"), note=note)
     return Triage(state=State.OPERATIONAL, what=say("Up"), note=note)
@@ -223,9 +259,14 @@ def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Tri
         note = comma.join([*_counted(ill, language), *notes])
         return Triage(state=State.OPERATIONAL, what=say("No blocking seen"), note=note)
     if astray and len(astray) < len(ill):
-        notes.insert(0, language.ngettext(
-            "%(num)s fails for another reason", "%(num)s fail for other reasons", len(ill) - len(astray),
-        ))  # fmt: skip
+        notes.insert(
+            0,
+            language.ngettext(
+                "%(num)s fails for another reason",
+                "%(num)s fail for other reasons",
+                len(ill) - len(astray),
+            ),
+        )
     note = comma.join(notes) or language.ngettext(
         "%(num)s base URL", "%(num)s base URLs", len(endpoints)
     )

@@ -113,5 +113,11 @@ class HtmlFiles:
             "base": (f"{up}../" if self.page.path else up) if base is None else base,
         }
         return self.template(
-            template, page=self.page, pages=self.all, assets=self.assets, here=here, **values, **more
-        ).encode()  # fmt: skip
+            template,
+            page=self.page,
+            pages=self.all,
+            assets=self.assets,
+            here=here,
+            **values,
+            **more,
+        ).encode()

@@ -26,7 +26,7 @@ from monitor.page.view_models import PageView
 
 
 class Renderer:
-    """Templates and our own assets are read once; what has no news is remembered."""
+    """Renders pages. Templates and our own assets are read once; files without news are kept."""
 
     def __init__(self, pace: RenderThrottle | None = None) -> None:
         self._folder = templates()
@@ -36,32 +36,36 @@ class Renderer:
 
     def files(self, page: PageView) -> Mapping[str, bytes]:
         """Path below the page's folder -> content, in the order of publishing: home pages last."""
-        assets, found = self._assets(page)
-        found |= machine_files.files(page, self._cache)
+        assets, files = self._assets(page)
+        files |= machine_files.files(page, self._cache)
         state = State.UNKNOWN if page.stopped_at else page.state
-        found |= self._icons("favicon", state) | self._icons("favicon-unknown", State.UNKNOWN)
-        found["apple-touch-icon.png"] = self._drawn(f"{state.value}-180.png")
+        files |= self._icons("favicon", state) | self._icons("favicon-unknown", State.UNKNOWN)
+        files["apple-touch-icon.png"] = self._png(f"{state.value}-180.png")
         all_pages = (page, *page.others)
-        for each in (*page.others, page):
-            env = self._environment(each.language)
-            pages = HtmlFiles(_Templates(env), each, assets, all_pages, self._cache)
-            found |= pages.below()
-            found |= pages.home()
-        self._cache.forget(but=found)
-        return _signposts(page, found) | found
+        for view in (*page.others, page):
+            env = self._environment(view.language)
+            pages = HtmlFiles(_Templates(env), view, assets, all_pages, self._cache)
+            files |= pages.below()
+            files |= pages.home()
+        self._cache.forget(but=files)
+        return _search_engine_files(page, files) | files
 
     def _assets(self, page: PageView) -> tuple[Assets, dict[str, bytes]]:
         (style, style_bytes), (script, script_bytes) = self._ours
         own, logo = _own(page.css, "own"), _own(page.logo, "logo")
-        files = {style: style_bytes, script: script_bytes, **dict(each for each in (own, logo) if each)}  # fmt: skip
+        files = {
+            style: style_bytes,
+            script: script_bytes,
+            **dict(each for each in (own, logo) if each),
+        }
         return Assets(style, script, own and own[0], logo and logo[0]), files
 
     def _icons(self, name: str, state: State) -> dict[str, bytes]:
         """SVG, and PNG for those who cannot draw it."""
         drawn = self._environment(ENGLISH).get_template("favicon.svg").render(state=state)
-        return {f"{name}.svg": drawn.encode(), f"{name}-32.png": self._drawn(f"{state.value}.png")}
+        return {f"{name}.svg": drawn.encode(), f"{name}-32.png": self._png(f"{state.value}.png")}
 
-    def _drawn(self, name: str) -> bytes:
+    def _png(self, name: str) -> bytes:
         return (self._folder / "favicon" / name).read_bytes()
 
     def _environment(self, language: Language) -> Environment:
@@ -89,11 +93,15 @@ def environment(folder: Traversable, language: Language) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    said = language.catalogue
+    catalogue = language.catalogue
     env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
-        said.gettext, said.ngettext, newstyle=True, pgettext=said.pgettext, npgettext=said.npgettext
+        catalogue.gettext,
+        catalogue.ngettext,
+        newstyle=True,
+        pgettext=catalogue.pgettext,
+        npgettext=catalogue.npgettext,
     )
-    env.globals["_"] = env.globals["gettext"] = _quick(said.gettext)
+    env.globals["_"] = env.globals["gettext"] = _cached_gettext(catalogue.gettext)
     env.globals.update(
         words=formatting.in_language(language),
         language=language,
@@ -108,8 +116,8 @@ def environment(folder: Traversable, language: Language) -> Environment:
     return env
 
 
-def _quick(gettext: Callable[[str], str]) -> Callable[..., Markup]:
-    """As the extension's own, which asks for each sentence anew: most have no values. A page has a hundred."""
+def _cached_gettext(gettext: Callable[[str], str]) -> Callable[..., Markup]:
+    """Like the extension's own gettext, but each message is looked up once: a page has a hundred."""
     patterns = cache(lambda message: Markup(gettext(message)))  # noqa: S704  # only values are others' text
     whole = cache(lambda message: patterns(message) % {})
 
@@ -119,11 +127,11 @@ def _quick(gettext: Callable[[str], str]) -> Callable[..., Markup]:
     return say
 
 
-def _signposts(page: PageView, found: Mapping[str, bytes]) -> dict[str, bytes]:
+def _search_engine_files(page: PageView, files: Mapping[str, bytes]) -> dict[str, bytes]:
     """For search engines, where the page has an address."""
     if page.url is None:
         return {}
-    return {"robots.txt": robots(page.url), "sitemap.xml": sitemap(page.url, found)}
+    return {"robots.txt": robots(page.url), "sitemap.xml": sitemap(page.url, files)}
 
 
 def _own(path: Path | None, name: str) -> tuple[str, bytes] | None:

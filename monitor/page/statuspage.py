@@ -37,9 +37,11 @@ def statuspage(page: PageView) -> dict[str, Document]:
     """File name without its ending -> document."""
     status = {"status": _status(page)}
     components = [
-        each for service in page.services for endpoint in service.endpoints
+        each
+        for service in page.services
+        for endpoint in service.endpoints
         for each in _components(service, endpoint, page)
-    ]  # fmt: skip
+    ]
     for position, component in enumerate(components, 1):
         component["position"] = position
     groups = {each["id"]: each for each in components if each["group"]}
@@ -53,11 +55,12 @@ def statuspage(page: PageView) -> dict[str, Document]:
         "components": {"components": components},
         "incidents": {"incidents": incidents},
         "incidents/unresolved": {"incidents": unresolved},
-        "summary": status | {"components": components, "incidents": unresolved, "scheduled_maintenances": works},
+        "summary": status
+        | {"components": components, "incidents": unresolved, "scheduled_maintenances": works},
         "scheduled-maintenances": {"scheduled_maintenances": works},
         "scheduled-maintenances/active": {"scheduled_maintenances": active},
         "scheduled-maintenances/upcoming": {"scheduled_maintenances": upcoming},
-    }  # fmt: skip
+    }
     head = {"page": _head(page)}
     return {name: head | part for name, part in parts.items()}
 
@@ -83,7 +86,11 @@ def _status(page: PageView) -> Document:
 def _components(service: ServiceView, endpoint: EndpointView, page: PageView) -> Iterator[Document]:
     known, since = _last_known(endpoint), _since(endpoint, page)
     moved = max([since, *map(changed, page.incidents_by_path.get(endpoint.path, ()))])
-    dates = {"created_at": formatting.iso(since), "updated_at": formatting.iso(moved), "start_date": f"{since:%Y-%m-%d}"}  # fmt: skip
+    dates = {
+        "created_at": formatting.iso(since),
+        "updated_at": formatting.iso(moved),
+        "start_date": f"{since:%Y-%m-%d}",
+    }
     name = f"{service.name} · {endpoint.name}" if len(page.services) > 1 else endpoint.name
     group = _component(endpoint.path, name, endpoint.state, known, page)
     children = [
@@ -146,9 +153,9 @@ def _component(key: str, name: str, state: State, shown: State, page: PageView) 
 
 
 def _among(groups: Mapping[str, Document], paths: Iterable[str]) -> list[Document]:
-    """Of these base URLs, in the order of the page."""
-    found = (groups[path] for path in paths if path in groups)
-    return sorted(found, key=lambda each: int(each["position"]))
+    """The groups of these base URLs, in the order of the page."""
+    components = (groups[path] for path in paths if path in groups)
+    return sorted(components, key=lambda each: int(each["position"]))
 
 
 def _incident(incident: IncidentView, groups: Mapping[str, Document], page: PageView) -> Document:

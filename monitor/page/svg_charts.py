@@ -118,8 +118,12 @@ class Axis:
 
 
 _USUAL = Axis()
-_AXES = (_USUAL, Axis(0.045, 8, (0.05, 0.2, 1, 5)), Axis(0.45, 80, (0.5, 2, 10, 50)),
-         Axis(0.0045, 80, (0.005, 0.05, 0.5, 5, 50)))  # fmt: skip
+_AXES = (
+    _USUAL,
+    Axis(0.045, 8, (0.05, 0.2, 1, 5)),
+    Axis(0.45, 80, (0.5, 2, 10, 50)),
+    Axis(0.0045, 80, (0.005, 0.05, 0.5, 5, 50)),
+)
 
 
 def axis_for(points: Iterable[Point]) -> Axis:
@@ -174,12 +178,12 @@ def _chart(
         else:
             x = _LEFT + index / last * (_RIGHT - _LEFT)
             runs[-1].append((x, y(middle), y(middle if upper is None else upper)))
-    found = [run if len(run) > 1 else _wider(run[0]) for run in runs if run]
-    line = "".join(_line([(x, middle) for x, middle, _ in run]) for run in found)
+    lines = [run if len(run) > 1 else _wider(run[0]) for run in runs if run]
+    line = "".join(_line([(x, middle) for x, middle, _ in run]) for run in lines)
     band = "".join(
         _line([(x, upper) for x, _, upper in run] + [(x, middle) for x, middle, _ in reversed(run)])
         + "z"
-        for run in found
+        for run in lines
     )
     return band, line
 

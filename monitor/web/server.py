@@ -25,16 +25,16 @@ Health = Callable[[], str | None]
 Report = Callable[[str], tuple[bytes, str]]
 """The metrics and their content type, for what the client accepts."""
 
-KEEP_S = 15.0
-PIECE = 64 * 1024
+KEEPALIVE_S = 15.0
+CHUNK_BYTES = 64 * 1024
 """Written at a time, so that a slow reader costs no more memory than that."""
-_SAFETY = {
+_SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Server": "monitor",
 }
-_SPOKEN = {HttpVersion10, HttpVersion11}
+_VERSIONS = {HttpVersion10, HttpVersion11}
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
@@ -51,23 +51,23 @@ class WebServer:
         *,
         limits: Limits = Limits(),  # noqa: B008  # frozen
     ) -> None:
-        self._shelf = StaticFiles(folder)
+        self._files = StaticFiles(folder)
         self._host, self._port = host, port
         self._health, self._report = health, report
-        self._door = ConnectionLimiter(limits)
+        self._limiter = ConnectionLimiter(limits)
         self._http: _Http
         self._server: asyncio.Server | None = None
 
     def change(self, folder: Path, report: Report) -> None:
         """What is served from now on."""
-        self._shelf.folder, self._report = folder, report
+        self._files.folder, self._report = folder, report
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self._http = _Http(self._answer)
         try:
             self._server = await loop.create_server(
-                lambda: LimitedConnection(self._http(), self._door),
+                lambda: LimitedConnection(self._http(), self._limiter),
                 self._host,
                 self._port,
                 reuse_address=True,
@@ -99,10 +99,10 @@ class WebServer:
             self._server = None
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        guest = request.transport.get_protocol() if request.transport else None
-        if isinstance(guest, LimitedConnection):
-            guest.has_asked()
-        if request.version not in _SPOKEN:
+        connection = request.transport.get_protocol() if request.transport else None
+        if isinstance(connection, LimitedConnection):
+            connection.request_complete()
+        if request.version not in _VERSIONS:
             return _text(505, "HTTP/1.1 is spoken here\n")
         if request.method not in {"GET", "HEAD"}:
             return _text(405, "read only\n", {"Allow": "GET, HEAD"})
@@ -116,40 +116,40 @@ class WebServer:
     def _healthz(self, request: web.BaseRequest) -> web.Response:
         """Strangers hear whether, neighbours why."""
         trouble = self._health()
-        why = trouble if _is_near(request) else trouble and "not well"
+        why = trouble if _is_private(request) else trouble and "not well"
         return _text(503 if trouble else 200, f"{why or 'ok'}\n", {"Cache-Control": "no-store"})
 
     def _metrics(self, request: web.BaseRequest) -> web.Response:
         """They speak of private services too, so to neighbours only."""
-        if not _is_near(request):
+        if not _is_private(request):
             return _text(404, "not found\n")
         body, kind = self._report(request.headers.get("Accept", ""))
-        headers = {"Content-Type": kind, "Cache-Control": "no-store", **_SAFETY}
+        headers = {"Content-Type": kind, "Cache-Control": "no-store", **_SECURITY_HEADERS}
         if _takes_gzip(request):
             body = gzip.compress(body, 1)
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
 
     async def _file(self, request: web.BaseRequest, asked: str) -> web.StreamResponse:
-        path, status = self._shelf.find(asked), 200
+        path, status = self._files.locate(asked), 200
         if path is None:
-            path, status = self._shelf.instead(asked), 404
+            path, status = self._files.not_found(asked), 404
         if path is None:
             return _text(404, "not found\n")
         if path.is_dir():  # without the slash, relative links would point one level up
             return _text(302, "", {"Location": f"./{quote(asked.rsplit('/', 1)[-1])}/"})
         try:
-            item = await asyncio.to_thread(self._shelf.item, path)
+            file = await asyncio.to_thread(self._files.read, path)
         except OSError:
             return _text(404, "not found\n")
-        return await _send(request, item, status)
+        return await _send(request, file, status)
 
 
-async def _send(request: web.BaseRequest, item: ServedFile, status: int) -> web.StreamResponse:
-    zipped = item.zipped if _takes_gzip(request) else None
-    body = item.plain if zipped is None else zipped
-    tag = f'"{item.tag}"' if zipped is None else f'"{item.tag}-gz"'
-    headers = {**item.headers, **_SAFETY, "ETag": tag, "Vary": "Accept-Encoding"}
+async def _send(request: web.BaseRequest, file: ServedFile, status: int) -> web.StreamResponse:
+    zipped = file.zipped if _takes_gzip(request) else None
+    body = file.plain if zipped is None else zipped
+    tag = f'"{file.tag}"' if zipped is None else f'"{file.tag}-gz"'
+    headers = {**file.headers, **_SECURITY_HEADERS, "ETag": tag, "Vary": "Accept-Encoding"}
     if status == 200 and _is_known(request.headers.get("If-None-Match", ""), tag):
         return web.Response(
             status=304, headers={k: v for k, v in headers.items() if k != "Content-Type"}
@@ -160,8 +160,8 @@ async def _send(request: web.BaseRequest, item: ServedFile, status: int) -> web.
     response.content_length = len(body)
     await response.prepare(request)
     if request.method == "GET":
-        for start in range(0, len(body), PIECE):
-            await response.write(body[start : start + PIECE])
+        for start in range(0, len(body), CHUNK_BYTES):
+            await response.write(body[start : start + CHUNK_BYTES])
     await response.write_eof()
     return response
 
@@ -175,12 +175,12 @@ def _takes_gzip(request: web.BaseRequest) -> bool:
     return False
 
 
-def _is_known(said: str, tag: str) -> bool:
-    known = {each.strip().removeprefix("W/") for each in said.split(",")}
+def _is_known(if_none_match: str, tag: str) -> bool:
+    known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
     return "*" in known or tag in known
 
 
-def _is_near(request: web.BaseRequest) -> bool:
+def _is_private(request: web.BaseRequest) -> bool:
     """A proxy that forwards for somebody else is not the one who asks."""
     return is_private_address(request.remote) and not any(
         name in request.headers for name in _FORWARDED
@@ -188,7 +188,7 @@ def _is_near(request: web.BaseRequest) -> bool:
 
 
 def _text(status: int, text: str, more: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, text=text, headers={**_SAFETY, **(more or {})})
+    return web.Response(status=status, text=text, headers={**_SECURITY_HEADERS, **(more or {})})
 
 
 class _Handler(web.RequestHandler):
@@ -216,7 +216,7 @@ class _Http(web.Server):
             self,
             loop=asyncio.get_running_loop(),
             access_log=None,  # type: ignore[arg-type]  # none at all, as its own runner says it
-            keepalive_timeout=KEEP_S,
+            keepalive_timeout=KEEPALIVE_S,
             auto_decompress=False,
             lingering_time=2.0,
         )

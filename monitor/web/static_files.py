@@ -1,4 +1,4 @@
-"""The page's files as they go out: found safely, compressed once a version, named by their content."""
+"""The page's files as they go out: located safely, compressed once a version, named by their content."""
 
 import gzip
 import hashlib
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_KEPT = 64 * 1024 * 1024
+MAX_CACHED_BYTES = 64 * 1024 * 1024
 """Bytes in memory; what is more is read and compressed again."""
-_WORTH_IT = 512
+_MIN_GZIP_BYTES = 512
 
 _HASHED = re.compile(r"\.[0-9a-f]{8,}\.(?:css|js)$")
-_OPEN = re.compile(
+_CROSS_ORIGIN = re.compile(
     r"^(?:api/|badge[./]|best\.|(?:endpoint|status)\.schema\.json|(?:endpoints/.*/)?status\.json|(?:[^/]*/)?feed\.atom)"
 )
 """What programs on other pages may read."""
@@ -56,12 +56,14 @@ class FileVersion:
 
 
 class StaticFiles:
+    """The files of one folder, with what was read of them lately."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._kept: OrderedDict[Path, tuple[FileVersion, ServedFile]] = OrderedDict()
         self._weight = 0
 
-    def find(self, asked: str) -> Path | None:
+    def locate(self, asked: str) -> Path | None:
         """The file or folder behind a URL path, never outside the folder, never a hidden one."""
         if "\0" in asked or any(part.startswith(".") for part in asked.split("/")):
             return None
@@ -77,13 +79,13 @@ class StaticFiles:
         except (OSError, ValueError):  # a name that is too long, a character that no file has
             return None
 
-    def instead(self, asked: str) -> Path | None:
+    def not_found(self, asked: str) -> Path | None:
         """The page that says that there is no such page, in the language of the place if there is one."""
         places = (asked.partition("/")[0] + "/404.html", "404.html")
-        found = (path for place in places if (path := self.find(place)) and path.is_file())
-        return next(found, None)
+        files = (path for place in places if (path := self.locate(place)) and path.is_file())
+        return next(files, None)
 
-    def item(self, path: Path) -> ServedFile:
+    def read(self, path: Path) -> ServedFile:
         """Raises OSError where the file has just gone."""
         state = path.stat()
         stamp = FileVersion(state.st_ino, state.st_mtime_ns, state.st_size)
@@ -91,24 +93,24 @@ class StaticFiles:
         if kept and kept[0] == stamp:
             self._kept.move_to_end(path)
             return kept[1]
-        item = _read(path, path.relative_to(self.folder.resolve()).as_posix())
-        self._keep(path, stamp, item)
-        return item
+        file = _read(path, path.relative_to(self.folder.resolve()).as_posix())
+        self._keep(path, stamp, file)
+        return file
 
-    def _keep(self, path: Path, stamp: FileVersion, item: ServedFile) -> None:
+    def _keep(self, path: Path, stamp: FileVersion, file: ServedFile) -> None:
         self._drop(path)
-        self._kept[path] = (stamp, item)
-        self._weight += _weight(item)
-        while self._weight > MOST_KEPT:
+        self._kept[path] = (stamp, file)
+        self._weight += _weight(file)
+        while self._weight > MAX_CACHED_BYTES:
             self._drop(next(iter(self._kept)))
 
     def _drop(self, path: Path) -> None:
-        if found := self._kept.pop(path, None):
-            self._weight -= _weight(found[1])
+        if kept := self._kept.pop(path, None):
+            self._weight -= _weight(kept[1])
 
 
-def _weight(item: ServedFile) -> int:
-    return len(item.plain) + len(item.zipped or b"")
+def _weight(file: ServedFile) -> int:
+    return len(file.plain) + len(file.zipped or b"")
 
 
 def _read(path: Path, name: str) -> ServedFile:
@@ -116,7 +118,9 @@ def _read(path: Path, name: str) -> ServedFile:
     kind = (
         _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     )
-    zipped = None if kind in _PLAIN or len(plain) < _WORTH_IT else gzip.compress(plain, 9, mtime=0)
+    zipped = (
+        None if kind in _PLAIN or len(plain) < _MIN_GZIP_BYTES else gzip.compress(plain, 9, mtime=0)
+    )
     return ServedFile(
         plain=plain,
         zipped=zipped if zipped and len(zipped) < len(plain) else None,
@@ -133,6 +137,6 @@ def _headers(kind: str, name: str) -> dict[str, str]:
         else "no-cache",
         "Content-Security-Policy": _PICTURE_POLICY if kind == "image/svg+xml" else _PAGE_POLICY,
     }
-    if _OPEN.match(name):
+    if _CROSS_ORIGIN.match(name):
         headers["Access-Control-Allow-Origin"] = "*"
     return headers

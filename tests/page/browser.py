@@ -18,11 +18,18 @@ import aiohttp
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars", "--remote-debugging-port=0",
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--remote-debugging-port=0",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)  # fmt: skip
+)
 _LOUD = {"error", "warning", "assert"}
 
 
@@ -45,8 +52,11 @@ class Tab:
             await self.do(f"{domain}.enable")
         await self.do(
             "Emulation.setDeviceMetricsOverride",
-            width=width, height=900, deviceScaleFactor=1, mobile=width < 500,
-        )  # fmt: skip
+            width=width,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=width < 500,
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.do("Emulation.setEmulatedMedia", features=[scheme])
         await self.do("Emulation.setScriptExecutionDisabled", value=not scripts)
@@ -115,8 +125,13 @@ class Tab:
     async def picture(self, height: int | None = None) -> bytes:
         """PNG of the whole page, or of its first so many pixels."""
         size = (await self.do("Page.getLayoutMetrics"))["cssContentSize"]
-        clip = {"x": 0, "y": 0, "scale": 1, "width": size["width"],
-                "height": min(size["height"], height or size["height"])}  # fmt: skip
+        clip = {
+            "x": 0,
+            "y": 0,
+            "scale": 1,
+            "width": size["width"],
+            "height": min(size["height"], height or size["height"]),
+        }
         shot = await self.do("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
         return base64.b64decode(shot["data"])
 
@@ -183,9 +198,12 @@ async def launched() -> AsyncIterator[Browser]:
     assert CHROMIUM is not None, "ask for CHROMIUM first"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = await asyncio.create_subprocess_exec(
-            CHROMIUM, *FLAGS, f"--user-data-dir={profile}",
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            CHROMIUM,
+            *FLAGS,
+            f"--user-data-dir={profile}",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
         try:
             address = await asyncio.wait_for(_address(process), 30)
             async with (

@@ -43,8 +43,11 @@ class Firefox:
     async def ask(self, expression: str) -> str:
         """An expression whose value is a string."""
         found = await self.do(
-            "script.evaluate", expression=expression, target={"context": self._context}, awaitPromise=True
-        )  # fmt: skip
+            "script.evaluate",
+            expression=expression,
+            target={"context": self._context},
+            awaitPromise=True,
+        )
         assert found["type"] == "success", found
         return str(found["result"]["value"])
 
@@ -54,10 +57,16 @@ async def launched() -> AsyncIterator[Firefox]:
     assert FIREFOX is not None, "ask for FIREFOX first"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = await asyncio.create_subprocess_exec(
-            FIREFOX, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port=0",
+            FIREFOX,
+            "--headless",
+            "--no-remote",
+            "--profile",
+            profile,
+            "--remote-debugging-port=0",
             env={"HOME": profile, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
         try:
             address = await asyncio.wait_for(_address(process), 60)
             async with (

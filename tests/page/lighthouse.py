@@ -14,9 +14,12 @@ from browser import CHROMIUM
 TOOL = Path(__file__).parents[2] / "node_modules/.bin/lighthouse"
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 FIGURES = {
-    "first-contentful-paint": "fcp_ms", "largest-contentful-paint": "lcp_ms", "total-blocking-time": "tbt_ms",
-    "cumulative-layout-shift": "shift", "total-byte-weight": "bytes",
-}  # fmt: skip
+    "first-contentful-paint": "fcp_ms",
+    "largest-contentful-paint": "lcp_ms",
+    "total-blocking-time": "tbt_ms",
+    "cumulative-layout-shift": "shift",
+    "total-byte-weight": "bytes",
+}
 _PROC = Path("/proc")
 _SLOW_MACHINE = 1000
 """Of Lighthouse's own benchmark: below it, it warns that its figures are not to be relied on."""
@@ -85,11 +88,17 @@ def _read(said: Mapping[str, dict[str, dict[str, object]]], waited: float) -> Op
 async def _running(url: str, to: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     flags = "--headless=new --no-sandbox --disable-background-networking --disable-component-update"
     process = await asyncio.create_subprocess_exec(
-        TOOL, url, "--quiet", "--output=json", f"--output-path={to}", f"--chrome-flags={flags}",
+        TOOL,
+        url,
+        "--quiet",
+        "--output=json",
+        f"--output-path={to}",
+        f"--chrome-flags={flags}",
         f"--only-categories={','.join(CATEGORIES)}",
         env={**os.environ, "CHROME_PATH": str(CHROMIUM)},
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     try:
         yield process
     finally:

@@ -5,10 +5,35 @@ from html.parser import HTMLParser
 
 _MARKS = {"h1": "# ", "h2": "## ", "h3": "### ", "h4": "#### ", "h5": "##### ", "title": "title: "}
 _LINES = {
-    *_MARKS, "p", "li", "tr", "div", "dt", "dd", "caption", "figcaption", "legend", "summary", "table",
-    "section", "article", "header", "footer", "main", "ul", "ol", "dl", "nav", "fieldset", "details", "figure",
-    "blockquote", "pre", "button", "noscript",
-}  # fmt: skip
+    *_MARKS,
+    "p",
+    "li",
+    "tr",
+    "div",
+    "dt",
+    "dd",
+    "caption",
+    "figcaption",
+    "legend",
+    "summary",
+    "table",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "main",
+    "ul",
+    "ol",
+    "dl",
+    "nav",
+    "fieldset",
+    "details",
+    "figure",
+    "blockquote",
+    "pre",
+    "button",
+    "noscript",
+}
 _CELLS = {"td", "th", "span", "b", "strong", "small", "code", "time", "i", "label", "a"}
 
 

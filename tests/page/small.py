@@ -24,12 +24,14 @@ def small(png: bytes) -> bytes:
         b"\0" + bytes(number[each] for each in data[start : start + width])
         for start in range(0, width * height, width)
     )
-    return SIGN + b"".join((
-        _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-        _chunk(b"PLTE", bytes(part for colour in palette for part in colour)),
-        _chunk(b"IDAT", zlib.compress(rows, 9)),
-        _chunk(b"IEND", b""),
-    ))  # fmt: skip
+    return SIGN + b"".join(
+        (
+            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
+            _chunk(b"PLTE", bytes(part for colour in palette for part in colour)),
+            _chunk(b"IDAT", zlib.compress(rows, 9)),
+            _chunk(b"IEND", b""),
+        )
+    )
 
 
 def pixels(png: bytes) -> tuple[int, int, list[Colour]]:

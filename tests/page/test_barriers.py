@@ -75,8 +75,12 @@ async def test_the_html_is_valid(tmp_path: Path) -> None:
         publish(tmp_path / world, files(world))
     found = subprocess.run(
         [VALIDATOR, "--formatter=text", *map(str, sorted(tmp_path.rglob("*.html")))],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert found.stdout.splitlines()[:10] == []
     assert found.returncode == 0, found.stderr
 
@@ -127,8 +131,18 @@ async def test_states_can_be_told_apart_where_colours_are_forced(
         assert await tab.ask(shapes) == 6
 
 
-TEXT = ("--ink", "--ink-2", "--ink-3", "--accent", "--ok-ink", "--deg-ink", "--part-ink", "--down-ink",
-        "--maint-ink", "--none-ink")  # fmt: skip
+TEXT = (
+    "--ink",
+    "--ink-2",
+    "--ink-3",
+    "--accent",
+    "--ok-ink",
+    "--deg-ink",
+    "--part-ink",
+    "--down-ink",
+    "--maint-ink",
+    "--none-ink",
+)
 MARKS = (
     "--ok",
     "--deg",

@@ -75,8 +75,11 @@ async def test_twice_as_large_it_still_needs_no_sideways_scrolling(
     async with browser.tab(640) as tab:
         await tab.do(
             "Emulation.setDeviceMetricsOverride",
-            width=640, height=450, deviceScaleFactor=2, mobile=False,
-        )  # fmt: skip
+            width=640,
+            height=450,
+            deviceScaleFactor=2,
+            mobile=False,
+        )
         for page in PAGES:
             await tab.open(f"{address}/mock/{language}{page}")
             await tab.lay_out_all()

@@ -87,8 +87,10 @@ def test_a_retired_base_url_keeps_its_history_and_is_recommended_no_more() -> No
     seen, _ = view(site, worlds.all_good(), {})
     (retired,) = seen.services[0].retired
     assert (retired.name, retired.availability_90d, retired.last) == (
-        "Premium reverse proxy 1", 1.0, NOW.date(),
-    )  # fmt: skip
+        "Premium reverse proxy 1",
+        1.0,
+        NOW.date(),
+    )
     assert len(seen.endpoints) == 5
     found = Renderer().files(seen)
     page = found["index.html"].decode()
@@ -123,8 +125,10 @@ def test_maintenance_is_its_own_state_and_counts_against_nobody() -> None:
 
 def test_where_all_is_well_the_next_maintenance_is_one_line() -> None:
     later = Maintenance(
-        id="x", title="New cables", once=MaintenanceWindow(ago(hours=-5), ago(hours=-6)),
-    )  # fmt: skip
+        id="x",
+        title="New cables",
+        once=MaintenanceWindow(ago(hours=-5), ago(hours=-6)),
+    )
     page = files(replace(SITE, maintenance=(later,)), worlds.all_good())["index.html"].decode()
     assert "Happening now" not in page
     assert "<b>Next maintenance: New cables</b>" in page

@@ -17,12 +17,15 @@ TOKENS = ("ok", "deg", "part", "down", "maint", "none")
 Colour = tuple[float, ...]
 Matrix = tuple[Colour, ...]
 TO_LMS: Matrix = (
-    (17.8824, 43.5161, 4.11935), (3.45565, 27.1554, 3.86714), (0.0299566, 0.184309, 1.46709),
-)  # fmt: skip
+    (17.8824, 43.5161, 4.11935),
+    (3.45565, 27.1554, 3.86714),
+    (0.0299566, 0.184309, 1.46709),
+)
 FROM_LMS: Matrix = (
-    (0.0809444479, -0.130504409, 0.116721066), (-0.0102485335, 0.0540193266, -0.113614708),
+    (0.0809444479, -0.130504409, 0.116721066),
+    (-0.0102485335, 0.0540193266, -0.113614708),
     (-0.000365296938, -0.00412161469, 0.693511405),
-)  # fmt: skip
+)
 SEEN: dict[str, Matrix] = {
     "all colours": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "protanopia": ((0, 2.02344, -2.52581), (0, 1, 0), (0, 0, 1)),
@@ -35,13 +38,15 @@ TRITAN_PLANES: tuple[Matrix, Matrix] = (
 TRITAN_SIDE: Matrix = ((0.03901, -0.02788, -0.01113),)
 SIGHTS = (*SEEN, "tritanopia")
 CONES: Matrix = (
-    (0.4122214708, 0.5363325363, 0.0514459929), (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.4122214708, 0.5363325363, 0.0514459929),
+    (0.2119034982, 0.6806995451, 0.1073969566),
     (0.0883024619, 0.2817188376, 0.6299787005),
-)  # fmt: skip
+)
 LAB: Matrix = (
-    (0.2104542553, 0.7936177850, -0.0040720468), (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.2104542553, 0.7936177850, -0.0040720468),
+    (1.9779984951, -2.4285922050, 0.4505937099),
     (0.0259040371, 0.7827717662, -0.8086757660),
-)  # fmt: skip
+)
 
 
 def times(matrix: Matrix, colour: Colour) -> Colour:
@@ -92,8 +97,12 @@ def test_every_two_states_differ_enough(sight: str, theme: int) -> None:
 
 @pytest.mark.parametrize(
     ("sight", "one", "other"),
-    [("deuteranopia", "b05a00", "7a7a00"), ("protanopia", "804000", "405000"), ("tritanopia", "4c62c9", "616c79")],
-)  # fmt: skip
+    [
+        ("deuteranopia", "b05a00", "7a7a00"),
+        ("protanopia", "804000", "405000"),
+        ("tritanopia", "4c62c9", "616c79"),
+    ],
+)
 def test_two_that_look_alike_would_have_been_found(sight: str, one: str, other: str) -> None:
     alike = {one: linear(one), other: linear(other)}
     assert nearest(alike, "all colours") >= 8

@@ -45,7 +45,10 @@ def breaches(content: bytes) -> Iterator[str]:
         for name in MUST[kind]:
             if len(each.findall(f"{ATOM}{name}")) != 1:
                 yield f"{kind} must have one {name}"
-        links = [(link.get("rel"), link.get("type"), link.get("hreflang")) for link in each.findall(f"{ATOM}link")]  # fmt: skip
+        links = [
+            (link.get("rel"), link.get("type"), link.get("hreflang"))
+            for link in each.findall(f"{ATOM}link")
+        ]
         if len(links) != len(set(links)):
             yield f"{kind} has two links of one kind"
         if not all(link.get("href") for link in each.findall(f"{ATOM}link")):
@@ -55,8 +58,14 @@ def breaches(content: bytes) -> Iterator[str]:
     ids = [each.text or "" for each in root.iter(f"{ATOM}id")]
     if len(ids) != len(set(ids)):
         yield "two things have one id"
-    yield from (f"{each} is no tag URI" for each in ids if not re.fullmatch(r"tag:[\w.-]+,\d{4}(-\d\d(-\d\d)?)?:[\w/.-]+", each))  # fmt: skip
-    times = [each.text or "" for name in ("updated", "published") for each in root.iter(f"{ATOM}{name}")]  # fmt: skip
+    yield from (
+        f"{each} is no tag URI"
+        for each in ids
+        if not re.fullmatch(r"tag:[\w.-]+,\d{4}(-\d\d(-\d\d)?)?:[\w/.-]+", each)
+    )
+    times = [
+        each.text or "" for name in ("updated", "published") for each in root.iter(f"{ATOM}{name}")
+    ]
     yield from (f"{each} is no time" for each in times if not TIME.fullmatch(each))
 
 
@@ -86,7 +95,9 @@ def test_nothing_changes_until_something_happens() -> None:
 
 def moved(content: bytes) -> tuple[str, dict[str, str]]:
     found = parsed(content)
-    return found.feed.updated, {entry.id.rsplit("/", 2)[1]: entry.updated for entry in found.entries}  # fmt: skip
+    return found.feed.updated, {
+        entry.id.rsplit("/", 2)[1]: entry.updated for entry in found.entries
+    }
 
 
 def noted(snapshot: Snapshot, number: int, at: datetime, text: str) -> Snapshot:

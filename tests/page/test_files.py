@@ -110,9 +110,11 @@ def twelve() -> tuple[Site, Snapshot]:
     site, snapshot, dice = SITES["mock"], WORLDS["mock"](), Random(5)
     (service,) = site.services
     more = {
-        each.id: replace(each, id=f"{each.id}-b", name=f"{each.name} B", url=f"https://b.{each.id}.example")
+        each.id: replace(
+            each, id=f"{each.id}-b", name=f"{each.name} B", url=f"https://b.{each.id}.example"
+        )
         for each in service.endpoints
-    }  # fmt: skip
+    }
     checks = [replace(check, endpoint=more[check.endpoint.id]) for check in site.checks]
     known = {check.key: history(check, dice) for check in checks}
     grown = replace(
@@ -199,10 +201,14 @@ def test_every_file_for_programs_is_documented(renderer: Renderer) -> None:
     text = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
     named = set(re.findall(r"`([\w./*-]+\.[a-z]+)`", text))
     published = {
-        re.sub(r"^(badge|endpoints)/[a-z-]+/[\w-]+([./])", r"\1/SERVICE/ENDPOINT\2", re.sub(r"^(badge)/\w+\.", r"\1/SERVICE.", name))
+        re.sub(
+            r"^(badge|endpoints)/[a-z-]+/[\w-]+([./])",
+            r"\1/SERVICE/ENDPOINT\2",
+            re.sub(r"^(badge)/\w+\.", r"\1/SERVICE.", name),
+        )
         for name in files(renderer, "mixed")
         if not name.endswith((".html", ".css", ".js")) and not name.startswith("favicon")
-    }  # fmt: skip
+    }
     published = {re.sub(r"^api/v2/.*", "api/v2/*.json", name) for name in published}
     assert published == {name for name in named if "favicon" not in name and name != "404.html"}
 

@@ -63,8 +63,14 @@ def differences(one: str, two: str) -> list[Any]:
 @pytest.mark.parametrize("width", [1280, 450])
 @pytest.mark.parametrize(
     "page",
-    ["mock/", "mock/zh-CN/", "mock/zh-CN/endpoints/ohmygpt/us-direct/", "mock/incidents/9/", "stopped/"],
-)  # fmt: skip
+    [
+        "mock/",
+        "mock/zh-CN/",
+        "mock/zh-CN/endpoints/ohmygpt/us-direct/",
+        "mock/incidents/9/",
+        "stopped/",
+    ],
+)
 async def test_firefox_shows_the_same(
     browser: Browser, other: Firefox, address: str, page: str, width: int
 ) -> None:

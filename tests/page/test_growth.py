@@ -22,11 +22,18 @@ def world(count: int) -> tuple[Site, Snapshot]:
     site, snapshot = many(count)
     incidents = tuple(
         replace(
-            incident(n, Severity.DOWN, FailureKind.SERVER_ERROR, ago(hours=n % 90), 9 if n % 10 else None, check.key),
+            incident(
+                n,
+                Severity.DOWN,
+                FailureKind.SERVER_ERROR,
+                ago(hours=n % 90),
+                9 if n % 10 else None,
+                check.key,
+            ),
             service="many",
         )
         for n, check in enumerate(site.checks)
-    )  # fmt: skip
+    )
     return site, replace(snapshot, incidents=incidents)
 
 

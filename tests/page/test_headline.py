@@ -77,11 +77,15 @@ def test_only_what_fails_on_the_way_is_a_sign_against_the_network() -> None:
     )
     assert network(cf_cdn=FailureKind.SLOW) == (State.DEGRADED, "1\u00a0degraded", "6 base URLs")
     assert network(cf_cdn=FailureKind.NO_CHANNEL, proxy_1=FailureKind.MODEL_MISMATCH) == (
-        State.OPERATIONAL, "No blocking seen", "1\u00a0down, 1\u00a0degraded",
-    )  # fmt: skip
+        State.OPERATIONAL,
+        "No blocking seen",
+        "1\u00a0down, 1\u00a0degraded",
+    )
     assert network(us_direct=FailureKind.DNS_POISONED, cf_cdn=FailureKind.SERVER_ERROR) == (
-        State.PARTIAL, "1\u00a0blocked", "1 fails for another reason",
-    )  # fmt: skip
+        State.PARTIAL,
+        "1\u00a0blocked",
+        "1 fails for another reason",
+    )
     assert network(
         us_direct=FailureKind.SLOW,
         cf_cdn=FailureKind.SERVER_ERROR,

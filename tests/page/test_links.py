@@ -42,4 +42,6 @@ def test_addresses_that_must_be_whole_keep_the_path_of_the_page() -> None:
     for name in ("sitemap.xml", "robots.txt", "feed.atom"):
         whole = set(re.findall(r"https://example\.org[^\s<\"]*", found[name].decode()))
         assert whole != set(), name
-        assert {each for each in whole if not each.startswith("https://example.org/a/status/")} == set()  # fmt: skip
+        assert {
+            each for each in whole if not each.startswith("https://example.org/a/status/")
+        } == set()

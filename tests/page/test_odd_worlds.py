@@ -118,11 +118,15 @@ def test_a_check_that_did_not_run_for_ninety_days_is_not_known() -> None:
     found = worlds.all_good()
     long_ago = {
         name: replace(
-            each, days={}, windows={}, recent=(), last_24h=Rollup(),
+            each,
+            days={},
+            windows={},
+            recent=(),
+            last_24h=Rollup(),
             latest=each.latest and replace(each.latest, at=NOW - timedelta(days=200)),
         )
         for name, each in found.checks.items()
-    }  # fmt: skip
+    }
     home = published(SITE, replace(found, checks=long_ago))["index.html"]
     assert b"We cannot measure right now." in home
 

@@ -85,12 +85,19 @@ def undelivered(count: int) -> Snapshot:
     """A channel that cannot deliver, with what its service said."""
     rows = tuple(
         OutboxMessage(
-            id=number, channel="canary-channel", what=NotificationType.OPENED, severity=Severity.DOWN,
-            incident=9, created=NOW, not_before=NOW, attempts=9,
-            last_error="401: bot12345:canary-token, chat -100777", text="canary-text",
+            id=number,
+            channel="canary-channel",
+            what=NotificationType.OPENED,
+            severity=Severity.DOWN,
+            incident=9,
+            created=NOW,
+            not_before=NOW,
+            attempts=9,
+            last_error="401: bot12345:canary-token, chat -100777",
+            text="canary-text",
         )
         for number in range(count)
-    )  # fmt: skip
+    )
     return replace(worlds.mixed(), dead=rows)
 
 

@@ -26,10 +26,15 @@ HIDDEN = replace(
     name=f"{SECRET}-name",
     public=False,
     endpoints=tuple(
-        replace(each, service="hidden", url=f"https://{SECRET}.example/{each.id}", name=f"{SECRET}-{each.id}")
+        replace(
+            each,
+            service="hidden",
+            url=f"https://{SECRET}.example/{each.id}",
+            name=f"{SECRET}-{each.id}",
+        )
         for each in SERVICE.endpoints
     ),
-)  # fmt: skip
+)
 HIDDEN_CHECKS = tuple(
     replace(check, service="hidden", endpoint=endpoint)
     for endpoint in HIDDEN.endpoints
@@ -46,11 +51,22 @@ def world() -> Snapshot:
         name: replace(
             each,
             evidence=evidence,
-            latest=each.latest and replace(each.latest, model="canary-model", failure=each.latest.failure and replace(each.latest.failure, message="canary-message")),
+            latest=each.latest
+            and replace(
+                each.latest,
+                model="canary-model",
+                failure=each.latest.failure
+                and replace(each.latest.failure, message="canary-message"),
+            ),
         )
         for name, each in found.checks.items()
-    }  # fmt: skip
-    checks |= {name.replace("ohmygpt/", "hidden/"): replace(each, check=name.replace("ohmygpt/", "hidden/")) for name, each in checks.items()}  # fmt: skip
+    }
+    checks |= {
+        name.replace("ohmygpt/", "hidden/"): replace(
+            each, check=name.replace("ohmygpt/", "hidden/")
+        )
+        for name, each in checks.items()
+    }
     theirs = replace(
         incident(
             77, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(hours=3), None, "hidden/us-direct/chat"
@@ -58,18 +74,35 @@ def world() -> Snapshot:
         service="hidden",
     )
     own = replace(
-        incident(78, Severity.MONITOR, FailureKind.OFFLINE, ago(hours=5), 30, key("us-direct"), "hidden/us-direct/chat"),
+        incident(
+            78,
+            Severity.MONITOR,
+            FailureKind.OFFLINE,
+            ago(hours=5),
+            30,
+            key("us-direct"),
+            "hidden/us-direct/chat",
+        ),
         service=None,
-    )  # fmt: skip
+    )
     spent = {"ohmygpt": Spend(7_654_321, 98.7654), "hidden": Spend(1_234_567, 45.6789)}
     return replace(
-        found, checks=checks, incidents=(*found.incidents, theirs, own), spent_today=spent, spent_month=spent
-    )  # fmt: skip
+        found,
+        checks=checks,
+        incidents=(*found.incidents, theirs, own),
+        spent_today=spent,
+        spent_month=spent,
+    )
 
 
 def site(**settings: Any) -> Site:
     quiet = replace(SITE.settings, languages=("en", "zh-CN"), **settings)
-    work = Maintenance(id="canary-work", title="canary-work", services=frozenset({"hidden"}), once=MaintenanceWindow(ago(hours=1), ago(hours=-1)))  # fmt: skip
+    work = Maintenance(
+        id="canary-work",
+        title="canary-work",
+        services=frozenset({"hidden"}),
+        once=MaintenanceWindow(ago(hours=1), ago(hours=-1)),
+    )
     checks = tuple(replace(check, model="canary-model") for check in (*CHECKS, *HIDDEN_CHECKS))
     return replace(
         SITE, services=(SERVICE, HIDDEN), checks=checks, settings=quiet, maintenance=(work,)
@@ -84,16 +117,28 @@ def files(**settings: Any) -> Mapping[str, str]:
 
 
 def singing(found: Mapping[str, str], canary: str) -> set[str]:
-    return {name for name, text in found.items() if canary.lower() in text.lower() or canary in name}  # fmt: skip
+    return {
+        name for name, text in found.items() if canary.lower() in text.lower() or canary in name
+    }
 
 
 @pytest.mark.parametrize(
     "canary",
     [
-        SECRET, "hidden/", "canary-work", "incidents/77", "canary-model", "canary-body",
-        "canary-header", "canary-message", "7654321", "7,654,321", "98.7654", "1,234,567",
+        SECRET,
+        "hidden/",
+        "canary-work",
+        "incidents/77",
+        "canary-model",
+        "canary-body",
+        "canary-header",
+        "canary-message",
+        "7654321",
+        "7,654,321",
+        "98.7654",
+        "1,234,567",
     ],
-)  # fmt: skip
+)
 def test_a_quiet_page_tells_none_of_it(canary: str) -> None:
     found = files()
     assert len(found) > 40

@@ -39,9 +39,12 @@ def run(
     outcome: Outcome = UP, ago: float = 1, ttft: float | None = 100, ttfb: float | None = 10
 ) -> Result:
     return Result(
-        check="s/a/chat", vantage="v", at=NOW - ago * MINUTE, outcome=outcome,
+        check="s/a/chat",
+        vantage="v",
+        at=NOW - ago * MINUTE,
+        outcome=outcome,
         timings=Timings(ttft=ttft, ttfb=ttfb),
-    )  # fmt: skip
+    )
 
 
 def history(
@@ -105,10 +108,20 @@ O, M, D, P, X, N = State  # noqa: E741
 @pytest.mark.parametrize(
     ("checks", "main", "endpoint"),
     [
-        ([O, O], O, O), ([O, D], O, D), ([O, X], O, P), ([O, X], X, X), ([X, X], N, X), ([X, N], N, X),
-        ([N, N], N, N), ([], N, N), ([O, N], N, O), ([M, O], M, M), ([D, X], D, P), ([X, X, O], O, P),
+        ([O, O], O, O),
+        ([O, D], O, D),
+        ([O, X], O, P),
+        ([O, X], X, X),
+        ([X, X], N, X),
+        ([X, N], N, X),
+        ([N, N], N, N),
+        ([], N, N),
+        ([O, N], N, O),
+        ([M, O], M, M),
+        ([D, X], D, P),
+        ([X, X, O], O, P),
     ],
-)  # fmt: skip
+)
 def test_an_endpoint_is_down_with_its_main_check_or_with_all_and_else_in_part(
     checks: list[State], main: State, endpoint: State
 ) -> None:
@@ -118,10 +131,16 @@ def test_an_endpoint_is_down_with_its_main_check_or_with_all_and_else_in_part(
 @pytest.mark.parametrize(
     ("endpoints", "carried", "service"),
     [
-        ([O, X], True, P), ([O, X], False, X), ([O, O], True, O), ([O, D], True, D), ([N], False, N),
-        ([N, O], False, X), ([P, O], True, P), ([], True, N),
+        ([O, X], True, P),
+        ([O, X], False, X),
+        ([O, O], True, O),
+        ([O, D], True, D),
+        ([N], False, N),
+        ([N, O], False, X),
+        ([P, O], True, P),
+        ([], True, N),
     ],
-)  # fmt: skip
+)
 def test_a_service_is_up_while_every_kind_of_call_is_carried(
     endpoints: list[State], carried: bool, service: State
 ) -> None:
@@ -149,10 +168,15 @@ def incident(
 ) -> Incident:
     """From so many minutes after midnight to so many."""
     return Incident(
-        id=1, service="s", severity=severity, opened=MIDNIGHT + begin * MINUTE,
+        id=1,
+        service="s",
+        severity=severity,
+        opened=MIDNIGHT + begin * MINUTE,
         closed=None if end is None else MIDNIGHT + end * MINUTE,
-        failure=Failure(FailureKind.BAD_GATEWAY, ""), checks=checks or (MAIN,), active=frozenset(),
-    )  # fmt: skip
+        failure=Failure(FailureKind.BAD_GATEWAY, ""),
+        checks=checks or (MAIN,),
+        active=frozenset(),
+    )
 
 
 def days(*incidents: Incident, measured: Rollup = GOOD) -> tuple[Day, ...]:
@@ -198,8 +222,11 @@ def test_a_day_has_the_worst_that_was_confirmed_and_its_minutes(
 def test_an_outage_over_midnight_is_of_both_days_and_no_day_has_more_than_its_minutes() -> None:
     found = days(incident(-1440 - 60, 30), incident(-1440, -1))
     assert [(each.letter, each.minutes) for each in found[-4:]] == [
-        ("n", 0), ("x", 60), ("x", 1440), ("x", 30),
-    ]  # fmt: skip
+        ("n", 0),
+        ("x", 60),
+        ("x", 1440),
+        ("x", 30),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,19 @@ from monitor.model import FailureKind, Severity
 from monitor.page import view
 from monitor.page.statuspage import statuspage
 
-STATUSES = {"operational", "degraded_performance", "partial_outage", "major_outage", "under_maintenance"}  # fmt: skip
+STATUSES = {
+    "operational",
+    "degraded_performance",
+    "partial_outage",
+    "major_outage",
+    "under_maintenance",
+}
 
 
 def documents(world: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(json.dumps(statuspage(view(SITES[world], WORLDS[world](), {})[0])))  # fmt: skip
+    found: Mapping[str, Any] = json.loads(
+        json.dumps(statuspage(view(SITES[world], WORLDS[world](), {})[0]))
+    )
     return found
 
 
@@ -101,8 +109,20 @@ def test_maintenance_is_scheduled_or_in_progress_and_names_its_components() -> N
 
 def test_additions_begin_with_x() -> None:
     known = {
-        "id", "name", "status", "created_at", "updated_at", "position", "description", "showcase",
-        "start_date", "group_id", "page_id", "group", "only_show_if_degraded", "components",
-    }  # fmt: skip
+        "id",
+        "name",
+        "status",
+        "created_at",
+        "updated_at",
+        "position",
+        "description",
+        "showcase",
+        "start_date",
+        "group_id",
+        "page_id",
+        "group",
+        "only_show_if_degraded",
+        "components",
+    }
     for each in documents("mixed")["components"]["components"]:
         assert all(name.startswith("x_") for name in each.keys() - known)

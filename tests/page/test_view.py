@@ -150,10 +150,18 @@ def test_a_kind_of_call_counts_as_answered_where_any_base_url_answers_it() -> No
     ("kinds", "title", "chinese"),
     [
         ([FailureKind.BAD_GATEWAY], "2 base URLs: bad gateway", "网关错误"),
-        ([FailureKind.TLS_RESET], "2 base URLs: bad gateway and reset during TLS", "网关错误和TLS 握手被重置"),
-        ([FailureKind.TLS_RESET, FailureKind.SLOW, FailureKind.TRUNCATED], "4 base URLs: different reasons", "原因不一"),
+        (
+            [FailureKind.TLS_RESET],
+            "2 base URLs: bad gateway and reset during TLS",
+            "网关错误和TLS 握手被重置",
+        ),
+        (
+            [FailureKind.TLS_RESET, FailureKind.SLOW, FailureKind.TRUNCATED],
+            "4 base URLs: different reasons",
+            "原因不一",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_title_names_the_reasons_of_all_base_urls_not_the_first_ones_alone(
     kinds: list[FailureKind], title: str, chinese: str
 ) -> None:
@@ -198,8 +206,13 @@ def test_a_day_shows_its_worst_confirmed_state_and_for_how_long() -> None:
         ),
         incident(2, Severity.DEGRADED, FailureKind.SLOW, ago(hours=3), 60, key("cf-cdn")),
     )
-    assert [(found[NOW.date() - timedelta(days=back)].letter, found[NOW.date() - timedelta(days=back)].minutes)
-            for back in (0, 1, 2, 3)] == [("x", 20), ("x", 10), ("o", 0), ("n", 0)]  # fmt: skip
+    assert [
+        (
+            found[NOW.date() - timedelta(days=back)].letter,
+            found[NOW.date() - timedelta(days=back)].minutes,
+        )
+        for back in (0, 1, 2, 3)
+    ] == [("x", 20), ("x", 10), ("o", 0), ("n", 0)]
 
 
 def test_a_side_check_that_was_down_is_a_partial_day_and_the_accounts_trouble_none() -> None:
@@ -347,5 +360,7 @@ def test_the_network_is_not_blamed_for_a_service_that_is_down() -> None:
     assert seen.text == "No request succeeds through any base URL."
     assert (seen.service.what, seen.service.note) == ("Down", "Every base URL fails")
     assert (seen.network.state, seen.network.what, seen.network.note) == (
-        State.OPERATIONAL, "No blocking seen", "6\u00a0down",
-    )  # fmt: skip
+        State.OPERATIONAL,
+        "No blocking seen",
+        "6\u00a0down",
+    )

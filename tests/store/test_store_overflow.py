@@ -76,7 +76,7 @@ def test_what_the_writer_has_in_hand_is_neither_dropped_nor_written_twice() -> N
         run(step).result.at for step in range(MOST, 2 * MOST + 1)
     }
     waits.take()
-    waits.give_back()
+    waits.malloc_trim()
     assert len(results(waits)) == MOST + 1 - waits.dropped
 
 

@@ -104,14 +104,14 @@ async def test_only_get_and_head_are_answered(house: House, method: str) -> None
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
 async def test_who_never_finishes_a_question_is_shown_out(tmp_path: Path, sent: bytes) -> None:
-    async with serving(tmp_path, Limits(first_s=0.3)) as house:
+    async with serving(tmp_path, Limits(first_request_s=0.3)) as house:
         began = time.monotonic()
         assert await raw(house, sent, 20) == b""
         assert time.monotonic() - began < 10
 
 
 async def test_a_slow_reader_is_shown_out_and_costs_no_memory(tmp_path: Path) -> None:
-    async with serving(tmp_path, Limits(whole_s=1)) as house:
+    async with serving(tmp_path, Limits(connection_s=1)) as house:
         (house.page / "big.html").write_bytes(os.urandom(20_000_000))
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -132,7 +132,7 @@ async def test_a_slow_reader_is_shown_out_and_costs_no_memory(tmp_path: Path) ->
 
 
 async def test_one_address_cannot_take_every_place_and_places_come_free(tmp_path: Path) -> None:
-    async with serving(tmp_path, Limits(most_from_one=5)) as house:
+    async with serving(tmp_path, Limits(max_per_client=5)) as house:
         held = [await asyncio.open_connection("127.0.0.1", house.web.port) for _ in range(5)]
         assert await raw(house, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 2) == b""
         for _, writer in held:
@@ -142,7 +142,7 @@ async def test_one_address_cannot_take_every_place_and_places_come_free(tmp_path
 
 
 async def test_endless_questions_on_one_connection_come_to_an_end(tmp_path: Path) -> None:
-    async with serving(tmp_path, Limits(most_asked=4096)) as house:
+    async with serving(tmp_path, Limits(max_received=4096)) as house:
         answers = await raw(house, b"GET /status.json HTTP/1.1\r\nHost: x\r\n\r\n" * 10_000, 10)
         assert answers.count(b"HTTP/1.1 200") < 200
         assert (await get(f"{house.base}/"))[0] == 200

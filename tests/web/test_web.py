@@ -35,10 +35,19 @@ async def test_files_come_with_their_type_their_caching_and_the_safety_headers(
 
 @pytest.mark.parametrize(
     ("name", "is_open"),
-    [("api/v2/summary.json", True), ("badge.svg", True), ("badge/relay.json", True), ("best.txt", True),
-     ("status.schema.json", True), ("endpoints/relay/cdn/status.json", True), ("zh-CN/feed.atom", True),
-     ("endpoints/relay/cdn/index.html", False), ("statusXjson", False), ("a/b/feed.atom", False)],
-)  # fmt: skip
+    [
+        ("api/v2/summary.json", True),
+        ("badge.svg", True),
+        ("badge/relay.json", True),
+        ("best.txt", True),
+        ("status.schema.json", True),
+        ("endpoints/relay/cdn/status.json", True),
+        ("zh-CN/feed.atom", True),
+        ("endpoints/relay/cdn/index.html", False),
+        ("statusXjson", False),
+        ("a/b/feed.atom", False),
+    ],
+)
 async def test_programs_on_other_pages_may_read_what_is_meant_for_programs(
     house: House, name: str, is_open: bool
 ) -> None:
