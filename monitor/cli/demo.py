@@ -22,7 +22,7 @@ from monitor.clock import SystemClock
 from monitor.daemon.app import Daemon
 from monitor.daemon.components import Listeners
 from monitor.demo.launcher import Simulation
-from monitor.demo.live import LiveTable
+from monitor.demo.live_table import LiveTable
 from monitor.model import MonitorError, Redactor
 
 PUBLISH_EVERY = timedelta(seconds=3)
@@ -72,7 +72,7 @@ def _run(folder: Path, console: Console, *, port: int, seconds: float | None) ->
             console,
             page_url=simulation.page_url,
             elapsed=simulation.elapsed,
-            acting=simulation.acting,
+            current_faults=simulation.current_faults,
         )
         console.print(
             f"Six endpoints, a fault every half minute. The status page: {simulation.page_url}\n"

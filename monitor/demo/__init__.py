@@ -1,4 +1,4 @@
-"""The simulated service, a process of its own, and the table that shows the monitor at work on it.
+"""The demo: a simulated LLM service in a process of its own, and a table that shows the monitor at work.
 
-Nothing is imported here, so that the service starts with what it needs alone.
+Nothing is imported here, so that the service starts with only what it needs.
 """

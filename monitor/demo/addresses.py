@@ -1,4 +1,4 @@
-"""What the service writes for whoever started it: where it can be reached."""
+"""Where the simulated service can be reached, as it tells the process that started it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,17 +10,17 @@ READY_FILE = "service.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """What `service.json` holds. `key` is made up at the start and worth nothing."""
+    """The content of `service.json`. `key` is made up at the start and worth nothing."""
 
     endpoints: dict[str, str]
     channel: str
     key: str
 
     def write(self, path: Path) -> None:
-        """Atomically: who sees the file sees all of it."""
-        half = path.with_suffix(".tmp")
-        half.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
-        half.replace(path)
+        """Write the file atomically: a reader sees all of it or none."""
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+        temporary.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> "Addresses":

@@ -1,4 +1,4 @@
-"""A throw-away certificate authority, and what an endpoint may show: good, or bad in every way."""
+"""A temporary certificate authority, and its good and bad certificates for an endpoint."""
 
 import ssl
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from pathlib import Path
 import trustme
 
 HOST = "127.0.0.1"
-_OLD = timedelta(days=90)
-_LATE = timedelta(days=2)
-_SOON = timedelta(days=5)
-_GOOD_FOR = timedelta(days=80)
+_ISSUED_AGO = timedelta(days=90)
+_EXPIRED_AGO = timedelta(days=2)
+_EXPIRES_SOON = timedelta(days=5)
+_VALID_FOR = timedelta(days=80)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,20 @@ class Certificates:
 
 
 def issue(ca_file: Path, now: datetime) -> Certificates:
-    """Make the authority, write its certificate to `ca_file`, forget its key with this process."""
+    """Make an authority and its certificates, and write the authority's own certificate to `ca_file`."""
     authority = trustme.CA(organization_name="monitor demo")
     authority.cert_pem.write_to_path(str(ca_file))
-    begin = now - _OLD
+    begin = now - _ISSUED_AGO
     return Certificates(
-        good=authority.issue_cert(HOST, "localhost", not_before=begin, not_after=now + _GOOD_FOR),
-        expired=authority.issue_cert(HOST, "localhost", not_before=begin, not_after=now - _LATE),
-        expiring=authority.issue_cert(HOST, "localhost", not_before=begin, not_after=now + _SOON),
+        good=authority.issue_cert(HOST, "localhost", not_before=begin, not_after=now + _VALID_FOR),
+        expired=authority.issue_cert(
+            HOST, "localhost", not_before=begin, not_after=now - _EXPIRED_AGO
+        ),
+        expiring=authority.issue_cert(
+            HOST, "localhost", not_before=begin, not_after=now + _EXPIRES_SOON
+        ),
         wrong_name=authority.issue_cert(
-            "parked.example", not_before=begin, not_after=now + _GOOD_FOR
+            "parked.example", not_before=begin, not_after=now + _VALID_FOR
         ),
         untrusted=trustme.CA(organization_name="nobody").issue_cert(HOST, "localhost"),
     )

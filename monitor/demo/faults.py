@@ -1,7 +1,7 @@
-"""The script of faults: which endpoint misbehaves how, and when. Pure; it repeats for ever.
+"""The script of faults: which endpoint has which fault, and when. Pure.
 
-One cycle of four minutes, a character for every four seconds; between two faults of one severity
-there is time to recover and to be seen to recover.
+It repeats a cycle of four minutes, drawn here with a character for every four seconds. Between two
+faults of one severity there is time to recover and to be seen to recover.
 
     us-direct   ...........SSSSSSSSSSS.............................KKKKK....
     cf-cdn      ..........................CCCCCCC..................KKKKK....
@@ -18,17 +18,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-ENDPOINTS = ("us-direct", "cf-cdn", "cf-worker", "fast-cdn", "proxy-1", "proxy-2")
+ENDPOINT_IDS = ("us-direct", "cf-cdn", "cf-worker", "fast-cdn", "proxy-1", "proxy-2")
 CYCLE = 240
-"""Seconds."""
+"""Length of a cycle in seconds."""
 SLOW_S = 6.5
-"""What a slow first token takes longer than usual: beyond the five seconds that count as slow."""
+"""Seconds that a slow first token is late: more than the five seconds that count as slow."""
 
 
-class Act(StrEnum):
-    """What an endpoint does wrong; the value is how it is told to a person.
+class SimulatedFault(StrEnum):
+    """Lists what an endpoint can do wrong; the value is how a person is told.
 
-    The script plays a few of them; all can be forced by a test.
+    The script plays a few of them; a test can force any.
     """
 
     # the connection
@@ -88,53 +88,53 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """From `begin` to `end`, seconds into the cycle; `acts` take turns from cycle to cycle."""
+class ScriptStep:
+    """Gives endpoints a fault from `begin` to `end`, seconds into the cycle; `faults` alternate by cycle."""
 
     begin: int
     end: int
     endpoints: tuple[str, ...]
-    acts: tuple[Act, ...]
+    faults: tuple[SimulatedFault, ...]
 
 
-SCRIPT: tuple[Turn, ...] = (
-    Turn(8, 36, ("proxy-1",), (Act.BAD_GATEWAY,)),
-    Turn(12, 36, ("proxy-2",), (Act.REFUSED, Act.RESET)),
-    Turn(44, 88, ("us-direct",), (Act.SLOW,)),
-    Turn(60, 84, ("fast-cdn",), (Act.EXPIRED, Act.WRONG_NAME)),
-    Turn(104, 132, ("cf-cdn",), (Act.CUT,)),
-    Turn(148, 184, ("cf-worker",), (Act.BUFFERED,)),
-    Turn(204, 224, ENDPOINTS, (Act.KEY_REJECTED,)),
+SCRIPT: tuple[ScriptStep, ...] = (
+    ScriptStep(8, 36, ("proxy-1",), (SimulatedFault.BAD_GATEWAY,)),
+    ScriptStep(12, 36, ("proxy-2",), (SimulatedFault.REFUSED, SimulatedFault.RESET)),
+    ScriptStep(44, 88, ("us-direct",), (SimulatedFault.SLOW,)),
+    ScriptStep(60, 84, ("fast-cdn",), (SimulatedFault.EXPIRED, SimulatedFault.WRONG_NAME)),
+    ScriptStep(104, 132, ("cf-cdn",), (SimulatedFault.CUT,)),
+    ScriptStep(148, 184, ("cf-worker",), (SimulatedFault.BUFFERED,)),
+    ScriptStep(204, 224, ENDPOINT_IDS, (SimulatedFault.KEY_REJECTED,)),
 )
 
-Script = Callable[[float, str], Act | None]
-"""(seconds since the start, endpoint) -> what it does wrong then."""
+Script = Callable[[float, str], SimulatedFault | None]
+"""Takes seconds since the start and an endpoint's id, and returns the fault that it has then."""
 
 
-def act_of(seconds: float, endpoint: str) -> Act | None:
-    """What `endpoint` does wrong `seconds` after the start; None while it is well."""
+def fault_at(seconds: float, endpoint: str) -> SimulatedFault | None:
+    """Return the fault of an endpoint `seconds` after the start, or None while it is well."""
     cycle, into = divmod(seconds, CYCLE)
-    for turn in SCRIPT:
-        if turn.begin <= into < turn.end and endpoint in turn.endpoints:
-            return turn.acts[int(cycle) % len(turn.acts)]
+    for step in SCRIPT:
+        if step.begin <= into < step.end and endpoint in step.endpoints:
+            return step.faults[int(cycle) % len(step.faults)]
     return None
 
 
-def calm(seconds: float, endpoint: str) -> Act | None:  # noqa: ARG001  # a Script takes both
-    """The script in which nothing goes wrong."""
+def no_faults(_: float, _endpoint: str) -> SimulatedFault | None:
+    """Return None always: the script in which nothing goes wrong."""
     return None
 
 
-def acting(script: Script, seconds: float) -> Mapping[str, Act]:
-    """Every endpoint that misbehaves at this moment."""
-    found = ((endpoint, script(seconds, endpoint)) for endpoint in ENDPOINTS)
-    return {endpoint: act for endpoint, act in found if act is not None}
+def faults_now(script: Script, seconds: float) -> Mapping[str, SimulatedFault]:
+    """Return the endpoints that have a fault at this moment."""
+    faults = ((endpoint, script(seconds, endpoint)) for endpoint in ENDPOINT_IDS)
+    return {endpoint: fault for endpoint, fault in faults if fault is not None}
 
 
-def told(acts: Mapping[str, Act]) -> str:
-    """One line for a person: who does what now."""
-    if not acts:
+def describe(faults: Mapping[str, SimulatedFault]) -> str:
+    """Tell a person in one line which endpoint does what."""
+    if not faults:
         return "all endpoints are well"
-    if len(acts) == len(ENDPOINTS) and len(set(acts.values())) == 1:
-        return f"every endpoint {next(iter(acts.values())).value}"
-    return "; ".join(f"{endpoint} {act.value}" for endpoint, act in acts.items())
+    if len(faults) == len(ENDPOINT_IDS) and len(set(faults.values())) == 1:
+        return f"every endpoint {next(iter(faults.values())).value}"
+    return "; ".join(f"{endpoint} {fault.value}" for endpoint, fault in faults.items())

@@ -4,50 +4,51 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from monitor.demo import reply
+from monitor.demo.api_errors import Json, bad_request
 from monitor.demo.events import event
-from monitor.demo.refusals import Json, bad_request
-from monitor.demo.reply import Reply, cap_in, question_in
+from monitor.demo.replies import Reply, make_reply, question_in, token_limit
 
-_ENDS = {"stop": "STOP", "length": "MAX_TOKENS", "filter": "SAFETY"}
+_FINISH_REASONS = {"stop": "STOP", "length": "MAX_TOKENS", "filter": "SAFETY"}
 
 
 def content(model: str, body: Mapping[str, Any], rng: Random) -> Reply:
     config = body.get("generationConfig", {})
     if not isinstance(config, dict):
         raise bad_request("generationConfig must be an object", "generationConfig")
-    cap = cap_in(config, "maxOutputTokens")
-    return reply.make(model, question_in(body.get("contents"), "contents"), cap, rng)
+    limit = token_limit(config, "maxOutputTokens")
+    return make_reply(model, question_in(body.get("contents"), "contents"), limit, rng)
 
 
-class GeminiVoice:
-    def whole(self, said: Reply) -> Json:
-        return self._response(said, said.text if said.pieces else None, said.end)
+class GeminiFormat:
+    """The format of `generateContent` and `streamGenerateContent`."""
 
-    def opening(self, said: Reply) -> bytes:  # noqa: ARG002
+    def document(self, reply: Reply) -> Json:
+        return self._response(reply, reply.text if reply.pieces else None, reply.end)
+
+    def opening(self, reply: Reply) -> bytes:  # noqa: ARG002  # ApiFormat's signature
         return b""
 
-    def piece(self, said: Reply, number: int) -> bytes:
-        """The last piece says that it is the last."""
-        last = number == len(said.pieces) - 1
-        return _event(self._response(said, said.pieces[number], said.end if last else None))
+    def chunk(self, reply: Reply, number: int) -> bytes:
+        """Return one event; the last one carries the finish reason."""
+        last = number == len(reply.pieces) - 1
+        return _event(self._response(reply, reply.pieces[number], reply.end if last else None))
 
-    def ending(self, said: Reply) -> bytes:
-        return b"" if said.pieces else _event(self._response(said, None, said.end))
+    def ending(self, reply: Reply) -> bytes:
+        return b"" if reply.pieces else _event(self._response(reply, None, reply.end))
 
-    def broken(self, said: Reply) -> bytes:  # noqa: ARG002
-        """As it comes from Google: no event at all."""
+    def error(self, reply: Reply) -> bytes:  # noqa: ARG002  # ApiFormat's signature
+        """Return the error as Google sends it: as plain JSON, not as an event."""
         return b'{\r\n  "error": {"code": 500, "message": "the model stopped", "status": "INTERNAL"}\r\n}\r\n'
 
-    def _response(self, said: Reply, text: str | None, end: str | None) -> Json:
+    def _response(self, reply: Reply, text: str | None, end: str | None) -> Json:
         parts = {} if text is None else {"parts": [{"text": text}]}
-        finish = {"finishReason": _ENDS[end]} if end else {}
-        counted = {"usageMetadata": _usage(said)} if said.counted else {}
+        finish = {"finishReason": _FINISH_REASONS[end]} if end else {}
+        usage = {"usageMetadata": _usage(reply)} if reply.has_usage else {}
         return {
             "candidates": [{"content": {"role": "model", **parts}, "index": 0, **finish}],
-            "modelVersion": said.model,
-            "responseId": said.id,
-            **counted,
+            "modelVersion": reply.model,
+            "responseId": reply.id,
+            **usage,
         }
 
 
@@ -55,11 +56,11 @@ def _event(value: Json) -> bytes:
     return event(value, end=b"\r\n")
 
 
-def _usage(said: Reply) -> Json:
-    thought = {"thoughtsTokenCount": said.reasoning} if said.reasoning else {}
+def _usage(reply: Reply) -> Json:
+    thoughts = {"thoughtsTokenCount": reply.reasoning} if reply.reasoning else {}
     return {
-        "promptTokenCount": said.tokens_in,
-        "candidatesTokenCount": len(said.pieces),
-        "totalTokenCount": said.tokens_in + said.tokens_out,
-        **thought,
+        "promptTokenCount": reply.tokens_in,
+        "candidatesTokenCount": len(reply.pieces),
+        "totalTokenCount": reply.tokens_in + reply.tokens_out,
+        **thoughts,
     }

@@ -1,4 +1,4 @@
-"""Starts the simulated service as a process of its own, and sees to it that it ends."""
+"""Starts the simulated service in a process of its own, and ends it."""
 
 import subprocess
 import sys
@@ -9,20 +9,20 @@ from typing import Self
 
 from monitor.clock import Clock
 from monitor.demo.addresses import CA_FILE, READY_FILE, Addresses
-from monitor.demo.faults import act_of, acting, calm, told
-from monitor.demo.settings import KEY_NAME, settings_text
+from monitor.demo.config_text import KEY_NAME, config_text
+from monitor.demo.faults import describe, fault_at, faults_now, no_faults
 from monitor.model import MonitorError
 
-READY_S = 20.0
-END_S = 3.0
+READY_TIMEOUT_S = 20.0
+END_TIMEOUT_S = 3.0
 _LOG_FILE = "service.log"
 
 
 class Simulation:
-    """Entered, the service answers and `config_path` is written; left, its process has ended.
+    """Runs the service while it is entered; `config_path` is then written.
 
-    It has a session of its own, so that Ctrl-C reaches only us and the probes that still run find
-    their service; it ends by itself when its standard input closes, however we end.
+    The process has a session of its own, so that Ctrl-C reaches only us and running probes still find
+    their service. It ends by itself when its standard input closes, however we end.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Simulation:
         self.config_path = folder / "monitor.toml"
         self.ca_file = folder / CA_FILE
         self._clock = clock
-        self._calm = is_calm
+        self._is_calm = is_calm
         self._seed = seed
         self._process: subprocess.Popen[bytes] | None = None
         self._addresses: Addresses | None = None
@@ -43,7 +43,7 @@ class Simulation:
         try:
             self._start()
             self._wait()
-            self._write_settings()
+            self._write_config()
         except BaseException:
             self.close()
             raise
@@ -68,7 +68,7 @@ class Simulation:
 
     @property
     def env(self) -> dict[str, str]:
-        """What the config refers to; use it as the whole environment."""
+        """The whole environment that the config refers to."""
         return {KEY_NAME: self.addresses.key}
 
     @property
@@ -77,16 +77,16 @@ class Simulation:
         return self._process.pid
 
     def elapsed(self) -> float:
-        """Seconds since the script of faults began."""
+        """Return the seconds since the script of faults began."""
         return self._clock.monotonic() - self._begin
 
-    def acting(self) -> str:
-        """What the script does at this moment, for a person."""
-        return told(acting(calm if self._calm else act_of, self.elapsed()))
+    def current_faults(self) -> str:
+        """Tell a person what the script does at this moment."""
+        return describe(faults_now(no_faults if self._is_calm else fault_at, self.elapsed()))
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "monitor.demo.service", "--dir", str(self.folder)]
-        command += ["--seed", str(self._seed), *(["--calm"] if self._calm else [])]
+        command += ["--seed", str(self._seed), *(["--calm"] if self._is_calm else [])]
         with (self.folder / _LOG_FILE).open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own module
                 command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
@@ -94,21 +94,21 @@ class Simulation:
 
     def _wait(self) -> None:
         ready = self.folder / READY_FILE
-        end = self._clock.monotonic() + READY_S
+        end = self._clock.monotonic() + READY_TIMEOUT_S
         while not ready.exists():
             assert self._process is not None
             if self._process.poll() is not None or self._clock.monotonic() > end:
-                raise MonitorError(f"the simulated service did not start: {self._last_words()}")
+                raise MonitorError(f"the simulated service did not start: {self._last_log_line()}")
             time.sleep(0.02)
         self._begin = self._clock.monotonic()
         self._addresses = Addresses.read(ready)
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         text = (self.folder / _LOG_FILE).read_text(encoding="utf-8", errors="replace").strip()
         return text.splitlines()[-1] if text else "it said nothing"
 
-    def _write_settings(self) -> None:
-        text = settings_text(
+    def _write_config(self) -> None:
+        text = config_text(
             self.addresses.endpoints,
             channel=self.addresses.channel,
             ca_file=CA_FILE,
@@ -118,7 +118,7 @@ class Simulation:
         self.config_path.write_text(text, encoding="utf-8")
 
     def close(self) -> None:
-        """Ask it to end, and after three seconds end it. May be called again."""
+        """Ask the process to end, and kill it after three seconds. May be called again."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -126,7 +126,7 @@ class Simulation:
             process.stdin.close()
         process.terminate()
         try:
-            process.wait(END_S)
+            process.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -4,56 +4,57 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from monitor.demo import reply
+from monitor.demo.api_errors import Json, bad_request
 from monitor.demo.events import event
-from monitor.demo.refusals import Json, bad_request
-from monitor.demo.reply import Reply, cap_in, question_in
+from monitor.demo.replies import Reply, make_reply, question_in, token_limit
 
-_ENDS = {"stop": "end_turn", "length": "max_tokens", "filter": "refusal"}
+_STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "filter": "refusal"}
 
 
 def message(body: Mapping[str, Any], rng: Random) -> Reply:
-    cap = cap_in(body, "max_tokens")
-    if cap is None:
+    limit = token_limit(body, "max_tokens")
+    if limit is None:
         raise bad_request("max_tokens: field required", "max_tokens")
-    return reply.make(body.get("model"), question_in(body.get("messages")), cap, rng)
+    return make_reply(body.get("model"), question_in(body.get("messages")), limit, rng)
 
 
-class MessagesVoice:
-    def whole(self, said: Reply) -> Json:
-        content = [{"type": "text", "text": said.text}] if said.pieces else []
-        counted = {"usage": _usage(said, said.tokens_out)} if said.counted else {}
+class MessagesFormat:
+    """The format of `/v1/messages`."""
+
+    def document(self, reply: Reply) -> Json:
+        content = [{"type": "text", "text": reply.text}] if reply.pieces else []
+        usage = {"usage": _usage(reply, reply.tokens_out)} if reply.has_usage else {}
         return {
-            **_head(said),
+            **_head(reply),
             "content": content,
-            "stop_reason": _ENDS.get(said.end or ""),
-            **counted,
+            "stop_reason": _STOP_REASONS.get(reply.end or ""),
+            **usage,
         }
 
-    def opening(self, said: Reply) -> bytes:
-        counted = {"usage": _usage(said, 1)} if said.counted else {}
-        begun = {**_head(said), "content": [], "stop_reason": None, **counted}
+    def opening(self, reply: Reply) -> bytes:
+        usage = {"usage": _usage(reply, 1)} if reply.has_usage else {}
+        message = {**_head(reply), "content": [], "stop_reason": None, **usage}
         block = {"type": "text", "text": ""}
         return (
-            _event("message_start", message=begun)
+            _event("message_start", message=message)
             + _event("content_block_start", index=0, content_block=block)
             + _event("ping")
         )
 
-    def piece(self, said: Reply, number: int) -> bytes:
-        delta = {"type": "text_delta", "text": said.pieces[number]}
+    def chunk(self, reply: Reply, number: int) -> bytes:
+        delta = {"type": "text_delta", "text": reply.pieces[number]}
         return _event("content_block_delta", index=0, delta=delta)
 
-    def ending(self, said: Reply) -> bytes:
-        """A stream that was cut upstream ends without saying so."""
+    def ending(self, reply: Reply) -> bytes:
+        """Return the last events; a stream that was cut upstream has no `message_stop`."""
         stopped = _event("content_block_stop", index=0)
-        if said.end is None:
+        if reply.end is None:
             return stopped
-        delta = {"stop_reason": _ENDS[said.end], "stop_sequence": None}
-        counted = {"usage": {"output_tokens": said.tokens_out}} if said.counted else {}
-        return stopped + _event("message_delta", delta=delta, **counted) + _event("message_stop")
+        delta = {"stop_reason": _STOP_REASONS[reply.end], "stop_sequence": None}
+        usage = {"usage": {"output_tokens": reply.tokens_out}} if reply.has_usage else {}
+        return stopped + _event("message_delta", delta=delta, **usage) + _event("message_stop")
 
-    def broken(self, said: Reply) -> bytes:  # noqa: ARG002
+    def error(self, reply: Reply) -> bytes:  # noqa: ARG002  # ApiFormat's signature
         error = {"type": "api_error", "message": "the model stopped"}
         return _event("error", error=error)
 
@@ -62,12 +63,15 @@ def _event(name: str, **fields: Any) -> bytes:
     return event({"type": name, **fields}, name)
 
 
-def _head(said: Reply) -> Json:
+def _head(reply: Reply) -> Json:
     return {
-        "id": f"msg_{said.id}", "type": "message", "role": "assistant", "model": said.model,
+        "id": f"msg_{reply.id}",
+        "type": "message",
+        "role": "assistant",
+        "model": reply.model,
         "stop_sequence": None,
-    }  # fmt: skip
+    }
 
 
-def _usage(said: Reply, out: int) -> Json:
-    return {"input_tokens": said.tokens_in, "output_tokens": out}
+def _usage(reply: Reply, tokens_out: int) -> Json:
+    return {"input_tokens": reply.tokens_in, "output_tokens": tokens_out}

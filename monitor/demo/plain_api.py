@@ -1,4 +1,4 @@
-"""The calls that are answered at once: vectors, verdicts, pictures, sound. Pure."""
+"""The APIs that answer without a dialogue: embeddings, moderation, pictures, speech, transcription. Pure."""
 
 import base64
 import io
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
+from monitor.demo.api_errors import Json, bad_request
 from monitor.demo.events import DONE, event
 from monitor.demo.models import (
     CREATED,
@@ -20,11 +21,10 @@ from monitor.demo.models import (
     known_model,
 )
 from monitor.demo.pictures import painted
-from monitor.demo.refusals import Json, bad_request
 
 DIMENSIONS = 64
-_MOST_DIMENSIONS = 1024
-_HARMFUL = ("kill", "bomb", "suicide")
+_MAX_DIMENSIONS = 1024
+_HARMFUL_WORDS = ("kill", "bomb", "suicide")
 _SIDES = {"256x256": 256, "512x512": 512, "1024x1024": 1024}
 _RATE = 24_000
 _FRAME = b"\xff\xfb\x90\x00" + bytes(413)
@@ -32,15 +32,16 @@ _FRAME = b"\xff\xfb\x90\x00" + bytes(413)
 
 
 def embeddings(body: Mapping[str, Any]) -> Json:
-    """The same text always has the same vector, of length 1. Raises RefusedError."""
+    """Return vectors of length 1, always the same for the same text. Raises ApiError."""
     model = known_model(body.get("model"), EMBEDDING_MODEL)
-    given = body.get("input")
-    texts = [given] if isinstance(given, str) else given
+    texts = body.get("input")
+    if isinstance(texts, str):
+        texts = [texts]
     if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
         raise bad_request("input must be a text or a list of texts", "input")
     size = body.get("dimensions", DIMENSIONS)
-    if not isinstance(size, int) or not 1 <= size <= _MOST_DIMENSIONS:
-        raise bad_request(f"dimensions must be from 1 to {_MOST_DIMENSIONS}", "dimensions")
+    if not isinstance(size, int) or not 1 <= size <= _MAX_DIMENSIONS:
+        raise bad_request(f"dimensions must be from 1 to {_MAX_DIMENSIONS}", "dimensions")
     as_base64 = body.get("encoding_format") == "base64"
     data = [
         {"object": "embedding", "index": index, "embedding": _vector(text, size, as_base64)}
@@ -52,20 +53,20 @@ def embeddings(body: Mapping[str, Any]) -> Json:
 
 
 def _vector(text: str, size: int, as_base64: bool) -> list[float] | str:  # noqa: FBT001
-    dice = Random(text)  # noqa: S311  # a vector, not a secret
-    raw = [dice.gauss(0, 1) for _ in range(size)]
+    rng = Random(text)  # noqa: S311  # a vector, not a secret
+    raw = [rng.gauss(0, 1) for _ in range(size)]
     length = math.hypot(*raw)
     unit = [number / length for number in raw]
     return base64.b64encode(struct.pack(f"<{size}f", *unit)).decode() if as_base64 else unit
 
 
 def moderation(body: Mapping[str, Any], rng: Random) -> Json:
-    """Harm is a word on a short list."""
+    """Return a verdict: a text is harmful if it holds a word of a short list."""
     model = known_model(body.get("model", MODERATION_MODEL), MODERATION_MODEL)
     text = body.get("input")
     if not isinstance(text, str) or not text:
         raise bad_request("input must be a text", "input")
-    harmful = any(word in text.lower() for word in _HARMFUL)
+    harmful = any(word in text.lower() for word in _HARMFUL_WORDS)
     result = {
         "flagged": harmful,
         "categories": {"violence": harmful},
@@ -88,7 +89,7 @@ def image(body: Mapping[str, Any], rng: Random) -> Json:
 
 
 def speech(body: Mapping[str, Any]) -> tuple[str, bytes]:
-    """Media type and sound: nobody speaks, but it lasts as long as the text."""
+    """Return media type and sound: silence that lasts as long as the text would."""
     known_model(body.get("model"), SPEECH_MODEL)
     text, voice = body.get("input"), body.get("voice")
     if not isinstance(text, str) or not text:
@@ -105,29 +106,29 @@ def speech(body: Mapping[str, Any]) -> tuple[str, bytes]:
 
 
 def speech_events(sound: bytes) -> bytes:
-    """The sound in four pieces."""
+    """Return the events of a stream that sends the sound in four pieces."""
     size = math.ceil(len(sound) / 4)
     pieces = (sound[at : at + size] for at in range(0, len(sound), size))
-    said = (
+    deltas = (
         event({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
         for piece in pieces
     )
     usage = {"input_tokens": 9, "output_tokens": 12, "total_tokens": 21}
-    return b"".join(said) + event({"type": "speech.audio.done", "usage": usage})
+    return b"".join(deltas) + event({"type": "speech.audio.done", "usage": usage})
 
 
-def image_events(whole: Json) -> bytes:
-    """One picture, when it is done."""
+def image_events(document: Json) -> bytes:
+    """Return the event of a stream that sends one finished picture."""
     kind = "image_generation.completed"
     done = {
         "type": kind,
-        "b64_json": whole["data"][0]["b64_json"],
-        "created_at": whole["created"],
+        "b64_json": document["data"][0]["b64_json"],
+        "created_at": document["created"],
         "size": "1024x1024",
         "quality": "low",
         "background": "opaque",
         "output_format": "png",
-        "usage": whole["usage"],
+        "usage": document["usage"],
     }
     return event(done, kind)
 
@@ -155,13 +156,15 @@ def transcription(model: Any, sound: bytes) -> Json:
     }
 
 
-def transcript_events(whole: Json) -> bytes:
-    words = whole["text"].split(" ")
-    deltas = (f"{word} " for word in words[:-1])
-    said = b"".join(
-        event({"type": "transcript.text.delta", "delta": delta}) for delta in (*deltas, words[-1])
-    )
-    usage = {"type": "tokens", "input_tokens": 14, "output_tokens": len(words), "total_tokens": 14 + len(words)}  # fmt: skip
-    return (
-        said + event({"type": "transcript.text.done", "text": whole["text"], "usage": usage}) + DONE
-    )
+def transcript_events(document: Json) -> bytes:
+    *words, last = document["text"].split(" ")
+    pieces = [*(f"{word} " for word in words), last]
+    usage = {
+        "type": "tokens",
+        "input_tokens": 14,
+        "output_tokens": len(pieces),
+        "total_tokens": 14 + len(pieces),
+    }
+    deltas = (event({"type": "transcript.text.delta", "delta": piece}) for piece in pieces)
+    done = {"type": "transcript.text.done", "text": document["text"], "usage": usage}
+    return b"".join(deltas) + event(done) + DONE

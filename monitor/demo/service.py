@@ -1,8 +1,8 @@
 """The simulated LLM service, a process of its own: `python -m monitor.demo.service --dir DIR`.
 
-Six endpoints over TLS on loopback, and the end of an alert channel. When all of them answer, DIR
-holds `ca.pem` and `service.json` with their addresses. Ends with SIGTERM, or when its standard
-input is a pipe that closes: then whoever started it is gone.
+It serves six endpoints over TLS on loopback, and receives alerts. When all of them answer, DIR holds
+`ca.pem` and `service.json` with their addresses. It ends with SIGTERM, or when its standard input is
+a pipe that closes, because then the process that started it is gone.
 """
 
 import argparse
@@ -21,53 +21,54 @@ from aiohttp import web
 
 from monitor.clock import SystemClock
 from monitor.demo.addresses import CA_FILE, READY_FILE, Addresses
-from monitor.demo.app import EndpointApp
+from monitor.demo.alert_receiver import AlertReceiver
 from monitor.demo.certificates import HOST, Certificates, issue
-from monitor.demo.channel import Channel
-from monitor.demo.door import Door
-from monitor.demo.faults import Act, Script, act_of, calm
-from monitor.demo.manners import MANNERS, Manner
+from monitor.demo.endpoint_app import EndpointApp
+from monitor.demo.endpoints import ENDPOINTS
+from monitor.demo.faults import Script, SimulatedFault, fault_at, no_faults
+from monitor.demo.faulty_listener import FaultyListener
 
 
 @contextlib.asynccontextmanager
 async def serving(
     folder: Path, *, seconds: Callable[[], float], script: Script, rng: Random
 ) -> AsyncIterator[Addresses]:
-    """`seconds` says how far the script of faults has come."""
+    """Serve while entered. `seconds` returns how far the script of faults has come."""
     key = f"demo-{rng.getrandbits(64):016x}"
     certificates = issue(folder / CA_FILE, SystemClock().now())
     async with contextlib.AsyncExitStack() as stack:
-        doors = {}
-        for manner in MANNERS:
-            acting = _Acting(script, seconds, manner.id)
-            app = EndpointApp(manner, key, acting, Random(rng.getrandbits(64)))  # noqa: S311
-            doors[manner.id] = await stack.enter_async_context(
-                _endpoint(manner, app, acting, certificates)
-            )
-        channel = Channel()
-        channel_port = await channel.start()
-        stack.push_async_callback(channel.close)
+        urls = {}
+        for endpoint in ENDPOINTS:
+            fault = _ScriptedFault(script, seconds, endpoint.id)
+            app = EndpointApp(endpoint, key, fault, Random(rng.getrandbits(64)))  # noqa: S311  # a simulation
+            listener = await stack.enter_async_context(_listening(app, fault, certificates))
+            urls[endpoint.id] = f"https://{HOST}:{listener.port}"
+        receiver = AlertReceiver()
+        receiver_port = await receiver.start()
+        stack.push_async_callback(receiver.close)
         yield Addresses(
-            endpoints={name: f"https://{HOST}:{door.port}" for name, door in doors.items()},
-            channel=f"http://{HOST}:{channel_port}/",
+            endpoints=urls,
+            channel=f"http://{HOST}:{receiver_port}/",
             key=key,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Acting:
+class _ScriptedFault:
+    """Returns the fault that an endpoint has at the moment."""
+
     script: Script
     seconds: Callable[[], float]
     endpoint: str
 
-    def __call__(self) -> Act | None:
+    def __call__(self) -> SimulatedFault | None:
         return self.script(self.seconds(), self.endpoint)
 
 
 @contextlib.asynccontextmanager
-async def _endpoint(
-    manner: Manner, app: EndpointApp, acting: _Acting, certificates: Certificates
-) -> AsyncIterator[Door]:
+async def _listening(
+    app: EndpointApp, fault: _ScriptedFault, certificates: Certificates
+) -> AsyncIterator[FaultyListener]:
     runner = web.AppRunner(
         app.build(),
         access_log=None,
@@ -76,16 +77,16 @@ async def _endpoint(
         handler_cancellation=True,
     )
     await runner.setup()
-    door = Door(runner, certificates, acting)
-    await door.follow()
-    keeper = asyncio.create_task(door.keep(), name=f"door {manner.id}")
+    listener = FaultyListener(runner, certificates, fault)
+    await listener.follow()
+    following = asyncio.create_task(listener.keep_following(), name=f"listener {fault.endpoint}")
     try:
-        yield door
+        yield listener
     finally:
-        keeper.cancel()
+        following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await keeper
-        await door.close()
+            await following
+        await listener.close()
         await runner.cleanup()
 
 
@@ -111,29 +112,34 @@ async def _until_input_ends(stop: asyncio.Event) -> AsyncIterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(lambda: _Ends(stop), sys.stdin)
+    transport, _ = await loop.connect_read_pipe(lambda: _InputEnd(stop), sys.stdin)
     try:
         yield
     finally:
         transport.close()
 
 
-class _Ends(asyncio.Protocol):
+class _InputEnd(asyncio.Protocol):
+    """Sets an event when a pipe closes."""
+
     def __init__(self, stop: asyncio.Event) -> None:
         self._stop = stop
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, _: Exception | None) -> None:
         self._stop.set()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="monitor.demo.service", description=__doc__)
-    parser.add_argument("--dir", type=Path, required=True, help="where its addresses are written")
+    parser.add_argument(
+        "--dir", type=Path, required=True, help="folder in which its addresses are written"
+    )
     parser.add_argument("--calm", action="store_true", help="nothing goes wrong")
-    parser.add_argument("--seed", type=int, default=1, help="of everything that varies")
-    given = parser.parse_args(arguments)
-    script = calm if given.calm else act_of
-    asyncio.run(run(given.dir, script=script, rng=Random(given.seed)))  # noqa: S311
+    parser.add_argument("--seed", type=int, default=1, help="seed of everything that varies")
+    options = parser.parse_args(arguments)
+    script = no_faults if options.calm else fault_at
+    rng = Random(options.seed)  # noqa: S311  # a simulation
+    asyncio.run(run(options.dir, script=script, rng=rng))
 
 
 if __name__ == "__main__":

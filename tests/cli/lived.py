@@ -62,9 +62,14 @@ def spoken(commands: list[str], folder: Path) -> list[tuple[int, str]]:
     and a hundred of them take seconds."""
     done = subprocess.run(
         [sys.executable, "-c", _FORKING],
-        cwd=folder, env=environment(folder), input=json.dumps(commands), capture_output=True,
-        text=True, timeout=300, check=True,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment(folder),
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 

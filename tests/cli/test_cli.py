@@ -102,14 +102,33 @@ def test_once_prints_the_document_of_the_contract(simulation: Simulation) -> Non
     assert {check["outcome"] for check in document["checks"]} == {"up"}
     chat = next(check for check in document["checks"] if check["check"] == "demo/us-direct/chat")
     assert list(chat) == [
-        "check", "service", "endpoint", "probe", "kind", "at", "outcome", "failure", "timings_ms",
-        "http_status", "remote_ip", "model", "stream", "usage",
-    ]  # fmt: skip
+        "check",
+        "service",
+        "endpoint",
+        "probe",
+        "kind",
+        "at",
+        "outcome",
+        "failure",
+        "timings_ms",
+        "http_status",
+        "remote_ip",
+        "model",
+        "stream",
+        "usage",
+    ]
     assert list(chat["timings_ms"]) == list(TIMING_NAMES)
     assert list(chat["stream"]) == [
-        "events", "content_chunks", "tokens_out", "tokens_per_s", "stall_max_ms", "icl_p50_ms",
-        "icl_p95_ms", "finish_reason", "complete",
-    ]  # fmt: skip
+        "events",
+        "content_chunks",
+        "tokens_out",
+        "tokens_per_s",
+        "stall_max_ms",
+        "icl_p50_ms",
+        "icl_p95_ms",
+        "finish_reason",
+        "complete",
+    ]
     usage = chat["usage"]
     assert list(usage) == ["tokens_in", "tokens_out", "cost_usd"]
     assert usage["cost_usd"] == pytest.approx((usage["tokens_in"] + 10 * usage["tokens_out"]) / 1e6)

@@ -22,10 +22,14 @@ def street(tmp_path: Path) -> Street:
 
 async def diagnose(*arguments: str, cwd: Path, **env: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        MONITOR, "diagnose", *arguments, cwd=cwd,
+        MONITOR,
+        "diagnose",
+        *arguments,
+        cwd=cwd,
         env={"PATH": os.environ["PATH"], "PYTHONUTF8": "1", **env},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     out, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
@@ -81,16 +85,26 @@ async def test_a_name_that_leads_astray_is_explained_with_whose_fault_and_what_t
         goods = [step["good"] for step in found["steps"]]
         assert goods == [None, True, None, True, None, False, False]
         assert set(found) == {
-            "url", "vantage", "at", "fine", "failure", "measured", "remedy", "http_status",
-            "remote_ip", "timings_ms", "steps",
-        }  # fmt: skip
+            "url",
+            "vantage",
+            "at",
+            "fine",
+            "failure",
+            "measured",
+            "remedy",
+            "http_status",
+            "remote_ip",
+            "timings_ms",
+            "steps",
+        }
 
 
 async def test_a_block_by_name_is_told_from_a_server_that_resets_everybody(street: Street) -> None:
     good = street.context("localhost")
     for handler, kind in (
-        (censoring("localhost", good), "sni_blocked"), (resetting, "tls_reset"),
-    ):  # fmt: skip
+        (censoring("localhost", good), "sni_blocked"),
+        (resetting, "tls_reset"),
+    ):
         async with street.house(LIAR, handler):
             config(street)
             url = f"https://localhost:{street.port}"

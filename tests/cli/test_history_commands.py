@@ -132,8 +132,11 @@ def test_as_json_it_carries_runs_percentiles_and_what_failing_runs_got(runs: Any
 
 
 LENGTHS = {
-    "hour": {1}, "day": {24}, "month": {24 * days for days in (28, 29, 30, 31)}, "year": {8760, 8784},
-}  # fmt: skip
+    "hour": {1},
+    "day": {24},
+    "month": {24 * days for days in (28, 29, 30, 31)},
+    "year": {8760, 8784},
+}
 
 
 @pytest.mark.parametrize("by", LENGTHS)
@@ -284,8 +287,12 @@ def test_an_export_that_ends_before_it_begins_is_a_slip(folder: Path) -> None:
 def test_a_reader_that_goes_away_is_no_traceback(folder: Path) -> None:
     done = subprocess.run(
         ["sh", "-c", f"'{MONITOR}' export --format jsonl | head -c 1"],
-        cwd=folder, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert "Traceback" not in done.stderr
 
 
@@ -296,8 +303,12 @@ def test_a_backup_taken_while_the_daemon_runs_is_restored_as_the_documentation_s
     shutil.copytree(folder, home)
     (home / "monitor.db.lock").unlink(missing_ok=True)
     daemon = subprocess.Popen(
-        [MONITOR, "run"], cwd=home, stderr=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"]}
-    )  # fmt: skip
+        [MONITOR, "run"],
+        cwd=home,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.environ["PATH"]},
+    )
     try:
         assert daemon.stderr is not None
         while "event=started" not in daemon.stderr.readline():

@@ -85,8 +85,15 @@ async def test_the_chat_is_found_through_the_bot_api(tmp_path: Path) -> None:
     async with telegram() as fake:
         fake.heard = HEARD[:2]
         done = await to_thread(
-            monitor, tmp_path, "init", "--url", "https://a.example.com", "--telegram", "--telegram-api", fake.url
-        )  # fmt: skip
+            monitor,
+            tmp_path,
+            "init",
+            "--url",
+            "https://a.example.com",
+            "--telegram",
+            "--telegram-api",
+            fake.url,
+        )
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "monitor.toml").read_text()
     assert 'url = "tgram://${TELEGRAM_TOKEN}/42"' in text
@@ -168,9 +175,18 @@ async def test_a_person_is_asked_and_picks_the_chat(tmp_path: Path) -> None:
     async with telegram() as fake:
         fake.heard = HEARD
         status, said = await to_thread(
-            at_a_terminal, tmp_path, fake.url,
-            "https://a.example.com", "https://b.example.com", "", "My service", "K", "gpt-4o-mini", TOKEN, "2",
-        )  # fmt: skip
+            at_a_terminal,
+            tmp_path,
+            fake.url,
+            "https://a.example.com",
+            "https://b.example.com",
+            "",
+            "My service",
+            "K",
+            "gpt-4o-mini",
+            TOKEN,
+            "2",
+        )
     assert status == 0, said
     assert "1. Ops" in said
     assert "\033" not in said

@@ -53,7 +53,9 @@ async def test_an_export_that_nobody_reads_to_its_end_ends_in_silence_by_sigpipe
     assert unread("export", cwd=home) == (-signal.SIGPIPE, "")
 
 
-@pytest.mark.parametrize("command", [("status",), ("schema",), ("history", "a/direct/chat", "--csv")])  # fmt: skip
+@pytest.mark.parametrize(
+    "command", [("status",), ("schema",), ("history", "a/direct/chat", "--csv")]
+)
 async def test_so_does_whatever_else_prints(home: Path, command: tuple[str, ...]) -> None:
     await remember(home, 1)
     assert unread(*command, cwd=home) == (-signal.SIGPIPE, "")

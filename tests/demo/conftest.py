@@ -11,9 +11,9 @@ from demo_cast import Demo, Forced
 from monitor import config
 from monitor.config import Config
 from monitor.demo.addresses import CA_FILE
-from monitor.demo.faults import ENDPOINTS
+from monitor.demo.config_text import KEY_NAME, config_text
+from monitor.demo.faults import ENDPOINT_IDS
 from monitor.demo.service import serving
-from monitor.demo.settings import KEY_NAME, settings_text
 from monitor.probes import Client
 
 
@@ -24,7 +24,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
         serving(tmp_path, seconds=forced.seconds, script=forced.script, rng=Random(3)) as addresses,
         Client() as client,
     ):
-        text = settings_text(
+        text = config_text(
             addresses.endpoints,
             channel=addresses.channel,
             ca_file=CA_FILE,
@@ -39,8 +39,8 @@ async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
 def loaded(tmp_path: Path) -> Config:
     """The demo's config with addresses that nobody answers."""
     trustme.CA().cert_pem.write_to_path(str(tmp_path / CA_FILE))
-    text = settings_text(
-        {name: f"https://127.0.0.1:{4430 + n}" for n, name in enumerate(ENDPOINTS)},
+    text = config_text(
+        {name: f"https://127.0.0.1:{4430 + n}" for n, name in enumerate(ENDPOINT_IDS)},
         channel="http://127.0.0.1:1/",
         ca_file=CA_FILE,
         listen="127.0.0.1:8080",

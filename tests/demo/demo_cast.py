@@ -8,7 +8,7 @@ from typing import Any
 from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.demo.addresses import Addresses
-from monitor.demo.faults import Act
+from monitor.demo.faults import SimulatedFault
 from monitor.demo.models import CHAT_MODEL
 from monitor.model import Check, Habit, Redactor, Result
 from monitor.probes import PROBES, Client, attempt
@@ -18,14 +18,14 @@ from monitor.probes import PROBES, Client, attempt
 class Forced:
     """A script that does what the test says, at the time that the test says."""
 
-    acts: dict[str, Act] = field(default_factory=dict)
+    faults: dict[str, SimulatedFault] = field(default_factory=dict)
     now: float = 0.0
 
     def seconds(self) -> float:
         return self.now
 
-    def script(self, seconds: float, endpoint: str) -> Act | None:
-        return self.acts.get(endpoint)
+    def script(self, seconds: float, endpoint: str) -> SimulatedFault | None:
+        return self.faults.get(endpoint)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The simulated service speaks every API, and acts every fault that a server can have."""
+"""The simulated service speaks every API, and plays every fault that a server can have."""
 
 import asyncio
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from demo_cast import Demo
 
-from monitor.demo.door import LOOK_AGAIN_S
-from monitor.demo.faults import Act
+from monitor.demo.faults import SimulatedFault
+from monitor.demo.faulty_listener import POLL_S
 from monitor.demo.models import (
     EMBEDDING_MODEL,
     IMAGE_MODEL,
@@ -27,79 +27,101 @@ MODELS = {
 }
 STREAMS = sorted(kind for kind, probe in PROBES.items() if "stream" in probe.model_fields)
 WORTH = Habit(
-    good=20, has_finish_reason=20, ends_with_done=20, has_usage=20, right_content_type=20,
+    good=20,
+    has_finish_reason=20,
+    ends_with_done=20,
+    has_usage=20,
+    right_content_type=20,
     prompt_tokens=20,
-)  # fmt: skip
+)
 SHORT = {"timeout": "1s"}
-FAULTS: dict[Act, tuple[FailureKind, str, dict[str, Any], Habit]] = {
-    Act.REFUSED: (FailureKind.TCP_REFUSED, "tcp", {}, WORTH),
-    Act.RESET: (FailureKind.TLS_RESET, "tls", {}, WORTH),
-    Act.MUTE: (FailureKind.TLS_TIMEOUT, "tls", SHORT, WORTH),
-    Act.NO_TLS: (FailureKind.TLS_PROTOCOL, "tls", {}, WORTH),
-    Act.EXPIRED: (FailureKind.CERT_EXPIRED, "tls", {}, WORTH),
-    Act.EXPIRING: (FailureKind.CERT_EXPIRING, "tls", {}, WORTH),
-    Act.WRONG_NAME: (FailureKind.CERT_HOSTNAME, "tls", {}, WORTH),
-    Act.UNTRUSTED: (FailureKind.CERT_UNTRUSTED, "tls", {}, WORTH),
-    Act.BAD_GATEWAY: (FailureKind.BAD_GATEWAY, "chat", {}, WORTH),
-    Act.SERVER_ERROR: (FailureKind.SERVER_ERROR, "responses", {}, WORTH),
-    Act.GATEWAY_TIMEOUT: (FailureKind.UPSTREAM_TIMEOUT, "messages", {}, WORTH),
-    Act.NO_CHANNEL: (FailureKind.NO_CHANNEL, "chat", {}, WORTH),
-    Act.EDGE_ERROR: (FailureKind.EDGE_ERROR, "gemini", {}, WORTH),
-    Act.EDGE_TIMEOUT: (FailureKind.EDGE_TIMEOUT, "images", {}, WORTH),
-    Act.CHALLENGE: (FailureKind.EDGE_CHALLENGE, "models", {}, WORTH),
-    Act.DENIED: (FailureKind.EDGE_DENIED, "models", {}, WORTH),
-    Act.PANEL: (FailureKind.HTML_ANSWER, "embeddings", {}, WORTH),
-    Act.REDIRECT: (FailureKind.UNEXPECTED_REDIRECT, "http", {}, WORTH),
-    Act.TEAPOT: (FailureKind.UNEXPECTED_STATUS, "http", {}, WORTH),
-    Act.NONSENSE: (FailureKind.UNEXPECTED_BODY, "moderations", {}, WORTH),
-    Act.GONE: (FailureKind.ROUTE_GONE, "completions", {}, WORTH),
-    Act.SILENT: (FailureKind.HEADERS_TIMEOUT, "models", SHORT, WORTH),
-    Act.HANGS_UP: (FailureKind.HTTP_DISCONNECT, "models", {}, WORTH),
-    Act.GARBAGE: (FailureKind.HTTP_GARBAGE, "models", {}, WORTH),
-    Act.HALF: (FailureKind.BODY_TIMEOUT, "models", SHORT, WORTH),
-    Act.ENDLESS: (FailureKind.BODY_TOO_LARGE, "models", {}, WORTH),
-    Act.RATE_LIMITED: (FailureKind.RATE_LIMITED, "speech", {}, WORTH),
-    Act.OVERLOADED: (FailureKind.OVERLOADED, "messages", {}, WORTH),
-    Act.KEY_REJECTED: (FailureKind.AUTH_INVALID, "gemini", {}, WORTH),
-    Act.OUT_OF_MONEY: (FailureKind.QUOTA_EXHAUSTED, "transcriptions", {}, WORTH),
-    Act.FORBIDDEN: (FailureKind.PERMISSION_DENIED, "vision", {}, WORTH),
-    Act.MODEL_GONE: (FailureKind.MODEL_NOT_FOUND, "chat", {}, WORTH),
-    Act.REGION: (FailureKind.REGION_BLOCKED, "responses", {}, WORTH),
-    Act.REFUSED_REQUEST: (FailureKind.REQUEST_REJECTED, "chat", {}, WORTH),
-    Act.SLOW: (FailureKind.SLOW, "messages", {"slow": "ttft > 5s"}, WORTH),
-    Act.NO_TOKEN: (FailureKind.NO_FIRST_TOKEN, "messages", SHORT, WORTH),
-    Act.EMPTY: (FailureKind.EMPTY_COMPLETION, "messages", {}, WORTH),
-    Act.BROKEN: (FailureKind.STREAM_ERROR, "chat", {}, WORTH),
-    Act.STALLED: (FailureKind.STALLED, "chat", {"timeout": "12s"}, WORTH),
-    Act.CUT: (FailureKind.TRUNCATED, "gemini", {}, WORTH),
-    Act.POLITE_CUT: (FailureKind.TRUNCATED, "chat", {}, WORTH),
-    Act.BUFFERED: (FailureKind.FAKE_STREAMING, "responses", {}, Habit(bursts=2)),
-    Act.PLAIN: (FailureKind.STREAM_NOT_SUPPORTED, "completions", {}, WORTH),
-    Act.WRONG_ANSWER: (
+FAULTS: dict[SimulatedFault, tuple[FailureKind, str, dict[str, Any], Habit]] = {
+    SimulatedFault.REFUSED: (FailureKind.TCP_REFUSED, "tcp", {}, WORTH),
+    SimulatedFault.RESET: (FailureKind.TLS_RESET, "tls", {}, WORTH),
+    SimulatedFault.MUTE: (FailureKind.TLS_TIMEOUT, "tls", SHORT, WORTH),
+    SimulatedFault.NO_TLS: (FailureKind.TLS_PROTOCOL, "tls", {}, WORTH),
+    SimulatedFault.EXPIRED: (FailureKind.CERT_EXPIRED, "tls", {}, WORTH),
+    SimulatedFault.EXPIRING: (FailureKind.CERT_EXPIRING, "tls", {}, WORTH),
+    SimulatedFault.WRONG_NAME: (FailureKind.CERT_HOSTNAME, "tls", {}, WORTH),
+    SimulatedFault.UNTRUSTED: (FailureKind.CERT_UNTRUSTED, "tls", {}, WORTH),
+    SimulatedFault.BAD_GATEWAY: (FailureKind.BAD_GATEWAY, "chat", {}, WORTH),
+    SimulatedFault.SERVER_ERROR: (FailureKind.SERVER_ERROR, "responses", {}, WORTH),
+    SimulatedFault.GATEWAY_TIMEOUT: (FailureKind.UPSTREAM_TIMEOUT, "messages", {}, WORTH),
+    SimulatedFault.NO_CHANNEL: (FailureKind.NO_CHANNEL, "chat", {}, WORTH),
+    SimulatedFault.EDGE_ERROR: (FailureKind.EDGE_ERROR, "gemini", {}, WORTH),
+    SimulatedFault.EDGE_TIMEOUT: (FailureKind.EDGE_TIMEOUT, "images", {}, WORTH),
+    SimulatedFault.CHALLENGE: (FailureKind.EDGE_CHALLENGE, "models", {}, WORTH),
+    SimulatedFault.DENIED: (FailureKind.EDGE_DENIED, "models", {}, WORTH),
+    SimulatedFault.PANEL: (FailureKind.HTML_ANSWER, "embeddings", {}, WORTH),
+    SimulatedFault.REDIRECT: (FailureKind.UNEXPECTED_REDIRECT, "http", {}, WORTH),
+    SimulatedFault.TEAPOT: (FailureKind.UNEXPECTED_STATUS, "http", {}, WORTH),
+    SimulatedFault.NONSENSE: (FailureKind.UNEXPECTED_BODY, "moderations", {}, WORTH),
+    SimulatedFault.GONE: (FailureKind.ROUTE_GONE, "completions", {}, WORTH),
+    SimulatedFault.SILENT: (FailureKind.HEADERS_TIMEOUT, "models", SHORT, WORTH),
+    SimulatedFault.HANGS_UP: (FailureKind.HTTP_DISCONNECT, "models", {}, WORTH),
+    SimulatedFault.GARBAGE: (FailureKind.HTTP_GARBAGE, "models", {}, WORTH),
+    SimulatedFault.HALF: (FailureKind.BODY_TIMEOUT, "models", SHORT, WORTH),
+    SimulatedFault.ENDLESS: (FailureKind.BODY_TOO_LARGE, "models", {}, WORTH),
+    SimulatedFault.RATE_LIMITED: (FailureKind.RATE_LIMITED, "speech", {}, WORTH),
+    SimulatedFault.OVERLOADED: (FailureKind.OVERLOADED, "messages", {}, WORTH),
+    SimulatedFault.KEY_REJECTED: (FailureKind.AUTH_INVALID, "gemini", {}, WORTH),
+    SimulatedFault.OUT_OF_MONEY: (FailureKind.QUOTA_EXHAUSTED, "transcriptions", {}, WORTH),
+    SimulatedFault.FORBIDDEN: (FailureKind.PERMISSION_DENIED, "vision", {}, WORTH),
+    SimulatedFault.MODEL_GONE: (FailureKind.MODEL_NOT_FOUND, "chat", {}, WORTH),
+    SimulatedFault.REGION: (FailureKind.REGION_BLOCKED, "responses", {}, WORTH),
+    SimulatedFault.REFUSED_REQUEST: (FailureKind.REQUEST_REJECTED, "chat", {}, WORTH),
+    SimulatedFault.SLOW: (FailureKind.SLOW, "messages", {"slow": "ttft > 5s"}, WORTH),
+    SimulatedFault.NO_TOKEN: (FailureKind.NO_FIRST_TOKEN, "messages", SHORT, WORTH),
+    SimulatedFault.EMPTY: (FailureKind.EMPTY_COMPLETION, "messages", {}, WORTH),
+    SimulatedFault.BROKEN: (FailureKind.STREAM_ERROR, "chat", {}, WORTH),
+    SimulatedFault.STALLED: (FailureKind.STALLED, "chat", {"timeout": "12s"}, WORTH),
+    SimulatedFault.CUT: (FailureKind.TRUNCATED, "gemini", {}, WORTH),
+    SimulatedFault.POLITE_CUT: (FailureKind.TRUNCATED, "chat", {}, WORTH),
+    SimulatedFault.BUFFERED: (FailureKind.FAKE_STREAMING, "responses", {}, Habit(bursts=2)),
+    SimulatedFault.PLAIN: (FailureKind.STREAM_NOT_SUPPORTED, "completions", {}, WORTH),
+    SimulatedFault.WRONG_ANSWER: (
         FailureKind.CONTENT_MISMATCH,
         "vision",
         {"stream": False},
         Habit(mismatches=2),
     ),
-    Act.OTHER_MODEL: (FailureKind.MODEL_MISMATCH, "gemini", {}, WORTH),
-    Act.FILTERED: (FailureKind.CONTENT_FILTERED, "messages", {}, WORTH),
-    Act.MISLABELLED: (FailureKind.WRONG_CONTENT_TYPE, "responses", {}, WORTH),
-    Act.OVERBILLED: (FailureKind.OVER_BILLING, "messages", {}, WORTH),
-    Act.UNCOUNTED: (FailureKind.MISSING_USAGE, "chat", {}, WORTH),
-    Act.THINKS_TOO_LONG: (FailureKind.BUDGET_TOO_SMALL, "gemini", {"max_tokens": 200}, WORTH),
+    SimulatedFault.OTHER_MODEL: (FailureKind.MODEL_MISMATCH, "gemini", {}, WORTH),
+    SimulatedFault.FILTERED: (FailureKind.CONTENT_FILTERED, "messages", {}, WORTH),
+    SimulatedFault.MISLABELLED: (FailureKind.WRONG_CONTENT_TYPE, "responses", {}, WORTH),
+    SimulatedFault.OVERBILLED: (FailureKind.OVER_BILLING, "messages", {}, WORTH),
+    SimulatedFault.UNCOUNTED: (FailureKind.MISSING_USAGE, "chat", {}, WORTH),
+    SimulatedFault.THINKS_TOO_LONG: (
+        FailureKind.BUDGET_TOO_SMALL,
+        "gemini",
+        {"max_tokens": 200},
+        WORTH,
+    ),
 }
-TAKE_LONG = {Act.SLOW, Act.STALLED}
-ACTS = [pytest.param(act, marks=pytest.mark.slow if act in TAKE_LONG else ()) for act in FAULTS]
+TAKE_LONG = {SimulatedFault.SLOW, SimulatedFault.STALLED}
+PARAMETERS = [
+    pytest.param(fault, marks=pytest.mark.slow if fault in TAKE_LONG else ()) for fault in FAULTS
+]
 ELSEWHERE = {
-    FailureKind.DNS_NXDOMAIN, FailureKind.DNS_SERVFAIL, FailureKind.TCP_UNREACHABLE, FailureKind.CONNECT_TIMEOUT,
-    FailureKind.PATH_NOT_FOUND, FailureKind.NO_KEY, FailureKind.BUDGET_PAUSED, FailureKind.INTERNAL, FailureKind.OVERRUN,
-    FailureKind.DNS_POISONED, FailureKind.SNI_BLOCKED, FailureKind.OFFLINE, FailureKind.RESOLVER_FAILED, FailureKind.CLOCK_WRONG,
-}  # fmt: skip
-"""What no server can act: names, routes, our own configuration and our own trouble."""
+    FailureKind.DNS_NXDOMAIN,
+    FailureKind.DNS_SERVFAIL,
+    FailureKind.TCP_UNREACHABLE,
+    FailureKind.CONNECT_TIMEOUT,
+    FailureKind.PATH_NOT_FOUND,
+    FailureKind.NO_KEY,
+    FailureKind.BUDGET_PAUSED,
+    FailureKind.INTERNAL,
+    FailureKind.OVERRUN,
+    FailureKind.DNS_POISONED,
+    FailureKind.SNI_BLOCKED,
+    FailureKind.OFFLINE,
+    FailureKind.RESOLVER_FAILED,
+    FailureKind.CLOCK_WRONG,
+}
+"""What no server can play: names, routes, our own configuration and our own trouble."""
 
 
 def test_every_act_has_its_kind_and_every_kind_that_a_server_causes_its_act() -> None:
-    assert set(FAULTS) == set(Act)
+    assert set(FAULTS) == set(SimulatedFault)
     assert {kind for kind, *_ in FAULTS.values()} | ELSEWHERE == set(FailureKind)
 
 
@@ -134,14 +156,14 @@ async def test_every_word_by_word_answer_is_counted_timed_and_whole(demo: Demo) 
         assert result.model == "demo-mini"
 
 
-@pytest.mark.parametrize("act", ACTS)
-async def test_every_fault_is_told_by_its_name(demo: Demo, act: Act) -> None:
-    kind, probe, settings, habit = FAULTS[act]
+@pytest.mark.parametrize("fault", PARAMETERS)
+async def test_every_fault_is_told_by_its_name(demo: Demo, fault: SimulatedFault) -> None:
+    kind, probe, settings, habit = FAULTS[fault]
     if probe in MODELS:
         settings = settings | {"model": MODELS[probe]}
     demo.habits[f"demo/cf-cdn/{probe}"] = habit
-    demo.forced.acts["cf-cdn"] = act
-    await asyncio.sleep(2.5 * LOOK_AGAIN_S)
+    demo.forced.faults["cf-cdn"] = fault
+    await asyncio.sleep(2.5 * POLL_S)
     result = await demo.ask("cf-cdn", probe, **settings)
     assert result.failure is not None
     assert result.failure.kind is kind, result.failure.message

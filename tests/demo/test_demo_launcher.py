@@ -13,7 +13,7 @@ import pytest
 from monitor import config
 from monitor.clock import SystemClock
 from monitor.demo.addresses import READY_FILE, Addresses
-from monitor.demo.faults import ENDPOINTS
+from monitor.demo.faults import ENDPOINT_IDS
 from monitor.demo.launcher import Simulation
 from monitor.model import MonitorError
 
@@ -35,11 +35,11 @@ def test_a_simulation_answers_while_it_is_entered_and_has_ended_after(tmp_path: 
         for url in simulation.addresses.endpoints.values():
             with urllib.request.urlopen(url, context=context) as answer:
                 assert answer.status == 200
-        assert simulation.acting() == "all endpoints are well"
+        assert simulation.current_faults() == "all endpoints are well"
         assert 0 < simulation.elapsed() < 5
     assert not is_alive(process_id)
-    assert [endpoint.id for endpoint in loaded.services[0].endpoints] == list(ENDPOINTS)
-    assert len(loaded.checks) == 3 * len(ENDPOINTS)
+    assert [endpoint.id for endpoint in loaded.services[0].endpoints] == list(ENDPOINT_IDS)
+    assert len(loaded.checks) == 3 * len(ENDPOINT_IDS)
     assert loaded.listen == ("127.0.0.1", 8099)
     assert loaded.page.dir.is_relative_to(tmp_path)
     assert str(tmp_path) in loaded.store
@@ -76,7 +76,7 @@ def test_the_service_ends_when_its_input_closes(tmp_path: Path) -> None:
         end = time.monotonic() + 10
         while not ready.exists() and time.monotonic() < end:
             time.sleep(0.02)
-        assert list(Addresses.read(ready).endpoints) == list(ENDPOINTS)
+        assert list(Addresses.read(ready).endpoints) == list(ENDPOINT_IDS)
         assert process.poll() is None
         process.stdin.close()
         assert process.wait(5) == 0

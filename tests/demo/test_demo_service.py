@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 from demo_cast import Demo
 
-from monitor.demo.door import LOOK_AGAIN_S
-from monitor.demo.faults import ENDPOINTS, Act
+from monitor.demo.faults import ENDPOINT_IDS, SimulatedFault
+from monitor.demo.faulty_listener import POLL_S
 from monitor.model import FailureKind
 
 QUESTION = {"role": "user", "content": "Count from 11 to 90, please."}
@@ -95,14 +95,19 @@ async def test_embeddings_of_one_text_are_always_the_same_and_of_length_one(demo
         (CHAT, {"model": "gpt-x", "messages": [QUESTION]}, 404, "model_not_found"),
         (CHAT, {"messages": [QUESTION]}, 400, "invalid_value"),
         (CHAT, {"model": "demo-mini", "messages": []}, 400, "invalid_value"),
-        (CHAT, {"model": "demo-mini", "messages": [QUESTION], "max_tokens": 0}, 400, "invalid_value"),
+        (
+            CHAT,
+            {"model": "demo-mini", "messages": [QUESTION], "max_tokens": 0},
+            400,
+            "invalid_value",
+        ),
         (CHAT, {"model": "demo-embedding", "messages": [QUESTION]}, 404, "model_not_found"),
         (CHAT, b"{", 400, "invalid_value"),
         (CHAT, b"[]", 400, "invalid_value"),
         ("/v1/embeddings", {"model": "demo-embedding", "input": []}, 400, "invalid_value"),
         ("/v1/nothing", {}, 404, "unknown_url"),
     ],
-)  # fmt: skip
+)
 async def test_a_bad_request_is_refused_in_json(
     demo: Demo, path: str, body: Any, status: int, code: str
 ) -> None:
@@ -145,43 +150,43 @@ async def test_every_check_of_the_demo_is_up_while_nothing_is_wrong(demo: Demo) 
     assert {result.check: result.failure for result in results} == dict.fromkeys(keys)
     speeds = [result.stream.tokens_per_s for result in results if result.stream]
     firsts = [result.timings.ttft for result in results if result.timings.ttft]
-    assert len(speeds) == len(firsts) == len(ENDPOINTS)
+    assert len(speeds) == len(firsts) == len(ENDPOINT_IDS)
     assert all(speed and 45 < speed < 100 for speed in speeds)
     assert all(120 < first < 1000 for first in firsts)
 
 
 @pytest.mark.parametrize(
-    ("act", "probe", "kind"),
+    ("fault", "probe", "kind"),
     [
-        (Act.BAD_GATEWAY, "models", FailureKind.BAD_GATEWAY),
-        (Act.REFUSED, "models", FailureKind.TCP_REFUSED),
-        (Act.RESET, "models", FailureKind.TLS_RESET),
-        (Act.EXPIRED, "embeddings", FailureKind.CERT_EXPIRED),
-        (Act.WRONG_NAME, "models", FailureKind.CERT_HOSTNAME),
-        (Act.CUT, "chat", FailureKind.TRUNCATED),
-        (Act.KEY_REJECTED, "models", FailureKind.AUTH_INVALID),
-        (Act.KEY_REJECTED, "embeddings", FailureKind.AUTH_INVALID),
+        (SimulatedFault.BAD_GATEWAY, "models", FailureKind.BAD_GATEWAY),
+        (SimulatedFault.REFUSED, "models", FailureKind.TCP_REFUSED),
+        (SimulatedFault.RESET, "models", FailureKind.TLS_RESET),
+        (SimulatedFault.EXPIRED, "embeddings", FailureKind.CERT_EXPIRED),
+        (SimulatedFault.WRONG_NAME, "models", FailureKind.CERT_HOSTNAME),
+        (SimulatedFault.CUT, "chat", FailureKind.TRUNCATED),
+        (SimulatedFault.KEY_REJECTED, "models", FailureKind.AUTH_INVALID),
+        (SimulatedFault.KEY_REJECTED, "embeddings", FailureKind.AUTH_INVALID),
     ],
 )
 async def test_a_fault_is_seen_for_what_it_is_and_passes_with_its_turn(
-    demo: Demo, act: Act, probe: str, kind: FailureKind
+    demo: Demo, fault: SimulatedFault, probe: str, kind: FailureKind
 ) -> None:
     key = f"demo/cf-cdn/{probe}"
     assert (await demo.probe(key)).failure is None
-    demo.forced.acts["cf-cdn"] = act
-    await asyncio.sleep(2.5 * LOOK_AGAIN_S)
+    demo.forced.faults["cf-cdn"] = fault
+    await asyncio.sleep(2.5 * POLL_S)
     failure = (await demo.probe(key)).failure
     assert failure is not None
     assert failure.kind is kind
     assert (await demo.probe("demo/us-direct/models")).failure is None
-    demo.forced.acts.clear()
-    await asyncio.sleep(2.5 * LOOK_AGAIN_S)
+    demo.forced.faults.clear()
+    await asyncio.sleep(2.5 * POLL_S)
     assert (await demo.probe(key)).failure is None
 
 
 @pytest.mark.slow
 async def test_a_slow_first_token_is_slow(demo: Demo) -> None:
-    demo.forced.acts["us-direct"] = Act.SLOW
+    demo.forced.faults["us-direct"] = SimulatedFault.SLOW
     result = await demo.probe("demo/us-direct/chat")
     assert result.failure is not None
     assert result.failure.kind is FailureKind.SLOW
@@ -191,14 +196,14 @@ async def test_a_slow_first_token_is_slow(demo: Demo) -> None:
 
 @pytest.mark.slow
 async def test_a_buffered_stream_is_believed_to_be_fake_with_the_third(demo: Demo) -> None:
-    demo.forced.acts["cf-worker"] = Act.BUFFERED
+    demo.forced.faults["cf-worker"] = SimulatedFault.BUFFERED
     kinds = [(await demo.probe("demo/cf-worker/chat")).failure for _ in range(3)]
     assert [failure and failure.kind for failure in kinds] == [
         None,
         None,
         FailureKind.FAKE_STREAMING,
     ]
-    demo.forced.acts.clear()
+    demo.forced.faults.clear()
     assert (await demo.probe("demo/cf-worker/chat")).failure is None
 
 

@@ -1,4 +1,4 @@
-"""The end of the demo's alert channel: takes what Apprise posts and keeps the latest messages."""
+"""The receiver of the demo's alerts: takes what Apprise posts and keeps the latest messages."""
 
 from collections import deque
 from typing import Any
@@ -7,18 +7,18 @@ from aiohttp import web
 
 from monitor.demo.certificates import HOST
 
-_KEPT = 100
+_MAX_MESSAGES = 100
 
 
-class Channel:
-    """`POST /` takes a message; `GET /` lists those that came, oldest first."""
+class AlertReceiver:
+    """Takes a message by `POST /`, and lists what came by `GET /`, oldest first."""
 
     def __init__(self) -> None:
-        self.received: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self.received: deque[dict[str, Any]] = deque(maxlen=_MAX_MESSAGES)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> int:
-        """Gives the port it listens on."""
+        """Start to listen, and return the port."""
         app = web.Application()
         app.router.add_post("/", self._take)
         app.router.add_get("/", self._list)

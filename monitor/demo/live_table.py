@@ -1,4 +1,4 @@
-"""The demo's live table in the terminal; without a terminal, one plain line for each thing that changes."""
+"""The demo's live table in a terminal; without a terminal, one plain line for each change."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -15,30 +15,33 @@ from rich.text import Text
 from monitor.config import Config
 from monitor.model import FailureKind, Message, OutboxMessage, Outcome, Result
 
-_PER_SECOND = 4
-_ALERTS = 3
-_BODY_LINES = 7
-"""Of the newest; of the others the title alone, so that all of it fits into a small terminal."""
+_REFRESHES_PER_SECOND = 4
+_MAX_ALERTS = 3
+_MAX_BODY_LINES = 7
+"""Lines shown of the newest alert. Of the others only titles are shown, to fit a small terminal."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    mark: str
-    plain: str
-    """For terminals that cannot show more than ASCII."""
+class _Mark:
+    """How an outcome is marked; `ascii` is for terminals that show nothing else."""
+
+    unicode: str
+    ascii: str
     style: str
 
 
-_LOOKS: Mapping[Outcome, _Look] = {
-    Outcome.UP: _Look("●", "+", "green"),
-    Outcome.DEGRADED: _Look("◐", "~", "yellow"),
-    Outcome.DOWN: _Look("✗", "x", "bold red"),
-    Outcome.UNKNOWN: _Look("?", "?", "magenta"),
+_MARKS: Mapping[Outcome, _Mark] = {
+    Outcome.UP: _Mark("●", "+", "green"),
+    Outcome.DEGRADED: _Mark("◐", "~", "yellow"),
+    Outcome.DOWN: _Mark("✗", "x", "bold red"),
+    Outcome.UNKNOWN: _Mark("?", "?", "magenta"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Alert:
+    """A delivered message, `at` seconds since the script began."""
+
     at: float
     message: Message
 
@@ -50,9 +53,9 @@ class _Told:
 
 
 class LiveTable:
-    """`on_result` and `on_message` are the daemon's listeners; enter it to show it.
+    """Shows results and alerts while it is entered; `on_result` and `on_message` listen to the daemon.
 
-    `elapsed` is seconds since the script of faults began, `acting` what it does now.
+    `elapsed` returns the seconds since the script of faults began, `current_faults` what it does now.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class LiveTable:
         *,
         page_url: str,
         elapsed: Callable[[], float],
-        acting: Callable[[], str],
+        current_faults: Callable[[], str],
     ) -> None:
         self._names = {
             endpoint.path: endpoint.name
@@ -73,10 +76,10 @@ class LiveTable:
         self._console = console
         self._page_url = page_url
         self._elapsed = elapsed
-        self._acting = acting
+        self._current_faults = current_faults
         self._latest: dict[str, Result] = {}
-        self._said: dict[str, tuple[Outcome, FailureKind | None]] = {}
-        self._told: deque[_Told] = deque(maxlen=_ALERTS)
+        self._last_states: dict[str, tuple[Outcome, FailureKind | None]] = {}
+        self._delivered: deque[_Alert] = deque(maxlen=_MAX_ALERTS)
         self._runs = 0
         self._plain = not console.is_terminal
         self._live: Live | None = None
@@ -86,7 +89,7 @@ class LiveTable:
             self._live = Live(
                 get_renderable=self.draw,
                 console=self._console,
-                refresh_per_second=_PER_SECOND,
+                refresh_per_second=_REFRESHES_PER_SECOND,
             )
             self._live.start()
         return self
@@ -105,23 +108,23 @@ class LiveTable:
         self._runs += 1
         self._latest[result.check] = result
         state = (result.outcome, result.failure.kind if result.failure else None)
-        if self._plain and self._said.get(result.check) != state:
-            self._say(f"{clock_face(self._elapsed())}  {_sentence(result)}")
-        self._said[result.check] = state
+        if self._plain and self._last_states.get(result.check) != state:
+            self._print(f"{clock_face(self._elapsed())}  {_sentence(result)}")
+        self._last_states[result.check] = state
 
-    def on_message(self, outgoing: OutboxMessage, message: Message) -> None:  # noqa: ARG002
-        told = _Told(self._elapsed(), message)
-        self._told.append(told)
+    def on_message(self, _outgoing: OutboxMessage, message: Message) -> None:
+        alert = _Alert(self._elapsed(), message)
+        self._delivered.append(alert)
         if self._plain:
-            time, _, title = told.title().partition("  ")
-            rest = (f"       {line}" for line in told.body())
-            self._say("\n".join([f"{time}  ALERT  {title}", *rest]))
+            time, _, title = alert.title().partition("  ")
+            rest = (f"       {line}" for line in alert.body())
+            self._print("\n".join([f"{time}  ALERT  {title}", *rest]))
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)
 
     def draw(self) -> Group:
-        """The whole screen as it is now."""
+        """Draw the whole screen as it is now."""
         return Group(self._header(), self._table(), self._alerts())
 
     def _header(self) -> Text:
@@ -129,7 +132,7 @@ class LiveTable:
         head.append("monitor demo", style="bold")
         head.append(f"   {self._page_url}", style="underline")
         head.append(f"   {clock_face(self._elapsed())}, {self._runs} runs\n")
-        head.append(f"now in the script: {self._acting()}", style="dim")
+        head.append(f"now in the script: {self._current_faults()}", style="dim")
         return head
 
     def _table(self) -> Table:
@@ -145,18 +148,18 @@ class LiveTable:
         result = self._latest.get(check)
         if result is None:
             return Text("-", style="dim")
-        look = _LOOKS[result.outcome]
-        mark = look.plain if self._console.options.ascii_only else look.mark
-        return Text(f"{mark} {_figures(result)}", style=look.style)
+        mark = _MARKS[result.outcome]
+        sign = mark.ascii if self._console.options.ascii_only else mark.unicode
+        return Text(f"{sign} {_figures(result)}", style=mark.style)
 
     def _alerts(self) -> Text:
-        if not self._told:
+        if not self._delivered:
             return Text("no alert so far", style="dim")
         text = Text("alerts, newest first\n", style="bold", no_wrap=True, overflow="ellipsis")
-        for told in reversed(self._told):
-            text.append(f"{told.title()}\n", style="not bold")
-            if told is self._told[-1]:
-                rest = "".join(f"       {line}\n" for line in told.body()[:_BODY_LINES])
+        for alert in reversed(self._delivered):
+            text.append(f"{alert.title()}\n", style="not bold")
+            if alert is self._delivered[-1]:
+                rest = "".join(f"       {line}\n" for line in alert.body()[:_MAX_BODY_LINES])
                 text.append(rest, style="not bold dim")
         text.rstrip()
         return text
@@ -168,7 +171,7 @@ def clock_face(seconds: float) -> str:
 
 
 def _figures(result: Result) -> str:
-    """A failure by its kind; else time to first token and in all, in ms, and tokens per second."""
+    """Return a failure's kind, or else time to first token and total in ms, and tokens per second."""
     if result.failure is not None:
         return result.failure.kind.value
     speed = result.stream.tokens_per_s if result.stream else None

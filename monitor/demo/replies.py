@@ -1,4 +1,4 @@
-"""One answer of the simulated model, before any API puts it into its own shape. Pure."""
+"""One reply of the simulated model, before an API puts it into its own format. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,15 +6,15 @@ from random import Random
 from typing import Any, Protocol
 
 from monitor.demo.answers import answer, pieces, tokens_in
-from monitor.demo.faults import Act
+from monitor.demo.api_errors import Json, bad_request
+from monitor.demo.faults import SimulatedFault
 from monitor.demo.models import CHAT_MODELS, known_model
 from monitor.demo.pictures import colour_of
-from monitor.demo.refusals import Json, bad_request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """`end` is "stop", "length" or "filter"; None is an answer that was cut off."""
+    """The text of a reply in pieces. `end` is "stop", "length" or "filter", or None where it was cut off."""
 
     id: str
     model: str
@@ -22,9 +22,9 @@ class Reply:
     end: str | None
     tokens_in: int
     reasoning: int = 0
-    """Tokens thought and not shown."""
-    counted: bool = True
-    """Whether the answer says what it used."""
+    """Tokens that were spent on hidden reasoning."""
+    has_usage: bool = True
+    """Whether the reply says how many tokens it used."""
 
     @property
     def text(self) -> str:
@@ -35,69 +35,69 @@ class Reply:
         return len(self.pieces) + self.reasoning
 
 
-class Voice(Protocol):
-    """How one API says a reply. Events are ready to send."""
+class ApiFormat(Protocol):
+    """Puts a reply into the format of one API: as one document, or as the bytes of a stream."""
 
-    def whole(self, reply: Reply) -> Json: ...
+    def document(self, reply: Reply) -> Json: ...
 
     def opening(self, reply: Reply) -> bytes: ...
 
-    def piece(self, reply: Reply, number: int) -> bytes: ...
+    def chunk(self, reply: Reply, number: int) -> bytes: ...
 
     def ending(self, reply: Reply) -> bytes: ...
 
-    def broken(self, reply: Reply) -> bytes:
-        """An error in the middle of the stream."""
+    def error(self, reply: Reply) -> bytes:
+        """Return an error in the middle of a stream."""
         ...
 
 
-def make(model: Any, question: str, cap: int | None, rng: Random) -> Reply:
-    """Raises RefusedError for what an honest server would refuse."""
-    said = pieces(answer(question))
+def make_reply(model: Any, question: str, limit: int | None, rng: Random) -> Reply:
+    """Answer a question in at most `limit` tokens. Raises ApiError for an unknown model."""
+    tokens = pieces(answer(question))
     return Reply(
         id=f"{rng.getrandbits(96):024x}",
         model=known_model(model, *CHAT_MODELS),
-        pieces=said[:cap],
-        end="stop" if cap is None or len(said) <= cap else "length",
+        pieces=tokens[:limit],
+        end="stop" if limit is None or len(tokens) <= limit else "length",
         tokens_in=tokens_in(question),
     )
 
 
-def spoilt(reply: Reply, act: Act | None) -> Reply:
-    """The same reply with what `act` does to its content."""
+def with_fault(reply: Reply, fault: SimulatedFault | None) -> Reply:
+    """Return the reply as `fault` changes its content."""
     half = len(reply.pieces) // 2
-    match act:
-        case Act.EMPTY | Act.NO_TOKEN:
+    match fault:
+        case SimulatedFault.EMPTY | SimulatedFault.NO_TOKEN:
             return replace(reply, pieces=())
-        case Act.POLITE_CUT:
-            return replace(reply, pieces=reply.pieces[:half], end=None, counted=False)
-        case Act.WRONG_ANSWER:
+        case SimulatedFault.POLITE_CUT:
+            return replace(reply, pieces=reply.pieces[:half], end=None, has_usage=False)
+        case SimulatedFault.WRONG_ANSWER:
             return replace(reply, pieces=tuple(" no" for _ in reply.pieces))
-        case Act.OTHER_MODEL:
+        case SimulatedFault.OTHER_MODEL:
             return replace(reply, model="tiny-substitute")
-        case Act.FILTERED:
+        case SimulatedFault.FILTERED:
             return replace(reply, pieces=reply.pieces[:1], end="filter")
-        case Act.OVERBILLED:
+        case SimulatedFault.OVERBILLED:
             return replace(reply, tokens_in=reply.tokens_in * 50)
-        case Act.UNCOUNTED:
-            return replace(reply, counted=False)
-        case Act.THINKS_TOO_LONG:
+        case SimulatedFault.UNCOUNTED:
+            return replace(reply, has_usage=False)
+        case SimulatedFault.THINKS_TOO_LONG:
             return replace(reply, pieces=(), end="length", reasoning=200)
         case _:
             return reply
 
 
 def question_in(messages: Any, name: str = "messages") -> str:
-    """The last thing that the user said; a picture is put into words."""
+    """Return the last text of the user; a picture in it is put into words."""
     if not isinstance(messages, list) or not messages:
         raise bad_request(f"{name} must be a list that is not empty", name)
     for message in reversed(messages):
         if isinstance(message, dict) and message.get("role", "user") == "user":
-            return text_in(message.get("content", message.get("parts")))
+            return _text(message.get("content", message.get("parts")))
     raise bad_request("no message has the role user", name)
 
 
-def text_in(content: Any) -> str:
+def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
     parts: Sequence[Any] = content if isinstance(content, list) else []
@@ -115,12 +115,13 @@ def _part(part: Mapping[str, Any]) -> str:
     return text if isinstance(text, str) else ""
 
 
-def cap_in(body: Mapping[str, Any], *names: str) -> int | None:
+def token_limit(body: Mapping[str, Any], *names: str) -> int | None:
+    """Return the first of these fields that is set. Raises ApiError where it is no positive number."""
     for name in names:
-        cap = body.get(name)
-        if cap is None:
+        limit = body.get(name)
+        if limit is None:
             continue
-        if not isinstance(cap, int) or isinstance(cap, bool) or cap < 1:
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
             raise bad_request(f"{name} must be a whole number of at least 1", name)
-        return cap
+        return limit
     return None

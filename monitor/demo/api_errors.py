@@ -1,12 +1,12 @@
-"""What the service answers to a call that it does not serve, in the words of each API. Pure."""
+"""Errors of the simulated service, in the format of each API. Pure."""
 
 from typing import Any
 
 Json = dict[str, Any]
 
 
-class RefusedError(Exception):
-    """The request is answered with an error of this status."""
+class ApiError(Exception):
+    """Ends a request with an error of this status."""
 
     def __init__(self, status: int, message: str, *, kind: str, code: str, param: str = "") -> None:
         super().__init__(message)
@@ -17,10 +17,10 @@ class RefusedError(Exception):
         self.param = param
 
     def answer(self, path: str) -> tuple[int, Json]:
-        """Status and body, in the manner of the API that `path` belongs to."""
+        """Return status and body in the format of the API that `path` belongs to."""
         if path.startswith("/v1/messages"):
             return self.status, {"type": "error", "error": self._anthropic()}
-        if "/models/" in path:  # the others ask their questions elsewhere
+        if "/models/" in path:  # only Google's calls have a model in their path
             return self._google()
         fields = {"message": self.message, "type": self.kind, "param": self.param or None}
         return self.status, {"error": fields | {"code": self.code}}
@@ -33,7 +33,7 @@ class RefusedError(Exception):
         }
 
     def _google(self) -> tuple[int, Json]:
-        """Google calls a bad key a bad request."""
+        """Return Google's status and body; a bad key is a bad request there."""
         names = {403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
         status = 400 if self.status == 401 else self.status
         error: Json = {
@@ -47,14 +47,12 @@ class RefusedError(Exception):
         return status, {"error": error}
 
 
-def bad_request(message: str, param: str) -> RefusedError:
-    return RefusedError(
-        400, message, kind="invalid_request_error", code="invalid_value", param=param
-    )
+def bad_request(message: str, param: str) -> ApiError:
+    return ApiError(400, message, kind="invalid_request_error", code="invalid_value", param=param)
 
 
-def wrong_key() -> RefusedError:
-    return RefusedError(
+def wrong_key() -> ApiError:
+    return ApiError(
         401,
         "Incorrect API key provided. Check your key and your balance.",
         kind="invalid_request_error",
@@ -62,8 +60,8 @@ def wrong_key() -> RefusedError:
     )
 
 
-def unknown_model(asked: str) -> RefusedError:
-    return RefusedError(
+def unknown_model(asked: str) -> ApiError:
+    return ApiError(
         404,
         f"The model `{asked[:80]}` does not exist or you do not have access to it.",
         kind="invalid_request_error",

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from monitor.config import Config
-from monitor.demo.live import LiveTable
+from monitor.demo.live_table import LiveTable
 from monitor.model import (
     Failure,
     FailureKind,
@@ -66,7 +66,7 @@ def table_on(loaded: Config, screen: io.StringIO, *, terminal: bool, width: int 
         console,
         page_url="http://127.0.0.1:8080/",
         elapsed=lambda: 75.0,
-        acting=lambda: "proxy-1 answers 502",
+        current_faults=lambda: "proxy-1 answers 502",
     )
 
 
@@ -148,7 +148,11 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii_marks(loaded: Config) -> No
     screen = io.TextIOWrapper(raw, encoding="ascii")
     console = Console(file=screen, force_terminal=True, width=100, color_system=None)
     table = LiveTable(
-        loaded, console, page_url="http://127.0.0.1:8080/", elapsed=lambda: 1.0, acting=lambda: "-"
+        loaded,
+        console,
+        page_url="http://127.0.0.1:8080/",
+        elapsed=lambda: 1.0,
+        current_faults=lambda: "-",
     )
     table.on_result(result("demo/us-direct/chat"))
     table.on_result(result("demo/cf-cdn/chat", FailureKind.BAD_GATEWAY))

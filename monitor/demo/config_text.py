@@ -1,21 +1,20 @@
-"""The demo's monitor.toml: what an operator would write for this service, only faster."""
+"""The demo's monitor.toml, as an operator would write it for this service, with shorter intervals."""
 
 from collections.abc import Mapping
 
-from monitor.demo.manners import MANNERS
+from monitor.demo.endpoints import ENDPOINTS, SimulatedEndpoint
 from monitor.demo.models import CHAT_MODEL, EMBEDDING_MODEL
 
 KEY_NAME = "DEMO_KEY"
 CUT_AFTER = "100s"
-"""How long the CDN in front is known to keep a call open."""
+"""How long Cloudflare keeps a call open without an answer."""
 
 
-def settings_text(
+def config_text(
     endpoints: Mapping[str, str], *, channel: str, ca_file: str, listen: str, page_url: str
 ) -> str:
-    """`endpoints` is base URL by id; `channel` an http address; paths are relative to the file."""
-    lines = [_endpoint_line(manner.id, manner.name, endpoints[manner.id], ca_file, manner.cloudflare)
-             for manner in MANNERS]  # fmt: skip
+    """Compose the file. `endpoints` maps ids to base URLs; `channel` is an http address."""
+    lines = [_endpoint_line(endpoint, endpoints[endpoint.id], ca_file) for endpoint in ENDPOINTS]
     return _TEMPLATE.format(
         listen=listen,
         page_url=page_url,
@@ -27,9 +26,11 @@ def settings_text(
     )
 
 
-def _endpoint_line(name: str, title: str, url: str, ca_file: str, cuts: bool) -> str:  # noqa: FBT001
-    cut = f', cut_after = "{CUT_AFTER}"' if cuts else ""
-    return f'{name} = {{ url = "{url}", name = "{title}", ca_file = "{ca_file}"{cut} }}'
+def _endpoint_line(endpoint: SimulatedEndpoint, url: str, ca_file: str) -> str:
+    cut = f', cut_after = "{CUT_AFTER}"' if endpoint.cloudflare else ""
+    return (
+        f'{endpoint.id} = {{ url = "{url}", name = "{endpoint.name}", ca_file = "{ca_file}"{cut} }}'
+    )
 
 
 _TEMPLATE = """\

@@ -1,4 +1,4 @@
-"""One simulated endpoint as an HTTP application: its APIs, and the faults of its turn."""
+"""One simulated endpoint as an HTTP application: its APIs, and the fault that it has at the moment."""
 
 from collections.abc import Awaitable, Callable
 from random import Random
@@ -6,30 +6,34 @@ from random import Random
 from aiohttp import web
 
 from monitor.demo import chat_api, gemini_api, messages_api, plain_api, responses_api
-from monitor.demo.canned import canned
-from monitor.demo.faults import Act
-from monitor.demo.manners import Manner, home_page
+from monitor.demo.api_errors import ApiError, Json, bad_request, wrong_key
+from monitor.demo.endpoints import SimulatedEndpoint
+from monitor.demo.error_pages import error_page, home_page
+from monitor.demo.faults import SimulatedFault
 from monitor.demo.models import model_list
-from monitor.demo.refusals import Json, RefusedError, bad_request, wrong_key
-from monitor.demo.reply import Reply, Voice
-from monitor.demo.saying import Pace, misbehave, say
+from monitor.demo.replies import ApiFormat, Reply
+from monitor.demo.streaming import TokenPace, break_connection, send_reply
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Acting = Callable[[], Act | None]
-"""What this endpoint does wrong at this moment."""
+CurrentFault = Callable[[], SimulatedFault | None]
+"""Returns what this endpoint does wrong at this moment."""
 
-_LARGEST = 4 * 1024 * 1024
+_MAX_BODY = 4 * 1024 * 1024
 
 
 class EndpointApp:
-    def __init__(self, manner: Manner, key: str, acting: Acting, rng: Random) -> None:
-        self._manner = manner
+    """Serves every API of the simulated service for one endpoint."""
+
+    def __init__(
+        self, endpoint: SimulatedEndpoint, key: str, current_fault: CurrentFault, rng: Random
+    ) -> None:
+        self._endpoint = endpoint
         self._key = key
-        self._acting = acting
+        self._current_fault = current_fault
         self._rng = rng
 
     def build(self) -> web.Application:
-        app = web.Application(middlewares=[self._edge], client_max_size=_LARGEST)
+        app = web.Application(middlewares=[self._edge], client_max_size=_MAX_BODY)
         app.router.add_get("/", self._home)
         app.router.add_get("/v1/models", self._models)
         for path, handler in (
@@ -46,116 +50,120 @@ class EndpointApp:
             ("/v1/audio/transcriptions", self._transcriptions),
         ):
             app.router.add_post(path, handler)
-        app.on_response_prepare.append(self._dress)
+        app.on_response_prepare.append(self._add_headers)
         return app
 
-    async def _dress(self, _: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(self._manner.heads(self._rng))
+    async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self._endpoint.response_headers(self._rng))
 
     @web.middleware
     async def _edge(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """What stands before the API: a gateway that fails, the key, and errors as JSON."""
-        act = self._acting()
-        found = canned(act, self._manner.server)
-        if found is not None:
+        """Do what stands before the API: apply the fault, check the key, and write errors as JSON."""
+        fault = self._current_fault()
+        page = error_page(fault, self._endpoint.server)
+        if page is not None:
             return web.Response(
-                status=found.status, text=found.body, content_type=found.kind, headers=found.headers
+                status=page.status,
+                text=page.body,
+                content_type=page.media_type,
+                headers=page.headers,
             )
-        instead = await misbehave(request, act)
-        if instead is not None:
-            return instead
+        broken = await break_connection(request, fault)
+        if broken is not None:
+            return broken
         try:
             if request.path != "/":
                 self._check_key(request)
             return await handler(request)
-        except RefusedError as refused:
-            return _refusal(refused, request)
+        except ApiError as error:
+            return _error_response(error, request)
         except web.HTTPException as error:
-            message = f"Invalid URL ({request.method} {request.path[:80]})"
-            kind = "invalid_request_error"
-            return _refusal(
-                RefusedError(error.status, message, kind=kind, code="unknown_url"), request
+            unknown = ApiError(
+                error.status,
+                f"Invalid URL ({request.method} {request.path[:80]})",
+                kind="invalid_request_error",
+                code="unknown_url",
             )
+            return _error_response(unknown, request)
 
     def _check_key(self, request: web.Request) -> None:
-        """Each API carries it in a header of its own; a bearer key opens all."""
-        heads = request.headers
-        given = {
-            heads.get("Authorization", "").removeprefix("Bearer "),
-            heads.get("x-api-key"),
-            heads.get("x-goog-api-key"),
+        """Accept the key in the header of each API, and as a bearer token everywhere."""
+        keys = {
+            request.headers.get("Authorization", "").removeprefix("Bearer "),
+            request.headers.get("x-api-key"),
+            request.headers.get("x-goog-api-key"),
         }
-        if self._key not in given:
+        if self._key not in keys:
             raise wrong_key()
 
     async def _home(self, _: web.Request) -> web.Response:
-        return web.Response(text=home_page(self._manner.name), content_type="text/html")
+        return web.Response(text=home_page(self._endpoint.name), content_type="text/html")
 
-    # --- answered at once -------------------------------------------------------------------------
+    # Calls that are answered at once
 
     async def _models(self, _: web.Request) -> web.Response:
         await self._pace().think(0.1)
         return web.json_response(model_list())
 
     async def _embeddings(self, request: web.Request) -> web.Response:
-        return await self._at_once(plain_api.embeddings(await _json(request)))
+        return await self._send_at_once(plain_api.embeddings(await _json(request)))
 
     async def _moderations(self, request: web.Request) -> web.Response:
-        return await self._at_once(plain_api.moderation(await _json(request), self._rng))
+        return await self._send_at_once(plain_api.moderation(await _json(request), self._rng))
 
     async def _images(self, request: web.Request) -> web.Response:
         body = await _json(request)
-        whole = plain_api.image(body, self._rng)
+        document = plain_api.image(body, self._rng)
         if body.get("stream") is not True:
-            return await self._at_once(whole)
+            return await self._send_at_once(document)
         await self._pace().think(0.3)
-        return _events(plain_api.image_events(whole))
+        return _events(plain_api.image_events(document))
 
-    async def _at_once(self, answer: Json) -> web.Response:
+    async def _send_at_once(self, answer: Json) -> web.Response:
         await self._pace().think(0.3)
         return web.json_response(answer)
 
     async def _speech(self, request: web.Request) -> web.Response:
         body = await _json(request)
-        kind, sound = plain_api.speech(body)
+        media_type, sound = plain_api.speech(body)
         await self._pace().think(0.5)
         if body.get("stream_format") == "sse":
             return _events(plain_api.speech_events(sound))
-        return web.Response(body=sound, content_type=kind)
+        return web.Response(body=sound, content_type=media_type)
 
     async def _transcriptions(self, request: web.Request) -> web.Response:
         form = await request.post()
         file = form.get("file")
         sound = file.file.read() if isinstance(file, web.FileField) else b""
-        whole = plain_api.transcription(form.get("model"), sound)
+        document = plain_api.transcription(form.get("model"), sound)
         await self._pace().think(0.5)
         if form.get("stream") != "true":
-            return web.json_response(whole)
-        return _events(plain_api.transcript_events(whole))
+            return web.json_response(document)
+        return _events(plain_api.transcript_events(document))
 
-    # --- said word by word ------------------------------------------------------------------------
+    # Calls whose answer can be streamed
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
-        voice = chat_api.ChatVoice(include_usage=chat_api.includes_usage(body))
-        return await self._say(request, body, chat_api.chat(body, self._rng), voice)
+        api = chat_api.ChatFormat(include_usage=chat_api.includes_usage(body))
+        return await self._send(request, body, chat_api.chat(body, self._rng), api)
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
-        voice = chat_api.CompletionVoice(include_usage=chat_api.includes_usage(body))
-        return await self._say(request, body, chat_api.completion(body, self._rng), voice)
+        api = chat_api.CompletionFormat(include_usage=chat_api.includes_usage(body))
+        return await self._send(request, body, chat_api.completion(body, self._rng), api)
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
         reply = responses_api.response(body, self._rng)
-        return await self._say(request, body, reply, responses_api.ResponsesVoice())
+        return await self._send(request, body, reply, responses_api.ResponsesFormat())
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
         if "anthropic-version" not in request.headers:
             raise bad_request("anthropic-version: header is required", "anthropic-version")
         reply = messages_api.message(body, self._rng)
-        return await self._say(request, body, reply, messages_api.MessagesVoice())
+        return await self._send(request, body, reply, messages_api.MessagesFormat())
 
     async def _gemini(self, request: web.Request) -> web.StreamResponse:
         model, _, method = request.match_info["call"].partition(":")
@@ -163,21 +171,21 @@ class EndpointApp:
             raise web.HTTPNotFound
         reply = gemini_api.content(model, await _json(request), self._rng)
         streams = {"stream": method == "streamGenerateContent"}
-        return await self._say(request, streams, reply, gemini_api.GeminiVoice())
+        return await self._send(request, streams, reply, gemini_api.GeminiFormat())
 
-    async def _say(
-        self, request: web.Request, body: Json, reply: Reply, voice: Voice
+    async def _send(
+        self, request: web.Request, body: Json, reply: Reply, api: ApiFormat
     ) -> web.StreamResponse:
-        act = self._acting()
-        streams = body.get("stream") is True and act is not Act.PLAIN
-        return await say(request, reply, voice, self._pace(), act, streams=streams)
+        fault = self._current_fault()
+        streams = body.get("stream") is True and fault is not SimulatedFault.PLAIN
+        return await send_reply(request, reply, api, self._pace(), fault, streams=streams)
 
-    def _pace(self) -> Pace:
-        return Pace(self._manner, self._rng)
+    def _pace(self) -> TokenPace:
+        return TokenPace(self._endpoint, self._rng)
 
 
-def _refusal(refused: RefusedError, request: web.Request) -> web.Response:
-    status, body = refused.answer(request.path)
+def _error_response(error: ApiError, request: web.Request) -> web.Response:
+    status, body = error.answer(request.path)
     return web.json_response(body, status=status)
 
 

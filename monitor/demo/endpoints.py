@@ -1,4 +1,4 @@
-"""How each of the six endpoints behaves when it is well, and the pages of what stands before it."""
+"""The six simulated endpoints, and how each behaves when it is well. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from random import Random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """`first_token_s` and `tokens_per_s` are the middle of what varies from call to call."""
+class SimulatedEndpoint:
+    """An endpoint's look and pace; `first_token_s` and `tokens_per_s` vary around these values."""
 
     id: str
     name: str
@@ -17,32 +17,32 @@ class Manner:
     cloudflare: bool = False
     headers: tuple[tuple[str, str], ...] = ()
 
-    def heads(self, rng: Random) -> Mapping[str, str]:
-        """The headers that this edge adds to every answer."""
-        found = {"Server": self.server, **dict(self.headers)}
+    def response_headers(self, rng: Random) -> Mapping[str, str]:
+        """Return the headers that its edge adds to every answer."""
+        headers = {"Server": self.server, **dict(self.headers)}
         if self.cloudflare:
-            found["CF-RAY"] = f"{rng.getrandbits(64):016x}-FRA"
-        return found
+            headers["CF-RAY"] = f"{rng.getrandbits(64):016x}-FRA"
+        return headers
 
-    def beats(self, count: int, rng: Random) -> list[float]:
-        """Seconds from the request to each of `count` tokens."""
+    def token_times(self, count: int, rng: Random) -> list[float]:
+        """Return the seconds from the request to each of `count` tokens."""
         at = self.first_token_s * rng.uniform(0.85, 1.2)
-        found = []
+        times = []
         for _ in range(count):
-            found.append(at)
+            times.append(at)
             at += rng.uniform(0.6, 1.4) / self.tokens_per_s
-        return found
+        return times
 
 
-MANNERS: tuple[Manner, ...] = (
-    Manner(
+ENDPOINTS: tuple[SimulatedEndpoint, ...] = (
+    SimulatedEndpoint(
         id="us-direct",
         name="US direct",
         server="uvicorn",
         first_token_s=0.18,
         tokens_per_s=84,
     ),
-    Manner(
+    SimulatedEndpoint(
         id="cf-cdn",
         name="Cloudflare CDN",
         server="cloudflare",
@@ -51,7 +51,7 @@ MANNERS: tuple[Manner, ...] = (
         cloudflare=True,
         headers=(("CF-Cache-Status", "DYNAMIC"),),
     ),
-    Manner(
+    SimulatedEndpoint(
         id="cf-worker",
         name="Cloudflare Worker",
         server="cloudflare",
@@ -59,7 +59,7 @@ MANNERS: tuple[Manner, ...] = (
         tokens_per_s=74,
         cloudflare=True,
     ),
-    Manner(
+    SimulatedEndpoint(
         id="fast-cdn",
         name="Optimised CDN",
         server="Tengine",
@@ -67,7 +67,7 @@ MANNERS: tuple[Manner, ...] = (
         tokens_per_s=81,
         headers=(("Via", "edge2.l1, edge7.l2"), ("X-Cache", "MISS")),
     ),
-    Manner(
+    SimulatedEndpoint(
         id="proxy-1",
         name="Reverse proxy 1",
         server="nginx",
@@ -75,7 +75,7 @@ MANNERS: tuple[Manner, ...] = (
         tokens_per_s=69,
         headers=(("X-Accel-Buffering", "no"),),
     ),
-    Manner(
+    SimulatedEndpoint(
         id="proxy-2",
         name="Reverse proxy 2",
         server="nginx/1.26.2",
@@ -83,19 +83,3 @@ MANNERS: tuple[Manner, ...] = (
         tokens_per_s=64,
     ),
 )
-
-
-def bad_gateway_page(server: str) -> str:
-    """What a reverse proxy says when the service behind it does not answer."""
-    return (
-        "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
-        f"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>{server}</center>\r\n"
-        "</body>\r\n</html>\r\n"
-    )
-
-
-def home_page(name: str) -> str:
-    return (
-        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Demo LLM</title>\n'
-        f"<h1>Demo LLM</h1>\n<p>A simulated service, reached through: {name}.</p></html>\n"
-    )
