@@ -32,6 +32,7 @@ from monitor.model import (
     Mute,
     NotificationType,
     OutboxMessage,
+    Outcome,
     Result,
     RunRecord,
     Severity,
@@ -168,7 +169,7 @@ async def test_a_note_on_an_incident_that_is_over_is_kept_too(
 ) -> None:
     alerts = AlertEngine(AlertSettings(), (), store.recall())
     await judged(store, alerts, *[down(clock)] * 3)
-    good = replace(down(clock), outcome=Failure(FailureKind.SLOW, "").outcome, failure=None)
+    good = replace(down(clock), outcome=Outcome.UP, failure=None)
     await judged(store, alerts, good, good)
     add_note(config, 1, "it was a cable", clock.now())
     await OperatorRequests(
