@@ -1,10 +1,14 @@
-# Two commands do everything: `make demo` starts the product, `make test` passes the tests.
+# `make demo` starts the product. `make test` is what a commit must pass, `make check` is everything.
 # Each sets up its own virtual environment first.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+FAST   := not proof and not slow and not browser
+PURE   := tests/model tests/alerts tests/config tests/test_backoff.py tests/test_budget.py tests/test_house.py \
+          $(addprefix tests/probes/test_,answer.py challenge.py classify.py near_misses.py readers.py sse.py stream.py) \
+          tests/diagnosis/test_pure.py tests/page/test_rules.py tests/page/test_headline.py
 
-.PHONY: demo test fast lint types contracts proof mutants bench shots format clean
+.PHONY: demo test quick fast check slow pythons lint types contracts proof mutants bench shots format clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.product: pyproject.toml constraints.txt
@@ -19,11 +23,21 @@ $(VENV)/.dev: $(VENV)/.product
 demo: $(VENV)/.product ## the whole product against a simulated service
 	$(BIN)/monitor demo
 
-test: lint types contracts ## everything a commit must pass
-	$(BIN)/pytest -n 2 -m 'not proof'
+test: lint types contracts fast ## what a commit must pass, in less than five minutes
+
+quick: $(VENV)/.dev ## the pure rooms alone, in less than twenty seconds
+	$(BIN)/pytest -q -n 2 -m '$(FAST)' $(wildcard $(PURE))
 
 fast: $(VENV)/.dev
-	$(BIN)/pytest -n 2 -m 'not proof and not slow'
+	$(BIN)/pytest -n 2 -m '$(FAST)'
+
+check: test slow pythons ## everything
+
+slow: $(VENV)/.dev ## real servers for seconds, disks that break, systemd, containers, browsers, foreign software
+	$(BIN)/pytest -n 2 -m '(slow or browser) and not proof'
+
+pythons: $(VENV)/.dev ## the fast tests with every other Python that we support and the machine has
+	.ci/pythons
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -73,7 +73,11 @@ async def ticking(folder: Path, clock: HandClock, relay: Relay) -> AsyncIterator
     memory = store.recall()
     cycle = Cycle(
         ask=partial(
-            attempt, client=relay.client, clock=clock, rng=Random(1), vantage=config.vantage,
+            attempt,
+            client=relay.client,
+            clock=clock,
+            rng=Random(1),
+            vantage=config.vantage,
             redact=Redactor(config.secrets),
         ),
         store=store,
@@ -81,7 +85,7 @@ async def ticking(folder: Path, clock: HandClock, relay: Relay) -> AsyncIterator
         ledger=BudgetLedger(config.services, config.budgets, config.prices, {}),
         clock=clock,
         vantage=config.vantage,
-    )  # fmt: skip
+    )
     yield Ticking(cycle, config, store, clock)
     await store.close()
 
@@ -164,8 +168,11 @@ async def test_what_is_only_suspected_is_asked_again_in_about_ten_seconds(
         relay.answering = plain({"error": {"message": "broken"}}, 500)
         waits = [await run.tick("direct/models", after=10) for _ in range(4)]
         assert [wait is not None and 8 <= wait <= 12 for wait in waits] == [
-            True, True, False, False,
-        ]  # fmt: skip
+            True,
+            True,
+            False,
+            False,
+        ]
         relay.answering = plain({"data": [{"id": "model-x"}]})
         assert [await run.tick("direct/models") for _ in range(3)] == [None] * 3
 

@@ -20,7 +20,9 @@ RUN = (
 
 async def fill(folder: Path, runs: int) -> None:
     folder.mkdir()
-    (folder / "monitor.toml").write_text('[service.a]\nendpoints = { direct = "http://127.0.0.1:9" }\n')  # fmt: skip
+    (folder / "monitor.toml").write_text(
+        '[service.a]\nendpoints = { direct = "http://127.0.0.1:9" }\n'
+    )
     async with opened(f"sqlite:///{folder}/monitor.db", HandClock(NOON)) as store:
         for number in range(runs):
             store.record(entry(streamed(NOON - timedelta(seconds=runs - number))))

@@ -37,6 +37,10 @@ def test_too_few_mutants_killed_or_none_at_all_is_a_failure(
 
     done = subprocess.run(
         [sys.executable, "-c", JUDGE],
-        cwd=tmp_path, env={"PYTHONPATH": str(HERE)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(HERE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout.splitlines()[-1]) == (ends, f"{said}, want 90 % or more")

@@ -138,10 +138,15 @@ def a_tool_installs_it(name: str, built: Path, folder: Path) -> None:
         print(f"skipped {name}: {done.stderr[-200:]}")
         return
     env = {
-        "PIPX_HOME": f"{place}/home", "PIPX_BIN_DIR": f"{place}/bin", "PIPX_MAN_DIR": f"{place}/man",
-        "UV_TOOL_DIR": f"{place}/home", "UV_TOOL_BIN_DIR": f"{place}/bin", "UV_NO_CONFIG": "1",
-        "UV_PYTHON": sys.executable, "UV_CACHE_DIR": f"{place}/cache",
-    }  # fmt: skip
+        "PIPX_HOME": f"{place}/home",
+        "PIPX_BIN_DIR": f"{place}/bin",
+        "PIPX_MAN_DIR": f"{place}/man",
+        "UV_TOOL_DIR": f"{place}/home",
+        "UV_TOOL_BIN_DIR": f"{place}/bin",
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON": sys.executable,
+        "UV_CACHE_DIR": f"{place}/cache",
+    }
     verb = ("install",) if name == "pipx" else ("tool", "install")
     done = run(tools / "bin" / name, *verb, wheel(built), env=env)
     assert done.returncode == 0, done.stderr

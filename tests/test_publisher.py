@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import worlds
 from cast import HandClock, until
-from page_cast import CHECKS, NOW, SERVICE, key
-from test_files import many
+from page_cast import CHECKS, NOW, SERVICE, key, many
 
 from monitor.model import Check, Evidence, PageSettings, Snapshot, StoreError
 from monitor.probes import ProbeSettings

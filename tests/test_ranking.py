@@ -39,9 +39,12 @@ def run(
     outcome: Outcome = UP, ago: float = 1, ttft: float | None = 100, ttfb: float | None = 10
 ) -> Result:
     return Result(
-        check="s/a/chat", vantage="v", at=NOW - ago * MINUTE, outcome=outcome,
+        check="s/a/chat",
+        vantage="v",
+        at=NOW - ago * MINUTE,
+        outcome=outcome,
         timings=Timings(ttft=ttft, ttfb=ttfb),
-    )  # fmt: skip
+    )
 
 
 def history(

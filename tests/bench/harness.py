@@ -106,9 +106,15 @@ def plausible(rng: random.Random, at: datetime, check: str) -> Result:
             FailureKind.BAD_GATEWAY, f"got 502, want 200 (upstream {rng.randint(1, 40)})"
         )
         return Result(
-            check=check, vantage="local", at=at, outcome=Outcome.DOWN, failure=failure,
-            http_status=502, remote_ip="192.0.2.7", timings=Timings(ttfb=412.7, total=413.0),
-        )  # fmt: skip
+            check=check,
+            vantage="local",
+            at=at,
+            outcome=Outcome.DOWN,
+            failure=failure,
+            http_status=502,
+            remote_ip="192.0.2.7",
+            timings=Timings(ttfb=412.7, total=413.0),
+        )
     dns, connect, tls = (rng.lognormvariate(mean, 0.4) for mean in (1.5, 3.0, 3.5))
     ttfb = dns + connect + tls + rng.lognormvariate(5.3, 0.5)
     ttft = ttfb + rng.lognormvariate(3, 0.8)
@@ -119,21 +125,31 @@ def plausible(rng: random.Random, at: datetime, check: str) -> Result:
         at=at,
         outcome=Outcome.UP,
         timings=Timings(
-            dns=dns, connect=connect, tls=tls, ttfb=ttfb, ttft=ttft, ttft_visible=ttft,
+            dns=dns,
+            connect=connect,
+            tls=tls,
+            ttfb=ttfb,
+            ttft=ttft,
+            ttft_visible=ttft,
             total=ttft + rng.lognormvariate(6.3, 0.4),
         ),
         http_status=200,
         remote_ip=f"192.0.2.{rng.randint(1, 8)}",
         model="gpt-4o-mini",
         stream=Stream(
-            events=tokens + 3, content_chunks=tokens, tokens_out=tokens,
-            tokens_per_s=rng.lognormvariate(4.2, 0.3), stall_max_ms=rng.lognormvariate(4, 0.5),
-            icl_p50_ms=rng.lognormvariate(2.5, 0.3), icl_p95_ms=rng.lognormvariate(3.3, 0.3),
-            finish_reason="stop", complete=True,
+            events=tokens + 3,
+            content_chunks=tokens,
+            tokens_out=tokens,
+            tokens_per_s=rng.lognormvariate(4.2, 0.3),
+            stall_max_ms=rng.lognormvariate(4, 0.5),
+            icl_p50_ms=rng.lognormvariate(2.5, 0.3),
+            icl_p95_ms=rng.lognormvariate(3.3, 0.3),
+            finish_reason="stop",
+            complete=True,
         ),
         usage=Usage(tokens_in=31, tokens_out=tokens, cost_usd=31 * 1.5e-7 + tokens * 6e-7),
         late_ms=rng.random() * 3,
-    )  # fmt: skip
+    )
 
 
 def entries(seed: int, count: int, checks: int, start: datetime = NOON) -> list[RunRecord]:

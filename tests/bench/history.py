@@ -140,9 +140,17 @@ def fill(path: Path, checks: int, hour_bodies: list[bytes], day_bodies: list[byt
         migrations.create(connection)
         connection.execute(
             insert(CHECKS),
-            [{"number": n + 1, "key": f"a/e{n}/chat", "vantage": "local", "kind": "chat", "last": 0}
-             for n in range(checks)],
-        )  # fmt: skip
+            [
+                {
+                    "number": n + 1,
+                    "key": f"a/e{n}/chat",
+                    "vantage": "local",
+                    "kind": "chat",
+                    "last": 0,
+                }
+                for n in range(checks)
+            ],
+        )
         for table, first, last, bodies in (
             (DAYS, now // 24 - 89, now // 24 - 1, day_bodies),
             (HOURS, now - 25, now - 1, hour_bodies),

@@ -147,10 +147,12 @@ def made(count: int) -> World:
     site = Site(
         services=(Service(id="many", name="Many", endpoints=endpoints, model="m"),),
         checks=checks,
-        settings=PageSettings(dir=Path("page"), url="https://status.example", title="Many", languages=("en",)),
+        settings=PageSettings(
+            dir=Path("page"), url="https://status.example", title="Many", languages=("en",)
+        ),
         vantage="local",
         version="0",
-    )  # fmt: skip
+    )
     histories = {each.key: history_of(each, NOON, random.Random(each.key)) for each in checks}
     return World(site, Snapshot(at=NOON, checks=histories, incidents=troubles(checks)))
 
@@ -205,7 +207,7 @@ def history_of(check: Check, at: datetime, rng: random.Random) -> CheckHistory:
             )
             for n in range(48)
         ),
-    )  # fmt: skip
+    )
 
 
 def day(rng: random.Random, runs: int, median: float | None = None) -> Rollup:

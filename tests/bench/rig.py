@@ -33,8 +33,13 @@ class Upstream:
 
     def check(self, probe: ProbeSettings, manner: str = "") -> Check:
         endpoint = Endpoint(
-            id="e", service="bench", name="E", url=f"{self.url}{manner}", key=Secret("k"), ca_file=self.ca_file
-        )  # fmt: skip
+            id="e",
+            service="bench",
+            name="E",
+            url=f"{self.url}{manner}",
+            key=Secret("k"),
+            ca_file=self.ca_file,
+        )
         return Check(service="bench", endpoint=endpoint, probe=probe, model="model-1")
 
 

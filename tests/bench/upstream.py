@@ -124,9 +124,14 @@ def _head(media: str, more: str) -> bytes:
 
 def _event(delta: dict[str, str], **more: str) -> bytes:
     return _sse(
-        {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "model-1",
-         "choices": [{"index": 0, "delta": delta, "finish_reason": None, **more}]}
-    )  # fmt: skip
+        {
+            "id": "c1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "model-1",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": None, **more}],
+        }
+    )
 
 
 def _sse(value: object) -> bytes:

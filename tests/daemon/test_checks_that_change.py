@@ -27,8 +27,12 @@ def told(house: House, command: str) -> Any:
     """By a command beside the daemon."""
     done = subprocess.run(
         [MONITOR, *command.split(), "--config", house.path],
-        env={"TOKEN": "123456789:" + "x" * 35}, capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
+        env={"TOKEN": "123456789:" + "x" * 35},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     return json.loads(done.stdout)
 
 
@@ -86,6 +90,10 @@ async def test_a_name_a_retirement_and_a_return_cost_no_history(house: House, si
 def exported(path: Path) -> int:
     done = subprocess.run(
         [MONITOR, "export", "--check", CHECK, "--config", path],
-        env={"TOKEN": "123456789:" + "x" * 35}, capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
+        env={"TOKEN": "123456789:" + "x" * 35},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     return len(done.stdout.splitlines()) - 1

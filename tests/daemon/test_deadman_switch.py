@@ -84,8 +84,9 @@ async def test_a_switch_that_fails_is_said_once_and_its_address_never(
         each.getMessage() for each in caplog.records if each.name == "monitor.daemon.deadman_switch"
     ]
     assert said == [
-        'event=no_heartbeat why="HTTP 500"', 'event=no_heartbeat why="no connection"',
-    ]  # fmt: skip
+        'event=no_heartbeat why="HTTP 500"',
+        'event=no_heartbeat why="no connection"',
+    ]
     assert TOKEN not in caplog.text
 
 
@@ -93,8 +94,9 @@ def test_the_address_is_a_secret_of_the_configuration() -> None:
     text = f'[monitor]\nheartbeat = "https://hc.example/ping/{TOKEN}?x=1"\n'
     config = parse(
         text + '[service.a]\nendpoints = { x = "https://a.example" }\n',
-        path=Path("/etc/monitor/monitor.toml"), env={},
-    )  # fmt: skip
+        path=Path("/etc/monitor/monitor.toml"),
+        env={},
+    )
     assert config.heartbeat is not None
     assert TOKEN not in Redactor(config.secrets)(f"could not reach {TOKEN}")
     assert TOKEN not in repr(config)

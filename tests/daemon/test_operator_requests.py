@@ -78,10 +78,13 @@ async def judged(store: Store, alerts: AlertEngine, *results: Result) -> None:
         changes = alerts.judge(each)
         store.record(
             RunRecord(
-                result=each, kind="http", states=changes.states,
-                incidents=changes.incidents, outgoing=changes.outgoing,
+                result=each,
+                kind="http",
+                states=changes.states,
+                incidents=changes.incidents,
+                outgoing=changes.outgoing,
             )
-        )  # fmt: skip
+        )
     await store.flush()
 
 
@@ -139,8 +142,9 @@ async def test_an_acknowledged_incident_and_a_note_stand_in_the_timeline(
 
     entries = (await stored(store)).timeline
     assert [(entry.what, entry.text) for entry in entries[1:]] == [
-        (EntryKind.ACKED, "on it"), (EntryKind.NOTE, "the disk, not ***"),
-    ]  # fmt: skip
+        (EntryKind.ACKED, "on it"),
+        (EntryKind.NOTE, "the disk, not ***"),
+    ]
 
 
 async def test_what_was_asked_while_no_daemon_ran_is_done_when_one_starts(
@@ -159,8 +163,10 @@ async def test_what_was_asked_while_no_daemon_ran_is_done_when_one_starts(
         second, AlertEngine(AlertSettings(), (), second.recall()), clock
     ).handle_waiting()
     assert [entry.what for entry in (await stored(second)).timeline] == [
-        EntryKind.OPENED, EntryKind.NOTE, EntryKind.ACKED,
-    ]  # fmt: skip
+        EntryKind.OPENED,
+        EntryKind.NOTE,
+        EntryKind.ACKED,
+    ]
     await second.close()
 
 
@@ -201,21 +207,38 @@ async def test_status_shows_what_was_given_up_and_what_is_silenced(
 ) -> None:
     silence(config, "s", HOUR, "moving", clock.now())
     row = OutboxMessage(
-        channel="phone", what=NotificationType.NOTICE, severity=Severity.MONITOR, incident=None,
-        created=clock.now(), not_before=clock.now(), text="x",
-    )  # fmt: skip
+        channel="phone",
+        what=NotificationType.NOTICE,
+        severity=Severity.MONITOR,
+        incident=None,
+        created=clock.now(),
+        not_before=clock.now(),
+        text="x",
+    )
     await store.save(outgoing=(row,))
     store.dead((await store.due(clock.now()))[0].id, "no such chat")
     await store.flush()
     seen = await store.snapshot(clock.now())
     found = document(config, seen, None)
     assert found["given_up"] == [
-        {"channel": "phone", "what": "notice", "incident": None, "created": "2026-11-24T12:00:00Z",
-         "attempts": 0, "last_error": "no such chat", "remedy": REACH},
-    ]  # fmt: skip
+        {
+            "channel": "phone",
+            "what": "notice",
+            "incident": None,
+            "created": "2026-11-24T12:00:00Z",
+            "attempts": 0,
+            "last_error": "no such chat",
+            "remedy": REACH,
+        },
+    ]
     assert found["silences"] == [
-        {"target": "s", "since": "2026-11-24T12:00:00Z", "until": "2026-11-24T13:00:00Z", "why": "moving"},
-    ]  # fmt: skip
+        {
+            "target": "s",
+            "since": "2026-11-24T12:00:00Z",
+            "until": "2026-11-24T13:00:00Z",
+            "why": "moving",
+        },
+    ]
     assert len(list(tables(config, seen))) == 5
 
 

@@ -67,14 +67,20 @@ async def lived(folder: Path, clock: HandClock, port: int, hang_s: float) -> Che
     store.open()
     async with Client() as client:
         cycle = Cycle(
-            ask=partial(attempt, client=client, clock=clock, rng=Random(1), vantage="here",
-                        redact=Redactor()),
+            ask=partial(
+                attempt,
+                client=client,
+                clock=clock,
+                rng=Random(1),
+                vantage="here",
+                redact=Redactor(),
+            ),
             store=store,
             alerts=AlertEngine(config.alerts, config.channels, store.recall()),
             ledger=BudgetLedger(config.services, config.budgets, config.prices, {}),
             clock=clock,
             vantage="here",
-        )  # fmt: skip
+        )
         check = config.checks[0]
         run = asyncio.create_task(cycle.tick(check, Due(clock.now(), 0.0, 0)))
         await asyncio.sleep(0.15)

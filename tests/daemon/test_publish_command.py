@@ -194,18 +194,28 @@ async def test_without_a_command_nothing_runs_and_a_reload_brings_one(tmp_path: 
 async def test_it_gets_what_a_copy_needs_and_none_of_our_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "environ", {
-        "PATH": os.environ["PATH"], "LC_ALL": "C", "SSH_AUTH_SOCK": "/run/y",
-        "NOTIFY_SOCKET": "/run/x", "CREDENTIALS_DIRECTORY": "/run/c", "OHMYGPT_API_KEY": "ours",
-        "CLOUD_KEY": "not this one",
-    })  # fmt: skip
+    monkeypatch.setattr(
+        os,
+        "environ",
+        {
+            "PATH": os.environ["PATH"],
+            "LC_ALL": "C",
+            "SSH_AUTH_SOCK": "/run/y",
+            "NOTIFY_SOCKET": "/run/x",
+            "CREDENTIALS_DIRECTORY": "/run/c",
+            "OHMYGPT_API_KEY": "ours",
+            "CLOUD_KEY": "not this one",
+        },
+    )
     await Desk(tmp_path, "env > env", env=(("CLOUD_KEY", Secret("meant for it")),)).run()
     found = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
     shell_made = {"PWD", "OLDPWD", "SHLVL", "_"}
     assert {name: found[name] for name in set(found) - shell_made} == {
-        "PATH": os.environ["PATH"], "LC_ALL": "C", "SSH_AUTH_SOCK": "/run/y",
+        "PATH": os.environ["PATH"],
+        "LC_ALL": "C",
+        "SSH_AUTH_SOCK": "/run/y",
         "CLOUD_KEY": "meant for it",
-    }  # fmt: skip
+    }
 
 
 def documented(word: str) -> str:
@@ -266,6 +276,14 @@ async def test_the_documented_sync_to_s3_asks_for_what_it_should(
     publish(page, {"index.html": b"1"})
     assert (await Desk(page, documented("aws")).run())["trouble"] == ""
     assert (tmp_path / "asked").read_text().split() == [
-        str(page), "s3", "sync", ".", "s3://status.example.org", "--delete", "--exclude", ".*",
-        "--cache-control", "no-cache",
-    ]  # fmt: skip
+        str(page),
+        "s3",
+        "sync",
+        ".",
+        "s3://status.example.org",
+        "--delete",
+        "--exclude",
+        ".*",
+        "--cache-control",
+        "no-cache",
+    ]

@@ -116,11 +116,14 @@ class Moody(Telegram):
     async def send_message(self, request: web.Request) -> web.StreamResponse:
         now, mood = asyncio.get_running_loop().time(), self.rng.random()
         fault = (
-            "500" if self.dead[0] <= now < self.dead[1] or 0.15 <= mood < 0.19
-            else f"429 {self.rng.randint(3, 60)}" if mood < 0.15
-            else "accept then drop" if mood < 0.25
+            "500"
+            if self.dead[0] <= now < self.dead[1] or 0.15 <= mood < 0.19
+            else f"429 {self.rng.randint(3, 60)}"
+            if mood < 0.15
+            else "accept then drop"
+            if mood < 0.25
             else ""
-        )  # fmt: skip
+        )
         self.faults.append(fault)
         self.log.append((now, fault))
         before = len(self.messages)

@@ -96,10 +96,15 @@ def relaying(folder: Path, simulation: Simulation) -> Iterator[Relay]:
     conf = folder / "nginx.conf"
     conf.write_text(
         _NGINX_CONF.format(
-            folder=folder, upstream=upstream, streaming=streaming, buffering=buffering,
-            orphaned=orphaned, key=KEY, master=MASTER,
+            folder=folder,
+            upstream=upstream,
+            streaming=streaming,
+            buffering=buffering,
+            orphaned=orphaned,
+            key=KEY,
+            master=MASTER,
         )
-    )  # fmt: skip
+    )
     with (
         _litellm(folder, simulation, upstream),
         _process([str(NGINX), "-p", folder, "-c", conf], {}, folder / "nginx.out"),
@@ -108,7 +113,7 @@ def relaying(folder: Path, simulation: Simulation) -> Iterator[Relay]:
         yield Relay(
             *(f"https://127.0.0.1:{port}" for port in (streaming, buffering, orphaned)),
             folder / "authority.pem",
-        )  # fmt: skip
+        )
 
 
 @contextlib.contextmanager
@@ -133,9 +138,13 @@ def _litellm(folder: Path, simulation: Simulation, port: int) -> Iterator[None]:
 def _process(command: list[str | Path], env: Mapping[str, str], log: Path) -> Iterator[None]:
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, stdout=out, stderr=out, env={"PATH": os.environ["PATH"], **env},
-            cwd=log.parent, start_new_session=True,
-        )  # fmt: skip
+            command,
+            stdout=out,
+            stderr=out,
+            env={"PATH": os.environ["PATH"], **env},
+            cwd=log.parent,
+            start_new_session=True,
+        )
     try:
         yield
     finally:

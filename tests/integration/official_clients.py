@@ -39,9 +39,11 @@ def google_client(base: str, key: str = KEY) -> genai.Client:
 
 def spoken(api: openai.OpenAI) -> Seen:
     whole = api.chat.completions.create(model=MODEL, messages=USER)
-    chunks = list(api.chat.completions.create(
-        model=MODEL, messages=USER, stream=True, stream_options={"include_usage": True}
-    ))  # fmt: skip
+    chunks = list(
+        api.chat.completions.create(
+            model=MODEL, messages=USER, stream=True, stream_options={"include_usage": True}
+        )
+    )
     parts = api.completions.create(model=MODEL, prompt="1 2 3 4", stream=True)
     with api.responses.stream(model=MODEL, input=USER[0]["content"]) as stream:
         events = sorted({event.type for event in stream})
@@ -49,7 +51,9 @@ def spoken(api: openai.OpenAI) -> Seen:
     return {
         "chat": whole.choices[0].message.content,
         "chat usage": whole.usage.total_tokens,
-        "chat stream": "".join(each.choices[0].delta.content or "" for each in chunks if each.choices),
+        "chat stream": "".join(
+            each.choices[0].delta.content or "" for each in chunks if each.choices
+        ),
         "chat stream usage": chunks[-1].usage.total_tokens,
         "completions": api.completions.create(model=MODEL, prompt="1 2 3 4").choices[0].text,
         "completions stream": "".join(each.choices[0].text for each in parts if each.choices),
@@ -57,7 +61,7 @@ def spoken(api: openai.OpenAI) -> Seen:
         "responses stream": final.output_text,
         "responses stream events": events,
         "responses stream usage": final.usage.total_tokens,
-    }  # fmt: skip
+    }
 
 
 def plain(api: openai.OpenAI, picture: Path, sound: Path) -> Seen:

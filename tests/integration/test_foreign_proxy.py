@@ -42,9 +42,14 @@ def once(folder: Path, relay: Relay, base: str, *, key: str = KEY, **probes: str
         f'endpoints = {{ it = "{base}" }}\n[service.relay.probes]\n{lines}\n'
     )
     done = subprocess.run(
-        [MONITOR, "once", "--json"], cwd=folder, capture_output=True, text=True, timeout=120,
-        env={"PATH": os.environ["PATH"], "KEY": key}, check=False,
-    )  # fmt: skip
+        [MONITOR, "once", "--json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PATH": os.environ["PATH"], "KEY": key},
+        check=False,
+    )
     assert done.returncode in {0, 1}, done.stderr
     document = json.loads(done.stdout)
     down = any(check["outcome"] == "down" for check in document["checks"])
@@ -59,8 +64,14 @@ def kinds(found: dict[str, Any]) -> dict[str, str | None]:
 def undisturbed(folder: Path, relay: Relay) -> dict[str, Any]:
     """On a busy machine the proxy itself may send a stream in one piece: that has no speed."""
     for _ in range(4):
-        found = once(folder, relay, relay.streaming, models='"1m"', chat='"5m"',
-                     plain='{ kind = "chat", stream = false }')  # fmt: skip
+        found = once(
+            folder,
+            relay,
+            relay.streaming,
+            models='"1m"',
+            chat='"5m"',
+            plain='{ kind = "chat", stream = false }',
+        )
         if found["chat"]["stream"] and found["chat"]["stream"]["tokens_per_s"] is not None:
             break
     return found
@@ -92,8 +103,13 @@ def test_a_wrong_key_is_the_accounts_fault(relay: Relay, tmp_path: Path) -> None
 
 
 def test_an_unknown_model_is_the_accounts_fault(relay: Relay, tmp_path: Path) -> None:
-    found = once(tmp_path, relay, relay.streaming, models='{ model = "no-such-model" }',
-                 chat='{ model = "no-such-model" }')  # fmt: skip
+    found = once(
+        tmp_path,
+        relay,
+        relay.streaming,
+        models='{ model = "no-such-model" }',
+        chat='{ model = "no-such-model" }',
+    )
     assert kinds(found) == {"models": "model_not_found", "chat": "model_not_found"}
 
 

@@ -35,13 +35,22 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     with Simulation(folder, clock=SystemClock(), port=0, is_calm=True) as simulation:
         done = subprocess.run(
             [
-                str(PYTHON), SCRIPT, simulation.addresses.endpoints["us-direct"],
-                folder / "red.png", folder / "tone.wav",
+                str(PYTHON),
+                SCRIPT,
+                simulation.addresses.endpoints["us-direct"],
+                folder / "red.png",
+                folder / "tone.wav",
             ],
-            env={"PATH": os.environ["PATH"], "KEY": simulation.addresses.key,
-                 "SSL_CERT_FILE": str(simulation.ca_file)},
-            capture_output=True, text=True, timeout=180, check=False,
-        )  # fmt: skip
+            env={
+                "PATH": os.environ["PATH"],
+                "KEY": simulation.addresses.key,
+                "SSL_CERT_FILE": str(simulation.ca_file),
+            },
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         yield json.loads(done.stdout)
 

@@ -43,11 +43,17 @@ def run(folder: Path, port: int) -> Samples:
         [str(PYTHON), "-m", CLIENT],
         cwd=folder,
         env={
-            "PATH": os.environ["PATH"], "RUN_MODE": "once", "SERVICES_JSON_PATH": str(services),
-            "METRICS_TEXTFILE_PATH": str(folder / "found.prom"), "NO_PROXY": "127.0.0.1",
+            "PATH": os.environ["PATH"],
+            "RUN_MODE": "once",
+            "SERVICES_JSON_PATH": str(services),
+            "METRICS_TEXTFILE_PATH": str(folder / "found.prom"),
+            "NO_PROXY": "127.0.0.1",
         },
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     lines = (folder / "found.prom").read_text().splitlines()
     pairs = (line.rsplit(" ", 1) for line in lines if line.startswith("statuspage_"))

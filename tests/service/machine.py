@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ UNSHARE = (
     "--fork",
     "--kill-child",
 )
+SEEN_INSIDE = (str(Path(__file__).parents[2]), sys.prefix, sys.base_prefix)
+"""The tests and what runs them, wherever they lie."""
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _BOOT = f"""
 set -e
@@ -42,6 +45,12 @@ mount -t tmpfs tmpfs run
 mount -t tmpfs tmpfs tmp  # systemd empties it at start
 mkdir -p mnt/shared
 mount --bind "$2" mnt/shared
+for folder in "${{@:3}}"; do  # what the fresh /tmp hides: systemd empties it at start, so read-only
+    [ -e ".$folder" ] && continue
+    mkdir -p ".$folder"
+    mount --bind "$folder" ".$folder"
+    mount -o remount,bind,ro ".$folder"
+done
 mount --rbind /dev dev
 rm -f etc/machine-id && touch etc/machine-id
 mkdir -p mnt/old
@@ -115,7 +124,7 @@ def booted(folder: Path, shared: Path) -> Iterator[Machine]:
     report = folder.with_suffix(".log")
     with report.open("w") as log:
         host = subprocess.Popen(
-            [*UNSHARE, "bash", "-c", _BOOT, "boot", folder, shared],
+            [*UNSHARE, "bash", "-c", _BOOT, "boot", folder, shared, *SEEN_INSIDE],
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -222,9 +222,13 @@ class World:
 
     async def status(self) -> str:
         ran = await asyncio.create_subprocess_exec(
-            MONITOR, "status", "--config", self.config,
-            env={**os.environ, "TOKEN": TOKEN}, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            MONITOR,
+            "status",
+            "--config",
+            self.config,
+            env={**os.environ, "TOKEN": TOKEN},
+            stdout=asyncio.subprocess.PIPE,
+        )
         said, _ = await ran.communicate()
         return said.decode()
 

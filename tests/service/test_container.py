@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_service import release
+from released import release
 
 HERE = Path(__file__).parent
 TOOLS = ("buildah", "podman", "debootstrap", "crun", "unshare")

@@ -1,28 +1,17 @@
 """The README's five commands on a machine of its own, and a life under systemd after them."""
 
 import re
-import shutil
 import sys
 import time
 from pathlib import Path
 
 import pytest
 from machine import SHARED, Machine, booted
-from neighbours import PHONE, SITE
-from telegram import CHAT, TOKEN
+from released import release
+from telegram import TOKEN
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PROBES = f"""
-[service.s]
-endpoints = {{ a = "http://127.0.0.1:{SITE}" }}
-probes = {{ http = "1s" }}
-"""
-PHONE_TABLE = f"""
-[channel.phone]
-url = "tgram://${{TELEGRAM_TOKEN}}/{CHAT}"
-telegram_api = "http://127.0.0.1:{PHONE}"
-"""
 HANG = """
 import signal, time
 def hang_in_the_middle_of_something(*_): time.sleep(600)
@@ -39,15 +28,6 @@ def five_commands() -> list[str]:
     found = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
     assert found
     return found[1].splitlines()
-
-
-def release(folder: Path) -> Path:
-    """The repository as somebody unpacks it, with a configuration of this test."""
-    copy = folder / "release"
-    left_out = shutil.ignore_patterns(".*", "build", "dist", "node_modules", "__pycache__")
-    shutil.copytree(ROOT, copy, ignore=left_out)
-    (copy / "monitor.toml").write_text(PROBES + PHONE_TABLE)
-    return copy
 
 
 @pytest.mark.slow

@@ -36,11 +36,18 @@ def verify(folder: Path) -> tuple[int, str]:
 def exposure(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
     """Fails above 1.2."""
     return subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=12", "--no-pager", folder / name],
+        [
+            "systemd-analyze",
+            "security",
+            "--offline=true",
+            "--threshold=12",
+            "--no-pager",
+            folder / name,
+        ],
         capture_output=True,
         text=True,
         check=False,
-    )  # fmt: skip
+    )
 
 
 def test_systemd_finds_nothing_to_say_about_the_units(units: Path) -> None:
@@ -94,7 +101,10 @@ def test_nginx_takes_the_example(tmp_path: Path) -> None:
     (tmp_path / "nginx.conf").write_text(main)
 
     done = subprocess.run(
-        ["nginx", "-t", "-q", "-c", tmp_path / "nginx.conf"], capture_output=True, text=True, check=False
-    )  # fmt: skip
+        ["nginx", "-t", "-q", "-c", tmp_path / "nginx.conf"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
