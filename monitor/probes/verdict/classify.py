@@ -1,4 +1,4 @@
-"""Turns an HTTP answer into a failure: status and headers, then codes, then prose.
+"""Turns an HTTP answer into a failure: edges, money, then codes, status and prose.
 
 The order and the tables are those of docs/methodology.md. Texts from the endpoint in the messages
 are as they came: `attempt` cuts, cleans and redacts them.
@@ -14,12 +14,14 @@ from monitor.probes.verdict import provider_codes
 from monitor.probes.verdict.edge import judge_edge
 from monitor.probes.verdict.error_body import (
     ErrorBody,
+    folded,
     html_title,
     looks_html,
     parse_error_body,
     read_error_object,
     read_json,
 )
+from monitor.probes.verdict.quota import judge_quota, when_it_returns
 
 
 def judge_http(exchange: Exchange, *, had_key: bool, known_good: bool = False) -> Failure | None:
@@ -62,15 +64,79 @@ def is_error_object(value: Any) -> bool:
     """Says whether a JSON value is an error object of any API."""
     if not isinstance(value, dict):
         return False
-    if _is_said(value.get("error")):
+    table = folded(value)
+    if _holds_anything(table.get("error")) or _choice_error(table):
         return True
-    if value.get("type") in {"error", "response.failed"} or value.get("object") == "error":
+    if table.get("type") in ("error", "response.failed") or table.get("object") == "error":
         return True
-    return value.get("success") is False and ("message" in value or bool(value.get("errors")))
+    if any(_is_bad(_table(table.get(name)).get(key)) for name, key in _INNER_STATUS):
+        return True
+    response = _table(table.get("response"))
+    if _table(response.get("Error")):
+        return True
+    said = any(isinstance(table.get(key), str) for key in _MESSAGES)
+    if table.get("success") is False and (said or bool(table.get("errors"))):
+        return True
+    if not any(isinstance(table.get(key), str) and table[key] for key in _MESSAGES):
+        return False
+    return any(_is_bad(table.get(key)) for key in _OUTER_STATUS) and not any(
+        table.get(key) for key in _PAYLOADS
+    )
 
 
-def _is_said(error: Any) -> bool:
-    """Says whether the `error` field holds anything: some relays put an empty one into good answers."""
+_MESSAGES = ("message", "msg", "error_msg", "errmsg", "err_msg", "error_message", "detail")
+_OUTER_STATUS = ("code", "error_code", "errcode", "err_code", "status_code", "status", "ret")
+_INNER_STATUS = (("base_resp", "status_code"), ("header", "code"))
+_PAYLOADS = (
+    "choices",
+    "data",
+    "output",
+    "content",
+    "candidates",
+    "embeddings",
+    "results",
+    "result",
+    "delta",
+    "images",
+    "text",
+)
+_GOOD_WORDS = (
+    "",
+    "0",
+    "200",
+    "ok",
+    "success",
+    "succeeded",
+    "completed",
+    "in_progress",
+    "incomplete",
+    "none",
+    "null",
+)
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_bad(code: Any) -> bool:
+    """Says whether a code beside a message is that of an error."""
+    if isinstance(code, bool):
+        return False
+    if isinstance(code, int):
+        return code != 0 and not 200 <= code < 300
+    return isinstance(code, str) and code.strip().lower() not in _GOOD_WORDS
+
+
+def _choice_error(table: Mapping[str, Any]) -> bool:
+    """Says whether the first choice of a chat answer holds an error in place of an answer."""
+    choices = table.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return isinstance(first, dict) and _holds_anything(first.get("error"))
+
+
+def _holds_anything(error: Any) -> bool:
+    """Says whether an `error` field holds anything: some relays put an empty one into good answers."""
     return any(error.values()) if isinstance(error, dict) else bool(error)
 
 
@@ -84,22 +150,37 @@ def judge_error_object(
     error = read_error_object(value) if isinstance(value, dict) else ErrorBody(text=str(value))
     kind = _inner_kind(error, otherwise)
     text = error.text or ", ".join(sorted(error.words)) or "no words"
-    return Failure(kind, f'got an error inside HTTP {status}: "{_cut(text)}", want an answer')
+    when = when_it_returns(error) if kind is FailureKind.QUOTA_EXHAUSTED else ""
+    return Failure(kind, f'got an error inside HTTP {status}: "{_cut(text)}"{when}, want an answer')
 
 
 def _inner_kind(error: ErrorBody, otherwise: FailureKind) -> FailureKind:
     implied = (
-        provider_codes.IMPLIED_STATUS[word]
-        for word in error.words
-        if word in provider_codes.IMPLIED_STATUS
+        provider_codes.IMPLIED_STATUS[code]
+        for code in error.codes
+        if code in provider_codes.IMPLIED_STATUS
     )
     status = error.status or max(implied, default=None)
-    if status is None and error.mentions(*provider_codes.QUOTA_PHRASES):
-        return FailureKind.QUOTA_EXHAUSTED
-    if status is None and error.mentions(*provider_codes.BUDGET_PHRASES):
-        return FailureKind.BUDGET_TOO_SMALL
+    quota = judge_quota(status, error)
+    if quota is not None:
+        return quota
+    if status is None:
+        unnamed = _unnamed_kind(error)
+        if unnamed is not None:
+            return unnamed
     kind = _status_kind(status or 500, error, html=False)
     return otherwise if kind.row.is_unspecific else kind
+
+
+def _unnamed_kind(error: ErrorBody) -> FailureKind | None:
+    """Judges by its prose an error that has no status of its own, nor a code that implies one."""
+    if error.mentions(*provider_codes.BUDGET_PHRASES):
+        return FailureKind.BUDGET_TOO_SMALL
+    if error.mentions(*provider_codes.KEY_PHRASES, *provider_codes.KEY_PHRASES_403):
+        return FailureKind.AUTH_INVALID
+    if error.mentions(*provider_codes.RATE_PHRASES):
+        return FailureKind.RATE_LIMITED
+    return None
 
 
 def _in_context(kind: FailureKind, had_key: bool, known_good: bool) -> FailureKind:  # noqa: FBT001
@@ -114,7 +195,7 @@ def _in_context(kind: FailureKind, had_key: bool, known_good: bool) -> FailureKi
 
 
 def _status_kind(status: int, error: ErrorBody, *, html: bool) -> FailureKind:
-    spoken = _spoken_kind(status, error)
+    spoken = judge_quota(status, error) or _spoken_kind(status, error)
     if spoken is not None:
         return spoken
     if status >= 500:
@@ -125,35 +206,37 @@ def _status_kind(status: int, error: ErrorBody, *, html: bool) -> FailureKind:
 
 def _spoken_kind(status: int, error: ErrorBody) -> FailureKind | None:
     """Judges by codes that mean the same under any status."""
-    if error.words & provider_codes.ALWAYS_ACCOUNT:
-        return FailureKind.QUOTA_EXHAUSTED
+    numbered = (provider_codes.NUMBERS.get(number) for number in sorted(error.numbers))
+    exact = next((kind for kind in numbered if kind is not None), None)
+    if exact is not None:
+        return exact
     if status == 401:
         return None
-    for word, kind in provider_codes.RELAY_WORDS.items():
-        if word in error.words:
+    for code, kind in provider_codes.RELAY_CODES.items():
+        if code in error.codes:
             return kind
+    if any(map(provider_codes.FILTER_CODE.search, error.codes)):
+        return FailureKind.CONTENT_FILTERED
     return FailureKind.NO_CHANNEL if error.mentions(*provider_codes.NO_CHANNEL_PHRASES) else None
 
 
 def _server_kind(status: int, error: ErrorBody) -> FailureKind:
-    if error.words & provider_codes.MODEL_WORDS:
+    if error.codes & provider_codes.MODEL_CODES:
         return FailureKind.NO_CHANNEL
     if (
         status == 529
-        or error.words & provider_codes.BUSY_WORDS
+        or error.codes & provider_codes.BUSY_CODES
         or error.mentions(*provider_codes.BUSY_PHRASES)
     ):
         return FailureKind.OVERLOADED
-    if status == 504 or "timeout_error" in error.words:
+    if status == 504 or "timeout" in error.codes:
         return FailureKind.UPSTREAM_TIMEOUT
     return FailureKind.BAD_GATEWAY if status == 502 else FailureKind.SERVER_ERROR
 
 
 def _account_kind(error: ErrorBody) -> FailureKind | None:
-    if any(word.startswith("subscription_") for word in error.words):
-        return FailureKind.QUOTA_EXHAUSTED
     return next(
-        (kind for word, kind in provider_codes.ACCOUNT_WORDS.items() if word in error.words), None
+        (kind for code, kind in provider_codes.ACCOUNT_CODES.items() if code in error.codes), None
     )
 
 
@@ -161,9 +244,9 @@ def _bad_request(error: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, 
     account = _account_kind(error)
     if account is not None:
         return account
-    if error.words & provider_codes.MODEL_WORDS or error.mentions(*provider_codes.NO_MODEL_PHRASES):
+    if error.codes & provider_codes.MODEL_CODES or error.mentions(*provider_codes.NO_MODEL_PHRASES):
         return FailureKind.MODEL_NOT_FOUND
-    if error.words & provider_codes.CONTEXT_WORDS or error.mentions(
+    if error.codes & provider_codes.CONTEXT_CODES or error.mentions(
         *provider_codes.CONTEXT_PHRASES
     ):
         return FailureKind.REQUEST_REJECTED
@@ -171,8 +254,8 @@ def _bad_request(error: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, 
         return FailureKind.AUTH_INVALID
     if error.mentions(*provider_codes.REGION_PHRASES):
         return FailureKind.REGION_BLOCKED
-    if error.mentions(*provider_codes.QUOTA_PHRASES):
-        return FailureKind.QUOTA_EXHAUSTED
+    if error.mentions(*provider_codes.CLIENT_PHRASES):
+        return FailureKind.PERMISSION_DENIED
     if error.mentions(*provider_codes.BUDGET_PHRASES):
         return FailureKind.BUDGET_TOO_SMALL
     return FailureKind.MODEL_NOT_FOUND if _names_model(error) else FailureKind.REQUEST_REJECTED
@@ -191,13 +274,11 @@ def _forbidden(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
     if html:
         return FailureKind.EDGE_DENIED
     account = _account_kind(error)
-    if account in {FailureKind.QUOTA_EXHAUSTED, FailureKind.REGION_BLOCKED}:
+    if account is FailureKind.REGION_BLOCKED:
         return account
-    if error.mentions(*provider_codes.QUOTA_PHRASES):
-        return FailureKind.QUOTA_EXHAUSTED
     if error.mentions(*provider_codes.REGION_PHRASES):
         return FailureKind.REGION_BLOCKED
-    if "forbidden" in error.words and error.mentions("request not allowed"):
+    if "forbidden" in error.codes and error.mentions("request not allowed"):
         return FailureKind.REGION_BLOCKED
     if account is FailureKind.AUTH_INVALID or error.mentions(*provider_codes.KEY_PHRASES_403):
         return FailureKind.AUTH_INVALID
@@ -207,7 +288,7 @@ def _forbidden(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
 def _not_found(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
     if html:
         return FailureKind.PATH_NOT_FOUND
-    if error.words & provider_codes.MODEL_WORDS:
+    if error.codes & provider_codes.MODEL_CODES:
         return FailureKind.MODEL_NOT_FOUND
     if error.mentions("invalid url", "page not found", "unknown request url"):
         return FailureKind.PATH_NOT_FOUND
@@ -217,12 +298,7 @@ def _not_found(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
 
 
 def _too_many(error: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
-    account = _account_kind(error)
-    if account is FailureKind.QUOTA_EXHAUSTED or any(
-        provider_codes.PER_DAY in word for word in error.words
-    ):
-        return FailureKind.QUOTA_EXHAUSTED
-    busy = error.words & provider_codes.BUSY_WORDS or error.mentions("饱和", "overload")
+    busy = error.codes & provider_codes.BUSY_CODES or error.mentions("饱和", "overload")
     return FailureKind.OVERLOADED if busy else FailureKind.RATE_LIMITED
 
 
@@ -243,7 +319,8 @@ _BY_STATUS: Mapping[int, Callable[[ErrorBody, bool], FailureKind]] = {
 
 def _message(status: int, error: ErrorBody, kind: FailureKind) -> str:
     text = f': "{_cut(error.text)}"' if error.text else ""
-    hint = f"; {kind.row.hint}" if kind.row.hint else ""
+    when = when_it_returns(error) if kind is FailureKind.QUOTA_EXHAUSTED else ""
+    hint = f"; {kind.row.hint}{when}" if kind.row.hint else when
     return f"got HTTP {status}{text}, want 200{hint}"
 
 

@@ -1,91 +1,158 @@
 """Maps what providers, relays and edges call things to our failure kinds.
 
-Sources: the public documentation of the providers, and the sources of one-api, new-api and sub2api.
-Relays re-brand their error *types*, so only codes and phrases are relied on.
+Sources: the public documentation of the providers, public reports of their users, and the sources of
+one-api, new-api and sub2api. Relays re-brand their error *types*, so only codes and phrases are relied on.
+Codes stand here as `error_body.spelled` writes them: lower case, no punctuation, no closing `Error`.
+What tells of money stands in `quota`.
 """
+
+import re
 
 from monitor.model import FailureKind
 
-ACCOUNT_WORDS = {
-    "insufficient_quota": FailureKind.QUOTA_EXHAUSTED,
-    "insufficient_user_quota": FailureKind.QUOTA_EXHAUSTED,
-    "pre_consume_token_quota_failed": FailureKind.QUOTA_EXHAUSTED,
-    "credit_balance_exhausted": FailureKind.QUOTA_EXHAUSTED,
-    "organization_spend_limit_exceeded": FailureKind.QUOTA_EXHAUSTED,
-    "project_spend_limit_exceeded": FailureKind.QUOTA_EXHAUSTED,
-    "organization_usage_limit_exceeded": FailureKind.QUOTA_EXHAUSTED,
-    "enforced_spend_limit_reached": FailureKind.QUOTA_EXHAUSTED,
-    "billing_error": FailureKind.QUOTA_EXHAUSTED,
-    "billing_hard_limit_reached": FailureKind.QUOTA_EXHAUSTED,
-    "billing_not_active": FailureKind.QUOTA_EXHAUSTED,
-    "insufficient_balance": FailureKind.QUOTA_EXHAUSTED,
-    "usage_limit_exceeded": FailureKind.QUOTA_EXHAUSTED,
-    "unsupported_country_region_territory": FailureKind.REGION_BLOCKED,
-    "access_denied": FailureKind.PERMISSION_DENIED,
-    "permission_error": FailureKind.PERMISSION_DENIED,
-    "permission_denied": FailureKind.PERMISSION_DENIED,
-    "api_key_invalid": FailureKind.AUTH_INVALID,
-    "invalid_api_key": FailureKind.AUTH_INVALID,
-    "api_key_required": FailureKind.AUTH_INVALID,
-    "api_key_disabled": FailureKind.AUTH_INVALID,
-    "authentication_error": FailureKind.AUTH_INVALID,
+ACCOUNT_CODES = {
+    "unsupportedcountryregionterritory": FailureKind.REGION_BLOCKED,
+    "accessdenied": FailureKind.PERMISSION_DENIED,
+    "permission": FailureKind.PERMISSION_DENIED,
+    "permissiondenied": FailureKind.PERMISSION_DENIED,
+    "apikeyinvalid": FailureKind.AUTH_INVALID,
+    "invalidapikey": FailureKind.AUTH_INVALID,
+    "apikeyrequired": FailureKind.AUTH_INVALID,
+    "apikeydisabled": FailureKind.AUTH_INVALID,
+    "authentication": FailureKind.AUTH_INVALID,
+    "invalidauthentication": FailureKind.AUTH_INVALID,
     "unauthenticated": FailureKind.AUTH_INVALID,
 }
-"""On 4xx the key's owner must act. In order: money outranks region, region outranks permission."""
+"""On 4xx the key's owner must act. In order: region outranks permission."""
 
-ALWAYS_ACCOUNT = frozenset({"insufficient_user_quota", "pre_consume_token_quota_failed"})
-"""Codes that a relay uses for our own account only, whatever the status says."""
+NUMBERS = {
+    # MiniMax
+    "base_resp:1002": FailureKind.RATE_LIMITED,
+    "base_resp:1004": FailureKind.AUTH_INVALID,
+    "base_resp:1008": FailureKind.QUOTA_EXHAUSTED,
+    "base_resp:1026": FailureKind.CONTENT_FILTERED,
+    "base_resp:1027": FailureKind.CONTENT_FILTERED,
+    "base_resp:1039": FailureKind.RATE_LIMITED,
+    "base_resp:1041": FailureKind.RATE_LIMITED,
+    "base_resp:2013": FailureKind.REQUEST_REJECTED,
+    "base_resp:2045": FailureKind.RATE_LIMITED,
+    "base_resp:2049": FailureKind.AUTH_INVALID,
+    "base_resp:2056": FailureKind.QUOTA_EXHAUSTED,
+    # Zhipu, Z.ai
+    "code:1110": FailureKind.PERMISSION_DENIED,
+    "code:1112": FailureKind.PERMISSION_DENIED,
+    "code:1113": FailureKind.QUOTA_EXHAUSTED,
+    "code:1121": FailureKind.PERMISSION_DENIED,
+    "code:1211": FailureKind.MODEL_NOT_FOUND,
+    "code:1220": FailureKind.PERMISSION_DENIED,
+    "code:1301": FailureKind.CONTENT_FILTERED,
+    "code:1302": FailureKind.RATE_LIMITED,
+    "code:1303": FailureKind.RATE_LIMITED,
+    "code:1304": FailureKind.QUOTA_EXHAUSTED,
+    "code:1305": FailureKind.OVERLOADED,
+    "code:1308": FailureKind.QUOTA_EXHAUSTED,
+    "code:1309": FailureKind.QUOTA_EXHAUSTED,
+    "code:1310": FailureKind.QUOTA_EXHAUSTED,
+    "code:1311": FailureKind.PERMISSION_DENIED,
+    "code:1312": FailureKind.OVERLOADED,
+    "code:1313": FailureKind.RATE_LIMITED,
+    # SiliconFlow
+    "code:20012": FailureKind.MODEL_NOT_FOUND,
+    "code:30001": FailureKind.QUOTA_EXHAUSTED,
+    "code:30003": FailureKind.MODEL_NOT_FOUND,
+    "code:50505": FailureKind.OVERLOADED,
+    # Baidu
+    "error_code:4": FailureKind.RATE_LIMITED,
+    "error_code:6": FailureKind.PERMISSION_DENIED,
+    "error_code:14": FailureKind.AUTH_INVALID,
+    "error_code:17": FailureKind.QUOTA_EXHAUSTED,
+    "error_code:18": FailureKind.RATE_LIMITED,
+    "error_code:19": FailureKind.QUOTA_EXHAUSTED,
+    "error_code:100": FailureKind.AUTH_INVALID,
+    "error_code:110": FailureKind.AUTH_INVALID,
+    "error_code:111": FailureKind.AUTH_INVALID,
+    # iFlytek Spark
+    "header:10013": FailureKind.CONTENT_FILTERED,
+    "header:10014": FailureKind.CONTENT_FILTERED,
+    "header:11200": FailureKind.QUOTA_EXHAUSTED,
+    "header:11201": FailureKind.QUOTA_EXHAUSTED,
+    "header:11202": FailureKind.RATE_LIMITED,
+    "header:11203": FailureKind.RATE_LIMITED,
+}
+"""Numeric codes of single providers, with the field that they stand in, as `ErrorBody.numbers` has them."""
 
-MODEL_WORDS = frozenset(
-    {"model_not_found", "deploymentnotfound", "model_deprecated", "model_decommissioned"}
+MODEL_CODES = frozenset(
+    {
+        "modelnotfound",
+        "modelnotexist",
+        "deploymentnotfound",
+        "modeldeprecated",
+        "modeldecommissioned",
+        "invalidendpointormodelnotfound",
+        "modelnotopen",
+    }
 )
 
-RELAY_WORDS = {
-    "get_channel_failed": FailureKind.NO_CHANNEL,
-    "channel:no_available_key": FailureKind.NO_CHANNEL,
-    "channel:invalid_key": FailureKind.BAD_GATEWAY,
-    "channel:response_time_exceeded": FailureKind.UPSTREAM_TIMEOUT,
-    "do_request_failed": FailureKind.SERVER_ERROR,
-    "bad_response_status_code": FailureKind.SERVER_ERROR,
-    "empty_response": FailureKind.SERVER_ERROR,
-    "prompt_blocked": FailureKind.CONTENT_FILTERED,
-    "sensitive_words_detected": FailureKind.CONTENT_FILTERED,
-    "content_filter": FailureKind.CONTENT_FILTERED,
-    "content_policy_violation": FailureKind.CONTENT_FILTERED,
-    "cf_gateway_timeout": FailureKind.EDGE_TIMEOUT,
-    "function_invocation_timeout": FailureKind.UPSTREAM_TIMEOUT,
+RELAY_CODES = {
+    "getchannelfailed": FailureKind.NO_CHANNEL,
+    "channelnoavailablekey": FailureKind.NO_CHANNEL,
+    "channelinvalidkey": FailureKind.BAD_GATEWAY,
+    "channelresponsetimeexceeded": FailureKind.UPSTREAM_TIMEOUT,
+    "dorequestfailed": FailureKind.SERVER_ERROR,
+    "badresponsestatuscode": FailureKind.SERVER_ERROR,
+    "emptyresponse": FailureKind.SERVER_ERROR,
+    "cfgatewaytimeout": FailureKind.EDGE_TIMEOUT,
+    "functioninvocationtimeout": FailureKind.UPSTREAM_TIMEOUT,
 }
 """The relay (or what stands before it) speaks of itself."""
 
-BUSY_WORDS = frozenset(
+FILTER_CODE = re.compile(
+    r"datainspection|riskdetection|sensitive(?:words?|content)|content(?:filter|policy)|promptblocked"
+    r"|safetycheck|contentmoderation|responsibleaipolicy"
+)
+"""Part of a code with which a provider refuses a question because of what it says."""
+
+BUSY_CODES = frozenset(
     {
-        "server_is_overloaded",
-        "overloaded_error",
+        "serverisoverloaded",
+        "serveroverloaded",
         "overloaded",
-        "engine_overloaded",
-        "service_unavailable",
-        "service_unavailable_error",
+        "engineoverloaded",
+        "serviceunavailable",
         "unavailable",
-        "slow_down",
+        "slowdown",
     }
 )
 BUSY_PHRASES = ("overload", "饱和", "负载", "too busy", "server busy", "at capacity", "繁忙")
 
 NO_CHANNEL_PHRASES = ("无可用渠道", "no available channel", "no available account")
 
-QUOTA_PHRASES = (
-    "insufficient balance",
-    "credit balance is too low",
-    "额度不足",
-    "额度已用尽",
-    "余额不足",
-    "quota is not enough",
-    "requires more credits",
-    "insufficient credits",
-    "预扣费额度失败",
+CLIENT_PHRASES = (
+    "only authorized for use with",
+    "only available for coding agents",
+    "only be used with",
+    "restricted to claude code",
 )
-KEY_PHRASES = ("incorrect api key", "api key not valid", "invalid api key", "invalid x-api-key")
+"""The key is good for other programs alone."""
+
+KEY_PHRASES = (
+    "incorrect api key",
+    "api key not valid",
+    "invalid api key",
+    "invalid x-api-key",
+    "access token invalid",
+    "access token expired",
+)
 KEY_PHRASES_403 = ("无效的令牌", "未提供令牌", "令牌已过期")
+RATE_PHRASES = (
+    "rate limit",
+    "too many requests",
+    "request limit reached",
+    "qps",
+    "限流",
+    "频率",
+    "并发",
+)
 REGION_PHRASES = ("location is not supported", "country, region, or territory not supported")
 CONTEXT_PHRASES = (
     "prompt is too long",
@@ -97,13 +164,8 @@ CONTEXT_PHRASES = (
     "all messages is too long",
     "input token count",
 )
-CONTEXT_WORDS = frozenset(
-    {
-        "context_length_exceeded",
-        "too_many_tokens",
-        "too_many_prompt_tokens",
-        "string_above_max_length",
-    }
+CONTEXT_CODES = frozenset(
+    {"contextlengthexceeded", "toomanytokens", "toomanyprompttokens", "stringabovemaxlength"}
 )
 BUDGET_PHRASES = (
     "output limit was reached",
@@ -130,35 +192,39 @@ MODEL_PHRASES = (
 )
 NO_MODEL_PHRASES = ("invalid model name", "no such model", "not a valid model id")
 """The model is what is wrong, wherever in the sentence they stand."""
-PER_DAY = "perday"
-"""Part of Google's quotaId for a limit that time alone does not mend."""
-
 IMPLIED_STATUS = {
-    "invalid_request_error": 400,
-    "invalid_argument": 400,
-    "failed_precondition": 400,
-    "authentication_error": 401,
-    "invalid_api_key": 401,
+    "invalidrequest": 400,
+    "invalidargument": 400,
+    "invalidparameter": 400,
+    "failedprecondition": 400,
+    "authentication": 401,
+    "invalidapikey": 401,
     "unauthenticated": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "permission_denied": 403,
-    "not_found_error": 404,
-    "not_found": 404,
-    "model_not_found": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "rate_limit_exceeded": 429,
-    "resource_exhausted": 429,
-    "insufficient_quota": 429,
-    "api_error": 500,
-    "server_error": 500,
+    "unauthorized": 401,
+    "billing": 402,
+    "permission": 403,
+    "permissiondenied": 403,
+    "notfound": 404,
+    "modelnotfound": 404,
+    "requesttoolarge": 413,
+    "ratelimit": 429,
+    "ratelimitexceeded": 429,
+    "ratelimitreached": 429,
+    "toomanyrequests": 429,
+    "throttling": 429,
+    "throttlingratequota": 429,
+    "throttlingallocationquota": 429,
+    "resourceexhausted": 429,
+    "insufficientquota": 429,
+    "api": 500,
+    "server": 500,
     "internal": 500,
-    "internal_server_error": 500,
-    "timeout_error": 504,
-    "deadline_exceeded": 504,
-    "overloaded_error": 529,
-    "server_is_overloaded": 529,
+    "internalserver": 500,
+    "timeout": 504,
+    "deadlineexceeded": 504,
+    "overloaded": 529,
+    "serverisoverloaded": 529,
+    "engineoverloaded": 529,
     "unavailable": 503,
 }
 """The status that an error would have had, had it come before the first byte of a stream."""
