@@ -197,10 +197,20 @@ class Story:
     async def running(self) -> AsyncIterator[None]:
         log = (self.folder / "log.txt").open("w")
         self.daemon = await asyncio.create_subprocess_exec(
-            MONITOR, "run", "-c", self.config,
-            cwd=self.folder, stderr=log, stdout=log,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "STORY_KEY": KEY, "STORY_TOKEN": TOKEN},
-        )  # fmt: skip
+            MONITOR,
+            "run",
+            "-c",
+            self.config,
+            cwd=self.folder,
+            stderr=log,
+            stdout=log,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.folder),
+                "STORY_KEY": KEY,
+                "STORY_TOKEN": TOKEN,
+            },
+        )
         try:
             yield
         finally:
