@@ -53,6 +53,10 @@ class Language:
         english = kind.row.words
         return Words(*map(self.gettext, (english.label, english.what, english.remedy)))
 
+    def advice(self, kind: FailureKind) -> str:
+        """What to do, for somebody who sees which other base URLs work; empty for no more than that."""
+        return self.gettext(kind.row.advice) if kind.row.advice else ""
+
     def whose(self, fault: Fault) -> str:
         return self.gettext(WHOSE[fault])
 

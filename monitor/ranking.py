@@ -22,6 +22,7 @@ from monitor.model import (
     Check,
     CheckHistory,
     FailureKind,
+    Fault,
     Incident,
     Outcome,
     Result,
@@ -33,8 +34,6 @@ GOOD = 0.99
 BETTER = 0.9
 TIMES = 3
 WINDOW = timedelta(minutes=30)
-UNSEEN = 2
-"""So many runs in a row that are unknown, and nothing is known of now."""
 _COUNTED = {Outcome.UP, Outcome.DEGRADED, Outcome.DOWN}
 
 
@@ -137,7 +136,7 @@ def _candidate(
     path: str, answers: Sequence[Answer], now: datetime, *, is_covered: bool, enough: int
 ) -> Candidate | None:
     recent = [each for each in answers if now - each.at <= WINDOW]
-    if all(each.outcome not in _COUNTED for each in recent[-UNSEEN:]):
+    if not _is_seen(recent):
         return None
     counted = [each for each in recent if each.outcome in _COUNTED]
     answered = [each for each in counted if each.outcome is not Outcome.DOWN]
@@ -152,6 +151,15 @@ def _candidate(
     good = sum(each.is_good for each in counted)
     is_spoiled = good < GOOD * len(counted) or not counted[-1].is_good
     return Candidate(path, median(times), flaw=is_covered or is_spoiled)
+
+
+def _is_seen(recent: Sequence[Answer]) -> bool:
+    """Whether the newest run says something of now; one run that we missed ourselves is forgiven."""
+    if not recent or recent[-1].outcome in _COUNTED:
+        return bool(recent)
+    kind = recent[-1].kind
+    is_ours = kind is None or kind.fault is Fault.MONITOR
+    return is_ours and len(recent) > 1 and recent[-2].outcome in _COUNTED
 
 
 def choose(before: Pick, ranked: Sequence[Candidate]) -> Pick:

@@ -18,7 +18,7 @@ from monitor.alerts import (
     routing,
     self_alerts,
 )
-from monitor.alerts.incidents import Book, endpoint_of, service_of
+from monitor.alerts.incidents import UNWATCHED, Book, Unmeasured, service_of
 from monitor.alerts.lifecycle import TimedChange
 from monitor.alerts.machine import step
 from monitor.alerts.mute import Muted, Quiet
@@ -86,6 +86,7 @@ class AlertEngine:
     ) -> None:
         self._states = dict(memory.states)
         self._latest: dict[str, Outcome] = {}
+        self._unmeasured: dict[str, Unmeasured] = {}
         self._windows = SlidingWindows()
         self._book = Book(
             {incident.id: incident for incident in memory.incidents}, memory.next_incident
@@ -321,10 +322,11 @@ class AlertEngine:
                     self._streaks.note(key, state, verdict, result)
 
     def forget(self, known: Iterable[str], now: datetime) -> AlertChanges:
-        """Checks that left the config can no longer recover: let go of them, without a message."""
+        """Let go of checks that left the config; that they are no longer watched ends what was told."""
         known = set(known)
         for check in self._latest.keys() - known:
             del self._latest[check]
+            self._unmeasured.pop(check, None)
         self._windows.forget(known)
         rules = {rule.name for rule in self._rules}
         gone = {key for key in self._states if key[0] not in known or key[1] not in rules}
@@ -333,7 +335,10 @@ class AlertEngine:
             state = self._states.pop(key)
             incident = self._book.open.get(state.incident or 0)
             if incident and state.check in incident.active:
-                changes += self._keep(incidents.leave(incident, state.check, now))
+                incident = incidents.leave(incident, state.check, now, UNWATCHED)
+                is_news = incident.closed is not None and incident.announced
+                news = NotificationType.RESOLVED if is_news else None
+                changes += self._keep(incident) + self._tell(news, incident, now)
             changes += AlertChanges(states=(AlertState(check=state.check, rule=state.rule),))
         return changes
 
@@ -370,9 +375,17 @@ class AlertEngine:
             for incident in self._book.open.values()
         )
 
-    def working(self, service: str) -> tuple[str, ...]:
-        """Endpoint paths (`service/endpoint`) that answer now, those without any fault first."""
-        return working(service, self._latest, self._states.values())
+    @property
+    def open_incidents(self) -> tuple[Incident, ...]:
+        return tuple(self._book.open.values())
+
+    def unmeasured(self, incident: Incident) -> dict[str, Unmeasured]:
+        """By check: what an incident takes for down or degraded, and nobody can measure now."""
+        if incident.severity not in {Severity.DOWN, Severity.DEGRADED}:
+            return {}
+        return {
+            check: self._unmeasured[check] for check in incident.active if check in self._unmeasured
+        }
 
     def downtime(self, incident: Incident, now: datetime) -> timedelta:
         """How long its base URLs were down this month (UTC), maintenance aside."""
@@ -382,9 +395,20 @@ class AlertEngine:
     # --- what it holds --------------------------------------------------------------------------
 
     def _see(self, result: Result) -> None:
+        self._note_unmeasured(result)
         self._latest[result.check] = result.outcome
         planned = self.in_maintenance(result.check, result.at) is not None
         self._windows.add(result, self._lengths, in_maintenance=planned)
+
+    def _note_unmeasured(self, result: Result) -> None:
+        if result.outcome is not Outcome.UNKNOWN:
+            self._unmeasured.pop(result.check, None)
+            return
+        before = self._unmeasured.get(result.check)
+        is_first = self._latest.get(result.check) not in {None, Outcome.UNKNOWN}
+        since = before.since if before else result.at if is_first else None
+        kind = result.failure.kind if result.failure else None
+        self._unmeasured[result.check] = Unmeasured(since, kind)
 
     def _known_incidents(self) -> list[Incident]:
         return [*self._closed.values(), *self._book.open.values()]
@@ -453,23 +477,3 @@ def last_kinds(states: Iterable[AlertState], book: Book) -> dict[Key, FailureKin
             if entry.check == state.check and entry.kind:
                 kinds[state.check, state.rule] = entry.kind
     return kinds
-
-
-def working(
-    service: str, latest: Mapping[str, Outcome], states: Iterable[AlertState]
-) -> tuple[str, ...]:
-    outcomes: dict[str, list[Outcome]] = {}
-    for check, outcome in latest.items():
-        if service_of(check) == service:
-            outcomes.setdefault(endpoint_of(check), []).append(outcome)
-    bad = {
-        endpoint_of(state.check)
-        for state in states
-        if state.rule == "down" and state.phase in _BELIEVED
-    }
-    good = [path for path, seen in outcomes.items() if path not in bad and _serves(seen)]
-    return tuple(sorted(good, key=lambda path: set(outcomes[path]) != {Outcome.UP}))
-
-
-def _serves(outcomes: list[Outcome]) -> bool:
-    return Outcome.DOWN not in outcomes and bool({Outcome.UP, Outcome.DEGRADED} & set(outcomes))

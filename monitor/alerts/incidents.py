@@ -27,6 +27,8 @@ from monitor.model import (
 )
 
 TOGETHER = timedelta(minutes=5)
+UNWATCHED = "no longer watched"
+"""What the timeline says of a check that left the configuration while it was bad."""
 _TIMELINE = 100
 """Entries kept: the first ones and the last ones say most."""
 
@@ -42,6 +44,16 @@ class Book:
         others = {number: other for number, other in self.open.items() if number != incident.id}
         opened = others if incident.closed else {**others, incident.id: incident}
         return Book(opened, max(self.next_id, incident.id + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """Nothing is known of a check now."""
+
+    since: datetime | None
+    """The first run that could not tell; None where it is not known which one was the first."""
+    kind: FailureKind | None
+    """Why the latest one could not."""
 
 
 def service_of(check: str) -> str:
@@ -146,17 +158,32 @@ def change_cause(incident: Incident, check: str, at: datetime, failure: Failure)
     return with_entry(replace(incident, failure=failure), entry)
 
 
-def leave(incident: Incident, check: str, at: datetime) -> Incident:
-    """One check is good again, since `at`; with the last one the incident ends."""
+def leave(incident: Incident, check: str, at: datetime, why: str = "") -> Incident:
+    """Take out a check that is good again since `at`; with the last one the incident ends.
+
+    `why` says another reason than that it is good: UNWATCHED.
+    """
     active = incident.active - {check}
     if active:
-        entry = TimelineEntry(at=at, what=EntryKind.LEFT, check=check)
+        entry = TimelineEntry(at=at, what=EntryKind.LEFT, check=check, text=why)
         return with_entry(replace(incident, active=active), entry)
     left = [entry.at for entry in incident.timeline if entry.what is EntryKind.LEFT]
     closed = max([at, incident.opened, *left])
-    entry = TimelineEntry(at=closed, what=EntryKind.RESOLVED)
+    last = check if why else None
+    entry = TimelineEntry(at=closed, what=EntryKind.RESOLVED, check=last, text=why)
     over = replace(incident, active=active, closed=closed, remind_at=None, update_at=None)
     return with_entry(over, entry)
+
+
+def unwatched(incident: Incident) -> set[str]:
+    """The checks that were bad when they left the configuration, and did not come back since."""
+    checks: set[str] = set()
+    for entry in incident.timeline:
+        if entry.check and entry.text == UNWATCHED:
+            checks.add(entry.check)
+        elif entry.check and entry.what in {EntryKind.JOINED, EntryKind.LEFT}:
+            checks.discard(entry.check)
+    return checks
 
 
 def reminded(incident: Incident, now: datetime, remind: timedelta) -> Incident:

@@ -1,6 +1,7 @@
 """Words for people, found when a message is sent, from the state at that moment. Pure.
 
-In this order: what and where, since when, why and whose fault, what to use instead, a link.
+In this order: what and where, what to use instead, since when, why and whose fault, a link. What was
+not measured of late is neither called bad nor well.
 Everything is plain text; the channel escapes it.
 """
 
@@ -8,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from monitor.alerts.alternatives import Alternative, Alternatives, Others
+from monitor.alerts.incidents import Unmeasured, endpoint_of, unwatched
 from monitor.alerts.message_split import message
 from monitor.language import ENGLISH, Language, marked
 from monitor.model import (
@@ -37,6 +40,12 @@ _STATE = {
     Severity.ACCOUNT: marked("key or account trouble"),
     Severity.MONITOR: marked("the monitor cannot see"),
 }
+_OTHERS = {
+    Others.NONE: marked("This service has no other base URL."),
+    Others.DOWN: marked("No other base URL of this service works from here right now."),
+    Others.FAULTY: marked("Every other base URL of this service has a fault right now."),
+    Others.UNKNOWN: marked("No other base URL of this service is known to work right now."),
+}
 _UNITS = (
     (86_400, marked("%(num)sd")),
     (3600, marked("%(num)sh")),
@@ -54,8 +63,10 @@ class Context:
     """Id -> name."""
     endpoints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """`service/endpoint` -> (name, base URL)."""
-    working: tuple[str, ...] = ()
-    """Base URLs of the incident's service that work now, best first."""
+    alternatives: Alternatives = Alternatives()
+    """What else the incident's service has."""
+    unmeasured: Mapping[str, Unmeasured] = field(default_factory=dict)
+    """By check: those of the incident that are still taken for bad, and are not measured now."""
     page_url: str | None = None
     downtime: timedelta | None = None
     """Of the incident's base URLs, this month."""
@@ -85,17 +96,20 @@ def phrase(
 
 
 def _going_on(outgoing: OutboxMessage, incident: Incident, context: Context) -> Message:
-    since = context.say(
-        "Since %(moment)s (%(lasted)s). [#%(number)s]",
-        moment=moment(incident.opened, context),
-        lasted=lasted(context.now - incident.opened, context),
-        number=incident.id,
-    )
+    if is_unmeasured(incident, context):
+        known = _not_measured(incident, context)
+    else:
+        since = context.say(
+            "Since %(moment)s (%(lasted)s). [#%(number)s]",
+            moment=moment(incident.opened, context),
+            lasted=lasted(context.now - incident.opened, context),
+            number=incident.id,
+        )
+        known = [since, *why(incident, context)]
     lines = [
-        since,
-        *why(incident, context),
-        *affected(incident, context),
         *instead(incident, context),
+        *known,
+        *affected(incident, context),
         *link(incident, context),
         *durable(context),
     ]
@@ -107,6 +121,8 @@ def _title(what: NotificationType, incident: Incident, context: Context) -> str:
         "where": where(incident, context),
         "state": state(incident.severity, context),
     }
+    if is_unmeasured(incident, context):
+        return "👁 " + context.say("%(where)s: was %(state)s, not measured now", **parts)
     if what is NotificationType.REMINDER:
         title = context.say("%(where)s: still %(state)s", **parts)
     elif what is NotificationType.UPDATE:
@@ -116,9 +132,38 @@ def _title(what: NotificationType, incident: Incident, context: Context) -> str:
     return f"{MARK[incident.severity]} {title}"
 
 
+def _not_measured(incident: Incident, context: Context) -> list[str]:
+    """Since when nothing is known of an incident, why, and what was known before."""
+    gaps = [context.unmeasured[check] for check in sorted(incident.active)]
+    starts = [gap.since for gap in gaps if gap.since]
+    kinds = tuple(dict.fromkeys(gap.kind for gap in gaps if gap.kind))
+    reasons = context.language.reasons(kinds)
+    if len(starts) == len(gaps):
+        begin = max(starts)
+        gap = context.say(
+            "Not measured since %(moment)s (%(lasted)s), because: %(why)s.",
+            moment=moment(begin, context),
+            lasted=lasted(context.now - begin, context),
+            why=reasons,
+        )
+    else:
+        gap = context.say("Not measured at the moment, because: %(why)s.", why=reasons)
+    before = context.say(
+        "Before that: %(state)s since %(moment)s. [#%(number)s]",
+        state=state(incident.severity, context),
+        moment=moment(incident.opened, context),
+        number=incident.id,
+    )
+    lines = [gap, before, context.say("Last seen: %(seen)s", seen=_seen(incident))]
+    remedies = dict.fromkeys(context.language.words(kind).remedy for kind in kinds)
+    return [*lines, *(context.say("To do: %(remedy)s", remedy=remedy) for remedy in remedies)]
+
+
 def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, news: bool) -> Message:
     """The end of an incident; `news`: nobody heard of it while it went on, so its begin is told too."""
     assert incident.closed is not None
+    if unwatched(incident) == {*incident.checks}:
+        return _unwatched(incident, context)
     span = context.say(
         "From %(begin)s to %(end)s, %(lasted)s. [#%(number)s]",
         begin=moment(incident.opened, context),
@@ -132,6 +177,7 @@ def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, new
         *([late] if news and _is_late(outgoing, context) else []),
         context.say("It was: %(why)s.", why=context.language.reasons(incident.kinds)),
         *counted(incident.failed_runs, context),
+        *_removed(incident, context),
         *downtime(context),
         *link(incident, context),
     ]
@@ -140,6 +186,36 @@ def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, new
     if news:
         title = context.say("%(where)s: was %(state)s, and recovered", **parts)
     return message(f"✅ {title}", lines)
+
+
+def _unwatched(incident: Incident, context: Context) -> Message:
+    """All that it concerned left the configuration: whether it works again, nobody knows."""
+    assert incident.closed is not None
+    parts = {"where": where(incident, context), "state": state(incident.severity, context)}
+    span = context.say(
+        "It was %(state)s from %(begin)s on, and left the configuration at %(end)s. [#%(number)s]",
+        begin=moment(incident.opened, context),
+        end=moment(incident.closed, context),
+        number=incident.id,
+        **parts,
+    )
+    lines = [
+        span,
+        context.say("Whether it works again is not known."),
+        context.say("It was: %(why)s.", why=context.language.reasons(incident.kinds)),
+        *counted(incident.failed_runs, context),
+        *link(incident, context),
+    ]
+    return message("👁 " + context.say("%(where)s: no longer watched", **parts), lines)
+
+
+def _removed(incident: Incident, context: Context) -> list[str]:
+    """What left the configuration while it was bad, of an incident whose others recovered."""
+    paths = sorted({endpoint_of(check) for check in unwatched(incident)})
+    if not paths:
+        return []
+    names = listed([name(path, context) for path in paths], context)
+    return [context.say("No longer watched, so not known: %(names)s", names=names)]
 
 
 def _is_late(outgoing: OutboxMessage, context: Context) -> bool:
@@ -163,11 +239,11 @@ def _calm(incident: Incident, context: Context) -> Message:
 def _flapping(incident: Incident, context: Context) -> Message:
     now = context.say("it works") if incident.closed else state(incident.severity, context)
     lines = [
+        *instead(incident, context),
         context.say("It comes and goes. Now: %(state)s.", state=now) + f" [#{incident.id}]",
         *_series(incident.series, context),
         context.say("Single messages stop until it is calm for 30 minutes; the page has them all."),
         *why(incident, context),
-        *instead(incident, context),
         *link(incident, context),
         *durable(context),
     ]
@@ -253,6 +329,11 @@ def _line(incident: Incident, context: Context) -> str:
         "begin": moment(incident.opened, context),
         "why": label(incident.failure.kind, context),
     }
+    if incident.closed and unwatched(incident) == {*incident.checks}:
+        sentence = context.say(
+            "%(where)s: no longer watched, was %(state)s since %(begin)s, %(why)s", **parts
+        )
+        return f"[#{incident.id}] {sentence}"
     if incident.closed:
         end = moment(incident.closed, context)
         sentence = context.say(
@@ -261,8 +342,12 @@ def _line(incident: Incident, context: Context) -> str:
             **parts,
         )
         return f"[#{incident.id}] {sentence}"
-    sentences = [context.say("%(where)s: %(state)s, since %(begin)s, %(why)s", **parts)]
-    if context.working:
+    if is_unmeasured(incident, context):
+        sentence = context.say("%(where)s: was %(state)s, not measured now", **parts)
+    else:
+        sentence = context.say("%(where)s: %(state)s, since %(begin)s, %(why)s", **parts)
+    sentences = [sentence]
+    if context.alternatives.named:
         sentences += instead(incident, context)
     return f"[#{incident.id}] " + context.say(". ").join(sentences)
 
@@ -303,11 +388,21 @@ def why(incident: Incident, context: Context) -> list[str]:
     failure, say = incident.failure, context.language
     words = say.words(failure.kind)
     fault = say.gettext("At fault: %(whose)s.", whose=say.whose(failure.fault))
+    remedy = say.advice(failure.kind) if instead(incident, context) else words.remedy
     return [
         say.gettext("Why: %(what)s", what=f"{words.what}{say.space}{fault}"),
-        say.gettext("Seen: %(seen)s", seen=f"{failure.message} ({failure.kind.value})"),
-        say.gettext("To do: %(remedy)s", remedy=words.remedy),
+        say.gettext("Seen: %(seen)s", seen=_seen(incident)),
+        *([say.gettext("To do: %(remedy)s", remedy=remedy)] if remedy else []),
     ]
+
+
+def _seen(incident: Incident) -> str:
+    return f"{incident.failure.message} ({incident.failure.kind.value})"
+
+
+def is_unmeasured(incident: Incident, context: Context) -> bool:
+    """Whether nothing is known now of any check that the incident takes for bad."""
+    return bool(incident.active) and incident.active <= context.unmeasured.keys()
 
 
 def affected(incident: Incident, context: Context) -> list[str]:
@@ -320,22 +415,43 @@ def affected(incident: Incident, context: Context) -> list[str]:
         f"{name(path, context)} {context.endpoints.get(path, ('', ''))[1]}".strip() for path in bad
     ]
     kinds = sorted({check.rsplit("/", 1)[1] for check in incident.active})
-    return [
-        context.language.gettext(
+    lines = [
+        context.say(
             "Concerned: %(names)s (checks: %(kinds)s)",
             names=listed(names, context),
             kinds=listed(kinds, context),
         )
     ]
+    unseen = [
+        path
+        for path in bad
+        if all(
+            check in context.unmeasured for check in incident.active if endpoint_of(check) == path
+        )
+    ]
+    if unseen and not is_unmeasured(incident, context):
+        shown = listed([name(path, context) for path in unseen], context)
+        lines.append(context.say("Not measured now: %(names)s", names=shown))
+    return lines
 
 
 def instead(incident: Incident, context: Context) -> list[str]:
-    say = context.language.gettext
-    if incident.severity in {Severity.ACCOUNT, Severity.MONITOR}:
+    """Which base URLs to use, or what is known of the others; nothing where it is not their trouble."""
+    if incident.severity in {Severity.ACCOUNT, Severity.MONITOR} or incident.cause == "certificate":
         return []
-    if not context.working:
-        return [say("No other base URL of this service works from here right now.")]
-    return [say("Use instead: %(urls)s", urls=listed(context.working, context))]
+    if not context.alternatives.named:
+        return [context.say(_OTHERS[context.alternatives.others])]
+    shown = [_alternative(each, context) for each in context.alternatives.named]
+    return [context.say("Use instead: %(urls)s", urls=listed(shown, context))]
+
+
+def _alternative(alternative: Alternative, context: Context) -> str:
+    """`Direct https://direct.example (first token 0.42 s)`."""
+    parts = {"name": alternative.name, "url": alternative.url}
+    seconds = f"{alternative.milliseconds / 1000:.2g}"
+    if alternative.is_first_token:
+        return context.say("%(name)s %(url)s (first token %(num)s s)", num=seconds, **parts)
+    return context.say("%(name)s %(url)s (answers in %(num)s s)", num=seconds, **parts)
 
 
 def counted(failed_runs: Mapping[str, int], context: Context) -> list[str]:

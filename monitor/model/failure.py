@@ -122,6 +122,11 @@ class FailureRow:
         return Words(self.label, self.what, self.remedy)
 
     @property
+    def advice(self) -> str:
+        """The remedy for somebody who sees which other base URLs work: without the advice to use one."""
+        return _BESIDE_OTHER_URLS.get(self.remedy, self.remedy)
+
+    @property
     def is_edge_refusal(self) -> bool:
         """An edge refuses the monitor itself, so nothing is known of the service behind it."""
         return self.group is Group.EDGE and self.fault is Fault.MONITOR
@@ -146,6 +151,19 @@ _OTHER_URL_FOR_STREAMS = "Use another base URL for streams."
 _CHECK_MODEL = "Check which model really answers."
 _OTHER_NAME = "Use a base URL with another name."
 _CHECK_BALANCE = "Check the balance and the key's permissions."
+_AGAIN_OR_OTHER_URL = "Try again, or use another base URL."
+_FASTER_URL = "Use a faster base URL."
+_OTHER_URL_FOR_STRICT_CLIENTS = "Some clients will refuse them; use another base URL."
+_OTHER_URL_OR_RESOLVER = "Use another base URL, or an encrypted resolver."
+_BESIDE_OTHER_URLS = {
+    _OTHER_URL: "",
+    _OTHER_URL_FOR_STREAMS: "",
+    _FASTER_URL: "",
+    _OTHER_URL_FOR_KEY: "Do not send your key there.",
+    _AGAIN_OR_OTHER_URL: "Try again.",
+    _OTHER_URL_FOR_STRICT_CLIENTS: "Some clients will refuse them.",
+    _OTHER_URL_OR_RESOLVER: "Use an encrypted resolver.",
+}
 _LOOK_AT_MONITOR = "The operator should look at the monitor."
 _ALLOW_ADDRESS = "The operator should have the monitor's address allowed."
 
@@ -444,7 +462,7 @@ class FailureKind(StrEnum):
         group=Group.ANSWER,
         label="No first token",
         what="The stream opens and nothing comes.",
-        remedy="Try again, or use another base URL.",
+        remedy=_AGAIN_OR_OTHER_URL,
         patience=Patience.FIRST_TOKEN,
         may_be_edge_limit=True,
     )
@@ -486,7 +504,7 @@ class FailureKind(StrEnum):
         group=Group.ANSWER,
         label="Slow",
         what="Answers take longer than they should.",
-        remedy="Use a faster base URL.",
+        remedy=_FASTER_URL,
         on_path=True,
         shows_reached=True,
     )
@@ -573,7 +591,7 @@ class FailureKind(StrEnum):
         group=Group.ANSWER,
         label="Wrong label",
         what="Answers are labelled as something else.",
-        remedy="Some clients will refuse them; use another base URL.",
+        remedy=_OTHER_URL_FOR_STRICT_CLIENTS,
         spoils_answer=True,
         becomes_habit=True,
     )
@@ -638,7 +656,7 @@ class FailureKind(StrEnum):
         group=Group.BLOCKING,
         label="DNS pollution suspected",
         what="From here the name leads to an address that is not the service's.",
-        remedy="Use another base URL, or an encrypted resolver.",
+        remedy=_OTHER_URL_OR_RESOLVER,
         on_path=True,
     )
     SNI_BLOCKED = FailureRow(
