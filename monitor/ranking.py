@@ -107,17 +107,14 @@ def ranked(
     covered: Collection[str] = (),
     *,
     enough: int = ENOUGH,
+    window: timedelta = WINDOW,
 ) -> list[Candidate]:
     """Rank base URLs by path, best first, by the answers of their main checks, oldest first."""
-    candidates = [
-        candidate
-        for path, all_answers in answers.items()
-        if (
-            candidate := _candidate(
-                path, all_answers, now, is_covered=path in covered, enough=enough
-            )
-        )
-    ]
+    candidates = []
+    for path, all_answers in answers.items():
+        recent = [each for each in all_answers if now - each.at <= window]
+        if candidate := _candidate(path, recent, enough, is_covered=path in covered):
+            candidates.append(candidate)
     return sorted(candidates, key=lambda each: (each.flaw, each.milliseconds, each.endpoint))
 
 
@@ -133,9 +130,8 @@ def covered(incidents: Iterable[Incident]) -> frozenset[str]:
 
 
 def _candidate(
-    path: str, answers: Sequence[Answer], now: datetime, *, is_covered: bool, enough: int
+    path: str, recent: Sequence[Answer], enough: int, *, is_covered: bool
 ) -> Candidate | None:
-    recent = [each for each in answers if now - each.at <= WINDOW]
     if not _is_seen(recent):
         return None
     counted = [each for each in recent if each.outcome in _COUNTED]
@@ -183,7 +179,7 @@ def choose(before: Pick, ranked: Sequence[Candidate]) -> Pick:
 
 
 class RecentAnswers:
-    """The answers of the last half hour of each main check, in memory, as they come."""
+    """The answers that each main check got lately, in memory, as they come."""
 
     def __init__(self, checks: Iterable[Check]) -> None:
         self._answers: dict[str, deque[Answer]] = {}
@@ -204,13 +200,15 @@ class RecentAnswers:
             return
         answers = self._answers[result.check]
         answers.append(answer(check, result))
-        while answers[-1].at - answers[0].at > WINDOW:
+        while answers[-1].at - answers[0].at > _kept(check):
             answers.popleft()
 
-    def of_service(self, service: str) -> dict[str, Sequence[Answer]]:
-        """By the path of each base URL of the service that is probed; oldest first."""
+    def of_service(self, service: str, now: datetime) -> dict[str, Sequence[Answer]]:
+        """By the path of each base URL of the service that is probed, oldest first."""
         return {
-            check.endpoint.path: tuple(self._answers[key])
+            check.endpoint.path: [
+                each for each in self._answers[key] if now - each.at <= _kept(check)
+            ]
             for key, check in self._mains.items()
             if check.service == service
         }
@@ -220,3 +218,8 @@ class RecentAnswers:
         return any(
             check.probe.streams for check in self._mains.values() if check.endpoint.path == path
         )
+
+
+def _kept(check: Check) -> timedelta:
+    """How long an answer says something of now: half an hour, or until it should be replaced twice."""
+    return max(WINDOW, 2 * check.probe.every)

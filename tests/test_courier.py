@@ -21,7 +21,8 @@ from listening import listening
 from proxies import Fake, proxying
 from telegram import CHAT, TOKEN, Telegram, telegram
 
-from monitor.alerts import Context, Notifier
+from monitor.alerts import Alternatives, Context, Notifier
+from monitor.alerts.alternatives import Alternative
 from monitor.courier import Courier
 from monitor.language import language
 from monitor.model import (
@@ -106,7 +107,7 @@ def courier(store: Store, clock: HandClock, *channels: Channel, code: str = "en"
             now=clock.now(),
             services={"ohmygpt": "OhMyGPT"},
             endpoints={"ohmygpt/cf-cdn": ("Cloudflare CDN", "https://cdn.example")},
-            working=("https://direct.example",),
+            alternatives=Alternatives((Alternative("Direct", "https://direct.example", 420),)),
             page_url="https://status.example",
             downtime=timedelta(hours=2, minutes=5),
             language=language(code),
@@ -124,12 +125,11 @@ async def test_a_message_says_what_since_when_why_what_instead_and_where_to_read
     assert [text.splitlines() for text in phone.messages] == [
         [
             "🔴 OhMyGPT, Cloudflare CDN: down",
+            "Use instead: Direct https://direct.example (first token 0.42 s)",
             "Since 24 Nov 11:42:00 UTC (18m). [#1]",
             "Why: The proxy cannot reach the service behind it. At fault: the base URL or what is behind it.",
             "Seen: got 502 (bad_gateway)",
-            "To do: Use another base URL.",
             "Concerned: Cloudflare CDN https://cdn.example (checks: chat)",
-            "Use instead: https://direct.example",
             "https://status.example/incidents/1/",
         ]
     ]
@@ -163,12 +163,11 @@ async def test_messages_are_told_in_chinese_where_that_is_wanted(
     assert [text.splitlines() for text in phone.messages] == [
         [
             "🔴 OhMyGPT，Cloudflare CDN：故障",
+            "可改用：Direct https://direct.example（首 token 0.42 秒）",
             "始于 11月24日 11:42:00 UTC（已 18分）。[#1]",
             "原因：代理无法连接到后面的服务。问题出在端点本身或其后端服务。",
             "现象：got 502 (bad_gateway)",
-            "建议：请换用其他端点。",
             "涉及：Cloudflare CDN https://cdn.example（检测：chat）",
-            "可改用：https://direct.example",
             "https://status.example/incidents/1/",
         ],
         [
@@ -237,13 +236,13 @@ async def test_order_is_kept_in_a_channel_and_a_broken_one_holds_up_nobody(
         )
         to = courier(store, clock, channel(phone), channel(other, "other"))
         await to.deliver_due()
-        assert [text.splitlines()[1][-4:] for text in phone.messages] == ["[#1]", "[#2]", "[#3]"]
+        assert [text.splitlines()[2][-4:] for text in phone.messages] == ["[#1]", "[#2]", "[#3]"]
         assert other.asked == 1
 
         other.down = False
         clock.tick(30)
         await to.deliver_due()
-        assert [text.splitlines()[1][-4:] for text in other.messages] == ["[#1]", "[#2]", "[#3]"]
+        assert [text.splitlines()[2][-4:] for text in other.messages] == ["[#1]", "[#2]", "[#3]"]
 
 
 async def test_a_lost_reply_makes_a_duplicate_never_a_loss(
@@ -349,7 +348,7 @@ async def test_many_waiting_messages_become_one_digest_in_parts(
     ]
     assert phone.messages[0].splitlines()[1] == (
         "[#1] s1, cf-cdn: down, since 24 Nov 11:42:00 UTC, bad gateway."
-        " Use instead: https://direct.example"
+        " Use instead: Direct https://direct.example (first token 0.42 s)"
     )
     lines = [line for text in phone.messages for line in text.splitlines()[1:]]
     assert [line.split("]")[0] for line in lines] == [f"[#{number}" for number in numbers]
@@ -387,7 +386,9 @@ async def test_a_storm_over_many_services_is_one_message_that_says_what_works(
     assert await courier(store, clock, channel(phone)).deliver_due() == 5
     (text,) = phone.messages
     assert text.splitlines()[0] == "🔴 4 incidents at once, in 4 services"
-    assert text.splitlines()[1].endswith("bad gateway. Use instead: https://direct.example")
+    assert text.splitlines()[1].endswith(
+        "bad gateway. Use instead: Direct https://direct.example (first token 0.42 s)"
+    )
     assert text.splitlines()[-1] == (
         "[#1] s1, cf-cdn: recovered, was down"
         " from 24 Nov 11:42:00 UTC to 24 Nov 12:00:00 UTC, bad gateway"

@@ -35,6 +35,7 @@ def said() -> set[Key]:
             found |= sentences(template.read_bytes(), "jinja2.ext:babel_extract")
     for row in (kind.row for kind in FailureKind):
         found |= {(None, text, None) for text in (row.label, row.what, row.remedy)}
+        found |= {(None, row.advice, None)} if row.advice else set()
     return found | {(None, text, None) for text in (*WHOSE.values(), *DELIVERY_REMEDIES)}
 
 

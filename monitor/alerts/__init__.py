@@ -1,5 +1,6 @@
 """Decide and tell: policies judge, the machine believes, incidents gather, words are found, Apprise sends."""
 
+from monitor.alerts.alternatives import Alternatives, find_alternatives
 from monitor.alerts.engine import AlertChanges, AlertEngine
 from monitor.alerts.message import Context, digest, latest, together
 from monitor.alerts.message_split import parts
@@ -8,9 +9,11 @@ from monitor.alerts.notify import Notifier
 __all__ = [
     "AlertChanges",
     "AlertEngine",
+    "Alternatives",
     "Context",
     "Notifier",
     "digest",
+    "find_alternatives",
     "latest",
     "parts",
     "together",

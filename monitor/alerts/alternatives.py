@@ -7,7 +7,7 @@ never named.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from monitor.model import Endpoint, FailureKind, Incident, Outcome
@@ -45,7 +45,7 @@ class Alternatives:
     others: Others = Others.UNKNOWN
 
 
-def alternatives(
+def find_alternatives(
     incident: Incident,
     endpoints: Mapping[str, Endpoint],
     answers: Mapping[str, Sequence[Answer]],
@@ -66,7 +66,7 @@ def alternatives(
     usable = {path: seen for path, seen in others.items() if path not in paused}
     proven = ranked(usable, now, covered)
     lately = {path: seen[-ENOUGH:] for path, seen in usable.items() if _all_good(seen[-ENOUGH:])}
-    promising = ranked(lately, now, covered, enough=1)
+    promising = ranked(lately, now, covered, enough=1, window=timedelta.max)
     candidates = {candidate.endpoint: candidate for candidate in (*promising, *proven)}
     order = dict.fromkeys(candidate.endpoint for candidate in (*proven, *promising))
     best = [candidates[path] for path in order if not candidates[path].flaw]

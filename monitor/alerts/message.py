@@ -63,7 +63,7 @@ class Context:
     """Id -> name."""
     endpoints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """`service/endpoint` -> (name, base URL)."""
-    alternatives: Alternatives = Alternatives()
+    alternatives: Alternatives = field(default_factory=Alternatives)
     """What else the incident's service has."""
     unmeasured: Mapping[str, Unmeasured] = field(default_factory=dict)
     """By check: those of the incident that are still taken for bad, and are not measured now."""
@@ -193,7 +193,7 @@ def _unwatched(incident: Incident, context: Context) -> Message:
     assert incident.closed is not None
     parts = {"where": where(incident, context), "state": state(incident.severity, context)}
     span = context.say(
-        "It was %(state)s from %(begin)s on, and left the configuration at %(end)s. [#%(number)s]",
+        "From %(begin)s on: %(state)s. It left the configuration at %(end)s. [#%(number)s]",
         begin=moment(incident.opened, context),
         end=moment(incident.closed, context),
         number=incident.id,

@@ -23,6 +23,7 @@ from monitor.daemon.systemd import StoreWatchdog, sd_notify, watchdog_interval
 from monitor.logs import RepeatFilter
 from monitor.metrics import Metrics
 from monitor.model import Redactor, RestartState, StoreError
+from monitor.ranking import RecentAnswers
 from monitor.store import Store
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Daemon:
             store_watchdog=StoreWatchdog(clock),
             metrics=Metrics(),
             listeners=listeners or Listeners(),
+            answers=RecentAnswers(config.checks),
         )
 
     async def run(self) -> None:
@@ -213,6 +215,9 @@ class Daemon:
             since = components.alerts.needs_since(now)
             snapshot = await self.store.snapshot(now)
             latest = [history.latest for history in snapshot.checks.values()]
+            for history in snapshot.checks.values():
+                for result in history.recent or filter(None, [history.latest]):
+                    self.deps.answers.add(result)
             recent = await self.store.results_since(since)
             old = (result for result in latest if result and result.at < since)
             components.alerts.seed(result for result in (*old, *recent) if result.check in known)

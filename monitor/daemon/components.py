@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 
 from monitor import __version__
-from monitor.alerts import AlertEngine, Context, Notifier
+from monitor.alerts import AlertEngine, Alternatives, Context, Notifier, find_alternatives
 from monitor.budget import BudgetLedger
 from monitor.clock import Clock
 from monitor.config import Config
@@ -20,7 +20,6 @@ from monitor.metrics import Metrics, MonitorState
 from monitor.model import (
     Check,
     Endpoint,
-    FailureKind,
     Habit,
     Incident,
     Message,
@@ -31,6 +30,7 @@ from monitor.model import (
 )
 from monitor.probes import Client, attempt
 from monitor.publisher import Publisher
+from monitor.ranking import RecentAnswers, covered
 from monitor.schedule import Due, RunCheck, Schedule, ScheduleChange
 from monitor.store import Store
 from monitor.web import Report, WebServer
@@ -56,6 +56,8 @@ class Dependencies:
     store_watchdog: StoreWatchdog
     metrics: Metrics
     listeners: Listeners
+    answers: RecentAnswers
+    """What main checks got lately, to rank base URLs by."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,6 +119,7 @@ class Components:
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
         self.alerts.change(config.alerts, config.channels)
         self.courier.change(notifier.send, partial(_context, deps, self.alerts))
+        deps.answers.change(config.checks)
         self.publisher.change(config.services, config.checks, config.page, config.maintenance)
         self.publish_command.change(config.page)
         if self.web:
@@ -185,6 +188,7 @@ def _tick(deps: Dependencies, cycle: Cycle) -> RunCheck:
 def _listener(deps: Dependencies) -> Callable[[Result], None]:
     def on_result(result: Result) -> None:
         deps.metrics.ran(result)
+        deps.answers.add(result)
         deps.listeners.on_result(result)
 
     return on_result
@@ -222,33 +226,41 @@ def _courier(deps: Dependencies, alerts: AlertEngine) -> Courier:
 
 
 def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None) -> Context:
-    config = deps.config
+    config, now = deps.config, deps.clock.now()
     endpoints = {
-        endpoint.path: (endpoint.name, endpoint.url)
-        for service in config.services
-        for endpoint in service.endpoints
+        endpoint.path: endpoint for service in config.services for endpoint in service.endpoints
     }
-    cutting = {
-        endpoint.path
-        for service in config.services
-        for endpoint in service.endpoints
-        if endpoint.cut_after
-    }
-    working = alerts.working(incident.service) if incident and incident.service else ()
-    bad = {check.rsplit("/", 1)[0] for check in incident.active} if incident else set()
-    if incident and incident.failure.kind is FailureKind.EDGE_TIMEOUT:
-        working = tuple(sorted(working, key=lambda path: path in cutting))
     return Context(
-        now=deps.clock.now(),
+        now=now,
         services={service.id: service.name for service in config.services},
-        endpoints=endpoints,
-        working=tuple(
-            endpoints[path][1] for path in working if path in endpoints and path not in bad
-        ),
+        endpoints={path: (endpoint.name, endpoint.url) for path, endpoint in endpoints.items()},
+        alternatives=_alternatives(deps, alerts, incident, endpoints),
+        unmeasured=alerts.unmeasured(incident) if incident else {},
         page_url=config.page.url,
-        downtime=alerts.downtime(incident, deps.clock.now()) if incident else None,
+        downtime=alerts.downtime(incident, now) if incident else None,
         durable=deps.store.trouble is None,
         language=alerts.language,
+    )
+
+
+def _alternatives(
+    deps: Dependencies,
+    alerts: AlertEngine,
+    incident: Incident | None,
+    endpoints: Mapping[str, Endpoint],
+) -> Alternatives:
+    if incident is None or incident.service is None:
+        return Alternatives()
+    now = deps.clock.now()
+    answers = deps.answers.of_service(incident.service, now)
+    return find_alternatives(
+        incident,
+        endpoints,
+        answers,
+        covered(alerts.open_incidents),
+        now,
+        streaming={path for path in answers if deps.answers.streams(path)},
+        paused={path for path in answers if alerts.in_maintenance(path, now)},
     )
 
 

@@ -3,13 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
 from alerts_cast import BEGUN, PHONE, START, Night
 from timelines import MINUTE
 
 from monitor.alerts import engine
 from monitor.alerts.engine import FailureStreaks
-from monitor.alerts.incidents import Book
+from monitor.alerts.incidents import Book, unwatched
 from monitor.alerts.policies import FailureRate
 from monitor.alerts.self_alerts import budget_spent, budget_warning
 from monitor.language import language
@@ -229,7 +228,7 @@ def test_reminders_stretch() -> None:
     assert hours == [4, 12, 28, 52, 76]
 
 
-def test_a_check_that_left_the_config_leaves_its_incident_without_a_message() -> None:
+def test_what_was_told_of_a_check_that_leaves_the_config_ends_with_it() -> None:
     night = Night()
     night.see("s/a/chat", FailureKind.SERVER_ERROR, times=3)
     night.see("s/a/models", FailureKind.SERVER_ERROR, times=3)
@@ -238,17 +237,8 @@ def test_a_check_that_left_the_config_leaves_its_incident_without_a_message() ->
 
     night.keep(night.alerts.forget(set(), night.now))
     assert night.incidents[1].closed == night.now
-    assert night.said == ["opened #1 down to phone"]
-
-
-def test_what_works_now_is_known_best_first() -> None:
-    night = Night()
-    night.see("s/a/chat", FailureKind.SERVER_ERROR, times=3)
-    night.see("s/b/chat", FailureKind.SLOW)
-    night.see("s/c/chat")
-    night.see("t/d/chat")
-
-    assert night.alerts.working("s") == ("s/c", "s/b")
+    assert unwatched(night.incidents[1]) == {"s/a/chat", "s/a/models"}
+    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
 
 
 def times(incident: Incident) -> list[tuple[str, float]]:
@@ -397,40 +387,6 @@ def test_windows_of_checks_that_left_are_forgotten() -> None:
     night.keep(night.alerts.forget({"s/b/chat"}, night.now))
     night.see("s/a/chat", FailureKind.SERVER_ERROR, times=2)
     assert night.said == []
-
-
-@pytest.mark.parametrize(
-    ("seen", "works"),
-    [
-        ({"x": UP}, True),
-        ({"x": DEGRADED}, True),
-        ({"x": UP, "y": UNKNOWN}, True),
-        ({"x": UNKNOWN}, False),
-        ({"x": UP, "y": DOWN}, False),
-        ({}, False),
-    ],
-)
-def test_a_base_url_works_where_something_was_answered_and_nothing_failed(
-    seen: dict[str, Outcome], works: bool
-) -> None:
-    latest = {f"s/a/{probe}": outcome for probe, outcome in seen.items()}
-    assert engine.working("s", latest, ()) == (("s/a",) if works else ())
-
-
-def test_what_is_believed_down_does_not_work_whatever_its_last_run_says() -> None:
-    latest = {f"s/{each}/x": UP for each in "abcde"}
-    states = [
-        state("s/a/x"),
-        state("s/b/x", Phase.RECOVERING),
-        state("s/c/x", Phase.SUSPECT),
-        state("s/d/x", rule="degraded"),
-    ]
-    assert engine.working("s", latest, states) == ("s/c", "s/d", "s/e")
-
-
-def test_those_without_any_fault_come_first_and_other_services_not_at_all() -> None:
-    latest = {"s/b/x": DEGRADED, "s/c/x": UP, "s/c/y": UNKNOWN, "s/d/x": UP, "t/a/x": UP}
-    assert engine.working("s", latest, ()) == ("s/d", "s/b", "s/c")
 
 
 def test_the_last_cause_of_a_check_is_that_of_its_own_incident() -> None:

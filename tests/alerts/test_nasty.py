@@ -62,7 +62,7 @@ def test_a_reload_that_asks_for_more_certainty_takes_back_nothing_that_was_told(
     assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
 
 
-def test_a_policy_that_left_the_configuration_leaves_its_incident_without_a_message() -> None:
+def test_a_policy_that_left_the_configuration_ends_its_incident() -> None:
     rate = replace(POLICIES["failure_rate"], at_least=2)  # type: ignore[type-var]
     night = Night(settings=AlertSettings(after=9, policies=(rate,)))
     for _ in range(3):
@@ -74,7 +74,7 @@ def test_a_policy_that_left_the_configuration_leaves_its_incident_without_a_mess
     night.keep(night.alerts.forget({"s/a/chat"}, night.now))
     night.see("s/a/chat", times=3)
     assert (night.said, night.incidents[1].closed) == (
-        ["opened #1 degraded to phone"],
+        ["opened #1 degraded to phone", "resolved #1 degraded to phone"],
         START + timedelta(seconds=6),
     )
 

@@ -97,7 +97,7 @@ async def test_an_outage_is_told_once_over_a_restart_and_its_end_when_the_channe
             assert "<script>alert" not in page.read_text()
         assert "Monitoring stopped at" in page.read_text()
         assert first_lines(phone) == ["🔴 Relay, cdn: down"]
-        assert f"Use instead: {direct.url}" in phone.messages[0]
+        assert f"Use instead: direct {direct.url} (" in phone.messages[0]
         assert "https://status.example/incidents/1/" in phone.messages[0]
 
         async with running(path):

@@ -232,7 +232,7 @@ def test_right_after_a_restart_a_message_says_what_works_instead(tell: Tell) -> 
             gap, text = town.phone.messages
             assert gap.startswith("👁 monitor: was down for 00:0")
             assert text.splitlines()[0] == f"🔴 s, {bad}: down"
-            assert f"Use instead: {town.site.url}/{good}" in text.splitlines()
+            assert text.splitlines()[1].startswith(f"Use instead: {good} {town.site.url}/{good} (")
 
     tell(story)
 

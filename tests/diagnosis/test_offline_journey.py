@@ -75,9 +75,7 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
         told = []
         for row in await store.due(clock.now()):
             incident = await store.incident(row.incident) if row.incident else None
-            context = Context(
-                now=clock.now(), services={"s": "S"}, endpoints={}, working=(), page_url=None
-            )
+            context = Context(now=clock.now(), services={"s": "S"}, endpoints={}, page_url=None)
             words = phrase(row, incident, context)
             told.append((row.what, f"{words.title}\n{words.body}"))
         assert {row.what for row in await store.due(clock.now())} <= {

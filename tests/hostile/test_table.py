@@ -98,7 +98,6 @@ async def live_through(seen: Sequence[Met], folder: Path, clock: HandClock) -> l
         now=clock.now(),
         services={each.id: each.name for each in services},
         endpoints={each.endpoint.path: (each.endpoint.name, "http://x.test") for each in checks},
-        working=(),
         page_url=None,
     )
     told = []

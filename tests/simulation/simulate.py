@@ -31,6 +31,7 @@ from monitor.budget import BudgetLedger
 from monitor.courier import Courier
 from monitor.cycle import Cycle
 from monitor.daemon import components
+from monitor.ranking import RecentAnswers
 from monitor.schedule import SOON, phase
 
 HOUSEKEEPING = 15.0
@@ -101,7 +102,8 @@ class Simulation(Asking, Telling):
         """As the composition root builds the parts, with our own ends instead of networks and disks."""
         config, clock = self.config, self.clock
         memory = self.store.recall()
-        kit: Any = SimpleNamespace(config=config, clock=clock, store=self.store)
+        answers = RecentAnswers(config.checks)
+        kit: Any = SimpleNamespace(config=config, clock=clock, store=self.store, answers=answers)
         alerts = AlertEngine(config.alerts, config.channels, memory)
         cycle = Cycle(
             ask=self.ask,
@@ -111,6 +113,7 @@ class Simulation(Asking, Telling):
             clock=clock,
             vantage="local",
             rng=self.rng,
+            on_result=answers.add,
         )
         courier = Courier(
             self,

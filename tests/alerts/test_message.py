@@ -1,0 +1,213 @@
+"""What people read, whole, in both languages: never more than was measured."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from alerts_cast import BEGUN, START
+from timelines import MINUTE
+
+from monitor.alerts import Alternatives, Context, incidents
+from monitor.alerts.alternatives import Alternative, Others
+from monitor.alerts.incidents import UNWATCHED, Unmeasured
+from monitor.alerts.message import digest, phrase
+from monitor.language import language
+from monitor.model import (
+    Failure,
+    FailureKind,
+    FlapSeries,
+    Incident,
+    NotificationType,
+    OutboxMessage,
+    Severity,
+)
+
+NOW = START + 240 * MINUTE
+BEST = Alternatives(
+    (
+        Alternative("Direct", "https://direct.example", 420),
+        Alternative("Tokyo", "https://tokyo.example", 1234, is_first_token=False),
+    )
+)
+REMINDER = NotificationType.REMINDER
+
+
+def read(
+    incident: Incident,
+    what: NotificationType = NotificationType.OPENED,
+    code: str = "en",
+    alternatives: Alternatives = BEST,
+    unmeasured: dict[str, Unmeasured] | None = None,
+) -> list[str]:
+    context = Context(
+        now=NOW,
+        services={"s": "OhMyGPT"},
+        endpoints={"s/a": ("CDN", "https://cdn.example"), "s/b": ("Worker", "https://w.example")},
+        alternatives=alternatives,
+        unmeasured=unmeasured or {},
+        language=language(code),
+    )
+    row = OutboxMessage(
+        channel="phone", what=what, severity=incident.severity, incident=1, created=NOW,
+        not_before=NOW,
+    )  # fmt: skip
+    message = phrase(row, incident, context)
+    return [message.title, *message.body.splitlines()]
+
+
+def test_an_outage() -> None:
+    assert read(BEGUN) == [
+        "🔴 OhMyGPT, CDN: down",
+        "Use instead: Direct https://direct.example (first token 0.42 s), Tokyo https://tokyo.example (answers in 1.2 s)",
+        "Since 24 Nov 12:00:00 UTC (4h). [#1]",
+        "Why: The proxy cannot reach the service behind it. At fault: the base URL or what is behind it.",
+        "Seen: got HTTP 502, want 200 (bad_gateway)",
+        "Concerned: CDN https://cdn.example (checks: chat)",
+    ]
+    assert read(BEGUN, code="zh-CN") == [
+        "🔴 OhMyGPT，CDN：故障",
+        "可改用：Direct https://direct.example（首 token 0.42 秒）、Tokyo https://tokyo.example（1.2 秒响应）",
+        "始于 11月24日 12:00:00 UTC（已 4小时）。[#1]",
+        "原因：代理无法连接到后面的服务。问题出在端点本身或其后端服务。",
+        "现象：got HTTP 502, want 200 (bad_gateway)",
+        "涉及：CDN https://cdn.example（检测：chat）",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("others", "english", "chinese"),
+    [
+        (Others.NONE, "This service has no other base URL.", "该服务没有其他端点。"),
+        (
+            Others.DOWN,
+            "No other base URL of this service works from here right now.",
+            "目前从这里没有该服务的其他可用端点。",
+        ),
+        (
+            Others.FAULTY,
+            "Every other base URL of this service has a fault right now.",
+            "该服务的其他端点目前都有问题。",
+        ),
+        (
+            Others.UNKNOWN,
+            "No other base URL of this service is known to work right now.",
+            "目前无法确认该服务有其他可用端点。",
+        ),
+    ],
+)
+def test_where_none_can_be_named_it_says_what_is_known(
+    others: Others, english: str, chinese: str
+) -> None:
+    nothing = Alternatives(others=others)
+    assert read(BEGUN, alternatives=nothing)[1] == english
+    assert read(BEGUN, code="zh-CN", alternatives=nothing)[1] == chinese
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_to_use_another_base_url_is_said_once(kind: FailureKind) -> None:
+    for code, advice in (("en", "another base url"), ("zh-CN", "其他端点")):
+        lines = read(replace(BEGUN, failure=Failure(kind, "seen")), code=code)
+        assert [line for line in lines[2:] if advice in line.lower()] == []
+
+
+GAP = {"s/a/chat": Unmeasured(START + 3 * MINUTE, FailureKind.BUDGET_PAUSED)}
+
+
+def test_what_is_not_measured_any_more_is_not_still_down() -> None:
+    nothing = Alternatives()
+    assert read(BEGUN, REMINDER, alternatives=nothing, unmeasured=GAP) == [
+        "👁 OhMyGPT, CDN: was down, not measured now",
+        "No other base URL of this service is known to work right now.",
+        "Not measured since 24 Nov 12:03:00 UTC (3h57m), because: paused by budget.",
+        "Before that: down since 24 Nov 12:00:00 UTC. [#1]",
+        "Last seen: got HTTP 502, want 200 (bad_gateway)",
+        "To do: Paid checks go on tomorrow (UTC).",
+        "Concerned: CDN https://cdn.example (checks: chat)",
+    ]
+    assert read(BEGUN, REMINDER, "zh-CN", nothing, GAP) == [
+        "👁 OhMyGPT，CDN：此前故障，目前未能检测",
+        "目前无法确认该服务有其他可用端点。",
+        "自 11月24日 12:03:00 UTC 起（已 3小时57分）未能检测，原因：因预算暂停。",
+        "在此之前：故障，始于 11月24日 12:00:00 UTC。[#1]",
+        "最后一次检测到的现象：got HTTP 502, want 200 (bad_gateway)",
+        "建议：付费检测将于明天（UTC）继续。",
+        "涉及：CDN https://cdn.example（检测：chat）",
+    ]
+    for what in (NotificationType.OPENED, NotificationType.UPDATE, REMINDER):
+        text = "\n".join(read(BEGUN, what, unmeasured=GAP))
+        assert "still" not in text
+        assert "was down, not measured now" in text
+
+
+def test_where_the_first_run_that_could_not_tell_is_not_known_no_time_is_given() -> None:
+    gap = {"s/a/chat": Unmeasured(None, FailureKind.OFFLINE)}
+    assert read(BEGUN, REMINDER, unmeasured=gap)[2] == (
+        "Not measured at the moment, because: monitor offline."
+    )
+
+
+def test_what_is_still_down_in_part_says_which_part_is_not_measured() -> None:
+    wider = incidents.join(BEGUN, "s/b/chat", START, BEGUN.failure)
+    lines = read(wider, REMINDER, unmeasured=GAP)
+    assert lines[0] == "🔴 OhMyGPT, 2 base URLs: still down"
+    assert lines[-1] == "Not measured now: CDN"
+    assert read(wider, REMINDER, "zh-CN", unmeasured=GAP)[-1] == "目前未能检测：CDN"
+
+
+def test_what_leaves_the_configuration_is_no_longer_watched_and_never_recovered() -> None:
+    gone = incidents.leave(BEGUN, "s/a/chat", START + 60 * MINUTE, UNWATCHED)
+    assert read(gone, NotificationType.RESOLVED) == [
+        "👁 OhMyGPT, CDN: no longer watched",
+        "From 24 Nov 12:00:00 UTC on: down. It left the configuration at 24 Nov 13:00:00 UTC. [#1]",
+        "Whether it works again is not known.",
+        "It was: bad gateway.",
+    ]
+    assert read(gone, NotificationType.RESOLVED, "zh-CN") == [
+        "👁 OhMyGPT，CDN：不再监控",
+        "自 11月24日 12:00:00 UTC 起：故障。已于 11月24日 13:00:00 UTC 从配置中移除。[#1]",
+        "是否已恢复，不得而知。",
+        "原因：网关错误。",
+    ]
+
+
+def test_an_end_in_which_one_of_two_left_the_configuration_says_so() -> None:
+    both = incidents.join(BEGUN, "s/b/chat", START, BEGUN.failure)
+    one = incidents.leave(both, "s/b/chat", START + 10 * MINUTE, UNWATCHED)
+    over = incidents.leave(one, "s/a/chat", START + 20 * MINUTE)
+    lines = read(over, NotificationType.RESOLVED)
+    assert lines[0] == "✅ OhMyGPT, 2 base URLs: recovered"
+    assert "No longer watched, so not known: Worker" in lines
+    back = incidents.join(one, "s/b/chat", START + 15 * MINUTE, BEGUN.failure)
+    assert incidents.unwatched(back) == set()
+
+
+def test_a_list_says_the_same_in_short() -> None:
+    gone = incidents.leave(replace(BEGUN, id=2), "s/a/chat", START + 60 * MINUTE, UNWATCHED)
+    row = OutboxMessage(
+        channel="phone", what=REMINDER, severity=Severity.DOWN, incident=1, created=NOW,
+        not_before=NOW,
+    )  # fmt: skip
+    context = Context(now=NOW, unmeasured=GAP)
+    text = digest([row], [BEGUN, gone], {1: context, 2: Context(now=NOW)}, context)
+    assert text.body.splitlines() == [
+        "[#1] s, a: was down, not measured now",
+        "[#2] s, a: no longer watched, was down since 24 Nov 12:00:00 UTC, bad gateway",
+    ]
+
+
+def test_a_certificate_that_ends_soon_sends_nobody_elsewhere() -> None:
+    soon = replace(
+        BEGUN, severity=Severity.DEGRADED, cause="certificate",
+        failure=Failure(FailureKind.CERT_EXPIRING, "got 3 days, want 14"),
+    )  # fmt: skip
+    lines = read(soon)
+    assert lines[1].startswith("Since ")
+    assert lines[4] == "To do: The owner should renew it."
+
+
+def test_what_flaps_says_what_to_use_first() -> None:
+    series = FlapSeries(since=START, incidents=4, downtime=timedelta(minutes=20))
+    lines = read(replace(BEGUN, series=series), NotificationType.FLAPPING)
+    assert lines[0] == "🟠 OhMyGPT, CDN: flapping"
+    assert lines[1].startswith("Use instead: Direct ")
+    assert lines[2] == "It comes and goes. Now: down. [#1]"
