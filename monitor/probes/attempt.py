@@ -25,7 +25,9 @@ from monitor.model.failure import Patience
 from monitor.probes.answer.stream_recorder import FIRST_TOKEN_MS
 from monitor.probes.answer.stream_verdict import STALLED_MS
 from monitor.probes.exchange import Exchange
+from monitor.probes.kinds.api_call import ApiProbe
 from monitor.probes.probe import Finding, ProbeSettings, Run, Sender
+from monitor.probes.upstream_key import judge_refused_key
 from monitor.probes.verdict.edge import judge_edge_timeout
 from monitor.probes.verdict.retry_after import retry_after
 
@@ -118,7 +120,10 @@ async def _ask(probe: ProbeSettings, run: Run) -> Finding:
     guard = asyncio.timeout(limit)
     try:
         async with guard:
-            return await probe.run(run)
+            finding = await probe.run(run)
+        if not isinstance(probe, ApiProbe):
+            return finding
+        return await judge_refused_key(finding, run, probe)
     except Exception as exc:  # the one place where a fault of ours becomes a value
         if guard.expired():
             why = f"got no end of the run within {limit:.0f} s, want one"

@@ -8,8 +8,8 @@ from typing import Any
 
 from monitor.model import FailureKind, Habit
 from monitor.probes.exchange import Exchange
-from monitor.probes.verdict.classify import judge_http
-from monitor.probes.verdict.error_body import parse_error_body
+from monitor.probes.verdict.classify import is_error_object, judge_http
+from monitor.probes.verdict.error_body import parse_error_body, read_json
 
 Body = Mapping[str, Any]
 Asking = Callable[[Body, timedelta], Awaitable[Exchange]]
@@ -45,7 +45,8 @@ async def adapting(
 
 
 def _worked(exchange: Exchange) -> bool:
-    return exchange.status is not None and 200 <= exchange.status < 300
+    good = exchange.status is not None and 200 <= exchange.status < 300
+    return good and not is_error_object(read_json(exchange.body))
 
 
 def _names(body: Body) -> set[str]:
@@ -59,15 +60,39 @@ def without(body: Body, refused: frozenset[str]) -> dict[str, Any]:
 
 
 def newly_refused(exchange: Exchange, sent: Sequence[str]) -> str | None:
-    """Returns the one of `sent` that a 400 or 422 refuses, by its `param` before its prose; None for none."""
-    if exchange.status not in {400, 422} or exchange.error is not None:
+    """Returns the one of `sent` that an answer refuses, by its `param` before its prose; None for none.
+
+    A 400 or 422 need only name it. Relays wrap such a refusal into a 5xx, or into an error under 200, too:
+    then it must also say that the parameter is what is wrong.
+    """
+    status = exchange.status
+    if status is None or exchange.error is not None:
         return None
-    failure = judge_http(exchange, had_key=True)
-    if failure is None or failure.kind is not FailureKind.REQUEST_REJECTED:
+    plain = status in {400, 422}
+    if not plain and not (
+        status >= 500 or (status == 200 and is_error_object(read_json(exchange.body)))
+    ):
         return None
     error = parse_error_body(exchange.body)
+    if plain:
+        failure = judge_http(exchange, had_key=True)
+        if failure is None or failure.kind is not FailureKind.REQUEST_REJECTED:
+            return None
+    elif not (error.codes & _REFUSED_CODES or _REFUSED.search(error.text)):
+        return None
     by_param = next((name for name in sent if name in error.params), None)
     return by_param or next((name for name in sent if _is_named(error.text, name)), None)
+
+
+_REFUSED_CODES = frozenset(
+    {"unsupportedparameter", "unsupportedvalue", "unknownparameter", "invalidparameter"}
+)
+_REFUSED = re.compile(
+    r"unsupported|not support|unknown|unrecogni[sz]ed|invalid|not allowed|not permitted|unexpected|extra (?:field|input)"
+    r"|only \S+ is allowed|不支持|无效|未知|不允许",
+    re.IGNORECASE,
+)
+"""Says that a parameter is what is wrong."""
 
 
 def _is_named(text: str, name: str) -> bool:

@@ -1,43 +1,19 @@
 # ruff: noqa: RUF001 - what relays say is quoted as they say it
 
-import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from verdict_cast import NOW, answer, broken, error, kind
 
-from monitor.model import FailureKind, Timings
-from monitor.probes.exchange import Chunk, ErrorType, Exchange, Phase, TransportError
+from monitor.model import FailureKind
+from monitor.probes.exchange import ErrorType, Exchange, Phase
 from monitor.probes.verdict.classify import judge_api_body, judge_error_object, judge_http
 from monitor.probes.verdict.retry_after import retry_after
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
-
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-def answer(status: int, body: Any = b"", **headers: str) -> Exchange:
-    data = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Exchange(timings=Timings(), status=status, headers=names, chunks=(Chunk(1.0, data),))
-
-
-def kind(
-    status: int, body: Any = b"", *, known_good: bool = False, **headers: str
-) -> FailureKind | None:
-    failure = judge_http(answer(status, body, **headers), had_key=True, known_good=known_good)
-    return failure and failure.kind
-
-
-def broken(stage: Phase, what: ErrorType, body: bytes = b"") -> Exchange:
-    return Exchange(
-        timings=Timings(),
-        error=TransportError(stage, what, "because"),
-        status=200 if stage is Phase.BODY else None,
-        chunks=(Chunk(1.0, body),) if body else (),
-    )
 
 
 @pytest.mark.parametrize(
@@ -89,10 +65,6 @@ def test_a_broken_body_is_judged_by_what_came_of_it() -> None:
     assert judged(ErrorType.RESET, b"") is FailureKind.HTTP_DISCONNECT
     assert judged(ErrorType.TIMEOUT, b"{") is FailureKind.BODY_TIMEOUT
     assert judged(ErrorType.TOO_LARGE, b"{") is FailureKind.BODY_TOO_LARGE
-
-
-def error(message: str = "words", **fields: Any) -> dict[str, Any]:
-    return {"error": {"message": message, **fields}}
 
 
 @pytest.mark.parametrize(

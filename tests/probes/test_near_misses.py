@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from test_classify import answer, broken, error, kind
+from verdict_cast import answer, broken, error, kind
 
 from monitor.model import Failure, FailureKind, Timings
 from monitor.probes.exchange import ErrorType, Exchange, Phase, TransportError

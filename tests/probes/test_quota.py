@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_classify import NOW, answer, error, kind
+from verdict_cast import NOW, answer, error, kind
 
 from monitor.model import FailureKind
 from monitor.probes.parameter_fallback import newly_refused
