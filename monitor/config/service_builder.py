@@ -85,8 +85,17 @@ class ServiceBuilder:
         probes = self._probes()
         if sum(probe.main for probe in probes) > 1:
             self.tables.complain((*self.place, "probes"), "more than one has main = true; keep one")
+        asked = [(probe.id, self._model(probe)) for probe in probes if probe.paid]
         return [
-            Check(service=self.id, endpoint=endpoint, probe=probe, model=self._model(probe))
+            Check(
+                service=self.id,
+                endpoint=endpoint,
+                probe=probe,
+                model=self._model(probe),
+                asked_models=frozenset(
+                    model for asking, model in asked if model and asking != probe.id
+                ),
+            )
             for endpoint in service.endpoints
             for probe in probes
         ]

@@ -76,6 +76,7 @@ class SimulatedFault(StrEnum):
     STALLED = "falls silent in the middle of streams"
     CUT = "cuts streams in the middle"
     POLITE_CUT = "cuts streams and ends them politely"
+    MALFORMED = "puts broken events into streams"
     BUFFERED = "buffers streams and sends them in one burst"
     PLAIN = "does not stream"
     WRONG_ANSWER = "gives wrong answers"

@@ -11,6 +11,7 @@ from monitor.demo.endpoints import SimulatedEndpoint
 from monitor.demo.faults import SLOW_S, SimulatedFault
 from monitor.demo.replies import ApiFormat, Reply, with_fault
 
+_BROKEN_EVENT = b'data: {"id": "cut in tw\n\n'
 _FOREVER_S = 3600.0
 _BLOCK = bytes(64 * 1024)
 _MAX_BLOCKS = 2000
@@ -128,6 +129,8 @@ async def _send_paced(
     loop = asyncio.get_running_loop()
     begin = loop.time()
     await response.write(api.opening(reply))
+    if fault is SimulatedFault.MALFORMED:
+        await response.write(_BROKEN_EVENT)
     for number, at in enumerate(times):
         await asyncio.sleep(max(0.0, begin + at - loop.time()))
         if number >= len(reply.pieces) // 2 and fault in _MID_STREAM:

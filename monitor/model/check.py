@@ -123,6 +123,8 @@ class Check:
     endpoint: Endpoint
     probe: Probe
     model: str | None = None
+    asked_models: frozenset[str] = frozenset()
+    """The models that other checks of this endpoint ask a question."""
     key: str = field(init=False)
 
     def __post_init__(self) -> None:

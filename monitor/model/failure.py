@@ -532,6 +532,16 @@ class FailureKind(StrEnum):
         on_path=True,
         is_common=True,
     )
+    MALFORMED_STREAM = FailureRow(
+        "malformed_stream",
+        fault=Fault.ENDPOINT,
+        outcome=Outcome.DEGRADED,
+        group=Group.ANSWER,
+        label="Malformed stream",
+        what="Streams hold events that are no JSON: most clients stop with an error there.",
+        remedy=_OTHER_URL_FOR_STREAMS,
+        spoils_answer=True,
+    )
     STREAM_NOT_SUPPORTED = FailureRow(
         "stream_not_supported",
         fault=Fault.ENDPOINT,
@@ -824,6 +834,16 @@ class FailureKind(StrEnum):
         label="Monitor refused",
         what="The CDN refuses the monitor's address.",
         remedy=_ALLOW_ADDRESS,
+    )
+    NOT_OFFERED = FailureRow(
+        "not_offered",
+        fault=Fault.MONITOR,
+        outcome=Outcome.UNKNOWN,
+        group=Group.MONITOR,
+        label="Not offered",
+        what="The service has no such call; another check asks its model itself.",
+        remedy="The operator may remove this check.",
+        by_choice=True,
     )
     BUDGET_PAUSED = FailureRow(
         "budget_paused",

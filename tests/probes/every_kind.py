@@ -48,6 +48,7 @@ class Case:
     settings: Mapping[str, Any] = field(default_factory=dict)
     habit: Habit = USUAL
     key: str | None = "the-key"
+    asked: frozenset[str] = frozenset()
     slow: bool = False
 
 
@@ -257,6 +258,8 @@ CASES: dict[FailureKind, Case] = {
     FailureKind.SLOW: Case(raw(saying(0.1, OK + b"Content-Length: 2\r\n\r\nok")), settings={"slow": "total > 50ms"}),
     FailureKind.STALLED: Case(Says(words=["200", "201"], silence=60)(), "chat", {"timeout": "11s"}, slow=True),
     FailureKind.TRUNCATED: Case(Says(words=["200", "201"], finish=None, usage=None)(), "chat", CHAT),
+    FailureKind.MALFORMED_STREAM: Case(Says(head=b'data: {"choices": [{"del\n\n')(), "chat", CHAT),
+    FailureKind.NOT_OFFERED: Case(status(404), "models", asked=frozenset({"model-x"}), habit=Habit()),
     FailureKind.STREAM_NOT_SUPPORTED: Case(relay(plain({"model": "model-x", "choices": [{"message": {"content": "200"}, "finish_reason": "stop"}]})), "chat", {"text": "Say 200.", "answer": "200"}),
     FailureKind.FAKE_STREAMING: Case(Says(think=0.6, gap=0.0)(), "chat", CHAT, Habit(bursts=2)),
     FailureKind.CONTENT_MISMATCH: Case(Says(words=["no"] * 80)(), "chat", CHAT, Habit(mismatches=2)),

@@ -61,7 +61,7 @@ def test_a_broken_body_is_judged_by_what_came_of_it() -> None:
         failure = judge_body_transport(exchange)
         return failure and failure.kind
 
-    assert judged(ErrorType.RESET, b"{") is FailureKind.TRUNCATED
+    assert judged(ErrorType.RESET, b"{") is FailureKind.UNEXPECTED_BODY
     assert judged(ErrorType.RESET, b"") is FailureKind.HTTP_DISCONNECT
     assert judged(ErrorType.TIMEOUT, b"{") is FailureKind.BODY_TIMEOUT
     assert judged(ErrorType.TOO_LARGE, b"{") is FailureKind.BODY_TOO_LARGE

@@ -48,4 +48,6 @@ def check_of(kind: FailureKind, where: Where) -> Check:
         key=Secret(case.key) if case.key else None,
     )  # fmt: skip
     probe = PROBES[case.probe](**case.settings)
-    return Check(service="s", endpoint=endpoint, probe=probe, model="model-x")
+    return Check(
+        service="s", endpoint=endpoint, probe=probe, model="model-x", asked_models=case.asked
+    )

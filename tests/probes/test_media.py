@@ -79,9 +79,9 @@ async def test_what_is_wrong_is_told(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_half_an_answer_is_truncated(relay: Relay, kind: str) -> None:
+async def test_half_a_document_is_of_no_use(relay: Relay, kind: str) -> None:
     relay.answering = streaming(MP3[:50], cut=True)
-    assert kind_of(await relay.ask(kind)) is FailureKind.TRUNCATED
+    assert kind_of(await relay.ask(kind)) is FailureKind.UNEXPECTED_BODY
 
 
 @pytest.mark.parametrize(

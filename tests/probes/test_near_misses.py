@@ -184,7 +184,7 @@ def test_what_broke_and_why_is_said_in_one_sentence() -> None:
     [
         (ErrorType.GAVE_UP, b"{", FailureKind.BODY_TIMEOUT),
         (ErrorType.PROTOCOL, b"{", FailureKind.HTTP_GARBAGE),
-        (ErrorType.CLOSED, b"{", FailureKind.TRUNCATED),
+        (ErrorType.CLOSED, b"{", FailureKind.UNEXPECTED_BODY),
         (ErrorType.CLOSED, b"", FailureKind.HTTP_DISCONNECT),
     ],
 )

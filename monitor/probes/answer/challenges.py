@@ -1,6 +1,6 @@
 """Questions whose answer is not in the question, so that no cache, echo or canned text passes.
 
-Randomness is an argument: any object with `randint`.
+Each can check an answer. Randomness is an argument: any object with `randint`.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Protocol
 
 COUNT = 64
 """Numbers to count: at least 64 tokens with every known tokenizer, enough to tell a burst."""
-_NEEDED = 0.9
+_NEEDED_SHARE = 0.9
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[a-z]+")
 _PREFACE = 4
@@ -20,7 +20,7 @@ _PREFACE = 4
 _CONSONANTS = "bcdfghjklmnpqrstvwxz"
 _GIVEN = 8
 _NEXT = 4
-"""Of numbers to go on with: how many are given, and how many must come back."""
+"""How many numbers a base model is given to continue, and how many must come back."""
 
 
 class Dice(Protocol):
@@ -41,17 +41,17 @@ class Counting:
         return f"{self.tag}Write the whole numbers {self.first} to {last} in order, separated by spaces, and nothing else."
 
     def check(self, answer: str) -> bool:
-        """The first nine tenths of the usual count, in order, without a gap: a long one may tire."""
-        needed = int(min(self.count, COUNT) * _NEEDED)
+        """Require the first nine tenths of the usual count, in order, without a gap: a long one may tire."""
+        needed = int(min(self.count, COUNT) * _NEEDED_SHARE)
         return self._numbers(answer)[:needed] == self._wanted()[:needed]
 
     def is_begun(self, answer: str) -> bool:
-        """Right as far as it goes; the last number may be cut in two."""
+        """Tell whether it is right as far as it goes; the last number may be cut in two."""
         numbers = self._numbers(answer)[:-1]
         return bool(numbers) and numbers == self._wanted()[: len(numbers)]
 
     def is_whole(self, answer: str) -> bool:
-        """Every number to the last: proof that nothing of the answer was cut off."""
+        """Tell whether every number came: proof that nothing of the answer was cut off."""
         return self._numbers(answer) == self._wanted()
 
     def want(self) -> str:
@@ -66,20 +66,20 @@ class Counting:
 
 @lru_cache(maxsize=1)
 def _counted(answer: str, first: int, count: int) -> list[int]:
-    """Without the numbers of a sentence before the answer: a few, then the first two in order.
+    """Return the numbers of an answer, without the few of a sentence before it.
 
-    Asked of the same answer several times in a row.
+    The last result is kept, because the same answer is asked several times in a row.
     """
     numbers = _NUMBER.findall(answer)[: count + 2 * _PREFACE]
-    found = [int(digits[:9]) for digits in numbers]
+    values = [int(digits[:9]) for digits in numbers]
     begin = [first, first + 1][:count]
-    starts = (at for at in range(_PREFACE + 1) if found[at : at + 2] == begin)
-    return found[next(starts, 0) :]
+    starts = (at for at in range(_PREFACE + 1) if values[at : at + 2] == begin)
+    return values[next(starts, 0) :]
 
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """The cheapest: an answer of one to three tokens."""
+    """The cheapest question: its answer has one to three tokens."""
 
     left: int
     right: int
@@ -95,7 +95,7 @@ class Addition:
     def is_whole(self, answer: str) -> bool:
         return answer.strip().rstrip(".") == str(self.left + self.right)
 
-    def is_begun(self, answer: str) -> bool:  # noqa: ARG002
+    def is_begun(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
         return False
 
     def want(self) -> str:
@@ -112,10 +112,10 @@ class OwnQuestion:
     def check(self, answer: str) -> bool:
         return self.answer is None or self.answer.lower() in answer.lower()
 
-    def is_whole(self, answer: str) -> bool:  # noqa: ARG002
+    def is_whole(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
         return False
 
-    def is_begun(self, answer: str) -> bool:  # noqa: ARG002
+    def is_begun(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
         return False
 
     def want(self) -> str:
@@ -124,7 +124,7 @@ class OwnQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """Numbers to go on with: base models follow no orders, but they do follow a pattern."""
+    """Numbers to continue: base models follow no orders, but they do follow a pattern."""
 
     first: int
 
@@ -133,13 +133,13 @@ class Continuation:
         return " ".join(map(str, self._from(self.first)))
 
     def check(self, answer: str) -> bool:
-        """The next few: where such a model stops is its own affair, and a cap may cut a number."""
+        """Require the next few: such a model stops anywhere, and a cap may cut a number."""
         return [int(digits[:9]) for digits in _NUMBER.findall(answer)[:_NEXT]] == self._wanted()
 
-    def is_whole(self, answer: str) -> bool:  # noqa: ARG002
+    def is_whole(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
         return False
 
-    def is_begun(self, answer: str) -> bool:  # noqa: ARG002
+    def is_begun(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
         return False
 
     def want(self) -> str:
@@ -154,7 +154,7 @@ class Continuation:
 
 @dataclass(frozen=True, slots=True)
 class ColourQuestion:
-    """What colour a picture has. The picture holds the answer, the question does not."""
+    """Asks which colour a picture has. The picture holds the answer, the question does not."""
 
     name: str
     picture: bytes
@@ -165,13 +165,13 @@ class ColourQuestion:
         return "What colour is this picture? Answer with one word."
 
     def check(self, answer: str) -> bool:
-        """That colour, and no other: a list of all of them is no answer."""
+        """Require that colour and no other: a list of all of them is no answer."""
         return {word for word in _WORD.findall(answer.lower()) if word in COLOURS} == {self.name}
 
     def is_whole(self, answer: str) -> bool:
         return answer.strip().rstrip(".").lower() == self.name
 
-    def is_begun(self, answer: str) -> bool:  # noqa: ARG002
+    def is_begun(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
         return False
 
     def want(self) -> str:
@@ -186,7 +186,7 @@ COLOURS = {
     "black": (10, 10, 10),
     "white": (245, 245, 245),
 }
-"""Of those that nobody disputes; each channel has room for a random shade of 10."""
+"""Colours that nobody disputes; each channel has room for a random shade of 10."""
 _SIDE = 64
 """Pixels; some models refuse pictures under 28."""
 
@@ -198,30 +198,30 @@ def counting(dice: Dice, count: int = COUNT) -> Counting:
 
 
 def addition(dice: Dice) -> Addition:
-    """Two-digit numbers whose sum has three digits, so that it is neither of them."""
+    """Return a sum of two-digit numbers that has three digits, so that it is neither of them."""
     return Addition(dice.randint(51, 99), dice.randint(51, 99), _tag(dice))
 
 
 def continuing(dice: Dice) -> Continuation:
-    """Five digits: base models have no use for a tag, so the numbers must be new themselves."""
+    """Return numbers of five digits: base models have no use for a tag, so they must be new themselves."""
     return Continuation(dice.randint(10_000, 90_000))
 
 
 def _tag(dice: Dice) -> str:
-    """Makes of a few thousand questions so many that no cache, however large, has seen this one."""
+    """Return a random word: with it there are so many questions that no cache has seen this one."""
     letters = (_CONSONANTS[dice.randint(0, len(_CONSONANTS) - 1)] for _ in range(5))
     return f"Task {''.join(letters)}: "
 
 
 def colour(dice: Dice) -> ColourQuestion:
-    """A shade that is new each time, so that no cache knows the picture."""
+    """Return a picture in a shade that is new each time, so that no cache knows it."""
     name, channels = list(COLOURS.items())[dice.randint(0, len(COLOURS) - 1)]
     shade = bytes(channel + dice.randint(-10, 10) for channel in channels)
     return ColourQuestion(name, _png(shade))
 
 
 def _png(pixel: bytes) -> bytes:
-    """A square of one colour, eight bits per channel."""
+    """Encode a square of one colour, eight bits for each channel."""
     head = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 2, 0, 0, 0)
     rows = zlib.compress((b"\0" + pixel * _SIDE) * _SIDE, 9)
     parts = (_part(b"IHDR", head), _part(b"IDAT", rows), _part(b"IEND", b""))

@@ -1,30 +1,34 @@
-"""Is it the answer we asked and pay for? Checks on content, model and usage, against the habit."""
+"""Checks whether it is the answer that we asked and pay for: content, model and usage, against the habit."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from monitor.model import SATURATED, SETTLED, Failure, FailureKind, Habit, Stream, clean_text
-from monitor.probes.answer.challenges import Challenge
+from monitor.probes.answer.challenges import Challenge, OwnQuestion
+from monitor.probes.answer.error_text import judge_error_text
 from monitor.probes.answer.stream_verdict import BURSTS_BELIEVED, is_cut_by_cap, is_filtered
 from monitor.probes.readers import ProtocolReader
 
 MISMATCHES_BELIEVED = 3
-_CAP_REACHED = 0.9
 LEARNING_RUNS = 3
 """Good runs during which any model name that answers is taken for an alias."""
+ANY_MODEL = "any"
+"""Among the aliases: whatever name answers is right, as behind a router."""
+_CAP_REACHED = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedAnswer:
-    """Facts of one answer that came whole."""
+    """The facts of one answer that came whole."""
 
     reader: ProtocolReader
     challenge: Challenge
     model: str
     """The one we asked for."""
     aliases: frozenset[str] = frozenset()
-    """Names that the operator accepts for it; without any they are learned."""
+    """Names that the operator accepts for it, with `*` and `?`; without any they are learned."""
     cap: int | None
     """Tokens we allowed; None where the server takes no cap."""
     right_content_type: bool
@@ -36,17 +40,25 @@ class CompletedAnswer:
 
 
 def judge_answer(answer: CompletedAnswer, habit: Habit) -> tuple[Failure | None, Habit]:
-    """The gravest complaint, and the habit with what this run taught."""
+    """Return the gravest complaint, and the habit with what this run taught."""
     habit = _after_burst(answer, habit)
+    # 1. Did a filter end it?
     if is_filtered(answer.reader):
         finish = answer.reader.finish_reason or "a refusal"
         return Failure(FailureKind.CONTENT_FILTERED, f"got {finish}, want an answer"), habit
-    if not answer.challenge.check(answer.reader.text):
+    # 2. Is it an answer at all, or an error that was delivered as one?
+    is_right = answer.challenge.check(answer.reader.text)
+    error = _judge_error(answer, is_right=is_right)
+    if error is not None:
+        return error, habit
+    # 3. Is it right?
+    if not is_right:
         if _is_cut(answer):
             return _judge_cap(answer), habit
         habit = habit.mismatched()
         return _judge_mismatch(answer, habit), habit
     habit = replace(habit, mismatches=0)
+    # 4. Is all around it as it should be and used to be?
     complaints = (check(answer, habit) for check in _CHECKS)
     failure = next((complaint for complaint in complaints if complaint), None)
     if failure is not None and not failure.kind.row.becomes_habit:
@@ -54,13 +66,22 @@ def judge_answer(answer: CompletedAnswer, habit: Habit) -> tuple[Failure | None,
     return failure, _learned(answer, habit)
 
 
+def _judge_error(answer: CompletedAnswer, *, is_right: bool) -> Failure | None:
+    """Judge an error as the answer's only words; a proven answer or the beginning of one is none."""
+    challenge, text = answer.challenge, answer.reader.text
+    any_text_is_right = isinstance(challenge, OwnQuestion) and challenge.answer is None
+    if (is_right and not any_text_is_right) or challenge.is_begun(text):
+        return None
+    return judge_error_text(text, wrong=not is_right)
+
+
 def _is_cut(answer: CompletedAnswer) -> bool:
-    """Right as far as it goes, and it went as far as we allowed."""
+    """Tell whether it is right as far as it goes, and went as far as we allowed."""
     reader, cap = answer.reader, answer.cap
     if cap is None or not is_cut_by_cap(reader) or not answer.challenge.is_begun(reader.text):
         return False
-    said = reader.usage.tokens_out if reader.usage else None
-    return said is None or said >= _CAP_REACHED * cap
+    counted = reader.usage.tokens_out if reader.usage else None
+    return counted is None or counted >= _CAP_REACHED * cap
 
 
 def _judge_cap(answer: CompletedAnswer) -> Failure:
@@ -71,7 +92,7 @@ def _judge_cap(answer: CompletedAnswer) -> Failure:
 
 
 def _judge_mismatch(answer: CompletedAnswer, habit: Habit) -> Failure | None:
-    """Models are no calculators: one wrong answer is none of our business, three in a row are."""
+    """Models are no calculators: one wrong answer is no failure, three in a row are."""
     if habit.mismatches < MISMATCHES_BELIEVED:
         return None
     text = answer.reader.text[:80]
@@ -82,32 +103,62 @@ def _judge_mismatch(answer: CompletedAnswer, habit: Habit) -> Failure | None:
 
 
 _DATE = re.compile(r"[-@](?:\d{3,4}|\d{6}|\d{8}|\d{4}-\d{2}-\d{2}|latest)\Z|:latest\Z")
+_PROVIDER = re.compile(
+    r"\A(?:[a-z]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|mistral|moonshot|openai|qwen)\."
+)
+"""The prefix of a model's name at Amazon's Bedrock, with the region before it."""
+_VERSION = re.compile(r"-v\d+(?::\d+)?\Z")
+_VARIANT = re.compile(r":(?:beta|exacto|extended|floor|free|nitro|online|thinking)\Z")
+"""What OpenRouter's callers put behind a name to choose a route, and answers often leave out."""
 
 
 def is_same_model(asked: str, got: str) -> bool:
-    """The name itself, or a dated snapshot of it; `gpt-4o-mini` is no snapshot of `gpt-4o`."""
-    asked, got = asked.lower(), got.lower()
-    return asked == got or asked == _DATE.sub("", got) or got == _DATE.sub("", asked)
+    """Tell whether a name means the model that was asked for.
+
+    A provider's prefix and the date of a snapshot change nothing: `openai/gpt-4o-2024-08-06` is
+    `gpt-4o`. `gpt-4o-mini` is no snapshot of `gpt-4o`.
+    """
+    asked, got = _bare_name(asked), _bare_name(got)
+    if asked == got or asked == _DATE.sub("", got) or got == _DATE.sub("", asked):
+        return True
+    return got == _VARIANT.sub("", asked)
 
 
-def _name(answer: CompletedAnswer) -> str | None:
-    """The name that answered, as it may be stored and shown."""
+def _bare_name(name: str) -> str:
+    """Return a model's name without its provider, its path and Bedrock's version of it."""
+    return _VERSION.sub("", _PROVIDER.sub("", name.strip().lower().rpartition("/")[2]))
+
+
+def is_alias(name: str, aliases: Iterable[str]) -> bool:
+    """Tell whether a name is among the accepted ones, where `any` accepts all and `*` any letters."""
+    name = name.lower()
+    return any(
+        alias.lower() == ANY_MODEL or name == alias.lower() or fnmatchcase(name, alias.lower())
+        for alias in aliases
+    )
+
+
+def _model_name(answer: CompletedAnswer) -> str | None:
+    """Return the name that answered, as it may be stored and shown."""
     return clean_text(answer.reader.model, 100) if answer.reader.model else None
 
 
 def _judge_model(answer: CompletedAnswer, habit: Habit) -> Failure | None:
-    got = _name(answer)
-    known = answer.aliases or habit.aliases
-    if got is None or is_same_model(answer.model, got) or got in known:
+    got = _model_name(answer)
+    if got is None or is_same_model(answer.model, got):
         return None
-    if habit.good < LEARNING_RUNS and not answer.aliases:
+    if answer.aliases:
+        accepted = is_alias(got, answer.aliases)
+    else:
+        accepted = got in habit.aliases or habit.good < LEARNING_RUNS
+    if accepted:
         return None
     return Failure(
         FailureKind.MODEL_MISMATCH, f'got an answer of model "{got}", want "{answer.model}"'
     )
 
 
-def _judge_shape(answer: CompletedAnswer, habit: Habit) -> Failure | None:  # noqa: ARG001
+def _judge_shape(answer: CompletedAnswer, habit: Habit) -> Failure | None:  # noqa: ARG001  # one of _CHECKS
     if not answer.as_plain:
         return None
     return Failure(FailureKind.STREAM_NOT_SUPPORTED, "got one plain JSON answer, want a stream")
@@ -189,8 +240,10 @@ def _learned(answer: CompletedAnswer, habit: Habit) -> Habit:
 
 
 def _baseline(base: int | None, seen: int | None) -> int | None:
-    """Falls at once and rises slowly: one count that was too small is forgotten within the hour,
-    one that is many times too large stays news for days. 0 is what servers say that do not count.
+    """Return the usual count of prompt tokens after one more run.
+
+    It falls at once and rises slowly: a count that was too small is forgotten within the hour, one
+    that is many times too large stays news for days. Servers that do not count say 0.
     """
     if not seen or not base:
         return seen or base
@@ -198,13 +251,13 @@ def _baseline(base: int | None, seen: int | None) -> int | None:
 
 
 def _aliases(answer: CompletedAnswer, habit: Habit) -> frozenset[str]:
-    got = _name(answer)
+    got = _model_name(answer)
     learning = habit.good < LEARNING_RUNS and not answer.aliases
     if got is None or is_same_model(answer.model, got) or not learning:
         return habit.aliases
     return habit.aliases | {got}
 
 
-def _moved(counter: int, seen: bool) -> int:  # noqa: FBT001
-    """Saturates at both ends, so that an old habit fades."""
+def _moved(counter: int, seen: bool) -> int:  # noqa: FBT001  # one step of a counter, always by position
+    """Move a counter by one run. It saturates at both ends, so that an old habit fades."""
     return min(counter + 1, SATURATED) if seen else max(counter - 1, 0)

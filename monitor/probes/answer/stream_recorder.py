@@ -1,11 +1,12 @@
-"""Follows a stream: what came when, counted in content.
+"""Records a stream while it comes: what came when, counted in content.
 
-The `StreamRecorder` that follows a stream live (it is the client's watch) is the one it is judged by, so
-that what ended a stream and what is said of it cannot differ.
+The `StreamRecorder` that follows a stream live (the client calls it a watcher) is the one that the
+stream is judged by, so that what ended a stream and what is said of it cannot differ.
 """
 
 from monitor.probes.exchange import Chunk
 from monitor.probes.readers import Piece, ProtocolReader
+from monitor.probes.readers.base import is_invisible
 from monitor.probes.readers.sse import Event, SseParser
 
 FIRST_TOKEN_MS = 60_000.0
@@ -16,7 +17,11 @@ _KEPT_OFFSETS = 200
 
 
 class StreamRecorder:
-    """Counts progress in content, not in bytes: heartbeats keep a dead stream's socket warm."""
+    """Counts progress in content, not in bytes: heartbeats keep a dead stream's socket warm.
+
+    Blank content is a heartbeat too. Only a single blank piece right after words is content: the
+    space between them.
+    """
 
     def __init__(
         self,
@@ -27,29 +32,50 @@ class StreamRecorder:
         self.reader = reader
         self.parser = parser or SseParser()
         self.content_at: list[float] = []
-        self.first_size = 0
-        self.visible_at: float | None = None
-        self.ended_at: float | None = None
-        self.pings = 0
+        """When each piece of content came, in milliseconds since the request."""
         self.content_bytes = 0
+        self.first_size = 0
+        """Bytes of the first piece of content."""
+        self.visible_at: float | None = None
+        """When the first visible text came."""
+        self.ended_at: float | None = None
+        """When the stream said that it is over."""
         self.offsets: list[tuple[float, int, int]] = []
+        """Of the first events: when, bytes of the event, letters of visible text."""
         self.tail: Event | None = None
+        """The event that the end of the bytes cut short."""
+        self.crash: Exception | None = None
+        """What the reader raised, if it did; nothing is read after that."""
         self._first_token_ms = first_token_ms
         self._last_ms = 0.0
+        self._pings = 0
+        self._after_blank = True
 
     def feed(self, chunk: Chunk) -> None:
+        """Take one network read. Raises nothing: `close` raises what the reader raised."""
         self._last_ms = chunk.at_ms
-        for event in self.parser.feed(chunk.data):
-            self._hear(event, chunk.at_ms)
+        if self.crash is not None:
+            return
+        try:
+            for event in self.parser.feed(chunk.data):
+                self._record(event, chunk.at_ms)
+        except Exception as error:  # noqa: BLE001  # it must not end the client's read as if that had failed
+            self.crash = error
 
     def close(self) -> None:
-        """At the end of the bytes: an event cut short still speaks, for the diagnosis."""
+        """End the record: an event cut short still speaks, for the diagnosis."""
+        if self.crash is not None:
+            raise self.crash
+        before = len(self.reader.unparsed)
         self.tail = self.parser.close()
         if self.tail is not None:
-            self._hear(self.tail, self._last_ms)
+            self._record(self.tail, self._last_ms)
+            if self.tail.data.lstrip().startswith(("{", "[{", '"')):
+                del self.reader.unparsed[before:]  # cut off, which is not the same as malformed
 
     def deadline_ms(self) -> float | None:
-        if self.parser.overflow is not None:
+        """Return by when the next content must come, in milliseconds since the request."""
+        if self.parser.overflow is not None or self.crash is not None:
             return 0.0
         if self.reader.done or self.reader.ended or self.reader.error is not None:
             return (self.ended_at or 0.0) + AFTER_DONE_MS
@@ -59,30 +85,35 @@ class StreamRecorder:
 
     @property
     def heartbeats(self) -> int:
-        return self.parser.comments + self.pings
+        """How many comments, pings and blank pieces came."""
+        return self.parser.comments + self._pings
 
-    def _hear(self, event: Event, at_ms: float) -> None:
+    def _record(self, event: Event, at_ms: float) -> None:
         piece = self.reader.read(event)
-        self.pings += event.name == "ping"
+        self._pings += event.name == "ping"
         if piece.is_content:
-            self._note_content(piece, at_ms)
+            self._record_content(piece, at_ms)
         failed = self.reader.error is not None
         if self.ended_at is None and (self.reader.done or self.reader.marked_end or failed):
             self.ended_at = at_ms
         if self.reader.done or self.reader.ended:
             self.ended_at = max(self.ended_at or 0.0, at_ms)
         if len(self.offsets) < _KEPT_OFFSETS:
-            self.offsets.append((round(at_ms, 1), _size(event.data), len(piece.text)))
+            self.offsets.append((round(at_ms, 1), _utf8_size(event.data), len(piece.text)))
 
-    def _note_content(self, piece: Piece, at_ms: float) -> None:
+    def _record_content(self, piece: Piece, at_ms: float) -> None:
+        is_heartbeat = piece.is_blank and self._after_blank
+        self._after_blank = piece.is_blank
+        if is_heartbeat:
+            self._pings += 1
+            return
         if not self.content_at:
             self.first_size = piece.size
-        if piece.text and self.visible_at is None:
+        if self.visible_at is None and not is_invisible(piece.text):
             self.visible_at = at_ms
         self.content_at.append(at_ms)
         self.content_bytes += piece.size
 
 
-def _size(text: str) -> int:
-    """In UTF-8."""
-    return len(text) if text.isascii() else len(text.encode())
+def _utf8_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

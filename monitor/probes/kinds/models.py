@@ -1,5 +1,6 @@
 """The list of models: the cheapest question that only a working relay can answer."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -19,6 +20,8 @@ from monitor.probes.verdict.transport import judge_body_transport, judge_transpo
 _MAX_LISTED = 2000
 _MAX_NAME = 200
 _SHOWN = 20
+_MISSING = frozenset({404, 405, 501})
+"""What servers answer for a path that they do not have."""
 
 
 class ModelsProbe(ApiProbe):
@@ -44,8 +47,15 @@ class ModelsProbe(ApiProbe):
             exchange=exchange,
             failure=failure,
             habit=replace(habit, listed=listed or habit.listed),
-            evidence=Evidence(note=change(habit.listed, listed)),
+            evidence=Evidence(note=self._note(run, listed)),
         )
+
+    def _note(self, run: Run, listed: frozenset[str]) -> str:
+        notes = [change(run.habit.listed, listed)]
+        wanted = self.model or run.check.model
+        if wanted in run.check.asked_models and listed and not _is_listed(wanted or "", listed):
+            notes.append(f"the list does not name {wanted}")
+        return "; ".join(filter(None, notes))
 
     def _judge(self, exchange: Exchange, run: Run) -> Failure | None:
         had_key = run.check.endpoint.key is not None
@@ -55,16 +65,28 @@ class ModelsProbe(ApiProbe):
         refused = judge_http(exchange, had_key=had_key, known_good=run.habit.good > 0)
         if refused is not None:
             by_key = refused.kind is FailureKind.NO_KEY and exchange.status in {401, 403}
-            return None if by_key and not had_key else refused
-        return (
-            judge_body_transport(exchange)
-            or judge_api_body(exchange)
-            or judge_models(read_json(exchange.body), self.model or run.check.model)
-        )
+            return None if by_key and not had_key else _unless_missing(refused, exchange, run)
+        wanted = self.model or run.check.model
+        if wanted in run.check.asked_models:
+            wanted = None  # whether it works is for the check that asks it
+        page = judge_body_transport(exchange) or judge_api_body(exchange)
+        if page is not None:
+            return _unless_missing(page, exchange, run)
+        return judge_models(read_json(exchange.body), wanted)
+
+
+def _unless_missing(failure: Failure, exchange: Exchange, run: Run) -> Failure:
+    """Return the failure; a list that a service never had is none where other checks ask its models."""
+    never_worked = run.habit.good == 0 and bool(run.check.asked_models)
+    is_missing = exchange.status in _MISSING or failure.kind is FailureKind.HTML_ANSWER
+    if not (never_worked and is_missing):
+        return failure
+    why = f"got HTTP {exchange.status} and no list of models, want one"
+    return Failure(FailureKind.NOT_OFFERED, why)
 
 
 def judge_models(answer: Any, wanted: str | None) -> Failure | None:
-    """A list that is not empty, with the model that we are going to ask."""
+    """Require a list that is not empty, with the wanted model in it."""
     data = _rows(answer)
     if not isinstance(data, list) or not data:
         got = "an empty list of models" if data == [] else "no list of models"
@@ -87,30 +109,30 @@ def judge_models(answer: Any, wanted: str | None) -> Failure | None:
 
 
 def _rows(answer: Any) -> Any:
-    """In `data`, or as some providers have it, nothing around them."""
+    """Return what stands in `data`, or where some providers put nothing around it, the whole."""
     return answer if isinstance(answer, list) else as_object(answer).get("data")
 
 
-def _is_listed(wanted: str, names: set[str]) -> bool:
-    """By its name, or as a dated snapshot of it, which is all that some providers list."""
+def _is_listed(wanted: str, names: Collection[str]) -> bool:
+    """Tell whether it is there by its name, or as a dated snapshot, which is all that some list."""
     return any(is_same_model(wanted, name.removeprefix("models/")) for name in names)
 
 
 def _listed(exchange: Exchange) -> frozenset[str]:
-    """Also of a list that lacks the model we ask for: that is when one wants to know what left."""
+    """Return the listed names, also of a list that lacks the wanted model."""
     if exchange.status is None or not 200 <= exchange.status < 300 or exchange.error:
         return frozenset()
     return frozenset(sorted(names_in(read_json(exchange.body)))[:_MAX_LISTED])
 
 
 def names_in(answer: Any) -> set[str]:
-    """The ids in a list of models, cleaned as they may be stored."""
+    """Return the ids in a list of models, cleaned as they may be stored."""
     ids = (as_text(item.get("id")) for item in objects_in(_rows(answer)))
     return {clean_text(name, _MAX_NAME) for name in ids if name}
 
 
 def change(before: frozenset[str], now: frozenset[str]) -> str:
-    """What appeared and what vanished since the last list; nothing where one of the two is missing."""
+    """Say what appeared and vanished since the last list; nothing where one of the two is missing."""
     if not before or not now or before == now:
         return ""
     parts = {"appeared": now - before, "vanished": before - now}

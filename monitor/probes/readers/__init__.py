@@ -1,4 +1,4 @@
-"""One reader per protocol: an event of the stream, or a whole answer -> what the model said."""
+"""One reader for each protocol: it turns events of a stream, or a whole answer, into what the model said."""
 
 from monitor.probes.readers.anthropic import AnthropicReader
 from monitor.probes.readers.base import Piece, ProtocolReader

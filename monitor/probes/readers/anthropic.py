@@ -1,4 +1,4 @@
-"""Anthropic's messages, streamed or whole; through Vertex and relays too."""
+"""Reads Anthropic's messages, streamed or whole, also through Vertex and relays."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,13 +10,14 @@ from monitor.probes.readers.base import (
     Piece,
     ProtocolReader,
     as_count,
+    as_json,
     as_object,
     as_text,
     objects_in,
 )
 
 _PROMPT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-"""The three are apart: what went through a cache is not among the `input_tokens`."""
+"""Three separate counts: what went through a cache is not among the `input_tokens`."""
 
 
 class AnthropicReader(ProtocolReader):
@@ -51,8 +52,8 @@ class AnthropicReader(ProtocolReader):
 
     def _note_usage(self, usage: Any) -> None:
         if isinstance(usage, dict):
-            news = {name: number for name, number in usage.items() if number is not None}
-            self.usage_table = {**(self.usage_table or {}), **news}
+            counted = {name: number for name, number in usage.items() if number is not None}
+            self.usage_table = {**(self.usage_table or {}), **counted}
 
     def _block(self, index: Any, block: JsonObject) -> Piece:
         if block.get("type") == "tool_use":
@@ -74,7 +75,7 @@ class AnthropicReader(ProtocolReader):
         blocks = list(objects_in(message.get("content")))
         for index, block in enumerate(blocks):
             if block.get("type") == "tool_use":
-                self._note_tool(index, block.get("name"), str(block.get("input")))
+                self._note_tool(index, block.get("name"), as_json(block.get("input")))
         return Piece(
             text="".join(as_text(block.get("text")) for block in blocks),
             reasoning="".join(as_text(block.get("thinking")) for block in blocks),

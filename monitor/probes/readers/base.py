@@ -1,5 +1,10 @@
-"""What every protocol's reader shares: the sum of the pieces, errors, usage, the end."""
+"""What every protocol's reader shares: the sum of the pieces, errors, usage, the end.
 
+The functions at the end make of a JSON value only the types that the readers expect.
+"""
+
+import json
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,26 +19,40 @@ from monitor.probes.verdict.error_body import parse_json
 JsonObject = Mapping[str, Any]
 _NOTHING: JsonObject = {}
 _MOST_TOKENS = 1_000_000_000
+_KEPT_UNPARSED, _UNPARSED_LENGTH = 20, 500
+_PINGS = frozenset({"error", "ping", "keepalive", "keep-alive", "heartbeat"})
+"""Events whose data no client reads as an answer."""
+_INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols that show nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one event added. `tool` is a tool's name or a fragment of its arguments."""
+    """What one event added to the answer."""
 
     text: str = ""
     reasoning: str = ""
     tool: str = ""
+    """A tool's name, or a fragment of its arguments."""
     refusal: str = ""
     media: str = ""
-    """Of a sound or a picture, as base64."""
+    """A part of a sound or a picture, as base64."""
 
     @property
     def is_content(self) -> bool:
         return bool(self.text or self.reasoning or self.tool or self.refusal or self.media)
 
     @property
+    def is_blank(self) -> bool:
+        """Whether it is content that nobody can see: spaces, zero-width characters."""
+        if self.tool or self.media:
+            return False
+        whole = self.text + self.reasoning + self.refusal
+        return bool(whole) and is_invisible(whole)
+
+    @property
     def size(self) -> int:
-        """UTF-8 bytes of words: sounds and pictures have no letters to count tokens by."""
+        """How many UTF-8 bytes of words: sounds and pictures have no letters to count tokens by."""
         whole = self.text + self.reasoning + self.tool + self.refusal
         return len(whole.encode("utf-8", "replace"))
 
@@ -42,7 +61,11 @@ NO_PIECE = Piece()
 
 
 class ProtocolReader(ABC):
-    """Tolerant of every field: healthy servers leave out, add and repeat what their types forbid."""
+    """Reads one protocol's answer, streamed or whole, and sums it up.
+
+    It is tolerant of every field: healthy servers leave out, add and repeat what their types forbid,
+    and a hostile one may send any JSON type anywhere.
+    """
 
     def __init__(self) -> None:
         self.finish_reasons: list[str] = []
@@ -52,6 +75,8 @@ class ProtocolReader(ABC):
         self.usage_table: JsonObject | None = None
         self.error: Any = None
         """The first error object that came, as it came."""
+        self.unparsed: list[str] = []
+        """The first events that were no JSON object, cut to a few hundred characters."""
         self.done = False
         """The literal `[DONE]` came."""
         self.ended = False
@@ -63,26 +88,31 @@ class ProtocolReader(ABC):
         self._reasoning: list[str] = []
 
     def read(self, event: Event) -> Piece:
-        if event.data.strip() == "[DONE]":
+        """Read one event of a stream, and return what it added."""
+        if event.data.lstrip().startswith("[DONE]"):
             self.done = True
             return NO_PIECE
         try:
             value = parse_json(event.data)
         except ValueError:
-            if event.name == "error":
-                self._note_error(event.data)
-            return NO_PIECE
+            value = event.data
         if event.name == "error" or is_error_object(value):
             self._note_error(value)
-        return self.take(value) if isinstance(value, dict) else NO_PIECE
+        elif isinstance(value, list) and any(map(is_error_object, value)):
+            self._note_error(next(filter(is_error_object, value)))
+        if isinstance(value, dict):
+            return self.take(value)
+        if event.data.strip() and event.name not in _PINGS and len(self.unparsed) < _KEPT_UNPARSED:
+            self.unparsed.append(event.data[:_UNPARSED_LENGTH])
+        return NO_PIECE
 
     def take(self, value: JsonObject) -> Piece:
-        """One JSON object: a chunk of the stream, or the whole answer of a plain call."""
+        """Read one JSON object: a chunk of the stream, or the whole answer of a plain call."""
         piece = self._piece(value)
         if piece.text:
-            said, thought = self._thoughts.part(piece.text)
-            if thought or said != piece.text:
-                piece = replace(piece, text=said, reasoning=piece.reasoning + thought)
+            visible, thought = self._thoughts.part(piece.text)
+            if thought or visible != piece.text:
+                piece = replace(piece, text=visible, reasoning=piece.reasoning + thought)
         self.refused = self.refused or bool(piece.refusal)
         self._text.append(piece.text)
         self._reasoning.append(piece.reasoning)
@@ -97,28 +127,28 @@ class ProtocolReader(ABC):
 
     @property
     def reasoning_tokens(self) -> int:
-        """Those that the usage reports, visible or not."""
+        """How many tokens of thoughts the usage reports, visible or not."""
         return 0
 
     @property
     def marked_end(self) -> bool:
-        """The sender said that this is the end; `[DONE]` alone proves less, see `stream`."""
+        """Whether the sender said that this is the end; `[DONE]` alone proves less."""
         return self.ended or bool(self.finish_reasons)
 
     @property
     def text(self) -> str:
-        """Without the thoughts in it."""
-        return self._said[0]
+        """The answer without the thoughts in it."""
+        return self._parted[0]
 
     @property
     def reasoning(self) -> str:
-        return "".join(self._reasoning) + self._said[1]
+        return "".join(self._reasoning) + self._parted[1]
 
     @property
-    def _said(self) -> tuple[str, str]:
+    def _parted(self) -> tuple[str, str]:
         held, inside = self._thoughts.held, self._thoughts.inside
-        said, thought = split_unopened("".join(self._text) + ("" if inside else held))
-        return said, thought + (held if inside else "")
+        visible, thought = split_unopened("".join(self._text) + ("" if inside else held))
+        return visible, thought + (held if inside else "")
 
     @property
     def spoke(self) -> bool:
@@ -154,20 +184,41 @@ class ProtocolReader(ABC):
         return as_text(name) + as_text(arguments)
 
 
+def is_invisible(text: str) -> bool:
+    """Tell whether a text shows nothing: spaces, controls, zero-width and filler characters."""
+    if text.isascii():
+        return not text.strip()
+    return all(
+        letter.isspace() or letter in _INVISIBLE or unicodedata.category(letter) in {"Cf", "Cc"}
+        for letter in text
+    )
+
+
 def as_text(value: Any) -> str:
+    """Return a string as it is, anything else as none."""
     return value if isinstance(value, str) else ""
 
 
 def as_object(value: Any) -> JsonObject:
+    """Return a JSON object as it is, anything else as an empty one."""
     return value if isinstance(value, dict) else _NOTHING
 
 
 def objects_in(value: Any) -> Iterator[JsonObject]:
+    """Yield the objects in a JSON list; nothing where it is no list."""
     if isinstance(value, list):
         yield from (item for item in value if isinstance(item, dict))
 
 
+def as_json(value: Any) -> str:
+    """Return a JSON value as its text; nothing for one that is nested too deeply to be written."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (RecursionError, ValueError):
+        return ""
+
+
 def as_count(value: Any) -> int | None:
-    """A token count, or None: negative, fractional and astronomic ones mean nothing."""
+    """Return a token count; None for negative, fractional and astronomic ones, which mean nothing."""
     is_count = isinstance(value, int) and not isinstance(value, bool)
     return value if is_count and 0 <= value <= _MOST_TOKENS else None

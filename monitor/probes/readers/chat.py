@@ -1,4 +1,4 @@
-"""OpenAI's chat completions and their many clones, streamed or whole; and legacy completions."""
+"""Reads OpenAI's chat completions and their many clones, and legacy completions, streamed or whole."""
 
 from monitor.model import Usage
 from monitor.probes.readers.base import (
@@ -11,6 +11,10 @@ from monitor.probes.readers.base import (
     as_text,
     objects_in,
 )
+from monitor.probes.verdict.classify import is_error_object
+
+_ERROR_ENDS = frozenset({"error", "network_error", "model_error", "upstream_error"})
+"""Finish reasons by which providers say that the answer broke off."""
 
 
 class ChatReader(ProtocolReader):
@@ -21,10 +25,12 @@ class ChatReader(ProtocolReader):
         return pieces[0] if len(pieces) == 1 else _joined(pieces)
 
     def _choice(self, choice: JsonObject) -> Piece:
-        self._note_finish(choice.get("finish_reason"))
-        if choice.get("finish_reason") == "error":
-            self._note_error({"error": choice.get("error") or "finish_reason is error"})
+        finish = as_text(choice.get("finish_reason"))
+        self._note_finish(finish)
         delta = choice.get("delta") or choice.get("message")
+        error = choice.get("error") or as_object(delta).get("error")
+        if finish in _ERROR_ENDS or is_error_object({"error": error}):
+            self._note_error({"error": error or f"finish_reason is {finish}"})
         if not isinstance(delta, dict):
             return Piece(text=as_text(choice.get("text")))
         text, thought = _content(delta.get("content"))
@@ -36,34 +42,40 @@ class ChatReader(ProtocolReader):
         )
 
     def _tool_calls(self, delta: JsonObject) -> str:
-        calls, said = delta.get("tool_calls"), ""
+        calls, news = delta.get("tool_calls"), ""
         if not calls:  # nearly always, and this is asked of every piece of every stream
-            return said
+            return news
         for position, call in enumerate(objects_in(calls)):
             function = as_object(call.get("function"))
             index = call.get("index", position)
-            said += self._note_tool(index, function.get("name"), function.get("arguments"))
-        return said
+            news += self._note_tool(index, function.get("name"), function.get("arguments"))
+        return news
 
     def _note_usage(self, value: JsonObject) -> None:
         usage = value.get("usage")
         if isinstance(usage, dict):
             self.usage_table = usage  # on every chunk at some providers: the last one counts
             return
-        groq = as_object(value.get("x_groq")).get("usage")
-        if isinstance(groq, dict) and self.usage_table is None:
-            self.usage_table = groq
+        if self.usage_table is not None:
+            return
+        first = next(objects_in(value.get("choices")), None)
+        for holder in (value.get("x_groq"), first):  # Groq of old, Moonshot
+            usage = as_object(holder).get("usage")
+            if isinstance(usage, dict):
+                self.usage_table = usage
 
     @property
     def usage(self) -> Usage | None:
         if self.usage_table is None:
             return None
-        asked = as_count(self.usage_table.get("prompt_tokens"))
-        said = as_count(self.usage_table.get("completion_tokens"))
+        tokens_in = as_count(self.usage_table.get("prompt_tokens"))
+        tokens_out = as_count(self.usage_table.get("completion_tokens"))
         total = as_count(self.usage_table.get("total_tokens"))
-        if asked is not None and said is not None and asked + said + self.reasoning_tokens == total:
-            said += self.reasoning_tokens  # xAI counts reasoning outside, everybody else inside
-        return Usage(tokens_in=asked, tokens_out=said)
+        if tokens_in is not None and tokens_out is not None:
+            outside = tokens_in + tokens_out + self.reasoning_tokens == total
+            # xAI counts reasoning outside the answer's tokens, everybody else inside.
+            tokens_out += self.reasoning_tokens if outside else 0
+        return Usage(tokens_in=tokens_in, tokens_out=tokens_out)
 
     @property
     def reasoning_tokens(self) -> int:
@@ -87,7 +99,7 @@ def _joined(pieces: list[Piece]) -> Piece:
 
 
 def _content(content: object) -> tuple[str, str]:
-    """Visible text and thinking. Mistral sends a list of typed parts while it thinks."""
+    """Return visible text and thinking. Mistral sends a list of typed parts while it thinks."""
     if not isinstance(content, list):
         return as_text(content), ""
     text = thought = ""
@@ -103,7 +115,7 @@ def _content(content: object) -> tuple[str, str]:
 
 
 def _reasoning(delta: JsonObject) -> str:
-    """Under one of three names; some servers send two of them with the same words."""
+    """Return the thoughts, which have one of three names; some servers send two with the same words."""
     plain = as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning"))
     details = delta.get("reasoning_details")
     if plain or not details:

@@ -1,6 +1,4 @@
-"""Gemini's generateContent: each event is a whole response with a part of the text."""
-
-import json
+"""Reads Gemini's generateContent: each event is a whole response with a part of the text."""
 
 from monitor.model import Usage
 from monitor.probes.readers.base import (
@@ -8,6 +6,7 @@ from monitor.probes.readers.base import (
     Piece,
     ProtocolReader,
     as_count,
+    as_json,
     as_object,
     as_text,
     objects_in,
@@ -15,7 +14,7 @@ from monitor.probes.readers.base import (
 
 
 class GeminiReader(ProtocolReader):
-    """No `[DONE]`: the end is a finish reason and then the end of the stream."""
+    """Knows no `[DONE]`: the end is a finish reason, and then the end of the stream."""
 
     def _piece(self, value: JsonObject) -> Piece:
         self._note_model(value.get("modelVersion"))
@@ -27,9 +26,9 @@ class GeminiReader(ProtocolReader):
         for candidate in objects_in(value.get("candidates")):
             self._note_finish(candidate.get("finishReason"))
             for part in objects_in(as_object(candidate.get("content")).get("parts")):
-                said = as_text(part.get("text"))
-                text += "" if part.get("thought") else said
-                thought += said if part.get("thought") else ""
+                words = as_text(part.get("text"))
+                text += "" if part.get("thought") else words
+                thought += words if part.get("thought") else ""
                 tool += self._call(part)
         return Piece(text=text, reasoning=thought, tool=tool)
 
@@ -37,20 +36,17 @@ class GeminiReader(ProtocolReader):
         call = part.get("functionCall")
         if not isinstance(call, dict):
             return ""
-        arguments = json.dumps(call.get("args"), ensure_ascii=False)
-        return self._note_tool(len(self.tools), call.get("name"), arguments)
+        return self._note_tool(len(self.tools), call.get("name"), as_json(call.get("args")))
 
     @property
     def usage(self) -> Usage | None:
         if self.usage_table is None:
             return None
-        said = as_count(self.usage_table.get("candidatesTokenCount"))
-        out = (
-            None
-            if said is None and not self.reasoning_tokens
-            else (said or 0) + self.reasoning_tokens
-        )
-        return Usage(tokens_in=as_count(self.usage_table.get("promptTokenCount")), tokens_out=out)
+        tokens_in = as_count(self.usage_table.get("promptTokenCount"))
+        visible = as_count(self.usage_table.get("candidatesTokenCount"))
+        if visible is None and not self.reasoning_tokens:
+            return Usage(tokens_in=tokens_in)
+        return Usage(tokens_in=tokens_in, tokens_out=(visible or 0) + self.reasoning_tokens)
 
     @property
     def reasoning_tokens(self) -> int:

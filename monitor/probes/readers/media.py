@@ -17,7 +17,7 @@ _MOST_BASE64 = 16 << 20
 
 
 class TokensReader(ProtocolReader):
-    """Usage as the newer APIs count it: `input_tokens` and `output_tokens`."""
+    """Reads the usage as newer APIs count it: `input_tokens` and `output_tokens`."""
 
     def _note_usage(self, value: JsonObject) -> None:
         usage = value.get("usage")
@@ -35,7 +35,7 @@ class TokensReader(ProtocolReader):
 
 
 class TranscriptReader(TokensReader):
-    """Usage in tokens from the newer models, in seconds from the oldest: those count as none."""
+    """Reads transcripts. The oldest models count their usage in seconds, which counts as none."""
 
     def _piece(self, value: JsonObject) -> Piece:
         match value.get("type"):
@@ -54,12 +54,12 @@ class TranscriptReader(TokensReader):
 
     @property
     def spoke(self) -> bool:
-        """What has no words is written down as nothing: the end alone is an answer."""
+        """Whether it is an answer: what has no words is written down as nothing, so the end alone is one."""
         return self.ended or bool(self.text)
 
 
 class MediaReader(TokensReader):
-    """`data` is the whole sound, or the finished picture."""
+    """Collects in `data` the whole sound, or the finished picture."""
 
     piece_event: ClassVar[str]
     """The type of the event that carries a piece."""
@@ -71,7 +71,7 @@ class MediaReader(TokensReader):
         self.data = bytearray()
 
     def _piece(self, value: JsonObject) -> Piece:
-        kind = value.get("type")
+        kind = as_text(value.get("type"))
         if kind == self.last_event:
             self.ended = True
             self._note_finish("done")

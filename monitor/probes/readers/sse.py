@@ -1,7 +1,8 @@
-"""Server-sent events from bytes, by the rules of the WHATWG HTML standard, section 9.2.6.
+"""Parses server-sent events by the rules of the WHATWG HTML standard, section 9.2.6.
 
-Sans-IO: bytes in, events out, the same under any cut. Beyond the standard it counts comments
-(heartbeats), and keeps the last lines with unknown field names: dying servers speak there.
+It does no input or output: bytes go in, events come out, the same however the bytes are cut. Beyond
+the standard it counts comments (heartbeats), and keeps the last lines with unknown field names, where
+failing servers write their errors.
 """
 
 import codecs
@@ -12,7 +13,7 @@ MAX_LINE = 1 << 20
 MAX_EVENT = 4 << 20
 MAX_EVENTS = 100_000
 MAX_LINES = 4 * MAX_EVENTS
-"""Lines without an event cost time too."""
+"""A cap of its own, because lines without an event cost time too."""
 KEPT_UNKNOWN = 4096
 
 _LINE_END = re.compile("\r\n|\r|\n")
@@ -26,7 +27,7 @@ class Event:
 
 
 class SseParser:
-    """`overflow` says which cap was exceeded, if one was; nothing is read after that."""
+    """Splits a stream. `overflow` says which cap was exceeded, if one was; nothing is read after that."""
 
     def __init__(self, max_line: int = MAX_LINE, max_event: int = MAX_EVENT) -> None:
         self._max_line, self._max_event = max_line, max_event
@@ -49,7 +50,7 @@ class SseParser:
         return self._take(self._decode(data))
 
     def close(self) -> Event | None:
-        """The event that the end cut off. The standard drops it; for a diagnosis it is evidence."""
+        """Return the event that the end cut off: the standard drops it, a diagnosis needs it."""
         self._take(self._decode(b"", final=True))
         if self._line and self.overflow is None:
             self._field("".join(self._line))
@@ -65,19 +66,19 @@ class SseParser:
         if self._after_cr and text:
             self._after_cr = False
             text = text.removeprefix("\n")
-        found: list[Event] = []
+        events: list[Event] = []
         if self.overflow is not None:
-            return found
+            return events
         *lines, rest = _LINE_END.split(text) if "\r" in text else text.split("\n")
         for line in lines:
-            self._end_line(line, found)
+            self._end_line(line, events)
             if self.overflow is not None:
-                return found
+                return events
         # A lone CR ends its line at once, else a stream framed by CR would hang one line behind.
         self._after_cr = self._after_cr or text.endswith("\r")
         if rest:
             self._keep(rest)
-        return found
+        return events
 
     def _keep(self, part: str) -> None:
         self._line_size += len(part)
@@ -86,7 +87,7 @@ class SseParser:
         else:
             self._line.append(part)
 
-    def _end_line(self, line: str, found: list[Event]) -> None:
+    def _end_line(self, line: str, events: list[Event]) -> None:
         if self._line_size + len(line) > self._max_line:
             self._overflow("a line", self._max_line)
             return
@@ -99,12 +100,12 @@ class SseParser:
         elif line:
             self._field(line)
         else:
-            self._dispatch(found)
+            self._dispatch(events)
 
-    def _dispatch(self, found: list[Event]) -> None:
+    def _dispatch(self, events: list[Event]) -> None:
         if self._data:
             self.events += 1
-            found.append(Event("\n".join(self._data), self._name or "message", self._id))
+            events.append(Event("\n".join(self._data), self._name or "message", self._id))
             if self.events >= MAX_EVENTS:
                 self._overflow("the number of events", MAX_EVENTS)
         self._data, self._data_size, self._name = [], 0, ""

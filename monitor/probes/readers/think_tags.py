@@ -1,54 +1,103 @@
 """Thoughts that a server leaves in the text: `<think>…</think>` before what the model says."""
 
-_BEGIN = "<think>"
-_END = "</think>"
+MARKS = {
+    "<think>": "</think>",
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",
+    "<thoughts>": "</thoughts>",
+    "<reasoning>": "</reasoning>",
+    "<reason>": "</reason>",
+    "<reflection>": "</reflection>",
+    "<scratchpad>": "</scratchpad>",
+    "<analysis>": "</analysis>",
+    "<seed:think>": "</seed:think>",
+    "<mm:think>": "</mm:think>",
+    "<longcat_think>": "</longcat_think>",
+    "[think]": "[/think]",
+    "◁think▷": "◁/think▷",
+    "<|think|>": "<|/think|>",
+    "<|thinking|>": "<|/thinking|>",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|start_thinking|>": "<|end_thinking|>",
+    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
+}
+"""How models begin their thoughts, in lower case -> how they end them. From the chat templates of
+DeepSeek, Qwen, GLM, Gemini, Nova, Seed, MiniMax, LongCat, Mistral, Kimi, OpenThinker, Command and gpt-oss.
+"""
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+"""ASCII alone: no text becomes longer."""
 
 
 class ThinkTagSplitter:
-    """Parts text that comes in pieces; only at its very beginning can it begin to think."""
+    """Parts text that comes in pieces into what is visible and what is thought.
+
+    A model begins to think only before its first word, or right after other thoughts.
+    """
 
     def __init__(self) -> None:
         self.held = ""
-        """May yet turn out to be the mark, or text."""
-        self._thinks: bool | None = None
+        """Text that may yet turn out to be a mark."""
+        self._end = ""
+        """What ends the present thoughts; empty outside of them."""
+        self._may_begin = True
+        self._has_thought = False
 
     @property
     def inside(self) -> bool:
-        return self._thinks is True
+        return bool(self._end)
 
     def part(self, text: str) -> tuple[str, str]:
-        """What is said, and what is thought."""
-        if self._thinks is None:
-            return self._first(self.held + text)
-        return self._inside(text) if self._thinks else (text, "")
-
-    def _first(self, text: str) -> tuple[str, str]:
-        head = text.lstrip()
-        if not head:
+        """Return what of the next piece is visible, and what is thought."""
+        if not (self._end or self._may_begin):
             return text, ""
-        if len(head) < len(_BEGIN) and _BEGIN.startswith(head):
-            self.held = text
-            return "", ""
-        self.held, self._thinks = "", head.startswith(_BEGIN)
-        return self._inside(head.removeprefix(_BEGIN)) if self._thinks else (text, "")
+        visible, thought = "", ""
+        text, self.held = self.held + text, ""
+        while text and (self._end or self._may_begin):
+            if self._end:
+                more, text = self._take_thought(text)
+                thought += more
+                continue
+            head = text.lstrip()
+            begin = next((mark for mark in MARKS if head.translate(_LOWER).startswith(mark)), None)
+            if begin is not None:
+                self._end, text = MARKS[begin], head[len(begin) :]
+            elif _may_become_mark(head):
+                self.held, text = text, ""
+            elif head:
+                self._may_begin = False
+                visible = head if self._has_thought else text
+                text = ""
+            else:
+                visible, text = ("" if self._has_thought else text), ""
+        return visible, thought
 
-    def _inside(self, text: str) -> tuple[str, str]:
-        thought, mark, said = (self.held + text).partition(_END)
-        if mark:
-            self.held, self._thinks = "", False
-            return said.lstrip(), thought
-        kept = len(thought) - _begun(thought)
-        self.held = thought[kept:]
-        return "", thought[:kept]
+    def _take_thought(self, text: str) -> tuple[str, str]:
+        """Return the thoughts in a text, and what follows their end."""
+        at = text.translate(_LOWER).find(self._end)
+        if at >= 0:
+            rest = text[at + len(self._end) :]
+            self._end, self._has_thought = "", True
+            return text[:at], rest
+        kept = len(text) - _begun(text.translate(_LOWER), self._end)
+        self.held = text[kept:]
+        return text[:kept], ""
 
 
-def _begun(thought: str) -> int:
-    """How much of the end's mark stands at the end already: no more is held back, it is a first token."""
-    sizes = range(len(_END) - 1, 0, -1)
-    return next((size for size in sizes if thought.endswith(_END[:size])), 0)
+def _may_become_mark(head: str) -> bool:
+    return bool(head) and any(mark.startswith(head.translate(_LOWER)) for mark in MARKS)
+
+
+def _begun(thought: str, end: str) -> int:
+    """Return how much of the end's mark stands at the end: no more is held back, it is a first token."""
+    sizes = range(len(end) - 1, 0, -1)
+    return next((size for size in sizes if thought.endswith(end[:size])), 0)
 
 
 def split_unopened(text: str) -> tuple[str, str]:
-    """The same of a whole text whose beginning mark the server's template swallowed."""
-    thought, mark, said = text.partition(_END)
-    return (said.lstrip(), thought) if mark else (text, "")
+    """Part a whole text whose beginning mark the server's template swallowed."""
+    low = text.translate(_LOWER)
+    ends = [(at, end) for end in MARKS.values() if (at := low.find(end)) >= 0]
+    if not ends:
+        return text, ""
+    at, end = min(ends)
+    return text[at + len(end) :].lstrip(), text[:at]

@@ -57,7 +57,7 @@ _EXPLAINED = {
     FailureKind.HTTP_GARBAGE: "got something else than HTTP, want a response",
     FailureKind.BODY_TIMEOUT: "got an answer that did not end in time, want all of it",
     FailureKind.BODY_TOO_LARGE: "got a larger answer than we read, want a smaller one",
-    FailureKind.TRUNCATED: "got an answer that was cut off, want all of it",
+    FailureKind.UNEXPECTED_BODY: "got an answer that was cut off, want all of it",
 }
 
 
@@ -85,7 +85,7 @@ def judge_body_transport(exchange: Exchange) -> Failure | None:
     if error.what is ErrorType.PROTOCOL:
         return _explained(FailureKind.HTTP_GARBAGE, error)
     return _explained(
-        FailureKind.TRUNCATED if exchange.body else FailureKind.HTTP_DISCONNECT, error
+        FailureKind.UNEXPECTED_BODY if exchange.body else FailureKind.HTTP_DISCONNECT, error
     )
 
 
