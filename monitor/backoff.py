@@ -4,6 +4,7 @@ A check waits as long as the server asked for; where it asked for nothing, ever 
 those of the monotonic clock.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +13,8 @@ from monitor.model import Check, FailureKind, Result
 
 ACCOUNT_PAUSE = timedelta(minutes=15)
 _MOST_DOUBLINGS = 2
+_AT_ONCE = timedelta(seconds=1)
+"""The shortest wait that is read of an answer: `Retry-After: 0` and moments that are over say nothing."""
 
 
 def pause(check: Check, result: Result, streak: int) -> timedelta:
@@ -19,50 +22,70 @@ def pause(check: Check, result: Result, streak: int) -> timedelta:
     if result.failure is None:
         return timedelta(0)
     row, every = result.failure.kind.row, check.probe.every
+    asked = result.retry_after or timedelta(0)
     if row.is_busy:
-        own = every * 2 ** min(streak, _MOST_DOUBLINGS) if result.retry_after is None else every
-        return max(own, result.retry_after or timedelta(0))
+        doublings = min(streak - 1 if asked > _AT_ONCE else streak, _MOST_DOUBLINGS)
+        return max(every * float(2**doublings), asked)
     if row.needs_person:
-        asked = result.retry_after or timedelta(0)
         return max(asked, ACCOUNT_PAUSE if streak > 1 and check.probe.paid else timedelta(0))
     return timedelta(0)
+
+
+@dataclass
+class _Streak:
+    """Results of one kind in a row, and the monotonic second until which its check pauses."""
+
+    check: Check
+    kind: FailureKind
+    count: int
+    until: float
 
 
 @dataclass
 class Backoff:
     """The checks that pause, and until when. A restart forgets them."""
 
-    _until: dict[str, float] = field(default_factory=dict)
-    _streaks: dict[str, tuple[FailureKind | None, int]] = field(default_factory=dict)
+    _streaks: dict[str, _Streak] = field(default_factory=dict)
+    _turned_away: set[str] = field(default_factory=set)
+    """Checks whose account was refused when it was last heard of."""
 
     def holds(self, check: str, now: float) -> bool:
-        return now < self._until.get(check, now)
+        streak = self._streaks.get(check)
+        return streak is not None and now < streak.until
 
     def forget(self, checks: Iterable[str]) -> None:
         """End the pauses of these checks: whoever changed one wants to know now whether that helped."""
         for key in checks:
-            self._until.pop(key, None)
             self._streaks.pop(key, None)
+            self._turned_away.discard(key)
 
     def note(self, check: Check, result: Result, now: float) -> timedelta:
         """Return the pause that follows; nothing where the next run is no later than it would be."""
         kind = result.failure.kind if result.failure else None
         if kind is None or not (kind.row.is_busy or kind.row.needs_person):
-            before, _ = self._streaks.pop(check.key, (None, 0))
-            self._until.pop(check.key, None)
-            if kind is None and before is FailureKind.AUTH_INVALID:
-                self._key_works(check)
+            self._streaks.pop(check.key, None)
+            if kind is None and check.key in self._turned_away:
+                self._turned_away.discard(check.key)
+                self._end_pauses_of_account(check)
             return timedelta(0)
-        before, streak = self._streaks.get(check.key, (kind, 0))
-        streak = streak + 1 if before is kind else 1
-        self._streaks[check.key] = (kind, streak)
-        held = pause(check, result, streak)
-        self._until[check.key] = now + held.total_seconds()
-        return held if held > check.probe.every else timedelta(0)
+        if kind.row.needs_person:
+            self._turned_away.add(check.key)
+        streak = self._streaks.get(check.key)
+        count = streak.count + 1 if streak and streak.kind is kind else 1
+        length = pause(check, result, count)
+        self._streaks[check.key] = _Streak(check, kind, count, now + length.total_seconds())
+        return length if length > check.probe.every else timedelta(0)
 
-    def _key_works(self, check: Check) -> None:
-        """The key was refused to this check and is not any more: its endpoint's others need not wait."""
-        begin = check.key.rpartition("/")[0] + "/"
-        for key, (kind, _) in self._streaks.items():
-            if kind is FailureKind.AUTH_INVALID and key.startswith(begin):
-                self._until.pop(key, None)
+    def _end_pauses_of_account(self, check: Check) -> None:
+        """Let the other checks with this key go: it was refused to this one, and is not any more."""
+        for streak in self._streaks.values():
+            if streak.kind.row.needs_person and _share_account(streak.check, check):
+                streak.until = -math.inf
+
+
+def _share_account(one: Check, other: Check) -> bool:
+    """Say whether two checks use one key; without a key, whether they ask one endpoint."""
+    key = one.endpoint.key
+    return one.endpoint.path == other.endpoint.path or (
+        key is not None and key == other.endpoint.key
+    )

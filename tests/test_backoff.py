@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.backoff import Backoff, pause
-from monitor.model import Check, Endpoint, Failure, FailureKind, Outcome, Result
+from monitor.model import Check, Endpoint, Failure, FailureKind, Outcome, Result, Secret
 from monitor.probes import PROBES
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -36,6 +36,15 @@ def result(kind: FailureKind | None, retry_after: float | None = None) -> Result
         (CHAT, FailureKind.SERVER_ERROR, 60, 5, 0),  # whether it is back is what we are here for
         (CHAT, FailureKind.RATE_LIMITED, 1234, 1, 1234),
         (CHAT, FailureKind.RATE_LIMITED, 7, 1, 300),
+        (
+            CHAT,
+            FailureKind.RATE_LIMITED,
+            7,
+            2,
+            600,
+        ),  # it waited longer than it was asked to, in vain
+        (CHAT, FailureKind.RATE_LIMITED, 7, 9, 1200),
+        (CHAT, FailureKind.RATE_LIMITED, 1, 1, 600),  # as `Retry-After: 0` is read: no answer
         (CHAT, FailureKind.RATE_LIMITED, None, 1, 600),
         (CHAT, FailureKind.OVERLOADED, None, 2, 1200),
         (CHAT, FailureKind.OVERLOADED, None, 9, 1200),
@@ -135,4 +144,38 @@ def test_nothing_else_that_a_free_call_meets_does(kinds: list[FailureKind | None
         backoff.note(CHAT, result(FailureKind.AUTH_INVALID), 0.0)
     for kind in kinds:
         backoff.note(MODELS, result(kind), 60.0)
+    assert backoff.holds(CHAT.key, 61.0)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        FailureKind.AUTH_INVALID,
+        FailureKind.QUOTA_EXHAUSTED,
+        FailureKind.PERMISSION_DENIED,
+        FailureKind.MODEL_NOT_FOUND,
+        FailureKind.REGION_BLOCKED,
+    ],
+)
+@pytest.mark.parametrize("between", [[], [FailureKind.BAD_GATEWAY]])
+def test_every_pause_of_an_account_ends_when_a_free_call_with_its_key_is_good_again(
+    kind: FailureKind, between: list[FailureKind]
+) -> None:
+    here = replace(ENDPOINT, key=Secret("k" * 20))
+    elsewhere, stranger = replace(here, id="e2"), replace(here, id="e3", key=Secret("o" * 20))
+    paid = [replace(CHAT, endpoint=endpoint) for endpoint in (here, elsewhere, stranger)]
+    free = replace(MODELS, endpoint=here)
+    backoff = Backoff()
+    for check in (*paid, *paid, free):
+        backoff.note(check, result(kind), 0.0)
+    for failure in (*between, None):
+        backoff.note(free, result(failure), 60.0)
+    assert [backoff.holds(check.key, 61.0) for check in paid] == [False, False, True]
+
+
+def test_a_busy_server_keeps_its_pause_when_the_key_works_again() -> None:
+    backoff = Backoff()
+    backoff.note(MODELS, result(FailureKind.AUTH_INVALID), 0.0)
+    backoff.note(CHAT, result(FailureKind.RATE_LIMITED, 1000), 0.0)
+    backoff.note(MODELS, result(None), 60.0)
     assert backoff.holds(CHAT.key, 61.0)

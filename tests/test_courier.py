@@ -500,7 +500,7 @@ async def test_an_address_that_apprise_does_not_know_is_a_complaint_without_the_
     with pytest.raises(ConfigError) as caught:
         Notifier((Channel(id="x", url=Secret("nonsense://secret-part")),), REDACT)
 
-    assert str(caught.value).startswith("channel.x.url: Apprise does not know this address")
+    assert str(caught.value).startswith('channel.x.url: Apprise knows no scheme "nonsense://"')
     assert "secret-part" not in str(caught.value)
 
 

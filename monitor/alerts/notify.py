@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
@@ -174,6 +175,17 @@ class _Connected:
             return self.apprise.notify(title=message.title, body=message.body, body_format="text")
 
 
+def _unknown(apprise: Any, channel: Channel) -> str:
+    """Say why Apprise takes no address. Nothing of it is quoted but its scheme."""
+    scheme = channel.url.reveal().partition("://")[0].lower()
+    schemes = apprise.NotificationManager().schemas()
+    if scheme in schemes:
+        return f"Apprise does not take this address; see its wiki for the form of {scheme}://"
+    near = get_close_matches(scheme, schemes, n=1)
+    hint = f'; did you mean "{near[0]}://"?' if near else "; its wiki lists those that it knows"
+    return f'Apprise knows no scheme "{scheme[:20]}://"{hint}'
+
+
 def _connect_all(channels: tuple[Channel, ...]) -> dict[str, _Connected]:
     import apprise  # noqa: PLC0415  # see above
     import requests  # noqa: PLC0415  # what Apprise sends through
@@ -191,8 +203,7 @@ def _connect_all(channels: tuple[Channel, ...]) -> dict[str, _Connected]:
         if plugin := _connect(apprise, asset, channel):
             connected[channel.id] = plugin
         else:
-            what = "Apprise does not know this address; see its wiki for the form of each service"
-            complaints.append(Complaint(f"channel.{channel.id}.url", what))
+            complaints.append(Complaint(f"channel.{channel.id}.url", _unknown(apprise, channel)))
     if complaints:
         raise ConfigError(tuple(complaints))
     return connected

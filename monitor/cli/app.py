@@ -149,8 +149,7 @@ def _run() -> None:
     try:
         command_line()()
     except ConfigError as error:
-        for complaint in error.complaints:
-            sys.stderr.write(f"{complaint}\n")
+        sys.stderr.write(f"{error.report}\n")
         sys.exit(EX_CONFIG)
     except MonitorError as error:
         sys.stderr.write(f"{error}\n")

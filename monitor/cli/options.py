@@ -77,13 +77,16 @@ Until = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 
 
-def load(path: Path | None, *, level: str = "WARNING", speaks: bool = True) -> Config:
+def load(
+    path: Path | None, *, level: str = "WARNING", speaks: bool = True, strict: bool = False
+) -> Config:
     """Read the configuration and set up logging.
 
     `speaks`: whether the command asks endpoints or tells channels, for which it needs secrets.
+    `strict`: whether it refuses what is written wrongly and can be understood all the same.
     """
     file = config.find(path)
-    loaded = config.load(file, service_env(file, os.environ), speaks=speaks)
+    loaded = config.load(file, service_env(file, os.environ), speaks=speaks, strict=strict)
     journal = "JOURNAL_STREAM" in os.environ or "INVOCATION_ID" in os.environ
     logs.set_up(Redactor(loaded.secrets), level=level, journal=journal)
     return loaded

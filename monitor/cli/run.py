@@ -2,6 +2,7 @@
 
 import asyncio
 import faulthandler
+import logging
 import os
 from typing import Annotated
 
@@ -10,6 +11,9 @@ import typer
 from monitor.cli.options import ConfigPath, load
 from monitor.cli.service_env import service_env
 from monitor.daemon.app import Daemon
+from monitor.logs import quoted
+
+log = logging.getLogger(__name__)
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -28,6 +32,8 @@ def command(
             param_hint="'--log-level'",
         )
     loaded = load(path, level=level)
+    for warning in loaded.warnings:
+        log.warning("event=config place=%s why=%s", warning.where, quoted(warning.what))
     env = service_env(loaded.path, os.environ)
     faulthandler.enable()  # a daemon that hangs is ended with SIGABRT: the log shows where it hung
     asyncio.run(Daemon(loaded, env=env).run())

@@ -5,13 +5,18 @@ import typer
 from monitor.alerts import Notifier
 from monitor.cli.options import ConfigPath, load
 from monitor.config import Config
-from monitor.model import Check, Redactor
+from monitor.model import Check, ConfigError, Redactor
 
 
 def command(path: ConfigPath = None) -> None:
-    """Read the config and print every problem. Exit 78 if there is one."""
-    loaded = load(path)
-    Notifier(loaded.channels, Redactor(loaded.secrets))  # complains of what Apprise does not know
+    """Read the config and print every problem. Exit 78 if there is one. What is allowed and hardly meant is a warning."""
+    loaded = load(path, strict=True)
+    try:
+        Notifier(loaded.channels, Redactor(loaded.secrets))  # complains of what Apprise refuses
+    except ConfigError as error:
+        raise ConfigError(error.complaints, loaded.path) from None
+    for warning in loaded.warnings:
+        typer.echo(f"warning: {warning}")
     typer.echo(f"{loaded.path}: good. {summary(loaded)}")
 
 

@@ -100,9 +100,10 @@ def _ascii(host: str) -> str:
 def _base_url(text: str) -> str:
     """Return a base URL without a trailing slash, `#` or `/v1`: with or without `/v1` it is the same.
 
-    Where the path names another version, `/v1` stays, if it has one.
+    Where the path names another version, `/v1` stays, if it has one. Of the address of a call its base
+    URL is returned; `base_url_mistake` says so.
     """
-    _check_no_call(text)
+    text = _base_of_call(text) or text
     parts = _address(text.removesuffix("#"))
     host, ascii_host = parts.hostname or "", _ascii(parts.hostname or "")
     netloc = parts.netloc if host == ascii_host else parts.netloc.lower().replace(host, ascii_host)
@@ -115,20 +116,36 @@ def _base_url(text: str) -> str:
     return f"{parts.scheme}://{netloc}{path}"
 
 
-def _check_no_call(text: str) -> None:
-    """Refuse the address of a call, and say which base URL it belongs to."""
+def is_complete(text: str) -> bool:
+    """Tell whether a base URL is to be taken as it stands, because it ends with `#`."""
+    return (_base_of_call(text) or text).endswith("#")
+
+
+def base_url_mistake(text: str) -> str | None:
+    """Say what is wrong with an address that can be understood all the same: that of a call."""
+    base = _base_of_call(text)
+    return base and f'is the address of a call, want the base URL: "{base}"'
+
+
+def _base_of_call(text: str) -> str | None:
+    """Return the base URL of a call's address; None for an address that is no call's.
+
+    Raises ValueError for a call with a query, which no base URL leads to.
+    """
     address, _, query = text.removesuffix("#").partition("?")
     scheme, sign, rest = address.partition("://")
     call = _CALL.fullmatch(rest) if sign else None
     if call is None:
-        return
+        return None
     if query:
         host, _, path = rest.partition("/")
-        base, more = host, f' and in the probe path = "/{path}?{query}"'
-    else:
-        base, more = call["base"].rstrip("/"), ""
-        base += "" if "/models/" in rest or names_version(f"/{base.partition('/')[2]}") else "#"
-    raise ValueError(f'is the address of a call, want the base URL: "{scheme}://{base}"{more}')
+        raise ValueError(
+            f'is the address of a call, want the base URL: "{scheme}://{host}",'
+            f' and in the probe path = "/{path}?{query}"'
+        )
+    base = call["base"].rstrip("/")
+    complete = "/models/" in rest or names_version(f"/{base.partition('/')[2]}")
+    return f"{scheme}://{base}" + ("" if complete else "#")
 
 
 def _one_address(value: Any) -> Any:

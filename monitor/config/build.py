@@ -16,6 +16,7 @@ from monitor.model import (
     AlertSettings,
     Channel,
     Check,
+    Complaint,
     DailyBudget,
     HistorySettings,
     Maintenance,
@@ -48,6 +49,8 @@ class Config:
     prices: Mapping[str, Price]
     budgets: Mapping[str, DailyBudget]
     maintenance: tuple[Maintenance, ...]
+    warnings: tuple[Complaint, ...]
+    """What is understood and hardly meant, each with its remedy."""
     secrets: tuple[Secret, ...] = field(repr=False)
     """Everything that must never be printed."""
 
@@ -88,6 +91,7 @@ def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) 
             if table.budget_per_day
         },
         maintenance=planned,
+        warnings=(*tables.misuses, *tables.warnings),
         secrets=(*secrets, *_more_secrets(tables.monitor, services, channels)),
     )
 
@@ -193,15 +197,15 @@ def _more_secrets(
                 yield from _login_secrets(endpoint.proxy.login)
     if monitor.heartbeat:
         yield Secret(monitor.heartbeat)
-        yield from map(Secret, _parts(monitor.heartbeat))
+        yield from map(Secret, address_parts(monitor.heartbeat))
     for channel in channels:
         yield channel.url
-        yield from map(Secret, _parts(channel.url.reveal()))
+        yield from map(Secret, address_parts(channel.url.reveal()))
         if channel.proxy:
             yield from _login_secrets(read_proxy(channel.proxy.reveal()).login)
     for resolver in monitor.resolvers:
         if "://" in resolver:
-            yield from map(Secret, _parts(resolver.removesuffix("/dns-query")))
+            yield from map(Secret, address_parts(resolver.removesuffix("/dns-query")))
 
 
 def _login_secrets(login: Secret | None) -> Iterator[Secret]:
@@ -211,7 +215,7 @@ def _login_secrets(login: Secret | None) -> Iterator[Secret]:
         yield Secret(login.reveal().partition(":")[2])
 
 
-def _parts(url: str) -> Iterator[str]:
+def address_parts(url: str) -> Iterator[str]:
     """Return user, password, path and query of an address; its host may be said."""
     rest = url.split("://", 1)[-1]
     user, at, rest = rest.rpartition("@")

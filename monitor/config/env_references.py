@@ -13,6 +13,8 @@ _REAL_KEY = re.compile(
     r"(?:sk|pk|xai|gsk)-[\w-]{12,}|AIza[\w-]{20,}|[0-9]{6,12}:[\w-]{30,}|[\w-]{32,}"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BEARER = re.compile(r"(?:authorization\s*:\s*)?bearer\b", re.IGNORECASE)
+_QUOTES = ("'", '"', "`", "\u2018", "\u201c")
 CREDENTIAL_PREFIX = "monitor_"
 """What systemd puts before the names of a folder loaded by `LoadCredential=monitor:FOLDER`."""
 
@@ -61,7 +63,7 @@ class References:
     def _key(self, value: str, place: Place) -> str | None:
         if value.startswith("file:"):
             key = self._file(self.folder / value[5:], place)
-            return self._keep(self._one_line(key or "", place) or None)
+            return self._keep(self._checked(key or "", value, place))
         names = _REFERENCE.findall(value)
         if not names and _REAL_KEY.search(value):
             self._complain(
@@ -72,12 +74,14 @@ class References:
         if any(self._look_up(name) is None for name in names):
             return None
         key = _REFERENCE.sub(lambda match: self._look_up(match[1]) or "", value).strip()
-        return self._keep(self._one_line(key, place) or None)
+        return self._keep(self._checked(key, value, place))
 
-    def _one_line(self, key: str, place: Place) -> str:
-        if _CONTROL.search(key):
-            self._complain(place, "has a line break or a control character in it, want one line")
-        return key
+    def _checked(self, key: str, source: str, place: Place) -> str | None:
+        """Complain of a key that no server can take; `source` is how the file names it."""
+        trouble = _key_trouble(key)
+        if trouble:
+            self._complain(place, f"{source} {trouble}" if _REFERENCE.search(source) else trouble)
+        return key or None
 
     def _text(self, value: str, place: Place) -> str:
         values = {name: self._look_up(name) for name in _REFERENCE.findall(value)}
@@ -108,7 +112,7 @@ class References:
 
     def _read(self, path: Path, place: Place) -> str | None:
         try:
-            return path.read_text(encoding="utf-8").strip() or None
+            return path.read_text(encoding="utf-8-sig").strip() or None
         except OSError as error:
             self._complain(place, f"cannot read {path}: {error.strerror}")
         except ValueError:
@@ -133,6 +137,24 @@ class References:
 
     def _complain(self, place: Place, what: str) -> None:
         self.complaints.append(Complaint(".".join(place), what))
+
+
+def _key_trouble(key: str) -> str | None:
+    """Say what is wrong with a key, without showing any of it."""
+    if _CONTROL.search(key):
+        return "has a line break or a control character in it, want one line"
+    if _BEARER.match(key):
+        return 'begins with "Bearer ", which every call adds by itself; want the key alone'
+    if key[:1] in _QUOTES:
+        return "stands in quotes, which would be sent as part of it; want the key alone"
+    for character in key:
+        if character == " ":
+            return "has a space in it, want the key alone"
+        if not character.isprintable():
+            return f"has an invisible character (U+{ord(character):04X}) in it; copy the key again"
+        if not character.isascii():
+            return f"has a character (U+{ord(character):04X}) in it that no key has; copy the key again"
+    return None
 
 
 def _is_secret(place: Place) -> bool:

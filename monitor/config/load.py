@@ -2,17 +2,19 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from monitor.config.build import Config, build
+from monitor.config.build import Config, address_parts, build
 from monitor.config.env_references import References
 from monitor.config.parse_tables import ParsedTables
 from monitor.model import Complaint, ConfigError, Redactor, Secret
 
 USUAL = (Path("monitor.toml"), Path("/etc/monitor/monitor.toml"))
 _CHANNEL = re.compile(r"^\s*\[\s*channel\s*\.")
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _HEADER = re.compile(r"^(?=\s*\[)", re.MULTILINE)
 
 
@@ -21,7 +23,10 @@ def find(explicit: Path | None) -> Path:
     if explicit is not None:
         return explicit
     for path in USUAL:
-        if path.is_file():
+        try:
+            if path.is_file():
+                return path
+        except OSError:  # it may be there, in a folder that is not for us: `load` says why
             return path
     places = " or ".join(map(str, USUAL))
     raise ConfigError(
@@ -34,29 +39,52 @@ def find(explicit: Path | None) -> Path:
     )
 
 
-def load(path: Path, env: Mapping[str, str], *, speaks: bool = True) -> Config:
+def load(
+    path: Path, env: Mapping[str, str], *, speaks: bool = True, strict: bool = False
+) -> Config:
     """Read the file. Raises ConfigError.
 
-    Without `speaks`, for commands that neither ask nor tell anybody, secrets may be missing.
+    Without `speaks`, for commands that neither ask nor tell anybody, secrets may be missing. With
+    `strict`, what is written wrongly is refused also where it can be understood.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError((Complaint(str(path), f"cannot be read: {error.strerror}"),)) from error
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError((Complaint(str(path), f"cannot be read: {why}"),)) from error
+    return parse(_decode(content, path), path=path, env=env, speaks=speaks, strict=strict)
+
+
+def _decode(content: bytes, path: Path) -> str:
+    """Return the text of a file in UTF-8, with a byte order mark or not. Raises ConfigError."""
+    try:
+        if content.startswith(_UTF16_MARKS) or b"\0" in content[:1000]:
+            raise ConfigError(
+                (Complaint(str(path), "is UTF-16, not UTF-8 text; save it as UTF-8"),)
+            )
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError((Complaint(str(path), "is not UTF-8 text"),)) from error
-    return parse(text, path=path, env=env, speaks=speaks)
+        line = content[: error.start].count(b"\n") + 1
+        what = f"is not UTF-8 text (see line {line}); save it as UTF-8"
+        raise ConfigError((Complaint(str(path), what),)) from error
 
 
-def parse(text: str, *, path: Path, env: Mapping[str, str], speaks: bool = True) -> Config:
-    """Read the text of a file at `path`. Raises ConfigError.
+def parse(
+    text: str,
+    *,
+    path: Path,
+    env: Mapping[str, str],
+    speaks: bool = True,
+    strict: bool = False,
+) -> Config:
+    """Read the text of a file at `path`, as `load` does. Raises ConfigError.
 
     `env` also says where state and credentials are, as systemd does.
     """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError((_syntax(str(error)),)) from error
+        raise ConfigError((_syntax(str(error), text),), path) from error
     except RecursionError as error:
         raise ConfigError((Complaint(str(path), "is nested too deeply"),)) from error
     references = _references(path, env, speaks=speaks)
@@ -65,9 +93,10 @@ def parse(text: str, *, path: Path, env: Mapping[str, str], speaks: bool = True)
     state_folders = env.get("STATE_DIRECTORY", "").split(":")
     state = Path(state_folders[0]) if state_folders[0] else path.absolute().parent
     config = build(tables, path.absolute(), state, references.secrets)
-    if tables.complaints:
-        raise ConfigError(_safe(tables.complaints, references.resolved))
-    return config
+    complaints = [*tables.complaints, *(tables.misuses if strict else ())]
+    if complaints:
+        raise ConfigError(_safe(complaints, references.resolved), path)
+    return replace(config, warnings=_safe(config.warnings, references.resolved))
 
 
 def channels_only(path: Path, env: Mapping[str, str]) -> Config:
@@ -106,9 +135,11 @@ def _references(path: Path, env: Mapping[str, str], *, speaks: bool = True) -> R
     return References(env, Path(credentials) if credentials else None, folder, speaks)
 
 
-def _safe(complaints: list[Complaint], resolved: list[Secret]) -> tuple[Complaint, ...]:
+def _safe(complaints: Iterable[Complaint], resolved: list[Secret]) -> tuple[Complaint, ...]:
     """Sort the complaints by place, each once; none quotes what came from the environment."""
-    redact = Redactor(resolved)
+    values = [secret.reveal() for secret in resolved]
+    parts = (part for value in values if "://" in value for part in address_parts(value))
+    redact = Redactor((*resolved, *map(Secret, parts)))
     return tuple(
         sorted(
             {Complaint(complaint.where, redact(complaint.what)) for complaint in complaints},
@@ -117,8 +148,13 @@ def _safe(complaints: list[Complaint], resolved: list[Secret]) -> tuple[Complain
     )
 
 
-def _syntax(message: str) -> Complaint:
+def _syntax(message: str, text: str) -> Complaint:
     """Put the place in front that tomllib ends with: `(at line 3, column 7)`."""
     what, _, where = message.partition(" (at ")
     where = where.rstrip(")") or "end of the file"
-    return Complaint(where, f"{what[:1].lower()}{what[1:]}; this is not valid TOML")
+    hint = ""
+    number = re.match(r"line (\d+)", where)
+    line = text.split("\n")[int(number[1]) - 1 :][:1] if number else []
+    if any(re.search("[\u2018-\u201f]", part) for part in line):
+        hint = "; it has typographic quotes, want plain ones"
+    return Complaint(where, f"{what[:1].lower()}{what[1:]}; this is not valid TOML{hint}")

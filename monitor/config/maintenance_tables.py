@@ -61,10 +61,15 @@ def _complain_of_missing(tables: ParsedTables, place: tuple[str, ...], what: str
 
 
 def _utc(moment: datetime, zone: ZoneInfo, fold: int) -> datetime:
-    """Return a moment in UTC. Where an hour happens twice, a window begins in the first and ends in the second."""
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone, fold=fold)
-    return moment.astimezone(UTC)
+    """Return a moment in UTC. Where an hour happens twice, a window begins in the first and ends in the second.
+
+    A moment that a change of the clocks skips comes as much later as they were put forward.
+    """
+    if moment.tzinfo is not None:
+        return moment.astimezone(UTC)
+    local = moment.replace(tzinfo=zone, fold=fold)
+    exists = local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == moment
+    return (local if exists else local.replace(fold=0)).astimezone(UTC)
 
 
 def _recurring(

@@ -31,6 +31,10 @@ T = TypeVar("T", bound=BaseModel)
 @dataclass
 class ParsedTables:
     complaints: list[Complaint]
+    misuses: list[Complaint] = field(default_factory=list)
+    """What is written wrongly and can be understood all the same: only `monitor validate` refuses it."""
+    warnings: list[Complaint] = field(default_factory=list)
+    """What is allowed and hardly meant."""
     monitor: MonitorTable = field(default_factory=MonitorTable)
     page: Table = field(default_factory=PageTable)
     alerts: Table = field(default_factory=AlertsTable)
@@ -48,6 +52,12 @@ class ParsedTables:
     def complain(self, place: Place, what: str) -> None:
         self.complaints.append(Complaint(".".join(place), what))
 
+    def misuse(self, place: Place, what: str) -> None:
+        self.misuses.append(Complaint(".".join(place), what))
+
+    def warn(self, place: Place, what: str) -> None:
+        self.warnings.append(Complaint(".".join(place), what))
+
     def read(
         self,
         model: type[T],
@@ -59,7 +69,9 @@ class ParsedTables:
         try:
             return model.model_validate(value)
         except ValidationError as error:
-            self.complaints.extend(complaints_of(error, place, model, inherited))
+            known = {complaint.where for complaint in self.complaints}
+            more = complaints_of(error, place, model, inherited)
+            self.complaints.extend(complaint for complaint in more if complaint.where not in known)
             return self._read_rest(model, value, error)
 
     def _read_rest(self, model: type[T], value: Any, error: ValidationError) -> T | None:

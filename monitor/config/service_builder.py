@@ -3,9 +3,11 @@
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from monitor.config.addresses import base_url_mistake, is_complete
 from monitor.config.complaints import unknown
 from monitor.config.parse_tables import ParsedTables, Place
 from monitor.config.tables import (
@@ -16,8 +18,12 @@ from monitor.config.tables import (
     keys_of,
 )
 from monitor.model import Check, Endpoint, Service
+from monitor.model.duration import format_duration
 from monitor.probes import PROBES
 from monitor.probes.probe import ProbeSettings
+
+_OFTEN = timedelta(seconds=10)
+"""A paid probe that runs more often than this costs more than its operator may think."""
 
 
 @dataclass
@@ -72,8 +78,10 @@ class ServiceBuilder:
             return None
         values = dict(table)
         values["name"] = values["name"] or name
-        is_complete = str(own["url"]).endswith("#")
-        endpoint = Endpoint(id=name, service=self.id, is_complete=is_complete, **values)
+        url = str(own["url"])
+        if mistake := base_url_mistake(url):
+            self.tables.misuse((*place, "url"), mistake)
+        endpoint = Endpoint(id=name, service=self.id, is_complete=is_complete(url), **values)
         if endpoint.ca_file is None:
             return endpoint
         ca_file = self.folder / endpoint.ca_file
@@ -82,6 +90,7 @@ class ServiceBuilder:
         return replace(endpoint, ca_file=ca_file)
 
     def checks(self, service: Service) -> list[Check]:
+        self._warn_of_doubles(service)
         probes = self._probes()
         if sum(probe.main for probe in probes) > 1:
             self.tables.complain((*self.place, "probes"), "more than one has main = true; keep one")
@@ -99,6 +108,15 @@ class ServiceBuilder:
             for endpoint in service.endpoints
             for probe in probes
         ]
+
+    def _warn_of_doubles(self, service: Service) -> None:
+        """Warn of two endpoints that differ in nothing but their names."""
+        first: dict[Endpoint, str] = {}
+        for endpoint in service.endpoints:
+            same = first.setdefault(replace(endpoint, id="", name="", tags=()), endpoint.id)
+            if same != endpoint.id and not endpoint.retired:
+                place = (*self.place, "endpoints", endpoint.id)
+                self.tables.warn(place, f'is the same base URL as "{same}", so it is probed twice')
 
     def _probes(self) -> list[ProbeSettings]:
         given = self.table.probes if self.table.probes is not None else self._usual()
@@ -146,6 +164,11 @@ class ServiceBuilder:
             return None
         if probe.every.total_seconds() < 1:
             self.tables.complain((*place, "every"), 'want at least "1s"')
+        elif probe.paid and probe.every < _OFTEN and self.table.budget_per_day is None:
+            self.tables.warn((*place, "every"), _times_a_day(probe.every))
+        if "timeout" in table and probe.timeout > probe.every:
+            where = place if "timeout" in own else self.place
+            self.tables.warn((*where, "timeout"), _timeout_above(probe))
         if probe.timeout.total_seconds() <= 0:
             self.tables.complain((*place, "timeout"), "want a duration longer than nothing")
         if probe.needs_model and not self._model(probe):
@@ -157,6 +180,21 @@ class ServiceBuilder:
         if "model" not in type(probe).model_fields:
             return None
         return getattr(probe, "model", None) or self.table.model
+
+
+def _times_a_day(every: timedelta) -> str:
+    times = timedelta(days=1) // every
+    return (
+        f"means {times:,} paid runs a day of each base URL;"
+        ' want at least "1m", or a budget_per_day of the service'
+    )
+
+
+def _timeout_above(probe: ProbeSettings) -> str:
+    every, timeout = map(format_duration, (probe.every, probe.timeout))
+    return (
+        f"is {timeout}, more than every = {every}: a slow run makes the next ones miss their turn"
+    )
 
 
 def _trouble_with(ca_file: Path) -> str | None:

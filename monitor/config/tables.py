@@ -31,6 +31,7 @@ from monitor.config.addresses import (
 )
 from monitor.config.values import (
     Budget,
+    ById,
     ChannelUrl,
     Every,
     Headers,
@@ -240,7 +241,7 @@ class ServiceTable(Table):
     name: str | None = Key(None, max_length=80, description="shown instead of the id")
     key: str | None = Key(None, description='"${NAME}" or "file:PATH"')
     model: str | None = Key(None, max_length=200, description="what paid probes ask for")
-    endpoints: dict[str, Any] = Key(min_length=1, description="id = base URL, or a table")
+    endpoints: ById = Key(min_length=1, description="id = base URL, or a table")
     probes: dict[str, Any] | None = Key(None, description="id = interval, or a table")
     budget_per_day: Budget | None = Key(None, description='"500k tokens" or "0.50 USD"')
     multiplier: Money = Key(1.0, description="of the price list")

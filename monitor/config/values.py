@@ -102,6 +102,15 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+_BOT_TOKEN = re.compile(r"(?:bot)?\d+(?::|%3A)[\w-]+(?:/|\?|$)", re.ASCII | re.IGNORECASE)
+_SCHEMES = {
+    "telegram": "tgram://TOKEN/CHAT",
+    "tg": "tgram://TOKEN/CHAT",
+    "email": "mailto://USER:PASSWORD@HOST",
+    "smtp": "mailto://USER:PASSWORD@HOST",
+    "webhook": "json:// or jsons:// and the rest of the address",
+}
+"""Schemes that people write for those of Apprise."""
 _TOKENS = re.compile(r"(\d+(?:\.\d+)?)\s*([kM]?)\s*tokens?")
 _MONEY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Z]{3})")
 _SCALE = {"": 1, "k": 1_000, "M": 1_000_000}
@@ -119,10 +128,36 @@ def _budget(value: Any) -> DailyBudget:
     return budget
 
 
+def _by_id(value: Any) -> Any:
+    if isinstance(value, str | list):
+        got = "a list" if isinstance(value, list) else "one address"
+        raise ValueError(  # noqa: TRY004  # pydantic collects ValueErrors only
+            f'got {got}, want an id for each, as in {{ direct = "https://..." }}'
+        )
+    return value
+
+
 def _path(value: Any) -> Any:
     if value == "":
         raise ValueError('got "", want at least 1 character')
     return value
+
+
+def _channel_url(text: str) -> str:
+    """Check what can be known of an Apprise URL without Apprise. Nothing of it is quoted but its scheme."""
+    scheme, sign, rest = text.strip().partition("://")
+    if not sign:
+        raise ValueError("is no address, want an Apprise URL such as tgram://TOKEN/CHAT")
+    if right := _SCHEMES.get(scheme.lower()):
+        raise ValueError(f"begins with {scheme}://, want {right}")
+    if any(not character.isprintable() for character in text):
+        raise ValueError("has an invisible character in it; copy it again")
+    if scheme.lower() == "tgram" and not _BOT_TOKEN.match(rest.rpartition("@")[2]):
+        raise ValueError(
+            "has no Telegram token behind tgram://, want tgram://TOKEN/CHAT with the token that"
+            " @BotFather gave: digits, a colon, letters"
+        )
+    return text
 
 
 def _secret_values(table: dict[str, str]) -> tuple[tuple[str, Secret], ...]:
@@ -203,13 +238,16 @@ def zone_of(value: Any) -> ZoneInfo:
         ) from None
 
 
+ById = Annotated[dict[str, Any], BeforeValidator(_by_id)]
 Label = Annotated[str, Field(min_length=1, max_length=40)]
 Title = Annotated[str, Field(min_length=1, max_length=80)]
 PathText = Annotated[
     Path, BeforeValidator(_path), WithJsonSchema({"type": "string", "minLength": 1})
 ]
 SecretText = Annotated[str, AfterValidator(Secret)]
-ChannelUrl = Annotated[str, Field(min_length=1), AfterValidator(Secret)]
+ChannelUrl = Annotated[
+    str, Field(min_length=1), AfterValidator(_channel_url), AfterValidator(Secret)
+]
 OnlySeverities = Annotated[
     tuple[Severity, ...], AfterValidator(lambda only: frozenset(only) or frozenset(Severity))
 ]

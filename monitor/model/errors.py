@@ -10,6 +10,7 @@ MonitorError
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 
 class MonitorError(Exception):
@@ -28,9 +29,21 @@ class Complaint:
 
 
 class ConfigError(MonitorError):
-    def __init__(self, complaints: tuple[Complaint, ...]) -> None:
+    """`path` is the file that the places of the complaints are in, where they do not name it themselves."""
+
+    def __init__(self, complaints: tuple[Complaint, ...], path: Path | None = None) -> None:
         super().__init__("\n".join(map(str, complaints)))
         self.complaints = complaints
+        self.path = path
+
+    @property
+    def report(self) -> str:
+        """Return the complaints under a line that names the file."""
+        if self.path is None:
+            return str(self)
+        count = len(self.complaints)
+        problems = "a problem" if count == 1 else f"{count} problems"
+        return f"{self.path} has {problems}:\n{self}"
 
 
 class StoreError(MonitorError):

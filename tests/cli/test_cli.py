@@ -69,6 +69,7 @@ def test_a_bad_config_ends_any_command_with_78_and_every_complaint(
 
     assert (done.returncode, done.stdout) == (78, "")
     assert done.stderr.splitlines() == [
+        "monitor.toml has 2 problems:",
         'alerts.afer: unknown key; did you mean "after"?',
         "service.a.endpoints: is empty",
     ]

@@ -11,14 +11,14 @@ from monitor.probes.kinds.api_call import api_url
 PATH = Path("/etc/monitor/monitor.toml")
 
 
-def read(url: str) -> Config:
+def read(url: str, *, strict: bool = False) -> Config:
     text = f'[service.a]\nprobes = {{ http = "1m" }}\nendpoints = {{ x = "{url}" }}\n'
-    return parse(text, path=PATH, env={})
+    return parse(text, path=PATH, env={}, strict=strict)
 
 
 def complaint(url: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        read(url)
+        read(url, strict=True)
     (complaint,) = caught.value.complaints
     assert complaint.where == "service.a.endpoints.x.url"
     return complaint.what
@@ -62,12 +62,20 @@ def test_a_call_gets_the_version_that_the_base_url_does_not_name(url: str, call:
         ("https://a.example/v1beta/models/m-1:generateContent", '"https://a.example/v1beta"'),
         (
             "https://a.example/openai/deployments/d/chat/completions?api-version=2026-01-01",
-            '"https://a.example" and in the probe path = "/openai/deployments/d/chat/completions?api-version=2026-01-01"',
+            '"https://a.example", and in the probe path = "/openai/deployments/d/chat/completions?api-version=2026-01-01"',
         ),
     ],
 )
 def test_the_address_of_a_call_is_refused_and_its_base_url_offered(url: str, want: str) -> None:
     assert complaint(url) == f"is the address of a call, want the base URL: {want}"
+
+
+def test_a_daemon_takes_the_address_of_a_call_as_its_base_url_and_warns() -> None:
+    """The operator's meaning is clear, so only `monitor validate` and `monitor init` insist."""
+    config = read("https://a.example/chat/completions")
+    (endpoint,) = config.services[0].endpoints
+    assert api_url(endpoint, "/v1/chat/completions") == "https://a.example/chat/completions"
+    assert [warning.where for warning in config.warnings] == ["service.a.endpoints.x.url"]
 
 
 def test_a_web_page_may_have_a_path_that_a_call_has_too() -> None:

@@ -187,22 +187,22 @@ def test_relative_paths_start_at_the_state_directory_else_at_the_configs_folder(
 
 
 def test_a_credential_wins_over_the_environment(tmp_path: Path) -> None:
-    (tmp_path / "monitor_KEY").write_text("from systemd\n")
+    (tmp_path / "monitor_KEY").write_text("from-systemd\n")
     text = '[service.a]\nkey = "${KEY}"\nendpoints = { x = "https://a.example" }'
     key = (
-        read(text, {"KEY": "from env", "CREDENTIALS_DIRECTORY": str(tmp_path)})
+        read(text, {"KEY": "from-env", "CREDENTIALS_DIRECTORY": str(tmp_path)})
         .services[0]
         .endpoints[0]
         .key
     )
 
     assert key is not None
-    assert key.reveal() == "from systemd"
+    assert key.reveal() == "from-systemd"
 
 
 def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "key"
-    file.write_text("secret value\n")
+    file.write_text("secret-value\n")
     text = '[service.a]\nkey = "file:key"\nendpoints = { x = "https://a.example" }'
     file.chmod(0o644)
     assert complaints(text, folder=tmp_path) == [
@@ -212,7 +212,7 @@ def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     file.chmod(0o600)
     key = read(text, folder=tmp_path).services[0].endpoints[0].key
     assert key is not None
-    assert key.reveal() == "secret value"
+    assert key.reveal() == "secret-value"
 
 
 def test_no_complaint_and_no_repr_shows_a_secret() -> None:
@@ -366,7 +366,7 @@ def test_a_key_of_two_lines_is_refused_and_not_shown() -> None:
     text = ONE.replace("[service.a]", '[service.a]\nkey = "${KEY}"')
 
     assert complaints(text, {"KEY": f"{KEY}\nsecond"}) == [
-        "service.a.key: has a line break or a control character in it, want one line"
+        "service.a.key: ${KEY} has a line break or a control character in it, want one line"
     ]
 
 
