@@ -163,7 +163,7 @@ async def test_messages_are_told_in_chinese_where_that_is_wanted(
     assert [text.splitlines() for text in phone.messages] == [
         [
             "🔴 OhMyGPT，Cloudflare CDN：故障",
-            "可改用：Direct https://direct.example（首 token 0.42 秒）",
+            "可改用：Direct https://direct.example（首 token 0.42 秒）",
             "始于 11月24日 11:42:00 UTC（已 18分）。[#1]",
             "原因：代理无法连接到后面的服务。问题出在端点本身或其后端服务。",
             "现象：got 502 (bad_gateway)",

@@ -5,7 +5,7 @@ if nothing had happened.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -82,8 +82,14 @@ NO_CHANGES = AlertChanges()
 
 class AlertEngine:
     def __init__(
-        self, settings: AlertSettings, channels: tuple[Channel, ...], memory: RestartState
+        self,
+        settings: AlertSettings,
+        channels: tuple[Channel, ...],
+        memory: RestartState,
+        on_incident: Callable[[Incident], None] = lambda _: None,
     ) -> None:
+        """`on_incident` gets every incident as it is after a change, for the log."""
+        self._on_incident = on_incident
         self._states = dict(memory.states)
         self._latest: dict[str, Outcome] = {}
         self._unmeasured: dict[str, Unmeasured] = {}
@@ -415,6 +421,7 @@ class AlertEngine:
 
     def _keep(self, incident: Incident) -> AlertChanges:
         self._book = self._book.put(incident)
+        self._on_incident(incident)
         if incident.closed:
             closed = {**self._closed, incident.id: incident}
             self._closed = downtime.still_needed(closed, incident.closed)

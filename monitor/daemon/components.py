@@ -7,7 +7,14 @@ from functools import partial
 from random import Random
 
 from monitor import __version__
-from monitor.alerts import AlertEngine, Alternatives, Context, Notifier, find_alternatives
+from monitor.alerts import (
+    AlertEngine,
+    Alternatives,
+    Context,
+    IncidentLog,
+    Notifier,
+    find_alternatives,
+)
 from monitor.budget import BudgetLedger
 from monitor.clock import Clock
 from monitor.config import Config
@@ -79,7 +86,8 @@ class Components:
     def build(cls, deps: Dependencies, memory: RestartState) -> "Components":
         config, clock = deps.config, deps.clock
         client = Client()
-        alerts = AlertEngine(config.alerts, config.channels, memory)
+        known = (*memory.incidents, *memory.recent)
+        alerts = AlertEngine(config.alerts, config.channels, memory, IncidentLog(known).note)
         path_diagnosis = make_path_diagnosis(config, clock, deps.redact)
         cycle = _cycle(deps, client, alerts, memory, path_diagnosis)
         schedule = Schedule(_tick(deps, cycle), clock)

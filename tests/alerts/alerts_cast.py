@@ -91,16 +91,16 @@ class Night:
             for row in changes.outgoing
         ]
 
-    def restart(self) -> None:
+    def memory(self) -> RestartState:
+        """What a store would give back after a restart."""
         opened = tuple(incident for incident in self.incidents.values() if not incident.closed)
-        self.alerts = AlertEngine(
-            self.settings,
-            self.channels,
-            replace(
-                memory(self.states.values(), opened, max(self.incidents, default=0) + 1),
-                recent=tuple(each for each in self.incidents.values() if each.closed),
-            ),
+        return replace(
+            memory(self.states.values(), opened, max(self.incidents, default=0) + 1),
+            recent=tuple(each for each in self.incidents.values() if each.closed),
         )
+
+    def restart(self) -> None:
+        self.alerts = AlertEngine(self.settings, self.channels, self.memory())
 
     def later(self, **time: float) -> None:
         """Time passes, and the daemon looks at it."""
