@@ -17,7 +17,7 @@ Telling people is the courier's business, showing them the publisher's.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from random import Random, SystemRandom
 from typing import Protocol
 
@@ -104,6 +104,8 @@ class Cycle:
     rng: Random = field(default_factory=SystemRandom)
     on_result: Callable[[Result], None] = lambda _: None
     repeat_filter: RepeatFilter = field(default_factory=RepeatFilter)
+    clock_set_by: Callable[[], timedelta] = timedelta
+    """How far the wall clock has been set forward, all in all."""
 
     async def tick(self, check: Check, due: Due) -> float | None:
         """Runs a check once, and returns in how many seconds to run it again out of turn, or None."""
@@ -115,8 +117,12 @@ class Cycle:
             attempted = self._not_asked(check, reserved, due)
             reserved = NO_SPEND
         else:
+            set_by = self.clock_set_by()
             attempted = await self.ask(check, habit=self._habit(check), late_ms=due.late_ms)
             attempted = await explained(self.explain, check, attempted)
+            if moved := self.clock_set_by() - set_by:  # when it began, by the clock as it is now
+                at = attempted.result.at + moved
+                attempted = replace(attempted, result=replace(attempted.result, at=at))
         result, change = self.ledger.settle(check, reserved, attempted.result, day)
         warnings = self._warn_of_budget(check.service, day)
         self._record(check, due, attempted, result, change, warnings)

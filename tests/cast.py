@@ -21,6 +21,9 @@ class HandClock:
     def monotonic(self) -> float:
         return self.mono
 
+    def elapsed(self) -> float:
+        return self.mono
+
     def tick(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)
         self.mono += seconds

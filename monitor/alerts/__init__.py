@@ -2,7 +2,7 @@
 
 from monitor.alerts.alternatives import Alternatives, find_alternatives
 from monitor.alerts.engine import AlertChanges, AlertEngine
-from monitor.alerts.incident_log import IncidentLog
+from monitor.alerts.incident_log import log_incident
 from monitor.alerts.message import Context, digest, latest, together
 from monitor.alerts.message_split import parts
 from monitor.alerts.notify import Notifier
@@ -12,11 +12,11 @@ __all__ = [
     "AlertEngine",
     "Alternatives",
     "Context",
-    "IncidentLog",
     "Notifier",
     "digest",
     "find_alternatives",
     "latest",
+    "log_incident",
     "parts",
     "together",
 ]

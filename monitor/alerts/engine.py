@@ -14,10 +14,12 @@ from monitor.alerts import (
     flapping,
     incidents,
     lifecycle,
+    machine,
     mute,
     routing,
     self_alerts,
 )
+from monitor.alerts.flapping import is_on
 from monitor.alerts.incidents import UNWATCHED, Book, Unmeasured, service_of
 from monitor.alerts.lifecycle import TimedChange
 from monitor.alerts.machine import step
@@ -52,6 +54,8 @@ _BELIEVED = {Phase.BAD, Phase.RECOVERING}
 _STORED_AS_MS = timedelta(milliseconds=2)
 Key = tuple[str, str]
 """(check, rule)."""
+OnIncident = Callable[[Incident | None, Incident], None]
+"""Called with an incident before a change, None where it is a new one, and after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +90,15 @@ class AlertEngine:
         settings: AlertSettings,
         channels: tuple[Channel, ...],
         memory: RestartState,
-        on_incident: Callable[[Incident], None] = lambda _: None,
+        *,
+        on_incident: OnIncident = lambda _before, _after: None,
+        clock_set_by: Callable[[], timedelta] = timedelta,
     ) -> None:
-        """`on_incident` gets every incident as it is after a change, for the log."""
+        """`on_incident` is told of every change of an incident, for the log.
+
+        `clock_set_by` says how far the wall clock has been set forward, all in all.
+        """
+        self._clock_set_by, self._followed = clock_set_by, clock_set_by()
         self._on_incident = on_incident
         self._states = dict(memory.states)
         self._latest: dict[str, Outcome] = {}
@@ -115,9 +125,9 @@ class AlertEngine:
 
     def judge(self, result: Result) -> AlertChanges:
         """Let every policy judge one result. Synchronous: no other result can come in between."""
+        changes = self._follow_clock()
         self._see(result)
         history = RecentRuns(result, self._windows)
-        changes = NO_CHANGES
         for rule in self._rules:
             changes += self._judge_by(rule, history)
         return changes
@@ -250,7 +260,7 @@ class AlertEngine:
 
     def remind(self, now: datetime) -> AlertChanges:
         """What time alone brings: mutes that begin or end, reminders, the calm after a storm."""
-        changes = NO_CHANGES
+        changes = self._follow_clock()
         for incident in list(self._book.open.values()):
             timed = lifecycle.look_at(
                 incident, now, quiet=self._quiet, book=self._book, remind=self._settings.remind
@@ -416,12 +426,37 @@ class AlertEngine:
         kind = result.failure.kind if result.failure else None
         self._unmeasured[result.check] = Unmeasured(since, kind)
 
+    def _follow_clock(self) -> AlertChanges:
+        """Where the wall clock was set, put the times of all that goes on into the new one.
+
+        So the length of an incident stays what it was, and reminders come when they would have come.
+        """
+        total = self._clock_set_by()
+        by, self._followed = total - self._followed, total
+        if not by:
+            return NO_CHANGES
+        going_on = [each for each in self._known_incidents() if not each.closed or is_on(each)]
+        changes = AlertChanges(incidents=tuple(incidents.shifted(each, by) for each in going_on))
+        for incident in changes.incidents:
+            self._book = self._book.put(incident)
+            if incident.closed:
+                self._closed[incident.id] = incident
+        states = {key: machine.shifted(state, by) for key, state in self._states.items()}
+        moved = tuple(state for key, state in states.items() if state != self._states[key])
+        self._states = states
+        self._unmeasured = {
+            check: replace(gap, since=gap.since and gap.since + by)
+            for check, gap in self._unmeasured.items()
+        }
+        return replace(changes, states=moved)
+
     def _known_incidents(self) -> list[Incident]:
         return [*self._closed.values(), *self._book.open.values()]
 
     def _keep(self, incident: Incident) -> AlertChanges:
+        before = self._book.open.get(incident.id) or self._closed.get(incident.id)
+        self._on_incident(before, incident)
         self._book = self._book.put(incident)
-        self._on_incident(incident)
         if incident.closed:
             closed = {**self._closed, incident.id: incident}
             self._closed = downtime.still_needed(closed, incident.closed)

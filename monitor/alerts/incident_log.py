@@ -1,35 +1,23 @@
 """Log lines of incidents: one when an incident opens, changes or closes."""
 
 import logging
-from collections.abc import Iterable
 
 from monitor.logs import quoted
 from monitor.model import EntryKind, Incident, TimelineEntry
 
 log = logging.getLogger(__name__)
-_REMEMBERED = 1000
 
 
-class IncidentLog:
-    """Remembers what it has logged of the newest incidents, so that counted runs are no news."""
-
-    def __init__(self, known: Iterable[Incident] = ()) -> None:
-        self._logged: dict[int, tuple[TimelineEntry, ...]] = {
-            incident.id: incident.timeline for incident in known
-        }
-
-    def note(self, incident: Incident) -> None:
-        """Log each entry of its timeline that was not logged before."""
-        logged = self._logged.pop(incident.id, ())
-        for entry in incident.timeline:
-            if entry not in logged:
-                _write(incident, entry)
-        self._logged[incident.id] = incident.timeline
-        while len(self._logged) > _REMEMBERED:
-            del self._logged[next(iter(self._logged))]
+def log_incident(before: Incident | None, after: Incident) -> None:
+    """Log what is new in the timeline; a run that was only counted is no news."""
+    known = before.timeline if before else ()
+    for entry in after.timeline:
+        if entry not in known:
+            _write(after, entry)
 
 
 def _write(incident: Incident, entry: TimelineEntry) -> None:
+    length = entry.at - incident.opened
     parts = {
         "number": incident.id,
         "what": entry.what.value,
@@ -37,9 +25,7 @@ def _write(incident: Incident, entry: TimelineEntry) -> None:
         "service": incident.service,
         "check": entry.check,
         "kind": entry.kind and entry.kind.value,
-        "open_s": round((entry.at - incident.opened).total_seconds())
-        if entry.what is EntryKind.RESOLVED
-        else None,
+        "open_s": round(length.total_seconds()) if entry.what is EntryKind.RESOLVED else None,
         "why": quoted(entry.text) if entry.text else None,
     }
     level = logging.WARNING if entry.what is EntryKind.OPENED else logging.INFO

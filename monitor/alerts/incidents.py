@@ -194,6 +194,22 @@ def reminded(incident: Incident, now: datetime, remind: timedelta) -> Incident:
     return with_entry(changed, entry)
 
 
+def shifted(incident: Incident, by: timedelta) -> Incident:
+    """The same incident by a wall clock that was set forward by `by`: its length does not change."""
+    series = incident.series
+    return replace(
+        incident,
+        opened=incident.opened + by,
+        closed=incident.closed and incident.closed + by,
+        told_at=incident.told_at and incident.told_at + by,
+        remind_at=incident.remind_at and incident.remind_at + by,
+        update_at=incident.update_at and incident.update_at + by,
+        acked=incident.acked and incident.acked + by,
+        series=series and replace(series, since=series.since + by),
+        timeline=tuple(replace(entry, at=entry.at + by) for entry in incident.timeline),
+    )
+
+
 def with_entry(incident: Incident, entry: TimelineEntry) -> Incident:
     """Cut out of the middle where there are too many."""
     timeline = (*incident.timeline, entry)

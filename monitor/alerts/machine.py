@@ -17,7 +17,7 @@ Rules
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.model import AlertState, Event, Fired, Phase, Resolved, Rule, Verdict
 
@@ -42,6 +42,12 @@ def step(rule: Rule, state: AlertState, verdict: Verdict, at: datetime) -> Step:
     if verdict is Verdict.BAD:
         return _bad(rule, state, at)
     return _good(rule, state, at)
+
+
+def shifted(state: AlertState, by: timedelta) -> AlertState:
+    """The same state by a wall clock that was set forward by `by`."""
+    since, bad_since = state.since, state.bad_since
+    return replace(state, since=since and since + by, bad_since=bad_since and bad_since + by)
 
 
 def _bad(rule: Rule, state: AlertState, at: datetime) -> Step:

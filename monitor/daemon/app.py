@@ -12,7 +12,7 @@ from random import Random, SystemRandom
 
 from monitor import __version__
 from monitor.alerts import self_alerts
-from monitor.clock import Clock, SystemClock
+from monitor.clock import Clock, ClockSteps, SystemClock
 from monitor.config import Config
 from monitor.daemon.components import Components, Dependencies, Listeners, health, hung
 from monitor.daemon.deadman_switch import DeadMansSwitch
@@ -68,6 +68,7 @@ class Daemon:
             metrics=Metrics(),
             listeners=listeners or Listeners(),
             answers=RecentAnswers(config.checks),
+            clock_steps=ClockSteps(clock),
         )
 
     async def run(self) -> None:
@@ -247,8 +248,8 @@ class Daemon:
 
     async def _remind(self, components: Components, now: datetime) -> None:
         changes = components.alerts.remind(now)
-        if changes.incidents or changes.outgoing:
-            await self.store.save(changes.incidents, changes.outgoing)
+        if changes:
+            await self.store.save(changes.incidents, changes.outgoing, changes.states)
 
     async def _drain(self, components: Components, loops: list[asyncio.Task[None]]) -> None:
         """Ends the probes first, so that their results are still committed, told and shown."""

@@ -11,12 +11,12 @@ from monitor.alerts import (
     AlertEngine,
     Alternatives,
     Context,
-    IncidentLog,
     Notifier,
     find_alternatives,
+    log_incident,
 )
 from monitor.budget import BudgetLedger
-from monitor.clock import Clock
+from monitor.clock import Clock, ClockSteps
 from monitor.config import Config
 from monitor.courier import Courier
 from monitor.cycle import Ask, Cycle
@@ -65,6 +65,7 @@ class Dependencies:
     listeners: Listeners
     answers: RecentAnswers
     """What main checks got lately, to rank base URLs by."""
+    clock_steps: ClockSteps
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,8 +87,13 @@ class Components:
     def build(cls, deps: Dependencies, memory: RestartState) -> "Components":
         config, clock = deps.config, deps.clock
         client = Client()
-        known = (*memory.incidents, *memory.recent)
-        alerts = AlertEngine(config.alerts, config.channels, memory, IncidentLog(known).note)
+        alerts = AlertEngine(
+            config.alerts,
+            config.channels,
+            memory,
+            on_incident=log_incident,
+            clock_set_by=deps.clock_steps.total,
+        )
         path_diagnosis = make_path_diagnosis(config, clock, deps.redact)
         cycle = _cycle(deps, client, alerts, memory, path_diagnosis)
         schedule = Schedule(_tick(deps, cycle), clock)
@@ -182,6 +188,7 @@ def _cycle(
         habits=dict(habits),
         rng=deps.rng,
         on_result=_listener(deps),
+        clock_set_by=deps.clock_steps.total,
     )
 
 

@@ -5,7 +5,7 @@ import logging
 import pytest
 from alerts_cast import Night
 
-from monitor.alerts import AlertEngine, IncidentLog
+from monitor.alerts import AlertEngine, log_incident
 from monitor.model import FailureKind
 
 
@@ -14,7 +14,9 @@ def test_an_incident_is_logged_when_it_opens_changes_and_closes(
 ) -> None:
     caplog.set_level(logging.INFO)
     night = Night()
-    night.alerts = AlertEngine(night.settings, night.channels, night.memory(), IncidentLog().note)
+    night.alerts = AlertEngine(
+        night.settings, night.channels, night.memory(), on_incident=log_incident
+    )
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=9)
     night.see("s/b/chat", FailureKind.CONNECT_TIMEOUT, times=3)
     night.see("s/a/chat", FailureKind.CONNECT_TIMEOUT)
@@ -38,9 +40,7 @@ def test_what_was_logged_before_a_restart_is_not_logged_again(
     night = Night()
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     memory = night.memory()
-    night.alerts = AlertEngine(
-        night.settings, night.channels, memory, IncidentLog(memory.incidents).note
-    )
+    night.alerts = AlertEngine(night.settings, night.channels, memory, on_incident=log_incident)
     night.see("s/a/chat", FailureKind.BAD_GATEWAY)
     assert caplog.records == []
     night.see("s/a/chat", times=2)

@@ -106,6 +106,9 @@ class VirtualClock:
     def monotonic(self) -> float:
         return self._loop.time()
 
+    def elapsed(self) -> float:
+        return self._loop.time()
+
 
 def run(
     patch: pytest.MonkeyPatch, story: Callable[[VirtualLoop, VirtualClock], Coroutine[Any, Any, T]]

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from asking import EVERY
 from seen import AFTER, CLASSES, Belief, Law, Seen
@@ -103,7 +104,8 @@ def incidents_are_what_the_results_say(seen: Seen) -> Iterator[str]:
         if not parts[incident.id]:
             yield f"#{incident.id} holds nothing that the results say"
             continue
-        if incident.opened != min(belief.start for belief in parts[incident.id]):
+        starts = {belief.start for belief in parts[incident.id]}
+        if not _is_moved(seen, incident.opened, starts if seen.stepped else {min(starts)}):
             yield f"#{incident.id} opened at {incident.opened}, want its first bad run"
         ends = [belief.end for belief in parts[incident.id]]
         if (incident.closed is None) != (None in ends):
@@ -112,6 +114,42 @@ def incidents_are_what_the_results_say(seen: Seen) -> Iterator[str]:
             last = max(end for end in ends if end)
             if incident.closed != last:
                 yield f"#{incident.id} closed at {incident.closed}, want its last first good run {last}"
+
+
+def an_incident_is_as_long_as_it_was(seen: Seen) -> Iterator[str]:
+    """In true time, whatever was done to the wall clock: but for a step just before a process died."""
+    by_check = _by_check(seen.incidents)
+    parts: dict[int, list[Belief]] = defaultdict(list)
+    for belief in seen.beliefs:
+        for home in by_check[belief.check, belief.severity]:
+            if _covers(seen, home, belief):
+                parts[home.id].append(belief)
+    unnoticed = [
+        at for at, _ in seen.stepped for died, *_ in seen.history.deaths if 0 <= died - at <= 60
+    ]
+    for incident in seen.incidents:
+        _, until = seen.history.decided[incident.id]
+        ends = [belief.ended for belief in parts[incident.id]]
+        if incident.closed is None or until is None or not ends or None in ends:
+            continue
+        begin = min(belief.asked for belief in parts[incident.id])
+        length, want = (
+            (incident.closed - incident.opened).total_seconds(),
+            max(filter(None, ends)) - begin,
+        )
+        if abs(length - want) > 2 and not any(begin - 60 <= at <= until for at in unnoticed):
+            yield f"#{incident.id} is {length:.0f} s long, want {want:.0f}"
+
+
+def _is_moved(seen: Seen, moment: datetime, starts: set[datetime]) -> bool:
+    """Whether it is one of these moments, by the wall clock as it was then or was set since."""
+    steps = [by for _, by in seen.stepped]
+    sums = {0.0} | {
+        sum(steps[i:j]) for i in range(len(steps)) for j in range(i + 1, len(steps) + 1)
+    }
+    return any(
+        abs((moment - start).total_seconds() - by) < 0.001 for start in starts for by in sums
+    )
 
 
 def _covers(seen: Seen, incident: Incident, belief: Belief) -> bool:
@@ -143,6 +181,7 @@ LAWS: tuple[Law, ...] = (
     no_outage_is_missed,
     no_incident_is_made_up,
     incidents_are_what_the_results_say,
+    an_incident_is_as_long_as_it_was,
     an_incident_keeps_to_its_service,
     dates_are_in_order,
 )

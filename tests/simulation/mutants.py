@@ -332,6 +332,11 @@ def what_comes_and_goes_is_left_out_of_a_storm(patch: Patch) -> None:
 
 
 @mutant
+def incidents_do_not_follow_a_clock_that_is_set(patch: Patch) -> None:
+    patch.setattr(AlertEngine, "_follow_clock", lambda *_: AlertChanges())
+
+
+@mutant
 def that_it_is_calm_again_is_never_told(patch: Patch) -> None:
     _without(patch, NotificationType.CALM)
 

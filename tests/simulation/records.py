@@ -83,8 +83,9 @@ class History:
     sends: list[Send] = field(default_factory=list)
     told: dict[int, Told] = field(default_factory=dict)
     """By the outbox's number."""
-    reminds: list[tuple[int, datetime]] = field(default_factory=list)
-    """How many runs were committed when a look for reminders changed something, and its time."""
+    reminds: list[tuple[int, datetime, float]] = field(default_factory=list)
+    """How many runs were committed when a look for reminders changed something, its time, and by how much
+    the wall clock was wrong."""
     decided: dict[int, tuple[float, float | None]] = field(default_factory=dict)
     """By incident: when it was believed, and when its end was."""
     opened_moves: list[tuple[float, int, Incident]] = field(default_factory=list)

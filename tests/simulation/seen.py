@@ -33,6 +33,10 @@ class Belief:
     end: datetime | None
     believed: float
     """When the run that made it certain was asked."""
+    asked: float
+    """When its first bad run was asked, in true time."""
+    ended: float | None
+    """When its first good run was asked, in true time."""
 
 
 @dataclass
@@ -102,7 +106,9 @@ def believe(check: str, runs: list[Run], severity: Severity) -> Iterator[Belief]
     for match in re.finditer(rb"(b{%d}.*?)(?:(g){%d}|$)" % (after, RECOVER), said):
         first, sure = runs[kept[match.start()]], runs[kept[match.start() + after - 1]]
         last = runs[kept[match.end(1)]] if match[2] else None
-        yield Belief(check, severity, _wall(first), last and _wall(last), sure[1])
+        yield Belief(
+            check, severity, _wall(first), last and _wall(last), sure[1], first[1], last and last[1]
+        )
 
 
 def _letters(severity: Severity) -> bytes:

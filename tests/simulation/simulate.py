@@ -28,6 +28,7 @@ from works import (
 
 from monitor.alerts import AlertEngine
 from monitor.budget import BudgetLedger
+from monitor.clock import ClockSteps
 from monitor.courier import Courier
 from monitor.cycle import Cycle
 from monitor.daemon import components
@@ -104,7 +105,8 @@ class Simulation(Asking, Telling):
         memory = self.store.recall()
         answers = RecentAnswers(config.checks)
         kit: Any = SimpleNamespace(config=config, clock=clock, store=self.store, answers=answers)
-        alerts = AlertEngine(config.alerts, config.channels, memory)
+        set_by = ClockSteps(clock).total
+        alerts = AlertEngine(config.alerts, config.channels, memory, clock_set_by=set_by)
         cycle = Cycle(
             ask=self.ask,
             store=self,  # type: ignore[arg-type]
@@ -114,6 +116,7 @@ class Simulation(Asking, Telling):
             vantage="local",
             rng=self.rng,
             on_result=answers.add,
+            clock_set_by=set_by,
         )
         courier = Courier(
             self,
@@ -173,10 +176,11 @@ class Simulation(Asking, Telling):
     def _keep_house(self) -> None:
         self._push(self.clock.true + HOUSEKEEPING, KEEP_HOUSE)
         changes = self.life.alerts.remind(self.clock.now())
-        if changes.incidents or changes.outgoing:
+        if changes:
             self._flush()
-            self.history.reminds.append((len(self.history.runs), self.clock.now()))
-            self._now(self.store.save(changes.incidents, changes.outgoing))
+            moment = (len(self.history.runs), self.clock.now(), self.clock.shift)
+            self.history.reminds.append(moment)
+            self._now(self.store.save(changes.incidents, changes.outgoing, changes.states))
             self._remember(changes.incidents)
             self._commit()
             self._push(self.clock.true, DELIVER)
