@@ -136,9 +136,21 @@ def test_an_answer_that_our_own_cap_cut_is_not_wrong(
         ("gpt-4o", "gpt-4o-mini", False),
         ("gpt-4o", "gpt-4", False),
         ("gpt-4o-2024-08-06", "gpt-4o-2024-05-13", False),
+        ("gpt-4o-mini", "openai/gpt-4o-mini", True),
+        ("openai/gpt-4o-mini", "gpt-4o-mini-2024-07-18", True),
+        ("azure/gpt-4o", "openai/gpt-4o", True),
+        ("llama-v3p1-8b", "accounts/fireworks/models/llama-v3p1-8b", True),
+        ("gemini-2.0-flash", "models/gemini-2.0-flash", True),
+        ("claude-3-haiku", "us.anthropic.claude-3-haiku-20240307-v1:0", True),
+        ("deepseek/deepseek-chat:free", "deepseek/deepseek-chat", True),
+        ("openai/gpt-4o", "openai/gpt-4o-mini", False),
+        ("gpt-4o", "openai/gpt-3.5-turbo", False),
+        ("qwen3:8b", "qwen3:1b", False),
     ],
 )
-def test_a_dated_snapshot_is_the_same_model(asked: str, got: str, same: bool) -> None:
+def test_a_snapshot_or_a_provider_before_it_is_the_same_model(
+    asked: str, got: str, same: bool
+) -> None:
     assert is_same_model(asked, got) == same
 
 
@@ -171,6 +183,24 @@ def test_names_that_the_operator_declares_are_all_that_is_accepted() -> None:
     failure, habit = judge_answer(answer(heard(model="big"), aliases=declared), Habit())
     assert (failure, habit.aliases) == (None, frozenset())
     assert judge_answer(answer(heard(model="x")), Habit(good=3, aliases=known))[1].aliases == known
+
+
+@pytest.mark.parametrize(
+    ("aliases", "accepted"),
+    [
+        ({"gpt-3.5-*"}, True),
+        ({"GPT-3.5-turb?"}, True),
+        ({"any"}, True),
+        ({"*"}, True),
+        ({"gpt-4*"}, False),
+        ({"gpt-3.5"}, False),
+    ],
+)
+def test_declared_names_may_have_wildcards_and_any_is_every_name(
+    aliases: set[str], accepted: bool
+) -> None:
+    failure = judged(answer(OTHER, aliases=frozenset(aliases)), good=20)
+    assert failure == (None if accepted else MISMATCH)
 
 
 # --- the shape ------------------------------------------------------------------------------------

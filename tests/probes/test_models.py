@@ -113,3 +113,46 @@ async def test_a_page_is_judged(
     expected: FailureKind | None,
 ) -> None:
     assert await kind(clock, "http", status, body, None, settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "good", "expected", "note"),
+    [
+        ("200 OK", listing("other"), 0, None, "the list does not name gpt-x"),
+        ("200 OK", listing("gpt-x"), 0, None, ""),
+        ("200 OK", listing("openai/gpt-x"), 0, None, ""),
+        ("404 No", b'{"error": "Not Found"}', 0, FailureKind.NOT_OFFERED, ""),
+        ("405 No", b"", 0, FailureKind.NOT_OFFERED, ""),
+        ("200 OK", b"<!doctype html><title>x</title>", 0, FailureKind.NOT_OFFERED, ""),
+        ("404 No", b'{"error": "Not Found"}', 9, FailureKind.ROUTE_GONE, ""),
+        ("401 No", b'{"error": {"message": "bad key"}}', 0, FailureKind.AUTH_INVALID, ""),
+        ("200 OK", b"hello", 0, FailureKind.UNEXPECTED_BODY, ""),
+    ],
+)
+async def test_a_list_proves_nothing_of_a_model_that_another_check_asks(
+    clock: HandClock, status: str, body: bytes, good: int, expected: FailureKind | None, note: str
+) -> None:
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with Client() as client, serving(saying(head + body)) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        endpoint = Endpoint(id="direct", service="relay", url=url, name="direct", key=Secret(KEY))
+        check = Check(
+            service="relay",
+            endpoint=endpoint,
+            probe=PROBES["models"](),
+            model="gpt-x",
+            asked_models=frozenset({"gpt-x"}),
+        )
+        found = await attempt(
+            check,
+            habit=Habit(good=good),
+            client=client,
+            clock=clock,
+            rng=Random(1),
+            vantage="here",
+            redact=Redactor(),
+        )
+    failure = found.result.failure
+    assert (failure and failure.kind) == expected
+    if failure is None:
+        assert (found.evidence.note if found.evidence else "") == note

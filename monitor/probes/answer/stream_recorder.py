@@ -70,7 +70,8 @@ class StreamRecorder:
         self.tail = self.parser.close()
         if self.tail is not None:
             self._record(self.tail, self._last_ms)
-            if self.tail.data.lstrip().startswith(("{", "[{", '"')):
+            is_cut_json = self.tail.data.lstrip().startswith(("{", "[{", '"'))
+            if is_cut_json and "\n" not in self.tail.data:
                 del self.reader.unparsed[before:]  # cut off, which is not the same as malformed
 
     def deadline_ms(self) -> float | None:

@@ -148,6 +148,8 @@ class ProtocolReader(ABC):
     def _parted(self) -> tuple[str, str]:
         held, inside = self._thoughts.held, self._thoughts.inside
         visible, thought = split_unopened("".join(self._text) + ("" if inside else held))
+        if self._thoughts.has_ended:
+            visible = visible.lstrip()
         return visible, thought + (held if inside else "")
 
     @property

@@ -40,7 +40,7 @@ class ThinkTagSplitter:
         self._end = ""
         """What ends the present thoughts; empty outside of them."""
         self._may_begin = True
-        self._has_thought = False
+        self.has_ended = False
 
     @property
     def inside(self) -> bool:
@@ -65,10 +65,10 @@ class ThinkTagSplitter:
                 self.held, text = text, ""
             elif head:
                 self._may_begin = False
-                visible = head if self._has_thought else text
+                visible = head if self.has_ended else text
                 text = ""
             else:
-                visible, text = ("" if self._has_thought else text), ""
+                visible, text = ("" if self.has_ended else text), ""
         return visible, thought
 
     def _take_thought(self, text: str) -> tuple[str, str]:
@@ -76,7 +76,7 @@ class ThinkTagSplitter:
         at = text.translate(_LOWER).find(self._end)
         if at >= 0:
             rest = text[at + len(self._end) :]
-            self._end, self._has_thought = "", True
+            self._end, self.has_ended = "", True
             return text[:at], rest
         kept = len(text) - _begun(text.translate(_LOWER), self._end)
         self.held = text[kept:]
@@ -97,7 +97,7 @@ def split_unopened(text: str) -> tuple[str, str]:
     """Part a whole text whose beginning mark the server's template swallowed."""
     low = text.translate(_LOWER)
     ends = [(at, end) for end in MARKS.values() if (at := low.find(end)) >= 0]
-    if not ends:
+    if not ends or any(mark in low[: min(ends)[0]] for mark in MARKS):
         return text, ""
     at, end = min(ends)
     return text[at + len(end) :].lstrip(), text[:at]

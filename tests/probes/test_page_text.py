@@ -1,0 +1,51 @@
+"""The text of a page in its own encoding, so that a word in it is found."""
+
+import pytest
+
+from monitor.model import Timings
+from monitor.probes.exchange import Chunk, Exchange
+from monitor.probes.kinds.http import page_text
+
+WORDS = "服务正常"
+
+
+def page(body: bytes, label: str = "text/html") -> str:
+    headers = {"content-type": label}
+    return page_text(
+        Exchange(timings=Timings(), status=200, headers=headers, chunks=(Chunk(1.0, body),))
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "label"),
+    [
+        ("utf-8", "text/html"),
+        ("gbk", "text/html; charset=GBK"),
+        ("gb18030", "text/html;charset=gb2312"),
+        ("big5", 'text/html; charset="Big5"'),
+        ("utf-16", "text/html"),
+        ("utf-16-le", "text/html; charset=utf-16le"),
+        ("utf-8-sig", "text/html; charset=gbk"),
+    ],
+)
+def test_a_declared_encoding_is_read(encoding: str, label: str) -> None:
+    words = WORDS if encoding != "big5" else "服務正常"
+    assert words in page(words.encode(encoding), label)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        '<meta charset="gbk">',
+        '<META http-equiv="Content-Type" content="text/html; charset=gb2312">',
+    ],
+)
+def test_a_page_may_say_its_encoding_itself(meta: str) -> None:
+    assert WORDS in page(f"<html><head>{meta}</head>{WORDS}".encode("gbk"))
+
+
+@pytest.mark.parametrize(
+    "encoding", ["klingon", "base64", "zip", "rot13", "idna", "\u0130", "undefined"]
+)
+def test_an_encoding_that_is_none_is_taken_for_utf_8(encoding: str) -> None:
+    assert WORDS in page(WORDS.encode(), f"text/html; charset={encoding}")
