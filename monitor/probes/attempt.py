@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from monitor.clock import Clock
+from monitor.logs import RepeatFilter
 from monitor.model import (
     Check,
     Evidence,
@@ -24,7 +25,7 @@ from monitor.model import (
 from monitor.model.failure import Patience
 from monitor.probes.answer.stream_recorder import FIRST_TOKEN_MS
 from monitor.probes.answer.stream_verdict import STALLED_MS
-from monitor.probes.exchange import Exchange
+from monitor.probes.exchange import ConnectRequest, Exchange, HttpRequest, StreamWatcher
 from monitor.probes.kinds.api_call import ApiProbe
 from monitor.probes.probe import Finding, ProbeSettings, Run, Sender
 from monitor.probes.upstream_key import judge_refused_key
@@ -32,6 +33,8 @@ from monitor.probes.verdict.edge import judge_edge_timeout
 from monitor.probes.verdict.retry_after import retry_after
 
 log = logging.getLogger(__name__)
+_unjudged = RepeatFilter()
+"""Which checks gave answers that crashed their judges; the log has each once."""
 
 Redact = Callable[[str], str]
 
@@ -118,9 +121,11 @@ def _without_key(check: Check, probe: ProbeSettings, habit: Habit) -> Finding | 
 async def _ask(probe: ProbeSettings, run: Run) -> Finding:
     limit = probe.timeout.total_seconds() + _GRACE_S
     guard = asyncio.timeout(limit)
+    client = _LastAnswer(run.client)
     try:
         async with guard:
-            finding = await probe.run(run)
+            finding = await probe.run(replace(run, client=client))
+        _unjudged.is_news(run.check.key, None)
         if not isinstance(probe, ApiProbe):
             return finding
         return await judge_refused_key(finding, run, probe)
@@ -128,9 +133,38 @@ async def _ask(probe: ProbeSettings, run: Run) -> Finding:
         if guard.expired():
             why = f"got no end of the run within {limit:.0f} s, want one"
             return _nothing_heard(Failure(FailureKind.OVERRUN, why), run.habit)
+        if client.exchange is not None and client.exchange.chunks:
+            return _unjudgeable(exc, client.exchange, run)
         log.exception("event=probe_crashed check=%s", run.check.key)
         why = f"got a crash in the probe ({type(exc).__name__}), want a verdict"
         return _nothing_heard(Failure(FailureKind.INTERNAL, why), run.habit)
+
+
+class _LastAnswer:
+    """Passes requests on and remembers the last answer, so that a crash in judging it is told as that."""
+
+    def __init__(self, client: Sender) -> None:
+        self._client = client
+        self.exchange: Exchange | None = None
+
+    async def send(self, request: HttpRequest, watch: StreamWatcher | None = None) -> Exchange:
+        self.exchange = None
+        self.exchange = await self._client.send(request, watch)
+        return self.exchange
+
+    async def connect(self, request: ConnectRequest) -> Exchange:
+        return await self._client.connect(request)
+
+
+def _unjudgeable(error: Exception, exchange: Exchange, run: Run) -> Finding:
+    """Make a verdict of an answer that the judges did not expect. The log has the first of its kind."""
+    name = type(error).__name__
+    level = _unjudged.level(run.check.key, name, logging.DEBUG)
+    log.log(level, "event=answer_unjudged check=%s", run.check.key, exc_info=error)
+    why = f"got an answer that cannot be judged ({name}), want what this call returns"
+    return Finding(
+        exchange=exchange, failure=Failure(FailureKind.UNEXPECTED_BODY, why), habit=run.habit
+    )
 
 
 def _nothing_heard(failure: Failure, habit: Habit) -> Finding:

@@ -1,5 +1,6 @@
 """A run becomes a result that is safe to keep, whatever the probe found or did."""
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -20,8 +21,8 @@ from monitor.model import (
     Timings,
 )
 from monitor.probes import Attempted, Client, ProbeSettings, attempt
-from monitor.probes.exchange import Exchange
-from monitor.probes.probe import Finding, Run
+from monitor.probes.exchange import Chunk, ConnectRequest, Exchange, HttpRequest, StreamWatcher
+from monitor.probes.probe import Finding, Run, Sender
 
 KEY = "canary" + "0123456789"
 
@@ -49,12 +50,12 @@ FINE = Finding(
 )
 
 
-async def run(probe: ProbeSettings, clock: HandClock) -> Attempted:
+async def run(probe: ProbeSettings, clock: HandClock, sender: Sender | None = None) -> Attempted:
     endpoint = Endpoint(id="direct", service="relay", url="http://127.0.0.1:9", name="direct")
     check = Check(service="relay", endpoint=endpoint, probe=probe)
     async with Client() as client:
         return await attempt(
-            check, habit=Habit(), client=client, clock=clock, rng=Random(1), vantage="here",
+            check, habit=Habit(), client=sender or client, clock=clock, rng=Random(1), vantage="here",
             redact=Redactor([Secret(KEY)]), late_ms=3.0,
         )  # fmt: skip
 
@@ -81,6 +82,41 @@ async def test_a_probe_that_needs_a_key_is_not_run_without_one(clock: HandClock)
 async def test_a_crash_in_a_probe_is_our_fault(clock: HandClock) -> None:
     attempted = await run(Told(finds=RuntimeError("x")), clock)
     assert (kind(attempted), attempted.result.outcome) == (FailureKind.INTERNAL, Outcome.UNKNOWN)
+
+
+class Crashing(Told):
+    """Asks, and crashes on what comes back."""
+
+    async def run(self, run: Run) -> Finding:
+        await run.client.send(HttpRequest(method="GET", url=run.check.endpoint.url))
+        raise TypeError("unhashable type: 'list'")
+
+
+class Answering:
+    """A client to which every endpoint gives the same answer."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+
+    async def send(self, request: HttpRequest, watch: StreamWatcher | None = None) -> Exchange:
+        return self.exchange
+
+    async def connect(self, request: ConnectRequest) -> Exchange:
+        return self.exchange
+
+
+async def test_an_answer_that_crashes_its_judge_is_unusable_and_logged_once(
+    clock: HandClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange = Exchange(timings=Timings(), status=200, chunks=(Chunk(1.0, b'{"type": []}'),))
+    with caplog.at_level(logging.INFO):
+        runs = [await run(Crashing(finds=FINE), clock, Answering(exchange)) for _ in range(3)]
+    assert {kind(attempted) for attempted in runs} == {FailureKind.UNEXPECTED_BODY}
+    assert runs[0].evidence is not None
+    assert "[]" in runs[0].evidence.body
+    assert caplog.text.count("event=answer_unjudged") == 1
+    silent = replace(exchange, chunks=())
+    assert kind(await run(Crashing(finds=FINE), clock, Answering(silent))) is FailureKind.INTERNAL
 
 
 async def test_a_good_run_beyond_its_limit_is_slow(clock: HandClock) -> None:
