@@ -12,6 +12,7 @@ from monitor.model.failure import Group
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.verdict.classify import judge_http
+from monitor.probes.verdict.edge import judge_edge
 from monitor.probes.verdict.error_body import read_json
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
@@ -82,8 +83,9 @@ class HttpProbe(ProbeSettings):
         """A page has no API's error words: only the edge and redirects are told apart."""
         status = exchange.status or 0
         if self._is_wanted(status):
-            return None
-        said = judge_http(exchange, had_key=False)
+            walled = judge_edge(exchange, is_api=False) if self.status is None else None
+            return walled if status < 300 else None
+        said = judge_http(exchange, had_key=False, is_api=False)
         if said is not None and (
             said.kind.row.group is Group.EDGE or said.kind is FailureKind.UNEXPECTED_REDIRECT
         ):

@@ -24,15 +24,18 @@ from monitor.probes.verdict.error_body import (
 from monitor.probes.verdict.quota import judge_quota, when_it_returns
 
 
-def judge_http(exchange: Exchange, *, had_key: bool, known_good: bool = False) -> Failure | None:
+def judge_http(
+    exchange: Exchange, *, had_key: bool, known_good: bool = False, is_api: bool = True
+) -> Failure | None:
     """Judges status, headers and error body; None for 2xx (see `judge_api_body`).
 
     `known_good`: this very call has worked before, so a path that is gone is the endpoint's doing.
+    `is_api`: the call wants an API's answer, not a web page.
     """
     status = exchange.status
     if status is None:
         return None
-    edge = judge_edge(exchange)
+    edge = judge_edge(exchange, is_api=is_api)
     if edge is not None or 200 <= status < 300:
         return edge
     error = parse_error_body(exchange.body)
