@@ -75,9 +75,9 @@ def parse(
     path: Path,
     env: Mapping[str, str],
     speaks: bool = True,
-    strict: bool = False,
+    strict: bool = True,
 ) -> Config:
-    """Read the text of a file at `path`, as `load` does. Raises ConfigError.
+    """Read the text of a file at `path`, as `load` does, and strictly. Raises ConfigError.
 
     `env` also says where state and credentials are, as systemd does.
     """
