@@ -11,7 +11,9 @@ from datetime import timedelta
 
 from monitor.model import Check, FailureKind, Result
 
+ACCOUNT_PAUSE_FIRST = timedelta(minutes=1)
 ACCOUNT_PAUSE = timedelta(minutes=15)
+"""The longest: a person who tops up an account wants to see soon that it helped."""
 _MOST_DOUBLINGS = 2
 _AT_ONCE = timedelta(seconds=1)
 """The shortest wait that is read of an answer: `Retry-After: 0` and moments that are over say nothing."""
@@ -26,8 +28,11 @@ def pause(check: Check, result: Result, streak: int) -> timedelta:
     if row.is_busy:
         doublings = min(streak - 1 if asked > _AT_ONCE else streak, _MOST_DOUBLINGS)
         return max(every * float(2**doublings), asked)
+    if row.needs_person and check.probe.paid and streak > 1:
+        doubled = ACCOUNT_PAUSE_FIRST * float(2 ** min(streak - 2, 10))
+        return max(asked, min(doubled, ACCOUNT_PAUSE))
     if row.needs_person:
-        return max(asked, ACCOUNT_PAUSE if streak > 1 and check.probe.paid else timedelta(0))
+        return asked
     return timedelta(0)
 
 

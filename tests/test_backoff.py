@@ -50,7 +50,10 @@ def result(kind: FailureKind | None, retry_after: float | None = None) -> Result
         (CHAT, FailureKind.OVERLOADED, None, 9, 1200),
         (CHAT, FailureKind.QUOTA_EXHAUSTED, None, 1, 0),
         (CHAT, FailureKind.QUOTA_EXHAUSTED, 3600, 1, 3600),
-        (CHAT, FailureKind.AUTH_INVALID, None, 2, 900),
+        (CHAT, FailureKind.AUTH_INVALID, None, 2, 60),
+        (CHAT, FailureKind.AUTH_INVALID, None, 4, 240),
+        (CHAT, FailureKind.AUTH_INVALID, None, 6, 900),
+        (CHAT, FailureKind.AUTH_INVALID, None, 99, 900),
         (MODELS, FailureKind.AUTH_INVALID, None, 2, 0),  # costs nothing, and still proves the way
         (MODELS, FailureKind.RATE_LIMITED, None, 1, 120),
     ],
@@ -67,7 +70,7 @@ def test_a_check_holds_back_to_the_second_and_then_goes_on() -> None:
         seconds=1000
     )
     assert [backoff.holds(CHAT.key, at) for at in (50.0, 1049.9, 1050.0)] == [True, True, False]
-    assert not backoff.holds(MODELS.key, 60.0)
+    assert not backoff.holds(MODELS.key, 30.0)
 
 
 def test_a_good_run_ends_the_pause_and_the_count() -> None:
@@ -80,8 +83,8 @@ def test_a_good_run_ends_the_pause_and_the_count() -> None:
 
 def test_account_trouble_is_confirmed_before_the_pause() -> None:
     backoff = Backoff()
-    notes = [backoff.note(CHAT, result(FailureKind.QUOTA_EXHAUSTED), 0.0) for _ in range(3)]
-    assert notes == [timedelta(0), timedelta(minutes=15), timedelta(minutes=15)]
+    notes = [backoff.note(CHAT, result(FailureKind.QUOTA_EXHAUSTED), 0.0) for _ in range(6)]
+    assert notes == [timedelta(minutes=minutes) for minutes in (0, 0, 0, 0, 8, 15)]
 
 
 @given(st.lists(st.sampled_from([None, *FailureKind]), max_size=20), st.floats(0, 4000))
@@ -125,9 +128,8 @@ def test_a_key_that_works_again_for_a_free_call_lets_the_paid_ones_go_at_once() 
     other = replace(CHAT, endpoint=replace(ENDPOINT, id="e2"))
     for _ in range(2):
         backoff.note(other, result(FailureKind.AUTH_INVALID), 0.0)
-    backoff.note(MODELS, result(None), 60.0)
-    assert [backoff.holds(each.key, 61.0) for each in (CHAT, other)] == [False, True]
-    assert backoff.note(CHAT, result(FailureKind.AUTH_INVALID), 61.0) == timedelta(minutes=15)
+    backoff.note(MODELS, result(None), 30.0)
+    assert [backoff.holds(each.key, 31.0) for each in (CHAT, other)] == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -143,8 +145,8 @@ def test_nothing_else_that_a_free_call_meets_does(kinds: list[FailureKind | None
     for _ in range(2):
         backoff.note(CHAT, result(FailureKind.AUTH_INVALID), 0.0)
     for kind in kinds:
-        backoff.note(MODELS, result(kind), 60.0)
-    assert backoff.holds(CHAT.key, 61.0)
+        backoff.note(MODELS, result(kind), 30.0)
+    assert backoff.holds(CHAT.key, 31.0)
 
 
 @pytest.mark.parametrize(
@@ -169,13 +171,13 @@ def test_every_pause_of_an_account_ends_when_a_free_call_with_its_key_is_good_ag
     for check in (*paid, *paid, free):
         backoff.note(check, result(kind), 0.0)
     for failure in (*between, None):
-        backoff.note(free, result(failure), 60.0)
-    assert [backoff.holds(check.key, 61.0) for check in paid] == [False, False, True]
+        backoff.note(free, result(failure), 30.0)
+    assert [backoff.holds(check.key, 31.0) for check in paid] == [False, False, True]
 
 
 def test_a_busy_server_keeps_its_pause_when_the_key_works_again() -> None:
     backoff = Backoff()
     backoff.note(MODELS, result(FailureKind.AUTH_INVALID), 0.0)
     backoff.note(CHAT, result(FailureKind.RATE_LIMITED, 1000), 0.0)
-    backoff.note(MODELS, result(None), 60.0)
-    assert backoff.holds(CHAT.key, 61.0)
+    backoff.note(MODELS, result(None), 30.0)
+    assert backoff.holds(CHAT.key, 31.0)
