@@ -14,7 +14,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Returns seconds that never go back."""
+        """Returns seconds that never go back, and that stand still while the machine is suspended."""
         ...
 
     def elapsed(self) -> float:

@@ -23,14 +23,20 @@ from monitor.model import Check
 log = logging.getLogger(__name__)
 
 _TICK = timedelta(milliseconds=1)
+SET_CLOCK = timedelta(days=1)
+"""A wall clock that goes further ahead at once was wrong and has been set: no machine was paused."""
 CLOCK_STEP = 2.0
-"""Seconds by which wall and monotonic clock may part in a second before we call it a step."""
+"""Seconds by which two clocks may part in a second before we call it a step, or a suspend."""
+PAUSE = timedelta(minutes=2)
+"""A daemon that did nothing for so long was paused: nobody lags like that."""
 LATE = timedelta(seconds=1)
 STUCK = timedelta(seconds=30)
 """The schedule is not well when its next run is overdue by this, or no run has ended for so much
 longer than the quickest check may take."""
 SOON = timedelta(seconds=10)
 """A check without a recent result need not wait for its first grid point longer than this."""
+FIRST_RUNS_PER_S = 50
+"""But so many checks are started in a second at most, beside those whose grid point it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,27 @@ class ScheduleChange:
     new: frozenset[str]
     gone: frozenset[str]
     changed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A time in which nothing was probed. `by_clock` means that only the wall clock tells of it.
+
+    Then the machine was paused, or somebody set the clock forward: that cannot be told apart.
+    """
+
+    begin: datetime
+    end: datetime
+    by_clock: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the clocks said at one moment, in seconds."""
+
+    wall: float
+    monotonic: float
+    elapsed: float
 
 
 RunCheck = Callable[[Check, Due], Awaitable[float | None]]
@@ -126,7 +153,8 @@ class Schedule:
         self._last_due: dict[str, datetime] = {}
         self._not_before: dict[str, datetime] = {}
         """Set by a step of the clock: a check's next grid point, which no run comes before."""
-        self._clock_offset = self._offset()
+        self._last_look = self._read_clocks()
+        self._pauses: list[Pause] = []
         self._clock_watch: asyncio.Task[None] | None = None
         self._last_end = clock.monotonic()
         self._again: dict[str, asyncio.TimerHandle] = {}
@@ -136,16 +164,21 @@ class Schedule:
 
     def start(self, checks: Iterable[Check], last: Mapping[str, datetime] | None = None) -> None:
         """`last` says when each check was asked before: one that is overdue runs soon."""
+        checks = tuple(checks)
         for check in checks:
-            self._add(check, (last or {}).get(check.key))
+            self._add(check, (last or {}).get(check.key), len(checks))
         self._scheduler.start()
         self._clock_watch = asyncio.create_task(self._watch_clock(), name="schedule watch")
 
-    def _add(self, check: Check, last: datetime | None) -> None:
+    def _add(self, check: Check, last: datetime | None, count: int) -> None:
+        """Schedules a check, one of `count` that are added at once."""
         self._checks[check.key] = check
         grid, now = grid_of(check), self._clock.now()
         overdue = last is None or now - last >= check.probe.every
-        first = now + min(timedelta(seconds=phase(check.key, SOON)), grid.following(now) - now)
+        first = grid.following(now)
+        spread = max(SOON, timedelta(seconds=count / FIRST_RUNS_PER_S))
+        if spread < check.probe.every:  # else the grid is as soon, and as even as can be
+            first = min(first, now + timedelta(seconds=phase(check.key, spread)))
         self._scheduler.add_job(
             self._fire,
             GridTrigger(grid),
@@ -168,7 +201,7 @@ class Schedule:
         for key in gone | changed:
             self._remove(key)
         for key in [key for key in wanted if key in new | changed]:
-            self._add(wanted[key], None)
+            self._add(wanted[key], None, len(new | changed))
         return ScheduleChange(frozenset(new), frozenset(gone), frozenset(changed))
 
     def _remove(self, key: str) -> None:
@@ -253,14 +286,38 @@ class Schedule:
             self._look_at_clock()
 
     def _look_at_clock(self) -> None:
-        offset = self._offset()
-        step, self._clock_offset = offset - self._clock_offset, offset
+        before, now = self._last_look, self._read_clocks()
+        self._last_look = now
+        elapsed = now.elapsed - before.elapsed
+        suspended = elapsed - (now.monotonic - before.monotonic)
+        step = now.wall - before.wall - elapsed
         if abs(step) > CLOCK_STEP:
             log.warning("event=clock_step seconds=%.1f", step)
+        if suspended > CLOCK_STEP or elapsed > PAUSE.total_seconds():
+            log.warning("event=paused seconds=%.1f", elapsed)
+        self._note_pause(now, elapsed, step)
+        if max(abs(step), suspended) > CLOCK_STEP or elapsed > PAUSE.total_seconds():
             self.rearm()
 
-    def _offset(self) -> float:
-        return self._clock.now().timestamp() - self._clock.monotonic()
+    def _note_pause(self, now: _Look, elapsed: float, step: float) -> None:
+        by_clock = elapsed <= PAUSE.total_seconds()
+        lasted = step if by_clock else elapsed
+        if lasted <= PAUSE.total_seconds() or (by_clock and lasted > SET_CLOCK.total_seconds()):
+            return
+        begin = datetime.fromtimestamp(now.wall - lasted, UTC)
+        self._pauses.append(Pause(begin, datetime.fromtimestamp(now.wall, UTC), by_clock))
+        if not by_clock:
+            for task in self._running.values():  # what they waited for is over, for whatever reason
+                task.cancel()
+
+    def _read_clocks(self) -> _Look:
+        clock = self._clock
+        return _Look(clock.now().timestamp(), clock.monotonic(), clock.elapsed())
+
+    def take_pauses(self) -> tuple[Pause, ...]:
+        """Returns the pauses since the last call."""
+        pauses, self._pauses = tuple(self._pauses), []
+        return pauses
 
     def rearm(self) -> None:
         """Forgets the old due times; every check goes on at its next grid point, none before.

@@ -14,6 +14,7 @@ class HandClock:
     def __init__(self, start: datetime = datetime(2026, 11, 24, 12, tzinfo=UTC)) -> None:
         self.wall = start
         self.mono = 1000.0
+        self.suspended = 0.0
 
     def now(self) -> datetime:
         return self.wall
@@ -22,7 +23,12 @@ class HandClock:
         return self.mono
 
     def elapsed(self) -> float:
-        return self.mono
+        return self.mono + self.suspended
+
+    def suspend(self, seconds: float) -> None:
+        """The machine sleeps: its monotonic clock stands still."""
+        self.wall += timedelta(seconds=seconds)
+        self.suspended += seconds
 
     def tick(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)

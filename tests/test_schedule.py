@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Self
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from monitor.clock import SystemClock
 from monitor.model import Check, Endpoint
 from monitor.probes.probe import ProbeSettings
-from monitor.schedule import Due, Grid, GridTrigger, RunCheck, Schedule, grid_of, phase
+from monitor.schedule import Due, Grid, GridTrigger, Pause, RunCheck, Schedule, grid_of, phase
 
 
 class Ping(ProbeSettings):
@@ -348,3 +350,86 @@ async def test_a_step_of_an_hour_neither_stops_nor_bunches_the_runs(
         assert 5 <= len(times) <= 10
     assert max(due.late_ms for due in told) < 1500
     assert sum(due.missed for due in told) <= 10, "nor counted as missed"
+
+
+async def test_ten_thousand_first_runs_are_spread_over_their_interval(clock: HandClock) -> None:
+    checks = [check(f"e{number}", every=60.0) for number in range(10_000)]
+    schedule = Schedule(idle, clock)
+    schedule.start(checks)
+    try:
+        begin = clock.now()
+        seconds = Counter(int((at - begin).total_seconds()) for at in schedule.next_runs())
+        assert sum(seconds.values()) == 10_000
+        assert max(seconds.values()) < 240, "167 a second are their usual load"
+        assert len(seconds) in {60, 61}
+    finally:
+        await schedule.drain(timedelta(0))
+
+
+async def test_a_hundred_hourly_checks_are_all_asked_within_ten_seconds(clock: HandClock) -> None:
+    schedule = Schedule(idle, clock)
+    schedule.start([check(f"e{number}", every=3600.0) for number in range(100)])
+    try:
+        assert max(schedule.next_runs()) <= clock.now() + timedelta(seconds=10)
+    finally:
+        await schedule.drain(timedelta(0))
+
+
+@dataclass
+class Clocks:
+    """A schedule with nothing to do, beside a clock that a test moves."""
+
+    clock: HandClock
+    schedule: Schedule
+
+    def look(self) -> tuple[Pause, ...]:
+        self.schedule._look_at_clock()
+        return self.schedule.take_pauses()
+
+
+@pytest.fixture
+def clocks(clock: HandClock) -> Clocks:
+    return Clocks(clock, Schedule(idle, clock))
+
+
+async def test_a_suspend_is_a_pause_and_no_step_of_the_clock(clocks: Clocks) -> None:
+    begin = clocks.clock.now()
+    clocks.clock.suspend(600)
+    assert clocks.look() == (Pause(begin, clocks.clock.now(), by_clock=False),)
+    assert clocks.look() == ()
+
+
+async def test_a_process_that_was_stopped_is_a_pause(clocks: Clocks) -> None:
+    begin = clocks.clock.now()
+    clocks.clock.tick(600)
+    assert clocks.look() == (Pause(begin, clocks.clock.now(), by_clock=False),)
+
+
+async def test_a_clock_set_forward_may_be_a_pause_and_one_set_back_is_none(clocks: Clocks) -> None:
+    begin = clocks.clock.now()
+    clocks.clock.step(600)
+    assert clocks.look() == (Pause(begin, clocks.clock.now(), by_clock=True),)
+    clocks.clock.step(-900)
+    assert clocks.look() == ()
+    clocks.clock.step(90 * 86_400)
+    assert clocks.look() == (), "a clock that was wrong by months, not a pause of months"
+
+
+async def test_what_hung_through_a_pause_is_not_judged(clock: HandClock) -> None:
+    begun, cut = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: Check, __: Due) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cut.set()
+            raise
+
+    schedule = Schedule(hang, clock)
+    schedule._start(check("a"), Due(clock.now(), 0.0, 0))
+    await begun.wait()
+    clock.suspend(600)
+    schedule._look_at_clock()
+    await asyncio.wait_for(cut.wait(), 10)
+    await schedule.drain(timedelta(0))

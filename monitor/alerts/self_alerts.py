@@ -52,6 +52,25 @@ def started(memory: RestartState, now: datetime, say: Language) -> str | None:
     return "\n".join(lines)
 
 
+def paused(begin: datetime, end: datetime, say: Language, *, by_clock: bool) -> str:
+    """Says that nothing was probed for a while, though the monitor was never stopped.
+
+    `by_clock` means that only the wall clock tells of it.
+    """
+    context = Context(now=end, language=say)
+    title = say.gettext("monitor: could not see for %(lasted)s", lasted=_clock(end - begin))
+    first, last = moment(begin, context), moment(end, context)
+    lines = [
+        f"👁 {title}",
+        say.gettext("From %(begin)s to %(end)s nothing was probed.", begin=first, end=last),
+    ]
+    if by_clock:
+        lines.append(say.gettext("Its machine was paused, or its clock was set forward."))
+    else:
+        lines.append(say.gettext("Its machine was suspended, or the monitor itself was paused."))
+    return "\n".join(lines)
+
+
 def troubled(part: str, why: str, say: Language) -> str:
     title = {
         "store": say.gettext("monitor: its store is in trouble"),

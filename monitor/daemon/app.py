@@ -245,6 +245,12 @@ class Daemon:
         )
         for text, except_for in alerts:
             await self._notify(components, text, now, except_for)
+        for pause in components.schedule.take_pauses():
+            text = self_alerts.paused(
+                pause.begin, pause.end, components.alerts.language, by_clock=pause.by_clock
+            )
+            log.warning('event=gap why="%s"', text.splitlines()[0])
+            await self._notify(components, text, now)
 
     async def _remind(self, components: Components, now: datetime) -> None:
         changes = components.alerts.remind(now)

@@ -7,7 +7,9 @@ says "failed".
 
 import asyncio
 import contextlib
+import json
 import logging
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 INTERVAL = timedelta(seconds=60)
 STUCK = timedelta(minutes=30)
 """A message that is undelivered for longer: people hear nothing, which somebody must find out."""
+_MAX_BODY = 1000
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
@@ -80,12 +83,28 @@ async def ping(url: Secret, summary: str) -> str | None:
     """
     try:
         async with aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True) as session:
-            status = await _request(session, "POST", url, summary)
+            status, body = await _request(session, "POST", url, summary)
             if status == 405:
-                status = await _request(session, "GET", url, None)
+                status, body = await _request(session, "GET", url, None)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         return _describe(error)
-    return None if status < 300 else f"HTTP {status}"
+    return refusal(body) if status < 300 else f"HTTP {status}"
+
+
+def refusal(body: str) -> str | None:
+    """Returns why an answer with a good status is no success, or None.
+
+    healthchecks answers "OK (not found)" and "OK (rate limited)" with status 200, Uptime Kuma and
+    its like `{"ok": false}`.
+    """
+    reservation = re.fullmatch(r"OK \(([a-z][a-z -]{0,40})\)", body.strip(), re.IGNORECASE)
+    if reservation:
+        return f"it was answered: {reservation[1].lower()}"
+    with contextlib.suppress(ValueError, RecursionError):
+        answer = json.loads(body)
+        if isinstance(answer, dict) and answer.get("ok") is False:
+            return "it was answered: not ok"
+    return None
 
 
 def _describe(error: Exception) -> str:
@@ -97,7 +116,9 @@ def _describe(error: Exception) -> str:
 
 async def _request(
     session: aiohttp.ClientSession, method: str, url: Secret, body: str | None
-) -> int:
+) -> tuple[int, str]:
+    """Returns the status, and the begin of the body."""
     request = session.request(method, url.reveal(), data=body, allow_redirects=False)
     async with request as response:
-        return response.status
+        received = await response.content.read(_MAX_BODY)
+        return response.status, received.decode(errors="replace")

@@ -26,6 +26,21 @@ def test_a_gap_is_told_with_its_length_and_a_restart_is_not() -> None:
 
 
 @pytest.mark.parametrize(
+    ("by_clock", "why"),
+    [
+        (False, "Its machine was suspended, or the monitor itself was paused."),
+        (True, "Its machine was paused, or its clock was set forward."),
+    ],
+)
+def test_a_pause_is_told_as_a_gap_is(why: str, *, by_clock: bool) -> None:
+    begin = START - timedelta(minutes=17)
+    assert self_alerts.paused(begin, START, ENGLISH, by_clock=by_clock) == (
+        "👁 monitor: could not see for 00:17\n"
+        f"From 24 Nov 11:43:00 UTC to 24 Nov 12:00:00 UTC nothing was probed.\n{why}"
+    )
+
+
+@pytest.mark.parametrize(
     ("crashes", "told"), [(1, True), (2, True), (3, False), (4, True), (5, False), (64, True)]
 )
 def test_a_crash_is_told_and_a_loop_of_them_ever_less_often(crashes: int, told: bool) -> None:

@@ -11,7 +11,7 @@ from cast import HandClock
 from listening import listening
 
 from monitor.config import parse
-from monitor.daemon.deadman_switch import DeadMansSwitch
+from monitor.daemon.deadman_switch import DeadMansSwitch, ping
 from monitor.model import ConfigError, Redactor, Secret
 
 TOKEN = "a-word-that-nobody-may-see"
@@ -21,11 +21,12 @@ class Switch:
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.statuses: dict[str, int] = {}
+        self.body = "OK"
         self.url = Secret("")
 
     async def hear(self, request: web.Request) -> web.Response:
         self.heard.append(f"{request.method} {request.path} {await request.text()}".strip())
-        return web.Response(status=self.statuses.get(request.method, 200))
+        return web.Response(status=self.statuses.get(request.method, 200), text=self.body)
 
 
 @pytest.fixture
@@ -68,6 +69,27 @@ async def test_a_message_that_waits_for_long_stops_the_pings(
 async def test_trouble_is_silence(switch: Switch, clock: HandClock) -> None:
     await switch_for(switch, clock, trouble="schedule: 99 s behind").ping_if_well()
     assert switch.heard == []
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("OK", None),
+        ("OK\n", None),
+        ("Created", None),
+        ('{"ok": true}', None),
+        ("<html>OK (not found)</html>", None),
+        ("OK (not found)", "it was answered: not found"),
+        ("OK (rate limited)\n", "it was answered: rate limited"),
+        ('{"ok": false, "msg": "Monitor not found or not active."}', "it was answered: not ok"),
+        ("[" * 990, None),
+    ],
+)
+async def test_a_good_status_with_a_refusal_in_its_body_is_no_success(
+    switch: Switch, body: str, why: str | None
+) -> None:
+    switch.body = body
+    assert await ping(switch.url, "12 checks") == why
 
 
 async def test_a_switch_that_fails_is_said_once_and_its_address_never(

@@ -1,6 +1,7 @@
 """The daemon watches itself, in virtual time: pings, what it says of itself, what it knows at once."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from monitor import schedule
 from monitor.config import load
 from monitor.daemon import app, components
 from monitor.daemon.app import Daemon
+from monitor.model import Outcome
 from monitor.model.errors import REACH
 from monitor.store import writer
 
@@ -233,6 +235,31 @@ def test_right_after_a_restart_a_message_says_what_works_instead(tell: Tell) -> 
             assert gap.startswith("👁 monitor: was down for 00:0")
             assert text.splitlines()[0] == f"🔴 s, {bad}: down"
             assert text.splitlines()[1].startswith(f"Use instead: {good} {town.site.url}/{good} (")
+
+    tell(story)
+
+
+@pytest.mark.usefixtures("schedules")
+def test_a_machine_that_was_suspended_is_told_like_a_break_and_every_check_goes_on(
+    tell: Tell,
+) -> None:
+    async def story(town: Town) -> None:
+        async with town.living() as daemon:
+            await asyncio.sleep(100)
+            town.clock.suspend(90)
+            await asyncio.sleep(100)
+            assert town.phone.messages == []
+            town.clock.suspend(720)
+            await asyncio.sleep(100)
+            assert titles(town.phone) == ["👁 monitor: could not see for 00:12"]
+            when, why = town.phone.messages[0].splitlines()[1:3]
+            assert re.fullmatch(
+                r"From 02 Nov 12:04:\d\d UTC to 02 Nov 12:16:\d\d UTC nothing was probed\.", when
+            )
+            assert why == "Its machine was suspended, or the monitor itself was paused."
+            results = await daemon.store.results_since(town.clock.now() - timedelta(seconds=90))
+            assert len(results) >= 8
+            assert {result.outcome for result in results} == {Outcome.UP}
 
     tell(story)
 

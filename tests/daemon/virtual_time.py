@@ -99,15 +99,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class VirtualClock:
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
+        self._suspended = 0.0
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self._loop.time())
+        return START + timedelta(seconds=self.elapsed())
 
     def monotonic(self) -> float:
         return self._loop.time()
 
     def elapsed(self) -> float:
-        return self._loop.time()
+        return self._loop.time() + self._suspended
+
+    def suspend(self, seconds: float) -> None:
+        """The machine sleeps: timers and the monotonic clock stand still."""
+        self._suspended += seconds
 
 
 def run(

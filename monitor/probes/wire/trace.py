@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import Enum
 
 _OLDEST_NS = 5_000_000_000
+_CLOSE_NS = 20_000_000
+_SAME_OFFSET_NS = 1_000_000
 
 current: ContextVar["Trace"] = ContextVar("probe_trace")
 
@@ -110,6 +112,13 @@ class Trace:
             return time.monotonic_ns()
         if self.kernel is not None:
             at = self.kernel - self.offset
-            if self.received - _OLDEST_NS < at <= self.received:  # the wall clock may have stepped
+            if self.received - _OLDEST_NS < at <= self.received and self._is_believable(at):
                 return at
         return self.received
+
+    def _is_believable(self, at: int) -> bool:
+        """Says whether the kernel's stamp may be used: the wall clock may have been set since the start."""
+        assert self.received is not None
+        if self.received - at < _CLOSE_NS:
+            return True
+        return abs(_wall_offset() - self.offset) < _SAME_OFFSET_NS
