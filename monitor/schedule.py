@@ -71,7 +71,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the clocks said at one moment, in seconds."""
+    """Holds what the clocks said at one moment, in seconds."""
 
     wall: float
     monotonic: float
