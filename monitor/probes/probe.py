@@ -37,7 +37,7 @@ def _slow(value: Any) -> Any:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list | tuple):
-        raise ValueError('want "TIMING > DURATION", such as "ttft > 5s", or a list of such')  # noqa: TRY004
+        raise ValueError('want "TIMING > DURATION", such as "ttft > 5s", or a list of such')  # noqa: TRY004  # pydantic collects ValueErrors only
     return tuple(_one_slow(item) if isinstance(item, str) else item for item in value)
 
 
@@ -126,7 +126,7 @@ class ProbeSettings(BaseModel):
     def named(self, probe_id: str) -> Self:
         """Returns the same settings under the id of their table."""
         copy = self.model_copy()
-        copy._id = probe_id  # noqa: SLF001
+        copy._id = probe_id  # noqa: SLF001  # of a copy of itself
         return copy
 
     @property
@@ -142,7 +142,7 @@ class ProbeSettings(BaseModel):
     def long(self) -> bool:
         return False
 
-    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002
+    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # for subclasses
         """Returns the tokens that a run may cost at most; money is left to the budget."""
         return Spend()
 

@@ -21,9 +21,13 @@ from monitor.model import FailureKind, Habit
 from monitor.probes.wire.pool_resolver import Resolve, system_resolve
 
 USUAL = Habit(
-    good=20, has_finish_reason=20, ends_with_done=20, has_usage=20, right_content_type=20,
+    good=20,
+    has_finish_reason=20,
+    ends_with_done=20,
+    has_usage=20,
+    right_content_type=20,
     prompt_tokens=20,
-)  # fmt: skip
+)
 USAGE = {"prompt_tokens": 20, "completion_tokens": 128}
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -235,7 +239,9 @@ CASES: dict[FailureKind, Case] = {
     FailureKind.CERT_EXPIRED: Case(encrypted(expires=dt.datetime(2020, 1, 1, tzinfo=dt.UTC))),
     FailureKind.CERT_HOSTNAME: Case(encrypted("other.test")),
     FailureKind.CERT_UNTRUSTED: Case(encrypted(known=False)),
-    FailureKind.CERT_EXPIRING: Case(encrypted(expires=dt.datetime.now(dt.UTC) + dt.timedelta(days=9))),  # noqa: TID251
+    FailureKind.CERT_EXPIRING: Case(
+        encrypted(expires=dt.datetime.now(dt.UTC) + dt.timedelta(days=9))  # noqa: TID251
+    ),
     FailureKind.HTTP_DISCONNECT: Case(raw(drop)),
     FailureKind.HEADERS_TIMEOUT: Case(raw(stall), settings=SHORT),
     FailureKind.HTTP_GARBAGE: Case(raw(saying(b"SSH-2.0-OpenSSH_9\r\n\r\n"))),
@@ -249,20 +255,51 @@ CASES: dict[FailureKind, Case] = {
     FailureKind.UNEXPECTED_STATUS: Case(text(b"I am a teapot", 418)),
     FailureKind.UNEXPECTED_REDIRECT: Case(text(b"", 302, Location="http://login.test/"), "models"),
     FailureKind.UNEXPECTED_BODY: Case(relay(plain({"hello": "world"})), "models"),
-    FailureKind.BODY_TIMEOUT: Case(raw(saying(OK + b"Content-Length: 9\r\n\r\nx", 60.0)), settings=SHORT),
+    FailureKind.BODY_TIMEOUT: Case(
+        raw(saying(OK + b"Content-Length: 9\r\n\r\nx", 60.0)), settings=SHORT
+    ),
     FailureKind.ROUTE_GONE: Case(status(404, message="Invalid URL (GET /v1/models)"), "models"),
-    FailureKind.NO_FIRST_TOKEN: Case(Says(words=[], head=b": ping\n\n" * 3, silence=60)(), "chat", SHORT),
+    FailureKind.NO_FIRST_TOKEN: Case(
+        Says(words=[], head=b": ping\n\n" * 3, silence=60)(), "chat", SHORT
+    ),
     FailureKind.EMPTY_COMPLETION: Case(Says(words=[])(), "chat", CHAT),
-    FailureKind.STREAM_ERROR: Case(Says(tail=b'data: {"error": {"message": "oops"}}\n\n', finish=None, done=False, usage=None)(), "chat", CHAT),
+    FailureKind.STREAM_ERROR: Case(
+        Says(
+            tail=b'data: {"error": {"message": "oops"}}\n\n', finish=None, done=False, usage=None
+        )(),
+        "chat",
+        CHAT,
+    ),
     FailureKind.BODY_TOO_LARGE: Case(raw(endless(OK + b"\r\n", b"x" * 65536))),
-    FailureKind.SLOW: Case(raw(saying(0.1, OK + b"Content-Length: 2\r\n\r\nok")), settings={"slow": "total > 50ms"}),
-    FailureKind.STALLED: Case(Says(words=["200", "201"], silence=60)(), "chat", {"timeout": "11s"}, slow=True),
-    FailureKind.TRUNCATED: Case(Says(words=["200", "201"], finish=None, usage=None)(), "chat", CHAT),
+    FailureKind.SLOW: Case(
+        raw(saying(0.1, OK + b"Content-Length: 2\r\n\r\nok")), settings={"slow": "total > 50ms"}
+    ),
+    FailureKind.STALLED: Case(
+        Says(words=["200", "201"], silence=60)(), "chat", {"timeout": "11s"}, slow=True
+    ),
+    FailureKind.TRUNCATED: Case(
+        Says(words=["200", "201"], finish=None, usage=None)(), "chat", CHAT
+    ),
     FailureKind.MALFORMED_STREAM: Case(Says(head=b'data: {"choices": [{"del\n\n')(), "chat", CHAT),
-    FailureKind.NOT_OFFERED: Case(status(404), "models", asked=frozenset({"model-x"}), habit=Habit()),
-    FailureKind.STREAM_NOT_SUPPORTED: Case(relay(plain({"model": "model-x", "choices": [{"message": {"content": "200"}, "finish_reason": "stop"}]})), "chat", {"text": "Say 200.", "answer": "200"}),
+    FailureKind.NOT_OFFERED: Case(
+        status(404), "models", asked=frozenset({"model-x"}), habit=Habit()
+    ),
+    FailureKind.STREAM_NOT_SUPPORTED: Case(
+        relay(
+            plain(
+                {
+                    "model": "model-x",
+                    "choices": [{"message": {"content": "200"}, "finish_reason": "stop"}],
+                }
+            )
+        ),
+        "chat",
+        {"text": "Say 200.", "answer": "200"},
+    ),
     FailureKind.FAKE_STREAMING: Case(Says(think=0.6, gap=0.0)(), "chat", CHAT, Habit(bursts=2)),
-    FailureKind.CONTENT_MISMATCH: Case(Says(words=["no"] * 80)(), "chat", CHAT, Habit(mismatches=2)),
+    FailureKind.CONTENT_MISMATCH: Case(
+        Says(words=["no"] * 80)(), "chat", CHAT, Habit(mismatches=2)
+    ),
     FailureKind.MODEL_MISMATCH: Case(Says(model="tiny-model")(), "chat", CHAT),
     FailureKind.CONTENT_FILTERED: Case(Says(finish="content_filter")(), "chat", CHAT),
     FailureKind.WRONG_CONTENT_TYPE: Case(Says(kind="text/plain")(), "chat", CHAT),
@@ -271,15 +308,33 @@ CASES: dict[FailureKind, Case] = {
     FailureKind.RATE_LIMITED: Case(status(429, code="rate_limit_exceeded"), "chat"),
     FailureKind.OVERLOADED: Case(status(529, type="overloaded_error"), "messages"),
     FailureKind.AUTH_INVALID: Case(status(401, code="invalid_api_key"), "chat"),
-    FailureKind.QUOTA_EXHAUSTED: Case(status(403, message="用户额度不足, 剩余额度: 0", code="insufficient_user_quota"), "chat"),
+    FailureKind.QUOTA_EXHAUSTED: Case(
+        status(403, message="用户额度不足, 剩余额度: 0", code="insufficient_user_quota"), "chat"
+    ),
     FailureKind.PERMISSION_DENIED: Case(status(403, code="access_denied"), "chat"),
     FailureKind.MODEL_NOT_FOUND: Case(status(404, code="model_not_found"), "chat"),
-    FailureKind.REGION_BLOCKED: Case(status(403, code="unsupported_country_region_territory"), "chat"),
+    FailureKind.REGION_BLOCKED: Case(
+        status(403, code="unsupported_country_region_territory"), "chat"
+    ),
     FailureKind.REQUEST_REJECTED: Case(status(422, message="messages: field required"), "chat"),
-    FailureKind.BUDGET_TOO_SMALL: Case(Says(words=[], finish="length", usage=USAGE | {"completion_tokens_details": {"reasoning_tokens": 9}})(), "chat", {"max_tokens": 200}),
-    FailureKind.PATH_NOT_FOUND: Case(status(404, message="Invalid URL (POST /v1/chat)"), "chat", habit=Habit()),
+    FailureKind.BUDGET_TOO_SMALL: Case(
+        Says(
+            words=[],
+            finish="length",
+            usage=USAGE | {"completion_tokens_details": {"reasoning_tokens": 9}},
+        )(),
+        "chat",
+        {"max_tokens": 200},
+    ),
+    FailureKind.PATH_NOT_FOUND: Case(
+        status(404, message="Invalid URL (POST /v1/chat)"), "chat", habit=Habit()
+    ),
     FailureKind.NO_KEY: Case(refusing, "chat", key=None),
-    FailureKind.EDGE_CHALLENGE: Case(text(b"<title>Just a moment...</title>", 403, **{"cf-mitigated": "challenge"}), "chat"),
-    FailureKind.EDGE_DENIED: Case(text(json.dumps({"error_code": 1020}).encode(), 403, "application/json"), "chat"),
+    FailureKind.EDGE_CHALLENGE: Case(
+        text(b"<title>Just a moment...</title>", 403, **{"cf-mitigated": "challenge"}), "chat"
+    ),
+    FailureKind.EDGE_DENIED: Case(
+        text(json.dumps({"error_code": 1020}).encode(), 403, "application/json"), "chat"
+    ),
     FailureKind.OVERRUN: Case(hanging, settings=SHORT),
-}  # fmt: skip
+}

@@ -16,9 +16,13 @@ USAGE = {"prompt_tokens": 20, "completion_tokens": 3}
 
 
 def heard(
-    text: str = "130", finish: str | None = "stop", model: str = MODEL, usage: Any = USAGE,
-    reasoning: str = "", **message: Any,
-) -> ChatReader:  # fmt: skip
+    text: str = "130",
+    finish: str | None = "stop",
+    model: str = MODEL,
+    usage: Any = USAGE,
+    reasoning: str = "",
+    **message: Any,
+) -> ChatReader:
     reader = ChatReader()
     message |= {"content": text, "reasoning_content": reasoning}
     value = {"choices": [{"message": message, "finish_reason": finish}], "model": model}
@@ -30,8 +34,11 @@ def answer(
     reader: ChatReader | None = None, challenge: Challenge = SUM, **more: Any
 ) -> CompletedAnswer:
     given = {
-        "model": MODEL, "cap": 10, "right_content_type": True, "content_type": "application/json",
-    }  # fmt: skip
+        "model": MODEL,
+        "cap": 10,
+        "right_content_type": True,
+        "content_type": "application/json",
+    }
     return CompletedAnswer(reader=reader or heard(), challenge=challenge, **(given | more))
 
 
@@ -59,9 +66,13 @@ def test_a_good_answer_is_no_failure_and_all_of_it_is_learned() -> None:
 
 def test_what_is_not_so_any_more_fades_and_what_is_stops_at_its_limit() -> None:
     full = Habit(
-        good=SATURATED, has_finish_reason=SATURATED, has_usage=1, right_content_type=0,
-        ends_with_done=SATURATED, prompt_tokens=20,
-    )  # fmt: skip
+        good=SATURATED,
+        has_finish_reason=SATURATED,
+        has_usage=1,
+        right_content_type=0,
+        ends_with_done=SATURATED,
+        prompt_tokens=20,
+    )
     bare = heard(usage=None, finish=None)
     bare.done = True
     _, habit = judge_answer(answer(bare, right_content_type=False), full)
@@ -164,10 +175,14 @@ def test_another_model_is_an_alias_while_we_learn_and_a_swap_afterwards() -> Non
     assert judge_answer(answer(OTHER), Habit(good=2)) == (
         None,
         Habit(
-            good=3, has_finish_reason=1, has_usage=1, right_content_type=1, prompt_tokens=20,
+            good=3,
+            has_finish_reason=1,
+            has_usage=1,
+            right_content_type=1,
+            prompt_tokens=20,
             aliases=frozenset({"gpt-3.5-turbo"}),
         ),
-    )  # fmt: skip
+    )
     swapped = Habit(good=3, mismatches=1)
     assert judge_answer(answer(OTHER), swapped) == (MISMATCH, Habit(good=3))
     assert judged(answer(OTHER), good=3, aliases=frozenset({"gpt-3.5-turbo"})) is None
@@ -273,11 +288,15 @@ def billed(
         (billed(20, 15, reasoned=5), 10, None),
         (billed(20, 16, reasoned=5), 10, "got 16 answer tokens counted, want 15 at most"),
         (billed(20, 99, thoughts="hm"), 10, None),  # whether thoughts count is not known
-        (billed(20, 16, reasoned=5, thoughts="hm"), 10, "got 16 answer tokens counted, want 15 at most"),
+        (
+            billed(20, 16, reasoned=5, thoughts="hm"),
+            10,
+            "got 16 answer tokens counted, want 15 at most",
+        ),
         (billed(None, 3), 10, None),
         (billed(20, None), 10, None),
     ],
-)  # fmt: skip
+)
 def test_more_tokens_than_can_have_been_are_told(
     reader: ChatReader, cap: int | None, message: str | None
 ) -> None:
@@ -293,10 +312,17 @@ def test_without_a_baseline_no_prompt_is_too_long() -> None:
 @pytest.mark.parametrize(
     ("base", "seen", "learned"),
     [
-        (None, 20, 20), (20, None, 20), (20, 0, 20), (0, 20, 20), (20, 15, 15), (20, 21, 21),
-        (20, 99, 21), (550, 9999, 555), (None, None, None),
+        (None, 20, 20),
+        (20, None, 20),
+        (20, 0, 20),
+        (0, 20, 20),
+        (20, 15, 15),
+        (20, 21, 21),
+        (20, 99, 21),
+        (550, 9999, 555),
+        (None, None, None),
     ],
-)  # fmt: skip
+)
 def test_a_baseline_falls_at_once_and_rises_slowly(
     base: int | None, seen: int | None, learned: int | None
 ) -> None:
@@ -314,16 +340,24 @@ def test_the_gravest_complaint_comes_first() -> None:
     habit = replace(SETTLED_HABIT, bursts=9)
     kinds = []
     for better in (
-        {}, {"reader": heard(usage=None)}, {"as_plain": False}, {"burst": False},
-        {"right_content_type": True}, {"reader": heard()},
-    ):  # fmt: skip
+        {},
+        {"reader": heard(usage=None)},
+        {"as_plain": False},
+        {"burst": False},
+        {"right_content_type": True},
+        {"reader": heard()},
+    ):
         worst = replace(worst, **better)
         failure = judge_answer(worst, habit)[0]
         kinds.append(failure and failure.kind)
     assert kinds == [
-        FailureKind.MODEL_MISMATCH, FailureKind.STREAM_NOT_SUPPORTED, FailureKind.FAKE_STREAMING,
-        FailureKind.WRONG_CONTENT_TYPE, FailureKind.MISSING_USAGE, None,
-    ]  # fmt: skip
+        FailureKind.MODEL_MISMATCH,
+        FailureKind.STREAM_NOT_SUPPORTED,
+        FailureKind.FAKE_STREAMING,
+        FailureKind.WRONG_CONTENT_TYPE,
+        FailureKind.MISSING_USAGE,
+        None,
+    ]
 
 
 def test_a_marker_of_the_end_is_learned_and_a_name_is_kept_short() -> None:

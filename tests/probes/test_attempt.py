@@ -3,65 +3,24 @@
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from random import Random
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
+from attempt_cast import FINE, KEY, Told, kind, run
 from cast import HandClock
 
 from monitor.model import (
-    Check,
-    Endpoint,
     Failure,
     FailureKind,
-    Habit,
     Outcome,
-    Redactor,
-    Secret,
     Timings,
 )
-from monitor.probes import Attempted, Client, ProbeSettings, attempt
 from monitor.probes.exchange import Chunk, ConnectRequest, Exchange, HttpRequest, StreamWatcher
-from monitor.probes.probe import Finding, Run, Sender
-
-KEY = "canary" + "0123456789"
-
-
-class Told(ProbeSettings):
-    """Finds what it was told to find."""
-
-    kind: ClassVar[str] = "http"
-    needs_key: ClassVar[bool] = False
-    finds: Any
-
-    async def run(self, run: Run) -> Finding:
-        if isinstance(self.finds, Exception):
-            raise self.finds
-        assert isinstance(self.finds, Finding)
-        return self.finds
+from monitor.probes.probe import Finding, Run
 
 
 class Keyed(Told):
     needs_key: ClassVar[bool] = True
-
-
-FINE = Finding(
-    exchange=Exchange(timings=Timings(total=100.0), status=200), failure=None, habit=Habit()
-)
-
-
-async def run(probe: ProbeSettings, clock: HandClock, sender: Sender | None = None) -> Attempted:
-    endpoint = Endpoint(id="direct", service="relay", url="http://127.0.0.1:9", name="direct")
-    check = Check(service="relay", endpoint=endpoint, probe=probe)
-    async with Client() as client:
-        return await attempt(
-            check, habit=Habit(), client=sender or client, clock=clock, rng=Random(1), vantage="here",
-            redact=Redactor([Secret(KEY)]), late_ms=3.0,
-        )  # fmt: skip
-
-
-def kind(attempted: Attempted) -> FailureKind | None:
-    return attempted.result.failure and attempted.result.failure.kind
 
 
 async def test_a_good_run_is_up_and_leaves_no_evidence(clock: HandClock) -> None:
@@ -134,14 +93,20 @@ async def test_a_certificate_about_to_end_is_told(clock: HandClock) -> None:
 @pytest.mark.parametrize(
     ("found", "lag_s", "is_ours"),
     [
-        (FailureKind.HEADERS_TIMEOUT, 16.0, True), (FailureKind.HEADERS_TIMEOUT, 14.0, False),
-        (FailureKind.BODY_TIMEOUT, 16.0, True), (FailureKind.CONNECT_TIMEOUT, 6.0, True),
-        (FailureKind.CONNECT_TIMEOUT, 4.0, False), (FailureKind.TLS_TIMEOUT, 6.0, True),
-        (FailureKind.DNS_SERVFAIL, 6.0, True), (FailureKind.STALLED, 6.0, True), (FailureKind.STALLED, 4.0, False),
-        (FailureKind.NO_FIRST_TOKEN, 16.0, True), (FailureKind.SERVER_ERROR, 29.0, False),
+        (FailureKind.HEADERS_TIMEOUT, 16.0, True),
+        (FailureKind.HEADERS_TIMEOUT, 14.0, False),
+        (FailureKind.BODY_TIMEOUT, 16.0, True),
+        (FailureKind.CONNECT_TIMEOUT, 6.0, True),
+        (FailureKind.CONNECT_TIMEOUT, 4.0, False),
+        (FailureKind.TLS_TIMEOUT, 6.0, True),
+        (FailureKind.DNS_SERVFAIL, 6.0, True),
+        (FailureKind.STALLED, 6.0, True),
+        (FailureKind.STALLED, 4.0, False),
+        (FailureKind.NO_FIRST_TOKEN, 16.0, True),
+        (FailureKind.SERVER_ERROR, 29.0, False),
         (FailureKind.TLS_RESET, 29.0, False),
     ],
-)  # fmt: skip
+)
 async def test_a_timeout_is_ours_where_our_own_loop_hung_for_half_of_it(
     clock: HandClock, found: FailureKind, lag_s: float, *, is_ours: bool
 ) -> None:

@@ -17,9 +17,13 @@ from monitor.probes.wire.client import Client
 
 Answering = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 SETTLED_HABIT = Habit(
-    good=20, has_finish_reason=20, ends_with_done=20, has_usage=20, right_content_type=20,
+    good=20,
+    has_finish_reason=20,
+    ends_with_done=20,
+    has_usage=20,
+    right_content_type=20,
     prompt_tokens=20,
-)  # fmt: skip
+)
 
 
 class Relay:
@@ -129,9 +133,13 @@ async def test_a_healthy_stream_is_up_and_teaches_its_habits(relay: Relay, clien
     got = await ask(relay, client)
     assert got.failure is None
     assert got.habit == Habit(
-        good=1, ends_with_done=1, has_finish_reason=1, has_usage=1, right_content_type=1,
+        good=1,
+        ends_with_done=1,
+        has_finish_reason=1,
+        has_usage=1,
+        right_content_type=1,
         prompt_tokens=20,
-    )  # fmt: skip
+    )
     assert got.stream is not None
     assert (got.stream.complete, got.stream.content_chunks, got.stream.tokens_out) == (
         True,
@@ -186,16 +194,25 @@ async def test_what_a_server_refuses_is_left_out_and_is_no_failure(
         (steps(chunk("200 "), cut=True), FailureKind.TRUNCATED),
         (steps(chunk("200 ")), FailureKind.TRUNCATED),
         (steps(chunk("200 "), DONE), FailureKind.TRUNCATED),
-        (steps(b'data: {"error":{"message":"upstream died","code":502}}\n\n'), FailureKind.STREAM_ERROR),
+        (
+            steps(b'data: {"error":{"message":"upstream died","code":502}}\n\n'),
+            FailureKind.STREAM_ERROR,
+        ),
         (steps(chunk(None, "stop"), DONE), FailureKind.EMPTY_COMPLETION),
         (steps(), FailureKind.EMPTY_COMPLETION),
         (plain(200, "<!doctype html><title>Panel</title>"), FailureKind.HTML_ANSWER),
-        (plain(200, {"error": {"message": "no money", "code": "insufficient_quota"}}), FailureKind.QUOTA_EXHAUSTED),
+        (
+            plain(200, {"error": {"message": "no money", "code": "insufficient_quota"}}),
+            FailureKind.QUOTA_EXHAUSTED,
+        ),
         (plain(401, {"error": {"message": "Incorrect API key"}}), FailureKind.AUTH_INVALID),
-        (plain(429, {"error": {"message": "slow down"}}, **{"Retry-After": "7"}), FailureKind.RATE_LIMITED),
+        (
+            plain(429, {"error": {"message": "slow down"}}, **{"Retry-After": "7"}),
+            FailureKind.RATE_LIMITED,
+        ),
         (plain(503, {"error": {"code": "model_not_found"}}), FailureKind.NO_CHANNEL),
     ],
-)  # fmt: skip
+)
 async def test_every_way_to_fail_has_its_own_name(
     relay: Relay, client: Client, answering: Answering, want: FailureKind
 ) -> None:

@@ -74,7 +74,17 @@ def test_every_recorded_stream_is_split_as_its_sidecar_says(path: Path) -> None:
         "event_names": list(dict.fromkeys(event.name for event in events)),
         "done_marker": any(event.data == "[DONE]" for event in events),
         "pending_event_at_eof": tail is not None,
-    } == {key: want[key] for key in ("n_data_events", "n_comments", "unknown_fields", "event_names", "done_marker", "pending_event_at_eof")}  # fmt: skip
+    } == {
+        key: want[key]
+        for key in (
+            "n_data_events",
+            "n_comments",
+            "unknown_fields",
+            "event_names",
+            "done_marker",
+            "pending_event_at_eof",
+        )
+    }
 
 
 READABLE = [path for path in STREAMS if protocol_of(path) in READERS]
@@ -97,7 +107,20 @@ def test_every_recorded_stream_is_read_as_its_sidecar_says(path: Path) -> None:
         "n_reasoning_deltas": sum(bool(piece.reasoning) for piece in pieces),
         "errors": [] if reader.error is None else [reader.error],
         "done": reader.done,
-    } == {key: want[key] for key in ("text", "reasoning", "tool_calls", "finish_reasons", "usage", "models", "n_content_deltas", "n_reasoning_deltas", "errors")} | {"done": want["done_marker"]}  # fmt: skip
+    } == {
+        key: want[key]
+        for key in (
+            "text",
+            "reasoning",
+            "tool_calls",
+            "finish_reasons",
+            "usage",
+            "models",
+            "n_content_deltas",
+            "n_reasoning_deltas",
+            "errors",
+        )
+    } | {"done": want["done_marker"]}
 
 
 def alike(text: str, want: Any) -> Any:

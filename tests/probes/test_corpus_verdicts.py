@@ -18,13 +18,17 @@ Verdict = tuple[str, str | None, Usage | None]
 WHOLE: dict[str, Verdict] = {
     "anthropic_messages.body.json": ("messages", None, Usage(tokens_in=19, tokens_out=22)),
     "gemini_generate_max_tokens_empty.body.json": (
-        "gemini", "budget_too_small", Usage(tokens_in=30, tokens_out=4),  # asked twice
+        "gemini",
+        "budget_too_small",
+        Usage(tokens_in=30, tokens_out=4),  # asked twice
     ),
     "gemini_generate_ok.body.json": ("gemini", None, Usage(tokens_in=14, tokens_out=1)),
     "mistral_speech_json_not_binary.body.json": ("speech", None, None),
     "openai_chat.body.json": ("chat", None, Usage(tokens_in=8, tokens_out=9)),
     "openai_completions_legacy.body.json": (
-        "completions", "empty_completion", Usage(tokens_in=11, tokens_out=None),
+        "completions",
+        "empty_completion",
+        Usage(tokens_in=11, tokens_out=None),
     ),
     "openai_embeddings_base64.body.json": ("embeddings", None, Usage(tokens_in=4, tokens_out=0)),
     "openai_images_dalle2_url.body.json": ("images", None, None),
@@ -34,7 +38,7 @@ WHOLE: dict[str, Verdict] = {
     "openai_style_models_cerebras.body.json": ("models", None, None),
     "openai_transcription_whisper.body.json": ("transcriptions", None, None),
     "openrouter_speech_mp3_id3.body.mp3": ("speech", None, None),
-}  # fmt: skip
+}
 NO_STREAM_KEY = {"speech", "embeddings", "images", "moderations", "models", "transcriptions"}
 GEMINI = {
     "googleai_streaming-failure-prompt-blocked-safety": "content_filtered",
@@ -62,7 +66,11 @@ LINES: dict[str, Verdict] = {
     "perplexity-text": ("chat", None, Usage(tokens_in=11, tokens_out=434)),
     "spliced-message-start": ("messages", None, Usage(tokens_in=17, tokens_out=65)),
 }
-NO_EVENTS = ("cohere_v1_stream_json.jsonl", "ollama_native_chat.ndjson", "ollama_native_chat_think.ndjson")  # fmt: skip
+NO_EVENTS = (
+    "cohere_v1_stream_json.jsonl",
+    "ollama_native_chat.ndjson",
+    "ollama_native_chat_think.ndjson",
+)
 
 
 @pytest.fixture

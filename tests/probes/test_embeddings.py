@@ -89,10 +89,19 @@ def test_base64_of_floats_is_a_vector_too() -> None:
 @pytest.mark.parametrize(
     "embedding",
     [
-        [0.0, 0.0], [float("nan"), 1.0], [float("inf")], [], ["1"], [True], None, "not base64!",
-        "AAA=", {}, [10**400],
+        [0.0, 0.0],
+        [float("nan"), 1.0],
+        [float("inf")],
+        [],
+        ["1"],
+        [True],
+        None,
+        "not base64!",
+        "AAA=",
+        {},
+        [10**400],
     ],
-)  # fmt: skip
+)
 def test_what_is_no_vector_is_refused(embedding: Any) -> None:
     failure, habit = judge_vector(vector(embedding), Habit())
     assert failure is not None

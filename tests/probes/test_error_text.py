@@ -17,9 +17,13 @@ def kind(text: str, challenge: Challenge, finish: str = "stop") -> FailureKind |
     reader = ChatReader()
     reader.take({"choices": [{"message": {"content": text}, "finish_reason": finish}]})
     answer = CompletedAnswer(
-        reader=reader, challenge=challenge, model="m", cap=None,
-        right_content_type=True, content_type="application/json",
-    )  # fmt: skip
+        reader=reader,
+        challenge=challenge,
+        model="m",
+        cap=None,
+        right_content_type=True,
+        content_type="application/json",
+    )
     failure, _ = judge_answer(answer, Habit())
     assert failure is None or text[:20] in failure.message
     return failure and failure.kind

@@ -15,8 +15,12 @@ NOT_FROM_A_SERVER = {
     FailureKind.INTERNAL,  # tests/probes/test_attempt.py
 }
 DIAGNOSED = {
-    FailureKind.DNS_POISONED, FailureKind.SNI_BLOCKED, FailureKind.OFFLINE, FailureKind.RESOLVER_FAILED, FailureKind.CLOCK_WRONG,
-}  # fmt: skip
+    FailureKind.DNS_POISONED,
+    FailureKind.SNI_BLOCKED,
+    FailureKind.OFFLINE,
+    FailureKind.RESOLVER_FAILED,
+    FailureKind.CLOCK_WRONG,
+}
 SLOW = [pytest.param(kind, marks=pytest.mark.slow if CASES[kind].slow else ()) for kind in CASES]
 
 
@@ -31,9 +35,14 @@ async def test_a_server_that_causes_it_is_told_by_its_name(
     case = CASES[kind]
     async with case.opening(tmp_path) as where, Client(where.resolve) as client:
         found = await attempt(
-            check_of(kind, where), habit=case.habit, client=client, clock=SystemClock(),
-            rng=Random(1), vantage="here", redact=Redactor(),
-        )  # fmt: skip
+            check_of(kind, where),
+            habit=case.habit,
+            client=client,
+            clock=SystemClock(),
+            rng=Random(1),
+            vantage="here",
+            redact=Redactor(),
+        )
     got = found.result.failure
     assert got is not None
     assert got.kind is kind, got.message
@@ -44,9 +53,13 @@ async def test_a_server_that_causes_it_is_told_by_its_name(
 def check_of(kind: FailureKind, where: Where) -> Check:
     case = CASES[kind]
     endpoint = Endpoint(
-        id="e", service="s", url=where.url, name="E", ca_file=where.ca_file,
+        id="e",
+        service="s",
+        url=where.url,
+        name="E",
+        ca_file=where.ca_file,
         key=Secret(case.key) if case.key else None,
-    )  # fmt: skip
+    )
     probe = PROBES[case.probe](**case.settings)
     return Check(
         service="s", endpoint=endpoint, probe=probe, model="model-x", asked_models=case.asked

@@ -114,13 +114,27 @@ KEYS = [
     "base_resp",
 ]
 TYPES = [
-    "content_block_delta", "content_block_start", "error", "image_generation.completed",
-    "image_generation.partial_image", "message", "message_delta", "message_start", "response",
-    "response.completed", "response.failed", "response.function_call_arguments.delta",
-    "response.output_item.added", "response.output_text.delta", "response.output_text.done",
-    "speech.audio.delta", "speech.audio.done", "tool_use", "transcript.text.delta",
+    "content_block_delta",
+    "content_block_start",
+    "error",
+    "image_generation.completed",
+    "image_generation.partial_image",
+    "message",
+    "message_delta",
+    "message_start",
+    "response",
+    "response.completed",
+    "response.failed",
+    "response.function_call_arguments.delta",
+    "response.output_item.added",
+    "response.output_text.delta",
+    "response.output_text.done",
+    "speech.audio.delta",
+    "speech.audio.done",
+    "tool_use",
+    "transcript.text.delta",
     "transcript.text.done",
-]  # fmt: skip
+]
 SCALARS = (
     st.none()
     | st.booleans()
@@ -180,25 +194,98 @@ def test_no_json_upsets_a_reader(reader: type[ProtocolReader], values: list[Any]
 
 
 SHAPES: list[tuple[type[ProtocolReader], Any]] = [
-    (ChatReader, {"model": "m", "choices": [{"index": 0, "finish_reason": "stop", "usage": {}, "error": None,
-        "delta": {"content": [{"text": "a", "thinking": [{"text": "b"}]}], "reasoning_details": [{"text": "c"}],
-                  "tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]}}],
-        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "completion_tokens_details": {"reasoning_tokens": 1}}}),
-    (AnthropicReader, {"type": "message_start", "message": {"model": "m", "usage": {"input_tokens": 1}}}),
-    (AnthropicReader, {"type": "content_block_delta", "index": 0, "delta": {"text": "a", "partial_json": "{"}}),
-    (AnthropicReader, {"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "name": "f"}}),
-    (AnthropicReader, {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}),
-    (AnthropicReader, {"type": "message", "content": [{"type": "tool_use", "input": {"a": 1}}], "usage": {}}),
-    (GeminiReader, {"candidates": [{"content": {"parts": [{"text": "a", "functionCall": {"args": {}}}]}, "finishReason": "STOP"}],
-        "promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 1}}),
-    (ResponsesReader, {"type": "response.output_text.done", "output_index": 0, "content_index": 0, "text": "a"}),
-    (ResponsesReader, {"type": "response.completed", "response": {"status": "completed", "incomplete_details": {"reason": "x"},
-        "output": [{"type": "message", "content": [{"text": "a"}]}], "usage": {"output_tokens_details": {}}}}),
-    (ResponsesReader, {"type": "response.output_item.added", "item": {"type": "function_call", "name": "f"}}),
-    (ImageReader, {"type": "image_generation.completed", "b64_json": "AAAA", "usage": {"input_tokens": 1}}),
+    (
+        ChatReader,
+        {
+            "model": "m",
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": "stop",
+                    "usage": {},
+                    "error": None,
+                    "delta": {
+                        "content": [{"text": "a", "thinking": [{"text": "b"}]}],
+                        "reasoning_details": [{"text": "c"}],
+                        "tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}],
+                    },
+                }
+            ],
+            "usage": {
+                "prompt_tokens": 1,
+                "completion_tokens": 1,
+                "completion_tokens_details": {"reasoning_tokens": 1},
+            },
+        },
+    ),
+    (
+        AnthropicReader,
+        {"type": "message_start", "message": {"model": "m", "usage": {"input_tokens": 1}}},
+    ),
+    (
+        AnthropicReader,
+        {"type": "content_block_delta", "index": 0, "delta": {"text": "a", "partial_json": "{"}},
+    ),
+    (
+        AnthropicReader,
+        {
+            "type": "content_block_start",
+            "index": 0,
+            "content_block": {"type": "tool_use", "name": "f"},
+        },
+    ),
+    (
+        AnthropicReader,
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"output_tokens": 1},
+        },
+    ),
+    (
+        AnthropicReader,
+        {"type": "message", "content": [{"type": "tool_use", "input": {"a": 1}}], "usage": {}},
+    ),
+    (
+        GeminiReader,
+        {
+            "candidates": [
+                {
+                    "content": {"parts": [{"text": "a", "functionCall": {"args": {}}}]},
+                    "finishReason": "STOP",
+                }
+            ],
+            "promptFeedback": {"blockReason": "SAFETY"},
+            "usageMetadata": {"promptTokenCount": 1},
+        },
+    ),
+    (
+        ResponsesReader,
+        {"type": "response.output_text.done", "output_index": 0, "content_index": 0, "text": "a"},
+    ),
+    (
+        ResponsesReader,
+        {
+            "type": "response.completed",
+            "response": {
+                "status": "completed",
+                "incomplete_details": {"reason": "x"},
+                "output": [{"type": "message", "content": [{"text": "a"}]}],
+                "usage": {"output_tokens_details": {}},
+            },
+        },
+    ),
+    (
+        ResponsesReader,
+        {"type": "response.output_item.added", "item": {"type": "function_call", "name": "f"}},
+    ),
+    (
+        ImageReader,
+        {"type": "image_generation.completed", "b64_json": "AAAA", "usage": {"input_tokens": 1}},
+    ),
     (SpeechReader, {"type": "speech.audio.delta", "audio": "AAAA"}),
     (TranscriptReader, {"type": "transcript.text.done", "text": "a", "usage": {"input_tokens": 1}}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("replacement", [None, True, -1, 0.5, "x", [], [1], {}, {"type": []}])

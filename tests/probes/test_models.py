@@ -37,9 +37,14 @@ async def kind(
             model="gpt-x",
         )
         found = await attempt(
-            check, habit=Habit(), client=client, clock=clock, rng=Random(1), vantage="here",
+            check,
+            habit=Habit(),
+            client=client,
+            clock=clock,
+            rng=Random(1),
+            vantage="here",
             redact=Redactor(),
-        )  # fmt: skip
+        )
     return found.result.failure and found.result.failure.kind
 
 
@@ -50,9 +55,14 @@ async def judged(clock: HandClock, body: bytes, habit: Habit = Habit()) -> Attem
         endpoint = Endpoint(id="direct", service="relay", url=url, name="direct", key=Secret(KEY))
         check = Check(service="relay", endpoint=endpoint, probe=PROBES["models"](), model="gpt-x")
         return await attempt(
-            check, habit=habit, client=client, clock=clock, rng=Random(1), vantage="here",
+            check,
+            habit=habit,
+            client=client,
+            clock=clock,
+            rng=Random(1),
+            vantage="here",
             redact=Redactor([Secret(KEY)]),
-        )  # fmt: skip
+        )
 
 
 def listing(*names: str) -> bytes:

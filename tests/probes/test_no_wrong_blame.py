@@ -8,11 +8,11 @@ from random import Random
 
 import pytest
 from aiohttp import web
+from attempt_cast import FINE, KEY, Told, kind, run
 from cast import HandClock
+from odd_server import SETTLED, Server
 from relay import Answering, Asked, Relay, kind_of, plain, relaying
-from test_attempt import FINE, KEY, Told, kind, run
-from test_odd_providers import SETTLED, Server
-from test_stream import DONE, chunk, heard, judge, stream, usage
+from stream_cast import DONE, chunk, heard, judge, stream, usage
 
 from monitor.model import Evidence, FailureKind, Habit, LatencyLimit
 from monitor.probes.answer.challenges import COUNT, addition, continuing, counting
@@ -184,7 +184,7 @@ def test_a_sentence_with_numbers_may_stand_before_the_count() -> None:
         ({"data": [{"id": "one"}], "has_more": True}, "on-the-next-page"),
         ([{"id": "meta-llama/Llama-3.3-70B"}], "meta-llama/Llama-3.3-70B"),
     ],
-)  # fmt: skip
+)
 def test_a_model_is_listed_under_any_of_its_names(answer: object, wanted: str) -> None:
     assert judge_models(answer, wanted) is None
 

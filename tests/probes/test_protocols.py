@@ -261,10 +261,13 @@ async def test_what_fails_within_200_is_told_apart(relay: Relay, kind: str) -> N
         "empty": (plain(speaker.empty), FailureKind.EMPTY_COMPLETION),
         "page": (plain(b"<!doctype html><title>x</title>"), FailureKind.HTML_ANSWER),
         "money": (plain({"error": {"code": "insufficient_quota"}}), FailureKind.QUOTA_EXHAUSTED),
-        "money in a list": (plain([{"error": {"code": "insufficient_quota"}}]), FailureKind.QUOTA_EXHAUSTED),
+        "money in a list": (
+            plain([{"error": {"code": "insufficient_quota"}}]),
+            FailureKind.QUOTA_EXHAUSTED,
+        ),
         "something else": (plain({"hello": "world"}), FailureKind.UNEXPECTED_BODY),
         "a number": (plain([1]), FailureKind.UNEXPECTED_BODY),
-    }  # fmt: skip
+    }
     got = {}
     for name, (relay.answering, _) in cases.items():
         got[name] = kind_of(await relay.ask(kind, SETTLED))
@@ -321,12 +324,36 @@ async def test_each_asks_for_the_least(relay: Relay) -> None:
         got[kind] = body
     usage = {"include_usage": True}
     assert got == {
-        "completions": {"model": "model-x", "max_tokens": 200, "temperature": 0, "stream": True, "stream_options": usage},
-        "responses": {"model": "model-x", "max_output_tokens": 320, "temperature": 0, "store": False, "stream": True},
+        "completions": {
+            "model": "model-x",
+            "max_tokens": 200,
+            "temperature": 0,
+            "stream": True,
+            "stream_options": usage,
+        },
+        "responses": {
+            "model": "model-x",
+            "max_output_tokens": 320,
+            "temperature": 0,
+            "store": False,
+            "stream": True,
+        },
         "messages": {"model": "model-x", "max_tokens": 320, "temperature": 0, "stream": True},
-        "gemini": {"generationConfig": {"maxOutputTokens": 320, "temperature": 0, "thinkingConfig": {"thinkingBudget": 0}}},
-        "vision": {"model": "model-x", "max_tokens": 16, "temperature": 0, "stream": True, "stream_options": usage},
-    }  # fmt: skip
+        "gemini": {
+            "generationConfig": {
+                "maxOutputTokens": 320,
+                "temperature": 0,
+                "thinkingConfig": {"thinkingBudget": 0},
+            }
+        },
+        "vision": {
+            "model": "model-x",
+            "max_tokens": 16,
+            "temperature": 0,
+            "stream": True,
+            "stream_options": usage,
+        },
+    }
 
 
 @pytest.mark.parametrize(

@@ -89,16 +89,25 @@ def test_a_whole_answer_is_read_like_a_stream_of_one() -> None:
     assert (reader.text, reader.finish_reason, reader.model) == ("hi", "stop", "m")
 
 
-@pytest.mark.parametrize("reader", [ChatReader, AnthropicReader, ResponsesReader, GeminiReader])  # fmt: skip
+@pytest.mark.parametrize("reader", [ChatReader, AnthropicReader, ResponsesReader, GeminiReader])
 @pytest.mark.parametrize(
     "value",
     [
-        1, [], "x", {}, {"choices": 5}, {"choices": [None, {"delta": 7}]}, {"choices": [{"delta": {"content": 1, "tool_calls": [{"index": "x", "function": 3}]}}]},
-        {"usage": {"prompt_tokens": -1, "completion_tokens": "2"}}, {"candidates": [{"content": []}]},
-        {"type": "content_block_delta", "delta": None}, {"type": "message_start", "message": 1},
-        {"type": "response.completed", "response": []}, {"delta": {"message": 1}, "type": "content-delta"},
+        1,
+        [],
+        "x",
+        {},
+        {"choices": 5},
+        {"choices": [None, {"delta": 7}]},
+        {"choices": [{"delta": {"content": 1, "tool_calls": [{"index": "x", "function": 3}]}}]},
+        {"usage": {"prompt_tokens": -1, "completion_tokens": "2"}},
+        {"candidates": [{"content": []}]},
+        {"type": "content_block_delta", "delta": None},
+        {"type": "message_start", "message": 1},
+        {"type": "response.completed", "response": []},
+        {"delta": {"message": 1}, "type": "content-delta"},
     ],
-)  # fmt: skip
+)
 def test_no_shape_upsets_a_reader(reader: type[ProtocolReader], value: Any) -> None:
     reading = reader()
     (piece,) = read(reading, value)
@@ -136,7 +145,11 @@ def test_anthropic_ends_with_message_stop_and_counts_usage_in_two_parts() -> Non
 
 def test_responses_end_with_a_terminal_event_that_holds_the_usage() -> None:
     reader = ResponsesReader()
-    last = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "usage": {"input_tokens": 1, "output_tokens": 16}}  # fmt: skip
+    last = {
+        "status": "incomplete",
+        "incomplete_details": {"reason": "max_output_tokens"},
+        "usage": {"input_tokens": 1, "output_tokens": 16},
+    }
     read(
         reader,
         {"type": "response.output_text.delta", "delta": "po"},
@@ -158,7 +171,13 @@ def test_gemini_tells_thoughts_from_text_and_bills_both() -> None:
     reader = GeminiReader()
     parts = [{"text": "hm", "thought": True}, {"text": "hi"}]
     usage = {"promptTokenCount": 3, "candidatesTokenCount": 1, "thoughtsTokenCount": 5}
-    read(reader, {"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}], "usageMetadata": usage})  # fmt: skip
+    read(
+        reader,
+        {
+            "candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}],
+            "usageMetadata": usage,
+        },
+    )
     assert (reader.text, reader.reasoning, reader.finish_reason) == ("hi", "hm", "STOP")
     assert reader.usage == Usage(tokens_in=3, tokens_out=6)
 

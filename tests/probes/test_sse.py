@@ -68,8 +68,21 @@ def test_an_endless_line_is_given_up() -> None:
 
 
 PIECES = st.sampled_from(
-    [b"data: ", b"data", b"event: x", b"id: 1", b": c", b"\r", b"\n", b"\r\n", "é€🙂".encode(), b"\xff", b"\xef\xbb\xbf", b"a"]
-)  # fmt: skip
+    [
+        b"data: ",
+        b"data",
+        b"event: x",
+        b"id: 1",
+        b": c",
+        b"\r",
+        b"\n",
+        b"\r\n",
+        "é€🙂".encode(),
+        b"\xff",
+        b"\xef\xbb\xbf",
+        b"a",
+    ]
+)
 
 
 @given(st.lists(PIECES, max_size=40).map(b"".join), st.data())

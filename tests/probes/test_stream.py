@@ -1,56 +1,16 @@
 import json
-from typing import Any
 
 import pytest
+from stream_cast import DONE, chunk, heard, kind, stream, usage
 from streams import listen
 
-from monitor.model import Failure, FailureKind, Habit, Timings
+from monitor.model import FailureKind, Habit
 from monitor.probes.answer.stream_recorder import StreamRecorder
-from monitor.probes.answer.stream_verdict import StreamStats, judge_stream, stream_stats
-from monitor.probes.exchange import Chunk, ErrorType, Exchange, Phase, TransportError
+from monitor.probes.answer.stream_verdict import judge_stream
+from monitor.probes.exchange import Chunk, ErrorType
 from monitor.probes.readers import ChatReader
 
 SETTLED_HABIT = Habit(good=20, has_finish_reason=20, ends_with_done=20)
-DONE = "data: [DONE]\n\n"
-
-
-def chunk(text: str | None = None, finish: str | None = None, **more: Any) -> str:
-    choice = {
-        "index": 0,
-        "delta": {} if text is None else {"content": text},
-        "finish_reason": finish,
-    }
-    return f"data: {json.dumps({'model': 'm', 'choices': [choice]} | more)}\n\n"
-
-
-def usage(out: int, **details: Any) -> str:
-    table = {"prompt_tokens": 9, "completion_tokens": out, "completion_tokens_details": details}
-    return f"data: {json.dumps({'choices': [], 'usage': table})}\n\n"
-
-
-def stream(
-    *arrivals: tuple[float, str], end: float | None = None, broken: ErrorType | None = None
-) -> Exchange:
-    return Exchange(
-        timings=Timings(ttfb=1.0, total=end or arrivals[-1][0]),
-        status=200,
-        headers={"content-type": "text/event-stream"},
-        chunks=tuple(Chunk(at, text.encode()) for at, text in arrivals),
-        error=TransportError(Phase.BODY, broken) if broken else None,
-    )
-
-
-def judge(exchange: Exchange, habit: Habit = Habit()) -> Failure | None:  # noqa: B008
-    return judge_stream(listen(exchange, ChatReader()), exchange, habit)
-
-
-def kind(exchange: Exchange, habit: Habit = Habit()) -> FailureKind | None:  # noqa: B008
-    failure = judge(exchange, habit)
-    return failure and failure.kind
-
-
-def heard(exchange: Exchange) -> StreamStats:
-    return stream_stats(listen(exchange, ChatReader()), exchange, Habit())
 
 
 def test_speeds_are_counted_from_content_events() -> None:

@@ -71,9 +71,18 @@ def test_an_event_that_clients_cannot_parse_spoils_a_good_stream(broken: str) ->
 
 @pytest.mark.parametrize(
     "harmless",
-    ["data:\n\n", "data: \n\n", ": keep-alive\n\n", "event: ping\n\n", "retry: 3000\n\n",
-     "event: ping\ndata: ping\n\n", "event: keepalive\ndata: now\n\n", event({}), "id: 7\n\n"],
-)  # fmt: skip
+    [
+        "data:\n\n",
+        "data: \n\n",
+        ": keep-alive\n\n",
+        "event: ping\n\n",
+        "retry: 3000\n\n",
+        "event: ping\ndata: ping\n\n",
+        "event: keepalive\ndata: now\n\n",
+        event({}),
+        "id: 7\n\n",
+    ],
+)
 def test_what_no_client_reads_spoils_nothing(harmless: str) -> None:
     assert judged(harmless, GOOD[0], harmless, *GOOD[1:]) is None
 

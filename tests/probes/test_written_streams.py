@@ -64,7 +64,10 @@ def test_a_stream_reads_as_it_was_written(name: str) -> None:
 def test_byte_by_byte_it_reads_the_same(name: str) -> None:
     written = STREAMS[name]
     data = written.data
-    assert as_written(heard(written, [data[at : at + 1] for at in range(len(data))]), written) == written  # fmt: skip
+    assert (
+        as_written(heard(written, [data[at : at + 1] for at in range(len(data))]), written)
+        == written
+    )
 
 
 @ALL

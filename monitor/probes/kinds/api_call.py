@@ -140,7 +140,7 @@ class ApiCall(ApiProbe):
         """Return what is asked in one run, with every parameter."""
         raise NotImplementedError
 
-    def encode(self, parameters: Body, rng: Random) -> tuple[bytes, str]:  # noqa: ARG002
+    def encode(self, parameters: Body, rng: Random) -> tuple[bytes, str]:  # noqa: ARG002  # for subclasses
         """Return the request's body and its content type."""
         return json.dumps(parameters).encode(), JSON
 
@@ -152,7 +152,7 @@ class ApiCall(ApiProbe):
         """Return what follows the answer where a stream is asked for."""
         return None
 
-    def judge_content(self, recorder: StreamRecorder) -> Failure | None:  # noqa: ARG002
+    def judge_content(self, recorder: StreamRecorder) -> Failure | None:  # noqa: ARG002  # for subclasses
         """Judge what a stream that ended well has brought."""
         return None
 

@@ -278,7 +278,7 @@ class CountingPrompt(TextPrompt):
 
     @property
     def long(self) -> bool:
-        """Whether it is one answer that takes its time: where an edge cuts such calls, this finds it."""
+        """Tells that one answer takes its time: where an edge cuts such calls, this finds it."""
         return not self.stream and (self.numbers or 0) > COUNT
 
 

@@ -37,7 +37,7 @@ class GeminiProbe(CountingPrompt):
         """Return the key as a header: as `?key=` it would end up in everybody's logs."""
         return {} if endpoint.key is None else {"x-goog-api-key": endpoint.key.reveal()}
 
-    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:  # noqa: ARG002
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:  # noqa: ARG002  # the route names the model
         config: dict[str, Any] = {
             "maxOutputTokens": self.cap(habit),
             "temperature": 0,

@@ -25,7 +25,7 @@ _MISSING = frozenset({404, 405, 501})
 
 
 class ModelsProbe(ApiProbe):
-    """Without a key, a refusal to list without one counts as reachable."""
+    """Asks for the list. Where no key is configured, a refusal for want of one counts as reachable."""
 
     kind: ClassVar[str] = "models"
     title: ClassVar[str] = "Models"

@@ -1,4 +1,4 @@
-"""What every protocol's reader shares: the sum of the pieces, errors, usage, the end.
+"""Holds what every protocol's reader shares: the sum of the pieces, errors, usage, the end.
 
 The functions at the end make of a JSON value only the types that the readers expect.
 """
@@ -28,7 +28,7 @@ _INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one event added to the answer."""
+    """Holds what one event added to the answer."""
 
     text: str = ""
     reasoning: str = ""
@@ -44,7 +44,7 @@ class Piece:
 
     @property
     def is_blank(self) -> bool:
-        """Whether it is content that nobody can see: spaces, zero-width characters."""
+        """Tells that it is content which nobody can see: spaces, zero-width characters."""
         if self.tool or self.media:
             return False
         whole = self.text + self.reasoning + self.refusal
@@ -52,7 +52,7 @@ class Piece:
 
     @property
     def size(self) -> int:
-        """How many UTF-8 bytes of words: sounds and pictures have no letters to count tokens by."""
+        """Counts the UTF-8 bytes of words: sounds and pictures have no letters to count tokens by."""
         whole = self.text + self.reasoning + self.tool + self.refusal
         return len(whole.encode("utf-8", "replace"))
 
@@ -127,12 +127,12 @@ class ProtocolReader(ABC):
 
     @property
     def reasoning_tokens(self) -> int:
-        """How many tokens of thoughts the usage reports, visible or not."""
+        """Counts the tokens of thoughts that the usage reports, visible or not."""
         return 0
 
     @property
     def marked_end(self) -> bool:
-        """Whether the sender said that this is the end; `[DONE]` alone proves less."""
+        """Tells whether the sender said that this is the end; `[DONE]` alone proves less."""
         return self.ended or bool(self.finish_reasons)
 
     @property
@@ -154,7 +154,7 @@ class ProtocolReader(ABC):
 
     @property
     def spoke(self) -> bool:
-        """Whether anything came that one would call an answer."""
+        """Tells whether anything came that one would call an answer."""
         return bool(self.text or self.tools)
 
     @property

@@ -54,7 +54,7 @@ class TranscriptReader(TokensReader):
 
     @property
     def spoke(self) -> bool:
-        """Whether it is an answer: what has no words is written down as nothing, so the end alone is one."""
+        """Tells whether it is an answer: a sound without words has an empty one, so the end alone counts."""
         return self.ended or bool(self.text)
 
 
