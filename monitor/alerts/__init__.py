@@ -6,6 +6,7 @@ from monitor.alerts.incident_log import log_incident
 from monitor.alerts.message import Context, digest, latest, together
 from monitor.alerts.message_split import parts
 from monitor.alerts.notify import Notifier
+from monitor.alerts.policies import certificate_days
 
 __all__ = [
     "AlertChanges",
@@ -13,6 +14,7 @@ __all__ = [
     "Alternatives",
     "Context",
     "Notifier",
+    "certificate_days",
     "digest",
     "find_alternatives",
     "latest",

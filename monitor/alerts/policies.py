@@ -26,6 +26,7 @@ from monitor.model import (
     Severity,
     Verdict,
 )
+from monitor.model.certificate import DAYS, ends_soon
 from monitor.model.duration import format_duration
 
 _ANSWERED = frozenset({Outcome.UP, Outcome.DEGRADED})
@@ -217,7 +218,7 @@ class BudgetPaused(ResultPolicy):
 @_listed
 @dataclass(frozen=True, slots=True)
 class CertificateExpiry(BasePolicy):
-    """A certificate ends within so many days.
+    """A certificate ends within so many days, or is in the last third of a short life.
 
     Dates do not flicker, but the servers behind one name may differ: two runs are asked.
     """
@@ -226,7 +227,7 @@ class CertificateExpiry(BasePolicy):
     severity: ClassVar[Severity] = Severity.DEGRADED
     cause: ClassVar[str] = "certificate"
     most_runs: ClassVar[int | None] = 2
-    days: int = field(default=14, metadata={"help": "a certificate that ends sooner is told"})
+    days: int = field(default=DAYS, metadata={"help": "a certificate that ends sooner is told"})
 
     def __post_init__(self) -> None:
         if self.days < 1:
@@ -236,15 +237,16 @@ class CertificateExpiry(BasePolicy):
         result = history.latest
         if result.cert_expires is None:
             return Verdict.NONE
-        is_soon = result.cert_expires - result.at < timedelta(days=self.days)
-        return Verdict.BAD if is_soon else Verdict.GOOD
+        return Verdict.BAD if self._why(result) else Verdict.GOOD
 
     def why(self, history: RunHistory) -> Failure:
-        result = history.latest
+        why = self._why(history.latest)
+        assert why is not None
+        return Failure(FailureKind.CERT_EXPIRING, why)
+
+    def _why(self, result: Result) -> str | None:
         assert result.cert_expires is not None
-        left = max(0, (result.cert_expires - result.at).days)
-        got = f"got a certificate that ends in {left} days ({result.cert_expires:%Y-%m-%d})"
-        return Failure(FailureKind.CERT_EXPIRING, f"{got}, want {self.days} or more")
+        return ends_soon(result.cert_expires, result.cert_lifetime, result.at, self.days)
 
 
 @_listed
@@ -359,6 +361,13 @@ def policies(settings: AlertSettings) -> Mapping[str, Policy]:
     """The policies that are asked, by name."""
     always = (policy for policy in POLICIES.values() if not policy.on_demand)
     return {policy.kind: policy for policy in (*always, *settings.policies)}
+
+
+def certificate_days(settings: AlertSettings) -> int:
+    """How many days before its end a certificate is told, and its results degraded."""
+    policy = policies(settings)[CertificateExpiry.kind]
+    assert isinstance(policy, CertificateExpiry)
+    return policy.days
 
 
 def default_rules(settings: AlertSettings) -> tuple[Rule, ...]:

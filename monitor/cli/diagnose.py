@@ -16,6 +16,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from monitor import config
+from monitor.alerts import certificate_days
 from monitor.cli.console import iso_time, milliseconds, show_json, stdout
 from monitor.cli.options import AsJson, ConfigPath, load
 from monitor.clock import SystemClock
@@ -32,6 +33,7 @@ from monitor.diagnosis import (
     target_of,
 )
 from monitor.model import (
+    AlertSettings,
     Check,
     Endpoint,
     Failure,
@@ -142,6 +144,7 @@ async def diagnose(
             rng=SystemRandom(),
             vantage=loaded.vantage if loaded else "local",
             redact=redact,
+            cert_days=certificate_days(loaded.alerts if loaded else AlertSettings()),
         )
     finally:
         await client.close()

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from monitor.alerts import certificate_days
 from monitor.budget import BudgetLedger
 from monitor.cli.console import COLOURS, milliseconds, plain_table, progress, show_json, stdout
 from monitor.cli.options import AsJson, ConfigPath, load
@@ -55,6 +56,7 @@ async def ask_all(config: Config, done: Callable[[], None] = lambda: None) -> li
             rng=SystemRandom(),
             vantage=config.vantage,
             redact=redact,
+            cert_days=certificate_days(config.alerts),
         )
 
     async def ask(check: Check) -> Answer:

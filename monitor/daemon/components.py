@@ -12,6 +12,7 @@ from monitor.alerts import (
     Alternatives,
     Context,
     Notifier,
+    certificate_days,
     find_alternatives,
     log_incident,
 )
@@ -217,6 +218,7 @@ def make_ask(deps: Dependencies, client: Client) -> Ask:
         rng=deps.rng,
         vantage=deps.config.vantage,
         redact=deps.redact,
+        cert_days=certificate_days(deps.config.alerts),
     )
 
 

@@ -652,7 +652,7 @@ class FailureKind(StrEnum):
         outcome=Outcome.DEGRADED,
         group=Group.CERTIFICATE,
         label="Certificate ends soon",
-        what="The certificate ends within 14 days.",
+        what="The certificate ends soon.",
         remedy="The owner should renew it.",
         shows_reached=True,
     )

@@ -73,6 +73,8 @@ class Result:
     stream: Stream | None = None
     usage: Usage | None = None
     cert_expires: datetime | None = None
+    cert_lifetime: timedelta | None = None
+    """From its first moment to its last; judged at once, and not stored."""
     retry_after: timedelta | None = None
     """The pause that the server asked for; only read on 408, 429 and 5xx."""
     late_ms: float = 0.0

@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random
 
 from monitor.clock import Clock
@@ -22,6 +22,7 @@ from monitor.model import (
     Timings,
     clean_text,
 )
+from monitor.model.certificate import DAYS, ends_soon
 from monitor.model.failure import Patience
 from monitor.probes.answer.stream_recorder import FIRST_TOKEN_MS
 from monitor.probes.answer.stream_verdict import STALLED_MS
@@ -39,7 +40,6 @@ _unjudged = RepeatFilter()
 Redact = Callable[[str], str]
 
 _GRACE_S = 2.0
-_CERT_SOON = timedelta(days=14)
 _LAG_MS = 50.0
 _BODY_SHOWN = 4096
 _HEADERS_SHOWN = 50
@@ -76,15 +76,19 @@ async def attempt(
     vantage: str,
     redact: Redact,
     late_ms: float = 0.0,
+    cert_days: int = DAYS,
 ) -> Attempted:
-    """Runs a check once. Raises nothing but CancelledError; whatever goes wrong is in the result."""
+    """Runs a check once. Raises nothing but CancelledError; whatever goes wrong is in the result.
+
+    `cert_days` is how long before its end a certificate is degraded, unless it is a short-lived one.
+    """
     at = clock.now()
     probe = check.probe
     if not isinstance(probe, ProbeSettings):
         raise TypeError(f"got a {type(probe).__name__} as probe, want settings that can run")
     run = Run(check=check, habit=habit, client=client, rng=rng, now=at)
     finding = _without_key(check, probe, habit) or await _ask(probe, run)
-    failure = _judge(finding, probe, at)
+    failure = _judge(finding, probe, at, cert_days)
     failure = judge_edge_timeout(failure, finding.exchange, check.endpoint.cut_after)
     if failure is not None:
         failure = Failure(failure.kind, clean_text(redact(failure.message)))
@@ -102,6 +106,7 @@ async def attempt(
         stream=_stream(finding.stream, redact),
         usage=finding.usage,
         cert_expires=exchange.cert_expires,
+        cert_lifetime=exchange.cert_lifetime,
         retry_after=retry_after(exchange, at),
         late_ms=late_ms,
         trusted_timings=exchange.lag_ms <= _LAG_MS,
@@ -175,11 +180,11 @@ def _timings(finding: Finding) -> Timings:
     return replace(finding.exchange.timings, ttft=finding.ttft, ttft_visible=finding.ttft_visible)
 
 
-def _judge(finding: Finding, probe: ProbeSettings, now: datetime) -> Failure | None:
+def _judge(finding: Finding, probe: ProbeSettings, now: datetime, cert_days: int) -> Failure | None:
     """Adds to the probe's verdict what holds for every kind: our own lag, limits, certificates."""
     failure = finding.failure
     if failure is None:
-        return _slow(finding, probe) or _expiring(finding.exchange.cert_expires, now)
+        return _slow(finding, probe) or _expiring(finding.exchange, now, cert_days)
     lag_ms = finding.exchange.lag_total_ms
     patience_ms = min(_PATIENCE_MS[failure.kind.row.patience], probe.timeout.total_seconds() * 1000)
     return _overrun(lag_ms) if lag_ms > patience_ms / 2 > 0 else failure
@@ -205,12 +210,11 @@ def _slow(finding: Finding, probe: ProbeSettings) -> Failure | None:
     return None
 
 
-def _expiring(expires: datetime | None, now: datetime) -> Failure | None:
-    if expires is None or expires - now >= _CERT_SOON:
+def _expiring(exchange: Exchange, now: datetime, cert_days: int) -> Failure | None:
+    if exchange.cert_expires is None:
         return None
-    days = max(0, (expires - now).days)
-    why = f"got a certificate that ends in {days} days ({expires:%Y-%m-%d}), want 14 or more"
-    return Failure(FailureKind.CERT_EXPIRING, why)
+    why = ends_soon(exchange.cert_expires, exchange.cert_lifetime, now, cert_days)
+    return Failure(FailureKind.CERT_EXPIRING, why) if why else None
 
 
 def _stream(stream: Stream | None, redact: Redact) -> Stream | None:

@@ -99,6 +99,7 @@ class Exchange:
     chunks: tuple[Chunk, ...] = ()
     remote_ip: str | None = None
     cert_expires: datetime | None = None
+    cert_lifetime: timedelta | None = None
     lag_ms: float = 0.0
     """The worst lag of our own event loop while this ran."""
     lag_total_ms: float = 0.0

@@ -19,6 +19,7 @@ from monitor.alerts.policies import (
     CertificateExpiry,
     FailureRate,
     Latency,
+    certificate_days,
     default_rules,
 )
 from monitor.alerts.sliding_window import SlidingWindows
@@ -162,6 +163,46 @@ def test_a_certificate_that_ends_soon_is_told_for_its_base_url_and_hides_nothing
     for _ in range(2):
         night.keep(night.alerts.judge(renewed))
     assert night.incidents[1].closed is not None
+
+
+SIX_DAYS = timedelta(days=6)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "days", "left", "verdict"),
+    [
+        (SIX_DAYS, 14, timedelta(days=5, hours=23), Verdict.GOOD),
+        (SIX_DAYS, 14, timedelta(days=2), Verdict.GOOD),
+        (SIX_DAYS, 14, timedelta(days=1, hours=23), Verdict.BAD),
+        (SIX_DAYS, 2, timedelta(days=2), Verdict.GOOD),
+        (timedelta(days=1), 14, timedelta(hours=9), Verdict.GOOD),
+        (timedelta(days=1), 14, timedelta(hours=7), Verdict.BAD),
+        (timedelta(days=90), 14, timedelta(days=14), Verdict.GOOD),
+        (timedelta(days=90), 14, timedelta(days=13), Verdict.BAD),
+        (timedelta(days=90), 30, timedelta(days=29), Verdict.BAD),
+        (timedelta(days=28), 14, timedelta(days=13), Verdict.BAD),
+        (None, 14, timedelta(days=5), Verdict.BAD),
+    ],
+)
+def test_a_short_lived_certificate_is_well_until_the_last_third_of_its_life(
+    lifetime: timedelta | None, days: int, left: timedelta, verdict: Verdict
+) -> None:
+    shown = replace(run(), cert_expires=START + left, cert_lifetime=lifetime)
+    assert CertificateExpiry(days=days).judge(Given(shown)) is verdict
+
+
+def test_a_short_lived_certificate_says_when_in_hours() -> None:
+    shown = replace(
+        run(), cert_expires=START + timedelta(hours=30, minutes=5), cert_lifetime=SIX_DAYS
+    )
+    assert CertificateExpiry().why(Given(shown)).message == (
+        "got a certificate that ends in 1d6h (2026-11-25 18:05), want 2d or more"
+    )
+
+
+def test_the_days_of_the_operator_decide_for_results_too() -> None:
+    assert certificate_days(AlertSettings()) == 14
+    assert certificate_days(AlertSettings(policies=(CertificateExpiry(days=3),))) == 3
 
 
 def test_a_run_that_is_good_but_for_its_certificate_is_not_degraded_twice() -> None:

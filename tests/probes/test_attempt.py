@@ -88,6 +88,9 @@ async def test_a_certificate_about_to_end_is_told(clock: HandClock) -> None:
     soon = replace(FINE.exchange, cert_expires=clock.now() + timedelta(days=13))
     attempted = await run(Told(finds=replace(FINE, exchange=soon)), clock)
     assert kind(attempted) is FailureKind.CERT_EXPIRING
+    short = replace(soon, cert_lifetime=timedelta(days=20))
+    attempted = await run(Told(finds=replace(FINE, exchange=short)), clock)
+    assert kind(attempted) is None
 
 
 @pytest.mark.parametrize(

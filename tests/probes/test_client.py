@@ -72,6 +72,8 @@ async def test_a_good_handshake_tells_when_the_certificate_ends(
     exchange = await tls(GOOD, authority.context(expires=ends), ca, "relay.test")
     assert (exchange.error, exchange.status, exchange.body) == (None, 200, b"ok")
     assert (exchange.cert_expires, exchange.remote_ip) == (ends, "127.0.0.1")
+    assert exchange.cert_lifetime
+    assert exchange.cert_lifetime > dt.timedelta(days=365)
 
 
 async def test_an_open_connection_holds_little_memory(authority: Authority, ca: Path) -> None:

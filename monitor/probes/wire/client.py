@@ -257,6 +257,7 @@ def _exchange(trace: Trace, received: _Received, lag: LoopLag) -> Exchange:
         chunks=tuple(received.chunks),
         remote_ip=attempt.address if attempt and trace.route is Route.DIRECT else None,
         cert_expires=trace.cert_expires,
+        cert_lifetime=trace.cert_lifetime,
         lag_ms=lag.worst_ms,
         lag_total_ms=lag.total_ms,
         sent_ms=trace.since_start(trace.sent) if ready and trace.sent is not None else None,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 _OLDEST_NS = 5_000_000_000
@@ -71,6 +71,7 @@ class Trace:
     tls_start: int | None = None
     tls_end: int | None = None
     cert_expires: datetime | None = None
+    cert_lifetime: timedelta | None = None
     sent: int | None = None
     answered: bool = False
     """Set with the first byte of the answer: what is sent later is no part of the request."""

@@ -8,7 +8,7 @@ import ssl
 import struct
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -131,7 +131,7 @@ class TracedTLS(ssl.SSLObject):
             trace.tls_start = time.monotonic_ns()
         super().do_handshake()  # raises SSLWantReadError until it is done
         trace.tls_end = time.monotonic_ns()
-        trace.cert_expires = _expires(self.getpeercert())
+        trace.cert_expires, trace.cert_lifetime = _validity(self.getpeercert())
         trace.on_connected()
 
     def getpeercert(self, binary_form: bool = False) -> Any:  # noqa: FBT001, FBT002  # ssl's own
@@ -152,15 +152,16 @@ class TracedTLS(ssl.SSLObject):
         return data
 
 
-def _expires(cert: Any) -> datetime | None:
-    not_after = cert.get("notAfter") if cert else None
-    return _moment(not_after) if isinstance(not_after, str) else None
+def _validity(cert: Any) -> tuple[datetime | None, timedelta | None]:
+    """Returns when a certificate ends, and how long it lives in all."""
+    first, last = (_moment(cert.get(name) if cert else None) for name in ("notBefore", "notAfter"))
+    return last, last - first if first and last else None
 
 
 @lru_cache(maxsize=4096)
-def _moment(not_after: str) -> datetime:
+def _moment(text: str | None) -> datetime | None:
     """Parses OpenSSL's date, cached: it takes long, and a certificate stays the same for weeks."""
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(not_after), UTC)
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC) if text else None
 
 
 class TracedResolver(AbstractResolver):
