@@ -93,3 +93,38 @@ def test_every_command_and_option_that_a_page_names_exists() -> None:
         assert command is not None, span
         known = {option for each in command.params for option in each.opts} | {"--help"}
         assert {word for word in words if word.startswith("--")} <= known, span
+
+
+def test_every_file_that_a_page_for_contributors_names_exists() -> None:
+    """Spans such as `monitor/cycle.py`, `tests/page/` or `tests/hostile/hostile_*.py`."""
+    for page, least in (("contributing.md", 25), ("testing.md", 10)):
+        text = (ROOT / "docs" / page).read_text()
+        named = set(re.findall(r"`((?:monitor|tests|docs|templates|systemd)/[\w./*-]*)`", text))
+        named |= {
+            f"monitor/{name}"
+            for name in re.findall(r"^  ((?:\w+\.py ?)+)$", text, re.MULTILINE)
+            for name in name.split()
+        }
+        assert len(named) >= least, page
+        assert {name for name in named if not any(ROOT.glob(name.rstrip("/")))} == set(), page
+
+
+def test_the_map_knows_the_twelve_usual_changes_and_every_room() -> None:
+    text = (ROOT / "docs" / "contributing.md").read_text()
+    changes = text.split("## Where a change goes", 1)[1].split("\n## ", 1)[0]
+    assert len(re.findall(r"^\| (?:add|change) ", changes, re.MULTILINE)) == 12
+    rooms = {path.parent.name for path in (ROOT / "monitor").glob("*/__init__.py")}
+    assert {room for room in rooms if f"{room}/" not in text} == set()
+
+
+def test_every_make_target_that_a_page_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+    pages = (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+    named = {
+        name
+        for page in pages
+        for name in re.findall(r"\bmake ([a-z]+)\b(?=`|  )", page.read_text())
+    }
+    assert named >= {"demo", "test", "quick", "check", "format", "proof"}
+    assert named <= targets
