@@ -11,9 +11,6 @@ ROOT = Path(__file__).parents[1]
 MONITOR = ROOT / "monitor"
 TESTS = ROOT / "tests"
 
-SHARED_SO_FAR = {"Channel", "Phase"}
-"""Names of two classes. Delete what is mended."""
-
 MAY_SHARE_FILE_NAMES = ("cli", "demo", "diagnosis", "hostile", "probes/kinds", "probes/readers")
 """A command, a kind or a protocol is often named as the part of the product that serves it."""
 
@@ -87,7 +84,7 @@ def test_no_two_public_classes_share_a_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 paths[node.name].append(short(path))
     shared = {name: where for name, where in paths.items() if len(where) > 1}
-    assert shared.keys() - SHARED_SO_FAR == set(), shared
+    assert shared == {}
 
 
 def test_docstrings_are_sentences() -> None:

@@ -36,7 +36,7 @@ class ConnectRequest:
     proxy: Proxy | None = None
 
 
-class Phase(StrEnum):
+class TransportPhase(StrEnum):
     """Names how far a request had come when it broke."""
 
     PROXY = "proxy"
@@ -75,7 +75,7 @@ class ErrorType(StrEnum):
 class TransportError:
     """Says where and how a request broke; `detail` is for a person and is cleaned at capture."""
 
-    phase: Phase
+    phase: TransportPhase
     what: ErrorType
     detail: str = ""
 

@@ -7,7 +7,7 @@ from streams import listen
 
 from monitor.model import Failure, FailureKind, Habit, Timings
 from monitor.probes.answer.stream_verdict import StreamStats, judge_stream, stream_stats
-from monitor.probes.exchange import Chunk, ErrorType, Exchange, Phase, TransportError
+from monitor.probes.exchange import Chunk, ErrorType, Exchange, TransportError, TransportPhase
 from monitor.probes.readers import ChatReader
 
 DONE = "data: [DONE]\n\n"
@@ -35,7 +35,7 @@ def stream(
         status=200,
         headers={"content-type": "text/event-stream"},
         chunks=tuple(Chunk(at, text.encode()) for at, text in arrivals),
-        error=TransportError(Phase.BODY, broken) if broken else None,
+        error=TransportError(TransportPhase.BODY, broken) if broken else None,
     )
 
 

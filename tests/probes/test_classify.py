@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from verdict_cast import NOW, answer, broken, error, kind
 
 from monitor.model import FailureKind
-from monitor.probes.exchange import ErrorType, Exchange, Phase
+from monitor.probes.exchange import ErrorType, Exchange, TransportPhase
 from monitor.probes.verdict.classify import judge_api_body, judge_error_object, judge_http
 from monitor.probes.verdict.retry_after import retry_after
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
@@ -19,44 +19,44 @@ from monitor.probes.verdict.transport import judge_body_transport, judge_transpo
 @pytest.mark.parametrize(
     ("stage", "what", "want"),
     [
-        (Phase.DNS, ErrorType.NXDOMAIN, FailureKind.DNS_NXDOMAIN),
-        (Phase.DNS, ErrorType.SERVFAIL, FailureKind.DNS_SERVFAIL),
-        (Phase.DNS, ErrorType.TIMEOUT, FailureKind.DNS_SERVFAIL),
-        (Phase.CONNECT, ErrorType.REFUSED, FailureKind.TCP_REFUSED),
-        (Phase.CONNECT, ErrorType.UNREACHABLE, FailureKind.TCP_UNREACHABLE),
-        (Phase.CONNECT, ErrorType.TIMEOUT, FailureKind.CONNECT_TIMEOUT),
-        (Phase.TLS, ErrorType.TIMEOUT, FailureKind.TLS_TIMEOUT),
-        (Phase.TLS, ErrorType.RESET, FailureKind.TLS_RESET),
-        (Phase.TLS, ErrorType.CLOSED, FailureKind.TLS_RESET),
-        (Phase.TLS, ErrorType.PROTOCOL, FailureKind.TLS_PROTOCOL),
-        (Phase.TLS, ErrorType.CERT_EXPIRED, FailureKind.CERT_EXPIRED),
-        (Phase.TLS, ErrorType.CERT_NOT_YET, FailureKind.CERT_EXPIRED),
-        (Phase.TLS, ErrorType.CERT_HOSTNAME, FailureKind.CERT_HOSTNAME),
-        (Phase.TLS, ErrorType.CERT_UNTRUSTED, FailureKind.CERT_UNTRUSTED),
-        (Phase.HEADERS, ErrorType.TIMEOUT, FailureKind.HEADERS_TIMEOUT),
-        (Phase.HEADERS, ErrorType.RESET, FailureKind.HTTP_DISCONNECT),
-        (Phase.HEADERS, ErrorType.CLOSED, FailureKind.HTTP_DISCONNECT),
-        (Phase.HEADERS, ErrorType.PROTOCOL, FailureKind.HTTP_GARBAGE),
+        (TransportPhase.DNS, ErrorType.NXDOMAIN, FailureKind.DNS_NXDOMAIN),
+        (TransportPhase.DNS, ErrorType.SERVFAIL, FailureKind.DNS_SERVFAIL),
+        (TransportPhase.DNS, ErrorType.TIMEOUT, FailureKind.DNS_SERVFAIL),
+        (TransportPhase.CONNECT, ErrorType.REFUSED, FailureKind.TCP_REFUSED),
+        (TransportPhase.CONNECT, ErrorType.UNREACHABLE, FailureKind.TCP_UNREACHABLE),
+        (TransportPhase.CONNECT, ErrorType.TIMEOUT, FailureKind.CONNECT_TIMEOUT),
+        (TransportPhase.TLS, ErrorType.TIMEOUT, FailureKind.TLS_TIMEOUT),
+        (TransportPhase.TLS, ErrorType.RESET, FailureKind.TLS_RESET),
+        (TransportPhase.TLS, ErrorType.CLOSED, FailureKind.TLS_RESET),
+        (TransportPhase.TLS, ErrorType.PROTOCOL, FailureKind.TLS_PROTOCOL),
+        (TransportPhase.TLS, ErrorType.CERT_EXPIRED, FailureKind.CERT_EXPIRED),
+        (TransportPhase.TLS, ErrorType.CERT_NOT_YET, FailureKind.CERT_EXPIRED),
+        (TransportPhase.TLS, ErrorType.CERT_HOSTNAME, FailureKind.CERT_HOSTNAME),
+        (TransportPhase.TLS, ErrorType.CERT_UNTRUSTED, FailureKind.CERT_UNTRUSTED),
+        (TransportPhase.HEADERS, ErrorType.TIMEOUT, FailureKind.HEADERS_TIMEOUT),
+        (TransportPhase.HEADERS, ErrorType.RESET, FailureKind.HTTP_DISCONNECT),
+        (TransportPhase.HEADERS, ErrorType.CLOSED, FailureKind.HTTP_DISCONNECT),
+        (TransportPhase.HEADERS, ErrorType.PROTOCOL, FailureKind.HTTP_GARBAGE),
     ],
 )
 def test_what_breaks_before_the_body_is_told_by_stage_and_cause(
-    stage: Phase, what: ErrorType, want: FailureKind
+    stage: TransportPhase, what: ErrorType, want: FailureKind
 ) -> None:
     failure = judge_transport(broken(stage, what))
     assert failure is not None
     assert (failure.kind, "because" in failure.message) == (want, True)
 
 
-@pytest.mark.parametrize("stage", Phase)
+@pytest.mark.parametrize("stage", TransportPhase)
 @pytest.mark.parametrize("what", ErrorType)
-def test_every_trouble_has_a_verdict(stage: Phase, what: ErrorType) -> None:
+def test_every_trouble_has_a_verdict(stage: TransportPhase, what: ErrorType) -> None:
     exchange = broken(stage, what)
     assert judge_transport(exchange) or judge_body_transport(exchange)
 
 
 def test_a_broken_body_is_judged_by_what_came_of_it() -> None:
     def judged(what: ErrorType, body: bytes) -> FailureKind | None:
-        exchange = broken(Phase.BODY, what, body)
+        exchange = broken(TransportPhase.BODY, what, body)
         assert judge_transport(exchange) is None
         failure = judge_body_transport(exchange)
         return failure and failure.kind

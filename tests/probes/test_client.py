@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from servers import Authority, Script, asked, endless, loopback, saying, serving
 
-from monitor.probes.exchange import Chunk, ErrorType, Exchange, HttpRequest, Phase
+from monitor.probes.exchange import Chunk, ErrorType, Exchange, HttpRequest, TransportPhase
 from monitor.probes.wire.client import Client
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -35,7 +35,7 @@ async def ask(client: Client, url: str, **more: object) -> tuple[Exchange, float
     return exchange, time.monotonic() - began
 
 
-def broke(exchange: Exchange) -> tuple[Phase, ErrorType] | None:
+def broke(exchange: Exchange) -> tuple[TransportPhase, ErrorType] | None:
     return exchange.error and (exchange.error.phase, exchange.error.what)
 
 
@@ -109,7 +109,11 @@ async def test_a_name_that_hangs_times_out_and_holds_up_no_other() -> None:
         await asyncio.sleep(0.05)
         good, took = await ask(client, f"http://good.test:{server.port}/")
         found = {broke(exchange) for exchange, _ in await asyncio.gather(*hung)}
-    assert (good.status, took < 0.5, found) == (200, True, {(Phase.DNS, ErrorType.TIMEOUT)})
+    assert (good.status, took < 0.5, found) == (
+        200,
+        True,
+        {(TransportPhase.DNS, ErrorType.TIMEOUT)},
+    )
 
 
 async def test_a_refused_connection_is_not_a_handshake_that_failed() -> None:
@@ -118,7 +122,7 @@ async def test_a_refused_connection_is_not_a_handshake_that_failed() -> None:
         port = unheard.getsockname()[1]
         async with Client() as client:
             exchange, _ = await ask(client, f"https://127.0.0.1:{port}/")
-    assert broke(exchange) == (Phase.CONNECT, ErrorType.REFUSED)
+    assert broke(exchange) == (TransportPhase.CONNECT, ErrorType.REFUSED)
 
 
 class Impatient:
@@ -133,7 +137,7 @@ async def test_a_watch_ends_a_stream_before_the_timeout() -> None:
     async with Client() as client, serving(endless(OK + b"\r\n", b": ping\n\n", 0.05)) as server:
         url = f"http://127.0.0.1:{server.port}/"
         exchange = await client.send(HttpRequest(method="GET", url=url), Impatient())
-    assert broke(exchange) == (Phase.BODY, ErrorType.GAVE_UP)
+    assert broke(exchange) == (TransportPhase.BODY, ErrorType.GAVE_UP)
     assert (exchange.timings.total or 0) < 1000
 
 

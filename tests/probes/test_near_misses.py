@@ -7,7 +7,7 @@ import pytest
 from verdict_cast import answer, broken, error, kind
 
 from monitor.model import Failure, FailureKind, Timings
-from monitor.probes.exchange import ErrorType, Exchange, Phase, TransportError
+from monitor.probes.exchange import ErrorType, Exchange, TransportError, TransportPhase
 from monitor.probes.verdict.classify import (
     is_error_object,
     judge_api_body,
@@ -164,19 +164,21 @@ def test_a_status_of_the_edges_own_is_explained() -> None:
 
 
 def test_what_broke_and_why_is_said_in_one_sentence() -> None:
-    assert judge_transport(broken(Phase.DNS, ErrorType.NXDOMAIN)) == Failure(
+    assert judge_transport(broken(TransportPhase.DNS, ErrorType.NXDOMAIN)) == Failure(
         FailureKind.DNS_NXDOMAIN, "got no such name from DNS, want an address (because)"
     )
-    assert judge_transport(broken(Phase.TLS, ErrorType.CERT_NOT_YET)) == Failure(
+    assert judge_transport(broken(TransportPhase.TLS, ErrorType.CERT_NOT_YET)) == Failure(
         FailureKind.CERT_EXPIRED, "got a certificate that is not valid yet (because)"
     )
-    silent = Exchange(timings=Timings(), error=TransportError(Phase.CONNECT, ErrorType.TIMEOUT))
+    silent = Exchange(
+        timings=Timings(), error=TransportError(TransportPhase.CONNECT, ErrorType.TIMEOUT)
+    )
     assert judge_transport(silent) == Failure(
         FailureKind.CONNECT_TIMEOUT, "got no connection in time, want one that opens"
     )
     whole = answer(200, b"{}")
     assert (judge_transport(whole), judge_body_transport(whole)) == (None, None)
-    assert judge_body_transport(broken(Phase.TLS, ErrorType.TIMEOUT)) is None
+    assert judge_body_transport(broken(TransportPhase.TLS, ErrorType.TIMEOUT)) is None
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_what_broke_and_why_is_said_in_one_sentence() -> None:
     ],
 )
 def test_a_body_that_broke_is_explained(what: ErrorType, body: bytes, want: FailureKind) -> None:
-    failure = judge_body_transport(broken(Phase.BODY, what, body))
+    failure = judge_body_transport(broken(TransportPhase.BODY, what, body))
     assert failure is not None
     assert (failure.kind, failure.message.endswith(" (because)")) == (want, True)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from monitor.probes import Client
-from monitor.probes.exchange import ErrorType, HttpRequest, Phase
+from monitor.probes.exchange import ErrorType, HttpRequest, TransportPhase
 
 LINGER_NOT = struct.pack("ii", 1, 0)
 
@@ -45,7 +45,7 @@ async def test_two_hundred_resets_are_two_hundred_resets(port: int) -> None:
             assert exchange.error is not None
             seen.add((exchange.error.phase, exchange.error.what))
     assert seen <= {
-        (Phase.TLS, ErrorType.RESET),
-        (Phase.TLS, ErrorType.CLOSED),
-        (Phase.CONNECT, ErrorType.RESET),
+        (TransportPhase.TLS, ErrorType.RESET),
+        (TransportPhase.TLS, ErrorType.CLOSED),
+        (TransportPhase.CONNECT, ErrorType.RESET),
     }

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitor.model import FailureKind, Timings
-from monitor.probes.exchange import Chunk, ErrorType, Exchange, Phase, TransportError
+from monitor.probes.exchange import Chunk, ErrorType, Exchange, TransportError, TransportPhase
 from monitor.probes.verdict.classify import judge_http
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -24,11 +24,11 @@ def kind(
     return failure and failure.kind
 
 
-def broken(stage: Phase, what: ErrorType, body: bytes = b"") -> Exchange:
+def broken(stage: TransportPhase, what: ErrorType, body: bytes = b"") -> Exchange:
     return Exchange(
         timings=Timings(),
         error=TransportError(stage, what, "because"),
-        status=200 if stage is Phase.BODY else None,
+        status=200 if stage is TransportPhase.BODY else None,
         chunks=(Chunk(1.0, body),) if body else (),
     )
 

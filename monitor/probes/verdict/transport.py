@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from monitor.model import Failure, FailureKind
-from monitor.probes.exchange import ErrorType, Exchange, Phase, TransportError
+from monitor.probes.exchange import ErrorType, Exchange, TransportError, TransportPhase
 
 _CERT = {
     ErrorType.CERT_EXPIRED: FailureKind.CERT_EXPIRED,
@@ -17,11 +17,11 @@ _BEFORE_TLS = {
     ErrorType.CLOSED: FailureKind.TCP_REFUSED,
     ErrorType.UNREACHABLE: FailureKind.TCP_UNREACHABLE,
 }
-_TRANSPORT: Mapping[Phase, tuple[Mapping[ErrorType, FailureKind], FailureKind]] = {
-    Phase.PROXY: ({}, FailureKind.OFFLINE),
-    Phase.DNS: ({ErrorType.NXDOMAIN: FailureKind.DNS_NXDOMAIN}, FailureKind.DNS_SERVFAIL),
-    Phase.CONNECT: (_BEFORE_TLS, FailureKind.CONNECT_TIMEOUT),
-    Phase.TLS: (
+_TRANSPORT: Mapping[TransportPhase, tuple[Mapping[ErrorType, FailureKind], FailureKind]] = {
+    TransportPhase.PROXY: ({}, FailureKind.OFFLINE),
+    TransportPhase.DNS: ({ErrorType.NXDOMAIN: FailureKind.DNS_NXDOMAIN}, FailureKind.DNS_SERVFAIL),
+    TransportPhase.CONNECT: (_BEFORE_TLS, FailureKind.CONNECT_TIMEOUT),
+    TransportPhase.TLS: (
         {
             ErrorType.TIMEOUT: FailureKind.TLS_TIMEOUT,
             ErrorType.RESET: FailureKind.TLS_RESET,
@@ -29,7 +29,7 @@ _TRANSPORT: Mapping[Phase, tuple[Mapping[ErrorType, FailureKind], FailureKind]] 
         },
         FailureKind.TLS_PROTOCOL,
     ),
-    Phase.HEADERS: (
+    TransportPhase.HEADERS: (
         {
             ErrorType.TIMEOUT: FailureKind.HEADERS_TIMEOUT,
             ErrorType.GAVE_UP: FailureKind.HEADERS_TIMEOUT,
@@ -64,7 +64,7 @@ _EXPLAINED = {
 def judge_transport(exchange: Exchange) -> Failure | None:
     """Judges what broke before the body; a broken body is for `judge_body_transport` or the stream's judge."""
     error = exchange.error
-    if error is None or error.phase is Phase.BODY:
+    if error is None or error.phase is TransportPhase.BODY:
         return None
     if error.what is ErrorType.CERT_NOT_YET:
         return Failure(
@@ -76,7 +76,7 @@ def judge_transport(exchange: Exchange) -> Failure | None:
 def judge_body_transport(exchange: Exchange) -> Failure | None:
     """Judges a plain answer that did not come whole."""
     error = exchange.error
-    if error is None or error.phase is not Phase.BODY:
+    if error is None or error.phase is not TransportPhase.BODY:
         return None
     if error.what in {ErrorType.TIMEOUT, ErrorType.GAVE_UP}:
         return _explained(FailureKind.BODY_TIMEOUT, error)

@@ -20,9 +20,9 @@ from monitor.probes.exchange import (
     ErrorType,
     Exchange,
     HttpRequest,
-    Phase,
     StreamWatcher,
     TransportError,
+    TransportPhase,
 )
 from monitor.probes.wire.connect import open_connection
 from monitor.probes.wire.decompress import Decoder
@@ -189,7 +189,7 @@ async def _converse(
                 watch.feed(chunk)
             if decoder.full:
                 received.error = TransportError(
-                    Phase.BODY, ErrorType.TOO_LARGE, f"over {request.max_body} bytes"
+                    TransportPhase.BODY, ErrorType.TOO_LARGE, f"over {request.max_body} bytes"
                 )
                 response.close()
                 return
@@ -197,7 +197,7 @@ async def _converse(
     if trace.route is Route.RELAYED and received.status == 407:
         received.error = error_by_proxy_status(407)
     if trace.was_reset:  # aiohttp takes it for the end of a body that has no length
-        received.error = TransportError(Phase.BODY, ErrorType.RESET)
+        received.error = TransportError(TransportPhase.BODY, ErrorType.RESET)
 
 
 def _hang_up(content: aiohttp.StreamReader) -> None:
@@ -231,8 +231,8 @@ def _wait_for_watch(
 
 def _timed_out(trace: Trace, received: _Received) -> TransportError:
     phase = phase_of(trace, answered=received.status is not None)
-    if phase is Phase.PROXY and trace.told_proxy:
-        phase = Phase.CONNECT  # proxies answer when the endpoint has
+    if phase is TransportPhase.PROXY and trace.told_proxy:
+        phase = TransportPhase.CONNECT  # proxies answer when the endpoint has
     now = trace.since_start(time.monotonic_ns())
     gave_up = received.gives_up_ms is not None and now >= received.gives_up_ms
     what = ErrorType.GAVE_UP if gave_up else ErrorType.TIMEOUT

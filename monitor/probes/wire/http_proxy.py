@@ -10,7 +10,7 @@ import re
 import socket
 
 from monitor.model import Proxy
-from monitor.probes.exchange import ErrorType, Phase, TransportError
+from monitor.probes.exchange import ErrorType, TransportError, TransportPhase
 
 _MOST = 16 * 1024
 _STATUS = re.compile(rb"\AHTTP/1\.[01] (\d{3})\b")
@@ -29,10 +29,10 @@ def error_by_proxy_status(status: int) -> TransportError:
     """Says what a proxy means by a status other than 200."""
     if status in _SAYS_OF_ENDPOINT:
         return TransportError(
-            Phase.CONNECT, _SAYS_OF_ENDPOINT[status], f"the proxy says HTTP {status}"
+            TransportPhase.CONNECT, _SAYS_OF_ENDPOINT[status], f"the proxy says HTTP {status}"
         )
     why = "it wants a user and a password that it knows" if status == 407 else "it refuses"
-    return TransportError(Phase.PROXY, ErrorType.DENIED, f"{why}: HTTP {status}")
+    return TransportError(TransportPhase.PROXY, ErrorType.DENIED, f"{why}: HTTP {status}")
 
 
 async def ask_for_tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int) -> None:
@@ -48,11 +48,13 @@ async def ask_for_tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int
         head += part
         if not part or len(head) > _MOST:
             raise TunnelError(
-                TransportError(Phase.PROXY, ErrorType.CLOSED, "it gives no proper answer")
+                TransportError(TransportPhase.PROXY, ErrorType.CLOSED, "it gives no proper answer")
             )
     match = _STATUS.match(head)
     if match is None:
-        raise TunnelError(TransportError(Phase.PROXY, ErrorType.PROTOCOL, "it does not speak HTTP"))
+        raise TunnelError(
+            TransportError(TransportPhase.PROXY, ErrorType.PROTOCOL, "it does not speak HTTP")
+        )
     if not 200 <= int(match[1]) < 300:
         raise TunnelError(error_by_proxy_status(int(match[1])))
 

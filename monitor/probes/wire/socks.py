@@ -15,7 +15,7 @@ from python_socks import ProxyError, ProxyTimeoutError, ProxyType
 from python_socks.async_.asyncio import Proxy as Socks
 
 from monitor.model import Proxy
-from monitor.probes.exchange import ErrorType, Phase, TransportError
+from monitor.probes.exchange import ErrorType, TransportError, TransportPhase
 from monitor.probes.wire.http_proxy import TunnelError
 from monitor.probes.wire.trace import current
 
@@ -60,7 +60,7 @@ async def through_socks(proxy: Proxy, host: str, port: int, reach: Reach) -> soc
     try:
         sock = await asking.connect(host, port)
     except ProxyTimeoutError as error:
-        raise TunnelError(TransportError(Phase.PROXY, ErrorType.TIMEOUT)) from error
+        raise TunnelError(TransportError(TransportPhase.PROXY, ErrorType.TIMEOUT)) from error
     except ProxyError as error:
         raise TunnelError(_trouble(error, greeted=trace.told_proxy)) from error
     trace.arrive()
@@ -71,12 +71,12 @@ def _trouble(error: ProxyError, *, greeted: bool) -> TransportError:
     """Translates a proxy's error; a proxy that hangs up after the target was named means that it is unreachable."""
     what = _SAYS_OF_ENDPOINT.get(error.error_code or 0)
     if what is not None:
-        return TransportError(Phase.CONNECT, what, f"the proxy says so: {error}")
+        return TransportError(TransportPhase.CONNECT, what, f"the proxy says so: {error}")
     if greeted and str(error) == _HUNG_UP:
         return TransportError(
-            Phase.CONNECT, ErrorType.CLOSED, "the proxy hung up when asked for it"
+            TransportPhase.CONNECT, ErrorType.CLOSED, "the proxy hung up when asked for it"
         )
-    return TransportError(Phase.PROXY, ErrorType.DENIED, str(error))
+    return TransportError(TransportPhase.PROXY, ErrorType.DENIED, str(error))
 
 
 _HUNG_UP = "Connection closed unexpectedly"

@@ -10,7 +10,7 @@ from dataclasses import replace
 import aiohttp
 from aiohttp.http_exceptions import BadHttpMessage, ContentLengthError, TransferEncodingError
 
-from monitor.probes.exchange import ErrorType, Phase, TransportError
+from monitor.probes.exchange import ErrorType, TransportError, TransportPhase
 from monitor.probes.wire.http_proxy import TunnelError, error_by_proxy_status
 from monitor.probes.wire.trace import Route, Trace
 
@@ -24,21 +24,23 @@ _CERT = {
 }
 
 
-def phase_of(trace: Trace, *, answered: bool) -> Phase:
+def phase_of(trace: Trace, *, answered: bool) -> TransportPhase:
     if answered:
-        return Phase.BODY
+        return TransportPhase.BODY
     if trace.route is not Route.DIRECT and not trace.arrived:
-        return Phase.PROXY
+        return TransportPhase.PROXY
     if trace.dns_error is not None or (trace.dns_start is not None and trace.dns_end is None):
-        return Phase.DNS
+        return TransportPhase.DNS
     if not trace.connected:
-        return Phase.CONNECT
-    return Phase.TLS if trace.encrypted and trace.tls_end is None else Phase.HEADERS
+        return TransportPhase.CONNECT
+    return (
+        TransportPhase.TLS if trace.encrypted and trace.tls_end is None else TransportPhase.HEADERS
+    )
 
 
 def transport_error_of(error: BaseException, trace: Trace, *, answered: bool) -> TransportError:
     phase = phase_of(trace, answered=answered)
-    if trace.dns_error is not None and phase in {Phase.DNS, Phase.PROXY}:
+    if trace.dns_error is not None and phase in {TransportPhase.DNS, TransportPhase.PROXY}:
         return replace(_dns(trace.dns_error), phase=phase)
     for cause in _chain(error):
         transport_error = _refused_by_proxy(cause) or _one(cause, phase)
@@ -49,10 +51,10 @@ def transport_error_of(error: BaseException, trace: Trace, *, answered: bool) ->
 
 def _dns(error: OSError | UnicodeError | None) -> TransportError:
     if isinstance(error, UnicodeError):
-        return TransportError(Phase.DNS, ErrorType.NXDOMAIN, "not a valid name")
+        return TransportError(TransportPhase.DNS, ErrorType.NXDOMAIN, "not a valid name")
     if isinstance(error, socket.gaierror) and error.errno in _NO_NAME:
-        return TransportError(Phase.DNS, ErrorType.NXDOMAIN, error.strerror or "")
-    return TransportError(Phase.DNS, ErrorType.SERVFAIL, (error and error.strerror) or "")
+        return TransportError(TransportPhase.DNS, ErrorType.NXDOMAIN, error.strerror or "")
+    return TransportError(TransportPhase.DNS, ErrorType.SERVFAIL, (error and error.strerror) or "")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -73,7 +75,7 @@ def _refused_by_proxy(error: BaseException) -> TransportError | None:
     return None
 
 
-def _one(error: BaseException, phase: Phase) -> TransportError | None:
+def _one(error: BaseException, phase: TransportPhase) -> TransportError | None:
     if isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError):
         return None  # only how OpenSSL waits; what broke the wait stands around it
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -83,7 +85,7 @@ def _one(error: BaseException, phase: Phase) -> TransportError | None:
         return TransportError(phase, ErrorType.CLOSED)
     if isinstance(error, ssl.SSLError):
         # TLS 1.3: a server refuses our part of the handshake only after we think it done.
-        phase = Phase.TLS if phase is Phase.HEADERS else phase
+        phase = TransportPhase.TLS if phase is TransportPhase.HEADERS else phase
         return TransportError(
             phase, ErrorType.PROTOCOL, (error.reason or "").replace("_", " ").lower()
         )
@@ -100,7 +102,7 @@ def _one(error: BaseException, phase: Phase) -> TransportError | None:
     return None
 
 
-def _os(error: OSError, phase: Phase) -> TransportError:
+def _os(error: OSError, phase: TransportPhase) -> TransportError:
     number = error.errno
     detail = os.strerror(number) if number else ""
     if number == errno.ECONNREFUSED:
@@ -116,5 +118,5 @@ def _os(error: OSError, phase: Phase) -> TransportError:
             phase, ErrorType.CLOSED
         )  # asyncio's own, for an end without an error number
     return TransportError(
-        phase, ErrorType.UNREACHABLE if phase is Phase.CONNECT else ErrorType.RESET, detail
+        phase, ErrorType.UNREACHABLE if phase is TransportPhase.CONNECT else ErrorType.RESET, detail
     )
