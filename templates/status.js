@@ -9,19 +9,19 @@
   let skew = 0;
   const now = () => Date.now() + skew;
 
-  /* 1. Freshness: ages are counted from data-generated; past 5 intervals (at least 10 min) the page is stale. */
+  /* 1. Freshness: past 5 intervals (at least 10 min) the page is stale. The age shown is that of the newest result. */
   const stopped = () => root.dataset.stopped !== undefined, staleAfter = +root.dataset.staleAfter * 1e3; let title = document.title;
   const length = ms => { const s = Math.max(0, ms / 1e3), [k, n] = s < 120 ? ["s", s] : s < 7200 ? ["m", s / 60] : s < 172800 ? ["h", s / 3600] : ["d", s / 86400]; return fill($(".stale__title").dataset[k], { n: Math.floor(n) }); };
   function freshness() {
-    const ms = now() - Date.parse(root.dataset.generated), stale = stopped() || ms > staleAfter, banner = $(".stale__title"), age = $("#age"), live = $("#live");
-    root.classList.toggle("is-stale", stale); root.classList.toggle("is-live", !stale);
+    const ms = now() - Date.parse(root.dataset.generated), stale = stopped() || ms > staleAfter, fresh = !stale && now() < Date.parse(root.dataset.freshUntil), banner = $(".stale__title"), age = $("#age"), live = $("#live");
+    root.classList.toggle("is-stale", stale); root.classList.toggle("is-live", fresh);
     $("#stale").hidden = !stale;
     document.title = stale ? "⚠ " + title : title;
     if (stale && !stopped()) banner.textContent = fill(banner.dataset.text, { age: length(ms) });
     if (live) {
-      age.textContent = fill(age.dataset.text, { age: length(ms) });
+      if (age) age.textContent = fill(age.dataset.text, { age: length(now() - Date.parse($("#measured").dateTime)) });
       $(".last-known").hidden = !stale;
-      live.hidden = false; live.dataset.live ??= live.textContent;
+      live.hidden = !stale && !fresh; live.dataset.live ??= live.textContent;
       live.textContent = stale ? live.dataset.stale : live.dataset.live;
     }
     for (const link of $$("link[rel=icon]")) {
@@ -32,7 +32,7 @@
 
   /* 2. Times: UTC in the HTML, local on request. The UTC value stays in the title. */
   function times(zone) {
-    const forms = {}, kinds = { t: { timeStyle: "medium" }, dt: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" } };
+    const forms = {}, kinds = { t: { timeStyle: "medium" }, hm: { hour: "2-digit", minute: "2-digit", timeZoneName: "short" }, dt: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" } };
     for (const t of $$("time[data-fmt]")) {
       const { fmt } = t.dataset;
       if (zone === "local") {
@@ -92,7 +92,7 @@
       r.onfocus = () => { if (r.matches(":focus-visible")) show(+r.value); };
       r.onblur = r.onpointerleave = hide;
       r.onpointermove = e => { const b = $(".uptime__bars", f).getBoundingClientRect(); if (tip.owner && tip.owner !== mark) tip.owner.hidden = true; show(Math.max(0, Math.min(89, Math.floor((e.clientX - b.left) / b.width * 90)))); };
-      const [day, state] = text(89, $("figcaption span:last-child", f).textContent);
+      const [day, state] = text(89, $("figcaption > span:last-child", f).textContent);
       r.setAttribute("aria-valuetext", fill(f.dataset.day, { day, state }));
       plot.append(r, mark);
     }
@@ -114,7 +114,7 @@
       drop();
       const y = scrollY, tall = $$("main > .block").map(e => e.offsetHeight), sideways = $$("main :is(.scroll, .charts)").map(e => e.scrollLeft), fresh = doc.documentElement.dataset;
       root.dataset.generated = fresh.generated; title = doc.title;
-      if (fresh.stopped) root.dataset.stopped = fresh.stopped; else delete root.dataset.stopped;
+      for (const k of ["stopped", "freshUntil"]) if (fresh[k]) root.dataset[k] = fresh[k]; else delete root.dataset[k];
       $("main").replaceWith($("main", doc));
       $$("main > .block").forEach((e, i) => { if (tall[i]) e.style.containIntrinsicBlockSize = `auto ${tall[i] - 16}px`; }); $(".site-footer").replaceWith($(".site-footer", doc));
       open.forEach(id => { const d = id && $("#" + CSS.escape(id) + " details"); if (d) d.open = true; });
@@ -133,12 +133,13 @@
   async function probe() {
     const b = $("#test");
     b.disabled = true; $("#you .triage__what").textContent = b.dataset.running;
-    const all = $$("[data-url]:not(.pick--you)"), twice = e => !e.id && all.some(o => o.id && o.dataset.url === e.dataset.url);
-    mine = await Promise.all(all.filter(e => !twice(e)).map(async ({ id, dataset: { url } }) => {
+    const all = $$("[data-url]:not(.pick--you, [data-untestable])"), twice = e => !e.id && all.some(o => o.id && o.dataset.url === e.dataset.url);
+    mine = await Promise.all(all.filter(e => !twice(e)).map(async e => {
+      const { id, dataset: { url } } = e, good = e.matches(".pick, [data-recommended]");
       const { host, origin } = new URL(url), go = () => fetch(`${origin}/favicon.ico?${Math.random()}`, { mode: "no-cors", cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(8000) });
       let ms = null;
       try { await go(); const t = performance.now(); await go(); ms = Math.round(performance.now() - t); } catch { /* unreachable */ }
-      return { id, url, host, ms };
+      return { id, url, host, ms, good };
     }));
     const best = tell();
     $("#test").disabled = false;
@@ -146,23 +147,27 @@
   }
   function tell() {
     const b = $("#test"), you = $("#you"), list = $(".picks");
-    for (const { id, ms } of mine) {
-      const chip = id && $("#" + CSS.escape(id) + " .vantages__you"), st = ms === null ? "major_outage" : "operational";
-      if (!chip) continue;
+    const mark = (id, st, text) => {
+      const chip = id && $("#" + CSS.escape(id) + " .vantages__you");
+      if (!chip) return;
       chip.parentNode.hidden = false; chip.dataset.state = st;
       chip.innerHTML = `<svg class="icon" aria-hidden="true"><use href="#i-${st}"/></svg><span></span>`;
-      chip.lastChild.textContent = ms === null ? b.dataset.failed : ms + " ms";
-    }
+      chip.lastChild.textContent = text;
+    };
+    for (const { id, ms } of mine) if (ms === null) mark(id, "major_outage", b.dataset.failed); else mark(id, "operational", ms + " ms");
+    for (const { id } of $$("[data-untestable]")) mark(id, "unknown", b.dataset.never);
     const ok = mine.filter(g => g.ms !== null).sort((a, c) => a.ms - c.ms), st = ok.length === mine.length ? "operational" : ok.length ? "partial_outage" : "major_outage";
+    const note = $(".triage__note", you), best = ok.find(g => g.good);
+    note.textContent = note.dataset[ok.length === mine.length ? "all" : ok.length ? "some" : "none"];
     you.dataset.state = st; $("use", you).setAttribute("href", "#i-" + st);
     $(".triage__what", you).textContent = fill(b.dataset.done, { ok: ok.length, n: mine.length });
-    if (ok[0] && list) {
+    if (best && list) {
       const row = $(".pick--you") || list.firstElementChild.cloneNode(true);
       row.classList.add("pick--you"); row.classList.remove("pick--next"); row.removeAttribute("data-url"); list.prepend(row);
-      $(".pick__where", row).textContent = b.dataset.you; $(".pick__url", row).textContent = ok[0].host; $(".pick__ms", row).textContent = ok[0].ms + " ms";
-      $(".copy", row).dataset.copy = ok[0].url; copies(row);
+      $(".pick__where", row).textContent = b.dataset.you; $(".pick__url", row).textContent = best.host; $(".pick__ms", row).textContent = best.ms + " ms";
+      $(".copy", row).dataset.copy = best.url; copies(row);
     }
-    return ok[0];
+    return best;
   }
 
   function start(scope) {

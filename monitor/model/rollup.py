@@ -148,6 +148,12 @@ class Rollup:
         return (counted - self.outcomes.get(_DOWN, 0)) / counted if counted else None
 
     @property
+    def good(self) -> float | None:
+        """Return up / (up + degraded + down), outside maintenance; None when nothing counts."""
+        counted = self.counted
+        return self.outcomes.get(_UP, 0) / counted if counted else None
+
+    @property
     def excluded(self) -> float | None:
         """Return the share of results that availability leaves out because we could not see."""
         total = self.counted + self.unknown

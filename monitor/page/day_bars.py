@@ -1,16 +1,16 @@
 """The last 90 UTC days of an endpoint: the worst confirmed state of each. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from monitor.model import Incident, Outcome, Rollup, Severity
+from monitor.model import Incident, Rollup, Severity
 from monitor.model.rollup import NOTHING
 from monitor.page.states import State
 
 SHOWN = 90
-_UP, _DOWN, _DEGRADED = Outcome.UP.value, Outcome.DOWN.value, Outcome.DEGRADED.value
+DAY_MINUTES = 1440
 LETTERS = {
     "o": State.OPERATIONAL,
     "d": State.DEGRADED,
@@ -27,10 +27,17 @@ class Day:
     letter: str
     minutes: int
     """In trouble that day; 0 where there was none."""
+    of: int = field(default=DAY_MINUTES, compare=False)
+    """Minutes that the day has had so far."""
 
     @property
     def state(self) -> State:
         return LETTERS[self.letter]
+
+    @property
+    def digit(self) -> str:
+        """The share of the day that was lost, from 0 to 9; a trace of trouble is 0 and is still drawn."""
+        return str(min(9, 10 * self.minutes // self.of))
 
 
 def last_days(
@@ -42,22 +49,22 @@ def last_days(
     now: datetime,
     every: timedelta,
 ) -> tuple[Day, ...]:
-    """Oldest first. `measured` are the main check's days, one run `every` so often; `checks` all
-    checks of the endpoint.
+    """The 90 days, oldest first. `measured` are the main check's days, one run `every` so often;
+    `checks` all checks of the endpoint.
     """
     calm = _calm(today)
     concerned = [each for each in incidents if not checks.isdisjoint(each.checks)]
     troubles = _troubles(concerned, main, checks, [good.day for good, _ in calm], now)
-    found = []
+    days = []
     for good, blind in calm:
         rollup = measured.get(good.day, NOTHING)
         if good.day in troubles:
-            found.append(_troubled(good.day, troubles[good.day]))
+            days.append(_in_trouble(good.day, troubles[good.day], now))
         elif rollup.maintenance:
-            found.append(_worked_on(good.day, rollup.maintenance, every))
+            days.append(_in_maintenance(good.day, rollup.maintenance, every))
         else:
-            found.append(good if _is_measured(rollup) else blind)
-    return tuple(found)
+            days.append(good if rollup.counted else blind)
+    return tuple(days)
 
 
 @lru_cache(maxsize=2)
@@ -65,11 +72,6 @@ def _calm(today: date) -> tuple[tuple[Day, Day], ...]:
     """Nearly all days of all endpoints: one object for those that are good, and one for those unseen."""
     dates = [today - timedelta(days=back) for back in range(SHOWN - 1, -1, -1)]
     return tuple((Day(day, "o", 0), Day(day, "n", 0)) for day in dates)
-
-
-def _is_measured(rollup: Rollup) -> bool:
-    counts = rollup.outcomes
-    return bool(counts.get(_UP) or counts.get(_DOWN) or counts.get(_DEGRADED))
 
 
 Trouble = tuple[str, float]
@@ -83,8 +85,8 @@ def _troubles(
     dates: Sequence[date],
     now: datetime,
 ) -> Mapping[date, list[Trouble]]:
-    """By day, of these days."""
-    found: dict[date, list[Trouble]] = {}
+    """What lay in these days, by day."""
+    troubles: dict[date, list[Trouble]] = {}
     for incident in incidents:
         letter = _letter(incident, main, checks)
         begin, end = incident.opened.astimezone(UTC), (incident.closed or now).astimezone(UTC)
@@ -92,27 +94,30 @@ def _troubles(
         while letter and day <= min(end.date(), dates[-1]):
             minutes = _minutes(day, begin, end)
             if minutes > 0:
-                found.setdefault(day, []).append((letter, minutes))
+                troubles.setdefault(day, []).append((letter, minutes))
             day += timedelta(days=1)
-    return found
+    return troubles
 
 
 def _minutes(day: date, begin: datetime, end: datetime) -> float:
-    """What of a time lies within a day."""
+    """How much of a time lies within a day."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     within = min(end, start + timedelta(days=1)) - max(begin, start)
     return within.total_seconds() / 60
 
 
-def _troubled(day: date, troubles: Sequence[Trouble]) -> Day:
+def _in_trouble(day: date, troubles: Sequence[Trouble], now: datetime) -> Day:
     worst = max((letter for letter, _ in troubles), key="dpx".index)
     minutes = sum(minutes for letter, minutes in troubles if letter == worst)
-    return Day(day, worst, max(1, min(1440, round(minutes))))
+    so_far = DAY_MINUTES
+    if day == now.astimezone(UTC).date():
+        so_far = max(1, round(_minutes(day, datetime.min.replace(tzinfo=UTC), now)))
+    return Day(day, worst, max(1, min(DAY_MINUTES, round(minutes))), so_far)
 
 
-def _worked_on(day: date, runs: int, every: timedelta) -> Day:
+def _in_maintenance(day: date, runs: int, every: timedelta) -> Day:
     minutes = round(runs * every / timedelta(minutes=1))
-    return Day(day, "m", max(1, min(1440, minutes)))
+    return Day(day, "m", max(1, min(DAY_MINUTES, minutes)))
 
 
 def _letter(incident: Incident, main: str, checks: frozenset[str]) -> str:

@@ -10,6 +10,7 @@ from monitor.model import (
     CheckHistory,
     Endpoint,
     FailureKind,
+    Fault,
     Incident,
     Outcome,
     PageSettings,
@@ -22,7 +23,7 @@ from monitor.model.rollup import NOTHING, Rollup
 from monitor.page import day_bars, formatting
 from monitor.page.incident_views import STATES
 from monitor.page.published import ErrorStatus, RunStatus
-from monitor.page.states import State, check_state, endpoint_state
+from monitor.page.states import State, check_state, endpoint_state, keeps
 from monitor.page.view_models import CheckView, EndpointHistory, EndpointView, RetiredView
 from monitor.page.window_stats import can_be, real, rounded
 from monitor.ranking import main_check
@@ -115,7 +116,9 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
     latency = "ttft" if main.probe.streams else "ttfb"
     endpoint, known = main.endpoint, tuple(each for each in histories.values() if each)
     trouble = _trouble(inputs)
+    main_state = _main_state(inputs, states[main.probe.id])
     latest = max((each.latest.at for each in known if each.latest), default=None)
+    measured = _measured(history)
     cert_expires = history.latest.cert_expires if history and history.latest else None
     return EndpointView(
         id=endpoint.id,
@@ -123,7 +126,9 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
         name=formatting.name(endpoint.name, endpoint.id),
         url=endpoint.url if settings.hosts else None,
         host=endpoint.url.split("://", 1)[1].split("/", 1)[0] if settings.hosts else "",
-        state=endpoint_state(list(states.values()), states[main.probe.id]),
+        state=endpoint_state(states.values(), main_state),
+        main_state=main_state,
+        testable=endpoint.url.startswith("https://") and endpoint.ca_file is None,
         tags=tuple(map(formatting.name, endpoint.tags)),
         main=main.probe.id,
         streams=main.probe.streams,
@@ -131,6 +136,7 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
         trouble=trouble,
         fault=trouble.fault if trouble else None,
         availability_90d=last_90d.availability,
+        good_90d=last_90d.good,
         excluded_90d=last_90d.excluded,
         p50_ms=rounded(last_24h.quantile(latency, 0.5)),
         p95_ms=rounded(last_24h.quantile(latency, 0.95)),
@@ -145,7 +151,10 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
             for check in checks
         },
         detail=detail_path(endpoint.path),
+        measured=measured and formatting.whole_second(measured),
+        fresh_until=measured and formatting.whole_second(measured + keeps(main)),
         history=EndpointHistory(
+            since=_since(history, now),
             days=day_bars.last_days(
                 now.astimezone(UTC).date(),
                 history.days if history else {},
@@ -165,6 +174,41 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
         runs=_runs(checks, histories),
         errors=tuple(_errors(histories)) if settings.errors else (),
     )
+
+
+def _main_state(inputs: _Inputs, state: State) -> State:
+    """The state of the main call. Where it is not measured, but another one cannot even connect, the
+    main call cannot either.
+    """
+    if state is not State.UNKNOWN:
+        return state
+    for check, history, other in zip(inputs.checks, inputs.histories, inputs.states, strict=True):
+        if other is State.MAJOR:
+            kind = _reason(check, history, other, inputs.incidents)
+            if kind and (kind.row.fails_on_connecting or kind.fault is Fault.PATH):
+                return State.MAJOR
+    return state
+
+
+def _measured(history: CheckHistory | None) -> datetime | None:
+    """When the newest result came that says anything."""
+    if history is None or history.latest is None:
+        return None
+    results = (history.latest, *reversed(history.recent))
+    return next((each.at for each in results if each.outcome is not Outcome.UNKNOWN), None)
+
+
+def _since(history: CheckHistory | None, now: datetime) -> datetime | None:
+    """When a check was measured first, to the half hour; None once there is a day of data, or none."""
+    today = now.astimezone(UTC).date()
+    if history is None or any(
+        day < today - DAY and each.counted for day, each in history.days.items()
+    ):
+        return None
+    times = [point.at for point in history.series if point.p50 is not None]
+    times += [result.at for result in history.recent if result.outcome is not Outcome.UNKNOWN]
+    first = min(times, default=None)
+    return None if first is None or now - first > DAY - timedelta(hours=1) else first
 
 
 def _errors(histories: Mapping[str, CheckHistory | None]) -> Iterator[ErrorStatus]:
@@ -309,10 +353,12 @@ def _retired_view(
         path=endpoint.path,
         name=formatting.name(endpoint.name, endpoint.id),
         availability_90d=last_90d.availability,
+        good_90d=last_90d.good,
         last=latest and latest.astimezone(UTC).date(),
         latest=latest and formatting.whole_second(latest),
         detail=detail_path(endpoint.path),
         history=EndpointHistory(
+            since=_since(main, snapshot.at),
             days=day_bars.last_days(
                 snapshot.at.astimezone(UTC).date(),
                 main.days if main else {},

@@ -138,11 +138,42 @@ def percent(share: float | None, language: Language = ENGLISH) -> str:
     return language.gettext("%(n)s\u00a0%%", n=number)
 
 
-def uptime(name: str, share: str, troubled: int, language: Language = ENGLISH) -> str:
-    """For those who do not see the bars."""
-    text = language.gettext("%(name)s: %(share)s uptime over 90 days.", name=name, share=share)
-    days = language.ngettext("%(num)s day with trouble.", "%(num)s days with trouble.", troubled)
-    return f"{text}{language.space}{days}"
+def uptime(share: float | None, good: float | None, language: Language = ENGLISH) -> str:
+    """`99.94 % uptime`; where answers were not all good, `100 % answered, 37 % well`."""
+    answered, well = percent(share, language), percent(good, language)
+    if answered == well:
+        return language.gettext("%(share)s uptime", share=answered)
+    return language.gettext("%(share)s answered, %(good)s well", share=answered, good=well)
+
+
+def uptime_over(
+    share: float | None, good: float | None, days: int, language: Language = ENGLISH
+) -> str:
+    """`99.94 % uptime over 90 days`."""
+    return language.ngettext(
+        "%(uptime)s today",
+        "%(uptime)s over %(num)s days",
+        days,
+        uptime=uptime(share, good, language),
+    )
+
+
+def bars(
+    name: str,
+    share: float | None,
+    good: float | None,
+    days: int,
+    troubled: int,
+    language: Language = ENGLISH,
+) -> str:
+    """What the bars show, for those who do not see them."""
+    if share is None:
+        text = language.gettext("%(name)s: not measured yet.", name=name)
+    else:
+        over = uptime_over(share, good, days, language)
+        text = language.gettext("%(name)s: %(uptime)s.", name=name, uptime=over)
+    trouble = language.ngettext("%(num)s day with trouble.", "%(num)s days with trouble.", troubled)
+    return f"{text}{language.space}{trouble}"
 
 
 def duration(length: timedelta, language: Language = ENGLISH) -> str:
@@ -199,6 +230,17 @@ def clock(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001
     return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
+def hour(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001  # the same in all
+    return f"{at.astimezone(UTC):%H:%M} UTC"
+
+
+def remedy(kind: FailureKind, language: Language = ENGLISH, *, other: bool) -> str:
+    """What to do; not to use another base URL where there is no other to recommend."""
+    if not other and "base URL" in kind.row.remedy:
+        return language.gettext("Try again later.")
+    return language.words(kind).remedy
+
+
 def iso(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
@@ -247,12 +289,16 @@ _IN_TEMPLATES: tuple[Callable[..., str], ...] = (
     cell,
     percent,
     uptime,
+    uptime_over,
+    bars,
     duration,
     minutes,
     limit,
     amount,
     moment,
     clock,
+    hour,
+    remedy,
     iso,
     long_day,
 )

@@ -1,52 +1,76 @@
-"""The sentence of the page, and whose it is: the service, the network, your connection. Pure."""
+"""What the page says in sentences: whether the service is up, and whose fault the trouble is. Pure.
+
+Every sentence follows from the same facts: `EndpointView.state` and `main_state`, `ServiceView.state`
+and `calls`, and the incidents that are open. No other look is taken at what was measured, so that no
+two sentences can contradict each other; `tests/page/test_laws.py` holds the laws.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 
 from monitor.language import Language, marked
 from monitor.model import Incident, Severity
+from monitor.page import formatting
 from monitor.page.published import Triage
-from monitor.page.states import SERVING, WORKING, State, worst
+from monitor.page.states import ANSWERED, WORKING, State, worst
 from monitor.page.view_models import EndpointView, ServiceView
-
-_UP = SERVING | {State.PARTIAL}
-
-
-def overall(services: Sequence[ServiceView]) -> State:
-    states = [service.state for service in services]
-    found = worst(states) if states else State.UNKNOWN
-    some_left = found is State.MAJOR and any(state in _UP for state in states)
-    return State.PARTIAL if some_left else found
 
 
 def headline(
-    services: Sequence[ServiceView], state: State, whence: str, language: Language, *, fresh: bool
+    services: Sequence[ServiceView],
+    incidents: Sequence[Incident],
+    whence: str,
+    language: Language,
+    *,
+    fresh: bool,
 ) -> tuple[str, ...]:
-    """The sentence of the page: whether the service is up, then what is wrong with its base URLs."""
+    """The sentences on top: whether the service is up, then what is wrong with its base URLs."""
     say = language.gettext
-    if state is State.UNKNOWN:
-        return (
-            say("Nothing has been measured yet.") if fresh else say("We cannot measure right now."),
+    states = {service.state for service in services}
+    if states <= {State.UNKNOWN}:
+        return (_not_measured(services, language, fresh=fresh),)
+    if states == {State.MAINTENANCE} and all(
+        service.main_call is State.MAINTENANCE for service in services
+    ):
+        text = language.ngettext(
+            "The service is in maintenance.", "All services are in maintenance.", len(services)
         )
-    endpoints = [endpoint for service in services for endpoint in service.endpoints]
-    if all(endpoint.state is State.OPERATIONAL for endpoint in endpoints):
-        return (say("All base URLs work."),)
-    if all(service.state is State.MAINTENANCE for service in services):
-        return (
-            language.ngettext(
-                "The service is in maintenance.", "All services are in maintenance.", len(services)
-            ),
-        )
-    if all(service.state is State.MAJOR for service in services):
+        return (text,)
+    if states == {State.MAJOR}:
         return (_all_down(services, whence, language),)
-    up = [each for service in services if service.state in _UP for each in service.endpoints]
-    rest = _wrong(up, whence, language)
-    return (*_which(services, language), *([rest] if rest else []))
+    endpoints = _endpoints(services)
+    all_fine = all(each.state is State.OPERATIONAL for each in endpoints)
+    if all_fine and not any(incident.closed is None for incident in incidents):
+        return (say("All base URLs work."),)
+    wrong = _wrong(services, whence, language)
+    return (*_which(services, language), *([wrong] if wrong else []))
+
+
+def _endpoints(services: Sequence[ServiceView]) -> list[EndpointView]:
+    return [endpoint for service in services for endpoint in service.endpoints]
+
+
+def _not_measured(services: Sequence[ServiceView], language: Language, *, fresh: bool) -> str:
+    if fresh:
+        return language.gettext("Nothing has been measured yet.")
+    states = {state for service in services for state in service.calls.values()}
+    call = _main_call_name(services, language)
+    if states <= {State.UNKNOWN} or call is None:
+        return language.gettext("We cannot measure right now.")
+    return language.gettext("Requests for %(call)s are not measured right now.", call=call)
+
+
+def _main_call_name(services: Sequence[ServiceView], language: Language) -> str | None:
+    """The kind of call that speaks for every base URL, if it is one."""
+    names = {
+        formatting.call(each.main, each.main_check.kind, each.main_check.title, language)
+        for each in _endpoints(services)
+    }
+    return names.pop() if len(names) == 1 else None
 
 
 def _all_down(services: Sequence[ServiceView], whence: str, language: Language) -> str:
     """Down, unless all that is known is that no way leads there from here."""
-    endpoints = [endpoint for service in services for endpoint in service.endpoints]
-    if endpoints and all(endpoint.blocked for endpoint in endpoints):
+    if all(endpoint.blocked for endpoint in _endpoints(services)):
         return language.ngettext(
             "The service cannot be reached %(whence)s.",
             "No service can be reached %(whence)s.",
@@ -57,37 +81,52 @@ def _all_down(services: Sequence[ServiceView], whence: str, language: Language) 
 
 
 def _which(services: Sequence[ServiceView], language: Language) -> Iterator[str]:
-    """Whether they are up: by name as soon as they are not all alike."""
-    if all(service.state in _UP for service in services):
+    """Whether the services are up: by name as soon as they are not all alike."""
+    if all(service.is_up for service in services):
         yield language.ngettext("The service is up.", "The services are up.", len(services))
         return
-    for one, many, states in (
-        (marked("%(names)s is down."), marked("%(names)s are down."), {State.MAJOR}),
-        (marked("%(names)s is up."), marked("%(names)s are up."), _UP),
+    if all(service.main_call is State.UNKNOWN for service in services):
+        yield language.ngettext(
+            "Whether the service is up is not known.",
+            "Whether the services are up is not known.",
+            len(services),
+        )
+        return
+    down = [service.name for service in services if service.state is State.MAJOR]
+    up = [service.name for service in services if service.is_up]
+    paused = [service.name for service in services if service.main_call is State.MAINTENANCE]
+    unknown = [service.name for service in services if service.main_call is State.UNKNOWN]
+    for one, many, names in (
+        (marked("%(names)s is down."), marked("%(names)s are down."), down),
+        (marked("%(names)s is up."), marked("%(names)s are up."), up),
+        (marked("%(names)s is in maintenance."), marked("%(names)s are in maintenance."), paused),
         (
             marked("%(names)s cannot be measured."),
             marked("%(names)s cannot be measured."),
-            {State.UNKNOWN},
+            unknown,
         ),
     ):
-        names = [service.name for service in services if service.state in states]
         if names:
-            said = one if len(names) == 1 else many
-            yield language.gettext(said, names=language.listed(names))
+            text = one if len(names) == 1 else many
+            yield language.gettext(text, names=language.listed(names))
 
 
-def _wrong(endpoints: Sequence[EndpointView], whence: str, language: Language) -> str:
-    """What is worst, and how many base URLs it concerns; the rest is in the triage."""
+def _wrong(services: Sequence[ServiceView], whence: str, language: Language) -> str:
+    """What is worst in services that are not down, and how many base URLs it concerns; the rows and
+    the triage have the rest.
+    """
+    endpoints = _endpoints([each for each in services if each.state is not State.MAJOR])
     states = [endpoint.state for endpoint in endpoints]
     blocked = sum(each.state is State.MAJOR and each.blocked for each in endpoints)
-    said: tuple[tuple[int, Callable[[int], str]], ...] = (
+    ngettext = language.ngettext
+    sentences: tuple[tuple[int, Callable[[int], str]], ...] = (
         (
             states.count(State.MAJOR) - blocked,
-            lambda n: language.ngettext("One base URL is down.", "%(num)s base URLs are down.", n),
+            lambda n: ngettext("One base URL is down.", "%(num)s base URLs are down.", n),
         ),
         (
             blocked,
-            lambda n: language.ngettext(
+            lambda n: ngettext(
                 "One base URL is not reachable %(whence)s.",
                 "%(num)s base URLs are not reachable %(whence)s.",
                 n,
@@ -96,58 +135,90 @@ def _wrong(endpoints: Sequence[EndpointView], whence: str, language: Language) -
         ),
         (
             states.count(State.PARTIAL),
-            lambda n: language.ngettext(
-                "One base URL fails in part.", "%(num)s base URLs fail in part.", n
+            lambda n: (
+                _failing_calls(services, language)
+                or ngettext("One base URL fails in part.", "%(num)s base URLs fail in part.", n)
             ),
         ),
         (
             states.count(State.DEGRADED),
-            lambda n: language.ngettext(
-                "One base URL is degraded.", "%(num)s base URLs are degraded.", n
-            ),
+            lambda n: ngettext("One base URL is degraded.", "%(num)s base URLs are degraded.", n),
         ),
         (
             states.count(State.MAINTENANCE),
-            lambda n: language.ngettext(
+            lambda n: ngettext(
                 "One base URL is in maintenance.", "%(num)s base URLs are in maintenance.", n
             ),
         ),
         (
             states.count(State.UNKNOWN),
-            lambda n: language.ngettext(
+            lambda n: ngettext(
                 "One base URL cannot be measured.", "%(num)s base URLs cannot be measured.", n
             ),
         ),
     )
-    return next((sentence(count) for count, sentence in said if count), "")
+    return next((sentence(count) for count, sentence in sentences if count), "")
+
+
+def _failing_calls(services: Sequence[ServiceView], language: Language) -> str:
+    """The kinds of calls that fail through every base URL of a service which is not down."""
+    names = [
+        formatting.call(probe, check.kind, check.title, language)
+        for service in services
+        if service.state is not State.MAJOR
+        for probe, state in service.calls.items()
+        if state is State.MAJOR and (check := service.check_of(probe))
+    ]
+    if not names:
+        return ""
+    calls = language.listed(list(dict.fromkeys(names)))
+    if len(services) > 1:
+        return language.gettext(
+            "Requests for %(call)s fail through every base URL of a service.", call=calls
+        )
+    return language.gettext("Requests for %(call)s fail through every base URL.", call=calls)
 
 
 def text(
-    endpoints: Sequence[EndpointView],
+    services: Sequence[ServiceView],
     incidents: Sequence[Incident],
     language: Language,
     *,
     fresh: bool,
 ) -> str:
+    """The paragraph below the headline."""
     if fresh:
         return language.gettext(
             "The first results are on their way. What was not measured is not called good."
         )
-    said = [
-        *_serving(endpoints, language),
-        *_path(endpoints, language),
+    endpoints = _endpoints(services)
+    sentences = [
+        *_serving(services, language),
+        *_on_path(endpoints, language),
+        *_open_incidents(endpoints, incidents, language),
         *_ours(incidents, language),
     ]
-    return language.space.join(said) or language.gettext("There are no results from which to tell.")
+    return language.space.join(sentences) or language.gettext(
+        "There are no results from which to tell."
+    )
 
 
-def _serving(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
-    serving = sum(endpoint.state in WORKING | {State.PARTIAL} for endpoint in endpoints)
-    if all(endpoint.state is State.UNKNOWN for endpoint in endpoints):
+def _serving(services: Sequence[ServiceView], language: Language) -> Iterator[str]:
+    """Through how many base URLs the main call is answered."""
+    mains = [endpoint.main_state for endpoint in _endpoints(services)]
+    serving = sum(state in WORKING for state in mains)
+    unknown = mains.count(State.UNKNOWN)
+    if unknown == len(mains):
         return
-    if not serving:
+    side = [state for service in services for state in service.calls.values()]
+    call = _main_call_name(services, language) if State.MAJOR in side else None
+    if not serving and set(mains) == {State.MAJOR}:
         yield language.gettext("No request succeeds through any base URL.")
-    elif serving == len(endpoints):
+    elif not serving:
+        yield language.gettext("No base URL is known to answer.")
+    elif call and serving == len(mains):
+        yield language.gettext("Requests for %(call)s succeed through every base URL.", call=call)
+    elif serving == len(mains):
         yield language.ngettext(
             "Requests succeed through its base URL.",
             "Requests succeed through all %(num)s base URLs.",
@@ -157,15 +228,19 @@ def _serving(endpoints: Sequence[EndpointView], language: Language) -> Iterator[
         yield language.ngettext(
             "Requests succeed through %(serving)s of %(num)s base URL.",
             "Requests succeed through %(serving)s of %(num)s base URLs.",
-            len(endpoints),
+            len(mains),
             serving=serving,
+        )
+    if unknown:
+        yield language.ngettext(
+            "%(num)s base URL is not measured.", "%(num)s base URLs are not measured.", unknown
         )
 
 
-def _path(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
+def _on_path(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
     """What a reader may conclude who has the same trouble."""
     blocked = [each for each in endpoints if each.state is State.MAJOR and each.blocked]
-    if len(blocked) == 1 and any(each.state in WORKING for each in endpoints):
+    if len(blocked) == 1 and any(each.main_state in WORKING for each in endpoints):
         yield language.gettext(
             "If %(host)s fails for you too, the network path is at fault, not your key: use another base URL.",
             host=blocked[0].shown,
@@ -178,30 +253,31 @@ _OURS = {
 }
 
 
+def _open_incidents(
+    endpoints: Sequence[EndpointView], incidents: Sequence[Incident], language: Language
+) -> Iterator[str]:
+    """Say that there are some where no row shows any."""
+    count = sum(each.closed is None and each.severity not in _OURS for each in incidents)
+    if count and all(each.state is State.OPERATIONAL for each in endpoints):
+        yield language.ngettext("One incident is open.", "%(num)s incidents are open.", count)
+
+
 def _ours(incidents: Sequence[Incident], language: Language) -> Iterator[str]:
-    """The first of them."""
-    found = [each for each in incidents if each.severity in _OURS and not each.closed]
-    for each in found[:1]:
-        yield language.words(each.failure.kind).what
-        yield language.gettext(_OURS[each.severity])
+    """The first incident that is the account's or our own."""
+    for incident in incidents:
+        if incident.severity in _OURS and not incident.closed:
+            yield language.words(incident.failure.kind).what
+            yield language.gettext(_OURS[incident.severity])
+            return
 
 
 def triage_service(services: Sequence[ServiceView], language: Language) -> Triage:
     say = language.gettext
-    known = [service for service in services if service.state is not State.UNKNOWN]
-    down = sum(service.state is State.MAJOR for service in known)
-    calls, answered = _calls(known)
-    if not known:
-        return Triage(
-            state=State.UNKNOWN, what=say("Not known"), note=say("No recent result tells")
-        )
-    if down:
-        every = all(e.state is State.MAJOR for service in known for e in service.endpoints)
-        note = (
-            say("Every base URL fails")
-            if every
-            else say("A kind of call fails through every base URL")
-        )
+    mains = [service.main_call for service in services]
+    calls = [state for service in services for state in service.calls.values()]
+    answered = sum(state in ANSWERED for state in calls)
+    if State.MAJOR in mains:
+        down = mains.count(State.MAJOR)
         if len(services) > 1:
             note = language.ngettext(
                 "%(down)s of %(num)s service",
@@ -209,86 +285,108 @@ def triage_service(services: Sequence[ServiceView], language: Language) -> Triag
                 len(services),
                 down=down,
             )
-        return Triage(state=State.MAJOR, what=say("Down"), note=note)
-    if answered < calls:
-        note = say("%(n)s of %(all)s kinds of calls are answered", n=answered, all=calls)
-    else:
-        note = (
-            say("Calls are answered")
-            if calls < 2
-            else say("All %(n)s kinds of calls are answered", n=calls)
+            state = State.MAJOR if down == len(services) else State.PARTIAL
+            return Triage(state=state, what=say("Down"), note=note)
+        return Triage(state=State.MAJOR, what=say("Down"), note=say("Every base URL fails"))
+    if set(mains) <= {State.UNKNOWN}:
+        return Triage(
+            state=State.UNKNOWN, what=say("Not known"), note=_why_unknown(calls, language)
         )
-    if len(known) < len(services):
+    if set(mains) == {State.MAINTENANCE}:
+        note = _answered(answered, len(calls), language)
+        return Triage(state=State.MAINTENANCE, what=say("In maintenance"), note=note)
+    if State.UNKNOWN in mains:
         note = say(
             "%(unknown)s of %(all)s services not measured",
-            unknown=len(services) - len(known),
+            unknown=mains.count(State.UNKNOWN),
             all=len(services),
         )
-    if all(service.state is State.MAINTENANCE for service in known):
-        return Triage(state=State.MAINTENANCE, what=say("In maintenance"), note=note)
-    return Triage(state=State.OPERATIONAL, what=say("Up"), note=note)
+    else:
+        note = _answered(answered, len(calls), language)
+    state = State.PARTIAL if State.MAJOR in calls else State.OPERATIONAL
+    return Triage(state=state, what=say("Up"), note=note)
 
 
-def _calls(services: Sequence[ServiceView]) -> tuple[int, int]:
-    """Kinds of calls, and how many of them are answered through any base URL."""
-    fine = WORKING | {State.MAINTENANCE}
-    calls = {probe for service in services for probe in service.probes}
-    answered = {
-        probe
-        for service in services
-        for endpoint in service.endpoints
-        for probe, cell in endpoint.checks.items()
-        if cell.state in fine
-    }
-    return len(calls), len(answered & calls)
+def _why_unknown(calls: Sequence[State], language: Language) -> str:
+    if set(calls) <= {State.UNKNOWN}:
+        return language.gettext("No recent result tells")
+    return language.gettext("Its main call is not measured")
+
+
+def _answered(answered: int, calls: int, language: Language) -> str:
+    """How many kinds of calls are answered through any base URL."""
+    if not answered and calls:
+        return language.gettext("No call is made meanwhile")
+    if answered < calls:
+        return language.gettext(
+            "%(n)s of %(all)s kinds of calls are answered", n=answered, all=calls
+        )
+    if calls < 2:
+        return language.gettext("Calls are answered")
+    return language.gettext("All %(n)s kinds of calls are answered", n=calls)
 
 
 _ILL = {State.MAJOR, State.PARTIAL, State.DEGRADED}
 
 
 def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Triage:
-    """Paths to the service: what fails on the way there while others work."""
+    """Paths to the service: what fails on the way there while others work.
+
+    It never shows good news beside a number of failures: those that are not on the way are no sign
+    against the network, and are counted in the rows.
+    """
     say, comma = language.gettext, language.pgettext("between items of a list", ", ")
     states = [endpoint.state for endpoint in endpoints]
     ill = [each for each in endpoints if each.state in _ILL]
-    astray, some_up = [each for each in ill if each.astray], any(state in _UP for state in states)
+    astray = [each for each in ill if each.astray]
+    some_answer = any(each.main_state in WORKING for each in endpoints)
     unknown, paused = states.count(State.UNKNOWN), states.count(State.MAINTENANCE)
     notes = [say("%(n)s not measured", n=unknown)] * bool(unknown)
     notes += [say("%(n)s in maintenance", n=paused)] * bool(paused)
-    if ill and (not astray or not (some_up or any(each.blocked for each in ill))):
-        note = comma.join([*_counted(ill, language), *notes])
-        return Triage(state=State.OPERATIONAL, what=say("No blocking seen"), note=note)
-    if astray and len(astray) < len(ill):
-        notes.insert(
-            0,
-            language.ngettext(
-                "%(num)s fails for another reason",
-                "%(num)s fail for other reasons",
-                len(ill) - len(astray),
-            ),
-        )
-    note = comma.join(notes) or language.ngettext(
-        "%(num)s base URL", "%(num)s base URLs", len(endpoints)
-    )
     if unknown == len(states):
+        note = say("No recent result tells")
         return Triage(state=State.UNKNOWN, what=say("Not known"), note=note)
-    found = worst(each.state for each in endpoints if each.state not in _ILL or each.astray)
+    if paused == len(states):
+        return Triage(state=State.MAINTENANCE, what=say("In maintenance"), note=comma.join(notes))
+    if astray and not some_answer and not any(each.blocked for each in astray):
+        notes.insert(0, say("No base URL answers to compare with"))
+        return Triage(state=State.UNKNOWN, what=say("Not known"), note=comma.join(notes))
+    if astray:
+        if len(astray) < len(ill):
+            others = len(ill) - len(astray)
+            text = language.ngettext(
+                "%(num)s fails for another reason", "%(num)s fail for other reasons", others
+            )
+            notes.insert(0, text)
+        found = worst(each.state for each in astray)
+        return Triage(
+            state=State.PARTIAL if found is State.MAJOR and some_answer else found,
+            what=comma.join(_counted(astray, language)),
+            note=comma.join(notes) or _number(endpoints, language),
+        )
+    if ill:
+        notes.insert(0, say("What fails is not the way there"))
+    all_known = not (ill or unknown)
     return Triage(
-        state=State.PARTIAL if found is State.MAJOR and some_up else found,
-        what=comma.join(_counted(astray, language)) or say("All paths work"),
-        note=note,
+        state=State.OPERATIONAL,
+        what=say("All paths work") if all_known else say("No blocking seen"),
+        note=comma.join(notes) or _number(endpoints, language),
     )
+
+
+def _number(endpoints: Sequence[EndpointView], language: Language) -> str:
+    return language.ngettext("%(num)s base URL", "%(num)s base URLs", len(endpoints))
 
 
 def _counted(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
     """How many are how bad, the worst first."""
     states = [endpoint.state for endpoint in endpoints]
     blocked = sum(each.state is State.MAJOR and each.blocked for each in endpoints)
-    for count, said in (
+    for count, text in (
         (blocked, marked("%(n)s\u00a0blocked")),
         (states.count(State.MAJOR) - blocked, marked("%(n)s\u00a0down")),
         (states.count(State.PARTIAL), marked("%(n)s\u00a0partly down")),
         (states.count(State.DEGRADED), marked("%(n)s\u00a0degraded")),
     ):
         if count:
-            yield language.gettext(said, n=count)
+            yield language.gettext(text, n=count)

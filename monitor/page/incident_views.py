@@ -38,7 +38,9 @@ class IncidentView(IncidentStatus):
     lasted: str
     kind: FailureKind
     instead: str | None
-    """What to use meanwhile, while it lasts."""
+    """What to use meanwhile, while it lasts: a base URL that it does not cover."""
+    says_instead: bool
+    """Whether it is open and about base URLs, so that the reader asks what to use instead."""
     shown: tuple[UpdateView, ...]
     """The updates for people: what spread within one minute is one entry."""
 
@@ -56,10 +58,6 @@ class IncidentViews:
 
     def __init__(self, names: Mapping[str, str], language: Language) -> None:
         self.names, self.language = names, language
-        self._endpoints: dict[str, set[str]] = {}
-        for path in names:
-            endpoints = self._endpoints.setdefault(path.split("/")[0], set())
-            endpoints.update([path] if path.count("/") == 1 else [])
         self._closed: dict[int, tuple[Incident, IncidentView]] = {}
 
     def views(
@@ -96,9 +94,11 @@ class IncidentViews:
             lasted=formatting.duration((incident.closed or now) - incident.opened, self.language),
             kind=kind,
             what=f"{self.language.words(kind).what}{self.language.space}{fault}",
-            do=self._remedy(incident),
+            do=formatting.remedy(kind, self.language, other=bool(instead or incident.closed)),
             endpoints=incident.endpoints,
             instead=instead,
+            says_instead=incident.closed is None
+            and incident.severity in {Severity.DOWN, Severity.DEGRADED},
             updates=tuple(self._update([entry], kind) for entry in reversed(timeline)),
             shown=tuple(self._update(entries, kind) for entries in _together(timeline))[::-1],
             failed_runs=self._failed_runs(incident),
@@ -124,14 +124,6 @@ class IncidentViews:
         else:
             where = self.language.ngettext("%(num)s base URL", "%(num)s base URLs", len(paths))
         return say("%(where)s: %(why)s", where=where, why=label)
-
-    def _remedy(self, incident: Incident) -> str:
-        """What to do; not to use another base URL where the incident covers all of them."""
-        kind = incident.failure.kind
-        endpoints = self._endpoints.get(incident.service or "", set())
-        if "base URL" in kind.row.remedy and endpoints <= set(incident.endpoints):
-            return self.language.gettext("Try again later.")
-        return self.language.words(kind).remedy
 
     def _update(self, entries: Sequence[TimelineEntry], cause: FailureKind) -> UpdateView:
         """One entry, or those that spread together; with why where it is not the incident's cause."""

@@ -167,7 +167,12 @@ def _best(service: ServiceView) -> dict[str, Any] | None:
     if not service.picks:
         return None
     pick: PickView = service.picks[0]
-    return {"url": pick.url, "median_ms": pick.median_ms, "endpoint": pick.endpoint.split("/")[1]}
+    return {
+        "url": pick.url,
+        "median_ms": pick.median_ms,
+        "flaw": pick.flaw,
+        "endpoint": pick.endpoint.split("/")[1],
+    }
 
 
 def last_picks(written: bytes) -> Mapping[str, Pick]:

@@ -37,12 +37,13 @@ class Window:
     """An endpoint's main check over some days; `days` is 1 for the last 24 hours.
 
     `availability` leaves out maintenance and what could not be seen; `excluded` is the share of the
-    latter.
+    latter. `good` is the share of runs without any fault, of the same runs.
     """
 
     days: int
     runs: int
     availability: float | None
+    good: float | None
     excluded: float | None
     ttft_ms: Percentiles | None
     ttfb_ms: Percentiles | None
@@ -134,6 +135,7 @@ class EndpointStatus:
     trouble: FailureKind | None
     fault: Fault | None
     availability_90d: float | None
+    good_90d: float | None
     excluded_90d: float | None
     p50_ms: float | None
     p95_ms: float | None
@@ -166,12 +168,16 @@ class EndpointDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PickStatus:
-    """A base URL to use now; with `long_call`, for calls that the first one would cut off."""
+    """A base URL to use now; with `long_call`, for calls that the first one would cut off.
+
+    `flaw`: it spoils its answers, or an open incident covers it, and there is no better one.
+    """
 
     endpoint: str
     url: str | None
     median_ms: float
     long_call: bool
+    flaw: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +187,7 @@ class RetiredStatus:
     id: str
     name: str
     availability_90d: float | None
+    good_90d: float | None
     last: date | None
     detail: str
 
@@ -269,12 +276,16 @@ class Undelivered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What the home page says. Not to be believed after `valid_until`."""
+    """What the home page says. Not to be believed after `valid_until`.
+
+    `measured_at` is the newest result of a main call that says anything.
+    """
 
     title: str
     vantage: str
     version: str
     generated_at: datetime
+    measured_at: datetime | None
     valid_until: datetime
     stopped_at: datetime | None
     state: State

@@ -7,7 +7,7 @@ from monitor.model import NO_SPEND, Check, Maintenance, Service, Snapshot
 from monitor.page import formatting
 from monitor.page.endpoint_views import EndpointViews, retired_views
 from monitor.page.published import SpendView
-from monitor.page.states import WORKING, State, service_state
+from monitor.page.states import WORKING, call_state, service_state
 from monitor.page.view_models import EndpointView, PickView, ServiceView, Site
 from monitor.ranking import Candidate, Pick, candidates, choose, main_check
 
@@ -35,17 +35,24 @@ def service_view(
     picks, following = _picks(service, endpoints, ranked, pick.endpoint)
     if snapshot.stopped_at:
         picks = following = ()
+    calls = {
+        probe: call_state(each.checks[probe].state for each in endpoints if probe in each.checks)
+        for probe in dict.fromkeys(check.probe.id for check in checks)
+    }
     view = ServiceView(
         id=service.id,
         name=formatting.name(service.name, service.id),
-        state=service_state([each.state for each in endpoints], carried=_carried(endpoints)),
+        state=service_state(
+            [each.state for each in endpoints], [each.main_state for each in endpoints]
+        ),
+        calls=calls,
+        main_call=call_state(each.main_state for each in endpoints),
         best=picks[0].url if picks else None,
         endpoints=endpoints,
         picks=picks,
         next=following,
         chosen=pick.endpoint,
         retired=tuple(retired_views(service, checks, snapshot)),
-        probes=tuple(dict.fromkeys(check.probe.id for check in checks)),
         spend=_spend(service.id, snapshot, site.settings.currency) if site.settings.spend else None,
     )
     return view, pick
@@ -60,26 +67,21 @@ def _spend(service: str, snapshot: Snapshot, currency: str) -> SpendView:
     return SpendView(today, snapshot.spent_month.get(service, NO_SPEND), currency)
 
 
-def _carried(endpoints: Sequence[EndpointView]) -> bool:
-    """Whether every kind of call that was measured at all works through one endpoint at least."""
-    states: dict[str, set[State]] = {}
-    for endpoint in endpoints:
-        for probe, check in endpoint.checks.items():
-            if check.state not in {State.UNKNOWN, State.MAINTENANCE}:
-                states.setdefault(probe, set()).add(check.state)
-    return all(each & WORKING for each in states.values())
-
-
 def _picks(
     service: Service,
     endpoints: Sequence[EndpointView],
     ranked: Sequence[Candidate],
     chosen: str | None,
 ) -> tuple[tuple[PickView, ...], tuple[PickView, ...]]:
-    """The base URL to use now, with the best for long calls where it cuts those off; then the next."""
+    """The base URL to use now, with the best for long calls where it cuts those off; then the next.
+
+    Only those whose main call is answered now; one with a flaw only where nothing else is left.
+    """
     views = {each.path: each for each in endpoints}
-    best = [each for each in ranked if each.endpoint == chosen]
-    whole = [each for each in ranked if views[each.endpoint].cut_after is None]
+    usable = [each for each in ranked if views[each.endpoint].main_state in WORKING]
+    usable = [each for each in usable if each.flaw == usable[0].flaw]
+    best = [each for each in usable if each.endpoint == chosen] or usable[:1]
+    whole = [each for each in usable if views[each.endpoint].cut_after is None]
     shown = best + whole[:1] if best and views[best[0].endpoint].cut_after else best
 
     def pick(candidate: Candidate) -> PickView:
@@ -92,8 +94,9 @@ def _picks(
             host=view.shown,
             median_ms=round(candidate.milliseconds, 1),
             long_call=candidate in shown and candidate not in best,
+            flaw=candidate.flaw,
             cut_after=view.cut_after,
         )
 
-    others = [each for each in ranked if each not in shown]
+    others = [each for each in usable if each not in shown]
     return tuple(map(pick, shown)), tuple(map(pick, others[:NEXT]))

@@ -26,12 +26,14 @@ class State(StrEnum):
 
 _RANK = {state: rank for rank, state in enumerate(State)}
 WORKING = {State.OPERATIONAL, State.DEGRADED}
-SERVING = WORKING | {State.MAINTENANCE}
+"""What a call is while it is answered."""
+ANSWERED = WORKING | {State.PARTIAL}
+"""What a kind of call is while some base URL answers it."""
 
 
 def check_state(check: Check, history: CheckHistory | None, now: datetime) -> State:
     """What the machine believes; a suspicion is not shown before it is believed."""
-    if history is None or history.latest is None or _is_old(check, history.latest.at, now):
+    if history is None or history.latest is None or now - history.latest.at > keeps(check):
         return State.UNKNOWN
     phases = {state.rule: state.phase for state in history.states}
     if phases.get("down") in _BELIEVED:
@@ -43,8 +45,9 @@ def check_state(check: Check, history: CheckHistory | None, now: datetime) -> St
     return State.OPERATIONAL if _has_served(history) else State.UNKNOWN
 
 
-def _is_old(check: Check, at: datetime, now: datetime) -> bool:
-    return now - at > max(check.probe.every * 5, timedelta(minutes=10))
+def keeps(check: Check) -> timedelta:
+    """How long a result says how things are."""
+    return max(check.probe.every * 5, timedelta(minutes=10))
 
 
 def _has_served(history: CheckHistory) -> bool:
@@ -52,29 +55,54 @@ def _has_served(history: CheckHistory) -> bool:
     return any(history.last_24h.outcomes.get(name) for name in _SERVED)
 
 
-def endpoint_state(states: Sequence[State], main: State) -> State:
-    """All its checks down, or its main check down: major. Some down: partial. Else the worst of the rest."""
-    measured = [state for state in states if state is not State.UNKNOWN]
-    if not measured:
+def call_state(cells: Iterable[State]) -> State:
+    """One kind of call through all base URLs that it is made to.
+
+    Major only where it is known to fail through each of them; answered by some and failing through
+    others is partial. Where it is answered by none, and not known to fail through all, it is unknown.
+    """
+    states = set(cells)
+    if states <= {State.MAINTENANCE} or states == {State.MAJOR}:
+        return worst(states)
+    if not states & WORKING:
         return State.UNKNOWN
-    down = measured.count(State.MAJOR)
-    if down == len(measured) or main is State.MAJOR:
-        return State.MAJOR
-    return State.PARTIAL if down else worst(measured)
+    return State.PARTIAL if State.MAJOR in states else worst(states & WORKING)
 
 
-def service_state(endpoints: Sequence[State], *, carried: bool) -> State:
-    """`carried`: every kind of call works through one endpoint at least."""
-    measured = [state for state in endpoints if state is not State.UNKNOWN]
-    if not measured:
-        return State.UNKNOWN
-    if not carried:
+def endpoint_state(cells: Iterable[State], main: State) -> State:
+    """The state of a base URL from those of its checks: down with its main call, partly down with
+    another one. Where the main call is not known, nothing better is known of the base URL.
+    """
+    states = set(cells)
+    if main is State.MAJOR:
         return State.MAJOR
-    found = worst(measured)
-    return State.PARTIAL if found is State.MAJOR else found
+    if State.MAJOR in states:
+        return State.PARTIAL
+    return worst(states) if main in WORKING else main
+
+
+def service_state(endpoints: Sequence[State], mains: Sequence[State]) -> State:
+    """The state of a service from those of its base URLs and of their main calls.
+
+    Down where the main call is known to fail through every base URL. Else what is down is a part of it.
+    """
+    main = call_state(mains)
+    if main in {State.MAJOR, State.MAINTENANCE}:
+        return main
+    state = worst(endpoints)
+    if state in {State.MAJOR, State.PARTIAL}:
+        return State.PARTIAL
+    return State.UNKNOWN if main is State.UNKNOWN else state
+
+
+def overall_state(services: Sequence[State]) -> State:
+    """The state of the page: a major outage only where every service is down."""
+    if State.MAJOR in services and set(services) != {State.MAJOR}:
+        return State.PARTIAL
+    return worst(services)
 
 
 def worst(states: Iterable[State]) -> State:
-    """Of at least one; `unknown` only counts where nothing else is known."""
+    """The worst of what is known; unknown where nothing is."""
     known = [state for state in states if state is not State.UNKNOWN]
     return max(known, key=_RANK.__getitem__, default=State.UNKNOWN)

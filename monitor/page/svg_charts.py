@@ -11,67 +11,78 @@ from functools import cache, lru_cache
 from monitor.model import Point
 
 STEP = 8
-_TOP = {"d": 5.5, "p": 15.0, "x": 28.0, "m": 28.0, "n": 2.0}
-"""How much of a bar is in its state's colour; the rest of `d` and `p` is green, with a gap."""
+_LENGTHS = {"d": (4.0, 20.0), "p": (5.0, 24.0), "x": (6.0, 28.0)}
+"""How much of a bar is in its state's colour: where a trace of the day was lost, and where all was."""
 _GAP = 8.0
-_FLOOR = 31.0
+_TOP, _FLOOR = 3.0, 31.0
 _PART = 10
 """Days."""
 _LEFT, _RIGHT, _HIGH, _LOW = 30.0, 300.0, 4.0, 110.0
 
 
-def bars_svg(days: str) -> str:
+def bars_svg(days: str, lost: str = "") -> str:
     """The bars as the inside of an `<svg viewBox="0 0 720 34">`; nothing in it is anybody's text.
 
     Days of a major outage are striped over their colour.
     """
-    paths = bars(days)
+    paths = bars(days, lost)
     drawn = [f'<path class="bar-{letter}" d="{path}"/>' for letter, path in paths]
     drawn += [f'<path stroke="url(#hatch)" d="{path}"/>' for letter, path in paths if letter == "x"]
     return "".join(drawn)
 
 
-def bars(days: str) -> tuple[tuple[str, str], ...]:
+def bars(days: str, lost: str = "") -> tuple[tuple[str, str], ...]:
     """`days` has one letter a day, oldest first: o d p x m n. Gives (letter, path) pairs.
 
-    `z` comes last: the hollow within those of maintenance.
+    `lost` has one digit a day: how much of it was lost, 9 (as without it) is all. `z` comes last: the
+    hollow within those of maintenance.
     """
     strokes: dict[str, str] = {}
+    lost = lost or "9" * len(days)
     for first in range(0, len(days), _PART):
-        for name, drawn in _part(first, days[first : first + _PART]):
-            strokes[name] = strokes.get(name, "") + drawn
+        end = first + _PART
+        for name, path in _part(first, days[first:end], lost[first:end]):
+            strokes[name] = strokes.get(name, "") + path
     if "m" in strokes:
         strokes["z"] = strokes["m"]
     return tuple(sorted(strokes.items()))
 
 
 @lru_cache(maxsize=4096)  # histories differ, but ten days of one are mostly like ten of another
-def _part(first: int, letters: str) -> tuple[tuple[str, str], ...]:
-    """Of the days from the `first` on: (letter, path) pairs."""
+def _part(first: int, letters: str, digits: str) -> tuple[tuple[str, str], ...]:
+    """The days from the `first` on: (letter, path) pairs."""
     strokes: dict[str, str] = {}
-    for index, letter in enumerate(letters, first):
-        for name, stroke in _strokes(index, letter):
+    for index, (letter, digit) in enumerate(zip(letters, digits, strict=True), first):
+        for name, stroke in _strokes(index, letter, digit):
             strokes[name] = strokes.get(name, "") + stroke
     return tuple(strokes.items())
 
 
 @cache
-def _strokes(index: int, letter: str) -> tuple[tuple[str, str], ...]:
-    """Of one bar: in whose state's colour, from where, and how far down."""
+def _strokes(index: int, letter: str, digit: str) -> tuple[tuple[str, str], ...]:
+    """One bar: in whose state's colour, from where, and how far down."""
     return tuple(
         (name, f"M{4 + index * STEP} {_short(start)}v{_short(length)}")
-        for name, start, length in _pieces(letter)
+        for name, start, length in _pieces(letter, digit)
     )
 
 
-def _pieces(letter: str) -> tuple[tuple[str, float, float], ...]:
-    if letter == "o":
-        return (("o", 3.0, 28.0),)
+def _pieces(letter: str, digit: str) -> tuple[tuple[str, float, float], ...]:
+    """What is lost hangs from the top; where only some calls failed it stands on the floor, so that
+    the shape tells the states apart too. The rest of the day is green.
+    """
+    if letter in {"o", "m"}:
+        return ((letter, _TOP, _FLOOR - _TOP),)
     if letter == "n":
         return (("n", 29.0, 2.0),)
-    top = _TOP[letter]
-    rest = _FLOOR - (3.0 + top + _GAP)
-    return ((letter, 3.0, top), ("o", _FLOOR - rest, rest)) if rest > 0 else ((letter, 3.0, top),)
+    least, most = _LENGTHS[letter]
+    length = round(least + (most - least) * int(digit) / 9, 1)
+    rest = _FLOOR - _TOP - length - _GAP
+    if letter == "p":
+        lost, good = (letter, _FLOOR - length, length), ("o", _TOP, rest)
+    else:
+        lost, good = (letter, _TOP, length), ("o", _FLOOR - rest, rest)
+    return (lost, good) if rest > 0 else (lost,)
 
 
 def _short(number: float) -> str:

@@ -13,11 +13,11 @@ from monitor.language import language as language_of
 from monitor.model import FailureKind, Fault, Incident, Maintenance, Severity, Snapshot
 from monitor.model.failure import Words
 from monitor.page import formatting
-from monitor.page.headline import headline, overall, text, triage_network, triage_service
+from monitor.page.headline import headline, text, triage_network, triage_service
 from monitor.page.incident_views import IncidentView
 from monitor.page.published import Undelivered
 from monitor.page.service_views import service_view
-from monitor.page.states import State
+from monitor.page.states import State, overall_state
 from monitor.page.view_cache import ViewCache
 from monitor.page.view_models import (
     EndpointView,
@@ -66,7 +66,6 @@ def _page(
 ) -> PageView:
     endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)
     by_path = {endpoint.path: endpoint for endpoint in endpoints}
-    state = overall(services)
     names = _names(services, language)
     public = tuple(
         _public(incident, services)
@@ -78,7 +77,7 @@ def _page(
     incidents = cache.incidents(names, language).views(public, instead, snapshot.at)
     fresh = not any(history.latest for history in snapshot.checks.values())
     whence = formatting.whence(site.vantage, language)
-    sentences = headline(services, state, whence, language, fresh=fresh)
+    sentences = headline(services, public, whence, language, fresh=fresh)
     generated, stopped = formatting.whole_second(snapshot.at), snapshot.stopped_at
     return PageView(
         language=language,
@@ -93,14 +92,15 @@ def _page(
         whence=whence,
         version=site.version,
         generated_at=generated,
+        measured_at=max((each.measured for each in endpoints if each.measured), default=None),
         valid_until=generated if stopped else generated + site.stale_after,
         stale_after=site.stale_after,
         interval=site.every,
         stopped_at=stopped and formatting.whole_second(stopped),
-        state=state,
+        state=overall_state([service.state for service in services]),
         headline=language.space.join(sentences).replace("\u200b", ""),
         sentences=sentences,
-        text=text(endpoints, public, language, fresh=fresh),
+        text=text(services, public, language, fresh=fresh),
         service=triage_service(services, language),
         network=triage_network(endpoints, language),
         services=services,
@@ -159,13 +159,14 @@ def _public(incident: Incident, services: Sequence[ServiceView]) -> Incident:
 def _instead(
     services: Mapping[str, ServiceView], by_path: Mapping[str, EndpointView], incident: Incident
 ) -> str | None:
-    """What to use meanwhile: the best one of the service, unless the incident covers it."""
+    """What to use meanwhile: the best base URL of the service that the incident does not cover."""
     service = services.get(incident.service or "")
-    if service is None or not service.picks or incident.severity not in _OF_ENDPOINTS:
+    if service is None or incident.severity not in _OF_ENDPOINTS:
         return None
-    best = service.picks[0]
     covered = {by_path[path].shown for path in incident.endpoints if path in by_path}
-    return None if best.host in covered else best.url or best.host
+    picks = [*service.picks, *service.next]
+    usable = [pick for pick in picks if not pick.flaw and pick.host not in covered]
+    return usable[0].url or usable[0].host if usable else None
 
 
 def _past(

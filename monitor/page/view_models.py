@@ -21,7 +21,7 @@ from monitor.model.failure import Words
 from monitor.page import published, window_stats
 from monitor.page.day_bars import Day
 from monitor.page.incident_views import IncidentView
-from monitor.page.states import State
+from monitor.page.states import ANSWERED, State
 
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
 CROWD = 40
@@ -67,6 +67,20 @@ class EndpointHistory:
     checks: tuple[CheckHistory, ...]
     """Of every check."""
     streams: bool
+
+    since: datetime | None
+    """When its main check was measured first, until there is a day of data."""
+
+    @property
+    def span(self) -> int:
+        """How many of the days shown there are since the first that was measured; today is one."""
+        first = next((n for n, day in enumerate(self.days) if day.letter != "n"), len(self.days))
+        return max(1, len(self.days) - first)
+
+    @property
+    def lost(self) -> str:
+        """How much of each day was lost, a digit a day: 9 is all of it."""
+        return "".join([day.digit for day in self.days])
 
     @property
     def letters(self) -> str:
@@ -114,7 +128,15 @@ class EndpointView(published.EndpointStatus):
     """`service/endpoint`."""
     host: str
     """Empty where base URLs are nobody's business."""
+    testable: bool
+    """Whether a visitor's browser can ask it: it asks `https://` only, and trusts no CA of ours."""
+    main_state: State
+    """Of the main call: what decides whether the base URL works."""
     checks: Mapping[str, CheckView]
+    measured: datetime | None
+    """The newest result of the main call that says anything, of the last half hour or the very last."""
+    fresh_until: datetime | None
+    """So long that result counts."""
     history: EndpointHistory
     points: tuple[Point, ...]
     shades: tuple[tuple[State, float, float], ...]
@@ -151,7 +173,7 @@ class EndpointView(published.EndpointStatus):
     @property
     def speaks(self) -> bool:
         """Whether its figures are those of now, and not of some time before it failed."""
-        return self.state not in {State.MAJOR, State.UNKNOWN}
+        return self.main_state not in {State.MAJOR, State.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +211,19 @@ class ServiceView(published.ServiceStatus):
     chosen: str | None
     """The `service/endpoint` that was picked, also on the last page of a daemon that stops, which
     recommends nothing."""
-    probes: tuple[str, ...]
-    """Every probe id of the service, each once: the columns of its matrix."""
+    calls: Mapping[str, State]
+    """The state of each kind of call through all base URLs, by probe id: the columns of the matrix."""
+    main_call: State
+    """The state of the main calls of all base URLs."""
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        return tuple(self.calls)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether some base URL is known to answer its main call."""
+        return self.main_call in ANSWERED
 
     def check_of(self, probe: str) -> CheckView | None:
         """Any check of this probe: its kind and title are the same at every endpoint."""
@@ -258,6 +291,28 @@ class PageView(published.Status):
     glossary: tuple[Words, ...]
 
     @property
+    def fresh_until(self) -> datetime | None:
+        """Until when the newest result counts; None where nothing is known now."""
+        times = [each.fresh_until for each in self.endpoints if each.fresh_until]
+        return max(times, default=None) if self.state is not State.UNKNOWN else None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the page shows what was measured just now."""
+        return self.fresh_until is not None and self.fresh_until > self.generated_at
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether some base URL is known to answer its main call."""
+        return any(service.is_up for service in self.services)
+
+    def has_other(self, endpoint: EndpointView) -> bool:
+        """Whether there is another base URL of its service to recommend."""
+        service = next(each for each in self.services if endpoint in each.endpoints)
+        picks = (*service.picks, *service.next)
+        return any(pick.endpoint != endpoint.path and not pick.flaw for pick in picks)
+
+    @property
     def current(self) -> tuple[IncidentView, ...]:
         """The incidents that are open."""
         return tuple(each for each in self.incidents if each.closed is None)
@@ -273,11 +328,17 @@ class PageView(published.Status):
     @property
     def tested(self) -> tuple[str, ...]:
         """Base URLs that the visitor's browser tries; of a crowd only what is recommended or in trouble."""
-        urls = [each.url for each in self.endpoints]
+        urls = [each.url for each in self.endpoints if each.testable]
         if self.crowded:
-            urls = [each.url for each in self.shown_picks]
-            urls += [each.url for service in self.services for each in service.in_trouble]
+            endpoints = [self.by_path[pick.endpoint] for pick in self.shown_picks]
+            endpoints += [each for service in self.services for each in service.in_trouble]
+            urls = [each.url for each in endpoints if each.testable]
         return tuple(dict.fromkeys(filter(None, urls)))
+
+    @property
+    def recommended(self) -> frozenset[str]:
+        """The `service/endpoint` of each base URL that may be called the fastest for somebody."""
+        return frozenset(pick.endpoint for pick in self.shown_picks if not pick.flaw)
 
     @property
     def shown_picks(self) -> tuple[PickView, ...]:

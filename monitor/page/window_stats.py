@@ -40,6 +40,7 @@ def _window(days: int, rollup: Rollup) -> Window:
         days=days,
         runs=rollup.counted + rollup.unknown,
         availability=rollup.availability,
+        good=rollup.good,
         excluded=rollup.excluded,
         ttft_ms=_percentiles(rollup, "ttft"),
         ttfb_ms=_percentiles(rollup, "ttfb"),
