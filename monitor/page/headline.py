@@ -112,10 +112,11 @@ def _which(services: Sequence[ServiceView], language: Language) -> Iterator[str]
 
 
 def _wrong(services: Sequence[ServiceView], whence: str, language: Language) -> str:
-    """What is worst in services that are not down, and how many base URLs it concerns; the rows and
+    """What is worst in services that are neither down nor unknown as a whole, and how many base URLs it concerns; the rows and
     the triage have the rest.
     """
-    endpoints = _endpoints([each for each in services if each.state is not State.MAJOR])
+    alike = {State.MAJOR, State.UNKNOWN}
+    endpoints = _endpoints([each for each in services if each.state not in alike])
     states = [endpoint.state for endpoint in endpoints]
     blocked = sum(each.state is State.MAJOR and each.blocked for each in endpoints)
     ngettext = language.ngettext

@@ -21,7 +21,15 @@ from monitor.model import (
 )
 from monitor.model.rollup import NOTHING
 from monitor.page.day_bars import Day, last_days
-from monitor.page.states import State, check_state, endpoint_state, service_state, worst
+from monitor.page.states import (
+    State,
+    call_state,
+    check_state,
+    endpoint_state,
+    overall_state,
+    service_state,
+    worst,
+)
 from monitor.probes import PROBES
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -112,39 +120,77 @@ O, M, D, P, X, N = State  # noqa: E741
         ([O, D], O, D),
         ([O, X], O, P),
         ([O, X], X, X),
-        ([X, X], N, X),
-        ([X, N], N, X),
+        ([X, X], X, X),
+        ([X, N], N, P),
         ([N, N], N, N),
         ([], N, N),
-        ([O, N], N, O),
-        ([M, O], M, M),
+        ([O, N], N, N),
+        ([D, N], N, N),
+        ([O, N], O, O),
+        ([M, M], M, M),
         ([D, X], D, P),
         ([X, X, O], O, P),
+        ([X, N], X, X),
     ],
 )
-def test_an_endpoint_is_down_with_its_main_check_or_with_all_and_else_in_part(
+def test_an_endpoint_is_what_its_main_call_is_and_down_in_part_with_another(
     checks: list[State], main: State, endpoint: State
 ) -> None:
     assert endpoint_state(checks, main) is endpoint
 
 
 @pytest.mark.parametrize(
-    ("endpoints", "carried", "service"),
+    ("cells", "call"),
     [
-        ([O, X], True, P),
-        ([O, X], False, X),
-        ([O, O], True, O),
-        ([O, D], True, D),
-        ([N], False, N),
-        ([N, O], False, X),
-        ([P, O], True, P),
-        ([], True, N),
+        ([O, O], O),
+        ([O, D], D),
+        ([O, X], P),
+        ([D, X, N], P),
+        ([O, N], O),
+        ([O, M], O),
+        ([X, X], X),
+        ([X, N], N),
+        ([X, M], N),
+        ([N, M], N),
+        ([M, M], M),
+        ([N], N),
+        ([], N),
     ],
 )
-def test_a_service_is_up_while_every_kind_of_call_is_carried(
-    endpoints: list[State], carried: bool, service: State
+def test_a_call_fails_only_where_it_is_known_to_fail_everywhere(
+    cells: list[State], call: State
 ) -> None:
-    assert service_state(endpoints, carried=carried) is service
+    assert call_state(cells) is call
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "mains", "service"),
+    [
+        ([O, X], [O, X], P),
+        ([X, X], [X, X], X),
+        ([X, X, N], [X, X, N], P),
+        ([X, M], [X, M], P),
+        ([O, O], [O, O], O),
+        ([O, D], [O, D], D),
+        ([O, M], [O, M], M),
+        ([M, M], [M, M], M),
+        ([M, N], [M, N], N),
+        ([N], [N], N),
+        ([N, O], [N, O], O),
+        ([P, P], [O, O], P),
+        ([P, N], [N, N], P),
+        ([], [], N),
+    ],
+)
+def test_a_service_is_down_only_where_its_main_call_fails_everywhere(
+    endpoints: list[State], mains: list[State], service: State
+) -> None:
+    assert service_state(endpoints, mains) is service
+
+
+def test_the_page_has_a_major_outage_only_where_every_service_is_down() -> None:
+    pages = ([X, X], [X, O], [X, N], [O, N], [O, M], [])
+    assert [overall_state(services) for services in pages] == [X, P, P, O, M, N]
 
 
 def test_the_worst_is_never_what_is_not_known() -> None:
@@ -257,3 +303,16 @@ def test_maintenance_is_a_minute_at_least() -> None:
 def test_where_only_one_check_is_known_its_outage_is_the_endpoints() -> None:
     found = last_days(TODAY, {}, [incident(0, 5, OTHER)], MAIN, frozenset({OTHER}), NOW, MINUTE)
     assert found[-1].letter == "x"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "digit"), [(1, "0"), (18, "0"), (72, "1"), (360, "5"), (719, "9"), (720, "9")]
+)
+def test_a_bar_shows_how_much_of_the_day_so_far_was_lost(minutes: int, digit: str) -> None:
+    """It is noon: half of the day is all that there was of it."""
+    assert days(incident(0, minutes))[-1].digit == digit
+
+
+def test_eighteen_minutes_of_a_day_that_is_over_are_a_trace() -> None:
+    assert [each.digit for each in days(incident(-600, -582))[-2:]] == ["0", "0"]
+    assert days(incident(-1440, 0))[-2].digit == "9"

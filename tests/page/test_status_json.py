@@ -96,6 +96,7 @@ def test_it_says_how_long_it_may_be_believed_and_what_to_use() -> None:
             "url": "https://www.aigptx.top",
             "median_ms": 940.0,
             "long_call": False,
+            "flaw": False,
         }
     ]
     assert status("stopped")["services"][0]["picks"] == []

@@ -24,7 +24,7 @@ from monitor.model import FailureKind, Incident, Rollup, Severity, Snapshot
 from monitor.page import PageView, Pick, Site, view
 from monitor.page import formatting as say
 from monitor.page.day_bars import Day, last_days
-from monitor.page.states import State, endpoint_state, service_state
+from monitor.page.states import State, endpoint_state
 from monitor.ranking import Candidate, choose
 
 
@@ -95,9 +95,10 @@ def test_an_old_result_is_no_result() -> None:
         ([State.OPERATIONAL, State.OPERATIONAL], State.OPERATIONAL, State.OPERATIONAL),
         ([State.MAJOR, State.OPERATIONAL], State.MAJOR, State.MAJOR),  # its main check
         ([State.MAJOR, State.OPERATIONAL], State.OPERATIONAL, State.PARTIAL),
-        ([State.MAJOR, State.UNKNOWN], State.UNKNOWN, State.MAJOR),  # all that could be measured
+        ([State.MAJOR, State.UNKNOWN], State.UNKNOWN, State.PARTIAL),
         ([State.DEGRADED, State.OPERATIONAL], State.OPERATIONAL, State.DEGRADED),
-        ([State.UNKNOWN, State.OPERATIONAL], State.UNKNOWN, State.OPERATIONAL),
+        ([State.UNKNOWN, State.OPERATIONAL], State.UNKNOWN, State.UNKNOWN),
+        ([State.UNKNOWN, State.OPERATIONAL], State.OPERATIONAL, State.OPERATIONAL),
         ([State.UNKNOWN, State.UNKNOWN], State.UNKNOWN, State.UNKNOWN),
     ],
 )
@@ -105,14 +106,20 @@ def test_the_state_of_an_endpoint(states: list[State], main: State, expected: St
     assert endpoint_state(states, main) is expected
 
 
-def test_a_service_is_up_while_one_endpoint_carries_each_kind_of_call() -> None:
-    assert service_state([State.MAJOR, State.OPERATIONAL], carried=True) is State.PARTIAL
-    assert service_state([State.PARTIAL, State.PARTIAL], carried=False) is State.MAJOR
+def test_a_kind_of_call_that_fails_everywhere_is_named_and_the_service_is_up_while_another_works() -> (
+    None
+):
     found = worlds.all_good()
     for check in CHECKS:
         if check.probe.id == "embeddings":
             found = fail(found, check.key, FailureKind.NO_CHANNEL, 1)
-    assert page(found).headline == "The service is down."
+    seen = page(found)
+    assert seen.headline == (
+        "The service is up. Requests for embeddings fail through every base URL."
+    )
+    assert seen.text == "Requests for chat succeed through every base URL."
+    assert (seen.state, seen.service.state) == (State.PARTIAL, State.PARTIAL)
+    assert (seen.service.what, seen.service.note) == ("Up", "2 of 3 kinds of calls are answered")
 
 
 def test_fastest_now_and_where_that_one_cuts_long_calls_the_best_that_does_not() -> None:
@@ -143,7 +150,8 @@ def test_a_kind_of_call_counts_as_answered_where_any_base_url_answers_it() -> No
         found = fail(found, check, FailureKind.AUTH_INVALID)
     assert page(found).service.note == "All 3 kinds of calls are answered"
     found = fail(found, chats[0], FailureKind.AUTH_INVALID)
-    assert page(found).service.note == "2 of 3 kinds of calls are answered"
+    seen = page(found).service
+    assert (seen.what, seen.note) == ("Not known", "Its main call is not measured")
 
 
 @pytest.mark.parametrize(
@@ -362,5 +370,5 @@ def test_the_network_is_not_blamed_for_a_service_that_is_down() -> None:
     assert (seen.network.state, seen.network.what, seen.network.note) == (
         State.OPERATIONAL,
         "No blocking seen",
-        "6\u00a0down",
+        "What fails is not the way there",
     )

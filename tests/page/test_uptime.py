@@ -1,0 +1,69 @@
+"""What the page says of availability: over which time, and how much of it was good."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import pytest
+import worlds
+from page_cast import NOW, SITE, key, result
+from page_text import page_text
+
+from monitor.language import language
+from monitor.model import Point, Rollup, Snapshot
+from monitor.model.rollup import merge
+from monitor.page import Renderer, formatting, view
+
+TODAY = NOW.date()
+
+
+def home(outcomes: Mapping[date, Mapping[str, int]], first: datetime) -> str:
+    """The home page where one main check was measured so, and nothing before `first`."""
+    found = worlds.all_good()
+    check = key("us-direct")
+    days = {day: Rollup(outcomes=counts) for day, counts in outcomes.items()}
+    whole = merge(days.values())
+    history = replace(
+        found.checks[check],
+        days=days,
+        windows=dict.fromkeys((7, 30, 90), whole),
+        last_24h=whole,
+        recent=tuple(
+            result(check, 640, at) for at in (first, NOW) if NOW - at < timedelta(minutes=30)
+        ),
+        series=tuple(
+            each if each.at >= first else Point(each.at, None, None)
+            for each in found.checks[check].series
+        ),
+    )
+    snapshot: Snapshot = replace(found, checks={**found.checks, check: history})
+    text = page_text(Renderer().files(view(SITE, snapshot, {})[0])["index.html"].decode())
+    return text[text.index("### Direct to the US origin") : text.index("### Cloudflare CDN")]
+
+
+def test_until_there_is_a_day_of_data_it_says_since_when() -> None:
+    assert "100\u00a0% uptime since 13:20 UTC today" in home(
+        {TODAY: {"up": 5}}, NOW.replace(hour=13, minute=20)
+    )
+    yesterday = TODAY - timedelta(days=1)
+    said = home({yesterday: {"up": 9}, TODAY: {"up": 99}}, NOW - timedelta(hours=16))
+    assert "100\u00a0% uptime since 22 Nov, 21:42 UTC" in said
+    assert "over" not in said.split("uptime")[1].split("Today")[0]
+
+
+@pytest.mark.parametrize(("days", "said"), [(3, "over 3 days"), (90, "over 90 days")])
+def test_it_says_over_how_many_days(days: int, said: str) -> None:
+    measured = {TODAY - timedelta(days=back): {"up": 288} for back in range(days)}
+    assert f"100\u00a0% uptime {said}" in home(measured, NOW - timedelta(days=days))
+
+
+def test_the_good_share_stands_beside_it_where_they_differ() -> None:
+    measured = {TODAY - timedelta(days=back): {"up": 37, "degraded": 63} for back in range(9)}
+    said = home(measured, NOW - timedelta(days=9))
+    assert "100\u00a0% answered, 37.00\u00a0% well over 9 days" in said
+
+
+def test_the_same_in_chinese() -> None:
+    chinese = language("zh-CN")
+    assert formatting.uptime_over(0.999, 0.999, 90, chinese) == "90\u00a0天内可用率 99.90%"
+    assert "37.00%" in formatting.uptime(1.0, 0.37, chinese)
