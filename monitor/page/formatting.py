@@ -164,13 +164,19 @@ def bars(
     good: float | None,
     days: int,
     troubled: int,
+    since: datetime | None = None,
     language: Language = ENGLISH,
 ) -> str:
-    """What the bars show, for those who do not see them."""
+    """What the bars show, for those who do not see them; `since` until there is a day of data."""
     if share is None:
         text = language.gettext("%(name)s: not measured yet.", name=name)
     else:
         over = uptime_over(share, good, days, language)
+        if since:
+            time = moment(since, language)
+            over = language.gettext(
+                "%(uptime)s since %(time)s", uptime=uptime(share, good, language), time=time
+            )
         text = language.gettext("%(name)s: %(uptime)s.", name=name, uptime=over)
     trouble = language.ngettext("%(num)s day with trouble.", "%(num)s days with trouble.", troubled)
     return f"{text}{language.space}{trouble}"

@@ -19,6 +19,7 @@ from monitor.page import Renderer, formatting, publish, view
 
 DOCS = Path(__file__).parents[2] / "docs"
 README, PHONE = DOCS / "page.png", DOCS / "page-phone.png"
+FRESH = timedelta(minutes=10)
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 
@@ -36,11 +37,15 @@ def as_if_new(
 ) -> Mapping[str, bytes]:
     """As if just made, or some time ago, or years later: the script would rightly call the worlds stale."""
     now = SystemClock().now() - ago
-    made = formatting.iso(now.replace(year=now.year + years, day=1) if years else now).encode()
-    return {
-        name: re.sub(rb'data-generated="[^"]*"', b'data-generated="%s"' % made, content, count=1)
-        for name, content in found.items()
-    }
+    now = now.replace(year=now.year + years, day=1) if years else now
+    made, fresh = formatting.iso(now).encode(), formatting.iso(now + FRESH).encode()
+    return {name: _dated(content, made, fresh) for name, content in found.items()}
+
+
+def _dated(content: bytes, made: bytes, fresh: bytes) -> bytes:
+    content = re.sub(rb'data-generated="[^"]*"', b'data-generated="%s"' % made, content, count=1)
+    content = re.sub(rb'(id="measured" datetime=)"[^"]*"', rb'\1"%s"' % made, content, count=1)
+    return re.sub(rb'data-fresh-until="[^"]*"', b'data-fresh-until="%s"' % fresh, content, count=1)
 
 
 THEN = f"Date.now = () => {round(NOW.timestamp() + 8)} * 1000"
