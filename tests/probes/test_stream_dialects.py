@@ -183,6 +183,7 @@ def part(kind: str, index: int = 0, **fields: Any) -> dict[str, Any]:
 
 
 DELTA = part("output_text.delta", delta="200 ")
+ITEM = part("output_item.done", item=COMPLETED["response"]["output"][1])
 DONE_TEXT = part("output_text.done", text="200 201")
 
 
@@ -195,6 +196,10 @@ DONE_TEXT = part("output_text.done", text="200 201")
         [DONE_TEXT, EMPTY],
         [COMPLETED],
         [DELTA, DONE_TEXT, COMPLETED],
+        [part("content_part.done", part={"type": "output_text", "text": "200 201"}), EMPTY],
+        [ITEM, EMPTY],
+        [DELTA, DONE_TEXT, ITEM, COMPLETED],
+        [{"type": "response.output_text.delta", "delta": "200 201"}, DONE_TEXT, ITEM, COMPLETED],
         [part("output_text.done", text="200 "), part("output_text.done", 1, text="201"), COMPLETED],
     ],
 )
@@ -288,6 +293,13 @@ def test_the_space_between_two_words_is_content() -> None:
     assert recorder.content_at == [0, 1, 2]
 
 
+@pytest.mark.parametrize("blank", ["\u200b", " \n", "<think>hm</think>\u200b"])
+def test_an_answer_of_blanks_is_empty(blank: str) -> None:
+    failure = judged(chunk(blank), chunk(None, "stop"), DONE)
+    assert failure is not None
+    assert failure.kind is FailureKind.EMPTY_COMPLETION
+
+
 # --- usage ----------------------------------------------------------------------------------------
 
 
@@ -295,6 +307,26 @@ def test_usage_inside_the_last_choice_is_read() -> None:
     counts = {"prompt_tokens": 9, "completion_tokens": 3}
     recorder, _ = recorded(chunk("200"), chunk(None, "stop", usage=counts), DONE)
     assert recorder.reader.usage == Usage(tokens_in=9, tokens_out=3)
+
+
+def test_a_last_chunk_that_repeats_the_whole_message_adds_nothing() -> None:
+    whole = {"choices": [{"delta": {}, "message": {"content": "200 201"}, "finish_reason": "stop"}]}
+    recorder, failure = recorded(chunk("200 "), chunk("201"), event(whole), DONE)
+    assert (failure, recorder.reader.text) == (None, "200 201")
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"reasoning_text": "hm"},
+        {"thinking": "hm"},
+        {"content": [{"type": "reasoning", "text": "hm"}]},
+        {"content": [{"type": "thinking", "thinking": "hm"}]},
+    ],
+)
+def test_thoughts_have_many_names(delta: dict[str, Any]) -> None:
+    recorder, _ = recorded(event({"choices": [{"delta": delta}]}), *GOOD)
+    assert (recorder.reader.reasoning, recorder.reader.text) == ("hm", "200 201")
 
 
 def test_what_a_reader_raises_ends_the_record_and_is_raised_at_its_close() -> None:

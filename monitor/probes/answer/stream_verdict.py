@@ -196,9 +196,13 @@ def _unreadable(unparsed: Sequence[str]) -> Failure:
 
 
 def _no_events(lines: str) -> Failure:
-    """Judge a body in which nothing was an event: another protocol's stream, or prose."""
+    """Judge a body in which nothing was an event: another protocol's stream, half a document, prose."""
     last = lines.strip().rpartition("\n")[2]
-    got = "one JSON object per line" if isinstance(read_json(last.encode()), dict) else "plain text"
+    got = "plain text"
+    if isinstance(read_json(last.encode()), dict):
+        got = "one JSON object per line"
+    elif lines.lstrip().startswith("{"):
+        got = "one JSON document that breaks off"
     return Failure(FailureKind.UNEXPECTED_BODY, f"got {got}, want a stream of server-sent events")
 
 

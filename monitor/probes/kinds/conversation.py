@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from monitor.model import Evidence, Failure, FailureKind, Habit, Spend, Usage
 from monitor.probes.answer.challenges import COUNT, Challenge, OwnQuestion, addition, counting
@@ -45,6 +45,13 @@ _PROMPT_TOKENS = 60
 """A generous guess for a short question with the wrapper that servers put around it."""
 
 
+Aliases = Annotated[
+    frozenset[str],
+    BeforeValidator(lambda names: [names] if isinstance(names, str) else names),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
 class Conversation(ApiProbe):
     """One question to a model. Subclasses are the protocols."""
 
@@ -62,8 +69,9 @@ class Conversation(ApiProbe):
     model: str | None = Field(default=None, description="asked for instead of the service's model")
     stream: bool = Field(default=True, description="ask for a stream")
     max_tokens: int | None = Field(default=None, ge=1, description="cap of the answer")
-    aliases: frozenset[str] = Field(
-        default=frozenset(), description="other names that the model may answer with; else learned"
+    aliases: Aliases = Field(
+        default=frozenset(),
+        description='other names that the model may answer with, or "any"; else learned',
     )
 
     @model_validator(mode="before")
@@ -299,13 +307,16 @@ def _read(exchange: Exchange, reader: ProtocolReader, signs: tuple[str, ...]) ->
     value = read_json(exchange.body)
     answers = value if isinstance(value, list) else [value]
     if not answers or not all(isinstance(answer, dict) for answer in answers):
-        return Failure(
-            FailureKind.UNEXPECTED_BODY, "got something else than a JSON object, want an answer"
-        )
+        breaks_off = value is None and exchange.body.lstrip().startswith((b"{", b"["))
+        got = "JSON that breaks off" if breaks_off else "something else than a JSON object"
+        return Failure(FailureKind.UNEXPECTED_BODY, f"got {got}, want an answer")
     for answer in answers:
-        if is_error_object(answer):
-            return judge_error_object(answer, exchange.status, otherwise=FailureKind.SERVER_ERROR)
-        reader.take(answer)
+        error = answer if is_error_object(answer) else None
+        if error is None:
+            reader.take(answer)
+            error = reader.error
+        if error is not None:
+            return judge_error_object(error, exchange.status, otherwise=FailureKind.SERVER_ERROR)
     if not any(isinstance(answer.get(sign), list | dict) for answer in answers for sign in signs):
         return Failure(
             FailureKind.UNEXPECTED_BODY, f"got JSON without `{signs[0]}`, want an answer"

@@ -53,7 +53,7 @@ class HttpProbe(ProbeSettings):
 
     async def run(self, run: Run) -> Finding:
         endpoint = run.check.endpoint
-        ask = HttpRequest(
+        request = HttpRequest(
             method=self.method,
             url=endpoint.url + self.path,
             headers={name: value.reveal() for name, value in endpoint.headers},
@@ -63,7 +63,7 @@ class HttpProbe(ProbeSettings):
             ca_file=endpoint.ca_file,
             proxy=endpoint.proxy,
         )
-        exchange = await run.client.send(ask)
+        exchange = await run.client.send(request)
         failure = self._judge(exchange)
         habit = run.habit
         if failure is None:
@@ -85,13 +85,13 @@ class HttpProbe(ProbeSettings):
         if self._is_wanted(status):
             walled = judge_edge(exchange, is_api=False) if self.status is None else None
             return walled if status < 300 else None
-        said = judge_http(exchange, had_key=False, is_api=False)
-        if said is not None and (
-            said.kind.row.group is Group.EDGE or said.kind is FailureKind.UNEXPECTED_REDIRECT
+        refused = judge_http(exchange, had_key=False, is_api=False)
+        if refused is not None and (
+            refused.kind.row.group is Group.EDGE or refused.kind is FailureKind.UNEXPECTED_REDIRECT
         ):
-            return said
-        if status >= 500 and said is not None:
-            return said
+            return refused
+        if status >= 500 and refused is not None:
+            return refused
         return Failure(FailureKind.UNEXPECTED_STATUS, f"got HTTP {status}, want {self._want()}")
 
     def _is_wanted(self, status: int) -> bool:

@@ -155,7 +155,7 @@ class ProtocolReader(ABC):
     @property
     def spoke(self) -> bool:
         """Tells whether anything came that one would call an answer."""
-        return bool(self.text or self.tools)
+        return bool(self.tools) or not is_invisible(self.text)
 
     @property
     def finish_reason(self) -> str | None:

@@ -13,6 +13,9 @@ from monitor.probes.readers.base import (
 )
 from monitor.probes.verdict.classify import is_error_object
 
+_REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking", "thinking_content")
+_THOUGHTS = ("thinking", "reasoning", "reasoning_text", "thought")
+"""Types of parts that are no part of the visible answer."""
 _ERROR_ENDS = frozenset({"error", "network_error", "model_error", "upstream_error"})
 """Finish reasons by which providers say that the answer broke off."""
 
@@ -34,6 +37,8 @@ class ChatReader(ProtocolReader):
         if not isinstance(delta, dict):
             return Piece(text=as_text(choice.get("text")))
         text, thought = _content(delta.get("content"))
+        if text and not choice.get("delta"):
+            text = text.removeprefix("".join(self._text))  # a last chunk may repeat all of it
         return Piece(
             text=text,
             reasoning=thought or _reasoning(delta),
@@ -109,14 +114,16 @@ def _content(content: object) -> tuple[str, str]:
             thought += "".join(as_text(inner.get("text")) for inner in objects_in(thinking))
         elif isinstance(thinking, str):
             thought += thinking
+        elif part.get("type") in _THOUGHTS:
+            thought += as_text(part.get("text"))
         else:
             text += as_text(part.get("text"))
     return text, thought
 
 
 def _reasoning(delta: JsonObject) -> str:
-    """Return the thoughts, which have one of three names; some servers send two with the same words."""
-    plain = as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning"))
+    """Return the thoughts, which have one of several names; some servers send two with the same words."""
+    plain = next((text for name in _REASONING if (text := as_text(delta.get(name)))), "")
     details = delta.get("reasoning_details")
     if plain or not details:
         return plain

@@ -28,8 +28,8 @@ class ResponsesReader(ProtocolReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self._received: dict[tuple[str, str], str] = {}
-        """What came so far of each part, by its kind and its place in the output."""
+        self._received: dict[str, dict[str, str]] = {}
+        """What came so far, by the kind of a part and its place in the output."""
 
     def _piece(self, value: JsonObject) -> Piece:
         kind = as_text(value.get("type"))
@@ -40,30 +40,66 @@ class ResponsesReader(ProtocolReader):
         if kind in _TERMINAL:
             self.ended = kind != "response.failed"
             self._note_status(response)
-            return self._missing(response)
-        return self._part(value, kind)
+            is_answered = self._received.keys() & {_TEXT, _REFUSAL} or self.tools
+            return NO_PIECE if is_answered else self._output(response)
+        return self._event(value, kind)
 
-    def _part(self, value: JsonObject, kind: str) -> Piece:
+    def _event(self, value: JsonObject, kind: str) -> Piece:
         part, _, what = kind.rpartition(".")
+        place = f"{value.get('output_index')}/{value.get('content_index')}"
+        if part in _REASONING:
+            place += f"/{value.get('summary_index')}"
         if kind == "response.output_item.added":
             item = as_object(value.get("item"))
             if item.get("type") == "function_call":
                 name = self._note_tool(value.get("output_index"), item.get("name"), None)
                 return Piece(tool=name)
-        if what not in {"delta", "done"} or part not in {_TEXT, _REFUSAL, _ARGUMENTS, *_REASONING}:
+        elif kind == "response.content_part.done":
+            return self._done_part(as_object(value.get("part")), place)
+        elif kind == "response.output_item.done":
+            contents = objects_in(as_object(value.get("item")).get("content"))
+            pieces = [
+                self._done_part(content, f"{value.get('output_index')}/{index}")
+                for index, content in enumerate(contents)
+            ]
+            return Piece(
+                text="".join(piece.text for piece in pieces),
+                refusal="".join(piece.refusal for piece in pieces),
+            )
+        elif part in {_TEXT, _REFUSAL, _ARGUMENTS, *_REASONING}:
+            if what == "delta":
+                news = self._receive(part, place, as_text(value.get("delta")))
+                return self._as_piece(part, news, value.get("output_index"))
+            if what == "done":
+                whole = next((as_text(value[name]) for name in _WHOLE if name in value), "")
+                news = self._receive(part, place, self._missing(part, place, whole))
+                return self._as_piece(part, news, value.get("output_index"))
+        return NO_PIECE
+
+    def _done_part(self, content: JsonObject, place: str) -> Piece:
+        """Return what a finished part of the output holds that has not come before."""
+        text, refusal = as_text(content.get("text")), as_text(content.get("refusal"))
+        if content.get("type") not in ("output_text", "refusal", None):
             return NO_PIECE
-        place = (
-            f"{value.get('output_index')}/{value.get('content_index')}/{value.get('summary_index')}"
+        return Piece(
+            text=self._receive(_TEXT, place, self._missing(_TEXT, place, text)),
+            refusal=self._receive(_REFUSAL, place, self._missing(_REFUSAL, place, refusal)),
         )
-        before = self._received.get((part, place), "")
-        if what == "delta":
-            news = as_text(value.get("delta"))
-        else:
-            whole = next((as_text(value[name]) for name in _WHOLE if name in value), "")
-            news = whole.removeprefix(before) if whole.startswith(before) else ""
-        if len(self._received) < _MOST_PARTS:
-            self._received[part, place] = before + news
-        return self._as_piece(part, news, value.get("output_index"))
+
+    def _missing(self, part: str, place: str, whole: str) -> str:
+        """Return the rest of a whole part of which the beginning has come already."""
+        received = self._received.get(part, {})
+        if whole in "".join(received.values()):
+            return ""  # also where its deltas did not say their place
+        before = received.get(place, "")
+        return whole.removeprefix(before) if whole.startswith(before) else ""
+
+    def _receive(self, part: str, place: str, news: str) -> str:
+        if news:
+            places = self._received.setdefault(part, {})
+            if place in places or len(places) < _MOST_PARTS:
+                places[place] = places.get(place, "") + news
+        return news
 
     def _as_piece(self, part: str, news: str, index: Any) -> Piece:
         if part == _TEXT:
@@ -73,13 +109,6 @@ class ResponsesReader(ProtocolReader):
         if part == _ARGUMENTS:
             return Piece(tool=self._note_tool(index, None, news))
         return Piece(reasoning=news)
-
-    def _missing(self, response: JsonObject) -> Piece:
-        """Return the answer that the last event holds, where nothing before it held any."""
-        kinds = {part for (part, _), text in self._received.items() if text}
-        if kinds & {_TEXT, _REFUSAL} or self.tools:
-            return NO_PIECE
-        return self._output(response)
 
     def _note_status(self, response: JsonObject) -> None:
         reason = as_object(response.get("incomplete_details")).get("reason")
