@@ -651,6 +651,7 @@ async def test_a_fault_of_ours_in_one_channel_leaves_the_others_alone(
     assert sorted(told) == ["other", "telegram"]
 
 
+@pytest.mark.slow
 async def test_a_channel_that_hangs_holds_up_no_other_and_not_the_end(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:

@@ -159,6 +159,7 @@ def test_status_and_render_without_a_store_say_so(dead: Path) -> None:
         assert "monitor.db" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_daemon_runs_stops_politely_and_leaves_what_the_other_commands_read(dead: Path) -> None:
     text = (
         (dead / "monitor.toml")

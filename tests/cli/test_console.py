@@ -87,6 +87,7 @@ def test_completion_is_installed_for_every_shell(tmp_path: Path, name: str) -> N
     assert "_MONITOR_COMPLETE" in installed
 
 
+@pytest.mark.slow
 def test_a_long_export_shows_on_a_terminal_how_far_it_is(config: Path) -> None:
     """Standard error of `script` is a terminal; what is exported goes to a file."""
     asyncio.run(many_runs(config))

@@ -125,6 +125,7 @@ async def test_without_another_resolver_it_says_how_to_name_one(tmp_path: Path) 
     assert "name another resolver: --resolver" in out
 
 
+@pytest.mark.slow
 async def test_no_url_no_resolver_and_a_bad_config_are_told_apart(tmp_path: Path) -> None:
     for wrong in (
         ["ftp://x"],

@@ -63,6 +63,7 @@ def test_without_a_channel_it_says_what_it_would_have_told(tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 async def test_a_crash_loop_is_told_once_in_four_hours_and_as_what_it_is(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()

@@ -44,6 +44,7 @@ def unread(*arguments: str, cwd: Path) -> tuple[int, str]:
     return command.returncode, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [1, 3000])
 async def test_an_export_that_nobody_reads_to_its_end_ends_in_silence_by_sigpipe(
     home: Path, runs: int

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cast import until
 
 from monitor.config import load
@@ -31,6 +32,7 @@ def status(folder: Path, *options: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 async def test_trouble_is_in_the_status_until_it_is_over_and_the_last_page_is_carried(
     tmp_path: Path,
 ) -> None:

@@ -171,6 +171,7 @@ def test_probes_that_never_end_are_no_progress(
     tell(story)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("schedules")
 def test_a_channel_that_takes_nothing_is_told_through_the_other_and_so_is_its_return(
     tell: Tell,
@@ -201,6 +202,7 @@ def test_a_channel_that_takes_nothing_is_told_through_the_other_and_so_is_its_re
     tell(story)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("schedules")
 def test_where_no_channel_takes_anything_none_is_blamed(tell: Tell) -> None:
     async def story(town: Town) -> None:
@@ -215,6 +217,7 @@ def test_where_no_channel_takes_anything_none_is_blamed(tell: Tell) -> None:
     tell(story)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("schedules")
 def test_right_after_a_restart_a_message_says_what_works_instead(tell: Tell) -> None:
     """The other base URL has not been asked again yet: the store knows that it works."""
@@ -239,6 +242,7 @@ def test_right_after_a_restart_a_message_says_what_works_instead(tell: Tell) -> 
     tell(story)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("schedules")
 def test_a_machine_that_was_suspended_is_told_like_a_break_and_every_check_goes_on(
     tell: Tell,

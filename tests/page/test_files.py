@@ -213,6 +213,7 @@ def test_every_file_for_programs_is_documented(renderer: Renderer) -> None:
     assert published == {name for name in named if "favicon" not in name and name != "404.html"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("milliseconds", "patience"), [(0, 40), (5, 40), (10, 40), (20, 80)])
 def test_pages_of_a_crowd_wait_the_longer_the_more_they_cost(
     milliseconds: int, patience: int

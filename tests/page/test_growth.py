@@ -74,6 +74,7 @@ def work(part: str, count: int) -> Callable[[], object]:
     return parts[part]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["what the page says", "Statuspage's API", "the feed"])
 def test_the_work_grows_with_the_base_urls_and_no_faster(part: str) -> None:
     few, many = (steps(work(part, count)) for count in (50, 200))

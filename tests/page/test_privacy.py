@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -109,6 +110,7 @@ def site(**settings: Any) -> Site:
     )
 
 
+@cache
 def files(**settings: Any) -> Mapping[str, str]:
     page = view(site(**settings), world(), {})[0]
     return {

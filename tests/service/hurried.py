@@ -15,7 +15,7 @@ from monitor.store import guard
 
 
 def main(factor: float, path: Path) -> None:
-    app.ALIVE /= factor
+    app.HOUSEKEEPING_INTERVAL /= factor
     self_alerts.LASTS /= factor
     guard.LOOK_EVERY_S /= factor
     config = load(path, dict(os.environ))

@@ -338,5 +338,9 @@ def stored(day: Day) -> tuple[datetime, ...]:
 
 def test_what_is_wrong_is_told_within_a_minute_at_the_pace_that_operators_have() -> None:
     """Seen at the next look at the file, believed when it lasts, said at the next beat."""
-    waits = guard.LOOK_EVERY_S + self_alerts.LASTS.total_seconds() + app.ALIVE.total_seconds()
+    waits = (
+        guard.LOOK_EVERY_S
+        + self_alerts.LASTS.total_seconds()
+        + app.HOUSEKEEPING_INTERVAL.total_seconds()
+    )
     assert waits <= MINUTE - 5

@@ -145,6 +145,7 @@ async def _besiege(port: int, which: int) -> None:
                 await loop.sock_sendall(sock, b"X-A: b\r\n")
 
 
+@pytest.mark.slow
 async def test_under_siege_it_answers_others_and_goes_on_probing(tmp_path: Path) -> None:
     async with daemon(tmp_path) as (relay, port):
         siege = [asyncio.create_task(_besiege(port, which)) for which in range(200)]
