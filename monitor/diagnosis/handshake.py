@@ -102,7 +102,9 @@ def _read(der: bytes | None) -> PeerCertificate | None:
 def _tls_end(error: ssl.SSLError) -> tuple[ConnectionEnd, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         return ConnectionEnd.FOREIGN, error.verify_message
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+    if isinstance(error, ssl.SSLZeroReturnError):
+        return ConnectionEnd.ANSWERED, "goodbye"
+    if isinstance(error, ssl.SSLEOFError):
         return ConnectionEnd.CLOSED, ""
     reason = error.reason or ""
     words = reason.replace("_", " ").lower()

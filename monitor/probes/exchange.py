@@ -62,6 +62,8 @@ class ErrorType(StrEnum):
     CERT_NOT_YET = "cert_not_yet"
     CERT_HOSTNAME = "cert_hostname"
     CERT_UNTRUSTED = "cert_untrusted"
+    CERT_INCOMPLETE = "cert_incomplete"
+    """The server sent its own certificate alone, and nobody we trust has signed that one."""
     PROTOCOL = "protocol"
     """The bytes were no valid TLS or HTTP."""
     DENIED = "denied"

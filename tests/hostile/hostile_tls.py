@@ -337,7 +337,7 @@ def wants_client_certificate(latest: ssl.TLSVersion) -> ssl.SSLContext:
 
 
 _ALERTS = (
-    alert("close notify", 0, 1, CUT),
+    alert("close notify", 0, 1),
     alert("handshake failure", 40),
     alert("illegal parameter", 47),
     alert("access denied", 49),

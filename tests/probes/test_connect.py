@@ -152,6 +152,33 @@ async def test_a_certificate_that_ends_soon_is_expiring(
 
 
 @pytest.mark.parametrize(
+    ("sends_all", "want"),
+    [(True, None), (False, "without the intermediate that signed it")],
+)
+async def test_a_missing_intermediate_is_named(
+    clock: HandClock, ca: tuple[Authority, Path], sends_all: bool, want: str | None
+) -> None:
+    authority, path = ca
+    leaf = authority.ca.create_child_ca().issue_cert("relay.test")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    chain = leaf.cert_chain_pems if sends_all else leaf.cert_chain_pems[:1]
+    with leaf.private_key_and_cert_chain_pem.tempfile() as whole, chain[0].tempfile() as alone:
+        context.load_cert_chain(whole if sends_all else alone, keyfile=whole)
+    async with serving(waiting, context) as server:
+        result = await look(clock, "tls", f"https://relay.test:{server.port}", path)
+    assert kind_of(result) is (None if sends_all else FailureKind.CERT_UNTRUSTED)
+    assert want is None or (result.failure is not None and want in result.failure.message)
+
+
+async def test_a_strangers_certificate_lacks_no_intermediate(
+    clock: HandClock, ca: tuple[Authority, Path]
+) -> None:
+    async with serving(waiting, Authority().context()) as server:
+        result = await look(clock, "tls", f"https://relay.test:{server.port}", ca[1])
+    assert kind_of(result) is FailureKind.CERT_UNTRUSTED
+
+
+@pytest.mark.parametrize(
     ("script", "want"),
     [
         (silent, FailureKind.TLS_TIMEOUT),

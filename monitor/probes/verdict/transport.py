@@ -10,6 +10,7 @@ _CERT = {
     ErrorType.CERT_NOT_YET: FailureKind.CERT_EXPIRED,
     ErrorType.CERT_HOSTNAME: FailureKind.CERT_HOSTNAME,
     ErrorType.CERT_UNTRUSTED: FailureKind.CERT_UNTRUSTED,
+    ErrorType.CERT_INCOMPLETE: FailureKind.CERT_UNTRUSTED,
 }
 _BEFORE_TLS = {
     ErrorType.REFUSED: FailureKind.TCP_REFUSED,
@@ -47,7 +48,7 @@ _EXPLAINED = {
     FailureKind.CONNECT_TIMEOUT: "got no connection in time, want one that opens",
     FailureKind.TLS_TIMEOUT: "got no TLS handshake in time, want an encrypted connection",
     FailureKind.TLS_RESET: "got cut off during the TLS handshake, want an encrypted connection",
-    FailureKind.TLS_PROTOCOL: "got something else than TLS, want an encrypted connection",
+    FailureKind.TLS_PROTOCOL: "got a TLS handshake that failed, or something else than TLS; want an encrypted connection",
     FailureKind.CERT_EXPIRED: "got a certificate outside its dates, want a valid one",
     FailureKind.CERT_HOSTNAME: "got a certificate for another name, want one for this host",
     FailureKind.CERT_UNTRUSTED: "got a certificate that nobody we trust signed, want a trusted one",
@@ -69,6 +70,12 @@ def judge_transport(exchange: Exchange) -> Failure | None:
     if error.what is ErrorType.CERT_NOT_YET:
         return Failure(
             FailureKind.CERT_EXPIRED, _with("got a certificate that is not valid yet", error)
+        )
+    if error.what is ErrorType.CERT_INCOMPLETE:
+        why = "got the server's own certificate alone, without the intermediate that signed it"
+        return Failure(
+            FailureKind.CERT_UNTRUSTED,
+            _with(f"{why}; want the whole chain, which SDKs need", error),
         )
     return _explained(_transport_kind(error), error)
 

@@ -72,6 +72,8 @@ class Trace:
     tls_end: int | None = None
     cert_expires: datetime | None = None
     cert_lifetime: timedelta | None = None
+    certificates_sent: int | None = None
+    """How many the server sent; known only where they could not be verified."""
     sent: int | None = None
     answered: bool = False
     """Set with the first byte of the answer: what is sent later is no part of the request."""

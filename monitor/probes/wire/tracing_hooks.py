@@ -129,10 +129,22 @@ class TracedTLS(ssl.SSLObject):
             trace = self.trace = current.get()
             trace.arrive()
             trace.tls_start = time.monotonic_ns()
-        super().do_handshake()  # raises SSLWantReadError until it is done
+        try:
+            super().do_handshake()  # raises SSLWantReadError until it is done
+        except ssl.SSLCertVerificationError:
+            trace.certificates_sent = self._count_certificates()
+            raise
         trace.tls_end = time.monotonic_ns()
         trace.cert_expires, trace.cert_lifetime = _validity(self.getpeercert())
         trace.on_connected()
+
+    def _count_certificates(self) -> int | None:
+        """Counts what the server sent; public only from Python 3.13 on."""
+        source = self if hasattr(self, "get_unverified_chain") else getattr(self, "_sslobj", None)
+        try:
+            return len(source.get_unverified_chain())  # type: ignore[union-attr]
+        except (AttributeError, TypeError, ValueError, ssl.SSLError):
+            return None
 
     def getpeercert(self, binary_form: bool = False) -> Any:  # noqa: FBT001, FBT002  # ssl's own
         """Parses a certificate once: it takes long, asyncio asks too, and it stays the same for weeks."""

@@ -24,6 +24,10 @@ _CERT = {
 }
 
 
+_NO_ISSUER = frozenset({2, 20, 21})
+"""OpenSSL's codes for a certificate whose issuer was neither sent nor is known."""
+
+
 def phase_of(trace: Trace, *, answered: bool) -> TransportPhase:
     if answered:
         return TransportPhase.BODY
@@ -44,8 +48,15 @@ def transport_error_of(error: BaseException, trace: Trace, *, answered: bool) ->
         return replace(_dns(trace.dns_error), phase=phase)
     for cause in _chain(error):
         transport_error = _refused_by_proxy(cause) or _one(cause, phase)
-        if transport_error is not None:
-            return transport_error
+        if transport_error is None:
+            continue
+        if transport_error.what is ErrorType.CERT_UNTRUSTED and trace.certificates_sent == 1:
+            lacks_issuer = (
+                isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _NO_ISSUER
+            )
+            what = ErrorType.CERT_INCOMPLETE if lacks_issuer else ErrorType.CERT_UNTRUSTED
+            return replace(transport_error, what=what)
+        return transport_error
     return TransportError(phase, ErrorType.PROTOCOL, type(error).__name__)
 
 
@@ -76,19 +87,8 @@ def _refused_by_proxy(error: BaseException) -> TransportError | None:
 
 
 def _one(error: BaseException, phase: TransportPhase) -> TransportError | None:
-    if isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError):
-        return None  # only how OpenSSL waits; what broke the wait stands around it
-    if isinstance(error, ssl.SSLCertVerificationError):
-        what = _CERT.get(error.verify_code, ErrorType.CERT_UNTRUSTED)
-        return TransportError(phase, what, error.verify_message)
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return TransportError(phase, ErrorType.CLOSED)
     if isinstance(error, ssl.SSLError):
-        # TLS 1.3: a server refuses our part of the handshake only after we think it done.
-        phase = TransportPhase.TLS if phase is TransportPhase.HEADERS else phase
-        return TransportError(
-            phase, ErrorType.PROTOCOL, (error.reason or "").replace("_", " ").lower()
-        )
+        return _tls(error, phase)
     if isinstance(error, aiohttp.ServerDisconnectedError | ContentLengthError):
         return TransportError(phase, ErrorType.CLOSED)
     if isinstance(error, TransferEncodingError) and "Not enough data" in error.message:
@@ -120,3 +120,18 @@ def _os(error: OSError, phase: TransportPhase) -> TransportError:
     return TransportError(
         phase, ErrorType.UNREACHABLE if phase is TransportPhase.CONNECT else ErrorType.RESET, detail
     )
+
+
+def _tls(error: ssl.SSLError, phase: TransportPhase) -> TransportError | None:
+    if isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError):
+        return None  # only how OpenSSL waits; what broke the wait stands around it
+    if isinstance(error, ssl.SSLCertVerificationError):
+        what = _CERT.get(error.verify_code, ErrorType.CERT_UNTRUSTED)
+        return TransportError(phase, what, error.verify_message)
+    if isinstance(error, ssl.SSLZeroReturnError) and phase is TransportPhase.TLS:
+        return TransportError(phase, ErrorType.PROTOCOL, "it said goodbye during the handshake")
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return TransportError(phase, ErrorType.CLOSED)
+    # TLS 1.3: a server refuses our part of the handshake only after we think it done.
+    phase = TransportPhase.TLS if phase is TransportPhase.HEADERS else phase
+    return TransportError(phase, ErrorType.PROTOCOL, (error.reason or "").replace("_", " ").lower())
