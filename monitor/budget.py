@@ -26,7 +26,7 @@ WARN_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """What one check's tokens cost."""
+    """The prices of one check's tokens."""
 
     price: Price | None
     multiplier: float
@@ -45,7 +45,7 @@ class PriceList:
 
 
 class BudgetLedger:
-    """What each service has spent today, open reserves included. The store keeps a copy."""
+    """The spend of each service today, open reserves included. The store keeps a copy."""
 
     def __init__(
         self,

@@ -34,9 +34,14 @@ def _address(text: str) -> SplitResult:
     _check_scheme(text)
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018  # the property raises
     except ValueError:
         raise ValueError("want an address such as https://api.example.com") from None
+    try:
+        parts.port  # noqa: B018  # the property raises
+    except ValueError:
+        if parts.netloc.count(":") > 1 and "]" not in parts.netloc:
+            raise ValueError("has an IPv6 address without [], want http://[2001:db8::1]") from None
+        raise ValueError(f'got "{_hidden(text)}", want a port from 1 to 65535') from None
     if not parts.hostname or re.search(r"\s", text):
         raise ValueError(f'got "{_hidden(text)}", want one address such as https://api.example.com')
     if "@" in parts.netloc:
@@ -103,7 +108,7 @@ def _base_url(text: str) -> str:
     Where the path names another version, `/v1` stays, if it has one. Of the address of a call its base
     URL is returned; `base_url_mistake` says so.
     """
-    text = _base_of_call(text) or text
+    text = _base_of_call(text.strip()) or text.strip()
     parts = _address(text.removesuffix("#"))
     host, ascii_host = parts.hostname or "", _ascii(parts.hostname or "")
     netloc = parts.netloc if host == ascii_host else parts.netloc.lower().replace(host, ascii_host)
@@ -118,12 +123,12 @@ def _base_url(text: str) -> str:
 
 def is_complete(text: str) -> bool:
     """Tell whether a base URL is to be taken as it stands, because it ends with `#`."""
-    return (_base_of_call(text) or text).endswith("#")
+    return (_base_of_call(text.strip()) or text.strip()).endswith("#")
 
 
 def base_url_mistake(text: str) -> str | None:
     """Say what is wrong with an address that can be understood all the same: that of a call."""
-    base = _base_of_call(text)
+    base = _base_of_call(text.strip())
     return base and f'is the address of a call, want the base URL: "{base}"'
 
 

@@ -170,11 +170,12 @@ def _trouble_with(path: Path, endings: tuple[str, ...]) -> str | None:
     if path.suffix.lower() not in endings:
         return f"got {path.name}, want a file that ends in {' or '.join(endings)}"
     try:
-        size = path.stat().st_size if path.is_file() else None
-    except (OSError, ValueError):
-        size = None
-    if size is None:
-        return f"there is no file {path}"
+        if not path.is_file():
+            return f"there is no file {path}"
+        with path.open("rb"):
+            size = path.stat().st_size
+    except (OSError, ValueError) as error:
+        return f"{path} cannot be read: {getattr(error, 'strerror', error)}"
     if size > _LARGEST_FILE:
         return f"{path.name} has {size} bytes, want at most {_LARGEST_FILE}"
     return None

@@ -94,7 +94,7 @@ class References:
         return _REFERENCE.sub(lambda match: values[match[1]] or "", value)
 
     def _look_up(self, name: str) -> str | None:
-        value = self._credential(name) or self.env.get(name) or None
+        value = self._credential(name) or self.env.get(name, "").strip() or None
         if value:
             self.resolved.append(Secret(value))
         return value

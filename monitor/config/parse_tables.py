@@ -89,9 +89,9 @@ class ParsedTables:
     def read_all(self, document: Mapping[str, Any]) -> None:
         for name, value in document.items():
             if name in TABLES:
-                if name == "alerts" and isinstance(value, dict):
-                    value = self._read_policies(value)  # noqa: PLW2901
-                if (table := self.read(TABLES[name], value, (name,))) is not None:
+                is_alerts = name == "alerts" and isinstance(value, dict)
+                keys = self._read_policies(value) if is_alerts else value
+                if (table := self.read(TABLES[name], keys, (name,))) is not None:
                     setattr(self, name, table)
             elif name in TABLES_BY_ID:
                 self._read_by_id(name, value)

@@ -61,6 +61,7 @@ from monitor.model import (
     Policy,
     Price,
     Publishing,
+    Service,
 )
 from monitor.probes import PROBES
 
@@ -109,6 +110,10 @@ def key_fields(value: type) -> list[Field[Any]]:
 def keys_of(model: type[BaseModel]) -> frozenset[str]:
     """Return the keys of a table as they stand in the file."""
     return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+def _default_of(value: type, name: str) -> Any:
+    return next(field.default for field in fields(value) if field.name == name)
 
 
 class MonitorTable(Table):
@@ -234,7 +239,7 @@ class MaintenanceTable(Table):
 
 
 class ServiceTable(Table):
-    """Also takes any endpoint or probe key, as a default for those that know it."""
+    """A service. It takes any endpoint or probe key too, as a default for those that know it."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -244,8 +249,10 @@ class ServiceTable(Table):
     endpoints: ById = Key(min_length=1, description="id = base URL, or a table")
     probes: dict[str, Any] | None = Key(None, description="id = interval, or a table")
     budget_per_day: Budget | None = Key(None, description='"500k tokens" or "0.50 USD"')
-    multiplier: Money = Key(1.0, description="of the price list")
-    public: StrictBool = Key(default=True, description="shown on the page")
+    multiplier: Money = Key(_default_of(Service, "multiplier"), description="of the price list")
+    public: StrictBool = Key(
+        default=_default_of(Service, "public"), description="shown on the page"
+    )
 
 
 TABLES: dict[str, type[Table]] = {

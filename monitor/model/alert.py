@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 
 class Severity(StrEnum):
-    """How bad it is, worst first: on one endpoint an earlier severity outranks a later one."""
+    """The severities, worst first: on one endpoint an earlier one outranks a later one."""
 
     DOWN = "down"
     DEGRADED = "degraded"
@@ -38,7 +38,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertState:
-    """What the machine believes of one check under one rule."""
+    """The belief about one check under one rule."""
 
     check: str
     rule: str
@@ -102,7 +102,7 @@ _NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class Mute(StrEnum):
-    """Why nobody is told of an incident."""
+    """The reason why nobody is told of an incident."""
 
     DOWN = "down"
     """Its base URL is down: that it is slow as well is no news."""
@@ -232,7 +232,7 @@ class Rule:
 
 
 class RunHistory(Protocol):
-    """What a policy may look at: the newest run of one check, and windows that end with it."""
+    """The runs that a policy may look at: the newest of one check, and windows that end with it."""
 
     @property
     def latest(self) -> Result: ...

@@ -1,4 +1,4 @@
-"""When a certificate ends soon: one rule for results and alerts."""
+"""The rule by which a certificate ends soon, for results and alerts alike."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ _HOUR = timedelta(hours=1)
 
 
 def soon(days: int, lifetime: timedelta | None) -> timedelta:
-    """How long before its end a certificate counts as one that ends soon.
+    """Return how long before its end a certificate counts as one that ends soon.
 
     `days` before it; a third of the lifetime of a short-lived one, which lives less than twice as long:
     one of six days is renewed after four. None is a lifetime that is not known.

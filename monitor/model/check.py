@@ -90,7 +90,7 @@ class Probe(Protocol):
 
     @property
     def main_rank(self) -> int:
-        """Which probe speaks for an endpoint where none has `main = true`: the one of lowest rank."""
+        """The probe of lowest rank speaks for an endpoint where none has `main = true`."""
         ...
 
     @property

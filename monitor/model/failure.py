@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 
 
 class Fault(StrEnum):
-    """Who has to mend a failure."""
+    """The party that has to mend a failure."""
 
     ENDPOINT = "endpoint"
     PATH = "path"

@@ -85,7 +85,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habit:
-    """What a check has learned and may rely on: a change against it is news, its state is not.
+    """Everything that a check has learned and may rely on: a change against it is news, its state is not.
 
     Counters stop at `SATURATED`, so that an old habit can fade; `SETTLED` is enough to rely on them.
     JSON-friendly values only.
@@ -128,7 +128,7 @@ SATURATED = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a failing run leaves for a person; already redacted, cut and cleaned."""
+    """The traces of a failing run, for a person; already redacted, cut and cleaned."""
 
     headers: tuple[tuple[str, str], ...] = ()
     body: str = ""

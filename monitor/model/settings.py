@@ -1,4 +1,4 @@
-"""What the operator decided, as frozen values for the parts of the program that act on it.
+"""The operator's decisions, as frozen values for the parts of the program that act on them.
 
 A field with a `help` is a key of a table of monitor.toml: its name, default and description stand here
 and nowhere else. How a key is written in the file is said in `monitor.config.tables`.
@@ -66,7 +66,7 @@ class Publishing:
 
     @property
     def behind(self) -> timedelta:
-        """How much older than the page here the published one may be while all is well."""
+        """Return how much older than the page here the published one may be while all is well."""
         return self.every + self.cache
 
 
@@ -99,7 +99,7 @@ class PageSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistorySettings:
-    """How long each kind of data is kept; None is forever."""
+    """The time for which each kind of data is kept; None is forever."""
 
     raw: timedelta | None = field(default=timedelta(days=30), metadata={"help": "every run"})
     hours: timedelta | None = field(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a million tokens cost. A `key` is what a field is called in `[price."MODEL"]`."""
+    """The price of a million tokens. A `key` is what a field is called in `[price."MODEL"]`."""
 
     per_million_in: float = field(metadata={"help": "per million tokens sent", "key": "in"})
     per_million_out: float = field(metadata={"help": "per million tokens answered", "key": "out"})
@@ -14,7 +14,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """What a run cost, or may cost at worst."""
+    """The tokens and money that a run cost, or may cost at worst."""
 
     tokens: int = 0
     money: float = 0.0

@@ -1,4 +1,4 @@
-"""What passes between the loops and the store: records of runs in; restart states and snapshots out."""
+"""The values that pass between the loops and the store: records of runs in; restart states and snapshots out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartState:
-    """What a starting daemon must know to go on where the last one stopped."""
+    """Everything that a starting daemon must know to go on where the last one stopped."""
 
     states: Mapping[tuple[str, str], AlertState]
     """Keyed by (check, rule)."""
@@ -116,7 +116,7 @@ WINDOWS = (7, 30, 90)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckHistory:
-    """What the store knows of one check, for the page and `monitor status`. Days are UTC."""
+    """The history of one check, for the page and `monitor status`. Days are UTC."""
 
     check: str
     latest: Result | None
@@ -153,7 +153,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What the store holds at one moment."""
+    """The content of the store at one moment."""
 
     at: datetime
     checks: Mapping[str, CheckHistory]

@@ -118,6 +118,8 @@ def test_a_web_page_may_have_a_path_that_a_call_has_too() -> None:
             "https://a.exa\u200bmple",
             "has an invisible character (U+200B) in it; type the address anew",
         ),
+        ("https://a.example:99999", 'got "https://a.example:99999", want a port from 1 to 65535'),
+        ("http://2001:db8::1:80", "has an IPv6 address without [], want http://[2001:db8::1]"),
         ("https://a..example", 'got "https://a..example", want the name of a host in it'),
         (
             f"https://{'a' * 64}.example",
@@ -146,6 +148,7 @@ def test_a_list_of_addresses_is_refused(endpoints: str) -> None:
         ("https://a.example./v1", "https://a.example"),
         ("http://my_relay.example", "http://my_relay.example"),
         ("https://[2001:db8::1]:8443/v1", "https://[2001:db8::1]:8443"),
+        (" https://a.example/v1 ", "https://a.example"),
     ],
 )
 def test_every_probe_gets_the_host_as_browsers_ask_for_it(url: str, asked: str) -> None:

@@ -250,3 +250,28 @@ def test_daily_maintenance_whose_time_is_skipped_begins_an_hour_later_that_night
         (28, 1, 30),
         (29, 0, 30),
     ]
+
+
+# --- files that the page shows --------------------------------------------------------------------
+
+
+def test_a_stylesheet_that_cannot_be_read_is_a_complaint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.css").write_text("")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ConfigError) as caught:
+        parse(f'{ONE}[page]\ncss = "mine.css"\n', path=tmp_path / "monitor.toml", env={})
+    assert str(caught.value) == f"page.css: {tmp_path}/mine.css cannot be read: Permission denied"
+
+
+def test_space_around_a_value_of_the_environment_is_cut() -> None:
+    text = '[service.a]\nendpoints = { x = "${URL}" }\n'
+    assert (
+        read(text, {"URL": "https://a.example\r"}).services[0].endpoints[0].url
+        == "https://a.example"
+    )
