@@ -11,6 +11,7 @@ open incident, is a candidate with a `flaw`, which ranks behind all without one:
 nothing else, and are told so.
 """
 
+import json
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -176,6 +177,18 @@ def choose(before: Pick, ranked: Sequence[Candidate]) -> Pick:
     if times >= TIMES:
         return Pick(first.endpoint)
     return Pick(current.endpoint, first.endpoint, times, figures)
+
+
+def last_picks(written: bytes) -> Mapping[str, Pick]:
+    """Return what was picked last, by service, from an older `best.json`, whatever stands in it.
+
+    A restart then sends nobody elsewhere.
+    """
+    try:
+        chosen = json.loads(written)["last"]
+        return {service: Pick(f"{service}/{endpoint}") for service, endpoint in chosen.items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 class RecentAnswers:

@@ -30,6 +30,8 @@ CLOCK_STEP = 2.0
 PAUSE = timedelta(minutes=2)
 """A daemon that did nothing for so long was paused: nobody lags like that."""
 LATE = timedelta(seconds=1)
+RETRY_S = 1.0
+"""How long a run that a person asks for waits, again and again, for one that is under way."""
 STUCK = timedelta(seconds=30)
 """The schedule is not well when its next run is overdue by this, or no run has ended for so much
 longer than the quickest check may take."""
@@ -272,6 +274,19 @@ class Schedule:
     def _fire_again(self, check: Check) -> None:
         self._again.pop(check.key, None)
         if check.key not in self._running:
+            self._start(check, Due(self._clock.now(), 0.0, 0))
+
+    def run_now(self, key: str) -> None:
+        """Runs a check out of turn: at once, or a second later while a run of it is under way."""
+        if timer := self._again.pop(key, None):
+            timer.cancel()
+        check = self._checks.get(key)
+        if check is None or self._draining:
+            return
+        if key in self._running:
+            loop = asyncio.get_running_loop()
+            self._again[key] = loop.call_later(RETRY_S, self.run_now, key)
+        else:
             self._start(check, Due(self._clock.now(), 0.0, 0))
 
     def _start(self, check: Check, due: Due) -> None:

@@ -433,3 +433,22 @@ async def test_what_hung_through_a_pause_is_not_judged(clock: HandClock) -> None
     schedule._look_at_clock()
     await asyncio.wait_for(cut.wait(), 10)
     await schedule.drain(timedelta(0))
+
+
+async def test_a_check_that_a_person_asks_for_runs_at_once_or_after_the_run_under_way() -> None:
+    begun, release = 0, asyncio.Event()
+
+    async def run(_: Check, __: Due) -> None:
+        nonlocal begun
+        begun += 1
+        await release.wait()
+
+    async with running(run, check("a", every=86_400)) as schedule:
+        schedule.run_now("s/a/ping")
+        schedule.run_now("s/none/ping")
+        await until(lambda: begun == 1)
+        schedule.run_now("s/a/ping")
+        await asyncio.sleep(0.05)
+        assert begun == 1
+        release.set()
+        await until(lambda: begun == 2)

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli.console import say
 from monitor.cli.incidents import read_incident
 from monitor.cli.options import ConfigPath, IncidentNumber, load
 from monitor.clock import SystemClock
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.model import MonitorError, OperatorRequest, Redactor, RequestKind, clean_text
 from monitor.store import Store
 
@@ -19,7 +20,7 @@ def command(
     path: ConfigPath = None,
 ) -> None:
     """Stop the reminders of an incident that somebody knows of. Its end is told."""
-    typer.echo(ack(load(path, speaks=False), incident, why, SystemClock().now()))
+    say(ack(load(path, secrets=Secrets.NONE), incident, why, SystemClock().now()))
 
 
 def ack(config: Config, number: int, why: str, now: datetime) -> str:

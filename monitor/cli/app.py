@@ -137,7 +137,7 @@ def _group(word: str) -> LazyGroup:
 
 def main() -> None:
     """Run the `monitor` command. A person's mistake gets a sentence, never a traceback."""
-    stdio.open_closed()
+    stdio.prepare()
     try:
         _run()
     except SystemExit as end:
@@ -149,10 +149,10 @@ def _run() -> None:
     try:
         command_line()()
     except ConfigError as error:
-        sys.stderr.write(f"{error.report}\n")
+        sys.stderr.write(stdio.printable(f"{error.report}\n"))
         sys.exit(EX_CONFIG)
     except MonitorError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(stdio.printable(f"{error}\n"))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

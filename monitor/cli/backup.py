@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.console import progress
+from monitor.cli.console import progress, say
 from monitor.cli.options import ConfigPath, load
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.model import MonitorError
 from monitor.store import Store
 
@@ -21,14 +21,22 @@ def command(
     path: ConfigPath = None,
 ) -> None:
     """Copy the store, whole and checked, also while the daemon runs."""
-    loaded = load(path, speaks=False)
+    loaded = load(path, secrets=Secrets.NONE)
     with progress("copying", None):
         size = backup(loaded, to)
-    typer.echo(f"wrote {to}: {size} bytes, checked")
+    say(f"wrote {to}: {size} bytes, checked")
 
 
 def backup(config: Config, to: Path) -> int:
     """Return the size of the copy in bytes. It replaces an older one only when it is checked."""
+    try:
+        _copy(config, to)
+        return to.stat().st_size
+    except OSError as error:
+        raise MonitorError(f"{to} cannot be written: {error.strerror}") from error
+
+
+def _copy(config: Config, to: Path) -> None:
     store, copy = Path(config.store.removeprefix("sqlite:///")).resolve(), to.resolve()
     if copy in {store.with_name(store.name + suffix) for suffix in _SUFFIXES}:
         raise MonitorError(f"{to} is the store itself; give the copy another name")
@@ -40,4 +48,3 @@ def backup(config: Config, to: Path) -> int:
         raise MonitorError(f"there is no folder {copy.parent}; make it first")
     with closing(Store.read_only(config.store)) as reader:
         reader.backup(copy)
-    return copy.stat().st_size

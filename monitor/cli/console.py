@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from monitor.cli import stdio
-from monitor.model import Outcome
+from monitor.model import Check, Outcome, Result
 
 _WIDTH_OF_A_PIPE = 10_000
 COLOURS = {
@@ -26,7 +28,15 @@ COLOURS = {
 }
 
 
-class _PipeConsole(Console):
+class SafeConsole(Console):
+    """Prints no control character of a foreign text, whatever holds it."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else stdio.printable(text), style, control)
+
     def on_broken_pipe(self) -> None:
         stdio.end_unread()
 
@@ -34,8 +44,8 @@ class _PipeConsole(Console):
 def stdout() -> Console:
     """Return a console for standard output, of the terminal's width or, in a pipe, of none."""
     if sys.stdout.isatty():
-        return _PipeConsole()
-    return _PipeConsole(width=_WIDTH_OF_A_PIPE, color_system=None)
+        return SafeConsole()
+    return SafeConsole(width=_WIDTH_OF_A_PIPE, color_system=None)
 
 
 def show(parts: Iterable[object]) -> None:
@@ -43,12 +53,38 @@ def show(parts: Iterable[object]) -> None:
         stdout().print(part, highlight=False)
 
 
+def say(text: str) -> None:
+    typer.echo(stdio.printable(text))
+
+
 def show_json(document: Mapping[str, object]) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    typer.echo(json_text(document, indent=2))
+
+
+def json_text(document: Mapping[str, object], indent: int | None = None) -> str:
+    """Write JSON that any terminal and any encoding can show: the rest is escaped."""
+    separators = (",", ":") if indent is None else None
+    is_utf8 = sys.stdout.encoding.lower().startswith("utf")
+    text = json.dumps(document, ensure_ascii=not is_utf8, indent=indent, separators=separators)
+    return stdio.CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def plain_table(*columns: str) -> Table:
     return Table(*columns, box=None, pad_edge=False)
+
+
+def result_table(results: Iterable[tuple[Check, Result]]) -> Table:
+    rows = plain_table("check", "outcome", "ttft", "total", "why")
+    for check, result in results:
+        failure = result.failure
+        rows.add_row(
+            check.key,
+            Text(result.outcome.value, style=COLOURS[result.outcome]),
+            milliseconds(result.timings.ttft),
+            milliseconds(result.timings.total),
+            Text(f"{failure.kind.value}: {failure.message}" if failure else ""),
+        )
+    return rows
 
 
 def milliseconds(value: float | None) -> str:

@@ -1,13 +1,15 @@
 """Asks the running daemon whether it is well: over HTTP, because a broken store cannot tell."""
 
+import contextlib
 import urllib.error
 import urllib.request
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from monitor.clock import SystemClock
 from monitor.config import Config
+from monitor.daemon import STARTED
 from monitor.model import StoreError
 from monitor.model.duration import format_duration
 from monitor.store import Store
@@ -21,10 +23,11 @@ _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 @dataclass(frozen=True, slots=True)
 class DaemonHealth:
-    """A running daemon. `trouble` is None where it is well."""
+    """A running daemon. `trouble` is None where it is well, `since` where its start is not known."""
 
     pid: int
     trouble: str | None
+    since: datetime | None = None
 
 
 def daemon_health(config: Config) -> DaemonHealth | None:
@@ -33,7 +36,8 @@ def daemon_health(config: Config) -> DaemonHealth | None:
     if pid is None:
         return None
     answer = _healthz(config.listen)
-    return DaemonHealth(pid, _silence(config) if answer is None else answer or None)
+    trouble = _silence(config) if answer is None else answer or None
+    return DaemonHealth(pid, trouble, _started(config, pid))
 
 
 def _healthz(listen: tuple[str, int] | None) -> str | None:
@@ -60,3 +64,13 @@ def _silence(config: Config) -> str | None:
         return str(error)
     silent = SystemClock().now() - last if last else timedelta()
     return f"it has written nothing for {format_duration(silent)}" if silent > SILENT else None
+
+
+def _started(config: Config, pid: int) -> datetime | None:
+    """Return when this process started, as it noted it; another daemon's note does not count."""
+    with contextlib.suppress(StoreError, ValueError):
+        with closing(Store.read_only(config.store)) as reader:
+            noted_pid, _, at = (reader.note(STARTED) or "").partition(" ")
+        if noted_pid == str(pid):
+            return datetime.fromisoformat(at)
+    return None

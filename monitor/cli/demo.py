@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from monitor import config, logs
+from monitor.cli.console import SafeConsole
 from monitor.clock import SystemClock
 from monitor.daemon.app import Daemon
 from monitor.daemon.components import Listeners
@@ -51,7 +51,7 @@ def command(
     ] = None,
 ) -> None:
     """Run the whole product against a bundled simulated service: no network, no key."""
-    console = Console()
+    console = SafeConsole()
     with tempfile.TemporaryDirectory(prefix="monitor-demo-") as name, _no_proxy_for_loopback():
         _run(Path(name), console, port=port or _free_port(), seconds=seconds)
     console.print("The demo has ended; nothing of it is left.", highlight=False)
@@ -64,7 +64,7 @@ def _free_port() -> int:
         return port
 
 
-def _run(folder: Path, console: Console, *, port: int, seconds: float | None) -> None:
+def _run(folder: Path, console: SafeConsole, *, port: int, seconds: float | None) -> None:
     with Simulation(folder, clock=SystemClock(), port=port) as simulation:
         loaded = config.load(simulation.config_path, simulation.env)
         table = LiveTable(

@@ -20,7 +20,7 @@ from monitor.alerts import certificate_days
 from monitor.cli.console import iso_time, milliseconds, show_json, stdout
 from monitor.cli.options import AsJson, ConfigPath, load
 from monitor.clock import SystemClock
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.config.addresses import BaseUrl
 from monitor.diagnosis import (
     DiagnosisSettings,
@@ -64,7 +64,11 @@ def command(
     ] = None,
 ) -> None:
     """Show where the way to a URL breaks, step by step, and whose fault it is. Exit 1 if it breaks."""
-    loaded = load(path) if path or any(file.is_file() for file in config.USUAL) else None
+    loaded = (
+        load(path, secrets=Secrets.ENDPOINTS)
+        if path or any(file.is_file() for file in config.USUAL)
+        else None
+    )
     try:
         endpoint = endpoint_of(url, loaded)
     except ValueError as error:

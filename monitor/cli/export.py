@@ -3,7 +3,6 @@
 It needs bounded memory, whatever the range.
 """
 
-import json
 import os
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from monitor.cli.console import progress
+from monitor.cli.console import json_text, progress, say
 from monitor.cli.history import require_known_check
 from monitor.cli.history_rows import Row, period_row, result_row, write_csv
 from monitor.cli.options import (
@@ -30,7 +29,7 @@ from monitor.cli.options import (
 )
 from monitor.cli.time_range import Granularity, TimeArgument
 from monitor.clock import SystemClock
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.model import MonitorError, Result
 from monitor.store import Reader, Store
 
@@ -88,14 +87,14 @@ def command(
         since=since.at(now) if since else None,
         until=until.at(now) if until else None,
     )
-    loaded = load(path, speaks=False)
+    loaded = load(path, secrets=Secrets.NONE)
     if output is None and sys.stdout.isatty():  # the rows themselves show how it goes
         export(loaded, query, form, output)
         return
     with progress("rows", None) as advance:
         count = export(loaded, query, form, output, advance)
     if output:
-        typer.echo(f"wrote {output}: {count} rows")
+        say(f"wrote {output}: {count} rows")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +143,7 @@ def _write_jsonl(out: TextIO, rows: Iterable[Row], _: Granularity) -> int:
     for row in rows:
         count += 1
         document = result_row(row) if isinstance(row, Result) else period_row(row)
-        out.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
+        out.write(json_text(document) + "\n")
     return count
 
 

@@ -32,7 +32,7 @@ from monitor.cli.history_rows import (
 )
 from monitor.cli.options import AsJson, ConfigPath, Since, Until, load, one_of, time_range
 from monitor.cli.time_range import Granularity, TimeArgument, granularity_for
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.model import Evidence, MonitorError, Outcome, Period, Result, Rollup
 from monitor.model.rollup import merge
 from monitor.store import Reader, Store
@@ -72,7 +72,7 @@ def command(
         raise typer.BadParameter("want --json or --csv, not both", param_hint="'--csv'")
     first, last = time_range(since, until)
     granularity = by or granularity_for(last - first)
-    report = read_history(load(path, speaks=False), check, first, last, granularity)
+    report = read_history(load(path, secrets=Secrets.NONE), check, first, last, granularity)
     if as_json:
         show_json(document(report))
     elif as_csv:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
 from monitor.cli.console import iso_time
+from monitor.cli.stdio import printable
 from monitor.cli.time_range import Granularity
 from monitor.model import (
     TIMING_NAMES,
@@ -143,9 +144,10 @@ def _flat_period(period: Period) -> Document:
 
 
 def _cell(value: object) -> object:
-    """Shorten numbers, and quote text that a spreadsheet would take for a formula."""
+    """Shorten numbers, quote text that a spreadsheet would take for a formula, drop control characters."""
     if isinstance(value, float):
         return round(value, 6)
-    if isinstance(value, str) and _FORMULA.match(value):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if _FORMULA.match(text) else text

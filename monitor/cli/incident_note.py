@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli.console import say
 from monitor.cli.incidents import read_incident
 from monitor.cli.options import ConfigPath, IncidentNumber, load
 from monitor.clock import SystemClock
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.model import MonitorError, OperatorRequest, Redactor, RequestKind, clean_text
 from monitor.store import Store
 
@@ -24,7 +25,7 @@ def command(
     path: ConfigPath = None,
 ) -> None:
     """Write something into an incident's timeline, and onto its page."""
-    typer.echo(add_note(load(path, speaks=False), incident, text, SystemClock().now()))
+    say(add_note(load(path, secrets=Secrets.NONE), incident, text, SystemClock().now()))
 
 
 def add_note(config: Config, number: int, text: str, now: datetime) -> str:

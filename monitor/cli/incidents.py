@@ -29,7 +29,7 @@ from monitor.cli.options import (
 )
 from monitor.cli.time_range import TimeArgument
 from monitor.clock import SystemClock
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.model import EntryKind, Incident, MonitorError, Outcome, TimelineEntry
 from monitor.model.duration import format_duration
 from monitor.model.result_json import failure_document
@@ -44,6 +44,7 @@ _ENTRY_WORDS = {
     EntryKind.RESOLVED: "resolved",
     EntryKind.REMINDED: "reminded",
     EntryKind.MUTED: "muted",
+    EntryKind.ACKED: "acknowledged",
     EntryKind.NOTE: "note",
 }
 
@@ -65,7 +66,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Show what went wrong: open incidents and past ones, or the timeline of one."""
-    loaded, now = load(path, speaks=False), SystemClock().now()
+    loaded, now = load(path, secrets=Secrets.NONE), SystemClock().now()
     if which is not None:
         incident = read_incident(loaded, which)
         if as_json:
@@ -74,7 +75,8 @@ def command(
             show(timeline(incident, now))
         return
     first, last = time_range(since, until)
-    incidents = read_incidents(loaded, since=first, until=last, only_open=still)
+    # Without --until also what lies in the future: a clock that was set back is no reason to hide it.
+    incidents = read_incidents(loaded, since=first, until=last if until else None, only_open=still)
     if as_json:
         show_json({"incidents": [full_document(incident) for incident in incidents]})
     elif incidents:
@@ -137,7 +139,7 @@ def _why(entry: TimelineEntry) -> str:
 
 
 def _length(incident: Incident, now: datetime) -> str:
-    length = format_duration((incident.closed or now) - incident.opened)
+    length = format_duration(max(timedelta(0), (incident.closed or now) - incident.opened))
     return length if incident.closed else f"{length}, open"
 
 

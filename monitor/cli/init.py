@@ -7,8 +7,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -16,12 +16,15 @@ from urllib.parse import urlsplit
 import typer
 
 from monitor import config
+from monitor.cli.console import say
 from monitor.cli.telegram_setup import TELEGRAM_API, Chat, find_chats
-from monitor.model import Complaint, ConfigError, MonitorError, Secret
+from monitor.model import Complaint, ConfigError, MonitorError, Redactor, Secret
 
 TOKEN = "TELEGRAM_TOKEN"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_TRIES = 3
+_ANY_TOKEN = f"100000:{'x' * 35}"
+"""Stands for the bot's token where the configuration is only checked."""
 
 
 def command(
@@ -62,13 +65,22 @@ def command(
     ] = TELEGRAM_API,
 ) -> None:
     """Ask a few questions and write a first monitor.toml."""
-    if path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise MonitorError(f"{path} cannot be written: {error.strerror}") from None
+    if is_there:
         raise _already_there(path)
     if url:
         if telegram and chat is None:
             chat = latest_chat(telegram_api)
         answers = Answers(
-            urls=tuple(url), name=name, key=key, model=model, chat=chat, telegram_api=telegram_api
+            urls=tuple(map(with_scheme, url)),
+            name=name,
+            key=key,
+            model=model,
+            chat=chat,
+            telegram_api=telegram_api,
         )
     elif sys.stdin.isatty():
         answers = ask(telegram_api)
@@ -77,7 +89,7 @@ def command(
             "want at least one base URL where nobody can be asked", param_hint="'--url'"
         )
     write(path, answers)
-    typer.echo(next_steps(path, answers))
+    say(next_steps(path, answers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,18 +106,31 @@ class Answers:
 
 def write(path: Path, answers: Answers) -> None:
     """Write a new file. Raises ConfigError for an answer that cannot be used, else MonitorError."""
-    if answers.key and not _VARIABLE.fullmatch(answers.key):
-        what = "want the name of a variable, such as OPENAI_API_KEY, not the key"
-        raise ConfigError((Complaint("--key", what),))
-    text = compose(answers)
-    config.parse(text, path=path, env={TOKEN: "0:not-yet", answers.key or "_": "not-yet"})
+    check(answers, path)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+            file.write(compose(answers))
     except FileExistsError:
         raise _already_there(path) from None
     except OSError as error:
         raise MonitorError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def check(answers: Answers, path: Path = Path("monitor.toml")) -> None:
+    """Raise ConfigError for answers of which no configuration can be made."""
+    is_variable = _VARIABLE.fullmatch(answers.key) and Redactor()(answers.key) == answers.key
+    if answers.key and not is_variable:
+        what = "want the name of a variable, such as OPENAI_API_KEY, not the key"
+        raise ConfigError((Complaint("--key", what),))
+    env = {TOKEN: _ANY_TOKEN, answers.key or "_": "not-yet"}
+    config.parse(compose(answers), path=path, env=env)
+
+
+def with_scheme(url: str) -> str:
+    """Put https:// before an address without a scheme; what is mistyped is left to the complaint."""
+    url = url.strip()
+    is_bare = url and "://" not in url and not re.match(r"https?\b", url, re.IGNORECASE)
+    return f"https://{url}" if is_bare else url
 
 
 def _already_there(path: Path) -> MonitorError:
@@ -188,59 +213,83 @@ def _quoted(value: str) -> str:
 
 
 def ask(telegram_api: str) -> Answers:
-    """Ask a person at a terminal."""
-    urls: list[str] = []
-    while url := typer.prompt(
-        "Base URL" if not urls else "Another one (Enter: no more)", default="", show_default=False
-    ).strip():
-        urls.append(url)
-    if not urls:
+    """Ask a person at a terminal. An answer that cannot be used is asked for again."""
+    answers = Answers(urls=(), telegram_api=telegram_api)
+    question = "Base URL"
+    while url := with_scheme(_prompt(question)):
+        longer = replace(answers, urls=(*answers.urls, url))
+        if url in answers.urls:
+            say(f"  {url} is in the list already")
+        elif complaint := _complaint(longer):
+            say(f"  {complaint}")
+        else:
+            answers = longer
+        question = "Another one (Enter: no more)" if answers.urls else question
+    if not answers.urls:
         raise MonitorError("without a base URL there is nothing to watch; nothing was written")
-    name = typer.prompt("Name of the service", default=_host(urls[0])).strip()
-    key = typer.prompt(
-        "Variable that holds the key (Enter: no key)", default="", show_default=False
-    ).strip()
-    model = ""
-    if key:
-        model = typer.prompt("Model to ask (Enter: none)", default="", show_default=False).strip()
-    return Answers(
-        urls=tuple(urls),
-        name=name,
-        key=key,
-        model=model,
-        chat=_ask_chat(telegram_api),
-        telegram_api=telegram_api,
+    host = _host(answers.urls[0])
+    answers = _ask("Name of the service", lambda text: replace(answers, name=text), host)
+    variable = "Variable that holds the key (Enter: no key)"
+    answers = _ask(variable, lambda text: replace(answers, key=text))
+    if answers.key:
+        answers = _ask("Model to ask (Enter: none)", lambda text: replace(answers, model=text))
+    return replace(answers, chat=_ask_chat(telegram_api))
+
+
+def _ask(question: str, with_text: Callable[[str], Answers], default: str = "") -> Answers:
+    """Ask until an answer can be used."""
+    while True:
+        text = _prompt(question, default)
+        answers = with_text(text)
+        if not text or not (complaint := _complaint(answers)):
+            return answers
+        say(f"  {complaint}")
+
+
+def _complaint(answers: Answers) -> str | None:
+    try:
+        check(answers)
+    except ConfigError as error:
+        return error.complaints[0].what
+    return None
+
+
+def _prompt(question: str, default: str = "", *, hidden: bool = False) -> str:
+    text: str = typer.prompt(
+        question, default=default, show_default=bool(default), hide_input=hidden
     )
+    return text.strip()
 
 
 def _ask_chat(api: str) -> int | None:
-    token = os.environ.get(TOKEN) or typer.prompt(
-        "Telegram bot token, from @BotFather; not written down (Enter: no Telegram)",
-        default="",
-        show_default=False,
-        hide_input=True,
-    )
-    if not token.strip():
-        return None
+    token = os.environ.get(TOKEN, "").strip()
     for _ in range(_MAX_TRIES):
-        chats = find_chats(Secret(token), api)
+        token = token or _prompt(
+            "Telegram bot token, from @BotFather; not written down (Enter: no Telegram)",
+            hidden=True,
+        )
+        if not token:
+            return None
+        try:
+            chats = find_chats(Secret(token), api)
+        except MonitorError as error:
+            say(f"  {error}")
+            token = ""
+            continue
         if chats:
             return _choose(chats)
-        typer.prompt(
-            "The bot has heard nothing yet: write to it in Telegram, then press Enter",
-            default="",
-            show_default=False,
-        )
+        _prompt("The bot has heard nothing yet: write to it in Telegram, then press Enter")
     raise MonitorError("the bot has heard from nobody; write to it, then run `monitor init` again")
 
 
 def _choose(chats: tuple[Chat, ...]) -> int:
     for number, chat in enumerate(chats, 1):
-        typer.echo(f"  {number}. {chat.name} ({chat.id})")
-    choice: int = typer.prompt("Which chat", default=1, type=int)
-    if not 1 <= choice <= len(chats):
-        raise MonitorError(f"want a number from 1 to {len(chats)}; nothing was written")
-    return chats[choice - 1].id
+        say(f"  {number}. {chat.name} ({chat.id})")
+    while True:
+        choice: int = typer.prompt("Which chat", default=1, type=int)
+        if 1 <= choice <= len(chats):
+            return chats[choice - 1].id
+        say(f"  want a number from 1 to {len(chats)}")
 
 
 def latest_chat(api: str) -> int:

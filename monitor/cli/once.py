@@ -1,23 +1,22 @@
-"""`monitor once`: run every check once, now.
+"""`monitor once`: run checks once, now.
 
 It works beside a running daemon, and stores nothing.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import SystemRandom
-from typing import Any
+from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from monitor.alerts import certificate_days
 from monitor.budget import BudgetLedger
-from monitor.cli.console import COLOURS, milliseconds, plain_table, progress, show_json, stdout
+from monitor.cli.console import progress, result_table, show_json, stdout
 from monitor.cli.options import AsJson, ConfigPath, load
+from monitor.cli.targets import matching_checks
 from monitor.clock import SystemClock
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.cycle import explained
 from monitor.daemon.components import make_path_diagnosis
 from monitor.model import Check, Habit, Outcome, Redactor, Result
@@ -30,19 +29,36 @@ _AT_ONCE = 20
 """Runs side by side: enough to be quick, few enough that they do not slow each other."""
 
 
-def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Run every check once, now. Exit 1 if one is down."""
-    loaded = load(path)
-    with progress("asking", len(loaded.checks)) as advance:
-        answers = asyncio.run(ask_all(loaded, lambda: advance(1)))
+def command(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TARGET",
+            help="SERVICE, SERVICE/ENDPOINT or SERVICE/ENDPOINT/PROBE. Default: every check.",
+            show_default=False,
+        ),
+    ] = None,
+    path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run every check once, now, or those of some services and endpoints. Exit 1 if one is down."""
+    loaded = load(path, secrets=Secrets.ENDPOINTS)
+    checks = loaded.checks
+    if targets:
+        named = {check.key for target in targets for check in matching_checks(loaded, target)}
+        checks = tuple(check for check in checks if check.key in named)
+    with progress("asking", len(checks)) as advance:
+        answers = asyncio.run(ask_all(loaded, checks, lambda: advance(1)))
     if as_json:
         show_json(document(loaded, answers))
     else:
-        stdout().print(table(answers))
+        stdout().print(result_table(answers))
     raise typer.Exit(int(any(result.outcome is Outcome.DOWN for _, result in answers)))
 
 
-async def ask_all(config: Config, done: Callable[[], None] = lambda: None) -> list[Answer]:
+async def ask_all(
+    config: Config, checks: Iterable[Check], done: Callable[[], None] = lambda: None
+) -> list[Answer]:
     client, gate, redact = Client(), asyncio.Semaphore(_AT_ONCE), Redactor(config.secrets)
     doctor = make_path_diagnosis(config, SystemClock(), redact)
     ledger = BudgetLedger(config.services, config.budgets, config.prices, {})
@@ -71,7 +87,7 @@ async def ask_all(config: Config, done: Callable[[], None] = lambda: None) -> li
         return check, ledger.priced(check, attempted.result)
 
     try:
-        return await asyncio.gather(*map(ask, config.checks))
+        return await asyncio.gather(*map(ask, checks))
     finally:
         await client.close()
         await doctor.close()
@@ -88,17 +104,3 @@ def document(config: Config, answers: list[Answer]) -> dict[str, Any]:
         "vantage": config.vantage,
         "checks": [result_document(check, result) for check, result in answers],
     }
-
-
-def table(answers: list[Answer]) -> Table:
-    rows = plain_table("check", "outcome", "ttft", "total", "why")
-    for check, result in answers:
-        failure = result.failure
-        rows.add_row(
-            check.key,
-            Text(result.outcome.value, style=COLOURS[result.outcome]),
-            milliseconds(result.timings.ttft),
-            milliseconds(result.timings.total),
-            Text(f"{failure.kind.value}: {failure.message}" if failure else ""),
-        )
-    return rows

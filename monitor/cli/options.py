@@ -13,7 +13,7 @@ from monitor import config, logs
 from monitor.cli.service_env import service_env
 from monitor.cli.time_range import TimeArgument, parse_time
 from monitor.clock import SystemClock
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.model import Redactor
 
 T = TypeVar("T", bound=StrEnum)
@@ -78,15 +78,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead 
 
 
 def load(
-    path: Path | None, *, level: str = "WARNING", speaks: bool = True, strict: bool = False
+    path: Path | None,
+    *,
+    level: str = "WARNING",
+    secrets: Secrets = Secrets.ALL,
+    strict: bool = False,
 ) -> Config:
-    """Read the configuration and set up logging.
+    """Read the configuration and set up logging. `secrets` are those that the command needs.
 
-    `speaks`: whether the command asks endpoints or tells channels, for which it needs secrets.
     `strict`: whether it refuses what is written wrongly and can be understood all the same.
     """
     file = config.find(path)
-    loaded = config.load(file, service_env(file, os.environ), speaks=speaks, strict=strict)
+    loaded = config.load(file, service_env(file, os.environ), secrets=secrets, strict=strict)
     journal = "JOURNAL_STREAM" in os.environ or "INVOCATION_ID" in os.environ
     logs.set_up(Redactor(loaded.secrets), level=level, journal=journal)
     return loaded

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-import typer
-
+from monitor.cli.console import say
 from monitor.cli.options import ConfigPath, load
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.daemon.reload import NOTE
 from monitor.model import Complaint, ConfigError, MonitorError
 from monitor.store import Store
@@ -20,7 +19,8 @@ _POLL_S = 0.1
 
 def command(path: ConfigPath = None) -> None:
     """Ask the running daemon to read its config again. Exit 78 if it refuses."""
-    typer.echo(f"reloaded: {reload(load(path, speaks=False))}")
+    loaded = load(path, secrets=Secrets.NONE)
+    say(f"reloaded: {reload(loaded)}")
 
 
 def reload(config: Config) -> str:
@@ -37,7 +37,8 @@ def reload(config: Config) -> str:
     _, verdict, what = answer.split(" ", 2)
     if verdict == "good":
         return what
-    raise ConfigError(tuple(Complaint("", line) for line in what.splitlines()))
+    complaints = tuple(Complaint("", line) for line in what.splitlines())
+    raise ConfigError(complaints, config.path)
 
 
 def _send_hangup(pid: int) -> None:

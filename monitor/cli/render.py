@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
+from monitor.cli.console import say
 from monitor.cli.options import ConfigPath, load
 from monitor.clock import SystemClock
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.model import Evidence, Snapshot
 from monitor.publisher import Publisher
 from monitor.store import Store
@@ -23,9 +24,9 @@ def command(
     ] = False,
 ) -> None:
     """Write the page from the store, once."""
-    loaded = load(path, speaks=False)
+    loaded = load(path, secrets=Secrets.NONE)
     asyncio.run(render(loaded, stopped=stopped))
-    typer.echo(f"wrote {loaded.page.dir}")
+    say(f"wrote {loaded.page.dir}")
 
 
 async def render(config: Config, *, stopped: bool) -> None:

@@ -14,6 +14,7 @@ import typer
 
 from monitor import config
 from monitor.alerts import Notifier
+from monitor.cli.console import say
 from monitor.cli.options import ConfigPath
 from monitor.cli.service_env import service_env
 from monitor.clock import SystemClock
@@ -33,7 +34,7 @@ def command(path: ConfigPath = None) -> None:
     """Tell every channel that the service has failed; systemd starts this. Exit 1 if one failed."""
     file = config.find(path)
     env = service_env(file, os.environ)
-    failed = report_failure(file, env, SystemClock().now(), typer.echo)
+    failed = report_failure(file, env, SystemClock().now(), say)
     raise typer.Exit(1 if failed else 0)
 
 

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli.console import say
 from monitor.cli.options import ConfigPath, load
+from monitor.cli.targets import matching_checks
 from monitor.clock import SystemClock
-from monitor.config import Config
-from monitor.model import ALL, MonitorError, OperatorRequest, Redactor, RequestKind, clean_text
+from monitor.config import Config, Secrets
+from monitor.model import ALL, OperatorRequest, Redactor, RequestKind, clean_text
 from monitor.model.duration import parse_duration
 from monitor.store import Store
 
@@ -32,13 +34,14 @@ def command(
         duration = timedelta(0) if end else parse_duration(lasts)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--for'") from None
-    typer.echo(silence(load(path, speaks=False), target, duration, why, SystemClock().now()))
+    say(silence(load(path, secrets=Secrets.NONE), target, duration, why, SystemClock().now()))
 
 
 def silence(config: Config, target: str, lasts: timedelta, why: str, now: datetime) -> str:
     """Ask the daemon for a silence, and return what to tell the person. A length of zero ends one."""
     target = ALL if target in {ALL, "all"} else target.strip("/")
-    _require_known(config, target)
+    if target != ALL:
+        matching_checks(config, target, also='"all", ')
     until = now + lasts
     text = clean_text(Redactor(config.secrets)(why))
     request = OperatorRequest(
@@ -49,14 +52,3 @@ def silence(config: Config, target: str, lasts: timedelta, why: str, now: dateti
     if lasts <= timedelta(0):
         return f"{what}: no longer silenced"
     return f"{what}: silenced until {until:%Y-%m-%d %H:%M} UTC"
-
-
-def _require_known(config: Config, target: str) -> None:
-    known = {ALL}
-    for check in config.checks:
-        known |= {check.service, check.endpoint.path, check.key}
-    if target not in known:
-        raise MonitorError(
-            f'nothing is called "{target}"; want "all", SERVICE, SERVICE/ENDPOINT or'
-            " SERVICE/ENDPOINT/PROBE as in `monitor status`"
-        )

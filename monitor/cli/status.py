@@ -6,7 +6,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-import typer
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +15,7 @@ from monitor.cli.console import (
     iso_time,
     milliseconds,
     plain_table,
+    say,
     show_json,
     stdout,
     utc_time,
@@ -23,7 +23,7 @@ from monitor.cli.console import (
 from monitor.cli.daemon_health import DaemonHealth, daemon_health
 from monitor.cli.options import AsJson, ConfigPath, load
 from monitor.clock import SystemClock
-from monitor.config import Config
+from monitor.config import Config, Secrets
 from monitor.daemon.publish_command import NOTE
 from monitor.model import (
     NO_SPEND,
@@ -37,6 +37,7 @@ from monitor.model import (
 from monitor.model.duration import format_duration
 from monitor.model.errors import delivery_remedy
 from monitor.model.result_json import result_document
+from monitor.ranking import Candidate, Pick, candidates, choose, last_picks, main_check
 from monitor.store import Store
 
 _MAX_ROWS = 20
@@ -45,14 +46,19 @@ _MAX_ROWS = 20
 
 def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
     """Show what the store knows: every check, open incidents, undelivered messages, spend."""
-    loaded = load(path, speaks=False)
+    loaded = load(path, secrets=Secrets.NONE)
     daemon = daemon_health(loaded)
-    if daemon and daemon.trouble and not as_json:
-        typer.echo(f"The daemon (process {daemon.pid}) is not well: {daemon.trouble}\n")
+    if daemon and not as_json:  # first, because a broken store may end this command
+        say(daemon_line(daemon, SystemClock().now()))
     snapshot = read_snapshot(loaded)
     if as_json:
         show_json(document(loaded, snapshot, daemon))
         return
+    if not daemon:
+        say("No daemon runs; this is what the last one stored.")
+    for line in recommendation_lines(loaded, snapshot):
+        say(line)
+    say("")
     for part in tables(loaded, snapshot):
         stdout().print(part)
     if trouble := _publish_trouble(last_publish(loaded)):
@@ -78,6 +84,64 @@ def _publish_trouble(run: dict[str, Any] | None) -> str | None:
     if run is None or not run["trouble"]:
         return None
     return f"The page was not carried at {run['at']}: {run['trouble']}"
+
+
+def daemon_line(daemon: DaemonHealth, now: datetime) -> str:
+    process = f"process {daemon.pid}"
+    if daemon.trouble:
+        return f"The daemon ({process}) is not well: {daemon.trouble}"
+    if daemon.since is None or daemon.since > now:  # the clock was set back
+        return f"The daemon runs ({process})."
+    return f"The daemon has been running for {format_duration(now - daemon.since)} ({process})."
+
+
+def recommendations(config: Config, snapshot: Snapshot) -> dict[str, Candidate | None]:
+    """Return which base URL of each service to use, as the page says it; None where none is known."""
+    now, before = snapshot.at, _last_picks(config)
+    picks: dict[str, Candidate | None] = {}
+    for service in config.services:
+        by_endpoint: dict[str, list[Check]] = {}
+        for check in config.checks:
+            path = check.endpoint.path
+            if check.service == service.id and not _in_maintenance(config, path, now):
+                by_endpoint.setdefault(path, []).append(check)
+        mains = [main_check(checks) for checks in by_endpoint.values()]
+        ranked = candidates(mains, snapshot.checks, now, snapshot.incidents)
+        chosen = choose(before.get(service.id, Pick()), ranked).endpoint
+        picks[service.id] = next(
+            (candidate for candidate in ranked if candidate.endpoint == chosen), None
+        )
+    return picks
+
+
+def _last_picks(config: Config) -> Mapping[str, Pick]:
+    """Return what the page recommended last; a small lead of another base URL does not change it."""
+    try:
+        return last_picks((config.page.dir / "best.json").read_bytes())
+    except OSError:
+        return {}
+
+
+def _in_maintenance(config: Config, path: str, now: datetime) -> bool:
+    return any(plan.covers(path) and plan.window_at(now) for plan in config.maintenance)
+
+
+def recommendation_lines(config: Config, snapshot: Snapshot) -> Iterator[str]:
+    urls = {
+        endpoint.path: endpoint.url for service in config.services for endpoint in service.endpoints
+    }
+    picks = recommendations(config, snapshot)
+    for service in config.services:
+        pick = picks[service.id]
+        if pick is None:
+            yield f"{service.name}: no base URL is known to work well now."
+        elif pick.flaw:
+            yield (
+                f"{service.name}: use {urls[pick.endpoint]} for want of a better one; its answers are"
+                " spoiled, or an incident covers it."
+            )
+        else:
+            yield f"{service.name}: use {urls[pick.endpoint]} (median {milliseconds(pick.milliseconds)})."
 
 
 def tables(config: Config, snapshot: Snapshot) -> Iterator[Table | str]:
@@ -187,7 +251,21 @@ def _budget(budget: DailyBudget | None) -> str:
 def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) -> dict[str, Any]:
     return {
         "vantage": config.vantage,
-        "daemon": daemon and {"pid": daemon.pid, "trouble": daemon.trouble},
+        "daemon": daemon
+        and {
+            "pid": daemon.pid,
+            "since": daemon.since and iso_time(daemon.since),
+            "trouble": daemon.trouble,
+        },
+        "use": {
+            service: pick
+            and {
+                "endpoint": pick.endpoint,
+                "median_ms": round(pick.milliseconds),
+                "flawed": pick.flaw,
+            }
+            for service, pick in recommendations(config, snapshot).items()
+        },
         "at": iso_time(snapshot.at),
         "checks": [
             _check_document(check, snapshot.checks.get(check.key)) for check in config.checks

@@ -1,12 +1,29 @@
-"""Standard streams that are closed, or whose reader goes away: neither is a fault of ours."""
+"""Standard streams that are closed, unread, or cannot show every character: none is a fault of ours."""
 
+import io
 import os
+import re
 import select
 import signal
 import sys
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
-def open_closed() -> None:
+
+def prepare() -> None:
+    """Make the standard streams usable, whatever their state and encoding."""
+    _open_closed()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def printable(text: str) -> str:
+    """Remove what could move the cursor or turn the direction of a terminal; lines and tabs stay."""
+    return CONTROL.sub("", text)
+
+
+def _open_closed() -> None:
     """Point closed standard streams (`2>&-`) at /dev/null: else the next opened file would take their place."""
     for number in range(3):
         try:

@@ -1,8 +1,7 @@
 """`monitor validate`: read the config, print every problem."""
 
-import typer
-
 from monitor.alerts import Notifier
+from monitor.cli.console import say
 from monitor.cli.options import ConfigPath, load
 from monitor.config import Config
 from monitor.model import Check, ConfigError, Redactor
@@ -16,8 +15,8 @@ def command(path: ConfigPath = None) -> None:
     except ConfigError as error:
         raise ConfigError(error.complaints, loaded.path) from None
     for warning in loaded.warnings:
-        typer.echo(f"warning: {warning}")
-    typer.echo(f"{loaded.path}: good. {summary(loaded)}")
+        say(f"warning: {warning}")
+    say(f"{loaded.path}: good. {summary(loaded)}")
 
 
 def summary(config: Config) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ CREDENTIAL_PREFIX = "monitor_"
 Place = tuple[str, ...]
 
 
+class Secrets(Enum):
+    """The secrets that a command needs. What lacks another one is left out of its configuration."""
+
+    ALL = "all"
+    ENDPOINTS = "endpoints"
+    """Those for asking: of endpoints and their proxies, not of channels and other addresses."""
+    NONE = "none"
+
+
 @dataclass
 class References:
     """Resolves the references of a document, and keeps the secrets and complaints that it met."""
@@ -28,8 +38,7 @@ class References:
     env: Mapping[str, str]
     credentials: Path | None
     folder: Path
-    speaks: bool = True
-    """False for a command that speaks to nobody: it needs no secrets, and what lacks one is left out."""
+    needed: Secrets = Secrets.ALL
     complaints: list[Complaint] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
     resolved: list[Secret] = field(default_factory=list)
@@ -42,7 +51,7 @@ class References:
             return {
                 part[-1]: self.resolve(item, part)
                 for part, item in parts.items()
-                if self.speaks or not self._lacks_secret(item, part)
+                if self._is_needed(part) or not self._lacks_secret(item, part)
             }
         if isinstance(value, list):
             return [self.resolve(item, place) for item in value]
@@ -51,6 +60,11 @@ class References:
         if place and place[-1] == "key":
             return self._key(value, place)
         return self._text(value, place)
+
+    def _is_needed(self, place: Place) -> bool:
+        if self.needed is Secrets.ENDPOINTS:
+            return place[0] not in {"channel", "page"} and place[-1] != "heartbeat"
+        return self.needed is Secrets.ALL
 
     def _lacks_secret(self, value: Any, place: Place) -> bool:
         """Say whether a secret of this value is not set. A channel without its address is no channel."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.config.build import Config, address_parts, build
-from monitor.config.env_references import References
+from monitor.config.env_references import References, Secrets
 from monitor.config.parse_tables import ParsedTables
 from monitor.model import Complaint, ConfigError, Redactor, Secret
 
@@ -40,19 +40,23 @@ def find(explicit: Path | None) -> Path:
 
 
 def load(
-    path: Path, env: Mapping[str, str], *, speaks: bool = True, strict: bool = False
+    path: Path,
+    env: Mapping[str, str],
+    *,
+    secrets: Secrets = Secrets.ALL,
+    strict: bool = False,
 ) -> Config:
     """Read the file. Raises ConfigError.
 
-    Without `speaks`, for commands that neither ask nor tell anybody, secrets may be missing. With
-    `strict`, what is written wrongly is refused also where it can be understood.
+    A command that asks or tells nobody needs no secrets, and one that only asks none of the channels.
+    With `strict`, what is written wrongly is refused also where it can be understood.
     """
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError((Complaint(str(path), f"cannot be read: {why}"),)) from error
-    return parse(_decode(content, path), path=path, env=env, speaks=speaks, strict=strict)
+    return parse(_decode(content, path), path=path, env=env, secrets=secrets, strict=strict)
 
 
 def _decode(content: bytes, path: Path) -> str:
@@ -74,7 +78,7 @@ def parse(
     *,
     path: Path,
     env: Mapping[str, str],
-    speaks: bool = True,
+    secrets: Secrets = Secrets.ALL,
     strict: bool = True,
 ) -> Config:
     """Read the text of a file at `path`, as `load` does, and strictly. Raises ConfigError.
@@ -87,7 +91,7 @@ def parse(
         raise ConfigError((_syntax(str(error), text),), path) from error
     except RecursionError as error:
         raise ConfigError((Complaint(str(path), "is nested too deeply"),)) from error
-    references = _references(path, env, speaks=speaks)
+    references = _references(path, env, secrets=secrets)
     tables = ParsedTables(references.complaints)
     tables.read_all(references.resolve(raw))
     state_folders = env.get("STATE_DIRECTORY", "").split(":")
@@ -129,10 +133,12 @@ def _channels(text: str) -> dict[str, Any]:
     return channels
 
 
-def _references(path: Path, env: Mapping[str, str], *, speaks: bool = True) -> References:
+def _references(
+    path: Path, env: Mapping[str, str], *, secrets: Secrets = Secrets.ALL
+) -> References:
     credentials = env.get("CREDENTIALS_DIRECTORY")
     folder = path.absolute().parent
-    return References(env, Path(credentials) if credentials else None, folder, speaks)
+    return References(env, Path(credentials) if credentials else None, folder, secrets)
 
 
 def _safe(complaints: Iterable[Complaint], resolved: list[Secret]) -> tuple[Complaint, ...]:

@@ -1,0 +1,4 @@
+"""The lifecycle of the daemon, and what it leaves for commands beside it."""
+
+STARTED = "started"
+"""The store's name for the daemon's process id and the time at which it started."""

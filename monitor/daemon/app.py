@@ -14,6 +14,7 @@ from monitor import __version__
 from monitor.alerts import self_alerts
 from monitor.clock import Clock, ClockSteps, SystemClock
 from monitor.config import Config
+from monitor.daemon import STARTED
 from monitor.daemon.components import Components, Dependencies, Listeners, health, hung
 from monitor.daemon.deadman_switch import DeadMansSwitch
 from monitor.daemon.operator_requests import OperatorRequests
@@ -95,6 +96,8 @@ class Daemon:
                 await components.web.start()
             loops = self._start(components, state)
             sd_notify("READY=1")
+            with _log_store_errors():
+                await self.store.note(STARTED, f"{os.getpid()} {self.clock.now().isoformat()}")
             log.info(
                 "event=started version=%s checks=%d", __version__, len(self.deps.config.checks)
             )
@@ -112,7 +115,9 @@ class Daemon:
             ),
             asyncio.create_task(self._housekeeping(components), name="housekeeping"),
             asyncio.create_task(
-                OperatorRequests(self.store, components.alerts, self.clock).run(self.stop),
+                OperatorRequests(
+                    self.store, components.alerts, self.clock, components.check_now
+                ).run(self.stop),
                 name="operator_requests",
             ),
             asyncio.create_task(

@@ -143,6 +143,11 @@ class Components:
         self.cycle.backoff.forget(changed.gone | changed.changed)
         return changed
 
+    def check_now(self, key: str) -> None:
+        """Runs a check out of turn and ends its pause, because a person asked for it."""
+        self.cycle.backoff.forget([key])
+        self.schedule.run_now(key)
+
     async def close_retired(self) -> None:
         """Closes clients that a reload replaced, once the runs that they carry have ended."""
         for client, runs in [*self.retired]:

@@ -1,4 +1,4 @@
-"""Requests that a person made from another process: taken from the store to the alerts in seconds.
+"""Requests that a person made from another process: taken from the store and carried out in seconds.
 
 A request is carried out once. Where a crash comes in between it is repeated, which changes nothing.
 """
@@ -6,7 +6,7 @@ A request is carried out once. Where a crash comes in between it is repeated, wh
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from monitor.alerts import AlertChanges, AlertEngine
@@ -44,8 +44,17 @@ class RequestStore(Protocol):
 
 
 class OperatorRequests:
-    def __init__(self, store: RequestStore, alerts: AlertEngine, clock: Clock) -> None:
+    """`check_now` runs a check out of turn and ends its pause."""
+
+    def __init__(
+        self,
+        store: RequestStore,
+        alerts: AlertEngine,
+        clock: Clock,
+        check_now: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._store, self._alerts, self._clock = store, alerts, clock
+        self._check_now = check_now
         self._repeat_filter = RepeatFilter()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -82,3 +91,6 @@ class OperatorRequests:
             case RequestKind.NOTE:
                 stored = await self._store.incident(request.incident)
                 return self._alerts.note(request.incident, request.at, request.text, stored)
+            case RequestKind.CHECK:
+                self._check_now(request.target)
+                return AlertChanges()

@@ -175,13 +175,14 @@ class RequestKind(StrEnum):
     SILENCE = "silence"
     ACK = "ack"
     NOTE = "note"
+    CHECK = "check"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorRequest:
     """A wish of a person from another process; it waits in the store until the daemon has fulfilled it.
 
-    `target` is what a silence covers, or the number of an incident.
+    `target` is what a silence covers, the number of an incident, or the check to run.
     """
 
     id: int = 0

@@ -1,13 +1,12 @@
 """Show: a snapshot -> a view -> files. `view` and what it stands on are pure."""
 
 from monitor.page.folder import Folder, publish
-from monitor.page.machine_files import last_picks
 from monitor.page.render import Renderer
 from monitor.page.render_throttle import RenderThrottle
 from monitor.page.view import view
 from monitor.page.view_cache import ViewCache
 from monitor.page.view_models import PageView, Site
-from monitor.ranking import Pick
+from monitor.ranking import Pick, last_picks
 
 __all__ = [
     "Folder",

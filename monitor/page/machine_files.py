@@ -28,7 +28,6 @@ from monitor.page.view_models import (
     ServiceView,
 )
 from monitor.page.window_stats import rounded
-from monitor.ranking import Pick
 
 _STATUS = TypeAdapter(Status)
 _DETAIL = TypeAdapter(EndpointDetail)
@@ -173,14 +172,3 @@ def _best(service: ServiceView) -> dict[str, Any] | None:
         "flaw": pick.flaw,
         "endpoint": pick.endpoint.split("/")[1],
     }
-
-
-def last_picks(written: bytes) -> Mapping[str, Pick]:
-    """By service, from an older `best.json`, so that a restart sends nobody elsewhere; whatever
-    stands in it, it is only what was chosen before.
-    """
-    try:
-        chosen = json.loads(written)["last"]
-        return {service: Pick(f"{service}/{endpoint}") for service, endpoint in chosen.items()}
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return {}

@@ -61,7 +61,10 @@ class Reader:
 
     def _check_version(self) -> None:
         with self._connect() as connection:
-            migrations.check_not_newer(migrations.version(connection))
+            version = migrations.version(connection)
+            migrations.check_not_newer(version)
+        if not version:
+            raise StoreError(f"there is no history yet in {self._path}: no daemon has stored any")
 
     def reset(self) -> None:
         """The path leads to another file now, or may be read as usual again."""

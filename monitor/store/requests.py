@@ -49,7 +49,10 @@ def put(url: str, request: OperatorRequest) -> None:
     }
     try:
         with writing.begin() as connection:
-            migrations.check_not_newer(migrations.version(connection))
+            version = migrations.version(connection)
+            migrations.check_not_newer(version)
+            if not version:
+                raise StoreError(f"there is no history yet in {path}: no daemon has stored any")
             connection.execute(insert(REQUESTS), row)
     except DBAPIError as error:
         raise StoreError(f"{path} cannot be written: {error.orig}") from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -151,6 +152,67 @@ def test_once_ends_with_1_when_one_is_down_and_says_why(dead: Path) -> None:
     assert monitor("once", cwd=dead).stdout.count("tcp_refused") == 1
 
 
+def test_once_asks_the_services_endpoints_and_checks_that_are_named(simulation: Simulation) -> None:
+    def asked(*targets: str) -> list[str]:
+        done = monitor(
+            "once",
+            *targets,
+            "--json",
+            "-c",
+            simulation.config_path,
+            cwd=simulation.folder,
+            env=simulation.env,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return [check["check"] for check in json.loads(done.stdout)["checks"]]
+
+    assert len(asked("demo")) == 18
+    assert asked("demo/proxy-1", "demo/us-direct/models") == [
+        "demo/us-direct/models",
+        "demo/proxy-1/models",
+        "demo/proxy-1/chat",
+        "demo/proxy-1/embeddings",
+    ]
+
+
+def test_a_target_that_nothing_is_called_has_a_hint(dead: Path) -> None:
+    done = monitor("once", "a/x/htp", cwd=dead)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert 'nothing is called "a/x/htp"; want SERVICE' in done.stderr
+    assert 'did you mean "a/x/http"?' in done.stderr
+
+
+def test_asking_and_diagnosing_need_no_secrets_of_channels(dead: Path) -> None:
+    text = (dead / "monitor.toml").read_text()
+    channel = '[channel.a]\nurl = "tgram://${TOKEN}/${CHAT}"\n'
+    (dead / "monitor.toml").write_text(text + channel)
+    assert "tcp_refused" in monitor("once", cwd=dead).stdout
+    assert "verdict" in monitor("diagnose", PAST_HOUR, cwd=dead).stdout
+    assert monitor("test-alert", cwd=dead).returncode == 78
+    proxy = text.replace(f'"{PAST_HOUR}"', f'{{ url = "{PAST_HOUR}", proxy = "${{PROXY}}" }}')
+    (dead / "monitor.toml").write_text(proxy)
+    done = monitor("diagnose", PAST_HOUR, cwd=dead)
+    assert done.returncode == 78
+    assert "${PROXY} is not set" in done.stderr
+
+
+def test_a_store_that_a_daemon_left_in_its_first_second_has_no_history_yet(dead: Path) -> None:
+    (dead / "monitor.db").touch()
+    for command in (
+        "status",
+        "history a/x/http",
+        "incidents",
+        "export",
+        "backup c",
+        "render",
+        "silence all",
+    ):
+        done = monitor(*command.split(), cwd=dead)
+        assert (done.returncode, done.stdout) == (1, ""), command
+        assert "no history yet" in done.stderr, command
+    assert not (dead / "c").exists()
+
+
 def test_status_and_render_without_a_store_say_so(dead: Path) -> None:
     for command in ("status", "render"):
         done = monitor(command, cwd=dead)
@@ -173,10 +235,18 @@ def test_the_daemon_runs_stops_politely_and_leaves_what_the_other_commands_read(
     while seen.returncode or not json.loads(seen.stdout)["incidents"]:
         assert time.monotonic() < end, seen.stderr
         seen = monitor("status", "--json", cwd=dead)
+    lines = monitor("status", cwd=dead).stdout.splitlines()
+    checked = monitor("check", "a/x/http", cwd=dead)
     daemon.send_signal(signal.SIGTERM)
     _, log = daemon.communicate(timeout=30)
 
     assert daemon.returncode == 0
+    assert re.fullmatch(
+        rf"The daemon has been running for \d+s \(process {daemon.pid}\)\.", lines[0]
+    )
+    assert lines[1] == "a: no base URL is known to work well now."
+    assert (checked.returncode, checked.stderr) == (1, "")
+    assert checked.stdout.splitlines()[1].split()[:2] == ["a/x/http", "down"]
     assert json.loads(seen.stdout)["checks"][0]["latest"]["failure"]["kind"] == "tcp_refused"
     assert [incident["severity"] for incident in json.loads(seen.stdout)["incidents"]] == ["down"]
     assert "event=run check=a/x/http outcome=down kind=tcp_refused" in log
@@ -184,6 +254,33 @@ def test_the_daemon_runs_stops_politely_and_leaves_what_the_other_commands_read(
     assert monitor("render", cwd=dead).returncode == 0
     assert "Monitoring stopped at" not in (dead / "page" / "index.html").read_text()
     assert "a/x/http" in monitor("status", cwd=dead).stdout
+    assert monitor("status", cwd=dead).stdout.startswith("No daemon runs;")
+    done = monitor("check", "a/x/http", cwd=dead)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no daemon runs; start one with `monitor run`" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_check_of_the_running_daemon_runs_now_and_not_in_an_hour(dead: Path) -> None:
+    text = (dead / "monitor.toml").read_text()
+    hourly = text.replace("[service.a]", '[service.a]\nprobes = { http = "1h" }')
+    (dead / "monitor.toml").write_text(hourly)
+
+    def runs() -> list[str]:
+        return monitor("export", cwd=dead).stdout.splitlines()[1:]
+
+    with subprocess.Popen([MONITOR, "run"], cwd=dead, stderr=subprocess.PIPE, text=True) as daemon:
+        end = time.monotonic() + 60
+        while len(runs()) != 1:  # the first run of a check comes soon after the start
+            assert time.monotonic() < end
+        done = monitor("check", "a/x/http", cwd=dead)
+        seen = runs()
+        daemon.terminate()
+        _, log = daemon.communicate(timeout=30)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines()[1].split()[:2] == ["a/x/http", "down"]
+    assert len(seen) == 2
+    assert "event=request what=check target=a/x/http" in log
 
 
 async def test_a_test_alert_names_the_channels_that_failed(dead: Path) -> None:

@@ -99,11 +99,23 @@ def test_a_long_export_shows_on_a_terminal_how_far_it_is(config: Path) -> None:
     assert shell(export, config).stderr == ""
 
 
-async def many_runs(folder: Path) -> None:
+async def many_runs(folder: Path, count: int = 30_000) -> None:
     store = Store(f"sqlite:///{folder / 'monitor.db'}", clock=SystemClock())
     store.open()
-    for step in range(30_000):
+    for step in range(count):
         at = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=step)
         result = Result(check="a/x/http", vantage="local", at=at, outcome=Outcome.UP)
         store.record(RunRecord(result=result, kind="http"))
     await store.close()
+
+
+def test_what_a_terminal_cannot_encode_ends_nothing(config: Path) -> None:
+    text = (config / "monitor.toml").read_text()
+    (config / "monitor.toml").write_text(f'{text}[service.b]\nname = "优化"\nendpoints = {{}}\n')
+    done = shell("monitor validate", config, PYTHONIOENCODING="ascii")
+    assert done.returncode == 78, done.stderr
+    (config / "monitor.toml").write_text(text.replace("[service.a]", '[service.a]\nname = "优化"'))
+    asyncio.run(many_runs(config, 1))
+    done = shell("monitor status", config, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "??: no base URL is known" in done.stdout

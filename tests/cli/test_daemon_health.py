@@ -12,6 +12,7 @@ from listening import listening
 from monitor.cli.daemon_health import DaemonHealth, daemon_health
 from monitor.clock import SystemClock
 from monitor.config import Config, parse
+from monitor.daemon import STARTED
 from monitor.store import Store
 
 SERVICE = '[service.a]\nendpoints = { x = "http://127.0.0.1:9" }\n'
@@ -42,6 +43,11 @@ async def test_a_daemon_without_a_door_is_known_by_what_it_wrote_last(tmp_path: 
     assert (found.trouble or "").startswith("it has written nothing for 5m")
 
     store = await a_daemon(asked, timedelta(seconds=5))
+    assert daemon_health(asked) == DaemonHealth(os.getpid(), None)
+    at = SystemClock().now()
+    await store.note(STARTED, f"{os.getpid()} {at.isoformat()}")
+    assert daemon_health(asked) == DaemonHealth(os.getpid(), None, at)
+    await store.note(STARTED, f"1 {at.isoformat()}")
     assert daemon_health(asked) == DaemonHealth(os.getpid(), None)
     await store.close()
     assert daemon_health(asked) is None

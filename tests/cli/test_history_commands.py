@@ -341,6 +341,8 @@ def test_a_backup_taken_while_the_daemon_runs_is_restored_as_the_documentation_s
         ("link.db", "is the store itself; give the copy another name"),
         ("pipe", "is no file; a copy would take its place"),
         ("no/copy.db", "make it first"),
+        ("x" * 300, "cannot be written: File name too long"),
+        ("x" * 252, "cannot be written"),
     ],
 )
 def test_a_backup_harms_nothing(folder: Path, to: str, why: str) -> None:

@@ -197,3 +197,47 @@ async def test_a_person_is_asked_and_picks_the_chat(tmp_path: Path) -> None:
     assert "tgram://${TELEGRAM_TOKEN}/42" in text
     assert TOKEN not in text
     assert monitor(tmp_path, "validate").returncode == 0
+
+
+def test_an_address_without_a_scheme_is_taken_as_https(tmp_path: Path) -> None:
+    done = monitor(tmp_path, "init", "--url", "api.example.com/v1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"https://api.example.com/v1"' in (tmp_path / "monitor.toml").read_text()
+
+
+@pytest.mark.slow
+async def test_each_answer_is_checked_when_it_is_given(tmp_path: Path) -> None:
+    async with telegram() as fake:
+        fake.heard = HEARD
+        status, said = await to_thread(
+            at_a_terminal,
+            tmp_path,
+            fake.url,
+            "ftp://a.example.com",
+            "a.example.com",
+            "https://a.example.com",
+            "https://b.example.com/v1/chat/completions",
+            "",
+            "My service",
+            "sk-0123456789abcdef",
+            "K",
+            "gpt-4o-mini",
+            "1:wrong",
+            TOKEN,
+            "7",
+            "2",
+        )
+    assert status == 0, said
+    for complaint in (
+        'got the scheme "ftp://"',
+        "https://a.example.com is in the list already",
+        "/chat/completions",
+        "want the name of a variable",
+        "does not know this token",
+        "want a number from 1 to 2",
+    ):
+        assert complaint in said
+    text = (tmp_path / "monitor.toml").read_text()
+    assert 'a-example-com = "https://a.example.com"' in text
+    assert "b-example-com" not in text
+    assert "tgram://${TELEGRAM_TOKEN}/42" in text

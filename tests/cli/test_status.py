@@ -8,7 +8,7 @@ from rich.console import Console
 
 from monitor.cli import status
 from monitor.config import parse
-from monitor.model import Spend
+from monitor.model import Outcome, Result, RunRecord, Spend, Timings
 from monitor.store import Store
 
 CONFIG = """
@@ -22,6 +22,12 @@ endpoints = { y = "https://b.example" }
 in = 1
 out = 2
 currency = "EUR"
+"""
+
+
+CONFIG_OF_TWO = """
+[service.r]
+endpoints = { x = "https://x.example", y = "https://y.example" }
 """
 
 
@@ -68,3 +74,38 @@ async def test_the_spend_of_day_and_month_stands_beside_the_budget(
         "gone": {"tokens": 7, "money": 0.0},
         "relay": {"tokens": 51200, "money": 4.6},
     }
+
+
+async def test_status_recommends_as_the_page_does(tmp_path: Path, clock: HandClock) -> None:
+    """Without results nothing; then the quickest, or what the page chose last, unless that is bad."""
+    config = parse(CONFIG_OF_TWO, path=tmp_path / "monitor.toml", env={})
+    store = Store(config.store, clock=clock, vantage=config.vantage)
+    store.open()
+    empty = await store.snapshot(clock.now())
+    assert list(status.recommendation_lines(config, empty)) == [
+        "r: no base URL is known to work well now."
+    ]
+    for _ in range(6):
+        clock.tick(10)
+        for name, ttfb in (("x", 200.0), ("y", 190.0)):
+            result = Result(
+                check=f"r/{name}/http",
+                vantage="local",
+                at=clock.now(),
+                outcome=Outcome.UP,
+                timings=Timings(ttfb=ttfb, total=ttfb),
+            )
+            store.record(RunRecord(result=result, kind="http"))
+    await store.flush()
+    seen = await store.snapshot(clock.now())
+    await store.close()
+    assert list(status.recommendation_lines(config, seen)) == [
+        "r: use https://y.example (median 190 ms)."
+    ]
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "best.json").write_text('{"last": {"r": "x"}}')
+    assert list(status.recommendation_lines(config, seen)) == [
+        "r: use https://x.example (median 200 ms)."
+    ]
+    use = status.document(config, seen, None)["use"]
+    assert use == {"r": {"endpoint": "r/x", "median_ms": 200, "flawed": False}}

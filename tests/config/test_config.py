@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.config import Config, find, load, parse
+from monitor.config import Config, Secrets, find, load, parse
 from monitor.model import (
     ConfigError,
     DailyBudget,
@@ -312,7 +312,7 @@ def test_who_speaks_to_nobody_needs_no_secrets() -> None:
         '[service.a.endpoints]\nx = { url = "https://a.example", headers = { A = "${SECRET}", B = "b" } }\n'
     )
     assert sum("is not set" in each for each in complaints(text)) == 4
-    found = parse(text, path=Path("/etc/monitor/monitor.toml"), env={}, speaks=False)
+    found = parse(text, path=Path("/etc/monitor/monitor.toml"), env={}, secrets=Secrets.NONE)
     assert [(each.id, each.proxy) for each in found.channels] == [("b", None)]
     assert found.heartbeat is None
     [endpoint] = found.services[0].endpoints
@@ -322,7 +322,7 @@ def test_who_speaks_to_nobody_needs_no_secrets() -> None:
             '[service.a]\nendpoints = { x = "https://${HOST}" }\n',
             path=Path("monitor.toml"),
             env={},
-            speaks=False,
+            secrets=Secrets.NONE,
         )
 
 

@@ -31,8 +31,10 @@ from monitor.model import (
     MonitorError,
     Mute,
     NotificationType,
+    OperatorRequest,
     OutboxMessage,
     Outcome,
+    RequestKind,
     Result,
     RunRecord,
     Severity,
@@ -240,6 +242,18 @@ async def test_status_shows_what_was_given_up_and_what_is_silenced(
         },
     ]
     assert len(list(tables(config, seen))) == 5
+
+
+async def test_a_check_that_is_asked_for_is_run_and_its_pause_ends(
+    config: Config, store: Store, clock: HandClock
+) -> None:
+    asked: list[str] = []
+    alerts = AlertEngine(AlertSettings(), (), store.recall())
+    request = OperatorRequest(at=clock.now(), what=RequestKind.CHECK, target="s/a/http")
+    Store.request(config.store, request)
+    await OperatorRequests(store, alerts, clock, asked.append).handle_waiting()
+    assert asked == ["s/a/http"]
+    assert await store.requests() == ()
 
 
 async def test_the_daemon_takes_requests_up_within_seconds_and_tells_of_a_crash(
