@@ -46,7 +46,7 @@ Send = Callable[[str, Message], Awaitable[None]]
 
 
 class Outbox(Protocol):
-    """What the courier needs of the store."""
+    """The part of the store that the courier needs."""
 
     async def due(self, now: datetime) -> tuple[OutboxMessage, ...]: ...
 
@@ -247,7 +247,7 @@ class Courier:
 
 
 def _gathers(row: OutboxMessage, now: datetime) -> bool:
-    """Whether a row still waits for news that belongs to it; a clock that was set back ends that."""
+    """Says whether a row still waits for news that belongs to it; a clock that was set back ends that."""
     return row.attempts == 0 and row.created <= now < row.not_before
 
 

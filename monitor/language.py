@@ -35,7 +35,7 @@ class Language:
 
     @property
     def space(self) -> str:
-        """What stands between two sentences."""
+        """Returns what stands between two sentences."""
         return "" if self.code.startswith(_WITHOUT_SPACES) else " "
 
     def gettext(self, message: str, /, **values: object) -> str:
@@ -54,7 +54,7 @@ class Language:
         return Words(*map(self.gettext, (english.label, english.what, english.remedy)))
 
     def advice(self, kind: FailureKind) -> str:
-        """What to do, for somebody who sees which other base URLs work; empty for no more than that."""
+        """Returns what to do, for somebody who sees which other base URLs work; empty for no more than that."""
         return self.gettext(kind.row.advice) if kind.row.advice else ""
 
     def whose(self, fault: Fault) -> str:
@@ -100,7 +100,7 @@ def catalogue_file(code: str) -> Traversable:
 
 def _catalogue(code: str) -> gettext.GNUTranslations:
     from babel.messages.mofile import write_mo  # noqa: PLC0415  # English alone needs no Babel
-    from babel.messages.pofile import read_po  # noqa: PLC0415
+    from babel.messages.pofile import read_po  # noqa: PLC0415  # slow to import, and English needs none
 
     compiled = BytesIO()
     write_mo(compiled, read_po(BytesIO(catalogue_file(code).read_bytes()), locale=None))

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class SnapshotSource(Protocol):
-    """What the publisher needs of the store."""
+    """The part of the store that the publisher needs."""
 
     async def snapshot(self, now: datetime) -> Snapshot: ...
 
@@ -28,7 +28,7 @@ class SnapshotSource(Protocol):
 
 
 class Upload(Protocol):
-    """Who takes the page elsewhere."""
+    """The command that takes the page elsewhere."""
 
     def offer(self, *, changed: bool) -> None: ...
 
@@ -67,7 +67,7 @@ class Publisher:
         settings: PageSettings,
         maintenance: tuple[Maintenance, ...] = (),
     ) -> None:
-        """What the next page shows."""
+        """Sets what the next page shows."""
         self._site = Site(
             services=services,
             checks=checks,
@@ -110,7 +110,7 @@ class Publisher:
             self._carrier.offer(changed=changed > 0)
 
     async def _with_evidence(self, snapshot: Snapshot) -> Snapshot:
-        """What the endpoints that fail now have answered."""
+        """Adds to a snapshot what the endpoints that fail now have answered."""
         checks = dict(snapshot.checks)
         for key, history in snapshot.checks.items():
             if history.latest and history.latest.failure:
@@ -131,7 +131,7 @@ class Publisher:
 
 
 def _previous_picks(folder: Path) -> Mapping[str, Pick]:
-    """What the daemon before us recommended."""
+    """Returns what the daemon before us recommended."""
     try:
         return last_picks((folder / "best.json").read_bytes())
     except OSError:

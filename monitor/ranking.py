@@ -1,4 +1,4 @@
-"""Which base URL to use now: for the page, `best.txt` and the alerts. Pure.
+"""Ranks base URLs by which to use now: for the page, `best.txt` and the alerts. Pure.
 
 It is asked of the main check of each base URL: at least 5 results in the last 30 minutes, 99 % of them
 good, the last one too, and no open incident; then the median time to first token (to the headers where
@@ -40,7 +40,7 @@ _COUNTED = {Outcome.UP, Outcome.DEGRADED, Outcome.DOWN}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the ranking needs of one run of a main check."""
+    """Holds what the ranking needs of one run of a main check."""
 
     at: datetime
     outcome: Outcome
@@ -66,7 +66,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """What is recommended, and how often in a row another one was clearly better."""
+    """Says what is recommended, and how often in a row another one was clearly better."""
 
     endpoint: str | None = None
     rival: str | None = None
@@ -151,7 +151,7 @@ def _candidate(
 
 
 def _is_seen(recent: Sequence[Answer]) -> bool:
-    """Whether the newest run says something of now; one run that we missed ourselves is forgiven."""
+    """Says whether the newest run says something of now; one run that we missed ourselves is forgiven."""
     if not recent or recent[-1].outcome in _COUNTED:
         return bool(recent)
     kind = recent[-1].kind
@@ -217,7 +217,7 @@ class RecentAnswers:
             answers.popleft()
 
     def of_service(self, service: str, now: datetime) -> dict[str, Sequence[Answer]]:
-        """By the path of each base URL of the service that is probed, oldest first."""
+        """Returns answers, oldest first, by the path of each base URL of the service that is probed."""
         return {
             check.endpoint.path: [
                 each for each in self._answers[key] if now - each.at <= _kept(check)
@@ -227,12 +227,12 @@ class RecentAnswers:
         }
 
     def streams(self, path: str) -> bool:
-        """Whether times of this base URL are times to first token."""
+        """Says whether times of this base URL are times to first token."""
         return any(
             check.probe.streams for check in self._mains.values() if check.endpoint.path == path
         )
 
 
 def _kept(check: Check) -> timedelta:
-    """How long an answer says something of now: half an hour, or until it should be replaced twice."""
+    """Returns how long an answer says something of now: half an hour, or until it should be replaced twice."""
     return max(WINDOW, 2 * check.probe.every)

@@ -94,7 +94,7 @@ def command(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What the file is made of. `key` is the name of the variable that holds the key, never the key."""
+    """Holds what the file is made of. `key` is the name of the variable that holds the key, never the key."""
 
     urls: tuple[str, ...]
     name: str = ""

@@ -28,7 +28,7 @@ class TimeArgument:
 
 
 class Granularity(StrEnum):
-    """What one row of a history stands for: a run, or a period."""
+    """Says what one row of a history stands for: a run, or a period."""
 
     RUNS = "runs"
     HOUR = "hour"

@@ -1,4 +1,4 @@
-"""Where the simulated service can be reached, as it tells the process that started it."""
+"""The addresses of the simulated service, as it tells the process that started it."""
 
 import json
 from dataclasses import asdict, dataclass

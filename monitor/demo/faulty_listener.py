@@ -21,7 +21,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class ListenMode(Enum):
-    """What happens to a connection."""
+    """Says what happens to a connection."""
 
     OPEN = auto()
     CLOSED = auto()

@@ -23,7 +23,7 @@ _MAX_BODY_LINES = 7
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """How an outcome is marked; `ascii` is for terminals that show nothing else."""
+    """Says how an outcome is marked; `ascii` is for terminals that show nothing else."""
 
     unicode: str
     ascii: str

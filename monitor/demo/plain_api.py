@@ -52,7 +52,7 @@ def embeddings(body: Mapping[str, Any]) -> Json:
     return {"object": "list", "data": data, "model": model, "usage": usage}
 
 
-def _vector(text: str, size: int, as_base64: bool) -> list[float] | str:  # noqa: FBT001
+def _vector(text: str, size: int, as_base64: bool) -> list[float] | str:  # noqa: FBT001  # as the API has it
     rng = Random(text)  # noqa: S311  # a vector, not a secret
     raw = [rng.gauss(0, 1) for _ in range(size)]
     length = math.hypot(*raw)

@@ -27,7 +27,7 @@ _MID_STREAM = {
 
 @dataclass(frozen=True, slots=True)
 class TokenPace:
-    """How fast an endpoint's model answers."""
+    """Says how fast an endpoint's model answers."""
 
     endpoint: SimulatedEndpoint
     rng: Random

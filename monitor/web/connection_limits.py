@@ -1,4 +1,4 @@
-"""How many connections there may be at a time, and how long each may last.
+"""Limits how many connections there may be at a time, and how long each may last.
 
 aiohttp waits for the first line of a connection for ever, and for a reader as long as it likes.
 """

@@ -59,7 +59,7 @@ class WebServer:
         self._server: asyncio.Server | None = None
 
     def change(self, folder: Path, report: Report) -> None:
-        """What is served from now on."""
+        """Sets what is served from now on."""
         self._files.folder, self._report = folder, report
 
     async def start(self) -> None:

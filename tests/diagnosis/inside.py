@@ -40,12 +40,15 @@ def settle(folder: Path) -> None:
     (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:5 attempts:2\n")
     (folder / "nsswitch.conf").write_text("hosts: files dns\n")
     for command in (
-        "mount --make-rprivate /", "ip link set lo up", f"ip address add {TRUE}/32 dev lo",
-        "ip route add default dev lo", f"ip route add unreachable {FACEBOOK}",
+        "mount --make-rprivate /",
+        "ip link set lo up",
+        f"ip address add {TRUE}/32 dev lo",
+        "ip route add default dev lo",
+        f"ip route add unreachable {FACEBOOK}",
         "ip route add unreachable 104.18.0.7",
         f"mount --bind {folder}/resolv.conf /etc/resolv.conf",
         f"mount --bind {folder}/nsswitch.conf /etc/nsswitch.conf",
-    ):  # fmt: skip
+    ):
         subprocess.run(command.split(), check=True)
 
 
@@ -56,8 +59,10 @@ def system(question: Message) -> list[bytes | float]:
         return []
     wait = 0.15 if name.startswith("slow") else 0.0
     zone = {name: ("127.0.0.1",)} | {
-        "poisoned.test": (FACEBOOK,), "lost.test": (FACEBOOK,), "gone.test": ("104.18.0.7",),
-    }  # fmt: skip
+        "poisoned.test": (FACEBOOK,),
+        "lost.test": (FACEBOOK,),
+        "gone.test": ("104.18.0.7",),
+    }
     return [wait, answer_of(question, zone).to_wire()]
 
 
@@ -70,12 +75,20 @@ def check(name: str, port: int, **settings: Any) -> Check:
 
 async def run(client: Client, asked: Check, doctor: PathDiagnosis | None = None) -> dict[str, Any]:
     found = await attempt(
-        asked, habit=Habit(), client=client, clock=SystemClock(), rng=Random(1), vantage="here",
+        asked,
+        habit=Habit(),
+        client=client,
+        clock=SystemClock(),
+        rng=Random(1),
+        vantage="here",
         redact=str,
-    )  # fmt: skip
+    )
     result = (await explained(doctor, asked, found) if doctor else found).result
-    return {"outcome": result.outcome.value, "kind": result.failure and result.failure.kind.value,
-            "dns": result.timings.dns}  # fmt: skip
+    return {
+        "outcome": result.outcome.value,
+        "kind": result.failure and result.failure.kind.value,
+        "dns": result.timings.dns,
+    }
 
 
 async def hung_names(street: Street) -> dict[str, Any]:
@@ -111,9 +124,12 @@ async def slow_name(street: Street) -> list[float]:
 
 async def command(folder: Path, *arguments: str) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
-        MONITOR, *arguments, cwd=folder, stdout=asyncio.subprocess.PIPE,
+        MONITOR,
+        *arguments,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
         env={"PATH": os.environ["PATH"]},
-    )  # fmt: skip
+    )
     out, _ = await asyncio.wait_for(process.communicate(), 60)
     return {"exit": process.returncode, **json.loads(out)}
 

@@ -51,14 +51,25 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
 
         async def ask(check: Check, *, habit: Habit, late_ms: float) -> Attempted:
             return await attempt(
-                check, habit=habit, client=client, clock=clock, rng=Random(1), vantage="here",
-                redact=str, late_ms=late_ms,
-            )  # fmt: skip
+                check,
+                habit=habit,
+                client=client,
+                clock=clock,
+                rng=Random(1),
+                vantage="here",
+                redact=str,
+                late_ms=late_ms,
+            )
 
         cycle = Cycle(
-            ask=ask, store=store, alerts=AlertEngine(found.alerts, found.channels, store.recall()),
-            ledger=BudgetLedger(found.services, {}, {}, {}), clock=clock, vantage="here", explain=doctor,
-        )  # fmt: skip
+            ask=ask,
+            store=store,
+            alerts=AlertEngine(found.alerts, found.channels, store.recall()),
+            ledger=BudgetLedger(found.services, {}, {}, {}),
+            clock=clock,
+            vantage="here",
+            explain=doctor,
+        )
         for minute in range(MINUTES + 8):
             street.where = dict(NOWHERE if 4 <= minute < 4 + MINUTES else UP)
             for check in found.checks:
@@ -79,8 +90,10 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
             words = phrase(row, incident, context)
             told.append((row.what, f"{words.title}\n{words.body}"))
         assert {row.what for row in await store.due(clock.now())} <= {
-            NotificationType.OPENED, NotificationType.RESOLVED, NotificationType.NOTICE,
-        }  # fmt: skip
+            NotificationType.OPENED,
+            NotificationType.RESOLVED,
+            NotificationType.NOTICE,
+        }
         assert [what for what, _ in told] == [NotificationType.OPENED, NotificationType.RESOLVED]
         for (
             _,

@@ -32,8 +32,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("own-network")
     done = subprocess.run(
         [*unshare(), sys.executable, str(INSIDE), str(folder)],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
     print(json.dumps(found["hung"]), f"{found['took']:.1f} s")

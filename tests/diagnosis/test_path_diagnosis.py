@@ -34,9 +34,12 @@ def street(tmp_path: Path) -> Street:
 def check(street: Street, host: str = HOST, *, encrypted: bool = True, **settings: object) -> Check:
     scheme = "https" if encrypted else "http"
     endpoint = Endpoint(
-        id=host.replace(".", "-"), service="s", url=f"{scheme}://{host}:{street.port}", name=host,
+        id=host.replace(".", "-"),
+        service="s",
+        url=f"{scheme}://{host}:{street.port}",
+        name=host,
         ca_file=street.ca_file,
-    )  # fmt: skip
+    )
     return Check(
         service="s", endpoint=endpoint, probe=PROBES["http"](**{"timeout": "2s"} | settings)
     )
@@ -52,9 +55,14 @@ class Clinic:
 
     async def run(self, asked: Check) -> Attempted:
         found = await attempt(
-            asked, habit=Habit(), client=self.client, clock=self.clock, rng=Random(1),
-            vantage="here", redact=str,
-        )  # fmt: skip
+            asked,
+            habit=Habit(),
+            client=self.client,
+            clock=self.clock,
+            rng=Random(1),
+            vantage="here",
+            redact=str,
+        )
         return await explained(self.doctor, asked, found)
 
 
@@ -182,9 +190,14 @@ async def test_a_reset_or_silence_on_the_name_is_a_block_by_name(
         assert "saying another name (example.com)" in looked(found)
         async with Client(street.resolve) as client:
             bare = await attempt(
-                check(street), habit=Habit(), client=client, clock=SystemClock(), rng=Random(1),
-                vantage="here", redact=str,
-            )  # fmt: skip
+                check(street),
+                habit=Habit(),
+                client=client,
+                clock=SystemClock(),
+                rng=Random(1),
+                vantage="here",
+                redact=str,
+            )
         assert kind_of(bare) is kind, "what it was before it was explained"
 
 

@@ -68,9 +68,12 @@ def kind_of(failure: Failure | None) -> FailureKind | None:
 @pytest.mark.parametrize("kind", sorted(PATH_KINDS))
 def test_offline_explains_silence_and_nothing_that_came_back(kind: FailureKind) -> None:
     silent = {
-        FailureKind.DNS_NXDOMAIN, FailureKind.DNS_SERVFAIL, FailureKind.TCP_UNREACHABLE, FailureKind.CONNECT_TIMEOUT,
+        FailureKind.DNS_NXDOMAIN,
+        FailureKind.DNS_SERVFAIL,
+        FailureKind.TCP_UNREACHABLE,
+        FailureKind.CONNECT_TIMEOUT,
         FailureKind.TLS_TIMEOUT,
-    }  # fmt: skip
+    }
     found = verdict(kind, network=DOWN)
     assert kind_of(found) == (FailureKind.OFFLINE if kind in silent else None)
 
@@ -111,9 +114,11 @@ def test_a_wrong_clock_is_proven_by_others_and_by_the_certificate(
 ) -> None:
     """Valid until ten days ago by our clock; 40 days back it would be good, 40 days on it would not."""
     shown = trial(
-        HERE, ConnectionEnd.FOREIGN, detail="certificate has expired",
+        HERE,
+        ConnectionEnd.FOREIGN,
+        detail="certificate has expired",
         certificate=certificate(NOW - timedelta(days=90), NOW - timedelta(days=10)),
-    )  # fmt: skip
+    )
     network = NetworkState(status=NetworkStatus.FINE, words="", skew_s=skew_s)
     found = verdict(FailureKind.CERT_EXPIRED, shown, network=network)
     assert kind_of(found) == (FailureKind.CLOCK_WRONG if wrong else None)
@@ -153,9 +158,11 @@ def test_a_denied_name_that_others_know_and_that_proves_itself_is_poisoned() -> 
 
 def test_a_foreign_certificate_here_and_a_valid_one_there_is_poisoned() -> None:
     for end, kind in (
-        (ConnectionEnd.FOREIGN, FailureKind.CERT_HOSTNAME), (ConnectionEnd.SILENT, FailureKind.CONNECT_TIMEOUT),
-        (ConnectionEnd.REFUSED, FailureKind.TCP_REFUSED), (ConnectionEnd.GARBLED, FailureKind.TLS_PROTOCOL),
-    ):  # fmt: skip
+        (ConnectionEnd.FOREIGN, FailureKind.CERT_HOSTNAME),
+        (ConnectionEnd.SILENT, FailureKind.CONNECT_TIMEOUT),
+        (ConnectionEnd.REFUSED, FailureKind.TCP_REFUSED),
+        (ConnectionEnd.GARBLED, FailureKind.TLS_PROTOCOL),
+    ):
         found = verdict(
             kind, trial(HERE, end), trial(THERE, ConnectionEnd.VALID), there=(said(THERE),)
         )
@@ -263,12 +270,19 @@ def test_other_kinds_are_never_a_block_by_name() -> None:
 def test_the_steps_say_what_was_looked_at_in_order() -> None:
     shown = certificate(NOW, NOW + timedelta(days=90))
     observations = Observations(
-        target=TLS, kind=FailureKind.CERT_HOSTNAME, now=NOW, network=FINE,
+        target=TLS,
+        kind=FailureKind.CERT_HOSTNAME,
+        now=NOW,
+        network=FINE,
         here=DnsAnswer(resolver="here", addresses=("31.13.94.37",), ms=3.0),
         there=(said(THERE),),
-        trials=(trial("31.13.94.37", ConnectionEnd.FOREIGN, detail="hostname mismatch", certificate=shown),
-                trial(THERE, ConnectionEnd.VALID)),
-    )  # fmt: skip
+        trials=(
+            trial(
+                "31.13.94.37", ConnectionEnd.FOREIGN, detail="hostname mismatch", certificate=shown
+            ),
+            trial(THERE, ConnectionEnd.VALID),
+        ),
+    )
     assert [step.good for step in report_steps(observations)] == [True, True, None, False, True]
     assert report_line(observations).split("; ") == [
         "own network: 2 of 2 controls answered",
@@ -288,16 +302,34 @@ def test_the_words_of_each_verdict() -> None:
     valid, neutral = trial(THERE, ConnectionEnd.VALID), trial(HERE, ConnectionEnd.ANSWERED, NEUTRAL)
     suspected = "a false answer on the way is suspected; another resolver or base URL helps"
     found = {
-        verdict(FailureKind.DNS_SERVFAIL, here=lost, network=NO_RESOLVER): "got no address for relay.test, and none of 2 other names resolves: the monitor's own resolver is broken",
-        verdict(FailureKind.DNS_SERVFAIL, here=lost, there=names, network=ALONE): "got no answer from the monitor's own resolver, while dns.test knows relay.test; want one that answers",
-        verdict(FailureKind.CERT_EXPIRED, now=datetime(1970, 1, 1, tzinfo=UTC)): "got 1970-01-01 from the monitor's own clock, want today: certificates cannot be judged",
-        verdict(FailureKind.CONNECT_TIMEOUT, valid, there=names): f"got {HERE} for relay.test here, while dns.test says {THERE}, where a valid certificate for the name came: {suspected}",
-        verdict(FailureKind.CONNECT_TIMEOUT, valid, here=odd, there=names): f"got 31.13.94.37 (an address of Facebook, as forged answers often have) for relay.test here, while dns.test says {THERE}, where a valid certificate for the name came: {suspected}",
-        verdict(FailureKind.CONNECT_TIMEOUT, here=odd, there=names): f"got 31.13.94.37, an address of Facebook, as forged answers often have, for relay.test here, while dns.test says {THERE}: {suspected}",
-        verdict(FailureKind.CONNECT_TIMEOUT, there=(raced,)): f"got two answers that differ to one question to dns.test about relay.test, want one: {suspected}",
-        verdict(FailureKind.TLS_RESET, neutral): f"got a reset at {HERE} for the name relay.test, and an answer in TLS for example.com: a block by name on the way is suspected; another base URL helps",
-        verdict(FailureKind.TLS_RESET, neutral, trial(HERE, ConnectionEnd.SILENT)): f"got no answer in time at {HERE} for the name relay.test, and an answer in TLS for example.com: a block by name on the way is suspected; another base URL helps",
-    }  # fmt: skip
+        verdict(
+            FailureKind.DNS_SERVFAIL, here=lost, network=NO_RESOLVER
+        ): "got no address for relay.test, and none of 2 other names resolves: the monitor's own resolver is broken",
+        verdict(
+            FailureKind.DNS_SERVFAIL, here=lost, there=names, network=ALONE
+        ): "got no answer from the monitor's own resolver, while dns.test knows relay.test; want one that answers",
+        verdict(
+            FailureKind.CERT_EXPIRED, now=datetime(1970, 1, 1, tzinfo=UTC)
+        ): "got 1970-01-01 from the monitor's own clock, want today: certificates cannot be judged",
+        verdict(
+            FailureKind.CONNECT_TIMEOUT, valid, there=names
+        ): f"got {HERE} for relay.test here, while dns.test says {THERE}, where a valid certificate for the name came: {suspected}",
+        verdict(
+            FailureKind.CONNECT_TIMEOUT, valid, here=odd, there=names
+        ): f"got 31.13.94.37 (an address of Facebook, as forged answers often have) for relay.test here, while dns.test says {THERE}, where a valid certificate for the name came: {suspected}",
+        verdict(
+            FailureKind.CONNECT_TIMEOUT, here=odd, there=names
+        ): f"got 31.13.94.37, an address of Facebook, as forged answers often have, for relay.test here, while dns.test says {THERE}: {suspected}",
+        verdict(
+            FailureKind.CONNECT_TIMEOUT, there=(raced,)
+        ): f"got two answers that differ to one question to dns.test about relay.test, want one: {suspected}",
+        verdict(
+            FailureKind.TLS_RESET, neutral
+        ): f"got a reset at {HERE} for the name relay.test, and an answer in TLS for example.com: a block by name on the way is suspected; another base URL helps",
+        verdict(
+            FailureKind.TLS_RESET, neutral, trial(HERE, ConnectionEnd.SILENT)
+        ): f"got no answer in time at {HERE} for the name relay.test, and an answer in TLS for example.com: a block by name on the way is suspected; another base URL helps",
+    }
     assert {failure: failure and failure.message for failure in found} == found
 
 

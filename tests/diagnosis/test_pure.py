@@ -35,9 +35,19 @@ def test_a_resolver_is_an_address_or_a_url(text: str, resolver: Resolver) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["dns.google", "http://1.1.1.1/dns-query", "", "1.1.1.1:0", "1.1.1.1:99999", "https://",
-     "https://user:pass@dns.test/", "https://dns.test/a b", "[::1", "1.2.3"],
-)  # fmt: skip
+    [
+        "dns.google",
+        "http://1.1.1.1/dns-query",
+        "",
+        "1.1.1.1:0",
+        "1.1.1.1:99999",
+        "https://",
+        "https://user:pass@dns.test/",
+        "https://dns.test/a b",
+        "[::1",
+        "1.2.3",
+    ],
+)
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="want"):
         parse_resolver(text)
@@ -46,21 +56,29 @@ def test_anything_else_is_refused_with_an_example(text: str) -> None:
 @pytest.mark.parametrize(
     ("address", "what"),
     [
-        ("127.0.0.1", "a loopback address"), ("::1", "a loopback address"),
-        ("0.0.0.0", "an unspecified address"), ("10.1.2.3", "a private address"),
-        ("100.64.0.1", "a private address"), ("fd00::1", "a private address"),
-        ("169.254.1.1", "a link-local address"), ("fe80::1%eth0", "a link-local address"),
-        ("::ffff:10.0.0.1", "a private address"), ("255.255.255.255", "a reserved address"),
-        ("224.0.0.1", "a multicast address"), ("nonsense", "no address"),
+        ("127.0.0.1", "a loopback address"),
+        ("::1", "a loopback address"),
+        ("0.0.0.0", "an unspecified address"),
+        ("10.1.2.3", "a private address"),
+        ("100.64.0.1", "a private address"),
+        ("fd00::1", "a private address"),
+        ("169.254.1.1", "a link-local address"),
+        ("fe80::1%eth0", "a link-local address"),
+        ("::ffff:10.0.0.1", "a private address"),
+        ("255.255.255.255", "a reserved address"),
+        ("224.0.0.1", "a multicast address"),
+        ("nonsense", "no address"),
         ("2001::1", "a Teredo address, as forged AAAA answers have"),
         ("31.13.94.37", "an address of Facebook, as forged answers often have"),
         ("104.244.43.6", "an address of Twitter, as forged answers often have"),
         ("162.125.32.6", "an address of Dropbox, as forged answers often have"),
         ("59.24.3.173", "an address known from forged answers"),
-        ("93.184.216.34", None), ("1.1.1.1", None), ("2606:4700::1", None),
+        ("93.184.216.34", None),
+        ("1.1.1.1", None),
+        ("2606:4700::1", None),
         ("2001:4860::8888", None),
     ],
-)  # fmt: skip
+)
 def test_odd_addresses_are_called_what_they_are(address: str, what: str | None) -> None:
     assert describe_bogon(address) == what
 
@@ -165,7 +183,11 @@ MUTE = seen("a.test", resolved=False, reached=False)
         ((MUTE,), {"resolver_answered": True}, NetworkStatus.RESOLVER_FAILED),
         ((MUTE, seen("192.0.2.1", resolved=None)), {}, NetworkStatus.RESOLVER_FAILED),
         ((MUTE,), {"failing": "other.example"}, NetworkStatus.OFFLINE),
-        ((seen("x.relay.test", resolved=False, reached=False),), {"failing": "relay.test"}, NetworkStatus.UNKNOWN),
+        (
+            (seen("x.relay.test", resolved=False, reached=False),),
+            {"failing": "relay.test"},
+            NetworkStatus.UNKNOWN,
+        ),
         # A resolver out in the world answered: the network works.
         ((), {"resolver_reached": True}, NetworkStatus.FINE),
         ((SILENT, FAR), {"resolver_reached": True}, NetworkStatus.FINE),
@@ -174,7 +196,7 @@ MUTE = seen("a.test", resolved=False, reached=False)
         ((), {}, NetworkStatus.UNKNOWN),
         ((), {"routed": False}, NetworkStatus.OFFLINE),
     ],
-)  # fmt: skip
+)
 def test_our_own_network_is_judged_by_those_that_have_nothing_to_do_with_it(
     controls: tuple[ControlResult, ...], more: dict[str, object], status: NetworkStatus
 ) -> None:
@@ -194,17 +216,53 @@ def test_the_clocks_of_others_are_taken_in_the_middle() -> None:
 @pytest.mark.parametrize(
     ("controls", "more", "reading"),
     [
-        ((), {"resolver_reached": True}, (NetworkStatus.FINE, "another resolver answered, there is no control", None)),
-        ((SILENT, FAR), {"resolver_reached": True}, (NetworkStatus.FINE, "another resolver answered, none of 2 controls answered", None)),
-        ((replace(SILENT, skew_s=5.0),), {"resolver_reached": True}, (NetworkStatus.FINE, "another resolver answered, none of 1 control answered", 5.0)),
+        (
+            (),
+            {"resolver_reached": True},
+            (NetworkStatus.FINE, "another resolver answered, there is no control", None),
+        ),
+        (
+            (SILENT, FAR),
+            {"resolver_reached": True},
+            (NetworkStatus.FINE, "another resolver answered, none of 2 controls answered", None),
+        ),
+        (
+            (replace(SILENT, skew_s=5.0),),
+            {"resolver_reached": True},
+            (NetworkStatus.FINE, "another resolver answered, none of 1 control answered", 5.0),
+        ),
         ((), {}, (NetworkStatus.UNKNOWN, "there is nothing to compare with", None)),
         ((), {"routed": False}, (NetworkStatus.OFFLINE, "there is no route to anywhere", None)),
-        ((replace(MUTE, skew_s=7.0),), {"resolver_answered": True}, (NetworkStatus.RESOLVER_FAILED, "none of 1 other name resolves, while the network works", 7.0)),
-        ((MUTE, MUTE, seen("192.0.2.1", resolved=None)), {}, (NetworkStatus.RESOLVER_FAILED, "none of 2 other names resolves, while the network works", None)),
-        ((seen("a.test", skew_s=-3.0), FAR), {}, (NetworkStatus.FINE, "1 of 2 controls answered", -3.0)),
-        ((replace(SILENT, skew_s=4.0), FAR), {}, (NetworkStatus.OFFLINE, "none of 2 controls answered", 4.0)),
+        (
+            (replace(MUTE, skew_s=7.0),),
+            {"resolver_answered": True},
+            (
+                NetworkStatus.RESOLVER_FAILED,
+                "none of 1 other name resolves, while the network works",
+                7.0,
+            ),
+        ),
+        (
+            (MUTE, MUTE, seen("192.0.2.1", resolved=None)),
+            {},
+            (
+                NetworkStatus.RESOLVER_FAILED,
+                "none of 2 other names resolves, while the network works",
+                None,
+            ),
+        ),
+        (
+            (seen("a.test", skew_s=-3.0), FAR),
+            {},
+            (NetworkStatus.FINE, "1 of 2 controls answered", -3.0),
+        ),
+        (
+            (replace(SILENT, skew_s=4.0), FAR),
+            {},
+            (NetworkStatus.OFFLINE, "none of 2 controls answered", 4.0),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_reading_says_how_many_answered_and_what_their_clocks_show(
     controls: tuple[ControlResult, ...],
     more: dict[str, object],

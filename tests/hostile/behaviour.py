@@ -73,6 +73,15 @@ def chunked(*chunks: bytes) -> bytes:
 
 
 __all__ = [
-    "KEY", "LONG", "OK", "SHORT", "Behaviour", "Felt", "behaviour", "chunked", "endless", "saying",
+    "KEY",
+    "LONG",
+    "OK",
+    "SHORT",
+    "Behaviour",
+    "Felt",
+    "behaviour",
+    "chunked",
+    "endless",
+    "saying",
     "sized",
-]  # fmt: skip
+]

@@ -55,17 +55,27 @@ def named(host: str) -> Opening:
 
 def dns(name: str, resolve: Resolve, wants: FailureKind | None, connections: int = 0) -> Behaviour:
     return Behaviour(
-        "DNS", name, _somewhere, wants, settings={"timeout": SHORT}, resolve=resolve,
+        "DNS",
+        name,
+        _somewhere,
+        wants,
+        settings={"timeout": SHORT},
+        resolve=resolve,
         connections=connections,
-    )  # fmt: skip
+    )
 
 
 def malformed(name: str, host: str) -> Behaviour:
     """Nothing leaves the machine for such a name: the system's own resolver refuses it."""
     return Behaviour(
-        "DNS", name, named(host), FailureKind.DNS_NXDOMAIN, settings={"timeout": SHORT},
-        resolve=system_resolve, connections=None,
-    )  # fmt: skip
+        "DNS",
+        name,
+        named(host),
+        FailureKind.DNS_NXDOMAIN,
+        settings={"timeout": SHORT},
+        resolve=system_resolve,
+        connections=None,
+    )
 
 
 NODATA = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
@@ -83,9 +93,13 @@ ROWS = (
     dns("a broadcast address", answering("255.255.255.255"), FailureKind.TCP_UNREACHABLE),
     dns("something that is no address", answering("no address"), FailureKind.TCP_UNREACHABLE),
     dns("IPv4 by the label of IPv6", answering("127.0.0.1", family=socket.AF_INET6), None, 1),
-    dns("a thousand addresses of nobody", answering(*(f"127.0.{n // 200}.{n % 200 + 2}" for n in range(1000))), FailureKind.TCP_REFUSED),
+    dns(
+        "a thousand addresses of nobody",
+        answering(*(f"127.0.{n // 200}.{n % 200 + 2}" for n in range(1000))),
+        FailureKind.TCP_REFUSED,
+    ),
     dns("the right address behind dead ones", answering("127.0.0.2", "127.0.0.1"), None, 1),
     malformed("a label of 64 letters", "x" * 64 + ".test"),
     malformed("a name of 300 letters", ".".join(["x" * 50] * 6)),
     malformed("an empty label", "a..test"),
-)  # fmt: skip
+)

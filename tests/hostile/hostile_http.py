@@ -114,12 +114,33 @@ GARBAGE = FailureKind.HTTP_GARBAGE
 
 _WITHOUT_END = (
     http("endless body", endless(OK + b"\r\n", b"x" * 65536), FailureKind.BODY_TOO_LARGE),
-    http("endless body of an error", endless(b"HTTP/1.1 500 No\r\n\r\n", b"x" * 65536), FailureKind.SERVER_ERROR),
-    http("endless chunks", endless(CHUNKED, b"4000\r\n" + b"x" * 0x4000 + b"\r\n"), FailureKind.BODY_TOO_LARGE),
-    http("endless chunks of one byte", endless(CHUNKED, b"1\r\nx\r\n" * 8192), FailureKind.BODY_TOO_LARGE),
-    http("endless body that says it is a terabyte", endless(OK + b"Content-Length: 1099511627776\r\n\r\n", b"x" * 65536), FailureKind.BODY_TOO_LARGE),
+    http(
+        "endless body of an error",
+        endless(b"HTTP/1.1 500 No\r\n\r\n", b"x" * 65536),
+        FailureKind.SERVER_ERROR,
+    ),
+    http(
+        "endless chunks",
+        endless(CHUNKED, b"4000\r\n" + b"x" * 0x4000 + b"\r\n"),
+        FailureKind.BODY_TOO_LARGE,
+    ),
+    http(
+        "endless chunks of one byte",
+        endless(CHUNKED, b"1\r\nx\r\n" * 8192),
+        FailureKind.BODY_TOO_LARGE,
+    ),
+    http(
+        "endless body that says it is a terabyte",
+        endless(OK + b"Content-Length: 1099511627776\r\n\r\n", b"x" * 65536),
+        FailureKind.BODY_TOO_LARGE,
+    ),
     http("endless trailers", later(CHUNKED + b"2\r\nok\r\n0\r\n", b"X: y\r\n" * 1000), GARBAGE),
-    http("endless extension of a chunk", later(CHUNKED + b"1;", b"x" * 4096), FailureKind.BODY_TIMEOUT, SHORT),
+    http(
+        "endless extension of a chunk",
+        later(CHUNKED + b"1;", b"x" * 4096),
+        FailureKind.BODY_TIMEOUT,
+        SHORT,
+    ),
     http("endless header", endless(OK + b"X: ", b"x" * 4096), FailureKind.HTTP_GARBAGE),
     http("endless headers", endless(OK, b"X: y\r\n" * 100), FailureKind.HTTP_GARBAGE),
     http("endless cookies", endless(OK, b"Set-Cookie: a=b\r\n" * 100), FailureKind.HTTP_GARBAGE),
@@ -129,13 +150,33 @@ _WITHOUT_END = (
     http("header of 64 kB", OK + b"X: " + b"x" * 65536 + b"\r\n\r\n", FailureKind.HTTP_GARBAGE),
     http("a thousand headers", OK + b"X: y\r\n" * 1000 + b"\r\n", FailureKind.HTTP_GARBAGE),
     http("drip of headers", endless(OK, b"X: y\r\n", 0.1), FailureKind.HEADERS_TIMEOUT, SHORT),
-    http("drip of the status line", endless(b"HTTP/1.1 200 ", b"O", 0.1), FailureKind.HEADERS_TIMEOUT, SHORT),
+    http(
+        "drip of the status line",
+        endless(b"HTTP/1.1 200 ", b"O", 0.1),
+        FailureKind.HEADERS_TIMEOUT,
+        SHORT,
+    ),
     http("drip of the body", endless(SIZED, b"x", 0.1), FailureKind.BODY_TIMEOUT, SHORT),
     http("drip of chunk sizes", endless(CHUNKED, b"0", 0.1), FailureKind.BODY_TIMEOUT, SHORT),
-    http("flood of 100 Continue", endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 50), FailureKind.HEADERS_TIMEOUT, SHORT),
-    http("flood of 103 with headers", endless(b"", b"HTTP/1.1 103 Early\r\nLink: <x>\r\n\r\n" * 50), FailureKind.HEADERS_TIMEOUT, SHORT),
-    http("drip of 100 Continue", endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.05), FailureKind.HEADERS_TIMEOUT, SHORT),
-)  # fmt: skip
+    http(
+        "flood of 100 Continue",
+        endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 50),
+        FailureKind.HEADERS_TIMEOUT,
+        SHORT,
+    ),
+    http(
+        "flood of 103 with headers",
+        endless(b"", b"HTTP/1.1 103 Early\r\nLink: <x>\r\n\r\n" * 50),
+        FailureKind.HEADERS_TIMEOUT,
+        SHORT,
+    ),
+    http(
+        "drip of 100 Continue",
+        endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.05),
+        FailureKind.HEADERS_TIMEOUT,
+        SHORT,
+    ),
+)
 
 # --- bombs -----------------------------------------------------------------------------------------
 
@@ -185,12 +226,24 @@ _BOMBS = (
     models("brotli bomb", encoded(b"br", BROTLI_64_MB), FailureKind.UNEXPECTED_BODY),
     models("zstd bomb", encoded(b"zstd", ZSTD_64_MB), FailureKind.UNEXPECTED_BODY),
     models("gzip in gzip bomb", bomb(b"gzip, gzip", 31, 2), FailureKind.UNEXPECTED_BODY),
-    models("gzip bomb that says nothing of it", sized(packed(31, 1 << 20)), FailureKind.UNEXPECTED_BODY),
-    http("endless gzip of nothing", endless(OK + b"Content-Encoding: gzip\r\n\r\n" + packed(31, 0)[:10], b"\0\0\0\xff\xff" * 8192), FailureKind.BODY_TOO_LARGE),
+    models(
+        "gzip bomb that says nothing of it", sized(packed(31, 1 << 20)), FailureKind.UNEXPECTED_BODY
+    ),
+    http(
+        "endless gzip of nothing",
+        endless(
+            OK + b"Content-Encoding: gzip\r\n\r\n" + packed(31, 0)[:10], b"\0\0\0\xff\xff" * 8192
+        ),
+        FailureKind.BODY_TOO_LARGE,
+    ),
     models("gzip that is none", encoded(b"gzip", b"x" * 99), FailureKind.UNEXPECTED_BODY),
-    models("gzip cut in the middle", encoded(b"gzip", packed(31, 1 << 20)[:40]), FailureKind.UNEXPECTED_BODY),
+    models(
+        "gzip cut in the middle",
+        encoded(b"gzip", packed(31, 1 << 20)[:40]),
+        FailureKind.UNEXPECTED_BODY,
+    ),
     models("an encoding of 10 kB", encoded(b"x" * 10_000, b"hello"), FailureKind.UNEXPECTED_BODY),
-)  # fmt: skip
+)
 
 # --- framing ---------------------------------------------------------------------------------------
 
@@ -209,19 +262,42 @@ _FRAMING = (
     http("length of forty digits", OK + b"Content-Length: " + b"9" * 40 + b"\r\n\r\nok", GARBAGE),
     http("two lengths", OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", GARBAGE),
     http("a list of lengths", OK + b"Content-Length: 2, 2\r\n\r\nok", GARBAGE),
-    http("length and chunks", OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", GARBAGE),
-    http("chunked twice", OK + b"Transfer-Encoding: chunked, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", None),
-    http("two encodings of transfer", OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n2\r\nok\r\n0\r\n\r\n", None),
+    http(
+        "length and chunks",
+        OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        GARBAGE,
+    ),
+    http(
+        "chunked twice",
+        OK + b"Transfer-Encoding: chunked, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        None,
+    ),
+    http(
+        "two encodings of transfer",
+        OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        None,
+    ),
     http("nonsense as chunk size", CHUNKED + b"zz\r\nab\r\n0\r\n\r\n", GARBAGE),
     http("nonsense amid chunks", saying(CHUNKED, 0.05, b"zz\r\nab\r\n", 60.0), GARBAGE),
     http("chunk of negative size", saying(CHUNKED, 0.05, b"-5\r\nab\r\n", 60.0), GARBAGE),
-    http("chunk of sixteen exabytes", saying(CHUNKED, 0.05, b"ffffffffffffffff\r\nab\r\n", 60.0), FailureKind.BODY_TIMEOUT, SHORT),
-    http("chunk longer than it says", saying(CHUNKED, 0.05, b"2\r\nabcd\r\n0\r\n\r\n", 60.0), GARBAGE),
+    http(
+        "chunk of sixteen exabytes",
+        saying(CHUNKED, 0.05, b"ffffffffffffffff\r\nab\r\n", 60.0),
+        FailureKind.BODY_TIMEOUT,
+        SHORT,
+    ),
+    http(
+        "chunk longer than it says", saying(CHUNKED, 0.05, b"2\r\nabcd\r\n0\r\n\r\n", 60.0), GARBAGE
+    ),
     http("body longer than its length", sized(b"ok") + b"and more", GARBAGE),
     http("two answers to one question", sized(b"ok") + sized(b"no", status=b"500 No"), None),
     http("an answer before the question", unasked(sized(b"ok")), None),
     http("204 with a body", b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello", GARBAGE),
-    http("101 Switching Protocols", b"HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\nhello", FailureKind.UNEXPECTED_STATUS),
+    http(
+        "101 Switching Protocols",
+        b"HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\nhello",
+        FailureKind.UNEXPECTED_STATUS,
+    ),
     http("status 999", b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n", FailureKind.SERVER_ERROR),
     http("status of four digits", b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n", GARBAGE),
     http("status that is a word", b"HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n", GARBAGE),
@@ -235,7 +311,7 @@ _FRAMING = (
     http("SMTP", b"220 mail.test ESMTP\r\n", GARBAGE),
     http("ICY", b"ICY 200 OK\r\n\r\n", GARBAGE),
     http("random bytes", bytes(range(255, 0, -1)) * 8, GARBAGE),
-)  # fmt: skip
+)
 
 # --- elsewhere --------------------------------------------------------------------------------------
 
@@ -260,14 +336,19 @@ _REDIRECTS = (
     redirect("to a place of 15 kB", b"http://x.test/" + b"x" * 15_000),
     redirect("to no place", b""),
     redirect("to nonsense", "http://[::::]:99999/\u202e".encode()),
-    models("redirect that names no place", sized(b"", status=b"302 X"), FailureKind.UNEXPECTED_REDIRECT),
+    models(
+        "redirect that names no place", sized(b"", status=b"302 X"), FailureKind.UNEXPECTED_REDIRECT
+    ),
     models("300 Multiple Choices", sized(b"", status=b"300 X"), FailureKind.UNEXPECTED_REDIRECT),
     models(
         "a page that refreshes elsewhere",
-        sized(b'<meta http-equiv="refresh" content="0;url=http://127.0.0.1:9/">', b"Refresh: 0; url=http://127.0.0.1:9/"),
+        sized(
+            b'<meta http-equiv="refresh" content="0;url=http://127.0.0.1:9/">',
+            b"Refresh: 0; url=http://127.0.0.1:9/",
+        ),
         FailureKind.HTML_ANSWER,
     ),
-)  # fmt: skip
+)
 
 ROWS = (*_AT_ENDS, *_WITHOUT_END, *_BOMBS, *_FRAMING, *_REDIRECTS)
 __all__ = ["ROWS", "chunked", "stall"]

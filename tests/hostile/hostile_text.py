@@ -70,8 +70,16 @@ def rows(name: str, said: str) -> tuple[Behaviour, ...]:
         text(f"{name} as a model's name", listed(said), FailureKind.MODEL_NOT_FOUND),
         text(f"{name} in a page's title", page(said), FailureKind.HTML_ANSWER),
         text(f"{name} in a stream", streamed(said), None, "chat"),
-        text(f"{name} in a redirect", sized(b"", b"Location: http://x.test/" + quote(said[:9000], errors="replace")[:9000].encode(), status=b"302 X"), FailureKind.UNEXPECTED_REDIRECT),
-    )  # fmt: skip
+        text(
+            f"{name} in a redirect",
+            sized(
+                b"",
+                b"Location: http://x.test/" + quote(said[:9000], errors="replace")[:9000].encode(),
+                status=b"302 X",
+            ),
+            FailureKind.UNEXPECTED_REDIRECT,
+        ),
+    )
 
 
 ROWS = tuple(row for name, said in (TEXTS | ECHOES).items() for row in rows(name, said))

@@ -62,11 +62,14 @@ def make(wish: Wish, issuer: Issuer | None = None) -> Issuer:
     by = issuer.cert.subject if issuer else name(wish.subject)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(name(wish.subject)).issuer_name(by).public_key(key.public_key())
+        .subject_name(name(wish.subject))
+        .issuer_name(by)
+        .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(wish.begins).not_valid_after(wish.ends)
+        .not_valid_before(wish.begins)
+        .not_valid_after(wish.ends)
         .add_extension(x509.BasicConstraints(ca=wish.is_ca, path_length=None), critical=True)
-    )  # fmt: skip
+    )
     for extension in _extensions(wish):
         builder = builder.add_extension(extension, critical=False)
     return Issuer(key, builder.sign(issuer.key if issuer else key, hashes.SHA256()))
@@ -190,10 +193,21 @@ UNTRUSTED, HOSTNAME, EXPIRED = (
 _CERTIFICATES = (
     cert("a good certificate", Wish(), None),
     cert("expired", Wish(begins=NOW - 9 * DAY, ends=NOW - DAY), EXPIRED),
-    cert("expired decades ago", Wish(begins=dt.datetime(1971, 1, 1, tzinfo=dt.UTC), ends=dt.datetime(1972, 1, 1, tzinfo=dt.UTC)), EXPIRED),
+    cert(
+        "expired decades ago",
+        Wish(
+            begins=dt.datetime(1971, 1, 1, tzinfo=dt.UTC),
+            ends=dt.datetime(1972, 1, 1, tzinfo=dt.UTC),
+        ),
+        EXPIRED,
+    ),
     cert("not yet valid", Wish(begins=NOW + DAY, ends=NOW + 9 * DAY), EXPIRED),
     cert("ends soon", Wish(ends=NOW + 9 * DAY), FailureKind.CERT_EXPIRING),
-    cert("ends in the year 9999", Wish(ends=dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)), None),
+    cert(
+        "ends in the year 9999",
+        Wish(ends=dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)),
+        None,
+    ),
     cert("for another host", Wish(hosts=("other.test",)), HOSTNAME),
     cert("for a host above", Wish(hosts=("test",)), HOSTNAME),
     cert("wildcard for the hosts below", Wish(hosts=(f"*.{HOST}",)), HOSTNAME),
@@ -206,12 +220,16 @@ _CERTIFICATES = (
     cert("hostile words for a subject", Wish(subject="\x1b[31m<script>\u202e"), None),
     by("signed by itself", lambda: context_of(make(Wish())), UNTRUSTED),
     by("signed by a stranger", lambda: context_of(make(Wish(), stranger())), UNTRUSTED),
-    by("a stranger and expired", lambda: context_of(make(Wish(ends=NOW - DAY, begins=NOW - 9 * DAY), stranger())), UNTRUSTED),
+    by(
+        "a stranger and expired",
+        lambda: context_of(make(Wish(ends=NOW - DAY, begins=NOW - 9 * DAY), stranger())),
+        UNTRUSTED,
+    ),
     by("an intermediate that is sent", lambda: by_intermediate(sent=True), None),
     by("an intermediate that is not sent", lambda: by_intermediate(sent=False), UNTRUSTED),
     by("signed by one who may not", by_no_authority, UNTRUSTED),
     by("a chain of 240 kB", endless_chain, FailureKind.TLS_PROTOCOL),
-)  # fmt: skip
+)
 
 # --- handshakes --------------------------------------------------------------------------------------
 
@@ -302,7 +320,9 @@ _HANDSHAKES = (
     spoken("silence after a byte of it", stopping(1, 0.001), TIMEOUT, SHORT),
     spoken("silence amid the first flight", stopping(1, 0.5), TIMEOUT, SHORT),
     spoken("silence before its last bytes", stopping(1, 0.99), TIMEOUT, SHORT),
-    spoken("silence after a retry of the hello", stopping(2, 0.0, curve="secp521r1"), TIMEOUT, SHORT),
+    spoken(
+        "silence after a retry of the hello", stopping(2, 0.0, curve="secp521r1"), TIMEOUT, SHORT
+    ),
     spoken("TLS 1.2: silence amid the first flight", stopping(1, 0.5, V12), TIMEOUT, SHORT),
     spoken("TLS 1.2: silence before the second flight", stopping(2, 0.0, V12), TIMEOUT, SHORT),
     spoken("TLS 1.2: silence amid the second flight", stopping(2, 0.5, V12), TIMEOUT, SHORT),
@@ -310,17 +330,33 @@ _HANDSHAKES = (
     spoken("drip of the hello", dripping, TIMEOUT, SHORT),
     spoken("close after the hello", dropping, CUT),
     spoken("reset amid the hello", slamming, CUT),
-    spoken("flood of records that say nothing", flooding(b"\x14\x03\x03\x00\x01\x01" * 2000), PROTOCOL),
+    spoken(
+        "flood of records that say nothing", flooding(b"\x14\x03\x03\x00\x01\x01" * 2000), PROTOCOL
+    ),
     spoken("half-close instead of a hello", answering(then=0.0), CUT),
     spoken("random bytes", answering(bytes(range(255, 0, -1)) * 8), PROTOCOL),
-    spoken("a record that is too long", answering(b"\x16\x03\x03\xff\xff" + bytes(65535)), PROTOCOL),
-    spoken("SSL 3 as the version", answering(b"\x16\x03\x00\x00\x2a\x02\x00\x00\x26\x03\x00" + bytes(36)), PROTOCOL),
+    spoken(
+        "a record that is too long", answering(b"\x16\x03\x03\xff\xff" + bytes(65535)), PROTOCOL
+    ),
+    spoken(
+        "SSL 3 as the version",
+        answering(b"\x16\x03\x00\x00\x2a\x02\x00\x00\x26\x03\x00" + bytes(36)),
+        PROTOCOL,
+    ),
     spoken("plain HTTP on the port", answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), PROTOCOL),
-    spoken("a redirect in plain HTTP", answering(b"HTTP/1.1 301 X\r\nLocation: http://x.test/\r\n\r\n"), PROTOCOL),
+    spoken(
+        "a redirect in plain HTTP",
+        answering(b"HTTP/1.1 301 X\r\nLocation: http://x.test/\r\n\r\n"),
+        PROTOCOL,
+    ),
     spoken("an endless page in plain HTTP", flooding(b"HTTP/1.1 200 OK\r\n\r\n" * 99), PROTOCOL),
     spoken("SSH on the port", answering(b"SSH-2.0-OpenSSH_9\r\n"), PROTOCOL),
-    over("half-close over TLS", half_closing(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"), FailureKind.TRUNCATED),
-)  # fmt: skip
+    over(
+        "half-close over TLS",
+        half_closing(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"),
+        FailureKind.TRUNCATED,
+    ),
+)
 
 
 def alert(name: str, number: int, level: int = 2, wants: FailureKind = PROTOCOL) -> Behaviour:
@@ -347,8 +383,16 @@ _ALERTS = (
     alert("unrecognized name", 112),
     alert("no application protocol", 120),
     alert("one that nobody knows", 255),
-    spoken("wants a client's certificate, TLS 1.2", refusing(lambda: wants_client_certificate(V12)), PROTOCOL),
-    spoken("wants a client's certificate, TLS 1.3", refusing(lambda: wants_client_certificate(ssl.TLSVersion.TLSv1_3)), PROTOCOL),
-)  # fmt: skip
+    spoken(
+        "wants a client's certificate, TLS 1.2",
+        refusing(lambda: wants_client_certificate(V12)),
+        PROTOCOL,
+    ),
+    spoken(
+        "wants a client's certificate, TLS 1.3",
+        refusing(lambda: wants_client_certificate(ssl.TLSVersion.TLSv1_3)),
+        PROTOCOL,
+    ),
+)
 
 ROWS = (*_CERTIFICATES, *_HANDSHAKES, *_ALERTS)

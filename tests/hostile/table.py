@@ -31,9 +31,12 @@ _LONGEST = {"message": 300, "model": 100, "finish_reason": 40, "body": 4096, "he
 
 _RAW = KEY.encode()
 FORMS = (
-    KEY[:12], KEY[-12:], _RAW.hex()[:24], "%63%61%6e%61%72%79",
+    KEY[:12],
+    KEY[-12:],
+    _RAW.hex()[:24],
+    "%63%61%6e%61%72%79",
     *(base64.b64encode(bytes(n) + _RAW).decode()[4:20] for n in range(3)),
-)  # fmt: skip
+)
 """Parts by which the key would be known again."""
 
 
@@ -107,9 +110,12 @@ class Workers:
     async def start(self, count: int) -> None:
         for _ in range(count):
             process = await asyncio.create_subprocess_exec(
-                sys.executable, str(HERE / "victim.py"), limit=1 << 26,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
+                sys.executable,
+                str(HERE / "victim.py"),
+                limit=1 << 26,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
             self._all.append(process)
             self._free.put_nowait(process)
 

@@ -73,10 +73,14 @@ def test_a_canary_is_known_again_in_every_form() -> None:
     canaries = Canaries()
     raw = canaries.key.encode()
     for text in (
-        f"x{canaries.key}y", raw.hex(), raw.hex().upper(), base64.b64encode(b"user:" + raw).decode(),
-        base64.urlsafe_b64encode(b"u:" + raw).decode(), "".join(f"%{byte:02X}" for byte in raw),
+        f"x{canaries.key}y",
+        raw.hex(),
+        raw.hex().upper(),
+        base64.b64encode(b"user:" + raw).decode(),
+        base64.urlsafe_b64encode(b"u:" + raw).decode(),
+        "".join(f"%{byte:02X}" for byte in raw),
         f"…{canaries.key[-16:]}",
-    ):  # fmt: skip
+    ):
         assert hits(text, canaries), text
     assert hits("canary-key- and nothing else", canaries) == []
 
@@ -184,22 +188,34 @@ def write(
     key.chmod(0o600)
     (folder / "monitor.toml").write_text(
         CONFIG.format(
-            url=there.url, telegram=fake.url, chat=CHAT, proxy=proxy, resolver=canaries.resolver,
+            url=there.url,
+            telegram=fake.url,
+            chat=CHAT,
+            proxy=proxy,
+            resolver=canaries.resolver,
             hook=f"{there.url.removeprefix('http://')}/hooks/{canaries.hook}",
         )
-    )  # fmt: skip
+    )
     return {
-        "PATH": os.environ["PATH"], "KEY": canaries.key, "HEADER": canaries.header,
-        "PROXY": canaries.proxy, "TELEGRAM_TOKEN": canaries.telegram,
-        "HOOK": f"user:{canaries.hook}", "HOOK_TOKEN": canaries.hook,
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "KEY": canaries.key,
+        "HEADER": canaries.header,
+        "PROXY": canaries.proxy,
+        "TELEGRAM_TOKEN": canaries.telegram,
+        "HOOK": f"user:{canaries.hook}",
+        "HOOK_TOKEN": canaries.hook,
+    }
 
 
 async def command(folder: Path, env: dict[str, str], *arguments: str) -> bytes:
     process = await asyncio.create_subprocess_exec(
-        MONITOR, *arguments, cwd=folder, env=env,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        MONITOR,
+        *arguments,
+        cwd=folder,
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     out, _ = await asyncio.wait_for(process.communicate(), 60)
     return out
 
@@ -218,11 +234,17 @@ async def test_a_daemon_at_debug_with_failing_channels_lets_no_canary_out(tmp_pa
         outputs = {
             " ".join(arguments): await command(folder, env, *arguments)
             for arguments in (
-                ("once",), ("once", "--json"), ("status",), ("status", "--json"), ("validate",),
-                ("test-alert",), ("render",), ("diagnose", f"{there.url}/body", "--json"),
+                ("once",),
+                ("once", "--json"),
+                ("status",),
+                ("status", "--json"),
+                ("validate",),
+                ("test-alert",),
+                ("render",),
+                ("diagnose", f"{there.url}/body", "--json"),
                 ("diagnose", "https://nowhere.invalid"),
             )
-        }  # fmt: skip
+        }
     sent = {*there.seen}
     assert f"Bearer {canaries.key}" in sent, "it was there to be lost"
     assert f"Bearer {canaries.own_key}" in sent
@@ -233,9 +255,10 @@ async def test_a_daemon_at_debug_with_failing_channels_lets_no_canary_out(tmp_pa
     outputs |= {"cmdline": cmdline, "telegram": "\n".join(fake.messages).encode()}
     outputs |= {"hook": "\n".join(there.hooked).encode()}
     files = [
-        path for path in folder.rglob("*")
+        path
+        for path in folder.rglob("*")
         if path.is_file() and path.name not in {"monitor.toml", "key"}
-    ]  # fmt: skip
+    ]
     names = {path.name for path in files}
     assert {"daemon.log", "monitor.db", "index.html", "status.json"} <= names
     outputs |= {str(path.relative_to(folder)): path.read_bytes() for path in files}
@@ -329,9 +352,13 @@ def test_a_traceback_that_nobody_caught_is_printed_without_canaries(tmp_path: Pa
         "raise RuntimeError(f'it was {key}')\n"
     )
     env = {
-        "KEY": canaries.key, "HEADER": canaries.header, "PROXY": canaries.proxy,
-        "TELEGRAM_TOKEN": canaries.telegram, "HOOK": canaries.hook, "HOOK_TOKEN": canaries.hook,
-    }  # fmt: skip
+        "KEY": canaries.key,
+        "HEADER": canaries.header,
+        "PROXY": canaries.proxy,
+        "TELEGRAM_TOKEN": canaries.telegram,
+        "HOOK": canaries.hook,
+        "HOOK_TOKEN": canaries.hook,
+    }
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,

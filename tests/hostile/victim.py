@@ -40,9 +40,13 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 def check_of(row: Behaviour, order: Mapping[str, Any]) -> Check:
     endpoint = Endpoint(
-        id="e", service="s", url=order["url"], name="E", key=Secret(KEY),
+        id="e",
+        service="s",
+        url=order["url"],
+        name="E",
+        key=Secret(KEY),
         ca_file=Path(order["ca_file"]) if order["ca_file"] else None,
-    )  # fmt: skip
+    )
     return Check(
         service="s", endpoint=endpoint, probe=PROBES[row.probe](**row.settings), model="model-x"
     )
@@ -78,9 +82,14 @@ async def suffer(order: Mapping[str, Any]) -> Felt:
 
 async def _attempt(check: Check, habit: Habit, client: Client) -> Attempted:
     return await attempt(
-        check, habit=habit, client=client, clock=SystemClock(), rng=Random(1), vantage="here",
+        check,
+        habit=habit,
+        client=client,
+        clock=SystemClock(),
+        rng=Random(1),
+        vantage="here",
         redact=Redactor([Secret(KEY)]),
-    )  # fmt: skip
+    )
 
 
 async def _visit(check: Check, client: Client, seen: dict[str, int]) -> None:

@@ -50,9 +50,14 @@ async def look(
     check = Check(service="s", endpoint=endpoint, probe=PROBES[kind](**settings))
     async with Client(loopback) as client:
         found = await attempt(
-            check, habit=Habit(), client=client, clock=clock, rng=Random(1), vantage="here",
+            check,
+            habit=Habit(),
+            client=client,
+            clock=clock,
+            rng=Random(1),
+            vantage="here",
             redact=Redactor(),
-        )  # fmt: skip
+        )
     return found.result
 
 
@@ -121,9 +126,14 @@ async def test_a_name_that_does_not_exist_is_told_by_both(clock: HandClock) -> N
         check = Check(service="s", endpoint=endpoint, probe=PROBES[kind]())
         async with Client(nobody) as client:
             found = await attempt(
-                check, habit=Habit(), client=client, clock=clock, rng=Random(1), vantage="here",
+                check,
+                habit=Habit(),
+                client=client,
+                clock=clock,
+                rng=Random(1),
+                vantage="here",
                 redact=Redactor(),
-            )  # fmt: skip
+            )
         assert kind_of(found.result) is FailureKind.DNS_NXDOMAIN
 
 

@@ -30,11 +30,23 @@ def said(status: int, body: Any = b"", **headers: str) -> str | None:
         (300, b"", FailureKind.UNEXPECTED_REDIRECT),
         (304, b"", FailureKind.UNEXPECTED_STATUS),
         (305, b"", FailureKind.UNEXPECTED_REDIRECT),
-        (400, error("the context is full", code="context_length_exceeded"), FailureKind.REQUEST_REJECTED),
+        (
+            400,
+            error("the context is full", code="context_length_exceeded"),
+            FailureKind.REQUEST_REJECTED,
+        ),
         (400, error("Model x is not supported"), FailureKind.MODEL_NOT_FOUND),
-        (400, error("Model x is not supported", code="too_many_tokens"), FailureKind.REQUEST_REJECTED),
+        (
+            400,
+            error("Model x is not supported", code="too_many_tokens"),
+            FailureKind.REQUEST_REJECTED,
+        ),
         (400, error("model: `x` does not exist"), FailureKind.MODEL_NOT_FOUND),
-        (400, error("Tools are not supported: the field does not exist"), FailureKind.REQUEST_REJECTED),
+        (
+            400,
+            error("Tools are not supported: the field does not exist"),
+            FailureKind.REQUEST_REJECTED,
+        ),
         (400, error("The model x likes no tools"), FailureKind.REQUEST_REJECTED),
         (401, error(code="get_channel_failed"), FailureKind.AUTH_INVALID),
         (402, error(code="get_channel_failed"), FailureKind.NO_CHANNEL),
@@ -57,7 +69,7 @@ def said(status: int, body: Any = b"", **headers: str) -> str | None:
         (500, error("x", type="timeout_error"), FailureKind.UPSTREAM_TIMEOUT),
         (502, error("x"), FailureKind.BAD_GATEWAY),
     ],
-)  # fmt: skip
+)
 def test_neighbours_are_told_apart(status: int, body: Any, want: FailureKind | None) -> None:
     assert kind(status, body) == want
 
@@ -135,18 +147,43 @@ CHALLENGE = (
         (400, b"<html><script src=/cdn-cgi/challenge-platform/x>", {}, f"got HTTP 400 {CHALLENGE}"),
         (200, b"<title>Just a moment...", {}, f"got HTTP 200 {CHALLENGE}"),
         (200, b"<html>Just a moment", {}, None),
-        (400, b"error code: 1020", {}, "got HTTP 400: the edge denies us access (error 1020), want the API's answer"),
+        (
+            400,
+            b"error code: 1020",
+            {},
+            "got HTTP 400: the edge denies us access (error 1020), want the API's answer",
+        ),
         (399, b"error code: 1020", {}, "got HTTP 399 to nowhere, want an answer"),
         (429, b"error code: 1015", {}, "got HTTP 429: the edge limits our rate (error 1015)"),
-        (530, b"error code: 1033", {}, "got HTTP 530: the edge failed (error 1033), want the API's answer"),
-        (500, b"x", {"cf_error_type": "y"}, "got HTTP 500: the edge answered in place of the server behind it, want the API's answer"),
+        (
+            530,
+            b"error code: 1033",
+            {},
+            "got HTTP 530: the edge failed (error 1033), want the API's answer",
+        ),
+        (
+            500,
+            b"x",
+            {"cf_error_type": "y"},
+            "got HTTP 500: the edge answered in place of the server behind it, want the API's answer",
+        ),
         (499, b"x", {"cf_error_type": "y"}, 'got HTTP 499: "x", want 200'),
-        (502, b"error code: 502", {}, "got HTTP 502: the edge answered in place of the server behind it, want the API's answer"),
+        (
+            502,
+            b"error code: 502",
+            {},
+            "got HTTP 502: the edge answered in place of the server behind it, want the API's answer",
+        ),
         (502, b"502 bad gateway          ", {}, 'got HTTP 502: "502 bad gateway", want 200'),
-        (502, b"502 bad gateway         ", {}, "got HTTP 502: the edge answered in place of the server behind it, want the API's answer"),
+        (
+            502,
+            b"502 bad gateway         ",
+            {},
+            "got HTTP 502: the edge answered in place of the server behind it, want the API's answer",
+        ),
         (500, b"error code: 502", {}, 'got HTTP 500: "error code: 502", want 200'),
     ],
-)  # fmt: skip
+)
 def test_an_edge_is_known_by_its_marks_and_named(
     status: int, body: bytes, headers: dict[str, str], message: str | None
 ) -> None:

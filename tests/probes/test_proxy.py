@@ -34,9 +34,14 @@ async def look(
     check = Check(service="s", endpoint=endpoint, probe=PROBES[kind](**settings), model="model-x")
     async with Client(nobody) as client:
         found = await attempt(
-            check, habit=Habit(), client=client, clock=HandClock(), rng=Random(1), vantage="here",
+            check,
+            habit=Habit(),
+            client=client,
+            clock=HandClock(),
+            rng=Random(1),
+            vantage="here",
             redact=Redactor(),
-        )  # fmt: skip
+        )
     return found.result
 
 

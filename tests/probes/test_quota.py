@@ -76,17 +76,21 @@ def test_an_empty_account_is_told_under_200_and_in_a_stream(body: dict[str, Any]
     "body",
     [
         error("You exceeded your current quota, please check your plan and billing details"),
-        error("Quota exceeded for metric: generate_content, limit: 20", status="RESOURCE_EXHAUSTED"),
+        error(
+            "Quota exceeded for metric: generate_content, limit: 20", status="RESOURCE_EXHAUSTED"
+        ),
         error("x", details=[{"violations": [{"quotaId": "GenerateRequestsPerMinutePerProject"}]}]),
         error("Rate limit exceeded: free-models-per-min. Add 10 credits to unlock more"),
-        error("Allocated quota exceeded, please increase your quota limit", code="insufficient_quota"),
+        error(
+            "Allocated quota exceeded, please increase your quota limit", code="insufficient_quota"
+        ),
         error("Rate limit reached on tokens per min (TPM): Limit 30000, Used 29000"),
         error("您当前使用该 API 的并发数过高，请充值提升等级", code="1302"),
         error("Your account reached the rate limit of 3 requests per minute, upgrade your plan"),
         error("Too many requests"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_limit_per_minute_stays_a_rate_limit(body: dict[str, Any]) -> None:
     assert kind(429, body) is RATE
 
@@ -109,9 +113,12 @@ def test_money_that_the_relays_own_upstream_lacks_is_the_relays_fault() -> None:
         ({"resets_in_seconds": 7300}, "(it returns in 2 h)"),
         ({"resets_in_seconds": 5}, "(it returns in 1 min)"),
         ({"resets_at": "2026-12-31T00:00:00Z"}, "(it returns 2026-12-31T00:00:00Z)"),
-        ({"metadata": {"headers": {"X-RateLimit-Reset": "1796083200000"}}}, "(it returns 2026-12-01 00:00 UTC)"),
+        (
+            {"metadata": {"headers": {"X-RateLimit-Reset": "1796083200000"}}},
+            "(it returns 2026-12-01 00:00 UTC)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_used_up_allowance_says_when_it_returns(fields: dict[str, Any], words: str) -> None:
     failure = judge_http(answer(429, error("daily limit reached", **fields)), had_key=True)
     assert failure is not None
@@ -124,21 +131,53 @@ def test_a_used_up_allowance_says_when_it_returns(fields: dict[str, Any], words:
 @pytest.mark.parametrize(
     ("value", "want", "words"),
     [
-        ({"code": 500, "msg": "404 NOT_FOUND", "success": False}, FailureKind.SERVER_ERROR, "404 NOT_FOUND"),
+        (
+            {"code": 500, "msg": "404 NOT_FOUND", "success": False},
+            FailureKind.SERVER_ERROR,
+            "404 NOT_FOUND",
+        ),
         ({"error_code": 17, "error_msg": "daily request limit reached"}, QUOTA, "daily request"),
         ({"error_code": 18, "error_msg": "Open api qps request limit reached"}, RATE, "qps"),
-        ({"error_code": 110, "error_msg": "Access token invalid"}, FailureKind.AUTH_INVALID, "token"),
-        ({"choices": None, "base_resp": {"status_code": 1008, "status_msg": "no money"}}, QUOTA, "no money"),
-        ({"base_resp": {"status_code": 1004, "status_msg": "login fail"}}, FailureKind.AUTH_INVALID, "login"),
+        (
+            {"error_code": 110, "error_msg": "Access token invalid"},
+            FailureKind.AUTH_INVALID,
+            "token",
+        ),
+        (
+            {"choices": None, "base_resp": {"status_code": 1008, "status_msg": "no money"}},
+            QUOTA,
+            "no money",
+        ),
+        (
+            {"base_resp": {"status_code": 1004, "status_msg": "login fail"}},
+            FailureKind.AUTH_INVALID,
+            "login",
+        ),
         ({"header": {"code": 11200, "message": "AppIdNoAuthError"}}, QUOTA, "AppIdNo"),
-        ({"Response": {"Error": {"Code": "InternalError", "Message": "we broke"}}}, FailureKind.SERVER_ERROR, "we broke"),
-        ({"choices": [{"error": {"code": 502, "message": "provider gone"}}]}, FailureKind.SERVER_ERROR, "provider gone"),
+        (
+            {"Response": {"Error": {"Code": "InternalError", "Message": "we broke"}}},
+            FailureKind.SERVER_ERROR,
+            "we broke",
+        ),
+        (
+            {"choices": [{"error": {"code": 502, "message": "provider gone"}}]},
+            FailureKind.SERVER_ERROR,
+            "provider gone",
+        ),
         ({"errcode": 40001, "errmsg": "not today"}, FailureKind.SERVER_ERROR, "not today"),
-        ({"code": "InvalidApiKey", "message": "no such key"}, FailureKind.AUTH_INVALID, "no such key"),
+        (
+            {"code": "InvalidApiKey", "message": "no such key"},
+            FailureKind.AUTH_INVALID,
+            "no such key",
+        ),
         ({"status": "error", "message": "boom"}, FailureKind.SERVER_ERROR, "boom"),
-        ({"error": {"message": 'HTTP 429: {"error": {"code": "1113", "message": "没钱"}}'}}, QUOTA, "没钱"),
+        (
+            {"error": {"message": 'HTTP 429: {"error": {"code": "1113", "message": "没钱"}}'}},
+            QUOTA,
+            "没钱",
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_envelope_of_an_error_is_opened(value: Any, want: FailureKind, words: str) -> None:
     assert is_error_object(value)
     failure = judge_api_body(answer(200, value))

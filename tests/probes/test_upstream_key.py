@@ -110,7 +110,7 @@ def test_the_ends_of_a_masked_key_tell_whose_it_is(text: str, is_other: bool) ->
         (429, {"message": "invalid max_tokens"}, False),
         (200, None, False),
     ],
-)  # fmt: skip
+)
 def test_a_refused_parameter_is_seen_also_where_a_relay_wraps_it(
     status: int, error: Any, refused: bool
 ) -> None:

@@ -186,7 +186,7 @@ def _unnamed_kind(error: ErrorBody) -> FailureKind | None:
     return None
 
 
-def _in_context(kind: FailureKind, had_key: bool, known_good: bool) -> FailureKind:  # noqa: FBT001
+def _in_context(kind: FailureKind, had_key: bool, known_good: bool) -> FailureKind:  # noqa: FBT001  # a fact, not a switch
     if kind in {FailureKind.AUTH_INVALID, FailureKind.PERMISSION_DENIED} and not had_key:
         return FailureKind.NO_KEY
     if kind is FailureKind.PATH_NOT_FOUND and known_good:
@@ -243,7 +243,7 @@ def _account_kind(error: ErrorBody) -> FailureKind | None:
     )
 
 
-def _bad_request(error: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
+def _bad_request(error: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, FBT001  # one signature for every status
     account = _account_kind(error)
     if account is not None:
         return account
@@ -273,7 +273,7 @@ def _names_model(error: ErrorBody) -> bool:
     return about is not None and error.mentions(*provider_codes.MODEL_PHRASES)
 
 
-def _forbidden(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
+def _forbidden(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001  # a fact, not a switch
     if html:
         return FailureKind.EDGE_DENIED
     account = _account_kind(error)
@@ -288,7 +288,7 @@ def _forbidden(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
     return FailureKind.PERMISSION_DENIED
 
 
-def _not_found(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
+def _not_found(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001  # a fact, not a switch
     if html:
         return FailureKind.PATH_NOT_FOUND
     if error.codes & provider_codes.MODEL_CODES:
@@ -300,7 +300,7 @@ def _not_found(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001
     )
 
 
-def _too_many(error: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, FBT001
+def _too_many(error: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, FBT001  # one signature for every status
     busy = error.codes & provider_codes.BUSY_CODES or error.mentions("饱和", "overload")
     return FailureKind.OVERLOADED if busy else FailureKind.RATE_LIMITED
 

@@ -6,7 +6,7 @@ _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
 class Decoder:
-    """Never gives more than `limit` bytes in all. What it cannot unpack stays as it came."""
+    """Gives at most `limit` bytes in all. What it cannot unpack stays as it came."""
 
     def __init__(self, encoding: str, limit: int) -> None:
         bits = _WINDOW_BITS.get(encoding.strip().lower())
