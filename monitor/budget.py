@@ -115,8 +115,8 @@ class BudgetLedger:
         return self._prices_of(check).exact(usage.tokens_in, usage.tokens_out or 0)
 
     def warning(self, service: str, day: date) -> str | None:
-        """Return a warning once a day, when most of the budget is gone."""
-        if (service, day) in self._warned or self._share(service, day) < WARN_SHARE:
+        """Return a warning once a day, when most of the budget is gone; what is all gone is told as a pause."""
+        if (service, day) in self._warned or not WARN_SHARE <= self._share(service, day) < 1:
             return None
         self._warned = {key for key in self._warned if key[1] == day} | {(service, day)}
         return self._why(service, self._budgets[service], day)

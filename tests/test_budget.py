@@ -73,8 +73,14 @@ def test_four_fifths_of_a_budget_are_told_once_a_day_and_not_again_after_a_resta
     again = BudgetLedger((), {"s": DailyBudget(tokens=500)}, {}, {("s", TODAY): Spend(400)})
     assert again.warning("s", TODAY) is None
     assert book.warning("s", TOMORROW) is None
-    book.reserve(CHECK, Spend(500), TOMORROW)
-    assert book.warning("s", TOMORROW) == "spent 500 of 500 tokens today"
+    book.reserve(CHECK, Spend(499), TOMORROW)
+    assert book.warning("s", TOMORROW) == "spent 499 of 500 tokens today"
+
+
+def test_a_budget_that_is_all_gone_is_not_called_almost_gone() -> None:
+    book = ledger(DailyBudget(tokens=500))
+    book.reserve(CHECK, Spend(500), TODAY)
+    assert book.warning("s", TODAY) is None
 
 
 def test_a_service_without_a_budget_is_never_warned_of() -> None:
