@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TextIO
 
 from monitor.model import Redactor
+from monitor.model.secret import printable
 
 _PRIORITY = {
     logging.CRITICAL: 2,
@@ -69,7 +70,7 @@ class SafeFormatter(logging.Formatter):
         self._journal, self._colour = journal, colour
 
     def format(self, record: logging.LogRecord) -> str:
-        text = self.redact(super().format(record))
+        text = self.redact(printable(super().format(record)))  # cleaned first: it may join a secret
         if not self._journal:
             return _coloured(text, record.levelno) if self._colour else text
         mark = f"<{_PRIORITY.get(record.levelno, 6)}>"
@@ -110,6 +111,7 @@ def _guard_hook(redact: Redactor) -> None:
     """Redacts exceptions that nobody caught, which Python itself would print."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
+        text = "".join(traceback.format_exception(kind, error, trace))
+        sys.stderr.write(redact(printable(text)))
 
     sys.excepthook = hook

@@ -114,3 +114,15 @@ def test_colours_are_for_terminals_that_want_them(
     assert ("\033[1mrun\033[0m check=a key=***" in terminal.getvalue()) is not bool(no_colour)
     assert ("\033[33m" in terminal.getvalue()) is not bool(no_colour)
     assert KEY not in terminal.getvalue()
+
+
+def test_foreign_control_characters_reach_no_terminal_and_hide_no_secret() -> None:
+    out = set_up()
+    log = logging.getLogger("monitor.x")
+    log.info("event=x why=%s", "\x1b]0;title\x07 \x9b31m \u202egnp.exe\nnext\tline")
+    log.info("event=x why=%s", f"{KEY[:12]}\x07{KEY[12:]}")
+    text = out.getvalue()
+    assert not set("\x1b\x07\x9b\u202e") & set(text)
+    assert "]0;title 31m gnp.exe\nnext\tline" in text
+    assert KEY not in text
+    assert "why=***" in text

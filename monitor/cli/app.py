@@ -23,6 +23,7 @@ from typer.core import TyperCommand, TyperGroup
 from monitor import __version__
 from monitor.cli import stdio
 from monitor.model.errors import ConfigError, MonitorError
+from monitor.model.secret import printable
 
 EX_SOFTWARE = 70
 EX_CONFIG = 78
@@ -149,10 +150,10 @@ def _run() -> None:
     try:
         command_line()()
     except ConfigError as error:
-        sys.stderr.write(stdio.printable(f"{error.report}\n"))
+        sys.stderr.write(printable(f"{error.report}\n"))
         sys.exit(EX_CONFIG)
     except MonitorError as error:
-        sys.stderr.write(stdio.printable(f"{error}\n"))
+        sys.stderr.write(printable(f"{error}\n"))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

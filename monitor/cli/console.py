@@ -18,6 +18,7 @@ from rich.text import Text
 
 from monitor.cli import stdio
 from monitor.model import Check, Outcome, Result
+from monitor.model.secret import CONTROL, printable
 
 _WIDTH_OF_A_PIPE = 10_000
 COLOURS = {
@@ -35,7 +36,7 @@ class SafeConsole(Console):
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterator[Segment]:
         for text, style, control in super().render(renderable, options):
-            yield Segment(text if control else stdio.printable(text), style, control)
+            yield Segment(text if control else printable(text), style, control)
 
     def on_broken_pipe(self) -> None:
         stdio.end_unread()
@@ -54,7 +55,7 @@ def show(parts: Iterable[object]) -> None:
 
 
 def say(text: str) -> None:
-    typer.echo(stdio.printable(text))
+    typer.echo(printable(text))
 
 
 def show_json(document: Mapping[str, object]) -> None:
@@ -66,7 +67,7 @@ def json_text(document: Mapping[str, object], indent: int | None = None) -> str:
     separators = (",", ":") if indent is None else None
     is_utf8 = sys.stdout.encoding.lower().startswith("utf")
     text = json.dumps(document, ensure_ascii=not is_utf8, indent=indent, separators=separators)
-    return stdio.CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def plain_table(*columns: str) -> Table:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
 from monitor.cli.console import iso_time
-from monitor.cli.stdio import printable
 from monitor.cli.time_range import Granularity
 from monitor.model import (
     TIMING_NAMES,
@@ -19,6 +18,7 @@ from monitor.model import (
     Rollup,
 )
 from monitor.model.result_json import run_document
+from monitor.model.secret import printable
 
 Document = dict[str, Any]
 Row = Result | Period

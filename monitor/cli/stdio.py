@@ -2,12 +2,9 @@
 
 import io
 import os
-import re
 import select
 import signal
 import sys
-
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def prepare() -> None:
@@ -16,11 +13,6 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-
-
-def printable(text: str) -> str:
-    """Remove what could move the cursor or turn the direction of a terminal; lines and tabs stay."""
-    return CONTROL.sub("", text)
 
 
 def _open_closed() -> None:

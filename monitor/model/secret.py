@@ -22,6 +22,8 @@ _PATTERNS = re.compile(
     """,
     re.VERBOSE,
 )
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that move a terminal's cursor, change its state or turn its direction."""
 _BIDI = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -117,6 +119,11 @@ def _decoded(code: str) -> str:
         return base64.b64decode(code).decode()
     except ValueError:
         return ""
+
+
+def printable(text: str) -> str:
+    """Return the text without control characters; lines and tabs stay."""
+    return CONTROL.sub("", text)
 
 
 def clean_text(text: str, limit: int = 300) -> str:
