@@ -25,7 +25,7 @@ from monitor.alerts import AlertChanges, AlertEngine
 from monitor.backoff import Backoff
 from monitor.budget import BudgetLedger
 from monitor.clock import Clock
-from monitor.diagnosis import Explained
+from monitor.diagnosis.path_diagnosis import Explained
 from monitor.logs import RepeatFilter, quoted
 from monitor.model import (
     NO_SPEND,

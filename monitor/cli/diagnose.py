@@ -22,16 +22,12 @@ from monitor.cli.options import AsJson, ConfigPath, load
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.config.addresses import BaseUrl
-from monitor.diagnosis import (
-    DiagnosisSettings,
-    Observations,
-    PathDiagnosis,
-    ReportStep,
-    explain,
-    parse_resolver,
-    report_steps,
-    target_of,
-)
+from monitor.diagnosis import DiagnosisSettings, parse_resolver
+from monitor.diagnosis.control_hosts import target_of
+from monitor.diagnosis.observations import Observations
+from monitor.diagnosis.path_diagnosis import PathDiagnosis
+from monitor.diagnosis.path_verdict import explain
+from monitor.diagnosis.report import ReportStep, report_steps
 from monitor.model import (
     AlertSettings,
     Check,
@@ -45,7 +41,8 @@ from monitor.model import (
 )
 from monitor.model.failure import WHOSE
 from monitor.model.result_json import failure_document
-from monitor.probes import PROBES, Client, attempt
+from monitor.probes import PROBES, attempt
+from monitor.probes.wire.client import Client
 
 _STEP_STYLES = {True: ("ok", "green"), False: ("broken", "bold red"), None: ("--", "dim")}
 

@@ -21,7 +21,8 @@ from monitor.cycle import explained
 from monitor.daemon.components import make_path_diagnosis
 from monitor.model import Check, Habit, Outcome, Redactor, Result
 from monitor.model.result_json import result_document
-from monitor.probes import Attempted, Client, attempt
+from monitor.probes import Attempted, attempt
+from monitor.probes.wire.client import Client
 
 Answer = tuple[Check, Result]
 _MAX_REPEATS = 2

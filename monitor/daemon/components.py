@@ -23,7 +23,7 @@ from monitor.courier import Courier
 from monitor.cycle import Ask, Cycle
 from monitor.daemon.publish_command import PublishCommand
 from monitor.daemon.systemd import StoreWatchdog
-from monitor.diagnosis import PathDiagnosis
+from monitor.diagnosis.path_diagnosis import PathDiagnosis
 from monitor.metrics import Metrics, MonitorState
 from monitor.model import (
     Check,
@@ -36,7 +36,8 @@ from monitor.model import (
     RestartState,
     Result,
 )
-from monitor.probes import Client, attempt
+from monitor.probes import attempt
+from monitor.probes.wire.client import Client
 from monitor.publisher import Publisher
 from monitor.ranking import RecentAnswers, covered
 from monitor.schedule import Due, RunCheck, Schedule, ScheduleChange

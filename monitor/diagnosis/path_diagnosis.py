@@ -33,7 +33,7 @@ from monitor.diagnosis.observations import (
 from monitor.diagnosis.own_network import domain_of, judge_network
 from monitor.diagnosis.path_verdict import explain
 from monitor.diagnosis.report import report_line
-from monitor.diagnosis.resolver_setting import Resolver
+from monitor.diagnosis.resolver_setting import DiagnosisSettings, Resolver
 from monitor.diagnosis.system_resolver import (
     HERE,
     AiohttpResolver,
@@ -60,14 +60,6 @@ _DNS_FAILURES = {
 }
 _ROUTELESS = {None, FailureKind.DNS_SERVFAIL, FailureKind.TCP_UNREACHABLE}
 """Kinds that a machine without any route sees."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiagnosisSettings:
-    """Holds `[monitor] resolvers` and `controls`; None turns controls off, empty uses other base URLs."""
-
-    resolvers: tuple[Resolver, ...] = ()
-    controls: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)

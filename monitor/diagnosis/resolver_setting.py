@@ -1,4 +1,4 @@
-"""Parses the setting of a resolver: an address for plain DNS, or an https:// URL for DoH."""
+"""The settings of diagnosis, and the parser of a resolver: an address for plain DNS, an https:// URL for DoH."""
 
 import ipaddress
 import re
@@ -18,6 +18,14 @@ class Resolver:
     address: str = ""
     port: int = _PORT
     url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosisSettings:
+    """Holds `[monitor] resolvers` and `controls`; None turns controls off, empty uses other base URLs."""
+
+    resolvers: tuple[Resolver, ...] = ()
+    controls: tuple[str, ...] | None = ()
 
 
 def parse_resolver(text: str) -> Resolver:

@@ -9,7 +9,6 @@ from typing import TypeGuard
 from monitor.probes import kinds
 from monitor.probes.attempt import Attempted, attempt
 from monitor.probes.probe import ProbeSettings
-from monitor.probes.wire.client import Client
 
 
 def _probe_kinds() -> Iterator[type[ProbeSettings]]:
@@ -29,4 +28,4 @@ PROBES: Mapping[str, type[ProbeSettings]] = MappingProxyType(
 )
 """Every probe kind by its name in the config."""
 
-__all__ = ["PROBES", "Attempted", "Client", "ProbeSettings", "attempt"]
+__all__ = ["PROBES", "Attempted", "ProbeSettings", "attempt"]

@@ -25,7 +25,8 @@ from rig import Upstream, free_port, probe, upstream
 
 from monitor.clock import SystemClock
 from monitor.model import Check, Habit, Outcome, Redactor, Secret
-from monitor.probes import Client, attempt
+from monitor.probes import attempt
+from monitor.probes.wire.client import Client
 
 EXPORTER = "prometheus-blackbox-exporter"
 Once = Callable[[], Awaitable[None]]

@@ -16,10 +16,10 @@ from itertools import pairwise
 from harness import Table, quantile
 from rig import Upstream, upstream
 
-from monitor.probes import Client
 from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import Chunk, HttpRequest
 from monitor.probes.readers import ChatReader
+from monitor.probes.wire.client import Client
 from monitor.probes.wire.trace import current
 
 MANNER = "/20x10ms"

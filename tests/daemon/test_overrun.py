@@ -18,7 +18,8 @@ from monitor.budget import BudgetLedger
 from monitor.config import parse
 from monitor.cycle import Cycle
 from monitor.model import CheckHistory, FailureKind, Outcome, Redactor
-from monitor.probes import Client, attempt
+from monitor.probes import attempt
+from monitor.probes.wire.client import Client
 from monitor.schedule import Due
 from monitor.store import Store
 

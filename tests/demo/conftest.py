@@ -14,7 +14,7 @@ from monitor.demo.addresses import CA_FILE
 from monitor.demo.config_text import KEY_NAME, config_text
 from monitor.demo.faults import ENDPOINT_IDS
 from monitor.demo.service import serving
-from monitor.probes import Client
+from monitor.probes.wire.client import Client
 
 
 @pytest.fixture

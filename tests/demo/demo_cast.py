@@ -11,7 +11,8 @@ from monitor.demo.addresses import Addresses
 from monitor.demo.faults import SimulatedFault
 from monitor.demo.models import CHAT_MODEL
 from monitor.model import Check, Habit, Redactor, Result
-from monitor.probes import PROBES, Client, attempt
+from monitor.probes import PROBES, attempt
+from monitor.probes.wire.client import Client
 
 
 @dataclass

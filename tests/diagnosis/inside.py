@@ -25,9 +25,11 @@ from street import Street, polite  # noqa: E402
 
 from monitor.clock import SystemClock  # noqa: E402
 from monitor.cycle import explained  # noqa: E402
-from monitor.diagnosis import DiagnosisSettings, PathDiagnosis  # noqa: E402
+from monitor.diagnosis import DiagnosisSettings  # noqa: E402
+from monitor.diagnosis.path_diagnosis import PathDiagnosis  # noqa: E402
 from monitor.model import Check, Endpoint, Habit  # noqa: E402
-from monitor.probes import PROBES, Client, attempt  # noqa: E402
+from monitor.probes import PROBES, attempt  # noqa: E402
+from monitor.probes.wire.client import Client  # noqa: E402
 
 MONITOR = Path(sys.executable).parent / "monitor"
 FACEBOOK, TRUE = "31.13.94.37", "93.184.216.34"

@@ -11,10 +11,11 @@ from monitor.alerts.message import phrase
 from monitor.budget import BudgetLedger
 from monitor.config import Config, parse
 from monitor.cycle import Cycle
-from monitor.diagnosis import PathDiagnosis
+from monitor.diagnosis.path_diagnosis import PathDiagnosis
 from monitor.model import Check, FailureKind, Habit, NotificationType, Severity
-from monitor.probes import Client, attempt
+from monitor.probes import attempt
 from monitor.probes.attempt import Attempted
+from monitor.probes.wire.client import Client
 from monitor.schedule import Due
 from monitor.store import Store
 

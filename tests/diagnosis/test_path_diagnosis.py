@@ -18,10 +18,12 @@ from street import HOST, Street, censoring, mute, polite, resetting, telling_tim
 
 from monitor.clock import SystemClock
 from monitor.cycle import explained
-from monitor.diagnosis import DiagnosisSettings, PathDiagnosis, Resolver
+from monitor.diagnosis import DiagnosisSettings, Resolver
+from monitor.diagnosis.path_diagnosis import PathDiagnosis
 from monitor.model import Check, Endpoint, FailureKind, Fault, Habit, Outcome, Proxy
-from monitor.probes import PROBES, Client, attempt
+from monitor.probes import PROBES, attempt
 from monitor.probes.attempt import Attempted
+from monitor.probes.wire.client import Client
 
 LIAR, TRUE, SPARE, OTHER = "127.1.0.1", "127.2.0.1", "127.1.0.2", "127.3.0.1"
 

@@ -27,8 +27,9 @@ from rows import BY_NAME  # noqa: E402
 from monitor import logs  # noqa: E402
 from monitor.clock import SystemClock  # noqa: E402
 from monitor.model import Check, Endpoint, Habit, Redactor, Secret  # noqa: E402
-from monitor.probes import PROBES, Client, attempt  # noqa: E402
+from monitor.probes import PROBES, attempt  # noqa: E402
 from monitor.probes.attempt import Attempted  # noqa: E402
+from monitor.probes.wire.client import Client  # noqa: E402
 from monitor.probes.wire.pool_resolver import system_resolve  # noqa: E402
 
 log = logging.getLogger(__name__)

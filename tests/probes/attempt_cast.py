@@ -14,9 +14,10 @@ from monitor.model import (
     Secret,
     Timings,
 )
-from monitor.probes import Attempted, Client, ProbeSettings, attempt
+from monitor.probes import Attempted, ProbeSettings, attempt
 from monitor.probes.exchange import Exchange
 from monitor.probes.probe import Finding, Run, Sender
+from monitor.probes.wire.client import Client
 
 KEY = "canary" + "0123456789"
 

@@ -13,8 +13,9 @@ from aiohttp import web
 from listening import listening
 
 from monitor.model import Check, Endpoint, FailureKind, Habit, Secret
-from monitor.probes import PROBES, Client
+from monitor.probes import PROBES
 from monitor.probes.probe import Finding, Run
+from monitor.probes.wire.client import Client
 
 KEY = "the-key"
 

@@ -12,7 +12,8 @@ from cast import HandClock
 from servers import Authority, Script, loopback, reset, serving
 
 from monitor.model import Check, Endpoint, FailureKind, Habit, Redactor, Result
-from monitor.probes import PROBES, Client, attempt
+from monitor.probes import PROBES, attempt
+from monitor.probes.wire.client import Client
 
 ENDS = dt.datetime(2090, 1, 1, tzinfo=dt.UTC)
 

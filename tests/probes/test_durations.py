@@ -5,8 +5,8 @@ import time
 import pytest
 from servers import saying, serving
 
-from monitor.probes import Client
 from monitor.probes.exchange import HttpRequest
+from monitor.probes.wire.client import Client
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

@@ -8,7 +8,8 @@ from every_kind import CASES, Where
 
 from monitor.clock import SystemClock
 from monitor.model import Check, Endpoint, FailureKind, Redactor, Secret
-from monitor.probes import PROBES, Client, attempt
+from monitor.probes import PROBES, attempt
+from monitor.probes.wire.client import Client
 
 NOT_FROM_A_SERVER = {
     FailureKind.BUDGET_PAUSED,  # tests/test_budget.py

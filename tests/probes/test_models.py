@@ -8,7 +8,8 @@ from cast import HandClock
 from servers import saying, serving
 
 from monitor.model import Check, Endpoint, Evidence, FailureKind, Habit, Redactor, Secret
-from monitor.probes import PROBES, Attempted, Client, attempt
+from monitor.probes import PROBES, Attempted, attempt
+from monitor.probes.wire.client import Client
 
 KEY = "the-key-of-the-relay"
 

@@ -14,7 +14,8 @@ from relay import plain, relaying
 from servers import Authority, Script, saying, serving
 
 from monitor.model import Check, Endpoint, FailureKind, Habit, Proxy, Redactor, Result, Secret
-from monitor.probes import PROBES, Client, attempt
+from monitor.probes import PROBES, attempt
+from monitor.probes.wire.client import Client
 
 OK = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 KINDS = [pytest.param(socks, id="socks5" if socks else "http") for socks in (False, True)]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitor.probes import Client
 from monitor.probes.exchange import ErrorType, HttpRequest, TransportPhase
+from monitor.probes.wire.client import Client
 
 LINGER_NOT = struct.pack("ii", 1, 0)
 
