@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,9 @@ def test_too_few_mutants_killed_or_none_at_all_is_a_failure(
         check=False,
     )
     assert (done.returncode, done.stdout.splitlines()[-1]) == (ends, f"{said}, want 90 % or more")
+
+
+def test_every_file_that_is_mutated_or_asked_exists() -> None:
+    settings = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["tool"]["mutmut"]
+    named = [*settings["only_mutate"], *settings["pytest_add_cli_args_test_selection"]]
+    assert [name for name in named if not (HERE.parent / name).is_file()] == []
