@@ -69,6 +69,8 @@ class ErrorType(StrEnum):
     DENIED = "denied"
     """The proxy turned us away."""
     TOO_LARGE = "too_large"
+    ENCODING = "encoding"
+    """The body came in an encoding that was not asked for, or a damaged one."""
     GAVE_UP = "gave_up"
     """Our stream watcher ended it: no content came in time."""
 

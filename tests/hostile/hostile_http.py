@@ -222,7 +222,7 @@ _BOMBS = (
     http("gzip bomb", bomb(b"gzip", 31), FailureKind.BODY_TOO_LARGE),
     http("gzip bomb under its old name", bomb(b"X-GZIP", 31), FailureKind.BODY_TOO_LARGE),
     http("deflate bomb", bomb(b"deflate", 15), FailureKind.BODY_TOO_LARGE),
-    models("raw deflate bomb", bomb(b"deflate", -15), FailureKind.UNEXPECTED_BODY),
+    http("raw deflate bomb", bomb(b"deflate", -15), FailureKind.BODY_TOO_LARGE),
     models("brotli bomb", encoded(b"br", BROTLI_64_MB), FailureKind.UNEXPECTED_BODY),
     models("zstd bomb", encoded(b"zstd", ZSTD_64_MB), FailureKind.UNEXPECTED_BODY),
     models("gzip in gzip bomb", bomb(b"gzip, gzip", 31, 2), FailureKind.UNEXPECTED_BODY),
@@ -241,6 +241,21 @@ _BOMBS = (
         "gzip cut in the middle",
         encoded(b"gzip", packed(31, 1 << 20)[:40]),
         FailureKind.UNEXPECTED_BODY,
+    ),
+    http("gzip that is none, of a page", encoded(b"gzip", b"x" * 99), FailureKind.UNEXPECTED_BODY),
+    http(
+        "gzip of a page, cut in the middle",
+        encoded(b"gzip", packed(31, 1 << 20)[:40]),
+        FailureKind.UNEXPECTED_BODY,
+    ),
+    http("brotli of a page", encoded(b"br", BROTLI_64_MB), FailureKind.UNEXPECTED_BODY),
+    http("100,000 gzip members of nothing", encoded(b"gzip", packed(31, 0) * 50_000), None),
+    http(
+        "a page in punycode",
+        sized(
+            b"a" * 100_000 + b"-" + b"kva" * 100_000, b"Content-Type: text/html; charset=punycode"
+        ),
+        None,
     ),
     models("an encoding of 10 kB", encoded(b"x" * 10_000, b"hello"), FailureKind.UNEXPECTED_BODY),
 )

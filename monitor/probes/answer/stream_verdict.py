@@ -129,6 +129,8 @@ def _break(recorder: StreamRecorder, exchange: Exchange) -> Failure | None:
         return Failure(
             FailureKind.BODY_TOO_LARGE, "got a larger stream than we read, want a smaller one"
         )
+    if error is not None and error.what is ErrorType.ENCODING:
+        return Failure(FailureKind.UNEXPECTED_BODY, f"got {error.detail}, want a plain stream")
     if error is not None and error.what in {ErrorType.TIMEOUT, ErrorType.GAVE_UP}:
         return _silence(recorder, exchange)
     if not content and error is not None:

@@ -1,7 +1,5 @@
 """A plain web request: whether the page is there, and says what it should."""
 
-import codecs
-import re
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -11,24 +9,13 @@ from monitor.model import Failure, FailureKind
 from monitor.model.failure import Group
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.verdict.charset import decode
 from monitor.probes.verdict.classify import judge_http
 from monitor.probes.verdict.edge import judge_edge
 from monitor.probes.verdict.error_body import read_json
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
 _MISSING = object()
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
-_META_CHARSET = re.compile(rb"<meta\b[^<>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
-_SNIFFED = 1024
-"""Bytes in which a page must say its encoding (WHATWG HTML, 4.2.5.4)."""
-_LONGEST_LABEL = 200
-_SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "latin1": "cp1252"}
-"""Encodings that pages name when they mean a larger one, as browsers take them."""
 
 
 class HttpProbe(ProbeSettings):
@@ -106,7 +93,9 @@ class HttpProbe(ProbeSettings):
         return " or ".join(map(str, wanted))
 
     def _judge_text(self, exchange: Exchange) -> Failure | None:
-        if self.contains is None or self.contains in page_text(exchange):
+        if self.contains is None or self.contains in decode(
+            exchange.body, exchange.headers.get("content-type", "")
+        ):
             return None
         return Failure(
             FailureKind.UNEXPECTED_BODY,
@@ -126,22 +115,6 @@ class HttpProbe(ProbeSettings):
             if got != want:
                 return Failure(FailureKind.UNEXPECTED_BODY, f"got {path} = {got!r}, want {want!r}")
         return None
-
-
-def page_text(exchange: Exchange) -> str:
-    """Decode a page as browsers do: by its byte order mark, its header or its own `meta`; else UTF-8."""
-    body = exchange.body
-    for mark, encoding in _MARKS:
-        if body.startswith(mark):
-            return body.decode(encoding, "replace")
-    declared = _CHARSET.search(exchange.headers.get("content-type", "")[:_LONGEST_LABEL])
-    inside = _META_CHARSET.search(body[:_SNIFFED])
-    label = declared[1] if declared else inside[1].decode("ascii") if inside else "utf-8"
-    label = label.lower()
-    try:
-        return body.decode(_SUPERSETS.get(label, label), "replace")
-    except (LookupError, ValueError):  # no such encoding, or one that is not of text
-        return body.decode("utf-8", "replace")
 
 
 def _at(value: Any, path: str) -> Any:

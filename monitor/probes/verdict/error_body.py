@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
+from monitor.probes.verdict.charset import decode
+
 _TEXT_LIMIT = 4096  # enough for every table below; the rest of a hostile body is not read
 _MOST_VALUES = 50_000
 """The longest honest lists of models have some 25,000."""
@@ -122,7 +124,7 @@ def looks_html(body: bytes) -> bool:
 
 
 def html_title(body: bytes) -> str:
-    match = _TITLE.search(body[:65536].decode("utf-8", "replace"))
+    match = _TITLE.search(decode(body[:65536]))
     return " ".join(match[1].split()) if match else ""
 
 

@@ -91,6 +91,8 @@ def judge_body_transport(exchange: Exchange) -> Failure | None:
         return _explained(FailureKind.BODY_TOO_LARGE, error)
     if error.what is ErrorType.PROTOCOL:
         return _explained(FailureKind.HTTP_GARBAGE, error)
+    if error.what is ErrorType.ENCODING:
+        return Failure(FailureKind.UNEXPECTED_BODY, f"got {error.detail}, want a plain body")
     return _explained(
         FailureKind.UNEXPECTED_BODY if exchange.body else FailureKind.HTTP_DISCONNECT, error
     )

@@ -187,6 +187,12 @@ async def _converse(
             received.chunks.append(chunk)
             if watch is not None:
                 watch.feed(chunk)
+            if decoder.error is not None:
+                received.error = TransportError(
+                    TransportPhase.BODY, ErrorType.ENCODING, decoder.error
+                )
+                response.close()
+                return
             if decoder.full:
                 received.error = TransportError(
                     TransportPhase.BODY, ErrorType.TOO_LARGE, f"over {request.max_body} bytes"
@@ -194,6 +200,9 @@ async def _converse(
                 response.close()
                 return
             _wait_for_watch(watch, trace, received, guard, end)
+        if watch is None and decoder.is_cut:
+            why = "an encoding that ends too early"
+            received.error = TransportError(TransportPhase.BODY, ErrorType.ENCODING, why)
     if trace.route is Route.RELAYED and received.status == 407:
         received.error = error_by_proxy_status(407)
     if trace.was_reset:  # aiohttp takes it for the end of a body that has no length

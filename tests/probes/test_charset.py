@@ -1,19 +1,17 @@
 """The text of a page in its own encoding, so that a word in it is found."""
 
+import time
+
 import pytest
 
-from monitor.model import Timings
-from monitor.probes.exchange import Chunk, Exchange
-from monitor.probes.kinds.http import page_text
+from monitor.probes.verdict.charset import decode
+from monitor.probes.verdict.error_body import html_title
 
 WORDS = "服务正常"
 
 
 def page(body: bytes, label: str = "text/html") -> str:
-    headers = {"content-type": label}
-    return page_text(
-        Exchange(timings=Timings(), status=200, headers=headers, chunks=(Chunk(1.0, body),))
-    )
+    return decode(body, label)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +47,15 @@ def test_a_page_may_say_its_encoding_itself(meta: str) -> None:
 )
 def test_an_encoding_that_is_none_is_taken_for_utf_8(encoding: str) -> None:
     assert WORDS in page(WORDS.encode(), f"text/html; charset={encoding}")
+
+
+@pytest.mark.parametrize("encoding", ["punycode", "idna", "raw_unicode_escape", "utf-7"])
+def test_a_label_that_is_made_to_be_slow_to_read_is_read_at_once(encoding: str) -> None:
+    began = time.perf_counter()
+    page(b"a" * 100_000 + b"-" + b"kva" * 100_000, f"text/html; charset={encoding}")
+    assert time.perf_counter() - began < 0.5
+
+
+def test_the_title_of_a_page_is_read_in_its_own_encoding() -> None:
+    title = f"<html><meta charset=gbk><title>{WORDS}</title>".encode("gbk")
+    assert html_title(title) == WORDS
