@@ -136,9 +136,14 @@ def _group(word: str) -> LazyGroup:
     )
 
 
+_PRIVATE = 0o027
+"""History, backups and what else we write are no business of other users; the page sets its own rights."""
+
+
 def main() -> None:
     """Run the `monitor` command. A person's mistake gets a sentence, never a traceback."""
     stdio.prepare()
+    os.umask(os.umask(_PRIVATE) | _PRIVATE)
     try:
         _run()
     except SystemExit as end:

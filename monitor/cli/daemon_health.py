@@ -18,6 +18,9 @@ _TIMEOUT_S = 3.0
 SILENT = timedelta(minutes=1)
 """A daemon that is well writes to its store every few seconds."""
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where it listens, not we
+_WITHOUT_REASON = (
+    "it is not well; the log says why, and so does /healthz with `metrics` in [monitor]"
+)
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
@@ -35,7 +38,7 @@ def daemon_health(config: Config) -> DaemonHealth | None:
     pid = Store.holder(config.store)
     if pid is None:
         return None
-    answer = _healthz(config.listen)
+    answer = _healthz(config.metrics or config.listen)
     trouble = _silence(config) if answer is None else answer or None
     return DaemonHealth(pid, trouble, _started(config, pid))
 
@@ -50,7 +53,10 @@ def _healthz(listen: tuple[str, int] | None) -> str | None:
         with _open(url, timeout=_TIMEOUT_S):
             return ""
     except urllib.error.HTTPError as error:
-        return str(error.read(2000).decode(errors="replace").strip()) if error.code == 503 else None
+        text = error.read(2000).decode(errors="replace").strip()
+        if error.code != 503:
+            return None
+        return _WITHOUT_REASON if text == "not well" else text
     except OSError:
         return None
 

@@ -1,6 +1,7 @@
 """`monitor run`: run the daemon."""
 
 import asyncio
+import contextlib
 import faulthandler
 import logging
 import os
@@ -12,6 +13,7 @@ from monitor.cli.options import ConfigPath, load
 from monitor.cli.service_env import service_env
 from monitor.daemon.app import Daemon
 from monitor.logs import quoted
+from monitor.page.folder import open_folder
 
 log = logging.getLogger(__name__)
 
@@ -35,5 +37,7 @@ def command(
     for warning in loaded.warnings:
         log.warning("event=config place=%s why=%s", warning.where, quoted(warning.what))
     env = service_env(loaded.path, os.environ)
+    with contextlib.suppress(OSError):  # it is told when the first page is written
+        open_folder(loaded.page.dir)  # before the store makes a folder around it that is private
     faulthandler.enable()  # a daemon that hangs is ended with SIGABRT: the log shows where it hung
     asyncio.run(Daemon(loaded, env=env).run())

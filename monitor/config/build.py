@@ -38,6 +38,7 @@ class Config:
     vantage: str
     store: str
     listen: tuple[str, int] | None
+    metrics: tuple[str, int] | None
     heartbeat: Secret | None
     diagnosis: DiagnosisSettings
     page: PageSettings
@@ -74,6 +75,7 @@ def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) 
         vantage=tables.monitor.vantage,
         store=_store(tables.monitor.store, state),
         listen=_listen(tables.monitor.listen),
+        metrics=_listen(tables.monitor.metrics),
         heartbeat=Secret(tables.monitor.heartbeat) if tables.monitor.heartbeat else None,
         diagnosis=_diagnosis(tables.monitor),
         page=_page(tables, path.parent, state, prices),

@@ -122,6 +122,9 @@ class MonitorTable(Table):
     )
     store: StoreUrl = Key("sqlite:///monitor.db", description="history")
     listen: Listen = Key("127.0.0.1:8080", description='the small server, "" is off')
+    metrics: Listen = Key(
+        "", description='where /metrics and the reasons of /healthz are, e.g. "127.0.0.1:9090"'
+    )
     heartbeat: HeartbeatUrl | None = Key(
         None, description="pinged each minute while all goes well, e.g. at healthchecks.io"
     )

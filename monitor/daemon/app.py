@@ -92,8 +92,8 @@ class Daemon:
     async def _run_components(self, components: Components, state: RestartState) -> None:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(components.close)
-            if components.web:
-                await components.web.start()
+            for server in components.servers:
+                await server.start()
             loops = self._start(components, state)
             sd_notify("READY=1")
             with _log_store_errors():

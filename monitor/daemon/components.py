@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
+from urllib.parse import urlsplit
 
 from monitor import __version__
 from monitor.alerts import (
@@ -42,7 +43,7 @@ from monitor.publisher import Publisher
 from monitor.ranking import RecentAnswers, covered
 from monitor.schedule import Due, RunCheck, Schedule, ScheduleChange
 from monitor.store import Store
-from monitor.web import Report, WebServer
+from monitor.web import MetricsServer, Report, WebServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Dependencies:
 
 @dataclass(slots=True, kw_only=True)
 class Components:
-    """Holds the running parts. They outlast a reload, which may replace `client` and `web`."""
+    """Holds the running parts. They outlast a reload, which may replace `client` and the servers."""
 
     client: Client
     path_diagnosis: PathDiagnosis
@@ -83,6 +84,7 @@ class Components:
     publisher: Publisher
     publish_command: PublishCommand
     web: WebServer | None
+    metrics_server: MetricsServer | None
     retired: list[tuple[Client, frozenset[asyncio.Task[None]]]] = field(default_factory=list)
 
     @classmethod
@@ -122,7 +124,8 @@ class Components:
             courier=_courier(deps, alerts),
             publisher=publisher,
             publish_command=publish_command,
-            web=make_web(deps, schedule, cycle.ledger),
+            web=make_web(deps, schedule),
+            metrics_server=make_metrics_server(deps, schedule, cycle.ledger),
         )
 
     def change(self, deps: Dependencies, notifier: Notifier) -> ScheduleChange:
@@ -139,7 +142,9 @@ class Components:
         self.publisher.change(config.services, config.checks, config.page, config.maintenance)
         self.publish_command.change(config.page)
         if self.web:
-            self.web.change(config.page.dir, _report(deps, self.schedule, self.cycle.ledger))
+            self.web.change(config.page.dir, _page_host(config))
+        if self.metrics_server:
+            self.metrics_server.change(_report(deps, self.schedule, self.cycle.ledger))
         changed = self.schedule.change(config.checks)
         self.cycle.backoff.forget(changed.gone | changed.changed)
         return changed
@@ -148,6 +153,10 @@ class Components:
         """Runs a check out of turn and ends its pause, because a person asked for it."""
         self.cycle.backoff.forget([key])
         self.schedule.run_now(key)
+
+    @property
+    def servers(self) -> list[WebServer | MetricsServer]:
+        return [server for server in (self.web, self.metrics_server) if server]
 
     async def close_retired(self) -> None:
         """Closes clients that a reload replaced, once the runs that they carry have ended."""
@@ -161,8 +170,8 @@ class Components:
         for client in [self.client, *(client for client, _ in self.retired)]:
             await client.close()
         await self.path_diagnosis.close()
-        if self.web:
-            await self.web.close()
+        for server in self.servers:
+            await server.close()
 
 
 def _endpoints(config: Config) -> tuple[Endpoint, ...]:
@@ -287,7 +296,7 @@ def _alternatives(
     )
 
 
-def make_web(deps: Dependencies, schedule: Schedule, ledger: BudgetLedger) -> WebServer | None:
+def make_web(deps: Dependencies, schedule: Schedule) -> WebServer | None:
     if deps.config.listen is None:
         return None
     host, port = deps.config.listen
@@ -296,7 +305,22 @@ def make_web(deps: Dependencies, schedule: Schedule, ledger: BudgetLedger) -> We
         host,
         port,
         lambda: health(deps, schedule),
-        _report(deps, schedule, ledger),
+        page_host=_page_host(deps.config),
+    )
+
+
+def _page_host(config: Config) -> str | None:
+    return urlsplit(config.page.url or "").hostname
+
+
+def make_metrics_server(
+    deps: Dependencies, schedule: Schedule, ledger: BudgetLedger
+) -> MetricsServer | None:
+    if deps.config.metrics is None:
+        return None
+    host, port = deps.config.metrics
+    return MetricsServer(
+        host, port, lambda: health(deps, schedule), _report(deps, schedule, ledger)
     )
 
 

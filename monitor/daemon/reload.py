@@ -13,11 +13,17 @@ from monitor import logs
 from monitor.alerts import Notifier
 from monitor.clock import Clock
 from monitor.config import Config, load
-from monitor.daemon.components import Components, Dependencies, make_web
+from monitor.daemon.components import (
+    Components,
+    Dependencies,
+    make_metrics_server,
+    make_web,
+)
 from monitor.daemon.systemd import sd_notify
 from monitor.model import Complaint, ConfigError, MonitorError, Redactor, StoreError
-from monitor.web import WebServer
+from monitor.web import MetricsServer, WebServer
 
+Server = WebServer | MetricsServer
 log = logging.getLogger(__name__)
 
 NOTE = "reload"
@@ -65,30 +71,16 @@ class Reloader:
         return summary
 
     async def _listen(self, deps: Dependencies) -> None:
-        """Takes the new address before it leaves the old one; the one step that may fail half-way."""
-        if deps.config.listen == self._deps.config.listen:
-            return
-        old, new = (
-            self._components.web,
-            make_web(deps, self._components.schedule, self._components.cycle.ledger),
-        )
-        if old and new and old.asked_port == new.asked_port:
-            await self._take_over(old, new)
-        else:
-            if new:
-                await new.start()
-            if old:
-                await old.close()
-        self._components.web = new
-
-    async def _take_over(self, old: WebServer, new: WebServer) -> None:
-        """Moves to another host on the same port, where the old server may be in the way."""
-        await old.close()
-        try:
-            await new.start()
-        except MonitorError:
-            await old.start()
-            raise
+        """Takes the new addresses before it leaves the old ones; the one step that may fail half-way."""
+        components = self._components
+        if deps.config.listen != self._deps.config.listen:
+            new = make_web(deps, components.schedule)
+            await _replace(components.web, new)
+            components.web = new
+        if deps.config.metrics != self._deps.config.metrics:
+            metrics = make_metrics_server(deps, components.schedule, components.cycle.ledger)
+            await _replace(components.metrics_server, metrics)
+            components.metrics_server = metrics
 
     async def _refuse(self, error: MonitorError) -> None:
         """Tells people once, until the complaint is another one."""
@@ -131,3 +123,23 @@ async def forget(deps: Dependencies, components: Components) -> None:
     changes = components.alerts.forget(known, deps.clock.now())
     if changes.states:
         await deps.store.save(changes.incidents, changes.outgoing, changes.states)
+
+
+async def _replace(old: Server | None, new: Server | None) -> None:
+    if old and new and old.asked_port == new.asked_port:
+        await _take_over(old, new)
+        return
+    if new:
+        await new.start()
+    if old:
+        await old.close()
+
+
+async def _take_over(old: Server, new: Server) -> None:
+    """Moves to another host on the same port, where the old server may be in the way."""
+    await old.close()
+    try:
+        await new.start()
+    except MonitorError:
+        await old.start()
+        raise

@@ -35,7 +35,7 @@ class Folder:
 
         A page is written after all that it points at, the home page last of all.
         """
-        _open_folder(self.path)
+        open_folder(self.path)
         before = self._names or _names(self.path)
         ours = [name for name in files if not _is_the_operators(self.path, name, before)]
         changed = sum(self._write(name, files[name]) for name in sorted(ours, key=_order))
@@ -44,7 +44,7 @@ class Folder:
         for name in gone:
             _remove(self.path, name)
         if now != before:
-            _write(self.path / MANIFEST, now.as_json())
+            _write(self.path / MANIFEST, now.as_json(), mode=0o640)
         self._names = now
         return changed + len(gone)
 
@@ -94,16 +94,16 @@ def _order(name: str) -> int:
     return 3 if name == "index.html" else 2
 
 
-def _write(path: Path, content: bytes) -> bool:
+def _write(path: Path, content: bytes, mode: int = 0o644) -> bool:
     """A reader sees the old file or the new one; readable by a web server that is another user."""
     if path.is_file() and path.read_bytes() == content:
         return False
-    _open_folder(path.parent)
+    open_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        Path(name).chmod(0o644)
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -111,11 +111,11 @@ def _write(path: Path, content: bytes) -> bool:
     return True
 
 
-def _open_folder(path: Path) -> None:
+def open_folder(path: Path) -> None:
     """The page is for others to read, however private the rest of our files is kept."""
     if path.is_dir():
         return
-    _open_folder(path.parent)
+    open_folder(path.parent)
     path.mkdir(exist_ok=True)
     path.chmod(0o755)
 

@@ -1,9 +1,10 @@
-"""The small server for who has no other: the page's files, `/healthz` and `/metrics`, read only.
+"""The small server for who has no other: the page's files and `/healthz`, read only; and one of its
+own for `/metrics`, which are nobody else's business.
 
 A real web server may serve the same folder; nothing here is needed for the page to work.
 """
 
 from monitor.web.connection_limits import Limits
-from monitor.web.server import Health, Report, WebServer
+from monitor.web.server import Health, MetricsServer, Report, WebServer
 
-__all__ = ["Health", "Limits", "Report", "WebServer"]
+__all__ = ["Health", "Limits", "MetricsServer", "Report", "WebServer"]

@@ -6,6 +6,7 @@ aiohttp waits for the first line of a connection for ever, and for a reader as l
 import asyncio
 import ipaddress
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -18,6 +19,8 @@ class Limits:
     max_connections: int = 256
     """Connections at a time, and from one address or IPv6 network."""
     max_per_client: int = 64
+    reserved: int = 8
+    """Connections of all that are kept for this machine itself, however many come from elsewhere."""
     max_received: int = 64 * 1024
     """Bytes sent to us: some hundred questions; nobody has anything to upload."""
 
@@ -28,10 +31,10 @@ class ConnectionLimiter:
         self._open: Counter[str] = Counter()
 
     def admit(self, client: str) -> bool:
-        if (
-            self._open.total() >= self.limits.max_connections
-            or self._open[client] >= self.limits.max_per_client
-        ):
+        limits = self.limits
+        free = limits.max_connections - self._open.total()
+        kept = 0 if is_loopback(client) else min(limits.reserved, limits.max_connections // 2)
+        if free <= kept or self._open[client] >= limits.max_per_client:
             return False
         self._open[client] += 1
         return True
@@ -102,16 +105,38 @@ def _client(transport: asyncio.Transport) -> str:
     """An address; of IPv6 the network, as one machine has as many addresses as it likes there."""
     name = transport.get_extra_info("peername")
     address = str(name[0]).split("%", 1)[0] if name else ""
-    if ":" not in address:
+    if ":" not in address or is_loopback(address):
         return address
     return str(ipaddress.ip_network(f"{address}/64", strict=False))
 
 
-def is_private_address(address: str | None) -> bool:
-    """On this machine or its private networks."""
+def is_loopback(address: str) -> bool:
+    """Whether an address, or what is asked for as one, is of this machine alone."""
+    if address.lower() == "localhost":
+        return True
     try:
-        parsed = ipaddress.ip_address((address or "").split("%", 1)[0])
+        parsed = ipaddress.ip_address(address.split("%", 1)[0])
     except ValueError:
         return False
     mapped = getattr(parsed, "ipv4_mapped", None)
-    return not (mapped or parsed).is_global
+    return bool((mapped or parsed).is_loopback)
+
+
+_LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa")
+
+
+def is_trusted_host(header: str | None, names: Collection[str] | None) -> bool:
+    """Whether a request may have come from somebody who knows us.
+
+    A page of somebody else may make a browser ask us, under a name of its own that leads to our address
+    (DNS rebinding). So a public name must be one of `names`; an address, a name without a dot and
+    names that the public DNS does not have cannot be such a page's.
+    """
+    if names is None or not header:
+        return True
+    host = header.lower().removesuffix(".")
+    if host.startswith("["):
+        return True
+    host = host.partition(":")[0].removesuffix(".")
+    is_address = host.replace(".", "").isdigit()
+    return is_address or "." not in host or host.endswith(_LOCAL_SUFFIXES) or host in names

@@ -3,7 +3,8 @@
 import asyncio
 import gzip
 import logging
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Collection
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,7 +15,8 @@ from monitor.web.connection_limits import (
     ConnectionLimiter,
     LimitedConnection,
     Limits,
-    is_private_address,
+    is_loopback,
+    is_trusted_host,
 )
 from monitor.web.static_files import ServedFile, StaticFiles
 
@@ -35,34 +37,22 @@ _SECURITY_HEADERS = {
     "Server": "monitor",
 }
 _VERSIONS = {HttpVersion10, HttpVersion11}
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
-class WebServer:
-    """Serves `folder` on `host:port` until closed."""
+class _HttpServer:
+    """Answers GET and HEAD on `host:port` until closed."""
 
-    def __init__(
-        self,
-        folder: Path,
-        host: str,
-        port: int,
-        health: Health,
-        report: Report,
-        *,
-        limits: Limits = Limits(),  # noqa: B008  # frozen
-    ) -> None:
-        self._files = StaticFiles(folder)
+    key = ""
+    """The key of the config that says where it listens."""
+
+    def __init__(self, host: str, port: int, limits: Limits) -> None:
         self._host, self._port = host, port
-        self._health, self._report = health, report
         self._limiter = ConnectionLimiter(limits)
         self._http: _Http
         self._server: asyncio.Server | None = None
 
-    def change(self, folder: Path, report: Report) -> None:
-        """Sets what is served from now on."""
-        self._files.folder, self._report = folder, report
-
     async def start(self) -> None:
+        """Listen. Raises MonitorError where that is not possible."""
         loop = asyncio.get_running_loop()
         self._http = _Http(self._answer)
         try:
@@ -76,10 +66,10 @@ class WebServer:
             why = getattr(error, "strerror", None) or error
             raise MonitorError(
                 f"cannot listen on {self._host}:{self._port} ({why});"
-                ' choose another address with `listen` in [monitor], or "" for none'
+                f' choose another address with `{self.key}` in [monitor], or "" for none'
             ) from error
         host = f"[{self._host}]" if ":" in self._host else self._host
-        log.info("event=listen url=http://%s:%s/", host, self.port)
+        log.info("event=%s url=http://%s:%s/", self.key, host, self.port)
 
     @property
     def asked_port(self) -> int:
@@ -104,31 +94,54 @@ class WebServer:
             connection.request_complete()
         if request.version not in _VERSIONS:
             return _text(505, "HTTP/1.1 is spoken here\n")
+        if not is_trusted_host(request.headers.get("Host"), self._names()):
+            return _text(421, f"unknown host; see `{self.key}` in the documentation\n")
         if request.method not in {"GET", "HEAD"}:
             return _text(405, "read only\n", {"Allow": "GET, HEAD"})
-        path = request.path.removeprefix("/")
+        return await self._respond(request, request.path.removeprefix("/"))
+
+    def _names(self) -> Collection[str] | None:
+        """The names by which it may be asked; None: any."""
+        return {self._host.lower(), socket.gethostname().lower()}
+
+    async def _respond(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        raise NotImplementedError
+
+
+class WebServer(_HttpServer):
+    """Serves the page's folder, and `/healthz` without a reason: everybody may ask it."""
+
+    key = "listen"
+
+    def __init__(
+        self,
+        folder: Path,
+        host: str,
+        port: int,
+        health: Health,
+        *,
+        page_host: str | None = None,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
+    ) -> None:
+        """`page_host` is the name of the page's public address."""
+        super().__init__(host, port, limits)
+        self._files, self._health = StaticFiles(folder), health
+        self._page_host = page_host
+
+    def change(self, folder: Path, page_host: str | None) -> None:
+        """Serve another folder from now on."""
+        self._files.folder, self._page_host = folder, page_host
+
+    def _names(self) -> Collection[str] | None:
+        """Only what listens on this machine alone is hidden from other people's pages by its name."""
+        if not is_loopback(self._host):
+            return None
+        return {*(super()._names() or ()), *([self._page_host] if self._page_host else [])}
+
+    async def _respond(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         if path == "healthz":
-            return self._healthz(request)
-        if path == "metrics":
-            return self._metrics(request)
+            return _healthz("not well" if self._health() else None)
         return await self._file(request, path)
-
-    def _healthz(self, request: web.BaseRequest) -> web.Response:
-        """Strangers hear whether, neighbours why."""
-        trouble = self._health()
-        why = trouble if _is_private(request) else trouble and "not well"
-        return _text(503 if trouble else 200, f"{why or 'ok'}\n", {"Cache-Control": "no-store"})
-
-    def _metrics(self, request: web.BaseRequest) -> web.Response:
-        """They speak of private services too, so to neighbours only."""
-        if not _is_private(request):
-            return _text(404, "not found\n")
-        body, kind = self._report(request.headers.get("Accept", ""))
-        headers = {"Content-Type": kind, "Cache-Control": "no-store", **_SECURITY_HEADERS}
-        if _takes_gzip(request):
-            body = gzip.compress(body, 1)
-            headers["Content-Encoding"] = "gzip"
-        return web.Response(body=body, headers=headers)
 
     async def _file(self, request: web.BaseRequest, asked: str) -> web.StreamResponse:
         path, status = self._files.locate(asked), 200
@@ -143,6 +156,44 @@ class WebServer:
         except OSError:
             return _text(404, "not found\n")
         return await _send(request, file, status)
+
+
+class MetricsServer(_HttpServer):
+    """Serves `/metrics`, and `/healthz` with the reason: both speak of private services too."""
+
+    key = "metrics"
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        health: Health,
+        report: Report,
+        *,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
+    ) -> None:
+        super().__init__(host, port, limits)
+        self._health, self._report = health, report
+
+    def change(self, report: Report) -> None:
+        """Report by another config from now on."""
+        self._report = report
+
+    async def _respond(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        if path == "healthz":
+            return _healthz(self._health())
+        if path != "metrics":
+            return _text(404, "not found\n")
+        body, kind = self._report(request.headers.get("Accept", ""))
+        headers = {"Content-Type": kind, "Cache-Control": "no-store", **_SECURITY_HEADERS}
+        if _takes_gzip(request):
+            body = gzip.compress(body, 1)
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=body, headers=headers)
+
+
+def _healthz(trouble: str | None) -> web.Response:
+    return _text(503 if trouble else 200, f"{trouble or 'ok'}\n", {"Cache-Control": "no-store"})
 
 
 async def _send(request: web.BaseRequest, file: ServedFile, status: int) -> web.StreamResponse:
@@ -178,13 +229,6 @@ def _takes_gzip(request: web.BaseRequest) -> bool:
 def _is_known(if_none_match: str, tag: str) -> bool:
     known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
     return "*" in known or tag in known
-
-
-def _is_private(request: web.BaseRequest) -> bool:
-    """A proxy that forwards for somebody else is not the one who asks."""
-    return is_private_address(request.remote) and not any(
-        name in request.headers for name in _FORWARDED
-    )
 
 
 def _text(status: int, text: str, more: dict[str, str] | None = None) -> web.Response:

@@ -27,7 +27,7 @@ async def ask(folder: Path, world: str) -> Samples:
     """What the client says of that world, as the metrics that it writes."""
     page = view(SITES[world], WORLDS[world](), {})[0]
     publish(folder / "page", Renderer().files(page))
-    web = WebServer(folder / "page", "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
+    web = WebServer(folder / "page", "127.0.0.1", 0, lambda: None)
     await web.start()
     try:
         return await asyncio.to_thread(run, folder, web.port)

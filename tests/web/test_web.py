@@ -8,7 +8,8 @@ import pytest
 from web_cast import House, get, web_house
 
 from monitor.model import MonitorError
-from monitor.web import WebServer
+from monitor.web import Limits, WebServer
+from monitor.web.connection_limits import ConnectionLimiter
 
 __all__ = ["web_house"]
 
@@ -109,20 +110,67 @@ async def test_it_is_read_only(house: House, method: str) -> None:
     assert (status, headers["Allow"]) == (405, "GET, HEAD")
 
 
-async def test_health_is_the_daemons_own_word(house: House) -> None:
-    assert (await get(f"{house.base}/healthz"))[:2] == (200, "ok\n")
+async def test_everybody_hears_whether_it_is_well_and_only_its_own_listener_says_why(
+    house: House,
+) -> None:
+    for base in (house.base, house.metrics):
+        assert (await get(f"{base}/healthz"))[:2] == (200, "ok\n")
     house.trouble = "store: disk full"
     status, text, headers = await get(f"{house.base}/healthz")
-    assert (status, text, headers["Cache-Control"]) == (503, "store: disk full\n", "no-store")
+    assert (status, text, headers["Cache-Control"]) == (503, "not well\n", "no-store")
+    assert (await get(f"{house.metrics}/healthz"))[:2] == (503, "store: disk full\n")
 
 
-async def test_strangers_behind_a_proxy_hear_neither_reasons_nor_metrics(house: House) -> None:
-    house.trouble = "store: disk full"
-    forwarded = {"X-Forwarded-For": "203.0.113.7"}
-    assert (await get(f"{house.base}/healthz", headers=forwarded))[:2] == (503, "not well\n")
-    assert (await get(f"{house.base}/metrics", headers=forwarded))[0] == 404
-    status, text, headers = await get(f"{house.base}/metrics")
+async def test_metrics_are_on_a_listener_of_their_own_and_nothing_else_is(house: House) -> None:
+    """A plain `proxy_pass` sends no word of who asks: what everybody may reach must not have them."""
+    assert (await get(f"{house.base}/metrics"))[0] == 404
+    status, text, headers = await get(f"{house.metrics}/metrics")
     assert (status, text, headers["Content-Type"]) == (200, "m 1\n", "text/plain")
+    for path in ("/", "/index.html", "/status.json"):
+        assert (await get(f"{house.metrics}{path}"))[0] == 404
+
+
+HOSTS = {
+    "evil.example": 421,
+    "evil.example:8080": 421,
+    "127.0.0.1.evil.example": 421,
+    "localhost.evil.example": 421,
+    "127.0.0.1:8080": 200,
+    "[::1]:8080": 200,
+    "localhost": 200,
+    "monitor:9090": 200,
+    "monitor.space.svc.cluster.local": 200,
+}
+
+
+@pytest.mark.parametrize(("host", "status"), HOSTS.items())
+async def test_a_page_of_somebody_else_cannot_ask_by_a_name_of_its_own(
+    house: House, host: str, status: int
+) -> None:
+    for url in (f"{house.base}/", f"{house.metrics}/metrics"):
+        assert (await get(url, headers={"Host": host}))[0] == status
+    assert (await get(f"{house.base}/", headers={"Host": "status.example"}))[0] == 200
+    assert (await get(f"{house.metrics}/metrics", headers={"Host": "status.example"}))[0] == 421
+
+
+async def test_what_listens_to_all_the_world_is_asked_by_any_name(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("home")
+    server = WebServer(tmp_path, "0.0.0.0", 0, lambda: None)
+    await server.start()
+    try:
+        url = f"http://127.0.0.1:{server.port}/"
+        assert (await get(url, headers={"Host": "status.example.org"}))[0] == 200
+    finally:
+        await server.close()
+
+
+def test_some_connections_are_kept_for_this_machine() -> None:
+    limiter = ConnectionLimiter(Limits(max_connections=10, max_per_client=9, reserved=3))
+    assert [limiter.admit("203.0.113.7") for _ in range(8)] == [True] * 7 + [False]
+    assert [limiter.admit("127.0.0.1") for _ in range(4)] == [True] * 3 + [False]
+    limiter.leave("203.0.113.7")
+    assert not limiter.admit("203.0.113.8")
+    assert limiter.admit("::1")
 
 
 async def test_a_page_that_is_known_is_not_sent_again(house: House) -> None:
@@ -188,9 +236,9 @@ async def test_a_taken_port_is_a_sentence_with_a_remedy(house: House, tmp_path: 
     with pytest.raises(
         MonitorError, match=f"cannot listen on 127.0.0.1:{port} .*choose another address"
     ):
-        await WebServer(tmp_path, "127.0.0.1", port, lambda: None, lambda _: (b"", "")).start()
+        await WebServer(tmp_path, "127.0.0.1", port, lambda: None).start()
 
 
 async def test_a_host_that_can_be_no_name_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(MonitorError, match=r"cannot listen on a\.\.b:8080 "):
-        await WebServer(tmp_path, "a..b", 8080, lambda: None, lambda _: (b"", "")).start()
+        await WebServer(tmp_path, "a..b", 8080, lambda: None).start()

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from monitor.web import Limits, WebServer
+from monitor.web import Limits, MetricsServer, WebServer
 
 
 @dataclass
@@ -18,10 +18,15 @@ class House:
     page: Path
     trouble: str | None = None
     web: WebServer = field(init=False)
+    metrics_server: MetricsServer = field(init=False)
 
     @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self.web.port}"
+
+    @property
+    def metrics(self) -> str:
+        return f"http://127.0.0.1:{self.metrics_server.port}"
 
 
 @asynccontextmanager
@@ -40,14 +45,19 @@ async def serving(folder: Path, limits: Limits = Limits()) -> AsyncIterator[Hous
         "127.0.0.1",
         0,
         lambda: house.trouble,
-        lambda _: (b"m 1\n", "text/plain"),
+        page_host="status.example",
         limits=limits,
     )
+    house.metrics_server = MetricsServer(
+        "127.0.0.1", 0, lambda: house.trouble, lambda _: (b"m 1\n", "text/plain"), limits=limits
+    )
     await house.web.start()
+    await house.metrics_server.start()
     try:
         yield house
     finally:
         await house.web.close()
+        await house.metrics_server.close()
 
 
 @pytest.fixture(name="house")
