@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import trustme
@@ -23,6 +24,7 @@ from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.alerts import Alternatives, Context, Notifier
 from monitor.alerts.alternatives import Alternative
+from monitor.clock import SystemClock
 from monitor.courier import Courier
 from monitor.language import language
 from monitor.model import (
@@ -831,3 +833,23 @@ async def test_while_our_own_network_fails_messages_are_tried_every_minute(
         await to.deliver_due()
         clock.tick(61)
     assert phone.asked == 60
+
+
+async def test_a_wall_clock_that_is_set_back_holds_up_no_message(
+    phone: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apprise would wait by the wall clock, an hour where that was set back by one."""
+    notifier = Notifier((channel(phone),), REDACT)
+    await notifier.send("telegram", Message("one", "body"))
+
+    class SetBack(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            assert tz is None
+            return SystemClock().now().replace(tzinfo=None) - timedelta(hours=48)
+
+    monkeypatch.setattr("apprise.url.datetime", SetBack)
+    async with asyncio.timeout(10):
+        await notifier.send("telegram", Message("two", "body"))
+        await notifier.send("telegram", Message("three", "body"))
+    assert [text.splitlines()[0] for text in phone.messages] == ["one", "two", "three"]

@@ -20,7 +20,7 @@ from monitor.alerts import (
     self_alerts,
 )
 from monitor.alerts.flapping import is_on
-from monitor.alerts.incidents import UNWATCHED, Book, Unmeasured, service_of
+from monitor.alerts.incidents import Book, Unmeasured, service_of
 from monitor.alerts.lifecycle import TimedChange
 from monitor.alerts.machine import step
 from monitor.alerts.mute import Muted, Quiet
@@ -28,6 +28,7 @@ from monitor.alerts.policies import default_rules, policies
 from monitor.alerts.sliding_window import RecentRuns, SlidingWindows
 from monitor.language import language
 from monitor.model import (
+    UNWATCHED,
     AlertSettings,
     AlertState,
     Channel,

@@ -27,8 +27,6 @@ from monitor.model import (
 )
 
 TOGETHER = timedelta(minutes=5)
-UNWATCHED = "no longer watched"
-"""What the timeline says of a check that left the configuration while it was bad."""
 _TIMELINE = 100
 """Entries kept: the first ones and the last ones say most."""
 
@@ -173,17 +171,6 @@ def leave(incident: Incident, check: str, at: datetime, why: str = "") -> Incide
     entry = TimelineEntry(at=closed, what=EntryKind.RESOLVED, check=last, text=why)
     over = replace(incident, active=active, closed=closed, remind_at=None, update_at=None)
     return with_entry(over, entry)
-
-
-def unwatched(incident: Incident) -> set[str]:
-    """The checks that were bad when they left the configuration, and did not come back since."""
-    checks: set[str] = set()
-    for entry in incident.timeline:
-        if entry.check and entry.text == UNWATCHED:
-            checks.add(entry.check)
-        elif entry.check and entry.what in {EntryKind.JOINED, EntryKind.LEFT}:
-            checks.discard(entry.check)
-    return checks
 
 
 def reminded(incident: Incident, now: datetime, remind: timedelta) -> Incident:

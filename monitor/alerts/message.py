@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from monitor.alerts.alternatives import Alternative, Alternatives, Others
-from monitor.alerts.incidents import Unmeasured, endpoint_of, unwatched
+from monitor.alerts.incidents import Unmeasured, endpoint_of
 from monitor.alerts.message_split import message
 from monitor.language import ENGLISH, Language, marked
 from monitor.model import (
@@ -162,7 +162,7 @@ def _not_measured(incident: Incident, context: Context) -> list[str]:
 def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, news: bool) -> Message:
     """The end of an incident; `news`: nobody heard of it while it went on, so its begin is told too."""
     assert incident.closed is not None
-    if unwatched(incident) == {*incident.checks}:
+    if incident.unwatched == {*incident.checks}:
         return _unwatched(incident, context)
     span = context.say(
         "From %(begin)s to %(end)s, %(lasted)s. [#%(number)s]",
@@ -211,7 +211,7 @@ def _unwatched(incident: Incident, context: Context) -> Message:
 
 def _removed(incident: Incident, context: Context) -> list[str]:
     """What left the configuration while it was bad, of an incident whose others recovered."""
-    paths = sorted({endpoint_of(check) for check in unwatched(incident)})
+    paths = sorted({endpoint_of(check) for check in incident.unwatched})
     if not paths:
         return []
     names = listed([name(path, context) for path in paths], context)
@@ -329,7 +329,7 @@ def _line(incident: Incident, context: Context) -> str:
         "begin": moment(incident.opened, context),
         "why": label(incident.failure.kind, context),
     }
-    if incident.closed and unwatched(incident) == {*incident.checks}:
+    if incident.closed and incident.unwatched == {*incident.checks}:
         sentence = context.say(
             "%(where)s: no longer watched, was %(state)s since %(begin)s, %(why)s", **parts
         )

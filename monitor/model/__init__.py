@@ -1,6 +1,7 @@
 """Frozen dataclasses and enums that all packages share; standard library only."""
 
 from monitor.model.alert import (
+    UNWATCHED,
     AlertState,
     EntryKind,
     Event,
@@ -66,6 +67,7 @@ __all__ = [
     "SATURATED",
     "SETTLED",
     "TIMING_NAMES",
+    "UNWATCHED",
     "WINDOWS",
     "AlertSettings",
     "AlertState",

@@ -98,6 +98,8 @@ class TimelineEntry:
     text: str = ""
 
 
+UNWATCHED = "no longer watched"
+"""The text of an entry LEFT or RESOLVED for a check that left the configuration while it was bad."""
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
@@ -165,6 +167,17 @@ class Incident:
     def endpoints(self) -> tuple[str, ...]:
         """Return `service/endpoint` of every check, each once, in order."""
         return tuple(dict.fromkeys(check.rsplit("/", 1)[0] for check in self.checks))
+
+    @property
+    def unwatched(self) -> frozenset[str]:
+        """The checks that were bad when they left the configuration: whether they recovered, nobody knows."""
+        checks: set[str] = set()
+        for entry in self.timeline:
+            if entry.check and entry.text == UNWATCHED:
+                checks.add(entry.check)
+            elif entry.check and entry.what in {EntryKind.JOINED, EntryKind.LEFT}:
+                checks.discard(entry.check)
+        return frozenset(checks)
 
     @property
     def kinds(self) -> tuple[FailureKind, ...]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby
 
 from monitor.language import Language
-from monitor.model import EntryKind, Incident, Severity, TimelineEntry, clean_text
+from monitor.model import UNWATCHED, EntryKind, Incident, Severity, TimelineEntry, clean_text
 from monitor.model.failure import FailureKind
 from monitor.page import formatting
 from monitor.page.published import IncidentStatus, UpdateStatus
@@ -138,6 +138,12 @@ class IncidentViews:
 
     def _words(self, entry: TimelineEntry, where: str) -> tuple[str, str]:
         say = self.language.gettext
+        if entry.text == UNWATCHED:
+            text = say(
+                "%(where)s left the configuration; whether it works again is not known.",
+                where=where,
+            )
+            return say("No longer watched"), text
         return {
             EntryKind.OPENED: (say("Began"), say("%(where)s failed.", where=where)),
             EntryKind.JOINED: (say("Spread"), say("%(where)s failed as well.", where=where)),

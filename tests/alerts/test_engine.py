@@ -8,7 +8,7 @@ from timelines import MINUTE
 
 from monitor.alerts import engine
 from monitor.alerts.engine import FailureStreaks
-from monitor.alerts.incidents import Book, unwatched
+from monitor.alerts.incidents import Book
 from monitor.alerts.policies import FailureRate
 from monitor.alerts.self_alerts import budget_spent, budget_warning
 from monitor.language import language
@@ -237,7 +237,7 @@ def test_what_was_told_of_a_check_that_leaves_the_config_ends_with_it() -> None:
 
     night.keep(night.alerts.forget(set(), night.now))
     assert night.incidents[1].closed == night.now
-    assert unwatched(night.incidents[1]) == {"s/a/chat", "s/a/models"}
+    assert night.incidents[1].unwatched == {"s/a/chat", "s/a/models"}
     assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
 
 

@@ -9,10 +9,11 @@ from timelines import MINUTE
 
 from monitor.alerts import Alternatives, Context, incidents
 from monitor.alerts.alternatives import Alternative, Others
-from monitor.alerts.incidents import UNWATCHED, Unmeasured
+from monitor.alerts.incidents import Unmeasured
 from monitor.alerts.message import digest, phrase
 from monitor.language import language
 from monitor.model import (
+    UNWATCHED,
     Failure,
     FailureKind,
     FlapSeries,
@@ -178,7 +179,7 @@ def test_an_end_in_which_one_of_two_left_the_configuration_says_so() -> None:
     assert lines[0] == "✅ OhMyGPT, 2 base URLs: recovered"
     assert "No longer watched, so not known: Worker" in lines
     back = incidents.join(one, "s/b/chat", START + 15 * MINUTE, BEGUN.failure)
-    assert incidents.unwatched(back) == set()
+    assert back.unwatched == set()
 
 
 def test_a_list_says_the_same_in_short() -> None:

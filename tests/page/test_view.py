@@ -20,7 +20,16 @@ from page_cast import (
 )
 from worlds import SITES, WORLDS
 
-from monitor.model import FailureKind, Incident, Rollup, Severity, Snapshot
+from monitor.model import (
+    UNWATCHED,
+    EntryKind,
+    FailureKind,
+    Incident,
+    Rollup,
+    Severity,
+    Snapshot,
+    TimelineEntry,
+)
 from monitor.page import PageView, Pick, Site, view
 from monitor.page import formatting as say
 from monitor.page.day_bars import Day, last_days
@@ -372,3 +381,16 @@ def test_the_network_is_not_blamed_for_a_service_that_is_down() -> None:
         "No blocking seen",
         "What fails is not the way there",
     )
+
+
+def test_what_left_the_configuration_while_it_was_bad_is_not_called_well() -> None:
+    snapshot = worlds.mixed()
+    incident = snapshot.incidents[0]
+    end = TimelineEntry(at=NOW, what=EntryKind.RESOLVED, check=incident.checks[0], text=UNWATCHED)
+    timeline = (*incident.timeline, end)
+    gone = replace(incident, active=frozenset(), closed=NOW, timeline=timeline)
+    shown = page(replace(snapshot, incidents=(gone,)))
+    (story,) = [each for each in shown.incidents if each.id == gone.id]
+    (last,) = [each for each in story.updates if each.what is EntryKind.RESOLVED]
+    assert last.label == "No longer watched"
+    assert last.text.endswith("left the configuration; whether it works again is not known.")
