@@ -133,4 +133,7 @@ async def test_prose_where_a_stream_should_be_is_no_stream(relay: Relay) -> None
     relay.answering = streaming(b"Service is being upgraded.\nPlease come back later.\n")
     found = await relay.ask("chat")
     assert found.failure is not None
-    assert found.failure.message == "got plain text, want a stream of server-sent events"
+    assert found.failure.message == (
+        'got plain text, "Service is being upgraded. Please come back later.", '
+        "want a stream of server-sent events"
+    )

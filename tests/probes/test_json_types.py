@@ -140,7 +140,7 @@ SCALARS = (
     | st.booleans()
     | st.integers(-1, 10**12)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from(["", "stop", "x", "error", "function_call", *TYPES])
+    | st.sampled_from(["", "stop", "x", "\ud800", "\0\x1b[31m", "error", "function_call", *TYPES])
 )
 JSON = st.recursive(
     SCALARS,

@@ -1,6 +1,7 @@
 """Streams as providers and relays really send them: what clients read is read, what breaks them is told."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from streams import listen
 from monitor.model import Failure, FailureKind, Habit, Timings, Usage
 from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.answer.stream_verdict import judge_stream, stream_stats
-from monitor.probes.exchange import Chunk, Exchange
+from monitor.probes.exchange import Chunk, ErrorType, Exchange, TransportError, TransportPhase
 from monitor.probes.readers import ChatReader, ProtocolReader, ResponsesReader
 from monitor.probes.readers.think_tags import MARKS
 
@@ -122,6 +123,31 @@ def test_a_stream_without_empty_lines_is_told_as_that() -> None:
     assert failure is not None
     assert failure.kind is FailureKind.UNEXPECTED_BODY
     assert "empty line" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        ('{"id": "c1", "choices": [{"mess', FailureKind.UNEXPECTED_BODY, "breaks off"),
+        ("Hello, I am a web server.", FailureKind.UNEXPECTED_BODY, "I am a web server"),
+        ("Internal Server Error", FailureKind.SERVER_ERROR, "Internal Server Error"),
+        ("您的余额不足", FailureKind.QUOTA_EXHAUSTED, "余额不足"),
+    ],
+)
+def test_a_body_without_events_is_quoted(body: str, kind: FailureKind, words: str) -> None:
+    failure = judged(body)
+    assert failure is not None
+    assert (failure.kind, words in failure.message) == (kind, True)
+
+
+def test_half_a_document_is_none_of_a_stream_also_where_the_connection_broke() -> None:
+    broken = replace(
+        exchange('{"id": "c1", "choices": [{"mess'),
+        error=TransportError(TransportPhase.BODY, ErrorType.CLOSED),
+    )
+    failure = judge_stream(listen(broken, ChatReader()), broken, Habit())
+    assert failure is not None
+    assert failure.kind is FailureKind.UNEXPECTED_BODY
 
 
 def test_a_stream_of_broken_events_alone_is_of_no_use() -> None:

@@ -42,7 +42,7 @@ _VAGUE = re.compile(
 
 
 def judge_error_text(text: str, *, wrong: bool) -> Failure | None:
-    """Judge an answer's whole text; None where it is no error.
+    """Judge the whole text of an answer, or of a body that should hold one; None where it is no error.
 
     With `wrong` the text is not the answer that was asked for, and words that errors use are enough.
     Otherwise only what is unmistakable counts. An account that is said to be empty is the account's

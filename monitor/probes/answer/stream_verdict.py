@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from monitor.model import SETTLED, Failure, FailureKind, Habit, Stream
+from monitor.probes.answer.error_text import judge_error_text
 from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import ErrorType, Exchange
 from monitor.probes.readers import ProtocolReader
@@ -133,6 +134,8 @@ def _break(recorder: StreamRecorder, exchange: Exchange) -> Failure | None:
         return Failure(FailureKind.UNEXPECTED_BODY, f"got {error.detail}, want a plain stream")
     if error is not None and error.what in {ErrorType.TIMEOUT, ErrorType.GAVE_UP}:
         return _silence(recorder, exchange)
+    if not content and recorder.parser.unknown.lstrip().startswith("{"):
+        return _no_events(recorder.parser.unknown)
     if not content and error is not None:
         return Failure(
             FailureKind.HTTP_DISCONNECT,
@@ -200,11 +203,15 @@ def _unreadable(unparsed: Sequence[str]) -> Failure:
 def _no_events(lines: str) -> Failure:
     """Judge a body in which nothing was an event: another protocol's stream, half a document, prose."""
     last = lines.strip().rpartition("\n")[2]
-    got = "plain text"
     if isinstance(read_json(last.encode()), dict):
         got = "one JSON object per line"
     elif lines.lstrip().startswith("{"):
         got = "one JSON document that breaks off"
+    else:
+        error = judge_error_text(lines, wrong=True)
+        if error is not None:
+            return error
+        got = f'plain text, "{_quote(lines)}"'
     return Failure(FailureKind.UNEXPECTED_BODY, f"got {got}, want a stream of server-sent events")
 
 

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from monitor.model import Evidence, Failure, FailureKind, Habit, Spend, Usage
 from monitor.probes.answer.challenges import COUNT, Challenge, OwnQuestion, addition, counting
 from monitor.probes.answer.check_answer import CompletedAnswer, judge_answer
+from monitor.probes.answer.error_text import judge_error_text
 from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.answer.stream_verdict import judge_empty, judge_stream, stream_stats
 from monitor.probes.exchange import Exchange
@@ -40,6 +41,8 @@ _BYTES_PER_TOKEN = 1024
 _REASONING_CAP = 1024
 """Enough for the thoughts that a model has about counting or adding, at low effort."""
 _COUNTING_CAP = 5 * COUNT
+_QUOTED = 200
+"""Bytes of a body that is no answer which its message quotes."""
 _WORTH_ASKING = timedelta(seconds=1)
 _PROMPT_TOKENS = 60
 """A generous guess for a short question with the wrapper that servers put around it."""
@@ -307,9 +310,7 @@ def _read(exchange: Exchange, reader: ProtocolReader, signs: tuple[str, ...]) ->
     value = read_json(exchange.body)
     answers = value if isinstance(value, list) else [value]
     if not answers or not all(isinstance(answer, dict) for answer in answers):
-        breaks_off = value is None and exchange.body.lstrip().startswith((b"{", b"["))
-        got = "JSON that breaks off" if breaks_off else "something else than a JSON object"
-        return Failure(FailureKind.UNEXPECTED_BODY, f"got {got}, want an answer")
+        return _judge_no_object(exchange.body, value)
     for answer in answers:
         error = answer if is_error_object(answer) else None
         if error is None:
@@ -322,3 +323,16 @@ def _read(exchange: Exchange, reader: ProtocolReader, signs: tuple[str, ...]) ->
             FailureKind.UNEXPECTED_BODY, f"got JSON without `{signs[0]}`, want an answer"
         )
     return None if reader.spoke else judge_empty(reader)
+
+
+def _judge_no_object(body: bytes, value: Any) -> Failure:
+    """Judge a body that is no JSON object: half of one, an error in plain words, anything else."""
+    if value is None and body.lstrip().startswith((b"{", b"[")):
+        return Failure(FailureKind.UNEXPECTED_BODY, "got JSON that breaks off, want an answer")
+    words = value if isinstance(value, str) else body[:_QUOTED].decode("utf-8", "replace")
+    error = judge_error_text(words, wrong=True)
+    if error is not None:
+        return error
+    quote = " ".join(words.split())
+    why = f'got something else than a JSON object, "{quote}", want an answer'
+    return Failure(FailureKind.UNEXPECTED_BODY, why)
