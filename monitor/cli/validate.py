@@ -8,7 +8,7 @@ from monitor.model import Check, ConfigError, Redactor
 
 
 def command(path: ConfigPath = None) -> None:
-    """Read the config and print every problem. Exit 78 if there is one. What is allowed and hardly meant is a warning."""
+    """Read the config and print every problem. Exit 78 if there is one. Odd settings are only warnings."""
     loaded = load(path, strict=True)
     try:
         Notifier(loaded.channels, Redactor(loaded.secrets))  # complains of what Apprise refuses

@@ -216,7 +216,7 @@ def _controls(value: Any) -> Any:
 def _store(text: str) -> str:
     if not text.startswith("sqlite:///") or text == "sqlite:///" or "\0" in text:
         raise ValueError(
-            f'got "{_hidden(text)}", want "sqlite:///PATH" such as "sqlite:///monitor.db"'
+            f'got "{_hidden(text) or text[:60]}", want "sqlite:///PATH" such as "sqlite:///monitor.db"'
         )
     return text
 

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from monitor.config.complaints import complaints_of, unknown
 from monitor.config.tables import (
+    ENDPOINT_KEYS,
     POLICY_TABLES,
+    PROBE_KEYS,
     TABLES,
     TABLES_BY_ID,
     AlertsTable,
@@ -19,6 +21,7 @@ from monitor.config.tables import (
     PageTable,
     ServiceTable,
     Table,
+    keys_of,
     policy_of,
 )
 from monitor.model import Complaint, Policy
@@ -123,8 +126,19 @@ class ParsedTables:
         for key, item in value.items():
             if name != "price":
                 self.check_id(key, (name, key))
+            if name == "service" and isinstance(item, dict):
+                self._check_keys_of_service(key, item)
             if (table := self.read(TABLES_BY_ID[name], item, (name, key))) is not None:
                 getattr(self, name)[key] = table
+
+    def _check_keys_of_service(self, service: str, value: Mapping[str, Any]) -> None:
+        """Complain of keys that neither a service nor its endpoints and probes know."""
+        known = keys_of(ServiceTable) | ENDPOINT_KEYS | PROBE_KEYS
+        for name in value.keys() - known:
+            what = unknown(name, known)
+            if name == "url":
+                what = 'belongs to an endpoint: endpoints = { direct = "https://..." }'
+            self.complain(("service", service, name), what)
 
     def check_id(self, name: str, place: Place) -> None:
         if not _ID.fullmatch(name):

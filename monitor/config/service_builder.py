@@ -12,7 +12,6 @@ from monitor.config.complaints import unknown
 from monitor.config.parse_tables import ParsedTables, Place
 from monitor.config.tables import (
     ENDPOINT_KEYS,
-    PROBE_KEYS,
     EndpointTable,
     ServiceTable,
     keys_of,
@@ -38,7 +37,6 @@ class ServiceBuilder:
         return ("service", self.id)
 
     def service(self) -> Service:
-        self._check_defaults()
         endpoints = (self._endpoint(name, value) for name, value in self.table.endpoints.items())
         return Service(
             id=self.id,
@@ -48,11 +46,6 @@ class ServiceBuilder:
             multiplier=self.table.multiplier,
             public=self.table.public,
         )
-
-    def _check_defaults(self) -> None:
-        known = ENDPOINT_KEYS | PROBE_KEYS
-        for name in self._defaults.keys() - known:
-            self.tables.complain((*self.place, name), unknown(name, known | keys_of(ServiceTable)))
 
     @property
     def _defaults(self) -> dict[str, Any]:

@@ -31,19 +31,21 @@ from monitor.config.addresses import (
 )
 from monitor.config.values import (
     Budget,
-    ById,
     ChannelUrl,
+    Endpoints,
     Every,
     Headers,
     Kept,
     Label,
     Languages,
+    ModelName,
     Moment,
     Money,
     NotNegative,
     OnlySeverities,
     PathText,
     Positive,
+    Probes,
     SecretText,
     Share,
     Size,
@@ -248,9 +250,9 @@ class ServiceTable(Table):
 
     name: str | None = Key(None, max_length=80, description="shown instead of the id")
     key: str | None = Key(None, description='"${NAME}" or "file:PATH"')
-    model: str | None = Key(None, max_length=200, description="what paid probes ask for")
-    endpoints: ById = Key(min_length=1, description="id = base URL, or a table")
-    probes: dict[str, Any] | None = Key(None, description="id = interval, or a table")
+    model: ModelName | None = Key(None, description="what paid probes ask for")
+    endpoints: Endpoints = Key(min_length=1, description="id = base URL, or a table")
+    probes: Probes | None = Key(None, description="id = interval, or a table")
     budget_per_day: Budget | None = Key(None, description='"500k tokens" or "0.50 USD"')
     multiplier: Money = Key(_default_of(Service, "multiplier"), description="of the price list")
     public: StrictBool = Key(

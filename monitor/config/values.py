@@ -16,6 +16,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from monitor.config.addresses import odd_character
 from monitor.model import DailyBudget, Secret, Severity
 from monitor.model.duration import parse_duration
 from monitor.probes.probe import Duration
@@ -128,13 +129,28 @@ def _budget(value: Any) -> DailyBudget:
     return budget
 
 
-def _by_id(value: Any) -> Any:
+def _endpoints(value: Any) -> Any:
     if isinstance(value, str | list):
         got = "a list" if isinstance(value, list) else "one address"
         raise ValueError(  # noqa: TRY004  # pydantic collects ValueErrors only
             f'got {got}, want an id for each, as in {{ direct = "https://..." }}'
         )
     return value
+
+
+def _probes(value: Any) -> Any:
+    if isinstance(value, str | list):
+        got = "a list" if isinstance(value, list) else "one word"
+        raise ValueError(  # noqa: TRY004  # pydantic collects ValueErrors only
+            f'got {got}, want an interval for each, as in {{ models = "1m", chat = "5m" }}'
+        )
+    return value
+
+
+def _visible(text: str) -> str:
+    if character := odd_character(text.replace(" ", "")):
+        raise ValueError(f"has {character} in it; type it anew")
+    return text
 
 
 def _path(value: Any) -> Any:
@@ -238,7 +254,9 @@ def zone_of(value: Any) -> ZoneInfo:
         ) from None
 
 
-ById = Annotated[dict[str, Any], BeforeValidator(_by_id)]
+Endpoints = Annotated[dict[str, Any], BeforeValidator(_endpoints)]
+Probes = Annotated[dict[str, Any], BeforeValidator(_probes)]
+ModelName = Annotated[str, Field(max_length=200), AfterValidator(_visible)]
 Label = Annotated[str, Field(min_length=1, max_length=40)]
 Title = Annotated[str, Field(min_length=1, max_length=80)]
 PathText = Annotated[

@@ -174,6 +174,34 @@ def test_endpoints_without_ids_are_refused(endpoints: str, got: str) -> None:
     ]
 
 
+def test_probes_without_intervals_are_refused() -> None:
+    assert complaints(f'{ONE}probes = ["chat"]\n') == [
+        'service.a.probes: got a list, want an interval for each, as in { models = "1m", chat = "5m" }'
+    ]
+
+
+def test_a_mistyped_key_is_named_beside_what_it_leaves_missing() -> None:
+    assert complaints('[service.a]\nendpoint = { x = "https://a.example" }\n') == [
+        'service.a.endpoint: unknown key; did you mean "endpoints"?',
+        "service.a.endpoints: is missing",
+    ]
+    assert complaints('[service.a]\nurl = "https://a.example"\n') == [
+        "service.a.endpoints: is missing",
+        'service.a.url: belongs to an endpoint: endpoints = { direct = "https://..." }',
+    ]
+
+
+def test_a_model_with_an_invisible_character_is_refused() -> None:
+    assert complaints(f'{ONE}model = "gpt\u200b-4"\n') == [
+        "service.a.model: has an invisible character (U+200B) in it; type it anew"
+    ]
+
+
+def test_a_path_is_shown_where_a_store_is_wanted() -> None:
+    (complaint,) = complaints(f'{ONE}[monitor]\nstore = "/var/lib/monitor.db"\n')
+    assert complaint.startswith('monitor.store: got "/var/lib/monitor.db", want "sqlite:///PATH"')
+
+
 # --- what is allowed and hardly meant -------------------------------------------------------------
 
 
