@@ -1,5 +1,3 @@
-# ruff: noqa: RUF001 - what relays say is quoted as they say it
-
 import time
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - what providers say is quoted as they say it
 """Money before status: an empty account is told as such under every status, and a limit per minute is not."""
 
 import json
