@@ -27,7 +27,7 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
     folder: Path = tmp_path_factory.mktemp("pages")
     for world in WORLDS:
         publish(folder / world, files(world))
-    web = WebServer(folder, "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
+    web = WebServer(folder, "127.0.0.1", 0, lambda: None)
     await web.start()
     yield f"http://127.0.0.1:{web.port}"
     await web.close()

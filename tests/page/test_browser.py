@@ -10,7 +10,7 @@ import pytest
 import worlds
 from browser import Browser, Tab
 from page_cast import CHECKS, SITE
-from shots import as_if_new, files
+from shots import as_if_new, files, rendered
 
 from monitor.page import Renderer, publish, view
 from monitor.web import WebServer
@@ -363,7 +363,7 @@ class Site:
 
 
 async def served(folder: Path) -> WebServer:
-    web = WebServer(folder, "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
+    web = WebServer(folder, "127.0.0.1", 0, lambda: None)
     await web.start()
     return web
 
@@ -417,7 +417,9 @@ async def test_the_visitors_own_test_says_what_it_reached_and_calls_nothing_down
     web = await served(tmp_path)
     there = f"http://127.0.0.1:{web.port}"
     moved = {
-        each.id: replace(each, url=there if each.id == "cf-cdn" else "http://127.0.0.1:9")
+        each.id: replace(
+            each, url="https://there.test" if each.id == "cf-cdn" else "https://gone.test"
+        )
         for each in SITE.services[0].endpoints
     }
     site = replace(
@@ -425,7 +427,12 @@ async def test_the_visitors_own_test_says_what_it_reached_and_calls_nothing_down
         services=(replace(SITE.services[0], endpoints=tuple(moved.values())),),
         checks=tuple(replace(check, endpoint=moved[check.endpoint.id]) for check in CHECKS),
     )
-    found = Renderer().files(view(site, worlds.mixed(), {})[0])
+    found = {
+        name: content.replace(b"https://there.test", there.encode()).replace(
+            b"https://gone.test", b"http://127.0.0.1:9"
+        )
+        for name, content in Renderer().files(view(site, worlds.mixed(), {})[0]).items()
+    }
     (tmp_path / "favicon.ico").write_bytes(b"")
     publish(tmp_path, as_if_new(found))
     you = "document.querySelector('#you .triage__what').innerText"
@@ -441,6 +448,8 @@ async def test_the_visitors_own_test_says_what_it_reached_and_calls_nothing_down
                 "[...document.querySelectorAll('.vantages')].map(e => e.innerText)"
             )
             assert sum("Not reachable" in chip for chip in chips) == 5
+            note = await tab.ask("document.querySelector('#you .triage__note').innerText")
+            assert note == "What is not reachable is blocked on your way, by your browser, or down."
             assert (await tab.ask("document.querySelector('.pick--you').innerText")).startswith(
                 "Your browser"
             )
@@ -448,5 +457,82 @@ async def test_the_visitors_own_test_says_what_it_reached_and_calls_nothing_down
             await come_back(tab)
             await tab.until("document.documentElement.dataset.generated > '2027'")
             assert await tab.ask(you) == "1 of 6 reachable"
+    finally:
+        await web.close()
+
+
+async def test_what_no_browser_can_ask_is_not_called_unreachable(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """One base URL speaks plain HTTP, one has a certificate of its own; another one is asked."""
+    web = await served(tmp_path)
+    there = f"http://127.0.0.1:{web.port}"
+    changed = {
+        "cf-cdn": {"url": "https://there.test"},
+        "proxy-1": {"url": "http://plain.test"},
+        "proxy-2": {"ca_file": Path("ca.pem")},
+    }
+    kept = tuple(
+        replace(each, **changed[each.id])
+        for each in SITE.services[0].endpoints
+        if each.id in changed
+    )
+    by_id = {each.id: each for each in kept}
+    site = replace(
+        SITE,
+        services=(replace(SITE.services[0], endpoints=kept),),
+        checks=tuple(
+            replace(check, endpoint=by_id[check.endpoint.id])
+            for check in CHECKS
+            if check.endpoint.id in by_id
+        ),
+    )
+    found = Renderer().files(view(site, worlds.all_good(), {})[0])
+    assert b"plain.test" not in found["index.html"].split(b"connect-src")[1].split(b">")[0]
+    (tmp_path / "favicon.ico").write_bytes(b"")
+    publish(
+        tmp_path,
+        as_if_new(
+            {
+                name: each.replace(b"https://there.test", there.encode())
+                for name, each in found.items()
+            }
+        ),
+    )
+    try:
+        async with browser.tab() as tab:
+            await tab.open(f"{there}/")
+            await tab.ask("test.click()")
+            await tab.until("!test.disabled")
+            chips = await tab.ask(
+                "[...document.querySelectorAll('.vantages')].map(e => e.innerText)"
+            )
+            assert sum("Cannot be tested from a browser" in chip for chip in chips) == 2
+            assert not any("Not reachable" in chip for chip in chips)
+            you = await tab.ask("document.querySelector('#you .triage__what').innerText")
+            assert you == "1 of 1 reachable"
+    finally:
+        await web.close()
+
+
+async def test_live_is_only_what_was_measured_just_now_and_an_old_page_recommends_nothing(
+    browser: Browser, tmp_path: Path
+) -> None:
+    web = await served(tmp_path)
+    shown = (
+        "[document.documentElement.classList.contains('is-live'), live.hidden ? '' : live.innerText,"
+        " !!document.querySelector('.picks')?.checkVisibility()]"
+    )
+    try:
+        async with browser.tab() as tab:
+            for found, ago, seen in (
+                (rendered("mixed"), timedelta(), [True, "Live", True]),
+                (rendered("mixed"), timedelta(hours=1), [False, "Stale", False]),
+                (rendered("fresh"), timedelta(), [False, "", False]),
+                (rendered("rejected-key"), timedelta(), [False, "", False]),
+            ):
+                publish(tmp_path, as_if_new(found, ago=ago))
+                await tab.open(f"http://127.0.0.1:{web.port}/")
+                assert await tab.ask(shown) == seen
     finally:
         await web.close()

@@ -118,7 +118,7 @@ async def test_nothing_jumps_on_a_page_that_is_stale_when_it_is_opened(
 ) -> None:
     """The banner lies over the page, small, in sight, and away from whatever has the focus."""
     publish(tmp_path, as_if_new(files("mock"), ago=timedelta(minutes=47)))
-    web = WebServer(tmp_path, "127.0.0.1", 0, lambda: None, lambda _: (b"", ""))
+    web = WebServer(tmp_path, "127.0.0.1", 0, lambda: None)
     await web.start()
     try:
         async with browser.tab(width) as tab:
