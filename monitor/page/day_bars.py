@@ -85,7 +85,7 @@ def _troubles(
     dates: Sequence[date],
     now: datetime,
 ) -> Mapping[date, list[Trouble]]:
-    """What lay in these days, by day."""
+    """Return what lay in these days, by day."""
     troubles: dict[date, list[Trouble]] = {}
     for incident in incidents:
         letter = _letter(incident, main, checks)
@@ -100,7 +100,7 @@ def _troubles(
 
 
 def _minutes(day: date, begin: datetime, end: datetime) -> float:
-    """How much of a time lies within a day."""
+    """Return how much of a time lies within a day."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     within = min(end, start + timedelta(days=1)) - max(begin, start)
     return within.total_seconds() / 60

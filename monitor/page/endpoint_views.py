@@ -191,7 +191,7 @@ def _main_state(inputs: _Inputs, state: State) -> State:
 
 
 def _measured(history: CheckHistory | None) -> datetime | None:
-    """When the newest result came that says anything."""
+    """Return when the newest result came that says anything."""
     if history is None or history.latest is None:
         return None
     results = (history.latest, *reversed(history.recent))
@@ -199,7 +199,7 @@ def _measured(history: CheckHistory | None) -> datetime | None:
 
 
 def _since(history: CheckHistory | None, now: datetime) -> datetime | None:
-    """When a check was measured first, to the half hour; None once there is a day of data, or none."""
+    """Return when a check was measured first, to the half hour; None once there is a day of data, or none."""
     today = now.astimezone(UTC).date()
     if history is None or any(
         day < today - DAY and each.counted for day, each in history.days.items()

@@ -49,7 +49,7 @@ def atom(page: PageView) -> bytes:
 
 
 def changed(incident: IncidentView) -> datetime:
-    """When something last happened to it."""
+    """Return when something last happened to an incident."""
     known = [incident.opened, *(each.at for each in incident.updates)]
     return max([*known, incident.closed] if incident.closed else known)
 
@@ -73,7 +73,7 @@ def _entry(feed: Element, page: PageView, incident: IncidentView) -> None:
 
 
 def _content(page: PageView, incident: IncidentView) -> str:
-    """What it is and what to do, then the updates, newest first."""
+    """Say what it is and what to do, then the updates, newest first."""
     head = f"<p>{escape(incident.what)} {escape(incident.do)}</p>"
     updates = (
         f'<p><time datetime="{formatting.iso(each.at)}">{formatting.moment(each.at, page.language)}</time> '
@@ -84,7 +84,7 @@ def _content(page: PageView, incident: IncidentView) -> str:
 
 
 def _incident_tag(page: PageView, incident: IncidentView) -> str:
-    """With its second: numbers begin anew where the history was lost."""
+    """Name an incident, with its second: numbers begin anew where the history was lost."""
     opened = incident.opened.astimezone(UTC)
     return _tag(page, f"{opened:%Y-%m-%d}", f"{page.path}incidents/{incident.id}/{opened:%H%M%S}")
 

@@ -22,7 +22,7 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> int:
 
 
 class Folder:
-    """Where the page lies. Remembers what it wrote, so that the same bytes are not read again."""
+    """The folder of the page. It remembers what it wrote, so that the same bytes are not read again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -66,14 +66,14 @@ def _changed(file: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What we wrote, so that nothing else is ever removed."""
+    """The list of what we wrote, so that nothing else is ever removed."""
 
     files: frozenset[str] = frozenset()
     old: frozenset[str] = frozenset()
     """Assets of the pages before: somebody may still read one of those."""
 
     def updated(self, files: set[str]) -> tuple["Manifest", frozenset[str]]:
-        """As it is with these files, and what is to be removed."""
+        """Return the list with these files, and what is to be removed."""
         vanished = self.files - files
         assets = frozenset(filter(_HASHED.search, vanished))
         old = (assets or self.old) - files

@@ -1,4 +1,4 @@
-"""How the page says states, times and numbers. Pure; English where no language is asked for."""
+"""Words and formats for states, times and numbers. Pure; English where no language is asked for."""
 
 import re
 from collections.abc import Callable
@@ -119,7 +119,7 @@ def seconds(milliseconds: float | None, language: Language = ENGLISH) -> str:  #
 def cell(
     state: State, kind: FailureKind | None, milliseconds: float | None, language: Language = ENGLISH
 ) -> str:
-    """What stands in the matrix: the reason, or the median."""
+    """Return what stands in the matrix: the reason, or the median."""
     if state is State.MAINTENANCE:
         return language.gettext("Paused")
     if kind:
@@ -131,7 +131,7 @@ def cell(
 
 
 def percent(share: float | None, language: Language = ENGLISH) -> str:
-    """Never rounded up to 100: `99.99 %` is the most that a failure leaves."""
+    """Format a share, never rounded up to 100: `99.99 %` is the most that a failure leaves."""
     if share is None:
         return "–"
     number = f"{share:.0%}"[:-1] if share in {0, 1} else f"{min(share * 100, 99.99):.2f}"
@@ -167,7 +167,7 @@ def bars(
     since: datetime | None = None,
     language: Language = ENGLISH,
 ) -> str:
-    """What the bars show, for those who do not see them; `since` until there is a day of data."""
+    """Describe the bars for those who do not see them; `since` until there is a day of data."""
     if share is None:
         text = language.gettext("%(name)s: not measured yet.", name=name)
     else:
@@ -232,7 +232,7 @@ def moment(at: datetime, language: Language = ENGLISH) -> str:
     )
 
 
-def clock(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001
+def clock(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001  # the same in all
     return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
@@ -241,13 +241,13 @@ def hour(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001  # 
 
 
 def remedy(kind: FailureKind, language: Language = ENGLISH, *, other: bool) -> str:
-    """What to do; not to use another base URL where there is no other to recommend."""
+    """Say what to do; not to use another base URL where there is no other to recommend."""
     if not other and "base URL" in kind.row.remedy:
         return language.gettext("Try again later.")
     return language.words(kind).remedy
 
 
-def iso(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001
+def iso(at: datetime, language: Language = ENGLISH) -> str:  # noqa: ARG001  # the same in all
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""What the page says in sentences: whether the service is up, and whose fault the trouble is. Pure.
+"""The sentences of the page: whether the service is up, and whose fault the trouble is. Pure.
 
 Every sentence follows from the same facts: `EndpointView.state` and `main_state`, `ServiceView.state`
 and `calls`, and the incidents that are open. No other look is taken at what was measured, so that no
@@ -81,7 +81,7 @@ def _all_down(services: Sequence[ServiceView], whence: str, language: Language) 
 
 
 def _which(services: Sequence[ServiceView], language: Language) -> Iterator[str]:
-    """Whether the services are up: by name as soon as they are not all alike."""
+    """Say whether the services are up: by name as soon as they are not all alike."""
     if all(service.is_up for service in services):
         yield language.ngettext("The service is up.", "The services are up.", len(services))
         return
@@ -112,7 +112,7 @@ def _which(services: Sequence[ServiceView], language: Language) -> Iterator[str]
 
 
 def _wrong(services: Sequence[ServiceView], whence: str, language: Language) -> str:
-    """What is worst in services that are neither down nor unknown as a whole, and how many base URLs it concerns; the rows and
+    """Say what is worst in services that are neither down nor unknown as a whole, and how many base URLs it concerns; the rows and
     the triage have the rest.
     """
     alike = {State.MAJOR, State.UNKNOWN}
@@ -239,7 +239,7 @@ def _serving(services: Sequence[ServiceView], language: Language) -> Iterator[st
 
 
 def _on_path(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
-    """What a reader may conclude who has the same trouble."""
+    """Say what a reader may conclude who has the same trouble."""
     blocked = [each for each in endpoints if each.state is State.MAJOR and each.blocked]
     if len(blocked) == 1 and any(each.main_state in WORKING for each in endpoints):
         yield language.gettext(
@@ -315,7 +315,7 @@ def _why_unknown(calls: Sequence[State], language: Language) -> str:
 
 
 def _answered(answered: int, calls: int, language: Language) -> str:
-    """How many kinds of calls are answered through any base URL."""
+    """Say how many kinds of calls are answered through any base URL."""
     if not answered and calls:
         return language.gettext("No call is made meanwhile")
     if answered < calls:
@@ -380,7 +380,7 @@ def _number(endpoints: Sequence[EndpointView], language: Language) -> str:
 
 
 def _counted(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
-    """How many are how bad, the worst first."""
+    """Count how many are how bad, the worst first."""
     states = [endpoint.state for endpoint in endpoints]
     blocked = sum(each.state is State.MAJOR and each.blocked for each in endpoints)
     for count, text in (

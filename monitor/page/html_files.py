@@ -1,4 +1,4 @@
-"""Which pages there are in one language, and where. Pure; a template's name and its values are asked for."""
+"""The pages of one language as files. Pure; rendering a template is somebody else's part."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from monitor.page.view_models import EndpointView, PageView, RetiredView
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """What every page loads: file names with a hash of their content, so that they may be kept for ever."""
+    """The files that every page loads: file names with a hash of their content, so that they may be kept for ever."""
 
     style: str
     script: str
@@ -86,7 +86,7 @@ class HtmlFiles:
 
     @property
     def _common(self) -> object:
-        """What makes every page a new one."""
+        """Return what makes every page a new one."""
         return self.page.stopped_at, self.page.title, self.assets
 
     def _not_found(self, base: str) -> bytes:

@@ -46,7 +46,7 @@ class IncidentView(IncidentStatus):
 
     @property
     def note(self) -> UpdateView | None:
-        """What a person wrote last."""
+        """Return what a person wrote last."""
         return next((each for each in self.updates if each.what is EntryKind.NOTE), None)
 
 
@@ -105,7 +105,7 @@ class IncidentViews:
         )
 
     def _failed_runs(self, incident: Incident) -> dict[str, int]:
-        """By the kind's label, the most frequent first."""
+        """Count failed runs by the kind's label, the most frequent first."""
         counts = sorted(incident.failed_runs.items(), key=lambda pair: (-pair[1], pair[0]))
         return {self.language.words(FailureKind(name)).label: runs for name, runs in counts}
 

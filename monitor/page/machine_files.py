@@ -111,7 +111,7 @@ def _detail_json(endpoint: EndpointView | RetiredView) -> bytes:
 
 
 def detail(endpoint: EndpointView | RetiredView) -> EndpointDetail:
-    """What a base URL has been like; of a retired one, what is still known."""
+    """Describe what a base URL has been like; of a retired one, what is still known."""
     probed = endpoint if isinstance(endpoint, EndpointView) else None
     return EndpointDetail(
         service=endpoint.path.split("/")[0],

@@ -1,4 +1,4 @@
-"""What `status.json` and each endpoint's own file say. Pure.
+"""The published facts: what `status.json` and each endpoint's own file say. Pure.
 
 JSON and JSON Schemas are made from these types. What the templates see extends them
 (`view_models.py`), so that page and programs cannot say different things: a published fact is
@@ -101,7 +101,7 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorStatus:
-    """What the latest run of a check got, where it failed; only where the operator shows errors.
+    """An answer of the latest run of a check, where it failed; only where the operator shows errors.
 
     It is text of the endpoint's, cleaned before it was stored.
     """
@@ -149,7 +149,7 @@ class EndpointStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointDetail:
-    """What one base URL has been like. `latest` says how old it is: when it was asked last. It is
+    """The history of one base URL. `latest` says how old it is: when it was asked last. It is
     written anew when something happens to it, and every few minutes at least.
     """
 
@@ -194,7 +194,7 @@ class RetiredStatus:
 
 @dataclass(frozen=True, slots=True)
 class SpendView:
-    """What a service's probes cost, in UTC days and months."""
+    """The cost of a service's probes, in UTC days and months."""
 
     today: Spend
     month: Spend
@@ -227,7 +227,7 @@ class UpdateStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentStatus:
-    """From the first bad result to recovery; `closed` is null while it lasts. Updates: newest first."""
+    """An incident, from the first bad result to recovery; `closed` is null while it lasts. Updates: newest first."""
 
     id: int
     title: str
@@ -257,7 +257,7 @@ class MaintenanceStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triage:
-    """Whether one party, the service or the network, is at fault."""
+    """The word on one party, the service or the network: whether it is at fault."""
 
     state: State
     what: str
@@ -276,7 +276,7 @@ class Undelivered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What the home page says. Not to be believed after `valid_until`.
+    """The facts of the home page. Not to be believed after `valid_until`.
 
     `measured_at` is the newest result of a main call that says anything.
     """

@@ -52,7 +52,7 @@ class RenderCache:
         return kept.content
 
     def forget(self, but: Iterable[str]) -> None:
-        """What is no longer published."""
+        """Drop what is no longer published."""
         for name in self._kept.keys() - set(but):
             del self._kept[name]
             self._pace.forget(name)
@@ -65,5 +65,5 @@ def _is_good(kept: _Kept, page: PageView, source: object, wait: timedelta) -> bo
 
 
 def _turn(name: str) -> float:
-    """From half to all of the time that it may wait: not all are made anew at once."""
+    """Return a share from half to all of the time that it may wait: not all are made anew at once."""
     return 0.5 + 0.5 * crc32(name.encode()) / 2**32

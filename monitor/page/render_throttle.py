@@ -1,4 +1,4 @@
-"""How soon the pages of a crowd follow: as soon as a small part of one core allows. Pure."""
+"""The pages of a crowd follow as soon as a small part of one core allows. Pure."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -43,5 +43,5 @@ class RenderThrottle:
 
     @property
     def patience(self) -> timedelta:
-        """How long news may wait, so that to make each anew in that time takes no more than our part."""
+        """Return how long news may wait, so that to make each anew in that time takes no more than our part."""
         return max(AT_LEAST, timedelta(seconds=self._sum / PART))

@@ -1,4 +1,4 @@
-"""From what is believed of checks to the state of an endpoint and of a service. Pure.
+"""States of checks, calls, endpoints and services, from what is believed of checks. Pure.
 
 States carry the Statuspage word; `unknown` is ours. What we have not measured is never green.
 """
@@ -14,7 +14,7 @@ _SERVED = (Outcome.UP.value, Outcome.DEGRADED.value)
 
 
 class State(StrEnum):
-    """From best to worst; `unknown` stands apart."""
+    """The states from best to worst; `unknown` stands apart."""
 
     OPERATIONAL = "operational"
     MAINTENANCE = "under_maintenance"
@@ -32,7 +32,7 @@ ANSWERED = WORKING | {State.PARTIAL}
 
 
 def check_state(check: Check, history: CheckHistory | None, now: datetime) -> State:
-    """What the machine believes; a suspicion is not shown before it is believed."""
+    """Return what is believed; a suspicion is not shown before it is believed."""
     if history is None or history.latest is None or now - history.latest.at > keeps(check):
         return State.UNKNOWN
     phases = {state.rule: state.phase for state in history.states}
@@ -46,7 +46,7 @@ def check_state(check: Check, history: CheckHistory | None, now: datetime) -> St
 
 
 def keeps(check: Check) -> timedelta:
-    """How long a result says how things are."""
+    """Return how long a result says how things are."""
     return max(check.probe.every * 5, timedelta(minutes=10))
 
 

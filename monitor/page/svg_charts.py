@@ -68,7 +68,7 @@ def _strokes(index: int, letter: str, digit: str) -> tuple[tuple[str, str], ...]
 
 
 def _pieces(letter: str, digit: str) -> tuple[tuple[str, float, float], ...]:
-    """What is lost hangs from the top; where only some calls failed it stands on the floor, so that
+    """Return the pieces of a bar. What is lost hangs from the top; where only some calls failed it stands on the floor, so that
     the shape tells the states apart too. The rest of the day is green.
     """
     if letter in {"o", "m"}:

@@ -159,7 +159,7 @@ def _public(incident: Incident, services: Sequence[ServiceView]) -> Incident:
 def _instead(
     services: Mapping[str, ServiceView], by_path: Mapping[str, EndpointView], incident: Incident
 ) -> str | None:
-    """What to use meanwhile: the best base URL of the service that the incident does not cover."""
+    """Find what to use meanwhile: the best base URL of the service that the incident does not cover."""
     service = services.get(incident.service or "")
     if service is None or incident.severity not in _OF_ENDPOINTS:
         return None
@@ -191,7 +191,7 @@ def _past(
 def maintenance_views(
     maintenance: Sequence[Maintenance], endpoints: Sequence[EndpointView], now: datetime
 ) -> tuple[MaintenanceView, ...]:
-    """Of each the window that is open, else the next within a week; what is in progress comes first."""
+    """Return of each maintenance the window that is open, else the next within a week; what is in progress comes first."""
     views = [view for each in maintenance for view in _next_window(each, endpoints, now)]
     return tuple(sorted(views, key=lambda view: (not view.active, view.begins, view.ends)))
 

@@ -1,4 +1,4 @@
-"""What the templates see: the published facts (`published.py`) and what only the page shows. Pure."""
+"""The views that templates see: the published facts (`published.py`) and what only the page shows. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ IN_FULL = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What does not change from page to page."""
+    """All that does not change from page to page."""
 
     services: tuple[Service, ...]
     checks: tuple[Check, ...]
@@ -58,7 +58,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointHistory:
-    """What is known of a base URL whether or not it is still probed."""
+    """All that is known of a base URL, whether or not it is still probed."""
 
     days: tuple[Day, ...]
     """Oldest first."""
@@ -73,13 +73,13 @@ class EndpointHistory:
 
     @property
     def span(self) -> int:
-        """How many of the days shown there are since the first that was measured; today is one."""
+        """Return how many of the days shown there are since the first that was measured; today is one."""
         first = next((n for n, day in enumerate(self.days) if day.letter != "n"), len(self.days))
         return max(1, len(self.days) - first)
 
     @property
     def lost(self) -> str:
-        """How much of each day was lost, a digit a day: 9 is all of it."""
+        """Return how much of each day was lost, a digit a day: 9 is all of it."""
         return "".join([day.digit for day in self.days])
 
     @property
@@ -88,7 +88,7 @@ class EndpointHistory:
 
     @property
     def troubled(self) -> int:
-        """How many days had trouble."""
+        """Return how many days had trouble."""
         letters = self.letters
         return len(letters) - letters.count("o") - letters.count("n")
 
@@ -153,7 +153,7 @@ class EndpointView(published.EndpointStatus):
 
     @property
     def shown(self) -> str:
-        """What a reader would know it by."""
+        """Return what a reader would know it by."""
         return self.host or self.name
 
     @property
@@ -162,17 +162,17 @@ class EndpointView(published.EndpointStatus):
 
     @property
     def blocked(self) -> bool:
-        """Whether the path from here is at fault, not the service."""
+        """Say whether the path from here is at fault, not the service."""
         return self.fault is Fault.PATH
 
     @property
     def astray(self) -> bool:
-        """Whether its trouble speaks of the way there: only that is a sign against the network."""
+        """Say whether its trouble speaks of the way there: only that is a sign against the network."""
         return self.trouble is not None and self.trouble.row.on_path
 
     @property
     def speaks(self) -> bool:
-        """Whether its figures are those of now, and not of some time before it failed."""
+        """Say whether its figures are those of now, and not of some time before it failed."""
         return self.main_state not in {State.MAJOR, State.UNKNOWN}
 
 
@@ -222,7 +222,7 @@ class ServiceView(published.ServiceStatus):
 
     @property
     def is_up(self) -> bool:
-        """Whether some base URL is known to answer its main call."""
+        """Say whether some base URL is known to answer its main call."""
         return self.main_call in ANSWERED
 
     def check_of(self, probe: str) -> CheckView | None:
@@ -237,7 +237,7 @@ class ServiceView(published.ServiceStatus):
 
     @property
     def in_trouble(self) -> tuple[EndpointView, ...]:
-        """What a crowded page shows in full: the first that are neither well nor unknown."""
+        """Return what a crowded page shows in full: the first that are neither well nor unknown."""
         fine = {State.OPERATIONAL, State.UNKNOWN}
         return tuple(each for each in self.endpoints if each.state not in fine)[:IN_FULL]
 
@@ -298,16 +298,16 @@ class PageView(published.Status):
 
     @property
     def is_live(self) -> bool:
-        """Whether the page shows what was measured just now."""
+        """Say whether the page shows what was measured just now."""
         return self.fresh_until is not None and self.fresh_until > self.generated_at
 
     @property
     def is_answered(self) -> bool:
-        """Whether some base URL is known to answer its main call."""
+        """Say whether some base URL is known to answer its main call."""
         return any(service.is_up for service in self.services)
 
     def has_other(self, endpoint: EndpointView) -> bool:
-        """Whether there is another base URL of its service to recommend."""
+        """Say whether there is another base URL of its service to recommend."""
         service = next(each for each in self.services if endpoint in each.endpoints)
         picks = (*service.picks, *service.next)
         return any(pick.endpoint != endpoint.path and not pick.flaw for pick in picks)
@@ -342,7 +342,7 @@ class PageView(published.Status):
 
     @property
     def shown_picks(self) -> tuple[PickView, ...]:
-        """With those that come next, where there is one service only."""
+        """Return the picks with those that come next, where there is one service only."""
         return self.picks + (self.services[0].next if len(self.services) == 1 else ())
 
     @property
@@ -353,7 +353,7 @@ class PageView(published.Status):
 
     @property
     def crowded(self) -> bool:
-        """Whether there are so many base URLs that the home page names them in a line each."""
+        """Say whether there are so many base URLs that the home page names them in a line each."""
         return len(self.endpoints) > CROWD
 
     @property

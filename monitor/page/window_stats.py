@@ -10,7 +10,7 @@ from monitor.page.published import Percentiles, Window
 
 
 def can_be(value: float | None) -> bool:
-    """Whether a value is a possible duration or speed, or was not measured."""
+    """Say whether a value is a possible duration or speed, or was not measured."""
     return value is None or 0 <= value < math.inf
 
 
@@ -58,7 +58,7 @@ def _percentiles(rollup: Rollup, figure: str) -> Percentiles | None:
 
 
 def failures(checks: Iterable[CheckHistory]) -> Mapping[int, Mapping[FailureKind, int]]:
-    """By days, as `windows`: the failed runs of all these checks, the most frequent kind first."""
+    """Count by days, as `windows`, the failed runs of all these checks, the most frequent kind first."""
     counters: dict[int, Counter[str]] = {days: Counter() for days in (1, *WINDOWS)}
     for check in checks:
         for days, counter in counters.items():

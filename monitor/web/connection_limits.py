@@ -111,7 +111,7 @@ def _client(transport: asyncio.Transport) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address, or what is asked for as one, is of this machine alone."""
+    """Say whether an address, or what is asked for as one, is of this machine alone."""
     if address.lower() == "localhost":
         return True
     try:
@@ -126,7 +126,7 @@ _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa")
 
 
 def is_trusted_host(header: str | None, names: Collection[str] | None) -> bool:
-    """Whether a request may have come from somebody who knows us.
+    """Say whether a request may have come from somebody who knows us.
 
     A page of somebody else may make a browser ask us, under a name of its own that leads to our address
     (DNS rebinding). So a public name must be one of `names`; an address, a name without a dot and
