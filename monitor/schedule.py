@@ -146,6 +146,8 @@ class Schedule:
     """Starts runs and keeps them: APScheduler says when, we hold the tasks and drain them."""
 
     def __init__(self, run: RunCheck, clock: Clock) -> None:
+        self.on_resume: Callable[[], None] = lambda: None
+        """Called after a pause, for whoever waits for an answer that could not come meanwhile."""
         self._run = run
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -322,6 +324,8 @@ class Schedule:
         begin = datetime.fromtimestamp(now.wall - lasted, UTC)
         self._pauses.append(Pause(begin, datetime.fromtimestamp(now.wall, UTC), by_clock))
         if not by_clock:
+            self._last_end = self._clock.monotonic()
+            self.on_resume()
             for task in self._running.values():  # what they waited for is over, for whatever reason
                 task.cancel()
 

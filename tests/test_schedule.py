@@ -452,3 +452,20 @@ async def test_a_check_that_a_person_asks_for_runs_at_once_or_after_the_run_unde
         assert begun == 1
         release.set()
         await until(lambda: begun == 2)
+
+
+async def test_what_could_not_run_during_a_pause_is_no_trouble_of_the_schedule(
+    clock: HandClock,
+) -> None:
+    resumed = []
+    schedule = Schedule(idle, clock)
+    schedule.on_resume = lambda: resumed.append(True)
+    schedule.start([check("a", every=60.0)])
+    try:
+        clock.tick(600)
+        schedule._look_at_clock()
+        assert schedule.trouble() is None
+        assert resumed == [True]
+        assert min(schedule.next_runs()) > clock.now()
+    finally:
+        await schedule.drain(timedelta(0))

@@ -101,6 +101,7 @@ class Components:
         path_diagnosis = make_path_diagnosis(config, clock, deps.redact)
         cycle = _cycle(deps, client, alerts, memory, path_diagnosis)
         schedule = Schedule(_tick(deps, cycle), clock)
+        schedule.on_resume = deps.store_watchdog.answered
         publish_command = PublishCommand(
             config.page, clock=clock, redact=deps.redact, report=deps.store.note
         )

@@ -43,6 +43,7 @@ class StoreWatchdog:
         self._answered = clock.monotonic()
 
     def answered(self) -> None:
+        """Notes an answer; also after a pause of the whole machine, when none could come."""
         self._answered = self._clock.monotonic()
 
     def trouble(self) -> str | None:
