@@ -216,9 +216,8 @@ def _connect(apprise: Any, asset: Any, channel: Channel) -> _Connected | None:
     )
     if not plugin:
         return None
-    plugin.request_rate_per_sec = (
-        0  # it counts by the wall clock; the courier has a rate of its own
-    )
+    # it counts by the wall clock; the courier has a rate of its own
+    plugin.request_rate_per_sec = 0
     if channel.telegram_api:
         plugin.notify_url = f"{channel.telegram_api}/bot"
     single = apprise.Apprise(asset=asset)
