@@ -162,7 +162,7 @@ def _not_measured(incident: Incident, context: Context) -> list[str]:
 def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, news: bool) -> Message:
     """The end of an incident; `news`: nobody heard of it while it went on, so its begin is told too."""
     assert incident.closed is not None
-    if incident.unwatched == {*incident.checks}:
+    if _is_unwatched(incident):
         return _unwatched(incident, context)
     span = context.say(
         "From %(begin)s to %(end)s, %(lasted)s. [#%(number)s]",
@@ -186,6 +186,11 @@ def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, new
     if news:
         title = context.say("%(where)s: was %(state)s, and recovered", **parts)
     return message(f"✅ {title}", lines)
+
+
+def _is_unwatched(incident: Incident) -> bool:
+    """Whether it is over only because nothing of it is watched any more."""
+    return incident.closed is not None and incident.unwatched == {*incident.checks}
 
 
 def _unwatched(incident: Incident, context: Context) -> Message:
@@ -329,7 +334,7 @@ def _line(incident: Incident, context: Context) -> str:
         "begin": moment(incident.opened, context),
         "why": label(incident.failure.kind, context),
     }
-    if incident.closed and incident.unwatched == {*incident.checks}:
+    if _is_unwatched(incident):
         sentence = context.say(
             "%(where)s: no longer watched, was %(state)s since %(begin)s, %(why)s", **parts
         )
@@ -365,9 +370,9 @@ def where(incident: Incident, context: Context) -> str:
     if incident.service is None:
         return say.gettext("monitor")
     service = context.services.get(incident.service, incident.service)
-    if incident.severity is Severity.ACCOUNT:
-        return service
     paths = incident.endpoints
+    if incident.severity is Severity.ACCOUNT and not _is_unwatched(incident):
+        return service
     if len(paths) == 1:
         place = name(paths[0], context)
     else:

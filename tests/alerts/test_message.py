@@ -171,6 +171,16 @@ def test_what_leaves_the_configuration_is_no_longer_watched_and_never_recovered(
     ]
 
 
+def test_where_one_base_url_of_an_account_leaves_the_service_is_still_watched() -> None:
+    account = replace(BEGUN, severity=Severity.ACCOUNT)
+    assert read(account)[0] == "🔑 OhMyGPT: key or account trouble"
+    gone = incidents.leave(account, "s/a/chat", START + 60 * MINUTE, UNWATCHED)
+    assert read(gone, NotificationType.RESOLVED)[:2] == [
+        "👁 OhMyGPT, CDN: no longer watched",
+        "From 24 Nov 12:00:00 UTC on: key or account trouble. It left the configuration at 24 Nov 13:00:00 UTC. [#1]",
+    ]
+
+
 def test_an_end_in_which_one_of_two_left_the_configuration_says_so() -> None:
     both = incidents.join(BEGUN, "s/b/chat", START, BEGUN.failure)
     one = incidents.leave(both, "s/b/chat", START + 10 * MINUTE, UNWATCHED)
