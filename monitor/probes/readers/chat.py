@@ -32,13 +32,13 @@ class ChatReader(ProtocolReader):
         self._note_finish(finish)
         delta = choice.get("delta") or choice.get("message")
         error = choice.get("error") or as_object(delta).get("error")
-        if finish in _ERROR_ENDS or is_error_object({"error": error}):
+        if finish in _ERROR_ENDS or (error and is_error_object({"error": error})):
             self._note_error({"error": error or f"finish_reason is {finish}"})
         if not isinstance(delta, dict):
             return Piece(text=as_text(choice.get("text")))
         text, thought = _content(delta.get("content"))
-        if text and not choice.get("delta"):
-            text = text.removeprefix("".join(self._text))  # a last chunk may repeat all of it
+        if text and finish and len(self.finish_reasons) == 1 and not choice.get("delta"):
+            text = text.removeprefix("".join(self._text))  # the last chunk may repeat all of it
         return Piece(
             text=text,
             reasoning=thought or _reasoning(delta),

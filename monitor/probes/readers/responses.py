@@ -21,6 +21,7 @@ _ARGUMENTS = "response.function_call_arguments"
 _WHOLE = ("text", "refusal", "arguments")
 """Under which name a `….done` event repeats what its deltas said."""
 _MOST_PARTS = 1000
+_NOWHERE = "None/None"
 
 
 class ResponsesReader(ProtocolReader):
@@ -28,8 +29,8 @@ class ResponsesReader(ProtocolReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self._received: dict[str, dict[str, str]] = {}
-        """What came so far, by the kind of a part and its place in the output."""
+        self._received: dict[str, dict[str, int]] = {}
+        """How many letters came so far, by the kind of a part and its place in the output."""
 
     def _piece(self, value: JsonObject) -> Piece:
         kind = as_text(value.get("type"))
@@ -46,9 +47,8 @@ class ResponsesReader(ProtocolReader):
 
     def _event(self, value: JsonObject, kind: str) -> Piece:
         part, _, what = kind.rpartition(".")
-        place = f"{value.get('output_index')}/{value.get('content_index')}"
-        if part in _REASONING:
-            place += f"/{value.get('summary_index')}"
+        inner = "summary_index" if part in _REASONING else "content_index"
+        place = f"{as_count(value.get('output_index'))}/{as_count(value.get(inner))}"
         if kind == "response.output_item.added":
             item = as_object(value.get("item"))
             if item.get("type") == "function_call":
@@ -59,7 +59,7 @@ class ResponsesReader(ProtocolReader):
         elif kind == "response.output_item.done":
             contents = objects_in(as_object(value.get("item")).get("content"))
             pieces = [
-                self._done_part(content, f"{value.get('output_index')}/{index}")
+                self._done_part(content, f"{as_count(value.get('output_index'))}/{index}")
                 for index, content in enumerate(contents)
             ]
             return Piece(
@@ -89,16 +89,14 @@ class ResponsesReader(ProtocolReader):
     def _missing(self, part: str, place: str, whole: str) -> str:
         """Return the rest of a whole part of which the beginning has come already."""
         received = self._received.get(part, {})
-        if whole in "".join(received.values()):
-            return ""  # also where its deltas did not say their place
-        before = received.get(place, "")
-        return whole.removeprefix(before) if whole.startswith(before) else ""
+        # Some servers leave the place out of their deltas.
+        return whole[max(received.get(place, 0), received.get(_NOWHERE, 0)) :]
 
     def _receive(self, part: str, place: str, news: str) -> str:
         if news:
             places = self._received.setdefault(part, {})
             if place in places or len(places) < _MOST_PARTS:
-                places[place] = places.get(place, "") + news
+                places[place] = places.get(place, 0) + len(news)
         return news
 
     def _as_piece(self, part: str, news: str, index: Any) -> Piece:
