@@ -145,9 +145,7 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
         cert_expires=cert_expires and formatting.whole_second(cert_expires),
         latest=latest and formatting.whole_second(latest),
         checks={
-            check.probe.id: _check(
-                check, histories[check.probe.id], states[check.probe.id], models=settings.models
-            )
+            check.probe.id: _check(check, states[check.probe.id], inputs, models=settings.models)
             for check in checks
         },
         detail=detail_path(endpoint.path),
@@ -262,11 +260,11 @@ def _phases(last_24h: Rollup) -> tuple[tuple[str, float], ...]:
     return tuple((name, value) for name, value in phases if value is not None)
 
 
-def _check(check: Check, history: CheckHistory | None, state: State, *, models: bool) -> CheckView:
+def _check(check: Check, state: State, inputs: _Inputs, *, models: bool) -> CheckView:
+    history = inputs.histories[inputs.checks.index(check)]
     kind, median = None, None
     if history and history.latest:
-        failure = history.latest.failure
-        kind = failure.kind if failure and state not in _FINE else None
+        kind = None if state in _FINE else _reason(check, history, state, inputs.incidents)
         median = history.last_24h.quantile("ttft" if check.probe.streams else "total", 0.5)
     return CheckView(
         kind=check.probe.kind,

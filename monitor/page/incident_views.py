@@ -65,21 +65,27 @@ class IncidentViews:
         incidents: Iterable[Incident],
         instead: Callable[[Incident], str | None],
         now: datetime,
+        unseen: Callable[[Incident], bool] = lambda _: False,
     ) -> tuple[IncidentView, ...]:
-        """All of them, in the same order; `instead` finds what to use while one lasts."""
+        """All of them, in the same order; `instead` finds what to use while one lasts, `unseen` says
+        whether nothing of it can be measured now.
+        """
         before, self._closed = self._closed, {}
         views = []
         for incident in incidents:
             kept = before.get(incident.id)
             if kept is None or kept[0] != incident:
                 meanwhile = None if incident.closed else instead(incident)
-                kept = incident, self.view(incident, meanwhile, now)
+                lost = incident.closed is None and unseen(incident)
+                kept = incident, self.view(incident, meanwhile, now, unseen=lost)
             if incident.closed:
                 self._closed[incident.id] = kept
             views.append(kept[1])
         return tuple(views)
 
-    def view(self, incident: Incident, instead: str | None, now: datetime) -> IncidentView:
+    def view(
+        self, incident: Incident, instead: str | None, now: datetime, *, unseen: bool = False
+    ) -> IncidentView:
         kind, say = incident.failure.kind, self.language.gettext
         fault = say("At fault: %(whose)s.", whose=self.language.whose(kind.fault))
         timeline = incident.timeline
@@ -88,7 +94,7 @@ class IncidentViews:
             title=self._title(incident),
             state=STATES[incident.severity],
             severity=incident.severity,
-            phase=say("Resolved") if incident.closed else say("Ongoing"),
+            phase=self._phase(incident, unseen=unseen),
             opened=formatting.whole_second(incident.opened),
             closed=incident.closed and formatting.whole_second(incident.closed),
             lasted=formatting.duration((incident.closed or now) - incident.opened, self.language),
@@ -103,6 +109,12 @@ class IncidentViews:
             shown=tuple(self._update(entries, kind) for entries in _together(timeline))[::-1],
             failed_runs=self._failed_runs(incident),
         )
+
+    def _phase(self, incident: Incident, *, unseen: bool) -> str:
+        say = self.language.gettext
+        if incident.closed:
+            return say("Resolved")
+        return say("Not measured now") if unseen else say("Ongoing")
 
     def _failed_runs(self, incident: Incident) -> dict[str, int]:
         """Count failed runs by the kind's label, the most frequent first."""
@@ -149,7 +161,7 @@ class IncidentViews:
             EntryKind.JOINED: (say("Spread"), say("%(where)s failed as well.", where=where)),
             EntryKind.CAUSE: (say("Changed"), say("%(where)s now fails otherwise.", where=where)),
             EntryKind.LEFT: (say("Better"), say("%(where)s works again.", where=where)),
-            EntryKind.RESOLVED: (say("Resolved"), say("Everything works again.")),
+            EntryKind.RESOLVED: (say("Resolved"), say("What failed works again.")),
             EntryKind.REMINDED: (say("Still going on"), say("The operator was reminded.")),
             EntryKind.MUTED: (say("Muted"), say("Messages are muted.")),
             EntryKind.ACKED: (say("Acknowledged"), say("The operator knows.")),

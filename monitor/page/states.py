@@ -35,6 +35,8 @@ def check_state(check: Check, history: CheckHistory | None, now: datetime) -> St
     """Return what is believed; a suspicion is not shown before it is believed."""
     if history is None or history.latest is None or now - history.latest.at > keeps(check):
         return State.UNKNOWN
+    if _is_unseen(history):
+        return State.UNKNOWN
     phases = {state.rule: state.phase for state in history.states}
     if phases.get("down") in _BELIEVED:
         return State.MAJOR
@@ -43,6 +45,15 @@ def check_state(check: Check, history: CheckHistory | None, now: datetime) -> St
     if phases.get("degraded") in _BELIEVED:
         return State.DEGRADED
     return State.OPERATIONAL if _has_served(history) else State.UNKNOWN
+
+
+UNSEEN = 2
+"""So many runs in a row that could not see, and nothing is known of now, whatever was believed."""
+
+
+def _is_unseen(history: CheckHistory) -> bool:
+    last = history.recent[-UNSEEN:]
+    return len(last) == UNSEEN and all(each.outcome is Outcome.UNKNOWN for each in last)
 
 
 def keeps(check: Check) -> timedelta:

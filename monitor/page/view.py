@@ -74,7 +74,8 @@ def _page(
     )
     by_id = {service.id: service for service in services}
     instead = partial(_instead, by_id, by_path)
-    incidents = cache.incidents(names, language).views(public, instead, snapshot.at)
+    unseen = partial(_is_unseen, by_path)
+    incidents = cache.incidents(names, language).views(public, instead, snapshot.at, unseen)
     fresh = not any(history.latest for history in snapshot.checks.values())
     whence = formatting.whence(site.vantage, language)
     sentences = headline(services, public, whence, language, fresh=fresh)
@@ -167,6 +168,18 @@ def _instead(
     picks = [*service.picks, *service.next]
     usable = [pick for pick in picks if not pick.flaw and pick.host not in covered]
     return usable[0].url or usable[0].host if usable else None
+
+
+def _is_unseen(by_path: Mapping[str, EndpointView], incident: Incident) -> bool:
+    """Say whether nothing is known now of any check that an incident takes for bad."""
+    if incident.severity not in _OF_ENDPOINTS:
+        return False
+    cells = [
+        by_path[path].checks[probe].state
+        for path, _, probe in (check.rpartition("/") for check in incident.active)
+        if path in by_path and probe in by_path[path].checks
+    ]
+    return bool(cells) and set(cells) == {State.UNKNOWN}
 
 
 def _past(

@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from page_cast import CHECKS, NOW, SERVICE, SITE, ago, fail, history, incident
+from page_cast import CHECKS, NOW, SERVICE, SITE, ago, fail, history, incident, result
 from page_text import page_text
 
 from monitor.model import (
     CheckHistory,
+    Failure,
     FailureKind,
     Incident,
     Maintenance,
@@ -36,13 +37,14 @@ from monitor.page.states import State, call_state
 NAMES = ("us-direct", "cf-cdn", "proxy-1")
 CALLS = ("chat", "models")
 """The main call first."""
-GOOD, SLOW, CUT, DOWN, BLOCKED, REFUSED, KEY, BUDGET, NEVER, OLD = (
+GOOD, SLOW, CUT, DOWN, BLOCKED, REFUSED, UNSEEN, KEY, BUDGET, NEVER, OLD = (
     "good",
     "slow",
     "cut",
     "down",
     "blocked",
     "refused",
+    "unseen",
     "key",
     "budget",
     "never",
@@ -55,6 +57,7 @@ REASONS: Mapping[str, FailureKind | None] = {
     DOWN: FailureKind.BAD_GATEWAY,
     BLOCKED: FailureKind.DNS_POISONED,
     REFUSED: FailureKind.TCP_REFUSED,
+    UNSEEN: FailureKind.SERVER_ERROR,
     KEY: FailureKind.AUTH_INVALID,
     BUDGET: FailureKind.BUDGET_PAUSED,
     NEVER: None,
@@ -85,6 +88,8 @@ def world(endpoints: tuple[Cells, ...]) -> tuple[Site, Snapshot]:
                 severity = Severity.DOWN if kind.outcome.value == "down" else Severity.DEGRADED
                 incidents.setdefault((severity, why), []).append(key)
                 snapshot = fail(snapshot, key, kind, 1)
+                if why == UNSEEN:
+                    snapshot = replace(snapshot, checks=changed(snapshot.checks, key, why))
             elif kind:
                 if why == KEY:
                     incidents.setdefault((Severity.ACCOUNT, why), []).append(key)
@@ -122,6 +127,9 @@ def changed(checks: Mapping[str, CheckHistory], key: str, why: str) -> Mapping[s
         return others
     latest = checks[key].latest
     assert latest is not None
+    if why == UNSEEN:  # believed down, and then the budget was spent
+        blind = result(key, 900, failure=Failure(FailureKind.BUDGET_PAUSED, "spent"))
+        return {**others, key: replace(checks[key], latest=blind, recent=(blind, blind))}
     old = replace(latest, at=NOW - timedelta(hours=2))
     return {**others, key: replace(checks[key], latest=old, recent=())}
 
@@ -354,6 +362,20 @@ def programs_are_told_what_people_are_told(seen: Seen) -> Iterator[str]:
 
 
 @law
+def what_cannot_be_measured_is_not_called_ongoing(seen: Seen) -> Iterator[str]:
+    for story in seen.page.current:
+        cells = [
+            seen.page.by_path[check.rpartition("/")[0]].checks[check.rpartition("/")[2]].state
+            for each in seen.incidents
+            if each.id == story.id
+            for check in each.active
+        ]
+        blind = set(cells) == {State.UNKNOWN} and story.severity.value in {"down", "degraded"}
+        if (story.phase == "Not measured now") != blind:
+            yield f"{story.title}: {story.phase}"
+
+
+@law
 def what_is_unknown_is_not_called_good(seen: Seen) -> Iterator[str]:
     for endpoint in seen.page.endpoints:
         good = endpoint.state in {State.OPERATIONAL, State.DEGRADED}
@@ -397,6 +419,8 @@ def test_nor_do_they_in_any_combination_of_states(count: int) -> None:
 @pytest.mark.parametrize(
     ("endpoints", "headline", "state"),
     [
+        # one was down, and then the budget was spent: what is down now is not known
+        (((UNSEEN, GOOD),) * 2, "Requests for chat are not measured right now.", State.UNKNOWN),
         # one dead base URL, and the budget is spent
         (
             ((BUDGET, REFUSED), (BUDGET, GOOD), (BUDGET, GOOD)),
