@@ -55,6 +55,23 @@ def test_what_is_retired_stands_in_its_service_and_is_not_probed() -> None:
     assert [check.key for check in found.checks] == ["a/x/http"]
 
 
+def test_each_check_knows_the_models_that_others_of_its_endpoint_ask() -> None:
+    found = read(
+        '[service.a]\nmodel = "m"\nkey = "${OHMYGPT_API_KEY}"\nendpoints = { x = "https://a.example" }\n'
+        '[service.a.probes]\nmodels = "1m"\nchat = "5m"\n'
+        'big = { kind = "chat", model = "n", aliases = "any" }\n',
+        ENV,
+    )
+    assert {check.probe.id: set(check.asked_models) for check in found.checks} == {
+        "models": {"m", "n"},
+        "chat": {"n"},
+        "big": {"m"},
+    }
+    (big,) = (check.probe for check in found.checks if check.probe.id == "big")
+    assert isinstance(big, ChatProbe)
+    assert big.aliases == {"any"}
+
+
 def test_a_size_of_the_store_is_bytes() -> None:
     assert read(ONE + '[history]\nmax_size = "500MB"\n').history.max_size == 500_000_000
     assert complaints(ONE + '[history]\nmax_size = "5MB"\n') == [

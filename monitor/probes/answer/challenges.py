@@ -1,4 +1,4 @@
-"""Questions whose answer is not in the question, so that no cache, echo or canned text passes.
+"""Makes questions whose answer is not in the question, so that no cache, echo or canned text passes.
 
 Each can check an answer. Randomness is an argument: any object with `randint`.
 """

@@ -1,4 +1,4 @@
-"""Calls of an API: where a probe asks, with which headers, and the run that all plain calls share.
+"""Holds what calls of an API share: where a probe asks, with which headers, and the run of plain calls.
 
 `ApiProbe` is the base of every kind that calls an API. A kind that asks for one document or file
 derives from `ApiCall` and inherits its `run`; chat-like kinds derive from `conversation`.

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions: the smallest question whose answer proves that a model is there."""
+"""Probes OpenAI's chat completions with the smallest question whose answer proves that a model is there."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""OpenAI's legacy completions: a text to continue, as base models understand nothing else."""
+"""Probes OpenAI's legacy completions with a text to continue, as base models understand nothing else."""
 
 from collections.abc import Mapping
 from random import Random

@@ -1,4 +1,4 @@
-"""Conversations: what all probes that talk to a model share.
+"""Holds what all probes that talk to a model share.
 
 A run asks one question, follows the stream and checks the answer. A kind says where it asks, with
 which headers and body, and which reader understands the answer.

@@ -1,4 +1,4 @@
-"""Embeddings: nearly free, and the vector's length is the strongest hint of a swapped model."""
+"""Probes embeddings, which are nearly free; the vector's length is the strongest hint of a swapped model."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Google's Gemini, in its own protocol."""
+"""Probes Google's Gemini in its own protocol."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

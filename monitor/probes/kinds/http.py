@@ -1,4 +1,4 @@
-"""A plain web request: whether the page is there, and says what it should."""
+"""Probes a web page: whether it is there, and says what it should."""
 
 from datetime import timedelta
 from typing import Any, ClassVar

@@ -1,4 +1,7 @@
-"""One small and plain picture. It costs and takes long, so once a day unless the operator wants more."""
+"""Probes image generation with one small and plain picture.
+
+It costs and takes long, so it runs once a day unless the operator wants more.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Anthropic's messages, at the source or through a relay."""
+"""Probes Anthropic's messages, at the source or through a relay."""
 
 from collections.abc import Mapping
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""The list of models: the cheapest question that only a working relay can answer."""
+"""Probes the list of models, the cheapest question that only a working relay can answer."""
 
 from collections.abc import Collection
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Moderation of a harmless text: free at its source, and proof that key and route work."""
+"""Probes the moderation of a harmless text, which is free at its source and proves that key and route work."""
 
 from dataclasses import replace
 from datetime import timedelta

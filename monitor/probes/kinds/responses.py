@@ -1,4 +1,4 @@
-"""OpenAI's Responses API."""
+"""Probes OpenAI's Responses API."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

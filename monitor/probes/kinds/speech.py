@@ -1,4 +1,4 @@
-"""A few spoken digits: audio must come back, known by its first bytes and not by its label."""
+"""Probes speech with a few digits: audio must come back, known by its first bytes and not by its label."""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Probes of the connection alone: TCP, and TLS with its certificate. Nothing is asked."""
+"""Probes the connection alone: TCP, or TLS with its certificate. Nothing is asked."""
 
 from datetime import timedelta
 from typing import ClassVar

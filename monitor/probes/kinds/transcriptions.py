@@ -1,4 +1,4 @@
-"""One second of a tone, to be transcribed. A tone has no words, so any text will do."""
+"""Probes transcription with one second of a tone, which has no words: any text will do."""
 
 import io
 import math

@@ -1,4 +1,4 @@
-"""Chat about a picture of one random colour, made for this very question."""
+"""Probes vision with a picture of one random colour, made for this very question."""
 
 import base64
 from random import Random
