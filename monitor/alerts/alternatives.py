@@ -1,4 +1,4 @@
-"""Which base URLs an alert names instead of a bad one, and what is known of the others. Pure.
+"""Says which base URLs an alert names instead of a bad one, and what is known of the others. Pure.
 
 They are ranked as on the page. After the ranked ones come base URLs that the ranking does not trust yet,
 and whose last answers were all good: after a start, or after trouble that is over. One with a flaw is
@@ -17,7 +17,7 @@ MOST = 3
 
 
 class Others(Enum):
-    """What is known of the other base URLs of a service where none of them can be named."""
+    """Holds what is known of the other base URLs of a service where none of them can be named."""
 
     NONE = "none"
     """There are no others."""

@@ -1,4 +1,4 @@
-"""How long base URLs were down this month, and which closed incidents are needed to know it. Pure."""
+"""Says how long base URLs were down this month, and which closed incidents are needed to know it. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ def downtime(
     maintenance: Iterable[Maintenance],
     now: datetime,
 ) -> timedelta:
-    """How long the base URLs of `incident` were down this month (UTC), maintenance aside."""
+    """Returns how long the base URLs of `incident` were down this month (UTC), maintenance aside."""
     month, paths = _month(now), set(incident.endpoints)
     outages = [
         (max(other.opened, month), min(other.closed or now, now))

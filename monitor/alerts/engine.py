@@ -1,4 +1,4 @@
-"""From a result to alerts: one result in, all that it changes out. No IO; read it from the top.
+"""Turns a result into alerts: one result in, all that it changes out. No IO; read it from the top.
 
 What the engine holds is in `AlertChanges` too, so the store can keep a copy, and a restart goes on as
 if nothing had happened.
@@ -260,7 +260,7 @@ class AlertEngine:
     # --- time, and what people ask --------------------------------------------------------------
 
     def remind(self, now: datetime) -> AlertChanges:
-        """What time alone brings: mutes that begin or end, reminders, the calm after a storm."""
+        """Applies what time alone brings: mutes that begin or end, reminders, the calm after a storm."""
         changes = self._follow_clock()
         for incident in list(self._book.open.values()):
             timed = lifecycle.look_at(
@@ -273,7 +273,7 @@ class AlertEngine:
         return changes
 
     def _apply(self, timed: TimedChange | None, now: datetime) -> AlertChanges:
-        """What time brought waits for no other news: it has waited."""
+        """Applies what time brought. It waits for no other news: it has waited."""
         if timed is None:
             return NO_CHANGES
         rows = routing.messages(self._channels, timed.news, timed.incident, now)
@@ -316,7 +316,7 @@ class AlertEngine:
     # --- what was before, and what leaves -------------------------------------------------------
 
     def needs_since(self, now: datetime) -> datetime:
-        """From when on `seed` wants every result: as far as windows and suspicions reach back."""
+        """Returns from when on `seed` wants every result: as far as windows and suspicions reach back."""
         window = max(self._lengths, default=timedelta(0))
         suspected = (
             state.since - _STORED_AS_MS
@@ -365,7 +365,7 @@ class AlertEngine:
         return self._quiet.in_maintenance(check, at)
 
     def suspects(self, check: str) -> bool:
-        """Whether some rule has seen something bad and does not believe it yet.
+        """Says whether some rule has seen something bad and does not believe it yet.
 
         Never true of a check that is believed to be down: what is down is no verdict for the other
         rules, so their suspicions would last as long as the outage.
@@ -380,13 +380,13 @@ class AlertEngine:
 
     @property
     def summary(self) -> str:
-        """How many incidents are open, for somebody far away."""
+        """Returns how many incidents are open, for somebody far away."""
         number = len(self._book.open)
         return "all is well" if not number else f"{number} open incidents"
 
     @property
     def is_blind(self) -> bool:
-        """Whether we could not see of late; then it may be that we cannot tell either."""
+        """Says whether we could not see of late; then it may be that we cannot tell either."""
         return any(
             incident.severity is Severity.MONITOR and not incident.cause
             for incident in self._book.open.values()
@@ -397,7 +397,7 @@ class AlertEngine:
         return tuple(self._book.open.values())
 
     def unmeasured(self, incident: Incident) -> dict[str, Unmeasured]:
-        """By check: what an incident takes for down or degraded, and nobody can measure now."""
+        """Returns, by check, what an incident takes for down or degraded, and nobody can measure now."""
         if incident.severity not in {Severity.DOWN, Severity.DEGRADED}:
             return {}
         return {
@@ -405,7 +405,7 @@ class AlertEngine:
         }
 
     def downtime(self, incident: Incident, now: datetime) -> timedelta:
-        """How long its base URLs were down this month (UTC), maintenance aside."""
+        """Returns how long its base URLs were down this month (UTC), maintenance aside."""
         maintenance = self._settings.maintenance
         return downtime.downtime(incident, self._known_incidents(), maintenance, now)
 
@@ -428,7 +428,7 @@ class AlertEngine:
         self._unmeasured[result.check] = Unmeasured(since, kind)
 
     def _follow_clock(self) -> AlertChanges:
-        """Where the wall clock was set, put the times of all that goes on into the new one.
+        """Puts the times of all that goes on into the new time where the wall clock was set.
 
         So the length of an incident stays what it was, and reminders come when they would have come.
         """
@@ -485,7 +485,7 @@ class AlertEngine:
 
 
 class FailureStreaks:
-    """What each check fails with while it is suspected, and while it is believed bad."""
+    """Holds what each check fails with while it is suspected, and while it is believed bad."""
 
     def __init__(self, last_kinds: Mapping[Key, FailureKind]) -> None:
         self._last = dict(last_kinds)
@@ -505,14 +505,14 @@ class FailureStreaks:
         return self._streaks.pop(key, None) or Counter({kind: 1})
 
     def is_new(self, key: Key, kind: FailureKind) -> bool:
-        """Whether a check that is believed bad fails in another way than before."""
+        """Says whether a check that is believed bad fails in another way than before."""
         before = self._last.get(key, kind)
         self._last[key] = kind
         return before is not kind
 
 
 def last_kinds(states: Iterable[AlertState], book: Book) -> dict[Key, FailureKind]:
-    """What each check that is believed bad was last known to fail with, from the timelines."""
+    """Returns what each check that is believed bad was last known to fail with, from the timelines."""
     kinds = {}
     for state in states:
         incident = book.open.get(state.incident or 0)

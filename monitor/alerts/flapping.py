@@ -1,4 +1,4 @@
-"""What comes and goes is told as one thing: that it does, and how it ended. Pure.
+"""Tells what comes and goes as one thing: that it does, and how it ended. Pure.
 
 A base URL (for account trouble a service) flaps when its fourth incident of one severity begins
 within an hour. From then on its incidents are kept and not told, until nothing has begun or ended

@@ -1,4 +1,4 @@
-"""From events to incidents: one per cause. Pure; a `Book` in, a `Book` out.
+"""Turns events into incidents: one per cause. Pure; a `Book` in, a `Book` out.
 
 Which incident a check that has just been believed bad belongs to:
 - account trouble: the service's open account incident, for a key is shared by all its endpoints;

@@ -1,4 +1,4 @@
-"""What time alone does to an incident: mutes that begin or end, reminders, calm. Pure."""
+"""Says what time alone does to an incident: mutes that begin or end, reminders, calm. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ class TimedChange:
 def look_at(
     incident: Incident, now: datetime, *, quiet: Quiet, book: Book, remind: timedelta
 ) -> TimedChange | None:
-    """What has changed of an open incident by now; None where nothing has."""
+    """Returns what has changed of an open incident by now; None where nothing has."""
     if muted := mute.still_muted(incident, now, quiet, book):
         if incident.muted is muted.by:
             return None

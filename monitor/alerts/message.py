@@ -56,7 +56,7 @@ _UNITS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a message needs to know beyond its incident."""
+    """Holds what a message needs to know beyond its incident."""
 
     now: datetime
     services: Mapping[str, str] = field(default_factory=dict)
@@ -189,7 +189,7 @@ def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, new
 
 
 def _is_unwatched(incident: Incident) -> bool:
-    """Whether it is over only because nothing of it is watched any more."""
+    """Says whether it is over only because nothing of it is watched any more."""
     return incident.closed is not None and incident.unwatched == {*incident.checks}
 
 
@@ -215,7 +215,7 @@ def _unwatched(incident: Incident, context: Context) -> Message:
 
 
 def _removed(incident: Incident, context: Context) -> list[str]:
-    """What left the configuration while it was bad, of an incident whose others recovered."""
+    """Returns what left the configuration while it was bad, of an incident whose others recovered."""
     paths = sorted({endpoint_of(check) for check in incident.unwatched})
     if not paths:
         return []
@@ -224,12 +224,12 @@ def _removed(incident: Incident, context: Context) -> list[str]:
 
 
 def _is_late(outgoing: OutboxMessage, context: Context) -> bool:
-    """Whether something else than our own wait for other news has held it back."""
+    """Says whether something else than our own wait for other news has held it back."""
     return outgoing.attempts > 0 or context.now - outgoing.created > _LATE
 
 
 def _calm(incident: Incident, context: Context) -> Message:
-    """What came and went has stopped, and is well."""
+    """Says that what came and went has stopped, and is well."""
     calm = context.say("Nothing has begun or ended for 30 minutes.")
     lines = [
         f"{calm} [#{incident.id}]",
@@ -406,7 +406,7 @@ def _seen(incident: Incident) -> str:
 
 
 def is_unmeasured(incident: Incident, context: Context) -> bool:
-    """Whether nothing is known now of any check that the incident takes for bad."""
+    """Says whether nothing is known now of any check that the incident takes for bad."""
     return bool(incident.active) and incident.active <= context.unmeasured.keys()
 
 
@@ -441,7 +441,7 @@ def affected(incident: Incident, context: Context) -> list[str]:
 
 
 def instead(incident: Incident, context: Context) -> list[str]:
-    """Which base URLs to use, or what is known of the others; nothing where it is not their trouble."""
+    """Returns which base URLs to use, or what is known of the others; nothing where it is not their trouble."""
     if incident.severity in {Severity.ACCOUNT, Severity.MONITOR} or incident.cause == "certificate":
         return []
     if not context.alternatives.named:

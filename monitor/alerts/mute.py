@@ -1,4 +1,4 @@
-"""Who is not told, and why not. Pure."""
+"""Says who is not told, and why not. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ COMES_AND_GOES = Muted(Mute.FLAPPING, "it comes and goes")
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """What people asked for: windows known before, and silences."""
+    """Holds what people asked for: windows known before, and silences."""
 
     maintenance: tuple[Maintenance, ...] = ()
     silences: tuple[Silence, ...] = ()
@@ -66,7 +66,7 @@ class Quiet:
 def why_muted(
     rule: Rule, event: Fired, now: datetime, *, quiet: Quiet, book: Book, past: Iterable[Incident]
 ) -> Muted | None:
-    """Why nobody is told of a check that is newly believed bad, or None."""
+    """Returns why nobody is told of a check that is newly believed bad, or None."""
     if asked := quiet.over(event.check, now):
         return asked
     is_slow = rule.severity is Severity.DEGRADED and not rule.cause
@@ -78,7 +78,7 @@ def why_muted(
 
 
 def still_muted(incident: Incident, now: datetime, quiet: Quiet, book: Book) -> Muted | None:
-    """Why nobody is told of an open incident now, or None."""
+    """Returns why nobody is told of an open incident now, or None."""
     if asked := quiet.over_all(incident, now):
         return asked
     if incident.announced:

@@ -89,7 +89,7 @@ class Notifier:
 
 
 def _retry_after(call: ChannelCall) -> timedelta | None:
-    """How long the channel wants to be left alone, from its last answer."""
+    """Returns how long the channel wants to be left alone, from its last answer."""
     answer = call.answers[-1] if call.answers else None
     if answer is None or answer.status_code not in {200, 429, 503}:
         return None

@@ -1,4 +1,4 @@
-"""When is it bad? One frozen class per answer; pure. The machine says since when and how sure.
+"""Policies decide when it is bad: one frozen class per answer; pure. The machine says since when and how sure.
 
 A new policy is one class here. A class whose fields have a `help` is a table of the configuration,
 `[alerts.NAME]`: its fields are the keys. A policy that is `on_demand` is asked only where the
@@ -364,7 +364,7 @@ def policies(settings: AlertSettings) -> Mapping[str, Policy]:
 
 
 def certificate_days(settings: AlertSettings) -> int:
-    """How many days before its end a certificate is told, and its results degraded."""
+    """Returns how many days before its end a certificate is told, and its results degraded."""
     policy = policies(settings)[CertificateExpiry.kind]
     assert isinstance(policy, CertificateExpiry)
     return policy.days

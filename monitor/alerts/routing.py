@@ -1,4 +1,4 @@
-"""Who hears of what, and when: one row of the outbox for each channel that wants it. Pure."""
+"""Says who hears of what, and when: one row of the outbox for each channel that wants it. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -70,7 +70,7 @@ def wants(channel: Channel, severity: Severity, service: str | None) -> bool:
 
 
 def is_storm(states: Iterable[AlertState], latest: Mapping[str, Outcome], now: datetime) -> bool:
-    """Whether most base URLs of three services or more began to fail just now: that has one cause."""
+    """Says whether most base URLs of three services or more began to fail just now: that has one cause."""
     hit: dict[str, set[str]] = {}
     for state in states:
         is_fresh = state.since and now - state.since <= _STORM_WITHIN

@@ -1,4 +1,4 @@
-"""What the monitor says of itself: the first line is the title. Pure."""
+"""Says what the monitor says of itself: the first line is the title. Pure."""
 
 from datetime import datetime, timedelta
 
@@ -26,7 +26,7 @@ def budget_spent(service: str, why: str, say: Language) -> str:
 
 
 def started(memory: RestartState, now: datetime, say: Language) -> str | None:
-    """What is told at a start; None after a clean and short stop.
+    """Returns what is told at a start; None after a clean and short stop.
 
     Of many crashes within an hour the 1st, 2nd, 4th, 8th and so on is told.
     """
@@ -90,7 +90,7 @@ def troubled(part: str, why: str, say: Language) -> str:
 
 
 def mute(channel: str, why: str, waiting: int, say: Language) -> str:
-    """What the other channels are told of one that takes nothing."""
+    """Returns what the other channels are told of one that takes nothing."""
     title = say.gettext("monitor: channel %(name)s takes no messages", name=channel)
     wait = say.ngettext(
         "%(num)s message waits for it; it is tried for 24 hours.",

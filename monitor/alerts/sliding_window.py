@@ -1,4 +1,4 @@
-"""What each check did lately, as far back as a policy looks. Pure."""
+"""Says what each check did lately, as far back as a policy looks. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class SlidingWindows:
 
 @dataclass(frozen=True, slots=True)
 class RecentRuns:
-    """What a policy looks at: a run, and the windows that end with it. See `model.RunHistory`."""
+    """Holds what a policy looks at: a run, and the windows that end with it. See `model.RunHistory`."""
 
     latest: Result
     windows: SlidingWindows

@@ -62,8 +62,10 @@ def test_the_three_fastest_by_the_pages_ranking_with_their_times() -> None:
         {"b": good(400), "c": good(100), "d": good(300), "e": good(200)}, streaming={"s/c"}
     )
     assert [(each.name, each.url, each.milliseconds) for each in found.named] == [
-        ("C", "https://c.example", 100), ("E", "https://e.example", 200), ("D", "https://d.example", 300),
-    ]  # fmt: skip
+        ("C", "https://c.example", 100),
+        ("E", "https://e.example", 200),
+        ("D", "https://d.example", 300),
+    ]
     assert [each.is_first_token for each in found.named] == [True, False, False]
 
 

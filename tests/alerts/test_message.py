@@ -49,9 +49,13 @@ def read(
         language=language(code),
     )
     row = OutboxMessage(
-        channel="phone", what=what, severity=incident.severity, incident=1, created=NOW,
+        channel="phone",
+        what=what,
+        severity=incident.severity,
+        incident=1,
+        created=NOW,
         not_before=NOW,
-    )  # fmt: skip
+    )
     message = phrase(row, incident, context)
     return [message.title, *message.body.splitlines()]
 
@@ -195,9 +199,13 @@ def test_an_end_in_which_one_of_two_left_the_configuration_says_so() -> None:
 def test_a_list_says_the_same_in_short() -> None:
     gone = incidents.leave(replace(BEGUN, id=2), "s/a/chat", START + 60 * MINUTE, UNWATCHED)
     row = OutboxMessage(
-        channel="phone", what=REMINDER, severity=Severity.DOWN, incident=1, created=NOW,
+        channel="phone",
+        what=REMINDER,
+        severity=Severity.DOWN,
+        incident=1,
+        created=NOW,
         not_before=NOW,
-    )  # fmt: skip
+    )
     context = Context(now=NOW, unmeasured=GAP)
     text = digest([row], [BEGUN, gone], {1: context, 2: Context(now=NOW)}, context)
     assert text.body.splitlines() == [
@@ -208,9 +216,11 @@ def test_a_list_says_the_same_in_short() -> None:
 
 def test_a_certificate_that_ends_soon_sends_nobody_elsewhere() -> None:
     soon = replace(
-        BEGUN, severity=Severity.DEGRADED, cause="certificate",
+        BEGUN,
+        severity=Severity.DEGRADED,
+        cause="certificate",
         failure=Failure(FailureKind.CERT_EXPIRING, "got 3 days, want 14"),
-    )  # fmt: skip
+    )
     lines = read(soon)
     assert lines[1].startswith("Since ")
     assert lines[4] == "To do: The owner should renew it."
