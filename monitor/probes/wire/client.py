@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,9 +40,11 @@ from monitor.probes.wire.session import (
 from monitor.probes.wire.trace import Route, Trace, current
 from monitor.probes.wire.tracing_hooks import TracedResolver
 from monitor.probes.wire.transport_error import phase_of, transport_error_of
+from monitor.probes.wire.work_budget import WorkBudget, current_budget
 
 _CONNECT_CAP_S = 10.0
 """Limit for look-up, TCP and TLS together: nobody waits longer for a connection."""
+_MOST_SPENT = 10_000
 _LATER_S = 0.25
 """A stream may be given up this much later than its watcher asks for."""
 
@@ -70,6 +73,8 @@ class Client:
         self._sessions: dict[tuple[Path | None, Proxy | None], aiohttp.ClientSession] = {}
         self._contexts: dict[Path | None, ssl.SSLContext] = {}
         self._lag = LagMeter()
+        self._spent: dict[str, WorkBudget] = {}
+        """Budgets that were used up, by URL, for the next run there."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,9 +105,13 @@ class Client:
         with self._lag.watch() as lag:
             guard = asyncio.timeout(min(limit, _CONNECT_CAP_S))
             end = asyncio.get_running_loop().time() + limit
-            trace = Trace(lambda: guard.reschedule(end), encrypted=encrypted, route=route)
+            spent = self._spent.pop(request.url, None)
+            budget = spent.successor() if spent else WorkBudget()
+            trace = Trace(
+                lambda: guard.reschedule(end), encrypted=encrypted, route=route, budget=budget
+            )
             received = _Received()
-            token = current.set(trace)
+            token, spends = current.set(trace), current_budget.set(trace.budget)
             try:
                 async with guard:
                     await _converse(session, request, watch, trace, received, guard, end)
@@ -116,6 +125,9 @@ class Client:
                 )
             finally:
                 current.reset(token)
+                current_budget.reset(spends)
+                if budget.is_spent and len(self._spent) < _MOST_SPENT:
+                    self._spent[request.url] = budget
         return _exchange(trace, received, lag)
 
     async def connect(self, request: ConnectRequest) -> Exchange:
@@ -177,36 +189,72 @@ async def _converse(
     ) as response:
         received.ttfb = trace.since_start(trace.stamp())
         received.status = response.status
+        trace.budget.has_answer = True
         for name, value in response.headers.items():
             received.headers.setdefault(name.lower(), value)
         trace.on_closed = partial(_hang_up, response.content)
         decoder = Decoder(received.headers.get("content-encoding", ""), request.max_body)
-        _wait_for_watch(watch, trace, received, guard, end)
-        async for data in response.content.iter_any():
-            chunk = Chunk(trace.since_start(trace.stamp()), decoder.feed(data))
-            received.chunks.append(chunk)
-            if watch is not None:
-                watch.feed(chunk)
-            if decoder.error is not None:
-                received.error = TransportError(
-                    TransportPhase.BODY, ErrorType.ENCODING, decoder.error
-                )
-                response.close()
-                return
-            if decoder.full:
-                received.error = TransportError(
-                    TransportPhase.BODY, ErrorType.TOO_LARGE, f"over {request.max_body} bytes"
-                )
-                response.close()
-                return
+
+        def alarm() -> None:
             _wait_for_watch(watch, trace, received, guard, end)
-        if watch is None and decoder.is_cut:
-            why = "an encoding that ends too early"
-            received.error = TransportError(TransportPhase.BODY, ErrorType.ENCODING, why)
+
+        alarm()
+        received.error = await _read_body(response.content, watch, trace, received, decoder, alarm)
+        if received.error is not None:
+            response.close()
     if trace.route is Route.RELAYED and received.status == 407:
         received.error = error_by_proxy_status(407)
     if trace.was_reset:  # aiohttp takes it for the end of a body that has no length
         received.error = TransportError(TransportPhase.BODY, ErrorType.RESET)
+
+
+async def _read_body(
+    content: aiohttp.StreamReader,
+    watch: StreamWatcher | None,
+    trace: Trace,
+    received: _Received,
+    decoder: Decoder,
+    alarm: Callable[[], None],
+) -> TransportError | None:
+    """Reads a body to its end, or to the first reason to give it up, which it returns."""
+    budget, content_bytes = trace.budget, 0
+    async for at_ms, data in _slices(content, trace):
+        began = time.thread_time_ns()
+        content_bytes += len(data)
+        chunk = Chunk(at_ms, decoder.feed(data))
+        received.chunks.append(chunk)
+        if watch is not None:
+            watch.feed(chunk)
+        wait_s = budget.spend(time.thread_time_ns() - began)
+        if decoder.error is not None:
+            return TransportError(TransportPhase.BODY, ErrorType.ENCODING, decoder.error)
+        if decoder.full:
+            why = f"over {decoder.limit} bytes"
+            return TransportError(TransportPhase.BODY, ErrorType.TOO_LARGE, why)
+        if budget.is_mere_framing(content_bytes):
+            why = "far more framing than content"
+            return TransportError(TransportPhase.BODY, ErrorType.TOO_LARGE, why)
+        alarm()
+        if wait_s:
+            await asyncio.sleep(wait_s)
+    if watch is None and decoder.is_cut:
+        why = "an encoding that ends too early"
+        return TransportError(TransportPhase.BODY, ErrorType.ENCODING, why)
+    return None
+
+
+async def _slices(
+    content: aiohttp.StreamReader, trace: Trace
+) -> AsyncIterator[tuple[float, bytes]]:
+    """Yields a body as it comes with its times, a heap in pieces between which others have their turn."""
+    async for data in content.iter_any():
+        at_ms, begin = trace.since_start(trace.stamp()), 0
+        while len(data) - begin > trace.budget.slice_bytes:
+            end = begin + trace.budget.slice_bytes
+            yield at_ms, data[begin:end]
+            begin = end
+            await asyncio.sleep(0)
+        yield at_ms, data[begin:]
 
 
 def _hang_up(content: aiohttp.StreamReader) -> None:

@@ -20,7 +20,7 @@ class Decoder:
         name = encoding.strip().lower()
         self._bits = _WINDOW_BITS.get(name)
         self._inflate = None if self._bits is None else zlib.decompressobj(self._bits)
-        self._limit = limit
+        self.limit = limit
         self._taken = self._given = self._members = 0
         self._first = b""
         """The first bytes of a deflate body, for a second try without the wrapper."""
@@ -34,7 +34,7 @@ class Decoder:
     @property
     def full(self) -> bool:
         """More came, or came out, than `limit`."""
-        return max(self._taken, self._given) > self._limit
+        return max(self._taken, self._given) > self.limit
 
     @property
     def is_cut(self) -> bool:
@@ -45,7 +45,7 @@ class Decoder:
 
     def feed(self, data: bytes) -> bytes:
         """Returns what a chunk holds; nothing after an error."""
-        room = max(0, self._limit - self._given)
+        room = max(0, self.limit - self._given)
         self._taken += len(data)
         if self.error is not None:
             return b""

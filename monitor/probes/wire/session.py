@@ -1,5 +1,6 @@
 """Sets aiohttp up without pool, cache, cookies, retries or settings from the environment."""
 
+import asyncio
 import socket
 import ssl
 from asyncio.sslproto import SSLProtocol
@@ -15,6 +16,7 @@ from monitor.probes.wire.connect import reach
 from monitor.probes.wire.http_proxy import credentials
 from monitor.probes.wire.trace import Route
 from monitor.probes.wire.tracing_hooks import TracedResolver, TracedTLS, traced_socket
+from monitor.probes.wire.work_budget import BudgetedHandler
 
 _TLS_BUFFER = 32 * 1024
 """Bytes of buffer per open connection; a TLS record has at most 16 KB, asyncio takes 256 KB."""
@@ -67,10 +69,20 @@ def _connector(
     if proxy is not None and proxy.socks:
         from monitor.probes.wire.socks import SocksConnector  # noqa: PLC0415  # an extra
 
-        return SocksConnector(proxy, partial(reach, resolver), **settings)
-    return aiohttp.TCPConnector(
+        socks = SocksConnector(proxy, partial(reach, resolver), **settings)
+        _budget(socks)
+        return socks
+    connector = aiohttp.TCPConnector(
         resolver=resolver, use_dns_cache=False, socket_factory=_socket, **settings
     )
+    _budget(connector)
+    return connector
+
+
+def _budget(connector: aiohttp.TCPConnector) -> None:
+    """Lets connections keep to the budget of their run; aiohttp has no public way to say so."""
+    factory: Any = partial(BudgetedHandler, loop=asyncio.get_running_loop())
+    connector._factory = factory  # noqa: SLF001  # see above
 
 
 def _socket(info: tuple[Any, ...]) -> socket.socket:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
+from monitor.probes.wire.work_budget import WorkBudget
+
 _OLDEST_NS = 5_000_000_000
 _CLOSE_NS = 20_000_000
 _SAME_OFFSET_NS = 1_000_000
@@ -61,6 +63,7 @@ class Trace:
     route: Route = Route.DIRECT
     arrived: bool = False
     """True once we are past the proxy, if there is one: from here on the endpoint is at work."""
+    budget: WorkBudget = field(default_factory=WorkBudget)
     start: int = field(default_factory=time.monotonic_ns)
     offset: int = field(default_factory=_wall_offset)
     dns_start: int | None = None

@@ -85,7 +85,8 @@ class TracedSocket(socket.socket):
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Reads for TLS, and notes the arrival."""
-        view = memoryview(buffer)[:nbytes] if nbytes else buffer
+        most = min(nbytes or len(buffer), self.trace.budget.slice_bytes)
+        view = memoryview(buffer)[:most]
         try:
             count, ancillary, _, _ = self.recvmsg_into((view,), _ANCILLARY, flags)
         except ConnectionResetError:
@@ -97,7 +98,8 @@ class TracedSocket(socket.socket):
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Reads for plain HTTP, and notes the arrival."""
         try:
-            data, ancillary, _, _ = self.recvmsg(bufsize, _ANCILLARY, flags)
+            most = min(bufsize, self.trace.budget.slice_bytes)
+            data, ancillary, _, _ = self.recvmsg(most, _ANCILLARY, flags)
         except ConnectionResetError:
             self.trace.was_reset = True
             raise

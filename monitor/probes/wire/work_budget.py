@@ -1,0 +1,120 @@
+"""Bounds the work that one endpoint can make for our event loop, so that a flood costs its neighbours nothing.
+
+An honest answer costs some milliseconds of computing. Whatever costs more, such as a flood of interim
+responses, empty events or one-byte chunks, is read slowly from then on: its connection waits, not the loop.
+"""
+
+import asyncio
+import time
+from contextvars import ContextVar
+
+from aiohttp.client_proto import ResponseHandler
+
+MOST_BEFORE_ANSWER = 64 * 1024
+"""Bytes before the head of the answer; a head itself may have some 16 KB."""
+_BURST_NS = 30_000_000
+_SHARE = 0.03
+"""Of one core, in the long run."""
+_FRAMING_BYTES = 128 * 1024
+_SLICE, _SLICE_IN_DEBT = 8 * 1024, 2 * 1024
+
+
+class WorkBudget:
+    """Counts computing time: a burst is free, then a small share of the time that passes."""
+
+    def __init__(self, debt_ns: float = 0.0) -> None:
+        self._debt_ns = debt_ns
+        self._at = time.monotonic_ns()
+        self.raw_bytes = 0
+        """What came from the network since the request was sent, framing and all."""
+        self.has_answer = False
+        """The head of the answer has come."""
+
+    def successor(self) -> "WorkBudget":
+        """Returns the budget of the next run there: who has spent a burst gets no new one at once."""
+        self.spend(0)
+        return WorkBudget(self._debt_ns)
+
+    @property
+    def is_spent(self) -> bool:
+        return self._debt_ns >= _BURST_NS
+
+    @property
+    def slice_bytes(self) -> int:
+        """How much may be read or worked through at once."""
+        return _SLICE_IN_DEBT if self.is_spent else _SLICE
+
+    def spend(self, work_ns: int) -> float:
+        """Adds work done; returns for how many seconds nothing more should be read."""
+        now = time.monotonic_ns()
+        self._debt_ns = max(0.0, self._debt_ns - (now - self._at) * _SHARE) + work_ns
+        self._at = now
+        over_ns = self._debt_ns - _BURST_NS
+        return over_ns / _SHARE / 1e9 if over_ns > 0 else 0.0
+
+    def is_mere_framing(self, content_bytes: int) -> bool:
+        """Says whether far more framing than content has come."""
+        framing = self.raw_bytes - content_bytes
+        return framing > _FRAMING_BYTES and framing > content_bytes
+
+
+current_budget: ContextVar[WorkBudget] = ContextVar("work_budget")
+
+
+class BudgetedHandler(ResponseHandler):
+    """aiohttp's side of a connection, which stops reading while the budget of its run is spent."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._budget = current_budget.get(None)
+        self._holds = False
+        self._is_full = False
+        """aiohttp itself wants no more for now."""
+        self._resumes = False
+        """aiohttp wants more, and gets it soon."""
+
+    def data_received(self, data: bytes) -> None:
+        budget = self._budget
+        if budget is None:
+            super().data_received(data)
+            return
+        budget.raw_bytes += len(data)
+        began = time.thread_time_ns()
+        super().data_received(data)
+        wait_s = budget.spend(time.thread_time_ns() - began)
+        if not budget.has_answer and budget.raw_bytes > MOST_BEFORE_ANSWER:
+            self._hold(None)
+        elif wait_s:
+            self._hold(wait_s)
+
+    def pause_reading(self) -> None:
+        self._is_full = True
+        super().pause_reading()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002  # aiohttp's own
+        """Goes on in a turn of its own: at once, a body of one-byte chunks would be parsed without end."""
+        if self._budget is None:
+            super().resume_reading(resume_parser)
+        elif not self._resumes:
+            self._resumes = True
+            self._loop.call_later(self._budget.spend(0), self._resume, resume_parser)
+
+    def _resume(self, resume_parser: bool) -> None:  # noqa: FBT001
+        self._resumes = self._is_full = False
+        super().resume_reading(resume_parser)
+        if self._holds and self.transport is not None:
+            self.transport.pause_reading()
+
+    def _hold(self, seconds: float | None) -> None:
+        """Stops reading for a while; with None until the run's timeout ends it."""
+        if self._holds or self.transport is None:
+            return
+        self._holds = True
+        self.transport.pause_reading()
+        if seconds is not None:
+            self._loop.call_later(seconds, self._release)
+
+    def _release(self) -> None:
+        self._holds = False
+        if not self._is_full and self.transport is not None:
+            self.transport.resume_reading()
