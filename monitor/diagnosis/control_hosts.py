@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from monitor.clock import Clock
 from monitor.diagnosis.handshake import try_connection, unverified_context
@@ -163,11 +163,12 @@ def is_address(host: str) -> bool:
 
 
 def target_of(url: str) -> Target:
-    parts = urlsplit(url)
-    encrypted = parts.scheme == "https"
+    """Reads a base URL as aiohttp does, so that the same name is asked for (IDNA 2008)."""
+    address = URL(url)
+    encrypted = address.scheme == "https"
     return Target(
-        host=(parts.hostname or "").lower(),
-        port=parts.port or (443 if encrypted else 80),
+        host=address.raw_host or "",
+        port=address.explicit_port or (443 if encrypted else 80),
         encrypted=encrypted,
     )
 

@@ -79,7 +79,7 @@ async def _connect(
             sock.close()
             return ConnectionEnd.OPEN, None
         transport, _ = await loop.create_connection(
-            asyncio.Protocol, sock=sock, ssl=context, server_hostname=name or address
+            asyncio.Protocol, sock=sock, ssl=context, server_hostname=name.rstrip(".") or address
         )
     except BaseException:
         sock.close()

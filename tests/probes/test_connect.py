@@ -11,6 +11,7 @@ import pytest
 from cast import HandClock
 from servers import Authority, Script, loopback, reset, serving
 
+from monitor.diagnosis.control_hosts import target_of
 from monitor.model import Check, Endpoint, FailureKind, Habit, Redactor, Result
 from monitor.probes import PROBES, attempt
 from monitor.probes.wire.client import Client
@@ -225,3 +226,40 @@ async def test_a_wrong_certificate_is_told_apart(
         FailureKind.CERT_EXPIRED,
         FailureKind.CERT_UNTRUSTED,
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://stra\u00dfe.test", "xn--strae-oqa.test"),
+        ("https://Relay.Test.", "relay.test."),
+        ("https://my_relay.test", "my_relay.test"),
+        ("https://\u4f8b\u3048.test", "xn--r8jz45g.test"),
+    ],
+)
+async def test_every_probe_and_the_diagnosis_ask_for_the_same_name(
+    clock: HandClock, url: str, host: str
+) -> None:
+    names: list[str] = []
+
+    def resolve(name: str, port: int) -> list[tuple[object, ...]]:
+        names.append(name)
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    async with Client(resolve) as client:
+        for kind in ("http", "tcp", "tls"):
+            endpoint = Endpoint(id="e", service="s", url=url, name="E")
+            await attempt(
+                Check(service="s", endpoint=endpoint, probe=PROBES[kind]()),
+                habit=Habit(), client=client, clock=clock, rng=Random(1), vantage="here",
+                redact=Redactor(),
+            )  # fmt: skip
+    assert (names, target_of(url).host) == ([host] * 3, host)
+
+
+async def test_a_dot_at_the_end_of_a_name_is_no_part_of_its_certificate(
+    clock: HandClock, ca: tuple[Authority, Path]
+) -> None:
+    async with serving(waiting, ca[0].context("relay.test")) as server:
+        result = await look(clock, "tls", f"https://relay.test.:{server.port}", ca[1])
+    assert result.failure is None

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from pydantic import Field
+from yarl import URL
 
 from monitor.probes.exchange import ConnectRequest
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
@@ -25,12 +25,12 @@ class DialProbe(ProbeSettings):
 
     async def run(self, run: Run) -> Finding:
         endpoint = run.check.endpoint
-        address = urlsplit(endpoint.url)
+        address = URL(endpoint.url)  # as aiohttp reads it: IDNA 2008, a dot at the end kept
         scheme = "https" if self.encrypted else address.scheme
         exchange = await run.client.connect(
             ConnectRequest(
-                host=address.hostname or "",
-                port=self.port or address.port or _PORTS[scheme],
+                host=address.raw_host or "",
+                port=self.port or address.explicit_port or _PORTS[scheme],
                 encrypted=self.encrypted,
                 timeout=self.timeout,
                 ca_file=endpoint.ca_file,

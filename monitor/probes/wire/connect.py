@@ -82,7 +82,7 @@ async def _shake_hands(
             asyncio.Protocol,
             sock=sock,
             ssl=context,
-            server_hostname=request.host,
+            server_hostname=request.host.rstrip("."),
             ssl_handshake_timeout=request.timeout.total_seconds(),
         )
     except BaseException:
