@@ -157,6 +157,9 @@ def test_an_answer_that_our_own_cap_cut_is_not_wrong(
         ("openai/gpt-4o", "openai/gpt-4o-mini", False),
         ("gpt-4o", "openai/gpt-3.5-turbo", False),
         ("qwen3:8b", "qwen3:1b", False),
+        ("deepseek-v3", "deepseek-v2", False),
+        ("deepseek/deepseek-v3", "deepseek", False),
+        ("gpt-4o:free", "gpt-4o-mini:free", False),
     ],
 )
 def test_a_snapshot_or_a_provider_before_it_is_the_same_model(

@@ -107,7 +107,8 @@ _PROVIDER = re.compile(
     r"\A(?:[a-z]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|mistral|moonshot|openai|qwen)\."
 )
 """The prefix of a model's name at Amazon's Bedrock, with the region before it."""
-_VERSION = re.compile(r"-v\d+(?::\d+)?\Z")
+_VERSION = re.compile(r"-v\d+:\d+\Z")
+"""Bedrock's own version of a model; `-v3` alone is part of a name, as in `deepseek-v3`."""
 _VARIANT = re.compile(r":(?:beta|exacto|extended|floor|free|nitro|online|thinking)\Z")
 """What OpenRouter's callers put behind a name to choose a route, and answers often leave out."""
 
