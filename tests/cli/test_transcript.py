@@ -70,7 +70,7 @@ CHANGES = (
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?", "MOMENT"),
     (r"(?<!#)\b\d+(\.\d+)? (ms|s|bytes|rows|runs|down|of|h|m)\b", r"N \2"),
     (r"\b(\d+m)?\d+(s|m) ago", "N ago"),
-    (r"\b(\d+m)?\d+s\b", "N s"),
+    (r"\b(\d+m)?\d+s\b|\b\d+m\b", "N s"),
     (r"tcp_refused +\d+", "tcp_refused  N"),
     (r"^(MOMENT +)\d+ ", r"\1N "),
     (r" {3,}", "  "),
