@@ -118,7 +118,7 @@ def export(
     """
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
         if query.check is not None:
-            require_known_check(reader, query.check)
+            require_known_check(config, reader, query.check)
         with _open(to) as out:
             rows = _counted(_rows(reader, query), advance)
             return WRITERS[form](out, rows, query.granularity)

@@ -102,7 +102,7 @@ def read_history(
 ) -> HistoryReport:
     """Raises MonitorError for a check that the store does not know."""
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
-        require_known_check(reader, check)
+        require_known_check(config, reader, check)
         runs, periods, total = _rows(reader, check, since, until, granularity)
         evidence = reader.each_evidence(check, since=since, until=until)
         return HistoryReport(
@@ -118,10 +118,13 @@ def read_history(
         )
 
 
-def require_known_check(reader: Reader, check: str) -> None:
+def require_known_check(config: Config, reader: Reader, check: str) -> None:
+    """Raises MonitorError for a check of which nothing is stored."""
     known = [row.check for row in reader.checks()]
     if check in known:
         return
+    if any(check == configured.key for configured in config.checks):
+        raise MonitorError(f"there is no history yet of {check}: it was never asked")
     close = get_close_matches(check, known, 1)
     hint = f'did you mean "{close[0]}"?' if close else "`monitor status` lists them"
     raise MonitorError(f'the store knows no check "{check}"; {hint}')

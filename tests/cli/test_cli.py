@@ -17,6 +17,7 @@ from monitor.clock import SystemClock
 from monitor.demo.launcher import Simulation
 from monitor.demo.models import CHAT_MODEL
 from monitor.model.result import TIMING_NAMES
+from monitor.store import Store
 
 MONITOR = Path(sys.executable).parent / "monitor"
 PAST_HOUR = "http://127.0.0.1:9"
@@ -211,6 +212,16 @@ def test_a_store_that_a_daemon_left_in_its_first_second_has_no_history_yet(dead:
         assert (done.returncode, done.stdout) == (1, ""), command
         assert "no history yet" in done.stderr, command
     assert not (dead / "c").exists()
+
+
+async def test_a_check_that_was_never_asked_has_no_history_yet(dead: Path) -> None:
+    store = Store(f"sqlite:///{dead / 'monitor.db'}", clock=SystemClock())
+    store.open()
+    await store.close()
+    for command in ("history a/x/http", "export --check a/x/http"):
+        done = monitor(*command.split(), cwd=dead)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "there is no history yet of a/x/http: it was never asked\n"
 
 
 def test_status_and_render_without_a_store_say_so(dead: Path) -> None:
