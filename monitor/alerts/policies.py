@@ -97,13 +97,13 @@ class WindowPolicy(BasePolicy):
     at_once: ClassVar[bool] = True
 
 
-POLICIES: dict[str, BasePolicy] = {}
-"""Every policy with its default limits, by kind, in the order of the classes below."""
+POLICIES: dict[str, type[BasePolicy]] = {}
+"""Every policy, by kind, in the order of the classes below."""
 PolicyClass = TypeVar("PolicyClass", bound=type[BasePolicy])
 
 
 def _listed(policy_class: PolicyClass) -> PolicyClass:
-    POLICIES[policy_class.kind] = policy_class()
+    POLICIES[policy_class.kind] = policy_class
     return policy_class
 
 
@@ -359,7 +359,7 @@ def _between(value: float, below: float, above: float) -> Verdict:
 
 def policies(settings: AlertSettings) -> Mapping[str, Policy]:
     """The policies that are asked, by name."""
-    always = (policy for policy in POLICIES.values() if not policy.on_demand)
+    always = (policy() for policy in POLICIES.values() if not policy.on_demand)
     return {policy.kind: policy for policy in (*always, *settings.policies)}
 
 

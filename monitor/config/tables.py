@@ -179,16 +179,16 @@ AlertsTable = table_of(
     wait=Wait,
 )
 POLICY_TABLES: Mapping[str, type[Table]] = {
-    name: table_of(type(policy), f"{type(policy).__name__}Table")
+    name: table_of(policy, f"{policy.__name__}Table")
     for name, policy in POLICIES.items()
-    if key_fields(type(policy))
+    if key_fields(policy)
 }
 """`[alerts.NAME]`: the limits of a policy."""
 
 
 def policy_of(name: str, table: Table) -> Policy:
     """Make the policy of a table. Raises ValueError, with the remedy in its text, for limits that do not fit together."""
-    return type(POLICIES[name])(**dict(table))
+    return POLICIES[name](**dict(table))
 
 
 HistoryTable = table_of(

@@ -8,7 +8,7 @@ import pytest
 from alerts_cast import PHONE, START, Night
 
 from monitor.alerts import AlertChanges
-from monitor.alerts.policies import POLICIES
+from monitor.alerts.policies import FailureRate
 from monitor.model import (
     AlertSettings,
     FailureKind,
@@ -63,7 +63,7 @@ def test_a_reload_that_asks_for_more_certainty_takes_back_nothing_that_was_told(
 
 
 def test_a_policy_that_left_the_configuration_ends_its_incident() -> None:
-    rate = replace(POLICIES["failure_rate"], at_least=2)  # type: ignore[type-var]
+    rate = FailureRate(at_least=2)
     night = Night(settings=AlertSettings(after=9, policies=(rate,)))
     for _ in range(3):
         night.see("s/a/chat", FailureKind.BAD_GATEWAY)

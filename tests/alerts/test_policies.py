@@ -37,7 +37,7 @@ from monitor.model import (
 from monitor.model.rollup import NOTHING, merge
 
 HALF_HOUR = timedelta(minutes=30)
-ALWAYS = tuple(policy for policy in POLICIES.values() if not policy.on_demand)
+ALWAYS = tuple(policy() for policy in POLICIES.values() if not policy.on_demand)
 
 
 def run(
@@ -207,9 +207,9 @@ def test_the_days_of_the_operator_decide_for_results_too() -> None:
 
 def test_a_run_that_is_good_but_for_its_certificate_is_not_degraded_twice() -> None:
     ending = replace(run(kind=FailureKind.CERT_EXPIRING), cert_expires=START + timedelta(days=3))
-    assert POLICIES["degraded"].judge(Given(ending)) is Verdict.GOOD
-    assert POLICIES["certificate"].judge(Given(ending)) is Verdict.BAD
-    assert POLICIES["certificate"].judge(Given(run())) is Verdict.NONE
+    assert POLICIES["degraded"]().judge(Given(ending)) is Verdict.GOOD
+    assert POLICIES["certificate"]().judge(Given(ending)) is Verdict.BAD
+    assert POLICIES["certificate"]().judge(Given(run())) is Verdict.NONE
 
 
 def test_an_edge_that_turns_the_monitor_away_is_one_services_trouble_and_hides_no_other() -> None:
@@ -486,7 +486,7 @@ def test_a_policy_asks_only_for_the_windows_that_it_names() -> None:
             self.lengths.add(length)
             return window(*[self.latest] * 9)
 
-    for policy in POLICIES.values():
+    for policy in (policy_class() for policy_class in POLICIES.values()):
         history = Asked()
         policy.judge(history)
         assert history.lengths == set(policy.windows), policy.kind

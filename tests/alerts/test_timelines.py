@@ -68,7 +68,7 @@ def phase(line: Line, check: str, rule: str) -> Phase:
 
 
 def judged(letter: str, rule: str) -> Verdict:
-    return POLICIES[rule].judge(Given(result("s/a/chat", letter, START)))
+    return POLICIES[rule]().judge(Given(result("s/a/chat", letter, START)))
 
 
 @pytest.mark.parametrize(

@@ -167,5 +167,6 @@ async def test_a_base_url_that_left_the_config_takes_its_incident_with_it(
         async with running(path):
             await until(lambda: "All base URLs work." in page.read_text())
             status = json.loads((tmp_path / "page" / "status.json").read_text())
+            await until(lambda: len(phone.messages) > 1)
         assert [each["closed"] is not None for each in status["incidents"]] == [True]
-        assert first_lines(phone) == ["🔴 Relay, cdn: down"]
+        assert first_lines(phone) == ["🔴 Relay, cdn: down", "👁 Relay, cdn: no longer watched"]
