@@ -199,9 +199,7 @@ def text(
         *_open_incidents(endpoints, incidents, language),
         *_ours(incidents, language),
     ]
-    return language.space.join(sentences) or language.gettext(
-        "There are no results from which to tell."
-    )
+    return language.space.join(sentences) or language.gettext("There are no results to judge by.")
 
 
 def _serving(services: Sequence[ServiceView], language: Language) -> Iterator[str]:
@@ -310,14 +308,14 @@ def triage_service(services: Sequence[ServiceView], language: Language) -> Triag
 
 def _why_unknown(calls: Sequence[State], language: Language) -> str:
     if set(calls) <= {State.UNKNOWN}:
-        return language.gettext("No recent result tells")
+        return language.gettext("No recent results")
     return language.gettext("Its main call is not measured")
 
 
 def _answered(answered: int, calls: int, language: Language) -> str:
     """Say how many kinds of calls are answered through any base URL."""
     if not answered and calls:
-        return language.gettext("No call is made meanwhile")
+        return language.gettext("Results are not counted meanwhile")
     if answered < calls:
         return language.gettext(
             "%(n)s of %(all)s kinds of calls are answered", n=answered, all=calls
@@ -345,7 +343,7 @@ def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Tri
     notes = [say("%(n)s not measured", n=unknown)] * bool(unknown)
     notes += [say("%(n)s in maintenance", n=paused)] * bool(paused)
     if unknown == len(states):
-        note = say("No recent result tells")
+        note = say("No recent results")
         return Triage(state=State.UNKNOWN, what=say("Not known"), note=note)
     if paused == len(states):
         return Triage(state=State.MAINTENANCE, what=say("In maintenance"), note=comma.join(notes))
@@ -366,7 +364,7 @@ def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Tri
             note=comma.join(notes) or _number(endpoints, language),
         )
     if ill:
-        notes.insert(0, say("What fails is not the way there"))
+        notes.insert(0, say("The failures have other causes"))
     all_known = not (ill or unknown)
     return Triage(
         state=State.OPERATIONAL,

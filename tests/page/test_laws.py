@@ -291,7 +291,10 @@ def the_recommendation_is_known_to_work(seen: Seen) -> Iterator[str]:
     if any(pick.flaw for pick in picks):
         if "Only base URLs with faults are left" not in seen.home:
             yield "a base URL with a fault, and nothing says so"
-        if any(each.state is State.OPERATIONAL for each in by_path.values()):
+        if any(
+            each.state is State.OPERATIONAL and each.path not in covered
+            for each in by_path.values()
+        ):
             yield "a base URL with a fault, though one without is left"
     elif picks and "Only base URLs with faults are left" in seen.home:
         yield "no base URL with a fault"

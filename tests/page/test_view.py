@@ -379,7 +379,7 @@ def test_the_network_is_not_blamed_for_a_service_that_is_down() -> None:
     assert (seen.network.state, seen.network.what, seen.network.note) == (
         State.OPERATIONAL,
         "No blocking seen",
-        "What fails is not the way there",
+        "The failures have other causes",
     )
 
 
