@@ -66,6 +66,6 @@ def test_with_a_key_every_check_is_up(tmp_path: Path) -> None:
 
 
 def test_a_wrong_key_is_the_accounts_fault_and_no_outage(tmp_path: Path) -> None:
-    code, seen = once(tmp_path, OHMYGPT_API_KEY="wrong one")
+    code, seen = once(tmp_path, OHMYGPT_API_KEY="wrong-one")
     assert code == 0
     assert {said for check, said in seen.items() if check.endswith("models")} == {"auth_invalid"}

@@ -27,6 +27,9 @@ CONTAINER = ("tests/service/test_container.py", "wants a container engine")
 ELSEWHERE = {
     "make demo": ("tests/cli/test_demo.py", "takes minutes"),
     "make test": (".ci/run", "is what runs this"),
+    "make quick": ("tests/test_docs.py", "is a part of what runs this"),
+    "make check": (".ci/run", "runs its parts"),
+    "make format": ("tests/test_docs.py", "would rewrite what is tested"),
     "python3 -m venv /opt/monitor && /opt/monitor/bin/pip install -c constraints.txt .": SERVICE,
     "cp systemd/*.service /etc/systemd/system/ && cp -r systemd/sysusers.d systemd/tmpfiles.d /etc/": SERVICE,
     "systemd-sysusers monitor.conf && systemd-tmpfiles --create monitor.conf": SERVICE,
