@@ -38,6 +38,10 @@ PRUNE_INTERVAL = timedelta(minutes=10)
 HOUSEKEEPING_INTERVAL = timedelta(seconds=15)
 
 
+RECENT = timedelta(minutes=30)
+"""So far back a start looks for answers, by which alerts rank base URLs."""
+
+
 class Daemon:
     def __init__(
         self,
@@ -219,13 +223,13 @@ class Daemon:
         now, known = self.clock.now(), {check.key for check in self.deps.config.checks}
         with _log_store_errors():
             since = components.alerts.needs_since(now)
-            snapshot = await self.store.snapshot(now)
-            latest = [history.latest for history in snapshot.checks.values()]
-            for history in snapshot.checks.values():
-                for result in history.recent or filter(None, [history.latest]):
-                    self.deps.answers.add(result)
-            recent = await self.store.results_since(since)
-            old = (result for result in latest if result and result.at < since)
+            begin = min(since, now - RECENT)
+            latest = await self.store.latest_results()
+            recent = await self.store.results_since(begin)
+            for result in (*(each for each in latest if each.at < begin), *recent):
+                self.deps.answers.add(result)
+            old = (result for result in latest if result.at < since)
+            recent = tuple(result for result in recent if result.at >= since)
             components.alerts.seed(result for result in (*old, *recent) if result.check in known)
         text = self_alerts.started(state, now, components.alerts.language)
         if text:

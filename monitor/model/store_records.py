@@ -124,7 +124,7 @@ class CheckHistory:
     days: Mapping[date, Rollup]
     """The last 90 days, today included; days without a result are absent.
 
-    Days that are over have their outcomes, and what was in maintenance: the rest is in `windows`.
+    Each has its outcomes, and what was in maintenance: the rest is in `windows`.
     """
     last_24h: Rollup
     """The hour that runs, and the 23 before it."""

@@ -1,4 +1,4 @@
-"""Remember: nouns in, nouns out, one transaction per verb. Rows never leave this room."""
+"""Remember: nouns in, nouns out, one transaction per entry. Rows never leave this room."""
 
 from monitor.store.reader import Reader
 from monitor.store.store import Store

@@ -1,133 +1,444 @@
-"""Questions about checks and ranges of time: raw results, and what failing runs left."""
+"""Memory answers what page, status and metrics ask; the file is there so that it survives a restart.
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
-from functools import partial
-from typing import Any, TypeVar
+It is loaded once (see `loader`) and gets every run at once, so it is right by itself also while the disk
+fails. Of each check it keeps the last day's runs in short, the counts of 90 days, and one merged histogram
+a window. Runs that came since somebody last asked wait in a list, because to add many at once is cheaper,
+and whoever asks does so in a thread of its own.
+"""
 
-from sqlalchemy import Connection, Table, select
+import threading
+from array import array
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from itertools import pairwise
+from operator import attrgetter
+from typing import NamedTuple
 
-from monitor.model import Evidence, KnownCheck, Result, Rollup
-from monitor.store import find
-from monitor.store.decoding import Run
-from monitor.store.names import Names
-from monitor.store.nouns import evidence_from
-from monitor.store.runs import read_run
-from monitor.store.tables import (
-    CHECKS,
-    EVIDENCE,
-    NUMBER_BITS,
-    NUMBER_MASK,
-    RESULTS,
+from monitor.model import (
+    WINDOWS,
+    AlertState,
+    CheckHistory,
+    Failure,
+    Incident,
+    OutboxMessage,
+    Point,
+    Result,
+    Rollup,
+    RunRecord,
+    Silence,
+    Snapshot,
+    Spend,
 )
-from monitor.store.times import from_millis
+from monitor.model.rollup import WINDOW_FIGURES, middle
+from monitor.model.spend import NO_SPEND
+from monitor.store.histogram import (
+    MAINTENANCE,
+    CountedRow,
+    Histogram,
+    Sum,
+    bucket_of_tenths,
+    day_counts,
+    decode,
+    encode,
+    rollup_of,
+)
+from monitor.store.run_rows import DAY_MS, HOUR_MS, counted_row, from_millis, millis
+from monitor.store.transaction import Change, Item, change_of, has_change
 
-PAGE = 2000
-"""Rows of one transaction: short, so that the journal can be cut in between."""
-_LOOKUPS = 500
+DAYS_SHOWN = max(WINDOWS)
+RECENT = timedelta(minutes=30)
+HALF_HOUR_MS, POINTS, HOURS_SHOWN = HOUR_MS // 2, 48, 24
+_SET_BACK = timedelta(minutes=1)
+"""A clock that goes back further was set: what is asked for now was thought old, and is in the file."""
+_FOLD_AT = 200
+_NOTHING = -(1 << 15)
+"""Stands for a figure that a run of the chart has not."""
+_DRAWN = 9, 10, 13
+"""The places of ttfb, ttft and speed in what is counted of a run."""
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_AT = attrgetter("at")
 
-T = TypeVar("T")
-Stored = tuple[int, Any]
-Ask = Callable[[Callable[[Connection], Any]], Any]
-"""Runs a question in a transaction of its own."""
+
+class PackedSum(NamedTuple):
+    """A sum as a row of the rollups holds it: an hour that is over is seldom looked into."""
+
+    counts: Sequence[int]
+    kinds: Mapping[str, int]
+    histograms: bytes
+
+    @classmethod
+    def of(cls, total: Sum) -> "PackedSum":
+        return cls(tuple(total.counts), dict(total.kinds), encode(total.figures))
+
+    def unpacked(self) -> Sum:
+        return Sum(self.counts, self.kinds, decode(self.histograms))
 
 
-def known(connection: Connection, vantage: str | None) -> tuple[KnownCheck, ...]:
-    """Every check that has a history, by key."""
-    rows = connection.execute(select(CHECKS).order_by(CHECKS.c.key, CHECKS.c.vantage)).all()
-    newest = find.newest(connection, {row.number: row.last for row in rows})
-    return tuple(
-        KnownCheck(
-            check=row.key,
-            vantage=row.vantage,
-            kind=row.kind,
-            last=_at(newest[row.number]) if newest[row.number] else None,
+@dataclass(slots=True)
+class Past:
+    """One check by whole days, as of the unix day `today`."""
+
+    today: int
+    days: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """The counts behind the bar of each unix day."""
+    windows: tuple[Sum, ...] = field(default_factory=lambda: tuple(Sum() for _ in WINDOWS))
+    """Sums of the days before today, for each of `WINDOWS`, with `WINDOW_FIGURES`."""
+    current: Sum = field(default_factory=Sum)
+    """The sum of today."""
+    later: dict[int, Sum] = field(default_factory=dict)
+    """Sums of days that have not begun, as far as anybody said so."""
+
+    def add(self, day: int, more: Sum, *, loading: bool = False) -> None:
+        """To the windows that hold the day; while `loading` to the shortest one, and `nest` does the rest."""
+        counts = more.counts[: MAINTENANCE + 1]
+        self.days[day] = tuple(map(int.__add__, self.days.get(day, (0,) * len(counts)), counts))
+        self._place(
+            day, Sum(more.counts, more.kinds, _window_figures(more.figures)), loading=loading
         )
-        for row in rows
-        if vantage in {None, row.vantage}
+
+    def _place(self, day: int, more: Sum, *, loading: bool = False) -> None:
+        if day == self.today:
+            self.current.add(more)
+        elif day > self.today:
+            self.later.setdefault(day, Sum()).add(more)
+        for length, window in zip(WINDOWS, self.windows, strict=True):
+            if self.today - length < day < self.today:
+                window.add(more)
+                if loading:
+                    break
+
+    def nest(self) -> None:
+        """Each window holds the shorter ones."""
+        for shorter, longer in pairwise(self.windows):
+            longer.add(shorter)
+
+    def turn(self, today: int) -> None:
+        """Another day has begun; those that leave the windows leave them when the file is read again."""
+        known = {self.today: self.current, **self.later}
+        self.windows = tuple(
+            window if today - length < self.today else Sum()
+            for length, window in zip(WINDOWS, self.windows, strict=True)
+        )
+        self.today, self.current, self.later = today, Sum(), {}
+        for day, total in known.items():
+            self._place(day, total)
+
+    def rollups(self) -> dict[int, Rollup]:
+        return {
+            length: rollup_of([window, self.current])
+            for length, window in zip(WINDOWS, self.windows, strict=True)
+        }
+
+    def bars(self) -> dict[date, Rollup]:
+        first = self.today - DAYS_SHOWN
+        for day in [day for day in self.days if day <= first]:
+            del self.days[day]
+        shown = sorted(day for day in self.days if day <= self.today)
+        return {date.fromordinal(_EPOCH_DAY + day): day_counts(*self.days[day]) for day in shown}
+
+
+def _window_figures(figures: Mapping[str, Histogram]) -> dict[str, Histogram]:
+    return {name: found for name, found in figures.items() if name in WINDOW_FIGURES}
+
+
+@dataclass(slots=True)
+class Lately:
+    """The last day of one check."""
+
+    latest: Result | None = None
+    recent: list[Result] = field(default_factory=list)
+    """In short, oldest first."""
+    hours: dict[int, Sum | PackedSum] = field(default_factory=dict)
+    """By unix hour."""
+    halves: dict[int, "array[int]"] = field(default_factory=dict)
+    """By unix half hour the buckets of ttfb, ttft and speed of each run in turn."""
+    _points: dict[int, Point] = field(default_factory=dict)
+    """Of the half hours that are over."""
+    _streams: bool = False
+    _over: tuple[int, Sum] | None = None
+    """The sum of the hours that are over, as of a unix hour."""
+
+    def see(self, result: Result) -> None:
+        """The newest one whole, others in short; none twice at the same moment, as in the file."""
+        at, place = result.at, bisect_left(self.recent, result.at, key=_AT)
+        while place < len(self.recent) and self.recent[place].at == at:
+            at, place = at + timedelta(milliseconds=1), place + 1
+        result = result if at == result.at else replace(result, at=at)
+        if self.latest is None or at >= self.latest.at:
+            self.latest = result
+        insort(self.recent, briefly(result), key=_AT)
+
+    def add(self, hour: int, rows: Sequence[tuple[int, CountedRow]]) -> None:
+        """Runs that began in this hour, with their begins."""
+        before = self.hours.get(hour)
+        total = before.unpacked() if isinstance(before, PackedSum) else before or Sum()
+        total.add(Sum.of_rows([row for _, row in rows]))
+        self.hours[hour] = total
+        if self._over is not None and hour < self._over[0]:
+            self._over = None
+        for at, row in rows:
+            if row[0] < 2 and row[5]:
+                half = at // HALF_HOUR_MS
+                values = chart_values(row[each] if row[each] is not None else -1 for each in _DRAWN)
+                self.halves.setdefault(half, array("h")).extend(values)
+                self._points.pop(half, None)
+
+    def last_24h(self, hour: int) -> Rollup:
+        """The hour that runs, and the 23 before it."""
+        if self._over is None or self._over[0] != hour:
+            for old in [each for each in self.hours if each <= hour - HOURS_SHOWN]:
+                del self.hours[old]
+            over = Sum()
+            for each, total in self.hours.items():
+                if each < hour:
+                    packed = total if isinstance(total, PackedSum) else PackedSum.of(total)
+                    self.hours[each] = packed
+                    over.add(packed.unpacked())
+            self._over = hour, over
+        going_on = [total for total in self.hours.values() if isinstance(total, Sum)]
+        return rollup_of([self._over[1], *going_on])
+
+    def series(self, last: int) -> tuple[Point, ...]:
+        """48 half hours, the last one still open. Time to first token if anything streams."""
+        first = last - POINTS + 1
+        for old in [half for half in self.halves if half < first]:
+            del self.halves[old]
+            self._points.pop(old, None)
+        streams = any(
+            max(found[1::3], default=_NOTHING) != _NOTHING for found in self.halves.values()
+        )
+        if streams != self._streams:
+            self._streams, self._points = streams, {}
+        found = []
+        for half in range(first, last + 1):
+            point = self._points.get(half)
+            if point is None:
+                point = _point(half, self.halves.get(half), streams=streams)
+                if half < last and half in self.halves:
+                    self._points[half] = point
+            found.append(point)
+        return tuple(found)
+
+    def since(self, at: datetime) -> tuple[Result, ...]:
+        del self.recent[: bisect_left(self.recent, at, key=_AT)]
+        return tuple(self.recent)
+
+
+def chart_values(tenths: Iterable[int]) -> "array[int]":
+    """The bucket of each, and `_NOTHING` for -1."""
+    values, table = [*tenths], _buckets()
+    if max(values, default=0) < len(table) - 1:
+        return array("h", map(table.__getitem__, values))
+    return array("h", (bucket_of_tenths(each) if each >= 0 else _NOTHING for each in values))
+
+
+@cache
+def _buckets() -> "array[int]":
+    """Buckets by tenths; the last one, which is that of -1, is `_NOTHING`."""
+    return array("h", [*map(bucket_of_tenths, range(1 << 16)), _NOTHING])
+
+
+def _point(half: int, values: "array[int] | None", *, streams: bool) -> Point:
+    if not values:
+        return Point(from_millis(half * HALF_HOUR_MS), None, None)
+    times = sorted(each for each in values[1 if streams else 0 :: 3] if each != _NOTHING)
+    speeds = sorted(each for each in values[2::3] if each != _NOTHING)
+    return Point(
+        from_millis(half * HALF_HOUR_MS), _rank(times, 0.5), _rank(times, 0.95), _rank(speeds, 0.5)
     )
 
 
-def numbers(
-    connection: Connection, check: str | None, vantage: str | None
-) -> dict[int, tuple[str, str]]:
-    """Check numbers with key and vantage; None asks for all."""
-    query = select(CHECKS.c.number, CHECKS.c.key, CHECKS.c.vantage)
-    query = query if check is None else query.where(CHECKS.c.key == check)
-    query = query if vantage is None else query.where(CHECKS.c.vantage == vantage)
-    return {number: (key, seen_from) for number, key, seen_from in connection.execute(query)}
+def _rank(rising: Sequence[int], q: float) -> float | None:
+    """The value at rank ceil(q x n)."""
+    return middle(rising[max(0, -(-int(q * 100) * len(rising) // 100) - 1)]) if rising else None
 
 
-def each_result(ask: Ask, wanted: Iterable[int], start: int, end: int | None) -> Iterator[Result]:
-    """Of the checks with these numbers, in the order they ran, a page at a time."""
-    names = Names()
-
-    def page(connection: Connection, rows: Sequence[Stored]) -> list[Result]:
-        return [read_run(connection, names, key, body).result for key, body in rows]
-
-    return _pages(ask, RESULTS, wanted, start, end, page)
-
-
-def each_counted(
-    ask: Ask, wanted: Iterable[int], start: int, end: int | None
-) -> Iterator[tuple[Result, Rollup]]:
-    """As `each_result`, and what each was counted as."""
-    names = Names()
-
-    def page(connection: Connection, rows: Sequence[Stored]) -> list[tuple[Result, Rollup]]:
-        runs = (read_run(connection, names, key, body) for key, body in rows)
-        return [(run.result, _share(run)) for run in runs]
-
-    return _pages(ask, RESULTS, wanted, start, end, page)
+def briefly(result: Result) -> Result:
+    """Leave out the failure's words, stream, usage and address: many results are kept at once."""
+    failure = result.failure
+    return Result(
+        check=result.check,
+        vantage=result.vantage,
+        at=result.at,
+        outcome=result.outcome,
+        failure=None if failure is None else Failure(failure.kind, ""),
+        timings=result.timings,
+        http_status=result.http_status,
+        trusted_timings=result.trusted_timings,
+    )
 
 
-def _share(run: Run) -> Rollup:
-    return replace(Rollup.of(run.result, in_maintenance=run.in_maintenance), missed=run.missed)
+@dataclass(slots=True)
+class CheckMemory:
+    past: Past
+    lately: Lately = field(default_factory=Lately)
+    fresh: list[RunRecord] = field(default_factory=list)
+    """Runs that are not added up yet."""
+    _version: object = None
+    _history: CheckHistory | None = None
+
+    def fold(self, entries: Iterable[RunRecord], *, only_past: bool = False) -> None:
+        """Add these up."""
+        hours: dict[int, list[tuple[int, CountedRow]]] = defaultdict(list)
+        for entry in entries:
+            at = millis(entry.result.at)
+            hours[at // HOUR_MS].append((at, counted_row(entry)))
+            if not only_past:
+                self.lately.see(entry.result)
+        for hour, rows in hours.items():
+            if not only_past:
+                self.lately.add(hour, rows)
+            self.past.add(hour // 24, Sum.of_rows([row for _, row in rows]))
+        self._version = None
+
+    def fold_fresh(self) -> None:
+        if self.fresh:
+            fresh, self.fresh = self.fresh, []
+            self.fold(fresh)
+
+    def history(self, key: str, now: datetime, states: tuple[AlertState, ...]) -> CheckHistory:
+        """The same object as before where there is no news."""
+        at, today = millis(now), millis(now) // DAY_MS
+        if self.past.today != today:
+            self.past.turn(today)
+        self.fold_fresh()
+        recent = self.lately.since(now - RECENT)
+        version = at // HALF_HOUR_MS, len(recent), states
+        if self._history is None or version != self._version:
+            self._version = version
+            self._history = CheckHistory(
+                check=key,
+                latest=self.lately.latest,
+                states=states,
+                days=self.past.bars(),
+                last_24h=self.lately.last_24h(at // HOUR_MS),
+                windows=self.past.rollups(),
+                recent=recent,
+                series=self.lately.series(at // HALF_HOUR_MS),
+            )
+        return self._history
 
 
-def each_evidence(
-    ask: Ask, wanted: Mapping[int, tuple[str, str]], start: int, end: int | None
-) -> Iterator[tuple[str, datetime, Evidence]]:
-    def page(_: Connection, rows: Sequence[Stored]) -> list[tuple[str, datetime, Evidence]]:
-        return [(wanted[key & NUMBER_MASK][0], _at(key), evidence_from(body)) for key, body in rows]
+class History:
+    """`lock` is held by whoever hands something to it and to the writer at once."""
 
-    return _pages(ask, EVIDENCE, wanted, start, end, page)
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.is_loaded = False
+        self.checks: dict[tuple[str, str], CheckMemory] = {}
+        """By key and vantage."""
+        self.states: dict[tuple[str, str], AlertState] = {}
+        self.incidents: dict[int, Incident] = {}
+        self.spent: dict[tuple[date, str], Spend] = {}
+        self.silences: tuple[Silence, ...] = ()
+        self.dead: list[tuple[datetime, OutboxMessage]] = []
+        """Messages that were given up, and when; newest first."""
+        self._journal: list[RunRecord] | None = None
+        """Runs that a load under way cannot find in the file."""
+        self._day: int | None = None
+        self._asked: datetime | None = None
+
+    def add(self, item: Item) -> None:
+        with self.lock:
+            if isinstance(item, RunRecord):
+                self._add_run(item)
+            if isinstance(item, Change) or has_change(item):
+                self._change(change_of(item))
+
+    def _add_run(self, entry: RunRecord) -> None:
+        if self._journal is not None:
+            self._journal.append(entry)
+        if not self.is_loaded:
+            return  # it is in the journal
+        memory = self._memory(entry)
+        memory.fresh.append(entry)
+        if len(memory.fresh) >= _FOLD_AT:  # nobody asks
+            memory.fold_fresh()
+
+    def _memory(self, entry: RunRecord) -> CheckMemory:
+        key = entry.result.check, entry.result.vantage
+        if key not in self.checks:
+            self.checks[key] = CheckMemory(Past(self._day or 0))
+        return self.checks[key]
+
+    def _change(self, change: Change) -> None:
+        self.states.update(((state.check, state.rule), state) for state in change.states)
+        self.incidents.update((incident.id, incident) for incident in change.incidents)
+        for service, day, spend in change.spent:
+            self.spent[day, service] = self.spent.get((day, service), NO_SPEND) + spend
+
+    def needs(self, now: datetime) -> str | None:
+        """Say what must be read from the file before it can answer: "all", "days", or nothing."""
+        if not self.is_loaded or (self._asked and now < self._asked - _SET_BACK):
+            return "all"
+        return "days" if self._day != millis(now) // DAY_MS else None
+
+    def begin_load(self, uncommitted: Iterable[Item]) -> None:
+        """The file is read from here on: what is not in it will be added when that is done."""
+        with self.lock:
+            for memory in self.checks.values():
+                memory.fold_fresh()
+            self._journal = [item for item in uncommitted if isinstance(item, RunRecord)]
+
+    def end_load(
+        self,
+        day: int,
+        pasts: Mapping[tuple[str, str], Past],
+        lately: Mapping[tuple[str, str], Lately] | None,
+    ) -> None:
+        """Take what was read: of all checks the days, and where it was asked for the last day."""
+        with self.lock:
+            for memory in self.checks.values():
+                memory.fold_fresh()
+            for key in pasts.keys() | self.checks.keys():
+                memory = self.checks.setdefault(key, CheckMemory(Past(day)))
+                memory.past = pasts.get(key) or Past(day)
+                if lately is not None:
+                    memory.lately = lately.get(key) or Lately()
+                memory.fold((), only_past=True)
+            self._day, self.is_loaded, journal = day, True, self._journal or []
+            self._journal = None
+            for entry in journal:
+                self._memory(entry).fold((entry,), only_past=lately is None)
+
+    def snapshot(self, now: datetime, outbox: tuple[OutboxMessage, ...]) -> Snapshot:
+        """The lock is held for a check at a time, so that nobody who records waits for long."""
+        with self.lock:
+            self._asked, self._day = now, self._day or millis(now) // DAY_MS
+            states: dict[str, list[AlertState]] = defaultdict(list)
+            for (check, _), state in self.states.items():
+                states[check].append(state)
+            checks, incidents, spent = (
+                [*self.checks.items()],
+                [*self.incidents.values()],
+                {**self.spent},
+            )
+        histories: dict[str, CheckHistory] = {}
+        for (key, _), memory in sorted(checks, key=lambda pair: pair[0]):
+            with self.lock:
+                histories[key] = memory.history(key, now, tuple(states.get(key, ())))
+        today, since = now.astimezone(UTC).date(), now - timedelta(days=DAYS_SHOWN)
+        shown = [each for each in incidents if each.closed is None or each.closed >= since]
+        week = now - timedelta(days=7)
+        return Snapshot(
+            at=now,
+            checks=histories,
+            incidents=tuple(sorted(shown, key=lambda each: (each.opened, each.id), reverse=True)),
+            outbox=outbox,
+            dead=tuple(message for at, message in self.dead if at >= week),
+            silences=tuple(each for each in self.silences if each.until > now),
+            spent_today=_by_service(spent, today),
+            spent_month=_by_service(spent, today.replace(day=1)),
+        )
 
 
-def _pages(
-    ask: Ask,
-    table: Table,
-    wanted: Iterable[int],
-    start: int,
-    end: int | None,
-    read: Callable[[Connection, Sequence[Stored]], list[T]],
-) -> Iterator[T]:
-    only = frozenset(wanted)
-    key = start
-    while only:
-        rows, found = ask(partial(_page, table=table, only=only, span=(key, end), read=read))
-        yield from found
-        if len(rows) < PAGE:
-            return
-        key = rows[-1][0] + 1
-
-
-def _page(
-    connection: Connection,
-    table: Table,
-    only: frozenset[int],
-    span: tuple[int, int | None],
-    read: Callable[[Connection, Sequence[Stored]], list[T]],
-) -> tuple[Sequence[Stored], list[T]]:
-    start, end = span
-    query = select(table.c.key, table.c.body).where(table.c.key >= start)
-    query = query if end is None else query.where(table.c.key < end)
-    if len(only) < _LOOKUPS:
-        query = query.where(table.c.key.op("&")(NUMBER_MASK).in_(only))
-    rows: Any = connection.execute(query.order_by(table.c.key).limit(PAGE)).all()
-    return rows, read(connection, [row for row in rows if row[0] & NUMBER_MASK in only])
-
-
-def _at(key: int) -> datetime:
-    return from_millis(key >> NUMBER_BITS)
+def _by_service(spent: Mapping[tuple[date, str], Spend], since: date) -> dict[str, Spend]:
+    found: dict[str, Spend] = {}
+    for (day, service), spend in sorted(spent.items()):
+        if day >= since:
+            found[service] = found.get(service, NO_SPEND) + spend
+    return found

@@ -19,7 +19,7 @@ AFTER_A_START = timedelta(minutes=20)
 """At most so long from then: between two daemons nobody knows how the clock was set."""
 
 
-class Outbox:
+class MessageQueue:
     def __init__(self, pending: Iterable[OutboxMessage], next_id: int, clock: Clock) -> None:
         self._lock = threading.Lock()
         self._clock = clock
@@ -33,7 +33,7 @@ class Outbox:
         self._next = next_id
 
     def put(self, messages: tuple[OutboxMessage, ...]) -> tuple[OutboxMessage, ...]:
-        """With ids."""
+        """Take new messages, and give them back with ids."""
         with self._lock:
             numbered = tuple(
                 replace(message, id=self._next + place) for place, message in enumerate(messages)
@@ -57,14 +57,15 @@ class Outbox:
         wait = min(outgoing.not_before - self._clock.now(), most)
         self._held[outgoing.id] = self._clock.monotonic() + wait.total_seconds()
 
-    def remove(self, outgoing_id: int) -> None:
+    def remove(self, outgoing_id: int) -> OutboxMessage | None:
+        """Forget a message that was sent or given up, and give it back."""
         with self._lock:
-            self._pending.pop(outgoing_id, None)
             self._held.pop(outgoing_id, None)
             self._uncommitted.discard(outgoing_id)
+            return self._pending.pop(outgoing_id, None)
 
     def oldest(self, channels: frozenset[str]) -> datetime | None:
-        """When the oldest message to one of these that is not delivered was made."""
+        """The time when the oldest undelivered message to one of these was made."""
         with self._lock:
             made = (row.created for row in self._pending.values() if row.channel in channels)
             return min(made, default=None)
@@ -75,7 +76,7 @@ class Outbox:
             return tuple(self._pending[number] for number in sorted(self._pending))
 
     def failing(self) -> Mapping[str, OutboxMessage]:
-        """By channel what is tried first, where that has failed so far."""
+        """The message that is tried first, by channel, where that has failed so far."""
         with self._lock:
             heads: dict[str, OutboxMessage] = {}
             for _, row in sorted(self._pending.items()):
@@ -83,7 +84,7 @@ class Outbox:
             return {channel: row for channel, row in heads.items() if row.attempts}
 
     def depths(self) -> Mapping[str, int]:
-        """How many wait, by channel."""
+        """Count by channel what waits."""
         with self._lock:
             return Counter(message.channel for message in self._pending.values())
 

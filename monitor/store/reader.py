@@ -2,13 +2,16 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, func, select
 from sqlalchemy.exc import DBAPIError
 
 from monitor.model import (
@@ -22,20 +25,37 @@ from monitor.model import (
     RestartState,
     Result,
     Rollup,
+    Silence,
     Snapshot,
     StoreError,
 )
-from monitor.store import find, history, migrations, periods, requests
-from monitor.store.engine import copy, path_of, reading
-from monitor.store.errors import UNREADABLE, is_damage
-from monitor.store.look import Looker
-from monitor.store.meta import read_meta
-from monitor.store.nouns import evidence_from
-from monitor.store.recall import crashes, last_seen, recall
-from monitor.store.tables import EVIDENCE
-from monitor.store.times import key_from
+from monitor.store import schema, small_tables
+from monitor.store.histogram import Sum
+from monitor.store.history import History
+from monitor.store.loader import Loader
+from monitor.store.rollup_job import HOURS_FROM, RUNS_FROM, sum_from
+from monitor.store.run_rows import (
+    COUNTED_RUNS,
+    EPOCH,
+    HOUR_MS,
+    WordCache,
+    from_millis,
+    millis,
+    result_from,
+)
+from monitor.store.schema import CHECKS, DAYS, EVIDENCE, HOURS, RUNS
+from monitor.store.sqlite.connections import UNREADABLE, is_damage, path_of, reading
+from monitor.store.sqlite.repair import copy
 
 T = TypeVar("T")
+PAGE = 2000
+"""Rows of one transaction: short, so that the journal can be cut in between."""
+_RAW_HOURS = 24
+"""So many hours of runs are added up in one transaction."""
+_HOUR, _TICK = timedelta(hours=1), timedelta(microseconds=1)
+_TABLES = {Resolution.HOUR: (HOURS, 1), Resolution.DAY: (DAYS, 24)}
+Checks = Mapping[int, tuple[str, str]]
+"""Key and vantage by id."""
 log = logging.getLogger(__name__)
 
 
@@ -44,71 +64,94 @@ class Reader:
 
     def __init__(self, url: str, *, vantage: str | None = None) -> None:
         self._path = path_of(url)
-        _must_exist(self._path)
+        must_exist(self._path)
         self._lock = threading.Lock()
         self._vantage = vantage
         self.on_damage: Callable[[], None] = lambda: None
-        self._open(immutable=False)
+        self._immutable = False
+        self._engine = self._open()
         try:
-            self._check_version()
+            there = self._ask(schema.check_version)
         except StoreError:
-            self._open(immutable=True)
-            self._check_version()
+            self._immutable = True
+            self._engine = self._open()
+            there = self._ask(schema.check_version)
+        must_be_written(self._path, there=there)
 
-    def _open(self, *, immutable: bool) -> None:
-        self._engine = reading(self._path, immutable=immutable)
-        self._looker = Looker(self._vantage)
-
-    def _check_version(self) -> None:
-        with self._connect() as connection:
-            version = migrations.version(connection)
-            migrations.check_not_newer(version)
-        if not version:
-            raise StoreError(f"there is no history yet in {self._path}: no daemon has stored any")
+    def _open(self) -> Engine:
+        return reading(self._path, immutable=self._immutable)
 
     def reset(self) -> None:
         """The path leads to another file now, or may be read as usual again."""
         with self._lock:
             self._engine.dispose()
-            self._open(immutable=False)
+            self._immutable = False
+            self._engine = self._open()
 
     def close(self) -> None:
         with self._lock:
             self._engine.dispose()
 
     def snapshot(self, now: datetime) -> Snapshot:
-        with self._connect() as connection:
-            return self._looker.snapshot(connection, now)
+        """Answer what page and status show, from all that is committed."""
+        history = History()
+        history.begin_load(())
+        with self.loading(now) as loader:
+            loader.small(history)
+            loader.load(history)
+        return history.snapshot(now, self.outbox()[0])
 
-    def memory(self, now: datetime) -> RestartState:
-        """What the daemon before this one left."""
-        return self._ask(lambda connection: recall(connection, now, self._vantage or ""))
+    @contextmanager
+    def loading(self, now: datetime) -> Iterator[Loader]:
+        """A look at the store as it is now, on a connection of its own, however long it takes."""
+        engine = self._open()
+        try:
+            with self._told(), engine.begin() as connection:
+                yield Loader(connection, self._vantage, now)
+        finally:
+            engine.dispose()
+
+    def restart_state(self, now: datetime) -> RestartState:
+        """Recall what the daemon before this one left."""
+        return self._ask(
+            lambda connection: small_tables.restart_state(connection, self._vantage, now)
+        )
 
     def outbox(self) -> tuple[tuple[OutboxMessage, ...], int]:
         """Messages not yet delivered, and the id of the next one."""
-        return self._ask(
-            lambda connection: (find.pending(connection), find.next_message(connection))
-        )
+        return self._ask(lambda connection: small_tables.pending(connection, self._vantage))
 
     def requests(self) -> tuple[OperatorRequest, ...]:
-        """What people have asked and the daemon has not done, oldest first."""
-        return self._ask(requests.waiting)
+        """List what people have asked and the daemon has not done, oldest first."""
+        return self._ask(small_tables.requests)
+
+    def silences(self, now: datetime) -> tuple[Silence, ...]:
+        return self._ask(lambda connection: small_tables.silences(connection, now))
 
     def last_seen(self) -> datetime | None:
         """The daemon's newest proof that it lives and can write."""
-        return self._ask(last_seen)
+        return self._ask(lambda connection: small_tables.last_seen(connection, self._vantage))
 
     def crashes(self, now: datetime) -> str:
         """For the mark that the daemon leaves when it starts."""
-        return self._ask(lambda connection: " ".join(crashes(connection, now)))
+        return self._ask(
+            lambda connection: " ".join(small_tables.crashes(connection, self._vantage, now))
+        )
 
     def note(self, name: str) -> str | None:
-        """What the daemon left under `name`, see `Store.note`."""
-        return self._ask(lambda connection: read_meta(connection, name))
+        """Find what the daemon left under `name`, see `Store.note`."""
+        return self._ask(lambda connection: small_tables.note(connection, self._vantage, name))
 
     def checks(self) -> tuple[KnownCheck, ...]:
         """Every check that has a history, by key, also those that left the configuration."""
-        return self._ask(lambda connection: history.known(connection, self._vantage))
+        return self._ask(
+            lambda connection: tuple(
+                KnownCheck(
+                    check=key, vantage=of, kind=kind, last=None if at is None else from_millis(at)
+                )
+                for key, of, kind, at in small_tables.newest_runs(connection, self._vantage)
+            )
+        )
 
     def incidents(
         self,
@@ -119,16 +162,25 @@ class Reader:
     ) -> tuple[Incident, ...]:
         """Newest first; only those that were open at some time from `since` to before `until`."""
         return self._ask(
-            lambda connection: find.incidents(connection, since=since, until=until, limit=limit)
+            lambda connection: small_tables.incidents(
+                connection, self._vantage, since=since, until=until, limit=limit
+            )
         )
 
     def incident(self, incident_id: int) -> Incident | None:
-        return self._ask(lambda connection: find.incident(connection, incident_id))
+        return self._ask(
+            lambda connection: small_tables.incident(connection, self._vantage, incident_id)
+        )
+
+    def latest(self) -> tuple[Result, ...]:
+        """The newest run of each check, as far as runs are kept."""
+        with self.loading(EPOCH) as loader:
+            return tuple(result for _, result in loader.latest())
 
     def results(
         self, check: str, *, since: datetime, until: datetime | None = None
     ) -> tuple[Result, ...]:
-        """Raw results of one check with `since` <= at < `until`, oldest first."""
+        """Runs of one check with `since` <= at < `until`, oldest first."""
         return tuple(self.each_result(check, since=since, until=until))
 
     def each_result(
@@ -138,19 +190,41 @@ class Reader:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[Result]:
-        """As `results`, of one check or of all, a page at a time: bounded memory, short transactions.
+        """Give `results` of one check or of all, a page at a time: bounded memory, short transactions.
 
         What is written meanwhile may or may not be among them.
         """
-        wanted = self._numbers(check)
-        return history.each_result(self._ask, wanted, *_keys(since, until))
+        checks, words = self._checks(check), WordCache()
+        for row in self._pages(RUNS, checks, since, until, words):
+            yield result_from(row, *checks[row[1]], words.texts)
 
     def each_counted(
         self, check: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[tuple[Result, Rollup]]:
-        """As `each_result`, each with its share of the hour it is in, maintenance as it was then."""
-        wanted = self._numbers(check)
-        return history.each_counted(self._ask, wanted, *_keys(since, until))
+        """Give each result with its share of the hour it is in, maintenance as it was then."""
+        checks, words = self._checks(check), WordCache()
+        for row in self._pages(RUNS, checks, since, until, words):
+            result = result_from(row, *checks[row[1]], words.texts)
+            muted, missed = bool(row.in_maintenance), row.missed
+            yield result, replace(Rollup.of(result, in_maintenance=muted), missed=missed)
+
+    def each_evidence(
+        self,
+        check: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[tuple[str, datetime, Evidence]]:
+        """Check and begin of each run that left something for a person, and what, oldest first."""
+        checks = self._checks(check)
+        for at, number, body in self._pages(EVIDENCE, checks, since, until):
+            evidence = small_tables.EVIDENCE.validate_json(body)
+            yield checks[number][0], from_millis(at), evidence
+
+    def evidence(self, check: str, at: datetime) -> Evidence | None:
+        """Find what the run of `check` that began at `at` left."""
+        found = self.each_evidence(check, since=at, until=at + timedelta(milliseconds=1))
+        return next((evidence for _, _, evidence in found), None)
 
     def rollups(
         self,
@@ -174,24 +248,22 @@ class Reader:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[Period]:
-        """As `rollups`, of one check or of all, a page at a time."""
-        wanted = self._numbers(check)
-        return periods.each_period(self._ask, wanted, resolution, since, until)
-
-    def each_evidence(
-        self,
-        check: str | None = None,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Iterator[tuple[str, datetime, Evidence]]:
-        """Check and begin of each run that left something for a person, and what, oldest first."""
-        return history.each_evidence(self._ask, self._numbers(check), *_keys(since, until))
-
-    def evidence(self, check: str, at: datetime) -> Evidence | None:
-        """What the run of `check` that began at `at` left."""
-        wanted = self._numbers(check)
-        return self._ask(lambda connection: self._evidence(connection, wanted, at))
+        """Give `rollups` of one check or of all, a page at a time."""
+        checks = self._checks(check)
+        if resolution in _TABLES:
+            yield from self._periods(checks, resolution, since, until)
+            return
+        first = None if since is None else resolution.begin(since)
+        last = None if until is None else resolution.end(resolution.begin(until - _TICK))
+        days = self._periods(checks, Resolution.DAY, first, last)
+        for begin, found in groupby(days, lambda day: resolution.begin(day.at)):
+            sums: dict[tuple[str, str], Rollup] = defaultdict(Rollup)
+            for day in found:
+                sums[day.check, day.vantage] |= day.rollup
+            for (key, vantage), whole in sorted(sums.items(), key=lambda pair: pair[0]):
+                yield Period(
+                    check=key, vantage=vantage, at=begin, resolution=resolution, rollup=whole
+                )
 
     def backup(self, to: Path) -> None:
         """A copy of all that is committed, also beside a running daemon; `to` is replaced.
@@ -200,45 +272,157 @@ class Reader:
         """
         copy(self._path, to)
 
-    def _numbers(self, check: str | None) -> dict[int, tuple[str, str]]:
-        return self._ask(lambda connection: history.numbers(connection, check, self._vantage))
+    def _checks(self, check: str | None) -> Checks:
+        query = select(CHECKS.c.id, CHECKS.c.key, CHECKS.c.vantage)
+        query = query if check is None else query.where(CHECKS.c.key == check)
+        query = query if self._vantage is None else query.where(CHECKS.c.vantage == self._vantage)
+        return self._ask(
+            lambda connection: {number: (key, of) for number, key, of in connection.execute(query)}
+        )
 
-    def _evidence(
-        self, connection: Connection, wanted: Iterable[int], at: datetime
-    ) -> Evidence | None:
-        keys = [key_from(at) | number for number in wanted]
-        query = select(EVIDENCE.c.body).where(EVIDENCE.c.key.in_(keys))
-        body = connection.execute(query).scalar()
-        return None if body is None else evidence_from(body)
+    def _pages(
+        self,
+        table: Table,
+        checks: Checks,
+        since: datetime | None,
+        until: datetime | None,
+        words: WordCache | None = None,
+    ) -> Iterator[Any]:
+        """Rows of these checks in the order of time."""
+        at, number = table.c.at, table.c.check_id
+        query = select(table).where(at >= (0 if since is None else millis(since)))
+        query = query if until is None else query.where(at < millis(until))
+        if len(checks) == 1:
+            query = query.where(number == next(iter(checks)))
+        query = query.order_by(at, number).limit(PAGE)
+        after = -1, -1
+
+        def page(connection: Connection) -> Any:
+            later = (at > after[0]) | ((at == after[0]) & (number > after[1]))
+            rows = connection.execute(query.where(at >= after[0], later)).all()
+            if words:
+                words.learn(connection, rows)
+            return rows
+
+        while checks:
+            rows = self._ask(page)
+            yield from (row for row in rows if row[1] in checks)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1][0], rows[-1][1]
+
+    def _periods(
+        self, checks: Checks, of: Resolution, since: datetime | None, until: datetime | None
+    ) -> Iterator[Period]:
+        """Those that begin before `until` and end after `since`."""
+        table, length = _TABLES[of]
+        unit = length * _HOUR
+        oldest, newest, hours_from = self._ask(
+            lambda connection: _extent(connection, table, length)
+        )
+        start = oldest if since is None else max(oldest, (since - EPOCH) // unit)
+        end = newest + 1 if until is None else min(newest + 1, -(-(until - EPOCH) // unit))
+        step = max(1, PAGE // max(1, len(checks)))
+        while start < end and checks:
+            raw = of is Resolution.HOUR and start < hours_from
+            span = start, min(start + (min(step, _RAW_HOURS) if raw else step), end)
+            start = span[1]
+            sums = self._ask(lambda connection: _sums(connection, checks, table, length, span))  # noqa: B023  # at once
+            for (period, number), total in sorted(sums.items(), key=lambda pair: pair[0]):
+                key, vantage = checks[number]
+                yield Period(
+                    check=key,
+                    vantage=vantage,
+                    at=EPOCH + period * unit,
+                    resolution=of,
+                    rollup=total.rollup,
+                )
 
     def _ask(self, question: Callable[[Connection], T]) -> T:
-        with self._connect() as connection:
+        with self._lock, self._told(), self._engine.begin() as connection:
             return question(connection)
 
     @contextmanager
-    def _connect(self) -> Iterator[Connection]:
-        """A short transaction: a long one would keep the journal from being cut."""
-        with self._lock:
-            try:
-                with self._engine.begin() as connection:
-                    yield connection
-            except DBAPIError as error:
-                if is_damage(error):
-                    self.on_damage()
-                raise StoreError(f"the store cannot be read: {error.orig}") from error
-            except UNREADABLE as error:
-                log.exception("event=store_unreadable")
+    def _told(self) -> Iterator[None]:
+        """Whatever cannot be read is a StoreError, and damage is looked into."""
+        try:
+            yield
+        except DBAPIError as error:
+            if is_damage(error):
                 self.on_damage()
-                raise StoreError("the store cannot be read: a row of it is damaged") from error
+            raise StoreError(f"the store cannot be read: {error.orig}") from error
+        except UNREADABLE as error:
+            log.exception("event=store_unreadable")
+            self.on_damage()
+            raise StoreError("the store cannot be read: a row of it is damaged") from error
 
 
-def _must_exist(path: Path) -> None:
+def _extent(connection: Connection, table: Table, length: int) -> tuple[int, int, int]:
+    """The oldest and the newest period of which anything is known; and from when hours are kept."""
+    found: list[int] = []
+    for edge in (func.min, func.max):
+        for column, hours in ((table.c.period, length), (HOURS.c.period, 1)):
+            period = connection.execute(select(edge(column))).scalar()
+            found += [] if period is None else [period * hours // length]
+        at = connection.execute(select(edge(RUNS.c.at))).scalar()
+        found += [] if at is None else [at // HOUR_MS // length]
+    hours_from = schema.mark(connection, HOURS_FROM) or 0
+    return (min(found), max(found), hours_from) if found else (0, -1, hours_from)
+
+
+def _sums(
+    connection: Connection, checks: Checks, table: Table, length: int, span: tuple[int, int]
+) -> dict[tuple[int, int], Sum]:
+    """Add up by period and check what is rolled up, and runs that are not or not any more."""
+    sums: dict[tuple[int, int], Sum] = defaultdict(Sum)
+    these: ColumnElement[bool] = table.c.period.between(span[0], span[1] - 1)
+    if len(checks) == 1:
+        these = and_(these, table.c.check_id == next(iter(checks)))
+    for row in connection.execute(select(table).where(these)):
+        if row[1] in checks:
+            sums[row[0], row[1]].add(sum_from(row))
+    begin, end = (edge * length * HOUR_MS for edge in span)
+    rolled = connection.execute(select(func.min(CHECKS.c.rolled_until))).scalar() or 0
+    spans = [(max(begin, rolled), end, RUNS.c.at >= _ROLLED_UNTIL)]
+    if table is HOURS:
+        kept = (schema.mark(connection, name) or 0 for name in (RUNS_FROM, HOURS_FROM))
+        first, last = (hour * HOUR_MS for hour in kept)
+        spans.append((max(begin, first), min(end, last), RUNS.c.at < _ROLLED_UNTIL))
+    for first, last, these in spans:
+        for key, total in _sums_of_runs(connection, checks, length, (first, last), these).items():
+            sums[key].add(total)
+    return dict(sums)
+
+
+def _sums_of_runs(
+    connection: Connection,
+    checks: Checks,
+    length: int,
+    span: tuple[int, int],
+    these: ColumnElement[bool],
+) -> dict[tuple[int, int], Sum]:
+    """Add up runs that began in `span` (unix ms), by periods of so many hours."""
+    rows: dict[tuple[int, int], list[Any]] = defaultdict(list)
+    within = [RUNS.c.at.between(span[0], span[1] - 1), these]
+    if len(checks) == 1:
+        within.append(RUNS.c.check_id == next(iter(checks)))
+    found = connection.execute(COUNTED_RUNS.where(*within)) if span[0] < span[1] else ()
+    for at, number, *counted in found:
+        if number in checks:
+            rows[at // HOUR_MS // length, number].append(counted)
+    return {key: Sum.of_rows(some) for key, some in rows.items()}
+
+
+_ROLLED_UNTIL = (
+    select(CHECKS.c.rolled_until).where(CHECKS.c.id == RUNS.c.check_id).scalar_subquery()
+)
+
+
+def must_exist(path: Path) -> None:
     if not path.exists():
         raise StoreError(f"there is no store at {path} yet: `monitor run` makes one")
 
 
-def _keys(since: datetime | None, until: datetime | None) -> tuple[int, int | None]:
-    return (
-        0 if since is None else key_from(since),
-        None if until is None else key_from(until),
-    )
+def must_be_written(path: Path, *, there: bool) -> None:
+    if not there:
+        raise StoreError(f"there is no history yet in {path}: no daemon has stored any")

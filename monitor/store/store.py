@@ -3,40 +3,40 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
 from typing import BinaryIO, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from monitor.clock import Clock
 from monitor.model import (
     AlertState,
+    Evidence,
     HistorySettings,
     Incident,
     NewerSchemaError,
     OperatorRequest,
     OutboxMessage,
     RestartState,
+    Result,
     RunRecord,
+    Snapshot,
     Spend,
     StoreError,
 )
-from monitor.store import engine, requests
-from monitor.store.batch import Change, Done, Item
-from monitor.store.committing import Commits
-from monitor.store.guard import Guard
-from monitor.store.opening import prepare
-from monitor.store.outbox import Outbox
-from monitor.store.pages import vacuum_step
-from monitor.store.prune import prune_step
-from monitor.store.questions import Questions
-from monitor.store.reader import Reader
-from monitor.store.recall import CLEAN, CRASHES, SEEN
-from monitor.store.reserve import Reserve
+from monitor.store import retention, schema, small_tables
+from monitor.store.history import History
+from monitor.store.outbox import MessageQueue
+from monitor.store.reader import Reader, must_be_written, must_exist
+from monitor.store.small_tables import CLEAN, CRASHES, SEEN
+from monitor.store.sqlite import connections
+from monitor.store.sqlite.health import FileHealth, Reserve
+from monitor.store.sqlite.repair import damage
+from monitor.store.transaction import Change, Done, Item
 from monitor.store.writer import Writer
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ _CHECK_EVERY_S = 86_400
 log = logging.getLogger(__name__)
 
 
-class Store(Questions):
+class Store:
     """Open it, `recall`, then `record`. Call it from one event loop."""
 
     def __init__(
@@ -55,21 +55,34 @@ class Store(Questions):
         vantage: str = "local",
         history: HistorySettings = HistorySettings(),  # noqa: B008  # frozen
     ) -> None:
-        super().__init__()
-        self._url, self._path = url, engine.path_of(url)
+        self._url, self._path = url, connections.path_of(url)
         self._clock, self._vantage = clock, vantage
         self._listeners: list[Callable[[], None]] = []
-        self._engine = engine.writing(self._path)
-        self._guard = Guard(
-            path=self._path, engine=self._engine, clock=clock,
-            note=self._note, replaced=self._replaced, max_size=history.max_size,
+        self._notes: list[str] = []
+        self._engine = connections.writing(self._path)
+        self._health = FileHealth(
+            path=self._path,
+            engine=self._engine,
+            clock=clock,
+            note=self._note,
+            replaced=self._replaced,
+            max_size=history.max_size,
             reserve=Reserve(self._path),
-        )  # fmt: skip
-        commits = Commits(
-            engine=self._engine, clock=clock, vantage=vantage,
-            guard=self._guard, committed=self._committed,
-        )  # fmt: skip
-        self._writer = Writer(commits, self._prepare)
+        )
+        self._writer = Writer(
+            self._engine,
+            self._health,
+            clock=clock,
+            vantage=vantage,
+            prepare=self._prepare,
+            committed=self._committed,
+        )
+        self._history = History()
+        self._load: Future[None] | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="store-loader")
+        self._reader: Reader | None = None
+        self._outbox: MessageQueue
         self._checked = clock.monotonic()
         self._lock: BinaryIO | None = None
 
@@ -81,22 +94,32 @@ class Store(Questions):
     @staticmethod
     def holder(url: str) -> int | None:
         """The process id of the daemon that writes this store, if one runs."""
-        return engine.holder(engine.path_of(url))
+        return connections.holder(connections.path_of(url))
 
     @staticmethod
     def request(url: str, request: OperatorRequest) -> None:
         """For commands beside a daemon: it takes the request up within seconds, or when it starts."""
-        requests.put(url, request)
+        path = connections.path_of(url)
+        must_exist(path)
+        writing = connections.writing(path)
+        try:
+            with writing.begin() as connection:
+                must_be_written(path, there=schema.check_version(connection))
+                small_tables.add_request(connection, request)
+        except DBAPIError as error:
+            raise StoreError(f"{path} cannot be written: {error.orig}") from error
+        finally:
+            writing.dispose()
 
     def open(self) -> None:
-        """Check, migrate, and start the writer; StoreError when the file cannot be used.
+        """Check the file, start the writer, and begin to load; StoreError when the file cannot be used.
 
         A store that can be read but not written now is `trouble`: the daemon goes on with what it
         knows, results wait in memory, and the writer tries again.
         """
         try:
             self._writer.make_ready()
-        except (engine.InUseError, NewerSchemaError):
+        except (connections.InUseError, NewerSchemaError):
             self._engine.dispose()  # else a backup put in its place would be read with its journal
             self._release()
             raise
@@ -105,53 +128,72 @@ class Store(Questions):
             if not self._path.is_file():
                 raise
         self._reader = Reader(self._url, vantage=self._vantage)
-        self._reader.on_damage = self._guard.suspected
-        if self._writer.is_ready:
-            self._make_readable(self._reader)
-        self._outbox = Outbox(*self._reader.outbox(), self._clock)
-        self._writer.start()
-
-    def _make_readable(self, reader: Reader) -> None:
-        """What a start asks; while nobody writes yet."""
+        self._reader.on_damage = self._health.suspected
         try:
-            reader.outbox()
-            reader.memory(self._clock.now())
+            self._read_small()
         except StoreError:
+            if not self._writer.is_ready:
+                raise
             with contextlib.suppress(DatabaseError):  # whoever asks next says why
-                self._guard.check()
+                self._health.check()
+            self._read_small()
+        with contextlib.suppress(StoreError):  # whoever asks next tries again
+            self._begin_load(self._clock.now(), "all", ())
+        self._writer.start()
 
     def _prepare(self) -> None:
         if self._lock is None:
-            self._lock = engine.claim(self._path)
-        prepare(self._path, self._engine, self._clock, self._note)
-        self._guard.opened()
+            self._lock = connections.claim(self._path)
+        self._health.prepare()
 
     def _release(self) -> None:
+        self._health.release()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _read_small(self) -> None:
+        self._outbox = MessageQueue(*self._asked.outbox(), self._clock)
+        with self._asked.loading(self._clock.now()) as loader:
+            loader.small(self._history)
+        self._asked.restart_state(self._clock.now())
+
+    def _begin_load(self, now: datetime, what: str, uncommitted: Iterable[Item]) -> None:
+        """Fix what is read, while nobody commits; the rest goes on in a thread of its own."""
+        looking = self._asked.loading(now)
+        loader = looking.__enter__()
+        self._history.begin_load(uncommitted)
+
+        def load() -> None:
+            try:
+                with contextlib.ExitStack() as stack:
+                    stack.push(looking)
+                    loader.load(self._history, only_days=what == "days")
+            except StoreError as error:
+                log.error('event=history_not_loaded why="%s"', error)  # noqa: TRY400  # it says why
+
+        self._load = self._loader.submit(load)
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Called from the writer's thread after each commit that holds messages or incidents."""
         self._listeners.append(listener)
 
     def recall(self) -> RestartState:
-        """What the last daemon left; and the mark that this one has not stopped yet."""
+        """Recall what the last daemon left, and mark that this one has not stopped yet."""
         now = self._clock.now()
-        memory = self._asked.memory(now)
+        state = self._asked.restart_state(now)
         marks = ((CRASHES, self._asked.crashes(now)), (CLEAN, "no"), (SEEN, now.isoformat()))
-        self._writer.put(Change(meta=marks))
-        return memory
+        self._put(Change(values=marks))
+        return state
 
     def record(self, entry: RunRecord) -> None:
         """Committed within a second or so, whole or not at all. Never blocks, never raises."""
         outgoing = self._outbox.put(entry.outgoing)
-        self._remember(entry.incidents)
         urgent = bool(entry.outgoing or entry.incidents)
-        self._writer.put(replace(entry, outgoing=outgoing) if outgoing else entry, urgent=urgent)
+        self._put(replace(entry, outgoing=outgoing) if outgoing else entry, urgent=urgent)
 
     def reserve(self, service: str, day: date, spend: Spend) -> None:
-        self._writer.put(Change(spent=((service, day, spend),)))
+        self._put(Change(spent=((service, day, spend),)))
 
     async def save(
         self,
@@ -161,9 +203,14 @@ class Store(Questions):
     ) -> None:
         """Reminders, notices and forgotten checks, which come with no result."""
         numbered = self._outbox.put(outgoing)
-        self._remember(incidents)
-        self._writer.put(Change(states=states, incidents=incidents, outgoing=numbered))
+        self._put(Change(states=states, incidents=incidents, outgoing=numbered))
         await self.flush()
+
+    def _put(self, item: Item, *, urgent: bool = False) -> None:
+        """To memory and to the writer, at once as seen by a load that begins."""
+        with self._history.lock:
+            self._history.add(item)
+            self._writer.put(item, urgent=urgent)
 
     async def flush(self) -> None:
         """Until all that was handed over so far is committed; StoreError when it cannot be."""
@@ -174,62 +221,159 @@ class Store(Questions):
         return self._outbox.due(now, durable=self.trouble is None)
 
     def sent(self, outgoing_id: int, at: datetime) -> None:
-        self._finish(Done(outgoing_id, at))
+        self._outbox.remove(outgoing_id)
+        self._put(Change(done=(Done(outgoing_id, at),)))
 
     def dead(self, outgoing_id: int, error: str) -> None:
-        self._finish(Done(outgoing_id, self._clock.now(), error or "given up"))
+        """Give a message up."""
+        message, at = self._outbox.remove(outgoing_id), self._clock.now()
+        if message is not None:
+            self._history.dead.insert(0, (at, replace(message, last_error=error or "given up")))
+        self._put(Change(done=(Done(outgoing_id, at, error or "given up"),)))
 
     def postpone(self, outgoing: OutboxMessage) -> None:
         """Keep its new `attempts`, `last_error` and `not_before`."""
         self._outbox.change(outgoing)
-        self._writer.put(Change(outgoing=(outgoing,)))
+        self._put(Change(outgoing=(outgoing,)))
 
     async def finish_requests(self, done: Iterable[int]) -> None:
         now = self._clock.now()
-        await self._write(lambda connection: requests.finish(connection, done, now))
+        await self._write(lambda connection: small_tables.finish_requests(connection, done, now))
 
     async def prune(self, now: datetime, history: HistorySettings) -> None:
         """Forget what is too old or too much, in short steps between which results are written.
 
         Once a day the whole file is looked at too.
         """
-        self._guard.max_size = history.max_size
+        self._health.max_size = history.max_size
         more = True
         while more:
             more = await self._write(lambda connection: self._prune(connection, now, history))
         if self._clock.monotonic() - self._checked >= _CHECK_EVERY_S:
             self._checked = self._clock.monotonic()
-            if await asyncio.to_thread(engine.damage, self._path) is not None:
-                self._guard.suspected()
+            if await asyncio.to_thread(damage, self._path) is not None:
+                self._health.suspected()
 
     def _prune(self, connection: Connection, now: datetime, history: HistorySettings) -> bool:
         """In the writer's thread."""
-        if prune_step(connection, now, history):
+        if retention.prune_step(connection, now, history):
             return True
-        if vacuum_step(connection):
-            self._guard.cut()
+        if self._health.is_over(connection) and retention.drop_oldest(connection):
             return True
-        return False
+        return self._health.give_back(connection)
 
     def heartbeat(self, now: datetime) -> None:
-        self._writer.put(Change(meta=((SEEN, now.isoformat()),)))
+        self._put(Change(values=((SEEN, now.isoformat()),)))
 
     async def note(self, name: str, text: str) -> None:
         """For commands beside the daemon: `Reader.note` finds it."""
-        self._writer.put(Change(meta=((name, text),)), urgent=True)
+        self._put(Change(values=((name, text),)), urgent=True)
         await self.flush()
 
     async def close(self) -> None:
         """Commit all, mark a clean stop, and end the threads."""
         now = self._clock.now().isoformat()
-        self._writer.put(Change(meta=((SEEN, now), (CLEAN, "yes"))))
+        self._put(Change(values=((SEEN, now), (CLEAN, "yes"))))
         await asyncio.to_thread(self._writer.stop)
+        await asyncio.to_thread(self._loader.shutdown)
         self._pool.shutdown()
         self._asked.close()
         self._engine.dispose()
         self._release()
         if left := len(self._writer.waiting()):
             log.error('event=store_closed unwritten=%d why="%s"', left, self.trouble)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for an operator: what befell the file and was mended since the daemon began."""
+        return tuple(self._notes)
+
+    @property
+    def trouble(self) -> str | None:
+        """The reason why writing fails now, if it does; results wait in memory meanwhile.
+
+        Known within a minute: at the next commit, which a heartbeat brings, or look at the file.
+        """
+        return self._writer.trouble or self._writer.unseen
+
+    @property
+    def dropped(self) -> int:
+        """Results given up because the disk failed for too long."""
+        return self._writer.dropped
+
+    @property
+    def overflow(self) -> str | None:
+        """That results are given up, if they are: the disk fails for longer than memory reaches."""
+        return self._writer.overflow
+
+    def oldest_message(self, channels: Iterable[str]) -> datetime | None:
+        """The time when the oldest undelivered message to one of these was made."""
+        return self._outbox.oldest(frozenset(channels))
+
+    @property
+    def failing(self) -> Mapping[str, OutboxMessage]:
+        """The message that a channel does not take, by channel."""
+        return self._outbox.failing()
+
+    @property
+    def undelivered(self) -> Mapping[str, int]:
+        """Messages that wait, by channel."""
+        return self._outbox.depths()
+
+    async def incident(self, incident_id: int) -> Incident | None:
+        """Find an incident: the last 90 days are in memory, older ones in the file."""
+        known = self._history.incidents.get(incident_id)
+        return known or await self._ask(lambda: self._asked.incident(incident_id))
+
+    async def incidents(
+        self, *, since: datetime | None = None, limit: int | None = None
+    ) -> tuple[Incident, ...]:
+        """Committed ones, newest first; with `since`, the open ones and those closed after it."""
+        return await self._ask(lambda: self._asked.incidents(since=since, limit=limit))
+
+    async def results(
+        self, check: str, *, since: datetime, until: datetime | None = None
+    ) -> tuple[Result, ...]:
+        return await self._ask(lambda: self._asked.results(check, since=since, until=until))
+
+    async def results_since(self, since: datetime) -> tuple[Result, ...]:
+        """Read the runs of all checks, oldest first."""
+        return await self._ask(lambda: tuple(self._asked.each_result(since=since)))
+
+    async def latest_results(self) -> tuple[Result, ...]:
+        """The newest run of each check, from the file: a start does not wait until all is loaded."""
+        return await self._ask(self._asked.latest)
+
+    async def requests(self) -> tuple[OperatorRequest, ...]:
+        """List what people have asked from other processes, oldest first."""
+        return await self._ask(self._asked.requests)
+
+    async def evidence(self, check: str, at: datetime) -> Evidence | None:
+        return await self._ask(lambda: self._asked.evidence(check, at))
+
+    async def snapshot(self, now: datetime) -> Snapshot:
+        """Answer from memory, also while the disk fails; when a day begins the file is read first."""
+        if self._load is not None:
+            await asyncio.wrap_future(self._load)
+        if what := self._history.needs(now):
+            with contextlib.suppress(StoreError):
+                await self._write(lambda _: self._begin_load(now, what, self._writer.waiting()))
+                if self._load is not None:
+                    await asyncio.wrap_future(self._load)
+        if not self._history.is_loaded:
+            raise StoreError("the store cannot be read: its history is not loaded yet")
+        with contextlib.suppress(StoreError):
+            self._history.silences = await self._ask(lambda: self._asked.silences(now))
+        return await self._ask(lambda: self._look(now))
+
+    def _look(self, now: datetime) -> Snapshot:
+        try:
+            return self._history.snapshot(now, self._outbox.waiting())
+        except connections.UNREADABLE as error:
+            log.exception("event=store_unreadable")
+            self._history.is_loaded = False
+            self._health.suspected()
+            raise StoreError("the store cannot be read: a row of it is damaged") from error
 
     def _note(self, said: str) -> None:
         self._notes.append(said)
@@ -239,24 +383,21 @@ class Store(Questions):
         if self._reader is not None:
             self._reader.reset()
 
-    def _remember(self, incidents: tuple[Incident, ...]) -> None:
-        self._incidents.update((incident.id, incident) for incident in incidents)
-
-    def _finish(self, done: Done) -> None:
-        self._outbox.remove(done.id)
-        self._writer.put(Change(done=(done,)))
-
-    def _committed(self, items: list[Item]) -> None:
+    def _committed(self, items: Sequence[Item]) -> None:
         """In the writer's thread."""
-        incidents = [incident for item in items for incident in item.incidents]
         outgoing = [message.id for item in items for message in item.outgoing]
         self._outbox.committed(outgoing)
-        for incident in incidents:
-            if self._incidents.get(incident.id) is incident:
-                self._incidents.pop(incident.id, None)
-        if incidents or outgoing:
+        if outgoing or any(item.incidents for item in items):
             for listener in self._listeners:
                 listener()
+
+    @property
+    def _asked(self) -> Reader:
+        assert self._reader is not None, "open it first"
+        return self._reader
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, question)
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
         future: Future[T] = self._writer.call(work)

@@ -264,7 +264,7 @@ async def test_the_daemon_takes_requests_up_within_seconds_and_tells_of_a_crash(
         config = house(tmp_path, phone)
         await lived(config, caplog)
         with closing(sqlite3.connect(tmp_path / "monitor.db")) as connection, connection:
-            connection.execute("UPDATE meta SET value = 'no' WHERE name = 'stopped_cleanly'")
+            connection.execute("UPDATE key_value SET value = 'no' WHERE name = 'stopped_cleanly'")
         await lived(config, caplog, lambda: silence(config, "s", HOUR, "", SystemClock().now()))
         assert [text.splitlines()[0] for text in phone.messages] == ["👁 monitor: crashed"]
         assert "It did not stop by itself" in phone.messages[0]

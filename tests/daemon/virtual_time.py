@@ -143,5 +143,5 @@ def busy_with(daemon: Daemon) -> list[Callable[[], bool]]:
     work = daemon.store._writer
     return [
         lambda: any(each.name == "notify" for each in threading.enumerate()),
-        lambda: bool(work._items or work._tasks or work._waiting),
+        lambda: work.is_busy,
     ]

@@ -11,13 +11,13 @@ from monitor.alerts import self_alerts
 from monitor.config import load
 from monitor.daemon import app
 from monitor.model import Redactor
-from monitor.store import guard
+from monitor.store.sqlite import health
 
 
 def main(factor: float, path: Path) -> None:
     app.HOUSEKEEPING_INTERVAL /= factor
     self_alerts.LASTS /= factor
-    guard.LOOK_EVERY_S /= factor
+    health.LOOK_EVERY_S /= factor
     config = load(path, dict(os.environ))
     logs.set_up(Redactor(config.secrets))
     every = timedelta(seconds=10 / factor)

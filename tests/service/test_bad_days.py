@@ -30,7 +30,8 @@ from telegram import CHAT, TOKEN, Telegram, telegram
 from monitor.alerts import self_alerts
 from monitor.clock import SystemClock
 from monitor.daemon import app
-from monitor.store import Store, guard
+from monitor.store import Store
+from monitor.store.sqlite import health
 
 HERE = Path(__file__).parent
 MONITOR = Path(sys.executable).parent / "monitor"
@@ -339,7 +340,7 @@ def stored(day: Day) -> tuple[datetime, ...]:
 def test_what_is_wrong_is_told_within_a_minute_at_the_pace_that_operators_have() -> None:
     """Seen at the next look at the file, believed when it lasts, said at the next beat."""
     waits = (
-        guard.LOOK_EVERY_S
+        health.LOOK_EVERY_S
         + self_alerts.LASTS.total_seconds()
         + app.HOUSEKEEPING_INTERVAL.total_seconds()
     )

@@ -13,8 +13,8 @@ from stage import Clock as VirtualClock
 
 from monitor.clock import Clock
 from monitor.model import AlertState, Incident, OutboxMessage, RestartState, RunRecord, Spend
-from monitor.store.batch import Change, Done, Item, remains
-from monitor.store.outbox import Outbox
+from monitor.store.outbox import MessageQueue
+from monitor.store.transaction import Change, Done, Item, change_of
 
 
 class Tables:
@@ -34,7 +34,7 @@ class Tables:
             result = item.result
             self.asked[result.check] = max(self.asked.get(result.check, result.at), result.at)
             self.counts[result.check][result.outcome.value] += 1
-        change = remains(item)
+        change = change_of(item)
         self.states.update(((state.check, state.rule), state) for state in change.states)
         self.incidents.update((incident.id, incident) for incident in change.incidents)
         self.outbox.update((row.id, row) for row in change.outgoing)
@@ -52,7 +52,7 @@ class MemoryStore:
         self._queue: list[Item] = []
         self._good: list[tuple[str, datetime]] = []
         newest = max(self.tables.outbox, default=0)
-        self._outbox = Outbox(self.tables.pending(), newest + 1, self.clock)
+        self._outbox = MessageQueue(self.tables.pending(), newest + 1, self.clock)
 
     def recall(self) -> RestartState:
         tables = self.tables

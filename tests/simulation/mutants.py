@@ -35,7 +35,7 @@ from monitor.model import (
     Rule,
     Verdict,
 )
-from monitor.store.outbox import Outbox
+from monitor.store.outbox import MessageQueue
 
 Patch = pytest.MonkeyPatch
 
@@ -178,12 +178,14 @@ def a_restart_loses_when_to_remind(patch: Patch) -> None:
 
 @mutant
 def a_restart_forgets_the_outbox(patch: Patch) -> None:
-    real = Outbox.__init__
+    real = MessageQueue.__init__
 
-    def init(self: Outbox, pending: Iterable[OutboxMessage], next_id: int, clock: Clock) -> None:
+    def init(
+        self: MessageQueue, pending: Iterable[OutboxMessage], next_id: int, clock: Clock
+    ) -> None:
         real(self, (), next_id, clock)
 
-    patch.setattr(Outbox, "__init__", init)
+    patch.setattr(MessageQueue, "__init__", init)
 
 
 @mutant
@@ -285,21 +287,21 @@ def after_a_failure_four_hours_pass(patch: Patch) -> None:
 
 @mutant
 def what_waits_is_overtaken(patch: Patch) -> None:
-    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
+    def due(self: MessageQueue, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
         rows = [row for _, row in sorted(self._pending.items())]
         return tuple(row for row in rows if not row.attempts or row.not_before <= now)
 
-    patch.setattr(Outbox, "due", due)
+    patch.setattr(MessageQueue, "due", due)
 
 
 @mutant
 def the_newest_goes_first(patch: Patch) -> None:
-    real = Outbox.due
+    real = MessageQueue.due
 
-    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
+    def due(self: MessageQueue, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
         return real(self, now, durable=durable)[::-1]
 
-    patch.setattr(Outbox, "due", due)
+    patch.setattr(MessageQueue, "due", due)
 
 
 @mutant
@@ -313,7 +315,7 @@ def a_failure_drops_the_message(patch: Patch) -> None:
 
 @rare(seed=44)
 def a_clock_set_back_delays_the_next_try(patch: Patch) -> None:
-    def due(self: Outbox, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
+    def due(self: MessageQueue, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
         ready: list[OutboxMessage] = []
         blocked: set[str] = set()
         for _, row in sorted(self._pending.items()):
@@ -323,7 +325,7 @@ def a_clock_set_back_delays_the_next_try(patch: Patch) -> None:
                 ready.append(row)
         return tuple(ready)
 
-    patch.setattr(Outbox, "due", due)
+    patch.setattr(MessageQueue, "due", due)
 
 
 @rare(seed=1111)

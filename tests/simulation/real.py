@@ -16,7 +16,8 @@ from double import Finals
 from monitor.clock import Clock
 from monitor.model import OutboxMessage, Resolution
 from monitor.model.rollup import merge
-from monitor.store import Store, nouns, writer
+from monitor.store import Store, writer
+from monitor.store.small_tables import MESSAGE
 
 
 class RealStore(Store):
@@ -56,7 +57,7 @@ class RealStore(Store):
         rows: dict[int, tuple[OutboxMessage, str]] = {}
         with closing(sqlite3.connect(self.file)) as connection:
             for number, body, state in connection.execute("select id, body, state from outbox"):
-                rows[number] = (nouns.outgoing_from(body), state)
+                rows[number] = (MESSAGE.validate_json(body), state)
         counts: dict[str, Counter[str]] = {}
         for known in self._reader.checks():
             hours = self._reader.rollups(known.check, Resolution.HOUR)

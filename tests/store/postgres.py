@@ -39,7 +39,15 @@ def postgres() -> Iterator[Engine]:
         folder = Path(made)
         if user:
             shutil.chown(folder, user)
-        _run(programs / "initdb", folder, user, "--auth=trust", "--no-sync", "--encoding=UTF8", "--username=monitor")  # fmt: skip
+        _run(
+            programs / "initdb",
+            folder,
+            user,
+            "--auth=trust",
+            "--no-sync",
+            "--encoding=UTF8",
+            "--username=monitor",
+        )
         _run(programs / "pg_ctl", folder, user, "start", "-w", "-o", f"-F -h '' -k {folder}")
         engine = create_engine(f"postgresql+psycopg://monitor@/postgres?host={folder}")
         try:
@@ -53,7 +61,11 @@ def _run(program: Path, folder: Path, user: str | None, *options: str) -> None:
     with (folder / "log").open("ab") as log:
         done = subprocess.run(
             [program, "-D", folder / "data", *options],
-            stdout=log, stderr=log, user=user, cwd=folder, check=False,
+            stdout=log,
+            stderr=log,
+            user=user,
+            cwd=folder,
+            check=False,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-        )  # fmt: skip
+        )
     assert done.returncode == 0, (folder / "log").read_text()[-2000:]

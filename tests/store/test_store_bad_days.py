@@ -13,66 +13,42 @@ from pathlib import Path
 
 import pytest
 from cast import HandClock
-from store_cast import CHAT, NOON, entry, failed, opened, streamed
+from store_cast import (
+    CHAT,
+    MESSAGE,
+    NOON,
+    STATE,
+    entry,
+    failed,
+    minute,
+    mounted,
+    opened,
+    record,
+    sizes,
+    stored,
+    streamed,
+)
 
 from monitor.model import (
-    AlertState,
     Habit,
     HistorySettings,
-    NotificationType,
     OperatorRequest,
-    OutboxMessage,
-    Phase,
     RequestKind,
-    Severity,
     StoreError,
 )
-from monitor.store import Store, pages
-
-STATE = AlertState(check=CHAT, rule="down", phase=Phase.SUSPECT, streak=1, since=NOON)
-MESSAGE = OutboxMessage(
-    channel="phone", what=NotificationType.NOTICE, severity=Severity.MONITOR, incident=None,
-    created=NOON, not_before=NOON, text="hello",
-)  # fmt: skip
-
-
-@contextlib.contextmanager
-def mounted(folder: Path, size: str) -> Iterator[Path]:
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if subprocess.run(mounting, capture_output=True, check=False).returncode:
-        pytest.skip("no file system may be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+from monitor.store import Store
+from monitor.store.sqlite import health
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of one megabyte."""
-    with mounted(tmp_path / "disk", "1m") as folder:
+    """A real file system of four megabytes."""
+    with mounted(tmp_path / "disk", "4m") as folder:
         yield folder
 
 
 def remount(folder: Path, how: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
-
-
-async def minute(store: Store, clock: HandClock) -> None:
-    """As the daemon's heartbeat brings it."""
-    clock.tick(61)
-    for _ in range(2):  # the second comes after the writer has looked
-        store.heartbeat(clock.now())
-        with contextlib.suppress(StoreError):
-            await store.flush()
-
-
-def record(store: Store, count: int, start: int = 0) -> None:
-    for step in range(start, start + count):
-        store.record(entry(streamed(NOON + timedelta(seconds=step)), states=(STATE,)))
-
-
-async def stored(store: Store) -> int:
-    return len(await store.results(CHAT, since=NOON))
 
 
 async def test_a_full_disk_is_named_messages_go_out_and_nothing_is_lost(
@@ -229,14 +205,14 @@ async def test_what_was_counted_stays_counted_when_its_runs_are_lost_and_a_late_
         at=NOON, what=RequestKind.SILENCE, target=CHAT, until=NOON + timedelta(days=9)
     )
     Store.request(url, hush)
-    spoil(tmp_path / "monitor.db", "result")
+    spoil(tmp_path / "monitor.db", "runs")
     async with opened(url, clock) as store:
         assert "it is kept as" in store.notes[0]
         store.record(entry(failed(NOON + timedelta(minutes=30))))
         store.record(entry(failed(clock.now())))
         await store.flush()
         look = await store.snapshot(clock.now())
-    assert look.checks[CHAT].last_24h.outcomes == {"up": 100, "down": 1}
+    assert look.checks[CHAT].last_24h.outcomes == {"up": 100, "down": 2}
     assert [each.target for each in look.silences] == [CHAT]
 
 
@@ -245,7 +221,7 @@ async def test_an_index_that_does_not_fit_its_table_is_damage(
 ) -> None:
     async with opened(url, clock) as store:
         record(store, 3)
-    spoil(tmp_path / "monitor.db", "sqlite_autoindex_alert_state_1", b"a/direkt")
+    spoil(tmp_path / "monitor.db", "sqlite_autoindex_alert_states_1", b"a/direkt")
     async with opened(url, clock) as store:
         assert "it is kept as" in store.notes[0]
         assert store.recall().states == {(CHAT, "down"): STATE}
@@ -284,7 +260,7 @@ async def test_a_store_cut_short_under_way_is_noticed(
 async def test_a_store_keeps_below_its_size_journal_and_all_and_loses_the_oldest_runs_first(
     clock: HandClock, tmp_path: Path
 ) -> None:
-    limit = 1_200_000
+    limit = 2_400_000
     history = HistorySettings(max_size=limit)
     store = Store(f"sqlite:///{tmp_path / 'm.db'}", clock=clock, history=history)
     store.open()
@@ -316,14 +292,14 @@ def whole_size(path: Path) -> int:
 async def test_a_reader_without_an_end_is_named(
     store: Store, clock: HandClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "MOST_JOURNAL", 50_000)
+    monkeypatch.setattr(health, "MOST_JOURNAL", 50_000)
     record(store, 100)
     await store.flush()
     with contextlib.closing(
         sqlite3.connect(tmp_path / "monitor.db", isolation_level=None)
     ) as other:
         other.execute("BEGIN")
-        other.execute("SELECT count(*) FROM result").fetchone()
+        other.execute("SELECT count(*) FROM runs").fetchone()
         for step in range(1, 20):
             record(store, 500, start=500 * step)
             await store.flush()
@@ -340,7 +316,7 @@ async def test_a_reader_without_an_end_is_named(
 async def test_space_is_given_back_when_much_less_is_to_be_kept(
     clock: HandClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "SPARE", 16)
+    monkeypatch.setattr(health, "SPARE", 16)
     path = tmp_path / "m.db"
     async with opened(f"sqlite:///{path}", clock) as store:
         record(store, 20_000)
@@ -355,13 +331,6 @@ async def test_space_is_given_back_when_much_less_is_to_be_kept(
     assert before[0] > 200
     assert after[0] < before[0] / 4
     assert after[1] <= 32
-
-
-def sizes(path: Path) -> tuple[int, int]:
-    with contextlib.closing(sqlite3.connect(path)) as other:
-        names = ("page_count", "freelist_count")
-        total, free = (other.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
-        return total, free
 
 
 REFUSED = """
@@ -383,6 +352,9 @@ def test_a_folder_of_somebody_else_is_a_sentence(tmp_path: Path) -> None:
         folder.chmod(0o755)
     said = subprocess.run(
         [sys.executable, "-c", REFUSED, f"sqlite:///{tmp_path / 'm.db'}"],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
-    ).stdout  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    ).stdout
     assert said == f"{tmp_path / 'm.db'} cannot be written: Permission denied\n"

@@ -1,26 +1,21 @@
-"""A result read back is the result that was written, to the resolution that shape.py states."""
+"""A run read back is the run that was written, to the units of its columns; so is a rollup."""
 
 import math
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_cast import entry, failed, streamed
+from sqlalchemy import select
+from store_cast import CHAT, NOON, entry, streamed, tables
 
-from monitor.model import TIMING_NAMES, Outcome, Result, Rollup, Stream, Timings, Usage
-from monitor.model.rollup import merge
-from monitor.store.alike import Alike
-from monitor.store.decoding import Packed, Run, decode
-from monitor.store.encoding import encode
-from monitor.store.lanes import opened
-from monitor.store.numbers import fixed, head, head_of, id_in
-from monitor.store.rolled import from_bytes, split
-from monitor.store.shape import FIXED, Shape
-from monitor.store.sums import Sum, total
-from monitor.store.tally import Row, Tally
-from monitor.store.varint import pack, unpack
+from monitor.model import TIMING_NAMES, Result, Rollup, RunRecord, Stream, Timings, Usage
+from monitor.model.rollup import merge, quantile
+from monitor.store.histogram import Histogram, HistogramFigures, Sum, decode, encode
+from monitor.store.run_rows import Ids, WordCache, counted_from, counted_row, result_from
+from monitor.store.schema import RUNS
+from monitor.store.transaction import WriteSet, write
 
 
 def results_up_to(tenths: int, count: int, cost: int) -> st.SearchStrategy[Result]:
@@ -29,135 +24,112 @@ def results_up_to(tenths: int, count: int, cost: int) -> st.SearchStrategy[Resul
     return st.builds(
         streamed,
         timings=st.builds(
-            Timings, dns=times, connect=times, tls=times, ttfb=times, ttft=times,
-            ttft_visible=times, total=times,
+            Timings,
+            dns=times,
+            connect=times,
+            tls=times,
+            ttfb=times,
+            ttft=times,
+            ttft_visible=times,
+            total=times,
         ),
-        stream=st.none() | st.builds(
-            Stream, events=st.integers(0, count), content_chunks=st.integers(0, count),
-            tokens_out=counts, tokens_per_s=times, stall_max_ms=times, icl_p50_ms=times,
-            icl_p95_ms=times, complete=st.booleans(), tokens_estimated=st.booleans(),
+        stream=st.none()
+        | st.builds(
+            Stream,
+            events=st.integers(0, count),
+            content_chunks=st.integers(0, count),
+            tokens_out=counts,
+            tokens_per_s=times,
+            stall_max_ms=times,
+            icl_p50_ms=times,
+            icl_p95_ms=times,
+            complete=st.booleans(),
+            tokens_estimated=st.booleans(),
             heartbeats=st.integers(0, min(count, 99)),
         ),
-        usage=st.none() | st.builds(
-            Usage, tokens_in=counts, tokens_out=counts,
+        usage=st.none()
+        | st.builds(
+            Usage,
+            tokens_in=st.integers(0, count),
+            tokens_out=counts,
             cost_usd=st.none() | st.integers(0, cost).map(lambda number: number / 1e8),
         ),
         trusted_timings=st.booleans(),
         late_ms=st.integers(0, count).map(float),
         retry_after=st.none() | st.just(timedelta(seconds=7)),
         remote_ip=st.sampled_from(["192.0.2.7", "192.0.2.8"]),
-    )  # fmt: skip
+    )
 
 
-usual, large = results_up_to(65_535, 255, 65_535), results_up_to(10**7, 10**9, 10**14)
-results = usual | large
+results = results_up_to(65_535, 255, 65_535) | results_up_to(10**7, 10**9, 10**14)
+runs = st.builds(entry, results, in_maintenance=st.booleans(), missed=st.integers(0, 99))
 
 
-@given(result=results, missed=st.integers(0, 99), in_maintenance=st.booleans())
-def test_what_is_decoded_is_what_was_encoded(result, missed, in_maintenance) -> None:  # noqa: ANN001
-    coded = encode(result, message=None, in_maintenance=in_maintenance, missed=missed)
-    assert decoded(coded.shape, coded.body(7), result) == Run(result, in_maintenance, missed)
-
-
-def decoded(shape: Shape, body: bytes, like: Result) -> Run:
-    return decode(Packed(shape, body), like.check, "local", round(like.at.timestamp() * 1000), "")
-
-
-@given(result=usual, larger=large)
-def test_only_a_row_with_a_larger_number_than_usual_is_longer_than_its_shape_says(
-    result: Result, larger: Result
-) -> None:
-    """So a slow or dear run costs as much room as its numbers need, and no more."""
-    coded = encode(result, message=None, in_maintenance=False, missed=0)
-    assert coded.shape.flags & FIXED
-    assert len(coded.numbers) == fixed(coded.shape.flags & ~FIXED).size
-    coded = encode(larger, message=None, in_maintenance=False, missed=0)
-    if not coded.shape.flags & FIXED:
-        numbers = Packed(coded.shape, coded.body(7)).numbers
-        assert len(coded.numbers) == sum(max(1, -(-each.bit_length() // 7)) for each in numbers)
-
-
-@given(
-    shape_id=st.integers(1, 300) | st.integers(16_000, 17_000) | st.integers(1, 2**30 - 1),
-    rest=st.binary(),
-)
-def test_a_row_tells_the_id_of_its_shape_whatever_comes_behind_it(
-    shape_id: int, rest: bytes
-) -> None:
-    which = head_of(shape_id)
-    assert (head(which + rest), id_in(which)) == (which, shape_id)
-
-
-some = st.sampled_from(["timings", "stream", "usage", "late_ms", "remote_ip", "trusted_timings"])
-
-
-@given(first=usual, other=results, changed=st.sets(some), missed=st.sampled_from([0, 0, 3]))
-def test_a_result_that_is_written_as_an_earlier_one_was_is_still_itself(
-    first: Result, other: Result, changed: set[str], missed: int
-) -> None:
-    """Or it is said to be like none."""
-    alike, coded = Alike(), encode(first, message=None, in_maintenance=False, missed=0)
-    alike.learn(entry(first), 7, coded, coded.body(7))
-    result = replace(first, **{name: getattr(other, name) for name in changed})
-    body = alike.body(entry(result, missed=missed), 7)
-    if not changed and not missed and not first.retry_after:
-        assert body == coded.body(7)
-    if body is not None:
-        assert decoded(coded.shape, body, result) == Run(result, False, missed)
-
-
-@given(share=st.floats(0, 1), late=st.floats(0, 200))
-def test_figures_between_two_steps_are_rounded_the_same_by_both_ways(
-    share: float, late: float
-) -> None:
-    first = streamed(remote_ip=None)
-    second = replace(first, timings=replace(first.timings, dns=3 + share), late_ms=late)
-    alike, coded = Alike(), encode(first, message=None, in_maintenance=False, missed=0)
-    alike.learn(entry(first), 7, coded, coded.body(7))
-    again = encode(second, message=None, in_maintenance=False, missed=0)
-    assert alike.body(entry(second), 7) == again.body(7)
+@settings(deadline=None, max_examples=50)
+@given(given_runs=st.lists(runs, min_size=1, max_size=5))
+def test_what_is_read_back_is_what_was_written(given_runs: list[RunRecord]) -> None:
+    given_runs = [
+        replace(run, result=replace(run.result, at=NOON + place * timedelta(seconds=1)))
+        for place, run in enumerate(given_runs)
+    ]
+    words = WordCache()
+    with tables() as engine, engine.begin() as connection:
+        write(connection, Ids(), WriteSet.of(given_runs), NOON, vantage="local")
+        rows = connection.execute(select(RUNS)).all()
+        words.learn(connection, rows)
+        found = [result_from(row, CHAT, "local", words.texts) for row in rows]
+        assert found == [run.result for run in given_runs]
+        assert [counted_from(row, words.texts) for row in rows] == [*map(counted_row, given_runs)]
 
 
 @pytest.mark.parametrize(
-    "result",
-    [
-        streamed(remote_ip="192.0.2.8"), streamed(http_status=201), streamed(late_ms=math.nan),
-        streamed(late_ms=-3.0), streamed(usage=None), streamed(stream=None), failed(),
-        streamed(outcome=Outcome.DEGRADED), streamed(timings=Timings(total=7000.0)),
-    ],
-)  # fmt: skip
-def test_what_differs_in_more_than_its_figures_is_like_none(result: Result) -> None:
-    alike, coded = Alike(), encode(streamed(), message=None, in_maintenance=False, missed=0)
-    alike.learn(entry(streamed()), 7, coded, coded.body(7))
-    assert alike.body(entry(streamed()), 7) == coded.body(7)
-    assert alike.body(entry(streamed()), 8) is None  # its text must be marked with the new day
-    assert alike.body(entry(result), 7) is None
-    assert alike.body(entry(streamed(), in_maintenance=True), 7) is None
+    ("value", "stored"),
+    [(math.nan, None), (math.inf, 1 << 53), (-math.inf, 0), (-3.0, 0), (1e300, 1 << 53)],
+)
+def test_what_is_no_figure_is_nothing_or_the_end(value: float, stored: int | None) -> None:
+    row = counted_row(entry(streamed(timings=Timings(total=value))))
+    assert row[12] == stored
 
 
-def rollup_of(run: Run) -> Rollup:
+def share(run: RunRecord) -> Rollup:
     return replace(Rollup.of(run.result, in_maintenance=run.in_maintenance), missed=run.missed)
 
 
-runs = st.builds(Run, results, in_maintenance=st.booleans(), missed=st.integers(0, 99))
+@given(st.lists(runs, max_size=6), st.lists(runs, max_size=6))
+def test_a_sum_of_rows_is_that_of_their_results_also_from_its_bytes(
+    first: list[RunRecord], second: list[RunRecord]
+) -> None:
+    total, expected = Sum(), merge(map(share, first + second))
+    for some in (first, second):
+        part = Sum.of_rows([*map(counted_row, some)])
+        total.add(Sum(part.counts, part.kinds, decode(encode(part.figures))))
+    assert total.rollup == expected
 
 
-def tally_of(found: list[Run]) -> Tally:
-    rows: list[Row] = []
-    for place, run in enumerate(found):
-        coded = encode(run.result, message=3, in_maintenance=run.in_maintenance, missed=run.missed)
-        rows.append((coded.shape, place % 2, coded.body(7)))
-    tally = Tally()
-    tally.add_rows(rows)
-    return tally
+histograms = st.dictionaries(st.integers(-300, 900), st.integers(1, 10**6), min_size=1, max_size=30)
 
 
-@given(st.lists(runs, max_size=5))
-def test_a_rollup_of_rows_is_that_of_their_results_also_from_its_bytes(found: list[Run]) -> None:
-    tally = tally_of(found * 2)
-    expected = merge(map(rollup_of, found * 2))
-    assert total([tally]) == expected
-    assert from_bytes(tally.to_bytes()) == expected
+def of_counts(counts: dict[int, int]) -> Histogram:
+    return sum(
+        (Histogram(number, count) for number, count in counts.items()),
+        start=Histogram(min(counts), 0),
+    )
+
+
+@given(a=histograms, b=histograms, q=st.floats(0, 1))
+def test_histograms_add_up_subtract_and_answer_as_their_counts_do(
+    a: dict[int, int], b: dict[int, int], q: float
+) -> None:
+    both = {number: a.get(number, 0) + b.get(number, 0) for number in a.keys() | b.keys()}
+    total = of_counts(a) + of_counts(b)
+    assert total.by_bucket == both
+    assert (total - of_counts(b)).by_bucket == a
+    assert total.quantiles([q]) == [quantile(both, q)]
+    figures = HistogramFigures([{"ttft": of_counts(a)}, {"ttft": of_counts(b)}, {}])
+    assert (dict(figures), len(figures)) == ({"ttft": both}, 1)
+    assert figures.quantile("ttft", q) == figures.quantile("ttft", q) == quantile(both, q)
+    assert figures.quantile("total", q) is None
+    assert decode(encode({"ttft": total}))["ttft"].by_bucket == both
 
 
 @given(
@@ -170,32 +142,14 @@ def test_percentiles_of_stored_rollups_are_within_one_percent(
     hours: list[list[int]], q: float
 ) -> None:
     """However the values are spread over them, and of each figure."""
-    sums: list[Sum] = []
+    total = Sum()
     for values in hours:
-        sums.append(Sum())
         timings = [Timings(**dict.fromkeys(TIMING_NAMES, value / 10)) for value in values]
-        given_now = [
-            Run(streamed(timings=each), in_maintenance=False, missed=0) for each in timings
-        ]
-        parts = split(tally_of(given_now).to_bytes())
-        sums[-1].add(parts, opened(parts.figures))
+        rows = [counted_row(entry(streamed(timings=each))) for each in timings]
+        total.add(Sum(figures=decode(encode(Sum.of_rows(rows).figures))))
     rising = sorted(value for values in hours for value in values)
     exact = rising[max(1, math.ceil(q * len(rising))) - 1] / 10
     for name in TIMING_NAMES:
-        found = total(sums).quantile(name, q)
+        found = total.rollup.quantile(name, q)
         assert found is not None
         assert abs(found / exact - 1) <= 0.01
-
-
-@given(st.lists(runs, max_size=4), st.lists(runs, max_size=4))
-def test_what_was_added_to_a_sum_can_be_taken_away_again(a: list[Run], b: list[Run]) -> None:
-    stays, goes = Tally(), split(tally_of(b).to_bytes())
-    stays.add_body(tally_of(a).to_bytes())
-    stays.add(goes, opened(goes.figures))
-    stays.take(goes, opened(goes.figures))
-    assert total([stays]) == merge(map(rollup_of, a))
-
-
-@given(st.lists(st.integers(0, 2**60)))
-def test_numbers_survive_their_bytes(numbers: list[int]) -> None:
-    assert unpack(pack(numbers)) == numbers

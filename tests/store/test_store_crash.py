@@ -11,7 +11,8 @@ import pytest
 from store_cast import CHAT, NOON, opened
 
 from monitor.clock import Clock
-from monitor.store.engine import damage, path_of
+from monitor.store.sqlite.connections import path_of
+from monitor.store.sqlite.repair import damage
 
 HERE = Path(__file__).parent
 
@@ -67,7 +68,7 @@ def start(script: str, *arguments: str) -> "subprocess.Popen[str]":
         [sys.executable, "-c", script, *arguments],
         stdout=subprocess.PIPE,
         text=True,
-        env={"PYTHONPATH": f"{HERE}:{HERE.parents[1]}"},
+        env={"PYTHONPATH": f"{HERE}:{HERE.parent}:{HERE.parents[1]}"},
     )
 
 

@@ -23,7 +23,8 @@ from monitor.model import (
     StoreError,
 )
 from monitor.model.rollup import WINDOW_FIGURES, merge
-from monitor.store import Store, history
+from monitor.store import Store
+from monitor.store import reader as readers
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OTHER = "a/cdn/chat"
@@ -87,7 +88,7 @@ async def test_a_range_holds_each_hour_that_it_touches(
 async def test_all_that_is_stored_comes_in_pages_and_in_order(
     store: Store, url: str, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "PAGE", 10)
+    monkeypatch.setattr(readers, "PAGE", 10)
     given = two_days()
     await filled(store, clock, given)
     reader = Store.read_only(url)
@@ -135,9 +136,15 @@ async def test_what_failing_runs_left_is_found_by_range(store: Store, url: str) 
 
 async def test_incidents_are_found_by_the_time_they_were_open(store: Store, url: str) -> None:
     first = Incident(
-        id=1, service="a", severity=Severity.DOWN, opened=NOON, closed=NOON + HOUR,
-        failure=failed().failure, checks=(CHAT,), active=frozenset(),
-    )  # fmt: skip
+        id=1,
+        service="a",
+        severity=Severity.DOWN,
+        opened=NOON,
+        closed=NOON + HOUR,
+        failure=failed().failure,
+        checks=(CHAT,),
+        active=frozenset(),
+    )
     second = replace(first, id=2, opened=NOON + DAY, closed=None, active=frozenset({CHAT}))
     await store.save((first, second))
     reader = Store.read_only(url)

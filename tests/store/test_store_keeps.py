@@ -9,45 +9,19 @@ from pathlib import Path
 from cast import HandClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_cast import CHAT, NOON, entry, failed, opened, streamed
+from store_cast import CHAT, HABIT, INCIDENT, NOON, SEEN, entry, failed, opened, streamed
 
 from monitor.model import (
     AlertState,
-    EntryKind,
-    Evidence,
-    Failure,
-    FailureKind,
-    Habit,
     HistorySettings,
-    Incident,
     NotificationType,
     OutboxMessage,
     Phase,
     Severity,
     Spend,
-    TimelineEntry,
 )
 from monitor.store import Store
 
-INCIDENT = Incident(
-    id=7,
-    service="a",
-    severity=Severity.DOWN,
-    opened=NOON,
-    failure=Failure(FailureKind.BAD_GATEWAY, "got 502 “quoted” \u4f60\u597d"),
-    checks=(CHAT, "a/direct/models"),
-    active=frozenset({CHAT}),
-    failed_runs={"bad_gateway": 3, "slow": 1},
-    timeline=(
-        TimelineEntry(
-            at=NOON, what=EntryKind.OPENED, check=CHAT, kind=FailureKind.BAD_GATEWAY, text="got 502"
-        ),
-        TimelineEntry(at=NOON + timedelta(minutes=1), what=EntryKind.LEFT, check="a/direct/models"),
-    ),
-    announced=False,
-    reminded=2,
-    remind_at=NOON + timedelta(hours=4),
-)
 STATE = AlertState(
     check=CHAT,
     rule="down",
@@ -56,22 +30,6 @@ STATE = AlertState(
     since=NOON,
     bad_since=NOON,
     incident=7,
-)
-HABIT = Habit(
-    refused=frozenset({"max_tokens", "temperature"}),
-    good=20,
-    ends_with_done=20,
-    has_finish_reason=19,
-    has_usage=20,
-    right_content_type=20,
-    aliases=frozenset({"gpt-4o-mini-2024-07-18"}),
-    prompt_tokens=25,
-    bursts=2,
-    mismatches=1,
-    dimensions=1536,
-)
-SEEN = Evidence(
-    headers=(("server", "nginx"),), body="<html> 502", events=((1.5, 20, 3), (2.5, 21, 4))
 )
 ROW = OutboxMessage(
     channel="phone",

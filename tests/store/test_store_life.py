@@ -15,10 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from store_cast import CHAT, NOON, entry, failed, opened, streamed
 
-from monitor.model import WINDOWS, HistorySettings, Resolution, Rollup, RunRecord
+from monitor.model import WINDOWS, HistorySettings, Resolution, Rollup, RunRecord, Snapshot
 from monitor.model.rollup import merge
 from monitor.store import Reader, Store
-from monitor.store.times import EPOCH
+from monitor.store.run_rows import EPOCH
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -40,9 +40,6 @@ class Life:
     def __init__(self, url: str, store: Store, clock: HandClock) -> None:
         self.url, self.store, self.clock = url, store, clock
         self.runs: dict[datetime, RunRecord] = {}
-        self.floor = EPOCH
-        """Up to the end of the last day of which an hour is forgotten, what comes late is not counted."""
-        self.uncounted: set[datetime] = set()
 
     async def step(self, what: str, value: Any) -> None:
         await self.settled()
@@ -53,7 +50,7 @@ class Life:
         elif what == "set":
             self.clock.step(value)
         elif what == "prune":
-            await self._prune()
+            await self.store.prune(self.clock.now(), KEPT)
         self.store.heartbeat(self.clock.now())
         await self.settled()
 
@@ -70,20 +67,11 @@ class Life:
             while at in self.runs:
                 at += timedelta(milliseconds=1)
             self.runs[at] = one
-            if at < self.floor:
-                self.uncounted.add(at)
-
-    async def _prune(self) -> None:
-        edge = Resolution.HOUR.begin(self.clock.now() - 10 * DAY)
-        old = [Resolution.DAY.begin(at) for at in self.runs if Resolution.HOUR.begin(at) < edge]
-        self.floor = max([self.floor, *(day + DAY for day in old)])
-        await self.store.prune(self.clock.now(), KEPT)
 
     def sums(self, of: Resolution) -> dict[datetime, Rollup]:
         found: dict[datetime, list[Rollup]] = defaultdict(list)
         for at, one in self.runs.items():
-            if at not in self.uncounted:
-                found[of.begin(at)].append(rollup(one))
+            found[of.begin(at)].append(rollup(one))
         return {at: merge(found[at]) for at in sorted(found)}
 
 
@@ -95,12 +83,12 @@ def counts(found: Rollup) -> tuple[dict[str, int], int]:
     return {name: count for name, count in found.outcomes.items() if count}, found.maintenance
 
 
-def said(life: Life, reader: Reader) -> None:
+def said(life: Life, reader: Reader, snapshot: Snapshot) -> None:
     now, today = life.clock.now(), life.clock.now().date()
     for of in (Resolution.DAY, Resolution.MONTH, Resolution.YEAR):
         assert {each.at: each.rollup for each in reader.rollups(CHAT, of)} == life.sums(of)
     assert [run.at for run in reader.results(CHAT, since=EPOCH)] == sorted(life.runs)
-    seen = reader.snapshot(now).checks
+    seen = snapshot.checks
     if not life.runs:
         assert seen == {}
         return
@@ -124,8 +112,16 @@ def within(days: Iterable[date], today: date, length: int) -> list[date]:
 @settings(max_examples=12)
 @given(lived=st.lists(steps, min_size=1, max_size=10))
 @example(lived=[("run", [2880, 600, 0]), ("look", None), ("set", -3600), ("look", None)])
-@example(lived=[("run", [0]), ("set", 3650 * 86_400), ("run", [0]), ("prune", None),
-                ("set", -3648 * 86_400), ("run", [0])])  # fmt: skip
+@example(
+    lived=[
+        ("run", [0]),
+        ("set", 3650 * 86_400),
+        ("run", [0]),
+        ("prune", None),
+        ("set", -3648 * 86_400),
+        ("run", [0]),
+    ]
+)
 def test_every_answer_is_what_all_runs_add_up_to(lived: list[tuple[str, Any]]) -> None:
     asyncio.run(live(lived))
 
@@ -143,7 +139,7 @@ async def live(lived: list[tuple[str, Any]]) -> None:
                         life.store = Store(url, clock=clock)
                         life.store.open()
                     await life.step(what, value)
-                    for reader in (beside, life.store._asked):
-                        said(life, reader)
+                    said(life, beside, await life.store.snapshot(clock.now()))
+                    said(life, beside, beside.snapshot(clock.now()))
             if life.store is not store:
                 await life.store.close()

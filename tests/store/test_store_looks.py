@@ -1,17 +1,18 @@
-"""A look that remembers the ones before it says what a first look says, whatever came in between."""
+"""A history in memory says what one says that is loaded from the file, whatever came in between."""
 
+import asyncio
+import tempfile
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from hypothesis import given, settings
+from cast import HandClock
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from store_cast import CHAT, NOON, entry, failed, streamed, tables
+from store_cast import CHAT, NOON, entry, failed, opened, streamed
 
-from monitor.model import WINDOWS, CheckHistory, RunRecord, Timings
-from monitor.store import fold
-from monitor.store.batch import gather, write
-from monitor.store.look import Looker
-from monitor.store.names import Names
-from monitor.store.times import hours
+from monitor.model import WINDOWS, CheckHistory, Rollup, RunRecord, Timings
+from monitor.store import Store
 
 FIGURES = ("dns", "ttfb", "ttft", "ttft_visible", "total", "tokens_per_s")
 MINUTE = timedelta(minutes=1)
@@ -23,11 +24,11 @@ runs = st.tuples(
 """So many minutes ago, with this time to first token."""
 steps = st.tuples(
     st.lists(runs, max_size=4),
-    st.sampled_from([1, 1, 7, 29, 60, 60 * 5, 60 * 25]),
-    st.booleans(),
-    st.booleans(),
+    st.sampled_from([1, 1, 7, 29, 60, 60 * 5, 60 * 25, 60 * 24 * 8]),
+    st.sampled_from(["ask", "do not ask", "restart"]),
 )
-"""Runs, then minutes that pass, whether what is over is rolled up, and whether somebody asks."""
+"""Runs, then minutes that pass, and whether somebody asks before."""
+Steps = list[tuple[list[tuple[int, int, str]], int, str]]
 
 
 def run(minutes: int, ttft: int, check: str, now: datetime) -> RunRecord:
@@ -37,33 +38,69 @@ def run(minutes: int, ttft: int, check: str, now: datetime) -> RunRecord:
 
 
 def told(history: CheckHistory) -> tuple[object, ...]:
-    """With percentiles as they are asked for."""
+    """All that it says, with percentiles as they are asked for."""
     asked = (history.last_24h, *(history.windows[length] for length in WINDOWS))
-    return history, [
+    percentiles = [
         [rollup.quantile(figure, q) for figure in FIGURES for q in (0.5, 0.95, 0.99, 1.0)]
         for rollup in asked
     ]
+    return replace(history, recent=()), [run.at for run in history.recent], percentiles
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(given_steps=st.lists(steps, min_size=2, max_size=8))
-def test_it_says_what_a_first_look_says(
-    given_steps: list[tuple[list[tuple[int, int, str]], int, bool, bool]],
-) -> None:
-    now, names, kept = NOON, Names(), Looker(None)
-    with tables() as engine:
-        for given_runs, minutes, rolling, asking in given_steps:
-            given_now = [run(*each, now) for each in given_runs]
-            with engine.begin() as connection:
-                write(connection, names, gather(given_now), now, vantage="local", crowded=True)
-                while rolling and fold.roll_next(connection, names, hours(now)):
-                    pass
-            with engine.begin() as connection:
-                seen = kept.snapshot(connection, now)
-                first = Looker(None).snapshot(connection, now)
-            if asking:
-                assert {key: told(each) for key, each in seen.checks.items()} == {
-                    key: told(each) for key, each in first.checks.items()
-                }
-            now += minutes * MINUTE
-        assert seen == first
+@example([([(0, 100, CHAT)], 60 * 24 * 8, "ask"), ([(0, 200, CHAT)], 1, "ask")])
+def test_it_says_what_one_says_that_is_loaded(given_steps: Steps) -> None:
+    asyncio.run(live(given_steps))
+
+
+async def live(given_steps: Steps) -> None:
+    clock = HandClock(NOON)
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'm.db'}"
+        async with opened(url, clock) as first:
+            store = first
+            for given_runs, minutes, asking in given_steps:
+                for each in given_runs:
+                    store.record(run(*each, clock.now()))
+                if asking == "restart":
+                    await store.close()
+                    store = Store(url, clock=clock)
+                    store.open()
+                if asking != "do not ask":
+                    await store.flush()
+                    seen, loaded = await store.snapshot(clock.now()), read(url, clock.now())
+                    assert {key: told(each) for key, each in seen.checks.items()} == loaded
+                clock.tick(minutes * 60)
+                store.heartbeat(clock.now())
+            if store is not first:
+                await store.close()
+
+
+def read(url: str, now: datetime) -> dict[str, tuple[object, ...]]:
+    reader = Store.read_only(url)
+    try:
+        return {key: told(each) for key, each in reader.snapshot(now).checks.items()}
+    finally:
+        reader.close()
+
+
+async def test_what_waits_while_a_load_goes_on_is_counted_once(url: str, clock: HandClock) -> None:
+    """Runs that are committed before a load begins, those that wait, and those that come meanwhile."""
+    given_runs = [entry(streamed(NOON + step * timedelta(seconds=1))) for step in range(300)]
+    async with opened(url, clock) as store:
+        for place, each in enumerate(given_runs):
+            store.record(each)
+            if place == 99:
+                await store.flush()
+            if place == 199:
+                clock.tick(43_200)
+                asked = asyncio.create_task(store.snapshot(clock.now()))
+                await asyncio.sleep(0)
+        await asked
+        seen = (await store.snapshot(clock.now())).checks[CHAT]
+        assert seen.windows[7] == replace(
+            seen.windows[7], outcomes={"up": 300}, tokens_out=300 * 40
+        )
+        assert seen.days[NOON.date()] == Rollup(outcomes={"up": 300})
+        assert seen.last_24h.counted == 300

@@ -10,21 +10,19 @@ from pathlib import Path
 
 import pytest
 from cast import HandClock
-from store_cast import CHAT, NOON, entry, failed, opened, streamed
-from test_store_bad_days import MESSAGE, STATE
-from test_store_keeps import HABIT, INCIDENT
+from store_cast import CHAT, HABIT, INCIDENT, MESSAGE, NOON, STATE, entry, failed, opened, streamed
 
 from monitor.model import AlertState, Outcome, Result, RunRecord, Spend, StoreError
-from monitor.store import waiting
-from monitor.store.batch import Change
-from monitor.store.waiting import Waiting
+from monitor.store import write_queue
+from monitor.store.transaction import Change
+from monitor.store.write_queue import WriteQueue
 
 MOST = 100
 
 
 @pytest.fixture(autouse=True)
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MOST_WAITING", MOST)
+    monkeypatch.setattr(write_queue, "MOST_WAITING", MOST)
 
 
 def nth(step: int) -> AlertState:
@@ -37,12 +35,12 @@ def run(step: int) -> RunRecord:
     return entry(failed(at) if bad else streamed(at), states=(nth(step),), spent=Spend(1, 0.25))
 
 
-def results(waits: Waiting) -> list[Result]:
+def results(waits: WriteQueue) -> list[Result]:
     return [item.result for item in waits.all() if isinstance(item, RunRecord)]
 
 
 def test_the_oldest_good_results_go_first_and_then_the_oldest_bad_ones() -> None:
-    waits = Waiting()
+    waits = WriteQueue()
     opening = entry(failed(NOON - timedelta(hours=1)), incidents=(INCIDENT,), outgoing=(MESSAGE,))
     waits.put(opening)
     for step in range(MOST):
@@ -65,7 +63,7 @@ def test_the_oldest_good_results_go_first_and_then_the_oldest_bad_ones() -> None
 
 
 def test_what_the_writer_has_in_hand_is_neither_dropped_nor_written_twice() -> None:
-    waits = Waiting()
+    waits = WriteQueue()
     for step in range(MOST):
         waits.put(run(step))
     taken = waits.take()
@@ -76,7 +74,7 @@ def test_what_the_writer_has_in_hand_is_neither_dropped_nor_written_twice() -> N
         run(step).result.at for step in range(MOST, 2 * MOST + 1)
     }
     waits.take()
-    waits.malloc_trim()
+    waits.give_back()
     assert len(results(waits)) == MOST + 1 - waits.dropped
 
 
@@ -89,7 +87,14 @@ async def test_overflow_is_counted_and_told_and_costs_no_belief(
         await store.flush()
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            store.record(entry(failed(NOON - timedelta(hours=1)), habit=HABIT, incidents=(INCIDENT,), outgoing=(MESSAGE,)))  # fmt: skip
+            store.record(
+                entry(
+                    failed(NOON - timedelta(hours=1)),
+                    habit=HABIT,
+                    incidents=(INCIDENT,),
+                    outgoing=(MESSAGE,),
+                )
+            )
             for step in range(5 * MOST):
                 store.record(run(step))
             with pytest.raises(StoreError):
@@ -110,8 +115,8 @@ async def test_overflow_is_counted_and_told_and_costs_no_belief(
 
 
 def test_changes_without_a_result_do_not_pile_up() -> None:
-    waits = Waiting()
+    waits = WriteQueue()
     for step in range(20 * MOST):
-        waits.put(Change(meta=(("last_seen", str(step)),)))
+        waits.put(Change(values=(("last_seen", str(step)),)))
     assert len(waits) <= MOST
-    assert waits.all()[-1].meta[-1] == ("last_seen", str(20 * MOST - 1))  # type: ignore[union-attr]
+    assert waits.all()[-1].values[-1] == ("last_seen", str(20 * MOST - 1))  # type: ignore[union-attr]

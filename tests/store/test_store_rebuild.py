@@ -1,28 +1,22 @@
 """Hours and days are what the raw rows say, however those came: in order, late, in any batches."""
 
-import tempfile
 from collections import defaultdict
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
-from store_cast import CHAT, NOON, entry, failed, streamed
-from test_store_past import anew, days_of
-from test_store_past import stored as stored_pasts
+from sqlalchemy import Connection, Table, select
+from store_cast import NOON, entry, failed, streamed, tables
 
-from monitor.model import Resolution, Rollup
+from monitor.model import Rollup
 from monitor.model.rollup import merge
-from monitor.store import Reader, fold, migrations
-from monitor.store.batch import gather, write
-from monitor.store.engine import writing
-from monitor.store.names import Names
-from monitor.store.rolled import from_bytes
-from monitor.store.runs import read_run, rows_between
-from monitor.store.tables import DAYS, HOURS, NUMBER_BITS
-from monitor.store.times import EPOCH, hour_of_key, hours
+from monitor.store import rollup_job
+from monitor.store.histogram import Sum
+from monitor.store.rollup_job import roll_next, sum_from
+from monitor.store.run_rows import COUNTED_RUNS, HOUR_MS, Ids, millis
+from monitor.store.schema import DAYS, HOURS
+from monitor.store.transaction import WriteSet, write
 
 minutes = st.integers(0, 48 * 60 - 1)
 runs = st.lists(st.tuples(minutes, st.booleans(), st.booleans()), min_size=1, max_size=30)
@@ -31,15 +25,14 @@ runs = st.lists(st.tuples(minutes, st.booleans(), st.booleans()), min_size=1, ma
 @settings(deadline=None, max_examples=25)
 @given(batches=st.lists(runs, min_size=1, max_size=4), rolled_between=st.booleans())
 @example(batches=[[(36 * 60, False, False)], [(0, False, False)]], rolled_between=False)
-def test_rollups_are_rebuilt_from_raw_rows_to_the_same_value(
+@example(batches=[[(36 * 60, False, False)], [(0, False, False)]], rolled_between=True)
+def test_rollups_are_what_the_raw_rows_say_however_those_came(
     batches: list[list[tuple[int, bool, bool]]], *, rolled_between: bool
 ) -> None:
-    now, names = NOON + timedelta(hours=50), Names()
-    with tempfile.TemporaryDirectory() as folder:
-        engine = writing(Path(folder) / "m.db")
-        with engine.begin() as connection:
-            migrations.create(connection)
-        for batch in batches:
+    now, ids = NOON + timedelta(hours=50), Ids()
+    expected: dict[int, Rollup] = defaultdict(Rollup)
+    with tables() as engine:
+        for number, batch in enumerate(batches):
             given_now = [
                 entry(
                     (streamed if good else failed)(NOON + timedelta(minutes=minute)),
@@ -48,36 +41,49 @@ def test_rollups_are_rebuilt_from_raw_rows_to_the_same_value(
                 )
                 for minute, good, muted in batch
             ]
+            for each in given_now:
+                share = Rollup.of(each.result, in_maintenance=each.in_maintenance)
+                hour = millis(each.result.at) // HOUR_MS
+                expected[hour] |= replace(share, missed=each.missed)
             with engine.begin() as connection:
-                write(connection, names, gather(given_now), now, vantage="local", crowded=True)
-            more = rolled_between
-            while more:
-                with engine.begin() as connection:
-                    more = fold.roll_next(connection, names, hours(now))
+                write(connection, ids, WriteSet.of(given_now), now, vantage="local", crowded=True)
+            if rolled_between or number == len(batches) - 1:
+                roll(engine.begin, millis(now))
+                ids.forget()
         with engine.begin() as connection:
-            while fold.roll_next(connection, names, hours(now)):
-                pass
-            expected: dict[int, Rollup] = defaultdict(Rollup)
-            for key, body in rows_between(connection, 0, None):
-                run = read_run(connection, names, key, body)
-                one = Rollup.of(run.result, in_maintenance=run.in_maintenance)
-                expected[hour_of_key(key)] |= replace(one, missed=run.missed)
-            stored = {
-                table: {
-                    key >> NUMBER_BITS: from_bytes(body)
-                    for key, body in connection.execute(select(table.c.key, table.c.body))
-                }
-                for table in (HOURS, DAYS)
+            assert stored(connection, HOURS) == expected
+            assert stored(connection, DAYS) == {
+                day: merge(each for hour, each in expected.items() if hour // 24 == day)
+                for day in {hour // 24 for hour in expected}
             }
-            assert stored_pasts(connection) == anew(days_of(connection), hours(now) // 24)
-        engine.dispose()
-        reader = Reader(f"sqlite:///{Path(folder) / 'm.db'}")
-        asked = {period.at: period.rollup for period in reader.rollups(CHAT, Resolution.DAY)}
-        reader.close()
-    daily = {
-        day: merge(rollup for hour, rollup in expected.items() if hour // 24 == day)
-        for day in {hour // 24 for hour in expected}
-    }
-    assert stored[HOURS] == expected
-    assert stored[DAYS] == {day: each for day, each in daily.items() if day < hours(now) // 24}
-    assert asked == {EPOCH + day * timedelta(days=1): each for day, each in daily.items()}
+            again = defaultdict(list)
+            for at, _, *counted in connection.execute(COUNTED_RUNS):
+                again[at // HOUR_MS].append(counted)
+            assert {hour: Sum.of_rows(rows).rollup for hour, rows in again.items()} == expected
+
+
+def roll(begin, before: int) -> None:  # noqa: ANN001
+    more = True
+    while more:
+        with begin() as connection:
+            more = roll_next(connection, before // HOUR_MS * HOUR_MS)
+
+
+def stored(connection: Connection, table: Table) -> dict[int, Rollup]:
+    return {row.period: sum_from(row).rollup for row in connection.execute(select(table))}
+
+
+def test_many_checks_are_rolled_up_in_several_transactions() -> None:
+    count = 2 * rollup_job._AT_ONCE + 1
+    given_runs = [entry(streamed(check=f"a/e{number}/chat")) for number in range(count)]
+    with tables() as engine:
+        with engine.begin() as connection:
+            write(connection, Ids(), WriteSet.of(given_runs), NOON, vantage="local")
+        steps, more = 0, True
+        while more:
+            with engine.begin() as connection:
+                more = roll_next(connection, millis(NOON + timedelta(hours=1)))
+                steps += more
+        with engine.begin() as connection:
+            rows = connection.execute(select(HOURS.c.up)).scalars().all()
+    assert (steps, rows) == (3, [1] * count)

@@ -1,6 +1,7 @@
 """What is recorded is remembered, whole, and rollups are what the results say."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from store_cast import CHAT, NOON, entry, failed, opened, streamed
 
 from monitor.clock import Clock
 from monitor.model import NewerSchemaError, NotificationType, OutboxMessage, Rollup, Severity
-from monitor.model.rollup import merge
+from monitor.model.rollup import WINDOW_FIGURES, merge
 from monitor.store import Store
 
 
@@ -44,15 +45,23 @@ async def test_rollups_are_what_the_results_say_also_for_late_ones(
     await store.flush()
     history = (await store.snapshot(clock.now())).checks[CHAT]
     assert [*history.days] == [NOON.date()]
-    assert history.days[NOON.date()] == merge(map(Rollup.of, given))
-    assert history.last_24h == merge(map(Rollup.of, given))
+    whole = merge(map(Rollup.of, given))
+    assert history.days[NOON.date()] == Rollup(outcomes=whole.outcomes)
+    assert history.last_24h == whole
+    shown = {name: found for name, found in whole.figures.items() if name in WINDOW_FIGURES}
+    assert history.windows[7] == replace(whole, figures=shown)
 
 
 async def test_a_message_is_due_until_it_is_sent(url: str, clock: Clock) -> None:
     notice = OutboxMessage(
-        channel="telegram", what=NotificationType.NOTICE, severity=Severity.MONITOR, incident=None,
-        created=NOON, not_before=NOON, text="hello",
-    )  # fmt: skip
+        channel="telegram",
+        what=NotificationType.NOTICE,
+        severity=Severity.MONITOR,
+        incident=None,
+        created=NOON,
+        not_before=NOON,
+        text="hello",
+    )
     async with opened(url, clock) as store:
         await store.save(outgoing=(notice,))
     async with opened(url, clock) as store:
@@ -69,7 +78,7 @@ async def test_a_store_of_a_newer_version_is_refused(
     async with opened(url, clock):
         pass
     with sqlite3.connect(tmp_path / "monitor.db") as connection:
-        connection.execute("UPDATE meta SET value = '99' WHERE name = 'schema'")
+        connection.execute("UPDATE key_value SET value = '99' WHERE name = 'schema'")
     connection.close()
     with pytest.raises(NewerSchemaError, match="install the newer version"):
         Store(url, clock=clock).open()

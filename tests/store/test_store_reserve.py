@@ -7,13 +7,24 @@ from pathlib import Path
 
 import pytest
 from cast import HandClock
-from store_cast import CHAT, NOON, entry, failed, opened
-from test_store_bad_days import MESSAGE, STATE, minute, mounted, record, stored
-from test_store_keeps import INCIDENT
+from store_cast import (
+    CHAT,
+    INCIDENT,
+    MESSAGE,
+    NOON,
+    STATE,
+    entry,
+    failed,
+    minute,
+    mounted,
+    opened,
+    record,
+    stored,
+)
 
 from monitor.model import StoreError
 from monitor.store import Store
-from monitor.store.reserve import Reserve
+from monitor.store.sqlite.health import Reserve
 
 SIZE = (8 << 20) // 16
 
@@ -69,7 +80,9 @@ async def test_a_full_disk_takes_results_from_the_reserve_and_then_alerts_alone(
             store.trouble or ""
         )
 
-        store.record(entry(failed(NOON), states=(STATE,), incidents=(INCIDENT,), outgoing=(MESSAGE,)))  # fmt: skip
+        store.record(
+            entry(failed(NOON), states=(STATE,), incidents=(INCIDENT,), outgoing=(MESSAGE,))
+        )
         with pytest.raises(StoreError):
             await store.flush()
         killed = await after_a_kill(disk, tmp_path, clock)

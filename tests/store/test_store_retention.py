@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from cast import HandClock
-from store_cast import CHAT, NOON, entry, failed, opened, told
-from test_store_keeps import INCIDENT, SEEN
+from store_cast import CHAT, INCIDENT, NOON, SEEN, entry, failed, opened, told
 
 from monitor.model import HistorySettings, Resolution, Spend
 from monitor.store import Store
@@ -73,7 +72,7 @@ async def test_hours_that_go_before_their_runs_are_added_up_from_them(
         since = clock.now() - 19 * DAY  # of the oldest hour a part may be gone
         before = reader.rollups(CHAT, Resolution.HOUR, since=since)
         await store.prune(clock.now(), runs_longer)
-        assert 0 < rows(tmp_path / "m.db", "hour") < 5 * 2 + 1
+        assert 0 < rows(tmp_path / "m.db", "hour_rollups") < 5 * 2 + 1
         assert reader.rollups(CHAT, Resolution.HOUR, since=since) == before
         reader.close()
     assert len(before) == 2 * 19
@@ -85,8 +84,8 @@ async def test_without_an_end_only_evidence_goes(tmp_path: Path, clock: HandCloc
     async with opened(f"sqlite:///{path}", clock) as store:
         await live(store, clock, 40, history)
         await store.prune(clock.now(), history)
-    kept = [rows(path, name) for name in ("result", "evidence", "hour", "day")]
-    assert kept == [80, 10, 80, 40]
+    kept = [rows(path, name) for name in ("runs", "evidence", "hour_rollups", "day_rollups")]
+    assert kept == [80, 10, 80, 41]  # a day is there from its first hour on
 
 
 async def test_days_after_a_clock_far_ahead_was_set_right_are_counted(

@@ -1,4 +1,5 @@
-"""A store of every released schema is opened, and the tables are such that PostgreSQL has them too.
+"""A store of the released schema is opened, one of an unreleased build is refused, and the tables are
+such that PostgreSQL has them too.
 
 `python tests/store/test_store_schema.py N` writes today's schema as `schemas/N.sql` and a store's rows
 as `schemas/N.rows.sql`, to be kept when schema N is released.
@@ -19,11 +20,19 @@ from sqlalchemy.schema import CreateTable
 from sqlmodel import SQLModel
 from store_cast import CHAT, NOON, entry, failed, opened, streamed, told
 
-from monitor.model import Evidence, Habit, Resolution, Rollup, Spend
+from monitor.model import (
+    Evidence,
+    Habit,
+    OperatorRequest,
+    RequestKind,
+    Resolution,
+    Rollup,
+    Spend,
+    StoreError,
+)
 from monitor.model.rollup import merge
-from monitor.store import Store, migrations
-from monitor.store.engine import writing
-from monitor.store.tables import RESULTS
+from monitor.store import Store, schema
+from monitor.store.sqlite.connections import writing
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("[0-9].sql"))
@@ -32,10 +41,10 @@ SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("[0-9].sql"))
 def schema_of(path: Path) -> str:
     engine = writing(path)
     with engine.begin() as connection:
-        migrations.create(connection)
+        schema.create(connection)
     engine.dispose()
     with sqlite3.connect(path) as connection:
-        query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY name"
+        query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type = 'index', name"
         said = ";\n".join(row[0] for row in connection.execute(query)) + ";\n"
     connection.close()
     return said
@@ -91,7 +100,7 @@ async def test_a_store_that_a_released_version_wrote_is_read_and_written(
 
 def test_the_newest_schema_is_the_one_that_is_kept(tmp_path: Path) -> None:
     kept = SCHEMAS[-1]
-    assert int(kept.stem) == len(migrations.MIGRATIONS)
+    assert int(kept.stem) == schema.VERSION
     assert schema_of(tmp_path / "m.db") == kept.read_text()
 
 
@@ -99,7 +108,29 @@ def test_the_newest_schema_is_the_one_that_is_kept(tmp_path: Path) -> None:
 def test_every_table_is_one_of_postgresql_too(table) -> None:  # noqa: ANN001
     said = str(CreateTable(table).compile(dialect=postgresql.dialect()))
     assert said.strip().startswith(f"CREATE TABLE {table.name}")
-    assert "INTEGER" not in said or table is not RESULTS, "32 bits there"
+
+
+async def test_a_store_of_an_unreleased_build_is_refused_with_a_sentence_and_left_as_it_is(
+    url: str, tmp_path: Path, clock: HandClock
+) -> None:
+    path = tmp_path / "monitor.db"
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        old.execute("CREATE TABLE result (key INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+        old.execute("INSERT INTO meta VALUES ('schema', '1')")
+        old.commit()
+    before = path.read_bytes()
+    refused = "written by an unreleased build of monitor, .* move the file away"
+    request = OperatorRequest(at=NOON, what=RequestKind.SILENCE, target=CHAT)
+    for asking in (
+        Store(url, clock=clock).open,
+        lambda: Store.read_only(url),
+        lambda: Store.request(url, request),
+    ):
+        with pytest.raises(StoreError, match=refused):
+            asking()
+    assert path.read_bytes()[100:] == before[100:]  # the head says how it is opened
+    assert not [*tmp_path.glob("monitor.db.corrupt*")]
 
 
 if __name__ == "__main__":

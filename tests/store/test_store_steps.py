@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from cast import HandClock
 from sqlalchemy import event
-from store_cast import CHAT, NOON, entry, opened, streamed
-from test_store_bad_days import sizes
+from store_cast import CHAT, NOON, entry, opened, sizes, streamed
 
 from monitor.model import HistorySettings
-from monitor.store import Store, pages
-from monitor.store.prune import STEP
+from monitor.store import Store
+from monitor.store.retention import STEP
+from monitor.store.sqlite import health
 
 
 class Watch:
@@ -22,7 +22,9 @@ class Watch:
     def __init__(self, store: Store) -> None:
         self.began, self.took = time.monotonic(), list[float]()
         event.listen(store._engine, "begin", lambda _: setattr(self, "began", time.monotonic()))
-        event.listen(store._engine, "commit", lambda _: self.took.append(time.monotonic() - self.began))  # fmt: skip
+        event.listen(
+            store._engine, "commit", lambda _: self.took.append(time.monotonic() - self.began)
+        )
 
 
 async def lag(worst: list[float]) -> None:
@@ -37,7 +39,7 @@ async def lag(worst: list[float]) -> None:
 async def test_a_great_forgetting_holds_up_no_result_and_gives_its_space_back(
     tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    monkeypatch.setattr(pages, "SPARE", 64)
+    monkeypatch.setattr(health, "SPARE", 64)
     path = tmp_path / "m.db"
     async with opened(f"sqlite:///{path}", clock) as store:
         for step in range(count):
@@ -52,7 +54,9 @@ async def test_a_great_forgetting_holds_up_no_result_and_gives_its_space_back(
 
         watch, worst, acknowledged = Watch(store), list[float](), list[float]()
         lagging = asyncio.create_task(lag(worst))
-        forgetting = asyncio.create_task(store.prune(clock.now(), HistorySettings(raw=timedelta(0))))  # fmt: skip
+        forgetting = asyncio.create_task(
+            store.prune(clock.now(), HistorySettings(raw=timedelta(0)))
+        )
         while not forgetting.done():
             clock.tick(0.1)
             asked = time.monotonic()

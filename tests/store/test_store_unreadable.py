@@ -13,16 +13,14 @@ from monitor.store import Store
 
 LOST = {
     "outbox": "UPDATE outbox SET body = CAST(x'ff' || CAST(body AS BLOB) AS TEXT) WHERE id = 2",
-    "habit": "UPDATE habit SET body = '{'",
-    "incident": "UPDATE incident SET body = replace(body, 'bad_gateway', 'bad_gatewax') WHERE id = 1",
-    "result": "UPDATE result SET body = CAST(body || x'00' AS BLOB) WHERE key = (SELECT max(key) FROM result)",
+    "habits": "UPDATE habits SET body = '{'",
+    "incidents": "UPDATE incidents SET body = replace(body, 'bad_gateway', 'bad_gatewax') WHERE id = 1",
+    "runs": "UPDATE runs SET outcome = 9 WHERE at = (SELECT max(at) FROM runs)",
 }
 KEPT = {
-    "hour": "UPDATE hour SET body = substr(body, 1, 9)",
-    "quarter": "UPDATE quarter SET body = substr(body, 1, 9)",
-    "day": "UPDATE day SET body = substr(body, 1, 9)",
-    "past": "UPDATE past SET body = substr(body, 1, 60)",
-    "meta": "UPDATE meta SET value = '49x' WHERE name IN ('rolled', 'late', 'past', 'quarters', 'last_seen')",
+    "hour_rollups": "UPDATE hour_rollups SET histograms = substr(histograms, 1, 9) WHERE length(histograms) > 9",
+    "day_rollups": "UPDATE day_rollups SET histograms = substr(histograms, 1, 9) WHERE length(histograms) > 9",
+    "key_value": "INSERT INTO key_value VALUES ('', 'hours_from', '49x')",
 }
 
 
@@ -57,7 +55,7 @@ async def test_a_row_that_cannot_be_read_is_told_kept_aside_and_done_without(
     url: str, clock: HandClock, tmp_path: Path, table: str, *, started: bool
 ) -> None:
     path, harming = tmp_path / "monitor.db", (LOST | KEPT)[table]
-    later = 3600 if table == "quarter" else 8 * 86400  # when somebody reads it
+    later = 3600 if table == "hour_rollups" else 8 * 86400  # when somebody reads it
     await live(url, clock)
     async with opened(url, clock) as store:
         before = (await store.snapshot(clock.now())).checks[CHAT]
@@ -74,11 +72,11 @@ async def test_a_row_that_cannot_be_read_is_told_kept_aside_and_done_without(
         await minute(store, clock)
         after = (await store.snapshot(clock.now())).checks[CHAT]
         assert store.trouble is None
-        assert sum(day.counted for day in after.days.values()) == 72 - (table == "result")
-        assert after.windows[90].counted == 72 - (table == "result")
+        assert sum(day.counted for day in after.days.values()) == 72 - (table == "runs")
+        assert after.windows[90].counted == 72 - (table == "runs")
     assert (len(memory.incidents), len(memory.habits)) == (
-        15 - (table == "incident"),
-        table != "habit",
+        15 - (table == "incidents"),
+        table != "habits",
     )
     assert before.windows[90].counted == 72
     (aside,) = tmp_path.glob("monitor.db.unreadable-*")

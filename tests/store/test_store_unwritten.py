@@ -7,19 +7,27 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cast import HandClock
-from store_cast import CHAT, NOON, entry, failed, opened, streamed
-from test_store_bad_days import MESSAGE, STATE
-from test_store_keeps import INCIDENT
+from store_cast import (
+    CHAT,
+    INCIDENT,
+    MESSAGE,
+    MODELS,
+    NOON,
+    comparable,
+    entry,
+    failed,
+    opened,
+    runs,
+    streamed,
+)
 
-from monitor.model import CheckHistory, Rollup, RunRecord, Snapshot, Spend, StoreError
+from monitor.model import Snapshot, Spend, StoreError
 from monitor.store import Store
-
-MODELS = "a/direct/models"
 
 
 @contextmanager
@@ -29,48 +37,11 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def runs(start: datetime, count: int) -> list[RunRecord]:
-    """A day and more of two checks, some of it bad, in maintenance, and after runs that were missed."""
-    found = []
-    for step in range(count):
-        at = start + timedelta(minutes=17 * step)
-        bad = step % 5 == 0
-        found.append(
-            entry(
-                failed(at) if bad else streamed(at),
-                in_maintenance=step % 7 == 0,
-                missed=step % 3,
-                states=(replace(STATE, streak=step),),
-                spent=Spend(10, 0.5),
-            )
-        )
-        found.append(entry(streamed(at + timedelta(seconds=1), check=MODELS, stream=None)))
-    return found
-
-
 async def rolled(store: Store, clock: HandClock) -> None:
     """One hour is rolled up with each commit."""
     for _ in range(60):
         store.heartbeat(clock.now())
         await store.flush()
-
-
-def plain(rollup: Rollup) -> Rollup:
-    figures = {name: dict(found) for name, found in rollup.figures.items()}
-    return replace(rollup, figures=figures)
-
-
-def comparable(history: CheckHistory) -> CheckHistory:
-    """Days that are over carry more than their bars only where they waited."""
-    return replace(
-        history,
-        days={
-            day: Rollup(outcomes=rollup.outcomes, maintenance=rollup.maintenance)
-            for day, rollup in history.days.items()
-        },
-        last_24h=plain(history.last_24h),
-        windows={length: plain(rollup) for length, rollup in history.windows.items()},
-    )
 
 
 async def test_what_waits_is_shown_as_if_it_were_written(tmp_path: Path, clock: HandClock) -> None:
@@ -144,7 +115,7 @@ def ruin(path: Path) -> None:
     """Every page, below the feet of those who read it."""
     with contextlib.closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
-        other.execute("INSERT INTO meta VALUES ('seen by readers', '')").close()
+        other.execute("INSERT INTO key_value VALUES ('', 'seen by readers', '')").close()
         other.commit()
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
     with path.open("r+b") as file:

@@ -1,15 +1,15 @@
-"""What waits to be written: bounded, and what is dropped first is what matters least."""
+"""A bounded queue of what waits to be written; what is dropped first is what matters least."""
 
 from collections import deque
 from dataclasses import replace
 
-from monitor.model import NO_SPEND, RunRecord
-from monitor.store.batch import Item, droppable, gather, merged, plain_up
+from monitor.model import NO_SPEND, Outcome, RunRecord
+from monitor.store.transaction import Item, WriteSet
 
 MOST_WAITING = 50_000
 
 
-class Waiting:
+class WriteQueue:
     """Oldest first. What the writer has in hand is left alone until it is done or given back.
 
     Not safe by itself: the writer's lock is held around each call.
@@ -20,7 +20,7 @@ class Waiting:
         self._taken: list[Item] = []
         self._most = MOST_WAITING
         self.dropped = 0
-        """Results, since the beginning."""
+        """Runs, since the beginning."""
 
     def __bool__(self) -> bool:
         return bool(self._taken or self._fresh)
@@ -44,13 +44,13 @@ class Waiting:
         self._taken = [item for item in self._taken if id(item) not in gone]
 
     def give_back(self) -> None:
-        """What is still in hand waits again."""
+        """Let what is still in hand wait again."""
         self._fresh.extendleft(reversed(self._taken))
         self._taken = []
         self._shrink()
 
     def replace(self, items: list[Item]) -> None:
-        """What is in hand waits again, as this."""
+        """Let these wait in the place of what is in hand."""
         self._taken = items
         self.give_back()
 
@@ -58,26 +58,26 @@ class Waiting:
         return [*self._taken, *self._fresh]
 
     def _shrink(self) -> None:
-        """Drop a tenth: oldest good results first, then other plain ones, never an incident's.
+        """Drop a tenth: oldest good runs first, then other plain ones, never an incident's.
 
-        What all of them change besides (beliefs, habits, spend) is kept, as one change behind them.
+        What all of them change besides (states, habits, spend) is kept, as one change behind them.
         """
         if len(self._fresh) <= self._most:
             return
         excess = len(self._fresh) - MOST_WAITING * 9 // 10
         entries = [item for item in self._fresh if isinstance(item, RunRecord)]
         dropped = set(_expendable(entries)[: max(excess, 0)])
-        rest = merged(gather(self._fresh))
-        kept = [_lighter(each) for at, each in enumerate(entries) if at not in dropped]
+        rest = WriteSet.of(self._fresh).change
+        kept = [_lighter(entry) for at, entry in enumerate(entries) if at not in dropped]
         self._fresh = deque([*kept, rest])
         self.dropped += len(dropped)
         self._most = max(MOST_WAITING, len(self._fresh) * 11 // 10)
 
 
 def _expendable(entries: list[RunRecord]) -> list[int]:
-    """Places, those that matter least first."""
-    plain = [at for at, each in enumerate(entries) if droppable(each)]
-    return sorted(plain, key=lambda at: not plain_up(entries[at]))
+    """Places of runs that no incident or message needs, those that matter least first."""
+    plain = [at for at, entry in enumerate(entries) if not (entry.incidents or entry.outgoing)]
+    return sorted(plain, key=lambda at: entries[at].result.outcome is not Outcome.UP)
 
 
 def _lighter(entry: RunRecord) -> RunRecord:

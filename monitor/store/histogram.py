@@ -1,0 +1,274 @@
+"""Latency histograms that can be added, their encoding on disk, and the sums of runs that hold them.
+
+The buckets are those of `model.rollup`: bucket b counts values in (1.02**b, 1.02**(b+1)] ms, so a
+percentile is within 1 % of the exact one. In memory the counts of a histogram are lanes of 32 bits in
+one whole number, because adding two such numbers takes one operation however many buckets they have.
+"""
+
+import json
+import math
+import struct
+import zlib
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import accumulate
+from sys import intern
+from typing import Any
+
+from monitor.model import Rollup
+from monitor.model.rollup import FIGURES, Figures, bucket, middle
+from monitor.model.rollup import Histogram as Counts
+
+OUTCOMES = ("up", "degraded", "down", "unknown")
+"""The code of an outcome in a row is its place here."""
+COUNT_NAMES = (*OUTCOMES, "maintenance", "late", "missed", "tokens_in", "tokens_out", "cost_e8")
+MAINTENANCE, LATE, MISSED, TOKENS_IN, TOKENS_OUT, COST = range(4, 10)
+LATE_MS = 1000
+"""A run that began later than this after its due time counts as late."""
+CountedRow = Sequence[Any]
+"""What is counted of a run: outcome, kind, in_maintenance, missed, late_ms, trusted, then `FIGURES` in
+tenths (of a millisecond, or of tokens per second), then tokens_in, tokens_out, cost_e8."""
+
+_BYTES = 4
+_BITS = 8 * _BYTES
+_HEAD = struct.Struct("<BhH")
+_TABLED = 1 << 16
+_middle = lru_cache(1 << 12)(middle)
+
+
+class Histogram:
+    """Counts of the buckets from `first` on, the lowest 32 bits of `lanes` first. Immutable."""
+
+    __slots__ = ("first", "lanes")
+
+    def __init__(self, first: int, lanes: int) -> None:
+        self.first, self.lanes = first, lanes
+
+    @classmethod
+    def of(cls, buckets: Sequence[int]) -> "Histogram":
+        """Count each of these; there must be at least one."""
+        first = min(buckets)
+        counts = [0] * (max(buckets) - first + 1)
+        for number in buckets:
+            counts[number - first] += 1
+        return cls(first, int.from_bytes(array("I", counts).tobytes(), "little"))
+
+    def __add__(self, other: "Histogram") -> "Histogram":
+        lift = (other.first - self.first) * _BITS
+        if lift < 0:
+            return Histogram(other.first, other.lanes + (self.lanes << -lift))
+        return Histogram(self.first, self.lanes + (other.lanes << lift))
+
+    def __sub__(self, other: "Histogram") -> "Histogram":
+        """`other` must be a part of this one."""
+        return Histogram(
+            self.first, self.lanes - (other.lanes << (other.first - self.first) * _BITS)
+        )
+
+    @property
+    def counts(self) -> "array[int]":
+        size = -(-self.lanes.bit_length() // _BITS)
+        return array("I", self.lanes.to_bytes(size * _BYTES, "little"))
+
+    @property
+    def upto(self) -> "array[int]":
+        """The number of values up to each bucket."""
+        return array("I", accumulate(self.counts))
+
+    @property
+    def by_bucket(self) -> Counts:
+        return {number: count for number, count in enumerate(self.counts, self.first) if count}
+
+    def quantiles(self, qs: Sequence[float]) -> Sequence[float]:
+        """The values at rank ceil(q x n); the histogram must hold at least one value."""
+        upto = self.upto
+        ranks = (max(1, math.ceil(q * upto[-1])) for q in qs)
+        return [_middle(self.first + bisect_left(upto, rank)) for rank in ranks]
+
+
+def encode(figures: Mapping[str, Histogram]) -> bytes:
+    """All figures of a rollup as docs/history.md describes it; empty where there are none.
+
+    Deflated, for each of `FIGURES`: bytes of a count (0 for no histogram, else 1, 2 or 4), the first
+    bucket (int16), the number of buckets (uint16), then the counts, little-endian.
+    """
+    if not figures:
+        return b""
+    parts: list[bytes] = []
+    for name in FIGURES:
+        histogram = figures.get(name)
+        counts = histogram.counts if histogram is not None else ()
+        if histogram is None or not counts:
+            parts.append(_HEAD.pack(0, 0, 0))
+            continue
+        most = max(counts)
+        code = "B" if most < 1 << 8 else "H" if most < 1 << 16 else "I"
+        packed = array(code, counts)
+        parts += (_HEAD.pack(packed.itemsize, histogram.first, len(packed)), packed.tobytes())
+    return zlib.compress(b"".join(parts))
+
+
+def decode(body: bytes, wanted: Collection[str] = FIGURES) -> dict[str, Histogram]:
+    """Undo `encode`. Raises zlib.error, struct.error or ValueError for anything else."""
+    figures: dict[str, Histogram] = {}
+    data, place = zlib.decompress(body) if body else b"", 0
+    for name in FIGURES if data else ():
+        width, first, size = _HEAD.unpack_from(data, place)
+        place += _HEAD.size
+        end = place + width * size
+        if width and name in wanted:
+            lanes = bytearray(size * _BYTES)
+            for byte in range(width):
+                lanes[byte::_BYTES] = data[place + byte : end : width]
+            figures[name] = Histogram(first, int.from_bytes(lanes, "little"))
+        place = end
+    return figures
+
+
+class HistogramFigures(Figures):
+    """The figures of a rollup, each the sum of its `parts`, which are added when somebody asks."""
+
+    __slots__ = ("_last", "_parts")
+
+    def __init__(self, parts: Sequence[Mapping[str, Histogram]]) -> None:
+        self._parts = [part for part in parts if part]
+        self._last: tuple[str, int, Sequence[int]] = "", 0, ()
+
+    def _sum(self, name: str) -> Histogram | None:
+        total: Histogram | None = None
+        for part in self._parts:
+            histogram = part.get(name)
+            if histogram is not None:
+                total = histogram if total is None else total + histogram
+        return total
+
+    def quantile(self, figure: str, q: float) -> float | None:
+        """Several quantiles of a figure are usually asked for in a row: the last one is remembered."""
+        name, first, upto = self._last
+        if name != figure:
+            total = self._sum(figure)
+            first, upto = (0, ()) if total is None else (total.first, total.upto)
+            self._last = figure, first, upto
+        if not upto:
+            return None
+        return _middle(first + bisect_left(upto, max(1, math.ceil(q * upto[-1]))))
+
+    def __getitem__(self, name: str) -> Counts:
+        total = self._sum(name)
+        if total is None:
+            raise KeyError(name)
+        return total.by_bucket
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for part in self._parts for name in part))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Sum:
+    """The sum of many runs: `COUNT_NAMES`, failure kinds and a histogram for each figure."""
+
+    __slots__ = ("counts", "figures", "kinds")
+
+    def __init__(
+        self,
+        counts: Sequence[int] = (0,) * len(COUNT_NAMES),
+        kinds: Mapping[str, int] | None = None,
+        figures: Mapping[str, Histogram] | None = None,
+    ) -> None:
+        self.counts = [*counts]
+        self.kinds = Counter(kinds)
+        self.figures = dict(figures or {})
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[CountedRow]) -> "Sum":
+        """Count these, column by column, which costs a third of counting row by row."""
+        total = cls()
+        if not rows:
+            return total
+        columns = [*zip(*rows, strict=True)]
+        outcomes, kinds, muted, missed, late, trusted = columns[:6]
+        for outcome, kind, in_maintenance in zip(outcomes, kinds, muted, strict=True):
+            total.counts[MAINTENANCE if in_maintenance else outcome] += 1
+            if kind is not None and not in_maintenance:
+                total.kinds[kind] += 1
+        total.counts[LATE] = sum(each > LATE_MS for each in late)
+        total.counts[MISSED] = sum(missed)
+        total.counts[TOKENS_IN:] = [sum(filter(None, column)) for column in columns[14:17]]
+        speaking = [ok and outcome < 2 for ok, outcome in zip(trusted, outcomes, strict=True)]
+        for name, column in zip(FIGURES, columns[6:14], strict=True):
+            values = [
+                value
+                for value, speaks in zip(column, speaking, strict=True)
+                if speaks and value is not None
+            ]
+            if values:
+                total.figures[name] = Histogram.of([*map(bucket_of_tenths, values)])
+        return total
+
+    def add(self, other: "Sum") -> None:
+        self.counts = [*map(int.__add__, self.counts, other.counts)]
+        self.kinds.update(other.kinds)
+        for name, histogram in other.figures.items():
+            mine = self.figures.get(name)
+            self.figures[name] = histogram if mine is None else mine + histogram
+
+    @property
+    def rollup(self) -> Rollup:
+        return rollup_of([self])
+
+
+def rollup_of(sums: Sequence[Sum], counts: Sequence[int] | None = None) -> Rollup:
+    """The sum of these as a value that does not change with them; `counts` where they are known."""
+    kinds = sums[0].kinds if len(sums) == 1 else sum((each.kinds for each in sums), Counter[str]())
+    if counts is None:
+        counts = [sum(column) for column in zip(*(each.counts for each in sums), strict=True)]
+    return Rollup(
+        outcomes=outcomes_of(*counts[:MAINTENANCE]),
+        kinds=dict(kinds),
+        maintenance=counts[MAINTENANCE],
+        late=counts[LATE],
+        missed=counts[MISSED],
+        tokens_in=counts[TOKENS_IN],
+        tokens_out=counts[TOKENS_OUT],
+        cost_e8=counts[COST],
+        figures=HistogramFigures([dict(each.figures) for each in sums]),
+    )
+
+
+@lru_cache(4096)
+def outcomes_of(*counts: int) -> Mapping[str, int]:
+    """Most days of most checks are alike, and many of them are kept in memory."""
+    return {name: count for name, count in zip(OUTCOMES, counts, strict=True) if count}
+
+
+@lru_cache(1 << 14)
+def day_counts(*counts: int) -> Rollup:
+    """The counts behind the bar of a day: its outcomes, and what was in maintenance."""
+    return Rollup(outcomes=outcomes_of(*counts[:MAINTENANCE]), maintenance=counts[MAINTENANCE])
+
+
+def bucket_of_tenths(number: int) -> int:
+    """The bucket of `number / 10`."""
+    return _buckets()[number] if number < _TABLED else bucket(number / 10)
+
+
+@cache
+def _buckets() -> "array[int]":
+    return array("h", (bucket(number / 10) for number in range(_TABLED)))
+
+
+@lru_cache(4096)
+def kinds_from(text: str | None) -> Mapping[str, int]:
+    """Failure kinds as a rollup's row holds them: JSON, `{"bad_gateway": 3}`."""
+    kinds = json.loads(text) if text else {}
+    return {intern(name): int(count) for name, count in kinds.items()}
+
+
+def kinds_text(kinds: Mapping[str, int]) -> str | None:
+    counted = {name: count for name, count in sorted(kinds.items()) if count}
+    return json.dumps(counted) if counted else None

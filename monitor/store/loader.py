@@ -1,0 +1,158 @@
+"""Loads from the file what `history` needs of the last 90 days, in one look at the store."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Text, bindparam, cast, func, literal, select
+
+from monitor.model import Result
+from monitor.model.rollup import WINDOW_FIGURES
+from monitor.store import small_tables
+from monitor.store.histogram import CountedRow, Sum, kinds_from
+from monitor.store.history import (
+    DAYS_SHOWN,
+    HALF_HOUR_MS,
+    HOURS_SHOWN,
+    POINTS,
+    RECENT,
+    History,
+    Lately,
+    PackedSum,
+    Past,
+    briefly,
+    chart_values,
+)
+from monitor.store.rollup_job import COUNTS, sum_from
+from monitor.store.run_rows import DAY_MS, HOUR_MS, WordCache, counted_from, millis, result_from
+from monitor.store.schema import CHECKS, DAYS, HOURS, RUNS
+
+_Key = tuple[str, str]
+_AT_ONCE = 1000
+_ONE_RUN = select(RUNS).where(
+    RUNS.c.at == bindparam("begin"), RUNS.c.check_id == bindparam("check")
+)
+
+
+class Loader:
+    """Reads the checks of one vantage, or with None of all, in one transaction throughout."""
+
+    def __init__(self, connection: Connection, vantage: str | None, now: datetime) -> None:
+        self._connection, self._vantage = connection, vantage
+        self._now, self._today = now, millis(now) // DAY_MS
+        query = select(CHECKS.c.id, CHECKS.c.key, CHECKS.c.vantage, CHECKS.c.rolled_until)
+        query = query if vantage is None else query.where(CHECKS.c.vantage == vantage)
+        rows = connection.execute(query).all()
+        self._keys: dict[int, _Key] = {number: (key, of) for number, key, of, _ in rows}
+        self._rolled = {number: rolled for number, _, _, rolled in rows}
+        self._unrolled: dict[int, dict[int, list[tuple[int, CountedRow]]]] = {}
+        """By check and hour, runs that are in no rollup: begin, and what is counted."""
+
+    def small(self, history: History) -> None:
+        """Load what is few: states, incidents, spend, silences, messages that were given up."""
+        today = self._now.astimezone(UTC).date()
+        of = self._connection, self._vantage
+        since = self._now - timedelta(days=DAYS_SHOWN)
+        incidents = small_tables.incidents(*of, since=since)
+        history.states = small_tables.states(*of)
+        history.incidents = {incident.id: incident for incident in incidents}
+        history.spent = small_tables.spent(*of, today.replace(day=1))
+        history.silences = small_tables.silences(self._connection, self._now)
+        history.dead = small_tables.dead(*of, self._now - timedelta(days=7))
+
+    def load(self, history: History, *, only_days: bool = False) -> None:
+        """Into `history`, of which `begin_load` was called when the transaction began."""
+        lately = None if only_days else self._lately()
+        if only_days:
+            self._read_unrolled(min(self._rolled.values(), default=0))
+        history.end_load(self._today, self._past(), lately)
+
+    def _past(self) -> dict[_Key, Past]:
+        found = {number: Past(self._today) for number in self._keys}
+        first = self._today - DAYS_SHOWN + 1
+        query = select(DAYS).where(DAYS.c.period >= first).order_by(DAYS.c.period)
+        for rows in self._connection.execute(query).partitions(_AT_ONCE):
+            for row in rows:
+                if row[1] in found:
+                    total = sum_from(row, WINDOW_FIGURES)
+                    found[row[1]].add(row[0], total, loading=True)
+        for number, hours in self._unrolled.items():
+            for hour, runs in hours.items():
+                if hour // 24 >= first:
+                    total = Sum.of_rows([row for _, row in runs])
+                    found[number].add(hour // 24, total, loading=True)
+        for past in found.values():
+            past.nest()
+        return {self._keys[number]: past for number, past in found.items()}
+
+    def _lately(self) -> dict[_Key, Lately]:
+        found = {number: Lately() for number in self._keys}
+        first = millis(self._now) // HOUR_MS - HOURS_SHOWN + 1
+        for row in self._connection.execute(select(HOURS).where(HOURS.c.period >= first)).all():
+            if row[1] in found:
+                packed = PackedSum(tuple(row[COUNTS]), kinds_from(row[COUNTS.stop]), row[-1])
+                found[row[1]].hours[row[0]] = packed
+        recent = millis(self._now - RECENT)
+        for number, result in self._read_unrolled(min([recent, *self._rolled.values()]), recent):
+            found[number].recent.append(briefly(result))
+        for number, hours in self._unrolled.items():
+            for hour, runs in hours.items():
+                if hour >= first:
+                    found[number].add(hour, runs)
+        self._draw(found)
+        for number, result in self.latest():
+            found[number].latest = result
+        return {self._keys[number]: lately for number, lately in found.items()}
+
+    def _read_unrolled(self, since: int, recent: int = 1 << 62) -> Iterator[tuple[int, Result]]:
+        """Keep what is in no rollup yet, and give what began at `recent` or after it."""
+        words, found = WordCache(), list[tuple[int, Result]]()
+        query = select(RUNS).where(RUNS.c.at >= since).order_by(RUNS.c.at)
+        for rows in self._connection.execute(query).partitions(_AT_ONCE):
+            words.learn(self._connection, rows)
+            for row in rows:
+                at, number = row[0], row[1]
+                if number not in self._keys:
+                    continue
+                if at >= self._rolled[number]:
+                    hours = self._unrolled.setdefault(number, defaultdict(list))
+                    hours[at // HOUR_MS].append((at, counted_from(row, words.texts)))
+                if at >= recent:
+                    found.append((number, result_from(row, *self._keys[number], words.texts)))
+        return iter(found)
+
+    def _draw(self, found: dict[int, Lately]) -> None:
+        """The chart's figures, a half hour at a time, joined by the database: which costs less than row by row."""
+        last = millis(self._now) // HALF_HOUR_MS
+        figures = [
+            cast(func.coalesce(RUNS.c[name], -1), Text)
+            for name in ("ttfb_100us", "ttft_100us", "tokens_per_10s")
+        ]
+        run = figures[0] + literal(" ") + figures[1] + literal(" ") + figures[2]
+        joined = select(RUNS.c.check_id, func.aggregate_strings(run, " ")).group_by(RUNS.c.check_id)
+        spoke = (RUNS.c.outcome < 2) & (RUNS.c.trusted == 1)
+        for half in range(last - POINTS + 1, last + 1):
+            begin = half * HALF_HOUR_MS
+            span = RUNS.c.at.between(begin, begin + HALF_HOUR_MS - 1)
+            for number, text in self._connection.execute(joined.where(span & spoke)):
+                if number in found:
+                    found[number].halves[half] = chart_values(map(int, text.split()))
+
+    def latest(self) -> Iterator[tuple[int, Result]]:
+        """The newest run of each check that has one."""
+        last = select(func.max(RUNS.c.at)).where(RUNS.c.check_id == CHECKS.c.id).scalar_subquery()
+        newest = self._connection.execute(select(last, CHECKS.c.id)).all()
+        rows = [
+            row
+            for at, number in newest  # one by one: in one statement each run of the store is looked at
+            for row in self._connection.execute(_ONE_RUN, {"begin": at, "check": number})
+        ]
+        words = WordCache()
+        words.learn(self._connection, rows)
+        return iter(
+            [
+                (row[1], result_from(row, *self._keys[row[1]], words.texts))
+                for row in rows
+                if row[1] in self._keys
+            ]
+        )

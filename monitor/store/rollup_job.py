@@ -1,0 +1,129 @@
+"""Runs become hours and days: those of a check that began before its `rolled_until` are in both.
+
+Every later run is in `runs` only, and whoever reads adds up. So a run and its share of every figure are
+committed by one insert, nothing half-counted survives a crash, and the hot path pays for no histogram. A
+run that comes late, for an hour that is already rolled up, is added to its hour and day in the
+transaction that writes it.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, select, update
+
+from monitor.model.rollup import FIGURES
+from monitor.store.histogram import (
+    COUNT_NAMES,
+    CountedRow,
+    Sum,
+    decode,
+    encode,
+    kinds_from,
+    kinds_text,
+)
+from monitor.store.run_rows import COUNTED_RUNS, HOUR_MS
+from monitor.store.schema import CHECKS, DAYS, HOURS, RUNS, mark, upsert
+
+HOURS_FROM, RUNS_FROM = "hours_from", "runs_from"
+"""Marks: the first hour whose rollups are all kept, and the first whose runs are."""
+_AT_ONCE = 250
+"""Checks of one transaction: short, so that results are written in between."""
+COUNTS = slice(2, 2 + len(COUNT_NAMES))
+Sums = Mapping[tuple[int, int], Sum]
+"""By period and check."""
+
+
+def roll_next(connection: Connection, before: int) -> bool:
+    """Roll up the runs of some checks that began before unix ms `before`. True while there are more."""
+    query = select(CHECKS.c.id, CHECKS.c.rolled_until).where(CHECKS.c.rolled_until < before)
+    checks = connection.execute(query.order_by(CHECKS.c.id).limit(_AT_ONCE)).all()
+    if not checks:
+        return False
+    ids, first = [check for check, _ in checks], min(rolled for _, rolled in checks)
+    rolled_until = dict(map(tuple, checks))
+    last: dict[int, int] = {}
+    rows: list[tuple[int, int, CountedRow]] = []
+    these = RUNS.c.at.between(first, before - 1) & RUNS.c.check_id.in_(ids)
+    for at, check, *counted in connection.execute(COUNTED_RUNS.where(these)):
+        if at >= rolled_until[check]:
+            rows.append((at, check, counted))
+            last[check] = max(at, last.get(check, at))
+    add_runs(connection, rows)
+    connection.execute(_ROLLED, [{"of": check, "until": before} for check in ids])
+    if last:
+        connection.execute(_LAST, [{"of": check, "last": at} for check, at in last.items()])
+    return True
+
+
+_ROLLED = (
+    update(CHECKS).where(CHECKS.c.id == bindparam("of")).values(rolled_until=bindparam("until"))
+)
+_LAST = update(CHECKS).where(CHECKS.c.id == bindparam("of")).values(last_at=bindparam("last"))
+
+
+def add_runs(connection: Connection, runs: Iterable[tuple[int, int, CountedRow]]) -> None:
+    """Add runs (begin, check, what is counted) to their hours, where those are kept, and days."""
+    hours_from = mark(connection, HOURS_FROM) or 0
+    rows: dict[tuple[int, int], list[CountedRow]] = defaultdict(list)
+    for at, check, counted in runs:
+        rows[at // HOUR_MS, check].append(counted)
+    hours = {key: Sum.of_rows(some) for key, some in rows.items()}
+    days: dict[tuple[int, int], Sum] = defaultdict(Sum)
+    for (hour, check), total in hours.items():
+        days[hour // 24, check].add(total)
+    _add(connection, HOURS, {key: total for key, total in hours.items() if key[0] >= hours_from})
+    _add(connection, DAYS, days)
+
+
+def _add(connection: Connection, table: Table, more: Sums) -> None:
+    checks: dict[int, list[int]] = defaultdict(list)
+    for period, check in more:
+        checks[period].append(check)
+    for period, ids in checks.items():
+        for first in range(0, len(ids), _AT_ONCE):
+            some = ids[first : first + _AT_ONCE]
+            query = select(table).where(table.c.period == period, table.c.check_id.in_(some))
+            for row in connection.execute(query):
+                more[period, row.check_id].add(sum_from(row))
+    write(connection, table, more)
+
+
+def write(connection: Connection, table: Table, sums: Sums) -> None:
+    upsert(connection, table, [_row(*key, total) for key, total in sorted(sums.items(), key=_key)])
+
+
+def _key(pair: tuple[tuple[int, int], Sum]) -> tuple[int, int]:
+    return pair[0]
+
+
+def _row(period: int, check: int, total: Sum) -> dict[str, Any]:
+    row: dict[str, Any] = {"period": period, "check_id": check, "kinds": kinds_text(total.kinds)}
+    row |= {name: max(count, 0) for name, count in zip(COUNT_NAMES, total.counts, strict=True)}
+    for name in ("ttft", "total"):
+        histogram, qs = total.figures.get(name), (0.5, 0.95, 0.99)
+        values = histogram.quantiles(qs) if histogram else (None, None, None)
+        for q, value in zip(qs, values, strict=True):
+            row[f"{name}_p{q * 100:.0f}_100us"] = None if value is None else round(value * 10)
+    return {**row, "histograms": encode(total.figures)}
+
+
+def sum_from(row: Sequence[Any], wanted: Collection[str] = FIGURES) -> Sum:
+    """Unpack a row of hours or days; zlib.error, struct.error or ValueError where it is damaged."""
+    return Sum(row[COUNTS], kinds_from(row[COUNTS.stop]), decode(row[-1], wanted))
+
+
+def remake(connection: Connection, table: Table, keys: Iterable[tuple[int, int]]) -> None:
+    """Add up hours from their runs, or days from their hours, where all of those are kept."""
+    for period, check in keys:
+        total = Sum()
+        if table is HOURS and period >= (mark(connection, RUNS_FROM) or 0):
+            these = RUNS.c.at.between(period * HOUR_MS, (period + 1) * HOUR_MS - 1)
+            found = connection.execute(COUNTED_RUNS.where(these & (RUNS.c.check_id == check)))
+            total = Sum.of_rows([row[2:] for row in found])
+        elif table is DAYS and period * 24 >= (mark(connection, HOURS_FROM) or 0):
+            hours = HOURS.c.period.between(period * 24, period * 24 + 23)
+            for row in connection.execute(select(HOURS).where(hours & (HOURS.c.check_id == check))):
+                total.add(sum_from(row))
+        if any(total.counts):
+            write(connection, table, {(period, check): total})

@@ -1,0 +1,354 @@
+"""Runs as rows of plain whole numbers, and rows as runs; the ids of checks and words that rows refer to.
+
+Times are stored in units of 0.1 ms (`_100us`), speed in tokens per ten seconds, cost in 1e-8 of the
+price's currency, lateness and `retry_after` in ms. What is negative or no number is not kept.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from monitor.model import (
+    TIMING_NAMES,
+    Failure,
+    FailureKind,
+    Outcome,
+    Result,
+    RunRecord,
+    Stream,
+    Timings,
+    Usage,
+)
+from monitor.model.rollup import COST_SCALE
+from monitor.store.histogram import OUTCOMES, CountedRow
+from monitor.store.schema import CHECKS, RUNS, WORDS, insert_many
+
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_WORDS = 20_000
+"""Of one sort: strangers choose some of them. Beyond it a failure keeps its kind but not its words."""
+LONGEST_WORD, SHORT_WORD = 500, 120
+NOT_KEPT = "(too many different messages to keep this one)"
+COUNTED = slice(5, 20)
+"""Where in a row stands what a rollup counts, besides outcome and kind."""
+COUNTED_RUNS = select(
+    RUNS.c.at, RUNS.c.check_id, RUNS.c.outcome, WORDS.c.text, *RUNS.columns.values()[COUNTED]
+).select_from(RUNS.outerjoin(WORDS, WORDS.c.id == RUNS.c.kind_id))
+"""Begin, check and what is counted of runs; a condition is to be added."""
+_LARGEST = 1 << 53
+_MS = timedelta(milliseconds=1)
+_TIMES = attrgetter(*TIMING_NAMES)
+_CODES = {name: code for code, name in enumerate(OUTCOMES)}
+_OUTCOMES = tuple(map(Outcome, OUTCOMES))
+
+
+def millis(at: datetime) -> int:
+    return (at - EPOCH) // _MS
+
+
+def from_millis(number: int) -> datetime:
+    return EPOCH + number * _MS
+
+
+@dataclass(slots=True)
+class KnownId:
+    """A check's number, its probe kind, and up to when (unix ms) its runs are in the rollups."""
+
+    id: int
+    kind: str
+    rolled_until: int
+
+
+class Ids:
+    """Ids of checks and words: looked up once, then known. `forget` them after a rollback."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self._checks: dict[tuple[str, str], KnownId] = {}
+        self._words: dict[tuple[str, str], tuple[int, int]] = {}
+        """Id, and the last day on which it was needed."""
+        self._counts: dict[str, int] = {}
+
+    def check(self, connection: Connection, entry: RunRecord, now: datetime) -> KnownId:
+        result = entry.result
+        known = self._checks.get((result.check, result.vantage))
+        if known is None:
+            known = self._find_check(connection, entry, now)
+            self._checks[result.check, result.vantage] = known
+        if known.kind != entry.kind:
+            these = CHECKS.c.id == known.id
+            connection.execute(update(CHECKS).where(these).values(kind=entry.kind))
+            known.kind = entry.kind
+        return known
+
+    def _find_check(self, connection: Connection, entry: RunRecord, now: datetime) -> KnownId:
+        result = entry.result
+        query = select(CHECKS.c.id, CHECKS.c.kind, CHECKS.c.rolled_until).where(
+            CHECKS.c.key == result.check, CHECKS.c.vantage == result.vantage
+        )
+        row = connection.execute(query).first()
+        if row is not None:
+            return KnownId(*row)
+        values = {
+            "key": result.check,
+            "vantage": result.vantage,
+            "kind": entry.kind,
+            "rolled_until": min(millis(result.at), millis(now)) // HOUR_MS * HOUR_MS,
+        }
+        added = connection.execute(insert(CHECKS), values)
+        assert added.inserted_primary_key is not None
+        return KnownId(added.inserted_primary_key[0], entry.kind, values["rolled_until"])  # type: ignore[arg-type]
+
+    def word(self, connection: Connection, what: str, text: str | None, day: int) -> int | None:
+        """Give the id of a text; None where there is none, or too many of this sort already."""
+        if text is None:
+            return None
+        known = self._words.get((what, text)) or self._find_word(connection, what, text)
+        if known is None:
+            return self._add_word(connection, what, text, day)
+        number, used = known
+        if used < day:
+            connection.execute(update(WORDS).where(WORDS.c.id == number).values(used=day))
+            self._words[what, text] = number, day
+        return number
+
+    def _find_word(self, connection: Connection, what: str, text: str) -> tuple[int, int] | None:
+        query = select(WORDS.c.id, WORDS.c.used)
+        row = connection.execute(query.where(WORDS.c.what == what, WORDS.c.text == text)).first()
+        if row is None:
+            return None
+        self._words[what, text] = row[0], row[1]
+        return row[0], row[1]
+
+    def _add_word(self, connection: Connection, what: str, text: str, day: int) -> int | None:
+        if what not in self._counts:
+            query = select(func.count()).select_from(WORDS).where(WORDS.c.what == what)
+            self._counts[what] = connection.execute(query).scalar_one()
+        if self._counts[what] >= MOST_WORDS and text != NOT_KEPT:
+            return self.word(connection, what, NOT_KEPT, day) if what == "message" else None
+        self._counts[what] += 1
+        added = connection.execute(insert(WORDS), {"what": what, "text": text, "used": day})
+        assert added.inserted_primary_key is not None
+        number = int(added.inserted_primary_key[0])
+        self._words[what, text] = number, day
+        return number
+
+
+def counted_row(entry: RunRecord) -> CountedRow:
+    """Pick what a rollup counts of a run."""
+    result, stream, usage = entry.result, entry.result.stream, entry.result.usage
+    return (
+        _CODES[result.outcome.value],
+        result.failure.kind.value if result.failure else None,
+        int(entry.in_maintenance),
+        entry.missed,
+        _scaled(result.late_ms, 1) or 0,
+        int(result.trusted_timings),
+        *map(_scaled, _TIMES(result.timings)),
+        _scaled(stream.tokens_per_s) if stream else None,
+        _scaled(usage.tokens_in, 1) if usage else None,
+        _scaled(usage.tokens_out, 1) if usage else None,
+        _scaled(usage.cost_usd, COST_SCALE) if usage else None,
+    )
+
+
+def insert_runs(
+    connection: Connection,
+    ids: Ids,
+    entries: Iterable[RunRecord],
+    now: datetime,
+    *,
+    crowded: bool = False,
+) -> list[tuple[int, KnownId]]:
+    """The begin of each run as it is stored, and its check: the next free millisecond is taken.
+
+    An earlier transaction may have taken a moment, where the clock was set back: that is an
+    IntegrityError, after which the whole transaction is to be tried again `crowded`.
+    """
+    rows: dict[tuple[int, int], Sequence[Any]] = {}
+    keys: list[tuple[int, KnownId]] = []
+    for entry in entries:
+        check, at = ids.check(connection, entry, now), millis(entry.result.at)
+        while (at, check.id) in rows or (crowded and _is_taken(connection, at, check.id)):
+            at += 1
+        rows[at, check.id] = _row(connection, ids, entry, at, check.id)
+        keys.append((at, check))
+    if rows:
+        insert_many(connection, RUNS, rows.values())
+    return keys
+
+
+def _is_taken(connection: Connection, at: int, check: int) -> bool:
+    query = select(RUNS.c.at).where(RUNS.c.at == at, RUNS.c.check_id == check)
+    return connection.execute(query).first() is not None
+
+
+def _row(connection: Connection, ids: Ids, entry: RunRecord, at: int, check: int) -> Sequence[Any]:
+    result, stream, counted, day = (
+        entry.result,
+        entry.result.stream,
+        counted_row(entry),
+        at // DAY_MS,
+    )
+    failure = result.failure
+    return (
+        at,
+        check,
+        counted[0],
+        ids.word(connection, "kind", counted[1], day),
+        ids.word(connection, "message", _clean(failure.message, LONGEST_WORD), day)
+        if failure
+        else None,
+        *counted[2:],
+        result.http_status,
+        ids.word(connection, "ip", _clean(result.remote_ip), day),
+        ids.word(connection, "model", _clean(result.model), day),
+        None if result.cert_expires is None else millis(result.cert_expires) // 1000,
+        None if result.retry_after is None else _scaled(result.retry_after / _MS, 1),
+        *(
+            (None,) * 9
+            if stream is None
+            else (
+                _scaled(stream.events, 1),
+                _scaled(stream.content_chunks, 1),
+                _scaled(stream.tokens_out, 1),
+                int(stream.tokens_estimated),
+                _scaled(stream.stall_max_ms),
+                _scaled(stream.icl_p50_ms),
+                _scaled(stream.icl_p95_ms),
+                ids.word(connection, "finish_reason", _clean(stream.finish_reason), day),
+                int(stream.complete),
+            )
+        ),
+        None if stream is None else _scaled(stream.heartbeats, 1),
+    )
+
+
+def _scaled(value: float | None, scale: int = 10) -> int | None:
+    """A whole number of so many parts; NaN is nothing, and what is beyond the ends is the end."""
+    if value is None:
+        return None
+    try:
+        number = round(value * scale)
+    except ValueError:
+        return None
+    except OverflowError:
+        return _LARGEST if value > 0 else 0
+    return number if 0 <= number <= _LARGEST else min(max(number, 0), _LARGEST)
+
+
+def _clean(text: str | None, longest: int = SHORT_WORD) -> str | None:
+    """Short, and such that every database takes it."""
+    if text is None or (len(text) <= longest and text.isascii() and "\0" not in text):
+        return text
+    return text[:longest].encode("utf-8", "replace").decode().replace("\0", " ")
+
+
+class WordCache:
+    """The texts behind the ids in rows, for who reads: asked for once a page of rows, then known."""
+
+    _WORDS = tuple(
+        at for at, column in enumerate(RUNS.columns) if column.name.endswith("_id") and at > 1
+    )
+
+    def __init__(self) -> None:
+        self.texts: dict[int | None, str] = {}
+
+    def learn(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+        ids = {row[at] for row in rows for at in self._WORDS} - self.texts.keys() - {None}
+        some = sorted(ids)
+        for first in range(0, len(some), 500):
+            query = select(WORDS.c.id, WORDS.c.text).where(
+                WORDS.c.id.in_(some[first : first + 500])
+            )
+            self.texts.update((number, text) for number, text in connection.execute(query))
+
+
+def result_from(
+    row: Sequence[Any], key: str, vantage: str, texts: Mapping[int | None, str]
+) -> Result:
+    """The run that a row holds. LookupError, ValueError or TypeError where nobody has written it so."""
+    (
+        at,
+        _,
+        outcome,
+        kind,
+        message,
+        _,
+        _,
+        late,
+        trusted,
+        *times,
+        speed,
+        tokens_in,
+        tokens_out,
+        cost,
+        status,
+        ip,
+        model,
+        expires,
+        retry_after,
+        events,
+        chunks,
+        tokens,
+        estimated,
+        stall,
+        icl_p50,
+        icl_p95,
+        finish,
+        complete,
+        heartbeats,
+    ) = row
+    usage = (tokens_in, tokens_out, cost)
+    return Result(
+        check=key,
+        vantage=vantage,
+        at=EPOCH + timedelta(milliseconds=at),
+        outcome=_OUTCOMES[outcome],
+        failure=None if kind is None else Failure(FailureKind(texts[kind]), texts.get(message, "")),
+        timings=Timings(**dict(zip(TIMING_NAMES, map(_tenth, times), strict=True))),
+        http_status=status,
+        remote_ip=texts.get(ip),
+        model=texts.get(model),
+        stream=None
+        if events is None
+        else Stream(
+            events=events,
+            content_chunks=chunks,
+            tokens_out=tokens,
+            tokens_estimated=bool(estimated),
+            tokens_per_s=_tenth(speed),
+            stall_max_ms=_tenth(stall),
+            icl_p50_ms=_tenth(icl_p50),
+            icl_p95_ms=_tenth(icl_p95),
+            finish_reason=texts.get(finish),
+            complete=bool(complete),
+            heartbeats=heartbeats,
+        ),
+        usage=None
+        if usage == (None, None, None)
+        else Usage(
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            cost_usd=None if cost is None else cost / COST_SCALE,
+        ),
+        cert_expires=None if expires is None else EPOCH + timedelta(seconds=expires),
+        retry_after=None if retry_after is None else timedelta(milliseconds=retry_after),
+        late_ms=float(late),
+        trusted_timings=bool(trusted),
+    )
+
+
+def counted_from(row: Sequence[Any], texts: Mapping[int | None, str]) -> CountedRow:
+    """Pick what a rollup counts of the run in a row."""
+    return (row[2], None if row[3] is None else texts[row[3]], *row[COUNTED])
+
+
+def _tenth(number: int | None) -> float | None:
+    return None if number is None else number / 10

@@ -1,0 +1,316 @@
+"""The small tables, in nouns: states, incidents, habits, spend, messages, requests and evidence."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, text
+from sqlmodel import Session, SQLModel, col, delete, func, or_, select, update
+
+from monitor.model import (
+    AlertState,
+    Evidence,
+    Habit,
+    Incident,
+    OperatorRequest,
+    OutboxMessage,
+    Phase,
+    RequestKind,
+    RestartState,
+    Silence,
+    Spend,
+)
+from monitor.store import schema
+from monitor.store.run_rows import from_millis
+from monitor.store.schema import (
+    CHECKS,
+    RUNS,
+    HabitRow,
+    IncidentRow,
+    LedgerRow,
+    OutboxRow,
+    RequestRow,
+    StateRow,
+)
+
+INCIDENT, MESSAGE = TypeAdapter(Incident), TypeAdapter(OutboxMessage)
+HABIT, EVIDENCE = TypeAdapter(Habit), TypeAdapter(Evidence)
+SEEN, CLEAN, CRASHES = "last_seen", "stopped_cleanly", "crashes"
+_RECENT, _HOUR, _REQUESTS_KEPT = timedelta(hours=3), timedelta(hours=1), timedelta(days=30)
+_MOST_TOKENS = 1 << 53
+
+
+def save(connection: Connection, rows: Iterable[SQLModel]) -> None:
+    """Insert each, or replace the one of the same key."""
+    with Session(connection) as session:
+        for row in rows:
+            session.merge(row)
+        session.flush()
+
+
+def state_row(state: AlertState, vantage: str) -> StateRow:
+    return StateRow(
+        vantage=vantage,
+        check_key=state.check,
+        rule=state.rule,
+        phase=state.phase.value,
+        streak=state.streak,
+        since=state.since,
+        bad_since=state.bad_since,
+        incident=state.incident,
+    )
+
+
+def incident_row(incident: Incident, vantage: str) -> IncidentRow:
+    plain = replace(incident, failed_runs=dict(incident.failed_runs))  # any mapping will do
+    return IncidentRow(
+        vantage=vantage,
+        id=incident.id,
+        service=incident.service,
+        severity=incident.severity.value,
+        opened=incident.opened,
+        closed=incident.closed,
+        kind=incident.failure.kind.value,
+        body=INCIDENT.dump_json(plain).decode(),
+    )
+
+
+def message_row(message: OutboxMessage, vantage: str) -> OutboxRow:
+    return OutboxRow(
+        vantage=vantage,
+        id=message.id,
+        state="pending",
+        channel=message.channel,
+        last_error=message.last_error,
+        body=MESSAGE.dump_json(message).decode(),
+    )
+
+
+def habit_row(check: str, habit: Habit, vantage: str) -> HabitRow:
+    return HabitRow(vantage=vantage, check_key=check, body=HABIT.dump_json(habit).decode())
+
+
+def finish_message(
+    connection: Connection, number: int, vantage: str, at: datetime, error: str
+) -> None:
+    these = (col(OutboxRow.id) == number) & (col(OutboxRow.vantage) == vantage)
+    values = {
+        "state": "dead" if error else "sent",
+        "done": at,
+        **({"last_error": error} if error else {}),
+    }
+    connection.execute(update(OutboxRow).where(these).values(values))
+
+
+def add_spend(connection: Connection, day: date, service: str, spend: Spend, vantage: str) -> None:
+    with Session(connection) as session:
+        row = session.get(LedgerRow, (vantage, day.isoformat(), service)) or LedgerRow(
+            vantage=vantage, day=day.isoformat(), service=service, tokens=0, money=0.0
+        )
+        row.tokens = max(min(row.tokens + spend.tokens, _MOST_TOKENS), -_MOST_TOKENS)
+        row.money += spend.money
+        session.add(row)
+        session.flush()
+
+
+def _of(query: Any, model: Any, vantage: str | None) -> Any:
+    """Narrow a query to this vantage; None asks for all."""
+    return query if vantage is None else query.where(model.vantage == vantage)
+
+
+def states(connection: Connection, vantage: str | None) -> dict[tuple[str, str], AlertState]:
+    """All states, by check and rule."""
+    rows = Session(connection).exec(_of(select(StateRow), StateRow, vantage))
+    return {
+        (row.check_key, row.rule): AlertState(
+            check=row.check_key,
+            rule=row.rule,
+            phase=Phase(row.phase),
+            streak=row.streak,
+            since=row.since,
+            bad_since=row.bad_since,
+            incident=row.incident,
+        )
+        for row in rows
+    }
+
+
+def incidents(
+    connection: Connection,
+    vantage: str | None,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int | None = None,
+) -> tuple[Incident, ...]:
+    """Newest first; only those that were open at some time from `since` to before `until`."""
+    query = _of(select(IncidentRow.body), IncidentRow, vantage)
+    if since is not None:
+        query = query.where(
+            or_(col(IncidentRow.closed).is_(None), col(IncidentRow.closed) >= since)
+        )
+    if until is not None:
+        query = query.where(col(IncidentRow.opened) < until)
+    newest = col(IncidentRow.opened).desc(), col(IncidentRow.id).desc()
+    bodies = Session(connection).exec(query.order_by(*newest).limit(limit))
+    return tuple(map(INCIDENT.validate_json, bodies))
+
+
+def incident(connection: Connection, vantage: str | None, number: int) -> Incident | None:
+    query = _of(select(IncidentRow.body), IncidentRow, vantage).where(IncidentRow.id == number)
+    body = Session(connection).exec(query).first()
+    return None if body is None else INCIDENT.validate_json(body)
+
+
+def _next(connection: Connection, column: Any) -> int:
+    return int(connection.execute(select(func.max(column))).scalar() or 0) + 1
+
+
+def pending(connection: Connection, vantage: str | None) -> tuple[tuple[OutboxMessage, ...], int]:
+    """Messages that are not delivered, oldest first; and the id of the next one."""
+    query = _of(select(OutboxRow.body), OutboxRow, vantage).where(OutboxRow.state == "pending")
+    bodies = Session(connection).exec(query.order_by(col(OutboxRow.id)))
+    return tuple(map(MESSAGE.validate_json, bodies)), _next(connection, OutboxRow.id)
+
+
+def dead(
+    connection: Connection, vantage: str | None, since: datetime
+) -> list[tuple[datetime, OutboxMessage]]:
+    """Messages that were given up since then, newest first, and when; `last_error` says why."""
+    query = _of(select(OutboxRow), OutboxRow, vantage)
+    query = query.where(OutboxRow.state == "dead", col(OutboxRow.done) >= since)
+    rows = Session(connection).exec(query.order_by(col(OutboxRow.id).desc()))
+    return [
+        (row.done, replace(MESSAGE.validate_json(row.body), last_error=row.last_error))
+        for row in rows
+    ]
+
+
+def spent(
+    connection: Connection, vantage: str | None, since: date
+) -> dict[tuple[date, str], Spend]:
+    """Spend by day and service, from this day on."""
+    query = _of(select(LedgerRow), LedgerRow, vantage).where(LedgerRow.day >= since.isoformat())
+    found: dict[tuple[date, str], Spend] = defaultdict(Spend)
+    for row in Session(connection).exec(query):
+        found[date.fromisoformat(row.day), row.service] += Spend(row.tokens, row.money)
+    return dict(found)
+
+
+def requests(connection: Connection) -> tuple[OperatorRequest, ...]:
+    """List what people have asked and the daemon has not done, oldest first."""
+    query = select(RequestRow).where(col(RequestRow.done).is_(None)).order_by(col(RequestRow.id))
+    return tuple(map(_request, Session(connection).exec(query)))
+
+
+def silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
+    """Those that still hold; a newer one takes the place of an older one of the same target."""
+    query = select(RequestRow).where(RequestRow.what == RequestKind.SILENCE.value)
+    newest = {
+        row.target: row for row in Session(connection).exec(query.order_by(col(RequestRow.id)))
+    }
+    found = (_request(row).silence for row in newest.values())
+    return tuple(silence for silence in found if silence.until > now)
+
+
+def add_request(connection: Connection, request: OperatorRequest) -> None:
+    row = RequestRow(
+        at=request.at,
+        what=request.what.value,
+        target=request.target,
+        until=request.until,
+        text=request.text,
+    )
+    with Session(connection) as session:
+        session.add(row)
+        session.flush()
+
+
+def finish_requests(connection: Connection, done: Iterable[int], now: datetime) -> None:
+    """Tick these off, and forget what was done long ago and holds no more."""
+    these = col(RequestRow.id).in_([*done])
+    connection.execute(update(RequestRow).where(these).values(done=now))
+    over = or_(col(RequestRow.until).is_(None), col(RequestRow.until) < now)
+    connection.execute(delete(RequestRow).where(col(RequestRow.done) < now - _REQUESTS_KEPT, over))
+
+
+def _request(row: RequestRow) -> OperatorRequest:
+    return OperatorRequest(
+        id=row.id or 0,
+        at=row.at,
+        what=RequestKind(row.what),
+        target=row.target,
+        until=row.until,
+        text=row.text,
+    )
+
+
+def restart_state(connection: Connection, vantage: str | None, now: datetime) -> RestartState:
+    """Answer what a starting daemon asks. It only reads, so that it works on a full disk."""
+    month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    recent = incidents(connection, vantage, since=min(month, now - _RECENT))
+    habits = Session(connection).exec(_of(select(HabitRow), HabitRow, vantage))
+    return RestartState(
+        states=states(connection, vantage),
+        incidents=tuple(each for each in reversed(recent) if not each.closed),
+        next_incident=_next(connection, IncidentRow.id),
+        habits={row.check_key: HABIT.validate_json(row.body) for row in habits},
+        spent_today={
+            service: spend for (_, service), spend in spent(connection, vantage, now.date()).items()
+        },
+        last_seen=last_seen(connection, vantage),
+        stopped_cleanly=schema.value(connection, CLEAN, vantage or "") == "yes",
+        last_asked={
+            key: from_millis(at)
+            for key, _, _, at in newest_runs(connection, vantage)
+            if at is not None
+        },
+        recent=tuple(each for each in recent if each.closed),
+        silences=silences(connection, now),
+        crashes=len(crashes(connection, vantage, now)),
+    )
+
+
+def crashes(connection: Connection, vantage: str | None, now: datetime) -> list[str]:
+    """The starts of the last hour that followed on a crash, this one included, as ISO dates."""
+    said = schema.value(connection, CRASHES, vantage or "") or ""
+    recent = [each for each in said.split() if now - datetime.fromisoformat(each) < _HOUR]
+    first = schema.value(connection, SEEN, vantage or "") is None
+    clean = first or schema.value(connection, CLEAN, vantage or "") == "yes"
+    return recent if clean else [*recent[-99:], now.isoformat()]
+
+
+def last_seen(connection: Connection, vantage: str | None) -> datetime | None:
+    """The last heartbeat, or the newest run if that is later."""
+    said = note(connection, vantage, SEEN)
+    times = [datetime.fromisoformat(said)] if said else []
+    newest = connection.execute(select(func.max(RUNS.c.at))).scalar()
+    return max([*times, *([from_millis(newest)] if newest else [])], default=None)
+
+
+def note(connection: Connection, vantage: str | None, name: str) -> str | None:
+    """A single value by its name; without a vantage, of whichever has one."""
+    query = "SELECT value FROM key_value WHERE name = :name AND vantage IN (:vantage, '')"
+    if vantage is None:
+        query = "SELECT value FROM key_value WHERE name = :name ORDER BY vantage"
+    row = connection.execute(text(query), {"name": name, "vantage": vantage}).first()
+    return None if row is None else str(row[0])
+
+
+def newest_runs(
+    connection: Connection, vantage: str | None
+) -> Iterator[tuple[str, str, str, int | None]]:
+    """Key, vantage, kind and the begin of the newest run (unix ms) of each check, by key."""
+    newest = select(func.max(RUNS.c.at)).where(RUNS.c.check_id == CHECKS.c.id).scalar_subquery()
+    query = sqlalchemy.select(
+        CHECKS.c.key, CHECKS.c.vantage, CHECKS.c.kind, CHECKS.c.last_at, newest
+    )
+    query = query if vantage is None else query.where(CHECKS.c.vantage == vantage)
+    for key, of, kind, rolled, fresh in connection.execute(
+        query.order_by(CHECKS.c.key, CHECKS.c.vantage)
+    ):
+        yield key, of, kind, max((at for at in (rolled, fresh) if at is not None), default=None)
