@@ -225,7 +225,8 @@ async def _read_body(
         received.chunks.append(chunk)
         if watch is not None:
             watch.feed(chunk)
-        wait_s = budget.spend(time.thread_time_ns() - began)
+        framing = budget.take_framing(content_bytes)
+        wait_s = budget.spend(time.thread_time_ns() - began + framing)
         if decoder.error is not None:
             return TransportError(TransportPhase.BODY, ErrorType.ENCODING, decoder.error)
         if decoder.full:

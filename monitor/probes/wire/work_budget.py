@@ -16,7 +16,9 @@ _BURST_NS = 30_000_000
 _SHARE = 0.03
 """Of one core, in the long run."""
 _FRAMING_BYTES = 128 * 1024
-_SLICE, _SLICE_IN_DEBT = 8 * 1024, 2 * 1024
+_FRAMING_NS = 400
+"""For a byte of framing, measured with chunks of one byte."""
+_SLICE, _SMALL_SLICE = 8 * 1024, 2 * 1024
 
 
 class WorkBudget:
@@ -25,6 +27,7 @@ class WorkBudget:
     def __init__(self, debt_ns: float = 0.0) -> None:
         self._debt_ns = debt_ns
         self._at = time.monotonic_ns()
+        self._framing_bytes = 0
         self.raw_bytes = 0
         """What came from the network since the request was sent, framing and all."""
         self.has_answer = False
@@ -42,7 +45,7 @@ class WorkBudget:
     @property
     def slice_bytes(self) -> int:
         """How much may be read or worked through at once."""
-        return _SLICE_IN_DEBT if self.is_spent else _SLICE
+        return _SMALL_SLICE if self.is_spent or not self.has_answer else _SLICE
 
     def spend(self, work_ns: int) -> float:
         """Adds work done; returns for how many seconds nothing more should be read."""
@@ -51,6 +54,12 @@ class WorkBudget:
         self._at = now
         over_ns = self._debt_ns - _BURST_NS
         return over_ns / _SHARE / 1e9 if over_ns > 0 else 0.0
+
+    def take_framing(self, content_bytes: int) -> int:
+        """Returns the work, in ns, that aiohttp had with framing since the last call; it cannot be measured."""
+        framing = max(0, self.raw_bytes - content_bytes)
+        new, self._framing_bytes = framing - self._framing_bytes, framing
+        return max(0, new) * _FRAMING_NS
 
     def is_mere_framing(self, content_bytes: int) -> bool:
         """Says whether far more framing than content has come."""
