@@ -454,6 +454,7 @@ print(night.said, night.incidents[1].failure.message)
 """
 
 
+@pytest.mark.slow
 def test_a_policy_with_two_windows_is_one_class_and_nothing_else_lists_it(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     shutil.copytree(root / "monitor", tmp_path / "monitor")
