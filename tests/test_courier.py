@@ -138,7 +138,7 @@ async def test_a_message_says_what_since_when_why_what_instead_and_where_to_read
     assert await store.due(clock.now()) == ()
 
 
-async def test_recovery_says_how_long_and_how_many_failed_probes(
+async def test_recovery_says_how_long_and_how_many_runs_failed(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:
     await store.save((incident(closed=clock.now()),), (row(clock, what=NotificationType.RESOLVED),))
@@ -148,7 +148,7 @@ async def test_recovery_says_how_long_and_how_many_failed_probes(
         "✅ OhMyGPT, Cloudflare CDN: recovered",
         "From 24 Nov 11:42:00 UTC to 24 Nov 12:00:00 UTC, 18m. [#1]",
         "It was: bad gateway.",
-        "Failed probes: 7 (7 bad gateway)",
+        "Failed runs: 7 (7 bad gateway)",
         "Down this month: 2h5m.",
         "https://status.example/incidents/1/",
     ]

@@ -17,7 +17,12 @@ def downtime(
     maintenance: Iterable[Maintenance],
     now: datetime,
 ) -> timedelta:
-    """Returns how long the base URLs of `incident` were down this month (UTC), maintenance aside."""
+    """Return how long the base URLs of `incident` were down this month (UTC), maintenance aside.
+
+    It is zero for trouble of the account, which names a service and not its base URLs.
+    """
+    if incident.severity is Severity.ACCOUNT:
+        return timedelta(0)
     month, paths = _month(now), set(incident.endpoints)
     outages = [
         (max(other.opened, month), min(other.closed or now, now))
@@ -34,7 +39,7 @@ def downtime(
 
 
 def still_needed(closed: Mapping[int, Incident], now: datetime) -> dict[int, Incident]:
-    """Closed incidents of this month, for downtime, and those that flapping looks at."""
+    """Return the closed incidents of this month, for downtime, and those that flapping looks at."""
     since = min(_month(now), now - _KEPT)
     return {
         number: incident

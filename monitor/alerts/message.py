@@ -466,7 +466,7 @@ def counted(failed_runs: Mapping[str, int], context: Context) -> list[str]:
     kinds = [f"{runs} {label(FailureKind(kind), context)}" for kind, runs in pairs]
     total = sum(failed_runs.values())
     say = context.language.gettext
-    return [say("Failed probes: %(num)s (%(kinds)s)", num=total, kinds=listed(kinds, context))]
+    return [say("Failed runs: %(num)s (%(kinds)s)", num=total, kinds=listed(kinds, context))]
 
 
 def downtime(context: Context) -> list[str]:

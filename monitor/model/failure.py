@@ -198,7 +198,7 @@ class FailureKind(StrEnum):
         outcome=Outcome.DOWN,
         group=Group.DNS,
         label="Name not found",
-        what="The name of this base URL does not exist.",
+        what="DNS says that the name of this base URL does not exist.",
         remedy=_OTHER_URL,
         on_path=True,
         is_silent=True,

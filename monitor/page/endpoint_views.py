@@ -26,7 +26,7 @@ from monitor.page.published import ErrorStatus, RunStatus
 from monitor.page.states import State, check_state, endpoint_state, keeps
 from monitor.page.view_models import CheckView, EndpointHistory, EndpointView, RetiredView
 from monitor.page.window_stats import can_be, real, rounded
-from monitor.ranking import main_check
+from monitor.ranking import WINDOW, main_check
 
 DAY = timedelta(days=1)
 _FINE = {State.OPERATIONAL, State.MAINTENANCE}
@@ -197,14 +197,19 @@ def _measured(history: CheckHistory | None) -> datetime | None:
 
 
 def _since(history: CheckHistory | None, now: datetime) -> datetime | None:
-    """Return when a check was measured first, to the half hour; None once there is a day of data, or none."""
+    """Return when a check was measured first; None once there is a day of data, or none.
+
+    It is exact in the first half hour, and later the begin of the half hour on the clock.
+    """
     today = now.astimezone(UTC).date()
     if history is None or any(
         day < today - DAY and each.counted for day, each in history.days.items()
     ):
         return None
-    times = [point.at for point in history.series if point.p50 is not None]
-    times += [result.at for result in history.recent if result.outcome is not Outcome.UNKNOWN]
+    times = [result.at for result in history.recent if result.outcome is not Outcome.UNKNOWN]
+    times += [
+        point.at for point in history.series if point.p50 is not None and now - point.at > WINDOW
+    ]
     first = min(times, default=None)
     return None if first is None or now - first > DAY - timedelta(hours=1) else first
 

@@ -63,6 +63,12 @@ def test_what_was_slow_and_what_others_suffered_is_no_downtime_of_these_base_url
     assert downtime(slow, incident(START - HOUR, None, "s/c/chat")) == timedelta(0)
 
 
+def test_trouble_of_the_account_is_no_downtime_of_the_service() -> None:
+    refused = incident(START, severity=Severity.ACCOUNT)
+    outage = incident(START - HOUR, START)
+    assert down.downtime(refused, (outage, refused), (), START) == timedelta(0)
+
+
 def test_the_month_begins_at_midnight_utc_wherever_one_looks_from(tokyo: None) -> None:
     first = datetime(2026, 11, 1, tzinfo=UTC)
     over = incident(first - HOUR, first + HOUR)

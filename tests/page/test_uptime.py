@@ -32,7 +32,7 @@ def home(outcomes: Mapping[date, Mapping[str, int]], first: datetime) -> str:
             result(check, 640, at) for at in (first, NOW) if NOW - at < timedelta(minutes=30)
         ),
         series=tuple(
-            each if each.at >= first else Point(each.at, None, None)
+            each if each.at + timedelta(minutes=30) > first else Point(each.at, None, None)
             for each in found.checks[check].series
         ),
     )
@@ -44,6 +44,9 @@ def home(outcomes: Mapping[date, Mapping[str, int]], first: datetime) -> str:
 def test_until_there_is_a_day_of_data_it_says_since_when() -> None:
     assert "100\u00a0% uptime since 13:20 UTC today" in home(
         {TODAY: {"up": 5}}, NOW.replace(hour=13, minute=20)
+    )
+    assert "100\u00a0% uptime since 13:33 UTC today" in home(
+        {TODAY: {"up": 2}}, NOW.replace(hour=13, minute=33)
     )
     yesterday = TODAY - timedelta(days=1)
     said = home({yesterday: {"up": 9}, TODAY: {"up": 99}}, NOW - timedelta(hours=16))
