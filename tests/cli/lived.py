@@ -49,8 +49,14 @@ for command in json.load(sys.stdin):
             for number in (1, 2):
                 os.dup2(heard.fileno(), number)
             sys.argv[:] = shlex.split(command)
-            main()
-            sys.exit(0)
+            code = 0
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else int(end.code is not None)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)  # taking down all that is imported would take longer than the command
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         heard.seek(0)
         print(json.dumps([status, heard.read().decode()]), flush=True)
