@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from types import SimpleNamespace
 
 from monitor.language import ENGLISH, Language, marked
@@ -130,6 +130,7 @@ def cell(
     return seconds(milliseconds)
 
 
+@lru_cache(maxsize=4096)  # asked several times for each figure of a page
 def percent(share: float | None, language: Language = ENGLISH) -> str:
     """Format a share, never rounded up to 100: `99.99 %` is the most that a failure leaves."""
     if share is None:
