@@ -55,7 +55,8 @@ def show(parts: Iterable[object]) -> None:
 
 
 def say(text: str) -> None:
-    typer.echo(printable(text))
+    """Print a text. Not by `typer.echo`: it writes UTF-8 to a terminal that cannot show it."""
+    sys.stdout.write(f"{printable(text)}\n")
 
 
 def show_json(document: Mapping[str, object]) -> None:
