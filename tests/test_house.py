@@ -14,12 +14,6 @@ TESTS = ROOT / "tests"
 MAY_SHARE_FILE_NAMES = ("cli", "demo", "probes/kinds", "probes/readers")
 """A command, a kind or a protocol is often named as the part of the product that serves it."""
 
-BEING_REWRITTEN = ()
-"""Rooms that are made anew at the moment. Delete this line when they are."""
-
-NOT_YET_SENTENCES = ()
-"""Rooms whose docstrings and marks are not mended yet. Delete what is."""
-
 FRAGMENT = re.compile(
     r"(Of|None where|What|Nor|Whether|Why|How|Who|Which|By|As|Also|And|Or|But|From|When|Where|Never"
     r"|With|Without|Because)\b"
@@ -54,7 +48,7 @@ def comments(path: Path, word: str) -> Iterator[tuple[int, str]]:
 
 def test_no_two_modules_share_a_file_name() -> None:
     paths = defaultdict(list)
-    for path in modules(*MAY_SHARE_FILE_NAMES, *BEING_REWRITTEN):
+    for path in modules(*MAY_SHARE_FILE_NAMES):
         if path.name != "__init__.py":
             paths[path.name].append(short(path))
     assert [each for each in paths.values() if len(each) > 1] == []
@@ -62,7 +56,7 @@ def test_no_two_modules_share_a_file_name() -> None:
 
 def test_no_two_public_classes_share_a_name() -> None:
     paths = defaultdict(list)
-    for path in modules(*BEING_REWRITTEN):
+    for path in modules():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 paths[node.name].append(short(path))
@@ -72,7 +66,7 @@ def test_no_two_public_classes_share_a_name() -> None:
 
 def test_docstrings_are_sentences() -> None:
     fragments = []
-    for path in modules(*NOT_YET_SENTENCES):
+    for path in modules():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 text = ast.get_docstring(node) or ""
@@ -86,7 +80,7 @@ def test_the_formatter_is_never_switched_off() -> None:
         f"{short(path)}:{line}"
         for path in own_files(MONITOR, TESTS)
         for line, comment in comments(path, "fmt:")
-        if re.match(r"# fmt: *(skip|off)", comment) and not _is_not_yet_mended(path)
+        if re.match(r"# fmt: *(skip|off)", comment)
     ]
     assert switched_off == []
 
@@ -97,7 +91,7 @@ def test_a_linter_is_told_off_by_code_and_with_a_reason() -> None:
         f"{short(path)}:{line}"
         for path in own_files(MONITOR, TESTS)
         for line, comment in comments(path, "noqa")
-        if path != Path(__file__) and not _is_not_yet_mended(path)
+        if path != Path(__file__)
         if not re.search(
             r"# (?:ruff: )?noqa: [A-Z]+\d+" + (r".*  # \S" if MONITOR in path.parents else ""),
             comment,
@@ -106,20 +100,10 @@ def test_a_linter_is_told_off_by_code_and_with_a_reason() -> None:
     assert without == []
 
 
-def _is_not_yet_mended(path: Path) -> bool:
-    return any(
-        path.is_relative_to(folder / each)
-        for folder in (MONITOR, TESTS)
-        for each in NOT_YET_SENTENCES
-    )
-
-
 def test_tests_do_not_import_tests() -> None:
     """What two of them need stands in a module of its own, or in a conftest."""
     importing = []
     for path in own_files(TESTS):
-        if any(path.is_relative_to(TESTS / each) for each in NOT_YET_SENTENCES):
-            continue
         for node in ast.walk(ast.parse(path.read_text())):
             names = []
             if isinstance(node, ast.Import):

@@ -251,9 +251,13 @@ async def test_every_probe_and_the_diagnosis_ask_for_the_same_name(
             endpoint = Endpoint(id="e", service="s", url=url, name="E")
             await attempt(
                 Check(service="s", endpoint=endpoint, probe=PROBES[kind]()),
-                habit=Habit(), client=client, clock=clock, rng=Random(1), vantage="here",
+                habit=Habit(),
+                client=client,
+                clock=clock,
+                rng=Random(1),
+                vantage="here",
                 redact=Redactor(),
-            )  # fmt: skip
+            )
     assert (names, target_of(url).host) == ([host] * 3, host)
 
 
