@@ -44,7 +44,7 @@ class WorkBudget:
 
     @property
     def slice_bytes(self) -> int:
-        """How much may be read or worked through at once."""
+        """Limits how much may be read or worked through at once."""
         return _SMALL_SLICE if self.is_spent or not self.has_answer else _SLICE
 
     def spend(self, work_ns: int) -> float:
@@ -108,7 +108,7 @@ class BudgetedHandler(ResponseHandler):
             self._resumes = True
             self._loop.call_later(self._budget.spend(0), self._resume, resume_parser)
 
-    def _resume(self, resume_parser: bool) -> None:  # noqa: FBT001
+    def _resume(self, resume_parser: bool) -> None:  # noqa: FBT001  # as aiohttp has it
         self._resumes = self._is_full = False
         super().resume_reading(resume_parser)
         if self._holds and self.transport is not None:
