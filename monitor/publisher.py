@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from monitor.clock import Clock
 from monitor.logs import RepeatFilter
 from monitor.malloc_trim import malloc_trim
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
-from monitor.page import Folder, Pick, Renderer, RenderThrottle, Site, ViewCache, last_picks, view
+from monitor.page import Folder, Pick, Renderer, Site, ViewCache, last_picks, view
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class Publisher:
         self._vantage, self._version = vantage, version
         self.change(services, checks, settings, maintenance)
         self._repeats = RepeatFilter()
-        self._renderer = Renderer(RenderThrottle(clock.monotonic, time.sleep))
+        self._renderer = Renderer()
         self._view_cache = ViewCache()
         self._picks: Mapping[str, Pick] | None = None
         self._folder = Folder(settings.dir)

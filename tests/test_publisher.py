@@ -13,6 +13,8 @@ from cast import HandClock, until
 from page_cast import CHECKS, NOW, SERVICE, key, many
 
 from monitor.model import Check, Evidence, PageSettings, Snapshot, StoreError
+from monitor.page.render_cache import EVERY
+from monitor.page.view_models import SHARE
 from monitor.probes import ProbeSettings
 from monitor.publisher import Publisher
 
@@ -92,19 +94,9 @@ async def test_what_failing_calls_got_is_shown_only_where_the_operator_wants_it(
         assert ("what ohmygpt" in beside.read_text()) is errors
 
 
-class SlowClock(HandClock):
-    """Each look at it takes 25 ms."""
-
-    def monotonic(self) -> float:
-        self.mono += 0.025
-        return self.mono
-
-
-async def test_pages_of_a_crowd_follow_at_the_pace_that_they_cost_by_our_clock(
-    tmp_path: Path,
-) -> None:
+async def test_own_pages_without_news_follow_in_turns_by_the_daemons_clock(tmp_path: Path) -> None:
     site, snapshot = many(41)
-    clock = SlowClock(NOW)
+    clock = HandClock(NOW)
     loop = Publisher(
         Shelf(snapshot),
         site.services,
@@ -121,9 +113,8 @@ async def test_pages_of_a_crowd_follow_at_the_pace_that_they_cost_by_our_clock(
         return [each.read_text() for each in found]
 
     first = await pages()
-    clock.tick(
-        41
-    )  # 82 files of 25 ms, 68 s at our part of a core; what costs nothing has waited 40 s
+    wait = min(EVERY, site.stale_after * SHARE).total_seconds()
+    clock.tick(0.7 * wait)
     new = sum(one != other for one, other in zip(first, await pages(), strict=True))
     assert len(first) == 41
     assert 0 < new < 30

@@ -2,7 +2,6 @@
 
 from monitor.page.folder import Folder, publish
 from monitor.page.render import Renderer
-from monitor.page.render_throttle import RenderThrottle
 from monitor.page.view import view
 from monitor.page.view_cache import ViewCache
 from monitor.page.view_models import PageView, Site
@@ -12,7 +11,6 @@ __all__ = [
     "Folder",
     "PageView",
     "Pick",
-    "RenderThrottle",
     "Renderer",
     "Site",
     "ViewCache",

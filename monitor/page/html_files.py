@@ -56,8 +56,6 @@ class HtmlFiles:
         def make() -> bytes:
             return self._html("incident.html", here, incident=incident)
 
-        if not (self.page.crowded or incident.closed):
-            return name, make()
         states = [each.state for each in self.page.affected(incident)]
         return name, self.cache.file(name, self.page, (self._common, incident, states), make)
 
@@ -68,10 +66,8 @@ class HtmlFiles:
         def make() -> bytes:
             return self._html("endpoint.html", here, endpoint=endpoint)
 
-        if not self.page.crowded:
-            return name, make()
         news = self._common, endpoint.state, endpoint.trouble, self._updates(endpoint.path)
-        return name, self.cache.file(name, self.page, news, make, paced=True)
+        return name, self.cache.file(name, self.page, news, make)
 
     def _retired(self, endpoint: RetiredView) -> tuple[str, bytes]:
         here = f"endpoints/{endpoint.path}/"

@@ -89,17 +89,8 @@ def _schema(adapter: TypeAdapter[Any]) -> bytes:
 
 def _details(page: PageView, render_cache: RenderCache) -> Iterator[tuple[str, bytes]]:
     for endpoint in page.endpoints:
-        yield (
-            endpoint.detail,
-            render_cache.file(
-                endpoint.detail,
-                page,
-                news=(endpoint.state, endpoint.trouble),
-                make=partial(_detail_json, endpoint),
-                source=endpoint,
-                paced=page.crowded,
-            ),
-        )
+        news, make = (endpoint.state, endpoint.trouble), partial(_detail_json, endpoint)
+        yield endpoint.detail, render_cache.file(endpoint.detail, page, news, make)
     for service in page.services:
         for retired in service.retired:
             make = partial(_detail_json, retired)

@@ -19,7 +19,6 @@ from monitor.page import formatting, machine_files, svg_charts
 from monitor.page.feed import robots, sitemap
 from monitor.page.html_files import Assets, HtmlFiles
 from monitor.page.render_cache import RenderCache
-from monitor.page.render_throttle import RenderThrottle
 from monitor.page.row_cache import RowCache
 from monitor.page.states import State
 from monitor.page.view_models import PageView
@@ -28,11 +27,11 @@ from monitor.page.view_models import PageView
 class Renderer:
     """Renders pages. Templates and our own assets are read once; files without news are kept."""
 
-    def __init__(self, pace: RenderThrottle | None = None) -> None:
+    def __init__(self) -> None:
         self._folder = templates()
         self._ours = tuple(_hashed(self._folder / name) for name in ("style.css", "status.js"))
         self._env: dict[str, Environment] = {}
-        self._cache = RenderCache(pace)
+        self._cache = RenderCache()
 
     def files(self, page: PageView) -> Mapping[str, bytes]:
         """Path below the page's folder -> content, in the order of publishing: home pages last."""

@@ -2,7 +2,6 @@
 
 import gzip
 import html
-import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -19,8 +18,10 @@ from worlds import SITES, WORLDS
 
 from monitor.language import templates
 from monitor.model import Snapshot
-from monitor.page import Renderer, RenderThrottle, Site, view
+from monitor.page import Renderer, Site, view
+from monitor.page.render_cache import EVERY
 from monitor.page.states import State
+from monitor.page.view_models import SHARE
 
 
 @pytest.fixture(scope="module")
@@ -213,14 +214,8 @@ def test_every_file_for_programs_is_documented(renderer: Renderer) -> None:
     assert published == {name for name in named if "favicon" not in name and name != "404.html"}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("milliseconds", "patience"), [(0, 40), (5, 40), (10, 40), (20, 80)])
-def test_pages_of_a_crowd_wait_the_longer_the_more_they_cost(
-    milliseconds: int, patience: int
-) -> None:
-    ticks = itertools.count()
-    renderer = Renderer(RenderThrottle(lambda: next(ticks) * milliseconds / 1000))
-    site, snapshot = many(60)
+def test_own_pages_are_made_anew_with_a_new_state_and_else_every_few_minutes_in_turns() -> None:
+    renderer, (site, snapshot) = Renderer(), many(60)
     first = renderer.files(view(site, snapshot, {})[0])
     own = [name for name in first if name.startswith("endpoints/") and name.endswith("index.html")]
     assert len(own) == 60, "and as many files for programs"
@@ -231,9 +226,10 @@ def test_pages_of_a_crowd_wait_the_longer_the_more_they_cost(
         later = renderer.files(view(site, replace(snapshot, at=at), {})[0])
         return sum(later[name] != first[name] for name in own)
 
-    assert new(patience * 0.49) == 0
-    assert 10 < new(patience * 0.75) < 50, "in turns"
-    assert new(patience * 1.01) == 60
+    wait = min(EVERY, site.stale_after * SHARE).total_seconds()
+    assert new(wait * 0.49) == 0
+    assert 10 < new(wait * 0.75) < 50, "in turns"
+    assert new(wait * 1.01) == 60
 
 
 @pytest.mark.slow
