@@ -82,6 +82,16 @@ class Histogram:
     def by_bucket(self) -> Counts:
         return {number: count for number, count in enumerate(self.counts, self.first) if count}
 
+    def packed(self) -> tuple[int, bytes]:
+        """The bytes of a count (0 where nothing is counted), and the counts."""
+        size = -(-self.lanes.bit_length() // _BITS)
+        raw = self.lanes.to_bytes(size * _BYTES, "little")
+        if not raw[2::_BYTES].strip(b"\0") and not raw[3::_BYTES].strip(b"\0"):
+            if not raw[1::_BYTES].strip(b"\0"):
+                return (1 if size else 0), raw[::_BYTES]
+            return 2, array("H", self.counts).tobytes()
+        return _BYTES, raw
+
     def quantiles(self, qs: Sequence[float]) -> Sequence[float]:
         """The values at rank ceil(q x n); the histogram must hold at least one value."""
         upto = self.upto
@@ -100,15 +110,10 @@ def encode(figures: Mapping[str, Histogram]) -> bytes:
     parts: list[bytes] = []
     for name in FIGURES:
         histogram = figures.get(name)
-        counts = histogram.counts if histogram is not None else ()
-        if histogram is None or not counts:
-            parts.append(_HEAD.pack(0, 0, 0))
-            continue
-        most = max(counts)
-        code = "B" if most < 1 << 8 else "H" if most < 1 << 16 else "I"
-        packed = array(code, counts)
-        parts += (_HEAD.pack(packed.itemsize, histogram.first, len(packed)), packed.tobytes())
-    return zlib.compress(b"".join(parts))
+        width, counts = (0, b"") if histogram is None else histogram.packed()
+        first = histogram.first if width and histogram else 0
+        parts += (_HEAD.pack(width, first, len(counts) // (width or 1)), counts)
+    return zlib.compress(b"".join(parts), 1)
 
 
 def decode(body: bytes, wanted: Collection[str] = FIGURES) -> dict[str, Histogram]:
@@ -207,7 +212,7 @@ class Sum:
                 if speaks and value is not None
             ]
             if values:
-                total.figures[name] = Histogram.of([*map(bucket_of_tenths, values)])
+                total.figures[name] = Histogram.of(buckets_of_tenths(values))
         return total
 
     def add(self, other: "Sum") -> None:
@@ -252,9 +257,12 @@ def day_counts(*counts: int) -> Rollup:
     return Rollup(outcomes=outcomes_of(*counts[:MAINTENANCE]), maintenance=counts[MAINTENANCE])
 
 
-def bucket_of_tenths(number: int) -> int:
-    """The bucket of `number / 10`."""
-    return _buckets()[number] if number < _TABLED else bucket(number / 10)
+def buckets_of_tenths(tenths: Sequence[int]) -> Sequence[int]:
+    """The bucket of each `number / 10`; there must be one."""
+    table = _buckets()
+    if max(tenths) < _TABLED:
+        return [*map(table.__getitem__, tenths)]
+    return [table[each] if each < _TABLED else bucket(each / 10) for each in tenths]
 
 
 @cache

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -40,7 +40,7 @@ from monitor.store.histogram import (
     CountedRow,
     Histogram,
     Sum,
-    bucket_of_tenths,
+    buckets_of_tenths,
     day_counts,
     decode,
     encode,
@@ -138,7 +138,12 @@ class Past:
         for day in [day for day in self.days if day <= first]:
             del self.days[day]
         shown = sorted(day for day in self.days if day <= self.today)
-        return {date.fromordinal(_EPOCH_DAY + day): day_counts(*self.days[day]) for day in shown}
+        return {_date(day): day_counts(*self.days[day]) for day in shown}
+
+
+@lru_cache(256)
+def _date(day: int) -> date:
+    return date.fromordinal(_EPOCH_DAY + day)
 
 
 def _window_figures(figures: Mapping[str, Histogram]) -> dict[str, Histogram]:
@@ -230,16 +235,16 @@ class Lately:
 
 def chart_values(tenths: Iterable[int]) -> "array[int]":
     """The bucket of each, and `_NOTHING` for -1."""
-    values, table = [*tenths], _buckets()
+    values, table = [*tenths], _chart_buckets()
     if max(values, default=0) < len(table) - 1:
         return array("h", map(table.__getitem__, values))
-    return array("h", (bucket_of_tenths(each) if each >= 0 else _NOTHING for each in values))
+    return array("h", (buckets_of_tenths([each])[0] if each >= 0 else _NOTHING for each in values))
 
 
 @cache
-def _buckets() -> "array[int]":
+def _chart_buckets() -> "array[int]":
     """Buckets by tenths; the last one, which is that of -1, is `_NOTHING`."""
-    return array("h", [*map(bucket_of_tenths, range(1 << 16)), _NOTHING])
+    return array("h", [*buckets_of_tenths(range(1 << 16)), _NOTHING])
 
 
 def _point(half: int, values: "array[int] | None", *, streams: bool) -> Point:

@@ -45,9 +45,10 @@ def roll_next(connection: Connection, before: int) -> bool:
     last: dict[int, int] = {}
     rows: list[tuple[int, int, CountedRow]] = []
     these = RUNS.c.at.between(first, before - 1) & RUNS.c.check_id.in_(ids)
-    for at, check, *counted in connection.execute(COUNTED_RUNS.where(these)):
+    for row in connection.execute(COUNTED_RUNS.where(these)).all():
+        at, check = row[0], row[1]
         if at >= rolled_until[check]:
-            rows.append((at, check, counted))
+            rows.append((at, check, row[2:]))
             last[check] = max(at, last.get(check, at))
     add_runs(connection, rows)
     connection.execute(_ROLLED, [{"of": check, "until": before} for check in ids])
