@@ -151,11 +151,15 @@ _LIES = (
         b'data: {"choices": [{"delta": {"content": "\\ud800"}}]}\n\n' + GOOD,
         None,
     ),
-    sse("deep JSON in an event", b"data: " + b"[" * 100_000 + b"\n\n" + GOOD, None),
+    sse(
+        "deep JSON in an event",
+        b"data: " + b"[" * 100_000 + b"\n\n" + GOOD,
+        FailureKind.MALFORMED_STREAM,
+    ),
     sse(
         "half a million empty arrays in an event",
         b"data: [" + b"[]," * (MB // 6) + b"[]]\n\n" + GOOD,
-        None,
+        FailureKind.MALFORMED_STREAM,
     ),
     sse(
         "NaN and Infinity", b'data: {"choices": [NaN, Infinity, -Infinity, 1e999]}\n\n' + GOOD, None

@@ -202,7 +202,7 @@ _CERTIFICATES = (
         EXPIRED,
     ),
     cert("not yet valid", Wish(begins=NOW + DAY, ends=NOW + 9 * DAY), EXPIRED),
-    cert("ends soon", Wish(ends=NOW + 9 * DAY), FailureKind.CERT_EXPIRING),
+    cert("ends soon", Wish(begins=NOW - 80 * DAY, ends=NOW + 9 * DAY), FailureKind.CERT_EXPIRING),
     cert(
         "ends in the year 9999",
         Wish(ends=dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)),
@@ -354,7 +354,7 @@ _HANDSHAKES = (
     over(
         "half-close over TLS",
         half_closing(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"),
-        FailureKind.TRUNCATED,
+        FailureKind.UNEXPECTED_BODY,
     ),
 )
 

@@ -63,7 +63,9 @@ def judge_stream(
         return error
     complete = is_complete(recorder, exchange, habit, proven=proven)
     if not complete:
-        broken = _prose(recorder) or _break(recorder, exchange)
+        # Half an event that we cut off ourselves is no server's last word.
+        words = None if recorder.tail is not None and _ended_by_us(exchange) else _prose(recorder)
+        broken = words or _break(recorder, exchange)
         if broken is not None:
             return broken
     return (
@@ -110,6 +112,12 @@ def _reported_error(recorder: StreamRecorder) -> Failure | None:
     return None
 
 
+def _ended_by_us(exchange: Exchange) -> bool:
+    """Tell whether a limit of ours ended the stream."""
+    ours = {ErrorType.TIMEOUT, ErrorType.GAVE_UP, ErrorType.TOO_LARGE}
+    return exchange.error is not None and exchange.error.what in ours
+
+
 def _prose(recorder: StreamRecorder) -> Failure | None:
     """Judge plain words in an event, with which a server ends a stream that it cannot finish."""
     words = next((data for data in recorder.reader.unparsed if _is_prose(data)), None)
@@ -128,7 +136,8 @@ def _break(recorder: StreamRecorder, exchange: Exchange) -> Failure | None:
         return Failure(FailureKind.BODY_TOO_LARGE, f"got a stream where {recorder.parser.overflow}")
     if error is not None and error.what is ErrorType.TOO_LARGE:
         return Failure(
-            FailureKind.BODY_TOO_LARGE, "got a larger stream than we read, want a smaller one"
+            FailureKind.BODY_TOO_LARGE,
+            f"got a larger stream than we read ({error.detail}), want a smaller one",
         )
     if error is not None and error.what is ErrorType.ENCODING:
         return Failure(FailureKind.UNEXPECTED_BODY, f"got {error.detail}, want a plain stream")

@@ -232,8 +232,8 @@ async def _read_body(
         if decoder.full:
             why = f"over {decoder.limit} bytes"
             return TransportError(TransportPhase.BODY, ErrorType.TOO_LARGE, why)
-        if budget.is_mere_framing(content_bytes):
-            why = "far more framing than content"
+        if budget.is_flood or budget.is_mere_framing(content_bytes):
+            why = "more work than content"
             return TransportError(TransportPhase.BODY, ErrorType.TOO_LARGE, why)
         alarm()
         if wait_s:

@@ -13,6 +13,7 @@ from aiohttp.client_proto import ResponseHandler
 MOST_BEFORE_ANSWER = 64 * 1024
 """Bytes before the head of the answer; a head itself may have some 16 KB."""
 _BURST_NS = 30_000_000
+_FLOOD_NS = 100_000_000
 _SHARE = 0.03
 """Of one core, in the long run."""
 _FRAMING_BYTES = 128 * 1024
@@ -28,6 +29,8 @@ class WorkBudget:
         self._debt_ns = debt_ns
         self._at = time.monotonic_ns()
         self._framing_bytes = 0
+        self._excess_ns = 0.0
+        """Work done after the burst was spent."""
         self.raw_bytes = 0
         """What came from the network since the request was sent, framing and all."""
         self.has_answer = False
@@ -52,6 +55,8 @@ class WorkBudget:
         now = time.monotonic_ns()
         self._debt_ns = max(0.0, self._debt_ns - (now - self._at) * _SHARE) + work_ns
         self._at = now
+        if self.is_spent:
+            self._excess_ns += work_ns
         over_ns = self._debt_ns - _BURST_NS
         return over_ns / _SHARE / 1e9 if over_ns > 0 else 0.0
 
@@ -60,6 +65,11 @@ class WorkBudget:
         framing = max(0, self.raw_bytes - content_bytes)
         new, self._framing_bytes = framing - self._framing_bytes, framing
         return max(0, new) * _FRAMING_NS
+
+    @property
+    def is_flood(self) -> bool:
+        """Far more work has been made than any honest answer makes."""
+        return self._excess_ns > _FLOOD_NS
 
     def is_mere_framing(self, content_bytes: int) -> bool:
         """Says whether far more framing than content has come."""
