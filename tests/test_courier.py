@@ -127,7 +127,7 @@ async def test_a_message_says_what_since_when_why_what_instead_and_where_to_read
     assert [text.splitlines() for text in phone.messages] == [
         [
             "🔴 OhMyGPT, Cloudflare CDN: down",
-            "Use instead: Direct https://direct.example (first token 0.42 s)",
+            "Use instead: Direct https://direct.example (first token 420 ms)",
             "Since 24 Nov 11:42:00 UTC (18m). [#1]",
             "Why: The proxy cannot reach the service behind it. At fault: the base URL or what is behind it.",
             "Seen: got 502 (bad_gateway)",
@@ -165,7 +165,7 @@ async def test_messages_are_told_in_chinese_where_that_is_wanted(
     assert [text.splitlines() for text in phone.messages] == [
         [
             "🔴 OhMyGPT，Cloudflare CDN：故障",
-            "可改用：Direct https://direct.example（首 token 0.42 秒）",
+            "可改用：Direct https://direct.example（首 token 420 毫秒）",
             "始于 11月24日 11:42:00 UTC（已 18分）。[#1]",
             "原因：代理无法连接到后面的服务。问题出在端点本身或其后端服务。",
             "现象：got 502 (bad_gateway)",
@@ -350,7 +350,7 @@ async def test_many_waiting_messages_become_one_digest_in_parts(
     ]
     assert phone.messages[0].splitlines()[1] == (
         "[#1] s1, cf-cdn: down, since 24 Nov 11:42:00 UTC, bad gateway."
-        " Use instead: Direct https://direct.example (first token 0.42 s)"
+        " Use instead: Direct https://direct.example (first token 420 ms)"
     )
     lines = [line for text in phone.messages for line in text.splitlines()[1:]]
     assert [line.split("]")[0] for line in lines] == [f"[#{number}" for number in numbers]
@@ -389,7 +389,7 @@ async def test_a_storm_over_many_services_is_one_message_that_says_what_works(
     (text,) = phone.messages
     assert text.splitlines()[0] == "🔴 4 incidents at once, in 4 services"
     assert text.splitlines()[1].endswith(
-        "bad gateway. Use instead: Direct https://direct.example (first token 0.42 s)"
+        "bad gateway. Use instead: Direct https://direct.example (first token 420 ms)"
     )
     assert text.splitlines()[-1] == (
         "[#1] s1, cf-cdn: recovered, was down"

@@ -451,12 +451,16 @@ def instead(incident: Incident, context: Context) -> list[str]:
 
 
 def _alternative(alternative: Alternative, context: Context) -> str:
-    """`Direct https://direct.example (first token 0.42 s)`."""
+    """`Direct https://direct.example (first token 420 ms)`."""
     parts = {"name": alternative.name, "url": alternative.url}
-    seconds = f"{alternative.milliseconds / 1000:.2g}"
+    time = (
+        context.say("%(num)s ms", num=f"{alternative.milliseconds:.0f}")
+        if alternative.milliseconds < 1000
+        else context.say("%(num)s s", num=f"{alternative.milliseconds / 1000:.2g}")
+    )
     if alternative.is_first_token:
-        return context.say("%(name)s %(url)s (first token %(num)s s)", num=seconds, **parts)
-    return context.say("%(name)s %(url)s (answers in %(num)s s)", num=seconds, **parts)
+        return context.say("%(name)s %(url)s (first token %(time)s)", time=time, **parts)
+    return context.say("%(name)s %(url)s (answers in %(time)s)", time=time, **parts)
 
 
 def counted(failed_runs: Mapping[str, int], context: Context) -> list[str]:

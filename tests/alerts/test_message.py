@@ -63,7 +63,7 @@ def read(
 def test_an_outage() -> None:
     assert read(BEGUN) == [
         "🔴 OhMyGPT, CDN: down",
-        "Use instead: Direct https://direct.example (first token 0.42 s), Tokyo https://tokyo.example (answers in 1.2 s)",
+        "Use instead: Direct https://direct.example (first token 420 ms), Tokyo https://tokyo.example (answers in 1.2 s)",
         "Since 24 Nov 12:00:00 UTC (4h). [#1]",
         "Why: The proxy cannot reach the service behind it. At fault: the base URL or what is behind it.",
         "Seen: got HTTP 502, want 200 (bad_gateway)",
@@ -71,7 +71,7 @@ def test_an_outage() -> None:
     ]
     assert read(BEGUN, code="zh-CN") == [
         "🔴 OhMyGPT，CDN：故障",
-        "可改用：Direct https://direct.example（首 token 0.42 秒）、Tokyo https://tokyo.example（1.2 秒响应）",
+        "可改用：Direct https://direct.example（首 token 420 毫秒）、Tokyo https://tokyo.example（1.2 秒响应）",
         "始于 11月24日 12:00:00 UTC（已 4小时）。[#1]",
         "原因：代理无法连接到后面的服务。问题出在端点本身或其后端服务。",
         "现象：got HTTP 502, want 200 (bad_gateway)",
