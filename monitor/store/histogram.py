@@ -36,7 +36,8 @@ _BYTES = 4
 _BITS = 8 * _BYTES
 _HEAD = struct.Struct("<BhH")
 _TABLED = 1 << 16
-_middle = lru_cache(1 << 12)(middle)
+value_of = lru_cache(1 << 12)(middle)
+"""The value that a bucket is read back as: there are some two thousand, and many answers are alike."""
 
 
 class Histogram:
@@ -96,7 +97,7 @@ class Histogram:
         """The values at rank ceil(q x n); the histogram must hold at least one value."""
         upto = self.upto
         ranks = (max(1, math.ceil(q * upto[-1])) for q in qs)
-        return [_middle(self.first + bisect_left(upto, rank)) for rank in ranks]
+        return [value_of(self.first + bisect_left(upto, rank)) for rank in ranks]
 
 
 def encode(figures: Mapping[str, Histogram]) -> bytes:
@@ -159,7 +160,7 @@ class HistogramFigures(Figures):
             self._last = figure, first, upto
         if not upto:
             return None
-        return _middle(first + bisect_left(upto, max(1, math.ceil(q * upto[-1]))))
+        return value_of(first + bisect_left(upto, max(1, math.ceil(q * upto[-1]))))
 
     def __getitem__(self, name: str) -> Counts:
         total = self._sum(name)

@@ -33,7 +33,7 @@ from monitor.model import (
     Snapshot,
     Spend,
 )
-from monitor.model.rollup import WINDOW_FIGURES, middle
+from monitor.model.rollup import WINDOW_FIGURES
 from monitor.model.spend import NO_SPEND
 from monitor.store.histogram import (
     MAINTENANCE,
@@ -45,6 +45,7 @@ from monitor.store.histogram import (
     decode,
     encode,
     rollup_of,
+    value_of,
 )
 from monitor.store.run_rows import DAY_MS, HOUR_MS, counted_row, from_millis, millis
 from monitor.store.transaction import Change, Item, change_of, has_change
@@ -95,7 +96,8 @@ class Past:
     def add(self, day: int, more: Sum, *, loading: bool = False) -> None:
         """To the windows that hold the day; while `loading` to the shortest one, and `nest` does the rest."""
         counts = more.counts[: MAINTENANCE + 1]
-        self.days[day] = tuple(map(int.__add__, self.days.get(day, (0,) * len(counts)), counts))
+        before = self.days.get(day, (0,) * len(counts))
+        self.days[day] = _same_counts(*map(int.__add__, before, counts))
         self._place(
             day, Sum(more.counts, more.kinds, _window_figures(more.figures)), loading=loading
         )
@@ -139,6 +141,17 @@ class Past:
             del self.days[day]
         shown = sorted(day for day in self.days if day <= self.today)
         return {_date(day): day_counts(*self.days[day]) for day in shown}
+
+
+@lru_cache(1 << 14)
+def _same_counts(*counts: int) -> tuple[int, ...]:
+    """Give one object for equal counts: most days of most checks are alike."""
+    return counts
+
+
+@lru_cache(256)
+def _begin(half: int) -> datetime:
+    return from_millis(half * HALF_HOUR_MS)
 
 
 @lru_cache(256)
@@ -249,17 +262,15 @@ def _chart_buckets() -> "array[int]":
 
 def _point(half: int, values: "array[int] | None", *, streams: bool) -> Point:
     if not values:
-        return Point(from_millis(half * HALF_HOUR_MS), None, None)
+        return Point(_begin(half), None, None)
     times = sorted(each for each in values[1 if streams else 0 :: 3] if each != _NOTHING)
     speeds = sorted(each for each in values[2::3] if each != _NOTHING)
-    return Point(
-        from_millis(half * HALF_HOUR_MS), _rank(times, 0.5), _rank(times, 0.95), _rank(speeds, 0.5)
-    )
+    return Point(_begin(half), _rank(times, 0.5), _rank(times, 0.95), _rank(speeds, 0.5))
 
 
 def _rank(rising: Sequence[int], q: float) -> float | None:
     """The value at rank ceil(q x n)."""
-    return middle(rising[max(0, -(-int(q * 100) * len(rising) // 100) - 1)]) if rising else None
+    return value_of(rising[max(0, -(-int(q * 100) * len(rising) // 100) - 1)]) if rising else None
 
 
 def briefly(result: Result) -> Result:
