@@ -73,6 +73,7 @@ class Reader:
         try:
             there = self._ask(schema.check_version)
         except StoreError:
+            self._engine.dispose()
             self._immutable = True
             self._engine = self._open()
             there = self._ask(schema.check_version)

@@ -45,7 +45,7 @@ ELSEWHERE = {
     " -v ./secrets:/run/secrets:ro monitor": CONTAINER,
 }
 """Whole lines that another test runs, and why this one does not."""
-FENCES = {"", "sh", "toml", "yaml", "mermaid"}
+FENCES = {"", "sh", "toml", "yaml", "mermaid", "sql", "python"}
 """What blocks hold: commands stand in those of `sh`, where they are found."""
 
 
@@ -74,7 +74,9 @@ def test_commands_stand_in_blocks_that_are_read() -> None:
 
 def test_every_program_and_make_target_that_a_page_names_is_there_with_its_options() -> None:
     """Spans such as `python tests/mutation.py --show` and `make proof`, in prose and tables."""
-    spans = {" ".join(each.split()) for each in re.findall(r"`((?:python|make)\s[^`]+)`", ALL)}
+    spans = {
+        " ".join(each.split()) for each in re.findall(r"(?<!`)`((?:python|make)\s[^`]+)`", ALL)
+    }
     assert len(spans) > 5
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for program, what, *rest in map(str.split, spans):

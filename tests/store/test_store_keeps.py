@@ -146,7 +146,7 @@ async def test_raw_runs_are_forgotten_but_never_their_counts(
     assert len(left) == 1
     assert seen.days[NOON.date()].outcomes == {"up": 60, "down": 1}
     assert seen.windows[90].kinds == {"bad_gateway": 1}
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         assert connection.execute("SELECT count(*) FROM evidence").fetchone() == (0,)
 
 

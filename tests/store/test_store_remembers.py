@@ -1,6 +1,7 @@
 """What is recorded is remembered, whole, and rollups are what the results say."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -77,9 +78,8 @@ async def test_a_store_of_a_newer_version_is_refused(
 ) -> None:
     async with opened(url, clock):
         pass
-    with sqlite3.connect(tmp_path / "monitor.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "monitor.db")) as connection, connection:
         connection.execute("UPDATE key_value SET value = '99' WHERE name = 'schema'")
-    connection.close()
     with pytest.raises(NewerSchemaError, match="install the newer version"):
         Store(url, clock=clock).open()
 

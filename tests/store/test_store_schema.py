@@ -10,6 +10,7 @@ import contextlib
 import sqlite3
 import sys
 import tempfile
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def schema_of(path: Path) -> str:
     with engine.begin() as connection:
         schema.create(connection)
     engine.dispose()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type = 'index', name"
         said = ";\n".join(row[0] for row in connection.execute(query)) + ";\n"
     connection.close()
@@ -74,7 +75,7 @@ async def live(path: Path, clock: HandClock) -> None:
 async def test_a_store_that_a_released_version_wrote_is_read_and_written(
     path: Path, tmp_path: Path, clock: HandClock
 ) -> None:
-    with sqlite3.connect(tmp_path / "m.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "m.db")) as connection, connection:
         connection.executescript(path.read_text())
         connection.executescript(path.with_suffix(".rows.sql").read_text())
     connection.close()

@@ -160,8 +160,12 @@ def _engine(
 
     def on_connect(connection: Any, _record: object) -> None:
         connection.text_factory = TEXT
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}").close()
+        try:
+            for pragma in pragmas:
+                connection.execute(f"PRAGMA {pragma}").close()
+        except sqlite3.Error:
+            connection.close()  # the pool never got it, so nobody else would
+            raise
 
     def on_begin(connection: Any) -> None:
         connection.exec_driver_sql(begin)
