@@ -214,7 +214,7 @@ def _is_declared_limit(check: Check, result: Result) -> bool:
 def _log(result: Result, level: int) -> None:
     """Logs one line per run: `event=run check=a/b/chat outcome=up total_ms=812 ttft_ms=402`.
 
-    A failure is a warning when it is new, and news no more until it changes.
+    A failure is a warning when it is new, and plain information until it changes.
     """
     parts: Mapping[str, object] = {
         "check": result.check,

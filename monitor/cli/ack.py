@@ -16,7 +16,9 @@ from monitor.store import Store
 
 def command(
     incident: IncidentNumber,
-    why: Annotated[str, typer.Option(metavar="TEXT", help="Kept in its timeline.")] = "",
+    why: Annotated[
+        str, typer.Option(metavar="TEXT", help="The reason, kept in its timeline.")
+    ] = "",
     path: ConfigPath = None,
 ) -> None:
     """Stop the reminders of an incident that somebody knows of. Its end is told."""

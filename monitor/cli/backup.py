@@ -17,7 +17,10 @@ _SUFFIXES = ("", "-wal", "-shm", ".lock", ".reserve")
 
 
 def command(
-    to: Annotated[Path, typer.Argument(metavar="FILE", help="An older copy there is replaced.")],
+    to: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Where to write the copy; a file there is replaced."),
+    ],
     path: ConfigPath = None,
 ) -> None:
     """Copy the store, whole and checked, also while the daemon runs."""

@@ -42,19 +42,33 @@ def command(
         typer.Option(
             parser=port_number,
             metavar="PORT",
-            help="Where the page is served on 127.0.0.1; 0 is any.",
+            help="Where the page is served on 127.0.0.1; 0 takes any that is free.",
         ),
     ] = 8080,
     seconds: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Stop by itself after so long.", show_default=False),
+        typer.Option(metavar="SECONDS", help="Stop after this many seconds.", show_default=False),
     ] = None,
 ) -> None:
     """Run the whole product against a bundled simulated service: no network, no key."""
+    _require_free(port)
     console = SafeConsole()
     with tempfile.TemporaryDirectory(prefix="monitor-demo-") as name, _no_proxy_for_loopback():
         _run(Path(name), console, port=port or _free_port(), seconds=seconds)
     console.print("The demo has ended; nothing of it is left.", highlight=False)
+
+
+def _require_free(port: int) -> None:
+    """Raise MonitorError if somebody listens on the port, with a remedy of this command's own."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise MonitorError(
+                f"cannot listen on 127.0.0.1:{port} ({error.strerror});"
+                " choose another port with `monitor demo --port`, where 0 takes any that is free"
+            ) from None
 
 
 def _free_port() -> int:

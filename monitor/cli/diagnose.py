@@ -49,7 +49,7 @@ _STEP_STYLES = {True: ("ok", "green"), False: ("broken", "bold red"), None: ("--
 
 def command(
     url: Annotated[
-        str, typer.Argument(metavar="URL", help="A base URL; one of the config's is known by it.")
+        str, typer.Argument(metavar="URL", help="A base URL, of the config or any other.")
     ],
     path: ConfigPath = None,
     as_json: AsJson = False,

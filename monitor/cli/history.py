@@ -55,7 +55,7 @@ def command(
         typer.Option(
             parser=one_of(Granularity),
             metavar=" | ".join(Granularity),
-            help="Default: what fits the range.",
+            help="One row for each. Default: what fits the range.",
             show_default=False,
         ),
     ] = None,
@@ -63,9 +63,7 @@ def command(
         bool, typer.Option("--evidence", help="Also what failing runs got: headers, body, events.")
     ] = False,
     as_json: AsJson = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", help="One line a row instead of a table.")
-    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
 ) -> None:
     """Show one check over a range of time: outcomes, percentiles, failures by kind."""
     if as_json and as_csv:

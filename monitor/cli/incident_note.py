@@ -21,7 +21,9 @@ MAX_LENGTH = 1000
 
 def command(
     incident: IncidentNumber,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What everybody may read.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="The note; readers of the page see it.")
+    ],
     path: ConfigPath = None,
 ) -> None:
     """Write something into an incident's timeline, and onto its page."""

@@ -55,14 +55,16 @@ def command(
         typer.Argument(
             parser=incident_number,
             metavar="N",
-            help="The number of one: its timeline.",
+            help="The number of an incident, to see its timeline.",
             show_default=False,
         ),
     ] = None,
     path: ConfigPath = None,
     since: Since = _NINETY_DAYS,
     until: Until = None,
-    still: Annotated[bool, typer.Option("--open", help="Only those that go on.")] = False,
+    still: Annotated[
+        bool, typer.Option("--open", help="Only incidents that are not over.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what went wrong: open incidents and past ones, or the timeline of one."""

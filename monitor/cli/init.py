@@ -43,13 +43,18 @@ def command(
         ),
     ] = None,
     name: Annotated[
-        str, typer.Option(metavar="NAME", help="Of the service.", show_default=False)
+        str, typer.Option(metavar="NAME", help="The name of the service.", show_default=False)
     ] = "",
     key: Annotated[
-        str, typer.Option(metavar="VARIABLE", help="Its value is the key.", show_default=False)
+        str,
+        typer.Option(
+            metavar="VARIABLE",
+            help="The environment variable that holds the key.",
+            show_default=False,
+        ),
     ] = "",
     model: Annotated[
-        str, typer.Option(metavar="MODEL", help="Model to ask.", show_default=False)
+        str, typer.Option(metavar="MODEL", help="The model to ask.", show_default=False)
     ] = "",
     telegram: Annotated[
         bool,
@@ -61,7 +66,7 @@ def command(
         int | None, typer.Option(metavar="ID", help="Alert this Telegram chat.", show_default=False)
     ] = None,
     telegram_api: Annotated[
-        str, typer.Option(metavar="URL", help="An own Bot API server.")
+        str, typer.Option(metavar="URL", help="Your own Bot API server.")
     ] = TELEGRAM_API,
 ) -> None:
     """Ask a few questions and write a first monitor.toml."""
@@ -263,6 +268,7 @@ def _prompt(question: str, default: str = "", *, hidden: bool = False) -> str:
 
 def _ask_chat(api: str) -> int | None:
     token = os.environ.get(TOKEN, "").strip()
+    trouble = "the bot has heard from nobody; write to it"
     for _ in range(_MAX_TRIES):
         token = token or _prompt(
             "Telegram bot token, from @BotFather; not written down (Enter: no Telegram)",
@@ -274,12 +280,14 @@ def _ask_chat(api: str) -> int | None:
             chats = find_chats(Secret(token), api)
         except MonitorError as error:
             say(f"  {error}")
-            token = ""
+            token, trouble = "", "no Telegram chat was found"
             continue
         if chats:
             return _choose(chats)
         _prompt("The bot has heard nothing yet: write to it in Telegram, then press Enter")
-    raise MonitorError("the bot has heard from nobody; write to it, then run `monitor init` again")
+    raise MonitorError(
+        f"{trouble}; nothing was written: run `monitor init` again, and leave Telegram out if need be"
+    )
 
 
 def _choose(chats: tuple[Chat, ...]) -> int:

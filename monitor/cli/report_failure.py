@@ -1,4 +1,4 @@
-"""`monitor report-failure`: tell the channels that it has failed.
+"""`monitor report-failure`: tell the channels that the service failed.
 
 systemd starts it when the service has failed (`OnFailure=`).
 """

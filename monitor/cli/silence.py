@@ -23,9 +23,11 @@ def command(
         ),
     ],
     lasts: Annotated[
-        str, typer.Option("--for", metavar="DURATION", help='For so long, e.g. "2h".')
+        str, typer.Option("--for", metavar="DURATION", help='How long, such as "2h".')
     ] = "2h",
-    why: Annotated[str, typer.Option(metavar="TEXT", help="Kept with what is muted.")] = "",
+    why: Annotated[
+        str, typer.Option(metavar="TEXT", help="The reason, kept with the incidents that it mutes.")
+    ] = "",
     end: Annotated[bool, typer.Option("--end", help="End it now.")] = False,
     path: ConfigPath = None,
 ) -> None:
