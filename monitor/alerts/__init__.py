@@ -1,4 +1,4 @@
-"""Decide and tell: policies judge, the machine believes, incidents gather, words are found, Apprise sends."""
+"""Decides and tells: policies judge, the machine confirms, incidents group, messages are written, Apprise sends."""
 
 from monitor.alerts.alternatives import Alternatives, find_alternatives
 from monitor.alerts.engine import AlertChanges, AlertEngine
