@@ -18,11 +18,11 @@ def raw(data: bytes) -> bytes:
 
 
 PACKED = {
-    "gzip": gzip.compress(TEXT),
-    "x-gzip": gzip.compress(TEXT),
-    "gzip ": gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:]),
-    "GZIP": gzip.compress(TEXT) + bytes(512),
-    "gZIP": gzip.compress(TEXT) + b"trailing words",
+    "gzip": gzip.compress(TEXT, mtime=0),
+    "x-gzip": gzip.compress(TEXT, mtime=0),
+    "gzip ": gzip.compress(TEXT[:100], mtime=0) + gzip.compress(TEXT[100:], mtime=0),
+    "GZIP": gzip.compress(TEXT, mtime=0) + bytes(512),
+    "gZIP": gzip.compress(TEXT, mtime=0) + b"trailing words",
     "deflate": zlib.compress(TEXT),
     " deflate": raw(TEXT),
     "identity": TEXT,
@@ -57,8 +57,8 @@ def test_a_member_for_each_event_is_one_body() -> None:
         ("zstd", b"x", "the encoding zstd, which was not asked for"),
         ("gzip, gzip", b"x", "the encoding gzip, gzip, which was not asked for"),
         ("gzip", b"<html>", "a damaged encoding"),
-        ("gzip", gzip.compress(TEXT)[:50] + b"\xff" * 50, "a damaged encoding"),
-        ("gzip", gzip.compress(TEXT) + b"\x1f\x8b no member", "a damaged encoding"),
+        ("gzip", gzip.compress(TEXT, mtime=0)[:50] + b"\xff" * 50, "a damaged encoding"),
+        ("gzip", gzip.compress(TEXT, mtime=0) + b"\x1f\x8b no member", "a damaged encoding"),
         ("deflate", b"\xff\xff\xff\xff", "a damaged encoding"),
     ],
 )
