@@ -188,6 +188,8 @@ def _emptiness(recorder: StreamRecorder) -> Failure | None:
     reader, parser = recorder.reader, recorder.parser
     if reader.spoke:
         return None
+    if reader.message is not None and not is_filtered(reader):
+        return judge_error_object(reader.message)
     if reader.unparsed:
         return _prose(recorder) or _unreadable(reader.unparsed)
     if parser.unknown.strip() and not parser.events:

@@ -13,7 +13,7 @@ from typing import Any
 from monitor.model import Usage
 from monitor.probes.readers.sse import Event
 from monitor.probes.readers.think_tags import ThinkTagSplitter, split_unopened
-from monitor.probes.verdict.classify import is_error_object
+from monitor.probes.verdict.classify import is_bare_message, is_error_object
 from monitor.probes.verdict.error_body import parse_json
 
 JsonObject = Mapping[str, Any]
@@ -75,6 +75,8 @@ class ProtocolReader(ABC):
         self.usage_table: JsonObject | None = None
         self.error: Any = None
         """The first error object that came, as it came."""
+        self.message: JsonObject | None = None
+        """The first object of words alone, which counts where no answer comes."""
         self.unparsed: list[str] = []
         """The first events that were no JSON object, cut to a few hundred characters."""
         self.done = False
@@ -101,6 +103,8 @@ class ProtocolReader(ABC):
         elif isinstance(value, list) and any(map(is_error_object, value)):
             self._note_error(next(filter(is_error_object, value)))
         if isinstance(value, dict):
+            if self.message is None and is_bare_message(value):
+                self.message = value
             return self.take(value)
         if event.data.strip() and event.name not in _PINGS and len(self.unparsed) < _KEPT_UNPARSED:
             self.unparsed.append(event.data[:_UNPARSED_LENGTH])

@@ -14,7 +14,9 @@ from monitor.probes.readers.base import (
     objects_in,
 )
 
-_TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_TERMINAL = frozenset(
+    {"response.completed", "response.done", "response.incomplete", "response.failed"}
+)
 _TEXT, _REFUSAL = "response.output_text", "response.refusal"
 _REASONING = frozenset({"response.reasoning_text", "response.reasoning_summary_text"})
 _ARGUMENTS = "response.function_call_arguments"
@@ -128,7 +130,8 @@ class ResponsesReader(ProtocolReader):
             if item.get("type") != "reasoning"
         ]
         return Piece(
-            text="".join(as_text(part.get("text")) for part in parts),
+            text="".join(as_text(part.get("text")) for part in parts)
+            or as_text(response.get("output_text")),
             refusal="".join(as_text(part.get("refusal")) for part in parts),
         )
 

@@ -13,16 +13,21 @@ MARKS = {
     "<seed:think>": "</seed:think>",
     "<mm:think>": "</mm:think>",
     "<longcat_think>": "</longcat_think>",
+    '<details type="reasoning"': "</details>",
+    "[unused16]": "[unused17]",
     "[think]": "[/think]",
     "◁think▷": "◁/think▷",
     "<|think|>": "<|/think|>",
     "<|thinking|>": "<|/thinking|>",
     "<|begin_of_thought|>": "<|end_of_thought|>",
     "<|start_thinking|>": "<|end_thinking|>",
+    "<|inner_prefix|>": "<|inner_suffix|>",
+    "<|channel>thought": "<channel|>",
     "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
 }
 """How models begin their thoughts, in lower case -> how they end them. From the chat templates of
-DeepSeek, Qwen, GLM, Gemini, Nova, Seed, MiniMax, LongCat, Mistral, Kimi, OpenThinker, Command and gpt-oss.
+DeepSeek, Qwen, GLM, Gemini, Nova, Seed, MiniMax, LongCat, Mistral, Kimi, OpenThinker, Command, openPangu, Apertus, Gemma and gpt-oss,
+and as Open WebUI writes them.
 """
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 """ASCII alone: no text becomes longer."""

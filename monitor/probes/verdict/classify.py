@@ -58,7 +58,9 @@ def judge_api_body(exchange: Exchange) -> Failure | None:
             FailureKind.HTML_ANSWER, f"got {page}, want the API's JSON; is the base URL right?"
         )
     value = read_json(body)
-    if is_error_object(value):
+    if isinstance(value, list):
+        value = next(filter(is_error_object, value), None)
+    if is_error_object(value) or is_bare_message(value):
         return judge_error_object(value, exchange.status, otherwise=FailureKind.SERVER_ERROR)
     return None
 
@@ -78,17 +80,52 @@ def is_error_object(value: Any) -> bool:
     if _table(response.get("Error")):
         return True
     said = any(isinstance(table.get(key), str) for key in _MESSAGES)
-    if table.get("success") is False and (said or bool(table.get("errors"))):
+    if table.get("success") in (False, "false") and (said or bool(table.get("errors"))):
+        return True
+    if _lists_errors(table.get("errors")) and not _has_payload(table):
         return True
     if not any(isinstance(table.get(key), str) and table[key] for key in _MESSAGES):
         return False
-    return any(_is_bad(table.get(key)) for key in _OUTER_STATUS) and not any(
-        table.get(key) for key in _PAYLOADS
-    )
+    return any(_is_bad(table.get(key)) for key in _OUTER_STATUS) and not _has_payload(table)
 
 
-_MESSAGES = ("message", "msg", "error_msg", "errmsg", "err_msg", "error_message", "detail")
-_OUTER_STATUS = ("code", "error_code", "errcode", "err_code", "status_code", "status", "ret")
+def is_bare_message(value: Any) -> bool:
+    """Says whether a JSON value is an object of words alone, without a place for an answer."""
+    table = folded(value) if isinstance(value, dict) else {}
+    words = any(isinstance(table.get(key), str) and table[key].strip() for key in _MESSAGES)
+    return words and not any(key in table for key in _PAYLOADS)
+
+
+def _lists_errors(errors: Any) -> bool:
+    """Says whether a field lists errors as objects, as GraphQL and Cloudflare do."""
+    return isinstance(errors, list) and any(isinstance(error, dict) for error in errors)
+
+
+def _has_payload(table: Mapping[str, Any]) -> bool:
+    return any(table.get(key) for key in _PAYLOADS)
+
+
+_MESSAGES = (
+    "message",
+    "msg",
+    "error_msg",
+    "errmsg",
+    "err_msg",
+    "error_message",
+    "errormessage",
+    "detail",
+)
+_OUTER_STATUS = (
+    "code",
+    "error_code",
+    "errcode",
+    "errorcode",
+    "err_code",
+    "status_code",
+    "statuscode",
+    "status",
+    "ret",
+)
 _INNER_STATUS = (("base_resp", "status_code"), ("header", "code"))
 _PAYLOADS = (
     "choices",
@@ -101,6 +138,7 @@ _PAYLOADS = (
     "result",
     "delta",
     "images",
+    "models",
     "text",
 )
 _GOOD_WORDS = (
@@ -201,10 +239,16 @@ def _status_kind(status: int, error: ErrorBody, *, html: bool) -> FailureKind:
     spoken = judge_quota(status, error) or _spoken_kind(status, error)
     if spoken is not None:
         return spoken
+    if status in {401, 403} and not html and _PAGE.search(error.text):
+        return FailureKind.BAD_GATEWAY
     if status >= 500:
         return _server_kind(status, error)
     judge = _BY_STATUS.get(status)
     return judge(error, html) if judge else FailureKind.UNEXPECTED_STATUS
+
+
+_PAGE = re.compile(r"<!doctype\s*html|<html\b", re.IGNORECASE)
+"""A web page that an error quotes was met by the relay: it came from the server behind it."""
 
 
 def _spoken_kind(status: int, error: ErrorBody) -> FailureKind | None:

@@ -30,12 +30,22 @@ _CODE_KEYS = (
     "error_type",
     "error_code",
     "errcode",
+    "errorcode",
     "err_code",
     "quotaid",
     "status_code",
     "ret",
 )
-_STATUS_KEYS = ("code", "status_code", "http_status", "http_code", "status", "error_code")
+_STATUS_KEYS = (
+    "code",
+    "status_code",
+    "http_status",
+    "http_code",
+    "status",
+    "statuscode",
+    "error_code",
+    "errorcode",
+)
 _TEXT_KEYS = (
     "message",
     "error",
@@ -46,6 +56,7 @@ _TEXT_KEYS = (
     "errmsg",
     "err_msg",
     "error_message",
+    "errormessage",
     "error_description",
     "status_msg",
     "title",
@@ -65,6 +76,8 @@ _INNER_KEYS = (
 _RESET_KEYS = ("resets_at", "reset_at", "resets", "reset_time", "next_flush_time")
 _MOST_FIELDS = 100
 _RESERVED_SUFFIX = re.compile(r"(?:error|exception)\Z")
+_CODE_AS_ERROR = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{2,60}")
+"""A code in the place of an error object: `{"error": "insufficient_quota"}`."""
 _NOT_ALNUM = re.compile(r"[^a-z0-9]")
 
 
@@ -120,7 +133,7 @@ def parse_json(text: str) -> Any:
 
 
 def looks_html(body: bytes) -> bool:
-    return body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    return body[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def html_title(body: bytes) -> str:
@@ -212,6 +225,9 @@ def _words(tables: Tables) -> Iterator[str]:
                 yield word.strip().lower()[:100]
             elif isinstance(word, int) and not isinstance(word, bool) and abs(word) < 10**9:
                 yield str(word)
+        error = table.get("error")
+        if isinstance(error, str) and _CODE_AS_ERROR.fullmatch(error.strip()):
+            yield error.strip().lower()
 
 
 def _numbers(tables: Tables) -> Iterator[str]:

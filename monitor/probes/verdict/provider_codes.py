@@ -78,6 +78,10 @@ NUMBERS = {
     "header:11201": FailureKind.QUOTA_EXHAUSTED,
     "header:11202": FailureKind.RATE_LIMITED,
     "header:11203": FailureKind.RATE_LIMITED,
+    "code:11200": FailureKind.QUOTA_EXHAUSTED,
+    "code:11201": FailureKind.QUOTA_EXHAUSTED,
+    "code:11202": FailureKind.RATE_LIMITED,
+    "code:11203": FailureKind.RATE_LIMITED,
 }
 """Numeric codes of single providers, with the field that they stand in, as `ErrorBody.numbers` has them."""
 
@@ -132,8 +136,10 @@ CLIENT_PHRASES = (
     "only available for coding agents",
     "only be used with",
     "restricted to claude code",
+    "organization has been disabled",
+    "account has been disabled",
 )
-"""The key is good for other programs alone."""
+"""The key is good for other programs alone, or for none."""
 
 KEY_PHRASES = (
     "incorrect api key",
@@ -143,7 +149,13 @@ KEY_PHRASES = (
     "access token invalid",
     "access token expired",
 )
-KEY_PHRASES_403 = ("无效的令牌", "未提供令牌", "令牌已过期")
+KEY_PHRASES_403 = (
+    "invalid access token",
+    "authentication error",
+    "无效的令牌",
+    "未提供令牌",
+    "令牌已过期",
+)
 RATE_PHRASES = (
     "rate limit",
     "too many requests",
@@ -211,6 +223,7 @@ IMPLIED_STATUS = {
     "ratelimitexceeded": 429,
     "ratelimitreached": 429,
     "toomanyrequests": 429,
+    "requestlimitexceeded": 429,
     "throttling": 429,
     "throttlingratequota": 429,
     "throttlingallocationquota": 429,

@@ -18,37 +18,43 @@ _MONEY_CODE = re.compile(
     r"insufficient(?:user|account|api|token)?(?:quota|balance|credit|fund|point)"
     r"|(?:balance|credit|fund|quota)s?(?:is)?(?:insufficient|notenough|exhausted|depleted|empty|toolow)"
     r"|notenough(?:balance|credit|fund|quota|point)|nocredit|outof(?:credit|quota|fund)"
-    r"|arrear|overdue|paymentrequired|exceededcurrentquota|exceedtokenquota|quot[ae]exceeded"
+    r"|arrear|overdue|unpaid|billing(?:disabled|notfound|notactive|closed)|usagenotincluded|paymentrequired|exceededcurrentquota|exceedtokenquota|quot[ae]exceeded"
     r"|\Abilling(?!auth)|(?:spend|spending|usage|credit|setlimit|set|budget|key)limit(?:reached|exceeded)"
     r"|budgetexceeded|freetieronly|(?:resource)?packexhausted|planexpired|dailylimit|quotauserdaily"
     r"|\Asubscription(?!required\Z)"
 )
 """Part of a code, as `spelled` writes it, with which a provider says that an account must pay."""
 
-_BALANCE = r"(?:balance|credits?|funds?|quota|allowance)"
+_BALANCE = r"(?:balance|credits?|funds?|money|(?:call volume )?quota|allowance)"
 _MONEY = re.compile(
     rf"insufficient (?:account |api |token |user |remaining |prepaid )*{_BALANCE}"
     rf"|{_BALANCE} (?:is |are |was |has been |have been )?(?:currently )?"
-    r"(?:too low|insufficient|exhausted|depleted|used up|not enough|empty|negative)"
+    r"(?:too low|insufficient|exhausted|depleted|used up|not enough|empty|negative|below|zero)|zero balance|\bbalance: ?-?0(?:\.0+)?(?![.\d])"
     rf"|(?:not enough|no|out of|no more|no remaining) (?:api |account |available )?{_BALANCE}\b"
     rf"(?! limit)|(?:doesn't|does not|don't|do not) have (?:any |enough |sufficient ){_BALANCE}"
     r"|(?:used|exhausted|depleted|consumed) (?:up )?(?:all )?(?:of )?(?:your |its |the )?(?:available |free |monthly )*"
     r"(?:credits|balance|trial quota|quota)\b|requires? more credits|more credits are required"
     r"|overdue|in arrears|arrearage|good standing|payment (?:is )?required|unpaid (?:bill|invoice)"
+    r"|non-?payment|failure to pay|past(?: |-)due|(?:past|outstanding) invoices?|payment instrument|\bextra usage\b"
+    r"|(?:exceeded|over) budget|billing account[^.]{0,60}(?:disabled|closed|not found)|no active (?:subscription|plan)"
     r"|(?:spend|spending|billing|budget|credit|key|hard) (?:limit|cap) (?:has been |was |is )?(?:reached|exceeded)"
     r"|reached (?:your |its |the )?(?:specified |monthly |organization |project )*"
     r"(?:api usage|spend|spending|billing|budget|credit) (?:limit|cap)s?"
-    r"|budget has been exceeded|(?:subscription|plan|package) (?:has |is )?(?:expired|ended)"
+    r"|budget has been exceeded"
+    r"|(?:subscription|plan|package|trial) (?:has |is |was )?(?:been )?(?:expired|ended|cancell?ed|inactive)"
     r"|free (?:tier|quota|trial)[^.]{0,40}(?:exhausted|expired|used up|ended)"
     r"|余额不足|余额已|余额为|额度不足|额度已|额度用|欠费|配额不足|配额已用|积分不足|点数不足|无可用资源包|预扣费额度失败"
-    r"|套餐已(?:到期|过期|用)|次数已用|余额耗尽|餘額不足|額度不足|額度已|欠費|點數不足"
+    r"|(?:套餐|订阅|会员|包月)(?:已经?|服务已)?(?:到期|过期|失效|用完|用尽)|次数已用|续费|(?:余额|额度|配额)(?:耗尽|不够|用完|用尽)"
+    r"|额度\s?为\s?-?0(?!\.0*[1-9])|餘額不足|額度不足|額度已|欠費|點數不足"
     r"|残高(?:が|は)?(?:不足|ありません|足り)|クレジット(?:が|は)?(?:不足|ありません|足り)|料金(?:が)?未払"
     r"|잔액(?:이|은)? ?부족|크레딧(?:이|은)? ?부족|요금(?:이)? ?미납"
-    r"|недостаточно (?:средств|кредитов|баланса)|недостаточный баланс|баланс исчерпан|недостатньо коштів"
-    r"|saldo (?:é |es |está |actual )?(?:insuficiente|insufficiente|agotado|esgotado|tidak)"
+    r"|недостаточн?\w* (?:средств|кредит|баланс)|баланс\w* (?:недостаточ|исчерпан|отрицател|нулев|пуст)"
+    r"|(?:средства|кредиты) (?:закончились|исчерпаны)|недостатньо коштів"
+    r"|saldo (?:é |es |está |actual |anda )?(?:kurang|habis|insuficiente|insufficiente|agotado|esgotado|tidak)"
     r"|(?:créditos?|fondos|fundos) (?:insuficientes?|agotados?|esgotados?)|sin saldo|sem saldo"
+    r"|(?:agot|esgot)\w+ (?:(?:su|tu|seu|el|lo|o|o seu)s? )*(?:saldo|créditos?|fondos|fundos)"
     r"|solde (?:est )?insuffisant|crédits? (?:est |sont )?(?:insuffisants?|épuisés?)|fonds insuffisants"
-    r"|guthaben (?:ist )?(?:reicht nicht|aufgebraucht|nicht ausreichend|zu niedrig|erschöpft)"
+    r"|kein(?:e|en)? guthaben|guthaben (?:ist )?(?:leer|reicht nicht|aufgebraucht|nicht ausreichend|zu niedrig|erschöpft)"
     r"|nicht (?:genügend|genug|ausreichend) guthaben|(?:credito|fondi) insufficient[ei]"
     r"|yetersiz bakiye|bakiye(?:niz)? yetersiz|số dư không đủ|không đủ số dư|onvoldoende (?:saldo|tegoed)"
     r"|niewystarczając\w+ (?:środki|saldo)|brak środków|ยอดเงินไม่(?:เพียง)?พอ|رصيد\w* غير كاف"
@@ -57,24 +63,31 @@ _MONEY = re.compile(
 
 _PACE = re.compile(
     r"per[ -]?(?:minute|min\b|second|sec\b|hour)|perminute|\b[rtqi]p[ms]\b|/ ?min\b|每分钟|每秒|每小时|并发|並發|"
-    r"concurren|allocated quota exceeded|qps|분당|1分あたり|毎分|в минуту|por minuto|par minute|pro minute"
+    r"concurren|(?<!day )(?<!week )(?<!month )allocated quota exceeded|qps|분당|1分あたり|毎分|в минуту|por minuto|par minute|pro minute"
 )
 """Words of a limit that the next minutes lift."""
 
+_LONG = (
+    r"(?:(?:per|(?<!\d)(?<!\d )/|this|by)[ -]?(?:day|week|month|86400 ?s)|daily|weekly|monthly|\b[rt]pd\b|5-hour|five-hour|byday\b"
+    r"|lifetime|total request)"
+)
+_CAP = (
+    r"(?:limit|quota|allowance|allocation|\bcap\b|exceeded|reached|too many|used (?:up|all)|out of)"
+)
 _WINDOW = re.compile(
-    r"(?:per[ -]day|daily|per[ -]week|weekly|per[ -]month|monthly|\b[rt]pd\b|5-hour|five-hour|lifetime|total request)"
-    r"[^.]{0,80}(?:limit|quota|allowance|cap|exceeded|reached)"
-    r"|(?:limit|quota|allowance|exceeded)[^.]{0,80}(?:per[ -]day|daily|per[ -]week|weekly|per[ -]month|monthly|\b[rt]pd\b)"
+    rf"{_LONG}[^.]{{0,80}}{_CAP}|{_CAP}[^.]{{0,80}}{_LONG}"
     r"|(?:usage|session|message) (?:limit|cap)s?\b|usage quota"
     r"|(?:每日|每天|今日|当日|本日|每周|每月|当天)[^。]{0,30}(?:限额|额度|上限|次数|用完|限制|配额)|使用上限"
-    r"|利用上限|사용 ?한도|일일 ?(?:한도|사용량)|límite diario|limite (?:quotidienne|diário|giornaliero)|tageslimit"
+    r"|利用上限|사용 ?한도|일일 ?(?:한도|사용량)|límite diario|limite (?:quotidienne|diário|giornaliero)|tageslimit|(?:day|week|month) allocated quota"
+    r"|(?:дневно|суточн|месячн|недельн)\w+ (?:лимит|квот)|hit your limit[^.]{0,20}resets"
 )
 """Words of an allowance of a day or longer, which waiting some minutes does not bring back."""
 
 _WEAK = re.compile(
     r"exceed(?:ed|s|ing)? (?:your |the |its )?(?:current |token |api )?quota|quota exceeded|超出配额|超过配额"
+    r"|please (?:recharge|top[ -]?up|add (?:more )?(?:funds|credits?|money))|payment method|请(?:先|及时|尽快|立即)?充值"
 )
-"""Said of both, an empty account and a limit per minute (Gemini)."""
+"""Said of both, an empty account and a limit per minute that paying would raise."""
 
 _UPSTREAM = re.compile(r"上游|渠道|upstream|channel")
 _THROTTLED = frozenset({"resourceexhausted", "ratelimit", "ratelimitexceeded", "toomanyrequests"})
