@@ -19,6 +19,7 @@ from monitor.probes.verdict.error_body import parse_error_body, read_json
 _MASKED = re.compile(
     r"([A-Za-z0-9_-]{2,40})?(?:\*{3,200}|•{3,200}|x{6,200}|\.{3,10}|…)([A-Za-z0-9_-]{2,40})?"
 )
+_KEY_WORDS = ("key", "token", "密钥", "令牌")
 _LONGEST = timedelta(seconds=10)
 
 
@@ -43,8 +44,12 @@ def shows_another_key(text: str, key: str) -> bool:
     """Says whether a text shows the ends of a masked key that are not those of ours."""
     for match in _MASKED.finditer(text):
         begin, end = match[1] or "", match[2] or ""
-        if "key" not in text[max(0, match.start() - 60) : match.start()].lower():
+        before = text[max(0, match.start() - 60) : match.start()].lower()
+        if not any(word in before for word in _KEY_WORDS):
             continue
+        is_ellipsis = not set(match[0]).isdisjoint(".…")
+        if is_ellipsis and not re.search(r"[0-9_-]|[A-Z]{2}", begin + end):
+            continue  # "the key is invalid...", not a part of any key
         if (len(begin) > 3 or len(end) > 3) and not (key.startswith(begin) and key.endswith(end)):
             return True
     return False

@@ -9,6 +9,9 @@ from stream_cast import judge as judge_chat
 from verdict_cast import answer, error, kind
 
 from monitor.model import FailureKind
+from monitor.probes.answer.check_answer import is_same_model
+from monitor.probes.answer.error_text import judge_error_text
+from monitor.probes.upstream_key import shows_another_key
 from monitor.probes.verdict.classify import is_bare_message, is_error_object, judge_api_body
 
 QUOTA, RATE = FailureKind.QUOTA_EXHAUSTED, FailureKind.RATE_LIMITED
@@ -199,3 +202,67 @@ def test_words_alone_count_in_a_stream_only_where_no_answer_comes() -> None:
     assert "all workers are gone" in failure.message
     good = (2, chunk("1 2")), (3, chunk(None, "stop")), (4, DONE)
     assert judge_chat(stream((1, words), *good)) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "want"),
+    [
+        (500, "upstream error: insufficient_quota", FailureKind.NO_CHANNEL),
+        (500, "upstream failed: its payment method is gone", FailureKind.NO_CHANNEL),
+        (500, "the load balance is below threshold", FailureKind.SERVER_ERROR),
+        (500, "execution plan cancelled", FailureKind.SERVER_ERROR),
+        (429, "每分钟限制 3 次, 续费可提升", RATE),
+        (429, "limit_rpd/some/model is used up: daily limit reached", QUOTA),
+    ],
+)
+def test_whose_money_it_is_and_what_is_none(status: int, text: str, want: FailureKind) -> None:
+    assert kind(status, error(text)) is want
+
+
+@pytest.mark.parametrize(
+    ("text", "is_other"),
+    [
+        ("Invalid token sk-ab****wxyz", True),
+        ("无效的密钥 sk-ab****wxyz", True),
+        ("Received API key = sk-...WXYZ", True),
+        ("The API key is invalid...please check it", False),
+        ("Incorrect API key provided... see the dashboard", False),
+        ("Incorrect API key provided: sk-test-****cdef", False),
+    ],
+)
+def test_parts_of_another_key_are_told_from_words(text: str, is_other: bool) -> None:  # what is expected
+    assert shows_another_key(text, "sk-test-0123456789abcdef") is is_other
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "账号已被封禁",
+        "该模型已下线",
+        "请先登录",
+        "Model is loading, please wait",
+        "This model is no longer available",
+        "サーバーエラーが発生しました",
+        "오류가 발생했습니다",
+        "Ошибка сервера",
+    ],
+)
+def test_an_error_as_the_only_words_in_other_languages(text: str) -> None:
+    failure = judge_error_text(text, wrong=True)
+    assert failure is not None
+    assert failure.kind is FailureKind.SERVER_ERROR
+    assert judge_error_text(text, wrong=False) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [
+        ("deepseek-chat", "deepseek/deepseek-chat:free"),
+        ("claude-3-5-sonnet@20240620", "claude-3-5-sonnet-20240620"),
+        ("glm-4.6", "zai.glm-4.6"),
+        ("minimax-m2", "minimax.minimax-m2"),
+    ],
+)
+def test_one_model_under_two_names(asked: str, got: str) -> None:
+    assert is_same_model(asked, got)
+    assert is_same_model(got, asked)

@@ -104,7 +104,8 @@ def _judge_mismatch(answer: CompletedAnswer, habit: Habit) -> Failure | None:
 
 _DATE = re.compile(r"[-@](?:\d{3,4}|\d{6}|\d{8}|\d{4}-\d{2}-\d{2}|latest)\Z|:latest\Z")
 _PROVIDER = re.compile(
-    r"\A(?:[a-z]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|mistral|moonshot|openai|qwen)\."
+    r"\A(?:[a-z]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot|moonshotai"
+    r"|nvidia|openai|qwen|writer|zai)\."
 )
 """The prefix of a model's name at Amazon's Bedrock, with the region before it."""
 _VERSION = re.compile(r"-v\d+:\d+\Z")
@@ -122,12 +123,14 @@ def is_same_model(asked: str, got: str) -> bool:
     asked, got = _bare_name(asked), _bare_name(got)
     if asked == got or asked == _DATE.sub("", got) or got == _DATE.sub("", asked):
         return True
-    return got == _VARIANT.sub("", asked)
+    return got == _VARIANT.sub("", asked) or asked == _VARIANT.sub("", got)
 
 
 def _bare_name(name: str) -> str:
     """Return a model's name without its provider, its path and Bedrock's version of it."""
-    return _VERSION.sub("", _PROVIDER.sub("", name.strip().lower().rpartition("/")[2]))
+    return _VERSION.sub("", _PROVIDER.sub("", name.strip().lower().rpartition("/")[2])).replace(
+        "@", "-"
+    )
 
 
 def is_alias(name: str, aliases: Iterable[str]) -> bool:

@@ -35,6 +35,8 @@ _VAGUE = re.compile(
     r"""\b(?:errors?|exception|failed|failure|unavailable|overloaded|unauthorized|forbidden|upstream|quota|maintenance)\b
       | \btim(?:ed|e)[ -]?out\b | \btoo\ many\ requests\b | \brate[ -]?limit | \btry\ again\b | \bretry\b | \btoo\ busy\b
       | \b(?:out\ of|no)\ credits?\b | \btop\ up\b | \bsubscription\b
+      | \bno\ longer\ available\b | \bis\ loading\b
+      | エラー | 失敗 | 오류 | 실패 | ошибк | недоступ | 封禁 | 下线 | 登录 | 密钥
       | 错误 | 失败 | 异常 | 超时 | 稍后 | 重试 | 繁忙 | 饱和 | 余额 | 额度 | 限流 | 不可用 | 渠道 | 维护 | 充值 | 过期
     """,
     re.VERBOSE | re.IGNORECASE,

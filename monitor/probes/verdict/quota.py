@@ -25,7 +25,7 @@ _MONEY_CODE = re.compile(
 )
 """Part of a code, as `spelled` writes it, with which a provider says that an account must pay."""
 
-_BALANCE = r"(?:balance|credits?|funds?|money|(?:call volume )?quota|allowance)"
+_BALANCE = r"(?:(?<!load )balance|credits?|funds?|money|(?:call volume )?quota|allowance)"
 _MONEY = re.compile(
     rf"insufficient (?:account |api |token |user |remaining |prepaid )*{_BALANCE}"
     rf"|{_BALANCE} (?:is |are |was |has been |have been )?(?:currently )?"
@@ -35,16 +35,17 @@ _MONEY = re.compile(
     r"|(?:used|exhausted|depleted|consumed) (?:up )?(?:all )?(?:of )?(?:your |its |the )?(?:available |free |monthly )*"
     r"(?:credits|balance|trial quota|quota)\b|requires? more credits|more credits are required"
     r"|overdue|in arrears|arrearage|good standing|payment (?:is )?required|unpaid (?:bill|invoice)"
-    r"|non-?payment|failure to pay|past(?: |-)due|(?:past|outstanding) invoices?|payment instrument|\bextra usage\b"
+    r"|non-?payment|failure to pay|past(?: |-)due|(?:past|outstanding) invoices?|payment instrument|(?:out of|from your) extra usage|extra usage is required"
     r"|(?:exceeded|over) budget|billing account[^.]{0,60}(?:disabled|closed|not found)|no active (?:subscription|plan)"
     r"|(?:spend|spending|billing|budget|credit|key|hard) (?:limit|cap) (?:has been |was |is )?(?:reached|exceeded)"
     r"|reached (?:your |its |the )?(?:specified |monthly |organization |project )*"
     r"(?:api usage|spend|spending|billing|budget|credit) (?:limit|cap)s?"
     r"|budget has been exceeded"
-    r"|(?:subscription|plan|package|trial) (?:has |is |was )?(?:been )?(?:expired|ended|cancell?ed|inactive)"
+    r"|(?:subscription|plan|package|trial) (?:has |is )?(?:expired|ended)"
+    r"|subscription (?:has |is |was )?(?:been )?(?:cancell?ed|inactive)"
     r"|free (?:tier|quota|trial)[^.]{0,40}(?:exhausted|expired|used up|ended)"
     r"|余额不足|余额已|余额为|额度不足|额度已|额度用|欠费|配额不足|配额已用|积分不足|点数不足|无可用资源包|预扣费额度失败"
-    r"|(?:套餐|订阅|会员|包月)(?:已经?|服务已)?(?:到期|过期|失效|用完|用尽)|次数已用|续费|(?:余额|额度|配额)(?:耗尽|不够|用完|用尽)"
+    r"|(?:套餐|订阅|会员|包月)(?:已经?|服务已)?(?:到期|过期|失效|用完|用尽)|次数已用|(?:余额|额度|配额)(?:耗尽|不够|用完|用尽)"
     r"|额度\s?为\s?-?0(?!\.0*[1-9])|餘額不足|額度不足|額度已|欠費|點數不足"
     r"|残高(?:が|は)?(?:不足|ありません|足り)|クレジット(?:が|は)?(?:不足|ありません|足り)|料金(?:が)?未払"
     r"|잔액(?:이|은)? ?부족|크레딧(?:이|은)? ?부족|요금(?:이)? ?미납"
@@ -85,7 +86,7 @@ _WINDOW = re.compile(
 
 _WEAK = re.compile(
     r"exceed(?:ed|s|ing)? (?:your |the |its )?(?:current |token |api )?quota|quota exceeded|超出配额|超过配额"
-    r"|please (?:recharge|top[ -]?up|add (?:more )?(?:funds|credits?|money))|payment method|请(?:先|及时|尽快|立即)?充值"
+    r"|please (?:recharge|top[ -]?up|add (?:more )?(?:funds|credits?|money))|payment method|续费|请(?:先|及时|尽快|立即)?充值"
 )
 """Said of both, an empty account and a limit per minute that paying would raise."""
 
@@ -100,10 +101,10 @@ def judge_quota(status: int | None, error: ErrorBody) -> FailureKind | None:
     """
     if error.codes & _OWN_ACCOUNT or any("perday" in code for code in error.codes):
         return FailureKind.QUOTA_EXHAUSTED
-    text = error.text.lower()
+    text = error.text.lower().replace("_", " ")  # codes stand in sentences too
+    whose = FailureKind.NO_CHANNEL if _UPSTREAM.search(text) else FailureKind.QUOTA_EXHAUSTED
     if _MONEY.search(text):
-        relays = _UPSTREAM.search(text) is not None
-        return FailureKind.NO_CHANNEL if relays else FailureKind.QUOTA_EXHAUSTED
+        return whose
     if any(NUMBERS.get(number) is FailureKind.QUOTA_EXHAUSTED for number in error.numbers):
         return FailureKind.QUOTA_EXHAUSTED
     if _PACE.search(text) or any("perminute" in code for code in error.codes):
@@ -111,7 +112,7 @@ def judge_quota(status: int | None, error: ErrorBody) -> FailureKind | None:
     if any(map(_MONEY_CODE.search, error.codes)) or _WINDOW.search(text):
         return FailureKind.QUOTA_EXHAUSTED
     throttled = status == 429 or error.codes & _THROTTLED
-    return FailureKind.QUOTA_EXHAUSTED if _WEAK.search(text) and not throttled else None
+    return whose if _WEAK.search(text) and not throttled else None
 
 
 def when_it_returns(error: ErrorBody) -> str:
