@@ -14,8 +14,8 @@ _REAL_KEY = re.compile(
     r"(?:sk|pk|xai|gsk)-[\w-]{12,}|AIza[\w-]{20,}|[0-9]{6,12}:[\w-]{30,}|[\w-]{32,}"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_BEARER = re.compile(r"(?:authorization\s*:\s*)?bearer\b", re.IGNORECASE)
-_QUOTES = ("'", '"', "`", "\u2018", "\u201c")
+_BEARER = re.compile(r"\A(?:authorization\s*:\s*)?bearer\b", re.IGNORECASE)
+_QUOTED = re.compile("\\A['\"`\u2018\u201c]")
 CREDENTIAL_PREFIX = "monitor_"
 """What systemd puts before the names of a folder loaded by `LoadCredential=monitor:FOLDER`."""
 
@@ -153,14 +153,25 @@ class References:
         self.complaints.append(Complaint(".".join(place), what))
 
 
+_KEY_TROUBLES = (
+    (_CONTROL, "has a line break or a control character in it, want one line"),
+    (_BEARER, 'begins with "Bearer ", which every call adds by itself; want the key alone'),
+    (_QUOTED, "stands in quotes, which would be sent as part of it; want the key alone"),
+    (
+        re.compile(r"\A(?:export )?[A-Z][A-Z0-9]*_[A-Z0-9_]*=."),
+        "begins with the name of a variable and =; want the key alone",
+    ),
+    (re.compile(r"\A\$[{(]"), "is itself a reference that nobody resolved; want the key"),
+    (re.compile(r"\*{3}"), "is masked with ***; copy the whole key"),
+)
+"""What spoils a key -> what is said of it, without showing any of it."""
+
+
 def _key_trouble(key: str) -> str | None:
     """Say what is wrong with a key, without showing any of it."""
-    if _CONTROL.search(key):
-        return "has a line break or a control character in it, want one line"
-    if _BEARER.match(key):
-        return 'begins with "Bearer ", which every call adds by itself; want the key alone'
-    if key[:1] in _QUOTES:
-        return "stands in quotes, which would be sent as part of it; want the key alone"
+    for pattern, trouble in _KEY_TROUBLES:
+        if pattern.search(key):
+            return trouble
     for character in key:
         if character == " ":
             return "has a space in it, want the key alone"

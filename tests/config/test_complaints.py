@@ -51,6 +51,12 @@ def warnings(text: str) -> list[str]:
             'begins with "Bearer ", which every call adds by itself; want the key alone',
         ),
         (
+            "OPENAI_API_KEY=sk-0123456789",
+            "begins with the name of a variable and =; want the key alone",
+        ),
+        ("${OPENAI}", "is itself a reference that nobody resolved; want the key"),
+        ("sk-01***89", "is masked with ***; copy the whole key"),
+        (
             '"sk-0123456789"',
             "stands in quotes, which would be sent as part of it; want the key alone",
         ),

@@ -230,7 +230,9 @@ def test_whose_money_it_is_and_what_is_none(status: int, text: str, want: Failur
         ("Incorrect API key provided: sk-test-****cdef", False),
     ],
 )
-def test_parts_of_another_key_are_told_from_words(text: str, is_other: bool) -> None:  # what is expected
+def test_parts_of_another_key_are_told_from_words(
+    text: str, is_other: bool
+) -> None:  # what is expected
     assert shows_another_key(text, "sk-test-0123456789abcdef") is is_other
 
 
