@@ -74,7 +74,7 @@ def command(
         if as_json:
             show_json(full_document(incident))
         else:
-            show(timeline(incident, now))
+            show(timeline(incident, watched_until(loaded, now)))
         return
     first, last = time_range(since, until)
     # Without --until also what lies in the future: a clock that was set back is no reason to hide it.
@@ -82,9 +82,16 @@ def command(
     if as_json:
         show_json({"incidents": [full_document(incident) for incident in incidents]})
     elif incidents:
-        stdout().print(table(incidents, now))
+        stdout().print(table(incidents, watched_until(loaded, now)))
     else:
         typer.echo("No incident goes on." if still else "There was no incident in that time.")
+
+
+def watched_until(config: Config, now: datetime) -> datetime:
+    """Return the last proof that a daemon was alive: how an open incident went on after it is not known."""
+    with closing(Store.read_only(config.store)) as reader:
+        last = reader.last_seen()
+    return min(now, last) if last else now
 
 
 def read_incidents(
@@ -105,13 +112,14 @@ def read_incident(config: Config, number: int) -> Incident:
     return incident
 
 
-def table(incidents: Iterable[Incident], now: datetime) -> Table:
+def table(incidents: Iterable[Incident], until: datetime) -> Table:
+    """Make the list of incidents; the open ones have lasted `until` then, as far as is known."""
     rows = plain_table("incident", "since (UTC)", "lasted", "severity", "checks", "why")
     for incident in incidents:
         rows.add_row(
             f"#{incident.id}",
             utc_time(incident.opened),
-            _length(incident, now),
+            _length(incident, until),
             Text(
                 incident.severity.value, style="dim" if incident.closed else COLOURS[Outcome.DOWN]
             ),
@@ -121,10 +129,10 @@ def table(incidents: Iterable[Incident], now: datetime) -> Table:
     return rows
 
 
-def timeline(incident: Incident, now: datetime) -> Iterator[Table | Text | str]:
+def timeline(incident: Incident, until: datetime) -> Iterator[Table | Text | str]:
     words = incident.failure.kind.row.words
     yield Text(f"#{incident.id} {incident.severity.value}: {words.label}", style="bold")
-    yield Text(f"{utc_time(incident.opened)} UTC, lasted {_length(incident, now)}")
+    yield Text(f"{utc_time(incident.opened)} UTC, lasted {_length(incident, until)}")
     yield Text(f"{words.what} {words.remedy}")
     runs = ", ".join(f"{kind} {count}" for kind, count in incident.failed_runs.items())
     yield Text(f"failed runs: {runs or 'none counted'}")
@@ -140,8 +148,8 @@ def _why(entry: TimelineEntry) -> str:
     return ": ".join(part for part in (entry.kind.value if entry.kind else "", entry.text) if part)
 
 
-def _length(incident: Incident, now: datetime) -> str:
-    length = format_duration(max(timedelta(0), (incident.closed or now) - incident.opened))
+def _length(incident: Incident, until: datetime) -> str:
+    length = format_duration(max(timedelta(0), (incident.closed or until) - incident.opened))
     return length if incident.closed else f"{length}, open"
 
 

@@ -148,7 +148,8 @@ def tables(config: Config, snapshot: Snapshot) -> Iterator[Table | str]:
     yield _check_table(config, snapshot)
     if snapshot.incidents:
         yield ""
-        yield incidents.table(snapshot.incidents[:_MAX_ROWS], snapshot.at)
+        until = incidents.watched_until(config, snapshot.at)
+        yield incidents.table(snapshot.incidents[:_MAX_ROWS], until)
     if snapshot.outbox:
         yield ""
         yield _outbox_table(snapshot)

@@ -79,3 +79,23 @@ def test_foreign_control_characters_reach_no_terminal() -> None:
     assert json_text({"evil": evil}) == (
         '{"evil":"\\u001b]0;title\\u0007 \\u009b31m \\u202egnp.exe"}'
     )
+
+
+async def test_an_open_incident_has_lasted_until_a_daemon_was_seen_last(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    config = parse(
+        '[service.s]\nendpoints = { a = "https://a.example" }\n',
+        path=tmp_path / "monitor.toml",
+        env={},
+    )
+    store = Store(config.store, clock=clock)
+    store.open()
+    store.recall()
+    begin = clock.now()
+    clock.tick(420)
+    store.heartbeat(clock.now())
+    await store.save(incidents=(replace(INCIDENT, opened=begin),))
+    await store.close()
+    until = incidents.watched_until(config, begin + timedelta(days=3))
+    assert "7m, open" in printed(incidents.table([replace(INCIDENT, opened=begin)], until))
