@@ -38,6 +38,7 @@ def complaint(url: str) -> str:
             "https://a.example/v1/acc/gw/openai/chat/completions",
         ),
         ("https://a.example/v2/relay/v1", "https://a.example/v2/relay/v1/chat/completions"),
+        ("https://a.example/v1-openai", "https://a.example/v1-openai/chat/completions"),
         ("https://a.example#", "https://a.example/chat/completions"),
         ("https://a.example/inference/#", "https://a.example/inference/chat/completions"),
         ("https://a.example/v1#", "https://a.example/v1/chat/completions"),

@@ -28,8 +28,8 @@ from monitor.probes.verdict.transport import judge_body_transport, judge_transpo
 EVENT_STREAM = "text/event-stream"
 JSON = "application/json"
 
-_VERSION = re.compile(r"v\d+(?:\.\d+)*(?:[a-z]+\d*)?", re.IGNORECASE)
-"""A segment of a path that names an API's version: `v1`, `v4`, `v1beta`, `v2.1`."""
+_VERSION = re.compile(r"v\d+(?:\.\d+)*(?:[a-z]+\d*)?(?:-openai)?", re.IGNORECASE)
+"""A segment of a path that names an API's version: `v1`, `v4`, `v1beta`, `v2.1`, GPUStack's `v1-openai`."""
 
 
 def bearer(endpoint: Endpoint) -> Mapping[str, str]:
