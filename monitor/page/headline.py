@@ -203,17 +203,19 @@ def text(
 
 
 def _serving(services: Sequence[ServiceView], language: Language) -> Iterator[str]:
-    """Through how many base URLs the main call is answered."""
-    mains = [endpoint.main_state for endpoint in _endpoints(services)]
-    serving = sum(state in WORKING for state in mains)
+    """Through how many base URLs the main call is answered, and through how many it is answered well."""
+    endpoints = _endpoints(services)
+    mains = [endpoint.main_state for endpoint in endpoints]
     unknown = mains.count(State.UNKNOWN)
     if unknown == len(mains):
         return
+    spoiled = sum(endpoint.spoils_answers for endpoint in endpoints)
+    serving = sum(state in WORKING for state in mains) - spoiled
     side = [state for service in services for state in service.calls.values()]
     call = _main_call_name(services, language) if State.MAJOR in side else None
     if not serving and set(mains) == {State.MAJOR}:
         yield language.gettext("No request succeeds through any base URL.")
-    elif not serving:
+    elif not serving and not spoiled:
         yield language.gettext("No base URL is known to answer.")
     elif call and serving == len(mains):
         yield language.gettext("Requests for %(call)s succeed through every base URL.", call=call)
@@ -223,12 +225,18 @@ def _serving(services: Sequence[ServiceView], language: Language) -> Iterator[st
             "Requests succeed through all %(num)s base URLs.",
             serving,
         )
-    else:
+    elif serving:
         yield language.ngettext(
             "Requests succeed through %(serving)s of %(num)s base URL.",
             "Requests succeed through %(serving)s of %(num)s base URLs.",
             len(mains),
             serving=serving,
+        )
+    if spoiled:
+        yield language.ngettext(
+            "Through %(num)s base URL answers come cut off, held back or wrong.",
+            "Through %(num)s base URLs answers come cut off, held back or wrong.",
+            spoiled,
         )
     if unknown:
         yield language.ngettext(

@@ -161,6 +161,13 @@ class EndpointView(published.EndpointStatus):
         return None if self.cut_after_s is None else timedelta(seconds=self.cut_after_s)
 
     @property
+    def spoils_answers(self) -> bool:
+        """Say whether its main call is answered, but cut off, held back or wrong."""
+        failure = self.main_check.failure
+        degraded = self.main_state is State.DEGRADED
+        return degraded and failure is not None and failure.row.spoils_answer
+
+    @property
     def blocked(self) -> bool:
         """Say whether the path from here is at fault, not the service."""
         return self.fault is Fault.PATH

@@ -156,6 +156,16 @@ class Seen:
         return Counter(each.state for each in self.page.endpoints)
 
     @property
+    def serving_well(self) -> int:
+        """What answers, and neither cuts nor holds back nor falsifies."""
+        return self.serving - sum(
+            each.main_state is State.DEGRADED
+            and each.main_check.failure is not None
+            and each.main_check.failure.row.spoils_answer
+            for each in self.page.endpoints
+        )
+
+    @property
     def serving(self) -> int:
         working = {State.OPERATIONAL, State.DEGRADED}
         return sum(each.main_state in working for each in self.page.endpoints)
@@ -239,10 +249,13 @@ def a_headline_counts_the_rows(seen: Seen) -> Iterator[str]:
 def requests_succeed_through_as_many_as_rows_say(seen: Seen) -> Iterator[str]:
     total = len(seen.page.endpoints)
     if said := re.search(r"succeed through (\d+) of (\d+)", seen.said):
-        if (int(said[1]), int(said[2])) != (seen.serving, total):
+        if (int(said[1]), int(said[2])) != (seen.serving_well, total):
             yield said[0]
-    elif re.search(r"succeed through (all|its|every)", seen.said) and seen.serving != total:
-        yield f"all, but {seen.serving} of {total}"
+    elif re.search(r"succeed through (all|its|every)", seen.said) and seen.serving_well != total:
+        yield f"all, but {seen.serving_well} of {total}"
+    spoiled = re.search(r"Through (\d+) base URLs? answers come cut off", seen.said)
+    if int(spoiled[1] if spoiled else 0) != seen.serving - seen.serving_well:
+        yield f"{spoiled and spoiled[0]}, but {seen.serving - seen.serving_well}"
     if said := re.search(r"(\d+) base URLs? (?:is|are) not measured", seen.said):
         unknown = sum(each.main_state is State.UNKNOWN for each in seen.page.endpoints)
         if int(said[1]) != unknown:
@@ -473,3 +486,23 @@ def test_a_base_url_that_cuts_its_answers_is_named_only_where_no_other_answers_a
     left = seen(((CUT, GOOD), (DOWN, DOWN)))
     assert [(pick.endpoint, pick.flaw) for pick in left.page.picks] == [("ohmygpt/us-direct", True)]
     assert left.json("best.json")["services"]["ohmygpt"]["flaw"] is True
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "sentences"),
+    [
+        (
+            ((CUT, GOOD), (GOOD, GOOD)),
+            "Requests succeed through 1 of 2 base URLs. Through 1 base URL answers come cut off, held back or wrong.",
+        ),
+        (
+            ((CUT, GOOD), (CUT, GOOD)),
+            "Through 2 base URLs answers come cut off, held back or wrong.",
+        ),
+        (((SLOW, GOOD), (GOOD, GOOD)), "Requests succeed through all 2 base URLs."),
+    ],
+)
+def test_what_cuts_or_spoils_its_answers_is_not_counted_as_a_success(
+    endpoints: tuple[Cells, ...], sentences: str
+) -> None:
+    assert seen(endpoints).page.text.startswith(sentences)
