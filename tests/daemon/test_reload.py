@@ -168,7 +168,7 @@ def test_the_command_says_what_came_of_it(tmp_path: Path) -> None:
     done = reload()
     assert (done.returncode, done.stderr) == (
         78,
-        "monitor.vantage: was local, is b; restart the daemon to change it\n",
+        f"{path} has a problem:\nmonitor.vantage: was local, is b; restart the daemon to change it\n",
     )
     daemon.send_signal(signal.SIGTERM)
     daemon.communicate(timeout=30)

@@ -291,10 +291,10 @@ def check(history: History) -> None:
 def slower(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """What only polls does so less often, and the writer gathers nothing: days cost less so."""
     monkeypatch.setattr(courier, "BEAT", BEAT)
-    monkeypatch.setattr(operator_requests, "BEAT", MINUTE)
+    monkeypatch.setattr(operator_requests, "INTERVAL_S", MINUTE)
     monkeypatch.setattr(writer, "_GATHER_S", 0.0)
-    monkeypatch.setattr(app, "ALIVE", timedelta(minutes=1))
-    monkeypatch.setattr(systemd, "USUAL_BEAT", timedelta(seconds=45))
+    monkeypatch.setattr(app, "HOUSEKEEPING_INTERVAL", timedelta(minutes=1))
+    monkeypatch.setattr(systemd, "DEFAULT_INTERVAL", timedelta(seconds=45))
     return monkeypatch
 
 

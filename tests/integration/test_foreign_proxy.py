@@ -110,7 +110,7 @@ def test_an_unknown_model_is_the_accounts_fault(relay: Relay, tmp_path: Path) ->
         models='{ model = "no-such-model" }',
         chat='{ model = "no-such-model" }',
     )
-    assert kinds(found) == {"models": "model_not_found", "chat": "model_not_found"}
+    assert kinds(found) == {"models": None, "chat": "model_not_found"}  # told once, by the call
 
 
 def test_a_proxy_that_buffers_is_seen_to(relay: Relay, tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ class World:
             port = free.getsockname()[1]
         self.config = self.folder / "monitor.toml"
         self.config.write_text(
-            f'[monitor]\nstore = "sqlite:///{day.store}"\nlisten = "127.0.0.1:{port}"\n'
+            f'[monitor]\nstore = "sqlite:///{day.store}"\nlisten = ""\nmetrics = "127.0.0.1:{port}"\n'
             '[alerts]\nwait = "1s"\nafter = 2\nrecover = 2\n'
             f'[service.relay]\nendpoints = {{ good = "{self.good.url}", bad = "{self.bad.url}" }}\n'
             'probes = { http = "1s" }\n'
