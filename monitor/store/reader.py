@@ -71,13 +71,20 @@ class Reader:
         self._immutable = False
         self._engine = self._open()
         try:
-            there = self._ask(schema.check_version)
+            must_be_written(self._path, there=self._version())
+        except StoreError:
+            self._engine.dispose()
+            raise
+
+    def _version(self) -> bool:
+        """Tell whether a daemon has written it; what cannot be locked is read as a file that nobody changes."""
+        try:
+            return self._ask(schema.check_version)
         except StoreError:
             self._engine.dispose()
             self._immutable = True
             self._engine = self._open()
-            there = self._ask(schema.check_version)
-        must_be_written(self._path, there=there)
+            return self._ask(schema.check_version)
 
     def _open(self) -> Engine:
         return reading(self._path, immutable=self._immutable)

@@ -118,10 +118,19 @@ class Store:
         knows, results wait in memory, and the writer tries again.
         """
         try:
+            self._open()
+        except StoreError:
+            # A connection that stayed open would read a backup put in its place with the old journal.
+            self._engine.dispose()
+            if self._reader is not None:
+                self._reader.close()
+            self._release()
+            raise
+
+    def _open(self) -> None:
+        try:
             self._writer.make_ready()
         except (connections.InUseError, NewerSchemaError):
-            self._engine.dispose()  # else a backup put in its place would be read with its journal
-            self._release()
             raise
         except StoreError:
             self._release()
