@@ -209,6 +209,7 @@ class AlertEngine:
         if series:
             # The newest incident carries the series; the first one that is not told says so.
             ended = self._end_series(event, rule, now)
+            series = replace(series, event=series.event or incident.id)
             incident = mute.muted(replace(incident, series=series), mute.COMES_AND_GOES, now)
             news = None if muted else NotificationType.FLAPPING
             return replace(incident, announced=False), news, ended

@@ -14,6 +14,7 @@ from monitor.alerts.incidents import Unmeasured, endpoint_of
 from monitor.alerts.message_split import message
 from monitor.language import ENGLISH, Language, marked
 from monitor.model import (
+    EntryKind,
     FlapSeries,
     Incident,
     Message,
@@ -72,6 +73,7 @@ class Context:
     """Of the incident's base URLs, this month."""
     durable: bool = True
     """False while nothing can be stored: a restart would forget what is being told."""
+    vantage: str = "local"
     language: Language = ENGLISH
 
     def say(self, sentence: str, /, **values: object) -> str:
@@ -83,11 +85,44 @@ def phrase(
 ) -> Message:
     """`incident` is None for a notice, which brings its own text; `news`: nobody heard of it yet."""
     if incident is None:
-        title, _, body = outgoing.text.partition("\n")
-        lines = [*body.splitlines(), f"[n{outgoing.id}]", *durable(context)]
-        return message(title or context.say("Notice from monitor"), lines)
+        return _notice(outgoing, context)
+    return replace(
+        _words(outgoing, incident, context, news=news),
+        what=_meaning(outgoing, incident),
+        severity=incident.severity,
+        event=event_key(incident, context),
+        incidents=(incident.id,),
+        link=link_to(incident, context),
+    )
+
+
+def _notice(outgoing: OutboxMessage, context: Context) -> Message:
+    title, _, body = outgoing.text.partition("\n")
+    lines = [*body.splitlines(), f"[n{outgoing.id}]", *durable(context)]
+    return replace(
+        message(title or context.say("Notice from monitor"), lines),
+        what=outgoing.what,
+        event=f"{context.vantage}/{outgoing.event or f'n{outgoing.id}'}",
+        link=context.page_url,
+    )
+
+
+def _meaning(outgoing: OutboxMessage, incident: Incident) -> NotificationType:
+    """Returns its end where it is over by the time when it is told, whatever was to be told."""
+    is_over = incident.closed and outgoing.what is not NotificationType.FLAPPING
+    return NotificationType.RESOLVED if is_over and not outgoing.what.is_end else outgoing.what
+
+
+def event_key(incident: Incident, context: Context) -> str:
+    """The key of an incident, or of the series that it belongs to, for channels that hold events."""
+    return f"{context.vantage}/{incident.service or 'monitor'}/{incident.event}"
+
+
+def _words(outgoing: OutboxMessage, incident: Incident, context: Context, *, news: bool) -> Message:
     if outgoing.what is NotificationType.CALM:
         return _calm(incident, context)
+    if outgoing.what is NotificationType.ACKNOWLEDGED and not incident.closed:
+        return _acknowledged(incident, context)
     if outgoing.what is NotificationType.FLAPPING:
         return _flapping(incident, context)
     if outgoing.what is NotificationType.RESOLVED or incident.closed:
@@ -241,6 +276,19 @@ def _calm(incident: Incident, context: Context) -> Message:
     return message(f"✅ {title}", lines)
 
 
+def _acknowledged(incident: Incident, context: Context) -> Message:
+    """Says that somebody knows of it, and in whose words; that it goes on is known from before."""
+    said = [entry.text for entry in incident.timeline if entry.what is EntryKind.ACKED]
+    title = context.say("%(where)s: acknowledged", where=where(incident, context))
+    begun = context.say(
+        "Since %(moment)s. [#%(number)s]",
+        moment=moment(incident.opened, context),
+        number=incident.id,
+    )
+    lines = [*(text for text in said[-1:] if text), begun]
+    return message(title, [*lines, *link(incident, context)])
+
+
 def _flapping(incident: Incident, context: Context) -> Message:
     now = context.say("it works") if incident.closed else state(incident.severity, context)
     lines = [
@@ -284,7 +332,8 @@ def together(
     context = contexts[first.id]
     main = latest([row for row in rows if row.incident == first.id], first, context)
     others = [_line(other, contexts[other.id]) for other in incidents if other is not first]
-    return Message(main.title, "\n".join([main.body, context.say("Also:"), *others]))
+    body = "\n".join([main.body, context.say("Also:"), *others])
+    return replace(main, body=body, event="", incidents=tuple(each.id for each in incidents))
 
 
 def _urgency(incident: Incident) -> tuple[bool, int, int]:
@@ -305,7 +354,21 @@ def digest(
     left = len(incidents) + len(notices) - len(lines)
     if left:
         lines.append(context.say("%(num)s more are not listed here; the page has them.", num=left))
-    return message(_digest_title(rows, incidents, context), [*lines, *durable(context)])
+    first = urgent[0] if urgent else None
+    return replace(
+        message(_digest_title(rows, incidents, context), [*lines, *durable(context)]),
+        what=_digest_meaning(first),
+        severity=first.severity if first else Severity.MONITOR,
+        incidents=tuple(incident.id for incident in incidents),
+        link=context.page_url,
+    )
+
+
+def _digest_meaning(first: Incident | None) -> NotificationType:
+    """`first` is the worst of those that go on, where any does."""
+    if first is None:
+        return NotificationType.NOTICE
+    return NotificationType.RESOLVED if first.closed else NotificationType.OPENED
 
 
 def _digest_title(
@@ -481,7 +544,12 @@ def downtime(context: Context) -> list[str]:
 
 
 def link(incident: Incident, context: Context) -> list[str]:
-    return [f"{context.page_url}/incidents/{incident.id}/"] if context.page_url else []
+    address = link_to(incident, context)
+    return [address] if address else []
+
+
+def link_to(incident: Incident, context: Context) -> str | None:
+    return f"{context.page_url}/incidents/{incident.id}/" if context.page_url else None
 
 
 def durable(context: Context) -> list[str]:

@@ -272,6 +272,7 @@ def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None)
         page_url=config.page.url,
         downtime=alerts.downtime(incident, now) if incident else None,
         durable=deps.store.trouble is None,
+        vantage=config.vantage,
         language=alerts.language,
     )
 

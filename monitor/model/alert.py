@@ -124,6 +124,8 @@ class FlapSeries:
     """The downtime of the incidents that are closed."""
     failed_runs: Mapping[str, int] = field(default_factory=lambda: _NONE)
     ended: datetime | None = None
+    event: int = 0
+    """The number of the incident with which people were told that it comes and goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +171,11 @@ class Incident:
         return tuple(dict.fromkeys(check.rsplit("/", 1)[0] for check in self.checks))
 
     @property
+    def event(self) -> int:
+        """Return the number under which it is told: its own, or that of the first of its series."""
+        return self.series.event if self.series and self.series.event else self.id
+
+    @property
     def unwatched(self) -> frozenset[str]:
         """The checks that were bad when they left the configuration: whether they recovered, nobody knows."""
         checks: set[str] = set()
@@ -201,8 +208,15 @@ class NotificationType(StrEnum):
     """It comes and goes; single messages stop until it is calm."""
     CALM = "calm"
     """It has stopped coming and going, and is well."""
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody knows of it, for channels that keep that."""
     NOTICE = "notice"
-    """About the monitor itself; `OutboxMessage.text` holds it, no incident does."""
+    """About the monitor itself, once: it has no end. `OutboxMessage.text` holds it, no incident does."""
+
+    @property
+    def is_end(self) -> bool:
+        """Say whether what it speaks of is over."""
+        return self in {NotificationType.RESOLVED, NotificationType.CALM}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,14 +234,29 @@ class OutboxMessage:
     attempts: int = 0
     last_error: str = ""
     text: str = ""
+    event: str = ""
+    """The name of a trouble of the monitor itself that has an end: told as OPENED, then as RESOLVED."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Words for one channel: plain text, escaped by the channel. `title` is one line."""
+    """Holds what a channel is told: plain words, escaped by its format, and what they mean.
+
+    `title` is one line.
+    """
 
     title: str
     body: str
+    what: NotificationType = NotificationType.NOTICE
+    severity: Severity = Severity.MONITOR
+    """The worst that goes on, of all that it speaks of."""
+    event: str = ""
+    """The key of the one thing that it speaks of, the same from its begin to its end and unlike that of
+    any other; "" where it speaks of several, or of nothing that lasts."""
+    incidents: tuple[int, ...] = ()
+    """The numbers of all that it speaks of; none for the monitor's own trouble."""
+    link: str | None = None
+    """The page that has more of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

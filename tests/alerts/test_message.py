@@ -18,6 +18,7 @@ from monitor.model import (
     FailureKind,
     FlapSeries,
     Incident,
+    Message,
     NotificationType,
     OutboxMessage,
     Severity,
@@ -31,6 +32,19 @@ BEST = Alternatives(
     )
 )
 REMINDER = NotificationType.REMINDER
+
+
+def row(
+    what: NotificationType, incident: int | None, severity: Severity = Severity.DOWN
+) -> OutboxMessage:
+    return OutboxMessage(
+        channel="phone",
+        what=what,
+        severity=severity,
+        incident=incident,
+        created=NOW,
+        not_before=NOW,
+    )
 
 
 def read(
@@ -48,15 +62,7 @@ def read(
         unmeasured=unmeasured or {},
         language=language(code),
     )
-    row = OutboxMessage(
-        channel="phone",
-        what=what,
-        severity=incident.severity,
-        incident=1,
-        created=NOW,
-        not_before=NOW,
-    )
-    message = phrase(row, incident, context)
+    message = phrase(row(what, 1, incident.severity), incident, context)
     return [message.title, *message.body.splitlines()]
 
 
@@ -198,16 +204,8 @@ def test_an_end_in_which_one_of_two_left_the_configuration_says_so() -> None:
 
 def test_a_list_says_the_same_in_short() -> None:
     gone = incidents.leave(replace(BEGUN, id=2), "s/a/chat", START + 60 * MINUTE, UNWATCHED)
-    row = OutboxMessage(
-        channel="phone",
-        what=REMINDER,
-        severity=Severity.DOWN,
-        incident=1,
-        created=NOW,
-        not_before=NOW,
-    )
     context = Context(now=NOW, unmeasured=GAP)
-    text = digest([row], [BEGUN, gone], {1: context, 2: Context(now=NOW)}, context)
+    text = digest([row(REMINDER, 1)], [BEGUN, gone], {1: context, 2: Context(now=NOW)}, context)
     assert text.body.splitlines() == [
         "[#1] s, a: was down, not measured now",
         "[#2] s, a: no longer watched, was down since 24 Nov 12:00:00 UTC, bad gateway",
@@ -232,3 +230,86 @@ def test_what_flaps_says_what_to_use_first() -> None:
     assert lines[0] == "🟠 OhMyGPT, CDN: flapping"
     assert lines[1].startswith("Use instead: Direct ")
     assert lines[2] == "It comes and goes. Now: down. [#1]"
+
+
+OVER = incidents.leave(BEGUN, "s/a/chat", START + 10 * MINUTE)
+PAGE = "https://status.example"
+
+
+@pytest.mark.parametrize(
+    ("what", "incident", "meaning"),
+    [
+        (NotificationType.OPENED, BEGUN, NotificationType.OPENED),
+        (REMINDER, BEGUN, REMINDER),
+        (NotificationType.ACKNOWLEDGED, BEGUN, NotificationType.ACKNOWLEDGED),
+        (NotificationType.RESOLVED, OVER, NotificationType.RESOLVED),
+        (NotificationType.CALM, OVER, NotificationType.CALM),
+        (NotificationType.FLAPPING, OVER, NotificationType.FLAPPING),  # it may be back at any time
+        (NotificationType.OPENED, OVER, NotificationType.RESOLVED),  # over by the time of telling
+        (NotificationType.ACKNOWLEDGED, OVER, NotificationType.RESOLVED),
+    ],
+)
+def test_a_message_carries_what_it_means_and_of_what(
+    what: NotificationType, incident: Incident, meaning: NotificationType
+) -> None:
+    context = Context(now=NOW, vantage="tokyo", page_url=PAGE)
+    message = phrase(row(what, 1), incident, context)
+    assert message == Message(
+        message.title,
+        message.body,
+        what=meaning,
+        severity=Severity.DOWN,
+        event="tokyo/s/1",
+        incidents=(1,),
+        link=f"{PAGE}/incidents/1/",
+    )
+
+
+def test_incidents_of_one_series_are_one_event() -> None:
+    series = FlapSeries(since=START, incidents=5, event=4)
+    context = Context(now=NOW)
+    fifth = replace(BEGUN, id=5, series=series)
+    assert phrase(row(NotificationType.CALM, 5), fifth, context).event == "local/s/4"
+    assert phrase(row(REMINDER, 5), fifth, context).event == "local/s/4"
+
+
+def test_a_notice_is_an_event_of_its_own_and_trouble_with_an_end_keeps_its_name() -> None:
+    once = replace(row(NotificationType.NOTICE, None), id=34, text="monitor: crashed")
+    assert phrase(once, None, Context(now=NOW)) == Message(
+        "monitor: crashed", "[n34]", what=NotificationType.NOTICE, event="local/n34"
+    )
+    lasting = replace(once, what=NotificationType.OPENED, event="store")
+    ended = replace(lasting, id=35, what=NotificationType.RESOLVED)
+    told = [phrase(row, None, Context(now=NOW)) for row in (lasting, ended)]
+    assert [(message.what, message.event) for message in told] == [
+        (NotificationType.OPENED, "local/store"),
+        (NotificationType.RESOLVED, "local/store"),
+    ]
+
+
+def test_a_list_means_the_worst_that_goes_on_and_is_no_event() -> None:
+    slow = replace(BEGUN, id=2, severity=Severity.DEGRADED)
+    contexts = {number: Context(now=NOW) for number in (1, 2)}
+
+    def listed(*told: Incident) -> tuple[NotificationType, Severity, str, tuple[int, ...]]:
+        message = digest([row(REMINDER, 1)], told, contexts, Context(now=NOW))
+        return message.what, message.severity, message.event, message.incidents
+
+    assert listed(slow, BEGUN) == (NotificationType.OPENED, Severity.DOWN, "", (2, 1))
+    assert listed(OVER, slow) == (NotificationType.OPENED, Severity.DEGRADED, "", (1, 2))
+    assert listed(OVER) == (NotificationType.RESOLVED, Severity.DOWN, "", (1,))
+    assert listed() == (NotificationType.NOTICE, Severity.MONITOR, "", ())
+
+
+def test_that_somebody_knows_is_told_in_their_words() -> None:
+    known = incidents.acked(BEGUN, START + MINUTE, "on it")
+    assert read(known, NotificationType.ACKNOWLEDGED) == [
+        "OhMyGPT, CDN: acknowledged",
+        "on it",
+        "Since 24 Nov 12:00:00 UTC. [#1]",
+    ]
+    assert read(known, NotificationType.ACKNOWLEDGED, "zh-CN") == [
+        "OhMyGPT，CDN：已确认",
+        "on it",
+        "始于 11月24日 12:00:00 UTC。[#1]",
+    ]
