@@ -9,7 +9,7 @@ from servers import Script, endless, saying
 
 from monitor.model import FailureKind, Habit
 from monitor.probes.attempt import Attempted
-from monitor.probes.wire.pool_resolver import Resolve
+from monitor.probes.wire.resolver import Resolve
 
 KEY = "canary-in-the-request"
 OK = b"HTTP/1.1 200 OK\r\n"

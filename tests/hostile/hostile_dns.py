@@ -11,7 +11,7 @@ from every_kind import Opening, Where
 from servers import saying, serving
 
 from monitor.model import FailureKind
-from monitor.probes.wire.pool_resolver import Resolve, system_resolve
+from monitor.probes.wire.resolver import Resolve, system_resolve
 
 Infos = list[tuple[object, ...]]
 

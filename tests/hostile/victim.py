@@ -30,7 +30,7 @@ from monitor.model import Check, Endpoint, Habit, Redactor, Secret  # noqa: E402
 from monitor.probes import PROBES, attempt  # noqa: E402
 from monitor.probes.attempt import Attempted  # noqa: E402
 from monitor.probes.wire.client import Client  # noqa: E402
-from monitor.probes.wire.pool_resolver import system_resolve  # noqa: E402
+from monitor.probes.wire.resolver import system_resolve  # noqa: E402
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from servers import Authority, Script, Server, endless, loopback, reset, saying,
 
 from monitor.demo.answers import answer
 from monitor.model import FailureKind, Habit
-from monitor.probes.wire.pool_resolver import Resolve, system_resolve
+from monitor.probes.wire.resolver import Resolve, system_resolve
 
 USUAL = Habit(
     good=20,

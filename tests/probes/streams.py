@@ -14,7 +14,6 @@ from monitor.probes.exchange import Exchange
 from monitor.probes.readers import (
     AnthropicReader,
     ChatReader,
-    CompletionsReader,
     GeminiReader,
     ImageReader,
     ProtocolReader,
@@ -178,7 +177,7 @@ STREAMS: dict[str, Written] = {
         unknown='error: {"message":"boom"}\n',
     ),
     "completions": Written(
-        CompletionsReader,
+        ChatReader,
         'data: {"model":"model-x","choices":[{"text":" 5","index":0}]}\n\n'
         'data: {"choices":[{"text":" 6","index":0,"finish_reason":"length"}]}\n\n'
         + END

@@ -15,7 +15,6 @@ from monitor.probes.exchange import Chunk, Exchange
 from monitor.probes.readers import (
     AnthropicReader,
     ChatReader,
-    CompletionsReader,
     GeminiReader,
     ProtocolReader,
     ResponsesReader,
@@ -48,7 +47,7 @@ def test_every_recorded_error_is_told_for_what_it_is(corpus: Path) -> None:
 
 READERS: dict[str, type[ProtocolReader]] = {
     "openai.chat": ChatReader,
-    "openai.completions": CompletionsReader,
+    "openai.completions": ChatReader,
     "anthropic.messages": AnthropicReader,
     "openai.responses": ResponsesReader,
     "gemini": GeminiReader,

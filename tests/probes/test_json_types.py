@@ -22,7 +22,6 @@ from monitor.probes.kinds.speech import judge_audio
 from monitor.probes.readers import (
     AnthropicReader,
     ChatReader,
-    CompletionsReader,
     GeminiReader,
     ImageReader,
     ProtocolReader,
@@ -35,7 +34,6 @@ from monitor.probes.verdict.classify import is_error_object, judge_error_object
 READERS = [
     AnthropicReader,
     ChatReader,
-    CompletionsReader,
     GeminiReader,
     ImageReader,
     ResponsesReader,

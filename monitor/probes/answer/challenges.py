@@ -1,6 +1,6 @@
 """Makes questions whose answer is not in the question, so that no cache, echo or canned text passes.
 
-Each can check an answer. Randomness is an argument: any object with `randint`.
+Randomness is an argument: any object with `randint`.
 """
 
 import re
@@ -27,8 +27,22 @@ class Dice(Protocol):
     def randint(self, a: int, b: int, /) -> int: ...
 
 
+class Question:
+    """The base of all questions; the answers to most of them prove no more than that they are right."""
+
+    __slots__ = ()
+
+    def is_whole(self, answer: str) -> bool:  # noqa: ARG002  # for subclasses
+        """Say whether the answer itself proves that nothing of it was cut off."""
+        return False
+
+    def is_begun(self, answer: str) -> bool:  # noqa: ARG002  # for subclasses
+        """Say whether the answer is right as far as it goes."""
+        return False
+
+
 @dataclass(frozen=True, slots=True)
-class Counting:
+class Counting(Question):
     """Many tokens, exactly checkable. `first` is part of the question, the rest is not."""
 
     first: int
@@ -46,12 +60,11 @@ class Counting:
         return self._numbers(answer)[:needed] == self._wanted()[:needed]
 
     def is_begun(self, answer: str) -> bool:
-        """Tell whether it is right as far as it goes; the last number may be cut in two."""
+        """Leave out the last number, which may be cut in two."""
         numbers = self._numbers(answer)[:-1]
         return bool(numbers) and numbers == self._wanted()[: len(numbers)]
 
     def is_whole(self, answer: str) -> bool:
-        """Tell whether every number came: proof that nothing of the answer was cut off."""
         return self._numbers(answer) == self._wanted()
 
     def want(self) -> str:
@@ -78,7 +91,7 @@ def _counted(answer: str, first: int, count: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Addition:
+class Addition(Question):
     """The cheapest question: its answer has one to three tokens."""
 
     left: int
@@ -95,15 +108,12 @@ class Addition:
     def is_whole(self, answer: str) -> bool:
         return answer.strip().rstrip(".") == str(self.left + self.right)
 
-    def is_begun(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
-        return False
-
     def want(self) -> str:
         return str(self.left + self.right)
 
 
 @dataclass(frozen=True, slots=True)
-class OwnQuestion:
+class OwnQuestion(Question):
     """The operator's own question; without an expected answer any text will do."""
 
     prompt: str
@@ -112,18 +122,12 @@ class OwnQuestion:
     def check(self, answer: str) -> bool:
         return self.answer is None or self.answer.lower() in answer.lower()
 
-    def is_whole(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
-        return False
-
-    def is_begun(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
-        return False
-
     def want(self) -> str:
         return f'a text with "{self.answer}"'
 
 
 @dataclass(frozen=True, slots=True)
-class Continuation:
+class Continuation(Question):
     """Numbers to continue: base models follow no orders, but they do follow a pattern."""
 
     first: int
@@ -136,12 +140,6 @@ class Continuation:
         """Require the next few: such a model stops anywhere, and a cap may cut a number."""
         return [int(digits[:9]) for digits in _NUMBER.findall(answer)[:_NEXT]] == self._wanted()
 
-    def is_whole(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
-        return False
-
-    def is_begun(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
-        return False
-
     def want(self) -> str:
         return "the numbers " + ", ".join(map(str, self._wanted()))
 
@@ -153,7 +151,7 @@ class Continuation:
 
 
 @dataclass(frozen=True, slots=True)
-class ColourQuestion:
+class ColourQuestion(Question):
     """Asks which colour a picture has. The picture holds the answer, the question does not."""
 
     name: str
@@ -170,9 +168,6 @@ class ColourQuestion:
 
     def is_whole(self, answer: str) -> bool:
         return answer.strip().rstrip(".").lower() == self.name
-
-    def is_begun(self, answer: str) -> bool:  # noqa: ARG002  # one of the challenges' methods
-        return False
 
     def want(self) -> str:
         return self.name

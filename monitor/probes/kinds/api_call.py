@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit
+from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit, Spend
 from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.answer.stream_verdict import judge_stream, stream_stats
 from monitor.probes.exchange import ErrorType, Exchange, HttpRequest
 from monitor.probes.parameter_fallback import Body, adapting, without
-from monitor.probes.probe import Finding, ProbeSettings, Run
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers import ProtocolReader
 from monitor.probes.verdict.classify import judge_api_body, judge_http
 from monitor.probes.verdict.error_body import looks_html, read_json
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
@@ -205,11 +206,30 @@ class ApiCall(ApiProbe):
         )
 
 
+class TextCall(ApiCall):
+    """A plain call about a short text: a random one, or the operator's own."""
+
+    every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")
+    model: str
+    text: str | None
+
+    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # the same for every endpoint
+        return Spend(tokens=16 + len((self.text or "").encode()))
+
+    def parameters(self, rng: Random) -> Body:
+        return {"model": self.model, "input": self.text or f"ping {rng.randrange(16**6):06x}"}
+
+
 class StreamableCall(ApiCall):
     """A plain call that the operator may ask for as a stream."""
+
+    stream_reader: ClassVar[type[ProtocolReader]]
 
     stream: bool = Field(default=False, description="ask for a stream; the oldest models have none")
 
     @property
     def streams(self) -> bool:
         return self.stream
+
+    def recorder(self) -> StreamRecorder | None:
+        return StreamRecorder(self.stream_reader()) if self.stream else None

@@ -8,7 +8,7 @@ from monitor.model import Habit
 from monitor.probes.answer.challenges import Challenge, continuing
 from monitor.probes.kinds.conversation import TextPrompt
 from monitor.probes.parameter_fallback import Body, without
-from monitor.probes.readers import CompletionsReader, ProtocolReader
+from monitor.probes.readers import ChatReader, ProtocolReader
 
 
 class CompletionsProbe(TextPrompt):
@@ -16,7 +16,7 @@ class CompletionsProbe(TextPrompt):
     title: ClassVar[str] = "Completions"
     main_rank: ClassVar[int] = 4
     route: ClassVar[str] = "/v1/completions"
-    reader: ClassVar[type[ProtocolReader]] = CompletionsReader
+    reader: ClassVar[type[ProtocolReader]] = ChatReader
     signs: ClassVar[tuple[str, ...]] = ("choices",)
     droppable: ClassVar[Mapping[str, str]] = {
         name: name for name in ("max_tokens", "stream_options", "temperature")

@@ -142,7 +142,7 @@ class Conversation(ApiProbe):
         if recorder is not None and not is_document(exchange):
             recorder.close()
             return self._judge_stream(run, exchange, habit, challenge, recorder)
-        return self._judge_document(run, exchange, habit, challenge, self.reader())
+        return self._judge_document(run, exchange, habit, challenge)
 
     async def _converse(
         self, run: Run, challenge: Challenge, left: timedelta
@@ -195,13 +195,9 @@ class Conversation(ApiProbe):
         )
 
     def _judge_document(
-        self,
-        run: Run,
-        exchange: Exchange,
-        habit: Habit,
-        challenge: Challenge,
-        reader: ProtocolReader,
+        self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge
     ) -> Finding:
+        reader = self.reader()
         failure = (
             judge_body_transport(exchange)
             or judge_api_body(exchange)

@@ -6,39 +6,29 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
-from random import Random
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from monitor.model import Failure, FailureKind, Habit, Spend, Usage
+from monitor.model import Failure, FailureKind, Habit, Usage
 from monitor.probes.answer.check_answer import LEARNING_RUNS
 from monitor.probes.exchange import Exchange
-from monitor.probes.kinds.api_call import ApiCall
-from monitor.probes.parameter_fallback import Body
-from monitor.probes.probe import Duration, Finding
+from monitor.probes.kinds.api_call import TextCall
+from monitor.probes.probe import Finding
 from monitor.probes.readers.base import as_count, as_object, as_text
 from monitor.probes.verdict.error_body import read_json
 
 _MAX_DIMENSIONS = 65_536
 
 
-class EmbeddingsProbe(ApiCall):
+class EmbeddingsProbe(TextCall):
     kind: ClassVar[str] = "embeddings"
     title: ClassVar[str] = "Embeddings"
     main_rank: ClassVar[int] = 20
     route: ClassVar[str] = "/v1/embeddings"
 
-    every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")
     model: str = Field(default="text-embedding-3-small", description="the embedding model")
     text: str | None = Field(default=None, description="embedded instead of a short random text")
-
-    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # the same for every endpoint
-        return Spend(tokens=16 + len((self.text or "").encode()))
-
-    def parameters(self, rng: Random) -> Body:
-        return {"model": self.model, "input": self.text or f"ping {rng.randrange(16**6):06x}"}
 
     def judge(self, exchange: Exchange, habit: Habit) -> Finding:
         answer = as_object(read_json(exchange.body))

@@ -17,9 +17,9 @@ from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import StreamableCall
 from monitor.probes.parameter_fallback import Body
 from monitor.probes.probe import Duration, Finding
-from monitor.probes.readers import ImageReader, MediaReader
+from monitor.probes.readers import ImageReader, MediaReader, ProtocolReader
 from monitor.probes.readers.base import as_count, as_object, as_text, objects_in
-from monitor.probes.readers.file_types import decoded, is_picture
+from monitor.probes.readers.media import decoded, is_picture
 from monitor.probes.readers.sse import SseParser
 from monitor.probes.verdict.error_body import read_json
 
@@ -36,6 +36,7 @@ class ImagesProbe(StreamableCall):
     route: ClassVar[str] = "/v1/images/generations"
     max_body: ClassVar[int] = 16 * 1024 * 1024
     droppable: ClassVar[Mapping[str, str]] = {"quality": "quality", "size": "size"}
+    stream_reader: ClassVar[type[ProtocolReader]] = ImageReader
 
     every: Duration = Field(default=timedelta(days=1), description="how often it runs")
     timeout: Duration = Field(default=timedelta(minutes=2), description="when a run is given up")
@@ -58,7 +59,7 @@ class ImagesProbe(StreamableCall):
         if not self.stream:
             return None
         parser = SseParser(_MAX_LINE, _MAX_LINE)
-        return StreamRecorder(ImageReader(), self.timeout.total_seconds() * 1000, parser)
+        return StreamRecorder(self.stream_reader(), self.timeout.total_seconds() * 1000, parser)
 
     def judge_content(self, recorder: StreamRecorder) -> Failure | None:
         reader = recorder.reader

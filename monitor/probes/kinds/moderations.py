@@ -1,23 +1,20 @@
 """Probes the moderation of a harmless text, which is free at its source and proves that key and route work."""
 
 from dataclasses import replace
-from datetime import timedelta
-from random import Random
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from monitor.model import Failure, FailureKind, Habit, Spend
+from monitor.model import Failure, FailureKind, Habit
 from monitor.probes.answer.check_answer import MISMATCHES_BELIEVED
 from monitor.probes.exchange import Exchange
-from monitor.probes.kinds.api_call import ApiCall
-from monitor.probes.parameter_fallback import Body
-from monitor.probes.probe import Duration, Finding
+from monitor.probes.kinds.api_call import TextCall
+from monitor.probes.probe import Finding
 from monitor.probes.readers.base import as_object, as_text, objects_in
 from monitor.probes.verdict.error_body import read_json
 
 
-class ModerationsProbe(ApiCall):
+class ModerationsProbe(TextCall):
     """Counts as paid: free at its source, but relays may bill it."""
 
     kind: ClassVar[str] = "moderations"
@@ -25,15 +22,8 @@ class ModerationsProbe(ApiCall):
     main_rank: ClassVar[int] = 21
     route: ClassVar[str] = "/v1/moderations"
 
-    every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")
     model: str = Field(default="omni-moderation-latest", description="the moderation model")
     text: str | None = Field(default=None, description="judged instead of a short random text")
-
-    def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # the same for every endpoint
-        return Spend(tokens=16 + len((self.text or "").encode()))
-
-    def parameters(self, rng: Random) -> Body:
-        return {"model": self.model, "input": self.text or f"ping {rng.randrange(16**6):06x}"}
 
     def judge(self, exchange: Exchange, habit: Habit) -> Finding:
         answer = as_object(read_json(exchange.body))

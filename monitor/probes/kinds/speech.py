@@ -13,9 +13,9 @@ from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import StreamableCall, is_document
 from monitor.probes.parameter_fallback import Body
 from monitor.probes.probe import Duration, Finding
-from monitor.probes.readers import MediaReader, SpeechReader
+from monitor.probes.readers import MediaReader, ProtocolReader, SpeechReader
 from monitor.probes.readers.base import as_object
-from monitor.probes.readers.file_types import decoded, is_audio
+from monitor.probes.readers.media import decoded, is_audio
 from monitor.probes.verdict.error_body import read_json
 
 _LEAST_BYTES = 500
@@ -30,6 +30,7 @@ class SpeechProbe(StreamableCall):
     accept: ClassVar[str] = "audio/*, application/json"
     max_body: ClassVar[int] = 4 * 1024 * 1024
     droppable: ClassVar[Mapping[str, str]] = {"response_format": "response_format"}
+    stream_reader: ClassVar[type[ProtocolReader]] = SpeechReader
 
     every: Duration = Field(default=timedelta(hours=1), description="how often it runs")
     model: str = Field(default="tts-1", description="the speech model")
@@ -43,9 +44,6 @@ class SpeechProbe(StreamableCall):
         text = self.text or str(rng.randrange(100, 1000))
         body = {"model": self.model, "input": text, "voice": self.voice, "response_format": "mp3"}
         return body | ({"stream_format": "sse"} if self.stream else {})
-
-    def recorder(self) -> StreamRecorder | None:
-        return StreamRecorder(SpeechReader()) if self.stream else None
 
     def is_whole(self, exchange: Exchange) -> bool:
         return is_audio(exchange.body) or is_document(exchange)

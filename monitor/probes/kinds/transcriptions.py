@@ -12,12 +12,11 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Failure, FailureKind, Habit, Spend
-from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import StreamableCall
 from monitor.probes.parameter_fallback import Body
 from monitor.probes.probe import Duration, Finding
-from monitor.probes.readers import TranscriptReader
+from monitor.probes.readers import ProtocolReader, TranscriptReader
 from monitor.probes.verdict.error_body import read_json
 
 _WORST_TOKENS = 200
@@ -31,6 +30,7 @@ class TranscriptionsProbe(StreamableCall):
     title: ClassVar[str] = "Transcription"
     main_rank: ClassVar[int] = 24
     route: ClassVar[str] = "/v1/audio/transcriptions"
+    stream_reader: ClassVar[type[ProtocolReader]] = TranscriptReader
 
     every: Duration = Field(default=timedelta(hours=1), description="how often it runs")
     model: str = Field(default="whisper-1", description="the transcription model")
@@ -45,9 +45,6 @@ class TranscriptionsProbe(StreamableCall):
         boundary = f"border-{rng.randrange(16**16):016x}"
         content_type = f"multipart/form-data; boundary={boundary}"
         return multipart(boundary, parameters, tone(rng)), content_type
-
-    def recorder(self) -> StreamRecorder | None:
-        return StreamRecorder(TranscriptReader()) if self.stream else None
 
     def judge(self, exchange: Exchange, habit: Habit) -> Finding:
         reader = TranscriptReader()

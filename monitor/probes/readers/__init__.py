@@ -2,7 +2,7 @@
 
 from monitor.probes.readers.anthropic import AnthropicReader
 from monitor.probes.readers.base import Piece, ProtocolReader
-from monitor.probes.readers.chat import ChatReader, CompletionsReader
+from monitor.probes.readers.chat import ChatReader
 from monitor.probes.readers.gemini import GeminiReader
 from monitor.probes.readers.media import ImageReader, MediaReader, SpeechReader, TranscriptReader
 from monitor.probes.readers.responses import ResponsesReader
@@ -10,7 +10,6 @@ from monitor.probes.readers.responses import ResponsesReader
 __all__ = [
     "AnthropicReader",
     "ChatReader",
-    "CompletionsReader",
     "GeminiReader",
     "ImageReader",
     "MediaReader",

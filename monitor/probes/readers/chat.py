@@ -21,6 +21,8 @@ _ERROR_ENDS = frozenset({"error", "network_error", "model_error", "upstream_erro
 
 
 class ChatReader(ProtocolReader):
+    """Reads `choices[]` with a delta, a message, or the `text` of legacy completions."""
+
     def _piece(self, value: JsonObject) -> Piece:
         self._note_model(value.get("model"))
         self._note_usage(value)
@@ -86,10 +88,6 @@ class ChatReader(ProtocolReader):
     def reasoning_tokens(self) -> int:
         details = as_object(as_object(self.usage_table).get("completion_tokens_details"))
         return as_count(details.get("reasoning_tokens")) or 0
-
-
-class CompletionsReader(ChatReader):
-    """`choices[].text` instead of a delta: `ChatReader` reads that already."""
 
 
 def _joined(pieces: list[Piece]) -> Piece:

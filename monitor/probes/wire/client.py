@@ -29,7 +29,7 @@ from monitor.probes.wire.connect import open_connection
 from monitor.probes.wire.decompress import Decoder
 from monitor.probes.wire.http_proxy import TunnelError, credentials, error_by_proxy_status
 from monitor.probes.wire.loop_lag import LagMeter, LoopLag
-from monitor.probes.wire.pool_resolver import PoolResolver, Resolve, system_resolve
+from monitor.probes.wire.resolver import PoolResolver, Resolve, system_resolve
 from monitor.probes.wire.session import (
     BrokeError,
     make_context,
@@ -38,7 +38,6 @@ from monitor.probes.wire.session import (
     route_through,
 )
 from monitor.probes.wire.trace import Route, Trace, current
-from monitor.probes.wire.tracing_hooks import TracedResolver
 from monitor.probes.wire.transport_error import phase_of, transport_error_of
 from monitor.probes.wire.work_budget import WorkBudget, current_budget
 
@@ -155,9 +154,9 @@ class Client:
             self._sessions[key] = make_session(self._names(), self._context(ca_file), proxy)
         return self._sessions[key]
 
-    def _names(self) -> TracedResolver:
+    def _names(self) -> PoolResolver:
         self._resolver = self._resolver or PoolResolver(self._resolve)
-        return TracedResolver(self._resolver)
+        return self._resolver
 
     def _context(self, ca_file: Path | None) -> ssl.SSLContext:
         if ca_file not in self._contexts:

@@ -12,8 +12,7 @@ from aiohttp.abc import AbstractResolver
 from monitor.model import Proxy
 from monitor.probes.exchange import ConnectRequest
 from monitor.probes.wire.http_proxy import ask_for_tunnel
-from monitor.probes.wire.trace import current
-from monitor.probes.wire.tracing_hooks import traced_socket
+from monitor.probes.wire.trace import current, traced_socket
 
 _NEXT_FAMILY_S = 0.25
 """Seconds that one address may stay silent before the next is tried beside it (RFC 8305)."""

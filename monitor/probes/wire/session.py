@@ -1,7 +1,6 @@
 """Sets aiohttp up without pool, cache, cookies, retries or settings from the environment."""
 
 import asyncio
-import socket
 import ssl
 from asyncio.sslproto import SSLProtocol
 from functools import partial
@@ -14,8 +13,8 @@ from yarl import URL
 from monitor.model import Proxy
 from monitor.probes.wire.connect import reach
 from monitor.probes.wire.http_proxy import credentials
-from monitor.probes.wire.trace import Route
-from monitor.probes.wire.tracing_hooks import TracedResolver, TracedTLS, traced_socket
+from monitor.probes.wire.resolver import PoolResolver
+from monitor.probes.wire.trace import Route, TracedTLS, traced_socket
 from monitor.probes.wire.work_budget import BudgetedHandler
 
 _TLS_BUFFER = 32 * 1024
@@ -46,7 +45,7 @@ def make_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def make_session(
-    resolver: TracedResolver, context: ssl.SSLContext, proxy: Proxy | None
+    resolver: PoolResolver, context: ssl.SSLContext, proxy: Proxy | None
 ) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=_connector(resolver, context, proxy),
@@ -63,7 +62,7 @@ def make_session(
 
 
 def _connector(
-    resolver: TracedResolver, context: ssl.SSLContext, proxy: Proxy | None
+    resolver: PoolResolver, context: ssl.SSLContext, proxy: Proxy | None
 ) -> aiohttp.TCPConnector:
     settings: dict[str, Any] = {"force_close": True, "limit": 0, "ssl": context}
     if proxy is not None and proxy.socks:
@@ -73,7 +72,7 @@ def _connector(
         _budget(socks)
         return socks
     connector = aiohttp.TCPConnector(
-        resolver=resolver, use_dns_cache=False, socket_factory=_socket, **settings
+        resolver=resolver, use_dns_cache=False, socket_factory=traced_socket, **settings
     )
     _budget(connector)
     return connector
@@ -83,10 +82,6 @@ def _budget(connector: aiohttp.TCPConnector) -> None:
     """Lets connections keep to the budget of their run; aiohttp has no public way to say so."""
     factory: Any = partial(BudgetedHandler, loop=asyncio.get_running_loop())
     connector._factory = factory  # noqa: SLF001  # see above
-
-
-def _socket(info: tuple[Any, ...]) -> socket.socket:
-    return traced_socket(info)
 
 
 def route_through(proxy: Proxy | None, *, tunnels: bool) -> Route:

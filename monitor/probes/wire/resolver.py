@@ -2,11 +2,14 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from monitor.probes.wire.trace import current
 
 AddressInfo = tuple[Any, ...]
 Resolve = Callable[[str, int], Sequence[AddressInfo]]
@@ -22,7 +25,7 @@ def system_resolve(host: str, port: int) -> Sequence[AddressInfo]:
 
 
 class PoolResolver(AbstractResolver):
-    """Runs at most one look-up per name at a time, and remembers nothing after it."""
+    """Runs at most one look-up per name at a time, and notes its times in the current trace."""
 
     def __init__(self, resolve: Resolve = system_resolve) -> None:
         self._resolve = resolve
@@ -35,11 +38,18 @@ class PoolResolver(AbstractResolver):
         port: int = 0,
         family: socket.AddressFamily = socket.AF_UNSPEC,
     ) -> list[ResolveResult]:
-        infos = await asyncio.shield(self._look_up(host, port))
-        results = [_result(host, info) for info in infos if family in {socket.AF_UNSPEC, info[0]}]
-        if not results:
-            raise socket.gaierror(socket.EAI_NONAME, "no address")
-        return results[:_MOST]
+        trace = current.get()
+        trace.dns_start = time.monotonic_ns()
+        try:
+            infos = await asyncio.shield(self._look_up(host, port))
+            matching = [info for info in infos if family in {socket.AF_UNSPEC, info[0]}]
+            if not matching:
+                raise socket.gaierror(socket.EAI_NONAME, "no address")
+        except (OSError, UnicodeError) as exc:
+            trace.dns_end, trace.dns_error = time.monotonic_ns(), exc
+            raise exc if isinstance(exc, OSError) else OSError(str(exc)) from exc
+        trace.dns_end = time.monotonic_ns()
+        return [_result(host, info) for info in matching[:_MOST]]
 
     def _look_up(self, host: str, port: int) -> asyncio.Future[Sequence[AddressInfo]]:
         key = (host, port)
