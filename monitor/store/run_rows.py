@@ -25,7 +25,7 @@ from monitor.model import (
 )
 from monitor.model.rollup import COST_SCALE
 from monitor.store.histogram import OUTCOMES, CountedRow
-from monitor.store.schema import CHECKS, RUNS, WORDS, insert_many
+from monitor.store.schema import CHECKS, RUNS, VANTAGES, WORDS, insert_many
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,6 +95,9 @@ class Ids:
         row = connection.execute(query).first()
         if row is not None:
             return KnownId(*row)
+        here = select(VANTAGES.c.name).where(VANTAGES.c.name == result.vantage)
+        if connection.execute(here).first() is None:
+            connection.execute(insert(VANTAGES), {"name": result.vantage})
         values = {
             "key": result.check,
             "vantage": result.vantage,

@@ -70,6 +70,13 @@ class KeyValueRow(SQLModel, table=True):
     value: str = _value()
 
 
+class VantageRow(SQLModel, table=True):
+    """A place that has probed."""
+
+    __tablename__ = "vantages"
+    name: str = _key()
+
+
 class CheckRow(SQLModel, table=True):
     """All runs that began before `rolled_until` (unix ms, a whole hour) are in the rollups, no later one is.
 
@@ -80,7 +87,7 @@ class CheckRow(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("key", "vantage"),)
     id: int | None = Field(default=None, sa_column=Column(BIG, primary_key=True))
     key: str = _value()
-    vantage: str = _value()
+    vantage: str = Field(sa_column=Column(Text, ForeignKey("vantages.name"), nullable=False))
     kind: str = _value()
     rolled_until: int = _value(BIG)
     last_at: int | None = _value(BIG, null=True)
@@ -268,7 +275,7 @@ def table(model: type[SQLModel]) -> Table:
     return SQLModel.metadata.tables[str(model.__tablename__)]
 
 
-CHECKS, WORDS = table(CheckRow), table(WordRow)
+VANTAGES, CHECKS, WORDS = table(VantageRow), table(CheckRow), table(WordRow)
 
 _ISO = "strftime('%Y-%m-%dT%H:%M:%S', {0} / 1000, 'unixepoch') || printf('.%03dZ', {0} % 1000)"
 _MS = ", ".join(f"{name} / 10.0 AS {name.removesuffix('_100us')}_ms" for name in TIMES)

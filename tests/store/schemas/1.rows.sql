@@ -1,9 +1,9 @@
 INSERT INTO "alert_states" VALUES('local','a/direct/chat','down','suspect',5,'2026-11-24 12:00:00.000000',NULL,NULL);
 INSERT INTO "checks" VALUES(1,'a/direct/chat','local','chat',1795528800000,1795521720000);
-INSERT INTO "day_rollups" VALUES(20781,1,2,0,1,0,0,0,0,62,80,5730,'{"bad_gateway": 1}',6300,6300,6300,12110,12110,12110,X'789C63B46460646062AC05930BC1A4012388744522D3C0E455902C0050B60371');
+INSERT INTO "day_rollups" VALUES(20781,1,2,0,1,0,0,0,0,62,80,5730,'{"bad_gateway": 1}',6300,6300,6300,12110,12110,12110,X'780163B46460646062AC05930BC1A4012348C415894C03B3AF82640150B60371');
 INSERT INTO "evidence" VALUES(1795521660000,1,'{"headers":[],"body":"<h1>502</h1>","events":[],"note":""}');
 INSERT INTO "habits" VALUES('local','a/direct/chat','{"refused":[],"reasons":false,"good":2,"ends_with_done":0,"has_finish_reason":0,"has_usage":0,"right_content_type":0,"aliases":[],"prompt_tokens":null,"bursts":0,"mismatches":0,"dimensions":null,"listed":[]}');
-INSERT INTO "hour_rollups" VALUES(498756,1,2,0,1,0,0,0,0,62,80,5730,'{"bad_gateway": 1}',6300,6300,6300,12110,12110,12110,X'789C63B46460646062AC05930BC1A4012388744522D3C0E455902C0050B60371');
+INSERT INTO "hour_rollups" VALUES(498756,1,2,0,1,0,0,0,0,62,80,5730,'{"bad_gateway": 1}',6300,6300,6300,12110,12110,12110,X'780163B46460646062AC05930BC1A4012348C415894C03B3AF82640150B60371');
 INSERT INTO "incidents" VALUES('local',6,'a','down','2026-11-24 12:00:00.000000',NULL,'bad_gateway','{"id":6,"service":"a","severity":"down","opened":"2026-11-24T12:00:00Z","failure":{"kind":"bad_gateway","message":"got 502"},"checks":["a/direct/chat"],"active":["a/direct/chat"],"closed":null,"failed_runs":{},"timeline":[],"announced":true,"reminded":0,"remind_at":null,"cause":"","muted":null,"told_at":null,"update_at":null,"acked":null,"series":null}');
 INSERT INTO "key_value" VALUES('','schema','1');
 INSERT INTO "key_value" VALUES('local','last_seen','2026-11-24T15:00:00+00:00');
@@ -14,6 +14,7 @@ INSERT INTO "runs" VALUES(1795521600000,1,0,NULL,NULL,0,0,0,1,31,119,245,4127,63
 INSERT INTO "runs" VALUES(1795521660000,1,2,4,5,0,0,0,1,31,119,245,4127,6332,6332,12048,NULL,NULL,NULL,NULL,200,1,2,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
 INSERT INTO "runs" VALUES(1795521720000,1,0,NULL,NULL,0,0,0,1,31,119,245,4127,6332,6332,12048,682,31,40,2865,200,1,2,NULL,NULL,42,40,40,0,613,141,207,3,1,0);
 INSERT INTO "runs" VALUES(1795528800000,1,0,NULL,NULL,0,0,0,1,31,119,245,4127,6332,6332,12048,682,31,40,2865,200,1,2,NULL,NULL,42,40,40,0,613,141,207,3,1,0);
+INSERT INTO "vantages" VALUES('local');
 INSERT INTO "words" VALUES(1,'ip','192.0.2.7',20781);
 INSERT INTO "words" VALUES(2,'model','gpt-4o-mini',20781);
 INSERT INTO "words" VALUES(3,'finish_reason','stop',20781);

@@ -17,7 +17,8 @@ CREATE TABLE checks (
 	rolled_until INTEGER NOT NULL, 
 	last_at INTEGER, 
 	PRIMARY KEY (id), 
-	UNIQUE ("key", vantage)
+	UNIQUE ("key", vantage), 
+	FOREIGN KEY(vantage) REFERENCES vantages (name)
 );
 CREATE TABLE day_rollups (
 	period INTEGER NOT NULL, 
@@ -209,6 +210,10 @@ CREATE VIEW timeline AS SELECT incidents.vantage, incidents.id AS incident,
     json_extract(value, '$.check') AS check_key, json_extract(value, '$.kind') AS kind,
     json_extract(value, '$.text') AS text
 FROM incidents, json_each(body, '$.timeline');
+CREATE TABLE vantages (
+	name TEXT NOT NULL, 
+	PRIMARY KEY (name)
+);
 CREATE TABLE words (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	what TEXT NOT NULL, 
