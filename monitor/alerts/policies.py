@@ -31,6 +31,8 @@ from monitor.model.duration import format_duration
 
 _ANSWERED = frozenset({Outcome.UP, Outcome.DEGRADED})
 _MS = timedelta(milliseconds=1)
+_FEWEST_FAILED = 2
+"""One failed run is no rate, however few runs there are."""
 
 
 class BasePolicy(ABC):
@@ -280,15 +282,89 @@ class FailureRate(WindowPolicy):
 
     def why(self, history: RunHistory) -> Failure:
         window = history.over(self.within)
-        down = {
-            FailureKind(name): runs
-            for name, runs in window.kinds.items()
-            if FailureKind(name).outcome is Outcome.DOWN
-        }
-        runs = sum(down.values())
-        most_frequent = max(down, key=lambda kind: down[kind])
+        kind, runs = _failed_runs(window)
         got = f"got {runs} of {window.counted} runs failed within {format_duration(self.within)}"
-        return Failure(most_frequent, f"{got}, want under {self.above:.0%}")
+        return Failure(kind, f"{got}, want under {self.above:.0%}")
+
+
+@_listed
+@dataclass(frozen=True, slots=True)
+class BurnRate(WindowPolicy):
+    """Failures use up the error budget of an objective too fast, over a long and over a short window.
+
+    A burn rate of 1 uses up exactly the budget. The long window says that it matters, the short one that
+    it goes on (Google's SRE workbook, chapter 5, "multiwindow, multi-burn-rate alerts").
+    """
+
+    kind: ClassVar[str] = "burn_rate"
+    objective: float = field(
+        default=0.99, metadata={"help": "the share of runs that should succeed"}
+    )
+    factor: float = field(default=14.4, metadata={"help": "bad from this burn rate on, in both"})
+    long: timedelta = field(default=timedelta(hours=1), metadata={"help": "the long window"})
+    short: timedelta = field(default=timedelta(minutes=5), metadata={"help": "the short window"})
+    at_least: int = field(
+        default=3, metadata={"help": "runs in the short window before it says anything"}
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 < self.objective < 1:
+            raise ValueError('objective: want a share under 100%, such as "99.9%"')
+        if not 0 < round(self.factor * (1 - self.objective), 9) <= 1:
+            most = round(1 / (1 - self.objective), 1)
+            raise ValueError(f"factor: want more than 0, and at most {most:g}: then all runs fail")
+        if not timedelta(0) < self.short < self.long:
+            raise ValueError("want short shorter than long")
+        if self.at_least < 1:
+            raise ValueError("at_least: want at least 1")
+
+    @property
+    def windows(self) -> tuple[timedelta, ...]:
+        return (self.long, self.short)
+
+    def judge(self, history: RunHistory) -> Verdict:
+        long, short = history.over(self.long), history.over(self.short)
+        fast_long, fast_short = self._burn(long), self._burn(short)
+        is_unseen = history.latest.outcome is Outcome.UNKNOWN
+        if is_unseen or fast_long is None or fast_short is None or short.counted < self.at_least:
+            return Verdict.NONE
+        if fast_short < self.factor:
+            return Verdict.GOOD
+        is_rate = _failed_runs(long)[1] >= _FEWEST_FAILED
+        return Verdict.BAD if fast_long >= self.factor and is_rate else Verdict.NONE
+
+    def why(self, history: RunHistory) -> Failure:
+        long, short = history.over(self.long), history.over(self.short)
+        kind, failed = _failed_runs(long)
+        _, failed_lately = _failed_runs(short)
+        got = (
+            f"got {failed} of {long.counted} runs failed within {format_duration(self.long)} and"
+            f" {failed_lately} of {short.counted} within {format_duration(self.short)}"
+        )
+        want = 100 * (1 - self.objective) * self.factor
+        return Failure(kind, f"{got}, want under {want:.3g}% in one of them")
+
+    def sees(self, every: timedelta) -> bool:
+        """Say whether a check with this interval has runs enough in the short window."""
+        return every * self.at_least <= self.short
+
+    def _burn(self, window: Rollup) -> float | None:
+        """Return how many times as fast as the objective allows runs failed; None where none counts."""
+        available = window.availability
+        if available is None:
+            return None
+        return round((1 - available) / (1 - self.objective), 6)
+
+
+@_listed
+@dataclass(frozen=True, slots=True)
+class SlowBurnRate(BurnRate):
+    """The same over longer windows: a smaller fault that lasts uses up the budget too."""
+
+    kind: ClassVar[str] = "slow_burn_rate"
+    factor: float = field(default=6.0, metadata={"help": "bad from this burn rate on, in both"})
+    long: timedelta = field(default=timedelta(hours=6), metadata={"help": "the long window"})
+    short: timedelta = field(default=timedelta(minutes=30), metadata={"help": "the short window"})
 
 
 @_listed
@@ -348,6 +424,17 @@ def _is_news(result: Result, fault: Fault) -> bool:
 
 def _is_refused(result: Result) -> bool:
     return result.failure is not None and result.failure.kind.row.is_edge_refusal
+
+
+def _failed_runs(window: Rollup) -> tuple[FailureKind, int]:
+    """Return the kind that failed most, and how many runs failed in all."""
+    down = {
+        FailureKind(name): runs
+        for name, runs in window.kinds.items()
+        if FailureKind(name).outcome is Outcome.DOWN
+    }
+    most_frequent = max(down, key=lambda kind: down[kind], default=FailureKind.SERVER_ERROR)
+    return most_frequent, sum(down.values())
 
 
 def _between(value: float, below: float, above: float) -> Verdict:

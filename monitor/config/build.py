@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from monitor.alerts.policies import BurnRate
 from monitor.config.addresses import read_proxy
 from monitor.config.complaints import unknown
 from monitor.config.maintenance_tables import maintenance
@@ -25,6 +26,7 @@ from monitor.model import (
     Secret,
     Service,
 )
+from monitor.model.duration import format_duration
 
 _TOKEN_LENGTH = 8
 _LARGEST_FILE = 300_000
@@ -66,6 +68,7 @@ def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) 
         checks.extend(check for check in builder.checks(services[-1]) if not check.endpoint.retired)
     prices = {model: Price(**dict(table)) for model, table in tables.price.items()}
     _check_money(tables, checks, prices)
+    _warn_of_few_runs(tables, checks)
     channels = tuple(_channel(tables, name) for name in tables.channel)
     planned = tuple(
         maintenance(tables, name, table, services) for name, table in tables.maintenance.items()
@@ -130,6 +133,21 @@ def _check_money(tables: ParsedTables, checks: list[Check], prices: Mapping[str,
                     ("price", model, "currency"),
                     f"is {price.currency}, but the budget is in {budget.currency}",
                 )
+
+
+def _warn_of_few_runs(tables: ParsedTables, checks: list[Check]) -> None:
+    """Warn of checks that run so seldom that a burn rate never says anything of them."""
+    for name, policy in tables.policies.items():
+        if not isinstance(policy, BurnRate):
+            continue
+        blind = [check.key for check in checks if not policy.sees(check.probe.every)]
+        if blind:
+            more = f" and {len(blind) - 1} more" if len(blind) > 1 else ""
+            what = (
+                f"says nothing of {blind[0]}{more}: fewer than {policy.at_least} runs within"
+                f" {format_duration(policy.short)}; make `short` longer, or ask more often"
+            )
+            tables.warn(("alerts", name, "short"), what)
 
 
 def _channel(tables: ParsedTables, name: str) -> Channel:

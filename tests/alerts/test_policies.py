@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from monitor.alerts.policies import (
     POLICIES,
+    BurnRate,
     CertificateExpiry,
     FailureRate,
     Latency,
+    SlowBurnRate,
     certificate_days,
     default_rules,
 )
@@ -38,6 +40,7 @@ from monitor.model.rollup import NOTHING, merge
 
 HALF_HOUR = timedelta(minutes=30)
 ALWAYS = tuple(policy() for policy in POLICIES.values() if not policy.on_demand)
+WINDOWED = tuple(policy() for policy in POLICIES.values() if policy.on_demand)
 
 
 def run(
@@ -72,7 +75,7 @@ def test_every_policy_has_its_rule_and_the_first_four_are_those_of_the_severitie
     asked = AlertSettings(policies=(FailureRate(), CertificateExpiry(days=30)))
     names = [rule.name for rule in default_rules(asked)]
     assert names == [*[policy.kind for policy in ALWAYS], "failure_rate"]
-    assert set(POLICIES) == {*names, "latency"}
+    assert set(POLICIES) == {*names, "burn_rate", "slow_burn_rate", "latency"}
 
 
 def test_too_many_failures_are_bad_even_where_they_never_come_in_a_row() -> None:
@@ -308,7 +311,7 @@ def test_what_each_policy_makes_of_each_sort_of_run(
 
 def test_how_sure_each_policy_must_be() -> None:
     def sure(after: int, recover: int) -> dict[str, tuple[int, int]]:
-        rules = [policy.rule(after, recover) for policy in (*ALWAYS, FailureRate(), Latency())]
+        rules = [policy.rule(after, recover) for policy in (*ALWAYS, *WINDOWED)]
         return {rule.name: (rule.after, rule.recover) for rule in rules}
 
     assert sure(5, 3) == {
@@ -320,6 +323,8 @@ def test_how_sure_each_policy_must_be() -> None:
         "budget": (1, 1),
         "certificate": (2, 3),
         "failure_rate": (1, 1),
+        "burn_rate": (1, 1),
+        "slow_burn_rate": (1, 1),
         "latency": (1, 1),
     }
     assert (sure(1, 1)["account"], sure(1, 1)["certificate"]) == ((1, 1), (1, 1))
@@ -333,6 +338,7 @@ def test_limits_may_meet_and_reach_their_ends() -> None:
     assert FailureRate(above=1, below=1).above == 1
     assert Latency(above=one, below=one, percentile=100).percentile == 100
     assert Latency(percentile=0.5).percentile == 0.5
+    assert BurnRate(factor=100, at_least=1).factor == 100
 
 
 @pytest.mark.parametrize(
@@ -342,6 +348,12 @@ def test_limits_may_meet_and_reach_their_ends() -> None:
         lambda: FailureRate(above=1.01),
         lambda: Latency(below=timedelta(0)),
         lambda: Latency(percentile=100.5),
+        lambda: BurnRate(objective=1),
+        lambda: BurnRate(objective=0),
+        lambda: BurnRate(factor=0),
+        lambda: BurnRate(factor=101),
+        lambda: BurnRate(short=timedelta(hours=1)),
+        lambda: BurnRate(at_least=0),
     ],
 )
 def test_limits_beyond_their_ends_are_refused(wrong: Callable[[], object]) -> None:
@@ -383,6 +395,92 @@ def test_a_failure_rate_names_the_kind_that_failed_most() -> None:
     )
 
 
+@dataclass(frozen=True)
+class TwoWindows:
+    latest: Result
+    long: Rollup
+    short: Rollup
+
+    def over(self, length: timedelta) -> Rollup:
+        return {BurnRate().long: self.long, BurnRate().short: self.short}[length]
+
+
+def some(down: int, up: int, unknown: int = 0, planned: int = 0) -> Rollup:
+    """Runs of a window, by outcome; `planned` failed in maintenance."""
+    bad, unseen = run(kind=FailureKind.BAD_GATEWAY), run(kind=FailureKind.OFFLINE)
+    kept_apart = [Rollup.of(bad, in_maintenance=True)] * planned
+    return merge(
+        [Rollup.of(each) for each in [bad] * down + [run()] * up + [unseen] * unknown] + kept_apart
+    )
+
+
+@pytest.mark.parametrize(
+    ("long", "short", "verdict"),
+    [
+        (some(9, 51), some(1, 4), Verdict.BAD),
+        (some(8, 52), some(1, 4), Verdict.NONE),  # 13.3 % of an hour, under 14.4 %
+        (some(9, 51), some(0, 5), Verdict.GOOD),  # it does not go on
+        (some(1, 2), some(1, 2), Verdict.NONE),  # one failed run is no rate
+        (some(2, 1), some(2, 0), Verdict.NONE),  # two runs say nothing of five minutes
+        (some(2, 1), some(2, 1), Verdict.BAD),
+        (some(0, 5), some(0, 2), Verdict.NONE),
+        (some(0, 0), some(0, 0), Verdict.NONE),
+    ],
+)
+def test_a_budget_burns_where_both_windows_say_so(
+    long: Rollup, short: Rollup, verdict: Verdict
+) -> None:
+    assert BurnRate().judge(TwoWindows(run(), long, short)) is verdict
+
+
+counts = st.integers(0, 70)
+windows_of_runs = st.builds(some, counts, counts, counts, counts)
+
+
+@given(windows_of_runs, windows_of_runs, st.floats(0.5, 0.99), st.floats(1, 2))
+def test_a_burn_rate_is_bad_above_the_factor_in_both_and_good_under_it_in_the_short_one(
+    long: Rollup, short: Rollup, objective: float, factor: float
+) -> None:
+    """What was not seen, and what was planned, changes nothing; a run that could not see moves nothing."""
+    policy = BurnRate(objective=objective, factor=factor)
+    seen = TwoWindows(run(), long, short)
+    limit = factor * (1 - objective)
+
+    def share(window: Rollup) -> float:
+        return window.outcomes.get("down", 0) / window.counted
+
+    if not long.counted or short.counted < 3:
+        assert policy.judge(seen) is Verdict.NONE
+    elif share(short) < limit * (1 - 1e-6):
+        assert policy.judge(seen) is Verdict.GOOD
+    elif share(short) > limit * (1 + 1e-6) and share(long) > limit * (1 + 1e-6):
+        is_rate = long.outcomes["down"] >= 2
+        assert policy.judge(seen) is (Verdict.BAD if is_rate else Verdict.NONE)
+    counted_alone = TwoWindows(run(), *(replace(each, maintenance=0) for each in (long, short)))
+    assert policy.judge(counted_alone) is policy.judge(seen)
+    assert policy.judge(replace(seen, latest=run(kind=FailureKind.OFFLINE))) is Verdict.NONE
+
+
+def test_a_budget_that_burns_is_told_with_both_windows_and_ends_with_the_short_one() -> None:
+    night = Night(settings=AlertSettings(policies=(BurnRate(objective=0.9, factor=3),)))
+    night.see("s/a/chat", times=20)
+    for _ in range(20):
+        night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=2)
+        night.see("s/a/chat")
+    assert night.said == ["opened #1 degraded to phone"]
+    assert night.incidents[1].failure == Failure(
+        FailureKind.BAD_GATEWAY,
+        "got 11 of 36 runs failed within 1h and 11 of 36 within 5m, want under 30% in one of them",
+    )
+    night.now += timedelta(minutes=6)
+    night.see("s/a/chat", times=3)  # the hour still burns
+    assert night.said[1:] == ["resolved #1 degraded to phone"]
+    assert (SlowBurnRate().windows, SlowBurnRate().factor) == (
+        (timedelta(hours=6), HALF_HOUR),
+        6.0,
+    )
+
+
 def test_latency_says_nothing_of_runs_that_failed_nor_where_nothing_was_measured() -> None:
     objective = Latency(
         above=timedelta(seconds=2), below=timedelta(seconds=1), percentile=50.4, at_least=2
@@ -413,14 +511,14 @@ def test_a_window_slides_in_twelfths_of_its_length() -> None:
     assert windows.total("s/a/chat", HALF_HOUR).counted == 2  # the first twelfth is gone as a whole
 
 
-BURN_RATE = '''
+TWO_WINDOWS = '''
 
 @_listed
 @dataclass(frozen=True, slots=True)
-class BurnRate(WindowPolicy):
+class LongAndShort(WindowPolicy):
     """Too many runs fail both over a long window and over a short one."""
 
-    kind: ClassVar[str] = "burn_rate"
+    kind: ClassVar[str] = "long_and_short"
     above: float = field(default=0.5, metadata={"help": "bad from this share of failed runs on"})
     long: timedelta = field(default=timedelta(hours=1), metadata={"help": "the long window"})
     short: timedelta = field(default=timedelta(minutes=5), metadata={"help": "the short window"})
@@ -442,7 +540,7 @@ from datetime import timedelta
 from pathlib import Path
 from pathlib import Path
 from monitor.config import parse
-text = '[alerts.burn_rate]\\nlong = "2h"\\n[service.s]\\nendpoints = { x = "https://x.example" }\\n'
+text = '[alerts.long_and_short]\\nlong = "2h"\\n[service.s]\\nendpoints = { x = "https://x.example" }\\n'
 settings = parse(text, path=Path("/nowhere/monitor.toml"), env={}).alerts
 print(settings.policies[0].kind, settings.policies[0].windows[0])
 from alerts_cast import Night
@@ -460,7 +558,7 @@ def test_a_policy_with_two_windows_is_one_class_and_nothing_else_lists_it(tmp_pa
     shutil.copytree(root / "monitor", tmp_path / "monitor")
     (tmp_path / "templates").symlink_to(root / "templates")
     with (tmp_path / "monitor/alerts/policies.py").open("a") as policies_file:
-        policies_file.write(BURN_RATE)
+        policies_file.write(TWO_WINDOWS)
     path = f"{tmp_path}:{root / 'tests/alerts'}"
     done = subprocess.run(
         [sys.executable, "-c", ASK_FOR_IT],
@@ -471,7 +569,7 @@ def test_a_policy_with_two_windows_is_one_class_and_nothing_else_lists_it(tmp_pa
         check=False,
     )
     assert done.stdout.splitlines() == [
-        "burn_rate 2:00:00",
+        "long_and_short 2:00:00",
         "['opened #1 degraded to phone'] got 4 runs",
     ], done.stderr
 

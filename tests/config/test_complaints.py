@@ -229,6 +229,14 @@ def test_a_timeout_above_the_interval_is_a_warning() -> None:
     assert warnings(f'{ONE}probes = {{ http = {{ every = "5s" }} }}\n') == []
 
 
+def test_a_check_that_runs_too_seldom_for_a_burn_rate_is_a_warning() -> None:
+    text = f'{ONE}probes = {{ http = "5m", models = "6m" }}\n[alerts.burn_rate]\n'
+    what = "fewer than 3 runs within 5m; make `short` longer, or ask more often"
+    nothing = f"alerts.burn_rate.short: says nothing of a/x/http and 1 more: {what}"
+    assert warnings(text) == [nothing]
+    assert warnings(f'{text}short = "18m"\n') == []
+
+
 def test_one_base_url_under_two_ids_is_a_warning_unless_they_differ() -> None:
     text = (
         '[service.a.endpoints]\nx = "https://a.example/v1"\ny = {{ url = "https://a.example"{} }}\n'
