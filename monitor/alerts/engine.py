@@ -177,6 +177,7 @@ class AlertEngine:
 
         # 4. Place it in an incident.
         incident, news, changes = self._place(rule, event, failure, muted, now)
+        incident = routing.told(self._channels, news, incident)
         runs = self._streaks.take((event.check, rule.name), failure.kind)
         for kind, number in runs.items():
             incident = incidents.count(incident, kind, number)
@@ -261,13 +262,15 @@ class AlertEngine:
     # --- time, and what people ask --------------------------------------------------------------
 
     def remind(self, now: datetime) -> AlertChanges:
-        """Applies what time alone brings: mutes that begin or end, reminders, the calm after a storm."""
+        """Applies what time alone brings: mutes that begin or end, reminders, escalation, the calm after a storm."""
         changes = self._follow_clock()
         for incident in list(self._book.open.values()):
             timed = lifecycle.look_at(
                 incident, now, quiet=self._quiet, book=self._book, remind=self._settings.remind
             )
             changes += self._apply(timed, now)
+        for incident in list(self._book.open.values()):
+            changes += self._escalate(incident, now)
         for number in sorted(self._closed):
             if flapping.is_on(self._closed[number]):
                 changes += self._apply(lifecycle.calmed(self._closed[number], now), now)
@@ -277,8 +280,13 @@ class AlertEngine:
         """Applies what time brought. It waits for no other news: it has waited."""
         if timed is None:
             return NO_CHANGES
-        rows = routing.messages(self._channels, timed.news, timed.incident, now)
-        return self._keep(timed.incident) + AlertChanges(outgoing=rows)
+        incident = routing.told(self._channels, timed.news, timed.incident)
+        rows = routing.messages(self._channels, timed.news, incident, now)
+        return self._keep(incident) + AlertChanges(outgoing=rows)
+
+    def _escalate(self, incident: Incident, now: datetime) -> AlertChanges:
+        escalated, rows = routing.escalated(self._channels, incident, now)
+        return self._keep(escalated) + AlertChanges(outgoing=rows) if rows else NO_CHANGES
 
     def silence(self, silence: Silence, now: datetime) -> AlertChanges:
         """Silence a target from now on; ending a silence is one until now."""

@@ -71,5 +71,7 @@ def _told_at_last(incident: Incident, now: datetime, remind: timedelta) -> Timed
 def _reminded(incident: Incident, now: datetime, remind: timedelta) -> TimedChange:
     if incident.acked:
         return TimedChange(replace(incident, muted=None, remind_at=None))
-    told = incidents.reminded(replace(incident, muted=None), now, remind)
+    told_at = now if incident.muted else incident.told_at
+    heard = replace(incident, muted=None, told_at=told_at)
+    told = incidents.reminded(heard, now, remind)
     return TimedChange(told, NotificationType.REMINDER)

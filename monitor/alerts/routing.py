@@ -1,6 +1,7 @@
 """Says who hears of what, and when: one row of the outbox for each channel that wants it. Pure."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.alerts.incidents import endpoint_of, service_of
@@ -16,6 +17,7 @@ from monitor.model import (
 )
 
 _AT_ONCE = timedelta(0)
+_BEGINNINGS = {NotificationType.OPENED, NotificationType.FLAPPING}
 _STORM_SERVICES = 3
 _STORM_WITHIN = timedelta(minutes=2)
 
@@ -40,14 +42,62 @@ def messages(
             not_before=at + hold,
         )
         for channel in channels
-        if wants(channel, incident.severity, incident.service)
+        if _hears(channel, news, incident)
     )
+
+
+def _hears(channel: Channel, news: NotificationType, incident: Incident) -> bool:
+    """Say whether a channel hears the news: of what it was told, whatever comes of it."""
+    if news not in _BEGINNINGS and channel.id in incident.told_to:
+        return True
+    is_first = channel.escalate_after is None
+    return is_first and wants(channel, incident.severity, incident.service)
+
+
+def told(
+    channels: Iterable[Channel], news: NotificationType | None, incident: Incident
+) -> Incident:
+    """Return the incident with those who are told by this news that it began."""
+    if news is not NotificationType.OPENED:
+        return incident
+    hearing = {channel.id for channel in channels if _hears(channel, news, incident)}
+    return replace(incident, told_to=incident.told_to | hearing)
+
+
+def escalated(
+    channels: Iterable[Channel], incident: Incident, now: datetime
+) -> tuple[Incident, tuple[OutboxMessage, ...]]:
+    """Tell the channels that wait of an incident that lasts, was told, and that nobody acknowledged."""
+    told_at = incident.told_at
+    if not incident.announced or incident.closed or incident.acked or incident.muted or not told_at:
+        return incident, ()
+    late = [
+        channel
+        for channel in channels
+        if channel.escalate_after
+        and channel.id not in incident.told_to
+        and wants(channel, incident.severity, incident.service)
+        and told_at + channel.escalate_after <= now
+    ]
+    more = frozenset(channel.id for channel in late)
+    at_once = [replace(channel, escalate_after=None) for channel in late]
+    rows = messages(at_once, NotificationType.OPENED, incident, now)
+    return replace(incident, told_to=incident.told_to | more), rows
 
 
 def notices(
     channels: Iterable[Channel], text: str, at: datetime, but: frozenset[str] = frozenset()
 ) -> tuple[OutboxMessage, ...]:
-    """About the monitor itself, to whoever wants to hear of it; the first line is the title."""
+    """About the monitor itself, to whoever wants to hear of it; the first line is the title.
+
+    A channel that waits for escalation hears it only where there is no other one to tell.
+    """
+    wanting = [
+        channel
+        for channel in channels
+        if wants(channel, Severity.MONITOR, None) and channel.id not in but
+    ]
+    first = [channel for channel in wanting if channel.escalate_after is None]
     return tuple(
         OutboxMessage(
             channel=channel.id,
@@ -58,8 +108,7 @@ def notices(
             not_before=at,
             text=text,
         )
-        for channel in channels
-        if wants(channel, Severity.MONITOR, None) and channel.id not in but
+        for channel in first or wanting
     )
 
 

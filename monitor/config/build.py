@@ -70,6 +70,11 @@ def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) 
     _check_money(tables, checks, prices)
     _warn_of_few_runs(tables, checks)
     channels = tuple(_channel(tables, name) for name in tables.channel)
+    if channels and all(channel.escalate_after for channel in channels):
+        what = (
+            "on every channel means that nobody hears of an incident at once; leave one without it"
+        )
+        tables.warn(("channel", channels[0].id, "escalate_after"), what)
     planned = tuple(
         maintenance(tables, name, table, services) for name, table in tables.maintenance.items()
     )

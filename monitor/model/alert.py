@@ -159,7 +159,9 @@ class Incident:
     muted: Mute | None = None
     """Why nobody is told now."""
     told_at: datetime | None = None
-    """The time at which it was decided to tell that it began."""
+    """The time at which it was decided to tell that it began, or that it goes on after it was muted."""
+    told_to: frozenset[str] = frozenset()
+    """The ids of the channels that were told that it began; they are told what comes of it."""
     update_at: datetime | None = None
     """The time at which people will be told that it has grown since."""
     acked: datetime | None = None

@@ -29,6 +29,12 @@ class Channel:
     services: frozenset[str] = field(
         default=frozenset(), metadata={"help": "ids of services; none means all"}
     )
+    escalate_after: timedelta | None = field(
+        default=None,
+        metadata={
+            "help": "hears of an incident so long after the others, if nobody acknowledged it"
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

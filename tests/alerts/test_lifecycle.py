@@ -64,7 +64,9 @@ def test_what_was_told_is_reminded_of_when_its_mute_ends_or_its_time_has_come() 
         told = replace(TOLD, reminded=1, remind_at=again, timeline=timeline)
         return TimedChange(told, NotificationType.REMINDER)
 
-    assert look(replace(TOLD, muted=Mute.SILENCE)) == reminded(10)
+    unmuted = reminded(10)
+    told_anew = replace(unmuted, incident=replace(unmuted.incident, told_at=NOW))
+    assert look(replace(TOLD, muted=Mute.SILENCE)) == told_anew
     assert look(TOLD, minutes=240) == reminded(240)
 
 

@@ -229,6 +229,13 @@ def test_a_timeout_above_the_interval_is_a_warning() -> None:
     assert warnings(f'{ONE}probes = {{ http = {{ every = "5s" }} }}\n') == []
 
 
+def test_where_every_channel_waits_for_escalation_is_a_warning() -> None:
+    late = '[channel.{}]\nurl = "json://127.0.0.1"\nescalate_after = "15m"\n'
+    what = "on every channel means that nobody hears of an incident at once; leave one without it"
+    assert warnings(ONE + late.format("x")) == [f"channel.x.escalate_after: {what}"]
+    assert warnings(ONE + late.format("x") + '[channel.y]\nurl = "json://127.0.0.1"\n') == []
+
+
 def test_a_check_that_runs_too_seldom_for_a_burn_rate_is_a_warning() -> None:
     text = f'{ONE}probes = {{ http = "5m", models = "6m" }}\n[alerts.burn_rate]\n'
     what = "fewer than 3 runs within 5m; make `short` longer, or ask more often"
