@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import trustme
 from aiohttp import web
 
-from monitor.demo.answers import answer
+from monitor.demo.replies import answer
 
 ROOT = Path(__file__).parents[1]
 KEY = "stand-in"

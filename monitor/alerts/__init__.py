@@ -7,18 +7,3 @@ from monitor.alerts.message import Context, digest, latest, together
 from monitor.alerts.message_split import parts
 from monitor.alerts.notify import Notifier
 from monitor.alerts.policies import certificate_days
-
-__all__ = [
-    "AlertChanges",
-    "AlertEngine",
-    "Alternatives",
-    "Context",
-    "Notifier",
-    "certificate_days",
-    "digest",
-    "find_alternatives",
-    "latest",
-    "log_incident",
-    "parts",
-    "together",
-]

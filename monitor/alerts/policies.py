@@ -26,8 +26,8 @@ from monitor.model import (
     Severity,
     Verdict,
 )
-from monitor.model.certificate import DAYS, ends_soon
 from monitor.model.duration import format_duration
+from monitor.model.result import DAYS, ends_soon
 
 _ANSWERED = frozenset({Outcome.UP, Outcome.DEGRADED})
 _MS = timedelta(milliseconds=1)

@@ -12,8 +12,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli.console import result_table, stdout
-from monitor.cli.options import ConfigPath, load
-from monitor.cli.targets import one_check
+from monitor.cli.options import ConfigPath, load, one_check
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.model import Check, MonitorError, OperatorRequest, Outcome, RequestKind, Result

@@ -13,8 +13,7 @@ import typer
 from monitor.alerts import certificate_days
 from monitor.budget import BudgetLedger
 from monitor.cli.console import progress, result_table, show_json, stdout
-from monitor.cli.options import AsJson, ConfigPath, load
-from monitor.cli.targets import matching_checks
+from monitor.cli.options import AsJson, ConfigPath, load, matching_checks
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.cycle import explained

@@ -1,8 +1,9 @@
-"""Options and arguments that several commands share, and how they read the configuration."""
+"""Options and arguments that several commands share: what they name, and how they read the configuration."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -10,11 +11,10 @@ from typing import Annotated, TypeVar
 import typer
 
 from monitor import config, logs
-from monitor.cli.service_env import service_env
 from monitor.cli.time_range import TimeArgument, parse_time
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import Redactor
+from monitor.model import Check, MonitorError, Redactor
 
 T = TypeVar("T", bound=StrEnum)
 
@@ -101,3 +101,52 @@ def time_range(since: TimeArgument, until: TimeArgument | None) -> tuple[datetim
     if first >= last:
         raise typer.BadParameter("want a moment before --until", param_hint="'--since'")
     return first, last
+
+
+def matching_checks(config: Config, target: str, also: str = "") -> tuple[Check, ...]:
+    """Return the checks of a service, of an endpoint, or the one check that a target names.
+
+    Raises MonitorError where it names nothing; `also` is what else the command takes.
+    """
+    name = target.strip("/")
+    checks = tuple(check for check in config.checks if name in _names(check))
+    if not checks:
+        names = dict.fromkeys(name for check in config.checks for name in _names(check))
+        wanted = f"{also}SERVICE, SERVICE/ENDPOINT or SERVICE/ENDPOINT/PROBE"
+        raise unknown(target, wanted, names)
+    return checks
+
+
+def one_check(config: Config, key: str) -> Check:
+    """Return a check by its key. Raises MonitorError where there is none."""
+    checks = {check.key: check for check in config.checks}
+    if key not in checks:
+        raise unknown(key, "SERVICE/ENDPOINT/PROBE", checks)
+    return checks[key]
+
+
+def unknown(name: str, wanted: str, names: Iterable[str]) -> MonitorError:
+    close = get_close_matches(name, names, 1)
+    hint = f' (did you mean "{close[0]}"?)' if close else ""
+    return MonitorError(f'nothing is called "{name}"; want {wanted} as in `monitor status`{hint}')
+
+
+def _names(check: Check) -> tuple[str, str, str]:
+    return check.service, check.endpoint.path, check.key
+
+
+SYSTEM_CONFIG = Path("/etc/monitor/monitor.toml")
+_STATE = Path("/var/lib/monitor")
+_CREDENTIALS = Path("/etc/monitor/credentials")
+
+
+def service_env(path: Path, env: Mapping[str, str]) -> Mapping[str, str]:
+    """Add systemd's folders if `path` is the service's own config; a variable that is set wins."""
+    if path.absolute() != SYSTEM_CONFIG:
+        return env
+    complete = dict(env)
+    if _STATE.is_dir():
+        complete.setdefault("STATE_DIRECTORY", str(_STATE))
+    if os.access(_CREDENTIALS, os.R_OK | os.X_OK):
+        complete.setdefault("CREDENTIALS_DIRECTORY", str(_CREDENTIALS))
+    return complete

@@ -15,8 +15,7 @@ import typer
 from monitor import config
 from monitor.alerts import Notifier
 from monitor.cli.console import say
-from monitor.cli.options import ConfigPath
-from monitor.cli.service_env import service_env
+from monitor.cli.options import ConfigPath, service_env
 from monitor.clock import SystemClock
 from monitor.config import Config, channels_only
 from monitor.model import ConfigError, Message, MonitorError, NotDeliveredError, Redactor

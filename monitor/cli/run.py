@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import ConfigPath, load
-from monitor.cli.service_env import service_env
+from monitor.cli.options import ConfigPath, load, service_env
 from monitor.daemon.app import Daemon
 from monitor.logs import quoted
 from monitor.page.folder import open_folder

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli.console import say
-from monitor.cli.options import ConfigPath, load
-from monitor.cli.targets import matching_checks
+from monitor.cli.options import ConfigPath, load, matching_checks
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.model import ALL, OperatorRequest, Redactor, RequestKind, clean_text

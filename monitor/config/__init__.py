@@ -4,5 +4,3 @@ from monitor.config.build import Config
 from monitor.config.env_references import Secrets
 from monitor.config.json_schema import schema
 from monitor.config.load import USUAL, channels_only, find, load, parse
-
-__all__ = ["USUAL", "Config", "Secrets", "channels_only", "find", "load", "parse", "schema"]

@@ -5,12 +5,11 @@ from random import Random
 
 from aiohttp import web
 
-from monitor.demo import chat_api, gemini_api, messages_api, plain_api, responses_api
-from monitor.demo.api_errors import ApiError, Json, bad_request, wrong_key
+from monitor.demo import conversation_apis as apis
+from monitor.demo import plain_api
+from monitor.demo.api_common import ApiError, Json, bad_request, model_list, wrong_key
 from monitor.demo.endpoints import SimulatedEndpoint
-from monitor.demo.error_pages import error_page, home_page
-from monitor.demo.faults import SimulatedFault
-from monitor.demo.models import model_list
+from monitor.demo.faults import SimulatedFault, error_page, home_page
 from monitor.demo.replies import ApiFormat, Reply
 from monitor.demo.streaming import TokenPace, break_connection, send_reply
 
@@ -145,33 +144,33 @@ class EndpointApp:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
-        api = chat_api.ChatFormat(include_usage=chat_api.includes_usage(body))
-        return await self._send(request, body, chat_api.chat(body, self._rng), api)
+        api = apis.ChatFormat(include_usage=apis.includes_usage(body))
+        return await self._send(request, body, apis.chat(body, self._rng), api)
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
-        api = chat_api.CompletionFormat(include_usage=chat_api.includes_usage(body))
-        return await self._send(request, body, chat_api.completion(body, self._rng), api)
+        api = apis.CompletionFormat(include_usage=apis.includes_usage(body))
+        return await self._send(request, body, apis.completion(body, self._rng), api)
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
-        reply = responses_api.response(body, self._rng)
-        return await self._send(request, body, reply, responses_api.ResponsesFormat())
+        reply = apis.response(body, self._rng)
+        return await self._send(request, body, reply, apis.ResponsesFormat())
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
         if "anthropic-version" not in request.headers:
             raise bad_request("anthropic-version: header is required", "anthropic-version")
-        reply = messages_api.message(body, self._rng)
-        return await self._send(request, body, reply, messages_api.MessagesFormat())
+        reply = apis.message(body, self._rng)
+        return await self._send(request, body, reply, apis.MessagesFormat())
 
     async def _gemini(self, request: web.Request) -> web.StreamResponse:
         model, _, method = request.match_info["call"].partition(":")
         if method not in {"generateContent", "streamGenerateContent"}:
             raise web.HTTPNotFound
-        reply = gemini_api.content(model, await _json(request), self._rng)
+        reply = apis.content(model, await _json(request), self._rng)
         streams = {"stream": method == "streamGenerateContent"}
-        return await self._send(request, streams, reply, gemini_api.GeminiFormat())
+        return await self._send(request, streams, reply, apis.GeminiFormat())
 
     async def _send(
         self, request: web.Request, body: Json, reply: Reply, api: ApiFormat

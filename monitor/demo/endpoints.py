@@ -1,7 +1,9 @@
-"""The six simulated endpoints, and how each behaves when it is well. Pure."""
+"""The six simulated endpoints, how each behaves when it is well, and their addresses for the process that started them."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from random import Random
 
 
@@ -83,3 +85,26 @@ ENDPOINTS: tuple[SimulatedEndpoint, ...] = (
         tokens_per_s=64,
     ),
 )
+
+
+CA_FILE = "ca.pem"
+READY_FILE = "service.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """The content of `service.json`. `key` is made up at the start and worth nothing."""
+
+    endpoints: dict[str, str]
+    channel: str
+    key: str
+
+    def write(self, path: Path) -> None:
+        """Write the file atomically: a reader sees all of it or none."""
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+        temporary.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Addresses":
+        return cls(**json.loads(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""The port of one endpoint, which listens, refuses, resets or never speaks, as its fault demands."""
+"""The port of one endpoint, which listens, refuses, resets, never speaks, or shows a bad certificate, as its fault demands."""
 
 import asyncio
 import contextlib
@@ -6,12 +6,57 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import Enum, auto
+from pathlib import Path
 
+import trustme
 from aiohttp import web
 
-from monitor.demo.certificates import HOST, Certificates, context_for
 from monitor.demo.faults import SimulatedFault
+
+HOST = "127.0.0.1"
+_ISSUED_AGO = timedelta(days=90)
+_EXPIRED_AGO = timedelta(days=2)
+_EXPIRES_SOON = timedelta(days=5)
+_VALID_FOR = timedelta(days=80)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    good: trustme.LeafCert
+    expired: trustme.LeafCert
+    expiring: trustme.LeafCert
+    wrong_name: trustme.LeafCert
+    untrusted: trustme.LeafCert
+
+
+def issue(ca_file: Path, now: datetime) -> Certificates:
+    """Make an authority and its certificates, and write the authority's own certificate to `ca_file`."""
+    authority = trustme.CA(organization_name="monitor demo")
+    authority.cert_pem.write_to_path(str(ca_file))
+    begin = now - _ISSUED_AGO
+    return Certificates(
+        good=authority.issue_cert(HOST, "localhost", not_before=begin, not_after=now + _VALID_FOR),
+        expired=authority.issue_cert(
+            HOST, "localhost", not_before=begin, not_after=now - _EXPIRED_AGO
+        ),
+        expiring=authority.issue_cert(
+            HOST, "localhost", not_before=begin, not_after=now + _EXPIRES_SOON
+        ),
+        wrong_name=authority.issue_cert(
+            "parked.example", not_before=begin, not_after=now + _VALID_FOR
+        ),
+        untrusted=trustme.CA(organization_name="nobody").issue_cert(HOST, "localhost"),
+    )
+
+
+def context_for(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+    return context
+
 
 POLL_S = 0.1
 """How much later than its script a listener may change."""

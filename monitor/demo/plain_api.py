@@ -5,22 +5,24 @@ import io
 import math
 import struct
 import wave
+import zlib
 from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from monitor.demo.api_errors import Json, bad_request
-from monitor.demo.events import DONE, event
-from monitor.demo.models import (
+from monitor.demo.api_common import (
     CREATED,
+    DONE,
     EMBEDDING_MODEL,
     IMAGE_MODEL,
     MODERATION_MODEL,
     SPEECH_MODEL,
     TRANSCRIPTION_MODEL,
+    Json,
+    bad_request,
+    event,
     known_model,
 )
-from monitor.demo.pictures import painted
 
 DIMENSIONS = 64
 _MAX_DIMENSIONS = 1024
@@ -73,6 +75,20 @@ def moderation(body: Mapping[str, Any], rng: Random) -> Json:
         "category_scores": {"violence": 0.98 if harmful else 0.0001},
     }
     return {"id": f"modr-{rng.getrandbits(64):016x}", "model": model, "results": [result]}
+
+
+def painted(colour: tuple[int, int, int], side: int) -> bytes:
+    """Return a square of `side` pixels as PNG, eight bits per channel."""
+    row = b"\0" + bytes(colour) * side
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(row * side)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts
+    )
 
 
 def image(body: Mapping[str, Any], rng: Random) -> Json:

@@ -1,15 +1,98 @@
-"""One reply of the simulated model, before an API puts it into its own format. Pure."""
+"""The replies of the simulated model, before an API puts them into its own format. Pure.
 
-from collections.abc import Mapping, Sequence
+It adds, subtracts, multiplies and counts however the question is worded, continues a sequence of
+numbers, and names the colour of a picture; to anything else it answers with one fixed sentence.
+"""
+
+import base64
+import binascii
+import re
+import struct
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import add, mul, sub
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
-from monitor.demo.answers import answer, pieces, tokens_in
-from monitor.demo.api_errors import Json, bad_request
+from monitor.demo.api_common import CHAT_MODELS, Json, bad_request, event, known_model
 from monitor.demo.faults import SimulatedFault
-from monitor.demo.models import CHAT_MODELS, known_model
-from monitor.demo.pictures import colour_of
+
+_MAX_COUNT = 2000
+"""How many numbers one answer counts at most."""
+_MAX_DIGITS = 12
+_NUMBER = rf"(-?\d{{1,{_MAX_DIGITS}}})"
+_COUNTING = re.compile(
+    rf"\b(?:count|list|numbers?|integers?|write|say)\b.*?{_NUMBER}\s*(?:\bto\b|\bthrough\b|\buntil\b|[-\u2013\u2026]|\.\.+)\s*{_NUMBER}",
+    re.IGNORECASE | re.DOTALL,
+)
+Operation = Callable[[int, int], int]
+
+
+def _swapped(left: int, right: int) -> int:
+    return right - left
+
+
+_ARITHMETIC: Sequence[tuple[re.Pattern[str], Operation]] = tuple(
+    (re.compile(pattern, re.IGNORECASE), operation)
+    for pattern, operation in (
+        (rf"subtract\w*\s+{_NUMBER}\s+from\s+{_NUMBER}", _swapped),
+        (rf"(?:sum|total)\s+of\s+{_NUMBER}\s*(?:and|,|\+)\s*{_NUMBER}", add),
+        (rf"add\w*\s+{_NUMBER}\s*(?:and|to|,|\+)\s*{_NUMBER}", add),
+        (rf"difference\s+(?:of|between)\s+{_NUMBER}\s*(?:and|,)\s*{_NUMBER}", sub),
+        (rf"product\s+of\s+{_NUMBER}\s*(?:and|,|by)\s*{_NUMBER}", mul),
+        (rf"multipl\w+\s+{_NUMBER}\s*(?:and|by|with|,)\s*{_NUMBER}", mul),
+        (rf"{_NUMBER}\s*(?:\+|\bplus\b)\s*{_NUMBER}", add),
+        (rf"{_NUMBER}\s*(?:[-\u2212]|\bminus\b|\bless\b)\s*{_NUMBER}", sub),
+        (rf"{_NUMBER}\s*(?:[*x\u00d7]|\btimes\b|\bmultiplied\s+by\b)\s*{_NUMBER}", mul),
+    )
+)
+_SEQUENCE = re.compile(r"\s*\d{1,9}(?:[\s,]+\d{1,9}){2,}[\s,]*\Z")
+_CONTINUED = 20
+_PICTURE = re.compile(r"\[a picture, all (\w+)\]")
+_DEFAULT_ANSWER = (
+    "I am the simulated model of this demonstration: I can add, subtract, multiply and count, "
+    "and to everything else I say this sentence."
+)
+
+
+def answer(question: str) -> str:
+    """Return the right answer to a question that it understands, else a fixed sentence."""
+    picture = _PICTURE.search(question)
+    if picture:
+        return picture[1]
+    if _SEQUENCE.match(question):
+        return _continue([int(number) for number in re.findall(r"\d+", question)])
+    counted = _COUNTING.search(question)
+    if counted:
+        return _count(int(counted[1]), int(counted[2]))
+    for pattern, operation in _ARITHMETIC:
+        numbers = pattern.search(question)
+        if numbers:
+            return str(operation(int(numbers[1]), int(numbers[2])))
+    return _DEFAULT_ANSWER
+
+
+def _continue(numbers: list[int]) -> str:
+    """Repeat the last step, as a base model would that follows no instructions."""
+    step = numbers[-1] - numbers[-2]
+    return "".join(f" {numbers[-1] + step * n}" for n in range(1, _CONTINUED + 1))
+
+
+def _count(first: int, last: int) -> str:
+    step = 1 if last >= first else -1
+    return " ".join(str(number) for number in range(first, last + step, step)[:_MAX_COUNT])
+
+
+def pieces(text: str) -> tuple[str, ...]:
+    """Split a text into words with the space before them. A word is a token here."""
+    return tuple(re.findall(r"\s*\S+", text))
+
+
+def tokens_in(text: str) -> int:
+    """Estimate the tokens of a question: four characters a token, and eight for the chat message around it."""
+    return len(text) // 4 + 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +118,25 @@ class Reply:
         return len(self.pieces) + self.reasoning
 
 
-class ApiFormat(Protocol):
+class ApiFormat(ABC):
     """Puts a reply into the format of one API: as one document, or as the bytes of a stream."""
 
+    @abstractmethod
     def document(self, reply: Reply) -> Json: ...
 
-    def opening(self, reply: Reply) -> bytes: ...
+    def opening(self, reply: Reply) -> bytes:  # noqa: ARG002  # for subclasses
+        return b""
 
+    @abstractmethod
     def chunk(self, reply: Reply, number: int) -> bytes: ...
 
+    @abstractmethod
     def ending(self, reply: Reply) -> bytes: ...
 
-    def error(self, reply: Reply) -> bytes:
-        """Return an error in the middle of a stream."""
-        ...
+    def error(self, reply: Reply) -> bytes:  # noqa: ARG002  # for subclasses
+        """Return an error in the middle of a stream, as OpenAI words it."""
+        error = {"message": "the model stopped", "type": "upstream", "code": None}
+        return event({"error": error})
 
 
 def make_reply(model: Any, question: str, limit: int | None, rng: Random) -> Reply:
@@ -107,7 +195,7 @@ def _text(content: Any) -> str:
 def _part(part: Mapping[str, Any]) -> str:
     picture = part.get("image_url")
     if isinstance(picture, dict):
-        colour = colour_of(str(picture.get("url", "")))
+        colour = _colour_of(str(picture.get("url", "")))
         if colour is None:
             raise bad_request("the picture cannot be read", "image_url")
         return f"[a picture, all {colour}]"
@@ -125,3 +213,41 @@ def token_limit(body: Mapping[str, Any], *names: str) -> int | None:
             raise bad_request(f"{name} must be a whole number of at least 1", name)
         return limit
     return None
+
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COLOURS = {
+    "red": (255, 0, 0),
+    "green": (0, 128, 0),
+    "blue": (0, 0, 255),
+    "yellow": (255, 255, 0),
+    "black": (0, 0, 0),
+    "white": (255, 255, 255),
+    "grey": (128, 128, 128),
+}
+
+
+def _colour_of(url: str) -> str | None:
+    """Return the name nearest to the first pixel of a `data:` URL, or None if it is no such picture."""
+    try:
+        data = base64.b64decode(url.partition(";base64,")[2], validate=True)
+        rows = zlib.decompressobj().decompress(_compressed_rows(data), 64)
+    except (binascii.Error, zlib.error, struct.error):
+        return None
+    pixel = rows[1:4]
+    if not data.startswith(_SIGNATURE) or len(pixel) < len("rgb"):
+        return None
+    return min(
+        _COLOURS,
+        key=lambda name: sum((a - b) ** 2 for a, b in zip(_COLOURS[name], pixel, strict=True)),
+    )
+
+
+def _compressed_rows(data: bytes) -> bytes:
+    at, rows = len(_SIGNATURE), b""
+    while at + 8 <= len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        if data[at + 4 : at + 8] == b"IDAT":
+            rows += data[at + 8 : at + 8 + size]
+        at += 12 + size
+    return rows

@@ -4,5 +4,3 @@ Only the settings are imported here: commands that read a configuration need no 
 """
 
 from monitor.diagnosis.resolver_setting import DiagnosisSettings, Resolver, parse_resolver
-
-__all__ = ["DiagnosisSettings", "Resolver", "parse_resolver"]

@@ -7,6 +7,7 @@ catalogues in templates/locale translate them.
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from enum import Enum, StrEnum
+from functools import partial
 from typing import Self
 
 
@@ -168,6 +169,22 @@ _LOOK_AT_MONITOR = "The operator should look at the monitor."
 _ALLOW_ADDRESS = "The operator should have the monitor's address allowed."
 
 
+_down = partial(
+    FailureRow,
+    fault=Fault.ENDPOINT,
+    outcome=Outcome.DOWN,
+    group=Group.ANSWER,
+    remedy=_OTHER_URL,
+)
+_degraded = partial(_down, outcome=Outcome.DEGRADED)
+_path = partial(
+    FailureRow, fault=Fault.PATH, outcome=Outcome.DOWN, group=Group.BLOCKING, on_path=True
+)
+_account = partial(FailureRow, fault=Fault.ACCOUNT, outcome=Outcome.UNKNOWN, group=Group.ACCOUNT)
+_monitor = partial(FailureRow, fault=Fault.MONITOR, outcome=Outcome.UNKNOWN, group=Group.MONITOR)
+"""What most rows of one fault and outcome share; a row says what differs."""
+
+
 class FailureKind(StrEnum):
     """Every way in which a run can fail."""
 
@@ -190,153 +207,107 @@ class FailureKind(StrEnum):
     def outcome(self) -> Outcome:
         return self.row.outcome
 
-    # --- fault endpoint, outcome down ---
-
-    DNS_NXDOMAIN = FailureRow(
+    DNS_NXDOMAIN = _down(
         "dns_nxdomain",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.DNS,
         label="Name not found",
         what="DNS says that the name of this base URL does not exist.",
-        remedy=_OTHER_URL,
         on_path=True,
         is_silent=True,
     )
-    DNS_SERVFAIL = FailureRow(
+    DNS_SERVFAIL = _down(
         "dns_servfail",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.DNS,
         label="Name look-up failed",
         what="The name servers of this base URL do not answer.",
-        remedy=_OTHER_URL,
         patience=Patience.CONNECTING,
         on_path=True,
         is_silent=True,
     )
-    TCP_REFUSED = FailureRow(
+    TCP_REFUSED = _down(
         "tcp_refused",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.CONNECT,
         label="Connection refused",
         what="The server refuses connections.",
-        remedy=_OTHER_URL,
         on_path=True,
     )
-    TCP_UNREACHABLE = FailureRow(
+    TCP_UNREACHABLE = _down(
         "tcp_unreachable",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.CONNECT,
         label="No route",
         what="There is no route to the server.",
-        remedy=_OTHER_URL,
         on_path=True,
         is_silent=True,
     )
-    CONNECT_TIMEOUT = FailureRow(
+    CONNECT_TIMEOUT = _down(
         "connect_timeout",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.CONNECT,
         label="Connect time-out",
         what="The server does not answer.",
-        remedy=_OTHER_URL,
         patience=Patience.CONNECTING,
         on_path=True,
         is_silent=True,
         is_common=True,
     )
-    TLS_TIMEOUT = FailureRow(
+    TLS_TIMEOUT = _down(
         "tls_timeout",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.TLS,
         label="TLS time-out",
         what="The encrypted connection is never completed.",
-        remedy=_OTHER_URL,
         patience=Patience.CONNECTING,
         on_path=True,
         is_silent=True,
         is_cut=True,
     )
-    TLS_PROTOCOL = FailureRow(
+    TLS_PROTOCOL = _down(
         "tls_protocol",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.TLS,
         label="TLS broken",
         what="The encrypted connection cannot be set up.",
-        remedy=_OTHER_URL,
         on_path=True,
     )
-    CERT_EXPIRED = FailureRow(
+    CERT_EXPIRED = _down(
         "cert_expired",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.CERTIFICATE,
         label="Certificate expired",
         what="The certificate's dates do not cover today.",
         remedy=_OTHER_URL_FOR_KEY,
         is_common=True,
     )
-    CERT_HOSTNAME = FailureRow(
+    CERT_HOSTNAME = _down(
         "cert_hostname",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.CERTIFICATE,
         label="Wrong certificate",
         what="The certificate is for another name.",
         remedy=_OTHER_URL_FOR_KEY,
         on_path=True,
     )
-    CERT_UNTRUSTED = FailureRow(
+    CERT_UNTRUSTED = _down(
         "cert_untrusted",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.CERTIFICATE,
         label="Untrusted certificate",
         what="The certificate's issuer is not known.",
         remedy=_OTHER_URL_FOR_KEY,
         on_path=True,
     )
-    HTTP_DISCONNECT = FailureRow(
+    HTTP_DISCONNECT = _down(
         "http_disconnect",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="Disconnected",
         what="The server hangs up before it answers.",
-        remedy=_OTHER_URL,
         on_path=True,
         may_be_edge_limit=True,
     )
-    HEADERS_TIMEOUT = FailureRow(
+    HEADERS_TIMEOUT = _down(
         "headers_timeout",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="No answer",
         what="The server takes the request and does not answer.",
-        remedy=_OTHER_URL,
         patience=Patience.WHOLE_RUN,
     )
-    HTTP_GARBAGE = FailureRow(
-        "http_garbage",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
-        label="Not HTTP",
-        what="The server answers with something that is not HTTP.",
-        remedy=_OTHER_URL,
+    HTTP_GARBAGE = _down(
+        "http_garbage", label="Not HTTP", what="The server answers with something that is not HTTP."
     )
-    SERVER_ERROR = FailureRow(
+    SERVER_ERROR = _down(
         "server_error",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="Server error",
         what="The service or the provider behind it failed.",
         remedy=_AGAIN_OR_OTHER_MODEL,
@@ -344,40 +315,28 @@ class FailureKind(StrEnum):
         is_unspecific=True,
         is_common=True,
     )
-    BAD_GATEWAY = FailureRow(
+    BAD_GATEWAY = _down(
         "bad_gateway",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="Bad gateway",
         what="The proxy cannot reach the service behind it.",
-        remedy=_OTHER_URL,
         may_be_edge_limit=True,
         is_unspecific=True,
     )
-    UPSTREAM_TIMEOUT = FailureRow(
+    UPSTREAM_TIMEOUT = _down(
         "upstream_timeout",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="Upstream time-out",
         what="The provider behind the service did not answer in time.",
         remedy=_AGAIN_OR_OTHER_MODEL,
         may_be_edge_limit=True,
     )
-    NO_CHANNEL = FailureRow(
+    NO_CHANNEL = _down(
         "no_channel",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="No channel",
         what="The service has no provider left for this model.",
         remedy="Use another model.",
     )
-    EDGE_ERROR = FailureRow(
+    EDGE_ERROR = _down(
         "edge_error",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.EDGE,
         label="CDN error",
         what="The CDN cannot reach the service behind it.",
@@ -385,10 +344,8 @@ class FailureKind(StrEnum):
         on_path=True,
         may_be_edge_limit=True,
     )
-    EDGE_TIMEOUT = FailureRow(
+    EDGE_TIMEOUT = _down(
         "edge_timeout",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
         group=Group.EDGE,
         label="Cut off by the CDN",
         what="The CDN ends calls that take too long.",
@@ -396,167 +353,102 @@ class FailureKind(StrEnum):
         on_path=True,
         is_common=True,
     )
-    HTML_ANSWER = FailureRow(
+    HTML_ANSWER = _down(
         "html_answer",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="Got a web page",
         what="A web page comes instead of an answer.",
         remedy=_CHECK_URL,
     )
-    UNEXPECTED_STATUS = FailureRow(
+    UNEXPECTED_STATUS = _down(
         "unexpected_status",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="Unexpected status",
         what="The server answers with a status that means failure.",
-        remedy=_OTHER_URL,
         is_unspecific=True,
         shows_reached=True,
     )
-    UNEXPECTED_REDIRECT = FailureRow(
+    UNEXPECTED_REDIRECT = _down(
         "unexpected_redirect",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="Redirect",
         what="The server sends callers elsewhere.",
         remedy=_CHECK_URL,
         shows_reached=True,
     )
-    UNEXPECTED_BODY = FailureRow(
-        "unexpected_body",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
-        label="Unusable answer",
-        what="The answer is not what this call returns.",
-        remedy=_OTHER_URL,
+    UNEXPECTED_BODY = _down(
+        "unexpected_body", label="Unusable answer", what="The answer is not what this call returns."
     )
-    BODY_TIMEOUT = FailureRow(
+    BODY_TIMEOUT = _down(
         "body_timeout",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="Answer never ends",
         what="The answer begins and does not end in time.",
-        remedy=_OTHER_URL,
         patience=Patience.WHOLE_RUN,
         on_path=True,
     )
-    ROUTE_GONE = FailureRow(
-        "route_gone",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
-        label="Path gone",
-        what="A path that worked is gone.",
-        remedy=_OTHER_URL,
-    )
-    NO_FIRST_TOKEN = FailureRow(
+    ROUTE_GONE = _down("route_gone", label="Path gone", what="A path that worked is gone.")
+    NO_FIRST_TOKEN = _down(
         "no_first_token",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="No first token",
         what="The stream opens and nothing comes.",
         remedy=_AGAIN_OR_OTHER_URL,
         patience=Patience.FIRST_TOKEN,
         may_be_edge_limit=True,
     )
-    EMPTY_COMPLETION = FailureRow(
+    EMPTY_COMPLETION = _down(
         "empty_completion",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="Empty answer",
         what="The answer is empty.",
         remedy="Try again.",
         is_common=True,
     )
-    STREAM_ERROR = FailureRow(
+    STREAM_ERROR = _down(
         "stream_error",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
         label="Error in the stream",
         what="The stream begins well and then reports an error.",
         remedy=_AGAIN_OR_OTHER_MODEL,
     )
-    BODY_TOO_LARGE = FailureRow(
-        "body_too_large",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DOWN,
-        group=Group.ANSWER,
-        label="Endless answer",
-        what="The answer is far too large.",
-        remedy=_OTHER_URL,
+    BODY_TOO_LARGE = _down(
+        "body_too_large", label="Endless answer", what="The answer is far too large."
     )
 
-    # --- fault endpoint, outcome degraded ---
-
-    SLOW = FailureRow(
+    SLOW = _degraded(
         "slow",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Slow",
         what="Answers take longer than they should.",
         remedy=_FASTER_URL,
         on_path=True,
         shows_reached=True,
     )
-    STALLED = FailureRow(
+    STALLED = _degraded(
         "stalled",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Stalled stream",
         what="Streams pause for a long time in the middle.",
-        remedy=_OTHER_URL,
         spoils_answer=True,
         patience=Patience.STALL,
         on_path=True,
     )
-    TRUNCATED = FailureRow(
+    TRUNCATED = _degraded(
         "truncated",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Truncated",
         what="Answers break off before their end.",
-        remedy=_OTHER_URL,
         spoils_answer=True,
         on_path=True,
         is_common=True,
     )
-    MALFORMED_STREAM = FailureRow(
+    MALFORMED_STREAM = _degraded(
         "malformed_stream",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Malformed stream",
         what="Streams hold events that are no JSON: most clients stop with an error there.",
         remedy=_OTHER_URL_FOR_STREAMS,
         spoils_answer=True,
     )
-    STREAM_NOT_SUPPORTED = FailureRow(
+    STREAM_NOT_SUPPORTED = _degraded(
         "stream_not_supported",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="No streaming",
         what="Streaming is ignored: the answer comes in one piece.",
         remedy=_OTHER_URL_FOR_STREAMS,
         spoils_answer=True,
     )
-    FAKE_STREAMING = FailureRow(
+    FAKE_STREAMING = _degraded(
         "fake_streaming",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Held-back stream",
         what="The stream is held back and comes all at once.",
         remedy=_OTHER_URL_FOR_STREAMS,
@@ -564,92 +456,66 @@ class FailureKind(StrEnum):
         becomes_habit=True,
         is_common=True,
     )
-    CONTENT_MISMATCH = FailureRow(
+    CONTENT_MISMATCH = _degraded(
         "content_mismatch",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Wrong answers",
         what="Simple questions are answered wrongly.",
         remedy=_CHECK_MODEL,
         spoils_answer=True,
     )
-    MODEL_MISMATCH = FailureRow(
+    MODEL_MISMATCH = _degraded(
         "model_mismatch",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Other model",
         what="Another model answers than was asked for.",
         remedy=_CHECK_MODEL,
         spoils_answer=True,
     )
-    CONTENT_FILTERED = FailureRow(
+    CONTENT_FILTERED = _degraded(
         "content_filtered",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Filtered",
         what="Harmless questions are filtered.",
         remedy="Use another model or base URL.",
         spoils_answer=True,
     )
-    WRONG_CONTENT_TYPE = FailureRow(
+    WRONG_CONTENT_TYPE = _degraded(
         "wrong_content_type",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Wrong label",
         what="Answers are labelled as something else.",
         remedy=_OTHER_URL_FOR_STRICT_CLIENTS,
         spoils_answer=True,
         becomes_habit=True,
     )
-    OVER_BILLING = FailureRow(
+    OVER_BILLING = _degraded(
         "over_billing",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Over-billing",
         what="More tokens are counted than the answer can have.",
         remedy="Compare your bill with your usage.",
         becomes_habit=True,
     )
-    RATE_LIMITED = FailureRow(
+    RATE_LIMITED = _degraded(
         "rate_limited",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Rate limited",
         what="Too many requests with this key.",
         remedy="Wait a little and try again.",
         is_busy=True,
         is_common=True,
     )
-    OVERLOADED = FailureRow(
+    OVERLOADED = _degraded(
         "overloaded",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="Overloaded",
         what="The provider behind the service is overloaded.",
         remedy=_AGAIN_OR_OTHER_MODEL,
         is_busy=True,
     )
-    MISSING_USAGE = FailureRow(
+    MISSING_USAGE = _degraded(
         "missing_usage",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
-        group=Group.ANSWER,
         label="No usage",
         what="Answers no longer report their tokens.",
         remedy="Watch your bill.",
         becomes_habit=True,
     )
-    CERT_EXPIRING = FailureRow(
+    CERT_EXPIRING = _degraded(
         "cert_expiring",
-        fault=Fault.ENDPOINT,
-        outcome=Outcome.DEGRADED,
         group=Group.CERTIFICATE,
         label="Certificate ends soon",
         what="The certificate ends soon.",
@@ -657,47 +523,29 @@ class FailureKind(StrEnum):
         shows_reached=True,
     )
 
-    # --- fault path, outcome down ---
-
-    DNS_POISONED = FailureRow(
+    DNS_POISONED = _path(
         "dns_poisoned",
-        fault=Fault.PATH,
-        outcome=Outcome.DOWN,
-        group=Group.BLOCKING,
         label="DNS pollution suspected",
         what="From here the name leads to an address that is not the service's.",
         remedy=_OTHER_URL_OR_RESOLVER,
-        on_path=True,
     )
-    SNI_BLOCKED = FailureRow(
+    SNI_BLOCKED = _path(
         "sni_blocked",
-        fault=Fault.PATH,
-        outcome=Outcome.DOWN,
-        group=Group.BLOCKING,
         label="Blocking suspected",
         what="The connection dies when the name is sent.",
         remedy=_OTHER_NAME,
-        on_path=True,
     )
-    TLS_RESET = FailureRow(
+    TLS_RESET = _path(
         "tls_reset",
-        fault=Fault.PATH,
-        outcome=Outcome.DOWN,
         group=Group.TLS,
         label="Reset during TLS",
         what="The connection is cut while encryption is set up; interference is suspected.",
         remedy=_OTHER_NAME,
-        on_path=True,
         is_cut=True,
     )
 
-    # --- fault account, outcome unknown ---
-
-    AUTH_INVALID = FailureRow(
+    AUTH_INVALID = _account(
         "auth_invalid",
-        fault=Fault.ACCOUNT,
-        outcome=Outcome.UNKNOWN,
-        group=Group.ACCOUNT,
         label="Key rejected",
         what="The key is refused. The usual causes: the account's balance is empty, or the key lacks permission for this model.",
         remedy=_CHECK_BALANCE,
@@ -705,170 +553,119 @@ class FailureKind(StrEnum):
         needs_person=True,
         is_common=True,
     )
-    QUOTA_EXHAUSTED = FailureRow(
+    QUOTA_EXHAUSTED = _account(
         "quota_exhausted",
-        fault=Fault.ACCOUNT,
-        outcome=Outcome.UNKNOWN,
-        group=Group.ACCOUNT,
         label="Quota used up",
         what="The balance or quota of the key is used up.",
         remedy="Top up the account.",
         hint="the account needs money or a higher limit",
         needs_person=True,
     )
-    PERMISSION_DENIED = FailureRow(
+    PERMISSION_DENIED = _account(
         "permission_denied",
-        fault=Fault.ACCOUNT,
-        outcome=Outcome.UNKNOWN,
-        group=Group.ACCOUNT,
         label="Not allowed",
         what="The key may not do this. The usual causes: the account's balance, or the key's permission for this model or address.",
         remedy=_CHECK_BALANCE,
         hint="the key may not do this",
         needs_person=True,
     )
-    MODEL_NOT_FOUND = FailureRow(
+    MODEL_NOT_FOUND = _account(
         "model_not_found",
-        fault=Fault.ACCOUNT,
-        outcome=Outcome.UNKNOWN,
-        group=Group.ACCOUNT,
         label="No such model",
         what="This account has no such model here.",
         remedy="Check the model's name and the key's permissions.",
         hint="check the model's name",
         needs_person=True,
     )
-    REGION_BLOCKED = FailureRow(
+    REGION_BLOCKED = _account(
         "region_blocked",
-        fault=Fault.ACCOUNT,
-        outcome=Outcome.UNKNOWN,
-        group=Group.ACCOUNT,
         label="Region refused",
         what="The provider does not serve this region.",
         remedy=_OTHER_URL,
         needs_person=True,
     )
-    REQUEST_REJECTED = FailureRow(
+    REQUEST_REJECTED = _account(
         "request_rejected",
-        fault=Fault.ACCOUNT,
-        outcome=Outcome.UNKNOWN,
-        group=Group.ACCOUNT,
         label="Request refused",
         what="The check's own request is refused as invalid.",
         remedy="The operator should change the check.",
     )
-    BUDGET_TOO_SMALL = FailureRow(
+    BUDGET_TOO_SMALL = _account(
         "budget_too_small",
-        fault=Fault.ACCOUNT,
-        outcome=Outcome.UNKNOWN,
-        group=Group.ACCOUNT,
         label="Token cap too small",
         what="The model thought until its tokens were used up.",
         remedy="The operator should raise max_tokens or use a plainer model.",
     )
-    PATH_NOT_FOUND = FailureRow(
+    PATH_NOT_FOUND = _account(
         "path_not_found",
-        fault=Fault.ACCOUNT,
-        outcome=Outcome.UNKNOWN,
-        group=Group.ACCOUNT,
         label="No such path",
         what="The base URL has no such path.",
         remedy=_CHECK_URL,
         hint="check the base URL",
         is_unspecific=True,
     )
-    NO_KEY = FailureRow(
+    NO_KEY = _account(
         "no_key",
-        fault=Fault.ACCOUNT,
-        outcome=Outcome.UNKNOWN,
-        group=Group.ACCOUNT,
         label="No key",
         what="No key is configured for this check.",
         remedy="Only the operator's own check is concerned.",
         by_choice=True,
     )
 
-    # --- fault monitor, outcome unknown ---
-
-    OFFLINE = FailureRow(
+    OFFLINE = _monitor(
         "offline",
-        fault=Fault.MONITOR,
-        outcome=Outcome.UNKNOWN,
-        group=Group.MONITOR,
         label="Monitor offline",
         what="The monitor's own network is down.",
         remedy=_LOOK_AT_MONITOR,
     )
-    RESOLVER_FAILED = FailureRow(
+    RESOLVER_FAILED = _monitor(
         "resolver_failed",
-        fault=Fault.MONITOR,
-        outcome=Outcome.UNKNOWN,
-        group=Group.MONITOR,
         label="Monitor's resolver broken",
         what="The monitor cannot look names up.",
         remedy=_LOOK_AT_MONITOR,
     )
-    CLOCK_WRONG = FailureRow(
+    CLOCK_WRONG = _monitor(
         "clock_wrong",
-        fault=Fault.MONITOR,
-        outcome=Outcome.UNKNOWN,
-        group=Group.MONITOR,
         label="Monitor's clock wrong",
         what="The monitor's clock is wrong.",
         remedy="The operator should set the monitor's clock.",
     )
-    EDGE_CHALLENGE = FailureRow(
+    EDGE_CHALLENGE = _monitor(
         "edge_challenge",
-        fault=Fault.MONITOR,
-        outcome=Outcome.UNKNOWN,
         group=Group.EDGE,
         label="Monitor challenged",
         what="The CDN takes the monitor for a robot.",
         remedy=_ALLOW_ADDRESS,
     )
-    EDGE_DENIED = FailureRow(
+    EDGE_DENIED = _monitor(
         "edge_denied",
-        fault=Fault.MONITOR,
-        outcome=Outcome.UNKNOWN,
         group=Group.EDGE,
         label="Monitor refused",
         what="The CDN refuses the monitor's address.",
         remedy=_ALLOW_ADDRESS,
     )
-    NOT_OFFERED = FailureRow(
+    NOT_OFFERED = _monitor(
         "not_offered",
-        fault=Fault.MONITOR,
-        outcome=Outcome.UNKNOWN,
-        group=Group.MONITOR,
         label="Not offered",
         what="The service has no such call; another check asks its model itself.",
         remedy="The operator may remove this check.",
         by_choice=True,
     )
-    BUDGET_PAUSED = FailureRow(
+    BUDGET_PAUSED = _monitor(
         "budget_paused",
-        fault=Fault.MONITOR,
-        outcome=Outcome.UNKNOWN,
-        group=Group.MONITOR,
         label="Paused by budget",
         what="Today's budget for checks is spent.",
         remedy="Paid checks go on tomorrow (UTC).",
         by_choice=True,
     )
-    INTERNAL = FailureRow(
+    INTERNAL = _monitor(
         "internal",
-        fault=Fault.MONITOR,
-        outcome=Outcome.UNKNOWN,
-        group=Group.MONITOR,
         label="Fault in the monitor",
         what="The monitor itself failed.",
         remedy="The operator should look at its log.",
     )
-    OVERRUN = FailureRow(
+    OVERRUN = _monitor(
         "overrun",
-        fault=Fault.MONITOR,
-        outcome=Outcome.UNKNOWN,
-        group=Group.MONITOR,
         label="Monitor too busy",
         what="The monitor was too busy for this run.",
         remedy="The operator should give it more room.",

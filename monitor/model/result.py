@@ -1,8 +1,9 @@
-"""One run of a check, and what the check learned from it."""
+"""One run of a check, what the check learned from it, and when a certificate ends soon."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from monitor.model.duration import format_duration
 from monitor.model.failure import Failure, Outcome
 
 
@@ -136,3 +137,30 @@ class Evidence:
     """(offset in ms, bytes, text length) of the first 200 events."""
     note: str = ""
     """What a good run found worth keeping: which models appeared and vanished."""
+
+
+DAYS = 14
+_HOUR = timedelta(hours=1)
+
+
+def soon(days: int, lifetime: timedelta | None) -> timedelta:
+    """Return how long before its end a certificate counts as one that ends soon.
+
+    `days` before it; a third of the lifetime of a short-lived one, which lives less than twice as long:
+    one of six days is renewed after four. None is a lifetime that is not known.
+    """
+    limit = timedelta(days=days)
+    return limit if lifetime is None or lifetime >= 2 * limit else lifetime / 3
+
+
+def ends_soon(
+    ends: datetime, lifetime: timedelta | None, now: datetime, days: int = DAYS
+) -> str | None:
+    """Return got and want where a certificate ends soon, else None."""
+    limit, left = soon(days, lifetime), max(ends - now, timedelta(0))
+    if ends - now >= limit:
+        return None
+    if limit >= timedelta(days=days):
+        return f"got a certificate that ends in {left.days} days ({ends:%Y-%m-%d}), want {days} or more"
+    shown, want = (format_duration(timedelta(hours=each // _HOUR)) for each in (left, limit))
+    return f"got a certificate that ends in {shown} ({ends:%Y-%m-%d %H:%M}), want {want} or more"

@@ -6,15 +6,3 @@ from monitor.page.view import view
 from monitor.page.view_cache import ViewCache
 from monitor.page.view_models import PageView, Site
 from monitor.ranking import Pick, last_picks
-
-__all__ = [
-    "Folder",
-    "PageView",
-    "Pick",
-    "Renderer",
-    "Site",
-    "ViewCache",
-    "last_picks",
-    "publish",
-    "view",
-]

@@ -10,24 +10,35 @@ from functools import partial
 
 from monitor.language import Language
 from monitor.language import language as language_of
-from monitor.model import FailureKind, Fault, Incident, Maintenance, Severity, Snapshot
+from monitor.model import (
+    NO_SPEND,
+    Check,
+    FailureKind,
+    Fault,
+    Incident,
+    Maintenance,
+    Service,
+    Severity,
+    Snapshot,
+)
 from monitor.model.failure import Words
 from monitor.page import formatting
+from monitor.page.endpoint_views import EndpointViews, retired_views
 from monitor.page.headline import headline, text, triage_network, triage_service
 from monitor.page.incident_views import IncidentView
-from monitor.page.published import Undelivered
-from monitor.page.service_views import service_view
-from monitor.page.states import State, overall_state
+from monitor.page.published import SpendView, Undelivered
+from monitor.page.states import WORKING, State, call_state, overall_state, service_state
 from monitor.page.view_cache import ViewCache
 from monitor.page.view_models import (
     EndpointView,
     MaintenanceView,
     PageView,
     PastDay,
+    PickView,
     ServiceView,
     Site,
 )
-from monitor.ranking import Pick
+from monitor.ranking import Candidate, Pick, candidates, choose, main_check
 
 PAST_DAYS = 7
 _OF_ENDPOINTS = {Severity.DOWN, Severity.DEGRADED}
@@ -242,3 +253,97 @@ def _glossary(incidents: Sequence[IncidentView], language: Language) -> tuple[Wo
     kinds = [kind for kind in FailureKind if kind in named and kind.fault is not Fault.MONITOR]
     common = [kind for kind in FailureKind if kind.row.is_common]
     return tuple(language.words(kind) for kind in dict.fromkeys((*kinds, *common)))
+
+
+# --- one service: its base URLs, and which of them to use now -------------------------------------
+
+
+NEXT = 3
+"""More base URLs that are named after the best."""
+
+
+def service_view(
+    service: Service, site: Site, snapshot: Snapshot, views: EndpointViews, before: Pick
+) -> tuple[ServiceView, Pick]:
+    """`before` is what was recommended last; returned as it is now."""
+    checks = [check for check in site.checks if check.service == service.id]
+    by_path: dict[str, list[Check]] = {endpoint.path: [] for endpoint in service.endpoints}
+    for check in checks:
+        by_path[check.endpoint.path].append(check)
+    measured = {path: checks for path, checks in by_path.items() if checks}
+    paused = {path for path in measured if _is_paused(site.maintenance, path, snapshot.at)}
+    endpoints = tuple(
+        views.view(checks, snapshot, site.settings, paused=path in paused)
+        for path, checks in measured.items()
+    )
+    mains = [main_check(checks) for path, checks in measured.items() if path not in paused]
+    ranked = candidates(mains, snapshot.checks, snapshot.at, snapshot.incidents)
+    pick = choose(before, ranked)
+    picks, following = _picks(service, endpoints, ranked, pick.endpoint)
+    if snapshot.stopped_at:
+        picks = following = ()
+    calls = {
+        probe: call_state(each.checks[probe].state for each in endpoints if probe in each.checks)
+        for probe in dict.fromkeys(check.probe.id for check in checks)
+    }
+    view = ServiceView(
+        id=service.id,
+        name=formatting.name(service.name, service.id),
+        state=service_state(
+            [each.state for each in endpoints], [each.main_state for each in endpoints]
+        ),
+        calls=calls,
+        main_call=call_state(each.main_state for each in endpoints),
+        best=picks[0].url if picks else None,
+        endpoints=endpoints,
+        picks=picks,
+        next=following,
+        chosen=pick.endpoint,
+        retired=tuple(retired_views(service, checks, snapshot)),
+        spend=_spend(service.id, snapshot, site.settings.currency) if site.settings.spend else None,
+    )
+    return view, pick
+
+
+def _is_paused(maintenance: Sequence[Maintenance], path: str, now: datetime) -> bool:
+    return any(each.covers(path) and each.window_at(now) for each in maintenance)
+
+
+def _spend(service: str, snapshot: Snapshot, currency: str) -> SpendView:
+    today = snapshot.spent_today.get(service, NO_SPEND)
+    return SpendView(today, snapshot.spent_month.get(service, NO_SPEND), currency)
+
+
+def _picks(
+    service: Service,
+    endpoints: Sequence[EndpointView],
+    ranked: Sequence[Candidate],
+    chosen: str | None,
+) -> tuple[tuple[PickView, ...], tuple[PickView, ...]]:
+    """The base URL to use now, with the best for long calls where it cuts those off; then the next.
+
+    Only those whose main call is answered now; one with a flaw only where nothing else is left.
+    """
+    views = {each.path: each for each in endpoints}
+    usable = [each for each in ranked if views[each.endpoint].main_state in WORKING]
+    usable = [each for each in usable if each.flaw == usable[0].flaw]
+    best = [each for each in usable if each.endpoint == chosen] or usable[:1]
+    whole = [each for each in usable if views[each.endpoint].cut_after is None]
+    shown = best + whole[:1] if best and views[best[0].endpoint].cut_after else best
+
+    def pick(candidate: Candidate) -> PickView:
+        view = views[candidate.endpoint]
+        return PickView(
+            service=formatting.name(service.name, service.id),
+            endpoint=candidate.endpoint,
+            name=view.name,
+            url=view.url,
+            host=view.shown,
+            median_ms=round(candidate.milliseconds, 1),
+            long_call=candidate in shown and candidate not in best,
+            flaw=candidate.flaw,
+            cut_after=view.cut_after,
+        )
+
+    others = [each for each in usable if each not in shown]
+    return tuple(map(pick, shown)), tuple(map(pick, others[:NEXT]))

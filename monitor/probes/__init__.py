@@ -27,5 +27,3 @@ PROBES: Mapping[str, type[ProbeSettings]] = MappingProxyType(
     {probe.kind: probe for probe in _probe_kinds()}
 )
 """Every probe kind by its name in the config."""
-
-__all__ = ["PROBES", "Attempted", "ProbeSettings", "attempt"]

@@ -22,8 +22,8 @@ from monitor.model import (
     Timings,
     clean_text,
 )
-from monitor.model.certificate import DAYS, ends_soon
 from monitor.model.failure import Patience
+from monitor.model.result import DAYS, ends_soon
 from monitor.probes.answer.stream_recorder import FIRST_TOKEN_MS
 from monitor.probes.answer.stream_verdict import STALLED_MS
 from monitor.probes.exchange import ConnectRequest, Exchange, HttpRequest, StreamWatcher

@@ -6,5 +6,3 @@ A real web server may serve the same folder; nothing here is needed for the page
 
 from monitor.web.connection_limits import Limits
 from monitor.web.server import Health, MetricsServer, Report, WebServer
-
-__all__ = ["Health", "Limits", "MetricsServer", "Report", "WebServer"]

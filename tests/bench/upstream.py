@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from monitor.clock import SystemClock
-from monitor.demo.certificates import context_for, issue
+from monitor.demo.faulty_listener import context_for, issue
 
 T = TypeVar("T")
 HEADERS_S, FIRST_S = 0.03, 0.08

@@ -14,8 +14,8 @@ import pytest
 from telegram import CHAT, TOKEN, telegram
 
 from monitor.clock import SystemClock
+from monitor.demo.api_common import CHAT_MODEL
 from monitor.demo.launcher import Simulation
-from monitor.demo.models import CHAT_MODEL
 from monitor.model.result import TIMING_NAMES
 from monitor.store import Store
 

@@ -10,9 +10,9 @@ from demo_cast import Demo, Forced
 
 from monitor import config
 from monitor.config import Config
-from monitor.demo.addresses import CA_FILE
-from monitor.demo.config_text import KEY_NAME, config_text
+from monitor.demo.endpoints import CA_FILE
 from monitor.demo.faults import ENDPOINT_IDS
+from monitor.demo.launcher import KEY_NAME, config_text
 from monitor.demo.service import serving
 from monitor.probes.wire.client import Client
 

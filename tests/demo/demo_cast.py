@@ -7,9 +7,9 @@ from typing import Any
 
 from monitor.clock import SystemClock
 from monitor.config import Config
-from monitor.demo.addresses import Addresses
+from monitor.demo.api_common import CHAT_MODEL
+from monitor.demo.endpoints import Addresses
 from monitor.demo.faults import SimulatedFault
-from monitor.demo.models import CHAT_MODEL
 from monitor.model import Check, Habit, Redactor, Result
 from monitor.probes import PROBES, attempt
 from monitor.probes.wire.client import Client

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.demo.answers import answer, pieces, tokens_in
+from monitor.demo.replies import answer, pieces, tokens_in
 from monitor.probes.answer.challenges import addition, counting
 
 

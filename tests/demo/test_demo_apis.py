@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from demo_cast import Demo
 
-from monitor.demo.faults import SimulatedFault
-from monitor.demo.faulty_listener import POLL_S
-from monitor.demo.models import (
+from monitor.demo.api_common import (
     EMBEDDING_MODEL,
     IMAGE_MODEL,
     MODERATION_MODEL,
     SPEECH_MODEL,
     TRANSCRIPTION_MODEL,
 )
+from monitor.demo.faults import SimulatedFault
+from monitor.demo.faulty_listener import POLL_S
 from monitor.model import FailureKind, Habit, Outcome
 from monitor.probes import PROBES
 

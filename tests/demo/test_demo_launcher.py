@@ -12,7 +12,7 @@ import pytest
 
 from monitor import config
 from monitor.clock import SystemClock
-from monitor.demo.addresses import READY_FILE, Addresses
+from monitor.demo.endpoints import READY_FILE, Addresses
 from monitor.demo.faults import ENDPOINT_IDS
 from monitor.demo.launcher import Simulation
 from monitor.model import MonitorError

@@ -16,8 +16,8 @@ from secrets import token_hex
 
 import trustme
 
+from monitor.demo.api_common import CHAT_MODEL
 from monitor.demo.launcher import Simulation
-from monitor.demo.models import CHAT_MODEL
 
 NGINX = shutil.which("nginx")
 LITELLM = os.environ.get("LITELLM")

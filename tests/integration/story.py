@@ -27,7 +27,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from aiohttp import web
 from telegram import CHAT, TOKEN, Telegram, telegram
 
-from monitor.demo.answers import answer
+from monitor.demo.replies import answer
 
 MONITOR = Path(sys.executable).parent / "monitor"
 KEY = "story-key"

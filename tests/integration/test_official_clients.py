@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from monitor.clock import SystemClock
+from monitor.demo.api_common import MODELS
 from monitor.demo.launcher import Simulation
-from monitor.demo.models import MODELS
-from monitor.demo.pictures import painted
+from monitor.demo.plain_api import painted
 from monitor.probes.kinds.transcriptions import tone
 
 PYTHON = os.environ.get("FOREIGN_PYTHON")

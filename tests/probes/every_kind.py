@@ -16,7 +16,7 @@ from aiohttp import web
 from relay import Answering, Asked, event, plain, relaying
 from servers import Authority, Script, Server, endless, loopback, reset, saying, serving
 
-from monitor.demo.answers import answer
+from monitor.demo.replies import answer
 from monitor.model import FailureKind, Habit
 from monitor.probes.wire.resolver import Resolve, system_resolve
 

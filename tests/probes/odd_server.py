@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from relay import Asked, event
 
-from monitor.demo.answers import answer
+from monitor.demo.replies import answer
 from monitor.model import Habit
 
 SETTLED = Habit(

@@ -8,7 +8,7 @@ from aiohttp import web
 from odd_server import Server, prompt
 from relay import Answering, Asked, Relay, kind_of, plain, relaying
 
-from monitor.demo.answers import answer
+from monitor.demo.replies import answer
 from monitor.model import FailureKind, Habit, Usage
 
 

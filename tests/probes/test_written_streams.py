@@ -50,7 +50,7 @@ def as_written(listener: StreamRecorder, written: Written) -> Written:
 
 
 def test_every_reader_has_a_stream() -> None:
-    named = {getattr(readers, name) for name in readers.__all__ if name.endswith("Reader")}
+    named = {each for name, each in vars(readers).items() if name.endswith("Reader")}
     assert {written.reader for written in STREAMS.values()} == named - {ProtocolReader, MediaReader}
 
 

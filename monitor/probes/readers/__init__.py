@@ -6,16 +6,3 @@ from monitor.probes.readers.chat import ChatReader
 from monitor.probes.readers.gemini import GeminiReader
 from monitor.probes.readers.media import ImageReader, MediaReader, SpeechReader, TranscriptReader
 from monitor.probes.readers.responses import ResponsesReader
-
-__all__ = [
-    "AnthropicReader",
-    "ChatReader",
-    "GeminiReader",
-    "ImageReader",
-    "MediaReader",
-    "Piece",
-    "ProtocolReader",
-    "ResponsesReader",
-    "SpeechReader",
-    "TranscriptReader",
-]

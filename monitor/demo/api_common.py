@@ -1,8 +1,42 @@
-"""Errors of the simulated service, in the format of each API. Pure."""
+"""Holds what all APIs of the simulated service share: its models, errors in each format, and server-sent events. Pure."""
 
+import json
 from typing import Any
 
 Json = dict[str, Any]
+
+CHAT_MODEL = "demo-mini"
+EMBEDDING_MODEL = "demo-embedding"
+MODERATION_MODEL = "demo-moderation"
+IMAGE_MODEL = "demo-image"
+SPEECH_MODEL = "demo-speech"
+TRANSCRIPTION_MODEL = "demo-transcribe"
+CHAT_MODELS = (CHAT_MODEL, "demo-large")
+MODELS = (
+    *CHAT_MODELS,
+    EMBEDDING_MODEL,
+    MODERATION_MODEL,
+    IMAGE_MODEL,
+    SPEECH_MODEL,
+    TRANSCRIPTION_MODEL,
+)
+CREATED = 1_760_000_000
+
+
+def known_model(model: Any, *models: str) -> str:
+    """Return `model` if it is one of `models`. Raises ApiError for any other."""
+    if not isinstance(model, str) or not model:
+        raise bad_request("you must provide a model parameter", "model")
+    if model not in models:
+        raise unknown_model(model)
+    return model
+
+
+def model_list() -> Json:
+    data = [
+        {"id": name, "object": "model", "created": CREATED, "owned_by": "demo"} for name in MODELS
+    ]
+    return {"object": "list", "data": data}
 
 
 class ApiError(Exception):
@@ -68,3 +102,12 @@ def unknown_model(asked: str) -> ApiError:
         code="model_not_found",
         param="model",
     )
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+def event(value: Any, name: str = "", end: bytes = b"\n") -> bytes:
+    """Return one event with JSON data. `end` ends its lines: Google's end in CRLF."""
+    head = f"event: {name}".encode() + end if name else b""
+    return head + b"data: " + json.dumps(value, separators=(",", ":")).encode() + end + end
