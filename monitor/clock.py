@@ -10,15 +10,15 @@ _STEP = timedelta(seconds=2)
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Returns the wall time, aware, in UTC. Never subtract two of these for a duration."""
+        """Return the wall time, aware, in UTC. Never subtract two of these for a duration."""
         ...
 
     def monotonic(self) -> float:
-        """Returns seconds that never go back, and that stand still while the machine is suspended."""
+        """Return seconds that never go back, and that stand still while the machine is suspended."""
         ...
 
     def elapsed(self) -> float:
-        """Returns seconds that never go back and go on while the machine is suspended."""
+        """Return seconds that never go back and go on while the machine is suspended."""
         ...
 
 
@@ -44,7 +44,7 @@ class ClockSteps:
         self._total = timedelta(0)
 
     def total(self) -> timedelta:
-        """Returns by how much the wall clock has been set forward since the start, all steps together.
+        """Return by how much the wall clock has been set forward since the start, all steps together.
 
         Less than two seconds since the last call are no step, and small corrections do not add up.
         """

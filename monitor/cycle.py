@@ -63,12 +63,12 @@ class Explain(Protocol):
 
 
 async def as_measured(_check: Check, _result: Result) -> Explained | None:
-    """Explains nothing: the result stays as it was measured."""
+    """Explain nothing: the result stays as it was measured."""
     return None
 
 
 async def explained(explain: Explain, check: Check, attempted: Attempted) -> Attempted:
-    """Returns the run with a better-founded failure, and with what was looked at as evidence."""
+    """Return the run with a better-founded failure, and with what was looked at as evidence."""
     explanation = await explain(check, attempted.result)
     if explanation is None:
         return attempted
@@ -108,7 +108,7 @@ class Cycle:
     """How far the wall clock has been set forward, all in all."""
 
     async def tick(self, check: Check, due: Due) -> float | None:
-        """Runs a check once, and returns in how many seconds to run it again out of turn, or None."""
+        """Run a check once, and return in how many seconds to run it again out of turn, or None."""
         if self.backoff.holds(check.key, self.clock.monotonic()):
             return None
         day = self.clock.now().date()
@@ -135,7 +135,7 @@ class Cycle:
         return self._again(check, result)
 
     def _again(self, check: Check, result: Result) -> float | None:
-        """Returns when to ask again, where trouble is only suspected and a request is welcome."""
+        """Return when to ask again, where trouble is only suspected and a request is welcome."""
         failure, paused = result.failure, self.backoff.holds(check.key, self.clock.monotonic())
         if failure is None or not failure.kind.row.is_asked_again or paused or result.retry_after:
             return None
@@ -146,7 +146,7 @@ class Cycle:
         return AGAIN_S * self.rng.uniform(1 - AGAIN_SPREAD, 1 + AGAIN_SPREAD)
 
     def _warn_of_budget(self, service: str, day: date) -> tuple[OutboxMessage, ...]:
-        """Warns once a day that most of the budget is gone."""
+        """Warn once a day that most of the budget is gone."""
         warning = self.ledger.warning(service, day)
         if warning is None:
             return ()
@@ -185,7 +185,7 @@ class Cycle:
         change: Spend,
         warnings: tuple[OutboxMessage, ...],
     ) -> None:
-        """Judges and records without an await, so that no other tick can come in between."""
+        """Judge and record without an await, so that no other tick can come in between."""
         learned = attempted.habit != self.habits.get(check.key)
         self.habits[check.key] = attempted.habit
         changes = AlertChanges() if _is_declared_limit(check, result) else self.alerts.judge(result)
@@ -206,13 +206,13 @@ class Cycle:
 
 
 def _is_declared_limit(check: Check, result: Result) -> bool:
-    """Says whether the failure is a limit that the operator declared: shown, but no news."""
+    """Say whether the failure is a limit that the operator declared: shown, but no news."""
     cut = result.failure is not None and result.failure.kind is FailureKind.EDGE_TIMEOUT
     return cut and check.probe.long and check.endpoint.cut_after is not None
 
 
 def _log(result: Result, level: int) -> None:
-    """Logs one line per run: `event=run check=a/b/chat outcome=up total_ms=812 ttft_ms=402`.
+    """Log one line per run: `event=run check=a/b/chat outcome=up total_ms=812 ttft_ms=402`.
 
     A failure is a warning when it is new, and plain information until it changes.
     """

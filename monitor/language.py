@@ -35,7 +35,7 @@ class Language:
 
     @property
     def space(self) -> str:
-        """Returns what stands between two sentences."""
+        """Return what stands between two sentences."""
         return "" if self.code.startswith(_WITHOUT_SPACES) else " "
 
     def gettext(self, message: str, /, **values: object) -> str:
@@ -54,7 +54,7 @@ class Language:
         return Words(*map(self.gettext, (english.label, english.what, english.remedy)))
 
     def advice(self, kind: FailureKind) -> str:
-        """Returns what to do, for somebody who sees which other base URLs work; empty for no more than that."""
+        """Return what to do, for somebody who sees which other base URLs work; empty for no more than that."""
         return self.gettext(kind.row.advice) if kind.row.advice else ""
 
     def whose(self, fault: Fault) -> str:
@@ -75,7 +75,7 @@ class Language:
 
 
 def marked(message: str) -> str:
-    """Marks a sentence for the catalogues that is translated later, where it is said."""
+    """Mark a sentence for the catalogues that is translated later, where it is said."""
     return message
 
 

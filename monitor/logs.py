@@ -36,7 +36,7 @@ _EVENT = re.compile(r"\bevent=(\w+)")
 
 
 def quoted(text: object) -> str:
-    """Quotes a text as the value of a key: what others sent may hold quotes itself."""
+    """Quote a text as the value of a key: what others sent may hold quotes itself."""
     return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -47,7 +47,7 @@ class RepeatFilter:
         self._last: dict[str, str] = {}
 
     def is_news(self, subject: str, failure: str | None) -> bool:
-        """Says whether `failure` differs from the last one. None means that all is well, and forgets it."""
+        """Say whether `failure` differs from the last one. None means that all is well, and forgets it."""
         if failure is None:
             self._last.pop(subject, None)
             return False
@@ -100,7 +100,7 @@ def set_up(
 
 
 def learn(redact: Redactor) -> None:
-    """Replaces other secrets from now on, and leaves everything else as it was set up."""
+    """Replace other secrets from now on, and leave everything else as it was set up."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler.formatter, SafeFormatter):
             handler.formatter.redact = redact
@@ -108,7 +108,7 @@ def learn(redact: Redactor) -> None:
 
 
 def _guard_hook(redact: Redactor) -> None:
-    """Redacts exceptions that nobody caught, which Python itself would print."""
+    """Redact exceptions that nobody caught, which Python itself would print."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def malloc_trim() -> None:
-    """Takes some milliseconds; does nothing where the C library is not glibc."""
+    """Take some milliseconds; does nothing where the C library is not glibc."""
     trim = _libc_function()
     if trim is not None:
         trim(0)

@@ -75,7 +75,7 @@ class Metrics:
         )
 
     def due(self, check: str, missed: int) -> None:
-        """Counts the `missed` runs that were due before this one and did not happen."""
+        """Count the `missed` runs that were due before this one and did not happen."""
         self._missed[check] += missed
 
     def ran(self, result: Result) -> None:
@@ -92,7 +92,7 @@ class Metrics:
         self._lag.observe(seconds)
 
     def report(self, state: MonitorState, accepts: str) -> tuple[bytes, str]:
-        """Returns the text and its content type, and forgets checks that left the configuration."""
+        """Return the text and its content type, and forget checks that left the configuration."""
         known = {check.key for check in state.checks}
         self._counts = {key: counts for key, counts in self._counts.items() if key in known}
         self._missed = Counter({key: count for key, count in self._missed.items() if key in known})
@@ -193,7 +193,7 @@ def _phases(latest: Labelled) -> Iterator[Metric]:
 
 
 def _phases_of(timings: Timings) -> dict[str, float | None]:
-    """Splits a run into blackbox_exporter's five phases, in seconds.
+    """Split a run into blackbox_exporter's five phases, in seconds.
 
     Processing lasts from the sent request to the headers of the response.
     """

@@ -113,7 +113,7 @@ def ranked(
     """Rank base URLs by path, best first, by the answers of their main checks, oldest first."""
     candidates = []
     for path, all_answers in answers.items():
-        recent = [each for each in all_answers if now - each.at <= window]
+        recent = [answer for answer in all_answers if now - answer.at <= window]
         if candidate := _candidate(path, recent, enough, is_covered=path in covered):
             candidates.append(candidate)
     return sorted(candidates, key=lambda each: (each.flaw, each.milliseconds, each.endpoint))
@@ -135,9 +135,9 @@ def _candidate(
 ) -> Candidate | None:
     if not _is_seen(recent):
         return None
-    counted = [each for each in recent if each.outcome in _COUNTED]
-    answered = [each for each in counted if each.outcome is not Outcome.DOWN]
-    times = [each.milliseconds for each in answered if each.milliseconds is not None]
+    counted = [answer for answer in recent if answer.outcome in _COUNTED]
+    answered = [answer for answer in counted if answer.outcome is not Outcome.DOWN]
+    times = [answer.milliseconds for answer in answered if answer.milliseconds is not None]
     if (
         len(counted) < enough
         or len(answered) < GOOD * len(counted)
@@ -145,13 +145,13 @@ def _candidate(
         or not times
     ):
         return None
-    good = sum(each.is_good for each in counted)
+    good = sum(answer.is_good for answer in counted)
     is_spoiled = good < GOOD * len(counted) or not counted[-1].is_good
     return Candidate(path, median(times), flaw=is_covered or is_spoiled)
 
 
 def _is_seen(recent: Sequence[Answer]) -> bool:
-    """Says whether the newest run says something of now; one run that we missed ourselves is forgiven."""
+    """Say whether the newest run says something of now; one run that we missed ourselves is forgiven."""
     if not recent or recent[-1].outcome in _COUNTED:
         return bool(recent)
     kind = recent[-1].kind
@@ -217,7 +217,7 @@ class RecentAnswers:
             answers.popleft()
 
     def of_service(self, service: str, now: datetime) -> dict[str, Sequence[Answer]]:
-        """Returns answers, oldest first, by the path of each base URL of the service that is probed."""
+        """Return answers, oldest first, by the path of each base URL of the service that is probed."""
         return {
             check.endpoint.path: [
                 each for each in self._answers[key] if now - each.at <= _kept(check)
@@ -227,12 +227,12 @@ class RecentAnswers:
         }
 
     def streams(self, path: str) -> bool:
-        """Says whether times of this base URL are times to first token."""
+        """Say whether times of this base URL are times to first token."""
         return any(
             check.probe.streams for check in self._mains.values() if check.endpoint.path == path
         )
 
 
 def _kept(check: Check) -> timedelta:
-    """Returns how long an answer says something of now: half an hour, or until it should be replaced twice."""
+    """Return how long an answer says something of now: half an hour, or until it should be replaced twice."""
     return max(WINDOW, 2 * check.probe.every)

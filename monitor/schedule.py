@@ -85,7 +85,7 @@ RunCheck = Callable[[Check, Due], Awaitable[float | None]]
 
 
 def phase(key: str, every: timedelta) -> float:
-    """Returns the seconds into the period at which `key` runs.
+    """Return the seconds into the period at which `key` runs.
 
     They are even over keys, and the same on every machine.
     """
@@ -101,7 +101,7 @@ class Grid:
     offset: float
 
     def latest(self, now: datetime) -> datetime:
-        """Returns the newest grid point that is not after `now`."""
+        """Return the newest grid point that is not after `now`."""
         return self._point(self._steps(now))
 
     def following(self, now: datetime) -> datetime:
@@ -111,14 +111,14 @@ class Grid:
         return math.floor((now.timestamp() - self.offset) / self.every)
 
     def _point(self, steps: int) -> datetime:
-        """Computes a grid point always by the same sum, so that equal points compare equal."""
+        """Compute a grid point always by the same sum, so that equal points compare equal."""
         return datetime.fromtimestamp(steps * self.every + self.offset, UTC)
 
     def nearest(self, now: datetime) -> datetime:
         return self.latest(now + timedelta(seconds=self.every / 2))
 
     def between(self, earlier: datetime, later: datetime) -> int:
-        """Returns how many periods lie between two grid points."""
+        """Return how many periods lie between two grid points."""
         return round((later - earlier).total_seconds() / self.every)
 
 
@@ -175,7 +175,7 @@ class Schedule:
         self._clock_watch = asyncio.create_task(self._watch_clock(), name="schedule watch")
 
     def _add(self, check: Check, last: datetime | None, count: int) -> None:
-        """Schedules a check, one of `count` that are added at once."""
+        """Schedule a check, one of `count` that are added at once."""
         self._checks[check.key] = check
         grid, now = grid_of(check), self._clock.now()
         overdue = last is None or now - last >= check.probe.every
@@ -195,7 +195,7 @@ class Schedule:
         )
 
     def change(self, checks: Iterable[Check]) -> ScheduleChange:
-        """Replaces the checks. Unchanged ones keep their grid and a run under way; others are cut off."""
+        """Replace the checks. Unchanged ones keep their grid and a run under way; others are cut off."""
         wanted = {check.key: check for check in checks}
         gone = {key for key in self._checks if key not in wanted}
         new = {key for key in wanted if key not in self._checks}
@@ -209,7 +209,7 @@ class Schedule:
         return ScheduleChange(frozenset(new), frozenset(gone), frozenset(changed))
 
     def _remove(self, key: str) -> None:
-        """Removes a check at once: a result that nobody waits for any more must not be judged."""
+        """Remove a check at once: a result that nobody waits for any more must not be judged."""
         self._scheduler.remove_job(key)
         del self._checks[key]
         self._last_due.pop(key, None)
@@ -220,7 +220,7 @@ class Schedule:
             task.cancel()
 
     async def _fire(self, check: Check, grid: Grid) -> None:
-        """Starts a run in a task of ours: APScheduler cancels its own at shutdown, we want to drain."""
+        """Start a run in a task of ours: APScheduler cancels its own at shutdown, we want to drain."""
         self._look_at_clock()
         now = self._clock.now()
         if now < self._not_before.get(check.key, now):
@@ -238,7 +238,7 @@ class Schedule:
         self._start(check, due)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """Forgets a task that ended, unless a changed check has taken its place."""
+        """Forget a task that ended, unless a changed check has taken its place."""
         self._last_end = self._clock.monotonic()
         if self._running.get(task.get_name()) is task:
             del self._running[task.get_name()]
@@ -253,7 +253,7 @@ class Schedule:
         return Due(at, (now - at) / timedelta(milliseconds=1), missed)
 
     async def _run_safely(self, check: Check, due: Due) -> None:
-        """Runs a check; nothing that it raises may end the schedule."""
+        """Run a check; nothing that it raises may end the schedule."""
         try:
             again_s = await self._run(check, due)
         except Exception:
@@ -263,7 +263,7 @@ class Schedule:
                 self._ask_again(check, again_s)
 
     def _ask_again(self, check: Check, seconds: float) -> None:
-        """Runs a check out of turn, unless its turn comes first. The grid and its counts ignore it."""
+        """Run a check out of turn, unless its turn comes first. The grid and its counts ignore it."""
         if self._draining or self._checks.get(check.key) is not check:
             return
         now = self._clock.now()
@@ -279,7 +279,7 @@ class Schedule:
             self._start(check, Due(self._clock.now(), 0.0, 0))
 
     def run_now(self, key: str) -> None:
-        """Runs a check out of turn: at once, or a second later while a run of it is under way."""
+        """Run a check out of turn: at once, or a second later while a run of it is under way."""
         if timer := self._again.pop(key, None):
             timer.cancel()
         check = self._checks.get(key)
@@ -297,7 +297,7 @@ class Schedule:
         task.add_done_callback(self._ended)
 
     async def _watch_clock(self) -> None:
-        """Looks for clock steps: APScheduler sleeps towards wall times, and would miss a step back."""
+        """Look for clock steps: APScheduler sleeps towards wall times, and would miss a step back."""
         while True:
             await asyncio.sleep(1)
             self._look_at_clock()
@@ -334,12 +334,12 @@ class Schedule:
         return _Look(clock.now().timestamp(), clock.monotonic(), clock.elapsed())
 
     def take_pauses(self) -> tuple[Pause, ...]:
-        """Returns the pauses since the last call."""
+        """Return the pauses since the last call."""
         pauses, self._pauses = tuple(self._pauses), []
         return pauses
 
     def rearm(self) -> None:
-        """Forgets the old due times; every check goes on at its next grid point, none before.
+        """Forget the old due times; every check goes on at its next grid point, none before.
 
         After a step forward all are overdue at once, and APScheduler may have begun to start them.
         """
@@ -354,11 +354,11 @@ class Schedule:
         return frozenset(self._running.values())
 
     def next_runs(self) -> list[datetime]:
-        """Returns when each check is due next."""
+        """Return when each check is due next."""
         return [job.next_run_time for job in self._scheduler.get_jobs() if job.next_run_time]
 
     def trouble(self) -> str | None:
-        """Returns why the schedule is stuck, or None.
+        """Return why the schedule is stuck, or None.
 
         An exception inside APScheduler ends it while it says that it runs, so the next job is looked at.
         """
@@ -372,14 +372,14 @@ class Schedule:
         return f"probes: none has ended for {idle:.0f} s" if idle > self._patience() else None
 
     def _patience(self) -> float:
-        """Returns the seconds within which some check must have run to its end."""
+        """Return the seconds within which some check must have run to its end."""
         longest = min(
             3 * check.probe.every + check.probe.timeout for check in self._checks.values()
         )
         return (longest + STUCK).total_seconds()
 
     async def drain(self, patience: timedelta) -> int:
-        """Starts nothing more, waits for what runs, and returns how many runs had to be cut off."""
+        """Start nothing more, wait for what runs, and return how many runs had to be cut off."""
         self._draining = True
         for timer in self._again.values():
             timer.cancel()

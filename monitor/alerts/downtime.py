@@ -31,9 +31,9 @@ def downtime(
     ]
     planned = [
         (window.start, window.end)
-        for each in maintenance
-        if all(each.covers(path) for path in paths)
-        for window in each.windows(month, now)
+        for plan in maintenance
+        if all(plan.covers(path) for path in paths)
+        for window in plan.windows(month, now)
     ]
     return _length(outages) - _length(_overlaps(_united(outages), _united(planned)))
 

@@ -262,7 +262,7 @@ class AlertEngine:
     # --- time, and what people ask --------------------------------------------------------------
 
     def remind(self, now: datetime) -> AlertChanges:
-        """Applies what time alone brings: mutes that begin or end, reminders, escalation, the calm after a storm."""
+        """Apply what time alone brings: mutes that begin or end, reminders, escalation, the calm after a storm."""
         changes = self._follow_clock()
         for incident in list(self._book.open.values()):
             timed = lifecycle.look_at(
@@ -277,7 +277,7 @@ class AlertEngine:
         return changes
 
     def _apply(self, timed: TimedChange | None, now: datetime) -> AlertChanges:
-        """Applies what time brought. It waits for no other news: it has waited."""
+        """Apply what time brought. It waits for no other news: it has waited."""
         if timed is None:
             return NO_CHANGES
         incident = routing.told(self._channels, timed.news, timed.incident)
@@ -325,7 +325,7 @@ class AlertEngine:
     # --- what was before, and what leaves -------------------------------------------------------
 
     def needs_since(self, now: datetime) -> datetime:
-        """Returns from when on `seed` wants every result: as far as windows and suspicions reach back."""
+        """Return from when on `seed` wants every result: as far as windows and suspicions reach back."""
         window = max(self._lengths, default=timedelta(0))
         suspected = (
             state.since - _STORED_AS_MS
@@ -374,7 +374,7 @@ class AlertEngine:
         return self._quiet.in_maintenance(check, at)
 
     def suspects(self, check: str) -> bool:
-        """Says whether some rule has seen something bad and does not believe it yet.
+        """Say whether some rule has seen something bad and does not believe it yet.
 
         Never true of a check that is believed to be down: what is down is no verdict for the other
         rules, so their suspicions would last as long as the outage.
@@ -389,13 +389,13 @@ class AlertEngine:
 
     @property
     def summary(self) -> str:
-        """Returns how many incidents are open, for somebody far away."""
+        """Return how many incidents are open, for somebody far away."""
         number = len(self._book.open)
         return "all is well" if not number else f"{number} open incidents"
 
     @property
     def is_blind(self) -> bool:
-        """Says whether we could not see of late; then it may be that we cannot tell either."""
+        """Say whether we could not see of late; then it may be that we cannot tell either."""
         return any(
             incident.severity is Severity.MONITOR and not incident.cause
             for incident in self._book.open.values()
@@ -406,7 +406,7 @@ class AlertEngine:
         return tuple(self._book.open.values())
 
     def unmeasured(self, incident: Incident) -> dict[str, Unmeasured]:
-        """Returns, by check, what an incident takes for down or degraded, and nobody can measure now."""
+        """Return, by check, what an incident takes for down or degraded, and nobody can measure now."""
         if incident.severity not in {Severity.DOWN, Severity.DEGRADED}:
             return {}
         return {
@@ -414,7 +414,7 @@ class AlertEngine:
         }
 
     def downtime(self, incident: Incident, now: datetime) -> timedelta:
-        """Returns how long its base URLs were down this month (UTC), maintenance aside."""
+        """Return how long its base URLs were down this month (UTC), maintenance aside."""
         maintenance = self._settings.maintenance
         return downtime.downtime(incident, self._known_incidents(), maintenance, now)
 
@@ -437,7 +437,7 @@ class AlertEngine:
         self._unmeasured[result.check] = Unmeasured(since, kind)
 
     def _follow_clock(self) -> AlertChanges:
-        """Puts the times of all that goes on into the new time where the wall clock was set.
+        """Put the times of all that goes on into the new time where the wall clock was set.
 
         So the length of an incident stays what it was, and reminders come when they would have come.
         """
@@ -445,8 +445,14 @@ class AlertEngine:
         by, self._followed = total - self._followed, total
         if not by:
             return NO_CHANGES
-        going_on = [each for each in self._known_incidents() if not each.closed or is_on(each)]
-        changes = AlertChanges(incidents=tuple(incidents.shifted(each, by) for each in going_on))
+        going_on = [
+            incident
+            for incident in self._known_incidents()
+            if not incident.closed or is_on(incident)
+        ]
+        changes = AlertChanges(
+            incidents=tuple(incidents.shifted(incident, by) for incident in going_on)
+        )
         for incident in changes.incidents:
             self._book = self._book.put(incident)
             if incident.closed:
@@ -514,14 +520,14 @@ class FailureStreaks:
         return self._streaks.pop(key, None) or Counter({kind: 1})
 
     def is_new(self, key: Key, kind: FailureKind) -> bool:
-        """Says whether a check that is believed bad fails in another way than before."""
+        """Say whether a check that is believed bad fails in another way than before."""
         before = self._last.get(key, kind)
         self._last[key] = kind
         return before is not kind
 
 
 def last_kinds(states: Iterable[AlertState], book: Book) -> dict[Key, FailureKind]:
-    """Returns what each check that is believed bad was last known to fail with, from the timelines."""
+    """Return what each check that is believed bad was last known to fail with, from the timelines."""
     kinds = {}
     for state in states:
         incident = book.open.get(state.incident or 0)

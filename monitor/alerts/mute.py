@@ -59,14 +59,14 @@ class Quiet:
     def silenced(self, silence: Silence, now: datetime) -> "Quiet":
         """A new silence takes the place of an older one of the same target."""
         others = (other for other in self.silences if other.target != silence.target)
-        kept = tuple(each for each in (*others, silence) if each.until > now)
+        kept = tuple(other for other in (*others, silence) if other.until > now)
         return replace(self, silences=kept)
 
 
 def why_muted(
     rule: Rule, event: Fired, now: datetime, *, quiet: Quiet, book: Book, past: Iterable[Incident]
 ) -> Muted | None:
-    """Returns why nobody is told of a check that is newly believed bad, or None."""
+    """Return why nobody is told of a check that is newly believed bad, or None."""
     if asked := quiet.over(event.check, now):
         return asked
     is_slow = rule.severity is Severity.DEGRADED and not rule.cause
@@ -78,7 +78,7 @@ def why_muted(
 
 
 def still_muted(incident: Incident, now: datetime, quiet: Quiet, book: Book) -> Muted | None:
-    """Returns why nobody is told of an open incident now, or None."""
+    """Return why nobody is told of an open incident now, or None."""
     if asked := quiet.over_all(incident, now):
         return asked
     if incident.announced:

@@ -26,7 +26,7 @@ def budget_spent(service: str, why: str, say: Language) -> str:
 
 
 def started(memory: RestartState, now: datetime, say: Language) -> str | None:
-    """Returns what is told at a start; None after a clean and short stop.
+    """Return what is told at a start; None after a clean and short stop.
 
     Of many crashes within an hour the 1st, 2nd, 4th, 8th and so on is told.
     """
@@ -53,7 +53,7 @@ def started(memory: RestartState, now: datetime, say: Language) -> str | None:
 
 
 def paused(begin: datetime, end: datetime, say: Language, *, by_clock: bool) -> str:
-    """Says that nothing was probed for a while, though the monitor was never stopped.
+    """Say that nothing was probed for a while, though the monitor was never stopped.
 
     `by_clock` means that only the wall clock tells of it.
     """
@@ -90,7 +90,7 @@ def troubled(part: str, why: str, say: Language) -> str:
 
 
 def mute(channel: str, why: str, waiting: int, say: Language) -> str:
-    """Returns what the other channels are told of one that takes nothing."""
+    """Return what the other channels are told of one that takes nothing."""
     title = say.gettext("monitor: channel %(name)s takes no messages", name=channel)
     wait = say.ngettext(
         "%(num)s message waits for it; it is tried for 24 hours.",

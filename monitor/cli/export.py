@@ -166,7 +166,7 @@ def _open(to: Path | None) -> Iterator[TextIO]:
 
 
 def _is_device(to: Path) -> bool:
-    """Tell whether it is a device or a pipe, which is written to and never replaced by a file."""
+    """Say whether it is a device or a pipe, which is written to and never replaced by a file."""
     return to.exists() and not to.is_file() and not to.is_dir()
 
 

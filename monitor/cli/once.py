@@ -94,7 +94,7 @@ async def ask_all(
 
 
 def _is_suspicion(attempted: Attempted) -> bool:
-    """Tell whether something odd was seen that is no verdict yet; within three answers it is, or is gone."""
+    """Say whether something odd was seen that is no verdict yet; within three answers it is, or is gone."""
     habit = attempted.habit
     return attempted.result.failure is None and bool(habit.bursts or habit.mismatches)
 

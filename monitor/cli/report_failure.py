@@ -56,7 +56,7 @@ def report_failure(
 
 
 def _is_crash(env: Mapping[str, str]) -> bool:
-    """Tell whether systemd will start it again: after any known end but a bad configuration."""
+    """Say whether systemd will start it again: after any known end but a bad configuration."""
     return env.get("MONITOR_EXIT_STATUS", BAD_CONFIG) != BAD_CONFIG
 
 

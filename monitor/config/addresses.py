@@ -122,7 +122,7 @@ def _base_url(text: str) -> str:
 
 
 def is_complete(text: str) -> bool:
-    """Tell whether a base URL is to be taken as it stands, because it ends with `#`."""
+    """Say whether a base URL is to be taken as it stands, because it ends with `#`."""
     return (_base_of_call(text.strip()) or text.strip()).endswith("#")
 
 

@@ -77,7 +77,7 @@ class Daemon:
         )
 
     async def run(self) -> None:
-        """Runs until `stop` is set or a signal comes; raises MonitorError if it cannot start."""
+        """Run until `stop` is set or a signal comes; raises MonitorError if it cannot start."""
         # Before others find us by our store; SIGTERM still ends a start at once.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload_requested.set)
         self.store.open()
@@ -147,7 +147,7 @@ class Daemon:
         )
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
-        """Ends the daemon with a loop that died: better restarted than half alive."""
+        """End the daemon with a loop that died: better restarted than half alive."""
         if task.cancelled() or self.stop.is_set():
             return
         log.critical("event=loop_ended loop=%s", task.get_name(), exc_info=task.exception())
@@ -167,7 +167,7 @@ class Daemon:
                 _freeze_garbage_collector()
 
     async def _housekeeping(self, components: Components) -> None:
-        """Stores proof of life, sends reminders and prunes old runs, off the probes' path."""
+        """Store proof of life, send reminders and prune old runs, off the probes' path."""
         repeat_filter = RepeatFilter()
         pruned = self.clock.monotonic() - PRUNE_INTERVAL.total_seconds() / 2
         while not self.stop.is_set():
@@ -184,7 +184,7 @@ class Daemon:
                 await asyncio.wait_for(self.stop.wait(), HOUSEKEEPING_INTERVAL.total_seconds())
 
     async def _watchdog(self, components: Components) -> None:
-        """Tells systemd that all is well; silent where only a restart would help, which systemd then does."""
+        """Tell systemd that all is well; silent where only a restart would help, which systemd then does."""
         answer, repeat_filter = asyncio.create_task(self._ask_store()), RepeatFilter()
         while not self.stop.is_set():
             if answer.done():
@@ -219,7 +219,7 @@ class Daemon:
             await forget(self.deps, components)
 
     async def _restore_state(self, components: Components, state: RestartState) -> None:
-        """Gives the alerts what the store remembers, and tells people of the time that nobody watched."""
+        """Give the alerts what the store remembers, and tell people of the time that nobody watched."""
         now, known = self.clock.now(), {check.key for check in self.deps.config.checks}
         with _log_store_errors():
             since = components.alerts.needs_since(now)
@@ -243,7 +243,7 @@ class Daemon:
         now: datetime,
         except_for: frozenset[str] = frozenset(),
     ) -> None:
-        """Queues a message; while nothing can be stored it is told from memory."""
+        """Queue a message; while nothing can be stored it is told from memory."""
         with _log_store_errors():
             await self.store.save(outgoing=components.alerts.notice(text, now, except_for))
 
@@ -267,7 +267,7 @@ class Daemon:
             await self.store.save(changes.incidents, changes.outgoing, changes.states)
 
     async def _drain(self, components: Components, loops: list[asyncio.Task[None]]) -> None:
-        """Ends the probes first, so that their results are still committed, told and shown."""
+        """End the probes first, so that their results are still committed, told and shown."""
         cut = await components.schedule.drain(DRAIN)
         log.info(
             "event=drained cut_off=%d late=%d missed=%d",
@@ -298,7 +298,7 @@ async def _publish_last_page(components: Components) -> None:
 
 @contextlib.contextmanager
 def _log_store_errors(repeat_filter: RepeatFilter | None = None) -> Iterator[None]:
-    """Logs a StoreError and goes on: what was handed to the store waits in memory."""
+    """Log a StoreError and go on: what was handed to the store waits in memory."""
     try:
         yield
     except StoreError as error:
@@ -313,7 +313,7 @@ def _log_store_errors(repeat_filter: RepeatFilter | None = None) -> Iterator[Non
 
 @contextlib.asynccontextmanager
 async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
-    """Lets the first SIGTERM or SIGINT set `stop`; a second one finds Python's own handler again."""
+    """Let the first SIGTERM or SIGINT set `stop`; a second one finds Python's own handler again."""
     loop = asyncio.get_running_loop()
 
     def handle(number: signal.Signals) -> None:
@@ -331,7 +331,7 @@ async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
 
 
 async def _finish(loops: list[asyncio.Task[None]]) -> None:
-    """Waits for loops to end by themselves once `stop` is set, and cancels what hangs."""
+    """Wait for loops to end by themselves once `stop` is set, and cancel what hangs."""
     _, late = await asyncio.wait(loops, timeout=10)
     for task in late:
         task.cancel()
@@ -339,6 +339,6 @@ async def _finish(loops: list[asyncio.Task[None]]) -> None:
 
 
 def _freeze_garbage_collector() -> None:
-    """Leaves out of later collections all that exists: full ones are the largest error of a timing."""
+    """Leave out of later collections all that exists: full ones are the largest error of a timing."""
     gc.collect()
     gc.freeze()

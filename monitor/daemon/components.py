@@ -130,7 +130,7 @@ class Components:
         )
 
     def change(self, deps: Dependencies, notifier: Notifier) -> ScheduleChange:
-        """Swaps to another config at once, so that no run sees half of it. Cannot fail."""
+        """Swap to another config at once, so that no run sees half of it. Cannot fail."""
         config = deps.config
         old_client, self.client = self.client, Client()
         self.retired.append((old_client, self.schedule.running()))
@@ -151,7 +151,7 @@ class Components:
         return changed
 
     def check_now(self, key: str) -> None:
-        """Runs a check out of turn and ends its pause, because a person asked for it."""
+        """Run a check out of turn and end its pause, because a person asked for it."""
         self.cycle.backoff.forget([key])
         self.schedule.run_now(key)
 
@@ -160,7 +160,7 @@ class Components:
         return [server for server in (self.web, self.metrics_server) if server]
 
     async def close_retired(self) -> None:
-        """Closes clients that a reload replaced, once the runs that they carry have ended."""
+        """Close clients that a reload replaced, once the runs that they carry have ended."""
         for client, runs in [*self.retired]:
             if all(run.done() for run in runs):
                 self.retired.remove((client, runs))
@@ -347,10 +347,10 @@ def _state(deps: Dependencies, schedule: Schedule, ledger: BudgetLedger) -> Moni
 
 
 def health(deps: Dependencies, schedule: Schedule) -> str | None:
-    """Returns why somebody should look, or None."""
+    """Return why somebody should look, or None."""
     return f"store: {deps.store.trouble}" if deps.store.trouble else hung(deps, schedule)
 
 
 def hung(deps: Dependencies, schedule: Schedule) -> str | None:
-    """Returns what only a restart would mend, or None."""
+    """Return what only a restart would mend, or None."""
     return schedule.trouble() or deps.store_watchdog.trouble()

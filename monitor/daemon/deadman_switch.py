@@ -68,7 +68,7 @@ class DeadMansSwitch:
 
 
 def hindrance(trouble: str | None, oldest: datetime | None, now: datetime) -> str | None:
-    """Returns why there is no progress, or None where there is."""
+    """Return why there is no progress, or None where there is."""
     if trouble:
         return trouble
     if oldest and now - oldest > STUCK:
@@ -77,7 +77,7 @@ def hindrance(trouble: str | None, oldest: datetime | None, now: datetime) -> st
 
 
 async def ping(url: Secret, summary: str) -> str | None:
-    """Sends one ping, and returns why nobody took it, or None.
+    """Send one ping, and return why nobody took it, or None.
 
     It is a POST with a few words, or a GET where POST is not allowed.
     """
@@ -92,7 +92,7 @@ async def ping(url: Secret, summary: str) -> str | None:
 
 
 def refusal(body: str) -> str | None:
-    """Returns why an answer with a good status is no success, or None.
+    """Return why an answer with a good status is no success, or None.
 
     healthchecks answers "OK (not found)" and "OK (rate limited)" with status 200, Uptime Kuma and
     its like `{"ok": false}`.
@@ -108,7 +108,7 @@ def refusal(body: str) -> str | None:
 
 
 def _describe(error: Exception) -> str:
-    """Says what failed in words of ours: the text of the error may hold the address, a secret."""
+    """Say what failed in words of ours: the text of the error may hold the address, a secret."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return "no connection" if isinstance(error, OSError) else type(error).__name__
@@ -117,7 +117,7 @@ def _describe(error: Exception) -> str:
 async def _request(
     session: aiohttp.ClientSession, method: str, url: Secret, body: str | None
 ) -> tuple[int, str]:
-    """Returns the status, and the begin of the body."""
+    """Return the status, and the begin of the body."""
     request = session.request(method, url.reveal(), data=body, allow_redirects=False)
     async with request as response:
         received = await response.content.read(_MAX_BODY)

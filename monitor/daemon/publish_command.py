@@ -50,11 +50,11 @@ class PublishCommand:
         self._trouble = ""
 
     def change(self, settings: PageSettings) -> None:
-        """Takes other settings for the next run; one under way goes on."""
+        """Take other settings for the next run; one under way goes on."""
         self._settings = settings
 
     def offer(self, *, changed: bool) -> None:
-        """Starts the command if its turn has come and the page has `changed` since the last run."""
+        """Start the command if its turn has come and the page has `changed` since the last run."""
         self._waiting |= changed
         if self._waiting and self._is_due():
             self._waiting = False
@@ -69,7 +69,7 @@ class PublishCommand:
         return waited is None or waited >= publish.every.total_seconds()
 
     async def finish(self) -> None:
-        """Copies the last page, which says that monitoring stopped, within LAST_RUN."""
+        """Copy the last page, which says that monitoring stopped, within LAST_RUN."""
         await self.close()
         if self._settings.publish:
             await self._run(within=LAST_RUN)
@@ -91,7 +91,7 @@ class PublishCommand:
         await self._report_outcome(f"{failed}: {shown}" if failed and shown else failed, took_ms)
 
     def _log(self, failed: str, output: str, took_ms: float) -> None:
-        """Logs the same trouble once, until it changes or is over."""
+        """Log the same trouble once, until it changes or is over."""
         if failed and failed != self._trouble:
             log.warning(
                 "event=publish_command_failed why=%s said=%s", quoted(failed), quoted(output)
@@ -113,7 +113,7 @@ class PublishCommand:
 
 
 async def _run_shell(publish: Publishing, folder: Path, limit_s: float) -> tuple[str, str]:
-    """Returns why it failed ("" if it did not), and the end of its output."""
+    """Return why it failed ("" if it did not), and the end of its output."""
     output = bytearray()
     read_end, write_end = os.pipe()
     try:
@@ -153,7 +153,7 @@ def _environment(env: Mapping[str, str], publish: Publishing) -> dict[str, str]:
 
 
 async def _read_output(read_end: int, output: bytearray) -> None:
-    """Reads all output, so that the command never blocks on it, and keeps the end."""
+    """Read all output, so that the command never blocks on it, and keep the end."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(
@@ -168,14 +168,14 @@ async def _read_output(read_end: int, output: bytearray) -> None:
 
 
 async def _finish_reading(reading: asyncio.Task[None]) -> None:
-    """Waits briefly: a child that the command left behind may keep the pipe open for ever."""
+    """Wait briefly: a child that the command left behind may keep the pipe open for ever."""
     await asyncio.wait([reading], timeout=0.2)
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
 
 
 async def _kill_group(process: asyncio.subprocess.Process) -> None:
-    """Ends the whole process group where its leader has not ended by itself."""
+    """End the whole process group where its leader has not ended by itself."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.returncode is not None:
             return

@@ -36,7 +36,7 @@ class Reloader:
         self._last_refusal = ""
 
     async def reload(self) -> Dependencies:
-        """Returns what the daemon is made from now on: new dependencies, or the ones that it had."""
+        """Return what the daemon is made from now on: new dependencies, or the ones that it had."""
         _notify_reloading(self._deps.clock)
         try:
             outcome = f"good {await self._swap()}"
@@ -71,7 +71,7 @@ class Reloader:
         return summary
 
     async def _listen(self, deps: Dependencies) -> None:
-        """Takes the new addresses before it leaves the old ones; the one step that may fail half-way."""
+        """Take the new addresses before leaving the old ones; the one step that may fail half-way."""
         components = self._components
         if deps.config.listen != self._deps.config.listen:
             new = make_web(deps, components.schedule)
@@ -83,7 +83,7 @@ class Reloader:
             components.metrics_server = metrics
 
     async def _refuse(self, error: MonitorError) -> None:
-        """Tells people once, until the complaint is another one."""
+        """Tell people once, until the complaint is another one."""
         complaints = (
             error.complaints if isinstance(error, ConfigError) else (Complaint("", str(error)),)
         )
@@ -102,7 +102,7 @@ class Reloader:
 
 
 def _must_stay(old: Config, new: Config) -> None:
-    """Refuses changes of what the history depends on and of what the store was opened with."""
+    """Refuse changes of what the history depends on and of what the store was opened with."""
     fixed = (("monitor.vantage", old.vantage, new.vantage), ("monitor.store", old.store, new.store))
     complaints = tuple(
         Complaint(where, f"was {before}, is {after}; restart the daemon to change it")
@@ -118,7 +118,7 @@ def _notify_reloading(clock: Clock) -> None:
 
 
 async def forget(deps: Dependencies, components: Components) -> None:
-    """Drops alert states of checks that left the config. Raises StoreError."""
+    """Drop alert states of checks that left the config. Raises StoreError."""
     known = {check.key for check in deps.config.checks}
     changes = components.alerts.forget(known, deps.clock.now())
     if changes.states:
@@ -136,7 +136,7 @@ async def _replace(old: Server | None, new: Server | None) -> None:
 
 
 async def _take_over(old: Server, new: Server) -> None:
-    """Moves to another host on the same port, where the old server may be in the way."""
+    """Move to another host on the same port, where the old server may be in the way."""
     await old.close()
     try:
         await new.start()

@@ -22,7 +22,7 @@ class SelfMonitor:
     def alerts(
         self, schedule_trouble: str | None, channels: Sequence[str], now: datetime, say: Language
     ) -> Iterator[SelfAlert]:
-        """Yields what people should know now and were not told yet."""
+        """Yield what people should know now and were not told yet."""
         troubles = {
             "store": self._store.trouble,
             "memory": self._store.overflow,
@@ -40,7 +40,7 @@ class SelfMonitor:
     def _channel_alerts(
         self, channels: Sequence[str], now: datetime, say: Language
     ) -> Iterator[SelfAlert]:
-        """Yields alerts about failing channels, for the others; none where all fail: it may be us."""
+        """Yield alerts about failing channels, for the others; none where all fail: it may be us."""
         failing = self._store.failing
         if all(channel in failing for channel in channels):
             return

@@ -19,7 +19,7 @@ STORE_PATIENCE = timedelta(seconds=60)
 
 
 def sd_notify(state: str) -> None:
-    """Sends a state such as `READY=1` to $NOTIFY_SOCKET, where there is one."""
+    """Send a state such as `READY=1` to $NOTIFY_SOCKET, where there is one."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -28,7 +28,7 @@ def sd_notify(state: str) -> None:
 
 
 def watchdog_interval(env: Mapping[str, str]) -> timedelta:
-    """Returns how often to send `WATCHDOG=1`: a third of what systemd waits for (`WatchdogSec=`)."""
+    """Return how often to send `WATCHDOG=1`: a third of what systemd waits for (`WatchdogSec=`)."""
     microseconds = env.get("WATCHDOG_USEC", "")
     if not microseconds.isdigit() or int(microseconds) == 0:
         return DEFAULT_INTERVAL
@@ -43,7 +43,7 @@ class StoreWatchdog:
         self._answered = clock.monotonic()
 
     def answered(self) -> None:
-        """Notes an answer; also after a pause of the whole machine, when none could come."""
+        """Note an answer; also after a pause of the whole machine, when none could come."""
         self._answered = self._clock.monotonic()
 
     def trouble(self) -> str | None:

@@ -41,7 +41,7 @@ _NETWORKS: tuple[tuple[str, Network], ...] = tuple(
 
 
 def describe_bogon(address: str) -> str | None:
-    """Describes an odd address, such as `a private address`; None for an ordinary one."""
+    """Describe an odd address, such as `a private address`; None for an ordinary one."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -52,7 +52,7 @@ def describe_bogon(address: str) -> str | None:
 
 
 def first_bogon(addresses: Iterable[str], elsewhere: Iterable[str]) -> tuple[str, str] | None:
-    """Returns the first odd address and what it is, if no resolver elsewhere names one of that sort.
+    """Return the first odd address and what it is, if no resolver elsewhere names one of that sort.
 
     Who really lives in such a range (a name of one's own network, a service of Facebook) has it
     everywhere.
@@ -66,7 +66,7 @@ def first_bogon(addresses: Iterable[str], elsewhere: Iterable[str]) -> tuple[str
 
 
 def network_of(address: str) -> str:
-    """Returns roughly the network that an address belongs to: /16, or /32 of IPv6."""
+    """Return roughly the network that an address belongs to: /16, or /32 of IPv6."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

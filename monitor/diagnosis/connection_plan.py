@@ -28,7 +28,7 @@ def plan_connections(
     *,
     names_may_be_tested: bool,
 ) -> tuple[Chain, ...]:
-    """Returns chains that run side by side; `here` begins with the address of the run, if it came so far."""
+    """Return chains that run side by side; `here` begins with the address of the run, if it came so far."""
     name = target.host if target.encrypted else ""
     elsewhere = only_elsewhere(here, there)
     chains: dict[str, Chain] = {address: ((address, name),) for address in elsewhere[:_ELSEWHERE]}
@@ -45,7 +45,7 @@ def plan_connections(
 def _where_to_test(
     here: Sequence[str], elsewhere: Sequence[str], kind: FailureKind | None
 ) -> Iterable[str]:
-    """Chooses addresses for a test of names: another address of the host first.
+    """Choose addresses for a test of names: another address of the host first.
 
     The run itself was a test of the real name, and a cut address stays cut for some minutes under any name.
     """
@@ -59,7 +59,7 @@ def _family(address: str) -> int:
 
 
 def only_elsewhere(here: Sequence[str], there: Iterable[DnsAnswer]) -> list[str]:
-    """Returns addresses that only other resolvers name, in networks that the answer here has none of.
+    """Return addresses that only other resolvers name, in networks that the answer here has none of.
 
     Another address of the same network is no other answer: names are spread over many.
     """

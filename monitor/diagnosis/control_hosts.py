@@ -56,7 +56,7 @@ class ControlHosts:
     _contacts: dict[str, _LastContact] = field(default_factory=dict)
 
     def met(self, host: str, address: str | None) -> None:
-        """Notes that a run of ours got an answer from this host."""
+        """Note that a run of ours got an answer from this host."""
         known = self._contacts.get(host)
         kept = address or (known.address if known else None)
         self._contacts[host] = _LastContact(self.clock.monotonic(), kept)
@@ -64,7 +64,7 @@ class ControlHosts:
     async def look(
         self, failing: Target, since: float, *, wants_time: bool
     ) -> Sequence[ControlResult]:
-        """Returns what each control showed, at most `FRESH_S` before `since` (monotonic seconds)."""
+        """Return what each control showed, at most `FRESH_S` before `since` (monotonic seconds)."""
         return await asyncio.gather(
             *(
                 self._result(target, since, wants_time=wants_time)
@@ -115,7 +115,7 @@ class ControlHosts:
         )
 
     async def _resolve(self, target: Target) -> tuple[bool | None, str | None]:
-        """Resolves a control to its address now, else to the one that we last knew."""
+        """Resolve a control to its address now, else to the one that we last knew."""
         if is_address(target.host):
             return None, target.host
         answer = await self.names.ask(target.host, LOOK_S)
@@ -125,7 +125,7 @@ class ControlHosts:
         return False, known.address if known else None
 
     async def _skew(self, target: Target) -> float | None:
-        """Returns its clock minus ours. No certificate is verified: with our clock wrong none would do."""
+        """Return its clock minus ours. No certificate is verified: with our clock wrong none would do."""
         scheme = "https" if target.encrypted else "http"
         host = f"[{target.host}]" if ":" in target.host else target.host
         try:
@@ -163,7 +163,7 @@ def is_address(host: str) -> bool:
 
 
 def target_of(url: str) -> Target:
-    """Reads a base URL as aiohttp does, so that the same name is asked for (IDNA 2008)."""
+    """Read a base URL as aiohttp does, so that the same name is asked for (IDNA 2008)."""
     address = URL(url)
     encrypted = address.scheme == "https"
     return Target(
@@ -174,7 +174,7 @@ def target_of(url: str) -> Target:
 
 
 def has_route() -> bool:
-    """Says whether the system has a route out of this machine, for IPv4 or IPv6."""
+    """Say whether the system has a route out of this machine, for IPv4 or IPv6."""
     return any(_routes(address, family) for address, family in _NOWHERE)
 
 

@@ -32,7 +32,7 @@ class _NonsenseError(Exception):
 
 
 async def query(resolver: Resolver, host: str, *, session: Session, timeout_s: float) -> DnsAnswer:
-    """Asks for IPv4 and IPv6 addresses of `host`. What the resolver does never raises."""
+    """Ask for IPv4 and IPv6 addresses of `host`. What the resolver does never raises."""
     began = time.monotonic()
     try:
         questions = [_question(host, kind) for kind in _TYPES]
@@ -45,7 +45,7 @@ async def query(resolver: Resolver, host: str, *, session: Session, timeout_s: f
 
 
 def _question(host: str, kind: dns.rdatatype.RdataType) -> Message:
-    """Makes a query with a random ID; ID 0, as RFC 8484 advises for caches, is easy to forge over UDP."""
+    """Make a query with a random ID; ID 0, as RFC 8484 advises for caches, is easy to forge over UDP."""
     return dns.message.make_query(dns.name.from_text(host), kind)
 
 
@@ -87,7 +87,7 @@ async def _over_https(url: str, question: Message, session: Session) -> Message:
 
 
 async def _plain(resolver: Resolver, question: Message, timeout_s: float) -> Sequence[Message]:
-    """Asks over UDP first, as the system does; over TCP where the answer is too long, or nothing came."""
+    """Ask over UDP first, as the system does; over TCP where the answer is too long, or nothing came."""
     try:
         async with asyncio.timeout(timeout_s / 2):
             answers = await _over_udp(resolver, question)
@@ -112,7 +112,7 @@ class _UdpReceiver(asyncio.DatagramProtocol):
 
 
 async def _over_udp(resolver: Resolver, question: Message) -> list[Message]:
-    """Returns the first answer, and what else comes soon after it."""
+    """Return the first answer, and what else comes soon after it."""
     transport, receiver = await asyncio.get_running_loop().create_datagram_endpoint(
         _UdpReceiver, remote_addr=(resolver.address, resolver.port)
     )
@@ -136,7 +136,7 @@ async def _over_udp(resolver: Resolver, question: Message) -> list[Message]:
 
 
 async def _next_answer(receiver: _UdpReceiver, question: Message) -> Message:
-    """Returns the next answer to the question, and skips what does not fit it."""
+    """Return the next answer to the question, and skip what does not fit it."""
     while True:
         data = await receiver.packets.get()
         if isinstance(data, Exception):
@@ -164,7 +164,7 @@ def _answer(question: Message, wire: bytes) -> Message:
 
 
 def _together(name: str, replies: Sequence[Replies], ms: float) -> DnsAnswer:
-    """Merges the answers to A and AAAA; of racing answers the last counts, which came from farther away."""
+    """Merge the answers to A and AAAA; of racing answers the last counts, which came from farther away."""
     answered = [reply for reply in replies if not isinstance(reply, DnsFailure)]
     addresses = [address for answers in answered for address in _addresses(answers[-1])]
     raced = any(
@@ -184,7 +184,7 @@ def _addresses(answer: Message) -> list[str]:
 
 
 def _failure_of(replies: Sequence[Replies]) -> DnsFailure:
-    """Says why there is no address. NXDOMAIN outweighs a question that was lost."""
+    """Say why there is no address. NXDOMAIN outweighs a question that was lost."""
     codes = [reply[-1].rcode() for reply in replies if not isinstance(reply, DnsFailure)]
     if dns.rcode.NXDOMAIN in codes:
         return DnsFailure.NO_NAME

@@ -22,7 +22,7 @@ _NOT_TLS = (
 
 
 def unverified_context() -> ssl.SSLContext:
-    """Makes a context that takes any certificate, to look at it."""
+    """Make a context that takes any certificate, to look at it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -32,7 +32,7 @@ def unverified_context() -> ssl.SSLContext:
 async def try_connection(
     address: str, port: int, name: str, context: ssl.SSLContext | None, timeout_s: float
 ) -> ConnectionTrial:
-    """Opens a connection and closes it; TCP alone without `context`. What the other side does never raises.
+    """Open a connection and close it; TCP alone without `context`. What the other side does never raises.
 
     With a verifying context, a certificate that is not valid is fetched once more to be shown.
     """
@@ -93,7 +93,7 @@ async def _connect(
 
 
 def _read(der: bytes | None) -> PeerCertificate | None:
-    """Reads a certificate; called in a thread, because of the import."""
+    """Read a certificate; called in a thread, because of the import."""
     from monitor.diagnosis.peer_certificate import read_certificate  # noqa: PLC0415  # 8 MB for bad days alone
 
     return read_certificate(der)

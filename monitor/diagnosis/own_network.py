@@ -28,7 +28,7 @@ class ControlResult:
 
 
 def domain_of(host: str) -> str:
-    """Returns the domain of a host: names of one domain may fail together, and are one witness."""
+    """Return the domain of a host: names of one domain may fail together, and are one witness."""
     try:
         return network_of(str(ipaddress.ip_address(host)))
     except ValueError:
@@ -44,7 +44,7 @@ def judge_network(
     resolver_reached: bool = False,
     routed: bool = True,
 ) -> NetworkState:
-    """Judges our own network; `failing` is the network of what failed.
+    """Judge our own network; `failing` is the network of what failed.
 
     `declared` says that the operator named the controls.
 
@@ -82,7 +82,7 @@ def judge_network(
 
 
 def names_failed(controls: Sequence[ControlResult]) -> bool:
-    """Says whether there were names to look up, and none was found."""
+    """Say whether there were names to look up, and none was found."""
     names = [control.resolved for control in controls if control.resolved is not None]
     return bool(names) and not any(names)
 

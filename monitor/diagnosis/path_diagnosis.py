@@ -81,14 +81,14 @@ def _hosts(endpoints: Iterable[Endpoint]) -> tuple[Target, ...]:
 
 
 def _is_out_there(resolver: Resolver, answer: DnsAnswer) -> bool:
-    """Says whether a resolver outside our own network answered."""
+    """Say whether a resolver outside our own network answered."""
     host = urlsplit(resolver.url).hostname if resolver.url else resolver.address
     near = host is None or (is_address(host) and describe_bogon(host) is not None)
     return not near and answer.failure not in {DnsFailure.SILENT, DnsFailure.FAILED}
 
 
 def _target(check: Check) -> Target:
-    """Returns where a check connects: `tcp` and `tls` may have a port of their own."""
+    """Return where a check connects: `tcp` and `tls` may have a port of their own."""
     kind, port = check.probe.kind, getattr(check.probe, "port", None)
     target = target_of(check.endpoint.url)
     if kind in {"tcp", "tls"}:
@@ -136,7 +136,7 @@ class PathDiagnosis:
         endpoints: Iterable[Endpoint],
         redact: Callable[[str], str],
     ) -> None:
-        """Takes new settings; last contacts and tests of names are kept."""
+        """Take new settings; last contacts and tests of names are kept."""
         self._settings, self._redact = settings, redact
         self._controls.declared = settings.controls
         self._controls.others = _hosts(endpoints)
@@ -144,7 +144,7 @@ class PathDiagnosis:
         self._cases.clear()
 
     async def __call__(self, check: Check, result: Result) -> Explained | None:
-        """Explains a failed run; None where there is nothing to explain, or not in time. Never raises.
+        """Explain a failed run; None where there is nothing to explain, or not in time. Never raises.
 
         Behind a proxy nothing is examined: names and ways are the proxy's there.
         """
@@ -177,7 +177,7 @@ class PathDiagnosis:
     async def _examine_safely(
         self, target: Target, kind: FailureKind, hit: str | None, began: float
     ) -> Explained:
-        """Examines; on a fault of ours or without time left, what the run measured stands."""
+        """Examine; on a fault of ours or without time left, what the run measured stands."""
         try:
             async with asyncio.timeout(LIMIT_S):
                 observations = await self.examine(target, kind, hit=hit, since=began)
@@ -197,7 +197,7 @@ class PathDiagnosis:
         return Explained(safe, clean_text(self._redact(report_line(observations)), _NOTE))
 
     def _remembered(self, observations: Observations) -> Failure | None:
-        """Returns a proven block of the name for as long as it is not tested again."""
+        """Return a proven block of the name for as long as it is not tested again."""
         at, failure = self._blocked.get(observations.target.host, (0.0, None))
         recent = self._clock.monotonic() - at <= NAMES_AGAIN_S
         return failure if recent and observations.kind in CUT_KINDS else None
@@ -210,7 +210,7 @@ class PathDiagnosis:
         hit: str | None = None,
         since: float | None = None,
     ) -> Observations:
-        """Looks at names, own network and connections.
+        """Look at names, own network and connections.
 
         `hit` is the address that the run spoke to, `since` when it began (monotonic seconds).
 
@@ -239,7 +239,7 @@ class PathDiagnosis:
     async def _look_up(
         self, target: Target, kind: FailureKind | None
     ) -> tuple[DnsAnswer | None, tuple[DnsAnswer, ...]]:
-        """Asks all resolvers; the system's own not again where it has just failed, which may take long."""
+        """Ask all resolvers; the system's own not again where it has just failed, which may take long."""
         if is_address(target.host):
             return None, ()
         asked = [
@@ -277,7 +277,7 @@ class PathDiagnosis:
         )
 
     def _may_test_names(self, target: Target, kind: FailureKind | None) -> bool:
-        """Says whether names may be tested: on demand always, in the daemon once an hour per host."""
+        """Say whether names may be tested: on demand always, in the daemon once an hour per host."""
         if is_address(target.host) or not target.encrypted:
             return False
         if kind is None:

@@ -53,7 +53,7 @@ def _offline(observations: Observations) -> Failure | None:
 
 
 def _resolver(observations: Observations) -> Failure | None:
-    """Blames our resolver: nothing resolves, or this name does not while nothing else can be asked."""
+    """Blame our resolver: nothing resolves, or this name does not while nothing else can be asked."""
     if observations.kind not in DNS_KINDS:
         return None
     if observations.network.status is NetworkStatus.RESOLVER_FAILED:
@@ -74,7 +74,7 @@ def _resolver(observations: Observations) -> Failure | None:
 
 
 def _clock(observations: Observations) -> Failure | None:
-    """Blames our clock by two witnesses: the controls' clocks, and a certificate that is good by their time."""
+    """Blame our clock by two witnesses: the controls' clocks, and a certificate that is good by their time."""
     if observations.kind is not FailureKind.CERT_EXPIRED:
         return None
     if observations.now < RELEASED:
@@ -105,7 +105,7 @@ def _span(seconds: float) -> str:
 
 
 def _denied(observations: Observations) -> Failure | None:
-    """Suspects a false denial: no address here, while another resolver names one that holds up."""
+    """Suspect a false denial: no address here, while another resolver names one that holds up."""
     if observations.kind not in DNS_KINDS:
         return None
     good = _good_elsewhere(observations)
@@ -157,17 +157,21 @@ def _forged(observations: Observations) -> Failure | None:
 
 
 def _confirmed(here: Iterable[str], there: Iterable[DnsAnswer]) -> bool:
-    """Says whether another resolver, without a race, names the same address."""
+    """Say whether another resolver, without a race, names the same address."""
     return any(set(here) & set(answer.addresses) for answer in there if not answer.raced)
 
 
 def _good_elsewhere(observations: Observations) -> ConnectionTrial | None:
-    """Returns the trial of an address that only others name and that proved to be the host."""
+    """Return the trial of an address that only others name and that proved to be the host."""
     here = observations.here.addresses if observations.here else ()
     elsewhere = set(only_elsewhere(here, observations.there))
     proof = ConnectionEnd.VALID if observations.target.encrypted else ConnectionEnd.OPEN
     return next(
-        (each for each in observations.trials if each.address in elsewhere and each.end is proof),
+        (
+            trial
+            for trial in observations.trials
+            if trial.address in elsewhere and trial.end is proof
+        ),
         None,
     )
 
@@ -184,7 +188,7 @@ def _who(observations: Observations, address: str) -> str:
 
 
 def _forbidden(observations: Observations) -> Failure | None:
-    """Suspects a block by name: at one address another name is answered, and ours is cut off."""
+    """Suspect a block by name: at one address another name is answered, and ours is cut off."""
     if observations.kind not in CUT_KINDS:
         return None
     name = observations.target.host

@@ -30,7 +30,7 @@ def report_steps(observations: Observations) -> tuple[ReportStep, ...]:
 
 
 def report_line(observations: Observations) -> str:
-    """Returns all steps in one line, as evidence."""
+    """Return all steps in one line, as evidence."""
     return "; ".join(f"{step.name}: {step.text}" for step in report_steps(observations))
 
 
@@ -77,8 +77,8 @@ def _described(address: str) -> str:
 
 
 def _differ(one: DnsAnswer, other: DnsAnswer) -> bool:
-    return not {network_of(each) for each in one.addresses} & {
-        network_of(each) for each in other.addresses
+    return not {network_of(address) for address in one.addresses} & {
+        network_of(address) for address in other.addresses
     }
 
 

@@ -29,7 +29,7 @@ class DiagnosisSettings:
 
 
 def parse_resolver(text: str) -> Resolver:
-    """Parses one setting; a plain resolver is an address, never a name. Raises ValueError."""
+    """Parse one setting; a plain resolver is an address, never a name. Raises ValueError."""
     if text.startswith("https://"):
         return Resolver(_host_of(text), url=text)
     address, port = _split(text)
@@ -54,7 +54,7 @@ def _host_of(text: str) -> str:
 
 
 def _split(text: str) -> tuple[str, int]:
-    """Splits `1.2.3.4:53`, `[::1]:53`, and both without a port."""
+    """Split `1.2.3.4:53`, `[::1]:53`, and both without a port."""
     match = re.fullmatch(r"\[([^\]]+)\](?::(\d{1,5}))?|([^:]+)(?::(\d{1,5}))?", text)
     if match is None:  # an IPv6 address without brackets, or nonsense
         return text, _PORT

@@ -83,4 +83,4 @@ class AiohttpResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Does nothing: the resolver outlives one session."""
+        """Do nothing: the resolver outlives one session."""

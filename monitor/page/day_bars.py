@@ -53,7 +53,7 @@ def last_days(
     `checks` all checks of the endpoint.
     """
     calm = _calm(today)
-    concerned = [each for each in incidents if not checks.isdisjoint(each.checks)]
+    concerned = [incident for incident in incidents if not checks.isdisjoint(incident.checks)]
     troubles = _troubles(concerned, main, checks, [good.day for good, _ in calm], now)
     days = []
     for good, blind in calm:

@@ -91,7 +91,7 @@ def _inputs(
 ) -> _Inputs:
     now = snapshot.at.astimezone(UTC)
     histories = tuple(snapshot.checks.get(check.key) for check in checks)
-    lately = any(each.closed is None or now - each.closed < DAY for each in incidents)
+    lately = any(incident.closed is None or now - incident.closed < DAY for incident in incidents)
     return _Inputs(
         checks=checks,
         histories=histories,
@@ -114,10 +114,10 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
     last_24h = history.last_24h if history else NOTHING
     last_90d = history.windows.get(day_bars.SHOWN, NOTHING) if history else NOTHING
     latency = "ttft" if main.probe.streams else "ttfb"
-    endpoint, known = main.endpoint, tuple(each for each in histories.values() if each)
+    endpoint, known = main.endpoint, tuple(history for history in histories.values() if history)
     trouble = _trouble(inputs)
     main_state = _main_state(inputs, states[main.probe.id])
-    latest = max((each.latest.at for each in known if each.latest), default=None)
+    latest = max((history.latest.at for history in known if history.latest), default=None)
     measured = _measured(history)
     cert_expires = history.latest.cert_expires if history and history.latest else None
     return EndpointView(
@@ -193,7 +193,7 @@ def _measured(history: CheckHistory | None) -> datetime | None:
     if history is None or history.latest is None:
         return None
     results = (history.latest, *reversed(history.recent))
-    return next((each.at for each in results if each.outcome is not Outcome.UNKNOWN), None)
+    return next((result.at for result in results if result.outcome is not Outcome.UNKNOWN), None)
 
 
 def _since(history: CheckHistory | None, now: datetime) -> datetime | None:
@@ -322,8 +322,14 @@ def _reason(
     failure = history.latest.failure if history and history.latest else None
     if failure and (state is State.UNKNOWN or failure.outcome is not Outcome.UNKNOWN):
         return failure.kind
-    believed = (each.failure for each in incidents if not each.closed and check.key in each.active)
-    known = next((each for each in believed if each.outcome is not Outcome.UNKNOWN), failure)
+    believed = (
+        incident.failure
+        for incident in incidents
+        if not incident.closed and check.key in incident.active
+    )
+    known = next(
+        (failure for failure in believed if failure.outcome is not Outcome.UNKNOWN), failure
+    )
     return known.kind if known else None
 
 
@@ -338,7 +344,9 @@ def retired_views(
     for endpoint in service.endpoints:
         if endpoint.retired:
             prefix = f"{endpoint.path}/"
-            known = tuple(each for key, each in snapshot.checks.items() if key.startswith(prefix))
+            known = tuple(
+                history for key, history in snapshot.checks.items() if key.startswith(prefix)
+            )
             yield _retired_view(endpoint, known, ranks, snapshot)
 
 
@@ -350,7 +358,7 @@ def _retired_view(
 ) -> RetiredView:
     main = min(histories, key=lambda history: _rank(history, ranks), default=None)
     last_90d = main.windows.get(day_bars.SHOWN, NOTHING) if main else NOTHING
-    latest = max((each.latest.at for each in histories if each.latest), default=None)
+    latest = max((history.latest.at for history in histories if history.latest), default=None)
     return RetiredView(
         id=endpoint.id,
         path=endpoint.path,
@@ -367,7 +375,7 @@ def _retired_view(
                 main.days if main else {},
                 snapshot.incidents,
                 main.check if main else "",
-                frozenset(each.check for each in histories),
+                frozenset(history.check for history in histories),
                 snapshot.at,
                 timedelta(minutes=1),
             ),

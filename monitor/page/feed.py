@@ -50,7 +50,7 @@ def atom(page: PageView) -> bytes:
 
 def changed(incident: IncidentView) -> datetime:
     """Return when something last happened to an incident."""
-    known = [incident.opened, *(each.at for each in incident.updates)]
+    known = [incident.opened, *(update.at for update in incident.updates)]
     return max([*known, incident.closed] if incident.closed else known)
 
 
@@ -76,9 +76,9 @@ def _content(page: PageView, incident: IncidentView) -> str:
     """Say what it is and what to do, then the updates, newest first."""
     head = f"<p>{escape(incident.what)} {escape(incident.do)}</p>"
     updates = (
-        f'<p><time datetime="{formatting.iso(each.at)}">{formatting.moment(each.at, page.language)}</time> '
-        f"<b>{escape(each.label)}</b>: {escape(each.text)}</p>"
-        for each in incident.updates
+        f'<p><time datetime="{formatting.iso(update.at)}">{formatting.moment(update.at, page.language)}</time> '
+        f"<b>{escape(update.label)}</b>: {escape(update.text)}</p>"
+        for update in incident.updates
     )
     return "\n".join((head, *updates))
 
@@ -116,7 +116,8 @@ def sitemap(url: str, pages: Iterable[str]) -> bytes:
     """`pages` are the paths of HTML files; those that are no folder's page are left out."""
     folders = (path.removesuffix("index.html") for path in pages if _is_home(path))
     places = [
-        f"  <url>\n    <loc>{xml(_clean(url + '/' + each))}</loc>\n  </url>\n" for each in folders
+        f"  <url>\n    <loc>{xml(_clean(url + '/' + folder))}</loc>\n  </url>\n"
+        for folder in folders
     ]
     return "".join((_HEAD, _URLSET, *places, "</urlset>\n")).encode()
 

@@ -130,7 +130,7 @@ def _remove(folder: Path, name: str) -> None:
 
 
 def _names(folder: Path) -> Manifest:
-    """Names below the folder only, whatever the file says."""
+    """Return the names below the folder only, whatever the file says."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):

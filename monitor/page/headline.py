@@ -38,7 +38,7 @@ def headline(
     if states == {State.MAJOR}:
         return (_all_down(services, whence, language),)
     endpoints = _endpoints(services)
-    all_fine = all(each.state is State.OPERATIONAL for each in endpoints)
+    all_fine = all(endpoint.state is State.OPERATIONAL for endpoint in endpoints)
     if all_fine and not any(incident.closed is None for incident in incidents):
         return (say("All base URLs work."),)
     wrong = _wrong(services, whence, language)
@@ -62,8 +62,10 @@ def _not_measured(services: Sequence[ServiceView], language: Language, *, fresh:
 def _main_call_name(services: Sequence[ServiceView], language: Language) -> str | None:
     """The kind of call that speaks for every base URL, if it is one."""
     names = {
-        formatting.call(each.main, each.main_check.kind, each.main_check.title, language)
-        for each in _endpoints(services)
+        formatting.call(
+            endpoint.main, endpoint.main_check.kind, endpoint.main_check.title, language
+        )
+        for endpoint in _endpoints(services)
     }
     return names.pop() if len(names) == 1 else None
 
@@ -116,9 +118,9 @@ def _wrong(services: Sequence[ServiceView], whence: str, language: Language) -> 
     the triage have the rest.
     """
     alike = {State.MAJOR, State.UNKNOWN}
-    endpoints = _endpoints([each for each in services if each.state not in alike])
+    endpoints = _endpoints([service for service in services if service.state not in alike])
     states = [endpoint.state for endpoint in endpoints]
-    blocked = sum(each.state is State.MAJOR and each.blocked for each in endpoints)
+    blocked = sum(endpoint.state is State.MAJOR and endpoint.blocked for endpoint in endpoints)
     ngettext = language.ngettext
     sentences: tuple[tuple[int, Callable[[int], str]], ...] = (
         (
@@ -246,8 +248,10 @@ def _serving(services: Sequence[ServiceView], language: Language) -> Iterator[st
 
 def _on_path(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
     """Say what a reader may conclude who has the same trouble."""
-    blocked = [each for each in endpoints if each.state is State.MAJOR and each.blocked]
-    if len(blocked) == 1 and any(each.main_state in WORKING for each in endpoints):
+    blocked = [
+        endpoint for endpoint in endpoints if endpoint.state is State.MAJOR and endpoint.blocked
+    ]
+    if len(blocked) == 1 and any(endpoint.main_state in WORKING for endpoint in endpoints):
         yield language.gettext(
             "If %(host)s fails for you too, the network path is at fault, not your key: use another base URL.",
             host=blocked[0].shown,
@@ -264,8 +268,10 @@ def _open_incidents(
     endpoints: Sequence[EndpointView], incidents: Sequence[Incident], language: Language
 ) -> Iterator[str]:
     """Say that there are some where no row shows any."""
-    count = sum(each.closed is None and each.severity not in _OURS for each in incidents)
-    if count and all(each.state is State.OPERATIONAL for each in endpoints):
+    count = sum(
+        incident.closed is None and incident.severity not in _OURS for incident in incidents
+    )
+    if count and all(endpoint.state is State.OPERATIONAL for endpoint in endpoints):
         yield language.ngettext("One incident is open.", "%(num)s incidents are open.", count)
 
 
@@ -344,9 +350,9 @@ def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Tri
     """
     say, comma = language.gettext, language.pgettext("between items of a list", ", ")
     states = [endpoint.state for endpoint in endpoints]
-    ill = [each for each in endpoints if each.state in _ILL]
-    astray = [each for each in ill if each.astray]
-    some_answer = any(each.main_state in WORKING for each in endpoints)
+    ill = [endpoint for endpoint in endpoints if endpoint.state in _ILL]
+    astray = [endpoint for endpoint in ill if endpoint.astray]
+    some_answer = any(endpoint.main_state in WORKING for endpoint in endpoints)
     unknown, paused = states.count(State.UNKNOWN), states.count(State.MAINTENANCE)
     notes = [say("%(n)s not measured", n=unknown)] * bool(unknown)
     notes += [say("%(n)s in maintenance", n=paused)] * bool(paused)
@@ -355,7 +361,7 @@ def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Tri
         return Triage(state=State.UNKNOWN, what=say("Not known"), note=note)
     if paused == len(states):
         return Triage(state=State.MAINTENANCE, what=say("In maintenance"), note=comma.join(notes))
-    if astray and not some_answer and not any(each.blocked for each in astray):
+    if astray and not some_answer and not any(endpoint.blocked for endpoint in astray):
         notes.insert(0, say("No base URL answers to compare with"))
         return Triage(state=State.UNKNOWN, what=say("Not known"), note=comma.join(notes))
     if astray:
@@ -365,9 +371,9 @@ def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Tri
                 "%(num)s fails for another reason", "%(num)s fail for other reasons", others
             )
             notes.insert(0, text)
-        found = worst(each.state for each in astray)
+        state = worst(endpoint.state for endpoint in astray)
         return Triage(
-            state=State.PARTIAL if found is State.MAJOR and some_answer else found,
+            state=State.PARTIAL if state is State.MAJOR and some_answer else state,
             what=comma.join(_counted(astray, language)),
             note=comma.join(notes) or _number(endpoints, language),
         )
@@ -388,7 +394,7 @@ def _number(endpoints: Sequence[EndpointView], language: Language) -> str:
 def _counted(endpoints: Sequence[EndpointView], language: Language) -> Iterator[str]:
     """Count how many are how bad, the worst first."""
     states = [endpoint.state for endpoint in endpoints]
-    blocked = sum(each.state is State.MAJOR and each.blocked for each in endpoints)
+    blocked = sum(endpoint.state is State.MAJOR and endpoint.blocked for endpoint in endpoints)
     for count, text in (
         (blocked, marked("%(n)s\u00a0blocked")),
         (states.count(State.MAJOR) - blocked, marked("%(n)s\u00a0down")),

@@ -56,7 +56,7 @@ class HtmlFiles:
         def make() -> bytes:
             return self._html("incident.html", here, incident=incident)
 
-        states = [each.state for each in self.page.affected(incident)]
+        states = [endpoint.state for endpoint in self.page.affected(incident)]
         return name, self.cache.file(name, self.page, (self._common, incident, states), make)
 
     def _endpoint(self, endpoint: EndpointView) -> tuple[str, bytes]:

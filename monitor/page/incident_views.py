@@ -47,7 +47,7 @@ class IncidentView(IncidentStatus):
     @property
     def note(self) -> UpdateView | None:
         """Return what a person wrote last."""
-        return next((each for each in self.updates if each.what is EntryKind.NOTE), None)
+        return next((update for update in self.updates if update.what is EntryKind.NOTE), None)
 
 
 class IncidentViews:

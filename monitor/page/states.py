@@ -53,7 +53,7 @@ UNSEEN = 2
 
 def _is_unseen(history: CheckHistory) -> bool:
     last = history.recent[-UNSEEN:]
-    return len(last) == UNSEEN and all(each.outcome is Outcome.UNKNOWN for each in last)
+    return len(last) == UNSEEN and all(result.outcome is Outcome.UNKNOWN for result in last)
 
 
 def keeps(check: Check) -> timedelta:

@@ -37,19 +37,19 @@ def statuspage(page: PageView) -> dict[str, Document]:
     """File name without its ending -> document."""
     status = {"status": _status(page)}
     components = [
-        each
+        component
         for service in page.services
         for endpoint in service.endpoints
-        for each in _components(service, endpoint, page)
+        for component in _components(service, endpoint, page)
     ]
     for position, component in enumerate(components, 1):
         component["position"] = position
-    groups = {each["id"]: each for each in components if each["group"]}
+    groups = {component["id"]: component for component in components if component["group"]}
     incidents = [_incident(incident, groups, page) for incident in page.incidents]
-    unresolved = [each for each in incidents if each["resolved_at"] is None]
-    works = [_work(each, groups, page) for each in page.maintenance]
-    active = [each for each in works if each["status"] == "in_progress"]
-    upcoming = [each for each in works if each not in active]
+    unresolved = [incident for incident in incidents if incident["resolved_at"] is None]
+    works = [_work(plan, groups, page) for plan in page.maintenance]
+    active = [work for work in works if work["status"] == "in_progress"]
+    upcoming = [work for work in works if work not in active]
     parts: dict[str, Document] = {
         "status": status,
         "components": {"components": components},
@@ -102,7 +102,7 @@ def _components(service: ServiceView, endpoint: EndpointView, page: PageView) ->
         | {
             "group": True,
             "description": endpoint.url,
-            "components": [each["id"] for each in children],
+            "components": [child["id"] for child in children],
         }
     )
     for child in children:
@@ -131,7 +131,7 @@ def _last_known(endpoint: EndpointView) -> State:
 
 def _since(endpoint: EndpointView, page: PageView) -> datetime:
     """The first of the days shown on which anything was measured."""
-    days = (each.day for each in endpoint.history.days if each.state is not State.UNKNOWN)
+    days = (day.day for day in endpoint.history.days if day.state is not State.UNKNOWN)
     day = next(days, None) or page.generated_at.astimezone(UTC).date()
     return datetime.combine(day, time(), UTC)
 
@@ -161,7 +161,7 @@ def _among(groups: Mapping[str, Document], paths: Iterable[str]) -> list[Documen
 def _incident(incident: IncidentView, groups: Mapping[str, Document], page: PageView) -> Document:
     own = f"incidents/{incident.id}/"
     updates = [
-        _update(incident, each, number) for number, each in enumerate(incident.updates[::-1], 1)
+        _update(incident, update, number) for number, update in enumerate(incident.updates[::-1], 1)
     ]
     return {
         "id": str(incident.id),

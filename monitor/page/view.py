@@ -104,7 +104,9 @@ def _page(
         whence=whence,
         version=site.version,
         generated_at=generated,
-        measured_at=max((each.measured for each in endpoints if each.measured), default=None),
+        measured_at=max(
+            (endpoint.measured for endpoint in endpoints if endpoint.measured), default=None
+        ),
         valid_until=generated if stopped else generated + site.stale_after,
         stale_after=site.stale_after,
         interval=site.every,
@@ -204,7 +206,8 @@ def _past(
         PastDay(
             day=(day := today - timedelta(days=back)),
             measured=any(
-                each.history.days[-1 - back].state is not State.UNKNOWN for each in endpoints
+                endpoint.history.days[-1 - back].state is not State.UNKNOWN
+                for endpoint in endpoints
             ),
             incidents=tuple(by_day.get(day, ())),
         )
@@ -216,7 +219,7 @@ def maintenance_views(
     maintenance: Sequence[Maintenance], endpoints: Sequence[EndpointView], now: datetime
 ) -> tuple[MaintenanceView, ...]:
     """Return of each maintenance the window that is open, else the next within a week; what is in progress comes first."""
-    views = [view for each in maintenance for view in _next_window(each, endpoints, now)]
+    views = [view for plan in maintenance for view in _next_window(plan, endpoints, now)]
     return tuple(sorted(views, key=lambda view: (not view.active, view.begins, view.ends)))
 
 
@@ -283,17 +286,20 @@ def service_view(
     if snapshot.stopped_at:
         picks = following = ()
     calls = {
-        probe: call_state(each.checks[probe].state for each in endpoints if probe in each.checks)
+        probe: call_state(
+            endpoint.checks[probe].state for endpoint in endpoints if probe in endpoint.checks
+        )
         for probe in dict.fromkeys(check.probe.id for check in checks)
     }
     view = ServiceView(
         id=service.id,
         name=formatting.name(service.name, service.id),
         state=service_state(
-            [each.state for each in endpoints], [each.main_state for each in endpoints]
+            [endpoint.state for endpoint in endpoints],
+            [endpoint.main_state for endpoint in endpoints],
         ),
         calls=calls,
-        main_call=call_state(each.main_state for each in endpoints),
+        main_call=call_state(endpoint.main_state for endpoint in endpoints),
         best=picks[0].url if picks else None,
         endpoints=endpoints,
         picks=picks,
@@ -306,7 +312,7 @@ def service_view(
 
 
 def _is_paused(maintenance: Sequence[Maintenance], path: str, now: datetime) -> bool:
-    return any(each.covers(path) and each.window_at(now) for each in maintenance)
+    return any(plan.covers(path) and plan.window_at(now) for plan in maintenance)
 
 
 def _spend(service: str, snapshot: Snapshot, currency: str) -> SpendView:
@@ -324,11 +330,11 @@ def _picks(
 
     Only those whose main call is answered now; one with a flaw only where nothing else is left.
     """
-    views = {each.path: each for each in endpoints}
-    usable = [each for each in ranked if views[each.endpoint].main_state in WORKING]
-    usable = [each for each in usable if each.flaw == usable[0].flaw]
-    best = [each for each in usable if each.endpoint == chosen] or usable[:1]
-    whole = [each for each in usable if views[each.endpoint].cut_after is None]
+    views = {endpoint.path: endpoint for endpoint in endpoints}
+    usable = [candidate for candidate in ranked if views[candidate.endpoint].main_state in WORKING]
+    usable = [candidate for candidate in usable if candidate.flaw == usable[0].flaw]
+    best = [candidate for candidate in usable if candidate.endpoint == chosen] or usable[:1]
+    whole = [candidate for candidate in usable if views[candidate.endpoint].cut_after is None]
     shown = best + whole[:1] if best and views[best[0].endpoint].cut_after else best
 
     def pick(candidate: Candidate) -> PickView:
@@ -345,5 +351,5 @@ def _picks(
             cut_after=view.cut_after,
         )
 
-    others = [each for each in usable if each not in shown]
+    others = [candidate for candidate in usable if candidate not in shown]
     return tuple(map(pick, shown)), tuple(map(pick, others[:NEXT]))

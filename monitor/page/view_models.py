@@ -234,19 +234,23 @@ class ServiceView(published.ServiceStatus):
 
     def check_of(self, probe: str) -> CheckView | None:
         """Any check of this probe: its kind and title are the same at every endpoint."""
-        checks = (each.checks.get(probe) for each in self.endpoints)
+        checks = (endpoint.checks.get(probe) for endpoint in self.endpoints)
         return next((check for check in checks if check), None)
 
     def model_of(self, probe: str) -> str | None:
         """The model that a probe asks for at every base URL, if it is one and may be shown."""
-        models = {each.checks[probe].model for each in self.endpoints if probe in each.checks}
+        models = {
+            endpoint.checks[probe].model for endpoint in self.endpoints if probe in endpoint.checks
+        }
         return models.pop() if len(models) == 1 else None
 
     @property
     def in_trouble(self) -> tuple[EndpointView, ...]:
         """Return what a crowded page shows in full: the first that are neither well nor unknown."""
         fine = {State.OPERATIONAL, State.UNKNOWN}
-        return tuple(each for each in self.endpoints if each.state not in fine)[:IN_FULL]
+        return tuple(endpoint for endpoint in self.endpoints if endpoint.state not in fine)[
+            :IN_FULL
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,7 +304,7 @@ class PageView(published.Status):
     @property
     def fresh_until(self) -> datetime | None:
         """Until when the newest result counts; None where nothing is known now."""
-        times = [each.fresh_until for each in self.endpoints if each.fresh_until]
+        times = [endpoint.fresh_until for endpoint in self.endpoints if endpoint.fresh_until]
         return max(times, default=None) if self.state is not State.UNKNOWN else None
 
     @property
@@ -315,14 +319,14 @@ class PageView(published.Status):
 
     def has_other(self, endpoint: EndpointView) -> bool:
         """Say whether there is another base URL of its service to recommend."""
-        service = next(each for each in self.services if endpoint in each.endpoints)
+        service = next(service for service in self.services if endpoint in service.endpoints)
         picks = (*service.picks, *service.next)
         return any(pick.endpoint != endpoint.path and not pick.flaw for pick in picks)
 
     @property
     def current(self) -> tuple[IncidentView, ...]:
         """The incidents that are open."""
-        return tuple(each for each in self.incidents if each.closed is None)
+        return tuple(incident for incident in self.incidents if incident.closed is None)
 
     @property
     def picks(self) -> tuple[PickView, ...]:
@@ -335,11 +339,11 @@ class PageView(published.Status):
     @property
     def tested(self) -> tuple[str, ...]:
         """Base URLs that the visitor's browser tries; of a crowd only what is recommended or in trouble."""
-        urls = [each.url for each in self.endpoints if each.testable]
+        urls = [endpoint.url for endpoint in self.endpoints if endpoint.testable]
         if self.crowded:
             endpoints = [self.by_path[pick.endpoint] for pick in self.shown_picks]
-            endpoints += [each for service in self.services for each in service.in_trouble]
-            urls = [each.url for each in endpoints if each.testable]
+            endpoints += [endpoint for service in self.services for endpoint in service.in_trouble]
+            urls = [endpoint.url for endpoint in endpoints if endpoint.testable]
         return tuple(dict.fromkeys(filter(None, urls)))
 
     @property
@@ -366,9 +370,9 @@ class PageView(published.Status):
     @property
     def mains(self) -> tuple[str, ...]:
         """The probes that speak for any base URL, each once."""
-        return tuple(dict.fromkeys([each.main for each in self.endpoints]))
+        return tuple(dict.fromkeys([endpoint.main for endpoint in self.endpoints]))
 
     @property
     def charted(self) -> tuple[EndpointView, ...]:
         """Those that stream, or all where none does."""
-        return tuple(each for each in self.endpoints if each.streams) or self.endpoints
+        return tuple(endpoint for endpoint in self.endpoints if endpoint.streams) or self.endpoints

@@ -78,7 +78,7 @@ async def attempt(
     late_ms: float = 0.0,
     cert_days: int = DAYS,
 ) -> Attempted:
-    """Runs a check once. Raises nothing but CancelledError; whatever goes wrong is in the result.
+    """Run a check once. Raises nothing but CancelledError; whatever goes wrong is in the result.
 
     `cert_days` is how long before its end a certificate is degraded, unless it is a short-lived one.
     """
@@ -181,7 +181,7 @@ def _timings(finding: Finding) -> Timings:
 
 
 def _judge(finding: Finding, probe: ProbeSettings, now: datetime, cert_days: int) -> Failure | None:
-    """Adds to the probe's verdict what holds for every kind: our own lag, limits, certificates."""
+    """Add to the probe's verdict what holds for every kind: our own lag, limits, certificates."""
     failure = finding.failure
     if failure is None:
         return _slow(finding, probe) or _expiring(finding.exchange, now, cert_days)
@@ -196,7 +196,7 @@ def _overrun(lag_ms: float) -> Failure:
 
 
 def _slow(finding: Finding, probe: ProbeSettings) -> Failure | None:
-    """Compares timings with the limits; one that is only exceeded through our own lag is `overrun`."""
+    """Compare timings with the limits; one that is only exceeded through our own lag is `overrun`."""
     timings, lag_ms = _timings(finding), finding.exchange.lag_total_ms
     for slow in probe.slow:
         took_ms = getattr(timings, slow.timing)
@@ -218,7 +218,7 @@ def _expiring(exchange: Exchange, now: datetime, cert_days: int) -> Failure | No
 
 
 def _stream(stream: Stream | None, redact: Redact) -> Stream | None:
-    """Redacts and cuts the finish reason, which is the server's own text."""
+    """Redact and cut the finish reason, which is the server's own text."""
     if stream is None or stream.finish_reason is None:
         return stream
     return replace(
@@ -227,7 +227,7 @@ def _stream(stream: Stream | None, redact: Redact) -> Stream | None:
 
 
 def _habit(learned: Habit, before: Habit, redact: Redact) -> Habit:
-    """Redacts the names that an endpoint gave, since a habit is kept for long."""
+    """Redact the names that an endpoint gave, since a habit is kept for long."""
     if learned == before:
         return before
     return replace(
@@ -240,7 +240,7 @@ def _habit(learned: Habit, before: Habit, redact: Redact) -> Habit:
 
 
 def _evidence(finding: Finding, failure: Failure | None, redact: Redact) -> Evidence | None:
-    """Collects what a person may want to see of a failing run; a good one leaves its note, if it has one."""
+    """Collect what a person may want to see of a failing run; a good one leaves its note, if it has one."""
     note = clean_text(redact(finding.evidence.note), _NOTE_SHOWN)
     if failure is None:
         return Evidence(note=note) if note else None

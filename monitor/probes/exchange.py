@@ -122,5 +122,5 @@ class StreamWatcher(Protocol):
     def feed(self, chunk: Chunk) -> None: ...
 
     def deadline_ms(self) -> float | None:
-        """Returns by when, in ms since the request, the next content must come; None leaves it to the timeout."""
+        """Return by when, in ms since the request, the next content must come; None leaves it to the timeout."""
         ...

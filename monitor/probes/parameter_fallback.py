@@ -25,7 +25,7 @@ async def adapting(
     habit: Habit,
     timeout: timedelta,
 ) -> tuple[Exchange, Habit]:
-    """Asks until no further parameter is refused; returns the last exchange and what was learned.
+    """Ask until no further parameter is refused; return the last exchange and what was learned.
 
     `make_body` leaves out what the habit says is refused; `droppable` maps a server's name of a parameter
     to ours. Only a fallback that worked is remembered.
@@ -50,7 +50,7 @@ def _worked(exchange: Exchange) -> bool:
 
 
 def _names(body: Body) -> set[str]:
-    """Names all parameters of a body, also those inside a table (Gemini's `generationConfig`)."""
+    """Name all parameters of a body, also those inside a table (Gemini's `generationConfig`)."""
     inner = {name for value in body.values() if isinstance(value, dict) for name in value}
     return set(body) | inner
 
@@ -60,7 +60,7 @@ def without(body: Body, refused: frozenset[str]) -> dict[str, Any]:
 
 
 def newly_refused(exchange: Exchange, sent: Sequence[str]) -> str | None:
-    """Returns the one of `sent` that an answer refuses, by its `param` before its prose; None for none.
+    """Return the one of `sent` that an answer refuses, by its `param` before its prose; None for none.
 
     A 400 or 422 need only name it. Relays wrap such a refusal into a 5xx, or into an error under 200, too:
     then it must also say that the parameter is what is wrong.

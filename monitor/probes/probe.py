@@ -24,7 +24,7 @@ from monitor.probes.exchange import ConnectRequest, Exchange, HttpRequest, Strea
 
 
 def _duration(value: Any) -> Any:
-    """Parses a duration; a bare number is refused because its unit would be a guess."""
+    """Parse a duration; a bare number is refused because its unit would be a guess."""
     if isinstance(value, str):
         return parse_duration(value)
     if isinstance(value, timedelta):
@@ -33,7 +33,7 @@ def _duration(value: Any) -> Any:
 
 
 def _slow(value: Any) -> Any:
-    """Parses `"ttft > 5s"` or a list of such limits."""
+    """Parse `"ttft > 5s"` or a list of such limits."""
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list | tuple):
@@ -124,7 +124,7 @@ class ProbeSettings(BaseModel):
     _id: str = PrivateAttr(default="")
 
     def named(self, probe_id: str) -> Self:
-        """Returns the same settings under the id of their table."""
+        """Return the same settings under the id of their table."""
         copy = self.model_copy()
         copy._id = probe_id  # noqa: SLF001  # of a copy of itself
         return copy
@@ -143,7 +143,7 @@ class ProbeSettings(BaseModel):
         return False
 
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # for subclasses
-        """Returns the tokens that a run may cost at most; money is left to the budget."""
+        """Return the tokens that a run may cost at most; money is left to the budget."""
         return Spend()
 
     async def run(self, run: Run) -> Finding:

@@ -24,7 +24,7 @@ _LONGEST = timedelta(seconds=10)
 
 
 async def judge_refused_key(finding: Finding, run: Run, probe: ApiProbe) -> Finding:
-    """Turns `auth_invalid` into `bad_gateway` where the refused key is not ours."""
+    """Turn `auth_invalid` into `bad_gateway` where the refused key is not ours."""
     key = run.check.endpoint.key
     failure = finding.failure
     if failure is None or failure.kind is not FailureKind.AUTH_INVALID or key is None:
@@ -41,7 +41,7 @@ async def judge_refused_key(finding: Finding, run: Run, probe: ApiProbe) -> Find
 
 
 def shows_another_key(text: str, key: str) -> bool:
-    """Says whether a text shows the ends of a masked key that are not those of ours."""
+    """Say whether a text shows the ends of a masked key that are not those of ours."""
     for match in _MASKED.finditer(text):
         begin, end = match[1] or "", match[2] or ""
         before = text[max(0, match.start() - 60) : match.start()].lower()
@@ -56,7 +56,7 @@ def shows_another_key(text: str, key: str) -> bool:
 
 
 async def _accepts_our_key(run: Run, probe: ApiProbe) -> bool:
-    """Asks for the list of models with our key, then without one; free, and only after a refusal."""
+    """Ask for the list of models with our key, then without one; free, and only after a refusal."""
     listing = replace(
         ModelsProbe().request(run, None, min(probe.timeout, _LONGEST)), max_body=256 * 1024
     )
@@ -74,7 +74,7 @@ async def _accepts_our_key(run: Run, probe: ApiProbe) -> bool:
 
 
 def _is_list(exchange: Exchange) -> bool:
-    """Says whether a list of models came; the end of a very long one may be missing."""
+    """Say whether a list of models came; the end of a very long one may be missing."""
     if exchange.status != 200:
         return False
     if exchange.error is not None:

@@ -96,8 +96,8 @@ class LimitedConnection(asyncio.Protocol):
         if not self._admitted:
             return
         self._limiter.leave(self._client)
-        for each in self._timers:
-            each.cancel()
+        for timer in self._timers:
+            timer.cancel()
         self._inner.connection_lost(exc)
 
 

@@ -76,7 +76,7 @@ def _judge_error(answer: CompletedAnswer, *, is_right: bool) -> Failure | None:
 
 
 def _is_cut(answer: CompletedAnswer) -> bool:
-    """Tell whether it is right as far as it goes, and went as far as we allowed."""
+    """Say whether it is right as far as it goes, and went as far as we allowed."""
     reader, cap = answer.reader, answer.cap
     if cap is None or not is_cut_by_cap(reader) or not answer.challenge.is_begun(reader.text):
         return False
@@ -115,7 +115,7 @@ _VARIANT = re.compile(r":(?:beta|exacto|extended|floor|free|nitro|online|thinkin
 
 
 def is_same_model(asked: str, got: str) -> bool:
-    """Tell whether a name means the model that was asked for.
+    """Say whether a name means the model that was asked for.
 
     A provider's prefix and the date of a snapshot change nothing: `openai/gpt-4o-2024-08-06` is
     `gpt-4o`. `gpt-4o-mini` is no snapshot of `gpt-4o`.
@@ -134,7 +134,7 @@ def _bare_name(name: str) -> str:
 
 
 def is_alias(name: str, aliases: Iterable[str]) -> bool:
-    """Tell whether a name is among the accepted ones, where `any` accepts all and `*` any letters."""
+    """Say whether a name is among the accepted ones, where `any` accepts all and `*` any letters."""
     name = name.lower()
     return any(
         alias.lower() == ANY_MODEL or name == alias.lower() or fnmatchcase(name, alias.lower())

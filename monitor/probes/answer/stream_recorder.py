@@ -86,7 +86,7 @@ class StreamRecorder:
 
     @property
     def heartbeats(self) -> int:
-        """Counts the comments, pings and blank pieces that came."""
+        """Count the comments, pings and blank pieces that came."""
         return self.parser.comments + self._pings
 
     def _record(self, event: Event, at_ms: float) -> None:

@@ -78,7 +78,7 @@ def judge_stream(
 def is_complete(
     recorder: StreamRecorder, exchange: Exchange, habit: Habit, *, proven: bool = False
 ) -> bool:
-    """Tell whether the stream ended whole.
+    """Say whether the stream ended whole.
 
     Relays write `[DONE]` themselves, even behind a stream that was cut: where a finish reason is
     the habit, `[DONE]` without one proves nothing.
@@ -113,7 +113,7 @@ def _reported_error(recorder: StreamRecorder) -> Failure | None:
 
 
 def _ended_by_us(exchange: Exchange) -> bool:
-    """Tell whether a limit of ours ended the stream."""
+    """Say whether a limit of ours ended the stream."""
     ours = {ErrorType.TIMEOUT, ErrorType.GAVE_UP, ErrorType.TOO_LARGE}
     return exchange.error is not None and exchange.error.what in ours
 
@@ -260,12 +260,12 @@ def judge_empty(reader: ProtocolReader) -> Failure:
 
 
 def is_cut_by_cap(reader: ProtocolReader) -> bool:
-    """Tell whether the answer ended because it reached its cap of tokens."""
+    """Say whether the answer ended because it reached its cap of tokens."""
     return (reader.finish_reason or "").lower() in _CAPPED
 
 
 def is_filtered(reader: ProtocolReader) -> bool:
-    """Tell whether a filter ended the answer, or the model refused to give one."""
+    """Say whether a filter ended the answer, or the model refused to give one."""
     return reader.refused or any(reason.lower() in _FILTERS for reason in reader.finish_reasons)
 
 
@@ -345,12 +345,12 @@ def _speed(recorder: StreamRecorder, tokens: int) -> float | None:
 
 
 def _lagged(times: Sequence[float], exchange: Exchange) -> bool:
-    """Tell whether our own event loop hung: what comes piece by piece is then read all at once."""
+    """Say whether our own event loop hung: what comes piece by piece is then read all at once."""
     return exchange.lag_ms > max(_LAG_MS, max(times, default=0.0) / 4)
 
 
 def _is_burst(times: Sequence[float], tokens: int) -> bool | None:
-    """Tell whether everything came at once after a long silence, from the spread of the arrivals.
+    """Say whether everything came at once after a long silence, from the spread of the arrivals.
 
     `tokens` are those that came: at most one for two bytes, whatever the usage counts. How many
     chunks there were is no evidence.

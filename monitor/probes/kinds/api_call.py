@@ -39,7 +39,7 @@ def bearer(endpoint: Endpoint) -> Mapping[str, str]:
 
 
 def names_version(path: str) -> bool:
-    """Tell whether a segment of a path is the version of an API."""
+    """Say whether a segment of a path is the version of an API."""
     return any(map(_VERSION.fullmatch, path.split("/")))
 
 
@@ -64,7 +64,7 @@ def judge_status(exchange: Exchange, run: Run) -> Failure | None:
 
 
 def is_document(exchange: Exchange) -> bool:
-    """Tell whether a page or one JSON document came where a stream was asked for, whatever its label."""
+    """Say whether a page or one JSON document came where a stream was asked for, whatever its label."""
     return looks_html(exchange.body) or isinstance(read_json(exchange.body), dict | list)
 
 
@@ -158,7 +158,7 @@ class ApiCall(ApiProbe):
         return None
 
     def is_whole(self, exchange: Exchange) -> bool:
-        """Tell whether an answer came in one piece where a stream was asked for."""
+        """Say whether an answer came in one piece where a stream was asked for."""
         return is_document(exchange)
 
     async def run(self, run: Run) -> Finding:

@@ -285,7 +285,7 @@ class CountingPrompt(TextPrompt):
 
     @property
     def long(self) -> bool:
-        """Tells that one answer takes its time: where an edge cuts such calls, this finds it."""
+        """Say that one answer takes its time: where an edge cuts such calls, this finds it."""
         return not self.stream and (self.numbers or 0) > COUNT
 
 

@@ -114,7 +114,7 @@ def _rows(answer: Any) -> Any:
 
 
 def _is_listed(wanted: str, names: Collection[str]) -> bool:
-    """Tell whether it is there by its name, or as a dated snapshot, which is all that some list."""
+    """Say whether it is there by its name, or as a dated snapshot, which is all that some list."""
     return any(is_same_model(wanted, name.removeprefix("models/")) for name in names)
 
 

@@ -44,7 +44,7 @@ class Piece:
 
     @property
     def is_blank(self) -> bool:
-        """Tells that it is content which nobody can see: spaces, zero-width characters."""
+        """Say that it is content which nobody can see: spaces, zero-width characters."""
         if self.tool or self.media:
             return False
         whole = self.text + self.reasoning + self.refusal
@@ -52,7 +52,7 @@ class Piece:
 
     @property
     def size(self) -> int:
-        """Counts the UTF-8 bytes of words: sounds and pictures have no letters to count tokens by."""
+        """Count the UTF-8 bytes of words: sounds and pictures have no letters to count tokens by."""
         whole = self.text + self.reasoning + self.tool + self.refusal
         return len(whole.encode("utf-8", "replace"))
 
@@ -131,12 +131,12 @@ class ProtocolReader(ABC):
 
     @property
     def reasoning_tokens(self) -> int:
-        """Counts the tokens of thoughts that the usage reports, visible or not."""
+        """Count the tokens of thoughts that the usage reports, visible or not."""
         return 0
 
     @property
     def marked_end(self) -> bool:
-        """Tells whether the sender said that this is the end; `[DONE]` alone proves less."""
+        """Say whether the sender said that this is the end; `[DONE]` alone proves less."""
         return self.ended or bool(self.finish_reasons)
 
     @property
@@ -158,7 +158,7 @@ class ProtocolReader(ABC):
 
     @property
     def spoke(self) -> bool:
-        """Tells whether anything came that one would call an answer."""
+        """Say whether anything came that one would call an answer."""
         return bool(self.tools) or not is_invisible(self.text)
 
     @property
@@ -191,7 +191,7 @@ class ProtocolReader(ABC):
 
 
 def is_invisible(text: str) -> bool:
-    """Tell whether a text shows nothing: spaces, controls, zero-width and filler characters."""
+    """Say whether a text shows nothing: spaces, controls, zero-width and filler characters."""
     if text.isascii():
         return not text.strip()
     return all(

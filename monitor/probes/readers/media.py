@@ -55,7 +55,7 @@ class TranscriptReader(TokensReader):
 
     @property
     def spoke(self) -> bool:
-        """Tells whether it is an answer: a sound without words has an empty one, so the end alone counts."""
+        """Say whether it is an answer: a sound without words has an empty one, so the end alone counts."""
         return self.ended or bool(self.text)
 
 
@@ -113,13 +113,13 @@ class ImageReader(MediaReader):
 
 
 def is_audio(data: bytes) -> bool:
-    """Tell whether it is MP3 (bare or tagged), AAC, WAV, Ogg (Opus) or FLAC."""
+    """Say whether it is MP3 (bare or tagged), AAC, WAV, Ogg (Opus) or FLAC."""
     framed = len(data) > 1 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0
     return framed or data.startswith((b"ID3", b"RIFF", b"OggS", b"fLaC"))
 
 
 def is_picture(data: bytes) -> bool:
-    """Tell whether it is PNG, JPEG or WebP."""
+    """Say whether it is PNG, JPEG or WebP."""
     webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
     return webp or data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"))
 

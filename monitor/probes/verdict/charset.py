@@ -30,7 +30,7 @@ _TEXTS = re.compile(
 
 
 def decode(data: bytes, content_type: str = "") -> str:
-    """Returns a text by its byte order mark, its label, its markup, else as UTF-8; never raises."""
+    """Return a text by its byte order mark, its label, its markup, else as UTF-8; never raises."""
     for mark, name in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(name, "replace")
@@ -42,7 +42,7 @@ def decode(data: bytes, content_type: str = "") -> str:
 
 def _codec(name: str) -> str:
     try:
-        found = codecs.lookup(name).name
+        codec = codecs.lookup(name).name
     except (LookupError, ValueError):
         return "utf-8"
-    return _WIDER.get(found, found) if _TEXTS.match(found) else "utf-8"
+    return _WIDER.get(codec, codec) if _TEXTS.match(codec) else "utf-8"

@@ -27,7 +27,7 @@ from monitor.probes.verdict.quota import judge_quota, when_it_returns
 def judge_http(
     exchange: Exchange, *, had_key: bool, known_good: bool = False, is_api: bool = True
 ) -> Failure | None:
-    """Judges status, headers and error body; None for 2xx (see `judge_api_body`).
+    """Judge status, headers and error body; None for 2xx (see `judge_api_body`).
 
     `known_good`: this very call has worked before, so a path that is gone is the endpoint's doing.
     `is_api`: the call wants an API's answer, not a web page.
@@ -49,7 +49,7 @@ def judge_http(
 
 
 def judge_api_body(exchange: Exchange) -> Failure | None:
-    """Judges an API's answer under 2xx that is a page or an error object after all."""
+    """Judge an API's answer under 2xx that is a page or an error object after all."""
     body = exchange.body
     if looks_html(body):
         title = html_title(body)
@@ -66,7 +66,7 @@ def judge_api_body(exchange: Exchange) -> Failure | None:
 
 
 def is_error_object(value: Any) -> bool:
-    """Says whether a JSON value is an error object of any API."""
+    """Say whether a JSON value is an error object of any API."""
     if not isinstance(value, dict):
         return False
     table = folded(value)
@@ -79,8 +79,8 @@ def is_error_object(value: Any) -> bool:
     response = _table(table.get("response"))
     if _table(response.get("Error")):
         return True
-    said = any(isinstance(table.get(key), str) for key in _MESSAGES)
-    if table.get("success") in (False, "false") and (said or bool(table.get("errors"))):
+    has_words = any(isinstance(table.get(key), str) for key in _MESSAGES)
+    if table.get("success") in (False, "false") and (has_words or bool(table.get("errors"))):
         return True
     if _lists_errors(table.get("errors")) and not _has_payload(table):
         return True
@@ -90,14 +90,14 @@ def is_error_object(value: Any) -> bool:
 
 
 def is_bare_message(value: Any) -> bool:
-    """Says whether a JSON value is an object of words alone, without a place for an answer."""
+    """Say whether a JSON value is an object of words alone, without a place for an answer."""
     table = folded(value) if isinstance(value, dict) else {}
     words = any(isinstance(table.get(key), str) and table[key].strip() for key in _MESSAGES)
     return words and not any(key in table for key in _PAYLOADS)
 
 
 def _lists_errors(errors: Any) -> bool:
-    """Says whether a field lists errors as objects, as GraphQL and Cloudflare do."""
+    """Say whether a field lists errors as objects, as GraphQL and Cloudflare do."""
     return isinstance(errors, list) and any(isinstance(error, dict) for error in errors)
 
 
@@ -161,7 +161,7 @@ def _table(value: Any) -> Mapping[str, Any]:
 
 
 def _is_bad(code: Any) -> bool:
-    """Says whether a code beside a message is that of an error."""
+    """Say whether a code beside a message is that of an error."""
     if isinstance(code, bool):
         return False
     if isinstance(code, int):
@@ -170,21 +170,21 @@ def _is_bad(code: Any) -> bool:
 
 
 def _choice_error(table: Mapping[str, Any]) -> bool:
-    """Says whether the first choice of a chat answer holds an error in place of an answer."""
+    """Say whether the first choice of a chat answer holds an error in place of an answer."""
     choices = table.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     return isinstance(first, dict) and _holds_anything(first.get("error"))
 
 
 def _holds_anything(error: Any) -> bool:
-    """Says whether an `error` field holds anything: some relays put an empty one into good answers."""
+    """Say whether an `error` field holds anything: some relays put an empty one into good answers."""
     return any(error.values()) if isinstance(error, dict) else bool(error)
 
 
 def judge_error_object(
     value: Any, status: int | None = 200, *, otherwise: FailureKind = FailureKind.STREAM_ERROR
 ) -> Failure:
-    """Judges an error that came under HTTP 200 by the status that it would have had.
+    """Judge an error that came under HTTP 200 by the status that it would have had.
 
     `otherwise` is the kind where nothing tells it from the server simply failing.
     """
@@ -214,7 +214,7 @@ def _inner_kind(error: ErrorBody, otherwise: FailureKind) -> FailureKind:
 
 
 def _unnamed_kind(error: ErrorBody) -> FailureKind | None:
-    """Judges by its prose an error that has no status of its own, nor a code that implies one."""
+    """Judge by its prose an error that has no status of its own, nor a code that implies one."""
     if error.mentions(*provider_codes.BUDGET_PHRASES):
         return FailureKind.BUDGET_TOO_SMALL
     if error.mentions(*provider_codes.KEY_PHRASES, *provider_codes.KEY_PHRASES_403):
@@ -252,7 +252,7 @@ _PAGE = re.compile(r"<!doctype\s*html|<html\b", re.IGNORECASE)
 
 
 def _spoken_kind(status: int, error: ErrorBody) -> FailureKind | None:
-    """Judges by codes that mean the same under any status."""
+    """Judge by codes that mean the same under any status."""
     numbered = (provider_codes.NUMBERS.get(number) for number in sorted(error.numbers))
     exact = next((kind for kind in numbered if kind is not None), None)
     if exact is not None:
@@ -312,7 +312,7 @@ _MODEL_FIRST = re.compile(r"\bmodels?\b[ :`'\"]+(\S+)", re.IGNORECASE)
 
 
 def _names_model(error: ErrorBody) -> bool:
-    """Says whether prose such as "Model x is not supported" is about the model."""
+    """Say whether prose such as "Model x is not supported" is about the model."""
     about = _MODEL_FIRST.search(error.text[:40])
     return about is not None and error.mentions(*provider_codes.MODEL_PHRASES)
 

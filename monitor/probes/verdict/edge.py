@@ -65,7 +65,7 @@ _ACTION_HEADERS = ("cf-mitigated", "x-amzn-waf-action", "x-vercel-mitigated")
 
 
 def judge_edge(exchange: Exchange, *, is_api: bool = True) -> Failure | None:
-    """Judges an answer that an edge gave in place of the server behind it; None for any other.
+    """Judge an answer that an edge gave in place of the server behind it; None for any other.
 
     `is_api`: the call wants an API's answer, so that a web page under certain statuses is a wall's.
     """
@@ -98,7 +98,7 @@ def judge_edge(exchange: Exchange, *, is_api: bool = True) -> Failure | None:
 
 
 def _wall_kind(exchange: Exchange, status: int, *, is_api: bool) -> FailureKind | None:
-    """Says whether a bot wall or firewall answered: by its header, its marks, or a page in general."""
+    """Say whether a bot wall or firewall answered: by its header, its marks, or a page in general."""
     action = _wall_action(exchange, status)
     if action is not None:
         return action
@@ -128,7 +128,7 @@ def _wall_kind(exchange: Exchange, status: int, *, is_api: bool) -> FailureKind 
 
 
 def _pageless_kind(exchange: Exchange, status: int, head: bytes) -> FailureKind | None:
-    """Says whether a wall answered without a page: in JSON, or with a status and a header alone."""
+    """Say whether a wall answered without a page: in JSON, or with a status and a header alone."""
     if status >= 400 and _JSON_MARKS.search(head):
         return FailureKind.EDGE_CHALLENGE
     if _JSON_DENIAL.search(head) or status in _WALLS_OWN:
@@ -138,7 +138,7 @@ def _pageless_kind(exchange: Exchange, status: int, head: bytes) -> FailureKind 
 
 
 def _wall_action(exchange: Exchange, status: int) -> FailureKind | None:
-    """Reads the headers with which walls name what they did."""
+    """Read the headers with which walls name what they did."""
     headers = exchange.headers
     for name in _ACTION_HEADERS:
         action = headers.get(name, "").strip().lower()
@@ -195,7 +195,7 @@ _EARLY = 0.98
 def judge_edge_timeout(
     failure: Failure | None, exchange: Exchange, cut_after: timedelta | None
 ) -> Failure | None:
-    """Renames a failure to `edge_timeout` where the call ended when this edge is known to end calls."""
+    """Rename a failure to `edge_timeout` where the call ended when this edge is known to end calls."""
     took = exchange.timings.total
     if failure is None or cut_after is None or took is None:
         return failure

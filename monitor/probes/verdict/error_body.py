@@ -109,13 +109,13 @@ class ErrorBody:
 
 
 def spelled(code: str) -> str:
-    """Returns a code without case, punctuation and a closing `Error`: `AccountOverdueError` -> `accountoverdue`."""
+    """Return a code without case, punctuation and a closing `Error`: `AccountOverdueError` -> `accountoverdue`."""
     plain = _NOT_ALNUM.sub("", code.lower())
     return _RESERVED_SUFFIX.sub("", plain) or plain
 
 
 def read_json(data: bytes) -> Any:
-    """Returns the JSON value, or None for anything else (`null` is of no use to a caller either)."""
+    """Return the JSON value, or None for anything else (`null` is of no use to a caller either)."""
     try:
         return parse_json(data.decode("utf-8-sig", "replace"))
     except ValueError:
@@ -123,7 +123,7 @@ def read_json(data: bytes) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """Parses JSON. Raises ValueError for invalid text, and for text that is many times its size in memory."""
+    """Parse JSON. Raises ValueError for invalid text, and for text that is many times its size in memory."""
     if len(text) > _MOST_VALUES and sum(map(text.count, ",[{")) > _MOST_VALUES:
         raise ValueError(f"more than {_MOST_VALUES} values")
     try:
@@ -142,7 +142,7 @@ def html_title(body: bytes) -> str:
 
 
 def parse_error_body(body: bytes) -> ErrorBody:
-    """Reads a body that is expected to hold an error; never raises."""
+    """Read a body that is expected to hold an error; never raises."""
     value = read_json(body)
     if isinstance(value, list):
         value = next((item for item in value if isinstance(item, dict)), None)
@@ -153,7 +153,7 @@ def parse_error_body(body: bytes) -> ErrorBody:
 
 
 def read_error_object(value: Mapping[str, Any]) -> ErrorBody:
-    """Reads a JSON object that holds an error; any field may be missing or of any type."""
+    """Read a JSON object that holds an error; any field may be missing or of any type."""
     tables = tuple(_tables(value))
     words = frozenset(_words(tables))
     return ErrorBody(
@@ -182,14 +182,14 @@ Tables = tuple[tuple[str, Table], ...]
 
 
 def folded(value: Mapping[str, Any]) -> Table:
-    """Returns the first fields of an object by lower-case names: `Error`, `Message` and `Code` are met too."""
+    """Return the first fields of an object by lower-case names: `Error`, `Message` and `Code` are met too."""
     return {str(name).lower(): item for name, item in list(value.items())[:_MOST_FIELDS]}
 
 
 def _tables(
     value: Mapping[str, Any], name: str = "", depth: int = 0
 ) -> Iterator[tuple[str, Table]]:
-    """Yields the tables that describe an error, the innermost first."""
+    """Yield the tables that describe an error, the innermost first."""
     table = folded(value)
     if depth < 4:
         for key in _INNER_KEYS:
@@ -202,7 +202,7 @@ def _tables(
 
 
 def _unwrapped(value: Any) -> Any:
-    """Returns the JSON object that a relay quotes inside a text, or the value itself."""
+    """Return the JSON object that a relay quotes inside a text, or the value itself."""
     if not isinstance(value, str) or "{" not in value[:200] or len(value) > _TEXT_LIMIT:
         return value
     try:
@@ -212,7 +212,7 @@ def _unwrapped(value: Any) -> Any:
 
 
 def _dicts(value: Any) -> list[Mapping[str, Any]]:
-    """Lists the objects in a field that holds one or a list of them."""
+    """List the objects in a field that holds one or a list of them."""
     items = value[:10] if isinstance(value, list) else [value]
     return [item for item in items if isinstance(item, dict)]
 

@@ -95,7 +95,7 @@ _THROTTLED = frozenset({"resourceexhausted", "ratelimit", "ratelimitexceeded", "
 
 
 def judge_quota(status: int | None, error: ErrorBody) -> FailureKind | None:
-    """Returns `quota_exhausted` for an account that must pay, `no_channel` where that is the relay's own.
+    """Return `quota_exhausted` for an account that must pay, `no_channel` where that is the relay's own.
 
     None where nothing tells of money; `status` is the status that counts, None for none.
     """
@@ -116,7 +116,7 @@ def judge_quota(status: int | None, error: ErrorBody) -> FailureKind | None:
 
 
 def when_it_returns(error: ErrorBody) -> str:
-    """Says when a used-up allowance returns, as far as the error names it: ` (it returns in 6 days)`."""
+    """Say when a used-up allowance returns, as far as the error names it: ` (it returns in 6 days)`."""
     if error.retry_after:
         return f" (it returns in {_span(error.retry_after)})"
     moment = error.resets_at

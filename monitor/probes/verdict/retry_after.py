@@ -26,7 +26,7 @@ _EPOCH_S, _EPOCH_MS = 1e9, 1e11
 
 
 def retry_after(exchange: Exchange, now: datetime) -> timedelta | None:
-    """Returns the wait that the server asks for, 1 s to 1 h; None where it is not asked for or not an error."""
+    """Return the wait that the server asks for, 1 s to 1 h; None where it is not asked for or not an error."""
     status = exchange.status
     if status is None or not (status in {408, 429} or 500 <= status < 600):
         return None
@@ -53,7 +53,7 @@ def _asked_seconds(headers: Mapping[str, str], error: ErrorBody, now: datetime) 
 
 
 def _resets(headers: Mapping[str, str], now: datetime) -> Iterator[float]:
-    """Yields the waits of limits that are used up, or of all where none says how much is left."""
+    """Yield the waits of limits that are used up, or of all where none says how much is left."""
     resets = [(name, text) for name, text in headers.items() if _RESET.match(name)][:_MOST_LIMITS]
     left = {name: _number(headers.get(name.replace("reset", "remaining"))) for name, _ in resets}
     used_up = any(rest == 0 for rest in left.values())
@@ -64,7 +64,7 @@ def _resets(headers: Mapping[str, str], now: datetime) -> Iterator[float]:
 
 
 def _wait(text: str, now: datetime) -> float | None:
-    """Returns seconds until a reset that is given as a span or as a moment."""
+    """Return seconds until a reset that is given as a span or as a moment."""
     number = _number(text)
     if number is None:
         span = _span(text)
@@ -81,7 +81,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _span(text: str) -> float | None:
-    """Parses `48s`, `6m0s`, `12ms`, `1h2m3.5s` into seconds."""
+    """Parse `48s`, `6m0s`, `12ms`, `1h2m3.5s` into seconds."""
     parts = _SPAN.findall(text[:60])
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
@@ -89,7 +89,7 @@ def _span(text: str) -> float | None:
 
 
 def _until(text: str, now: datetime) -> float | None:
-    """Returns seconds until a date in HTTP's form or RFC 3339's."""
+    """Return seconds until a date in HTTP's form or RFC 3339's."""
     try:
         then = parsedate_to_datetime(text) if "," in text else datetime.fromisoformat(text)
         aware = then if then.tzinfo else then.replace(tzinfo=UTC)

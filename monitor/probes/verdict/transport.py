@@ -63,7 +63,7 @@ _EXPLAINED = {
 
 
 def judge_transport(exchange: Exchange) -> Failure | None:
-    """Judges what broke before the body; a broken body is for `judge_body_transport` or the stream's judge."""
+    """Judge what broke before the body; a broken body is for `judge_body_transport` or the stream's judge."""
     error = exchange.error
     if error is None or error.phase is TransportPhase.BODY:
         return None
@@ -81,7 +81,7 @@ def judge_transport(exchange: Exchange) -> Failure | None:
 
 
 def judge_body_transport(exchange: Exchange) -> Failure | None:
-    """Judges a plain answer that did not come whole."""
+    """Judge a plain answer that did not come whole."""
     error = exchange.error
     if error is None or error.phase is not TransportPhase.BODY:
         return None

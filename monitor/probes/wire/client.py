@@ -96,7 +96,7 @@ class Client:
             self._resolver = None
 
     async def send(self, request: HttpRequest, watch: StreamWatcher | None = None) -> Exchange:
-        """Sends one request; what an endpoint does never raises. Raises `aiohttp.InvalidURL` for a bad URL."""
+        """Send one request; what an endpoint does never raises. Raises `aiohttp.InvalidURL` for a bad URL."""
         session = self._session(request.ca_file, request.proxy)
         encrypted = request.url.startswith("https:")
         route = route_through(request.proxy, tunnels=encrypted)
@@ -130,7 +130,7 @@ class Client:
         return _exchange(trace, received, lag)
 
     async def connect(self, request: ConnectRequest) -> Exchange:
-        """Opens and closes a connection without a request; what an endpoint does never raises."""
+        """Open and close a connection without a request; what an endpoint does never raises."""
         resolver, context = self._names(), self._context(request.ca_file)
         with self._lag.watch() as lag:
             route = route_through(request.proxy, tunnels=True)
@@ -215,7 +215,7 @@ async def _read_body(
     decoder: Decoder,
     alarm: Callable[[], None],
 ) -> TransportError | None:
-    """Reads a body to its end, or to the first reason to give it up, which it returns."""
+    """Read a body to its end, or to the first reason to give it up, which it returns."""
     budget, content_bytes = trace.budget, 0
     async for at_ms, data in _slices(content, trace):
         began = time.thread_time_ns()
@@ -246,7 +246,7 @@ async def _read_body(
 async def _slices(
     content: aiohttp.StreamReader, trace: Trace
 ) -> AsyncIterator[tuple[float, bytes]]:
-    """Yields a body as it comes with its times, a heap in pieces between which others have their turn."""
+    """Yield a body as it comes with its times, a heap in pieces between which others have their turn."""
     async for data in content.iter_any():
         at_ms, begin = trace.since_start(trace.stamp()), 0
         while len(data) - begin > trace.budget.slice_bytes:
@@ -258,7 +258,7 @@ async def _slices(
 
 
 def _hang_up(content: aiohttp.StreamReader) -> None:
-    """Wakes whoever waits for the body: aiohttp closes the connection on broken framing, and tells nobody."""
+    """Wake whoever waits for the body: aiohttp closes the connection on broken framing, and tells nobody."""
     if not content.is_eof() and content.exception() is None:
         content.set_exception(BadHttpMessage("broken framing"))
 
@@ -270,7 +270,7 @@ def _wait_for_watch(
     guard: asyncio.Timeout,
     end: float,
 ) -> None:
-    """Moves the timeout to whichever comes first, the watcher's deadline or the end of the run.
+    """Move the timeout to whichever comes first, the watcher's deadline or the end of the run.
 
     It may ring up to `_LATER_S` late, because moving it for every chunk of a stream costs much.
     """

@@ -21,7 +21,7 @@ _NEXT_FAMILY_S = 0.25
 async def open_connection(
     request: ConnectRequest, resolver: AbstractResolver, context: ssl.SSLContext
 ) -> None:
-    """Opens a connection and closes it; the current trace holds the times. Raises OSError, TunnelError."""
+    """Open a connection and close it; the current trace holds the times. Raises OSError, TunnelError."""
     if request.proxy is None:
         sock = await reach(resolver, request.host, request.port)
     else:
@@ -33,7 +33,7 @@ async def open_connection(
 
 
 async def reach(resolver: AbstractResolver, host: str, port: int) -> socket.socket:
-    """Opens a TCP connection. Raises OSError."""
+    """Open a TCP connection. Raises OSError."""
     return await aiohappyeyeballs.start_connection(
         await _addresses(resolver, host, port),
         happy_eyeballs_delay=_NEXT_FAMILY_S,
@@ -60,7 +60,7 @@ async def _through(proxy: Proxy, host: str, port: int, resolver: AbstractResolve
 async def _addresses(
     resolver: AbstractResolver, host: str, port: int
 ) -> list[aiohappyeyeballs.AddrInfoType]:
-    """Looks a name up; an address is returned as it is."""
+    """Look a name up; an address is returned as it is."""
     try:
         version = ipaddress.ip_address(host).version
     except ValueError:

@@ -44,7 +44,7 @@ class Decoder:
         return begun and inflate is not None and not inflate.eof and self.error is None
 
     def feed(self, data: bytes) -> bytes:
-        """Returns what a chunk holds; nothing after an error."""
+        """Return what a chunk holds; nothing after an error."""
         room = max(0, self.limit - self._given)
         self._taken += len(data)
         if self.error is not None:
@@ -81,14 +81,14 @@ class Decoder:
         return b"".join(parts)
 
     def _retry_without_wrapper(self) -> bool:
-        """Starts anew as raw deflate where not a byte of a zlib stream was right."""
+        """Start anew as raw deflate where not a byte of a zlib stream was right."""
         if self._bits != _ZLIB or self._given:
             return False
         self._bits, self._inflate = _RAW, zlib.decompressobj(_RAW)
         return True
 
     def _next_member(self) -> bytes:
-        """Returns what follows a member that has ended; its decompressor is set up."""
+        """Return what follows a member that has ended; its decompressor is set up."""
         assert self._inflate is not None
         if not self._inflate.eof:
             return self._inflate.unconsumed_tail

@@ -26,7 +26,7 @@ class TunnelError(Exception):
 
 
 def error_by_proxy_status(status: int) -> TransportError:
-    """Says what a proxy means by a status other than 200."""
+    """Say what a proxy means by a status other than 200."""
     if status in _SAYS_OF_ENDPOINT:
         return TransportError(
             TransportPhase.CONNECT, _SAYS_OF_ENDPOINT[status], f"the proxy says HTTP {status}"
@@ -36,7 +36,7 @@ def error_by_proxy_status(status: int) -> TransportError:
 
 
 async def ask_for_tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int) -> None:
-    """Sends CONNECT on a connection to the proxy. Raises TunnelError."""
+    """Send CONNECT on a connection to the proxy. Raises TunnelError."""
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     login = (f"{name}: {value}" for name, value in credentials(proxy).items())
     lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}", *login]
@@ -60,7 +60,7 @@ async def ask_for_tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int
 
 
 def credentials(proxy: Proxy) -> dict[str, str]:
-    """Returns the proxy's login as a header; an empty dict without one."""
+    """Return the proxy's login as a header; an empty dict without one."""
     if proxy.login is None:
         return {}
     code = base64.b64encode(proxy.login.reveal().encode()).decode()

@@ -79,13 +79,13 @@ def _connector(
 
 
 def _budget(connector: aiohttp.TCPConnector) -> None:
-    """Lets connections keep to the budget of their run; aiohttp has no public way to say so."""
+    """Let connections keep to the budget of their run; aiohttp has no public way to say so."""
     factory: Any = partial(BudgetedHandler, loop=asyncio.get_running_loop())
     connector._factory = factory  # noqa: SLF001  # see above
 
 
 def route_through(proxy: Proxy | None, *, tunnels: bool) -> Route:
-    """Says how the endpoint is reached; `tunnels` is true for all but plain HTTP."""
+    """Say how the endpoint is reached; `tunnels` is true for all but plain HTTP."""
     if proxy is None:
         return Route.DIRECT
     if proxy.socks:
@@ -94,7 +94,7 @@ def route_through(proxy: Proxy | None, *, tunnels: bool) -> Route:
 
 
 def proxy_arguments(proxy: Proxy | None) -> dict[str, Any]:
-    """Returns aiohttp's proxy arguments for one request; none for SOCKS, which its connector handles."""
+    """Return aiohttp's proxy arguments for one request; none for SOCKS, which its connector handles."""
     if proxy is None or proxy.socks:
         return {}
     address = URL.build(scheme="http", host=proxy.host, port=proxy.port)

@@ -45,7 +45,7 @@ class _Reached:
 
 
 async def through_socks(proxy: Proxy, host: str, port: int, reach: Reach) -> socket.socket:
-    """Opens a connection to the endpoint. Raises TunnelError, and OSError where the proxy cannot be reached."""
+    """Open a connection to the endpoint. Raises TunnelError, and OSError where the proxy cannot be reached."""
     trace = current.get()
     user, _, password = proxy.login.reveal().partition(":") if proxy.login else ("", "", "")
     asking = Socks(
@@ -68,7 +68,7 @@ async def through_socks(proxy: Proxy, host: str, port: int, reach: Reach) -> soc
 
 
 def _trouble(error: ProxyError, *, greeted: bool) -> TransportError:
-    """Translates a proxy's error; a proxy that hangs up after the target was named means that it is unreachable."""
+    """Translate a proxy's error; a proxy that hangs up after the target was named means that it is unreachable."""
     what = _SAYS_OF_ENDPOINT.get(error.error_code or 0)
     if what is not None:
         return TransportError(TransportPhase.CONNECT, what, f"the proxy says so: {error}")

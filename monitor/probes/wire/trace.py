@@ -34,7 +34,7 @@ current: ContextVar["Trace"] = ContextVar("probe_trace")
 
 
 def _wall_offset() -> int:
-    """Returns wall minus monotonic clock, the tightest of three readings: kernel stamps use the wall clock."""
+    """Return wall minus monotonic clock, the tightest of three readings: kernel stamps use the wall clock."""
     best: tuple[int, int] | None = None
     for _ in range(3):
         before = time.monotonic_ns()
@@ -112,11 +112,11 @@ class Trace:
 
     @property
     def told_proxy(self) -> bool:
-        """Says whether the proxy has been told the target."""
+        """Say whether the proxy has been told the target."""
         return self.answered if self.route is Route.SOCKS else self.sent is not None
 
     def arrive(self) -> None:
-        """Marks that the tunnel stands and nothing has been sent to the endpoint yet."""
+        """Mark that the tunnel stands and nothing has been sent to the endpoint yet."""
         if self.arrived:
             return
         self.arrived, self.answered, self.sent = True, False, None
@@ -127,7 +127,7 @@ class Trace:
         return (at - self.start) / 1e6
 
     def stamp(self) -> int:
-        """Returns when the last bytes arrived: by the kernel's stamp if there is one, else when we read them."""
+        """Return when the last bytes arrived: by the kernel's stamp if there is one, else when we read them."""
         if self.received is None:
             return time.monotonic_ns()
         if self.kernel is not None:
@@ -137,7 +137,7 @@ class Trace:
         return self.received
 
     def _is_believable(self, at: int) -> bool:
-        """Says whether the kernel's stamp may be used: the wall clock may have been set since the start."""
+        """Say whether the kernel's stamp may be used: the wall clock may have been set since the start."""
         assert self.received is not None
         if self.received - at < _CLOSE_NS:
             return True
@@ -174,7 +174,7 @@ class TracedSocket(socket.socket):
                 self.trace.arrive()
 
     def getsockopt(self, level: int, option: int, *rest: int) -> Any:
-        """Notes the end of connecting: the event loop reads SO_ERROR at that moment."""
+        """Note the end of connecting: the event loop reads SO_ERROR at that moment."""
         value = super().getsockopt(level, option, *rest)
         if level == socket.SOL_SOCKET and option == socket.SO_ERROR and isinstance(value, int):
             self._ended(value)
@@ -209,7 +209,7 @@ class TracedSocket(socket.socket):
         super().close()
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """Reads for TLS, and notes the arrival."""
+        """Read for TLS, and note the arrival."""
         most = min(nbytes or len(buffer), self.trace.budget.slice_bytes)
         view = memoryview(buffer)[:most]
         try:
@@ -221,7 +221,7 @@ class TracedSocket(socket.socket):
         return count
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Reads for plain HTTP, and notes the arrival."""
+        """Read for plain HTTP, and note the arrival."""
         try:
             most = min(bufsize, self.trace.budget.slice_bytes)
             data, ancillary, _, _ = self.recvmsg(most, _ANCILLARY, flags)
@@ -265,7 +265,7 @@ class TracedTLS(ssl.SSLObject):
         trace.on_connected()
 
     def _count_certificates(self) -> int | None:
-        """Counts what the server sent; public only from Python 3.13 on."""
+        """Count what the server sent; public only from Python 3.13 on."""
         source = self if hasattr(self, "get_unverified_chain") else getattr(self, "_sslobj", None)
         try:
             return len(source.get_unverified_chain())  # type: ignore[union-attr]
@@ -273,7 +273,7 @@ class TracedTLS(ssl.SSLObject):
             return None
 
     def getpeercert(self, binary_form: bool = False) -> Any:  # noqa: FBT001, FBT002  # ssl's own
-        """Parses a certificate once: it takes long, asyncio asks too, and it stays the same for weeks."""
+        """Parse a certificate once: it takes long, asyncio asks too, and it stays the same for weeks."""
         der = super().getpeercert(binary_form=True)
         if binary_form or der is None:
             return der
@@ -291,12 +291,12 @@ class TracedTLS(ssl.SSLObject):
 
 
 def _validity(cert: Any) -> tuple[datetime | None, timedelta | None]:
-    """Returns when a certificate ends, and how long it lives in all."""
+    """Return when a certificate ends, and how long it lives in all."""
     first, last = (_moment(cert.get(name) if cert else None) for name in ("notBefore", "notAfter"))
     return last, last - first if first and last else None
 
 
 @lru_cache(maxsize=4096)
 def _moment(text: str | None) -> datetime | None:
-    """Parses OpenSSL's date, cached: it takes long, and a certificate stays the same for weeks."""
+    """Parse OpenSSL's date, cached: it takes long, and a certificate stays the same for weeks."""
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC) if text else None

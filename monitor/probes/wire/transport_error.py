@@ -69,7 +69,7 @@ def _dns(error: OSError | UnicodeError | None) -> TransportError:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Lists the causes of an error, the innermost first, which knows what happened."""
+    """List the causes of an error, the innermost first, which knows what happened."""
     chain: list[BaseException] = []
     while error is not None and error not in chain:
         chain.append(error)

@@ -37,7 +37,7 @@ class WorkBudget:
         """The head of the answer has come."""
 
     def successor(self) -> "WorkBudget":
-        """Returns the budget of the next run there: who has spent a burst gets no new one at once."""
+        """Return the budget of the next run there: who has spent a burst gets no new one at once."""
         self.spend(0)
         return WorkBudget(self._debt_ns)
 
@@ -47,11 +47,11 @@ class WorkBudget:
 
     @property
     def slice_bytes(self) -> int:
-        """Limits how much may be read or worked through at once."""
+        """Return how much may be read or worked through at once."""
         return _SMALL_SLICE if self.is_spent or not self.has_answer else _SLICE
 
     def spend(self, work_ns: int) -> float:
-        """Adds work done; returns for how many seconds nothing more should be read."""
+        """Add work done; return for how many seconds nothing more should be read."""
         now = time.monotonic_ns()
         self._debt_ns = max(0.0, self._debt_ns - (now - self._at) * _SHARE) + work_ns
         self._at = now
@@ -61,7 +61,7 @@ class WorkBudget:
         return over_ns / _SHARE / 1e9 if over_ns > 0 else 0.0
 
     def take_framing(self, content_bytes: int) -> int:
-        """Returns the work, in ns, that aiohttp had with framing since the last call; it cannot be measured."""
+        """Return the work, in ns, that aiohttp had with framing since the last call; it cannot be measured."""
         framing = max(0, self.raw_bytes - content_bytes)
         new, self._framing_bytes = framing - self._framing_bytes, framing
         return max(0, new) * _FRAMING_NS
@@ -72,7 +72,7 @@ class WorkBudget:
         return self._excess_ns > _FLOOD_NS
 
     def is_mere_framing(self, content_bytes: int) -> bool:
-        """Says whether far more framing than content has come."""
+        """Say whether far more framing than content has come."""
         framing = self.raw_bytes - content_bytes
         return framing > _FRAMING_BYTES and framing > content_bytes
 
@@ -111,7 +111,7 @@ class BudgetedHandler(ResponseHandler):
         super().pause_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002  # aiohttp's own
-        """Goes on in a turn of its own: at once, a body of one-byte chunks would be parsed without end."""
+        """Go on in a turn of its own: at once, a body of one-byte chunks would be parsed without end."""
         if self._budget is None:
             super().resume_reading(resume_parser)
         elif not self._resumes:
@@ -125,7 +125,7 @@ class BudgetedHandler(ResponseHandler):
             self.transport.pause_reading()
 
     def _hold(self, seconds: float | None) -> None:
-        """Stops reading for a while; with None until the run's timeout ends it."""
+        """Stop reading for a while; with None until the run's timeout ends it."""
         if self._holds or self.transport is None:
             return
         self._holds = True
