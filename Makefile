@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 FAST   := not proof and not slow and not browser
 PURE   := tests/model tests/alerts tests/config tests/test_backoff.py tests/test_budget.py tests/test_house.py \
-          $(addprefix tests/probes/test_,answer.py challenge.py classify.py near_misses.py readers.py sse.py stream.py) \
+          tests/probes/answer tests/probes/verdict tests/probes/readers/test_readers.py tests/probes/readers/test_sse.py \
           tests/diagnosis/test_pure.py tests/page/test_rules.py tests/page/test_headline.py
 
 .PHONY: demo test quick fast check slow pythons lint types contracts proof mutants bench shots format clean

@@ -1,65 +1,17 @@
 """Which base URL to use now: for the page, `best.txt` and the alerts."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
+from check_cast import DEGRADED, DOWN, MINUTE, NOW, UNKNOWN, UP, check, history, run
 
 from monitor.model import (
-    AlertState,
-    Check,
-    CheckHistory,
-    Endpoint,
     Failure,
     FailureKind,
     Incident,
-    Outcome,
-    Phase,
     Result,
-    Rollup,
     Severity,
-    Timings,
 )
-from monitor.model.rollup import NOTHING
-from monitor.probes import PROBES
 from monitor.ranking import Answer, Candidate, Pick, RecentAnswers, candidates, choose, covered
 from monitor.ranking import ranked as rank_answers
-
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-TODAY = NOW.date()
-MINUTE = timedelta(minutes=1)
-UP, DEGRADED, DOWN, UNKNOWN = Outcome
-
-
-def check(endpoint: str = "a", probe: str = "chat", every: str = "5m") -> Check:
-    home = Endpoint(id=endpoint, service="s", url=f"https://{endpoint}.example", name=endpoint)
-    return Check(service="s", endpoint=home, probe=PROBES[probe](every=every).named(probe))
-
-
-def run(
-    outcome: Outcome = UP, ago: float = 1, ttft: float | None = 100, ttfb: float | None = 10
-) -> Result:
-    return Result(
-        check="s/a/chat",
-        vantage="v",
-        at=NOW - ago * MINUTE,
-        outcome=outcome,
-        timings=Timings(ttft=ttft, ttfb=ttfb),
-    )
-
-
-def history(
-    *recent: Result,
-    latest: Result | None = None,
-    phases: dict[str, Phase] | None = None,
-    last_24h: Rollup = NOTHING,
-) -> CheckHistory:
-    states = tuple(
-        AlertState(check="s/a/chat", rule=rule, phase=phase)
-        for rule, phase in (phases or {}).items()
-    )
-    return CheckHistory(
-        check="s/a/chat", latest=latest, states=states, days={}, last_24h=last_24h, recent=recent
-    )
 
 
 def ranked(*recent: Result, probe: str = "chat") -> list[float]:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from monitor.cli import incidents
 from monitor.cli.console import SafeConsole, json_text
-from monitor.config import parse
+from monitor.config import Config, parse
 from monitor.model import EntryKind, Failure, FailureKind, Incident, Severity, TimelineEntry
 from monitor.store import Store
 
@@ -37,6 +37,15 @@ def printed(*parts: object, console: type[Console] = SafeConsole) -> str:
     return file.getvalue()
 
 
+def opened(folder: Path, clock: HandClock) -> tuple[Config, Store]:
+    text = '[service.s]\nendpoints = { a = "https://a.example" }\n'
+    config = parse(text, path=folder / "monitor.toml", env={})
+    store = Store(config.store, clock=clock)
+    store.open()
+    store.recall()
+    return config, store
+
+
 def test_every_kind_of_entry_has_a_word() -> None:
     entries = tuple(TimelineEntry(at=NOW, what=what, text="why") for what in EntryKind)
     text = printed(*incidents.timeline(replace(INCIDENT, timeline=entries), NOW))
@@ -48,14 +57,7 @@ async def test_an_incident_in_the_future_is_listed_and_its_length_is_not_negativ
     tmp_path: Path, clock: HandClock
 ) -> None:
     """As after a wall clock that was set back."""
-    config = parse(
-        '[service.s]\nendpoints = { a = "https://a.example" }\n',
-        path=tmp_path / "monitor.toml",
-        env={},
-    )
-    store = Store(config.store, clock=clock)
-    store.open()
-    store.recall()
+    config, store = opened(tmp_path, clock)
     later = clock.now() + timedelta(hours=1)
     await store.save(incidents=(replace(INCIDENT, opened=later),))
     await store.close()
@@ -84,14 +86,7 @@ def test_foreign_control_characters_reach_no_terminal() -> None:
 async def test_an_open_incident_has_lasted_until_a_daemon_was_seen_last(
     tmp_path: Path, clock: HandClock
 ) -> None:
-    config = parse(
-        '[service.s]\nendpoints = { a = "https://a.example" }\n',
-        path=tmp_path / "monitor.toml",
-        env={},
-    )
-    store = Store(config.store, clock=clock)
-    store.open()
-    store.recall()
+    config, store = opened(tmp_path, clock)
     begin = clock.now()
     clock.tick(420)
     store.heartbeat(clock.now())

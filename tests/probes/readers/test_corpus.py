@@ -23,7 +23,7 @@ from monitor.probes.readers import (
 from monitor.probes.readers.sse import Event, SseParser
 from monitor.probes.verdict.classify import judge_http
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
 
 OUR_NAMES = {"context_too_long": "request_rejected", "forbidden": "permission_denied"}
 

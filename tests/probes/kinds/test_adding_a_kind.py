@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monitor.probes import PROBES
 
-PACKAGE = Path(__file__).parents[2] / "monitor"
+PACKAGE = Path(__file__).parents[3] / "monitor"
 KIND = """
 from typing import ClassVar
 
