@@ -68,7 +68,7 @@ def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
 def read_snapshot(config: Config) -> Snapshot:
     """Return what a daemon has committed so far."""
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
-        return reader.snapshot(SystemClock().now())
+        return reader.snapshot(SystemClock().now(), whole=False)
 
 
 def last_publish(config: Config) -> dict[str, Any] | None:

@@ -63,12 +63,6 @@ class Histogram:
             return Histogram(other.first, other.lanes + (self.lanes << -lift))
         return Histogram(self.first, self.lanes + (other.lanes << lift))
 
-    def __sub__(self, other: "Histogram") -> "Histogram":
-        """`other` must be a part of this one."""
-        return Histogram(
-            self.first, self.lanes - (other.lanes << (other.first - self.first) * _BITS)
-        )
-
     @property
     def counts(self) -> "array[int]":
         size = -(-self.lanes.bit_length() // _BITS)
@@ -216,23 +210,25 @@ class Sum:
                 total.figures[name] = Histogram.of(buckets_of_tenths(values))
         return total
 
-    def add(self, other: "Sum") -> None:
+    def add(self, other: "Sum", wanted: Collection[str] = FIGURES) -> None:
+        """Add the counts, and of the figures those `wanted`."""
         self.counts = [*map(int.__add__, self.counts, other.counts)]
-        self.kinds.update(other.kinds)
+        if other.kinds:
+            self.kinds.update(other.kinds)
         for name, histogram in other.figures.items():
-            mine = self.figures.get(name)
-            self.figures[name] = histogram if mine is None else mine + histogram
+            if name in wanted:
+                mine = self.figures.get(name)
+                self.figures[name] = histogram if mine is None else mine + histogram
 
     @property
     def rollup(self) -> Rollup:
         return rollup_of([self])
 
 
-def rollup_of(sums: Sequence[Sum], counts: Sequence[int] | None = None) -> Rollup:
-    """The sum of these as a value that does not change with them; `counts` where they are known."""
-    kinds = sums[0].kinds if len(sums) == 1 else sum((each.kinds for each in sums), Counter[str]())
-    if counts is None:
-        counts = [sum(column) for column in zip(*(each.counts for each in sums), strict=True)]
+def rollup_of(sums: Sequence[Sum]) -> Rollup:
+    """The sum of these as a value that does not change with them."""
+    kinds = sum((each.kinds for each in sums), Counter[str]())
+    counts = [*map(sum, zip(*(each.counts for each in sums), strict=True))]
     return Rollup(
         outcomes=outcomes_of(*counts[:MAINTENANCE]),
         kinds=dict(kinds),

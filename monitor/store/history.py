@@ -8,13 +8,12 @@ and whoever asks does so in a thread of its own.
 
 import threading
 from array import array
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
-from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -38,7 +37,6 @@ from monitor.model.spend import NO_SPEND
 from monitor.store.histogram import (
     MAINTENANCE,
     CountedRow,
-    Histogram,
     Sum,
     buckets_of_tenths,
     day_counts,
@@ -61,6 +59,9 @@ _NOTHING = -(1 << 15)
 _DRAWN = 9, 10, 13
 """The places of ttfb, ttft and speed in what is counted of a run."""
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+_BANDS = 1, *WINDOWS
+"""Ages in days that end today and each window."""
+_NO_COUNTS = (0,) * (MAINTENANCE + 1)
 _AT = attrgetter("at")
 
 
@@ -86,54 +87,36 @@ class Past:
     today: int
     days: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """The counts behind the bar of each unix day."""
-    windows: tuple[Sum, ...] = field(default_factory=lambda: tuple(Sum() for _ in WINDOWS))
-    """Sums of the days before today, for each of `WINDOWS`, with `WINDOW_FIGURES`."""
-    current: Sum = field(default_factory=Sum)
-    """The sum of today."""
-    later: dict[int, Sum] = field(default_factory=dict)
-    """Sums of days that have not begun, as far as anybody said so."""
+    bands: tuple[Sum, ...] | None = field(default_factory=lambda: tuple(Sum() for _ in _BANDS))
+    """Sums of today, and of the days of each window that no shorter one holds, with `WINDOW_FIGURES`.
 
-    def add(self, day: int, more: Sum, *, loading: bool = False) -> None:
-        """To the windows that hold the day; while `loading` to the shortest one, and `nest` does the rest."""
+    None from midnight until the file is read again: then nobody knows what leaves a window.
+    """
+
+    def add(self, day: int, more: Sum) -> None:
         counts = more.counts[: MAINTENANCE + 1]
-        before = self.days.get(day, (0,) * len(counts))
-        self.days[day] = _same_counts(*map(int.__add__, before, counts))
-        self._place(
-            day, Sum(more.counts, more.kinds, _window_figures(more.figures)), loading=loading
-        )
-
-    def _place(self, day: int, more: Sum, *, loading: bool = False) -> None:
-        if day == self.today:
-            self.current.add(more)
-        elif day > self.today:
-            self.later.setdefault(day, Sum()).add(more)
-        for length, window in zip(WINDOWS, self.windows, strict=True):
-            if self.today - length < day < self.today:
-                window.add(more)
-                if loading:
-                    break
-
-    def nest(self) -> None:
-        """Each window holds the shorter ones."""
-        for shorter, longer in pairwise(self.windows):
-            longer.add(shorter)
+        before = self.days.get(day)
+        self.days[day] = _same_counts(*(map(int.__add__, before, counts) if before else counts))
+        if self.bands is not None and 0 <= self.today - day < DAYS_SHOWN:
+            self.bands[bisect_right(_BANDS, self.today - day)].add(more, WINDOW_FIGURES)
 
     def turn(self, today: int) -> None:
-        """Another day has begun; those that leave the windows leave them when the file is read again."""
-        known = {self.today: self.current, **self.later}
-        self.windows = tuple(
-            window if today - length < self.today else Sum()
-            for length, window in zip(WINDOWS, self.windows, strict=True)
-        )
-        self.today, self.current, self.later = today, Sum(), {}
-        for day, total in known.items():
-            self._place(day, total)
+        """Another day has begun."""
+        self.today, self.bands = today, None
 
     def rollups(self) -> dict[int, Rollup]:
-        return {
-            length: rollup_of([window, self.current])
-            for length, window in zip(WINDOWS, self.windows, strict=True)
-        }
+        if self.bands is not None:
+            return {
+                length: rollup_of(self.bands[: place + 1])
+                for place, length in enumerate(WINDOWS, 1)
+            }
+        return {length: day_counts(*self._counts(length)) for length in WINDOWS}
+
+    def _counts(self, length: int) -> Iterable[int]:
+        """Add up the bars of a window."""
+        first = self.today - length
+        days = [counts for day, counts in self.days.items() if first < day <= self.today]
+        return map(sum, zip(*days, strict=True)) if days else _NO_COUNTS
 
     def bars(self) -> dict[date, Rollup]:
         first = self.today - DAYS_SHOWN
@@ -159,10 +142,6 @@ def _date(day: int) -> date:
     return date.fromordinal(_EPOCH_DAY + day)
 
 
-def _window_figures(figures: Mapping[str, Histogram]) -> dict[str, Histogram]:
-    return {name: found for name, found in figures.items() if name in WINDOW_FIGURES}
-
-
 @dataclass(slots=True)
 class Lately:
     """The last day of one check."""
@@ -173,10 +152,9 @@ class Lately:
     hours: dict[int, Sum | PackedSum] = field(default_factory=dict)
     """By unix hour."""
     halves: dict[int, "array[int]"] = field(default_factory=dict)
-    """By unix half hour the buckets of ttfb, ttft and speed of each run in turn."""
-    _points: dict[int, Point] = field(default_factory=dict)
-    """Of the half hours that are over."""
-    _streams: bool = False
+    """By unix half hour, while it goes on, the buckets of ttfb, ttft and speed of each run in turn."""
+    points: dict[int, Point] = field(default_factory=dict)
+    """Of the half hours that are over; a later run is in no chart."""
     _over: tuple[int, Sum] | None = None
     """The sum of the hours that are over, as of a unix hour."""
 
@@ -190,20 +168,19 @@ class Lately:
             self.latest = result
         insort(self.recent, briefly(result), key=_AT)
 
-    def add(self, hour: int, rows: Sequence[tuple[int, CountedRow]]) -> None:
-        """Runs that began in this hour, with their begins."""
+    def add(self, hour: int, more: Sum, rows: Sequence[tuple[int, CountedRow]]) -> None:
+        """Runs that began in this hour: their sum, and each with its begin."""
         before = self.hours.get(hour)
         total = before.unpacked() if isinstance(before, PackedSum) else before or Sum()
-        total.add(Sum.of_rows([row for _, row in rows]))
+        total.add(more)
         self.hours[hour] = total
         if self._over is not None and hour < self._over[0]:
             self._over = None
         for at, row in rows:
-            if row[0] < 2 and row[5]:
-                half = at // HALF_HOUR_MS
+            half = at // HALF_HOUR_MS
+            if row[0] < 2 and row[5] and half not in self.points:
                 values = chart_values(row[each] if row[each] is not None else -1 for each in _DRAWN)
                 self.halves.setdefault(half, array("h")).extend(values)
-                self._points.pop(half, None)
 
     def last_24h(self, hour: int) -> Rollup:
         """The hour that runs, and the 23 before it."""
@@ -220,26 +197,24 @@ class Lately:
         going_on = [total for total in self.hours.values() if isinstance(total, Sum)]
         return rollup_of([self._over[1], *going_on])
 
+    def draw(self, half: int, values: "array[int]", last: int) -> None:
+        """Keep the figures of a half hour, or its point when no run may follow."""
+        if half < last - 1:
+            self.points[half] = _point(half, values)
+        else:
+            self.halves[half] = values
+
     def series(self, last: int) -> tuple[Point, ...]:
-        """48 half hours, the last one still open. Time to first token if anything streams."""
+        """48 half hours, the last one still open."""
+        for half in [half for half in self.halves if half < last - 1]:
+            self.draw(half, self.halves.pop(half), last)
         first = last - POINTS + 1
-        for old in [half for half in self.halves if half < first]:
-            del self.halves[old]
-            self._points.pop(old, None)
-        streams = any(
-            max(found[1::3], default=_NOTHING) != _NOTHING for found in self.halves.values()
+        for half in [half for half in self.points if half < first]:
+            del self.points[half]
+        return tuple(
+            self.points.get(half) or _point(half, self.halves.get(half, ()))
+            for half in range(first, last + 1)
         )
-        if streams != self._streams:
-            self._streams, self._points = streams, {}
-        found = []
-        for half in range(first, last + 1):
-            point = self._points.get(half)
-            if point is None:
-                point = _point(half, self.halves.get(half), streams=streams)
-                if half < last and half in self.halves:
-                    self._points[half] = point
-            found.append(point)
-        return tuple(found)
 
     def since(self, at: datetime) -> tuple[Result, ...]:
         del self.recent[: bisect_left(self.recent, at, key=_AT)]
@@ -260,10 +235,10 @@ def _chart_buckets() -> "array[int]":
     return array("h", [*buckets_of_tenths(range(1 << 16)), _NOTHING])
 
 
-def _point(half: int, values: "array[int] | None", *, streams: bool) -> Point:
-    if not values:
-        return Point(_begin(half), None, None)
-    times = sorted(each for each in values[1 if streams else 0 :: 3] if each != _NOTHING)
+def _point(half: int, values: Sequence[int]) -> Point:
+    """Draw a half hour: time to first token if anything streams."""
+    firsts = sorted(each for each in values[1::3] if each != _NOTHING)
+    times = firsts or sorted(each for each in values[::3] if each != _NOTHING)
     speeds = sorted(each for each in values[2::3] if each != _NOTHING)
     return Point(_begin(half), _rank(times, 0.5), _rank(times, 0.95), _rank(speeds, 0.5))
 
@@ -288,6 +263,10 @@ def briefly(result: Result) -> Result:
     )
 
 
+Key = tuple[str, str]
+"""A check's key and vantage."""
+
+
 @dataclass(slots=True)
 class CheckMemory:
     past: Past
@@ -297,31 +276,27 @@ class CheckMemory:
     _version: object = None
     _history: CheckHistory | None = None
 
-    def fold(self, entries: Iterable[RunRecord], *, only_past: bool = False) -> None:
-        """Add these up."""
+    def fold(self) -> None:
+        """Add up what is fresh."""
+        if not self.fresh:
+            return
+        fresh, self.fresh, self._version = self.fresh, [], None
         hours: dict[int, list[tuple[int, CountedRow]]] = defaultdict(list)
-        for entry in entries:
+        for entry in fresh:
             at = millis(entry.result.at)
             hours[at // HOUR_MS].append((at, counted_row(entry)))
-            if not only_past:
-                self.lately.see(entry.result)
+            self.lately.see(entry.result)
         for hour, rows in hours.items():
-            if not only_past:
-                self.lately.add(hour, rows)
-            self.past.add(hour // 24, Sum.of_rows([row for _, row in rows]))
-        self._version = None
-
-    def fold_fresh(self) -> None:
-        if self.fresh:
-            fresh, self.fresh = self.fresh, []
-            self.fold(fresh)
+            total = Sum.of_rows([row for _, row in rows])
+            self.lately.add(hour, total, rows)
+            self.past.add(hour // 24, total)
 
     def history(self, key: str, now: datetime, states: tuple[AlertState, ...]) -> CheckHistory:
         """The same object as before where there is no news."""
         at, today = millis(now), millis(now) // DAY_MS
         if self.past.today != today:
             self.past.turn(today)
-        self.fold_fresh()
+        self.fold()
         recent = self.lately.since(now - RECENT)
         version = at // HALF_HOUR_MS, len(recent), states
         if self._history is None or version != self._version:
@@ -345,8 +320,7 @@ class History:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.is_loaded = False
-        self.checks: dict[tuple[str, str], CheckMemory] = {}
-        """By key and vantage."""
+        self.checks: dict[Key, CheckMemory] = {}
         self.states: dict[tuple[str, str], AlertState] = {}
         self.incidents: dict[int, Incident] = {}
         self.spent: dict[tuple[date, str], Spend] = {}
@@ -373,7 +347,7 @@ class History:
         memory = self._memory(entry)
         memory.fresh.append(entry)
         if len(memory.fresh) >= _FOLD_AT:  # nobody asks
-            memory.fold_fresh()
+            memory.fold()
 
     def _memory(self, entry: RunRecord) -> CheckMemory:
         key = entry.result.check, entry.result.vantage
@@ -387,44 +361,28 @@ class History:
         for service, day, spend in change.spent:
             self.spent[day, service] = self.spent.get((day, service), NO_SPEND) + spend
 
-    def needs(self, now: datetime) -> str | None:
-        """Say what must be read from the file before it can answer: "all", "days", or nothing."""
-        if not self.is_loaded or (self._asked and now < self._asked - _SET_BACK):
-            return "all"
-        return "days" if self._day != millis(now) // DAY_MS else None
+    def must_load(self, now: datetime) -> bool:
+        """Tell whether the file is to be read first: at the start, at midnight, and when the clock was set back."""
+        set_back = self._asked is not None and now < self._asked - _SET_BACK
+        return not self.is_loaded or set_back or self._day != millis(now) // DAY_MS
 
     def begin_load(self, uncommitted: Iterable[Item]) -> None:
         """The file is read from here on: what is not in it will be added when that is done."""
         with self.lock:
-            for memory in self.checks.values():
-                memory.fold_fresh()
             self._journal = [item for item in uncommitted if isinstance(item, RunRecord)]
 
-    def end_load(
-        self,
-        day: int,
-        pasts: Mapping[tuple[str, str], Past],
-        lately: Mapping[tuple[str, str], Lately] | None,
-    ) -> None:
-        """Take what was read: of all checks the days, and where it was asked for the last day."""
+    def end_load(self, day: int, checks: Mapping[Key, CheckMemory]) -> None:
+        """Take what was read, and add what came meanwhile."""
         with self.lock:
-            for memory in self.checks.values():
-                memory.fold_fresh()
-            for key in pasts.keys() | self.checks.keys():
-                memory = self.checks.setdefault(key, CheckMemory(Past(day)))
-                memory.past = pasts.get(key) or Past(day)
-                if lately is not None:
-                    memory.lately = lately.get(key) or Lately()
-                memory.fold((), only_past=True)
-            self._day, self.is_loaded, journal = day, True, self._journal or []
-            self._journal = None
+            self.checks, self._day, self.is_loaded = {**checks}, day, True
+            journal, self._journal = self._journal or [], None
             for entry in journal:
-                self._memory(entry).fold((entry,), only_past=lately is None)
+                self._memory(entry).fresh.append(entry)
 
     def snapshot(self, now: datetime, outbox: tuple[OutboxMessage, ...]) -> Snapshot:
         """The lock is held for a check at a time, so that nobody who records waits for long."""
         with self.lock:
-            self._asked, self._day = now, self._day or millis(now) // DAY_MS
+            self._asked = now
             states: dict[str, list[AlertState]] = defaultdict(list)
             for (check, _), state in self.states.items():
                 states[check].append(state)

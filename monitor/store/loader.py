@@ -1,7 +1,7 @@
 """Loads from the file what `history` needs of the last 90 days, in one look at the store."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Text, bindparam, cast, func, literal, select
@@ -16,8 +16,9 @@ from monitor.store.history import (
     HOURS_SHOWN,
     POINTS,
     RECENT,
+    CheckMemory,
     History,
-    Lately,
+    Key,
     PackedSum,
     Past,
     briefly,
@@ -27,7 +28,8 @@ from monitor.store.rollup_job import COUNTS, sum_from
 from monitor.store.run_rows import DAY_MS, HOUR_MS, WordCache, counted_from, millis, result_from
 from monitor.store.schema import CHECKS, DAYS, HOURS, RUNS
 
-_Key = tuple[str, str]
+Memories = Mapping[int, CheckMemory]
+"""By number of the check."""
 _AT_ONCE = 1000
 _ONE_RUN = select(RUNS).where(
     RUNS.c.at == bindparam("begin"), RUNS.c.check_id == bindparam("check")
@@ -43,7 +45,7 @@ class Loader:
         query = select(CHECKS.c.id, CHECKS.c.key, CHECKS.c.vantage, CHECKS.c.rolled_until)
         query = query if vantage is None else query.where(CHECKS.c.vantage == vantage)
         rows = connection.execute(query).all()
-        self._keys: dict[int, _Key] = {number: (key, of) for number, key, of, _ in rows}
+        self._keys: dict[int, Key] = {number: (key, of) for number, key, of, _ in rows}
         self._rolled = {number: rolled for number, _, _, rolled in rows}
         self._unrolled: dict[int, dict[int, list[tuple[int, CountedRow]]]] = {}
         """By check and hour, runs that are in no rollup: begin, and what is counted."""
@@ -60,49 +62,41 @@ class Loader:
         history.silences = small_tables.silences(self._connection, self._now)
         history.dead = small_tables.dead(*of, self._now - timedelta(days=7))
 
-    def load(self, history: History, *, only_days: bool = False) -> None:
-        """Into `history`, of which `begin_load` was called when the transaction began."""
-        lately = None if only_days else self._lately()
-        if only_days:
-            self._read_unrolled(min(self._rolled.values(), default=0))
-        history.end_load(self._today, self._past(), lately)
+    def load(self, history: History, *, whole: bool = True) -> None:
+        """Into `history`, of which `begin_load` was called when the transaction began.
 
-    def _past(self) -> dict[_Key, Past]:
-        found = {number: Past(self._today) for number in self._keys}
-        first = self._today - DAYS_SHOWN + 1
-        query = select(DAYS).where(DAYS.c.period >= first).order_by(DAYS.c.period)
-        for rows in self._connection.execute(query).partitions(_AT_ONCE):
-            for row in rows:
-                if row[1] in found:
-                    total = sum_from(row, WINDOW_FIGURES)
-                    found[row[1]].add(row[0], total, loading=True)
-        for number, hours in self._unrolled.items():
-            for hour, runs in hours.items():
-                if hour // 24 >= first:
-                    total = Sum.of_rows([row for _, row in runs])
-                    found[number].add(hour // 24, total, loading=True)
-        for past in found.values():
-            past.nest()
-        return {self._keys[number]: past for number, past in found.items()}
-
-    def _lately(self) -> dict[_Key, Lately]:
-        found = {number: Lately() for number in self._keys}
+        Without charts, bars and windows of days, for who shows none of them, unless `whole`.
+        """
+        found = {number: CheckMemory(Past(self._today)) for number in self._keys}
         first = millis(self._now) // HOUR_MS - HOURS_SHOWN + 1
         for row in self._connection.execute(select(HOURS).where(HOURS.c.period >= first)).all():
             if row[1] in found:
                 packed = PackedSum(tuple(row[COUNTS]), kinds_from(row[COUNTS.stop]), row[-1])
-                found[row[1]].hours[row[0]] = packed
+                found[row[1]].lately.hours[row[0]] = packed
         recent = millis(self._now - RECENT)
         for number, result in self._read_unrolled(min([recent, *self._rolled.values()]), recent):
-            found[number].recent.append(briefly(result))
+            found[number].lately.recent.append(briefly(result))
         for number, hours in self._unrolled.items():
+            memory = found[number]
             for hour, runs in hours.items():
+                total = Sum.of_rows([row for _, row in runs])
+                if whole:
+                    memory.past.add(hour // 24, total)
                 if hour >= first:
-                    found[number].add(hour, runs)
-        self._draw(found)
+                    memory.lately.add(hour, total, runs if whole else ())
+        if whole:
+            self._add_days(found)
+            self._draw(found)
         for number, result in self.latest():
-            found[number].latest = result
-        return {self._keys[number]: lately for number, lately in found.items()}
+            found[number].lately.latest = result
+        history.end_load(self._today, {self._keys[each]: memory for each, memory in found.items()})
+
+    def _add_days(self, found: Memories) -> None:
+        query = select(DAYS).where(DAYS.c.period > self._today - DAYS_SHOWN)
+        for rows in self._connection.execute(query).partitions(_AT_ONCE):
+            for row in rows:
+                if row[1] in found:
+                    found[row[1]].past.add(row[0], sum_from(row, WINDOW_FIGURES))
 
     def _read_unrolled(self, since: int, recent: int = 1 << 62) -> Iterator[tuple[int, Result]]:
         """Keep what is in no rollup yet, and give what began at `recent` or after it."""
@@ -121,7 +115,7 @@ class Loader:
                     found.append((number, result_from(row, *self._keys[number], words.texts)))
         return iter(found)
 
-    def _draw(self, found: dict[int, Lately]) -> None:
+    def _draw(self, found: Memories) -> None:
         """The chart's figures, a half hour at a time, joined by the database: which costs less than row by row."""
         last = millis(self._now) // HALF_HOUR_MS
         figures = [
@@ -136,7 +130,7 @@ class Loader:
             span = RUNS.c.at.between(begin, begin + HALF_HOUR_MS - 1)
             for number, text in self._connection.execute(joined.where(span & spoke)):
                 if number in found:
-                    found[number].halves[half] = chart_values(map(int, text.split()))
+                    found[number].lately.draw(half, chart_values(map(int, text.split())), last)
 
     def latest(self) -> Iterator[tuple[int, Result]]:
         """The newest run of each check that has one."""

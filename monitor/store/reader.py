@@ -100,13 +100,13 @@ class Reader:
         with self._lock:
             self._engine.dispose()
 
-    def snapshot(self, now: datetime) -> Snapshot:
-        """Answer what page and status show, from all that is committed."""
+    def snapshot(self, now: datetime, *, whole: bool = True) -> Snapshot:
+        """Answer what a page shows, from all that is committed; without `whole` no more than the last day."""
         history = History()
         history.begin_load(())
         with self.loading(now) as loader:
             loader.small(history)
-            loader.load(history)
+            loader.load(history, whole=whole)
         return history.snapshot(now, self.outbox()[0])
 
     @contextmanager

@@ -45,11 +45,12 @@ _MOST_TOKENS = 1 << 53
 
 
 def save(connection: Connection, rows: Iterable[SQLModel]) -> None:
-    """Insert each, or replace the one of the same key."""
-    with Session(connection) as session:
-        for row in rows:
-            session.merge(row)
-        session.flush()
+    """Insert each, or replace the one of the same key: in one statement a table, as an outage moves many."""
+    by_table: dict[type[SQLModel], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_table[type(row)].append(row.model_dump())
+    for model, values in by_table.items():
+        schema.upsert(connection, schema.table(model), values)
 
 
 def state_row(state: AlertState, vantage: str) -> StateRow:

@@ -147,7 +147,7 @@ class Store:
                 self._health.check()
             self._read_small()
         with contextlib.suppress(StoreError):  # whoever asks next tries again
-            self._begin_load(self._clock.now(), "all", ())
+            self._begin_load(self._clock.now(), ())
         self._writer.start()
 
     def _prepare(self) -> None:
@@ -167,7 +167,7 @@ class Store:
             loader.small(self._history)
         self._asked.restart_state(self._clock.now())
 
-    def _begin_load(self, now: datetime, what: str, uncommitted: Iterable[Item]) -> None:
+    def _begin_load(self, now: datetime, uncommitted: Iterable[Item]) -> None:
         """Fix what is read, while nobody commits; the rest goes on in a thread of its own."""
         looking = self._asked.loading(now)
         loader = looking.__enter__()
@@ -177,7 +177,7 @@ class Store:
             try:
                 with contextlib.ExitStack() as stack:
                     stack.push(looking)
-                    loader.load(self._history, only_days=what == "days")
+                    loader.load(self._history)
             except StoreError as error:
                 log.error('event=history_not_loaded why="%s"', error)  # noqa: TRY400  # it says why
 
@@ -364,9 +364,13 @@ class Store:
         """Answer from memory, also while the disk fails; when a day begins the file is read first."""
         if self._load is not None:
             await asyncio.wrap_future(self._load)
-        if what := self._history.needs(now):
+        if self._history.must_load(now):
             with contextlib.suppress(StoreError):
-                await self._write(lambda _: self._begin_load(now, what, self._writer.waiting()))
+                await asyncio.wrap_future(
+                    self._writer.between_commits(
+                        lambda: self._begin_load(now, self._writer.waiting())
+                    )
+                )
                 if self._load is not None:
                     await asyncio.wrap_future(self._load)
         if not self._history.is_loaded:

@@ -152,8 +152,7 @@ def write(
         *(small_tables.incident_row(each, vantage) for each in wanted.incidents.values()),
         *(small_tables.message_row(each, vantage) for each in wanted.outgoing.values()),
     ]
-    if rows:
-        small_tables.save(connection, rows)
+    small_tables.save(connection, rows)
     for done in wanted.done.values():
         small_tables.finish_message(connection, done.id, vantage, done.at, done.error)
     for (day, service), spend in wanted.spent.items():

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    work: Callable[[Connection], Any]
+    work: Callable[[], Any]
     answer: "Future[Any]"
 
 
@@ -93,6 +93,17 @@ class Writer:
 
     def call(self, work: Callable[[Connection], T]) -> "Future[T]":
         """Run `work` in a transaction of its own, after what was put so far."""
+
+        def transaction() -> T:
+            if not self.is_ready:
+                raise StoreError(self.trouble or "the store cannot be written")
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return self.between_commits(transaction)
+
+    def between_commits(self, work: Callable[[], T]) -> "Future[T]":
+        """Run `work` while nothing is being written, also where nothing can be."""
         answer: Future[T] = Future()
         with self._wake:
             self._tasks.append(_Task(work, answer))
@@ -164,10 +175,7 @@ class Writer:
             for answer in waiting:
                 _settle(answer, None if failed is None else StoreError(failed))
         for task in tasks:
-            if self.is_ready:
-                self._do(task)
-            else:
-                _settle(task.answer, StoreError(failed or ""))
+            self._do(task)
         if failed is None:
             self._roll()
         if self.is_ready and self._health.due():
@@ -352,8 +360,7 @@ class Writer:
 
     def _do(self, task: _Task) -> None:
         try:
-            with self._engine.begin() as connection:
-                answer = task.work(connection)
+            answer = task.work()
         except Exception as error:  # noqa: BLE001  # whoever waits shall have it
             unreadable = isinstance(error, UNREADABLE)
             self._health.suspect |= unreadable

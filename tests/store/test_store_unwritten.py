@@ -104,6 +104,27 @@ async def test_where_nothing_can_be_read_the_last_look_is_shown_with_what_came_s
     assert seen.checks[CHAT].latest is not None
 
 
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_day_that_leaves_a_window_leaves_it_at_midnight_also_while_the_disk_fails(
+    tmp_path: Path, clock: HandClock, readable: bool
+) -> None:
+    """Percentiles and kinds of failure cannot be told without the file; counts can."""
+    path = tmp_path / "m.db"
+    async with opened(f"sqlite:///{path}", clock) as store:
+        for clock.wall, made in ((NOON - timedelta(days=6), failed), (NOON, streamed)):
+            store.record(entry(made(clock.wall)))
+            await rolled(store, clock)
+        before = (await store.snapshot(clock.now())).checks[CHAT].windows
+        clock.wall = NOON + timedelta(hours=12, minutes=1)
+        with locked(path) if readable else contextlib.nullcontext(ruin(path)):
+            store.record(entry(streamed(clock.wall)))
+            after = (await store.snapshot(clock.now())).checks[CHAT].windows
+    assert [each.outcomes for each in before.values()] == [{"down": 1, "up": 1}] * 3
+    assert [each.outcomes for each in after.values()] == [{"up": 2}, *[{"down": 1, "up": 2}] * 2]
+    assert [each.quantile("ttft", 0.5) is not None for each in after.values()] == [readable] * 3
+    assert [bool(each.kinds) for each in after.values()] == [False, readable, readable]
+
+
 async def with_one_more(store: Store, clock: HandClock) -> Snapshot:
     with pytest.raises(StoreError, match="cannot be read"):
         await store.results(CHAT, since=NOON)
