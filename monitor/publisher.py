@@ -76,6 +76,11 @@ class Publisher:
             maintenance=maintenance,
         )
 
+    @property
+    def picks(self) -> Mapping[str, Pick]:
+        """Returns what the page recommends, by service; empty before the first page."""
+        return self._picks or {}
+
     async def run(self, stop: asyncio.Event, every: timedelta) -> None:
         while not stop.is_set():
             try:

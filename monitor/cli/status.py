@@ -24,6 +24,7 @@ from monitor.cli.daemon_health import DaemonHealth, daemon_health
 from monitor.cli.options import AsJson, ConfigPath, load
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
+from monitor.daemon import BOTS
 from monitor.daemon.publish_command import NOTE
 from monitor.model import (
     NO_SPEND,
@@ -61,8 +62,9 @@ def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
     say("")
     for part in tables(loaded, snapshot):
         stdout().print(part)
-    if trouble := _publish_trouble(last_publish(loaded)):
-        stdout().print(f"\n{trouble}", markup=False, highlight=False, soft_wrap=True)
+    for trouble in (_publish_trouble(last_publish(loaded)), *_bot_troubles(loaded)):
+        if trouble:
+            stdout().print(f"\n{trouble}", markup=False, highlight=False, soft_wrap=True)
 
 
 def read_snapshot(config: Config) -> Snapshot:
@@ -84,6 +86,19 @@ def _publish_trouble(run: dict[str, Any] | None) -> str | None:
     if run is None or not run["trouble"]:
         return None
     return f"The page was not carried at {run['at']}: {run['trouble']}"
+
+
+def bot_states(config: Config) -> dict[str, dict[str, str | None]]:
+    """Return by channel since when its Telegram bot listens, or why it does not."""
+    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+        states: dict[str, dict[str, str | None]] = json.loads(reader.note(BOTS) or "{}")
+    return states
+
+
+def _bot_troubles(config: Config) -> Iterator[str]:
+    for channel, state in bot_states(config).items():
+        if state["trouble"]:
+            yield f"Channel {channel} takes no commands since {state['since']}: {state['trouble']}"
 
 
 def daemon_line(daemon: DaemonHealth, now: datetime) -> str:
@@ -284,6 +299,7 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
             for silence in snapshot.silences
         ],
         "publish": last_publish(config),
+        "bots": bot_states(config),
         "spent_today": _spend_document(snapshot.spent_today),
         "spent_month": _spend_document(snapshot.spent_month),
     }

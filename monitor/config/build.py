@@ -13,6 +13,7 @@ from monitor.config.complaints import unknown
 from monitor.config.parse_tables import ParsedTables
 from monitor.config.service_builder import ServiceBuilder
 from monitor.config.tables import MaintenanceTable, MonitorTable
+from monitor.config.telegram_channels import check_telegram
 from monitor.diagnosis import DiagnosisSettings, parse_resolver
 from monitor.model import (
     AlertSettings,
@@ -78,6 +79,7 @@ def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) 
             "on every channel means that nobody hears of an incident at once; leave one without it"
         )
         tables.warn(("channel", channels[0].id, "escalate_after"), what)
+    check_telegram(tables, channels)
     planned = tuple(
         _maintenance(tables, name, table, services) for name, table in tables.maintenance.items()
     )

@@ -208,6 +208,7 @@ ChannelTable = table_of(
     proxy=ChannelProxy | None,
     only=(OnlySeverities, ()),
     services=Annotated[tuple[str, ...], AfterValidator(frozenset)],
+    allow=Annotated[tuple[StrictInt, ...], AfterValidator(frozenset)] | None,
 )
 PriceTable = table_of(
     Price,

@@ -17,7 +17,6 @@ from monitor.config import Config
 from monitor.daemon import STARTED
 from monitor.daemon.components import Components, Dependencies, Listeners, health, hung
 from monitor.daemon.deadman_switch import DeadMansSwitch
-from monitor.daemon.operator_requests import OperatorRequests
 from monitor.daemon.reload import Reloader, forget
 from monitor.daemon.self_monitor import SelfMonitor
 from monitor.daemon.systemd import StoreWatchdog, sd_notify, watchdog_interval
@@ -112,6 +111,7 @@ class Daemon:
     def _start(self, components: Components, state: RestartState) -> list[asyncio.Task[None]]:
         _freeze_garbage_collector()
         components.schedule.start(self.deps.config.checks, state.last_asked)
+        components.bots.start()
         loops = [
             asyncio.create_task(components.courier.run(self.stop), name="courier"),
             asyncio.create_task(
@@ -119,10 +119,7 @@ class Daemon:
             ),
             asyncio.create_task(self._housekeeping(components), name="housekeeping"),
             asyncio.create_task(
-                OperatorRequests(
-                    self.store, components.alerts, self.clock, components.check_now
-                ).run(self.stop),
-                name="operator_requests",
+                components.operator_requests.run(self.stop), name="operator_requests"
             ),
             asyncio.create_task(
                 self._deadman_switch(components).run(self.stop), name="deadman_switch"
@@ -268,6 +265,7 @@ class Daemon:
 
     async def _drain(self, components: Components, loops: list[asyncio.Task[None]]) -> None:
         """End the probes first, so that their results are still committed, told and shown."""
+        await components.bots.stop()
         cut = await components.schedule.drain(DRAIN)
         log.info(
             "event=drained cut_off=%d late=%d missed=%d",

@@ -22,11 +22,15 @@ from monitor.clock import Clock, ClockSteps
 from monitor.config import Config
 from monitor.courier import Courier
 from monitor.cycle import Ask, Cycle
+from monitor.daemon.bot_operations import BotOperations
+from monitor.daemon.operator_requests import OperatorRequests
 from monitor.daemon.publish_command import PublishCommand
 from monitor.daemon.systemd import StoreWatchdog
+from monitor.daemon.telegram_bots import TelegramBots, sent_by_apprise
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
 from monitor.metrics import Metrics, MonitorState
 from monitor.model import (
+    Channel,
     Check,
     Endpoint,
     Habit,
@@ -83,6 +87,8 @@ class Components:
     courier: Courier
     publisher: Publisher
     publish_command: PublishCommand
+    operator_requests: OperatorRequests
+    bots: TelegramBots
     web: WebServer | None
     metrics_server: MetricsServer | None
     retired: list[tuple[Client, frozenset[asyncio.Task[None]]]] = field(default_factory=list)
@@ -116,15 +122,25 @@ class Components:
             maintenance=config.maintenance,
             carrier=publish_command,
         )
+
+        def check_now(key: str) -> None:
+            cycle.backoff.forget([key])
+            schedule.run_now(key)
+
+        requests = OperatorRequests(deps.store, alerts, clock, check_now)
+        bots = _bots(deps, alerts, requests, publisher)
+        bots.change(config, Notifier(sent_by_apprise(config), deps.redact).send)
         return cls(
             client=client,
             path_diagnosis=path_diagnosis,
             alerts=alerts,
             cycle=cycle,
             schedule=schedule,
-            courier=_courier(deps, alerts),
+            courier=_courier(deps, alerts, bots),
             publisher=publisher,
             publish_command=publish_command,
+            operator_requests=requests,
+            bots=bots,
             web=make_web(deps, schedule),
             metrics_server=make_metrics_server(deps, schedule, cycle.ledger),
         )
@@ -138,7 +154,8 @@ class Components:
         self.path_diagnosis.change(config.diagnosis, _endpoints(config), deps.redact)
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
         self.alerts.change(config.alerts, config.channels)
-        self.courier.change(notifier.send, partial(_context, deps, self.alerts))
+        self.bots.change(config, notifier.send)
+        self.courier.change(self.bots.send, partial(_context, deps, self.alerts))
         deps.answers.change(config.checks)
         self.publisher.change(config.services, config.checks, config.page, config.maintenance)
         self.publish_command.change(config.page)
@@ -149,11 +166,6 @@ class Components:
         changed = self.schedule.change(config.checks)
         self.cycle.backoff.forget(changed.gone | changed.changed)
         return changed
-
-    def check_now(self, key: str) -> None:
-        """Run a check out of turn and end its pause, because a person asked for it."""
-        self.cycle.backoff.forget([key])
-        self.schedule.run_now(key)
 
     @property
     def servers(self) -> list[WebServer | MetricsServer]:
@@ -167,6 +179,7 @@ class Components:
                 await client.close()
 
     async def close(self) -> None:
+        await self.bots.close()
         await self.publish_command.close()
         for client in [self.client, *(client for client, _ in self.retired)]:
             await client.close()
@@ -238,11 +251,30 @@ def make_ask(deps: Dependencies, client: Client) -> Ask:
     )
 
 
-def _courier(deps: Dependencies, alerts: AlertEngine) -> Courier:
-    config = deps.config
+def _bots(
+    deps: Dependencies, alerts: AlertEngine, requests: OperatorRequests, publisher: Publisher
+) -> TelegramBots:
+    states: dict[str, dict[str, str | None]] = {}
+
+    def operations(channel: Channel, config: Config) -> BotOperations:
+        return BotOperations(
+            channel.id,
+            config,
+            store=deps.store,
+            clock=deps.clock,
+            alerts=alerts,
+            requests=requests,
+            publisher=publisher,
+            states=states,
+        )
+
+    return TelegramBots(operations, deps.clock, deps.rng)
+
+
+def _courier(deps: Dependencies, alerts: AlertEngine, bots: TelegramBots) -> Courier:
     courier = Courier(
         deps.store,
-        Notifier(config.channels, deps.redact).send,
+        bots.send,
         partial(_context, deps, alerts),
         clock=deps.clock,
         rng=deps.rng,

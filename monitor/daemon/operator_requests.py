@@ -1,4 +1,4 @@
-"""Requests that a person made from another process: taken from the store and carried out in seconds.
+"""Requests that a person made, from another process or through a bot: stored, then carried out in seconds.
 
 A request is carried out once. Where a crash comes in between it is repeated, which changes nothing.
 """
@@ -31,6 +31,8 @@ class RequestStore(Protocol):
 
     async def requests(self) -> tuple[OperatorRequest, ...]: ...
 
+    async def add_request(self, request: OperatorRequest) -> None: ...
+
     async def finish_requests(self, done: Iterable[int]) -> None: ...
 
     async def incident(self, incident_id: int) -> Incident | None: ...
@@ -56,6 +58,7 @@ class OperatorRequests:
         self._store, self._alerts, self._clock = store, alerts, clock
         self._check_now = check_now
         self._repeat_filter = RepeatFilter()
+        self._turn = asyncio.Lock()
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -72,7 +75,16 @@ class OperatorRequests:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), interval)
 
+    async def carry_out(self, request: OperatorRequest) -> None:
+        """Store a request and carry it out at once. Raises StoreError."""
+        await self._store.add_request(request)
+        await self.handle_waiting()
+
     async def handle_waiting(self) -> None:
+        async with self._turn:
+            await self._handle_all()
+
+    async def _handle_all(self) -> None:
         waiting = await self._store.requests()
         for request in waiting:
             changes = await self._handle(request)

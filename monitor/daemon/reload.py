@@ -20,6 +20,7 @@ from monitor.daemon.components import (
     make_web,
 )
 from monitor.daemon.systemd import sd_notify
+from monitor.daemon.telegram_bots import sent_by_apprise
 from monitor.model import Complaint, ConfigError, MonitorError, Redactor, StoreError
 from monitor.web import MetricsServer, WebServer
 
@@ -60,7 +61,7 @@ class Reloader:
         _must_stay(self._deps.config, config)
         secrets = {*self._deps.config.secrets, *config.secrets}
         deps = replace(self._deps, config=config, redact=Redactor(secrets))
-        notifier = await asyncio.to_thread(Notifier, config.channels, deps.redact)
+        notifier = await asyncio.to_thread(Notifier, sent_by_apprise(config), deps.redact)
         await self._listen(deps)
         logs.learn(deps.redact)
         changed = self._components.change(deps, notifier)

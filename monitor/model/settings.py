@@ -35,6 +35,15 @@ class Channel:
             "help": "hears of an incident so long after the others, if nobody acknowledged it"
         },
     )
+    commands: bool = field(
+        default=False, metadata={"help": "Telegram: the bot takes commands and sends buttons"}
+    )
+    allow: frozenset[int] | None = field(
+        default=None,
+        metadata={
+            "help": "numbers of chats or users that may command; the chats of `url` if left out"
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

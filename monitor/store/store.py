@@ -245,6 +245,10 @@ class Store:
         self._outbox.change(outgoing)
         self._put(Change(outgoing=(outgoing,)))
 
+    async def add_request(self, request: OperatorRequest) -> None:
+        """Keep what a person asks of this daemon itself, as `request` does from another process."""
+        await self._write(lambda connection: small_tables.add_request(connection, request))
+
     async def finish_requests(self, done: Iterable[int]) -> None:
         now = self._clock.now()
         await self._write(lambda connection: small_tables.finish_requests(connection, done, now))

@@ -117,6 +117,38 @@ def test_an_address_of_a_channel_that_may_be_meant_is_taken(url: str) -> None:
     assert read(f'{ONE}[channel.phone]\nurl = "{url}"\n').channels[0].url.reveal() == url
 
 
+TWO_LISTENERS = """url = "tgram://1:a/5"
+commands = true
+[channel.two]
+url = "tgram://bot1%3Aa/6"
+commands = true"""
+CANNOT_LISTEN = {
+    'url = "json://h"\ncommands = true': (
+        "phone.commands: belongs to tgram://TOKEN/CHAT alone, and `url` begins with json://"
+    ),
+    'url = "tgram://1:a/5"\ncommands = true\nallow = []': (
+        "phone.allow: is empty, so nobody could command; leave it out, and the chats of `url` may"
+    ),
+    'url = "tgram://1:a/5"\nallow = [5]': "phone.allow: needs `commands = true` beside it",
+    'url = "tgram://1:a/?format=text"\ncommands = true': (
+        "phone.url: cannot take commands: names no chat, want tgram://TOKEN/CHAT"
+    ),
+    'url = "tgram://1:a/5:general"\ncommands = true': (
+        "phone.url: cannot take commands: want chats as numbers or @names, and topics as numbers:"
+        " CHAT:TOPIC"
+    ),
+    TWO_LISTENERS: (
+        "two.commands: is set for this bot in [channel.phone] already, and a bot has one listener;"
+        " leave it out here, and list the chats of both there in `allow`"
+    ),
+}
+
+
+@pytest.mark.parametrize(("keys", "what"), CANNOT_LISTEN.items())
+def test_a_bot_that_cannot_listen_as_the_file_asks_is_refused(keys: str, what: str) -> None:
+    assert complaints(f"{ONE}[channel.phone]\n{keys}\n") == [f"channel.{what}"]
+
+
 # --- the file itself ------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import virtual_time
@@ -113,7 +114,7 @@ class Moody(Telegram):
     """Every request: when, and what came of it."""
     told: Told = field(default_factory=list)
 
-    async def send_message(self, request: web.Request) -> web.StreamResponse:
+    async def send_message(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         now, mood = asyncio.get_running_loop().time(), self.rng.random()
         fault = (
             "500"
@@ -127,7 +128,7 @@ class Moody(Telegram):
         self.faults.append(fault)
         self.log.append((now, fault))
         before = len(self.messages)
-        answer = await super().send_message(request)
+        answer = await super().send_message(request, body)
         self.told += [(now, text, bool(fault)) for text in self.messages[before:]]
         return answer
 
@@ -138,8 +139,8 @@ class Calm(Telegram):
 
     told: Told = field(default_factory=list)
 
-    async def send_message(self, request: web.Request) -> web.StreamResponse:
-        answer = await super().send_message(request)
+    async def send_message(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        answer = await super().send_message(request, body)
         self.told.append((asyncio.get_running_loop().time(), self.messages[-1], False))
         return answer
 

@@ -1,0 +1,95 @@
+"""Tells a Telegram bot what it may know of the daemon, and does what it asks: `Operations` of monitor/telegram/bot.py."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from monitor import __version__
+from monitor.alerts import AlertEngine
+from monitor.clock import Clock
+from monitor.config import Config
+from monitor.daemon import BOTS
+from monitor.daemon.operator_requests import OperatorRequests
+from monitor.language import Language
+from monitor.model import Check, Incident, OperatorRequest, RequestKind, Result
+from monitor.page import PageView, Site, view
+from monitor.publisher import Publisher
+from monitor.store import Store
+
+PICKUP = timedelta(seconds=20)
+"""How long a check may wait for its turn, beside the time that the run itself may take."""
+_LOOK_S = 0.5
+
+
+class BotOperations:
+    def __init__(
+        self,
+        channel: str,
+        config: Config,
+        *,
+        store: Store,
+        clock: Clock,
+        alerts: AlertEngine,
+        requests: OperatorRequests,
+        publisher: Publisher,
+        states: dict[str, dict[str, str | None]],
+    ) -> None:
+        """`states` is what `BOTS` holds, shared by the bots of all channels."""
+        self._channel, self._config = channel, config
+        self._store, self._clock, self._alerts = store, clock, alerts
+        self._requests, self._publisher = requests, publisher
+        self._states = states
+
+    @property
+    def language(self) -> Language:
+        return self._alerts.language
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        return self._config.checks
+
+    @property
+    def waiting(self) -> int:
+        return sum(self._store.undelivered.values())
+
+    async def page(self) -> PageView:
+        """Look at everything, also at what the page does not show."""
+        config = self._config
+        site = Site(
+            services=tuple(replace(service, public=True) for service in config.services),
+            checks=config.checks,
+            settings=replace(config.page, languages=(config.alerts.language,), hosts=True),
+            vantage=config.vantage,
+            version=__version__,
+            maintenance=config.maintenance,
+        )
+        snapshot = await self._store.snapshot(self._clock.now())
+        page, _ = await asyncio.to_thread(view, site, snapshot, self._publisher.picks)
+        return page
+
+    async def incident(self, number: int) -> Incident | None:
+        return await self._store.incident(number)
+
+    async def carry_out(self, request: OperatorRequest) -> None:
+        await self._requests.carry_out(request)
+
+    async def run_check(self, check: Check) -> Result | None:
+        now = self._clock.now()
+        request = OperatorRequest(at=now, what=RequestKind.CHECK, target=check.key)
+        await self._requests.carry_out(request)
+        patience = (check.probe.timeout * 2 + PICKUP).total_seconds()
+        for _ in range(round(patience / _LOOK_S)):
+            results = await self._store.results(check.key, since=now)
+            if results:
+                return results[0]
+            await asyncio.sleep(_LOOK_S)
+        return None
+
+    async def notice(self, text: str) -> None:
+        await self._store.save(outgoing=self._alerts.notice(text, self._clock.now()))
+
+    async def report(self, trouble: str | None) -> None:
+        since = self._clock.now().isoformat(timespec="seconds")
+        self._states[self._channel] = {"since": since, "trouble": trouble}
+        await self._store.note(BOTS, json.dumps(self._states))

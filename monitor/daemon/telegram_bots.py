@@ -1,0 +1,99 @@
+"""Runs a bot for each channel that takes commands, and sends every other channel's messages by Apprise.
+
+The room `monitor.telegram` is imported when the first channel needs it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random
+from typing import TYPE_CHECKING
+
+from monitor.clock import Clock
+from monitor.config import Config
+from monitor.model import Channel, Message
+from monitor.model.telegram_address import read_telegram_address
+
+if TYPE_CHECKING:
+    from monitor.telegram.bot import Bot, Operations
+
+Send = Callable[[str, Message], Awaitable[None]]
+
+
+def sent_by_apprise(config: Config) -> tuple[Channel, ...]:
+    """Return the channels that no bot of ours serves."""
+    return tuple(channel for channel in config.channels if not channel.commands)
+
+
+class TelegramBots:
+    """Call `change` before anything else, and `start` once the rest of the daemon runs."""
+
+    def __init__(
+        self, operations: "Callable[[Channel, Config], Operations]", clock: Clock, rng: Random
+    ) -> None:
+        self._operations, self._clock, self._rng = operations, clock, rng
+        self._bots: dict[str, Bot] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._is_started = False
+        self._send_by_apprise: Send
+
+    def change(self, config: Config, send_by_apprise: Send) -> None:
+        """Use other channels from now on: every bot is made anew, and goes on where the last one was."""
+        self._send_by_apprise = send_by_apprise
+        old, tasks = self._bots, self._tasks
+        self._bots, self._tasks = {}, {}
+        for channel in config.channels:
+            if channel.commands:
+                self._bots[channel.id] = self._make(channel, config)
+        stopped = asyncio.create_task(_stop(old, tasks), name="telegram stop")
+        self._closing = {task for task in self._closing if not task.done()}
+        self._closing |= {stopped, asyncio.create_task(_close(old, stopped), name="telegram close")}
+        if self._is_started:
+            self._start(after=stopped)
+
+    def _make(self, channel: Channel, config: Config) -> "Bot":
+        from monitor.telegram.bot import Bot  # noqa: PLC0415  # see above
+
+        address = read_telegram_address(channel.url.reveal())
+        operations = self._operations(channel, config)
+        return Bot(channel, address, operations, clock=self._clock, rng=self._rng)
+
+    def start(self) -> None:
+        self._is_started = True
+        self._start()
+
+    def _start(self, after: asyncio.Task[None] | None = None) -> None:
+        for name, bot in self._bots.items():
+            self._tasks[name] = asyncio.create_task(_listen(bot, after), name=f"telegram {name}")
+
+    async def send(self, channel: str, message: Message) -> None:
+        """Send to one channel, by its bot where it has one. Raises NotDeliveredError."""
+        bot = self._bots.get(channel)
+        await (bot.send(message) if bot else self._send_by_apprise(channel, message))
+
+    async def stop(self) -> None:
+        """End listening; messages can still be sent."""
+        await _stop(self._bots, self._tasks)
+
+    async def close(self) -> None:
+        await self.stop()
+        await asyncio.gather(*self._closing, *(bot.close() for bot in self._bots.values()))
+
+
+async def _listen(bot: "Bot", after: asyncio.Task[None] | None) -> None:
+    """Listen once those before have stopped: a bot that is asked from two sides is a conflict."""
+    if after:
+        await asyncio.wait([after])
+    await bot.run()
+
+
+async def _stop(bots: "Mapping[str, Bot]", tasks: Mapping[str, asyncio.Task[None]]) -> None:
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+    await asyncio.gather(*(bot.stop() for bot in bots.values()))
+
+
+async def _close(bots: "Mapping[str, Bot]", stopped: asyncio.Task[None]) -> None:
+    await asyncio.wait([stopped])
+    await asyncio.gather(*(bot.close() for bot in bots.values()))

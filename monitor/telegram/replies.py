@@ -1,0 +1,305 @@
+"""Words what the bot answers, from the state at this moment, in the reader's language. Pure.
+
+The facts are those of the page's view, so that bot and page never contradict each other.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from monitor.language import Language
+from monitor.model import Check, EntryKind, Incident, Outcome, Result, Severity
+from monitor.page.formatting import LABELS
+from monitor.page.incident_views import IncidentView
+from monitor.page.view_models import PageView, ServiceView
+from monitor.telegram.commands import HELP, BotCommand
+
+_LISTED = 15
+_ENTRIES = 8
+"""The newest entries of a timeline that are shown."""
+_LIMIT = 4000
+"""UTF-16 units of a message; Telegram takes 4096."""
+
+
+def fitted(text: str) -> str:
+    """Cut a text to what Telegram takes."""
+    if len(text.encode("utf-16-le")) <= 2 * _LIMIT:
+        return text
+    cut = text.encode("utf-16-le")[: 2 * _LIMIT - 2].decode("utf-16-le", "ignore")
+    return cut.rstrip() + "…"
+
+
+def help_text(language: Language) -> str:
+    say = language.gettext
+    lines = [f"{verb.usage}: {say(what)}" for verb, what in HELP.items()]
+    target = say("TARGET is `all`, SERVICE, SERVICE/ENDPOINT or SERVICE/ENDPOINT/PROBE.")
+    return "\n".join([*lines, target])
+
+
+def usage(command: BotCommand, language: Language) -> str:
+    return language.gettext("Please write: %(usage)s", usage=command.verb.usage)
+
+
+def status(view: PageView, waiting: int) -> str:
+    """The page's headline, each service with its base URLs, and what goes on."""
+    say = view.language
+    lines = [view.headline, *(_service_line(service, say) for service in view.services)]
+    lines += _open_incidents(view)
+    if waiting:
+        lines.append(
+            say.ngettext(
+                "%(num)s message waits to be delivered.",
+                "%(num)s messages wait to be delivered.",
+                waiting,
+            )
+        )
+    return "\n".join(lines)
+
+
+def _service_line(service: ServiceView, say: Language) -> str:
+    by_state: dict[str, list[str]] = {}
+    for endpoint in service.endpoints:
+        by_state.setdefault(say.gettext(LABELS[endpoint.state]), []).append(endpoint.name)
+    parts = [f"{state}: {say.listed(names[:_LISTED])}" for state, names in by_state.items()]
+    return f"{service.name}\n" + "\n".join(f"  {part}" for part in parts)
+
+
+def best(view: PageView, name: str) -> str:
+    """Say which base URL to use now, of one service or of all."""
+    services = [each for each in view.services if name in ("", each.id)]
+    if not services:
+        return unknown(name, (each.id for each in view.services), view.language)
+    return "\n".join(_best_line(service, view.language) for service in services)
+
+
+def _best_line(service: ServiceView, language: Language) -> str:
+    say = language.gettext
+    if not service.picks:
+        return say("%(service)s: no base URL is known to work well now.", service=service.name)
+    pick, *more = service.picks
+    where = pick.url or pick.name
+    if pick.flaw:
+        return say(
+            "%(service)s: use %(url)s for want of a better one; its answers are spoiled, or an incident"
+            " covers it.",
+            service=service.name,
+            url=where,
+        )
+    line = say(
+        "%(service)s: use %(url)s (median %(num)s ms).",
+        service=service.name,
+        url=where,
+        num=round(pick.median_ms),
+    )
+    longer = [say("For long calls: %(url)s", url=each.url or each.name) for each in more]
+    return "\n".join([line, *longer])
+
+
+def incidents(view: PageView) -> str:
+    return "\n".join(_open_incidents(view)) or view.language.gettext("No incident is open.")
+
+
+def _open_incidents(view: PageView) -> list[str]:
+    going_on = [each for each in view.incidents if each.closed is None]
+    lines = [_incident_line(each, view) for each in going_on[:_LISTED]]
+    if left := len(going_on) - len(lines):
+        lines.append(view.language.gettext("%(num)s more incidents are open.", num=left))
+    return lines
+
+
+def _incident_line(incident: IncidentView, view: PageView) -> str:
+    say = view.language.gettext
+    since = say(
+        "since %(moment)s, for %(lasted)s",
+        moment=_moment(incident.opened),
+        lasted=incident.lasted,
+    )
+    line = f"[#{incident.id}] {_title(incident, view)} ({since})"
+    is_known = any(each.what is EntryKind.ACKED for each in incident.updates)
+    return f"{line} ✔ {say('Acknowledged')}" if is_known else line
+
+
+def _title(incident: IncidentView, view: PageView) -> str:
+    """Name the service as well: on the page the base URL stands below its own."""
+    services = {each.split("/", 1)[0] for each in incident.endpoints}
+    names = [service.name for service in view.services if service.id in services]
+    if incident.severity not in {Severity.DOWN, Severity.DEGRADED} or len(names) != 1:
+        return incident.title
+    return view.language.gettext("%(service)s, %(place)s", service=names[0], place=incident.title)
+
+
+def details(incident: Incident, page: PageView) -> str:
+    """All that is known of an incident, for an operator: with evidence, and with who did what."""
+    say, view = (
+        page.language.gettext,
+        next((x for x in page.incidents if x.id == incident.id), None),
+    )
+    if view is None:
+        return no_incident(incident.id, page.language)
+    span = say("Since %(moment)s, for %(lasted)s.", moment=_moment(view.opened), lasted=view.lasted)
+    if view.closed:
+        span = say(
+            "From %(begin)s to %(end)s, for %(lasted)s.",
+            begin=_moment(view.opened),
+            end=_moment(view.closed),
+            lasted=view.lasted,
+        )
+    failure = incident.failure
+    lines = [
+        f"[#{incident.id}] {_title(view, page)}",
+        span,
+        view.what,
+        say("Seen: %(seen)s", seen=f"{failure.message} ({failure.kind.value})"),
+        *([say("To do: %(remedy)s", remedy=view.do)] if view.do else []),
+        "",
+    ]
+    pairs = zip(incident.timeline[-_ENTRIES:], view.updates[:_ENTRIES][::-1], strict=False)
+    for entry, update in pairs:
+        by = f" ({entry.text})" if entry.what is EntryKind.ACKED and entry.text else ""
+        lines.append(f"{_moment(update.at)} {update.label}: {update.text}{by}")
+    return "\n".join(lines)
+
+
+def no_incident(number: int, language: Language) -> str:
+    return language.gettext("There is no incident #%(number)s.", number=number)
+
+
+def is_over(incident: Incident, language: Language) -> str:
+    assert incident.closed is not None
+    return language.gettext(
+        "Incident #%(number)s is over since %(moment)s; nothing was done.",
+        number=incident.id,
+        moment=_moment(incident.closed),
+    )
+
+
+def is_known(incident: Incident, language: Language) -> str:
+    by = next((each.text for each in incident.timeline if each.what is EntryKind.ACKED), "")
+    return language.gettext(
+        "Incident #%(number)s was acknowledged before: %(by)s", number=incident.id, by=by or "-"
+    )
+
+
+def acknowledged(number: int, who: str, language: Language) -> str:
+    return language.gettext(
+        "Incident #%(number)s is acknowledged by %(who)s: no more reminders, its end will be told.",
+        number=number,
+        who=who,
+    )
+
+
+def silenced(target: str, until: datetime | None, who: str, language: Language) -> str:
+    """`until` is None where a silence was ended."""
+    what = language.gettext("everything") if target == "*" else target
+    if until is None:
+        return language.gettext(
+            "%(target)s is no longer silenced, says %(who)s.", target=what, who=who
+        )
+    return language.gettext(
+        "%(target)s is silenced until %(moment)s by %(who)s.",
+        target=what,
+        moment=_moment(until),
+        who=who,
+    )
+
+
+def asked_for(check: Check, language: Language) -> str:
+    return language.gettext("%(check)s is asked; the answer follows.", check=check.key)
+
+
+def checked(check: Check, result: Result | None, language: Language) -> str:
+    say = language.gettext
+    if result is None:
+        return say("%(check)s was not run; the log says why.", check=check.key)
+    word = {
+        Outcome.UP: say("up"),
+        Outcome.DEGRADED: say("degraded"),
+        Outcome.DOWN: say("down"),
+        Outcome.UNKNOWN: say("unknown"),
+    }[result.outcome]
+    line = f"{check.key}: {word}"
+    if result.failure:
+        kind = result.failure.kind
+        line += f", {language.words(kind).what}\n" + say(
+            "Seen: %(seen)s", seen=f"{result.failure.message} ({kind.value})"
+        )
+    elif result.timings.total is not None:
+        line += ", " + say("%(num)s ms", num=round(result.timings.total))
+    return line
+
+
+def unknown(name: str, known: Iterable[str], language: Language) -> str:
+    names = list(dict.fromkeys(known))
+    return language.gettext(
+        'Nothing is called "%(name)s". There are: %(names)s',
+        name=name[:80],
+        names=_short_list(names),
+    )
+
+
+def _short_list(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (" …" if len(names) > _LISTED else "")
+
+
+def too_old(text: str, minutes: int, language: Language) -> str:
+    return language.gettext(
+        "%(text)s: nothing was done, because it reached me more than %(num)s minutes after it was"
+        " written. Write it again if it still holds.",
+        text=text[:60],
+        num=minutes,
+    )
+
+
+def stale_button(language: Language) -> str:
+    return language.gettext(
+        "Nothing was done: nobody listened for a while, so it is not known when this was pressed."
+        " Press it again."
+    )
+
+
+def not_stored(language: Language) -> str:
+    return language.gettext("It could not be done now: the store cannot be written.")
+
+
+def not_for_you(language: Language) -> str:
+    return language.gettext("This bot takes commands from its operators alone.")
+
+
+def too_many(language: Language) -> str:
+    return language.gettext("Too many commands; some are left out for a minute.")
+
+
+def conflict(channel: str, language: Language) -> str:
+    """The notice that another program listens to the bot; the first line is the title."""
+    say = language.gettext
+    title = say(
+        "monitor: another program reads the messages of channel %(name)s's bot", name=channel
+    )
+    return "\n".join(
+        [
+            f"👁 {title}",
+            say(
+                "Until that ends, its commands and buttons may do nothing. Alerts go out all the same."
+            ),
+            say(
+                "To do: %(remedy)s",
+                remedy=say("Give this daemon a bot of its own, or end the other program."),
+            ),
+        ]
+    )
+
+
+def moved(channel: str, before: int, after: int, language: Language) -> str:
+    """The notice that a group has another number; the first line is the title."""
+    say = language.gettext
+    title = say("monitor: a group of channel %(name)s has another number", name=channel)
+    what = say(
+        "It became a supergroup. Messages go to %(after)s now; put that in place of %(before)s into"
+        " the `url` of the channel.",
+        before=before,
+        after=after,
+    )
+    return f"👁 {title}\n{what}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
