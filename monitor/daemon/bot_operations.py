@@ -1,4 +1,4 @@
-"""Tells a Telegram bot what it may know of the daemon, and does what it asks: `Operations` of monitor/telegram/bot.py."""
+"""Tells a Telegram bot what it may know of the daemon, and does what it asks: see monitor/telegram/operations.py."""
 
 import asyncio
 import json

@@ -14,7 +14,8 @@ from monitor.model import Channel, Message
 from monitor.model.telegram_address import read_telegram_address
 
 if TYPE_CHECKING:
-    from monitor.telegram.bot import Bot, Operations
+    from monitor.telegram.bot import Bot
+    from monitor.telegram.operations import Operations
 
 Send = Callable[[str, Message], Awaitable[None]]
 

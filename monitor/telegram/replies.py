@@ -202,6 +202,13 @@ def silenced(target: str, until: datetime | None, who: str, language: Language) 
     )
 
 
+def is_silenced(incident: Incident, language: Language) -> str:
+    return language.gettext(
+        "Incident #%(number)s needs no silence: it has one, or is the monitor's own.",
+        number=incident.id,
+    )
+
+
 def asked_for(check: Check, language: Language) -> str:
     return language.gettext("%(check)s is asked; the answer follows.", check=check.key)
 

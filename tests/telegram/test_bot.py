@@ -256,9 +256,9 @@ async def test_a_bot_that_cannot_listen_says_why_and_sends_all_the_same(
     async with desk(tmp_path, phone, clock, keys) as place:
         bot = place.bot()
         task = asyncio.create_task(bot.run())
-        await soon(lambda: bot._trouble and "error=" in bot._trouble)
-        assert ("error=409" if webhook else "error=401") in str(bot._trouble)
-        assert TOKEN not in str(bot._trouble)
+        await soon(lambda: bot.trouble and "error=" in bot.trouble)
+        assert ("error=409" if webhook else "error=401") in str(bot.trouble)
+        assert TOKEN not in str(bot.trouble)
         if webhook:
             await bot.send(alert())
             assert len(phone.sent) == 1

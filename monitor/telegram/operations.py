@@ -1,0 +1,46 @@
+"""The part of the daemon that a bot sees."""
+
+from typing import Protocol
+
+from monitor.language import Language
+from monitor.model import Check, Incident, OperatorRequest, Result
+from monitor.page import PageView
+
+
+class Operations(Protocol):
+    """Says what a bot may know, and do for a person. Reads and writes raise StoreError."""
+
+    @property
+    def language(self) -> Language:
+        """The operator's language."""
+        ...
+
+    @property
+    def checks(self) -> tuple[Check, ...]: ...
+
+    @property
+    def waiting(self) -> int:
+        """The number of messages that are not delivered."""
+        ...
+
+    async def page(self) -> PageView:
+        """Look at everything as the page shows it, for an operator, in their language."""
+        ...
+
+    async def incident(self, number: int) -> Incident | None: ...
+
+    async def carry_out(self, request: OperatorRequest) -> None:
+        """Do what a command such as `monitor ack` asks for, and return when it is done."""
+        ...
+
+    async def run_check(self, check: Check) -> Result | None:
+        """Run a check out of turn; None where it was not run."""
+        ...
+
+    async def notice(self, text: str) -> None:
+        """Tell every channel something about the monitor itself."""
+        ...
+
+    async def report(self, trouble: str | None) -> None:
+        """Keep for `monitor status` why the bot does not listen; None where it does."""
+        ...
