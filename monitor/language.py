@@ -6,7 +6,7 @@ is asked for, once. Values are filled in as `%(name)s`, so a literal per cent si
 
 import gettext
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 
 from monitor.model.failure import WHOSE, FailureKind, Fault, Words, in_sentence
+from monitor.observation import CONTEXT, ObservationTranslator
 
 NAMES = {"en": "English", "zh-CN": "简体中文"}
 """Code -> its name for itself. Another language is a line here and a catalogue."""
@@ -28,6 +29,7 @@ class Language:
 
     code: str
     catalogue: gettext.NullTranslations
+    observations: ObservationTranslator = field(default_factory=ObservationTranslator)
 
     @property
     def name(self) -> str:
@@ -48,6 +50,10 @@ class Language:
     def pgettext(self, context: str, message: str, /, **values: object) -> str:
         """`context` tells apart what English says alike."""
         return self.catalogue.pgettext(context, message) % values
+
+    def observed(self, message: str) -> str:
+        """Returns what a run observed, the message of its failure: `got HTTP 502, want 200`."""
+        return self.observations.say(message)
 
     def words(self, kind: FailureKind) -> Words:
         english = kind.row.words
@@ -85,7 +91,18 @@ ENGLISH = Language("en", gettext.NullTranslations())
 @cache
 def language(code: str) -> Language:
     """`code` is one of NAMES."""
-    return ENGLISH if code == "en" else Language(code, _catalogue(code))
+    if code == "en":
+        return ENGLISH
+    from babel.messages.mofile import write_mo  # noqa: PLC0415  # English alone needs no Babel
+    from babel.messages.pofile import read_po  # noqa: PLC0415  # slow to import, and English needs none
+
+    entries = read_po(BytesIO(catalogue_file(code).read_bytes()), locale=None)
+    compiled = BytesIO()
+    write_mo(compiled, entries)
+    compiled.seek(0)
+    phrases = ((str(entry.id), str(entry.string)) for entry in entries if entry.context == CONTEXT)
+    translator = ObservationTranslator.of(phrases)
+    return Language(code, gettext.GNUTranslations(compiled), translator)
 
 
 def templates() -> Traversable:
@@ -96,13 +113,3 @@ def templates() -> Traversable:
 
 def catalogue_file(code: str) -> Traversable:
     return templates() / "locale" / f"{code}.po"
-
-
-def _catalogue(code: str) -> gettext.GNUTranslations:
-    from babel.messages.mofile import write_mo  # noqa: PLC0415  # English alone needs no Babel
-    from babel.messages.pofile import read_po  # noqa: PLC0415  # slow to import, and English needs none
-
-    compiled = BytesIO()
-    write_mo(compiled, read_po(BytesIO(catalogue_file(code).read_bytes()), locale=None))
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)

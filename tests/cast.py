@@ -1,6 +1,7 @@
 """The cast: a clock moved by hand, patience, and where the recorded corpus lies."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,3 +45,13 @@ async def until(holds: Callable[[], object], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not holds():
             await asyncio.sleep(0.05)
+
+
+def english_words(chinese: str) -> list[str]:
+    """Return the English words of a Chinese sentence that stand in no quotes, of three letters or more."""
+    ours = re.sub("“.*”|`[^`]*`|https?://\\S+", "", chinese)
+    return [word for word in re.findall(r"\b[a-z]{3,}\b", ours) if word not in _ALSO_CHINESE]
+
+
+_ALSO_CHINESE = frozenset({"token", "max_tokens", "base", "ttft", "finish_reason"})
+"""Words that Chinese operators write in English."""

@@ -1,5 +1,6 @@
 """Every sentence that people read has its place in every catalogue, and nothing else has."""
 
+import ast
 import re
 from io import BytesIO
 from pathlib import Path
@@ -8,11 +9,15 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.pofile import read_po
+from cast import english_words
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.language import ENGLISH, NAMES, catalogue_file, language, templates
 from monitor.model import FailureKind, Fault
 from monitor.model.errors import DELIVERY_REMEDIES
 from monitor.model.failure import WHOSE
+from monitor.observation import CONTEXT as OBSERVATION
 from monitor.probes import PROBES
 
 MONITOR = Path(__file__).parents[1] / "monitor"
@@ -21,6 +26,23 @@ KEYWORDS = {**DEFAULT_KEYWORDS, "marked": None, "say": None}
 OTHERS = [code for code in NAMES if code != "en"]
 Key = tuple[str | None, str, str | None]
 """Context, singular, plural."""
+
+
+OBSERVING = ("probes", "diagnosis", "budget.py", "policies.py", "certificate.py", "failure.py")
+"""The parts of the program that say what a run observed."""
+SYSTEM = (
+    "certificate",
+    "error",
+    "issuer",
+    "Name or",
+    "address",
+    "name resolution",
+    "Connection",
+    "Network",
+    "route",
+    "pipe",
+)
+"""Words of the system and of OpenSSL in what a run observed."""
 
 
 def said() -> set[Key]:
@@ -57,6 +79,29 @@ def key_of(message: str | tuple[str, ...], context: str | None) -> Key:
     return context, message[0], message[1]
 
 
+def observations() -> set[str]:
+    """Every literal of the code that observes, with `7` for what it fills in, and without optional endings."""
+    texts: set[str] = set()
+    for path in sorted(MONITOR.rglob("*.py")):
+        if not {*path.parts}.isdisjoint(OBSERVING):
+            texts |= literals(ast.parse(path.read_bytes()))
+    return {re.sub(r'(?<=[a-z])7|(?<="7")7', "", text) for text in texts}
+
+
+def literals(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Raise) and ast.unparse(node).startswith(
+        ("raise ValueError", "raise TypeError")
+    ):
+        return set()  # told to the operator, of the configuration
+    inside: set[str] = set().union(*map(literals, ast.iter_child_nodes(node)))
+    if isinstance(node, ast.JoinedStr):
+        parts = (part.value if isinstance(part, ast.Constant) else "7" for part in node.values)
+        return inside | {"".join(map(str, parts))}
+    if isinstance(node, ast.Constant):
+        return {node.value} if isinstance(node.value, str) else set()
+    return inside
+
+
 def catalogue(code: str) -> Catalog:
     return read_po(BytesIO(catalogue_file(code).read_bytes()))
 
@@ -76,7 +121,7 @@ def holes(text: str) -> set[str]:
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_every_sentence_is_translated_and_no_translation_is_stale(code: str) -> None:
-    there = entries(code)
+    there = {key: texts for key, texts in entries(code).items() if key[0] != OBSERVATION}
     assert sorted(key[1] for key in said() - set(there)) == []
     assert sorted(key[1] for key in set(there) - said() - titles()) == []
     assert [key for key, texts in there.items() if not all(texts)] == []
@@ -137,3 +182,72 @@ def test_in_chinese_no_line_ends_between_a_number_and_what_it_counts() -> None:
     assert [text for text in texts if re.search(torn, text)] == []
     assert re.search(torn, "最近 30 分钟")
     assert sum("\u00a0" in text for text in texts) > 50
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_observation_is_said_in_every_language_and_no_phrase_is_stale(code: str) -> None:
+    say, texts = language(code).observed, observations()
+    complete = [text for text in texts if text.startswith("got ") and ", want" in text]
+    assert len(complete) > 60
+    assert {text: say(text) for text in complete if english_words(say(text))} == {}
+    code_text = "\n".join(texts)
+    phrases = [key[1] for key in entries(code) if key[0] == OBSERVATION]
+    pieces = {phrase: re.split(r"%\(\w+\)s|[:;,(] ?|got |want ", phrase) for phrase in phrases}
+    unknown = [
+        phrase
+        for phrase, parts in pieces.items()
+        if (long := [part.strip() for part in parts if len(part) > 3])
+        and not any(part.removesuffix(" exceeds") in code_text for part in long)
+    ]
+    assert [each for each in unknown if not any(word in each for word in SYSTEM)] == []
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("got HTTP 502, want 200", "返回 HTTP 502，应为 200"),
+        (
+            'got HTTP 429: "no (really), want 200; x", want 200; the account needs money or a higher limit (it returns in 6 days)',
+            "返回 HTTP 429：“no (really), want 200; x”，应为 200；账户需充值或提高限额（6 天后恢复）",
+        ),
+        (
+            "got no answer in time, want response headers (after 30.0 s)",
+            "等待响应头超时（30.0 秒后）",
+        ),
+        ("got a refused connection, want one that opens (Connection refused)", "连接被拒绝"),
+        (
+            'got HTTP 401: "bad key", but it names another key than ours: the relay\'s own upstream key was refused, want an answer',
+            "返回 HTTP 401：“bad key”，但报错里的密钥不是我们的：被拒的是中转自己的上游密钥",
+        ),
+        (
+            "got a stream that was cut off after 12 pieces, want all of it",
+            "流在 12 个分片后被切断",
+        ),
+        (
+            "got 6 of 20 runs failed within 1h and 3 of 4 within 5m, want under 14.4% in one of them",
+            "1h 内 20 次检测失败 6 次，5m 内 4 次失败 3 次，其一应低于 14.4%",
+        ),
+        (
+            "spent 990 of 1000 tokens today; paid probes go on tomorrow (UTC)",
+            "今日已用 990 / 1000 token；付费检测明天（UTC）继续",
+        ),
+        (
+            "got no such name for a.test here, while 192.0.2.53 knows it at 192.0.2.1, where a valid certificate for the name came: a false answer on the way is suspected; another resolver or base URL helps",
+            "本地查 a.test 得到“域名不存在”，而 192.0.2.53 查到 192.0.2.1，连上后得到该域名的有效证书：疑似途中返回假应答，可换 DNS 或端点",
+        ),
+        ("words that nobody has translated", "words that nobody has translated"),
+    ],
+)
+def test_an_observation_is_said_in_chinese_and_foreign_words_stay_in_quotes(
+    english: str, chinese: str
+) -> None:
+    assert language("zh-CN").observed(english) == chinese
+    assert ENGLISH.observed(english) == english
+
+
+@given(
+    st.text(st.characters(exclude_categories=["C", "Z"]) | st.sampled_from(' ",;:()'), max_size=200)
+)
+def test_whatever_an_endpoint_said_is_quoted_whole(words: str) -> None:
+    said = language("zh-CN").observed(f'got HTTP 500: "{words}", want 200')
+    assert said == f"返回 HTTP 500：“{words}”，应为 200"

@@ -189,7 +189,7 @@ def _not_measured(incident: Incident, context: Context) -> list[str]:
         moment=moment(incident.opened, context),
         number=incident.id,
     )
-    lines = [gap, before, context.say("Last seen: %(seen)s", seen=_seen(incident))]
+    lines = [gap, before, context.say("Last seen: %(seen)s", seen=_seen(incident, context))]
     remedies = dict.fromkeys(context.language.words(kind).remedy for kind in kinds)
     return [*lines, *(context.say("To do: %(remedy)s", remedy=remedy) for remedy in remedies)]
 
@@ -452,20 +452,20 @@ def label(kind: FailureKind, context: Context) -> str:
 
 
 def why(incident: Incident, context: Context) -> list[str]:
-    """The message of a failure stays as it is: it is evidence."""
     failure, say = incident.failure, context.language
     words = say.words(failure.kind)
     fault = say.gettext("At fault: %(whose)s.", whose=say.whose(failure.fault))
     remedy = say.advice(failure.kind) if instead(incident, context) else words.remedy
     return [
         say.gettext("Why: %(what)s", what=f"{words.what}{say.space}{fault}"),
-        say.gettext("Seen: %(seen)s", seen=_seen(incident)),
+        say.gettext("Seen: %(seen)s", seen=_seen(incident, context)),
         *([say.gettext("To do: %(remedy)s", remedy=remedy)] if remedy else []),
     ]
 
 
-def _seen(incident: Incident) -> str:
-    return f"{incident.failure.message} ({incident.failure.kind.value})"
+def _seen(incident: Incident, context: Context) -> str:
+    seen = context.language.observed(incident.failure.message)
+    return f"{seen} ({incident.failure.kind.value})"
 
 
 def is_unmeasured(incident: Incident, context: Context) -> bool:

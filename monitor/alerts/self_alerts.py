@@ -17,12 +17,12 @@ CHANNEL_LASTS = timedelta(minutes=5)
 
 def budget_warning(service: str, why: str, say: Language) -> str:
     title = say.gettext("%(service)s: most of today's budget for checks is spent", service=service)
-    return f"💰 {title}\n{why}"
+    return f"💰 {title}\n{say.observed(why)}"
 
 
 def budget_spent(service: str, why: str, say: Language) -> str:
     title = say.gettext("%(service)s: paid checks pause until tomorrow (UTC)", service=service)
-    return f"💰 {title}\n{why}"
+    return f"💰 {title}\n{say.observed(why)}"
 
 
 def started(memory: RestartState, now: datetime, say: Language) -> str | None:

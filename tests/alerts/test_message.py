@@ -80,7 +80,7 @@ def test_an_outage() -> None:
         "可改用：Direct https://direct.example（首 token 420 毫秒）、Tokyo https://tokyo.example（1.2 秒响应）",
         "始于 11月24日 12:00:00 UTC（已 4小时）。[#1]",
         "原因：代理无法连接到后面的服务。问题出在端点本身或其后端服务。",
-        "现象：got HTTP 502, want 200 (bad_gateway)",
+        "现象：返回 HTTP 502，应为 200 (bad_gateway)",
         "涉及：CDN https://cdn.example（检测：chat）",
     ]
 
@@ -140,7 +140,7 @@ def test_what_is_not_measured_any_more_is_not_still_down() -> None:
         "目前无法确认该服务有其他可用端点。",
         "自 11月24日 12:03:00 UTC 起（已 3小时57分）未能检测，原因：因预算暂停。",
         "在此之前：故障，始于 11月24日 12:00:00 UTC。[#1]",
-        "最后一次检测到的现象：got HTTP 502, want 200 (bad_gateway)",
+        "最后一次检测到的现象：返回 HTTP 502，应为 200 (bad_gateway)",
         "建议：付费检测将于明天（UTC）继续。",
         "涉及：CDN https://cdn.example（检测：chat）",
     ]

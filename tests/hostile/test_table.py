@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from behaviour import KEY
-from cast import HandClock
+from cast import HandClock, english_words
 from rows import BY_NAME, ROWS
 from table import FORMS, Met, lines, meet_all
 
@@ -14,6 +14,7 @@ from monitor.alerts import AlertEngine, Context
 from monitor.alerts.message import phrase
 from monitor.budget import BudgetLedger
 from monitor.cycle import Cycle
+from monitor.language import language
 from monitor.model import (
     AlertSettings,
     Channel,
@@ -46,6 +47,9 @@ async def test_every_hostile_behaviour_is_met_as_documented_and_can_be_kept_told
     assert len(ROWS) >= 100
     assert {row.group for row in ROWS} == {"HTTP", "TLS", "DNS", "JSON", "SSE", "text"}
     assert [f"{met.name}: {fault}" for met in seen for fault in met.faults()] == []
+    failures = [met.felt.attempted.result.failure for met in seen if met.felt]
+    chinese = [language("zh-CN").observed(failure.message) for failure in failures if failure]
+    assert [text for text in chinese if english_words(text)] == []
     told = await live_through(seen, tmp_path, clock)
     assert len(told) > 100
     assert [text for text in told if is_unsafe(text)] == []
