@@ -25,7 +25,7 @@ _MOST_REASONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """Says an English sentence in this language; as it stands where the catalogue has none."""
+    """Say an English sentence in this language; as it stands where the catalogue has none."""
 
     code: str
     catalogue: gettext.NullTranslations
@@ -52,7 +52,7 @@ class Language:
         return self.catalogue.pgettext(context, message) % values
 
     def observed(self, message: str) -> str:
-        """Returns what a run observed, the message of its failure: `got HTTP 502, want 200`."""
+        """Return what a run observed, the message of its failure: `got HTTP 502, want 200`."""
         return self.observations.say(message)
 
     def words(self, kind: FailureKind) -> Words:

@@ -41,7 +41,7 @@ class ObservationPhrase:
 
 @dataclass(frozen=True, slots=True)
 class ObservationTranslator:
-    """Reads English observations by the phrases of one language, and says them in it."""
+    """Read English observations by the phrases of one language, and says them in it."""
 
     phrases: tuple[ObservationPhrase, ...] = ()
 

@@ -48,8 +48,11 @@ async def until(holds: Callable[[], object], seconds: float = 60) -> None:
 
 
 def english_words(chinese: str) -> list[str]:
-    """Return the English words of a Chinese sentence that stand in no quotes, of three letters or more."""
-    ours = re.sub("“.*”|`[^`]*`|https?://\\S+", "", chinese)
+    """Return the English words of a Chinese sentence that stand in no quotes, of three letters or more.
+
+    What stands in brackets in English alone are words of OpenSSL or of a server.
+    """
+    ours = re.sub("“.*”|`[^`]*`|\uff08[ -~]*\uff09", "", chinese)
     return [word for word in re.findall(r"\b[a-z]{3,}\b", ours) if word not in _ALSO_CHINESE]
 
 

@@ -127,11 +127,9 @@ async def test_a_message_says_what_since_when_why_what_instead_and_where_to_read
     assert [text.splitlines() for text in phone.messages] == [
         [
             "🔴 OhMyGPT, Cloudflare CDN: down",
-            "Use instead: Direct https://direct.example (first token 420 ms)",
-            "Since 24 Nov 11:42:00 UTC (18m). [#1]",
-            "Why: The proxy cannot reach the service behind it. At fault: the base URL or what is behind it.",
-            "Seen: got 502 (bad_gateway)",
-            "Concerned: Cloudflare CDN https://cdn.example (checks: chat)",
+            "Use https://direct.example (TTFT 420 ms)",
+            "Bad gateway since 24 Nov 11:42 UTC, 18m. Fault: base URL. [#1]",
+            "Seen: got 502",
             "https://status.example/incidents/1/",
         ]
     ]
@@ -145,10 +143,9 @@ async def test_recovery_says_how_long_and_how_many_runs_failed(
     await courier(store, clock, channel(phone)).deliver_due()
 
     assert phone.messages[0].splitlines() == [
-        "✅ OhMyGPT, Cloudflare CDN: recovered",
-        "From 24 Nov 11:42:00 UTC to 24 Nov 12:00:00 UTC, 18m. [#1]",
-        "It was: bad gateway.",
-        "Failed runs: 7 (7 bad gateway)",
+        "✅ OhMyGPT, Cloudflare CDN: recovered, was down for 18m",
+        "From 24 Nov 11:42 UTC to 24 Nov 12:00 UTC. [#1]",
+        "Failed runs: 7 bad gateway",
         "Down this month: 2h5m.",
         "https://status.example/incidents/1/",
     ]
@@ -158,26 +155,27 @@ async def test_messages_are_told_in_chinese_where_that_is_wanted(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:
     await store.save(
-        (incident(), incident(2, closed=clock.now(), service="s2")), (row(clock), row(clock, 2))
+        (
+            incident(message="got HTTP 502, want 200"),
+            incident(2, closed=clock.now(), service="s2"),
+        ),
+        (row(clock), row(clock, 2)),
     )
     await courier(store, clock, channel(phone), code="zh-CN").deliver_due()
 
     assert [text.splitlines() for text in phone.messages] == [
         [
-            "🔴 OhMyGPT，Cloudflare CDN：故障",
-            "可改用：Direct https://direct.example（首 token 420 毫秒）",
-            "始于 11月24日 11:42:00 UTC（已 18分）。[#1]",
-            "原因：代理无法连接到后面的服务。问题出在端点本身或其后端服务。",
-            "现象：got 502 (bad_gateway)",
-            "涉及：Cloudflare CDN https://cdn.example（检测：chat）",
+            "🔴 OhMyGPT · Cloudflare CDN：不可用",
+            "改用：https://direct.example（首字420ms）",
+            "原因：网关错误。自 11-24 11:42 UTC起，已18分钟。责任：端点侧。[#1]",
+            "现象：返回 HTTP 502，应为 200",
             "https://status.example/incidents/1/",
         ],
         [
-            "✅ s2，cf-cdn：曾故障，现已恢复",
-            "从 11月24日 11:42:00 UTC 到 11月24日 12:00:00 UTC，历时 18分。[#2]",
-            "原因：网关错误。",
-            "失败的检测：7 次（7 网关错误）",
-            "本月累计故障：2小时5分。",
+            "✅ s2 · cf-cdn：已恢复，不可用持续18分钟",
+            "11-24 11:42 UTC 至 11-24 12:00 UTC。[#2]",
+            "失败检测：网关错误 7 次",
+            "本月累计故障：2小时5分钟。",
             "https://status.example/incidents/2/",
         ],
     ]
@@ -186,11 +184,11 @@ async def test_messages_are_told_in_chinese_where_that_is_wanted(
 async def test_what_an_endpoint_says_cannot_break_the_message(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:
-    hostile = "<script>alert('x')</script> & <b>bold</b> </pre> &amp; ]]> {0} %s"
+    hostile = "<script>'</script>&amp;<b>]]>{0}%s"
     await store.save((incident(message=hostile),), (row(clock),))
     await courier(store, clock, channel(phone)).deliver_due()
 
-    assert f"Seen: {hostile} (bad_gateway)" in phone.messages[0]
+    assert f"Seen: {hostile}" in phone.messages[0]
 
 
 async def test_a_channel_that_is_down_gets_its_message_when_it_is_back(
@@ -269,7 +267,7 @@ async def test_an_incident_that_ended_while_it_waited_is_one_message(
 
     assert await courier(store, clock, channel(phone)).deliver_due() == 2
     assert [text.splitlines()[0] for text in phone.messages] == [
-        "✅ OhMyGPT, Cloudflare CDN: was down, and recovered"
+        "✅ OhMyGPT, Cloudflare CDN: recovered, was down for 18m"
     ]
 
 
@@ -285,9 +283,9 @@ async def test_what_is_told_only_when_it_is_over_says_that_it_is_told_late(
 
     assert await to.deliver_due() == 2
     assert phone.messages[0].splitlines()[:3] == [
-        "✅ OhMyGPT, Cloudflare CDN: was down, and recovered",
-        "From 24 Nov 11:42:00 UTC to 24 Nov 13:00:00 UTC, 1h18m. [#1]",
-        "Told late: it could not be delivered while it went on.",
+        "✅ OhMyGPT, Cloudflare CDN: recovered, was down for 1h18m",
+        "From 24 Nov 11:42 UTC to 24 Nov 13:00 UTC. [#1]",
+        "Told late: it could not be delivered before.",
     ]
 
 
@@ -298,10 +296,9 @@ async def test_in_a_digest_what_is_over_says_from_when_to_when(
     found = tuple(incident(number, closed=clock.now(), service=f"s{number}") for number in numbers)
     await store.save(found, tuple(row(clock, number) for number in numbers))
     await courier(store, clock, channel(phone)).deliver_due()
-    span = "from 24 Nov 11:42:00 UTC to 24 Nov 12:00:00 UTC"
     assert phone.messages[0].splitlines()[:2] == [
-        "✅ 5 incidents: recovered",
-        f"[#1] s1, cf-cdn: recovered, was down {span}, bad gateway",
+        "✅ 5 incidents are over",
+        "[#1] s1, cf-cdn: recovered, was down for 18m. From 24 Nov 11:42 UTC on, bad gateway",
     ]
 
 
@@ -323,12 +320,12 @@ async def test_a_thousand_waiting_messages_become_one_digest_that_says_how_many_
 
     assert await courier(store, clock, channel(phone)).deliver_due() == 1000
     lines = [line for text in phone.messages for line in text.splitlines()[1:]]
-    assert phone.messages[0].startswith("1000 messages waited while this channel was out of reach")
+    assert phone.messages[0].startswith("1000 messages, told late (1/")
     assert [line.split(",")[0] for line in lines[:10]] == [
         f"[#{number}] s{number}" for number in range(50, 501, 50)
     ]
     assert (len(phone.messages), lines[-1]) == (
-        3,
+        2,
         "460 more are not listed here; the page has them.",
     )
     assert await store.due(clock.now()) == ()
@@ -346,11 +343,11 @@ async def test_many_waiting_messages_become_one_digest_in_parts(
 
     assert await courier(store, clock, channel(phone)).deliver_due() == 30
     assert [text.splitlines()[0] for text in phone.messages] == [
-        f"30 messages waited while this channel was out of reach ({place}/2)" for place in (1, 2)
+        f"30 messages, told late ({place}/2)" for place in (1, 2)
     ]
     assert phone.messages[0].splitlines()[1] == (
-        "[#1] s1, cf-cdn: down, since 24 Nov 11:42:00 UTC, bad gateway."
-        " Use instead: Direct https://direct.example (first token 420 ms)"
+        "[#1] s1, cf-cdn: down. Use https://direct.example (TTFT 420 ms)."
+        " Since 24 Nov 11:42 UTC, bad gateway"
     )
     lines = [line for text in phone.messages for line in text.splitlines()[1:]]
     assert [line.split("]")[0] for line in lines] == [f"[#{number}" for number in numbers]
@@ -373,7 +370,7 @@ async def test_news_waits_for_other_news_and_all_of_a_service_is_one_message(
     assert text.splitlines()[0] == "🔴 OhMyGPT, Cloudflare CDN: down"
     assert text.splitlines()[-2:] == [
         "Also:",
-        "[#2] OhMyGPT: key or account trouble, since 24 Nov 11:42:00 UTC, bad gateway",
+        "[#2] OhMyGPT: refused over key or account. Use another base URL. Since 24 Nov 11:42 UTC, bad gateway",
     ]
 
 
@@ -389,11 +386,10 @@ async def test_a_storm_over_many_services_is_one_message_that_says_what_works(
     (text,) = phone.messages
     assert text.splitlines()[0] == "🔴 4 incidents at once, in 4 services"
     assert text.splitlines()[1].endswith(
-        "bad gateway. Use instead: Direct https://direct.example (first token 420 ms)"
+        "down. Use https://direct.example (TTFT 420 ms). Since 24 Nov 11:42 UTC, bad gateway"
     )
     assert text.splitlines()[-1] == (
-        "[#1] s1, cf-cdn: recovered, was down"
-        " from 24 Nov 11:42:00 UTC to 24 Nov 12:00:00 UTC, bad gateway"
+        "[#1] s1, cf-cdn: recovered, was down for 18m. From 24 Nov 11:42 UTC on, bad gateway"
     )
 
 
@@ -594,7 +590,7 @@ async def test_a_long_message_in_chinese_with_all_that_is_escaped_arrives_whole(
     assert await courier(store, clock, channel(phone), code="zh-CN").deliver_due() == 4
     text = "\n".join(phone.messages)
     assert [f"[#{number}]" in text for number in range(1, 5)] == [True] * 4
-    assert hostile.strip()[:100] in text
+    assert hostile[:20] in text
     assert all(len(each.encode("utf-16-le")) // 2 <= 4096 for each in phone.messages)
 
 

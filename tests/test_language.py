@@ -32,6 +32,12 @@ OBSERVING = ("probes", "diagnosis", "budget.py", "policies.py", "certificate.py"
 """The parts of the program that say what a run observed."""
 SYSTEM = (
     "certificate",
+    "resolver broke",
+    "wrong version",
+    "protocol",
+    "message",
+    "packet",
+    "certificate",
     "error",
     "issuer",
     "Name or",

@@ -1,9 +1,11 @@
 """Decides and tells: policies judge, the machine confirms, incidents group, messages are written, Apprise sends."""
 
 from monitor.alerts.alternatives import Alternatives, find_alternatives
+from monitor.alerts.digest import digest, together
 from monitor.alerts.engine import AlertChanges, AlertEngine
 from monitor.alerts.incident_log import log_incident
-from monitor.alerts.message import Context, digest, latest, together
+from monitor.alerts.message import latest
+from monitor.alerts.message_parts import Context
 from monitor.alerts.message_split import parts
 from monitor.alerts.notify import Notifier
 from monitor.alerts.policies import certificate_days

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from monitor.alerts.message import Context, lasted, moment
+from monitor.alerts.message_parts import Context, lasted, moment
 from monitor.language import ENGLISH, Language
 from monitor.model import RestartState
 from monitor.model.errors import delivery_remedy
@@ -25,22 +25,22 @@ def budget_spent(service: str, why: str, say: Language) -> str:
     return f"💰 {title}\n{say.observed(why)}"
 
 
-def started(memory: RestartState, now: datetime, say: Language) -> str | None:
+def started(memory: RestartState, context: Context) -> str | None:
     """Return what is told at a start; None after a clean and short stop.
 
     Of many crashes within an hour the 1st, 2nd, 4th, 8th and so on is told.
     """
     if memory.last_seen is None:
         return None
-    gap, context = now - memory.last_seen, Context(now=now, language=say)
+    gap, say = context.now - memory.last_seen, context.language
     number = memory.crashes
     crashed = not memory.stopped_cleanly and number & (number - 1) == 0
     if gap < GAP and not crashed:
         return None
     title = say.gettext("monitor: crashed")
     if gap >= GAP:
-        title = say.gettext("monitor: was down for %(lasted)s", lasted=_clock(gap))
-    begin, end = moment(memory.last_seen, context), moment(now, context)
+        title = say.gettext("monitor: was down for %(lasted)s", lasted=lasted(gap, context))
+    begin, end = moment(memory.last_seen, context), moment(context.now, context)
     lines = [
         f"👁 {title}",
         say.gettext("From %(begin)s to %(end)s nothing was probed.", begin=begin, end=end),
@@ -52,13 +52,15 @@ def started(memory: RestartState, now: datetime, say: Language) -> str | None:
     return "\n".join(lines)
 
 
-def paused(begin: datetime, end: datetime, say: Language, *, by_clock: bool) -> str:
+def paused(begin: datetime, end: datetime, context: Context, *, by_clock: bool) -> str:
     """Say that nothing was probed for a while, though the monitor was never stopped.
 
     `by_clock` means that only the wall clock tells of it.
     """
-    context = Context(now=end, language=say)
-    title = say.gettext("monitor: could not see for %(lasted)s", lasted=_clock(end - begin))
+    say = context.language
+    title = say.gettext(
+        "monitor: could not see for %(lasted)s", lasted=lasted(end - begin, context)
+    )
     first, last = moment(begin, context), moment(end, context)
     lines = [
         f"👁 {title}",
@@ -153,9 +155,3 @@ class TroubleTracker:
             return troubled(name, why, say) if self.begins(name, monotonic) else None
         lasts = self.ended(name, monotonic)
         return None if lasts is None else mended(name, lasts, now, say)
-
-
-def _clock(duration: timedelta) -> str:
-    """Hours and minutes: `00:17`."""
-    minutes = round(duration.total_seconds() / 60)
-    return f"{minutes // 60:02}:{minutes % 60:02}"

@@ -176,6 +176,7 @@ AlertsTable = table_of(
     after=_Limit,
     recover=_Limit,
     language=Literal["en", "zh-CN"],
+    timezone=Zone,
     wait=Wait,
 )
 POLICY_TABLES: Mapping[str, type[Table]] = {

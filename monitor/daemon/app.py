@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from random import Random, SystemRandom
 
 from monitor import __version__
-from monitor.alerts import self_alerts
+from monitor.alerts import Context, self_alerts
 from monitor.clock import Clock, ClockSteps, SystemClock
 from monitor.config import Config
 from monitor.daemon import STARTED
@@ -228,7 +228,7 @@ class Daemon:
             old = (result for result in latest if result.at < since)
             recent = tuple(result for result in recent if result.at >= since)
             components.alerts.seed(result for result in (*old, *recent) if result.check in known)
-        text = self_alerts.started(state, now, components.alerts.language)
+        text = self_alerts.started(state, self._context(components, now))
         if text:
             log.warning('event=gap why="%s"', text.splitlines()[0])
             await self._notify(components, text, now)
@@ -244,6 +244,11 @@ class Daemon:
         with _log_store_errors():
             await self.store.save(outgoing=components.alerts.notice(text, now, except_for))
 
+    def _context(self, components: Components, now: datetime) -> Context:
+        """Returns what a message about the monitor itself needs to know."""
+        zone = self.deps.config.alerts.timezone
+        return Context(now=now, language=components.alerts.language, timezone=zone)
+
     async def _alert_about_ourselves(self, components: Components, now: datetime) -> None:
         channels = [channel.id for channel in self.deps.config.channels]
         alerts = self.self_monitor.alerts(
@@ -253,7 +258,10 @@ class Daemon:
             await self._notify(components, text, now, except_for)
         for pause in components.schedule.take_pauses():
             text = self_alerts.paused(
-                pause.begin, pause.end, components.alerts.language, by_clock=pause.by_clock
+                pause.begin,
+                pause.end,
+                self._context(components, now),
+                by_clock=pause.by_clock,
             )
             log.warning('event=gap why="%s"', text.splitlines()[0])
             await self._notify(components, text, now)

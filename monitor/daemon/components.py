@@ -306,6 +306,7 @@ def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None)
         durable=deps.store.trouble is None,
         vantage=config.vantage,
         language=alerts.language,
+        timezone=config.alerts.timezone,
     )
 
 

@@ -7,6 +7,7 @@ and nowhere else. How a key is written in the file is said in `monitor.config.ta
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from monitor.model.alert import Policy, Severity
 from monitor.model.maintenance import Maintenance
@@ -56,6 +57,9 @@ class AlertSettings:
         default=timedelta(hours=4), metadata={"help": "how long until the first reminder"}
     )
     language: str = field(default="en", metadata={"help": "of the messages"})
+    timezone: ZoneInfo = field(
+        default=ZoneInfo("UTC"), metadata={"help": "of their times, such as Asia/Shanghai"}
+    )
     wait: timedelta = field(
         default=timedelta(seconds=30), metadata={"help": "how long news waits for other news"}
     )

@@ -6,23 +6,21 @@ from datetime import timedelta
 import pytest
 from alerts_cast import START, memory
 
-from monitor.alerts import self_alerts
+from monitor.alerts import Context, self_alerts
 from monitor.alerts.self_alerts import LASTS, TroubleTracker
-from monitor.language import ENGLISH
 
+CONTEXT = Context(now=START)
 SEEN = replace(memory(), last_seen=START - timedelta(minutes=17), stopped_cleanly=True)
 
 
 def test_a_gap_is_told_with_its_length_and_a_restart_is_not() -> None:
-    assert self_alerts.started(SEEN, START, ENGLISH) == (
-        "👁 monitor: was down for 00:17\n"
-        "From 24 Nov 11:43:00 UTC to 24 Nov 12:00:00 UTC nothing was probed."
+    assert self_alerts.started(SEEN, CONTEXT) == (
+        "👁 monitor: was down for 17m\nFrom 24 Nov 11:43 UTC to 24 Nov 12:00 UTC nothing was probed."
     )
     assert (
-        self_alerts.started(replace(SEEN, last_seen=START - timedelta(minutes=4)), START, ENGLISH)
-        is None
+        self_alerts.started(replace(SEEN, last_seen=START - timedelta(minutes=4)), CONTEXT) is None
     )
-    assert self_alerts.started(replace(SEEN, last_seen=None), START, ENGLISH) is None
+    assert self_alerts.started(replace(SEEN, last_seen=None), CONTEXT) is None
 
 
 @pytest.mark.parametrize(
@@ -34,9 +32,9 @@ def test_a_gap_is_told_with_its_length_and_a_restart_is_not() -> None:
 )
 def test_a_pause_is_told_as_a_gap_is(why: str, *, by_clock: bool) -> None:
     begin = START - timedelta(minutes=17)
-    assert self_alerts.paused(begin, START, ENGLISH, by_clock=by_clock) == (
-        "👁 monitor: could not see for 00:17\n"
-        f"From 24 Nov 11:43:00 UTC to 24 Nov 12:00:00 UTC nothing was probed.\n{why}"
+    assert self_alerts.paused(begin, START, CONTEXT, by_clock=by_clock) == (
+        "👁 monitor: could not see for 17m\n"
+        f"From 24 Nov 11:43 UTC to 24 Nov 12:00 UTC nothing was probed.\n{why}"
     )
 
 
@@ -45,7 +43,7 @@ def test_a_pause_is_told_as_a_gap_is(why: str, *, by_clock: bool) -> None:
 )
 def test_a_crash_is_told_and_a_loop_of_them_ever_less_often(crashes: int, told: bool) -> None:
     short = replace(SEEN, last_seen=START - timedelta(seconds=5), stopped_cleanly=False)
-    text = self_alerts.started(replace(short, crashes=crashes), START, ENGLISH)
+    text = self_alerts.started(replace(short, crashes=crashes), CONTEXT)
     assert (text is not None) == told
     if text and crashes > 1:
         assert f"Crashes within an hour: {crashes}." in text

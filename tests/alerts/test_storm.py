@@ -78,7 +78,7 @@ async def test_a_storm_is_at_most_one_message_a_service_and_one_summary(
 
     await night.live(120, "U")
     assert len(night.got) - told <= services
-    assert "recovered" in night.got[-1][1].title
+    assert "over" in night.got[-1][1].title
     await night.store.close()
 
 

@@ -1,0 +1,111 @@
+"""Puts several incidents and notices for one channel into one message. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from monitor.alerts.message import facts_of, is_late, latest
+from monitor.alerts.message_parts import (
+    MARK,
+    Context,
+    closing,
+    instead,
+    is_unmeasured,
+    is_unwatched,
+    lasted,
+)
+from monitor.alerts.message_split import message
+from monitor.language import marked
+from monitor.model import Incident, Message, NotificationType, OutboxMessage, Severity
+
+_LISTED = 40
+"""Lines of a digest; the page has the rest."""
+
+
+def together(
+    rows: Sequence[OutboxMessage], incidents: Sequence[Incident], contexts: Mapping[int, Context]
+) -> Message:
+    """Several incidents of one service: the worst that goes on in full, then the others."""
+    first = min(incidents, key=_urgency)
+    context = contexts[first.id]
+    main = latest([row for row in rows if row.incident == first.id], first, context)
+    others = [_line(other, contexts[other.id]) for other in incidents if other is not first]
+    body = "\n".join([main.body, context.say("Also:"), *others])
+    return replace(main, body=body, event="", incidents=tuple(each.id for each in incidents))
+
+
+def _urgency(incident: Incident) -> tuple[bool, int, int]:
+    return incident.closed is not None, list(Severity).index(incident.severity), incident.id
+
+
+def digest(
+    rows: Sequence[OutboxMessage],
+    incidents: Sequence[Incident],
+    contexts: Mapping[int, Context],
+    context: Context,
+) -> Message:
+    """Many messages for one channel as one: what still goes on first, the worst of it first."""
+    urgent = sorted(incidents, key=_urgency)[:_LISTED]
+    lines = [_line(incident, contexts[incident.id]) for incident in urgent]
+    notices = [row for row in rows if row.incident is None and row.text]
+    lines += [f"{row.text.splitlines()[0]} [n{row.id}]" for row in notices[:_LISTED]]
+    left = len(incidents) + len(notices) - len(lines)
+    if left:
+        lines.append(context.say("%(num)s more are not listed here; the page has them.", num=left))
+    first = urgent[0] if urgent else None
+    return replace(
+        message(_title(rows, incidents, context), [*lines, *closing(None, context)]),
+        what=_meaning(first),
+        severity=first.severity if first else Severity.MONITOR,
+        incidents=tuple(incident.id for incident in incidents),
+        link=context.page_url,
+    )
+
+
+def _meaning(first: Incident | None) -> NotificationType:
+    """`first` is the worst of those that go on, where any does."""
+    if first is None:
+        return NotificationType.NOTICE
+    return NotificationType.RESOLVED if first.closed else NotificationType.OPENED
+
+
+def _title(rows: Sequence[OutboxMessage], incidents: Sequence[Incident], context: Context) -> str:
+    if any(row.attempts for row in rows):
+        return context.say(
+            "%(num)s messages waited while this channel was out of reach", num=len(rows)
+        )
+    if is_late(rows[0], context):
+        return context.say("%(num)s messages, told late", num=len(rows))
+    going_on = [incident for incident in incidents if not incident.closed]
+    if going_on:
+        title = context.say(
+            "%(num)s incidents at once, in %(services)s services",
+            num=len(going_on),
+            services=len({incident.service for incident in going_on}),
+        )
+        return f"{MARK[min(going_on, key=_urgency).severity]} {title}"
+    if not incidents:
+        return "👁 " + context.say("%(num)s notices from monitor", num=len(rows))
+    return "✅ " + context.say("%(num)s incidents are over", num=len(incidents))
+
+
+def _line(incident: Incident, context: Context) -> str:
+    """`[#12] OhMyGPT, Cloudflare CDN: down. Use https://…. Bad gateway since 24 Nov 12:00 UTC`."""
+    facts = facts_of(incident, context)
+    if incident.closed:
+        length = lasted(incident.closed - incident.opened, context)
+        title = context.say(
+            "%(where)s: recovered, was %(state)s for %(lasted)s", lasted=length, **facts
+        )
+        if is_unwatched(incident):
+            title = context.say("%(where)s: no longer watched, was %(state)s", **facts)
+    elif is_unmeasured(incident, context):
+        title = context.say("%(where)s: was %(state)s, not measured now", **facts)
+    else:
+        title = context.say("%(where)s: %(state)s", **facts)
+    named = context.alternatives.named and not incident.closed
+    use = [line.rstrip(".。") for line in instead(incident, context)] if named else []
+    sentence = marked("Since %(begin)s, %(why)s")
+    if incident.closed or is_unmeasured(incident, context):
+        sentence = marked("From %(begin)s on, %(why)s")
+    since = context.say(sentence, **facts)
+    return f"[#{incident.id}] " + context.say(". ").join([title, *use, since])

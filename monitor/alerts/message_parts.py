@@ -1,0 +1,281 @@
+"""The parts of a message in the reader's language: names, times, reasons, what to use instead. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from unicodedata import east_asian_width
+
+from monitor.alerts.alternatives import Alternative, Alternatives, Others
+from monitor.alerts.incidents import Unmeasured, endpoint_of
+from monitor.language import ENGLISH, Language, marked
+from monitor.model import Incident, Severity
+from monitor.model.failure import FailureKind, Fault, Group, in_sentence
+
+_COLUMNS = 42
+"""Letters of a line on a phone; a Chinese character is as wide as two."""
+_ROWS = 6
+"""Lines of a phone that one incident should take."""
+_WORDS = re.compile(r"[!-~\xa0]+ ?| |.")
+_NAMED = 2
+"""Base URLs that a title names; of more it says how many."""
+_LISTED = 6
+MARK = {
+    Severity.DOWN: "🔴",
+    Severity.DEGRADED: "🟡",
+    Severity.ACCOUNT: "🔑",
+    Severity.MONITOR: "👁",
+}
+_STATE = {
+    Severity.DOWN: marked("down"),
+    Severity.DEGRADED: marked("degraded"),
+    Severity.ACCOUNT: marked("refused over key or account"),
+    Severity.MONITOR: marked("out of sight"),
+}
+_WHOSE = {
+    Fault.ENDPOINT: marked("base URL"),
+    Fault.PATH: marked("network path"),
+    Fault.ACCOUNT: marked("account or key"),
+    Fault.MONITOR: marked("monitor itself"),
+}
+_OTHERS = {
+    Others.NONE: marked("This service has no other base URL."),
+    Others.DOWN: marked("No other base URL works from here now."),
+    Others.FAULTY: marked("Every other base URL has a fault now."),
+    Others.UNKNOWN: marked("No other base URL is known to work now."),
+}
+_UNITS = (
+    (86_400, marked("%(num)sd")),
+    (3600, marked("%(num)sh")),
+    (60, marked("%(num)sm")),
+    (1, marked("%(num)ss")),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Holds what a message needs to know beyond its incident."""
+
+    now: datetime
+    services: Mapping[str, str] = field(default_factory=dict)
+    """Id -> name."""
+    endpoints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """`service/endpoint` -> (name, base URL)."""
+    alternatives: Alternatives = field(default_factory=Alternatives)
+    """What else the incident's service has."""
+    unmeasured: Mapping[str, Unmeasured] = field(default_factory=dict)
+    """By check: those of the incident that are still taken for bad, and are not measured now."""
+    page_url: str | None = None
+    downtime: timedelta | None = None
+    """Of the incident's base URLs, this month."""
+    durable: bool = True
+    """False while nothing can be stored: a restart would forget what is being told."""
+    vantage: str = "local"
+    language: Language = ENGLISH
+    timezone: tzinfo = UTC
+    """Of the times that people read; UTC stands beside them where it differs."""
+
+    def say(self, sentence: str, /, **values: object) -> str:
+        return self.language.gettext(sentence, **values)
+
+
+# --- which and what --------------------------------------------------------------------------------
+
+
+def where(incident: Incident, context: Context) -> str:
+    """`OhMyGPT, Cloudflare CDN`, or `OhMyGPT, 3 base URLs`: those that are bad, or that recovered."""
+    if incident.service is None:
+        return context.say("monitor")
+    service = context.services.get(incident.service, incident.service)
+    gone = {endpoint_of(check) for check in incident.unwatched}
+    recovered = tuple(path for path in incident.endpoints if path not in gone)
+    paths = active_paths(incident) or recovered or incident.endpoints
+    if incident.severity is Severity.ACCOUNT and not is_unwatched(incident):
+        return service
+    if len(paths) <= _NAMED:
+        place = context.language.listed([name(path, context) for path in paths])
+    else:
+        place = context.language.ngettext("%(num)s base URL", "%(num)s base URLs", len(paths))
+    return context.say("%(service)s, %(place)s", service=service, place=place)
+
+
+def name(path: str, context: Context) -> str:
+    return context.endpoints.get(path, (path.rsplit("/", 1)[-1], ""))[0]
+
+
+def active_paths(incident: Incident) -> tuple[str, ...]:
+    """Return `service/endpoint` of all that is still taken for bad, in order of joining."""
+    active = (endpoint_of(check) for check in incident.checks if check in incident.active)
+    return tuple(dict.fromkeys(active))
+
+
+def state(severity: Severity, context: Context) -> str:
+    return context.say(_STATE[severity])
+
+
+def is_unmeasured(incident: Incident, context: Context) -> bool:
+    """Say whether nothing is known now of any check that the incident takes for bad."""
+    return bool(incident.active) and incident.active <= context.unmeasured.keys()
+
+
+def is_unwatched(incident: Incident) -> bool:
+    """Say whether it is over only because nothing of it is watched any more."""
+    return incident.closed is not None and incident.unwatched == {*incident.checks}
+
+
+def concerned(incident: Incident, context: Context) -> list[str]:
+    """Return the base URLs that the title only counts, and those of all that are not measured now."""
+    paths = active_paths(incident)
+    if incident.severity is Severity.ACCOUNT or incident.service is None:
+        return []
+    unseen = [
+        path
+        for path in paths
+        if all(
+            check in context.unmeasured for check in incident.active if endpoint_of(check) == path
+        )
+    ]
+    lines = []
+    if len(paths) > _NAMED:
+        names = listed([name(path, context) for path in paths], context)
+        lines.append(context.say("Concerned: %(names)s", names=names))
+    if unseen and not is_unmeasured(incident, context):
+        names = listed([name(path, context) for path in unseen], context)
+        lines.append(context.say("Not measured now: %(names)s", names=names))
+    return lines
+
+
+# --- what to use -----------------------------------------------------------------------------------
+
+
+def instead(incident: Incident, context: Context) -> list[str]:
+    """Return the base URL to use, or what is known of the others, or what to do where no other helps.
+
+    A certificate that is not trusted brings the warning not to send a key there.
+    """
+    kind, say = incident.failure.kind, context.language
+    if incident.severity in {Severity.ACCOUNT, Severity.MONITOR} or incident.cause == "certificate":
+        remedy = say.words(kind).remedy
+        return [remedy] if remedy else []
+    named = context.alternatives.named
+    use = _use(named[0], context) if named else context.say(_OTHERS[context.alternatives.others])
+    if kind.row.group is Group.CERTIFICATE and (warning := say.advice(kind)):
+        return [use, warning]
+    return [use]
+
+
+def _use(alternative: Alternative, context: Context) -> str:
+    """`Use https://direct.example (TTFT 420 ms)`."""
+    time = (
+        context.say("%(num)s ms", num=f"{alternative.milliseconds:.0f}")
+        if alternative.milliseconds < 1000
+        else context.say("%(num)s s", num=f"{alternative.milliseconds / 1000:.2g}")
+    )
+    sentence = marked("Use %(url)s (answers in %(time)s)")
+    if alternative.is_first_token:
+        sentence = marked("Use %(url)s (TTFT %(time)s)")
+    return context.say(sentence, url=alternative.url, time=time)
+
+
+# --- why, whose fault, evidence --------------------------------------------------------------------
+
+
+def label(kind: FailureKind, context: Context) -> str:
+    return in_sentence(context.language.words(kind).label)
+
+
+def whose(kinds: Sequence[FailureKind], context: Context) -> str:
+    faults = dict.fromkeys(kind.fault for kind in kinds)
+    return context.language.listed([context.say(_WHOSE[fault]) for fault in faults])
+
+
+def evidence(incident: Incident, beside: Sequence[str], context: Context) -> str:
+    """Return what was observed, cut to what the lines beside it leave of a phone's screen, but to one line at least."""
+    seen = context.language.observed(incident.failure.message)
+    line, room = context.say("Seen: %(seen)s", seen=seen), max(1, _ROWS - sum(map(rows, beside)))
+    if rows(line) <= room:
+        return line
+    end = next(end for end in range(len(line), 0, -1) if rows(f"{line[:end]}…") <= room)
+    return f"{line[:end].rstrip()}…"
+
+
+def rows(text: str) -> int:
+    """Return how many lines of a phone a line takes: words stay whole where they fit, and Chinese breaks anywhere."""
+    taken, column = 1, 0
+    for word in _WORDS.findall(text):
+        width = columns(word.rstrip(" "))
+        if column and column + width > _COLUMNS:
+            taken, column = taken + 1, 0
+        wrapped = max(0, width - 1) // _COLUMNS
+        taken += wrapped
+        column += columns(word) - wrapped * _COLUMNS
+    return taken
+
+
+def columns(text: str) -> int:
+    return sum(2 if east_asian_width(char) in {"W", "F"} else 1 for char in text)
+
+
+def counted(failed_runs: Mapping[str, int], context: Context) -> list[str]:
+    """`12 failed runs: 7 bad gateway, 5 reset during TLS`."""
+    pairs = sorted(failed_runs.items(), key=lambda pair: (-pair[1], pair[0]))
+    if not pairs:
+        return []
+    kinds = [
+        context.say("%(num)s %(kind)s", num=runs, kind=label(FailureKind(kind), context))
+        for kind, runs in pairs
+    ]
+    return [context.say("Failed runs: %(kinds)s", kinds=listed(kinds, context))]
+
+
+def downtime(context: Context) -> list[str]:
+    if not context.downtime:
+        return []
+    return [context.say("Down this month: %(lasted)s.", lasted=lasted(context.downtime, context))]
+
+
+def link_to(incident: Incident, context: Context) -> str | None:
+    return f"{context.page_url}/incidents/{incident.id}/" if context.page_url else None
+
+
+def closing(incident: Incident | None, context: Context) -> list[str]:
+    """Return what ends a message: the page of the incident, and that a restart would forget it."""
+    address = link_to(incident, context) if incident else None
+    lines = [address] if address else []
+    if not context.durable:
+        lines.append(context.say("Not durable: nothing can be stored at the moment."))
+    return lines
+
+
+# --- lists and times -------------------------------------------------------------------------------
+
+
+def listed(items: Sequence[str], context: Context) -> str:
+    comma = context.language.pgettext("between items of a list", ", ")
+    more = len(items) - _LISTED
+    shown = comma.join(items[:_LISTED])
+    return context.say("%(shown)s and %(num)s more", shown=shown, num=more) if more > 0 else shown
+
+
+def moment(at: datetime, context: Context) -> str:
+    """`24 Nov 12:00 UTC`, or `24 Nov 20:00 (12:00 UTC)` where the reader's time differs."""
+    utc, local = at.astimezone(UTC), at.astimezone(context.timezone)
+    pattern = context.say("%%d %%b %%H:%%M")
+    if not local.utcoffset():
+        return context.say("%(moment)s UTC", moment=utc.strftime(pattern))
+    beside = utc.strftime("%H:%M" if utc.date() == local.date() else pattern)
+    return context.say("%(moment)s (%(utc)s UTC)", moment=local.strftime(pattern), utc=beside)
+
+
+def lasted(duration: timedelta, context: Context) -> str:
+    """Two units at most: `2h18m`, `45s`."""
+    left = max(0, round(duration.total_seconds()))
+    shown: list[str] = []
+    for seconds, unit in _UNITS:
+        number, rest = divmod(left, seconds)
+        if number and len(shown) < 2:
+            shown.append(context.say(unit, num=number))
+            left = rest
+        elif shown:
+            break
+    return "".join(shown) or context.say("%(num)ss", num=0)
