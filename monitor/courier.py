@@ -22,7 +22,14 @@ from typing import Protocol
 from monitor.alerts import Context, digest, latest, parts, together
 from monitor.clock import Clock
 from monitor.logs import quoted
-from monitor.model import Incident, Message, NotDeliveredError, OutboxMessage
+from monitor.model import (
+    Incident,
+    Message,
+    NotDeliveredError,
+    NotificationType,
+    OutboxMessage,
+    ReceiverGoneError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +50,13 @@ PER_MINUTE = 18
 BEAT = 1.0
 
 Send = Callable[[str, Message], Awaitable[None]]
+SendEvent = Callable[[OutboxMessage], Awaitable[None]]
+"""Posts the document of a row of type EVENT; raises NotDeliveredError."""
+
+
+async def no_webhooks(row: OutboxMessage) -> None:
+    """Refuse an event of a webhook that left the configuration."""
+    raise ReceiverGoneError(f"there is no {row.channel} any more")
 
 
 class Outbox(Protocol):
@@ -73,6 +87,7 @@ class Courier:
     ) -> None:
         self._outbox = outbox
         self._send = send
+        self.send_event: SendEvent = no_webhooks
         self._context = context
         self._clock = clock
         self._rng = rng
@@ -146,6 +161,8 @@ class Courier:
 
     async def _deliver(self, rows: tuple[OutboxMessage, ...]) -> int:
         """Deliver one channel's rows in order; what fails holds up the rest of them."""
+        if rows[0].what is NotificationType.EVENT:
+            return await self._deliver_events(rows)
         incidents = await self._incidents(rows)
         groups = _groups(rows, incidents)
         if len(groups) > MANY:
@@ -155,6 +172,25 @@ class Courier:
             if not await self._try(group, self._phrase(group, incidents)):
                 break
             done += len(group)
+        return done
+
+    async def _deliver_events(self, rows: tuple[OutboxMessage, ...]) -> int:
+        """Deliver a webhook's events one by one; one that fails holds up the rest of its incident."""
+        done, held_up = 0, set[int | None]()
+        for row in rows:
+            if row.incident in held_up:
+                continue
+            try:
+                await self.send_event(row)
+            except ReceiverGoneError as error:
+                _log_given_up(row)
+                self._outbox.dead(row.id, str(error))
+            except NotDeliveredError as error:
+                held_up.add(row.incident)
+                self._postpone((row,), error)
+            else:
+                self._tick_off((row,))
+                done += 1
         return done
 
     def _phrase(
@@ -177,13 +213,17 @@ class Courier:
         return {incident.id: incident for incident in stored if incident}
 
     async def _try(self, rows: tuple[OutboxMessage, ...], message: Message) -> bool:
-        first = rows[0]
         try:
             await self._send_parts(rows, message)
         except NotDeliveredError as error:
             self._postpone(rows, error)
             return False
-        now = self._clock.now()
+        self._tick_off(rows)
+        self._on_message(rows[-1], message)
+        return True
+
+    def _tick_off(self, rows: tuple[OutboxMessage, ...]) -> None:
+        first, now = rows[0], self._clock.now()
         for row in rows:
             self._outbox.sent(row.id, now)
         log.info(
@@ -194,8 +234,6 @@ class Courier:
             (now - first.created).total_seconds(),
             first.attempts + 1,
         )
-        self._on_message(rows[-1], message)
-        return True
 
     async def _send_parts(self, rows: tuple[OutboxMessage, ...], message: Message) -> None:
         """Send all parts; after a NotDeliveredError those that went through are not sent again."""
@@ -228,12 +266,7 @@ class Courier:
         )
         for row in rows:
             if now - row.created > GIVE_UP and row.attempts >= GIVE_UP_TRIES:
-                log.error(
-                    "event=given_up channel=%s what=%s incident=%s",
-                    row.channel,
-                    row.what.value,
-                    row.incident,
-                )
+                _log_given_up(row)
                 self._outbox.dead(row.id, str(error))
             else:
                 tried = replace(
@@ -244,6 +277,12 @@ class Courier:
     def _backoff(self, attempts: int) -> timedelta:
         seconds = BACKOFF[min(attempts, len(BACKOFF) - 1)]
         return timedelta(seconds=seconds * self._rng.uniform(1 - SPREAD, 1 + SPREAD))
+
+
+def _log_given_up(row: OutboxMessage) -> None:
+    log.error(
+        "event=given_up channel=%s what=%s incident=%s", row.channel, row.what.value, row.incident
+    )
 
 
 def _gathers(row: OutboxMessage, now: datetime) -> bool:

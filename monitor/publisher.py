@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from monitor.clock import Clock
 from monitor.logs import RepeatFilter
 from monitor.malloc_trim import malloc_trim
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
-from monitor.page import Folder, Pick, Renderer, Site, ViewCache, last_picks, view
+from monitor.page import Folder, Pick, PickView, Renderer, Site, ViewCache, last_picks, view
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,14 @@ class Upload(Protocol):
     async def finish(self) -> None: ...
 
 
+OnBest = Callable[[Mapping[str, PickView | None]], Awaitable[None]]
+"""Called with what a page recommends, by service; None where it recommends nothing."""
+
+
+async def no_listener(_: Mapping[str, PickView | None]) -> None:
+    """Tell nobody what is recommended."""
+
+
 class Publisher:
     def __init__(
         self,
@@ -48,6 +56,7 @@ class Publisher:
         maintenance: tuple[Maintenance, ...] = (),
         carrier: Upload | None = None,
     ) -> None:
+        self.on_best: OnBest = no_listener
         self._source = source
         self._carrier = carrier
         self._clock = clock
@@ -103,11 +112,13 @@ class Publisher:
             snapshot = await self._with_evidence(snapshot)
         if stopped:
             snapshot = replace(snapshot, stopped_at=now)
-        changed = await asyncio.to_thread(self._write, snapshot)
+        changed, best = await asyncio.to_thread(self._write, snapshot)
         took_ms = (self._clock.monotonic() - began) * 1000
         log.info(
             "event=published files_changed=%d took_ms=%.0f stopped=%s", changed, took_ms, stopped
         )
+        if not stopped:
+            await self.on_best(best)
         if self._carrier and stopped:
             await self._carrier.finish()
         elif self._carrier:
@@ -123,7 +134,8 @@ class Publisher:
                     checks[key] = replace(history, evidence=evidence)
         return replace(snapshot, checks=checks)
 
-    def _write(self, snapshot: Snapshot) -> int:
+    def _write(self, snapshot: Snapshot) -> tuple[int, Mapping[str, PickView | None]]:
+        """Return how many files changed, and what the page recommends."""
         folder = self._site.settings.dir
         if folder != self._folder.path:
             self._folder = Folder(folder)
@@ -131,7 +143,8 @@ class Publisher:
         page, self._picks = view(self._site, snapshot, picks, self._view_cache)
         changed = self._folder.publish(self._renderer.files(page))
         malloc_trim()
-        return changed
+        best = {each.id: each.picks[0] if each.picks else None for each in page.services}
+        return changed, best
 
 
 def _previous_picks(folder: Path) -> Mapping[str, Pick]:

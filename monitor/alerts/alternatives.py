@@ -36,6 +36,8 @@ class Alternative:
     milliseconds: float
     """Median of the last half hour: to the first token, or to the headers where nothing streams."""
     is_first_token: bool = True
+    endpoint: str = ""
+    """`service/endpoint`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def find_alternatives(
             endpoints[candidate.endpoint].url,
             candidate.milliseconds,
             candidate.endpoint in streaming,
+            candidate.endpoint,
         )
         for candidate in best[:MOST]
     )

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from monitor.alerts import (
     downtime,
     flapping,
+    incident_events,
     incidents,
     lifecycle,
     machine,
@@ -20,6 +21,7 @@ from monitor.alerts import (
     self_alerts,
 )
 from monitor.alerts.flapping import is_on
+from monitor.alerts.incident_events import Describe
 from monitor.alerts.incidents import Book, Unmeasured, service_of
 from monitor.alerts.lifecycle import TimedChange
 from monitor.alerts.machine import step
@@ -49,6 +51,7 @@ from monitor.model import (
     Severity,
     Silence,
     Verdict,
+    Webhook,
 )
 
 _BELIEVED = {Phase.BAD, Phase.RECOVERING}
@@ -111,6 +114,8 @@ class AlertEngine:
         self._closed = {incident.id: incident for incident in memory.recent}
         self._quiet = Quiet(silences=memory.silences)
         self._streaks = FailureStreaks(last_kinds(self._states.values(), self._book))
+        self._webhooks: tuple[Webhook, ...] = ()
+        self._describe: Describe = lambda *_: ""
         self.change(settings, channels)
 
     def change(self, settings: AlertSettings, channels: tuple[Channel, ...]) -> None:
@@ -121,6 +126,10 @@ class AlertEngine:
         self._rules = default_rules(settings)
         self._lengths = {length for policy in self._policies.values() for length in policy.windows}
         self._quiet = replace(self._quiet, maintenance=settings.maintenance)
+
+    def tell_programs(self, webhooks: tuple[Webhook, ...], describe: Describe) -> None:
+        """Tell these webhooks from now on; `describe` writes an event's document."""
+        self._webhooks, self._describe = webhooks, describe
 
     # --- one result -----------------------------------------------------------------------------
 
@@ -181,7 +190,7 @@ class AlertEngine:
         runs = self._streaks.take((event.check, rule.name), failure.kind)
         for kind, number in runs.items():
             incident = incidents.count(incident, kind, number)
-        changes += self._keep(incident)
+        changes += self._keep(incident, now)
 
         # 5. Whom to tell?
         return changes + self._tell(news, incident, now)
@@ -230,7 +239,7 @@ class AlertEngine:
             incident = replace(incident, series=flapping.added(incident.series, incident))
         is_news = incident.closed is not None and incident.announced
         news = NotificationType.RESOLVED if is_news else None
-        return self._keep(incident) + self._tell(news, incident, now)
+        return self._keep(incident, now) + self._tell(news, incident, now)
 
     def _failed_again(
         self, rule: Rule, number: int, result: Result, failure: Failure
@@ -243,7 +252,7 @@ class AlertEngine:
         incident = incidents.count(incident, failure.kind)
         if is_new:
             incident = incidents.change_cause(incident, result.check, result.at, failure)
-        return self._keep(incident)
+        return self._keep(incident, result.at)
 
     def _notice_once(
         self, rule: Rule, event: Fired, failure: Failure, now: datetime
@@ -282,11 +291,15 @@ class AlertEngine:
             return NO_CHANGES
         incident = routing.told(self._channels, timed.news, timed.incident)
         rows = routing.messages(self._channels, timed.news, incident, now)
-        return self._keep(incident) + AlertChanges(outgoing=rows)
+        return self._keep(incident, now) + AlertChanges(outgoing=rows)
 
     def _escalate(self, incident: Incident, now: datetime) -> AlertChanges:
+        """Tell channels that wait, and webhooks that wait or are new, of what goes on."""
         escalated, rows = routing.escalated(self._channels, incident, now)
-        return self._keep(escalated) + AlertChanges(outgoing=rows) if rows else NO_CHANGES
+        heard = incident_events.with_hearers(self._webhooks, escalated, now)
+        if heard is incident or heard == incident:
+            return NO_CHANGES
+        return self._keep(heard, now) + AlertChanges(outgoing=rows)
 
     def silence(self, silence: Silence, now: datetime) -> AlertChanges:
         """Silence a target from now on; ending a silence is one until now."""
@@ -298,7 +311,7 @@ class AlertEngine:
         incident = self._book.open.get(number)
         if incident is None or incident.acked:
             return NO_CHANGES
-        return self._keep(incidents.acked(incident, at, text))
+        return self._keep(incidents.acked(incident, at, text), at)
 
     def note(
         self, number: int, at: datetime, text: str, stored: Incident | None = None
@@ -311,7 +324,7 @@ class AlertEngine:
             return NO_CHANGES
         noted = incidents.annotated(incident, at, text)
         is_held = number in self._book.open or number in self._closed
-        return self._keep(noted) if is_held else AlertChanges(incidents=(noted,))
+        return self._keep(noted, at) if is_held else AlertChanges(incidents=(noted,))
 
     def notice(
         self, text: str, at: datetime, but: frozenset[str] = frozenset()
@@ -364,7 +377,7 @@ class AlertEngine:
                 incident = incidents.leave(incident, state.check, now, UNWATCHED)
                 is_news = incident.closed is not None and incident.announced
                 news = NotificationType.RESOLVED if is_news else None
-                changes += self._keep(incident) + self._tell(news, incident, now)
+                changes += self._keep(incident, now) + self._tell(news, incident, now)
             changes += AlertChanges(states=(AlertState(check=state.check, rule=state.rule),))
         return changes
 
@@ -469,14 +482,16 @@ class AlertEngine:
     def _known_incidents(self) -> list[Incident]:
         return [*self._closed.values(), *self._book.open.values()]
 
-    def _keep(self, incident: Incident) -> AlertChanges:
+    def _keep(self, incident: Incident, now: datetime) -> AlertChanges:
         before = self._book.open.get(incident.id) or self._closed.get(incident.id)
+        incident = incident_events.with_hearers(self._webhooks, incident, now)
         self._on_incident(before, incident)
         self._book = self._book.put(incident)
         if incident.closed:
             closed = {**self._closed, incident.id: incident}
             self._closed = downtime.still_needed(closed, incident.closed)
-        return AlertChanges(incidents=(incident,))
+        rows = incident_events.event_rows(self._webhooks, before, incident, now, self._describe)
+        return AlertChanges(incidents=(incident,), outgoing=rows)
 
     def _end_series(
         self, event: Fired, rule: Rule, now: datetime, but: int | None = None
@@ -485,7 +500,7 @@ class AlertEngine:
         for incident in self._known_incidents():
             is_kin = flapping.is_kin(incident, event.check, rule)
             if is_kin and flapping.is_on(incident) and incident.id != but:
-                changes += self._keep(lifecycle.series_ended(incident, now))
+                changes += self._keep(lifecycle.series_ended(incident, now), now)
         return changes
 
     def _tell(

@@ -14,6 +14,7 @@ from monitor.model import (
     Outcome,
     Phase,
     Severity,
+    Webhook,
 )
 
 _AT_ONCE = timedelta(0)
@@ -112,7 +113,7 @@ def notices(
     )
 
 
-def wants(channel: Channel, severity: Severity, service: str | None) -> bool:
+def wants(channel: Channel | Webhook, severity: Severity, service: str | None) -> bool:
     return severity in channel.only and (
         not channel.services or service is None or service in channel.services
     )

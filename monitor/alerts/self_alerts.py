@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from monitor.alerts.message_parts import Context, lasted, moment
 from monitor.language import ENGLISH, Language
 from monitor.model import RestartState
-from monitor.model.errors import delivery_remedy
+from monitor.model.errors import RECEIVER, delivery_remedy
 
 GAP = timedelta(minutes=5)
 """A shorter break is a restart, and no news."""
@@ -101,6 +101,16 @@ def mute(channel: str, why: str, waiting: int, say: Language) -> str:
     )
     to_do = say.gettext("To do: %(remedy)s", remedy=say.gettext(delivery_remedy(why)))
     return "\n".join([f"👁 {title}", why, to_do, wait])
+
+
+def gone(webhook: str, say: Language) -> str:
+    """Return what people are told of a webhook whose receiver answered 410 Gone."""
+    title = say.gettext("monitor: %(name)s is switched off", name=webhook)
+    why = say.gettext(
+        "Its receiver has answered 410 Gone. Nothing is sent there until the configuration is read again."
+    )
+    to_do = say.gettext("To do: %(remedy)s", remedy=say.gettext(RECEIVER))
+    return "\n".join([f"👁 {title}", why, to_do])
 
 
 def heard(channel: str, lasts: timedelta, now: datetime, say: Language) -> str:

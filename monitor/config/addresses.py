@@ -174,14 +174,26 @@ def _link(text: str) -> str:
 
 def _heartbeat(text: str) -> str:
     """Check an address to ping. It is the secret, so nothing of it is quoted; some carry a query."""
+    if not _is_http(text):
+        raise ValueError("want an address to ping, that begins with https:// or http://")
+    return text
+
+
+def _webhook_url(text: str) -> Secret:
+    """Check the address of a receiver, of which nothing is quoted: it may carry a token."""
+    if not _is_http(text):
+        raise ValueError("want an address that takes events, beginning with https:// or http://")
+    return Secret(text)
+
+
+def _is_http(text: str) -> bool:
     try:
         parts = urlsplit(text)
         parts.port  # noqa: B018  # the property raises
     except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", text):
-        raise ValueError("want an address to ping, that begins with https:// or http://")
-    return text
+        return False
+    is_one = re.search(r"\s", text) is None
+    return parts.scheme in _HTTP and bool(parts.hostname) and is_one
 
 
 def _listen(text: str) -> str:
@@ -259,6 +271,13 @@ def read_channel_proxy(text: str) -> Secret:
     return Secret(text)
 
 
+def read_webhook_proxy(text: str) -> Secret:
+    """Check the proxy of a webhook: an HTTP proxy, and no other kind."""
+    if read_proxy(text).socks:
+        raise ValueError('want an HTTP proxy, such as "http://127.0.0.1:3128"')
+    return Secret(text)
+
+
 _WANT_PROXY = (
     'want an address such as "http://127.0.0.1:3128" or "socks5://user:password@10.0.0.1:1080"'
 )
@@ -317,4 +336,6 @@ Controls = Annotated[
 ResolverAddress = Annotated[str, AfterValidator(_resolver)]
 StoreUrl = Annotated[str, AfterValidator(_store)]
 EndpointProxy = Annotated[str, AfterValidator(read_proxy)]
+WebhookUrl = Annotated[str, AfterValidator(_webhook_url)]
+WebhookProxy = Annotated[str, AfterValidator(read_webhook_proxy)]
 ChannelProxy = Annotated[str, AfterValidator(read_channel_proxy)]

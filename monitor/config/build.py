@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from monitor.alerts.policies import BurnRate
 from monitor.config.addresses import read_proxy
 from monitor.config.complaints import unknown
-from monitor.config.parse_tables import ParsedTables
+from monitor.config.parse_tables import ParsedTables, Place
 from monitor.config.service_builder import ServiceBuilder
 from monitor.config.tables import MaintenanceTable, MonitorTable
 from monitor.config.telegram_channels import check_telegram
@@ -29,6 +29,7 @@ from monitor.model import (
     Recurrence,
     Secret,
     Service,
+    Webhook,
 )
 from monitor.model.duration import format_duration
 
@@ -51,6 +52,7 @@ class Config:
     alerts: AlertSettings
     history: HistorySettings
     channels: tuple[Channel, ...]
+    webhooks: tuple[Webhook, ...]
     services: tuple[Service, ...]
     checks: tuple[Check, ...]
     prices: Mapping[str, Price]
@@ -60,6 +62,12 @@ class Config:
     """What is understood and hardly meant, each with its remedy."""
     secrets: tuple[Secret, ...] = field(repr=False)
     """Everything that must never be printed."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Return all that messages go to: channels by their id, webhooks as `webhook.ID`."""
+        channels = (channel.id for channel in self.channels)
+        return (*channels, *(webhook.target for webhook in self.webhooks))
 
 
 def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) -> Config:
@@ -74,6 +82,7 @@ def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) 
     _check_money(tables, checks, prices)
     _warn_of_few_runs(tables, checks)
     channels = tuple(_channel(tables, name) for name in tables.channel)
+    webhooks = tuple(_webhook(tables, name) for name in tables.webhook)
     if channels and all(channel.escalate_after for channel in channels):
         what = (
             "on every channel means that nobody hears of an incident at once; leave one without it"
@@ -97,6 +106,7 @@ def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) 
         ),
         history=HistorySettings(**dict(tables.history)),
         channels=channels,
+        webhooks=webhooks,
         services=tuple(services),
         checks=tuple(checks),
         prices=prices,
@@ -107,7 +117,7 @@ def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) 
         },
         maintenance=planned,
         warnings=(*tables.misuses, *tables.warnings),
-        secrets=(*secrets, *_more_secrets(tables.monitor, services, channels)),
+        secrets=(*secrets, *_more_secrets(tables.monitor, services, channels, webhooks)),
     )
 
 
@@ -162,10 +172,20 @@ def _warn_of_few_runs(tables: ParsedTables, checks: list[Check]) -> None:
 
 def _channel(tables: ParsedTables, name: str) -> Channel:
     channel = Channel(id=name, **dict(tables.channel[name]))
-    for service in sorted(channel.services - tables.named["service"]):
-        what = unknown(service, tables.named["service"], f'service "{service}"')
-        tables.complain(("channel", name, "services"), what)
+    _check_services(tables, channel.services, ("channel", name, "services"))
     return channel
+
+
+def _webhook(tables: ParsedTables, name: str) -> Webhook:
+    webhook = Webhook(id=name, **dict(tables.webhook[name]))
+    _check_services(tables, webhook.services, ("webhook", name, "services"))
+    return webhook
+
+
+def _check_services(tables: ParsedTables, named: Iterable[str], place: Place) -> None:
+    known = tables.named["service"]
+    for service in sorted(set(named) - known):
+        tables.complain(place, unknown(service, known, f'service "{service}"'))
 
 
 # --- the page's files -----------------------------------------------------------------------------
@@ -215,7 +235,10 @@ def _trouble_with(path: Path, endings: tuple[str, ...]) -> str | None:
 
 
 def _more_secrets(
-    monitor: MonitorTable, services: Iterable[Service], channels: Iterable[Channel]
+    monitor: MonitorTable,
+    services: Iterable[Service],
+    channels: Iterable[Channel],
+    webhooks: Iterable[Webhook],
 ) -> Iterator[Secret]:
     """Find header values, logins of proxies, and addresses that carry a token, whole and in parts.
 
@@ -234,9 +257,19 @@ def _more_secrets(
         yield from map(Secret, address_parts(channel.url.reveal()))
         if channel.proxy:
             yield from _login_secrets(read_proxy(channel.proxy.reveal()).login)
+    for webhook in webhooks:
+        yield from _secrets_of(webhook)
     for resolver in monitor.resolvers:
         if "://" in resolver:
             yield from map(Secret, address_parts(resolver.removesuffix("/dns-query")))
+
+
+def _secrets_of(webhook: Webhook) -> Iterator[Secret]:
+    yield from (webhook.url, webhook.secret)
+    yield Secret(webhook.secret.reveal().removeprefix("whsec_"))
+    yield from map(Secret, address_parts(webhook.url.reveal()))
+    if webhook.proxy:
+        yield from _login_secrets(read_proxy(webhook.proxy.reveal()).login)
 
 
 def _login_secrets(login: Secret | None) -> Iterator[Secret]:

@@ -35,7 +35,7 @@ _LIMITS = {
     "string_too_short": ("min_length", "at least {} character"),
     "string_too_long": ("max_length", "at most {} characters"),
 }
-_SECRET = {"key", "headers", "proxy", "heartbeat"}
+_SECRET = {"key", "headers", "proxy", "heartbeat", "secret"}
 
 
 def unknown(name: str, known: Iterable[str], what: str = "key") -> str:
@@ -97,7 +97,7 @@ def _what(problem: dict[str, Any], model: type[BaseModel], place: Sequence[str])
 
 def _shown(got: Any, loc: Sequence[int | str], place: Sequence[str]) -> str:
     """Show a value as it stands in the file, unless it may be secret."""
-    if _SECRET & set(loc) or (place[0] == "channel" and "url" in loc):
+    if _SECRET & set(loc) or (place[0] in {"channel", "webhook"} and "url" in loc):
         return "a value that is not shown"
     if isinstance(got, str):
         return f'"{got[:60]}"'

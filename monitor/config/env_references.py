@@ -63,13 +63,14 @@ class References:
 
     def _is_needed(self, place: Place) -> bool:
         if self.needed is Secrets.ENDPOINTS:
-            return place[0] not in {"channel", "page"} and place[-1] != "heartbeat"
+            return place[0] not in {"channel", "webhook", "page"} and place[-1] != "heartbeat"
         return self.needed is Secrets.ALL
 
     def _lacks_secret(self, value: Any, place: Place) -> bool:
         """Say whether a secret of this value is not set. A channel without its address is no channel."""
-        if place[:-1] == ("channel",) and isinstance(value, dict):
-            return self._lacks_secret(value.get("url"), (*place, "url"))
+        if place[:-1] in {("channel",), ("webhook",)} and isinstance(value, dict):
+            needed = ("url", "secret")
+            return any(self._lacks_secret(value.get(name), (*place, name)) for name in needed)
         if not (isinstance(value, str) and _is_secret(place)):
             return False
         return any(self._look_up(name) is None for name in _REFERENCE.findall(value))
@@ -103,6 +104,10 @@ class References:
             self._complain(
                 place, f"${{{name}}} is not set; export it, or give it as a systemd credential"
             )
+        is_inline = place[:1] == ("webhook",) and place[-1] == "secret" and not values
+        if is_inline and value.startswith("whsec_"):
+            what = 'want no secret in this file; write "${NAME}" and put it into the environment'
+            self._complain(place, what)
         if _is_secret(place):
             self.secrets.extend(Secret(text) for text in values.values() if text)
         return _REFERENCE.sub(lambda match: values[match[1]] or "", value)
@@ -187,5 +192,5 @@ def _is_secret(place: Place) -> bool:
         "headers" in place
         or place[:-1] == ("page", "publish", "env")
         or place[-1:] in {("proxy",), ("heartbeat",)}
-        or (place[:1] == ("channel",) and place[-1] == "url")
+        or (place[:1] in {("channel",), ("webhook",)} and place[-1] in {"url", "secret"})
     )

@@ -18,6 +18,7 @@ from monitor.config.tables import (
     PageTable,
     PriceTable,
     ServiceTable,
+    WebhookTable,
 )
 from monitor.model.duration import format_duration
 from monitor.probes import PROBES
@@ -45,6 +46,7 @@ def schema() -> dict[str, Any]:
         alerts=(alerts, {}),
         history=(HistoryTable, {}),
         channel=(_by_id(ChannelTable), {}),
+        webhook=(_by_id(WebhookTable), {}),
         service=(_by_id(service), ...),
         price=(_by_id(PriceTable), {}),
         maintenance=(_by_id(MaintenanceTable), {}),

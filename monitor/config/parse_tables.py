@@ -45,6 +45,7 @@ class ParsedTables:
     history: Table = field(default_factory=HistoryTable)
     service: dict[str, ServiceTable] = field(default_factory=dict)
     channel: dict[str, Table] = field(default_factory=dict)
+    webhook: dict[str, Table] = field(default_factory=dict)
     price: dict[str, Table] = field(default_factory=dict)
     maintenance: dict[str, MaintenanceTable] = field(default_factory=dict)
     named: dict[str, set[str]] = field(

@@ -28,11 +28,14 @@ from monitor.config.addresses import (
     PublicUrl,
     ResolverAddress,
     StoreUrl,
+    WebhookProxy,
+    WebhookUrl,
 )
 from monitor.config.values import (
     Budget,
     ChannelUrl,
     Endpoints,
+    Events,
     Every,
     Headers,
     Kept,
@@ -52,6 +55,7 @@ from monitor.config.values import (
     Title,
     Variables,
     Wait,
+    WebhookSecret,
     Zone,
 )
 from monitor.model import (
@@ -64,6 +68,7 @@ from monitor.model import (
     Price,
     Publishing,
     Service,
+    Webhook,
 )
 from monitor.probes import PROBES
 
@@ -211,6 +216,16 @@ ChannelTable = table_of(
     services=Annotated[tuple[str, ...], AfterValidator(frozenset)],
     allow=Annotated[tuple[StrictInt, ...], AfterValidator(frozenset)] | None,
 )
+WebhookTable = table_of(
+    Webhook,
+    "WebhookTable",
+    url=WebhookUrl,
+    secret=WebhookSecret,
+    events=(Events, ()),
+    only=(OnlySeverities, ()),
+    services=Annotated[tuple[str, ...], AfterValidator(frozenset)],
+    proxy=WebhookProxy | None,
+)
 PriceTable = table_of(
     Price,
     "PriceTable",
@@ -272,6 +287,7 @@ TABLES: dict[str, type[Table]] = {
 TABLES_BY_ID: dict[str, type[Table]] = {
     "service": ServiceTable,
     "channel": ChannelTable,
+    "webhook": WebhookTable,
     "price": PriceTable,
     "maintenance": MaintenanceTable,
 }

@@ -1,5 +1,6 @@
 """Values as they stand in monitor.toml: read, or refused with what is wanted instead."""
 
+import base64
 import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -17,7 +18,7 @@ from pydantic import (
 )
 
 from monitor.config.addresses import odd_character
-from monitor.model import DailyBudget, Secret, Severity
+from monitor.model import DailyBudget, Secret, Severity, WebhookEvent
 from monitor.model.duration import parse_duration
 from monitor.probes.probe import Duration
 
@@ -176,6 +177,23 @@ def _channel_url(text: str) -> str:
     return text
 
 
+MAKE_SECRET = 'make one with: echo "whsec_$(openssl rand -base64 32)"'
+
+
+def _webhook_secret(text: str) -> str:
+    """Check a signing secret as Standard Webhooks has it: whsec_ and 24 to 64 bytes in base64."""
+    begin, sign, code = text.partition("whsec_")
+    if begin or not sign:
+        raise ValueError(f'want "whsec_" and base64 behind it; {MAKE_SECRET}')
+    try:
+        key = base64.b64decode(code, validate=True)
+    except ValueError:
+        raise ValueError(f'has no base64 behind "whsec_"; {MAKE_SECRET}') from None
+    if not 24 <= len(key) <= 64:
+        raise ValueError(f"has {len(key)} bytes, want 24 to 64; {MAKE_SECRET}")
+    return text
+
+
 def _secret_values(table: dict[str, str]) -> tuple[tuple[str, Secret], ...]:
     return tuple((name, Secret(value)) for name, value in table.items())
 
@@ -269,6 +287,11 @@ ChannelUrl = Annotated[
 OnlySeverities = Annotated[
     tuple[Severity, ...], AfterValidator(lambda only: frozenset(only) or frozenset(Severity))
 ]
+Events = Annotated[
+    tuple[WebhookEvent, ...],
+    AfterValidator(lambda events: frozenset(events) or frozenset(WebhookEvent)),
+]
+WebhookSecret = Annotated[str, AfterValidator(_webhook_secret), AfterValidator(Secret)]
 Kept = Annotated[timedelta | None, BeforeValidator(_kept)]
 Size = Annotated[
     int,

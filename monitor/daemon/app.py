@@ -250,9 +250,12 @@ class Daemon:
         return Context(now=now, language=components.alerts.language, timezone=zone)
 
     async def _alert_about_ourselves(self, components: Components, now: datetime) -> None:
-        channels = [channel.id for channel in self.deps.config.channels]
         alerts = self.self_monitor.alerts(
-            components.schedule.trouble(), channels, now, components.alerts.language
+            components.schedule.trouble(),
+            self.deps.config.targets,
+            now,
+            components.alerts.language,
+            components.gone_webhooks,
         )
         for text, except_for in alerts:
             await self._notify(components, text, now, except_for)

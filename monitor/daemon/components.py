@@ -1,10 +1,11 @@
 """The composition root builds every part from the config, and gives each only what it needs."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor import __version__
@@ -20,7 +21,7 @@ from monitor.alerts import (
 from monitor.budget import BudgetLedger
 from monitor.clock import Clock, ClockSteps
 from monitor.config import Config
-from monitor.courier import Courier
+from monitor.courier import Courier, no_webhooks
 from monitor.cycle import Ask, Cycle
 from monitor.daemon.bot_operations import BotOperations
 from monitor.daemon.operator_requests import OperatorRequests
@@ -43,11 +44,14 @@ from monitor.model import (
 )
 from monitor.probes import attempt
 from monitor.probes.wire.client import Client
-from monitor.publisher import Publisher
+from monitor.publisher import Publisher, no_listener
 from monitor.ranking import RecentAnswers, covered
 from monitor.schedule import Due, RunCheck, Schedule, ScheduleChange
 from monitor.store import Store
 from monitor.web import MetricsServer, Report, WebServer
+
+if TYPE_CHECKING:
+    from monitor.daemon.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,9 @@ class Components:
     bots: TelegramBots
     web: WebServer | None
     metrics_server: MetricsServer | None
+    told_best: Mapping[str, str | None]
+    """What webhooks heard last of the best base URL of each service."""
+    webhooks: "Webhooks | None" = None
     retired: list[tuple[Client, frozenset[asyncio.Task[None]]]] = field(default_factory=list)
 
     @classmethod
@@ -130,7 +137,7 @@ class Components:
         requests = OperatorRequests(deps.store, alerts, clock, check_now)
         bots = _bots(deps, alerts, requests, publisher)
         bots.change(config, Notifier(sent_by_apprise(config), deps.redact).send)
-        return cls(
+        components = cls(
             client=client,
             path_diagnosis=path_diagnosis,
             alerts=alerts,
@@ -143,7 +150,30 @@ class Components:
             bots=bots,
             web=make_web(deps, schedule),
             metrics_server=make_metrics_server(deps, schedule, cycle.ledger),
+            told_best=memory.told_best,
         )
+        components.tell_programs(deps)
+        return components
+
+    def tell_programs(self, deps: Dependencies) -> None:
+        """Serve the webhooks of the configuration from now on, if it has any."""
+        old, self.webhooks = self.webhooks, None
+        if old:
+            self.told_best = old.told_best
+        if deps.config.webhooks:
+            self.webhooks = _make_webhooks(deps, self.alerts, self.told_best)
+            self.alerts.tell_programs(deps.config.webhooks, self.webhooks.describe)
+            self.publisher.on_best = self.webhooks.on_best
+            self.courier.send_event = self.webhooks.sender.send
+        elif old:
+            self.alerts.tell_programs((), lambda *_: "")
+            self.publisher.on_best = no_listener
+            self.courier.send_event = no_webhooks
+
+    @property
+    def gone_webhooks(self) -> Collection[str]:
+        """Return the webhooks whose receivers said that they are gone for good."""
+        return self.webhooks.sender.gone if self.webhooks else ()
 
     def change(self, deps: Dependencies, notifier: Notifier) -> ScheduleChange:
         """Swap to another config at once, so that no run sees half of it. Cannot fail."""
@@ -156,6 +186,7 @@ class Components:
         self.alerts.change(config.alerts, config.channels)
         self.bots.change(config, notifier.send)
         self.courier.change(self.bots.send, partial(_context, deps, self.alerts))
+        self.tell_programs(deps)
         deps.answers.change(config.checks)
         self.publisher.change(config.services, config.checks, config.page, config.maintenance)
         self.publish_command.change(config.page)
@@ -290,6 +321,19 @@ def _courier(deps: Dependencies, alerts: AlertEngine, bots: TelegramBots) -> Cou
     return courier
 
 
+def _make_webhooks(
+    deps: Dependencies, alerts: AlertEngine, told_best: Mapping[str, str | None]
+) -> "Webhooks":
+    from monitor.daemon.webhooks import Webhooks  # noqa: PLC0415  # only where there is one
+
+    endpoints = {endpoint.path: endpoint for endpoint in _endpoints(deps.config)}
+
+    def instead(incident: Incident) -> Alternatives:
+        return _alternatives(deps, alerts, incident, endpoints)
+
+    return Webhooks(deps.config, deps.store, deps.clock, deps.redact, instead, told_best)
+
+
 def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None) -> Context:
     config, now = deps.config, deps.clock.now()
     endpoints = {
@@ -365,7 +409,7 @@ def _report(deps: Dependencies, schedule: Schedule, ledger: BudgetLedger) -> Rep
 
 def _state(deps: Dependencies, schedule: Schedule, ledger: BudgetLedger) -> MonitorState:
     config, today = deps.config, deps.clock.now().date()
-    waiting = {channel.id: 0 for channel in config.channels}
+    waiting = dict.fromkeys(config.targets, 0)
     return MonitorState(
         version=__version__,
         vantage=config.vantage,

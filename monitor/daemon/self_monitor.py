@@ -1,6 +1,6 @@
 """Alerts about the monitor itself: trouble of its components and channels that lasts, and its end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from monitor.alerts import self_alerts
@@ -18,11 +18,20 @@ class SelfMonitor:
         self._components = self_alerts.TroubleTracker(self_alerts.LASTS)
         self._channels = self_alerts.TroubleTracker(self_alerts.CHANNEL_LASTS)
         self._notes_seen = 0
+        self._gone_told: set[str] = set()
 
     def alerts(
-        self, schedule_trouble: str | None, channels: Sequence[str], now: datetime, say: Language
+        self,
+        schedule_trouble: str | None,
+        channels: Sequence[str],
+        now: datetime,
+        say: Language,
+        gone: Collection[str] = (),
     ) -> Iterator[SelfAlert]:
-        """Yield what people should know now and were not told yet."""
+        """Yield what people should know now and were not told yet.
+
+        `gone` are the webhooks that nothing is sent to until the next reload.
+        """
         troubles = {
             "store": self._store.trouble,
             "memory": self._store.overflow,
@@ -33,6 +42,9 @@ class SelfMonitor:
             if text:
                 yield text, frozenset()
         yield from self._channel_alerts(channels, now, say)
+        for webhook in sorted(set(gone) - self._gone_told):
+            yield self_alerts.gone(webhook, say), frozenset()
+        self._gone_told = set(gone)
         notes, self._notes_seen = self._store.notes[self._notes_seen :], len(self._store.notes)
         for note in notes:
             yield self_alerts.noted(note, say), frozenset()

@@ -20,6 +20,7 @@ from monitor.model.alert import (
     Severity,
     TimelineEntry,
     Verdict,
+    WebhookEvent,
 )
 from monitor.model.check import Check, Endpoint, LatencyLimit, Probe, Proxy, Service
 from monitor.model.errors import (
@@ -28,6 +29,7 @@ from monitor.model.errors import (
     MonitorError,
     NewerSchemaError,
     NotDeliveredError,
+    ReceiverGoneError,
     StoreError,
 )
 from monitor.model.failure import Failure, FailureKind, Fault, Outcome
@@ -45,7 +47,14 @@ from monitor.model.result import (
 )
 from monitor.model.rollup import Rollup
 from monitor.model.secret import Redactor, Secret, clean_text
-from monitor.model.settings import AlertSettings, Channel, HistorySettings, PageSettings, Publishing
+from monitor.model.settings import (
+    AlertSettings,
+    Channel,
+    HistorySettings,
+    PageSettings,
+    Publishing,
+    Webhook,
+)
 from monitor.model.spend import NO_SPEND, DailyBudget, Price, Spend
 from monitor.model.store_records import (
     WINDOWS,

@@ -161,7 +161,7 @@ class Incident:
     told_at: datetime | None = None
     """The time at which it was decided to tell that it began, or that it goes on after it was muted."""
     told_to: frozenset[str] = frozenset()
-    """The ids of the channels that were told that it began; they are told what comes of it."""
+    """The channels and webhooks that were told that it began; they are told what comes of it."""
     update_at: datetime | None = None
     """The time at which people will be told that it has grown since."""
     acked: datetime | None = None
@@ -212,6 +212,8 @@ class NotificationType(StrEnum):
     """It has stopped coming and going, and is well."""
     ACKNOWLEDGED = "acknowledged"
     """Somebody knows of it, for channels that keep that."""
+    EVENT = "event"
+    """For a webhook: `OutboxMessage.text` holds the JSON document."""
     NOTICE = "notice"
     """About the monitor itself, once: it has no end. `OutboxMessage.text` holds it, no incident does."""
 
@@ -219,6 +221,21 @@ class NotificationType(StrEnum):
     def is_end(self) -> bool:
         """Say whether what it speaks of is over."""
         return self in {NotificationType.RESOLVED, NotificationType.CALM}
+
+
+class WebhookEvent(StrEnum):
+    """The events that a webhook may hear of."""
+
+    OPENED = "opened"
+    CHANGED = "changed"
+    """Which base URLs are bad, the kind of failure, or why people are not told."""
+    ACKNOWLEDGED = "acknowledged"
+    ENDED = "ended"
+    BEST_CHANGED = "best_changed"
+    """The recommended base URL of a service is another one, or there is none."""
+    BLIND = "blind"
+    """The monitor cannot see: nothing is known of any base URL."""
+    BLIND_ENDED = "blind_ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ MonitorError
 ├── StoreError         the store cannot be read or written
 │   └── NewerSchemaError   it was written by a newer version; we refuse rather than guess
 └── NotDeliveredError  a channel did not take a message; carries when to try again
+    └── ReceiverGoneError  a webhook takes nothing any more; it is not tried again
 """
 
 import re
@@ -65,6 +66,10 @@ class NotDeliveredError(MonitorError):
         self.permanent = permanent
 
 
+class ReceiverGoneError(NotDeliveredError):
+    """Nobody is there any more, and it is no use to try again."""
+
+
 _STATUS = re.compile(r"error=(\d{3})\b")
 ADDRESS = "Its token or address is refused: copy it again into `url` of the channel."
 CHAT = "Its chat refuses us: check the chat's number, and that the bot is in the chat and may write there."
@@ -72,7 +77,8 @@ GONE = (
     "The channel left the configuration: put it back, or read on the page what it would have told."
 )
 REACH = "See whether this machine reaches the channel: `monitor test-alert` says what it answers."
-DELIVERY_REMEDIES = (ADDRESS, CHAT, GONE, REACH)
+RECEIVER = "Remove the webhook from the configuration, or put its receiver right and reload."
+DELIVERY_REMEDIES = (ADDRESS, CHAT, GONE, REACH, RECEIVER)
 
 
 def delivery_remedy(why: str) -> str:
@@ -82,6 +88,8 @@ def delivery_remedy(why: str) -> str:
     """
     if why.startswith("there is no channel"):
         return GONE
+    if "the receiver" in why or why.startswith("there is no webhook"):
+        return RECEIVER
     match = _STATUS.search(why)
     status = int(match[1]) if match else 0
     if status in {401, 404}:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from monitor.model.alert import Policy, Severity
+from monitor.model.alert import Policy, Severity, WebhookEvent
 from monitor.model.maintenance import Maintenance
 from monitor.model.secret import Secret
 
@@ -45,6 +45,36 @@ class Channel:
             "help": "numbers of chats or users that may command; the chats of `url` if left out"
         },
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A program that hears of events."""
+
+    id: str
+    url: Secret = field(metadata={"help": "where events are posted"})
+    secret: Secret = field(metadata={"help": 'signs them: "${NAME}" of whsec_ and base64'})
+    events: frozenset[WebhookEvent] = field(
+        default=frozenset(WebhookEvent), metadata={"help": "what it hears; none means all"}
+    )
+    only: frozenset[Severity] = field(
+        default=frozenset(Severity), metadata={"help": "severities; none means all"}
+    )
+    services: frozenset[str] = field(
+        default=frozenset(), metadata={"help": "ids of services; none means all"}
+    )
+    escalate_after: timedelta | None = field(
+        default=None,
+        metadata={
+            "help": "hears of an incident so long after the others, if nobody acknowledged it"
+        },
+    )
+    proxy: Secret | None = field(default=None, metadata={"help": "the way out, http://"})
+
+    @property
+    def target(self) -> str:
+        """Return its name among all that messages go to; no channel has one with a dot."""
+        return f"webhook.{self.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,8 @@ class RestartState:
     """The incidents that have closed this month or within the last hours."""
     silences: tuple[Silence, ...] = ()
     """The silences that still hold."""
+    told_best: Mapping[str, str | None] = field(default_factory=dict)
+    """The base URL that webhooks heard of last as the best, as `service/endpoint`, by service."""
     crashes: int = 0
     """Starts within the last hour, this one included, after a daemon that did not stop by itself."""
 

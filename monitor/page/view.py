@@ -17,6 +17,7 @@ from monitor.model import (
     Fault,
     Incident,
     Maintenance,
+    NotificationType,
     Service,
     Severity,
     Snapshot,
@@ -244,10 +245,10 @@ def _next_window(
 
 
 def _undelivered(snapshot: Snapshot) -> Undelivered | None:
-    if not snapshot.dead:
+    to_people = [row.created for row in snapshot.dead if row.what is not NotificationType.EVENT]
+    if not to_people:
         return None
-    last = max(message.created for message in snapshot.dead)
-    return Undelivered(len(snapshot.dead), formatting.whole_second(last))
+    return Undelivered(len(to_people), formatting.whole_second(max(to_people)))
 
 
 def _glossary(incidents: Sequence[IncidentView], language: Language) -> tuple[Words, ...]:

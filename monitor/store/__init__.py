@@ -1,6 +1,7 @@
 """Remember: nouns in, nouns out, one transaction per entry. Rows never leave this room."""
 
 from monitor.store.reader import Reader
+from monitor.store.small_tables import TOLD_BEST
 from monitor.store.store import Store
 
-__all__ = ["Reader", "Store"]
+__all__ = ["TOLD_BEST", "Reader", "Store"]

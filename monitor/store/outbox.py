@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.clock import Clock
-from monitor.model import OutboxMessage
+from monitor.model import NotificationType, OutboxMessage
 
 AFTER_A_START = timedelta(minutes=20)
 """At most so long from then: between two daemons nobody knows how the clock was set."""
@@ -89,17 +89,26 @@ class MessageQueue:
             return Counter(message.channel for message in self._pending.values())
 
     def due(self, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
-        """The head of each channel's queue and all behind it, up to one that must wait."""
+        """The head of each queue and all behind it, up to one that must wait.
+
+        A channel is one queue; of a webhook, each incident is.
+        """
         at = self._clock.monotonic() + (now - self._clock.now()).total_seconds()
         with self._lock:
             ready: list[OutboxMessage] = []
-            blocked: set[str] = set()
+            blocked: set[object] = set()
             for number in sorted(self._pending):
                 outgoing = self._pending[number]
                 # What was never tried waits for nothing: the clock may have been set back since.
                 waits = self._held.get(number, at) > at
                 if waits or (durable and number in self._uncommitted):
-                    blocked.add(outgoing.channel)
-                elif outgoing.channel not in blocked:
+                    blocked.add(_queue_of(outgoing))
+                elif _queue_of(outgoing) not in blocked:
                     ready.append(outgoing)
             return tuple(ready)
+
+
+def _queue_of(outgoing: OutboxMessage) -> object:
+    """Return what is delivered in order: an event that a webhook refuses holds up its incident alone."""
+    is_event = outgoing.what is NotificationType.EVENT
+    return (outgoing.channel, outgoing.incident) if is_event else outgoing.channel

@@ -1,5 +1,6 @@
 """The small tables, in nouns: states, incidents, habits, spend, messages, requests and evidence."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -40,6 +41,7 @@ from monitor.store.schema import (
 INCIDENT, MESSAGE = TypeAdapter(Incident), TypeAdapter(OutboxMessage)
 HABIT, EVIDENCE = TypeAdapter(Habit), TypeAdapter(Evidence)
 SEEN, CLEAN, CRASHES = "last_seen", "stopped_cleanly", "crashes"
+TOLD_BEST = "told_best"
 _RECENT, _HOUR, _REQUESTS_KEPT = timedelta(hours=3), timedelta(hours=1), timedelta(days=30)
 _MOST_TOKENS = 1 << 53
 
@@ -272,6 +274,7 @@ def restart_state(connection: Connection, vantage: str | None, now: datetime) ->
         },
         recent=tuple(each for each in recent if each.closed),
         silences=silences(connection, now),
+        told_best=json.loads(schema.value(connection, TOLD_BEST, vantage or "") or "{}"),
         crashes=len(crashes(connection, vantage, now)),
     )
 

@@ -209,10 +209,11 @@ class Store:
         incidents: tuple[Incident, ...] = (),
         outgoing: tuple[OutboxMessage, ...] = (),
         states: tuple[AlertState, ...] = (),
+        values: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Reminders, notices and forgotten checks, which come with no result."""
+        """Reminders, notices, forgotten checks and single values by name, which come with no result."""
         numbered = self._outbox.put(outgoing)
-        self._put(Change(states=states, incidents=incidents, outgoing=numbered))
+        self._put(Change(states=states, incidents=incidents, outgoing=numbered, values=values))
         await self.flush()
 
     def _put(self, item: Item, *, urgent: bool = False) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import strategies as st
 from timelines import MINUTE
 
 from monitor.alerts import AlertChanges, AlertEngine, incidents
@@ -17,6 +18,7 @@ from monitor.model import (
     FailureKind,
     Fired,
     Incident,
+    OutboxMessage,
     Outcome,
     RestartState,
     Result,
@@ -24,6 +26,7 @@ from monitor.model import (
     Rule,
     Secret,
     Severity,
+    Silence,
     TimelineEntry,
 )
 from monitor.model.rollup import NOTHING
@@ -107,6 +110,66 @@ class Night:
         self.now += timedelta(**time)
         self.keep(self.alerts.remind(self.now))
 
+
+class Watch(Night):
+    """Keeps every row, and looks at the clock each half minute as the daemon does."""
+
+    def __init__(self, *channels: Channel, settings: AlertSettings | None = None) -> None:
+        super().__init__((PHONE, *channels), settings=settings or AlertSettings(after=1))
+        self.rows: list[OutboxMessage] = []
+        self.acked: dict[int, datetime] = {}
+
+    def keep(self, changes: AlertChanges) -> None:
+        super().keep(changes)
+        self.rows += changes.outgoing
+
+    @property
+    def told(self) -> list[str]:
+        return [f"{row.what.value} to {row.channel}" for row in self.rows]
+
+    def to(self, channel: str) -> list[OutboxMessage]:
+        return [row for row in self.rows if row.channel == channel]
+
+    def bad(self, endpoint: str) -> None:
+        self.see(f"s/{endpoint}/chat", FailureKind.BAD_GATEWAY, times=2)
+
+    def good(self, endpoint: str) -> None:
+        self.see(f"s/{endpoint}/chat", times=2)
+
+    def wait(self, minutes: float) -> None:
+        for _ in range(round(minutes * 2)):
+            self.later(seconds=30)
+
+    def ack(self, number: int) -> None:
+        if changes := self.alerts.ack(number, self.now):
+            self.acked[number] = self.now
+            self.keep(changes)
+
+    def live(self, history: Iterable[tuple[str, object]]) -> None:
+        """Do each step, which is the name of a method and its argument."""
+        for name, value in history:
+            getattr(self, name)(*(() if value is None else (value,)))
+
+    def silence(self, minutes: int) -> None:
+        until = self.now + timedelta(minutes=minutes)
+        self.keep(self.alerts.silence(Silence(target="s/a", since=self.now, until=until), self.now))
+
+
+def step(name: str, values: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[str, object]]:
+    return st.tuples(st.just(name), values)
+
+
+histories = st.lists(
+    st.one_of(
+        step("bad", st.sampled_from("aab")),
+        step("good", st.sampled_from("ab")),
+        step("wait", st.sampled_from((4, 16, 50))),
+        step("ack", st.integers(1, 2)),
+        step("silence", st.integers(1, 60)),
+        step("restart", st.none()),
+    ),
+    max_size=30,
+)
 
 BAD = Failure(FailureKind.BAD_GATEWAY, "got HTTP 502, want 200")
 LATE = Failure(FailureKind.CONNECT_TIMEOUT, "got no connection within 10 s, want one")

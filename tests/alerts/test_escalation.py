@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from alerts_cast import PHONE, START, Night
+from alerts_cast import PHONE, START, Watch, histories
 from hypothesis import given
-from hypothesis import strategies as st
 
-from monitor.alerts import AlertChanges, routing
+from monitor.alerts import routing
 from monitor.model import (
     AlertSettings,
     Channel,
@@ -19,7 +18,6 @@ from monitor.model import (
     OutboxMessage,
     Secret,
     Severity,
-    Silence,
 )
 
 QUARTER = timedelta(minutes=15)
@@ -27,47 +25,8 @@ BOSS = Channel(id="boss", url=Secret("json://127.0.0.1"), escalate_after=QUARTER
 DOWN, OPENED, RESOLVED = FailureKind.BAD_GATEWAY, NotificationType.OPENED, NotificationType.RESOLVED
 
 
-class Watch(Night):
-    """Keeps every row, and looks at the clock each half minute as the daemon does."""
-
-    def __init__(self, settings: AlertSettings | None = None) -> None:
-        super().__init__((PHONE, BOSS), settings=settings or AlertSettings(after=1))
-        self.rows: list[OutboxMessage] = []
-        self.acked: dict[int, datetime] = {}
-
-    def keep(self, changes: AlertChanges) -> None:
-        super().keep(changes)
-        self.rows += changes.outgoing
-
-    @property
-    def told(self) -> list[str]:
-        return [f"{row.what.value} to {row.channel}" for row in self.rows]
-
-    def to(self, channel: str) -> list[OutboxMessage]:
-        return [row for row in self.rows if row.channel == channel]
-
-    def bad(self, endpoint: str) -> None:
-        self.see(f"s/{endpoint}/chat", DOWN, times=2)
-
-    def good(self, endpoint: str) -> None:
-        self.see(f"s/{endpoint}/chat", times=2)
-
-    def wait(self, minutes: float) -> None:
-        for _ in range(round(minutes * 2)):
-            self.later(seconds=30)
-
-    def ack(self, number: int) -> None:
-        if changes := self.alerts.ack(number, self.now):
-            self.acked[number] = self.now
-            self.keep(changes)
-
-    def silence(self, minutes: int) -> None:
-        until = self.now + timedelta(minutes=minutes)
-        self.keep(self.alerts.silence(Silence(target="s/a", since=self.now, until=until), self.now))
-
-
 def test_what_lasts_and_nobody_acknowledged_is_told_to_who_waits_and_so_is_its_end() -> None:
-    watch = Watch()
+    watch = Watch(BOSS)
     watch.bad("a")
     watch.wait(14.5)
     assert watch.told == ["opened to phone"]
@@ -79,7 +38,7 @@ def test_what_lasts_and_nobody_acknowledged_is_told_to_who_waits_and_so_is_its_e
 
 
 def test_what_was_acknowledged_or_over_in_time_never_reaches_who_waits() -> None:
-    acked, short = Watch(), Watch()
+    acked, short = Watch(BOSS), Watch(BOSS)
     for watch in (acked, short):
         watch.bad("a")
         watch.wait(14)
@@ -92,7 +51,7 @@ def test_what_was_acknowledged_or_over_in_time_never_reaches_who_waits() -> None
 
 
 def test_who_waited_hears_reminders_and_the_end_over_a_restart_and_other_settings() -> None:
-    watch = Watch(AlertSettings(after=1, remind=timedelta(hours=1)))
+    watch = Watch(BOSS, settings=AlertSettings(after=1, remind=timedelta(hours=1)))
     watch.bad("a")
     watch.wait(16)
     watch.restart()
@@ -105,7 +64,7 @@ def test_who_waited_hears_reminders_and_the_end_over_a_restart_and_other_setting
 
 
 def test_a_mute_holds_escalation_back_and_it_counts_anew_from_the_reminder() -> None:
-    watch = Watch()
+    watch = Watch(BOSS)
     watch.bad("a")
     watch.silence(60)
     watch.wait(61)
@@ -125,21 +84,6 @@ def test_notices_about_the_monitor_reach_who_waits_only_where_nobody_else_is_lef
     assert told(BOSS) == ["boss"]
 
 
-def step(name: str, values: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[str, object]]:
-    return st.tuples(st.just(name), values)
-
-
-histories = st.lists(
-    st.one_of(
-        step("bad", st.sampled_from("aab")),
-        step("good", st.sampled_from("ab")),
-        step("wait", st.sampled_from((4, 16, 50))),
-        step("ack", st.integers(1, 2)),
-        step("silence", st.integers(1, 60)),
-        step("restart", st.none()),
-    ),
-    max_size=30,
-)
 HOURS = timedelta(hours=1)
 PLANNED = Maintenance(
     id="m",
@@ -153,11 +97,8 @@ PLANNED = Maintenance(
 def test_who_waits_hears_of_each_beginning_once_with_its_end_and_of_nothing_taken_up_in_time(
     history: list[tuple[str, object]],
 ) -> None:
-    watch = Watch(AlertSettings(after=1, maintenance=(PLANNED,)))
-    for name, value in [("bad", "a"), *history, ("wait", 16)]:
-        getattr(watch, name)(*(() if value is None else (value,)))
-    watch.good("a")
-    watch.good("b")
+    watch = Watch(BOSS, settings=AlertSettings(after=1, maintenance=(PLANNED,)))
+    watch.live([("bad", "a"), *history, ("wait", 16), ("good", "a"), ("good", "b")])
 
     first = {row.incident: row.created for row in watch.to("phone") if row.what is OPENED}
     by_incident: dict[int, list[OutboxMessage]] = defaultdict(list)

@@ -27,6 +27,35 @@ def warnings(text: str) -> list[str]:
     return [str(warning) for warning in read(text).warnings]
 
 
+# --- webhooks -------------------------------------------------------------------------------------
+
+MAKE_ONE = 'make one with: echo "whsec_$(openssl rand -base64 32)"'
+
+
+@pytest.mark.parametrize(
+    ("secret", "what"),
+    [
+        ("c2hvcnQ=", f'want "whsec_" and base64 behind it; {MAKE_ONE}'),
+        ("whsec_no base64", f'has no base64 behind "whsec_"; {MAKE_ONE}'),
+        ("whsec_c2hv", f"has 3 bytes, want 24 to 64; {MAKE_ONE}"),
+        ("whsec_" + "A" * 88, f"has 66 bytes, want 24 to 64; {MAKE_ONE}"),
+    ],
+)
+def test_a_signing_secret_that_nobody_could_verify_is_refused_and_never_shown(
+    secret: str, what: str
+) -> None:
+    hook = '[webhook.g]\nurl = "http://127.0.0.1/x"\nsecret = "${S}"\n'
+    assert complaints(ONE + hook, {"S": secret}) == [f"webhook.g.secret: {what}"]
+
+
+def test_a_webhook_of_a_service_that_is_not_there_is_a_complaint() -> None:
+    hook = '[webhook.g]\nurl = "http://127.0.0.1/x"\nsecret = "${S}"\nservices = ["b"]\n'
+    good = {"S": "whsec_" + "A" * 32}
+    what = 'unknown service "b"; known are a'
+    assert complaints(ONE + hook, good) == [f"webhook.g.services: {what}"]
+    assert read(ONE + hook.replace('"b"', '"a"'), good).webhooks[0].target == "webhook.g"
+
+
 # --- keys -----------------------------------------------------------------------------------------
 
 

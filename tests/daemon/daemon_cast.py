@@ -71,10 +71,12 @@ class House:
 
 
 @asynccontextmanager
-async def living(house: House) -> AsyncIterator[Daemon]:
+async def living(house: House, **more: str) -> AsyncIterator[Daemon]:
+    """`more` are variables of its environment, beside TOKEN."""
+    env = {"TOKEN": TOKEN, **more}
     house.daemon = Daemon(
-        load(house.path, {"TOKEN": TOKEN}),
-        env={"TOKEN": TOKEN},
+        load(house.path, env),
+        env=env,
         publish_every=timedelta(seconds=0.5),
     )
     task = asyncio.create_task(house.daemon.run())

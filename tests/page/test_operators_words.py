@@ -112,7 +112,9 @@ def test_alerts_that_reached_nobody_are_told_without_whom_or_why() -> None:
             assert canary not in content, name
 
 
-def test_where_all_were_delivered_nothing_is_said() -> None:
-    files = Renderer().files(view(SITE, worlds.mixed(), {})[0])
+def test_where_all_were_delivered_to_people_nothing_is_said() -> None:
+    lost = undelivered(1)
+    events = tuple(replace(row, what=NotificationType.EVENT) for row in lost.dead)
+    files = Renderer().files(view(SITE, replace(lost, dead=events), {})[0])
     assert "reached nobody" not in files["index.html"].decode()
     assert b'"undelivered":null' in files["status.json"]
