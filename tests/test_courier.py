@@ -173,7 +173,7 @@ async def test_messages_are_told_in_chinese_where_that_is_wanted(
         ],
         [
             "✅ s2 · cf-cdn：已恢复，不可用持续18分钟",
-            "11-24 11:42 UTC 至 11-24 12:00 UTC。[#2]",
+            "11-24 11:42 UTC → 11-24 12:00 UTC。[#2]",
             "失败检测：网关错误 7 次",
             "本月累计故障：2小时5分钟。",
             "https://status.example/incidents/2/",

@@ -108,7 +108,7 @@ def facts_of(incident: Incident, context: Context) -> dict[str, str]:
     why = context.language.reasons(incident.kinds)
     return {
         "where": where(incident, context),
-        "state": state(incident.severity, context),
+        "state": state(incident, context),
         "why": why,
         "Why": why[:1].upper() + why[1:],
         "whose": whose(incident.kinds, context),
@@ -127,7 +127,7 @@ def _going_on(outgoing: OutboxMessage, incident: Incident, context: Context) -> 
     )
     lines = [*instead(incident, context), why, *concerned(incident, context)]
     end = closing(incident, context)
-    return message(title, [*lines, evidence(incident, [title, *lines, *end], context), *end])
+    return message(title, [*lines, *evidence(incident, [title, *lines, *end], context), *end])
 
 
 def _not_measured(incident: Incident, context: Context) -> Message:

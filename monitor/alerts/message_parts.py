@@ -109,8 +109,8 @@ def active_paths(incident: Incident) -> tuple[str, ...]:
     return tuple(dict.fromkeys(active))
 
 
-def state(severity: Severity, context: Context) -> str:
-    return context.say(_STATE[severity])
+def state(incident: Incident, context: Context) -> str:
+    return context.say(marked("blind") if incident.service is None else _STATE[incident.severity])
 
 
 def is_unmeasured(incident: Incident, context: Context) -> bool:
@@ -189,14 +189,21 @@ def whose(kinds: Sequence[FailureKind], context: Context) -> str:
     return context.language.listed([context.say(_WHOSE[fault]) for fault in faults])
 
 
-def evidence(incident: Incident, beside: Sequence[str], context: Context) -> str:
-    """Return what was observed, cut to what the lines beside it leave of a phone's screen, but to one line at least."""
+def evidence(incident: Incident, beside: Sequence[str], context: Context) -> list[str]:
+    """Return what was observed, where that is more than the reason, cut to the lines of a phone that are left.
+
+    One line is always left.
+    """
     seen = context.language.observed(incident.failure.message)
+    if seen == context.language.words(incident.failure.kind).label:
+        return []
     line, room = context.say("Seen: %(seen)s", seen=seen), max(1, _ROWS - sum(map(rows, beside)))
+    if rows(line) > room:
+        line = line.rpartition(context.say(", want "))[0] or line
     if rows(line) <= room:
-        return line
+        return [line]
     end = next(end for end in range(len(line), 0, -1) if rows(f"{line[:end]}…") <= room)
-    return f"{line[:end].rstrip()}…"
+    return [f"{line[:end].rstrip()}…"]
 
 
 def rows(text: str) -> int:

@@ -1,5 +1,6 @@
 """Says what the monitor says of itself: the first line is the title. Pure."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from monitor.alerts.message_parts import Context, lasted, moment
@@ -11,6 +12,8 @@ GAP = timedelta(minutes=5)
 """A shorter break is a restart, and no news."""
 LASTS = timedelta(seconds=20)
 """Trouble that is over sooner is no news."""
+MAX_COMPLAINTS = 20
+"""Complaints of a configuration that a message lists."""
 CHANNEL_LASTS = timedelta(minutes=5)
 """A channel that asks for patience, or starts again, is no news either."""
 
@@ -127,6 +130,30 @@ def mended(part: str, lasts: timedelta, now: datetime, say: Language) -> str:
     }[part]
     length = lasted(lasts, Context(now=now, language=say))
     return f"✅ {title}\n" + say.gettext("That lasted %(lasted)s.", lasted=length)
+
+
+def refused(complaints: Iterable[object], say: Language) -> str:
+    """Say that a changed configuration cannot be used."""
+    title = say.gettext("monitor: the new configuration was refused")
+    stays = say.gettext("The old one stays in force.")
+    return "\n".join([f"👁 {title}", stays, *map(str, complaints)])
+
+
+def stopped(unit: str, why: str, complaints: Sequence[str], say: Language, *, again: bool) -> str:
+    """Say that the service has failed; `again` that systemd will start it again."""
+    title = say.gettext("monitor: monitoring has stopped")
+    if again:
+        what = say.gettext("%(unit)s crashes again and again (%(why)s).", unit=unit, why=why)
+        then = say.gettext("Nothing is probed meanwhile. It is started again in five minutes.")
+    else:
+        what = say.gettext(
+            "%(unit)s has ended and will not be started again (%(why)s).", unit=unit, why=why
+        )
+        then = say.gettext("Nothing is probed until somebody mends that.")
+    lines = [f"👁 {title}", what, then, *complaints[:MAX_COMPLAINTS]]
+    if len(complaints) > MAX_COMPLAINTS:
+        lines.append(say.gettext("and %(num)s more", num=len(complaints) - MAX_COMPLAINTS))
+    return "\n".join([*lines, say.gettext("More: %(command)s", command=f"journalctl -u {unit}")])
 
 
 def noted(note: str, say: Language) -> str:

@@ -13,16 +13,16 @@ from pathlib import Path
 import typer
 
 from monitor import config
-from monitor.alerts import Notifier
+from monitor.alerts import Notifier, self_alerts
 from monitor.cli.console import say
 from monitor.cli.options import ConfigPath, service_env
 from monitor.clock import SystemClock
 from monitor.config import Config, channels_only
+from monitor.language import Language, language
 from monitor.model import ConfigError, Message, MonitorError, NotDeliveredError, Redactor
 
 RETRY_DELAYS_S = (0, 5, 20)
 """Seconds before each try: nobody else will tell it, and nobody is held up."""
-MAX_COMPLAINTS = 20
 REPEAT_AFTER = timedelta(hours=4)
 """Time between two messages about one crash loop."""
 BAD_CONFIG = "78"
@@ -46,7 +46,7 @@ def report_failure(
         say(_TOLD_BEFORE)
         return 0
     redact = Redactor(usable.secrets)
-    message = _message(env, tuple(map(redact, complaints)))
+    message = _message(env, tuple(map(redact, complaints)), language(usable.alerts.language))
     if not usable.channels:
         raise MonitorError(f"{path} has no channel that could be told; it failed: {message.body}")
     failed = asyncio.run(_tell_all(usable, redact, message, say))
@@ -86,26 +86,18 @@ def _read(path: Path, env: Mapping[str, str]) -> tuple[Config, tuple[str, ...]]:
         return channels_only(path, env), tuple(map(str, error.complaints))
 
 
-def _message(env: Mapping[str, str], complaints: tuple[str, ...]) -> Message:
-    unit = env.get("MONITOR_UNIT", "monitor.service")
+def _message(env: Mapping[str, str], complaints: tuple[str, ...], say: Language) -> Message:
     result = env.get("MONITOR_SERVICE_RESULT", "unknown")
     status = env.get("MONITOR_EXIT_STATUS", "unknown")
-    why = f"(result {result}, status {status})"
-    if _is_crash(env):
-        lines = [
-            f"{unit} crashes again and again {why}.",
-            "Nothing is probed meanwhile. It is started again in five minutes.",
-        ]
-    else:
-        lines = [
-            f"{unit} has ended and will not be started again {why}.",
-            "Nothing is probed until somebody mends that.",
-        ]
-    lines += complaints[:MAX_COMPLAINTS]
-    if len(complaints) > MAX_COMPLAINTS:
-        lines.append(f"and {len(complaints) - MAX_COMPLAINTS} more")
-    lines.append(f"More: journalctl -u {unit}")
-    return Message("👁 monitor: monitoring has stopped", "\n".join(lines))
+    text = self_alerts.stopped(
+        env.get("MONITOR_UNIT", "monitor.service"),
+        f"result {result}, status {status}",
+        complaints,
+        say,
+        again=_is_crash(env),
+    )
+    title, _, body = text.partition("\n")
+    return Message(title, body)
 
 
 async def _tell_all(

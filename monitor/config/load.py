@@ -13,7 +13,8 @@ from monitor.config.parse_tables import ParsedTables
 from monitor.model import Complaint, ConfigError, Redactor, Secret
 
 USUAL = (Path("monitor.toml"), Path("/etc/monitor/monitor.toml"))
-_CHANNEL = re.compile(r"^\s*\[\s*channel\s*\.")
+_CHANNEL = re.compile(r"^\s*\[\s*(?:channel\s*\.|alerts\s*\])")
+"""A table that says whom to tell, or in which language."""
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _HEADER = re.compile(r"^(?=\s*\[)", re.MULTILINE)
 
@@ -104,7 +105,7 @@ def parse(
 
 
 def channels_only(path: Path, env: Mapping[str, str]) -> Config:
-    """Read nothing but the `[channel.ID]` tables that can be read, whatever else is wrong.
+    """Read nothing but the `[channel.ID]` tables and `[alerts]`, as far as they can be read, whatever else is wrong.
 
     They are told that the configuration cannot be used.
     """
@@ -114,23 +115,24 @@ def channels_only(path: Path, env: Mapping[str, str]) -> Config:
         text = ""
     references = _references(path, env)
     tables = ParsedTables(references.complaints)
-    tables.read_all(references.resolve({"channel": _channels(text)}))
+    tables.read_all(references.resolve(_channels(text)))
     return build(tables, path.absolute(), path.absolute().parent, references.secrets)
 
 
 def _channels(text: str) -> dict[str, Any]:
     """Parse each table alone, so that a syntax error elsewhere in the file hides none."""
-    channels: dict[str, Any] = {}
+    found: dict[str, Any] = {"channel": {}, "alerts": {}}
     for part in _HEADER.split(text):
         if not _CHANNEL.match(part):
             continue
         try:
-            table = tomllib.loads(part).get("channel", {})
+            tables = tomllib.loads(part)
         except (tomllib.TOMLDecodeError, RecursionError):
             continue
-        if isinstance(table, dict):
-            channels |= table
-    return channels
+        for name, table in tables.items():
+            if isinstance(table, dict):
+                found[name] |= table
+    return found
 
 
 def _references(

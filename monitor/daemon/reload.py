@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from monitor import logs
-from monitor.alerts import Notifier
+from monitor.alerts import Notifier, self_alerts
 from monitor.clock import Clock
 from monitor.config import Config, load
 from monitor.daemon.components import (
@@ -93,8 +93,7 @@ class Reloader:
         if str(error) == self._last_refusal:
             return
         self._last_refusal = str(error)
-        lines = ["👁 monitor: the new configuration was refused", "The old one stays in force."]
-        text = "\n".join([*lines, *map(str, complaints)])
+        text = self_alerts.refused(complaints, self._components.alerts.language)
         rows = self._components.alerts.notice(self._deps.redact(text), self._deps.clock.now())
         try:
             await self._deps.store.save(outgoing=rows)

@@ -148,7 +148,10 @@ def details(incident: Incident, page: PageView) -> str:
         f"[#{incident.id}] {_title(view, page)}",
         span,
         view.what,
-        say("Seen: %(seen)s", seen=f"{failure.message} ({failure.kind.value})"),
+        say(
+            "Seen: %(seen)s",
+            seen=f"{page.language.observed(failure.message)} ({failure.kind.value})",
+        ),
         *([say("To do: %(remedy)s", remedy=view.do)] if view.do else []),
         "",
     ]
@@ -227,7 +230,7 @@ def checked(check: Check, result: Result | None, language: Language) -> str:
     if result.failure:
         kind = result.failure.kind
         line += f", {language.words(kind).what}\n" + say(
-            "Seen: %(seen)s", seen=f"{result.failure.message} ({kind.value})"
+            "Seen: %(seen)s", seen=f"{language.observed(result.failure.message)} ({kind.value})"
         )
     elif result.timings.total is not None:
         line += ", " + say("%(num)s ms", num=round(result.timings.total))

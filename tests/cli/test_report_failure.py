@@ -53,6 +53,26 @@ async def test_whatever_is_wrong_the_channel_hears_of_it(
     assert TOKEN not in phone.messages[0]
 
 
+async def test_it_is_told_in_the_language_of_the_alerts_whatever_else_is_wrong(
+    tmp_path: Path,
+) -> None:
+    async with telegram() as phone:
+        (tmp_path / "monitor.toml").write_text(
+            f'[service.a]\nendpoints = {{}}\n[alerts]\nlanguage = "zh-CN"\n'
+            f'[channel.phone]\nurl = "tgram://${{TOKEN}}/{CHAT}"\ntelegram_api = "{phone.url}"\n'
+        )
+        done = await to_thread(report, tmp_path)
+
+    assert (done.returncode, done.stdout) == (0, "phone: told\n")
+    lines = phone.messages[0].splitlines()
+    assert lines[:3] == [
+        "👁 监控：已停止运行",
+        "monitor.service 已退出，不会自动重启（result exit-code, status 78）。",
+        "修复之前不做任何检测。",
+    ]
+    assert lines[-1] == "详情：journalctl -u monitor.service"
+
+
 def test_without_a_channel_it_says_what_it_would_have_told(tmp_path: Path) -> None:
     (tmp_path / "monitor.toml").write_text("[service.a]\nendpoints = {}\n")
     done = report(tmp_path)

@@ -235,9 +235,9 @@ def test_right_after_a_restart_a_message_says_what_works_instead(tell: Tell) -> 
         async with town.living():
             await asyncio.sleep(120)
             gap, text = town.phone.messages
-            assert gap.startswith("👁 monitor: was down for 00:0")
+            assert gap.startswith("👁 monitor: was down for ")
             assert text.splitlines()[0] == f"🔴 s, {bad}: down"
-            assert text.splitlines()[1].startswith(f"Use instead: {good} {town.site.url}/{good} (")
+            assert text.splitlines()[1].startswith(f"Use {town.site.url}/{good} (")
 
     tell(story)
 
@@ -255,10 +255,10 @@ def test_a_machine_that_was_suspended_is_told_like_a_break_and_every_check_goes_
             assert town.phone.messages == []
             town.clock.suspend(720)
             await asyncio.sleep(100)
-            assert titles(town.phone) == ["👁 monitor: could not see for 00:12"]
+            assert titles(town.phone)[0].startswith("👁 monitor: could not see for 12m")
             when, why = town.phone.messages[0].splitlines()[1:3]
             assert re.fullmatch(
-                r"From 02 Nov 12:04:\d\d UTC to 02 Nov 12:16:\d\d UTC nothing was probed\.", when
+                r"From 02 Nov 12:04 UTC to 02 Nov 12:16 UTC nothing was probed\.", when
             )
             assert why == "Its machine was suspended, or the monitor itself was paused."
             results = await daemon.store.results_since(town.clock.now() - timedelta(seconds=90))

@@ -101,7 +101,7 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
             text,
         ) in told:  # with the net down nothing was delivered: both are told when it is over
             assert text.startswith(
-                "✅ monitor: recovered\nFrom 24 Nov 12:04:20 UTC to 24 Nov 12:17:00 UTC, 12m40s."
+                "✅ monitor: recovered, was blind for 12m40s\nFrom 24 Nov 12:04 UTC to 24 Nov 12:17 UTC."
             )
         await doctor.close()
         await store.close()

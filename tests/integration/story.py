@@ -1,11 +1,11 @@
 """One service of six base URLs lives through an ordinary bad day, and everything that was said of it is printed.
 
-    python tests/integration/story.py [SECONDS_A_STEP]
+    python tests/integration/story.py [SECONDS_A_STEP] [LANGUAGE]
 
 The real daemon (`monitor run`) asks six servers on loopback and tells a fake Bot API. The steps are: all well, one base
 URL down, the day's budget spent, the account empty, a stream that is cut, the account topped up, all well again. After
 each step the messages, the page and what programs read (`status.json`, `best.txt`) are printed, for a person to read for
-sentences that are not true. Ten minutes are `SECONDS_A_STEP` = 85, which is the default.
+sentences that are not true. Ten minutes are `SECONDS_A_STEP` = 85, which is the default. `zh-CN` is told in the time of Shanghai.
 """
 
 import asyncio
@@ -35,6 +35,7 @@ MODEL = "gpt-4o-mini"
 NAMES = ("direct", "cdn", "worker", "proxy-1", "proxy-2", "proxy-3")
 SMALL_BUDGET = "1k tokens"
 LARGE_BUDGET = "10M tokens"
+ZONES = {"en": "UTC", "zh-CN": "Asia/Shanghai"}
 
 
 @dataclass
@@ -145,6 +146,7 @@ class Story:
     folder: Path
     phone: Telegram
     seconds: float
+    language: str = "en"
     account: Account = field(default_factory=Account)
     stands: dict[str, StandIn] = field(default_factory=dict)
     told: int = 0
@@ -164,7 +166,8 @@ class Story:
         self.config.write_text(
             '[monitor]\nlisten = ""\ncontrols = "off"\n'
             '[alerts]\nafter = 2\nrecover = 2\nwait = "2s"\nremind = "1h"\n'
-            '[page]\nlanguages = ["en", "zh-CN"]\ndir = "page"\n'
+            f'language = "{self.language}"\ntimezone = "{ZONES[self.language]}"\n'
+            '[page]\nlanguages = ["en", "zh-CN"]\ndir = "page"\nurl = "https://status.example.com"\n'
             f'[service.relay]\nname = "Relay"\nkey = "${{STORY_KEY}}"\nmodel = "{MODEL}"\n'
             f'budget_per_day = "{budget}"\n'
             f"[service.relay.endpoints]\n{urls}\n"
@@ -243,13 +246,13 @@ async def live(story: Story) -> None:
         await stand.stop()
 
 
-async def main(seconds: float) -> None:
+async def main(seconds: float = 85.0, language: str = "en") -> None:
     with tempfile.TemporaryDirectory(prefix="story-") as folder:
         async with telegram() as phone:
-            await live(Story(Path(folder), phone, seconds))
+            await live(Story(Path(folder), phone, seconds, language))
         print("\n======== the log")
         print((Path(folder) / "log.txt").read_text())
 
 
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 85.0))
+    asyncio.run(main(*map(float, sys.argv[1:2]), *sys.argv[2:3]))
