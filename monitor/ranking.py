@@ -27,7 +27,6 @@ from monitor.model import (
     Incident,
     Outcome,
     Result,
-    Severity,
 )
 
 ENOUGH = 5
@@ -119,14 +118,19 @@ def ranked(
     return sorted(candidates, key=lambda each: (each.flaw, each.milliseconds, each.endpoint))
 
 
-def covered(incidents: Iterable[Incident]) -> frozenset[str]:
-    """The base URLs that an open incident says are down or degraded now, but for a certificate's end."""
+def covered(incidents: Iterable[Incident], vantage: str | None = None) -> frozenset[str]:
+    """The base URLs that an open incident says are down or degraded now, but for a certificate's end.
+
+    With a `vantage`, what only others see bad is left out.
+    """
     return frozenset(
         check.rpartition("/")[0]
         for incident in incidents
-        if incident.severity in {Severity.DOWN, Severity.DEGRADED}
-        and incident.cause != "certificate"
+        if incident.severity.is_of_base_urls and incident.cause != "certificate"
         for check in incident.active
+        if vantage is None
+        or check not in incident.partial
+        or vantage in incident.bad_from.get(check, ())
     )
 
 

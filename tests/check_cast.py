@@ -46,7 +46,7 @@ def history(
     last_24h: Rollup = NOTHING,
 ) -> CheckHistory:
     states = tuple(
-        AlertState(check="s/a/chat", rule=rule, phase=phase)
+        AlertState(check="s/a/chat", vantage="local", rule=rule, phase=phase)
         for rule, phase in (phases or {}).items()
     )
     return CheckHistory(

@@ -9,3 +9,4 @@ from monitor.alerts.message_parts import Context
 from monitor.alerts.message_split import parts
 from monitor.alerts.notify import Notifier
 from monitor.alerts.policies import certificate_days
+from monitor.alerts.voters import QuorumSettings

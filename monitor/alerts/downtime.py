@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from monitor.alerts.flapping import is_on
+from monitor.alerts.incidents import down_spans
 from monitor.model import Incident, Maintenance, Severity
 
 _KEPT = timedelta(hours=3)
@@ -25,9 +26,10 @@ def downtime(
         return timedelta(0)
     month, paths = _month(now), set(incident.endpoints)
     outages = [
-        (max(other.opened, month), min(other.closed or now, now))
+        (max(begin, month), min(end, now))
         for other in known
-        if other.severity is Severity.DOWN and paths & set(other.endpoints)
+        if paths & set(other.endpoints)
+        for begin, end in down_spans(other, now)
     ]
     planned = [
         (window.start, window.end)

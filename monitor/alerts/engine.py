@@ -27,13 +27,17 @@ from monitor.alerts.lifecycle import TimedChange
 from monitor.alerts.machine import step
 from monitor.alerts.mute import Muted, Quiet
 from monitor.alerts.policies import default_rules, policies
+from monitor.alerts.quorum import ANY, Reach, Standing, Vote, standing
 from monitor.alerts.sliding_window import RecentRuns, SlidingWindows
+from monitor.alerts.voters import QuorumSettings, Voters
 from monitor.language import language
 from monitor.model import (
+    NOT_HEARD,
     UNWATCHED,
     AlertSettings,
     AlertState,
     Channel,
+    Event,
     Failure,
     FailureKind,
     Fired,
@@ -50,14 +54,14 @@ from monitor.model import (
     RunHistory,
     Severity,
     Silence,
+    StateKey,
     Verdict,
     Webhook,
 )
 
-_BELIEVED = {Phase.BAD, Phase.RECOVERING}
+_UNHEARD = timedelta(hours=1)
+"""What only a vantage saw bad that is silent for so long ends, and nobody is told."""
 _STORED_AS_MS = timedelta(milliseconds=2)
-Key = tuple[str, str]
-"""(check, rule)."""
 OnIncident = Callable[[Incident | None, Incident], None]
 """Called with an incident before a change, None where it is a new one, and after it."""
 
@@ -86,6 +90,7 @@ class AlertChanges:
 
 
 NO_CHANGES = AlertChanges()
+ALONE = QuorumSettings()
 
 
 class AlertEngine:
@@ -97,10 +102,12 @@ class AlertEngine:
         *,
         on_incident: OnIncident = lambda _before, _after: None,
         clock_set_by: Callable[[], timedelta] = timedelta,
+        voting: QuorumSettings = ALONE,
     ) -> None:
         """`on_incident` is told of every change of an incident, for the log.
 
-        `clock_set_by` says how far the wall clock has been set forward, all in all.
+        `clock_set_by` says how far the wall clock has been set forward, all in all; `voting` which
+        vantages there are.
         """
         self._clock_set_by, self._followed = clock_set_by, clock_set_by()
         self._on_incident = on_incident
@@ -116,16 +123,28 @@ class AlertEngine:
         self._streaks = FailureStreaks(last_kinds(self._states.values(), self._book))
         self._webhooks: tuple[Webhook, ...] = ()
         self._describe: Describe = lambda *_: ""
-        self.change(settings, channels)
+        self.voters = Voters(voting)
+        self.change(settings, channels, voting)
 
-    def change(self, settings: AlertSettings, channels: tuple[Channel, ...]) -> None:
-        """Take other settings and channels; what is believed stays believed."""
+    def change(
+        self,
+        settings: AlertSettings,
+        channels: tuple[Channel, ...],
+        voting: QuorumSettings = ALONE,
+    ) -> None:
+        """Take other settings, channels and vantages; what is believed stays believed."""
+        self.voters.settings = voting
         self._settings, self._channels = settings, channels
         self.language = language(settings.language)
         self._policies = policies(settings)
         self._rules = default_rules(settings)
         self._lengths = {length for policy in self._policies.values() for length in policy.windows}
-        self._quiet = replace(self._quiet, maintenance=settings.maintenance)
+        self._quiet = replace(
+            self._quiet,
+            maintenance=settings.maintenance,
+            partial=voting.partial,
+            main=voting.main,
+        )
 
     def tell_programs(self, webhooks: tuple[Webhook, ...], describe: Describe) -> None:
         """Tell these webhooks from now on; `describe` writes an event's document."""
@@ -133,50 +152,60 @@ class AlertEngine:
 
     # --- one result -----------------------------------------------------------------------------
 
-    def judge(self, result: Result) -> AlertChanges:
-        """Let every policy judge one result. Synchronous: no other result can come in between."""
+    def judge(self, result: Result, now: datetime | None = None) -> AlertChanges:
+        """Let every policy judge one result. Synchronous: no other result can come in between.
+
+        A result of another vantage that comes late, by `now`, changes no belief.
+        """
         changes = self._follow_clock()
+        if self.voters.is_late(result, now or result.at):
+            return changes
         self._see(result)
         history = RecentRuns(result, self._windows)
         for rule in self._rules:
-            changes += self._judge_by(rule, history)
+            if result.vantage == self.voters.settings.own or not _is_of_one_vantage(rule):
+                changes += self._judge_by(rule, history)
         return changes
 
     def _judge_by(self, rule: Rule, history: RunHistory) -> AlertChanges:
         result, policy = history.latest, self._policies[rule.name]
-        key = (result.check, rule.name)
+        key = (result.check, result.vantage, rule.name)
         before = self._states.get(key)
 
         # 1. Judge: is it bad now?
         verdict = policy.judge(history)
         if verdict is not Verdict.BAD and (before is None or before.phase is Phase.UP):
-            return NO_CHANGES
+            return self._others_see(rule, result)
         failure = policy.why(history) if verdict is Verdict.BAD else None
 
         # 2. Step the machine: since when, and is it believed?
-        before = before or AlertState(check=result.check, rule=rule.name)
+        before = before or AlertState(check=result.check, vantage=result.vantage, rule=rule.name)
         state, events = step(rule, before, verdict, result.at)
         self._streaks.note(key, state, verdict, result)
+        self._states[key] = state
+        event = events[0] if events else None
 
         # 3 to 5. Only what is newly believed, over, or bad once more concerns an incident.
-        event = events[0] if events else None
         changes = NO_CHANGES
-        if isinstance(event, Fired) and failure:
-            changes = self._fired(rule, event, failure, result.at)
+        if not self.voters.is_alone:
+            changes = self._together(rule, result, event, failure, before.incident)
+        elif isinstance(event, Fired) and failure:
+            changes = self._fired(rule, event, failure, result)
         elif isinstance(event, Resolved):
             changes = self._resolved(event, before.incident or 0, result.at)
-        elif failure and before.phase in _BELIEVED and before.incident:
-            changes = self._failed_again(rule, before.incident, result, failure)
+        if failure and before.is_believed_bad and before.incident and not changes.incidents:
+            changes += self._failed_again(rule, before.incident, result, failure)
 
-        if changes.incidents and state.phase in _BELIEVED:
+        if changes.incidents and state.is_believed_bad:
             state = replace(state, incident=changes.incidents[-1].id)
         if state == before:
             return changes
         self._states[key] = state
         return replace(changes, states=(state,))
 
-    def _fired(self, rule: Rule, event: Fired, failure: Failure, now: datetime) -> AlertChanges:
+    def _fired(self, rule: Rule, event: Fired, failure: Failure, result: Result) -> AlertChanges:
         """A check is believed bad: one incident more, or one that grows."""
+        now, key = result.at, (event.check, result.vantage, rule.name)
         if rule.notice:
             return self._notice_once(rule, event, failure, now)
 
@@ -187,7 +216,7 @@ class AlertEngine:
         # 4. Place it in an incident.
         incident, news, changes = self._place(rule, event, failure, muted, now)
         incident = routing.told(self._channels, news, incident)
-        runs = self._streaks.take((event.check, rule.name), failure.kind)
+        runs = self._streaks.take(key, failure.kind)
         for kind, number in runs.items():
             incident = incidents.count(incident, kind, number)
         changes += self._keep(incident, now)
@@ -202,11 +231,13 @@ class AlertEngine:
         muted_by = muted.by if muted else None
         if before := incidents.home(self._book, event, rule, muted_by):
             joined = incidents.join(before, event.check, event.at, failure)
+            joined = incidents.placed(joined, event)
             grown = lifecycle.grown(before, joined, now, self._settings.wait)
             return grown, None, NO_CHANGES
         if before := flapping.swept_along(self._book, event, rule, muted_by):
             # In one message with the others, which ends what was told of coming and going.
             joined = incidents.join(before, event.check, event.at, failure)
+            joined = incidents.placed(joined, event)
             joined = lifecycle.series_ended(joined, now)
             ended = self._end_series(event, rule, now, but=before.id)
             if before.announced:
@@ -229,6 +260,106 @@ class AlertEngine:
         told = incidents.told(incident, now, self._settings.remind)
         return told, NotificationType.OPENED, NO_CHANGES
 
+    # --- what several vantages make of it ---------------------------------------------------------
+
+    def _others_see(self, rule: Rule, result: Result) -> AlertChanges:
+        """Follow up what one vantage sees well: it may be news of a check that others saw bad."""
+        if self.voters.is_alone:
+            return NO_CHANGES
+        return self._together(rule, result)
+
+    def _together(
+        self,
+        rule: Rule,
+        result: Result,
+        event: Event | None = None,
+        failure: Failure | None = None,
+        number: int | None = None,
+    ) -> AlertChanges:
+        """Count the votes on a check after one vantage has judged, and do what follows from it.
+
+        `number` is the incident that this vantage's belief belonged to.
+        """
+        check, now = result.check, result.at
+        incident = self._incident_of(check, rule, number)
+        before = Reach.NONE
+        if incident:
+            before = Reach.PARTIAL if check in incident.partial else Reach.FULL
+        after = self.standing(check, rule, now, before)
+        accusers = tuple(sorted((*after.bad, *after.silent)))
+        is_partial = after.reach is Reach.PARTIAL
+        if incident is None:
+            if after.reach is Reach.NONE or failure is None:
+                return NO_CHANGES
+            begins = [
+                state.bad_since
+                for place in accusers
+                if (state := self._states.get((check, place, rule.name))) and state.bad_since
+            ]
+            fired = Fired(check, rule.name, min(begins, default=now), accusers, is_partial)
+            changes = self._fired(rule, fired, failure, result)
+            return changes + self._adopted(rule, check, accusers, changes)
+        at = event.at if isinstance(event, Resolved) else now
+        if after.reach is Reach.NONE:
+            return self._resolved(Resolved(check, rule.name, at), incident.id, now)
+        kind = failure.kind if failure else None
+        changed = incidents.seen_from(incident, check, at, accusers, kind)
+        if after.reach is before:
+            return NO_CHANGES if changed == incident else self._keep(changed, now)
+        changed = incidents.reach_changed(changed, check, now, is_partial=is_partial)
+        if changed.severity is incident.severity or changed.muted or not changed.announced:
+            return self._keep(changed, now)
+        if changed.severity is changed.told_as:
+            return self._keep(replace(changed, update_at=None), now)
+        if is_partial:  # all may be well in a moment
+            return self._keep(replace(changed, update_at=now + lifecycle.UPDATE_AFTER), now)
+        changed = incidents.updated(changed)
+        return self._keep(changed, now) + self._tell(NotificationType.UPDATE, changed, now)
+
+    def standing(self, check: str, rule: Rule, now: datetime, before: Reach) -> Standing:
+        """Return what the vantages together believe of a check under one rule."""
+        is_of_path = rule.severity in {Severity.DOWN, Severity.DEGRADED} and not rule.cause
+        votes = []
+        for vantage in self.voters.vantages:
+            state = self._states.get((check, vantage, rule.name))
+            is_bad = state is not None and state.is_believed_bad
+            counts = self.voters.counts(check, vantage, now, measured=is_of_path)
+            if counts or is_bad or self.voters.has_seen(check, vantage):
+                votes.append(Vote(vantage, is_bad, counts))
+        # A key is shared by all, and a certificate is the same for all: who sees it speaks for all.
+        quorum = self.voters.settings.quorum if is_of_path else ANY
+        return standing(votes, quorum, before, waiting=self.voters.is_waiting(check, now))
+
+    def _adopted(
+        self, rule: Rule, check: str, accusers: tuple[str, ...], placed: AlertChanges
+    ) -> AlertChanges:
+        """Let the beliefs of all that see it bad belong to the incident in which it was placed."""
+        states = []
+        for vantage in accusers:
+            state = self._states.get((check, vantage, rule.name))
+            if state and placed.incidents:
+                state = replace(state, incident=placed.incidents[-1].id)
+                self._states[state.key] = state
+                states.append(state)
+        return AlertChanges(states=tuple(states))
+
+    def _accusers_silent_for(self, incident: Incident, now: datetime) -> timedelta:
+        """Return how long none of those was heard that alone see it bad."""
+        if not incident.active <= incident.partial:
+            return timedelta(0)
+        places = {place for check in incident.active for place in incident.bad_from.get(check, ())}
+        return min((self.voters.silent_for(each, now) for each in places), default=timedelta(0))
+
+    def _incident_of(self, check: str, rule: Rule, number: int | None) -> Incident | None:
+        """Return the open incident that holds a check under this rule, whoever saw it bad."""
+        keys = ((check, vantage, rule.name) for vantage in self.voters.vantages)
+        states = (self._states[key] for key in keys if key in self._states)
+        for each in (number, *(state.incident for state in states)):
+            incident = self._book.open.get(each or 0)
+            if incident and check in incident.active:
+                return incident
+        return None
+
     def _resolved(self, event: Resolved, number: int, now: datetime) -> AlertChanges:
         """A check is believed good again; with the last one its incident ends."""
         incident = self._book.open.get(number)
@@ -245,7 +376,8 @@ class AlertEngine:
         self, rule: Rule, number: int, result: Result, failure: Failure
     ) -> AlertChanges:
         """One more bad run of an incident: counted, and noted where its cause is a new one."""
-        is_new = self._streaks.is_new((result.check, rule.name), failure.kind)
+        key = (result.check, result.vantage, rule.name)
+        is_new = self._streaks.is_new(key, failure.kind)
         incident = self._book.open.get(number)
         if incident is None:
             return NO_CHANGES
@@ -260,8 +392,11 @@ class AlertEngine:
         """Tell it once for all checks of a service, without an incident."""
         service = service_of(event.check)
         is_known = any(
-            state.rule == rule.name and state.phase in _BELIEVED and service_of(check) == service
-            for (check, _), state in self._states.items()
+            state.rule == rule.name
+            and state.is_believed_bad
+            and service_of(state.check) == service
+            and state.check != event.check
+            for state in self._states.values()
         )
         if is_known:
             return NO_CHANGES
@@ -274,6 +409,11 @@ class AlertEngine:
         """Apply what time alone brings: mutes that begin or end, reminders, escalation, the calm after a storm."""
         changes = self._follow_clock()
         for incident in list(self._book.open.values()):
+            silent = self._accusers_silent_for(incident, now)
+            if silent >= _UNHEARD:
+                changes += self._keep(incidents.dropped(incident, now, NOT_HEARD), now)
+            if silent:
+                continue
             timed = lifecycle.look_at(
                 incident, now, quiet=self._quiet, book=self._book, remind=self._settings.remind
             )
@@ -353,7 +493,7 @@ class AlertEngine:
             self._see(result)
             history = RecentRuns(result, self._windows)
             for rule in self._rules:
-                key = (result.check, rule.name)
+                key = (result.check, result.vantage, rule.name)
                 state = self._states.get(key)
                 if state and state.phase is Phase.SUSPECT and state.since:
                     counts = result.at >= state.since - _STORED_AS_MS
@@ -367,19 +507,33 @@ class AlertEngine:
             del self._latest[check]
             self._unmeasured.pop(check, None)
         self._windows.forget(known)
+        self.voters.forget(known)
         rules = {rule.name for rule in self._rules}
-        gone = {key for key in self._states if key[0] not in known or key[1] not in rules}
+        vantages = {*self.voters.vantages}
+        gone = {
+            (check, vantage, rule)
+            for check, vantage, rule in self._states
+            if check not in known or vantage not in vantages or rule not in rules
+        }
         changes = NO_CHANGES
         for key in sorted(gone):
             state = self._states.pop(key)
             incident = self._book.open.get(state.incident or 0)
-            if incident and state.check in incident.active:
+            if incident and state.check in incident.active and not self._bad_elsewhere(state):
                 incident = incidents.leave(incident, state.check, now, UNWATCHED)
                 is_news = incident.closed is not None and incident.announced
                 news = NotificationType.RESOLVED if is_news else None
                 changes += self._keep(incident, now) + self._tell(news, incident, now)
-            changes += AlertChanges(states=(AlertState(check=state.check, rule=state.rule),))
+            calm = AlertState(check=state.check, vantage=state.vantage, rule=state.rule)
+            changes += AlertChanges(states=(calm,))
         return changes
+
+    def _bad_elsewhere(self, state: AlertState) -> bool:
+        """Say whether another vantage holds the same incident open for the same check."""
+        return any(
+            other.incident == state.incident and other.check == state.check
+            for other in self._states.values()
+        )
 
     # --- questions ------------------------------------------------------------------------------
 
@@ -392,11 +546,12 @@ class AlertEngine:
         Never true of a check that is believed to be down: what is down is no verdict for the other
         rules, so their suspicions would last as long as the outage.
         """
-        down = self._states.get((check, "down"))
-        if down and down.phase in _BELIEVED:
+        own = self.voters.settings.own
+        down = self._states.get((check, own, "down"))
+        if down and down.is_believed_bad:
             return False
         return any(
-            (state := self._states.get((check, rule.name))) and state.phase is Phase.SUSPECT
+            (state := self._states.get((check, own, rule.name))) and state.phase is Phase.SUSPECT
             for rule in self._rules
         )
 
@@ -420,7 +575,7 @@ class AlertEngine:
 
     def unmeasured(self, incident: Incident) -> dict[str, Unmeasured]:
         """Return, by check, what an incident takes for down or degraded, and nobody can measure now."""
-        if incident.severity not in {Severity.DOWN, Severity.DEGRADED}:
+        if not incident.severity.is_of_base_urls:
             return {}
         return {
             check: self._unmeasured[check] for check in incident.active if check in self._unmeasured
@@ -434,6 +589,7 @@ class AlertEngine:
     # --- what it holds --------------------------------------------------------------------------
 
     def _see(self, result: Result) -> None:
+        self.voters.see(result)
         self._note_unmeasured(result)
         self._latest[result.check] = result.outcome
         planned = self.in_maintenance(result.check, result.at) is not None
@@ -517,11 +673,11 @@ class AlertEngine:
 class FailureStreaks:
     """Holds what each check fails with while it is suspected, and while it is believed bad."""
 
-    def __init__(self, last_kinds: Mapping[Key, FailureKind]) -> None:
+    def __init__(self, last_kinds: Mapping[StateKey, FailureKind]) -> None:
         self._last = dict(last_kinds)
-        self._streaks: dict[Key, Counter[FailureKind]] = {}
+        self._streaks: dict[StateKey, Counter[FailureKind]] = {}
 
-    def note(self, key: Key, state: AlertState, verdict: Verdict, result: Result) -> None:
+    def note(self, key: StateKey, state: AlertState, verdict: Verdict, result: Result) -> None:
         """Count a bad run of a streak that may come to be believed; forget what is over."""
         if verdict is Verdict.BAD and result.failure:
             self._streaks.setdefault(key, Counter())[result.failure.kind] += 1
@@ -529,24 +685,29 @@ class FailureStreaks:
             self._streaks.pop(key, None)
             self._last.pop(key, None)
 
-    def take(self, key: Key, kind: FailureKind) -> Counter[FailureKind]:
+    def take(self, key: StateKey, kind: FailureKind) -> Counter[FailureKind]:
         """The runs that made it believed, at last with `kind`; they are counted once."""
         self._last[key] = kind
         return self._streaks.pop(key, None) or Counter({kind: 1})
 
-    def is_new(self, key: Key, kind: FailureKind) -> bool:
+    def is_new(self, key: StateKey, kind: FailureKind) -> bool:
         """Say whether a check that is believed bad fails in another way than before."""
         before = self._last.get(key, kind)
         self._last[key] = kind
         return before is not kind
 
 
-def last_kinds(states: Iterable[AlertState], book: Book) -> dict[Key, FailureKind]:
+def _is_of_one_vantage(rule: Rule) -> bool:
+    """Say whether it tells of the monitor itself: what another vantage cannot see is no vote, and no news."""
+    return rule.severity is Severity.MONITOR
+
+
+def last_kinds(states: Iterable[AlertState], book: Book) -> dict[StateKey, FailureKind]:
     """Return what each check that is believed bad was last known to fail with, from the timelines."""
     kinds = {}
     for state in states:
         incident = book.open.get(state.incident or 0)
         for entry in incident.timeline if incident else ():
             if entry.check == state.check and entry.kind:
-                kinds[state.check, state.rule] = entry.kind
+                kinds[state.key] = entry.kind
     return kinds

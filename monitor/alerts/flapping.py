@@ -66,7 +66,7 @@ def is_on(incident: Incident) -> bool:
 
 
 def is_kin(incident: Incident, check: str, rule: Rule) -> bool:
-    if incident.severity is not rule.severity or incident.cause != rule.cause:
+    if not incidents.is_of_rule(incident, rule):
         return False
     if rule.severity in {Severity.ACCOUNT, Severity.MONITOR}:
         return incident.service in {None, service_of(check)}

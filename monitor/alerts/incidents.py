@@ -65,10 +65,19 @@ def endpoint_of(check: str) -> str:
 def home(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident | None:
     """The open incident that a newly believed check belongs to."""
     for incident in book.open.values():
-        alike = incident.severity is rule.severity and incident.cause == rule.cause
-        if alike and incident.muted is muted and _shares_cause(incident, fired):
+        if (
+            is_of_rule(incident, rule)
+            and incident.muted is muted
+            and _shares_cause(incident, fired)
+        ):
             return incident
     return None
+
+
+def is_of_rule(incident: Incident, rule: Rule) -> bool:
+    """Say whether it is of this rule's kind; what is down from some vantages may come to be down from all."""
+    severity = Severity.DOWN if incident.severity is Severity.PARTIAL else incident.severity
+    return severity is rule.severity and incident.cause == rule.cause
 
 
 def _shares_cause(incident: Incident, fired: Fired) -> bool:
@@ -92,7 +101,7 @@ def begin(book: Book, fired: Fired, rule: Rule, failure: Failure) -> Incident:
         text=failure.message,
     )
     ours = rule.severity is Severity.MONITOR and not rule.cause
-    return Incident(
+    incident = Incident(
         id=book.next_id,
         service=None if ours else service_of(fired.check),
         severity=rule.severity,
@@ -103,11 +112,66 @@ def begin(book: Book, fired: Fired, rule: Rule, failure: Failure) -> Incident:
         active=frozenset({fired.check}),
         timeline=(opening,),
     )
+    return placed(incident, fired)
+
+
+def placed(incident: Incident, fired: Fired) -> Incident:
+    """Note which vantages see a check of it bad, and whether they are enough."""
+    if fired.bad_from:
+        incident = replace(incident, bad_from={**incident.bad_from, fired.check: fired.bad_from})
+    return _reaching(incident, fired.check, is_partial=fired.partial)
+
+
+def _reaching(incident: Incident, check: str, *, is_partial: bool) -> Incident:
+    partial = incident.partial | {check} if is_partial else incident.partial - {check}
+    return _settled(replace(incident, partial=partial))
+
+
+def _settled(incident: Incident) -> Incident:
+    """Make it as bad as the worst of its checks that are bad now."""
+    if incident.severity not in {Severity.DOWN, Severity.PARTIAL}:
+        return incident
+    is_partial = incident.active <= incident.partial
+    return replace(incident, severity=Severity.PARTIAL if is_partial else Severity.DOWN)
+
+
+def reach_changed(incident: Incident, check: str, at: datetime, *, is_partial: bool) -> Incident:
+    """Note that a check of it is bad from more vantages than before, or from fewer."""
+    what = EntryKind.NARROWED if is_partial else EntryKind.WIDENED
+    entry = TimelineEntry(at=at, what=what, check=check)
+    return with_entry(_reaching(incident, check, is_partial=is_partial), entry)
+
+
+def seen_from(
+    incident: Incident,
+    check: str,
+    at: datetime,
+    vantages: tuple[str, ...],
+    kind: FailureKind | None,
+) -> Incident:
+    """Note the vantages that see a check of it bad now, with an entry for each that is new or gone."""
+    before = incident.bad_from.get(check, ())
+    if before == vantages:
+        return incident
+    changed = replace(incident, bad_from={**incident.bad_from, check: vantages})
+    if before:
+        for vantage in vantages:
+            if vantage not in before:
+                entry = TimelineEntry(
+                    at=at, what=EntryKind.JOINED, check=check, kind=kind, vantage=vantage
+                )
+                changed = with_entry(changed, entry)
+        for vantage in before:
+            if vantage not in vantages:
+                entry = TimelineEntry(at=at, what=EntryKind.LEFT, check=check, vantage=vantage)
+                changed = with_entry(changed, entry)
+    return changed
 
 
 def is_down(book: Book, endpoint: str) -> bool:
     return any(
-        incident.severity is Severity.DOWN and endpoint in map(endpoint_of, incident.active)
+        incident.severity is Severity.DOWN
+        and endpoint in map(endpoint_of, incident.active - incident.partial)
         for incident in book.open.values()
     )
 
@@ -116,8 +180,19 @@ def told(incident: Incident, now: datetime, remind: timedelta) -> Incident:
     """People hear of it, now or when it is unmuted; the reminders count from here."""
     again = None if incident.acked else now + remind
     return replace(
-        incident, announced=True, muted=None, told_at=now, remind_at=again, update_at=None
+        incident,
+        announced=True,
+        muted=None,
+        told_at=now,
+        told_as=incident.severity,
+        remind_at=again,
+        update_at=None,
     )
+
+
+def updated(incident: Incident) -> Incident:
+    """Note that people hear how it is now."""
+    return replace(incident, told_as=incident.severity, update_at=None)
 
 
 def acked(incident: Incident, at: datetime, text: str) -> Incident:
@@ -162,22 +237,66 @@ def leave(incident: Incident, check: str, at: datetime, why: str = "") -> Incide
     `why` says another reason than that it is good: UNWATCHED.
     """
     active = incident.active - {check}
+    bad_from = {other: places for other, places in incident.bad_from.items() if other != check}
+    incident = replace(incident, bad_from=bad_from)
     if active:
         entry = TimelineEntry(at=at, what=EntryKind.LEFT, check=check, text=why)
-        return with_entry(replace(incident, active=active), entry)
+        return with_entry(_settled(replace(incident, active=active)), entry)
     left = [entry.at for entry in incident.timeline if entry.what is EntryKind.LEFT]
     closed = max([at, incident.opened, *left])
     last = check if why else None
     entry = TimelineEntry(at=closed, what=EntryKind.RESOLVED, check=last, text=why)
     over = replace(incident, active=active, closed=closed, remind_at=None, update_at=None)
+    if incident.severity is Severity.PARTIAL and _was_down(incident):
+        over = replace(over, severity=Severity.DOWN)
     return with_entry(over, entry)
+
+
+def _was_down(incident: Incident) -> bool:
+    reached = {EntryKind.WIDENED, EntryKind.NARROWED}
+    return any(entry.what in reached for entry in incident.timeline)
+
+
+def down_spans(incident: Incident, now: datetime) -> list[tuple[datetime, datetime]]:
+    """Return when it was down, and not only from some vantages."""
+    if incident.severity not in {Severity.DOWN, Severity.PARTIAL}:
+        return []
+    end = incident.closed or now
+    if not incident.partial and not _was_down(incident):
+        return [(incident.opened, end)]
+    spans = []
+    for check in incident.checks:
+        begin = incident.opened
+        is_full = check not in incident.partial
+        turns = [
+            entry
+            for entry in incident.timeline
+            if entry.check == check and entry.what in {EntryKind.WIDENED, EntryKind.NARROWED}
+        ]
+        if turns:
+            is_full = turns[0].what is EntryKind.NARROWED
+        for entry in turns:
+            if is_full:
+                spans.append((begin, entry.at))
+            begin, is_full = entry.at, entry.what is EntryKind.WIDENED
+        if is_full:
+            spans.append((begin, end))
+    return spans
+
+
+def dropped(incident: Incident, at: datetime, why: str) -> Incident:
+    """End it without a word to people: nobody knows whether it is over."""
+    incident = replace(incident, announced=False)
+    for check in sorted(incident.active):
+        incident = leave(incident, check, at, why)
+    return incident
 
 
 def reminded(incident: Incident, now: datetime, remind: timedelta) -> Incident:
     """The next reminder: after as long again, twice as long, then daily."""
     gap = min(remind * 2 ** (incident.reminded + 1), max(remind, timedelta(days=1)))
     entry = TimelineEntry(at=now, what=EntryKind.REMINDED)
-    changed = replace(incident, reminded=incident.reminded + 1, remind_at=now + gap)
+    changed = replace(updated(incident), reminded=incident.reminded + 1, remind_at=now + gap)
     return with_entry(changed, entry)
 
 

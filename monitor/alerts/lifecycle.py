@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from monitor.alerts import flapping, incidents, mute
 from monitor.alerts.incidents import Book
 from monitor.alerts.mute import Quiet
-from monitor.model import Incident, NotificationType, Severity
+from monitor.model import Incident, NotificationType
 
 UPDATE_AFTER = timedelta(minutes=5)
 """People hear that an incident has grown so long after they heard of it, not at each step."""
@@ -33,7 +33,7 @@ def look_at(
     if incident.muted or (incident.remind_at and incident.remind_at <= now):
         return _reminded(incident, now, remind)
     if incident.update_at and incident.update_at <= now:
-        return TimedChange(replace(incident, update_at=None), NotificationType.UPDATE)
+        return TimedChange(incidents.updated(incident), NotificationType.UPDATE)
     return None
 
 
@@ -47,7 +47,7 @@ def calmed(incident: Incident, now: datetime) -> TimedChange | None:
 def grown(before: Incident, after: Incident, now: datetime, wait: timedelta) -> Incident:
     """`after` with a time to tell that it has grown: people may have been sent to what is bad now."""
     told = before.told_at
-    is_wide = after.severity in {Severity.DOWN, Severity.DEGRADED} and not after.muted
+    is_wide = after.severity.is_of_base_urls and not after.muted
     joined = set(after.endpoints) - set(before.endpoints)
     if not (is_wide and told and joined and after.update_at is None):
         return after

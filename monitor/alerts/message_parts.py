@@ -22,12 +22,14 @@ _NAMED = 2
 _LISTED = 6
 MARK = {
     Severity.DOWN: "🔴",
+    Severity.PARTIAL: "🟠",
     Severity.DEGRADED: "🟡",
     Severity.ACCOUNT: "🔑",
     Severity.MONITOR: "👁",
 }
 _STATE = {
     Severity.DOWN: marked("down"),
+    Severity.PARTIAL: marked("unreachable from some places"),
     Severity.DEGRADED: marked("degraded"),
     Severity.ACCOUNT: marked("refused over key or account"),
     Severity.MONITOR: marked("out of sight"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.alerts import flapping, incidents
 from monitor.alerts.incidents import Book, endpoint_of
@@ -27,14 +27,19 @@ class Muted:
 
 ITS_URL_IS_DOWN = Muted(Mute.DOWN, "its base URL is down")
 COMES_AND_GOES = Muted(Mute.FLAPPING, "it comes and goes")
+SEEN_BY_FEW = Muted(Mute.PARTIAL, "only some vantages see it")
 
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Holds what people asked for: windows known before, and silences."""
+    """Holds what people asked for: windows known before, silences, and what few vantages must see."""
 
     maintenance: tuple[Maintenance, ...] = ()
     silences: tuple[Silence, ...] = ()
+    partial: timedelta = timedelta(0)
+    """How long it must last before people hear of what only some vantages see."""
+    main: frozenset[str] = frozenset()
+    """What these vantages see is told at once."""
 
     def in_maintenance(self, check: str, at: datetime) -> Maintenance | None:
         for maintenance in self.maintenance:
@@ -56,6 +61,19 @@ class Quiet:
         reasons = [self.over(check, at) for check in sorted(incident.active)]
         return reasons[0] if reasons and all(reasons) else None
 
+    def is_for_few(self, incident: Incident, now: datetime) -> bool:
+        """Say whether too few vantages see it, or for too short a time, to tell people."""
+        if not incident.active or not incident.active <= incident.partial:
+            return False
+        places = (place for check in incident.active for place in incident.bad_from.get(check, ()))
+        return self.few(places, incident.severity, now - incident.opened)
+
+    def few(self, places: Iterable[str], severity: Severity, lasted: timedelta) -> bool:
+        """Say whether what only these vantages see is not told yet; that it is slow for them never is."""
+        if self.main.intersection(places):
+            return False
+        return severity is Severity.DEGRADED or lasted < self.partial
+
     def silenced(self, silence: Silence, now: datetime) -> "Quiet":
         """A new silence takes the place of an older one of the same target."""
         others = (other for other in self.silences if other.target != silence.target)
@@ -74,6 +92,8 @@ def why_muted(
         return ITS_URL_IS_DOWN
     if flapping.going_on(past, event, rule):
         return COMES_AND_GOES
+    if event.partial and quiet.few(event.bad_from, rule.severity, now - event.at):
+        return SEEN_BY_FEW
     return None
 
 
@@ -85,6 +105,8 @@ def still_muted(incident: Incident, now: datetime, quiet: Quiet, book: Book) -> 
         return None
     if flapping.is_on(incident) and not flapping.is_calm(incident, now):
         return COMES_AND_GOES
+    if quiet.is_for_few(incident, now):
+        return SEEN_BY_FEW
     is_slow = incident.severity is Severity.DEGRADED and not incident.cause
     if is_slow and all(incidents.is_down(book, endpoint_of(check)) for check in incident.active):
         return ITS_URL_IS_DOWN

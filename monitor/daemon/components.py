@@ -14,6 +14,7 @@ from monitor.alerts import (
     Alternatives,
     Context,
     Notifier,
+    QuorumSettings,
     certificate_days,
     find_alternatives,
     log_incident,
@@ -110,6 +111,7 @@ class Components:
             memory,
             on_incident=log_incident,
             clock_set_by=deps.clock_steps.total,
+            voting=_voting(config),
         )
         path_diagnosis = make_path_diagnosis(config, clock, deps.redact)
         cycle = _cycle(deps, client, alerts, memory, path_diagnosis)
@@ -183,7 +185,7 @@ class Components:
         self.cycle.ask = make_ask(deps, self.client)
         self.path_diagnosis.change(config.diagnosis, _endpoints(config), deps.redact)
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
-        self.alerts.change(config.alerts, config.channels)
+        self.alerts.change(config.alerts, config.channels, _voting(config))
         self.bots.change(config, notifier.send)
         self.courier.change(self.bots.send, partial(_context, deps, self.alerts))
         self.tell_programs(deps)
@@ -217,6 +219,13 @@ class Components:
         await self.path_diagnosis.close()
         for server in self.servers:
             await server.close()
+
+
+def _voting(config: Config) -> QuorumSettings:
+    return QuorumSettings(
+        own=config.vantage,
+        intervals={check.key: check.probe.every for check in config.checks},
+    )
 
 
 def _endpoints(config: Config) -> tuple[Endpoint, ...]:

@@ -1,6 +1,7 @@
 """Frozen dataclasses and enums that all packages share; standard library only."""
 
 from monitor.model.alert import (
+    NOT_HEARD,
     UNWATCHED,
     AlertState,
     EntryKind,
@@ -18,6 +19,7 @@ from monitor.model.alert import (
     Rule,
     RunHistory,
     Severity,
+    StateKey,
     TimelineEntry,
     Verdict,
     WebhookEvent,

@@ -24,9 +24,16 @@ class Severity(StrEnum):
     """The severities, worst first: on one endpoint an earlier one outranks a later one."""
 
     DOWN = "down"
+    PARTIAL = "partial"
+    """Down from some vantages, while others see it well."""
     DEGRADED = "degraded"
     ACCOUNT = "account"
     MONITOR = "monitor"
+
+    @property
+    def is_of_base_urls(self) -> bool:
+        """Say whether base URLs have the trouble, and not the account or the monitor."""
+        return self in {Severity.DOWN, Severity.PARTIAL, Severity.DEGRADED}
 
 
 class Phase(StrEnum):
@@ -38,9 +45,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertState:
-    """The belief about one check under one rule."""
+    """The belief about one check under one rule, as it is seen from one vantage."""
 
     check: str
+    vantage: str
     rule: str
     phase: Phase = Phase.UP
     streak: int = 0
@@ -50,6 +58,18 @@ class AlertState:
     bad_since: datetime | None = None
     incident: int | None = None
 
+    @property
+    def key(self) -> "StateKey":
+        return self.check, self.vantage, self.rule
+
+    @property
+    def is_believed_bad(self) -> bool:
+        return self.phase in {Phase.BAD, Phase.RECOVERING}
+
+
+StateKey = tuple[str, str, str]
+"""(check, vantage, rule)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fired:
@@ -58,6 +78,10 @@ class Fired:
     check: str
     rule: str
     at: datetime
+    bad_from: tuple[str, ...] = ()
+    """The vantages that see it bad; empty where only one looks."""
+    partial: bool = False
+    """They are fewer than the quorum asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +99,11 @@ Event = Fired | Resolved
 class EntryKind(StrEnum):
     OPENED = "opened"
     JOINED = "joined"
-    """One more check went bad for the same cause."""
+    """One more check went bad for the same cause, or one more vantage sees it bad."""
+    WIDENED = "widened"
+    """A check that was bad from some vantages is bad from as many as the quorum asks for."""
+    NARROWED = "narrowed"
+    """The other way round: others see it well again."""
     CAUSE = "cause"
     """The failure kind changed while the incident was open."""
     LEFT = "left"
@@ -96,11 +124,16 @@ class TimelineEntry:
     check: str | None = None
     kind: FailureKind | None = None
     text: str = ""
+    vantage: str = ""
+    """Where it was seen; empty where only one vantage looks."""
 
 
 UNWATCHED = "no longer watched"
 """The text of an entry LEFT or RESOLVED for a check that left the configuration while it was bad."""
+NOT_HEARD = "not heard any more"
+"""The text of an entry RESOLVED where only a vantage saw it bad that has been silent for long."""
 _NONE: Mapping[str, int] = MappingProxyType({})
+_NO_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Mute(StrEnum):
@@ -112,6 +145,8 @@ class Mute(StrEnum):
     SILENCE = "silence"
     FLAPPING = "flapping"
     """It comes and goes: people were told so, once."""
+    PARTIAL = "partial"
+    """Fewer vantages see it than the quorum asks for, and not for long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,10 +197,16 @@ class Incident:
     """The time at which it was decided to tell that it began, or that it goes on after it was muted."""
     told_to: frozenset[str] = frozenset()
     """The channels and webhooks that were told that it began; they are told what comes of it."""
+    told_as: Severity | None = None
+    """How bad people were told that it is."""
     update_at: datetime | None = None
-    """The time at which people will be told that it has grown since."""
+    """The time at which people will be told that it has changed since."""
     acked: datetime | None = None
     series: FlapSeries | None = None
+    bad_from: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_PLACES)
+    """By active check: the vantages that see it bad; empty where only one vantage looks."""
+    partial: frozenset[str] = frozenset()
+    """The active checks that are bad from fewer vantages than the quorum asks for."""
 
     @property
     def endpoints(self) -> tuple[str, ...]:

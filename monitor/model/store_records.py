@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
-from monitor.model.alert import AlertState, Incident, OutboxMessage
+from monitor.model.alert import AlertState, Incident, OutboxMessage, StateKey
 from monitor.model.maintenance import Silence
 from monitor.model.result import Evidence, Habit, Result
 from monitor.model.rollup import Rollup
@@ -35,8 +35,7 @@ class RunRecord:
 class RestartState:
     """Everything that a starting daemon must know to go on where the last one stopped."""
 
-    states: Mapping[tuple[str, str], AlertState]
-    """Keyed by (check, rule)."""
+    states: Mapping[StateKey, AlertState]
     incidents: tuple[Incident, ...]
     """The open ones."""
     next_incident: int

@@ -123,4 +123,4 @@ def _in_maintenance(day: date, runs: int, every: timedelta) -> Day:
 def _letter(incident: Incident, main: str, checks: frozenset[str]) -> str:
     if incident.severity is Severity.DOWN:
         return "x" if main in incident.checks or checks <= set(incident.checks) else "p"
-    return "d" if incident.severity is Severity.DEGRADED else ""
+    return {Severity.PARTIAL: "p", Severity.DEGRADED: "d"}.get(incident.severity, "")

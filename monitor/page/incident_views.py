@@ -14,6 +14,7 @@ from monitor.page.states import State
 
 STATES = {
     Severity.DOWN: State.MAJOR,
+    Severity.PARTIAL: State.PARTIAL,
     Severity.DEGRADED: State.DEGRADED,
     Severity.ACCOUNT: State.UNKNOWN,
     Severity.MONITOR: State.UNKNOWN,
@@ -103,8 +104,7 @@ class IncidentViews:
             do=formatting.remedy(kind, self.language, other=bool(instead or incident.closed)),
             endpoints=incident.endpoints,
             instead=instead,
-            says_instead=incident.closed is None
-            and incident.severity in {Severity.DOWN, Severity.DEGRADED},
+            says_instead=incident.closed is None and incident.severity.is_of_base_urls,
             updates=tuple(self._update([entry], kind) for entry in reversed(timeline)),
             shown=tuple(self._update(entries, kind) for entries in _together(timeline))[::-1],
             failed_runs=self._failed_runs(incident),

@@ -19,7 +19,6 @@ from monitor.model import (
     Maintenance,
     NotificationType,
     Service,
-    Severity,
     Snapshot,
 )
 from monitor.model.failure import Words
@@ -42,7 +41,6 @@ from monitor.page.view_models import (
 from monitor.ranking import Candidate, Pick, candidates, choose, main_check
 
 PAST_DAYS = 7
-_OF_ENDPOINTS = {Severity.DOWN, Severity.DEGRADED}
 AHEAD = timedelta(days=7)
 """How early maintenance is announced."""
 
@@ -176,7 +174,7 @@ def _instead(
 ) -> str | None:
     """Find what to use meanwhile: the best base URL of the service that the incident does not cover."""
     service = services.get(incident.service or "")
-    if service is None or incident.severity not in _OF_ENDPOINTS:
+    if service is None or not incident.severity.is_of_base_urls:
         return None
     covered = {by_path[path].shown for path in incident.endpoints if path in by_path}
     picks = [*service.picks, *service.next]
@@ -186,7 +184,7 @@ def _instead(
 
 def _is_unseen(by_path: Mapping[str, EndpointView], incident: Incident) -> bool:
     """Say whether nothing is known now of any check that an incident takes for bad."""
-    if incident.severity not in _OF_ENDPOINTS:
+    if not incident.severity.is_of_base_urls:
         return False
     cells = [
         by_path[path].checks[probe].state

@@ -31,6 +31,7 @@ from monitor.model import (
     Silence,
     Snapshot,
     Spend,
+    StateKey,
 )
 from monitor.model.rollup import WINDOW_FIGURES
 from monitor.model.spend import NO_SPEND
@@ -321,7 +322,7 @@ class History:
         self.lock = threading.RLock()
         self.is_loaded = False
         self.checks: dict[Key, CheckMemory] = {}
-        self.states: dict[tuple[str, str], AlertState] = {}
+        self.states: dict[StateKey, AlertState] = {}
         self.incidents: dict[int, Incident] = {}
         self.spent: dict[tuple[date, str], Spend] = {}
         self.silences: tuple[Silence, ...] = ()
@@ -356,7 +357,7 @@ class History:
         return self.checks[key]
 
     def _change(self, change: Change) -> None:
-        self.states.update(((state.check, state.rule), state) for state in change.states)
+        self.states.update((state.key, state) for state in change.states)
         self.incidents.update((incident.id, incident) for incident in change.incidents)
         for service, day, spend in change.spent:
             self.spent[day, service] = self.spent.get((day, service), NO_SPEND) + spend
@@ -383,18 +384,18 @@ class History:
         """The lock is held for a check at a time, so that nobody who records waits for long."""
         with self.lock:
             self._asked = now
-            states: dict[str, list[AlertState]] = defaultdict(list)
-            for (check, _), state in self.states.items():
-                states[check].append(state)
+            states: dict[Key, list[AlertState]] = defaultdict(list)
+            for state in self.states.values():
+                states[state.check, state.vantage].append(state)
             checks, incidents, spent = (
                 [*self.checks.items()],
                 [*self.incidents.values()],
                 {**self.spent},
             )
         histories: dict[str, CheckHistory] = {}
-        for (key, _), memory in sorted(checks, key=lambda pair: pair[0]):
+        for (key, vantage), memory in sorted(checks, key=lambda pair: pair[0]):
             with self.lock:
-                histories[key] = memory.history(key, now, tuple(states.get(key, ())))
+                histories[key] = memory.history(key, now, tuple(states.get((key, vantage), ())))
         today, since = now.astimezone(UTC).date(), now - timedelta(days=DAYS_SHOWN)
         shown = [each for each in incidents if each.closed is None or each.closed >= since]
         week = now - timedelta(days=7)

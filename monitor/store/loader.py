@@ -56,7 +56,7 @@ class Loader:
         of = self._connection, self._vantage
         since = self._now - timedelta(days=DAYS_SHOWN)
         incidents = small_tables.incidents(*of, since=since)
-        history.states = small_tables.states(*of)
+        history.states = small_tables.states(self._connection)
         history.incidents = {incident.id: incident for incident in incidents}
         history.spent = small_tables.spent(*of, today.replace(day=1))
         history.silences = small_tables.silences(self._connection, self._now)

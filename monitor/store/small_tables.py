@@ -24,6 +24,7 @@ from monitor.model import (
     RestartState,
     Silence,
     Spend,
+    StateKey,
 )
 from monitor.store import schema
 from monitor.store.run_rows import from_millis
@@ -55,9 +56,9 @@ def save(connection: Connection, rows: Iterable[SQLModel]) -> None:
         schema.upsert(connection, schema.table(model), values)
 
 
-def state_row(state: AlertState, vantage: str) -> StateRow:
+def state_row(state: AlertState) -> StateRow:
     return StateRow(
-        vantage=vantage,
+        vantage=state.vantage,
         check_key=state.check,
         rule=state.rule,
         phase=state.phase.value,
@@ -69,7 +70,9 @@ def state_row(state: AlertState, vantage: str) -> StateRow:
 
 
 def incident_row(incident: Incident, vantage: str) -> IncidentRow:
-    plain = replace(incident, failed_runs=dict(incident.failed_runs))  # any mapping will do
+    plain = replace(  # any mapping will do
+        incident, failed_runs=dict(incident.failed_runs), bad_from=dict(incident.bad_from)
+    )
     return IncidentRow(
         vantage=vantage,
         id=incident.id,
@@ -125,12 +128,12 @@ def _of(query: Any, model: Any, vantage: str | None) -> Any:
     return query if vantage is None else query.where(model.vantage == vantage)
 
 
-def states(connection: Connection, vantage: str | None) -> dict[tuple[str, str], AlertState]:
-    """All states, by check and rule."""
-    rows = Session(connection).exec(_of(select(StateRow), StateRow, vantage))
-    return {
-        (row.check_key, row.rule): AlertState(
+def states(connection: Connection) -> dict[StateKey, AlertState]:
+    """All states, of every vantage."""
+    states = (
+        AlertState(
             check=row.check_key,
+            vantage=row.vantage,
             rule=row.rule,
             phase=Phase(row.phase),
             streak=row.streak,
@@ -138,8 +141,9 @@ def states(connection: Connection, vantage: str | None) -> dict[tuple[str, str],
             bad_since=row.bad_since,
             incident=row.incident,
         )
-        for row in rows
-    }
+        for row in Session(connection).exec(select(StateRow))
+    )
+    return {state.key: state for state in states}
 
 
 def incidents(
@@ -258,7 +262,7 @@ def restart_state(connection: Connection, vantage: str | None, now: datetime) ->
     recent = incidents(connection, vantage, since=min(month, now - _RECENT))
     habits = Session(connection).exec(_of(select(HabitRow), HabitRow, vantage))
     return RestartState(
-        states=states(connection, vantage),
+        states=states(connection),
         incidents=tuple(each for each in reversed(recent) if not each.closed),
         next_incident=_next(connection, IncidentRow.id),
         habits={row.check_key: HABIT.validate_json(row.body) for row in habits},

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection
 
-from monitor.model import AlertState, Habit, Incident, OutboxMessage, RunRecord, Spend
+from monitor.model import AlertState, Habit, Incident, OutboxMessage, RunRecord, Spend, StateKey
 from monitor.model.spend import NO_SPEND
 from monitor.store import rollup_job, small_tables
 from monitor.store.run_rows import Ids, counted_row, insert_runs
@@ -74,7 +74,7 @@ def bare(entry: RunRecord) -> RunRecord:
 @dataclass(slots=True)
 class WriteSet:
     entries: list[RunRecord] = field(default_factory=list)
-    states: dict[tuple[str, str], AlertState] = field(default_factory=dict)
+    states: dict[StateKey, AlertState] = field(default_factory=dict)
     habits: dict[str, Habit] = field(default_factory=dict)
     incidents: dict[int, Incident] = field(default_factory=dict)
     outgoing: dict[int, OutboxMessage] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class WriteSet:
             if not has_change(item):
                 return
         change = change_of(item)
-        self.states.update(((state.check, state.rule), state) for state in change.states)
+        self.states.update((state.key, state) for state in change.states)
         self.habits.update(change.habits)
         self.incidents.update((incident.id, incident) for incident in change.incidents)
         self.outgoing.update((message.id, message) for message in change.outgoing)
@@ -147,7 +147,7 @@ def write(
     if late:
         rollup_job.add_runs(connection, late)
     rows = [
-        *(small_tables.state_row(state, vantage) for state in wanted.states.values()),
+        *(small_tables.state_row(state) for state in wanted.states.values()),
         *(small_tables.habit_row(*pair, vantage) for pair in wanted.habits.items()),
         *(small_tables.incident_row(each, vantage) for each in wanted.incidents.values()),
         *(small_tables.message_row(each, vantage) for each in wanted.outgoing.values()),

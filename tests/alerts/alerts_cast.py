@@ -27,6 +27,7 @@ from monitor.model import (
     Secret,
     Severity,
     Silence,
+    StateKey,
     TimelineEntry,
 )
 from monitor.model.rollup import NOTHING
@@ -39,7 +40,7 @@ def memory(
     states: Iterable[AlertState] = (), incidents: tuple[Incident, ...] = (), next_incident: int = 1
 ) -> RestartState:
     return RestartState(
-        states={(state.check, state.rule): state for state in states},
+        states={state.key: state for state in states},
         incidents=incidents,
         next_incident=next_incident,
         habits={},
@@ -74,7 +75,7 @@ class Night:
         self.channels = channels
         self.alerts = AlertEngine(self.settings, channels, memory())
         self.now = START
-        self.states: dict[tuple[str, str], AlertState] = {}
+        self.states: dict[StateKey, AlertState] = {}
         self.incidents: dict[int, Incident] = {}
         self.said: list[str] = []
 
@@ -82,12 +83,14 @@ class Night:
         for _ in range(times):
             failure = Failure(kind, f"got {kind.value}") if kind else None
             outcome = failure.outcome if failure else Outcome.UP
-            result = Result(check=check, vantage="v", at=self.now, outcome=outcome, failure=failure)
+            result = Result(
+                check=check, vantage="local", at=self.now, outcome=outcome, failure=failure
+            )
             self.keep(self.alerts.judge(result))
             self.now += timedelta(seconds=1)
 
     def keep(self, changes: AlertChanges) -> None:
-        self.states |= {(state.check, state.rule): state for state in changes.states}
+        self.states |= {state.key: state for state in changes.states}
         self.incidents |= {incident.id: incident for incident in changes.incidents}
         self.said += [
             f"{row.what.value} #{row.incident} {row.severity.value} to {row.channel}"

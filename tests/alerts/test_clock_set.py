@@ -84,7 +84,7 @@ def test_a_suspicion_dates_from_its_first_run_by_the_new_clock() -> None:
     day.clock.step(3600)
     day.runs(FailureKind.BAD_GATEWAY)
     assert day.incidents[1].opened == START + HOUR
-    assert day.states["s/a/chat", "down"].bad_since == START + HOUR
+    assert day.states["s/a/chat", "local", "down"].bad_since == START + HOUR
 
 
 def test_every_time_of_an_incident_is_put_into_the_new_clock() -> None:

@@ -35,7 +35,9 @@ UP, DEGRADED, DOWN, UNKNOWN = Outcome
 
 
 def state(check: str, phase: Phase = Phase.BAD, rule: str = "down", ago: float = 0) -> AlertState:
-    return AlertState(check=check, rule=rule, phase=phase, since=START - ago * MINUTE)
+    return AlertState(
+        check=check, vantage="local", rule=rule, phase=phase, since=START - ago * MINUTE
+    )
 
 
 def test_an_outage_is_told_once_and_its_end_once() -> None:
@@ -298,11 +300,11 @@ def test_a_notice_goes_to_whoever_wants_to_hear_of_the_monitor() -> None:
 
 
 def test_a_cause_that_is_not_known_is_not_new() -> None:
-    key = ("s/a/chat", "down")
-    up = AlertState(check="s/a/chat", rule="down")
+    key = ("s/a/chat", "local", "down")
+    up = AlertState(check="s/a/chat", vantage="local", rule="down")
     suspect = replace(up, phase=Phase.SUSPECT)
     failure = Failure(FailureKind.SERVER_ERROR, "")
-    bad = Result(check="s/a/chat", vantage="v", at=START, outcome=Outcome.DOWN, failure=failure)
+    bad = Result(check="s/a/chat", vantage="local", at=START, outcome=Outcome.DOWN, failure=failure)
     streaks = FailureStreaks({})
     assert not streaks.is_new(key, FailureKind.SERVER_ERROR)
     assert streaks.is_new(key, FailureKind.CONNECT_TIMEOUT)
@@ -371,7 +373,7 @@ def test_what_is_said_of_a_budget_names_the_service_and_what_was_spent() -> None
     night = Night()
     paused = Failure(FailureKind.BUDGET_PAUSED, "spent 5 of 5 tokens today")
     (row,) = night.alerts.judge(
-        Result(check="s/a/chat", vantage="v", at=START, outcome=Outcome.UNKNOWN, failure=paused)
+        Result(check="s/a/chat", vantage="local", at=START, outcome=Outcome.UNKNOWN, failure=paused)
     ).outgoing
     english = language("en")
     assert (row.text, row.created) == (budget_spent("s", paused.message, english), START)
@@ -407,4 +409,6 @@ def test_the_last_cause_of_a_check_is_that_of_its_own_incident() -> None:
         state("s/a/x", Phase.UP, rule="degraded"),
         replace(state("s/b/x"), incident=9),
     ]
-    assert engine.last_kinds(states, book) == {("s/a/x", "down"): FailureKind.CONNECT_TIMEOUT}
+    assert engine.last_kinds(states, book) == {
+        ("s/a/x", "local", "down"): FailureKind.CONNECT_TIMEOUT
+    }

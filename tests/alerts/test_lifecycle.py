@@ -24,7 +24,7 @@ from monitor.model import (
 FOUR = timedelta(hours=4)
 HALF = timedelta(seconds=30)
 NOW = START + 10 * MINUTE
-TOLD = replace(BEGUN, told_at=START, remind_at=START + FOUR)
+TOLD = replace(BEGUN, told_at=START, told_as=Severity.DOWN, remind_at=START + FOUR)
 SILENT = replace(BEGUN, announced=False)
 SILENCED = Quiet(silences=(Silence(target="s", since=START, until=START + 60 * MINUTE),))
 UNTIL = "silenced until 2026-11-24 13:00 UTC"
@@ -76,7 +76,7 @@ def test_who_knows_of_it_is_not_reminded_when_a_mute_ends() -> None:
 
 
 def test_what_was_kept_silent_is_told_as_soon_as_nothing_mutes_it() -> None:
-    told = replace(SILENT, announced=True, told_at=NOW, remind_at=NOW + FOUR)
+    told = replace(SILENT, announced=True, told_at=NOW, told_as=Severity.DOWN, remind_at=NOW + FOUR)
     assert look(SILENT) == TimedChange(told, NotificationType.OPENED)
     assert look(replace(SILENT, muted=Mute.SILENCE)) == TimedChange(told, NotificationType.OPENED)
 

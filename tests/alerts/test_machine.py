@@ -24,7 +24,7 @@ def rule(after: int = 3, recover: int = 2) -> Rule:
 
 def run(seen: str, after: int = 3, recover: int = 2) -> tuple[str, list[Event], AlertState]:
     """One character a probe in; `F`ired, `R`esolved or `.` out."""
-    state, said, events = AlertState(check="s/e/p", rule="down"), "", []
+    state, said, events = AlertState(check="s/e/p", vantage="local", rule="down"), "", []
     for index, letter in enumerate(seen):
         state, found = step(rule(after, recover), state, VERDICTS[letter], at(index))
         events += found
@@ -53,7 +53,7 @@ def test_an_incident_dates_from_the_first_bad_and_ends_with_the_first_good_run()
     _, events, state = run("UDDDDUU")
 
     assert events == [Fired("s/e/p", "down", at(1)), Resolved("s/e/p", "down", at(5))]
-    assert state == AlertState(check="s/e/p", rule="down")
+    assert state == AlertState(check="s/e/p", vantage="local", rule="down")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,7 @@ def test_what_is_known_in_each_phase(
 ) -> None:
     assert run(seen, recover=3)[2] == AlertState(
         check="s/e/p",
+        vantage="local",
         rule="down",
         phase=phase,
         streak=streak,

@@ -51,7 +51,7 @@ def run(
 ) -> Result:
     return Result(
         check=check,
-        vantage="v",
+        vantage="local",
         at=START + timedelta(seconds=second),
         outcome=kind.outcome if kind else Outcome.UP,
         failure=Failure(kind, f"got {kind.value}") if kind else None,

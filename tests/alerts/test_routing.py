@@ -19,7 +19,9 @@ HOUR = timedelta(hours=1)
 
 
 def state(check: str, phase: Phase = Phase.BAD, rule: str = "down", ago: float = 0) -> AlertState:
-    return AlertState(check=check, rule=rule, phase=phase, since=START - ago * MINUTE)
+    return AlertState(
+        check=check, vantage="local", rule=rule, phase=phase, since=START - ago * MINUTE
+    )
 
 
 def storm(states: Iterable[AlertState], endpoints: str = "a") -> bool:
@@ -41,7 +43,7 @@ def test_three_services_that_begin_to_fail_together_are_a_storm_and_two_are_none
         state("u/a/x", ago=2.1),
         state("u/a/x", Phase.RECOVERING),
         state("u/a/x", rule="degraded"),
-        AlertState(check="u/a/x", rule="down", phase=Phase.BAD),
+        AlertState(check="u/a/x", vantage="local", rule="down", phase=Phase.BAD),
     ],
 )
 def test_what_failed_before_or_is_only_slow_makes_no_storm(other: AlertState) -> None:

@@ -20,6 +20,7 @@ from monitor.model import (
     RestartState,
     Result,
     Secret,
+    StateKey,
 )
 
 CASES = Path(__file__).with_name("timelines.txt")
@@ -83,7 +84,7 @@ def result(check: str, letter: str, at: datetime) -> Result:
     kind = SEEN[letter]
     failure = Failure(kind, f"got {kind.value}") if kind else None
     outcome = failure.outcome if failure else Outcome.UP
-    return Result(check=check, vantage="v", at=at, outcome=outcome, failure=failure)
+    return Result(check=check, vantage="local", at=at, outcome=outcome, failure=failure)
 
 
 @dataclass
@@ -93,7 +94,7 @@ class Line:
     settings: AlertSettings = field(default_factory=AlertSettings)
     channels: tuple[Channel, ...] = (PHONE,)
     now: datetime = START
-    states: dict[tuple[str, str], AlertState] = field(default_factory=dict)
+    states: dict[StateKey, AlertState] = field(default_factory=dict)
     incidents: dict[int, Incident] = field(default_factory=dict)
     said: list[OutboxMessage] = field(default_factory=list)
     believed: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -139,7 +140,7 @@ class Line:
         """What each rule newly believes."""
         moves = {}
         for state in changes.states:
-            key = (state.check, state.rule)
+            key = state.key
             before = self.states.get(key)
             was, now = bool(before and before.phase in _BELIEVED), state.phase in _BELIEVED
             moves[state.rule] = "F" if now and not was else "R" if was and not now else "."

@@ -199,7 +199,13 @@ def point(median: float, number: int, dice: Random) -> Point:
 
 def believed(rule: str, check: str, incident: int) -> AlertState:
     return AlertState(
-        check=check, rule=rule, phase=Phase.BAD, since=NOW, bad_since=NOW, incident=incident
+        check=check,
+        vantage="local",
+        rule=rule,
+        phase=Phase.BAD,
+        since=NOW,
+        bad_since=NOW,
+        incident=incident,
     )
 
 

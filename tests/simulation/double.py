@@ -12,7 +12,15 @@ from datetime import date, datetime
 from stage import Clock as VirtualClock
 
 from monitor.clock import Clock
-from monitor.model import AlertState, Incident, OutboxMessage, RestartState, RunRecord, Spend
+from monitor.model import (
+    AlertState,
+    Incident,
+    OutboxMessage,
+    RestartState,
+    RunRecord,
+    Spend,
+    StateKey,
+)
 from monitor.store.outbox import MessageQueue
 from monitor.store.transaction import Change, Done, Item, change_of
 
@@ -21,7 +29,7 @@ class Tables:
     """What is committed."""
 
     def __init__(self) -> None:
-        self.states: dict[tuple[str, str], AlertState] = {}
+        self.states: dict[StateKey, AlertState] = {}
         self.incidents: dict[int, Incident] = {}
         self.outbox: dict[int, OutboxMessage] = {}
         self.done: dict[int, Done] = {}
@@ -35,7 +43,7 @@ class Tables:
             self.asked[result.check] = max(self.asked.get(result.check, result.at), result.at)
             self.counts[result.check][result.outcome.value] += 1
         change = change_of(item)
-        self.states.update(((state.check, state.rule), state) for state in change.states)
+        self.states.update((state.key, state) for state in change.states)
         self.incidents.update((incident.id, incident) for incident in change.incidents)
         self.outbox.update((row.id, row) for row in change.outgoing)
         self.done.update((done.id, done) for done in change.done)

@@ -114,7 +114,9 @@ def entry(result: Result, **changes: Any) -> RunRecord:
 
 def told(number: int) -> dict[str, Any]:
     """What the result with this number changes besides: a belief, and every fifth time an incident."""
-    state = AlertState(check=CHAT, rule="down", phase=Phase.SUSPECT, streak=number, since=NOON)
+    state = AlertState(
+        check=CHAT, vantage="local", rule="down", phase=Phase.SUSPECT, streak=number, since=NOON
+    )
     if number % 5:
         return {"states": (state,)}
     incident = Incident(
@@ -137,7 +139,9 @@ def told(number: int) -> dict[str, Any]:
     return {"states": (state,), "incidents": (incident,), "outgoing": (message,)}
 
 
-STATE = AlertState(check=CHAT, rule="down", phase=Phase.SUSPECT, streak=1, since=NOON)
+STATE = AlertState(
+    check=CHAT, vantage="local", rule="down", phase=Phase.SUSPECT, streak=1, since=NOON
+)
 
 
 MESSAGE = OutboxMessage(

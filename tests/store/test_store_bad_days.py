@@ -190,7 +190,7 @@ async def test_pages_overwritten_under_way_cost_runs_but_no_beliefs(
     await store.flush()
     memory = store.recall()
     assert (await stored(store), store.trouble) == (3, None)
-    assert (memory.states, memory.habits) == ({(CHAT, "down"): STATE}, {CHAT: Habit(good=7)})
+    assert (memory.states, memory.habits) == ({STATE.key: STATE}, {CHAT: Habit(good=7)})
     assert list(tmp_path.glob("monitor.db.corrupt-*"))
 
 
@@ -224,7 +224,7 @@ async def test_an_index_that_does_not_fit_its_table_is_damage(
     spoil(tmp_path / "monitor.db", "sqlite_autoindex_alert_states_1", b"a/direkt")
     async with opened(url, clock) as store:
         assert "it is kept as" in store.notes[0]
-        assert store.recall().states == {(CHAT, "down"): STATE}
+        assert store.recall().states == {STATE.key: STATE}
 
 
 def spoil(path: Path, what: str, by: bytes = b"\xff" * 200) -> None:

@@ -95,7 +95,7 @@ async def test_kills_lose_nothing_that_was_acknowledged(url: str, clock: Clock, 
     print(f"{kills} kills, {acknowledged + 1} acknowledged, {len(numbers)} stored")
     assert numbers == set(range(len(numbers)))
     assert len(numbers) > acknowledged
-    assert memory.states[CHAT, "down"].streak == max(numbers)
+    assert memory.states[CHAT, "local", "down"].streak == max(numbers)
     assert {incident.id - 1 for incident in memory.incidents} >= wanted
     assert {(message.incident or 0) - 1 for message in waiting} >= wanted
     assert damage(path_of(url)) is None

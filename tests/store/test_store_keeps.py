@@ -24,6 +24,7 @@ from monitor.store import Store
 
 STATE = AlertState(
     check=CHAT,
+    vantage="local",
     rule="down",
     phase=Phase.RECOVERING,
     streak=1,
@@ -60,7 +61,7 @@ async def test_a_restart_finds_states_incidents_habits_spend_and_messages(
         )
     async with opened(url, clock) as store:
         memory = store.recall()
-        assert memory.states == {(CHAT, "down"): STATE}
+        assert memory.states == {STATE.key: STATE}
         assert memory.incidents == (INCIDENT,)
         assert memory.next_incident == 8
         assert memory.habits == {CHAT: HABIT}

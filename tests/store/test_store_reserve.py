@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from cast import HandClock
 from store_cast import (
-    CHAT,
     INCIDENT,
     MESSAGE,
     NOON,
@@ -87,7 +86,7 @@ async def test_a_full_disk_takes_results_from_the_reserve_and_then_alerts_alone(
             await store.flush()
         killed = await after_a_kill(disk, tmp_path, clock)
         memory = killed.recall()
-        assert (memory.incidents, memory.states) == ((INCIDENT,), {(CHAT, "down"): STATE})
+        assert (memory.incidents, memory.states) == ((INCIDENT,), {STATE.key: STATE})
         assert [each.text for each in await killed.due(clock.now())] == ["hello"]
         await killed.close()
 

@@ -1,0 +1,134 @@
+"""Holds which vantages can say something about a check now. Pure: times come from outside."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from monitor.alerts.quorum import MAJORITY, Quorum
+from monitor.model import Outcome, Result
+
+_INTERVALS = 2
+"""A vantage counts for a check while its newest run of it began within so many of its intervals."""
+_LONGEST_INTERVAL = timedelta(days=1)
+"""Of a check whose interval is not known."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Holds what the operator said of a vantage other than the daemon's own."""
+
+    name: str
+    main: bool = False
+    """Users sit here: what is unreachable from it is told at once."""
+    silent: timedelta = timedelta(seconds=90)
+    """How long after its last push it still counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumSettings:
+    """Says how the beliefs of several vantages become one. Without `places` the daemon's own decides alone."""
+
+    own: str = "local"
+    places: Mapping[str, Place] = field(default_factory=dict)
+    quorum: Quorum = MAJORITY
+    partial: timedelta = timedelta(minutes=10)
+    """How long something fails from some vantages only before that is told."""
+    late: timedelta = timedelta(minutes=5)
+    """Results of another vantage that are older than this change no belief."""
+    intervals: Mapping[str, timedelta] = field(default_factory=dict)
+    """How often each check runs at one vantage."""
+
+    @property
+    def main(self) -> frozenset[str]:
+        return frozenset(name for name, place in self.places.items() if place.main)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    at: datetime
+    outcome: Outcome
+
+
+class Voters:
+    """Remembers when each vantage was heard, and what it saw last of each check."""
+
+    def __init__(self, settings: QuorumSettings) -> None:
+        self.settings = settings
+        self._heard: dict[str, datetime] = {}
+        self._blind: set[str] = set()
+        self._seen: dict[tuple[str, str], _Seen] = {}
+        self._started: datetime | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """Say whether the daemon's own vantage is the only one."""
+        return not self.settings.places
+
+    def hear(self, vantage: str, now: datetime, *, blind: bool) -> None:
+        """Note that a vantage has pushed, and whether its own network is what fails there."""
+        self._heard[vantage] = now
+        self._blind.discard(vantage)
+        if blind:
+            self._blind.add(vantage)
+
+    def silent_for(self, vantage: str, now: datetime) -> timedelta:
+        """Return how long nothing was heard of it, since this daemon started at most."""
+        if self.is_heard(vantage, now):
+            return timedelta(0)
+        return now - self._heard.get(vantage, self._started or now)
+
+    def see(self, result: Result) -> None:
+        self._started = self._started or result.at
+        self._seen[result.check, result.vantage] = _Seen(result.at, result.outcome)
+
+    def is_late(self, result: Result, now: datetime) -> bool:
+        """Say whether a result of another vantage is too old, or older than one that was seen, to be judged."""
+        if result.vantage == self.settings.own:
+            return False
+        newest = self._seen.get((result.check, result.vantage))
+        return now - result.at > self.settings.late or (
+            newest is not None and result.at <= newest.at
+        )
+
+    @property
+    def vantages(self) -> tuple[str, ...]:
+        """Return the daemon's own, and those of the configuration."""
+        return (self.settings.own, *self.settings.places)
+
+    def has_seen(self, check: str, vantage: str) -> bool:
+        return (check, vantage) in self._seen
+
+    def counts(self, check: str, vantage: str, now: datetime, *, measured: bool) -> bool:
+        """Say whether a vantage ran the check lately, is heard, and can see.
+
+        `measured`: what it saw must say something of the endpoint, and not only of the key.
+        """
+        seen = self._seen.get((check, vantage))
+        if seen is None or vantage in self._blind:
+            return False
+        if measured and seen.outcome is Outcome.UNKNOWN:
+            return False
+        return now - seen.at <= self._lasts(check) and self.is_heard(vantage, now)
+
+    def is_waiting(self, check: str, now: datetime) -> bool:
+        """Say whether the daemon has just started, so that those who were not heard may still speak."""
+        silent = (place.silent for place in self.settings.places.values())
+        return self._started is None or now - self._started <= max(self._lasts(check), *silent)
+
+    def _lasts(self, check: str) -> timedelta:
+        return _INTERVALS * self.settings.intervals.get(check, _LONGEST_INTERVAL)
+
+    def is_heard(self, vantage: str, now: datetime) -> bool:
+        place = self.settings.places.get(vantage)
+        if place is None:
+            return vantage == self.settings.own
+        return now - self._heard.get(vantage, _LONG_AGO) <= place.silent
+
+    def names(self, vantages: Iterable[str]) -> list[str]:
+        """Return the names for people, in the order given; an id stands for itself where there is none."""
+        places = self.settings.places
+        return [places[each].name if each in places else each for each in vantages]
+
+    def forget(self, known: Collection[str]) -> None:
+        self._seen = {key: seen for key, seen in self._seen.items() if key[0] in known}

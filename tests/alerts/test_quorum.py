@@ -1,0 +1,372 @@
+"""What several vantages together say of one check, and what people are told of it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from alerts_cast import PHONE, START, memory
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from monitor.alerts import AlertChanges, AlertEngine
+from monitor.alerts.quorum import ALL, ANY, MAJORITY, Quorum, Reach, Standing, Vote, standing
+from monitor.alerts.voters import Place, QuorumSettings
+from monitor.model import (
+    NOT_HEARD,
+    AlertSettings,
+    AlertState,
+    Failure,
+    FailureKind,
+    Incident,
+    Outcome,
+    Phase,
+    Result,
+    Severity,
+)
+from monitor.ranking import covered
+
+CHAT = "s/a/chat"
+MINUTE = timedelta(minutes=1)
+SHANGHAI, FRANKFURT, HOME = "cn", "fra", "local"
+EVERYWHERE = (SHANGHAI, FRANKFURT, HOME)
+THREE = QuorumSettings(
+    own=HOME,
+    places={
+        SHANGHAI: Place(name="Shanghai"),
+        FRANKFURT: Place(name="Frankfurt"),
+    },
+    intervals={CHAT: MINUTE},
+)
+FOR_SHANGHAI = replace(THREE, places={**THREE.places, SHANGHAI: Place(name="Shanghai", main=True)})
+
+
+class World:
+    """One check, asked from each vantage once a minute."""
+
+    def __init__(self, voting: QuorumSettings = THREE) -> None:
+        self.settings, self.voting = AlertSettings(after=2, recover=2), voting
+        self.engine = AlertEngine(self.settings, (PHONE,), memory(), voting=voting)
+        self.now = START
+        self.states: dict[tuple[str, str, str], AlertState] = {}
+        self.incidents: dict[int, Incident] = {}
+        self.said: list[str] = []
+
+    def minute(
+        self,
+        bad: Iterable[str] = (),
+        kind: FailureKind = FailureKind.CONNECT_TIMEOUT,
+        *,
+        silent: Iterable[str] = (),
+        blind: Iterable[str] = (),
+    ) -> None:
+        """Each vantage that is not silent runs the check, and those named see it bad."""
+        for vantage in EVERYWHERE:
+            if vantage in {*silent}:
+                continue
+            self.engine.voters.hear(vantage, self.now, blind=vantage in {*blind})
+            self.run(vantage, kind if vantage in {*bad} else None)
+        self.keep(self.engine.remind(self.now))
+        self.now += MINUTE
+
+    def minutes(
+        self,
+        times: int,
+        bad: Iterable[str] = (),
+        kind: FailureKind = FailureKind.CONNECT_TIMEOUT,
+        **more: Iterable[str],
+    ) -> None:
+        for _ in range(times):
+            self.minute(bad, kind, **more)
+
+    def run(self, vantage: str, kind: FailureKind | None, ago: timedelta = timedelta(0)) -> None:
+        failure = Failure(kind, f"got {kind.value}") if kind else None
+        outcome = failure.outcome if failure else Outcome.UP
+        at = self.now - ago
+        result = Result(check=CHAT, vantage=vantage, at=at, outcome=outcome, failure=failure)
+        self.keep(self.engine.judge(result, self.now))
+
+    def keep(self, changes: AlertChanges) -> None:
+        self.states |= {state.key: state for state in changes.states}
+        self.incidents |= {incident.id: incident for incident in changes.incidents}
+        for row in changes.outgoing:
+            severity = self.incidents[row.incident or 0].severity
+            self.said.append(f"{row.what.value} #{row.incident} {severity.value}")
+
+    def restart(self) -> None:
+        opened = tuple(each for each in self.incidents.values() if not each.closed)
+        kept = replace(
+            memory(self.states.values(), opened, max(self.incidents, default=0) + 1),
+            recent=tuple(each for each in self.incidents.values() if each.closed),
+        )
+        self.engine = AlertEngine(self.settings, (PHONE,), kept, voting=self.voting)
+
+
+def test_what_is_bad_from_all_vantages_is_one_outage_told_once() -> None:
+    world = World()
+    world.minutes(5, bad=EVERYWHERE)
+    world.minutes(3)
+
+    assert world.said == ["opened #1 down", "resolved #1 down"]
+    assert (world.incidents[1].opened, world.incidents[1].closed) == (START, START + 5 * MINUTE)
+
+
+def test_what_is_bad_from_one_vantage_is_told_as_partial_when_it_has_lasted() -> None:
+    world = World()
+    world.minutes(9, bad=[SHANGHAI])
+    assert world.said == []
+    world.minutes(3, bad=[SHANGHAI])
+    assert world.said == ["opened #1 partial"]
+    assert world.incidents[1].bad_from == {CHAT: (SHANGHAI,)}
+    world.minutes(3)
+    assert world.said == ["opened #1 partial", "resolved #1 partial"]
+
+
+def test_what_users_sit_behind_is_told_at_once() -> None:
+    world = World(FOR_SHANGHAI)
+    world.minutes(2, bad=[SHANGHAI])
+    assert world.said == ["opened #1 partial"]
+
+
+def test_an_incident_walks_between_partial_and_down_and_says_each_step_once() -> None:
+    world = World(FOR_SHANGHAI)
+    world.minutes(3, bad=[SHANGHAI])
+    world.minutes(5, bad=[SHANGHAI, FRANKFURT])
+    world.minutes(7, bad=[SHANGHAI])
+    world.minutes(5)
+
+    assert world.said == [
+        "opened #1 partial",
+        "update #1 down",
+        "update #1 partial",
+        "resolved #1 down",
+    ]
+    entries = [
+        (entry.what.value, entry.vantage, (entry.at - START) // MINUTE)
+        for entry in world.incidents[1].timeline
+    ]
+    assert entries == [
+        ("opened", "", 0),
+        ("joined", FRANKFURT, 4),
+        ("widened", "", 4),
+        ("left", FRANKFURT, 8),
+        ("narrowed", "", 9),
+        ("resolved", "", 15),
+    ]
+    outage = world.engine.downtime(world.incidents[1], world.now)
+    assert outage == 5 * MINUTE  # from the run that made it down to the one that made it partial
+
+
+def test_a_vantage_that_falls_silent_neither_closes_nor_widens_anything() -> None:
+    world = World(FOR_SHANGHAI)
+    world.minutes(3, bad=[SHANGHAI])
+    world.minutes(30, silent=[SHANGHAI])
+    assert world.said == ["opened #1 partial"]
+    world.minutes(30, bad=[SHANGHAI], silent=[FRANKFURT, HOME])
+    assert world.said == ["opened #1 partial"]
+    world.minutes(2)
+    assert world.said == ["opened #1 partial", "resolved #1 partial"]
+
+
+def test_what_only_a_silent_vantage_saw_reminds_nobody_and_ends_untold_after_an_hour() -> None:
+    world = World(FOR_SHANGHAI)
+    world.settings = AlertSettings(after=2, recover=2, remind=10 * MINUTE)
+    world.restart()
+    world.minutes(3, bad=[SHANGHAI])
+    world.minutes(50, silent=[SHANGHAI])
+    assert (world.said, world.incidents[1].closed) == (["opened #1 partial"], None)
+    world.minutes(15, silent=[SHANGHAI])
+    assert world.said == ["opened #1 partial"]
+    assert world.incidents[1].closed == START + 62 * MINUTE
+    assert world.incidents[1].timeline[-1].text == NOT_HEARD
+
+
+def test_an_outage_goes_on_while_those_who_saw_it_are_silent_until_as_many_see_it_well() -> None:
+    world = World()
+    world.minutes(3, bad=EVERYWHERE)
+    world.minutes(5, bad=[HOME], silent=[SHANGHAI, FRANKFURT])
+    world.minutes(5, silent=[SHANGHAI, FRANKFURT])
+    assert world.said == ["opened #1 down"]
+    world.minutes(3, silent=[SHANGHAI])
+    assert world.said == ["opened #1 down", "resolved #1 down"]
+
+
+def test_one_that_is_left_alone_may_see_an_outage_begin() -> None:
+    world = World()
+    world.minutes(3)
+    world.minutes(5, silent=[SHANGHAI, FRANKFURT])
+    world.minutes(2, bad=[HOME], silent=[SHANGHAI, FRANKFURT])
+    assert world.said == ["opened #1 down"]
+
+
+def test_a_vantage_whose_own_network_fails_has_no_vote() -> None:
+    world = World()
+    world.minutes(3)
+    world.minutes(5, bad=[SHANGHAI, FRANKFURT], blind=[SHANGHAI, FRANKFURT])
+    assert world.said == []
+
+
+def test_late_results_change_no_belief() -> None:
+    world = World(FOR_SHANGHAI)
+    world.minutes(3)
+    for ago in range(60, 5, -1):
+        world.run(SHANGHAI, FailureKind.CONNECT_TIMEOUT, ago * MINUTE)
+    assert (world.incidents, world.said) == ({}, [])
+
+
+def test_results_that_come_twice_or_out_of_order_change_no_belief() -> None:
+    world = World(FOR_SHANGHAI)
+    world.minutes(3)
+    world.run(SHANGHAI, FailureKind.CONNECT_TIMEOUT)
+    world.run(SHANGHAI, FailureKind.CONNECT_TIMEOUT)
+    world.run(SHANGHAI, FailureKind.CONNECT_TIMEOUT, MINUTE)
+    assert world.incidents == {}
+
+
+def test_trouble_of_the_account_is_one_incident_whoever_sees_it() -> None:
+    world = World()
+    world.minutes(2, bad=[SHANGHAI], kind=FailureKind.AUTH_INVALID)
+    assert world.said == ["opened #1 account"]
+    world.minutes(3, bad=EVERYWHERE, kind=FailureKind.AUTH_INVALID)
+    world.minutes(3, bad=[FRANKFURT], kind=FailureKind.AUTH_INVALID)
+    assert world.said == ["opened #1 account"]
+    world.minutes(2)
+    assert world.said == ["opened #1 account", "resolved #1 account"]
+
+
+def test_that_it_is_slow_is_told_only_for_a_majority_or_where_users_sit() -> None:
+    world, there = World(), World(FOR_SHANGHAI)
+    for each in (world, there):
+        each.minutes(60, bad=[SHANGHAI], kind=FailureKind.SLOW)
+    assert (world.said, there.said) == ([], ["opened #1 degraded"])
+    world.minutes(5, bad=EVERYWHERE, kind=FailureKind.SLOW)
+    assert world.said == ["opened #1 degraded"]
+
+
+def test_what_only_others_see_bad_may_still_be_recommended_here() -> None:
+    world = World()
+    world.minutes(3, bad=[SHANGHAI])
+    opened = world.engine.open_incidents
+    assert (covered(opened, HOME), covered(opened, SHANGHAI)) == (frozenset(), {"s/a"})
+
+
+def test_a_restart_goes_on_as_if_nothing_had_happened() -> None:
+    world = World(FOR_SHANGHAI)
+    for bad in ([SHANGHAI], [SHANGHAI, FRANKFURT], [SHANGHAI], []):
+        for _ in range(7):
+            world.minute(bad)
+            world.restart()
+    assert world.said == [
+        "opened #1 partial",
+        "update #1 down",
+        "update #1 partial",
+        "resolved #1 down",
+    ]
+
+
+def test_a_vantage_that_leaves_the_configuration_takes_its_accusation_with_it() -> None:
+    world = World(FOR_SHANGHAI)
+    world.minutes(3, bad=[SHANGHAI])
+    world.voting = replace(THREE, places={FRANKFURT: THREE.places[FRANKFURT]})
+    world.engine.change(world.settings, (PHONE,), world.voting)
+    world.keep(world.engine.forget({CHAT}, world.now))
+    assert world.said == ["opened #1 partial", "resolved #1 partial"]
+    assert world.incidents[1].unwatched == {CHAT}
+
+
+def test_a_vantage_that_leaves_does_not_end_what_another_sees() -> None:
+    world = World()
+    world.minutes(3, bad=EVERYWHERE)
+    world.engine.change(world.settings, (PHONE,), replace(THREE, places={}))
+    world.keep(world.engine.forget({CHAT}, world.now))
+    assert world.said == ["opened #1 down"]
+    world.minutes(2)
+    assert world.said == ["opened #1 down", "resolved #1 down"]
+
+
+@pytest.mark.parametrize(
+    ("quorum", "bad", "reach"),
+    [
+        (MAJORITY, 1, Reach.PARTIAL),
+        (MAJORITY, 2, Reach.FULL),
+        (ANY, 1, Reach.FULL),
+        (ALL, 2, Reach.PARTIAL),
+        (ALL, 3, Reach.FULL),
+        (2, 1, Reach.PARTIAL),
+        (9, 3, Reach.FULL),
+        (MAJORITY, 0, Reach.NONE),
+    ],
+)
+def test_the_quorum_says_how_many_of_three_it_takes(quorum: Quorum, bad: int, reach: Reach) -> None:
+    votes = [Vote(str(number), number < bad, counts=True) for number in range(3)]
+    assert standing(votes, quorum, Reach.NONE).reach is reach
+
+
+votes = st.lists(st.builds(Vote, st.just(""), st.booleans(), counts=st.booleans()), max_size=6).map(
+    lambda drawn: [replace(vote, vantage=str(number)) for number, vote in enumerate(drawn)]
+)
+
+
+@given(votes, st.sampled_from([MAJORITY, ANY, ALL, 1, 2, 3]), st.sampled_from(Reach))
+def test_who_is_silent_neither_opens_nor_ends(
+    cast: list[Vote], quorum: Quorum, before: Reach
+) -> None:
+    now = standing(cast, quorum, before)
+    assert sorted((*now.bad, *now.good, *now.silent)) == [
+        vote.vantage for vote in cast if vote.counts or vote.is_bad
+    ]
+    if not now.bad and not now.good:
+        assert now.reach is (before if now.silent else Reach.NONE)
+    if not now.bad:
+        assert now.reach in {before, Reach.NONE}
+    if now.reach is not before and now.reach is Reach.FULL:
+        assert now.bad
+    if now.bad:
+        assert now.reach is not Reach.NONE
+
+
+nights = st.lists(
+    st.tuples(
+        st.sets(st.sampled_from(EVERYWHERE)),
+        st.sets(st.sampled_from(EVERYWHERE[:2])),
+        st.integers(1, 4),
+    ),
+    max_size=12,
+)
+
+
+@given(nights)
+def test_no_history_tells_a_begin_without_its_end_or_a_step_twice(
+    night: list[tuple[set[str], set[str], int]],
+) -> None:
+    world = World(FOR_SHANGHAI)
+    world.minutes(3)
+    for bad, silent, times in night:
+        world.minutes(times, bad=bad, silent=silent)
+        open_now = [each for each in world.incidents.values() if not each.closed]
+        assert len(open_now) <= 1
+        for incident in open_now:
+            believed = [
+                state.vantage
+                for state in world.states.values()
+                if state.phase in {Phase.BAD, Phase.RECOVERING}
+            ]
+            assert believed, "an incident that nobody believes in"
+            if incident.severity is Severity.DOWN:
+                assert len(incident.bad_from[CHAT]) >= 2 or len(believed) == 1
+    world.minutes(4)
+    assert not [each for each in world.incidents.values() if not each.closed]
+    assume(not any("flapping" in line for line in world.said))
+    for number, incident in world.incidents.items():
+        told = [line.split()[0] for line in world.said if f"#{number} " in line]
+        assert told == [] or (told[0], told[-1]) == ("opened", "resolved")
+        steps = [line.split()[-1] for line in world.said if f"#{number} " in line][:-1]
+        assert all(a != b for a, b in pairwise(steps))
+        assert incident.active == frozenset()
+
+
+def test_a_single_vantage_decides_alone() -> None:
+    assert standing([Vote("local", is_bad=True, counts=True)], MAJORITY, Reach.NONE) == Standing(
+        Reach.FULL, bad=("local",)
+    )
