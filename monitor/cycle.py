@@ -26,7 +26,7 @@ from monitor.backoff import Backoff
 from monitor.budget import BudgetLedger
 from monitor.clock import Clock
 from monitor.diagnosis.path_diagnosis import Explained
-from monitor.logs import RepeatFilter, quoted
+from monitor.logs import RepeatFilter, pairs, quoted
 from monitor.model import (
     NO_SPEND,
     Check,
@@ -225,8 +225,4 @@ def _log(result: Result, level: int) -> None:
         "total_ms": result.timings.total and round(result.timings.total),
         "why": result.failure and quoted(result.failure.message),
     }
-    log.log(
-        level,
-        "event=run %s",
-        " ".join(f"{key}={value}" for key, value in parts.items() if value is not None),
-    )
+    log.log(level, "event=run %s", pairs(parts))

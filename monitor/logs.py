@@ -9,11 +9,14 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TextIO
 
-from monitor.model import Redactor
+from monitor.model import EntryKind, Incident, Redactor, TimelineEntry
 from monitor.model.secret import printable
+
+log = logging.getLogger(__name__)
 
 _PRIORITY = {
     logging.CRITICAL: 2,
@@ -38,6 +41,35 @@ _EVENT = re.compile(r"\bevent=(\w+)")
 def quoted(text: object) -> str:
     """Quote a text as the value of a key: what others sent may hold quotes itself."""
     return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def pairs(values: Mapping[str, object]) -> str:
+    """Write `key=value` for every value that is known."""
+    return " ".join(f"{key}={value}" for key, value in values.items() if value is not None)
+
+
+def log_incident(before: Incident | None, after: Incident) -> None:
+    """Log what is new in an incident's timeline; a run that was only counted is no news."""
+    known = before.timeline if before else ()
+    for entry in after.timeline:
+        if entry not in known:
+            _log_entry(after, entry)
+
+
+def _log_entry(incident: Incident, entry: TimelineEntry) -> None:
+    length = entry.at - incident.opened
+    parts = {
+        "number": incident.id,
+        "what": entry.what.value,
+        "severity": incident.severity.value,
+        "service": incident.service,
+        "check": entry.check,
+        "kind": entry.kind and entry.kind.value,
+        "open_s": round(length.total_seconds()) if entry.what is EntryKind.RESOLVED else None,
+        "why": quoted(entry.text) if entry.text else None,
+    }
+    level = logging.WARNING if entry.what is EntryKind.OPENED else logging.INFO
+    log.log(level, "event=incident %s", pairs(parts))
 
 
 class RepeatFilter:

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.logs import RepeatFilter
-from monitor.malloc_trim import malloc_trim
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
 from monitor.page import Folder, Pick, PickView, Renderer, Site, ViewCache, last_picks, view
 
@@ -142,7 +141,6 @@ class Publisher:
         picks = _previous_picks(folder) if self._picks is None else self._picks
         page, self._picks = view(self._site, snapshot, picks, self._view_cache)
         changed = self._folder.publish(self._renderer.files(page))
-        malloc_trim()
         best = {each.id: each.picks[0] if each.picks else None for each in page.services}
         return changed, best
 

@@ -3,7 +3,6 @@
 from monitor.alerts.alternatives import Alternatives, find_alternatives
 from monitor.alerts.digest import digest, together
 from monitor.alerts.engine import AlertChanges, AlertEngine
-from monitor.alerts.incident_log import log_incident
 from monitor.alerts.message import latest
 from monitor.alerts.message_parts import Context
 from monitor.alerts.message_split import parts

@@ -17,7 +17,6 @@ from monitor.alerts import (
     QuorumSettings,
     certificate_days,
     find_alternatives,
-    log_incident,
 )
 from monitor.budget import BudgetLedger
 from monitor.clock import Clock, ClockSteps
@@ -30,6 +29,7 @@ from monitor.daemon.publish_command import PublishCommand
 from monitor.daemon.systemd import StoreWatchdog
 from monitor.daemon.telegram_bots import TelegramBots, sent_by_apprise
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
+from monitor.logs import log_incident
 from monitor.metrics import Metrics, MonitorState
 from monitor.model import (
     Channel,

@@ -1,6 +1,6 @@
 """Defines what an examination of a path finds: `PathDiagnosis` collects it, `explain` judges it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -132,7 +132,7 @@ class Observations:
     network: NetworkState = NOTHING_TO_COMPARE
     here: DnsAnswer | None = None
     there: tuple[DnsAnswer, ...] = ()
-    trials: tuple[ConnectionTrial, ...] = field(default_factory=tuple)
+    trials: tuple[ConnectionTrial, ...] = ()
 
     def trial_of(self, address: str, name: str) -> ConnectionTrial | None:
         return next(

@@ -308,11 +308,6 @@ class PageView(published.Status):
         return max(times, default=None) if self.state is not State.UNKNOWN else None
 
     @property
-    def is_live(self) -> bool:
-        """Say whether the page shows what was measured just now."""
-        return self.fresh_until is not None and self.fresh_until > self.generated_at
-
-    @property
     def is_answered(self) -> bool:
         """Say whether some base URL is known to answer its main call."""
         return any(service.is_up for service in self.services)

@@ -108,8 +108,6 @@ class Exchange:
     """The worst lag of our own event loop while this ran."""
     lag_total_ms: float = 0.0
     """The sum of those lags."""
-    sent_ms: float | None = None
-    """When the last byte of the request had left."""
 
     @property
     def body(self) -> bytes:

@@ -46,13 +46,8 @@ class ServedFile:
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class FileVersion:
-    """Two files with the same stamp are the same: every write makes a new one."""
-
-    inode: int
-    changed_ns: int
-    size: int
+Stamp = tuple[int, int, int]
+"""Inode, time of the last change (ns) and size: a file with the same is the same, for every write makes a new one."""
 
 
 class StaticFiles:
@@ -60,7 +55,7 @@ class StaticFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._kept: OrderedDict[Path, tuple[FileVersion, ServedFile]] = OrderedDict()
+        self._kept: OrderedDict[Path, tuple[Stamp, ServedFile]] = OrderedDict()
         self._weight = 0
 
     def locate(self, asked: str) -> Path | None:
@@ -88,7 +83,7 @@ class StaticFiles:
     def read(self, path: Path) -> ServedFile:
         """Raises OSError where the file has just gone."""
         state = path.stat()
-        stamp = FileVersion(state.st_ino, state.st_mtime_ns, state.st_size)
+        stamp = (state.st_ino, state.st_mtime_ns, state.st_size)
         kept = self._kept.get(path)
         if kept and kept[0] == stamp:
             self._kept.move_to_end(path)
@@ -97,7 +92,7 @@ class StaticFiles:
         self._keep(path, stamp, file)
         return file
 
-    def _keep(self, path: Path, stamp: FileVersion, file: ServedFile) -> None:
+    def _keep(self, path: Path, stamp: Stamp, file: ServedFile) -> None:
         self._drop(path)
         self._kept[path] = (stamp, file)
         self._weight += _weight(file)

@@ -399,7 +399,7 @@ def what_is_unknown_is_not_called_good(seen: Seen) -> Iterator[str]:
             yield f"{endpoint.path} is {endpoint.state}"
     if seen.serving == 0 and seen.page.state in {State.OPERATIONAL, State.DEGRADED}:
         yield f"the page is {seen.page.state}"
-    if seen.page.state is State.UNKNOWN and seen.page.is_live:
+    if seen.page.state is State.UNKNOWN and seen.page.fresh_until:
         yield "live"
 
 

@@ -299,7 +299,6 @@ def _timed_out(trace: Trace, received: _Received) -> TransportError:
 def _exchange(trace: Trace, received: _Received, lag: LoopLag) -> Exchange:
     attempt = trace.attempt
     ended = trace.stamp() if received.status and received.error is None else time.monotonic_ns()
-    ready = trace.connected and (not trace.encrypted or trace.tls_end is not None)
     return Exchange(
         timings=Timings(
             dns=_between(trace.dns_start, trace.dns_end),
@@ -317,7 +316,6 @@ def _exchange(trace: Trace, received: _Received, lag: LoopLag) -> Exchange:
         cert_lifetime=trace.cert_lifetime,
         lag_ms=lag.worst_ms,
         lag_total_ms=lag.total_ms,
-        sent_ms=trace.since_start(trace.sent) if ready and trace.sent is not None else None,
     )
 
 

@@ -5,7 +5,8 @@ import logging
 import pytest
 from alerts_cast import Night
 
-from monitor.alerts import AlertEngine, log_incident
+from monitor.alerts import AlertEngine
+from monitor.logs import log_incident
 from monitor.model import FailureKind
 
 
