@@ -5,12 +5,13 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import command_cast
 import pytest
+from command_cast import MONITOR
 from telegram import CHAT, TOKEN, telegram
 
 from monitor.clock import SystemClock
@@ -19,21 +20,16 @@ from monitor.demo.launcher import Simulation
 from monitor.model.result import TIMING_NAMES
 from monitor.store import Store
 
-MONITOR = Path(sys.executable).parent / "monitor"
 PAST_HOUR = "http://127.0.0.1:9"
 
 
 def monitor(
     *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [MONITOR, *arguments],
+    return command_cast.monitor(
+        *arguments,
         cwd=cwd,
         env={"PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1", **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
     )
 
 

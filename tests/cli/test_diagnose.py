@@ -3,14 +3,14 @@
 import asyncio
 import json
 import os
-import sys
+from functools import partial
 from pathlib import Path
 
+import command_cast
 import pytest
 from nameserver import answering, serving_names
 from street import Street, censoring, polite, resetting
 
-MONITOR = Path(sys.executable).parent / "monitor"
 LIAR, TRUE = "127.0.0.1", "127.2.0.1"
 """`localhost` leads to the first; the second is where another resolver says that it is."""
 
@@ -21,18 +21,10 @@ def street(tmp_path: Path) -> Street:
 
 
 async def diagnose(*arguments: str, cwd: Path, **env: str) -> tuple[int, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        MONITOR,
-        "diagnose",
-        *arguments,
-        cwd=cwd,
-        env={"PATH": os.environ["PATH"], "PYTHONUTF8": "1", **env},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    complete = {"PATH": os.environ["PATH"], **env}
+    run = partial(command_cast.monitor, "diagnose", *arguments, cwd=cwd, env=complete)
+    done = await asyncio.to_thread(run)
+    return done.returncode, done.stdout, done.stderr
 
 
 def config(street: Street, **monitor: object) -> None:

@@ -8,14 +8,15 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import command_cast
 import pytest
 from aiohttp import web
+from command_cast import MONITOR
 from listening import listening
 
 from monitor.config import load
@@ -24,7 +25,6 @@ from monitor.store import Store
 
 pytestmark = pytest.mark.slow
 
-MONITOR = Path(sys.executable).parent / "monitor"
 CHECK = "relay/x/http"
 
 
@@ -88,15 +88,8 @@ def runs(folder: Path) -> Any:
 
 
 def monitor(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [MONITOR, *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    env = {"PATH": os.environ["PATH"], "COLUMNS": "160"}
+    return command_cast.monitor(*arguments, cwd=folder, env=env)
 
 
 def said(folder: Path, *arguments: str | Path) -> str:

@@ -4,15 +4,15 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import time
 from asyncio import to_thread
 from pathlib import Path
 
+import command_cast
 import pytest
+from command_cast import MONITOR
 from telegram import TOKEN, telegram
 
-MONITOR = Path(sys.executable).parent / "monitor"
 HEARD: list[dict[str, object]] = [
     {"update_id": 1, "message": {"chat": {"id": 42, "first_name": "Ada"}, "text": "hello"}},
     {"update_id": 2, "message": {"chat": {"id": 42, "first_name": "Ada"}, "text": "again"}},
@@ -22,16 +22,8 @@ HEARD: list[dict[str, object]] = [
 
 
 def monitor(folder: Path, *arguments: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [MONITOR, *arguments],
-        cwd=folder,
-        env={"TELEGRAM_TOKEN": token, "NO_PROXY": "127.0.0.1", "K": "a-key"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    env = {"TELEGRAM_TOKEN": token, "NO_PROXY": "127.0.0.1", "K": "a-key"}
+    return command_cast.monitor(*arguments, cwd=folder, env=env)
 
 
 def test_a_base_url_alone_is_enough(tmp_path: Path) -> None:

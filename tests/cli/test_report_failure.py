@@ -2,14 +2,13 @@
 
 import os
 import subprocess
-import sys
 from asyncio import to_thread
 from pathlib import Path
 
+import command_cast
 import pytest
 from telegram import CHAT, TOKEN, telegram
 
-MONITOR = Path(sys.executable).parent / "monitor"
 FAILED = {
     "MONITOR_UNIT": "monitor.service",
     "MONITOR_SERVICE_RESULT": "exit-code",
@@ -18,15 +17,8 @@ FAILED = {
 
 
 def report(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [MONITOR, "report-failure"],
-        cwd=folder,
-        env={"TOKEN": TOKEN, "NO_PROXY": "127.0.0.1", **FAILED, **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    complete = {"TOKEN": TOKEN, "NO_PROXY": "127.0.0.1", **FAILED, **env}
+    return command_cast.monitor("report-failure", cwd=folder, env=complete)
 
 
 @pytest.mark.parametrize(
