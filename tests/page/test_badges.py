@@ -4,15 +4,16 @@ import json
 from xml.etree import ElementTree as ET
 
 import pytest
+from rendering import rendered
 from worlds import SITES, WORLDS
 
-from monitor.page import Renderer, view
+from monitor.page import view
 from monitor.page.badges import shields, svg
 from monitor.page.states import State
 
 
 def badges(world: str) -> dict[str, bytes]:
-    found = Renderer().files(view(SITES[world], WORLDS[world](), {})[0])
+    found = rendered(view(SITES[world], WORLDS[world](), {})[0])
     return {name: content for name, content in found.items() if name.startswith("badge")}
 
 

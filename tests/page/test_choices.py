@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 import worlds
 from page_cast import ENDPOINTS, MOCK_SITE, NOW, SITE, ago
+from rendering import rendered
 from worlds import maintained
 
 from monitor.model import EntryKind, Maintenance, MaintenanceWindow, Snapshot, TimelineEntry
-from monitor.page import Renderer, Site, view
+from monitor.page import Site, view
 from monitor.page.states import State
 
 
 def files(site: Site, snapshot: Snapshot) -> Mapping[str, bytes]:
-    return Renderer().files(view(site, snapshot, {})[0])
+    return rendered(view(site, snapshot, {})[0])
 
 
 def chosen(**settings: object) -> Site:
@@ -92,7 +93,7 @@ def test_a_retired_base_url_keeps_its_history_and_is_recommended_no_more() -> No
         NOW.date(),
     )
     assert len(seen.endpoints) == 5
-    found = Renderer().files(seen)
+    found = rendered(seen)
     page = found["index.html"].decode()
     assert page.count("https://www.aigptx.top") == 0
     assert "Retired" in page
@@ -100,7 +101,7 @@ def test_a_retired_base_url_keeps_its_history_and_is_recommended_no_more() -> No
 
 
 def test_a_retired_base_url_keeps_its_page_with_figures_and_incidents() -> None:
-    found = Renderer().files(view(worlds.SITES["retired"], worlds.WORLDS["retired"](), {})[0])
+    found = rendered(view(worlds.SITES["retired"], worlds.WORLDS["retired"](), {})[0])
     page = found["endpoints/ohmygpt/us-direct/index.html"].decode()
     assert "This base URL is retired" in page
     assert page.count('<th scope="row">') >= 4

@@ -10,9 +10,10 @@ import pytest
 import worlds
 from hostile_site import ADDRESS, HOSTILE, hostile_site, tags
 from page_cast import NOW, SITE, incident, key
+from rendering import rendered
 
 from monitor.model import EntryKind, FailureKind, Severity, TimelineEntry
-from monitor.page import Renderer, Site, view
+from monitor.page import Site, view
 
 
 def files(site: Site, text: str) -> Mapping[str, bytes]:
@@ -22,7 +23,7 @@ def files(site: Site, text: str) -> Mapping[str, bytes]:
     found = worlds.mixed()
     told = replace(noted, timeline=(*noted.timeline, note))
     snapshot = replace(found, incidents=(told, *found.incidents))
-    return Renderer().files(view(site, snapshot, {})[0])
+    return rendered(view(site, snapshot, {})[0])
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_every_file_for_programs_can_still_be_read(published: Mapping[str, bytes
 def test_a_service_that_is_not_public_is_in_no_file() -> None:
     more = worlds.SITES["crowded"]
     half = replace(more, services=(more.services[0], replace(more.services[1], public=False)))
-    for name, content in Renderer().files(view(half, worlds.crowded(), {})[0]).items():
+    for name, content in rendered(view(half, worlds.crowded(), {})[0]).items():
         assert b"Websites" not in content, name
         assert b"www1.example.com" not in content, name
         assert "sites/" not in name

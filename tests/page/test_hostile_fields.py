@@ -11,9 +11,10 @@ import pytest
 import worlds
 from hostile_site import HOSTILE, hostile_site, tags
 from page_cast import SITE
+from rendering import rendered
 
 from monitor.model import Evidence, Failure, OutboxMessage, Result, Stream, TimelineEntry
-from monitor.page import Renderer, Site, view
+from monitor.page import Site, view
 
 TEXTS: Mapping[type, tuple[str, ...]] = {
     Failure: ("message",),
@@ -62,7 +63,7 @@ def told(site: Site, text: str) -> Mapping[str, bytes]:
         for name, history in found.checks.items()
     }
     snapshot = poisoned(replace(found, checks=seen), text)
-    return Renderer().files(view(shown, snapshot, {})[0])
+    return rendered(view(shown, snapshot, {})[0])
 
 
 @pytest.fixture(scope="module")

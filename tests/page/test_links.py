@@ -7,16 +7,17 @@ from posixpath import dirname, join, normpath
 from urllib.parse import urlsplit
 
 import pytest
+from rendering import rendered
 from worlds import SITES, WORLDS
 
-from monitor.page import Renderer, view
+from monitor.page import view
 
 LINK = re.compile(r'(?:href|src|data-src)="([^"#][^"]*)"')
 
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_every_relative_link_leads_to_a_published_file(world: str) -> None:
-    found = Renderer().files(view(SITES[world], WORLDS[world](), {})[0])
+    found = rendered(view(SITES[world], WORLDS[world](), {})[0])
     checked, broken = 0, set()
     for name, content in found.items():
         if not name.endswith(".html") or name.endswith("404.html"):
@@ -38,7 +39,7 @@ def test_addresses_that_must_be_whole_keep_the_path_of_the_page() -> None:
     site = SITES["mock"]
     settings = replace(site.settings, url="https://example.org/a/status")
     page = view(replace(site, settings=settings), WORLDS["mock"](), {})[0]
-    found = Renderer().files(page)
+    found = rendered(page)
     for name in ("sitemap.xml", "robots.txt", "feed.atom"):
         whole = set(re.findall(r"https://example\.org[^\s<\"]*", found[name].decode()))
         assert whole != set(), name

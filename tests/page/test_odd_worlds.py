@@ -12,9 +12,10 @@ import pytest
 import worlds
 from jsonschema import Draft202012Validator
 from page_cast import CHECKS, ENDPOINTS, NOW, SERVICE, SITE
+from rendering import rendered
 
 from monitor.model import Point, Rollup, Service, Snapshot, Timings
-from monitor.page import Renderer, Site, view
+from monitor.page import Site, view
 from monitor.page.machine_files import detail_schema, status_schema
 
 STATUS = Draft202012Validator(json.loads(status_schema()))
@@ -25,7 +26,7 @@ EMPTY = Snapshot(at=NOW, checks={}, incidents=())
 
 def published(site: Site, snapshot: Snapshot) -> Mapping[str, bytes]:
     """Every file can be read by what reads it."""
-    found = Renderer().files(view(site, snapshot, {})[0])
+    found = rendered(view(site, snapshot, {})[0])
     for name, content in found.items():
         if name.endswith(".json"):
             document = json.loads(content, parse_constant=_refuse)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import worlds
 from page_cast import MOCK_SITE, NOW, SITE
+from rendering import rendered
 
 from monitor.language import ENGLISH, language
 from monitor.model import (
@@ -16,7 +17,7 @@ from monitor.model import (
     Snapshot,
     TimelineEntry,
 )
-from monitor.page import Renderer, view
+from monitor.page import view
 from monitor.page.formatting import lang_attribute
 
 CHINESE = language("zh-CN")
@@ -61,11 +62,7 @@ def pages() -> Mapping[str, str]:
     note = TimelineEntry(at=NOW, what=EntryKind.NOTE, text=NOTE)
     first = replace(first, timeline=(*first.timeline, note))
     page, _ = view(site, replace(found, incidents=(first, *others)), {})
-    return {
-        name: each.decode()
-        for name, each in Renderer().files(page).items()
-        if name.endswith(".html")
-    }
+    return {name: each.decode() for name, each in rendered(page).items() if name.endswith(".html")}
 
 
 def test_notes_titles_and_names_are_marked_where_they_are_foreign() -> None:
@@ -102,7 +99,7 @@ def undelivered(count: int) -> Snapshot:
 
 
 def test_alerts_that_reached_nobody_are_told_without_whom_or_why() -> None:
-    files = Renderer().files(view(SITE, undelivered(3), {})[0])
+    files = rendered(view(SITE, undelivered(3), {})[0])
     home = files["index.html"].decode()
     assert "3 alerts of the last 7 days reached nobody." in home
     assert "过去 7\u00a0天有 3\u00a0条告警未能送达。" in files["zh-CN/index.html"].decode()
@@ -115,6 +112,6 @@ def test_alerts_that_reached_nobody_are_told_without_whom_or_why() -> None:
 def test_where_all_were_delivered_to_people_nothing_is_said() -> None:
     lost = undelivered(1)
     events = tuple(replace(row, what=NotificationType.EVENT) for row in lost.dead)
-    files = Renderer().files(view(SITE, replace(lost, dead=events), {})[0])
+    files = rendered(view(SITE, replace(lost, dead=events), {})[0])
     assert "reached nobody" not in files["index.html"].decode()
     assert b'"undelivered":null' in files["status.json"]

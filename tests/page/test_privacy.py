@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from page_cast import CHECKS, SERVICE, SITE, ago, incident, key
+from rendering import rendered
 from worlds import told
 
 from monitor.model import (
@@ -18,7 +19,7 @@ from monitor.model import (
     Snapshot,
     Spend,
 )
-from monitor.page import Renderer, Site, view
+from monitor.page import Site, view
 
 SECRET = "canary-of-a-service"
 HIDDEN = replace(
@@ -113,9 +114,7 @@ def site(**settings: Any) -> Site:
 @cache
 def files(**settings: Any) -> Mapping[str, str]:
     page = view(site(**settings), world(), {})[0]
-    return {
-        name: content.decode(errors="replace") for name, content in Renderer().files(page).items()
-    }
+    return {name: content.decode(errors="replace") for name, content in rendered(page).items()}
 
 
 def singing(found: Mapping[str, str], canary: str) -> set[str]:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from page_cast import CHECKS, NOW, key
+from rendering import rendered
 from worlds import SITES, WORLDS, all_good, mixed
 
 from monitor.model import Rollup, Snapshot
 from monitor.model.rollup import bucket
-from monitor.page import Renderer, Site, view
+from monitor.page import Site, view
 from monitor.page.machine_files import detail_schema, status_schema
 from monitor.page.view_cache import ViewCache
 
@@ -21,7 +22,7 @@ SCHEMA, DETAIL = json.loads(status_schema()), json.loads(detail_schema())
 
 def status(world: str, snapshot: Snapshot | None = None, site: Site | None = None) -> Any:
     page = view(site or SITES[world], snapshot or WORLDS[world](), {})[0]
-    return json.loads(Renderer().files(page)["status.json"])
+    return json.loads(rendered(page)["status.json"])
 
 
 def endpoint(document: Any, name: str) -> Any:
@@ -31,7 +32,7 @@ def endpoint(document: Any, name: str) -> Any:
 def detail(world: str, name: str, snapshot: Snapshot | None = None) -> Any:
     """What the file says that `status.json` names."""
     page = view(SITES[world], snapshot or WORLDS[world](), {})[0]
-    found = Renderer().files(page)
+    found = rendered(page)
     named = endpoint(json.loads(found["status.json"]), name)["detail"]
     return json.loads(found[named])
 
@@ -45,7 +46,7 @@ def breaches(document: Any, schema: Any = SCHEMA) -> list[str]:
 def test_every_world_keeps_to_the_published_schema(world: str) -> None:
     Draft202012Validator.check_schema(SCHEMA)
     Draft202012Validator.check_schema(DETAIL)
-    found = Renderer().files(view(SITES[world], WORLDS[world](), {})[0])
+    found = rendered(view(SITES[world], WORLDS[world](), {})[0])
     document = json.loads(found["status.json"])
     assert breaches(document) == []
     for service in document["services"]:

@@ -8,11 +8,12 @@ import pytest
 import worlds
 from page_cast import NOW, SITE, key, result
 from page_text import page_text
+from rendering import rendered
 
 from monitor.language import language
 from monitor.model import Point, Rollup, Snapshot
 from monitor.model.rollup import merge
-from monitor.page import Renderer, formatting, view
+from monitor.page import formatting, view
 
 TODAY = NOW.date()
 
@@ -37,7 +38,7 @@ def home(outcomes: Mapping[date, Mapping[str, int]], first: datetime) -> str:
         ),
     )
     snapshot: Snapshot = replace(found, checks={**found.checks, check: history})
-    text = page_text(Renderer().files(view(SITE, snapshot, {})[0])["index.html"].decode())
+    text = page_text(rendered(view(SITE, snapshot, {})[0])["index.html"].decode())
     return text[text.index("### Direct to the US origin") : text.index("### Cloudflare CDN")]
 
 
