@@ -12,7 +12,7 @@ from typing import Protocol
 from monitor.clock import Clock
 from monitor.logs import RepeatFilter
 from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
-from monitor.page import Folder, Pick, PickView, Renderer, Site, ViewCache, last_picks, view
+from monitor.page import Folder, Pick, PickView, RenderCache, Renderer, Site, last_picks, view
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,8 @@ class Publisher:
         self._vantage, self._version = vantage, version
         self.change(services, checks, settings, maintenance)
         self._repeats = RepeatFilter()
-        self._renderer = Renderer()
-        self._view_cache = ViewCache()
+        self._cache = RenderCache()
+        self._renderer = Renderer(self._cache)
         self._picks: Mapping[str, Pick] | None = None
         self._folder = Folder(settings.dir)
 
@@ -139,7 +139,7 @@ class Publisher:
         if folder != self._folder.path:
             self._folder = Folder(folder)
         picks = _previous_picks(folder) if self._picks is None else self._picks
-        page, self._picks = view(self._site, snapshot, picks, self._view_cache)
+        page, self._picks = view(self._site, snapshot, picks, self._cache)
         changed = self._folder.publish(self._renderer.files(page))
         best = {each.id: each.picks[0] if each.picks else None for each in page.services}
         return changed, best

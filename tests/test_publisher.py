@@ -13,8 +13,7 @@ from cast import HandClock, until
 from page_cast import CHECKS, NOW, SERVICE, key, many
 
 from monitor.model import Check, Evidence, PageSettings, Snapshot, StoreError
-from monitor.page.render_cache import EVERY
-from monitor.page.view_models import SHARE
+from monitor.page.render_cache import EVERY, SHARE
 from monitor.probes import ProbeSettings
 from monitor.publisher import Publisher
 

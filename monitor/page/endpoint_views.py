@@ -1,7 +1,7 @@
 """One endpoint as the page shows it, from the checks that it has; and those that are retired. Pure."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +23,7 @@ from monitor.model.rollup import NOTHING, Rollup
 from monitor.page import day_bars, formatting
 from monitor.page.incident_views import STATES
 from monitor.page.published import ErrorStatus, RunStatus
+from monitor.page.render_cache import RenderCache
 from monitor.page.states import State, check_state, endpoint_state, keeps
 from monitor.page.view_models import CheckView, EndpointHistory, EndpointView, RetiredView
 from monitor.page.window_stats import can_be, real, rounded
@@ -53,32 +54,19 @@ class _Inputs:
     """What of the time matters: the day, and while something happens the minute."""
 
 
-class EndpointViews:
-    """Makes the views of endpoints, and keeps those whose inputs have not changed."""
-
-    def __init__(self) -> None:
-        self._before: dict[str, tuple[_Inputs, EndpointView]] = {}
-        self._now: dict[str, tuple[_Inputs, EndpointView]] = {}
-        self._incidents: dict[str, list[Incident]] = {}
-
-    def turn(self, incidents: Iterable[Incident]) -> None:
-        """Begin another page: what the last one did not ask for is forgotten."""
-        self._before, self._now, self._incidents = self._now, {}, {}
-        for incident in incidents:
-            for path in incident.endpoints:
-                self._incidents.setdefault(path, []).append(incident)
-
-    def view(
-        self, checks: Sequence[Check], snapshot: Snapshot, settings: PageSettings, *, paused: bool
-    ) -> EndpointView:
-        """`paused`: somebody works on it, and what it answers meanwhile says nothing."""
-        path = checks[0].endpoint.path
-        incidents = tuple(self._incidents.get(path, ()))
-        inputs = _inputs(tuple(checks), snapshot, incidents, settings, paused=paused)
-        before = self._before.get(path)
-        view = before[1] if before and before[0] == inputs else _view(inputs, snapshot.at)
-        self._now[path] = inputs, view
-        return view
+def endpoint_view(
+    checks: Sequence[Check],
+    snapshot: Snapshot,
+    settings: PageSettings,
+    incidents: Sequence[Incident],
+    cache: RenderCache,
+    *,
+    paused: bool,
+) -> EndpointView:
+    """View an endpoint. `paused`: somebody works on it, and what it answers meanwhile says nothing."""
+    inputs = _inputs(tuple(checks), snapshot, tuple(incidents), settings, paused=paused)
+    key = "endpoint", checks[0].endpoint.path
+    return cache.keep(key, inputs, lambda: _view(inputs, snapshot.at))
 
 
 def _inputs(

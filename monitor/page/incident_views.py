@@ -10,6 +10,7 @@ from monitor.model import UNWATCHED, EntryKind, Incident, Severity, TimelineEntr
 from monitor.model.failure import FailureKind
 from monitor.page import formatting
 from monitor.page.published import IncidentStatus, UpdateStatus
+from monitor.page.render_cache import RenderCache
 from monitor.page.states import State
 
 STATES = {
@@ -52,14 +53,13 @@ class IncidentView(IncidentStatus):
 
 
 class IncidentViews:
-    """Words incidents in one language, and remembers those that are over: they do not change.
+    """Words incidents in one language. Those that are over do not change.
 
     `names` maps a service, each `service/endpoint` and each check to its name.
     """
 
-    def __init__(self, names: Mapping[str, str], language: Language) -> None:
-        self.names, self.language = names, language
-        self._closed: dict[int, tuple[Incident, IncidentView]] = {}
+    def __init__(self, names: Mapping[str, str], language: Language, cache: RenderCache) -> None:
+        self.names, self.language, self._cache = names, language, cache
 
     def views(
         self,
@@ -71,18 +71,16 @@ class IncidentViews:
         """All of them, in the same order; `instead` finds what to use while one lasts, `unseen` says
         whether nothing of it can be measured now.
         """
-        before, self._closed = self._closed, {}
-        views = []
-        for incident in incidents:
-            kept = before.get(incident.id)
-            if kept is None or kept[0] != incident:
-                meanwhile = None if incident.closed else instead(incident)
-                lost = incident.closed is None and unseen(incident)
-                kept = incident, self.view(incident, meanwhile, now, unseen=lost)
-            if incident.closed:
-                self._closed[incident.id] = kept
-            views.append(kept[1])
-        return tuple(views)
+        return tuple(
+            self._over(incident, now)
+            if incident.closed
+            else self.view(incident, instead(incident), now, unseen=unseen(incident))
+            for incident in incidents
+        )
+
+    def _over(self, incident: Incident, now: datetime) -> IncidentView:
+        key = "incident", self.language.code, incident.id
+        return self._cache.keep(key, (incident, self.names), lambda: self.view(incident, None, now))
 
     def view(
         self, incident: Incident, instead: str | None, now: datetime, *, unseen: bool = False

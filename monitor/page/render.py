@@ -6,7 +6,8 @@ Autoescape is on for every template; values go into quoted attributes or text, n
 import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache as cached
+from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,19 @@ from monitor.page import formatting, machine_files, svg_charts
 from monitor.page.feed import robots, sitemap
 from monitor.page.html_files import Assets, HtmlFiles
 from monitor.page.render_cache import RenderCache
-from monitor.page.row_cache import RowCache
 from monitor.page.states import State
-from monitor.page.view_models import PageView
+from monitor.page.view_models import PageView, ServiceView
 
 
 class Renderer:
     """Renders pages. Templates and our own assets are read once; files without news are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache: RenderCache | None = None) -> None:
+        """`cache` holds what has no news since the last page."""
         self._folder = templates()
         self._ours = tuple(_hashed(self._folder / name) for name in ("style.css", "status.js"))
         self._env: dict[str, Environment] = {}
-        self._cache = RenderCache()
+        self._cache = cache or RenderCache()
 
     def files(self, page: PageView) -> Mapping[str, bytes]:
         """Path below the page's folder -> content, in the order of publishing: home pages last."""
@@ -46,7 +47,6 @@ class Renderer:
             pages = HtmlFiles(_Templates(env), view, assets, all_pages, self._cache)
             files |= pages.below()
             files |= pages.home()
-        self._cache.forget(but=files)
         return _search_engine_files(page, files) | files
 
     def _assets(self, page: PageView) -> tuple[Assets, dict[str, bytes]]:
@@ -69,7 +69,7 @@ class Renderer:
 
     def _environment(self, language: Language) -> Environment:
         if language.code not in self._env:
-            self._env[language.code] = environment(self._folder, language)
+            self._env[language.code] = environment(self._folder, language, self._cache)
         return self._env[language.code]
 
 
@@ -83,7 +83,7 @@ class _Templates:
         return self._env.get_template(name).render(**values)
 
 
-def environment(folder: Traversable, language: Language) -> Environment:
+def environment(folder: Traversable, language: Language, cache: RenderCache) -> Environment:
     env = Environment(
         loader=FunctionLoader(lambda name: (folder / name).read_text("utf-8")),
         autoescape=True,
@@ -109,16 +109,23 @@ def environment(folder: Traversable, language: Language) -> Environment:
         State=State,
         icons=(folder / "icons.svg").read_text("utf-8"),
     )
-    lines: Any = env.get_template("row.html").module
-    rows = RowCache(lines.who, lines.row)
-    env.globals["rows"] = lambda service: Markup(rows(service))  # noqa: S704  # of what templates gave
+    env.globals["rows"] = partial(_rows, env.get_template("row.html").module, cache, language.code)
     return env
+
+
+def _rows(template: Any, cache: RenderCache, code: str, service: ServiceView) -> Markup:
+    """Lines of the crowded home page: most are as they were on the last one."""
+    rows = (
+        cache.keep(("row", code, endpoint.path), endpoint, partial(template.row, endpoint))
+        for endpoint in service.endpoints
+    )
+    return Markup("").join(rows)
 
 
 def _cached_gettext(gettext: Callable[[str], str]) -> Callable[..., Markup]:
     """Like the extension's own gettext, but each message is looked up once: a page has a hundred."""
-    patterns = cache(lambda message: Markup(gettext(message)))  # noqa: S704  # only values are others' text
-    whole = cache(lambda message: patterns(message) % {})
+    patterns = cached(lambda message: Markup(gettext(message)))  # noqa: S704  # only values are others' text
+    whole = cached(lambda message: patterns(message) % {})
 
     def say(message: str, /, **values: object) -> Markup:
         return patterns(message) % values if values else whole(message)

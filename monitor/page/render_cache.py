@@ -1,41 +1,69 @@
-"""Keeps pages that have no news: the page of an endpoint or incident is made anew when its state changes. Pure."""
+"""Keeps what the last page was made of, for the next one: most of it has no news. Pure.
 
-from collections.abc import Callable, Iterable
+A view, a line of the crowded home page or a file is made anew when what it follows from has changed. The
+page of an endpoint or incident, and its file for programs, is also made anew when it has become old.
+"""
+
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
 from zlib import crc32
-
-from monitor.page.view_models import SHARE, PageView
 
 EVERY = timedelta(minutes=5)
 """At most so long other news waits: nobody watches such a page more closely than the home page."""
+SHARE = 0.4
+"""How old a file of the page may grow for want of news, as a share of the time after which it is stale."""
+T = TypeVar("T")
+
+
+class Beat(Protocol):
+    """What of a page says how long its files may wait."""
+
+    @property
+    def generated_at(self) -> datetime: ...
+
+    @property
+    def stale_after(self) -> timedelta: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    at: datetime
-    news: object
-    content: bytes
+    inputs: object
+    value: Any
+    at: datetime | None = None
+    """When a file was made."""
 
 
 class RenderCache:
-    """Gives the same bytes again while there is no news, and they are not old."""
+    """Gives the same object again while it follows from equal inputs."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Kept] = {}
+        self._before: dict[Hashable, _Kept] = {}
+        self._now: dict[Hashable, _Kept] = {}
 
-    def file(self, name: str, page: PageView, news: object, make: Callable[[], bytes]) -> bytes:
+    def turn(self) -> None:
+        """Begin another page: what the last one did not ask for is forgotten."""
+        self._before, self._now = self._now, {}
+
+    def keep(self, key: Hashable, inputs: object, make: Callable[[], T]) -> T:
+        kept = self._now.get(key) or self._before.get(key)
+        if kept is None or kept.inputs != inputs:
+            kept = _Kept(inputs, make())
+        self._now[key] = kept
+        value: T = kept.value
+        return value
+
+    def file(self, name: str, page: Beat, news: object, make: Callable[[], bytes]) -> bytes:
         """Make a file, or give the last one again. `news` is what readers should see at once."""
-        kept = self._kept.get(name)
+        kept = self._now.get(name) or self._before.get(name)
         wait = min(EVERY, page.stale_after * SHARE) * _turn(name)
-        if kept is None or kept.news != news or not kept.at <= page.generated_at <= kept.at + wait:
-            kept = self._kept[name] = _Kept(page.generated_at, news, make())
-        return kept.content
-
-    def forget(self, but: Iterable[str]) -> None:
-        """Forget what is no longer published."""
-        for name in self._kept.keys() - set(but):
-            del self._kept[name]
+        at = page.generated_at
+        if kept is None or kept.inputs != news or not (kept.at and kept.at <= at <= kept.at + wait):
+            kept = _Kept(news, make(), at)
+        self._now[name] = kept
+        content: bytes = kept.value
+        return content
 
 
 def _turn(name: str) -> float:

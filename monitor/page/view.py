@@ -23,12 +23,12 @@ from monitor.model import (
 )
 from monitor.model.failure import Words
 from monitor.page import formatting
-from monitor.page.endpoint_views import EndpointViews, retired_views
+from monitor.page.endpoint_views import endpoint_view, retired_views
 from monitor.page.headline import headline, text, triage_network, triage_service
-from monitor.page.incident_views import IncidentView
+from monitor.page.incident_views import IncidentView, IncidentViews
 from monitor.page.published import SpendView, Undelivered
+from monitor.page.render_cache import RenderCache
 from monitor.page.states import WORKING, State, call_state, overall_state, service_state
-from monitor.page.view_cache import ViewCache
 from monitor.page.view_models import (
     EndpointView,
     MaintenanceView,
@@ -46,15 +46,19 @@ AHEAD = timedelta(days=7)
 
 
 def view(
-    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], cache: ViewCache | None = None
+    site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], cache: RenderCache | None = None
 ) -> tuple[PageView, Mapping[str, Pick]]:
     """`picks` is what was recommended before, by service; returned as it is now. `cache` holds what
     has no news.
     """
-    cache = cache or ViewCache()
-    cache.endpoints.turn(snapshot.incidents)
+    cache = cache or RenderCache()
+    cache.turn()
+    incidents: dict[str, list[Incident]] = {}
+    for incident in snapshot.incidents:
+        for endpoint in incident.endpoints:
+            incidents.setdefault(endpoint, []).append(incident)
     pairs = [
-        service_view(service, site, snapshot, cache.endpoints, picks.get(service.id, Pick()))
+        service_view(service, site, snapshot, incidents, picks.get(service.id, Pick()), cache)
         for service in site.services
         if service.public
     ]
@@ -70,7 +74,7 @@ def _page(
     site: Site,
     snapshot: Snapshot,
     services: tuple[ServiceView, ...],
-    cache: ViewCache,
+    cache: RenderCache,
     language: Language,
     path: str,
 ) -> PageView:
@@ -85,7 +89,8 @@ def _page(
     by_id = {service.id: service for service in services}
     instead = partial(_instead, by_id, by_path)
     unseen = partial(_is_unseen, by_path)
-    incidents = cache.incidents(names, language).views(public, instead, snapshot.at, unseen)
+    views = IncidentViews(names, language, cache)
+    incidents = views.views(public, instead, snapshot.at, unseen)
     fresh = not any(history.latest for history in snapshot.checks.values())
     whence = formatting.whence(site.vantage, language)
     sentences = headline(services, public, whence, language, fresh=fresh)
@@ -265,9 +270,14 @@ NEXT = 3
 
 
 def service_view(
-    service: Service, site: Site, snapshot: Snapshot, views: EndpointViews, before: Pick
+    service: Service,
+    site: Site,
+    snapshot: Snapshot,
+    incidents: Mapping[str, Sequence[Incident]],
+    before: Pick,
+    cache: RenderCache,
 ) -> tuple[ServiceView, Pick]:
-    """`before` is what was recommended last; returned as it is now."""
+    """`incidents` are those of each endpoint; `before` is what was recommended last, returned as it is now."""
     checks = [check for check in site.checks if check.service == service.id]
     by_path: dict[str, list[Check]] = {endpoint.path: [] for endpoint in service.endpoints}
     for check in checks:
@@ -275,7 +285,14 @@ def service_view(
     measured = {path: checks for path, checks in by_path.items() if checks}
     paused = {path for path in measured if _is_paused(site.maintenance, path, snapshot.at)}
     endpoints = tuple(
-        views.view(checks, snapshot, site.settings, paused=path in paused)
+        endpoint_view(
+            checks,
+            snapshot,
+            site.settings,
+            incidents.get(path, ()),
+            cache,
+            paused=path in paused,
+        )
         for path, checks in measured.items()
     )
     mains = [main_check(checks) for path, checks in measured.items() if path not in paused]

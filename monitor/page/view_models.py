@@ -26,8 +26,6 @@ from monitor.page.states import ANSWERED, State
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
 CROWD = 40
 """More base URLs than this do not get their own charts on the home page."""
-SHARE = 0.4
-"""How old a file of the page may grow for want of news, as a share of the time after which it is stale."""
 IN_FULL = 20
 """So many of a service's base URLs that are in trouble are shown in full nevertheless."""
 

@@ -36,7 +36,7 @@ from monitor.model import (
     Timings,
 )
 from monitor.model.rollup import bucket
-from monitor.page import PageView, Pick, Renderer, Site, ViewCache, view
+from monitor.page import PageView, Pick, RenderCache, Renderer, Site, view
 from monitor.page.html_files import HtmlFiles
 from monitor.page.machine_files import status_json
 from monitor.page.render import _Templates
@@ -59,7 +59,7 @@ class World:
     site: Site
     snapshot: Snapshot
     picks: dict[str, Pick] = field(default_factory=dict)
-    last: ViewCache = field(default_factory=ViewCache)
+    last: RenderCache = field(default_factory=RenderCache)
 
     def age(self, one_in: int) -> None:
         """One in so many checks has run again; of the others the store gives the same objects."""
@@ -79,7 +79,8 @@ class World:
 
 
 def measure(endpoints: int) -> int:
-    world, renderer = made(endpoints), Renderer()
+    world = made(endpoints)
+    renderer = Renderer(world.last)
     found = renderer.files(world.view())  # templates are compiled, nothing else
     table = Table(f"Page: {endpoints:,} base URLs x 90 days, all different")
     for what, one_in, target in (

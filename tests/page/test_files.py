@@ -19,9 +19,8 @@ from worlds import SITES, WORLDS
 from monitor.language import templates
 from monitor.model import Snapshot
 from monitor.page import Renderer, Site, view
-from monitor.page.render_cache import EVERY
+from monitor.page.render_cache import EVERY, SHARE
 from monitor.page.states import State
-from monitor.page.view_models import SHARE
 
 
 @pytest.fixture(scope="module")

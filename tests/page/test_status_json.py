@@ -15,7 +15,7 @@ from monitor.model import Rollup, Snapshot
 from monitor.model.rollup import bucket
 from monitor.page import Site, view
 from monitor.page.machine_files import detail_schema, status_schema
-from monitor.page.view_cache import ViewCache
+from monitor.page.render_cache import RenderCache
 
 SCHEMA, DETAIL = json.loads(status_schema()), json.loads(detail_schema())
 
@@ -171,7 +171,7 @@ def test_maintenance_is_announced_with_its_time_and_what_it_covers() -> None:
 
 
 def test_an_endpoint_without_news_is_not_computed_again() -> None:
-    site, cache = SITES["mixed"], ViewCache()
+    site, cache = SITES["mixed"], RenderCache()
     first = view(site, mixed(), {}, cache)[0]
     quicker = replace(mixed().checks[key("cf-cdn")], recent=())
     later = replace(mixed(), checks={**mixed().checks, key("cf-cdn"): quicker})
@@ -182,7 +182,7 @@ def test_an_endpoint_without_news_is_not_computed_again() -> None:
 
 def test_what_is_remembered_is_what_would_be_worked_out() -> None:
     """Minute by minute, past midnight and past the age at which nothing is known any more."""
-    known = ViewCache()
+    known = RenderCache()
     for minutes in (0, 1, 9, 11, 60, 700):
         moved = replace(mixed(), at=NOW + timedelta(minutes=minutes))
         assert view(SITES["mixed"], moved, {}, known)[0] == view(SITES["mixed"], moved, {})[0]

@@ -1,17 +1,28 @@
 """What the last page said is said again where it is over, and told anew as soon as anything about it changes."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from page_cast import CHECKS, ENDPOINTS, NOW, SERVICE, SITE, ago, incident
+from page_cast import CHECKS, ENDPOINTS, NOW, SERVICE, SITE, ago, fail, incident, many
 from worlds import all_good
 
 from monitor.language import ENGLISH
-from monitor.model import EntryKind, FailureKind, Incident, Severity, Snapshot, TimelineEntry
-from monitor.page import Site, ViewCache, view
+from monitor.model import (
+    EntryKind,
+    FailureKind,
+    Incident,
+    Service,
+    Severity,
+    Snapshot,
+    TimelineEntry,
+)
+from monitor.page import RenderCache, Renderer, Site, view
 from monitor.page.incident_views import IncidentViews
+from monitor.page.view_models import CROWD
 
 KEYS = tuple(check.key for check in CHECKS)
 
@@ -67,14 +78,14 @@ PAGES = st.tuples(
 def test_a_page_that_remembers_the_last_one_is_the_page_that_does_not(
     pages: list[tuple[list[Incident], int, list[str]]],
 ) -> None:
-    last = ViewCache()
+    last = RenderCache()
     for incidents, minutes, names in pages:
         snapshot, shown = world(incidents, minutes), site(names)
         assert view(shown, snapshot, {}, last) == view(shown, snapshot, {})
 
 
 def test_what_is_over_is_told_once_and_what_lasts_each_time() -> None:
-    last = ViewCache()
+    last = RenderCache()
     over = incident(1, Severity.DOWN, FailureKind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
     lasting = incident(2, Severity.DOWN, FailureKind.SLOW, ago(minutes=9), None, KEYS[4])
 
@@ -89,9 +100,76 @@ def test_what_is_over_is_told_once_and_what_lasts_each_time() -> None:
 
 
 def test_what_is_no_longer_told_is_forgotten() -> None:
-    views = IncidentViews({}, ENGLISH)
+    cache = RenderCache()
+    views = IncidentViews({}, ENGLISH, cache)
     over = incident(1, Severity.DOWN, FailureKind.SERVER_ERROR, ago(hours=2), 5, KEYS[1])
-    (incident_view,) = views.views([over], lambda _: None, NOW)
-    assert views.views([over], lambda _: None, NOW)[0] is incident_view
-    assert views.views([], lambda _: None, NOW) == ()
-    assert views.views([over], lambda _: None, NOW)[0] is not incident_view
+
+    def told(*incidents: Incident) -> tuple[object, ...]:
+        cache.turn()
+        return views.views(incidents, lambda _: None, NOW)
+
+    (incident_view,) = told(over)
+    assert told(over)[0] is incident_view
+    assert told() == ()
+    assert told(over)[0] is not incident_view
+
+
+SITE_OF_MANY, SNAPSHOT = many(CROWD + 1)
+
+
+def named(names: dict[int, str]) -> Site:
+    """The crowd, some of it by other names."""
+    (service,) = SITE_OF_MANY.services
+    endpoints = tuple(
+        replace(each, name=names.get(number, each.name))
+        for number, each in enumerate(service.endpoints)
+    )
+    by_id = {each.id: each for each in endpoints}
+    return replace(
+        SITE_OF_MANY,
+        services=(Service(id="many", name="Many", endpoints=endpoints),),
+        checks=tuple(
+            replace(each, endpoint=by_id[each.endpoint.id]) for each in SITE_OF_MANY.checks
+        ),
+    )
+
+
+def failing(numbers: Sequence[int]) -> Snapshot:
+    snapshot = SNAPSHOT
+    for number in numbers:
+        snapshot = fail(snapshot, SITE_OF_MANY.checks[number].key, FailureKind.SERVER_ERROR, 1)
+    return snapshot
+
+
+PLACES = st.integers(0, CROWD)
+CROWDS = st.tuples(
+    st.dictionaries(PLACES, st.text("ab<&\"'优", min_size=1, max_size=9), max_size=4),
+    st.lists(PLACES, max_size=4),
+)
+
+
+@settings(max_examples=5, deadline=None)
+@given(crowds=st.lists(CROWDS, min_size=1, max_size=4))
+def test_the_crowded_home_page_with_what_is_kept_is_the_one_made_anew(
+    crowds: list[tuple[dict[int, str], list[int]]],
+) -> None:
+    cache = RenderCache()
+    renderer = Renderer(cache)
+    for names, bad in crowds:
+        page = view(named(names), failing(bad), {}, cache)[0]
+        assert renderer.files(page)["index.html"] == Renderer().files(page)["index.html"]
+
+
+def test_a_line_says_name_state_days_uptime_and_median_and_escapes_the_name() -> None:
+    page = view(named({0: "<b>"}), failing([0]), {})[0]
+    html = re.sub(r' d="[^"]*"', "", Renderer().files(page)["index.html"].decode())
+    (line,) = re.findall(r'<li class="row" data-state="major_outage">.*', html)
+    assert line == (
+        '<li class="row" data-state="major_outage"><a href="endpoints/many/e0/">'
+        '<svg class="icon" aria-hidden="true"><use href="#i-major_outage"/></svg><b>&lt;b&gt;</b></a>'
+        '<span class="row__state">Major outage</span>'
+        '<svg class="uptime__bars" viewBox="0 0 720 34" preserveAspectRatio="none" role="img"'
+        ' aria-label="&lt;b&gt;: 100\xa0% uptime over 90 days. 1 day with trouble.">'
+        '<path class="bar-o"/><path class="bar-x"/><path stroke="url(#hatch)"/></svg>'
+        "<span>100\xa0%</span><span>\u2013</span></li>"
+    )
