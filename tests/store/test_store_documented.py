@@ -1,5 +1,6 @@
 """Whatever docs/history.md says of the file is true of a store that a daemon wrote."""
 
+import asyncio
 import contextlib
 import json
 import re
@@ -9,14 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import virtual_time
+from aiohttp import web
 from cast import HandClock
+from listening import listening
 from store_cast import INCIDENT, NOON, entry, failed, opened, runs
+from virtual_time import START, VirtualClock, VirtualLoop, busy_with
 
 from monitor.clock import SystemClock
+from monitor.config import load
+from monitor.daemon.app import Daemon
 from monitor.model import Evidence, Resolution, Spend
 from monitor.model.rollup import FIGURES
 from monitor.store import Store
 
+HOUR = 3600.0
 DOC = (Path(__file__).parents[2] / "docs" / "history.md").read_text()
 QUERIES = re.findall(r"\n([^\n]+):\n\n```sql\n(.*?)```", DOC, re.DOTALL)
 VIEWS = {
@@ -52,12 +60,72 @@ def test_there_are_ten() -> None:
 async def test_every_query_of_the_document_has_an_answer(
     written: sqlite3.Connection, query: str
 ) -> None:
-    since_then = f"-{abs((SystemClock().now() - NOON).days) + 40} days"
-    query = query.replace("'-1 day'", f"'{since_then}'").replace("'-30 days'", f"'{since_then}'")
     with contextlib.closing(written):
-        rows = written.execute(query).fetchall()
+        rows = written.execute(recent(query)).fetchall()
     assert rows
     assert any(value is not None for value in rows[0])
+
+
+class Relay:
+    """Answers a chat in one piece, which is the wrong one, and for an hour not at all."""
+
+    url = ""
+
+    async def answer(self, _: web.Request) -> web.Response:
+        if HOUR < asyncio.get_running_loop().time() < 2 * HOUR:
+            return web.Response(status=502, text="<h1>502</h1>")
+        pieces = [
+            {"choices": [{"index": 0, "delta": {"content": "hello"}}]},
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+            {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 1}},
+        ]
+        text = "".join(f"data: {json.dumps({'model': 'm', **piece})}\n\n" for piece in pieces)
+        return web.Response(text=f"{text}data: [DONE]\n\n", content_type="text/event-stream")
+
+
+async def live(loop: VirtualLoop, clock: VirtualClock, folder: Path) -> None:
+    """Three hours of a daemon, with an outage."""
+    app, relay = web.Application(), Relay()
+    app.router.add_post("/v1/chat/completions", relay.answer)
+    async with listening(app) as relay.url:
+        loop.rests()
+        path = folder / "monitor.toml"
+        path.write_text(
+            f'[monitor]\nlisten = ""\nstore = "sqlite:///{folder}/m.db"\n[service.relay]\nkey = "k"\nmodel = "m"\n'
+            f'endpoints = {{ direct = "{relay.url}" }}\nprobes = {{ chat = "3m" }}\n'
+        )
+        daemon = Daemon(load(path, {}), clock=clock, publish_every=timedelta(days=99))
+        loop.busy = busy_with(daemon)
+        task = asyncio.create_task(daemon.run())
+        await asyncio.sleep(3 * HOUR)
+        daemon.stop.set()
+        await task
+        loop.busy = []
+
+
+@pytest.mark.slow
+def test_every_query_of_the_document_has_an_answer_in_the_store_of_a_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    virtual_time.run(monkeypatch, lambda loop, clock: live(loop, clock, tmp_path))
+    with contextlib.closing(sqlite3.connect(tmp_path / "m.db")) as store:
+        answers = {name: store.execute(recent(query)).fetchall() for name, query in QUERIES}
+    for name, rows in answers.items():
+        assert rows, name
+        assert any(value is not None for value in rows[0]), name
+    (day,) = answers["Availability of the last 30 days, beside the good share"]
+    assert day[0] == "relay/direct/chat"
+    assert 0.5 < day[1] < 0.8
+    (month,) = answers["What the probes cost, by month"]
+    assert month[:2] == (START.strftime("%Y-%m"), "relay")
+    kinds = {kind for _, kind, *_ in answers["What fails, and how often"]}
+    assert kinds == {"bad_gateway", "content_mismatch"}
+
+
+def recent(query: str) -> str:
+    """The query as it was asked when the store was written."""
+    since_then = f"-{(SystemClock().now() - START).days + 40} days"
+    return query.replace("'-1 day'", f"'{since_then}'").replace("'-30 days'", f"'{since_then}'")
 
 
 @pytest.mark.parametrize("view", VIEWS)
