@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Beat(Protocol):
-    """What of a page says how long its files may wait."""
+    """Says how long the files of a page may wait."""
 
     @property
     def generated_at(self) -> datetime: ...

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from monitor.model import (
@@ -277,11 +277,16 @@ class CheckMemory:
     _version: object = None
     _history: CheckHistory | None = None
 
-    def fold(self) -> None:
-        """Add up what is fresh."""
-        if not self.fresh:
+    def take(self) -> list[RunRecord]:
+        """Take what is fresh, to fold it."""
+        fresh, self.fresh = self.fresh, []
+        return fresh
+
+    def fold(self, fresh: Sequence[RunRecord]) -> None:
+        """Add these up."""
+        if not fresh:
             return
-        fresh, self.fresh, self._version = self.fresh, [], None
+        self._version = None
         hours: dict[int, list[tuple[int, CountedRow]]] = defaultdict(list)
         for entry in fresh:
             at = millis(entry.result.at)
@@ -297,7 +302,6 @@ class CheckMemory:
         at, today = millis(now), millis(now) // DAY_MS
         if self.past.today != today:
             self.past.turn(today)
-        self.fold()
         recent = self.lately.since(now - RECENT)
         version = at // HALF_HOUR_MS, len(recent), states
         if self._history is None or version != self._version:
@@ -316,10 +320,13 @@ class CheckMemory:
 
 
 class History:
-    """`lock` is held by whoever hands something to it and to the writer at once."""
+    """`lock` is held by whoever hands something to it and to the writer at once, and never for long.
+
+    Whoever adds up holds `_folding`, so that a run which is recorded meanwhile waits for nobody.
+    """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock, self._folding = threading.RLock(), threading.Lock()
         self.is_loaded = False
         self.checks: dict[Key, CheckMemory] = {}
         self.states: dict[StateKey, AlertState] = {}
@@ -347,8 +354,11 @@ class History:
             return  # it is in the journal
         memory = self._memory(entry)
         memory.fresh.append(entry)
-        if len(memory.fresh) >= _FOLD_AT:  # nobody asks
-            memory.fold()
+        if len(memory.fresh) >= _FOLD_AT and self._folding.acquire(blocking=False):  # nobody asks
+            try:
+                memory.fold(memory.take())
+            finally:
+                self._folding.release()
 
     def _memory(self, entry: RunRecord) -> CheckMemory:
         key = entry.result.check, entry.result.vantage
@@ -374,28 +384,25 @@ class History:
 
     def end_load(self, day: int, checks: Mapping[Key, CheckMemory]) -> None:
         """Take what was read, and add what came meanwhile."""
-        with self.lock:
+        with self._folding, self.lock:
             self.checks, self._day, self.is_loaded = {**checks}, day, True
             journal, self._journal = self._journal or [], None
             for entry in journal:
                 self._memory(entry).fresh.append(entry)
 
     def snapshot(self, now: datetime, outbox: tuple[OutboxMessage, ...]) -> Snapshot:
-        """The lock is held for a check at a time, so that nobody who records waits for long."""
-        with self.lock:
-            self._asked = now
-            states: dict[Key, list[AlertState]] = defaultdict(list)
-            for state in self.states.values():
-                states[state.check, state.vantage].append(state)
-            checks, incidents, spent = (
-                [*self.checks.items()],
-                [*self.incidents.values()],
-                {**self.spent},
-            )
         histories: dict[str, CheckHistory] = {}
-        for (key, vantage), memory in sorted(checks, key=lambda pair: pair[0]):
+        states: dict[Key, list[AlertState]] = defaultdict(list)
+        with self._folding:
             with self.lock:
-                histories[key] = memory.history(key, now, tuple(states.get((key, vantage), ())))
+                self._asked = now
+                for state in self.states.values():
+                    states[state.check, state.vantage].append(state)
+                incidents, spent = [*self.incidents.values()], {**self.spent}
+                checks = [(key, memory, memory.take()) for key, memory in self.checks.items()]
+            for key, memory, fresh in sorted(checks, key=itemgetter(0)):
+                memory.fold(fresh)
+                histories[key[0]] = memory.history(key[0], now, tuple(states.get(key, ())))
         today, since = now.astimezone(UTC).date(), now - timedelta(days=DAYS_SHOWN)
         shown = [each for each in incidents if each.closed is None or each.closed >= since]
         week = now - timedelta(days=7)

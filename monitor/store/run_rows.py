@@ -4,7 +4,7 @@ Times are stored in units of 0.1 ms (`_100us`), speed in tokens per ten seconds,
 price's currency, lateness and `retry_after` in ms. What is negative or no number is not kept.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -33,12 +33,13 @@ MOST_WORDS = 20_000
 """Of one sort: strangers choose some of them. Beyond it a failure keeps its kind but not its words."""
 LONGEST_WORD, SHORT_WORD = 500, 120
 NOT_KEPT = "(too many different messages to keep this one)"
-COUNTED = slice(5, 20)
+COUNTED, _TIMINGS = slice(5, 20), slice(9, 16)
 """Where in a row stands what a rollup counts, besides outcome and kind."""
 COUNTED_RUNS = select(
     RUNS.c.at, RUNS.c.check_id, RUNS.c.outcome, WORDS.c.text, *RUNS.columns.values()[COUNTED]
 ).select_from(RUNS.outerjoin(WORDS, WORDS.c.id == RUNS.c.kind_id))
 """Begin, check and what is counted of runs; a condition is to be added."""
+_NO_STREAM = (None,) * 10
 _LARGEST = 1 << 53
 _MS = timedelta(milliseconds=1)
 _TIMES = attrgetter(*TIMING_NAMES)
@@ -193,43 +194,40 @@ def _is_taken(connection: Connection, at: int, check: int) -> bool:
 
 
 def _row(connection: Connection, ids: Ids, entry: RunRecord, at: int, check: int) -> Sequence[Any]:
-    result, stream, counted, day = (
-        entry.result,
-        entry.result.stream,
-        counted_row(entry),
-        at // DAY_MS,
-    )
-    failure = result.failure
+    result, counted, failure = entry.result, counted_row(entry), entry.result.failure
+    retry_after = result.retry_after
+
+    def word(what: str, text: str | None, longest: int = SHORT_WORD) -> int | None:
+        return ids.word(connection, what, _clean(text, longest), at // DAY_MS)
+
     return (
         at,
         check,
         counted[0],
-        ids.word(connection, "kind", counted[1], day),
-        ids.word(connection, "message", _clean(failure.message, LONGEST_WORD), day)
-        if failure
-        else None,
+        word("kind", counted[1]),
+        word("message", failure.message if failure else None, LONGEST_WORD),
         *counted[2:],
         result.http_status,
-        ids.word(connection, "ip", _clean(result.remote_ip), day),
-        ids.word(connection, "model", _clean(result.model), day),
+        word("ip", result.remote_ip),
+        word("model", result.model),
         None if result.cert_expires is None else millis(result.cert_expires) // 1000,
-        None if result.retry_after is None else _scaled(result.retry_after / _MS, 1),
-        *(
-            (None,) * 9
-            if stream is None
-            else (
-                _scaled(stream.events, 1),
-                _scaled(stream.content_chunks, 1),
-                _scaled(stream.tokens_out, 1),
-                int(stream.tokens_estimated),
-                _scaled(stream.stall_max_ms),
-                _scaled(stream.icl_p50_ms),
-                _scaled(stream.icl_p95_ms),
-                ids.word(connection, "finish_reason", _clean(stream.finish_reason), day),
-                int(stream.complete),
-            )
-        ),
-        None if stream is None else _scaled(stream.heartbeats, 1),
+        None if retry_after is None else _scaled(retry_after / _MS, 1),
+        *(_NO_STREAM if result.stream is None else _stream_columns(result.stream, word)),
+    )
+
+
+def _stream_columns(stream: Stream, word: Callable[[str, str | None], int | None]) -> Sequence[Any]:
+    return (
+        _scaled(stream.events, 1),
+        _scaled(stream.content_chunks, 1),
+        _scaled(stream.tokens_out, 1),
+        int(stream.tokens_estimated),
+        _scaled(stream.stall_max_ms),
+        _scaled(stream.icl_p50_ms),
+        _scaled(stream.icl_p95_ms),
+        word("finish_reason", stream.finish_reason),
+        int(stream.complete),
+        _scaled(stream.heartbeats, 1),
     )
 
 
@@ -273,78 +271,47 @@ class WordCache:
             self.texts.update((number, text) for number, text in connection.execute(query))
 
 
-def result_from(
-    row: Sequence[Any], key: str, vantage: str, texts: Mapping[int | None, str]
-) -> Result:
-    """The run that a row holds. LookupError, ValueError or TypeError where nobody has written it so."""
-    (
-        at,
-        _,
-        outcome,
-        kind,
-        message,
-        _,
-        _,
-        late,
-        trusted,
-        *times,
-        speed,
-        tokens_in,
-        tokens_out,
-        cost,
-        status,
-        ip,
-        model,
-        expires,
-        retry_after,
-        events,
-        chunks,
-        tokens,
-        estimated,
-        stall,
-        icl_p50,
-        icl_p95,
-        finish,
-        complete,
-        heartbeats,
-    ) = row
-    usage = (tokens_in, tokens_out, cost)
+def result_from(row: Any, key: str, vantage: str, texts: Mapping[int | None, str]) -> Result:
+    """The run that a row of `RUNS` holds. LookupError, ValueError or TypeError where nobody has written it so."""
+    usage = row.tokens_in, row.tokens_out, row.cost_e8
+    cost = None if row.cost_e8 is None else row.cost_e8 / COST_SCALE
+    expires, retry_after = row.cert_expires, row.retry_after_ms
     return Result(
         check=key,
         vantage=vantage,
-        at=EPOCH + timedelta(milliseconds=at),
-        outcome=_OUTCOMES[outcome],
-        failure=None if kind is None else Failure(FailureKind(texts[kind]), texts.get(message, "")),
-        timings=Timings(**dict(zip(TIMING_NAMES, map(_tenth, times), strict=True))),
-        http_status=status,
-        remote_ip=texts.get(ip),
-        model=texts.get(model),
-        stream=None
-        if events is None
-        else Stream(
-            events=events,
-            content_chunks=chunks,
-            tokens_out=tokens,
-            tokens_estimated=bool(estimated),
-            tokens_per_s=_tenth(speed),
-            stall_max_ms=_tenth(stall),
-            icl_p50_ms=_tenth(icl_p50),
-            icl_p95_ms=_tenth(icl_p95),
-            finish_reason=texts.get(finish),
-            complete=bool(complete),
-            heartbeats=heartbeats,
-        ),
+        at=from_millis(row.at),
+        outcome=_OUTCOMES[row.outcome],
+        failure=None
+        if row.kind_id is None
+        else Failure(FailureKind(texts[row.kind_id]), texts.get(row.message_id, "")),
+        timings=Timings(**dict(zip(TIMING_NAMES, map(_tenth, row[_TIMINGS]), strict=True))),
+        http_status=row.http_status,
+        remote_ip=texts.get(row.ip_id),
+        model=texts.get(row.model_id),
+        stream=None if row.events is None else _stream_from(row, texts),
         usage=None
         if usage == (None, None, None)
-        else Usage(
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            cost_usd=None if cost is None else cost / COST_SCALE,
-        ),
+        else Usage(tokens_in=usage[0], tokens_out=usage[1], cost_usd=cost),
         cert_expires=None if expires is None else EPOCH + timedelta(seconds=expires),
-        retry_after=None if retry_after is None else timedelta(milliseconds=retry_after),
-        late_ms=float(late),
-        trusted_timings=bool(trusted),
+        retry_after=None if retry_after is None else retry_after * _MS,
+        late_ms=float(row.late_ms),
+        trusted_timings=bool(row.trusted),
+    )
+
+
+def _stream_from(row: Any, texts: Mapping[int | None, str]) -> Stream:
+    return Stream(
+        events=row.events,
+        content_chunks=row.content_chunks,
+        tokens_out=row.stream_tokens,
+        tokens_estimated=bool(row.tokens_estimated),
+        tokens_per_s=_tenth(row.tokens_per_10s),
+        stall_max_ms=_tenth(row.stall_max_100us),
+        icl_p50_ms=_tenth(row.icl_p50_100us),
+        icl_p95_ms=_tenth(row.icl_p95_100us),
+        finish_reason=texts.get(row.finish_id),
+        complete=bool(row.complete),
+        heartbeats=row.heartbeats,
     )
 
 

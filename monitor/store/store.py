@@ -398,6 +398,7 @@ class Store:
         log.error('event=store_note what="%s"', said)
 
     def _replaced(self) -> None:
+        self._writer.file_replaced()
         if self._reader is not None:
             self._reader.reset()
 

@@ -196,6 +196,10 @@ class Writer:
         urgent = self._urgent and not self.trouble
         return bool(self._tasks or self._waiting or self._stopping or urgent)
 
+    def file_replaced(self) -> None:
+        """Forget the ids: the path leads to another file."""
+        self._ids.forget()
+
     def _try_ready(self) -> str | None:
         """Say why nothing can be written at all, if so."""
         try:
@@ -354,7 +358,6 @@ class Writer:
             self.unseen = str(error)
         except DatabaseError as error:
             self.unseen = why(error, self._health.path)
-        self._ids.forget()
         if self.unseen and self.unseen != before:
             log.error('event=store_failed why="%s"', self.unseen)
 
