@@ -5,6 +5,7 @@ import re
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +33,11 @@ def own_files(*folders: Path) -> Iterator[Path]:
         yield from sorted(folder.rglob("*.py"))
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def short(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -57,7 +63,7 @@ def test_no_two_modules_share_a_file_name() -> None:
 def test_no_two_public_classes_share_a_name() -> None:
     paths = defaultdict(list)
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 paths[node.name].append(short(path))
     shared = {name: where for name, where in paths.items() if len(where) > 1}
@@ -67,7 +73,7 @@ def test_no_two_public_classes_share_a_name() -> None:
 def test_docstrings_are_sentences() -> None:
     fragments = []
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 text = ast.get_docstring(node) or ""
                 if FRAGMENT.match(text):
@@ -104,7 +110,7 @@ def test_tests_do_not_import_tests() -> None:
     """What two of them need stands in a module of its own, or in a conftest."""
     importing = []
     for path in own_files(TESTS):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             names = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
