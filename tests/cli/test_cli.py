@@ -330,6 +330,7 @@ def test_the_schema_is_a_json_schema_of_the_file(dead: Path) -> None:
         "history",
         "channel",
         "service",
+        "webhook",
         "price",
         "maintenance",
     }
