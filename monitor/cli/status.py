@@ -1,6 +1,7 @@
 """`monitor status`: show what the store knows."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -62,9 +63,9 @@ def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
     say("")
     for part in tables(loaded, snapshot):
         stdout().print(part)
-    for trouble in (_publish_trouble(last_publish(loaded)), *_bot_troubles(loaded)):
-        if trouble:
-            stdout().print(f"\n{trouble}", markup=False, highlight=False, soft_wrap=True)
+    for more in (_publish_trouble(last_publish(loaded)), *_bot_lines(loaded)):
+        if more:
+            stdout().print(f"\n{more}", markup=False, highlight=False, soft_wrap=True)
 
 
 def read_snapshot(config: Config) -> Snapshot:
@@ -93,6 +94,19 @@ def bot_states(config: Config) -> dict[str, dict[str, str | None]]:
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
         states: dict[str, dict[str, str | None]] = json.loads(reader.note(BOTS) or "{}")
     return states
+
+
+def subscribers(config: Config) -> dict[str, int]:
+    """Count the chats that subscribed, by the channel whose bot tells them."""
+    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+        chats = {(each.channel, each.chat) for each in reader.subscribers()}
+    return dict(sorted(Counter(channel for channel, _ in chats).items()))
+
+
+def _bot_lines(config: Config) -> Iterator[str]:
+    for channel, number in subscribers(config).items():
+        yield f"Subscribers of channel {channel}: {number}"
+    yield from _bot_troubles(config)
 
 
 def _bot_troubles(config: Config) -> Iterator[str]:
@@ -300,6 +314,7 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
         ],
         "publish": last_publish(config),
         "bots": bot_states(config),
+        "subscribers": subscribers(config),
         "spent_today": _spend_document(snapshot.spent_today),
         "spent_month": _spend_document(snapshot.spent_month),
     }

@@ -15,6 +15,8 @@ def check_telegram(tables: ParsedTables, channels: Iterable[Channel]) -> None:
         if not channel.commands:
             if channel.allow is not None:
                 tables.complain((*place, "allow"), "needs `commands = true` beside it")
+            if channel.subscribers:
+                tables.complain((*place, "subscribers"), "needs `commands = true` beside it")
             continue
         scheme = channel.url.reveal().partition("://")[0].lower()
         if scheme != "tgram":

@@ -12,7 +12,7 @@ from monitor.config import Config
 from monitor.daemon import BOTS
 from monitor.daemon.operator_requests import OperatorRequests
 from monitor.language import Language
-from monitor.model import Check, Incident, OperatorRequest, RequestKind, Result
+from monitor.model import Check, Incident, OperatorRequest, RequestKind, Result, Service, Subscriber
 from monitor.page import PageView, Site, view
 from monitor.publisher import Publisher
 from monitor.store import Store
@@ -55,11 +55,21 @@ class BotOperations:
 
     async def page(self) -> PageView:
         """Look at everything, also at what the page does not show."""
+        services = tuple(replace(service, public=True) for service in self._config.services)
+        return await self._view(services, self.language, hosts=True)
+
+    async def public_page(self, language: Language) -> PageView:
+        config = self._config
+        return await self._view(config.services, language, hosts=config.page.hosts)
+
+    async def _view(
+        self, services: tuple[Service, ...], language: Language, *, hosts: bool
+    ) -> PageView:
         config = self._config
         site = Site(
-            services=tuple(replace(service, public=True) for service in config.services),
+            services=services,
             checks=config.checks,
-            settings=replace(config.page, languages=(config.alerts.language,), hosts=True),
+            settings=replace(config.page, languages=(language.code,), hosts=hosts),
             vantage=config.vantage,
             version=__version__,
             maintenance=config.maintenance,
@@ -85,6 +95,15 @@ class BotOperations:
                 return results[0]
             await asyncio.sleep(_LOOK_S)
         return None
+
+    async def subscribers(self) -> tuple[Subscriber, ...]:
+        return await self._store.subscribers()
+
+    async def subscribe(self, subscriber: Subscriber) -> None:
+        await self._store.subscribe(subscriber)
+
+    async def unsubscribe(self, channel: str, chat: int, service: str | None) -> None:
+        await self._store.unsubscribe(channel, chat, service)
 
     async def notice(self, text: str) -> None:
         await self._store.save(outgoing=self._alerts.notice(text, self._clock.now()))

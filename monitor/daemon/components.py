@@ -27,7 +27,7 @@ from monitor.daemon.bot_operations import BotOperations
 from monitor.daemon.operator_requests import OperatorRequests
 from monitor.daemon.publish_command import PublishCommand
 from monitor.daemon.systemd import StoreWatchdog
-from monitor.daemon.telegram_bots import TelegramBots, sent_by_apprise
+from monitor.daemon.telegram_bots import TelegramBots, audience, sent_by_apprise
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
 from monitor.logs import log_incident
 from monitor.metrics import Metrics, MonitorState
@@ -107,7 +107,7 @@ class Components:
         client = Client()
         alerts = AlertEngine(
             config.alerts,
-            config.channels,
+            audience(config),
             memory,
             on_incident=log_incident,
             clock_set_by=deps.clock_steps.total,
@@ -185,7 +185,7 @@ class Components:
         self.cycle.ask = make_ask(deps, self.client)
         self.path_diagnosis.change(config.diagnosis, _endpoints(config), deps.redact)
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
-        self.alerts.change(config.alerts, config.channels, _voting(config))
+        self.alerts.change(config.alerts, audience(config), _voting(config))
         self.bots.change(config, notifier.send)
         self.courier.change(self.bots.send, partial(_context, deps, self.alerts))
         self.tell_programs(deps)

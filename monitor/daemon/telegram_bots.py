@@ -5,12 +5,13 @@ The room `monitor.telegram` is imported when the first channel needs it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
 from monitor.clock import Clock
 from monitor.config import Config
-from monitor.model import Channel, Message
+from monitor.model import Channel, Message, Severity
 from monitor.model.telegram_address import read_telegram_address
 
 if TYPE_CHECKING:
@@ -18,6 +19,30 @@ if TYPE_CHECKING:
     from monitor.telegram.operations import Operations
 
 Send = Callable[[str, Message], Awaitable[None]]
+
+
+_SUBSCRIBERS = "+subscribers"
+"""Behind the id of a channel: its subscribers, as another channel of the outbox. No id has a plus."""
+
+
+def audience(config: Config) -> tuple[Channel, ...]:
+    """Return all that are told: the channels, and the subscribers of those that have some.
+
+    Subscribers hear of trouble that base URLs have, of services that the page shows.
+    """
+    public = frozenset(service.id for service in config.services if service.public)
+    subscribers = (
+        replace(
+            channel,
+            id=channel.id + _SUBSCRIBERS,
+            only=frozenset(each for each in Severity if each.is_of_base_urls),
+            services=public & channel.services if channel.services else public,
+            escalate_after=None,
+        )
+        for channel in config.channels
+        if channel.subscribers
+    )
+    return (*config.channels, *(each for each in subscribers if each.services))
 
 
 def sent_by_apprise(config: Config) -> tuple[Channel, ...]:
@@ -69,8 +94,15 @@ class TelegramBots:
 
     async def send(self, channel: str, message: Message) -> None:
         """Send to one channel, by its bot where it has one. Raises NotDeliveredError."""
+        if channel.endswith(_SUBSCRIBERS):
+            await self._tell_subscribers(channel.removesuffix(_SUBSCRIBERS), message)
+            return
         bot = self._bots.get(channel)
         await (bot.send(message) if bot else self._send_by_apprise(channel, message))
+
+    async def _tell_subscribers(self, channel: str, message: Message) -> None:
+        if bot := self._bots.get(channel):
+            await bot.broadcast(message)
 
     async def stop(self) -> None:
         """End listening; messages can still be sent."""

@@ -70,4 +70,5 @@ from monitor.model.store_records import (
     RestartState,
     RunRecord,
     Snapshot,
+    Subscriber,
 )

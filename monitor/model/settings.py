@@ -45,6 +45,9 @@ class Channel:
             "help": "numbers of chats or users that may command; the chats of `url` if left out"
         },
     )
+    subscribers: bool = field(
+        default=False, metadata={"help": "Telegram: anybody may subscribe to what the page shows"}
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,6 +180,20 @@ class RequestKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """A reader whom a channel's bot tells of one service, or of all that the page shows."""
+
+    channel: str
+    chat: int
+    """The number of their chat with the bot."""
+    service: str = ""
+    """The id of a service; empty for all."""
+    language: str
+    """One of `monitor.language.NAMES`."""
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorRequest:
     """A wish of a person from another process; it waits in the store until the daemon has fulfilled it.
 

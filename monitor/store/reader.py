@@ -28,6 +28,7 @@ from monitor.model import (
     Silence,
     Snapshot,
     StoreError,
+    Subscriber,
 )
 from monitor.store import schema, small_tables
 from monitor.store.histogram import Sum
@@ -132,6 +133,9 @@ class Reader:
     def requests(self) -> tuple[OperatorRequest, ...]:
         """List what people have asked and the daemon has not done, oldest first."""
         return self._ask(small_tables.requests)
+
+    def subscribers(self) -> tuple[Subscriber, ...]:
+        return self._ask(lambda connection: small_tables.subscribers(connection, self._vantage))
 
     def silences(self, now: datetime) -> tuple[Silence, ...]:
         return self._ask(lambda connection: small_tables.silences(connection, now))

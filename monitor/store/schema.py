@@ -187,6 +187,18 @@ class RequestRow(SQLModel, table=True):
     done: datetime | None = _value(UTCDateTime, null=True)
 
 
+class SubscriberRow(SQLModel, table=True):
+    """A reader on Telegram; `service` is empty for one who wants to hear of every service."""
+
+    __tablename__ = "subscribers"
+    vantage: str = _key()
+    channel: str = _key()
+    chat: int = _key(BIG)
+    service: str = _key()
+    language: str = _value()
+    since: datetime = _value(UTCDateTime)
+
+
 def _run_key() -> tuple[Column[int], Column[int]]:
     return (
         Column("at", BIG, primary_key=True, autoincrement=False),

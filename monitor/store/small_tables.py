@@ -25,6 +25,7 @@ from monitor.model import (
     Silence,
     Spend,
     StateKey,
+    Subscriber,
 )
 from monitor.store import schema
 from monitor.store.run_rows import from_millis
@@ -37,6 +38,7 @@ from monitor.store.schema import (
     OutboxRow,
     RequestRow,
     StateRow,
+    SubscriberRow,
 )
 
 INCIDENT, MESSAGE = TypeAdapter(Incident), TypeAdapter(OutboxMessage)
@@ -121,6 +123,48 @@ def add_spend(connection: Connection, day: date, service: str, spend: Spend, van
         row.money += spend.money
         session.add(row)
         session.flush()
+
+
+def subscribers(connection: Connection, vantage: str | None) -> tuple[Subscriber, ...]:
+    """List who is told what, by channel and chat."""
+    rows = Session(connection).exec(_of(select(SubscriberRow), SubscriberRow, vantage))
+    found = (
+        Subscriber(
+            channel=row.channel,
+            chat=row.chat,
+            service=row.service,
+            language=row.language,
+            since=row.since,
+        )
+        for row in rows
+    )
+    return tuple(sorted(found, key=lambda each: (each.channel, each.chat, each.service)))
+
+
+def subscribe(connection: Connection, subscriber: Subscriber, vantage: str) -> None:
+    row = SubscriberRow(
+        vantage=vantage,
+        channel=subscriber.channel,
+        chat=subscriber.chat,
+        service=subscriber.service,
+        language=subscriber.language,
+        since=subscriber.since,
+    )
+    save(connection, [row])
+
+
+def unsubscribe(
+    connection: Connection, vantage: str, channel: str, chat: int, service: str | None
+) -> None:
+    """Forget what a chat subscribed to; None is all of it."""
+    these = (
+        (col(SubscriberRow.vantage) == vantage)
+        & (col(SubscriberRow.channel) == channel)
+        & (col(SubscriberRow.chat) == chat)
+    )
+    if service is not None:
+        these &= col(SubscriberRow.service) == service
+    connection.execute(delete(SubscriberRow).where(these))
 
 
 def _of(query: Any, model: Any, vantage: str | None) -> Any:

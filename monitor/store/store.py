@@ -27,6 +27,7 @@ from monitor.model import (
     Snapshot,
     Spend,
     StoreError,
+    Subscriber,
 )
 from monitor.store import retention, schema, small_tables
 from monitor.store.history import History
@@ -249,6 +250,22 @@ class Store:
     async def add_request(self, request: OperatorRequest) -> None:
         """Keep what a person asks of this daemon itself, as `request` does from another process."""
         await self._write(lambda connection: small_tables.add_request(connection, request))
+
+    async def subscribers(self) -> tuple[Subscriber, ...]:
+        return await self._ask(self._asked.subscribers)
+
+    async def subscribe(self, subscriber: Subscriber) -> None:
+        await self._write(
+            lambda connection: small_tables.subscribe(connection, subscriber, self._vantage)
+        )
+
+    async def unsubscribe(self, channel: str, chat: int, service: str | None = None) -> None:
+        """Forget what a chat subscribed to; without a service all of it."""
+        await self._write(
+            lambda connection: small_tables.unsubscribe(
+                connection, self._vantage, channel, chat, service
+            )
+        )
 
     async def finish_requests(self, done: Iterable[int]) -> None:
         now = self._clock.now()

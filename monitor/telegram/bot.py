@@ -7,12 +7,13 @@ is left out.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 from monitor.clock import Clock
+from monitor.language import Language
 from monitor.logs import quoted
 from monitor.model import (
     ALL,
@@ -21,6 +22,7 @@ from monitor.model import (
     Incident,
     Message,
     Mute,
+    NotDeliveredError,
     OperatorRequest,
     RequestKind,
     StoreError,
@@ -32,11 +34,13 @@ from monitor.telegram.alert_sender import AlertSender
 from monitor.telegram.bot_api import BotApi, BotApiError
 from monitor.telegram.buttons import SILENCE, Action, Button, read_button, silence_targets
 from monitor.telegram.chats import Chats
-from monitor.telegram.commands import HELP, BotCommand, Verb, read_command
+from monitor.telegram.commands import HELP, HELP_OF_READERS, BotCommand, Verb, read_command
 from monitor.telegram.operations import Operations
 from monitor.telegram.poller import TOO_OLD, Poller
 from monitor.telegram.rate_limit import RateLimit
+from monitor.telegram.subscriptions import Subscriptions, language_of
 from monitor.telegram.updates import (
+    BotBlocked,
     ButtonPress,
     ChatThread,
     GroupMigrated,
@@ -49,6 +53,8 @@ log = logging.getLogger(__name__)
 
 PER_CHAT, IN_ALL = 20, 120
 """Commands and buttons a minute."""
+PER_READER, OF_READERS = 5, 60
+"""Commands a minute of those who are no operators; what is more gets no answer."""
 REFUSALS_A_DAY = 50
 _MOST_CHECKS = 3
 """Checks that people wait for at one time."""
@@ -82,9 +88,14 @@ class Bot:
             clock=clock,
             rng=rng,
         )
+        self._subscriptions = (
+            Subscriptions(channel.id, self._api, operations, clock) if channel.subscribers else None
+        )
         self._name = ""
         """Its user name; empty until Telegram has told it."""
         self._per_chat, self._in_all = RateLimit(PER_CHAT, 60), RateLimit(IN_ALL, 60)
+        self._per_reader = RateLimit(PER_READER, 60)
+        self._of_readers = RateLimit(OF_READERS, 60)
         self._warnings, self._refusals = RateLimit(1, 60), RateLimit(1, 86_400)
         self._all_refusals = RateLimit(REFUSALS_A_DAY, 86_400)
         self._waiting_checks: set[asyncio.Task[None]] = set()
@@ -97,6 +108,15 @@ class Bot:
         """Send an alert to every chat of the channel. Raises NotDeliveredError."""
         await self._alerts.send(message)
 
+    async def broadcast(self, message: Message) -> None:
+        """Tell the subscribers. Raises NotDeliveredError where some of them were not reached."""
+        if self._subscriptions is None:
+            return
+        try:
+            await self._subscriptions.send(message)
+        except StoreError as error:
+            raise NotDeliveredError(str(error)) from None
+
     async def stop(self) -> None:
         """Tell Telegram what was seen to. Call it after `run` was cancelled; messages can still be sent."""
         for task in self._waiting_checks:
@@ -106,6 +126,8 @@ class Bot:
     async def close(self) -> None:
         """Close the connections once a message under way is out."""
         await self._alerts.close()
+        if self._subscriptions:
+            await self._subscriptions.close()
         await self._api.close()
 
     @property
@@ -120,16 +142,23 @@ class Bot:
         if not isinstance(name, str) or not name:
             raise BotApiError("getMe: the answer names no bot")
         self._name = name
-        say = self._operations.language.gettext
-        commands = [
-            {"command": verb.value, "description": say(what)} for verb, what in HELP.items()
-        ]
         for chat in self._chats.with_menu:
-            scope = {"type": "chat", "chat_id": chat}
-            try:
-                await self._api.call("setMyCommands", commands=commands, scope=scope)
-            except BotApiError as error:  # a menu is a convenience
-                log.info("event=no_menu channel=%s why=%s", self._channel, quoted(error))
+            await self._put_menu(
+                HELP, self._operations.language, scope={"type": "chat", "chat_id": chat}
+            )
+        if self._subscriptions:
+            for tag in ("", "zh"):
+                await self._put_menu(HELP_OF_READERS, language_of(tag), language_code=tag)
+
+    async def _put_menu(self, menu: Mapping[Verb, str], language: Language, **whose: Any) -> None:
+        commands = [
+            {"command": verb.value, "description": language.gettext(what)}
+            for verb, what in menu.items()
+        ]
+        try:
+            await self._api.call("setMyCommands", commands=commands, **whose)
+        except BotApiError as error:  # a menu is a convenience
+            log.info("event=no_menu channel=%s why=%s", self._channel, quoted(error))
 
     async def _see_to(self, update: Update, now: datetime, is_live: bool) -> None:  # noqa: FBT001  # see Handle
         match update.what:
@@ -139,6 +168,8 @@ class Bot:
                 await self._press(press, is_live=is_live)
             case GroupMigrated() as moved:
                 await self._alerts.follow(moved.before, moved.after)
+            case BotBlocked() as blocked if self._subscriptions:
+                await self._subscriptions.forget(blocked.chat)
             case _:
                 pass
 
@@ -171,12 +202,12 @@ class Bot:
         if command is None:
             return
         if not self._chats.may(message.sender, message.thread):
-            await self._refuse(message)
+            await self._serve_reader(command, message, now)
             return
         if not await self._is_slow_enough(message.thread):
             return
         language = self._operations.language
-        if now - _unix(message.at) > TOO_OLD:
+        if _is_old(message, now):
             minutes = round(TOO_OLD.total_seconds() / 60)
             text = replies.too_old(clean_text(message.text), minutes, language)
         elif command.is_wrong:
@@ -184,6 +215,38 @@ class Bot:
         else:
             text = await self._do(command, message)
         await self._reply(message.thread, text, message.message)
+
+    async def _serve_reader(self, command: BotCommand, message: TextMessage, now: datetime) -> None:
+        """Let anybody subscribe where that is asked for, in private; what is old or too much gets no answer."""
+        if self._subscriptions is None:
+            await self._refuse(message)
+            return
+        clock, chat = self._clock.monotonic(), message.thread.chat
+        if message.thread.kind != "private" or _is_old(message, now):
+            return
+        if not (self._per_reader.take(str(chat), clock) and self._of_readers.take("", clock)):
+            return
+        language = language_of(message.sender.language)
+        try:
+            if command.verb in {Verb.SUBSCRIBE, Verb.UNSUBSCRIBE}:
+                text = await self._subscribe(command, chat, language)
+            else:
+                text = replies.help_of_readers(await self._operations.public_page(language))
+        except StoreError as error:
+            log.warning("event=store_trouble why=%s", quoted(error))
+            text = replies.not_stored(language)
+        await self._reply(message.thread, text)
+
+    async def _subscribe(self, command: BotCommand, chat: int, language: Language) -> str:
+        if self._subscriptions is None:
+            return replies.not_subscribed(language)
+        if command.verb is Verb.SUBSCRIBE:
+            return await self._subscriptions.add(chat, command.target, language)
+        return await self._subscriptions.remove(chat, language, command.target)
+
+    async def _subscribe_operator(self, command: BotCommand, message: TextMessage) -> str:
+        language = language_of(message.sender.language)
+        return await self._subscribe(command, message.thread.chat, language)
 
     async def _do(self, command: BotCommand, message: TextMessage) -> str:
         """Do what is asked for, and return what to say of it."""
@@ -196,6 +259,8 @@ class Bot:
             Verb.CHECK: self._check,
             Verb.HELP: self._help,
             Verb.START: self._help,
+            Verb.SUBSCRIBE: self._subscribe_operator,
+            Verb.UNSUBSCRIBE: self._subscribe_operator,
         }[command.verb]
         try:
             return await do(command, message)
@@ -204,7 +269,8 @@ class Bot:
             return replies.not_stored(self._operations.language)
 
     async def _help(self, _command: BotCommand, _message: TextMessage) -> str:
-        return replies.help_text(self._operations.language)
+        subscribers = self._subscriptions is not None
+        return replies.help_text(self._operations.language, subscribers=subscribers)
 
     async def _status(self, _command: BotCommand, _message: TextMessage) -> str:
         return replies.status(await self._operations.page(), self._operations.waiting)
@@ -368,6 +434,10 @@ class Bot:
             link_preview_options={"is_disabled": True},
             **more,
         )
+
+
+def _is_old(message: TextMessage, now: datetime) -> bool:
+    return now - _unix(message.at) > TOO_OLD
 
 
 def _unix(seconds: int) -> datetime:

@@ -20,6 +20,8 @@ class Verb(StrEnum):
     SILENCE = "silence"
     CHECK = "check"
     HELP = "help"
+    SUBSCRIBE = "subscribe"
+    UNSUBSCRIBE = "unsubscribe"
     START = "start"
 
     @property
@@ -33,6 +35,8 @@ _ARGUMENTS = {
     Verb.ACK: "N [WHY]",
     Verb.SILENCE: "TARGET 2h [WHY]",
     Verb.CHECK: "CHECK",
+    Verb.SUBSCRIBE: "[SERVICE]",
+    Verb.UNSUBSCRIBE: "[SERVICE]",
 }
 HELP = {
     Verb.STATUS: marked("what works now, and what does not"),
@@ -44,6 +48,11 @@ HELP = {
     Verb.HELP: marked("this list"),
 }
 """What each command does, in the order of the list."""
+HELP_OF_READERS = {
+    Verb.SUBSCRIBE: marked("tells you when a service fails, and when that is over"),
+    Verb.UNSUBSCRIBE: marked("ends that, and forgets you"),
+}
+"""What the commands do that anybody may give, where there are subscribers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

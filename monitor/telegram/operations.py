@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from monitor.language import Language
-from monitor.model import Check, Incident, OperatorRequest, Result
+from monitor.model import Check, Incident, OperatorRequest, Result, Subscriber
 from monitor.page import PageView
 
 
@@ -27,6 +27,10 @@ class Operations(Protocol):
         """Look at everything as the page shows it, for an operator, in their language."""
         ...
 
+    async def public_page(self, language: Language) -> PageView:
+        """Look at what the page shows to everybody, in a reader's language."""
+        ...
+
     async def incident(self, number: int) -> Incident | None: ...
 
     async def carry_out(self, request: OperatorRequest) -> None:
@@ -35,6 +39,14 @@ class Operations(Protocol):
 
     async def run_check(self, check: Check) -> Result | None:
         """Run a check out of turn; None where it was not run."""
+        ...
+
+    async def subscribers(self) -> tuple[Subscriber, ...]: ...
+
+    async def subscribe(self, subscriber: Subscriber) -> None: ...
+
+    async def unsubscribe(self, channel: str, chat: int, service: str | None) -> None:
+        """Forget what a chat subscribed to; None is all of it."""
         ...
 
     async def notice(self, text: str) -> None:

@@ -3,19 +3,31 @@
 The facts are those of the page's view, so that bot and page never contradict each other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from monitor.language import Language
-from monitor.model import Check, EntryKind, Incident, Outcome, Result, Severity
+from monitor.model import (
+    Check,
+    EntryKind,
+    Failure,
+    Incident,
+    NotificationType,
+    Outcome,
+    Result,
+    Severity,
+)
 from monitor.page.formatting import LABELS
 from monitor.page.incident_views import IncidentView
 from monitor.page.view_models import PageView, ServiceView
-from monitor.telegram.commands import HELP, BotCommand
+from monitor.telegram.commands import HELP, HELP_OF_READERS, BotCommand
 
 _LISTED = 15
+_NEWS = 5
+"""Incidents in one message for readers; the page has the rest."""
 _ENTRIES = 8
 """The newest entries of a timeline that are shown."""
+_MARKS = {Severity.DOWN: "🔴", Severity.PARTIAL: "🟠", Severity.DEGRADED: "🟡"}
 _LIMIT = 4000
 """UTF-16 units of a message; Telegram takes 4096."""
 
@@ -28,11 +40,87 @@ def fitted(text: str) -> str:
     return cut.rstrip() + "…"
 
 
-def help_text(language: Language) -> str:
+def help_text(language: Language, *, subscribers: bool = False) -> str:
     say = language.gettext
-    lines = [f"{verb.usage}: {say(what)}" for verb, what in HELP.items()]
+    commands = {**HELP, **(HELP_OF_READERS if subscribers else {})}
+    lines = [f"{verb.usage}: {say(what)}" for verb, what in commands.items()]
     target = say("TARGET is `all`, SERVICE, SERVICE/ENDPOINT or SERVICE/ENDPOINT/PROBE.")
     return "\n".join([*lines, target])
+
+
+def help_of_readers(page: PageView) -> str:
+    """Say what anybody may ask of the bot."""
+    say = page.language.gettext
+    lines = [f"{verb.usage}: {say(what)}" for verb, what in HELP_OF_READERS.items()]
+    names = _short_list([service.id for service in page.services])
+    services = say("SERVICE is one of: %(names)s", names=names)
+    return "\n".join([page.title, *lines, services, *([page.url] if page.url else [])])
+
+
+def subscribed(service: str, page: PageView) -> str:
+    say, name = page.language.gettext, _name(service, page)
+    if not service:
+        return say("You will hear of every service of this page. /unsubscribe ends it.")
+    return say("You will hear of %(service)s. /unsubscribe ends it.", service=name)
+
+
+def unsubscribed(service: str, language: Language) -> str:
+    if not service:
+        return language.gettext("You will hear no more; your number is forgotten.")
+    return language.gettext("You will hear no more of %(service)s.", service=service)
+
+
+def not_subscribed(language: Language) -> str:
+    return language.gettext("You have not subscribed to that.")
+
+
+def no_room(language: Language) -> str:
+    return language.gettext("There are too many subscriptions already.")
+
+
+def news(what: NotificationType, incidents: Sequence[Incident], page: PageView) -> str:
+    """Say what the page says of these incidents, for readers; empty where it shows none of them."""
+    views = {view.id: view for view in page.incidents}
+    paragraphs = [
+        "\n".join(_news_of(what, incident, views[incident.id], page))
+        for incident in incidents[:_NEWS]
+        if incident.id in views and incident.severity.is_of_base_urls
+    ]
+    return fitted("\n\n".join(paragraphs))
+
+
+def _news_of(
+    what: NotificationType, incident: Incident, view: IncidentView, page: PageView
+) -> Iterator[str]:
+    say, title = page.language.gettext, _title(view, page)
+    if what is NotificationType.FLAPPING:
+        yield "🟠 " + say("%(title)s: it comes and goes", title=title)
+    elif incident.closed and incident.unwatched == {*incident.checks}:
+        yield "👁 " + say("%(title)s: no longer watched, so it is not known", title=title)
+    elif view.closed:
+        yield "✅ " + say("%(title)s: recovered", title=title)
+    else:
+        yield f"{_MARKS[view.severity]} {title}"
+    if view.closed:
+        yield say(
+            "From %(begin)s to %(end)s, for %(lasted)s.",
+            begin=_moment(view.opened),
+            end=_moment(view.closed),
+            lasted=view.lasted,
+        )
+    else:
+        if view.instead:
+            yield say("Use instead: %(url)s", url=view.instead)
+        yield say(
+            "Since %(moment)s, for %(lasted)s.", moment=_moment(view.opened), lasted=view.lasted
+        )
+        yield view.what
+    if page.url:
+        yield f"{page.url}/incidents/{view.id}/"
+
+
+def _name(service: str, page: PageView) -> str:
+    return next((each.name for each in page.services if each.id == service), service)
 
 
 def usage(command: BotCommand, language: Language) -> str:
@@ -122,7 +210,7 @@ def _title(incident: IncidentView, view: PageView) -> str:
     """Name the service as well: on the page the base URL stands below its own."""
     services = {each.split("/", 1)[0] for each in incident.endpoints}
     names = [service.name for service in view.services if service.id in services]
-    if incident.severity not in {Severity.DOWN, Severity.DEGRADED} or len(names) != 1:
+    if not incident.severity.is_of_base_urls or len(names) != 1:
         return incident.title
     return view.language.gettext("%(service)s, %(place)s", service=names[0], place=incident.title)
 
@@ -148,10 +236,7 @@ def details(incident: Incident, page: PageView) -> str:
         f"[#{incident.id}] {_title(view, page)}",
         span,
         view.what,
-        say(
-            "Seen: %(seen)s",
-            seen=f"{page.language.observed(failure.message)} ({failure.kind.value})",
-        ),
+        say("Seen: %(seen)s", seen=_seen(failure, page.language)),
         *([say("To do: %(remedy)s", remedy=view.do)] if view.do else []),
         "",
     ]
@@ -230,7 +315,7 @@ def checked(check: Check, result: Result | None, language: Language) -> str:
     if result.failure:
         kind = result.failure.kind
         line += f", {language.words(kind).what}\n" + say(
-            "Seen: %(seen)s", seen=f"{language.observed(result.failure.message)} ({kind.value})"
+            "Seen: %(seen)s", seen=_seen(result.failure, language)
         )
     elif result.timings.total is not None:
         line += ", " + say("%(num)s ms", num=round(result.timings.total))
@@ -309,6 +394,10 @@ def moved(channel: str, before: int, after: int, language: Language) -> str:
         after=after,
     )
     return f"👁 {title}\n{what}"
+
+
+def _seen(failure: Failure, language: Language) -> str:
+    return f"{language.observed(failure.message)} ({failure.kind.value})"
 
 
 def _moment(at: datetime) -> str:

@@ -159,6 +159,9 @@ CANNOT_LISTEN = {
         "phone.allow: is empty, so nobody could command; leave it out, and the chats of `url` may"
     ),
     'url = "tgram://1:a/5"\nallow = [5]': "phone.allow: needs `commands = true` beside it",
+    'url = "tgram://1:a/5"\nsubscribers = true': (
+        "phone.subscribers: needs `commands = true` beside it"
+    ),
     'url = "tgram://1:a/?format=text"\ncommands = true': (
         "phone.url: cannot take commands: names no chat, want tgram://TOKEN/CHAT"
     ),

@@ -15,7 +15,16 @@ from monitor.alerts import AlertEngine
 from monitor.config import Config, parse
 from monitor.daemon.bot_operations import BotOperations
 from monitor.daemon.operator_requests import OperatorRequests
-from monitor.model import Channel, Failure, FailureKind, Incident, Message, Result, RunRecord
+from monitor.model import (
+    Channel,
+    Failure,
+    FailureKind,
+    Incident,
+    Message,
+    Outcome,
+    Result,
+    RunRecord,
+)
 from monitor.model.telegram_address import read_telegram_address
 from monitor.publisher import Publisher
 from monitor.store import Store
@@ -72,8 +81,13 @@ class Desk:
         address = read_telegram_address(self.channel.url.reveal())
         return Bot(self.channel, address, operations, clock=self.clock, rng=Random(1), **more)
 
-    async def fail(self, check: str = "s/a/http", runs: int = 3) -> None:
-        failure = Failure(FailureKind.BAD_GATEWAY, "got 502")
+    async def fail(
+        self,
+        check: str = "s/a/http",
+        runs: int = 3,
+        kind: FailureKind = FailureKind.BAD_GATEWAY,
+    ) -> None:
+        failure = Failure(kind, "got 502")
         for _ in range(runs):
             await self.judge(
                 Result(
@@ -84,6 +98,11 @@ class Desk:
                     failure=failure,
                 )
             )
+
+    async def recover(self, check: str = "s/a/http") -> None:
+        for _ in range(2):
+            now = self.clock.now()
+            await self.judge(Result(check=check, vantage="local", at=now, outcome=Outcome.UP))
 
     async def judge(self, result: Result) -> None:
         self.clock.tick(1)
@@ -119,12 +138,15 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    folder: Path, phone: Telegram, clock: HandClock, keys: str = ""
+    folder: Path, phone: Telegram, clock: HandClock, keys: str = "", text: str = TEXT
 ) -> AsyncIterator[Desk]:
-    """`keys` are more keys of the channel; a line `url = …` takes the place of its own."""
+    """`keys` are more keys of the channel; a line `url = …` takes the place of its own.
+
+    `text` is the rest of the configuration.
+    """
     url = "" if "url =" in keys else f'url = "tgram://{TOKEN}/{CHAT}"\n'
     channel = f'[channel.phone]\n{url}telegram_api = "{phone.url}"\ncommands = true\n{keys}\n'
-    config = parse(TEXT + channel, path=folder / "monitor.toml", env={})
+    config = parse(text + channel, path=folder / "monitor.toml", env={})
     store = Store(config.store, clock=clock)
     store.open()
     alerts = AlertEngine(config.alerts, config.channels, store.recall())

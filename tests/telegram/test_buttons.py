@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.language import language
-from monitor.model import EntryKind, Mute, Outcome, Result
+from monitor.model import EntryKind, Mute
 from monitor.telegram import replies
 from monitor.telegram.buttons import Action, Button, read_button
 
@@ -32,13 +32,6 @@ async def pressed(place: Desk, words: str, user: int = 7, chat: int | None = Non
     press = place.phone.press(words, user=user, chat=chat)
     await soon(lambda: press in place.phone.toasts)
     return place.phone.toasts[press]
-
-
-async def recover(place: Desk) -> None:
-    for _ in range(2):
-        await place.judge(
-            Result(check="s/a/http", vantage="local", at=place.clock.now(), outcome=Outcome.UP)
-        )
 
 
 async def test_acknowledge_is_done_once_for_all_to_see(
@@ -104,7 +97,7 @@ async def test_buttons_go_with_the_end_and_those_that_stay_say_so(
         before = dict(first.buttons)
         await bot.send(alert("still down", 1))
         assert ([*first.buttons], [*phone.sent[1].buttons]) == ([], ALL_BUTTONS)
-        await recover(place)
+        await place.recover()
         await bot.send(alert("recovered", 1))
         assert [each.buttons for each in phone.sent] == [{}, {}, {}]
         first.buttons = before
@@ -130,7 +123,7 @@ async def test_a_message_of_several_incidents_has_a_row_for_each_that_goes_on(
             "Details #1",
             "Acknowledge #2",
         ]
-        await recover(place)
+        await place.recover()
         await bot.send(alert("recovered", 1))
         assert [*phone.sent[0].buttons] == ALL_BUTTONS
         assert phone.sent[1].buttons == {}

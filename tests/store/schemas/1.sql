@@ -205,6 +205,15 @@ FROM runs JOIN checks ON checks.id = check_id
     LEFT JOIN words kind ON kind.id = kind_id LEFT JOIN words message ON message.id = message_id
     LEFT JOIN words model ON model.id = model_id LEFT JOIN words ip ON ip.id = ip_id
     LEFT JOIN words finish ON finish.id = finish_id;
+CREATE TABLE subscribers (
+	vantage TEXT NOT NULL, 
+	channel TEXT NOT NULL, 
+	chat INTEGER NOT NULL, 
+	service TEXT NOT NULL, 
+	language TEXT NOT NULL, 
+	since DATETIME NOT NULL, 
+	PRIMARY KEY (vantage, channel, chat, service)
+);
 CREATE VIEW timeline AS SELECT incidents.vantage, incidents.id AS incident,
     json_extract(value, '$.at') AS at, json_extract(value, '$.what') AS what,
     json_extract(value, '$.check') AS check_key, json_extract(value, '$.kind') AS kind,
