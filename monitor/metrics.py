@@ -20,7 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from monitor.model import Check, FailureKind, Outcome, Result, Spend, Timings
+from monitor.model import AgentState, Check, FailureKind, Outcome, Result, Spend, Timings
 
 CHECK = ("service", "endpoint", "probe")
 _LATE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
@@ -44,6 +44,12 @@ class MonitorState:
     currency: str
     dropped: int
     """Results that the store gave up."""
+    agents: Mapping[str, AgentState] = field(default_factory=dict)
+    """What is known of the agents that were heard, by vantage."""
+    ingested: Mapping[str, int] = field(default_factory=dict)
+    repeated: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Results of agents, by vantage; those that were refused by reason too."""
 
 
 @dataclass(slots=True)
@@ -266,6 +272,47 @@ def _monitor(state: MonitorState) -> Iterator[Metric]:
     )
     dropped.add_metric((), state.dropped)
     yield dropped
+    if state.agents:
+        yield from _agents(state)
+
+
+def _agents(state: MonitorState) -> Iterator[Metric]:
+    """Yields what is known of agents; a daemon without them has no such metrics."""
+    agents = sorted(state.agents.items())
+    yield _gauge(
+        "monitor_vantage_heard_timestamp_seconds",
+        "When the agent of a vantage was heard last, in unix time.",
+        (((vantage,), agent.heard.timestamp()) for vantage, agent in agents),
+        ("vantage",),
+    )
+    yield _gauge(
+        "monitor_vantage_clock_offset_seconds",
+        "How far the hub's clock is ahead of the agent's.",
+        (((vantage,), _seconds(agent.offset_ms)) for vantage, agent in agents),
+        ("vantage",),
+    )
+    yield _gauge(
+        "monitor_agent_buffered_results",
+        "Results that waited at the agent when it was heard last.",
+        (((vantage,), agent.buffered) for vantage, agent in agents),
+        ("vantage",),
+    )
+    for name, text, counts in (
+        ("monitor_ingest_results", "Results of agents that were stored.", state.ingested),
+        ("monitor_ingest_repeated", "Results of agents that were there already.", state.repeated),
+    ):
+        family = CounterMetricFamily(name, text, labels=("vantage",))
+        for vantage, _ in agents:
+            family.add_metric((vantage,), counts.get(vantage, 0))
+        yield family
+    refused = CounterMetricFamily(
+        "monitor_ingest_refused",
+        "Results of agents that were not taken.",
+        labels=("vantage", "why"),
+    )
+    for labels, count in sorted(state.refused.items()):
+        refused.add_metric(labels, count)
+    yield refused
 
 
 def _gauge(

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.metrics import Metrics, MonitorState
 from monitor.model import (
+    AgentState,
     Check,
     Endpoint,
     Failure,
@@ -67,6 +68,11 @@ READING = MonitorState(
     used={"s": 0.5},
     currency="USD",
     dropped=0,
+    agents={
+        "cn": AgentState(vantage="cn", stream="x", upto=9, heard=AT, offset_ms=1500, buffered=4)
+    },
+    ingested={"cn": 9},
+    refused={("cn", "unknown_check"): 2},
 )
 
 

@@ -192,3 +192,32 @@ class TroubleTracker:
             return troubled(name, why, say) if self.begins(name, monotonic) else None
         lasts = self.ended(name, monotonic)
         return None if lasts is None else mended(name, lasts, now, say)
+
+
+def agent_notice(what: str, vantage: str, say: Language) -> str:
+    """Say what is odd about the agent of a vantage: `two_agents`, `clock`, `dropped` or `refused`."""
+    title, text = {
+        "two_agents": (
+            say.gettext("%(vantage)s: two agents have the same key", vantage=vantage),
+            say.gettext(
+                "Only the first one is heard. Stop one of them, or give it a vantage of its own with"
+                " `monitor agent add`."
+            ),
+        ),
+        "clock": (
+            say.gettext("%(vantage)s: its clock is more than a minute wrong", vantage=vantage),
+            say.gettext("The times of its results are corrected. Set the clock of that machine."),
+        ),
+        "dropped": (
+            say.gettext("%(vantage)s: its buffer was full", vantage=vantage),
+            say.gettext(
+                "It gave up the oldest good results that waited for the hub. Raise `buffer` in [agent]"
+                " if the hub is often away for so long."
+            ),
+        ),
+        "refused": (
+            say.gettext("%(vantage)s: the hub refused some of its results", vantage=vantage),
+            say.gettext("They are lost. The log of the hub says why; update the older of the two."),
+        ),
+    }[what]
+    return f"👁 {title}\n{text}"

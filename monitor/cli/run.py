@@ -12,6 +12,7 @@ import typer
 from monitor.cli.options import ConfigPath, load, service_env
 from monitor.daemon.app import Daemon
 from monitor.logs import quoted
+from monitor.model import MonitorError
 from monitor.page.folder import open_folder
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ def command(
             param_hint="'--log-level'",
         )
     loaded = load(path, level=level)
+    if loaded.agent:
+        raise MonitorError(
+            f"{loaded.path} is of a machine that probes for a hub; run `monitor agent` with it"
+        )
     for warning in loaded.warnings:
         log.warning("event=config place=%s why=%s", warning.where, quoted(warning.what))
     env = service_env(loaded.path, os.environ)

@@ -175,6 +175,11 @@ def recommendation_lines(config: Config, snapshot: Snapshot) -> Iterator[str]:
 
 def tables(config: Config, snapshot: Snapshot) -> Iterator[Table | str]:
     yield _check_table(config, snapshot)
+    if config.vantages:
+        from monitor.cli.agent import agent_table  # noqa: PLC0415  # only where there are agents
+
+        yield ""
+        yield agent_table(config)
     if snapshot.incidents:
         yield ""
         until = incidents.watched_until(config, snapshot.at)
@@ -300,6 +305,7 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
         "checks": [
             _check_document(check, snapshot.checks.get(check.key)) for check in config.checks
         ],
+        "vantages": _vantage_documents(config),
         "incidents": [incidents.document(incident) for incident in snapshot.incidents],
         "undelivered": [_message_document(message) for message in snapshot.outbox],
         "given_up": [_message_document(message) for message in snapshot.dead],
@@ -318,6 +324,29 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
         "spent_today": _spend_document(snapshot.spent_today),
         "spent_month": _spend_document(snapshot.spent_month),
     }
+
+
+def _vantage_documents(config: Config) -> list[dict[str, Any]]:
+    """Return what is known of the agents of the configuration."""
+    if not config.vantages:
+        return []
+    from monitor.cli.agent import agent_states  # noqa: PLC0415  # only where there are agents
+
+    states = agent_states(config)
+    return [
+        {
+            "id": vantage.id,
+            "name": vantage.name("en"),
+            "heard_at": state and iso_time(state.heard),
+            "blind": state and state.blind,
+            "offset_ms": state and state.offset_ms,
+            "buffered": state and state.buffered,
+            "version": state and state.version,
+            "config": state and state.config,
+        }
+        for vantage in config.vantages
+        for state in (states.get(vantage.id),)
+    ]
 
 
 def _message_document(message: OutboxMessage) -> dict[str, Any]:

@@ -322,6 +322,7 @@ def _login(parts: SplitResult) -> str:
 
 
 BaseUrl = Annotated[str, BeforeValidator(_one_address), AfterValidator(_base_url)]
+HubUrl = Annotated[str, AfterValidator(_public_url)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Links = Annotated[
     dict[Annotated[str, Field(min_length=1, max_length=40)], Annotated[str, AfterValidator(_link)]],

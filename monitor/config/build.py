@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.alerts.policies import BurnRate
@@ -16,6 +17,7 @@ from monitor.config.tables import MaintenanceTable, MonitorTable
 from monitor.config.telegram_channels import check_telegram
 from monitor.diagnosis import DiagnosisSettings, parse_resolver
 from monitor.model import (
+    AgentSettings,
     AlertSettings,
     Channel,
     Check,
@@ -29,6 +31,8 @@ from monitor.model import (
     Recurrence,
     Secret,
     Service,
+    Vantage,
+    VerdictSettings,
     Webhook,
 )
 from monitor.model.duration import format_duration
@@ -42,6 +46,10 @@ _LOGO_ENDINGS = (".svg", ".png", ".webp", ".jpg", ".jpeg")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     path: Path
+    state: Path
+    """The folder of what the daemon writes."""
+    document: Mapping[str, Any] = field(repr=False)
+    """The file as it stands, no reference resolved."""
     vantage: str
     store: str
     listen: tuple[str, int] | None
@@ -58,6 +66,11 @@ class Config:
     prices: Mapping[str, Price]
     budgets: Mapping[str, DailyBudget]
     maintenance: tuple[Maintenance, ...]
+    vantages: tuple[Vantage, ...]
+    """The places whose agents may push; with none of them the daemon is no hub."""
+    verdict: VerdictSettings
+    agent: AgentSettings | None
+    """The way to the hub, on a machine that probes for one."""
     warnings: tuple[Complaint, ...]
     """What is understood and hardly meant, each with its remedy."""
     secrets: tuple[Secret, ...] = field(repr=False)
@@ -70,14 +83,26 @@ class Config:
         return (*channels, *(webhook.target for webhook in self.webhooks))
 
 
-def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) -> Config:
-    """Make the configuration. Where complaints were left it is complete all the same; the caller refuses it then."""
+def build(
+    tables: ParsedTables,
+    path: Path,
+    state: Path,
+    secrets: list[Secret],
+    *,
+    document: Mapping[str, Any] | None = None,
+) -> Config:
+    """Make the configuration. `document` is the file as it stands, no reference resolved.
+    Where complaints were left it is complete all the same; the caller refuses it then.
+    """
     services: list[Service] = []
     checks: list[Check] = []
     for service_id, table in tables.service.items():
         builder = ServiceBuilder(tables, service_id, table, path.parent)
         services.append(builder.service())
         checks.extend(check for check in builder.checks(services[-1]) if not check.endpoint.retired)
+    if tables.vantage and not tables.monitor.listen:
+        what = 'is "", so that no agent can push; want an address such as "127.0.0.1:8080"'
+        tables.complain(("monitor", "listen"), what)
     prices = {model: Price(**dict(table)) for model, table in tables.price.items()}
     _check_money(tables, checks, prices)
     _warn_of_few_runs(tables, checks)
@@ -92,8 +117,13 @@ def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) 
     planned = tuple(
         _maintenance(tables, name, table, services) for name, table in tables.maintenance.items()
     )
+    agent = AgentSettings(**dict(tables.agent)) if tables.agent else None
+    if agent and agent.proxy:
+        secrets.extend(_login_secrets(agent.proxy.login))
     return Config(
         path=path,
+        state=state,
+        document=document or {},
         vantage=tables.monitor.vantage,
         store=_store(tables.monitor.store, state),
         listen=_listen(tables.monitor.listen),
@@ -116,8 +146,11 @@ def build(tables: ParsedTables, path: Path, state: Path, secrets: list[Secret]) 
             if table.budget_per_day
         },
         maintenance=planned,
+        vantages=tuple(_vantage(tables, name) for name in tables.vantage),
+        verdict=_verdict(tables),
+        agent=agent,
         warnings=(*tables.misuses, *tables.warnings),
-        secrets=(*secrets, *_more_secrets(tables.monitor, services, channels, webhooks)),
+        secrets=(*secrets, *_more_secrets(tables, services, channels, webhooks)),
     )
 
 
@@ -188,6 +221,32 @@ def _check_services(tables: ParsedTables, named: Iterable[str], place: Place) ->
         tables.complain(place, unknown(service, known, f'service "{service}"'))
 
 
+# --- several vantages ------------------------------------------------------------------------------
+
+
+def _vantage(tables: ParsedTables, name: str) -> Vantage:
+    vantage, place = Vantage(id=name, **dict(tables.vantage[name])), ("vantage", name)
+    if name == tables.monitor.vantage:
+        what = (
+            "is the vantage of this daemon itself (see [monitor]); give the other place another id"
+        )
+        tables.complain(place, what)
+    same = [each for each, other in tables.vantage.items() if dict(other)["key"] == vantage.key]
+    if same[0] != name:
+        what = f"is the key of [vantage.{same[0]}] too; run `monitor agent add` for each place"
+        tables.complain((*place, "key"), what)
+    _check_services(tables, vantage.services, (*place, "services"))
+    return vantage
+
+
+def _verdict(tables: ParsedTables) -> VerdictSettings:
+    verdict, places = VerdictSettings(**dict(tables.verdict)), len(tables.vantage) + 1
+    if isinstance(verdict.quorum, int) and verdict.quorum > places:
+        what = f"got {verdict.quorum}, want at most {places}: there are no more vantages"
+        tables.complain(("verdict", "quorum"), what)
+    return verdict
+
+
 # --- the page's files -----------------------------------------------------------------------------
 
 
@@ -235,7 +294,7 @@ def _trouble_with(path: Path, endings: tuple[str, ...]) -> str | None:
 
 
 def _more_secrets(
-    monitor: MonitorTable,
+    tables: ParsedTables,
     services: Iterable[Service],
     channels: Iterable[Channel],
     webhooks: Iterable[Webhook],
@@ -244,6 +303,7 @@ def _more_secrets(
 
     The path of a resolver may be a customer's number.
     """
+    monitor = tables.monitor
     for service in services:
         for endpoint in service.endpoints:
             yield from (value for _, value in endpoint.headers)

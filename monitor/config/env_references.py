@@ -57,7 +57,7 @@ class References:
             return [self.resolve(item, place) for item in value]
         if not isinstance(value, str):
             return value
-        if place and place[-1] == "key":
+        if place[-1:] == ("key",) and place[0] != "vantage":  # there it is a public one
             return self._key(value, place)
         return self._text(value, place)
 
@@ -111,6 +111,9 @@ class References:
         if _is_secret(place):
             self.secrets.extend(Secret(text) for text in values.values() if text)
         return _REFERENCE.sub(lambda match: values[match[1]] or "", value)
+
+    def is_set(self, name: str) -> bool:
+        return self._look_up(name) is not None
 
     def _look_up(self, name: str) -> str | None:
         value = self._credential(name) or self.env.get(name, "").strip() or None

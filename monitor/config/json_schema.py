@@ -9,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, create_model
 
 from monitor.config.tables import (
     POLICY_TABLES,
+    AgentTable,
     AlertsTable,
     ChannelTable,
     EndpointTable,
@@ -18,6 +19,8 @@ from monitor.config.tables import (
     PageTable,
     PriceTable,
     ServiceTable,
+    VantageTable,
+    VerdictTable,
     WebhookTable,
 )
 from monitor.model.duration import format_duration
@@ -38,6 +41,7 @@ def schema() -> dict[str, Any]:
         endpoints=(_by_id(EndpointTable | str), ...),
         probes=(any_probe | None, None),
     )
+    agent: dict[str, Any] = {"agent": (AgentTable | None, None)}
     root = create_model(
         "monitor.toml",
         __config__=ConfigDict(extra="forbid"),
@@ -50,6 +54,9 @@ def schema() -> dict[str, Any]:
         service=(_by_id(service), ...),
         price=(_by_id(PriceTable), {}),
         maintenance=(_by_id(MaintenanceTable), {}),
+        vantage=(_by_id(VantageTable), {}),
+        verdict=(VerdictTable, {}),
+        **agent,
     )
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

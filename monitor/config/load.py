@@ -92,12 +92,29 @@ def parse(
         raise ConfigError((_syntax(str(error), text),), path) from error
     except RecursionError as error:
         raise ConfigError((Complaint(str(path), "is nested too deeply"),)) from error
-    references = _references(path, env, secrets=secrets)
+    return from_document(raw, path=path, env=env, secrets=secrets, strict=strict)
+
+
+def state_folder(path: Path, env: Mapping[str, str]) -> Path:
+    """Return where a daemon with the configuration at `path` keeps what it writes."""
+    folders = env.get("STATE_DIRECTORY", "").split(":")
+    return Path(folders[0]) if folders[0] else path.absolute().parent
+
+
+def from_document(
+    raw: dict[str, Any],
+    *,
+    path: Path,
+    env: Mapping[str, str],
+    secrets: Secrets = Secrets.ALL,
+    strict: bool = False,
+) -> Config:
+    """Make the configuration of a document, as `parse` does of its text. Raises ConfigError."""
+    references = references_of(path, env, secrets=secrets)
     tables = ParsedTables(references.complaints)
     tables.read_all(references.resolve(raw))
-    state_folders = env.get("STATE_DIRECTORY", "").split(":")
-    state = Path(state_folders[0]) if state_folders[0] else path.absolute().parent
-    config = build(tables, path.absolute(), state, references.secrets)
+    state = state_folder(path, env)
+    config = build(tables, path.absolute(), state, references.secrets, document=raw)
     complaints = [*tables.complaints, *(tables.misuses if strict else ())]
     if complaints:
         raise ConfigError(_safe(complaints, references.resolved), path)
@@ -113,7 +130,7 @@ def channels_only(path: Path, env: Mapping[str, str]) -> Config:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         text = ""
-    references = _references(path, env)
+    references = references_of(path, env)
     tables = ParsedTables(references.complaints)
     tables.read_all(references.resolve(_channels(text)))
     return build(tables, path.absolute(), path.absolute().parent, references.secrets)
@@ -135,7 +152,7 @@ def _channels(text: str) -> dict[str, Any]:
     return found
 
 
-def _references(
+def references_of(
     path: Path, env: Mapping[str, str], *, secrets: Secrets = Secrets.ALL
 ) -> References:
     credentials = env.get("CREDENTIALS_DIRECTORY")

@@ -21,6 +21,7 @@ from monitor.config.tables import (
     PageTable,
     ServiceTable,
     Table,
+    VerdictTable,
     keys_of,
     policy_of,
 )
@@ -43,11 +44,14 @@ class ParsedTables:
     alerts: Table = field(default_factory=AlertsTable)
     policies: dict[str, Policy] = field(default_factory=dict)
     history: Table = field(default_factory=HistoryTable)
+    verdict: Table = field(default_factory=VerdictTable)
+    agent: Table | None = None
     service: dict[str, ServiceTable] = field(default_factory=dict)
     channel: dict[str, Table] = field(default_factory=dict)
     webhook: dict[str, Table] = field(default_factory=dict)
     price: dict[str, Table] = field(default_factory=dict)
     maintenance: dict[str, MaintenanceTable] = field(default_factory=dict)
+    vantage: dict[str, Table] = field(default_factory=dict)
     named: dict[str, set[str]] = field(
         default_factory=lambda: {name: set() for name in TABLES_BY_ID}
     )
@@ -101,7 +105,13 @@ class ParsedTables:
                 self._read_by_id(name, value)
             else:
                 self.complain((name,), unknown(name, (*TABLES, *TABLES_BY_ID), "table"))
-        if not document.get("service"):
+        if "agent" in document and document.keys() & {"service", "vantage"}:
+            self.complain(
+                ("agent",),
+                "is of a machine that probes for a hub, which says what to probe; remove"
+                " [service.ID] and [vantage.ID], or remove [agent]",
+            )
+        elif not document.get("service") and "agent" not in document:
             self.complain(
                 ("service",), "is missing; add a table such as [service.ohmygpt] with endpoints"
             )

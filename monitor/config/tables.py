@@ -23,6 +23,7 @@ from monitor.config.addresses import (
     Controls,
     EndpointProxy,
     HeartbeatUrl,
+    HubUrl,
     Links,
     Listen,
     PublicUrl,
@@ -44,11 +45,13 @@ from monitor.config.values import (
     ModelName,
     Moment,
     Money,
+    Names,
     NotNegative,
     OnlySeverities,
     PathText,
     Positive,
     Probes,
+    PublicKey,
     SecretText,
     Share,
     Size,
@@ -59,6 +62,7 @@ from monitor.config.values import (
     Zone,
 )
 from monitor.model import (
+    AgentSettings,
     AlertSettings,
     Channel,
     Endpoint,
@@ -68,6 +72,8 @@ from monitor.model import (
     Price,
     Publishing,
     Service,
+    Vantage,
+    VerdictSettings,
     Webhook,
 )
 from monitor.probes import PROBES
@@ -233,6 +239,26 @@ PriceTable = table_of(
     per_million_out=Money,
     currency=Annotated[str, Key(pattern="^[A-Z]{3}$")],
 )
+VantageTable = table_of(
+    Vantage,
+    "VantageTable",
+    names=(Names, ()),
+    key=PublicKey,
+    services=Annotated[tuple[str, ...], AfterValidator(frozenset)],
+)
+VerdictTable = table_of(
+    VerdictSettings,
+    "VerdictTable",
+    quorum=Literal["majority", "any", "all"] | Annotated[StrictInt, Key(ge=1, le=1000)],
+    partial=NotNegative,
+)
+AgentTable = table_of(
+    AgentSettings,
+    "AgentTable",
+    hubs=Annotated[tuple[HubUrl, ...], Key(min_length=1)],
+    proxy=EndpointProxy | None,
+    buffer=(Size, "64MB"),
+)
 EndpointTable = table_of(
     Endpoint,
     "EndpointTable",
@@ -282,6 +308,8 @@ TABLES: dict[str, type[Table]] = {
     "page": PageTable,
     "alerts": AlertsTable,
     "history": HistoryTable,
+    "verdict": VerdictTable,
+    "agent": AgentTable,
 }
 """Tables that stand alone."""
 TABLES_BY_ID: dict[str, type[Table]] = {
@@ -290,6 +318,7 @@ TABLES_BY_ID: dict[str, type[Table]] = {
     "webhook": WebhookTable,
     "price": PriceTable,
     "maintenance": MaintenanceTable,
+    "vantage": VantageTable,
 }
 """Tables by id: `[service.ID]`."""
 

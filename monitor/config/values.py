@@ -1,6 +1,7 @@
 """Values as they stand in monitor.toml: read, or refused with what is wanted instead."""
 
 import base64
+import binascii
 import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -198,6 +199,39 @@ def _secret_values(table: dict[str, str]) -> tuple[tuple[str, Secret], ...]:
     return tuple((name, Secret(value)) for name, value in table.items())
 
 
+_LANGUAGES = ("en", "zh-CN")
+_LONGEST_NAME = 40
+
+
+def _names(value: Any) -> tuple[tuple[str, str], ...]:
+    """Read one name, or a table of names by language."""
+    names = value if isinstance(value, dict) else {"": value}
+    if not names or any(not isinstance(name, str) for name in names.values()):
+        raise ValueError('want a name such as "Shanghai", or { en = "Shanghai", zh-CN = "上海" }')
+    if unknown := sorted(names.keys() - {"", *_LANGUAGES}):
+        raise ValueError(f'got the language "{unknown[0][:20]}", want {" or ".join(_LANGUAGES)}')
+    if any(not 0 < len(name) <= _LONGEST_NAME for name in names.values()):
+        raise ValueError(f"want names of 1 to {_LONGEST_NAME} characters")
+    return tuple((language, _visible(name)) for language, name in names.items())
+
+
+PUBLIC_KEY_PREFIX = "ed25519:"
+_PUBLIC_KEY_BYTES = 32
+
+
+def _public_key(text: str) -> str:
+    """Check the public key of an agent; it is no secret."""
+    try:
+        key = base64.b64decode(text.removeprefix(PUBLIC_KEY_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not text.startswith(PUBLIC_KEY_PREFIX) or len(key) != _PUBLIC_KEY_BYTES:
+        raise ValueError(
+            'is no public key, want "ed25519:..." as `monitor agent add` writes it; add the agent anew'
+        )
+    return text
+
+
 # --- maintenance that comes again ---------------------------------------------------------------
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -275,6 +309,19 @@ def zone_of(value: Any) -> ZoneInfo:
 Endpoints = Annotated[dict[str, Any], BeforeValidator(_endpoints)]
 Probes = Annotated[dict[str, Any], BeforeValidator(_probes)]
 ModelName = Annotated[str, Field(max_length=200), AfterValidator(_visible)]
+Names = Annotated[
+    tuple[tuple[str, str], ...],
+    BeforeValidator(lambda value: _names(value) if value else ()),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "object", "additionalProperties": {"type": "string"}},
+            ]
+        }
+    ),
+]
+PublicKey = Annotated[str, AfterValidator(_public_key)]
 Label = Annotated[str, Field(min_length=1, max_length=40)]
 Title = Annotated[str, Field(min_length=1, max_length=80)]
 PathText = Annotated[

@@ -7,14 +7,17 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 from random import Random, SystemRandom
 
 from monitor import __version__
 from monitor.alerts import Context, self_alerts
 from monitor.clock import Clock, ClockSteps, SystemClock
-from monitor.config import Config
+from monitor.config import Config, load
 from monitor.daemon import STARTED
 from monitor.daemon.components import Components, Dependencies, Listeners, health, hung
 from monitor.daemon.deadman_switch import DeadMansSwitch
@@ -25,7 +28,7 @@ from monitor.logs import RepeatFilter
 from monitor.metrics import Metrics
 from monitor.model import Redactor, RestartState, StoreError
 from monitor.ranking import RecentAnswers
-from monitor.store import Store
+from monitor.store import AlsoWritten, Store
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,18 @@ RECENT = timedelta(minutes=30)
 """So far back a start looks for answers, by which alerts rank base URLs."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """The part of a daemon beside probing and remembering. The usual one shows a page; an agent pushes."""
+
+    read: Callable[[Path], Config] | None = None
+    """Reads the configuration anew; None reads monitor.toml."""
+    publishes: bool = True
+    also: AlsoWritten | None = None
+    """Called within each transaction that writes runs, with them."""
+    loops: Callable[["Daemon", Components], Mapping[str, Coroutine[None, None, None]]] = lambda *_: {}
+
+
 class Daemon:
     def __init__(
         self,
@@ -55,15 +70,22 @@ class Daemon:
         rng: Random | None = None,
         listeners: Listeners | None = None,
         publish_every: timedelta = PUBLISH_INTERVAL,
+        role: Role = Role(),  # frozen
     ) -> None:
         clock = clock or SystemClock()
         self.env = env
         self.clock = clock
         self.publish_every = publish_every
+        self.role = role
         self.stop = asyncio.Event()
         self.reload_requested = asyncio.Event()
         self.store = Store(
-            config.store, clock=clock, vantage=config.vantage, history=config.history
+            config.store,
+            clock=clock,
+            vantage=config.vantage,
+            history=config.history,
+            others=(vantage.id for vantage in config.vantages),
+            also=role.also,
         )
         self.self_monitor = SelfMonitor(self.store, clock)
         self.deps = Dependencies(
@@ -89,6 +111,9 @@ class Daemon:
             components = Components.build(self.deps, state)
             await self._forget(components)
             await self._restore_state(components, state)
+            if components.hub:
+                with _log_store_errors():
+                    await components.hub.load()
             async with _signals(self.stop):
                 await self._run_components(components, state)
         finally:
@@ -119,9 +144,6 @@ class Daemon:
         components.bots.start()
         loops = [
             asyncio.create_task(components.courier.run(self.stop), name="courier"),
-            asyncio.create_task(
-                components.publisher.run(self.stop, self.publish_every), name="publisher"
-            ),
             asyncio.create_task(self._housekeeping(components), name="housekeeping"),
             asyncio.create_task(
                 components.operator_requests.run(self.stop), name="operator_requests"
@@ -132,7 +154,14 @@ class Daemon:
             asyncio.create_task(self._reload_when_requested(components), name="reload"),
             asyncio.create_task(self._watchdog(components), name="watchdog"),
             asyncio.create_task(self._measure_loop_lag(), name="loop_lag"),
+            *(
+                asyncio.create_task(loop, name=name)
+                for name, loop in self.role.loops(self, components).items()
+            ),
         ]
+        if self.role.publishes:
+            publishing = components.publisher.run(self.stop, self.publish_every)
+            loops.append(asyncio.create_task(publishing, name="publisher"))
         for loop in loops:
             loop.add_done_callback(self._loop_ended)
         return loops
@@ -156,7 +185,8 @@ class Daemon:
         self.stop.set()
 
     async def _reload_when_requested(self, components: Components) -> None:
-        reloader = Reloader(self.deps, components, self.env)
+        read = self.role.read or partial(load, env=self.env)
+        reloader = Reloader(self.deps, components, read)
         while not self.stop.is_set():
             requested = asyncio.create_task(self.reload_requested.wait())
             stopped = asyncio.create_task(self.stop.wait())
@@ -264,6 +294,11 @@ class Daemon:
         )
         for text, except_for in alerts:
             await self._notify(components, text, now, except_for)
+        for text in (
+            components.hub.take_notices(components.alerts.language) if components.hub else ()
+        ):
+            log.warning('event=agent_notice why="%s"', text.splitlines()[0])
+            await self._notify(components, text, now)
         for pause in components.schedule.take_pauses():
             text = self_alerts.paused(
                 pause.begin,
@@ -299,8 +334,9 @@ class Daemon:
             await asyncio.wait_for(
                 components.courier.deliver_due(at_once=True), LAST_DELIVERY.total_seconds()
             )
-        with _log_store_errors():
-            await _publish_last_page(components)
+        if self.role.publishes:
+            with _log_store_errors():
+                await _publish_last_page(components)
 
 
 async def _publish_last_page(components: Components) -> None:

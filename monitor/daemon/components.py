@@ -52,6 +52,7 @@ from monitor.store import Store
 from monitor.web import MetricsServer, Report, WebServer
 
 if TYPE_CHECKING:
+    from monitor.daemon.hub import Hub
     from monitor.daemon.webhooks import Webhooks
 
 
@@ -96,6 +97,8 @@ class Components:
     bots: TelegramBots
     web: WebServer | None
     metrics_server: MetricsServer | None
+    hub: "Hub | None"
+    """What takes the results of agents, where there are any."""
     told_best: Mapping[str, str | None]
     """What webhooks heard last of the best base URL of each service."""
     webhooks: "Webhooks | None" = None
@@ -139,6 +142,7 @@ class Components:
         requests = OperatorRequests(deps.store, alerts, clock, check_now)
         bots = _bots(deps, alerts, requests, publisher)
         bots.change(config, Notifier(sent_by_apprise(config), deps.redact).send)
+        hub = make_hub(deps, alerts)
         components = cls(
             client=client,
             path_diagnosis=path_diagnosis,
@@ -150,8 +154,9 @@ class Components:
             publish_command=publish_command,
             operator_requests=requests,
             bots=bots,
-            web=make_web(deps, schedule),
-            metrics_server=make_metrics_server(deps, schedule, cycle.ledger),
+            web=make_web(deps, schedule, hub),
+            metrics_server=make_metrics_server(deps, schedule, cycle.ledger, hub),
+            hub=hub,
             told_best=memory.told_best,
         )
         components.tell_programs(deps)
@@ -177,9 +182,15 @@ class Components:
         """Return the webhooks whose receivers said that they are gone for good."""
         return self.webhooks.sender.gone if self.webhooks else ()
 
-    def change(self, deps: Dependencies, notifier: Notifier) -> ScheduleChange:
-        """Swap to another config at once, so that no run sees half of it. Cannot fail."""
+    def change(
+        self, deps: Dependencies, notifier: Notifier, hub: "Hub | None" = None
+    ) -> ScheduleChange:
+        """Swap to another config at once, so that no run sees half of it. Cannot fail.
+
+        `hub` is what `prepare_hub` has made of the config.
+        """
         config = deps.config
+        self.hub = hub
         old_client, self.client = self.client, Client()
         self.retired.append((old_client, self.schedule.running()))
         self.cycle.ask = make_ask(deps, self.client)
@@ -192,13 +203,27 @@ class Components:
         deps.answers.change(config.checks)
         self.publisher.change(config.services, config.checks, config.page, config.maintenance)
         self.publish_command.change(config.page)
+        if self.hub:
+            self.hub.change(config, deps.redact)
         if self.web:
             self.web.change(config.page.dir, _page_host(config))
+            self.web.answer_agents(self.hub.respond if self.hub else None)
         if self.metrics_server:
-            self.metrics_server.change(_report(deps, self.schedule, self.cycle.ledger))
+            report = _report(deps, self.schedule, self.cycle.ledger, self.hub)
+            self.metrics_server.change(report)
         changed = self.schedule.change(config.checks)
         self.cycle.backoff.forget(changed.gone | changed.changed)
         return changed
+
+    async def prepare_hub(self, deps: Dependencies) -> "Hub | None":
+        """Return the hub that another config needs: the one that there is, a new one, or none.
+
+        Raises MonitorError.
+        """
+        hub = self.hub if self.hub and deps.config.vantages else make_hub(deps, self.alerts)
+        if hub is not None and hub is not self.hub:
+            await hub.load()
+        return hub
 
     @property
     def servers(self) -> list[WebServer | MetricsServer]:
@@ -384,17 +409,34 @@ def _alternatives(
     )
 
 
-def make_web(deps: Dependencies, schedule: Schedule) -> WebServer | None:
+def make_hub(deps: Dependencies, alerts: AlertEngine) -> "Hub | None":
+    """Returns what takes the results of agents; None where no vantage may push. Raises MonitorError."""
+    if not deps.config.vantages:
+        return None
+    from monitor.daemon.hub import Hub  # noqa: PLC0415  # a daemon without agents loads nothing of it
+
+    return Hub(
+        deps.config,
+        deps.redact,
+        store=deps.store,
+        clock=deps.clock,
+        in_maintenance=lambda check, at: alerts.in_maintenance(check, at) is not None,
+    )
+
+
+def make_web(deps: Dependencies, schedule: Schedule, hub: "Hub | None") -> WebServer | None:
     if deps.config.listen is None:
         return None
     host, port = deps.config.listen
-    return WebServer(
+    server = WebServer(
         deps.config.page.dir,
         host,
         port,
         lambda: health(deps, schedule),
         page_host=_page_host(deps.config),
     )
+    server.answer_agents(hub.respond if hub else None)
+    return server
 
 
 def _page_host(config: Config) -> str | None:
@@ -402,21 +444,25 @@ def _page_host(config: Config) -> str | None:
 
 
 def make_metrics_server(
-    deps: Dependencies, schedule: Schedule, ledger: BudgetLedger
+    deps: Dependencies, schedule: Schedule, ledger: BudgetLedger, hub: "Hub | None"
 ) -> MetricsServer | None:
     if deps.config.metrics is None:
         return None
     host, port = deps.config.metrics
     return MetricsServer(
-        host, port, lambda: health(deps, schedule), _report(deps, schedule, ledger)
+        host, port, lambda: health(deps, schedule), _report(deps, schedule, ledger, hub)
     )
 
 
-def _report(deps: Dependencies, schedule: Schedule, ledger: BudgetLedger) -> Report:
-    return lambda accepts: deps.metrics.report(_state(deps, schedule, ledger), accepts)
+def _report(
+    deps: Dependencies, schedule: Schedule, ledger: BudgetLedger, hub: "Hub | None"
+) -> Report:
+    return lambda accepts: deps.metrics.report(_state(deps, schedule, ledger, hub), accepts)
 
 
-def _state(deps: Dependencies, schedule: Schedule, ledger: BudgetLedger) -> MonitorState:
+def _state(
+    deps: Dependencies, schedule: Schedule, ledger: BudgetLedger, hub: "Hub | None"
+) -> MonitorState:
     config, today = deps.config, deps.clock.now().date()
     waiting = dict.fromkeys(config.targets, 0)
     return MonitorState(
@@ -429,6 +475,10 @@ def _state(deps: Dependencies, schedule: Schedule, ledger: BudgetLedger) -> Moni
         used=ledger.used(today),
         currency=config.page.currency,
         dropped=deps.store.dropped,
+        agents=hub.known if hub else {},
+        ingested=hub.counts.results if hub else {},
+        repeated=hub.counts.repeated if hub else {},
+        refused=hub.counts.refused if hub else {},
     )
 
 

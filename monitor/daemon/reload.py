@@ -6,13 +6,15 @@ added and changed ones start within seconds. A configuration that cannot be used
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitor import logs
 from monitor.alerts import Notifier, self_alerts
 from monitor.clock import Clock
-from monitor.config import Config, load
+from monitor.config import Config
 from monitor.daemon.components import (
     Components,
     Dependencies,
@@ -24,6 +26,9 @@ from monitor.daemon.telegram_bots import sent_by_apprise
 from monitor.model import Complaint, ConfigError, MonitorError, Redactor, StoreError
 from monitor.web import MetricsServer, WebServer
 
+if TYPE_CHECKING:
+    from monitor.daemon.hub import Hub
+
 Server = WebServer | MetricsServer
 log = logging.getLogger(__name__)
 
@@ -32,8 +37,11 @@ NOTE = "reload"
 
 
 class Reloader:
-    def __init__(self, deps: Dependencies, components: Components, env: Mapping[str, str]) -> None:
-        self._deps, self._components, self._env = deps, components, env
+    def __init__(
+        self, deps: Dependencies, components: Components, read: Callable[[Path], Config]
+    ) -> None:
+        """`read` makes the configuration of the file at a path."""
+        self._deps, self._components, self._read = deps, components, read
         self._last_refusal = ""
 
     async def reload(self) -> Dependencies:
@@ -57,29 +65,30 @@ class Reloader:
         return self._deps
 
     async def _swap(self) -> str:
-        config = await asyncio.to_thread(load, self._deps.config.path, self._env)
+        config = await asyncio.to_thread(self._read, self._deps.config.path)
         _must_stay(self._deps.config, config)
         secrets = {*self._deps.config.secrets, *config.secrets}
         deps = replace(self._deps, config=config, redact=Redactor(secrets))
         notifier = await asyncio.to_thread(Notifier, sent_by_apprise(config), deps.redact)
-        await self._listen(deps)
+        hub = await self._components.prepare_hub(deps)
+        await self._listen(deps, hub)
         logs.learn(deps.redact)
-        changed = self._components.change(deps, notifier)
+        changed = self._components.change(deps, notifier, hub)
         self._deps = deps
         summary = f"new={len(changed.new)} gone={len(changed.gone)} changed={len(changed.changed)}"
         log.info("event=reloaded checks=%d %s", len(config.checks), summary)
         await forget(deps, self._components)
         return summary
 
-    async def _listen(self, deps: Dependencies) -> None:
+    async def _listen(self, deps: Dependencies, hub: "Hub | None") -> None:
         """Take the new addresses before leaving the old ones; the one step that may fail half-way."""
         components = self._components
         if deps.config.listen != self._deps.config.listen:
-            new = make_web(deps, components.schedule)
+            new = make_web(deps, components.schedule, hub)
             await _replace(components.web, new)
             components.web = new
         if deps.config.metrics != self._deps.config.metrics:
-            metrics = make_metrics_server(deps, components.schedule, components.cycle.ledger)
+            metrics = make_metrics_server(deps, components.schedule, components.cycle.ledger, hub)
             await _replace(components.metrics_server, metrics)
             components.metrics_server = metrics
 

@@ -72,3 +72,4 @@ from monitor.model.store_records import (
     Snapshot,
     Subscriber,
 )
+from monitor.model.vantage import AgentSettings, AgentState, Quorum, Vantage, VerdictSettings

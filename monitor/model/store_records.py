@@ -158,6 +158,7 @@ class Snapshot:
 
     at: datetime
     checks: Mapping[str, CheckHistory]
+    """Keyed by check, as our own vantage sees it."""
     incidents: tuple[Incident, ...]
     """The open incidents and those closed in the last 90 days; newest first."""
     outbox: tuple[OutboxMessage, ...] = ()
@@ -168,6 +169,8 @@ class Snapshot:
     """Messages that were given up within the last week, newest first."""
     silences: tuple[Silence, ...] = ()
     """The silences that hold, or will."""
+    elsewhere: Mapping[str, Mapping[str, CheckHistory]] = field(default_factory=dict)
+    """The same as other vantages see it, by vantage and check."""
     stopped_at: datetime | None = None
     """Set on the last page of a daemon that is stopping."""
 

@@ -3,5 +3,6 @@
 from monitor.store.reader import Reader
 from monitor.store.small_tables import TOLD_BEST
 from monitor.store.store import Store
+from monitor.store.writer import AlsoWritten
 
-__all__ = ["TOLD_BEST", "Reader", "Store"]
+__all__ = ["TOLD_BEST", "AlsoWritten", "Reader", "Store"]

@@ -325,8 +325,10 @@ class History:
     Whoever adds up holds `_folding`, so that a run which is recorded meanwhile waits for nobody.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, vantage: str | None = None) -> None:
+        """`vantage` is our own, whose checks stand alone in a snapshot; with None all do."""
         self.lock, self._folding = threading.RLock(), threading.Lock()
+        self._vantage = vantage
         self.is_loaded = False
         self.checks: dict[Key, CheckMemory] = {}
         self.states: dict[StateKey, AlertState] = {}
@@ -392,6 +394,7 @@ class History:
 
     def snapshot(self, now: datetime, outbox: tuple[OutboxMessage, ...]) -> Snapshot:
         histories: dict[str, CheckHistory] = {}
+        elsewhere: dict[str, dict[str, CheckHistory]] = defaultdict(dict)
         states: dict[Key, list[AlertState]] = defaultdict(list)
         with self._folding:
             with self.lock:
@@ -402,13 +405,16 @@ class History:
                 checks = [(key, memory, memory.take()) for key, memory in self.checks.items()]
             for key, memory, fresh in sorted(checks, key=itemgetter(0)):
                 memory.fold(fresh)
-                histories[key[0]] = memory.history(key[0], now, tuple(states.get(key, ())))
+                is_here = self._vantage in {None, key[1]}
+                place = histories if is_here else elsewhere[key[1]]
+                place[key[0]] = memory.history(key[0], now, tuple(states.get(key, ())))
         today, since = now.astimezone(UTC).date(), now - timedelta(days=DAYS_SHOWN)
         shown = [each for each in incidents if each.closed is None or each.closed >= since]
         week = now - timedelta(days=7)
         return Snapshot(
             at=now,
             checks=histories,
+            elsewhere=dict(elsewhere),
             incidents=tuple(sorted(shown, key=lambda each: (each.opened, each.id), reverse=True)),
             outbox=outbox,
             dead=tuple(message for at, message in self.dead if at >= week),

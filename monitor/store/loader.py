@@ -1,7 +1,7 @@
 """Loads from the file what `history` needs of the last 90 days, in one look at the store."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Text, bindparam, cast, func, literal, select
@@ -37,13 +37,20 @@ _ONE_RUN = select(RUNS).where(
 
 
 class Loader:
-    """Reads the checks of one vantage, or with None of all, in one transaction throughout."""
+    """Reads the checks of one vantage and of `others`, or with None of all, in one transaction throughout."""
 
-    def __init__(self, connection: Connection, vantage: str | None, now: datetime) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        vantage: str | None,
+        now: datetime,
+        others: Collection[str] = (),
+    ) -> None:
         self._connection, self._vantage = connection, vantage
         self._now, self._today = now, millis(now) // DAY_MS
         query = select(CHECKS.c.id, CHECKS.c.key, CHECKS.c.vantage, CHECKS.c.rolled_until)
-        query = query if vantage is None else query.where(CHECKS.c.vantage == vantage)
+        if vantage is not None:
+            query = query.where(CHECKS.c.vantage.in_({vantage, *others}))
         rows = connection.execute(query).all()
         self._keys: dict[int, Key] = {number: (key, of) for number, key, of, _ in rows}
         self._rolled = {number: rolled for number, _, _, rolled in rows}

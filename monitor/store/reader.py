@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -103,7 +103,7 @@ class Reader:
 
     def snapshot(self, now: datetime, *, whole: bool = True) -> Snapshot:
         """Answer what a page shows, from all that is committed; without `whole` no more than the last day."""
-        history = History()
+        history = History(self._vantage)
         history.begin_load(())
         with self.loading(now) as loader:
             loader.small(history)
@@ -111,12 +111,15 @@ class Reader:
         return history.snapshot(now, self.outbox()[0])
 
     @contextmanager
-    def loading(self, now: datetime) -> Iterator[Loader]:
-        """A look at the store as it is now, on a connection of its own, however long it takes."""
+    def loading(self, now: datetime, others: Collection[str] = ()) -> Iterator[Loader]:
+        """A look at the store as it is now, on a connection of its own, however long it takes.
+
+        `others` are vantages that are looked at beside our own.
+        """
         engine = self._open()
         try:
             with self._told(), engine.begin() as connection:
-                yield Loader(connection, self._vantage, now)
+                yield Loader(connection, self._vantage, now, others)
         finally:
             engine.dispose()
 
@@ -349,6 +352,10 @@ class Reader:
                     resolution=of,
                     rollup=total.rollup,
                 )
+
+    def ask(self, question: Callable[[Connection], T]) -> T:
+        """For what only a few stores hold: the rows of agents."""
+        return self._ask(question)
 
     def _ask(self, question: Callable[[Connection], T]) -> T:
         with self._lock, self._told(), self._engine.begin() as connection:

@@ -38,7 +38,7 @@ from monitor.store.sqlite import connections
 from monitor.store.sqlite.health import FileHealth, Reserve
 from monitor.store.sqlite.repair import damage
 from monitor.store.transaction import Change, Done, Item
-from monitor.store.writer import Writer
+from monitor.store.writer import AlsoWritten, Writer
 
 T = TypeVar("T")
 _CHECK_EVERY_S = 86_400
@@ -55,7 +55,13 @@ class Store:
         clock: Clock,
         vantage: str = "local",
         history: HistorySettings = HistorySettings(),  # noqa: B008  # frozen
+        others: Iterable[str] = (),
+        also: AlsoWritten | None = None,
     ) -> None:
+        """`others` are vantages whose runs are held in memory beside our own.
+
+        `also` is called within each transaction that writes runs, with them.
+        """
         self._url, self._path = url, connections.path_of(url)
         self._clock, self._vantage = clock, vantage
         self._listeners: list[Callable[[], None]] = []
@@ -77,8 +83,10 @@ class Store:
             vantage=vantage,
             prepare=self._prepare,
             committed=self._committed,
+            also=also,
         )
-        self._history = History()
+        self._others = frozenset(others)
+        self._history = History(vantage)
         self._load: Future[None] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="store-loader")
@@ -170,7 +178,7 @@ class Store:
 
     def _begin_load(self, now: datetime, uncommitted: Iterable[Item]) -> None:
         """Fix what is read, while nobody commits; the rest goes on in a thread of its own."""
-        looking = self._asked.loading(now)
+        looking = self._asked.loading(now, self._others)
         loader = looking.__enter__()
         self._history.begin_load(uncommitted)
 
@@ -300,6 +308,34 @@ class Store:
         """For commands beside the daemon: `Reader.note` finds it."""
         self._put(Change(values=((name, text),)), urgent=True)
         await self.flush()
+
+    def watch(self, others: Iterable[str]) -> None:
+        """Hold the runs of these vantages in memory too from now on."""
+        others = frozenset(others)
+        if not others <= self._others:
+            self._history.is_loaded = False  # whoever asks next loads it
+        self._others = others
+
+    async def transact(
+        self,
+        work: Callable[[Connection], T],
+        runs: Callable[[T], Iterable[RunRecord]] = lambda _: (),
+    ) -> T:
+        """Run `work` in a transaction of its own in the writer's thread; StoreError when it cannot be.
+
+        `runs` says of its answer which runs it has written, so that memory knows them too.
+        """
+
+        def committed(answer: T) -> None:
+            with self._history.lock:
+                for entry in runs(answer):
+                    self._history.add(entry)
+
+        return await asyncio.wrap_future(self._writer.call(work, committed))
+
+    async def ask(self, question: Callable[[Connection], T]) -> T:
+        """For what only a few stores hold: the rows of agents."""
+        return await self._ask(lambda: self._asked.ask(question))
 
     async def close(self) -> None:
         """Commit all, mark a clean stop, and end the threads."""

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -28,6 +29,7 @@ from monitor.store.transaction import Item, WriteSet, bare, change_of, has_chang
 from monitor.store.write_queue import WriteQueue
 
 T = TypeVar("T")
+AlsoWritten = Callable[[Connection, Sequence[RunRecord]], None]
 _GATHER_S = 0.5
 _RETRY_S = 1.0
 _ROOMS = (0.8, 0.65, 0.5)
@@ -41,6 +43,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class _Task:
     work: Callable[[], Any]
+    committed: Callable[[Any], None]
     answer: "Future[Any]"
 
 
@@ -56,9 +59,12 @@ class Writer:
         vantage: str,
         prepare: Callable[[], None],
         committed: Callable[[Sequence[Item]], None],
+        also: AlsoWritten | None = None,
     ) -> None:
+        """`also` is called within each transaction that writes runs, with them."""
         self._engine, self._health, self._prepare = engine, health, prepare
         self._clock, self._vantage, self._committed = clock, vantage, committed
+        self._also = also
         self._ids = Ids()
         self._wake = threading.Condition()
         self._items = WriteQueue()
@@ -91,8 +97,15 @@ class Writer:
             self._wake.notify()
         return answer
 
-    def call(self, work: Callable[[Connection], T]) -> "Future[T]":
-        """Run `work` in a transaction of its own, after what was put so far."""
+    def call(
+        self,
+        work: Callable[[Connection], T],
+        committed: Callable[[T], None] = lambda _: None,
+    ) -> "Future[T]":
+        """Run `work` in a transaction of its own, after what was put so far.
+
+        `committed` is called with its answer as soon as it is committed, before anything else is written.
+        """
 
         def transaction() -> T:
             if not self.is_ready:
@@ -100,13 +113,15 @@ class Writer:
             with self._engine.begin() as connection:
                 return work(connection)
 
-        return self.between_commits(transaction)
+        return self.between_commits(transaction, committed)
 
-    def between_commits(self, work: Callable[[], T]) -> "Future[T]":
+    def between_commits(
+        self, work: Callable[[], T], committed: Callable[[T], None] = lambda _: None
+    ) -> "Future[T]":
         """Run `work` while nothing is being written, also where nothing can be."""
         answer: Future[T] = Future()
         with self._wake:
-            self._tasks.append(_Task(work, answer))
+            self._tasks.append(_Task(work, committed, answer))
             self._wake.notify()
         return answer
 
@@ -260,14 +275,18 @@ class Writer:
     def _write(self, items: Sequence[Item]) -> None:
         wanted, now = WriteSet.of(items), self._clock.now()
         try:
-            with self._engine.begin() as connection:
-                write(connection, self._ids, wanted, now, vantage=self._vantage)
+            self._write_once(wanted, now)
         except IntegrityError:
             self._ids.forget()
         else:
             return
+        self._write_once(wanted, now, crowded=True)
+
+    def _write_once(self, wanted: WriteSet, now: datetime, *, crowded: bool = False) -> None:
         with self._engine.begin() as connection:
-            write(connection, self._ids, wanted, now, vantage=self._vantage, crowded=True)
+            write(connection, self._ids, wanted, now, vantage=self._vantage, crowded=crowded)
+            if self._also and wanted.entries:
+                self._also(connection, wanted.entries)
 
     def _commit_sparingly(self, items: list[Item]) -> str:
         """The last of the disk is for what alerts need; runs wait."""
@@ -364,6 +383,7 @@ class Writer:
     def _do(self, task: _Task) -> None:
         try:
             answer = task.work()
+            task.committed(answer)
         except Exception as error:  # noqa: BLE001  # whoever waits shall have it
             unreadable = isinstance(error, UNREADABLE)
             self._health.suspect |= unreadable

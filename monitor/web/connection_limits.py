@@ -53,7 +53,7 @@ class LimitedConnection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._client = ""
         self._admitted = False
-        self._received = 0
+        self._received, self._allowed = 0, limiter.limits.max_received
         self._timers: list[asyncio.TimerHandle] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -71,6 +71,10 @@ class LimitedConnection(asyncio.Protocol):
         ]
         self._inner.connection_made(transport)
 
+    def allow(self, more: int) -> None:
+        """Let whoever is known send so many bytes more, behind what has come already."""
+        self._allowed = max(self._allowed, self._received + more)
+
     def request_complete(self) -> None:
         """Its first question is complete."""
         if self._timers:
@@ -78,7 +82,7 @@ class LimitedConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
-        if self._received > self._limiter.limits.max_received:
+        if self._received > self._allowed:
             self._transport.abort()
         elif self._admitted:
             self._inner.data_received(data)

@@ -4,7 +4,8 @@ import asyncio
 import gzip
 import logging
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 Health = Callable[[], str | None]
 """Why the daemon is not well, or None."""
+Api = Callable[[web.BaseRequest, str, Callable[[int], None]], Awaitable[web.StreamResponse]]
+"""Answers what lies below `API`, by itself; the function lets a connection send more bytes."""
 Report = Callable[[str], tuple[bytes, str]]
 """The metrics and their content type, for what the client accepts."""
 
@@ -36,6 +39,10 @@ _SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
     "Server": "monitor",
 }
+API = "agent/"
+"""Paths that begin so are the agents', where the daemon is a hub."""
+ONE_READ = 256 * 1024
+"""Bytes that asyncio hands over at once: so much of a body may come before anybody has looked at its headers."""
 _VERSIONS = {HttpVersion10, HttpVersion11}
 
 
@@ -47,7 +54,8 @@ class _HttpServer:
 
     def __init__(self, host: str, port: int, limits: Limits) -> None:
         self._host, self._port = host, port
-        self._limiter = ConnectionLimiter(limits)
+        self.api: Api | None = None
+        self._limits, self._limiter = limits, ConnectionLimiter(limits)
         self._http: _Http
         self._server: asyncio.Server | None = None
 
@@ -94,11 +102,15 @@ class _HttpServer:
             connection.request_complete()
         if request.version not in _VERSIONS:
             return _text(505, "HTTP/1.1 is spoken here\n")
+        path = request.path.removeprefix("/")
+        if self.api is not None and path.startswith(API):
+            allow = connection.allow if isinstance(connection, LimitedConnection) else _nothing
+            return await self.api(request, path, allow)
         if not is_trusted_host(request.headers.get("Host"), self._names()):
             return _text(421, f"unknown host; see `{self.key}` in the documentation\n")
         if request.method not in {"GET", "HEAD"}:
             return _text(405, "read only\n", {"Allow": "GET, HEAD"})
-        return await self._respond(request, request.path.removeprefix("/"))
+        return await self._respond(request, path)
 
     def _names(self) -> Collection[str] | None:
         """The names by which it may be asked; None: any."""
@@ -157,6 +169,13 @@ class WebServer(_HttpServer):
             return _text(404, "not found\n")
         return await _send(request, file, status)
 
+    def answer_agents(self, api: Api | None) -> None:
+        """Hand on what agents ask; their names for us and their bodies are the API's business."""
+        self.api = api
+        more = ONE_READ if api else 0
+        most = self._limits.max_received + more
+        self._limiter.limits = replace(self._limits, max_received=most)
+
 
 class MetricsServer(_HttpServer):
     """Serves `/metrics`, and `/healthz` with the reason: both speak of private services too."""
@@ -190,6 +209,10 @@ class MetricsServer(_HttpServer):
             body = gzip.compress(body, 1)
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
+
+
+def _nothing(_: int) -> None:
+    """Allow nothing: the connection has no limits."""
 
 
 def _healthz(trouble: str | None) -> web.Response:

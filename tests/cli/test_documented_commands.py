@@ -24,7 +24,10 @@ CARRIER = (
     "takes these lines from the page before a real push",
 )
 CONTAINER = ("tests/service/test_container.py", "wants a container engine")
+AGENT = ("tests/agent/test_two_places.py", "wants two daemons")
 ELSEWHERE = {
+    'monitor agent add cn --name "Shanghai" --url https://status.example.org': AGENT,
+    "monitor agent https://status.example.org": AGENT,
     "make demo": ("tests/cli/test_demo.py", "takes minutes"),
     "make test": (".ci/run", "is what runs this"),
     "make quick": ("tests/test_docs.py", "is a part of what runs this"),

@@ -44,6 +44,20 @@ class _Reached:
         return await self._reach(dest_host, dest_port)
 
 
+def socks_connector(proxy: Proxy) -> ProxyConnector:
+    """Returns what leads a session of aiohttp through a proxy; a connection lasts for one request."""
+    user, _, password = proxy.login.reveal().partition(":") if proxy.login else ("", "", "")
+    return ProxyConnector(
+        proxy_type=ProxyType.SOCKS5,
+        host=proxy.host,
+        port=proxy.port,
+        username=user or None,
+        password=password or None,
+        rdns=True,
+        force_close=True,
+    )
+
+
 async def through_socks(proxy: Proxy, host: str, port: int, reach: Reach) -> socket.socket:
     """Open a connection to the endpoint. Raises TunnelError, and OSError where the proxy cannot be reached."""
     trace = current.get()

@@ -1,0 +1,30 @@
+"""Measures how far the hub's clock is ahead of ours, as SNTP does (RFC 4330, section 5)."""
+
+from dataclasses import dataclass, replace
+
+LONGEST_ROUND_TRIP_MS = 5_000.0
+"""An answer that took longer says nothing about the clock."""
+SHOWN_MS, NOTICE_MS = 2_000, 60_000
+"""Offsets from which on one is shown, and told as a notice."""
+_SMALL_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """`correction_ms` is what is added to the times of results; a small offset, or change of it, moves nothing.
+
+    So a result that is sent again is sent with the same time.
+    """
+
+    offset_ms: int | None = None
+    """The hub's clock minus ours; None before the first answer."""
+    correction_ms: int = 0
+
+    def answered(self, sent_ms: float, hub_ms: float, round_trip_ms: float) -> "ClockOffset":
+        """Return the offset after an answer: sent at `sent_ms` by our clock, stamped `hub_ms` by the hub's."""
+        if not 0 <= round_trip_ms <= LONGEST_ROUND_TRIP_MS:
+            return self
+        offset = round(hub_ms - (sent_ms + round_trip_ms / 2))
+        if abs(offset - self.correction_ms) <= _SMALL_MS:
+            return replace(self, offset_ms=offset)
+        return ClockOffset(offset, 0 if abs(offset) <= _SMALL_MS else offset)

@@ -1,0 +1,335 @@
+"""`monitor agent`: let another place probe for this hub, or probe for one here."""
+
+import asyncio
+import faulthandler
+import os
+import shlex
+import stat
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from monitor import config, logs
+from monitor.agent.clock_offset import SHOWN_MS
+from monitor.agent.invitation import Invitation, read_invitation
+from monitor.agent.signature import TAG_LENGTH, digest, load_or_make, new_key
+from monitor.cli.console import plain_table, say, stdout
+from monitor.cli.options import ConfigPath, load, service_env
+from monitor.cli.reload import reload
+from monitor.clock import SystemClock
+from monitor.config import Config, Secrets
+from monitor.config.agent_document import agent_document
+from monitor.config.vantage_text import with_vantage, without_vantage
+from monitor.model import (
+    AgentSettings,
+    AgentState,
+    Complaint,
+    ConfigError,
+    MonitorError,
+    Redactor,
+    Secret,
+)
+from monitor.model.duration import format_duration
+from monitor.store import Store
+
+ADD, LIST, REMOVE = "add", "list", "remove"
+_UNIT = """[Unit]
+Description=LLM endpoint monitor: probes for a hub
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={command}
+# Keys for paid probes, NAME=value a line; readable by root or by you alone.
+EnvironmentFile=-{state}/env
+Restart=always
+RestartSec=5
+RestartPreventExitStatus=78
+TimeoutStartSec=infinity
+WatchdogSec=60
+UMask=0077
+NoNewPrivileges=yes
+
+[Install]
+WantedBy={target}
+"""
+
+
+def command(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="add|list|remove|URL",
+            help="At the hub: add, list or remove. At the other place: the hub's address, once.",
+            show_default=False,
+        ),
+    ] = "",
+    vantage: Annotated[
+        str, typer.Argument(metavar="ID", help="The vantage to add or remove.", show_default=False)
+    ] = "",
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Its name for people.", show_default=False)
+    ] = "",
+    url: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="The hub's address for agents. Default: `url` in [page].",
+            show_default=False,
+        ),
+    ] = "",
+    path: ConfigPath = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where the agent keeps its key, its store and what the hub said.",
+            show_default=False,
+        ),
+    ] = None,
+    install: Annotated[
+        bool, typer.Option("--install", help="Write a systemd unit instead of running.")
+    ] = False,
+) -> None:
+    """Let another place probe for this hub, or probe for one here.
+
+    At the hub, `add` makes a key pair, writes [vantage.ID] and prints one line. At the other place the agent asks for
+    that line, and then runs until SIGTERM or SIGINT.
+    """
+    if what == ADD:
+        add(path, vantage, name, url)
+    elif what == REMOVE:
+        remove(path, vantage)
+    elif what == LIST:
+        show_agents(load(path, secrets=Secrets.NONE))
+    else:
+        run_agent(what, path, state, install=install)
+
+
+# --- at the hub -----------------------------------------------------------------------------------
+
+
+def add(path: Path | None, vantage: str, name: str, url: str) -> None:
+    """Write [vantage.ID], let the daemon reload, and print the line for the other machine."""
+    from monitor.daemon.hub import KEY_FILE  # noqa: PLC0415  # an agent needs none of it
+
+    if not vantage:
+        raise typer.BadParameter("want the id of the new vantage, such as cn", param_hint="'ID'")
+    loaded = load(path, secrets=Secrets.NONE)
+    hub = _hub_address(url or loaded.page.url or "")
+    key = new_key()
+    before = _read(loaded.path)
+    after = with_vantage(before, vantage, name, key.public)
+    env = service_env(loaded.path, os.environ)
+    config.parse(after, path=loaded.path, env=env, secrets=Secrets.NONE, strict=False)
+    hub_key = load_or_make(loaded.state / KEY_FILE)
+    _rewrite(loaded, before, after)
+    line = Invitation(vantage=vantage, hub=hub, hub_key=hub_key.public, key=key).line
+    say(
+        f"\nOn the other machine run `monitor agent {hub}` and give it this line, which is shown once:\n"
+    )
+    say(line)
+
+
+def _hub_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise MonitorError(
+            "at which address does the agent reach this hub? give it with --url https://..., or as `url` in [page]"
+        )
+    return text.rstrip("/")
+
+
+def remove(path: Path | None, vantage: str) -> None:
+    """Take [vantage.ID] out of the file; what it has measured stays."""
+    loaded = load(path, secrets=Secrets.NONE)
+    before = _read(loaded.path)
+    _rewrite(loaded, before, without_vantage(before, vantage))
+    say(f"{vantage} may not push any more; its history stays.")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError((Complaint(str(path), f"cannot be read: {error}"),)) from None
+
+
+def _rewrite(loaded: Config, before: str, after: str) -> None:
+    """Write the file whole, with its rights and owner, and let a daemon read it; undo what it refuses."""
+    path = loaded.path.resolve()
+    _replace(path, after)
+    if Store.holder(loaded.store) is None:
+        say(f"{loaded.path} is changed; the daemon reads it when it starts.")
+        return
+    try:
+        say(f"{loaded.path} is changed, and the daemon has read it: {reload(loaded)}")
+    except MonitorError:
+        _replace(path, before)
+        raise
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        was = path.stat()
+        draft.write_bytes(text.encode())
+        draft.chmod(stat.S_IMODE(was.st_mode))
+        if os.geteuid() == 0:
+            os.chown(draft, was.st_uid, was.st_gid)
+        draft.replace(path)
+    except OSError as error:
+        raise MonitorError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def show_agents(loaded: Config) -> None:
+    """Print a line a vantage."""
+    if not loaded.vantages:
+        say("No other place probes for this hub; `monitor agent add` lets one.")
+        return
+    stdout().print(agent_table(loaded))
+
+
+def agent_table(loaded: Config) -> Table:
+    """Show when each agent was heard, how its clock is, what waits there, and by what it probes."""
+    known = agent_states(loaded)
+    rows = plain_table("vantage", "name", "heard", "clock", "waiting", "version", "config")
+    for vantage in loaded.vantages:
+        state, name = known.get(vantage.id), Text(vantage.name("en"))
+        cells = ("never", "-", "-", "-", "-")
+        if state is not None:
+            tag = digest(agent_document(loaded.document, vantage))[:TAG_LENGTH]
+            cells = (*_agent_cells(state), "current" if state.config == tag else "older")
+        rows.add_row(vantage.id, name, *map(Text, cells))
+    return rows
+
+
+def agent_states(loaded: Config) -> Mapping[str, AgentState]:
+    """Return what the store knows of the agents of a configuration."""
+    from monitor.store.agents import states  # noqa: PLC0415  # only where there are agents
+
+    if not loaded.vantages:
+        return {}
+    try:
+        with closing(Store.read_only(loaded.store)) as reader:
+            return {state.vantage: state for state in reader.ask(states)}
+    except MonitorError:
+        return {}
+
+
+def _agent_cells(agent: AgentState) -> tuple[str, str, str, str]:
+    """Return when it was heard, its clock, what waits there and its version, for people."""
+    ago = SystemClock().now() - agent.heard
+    offset = agent.offset_ms
+    clock = "-" if offset is None else "right"
+    if offset is not None and abs(offset) > SHOWN_MS:
+        clock = f"{abs(offset) / 1000:.0f} s {'behind' if offset > 0 else 'ahead'}"
+    blind = ", its own network fails" if agent.blind else ""
+    return f"{format_duration(ago)} ago{blind}", clock, str(agent.buffered), agent.version
+
+
+# --- at the other place ---------------------------------------------------------------------------
+
+
+def run_agent(hub: str, path: Path | None, state: Path | None, *, install: bool) -> None:
+    """Run the agent, or write its systemd unit; without a known key, ask for the line first."""
+    from monitor.daemon.agent_daemon import (  # noqa: PLC0415  # a hub needs none of it
+        Agent,
+        keep_invitation,
+        known_invitation,
+    )
+
+    if hub and urlsplit(hub).scheme not in {"http", "https"}:
+        raise typer.BadParameter(
+            f'got "{hub[:40]}", want add, list, remove, or the hub\'s address', param_hint="'URL'"
+        )
+    state = (state or _usual_state()).absolute()
+    invitation = known_invitation(state)
+    if invitation is None or (hub and hub.rstrip("/") != invitation.hub):
+        invitation = _ask_for_line(hub)
+        keep_invitation(state, invitation)
+    settings = _settings(path, invitation)
+    if install:
+        _install(state, path)
+        return
+    journal = "JOURNAL_STREAM" in os.environ or "INVOCATION_ID" in os.environ
+    logs.set_up(Redactor([Secret(invitation.key.text)]), level="INFO", journal=journal)
+    faulthandler.enable()
+    env = {**os.environ, "STATE_DIRECTORY": str(state)}
+    agent = Agent(invitation=invitation, settings=settings, state=state, env=env)
+    asyncio.run(agent.run())
+
+
+def _usual_state() -> Path:
+    if folder := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:
+        return Path(folder)
+    if os.geteuid() == 0:
+        return Path("/var/lib/monitor-agent")
+    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(home) / "monitor-agent"
+
+
+def _ask_for_line(hub: str) -> Invitation:
+    """Ask for the line that the hub has printed: never as an argument, which others can see."""
+    if sys.stdin.isatty():
+        line = typer.prompt("The line that `monitor agent add` has printed", hide_input=True)
+    else:
+        line = sys.stdin.readline()
+    if not line.strip():
+        raise MonitorError(
+            "want the line that `monitor agent add` has printed at the hub, on standard input"
+        )
+    invitation = read_invitation(line)
+    if not hub:
+        return invitation
+    return Invitation(
+        vantage=invitation.vantage,
+        hub=hub.rstrip("/"),
+        hub_key=invitation.hub_key,
+        key=invitation.key,
+    )
+
+
+def _settings(path: Path | None, invitation: Invitation) -> AgentSettings:
+    """Return the `[agent]` table of a file that is named, else what needs no file."""
+    if path is None:
+        return AgentSettings(hubs=(invitation.hub,))
+    loaded = load(path)
+    if loaded.agent is None:
+        raise MonitorError(f"{path} has no [agent]; an agent needs no other table")
+    return loaded.agent
+
+
+def _install(state: Path, path: Path | None) -> None:
+    """Write a unit for root, or one of the user's own, and say how to start it."""
+    is_root = os.geteuid() == 0
+    folder = (
+        Path("/etc/systemd/system") if is_root else Path.home() / ".config" / "systemd" / "user"
+    )
+    words = [str(Path(sys.executable).parent / "monitor"), "agent", "--state", str(state)]
+    words += ["--config", str(path.absolute())] if path else []
+    unit = folder / "monitor-agent.service"
+    text = _UNIT.format(
+        command=shlex.join(words),
+        state=state,
+        target="multi-user.target" if is_root else "default.target",
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        unit.write_text(text)
+    except OSError as error:
+        raise MonitorError(f"{unit} cannot be written: {error.strerror}") from None
+    user = "" if is_root else "--user "
+    say(f"{unit} is written. Start it, now and after each boot:")
+    say(f"systemctl {user}daemon-reload && systemctl {user}enable --now monitor-agent")
+    if not is_root:
+        say("loginctl enable-linger    # so that it runs while you are not logged in")

@@ -1,0 +1,100 @@
+"""Places that probe for a hub, and how an agent reaches it. Fields with a `help` are keys of monitor.toml."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from monitor.model.check import Check, Proxy
+
+Quorum = Literal["majority", "any", "all"] | int
+_SHORTEST_SILENCE = timedelta(seconds=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vantage:
+    """A place whose agent may push results; `key` is the public one, which is no secret."""
+
+    id: str
+    names: tuple[tuple[str, str], ...] = field(
+        default=(), metadata={"help": "shown instead of the id", "key": "name"}
+    )
+    """The name by language; under "" the one for every other language."""
+    key: str = field(metadata={"help": "public, written by `monitor agent add`"})
+    services: frozenset[str] = field(
+        default=frozenset(), metadata={"help": "ids of services that it probes; none means all"}
+    )
+    main: bool = field(default=False, metadata={"help": "users sit here"})
+    silent: timedelta | None = field(
+        default=None, metadata={"help": "how long it may say nothing and still be heard"}
+    )
+    sleeps: bool = field(default=False, metadata={"help": "a laptop, whose silence is no news"})
+
+    def name(self, language: str) -> str:
+        names = dict(self.names)
+        return names.get(language) or names.get("") or next(iter(names.values()), self.id)
+
+    def probes(self, service: str) -> bool:
+        return not self.services or service in self.services
+
+    def silent_after(self, checks: Iterable[Check]) -> timedelta:
+        """Return how long after its last word this vantage counts as not heard."""
+        if self.silent is not None:
+            return self.silent
+        shortest = min(
+            (each.probe.every for each in checks if self.probes(each.service)),
+            default=_SHORTEST_SILENCE,
+        )
+        return max(3 * shortest, _SHORTEST_SILENCE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentState:
+    """Everything that the hub knows of an agent: the last batch, and what it said of the agent itself."""
+
+    vantage: str
+    stream: str
+    """The numbering of its results; a new one where its buffer is a new one."""
+    upto: int
+    """All numbers up to here are in the history, or were given up."""
+    heard: datetime
+    blind: bool = False
+    """Its own network failed, so that it cannot tell."""
+    offset_ms: int | None = None
+    """How far the hub's clock is ahead of the agent's."""
+    version: str = ""
+    config: str = ""
+    """The tag of the configuration by which it probes."""
+    buffered: int = 0
+    dropped: int = 0
+    """Results that it gave up because its buffer was full, since it began."""
+    refused: int = 0
+    """Results that it gave up because the hub refused them, since it began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictSettings:
+    """The rule by which several vantages make one verdict."""
+
+    quorum: Quorum = field(default="majority", metadata={"help": "how many must see it down"})
+    partial: timedelta = field(
+        default=timedelta(minutes=10),
+        metadata={"help": 'how long "unreachable from X" lasts before it is told'},
+    )
+    late: timedelta = field(
+        default=timedelta(minutes=5), metadata={"help": "older results go into history only"}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """The way from an agent to its hub."""
+
+    hubs: tuple[str, ...] = field(metadata={"help": "addresses of the hub, tried in turn"})
+    proxy: Proxy | None = field(
+        default=None, metadata={"help": "the way out to the hub, never for probes"}
+    )
+    buffer: int = field(
+        default=64 * 10**6, metadata={"help": "how much waits while the hub is away"}
+    )
+    """Bytes; the oldest good results go first."""

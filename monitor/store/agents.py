@@ -1,0 +1,179 @@
+"""Keeps what a hub knows of each agent, and lets a batch of theirs into the history: once, in one transaction.
+
+The table is made when the first agent is heard; the store of a daemon without agents has none.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Column, Connection, MetaData, Text, inspect, select
+from sqlmodel import Field, Session, SQLModel, col
+from sqlmodel import select as select_rows
+
+from monitor.model import AgentState, RunRecord, Spend
+from monitor.store import small_tables
+from monitor.store.run_rows import Ids, millis
+from monitor.store.schema import BIG, CHECKS, RUNS, LedgerRow, UTCDateTime, upsert
+from monitor.store.store import Store
+from monitor.store.transaction import WriteSet, write
+
+_AT_ONCE = 500
+"""Moments of one question."""
+
+
+class _OfAgents(SQLModel):
+    metadata = MetaData()
+
+
+class AgentRow(_OfAgents, table=True):
+    """All numbers of `stream` up to `upto` are stored, or were given up; `heard` is the last batch."""
+
+    __tablename__ = "agents"
+    vantage: str = Field(sa_column=Column(Text, primary_key=True))
+    stream: str
+    upto: int = Field(sa_column=Column(BIG, nullable=False))
+    heard: datetime = Field(sa_column=Column(UTCDateTime, nullable=False))
+    blind: bool
+    offset_ms: int | None = Field(default=None, sa_column=Column(BIG))
+    version: str
+    config: str
+    buffered: int = Field(sa_column=Column(BIG, nullable=False))
+    dropped: int = Field(sa_column=Column(BIG, nullable=False))
+    refused: int = Field(sa_column=Column(BIG, nullable=False))
+
+
+_AGENTS = AgentRow.metadata.tables["agents"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedBatch:
+    """A batch as it is to be stored: what an agent sent, judged by the configuration and the hub's clock."""
+
+    state: AgentState
+    """What is known of the agent with this batch; its `upto` is the last number of the batch."""
+    first: int
+    runs: tuple[RunRecord, ...] = ()
+    moved: frozenset[int] = frozenset()
+    """Places in `runs` of those whose begin the hub has set: they take the next free millisecond."""
+    spend: Mapping[tuple[date, str], Spend] = field(default_factory=dict)
+    taken_over_after: timedelta
+    """How long another stream of this vantage must have been silent before this one takes its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The answer to a batch. `upto` was `before`; what lies up to it is the hub's."""
+
+    upto: int
+    before: int = 0
+    stored: tuple[RunRecord, ...] = ()
+    repeated: int = 0
+    """Runs that were there already."""
+    has_gap: bool = False
+    """The batch begins beyond `upto` + 1; nothing was stored."""
+    is_other_stream: bool = False
+    """Another agent with this key is heard; nothing was stored."""
+
+
+async def receive(store: Store, batch: ReceivedBatch, numbers: Iterable[int]) -> Receipt:
+    """Store what of a batch is new. `numbers` are those of its runs. Raises StoreError."""
+    numbered = tuple(zip(numbers, batch.runs, strict=True))
+    return await store.transact(
+        lambda connection: _receive(connection, batch, numbered), lambda receipt: receipt.stored
+    )
+
+
+def _receive(
+    connection: Connection, batch: ReceivedBatch, numbered: tuple[tuple[int, RunRecord], ...]
+) -> Receipt:
+    AgentRow.metadata.create_all(connection)
+    state = batch.state
+    with Session(connection) as session:
+        row = session.get(AgentRow, state.vantage)
+        is_known = row is not None and row.stream == state.stream
+        if row is not None and not is_known and row.heard > state.heard - batch.taken_over_after:
+            return Receipt(upto=0, is_other_stream=True)
+        before = row.upto if row is not None and is_known else 0
+    if batch.first > before + 1:
+        return Receipt(upto=before, before=before, has_gap=True)
+    fresh, there = [], _begins(connection, state.vantage, batch.runs)
+    crowded = False
+    for place, (number, entry) in enumerate(numbered):
+        key = entry.result.check, millis(entry.result.at)
+        if number <= before or (key in there and place not in batch.moved):
+            continue
+        crowded = crowded or place in batch.moved
+        fresh.append(entry)
+    wanted = WriteSet.of(fresh)
+    write(connection, Ids(), wanted, state.heard, vantage=state.vantage, crowded=crowded)
+    upto = max(before, state.upto)
+    upsert(connection, _AGENTS, [_row(state, upto).model_dump()])
+    small_tables.save(connection, _ledger(batch.spend, state.vantage))
+    return Receipt(
+        upto=upto, before=before, stored=tuple(fresh), repeated=len(numbered) - len(fresh)
+    )
+
+
+def _begins(
+    connection: Connection, vantage: str, runs: tuple[RunRecord, ...]
+) -> set[tuple[str, int]]:
+    """Return check and begin (unix ms) of those runs of this vantage that begin as runs of a batch do."""
+    found: set[tuple[str, int]] = set()
+    begins = sorted({millis(entry.result.at) for entry in runs})
+    query = select(CHECKS.c.key, RUNS.c.at).join(RUNS, RUNS.c.check_id == CHECKS.c.id)
+    for start in range(0, len(begins), _AT_ONCE):
+        these = RUNS.c.at.in_(begins[start : start + _AT_ONCE])
+        rows = connection.execute(query.where(CHECKS.c.vantage == vantage, these))
+        found.update((key, at) for key, at in rows)
+    return found
+
+
+def _row(state: AgentState, upto: int) -> AgentRow:
+    return AgentRow(
+        vantage=state.vantage,
+        stream=state.stream,
+        upto=upto,
+        heard=state.heard,
+        blind=state.blind,
+        offset_ms=state.offset_ms,
+        version=state.version,
+        config=state.config,
+        buffered=state.buffered,
+        dropped=state.dropped,
+        refused=state.refused,
+    )
+
+
+def _ledger(spend: Mapping[tuple[date, str], Spend], vantage: str) -> Iterable[LedgerRow]:
+    for (day, service), spent in spend.items():
+        yield LedgerRow(
+            vantage=vantage,
+            day=day.isoformat(),
+            service=service,
+            tokens=spent.tokens,
+            money=spent.money,
+        )
+
+
+def states(connection: Connection) -> tuple[AgentState, ...]:
+    """Return what is known of every agent that was ever heard, by vantage."""
+    if not inspect(connection).has_table(str(AgentRow.__tablename__)):
+        return ()
+    rows = Session(connection).exec(select_rows(AgentRow).order_by(col(AgentRow.vantage)))
+    return tuple(
+        AgentState(
+            vantage=row.vantage,
+            stream=row.stream,
+            upto=row.upto,
+            heard=row.heard,
+            blind=row.blind,
+            offset_ms=row.offset_ms,
+            version=row.version,
+            config=row.config,
+            buffered=row.buffered,
+            dropped=row.dropped,
+            refused=row.refused,
+        )
+        for row in rows
+    )

@@ -1,0 +1,278 @@
+"""The hub takes each result of an agent once, and nothing from anybody else."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from agent_cast import CN_KEY, HK_KEY, HUB_KEY, NOON, AgentHub, failed, hubbing, run
+
+from monitor.agent.ingest import MOST_UNZIPPED, RESULTS
+from monitor.agent.signature import config_message, is_signed
+from monitor.agent.wire import Batch
+from monitor.model import Evidence, FailureKind, Outcome, Spend
+from monitor.store import Store
+from monitor.store.agents import states
+
+OTHER_STREAM = "22222222-2222-4222-8222-222222222222"
+
+
+@pytest.fixture(name="hub")
+async def hub_fixture(tmp_path: Path) -> AsyncIterator[AgentHub]:
+    async with hubbing(tmp_path) as hub:
+        yield hub
+
+
+async def test_a_batch_is_in_the_history_under_the_vantage_of_its_key(hub: AgentHub) -> None:
+    answer = await hub.push([(1, run(0)), (2, failed(30))], batch=Batch(config="tag", offset_ms=12))
+    assert (answer.status, answer.document["upto"], answer.document["before"]) == (200, 2, 0)
+    stored = await hub.stored()
+    assert [(each.vantage, each.outcome, each.at) for each in stored] == [
+        ("cn", Outcome.UP, NOON),
+        ("cn", FailureKind.DNS_POISONED.outcome, NOON + timedelta(seconds=30)),
+    ]
+    assert await hub.stored("fra") == []
+    [heard] = hub.heard
+    assert [each.result for each in heard.fresh] == stored
+    assert (heard.state.upto, heard.state.offset_ms, heard.state.config) == (2, 12, "tag")
+
+
+async def test_the_snapshot_shows_a_vantage_apart_from_our_own(hub: AgentHub) -> None:
+    await hub.push([(1, run(0)), (2, failed(30))])
+    snapshot = await hub.store.snapshot(hub.clock.now())
+    assert snapshot.checks == {}
+    [history] = snapshot.elsewhere["cn"].values()
+    assert history.last_24h.outcomes == {"up": 1, "down": 1}
+    assert history.latest is not None
+    assert history.latest.at == NOON + timedelta(seconds=30)
+
+
+async def test_what_memory_holds_is_what_a_restart_reads(hub: AgentHub) -> None:
+    await hub.push([(1, run(-7200)), (2, failed(-3599)), (3, run(0))])
+    await hub.push([(4, run(-5000)), (5, run(10))])
+    before = (await hub.store.snapshot(hub.clock.now())).elsewhere["cn"]
+    await hub.store.close()
+    hub.store = Store(hub.config.store, clock=hub.clock, vantage="fra", others=["cn"])
+    hub.store.open()
+    after = (await hub.store.snapshot(hub.clock.now())).elsewhere["cn"]
+    assert after == before
+
+
+async def test_a_repeated_batch_is_skipped_by_its_numbers(hub: AgentHub) -> None:
+    batch = [(1, run(0)), (2, run(60))]
+    await hub.push(batch)
+    answer = await hub.push([*batch, (3, run(120))])
+    assert (answer.document["upto"], answer.document["before"]) == (3, 2)
+    assert len(await hub.stored()) == 3
+    assert (hub.api.counts.results["cn"], hub.api.counts.repeated["cn"]) == (3, 2)
+
+
+async def test_a_gap_is_refused_with_the_number_from_which_to_send_again(hub: AgentHub) -> None:
+    await hub.push([(1, run(0))])
+    answer = await hub.push([(3, run(60))])
+    assert (answer.status, answer.document["upto"]) == (409, 1)
+    assert len(await hub.stored()) == 1
+
+
+async def test_a_new_stream_begins_at_one_and_repeats_nothing(hub: AgentHub) -> None:
+    """As after a buffer that was deleted, or a backup that was restored."""
+    await hub.push([(1, run(0)), (2, run(60))])
+    hub.clock.tick(600)
+    answer = await hub.push([(1, run(60)), (2, run(120))], stream=OTHER_STREAM)
+    assert (answer.status, answer.document["upto"], answer.document["before"]) == (200, 2, 0)
+    assert [each.at for each in await hub.stored()] == [
+        NOON + timedelta(minutes=n) for n in range(3)
+    ]
+    assert (await hub.push([(3, run(180))], stream=OTHER_STREAM)).status == 200
+
+
+async def test_a_second_agent_with_the_same_key_waits_while_the_first_is_heard(
+    hub: AgentHub,
+) -> None:
+    await hub.push([(1, run(0))])
+    answer = await hub.push([(1, run(1))], stream=OTHER_STREAM)
+    assert (answer.status, answer.document["other_stream"]) == (409, True)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert [heard.is_other_stream for heard in hub.heard] == [False, True]
+    assert len(await hub.stored()) == 1
+
+
+async def test_two_vantages_number_for_themselves(hub: AgentHub) -> None:
+    await hub.push([(1, run(0))])
+    answer = await hub.push([(1, run(0, check="other/x/http"))], agent="hk", key=HK_KEY)
+    assert answer.status == 200
+    assert [each.vantage for each in await hub.stored("hk")] == ["hk"]
+
+
+async def test_only_checks_of_the_configuration_and_of_the_vantage_are_taken(hub: AgentHub) -> None:
+    runs = [(1, run(0, check="gone/x/http")), (2, run(0, check="other/x/http")), (3, run(0))]
+    answer = await hub.push(runs)
+    assert answer.document["upto"] == 3
+    assert [each.check for each in await hub.stored()] == ["relay/direct/http"]
+    assert hub.api.counts.refused == {("cn", "unknown_check"): 2}
+
+
+async def test_what_lies_in_the_future_began_now_and_its_times_are_not_trusted(
+    hub: AgentHub,
+) -> None:
+    day = 86_400
+    await hub.push([(1, run(day)), (2, run(day + 60)), (3, run(62))])
+    assert [(each.at, each.trusted_timings) for each in await hub.stored()] == [
+        (hub.clock.now(), False),
+        (hub.clock.now() + timedelta(milliseconds=1), False),
+        (NOON + timedelta(seconds=62), True),
+    ]
+
+
+async def test_what_is_older_than_any_run_that_is_kept_is_refused(hub: AgentHub) -> None:
+    await hub.push([(1, run(-40 * 86_400)), (2, run(0))])
+    assert len(await hub.stored()) == 1
+    assert hub.api.counts.refused == {("cn", "too_old"): 1}
+
+
+async def test_late_results_are_in_the_counts_of_their_hour_and_day(hub: AgentHub) -> None:
+    hub.clock.tick(3 * 3600)
+    await hub.push([(1, run(3 * 3600))])
+    await hub.store.flush()
+    await hub.push([(2, run(0)), (3, failed(60))])
+    reader = Store.read_only(hub.config.store, vantage="cn")
+    day = reader.snapshot(hub.clock.now()).checks["relay/direct/http"].days[date(2026, 11, 24)]
+    reader.close()
+    assert day.outcomes == {"up": 2, "down": 1}
+
+
+async def test_evidence_is_kept_and_the_hubs_own_secrets_are_not_in_it(hub: AgentHub) -> None:
+    echo = failed(0, why="got hub-secret-word")
+    body = "<h1>hub-secret-word</h1>"
+    await hub.push([(1, type(echo)(result=echo.result, evidence=Evidence(body=body)))])
+    reader = Store.read_only(hub.config.store, vantage="cn")
+    evidence = reader.evidence("relay/direct/http", NOON)
+    reader.close()
+    assert evidence is not None
+    assert evidence.body == "<h1>***</h1>"
+    assert "hub-secret-word" not in str(await hub.stored())
+
+
+async def test_spend_is_the_agents_own_sum_of_the_day(hub: AgentHub) -> None:
+    spend = {(NOON.date(), "relay"): Spend(71, 0.5), (NOON.date(), "nonsense"): Spend(1, 1)}
+    for number in (1, 2):
+        await hub.push([(number, run(number))], batch=Batch(spend=spend))
+    reader = Store.read_only(hub.config.store, vantage="cn")
+    assert reader.snapshot(hub.clock.now()).spent_today == {"relay": Spend(71, 0.5)}
+    reader.close()
+
+
+async def test_what_is_known_of_an_agent_survives_a_restart(hub: AgentHub) -> None:
+    await hub.push([(1, run(0))], batch=Batch(version="0.1.0", blind=True, buffered=7, dropped=3))
+    [state] = await hub.store.ask(states)
+    assert state == hub.heard[0].state
+    assert (state.vantage, state.upto, state.blind, state.buffered) == ("cn", 1, True, 7)
+
+
+# --- the configuration --------------------------------------------------------------------------------
+
+
+async def test_an_agent_is_told_what_to_probe_and_the_hub_signs_it(hub: AgentHub) -> None:
+    status, body, headers, request = await hub.config_of()
+    assert status == 200
+    document = json.loads(body)
+    assert set(document["service"]) == {"relay"}
+    assert document["service"]["relay"]["key"] == "${RELAY_KEY}"
+    tag = headers["ETag"].strip('"')
+    message = config_message("cn", request, tag, headers["Monitor-Time"], body)
+    assert is_signed(HUB_KEY.public, headers["Monitor-Signature"], message)
+    status, body, headers, request = await hub.config_of(If_None_Match=f'"{tag}"')
+    assert (status, body) == (304, b"")
+    message = config_message("cn", request, tag, headers["Monitor-Time"], b"")
+    assert is_signed(HUB_KEY.public, headers["Monitor-Signature"], message)
+
+
+async def test_a_stranger_learns_nothing(hub: AgentHub) -> None:
+    for agent, key in (("cn", HK_KEY), ("mars", CN_KEY), ("", CN_KEY)):
+        assert (await hub.config_of(agent, key))[:2] == (
+            401,
+            b'{"why": "not signed by an agent of this hub"}',
+        )
+
+
+# --- hostile ------------------------------------------------------------------------------------------
+
+
+async def test_a_header_that_is_not_the_signed_one_is_refused(hub: AgentHub) -> None:
+    for header, value in (
+        ("Monitor-Agent", "hk"),
+        ("Monitor-Stream", OTHER_STREAM),
+        ("Monitor-First", "0"),
+        ("Monitor-Last", "99"),
+        ("Monitor-Time", "1"),
+        ("Monitor-Digest", "0" * 64),
+        ("Monitor-Signature", "v1=AAAA"),
+    ):
+        answer = await hub.push([(1, run(0))], **{header.replace("-", "_"): value})
+        assert answer.status == 401, header
+    assert await hub.stored() == []
+    assert await hub.store.ask(states) == ()
+
+
+async def test_a_body_that_is_no_batch_is_refused_and_counted(hub: AgentHub) -> None:
+    bodies = [
+        (gzip.compress(b""), 400),
+        (gzip.compress(b"null"), 400),
+        (gzip.compress(b'{"v":2}'), 400),
+        (gzip.compress(b'{"v":1,"results":[[1,{}]]}'), 400),
+        (gzip.compress(b'{"v":1,"results":[[5,{}]]}'), 400),
+        (gzip.compress(b'{"v":1,"results":[' + b",".join([b"[1,{}]"] * 5001) + b"]}"), 400),
+        (gzip.compress(b" " * (MOST_UNZIPPED + 1)), 413),
+        (b"no gzip", 400),
+        (gzip.compress(b'{"v":1}')[:-4], 400),
+        (gzip.compress(b'{"v":1}') * 2, 400),
+    ]
+    for body, status in bodies:
+        answer = await hub.push([], first=1, last=1, body=body)
+        assert answer.status == status, body[:40]
+    assert hub.api.counts.refused == {
+        ("cn", "malformed"): len(bodies) - 1
+    }  # a newer wire is no fault
+    assert (await hub.push([(1, run(0))])).status == 200
+
+
+async def test_one_agent_may_ask_four_times_a_second(hub: AgentHub) -> None:
+    statuses = []
+    for number in range(1, 7):
+        hub.clock.mono -= 1  # each push moves the clock by a second
+        statuses.append((await hub.push([(number, run(number))])).status)
+    assert statuses == [200] * 4 + [429] * 2
+    assert (await hub.push([(5, run(5))])).status == 200
+
+
+async def test_other_paths_and_methods_are_not_there(hub: AgentHub) -> None:
+    for method, path, status in (
+        ("GET", RESULTS, 405),
+        ("POST", "agent/v1/config", 405),
+        ("GET", "agent/v1/", 404),
+        ("POST", "agent/../index.html", 405),
+        ("POST", "index.html", 405),
+    ):
+        async with hub.session.request(method, f"{hub.url}/{path}") as response:
+            assert response.status == status, path
+
+
+async def test_an_upload_of_a_stranger_is_not_read(hub: AgentHub) -> None:
+    """Whoever does not sign may send no more than fits into a few reads."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.web.port)
+    head = f"POST /{RESULTS} HTTP/1.1\r\nHost: x\r\nMonitor-Agent: cn\r\nContent-Length: 900000\r\n\r\n"
+    writer.write(head.encode())
+    assert b" 401 " in await asyncio.wait_for(reader.readline(), 5)
+    sent = 0
+    with contextlib.suppress(ConnectionError):
+        while sent < 900:
+            writer.write(b"x" * 1000)
+            await writer.drain()
+            await asyncio.sleep(0.001)
+            sent += 1
+    writer.transport.abort()
+    assert sent < 800

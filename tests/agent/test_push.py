@@ -1,0 +1,344 @@
+"""An agent's buffer and its push, against a real hub: whatever happens, each result is there once."""
+
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from agent_cast import CN_KEY, HUB_KEY, NOON, AgentHub, failed, hubbing, run
+from aiohttp import web
+from cast import HandClock
+
+from monitor.agent.hub_client import FetchedConfig, HubAwayError, HubClient
+from monitor.agent.invitation import Invitation
+from monitor.agent.push import AgentReport, Pusher
+from monitor.agent.wire import SentRun, encode_run
+from monitor.model import Result, RunRecord
+from monitor.store import Store
+from monitor.store.push_buffer import PushBuffer
+
+
+@dataclass
+class AgentSide:
+    """One agent: its store, its buffer, its way to the hub, and a clock that may be wrong."""
+
+    folder: Path
+    clock: HandClock
+    store: Store
+    buffer: PushBuffer
+    client: HubClient
+    pusher: Pusher
+    fetched: list[FetchedConfig] = field(default_factory=list)
+
+    def measure(self, *seconds: float, good: bool = True) -> None:
+        for each in seconds:
+            sent = run(each) if good else failed(each)
+            self.store.record(RunRecord(result=sent.result, kind="http"))
+
+    async def push(self) -> float:
+        return await self.pusher.push_once()
+
+    def waiting(self) -> list[bytes]:
+        with closing(sqlite3.connect(self.folder / "agent.db")) as connection:
+            return [row[0] for row in connection.execute("SELECT body FROM push ORDER BY seq")]
+
+
+def encode(entry: RunRecord) -> bytes:
+    return encode_run(SentRun(result=entry.result, evidence=entry.evidence, missed=entry.missed))
+
+
+@asynccontextmanager
+async def agent_of(
+    hub: AgentHub,
+    folder: Path,
+    *,
+    hubs: tuple[str, ...] = (),
+    most_bytes: int = 10**7,
+    ahead: float = 0.0,
+) -> AsyncIterator[AgentSide]:
+    folder.mkdir(exist_ok=True)
+    clock = HandClock(hub.clock.now() + timedelta(seconds=ahead)) if ahead else hub.clock
+    buffer = PushBuffer(encode, most_bytes=most_bytes, boot="this-boot")
+    store = Store(f"sqlite:///{folder}/agent.db", clock=clock, vantage="cn", also=buffer.append)
+    store.open()
+    store.recall()
+    invitation = Invitation(vantage="cn", hub=hub.url, hub_key=HUB_KEY.public, key=CN_KEY)
+    client = HubClient(invitation, hubs=hubs, clock=clock)
+    fetched: list[FetchedConfig] = []
+    pusher = Pusher(
+        client,
+        store,
+        buffer,
+        clock=clock,
+        report=lambda: AgentReport(spend={}),
+        config_tag="",
+        on_config=lambda config: fetched.append(config) is None,
+    )
+    hub.clock.mono += 10
+    try:
+        yield AgentSide(folder, clock, store, buffer, client, pusher, fetched)
+    finally:
+        await client.close()
+        await store.close()
+
+
+@pytest.fixture(name="hub")
+async def hub_fixture(tmp_path: Path) -> AsyncIterator[AgentHub]:
+    async with hubbing(tmp_path / "hub") as hub:
+        yield hub
+
+
+@pytest.fixture(name="agent")
+async def agent_fixture(hub: AgentHub, tmp_path: Path) -> AsyncIterator[AgentSide]:
+    async with agent_of(hub, tmp_path / "agent") as agent:
+        yield agent
+
+
+def begins(results: list[Result]) -> list[float]:
+    return [(each.at - NOON).total_seconds() for each in results]
+
+
+async def test_what_the_hub_has_taken_is_forgotten_and_the_rest_follows(
+    hub: AgentHub, agent: AgentSide
+) -> None:
+    for second in range(4):
+        agent.measure(second)
+        await agent.push()
+        hub.clock.tick(1)
+    assert begins(await hub.stored()) == [0, 1, 2, 3]
+    assert agent.waiting() == []
+    assert hub.api.counts.repeated["cn"] == 0
+    assert [heard.state.upto for heard in hub.heard] == [1, 2, 3, 4]
+
+
+async def test_the_agents_own_history_has_them_too(hub: AgentHub, agent: AgentSide) -> None:
+    agent.measure(0, 1)
+    await agent.push()
+    assert begins(list(await agent.store.results_since(NOON))) == begins(await hub.stored())
+
+
+async def test_a_sign_of_life_is_sent_where_nothing_was_measured(
+    hub: AgentHub, agent: AgentSide
+) -> None:
+    await agent.push()
+    await agent.push()
+    assert len(hub.heard) == 1
+    agent.clock.tick(31)
+    await agent.push()
+    assert [heard.state.upto for heard in hub.heard] == [0, 0]
+
+
+async def test_while_the_hub_is_away_all_waits_and_then_comes_once(
+    hub: AgentHub, agent: AgentSide
+) -> None:
+    await hub.web.close()
+    agent.measure(*range(30))
+    with pytest.raises(HubAwayError, match="no connection"):
+        await agent.push()
+    assert len(agent.waiting()) == 30
+    hub.web._port = int(agent.client._hubs[0].rpartition(":")[2])
+    await hub.web.start()
+    await agent.push()
+    assert begins(await hub.stored()) == [*range(30)]
+
+
+async def test_a_lost_answer_stores_nothing_twice(hub: AgentHub, agent: AgentSide) -> None:
+    """The hub was killed between commit and answer, for all that the agent knows."""
+
+    async def lose(
+        request: web.BaseRequest, path: str, allow: Callable[[int], None]
+    ) -> web.StreamResponse:
+        await hub.api.respond(request, path, allow)
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    respond: Callable[..., Awaitable[web.StreamResponse]] = hub.api.respond
+    hub.web.answer_agents(lose)
+    agent.measure(0, 1)
+    with pytest.raises(HubAwayError):
+        await agent.push()
+    hub.web.answer_agents(respond)
+    agent.measure(2)
+    await agent.push()
+    assert begins(await hub.stored()) == [0, 1, 2]
+    assert (hub.api.counts.results["cn"], hub.api.counts.repeated["cn"]) == (3, 2)
+    assert agent.waiting() == []
+
+
+async def test_a_buffer_that_was_deleted_begins_a_new_stream(hub: AgentHub, tmp_path: Path) -> None:
+    async with agent_of(hub, tmp_path / "first") as agent:
+        agent.measure(0, 1)
+        await agent.push()
+    hub.clock.tick(600)
+    async with agent_of(hub, tmp_path / "second") as agent:
+        agent.measure(2)
+        await agent.push()
+    assert begins(await hub.stored()) == [0, 1, 2]
+    assert hub.heard[0].state.stream != hub.heard[1].state.stream
+
+
+async def test_a_store_that_was_restored_sends_all_that_waits_anew(
+    hub: AgentHub, tmp_path: Path
+) -> None:
+    folder = tmp_path / "agent"
+    async with agent_of(hub, folder) as agent:
+        agent.measure(0)
+        await agent.push()
+        agent.measure(1)
+        await agent.store.flush()
+    shutil.copytree(folder, tmp_path / "backup")
+    async with agent_of(hub, folder) as agent:
+        agent.measure(2, 3, 4)
+        await agent.push()
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "backup", folder)
+    async with agent_of(hub, folder) as agent:
+        agent.measure(5, 6)  # under the numbers that the hub knows as 2 and 3
+        await agent.push()
+        hub.clock.tick(600)
+        await agent.push()
+    assert begins(await hub.stored()) == [0, 1, 2, 3, 4, 5, 6]
+    assert hub.heard[-1].state.stream != hub.heard[0].state.stream
+
+
+async def test_a_hub_that_was_restored_gets_anew_what_still_waits(
+    hub: AgentHub, agent: AgentSide
+) -> None:
+    for second in range(3):
+        agent.measure(second)
+        await agent.push()
+        hub.clock.tick(1)
+    path = hub.config.store.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE agents SET upto = 1")
+    agent.measure(3)
+    await agent.push()
+    hub.clock.tick(600)
+    await agent.push()
+    assert begins(await hub.stored()) == [0, 1, 2, 3]
+    assert agent.waiting() == []
+
+
+async def test_of_two_agents_with_one_key_only_the_first_is_heard(
+    hub: AgentHub, agent: AgentSide, tmp_path: Path
+) -> None:
+    agent.measure(0)
+    await agent.push()
+    async with agent_of(hub, tmp_path / "second") as second:
+        second.measure(1)
+        assert await second.push() > 10
+        assert len(second.waiting()) == 1
+    agent.measure(2)
+    await agent.push()
+    assert begins(await hub.stored()) == [0, 2]
+    assert [heard.is_other_stream for heard in hub.heard] == [False, True, False]
+
+
+async def test_one_bad_result_is_found_and_given_up_and_blocks_nothing(
+    hub: AgentHub, agent: AgentSide
+) -> None:
+    agent.measure(*range(7))
+    await agent.store.flush()
+    with closing(sqlite3.connect(agent.folder / "agent.db")) as connection, connection:
+        connection.execute("UPDATE push SET body = CAST('{}' AS BLOB) WHERE seq = 4")
+    for _ in range(20):
+        await agent.push()
+        hub.clock.tick(1)
+    assert begins(await hub.stored()) == [0, 1, 2, 4, 5, 6]
+    assert agent.waiting() == []
+    agent.clock.tick(31)
+    await agent.push()
+    assert hub.heard[-1].state.refused == 1
+
+
+async def test_a_full_buffer_gives_up_the_oldest_good_results_first(
+    hub: AgentHub, tmp_path: Path
+) -> None:
+    hub.clock.tick(1_000)
+    async with agent_of(hub, tmp_path / "agent", most_bytes=10_000) as agent:
+        for second in range(200):
+            agent.measure(second, good=second % 10 > 0)
+            if second % 20 == 0:
+                await agent.store.flush()
+        await agent.store.flush()
+        assert sum(map(len, agent.waiting())) <= 10_000
+        await agent.push()
+        stored = await hub.stored()
+        assert [each for each in begins(stored) if each % 10 == 0] == [*range(0, 200, 10)]
+        assert len(stored) + hub.heard[-1].state.dropped == 200
+        assert begins(stored)[-5:] == [195, 196, 197, 198, 199]
+
+
+async def test_a_clock_that_is_a_day_wrong_is_found_out_and_corrected(
+    hub: AgentHub, tmp_path: Path
+) -> None:
+    async with agent_of(hub, tmp_path / "agent", ahead=-86_400) as agent:
+        await agent.client.config("")
+        agent.measure(-86_400 + 7)
+        await agent.push()
+        [stored] = await hub.stored()
+        assert abs((stored.at - NOON).total_seconds() - 7) < 1
+        assert abs((hub.heard[0].state.offset_ms or 0) - 86_400_000) < 1_000
+
+
+async def test_what_was_measured_before_the_machine_started_keeps_its_time(
+    hub: AgentHub, tmp_path: Path
+) -> None:
+    async with agent_of(hub, tmp_path / "agent", ahead=-3_600) as agent:
+        agent.measure(-60)
+        await agent.store.flush()
+    async with agent_of(hub, tmp_path / "agent", ahead=-3_600) as agent:
+        agent.buffer._boot = "another-boot"
+        await agent.client.config("")
+        agent.measure(-3_600 + 7)
+        await agent.push()
+        assert [round(each) for each in begins(await hub.stored())] == [-60, 7]
+
+
+async def test_a_new_configuration_is_fetched_once(hub: AgentHub, agent: AgentSide) -> None:
+    for second in range(3):
+        agent.measure(second)
+        await agent.push()
+        hub.clock.tick(1)
+    assert [config.body for config in agent.fetched] == [hub.api._settings.documents["cn"]]
+    assert agent.pusher.config_tag == agent.fetched[0].tag
+
+
+async def test_addresses_of_the_hub_are_tried_in_turn(hub: AgentHub, tmp_path: Path) -> None:
+    hubs = ("http://127.0.0.1:9", hub.url)
+    async with agent_of(hub, tmp_path / "agent", hubs=hubs) as agent:
+        agent.measure(0)
+        await agent.push()
+        assert begins(await hub.stored()) == [0]
+        assert agent.client._hubs[0] == hub.url
+
+
+async def test_a_configuration_that_the_hub_has_not_signed_is_not_taken(
+    hub: AgentHub, tmp_path: Path
+) -> None:
+    stranger = Invitation(vantage="cn", hub=hub.url, hub_key=CN_KEY.public, key=CN_KEY)
+    client = HubClient(stranger, clock=hub.clock)
+    with pytest.raises(HubAwayError, match="not signed by the hub"):
+        await client.config("")
+    await client.close()
+
+
+async def test_so_many_results_go_at_a_time(
+    hub: AgentHub, agent: AgentSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.agent.push.MOST_RUNS", 10)
+    agent.pusher._most = 10
+    agent.measure(*range(15))
+    rounds = 0
+    await agent.store.flush()
+    while agent.waiting():
+        await agent.push()
+        hub.clock.tick(1)
+        rounds += 1
+    assert rounds == 2
+    assert len(await hub.stored()) == 15

@@ -1,0 +1,235 @@
+"""A hub and an agent as real processes on loopback: from `monitor agent add` to results that are there once."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
+from random import Random
+
+import pytest
+from aiohttp import web
+from cast import until
+from listening import listening
+
+pytestmark = pytest.mark.slow
+MONITOR = Path(sys.executable).parent / "monitor"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+class Place:
+    """One `monitor` process that can be killed and started again; its output stays in a file."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.folder, self.words = folder, words
+        self.log = folder / "log.txt"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, line: str = "") -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [MONITOR, *self.words],
+                cwd=self.folder,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "HOME": str(self.folder)},
+            )
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(line.encode())
+            self.process.stdin.close()
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(30)
+            self.process = None
+
+
+def runs_of(path: Path, vantage: str) -> list[tuple[str, int]]:
+    """Check and begin (unix ms) of the runs of a vantage in a store, each as often as it is there."""
+    if not path.exists():
+        return []
+    query = "SELECT key, at FROM runs JOIN checks ON checks.id = check_id WHERE vantage = ?"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        try:
+            return sorted(connection.execute(query, (vantage,)))
+        except sqlite3.OperationalError:  # it is being made
+            return []
+
+
+def waiting_in(path: Path) -> int:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return int(connection.execute("SELECT count(*) FROM push").fetchone()[0])
+
+
+def add(folder: Path, url: str) -> str:
+    """Run `monitor agent add`, and return the line for the other machine."""
+    words = [MONITOR, "agent", "add", "cn", "--name", "Shanghai", "--url", url]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip().splitlines()[-1]
+
+
+@asynccontextmanager
+async def two_places(folder: Path, probes: str) -> AsyncIterator[tuple[Place, Place, int]]:
+    """A hub that is running, an agent that is not yet, and the hub's port."""
+    asked = [0]
+
+    async def answer(_: web.Request) -> web.Response:
+        asked[0] += 1
+        return web.Response(status=200 if asked[0] % 3 else 500, text="hello")
+
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", answer)
+    port = free_port()
+    hub, agent = (folder / name for name in ("hub", "agent"))
+    hub.mkdir()
+    agent.mkdir()
+    async with listening(app) as site:
+        endpoints = ", ".join(f'{name} = "{site}/{name}"' for name in ("a", "b", "c"))
+        (hub / "monitor.toml").write_text(
+            f'[monitor]\nvantage = "fra"\nlisten = "127.0.0.1:{port}"\n'
+            f"[service.s]\nendpoints = {{ {endpoints} }}\nprobes = {{ {probes} }}\n"
+        )
+        places = (
+            Place(hub, "run", "--log-level", "DEBUG"),
+            Place(agent, "agent", "--state", str(agent / "state")),
+        )
+        places[0].start()
+        try:
+            await until(lambda: "event=started" in places[0].log.read_text())
+            yield *places, port
+        finally:
+            for place in places:
+                place.kill()
+
+
+async def test_two_commands_lead_to_the_first_foreign_result_within_a_minute(
+    tmp_path: Path,
+) -> None:
+    async with two_places(tmp_path, 'http = "5s"') as (hub, agent, port):
+        began = time.monotonic()
+        line = await asyncio.to_thread(add, hub.folder, f"http://127.0.0.1:{port}")
+        agent.start(line + "\n")
+        await until(lambda: runs_of(hub.folder / "monitor.db", "cn"))
+        took = time.monotonic() - began
+        print(f"from `agent add` to the first foreign result: {took:.1f} s")
+        assert took < 60
+        listed = subprocess.run(
+            [MONITOR, "agent", "list"], cwd=hub.folder, capture_output=True, text=True, check=True
+        ).stdout
+        assert re.search(r"^cn +Shanghai +\S+ ago +right +\d+ +\S+ +current$", listed, re.MULTILINE)
+        agent.kill(signal.SIGTERM)
+        hub.kill(signal.SIGTERM)
+    key = line.split()[-1].removeprefix("ed25519-private:")
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.name != "agent.key":
+            assert key.encode() not in path.read_bytes(), path
+    assert (agent.folder / "state" / "agent.key").stat().st_mode & 0o777 == 0o600
+
+
+@asynccontextmanager
+async def losing_answers(port: int, rng: Random) -> AsyncIterator[tuple[int, Callable[[], None]]]:
+    """A way to the hub that loses a third of the answers, until it is mended."""
+    state = {"loses": True}
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while piece := await reader.read(65_536):
+                writer.write(piece)
+                await writer.drain()
+        writer.close()
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            hub_reader, hub_writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionError:
+            writer.transport.abort()
+            return
+        there = asyncio.create_task(carry(reader, hub_writer))
+        if state["loses"] and rng.random() < 1 / 3:
+            with suppress(ConnectionError):
+                await hub_reader.read(1)
+            writer.transport.abort()
+            hub_writer.close()
+        else:
+            await carry(hub_reader, writer)
+        await there
+
+    server = await asyncio.start_server(meet, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], lambda: state.update(loses=False)
+    finally:
+        server.close()
+
+
+async def test_each_result_is_there_once_whatever_is_killed_and_lost(tmp_path: Path) -> None:
+    rng = Random(19)
+    async with (
+        two_places(tmp_path, 'http = "1s"') as (hub, agent, port),
+        losing_answers(port, rng) as (way, mend),
+    ):
+        line = await asyncio.to_thread(add, hub.folder, f"http://127.0.0.1:{way}")
+        agent.start(line + "\n")
+        await until(lambda: runs_of(hub.folder / "monitor.db", "cn"))
+        for place in (hub, agent, hub, hub, agent, hub, agent):
+            await asyncio.sleep(rng.uniform(2, 5))
+            place.kill()
+            place.start()
+        mend()
+        await asyncio.sleep(3)
+        own = agent.folder / "state" / "agent.db"
+        agent.kill(signal.SIGTERM)  # no run comes after the last push
+        agent.start()
+        await until(lambda: waiting_in(own) < 10)
+        agent.kill(signal.SIGTERM)
+        hub.kill(signal.SIGTERM)
+    measured, stored = runs_of(own, "cn"), runs_of(hub.folder / "monitor.db", "cn")
+    left = waiting_in(own)
+    print(f"{len(measured)} measured, {len(stored)} stored, {left} still wait")
+    assert len(measured) > 10
+    assert len(set(stored)) == len(stored)
+    assert set(stored) <= set(measured)
+    assert len(measured) - len(stored) <= left
+
+
+async def test_a_daemon_without_agents_loads_nothing_of_theirs(tmp_path: Path) -> None:
+    """All absent is today's daemon: no code of agents, no table of theirs."""
+    (tmp_path / "monitor.toml").write_text(
+        '[monitor]\nlisten = "127.0.0.1:0"\n'
+        '[service.s]\nendpoints = { x = "http://127.0.0.1:9" }\nprobes = { http = "1s" }\n'
+    )
+    script = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from monitor.config import load\n"
+        "from monitor.daemon.app import Daemon\n"
+        "async def live():\n"
+        "    daemon = Daemon(load(Path('monitor.toml'), {}))\n"
+        "    asyncio.get_running_loop().call_later(3, daemon.stop.set)\n"
+        "    await daemon.run()\n"
+        "asyncio.run(live())\n"
+        "own = ('monitor.agent', 'monitor.daemon.hub', 'monitor.daemon.agent_daemon', 'monitor.store.agents',\n"
+        "       'monitor.store.push_buffer', 'monitor.config.agent_document', 'monitor.config.vantage_text')\n"
+        "print([each for each in sys.modules if each.startswith(own)])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    with closing(sqlite3.connect(tmp_path / "monitor.db")) as connection:
+        query = "SELECT name FROM sqlite_master WHERE name IN ('agents', 'push')"
+        assert connection.execute(query).fetchall() == []
