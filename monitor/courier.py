@@ -5,7 +5,8 @@ the state at this moment, and sent. A row is ticked off after its channel has ta
 once. Order is kept per channel; a channel that is down holds up nobody else.
 
 News waits a little for other news (`not_before`): then all that waits for the channel goes out
-together, one message a service, or one for everything where that would be too many.
+together, one message a service, or one for everything where that would be too many. A channel that
+holds events, as on-call services do, gets one message an event.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from monitor.alerts import Context, digest, latest, parts, together
+from monitor.alerts import Context, digest, latest, together
 from monitor.clock import Clock
 from monitor.logs import quoted
 from monitor.model import (
@@ -49,7 +50,6 @@ PER_MINUTE = 18
 """A group chat takes about 20 a minute."""
 BEAT = 1.0
 
-Send = Callable[[str, Message], Awaitable[None]]
 SendEvent = Callable[[OutboxMessage], Awaitable[None]]
 """Posts the document of a row of type EVENT; raises NotDeliveredError."""
 
@@ -57,6 +57,22 @@ SendEvent = Callable[[OutboxMessage], Awaitable[None]]
 async def no_webhooks(row: OutboxMessage) -> None:
     """Refuse an event of a webhook that left the configuration."""
     raise ReceiverGoneError(f"there is no {row.channel} any more")
+
+
+class Channels(Protocol):
+    """The channels, each by its id, as the notifier holds them."""
+
+    def holds_events(self, channel_id: str) -> bool:
+        """Say whether it keeps one event for each incident: then nothing is told together."""
+        ...
+
+    def parts(self, channel_id: str, message: Message) -> tuple[Message, ...]:
+        """Return what is to be sent in turn, each within what the channel takes."""
+        ...
+
+    async def send(self, channel_id: str, message: Message) -> None:
+        """Raise NotDeliveredError when the channel did not take it, or may not have."""
+        ...
 
 
 class Outbox(Protocol):
@@ -77,7 +93,7 @@ class Courier:
     def __init__(
         self,
         outbox: Outbox,
-        send: Send,
+        channels: Channels,
         context: Callable[[Incident | None], Context],
         *,
         clock: Clock,
@@ -86,7 +102,7 @@ class Courier:
         is_blind: Callable[[], bool] = lambda: False,
     ) -> None:
         self._outbox = outbox
-        self._send = send
+        self._channels = channels
         self.send_event: SendEvent = no_webhooks
         self._context = context
         self._clock = clock
@@ -100,9 +116,9 @@ class Courier:
         self._halfway: dict[str, tuple[tuple[int, ...], tuple[Message, ...]]] = {}
         """By channel: the rows of a long message that broke off, and its parts that are left."""
 
-    def change(self, send: Send, context: Callable[[Incident | None], Context]) -> None:
+    def change(self, channels: Channels, context: Callable[[Incident | None], Context]) -> None:
         """Use other channels from now on; what is under way ends as it began."""
-        self._send = send
+        self._channels = channels
         self._context = context
 
     def wake(self) -> None:
@@ -164,9 +180,11 @@ class Courier:
         if rows[0].what is NotificationType.EVENT:
             return await self._deliver_events(rows)
         incidents = await self._incidents(rows)
-        groups = _groups(rows, incidents)
-        if len(groups) > MANY:
-            groups = [rows]
+        if self._channels.holds_events(rows[0].channel):
+            groups = _by_event(rows, incidents)
+        else:
+            groups = _groups(rows, incidents)
+            groups = groups if len(groups) <= MANY else [rows]
         done = 0
         for group in groups:
             if not await self._try(group, self._phrase(group, incidents)):
@@ -198,8 +216,8 @@ class Courier:
     ) -> Message:
         """Phrase one incident in full, several of a service as one, anything else as a list."""
         numbers = {row.incident or 0 for row in rows}
-        if len(numbers) == 1:
-            incident = incidents.get(rows[0].incident or 0)
+        if len(numbers) == 1 or self._channels.holds_events(rows[0].channel):
+            incident = incidents.get(rows[-1].incident or 0)
             return latest(rows, incident, self._context(incident))
         told = [incidents[number] for number in numbers if number in incidents]
         contexts = {incident.id: self._context(incident) for incident in told}
@@ -239,11 +257,11 @@ class Courier:
         """Send all parts; after a NotDeliveredError those that went through are not sent again."""
         channel, ids = rows[0].channel, tuple(row.id for row in rows)
         interrupted, left = self._halfway.pop(channel, ((), ()))
-        left = left if interrupted == ids else parts(message)
+        left = left if interrupted == ids else self._channels.parts(channel, message)
         recent = self._recent.setdefault(channel, deque())
         for place, part in enumerate(left):
             self._halfway[channel] = ids, left[place:]
-            await self._send(channel, part)
+            await self._channels.send(channel, part)
             recent.append(self._clock.monotonic())
         del self._halfway[channel]
 
@@ -299,4 +317,21 @@ def _groups(
         incident = incidents.get(row.incident or 0)
         key = ("service", incident.service) if incident else ("row", row.id)
         groups.setdefault(key, []).append(row)
+    return [tuple(group) for group in groups.values()]
+
+
+def _by_event(
+    rows: tuple[OutboxMessage, ...], incidents: Mapping[int, Incident]
+) -> list[tuple[OutboxMessage, ...]]:
+    """Group the rows of each event, for a channel that keeps it from its begin to its end.
+
+    That somebody knows is told by itself, after what it is of; once the event is over, not at all.
+    """
+    groups: dict[object, list[OutboxMessage]] = {}
+    over = {row.incident for row in rows if row.what.is_end}
+    for row in rows:
+        incident = incidents.get(row.incident or 0)
+        event = incident.event if incident else row.event or ("row", row.id)
+        is_known = row.what is NotificationType.ACKNOWLEDGED and row.incident not in over
+        groups.setdefault((event, is_known), []).append(row)
     return [tuple(group) for group in groups.values()]

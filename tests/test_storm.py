@@ -20,12 +20,18 @@ class Drill:
     def __init__(self, store: Store, clock: HandClock, services: int) -> None:
         self.store, self.clock = store, clock
         self.alerts = AlertEngine(AlertSettings(), (PHONE,), store.recall())
-        self.courier = Courier(store, self.take, self.context, clock=clock, rng=Random(1))
+        self.courier = Courier(store, self, self.context, clock=clock, rng=Random(1))
         self.checks = [f"s{s}/e{e}/chat" for s in range(services) for e in range(10)]
         self.began = clock.monotonic()
         self.got: list[tuple[float, Message]] = []
 
-    async def take(self, channel: str, message: Message) -> None:
+    def holds_events(self, channel_id: str) -> bool:
+        return False
+
+    def parts(self, channel_id: str, message: Message) -> tuple[Message, ...]:
+        return (message,)
+
+    async def send(self, channel_id: str, message: Message) -> None:
         self.got.append((self.clock.monotonic() - self.began, message))
 
     def context(self, incident: Incident | None) -> Context:

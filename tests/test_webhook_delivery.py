@@ -67,7 +67,7 @@ def row(
 def courier(store: Store, clock: HandClock, sender: WebhookSender) -> Courier:
     made = Courier(
         store,
-        Notifier((), REDACT).send,
+        Notifier((), REDACT),
         lambda _: Context(now=clock.now()),
         clock=clock,
         rng=Random(1),

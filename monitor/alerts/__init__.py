@@ -5,7 +5,6 @@ from monitor.alerts.digest import digest, together
 from monitor.alerts.engine import AlertChanges, AlertEngine
 from monitor.alerts.message import latest
 from monitor.alerts.message_parts import Context
-from monitor.alerts.message_split import parts
 from monitor.alerts.notify import Notifier
 from monitor.alerts.policies import certificate_days
 from monitor.alerts.voters import QuorumSettings

@@ -12,8 +12,8 @@ from monitor.alerts.message_parts import (
     is_unmeasured,
     is_unwatched,
     lasted,
+    message,
 )
-from monitor.alerts.message_split import message
 from monitor.language import marked
 from monitor.model import Incident, Message, NotificationType, OutboxMessage, Severity
 

@@ -43,6 +43,7 @@ from monitor.model import (
     Fired,
     Incident,
     Maintenance,
+    Notice,
     NotificationType,
     OutboxMessage,
     Outcome,
@@ -240,6 +241,7 @@ class AlertEngine:
             joined = incidents.placed(joined, event)
             joined = lifecycle.series_ended(joined, now)
             ended = self._end_series(event, rule, now, but=before.id)
+            ended += self._superseded(ended.incidents, joined, now)
             if before.announced:
                 return lifecycle.grown(before, joined, now, self._settings.wait), None, ended
             told = incidents.told(joined, now, self._settings.remind)
@@ -252,6 +254,7 @@ class AlertEngine:
             ended = self._end_series(event, rule, now)
             series = replace(series, event=series.event or incident.id)
             incident = mute.muted(replace(incident, series=series), mute.COMES_AND_GOES, now)
+            ended += self._superseded(ended.incidents, incident, now)
             news = None if muted else NotificationType.FLAPPING
             return replace(incident, announced=False), news, ended
         if muted:
@@ -401,7 +404,7 @@ class AlertEngine:
         if is_known:
             return NO_CHANGES
         text = self_alerts.budget_spent(service, failure.message, self.language)
-        return AlertChanges(outgoing=self.notice(text, now))
+        return AlertChanges(outgoing=self.notice(Notice(text), now))
 
     # --- time, and what people ask --------------------------------------------------------------
 
@@ -451,7 +454,11 @@ class AlertEngine:
         incident = self._book.open.get(number)
         if incident is None or incident.acked:
             return NO_CHANGES
-        return self._keep(incidents.acked(incident, at, text), at)
+        acked = self._keep(incidents.acked(incident, at, text), at)
+        if not incident.announced:
+            return acked
+        rows = routing.acknowledgements(self._channels, acked.incidents[0], at)
+        return acked + AlertChanges(outgoing=rows)
 
     def note(
         self, number: int, at: datetime, text: str, stored: Incident | None = None
@@ -466,14 +473,17 @@ class AlertEngine:
         is_held = number in self._book.open or number in self._closed
         return self._keep(noted, at) if is_held else AlertChanges(incidents=(noted,))
 
-    def notice(
-        self, text: str, at: datetime, but: frozenset[str] = frozenset()
-    ) -> tuple[OutboxMessage, ...]:
-        """About the monitor itself, to whoever wants to hear of it; the first line is the title."""
-        return routing.notices(self._channels, text, at, but)
+    def notice(self, notice: Notice, at: datetime) -> tuple[OutboxMessage, ...]:
+        """About the monitor itself, to whoever wants to hear of it."""
+        return routing.notices(self._channels, notice, at)
+
+    def end_begun(self, begun: Iterable[OutboxMessage], at: datetime) -> tuple[OutboxMessage, ...]:
+        """End what an earlier daemon told of itself, where a channel still holds it."""
+        text = self_alerts.started_again(self.language)
+        return routing.ended_by_start(self._channels, begun, text, at)
 
     def warn_of_budget(self, service: str, why: str, at: datetime) -> tuple[OutboxMessage, ...]:
-        return self.notice(self_alerts.budget_warning(service, why, self.language), at)
+        return self.notice(Notice(self_alerts.budget_warning(service, why, self.language)), at)
 
     # --- what was before, and what leaves -------------------------------------------------------
 
@@ -657,6 +667,16 @@ class AlertEngine:
             is_kin = flapping.is_kin(incident, event.check, rule)
             if is_kin and flapping.is_on(incident) and incident.id != but:
                 changes += self._keep(lifecycle.series_ended(incident, now), now)
+        return changes
+
+    def _superseded(self, ended: Iterable[Incident], by: Incident, now: datetime) -> AlertChanges:
+        """End the events of series that go on as a part of another incident."""
+        channels = routing.event_channels(self._channels)
+        changes = NO_CHANGES
+        for incident in ended:
+            if incident.event != by.event:
+                rows = routing.messages(channels, NotificationType.RESOLVED, incident, now)
+                changes += AlertChanges(outgoing=rows)
         return changes
 
     def _tell(

@@ -23,13 +23,13 @@ from monitor.alerts.message_parts import (
     lasted,
     link_to,
     listed,
+    message,
     moment,
     name,
     state,
     where,
     whose,
 )
-from monitor.alerts.message_split import message
 from monitor.language import marked
 from monitor.model import (
     EntryKind,
@@ -55,14 +55,22 @@ def phrase(
     """`incident` is None for a notice, which brings its own text; `news`: nobody heard of it yet."""
     if incident is None:
         return _notice(outgoing, context)
+    words = _words(outgoing, incident, context, news=news)
     return replace(
-        _words(outgoing, incident, context, news=news),
+        words,
         what=_meaning(outgoing, incident),
         severity=incident.severity,
         event=event_key(incident, context),
         incidents=(incident.id,),
         link=link_to(incident, context),
+        short=_short(words.title, incident, context),
     )
+
+
+def _short(title: str, incident: Incident, context: Context) -> str:
+    """Return the title with what to use instead, or what is known of that; "" where it is over."""
+    use = [] if incident.closed else instead(incident, context)[:1]
+    return context.say(". ").join([title, *use]) if use else ""
 
 
 def _notice(outgoing: OutboxMessage, context: Context) -> Message:
@@ -78,8 +86,9 @@ def _notice(outgoing: OutboxMessage, context: Context) -> Message:
 
 def _meaning(outgoing: OutboxMessage, incident: Incident) -> NotificationType:
     """Return its end where it is over by the time when it is told, whatever was to be told."""
-    is_over = incident.closed and outgoing.what is not NotificationType.FLAPPING
-    return NotificationType.RESOLVED if is_over and not outgoing.what.is_end else outgoing.what
+    if not incident.closed or outgoing.what in {NotificationType.FLAPPING, NotificationType.CALM}:
+        return outgoing.what
+    return NotificationType.UNWATCHED if is_unwatched(incident) else NotificationType.RESOLVED
 
 
 def event_key(incident: Incident, context: Context) -> str:

@@ -9,7 +9,7 @@ from unicodedata import east_asian_width
 from monitor.alerts.alternatives import Alternative, Alternatives, Others
 from monitor.alerts.incidents import Unmeasured, endpoint_of
 from monitor.language import ENGLISH, Language, marked
-from monitor.model import Incident, Severity
+from monitor.model import Incident, Message, Severity
 from monitor.model.failure import FailureKind, Fault, Group, in_sentence
 
 _COLUMNS = 42
@@ -17,6 +17,7 @@ _COLUMNS = 42
 _ROWS = 6
 """Lines of a phone that one incident should take."""
 _WORDS = re.compile(r"[!-~\xa0]+ ?| |.")
+_TITLE = 200
 _NAMED = 2
 """Base URLs that a title names; of more it says how many."""
 _LISTED = 6
@@ -79,6 +80,12 @@ class Context:
 
     def say(self, sentence: str, /, **values: object) -> str:
         return self.language.gettext(sentence, **values)
+
+
+def message(title: str, lines: Sequence[str]) -> Message:
+    """Make a message of a title, which becomes one line of at most 200 characters, and lines."""
+    line = " ".join(title.split())
+    return Message(line if len(line) <= _TITLE else f"{line[: _TITLE - 1]}…", "\n".join(lines))
 
 
 # --- which and what --------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Deliver one message to one channel. The only file that knows Apprise.
 
-Apprise is imported when a notifier is made: it costs 7 MB and a tenth of a second, which `monitor
-validate` need not pay.
+Apprise is imported when a notifier for some channel is made: it costs 7 MB and a tenth of a second, which
+commands that tell nobody need not pay.
 """
 
 import asyncio
@@ -10,14 +10,21 @@ import logging
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
-from monitor.alerts.plugins import load_plugins
+from monitor.alerts.apprise_plugins import load_plugins, mend
+from monitor.alerts.channel_format import (
+    ChannelFormat,
+    address,
+    holds_events,
+    overflow_of,
+    with_options,
+)
 from monitor.alerts.requests_hook import ChannelCall, install_hook, used_for
 from monitor.model import (
     Channel,
@@ -26,6 +33,7 @@ from monitor.model import (
     Message,
     NotDeliveredError,
     Redactor,
+    Secret,
     clean_text,
 )
 
@@ -34,8 +42,8 @@ _RETRY_AFTER = re.compile(r"retry[ _]after[\"':\s]*(\d{1,9})", re.IGNORECASE)
 _STATUS = re.compile(r"error=40[0134]\b")
 """Wrong token, wrong chat, thrown out: a person must mend that."""
 _LONGEST_WAIT_S = 86_400
-_URL_OPTIONS = "overflow=split&cto=5&rto=15"
-"""Apprise splits what is longer than our own limit, instead of losing it; and its time limits."""
+_URL_OPTIONS = {"cto": "5", "rto": "15"}
+"""Apprise's time limits, in seconds."""
 SERVICE_TIMEOUT = 30.0
 
 
@@ -59,6 +67,21 @@ class Notifier:
         _quiet(redact)
         self._redact = redact
         self._channels = _connect_all(channels) if channels else {}
+
+    def holds_events(self, channel_id: str) -> bool:
+        """Say whether it keeps one event for each incident, as on-call services do."""
+        channel = self._channels.get(channel_id)
+        return channel is not None and holds_events(channel.channel)
+
+    def parts(self, channel_id: str, message: Message) -> tuple[Message, ...]:
+        """Return what is to be sent in turn, each within what the channel takes."""
+        channel = self._channels.get(channel_id)
+        return channel.format.parts(message) if channel else (message,)
+
+    async def tell(self, channel_id: str, message: Message) -> None:
+        """Send all of it. Raise NotDeliveredError when a part was not taken, or may not have been."""
+        for part in self.parts(channel_id, message):
+            await self.send(channel_id, part)
 
     async def send(self, channel_id: str, message: Message) -> None:
         """Raise NotDeliveredError when the channel did not take it, or may not have."""
@@ -89,7 +112,7 @@ class Notifier:
 
 
 def _retry_after(call: ChannelCall) -> timedelta | None:
-    """Returns how long the channel wants to be left alone, from its last answer."""
+    """Return how long the channel wants to be left alone, from its last answer."""
     answer = call.answers[-1] if call.answers else None
     if answer is None or answer.status_code not in {200, 429, 503}:
         return None
@@ -164,15 +187,46 @@ async def _in_thread(call: Callable[[], Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Connected:
-    """`apprise` is an Apprise object with one plugin."""
+    """Holds one channel. `apprise` is the module, `asset` what its objects share."""
 
     apprise: Any
-    proxy: str | None
-    is_telegram: bool
+    asset: Any
+    channel: Channel
+    plugin: Any
+    format: ChannelFormat
+
+    @property
+    def proxy(self) -> str | None:
+        proxy = self.channel.proxy
+        return proxy.reveal().replace("socks5://", "socks5h://") if proxy else None
+
+    @property
+    def is_telegram(self) -> bool:
+        return type(self.plugin).__name__ == "NotifyTelegram"
 
     def notify(self, message: Message, call: ChannelCall) -> Any:
+        rendered = self.format.render(message)
+        single = self.apprise.Apprise(asset=self.asset)
+        single.add(self._plugin_for(message))
         with used_for(call):
-            return self.apprise.notify(title=message.title, body=message.body, body_format="text")
+            return single.notify(
+                title=rendered.title,
+                body=rendered.body,
+                body_format=rendered.markup.value,
+                notify_type=rendered.kind,
+            )
+
+    def _plugin_for(self, message: Message) -> Any:
+        """Return the plugin that is there already, with what it remembers, where the address is the same."""
+        url = address(self.channel, message)
+        if url == self.channel.url.reveal():
+            return self.plugin
+        plugin = _plugin(self.apprise, self.asset, self.channel, url)
+        if not plugin:
+            raise ValueError(
+                "Apprise takes the channel's address, and not with what belongs to a message"
+            )
+        return plugin
 
 
 def _unknown(apprise: Any, channel: Channel) -> str:
@@ -194,14 +248,18 @@ def _connect_all(channels: tuple[Channel, ...]) -> dict[str, _Connected]:
     load_plugins(apprise, (channel.url.reveal() for channel in channels))
     asset = apprise.AppriseAsset(
         app_id="monitor",
+        app_desc="monitor",
+        app_url="",
+        image_url_mask="",
+        image_url_logo="",
         storage_mode=apprise.PersistentStoreMode.MEMORY,
         service_timeout=SERVICE_TIMEOUT,
     )
     connected: dict[str, _Connected] = {}
     complaints = []
     for channel in channels:
-        if plugin := _connect(apprise, asset, channel):
-            connected[channel.id] = plugin
+        if one := _connect(apprise, asset, channel):
+            connected[channel.id] = one
         else:
             complaints.append(Complaint(f"channel.{channel.id}.url", _unknown(apprise, channel)))
     if complaints:
@@ -210,22 +268,27 @@ def _connect_all(channels: tuple[Channel, ...]) -> dict[str, _Connected]:
 
 
 def _connect(apprise: Any, asset: Any, channel: Channel) -> _Connected | None:
-    url = channel.url.reveal()
-    plugin = apprise.Apprise.instantiate(
-        f"{url}{'&' if '?' in url else '?'}{_URL_OPTIONS}", asset=asset
-    )
-    if not plugin:
+    plugin = _plugin(apprise, asset, channel, channel.url.reveal())
+    if not plugin or not len(plugin):
         return None
-    # it counts by the wall clock; the courier has a rate of its own
-    plugin.request_rate_per_sec = 0
-    if channel.telegram_api:
-        plugin.notify_url = f"{channel.telegram_api}/bot"
-    single = apprise.Apprise(asset=asset)
-    single.add(plugin)
-    if not len(single):
-        return None
-    proxy = channel.proxy.reveal().replace("socks5://", "socks5h://") if channel.proxy else None
-    return _Connected(single, proxy, type(plugin).__name__ == "NotifyTelegram")
+    if channel.url.reveal().startswith("https://"):  # a service's own address, which Apprise knows
+        channel = replace(channel, url=Secret(plugin.url()))
+    formats = plugin.notify_format
+    formats = [*formats] if isinstance(formats, tuple | list) else [formats]
+    told = ChannelFormat.of(channel, plugin.title_maxlen, plugin.body_maxlen, formats)
+    return _Connected(apprise, asset, channel, plugin, told)
+
+
+def _plugin(apprise: Any, asset: Any, channel: Channel, url: str) -> Any:
+    plugin = apprise.Apprise.instantiate(with_options(url, _URL_OPTIONS), asset=asset)
+    if plugin:
+        # it counts by the wall clock; the courier has a rate of its own
+        plugin.request_rate_per_sec = 0
+        plugin.overflow_mode = apprise.OverflowMode(overflow_of(channel))
+        if channel.telegram_api:
+            plugin.notify_url = f"{channel.telegram_api}/bot"
+        mend(plugin)
+    return plugin
 
 
 def _quiet(redact: Redactor) -> None:

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from monitor.alerts.channel_format import holds_events, takes_acknowledgement
 from monitor.alerts.incidents import endpoint_of, service_of
 from monitor.model import (
     AlertState,
     Channel,
     Incident,
+    Notice,
     NotificationType,
     OutboxMessage,
     Outcome,
@@ -86,31 +88,64 @@ def escalated(
     return replace(incident, told_to=incident.told_to | more), rows
 
 
-def notices(
-    channels: Iterable[Channel], text: str, at: datetime, but: frozenset[str] = frozenset()
-) -> tuple[OutboxMessage, ...]:
-    """About the monitor itself, to whoever wants to hear of it; the first line is the title.
+def notices(channels: Iterable[Channel], notice: Notice, at: datetime) -> tuple[OutboxMessage, ...]:
+    """About the monitor itself, to whoever wants to hear of it.
 
     A channel that waits for escalation hears it only where there is no other one to tell.
     """
     wanting = [
         channel
         for channel in channels
-        if wants(channel, Severity.MONITOR, None) and channel.id not in but
+        if wants(channel, Severity.MONITOR, None) and channel.id not in notice.but
     ]
     first = [channel for channel in wanting if channel.escalate_after is None]
     return tuple(
         OutboxMessage(
             channel=channel.id,
-            what=NotificationType.NOTICE,
+            what=notice.what,
             severity=Severity.MONITOR,
             incident=None,
             created=at,
             not_before=at,
-            text=text,
+            text=notice.text,
+            event=notice.event,
         )
         for channel in first or wanting
     )
+
+
+def ended_by_start(
+    channels: Iterable[Channel], begun: Iterable[OutboxMessage], text: str, at: datetime
+) -> tuple[OutboxMessage, ...]:
+    """End the events of an earlier daemon's own trouble, which the channels still hold."""
+    holding = {channel.id for channel in event_channels(channels)}
+    return tuple(
+        replace(
+            row,
+            id=0,
+            what=NotificationType.RESOLVED,
+            created=at,
+            not_before=at,
+            attempts=0,
+            last_error="",
+            text=text,
+        )
+        for row in begun
+        if row.channel in holding
+    )
+
+
+def event_channels(channels: Iterable[Channel]) -> tuple[Channel, ...]:
+    """Return those that hold events, and so must be told of every end."""
+    return tuple(filter(holds_events, channels))
+
+
+def acknowledgements(
+    channels: Iterable[Channel], incident: Incident, at: datetime
+) -> tuple[OutboxMessage, ...]:
+    """Say that somebody knows of it, to the channels that keep that."""
+    can = filter(takes_acknowledgement, channels)
+    return messages(can, NotificationType.ACKNOWLEDGED, incident, at)
 
 
 def wants(channel: Channel | Webhook, severity: Severity, service: str | None) -> bool:
@@ -120,7 +155,7 @@ def wants(channel: Channel | Webhook, severity: Severity, service: str | None) -
 
 
 def is_storm(states: Iterable[AlertState], latest: Mapping[str, Outcome], now: datetime) -> bool:
-    """Says whether most base URLs of three services or more began to fail just now: that has one cause."""
+    """Say whether most base URLs of three services or more began to fail just now: that has one cause."""
     hit: dict[str, set[str]] = {}
     for state in states:
         is_fresh = state.since and now - state.since <= _STORM_WITHIN

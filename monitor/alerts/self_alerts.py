@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from monitor.alerts.message_parts import Context, lasted, moment
 from monitor.language import ENGLISH, Language
-from monitor.model import RestartState
+from monitor.model import Notice, NotificationType, RestartState
 from monitor.model.errors import RECEIVER, delivery_remedy
 
 GAP = timedelta(minutes=5)
@@ -16,6 +16,21 @@ MAX_COMPLAINTS = 20
 """Complaints of a configuration that a message lists."""
 CHANNEL_LASTS = timedelta(minutes=5)
 """A channel that asks for patience, or starts again, is no news either."""
+
+
+STOPPED = "stopped"
+"""The event that `monitor report-failure` begins, and the start of a daemon ends."""
+CONFIGURATION = "configuration"
+"""The event of a configuration that was refused."""
+
+
+def started_again(say: Language) -> str:
+    """Return what ends the trouble that an earlier daemon told of."""
+    title = say.gettext("monitor: started again")
+    ended = say.gettext(
+        "What was told before this start has ended with it; what goes on is told again."
+    )
+    return f"👁 {title}\n{ended}"
 
 
 def budget_warning(service: str, why: str, say: Language) -> str:
@@ -160,6 +175,14 @@ def noted(note: str, say: Language) -> str:
     return "👁 " + say.gettext("monitor: its store was mended") + f"\n{note}"
 
 
+def begins(event: str, text: str, but: frozenset[str] = frozenset()) -> Notice:
+    return Notice(text, event, NotificationType.OPENED, but)
+
+
+def ends(event: str, text: str, but: frozenset[str] = frozenset()) -> Notice:
+    return Notice(text, event, NotificationType.RESOLVED, but)
+
+
 class TroubleTracker:
     """Trouble of the monitor's own parts, by name: told when it lasts, and when it is over."""
 
@@ -186,12 +209,12 @@ class TroubleTracker:
 
     def see(
         self, name: str, why: str | None, now: datetime, monotonic: float, say: Language = ENGLISH
-    ) -> str | None:
+    ) -> Notice | None:
         """Return what to tell of a part now, if anything."""
-        if why is not None:
-            return troubled(name, why, say) if self.begins(name, monotonic) else None
-        lasts = self.ended(name, monotonic)
-        return None if lasts is None else mended(name, lasts, now, say)
+        if why is None:
+            lasts = self.ended(name, monotonic)
+            return None if lasts is None else ends(name, mended(name, lasts, now, say))
+        return begins(name, troubled(name, why, say)) if self.begins(name, monotonic) else None
 
 
 def agent_notice(what: str, vantage: str, say: Language) -> str:

@@ -19,7 +19,14 @@ from monitor.cli.options import ConfigPath, service_env
 from monitor.clock import SystemClock
 from monitor.config import Config, channels_only
 from monitor.language import Language, language
-from monitor.model import ConfigError, Message, MonitorError, NotDeliveredError, Redactor
+from monitor.model import (
+    ConfigError,
+    Message,
+    MonitorError,
+    NotDeliveredError,
+    NotificationType,
+    Redactor,
+)
 
 RETRY_DELAYS_S = (0, 5, 20)
 """Seconds before each try: nobody else will tell it, and nobody is held up."""
@@ -46,7 +53,8 @@ def report_failure(
         say(_TOLD_BEFORE)
         return 0
     redact = Redactor(usable.secrets)
-    message = _message(env, tuple(map(redact, complaints)), language(usable.alerts.language))
+    say_to = language(usable.alerts.language)
+    message = _message(env, tuple(map(redact, complaints)), usable.vantage, say_to)
     if not usable.channels:
         raise MonitorError(f"{path} has no channel that could be told; it failed: {message.body}")
     failed = asyncio.run(_tell_all(usable, redact, message, say))
@@ -86,7 +94,9 @@ def _read(path: Path, env: Mapping[str, str]) -> tuple[Config, tuple[str, ...]]:
         return channels_only(path, env), tuple(map(str, error.complaints))
 
 
-def _message(env: Mapping[str, str], complaints: tuple[str, ...], say: Language) -> Message:
+def _message(
+    env: Mapping[str, str], complaints: tuple[str, ...], vantage: str, say: Language
+) -> Message:
     result = env.get("MONITOR_SERVICE_RESULT", "unknown")
     status = env.get("MONITOR_EXIT_STATUS", "unknown")
     text = self_alerts.stopped(
@@ -97,7 +107,8 @@ def _message(env: Mapping[str, str], complaints: tuple[str, ...], say: Language)
         again=_is_crash(env),
     )
     title, _, body = text.partition("\n")
-    return Message(title, body)
+    event = f"{vantage}/{self_alerts.STOPPED}"
+    return Message(title, body, what=NotificationType.OPENED, event=event)
 
 
 async def _tell_all(
@@ -121,7 +132,7 @@ async def _tell(
     for wait in RETRY_DELAYS_S:
         await asyncio.sleep(wait)
         try:
-            await notifier.send(channel, message)
+            await notifier.tell(channel, message)
         except NotDeliveredError as error:
             say(f"{channel}: failed: {error}")
         else:

@@ -14,6 +14,7 @@ from monitor.model import Complaint, ConfigError, Message, NotDeliveredError, Re
 TEST_MESSAGE = Message(
     "Test message from monitor",
     "If you can read this, alerts reach you here. Nothing is wrong.",
+    event="test",
 )
 
 
@@ -33,7 +34,7 @@ async def test_every_channel(config: Config, say: Callable[[str], None]) -> int:
     failed = 0
     for channel in config.channels:
         try:
-            await notifier.send(channel.id, TEST_MESSAGE)
+            await notifier.tell(channel.id, TEST_MESSAGE)
         except NotDeliveredError as error:
             failed += 1
             say(f"{channel.id}: failed: {error}")

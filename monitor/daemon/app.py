@@ -26,7 +26,7 @@ from monitor.daemon.self_monitor import SelfMonitor
 from monitor.daemon.systemd import StoreWatchdog, sd_notify, watchdog_interval
 from monitor.logs import RepeatFilter
 from monitor.metrics import Metrics
-from monitor.model import Redactor, RestartState, StoreError
+from monitor.model import Notice, Redactor, RestartState, StoreError
 from monitor.ranking import RecentAnswers
 from monitor.store import AlsoWritten, Store
 
@@ -263,21 +263,17 @@ class Daemon:
             old = (result for result in latest if result.at < since)
             recent = tuple(result for result in recent if result.at >= since)
             components.alerts.seed(result for result in (*old, *recent) if result.check in known)
+        with _log_store_errors():
+            await self.store.save(outgoing=components.alerts.end_begun(state.begun, now))
         text = self_alerts.started(state, self._context(components, now))
         if text:
             log.warning('event=gap why="%s"', text.splitlines()[0])
-            await self._notify(components, text, now)
+            await self._notify(components, Notice(text, self_alerts.STOPPED), now)
 
-    async def _notify(
-        self,
-        components: Components,
-        text: str,
-        now: datetime,
-        except_for: frozenset[str] = frozenset(),
-    ) -> None:
+    async def _notify(self, components: Components, notice: Notice, now: datetime) -> None:
         """Queue a message; while nothing can be stored it is told from memory."""
         with _log_store_errors():
-            await self.store.save(outgoing=components.alerts.notice(text, now, except_for))
+            await self.store.save(outgoing=components.alerts.notice(notice, now))
 
     def _context(self, components: Components, now: datetime) -> Context:
         """Returns what a message about the monitor itself needs to know."""
@@ -292,13 +288,13 @@ class Daemon:
             components.alerts.language,
             components.gone_webhooks,
         )
-        for text, except_for in alerts:
-            await self._notify(components, text, now, except_for)
+        for notice in alerts:
+            await self._notify(components, notice, now)
         for text in (
             components.hub.take_notices(components.alerts.language) if components.hub else ()
         ):
             log.warning('event=agent_notice why="%s"', text.splitlines()[0])
-            await self._notify(components, text, now)
+            await self._notify(components, Notice(text), now)
         for pause in components.schedule.take_pauses():
             text = self_alerts.paused(
                 pause.begin,
@@ -307,7 +303,7 @@ class Daemon:
                 by_clock=pause.by_clock,
             )
             log.warning('event=gap why="%s"', text.splitlines()[0])
-            await self._notify(components, text, now)
+            await self._notify(components, Notice(text), now)
 
     async def _remind(self, components: Components, now: datetime) -> None:
         changes = components.alerts.remind(now)

@@ -12,7 +12,16 @@ from monitor.config import Config
 from monitor.daemon import BOTS
 from monitor.daemon.operator_requests import OperatorRequests
 from monitor.language import Language
-from monitor.model import Check, Incident, OperatorRequest, RequestKind, Result, Service, Subscriber
+from monitor.model import (
+    Check,
+    Incident,
+    Notice,
+    OperatorRequest,
+    RequestKind,
+    Result,
+    Service,
+    Subscriber,
+)
 from monitor.page import PageView, Site, view
 from monitor.publisher import Publisher
 from monitor.store import Store
@@ -106,7 +115,7 @@ class BotOperations:
         await self._store.unsubscribe(channel, chat, service)
 
     async def notice(self, text: str) -> None:
-        await self._store.save(outgoing=self._alerts.notice(text, self._clock.now()))
+        await self._store.save(outgoing=self._alerts.notice(Notice(text), self._clock.now()))
 
     async def report(self, trouble: str | None) -> None:
         since = self._clock.now().isoformat(timespec="seconds")

@@ -141,7 +141,7 @@ class Components:
 
         requests = OperatorRequests(deps.store, alerts, clock, check_now)
         bots = _bots(deps, alerts, requests, publisher)
-        bots.change(config, Notifier(sent_by_apprise(config), deps.redact).send)
+        bots.change(config, Notifier(sent_by_apprise(config), deps.redact))
         hub = make_hub(deps, alerts)
         components = cls(
             client=client,
@@ -197,8 +197,8 @@ class Components:
         self.path_diagnosis.change(config.diagnosis, _endpoints(config), deps.redact)
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
         self.alerts.change(config.alerts, audience(config), _voting(config))
-        self.bots.change(config, notifier.send)
-        self.courier.change(self.bots.send, partial(_context, deps, self.alerts))
+        self.bots.change(config, notifier)
+        self.courier.change(self.bots, partial(_context, deps, self.alerts))
         self.tell_programs(deps)
         deps.answers.change(config.checks)
         self.publisher.change(config.services, config.checks, config.page, config.maintenance)
@@ -339,7 +339,7 @@ def _bots(
 def _courier(deps: Dependencies, alerts: AlertEngine, bots: TelegramBots) -> Courier:
     courier = Courier(
         deps.store,
-        bots.send,
+        bots,
         partial(_context, deps, alerts),
         clock=deps.clock,
         rng=deps.rng,

@@ -23,7 +23,7 @@ from monitor.daemon.components import (
 )
 from monitor.daemon.systemd import sd_notify
 from monitor.daemon.telegram_bots import sent_by_apprise
-from monitor.model import Complaint, ConfigError, MonitorError, Redactor, StoreError
+from monitor.model import Complaint, ConfigError, MonitorError, Notice, Redactor, StoreError
 from monitor.web import MetricsServer, WebServer
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Reloader:
         _notify_reloading(self._deps.clock)
         try:
             outcome = f"good {await self._swap()}"
-            self._last_refusal = ""
+            await self._accept()
         except MonitorError as error:
             outcome = f"bad {error}"
             await self._refuse(error)
@@ -92,6 +92,15 @@ class Reloader:
             await _replace(components.metrics_server, metrics)
             components.metrics_server = metrics
 
+    async def _accept(self) -> None:
+        """Tell people that a configuration is in force, where they were told that one was refused."""
+        if not self._last_refusal:
+            return
+        self._last_refusal = ""
+        say = self._components.alerts.language
+        title = say.gettext("monitor: the new configuration is in force")
+        await self._tell(self_alerts.ends(self_alerts.CONFIGURATION, f"✅ {title}"))
+
     async def _refuse(self, error: MonitorError) -> None:
         """Tell people once, until the complaint is another one."""
         complaints = (
@@ -103,7 +112,10 @@ class Reloader:
             return
         self._last_refusal = str(error)
         text = self_alerts.refused(complaints, self._components.alerts.language)
-        rows = self._components.alerts.notice(self._deps.redact(text), self._deps.clock.now())
+        await self._tell(self_alerts.begins(self_alerts.CONFIGURATION, self._deps.redact(text)))
+
+    async def _tell(self, notice: Notice) -> None:
+        rows = self._components.alerts.notice(notice, self._deps.clock.now())
         try:
             await self._deps.store.save(outgoing=rows)
         except StoreError as trouble:

@@ -6,10 +6,8 @@ from datetime import datetime
 from monitor.alerts import self_alerts
 from monitor.clock import Clock
 from monitor.language import Language
+from monitor.model import Notice
 from monitor.store import Store
-
-SelfAlert = tuple[str, frozenset[str]]
-"""A text, and the channels that it is not meant for."""
 
 
 class SelfMonitor:
@@ -27,7 +25,7 @@ class SelfMonitor:
         now: datetime,
         say: Language,
         gone: Collection[str] = (),
-    ) -> Iterator[SelfAlert]:
+    ) -> Iterator[Notice]:
         """Yield what people should know now and were not told yet.
 
         `gone` are the webhooks that nothing is sent to until the next reload.
@@ -38,35 +36,41 @@ class SelfMonitor:
             "schedule": schedule_trouble,
         }
         for component, why in troubles.items():
-            text = self._components.see(component, why, now, self._clock.monotonic(), say)
-            if text:
-                yield text, frozenset()
+            notice = self._components.see(component, why, now, self._clock.monotonic(), say)
+            if notice:
+                yield notice
         yield from self._channel_alerts(channels, now, say)
         for webhook in sorted(set(gone) - self._gone_told):
-            yield self_alerts.gone(webhook, say), frozenset()
+            yield Notice(self_alerts.gone(webhook, say))
         self._gone_told = set(gone)
         notes, self._notes_seen = self._store.notes[self._notes_seen :], len(self._store.notes)
         for note in notes:
-            yield self_alerts.noted(note, say), frozenset()
+            yield Notice(self_alerts.noted(note, say))
 
     def _channel_alerts(
         self, channels: Sequence[str], now: datetime, say: Language
-    ) -> Iterator[SelfAlert]:
+    ) -> Iterator[Notice]:
         """Yield alerts about failing channels, for the others; none where all fail: it may be us."""
         failing = self._store.failing
         if all(channel in failing for channel in channels):
             return
         for channel in channels:
-            if text := self._channel_text(channel, now, say):
-                yield text, frozenset({*failing, channel})
+            if notice := self._channel_notice(channel, frozenset({*failing, channel}), now, say):
+                yield notice
 
-    def _channel_text(self, channel: str, now: datetime, say: Language) -> str | None:
+    def _channel_notice(
+        self, channel: str, but: frozenset[str], now: datetime, say: Language
+    ) -> Notice | None:
         row, monotonic = self._store.failing.get(channel), self._clock.monotonic()
+        event = f"channel/{channel}"
         if row is None:
             lasted = self._channels.ended(channel, monotonic)
-            return None if lasted is None else self_alerts.heard(channel, lasted, now, say)
+            if lasted is None:
+                return None
+            return self_alerts.ends(event, self_alerts.heard(channel, lasted, now, say), but)
         if not self._channels.begins(channel, monotonic):
             return None
-        return self_alerts.mute(
-            channel, row.last_error, self._store.undelivered.get(channel, 1), say
+        waiting = self._store.undelivered.get(channel, 1)
+        return self_alerts.begins(
+            event, self_alerts.mute(channel, row.last_error, waiting, say), but
         )

@@ -4,11 +4,13 @@ The room `monitor.telegram` is imported when the first channel needs it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from monitor.alerts import Notifier
+from monitor.alerts.channel_format import telegram_parts
 from monitor.clock import Clock
 from monitor.config import Config
 from monitor.model import Channel, Message, Severity
@@ -17,8 +19,6 @@ from monitor.model.telegram_address import read_telegram_address
 if TYPE_CHECKING:
     from monitor.telegram.bot import Bot
     from monitor.telegram.operations import Operations
-
-Send = Callable[[str, Message], Awaitable[None]]
 
 
 _SUBSCRIBERS = "+subscribers"
@@ -61,11 +61,11 @@ class TelegramBots:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._is_started = False
-        self._send_by_apprise: Send
+        self._apprise: Notifier
 
-    def change(self, config: Config, send_by_apprise: Send) -> None:
+    def change(self, config: Config, apprise: Notifier) -> None:
         """Use other channels from now on: every bot is made anew, and goes on where the last one was."""
-        self._send_by_apprise = send_by_apprise
+        self._apprise = apprise
         old, tasks = self._bots, self._tasks
         self._bots, self._tasks = {}, {}
         for channel in config.channels:
@@ -92,13 +92,23 @@ class TelegramBots:
         for name, bot in self._bots.items():
             self._tasks[name] = asyncio.create_task(_listen(bot, after), name=f"telegram {name}")
 
-    async def send(self, channel: str, message: Message) -> None:
+    def holds_events(self, channel_id: str) -> bool:
+        """Say whether it keeps one event for each incident: a chat does not."""
+        return channel_id not in self._bots and self._apprise.holds_events(channel_id)
+
+    def parts(self, channel_id: str, message: Message) -> tuple[Message, ...]:
+        """Return what is to be sent in turn, each within what the channel takes."""
+        if channel_id.removesuffix(_SUBSCRIBERS) in self._bots:
+            return telegram_parts(message)
+        return self._apprise.parts(channel_id, message)
+
+    async def send(self, channel_id: str, message: Message) -> None:
         """Send to one channel, by its bot where it has one. Raises NotDeliveredError."""
-        if channel.endswith(_SUBSCRIBERS):
-            await self._tell_subscribers(channel.removesuffix(_SUBSCRIBERS), message)
+        if channel_id.endswith(_SUBSCRIBERS):
+            await self._tell_subscribers(channel_id.removesuffix(_SUBSCRIBERS), message)
             return
-        bot = self._bots.get(channel)
-        await (bot.send(message) if bot else self._send_by_apprise(channel, message))
+        bot = self._bots.get(channel_id)
+        await (bot.send(message) if bot else self._apprise.send(channel_id, message))
 
     async def _tell_subscribers(self, channel: str, message: Message) -> None:
         if bot := self._bots.get(channel):

@@ -11,6 +11,7 @@ from monitor.model.alert import (
     Incident,
     Message,
     Mute,
+    Notice,
     NotificationType,
     OutboxMessage,
     Phase,

@@ -251,6 +251,8 @@ class NotificationType(StrEnum):
     """It comes and goes; single messages stop until it is calm."""
     CALM = "calm"
     """It has stopped coming and going, and is well."""
+    UNWATCHED = "unwatched"
+    """All of it left the configuration: it is over, and whether it is well is not known."""
     ACKNOWLEDGED = "acknowledged"
     """Somebody knows of it, for channels that keep that."""
     EVENT = "event"
@@ -261,7 +263,11 @@ class NotificationType(StrEnum):
     @property
     def is_end(self) -> bool:
         """Say whether what it speaks of is over."""
-        return self in {NotificationType.RESOLVED, NotificationType.CALM}
+        return self in {
+            NotificationType.RESOLVED,
+            NotificationType.CALM,
+            NotificationType.UNWATCHED,
+        }
 
 
 class WebhookEvent(StrEnum):
@@ -299,6 +305,21 @@ class OutboxMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Holds what the monitor tells of itself: the first line of `text` is the title.
+
+    Trouble that lasts is an `event` with a begin and an end, OPENED and RESOLVED. A NOTICE is of what
+    is over when it is told; with an `event`, it ends that as well.
+    """
+
+    text: str
+    event: str = ""
+    what: NotificationType = NotificationType.NOTICE
+    but: frozenset[str] = frozenset()
+    """The channels that it is not meant for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """Holds what a channel is told: plain words, escaped by its format, and what they mean.
 
@@ -317,6 +338,8 @@ class Message:
     """The numbers of all that it speaks of; none for the monitor's own trouble."""
     link: str | None = None
     """The page that has more of it."""
+    short: str = ""
+    """The whole in one line, for channels that take no more; "" where the title is all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

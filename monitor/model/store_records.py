@@ -55,6 +55,8 @@ class RestartState:
     """The base URL that webhooks heard of last as the best, as `service/endpoint`, by service."""
     crashes: int = 0
     """Starts within the last hour, this one included, after a daemon that did not stop by itself."""
+    begun: tuple[OutboxMessage, ...] = ()
+    """What each channel was told of the monitor's own trouble and not of its end."""
 
 
 class Resolution(StrEnum):

@@ -17,6 +17,7 @@ from monitor.model import (
     Evidence,
     Habit,
     Incident,
+    NotificationType,
     OperatorRequest,
     OutboxMessage,
     Phase,
@@ -228,6 +229,20 @@ def pending(connection: Connection, vantage: str | None) -> tuple[tuple[OutboxMe
     return tuple(map(MESSAGE.validate_json, bodies)), _next(connection, OutboxRow.id)
 
 
+def begun(connection: Connection, vantage: str | None) -> tuple[OutboxMessage, ...]:
+    """The last word to each channel of each event of the monitor itself, where it is not its end."""
+    body = col(OutboxRow.body)
+    query = _of(select(OutboxRow.body), OutboxRow, vantage).where(OutboxRow.state != "dead")
+    query = query.where(body.like('%"event":"%'), body.not_like('%"event":""%'))
+    last: dict[tuple[str, str], OutboxMessage] = {}
+    for message in map(
+        MESSAGE.validate_json, Session(connection).exec(query.order_by(col(OutboxRow.id)))
+    ):
+        if message.event:
+            last[message.channel, message.event] = message
+    return tuple(row for row in last.values() if row.what is NotificationType.OPENED)
+
+
 def dead(
     connection: Connection, vantage: str | None, since: datetime
 ) -> list[tuple[datetime, OutboxMessage]]:
@@ -324,6 +339,7 @@ def restart_state(connection: Connection, vantage: str | None, now: datetime) ->
         silences=silences(connection, now),
         told_best=json.loads(schema.value(connection, TOLD_BEST, vantage or "") or "{}"),
         crashes=len(crashes(connection, vantage, now)),
+        begun=begun(connection, vantage),
     )
 
 

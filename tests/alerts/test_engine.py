@@ -21,6 +21,7 @@ from monitor.model import (
     Incident,
     Maintenance,
     MaintenanceWindow,
+    Notice,
     NotificationType,
     OutboxMessage,
     Outcome,
@@ -285,7 +286,7 @@ def test_how_long_it_was_down_this_month_counts_what_is_over_and_what_is_not() -
 
 def test_a_notice_goes_to_whoever_wants_to_hear_of_the_monitor() -> None:
     other = replace(PHONE, id="night", only=frozenset({Severity.DOWN}))
-    rows = Night((PHONE, other)).alerts.notice("The clock was set.", START)
+    rows = Night((PHONE, other)).alerts.notice(Notice("The clock was set."), START)
     assert rows == (
         OutboxMessage(
             channel="phone",
@@ -378,7 +379,7 @@ def test_what_is_said_of_a_budget_names_the_service_and_what_was_spent() -> None
     english = language("en")
     assert (row.text, row.created) == (budget_spent("s", paused.message, english), START)
     assert night.alerts.warn_of_budget("s", "spent 4 of 5", START) == night.alerts.notice(
-        budget_warning("s", "spent 4 of 5", english), START
+        Notice(budget_warning("s", "spent 4 of 5", english)), START
     )
 
 

@@ -14,6 +14,7 @@ from monitor.model import (
     FailureKind,
     Maintenance,
     MaintenanceWindow,
+    Notice,
     NotificationType,
     OutboxMessage,
     Secret,
@@ -77,7 +78,7 @@ def test_a_mute_holds_escalation_back_and_it_counts_anew_from_the_reminder() -> 
 
 def test_notices_about_the_monitor_reach_who_waits_only_where_nobody_else_is_left() -> None:
     def told(*channels: Channel, but: frozenset[str] = frozenset()) -> list[str]:
-        return [row.channel for row in routing.notices(channels, "text", START, but)]
+        return [row.channel for row in routing.notices(channels, Notice("text", but=but), START)]
 
     assert told(PHONE, BOSS) == ["phone"]
     assert told(PHONE, BOSS, but=frozenset({"phone"})) == ["boss"]

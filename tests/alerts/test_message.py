@@ -225,6 +225,7 @@ def test_what_flaps_says_what_to_use_first() -> None:
 
 
 OVER = incidents.leave(BEGUN, "s/a/chat", START + 10 * MINUTE)
+GONE = incidents.leave(BEGUN, "s/a/chat", START + 10 * MINUTE, UNWATCHED)
 PAGE = "https://status.example"
 
 
@@ -239,6 +240,7 @@ PAGE = "https://status.example"
         (NotificationType.FLAPPING, OVER, NotificationType.FLAPPING),  # it may be back at any time
         (NotificationType.OPENED, OVER, NotificationType.RESOLVED),  # over by the time of telling
         (NotificationType.ACKNOWLEDGED, OVER, NotificationType.RESOLVED),
+        (NotificationType.RESOLVED, GONE, NotificationType.UNWATCHED),
     ],
 )
 def test_a_message_carries_what_it_means_and_of_what(
@@ -254,6 +256,7 @@ def test_a_message_carries_what_it_means_and_of_what(
         event="tokyo/s/1",
         incidents=(1,),
         link=f"{PAGE}/incidents/1/",
+        short=message.short,
     )
 
 

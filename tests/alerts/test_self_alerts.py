@@ -8,6 +8,7 @@ from alerts_cast import START, memory
 
 from monitor.alerts import Context, self_alerts
 from monitor.alerts.self_alerts import LASTS, TroubleTracker
+from monitor.model import NotificationType
 
 CONTEXT = Context(now=START)
 SEEN = replace(memory(), last_seen=START - timedelta(minutes=17), stopped_cleanly=True)
@@ -54,18 +55,25 @@ def test_trouble_of_our_own_is_told_when_it_lasts_and_when_it_is_over() -> None:
     for second in range(0, 200, 10):
         why = "the disk is full" if 20 <= second < 100 else None
         now = START + timedelta(seconds=second)
-        if text := watch.see("store", why, now, float(second)):
-            said.append((second, text.splitlines()))
+        if notice := watch.see("store", why, now, float(second)):
+            said.append((second, notice.event, notice.what, notice.text.splitlines()))
     assert said == [
         (
             40,
+            "store",
+            NotificationType.OPENED,
             [
                 "👁 monitor: its store is in trouble",
                 "the disk is full",
                 "Probing and alerts go on; what cannot be written waits in memory, and a restart would lose it.",
             ],
         ),
-        (100, ["✅ monitor: its store is well again", "That lasted 1m20s."]),
+        (
+            100,
+            "store",
+            NotificationType.RESOLVED,
+            ["✅ monitor: its store is well again", "That lasted 1m20s."],
+        ),
     ]
 
 

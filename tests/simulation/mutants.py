@@ -264,7 +264,7 @@ def ticked_off_before_it_is_sent(patch: Patch) -> None:
     async def first_tick(self: Courier, rows: tuple[OutboxMessage, ...], message: Message) -> bool:
         for row in rows:
             self._outbox.sent(row.id, self._clock.now())
-        await self._send(rows[0].channel, message)
+        await self._channels.send(rows[0].channel, message)
         return True
 
     patch.setattr(Courier, "_try", first_tick)

@@ -120,7 +120,7 @@ class Simulation(Asking, Telling):
         )
         courier = Courier(
             self,
-            self.send,
+            self,
             partial(components._context, kit, alerts),
             clock=clock,
             rng=self.rng,

@@ -75,7 +75,14 @@ class Telling(Works):
         self._say(f"row {outgoing_id} was given up")
         self.store.dead(outgoing_id, error)
 
-    async def send(self, channel: str, message: Message) -> None:
+    def holds_events(self, channel_id: str) -> bool:
+        return False
+
+    def parts(self, channel_id: str, message: Message) -> tuple[Message, ...]:
+        return (message,)
+
+    async def send(self, channel_id: str, message: Message) -> None:
+        channel = channel_id
         self.point("before the send")
         numbers = frozenset(map(int, NUMBER.findall(message.body)))
         send = self._fate(channel, numbers, message.title)
