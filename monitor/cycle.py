@@ -188,7 +188,7 @@ class Cycle:
         """Judge and record without an await, so that no other tick can come in between."""
         learned = attempted.habit != self.habits.get(check.key)
         self.habits[check.key] = attempted.habit
-        changes = AlertChanges() if _is_declared_limit(check, result) else self.alerts.judge(result)
+        changes = AlertChanges() if is_declared_limit(check, result) else self.alerts.judge(result)
         self.store.record(
             RunRecord(
                 result=result,
@@ -205,7 +205,7 @@ class Cycle:
         )
 
 
-def _is_declared_limit(check: Check, result: Result) -> bool:
+def is_declared_limit(check: Check, result: Result) -> bool:
     """Say whether the failure is a limit that the operator declared: shown, but no news."""
     cut = result.failure is not None and result.failure.kind is FailureKind.EDGE_TIMEOUT
     return cut and check.probe.long and check.endpoint.cut_after is not None

@@ -14,6 +14,7 @@ from monitor.alerts import (
     Alternatives,
     Context,
     Notifier,
+    Place,
     QuorumSettings,
     certificate_days,
     find_alternatives,
@@ -114,7 +115,7 @@ class Components:
             memory,
             on_incident=log_incident,
             clock_set_by=deps.clock_steps.total,
-            voting=_voting(config),
+            voting=voting_of(config),
         )
         path_diagnosis = make_path_diagnosis(config, clock, deps.redact)
         cycle = _cycle(deps, client, alerts, memory, path_diagnosis)
@@ -196,7 +197,7 @@ class Components:
         self.cycle.ask = make_ask(deps, self.client)
         self.path_diagnosis.change(config.diagnosis, _endpoints(config), deps.redact)
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
-        self.alerts.change(config.alerts, audience(config), _voting(config))
+        self.alerts.change(config.alerts, audience(config), voting_of(config))
         self.bots.change(config, notifier)
         self.courier.change(self.bots, partial(_context, deps, self.alerts))
         self.tell_programs(deps)
@@ -246,9 +247,22 @@ class Components:
             await server.close()
 
 
-def _voting(config: Config) -> QuorumSettings:
+def voting_of(config: Config) -> QuorumSettings:
+    """Return by which vantages, and how, beliefs become one."""
+    verdict, language = config.verdict, config.alerts.language
     return QuorumSettings(
         own=config.vantage,
+        places={
+            vantage.id: Place(
+                name=vantage.name(language),
+                main=vantage.main,
+                silent=vantage.silent_after(config.checks),
+            )
+            for vantage in config.vantages
+        },
+        quorum=verdict.quorum,
+        partial=verdict.partial,
+        late=verdict.late,
         intervals={check.key: check.probe.every for check in config.checks},
     )
 
@@ -420,7 +434,7 @@ def make_hub(deps: Dependencies, alerts: AlertEngine) -> "Hub | None":
         deps.redact,
         store=deps.store,
         clock=deps.clock,
-        in_maintenance=lambda check, at: alerts.in_maintenance(check, at) is not None,
+        alerts=alerts,
     )
 
 

@@ -5,25 +5,27 @@ Only a daemon with `[vantage.ID]` tables imports it.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from operator import attrgetter
 
 from aiohttp import web
 
 from monitor.agent.clock_offset import NOTICE_MS
 from monitor.agent.ingest import AgentApi, Heard, HubSettings, IngestCounts
 from monitor.agent.signature import load_or_make
-from monitor.alerts import self_alerts
+from monitor.alerts import AlertChanges, AlertEngine, self_alerts
 from monitor.clock import Clock
 from monitor.config import Config
 from monitor.config.agent_document import agent_document
+from monitor.cycle import is_declared_limit
 from monitor.language import Language
 from monitor.logs import RepeatFilter
 from monitor.model import AgentState, Redactor
 from monitor.store import Store
 from monitor.store.agents import states
 
+_AGAIN_S = 4 * 3600.0
 KEY_FILE = "hub.key"
 """The hub's own key, in the folder of its state: it signs what agents are told to probe."""
-InMaintenance = Callable[[str, datetime], bool]
 
 
 class Hub:
@@ -34,14 +36,14 @@ class Hub:
         *,
         store: Store,
         clock: Clock,
-        in_maintenance: InMaintenance,
+        alerts: AlertEngine,
     ) -> None:
         """Raises MonitorError where the hub's own key cannot be read or made."""
-        self._store, self._clock, self._in_maintenance = store, clock, in_maintenance
+        self._store, self._clock, self._alerts = store, clock, alerts
         self._config = config
         self._notices: list[tuple[str, str]] = []
         self._repeats = RepeatFilter()
-        self._given_up: dict[str, tuple[int, int]] = {}
+        self._told: dict[tuple[str, str], float] = {}
         self.states: dict[str, AgentState] = {}
         """What is known of each agent, by vantage."""
         self._api = AgentApi(
@@ -101,25 +103,40 @@ class Hub:
             in_maintenance=self._in_maintenance,
         )
 
+    def _in_maintenance(self, check: str, at: datetime) -> bool:
+        return self._alerts.in_maintenance(check, at) is not None
+
+    def _judge(self, heard: Heard) -> None:
+        """Let the alerts judge what a vantage has seen, oldest first; they leave out what comes late."""
+        now, changes = self._clock.now(), AlertChanges()
+        self._alerts.voters.hear(heard.state.vantage, now, blind=heard.state.blind)
+        checks = {check.key: check for check in self._config.checks}
+        for result in sorted((entry.result for entry in heard.fresh), key=attrgetter("at")):
+            if result.check in checks and not is_declared_limit(checks[result.check], result):
+                changes += self._alerts.judge(result, now)
+        if changes:
+            self._store.keep(changes.incidents, changes.outgoing, changes.states)
+
     def _heard(self, heard: Heard) -> None:
-        """Remember a batch. What several vantages make of a check is to be judged here, of `heard.fresh`."""
+        """Remember a batch and judge it; it is committed already."""
         state = heard.state
         if heard.is_other_stream:
-            self._notice("two_agents", state.vantage, "yes")
+            self._notice("two_agents", state.vantage)
             return
+        self._judge(heard)
         before = self.states.get(state.vantage)
         self.states[state.vantage] = state
-        if before is not None and before.stream == state.stream:
-            self._notice("two_agents", state.vantage, None)
         is_off = abs(state.offset_ms or 0) > NOTICE_MS
-        self._notice("clock", state.vantage, "yes" if is_off else None)
-        dropped, refused = self._given_up.get(state.vantage, (0, 0))
-        if state.dropped > dropped:
-            self._notices.append(("dropped", state.vantage))
-        if state.refused > refused:
-            self._notices.append(("refused", state.vantage))
-        self._given_up[state.vantage] = state.dropped, state.refused
+        if self._repeats.is_news(f"clock {state.vantage}", "off" if is_off else None):
+            self._notices.append(("clock", state.vantage))
+        if state.dropped > (before.dropped if before else 0):
+            self._notice("dropped", state.vantage)
+        if state.refused > (before.refused if before else 0):
+            self._notice("refused", state.vantage)
 
-    def _notice(self, what: str, vantage: str, failure: str | None) -> None:
-        if self._repeats.is_news(f"{what} {vantage}", failure):
+    def _notice(self, what: str, vantage: str) -> None:
+        """Tell people what goes on, once in a while."""
+        now, told = self._clock.elapsed(), self._told.get((what, vantage))
+        if told is None or now - told >= _AGAIN_S:
+            self._told[what, vantage] = now
             self._notices.append((what, vantage))

@@ -221,9 +221,20 @@ class Store:
         values: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """Reminders, notices, forgotten checks and single values by name, which come with no result."""
-        numbered = self._outbox.put(outgoing)
-        self._put(Change(states=states, incidents=incidents, outgoing=numbered, values=values))
+        self.keep(incidents, outgoing, states, values)
         await self.flush()
+
+    def keep(
+        self,
+        incidents: tuple[Incident, ...] = (),
+        outgoing: tuple[OutboxMessage, ...] = (),
+        states: tuple[AlertState, ...] = (),
+        values: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Hand over what `save` waits for."""
+        numbered = self._outbox.put(outgoing)
+        change = Change(states=states, incidents=incidents, outgoing=numbered, values=values)
+        self._put(change, urgent=bool(outgoing or incidents))
 
     def _put(self, item: Item, *, urgent: bool = False) -> None:
         """To memory and to the writer, at once as seen by a load that begins."""
