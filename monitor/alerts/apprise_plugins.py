@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 
 def load_plugins(apprise: Any, addresses: Iterable[str]) -> None:
@@ -45,10 +45,20 @@ def _files(plugin: Path) -> Iterable[Path]:
 
 
 def mend(plugin: Any) -> None:
-    """Let a plugin for Opsgenie or Jira Service Management name an alert by its alias."""
+    """Let a plugin for Opsgenie or Jira Service Management name an alert by its alias, and DingTalk sign once."""
     kind = type(plugin)
+    if kind.__name__ == "NotifyDingTalk":
+        plugin.__class__ = type("NotifyDingTalkSignedOnce", (_SignedOnce, kind), {})
     if kind.__name__ in {"NotifyOpsgenie", "NotifyJira"} and plugin.alias:
         plugin.__class__ = type(f"{kind.__name__}ByAlias", (_ByAlias, kind), {})
+
+
+class _SignedOnce:
+    """Gives the signature as it is: `requests` encodes it, and what is encoded twice is refused."""
+
+    def get_signature(self) -> tuple[str, str]:
+        timestamp, signature = super().get_signature()  # type: ignore[misc]
+        return timestamp, unquote(signature)
 
 
 class _ByAlias:

@@ -92,7 +92,10 @@ def _event_options(scheme: str, message: Message) -> dict[str, str]:
     if options is None or not message.event:
         return {}
     is_known = message.what is NotificationType.ACKNOWLEDGED and options.acknowledge
-    return {options.key: message.event, "action": options.acknowledge if is_known else "map"}  # type: ignore[dict-item]
+    key = message.event.replace(
+        "/", ":"
+    )  # a slash in a path, where Opsgenie has it, is refused by some gateways
+    return {options.key: key, "action": options.acknowledge if is_known else "map"}  # type: ignore[dict-item]
 
 
 # --- options of an address: priority and link ------------------------------------------------------

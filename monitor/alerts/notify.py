@@ -7,25 +7,27 @@ commands that tell nobody need not pay.
 import asyncio
 import contextlib
 import logging
-import re
+import smtplib
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from difflib import get_close_matches
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
+from monitor.alerts.acceptance import refusal
 from monitor.alerts.apprise_plugins import load_plugins, mend
 from monitor.alerts.channel_format import (
     ChannelFormat,
     address,
     holds_events,
     overflow_of,
+    scheme_of,
     with_options,
 )
-from monitor.alerts.requests_hook import ChannelCall, install_hook, used_for
+from monitor.alerts.moved_chats import MovedChats
+from monitor.alerts.requests_hook import ChannelCall, install_hooks, used_for
 from monitor.model import (
     Channel,
     Complaint,
@@ -38,10 +40,6 @@ from monitor.model import (
 )
 
 _LIBRARIES = ("apprise", "urllib3", "requests")
-_RETRY_AFTER = re.compile(r"retry[ _]after[\"':\s]*(\d{1,9})", re.IGNORECASE)
-_STATUS = re.compile(r"error=40[0134]\b")
-"""Wrong token, wrong chat, thrown out: a person must mend that."""
-_LONGEST_WAIT_S = 86_400
 _URL_OPTIONS = {"cto": "5", "rto": "15"}
 """Apprise's time limits, in seconds."""
 SERVICE_TIMEOUT = 30.0
@@ -62,11 +60,14 @@ class _Redacting(logging.Filter):
 class Notifier:
     """One Apprise object a channel, so that one failure has one name."""
 
-    def __init__(self, channels: tuple[Channel, ...], redact: Redactor) -> None:
+    def __init__(
+        self, channels: tuple[Channel, ...], redact: Redactor, moved: MovedChats | None = None
+    ) -> None:
         """Raise ConfigError for an address that Apprise does not know."""
         _quiet(redact)
         self._redact = redact
-        self._channels = _connect_all(channels) if channels else {}
+        self._moved = moved or MovedChats()
+        self._channels = _connect_all(channels, self._moved) if channels else {}
 
     def holds_events(self, channel_id: str) -> bool:
         """Say whether it keeps one event for each incident, as on-call services do."""
@@ -93,70 +94,20 @@ class Notifier:
             result = await _in_thread(partial(channel.notify, message, call))
         except Exception as error:  # noqa: BLE001  # plugins raise what they like
             raise NotDeliveredError(self._clean(f"{type(error).__name__}: {error}")) from None
-        if not result:
-            raise self._refused(result, call)
-        if channel.is_telegram and (refusal := _telegram_refusal(call)):
-            raise NotDeliveredError(self._clean(refusal), _retry_after(call))
-
-    def _refused(self, result: Any, call: ChannelCall) -> NotDeliveredError:
-        """Apprise keeps what went wrong in its log only; what was answered, we keep ourselves."""
-        lines = [entry.message for entry in result.logs()] if hasattr(result, "logs") else []
-        log_text = " ".join(lines)
-        asked, status = _RETRY_AFTER.search(log_text), _STATUS.search(log_text)
-        text = self._clean(log_text) or "the channel did not take it and gave no reason"
-        wait = _retry_after(call) or _seconds(asked and asked[1])
-        return NotDeliveredError(text, wait, permanent=status is not None)
+        logged = (
+            " ".join(entry.message for entry in result.logs()) if hasattr(result, "logs") else ""
+        )
+        refused = refusal(
+            channel.schema, call.heard(), reported=bool(result), log=logged, is_http=channel.is_http
+        )
+        if refused and refused.moved and await self._moved.learn(channel_id, *refused.moved):
+            await self.send(channel_id, message)
+        elif refused:
+            why = self._clean(refused.why)
+            raise NotDeliveredError(why, refused.wait, permanent=refused.needs_person)
 
     def _clean(self, text: str) -> str:
         return clean_text(self._redact(text))
-
-
-def _retry_after(call: ChannelCall) -> timedelta | None:
-    """Return how long the channel wants to be left alone, from its last answer."""
-    answer = call.answers[-1] if call.answers else None
-    if answer is None or answer.status_code not in {200, 429, 503}:
-        return None
-    parameters = _json(answer).get("parameters")
-    telegram_wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    header = answer.headers.get("Retry-After")
-    date = answer.headers.get("Date")
-    return _seconds(telegram_wait) or _seconds(header) or _until(header, date)
-
-
-def _until(moment: str | None, sent: str | None) -> timedelta | None:
-    """The time to an HTTP date, from the answer's own date: whose clock is right does not matter."""
-    try:
-        wait = parsedate_to_datetime(moment or "") - parsedate_to_datetime(sent or "")
-    except (ValueError, TypeError, OverflowError):
-        return None
-    longest = timedelta(seconds=_LONGEST_WAIT_S)
-    return min(wait, longest) if wait > timedelta(0) else None
-
-
-def _seconds(value: Any) -> timedelta | None:
-    """A wait in seconds; None for what is no positive whole number."""
-    text = str(value).strip()
-    if not (text.isascii() and text.isdigit()):
-        return None
-    return timedelta(seconds=min(int(text[:9]), _LONGEST_WAIT_S))
-
-
-def _telegram_refusal(call: ChannelCall) -> str | None:
-    """The Bot API says `ok` in every answer; one that does not comes from somebody else."""
-    for answer in call.answers:
-        body = _json(answer)
-        if body.get("ok") is not True:
-            why = body.get("description") or "an answer that is not the Bot API's"
-            return f"HTTP {answer.status_code}, but not delivered: {why}"
-    return None
-
-
-def _json(answer: Any) -> dict[str, Any]:
-    try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 async def _in_thread(call: Callable[[], Any]) -> Any:
@@ -194,6 +145,7 @@ class _Connected:
     channel: Channel
     plugin: Any
     format: ChannelFormat
+    moved: MovedChats
 
     @property
     def proxy(self) -> str | None:
@@ -201,13 +153,22 @@ class _Connected:
         return proxy.reveal().replace("socks5://", "socks5h://") if proxy else None
 
     @property
-    def is_telegram(self) -> bool:
-        return type(self.plugin).__name__ == "NotifyTelegram"
+    def schema(self) -> str:
+        """Return the scheme of the address; the plugin's where that is the service's own https://."""
+        scheme = scheme_of(self.channel)
+        is_known = scheme in self.apprise.NotificationManager()
+        return scheme if is_known else str(self.plugin.schema)
+
+    @property
+    def is_http(self) -> bool:
+        """Say whether the plugin sends through `requests`, itself or in a class that it derives from."""
+        modules = [sys.modules[kind.__module__] for kind in type(self.plugin).__mro__]
+        return any(".plugins." in each.__name__ and hasattr(each, "requests") for each in modules)
 
     def notify(self, message: Message, call: ChannelCall) -> Any:
         rendered = self.format.render(message)
         single = self.apprise.Apprise(asset=self.asset)
-        single.add(self._plugin_for(message))
+        single.add(_readdressed(self._plugin_for(message), self.moved))
         with used_for(call):
             return single.notify(
                 title=rendered.title,
@@ -240,11 +201,21 @@ def _unknown(apprise: Any, channel: Channel) -> str:
     return f'Apprise knows no scheme "{scheme[:20]}://"{hint}'
 
 
-def _connect_all(channels: tuple[Channel, ...]) -> dict[str, _Connected]:
+def _readdressed(plugin: Any, moved: MovedChats) -> Any:
+    """Let a plugin for Telegram write to groups under the numbers that they have now."""
+    if type(plugin).__name__ == "NotifyTelegram":
+        plugin.targets = [
+            (int(moved.current(str(chat))) if isinstance(chat, int) else chat, topic)
+            for chat, topic in plugin.targets
+        ]
+    return plugin
+
+
+def _connect_all(channels: tuple[Channel, ...], moved: MovedChats) -> dict[str, _Connected]:
     import apprise  # noqa: PLC0415  # see above
     import requests  # noqa: PLC0415  # what Apprise sends through
 
-    install_hook(requests.Session)
+    install_hooks(requests.Session, smtplib.SMTP)
     load_plugins(apprise, (channel.url.reveal() for channel in channels))
     asset = apprise.AppriseAsset(
         app_id="monitor",
@@ -258,7 +229,7 @@ def _connect_all(channels: tuple[Channel, ...]) -> dict[str, _Connected]:
     connected: dict[str, _Connected] = {}
     complaints = []
     for channel in channels:
-        if one := _connect(apprise, asset, channel):
+        if one := _connect(apprise, asset, channel, moved):
             connected[channel.id] = one
         else:
             complaints.append(Complaint(f"channel.{channel.id}.url", _unknown(apprise, channel)))
@@ -267,7 +238,7 @@ def _connect_all(channels: tuple[Channel, ...]) -> dict[str, _Connected]:
     return connected
 
 
-def _connect(apprise: Any, asset: Any, channel: Channel) -> _Connected | None:
+def _connect(apprise: Any, asset: Any, channel: Channel, moved: MovedChats) -> _Connected | None:
     plugin = _plugin(apprise, asset, channel, channel.url.reveal())
     if not plugin or not len(plugin):
         return None
@@ -276,7 +247,7 @@ def _connect(apprise: Any, asset: Any, channel: Channel) -> _Connected | None:
     formats = plugin.notify_format
     formats = [*formats] if isinstance(formats, tuple | list) else [formats]
     told = ChannelFormat.of(channel, plugin.title_maxlen, plugin.body_maxlen, formats)
-    return _Connected(apprise, asset, channel, plugin, told)
+    return _Connected(apprise, asset, channel, plugin, told, moved)
 
 
 def _plugin(apprise: Any, asset: Any, channel: Channel, url: str) -> Any:

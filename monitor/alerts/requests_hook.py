@@ -1,8 +1,8 @@
-"""A hook in `requests`, through which Apprise's plugins send: which proxy, and what came back.
+"""Hooks in `requests` and `smtplib`, through which Apprise's plugins send: which proxy, and what came back.
 
-The plugins call `requests` themselves, give it no proxy and tell success by the status alone. So its
-`Session` class is patched, once, to ask the channel call at hand; Apprise carries the context into its
-threads.
+The plugins call `requests` themselves, give it no proxy and tell success by the status alone; what a
+mail server answers they log at DEBUG. So both are patched, once, to ask the channel call at hand;
+Apprise carries the context into its threads.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+
+from monitor.alerts.acceptance import ChannelAnswer
 
 _INSTALLED = "_monitor_hook"
 
@@ -20,7 +22,24 @@ class ChannelCall:
 
     proxy: str | None = None
     answers: list[Any] = field(default_factory=list)
-    """Every response, oldest first."""
+    """Every response of `requests`, oldest first."""
+    replies: list[ChannelAnswer] = field(default_factory=list)
+    """Every reply of a mail server, oldest first."""
+
+    def heard(self) -> tuple[ChannelAnswer, ...]:
+        """Return what was answered, oldest first; a body that the plugin streamed is left out."""
+        return (*map(_answer, self.answers), *self.replies)
+
+
+def _answer(response: Any) -> ChannelAnswer:
+    try:
+        body = response.content or b""
+    except (RuntimeError, OSError):  # it was read as a stream, or was cut
+        body = b""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    sent = response.request.body or b""
+    sent = sent.encode() if isinstance(sent, str) else sent if isinstance(sent, bytes) else b""
+    return ChannelAnswer(response.url or "", response.status_code, headers, body, sent=sent)
 
 
 _current: ContextVar[ChannelCall | None] = ContextVar("channel_call", default=None)
@@ -36,10 +55,11 @@ def used_for(call: ChannelCall) -> Iterator[ChannelCall]:
         _current.reset(token)
 
 
-def install_hook(session: Any) -> None:
-    """Patch the class `requests.Session`; a second time changes nothing."""
+def install_hooks(session: Any, smtp: Any) -> None:
+    """Patch the classes `requests.Session` and `smtplib.SMTP`; a second time changes nothing."""
     if getattr(session, _INSTALLED, False):
         return
+    _hear_replies(smtp)
     original_settings, original_send = session.merge_environment_settings, session.send
 
     def merge_environment_settings(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -56,3 +76,15 @@ def install_hook(session: Any) -> None:
 
     session.merge_environment_settings, session.send = merge_environment_settings, send
     setattr(session, _INSTALLED, True)
+
+
+def _hear_replies(smtp: Any) -> None:
+    original = smtp.getreply
+
+    def getreply(self: Any) -> tuple[int, bytes]:
+        code, text = original(self)
+        if call := _current.get():
+            call.replies.append(ChannelAnswer("", code, body=text, protocol="SMTP"))
+        return code, text
+
+    smtp.getreply = getreply

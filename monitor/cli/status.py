@@ -41,6 +41,7 @@ from monitor.model.errors import delivery_remedy
 from monitor.model.result_json import result_document
 from monitor.ranking import Candidate, Pick, candidates, choose, last_picks, main_check
 from monitor.store import Store
+from monitor.store.small_tables import MOVED_CHATS
 
 _MAX_ROWS = 20
 """Rows of incidents and of messages given up; `monitor incidents` has all incidents."""
@@ -60,6 +61,11 @@ def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
         say("No daemon runs; this is what the last one stored.")
     for line in recommendation_lines(loaded, snapshot):
         say(line)
+    for before, after in moved_chats(loaded).items():
+        say(
+            f"The Telegram group {before} became {after}; put that into the `url` of its channel, if the"
+            " old number is still there."
+        )
     say("")
     for part in tables(loaded, snapshot):
         stdout().print(part)
@@ -72,6 +78,13 @@ def read_snapshot(config: Config) -> Snapshot:
     """Return what a daemon has committed so far."""
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
         return reader.snapshot(SystemClock().now(), whole=False)
+
+
+def moved_chats(config: Config) -> dict[str, str]:
+    """Return the numbers of Telegram groups that became supergroups, by their old ones."""
+    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+        known: dict[str, str] = json.loads(reader.note(MOVED_CHATS) or "{}")
+    return known
 
 
 def last_publish(config: Config) -> dict[str, Any] | None:
@@ -321,6 +334,7 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
         "publish": last_publish(config),
         "bots": bot_states(config),
         "subscribers": subscribers(config),
+        "moved_chats": moved_chats(config),
         "spent_today": _spend_document(snapshot.spent_today),
         "spent_month": _spend_document(snapshot.spent_month),
     }

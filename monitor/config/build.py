@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitor.alerts.channel_proofs import UNTRIED
 from monitor.alerts.policies import BurnRate
 from monitor.config.addresses import read_proxy
 from monitor.config.complaints import unknown
@@ -205,6 +206,10 @@ def _warn_of_few_runs(tables: ParsedTables, checks: list[Check]) -> None:
 
 def _channel(tables: ParsedTables, name: str) -> Channel:
     channel = Channel(id=name, **dict(tables.channel[name]))
+    schema = channel.url.reveal().partition("://")[0].strip().lower()
+    if schema in UNTRIED:
+        what = f"nobody has tried whether {schema}:// carries an alert; see what `monitor test-alert` does"
+        tables.warn(("channel", name, "url"), what)
     _check_services(tables, channel.services, ("channel", name, "services"))
     return channel
 

@@ -1,6 +1,8 @@
 """The composition root builds every part from the config, and gives each only what it needs."""
 
 import asyncio
+import json
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +21,7 @@ from monitor.alerts import (
     certificate_days,
     find_alternatives,
 )
+from monitor.alerts.moved_chats import MovedChats
 from monitor.budget import BudgetLedger
 from monitor.clock import Clock, ClockSteps
 from monitor.config import Config
@@ -39,10 +42,12 @@ from monitor.model import (
     Habit,
     Incident,
     Message,
+    Notice,
     OutboxMessage,
     Redactor,
     RestartState,
     Result,
+    StoreError,
 )
 from monitor.probes import attempt
 from monitor.probes.wire.client import Client
@@ -50,11 +55,14 @@ from monitor.publisher import Publisher, no_listener
 from monitor.ranking import RecentAnswers, covered
 from monitor.schedule import Due, RunCheck, Schedule, ScheduleChange
 from monitor.store import Store
+from monitor.store.small_tables import MOVED_CHATS
 from monitor.web import MetricsServer, Report, WebServer
 
 if TYPE_CHECKING:
     from monitor.daemon.hub import Hub
     from monitor.daemon.webhooks import Webhooks
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,7 @@ class Components:
     cycle: Cycle
     schedule: Schedule
     courier: Courier
+    moved_chats: MovedChats
     publisher: Publisher
     publish_command: PublishCommand
     operator_requests: OperatorRequests
@@ -119,6 +128,8 @@ class Components:
         )
         path_diagnosis = make_path_diagnosis(config, clock, deps.redact)
         cycle = _cycle(deps, client, alerts, memory, path_diagnosis)
+        moved = MovedChats(memory.moved_chats)
+        moved.on_move = partial(_tell_of_move, deps, alerts, moved)
         schedule = Schedule(_tick(deps, cycle), clock)
         schedule.on_resume = deps.store_watchdog.answered
         publish_command = PublishCommand(
@@ -142,7 +153,7 @@ class Components:
 
         requests = OperatorRequests(deps.store, alerts, clock, check_now)
         bots = _bots(deps, alerts, requests, publisher)
-        bots.change(config, Notifier(sent_by_apprise(config), deps.redact))
+        bots.change(config, Notifier(sent_by_apprise(config), deps.redact, moved))
         hub = make_hub(deps, alerts)
         components = cls(
             client=client,
@@ -151,6 +162,7 @@ class Components:
             cycle=cycle,
             schedule=schedule,
             courier=_courier(deps, alerts, bots),
+            moved_chats=moved,
             publisher=publisher,
             publish_command=publish_command,
             operator_requests=requests,
@@ -348,6 +360,22 @@ def _bots(
         )
 
     return TelegramBots(operations, deps.clock, deps.rng)
+
+
+async def _tell_of_move(
+    deps: Dependencies, alerts: AlertEngine, moved: MovedChats, *move: str
+) -> None:
+    """Keeps the new number of a group, and tells the operator to write it into the configuration."""
+    from monitor.telegram.replies import moved as told_of_move  # noqa: PLC0415  # few have Telegram
+
+    channel, before, after = move
+    log.warning("event=group_moved channel=%s before=%s after=%s", channel, before, after)
+    notice = Notice(told_of_move(channel, before, after, alerts.language))
+    try:
+        await deps.store.note(MOVED_CHATS, json.dumps(moved.known))
+        await deps.store.save(outgoing=alerts.notice(notice, deps.clock.now()))
+    except StoreError as trouble:
+        log.warning('event=store_trouble why="%s"', trouble)
 
 
 def _courier(deps: Dependencies, alerts: AlertEngine, bots: TelegramBots) -> Courier:

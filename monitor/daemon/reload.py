@@ -69,7 +69,9 @@ class Reloader:
         _must_stay(self._deps.config, config)
         secrets = {*self._deps.config.secrets, *config.secrets}
         deps = replace(self._deps, config=config, redact=Redactor(secrets))
-        notifier = await asyncio.to_thread(Notifier, sent_by_apprise(config), deps.redact)
+        notifier = await asyncio.to_thread(
+            Notifier, sent_by_apprise(config), deps.redact, self._components.moved_chats
+        )
         hub = await self._components.prepare_hub(deps)
         await self._listen(deps, hub)
         logs.learn(deps.redact)

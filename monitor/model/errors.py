@@ -70,15 +70,18 @@ class ReceiverGoneError(NotDeliveredError):
     """Nobody is there any more, and it is no use to try again."""
 
 
-_STATUS = re.compile(r"error=(\d{3})\b")
+_STATUS = re.compile(r"(?:error=|HTTP |SMTP )(\d{3})\b")
+MENDED_BY_A_PERSON = "trying again helps only after somebody has mended it"
+"""Ends the reason of a refusal that comes again until then."""
 ADDRESS = "Its token or address is refused: copy it again into `url` of the channel."
 CHAT = "Its chat refuses us: check the chat's number, and that the bot is in the chat and may write there."
+SETTINGS = "The service refuses the message: its own words say why. Mend the channel's address or its settings there."
 GONE = (
     "The channel left the configuration: put it back, or read on the page what it would have told."
 )
 REACH = "See whether this machine reaches the channel: `monitor test-alert` says what it answers."
 RECEIVER = "Remove the webhook from the configuration, or put its receiver right and reload."
-DELIVERY_REMEDIES = (ADDRESS, CHAT, GONE, REACH, RECEIVER)
+DELIVERY_REMEDIES = (ADDRESS, CHAT, SETTINGS, GONE, REACH, RECEIVER)
 
 
 def delivery_remedy(why: str) -> str:
@@ -92,6 +95,8 @@ def delivery_remedy(why: str) -> str:
         return RECEIVER
     match = _STATUS.search(why)
     status = int(match[1]) if match else 0
-    if status in {401, 404}:
+    if status in {401, 404, 530, 535}:
         return ADDRESS
-    return CHAT if status in {400, 403} else REACH
+    if status in {400, 403}:
+        return CHAT
+    return SETTINGS if why.endswith(MENDED_BY_A_PERSON) else REACH

@@ -53,6 +53,8 @@ class RestartState:
     """The silences that still hold."""
     told_best: Mapping[str, str | None] = field(default_factory=dict)
     """The base URL that webhooks heard of last as the best, as `service/endpoint`, by service."""
+    moved_chats: Mapping[str, str] = field(default_factory=dict)
+    """The numbers of Telegram groups since they became supergroups, by their old ones."""
     crashes: int = 0
     """Starts within the last hour, this one included, after a daemon that did not stop by itself."""
     begun: tuple[OutboxMessage, ...] = ()

@@ -46,6 +46,7 @@ INCIDENT, MESSAGE = TypeAdapter(Incident), TypeAdapter(OutboxMessage)
 HABIT, EVIDENCE = TypeAdapter(Habit), TypeAdapter(Evidence)
 SEEN, CLEAN, CRASHES = "last_seen", "stopped_cleanly", "crashes"
 TOLD_BEST = "told_best"
+MOVED_CHATS = "moved_chats"
 _RECENT, _HOUR, _REQUESTS_KEPT = timedelta(hours=3), timedelta(hours=1), timedelta(days=30)
 _MOST_TOKENS = 1 << 53
 
@@ -338,6 +339,7 @@ def restart_state(connection: Connection, vantage: str | None, now: datetime) ->
         recent=tuple(each for each in recent if each.closed),
         silences=silences(connection, now),
         told_best=json.loads(schema.value(connection, TOLD_BEST, vantage or "") or "{}"),
+        moved_chats=json.loads(schema.value(connection, MOVED_CHATS, vantage or "") or "{}"),
         crashes=len(crashes(connection, vantage, now)),
         begun=begun(connection, vantage),
     )

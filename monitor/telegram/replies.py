@@ -383,7 +383,7 @@ def conflict(channel: str, language: Language) -> str:
     )
 
 
-def moved(channel: str, before: int, after: int, language: Language) -> str:
+def moved(channel: str, before: int | str, after: int | str, language: Language) -> str:
     """The notice that a group has another number; the first line is the title."""
     say = language.gettext
     title = say("monitor: a group of channel %(name)s has another number", name=channel)

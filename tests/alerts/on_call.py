@@ -115,7 +115,7 @@ class OnCall:
         key, happening = self.read(request.raw_path.partition("?")[0], request.query, body)
         self.events.setdefault(key, []).append(happening)
         self.bodies.append(body)
-        return web.json_response({"requestId": "r-1", "result": "success"})
+        return web.json_response({"requestId": "r-1", "status": "success"})
 
 
 @asynccontextmanager

@@ -112,7 +112,7 @@ async def test_an_incident_is_one_event_from_its_begin_to_its_end_also_over_a_re
     await daemon.restart()
     over = incidents.leave(BEGUN, "s/a/chat", START + MINUTE)
     assert await daemon.tell(over, row(name, RESOLVED, clock.now())) == 1
-    assert service.events == {"local/s/1": [*happened, OVER]}
+    assert service.events == {"local:s:1": [*happened, OVER]}
     await daemon.store.close()
 
 
@@ -128,7 +128,7 @@ async def test_nothing_is_told_together_and_what_failed_goes_on_where_it_stopped
     assert await daemon.courier.deliver_due() == 0
     clock.tick(10)
     assert await daemon.courier.deliver_due() == 6
-    assert service.events == {f"local/s/{number}": [OPEN] for number in range(1, 7)}
+    assert service.events == {f"local:s:{number}": [OPEN] for number in range(1, 7)}
     assert {body["payload"]["severity"] for body in service.bodies} == {"critical"}
     await daemon.store.close()
 
@@ -144,7 +144,7 @@ async def test_what_waited_is_told_as_what_came_of_it(
     over = incidents.leave(replace(BEGUN, id=2), "s/a/chat", START + MINUTE)
     await daemon.store.save((BEGUN, over), (*known, *ended))
     assert await daemon.courier.deliver_due() == 5
-    assert service.events == {"local/s/1": [OPEN, KNOWN], "local/s/2": [OVER]}
+    assert service.events == {"local:s:1": [OPEN, KNOWN], "local:s:2": [OVER]}
     await daemon.store.close()
 
 
@@ -161,13 +161,13 @@ async def test_the_monitors_own_trouble_is_an_event_that_a_start_ends(
     await tell(begins("store", "monitor: its store is in trouble"))
     await tell(begins("schedule", "monitor: its schedule is in trouble"))
     await tell(ends("schedule", "monitor: its schedule is well again"))
-    assert service.events == {"local/store": [OPEN], "local/schedule": [OPEN, OVER]}
+    assert service.events == {"local:store": [OPEN], "local:schedule": [OPEN, OVER]}
 
     await daemon.restart()
     assert [begun.event for begun in daemon.memory.begun] == ["store"]
     alerts = Night(daemon.channels).alerts
     await daemon.tell(None, *alerts.end_begun(daemon.memory.begun, clock.now()))
-    assert service.events["local/store"] == [OPEN, OVER]
+    assert service.events["local:store"] == [OPEN, OVER]
     await daemon.restart()
     assert daemon.memory.begun == ()
     await daemon.store.close()
@@ -185,7 +185,7 @@ async def test_what_is_over_when_it_is_told_begins_and_ends_at_once(
     notices = (Notice("monitor: could not see"), Notice("monitor: crashed", self_alerts.STOPPED))
     for notice in notices:
         await daemon.tell(None, *Night(daemon.channels).alerts.notice(notice, clock.now()))
-    assert service.events == {"local/stopped": [OPEN, OPEN, OVER], "local/n1": [OPEN, OVER]}
+    assert service.events == {"local:stopped": [OPEN, OPEN, OVER], "local:n1": [OPEN, OVER]}
     assert service.bodies[0]["payload"]["severity"] == "warning"
     await daemon.store.close()
 

@@ -300,6 +300,13 @@ def test_where_every_channel_waits_for_escalation_is_a_warning() -> None:
     assert warnings(ONE + late.format("x") + '[channel.y]\nurl = "json://127.0.0.1"\n') == []
 
 
+def test_a_channel_that_nobody_has_tried_is_a_warning() -> None:
+    channel = '[channel.x]\nurl = "{}://127.0.0.1/topic"\n'
+    what = "nobody has tried whether mqtt:// carries an alert; see what `monitor test-alert` does"
+    assert warnings(ONE + channel.format("mqtt")) == [f"channel.x.url: {what}"]
+    assert warnings(ONE + channel.format("jsons")) == []
+
+
 def test_a_check_that_runs_too_seldom_for_a_burn_rate_is_a_warning() -> None:
     text = f'{ONE}probes = {{ http = "5m", models = "6m" }}\n[alerts.burn_rate]\n'
     what = "fewer than 3 runs within 5m; make `short` longer, or ask more often"

@@ -29,6 +29,8 @@ class Fake:
     hangs_up: bool = False
     """Takes the request and ends the connection."""
     socks: bool = False
+    internet: tuple[int, int] | None = None
+    """The ports of loopback to which every name leads, in place of its own: in clear, and through CONNECT."""
     port: int = 0
     seen: list[str] = field(default_factory=list)
 
@@ -64,8 +66,9 @@ async def _http(fake: Fake, reader: asyncio.StreamReader, writer: asyncio.Stream
         return
     connects = method == "CONNECT"
     where = target if connects else target.split("/")[2]
+    port = fake.internet[connects] if fake.internet else int(where.rpartition(":")[2])
     try:
-        other = await asyncio.open_connection("127.0.0.1", int(where.rpartition(":")[2]))
+        other = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
         writer.write(b"HTTP/1.1 503 Cannot reach it\r\nContent-Length: 0\r\n\r\n")
         return

@@ -7,7 +7,7 @@ from asking import EVERY
 from records import Told
 from seen import Law, Seen
 from simulate import HOUSEKEEPING
-from stage import CHANNELS
+from stage import CHANNELS, ON_CALL
 from truth import HOUR, Spell, overlap
 
 from monitor.model import Incident, Mute, Severity
@@ -23,10 +23,14 @@ def what_was_decided_is_told(seen: Seen) -> Iterator[str]:
         if not incident.announced and incident.muted is None:
             yield f"#{incident.id} was told to nobody, for no reason"
         for channel in CHANNELS:
-            wanted = channel == "phone" or incident.severity is Severity.DOWN
+            wanted = channel != "pager" or incident.severity is Severity.DOWN
             said = rows[incident.id, channel]
             begun = int(wanted and incident.announced)
             want = {"opened": begun, "resolved": int(begun and incident.closed is not None)}
+            if (
+                channel == ON_CALL and incident.series
+            ):  # its event ends, also where nobody hears of it
+                del want["resolved"]
             if {name: said[name] for name in want} != want:
                 yield f"#{incident.id} for {channel}: {dict(said)} was decided, want {want}"
             if not wanted and sum(said.values()):

@@ -11,10 +11,13 @@ from monitor import courier
 from monitor.alerts import (
     AlertChanges,
     AlertEngine,
+    Context,
+    acceptance,
     engine,
     flapping,
     incidents,
     machine,
+    message,
     policies,
     routing,
 )
@@ -341,6 +344,45 @@ def incidents_do_not_follow_a_clock_that_is_set(patch: Patch) -> None:
 @mutant
 def that_it_is_calm_again_is_never_told(patch: Patch) -> None:
     _without(patch, NotificationType.CALM)
+
+
+@mutant
+def what_looks_like_a_success_counts_as_delivered(patch: Patch) -> None:
+    real = acceptance.refusal
+
+    def refusal(schema: str, answers: Any, *, reported: bool, **more: Any) -> Any:
+        return None if reported else real(schema, answers, reported=reported, **more)
+
+    patch.setattr(acceptance, "refusal", refusal)
+
+
+@mutant
+def a_channel_that_asked_nobody_counts_as_told(patch: Patch) -> None:
+    real = acceptance.refusal
+
+    def refusal(schema: str, answers: Any, *, reported: bool, **more: Any) -> Any:
+        asked = tuple(answers)
+        return real(schema, asked, reported=reported, **more) if asked or not reported else None
+
+    patch.setattr(acceptance, "refusal", refusal)
+
+
+@mutant
+def each_message_is_an_event_of_its_own_on_call(patch: Patch) -> None:
+    def event_key(incident: Incident, context: Context) -> str:
+        return f"{incident.id} at {context.now}"
+
+    patch.setattr(message, "event_key", event_key)
+
+
+@mutant
+def an_end_is_a_change_on_call(patch: Patch) -> None:
+    patch.setattr(message, "_meaning", lambda *_: NotificationType.UPDATE)
+
+
+@mutant
+def an_on_call_channel_gets_digests(patch: Patch) -> None:
+    patch.setattr(courier, "_events", courier._groups)
 
 
 def _with_outbox(patch: Patch, verb: str, put: Callable[..., None]) -> None:

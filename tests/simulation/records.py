@@ -67,6 +67,14 @@ class Send:
 
 
 @dataclass(slots=True)
+class Page:
+    """One event of the on-call channel, in true time."""
+
+    opened: float
+    ended: float | None = None
+
+
+@dataclass(slots=True)
 class Told:
     """One row of the outbox, when it was decided in true time, and what became of it."""
 
@@ -83,6 +91,8 @@ class History:
     sends: list[Send] = field(default_factory=list)
     told: dict[int, Told] = field(default_factory=dict)
     """By the outbox's number."""
+    pages: dict[str, Page] = field(default_factory=dict)
+    """By key: what the on-call channel holds, whatever becomes of our process."""
     reminds: list[tuple[int, datetime, float]] = field(default_factory=list)
     """How many runs were committed when a look for reminders changed something, its time, and by how much
     the wall clock was wrong."""

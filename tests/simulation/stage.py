@@ -32,9 +32,13 @@ url = "json://127.0.0.1:9"
 [channel.pager]
 url = "json://127.0.0.1:9"
 only = ["down"]
+[channel.duty]
+url = "pagerduty://key@key"
 {services}
 """
-CHANNELS = ("phone", "pager")
+CHANNELS = ("phone", "pager", "duty")
+ON_CALL = "duty"
+"""It holds events, as an on-call service does, and hears of everything."""
 
 
 class Died(BaseException):

@@ -1,19 +1,48 @@
 """The channels of the simulation, and the outbox as the courier sees it."""
 
 import re
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
-from records import Send, Told
+from records import Page, Send, Told
+from stage import ON_CALL
 from works import COMMITTED_AFTER, DELIVER, FLUSH, Works
 
+from monitor.alerts import acceptance
+from monitor.alerts.acceptance import ChannelAnswer
 from monitor.model import (
     Incident,
     Message,
     NotDeliveredError,
+    NotificationType,
     OutboxMessage,
 )
 
 NUMBER = re.compile(r"\[#(\d+)\]")
+SCHEMAS = {"phone": "dingtalk", "pager": "wecombot", ON_CALL: "pagerduty"}
+TAKEN = {
+    "phone": ChannelAnswer("", 200, body=b'{"errcode": 0, "errmsg": "ok"}'),
+    "pager": ChannelAnswer("", 200, body=b'{"errcode": 0, "errmsg": "ok"}'),
+    ON_CALL: ChannelAnswer("", 202, body=b'{"status": "success", "message": "Event processed"}'),
+}
+DENIALS: tuple[tuple[ChannelAnswer, ...], ...] = (
+    (ChannelAnswer("", 200, body=b'{"errcode": -1}'),),
+    (ChannelAnswer("", 200, body=b"<!DOCTYPE html><html>Log in to this network</html>"),),
+    (ChannelAnswer("", 200),),
+    (),
+    (ChannelAnswer("", 502, body=b"<html>502</html>"),),
+)
+"""What comes back where a message was not taken: most of it looks like a success, and nothing asks for time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a message at its channel: whether it is taken, and what comes back, if anything."""
+
+    accepted: bool
+    answers: tuple[ChannelAnswer, ...] | None
+    wait: float | None = None
+    """Seconds that the channel asks for."""
 
 
 class Telling(Works):
@@ -60,7 +89,8 @@ class Telling(Works):
     def _check_tick(self, send: Send, told: Told) -> None:
         number = told.row.incident
         digest = "messages waited" in send.title or send.title.endswith(")")
-        if number is not None and number not in send.numbers and not digest:
+        is_event = send.channel == ON_CALL  # which may have been told under several incidents
+        if number is not None and number not in send.numbers and not digest and not is_event:
             self.complain(
                 f"row {told.row.id} of #{number} was ticked off by a message about others"
             )
@@ -76,27 +106,52 @@ class Telling(Works):
         self.store.dead(outgoing_id, error)
 
     def holds_events(self, channel_id: str) -> bool:
-        return False
+        return channel_id == ON_CALL
 
     def parts(self, channel_id: str, message: Message) -> tuple[Message, ...]:
         return (message,)
 
     async def send(self, channel_id: str, message: Message) -> None:
+        """As the notifier does: what comes back decides whether the message counts as delivered."""
         channel = channel_id
         self.point("before the send")
+        fate = self._fate(channel)
+        believed = fate.answers is not None and all(each.is_success for each in fate.answers)
+        refused = acceptance.refusal(SCHEMAS[channel], fate.answers or (), reported=believed)
         numbers = frozenset(map(int, NUMBER.findall(message.body)))
-        send = self._fate(channel, numbers, message.title)
+        counts = refused is None
+        at = self.clock.true
+        send = Send(at, channel, numbers, fate.accepted, counts, fate.wait, message.title)
         self._note(send)
         self._say(
             f"{channel} {'took' if send.accepted else 'refused'} {message.title!r}"
-            f" {sorted(numbers)}{'' if send.reported == send.accepted else ', and we do not know'}"
+            f" {sorted(numbers)}{'' if counts == send.accepted else ', and we do not know'}"
         )
         if send.accepted:
+            if channel == ON_CALL:
+                self._page(message)
             self._unsafe.append(send)
             self.point("after the send")
-        if not send.reported:
-            wait = None if send.wait is None else timedelta(seconds=send.wait)
-            raise NotDeliveredError("the channel is out of order", wait)
+        elif counts:
+            self._unsafe.append(send)
+            self.complain(f"{message.title!r} counts as delivered, and {channel} did not take it")
+        if refused:
+            raise NotDeliveredError(refused.why, refused.wait, permanent=refused.needs_person)
+
+    def _page(self, message: Message) -> None:
+        """The on-call channel acts on the one event that a message names."""
+        pages, key = self.history.pages, message.event
+        if not key:
+            self.complain(f"{message.title!r} went on call and names no event")
+        page = pages.get(key)
+        if message.what.is_end:
+            if page:
+                page.ended = page.ended or self.clock.true
+        elif page is None:
+            if message.what is not NotificationType.ACKNOWLEDGED:
+                pages[key] = Page(self.clock.true)
+        elif page.ended is not None:
+            self.complain(f"{message.title!r} opens {key} again, which had ended")
 
     def _note(self, send: Send) -> None:
         history = self.history
@@ -105,18 +160,18 @@ class Telling(Works):
         if history.raged:
             self.complain(f"{len(history.sends)} sends for {len(history.told)} messages")
 
-    def _fate(self, channel: str, numbers: frozenset[int], title: str) -> Send:
-        at, accepted, reported, wait = self.clock.true, True, True, None
-        chance = self.rng.random()
+    def _fate(self, channel: str) -> Fate:
+        at, chance = self.clock.true, self.rng.random()
         calm = at > self.sizes.end - self.sizes.calm
         if not calm and any(at in spell for spell in self.truth.mute[channel]):
-            accepted = reported = False
-        elif calm or chance > 0.12:
-            pass
-        elif chance < 0.06:
-            accepted, reported, wait = False, False, self.rng.choice((3.0, 17.0, 61.0))
-        elif chance < 0.09:
-            reported = False
-        else:
-            accepted = reported = False
-        return Send(at, channel, numbers, accepted, reported, wait, title)
+            return Fate(accepted=False, answers=None)
+        if calm or chance > 0.12:
+            return Fate(accepted=True, answers=(TAKEN[channel],))
+        if chance < 0.06:
+            wait = self.rng.choice((3.0, 17.0, 61.0))
+            busy = ChannelAnswer("", 429, {"retry-after": f"{wait:.0f}"}, b"slow down")
+            return Fate(accepted=False, answers=(busy,), wait=wait)
+        if chance < 0.09:
+            return Fate(accepted=True, answers=None)
+        denial = DENIALS[len(self.history.sends) % len(DENIALS)]
+        return Fate(accepted=False, answers=denial)

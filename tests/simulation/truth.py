@@ -113,11 +113,12 @@ def draw(seed: int, sizes: Sizes, channels: tuple[str, ...]) -> Truth:
     truth.offline = _side_by_side(
         [Spell(at, at + rng.lognormvariate(5.5, 1.0), OFFLINE) for at in _moments(rng, 0.7, last)]
     )
-    for channel in channels:
+    for place, channel in enumerate(channels):
+        own = rng if place < 2 else Random(f"{seed} {channel}")
         truth.mute[channel] = _side_by_side(
             [
-                Spell(at, at + rng.lognormvariate(6.5, 1.5), "mute")
-                for at in _moments(rng, 1.0, last)
+                Spell(at, at + own.lognormvariate(6.5, 1.5), "mute")
+                for at in _moments(own, 1.0, last)
             ]
         )
     truth.crashes = [
