@@ -326,11 +326,13 @@ def test_who_speaks_to_nobody_needs_no_secrets() -> None:
     text = (
         '[monitor]\nheartbeat = "${PING}"\n[channel.a]\nurl = "tgram://${TOKEN}/1"\n'
         '[channel.b]\nurl = "json://b.example"\nproxy = "${WAY}"\n'
+        '[webhook.c]\nurl = "https://c.example/${HOOK}"\nsecret = "${SIGN}"\n'
         '[service.a.endpoints]\nx = { url = "https://a.example", headers = { A = "${SECRET}", B = "b" } }\n'
     )
-    assert sum("is not set" in each for each in complaints(text)) == 4
+    assert sum("is not set" in each for each in complaints(text)) == 6
     found = parse(text, path=Path("/etc/monitor/monitor.toml"), env={}, secrets=Secrets.NONE)
     assert [(each.id, each.proxy) for each in found.channels] == [("b", None)]
+    assert found.webhooks == ()
     assert found.heartbeat is None
     [endpoint] = found.services[0].endpoints
     assert [name for name, _ in endpoint.headers] == ["B"]
@@ -347,9 +349,12 @@ def test_header_values_and_the_parts_of_a_channels_address_are_secrets() -> None
     text = (
         '[service.a.endpoints]\nx = { url = "https://a.example", headers = { X-Group = "header-secret" } }\n'
         '[channel.c]\nurl = "json://user:password1@hooks.example/path-token-1/x?key=query-token-1"\n'
+        '[webhook.w]\nurl = "https://w.example/path-token-2?key=query-token-2"\nsecret = "${SIGN}"\n'
     )
-    redact = Redactor(read(text).secrets)
-    for secret in ("header-secret", "password1", "path-token-1", "query-token-1"):
+    sign = "whsec_" + "signing-".replace("-", "0") * 4
+    redact = Redactor(read(text, {"SIGN": sign}).secrets)
+    paths = ("path-token-1", "query-token-1", "path-token-2", "query-token-2")
+    for secret in ("header-secret", "password1", *paths, sign, sign.removeprefix("whsec_")):
         assert redact(f"it is {secret}.") == "it is ***."
     assert redact("hooks.example") == "hooks.example"
 

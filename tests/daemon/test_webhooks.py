@@ -59,6 +59,28 @@ async def test_a_program_hears_of_an_outage_and_its_end_and_410_is_told_to_peopl
     assert last["incident"]["number"] == first["incident"]["number"] == 1
 
 
+@pytest.mark.slow
+async def test_a_reload_takes_webhooks_away_and_brings_them_back_with_what_is_open(
+    house: House, site: Site, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts = "[alerts]\nafter = 2\nwait = '0s'\n"
+    monkeypatch.setattr("monitor.daemon.app.HOUSEKEEPING_INTERVAL", timedelta(seconds=0.5))
+    house.write(house.url("a"), more=table(receiver) + alerts)
+    async with living(house, WEBHOOK_SECRET=SECRET):
+        house.write(house.url("a"), more=alerts)
+        assert (await house.reload()).startswith("good")
+        site.status = 502
+        await until(lambda: bool(house.phone.messages))
+        assert receiver.requests == []
+        house.write(house.url("a"), more=table(receiver) + alerts)
+        assert (await house.reload()).startswith("good")
+        await until(lambda: bool(receiver.requests))
+        site.status = 200
+        await until(lambda: len(receiver.requests) >= 2)
+    heard = [(each["event"], each["incident"]["number"]) for each in receiver.documents]
+    assert heard == [("opened", 1), ("ended", 1)]
+
+
 CONFIG = """
 [monitor]
 listen = ""
