@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from monitor.model import AgentState, Check, FailureKind, Outcome, Result, Spend, Timings
 
-CHECK = ("service", "endpoint", "probe")
+CHECK = ("service", "endpoint", "probe", "vantage")
 _LATE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
 _LAG_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
@@ -123,7 +123,9 @@ def _checks(
     state: MonitorState, counts: Mapping[str, _CheckCounts], missed: Mapping[str, int]
 ) -> Iterator[Metric]:
     labelled = [
-        (_labels(check), counts[check.key]) for check in state.checks if check.key in counts
+        (_labels(check, state.vantage), counts[check.key])
+        for check in state.checks
+        if check.key in counts
     ]
     latest = [(labels, each.latest) for labels, each in labelled]
     yield from _last_runs(latest)
@@ -133,15 +135,15 @@ def _checks(
         "probe_missed_runs", "Runs that were due and did not happen.", labels=CHECK
     )
     for check in state.checks:
-        family.add_metric(_labels(check), missed.get(check.key, 0))
+        family.add_metric(_labels(check, state.vantage), missed.get(check.key, 0))
     yield family
 
 
-def _labels(check: Check) -> tuple[str, str, str]:
-    return check.service, check.endpoint.id, check.probe.id
+def _labels(check: Check, vantage: str) -> tuple[str, ...]:
+    return check.service, check.endpoint.id, check.probe.id, vantage
 
 
-Labelled = list[tuple[tuple[str, str, str], Result]]
+Labelled = list[tuple[tuple[str, ...], Result]]
 
 
 def _last_runs(latest: Labelled) -> Iterator[Metric]:
@@ -214,7 +216,7 @@ def _phases_of(timings: Timings) -> dict[str, float | None]:
     }
 
 
-def _counts(labelled: list[tuple[tuple[str, str, str], _CheckCounts]]) -> Iterator[Metric]:
+def _counts(labelled: list[tuple[tuple[str, ...], _CheckCounts]]) -> Iterator[Metric]:
     runs = CounterMetricFamily(
         "probe_runs", "Runs since the monitor started, by outcome.", labels=(*CHECK, "outcome")
     )

@@ -104,8 +104,8 @@ def test_the_last_run_of_every_check_is_there_in_blackbox_exporters_names(
     metrics: Metrics,
 ) -> None:
     found = samples(exposed(metrics))
-    a = (("endpoint", "a"), ("probe", "chat"), ("service", "s"))
-    b = (("endpoint", "b"), ("probe", "chat"), ("service", "s"))
+    a = (("endpoint", "a"), ("probe", "chat"), ("service", "s"), ("vantage", "here"))
+    b = (("endpoint", "b"), ("probe", "chat"), ("service", "s"), ("vantage", "here"))
 
     def of(name: str, labels: tuple[tuple[str, str], ...], **more: str) -> float | None:
         return found.get((name, tuple(sorted((*labels, *more.items())))))
