@@ -382,7 +382,7 @@ def an_end_is_a_change_on_call(patch: Patch) -> None:
 
 @mutant
 def an_on_call_channel_gets_digests(patch: Patch) -> None:
-    patch.setattr(courier, "_events", courier._groups)
+    patch.setattr(courier, "_by_event", courier._groups)
 
 
 def _with_outbox(patch: Patch, verb: str, put: Callable[..., None]) -> None:
