@@ -1,43 +1,139 @@
 """`monitor test-alert`: send a test message to every channel."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
-from monitor.alerts import Notifier
+from monitor.alerts import Context, Notifier, latest
+from monitor.alerts.example_incident import (
+    as_test,
+    example_end,
+    example_incident,
+    example_row,
+    plain_test,
+)
 from monitor.cli.console import say
-from monitor.cli.options import ConfigPath, load
+from monitor.cli.options import ConfigPath, load, one_of
+from monitor.clock import SystemClock
 from monitor.config import Config
-from monitor.model import Complaint, ConfigError, Message, NotDeliveredError, Redactor
-
-TEST_MESSAGE = Message(
-    "Test message from monitor",
-    "If you can read this, alerts reach you here. Nothing is wrong.",
-    event="test",
+from monitor.language import language
+from monitor.model import (
+    Channel,
+    Complaint,
+    ConfigError,
+    Message,
+    MonitorError,
+    NotDeliveredError,
+    Redactor,
+    Severity,
 )
 
 
-def command(path: ConfigPath = None) -> None:
-    """Send one test message to every channel, and say which failed and why. Exit 1 if one failed."""
+class Example(StrEnum):
+    """Names what a test shows."""
+
+    OPENED = "opened"
+    ENDED = "ended"
+    DEGRADED = "degraded"
+
+
+def command(
+    channel: Annotated[
+        str, typer.Argument(metavar="CHANNEL", help="Default: every channel.", show_default=False)
+    ] = "",
+    example: Annotated[
+        Example | None,
+        typer.Option(
+            "--as",
+            parser=one_of(Example),
+            metavar="WHAT",
+            help="What a real incident would send: opened, ended or degraded.",
+            show_default=False,
+        ),
+    ] = None,
+    path: ConfigPath = None,
+) -> None:
+    """Send a test message to every channel, or to one, and say which failed and why. Exit 1 if one failed.
+
+    With --as it is what an incident of your first check would send, marked as a test. A channel that holds
+    events, as on-call services do, gets the beginning and the end, so that nothing stays open there.
+    """
     loaded = load(path)
-    failed = asyncio.run(test_every_channel(loaded, say))
+    failed = asyncio.run(send_tests(loaded, channel, example, say))
     raise typer.Exit(1 if failed else 0)
 
 
-async def test_every_channel(config: Config, say: Callable[[str], None]) -> int:
-    """Return how many channels failed. Raises ConfigError where there is none."""
+async def send_tests(
+    config: Config, only: str, example: Example | None, say: Callable[[str], None]
+) -> int:
+    """Return how many channels failed.
+
+    Raises ConfigError where there is none, and MonitorError where there is none of the name `only`.
+    """
     if not config.channels:
         what = "there is none; add a table such as [channel.telegram] with a url"
         raise ConfigError((Complaint("channel", what),), config.path)
-    notifier = Notifier(config.channels, Redactor(config.secrets))
+    channels = tuple(channel for channel in config.channels if only in {"", channel.id})
+    if not channels:
+        names = ", ".join(channel.id for channel in config.channels)
+        raise MonitorError(f'there is no channel "{only[:40]}", only {names}')
+    notifier = Notifier(channels, Redactor(config.secrets))
     failed = 0
-    for channel in config.channels:
+    for channel in channels:
+        messages = _messages(config, channel, example, whole=notifier.holds_events(channel.id))
         try:
-            await notifier.tell(channel.id, TEST_MESSAGE)
+            for message in messages.values():
+                await notifier.tell(channel.id, message)
         except NotDeliveredError as error:
             failed += 1
             say(f"{channel.id}: failed: {error}")
         else:
-            say(f"{channel.id}: sent")
+            say(f"{channel.id}: {_told(messages)}")
     return failed
+
+
+def _told(messages: Mapping[str, Message]) -> str:
+    if not messages:
+        return "nothing sent: its `only` or `services` leave out what this would be"
+    names = ", then ".join(name for name in messages if name)
+    return f"sent: {names}" if names else "sent"
+
+
+def _messages(
+    config: Config, channel: Channel, example: Example | None, *, whole: bool
+) -> Mapping[str, Message]:
+    """Return what a channel is sent, by its name; with `whole` an incident from its begin to its end."""
+    now = SystemClock().now()
+    context = Context(
+        now=now,
+        services={service.id: service.name for service in config.services},
+        endpoints={
+            endpoint.path: (endpoint.name, endpoint.url)
+            for service in config.services
+            for endpoint in service.endpoints
+        },
+        vantage=config.vantage,
+        language=language(config.alerts.language),
+        timezone=config.alerts.timezone,
+    )
+    if example is None:
+        return {"": plain_test(context.language)}
+    severity = Severity.DEGRADED if example is Example.DEGRADED else Severity.DOWN
+    keys = (
+        check.key
+        for check in config.checks
+        if not channel.services or check.service in channel.services
+    )
+    check = next(keys, None)
+    if check is None or severity not in channel.only:
+        return {}
+    begun = example_incident(check, severity, now)
+    begin, end = {str(severity): begun}, {"ended": example_end(begun, now)}
+    told = begin | end if whole else end if example is Example.ENDED else begin
+    return {
+        name: as_test(latest((example_row(channel.id, incident, now),), incident, context), context)
+        for name, incident in told.items()
+    }

@@ -314,6 +314,39 @@ async def test_a_test_alert_names_the_channels_that_failed(dead: Path) -> None:
     assert TOKEN not in done.stdout + done.stderr
 
 
+async def test_a_test_alert_shows_what_an_incident_would_send(dead: Path) -> None:
+    import asyncio
+
+    async with telegram() as phone:
+        text = (dead / "monitor.toml").read_text()
+        for name, more in (("good", ""), ("quiet", 'only = ["account"]\n')):
+            text += (
+                f'[channel.{name}]\nurl = "tgram://${{TOKEN}}/{CHAT}"\n'
+                f'telegram_api = "{phone.url}"\n{more}'
+            )
+        (dead / "monitor.toml").write_text(text)
+
+        async def test_alert(*words: str) -> tuple[int, str]:
+            done = await asyncio.to_thread(
+                monitor, "test-alert", *words, cwd=dead, env={"TOKEN": TOKEN}
+            )
+            return done.returncode, done.stdout + done.stderr
+
+        left_out = "quiet: nothing sent: its `only` or `services` leave out what this would be\n"
+        assert await test_alert("--as", "opened") == (0, f"good: sent: down\n{left_out}")
+        assert await test_alert("good", "--as", "degraded") == (0, "good: sent: degraded\n")
+        assert await test_alert("good", "--as", "ended") == (0, "good: sent: ended\n")
+        assert await test_alert("bad") == (1, 'there is no channel "bad", only good, quiet\n')
+        assert (await test_alert("--as", "other"))[0] == 2
+    titles = [message.splitlines()[0] for message in phone.messages]
+    assert titles == [
+        "[TEST] 🔴 a, x: down",
+        "[TEST] 🟡 a, x: degraded",
+        "[TEST] ✅ a, x: recovered, was down for 3m",
+    ]
+    assert phone.messages[0].splitlines()[-1] == "This is a test: nothing of it was measured."
+
+
 def test_a_test_alert_without_a_channel_says_what_to_add(dead: Path) -> None:
     done = monitor("test-alert", cwd=dead)
     assert done.returncode == 78
