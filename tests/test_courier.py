@@ -129,7 +129,7 @@ async def test_a_message_says_what_since_when_why_what_instead_and_where_to_read
             "🔴 OhMyGPT, Cloudflare CDN: down",
             "Use https://direct.example (TTFT 420 ms)",
             "Bad gateway since 24 Nov 11:42 UTC, 18m. Fault: base URL. [#1]",
-            "Seen: got 502",
+            "Seen: 502",
             "https://status.example/incidents/1/",
         ]
     ]

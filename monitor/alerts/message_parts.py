@@ -206,7 +206,10 @@ def evidence(incident: Incident, beside: Sequence[str], context: Context) -> lis
     seen = context.language.observed(incident.failure.message)
     if seen == context.language.words(incident.failure.kind).label:
         return []
-    line, room = context.say("Seen: %(seen)s", seen=seen), max(1, _ROWS - sum(map(rows, beside)))
+    line, room = (
+        context.say("Seen: %(seen)s", seen=seen.removeprefix("got ")),
+        max(1, _ROWS - sum(map(rows, beside))),
+    )
     if rows(line) > room:
         line = line.rpartition(context.say(", want "))[0] or line
     if rows(line) <= room:

@@ -76,7 +76,7 @@ def test_an_outage() -> None:
         "🔴 OhMyGPT, CDN: down",
         "Use https://direct.example (TTFT 420 ms)",
         "Bad gateway since 24 Nov 12:00 UTC, 4h. Fault: base URL. [#1]",
-        "Seen: got HTTP 502, want 200",
+        "Seen: HTTP 502, want 200",
     ]
     assert read(BEGUN, code="zh-CN") == [
         "🔴 OhMyGPT · CDN：不可用",
