@@ -103,4 +103,4 @@ def _event(before: Incident | None, after: Incident) -> WebhookEvent | None:
 def _facts(incident: Incident) -> tuple[object, ...]:
     """Return what a program acts on: which base URLs are bad, how, and whether people are told."""
     bad = frozenset(map(endpoint_of, incident.active))
-    return bad, incident.endpoints, incident.failure.kind, incident.muted
+    return bad, incident.endpoints, incident.severity, incident.failure.kind, incident.muted

@@ -16,6 +16,7 @@ from monitor.alerts.alternatives import Alternative, Alternatives
 from monitor.alerts.best_changes import STAYS_S, BestChange, BestChanges
 from monitor.alerts.event_document import BestFacts, Names, best_document, incident_document
 from monitor.alerts.event_json import document_json, schema_json
+from monitor.alerts.incident_events import event_rows
 from monitor.model import (
     AlertSettings,
     Endpoint,
@@ -142,6 +143,15 @@ def test_every_change_that_a_program_acts_on_is_an_event_and_no_other_is() -> No
     last = watch.documents()[-1]
     assert [each["failing"] for each in last["endpoints"]] == [False, False]  # type: ignore[attr-defined]
     assert last["incident"]["closed"] is not None  # type: ignore[index]
+
+
+def test_a_base_url_that_comes_to_be_down_from_everywhere_is_a_change() -> None:
+    partial = replace(BEGUN, severity=Severity.PARTIAL, told_to=frozenset({GATEWAY.target}))
+    down = replace(partial, severity=Severity.DOWN)
+    (row,) = event_rows((GATEWAY,), partial, down, START, describe)
+    document = json.loads(row.text)
+    assert (document["event"], document["severity"]) == ("changed", "down")
+    assert event_rows((GATEWAY,), down, down, START, describe) == ()
 
 
 def test_blindness_has_events_of_its_own_and_a_webhook_hears_only_what_it_wants() -> None:
