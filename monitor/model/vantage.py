@@ -28,7 +28,7 @@ class Vantage:
     silent: timedelta | None = field(
         default=None, metadata={"help": "how long it may say nothing and still be heard"}
     )
-    sleeps: bool = field(default=False, metadata={"help": "a laptop, whose silence is no news"})
+    sleeps: bool = field(default=False, metadata={"help": "a laptop; it changes nothing so far"})
 
     def name(self, language: str) -> str:
         names = dict(self.names)
