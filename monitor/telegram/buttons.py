@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from monitor.language import Language
+from monitor.language import Language, marked
 from monitor.model import Incident, Mute, Severity
 
 SILENCE = timedelta(hours=1)
@@ -22,6 +22,13 @@ class Action(StrEnum):
     ACK = "ack"
     SILENCE = "silence"
     DETAILS = "details"
+
+
+LABELS = {
+    Action.ACK: marked("Acknowledge"),
+    Action.SILENCE: marked("Silence 1 h"),
+    Action.DETAILS: marked("Details"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +66,17 @@ def keyboard(incidents: Sequence[Incident], language: Language) -> dict[str, Any
 
 def _row(incident: Incident, language: Language, *, named: bool) -> list[dict[str, str]]:
     """Only what can be done: nobody silences the monitor's own incidents, or what is silenced."""
-    say = language.gettext
-    labels = {
-        Action.ACK: say("Acknowledge"),
-        Action.SILENCE: say("Silence 1 h"),
-        Action.DETAILS: say("Details"),
-    }
-    if incident.acked:
-        del labels[Action.ACK]
+    useless = {Action.ACK} if incident.acked else set()
     if incident.service is None or incident.muted is Mute.SILENCE:
-        del labels[Action.SILENCE]
+        useless.add(Action.SILENCE)
     minute, number = _minute(incident.opened), f" #{incident.id}" if named else ""
     return [
-        {"text": f"{label}{number}", "callback_data": Button(action, incident.id, minute).data}
-        for action, label in labels.items()
+        {
+            "text": language.gettext(label) + number,
+            "callback_data": Button(action, incident.id, minute).data,
+        }
+        for action, label in LABELS.items()
+        if action not in useless
     ]
 
 
