@@ -201,6 +201,12 @@ def test_the_docs_name_every_service_that_holds_events() -> None:
         assert takes_acknowledgement(channel(name)) == service.takes_acknowledgement
 
 
+def test_the_address_that_a_service_itself_shows_is_known_for_what_it_is() -> None:
+    shown = "https://api.squadcast.com/v2/incidents/api/" + "a" * 40
+    notifier = Notifier((Channel(id="shown", url=Secret(shown)),), Redactor(()))
+    assert notifier.holds_events("shown")
+
+
 def test_that_somebody_knows_is_told_to_channels_that_can_keep_it() -> None:
     channels = (
         channel("pagerduty"),
