@@ -91,14 +91,15 @@ def candidates(
     histories: Mapping[str, CheckHistory],
     now: datetime,
     incidents: Iterable[Incident] = (),
+    vantage: str | None = None,
 ) -> list[Candidate]:
-    """Rank main checks by what the store knows of them, best first."""
+    """Rank main checks by what the store knows of them, best first, as it is seen from a vantage."""
     answers = {
         check.endpoint.path: [answer(check, result) for result in histories[check.key].recent]
         for check in mains
         if check.key in histories
     }
-    return ranked(answers, now, covered(incidents))
+    return ranked(answers, now, covered(incidents, vantage))
 
 
 def ranked(
@@ -196,10 +197,11 @@ def last_picks(written: bytes) -> Mapping[str, Pick]:
 
 
 class RecentAnswers:
-    """The answers that each main check got lately, in memory, as they come."""
+    """Holds the answers that each main check got lately from each vantage, in memory, as they come."""
 
     def __init__(self, checks: Iterable[Check]) -> None:
-        self._answers: dict[str, deque[Answer]] = {}
+        self._answers: dict[tuple[str, str], deque[Answer]] = {}
+        """By vantage and check."""
         self.change(checks)
 
     def change(self, checks: Iterable[Check]) -> None:
@@ -209,22 +211,28 @@ class RecentAnswers:
             by_endpoint.setdefault(check.endpoint.path, []).append(check)
         mains = [main_check(all_checks) for all_checks in by_endpoint.values()]
         self._mains = {check.key: check for check in mains}
-        self._answers = {key: self._answers.get(key, deque()) for key in self._mains}
+        self._answers = {
+            key: answers for key, answers in self._answers.items() if key[1] in self._mains
+        }
 
     def add(self, result: Result) -> None:
         check = self._mains.get(result.check)
         if check is None:
             return
-        answers = self._answers[result.check]
+        answers = self._answers.setdefault((result.vantage, result.check), deque())
+        if answers and result.at < answers[-1].at:
+            return  # it comes late
         answers.append(answer(check, result))
         while answers[-1].at - answers[0].at > _kept(check):
             answers.popleft()
 
-    def of_service(self, service: str, now: datetime) -> dict[str, Sequence[Answer]]:
+    def of_service(self, service: str, now: datetime, vantage: str) -> dict[str, Sequence[Answer]]:
         """Return answers, oldest first, by the path of each base URL of the service that is probed."""
         return {
             check.endpoint.path: [
-                each for each in self._answers[key] if now - each.at <= _kept(check)
+                answer
+                for answer in self._answers.get((vantage, key), ())
+                if now - answer.at <= _kept(check)
             ]
             for key, check in self._mains.items()
             if check.service == service

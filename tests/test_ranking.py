@@ -166,22 +166,22 @@ def test_answers_of_main_checks_are_kept_for_half_an_hour() -> None:
     recent = RecentAnswers([chat, models])
     for minute in range(60, -1, -10):
         recent.add(run(ago=minute))
-    assert [answer.at for answer in recent.of_service("s", NOW)["s/a"]] == [
+    assert [answer.at for answer in recent.of_service("s", NOW, "v")["s/a"]] == [
         NOW - minute * MINUTE for minute in (30, 20, 10, 0)
     ]
-    assert recent.of_service("t", NOW) == {}
+    assert recent.of_service("t", NOW, "v") == {}
     assert recent.streams("s/a")
     assert not recent.streams("s/b")
     recent.change([chat, check("b")])
-    assert [len(each) for each in recent.of_service("s", NOW).values()] == [4, 0]
+    assert [len(each) for each in recent.of_service("s", NOW, "v").values()] == [4, 0]
     recent.change([models])
     recent.add(run())
-    assert recent.of_service("s", NOW) == {"s/a": []}
+    assert recent.of_service("s", NOW, "v") == {"s/a": []}
 
 
 def test_a_check_that_is_rarely_asked_speaks_of_now_until_it_should_have_been_asked_twice() -> None:
     hourly = check(every="1h")
     recent = RecentAnswers([hourly])
     recent.add(run(ago=119))
-    assert len(recent.of_service("s", NOW)["s/a"]) == 1
-    assert recent.of_service("s", NOW + 2 * MINUTE)["s/a"] == []
+    assert len(recent.of_service("s", NOW, "v")["s/a"]) == 1
+    assert recent.of_service("s", NOW + 2 * MINUTE, "v")["s/a"] == []

@@ -164,7 +164,7 @@ class AlertEngine:
         self._see(result)
         history = RecentRuns(result, self._windows)
         for rule in self._rules:
-            if result.vantage == self.voters.settings.own or not _is_of_one_vantage(rule):
+            if result.vantage not in self.voters.settings.places or not _is_of_one_vantage(rule):
                 changes += self._judge_by(rule, history)
         return changes
 
@@ -348,10 +348,18 @@ class AlertEngine:
 
     def _accusers_silent_for(self, incident: Incident, now: datetime) -> timedelta:
         """Return how long none of those was heard that alone see it bad."""
-        if not incident.active <= incident.partial:
+        if not incident.is_partial:
             return timedelta(0)
-        places = {place for check in incident.active for place in incident.bad_from.get(check, ())}
-        return min((self.voters.silent_for(each, now) for each in places), default=timedelta(0))
+        silences = (self.voters.silent_for(place, now) for place in incident.places)
+        return min(silences, default=timedelta(0))
+
+    def seen_well_from(self, incident: Incident, now: datetime) -> tuple[str, ...]:
+        """Return the vantages from which all works now that is bad from others only."""
+        if not incident.is_partial:
+            return ()
+        rule = next(rule for rule in self._rules if incidents.is_of_rule(incident, rule))
+        good = [{*self.standing(check, rule, now, Reach.PARTIAL).good} for check in incident.active]
+        return tuple(sorted(set.intersection(*good))) if good else ()
 
     def _incident_of(self, check: str, rule: Rule, number: int | None) -> Incident | None:
         """Return the open incident that holds a check under this rule, whoever saw it bad."""

@@ -237,9 +237,9 @@ def leave(incident: Incident, check: str, at: datetime, why: str = "") -> Incide
     `why` says another reason than that it is good: UNWATCHED.
     """
     active = incident.active - {check}
-    bad_from = {other: places for other, places in incident.bad_from.items() if other != check}
-    incident = replace(incident, bad_from=bad_from)
     if active:
+        bad_from = {other: places for other, places in incident.bad_from.items() if other != check}
+        incident = replace(incident, bad_from=bad_from)
         entry = TimelineEntry(at=at, what=EntryKind.LEFT, check=check, text=why)
         return with_entry(_settled(replace(incident, active=active)), entry)
     left = [entry.at for entry in incident.timeline if entry.what is EntryKind.LEFT]

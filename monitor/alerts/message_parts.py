@@ -30,10 +30,15 @@ MARK = {
 }
 _STATE = {
     Severity.DOWN: marked("down"),
-    Severity.PARTIAL: marked("unreachable from some places"),
+    Severity.PARTIAL: marked("down from some places"),
     Severity.DEGRADED: marked("degraded"),
     Severity.ACCOUNT: marked("refused over key or account"),
     Severity.MONITOR: marked("out of sight"),
+}
+_STATE_FROM = {
+    Severity.DOWN: marked("down from %(places)s"),
+    Severity.PARTIAL: marked("down from %(places)s"),
+    Severity.DEGRADED: marked("degraded from %(places)s"),
 }
 _WHOSE = {
     Fault.ENDPOINT: marked("base URL"),
@@ -74,6 +79,12 @@ class Context:
     durable: bool = True
     """False while nothing can be stored: a restart would forget what is being told."""
     vantage: str = "local"
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Vantage -> name, of those that have one."""
+    well_from: tuple[str, ...] = ()
+    """The vantages from which all works that the incident says is bad from others."""
+    use_from: str | None = None
+    """The vantage that the alternatives were measured from, where it is not the daemon's own."""
     language: Language = ENGLISH
     timezone: tzinfo = UTC
     """Of the times that people read; UTC stands beside them where it differs."""
@@ -119,6 +130,9 @@ def active_paths(incident: Incident) -> tuple[str, ...]:
 
 
 def state(incident: Incident, context: Context) -> str:
+    if incident.places and incident.severity in _STATE_FROM:
+        places = places_named(incident.places, context)
+        return context.say(_STATE_FROM[incident.severity], places=places)
     return context.say(marked("blind") if incident.service is None else _STATE[incident.severity])
 
 
@@ -145,6 +159,9 @@ def concerned(incident: Incident, context: Context) -> list[str]:
         )
     ]
     lines = []
+    if context.well_from:
+        places = places_named(context.well_from, context)
+        lines.append(context.say("Works from %(places)s.", places=places))
     if len(paths) > _NAMED:
         names = listed([name(path, context) for path in paths], context)
         lines.append(context.say("Concerned: %(names)s", names=names))
@@ -152,6 +169,10 @@ def concerned(incident: Incident, context: Context) -> list[str]:
         names = listed([name(path, context) for path in unseen], context)
         lines.append(context.say("Not measured now: %(names)s", names=names))
     return lines
+
+
+def places_named(vantages: Sequence[str], context: Context) -> str:
+    return listed([context.places.get(vantage, vantage) for vantage in vantages], context)
 
 
 # --- what to use -----------------------------------------------------------------------------------
@@ -167,10 +188,18 @@ def instead(incident: Incident, context: Context) -> list[str]:
         remedy = say.words(kind).remedy
         return [remedy] if remedy else []
     named = context.alternatives.named
-    use = _use(named[0], context) if named else context.say(_OTHERS[context.alternatives.others])
+    use = _use(named[0], context) if named else _no_other(context)
     if kind.row.group is Group.CERTIFICATE and (warning := say.advice(kind)):
         return [use, warning]
     return [use]
+
+
+def _no_other(context: Context) -> str:
+    others = context.alternatives.others
+    if context.use_from is None or others is Others.NONE:
+        return context.say(_OTHERS[others])
+    place = context.places.get(context.use_from, context.use_from)
+    return context.say("No other base URL is known to work from %(place)s now.", place=place)
 
 
 def _use(alternative: Alternative, context: Context) -> str:
@@ -183,7 +212,11 @@ def _use(alternative: Alternative, context: Context) -> str:
     sentence = marked("Use %(url)s (answers in %(time)s)")
     if alternative.is_first_token:
         sentence = marked("Use %(url)s (TTFT %(time)s)")
-    return context.say(sentence, url=alternative.url, time=time)
+    use = context.say(sentence, url=alternative.url, time=time)
+    if context.use_from is None:
+        return use
+    place = context.places.get(context.use_from, context.use_from)
+    return context.say("From %(place)s: %(use)s", place=place, use=use)
 
 
 # --- why, whose fault, evidence --------------------------------------------------------------------

@@ -63,10 +63,8 @@ class Quiet:
 
     def is_for_few(self, incident: Incident, now: datetime) -> bool:
         """Say whether too few vantages see it, or for too short a time, to tell people."""
-        if not incident.active or not incident.active <= incident.partial:
-            return False
-        places = (place for check in incident.active for place in incident.bad_from.get(check, ()))
-        return self.few(places, incident.severity, now - incident.opened)
+        lasted = now - incident.opened
+        return incident.is_partial and self.few(incident.places, incident.severity, lasted)
 
     def few(self, places: Iterable[str], severity: Severity, lasted: timedelta) -> bool:
         """Say whether what only these vantages see is not told yet; that it is slow for them never is."""

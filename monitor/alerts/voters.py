@@ -84,7 +84,7 @@ class Voters:
 
     def is_late(self, result: Result, now: datetime) -> bool:
         """Say whether a result of another vantage is too old, or older than one that was seen, to be judged."""
-        if result.vantage == self.settings.own:
+        if result.vantage not in self.settings.places:
             return False
         newest = self._seen.get((result.check, result.vantage))
         return now - result.at > self.settings.late or (

@@ -425,9 +425,20 @@ def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None)
         downtime=alerts.downtime(incident, now) if incident else None,
         durable=deps.store.trouble is None,
         vantage=config.vantage,
+        places={vantage.id: vantage.name(config.alerts.language) for vantage in config.vantages},
+        well_from=alerts.seen_well_from(incident, now) if incident else (),
+        use_from=_reader(deps, incident),
         language=alerts.language,
         timezone=config.alerts.timezone,
     )
+
+
+def _reader(deps: Dependencies, incident: Incident | None) -> str | None:
+    """Return the other vantage whose users need an alternative; None where the daemon's own speaks for all."""
+    if incident is None or not incident.is_partial or deps.config.vantage in incident.places:
+        return None
+    mains = {vantage.id for vantage in deps.config.vantages if vantage.main}
+    return min(incident.places, key=lambda place: (place not in mains, place), default=None)
 
 
 def _alternatives(
@@ -438,13 +449,13 @@ def _alternatives(
 ) -> Alternatives:
     if incident is None or incident.service is None:
         return Alternatives()
-    now = deps.clock.now()
-    answers = deps.answers.of_service(incident.service, now)
+    now, vantage = deps.clock.now(), _reader(deps, incident) or deps.config.vantage
+    answers = deps.answers.of_service(incident.service, now, vantage)
     return find_alternatives(
         incident,
         endpoints,
         answers,
-        covered(alerts.open_incidents),
+        covered(alerts.open_incidents, vantage),
         now,
         streaming={path for path in answers if deps.answers.streams(path)},
         paused={path for path in answers if alerts.in_maintenance(path, now)},
@@ -463,6 +474,7 @@ def make_hub(deps: Dependencies, alerts: AlertEngine) -> "Hub | None":
         store=deps.store,
         clock=deps.clock,
         alerts=alerts,
+        on_result=deps.answers.add,
     )
 
 

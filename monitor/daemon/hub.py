@@ -19,7 +19,7 @@ from monitor.config.agent_document import agent_document
 from monitor.cycle import is_declared_limit
 from monitor.language import Language
 from monitor.logs import RepeatFilter
-from monitor.model import AgentState, Redactor
+from monitor.model import AgentState, Redactor, Result
 from monitor.store import Store
 from monitor.store.agents import states
 
@@ -37,9 +37,11 @@ class Hub:
         store: Store,
         clock: Clock,
         alerts: AlertEngine,
+        on_result: Callable[[Result], None],
     ) -> None:
         """Raises MonitorError where the hub's own key cannot be read or made."""
         self._store, self._clock, self._alerts = store, clock, alerts
+        self._on_result = on_result
         self._config = config
         self._notices: list[tuple[str, str]] = []
         self._repeats = RepeatFilter()
@@ -114,6 +116,7 @@ class Hub:
         for result in sorted((entry.result for entry in heard.fresh), key=attrgetter("at")):
             if result.check in checks and not is_declared_limit(checks[result.check], result):
                 changes += self._alerts.judge(result, now)
+            self._on_result(result)
         if changes:
             self._store.keep(changes.incidents, changes.outgoing, changes.states)
 

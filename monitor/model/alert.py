@@ -209,6 +209,16 @@ class Incident:
     """The active checks that are bad from fewer vantages than the quorum asks for."""
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """Return the vantages that see it bad, or saw it bad at the end; empty where only one looks."""
+        return tuple(sorted({place for places in self.bad_from.values() for place in places}))
+
+    @property
+    def is_partial(self) -> bool:
+        """Say whether all that is bad is bad from some vantages only."""
+        return bool(self.active) and self.active <= self.partial
+
+    @property
     def endpoints(self) -> tuple[str, ...]:
         """Return `service/endpoint` of every check, each once, in order."""
         return tuple(dict.fromkeys(check.rsplit("/", 1)[0] for check in self.checks))

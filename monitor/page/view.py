@@ -296,7 +296,7 @@ def service_view(
         for path, checks in measured.items()
     )
     mains = [main_check(checks) for path, checks in measured.items() if path not in paused]
-    ranked = candidates(mains, snapshot.checks, snapshot.at, snapshot.incidents)
+    ranked = candidates(mains, snapshot.checks, snapshot.at, snapshot.incidents, site.vantage)
     pick = choose(before, ranked)
     picks, following = _picks(service, endpoints, ranked, pick.endpoint)
     if snapshot.stopped_at:
