@@ -113,8 +113,9 @@ class AlertEngine:
         self._clock_set_by, self._followed = clock_set_by, clock_set_by()
         self._on_incident = on_incident
         self._states = dict(memory.states)
-        self._latest: dict[str, Outcome] = {}
-        self._unmeasured: dict[str, Unmeasured] = {}
+        self._latest: dict[tuple[str, str], Outcome] = {}
+        """By check and vantage, as the next."""
+        self._unmeasured: dict[tuple[str, str], Unmeasured] = {}
         self._windows = SlidingWindows()
         self._book = Book(
             {incident.id: incident for incident in memory.incidents}, memory.next_incident
@@ -521,9 +522,9 @@ class AlertEngine:
     def forget(self, known: Iterable[str], now: datetime) -> AlertChanges:
         """Let go of checks that left the config; that they are no longer watched ends what was told."""
         known = set(known)
-        for check in self._latest.keys() - known:
-            del self._latest[check]
-            self._unmeasured.pop(check, None)
+        for seen in [seen for seen in self._latest if seen[0] not in known]:
+            del self._latest[seen]
+            self._unmeasured.pop(seen, None)
         self._windows.forget(known)
         self.voters.forget(known)
         rules = {rule.name for rule in self._rules}
@@ -595,9 +596,15 @@ class AlertEngine:
         """Return, by check, what an incident takes for down or degraded, and nobody can measure now."""
         if not incident.severity.is_of_base_urls:
             return {}
-        return {
-            check: self._unmeasured[check] for check in incident.active if check in self._unmeasured
-        }
+        gaps = {check: self._gap(check) for check in incident.active}
+        return {check: gap for check, gap in gaps.items() if gap}
+
+    def _gap(self, check: str) -> Unmeasured | None:
+        """Return why no vantage measures a check, as the daemon's own has it, if it has; else None."""
+        keys = [(check, vantage) for vantage in self.voters.vantages]
+        seen = [key for key in keys if key in self._latest]
+        gaps = [self._unmeasured.get(key) for key in seen]
+        return gaps[0] if gaps and all(gaps) else None
 
     def downtime(self, incident: Incident, now: datetime) -> timedelta:
         """Return how long its base URLs were down this month (UTC), maintenance aside."""
@@ -609,19 +616,20 @@ class AlertEngine:
     def _see(self, result: Result) -> None:
         self.voters.see(result)
         self._note_unmeasured(result)
-        self._latest[result.check] = result.outcome
+        self._latest[result.check, result.vantage] = result.outcome
         planned = self.in_maintenance(result.check, result.at) is not None
         self._windows.add(result, self._lengths, in_maintenance=planned)
 
     def _note_unmeasured(self, result: Result) -> None:
+        key = result.check, result.vantage
         if result.outcome is not Outcome.UNKNOWN:
-            self._unmeasured.pop(result.check, None)
+            self._unmeasured.pop(key, None)
             return
-        before = self._unmeasured.get(result.check)
-        is_first = self._latest.get(result.check) not in {None, Outcome.UNKNOWN}
+        before = self._unmeasured.get(key)
+        is_first = self._latest.get(key) not in {None, Outcome.UNKNOWN}
         since = before.since if before else result.at if is_first else None
         kind = result.failure.kind if result.failure else None
-        self._unmeasured[result.check] = Unmeasured(since, kind)
+        self._unmeasured[key] = Unmeasured(since, kind)
 
     def _follow_clock(self) -> AlertChanges:
         """Put the times of all that goes on into the new time where the wall clock was set.
@@ -648,8 +656,8 @@ class AlertEngine:
         moved = tuple(state for key, state in states.items() if state != self._states[key])
         self._states = states
         self._unmeasured = {
-            check: replace(gap, since=gap.since and gap.since + by)
-            for check, gap in self._unmeasured.items()
+            key: replace(gap, since=gap.since and gap.since + by)
+            for key, gap in self._unmeasured.items()
         }
         return replace(changes, states=moved)
 
@@ -693,7 +701,8 @@ class AlertEngine:
         """News waits a little for other news, and twice as long in a storm."""
         if news is None:
             return NO_CHANGES
-        is_storm = routing.is_storm(self._states.values(), self._latest, at)
+        watched = {check for check, _ in self._latest}
+        is_storm = routing.is_storm(self._states.values(), watched, at)
         hold = self._settings.wait * (1 + is_storm)
         return AlertChanges(outgoing=routing.messages(self._channels, news, incident, at, hold))
 

@@ -1,6 +1,6 @@
 """Says who hears of what, and when: one row of the outbox for each channel that wants it. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,7 +13,6 @@ from monitor.model import (
     Notice,
     NotificationType,
     OutboxMessage,
-    Outcome,
     Phase,
     Severity,
     Webhook,
@@ -154,8 +153,11 @@ def wants(channel: Channel | Webhook, severity: Severity, service: str | None) -
     )
 
 
-def is_storm(states: Iterable[AlertState], latest: Mapping[str, Outcome], now: datetime) -> bool:
-    """Say whether most base URLs of three services or more began to fail just now: that has one cause."""
+def is_storm(states: Iterable[AlertState], checks: Iterable[str], now: datetime) -> bool:
+    """Say whether most base URLs of three services or more began to fail just now: that has one cause.
+
+    `checks` are all that are watched.
+    """
     hit: dict[str, set[str]] = {}
     for state in states:
         is_fresh = state.since and now - state.since <= _STORM_WITHIN
@@ -164,7 +166,7 @@ def is_storm(states: Iterable[AlertState], latest: Mapping[str, Outcome], now: d
     if len(hit) < _STORM_SERVICES:
         return False
     watched: dict[str, set[str]] = {}
-    for check in latest:
+    for check in checks:
         watched.setdefault(service_of(check), set()).add(endpoint_of(check))
     mostly_hit = [
         service for service, bad in hit.items() if 2 * len(bad) > len(watched.get(service, bad))

@@ -14,20 +14,21 @@ _PARTS = 12
 
 class SlidingWindows:
     def __init__(self) -> None:
-        self._parts: dict[tuple[str, timedelta], dict[int, Rollup]] = {}
+        self._parts: dict[tuple[str, str, timedelta], dict[int, Rollup]] = {}
+        """By check, vantage and length: rollups by the number of their part."""
 
     def add(self, result: Result, lengths: Iterable[timedelta], *, in_maintenance: bool) -> None:
         for length in lengths:
             newest = _part_number(result.at, length)
-            parts = self._parts.setdefault((result.check, length), {})
+            parts = self._parts.setdefault((result.check, result.vantage, length), {})
             for outdated in [part for part in parts if not newest - _PARTS < part <= newest]:
                 del parts[outdated]
             rollup = Rollup.of(result, in_maintenance=in_maintenance)
             parts[newest] = parts[newest] | rollup if newest in parts else rollup
 
-    def total(self, check: str, length: timedelta) -> Rollup:
+    def total(self, check: str, vantage: str, length: timedelta) -> Rollup:
         """The sum of the window that ends with the run that was added last."""
-        return merge(self._parts.get((check, length), {}).values())
+        return merge(self._parts.get((check, vantage, length), {}).values())
 
     def forget(self, known: set[str]) -> None:
         self._parts = {key: parts for key, parts in self._parts.items() if key[0] in known}
@@ -41,7 +42,7 @@ class RecentRuns:
     windows: SlidingWindows
 
     def over(self, length: timedelta) -> Rollup:
-        return self.windows.total(self.latest.check, length)
+        return self.windows.total(self.latest.check, self.latest.vantage, length)
 
 
 def _part_number(at: datetime, length: timedelta) -> int:

@@ -86,6 +86,46 @@ def test_an_outage() -> None:
     ]
 
 
+def test_what_is_down_from_some_places_says_from_where_and_what_works_there() -> None:
+    seen = replace(
+        BEGUN,
+        severity=Severity.PARTIAL,
+        bad_from={"s/a/chat": ("cn",)},
+        partial=frozenset({"s/a/chat"}),
+    )
+    cast = {
+        "now": NOW,
+        "services": {"s": "OhMyGPT"},
+        "endpoints": {"s/a": ("CDN", "https://cdn.example")},
+        "alternatives": BEST,
+        "well_from": ("fra", "hk"),
+        "use_from": "cn",
+    }
+    names = {"cn": "Shanghai", "fra": "Frankfurt", "hk": "Hong Kong"}
+    chinese = {"cn": "上海", "fra": "法兰克福", "hk": "香港"}
+    english_context = Context(**cast, places=names)
+    chinese_context = Context(**cast, places=chinese, language=language("zh-CN"))
+
+    def told(context: Context) -> list[str]:
+        message = phrase(row(NotificationType.OPENED, 1, Severity.PARTIAL), seen, context)
+        return [message.title, *message.body.splitlines()]
+
+    assert told(english_context) == [
+        "🟠 OhMyGPT, CDN: down from Shanghai",
+        "From Shanghai: Use https://direct.example (TTFT 420 ms)",
+        "Bad gateway since 24 Nov 12:00 UTC, 4h. Fault: base URL. [#1]",
+        "Works from Frankfurt, Hong Kong.",
+        "Seen: HTTP 502, want 200",
+    ]
+    assert told(chinese_context) == [
+        "🟠 OhMyGPT · CDN：上海不可用",
+        "上海改用：https://direct.example（首字420ms）",
+        "原因：网关错误。自 11-24 12:00 UTC起，已4小时。责任：端点侧。[#1]",
+        "法兰克福、香港正常。",
+        "现象：返回 HTTP 502，应为 200",
+    ]
+
+
 @pytest.mark.parametrize(
     ("others", "english", "chinese"),
     [

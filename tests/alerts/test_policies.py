@@ -234,7 +234,7 @@ def test_a_window_holds_all_of_its_last_eleven_twelfths_and_nothing_older_than_i
         windows.add(each, {HALF_HOUR}, in_maintenance=False)
     if runs:
         now = runs[-1].at
-        found = windows.total("s/a/chat", HALF_HOUR)
+        found = windows.total("s/a/chat", "local", HALF_HOUR)
         least = sum(now - each.at <= HALF_HOUR * 11 / 12 for each in runs)
         most = sum(now - each.at <= HALF_HOUR for each in runs)
         assert least <= found.counted <= most
@@ -244,8 +244,8 @@ def test_a_clock_that_was_set_back_empties_a_window_rather_than_mixing_the_times
     windows = SlidingWindows()
     for second in (0, 7200, 60):
         windows.add(run(second), {HALF_HOUR}, in_maintenance=False)
-    assert windows.total("s/a/chat", HALF_HOUR).counted == 1
-    assert windows.total("s/b/chat", HALF_HOUR) == NOTHING
+    assert windows.total("s/a/chat", "local", HALF_HOUR).counted == 1
+    assert windows.total("s/b/chat", "local", HALF_HOUR) == NOTHING
 
 
 def test_after_a_restart_windows_and_streaks_are_as_before() -> None:
@@ -498,17 +498,19 @@ def test_windows_keep_maintenance_apart_and_forget_checks_that_are_gone() -> Non
         windows.add(
             run(kind=FailureKind.SERVER_ERROR, check=check), {HALF_HOUR}, in_maintenance=True
         )
-    assert windows.total("s/a/chat", HALF_HOUR) == Rollup(maintenance=1)
+    assert windows.total("s/a/chat", "local", HALF_HOUR) == Rollup(maintenance=1)
     windows.forget({"s/b/chat"})
-    assert windows.total("s/a/chat", HALF_HOUR) == NOTHING
-    assert windows.total("s/b/chat", HALF_HOUR) == Rollup(maintenance=1)
+    assert windows.total("s/a/chat", "local", HALF_HOUR) == NOTHING
+    assert windows.total("s/b/chat", "local", HALF_HOUR) == Rollup(maintenance=1)
 
 
 def test_a_window_slides_in_twelfths_of_its_length() -> None:
     windows = SlidingWindows()
     for second in (140, 149, 160, 1800):
         windows.add(run(second), {HALF_HOUR}, in_maintenance=False)
-    assert windows.total("s/a/chat", HALF_HOUR).counted == 2  # the first twelfth is gone as a whole
+    assert (
+        windows.total("s/a/chat", "local", HALF_HOUR).counted == 2
+    )  # the first twelfth is gone as a whole
 
 
 TWO_WINDOWS = '''

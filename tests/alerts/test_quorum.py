@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.alerts import AlertChanges, AlertEngine
+from monitor.alerts.policies import FailureRate
 from monitor.alerts.quorum import ALL, ANY, MAJORITY, Quorum, Reach, Standing, Vote, standing
 from monitor.alerts.voters import Place, QuorumSettings
 from monitor.model import (
@@ -364,6 +365,28 @@ def test_no_history_tells_a_begin_without_its_end_or_a_step_twice(
         steps = [line.split()[-1] for line in world.said if f"#{number} " in line][:-1]
         assert all(a != b for a, b in pairwise(steps))
         assert incident.active == frozenset()
+
+
+def test_what_one_vantage_cannot_measure_is_still_measured_from_another() -> None:
+    world = World()
+    world.minutes(3)
+    world.minutes(3, bad=EVERYWHERE)
+    world.run(SHANGHAI, FailureKind.NO_KEY)
+    assert world.engine.unmeasured(world.incidents[1]) == {}
+    for vantage in (FRANKFURT, HOME):
+        world.run(vantage, FailureKind.NO_KEY)
+    assert world.engine.unmeasured(world.incidents[1])[CHAT].kind is FailureKind.NO_KEY
+
+
+def test_a_policy_that_looks_at_a_window_looks_at_one_vantage() -> None:
+    rate = FailureRate(above=0.5, below=0.2, within=60 * MINUTE)
+    settings = AlertSettings(after=90, policies=(rate,))
+    engine = AlertEngine(settings, (PHONE,), memory(), voting=THREE)
+    world = World()
+    world.engine = engine
+    world.minutes(40, bad=[SHANGHAI])
+    assert world.incidents[1].bad_from == {CHAT: (SHANGHAI,)}
+    assert world.incidents[1].severity is Severity.DEGRADED
 
 
 def test_a_single_vantage_decides_alone() -> None:
