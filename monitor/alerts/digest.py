@@ -10,7 +10,6 @@ from monitor.alerts.message_parts import (
     closing,
     instead,
     is_unmeasured,
-    is_unwatched,
     lasted,
     message,
 )
@@ -96,7 +95,7 @@ def _line(incident: Incident, context: Context) -> str:
         title = context.say(
             "%(where)s: recovered, was %(state)s for %(lasted)s", lasted=length, **facts
         )
-        if is_unwatched(incident):
+        if incident.is_unwatched:
             title = context.say("%(where)s: no longer watched, was %(state)s", **facts)
     elif is_unmeasured(incident, context):
         title = context.say("%(where)s: was %(state)s, not measured now", **facts)

@@ -19,7 +19,6 @@ from monitor.alerts.message_parts import (
     evidence,
     instead,
     is_unmeasured,
-    is_unwatched,
     lasted,
     link_to,
     listed,
@@ -88,7 +87,7 @@ def _meaning(outgoing: OutboxMessage, incident: Incident) -> NotificationType:
     """Return its end where it is over by the time when it is told, whatever was to be told."""
     if not incident.closed or outgoing.what in {NotificationType.FLAPPING, NotificationType.CALM}:
         return outgoing.what
-    return NotificationType.UNWATCHED if is_unwatched(incident) else NotificationType.RESOLVED
+    return NotificationType.UNWATCHED if incident.is_unwatched else NotificationType.RESOLVED
 
 
 def event_key(incident: Incident, context: Context) -> str:
@@ -103,7 +102,7 @@ def _words(outgoing: OutboxMessage, incident: Incident, context: Context, *, new
         return _acknowledged(incident, context)
     if outgoing.what is NotificationType.FLAPPING:
         return _flapping(incident, context)
-    if is_unwatched(incident):
+    if incident.is_unwatched:
         return _unwatched(incident, context)
     if outgoing.what is NotificationType.RESOLVED or incident.closed:
         return _ended(outgoing, incident, context, news=news)
@@ -267,5 +266,8 @@ def _summed(series: FlapSeries, context: Context) -> str:
 def latest(rows: Sequence[OutboxMessage], incident: Incident | None, context: Context) -> Message:
     """One message for all that waits of one incident, as its last news; the first may be its begin."""
     news = any(row.what is NotificationType.OPENED for row in rows)
-    oldest = replace(rows[-1], created=rows[0].created, attempts=rows[0].attempts)
+    what = rows[-1].what
+    if news and what is NotificationType.REMINDER:  # of what nobody heard of
+        what = NotificationType.OPENED
+    oldest = replace(rows[-1], what=what, created=rows[0].created, attempts=rows[0].attempts)
     return phrase(oldest, incident, context, news=news)

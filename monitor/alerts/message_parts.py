@@ -110,7 +110,7 @@ def where(incident: Incident, context: Context) -> str:
     gone = {endpoint_of(check) for check in incident.unwatched}
     recovered = tuple(path for path in incident.endpoints if path not in gone)
     paths = active_paths(incident) or recovered or incident.endpoints
-    if incident.severity is Severity.ACCOUNT and not is_unwatched(incident):
+    if incident.severity is Severity.ACCOUNT and not incident.is_unwatched:
         return service
     if len(paths) <= _NAMED:
         place = context.language.listed([name(path, context) for path in paths])
@@ -139,11 +139,6 @@ def state(incident: Incident, context: Context) -> str:
 def is_unmeasured(incident: Incident, context: Context) -> bool:
     """Say whether nothing is known now of any check that the incident takes for bad."""
     return bool(incident.active) and incident.active <= context.unmeasured.keys()
-
-
-def is_unwatched(incident: Incident) -> bool:
-    """Say whether it is over only because nothing of it is watched any more."""
-    return incident.closed is not None and incident.unwatched == {*incident.checks}
 
 
 def concerned(incident: Incident, context: Context) -> list[str]:

@@ -240,6 +240,11 @@ class Incident:
         return frozenset(checks)
 
     @property
+    def is_unwatched(self) -> bool:
+        """Say whether it is over only because nothing of it is watched any more."""
+        return self.closed is not None and self.unwatched == {*self.checks}
+
+    @property
     def kinds(self) -> tuple[FailureKind, ...]:
         """Return its own kind and those with which other endpoints joined: one reason need not be that of all."""
         first = {

@@ -13,7 +13,7 @@ from monitor.alerts import Alternatives, Context, incidents
 from monitor.alerts.alternatives import Alternative, Others
 from monitor.alerts.digest import digest
 from monitor.alerts.incidents import Unmeasured
-from monitor.alerts.message import phrase
+from monitor.alerts.message import latest, phrase
 from monitor.alerts.message_parts import moment, rows
 from monitor.language import language
 from monitor.model import (
@@ -262,6 +262,14 @@ def test_what_flaps_says_what_to_use_first() -> None:
     assert lines[0] == "🟠 OhMyGPT, CDN: flapping"
     assert lines[1].startswith("Use https://direct.example")
     assert lines[2] == ("It comes and goes. Now: down. Bad gateway. Fault: base URL. [#1]")
+
+
+def test_a_reminder_of_what_nobody_heard_of_is_its_begin() -> None:
+    """A channel that was out of reach for hours."""
+    context = Context(now=NOW)
+    begin = phrase(row(NotificationType.OPENED, 1), BEGUN, context)
+    assert latest([row(NotificationType.OPENED, 1), row(REMINDER, 1)], BEGUN, context) == begin
+    assert latest([row(REMINDER, 1)], BEGUN, context).what is REMINDER
 
 
 OVER = incidents.leave(BEGUN, "s/a/chat", START + 10 * MINUTE)
