@@ -449,7 +449,7 @@ class AlertEngine:
         """Tell channels that wait, and webhooks that wait or are new, of what goes on."""
         escalated, rows = routing.escalated(self._channels, incident, now)
         heard = incident_events.with_hearers(self._webhooks, escalated, now)
-        if heard is incident or heard == incident:
+        if heard == incident:
             return NO_CHANGES
         return self._keep(heard, now) + AlertChanges(outgoing=rows)
 

@@ -6,7 +6,7 @@ renaming one raises `VERSION`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -166,10 +166,6 @@ def best_document(
         previous=previous,
         page=names.page_url,
     )
-
-
-def with_id(document: EventDocument, number: str) -> EventDocument:
-    return replace(document, id=number)
 
 
 def _best(first: Alternative) -> BestFacts:

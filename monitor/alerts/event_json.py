@@ -1,11 +1,12 @@
 """Writes an event's document as JSON, and the JSON Schema of all documents, from one definition."""
 
 import json
+from dataclasses import replace
 from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import TypeAdapter
 
-from monitor.alerts.event_document import EventDocument, with_id
+from monitor.alerts.event_document import EventDocument
 
 _DOCUMENT = TypeAdapter(EventDocument)
 
@@ -13,7 +14,7 @@ _DOCUMENT = TypeAdapter(EventDocument)
 def document_json(document: EventDocument) -> str:
     """Return the document with its id, which is made of all else in it: one event has one id."""
     number = uuid5(NAMESPACE_URL, _DOCUMENT.dump_json(document).decode())
-    return _DOCUMENT.dump_json(with_id(document, f"evt_{number.hex}")).decode()
+    return _DOCUMENT.dump_json(replace(document, id=f"evt_{number.hex}")).decode()
 
 
 def document_id(text: str) -> str:
