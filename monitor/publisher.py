@@ -75,7 +75,7 @@ class Publisher:
         maintenance: tuple[Maintenance, ...] = (),
     ) -> None:
         """Sets what the next page shows."""
-        self._site = Site(
+        self.site = Site(
             services=services,
             checks=checks,
             settings=settings,
@@ -107,7 +107,7 @@ class Publisher:
         began = self._clock.monotonic()
         now = self._clock.now()
         snapshot = await self._source.snapshot(now)
-        if self._site.settings.errors:
+        if self.site.settings.errors:
             snapshot = await self._with_evidence(snapshot)
         if stopped:
             snapshot = replace(snapshot, stopped_at=now)
@@ -135,11 +135,11 @@ class Publisher:
 
     def _write(self, snapshot: Snapshot) -> tuple[int, Mapping[str, PickView | None]]:
         """Return how many files changed, and what the page recommends."""
-        folder = self._site.settings.dir
+        folder = self.site.settings.dir
         if folder != self._folder.path:
             self._folder = Folder(folder)
         picks = _previous_picks(folder) if self._picks is None else self._picks
-        page, self._picks = view(self._site, snapshot, picks, self._cache)
+        page, self._picks = view(self.site, snapshot, picks, self._cache)
         changed = self._folder.publish(self._renderer.files(page))
         best = {each.id: each.picks[0] if each.picks else None for each in page.services}
         return changed, best

@@ -33,6 +33,18 @@ def started_again(say: Language) -> str:
     return f"👁 {title}\n{ended}"
 
 
+def group_moved(channel: str, before: str, after: str, say: Language) -> str:
+    """Return what is told of a Telegram group of a channel that has another number."""
+    title = say.gettext("monitor: a group of channel %(name)s has another number", name=channel)
+    what = say.gettext(
+        "It became a supergroup. Messages go to %(after)s now; put that in place of %(before)s into"
+        " the `url` of the channel.",
+        before=before,
+        after=after,
+    )
+    return f"👁 {title}\n{what}"
+
+
 def budget_warning(service: str, why: str, say: Language) -> str:
     title = say.gettext("%(service)s: most of today's budget for checks is spent", service=service)
     return f"💰 {title}\n{say.observed(why)}"

@@ -5,8 +5,8 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
-from monitor import __version__
 from monitor.alerts import AlertEngine
+from monitor.alerts.moved_chats import MovedChats
 from monitor.clock import Clock
 from monitor.config import Config
 from monitor.daemon import BOTS
@@ -19,7 +19,6 @@ from monitor.model import (
     OperatorRequest,
     RequestKind,
     Result,
-    Service,
     Subscriber,
 )
 from monitor.page import PageView, Site, view
@@ -42,13 +41,14 @@ class BotOperations:
         alerts: AlertEngine,
         requests: OperatorRequests,
         publisher: Publisher,
+        moved: MovedChats,
         states: dict[str, dict[str, str | None]],
     ) -> None:
         """`states` is what `BOTS` holds, shared by the bots of all channels."""
         self._channel, self._config = channel, config
         self._store, self._clock, self._alerts = store, clock, alerts
         self._requests, self._publisher = requests, publisher
-        self._states = states
+        self._moved, self._states = moved, states
 
     @property
     def language(self) -> Language:
@@ -64,25 +64,16 @@ class BotOperations:
 
     async def page(self) -> PageView:
         """Look at everything, also at what the page does not show."""
-        services = tuple(replace(service, public=True) for service in self._config.services)
-        return await self._view(services, self.language, hosts=True)
+        site = self._publisher.site
+        services = tuple(replace(service, public=True) for service in site.services)
+        settings = replace(site.settings, hosts=True)
+        return await self._view(replace(site, services=services, settings=settings), self.language)
 
     async def public_page(self, language: Language) -> PageView:
-        config = self._config
-        return await self._view(config.services, language, hosts=config.page.hosts)
+        return await self._view(self._publisher.site, language)
 
-    async def _view(
-        self, services: tuple[Service, ...], language: Language, *, hosts: bool
-    ) -> PageView:
-        config = self._config
-        site = Site(
-            services=services,
-            checks=config.checks,
-            settings=replace(config.page, languages=(language.code,), hosts=hosts),
-            vantage=config.vantage,
-            version=__version__,
-            maintenance=config.maintenance,
-        )
+    async def _view(self, site: Site, language: Language) -> PageView:
+        site = replace(site, settings=replace(site.settings, languages=(language.code,)))
         snapshot = await self._store.snapshot(self._clock.now())
         page, _ = await asyncio.to_thread(view, site, snapshot, self._publisher.picks)
         return page
@@ -113,6 +104,12 @@ class BotOperations:
 
     async def unsubscribe(self, channel: str, chat: int, service: str | None) -> None:
         await self._store.unsubscribe(channel, chat, service)
+
+    def current_chat(self, chat: int) -> int:
+        return int(self._moved.current(str(chat)))
+
+    async def follow_group(self, before: int, after: int) -> None:
+        await self._moved.learn(self._channel, str(before), str(after))
 
     async def notice(self, text: str) -> None:
         await self._store.save(outgoing=self._alerts.notice(Notice(text), self._clock.now()))

@@ -22,6 +22,7 @@ from monitor.alerts import (
     find_alternatives,
 )
 from monitor.alerts.moved_chats import MovedChats
+from monitor.alerts.self_alerts import group_moved
 from monitor.budget import BudgetLedger
 from monitor.clock import Clock, ClockSteps
 from monitor.config import Config
@@ -129,7 +130,7 @@ class Components:
         path_diagnosis = make_path_diagnosis(config, clock, deps.redact)
         cycle = _cycle(deps, client, alerts, memory, path_diagnosis)
         moved = MovedChats(memory.moved_chats)
-        moved.on_move = partial(_tell_of_move, deps, alerts, moved)
+        moved.on_move = partial(tell_of_move, deps.store, clock, alerts, moved)
         schedule = Schedule(_tick(deps, cycle), clock)
         schedule.on_resume = deps.store_watchdog.answered
         publish_command = PublishCommand(
@@ -152,7 +153,7 @@ class Components:
             schedule.run_now(key)
 
         requests = OperatorRequests(deps.store, alerts, clock, check_now)
-        bots = _bots(deps, alerts, requests, publisher)
+        bots = _bots(deps, alerts, requests, publisher, moved)
         bots.change(config, Notifier(sent_by_apprise(config), deps.redact, moved))
         hub = make_hub(deps, alerts)
         components = cls(
@@ -343,7 +344,11 @@ def make_ask(deps: Dependencies, client: Client) -> Ask:
 
 
 def _bots(
-    deps: Dependencies, alerts: AlertEngine, requests: OperatorRequests, publisher: Publisher
+    deps: Dependencies,
+    alerts: AlertEngine,
+    requests: OperatorRequests,
+    publisher: Publisher,
+    moved: MovedChats,
 ) -> TelegramBots:
     states: dict[str, dict[str, str | None]] = {}
 
@@ -356,24 +361,23 @@ def _bots(
             alerts=alerts,
             requests=requests,
             publisher=publisher,
+            moved=moved,
             states=states,
         )
 
     return TelegramBots(operations, deps.clock, deps.rng)
 
 
-async def _tell_of_move(
-    deps: Dependencies, alerts: AlertEngine, moved: MovedChats, *move: str
+async def tell_of_move(
+    store: Store, clock: Clock, alerts: AlertEngine, moved: MovedChats, *move: str
 ) -> None:
-    """Keeps the new number of a group, and tells the operator to write it into the configuration."""
-    from monitor.telegram.replies import moved as told_of_move  # noqa: PLC0415  # few have Telegram
-
+    """Keep the new number of a group, and tell the operator to write it into the configuration."""
     channel, before, after = move
     log.warning("event=group_moved channel=%s before=%s after=%s", channel, before, after)
-    notice = Notice(told_of_move(channel, before, after, alerts.language))
+    notice = Notice(group_moved(channel, before, after, alerts.language))
     try:
-        await deps.store.note(MOVED_CHATS, json.dumps(moved.known))
-        await deps.store.save(outgoing=alerts.notice(notice, deps.clock.now()))
+        await store.note(MOVED_CHATS, json.dumps(moved.known))
+        await store.save(outgoing=alerts.notice(notice, clock.now()))
     except StoreError as trouble:
         log.warning('event=store_trouble why="%s"', trouble)
 

@@ -98,21 +98,19 @@ class TelegramBots:
 
     def parts(self, channel_id: str, message: Message) -> tuple[Message, ...]:
         """Return what is to be sent in turn, each within what the channel takes."""
-        if channel_id.removesuffix(_SUBSCRIBERS) in self._bots:
+        if channel_id in self._bots:
             return telegram_parts(message)
         return self._apprise.parts(channel_id, message)
 
     async def send(self, channel_id: str, message: Message) -> None:
         """Send to one channel, by its bot where it has one. Raises NotDeliveredError."""
-        if channel_id.endswith(_SUBSCRIBERS):
-            await self._tell_subscribers(channel_id.removesuffix(_SUBSCRIBERS), message)
-            return
-        bot = self._bots.get(channel_id)
-        await (bot.send(message) if bot else self._apprise.send(channel_id, message))
-
-    async def _tell_subscribers(self, channel: str, message: Message) -> None:
-        if bot := self._bots.get(channel):
+        bot = self._bots.get(channel_id.removesuffix(_SUBSCRIBERS))
+        if bot is None:
+            await self._apprise.send(channel_id, message)
+        elif channel_id.endswith(_SUBSCRIBERS):
             await bot.broadcast(message)
+        else:
+            await bot.send(message)
 
     async def stop(self) -> None:
         """End listening; messages can still be sent."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from monitor.model import Incident, Message, NotDeliveredError, StoreError
 from monitor.model.telegram_address import TelegramAddress, TelegramChat
-from monitor.telegram import replies
 from monitor.telegram.bot_api import BotApi, BotApiError
 from monitor.telegram.buttons import keyboard
 from monitor.telegram.chats import ChatId, Chats
@@ -53,14 +52,9 @@ class AlertSender:
             pass
 
     async def follow(self, before: int, after: int) -> None:
-        """Write to a group by its new number from now on, and tell the operator once."""
-        first = self._chats.move(before, after)
-        if first is None:
-            return
-        log.warning("event=group_moved channel=%s before=%d after=%d", self._channel, first, after)
-        text = replies.moved(self._channel, first, after, self._operations.language)
-        with contextlib.suppress(StoreError):
-            await self._operations.notice(text)
+        """Write to a group by its new number from now on."""
+        if self._chats.is_ours(before):
+            await self._operations.follow_group(before, after)
 
     async def renew_buttons(self, number: int, pressed: tuple[int, int] | None = None) -> None:
         """Bring an incident's buttons up to date, also below the message where one was `pressed`."""

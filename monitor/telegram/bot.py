@@ -7,8 +7,8 @@ is left out.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -56,6 +56,7 @@ PER_CHAT, IN_ALL = 20, 120
 PER_READER, OF_READERS = 5, 60
 """Commands a minute of those who are no operators; what is more gets no answer."""
 REFUSALS_A_DAY = 50
+"""Those who may not command hear so once a day each."""
 _MOST_CHECKS = 3
 """Checks that people wait for at one time."""
 _WHY = 200
@@ -77,7 +78,7 @@ class Bot:
     ) -> None:
         self._channel, self._operations, self._clock = channel.id, operations, clock
         self._api = BotApi(address.token, channel.telegram_api, channel.proxy)
-        self._chats = Chats(channel, address)
+        self._chats = Chats(channel, address, operations.current_chat)
         self._alerts = AlertSender(channel.id, self._api, address, self._chats, operations)
         self._poller = Poller(
             channel.id,
@@ -93,11 +94,10 @@ class Bot:
         )
         self._name = ""
         """Its user name; empty until Telegram has told it."""
-        self._per_chat, self._in_all = RateLimit(PER_CHAT, 60), RateLimit(IN_ALL, 60)
-        self._per_reader = RateLimit(PER_READER, 60)
-        self._of_readers = RateLimit(OF_READERS, 60)
-        self._warnings, self._refusals = RateLimit(1, 60), RateLimit(1, 86_400)
-        self._all_refusals = RateLimit(REFUSALS_A_DAY, 86_400)
+        self._commands = RateLimit(PER_CHAT, IN_ALL, 60)
+        self._of_readers = RateLimit(PER_READER, OF_READERS, 60)
+        self._warnings = RateLimit(1, IN_ALL, 60)
+        self._refusals = RateLimit(1, REFUSALS_A_DAY, 86_400)
         self._waiting_checks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -129,11 +129,6 @@ class Bot:
         if self._subscriptions:
             await self._subscriptions.close()
         await self._api.close()
-
-    @property
-    def trouble(self) -> str | None:
-        """The reason why it does not listen, if there is one."""
-        return self._poller.trouble
 
     async def _introduce(self) -> None:
         """Learn the bot's own name, and put its commands into the menus of those who may use them."""
@@ -177,23 +172,18 @@ class Bot:
 
     async def _is_slow_enough(self, thread: ChatThread) -> bool:
         """Say whether one more may be answered now, and tell a chat once that it is too fast."""
-        if self._takes_one_more(thread):
+        now = self._clock.monotonic()
+        if self._commands.take(thread.chat, now):
             return True
-        if self._warnings.take(str(thread.chat), self._clock.monotonic()):
+        if self._warnings.take(thread.chat, now):
             await self._reply(thread, replies.too_many(self._operations.language))
         return False
 
-    def _takes_one_more(self, thread: ChatThread) -> bool:
-        now = self._clock.monotonic()
-        return self._per_chat.take(str(thread.chat), now) and self._in_all.take("", now)
-
     async def _refuse(self, message: TextMessage) -> None:
         """Refuse somebody politely, once a day, in private alone: a group is not to be filled with it."""
-        now = self._clock.monotonic()
-        if message.thread.kind != "private":
-            return
-        if self._refusals.take(str(message.thread.chat), now) and self._all_refusals.take("", now):
-            await self._reply(message.thread, replies.not_for_you(self._operations.language))
+        thread = message.thread
+        if thread.kind == "private" and self._refusals.take(thread.chat, self._clock.monotonic()):
+            await self._reply(thread, replies.not_for_you(self._operations.language))
 
     # --- what people write ------------------------------------------------------------------------
 
@@ -213,7 +203,11 @@ class Bot:
         elif command.is_wrong:
             text = replies.usage(command, language)
         else:
-            text = await self._do(command, message)
+            try:
+                text = await self._do(command, message)
+            except StoreError as error:
+                log.warning("event=store_trouble why=%s", quoted(error))
+                text = replies.not_stored(language)
         await self._reply(message.thread, text, message.message)
 
     async def _serve_reader(self, command: BotCommand, message: TextMessage, now: datetime) -> None:
@@ -224,7 +218,7 @@ class Bot:
         clock, chat = self._clock.monotonic(), message.thread.chat
         if message.thread.kind != "private" or _is_old(message, now):
             return
-        if not (self._per_reader.take(str(chat), clock) and self._of_readers.take("", clock)):
+        if not self._of_readers.take(chat, clock):
             return
         language = language_of(message.sender.language)
         try:
@@ -244,53 +238,36 @@ class Bot:
             return await self._subscriptions.add(chat, command.target, language)
         return await self._subscriptions.remove(chat, language, command.target)
 
-    async def _subscribe_operator(self, command: BotCommand, message: TextMessage) -> str:
-        language = language_of(message.sender.language)
-        return await self._subscribe(command, message.thread.chat, language)
-
     async def _do(self, command: BotCommand, message: TextMessage) -> str:
-        """Do what is asked for, and return what to say of it."""
-        do: Callable[[BotCommand, TextMessage], Awaitable[str]] = {
-            Verb.STATUS: self._status,
-            Verb.BEST: self._best,
-            Verb.INCIDENTS: self._incidents,
-            Verb.ACK: self._ack,
-            Verb.SILENCE: self._silence,
-            Verb.CHECK: self._check,
-            Verb.HELP: self._help,
-            Verb.START: self._help,
-            Verb.SUBSCRIBE: self._subscribe_operator,
-            Verb.UNSUBSCRIBE: self._subscribe_operator,
-        }[command.verb]
-        try:
-            return await do(command, message)
-        except StoreError as error:
-            log.warning("event=store_trouble why=%s", quoted(error))
-            return replies.not_stored(self._operations.language)
+        """Do what is asked for, and return what to say of it. Raises StoreError."""
+        match command.verb:
+            case Verb.STATUS:
+                return replies.status(await self._operations.page(), self._operations.waiting)
+            case Verb.BEST:
+                return replies.best(await self._operations.page(), command.target)
+            case Verb.INCIDENTS:
+                return replies.incidents(await self._operations.page())
+            case Verb.ACK:
+                return await self._ack(command, message.sender)
+            case Verb.SILENCE:
+                return await self._silence(command, message.sender)
+            case Verb.CHECK:
+                return self._check(command, message)
+            case Verb.SUBSCRIBE | Verb.UNSUBSCRIBE:
+                language = language_of(message.sender.language)
+                return await self._subscribe(command, message.thread.chat, language)
+            case Verb.HELP | Verb.START:
+                subscribers = self._subscriptions is not None
+                return replies.help_text(self._operations.language, subscribers=subscribers)
 
-    async def _help(self, _command: BotCommand, _message: TextMessage) -> str:
-        subscribers = self._subscriptions is not None
-        return replies.help_text(self._operations.language, subscribers=subscribers)
-
-    async def _status(self, _command: BotCommand, _message: TextMessage) -> str:
-        return replies.status(await self._operations.page(), self._operations.waiting)
-
-    async def _best(self, command: BotCommand, _message: TextMessage) -> str:
-        return replies.best(await self._operations.page(), command.target)
-
-    async def _incidents(self, _command: BotCommand, _message: TextMessage) -> str:
-        return replies.incidents(await self._operations.page())
-
-    async def _ack(self, command: BotCommand, message: TextMessage) -> str:
-        language, incident = (
-            self._operations.language,
-            await self._operations.incident(command.number),
-        )
+    async def _ack(self, command: BotCommand, person: Person) -> str:
+        language = self._operations.language
+        incident = await self._operations.incident(command.number)
         if incident is None:
             return replies.no_incident(command.number, language)
         if incident.closed:
             return replies.is_over(incident, language)
-        text, _ = await self._acknowledge(incident, message.sender, command.why)
+        text, _ = await self._acknowledge(incident, person, command.why)
         await self._alerts.renew_buttons(incident.id)
         return text
 
@@ -302,7 +279,7 @@ class Bot:
         await self._request(RequestKind.ACK, str(incident.id), person, why)
         return replies.acknowledged(incident.id, person.name, language), True
 
-    async def _silence(self, command: BotCommand, message: TextMessage) -> str:
+    async def _silence(self, command: BotCommand, person: Person) -> str:
         language = self._operations.language
         target = ALL if command.target in {ALL, "all"} else command.target
         known = [
@@ -313,12 +290,10 @@ class Bot:
         if target not in {ALL, *known}:
             return replies.unknown(target, ["all", *known], language)
         until = self._clock.now() + command.lasts
-        await self._request(RequestKind.SILENCE, target, message.sender, command.why, until)
-        return replies.silenced(
-            target, until if command.lasts else None, message.sender.name, language
-        )
+        await self._request(RequestKind.SILENCE, target, person, command.why, until)
+        return replies.silenced(target, until if command.lasts else None, person.name, language)
 
-    async def _check(self, command: BotCommand, message: TextMessage) -> str:
+    def _check(self, command: BotCommand, message: TextMessage) -> str:
         """Have a check run; its result is another message, and nobody waits for it meanwhile."""
         language = self._operations.language
         checks = {check.key: check for check in self._operations.checks}
@@ -373,7 +348,7 @@ class Bot:
         language, button = self._operations.language, read_button(press.data)
         if not self._chats.may(press.sender, press.thread):
             text = replies.not_for_you(language)
-        elif not self._takes_one_more(press.thread):
+        elif not self._commands.take(press.thread.chat, self._clock.monotonic()):
             text = replies.too_many(language)
         elif not is_live:
             text = replies.stale_button(language)
@@ -437,12 +412,4 @@ class Bot:
 
 
 def _is_old(message: TextMessage, now: datetime) -> bool:
-    return now - _unix(message.at) > TOO_OLD
-
-
-def _unix(seconds: int) -> datetime:
-    """The moment of a time stamp; the epoch for one that is none."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0, UTC)
+    return now.timestamp() - message.at > TOO_OLD.total_seconds()

@@ -1,6 +1,6 @@
 """The chats of a channel: where they are now, and who may command in them. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from monitor.model import Channel
 from monitor.model.telegram_address import TelegramAddress
@@ -11,13 +11,15 @@ ChatId = int | str
 
 
 class Chats:
-    def __init__(self, channel: Channel, address: TelegramAddress) -> None:
+    def __init__(
+        self, channel: Channel, address: TelegramAddress, current: Callable[[int], int]
+    ) -> None:
+        """`current` returns the number that a group has now."""
+        self._current = current
         self._ours = frozenset(_lower(chat.id) for chat in address.chats)
         self._listed: frozenset[ChatId] = (
             self._ours if channel.allow is None else frozenset(channel.allow)
         )
-        self._moved: dict[int, int] = {}
-        """The numbers of groups that became supergroups, by their first ones."""
 
     @property
     def with_menu(self) -> list[ChatId]:
@@ -36,15 +38,11 @@ class Chats:
 
     def where(self, chat: ChatId) -> ChatId:
         """Return where a chat is now: a group that became a supergroup has another number."""
-        return self._moved.get(chat, chat) if isinstance(chat, int) else chat
+        return self._current(chat) if isinstance(chat, int) else chat
 
-    def move(self, before: int, after: int) -> int | None:
-        """Note another number of one of our groups; return its first number where that is news."""
-        first = next((old for old, new in self._moved.items() if new == before), before)
-        if first not in self._ours or self._moved.get(first) == after:
-            return None
-        self._moved[first] = after
-        return first
+    def is_ours(self, chat: int) -> bool:
+        """Say whether alerts go to a chat, by the number that it has now or had in the configuration."""
+        return chat in self._ours | self._now(self._ours)
 
     def _now(self, chats: Iterable[ChatId]) -> frozenset[ChatId]:
         return frozenset(map(self.where, chats))

@@ -38,7 +38,7 @@ class Operations(Protocol):
         ...
 
     async def run_check(self, check: Check) -> Result | None:
-        """Run a check out of turn; None where it was not run."""
+        """Run a check out of turn, here; None where no result has come in time."""
         ...
 
     async def subscribers(self) -> tuple[Subscriber, ...]: ...
@@ -47,6 +47,14 @@ class Operations(Protocol):
 
     async def unsubscribe(self, channel: str, chat: int, service: str | None) -> None:
         """Forget what a chat subscribed to; None is all of it."""
+        ...
+
+    def current_chat(self, chat: int) -> int:
+        """Return the number of a chat now: a group that became a supergroup has another one."""
+        ...
+
+    async def follow_group(self, before: int, after: int) -> None:
+        """Keep another number of a group, and tell the operator where it is news."""
         ...
 
     async def notice(self, text: str) -> None:

@@ -62,7 +62,7 @@ class Poller:
         self._failures = self._conflicts = 0
         self._conflict_at: float | None = None
         self._repeats = RepeatFilter()
-        self.trouble: str | None = "it has not reached Telegram yet"
+        self._trouble: str | None = "it has not reached Telegram yet"
         """Why it does not listen, as it was reported."""
 
     async def run(self) -> None:
@@ -155,9 +155,9 @@ class Poller:
         return CONFLICT_WAITS_S[min(self._conflicts, len(CONFLICT_WAITS_S)) - 1]
 
     async def _report(self, trouble: str | None) -> None:
-        if trouble == self.trouble:
+        if trouble == self._trouble:
             return
-        self.trouble = trouble
+        self._trouble = trouble
         if trouble is None:
             self._repeats.is_news("poll", None)
             log.info("event=listening channel=%s", self._channel)

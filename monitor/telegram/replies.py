@@ -17,7 +17,7 @@ from monitor.model import (
     Result,
     Severity,
 )
-from monitor.page.formatting import LABELS
+from monitor.page.formatting import label
 from monitor.page.incident_views import IncidentView
 from monitor.page.view_models import PageView, ServiceView
 from monitor.telegram.commands import HELP, HELP_OF_READERS, BotCommand
@@ -95,7 +95,7 @@ def _news_of(
     say, title = page.language.gettext, _title(view, page)
     if what is NotificationType.FLAPPING:
         yield "🟠 " + say("%(title)s: it comes and goes", title=title)
-    elif incident.closed and incident.unwatched == {*incident.checks}:
+    elif incident.is_unwatched:
         yield "👁 " + say("%(title)s: no longer watched, so it is not known", title=title)
     elif view.closed:
         yield "✅ " + say("%(title)s: recovered", title=title)
@@ -129,12 +129,12 @@ def usage(command: BotCommand, language: Language) -> str:
 
 def status(view: PageView, waiting: int) -> str:
     """The page's headline, each service with its base URLs, and what goes on."""
-    say = view.language
-    lines = [view.headline, *(_service_line(service, say) for service in view.services)]
+    language = view.language
+    lines = [view.headline, *(_service_line(service, language) for service in view.services)]
     lines += _open_incidents(view)
     if waiting:
         lines.append(
-            say.ngettext(
+            language.ngettext(
                 "%(num)s message waits to be delivered.",
                 "%(num)s messages wait to be delivered.",
                 waiting,
@@ -143,12 +143,12 @@ def status(view: PageView, waiting: int) -> str:
     return "\n".join(lines)
 
 
-def _service_line(service: ServiceView, say: Language) -> str:
+def _service_line(service: ServiceView, language: Language) -> str:
     by_state: dict[str, list[str]] = {}
     for endpoint in service.endpoints:
-        by_state.setdefault(say.gettext(LABELS[endpoint.state]), []).append(endpoint.name)
-    parts = [f"{state}: {say.listed(names[:_LISTED])}" for state, names in by_state.items()]
-    return f"{service.name}\n" + "\n".join(f"  {part}" for part in parts)
+        by_state.setdefault(label(endpoint.state, language), []).append(endpoint.name)
+    lines = [f"  {state}: {language.listed(names)}" for state, names in by_state.items()]
+    return "\n".join([service.name, *lines])
 
 
 def best(view: PageView, name: str) -> str:
@@ -304,7 +304,7 @@ def asked_for(check: Check, language: Language) -> str:
 def checked(check: Check, result: Result | None, language: Language) -> str:
     say = language.gettext
     if result is None:
-        return say("%(check)s was not run; the log says why.", check=check.key)
+        return say("No result of %(check)s has come; the log may say why.", check=check.key)
     word = {
         Outcome.UP: say("up"),
         Outcome.DEGRADED: say("degraded"),
@@ -381,19 +381,6 @@ def conflict(channel: str, language: Language) -> str:
             ),
         ]
     )
-
-
-def moved(channel: str, before: int | str, after: int | str, language: Language) -> str:
-    """The notice that a group has another number; the first line is the title."""
-    say = language.gettext
-    title = say("monitor: a group of channel %(name)s has another number", name=channel)
-    what = say(
-        "It became a supergroup. Messages go to %(after)s now; put that in place of %(before)s into"
-        " the `url` of the channel.",
-        before=before,
-        after=after,
-    )
-    return f"👁 {title}\n{what}"
 
 
 def _seen(failure: Failure, language: Language) -> str:

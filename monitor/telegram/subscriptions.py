@@ -5,12 +5,11 @@ They are told what the page shows to everybody, each in their language; nothing 
 
 import asyncio
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass, field
 
 from monitor.clock import Clock
 from monitor.language import Language, language
 from monitor.model import Message, NotificationType, Subscriber
+from monitor.page import PageView
 from monitor.telegram import replies
 from monitor.telegram.bot_api import BotApi, BotApiError
 from monitor.telegram.operations import Operations
@@ -37,14 +36,6 @@ def language_of(tag: str) -> Language:
     return language("zh-CN" if tag.lower().partition("-")[0] == "zh" else "en")
 
 
-@dataclass
-class _Progress:
-    """Holds how far a message has come; it goes on there where its channel is tried again."""
-
-    message: Message
-    done: set[int] = field(default_factory=set)
-
-
 class Subscriptions:
     def __init__(self, channel: str, api: BotApi, operations: Operations, clock: Clock) -> None:
         self._channel, self._api, self._operations = channel, api, operations
@@ -52,7 +43,8 @@ class Subscriptions:
         self._chats: dict[int, dict[str, Subscriber]] | None = None
         """By chat, by service; None before they are read from the store."""
         self._sending = asyncio.Lock()
-        self._progress: _Progress | None = None
+        self._halfway: tuple[Message, set[int]] | None = None
+        """A message that not everybody was told yet, and those who were."""
 
     async def add(self, chat: int, service: str, say: Language) -> str:
         """Subscribe a chat to a service, or to all; return what to answer. Raises StoreError."""
@@ -112,33 +104,28 @@ class Subscriptions:
             pass
 
     async def _send_to_all(self, message: Message) -> None:
-        if self._progress is None or self._progress.message != message:
-            self._progress = _Progress(message)
-        done, texts = self._progress.done, dict[tuple[str, frozenset[str]], str]()
+        before = self._halfway
+        done = before[1] if before and before[0] == message else set()
+        self._halfway = message, done
+        incidents = [await self._operations.incident(number) for number in message.incidents]
+        pages: dict[str, PageView] = {}
         chats = await self._read()
         for chat in sorted(chats.keys() - done):
-            if not (wanted := chats.get(chat)):
+            if not (services := chats.get(chat)):
                 continue  # gone meanwhile
-            code = max(wanted.values(), key=lambda each: each.since).language
-            key = code, frozenset(wanted)
-            if key not in texts:
-                texts[key] = await self._text(message, code, wanted)
-            if texts[key]:
-                await self._send_to(chat, texts[key])
+            code = max(services.values(), key=lambda each: each.since).language
+            if code not in pages:
+                pages[code] = await self._operations.public_page(language(code))
+            wanted = [
+                incident
+                for incident in incidents
+                if incident and ("" in services or incident.service in services)
+            ]
+            if text := replies.news(message.what, wanted, pages[code]):
+                await self._send_to(chat, text)
                 await asyncio.sleep(1 / PER_SECOND)
             done.add(chat)
-        self._progress = None
-
-    async def _text(self, message: Message, code: str, services: Collection[str | None]) -> str:
-        """Word it from the page as everybody sees it now; empty where it is nobody's business."""
-        page = await self._operations.public_page(language(code))
-        incidents = [await self._operations.incident(number) for number in message.incidents]
-        wanted = [
-            incident
-            for incident in incidents
-            if incident and ("" in services or incident.service in services)
-        ]
-        return replies.news(message.what, wanted, page)
+        self._halfway = None
 
     async def _send_to(self, chat: int, text: str) -> None:
         """Send one message; a chat that is gone is forgotten."""

@@ -2,8 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from cast import HandClock
@@ -13,7 +11,7 @@ from telegram import TOKEN
 
 from monitor.alerts import AlertEngine
 from monitor.alerts.moved_chats import MovedChats
-from monitor.daemon import components
+from monitor.daemon.components import tell_of_move
 from monitor.model import AlertSettings, Channel, Message, NotDeliveredError, Secret
 from monitor.store import Store
 
@@ -69,9 +67,8 @@ async def test_the_operator_is_told_through_the_channel_and_a_restart_remembers(
     memory = store.recall()
     channel = Channel(id="phone", url=Secret(f"tgram://{TOKEN}/{OLD}"))
     alerts = AlertEngine(AlertSettings(), (channel,), memory)
-    deps: Any = SimpleNamespace(store=store, clock=clock)
     moved = MovedChats(memory.moved_chats)
-    moved.on_move = partial(components._tell_of_move, deps, alerts, moved)
+    moved.on_move = partial(tell_of_move, store, clock, alerts, moved)
     assert await moved.learn("phone", OLD, str(NEW))
     assert not await moved.learn("phone", OLD, str(NEW))
 

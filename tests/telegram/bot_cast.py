@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,8 +13,10 @@ from cast import HandClock
 from telegram import CHAT, TOKEN, Telegram
 
 from monitor.alerts import AlertEngine
+from monitor.alerts.moved_chats import MovedChats
 from monitor.config import Config, parse
 from monitor.daemon.bot_operations import BotOperations
+from monitor.daemon.components import tell_of_move
 from monitor.daemon.operator_requests import OperatorRequests
 from monitor.model import (
     Channel,
@@ -60,15 +63,18 @@ class Desk:
     alerts: AlertEngine
     requests: OperatorRequests
     publisher: Publisher
+    moved: MovedChats
     checked: list[str] = field(default_factory=list)
     """Checks that were asked for."""
+    states: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    """How each bot fares."""
 
     @property
     def channel(self) -> Channel:
         return self.config.channels[0]
 
-    def bot(self, **more: Any) -> Bot:
-        operations = BotOperations(
+    def operations(self) -> BotOperations:
+        return BotOperations(
             self.channel.id,
             self.config,
             store=self.store,
@@ -76,10 +82,15 @@ class Desk:
             alerts=self.alerts,
             requests=self.requests,
             publisher=self.publisher,
-            states={},
+            moved=self.moved,
+            states=self.states,
         )
+
+    def bot(self, **more: Any) -> Bot:
         address = read_telegram_address(self.channel.url.reveal())
-        return Bot(self.channel, address, operations, clock=self.clock, rng=Random(1), **more)
+        return Bot(
+            self.channel, address, self.operations(), clock=self.clock, rng=Random(1), **more
+        )
 
     async def fail(
         self,
@@ -161,8 +172,10 @@ async def desk(
         version="1",
     )
     requests = OperatorRequests(store, alerts, clock, checked.append)
+    moved = MovedChats(store.recall().moved_chats)
+    moved.on_move = partial(tell_of_move, store, clock, alerts, moved)
     try:
-        yield Desk(config, phone, clock, store, alerts, requests, publisher, checked)
+        yield Desk(config, phone, clock, store, alerts, requests, publisher, moved, checked)
     finally:
         await store.close()
 

@@ -256,9 +256,10 @@ async def test_a_bot_that_cannot_listen_says_why_and_sends_all_the_same(
     async with desk(tmp_path, phone, clock, keys) as place:
         bot = place.bot()
         task = asyncio.create_task(bot.run())
-        await soon(lambda: bot.trouble and "error=" in bot.trouble)
-        assert ("error=409" if webhook else "error=401") in str(bot.trouble)
-        assert TOKEN not in str(bot.trouble)
+        await soon(lambda: "error=" in str(place.states))
+        trouble = str(place.states["phone"]["trouble"])
+        assert ("error=409" if webhook else "error=401") in trouble
+        assert TOKEN not in trouble
         if webhook:
             await bot.send(alert())
             assert len(phone.sent) == 1
@@ -342,7 +343,12 @@ async def test_a_group_that_became_a_supergroup_is_followed_and_told_once(
         for _ in range(2):
             await bot.send(alert())
         assert phone.of(FORUM) == ["Relay: down\nSince then & <now>."] * 2
-        assert await place.notices() == ["👁 monitor: a group of channel phone has another number"]
+        notices = ["👁 monitor: a group of channel phone has another number"]
+        assert await place.notices() == notices
+        again = place.bot()  # after a reload
+        await again.send(alert())
+        assert (len(phone.of(FORUM)), await place.notices()) == (3, notices)
+        await again.close()
         assert await place.answers("/incidents", chat=FORUM) == "No incident is open."
 
 

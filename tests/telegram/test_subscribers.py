@@ -2,19 +2,22 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from bot_cast import Desk, desk, listening_bot, soon
 from cast import HandClock
 from telegram import CHAT, Telegram, telegram
 
+from monitor.alerts import Notifier
 from monitor.cli.status import document
-from monitor.daemon.telegram_bots import audience
+from monitor.daemon.telegram_bots import TelegramBots, audience
 from monitor.model import (
     FailureKind,
     Message,
     NotDeliveredError,
     NotificationType,
+    Redactor,
     Severity,
 )
 from monitor.telegram import subscriptions
@@ -182,6 +185,19 @@ async def test_what_breaks_off_goes_on_where_it_was_also_after_a_restart(
     await again.broadcast(news(NotificationType.OPENED, 1))
     assert [len(phone.of(chat)) for chat in (ADA, LI, BOB)] == [3, 3, 3]
     await again.close()
+
+
+async def test_a_message_that_is_long_for_operators_is_one_for_readers_and_none_is_lost(
+    place: Desk, clock: HandClock
+) -> None:
+    bots = TelegramBots(lambda *_: place.operations(), clock, Random(1))
+    bots.change(place.config, Notifier((), Redactor()))
+    long = Message("Many incidents", "line\n" * 2000, incidents=(1,))
+    assert len(bots.parts("phone", long)) > 1
+    assert bots.parts("phone+subscribers", long) == (long,)
+    with pytest.raises(NotDeliveredError, match="there is no channel gone"):
+        await bots.send("gone+subscribers", long)
+    await bots.close()
 
 
 async def test_there_are_bounds_and_nobody_writes_without_end(
