@@ -6,16 +6,14 @@ such as the login page of a captive portal. Of the others the status decides.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
+from monitor.model.duration import read_pause
 from monitor.model.errors import MENDED_BY_A_PERSON
 
-LONGEST_WAIT = timedelta(days=1)
 NO_REQUEST = "the channel made no request"
 _SHOWN = 180
 """The most characters of a service's own words."""
@@ -115,13 +113,11 @@ def retry_after(answer: ChannelAnswer) -> timedelta | None:
     body = answer.json()
     parameters = body.get("parameters")
     asked = parameters if isinstance(parameters, dict) else body
-    header = answer.headers.get("retry-after")
     milliseconds = body.get("retry_after_ms")
     return (
-        _seconds(asked.get("retry_after"))
-        or _seconds(milliseconds / 1000 if isinstance(milliseconds, int) else None)
-        or _seconds(header)
-        or _until(header, answer.headers.get("date"))
+        read_pause(asked.get("retry_after"))
+        or read_pause(milliseconds / 1000 if isinstance(milliseconds, int) else None)
+        or read_pause(answer.headers.get("retry-after"), answer.headers.get("date"))
     )
 
 
@@ -231,23 +227,6 @@ def _no_words(answer: ChannelAnswer) -> str:
     if answer.is_page:
         return "a web page answered in place of the service"
     return "an empty answer" if not answer.body.strip() else "an answer that is not the service's"
-
-
-def _seconds(value: object) -> timedelta | None:
-    """Return a wait in seconds; None for what is no positive number."""
-    text = str(value).strip()
-    if not re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?", text) or not float(text):
-        return None
-    return min(timedelta(seconds=min(float(text), 1e6)), LONGEST_WAIT)
-
-
-def _until(moment: str | None, sent: str | None) -> timedelta | None:
-    """Return the time to an HTTP date by the answer's own date: whose clock is right does not matter."""
-    try:
-        wait = parsedate_to_datetime(moment or "") - parsedate_to_datetime(sent or "")
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(wait, LONGEST_WAIT) if wait > timedelta(0) else None
 
 
 def _has(*keys: str) -> Callable[[ChannelAnswer], bool]:

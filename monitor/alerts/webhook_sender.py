@@ -6,19 +6,17 @@ ends it: nothing more is sent there until the configuration is read again.
 
 import base64
 import hmac
-from datetime import timedelta
-from email.utils import parsedate_to_datetime
 
 import aiohttp
 
 from monitor.alerts.event_json import document_id
 from monitor.clock import Clock
 from monitor.model import NotDeliveredError, OutboxMessage, ReceiverGoneError, Redactor, Webhook
+from monitor.model.duration import read_pause
 from monitor.model.secret import clean_text
 
 TIMEOUT_S = 10.0
 _MOST_OF_BODY = 4096
-_LONGEST_WAIT = timedelta(days=1)
 _PREFIX = "whsec_"
 _GONE = "the receiver answered 410 Gone; nothing is sent there until a reload"
 
@@ -61,7 +59,7 @@ class WebhookSender:
         is_refused = 300 <= status < 500 and status not in {408, 425, 429}
         raise NotDeliveredError(
             f"the receiver answered HTTP {status}{': ' if said else ''}{said}",
-            _retry_after(headers),
+            read_pause(headers.get("retry-after"), headers.get("date")),
             permanent=is_refused,
         )
 
@@ -102,15 +100,3 @@ class WebhookSender:
         if isinstance(error, OSError):
             return "no connection to the receiver"
         return f"the receiver gave no answer: {type(error).__name__}"
-
-
-def _retry_after(headers: dict[str, str]) -> timedelta | None:
-    """Return how long the receiver wants to be left alone: seconds, or a date by its own clock."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return min(timedelta(seconds=int(value[:9])), _LONGEST_WAIT) or None
-    try:
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(wait, _LONGEST_WAIT) if wait > timedelta(0) else None

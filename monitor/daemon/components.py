@@ -21,6 +21,7 @@ from monitor.alerts import (
     certificate_days,
     find_alternatives,
 )
+from monitor.alerts.best_changes import BestChanges
 from monitor.alerts.moved_chats import MovedChats
 from monitor.alerts.self_alerts import group_moved
 from monitor.budget import BudgetLedger
@@ -110,7 +111,7 @@ class Components:
     metrics_server: MetricsServer | None
     hub: "Hub | None"
     """What takes the results of agents, where there are any."""
-    told_best: Mapping[str, str | None]
+    best_changes: BestChanges
     """What webhooks heard last of the best base URL of each service."""
     webhooks: "Webhooks | None" = None
     retired: list[tuple[Client, frozenset[asyncio.Task[None]]]] = field(default_factory=list)
@@ -171,7 +172,7 @@ class Components:
             web=make_web(deps, schedule, hub),
             metrics_server=make_metrics_server(deps, schedule, cycle.ledger, hub),
             hub=hub,
-            told_best=memory.told_best,
+            best_changes=BestChanges(memory.told_best),
         )
         components.tell_programs(deps)
         return components
@@ -179,10 +180,8 @@ class Components:
     def tell_programs(self, deps: Dependencies) -> None:
         """Serve the webhooks of the configuration from now on, if it has any."""
         old, self.webhooks = self.webhooks, None
-        if old:
-            self.told_best = old.told_best
         if deps.config.webhooks:
-            self.webhooks = _make_webhooks(deps, self.alerts, self.told_best)
+            self.webhooks = _make_webhooks(deps, self.alerts, self.best_changes)
             self.alerts.tell_programs(deps.config.webhooks, self.webhooks.describe)
             self.publisher.on_best = self.webhooks.on_best
             self.courier.send_event = self.webhooks.sender.send
@@ -401,9 +400,7 @@ def _courier(deps: Dependencies, alerts: AlertEngine, bots: TelegramBots) -> Cou
     return courier
 
 
-def _make_webhooks(
-    deps: Dependencies, alerts: AlertEngine, told_best: Mapping[str, str | None]
-) -> "Webhooks":
+def _make_webhooks(deps: Dependencies, alerts: AlertEngine, best: BestChanges) -> "Webhooks":
     from monitor.daemon.webhooks import Webhooks  # noqa: PLC0415  # only where there is one
 
     endpoints = {endpoint.path: endpoint for endpoint in _endpoints(deps.config)}
@@ -411,7 +408,7 @@ def _make_webhooks(
     def instead(incident: Incident) -> Alternatives:
         return _alternatives(deps, alerts, incident, endpoints)
 
-    return Webhooks(deps.config, deps.store, deps.clock, deps.redact, instead, told_best)
+    return Webhooks(deps.config, deps.store, deps.clock, deps.redact, instead, best)
 
 
 def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None) -> Context:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Webhooks:
-    """Serves one configuration; a reload makes another one, which goes on from `told_best`."""
+    """Serves one configuration; a reload makes another one, which goes on with the same `best`."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Webhooks:
         clock: Clock,
         redact: Redactor,
         instead: Callable[[Incident], Alternatives],
-        told_best: Mapping[str, str | None],
+        best: BestChanges,
     ) -> None:
         self._webhooks, self._store, self._clock = config.webhooks, store, clock
         self._instead = instead
@@ -47,12 +47,8 @@ class Webhooks:
             },
             page_url=config.page.url,
         )
-        self._best = BestChanges(told_best)
+        self._best = best
         self.sender = WebhookSender(config.webhooks, redact, clock)
-
-    @property
-    def told_best(self) -> Mapping[str, str | None]:
-        return self._best.told
 
     def describe(self, event: WebhookEvent, incident: Incident, at: datetime) -> str:
         """Return an event's document, as things are now."""

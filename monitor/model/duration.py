@@ -1,12 +1,14 @@
-"""Durations as people write them: `90s`, `5m`, `1h30m`, `30d`, `1y`."""
+"""Durations as people write them, `90s`, `5m`, `1h30m`, `30d`, `1y`, and as servers ask for them."""
 
 import re
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdwy])")
 _LONGEST = timedelta(days=36_500)
 """A moment so far from now is still a date; much farther there is none."""
+LONGEST_PAUSE = timedelta(days=1)
 _SHOWN = (("y", 31_536_000), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -32,3 +34,20 @@ def format_duration(duration: timedelta) -> str:
         count, left = divmod(left, seconds)
         shown += f"{count}{unit}" if count else ""
     return shown or "0s"
+
+
+def read_pause(asked: object, date: str | None = None) -> timedelta | None:
+    """Read how long a receiver of messages wants to be left alone; a day at most, None for no positive time.
+
+    `asked` is a number of seconds or an HTTP date (`Retry-After`, RFC 9110 10.2.3). A date is compared with
+    `date`, when its server says that it answered: whose clock is right does not matter.
+    """
+    text = str(asked).strip()
+    if re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?", text):
+        pause = timedelta(seconds=min(float(text), 1e6))
+    else:
+        try:
+            pause = parsedate_to_datetime(text) - parsedate_to_datetime(date or "")
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return min(pause, LONGEST_PAUSE) if pause > timedelta(0) else None

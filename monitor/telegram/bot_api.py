@@ -10,11 +10,12 @@ from typing import Any
 import aiohttp
 
 from monitor.model import NotDeliveredError, Redactor, Secret, clean_text
+from monitor.model.duration import read_pause
+from monitor.telegram.updates import integer
 
 TELEGRAM = "https://api.telegram.org"
 _MAX_BYTES = 4_000_000
 _CONNECT_S = 10
-_LONGEST_WAIT_S = 86_400
 _PERSON_MUST_MEND = {400, 401, 403, 404}
 log = logging.getLogger(__name__)
 
@@ -108,16 +109,16 @@ class BotApi:
         """Reads a refusal; one without `ok` comes from somebody on the way, and says nothing for sure."""
         if answer.get("ok") is not False:
             reason = f"{method}: HTTP {status}, an answer that is not the Bot API's"
-            return BotApiError(reason, retry_after=_seconds(retry_after))
-        code = _integer(answer.get("error_code")) or status
+            return BotApiError(reason, retry_after=read_pause(retry_after))
+        code = integer(answer.get("error_code")) or status
         more = answer.get("parameters")
         more = more if isinstance(more, dict) else {}
         why = clean_text(self._redact(str(answer.get("description") or "no reason given")))
         return BotApiError(
             f"{method}: Telegram refused it: error={code}, {why}",
             code,
-            _seconds(more.get("retry_after")) or _seconds(retry_after),
-            _integer(more.get("migrate_to_chat_id")),
+            read_pause(more.get("retry_after")) or read_pause(retry_after),
+            integer(more.get("migrate_to_chat_id")),
         )
 
 
@@ -127,18 +128,6 @@ def _json(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def _integer(value: Any) -> int | None:
-    return value if type(value) is int and abs(value) < 1 << 63 else None
-
-
-def _seconds(value: Any) -> timedelta | None:
-    """A wait in whole seconds; None for what is no positive number."""
-    text = str(value).strip()
-    if not (text.isascii() and text.isdigit() and int(text[:9])):
-        return None
-    return timedelta(seconds=min(int(text[:9]), _LONGEST_WAIT_S))
 
 
 def _date(header: str | None) -> datetime | None:

@@ -83,7 +83,7 @@ def read_updates(result: Any) -> tuple[Update, ...]:
     """Read the result of `getUpdates`, in its order; what has no number is left out."""
     updates = []
     for entry in _list(result):
-        number = _integer(_dict(entry).get("update_id"))
+        number = integer(_dict(entry).get("update_id"))
         if number is not None:
             updates.append(Update(number, _content(entry)))
     return tuple(updates)
@@ -100,21 +100,21 @@ def _content(update: dict[str, Any]) -> UpdateContent | None:
 
 
 def _message(message: dict[str, Any]) -> UpdateContent | None:
-    thread, number = _thread(message), _integer(message.get("message_id"))
+    thread, number = _thread(message), integer(message.get("message_id"))
     if thread is None or number is None:
         return None
-    if after := _integer(message.get("migrate_to_chat_id")):
+    if after := integer(message.get("migrate_to_chat_id")):
         return GroupMigrated(before=thread.chat, after=after)
     sender, text = _sender(message.get("from")), message.get("text")
     if sender is None or not isinstance(text, str):
         return None
-    at = _integer(message.get("date")) or 0
+    at = integer(message.get("date")) or 0
     return TextMessage(thread=thread, message=number, sender=sender, at=at, text=text[:_TEXT])
 
 
 def _pressed(query: dict[str, Any]) -> ButtonPress | None:
     message = _dict(query.get("message"))
-    thread, number = _thread(message), _integer(message.get("message_id"))
+    thread, number = _thread(message), integer(message.get("message_id"))
     sender, name, data = _sender(query.get("from")), query.get("id"), query.get("data")
     if thread is None or number is None or sender is None:
         return None
@@ -131,10 +131,10 @@ def _membership(change: dict[str, Any]) -> BotBlocked | None:
 
 def _thread(message: dict[str, Any]) -> ChatThread | None:
     chat = _dict(message.get("chat"))
-    number = _integer(chat.get("id"))
+    number = integer(chat.get("id"))
     if number is None:
         return None
-    name, topic = chat.get("username"), _integer(message.get("message_thread_id"))
+    name, topic = chat.get("username"), integer(message.get("message_thread_id"))
     return ChatThread(
         chat=number,
         name=f"@{name.lower()}"[:_NAME] if isinstance(name, str) and name else "",
@@ -145,7 +145,7 @@ def _thread(message: dict[str, Any]) -> ChatThread | None:
 
 def _sender(person: Any) -> Person | None:
     person = _dict(person)
-    number = _integer(person.get("id"))
+    number = integer(person.get("id"))
     if number is None:
         return None
     first, user, language = (person.get(key) for key in ("first_name", "username", "language_code"))
@@ -160,7 +160,7 @@ def _sender(person: Any) -> Person | None:
     )
 
 
-def _integer(value: Any) -> int | None:
+def integer(value: Any) -> int | None:
     return value if type(value) is int and abs(value) < 1 << 63 else None
 
 

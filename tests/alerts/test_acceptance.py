@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerts.acceptance import LONGEST_WAIT, NO_REQUEST, ChannelAnswer, refusal, retry_after
+from monitor.alerts.acceptance import NO_REQUEST, ChannelAnswer, refusal, retry_after
+from monitor.model.duration import LONGEST_PAUSE
 from monitor.model.errors import ADDRESS, CHAT, REACH, SETTINGS, delivery_remedy
 
 SEND = "https://oapi.dingtalk.com/robot/send"
@@ -54,7 +55,7 @@ def test_whatever_a_service_answers_is_taken_or_has_a_reason(
         assert not is_http or any(answer.is_success for answer in answers)
     else:
         assert refused.why
-        assert refused.wait is None or timedelta(0) < refused.wait <= LONGEST_WAIT
+        assert refused.wait is None or timedelta(0) < refused.wait <= LONGEST_PAUSE
         assert not (refused.wait and refused.needs_person)
 
 

@@ -10,12 +10,13 @@ SCRIPT = """
 import asyncio, sys
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from monitor.clock import SystemClock
 from monitor.config import parse
 from monitor.daemon.components import TelegramBots
 
 async def main():
-    bots = TelegramBots(lambda *_: None, SystemClock(), Random(1))
+    bots = TelegramBots(lambda *_: SimpleNamespace(current_chat=int), SystemClock(), Random(1))
     for more in ("", "commands = true"):
         text = '[service.s]\\nendpoints = { a = "http://h" }\\n[channel.c]\\nurl = "tgram://1:a/5"\\n'
         bots.change(parse(text + more, path=Path("monitor.toml"), env={}), None)

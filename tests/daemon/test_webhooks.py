@@ -13,6 +13,7 @@ from receiver import SECRET, Receiver, receiving
 from telegram import TOKEN
 
 from monitor.alerts import Alternatives
+from monitor.alerts.best_changes import BestChanges
 from monitor.config import Config, parse
 from monitor.daemon.webhooks import Webhooks
 from monitor.model import OutboxMessage, Redactor
@@ -117,7 +118,7 @@ def pick(endpoint: str) -> PickView:
 
 def webhooks(store: Store, config: Config, clock: HandClock) -> Webhooks:
     told = store.recall().told_best
-    return Webhooks(config, store, clock, Redactor(), lambda _: Alternatives(), told)
+    return Webhooks(config, store, clock, Redactor(), lambda _: Alternatives(), BestChanges(told))
 
 
 def told(rows: tuple[OutboxMessage, ...]) -> list[tuple[str, str | None, str | None]]:
