@@ -61,7 +61,7 @@ from monitor.model import (
 )
 
 _UNHEARD = timedelta(hours=1)
-"""What only a vantage saw bad that is silent for so long ends, and nobody is told."""
+"""What only a vantage saw bad that is silent for so long ends, as not known."""
 _STORED_AS_MS = timedelta(milliseconds=2)
 OnIncident = Callable[[Incident | None, Incident], None]
 """Called with an incident before a change, None where it is a new one, and after it."""
@@ -423,7 +423,9 @@ class AlertEngine:
         for incident in list(self._book.open.values()):
             silent = self._accusers_silent_for(incident, now)
             if silent >= _UNHEARD:
-                changes += self._keep(incidents.dropped(incident, now, NOT_HEARD), now)
+                dropped = incidents.dropped(incident, now, NOT_HEARD)
+                news = NotificationType.RESOLVED if dropped.announced else None
+                changes += self._keep(dropped, now) + self._tell(news, dropped, now)
             if silent:
                 continue
             timed = lifecycle.look_at(

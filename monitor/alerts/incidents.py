@@ -285,8 +285,7 @@ def down_spans(incident: Incident, now: datetime) -> list[tuple[datetime, dateti
 
 
 def dropped(incident: Incident, at: datetime, why: str) -> Incident:
-    """End it without a word to people: nobody knows whether it is over."""
-    incident = replace(incident, announced=False)
+    """End it, for a reason that does not say whether it is over."""
     for check in sorted(incident.active):
         incident = leave(incident, check, at, why)
     return incident

@@ -31,6 +31,7 @@ from monitor.alerts.message_parts import (
 )
 from monitor.language import marked
 from monitor.model import (
+    NOT_HEARD,
     EntryKind,
     FlapSeries,
     Incident,
@@ -184,20 +185,25 @@ def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, new
 
 
 def _unwatched(incident: Incident, context: Context) -> Message:
-    """All that it concerned left the configuration: whether it works again, nobody knows."""
+    """All that it concerned left the configuration, or is not heard of: whether it works again, nobody knows."""
     assert incident.closed is not None
-    facts = facts_of(incident, context)
+    facts, end = facts_of(incident, context), moment(incident.closed, context)
+    why = marked(
+        "It was %(state)s from %(begin)s on: %(why)s. It left the configuration at %(end)s. [#%(number)s]"
+    )
+    title = marked("%(where)s: no longer watched")
+    if incident.timeline[-1].text == NOT_HEARD:
+        title = marked("%(where)s: not known any more")
+        why = marked(
+            "It was %(state)s from %(begin)s on: %(why)s. Nothing has been heard from there for an hour. [#%(number)s]"
+        )
     lines = [
         context.say("Whether it works again is not known."),
-        context.say(
-            "It was %(state)s from %(begin)s on: %(why)s. It left the configuration at %(end)s. [#%(number)s]",
-            end=moment(incident.closed, context),
-            **facts,
-        ),
+        context.say(why, end=end, **facts),
         *counted(incident.failed_runs, context),
         *closing(incident, context),
     ]
-    return message("👁 " + context.say("%(where)s: no longer watched", **facts), lines)
+    return message("👁 " + context.say(title, **facts), lines)
 
 
 def _removed(incident: Incident, context: Context) -> list[str]:

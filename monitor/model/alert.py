@@ -131,7 +131,7 @@ class TimelineEntry:
 UNWATCHED = "no longer watched"
 """The text of an entry LEFT or RESOLVED for a check that left the configuration while it was bad."""
 NOT_HEARD = "not heard any more"
-"""The text of an entry RESOLVED where only a vantage saw it bad that has been silent for long."""
+"""The same for a check that only a vantage saw bad which has been silent for an hour."""
 _NONE: Mapping[str, int] = MappingProxyType({})
 _NO_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
@@ -233,7 +233,7 @@ class Incident:
         """The checks that were bad when they left the configuration: whether they recovered, nobody knows."""
         checks: set[str] = set()
         for entry in self.timeline:
-            if entry.check and entry.text == UNWATCHED:
+            if entry.check and entry.text in {UNWATCHED, NOT_HEARD}:
                 checks.add(entry.check)
             elif entry.check and entry.what in {EntryKind.JOINED, EntryKind.LEFT}:
                 checks.discard(entry.check)

@@ -6,7 +6,15 @@ from datetime import datetime
 from itertools import groupby
 
 from monitor.language import Language
-from monitor.model import UNWATCHED, EntryKind, Incident, Severity, TimelineEntry, clean_text
+from monitor.model import (
+    NOT_HEARD,
+    UNWATCHED,
+    EntryKind,
+    Incident,
+    Severity,
+    TimelineEntry,
+    clean_text,
+)
 from monitor.model.failure import FailureKind
 from monitor.page import formatting
 from monitor.page.published import IncidentStatus, UpdateStatus
@@ -154,7 +162,26 @@ class IncidentViews:
                 where=where,
             )
             return say("No longer watched"), text
+        if entry.text == NOT_HEARD:
+            text = say(
+                "Nothing is heard from where it failed; whether it works again is not known."
+            )
+            return say("Not heard any more"), text
+        if entry.vantage and entry.what is EntryKind.JOINED:
+            text = say("%(where)s fails from %(place)s as well.", where=where, place=entry.vantage)
+            return say("Spread"), text
+        if entry.vantage:
+            text = say("%(where)s works again from %(place)s.", where=where, place=entry.vantage)
+            return say("Better"), text
         return {
+            EntryKind.WIDENED: (
+                say("Spread"),
+                say("%(where)s fails from most places.", where=where),
+            ),
+            EntryKind.NARROWED: (
+                say("Better"),
+                say("%(where)s fails from fewer places.", where=where),
+            ),
             EntryKind.OPENED: (say("Began"), say("%(where)s failed.", where=where)),
             EntryKind.JOINED: (say("Spread"), say("%(where)s failed as well.", where=where)),
             EntryKind.CAUSE: (say("Changed"), say("%(where)s now fails otherwise.", where=where)),

@@ -170,7 +170,7 @@ def test_a_vantage_that_falls_silent_neither_closes_nor_widens_anything() -> Non
     assert world.said == ["opened #1 partial", "resolved #1 partial"]
 
 
-def test_what_only_a_silent_vantage_saw_reminds_nobody_and_ends_untold_after_an_hour() -> None:
+def test_what_only_a_silent_vantage_saw_reminds_nobody_and_ends_as_unknown_after_an_hour() -> None:
     world = World(FOR_SHANGHAI)
     world.settings = AlertSettings(after=2, recover=2, remind=10 * MINUTE)
     world.restart()
@@ -178,7 +178,8 @@ def test_what_only_a_silent_vantage_saw_reminds_nobody_and_ends_untold_after_an_
     world.minutes(50, silent=[SHANGHAI])
     assert (world.said, world.incidents[1].closed) == (["opened #1 partial"], None)
     world.minutes(15, silent=[SHANGHAI])
-    assert world.said == ["opened #1 partial"]
+    assert world.said == ["opened #1 partial", "resolved #1 partial"]
+    assert world.incidents[1].unwatched == {CHAT}
     assert world.incidents[1].closed == START + 62 * MINUTE
     assert world.incidents[1].timeline[-1].text == NOT_HEARD
 

@@ -51,6 +51,8 @@ class Judging:
     store: Store
     alerts: AlertEngine
     clock: HandClock
+    results: list[Result]
+    """What was handed on of all that came."""
     number: int = 0
 
     def own(self, outcome: Outcome = Outcome.UP) -> None:
@@ -86,9 +88,13 @@ async def judging(folder: Path) -> AsyncIterator[Judging]:
     store.open()
     memory = store.recall()
     alerts = AlertEngine(config.alerts, config.channels, memory, voting=voting_of(config))
-    hub = Hub(config, Redactor(()), store=store, clock=clock, alerts=alerts)
+    results: list[Result] = []
+    hub = Hub(
+        config, Redactor(()), store=store, clock=clock, alerts=alerts, on_result=results.append
+    )
+
     try:
-        yield Judging(config, hub, store, alerts, clock)
+        yield Judging(config, hub, store, alerts, clock, results)
     finally:
         await store.close()
 
@@ -115,6 +121,7 @@ async def test_what_is_bad_from_there_alone_is_an_incident_of_that_place(place: 
         place.clock.tick(60)
     [incident] = await place.incidents()
     assert incident.closed is not None
+    assert [result.vantage for result in place.results] == ["cn"] * 8
 
 
 async def test_what_comes_late_moves_no_belief(place: Judging) -> None:

@@ -21,6 +21,7 @@ from page_cast import (
 from worlds import SITES, WORLDS
 
 from monitor.model import (
+    NOT_HEARD,
     UNWATCHED,
     EntryKind,
     FailureKind,
@@ -394,3 +395,20 @@ def test_what_left_the_configuration_while_it_was_bad_is_not_called_well() -> No
     (last,) = [each for each in story.updates if each.what is EntryKind.RESOLVED]
     assert last.label == "No longer watched"
     assert last.text.endswith("left the configuration; whether it works again is not known.")
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_each_kind_of_entry_has_its_words_wherever_it_was_seen(severity: Severity) -> None:
+    snapshot = worlds.mixed()
+    check = snapshot.incidents[0].checks[0]
+    seen = [
+        TimelineEntry(at=NOW, what=what, check=check, vantage=vantage, text=text)
+        for what in EntryKind
+        for vantage in ("", "cn")
+        for text in ("", UNWATCHED, NOT_HEARD)
+    ]
+    told = replace(snapshot.incidents[0], severity=severity, timeline=tuple(seen))
+    shown = page(replace(snapshot, incidents=(told,)))
+    (story,) = [each for each in shown.incidents if each.id == told.id]
+    silent = [each.what for each in story.updates if not each.label or not each.text]
+    assert {*silent} <= {EntryKind.NOTE}
