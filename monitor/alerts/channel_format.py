@@ -371,10 +371,15 @@ class ChannelFormat:
         return escape_markdown(text) if self.markup is Markup.MARKDOWN else text
 
 
-def telegram_parts(message: Message) -> tuple[Message, ...]:
-    """Cut a message for Telegram, for a bot that escapes it itself; it calls nobody."""
-    safe = replace(message, title=break_mentions(message.title), body=break_mentions(message.body))
-    return ChannelFormat("tgram", 0, _TRUTHS["tgram"][0], Markup.TEXT).parts(safe)
+TELEGRAM = ChannelFormat("tgram", 0, _TRUTHS["tgram"][0], Markup.TEXT)
+"""Cuts and renders as for Apprise, for a bot of ours."""
+
+
+def telegram_html(part: Message) -> str:
+    """Render one part as the HTML that a bot sends: what Apprise makes of the same part shows the same."""
+    rendered = TELEGRAM.render(part)
+    title, body = (html.escape(text, quote=False) for text in (rendered.title, rendered.body))
+    return f"<b>{title}</b>\n{body}"
 
 
 # --- escaping --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from monitor.alerts import Notifier
-from monitor.alerts.channel_format import telegram_parts
+from monitor.alerts.channel_format import TELEGRAM, telegram_html
 from monitor.clock import Clock
 from monitor.config import Config
 from monitor.model import Channel, Message, Severity
@@ -99,7 +99,7 @@ class TelegramBots:
     def parts(self, channel_id: str, message: Message) -> tuple[Message, ...]:
         """Return what is to be sent in turn, each within what the channel takes."""
         if channel_id in self._bots:
-            return telegram_parts(message)
+            return TELEGRAM.parts(message)
         return self._apprise.parts(channel_id, message)
 
     async def send(self, channel_id: str, message: Message) -> None:
@@ -110,7 +110,7 @@ class TelegramBots:
         elif channel_id.endswith(_SUBSCRIBERS):
             await bot.broadcast(message)
         else:
-            await bot.send(message)
+            await bot.send(telegram_html(message), message.incidents)
 
     async def stop(self) -> None:
         """End listening; messages can still be sent."""

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable, Sequence
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
-from monitor.model import Incident, Message, NotDeliveredError, StoreError
+from monitor.model import Incident, NotDeliveredError, StoreError
 from monitor.model.telegram_address import TelegramAddress, TelegramChat
 from monitor.telegram.bot_api import BotApi, BotApiError
 from monitor.telegram.buttons import keyboard
@@ -19,6 +19,14 @@ log = logging.getLogger(__name__)
 _MOST_KEYBOARDS = 200
 """Messages whose buttons are kept up to date; those of older ones answer when they are pressed."""
 _SEND_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Holds a text in Telegram's HTML, and the numbers of the incidents that it speaks of."""
+
+    html: str
+    incidents: tuple[int, ...]
 
 
 class AlertSender:
@@ -33,18 +41,18 @@ class AlertSender:
         self._channel, self._api, self._operations = channel, api, operations
         self._address, self._chats = address, chats
         self._sending = asyncio.Lock()
-        self._halfway: tuple[Message, set[TelegramChat]] | None = None
-        """A message that not every chat has taken yet, and those that have."""
+        self._halfway: tuple[Alert, set[TelegramChat]] | None = None
+        """An alert that not every chat has taken yet, and those that have."""
         self._keyboards: dict[tuple[int, int], tuple[int, ...]] = {}
         """The incidents that have buttons below a message of a chat, oldest message first."""
 
-    async def send(self, message: Message) -> None:
+    async def send(self, alert: Alert) -> None:
         """Send an alert to each chat of the channel. Raises NotDeliveredError where one did not take it.
 
-        A chat that has taken it does not get it again when the same message is sent once more.
+        A chat that has taken it does not get it again when the same one is sent once more.
         """
         async with self._sending:
-            await self._send_to_all(message)
+            await self._send_to_all(alert)
 
     async def close(self) -> None:
         """Return once a message under way is out."""
@@ -64,16 +72,16 @@ class AlertSender:
             if number in shown:
                 await self._put_buttons(place, shown)
 
-    async def _send_to_all(self, message: Message) -> None:
+    async def _send_to_all(self, alert: Alert) -> None:
         before = self._halfway
-        taken = before[1] if before and before[0] == message else set()
-        self._halfway = message, taken
+        taken = before[1] if before and before[0] == alert else set()
+        self._halfway = alert, taken
         failure: NotDeliveredError | None = None
         for chat in self._address.chats:
             if chat in taken:
                 continue
             try:
-                await self._send_to(chat, message)
+                await self._send_to(chat, alert)
                 taken.add(chat)
             except NotDeliveredError as error:
                 failure = failure or error
@@ -81,33 +89,33 @@ class AlertSender:
             raise failure
         self._halfway = None
 
-    async def _send_to(self, chat: TelegramChat, message: Message) -> None:
+    async def _send_to(self, chat: TelegramChat, alert: Alert) -> None:
         try:
-            await self._send_html(self._chats.where(chat.id), chat, message)
+            await self._send_html(self._chats.where(chat.id), chat, alert)
         except BotApiError as error:
             if error.migrated_to is None or not isinstance(chat.id, int):
                 raise
             await self.follow(chat.id, error.migrated_to)
-            await self._send_html(error.migrated_to, chat, message)
+            await self._send_html(error.migrated_to, chat, alert)
 
-    async def _send_html(self, to: ChatId, chat: TelegramChat, message: Message) -> None:
+    async def _send_html(self, to: ChatId, chat: TelegramChat, alert: Alert) -> None:
         """Send it with buttons, but for a public chat, which is written to by its name."""
         parameters: dict[str, Any] = {
             "chat_id": to,
-            "text": f"<b>{_html(message.title)}</b>\n{_html(message.body)}",
+            "text": alert.html,
             "parse_mode": "HTML",
             "disable_notification": self._address.silent,
             "link_preview_options": {"is_disabled": not self._address.preview},
         }
         if chat.topic is not None:
             parameters["message_thread_id"] = chat.topic
-        incidents = await self._open(message.incidents) if isinstance(to, int) else []
+        incidents = await self._open(alert.incidents) if isinstance(to, int) else []
         if incidents:
             parameters["reply_markup"] = keyboard(incidents, self._operations.language)
         answer = await self._api.call("sendMessage", _SEND_S, **parameters)
         number = answer.result.get("message_id") if isinstance(answer.result, dict) else None
         if isinstance(to, int):
-            await self._take_away(to, message.incidents)
+            await self._take_away(to, alert.incidents)
             if incidents and isinstance(number, int):
                 self._keyboards[to, number] = tuple(incident.id for incident in incidents)
                 while len(self._keyboards) > _MOST_KEYBOARDS:
@@ -142,7 +150,3 @@ class AlertSender:
         with contextlib.suppress(StoreError):
             found = [await self._operations.incident(number) for number in numbers]
         return [incident for incident in found if incident and not incident.closed]
-
-
-def _html(text: str) -> str:
-    return escape(text, quote=False)

@@ -30,7 +30,7 @@ from monitor.model import (
 )
 from monitor.model.telegram_address import TelegramAddress
 from monitor.telegram import replies
-from monitor.telegram.alert_sender import AlertSender
+from monitor.telegram.alert_sender import Alert, AlertSender
 from monitor.telegram.bot_api import BotApi, BotApiError
 from monitor.telegram.buttons import SILENCE, Action, Button, read_button, silence_targets
 from monitor.telegram.chats import Chats
@@ -104,9 +104,9 @@ class Bot:
         """Listen until this is cancelled; nothing that happens ends it."""
         await self._poller.run()
 
-    async def send(self, message: Message) -> None:
+    async def send(self, html: str, incidents: tuple[int, ...]) -> None:
         """Send an alert to every chat of the channel. Raises NotDeliveredError."""
-        await self._alerts.send(message)
+        await self._alerts.send(Alert(html, incidents))
 
     async def broadcast(self, message: Message) -> None:
         """Tell the subscribers. Raises NotDeliveredError where some of them were not reached."""

@@ -13,6 +13,7 @@ from cast import HandClock
 from telegram import CHAT, TOKEN, Telegram
 
 from monitor.alerts import AlertEngine
+from monitor.alerts.channel_format import telegram_html
 from monitor.alerts.moved_chats import MovedChats
 from monitor.config import Config, parse
 from monitor.daemon.bot_operations import BotOperations
@@ -196,5 +197,6 @@ async def listening_bot(place: Desk, **more: Any) -> AsyncIterator[Bot]:
         await bot.close()
 
 
-def alert(text: str = "down", *incidents: int) -> Message:
-    return Message(f"Relay: {text}", "Since then & <now>.", incidents=incidents)
+def alert(text: str = "down", *incidents: int) -> tuple[str, tuple[int, ...]]:
+    """What a bot is handed."""
+    return telegram_html(Message(f"Relay: {text}", "Since then & <now>.")), incidents

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from proxies import Fake, proxying
 from telegram import BOT, CHAT, TOKEN, Telegram, telegram
 
+from monitor.alerts.moved_chats import MovedChats
 from monitor.cli.status import document
 from monitor.language import language
 from monitor.model import EntryKind, Mute, NotDeliveredError
@@ -239,7 +240,7 @@ async def test_a_second_listener_is_told_once_and_not_fought(
         ]
         status = document(place.config, await place.store.snapshot(clock.now()), None)
         assert "error=409, Conflict: terminated by other" in status["bots"]["phone"]["trouble"]
-        await bot.send(alert())
+        await bot.send(*alert())
         await asyncio.sleep(0.2)
         assert (len(phone.polls), len(phone.sent)) == (polls, 1)
         other.cancel()
@@ -261,7 +262,7 @@ async def test_a_bot_that_cannot_listen_says_why_and_sends_all_the_same(
         assert ("error=409" if webhook else "error=401") in trouble
         assert TOKEN not in trouble
         if webhook:
-            await bot.send(alert())
+            await bot.send(*alert())
             assert len(phone.sent) == 1
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -323,9 +324,9 @@ async def test_an_alert_goes_to_every_chat_and_topic_once_as_html(
     async with desk(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
         phone.faults.extend(["", "429 17"])
         with pytest.raises(NotDeliveredError) as caught:
-            await bot.send(alert())
+            await bot.send(*alert())
         assert caught.value.retry_after == timedelta(seconds=17)
-        await bot.send(alert())
+        await bot.send(*alert())
         assert [(each.chat, each.topic, each.text) for each in phone.sent] == [
             (int(CHAT), None, "Relay: down\nSince then & <now>."),
             (FORUM, 5, "Relay: down\nSince then & <now>."),
@@ -341,12 +342,13 @@ async def test_a_group_that_became_a_supergroup_is_followed_and_told_once(
     keys = f'url = "tgram://{TOKEN}/{GROUP}"'
     async with desk(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
         for _ in range(2):
-            await bot.send(alert())
+            await bot.send(*alert())
         assert phone.of(FORUM) == ["Relay: down\nSince then & <now>."] * 2
         notices = ["👁 monitor: a group of channel phone has another number"]
         assert await place.notices() == notices
-        again = place.bot()  # after a reload
-        await again.send(alert())
+        place.moved = MovedChats(place.store.recall().moved_chats)
+        again = place.bot()  # after a restart
+        await again.send(*alert())
         assert (len(phone.of(FORUM)), await place.notices()) == (3, notices)
         await again.close()
         assert await place.answers("/incidents", chat=FORUM) == "No incident is open."
@@ -361,10 +363,10 @@ async def test_what_telegram_did_not_take_is_not_delivered(
         for fault, wait in faults.items():
             phone.faults.append(fault)
             with pytest.raises(NotDeliveredError) as caught:
-                await bot.send(alert())
+                await bot.send(*alert())
             assert TOKEN not in str(caught.value)
             assert caught.value.retry_after == (timedelta(seconds=wait) if wait else None)
-        await bot.send(alert())
+        await bot.send(*alert())
         assert len(phone.sent) == 1
         await bot.close()
 

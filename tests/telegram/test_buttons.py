@@ -40,7 +40,7 @@ async def test_acknowledge_is_done_once_for_all_to_see(
     keys = f'url = "tgram://{TOKEN}/{GROUP}:5"'
     async with desk(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
         await place.fail()
-        await bot.send(alert("down", 1))
+        await bot.send(*alert("down", 1))
         [message] = phone.sent
         assert [*message.buttons] == ALL_BUTTONS
         double = dict(message.buttons)
@@ -66,7 +66,7 @@ async def test_silence_covers_the_base_urls_of_the_incident_for_an_hour(
 ) -> None:
     async with desk(tmp_path, phone, clock) as place, listening_bot(place) as bot:
         await place.fail()
-        await bot.send(alert("down", 1))
+        await bot.send(*alert("down", 1))
         assert await pressed(place, "Silence 1 h") == ""
         assert phone.messages[-1] == "s/a is silenced until 2026-11-24 13:00 UTC by Ada7 (@ada7)."
         assert (await place.incident()).muted is Mute.SILENCE
@@ -78,7 +78,7 @@ async def test_details_show_evidence_and_who_did_what(
 ) -> None:
     async with desk(tmp_path, phone, clock) as place, listening_bot(place) as bot:
         await place.fail()
-        await bot.send(alert("down", 1))
+        await bot.send(*alert("down", 1))
         await place.answers("/ack 1 new disk")
         assert await pressed(place, "Details") == ""
         lines = phone.messages[-1].splitlines()
@@ -92,13 +92,13 @@ async def test_buttons_go_with_the_end_and_those_that_stay_say_so(
 ) -> None:
     async with desk(tmp_path, phone, clock) as place, listening_bot(place) as bot:
         await place.fail()
-        await bot.send(alert("down", 1))
+        await bot.send(*alert("down", 1))
         first = phone.sent[0]
         before = dict(first.buttons)
-        await bot.send(alert("still down", 1))
+        await bot.send(*alert("still down", 1))
         assert ([*first.buttons], [*phone.sent[1].buttons]) == ([], ALL_BUTTONS)
         await place.recover()
-        await bot.send(alert("recovered", 1))
+        await bot.send(*alert("recovered", 1))
         assert [each.buttons for each in phone.sent] == [{}, {}, {}]
         first.buttons = before
         for words in ("Acknowledge", "Silence 1 h"):
@@ -116,7 +116,7 @@ async def test_a_message_of_several_incidents_has_a_row_for_each_that_goes_on(
         await place.fail()
         clock.tick(3600)
         await place.fail("s/b/http")
-        await bot.send(alert("two are down", 1, 2))
+        await bot.send(*alert("two are down", 1, 2))
         assert [*phone.sent[0].buttons][:4] == [
             "Acknowledge #1",
             "Silence 1 h #1",
@@ -124,7 +124,7 @@ async def test_a_message_of_several_incidents_has_a_row_for_each_that_goes_on(
             "Acknowledge #2",
         ]
         await place.recover()
-        await bot.send(alert("recovered", 1))
+        await bot.send(*alert("recovered", 1))
         assert [*phone.sent[0].buttons] == ALL_BUTTONS
         assert phone.sent[1].buttons == {}
         assert await pressed(place, "Acknowledge") == ""
@@ -138,7 +138,7 @@ async def test_who_may_not_command_presses_in_vain(
     refusal = replies.not_for_you(language("en"))
     async with desk(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
         await place.fail()
-        await bot.send(alert("down", 1))
+        await bot.send(*alert("down", 1))
         assert await pressed(place, "Acknowledge", user=8) == refusal
         assert await pressed(place, "Acknowledge", user=8, chat=GROUP) == refusal
         assert await pressed(place, "Acknowledge", user=STRANGER, chat=STRANGER) == refusal
@@ -153,7 +153,7 @@ async def test_a_button_of_another_incident_or_of_nothing_does_nothing(
     """A store that begins anew gives its numbers again."""
     async with desk(tmp_path, phone, clock) as place, listening_bot(place) as bot:
         await place.fail()
-        await bot.send(alert("down", 1))
+        await bot.send(*alert("down", 1))
         [message] = phone.sent
         button = read_button(message.buttons["Acknowledge"])
         assert button
@@ -178,7 +178,7 @@ async def test_what_was_pressed_while_nobody_listened_is_not_done(
     async with desk(tmp_path, phone, clock) as place:
         await place.fail()
         async with listening_bot(place) as bot:
-            await bot.send(alert("down", 1))
+            await bot.send(*alert("down", 1))
         press = phone.press("Acknowledge")
         async with listening_bot(place):
             await soon(lambda: press in phone.toasts)

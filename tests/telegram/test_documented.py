@@ -2,12 +2,18 @@
 
 import re
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
 
+from cast import HandClock
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.alerts import Notifier
+from monitor.config import parse
+from monitor.daemon.telegram_bots import TelegramBots, sent_by_apprise
 from monitor.language import ENGLISH
-from monitor.model import Channel, Message, Redactor, Secret
+from monitor.model import Message, Redactor
 from monitor.telegram import bot, buttons, poller, subscriptions
 from monitor.telegram.buttons import Action
 from monitor.telegram.commands import HELP, HELP_OF_READERS, Verb
@@ -47,10 +53,30 @@ def test_limits_are_documented() -> None:
     assert (bot.PER_READER, bot.OF_READERS, poller.TOO_OLD.seconds) == (5, 60, 300)
 
 
-async def test_a_topic_is_reached_by_apprise_too() -> None:
+async def test_apprise_and_a_bot_reach_the_same_topic_and_show_the_same(clock: HandClock) -> None:
+    seen = 'got "@all <b>&amp; 5 > 3</b>"\n@here [a](b) `c`\nhttps://status.example/incidents/1/?a=b&c=d'
+    message = Message("Relay <s>: down & @channel", seen, link=seen.splitlines()[-1])
+
+    def operations(*_: Any) -> Any:
+        return SimpleNamespace(current_chat=int)
+
     async with telegram(Telegram(topics={7})) as phone:
-        channel = Channel(
-            id="forum", url=Secret(f"tgram://{TOKEN}/{CHAT}:7"), telegram_api=phone.url
-        )
-        await Notifier((channel,), Redactor()).send("forum", Message("Relay: down", "Since then."))
-    assert [(each.chat, each.topic) for each in phone.sent] == [(int(CHAT), 7)]
+        channel = f'url = "tgram://{TOKEN}/{CHAT}:7"\ntelegram_api = "{phone.url}"'
+        text = f"""[service.s]\nendpoints = {{ a = "http://h" }}
+            [channel.plain]\n{channel}\n[channel.forum]\n{channel}\ncommands = true"""
+        config = parse(text, path=Path("monitor.toml"), env={})
+        bots = TelegramBots(operations, clock, Random(1))
+        bots.change(config, Notifier(sent_by_apprise(config), Redactor()))
+        for name in ("plain", "forum"):
+            for part in bots.parts(name, message):
+                await bots.send(name, part)
+        await bots.close()
+    assert [(each.chat, each.topic) for each in phone.sent] == [(int(CHAT), 7)] * 2
+    by_apprise, by_bot = (each.splitlines() for each in phone.messages)
+    assert by_bot == by_apprise
+    assert by_bot == [
+        "Relay <s>: down & @\u2060channel",
+        'got "@\u2060all <b>&amp; 5 > 3</b>"',
+        "@\u2060here [a](b) `c`",
+        "https://status.example/incidents/1/?a=b&c=d",
+    ]
