@@ -12,6 +12,7 @@ from enum import StrEnum
 from urllib.parse import quote, unquote_plus
 
 from monitor.model import Channel, Message, NotificationType, Severity
+from monitor.model.mentions import break_mentions
 
 _PARTS = 4
 """A message is cut after so many parts; the page has the rest."""
@@ -386,22 +387,11 @@ def telegram_html(part: Message) -> str:
 
 _WITHOUT_MARK = re.compile(r"^[^\w\s]+\s+")
 """The mark before a title is no letter of SMS: with it every letter takes two bytes."""
-_JOINER = "\u2060"
-_MENTION = re.compile(
-    r"@(?=\w*(?:everyone|here|channel|all|room|team|online)\b)|(?<!\w)@(?=\S)|<(?=[@!#&]|at\b|users/)"
-    r"|(?<=\()(?=(?:met|rol|chn)\))|(?<=\[)(?=CQ:)",
-    re.IGNORECASE,
-)
 _URL = re.compile(r"https?://[\w.\-:]+(?:/[\w.\-~/%?=&+#:,;]*)?")
 _INDENT = re.compile(r"^[^\S\n]+", re.MULTILINE)
 _SPECIAL = re.compile(
     r"[\\`*~\[\]<>|&]|(?<![^\W_])_|_(?![^\W_])|^\s*(?:[#+\-=]|\d+[.)])", re.MULTILINE
 )
-
-
-def break_mentions(text: str) -> str:
-    """Keep text from calling people: an invisible word joiner stands after what would begin a mention."""
-    return _MENTION.sub(lambda match: match[0] + _JOINER, text)
 
 
 def escape_markdown(text: str) -> str:

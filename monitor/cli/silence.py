@@ -51,5 +51,5 @@ def silence(config: Config, target: str, lasts: timedelta, why: str, now: dateti
     Store.request(config.store, request)
     what = "everything" if target == ALL else target
     if lasts <= timedelta(0):
-        return f"{what}: no longer silenced"
+        return f"{what}: the silence is ended"
     return f"{what}: silenced until {until:%Y-%m-%d %H:%M} UTC"

@@ -17,6 +17,7 @@ from monitor.model import (
     Result,
     Severity,
 )
+from monitor.model.mentions import break_mentions
 from monitor.page.formatting import label
 from monitor.page.incident_views import IncidentView
 from monitor.page.view_models import PageView, ServiceView
@@ -279,9 +280,7 @@ def silenced(target: str, until: datetime | None, who: str, language: Language) 
     """`until` is None where a silence was ended."""
     what = language.gettext("everything") if target == "*" else target
     if until is None:
-        return language.gettext(
-            "%(target)s is no longer silenced, says %(who)s.", target=what, who=who
-        )
+        return language.gettext("%(who)s ended the silence of %(target)s.", target=what, who=who)
     return language.gettext(
         "%(target)s is silenced until %(moment)s by %(who)s.",
         target=what,
@@ -384,7 +383,7 @@ def conflict(channel: str, language: Language) -> str:
 
 
 def _seen(failure: Failure, language: Language) -> str:
-    return f"{language.observed(failure.message)} ({failure.kind.value})"
+    return f"{break_mentions(language.observed(failure.message))} ({failure.kind.value})"
 
 
 def _moment(at: datetime) -> str:

@@ -21,7 +21,6 @@ from monitor.alerts.channel_format import (
     ChannelFormat,
     Markup,
     address,
-    break_mentions,
     escape_markdown,
     with_options,
 )
@@ -34,6 +33,7 @@ from monitor.model import (
     Secret,
     Severity,
 )
+from monitor.model.mentions import break_mentions
 
 LINK = "https://status.example/incidents/12/"
 DOWN = Message(

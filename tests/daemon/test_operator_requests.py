@@ -126,7 +126,9 @@ async def test_a_silence_ends_early_when_somebody_says_so(
     await box.handle_waiting()
     await judged(store, alerts, *[down(clock)] * 3)
     clock.tick(1)
-    assert silence(config, "all", timedelta(0), "", clock.now()) == "everything: no longer silenced"
+    assert (
+        silence(config, "all", timedelta(0), "", clock.now()) == "everything: the silence is ended"
+    )
     await box.handle_waiting()
     assert (await stored(store)).announced
     assert store.recall().silences == ()

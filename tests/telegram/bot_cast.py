@@ -54,7 +54,7 @@ async def soon(holds: Callable[[], object], seconds: float = 60) -> None:
 
 
 @dataclass
-class Desk:
+class BotSetup:
     """An operator's side of a bot."""
 
     config: Config
@@ -98,8 +98,9 @@ class Desk:
         check: str = "s/a/http",
         runs: int = 3,
         kind: FailureKind = FailureKind.BAD_GATEWAY,
+        message: str = "got 502",
     ) -> None:
-        failure = Failure(kind, "got 502")
+        failure = Failure(kind, message)
         for _ in range(runs):
             await self.judge(
                 Result(
@@ -149,9 +150,9 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(
+async def bot_setup(
     folder: Path, phone: Telegram, clock: HandClock, keys: str = "", text: str = TEXT
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[BotSetup]:
     """`keys` are more keys of the channel; a line `url = …` takes the place of its own.
 
     `text` is the rest of the configuration.
@@ -176,13 +177,13 @@ async def desk(
     moved = MovedChats(store.recall().moved_chats)
     moved.on_move = partial(tell_of_move, store, clock, alerts, moved)
     try:
-        yield Desk(config, phone, clock, store, alerts, requests, publisher, moved, checked)
+        yield BotSetup(config, phone, clock, store, alerts, requests, publisher, moved, checked)
     finally:
         await store.close()
 
 
 @asynccontextmanager
-async def listening_bot(place: Desk, **more: Any) -> AsyncIterator[Bot]:
+async def listening_bot(place: BotSetup, **more: Any) -> AsyncIterator[Bot]:
     """It listens when this begins, and is stopped and closed at the end."""
     bot, polled = place.bot(**more), len(place.phone.polls)
     task = asyncio.create_task(bot.run())

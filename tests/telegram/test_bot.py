@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bot_cast import alert, desk, listening_bot, soon
+from bot_cast import alert, bot_setup, listening_bot, soon
 from cast import HandClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,7 +63,7 @@ async def phone() -> AsyncIterator[Telegram]:
 async def test_an_acknowledgement_is_in_the_incident_with_the_persons_name_and_not_on_the_page(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place):
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         await place.fail()
         assert await place.answers("/ack 1 looking into it") == (
             "Incident #1 is acknowledged by Ada7 (@ada7): no more reminders, its end will be told."
@@ -88,7 +88,7 @@ async def test_an_acknowledgement_is_in_the_incident_with_the_persons_name_and_n
 async def test_a_silence_holds_and_ends_early(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place):
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         assert await place.answers("/silence s/a 2h new disk") == (
             "s/a is silenced until 2026-11-24 14:00 UTC by Ada7 (@ada7)."
         )
@@ -97,10 +97,7 @@ async def test_a_silence_holds_and_ends_early(
         [silence] = (await place.store.snapshot(clock.now())).silences
         assert (silence.target, silence.why) == ("s/a", "Ada7 (@ada7): new disk")
         clock.tick(1)
-        assert (
-            await place.answers("/silence s/a end")
-            == "s/a is no longer silenced, says Ada7 (@ada7)."
-        )
+        assert await place.answers("/silence s/a end") == "Ada7 (@ada7) ended the silence of s/a."
         assert (await place.incident()).announced
         assert "everything is silenced" in await place.answers("/silence all 5m")
         assert await place.answers("/silence x 5m") == (
@@ -113,7 +110,7 @@ async def test_a_silence_holds_and_ends_early(
 async def test_what_it_knows_is_what_the_page_says(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place):
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         assert await place.answers("/incidents") == "No incident is open."
         await place.fail()
         assert await place.answers("/incidents") == (
@@ -137,7 +134,7 @@ async def test_what_it_knows_is_what_the_page_says(
 async def test_a_check_is_run_and_its_result_is_told_after_it(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place):
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         assert await place.answers("/check s/a/http") == "s/a/http is asked; the answer follows."
         await soon(lambda: place.checked == ["s/a/http"])
         await place.fail(runs=1)
@@ -151,7 +148,7 @@ async def test_only_those_on_the_list_are_obeyed_and_others_hear_it_once_a_day(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
     keys = f'url = "tgram://{TOKEN}/{GROUP}"\nallow = [7, {CHAT}]'
-    async with desk(tmp_path, phone, clock, keys) as place, listening_bot(place):
+    async with bot_setup(tmp_path, phone, clock, keys) as place, listening_bot(place):
         await place.fail()
         for text in ("/ack 1", "/status", "/silence all 2h"):
             phone.write(text, chat=STRANGER, user=STRANGER)
@@ -173,7 +170,7 @@ async def test_only_those_on_the_list_are_obeyed_and_others_hear_it_once_a_day(
 async def test_what_is_for_another_bot_or_no_command_is_left_alone(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place):
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         for text in ("/status@another_bot", "/weather", "good morning", "/", "/ack@", "//ack 1"):
             phone.write(text)
         assert await place.answers(f"/incidents@{BOT}") == "No incident is open."
@@ -183,7 +180,7 @@ async def test_what_is_for_another_bot_or_no_command_is_left_alone(
 async def test_what_was_written_long_ago_is_not_done_and_said_so(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place:
+    async with bot_setup(tmp_path, phone, clock) as place:
         await place.fail()
         phone.write("/ack 1", age=301)
         async with listening_bot(place):
@@ -200,7 +197,7 @@ async def test_what_was_written_long_ago_is_not_done_and_said_so(
 async def test_what_was_done_before_a_restart_is_not_done_again(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place:
+    async with bot_setup(tmp_path, phone, clock) as place:
         async with listening_bot(place):
             await place.answers("/silence s 1h")
         async with listening_bot(place):
@@ -212,7 +209,7 @@ async def test_what_was_done_before_a_restart_is_not_done_again(
 async def test_it_listens_by_long_polls_that_confirm_what_was_seen(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place):
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         await place.answers("/incidents")
         number = phone.updated
         await soon(lambda: not phone.heard)
@@ -230,7 +227,7 @@ async def test_it_listens_by_long_polls_that_confirm_what_was_seen(
 async def test_a_second_listener_is_told_once_and_not_fought(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place) as bot:
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place) as bot:
         await place.fail()
         other = asyncio.create_task(phone.get_updates({"timeout": "30"}))
         await soon(lambda: place.store.undelivered.get("phone") == 2)
@@ -254,7 +251,7 @@ async def test_a_bot_that_cannot_listen_says_why_and_sends_all_the_same(
 ) -> None:
     phone.webhook = webhook
     keys = "" if webhook else f'url = "tgram://{TOKEN}x/{CHAT}"'
-    async with desk(tmp_path, phone, clock, keys) as place:
+    async with bot_setup(tmp_path, phone, clock, keys) as place:
         bot = place.bot()
         task = asyncio.create_task(bot.run())
         await soon(lambda: "error=" in str(place.states))
@@ -273,7 +270,7 @@ async def test_a_bot_that_cannot_listen_says_why_and_sends_all_the_same(
 async def test_a_chat_that_asks_too_much_is_slowed_down(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place):
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         for _ in range(PER_CHAT + 30):
             phone.write("/incidents")
         await soon(lambda: not phone.heard)
@@ -294,7 +291,7 @@ ODD = [
 async def test_an_update_of_any_form_is_passed_over(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place):
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         phone.heard += [each for each in ODD if isinstance(each, dict)]
         assert "more than 5 minutes" in await place.answers("/incidents", date=[])
     assert [each.what for each in read_updates(ODD)] == [None] * 8
@@ -321,7 +318,7 @@ async def test_an_alert_goes_to_every_chat_and_topic_once_as_html(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
     keys = f'url = "tgram://{TOKEN}/{CHAT}/{FORUM}:5?silent=yes"'
-    async with desk(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
+    async with bot_setup(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
         phone.faults.extend(["", "429 17"])
         with pytest.raises(NotDeliveredError) as caught:
             await bot.send(*alert())
@@ -340,7 +337,7 @@ async def test_a_group_that_became_a_supergroup_is_followed_and_told_once(
 ) -> None:
     phone.moved[GROUP] = FORUM
     keys = f'url = "tgram://{TOKEN}/{GROUP}"'
-    async with desk(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
+    async with bot_setup(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
         for _ in range(2):
             await bot.send(*alert())
         assert phone.of(FORUM) == ["Relay: down\nSince then & <now>."] * 2
@@ -357,7 +354,7 @@ async def test_a_group_that_became_a_supergroup_is_followed_and_told_once(
 async def test_what_telegram_did_not_take_is_not_delivered(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place:
+    async with bot_setup(tmp_path, phone, clock) as place:
         bot = place.bot()
         faults = {"500": None, "portal": None, "drop": None, "ok false 9": 9, "429 17": 17}
         for fault, wait in faults.items():
@@ -377,6 +374,6 @@ async def test_it_goes_through_the_channels_proxy(
 ) -> None:
     async with proxying(Fake(socks=scheme == "socks5")) as proxy:
         keys = f'proxy = "{scheme}://127.0.0.1:{proxy.port}"'
-        async with desk(tmp_path, phone, clock, keys) as place, listening_bot(place):
+        async with bot_setup(tmp_path, phone, clock, keys) as place, listening_bot(place):
             assert await place.answers("/incidents") == "No incident is open."
         assert proxy.seen

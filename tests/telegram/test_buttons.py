@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bot_cast import Desk, alert, desk, listening_bot, soon
+from bot_cast import BotSetup, alert, bot_setup, listening_bot, soon
 from cast import HandClock
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +27,7 @@ async def phone() -> AsyncIterator[Telegram]:
         yield fake
 
 
-async def pressed(place: Desk, words: str, user: int = 7, chat: int | None = None) -> str:
+async def pressed(place: BotSetup, words: str, user: int = 7, chat: int | None = None) -> str:
     """What the person who presses is told."""
     press = place.phone.press(words, user=user, chat=chat)
     await soon(lambda: press in place.phone.toasts)
@@ -38,7 +38,7 @@ async def test_acknowledge_is_done_once_for_all_to_see(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
     keys = f'url = "tgram://{TOKEN}/{GROUP}:5"'
-    async with desk(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
+    async with bot_setup(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
         await place.fail()
         await bot.send(*alert("down", 1))
         [message] = phone.sent
@@ -64,7 +64,7 @@ async def test_acknowledge_is_done_once_for_all_to_see(
 async def test_silence_covers_the_base_urls_of_the_incident_for_an_hour(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place) as bot:
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place) as bot:
         await place.fail()
         await bot.send(*alert("down", 1))
         assert await pressed(place, "Silence 1 h") == ""
@@ -76,21 +76,22 @@ async def test_silence_covers_the_base_urls_of_the_incident_for_an_hour(
 async def test_details_show_evidence_and_who_did_what(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place) as bot:
-        await place.fail()
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place) as bot:
+        await place.fail(message='got "@everyone, call @bob"')
         await bot.send(*alert("down", 1))
         await place.answers("/ack 1 new disk")
         assert await pressed(place, "Details") == ""
         lines = phone.messages[-1].splitlines()
         assert lines[0] == "[#1] Relay, a: bad gateway"
-        assert "Seen: got 502 (bad_gateway)" in lines
+        calls_nobody = 'got "@\u2060everyone, call @\u2060bob"'
+        assert f"Seen: {calls_nobody} (bad_gateway)" in lines
         assert lines[-1].endswith("Acknowledged: The operator knows. (Ada7 (@ada7): new disk)")
 
 
 async def test_buttons_go_with_the_end_and_those_that_stay_say_so(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place) as bot:
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place) as bot:
         await place.fail()
         await bot.send(*alert("down", 1))
         first = phone.sent[0]
@@ -112,7 +113,7 @@ async def test_buttons_go_with_the_end_and_those_that_stay_say_so(
 async def test_a_message_of_several_incidents_has_a_row_for_each_that_goes_on(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place) as bot:
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place) as bot:
         await place.fail()
         clock.tick(3600)
         await place.fail("s/b/http")
@@ -136,7 +137,7 @@ async def test_who_may_not_command_presses_in_vain(
 ) -> None:
     keys = f'url = "tgram://{TOKEN}/{GROUP}/{NEWS}"\nallow = [7]'
     refusal = replies.not_for_you(language("en"))
-    async with desk(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
+    async with bot_setup(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
         await place.fail()
         await bot.send(*alert("down", 1))
         assert await pressed(place, "Acknowledge", user=8) == refusal
@@ -151,7 +152,7 @@ async def test_a_button_of_another_incident_or_of_nothing_does_nothing(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
     """A store that begins anew gives its numbers again."""
-    async with desk(tmp_path, phone, clock) as place, listening_bot(place) as bot:
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place) as bot:
         await place.fail()
         await bot.send(*alert("down", 1))
         [message] = phone.sent
@@ -175,7 +176,7 @@ async def test_a_button_of_another_incident_or_of_nothing_does_nothing(
 async def test_what_was_pressed_while_nobody_listened_is_not_done(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with desk(tmp_path, phone, clock) as place:
+    async with bot_setup(tmp_path, phone, clock) as place:
         await place.fail()
         async with listening_bot(place) as bot:
             await bot.send(*alert("down", 1))

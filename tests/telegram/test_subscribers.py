@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from bot_cast import Desk, desk, listening_bot, soon
+from bot_cast import BotSetup, bot_setup, listening_bot, soon
 from cast import HandClock
 from telegram import CHAT, Telegram, telegram
 
@@ -53,12 +53,12 @@ async def phone() -> AsyncIterator[Telegram]:
 
 
 @pytest.fixture
-async def place(tmp_path: Path, phone: Telegram, clock: HandClock) -> AsyncIterator[Desk]:
-    async with desk(tmp_path, phone, clock, "subscribers = true", TEXT) as made:
+async def place(tmp_path: Path, phone: Telegram, clock: HandClock) -> AsyncIterator[BotSetup]:
+    async with bot_setup(tmp_path, phone, clock, "subscribers = true", TEXT) as made:
         yield made
 
 
-async def asks(place: Desk, text: str, chat: int, language: str = "en") -> str:
+async def asks(place: BotSetup, text: str, chat: int, language: str = "en") -> str:
     """Write as somebody who is no operator; what the bot answers."""
     before = len(place.phone.of(chat))
     sender = {"id": chat, "first_name": "R", "language_code": language}
@@ -72,7 +72,7 @@ def news(what: NotificationType, *incidents: int) -> Message:
 
 
 async def test_readers_hear_of_what_they_chose_in_their_language_until_they_have_enough(
-    place: Desk, phone: Telegram, clock: HandClock
+    place: BotSetup, phone: Telegram, clock: HandClock
 ) -> None:
     async with listening_bot(place) as bot:
         assert await asks(place, "/start", ADA) == (
@@ -119,7 +119,7 @@ async def test_readers_hear_of_what_they_chose_in_their_language_until_they_have
 
 
 async def test_what_the_page_does_not_show_is_not_told(
-    place: Desk, phone: Telegram, clock: HandClock
+    place: BotSetup, phone: Telegram, clock: HandClock
 ) -> None:
     told = audience(place.config)
     assert [(each.id, each.only, each.services) for each in told[1:]] == [
@@ -152,7 +152,7 @@ async def test_what_the_page_does_not_show_is_not_told(
 
 
 async def test_who_blocks_the_bot_or_is_gone_is_forgotten_and_others_are_told(
-    place: Desk, phone: Telegram
+    place: BotSetup, phone: Telegram
 ) -> None:
     async with listening_bot(place) as bot:
         for chat in (ADA, LI, BOB):
@@ -170,7 +170,7 @@ async def test_who_blocks_the_bot_or_is_gone_is_forgotten_and_others_are_told(
 
 
 async def test_what_breaks_off_goes_on_where_it_was_also_after_a_restart(
-    place: Desk, phone: Telegram
+    place: BotSetup, phone: Telegram
 ) -> None:
     async with listening_bot(place) as bot:
         for chat in (ADA, LI, BOB):
@@ -188,7 +188,7 @@ async def test_what_breaks_off_goes_on_where_it_was_also_after_a_restart(
 
 
 async def test_a_message_that_is_long_for_operators_is_one_for_readers_and_none_is_lost(
-    place: Desk, clock: HandClock
+    place: BotSetup, clock: HandClock
 ) -> None:
     bots = TelegramBots(lambda *_: place.operations(), clock, Random(1))
     bots.change(place.config, Notifier((), Redactor()))
@@ -201,7 +201,7 @@ async def test_a_message_that_is_long_for_operators_is_one_for_readers_and_none_
 
 
 async def test_there_are_bounds_and_nobody_writes_without_end(
-    place: Desk, phone: Telegram, monkeypatch: pytest.MonkeyPatch
+    place: BotSetup, phone: Telegram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriptions, "MOST_CHATS", 1)
     async with listening_bot(place):
@@ -225,7 +225,7 @@ async def test_there_are_bounds_and_nobody_writes_without_end(
         ]
 
 
-async def test_an_operator_may_subscribe_too(place: Desk) -> None:
+async def test_an_operator_may_subscribe_too(place: BotSetup) -> None:
     async with listening_bot(place):
         assert (await place.answers("/subscribe t")).startswith("You will hear of t.")
         assert "/unsubscribe [SERVICE]" in await place.answers("/help")
