@@ -148,7 +148,7 @@ class AlertEngine:
             main=voting.main,
         )
 
-    def tell_programs(self, webhooks: tuple[Webhook, ...], describe: Describe) -> None:
+    def use_webhooks(self, webhooks: tuple[Webhook, ...], describe: Describe) -> None:
         """Tell these webhooks from now on; `describe` writes an event's document."""
         self._webhooks, self._describe = webhooks, describe
 
@@ -177,7 +177,8 @@ class AlertEngine:
         # 1. Judge: is it bad now?
         verdict = policy.judge(history)
         if verdict is not Verdict.BAD and (before is None or before.phase is Phase.UP):
-            return self._others_see(rule, result)
+            # what one vantage sees well may be news of a check that others saw bad
+            return NO_CHANGES if self.voters.is_alone else self._together(rule, result)
         failure = policy.why(history) if verdict is Verdict.BAD else None
 
         # 2. Step the machine: since when, and is it believed?
@@ -265,12 +266,6 @@ class AlertEngine:
         return told, NotificationType.OPENED, NO_CHANGES
 
     # --- what several vantages make of it ---------------------------------------------------------
-
-    def _others_see(self, rule: Rule, result: Result) -> AlertChanges:
-        """Follow up what one vantage sees well: it may be news of a check that others saw bad."""
-        if self.voters.is_alone:
-            return NO_CHANGES
-        return self._together(rule, result)
 
     def _together(
         self,
@@ -450,7 +445,7 @@ class AlertEngine:
     def _escalate(self, incident: Incident, now: datetime) -> AlertChanges:
         """Tell channels that wait, and webhooks that wait or are new, of what goes on."""
         escalated, rows = routing.escalated(self._channels, incident, now)
-        heard = incident_events.with_hearers(self._webhooks, escalated, now)
+        heard = incident_events.with_webhooks_told(self._webhooks, escalated, now)
         if heard == incident:
             return NO_CHANGES
         return self._keep(heard, now) + AlertChanges(outgoing=rows)
@@ -668,7 +663,7 @@ class AlertEngine:
 
     def _keep(self, incident: Incident, now: datetime) -> AlertChanges:
         before = self._book.open.get(incident.id) or self._closed.get(incident.id)
-        incident = incident_events.with_hearers(self._webhooks, incident, now)
+        incident = incident_events.with_webhooks_told(self._webhooks, incident, now)
         self._on_incident(before, incident)
         self._book = self._book.put(incident)
         if incident.closed:

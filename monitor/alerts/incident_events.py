@@ -25,7 +25,7 @@ Describe = Callable[[WebhookEvent, Incident, datetime], str]
 """Returns the JSON document of an event."""
 
 
-def with_hearers(webhooks: Iterable[Webhook], incident: Incident, now: datetime) -> Incident:
+def with_webhooks_told(webhooks: Iterable[Webhook], incident: Incident, now: datetime) -> Incident:
     """Return the incident with the webhooks that hear of it from now on, if any do."""
     hearing = {webhook.target for webhook in webhooks if _begins(webhook, incident, now)}
     if hearing <= incident.told_to:

@@ -174,19 +174,19 @@ class Components:
             hub=hub,
             best_changes=BestChanges(memory.told_best),
         )
-        components.tell_programs(deps)
+        components.use_webhooks(deps)
         return components
 
-    def tell_programs(self, deps: Dependencies) -> None:
+    def use_webhooks(self, deps: Dependencies) -> None:
         """Serve the webhooks of the configuration from now on, if it has any."""
         old, self.webhooks = self.webhooks, None
         if deps.config.webhooks:
             self.webhooks = _make_webhooks(deps, self.alerts, self.best_changes)
-            self.alerts.tell_programs(deps.config.webhooks, self.webhooks.describe)
+            self.alerts.use_webhooks(deps.config.webhooks, self.webhooks.describe)
             self.publisher.on_best = self.webhooks.on_best
             self.courier.send_event = self.webhooks.sender.send
         elif old:
-            self.alerts.tell_programs((), lambda *_: "")
+            self.alerts.use_webhooks((), lambda *_: "")
             self.publisher.on_best = no_listener
             self.courier.send_event = no_webhooks
 
@@ -212,7 +212,7 @@ class Components:
         self.alerts.change(config.alerts, audience(config), voting_of(config))
         self.bots.change(config, notifier)
         self.courier.change(self.bots, partial(_context, deps, self.alerts))
-        self.tell_programs(deps)
+        self.use_webhooks(deps)
         deps.answers.change(config.checks)
         self.publisher.change(config.services, config.checks, config.page, config.maintenance)
         self.publish_command.change(config.page)

@@ -59,11 +59,11 @@ class Programs(Watch):
     def __init__(self, *webhooks: Webhook, settings: AlertSettings | None = None) -> None:
         super().__init__(settings=settings)
         self.webhooks = webhooks
-        self.alerts.tell_programs(webhooks, describe)
+        self.alerts.use_webhooks(webhooks, describe)
 
     def restart(self) -> None:
         super().restart()
-        self.alerts.tell_programs(self.webhooks, describe)
+        self.alerts.use_webhooks(self.webhooks, describe)
 
     def documents(self, webhook: Webhook = GATEWAY) -> list[dict[str, object]]:
         texts = [row.text for row in self.rows if row.channel == webhook.target]
@@ -196,7 +196,7 @@ def test_a_webhook_that_is_new_hears_of_what_is_open_and_one_that_waits_of_what_
     late = replace(GATEWAY, id="late", escalate_after=timedelta(minutes=15))
     watch = Programs()
     watch.bad("a")
-    watch.alerts.tell_programs((GATEWAY, late), describe)
+    watch.alerts.use_webhooks((GATEWAY, late), describe)
     watch.wait(1)
     assert (watch.heard(), watch.heard(late)) == (["opened #1"], [])
     watch.wait(15)
