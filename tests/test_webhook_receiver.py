@@ -85,12 +85,18 @@ async def running(
             await process.wait()
 
 
-def event(what: WebhookEvent, number: int, failing: str, well: str = "") -> str:
+def event(
+    what: WebhookEvent,
+    number: int,
+    failing: str,
+    well: str = "",
+    severity: Severity = Severity.DOWN,
+) -> str:
     checks = tuple(f"s/{each}/chat" for each in failing + well)
     incident = Incident(
         id=number,
         service="s",
-        severity=Severity.DOWN,
+        severity=severity,
         opened=AT,
         failure=Failure(FailureKind.BAD_GATEWAY, "got HTTP 502"),
         checks=checks,
@@ -159,6 +165,12 @@ async def test_the_receiver_of_the_docs_switches_base_urls_off_and_on(
         assert await post(url, event(ended, 1, "", "ab")) == 204
         assert await post(url, event(ended, 2, "", "a")) == 204
         assert gateway.asked == [off(12), off(13), on(12), off(12), off(12), on(13), on(12)]
+
+        gateway.asked.clear()
+        for what, how in {opened: "DOWN", changed: "PARTIAL", ended: "PARTIAL"}.items():
+            assert await post(url, event(what, 4, "a", severity=Severity[how])) == 204
+        assert await post(url, event(opened, 5, "b", severity=Severity.DEGRADED)) == 204
+        assert gateway.asked == [off(12), on(12), on(12)]
 
         gateway.refuses = True
         assert await post(url, event(opened, 3, "a")) == 502

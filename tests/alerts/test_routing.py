@@ -1,21 +1,12 @@
 """A storm: much that breaks at once has one cause, and its news waits longer for the rest."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 import pytest
 from timelines import MINUTE, START
 
 from monitor.alerts import routing
-from monitor.model import (
-    AlertState,
-    Outcome,
-    Phase,
-)
-
-UP, DEGRADED, DOWN, UNKNOWN = Outcome
-HOUR = timedelta(hours=1)
-"""START is 24 November 2026, 12:00 UTC."""
+from monitor.model import AlertState, Outcome, Phase
 
 
 def state(check: str, phase: Phase = Phase.BAD, rule: str = "down", ago: float = 0) -> AlertState:
@@ -26,7 +17,7 @@ def state(check: str, phase: Phase = Phase.BAD, rule: str = "down", ago: float =
 
 def storm(states: Iterable[AlertState], endpoints: str = "a") -> bool:
     """Four services are watched, each with these endpoints."""
-    latest = {f"{service}/{each}/x": DOWN for service in "stuv" for each in endpoints}
+    latest = {f"{service}/{each}/x": Outcome.DOWN for service in "stuv" for each in endpoints}
     return routing.is_storm(states, latest, START)
 
 
