@@ -7,6 +7,7 @@ is asked for, once. Values are filled in as `%(name)s`, so a literal per cent si
 import gettext
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -78,6 +79,15 @@ class Language:
             return "".join(items)
         most = self.pgettext("between items of a list", ", ").join(items[:-1])
         return self.gettext("%(most)s and %(last)s", most=most, last=items[-1])
+
+    def moment(self, at: datetime, zone: tzinfo) -> str:
+        """`24 Nov 12:00 UTC`, or `24 Nov 20:00 (12:00 UTC)` where the time of the zone differs."""
+        utc, local = at.astimezone(UTC), at.astimezone(zone)
+        pattern = self.gettext("%%d %%b %%H:%%M")
+        if not local.utcoffset():
+            return self.gettext("%(moment)s UTC", moment=utc.strftime(pattern))
+        beside = utc.strftime("%H:%M" if utc.date() == local.date() else pattern)
+        return self.gettext("%(moment)s (%(utc)s UTC)", moment=local.strftime(pattern), utc=beside)
 
 
 def marked(message: str) -> str:

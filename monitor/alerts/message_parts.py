@@ -305,13 +305,7 @@ def listed(items: Sequence[str], context: Context) -> str:
 
 
 def moment(at: datetime, context: Context) -> str:
-    """`24 Nov 12:00 UTC`, or `24 Nov 20:00 (12:00 UTC)` where the reader's time differs."""
-    utc, local = at.astimezone(UTC), at.astimezone(context.timezone)
-    pattern = context.say("%%d %%b %%H:%%M")
-    if not local.utcoffset():
-        return context.say("%(moment)s UTC", moment=utc.strftime(pattern))
-    beside = utc.strftime("%H:%M" if utc.date() == local.date() else pattern)
-    return context.say("%(moment)s (%(utc)s UTC)", moment=local.strftime(pattern), utc=beside)
+    return context.language.moment(at, context.timezone)
 
 
 def lasted(duration: timedelta, context: Context) -> str:

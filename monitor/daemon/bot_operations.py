@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 
 from monitor.alerts import AlertEngine
 from monitor.alerts.moved_chats import MovedChats
@@ -53,6 +53,10 @@ class BotOperations:
     @property
     def language(self) -> Language:
         return self._alerts.language
+
+    @property
+    def timezone(self) -> tzinfo:
+        return self._config.alerts.timezone
 
     @property
     def checks(self) -> tuple[Check, ...]:

@@ -240,13 +240,14 @@ class Bot:
 
     async def _do(self, command: BotCommand, message: TextMessage) -> str:
         """Do what is asked for, and return what to say of it. Raises StoreError."""
+        zone = self._operations.timezone
         match command.verb:
             case Verb.STATUS:
-                return replies.status(await self._operations.page(), self._operations.waiting)
+                return replies.status(await self._operations.page(), self._operations.waiting, zone)
             case Verb.BEST:
                 return replies.best(await self._operations.page(), command.target)
             case Verb.INCIDENTS:
-                return replies.incidents(await self._operations.page())
+                return replies.incidents(await self._operations.page(), zone)
             case Verb.ACK:
                 return await self._ack(command, message.sender)
             case Verb.SILENCE:
@@ -266,7 +267,7 @@ class Bot:
         if incident is None:
             return replies.no_incident(command.number, language)
         if incident.closed:
-            return replies.is_over(incident, language)
+            return replies.is_over(incident, language, self._operations.timezone)
         text, _ = await self._acknowledge(incident, person, command.why)
         await self._alerts.renew_buttons(incident.id)
         return text
@@ -291,7 +292,7 @@ class Bot:
             return replies.unknown(target, ["all", *known], language)
         until = self._clock.now() + command.lasts
         await self._request(RequestKind.SILENCE, target, person, command.why, until)
-        return replies.silenced(target, until if command.lasts else None, person.name, language)
+        return self._silenced(target, until if command.lasts else None, person)
 
     def _check(self, command: BotCommand, message: TextMessage) -> str:
         """Have a check run; its result is another message, and nobody waits for it meanwhile."""
@@ -382,19 +383,23 @@ class Bot:
 
     async def _act(self, button: Button, incident: Incident, person: Person) -> tuple[str, bool]:
         """Return what to say, and whether it concerns everybody in the chat."""
+        language, zone = self._operations.language, self._operations.timezone
         if button.action is Action.DETAILS:
-            return replies.details(incident, await self._operations.page()), True
+            return replies.details(incident, await self._operations.page(), zone), True
         if incident.closed:
-            return replies.is_over(incident, self._operations.language), False
+            return replies.is_over(incident, language, zone), False
         if button.action is Action.ACK:
             return await self._acknowledge(incident, person, "")
         if incident.muted is Mute.SILENCE or incident.service is None:
-            return replies.is_silenced(incident, self._operations.language), False
+            return replies.is_silenced(incident, language), False
         until, targets = self._clock.now() + SILENCE, silence_targets(incident)
         for target in targets:
             await self._request(RequestKind.SILENCE, target, person, "", until)
-        language = self._operations.language
-        return replies.silenced(language.listed(targets), until, person.name, language), True
+        return self._silenced(language.listed(targets), until, person), True
+
+    def _silenced(self, target: str, until: datetime | None, person: Person) -> str:
+        language, zone = self._operations.language, self._operations.timezone
+        return replies.silenced(target, until, person.name, language, zone)
 
     async def _reply(self, thread: ChatThread, text: str, to: int | None = None) -> None:
         more: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 """The part of the daemon that a bot sees."""
 
+from datetime import tzinfo
 from typing import Protocol
 
 from monitor.language import Language
@@ -13,6 +14,11 @@ class Operations(Protocol):
     @property
     def language(self) -> Language:
         """The operator's language."""
+        ...
+
+    @property
+    def timezone(self) -> tzinfo:
+        """The time zone of what the operator reads."""
         ...
 
     @property

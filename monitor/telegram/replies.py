@@ -4,7 +4,7 @@ The facts are those of the page's view, so that bot and page never contradict ea
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from monitor.language import Language
 from monitor.model import (
@@ -93,7 +93,8 @@ def news(what: NotificationType, incidents: Sequence[Incident], page: PageView) 
 def _news_of(
     what: NotificationType, incident: Incident, view: IncidentView, page: PageView
 ) -> Iterator[str]:
-    say, title = page.language.gettext, _title(view, page)
+    """Word one incident, with times of UTC, as on the page: nobody knows where a reader is."""
+    say, moment, title = page.language.gettext, page.language.moment, _title(view, page)
     if what is NotificationType.FLAPPING:
         yield "🟠 " + say("%(title)s: it comes and goes", title=title)
     elif incident.is_unwatched:
@@ -105,15 +106,15 @@ def _news_of(
     if view.closed:
         yield say(
             "From %(begin)s to %(end)s, for %(lasted)s.",
-            begin=_moment(view.opened),
-            end=_moment(view.closed),
+            begin=moment(view.opened, UTC),
+            end=moment(view.closed, UTC),
             lasted=view.lasted,
         )
     else:
         if view.instead:
             yield say("Use instead: %(url)s", url=view.instead)
         yield say(
-            "Since %(moment)s, for %(lasted)s.", moment=_moment(view.opened), lasted=view.lasted
+            "Since %(moment)s, for %(lasted)s.", moment=moment(view.opened, UTC), lasted=view.lasted
         )
         yield view.what
     if page.url:
@@ -128,11 +129,11 @@ def usage(command: BotCommand, language: Language) -> str:
     return language.gettext("Please write: %(usage)s", usage=command.verb.usage)
 
 
-def status(view: PageView, waiting: int) -> str:
+def status(view: PageView, waiting: int, zone: tzinfo) -> str:
     """The page's headline, each service with its base URLs, and what goes on."""
     language = view.language
     lines = [view.headline, *(_service_line(service, language) for service in view.services)]
-    lines += _open_incidents(view)
+    lines += _open_incidents(view, zone)
     if waiting:
         lines.append(
             language.ngettext(
@@ -183,23 +184,23 @@ def _best_line(service: ServiceView, language: Language) -> str:
     return "\n".join([line, *longer])
 
 
-def incidents(view: PageView) -> str:
-    return "\n".join(_open_incidents(view)) or view.language.gettext("No incident is open.")
+def incidents(view: PageView, zone: tzinfo) -> str:
+    return "\n".join(_open_incidents(view, zone)) or view.language.gettext("No incident is open.")
 
 
-def _open_incidents(view: PageView) -> list[str]:
+def _open_incidents(view: PageView, zone: tzinfo) -> list[str]:
     going_on = [each for each in view.incidents if each.closed is None]
-    lines = [_incident_line(each, view) for each in going_on[:_LISTED]]
+    lines = [_incident_line(each, view, zone) for each in going_on[:_LISTED]]
     if left := len(going_on) - len(lines):
         lines.append(view.language.gettext("%(num)s more incidents are open.", num=left))
     return lines
 
 
-def _incident_line(incident: IncidentView, view: PageView) -> str:
+def _incident_line(incident: IncidentView, view: PageView, zone: tzinfo) -> str:
     say = view.language.gettext
     since = say(
         "since %(moment)s, for %(lasted)s",
-        moment=_moment(incident.opened),
+        moment=view.language.moment(incident.opened, zone),
         lasted=incident.lasted,
     )
     line = f"[#{incident.id}] {_title(incident, view)} ({since})"
@@ -216,20 +217,20 @@ def _title(incident: IncidentView, view: PageView) -> str:
     return view.language.gettext("%(service)s, %(place)s", service=names[0], place=incident.title)
 
 
-def details(incident: Incident, page: PageView) -> str:
+def details(incident: Incident, page: PageView, zone: tzinfo) -> str:
     """All that is known of an incident, for an operator: with evidence, and with who did what."""
-    say, view = (
-        page.language.gettext,
-        next((x for x in page.incidents if x.id == incident.id), None),
-    )
+    say, moment = page.language.gettext, page.language.moment
+    view = next((each for each in page.incidents if each.id == incident.id), None)
     if view is None:
         return no_incident(incident.id, page.language)
-    span = say("Since %(moment)s, for %(lasted)s.", moment=_moment(view.opened), lasted=view.lasted)
+    span = say(
+        "Since %(moment)s, for %(lasted)s.", moment=moment(view.opened, zone), lasted=view.lasted
+    )
     if view.closed:
         span = say(
             "From %(begin)s to %(end)s, for %(lasted)s.",
-            begin=_moment(view.opened),
-            end=_moment(view.closed),
+            begin=moment(view.opened, zone),
+            end=moment(view.closed, zone),
             lasted=view.lasted,
         )
     failure = incident.failure
@@ -244,7 +245,7 @@ def details(incident: Incident, page: PageView) -> str:
     pairs = zip(incident.timeline[-_ENTRIES:], view.updates[:_ENTRIES][::-1], strict=False)
     for entry, update in pairs:
         by = f" ({entry.text})" if entry.what is EntryKind.ACKED and entry.text else ""
-        lines.append(f"{_moment(update.at)} {update.label}: {update.text}{by}")
+        lines.append(f"{moment(update.at, zone)} {update.label}: {update.text}{by}")
     return "\n".join(lines)
 
 
@@ -252,12 +253,12 @@ def no_incident(number: int, language: Language) -> str:
     return language.gettext("There is no incident #%(number)s.", number=number)
 
 
-def is_over(incident: Incident, language: Language) -> str:
+def is_over(incident: Incident, language: Language, zone: tzinfo) -> str:
     assert incident.closed is not None
     return language.gettext(
         "Incident #%(number)s is over since %(moment)s; nothing was done.",
         number=incident.id,
-        moment=_moment(incident.closed),
+        moment=language.moment(incident.closed, zone),
     )
 
 
@@ -276,7 +277,9 @@ def acknowledged(number: int, who: str, language: Language) -> str:
     )
 
 
-def silenced(target: str, until: datetime | None, who: str, language: Language) -> str:
+def silenced(
+    target: str, until: datetime | None, who: str, language: Language, zone: tzinfo
+) -> str:
     """`until` is None where a silence was ended."""
     what = language.gettext("everything") if target == "*" else target
     if until is None:
@@ -284,7 +287,7 @@ def silenced(target: str, until: datetime | None, who: str, language: Language) 
     return language.gettext(
         "%(target)s is silenced until %(moment)s by %(who)s.",
         target=what,
-        moment=_moment(until),
+        moment=language.moment(until, zone),
         who=who,
     )
 
@@ -384,7 +387,3 @@ def conflict(channel: str, language: Language) -> str:
 
 def _seen(failure: Failure, language: Language) -> str:
     return f"{break_mentions(language.observed(failure.message))} ({failure.kind.value})"
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -90,7 +90,7 @@ async def test_a_silence_holds_and_ends_early(
 ) -> None:
     async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         assert await place.answers("/silence s/a 2h new disk") == (
-            "s/a is silenced until 2026-11-24 14:00 UTC by Ada7 (@ada7)."
+            "s/a is silenced until 24 Nov 14:00 UTC by Ada7 (@ada7)."
         )
         await place.fail()
         assert (await place.incident()).muted is Mute.SILENCE
@@ -114,14 +114,14 @@ async def test_what_it_knows_is_what_the_page_says(
         assert await place.answers("/incidents") == "No incident is open."
         await place.fail()
         assert await place.answers("/incidents") == (
-            "[#1] Relay, a: bad gateway (since 2026-11-24 12:00 UTC, for 3\N{NO-BREAK SPACE}s)"
+            "[#1] Relay, a: bad gateway (since 24 Nov 12:00 UTC, for 3\N{NO-BREAK SPACE}s)"
         )
         assert (await place.answers("/status")).splitlines() == [
             "Whether the service is up is not known. One base URL is down.",
             "Relay",
             "  Major outage: a",
             "  No data: b",
-            "[#1] Relay, a: bad gateway (since 2026-11-24 12:00 UTC, for 3\N{NO-BREAK SPACE}s)",
+            "[#1] Relay, a: bad gateway (since 24 Nov 12:00 UTC, for 3\N{NO-BREAK SPACE}s)",
             "1 message waits to be delivered.",
         ]
         assert await place.answers("/best") == "Relay: no base URL is known to work well now."

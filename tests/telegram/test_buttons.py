@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bot_cast import BotSetup, alert, bot_setup, listening_bot, soon
+from bot_cast import TEXT, BotSetup, alert, bot_setup, listening_bot, soon
 from cast import HandClock
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,15 +68,17 @@ async def test_silence_covers_the_base_urls_of_the_incident_for_an_hour(
         await place.fail()
         await bot.send(*alert("down", 1))
         assert await pressed(place, "Silence 1 h") == ""
-        assert phone.messages[-1] == "s/a is silenced until 2026-11-24 13:00 UTC by Ada7 (@ada7)."
+        assert phone.messages[-1] == "s/a is silenced until 24 Nov 13:00 UTC by Ada7 (@ada7)."
         assert (await place.incident()).muted is Mute.SILENCE
         assert [*phone.sent[0].buttons] == ["Acknowledge", "Details"]
 
 
-async def test_details_show_evidence_and_who_did_what(
+async def test_details_show_evidence_and_who_did_what_in_the_operators_time(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
-    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place) as bot:
+    text = f'{TEXT}[alerts]\ntimezone = "Asia/Shanghai"\n'
+    noon = "24 Nov 20:00 (12:00 UTC)"
+    async with bot_setup(tmp_path, phone, clock, text=text) as place, listening_bot(place) as bot:
         await place.fail(message='got "@everyone, call @bob"')
         await bot.send(*alert("down", 1))
         await place.answers("/ack 1 new disk")
@@ -85,7 +87,14 @@ async def test_details_show_evidence_and_who_did_what(
         assert lines[0] == "[#1] Relay, a: bad gateway"
         calls_nobody = 'got "@\u2060everyone, call @\u2060bob"'
         assert f"Seen: {calls_nobody} (bad_gateway)" in lines
-        assert lines[-1].endswith("Acknowledged: The operator knows. (Ada7 (@ada7): new disk)")
+        assert lines[1] == f"Since {noon}, for 3\N{NO-BREAK SPACE}s."
+        by = "(Ada7 (@ada7): new disk)"
+        assert lines[-1] == f"{noon} Acknowledged: The operator knows. {by}"
+        assert f"(since {noon}, for 3" in await place.answers("/incidents")
+        assert f"(since {noon}, for 3" in await place.answers("/status")
+        assert "until 24 Nov 22:00 (14:00 UTC) by" in await place.answers("/silence s/b 2h")
+        await place.recover()
+        assert f"is over since {noon};" in await place.answers("/ack 1")
 
 
 async def test_buttons_go_with_the_end_and_those_that_stay_say_so(
@@ -104,7 +113,7 @@ async def test_buttons_go_with_the_end_and_those_that_stay_say_so(
         first.buttons = before
         for words in ("Acknowledge", "Silence 1 h"):
             said = await pressed(place, words)
-            assert said == "Incident #1 is over since 2026-11-24 12:00 UTC; nothing was done."
+            assert said == "Incident #1 is over since 24 Nov 12:00 UTC; nothing was done."
             assert first.buttons == {}
             first.buttons = before
         assert not (await place.incident()).acked

@@ -30,6 +30,8 @@ listen = ""
 url = "https://status.example"
 title = "Relays"
 hosts = false
+[alerts]
+timezone = "Asia/Shanghai"
 [service.s]
 name = "Relay"
 endpoints = { a = "http://127.0.0.1:9", b = "http://hidden.example" }
@@ -98,13 +100,13 @@ async def test_readers_hear_of_what_they_chose_in_their_language_until_they_have
         await bot.broadcast(news(NotificationType.REMINDER, 1))
         assert phone.of(ADA)[-1] == (
             "🔴 Relay, a: bad gateway\n"
-            "Since 2026-11-24 12:00 UTC, for 3\N{NO-BREAK SPACE}s.\n"
+            "Since 24 Nov 12:00 UTC, for 3\N{NO-BREAK SPACE}s.\n"
             "The proxy cannot reach the service behind it. At fault: the base URL or what is behind"
             " it.\n"
             "https://status.example/incidents/1/"
         )
         assert phone.of(LI)[-1].startswith("🔴 Relay")
-        assert "始于 2026-11-24 12:00 UTC" in phone.of(LI)[-1]
+        assert "始于 11-24 12:00 UTC" in phone.of(LI)[-1]
         assert [len(phone.of(chat)) for chat in (ADA, LI, BOB)] == [3, 2, 2]
 
         assert await asks(place, "/unsubscribe", ADA) == (
