@@ -160,6 +160,7 @@ class AlertEngine:
         A result of another vantage that comes late, by `now`, changes no belief.
         """
         changes = self._follow_clock()
+        self.voters.begin(now or result.at)
         if self.voters.is_late(result, now or result.at):
             return changes
         self._see(result)

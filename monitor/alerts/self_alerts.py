@@ -22,6 +22,8 @@ STOPPED = "stopped"
 """The event that `monitor report-failure` begins, and the start of a daemon ends."""
 CONFIGURATION = "configuration"
 """The event of a configuration that was refused."""
+SILENT_FOR = timedelta(minutes=2)
+"""A vantage that counts as not heard for so long is told as silent."""
 
 
 def started_again(say: Language) -> str:
@@ -227,6 +229,40 @@ class TroubleTracker:
             lasts = self.ended(name, monotonic)
             return None if lasts is None else ends(name, mended(name, lasts, now, say))
         return begins(name, troubled(name, why, say)) if self.begins(name, monotonic) else None
+
+
+def silence_event(vantage: str) -> str:
+    """Return the event that a vantage is not heard."""
+    return f"vantage/{vantage}"
+
+
+def not_heard(name: str, since: datetime, context: Context) -> str:
+    """Say that nothing comes from a vantage; `since` is when it was heard last."""
+    say = context.language
+    title = say.gettext(
+        "%(vantage)s is not heard since %(begin)s", vantage=name, begin=moment(since, context)
+    )
+    then = say.gettext(
+        "It has no vote meanwhile. What it measures is added when it is heard again, as far as its"
+        " buffer holds it."
+    )
+    remedy = say.gettext("see whether `monitor agent` runs there and reaches this hub.")
+    return f"👁 {title}\n{then}\n" + say.gettext("To do: %(remedy)s", remedy=remedy)
+
+
+def heard_again(name: str, lasts: timedelta, context: Context) -> str:
+    """Say that results of a vantage come again."""
+    say = context.language
+    title = say.gettext("%(vantage)s is heard again", vantage=name)
+    length = lasted(lasts, context)
+    return f"✅ {title}\n" + say.gettext("It was not heard for %(lasted)s.", lasted=length)
+
+
+def waited_for_no_more(name: str, say: Language) -> str:
+    """Say that the silence of a vantage is no trouble any more, though it was not heard again."""
+    title = say.gettext("%(vantage)s is no longer waited for", vantage=name)
+    why = say.gettext("It has left the configuration, or has `sleeps = true` now.")
+    return f"✅ {title}\n{why}"
 
 
 def agent_notice(what: str, vantage: str, say: Language) -> str:

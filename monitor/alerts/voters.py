@@ -76,10 +76,14 @@ class Voters:
         """Return how long nothing was heard of it, since this daemon started at most."""
         if self.is_heard(vantage, now):
             return timedelta(0)
-        return now - self._heard.get(vantage, self._started or now)
+        started = self._started or now
+        return now - max(self._heard.get(vantage, started), started)
+
+    def begin(self, now: datetime) -> None:
+        """Note that this daemon judges; the first time counts."""
+        self._started = self._started or now
 
     def see(self, result: Result) -> None:
-        self._started = self._started or result.at
         self._seen[result.check, result.vantage] = _Seen(result.at, result.outcome)
 
     def is_late(self, result: Result, now: datetime) -> bool:

@@ -205,7 +205,7 @@ def agent_table(loaded: Config) -> Table:
     rows = plain_table("vantage", "name", "heard", "clock", "waiting", "version", "config")
     for vantage in loaded.vantages:
         state, name = known.get(vantage.id), Text(vantage.name("en"))
-        cells = ("never", "-", "-", "-", "-")
+        cells = ("never heard", "-", "-", "-", "-")
         if state is not None:
             tag = digest(agent_document(loaded.document, vantage))[:TAG_LENGTH]
             cells = (*_agent_cells(state), "current" if state.config == tag else "older")

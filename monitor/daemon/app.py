@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
+from typing import TYPE_CHECKING
 
 from monitor import __version__
 from monitor.alerts import Context, self_alerts
@@ -29,6 +30,9 @@ from monitor.metrics import Metrics
 from monitor.model import Notice, Redactor, RestartState, StoreError
 from monitor.ranking import RecentAnswers
 from monitor.store import AlsoWritten, Store
+
+if TYPE_CHECKING:
+    from monitor.daemon.hub import Hub
 
 log = logging.getLogger(__name__)
 
@@ -110,10 +114,10 @@ class Daemon:
             state = self.store.recall()
             components = Components.build(self.deps, state)
             await self._forget(components)
-            await self._restore_state(components, state)
             if components.hub:
                 with _log_store_errors():
                     await components.hub.load()
+            await self._restore_state(components, state)
             async with _signals(self.stop):
                 await self._run_components(components, state)
         finally:
@@ -264,7 +268,9 @@ class Daemon:
             recent = tuple(result for result in recent if result.at >= since)
             components.alerts.seed(result for result in (*old, *recent) if result.check in known)
         with _log_store_errors():
-            await self.store.save(outgoing=components.alerts.end_begun(state.begun, now))
+            goes_on = components.hub.events if components.hub else frozenset()
+            ended = [row for row in state.begun if row.event not in goes_on]
+            await self.store.save(outgoing=components.alerts.end_begun(ended, now))
         text = self_alerts.started(state, self._context(components, now))
         if text:
             log.warning('event=gap why="%s"', text.splitlines()[0])
@@ -290,11 +296,8 @@ class Daemon:
         )
         for notice in alerts:
             await self._notify(components, notice, now)
-        for text in (
-            components.hub.take_notices(components.alerts.language) if components.hub else ()
-        ):
-            log.warning('event=agent_notice why="%s"', text.splitlines()[0])
-            await self._notify(components, Notice(text), now)
+        if components.hub:
+            await self._alert_about_agents(components, components.hub, now)
         for pause in components.schedule.take_pauses():
             text = self_alerts.paused(
                 pause.begin,
@@ -304,6 +307,15 @@ class Daemon:
             )
             log.warning('event=gap why="%s"', text.splitlines()[0])
             await self._notify(components, Notice(text), now)
+
+    async def _alert_about_agents(self, components: Components, hub: "Hub", now: datetime) -> None:
+        notices = hub.take_notices(self._context(components, now))
+        for notice in notices:
+            log.warning('event=agent_notice why="%s"', notice.text.splitlines()[0])
+        rows = tuple(row for notice in notices for row in components.alerts.notice(notice, now))
+        if notices:
+            with _log_store_errors():
+                await self.store.save(outgoing=rows, values=hub.remembered)
 
     async def _remind(self, components: Components, now: datetime) -> None:
         changes = components.alerts.remind(now)

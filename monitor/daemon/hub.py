@@ -3,7 +3,8 @@
 Only a daemon with `[vantage.ID]` tables imports it.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from operator import attrgetter
 
@@ -12,18 +13,22 @@ from aiohttp import web
 from monitor.agent.clock_offset import NOTICE_MS
 from monitor.agent.ingest import AgentApi, Heard, HubSettings, IngestCounts
 from monitor.agent.signature import load_or_make
-from monitor.alerts import AlertChanges, AlertEngine, self_alerts
+from monitor.alerts import AlertChanges, AlertEngine, Context, self_alerts
 from monitor.clock import Clock
 from monitor.config import Config
 from monitor.config.agent_document import agent_document
 from monitor.cycle import is_declared_limit
-from monitor.language import Language
 from monitor.logs import RepeatFilter
-from monitor.model import AgentState, Redactor, Result
+from monitor.model import AgentState, Notice, Redactor, Result, Vantage
 from monitor.store import Store
-from monitor.store.agents import states
+from monitor.store.agents import newest_results, states
+from monitor.store.small_tables import note
 
+SILENT = "silent_vantages"
+"""The store's name for the vantages that were told as silent: JSON, when each was heard last."""
 _AGAIN_S = 4 * 3600.0
+_LOOKS_S = 60.0
+"""Whoever looks more seldom was stopped in between, and heard nobody."""
 KEY_FILE = "hub.key"
 """The hub's own key, in the folder of its state: it signs what agents are told to probe."""
 
@@ -46,6 +51,10 @@ class Hub:
         self._notices: list[tuple[str, str]] = []
         self._repeats = RepeatFilter()
         self._told: dict[tuple[str, str], float] = {}
+        self._silent: dict[str, datetime] = {}
+        """Those that were told as silent, and when each was heard last."""
+        self._heard_at: dict[str, float] = {}
+        self._looked = self._listens_since = clock.monotonic()
         self.states: dict[str, AgentState] = {}
         """What is known of each agent, by vantage."""
         self._api = AgentApi(
@@ -57,8 +66,20 @@ class Hub:
         )
 
     async def load(self) -> None:
-        """Recall who was heard before this daemon began. Raises StoreError."""
+        """Recall who was heard, and who was told as silent, before this daemon began. Raises StoreError."""
         self.states = {state.vantage: state for state in await self._store.ask(states)}
+        for state in self.known.values():
+            self._alerts.voters.hear(state.vantage, state.heard, blind=state.blind)
+        others, checks = [*self.known], {check.key for check in self._config.checks}
+        for result in await self._store.ask(lambda connection: newest_results(connection, others)):
+            if result.check in checks:
+                self._alerts.voters.see(result)
+        own = self._config.vantage
+        silent = await self._store.ask(lambda connection: note(connection, own, SILENT))
+        self._silent = {
+            vantage: datetime.fromisoformat(heard)
+            for vantage, heard in json.loads(silent or "{}").items()
+        }
 
     def change(self, config: Config, redact: Redactor) -> None:
         """Take and hand out by another configuration from now on."""
@@ -84,14 +105,69 @@ class Hub:
             if vantage.id in self.states
         }
 
-    def take_notices(self, language: Language) -> list[str]:
-        """Return what people should know of the agents, each once."""
+    def take_notices(self, context: Context) -> list[Notice]:
+        """Return what people should know of the agents, each once; `remembered` goes with them."""
+        language = context.language
         names = {vantage.id: vantage.name(language.code) for vantage in self._config.vantages}
-        notices, self._notices = self._notices, []
-        return [
-            self_alerts.agent_notice(what, names.get(vantage, vantage), language)
-            for what, vantage in notices
+        odd, self._notices = self._notices, []
+        notices = [
+            Notice(self_alerts.agent_notice(what, names.get(vantage, vantage), language))
+            for what, vantage in odd
         ]
+        watched = {vantage.id: vantage for vantage in self._config.vantages if not vantage.sleeps}
+        return [
+            *notices,
+            *self._ended_silences(watched, names, context),
+            *self._begun_silences(watched, names, context),
+        ]
+
+    @property
+    def remembered(self) -> tuple[tuple[str, str], ...]:
+        """Return what the store keeps of what was told, by name."""
+        silent = {vantage: heard.isoformat() for vantage, heard in self._silent.items()}
+        return ((SILENT, json.dumps(silent)),)
+
+    @property
+    def events(self) -> frozenset[str]:
+        """Return the events that go on: a start does not end them."""
+        return frozenset(map(self_alerts.silence_event, self._silent))
+
+    def _ended_silences(
+        self, watched: Mapping[str, Vantage], names: Mapping[str, str], context: Context
+    ) -> Iterator[Notice]:
+        """Yield the end of what was told: it is heard again, or nobody waits for it."""
+        for vantage, heard in [*self._silent.items()]:
+            state, name = self.states.get(vantage), names.get(vantage, vantage)
+            if vantage not in watched:
+                text = self_alerts.waited_for_no_more(name, context.language)
+            elif state is not None and state.heard != heard:
+                text = self_alerts.heard_again(name, state.heard - heard, context)
+            else:
+                continue
+            del self._silent[vantage]
+            yield self_alerts.ends(self_alerts.silence_event(vantage), text)
+
+    def _begun_silences(
+        self, watched: Mapping[str, Vantage], names: Mapping[str, str], context: Context
+    ) -> Iterator[Notice]:
+        """Yield who is not heard any more.
+
+        Only time counts in which this hub could hear: it ran, its network and its store worked.
+        """
+        monotonic = self._clock.monotonic()
+        was_stopped = monotonic - self._looked > _LOOKS_S
+        if was_stopped or self._alerts.is_blind or self._store.trouble:
+            self._listens_since = monotonic
+        self._looked = monotonic
+        for vantage, settings in watched.items():
+            since = max(self._heard_at.get(vantage, self._listens_since), self._listens_since)
+            patience = settings.silent_after(self._config.checks) + self_alerts.SILENT_FOR
+            is_told = vantage in self._silent or vantage not in self.states
+            if is_told or monotonic - since <= patience.total_seconds():
+                continue
+            heard = self._silent[vantage] = self.states[vantage].heard
+            text = self_alerts.not_heard(names[vantage], heard, context)
+            yield self_alerts.begins(self_alerts.silence_event(vantage), text)
 
     def _settings(self, config: Config, redact: Redactor) -> HubSettings:
         return HubSettings(
@@ -129,6 +205,7 @@ class Hub:
         self._judge(heard)
         before = self.states.get(state.vantage)
         self.states[state.vantage] = state
+        self._heard_at[state.vantage] = self._clock.monotonic()
         is_off = abs(state.offset_ms or 0) > NOTICE_MS
         if self._repeats.is_news(f"clock {state.vantage}", "off" if is_off else None):
             self._notices.append(("clock", state.vantage))

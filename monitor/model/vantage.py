@@ -28,7 +28,9 @@ class Vantage:
     silent: timedelta | None = field(
         default=None, metadata={"help": "how long it may say nothing and still be heard"}
     )
-    sleeps: bool = field(default=False, metadata={"help": "a laptop; it changes nothing so far"})
+    sleeps: bool = field(
+        default=False, metadata={"help": "a laptop: nobody is told that it is silent"}
+    )
 
     def name(self, language: str) -> str:
         names = dict(self.names)

@@ -3,7 +3,7 @@
 The table is made when the first agent is heard; the store of a daemon without agents has none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -11,9 +11,10 @@ from sqlalchemy import Column, Connection, MetaData, Text, inspect, select
 from sqlmodel import Field, Session, SQLModel, col
 from sqlmodel import select as select_rows
 
-from monitor.model import AgentState, RunRecord, Spend
+from monitor.model import AgentState, Result, RunRecord, Spend
 from monitor.store import small_tables
-from monitor.store.run_rows import Ids, millis
+from monitor.store.loader import Loader
+from monitor.store.run_rows import EPOCH, Ids, millis
 from monitor.store.schema import BIG, CHECKS, RUNS, LedgerRow, UTCDateTime, upsert
 from monitor.store.store import Store
 from monitor.store.transaction import WriteSet, write
@@ -154,6 +155,12 @@ def _ledger(spend: Mapping[tuple[date, str], Spend], vantage: str) -> Iterable[L
             tokens=spent.tokens,
             money=spent.money,
         )
+
+
+def newest_results(connection: Connection, vantages: Collection[str]) -> tuple[Result, ...]:
+    """Return the newest run of each check at each of these vantages, as far as runs are kept."""
+    loader = Loader(connection, "", EPOCH, vantages)
+    return tuple(result for _, result in loader.latest())
 
 
 def states(connection: Connection) -> tuple[AgentState, ...]:

@@ -10,7 +10,8 @@ import pytest
 from cast import HandClock
 
 from monitor.agent.ingest import Heard
-from monitor.alerts import AlertEngine
+from monitor.alerts import AlertEngine, Context
+from monitor.alerts.quorum import Reach, Standing
 from monitor.config import Config, parse
 from monitor.daemon.components import voting_of
 from monitor.daemon.hub import Hub
@@ -19,6 +20,7 @@ from monitor.model import (
     Failure,
     FailureKind,
     Incident,
+    NotificationType,
     Outcome,
     Redactor,
     Result,
@@ -26,6 +28,7 @@ from monitor.model import (
     Severity,
 )
 from monitor.store import Store
+from monitor.store.agents import ReceivedBatch, receive
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CHECK = "relay/direct/http"
@@ -55,15 +58,18 @@ class Judging:
     """What was handed on of all that came."""
     number: int = 0
 
-    def own(self, outcome: Outcome = Outcome.UP) -> None:
-        result = Result(check=CHECK, vantage="fra", at=self.clock.now(), outcome=outcome)
+    def own(self, kind: FailureKind | None = None) -> None:
+        failure = Failure(kind, "did not answer") if kind else None
+        outcome = failure.outcome if failure else Outcome.UP
+        at = self.clock.now()
+        result = Result(check=CHECK, vantage="fra", at=at, outcome=outcome, failure=failure)
         changes = self.alerts.judge(result)
         self.store.keep(changes.incidents, changes.outgoing, changes.states)
 
     def agent(self, kind: FailureKind | None, *, ago: float = 0, blind: bool = False) -> None:
         """The agent pushes one result."""
         self.number += 1
-        failure = kind and Failure(kind, "answers from nowhere")
+        failure = Failure(kind, "answers from nowhere") if kind else None
         result = Result(
             check=CHECK,
             vantage="cn",
@@ -75,15 +81,46 @@ class Judging:
         state = AgentState(vantage="cn", stream="s", upto=self.number, heard=now, blind=blind)
         self.hub._heard(Heard(state, (RunRecord(result=result, kind="http"),)))
 
+    async def push(self, kind: FailureKind | None = None) -> None:
+        """The agent pushes one result, and the hub stores it."""
+        failure = Failure(kind, "answers from nowhere") if kind else None
+        outcome, now = failure.outcome if failure else Outcome.UP, self.clock.now()
+        result = Result(check=CHECK, vantage="cn", at=now, outcome=outcome, failure=failure)
+        run = RunRecord(result=result, kind="http")
+        self.number += 1
+        state = AgentState(vantage="cn", stream="s", upto=self.number, heard=now)
+        silent = timedelta(minutes=3)
+        batch = ReceivedBatch(state=state, first=self.number, runs=(run,), taken_over_after=silent)
+        await receive(self.store, batch, [self.number])
+        self.hub._heard(Heard(state, (run,)))
+
+    def notices(self) -> list[tuple[str, str]]:
+        """Return event and title of what is told now, and keep what goes with it."""
+        notices = self.hub.take_notices(Context(now=self.clock.now()))
+        if notices:
+            self.store.keep(values=self.hub.remembered)
+        return [(notice.event, notice.text.splitlines()[0]) for notice in notices]
+
+    def minutes(self, count: int) -> list[tuple[str, str]]:
+        """Let time pass, looking four times a minute as the daemon does; return what is told."""
+        told = []
+        for _ in range(4 * count):
+            self.clock.tick(15)
+            told += self.notices()
+        return told
+
     async def incidents(self) -> tuple[Incident, ...]:
         await self.store.flush()
         return await self.store.incidents()
 
 
 @asynccontextmanager
-async def judging(folder: Path) -> AsyncIterator[Judging]:
-    config = parse(TOML, path=folder / "monitor.toml", env={})
-    clock = HandClock(NOON)
+async def judging(
+    folder: Path, clock: HandClock | None = None, toml: str = TOML, number: int = 0
+) -> AsyncIterator[Judging]:
+    """A hub that starts; `number` is that of the last batch it has."""
+    config = parse(toml, path=folder / "monitor.toml", env={})
+    clock = clock or HandClock(NOON)
     store = Store(config.store, clock=clock, vantage="fra", others=["cn"])
     store.open()
     memory = store.recall()
@@ -94,7 +131,9 @@ async def judging(folder: Path) -> AsyncIterator[Judging]:
     )
 
     try:
-        yield Judging(config, hub, store, alerts, clock, results)
+        await hub.load()
+        alerts.seed(await store.results_since(clock.now() - timedelta(hours=1)))
+        yield Judging(config, hub, store, alerts, clock, results, number)
     finally:
         await store.close()
 
@@ -145,10 +184,103 @@ async def test_odd_agents_are_told_once(place: Judging) -> None:
     for _ in range(3):
         place.hub._heard(Heard(state, ()))
         place.hub._heard(Heard(state, (), is_other_stream=True))
-    titles = [text.splitlines()[0] for text in place.hub.take_notices(place.alerts.language)]
-    assert titles == [
+    assert [title for _, title in place.notices()] == [
         "👁 Shanghai: its clock is more than a minute wrong",
         "👁 Shanghai: its buffer was full",
         "👁 Shanghai: two agents have the same key",
     ]
-    assert place.hub.take_notices(place.alerts.language) == []
+    assert place.notices() == []
+
+
+SILENT = ("vantage/cn", "👁 Shanghai is not heard since 24 Nov 12:00 UTC")
+HEARD = ("vantage/cn", "✅ Shanghai is heard again")
+
+
+async def test_a_place_that_is_silent_is_told_once_and_its_return_once(place: Judging) -> None:
+    assert place.minutes(60) == []  # never heard since it was added
+    place.clock.wall = NOON
+    await place.push()
+    assert place.minutes(5) == []
+    assert place.minutes(60) == [SILENT]
+    await place.push()
+    [notice] = place.hub.take_notices(Context(now=place.clock.now()))
+    assert notice.what is NotificationType.RESOLVED
+    assert notice.text.splitlines() == [HEARD[1], "It was not heard for 1h5m."]
+    assert place.minutes(5) == []
+
+
+@pytest.mark.slow
+async def test_what_was_told_of_a_silent_place_is_remembered_over_a_start(tmp_path: Path) -> None:
+    async with judging(tmp_path) as place:
+        await place.push()
+        assert place.minutes(6) == [SILENT]
+    async with judging(tmp_path, place.clock, number=1) as place:
+        assert place.hub.events == {"vantage/cn"}
+        assert place.minutes(10) == []
+        await place.push()  # and the daemon ends before it could say so
+    async with judging(tmp_path, place.clock) as place:
+        assert place.minutes(6) == [
+            HEARD,
+            ("vantage/cn", "👁 Shanghai is not heard since 24 Nov 12:16 UTC"),
+        ]
+    async with judging(tmp_path, place.clock, TOML + "sleeps = true\n") as place:
+        assert place.minutes(1) == [("vantage/cn", "✅ Shanghai is no longer waited for")]
+        assert place.hub.events == frozenset()
+
+
+async def test_only_time_in_which_the_hub_could_hear_makes_a_place_silent(tmp_path: Path) -> None:
+    async with judging(tmp_path) as place:
+        await place.push()
+    place.clock.tick(8 * 3600)
+    async with judging(tmp_path, place.clock) as place:
+        assert place.minutes(5) == []  # it was the hub that was away
+        place.clock.tick(3600)  # stopped, and continued
+        assert place.minutes(1) == []
+        place.clock.suspend(3600)
+        assert place.minutes(1) == []
+        for _ in range(3):
+            place.own(FailureKind.OFFLINE)
+            assert place.minutes(1) == []
+        assert place.alerts.is_blind
+        assert place.minutes(60) == []
+        for _ in range(3):
+            place.own()
+            assert place.minutes(1) == []
+        assert not place.alerts.is_blind
+        assert place.minutes(2) == []
+        assert place.minutes(3) == [SILENT]
+
+
+async def test_a_place_that_sleeps_is_neither_told_nor_an_absent_voter(tmp_path: Path) -> None:
+    async with judging(tmp_path, toml=TOML + "sleeps = true\n") as place:
+        await place.push()
+        assert place.minutes(60) == []
+        for _ in range(3):
+            place.own(FailureKind.CONNECT_TIMEOUT)
+            place.clock.tick(60)
+        [incident] = await place.incidents()
+        assert (incident.severity, incident.closed) == (Severity.DOWN, None)
+        for _ in range(3):
+            place.own()
+            place.clock.tick(60)
+        [incident] = await place.incidents()
+        assert incident.closed is not None
+
+
+async def test_a_start_keeps_the_votes_as_they_were(tmp_path: Path) -> None:
+    async with judging(tmp_path) as place:
+        for _ in range(3):
+            place.own()
+            await place.push(FailureKind.DNS_POISONED)
+            place.clock.tick(60)
+    [rule] = [rule for rule in place.alerts._rules if rule.name == "down"]
+    async with judging(tmp_path, place.clock) as place:
+        place.own()
+        now = place.clock.now()
+        standing = place.alerts.standing(CHECK, rule, now, Reach.PARTIAL)
+        assert standing == Standing(Reach.PARTIAL, bad=("cn",), good=("fra",))
+        assert place.alerts.voters.is_heard("cn", now + timedelta(minutes=2))
+        assert not place.alerts.voters.is_heard("cn", now + timedelta(minutes=2, seconds=1))
+        assert place.alerts.voters.silent_for("cn", now + timedelta(hours=1)) == timedelta(hours=1)
+        [incident] = await place.incidents()
+        assert (incident.severity, incident.closed) == (Severity.PARTIAL, None)
