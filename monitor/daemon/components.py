@@ -155,6 +155,7 @@ class Components:
 
         requests = OperatorRequests(deps.store, alerts, clock, check_now)
         bots = _bots(deps, alerts, requests, publisher, moved)
+        requests.on_change = bots.renew_buttons
         bots.change(config, Notifier(sent_by_apprise(config), deps.redact, moved))
         hub = make_hub(deps, alerts)
         components = cls(

@@ -57,6 +57,8 @@ class OperatorRequests:
     ) -> None:
         self._store, self._alerts, self._clock = store, alerts, clock
         self._check_now = check_now
+        self.on_change: Callable[[int], None] = lambda _: None
+        """Called with the number of each incident that a request changed, once that is stored."""
         self._repeat_filter = RepeatFilter()
         self._turn = asyncio.Lock()
 
@@ -90,6 +92,8 @@ class OperatorRequests:
             changes = await self._handle(request)
             if changes.incidents or changes.outgoing:
                 await self._store.save(changes.incidents, changes.outgoing, changes.states)
+            for incident in changes.incidents:
+                self.on_change(incident.id)
             log.info("event=request what=%s target=%s", request.what.value, request.target)
         if waiting:
             await self._store.finish_requests([request.id for request in waiting])

@@ -60,6 +60,7 @@ class TelegramBots:
         self._bots: dict[str, Bot] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._renewing: set[asyncio.Task[None]] = set()
         self._is_started = False
         self._apprise: Notifier
 
@@ -112,8 +113,18 @@ class TelegramBots:
         else:
             await bot.send(telegram_html(message), message.incidents)
 
+    def renew_buttons(self, incident: int) -> None:
+        """Have every bot bring an incident's buttons up to date; nobody waits for that."""
+        for name, bot in self._bots.items():
+            task = asyncio.create_task(bot.renew_buttons(incident), name=f"telegram buttons {name}")
+            self._renewing.add(task)
+            task.add_done_callback(self._renewing.discard)
+
     async def stop(self) -> None:
         """End listening; messages can still be sent."""
+        for task in self._renewing:
+            task.cancel()
+        await asyncio.gather(*self._renewing, return_exceptions=True)
         await _stop(self._bots, self._tasks)
 
     async def close(self) -> None:

@@ -108,6 +108,10 @@ class Bot:
         """Send an alert to every chat of the channel. Raises NotDeliveredError."""
         await self._alerts.send(Alert(html, incidents))
 
+    async def renew_buttons(self, incident: int) -> None:
+        """Bring the buttons of an incident up to date, after somebody did something elsewhere."""
+        await self._alerts.renew_buttons(incident)
+
     async def broadcast(self, message: Message) -> None:
         """Tell the subscribers. Raises NotDeliveredError where some of them were not reached."""
         if self._subscriptions is None:

@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from bot_cast import TEXT, BotSetup, alert, bot_setup, listening_bot, soon
@@ -11,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import CHAT, TOKEN, Telegram, telegram
 
+from monitor.alerts import Notifier
+from monitor.daemon.telegram_bots import TelegramBots
 from monitor.language import language
-from monitor.model import EntryKind, Mute
+from monitor.model import EntryKind, Message, Mute, OperatorRequest, Redactor, RequestKind
 from monitor.telegram import replies
 from monitor.telegram.buttons import Action, Button, read_button
 
@@ -117,6 +121,30 @@ async def test_buttons_go_with_the_end_and_those_that_stay_say_so(
             assert first.buttons == {}
             first.buttons = before
         assert not (await place.incident()).acked
+
+
+async def test_buttons_go_at_once_with_what_was_done_elsewhere(
+    tmp_path: Path, phone: Telegram, clock: HandClock
+) -> None:
+    async with bot_setup(tmp_path, phone, clock) as place:
+        bots = TelegramBots(lambda *_: place.operations(), clock, Random(1))
+        bots.change(place.config, Notifier((), Redactor()))
+        place.requests.on_change = bots.renew_buttons
+        await place.fail()
+        await bots.send("phone", Message("Relay: down", "Since then.", incidents=(1,)))
+        [message] = phone.sent
+        assert [*message.buttons] == ALL_BUTTONS
+        for what, target, left in (
+            (RequestKind.ACK, "1", ["Silence 1 h", "Details"]),
+            (RequestKind.SILENCE, "s", ["Details"]),
+        ):
+            until = clock.now() + timedelta(hours=1)
+            await place.store.add_request(
+                OperatorRequest(at=clock.now(), what=what, target=target, until=until)
+            )
+            await place.requests.handle_waiting()
+            await soon(lambda left=left: [*message.buttons] == left, seconds=5)
+        await bots.close()
 
 
 async def test_a_message_of_several_incidents_has_a_row_for_each_that_goes_on(
