@@ -494,11 +494,22 @@ async def test_no_error_and_no_log_ever_shows_the_token(
     assert [record.getMessage() for record in ours if TOKEN in record.getMessage()] == []
 
 
-async def test_an_address_that_apprise_does_not_know_is_a_complaint_without_the_address() -> None:
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("nonsense://secret-part", 'Apprise knows no scheme "nonsense://"'),
+        ("pagerduty://secret-part", "want pagerduty://INTEGRATIONKEY@APIKEY or pagerduty://"),
+        ("https://oapi.dingtalk.com/robot/secret-part", "dingtalk://SECRET@TOKEN"),
+    ],
+)
+def test_an_address_that_apprise_does_not_take_is_a_complaint_that_names_the_form(
+    address: str, says: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
-        Notifier((Channel(id="x", url=Secret("nonsense://secret-part")),), REDACT)
+        Notifier((Channel(id="x", url=Secret(address)),), REDACT)
 
-    assert str(caught.value).startswith('channel.x.url: Apprise knows no scheme "nonsense://"')
+    assert str(caught.value).startswith("channel.x.url: Apprise ")
+    assert says in str(caught.value)
     assert "secret-part" not in str(caught.value)
 
 

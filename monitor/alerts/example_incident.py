@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.alerts.message_parts import Context
-from monitor.language import Language
 from monitor.model import (
     Failure,
     FailureKind,
@@ -69,8 +68,10 @@ def as_test(message: Message, context: Context) -> Message:
     )
 
 
-def plain_test(say: Language) -> Message:
+def plain_test(context: Context) -> Message:
+    """Make a notice. A channel that holds events begins one with it and ends that at once."""
     return Message(
-        say.gettext("Test message from monitor"),
-        say.gettext("If you can read this, alerts reach you here. Nothing is wrong."),
+        context.say("Test message from monitor"),
+        context.say("If you can read this, alerts reach you here. Nothing is wrong."),
+        event=f"{context.vantage}/test",
     )

@@ -7,6 +7,7 @@ commands that tell nobody need not pay.
 import asyncio
 import contextlib
 import logging
+import re
 import smtplib
 import sys
 import threading
@@ -40,6 +41,8 @@ from monitor.model import (
 )
 
 _LIBRARIES = ("apprise", "urllib3", "requests")
+_FORMS = 2
+"""How many forms of an address a complaint names; some services have nine."""
 _URL_OPTIONS = {"cto": "5", "rto": "15"}
 """Apprise's time limits, in seconds."""
 SERVICE_TIMEOUT = 30.0
@@ -193,12 +196,25 @@ class _Connected:
 def _unknown(apprise: Any, channel: Channel) -> str:
     """Say why Apprise takes no address. Nothing of it is quoted but its scheme."""
     scheme = channel.url.reveal().partition("://")[0].lower()
-    schemes = apprise.NotificationManager().schemas()
+    manager = apprise.NotificationManager()
+    schemes = manager.schemas()
     if scheme in schemes:
-        return f"Apprise does not take this address; see its wiki for the form of {scheme}://"
+        forms = [_form(scheme, template) for template in manager[scheme].templates[:_FORMS]]
+        return f"Apprise does not take this address, want {' or '.join(forms)}"
+    if scheme in {"https", "http"}:
+        return (
+            f"Apprise does not know whose {scheme}:// address this is; want the service's own form, such as"
+            " dingtalk://SECRET@TOKEN (docs/channels.md)"
+        )
     near = get_close_matches(scheme, schemes, n=1)
     hint = f'; did you mean "{near[0]}://"?' if near else "; its wiki lists those that it knows"
     return f'Apprise knows no scheme "{scheme[:20]}://"{hint}'
+
+
+def _form(scheme: str, template: str) -> str:
+    """Write one of Apprise's templates as an address, `{token}` as TOKEN."""
+    named = template.replace("{schema}", scheme)
+    return re.sub(r"\{(\w+)\}", lambda part: part[1].upper(), named).rstrip("/")
 
 
 def _readdressed(plugin: Any, moved: MovedChats) -> Any:

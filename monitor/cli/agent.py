@@ -142,7 +142,11 @@ def add(path: Path | None, vantage: str, name: str, url: str) -> None:
 
 def _hub_address(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise MonitorError(
+            f'got the address "{text[:60]}", want one such as https://status.example.org'
+        )
+    if not text:
         raise MonitorError(
             "at which address does the agent reach this hub? give it with --url https://..., or as `url` in [page]"
         )

@@ -60,6 +60,7 @@ def command(
 
     With --as it is what an incident of your first check would send, marked as a test. A channel that holds
     events, as on-call services do, gets the beginning and the end, so that nothing stays open there.
+    Webhooks get no test: programs would act on it.
     """
     loaded = load(path)
     failed = asyncio.run(send_tests(loaded, channel, example, say))
@@ -79,6 +80,9 @@ async def send_tests(
     channels = tuple(channel for channel in config.channels if only in {"", channel.id})
     if not channels:
         names = ", ".join(channel.id for channel in config.channels)
+        if only in {webhook.id for webhook in config.webhooks}:
+            why = f"{only} is a webhook, which gets no test: a program would act on it"
+            raise MonitorError(f"{why}. Channels are: {names}")
         raise MonitorError(f'there is no channel "{only[:40]}", only {names}')
     notifier = Notifier(channels, Redactor(config.secrets))
     failed = 0
@@ -120,7 +124,7 @@ def _messages(
         timezone=config.alerts.timezone,
     )
     if example is None:
-        return {"": plain_test(context.language)}
+        return {"": plain_test(context)}
     severity = Severity.DEGRADED if example is Example.DEGRADED else Severity.DOWN
     keys = (
         check.key

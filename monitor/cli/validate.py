@@ -21,11 +21,13 @@ def command(path: ConfigPath = None) -> None:
 
 def summary(config: Config) -> str:
     endpoints = sum(len(service.endpoints) for service in config.services)
+    optional = (("webhook", config.webhooks), ("agent", config.vantages))
     counts = (
         _count(len(config.services), "service"),
         _count(endpoints, "endpoint"),
         _count(len(config.checks), "check"),
         _count(len(config.channels), "channel"),
+        *(_count(len(some), noun) for noun, some in optional if some),
     )
     keyless = sorted({check.service for check in config.checks if _lacks_key(check)})
     hint = f' No key for {", ".join(keyless)}: what needs one shows "no key".' if keyless else ""

@@ -27,8 +27,10 @@ def with_vantage(text: str, vantage: str, name: str, key: str) -> str:
 
 def without_vantage(text: str, vantage: str) -> str:
     """Return the text without a table, and with everything else. Raises MonitorError where that is not possible."""
-    if vantage not in _vantages(text):
-        raise MonitorError(f"there is no [vantage.{vantage}]")
+    known = _vantages(text)
+    if vantage not in known:
+        names = f"only {', '.join(sorted(known))}" if known else "nor any other"
+        raise MonitorError(f"there is no [vantage.{vantage}], {names}")
     own = re.compile(rf"^\s*\[\s*vantage\s*\.\s*[\"']?{re.escape(vantage)}[\"']?\s*[\].]")
     kept: list[str] = []
     is_own = False

@@ -1,12 +1,15 @@
 """On-call services hold one event for each incident: what happens to the incident happens to it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from channels_cast import reaching
 from on_call_services import ACKNOWLEDGED, ON_CALL, OPEN, RESOLVED, OnCall
 
+from monitor.alerts import Context
 from monitor.alerts.channel_format import takes_acknowledgement
+from monitor.alerts.example_incident import plain_test
 from monitor.model import Channel, Message, NotificationType, Secret, Severity
 
 
@@ -42,6 +45,21 @@ async def test_begin_change_acknowledgement_and_end_act_on_one_event_also_after_
             await notifier.send(stub.schema, told(NotificationType.CALM, other))
             assert [event.state for event in stub.events] == [RESOLVED] * 2, stub.schema
             assert stub.lost == [], stub.schema
+
+
+async def test_a_plain_test_message_leaves_no_event_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubs = tuple(kind() for kind in ON_CALL)
+    context = Context(
+        now=datetime(2026, 11, 30, tzinfo=UTC), services={}, endpoints={}, vantage="v"
+    )
+    async with reaching(stubs, tmp_path, monkeypatch) as notifier:
+        for stub in stubs:
+            await notifier.tell(stub.schema, plain_test(context))
+    assert {stub.schema: [event.state for event in stub.events] for stub in stubs} == {
+        stub.schema: [RESOLVED] for stub in stubs
+    }
 
 
 async def test_an_end_that_was_taken_already_does_no_harm(

@@ -12,6 +12,7 @@ from pathlib import Path
 import command_cast
 import pytest
 from command_cast import MONITOR
+from receiver import SECRET
 from telegram import CHAT, TOKEN, telegram
 
 from monitor.clock import SystemClock
@@ -324,11 +325,16 @@ async def test_a_test_alert_shows_what_an_incident_would_send(dead: Path) -> Non
                 f'[channel.{name}]\nurl = "tgram://${{TOKEN}}/{CHAT}"\n'
                 f'telegram_api = "{phone.url}"\n{more}'
             )
+        text += '[webhook.gateway]\nurl = "http://127.0.0.1:9000/"\nsecret = "${WEBHOOK_SECRET}"\n'
         (dead / "monitor.toml").write_text(text)
 
         async def test_alert(*words: str) -> tuple[int, str]:
             done = await asyncio.to_thread(
-                monitor, "test-alert", *words, cwd=dead, env={"TOKEN": TOKEN}
+                monitor,
+                "test-alert",
+                *words,
+                cwd=dead,
+                env={"TOKEN": TOKEN, "WEBHOOK_SECRET": SECRET},
             )
             return done.returncode, done.stdout + done.stderr
 
@@ -337,6 +343,8 @@ async def test_a_test_alert_shows_what_an_incident_would_send(dead: Path) -> Non
         assert await test_alert("good", "--as", "degraded") == (0, "good: sent: degraded\n")
         assert await test_alert("good", "--as", "ended") == (0, "good: sent: ended\n")
         assert await test_alert("bad") == (1, 'there is no channel "bad", only good, quiet\n')
+        code, said = await test_alert("gateway")
+        assert (code, said.startswith("gateway is a webhook, which gets no test")) == (1, True)
         assert (await test_alert("--as", "other"))[0] == 2
     titles = [message.splitlines()[0] for message in phone.messages]
     assert titles == [
@@ -366,6 +374,9 @@ def test_the_schema_is_a_json_schema_of_the_file(dead: Path) -> None:
         "webhook",
         "price",
         "maintenance",
+        "vantage",
+        "verdict",
+        "agent",
     }
 
 
