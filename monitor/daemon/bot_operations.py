@@ -27,7 +27,7 @@ from monitor.store import Store
 
 PICKUP = timedelta(seconds=20)
 """How long a check may wait for its turn, beside the time that the run itself may take."""
-_LOOK_S = 0.5
+LOOK_S = 0.5
 
 
 class BotOperations:
@@ -93,11 +93,11 @@ class BotOperations:
         request = OperatorRequest(at=now, what=RequestKind.CHECK, target=check.key)
         await self._requests.carry_out(request)
         patience = (check.probe.timeout * 2 + PICKUP).total_seconds()
-        for _ in range(round(patience / _LOOK_S)):
+        for _ in range(round(patience / LOOK_S)):
             results = await self._store.results(check.key, since=now)
             if results:
                 return results[0]
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(LOOK_S)
         return None
 
     async def subscribers(self) -> tuple[Subscriber, ...]:

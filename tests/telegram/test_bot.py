@@ -17,6 +17,7 @@ from telegram import BOT, CHAT, TOKEN, Telegram, telegram
 
 from monitor.alerts.moved_chats import MovedChats
 from monitor.cli.status import document
+from monitor.daemon import bot_operations
 from monitor.language import language
 from monitor.model import EntryKind, Mute, NotDeliveredError
 from monitor.telegram import replies
@@ -60,7 +61,7 @@ async def phone() -> AsyncIterator[Telegram]:
         yield fake
 
 
-async def test_an_acknowledgement_is_in_the_incident_with_the_persons_name_and_not_on_the_page(
+async def test_an_acknowledgement_is_in_the_incident_with_the_persons_name(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
     async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
@@ -78,6 +79,14 @@ async def test_an_acknowledgement_is_in_the_incident_with_the_persons_name_and_n
         assert await place.answers("/ack 2") == "There is no incident #2."
         assert await place.answers("/ack soon") == "Please write: /ack N [WHY]"
 
+
+@pytest.mark.slow
+async def test_the_page_says_that_somebody_knows_and_not_who(
+    tmp_path: Path, phone: Telegram, clock: HandClock
+) -> None:
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
+        await place.fail()
+        await place.answers("/ack 1 looking into it")
         await place.publisher.publish()
         files = [file for file in (tmp_path / "page").rglob("*") if file.is_file()]
         assert any(b"Acknowledged" in file.read_bytes() for file in files)
@@ -132,8 +141,9 @@ async def test_what_it_knows_is_what_the_page_says(
 
 
 async def test_a_check_is_run_and_its_result_is_told_after_it(
-    tmp_path: Path, phone: Telegram, clock: HandClock
+    tmp_path: Path, phone: Telegram, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bot_operations, "LOOK_S", 0.01)
     async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         assert await place.answers("/check s/a/http") == "s/a/http is asked; the answer follows."
         await soon(lambda: place.checked == ["s/a/http"])
@@ -238,7 +248,7 @@ async def test_a_second_listener_is_told_once_and_not_fought(
         status = document(place.config, await place.store.snapshot(clock.now()), None)
         assert "error=409, Conflict: terminated by other" in status["bots"]["phone"]["trouble"]
         await bot.send(*alert())
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.05)
         assert (len(phone.polls), len(phone.sent)) == (polls, 1)
         other.cancel()
         with suppress(asyncio.CancelledError):

@@ -55,7 +55,10 @@ async def phone() -> AsyncIterator[Telegram]:
 
 
 @pytest.fixture
-async def place(tmp_path: Path, phone: Telegram, clock: HandClock) -> AsyncIterator[BotSetup]:
+async def place(
+    tmp_path: Path, phone: Telegram, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[BotSetup]:
+    monkeypatch.setattr(subscriptions, "PER_SECOND", 1000)
     async with bot_setup(tmp_path, phone, clock, "subscribers = true", TEXT) as made:
         yield made
 
