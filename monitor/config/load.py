@@ -182,4 +182,6 @@ def _syntax(message: str, text: str) -> Complaint:
     line = text.split("\n")[int(number[1]) - 1 :][:1] if number else []
     if any(re.search("[\u2018-\u201f]", part) for part in line):
         hint = "; it has typographic quotes, want plain ones"
+    elif any(re.search(r"=\s*[^\s\"'\[{]", part) for part in line):
+        hint = '; want quotes around texts and durations, such as "15m", and else true, false or a number'
     return Complaint(where, f"{what[:1].lower()}{what[1:]}; this is not valid TOML{hint}")

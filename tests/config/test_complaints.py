@@ -224,6 +224,13 @@ def test_typographic_quotes_are_named() -> None:
     assert complaint.endswith("this is not valid TOML; it has typographic quotes, want plain ones")
 
 
+@pytest.mark.parametrize("value", ["20m", "True", "tgram://TOKEN/4242"])
+def test_a_value_without_its_quotes_is_told_to_want_them_and_not_shown(value: str) -> None:
+    (complaint,) = complaints(f"[channel.a]\nurl = {value}\n")
+    assert 'want quotes around texts and durations, such as "15m"' in complaint
+    assert value not in complaint
+
+
 def test_complaints_stand_under_the_name_of_their_file() -> None:
     with pytest.raises(ConfigError) as caught:
         read("[page]\ntitel = 1\n")
