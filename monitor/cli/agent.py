@@ -1,4 +1,4 @@
-"""`monitor agent`: let another place probe for this hub, or probe for one here."""
+"""`monitor agent`: probe from several places."""
 
 import asyncio
 import faulthandler

@@ -39,6 +39,8 @@ _NINETY_DAYS = TimeArgument("90d", timedelta(days=90))
 _ENTRY_WORDS = {
     EntryKind.OPENED: "began",
     EntryKind.JOINED: "spread",
+    EntryKind.WIDENED: "from more places",
+    EntryKind.NARROWED: "from fewer places",
     EntryKind.CAUSE: "changed",
     EntryKind.LEFT: "better",
     EntryKind.RESOLVED: "resolved",
@@ -145,7 +147,9 @@ def timeline(incident: Incident, until: datetime) -> Iterator[Table | Text | str
 
 
 def _why(entry: TimelineEntry) -> str:
-    return ": ".join(part for part in (entry.kind.value if entry.kind else "", entry.text) if part)
+    place = f"from {entry.vantage}" if entry.vantage else ""
+    kind = entry.kind.value if entry.kind else ""
+    return ": ".join(part for part in (place, kind, entry.text) if part)
 
 
 def _length(incident: Incident, until: datetime) -> str:
@@ -170,6 +174,8 @@ def full_document(incident: Incident) -> dict[str, Any]:
     """Describe an incident with its timeline, oldest entry first."""
     return document(incident) | {
         "active": sorted(incident.active),
+        "partial": sorted(incident.partial & incident.active),
+        "bad_from": {check: list(places) for check, places in incident.bad_from.items()},
         "failed_runs": dict(incident.failed_runs),
         "timeline": [
             {
@@ -178,6 +184,7 @@ def full_document(incident: Incident) -> dict[str, Any]:
                 "check": entry.check,
                 "kind": entry.kind and entry.kind.value,
                 "text": entry.text,
+                "vantage": entry.vantage or None,
             }
             for entry in incident.timeline
         ],

@@ -6,6 +6,7 @@ import pytest
 
 from monitor.language import Language, templates
 from monitor.page.render import environment
+from monitor.page.render_cache import RenderCache
 
 
 class Catalogue(NullTranslations):
@@ -35,7 +36,7 @@ def test_a_sentence_is_said_as_the_catalogue_has_it_and_asked_for_once(
     template: str, said: str
 ) -> None:
     catalogue = Catalogue()
-    env = environment(templates(), Language("en", catalogue))
+    env = environment(templates(), Language("en", catalogue), RenderCache())
     catalogue.asked.clear()
     found = env.from_string(template)
     assert [found.render(name="<i>") for _ in range(3)] == [said] * 3
