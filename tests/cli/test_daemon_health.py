@@ -36,11 +36,11 @@ async def test_a_daemon_without_a_door_is_known_by_what_it_wrote_last(tmp_path: 
     asked = config(tmp_path)
     assert daemon_health(asked) is None
     store = await a_daemon(asked, timedelta(minutes=5))
-    found = daemon_health(asked)
+    health = daemon_health(asked)
     await store.close()
-    assert found is not None
-    assert found.pid == os.getpid()
-    assert (found.trouble or "").startswith("it has written nothing for 5m")
+    assert health is not None
+    assert health.pid == os.getpid()
+    assert (health.trouble or "").startswith("it has written nothing for 5m")
 
     store = await a_daemon(asked, timedelta(seconds=5))
     assert daemon_health(asked) == DaemonHealth(os.getpid(), None)
@@ -57,7 +57,7 @@ async def test_a_door_that_is_not_the_daemons_is_not_believed(tmp_path: Path) ->
     async with listening(web.Application()) as url:  # answers 404 to everything
         asked = config(tmp_path, listen=url.removeprefix("http://"))
         store = await a_daemon(asked, timedelta(minutes=2))
-        found = await asyncio.to_thread(daemon_health, asked)
+        health = await asyncio.to_thread(daemon_health, asked)
         await store.close()
-    assert found is not None
-    assert (found.trouble or "").startswith("it has written nothing for 2m")
+    assert health is not None
+    assert (health.trouble or "").startswith("it has written nothing for 2m")

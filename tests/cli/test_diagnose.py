@@ -70,13 +70,16 @@ async def test_a_name_that_leads_astray_is_explained_with_whose_fault_and_what_t
         assert "What to do: Use another base URL, or an encrypted resolver." in out
 
         code, out, _ = await diagnose(url, "--json", cwd=street.folder)
-        found = json.loads(out)
+        document = json.loads(out)
         assert code == 1
-        assert (found["fine"], found["measured"]) == (False, "cert_hostname")
-        assert (found["failure"]["kind"], found["failure"]["fault"]) == ("dns_poisoned", "path")
-        goods = [step["good"] for step in found["steps"]]
+        assert (document["fine"], document["measured"]) == (False, "cert_hostname")
+        assert (document["failure"]["kind"], document["failure"]["fault"]) == (
+            "dns_poisoned",
+            "path",
+        )
+        goods = [step["good"] for step in document["steps"]]
         assert goods == [None, True, None, True, None, False, False]
-        assert set(found) == {
+        assert set(document) == {
             "url",
             "vantage",
             "at",
@@ -101,9 +104,9 @@ async def test_a_block_by_name_is_told_from_a_server_that_resets_everybody(stree
             config(street)
             url = f"https://localhost:{street.port}"
             code, out, _ = await diagnose(url, "--json", cwd=street.folder)
-            found = json.loads(out)
-            assert (code, found["failure"]["kind"]) == (1, kind)
-            trials = [step["name"] for step in found["steps"] if step["name"].startswith("TLS")]
+            document = json.loads(out)
+            assert (code, document["failure"]["kind"]) == (1, kind)
+            trials = [step["name"] for step in document["steps"] if step["name"].startswith("TLS")]
             assert trials == [
                 f"TLS to {LIAR}, saying another name (example.com)",
                 f"TLS to {LIAR}, saying its name (localhost)",

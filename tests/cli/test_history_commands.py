@@ -134,10 +134,10 @@ LENGTHS = {
 
 @pytest.mark.parametrize("by", LENGTHS)
 def test_hours_days_months_and_years_sum_up_to_the_same(folder: Path, runs: Any, by: str) -> None:
-    found = json.loads(said(folder, "history", CHECK, "--since", "1h", "--json", "--by", by))
-    assert found["summary"] == runs["summary"]
-    assert {each["hours"] for each in found["rows"]} <= LENGTHS[by]
-    assert found["rows"]
+    document = json.loads(said(folder, "history", CHECK, "--since", "1h", "--json", "--by", by))
+    assert document["summary"] == runs["summary"]
+    assert {each["hours"] for each in document["rows"]} <= LENGTHS[by]
+    assert document["rows"]
 
 
 def test_evidence_is_printed_where_it_is_asked_for_and_as_it_is(folder: Path) -> None:

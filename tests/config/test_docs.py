@@ -72,11 +72,11 @@ def test_every_key_of_a_policy_is_documented_and_no_other(name: str) -> None:
 def test_what_the_file_leaves_out_is_as_the_settings_say() -> None:
     """Defaults stand in the settings alone, so a file that says nothing gives just those."""
     text = '[service.a]\nendpoints = { x = "https://a.example" }\n'
-    found = parse(text, path=Path("/etc/monitor/monitor.toml"), env={})
-    assert found.alerts == AlertSettings()
-    assert found.history == HistorySettings()
-    assert found.page == PageSettings(dir=Path("/etc/monitor/page"))
-    assert found.services[0].endpoints[0] == Endpoint(
+    parsed = parse(text, path=Path("/etc/monitor/monitor.toml"), env={})
+    assert parsed.alerts == AlertSettings()
+    assert parsed.history == HistorySettings()
+    assert parsed.page == PageSettings(dir=Path("/etc/monitor/page"))
+    assert parsed.services[0].endpoints[0] == Endpoint(
         id="x", service="a", name="x", url="https://a.example"
     )
 

@@ -37,8 +37,8 @@ def told(house: House, command: str) -> Any:
 
 
 async def history(house: House) -> int:
-    found = await asyncio.to_thread(told, house, f"history {CHECK} --since 1h --by hour --json")
-    outcomes: dict[str, int] = found["summary"]["outcomes"]
+    document = await asyncio.to_thread(told, house, f"history {CHECK} --since 1h --by hour --json")
+    outcomes: dict[str, int] = document["summary"]["outcomes"]
     return sum(outcomes.values())
 
 

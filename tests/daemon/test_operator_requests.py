@@ -92,9 +92,9 @@ async def judged(store: Store, alerts: AlertEngine, *results: Result) -> None:
 
 async def stored(store: Store, number: int = 1) -> Incident:
     await store.flush()
-    found = await store.incident(number)
-    assert found
-    return found
+    incident = await store.incident(number)
+    assert incident
+    return incident
 
 
 async def test_a_silence_asked_for_beside_the_daemon_holds_and_survives_a_restart(

@@ -76,7 +76,7 @@ def check(name: str, port: int, **settings: Any) -> Check:
 
 
 async def run(client: Client, asked: Check, doctor: PathDiagnosis | None = None) -> dict[str, Any]:
-    found = await attempt(
+    attempted = await attempt(
         asked,
         habit=Habit(),
         client=client,
@@ -85,7 +85,7 @@ async def run(client: Client, asked: Check, doctor: PathDiagnosis | None = None)
         vantage="here",
         redact=str,
     )
-    result = (await explained(doctor, asked, found) if doctor else found).result
+    result = (await explained(doctor, asked, attempted) if doctor else attempted).result
     return {
         "outcome": result.outcome.value,
         "kind": result.failure and result.failure.kind.value,

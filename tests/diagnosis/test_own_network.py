@@ -38,10 +38,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout)
-    print(json.dumps(found["hung"]), f"{found['took']:.1f} s")
-    assert isinstance(found, dict)
-    return found
+    document = json.loads(done.stdout)
+    print(json.dumps(document["hung"]), f"{document['took']:.1f} s")
+    assert isinstance(document, dict)
+    return document
 
 
 def test_fifty_hung_names_harm_no_healthy_check(seen: dict[str, Any]) -> None:

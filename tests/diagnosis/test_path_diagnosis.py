@@ -56,7 +56,7 @@ class Clinic:
         self.client, self.doctor, self.clock = client, doctor, clock
 
     async def run(self, asked: Check) -> Attempted:
-        found = await attempt(
+        attempted = await attempt(
             asked,
             habit=Habit(),
             client=self.client,
@@ -65,7 +65,7 @@ class Clinic:
             vantage="here",
             redact=str,
         )
-        return await explained(self.doctor, asked, found)
+        return await explained(self.doctor, asked, attempted)
 
 
 @contextlib.asynccontextmanager
@@ -122,12 +122,12 @@ async def test_a_name_that_leads_to_a_liar_is_poisoned(street: Street) -> None:
         serving_names(answering({HOST: (TRUE,)})) as names,
         clinic(street, resolvers=[names.resolver]) as here,
     ):
-        found = await here.run(check(street))
-    assert kind_of(found) is FailureKind.DNS_POISONED
-    assert found.result.outcome is Outcome.DOWN
-    assert f"got {LIAR} for {HOST} here, while {names.resolver.name} says {TRUE}" in said(found)
-    assert "suspected" in said(found)
-    assert "it is for liar.test, by" in looked(found)
+        attempted = await here.run(check(street))
+    assert kind_of(attempted) is FailureKind.DNS_POISONED
+    assert attempted.result.outcome is Outcome.DOWN
+    assert f"got {LIAR} for {HOST} here, while {names.resolver.name} says {TRUE}" in said(attempted)
+    assert "suspected" in said(attempted)
+    assert "it is for liar.test, by" in looked(attempted)
 
 
 async def test_a_dead_address_here_and_a_proven_one_there_is_poisoned(street: Street) -> None:
@@ -157,9 +157,12 @@ async def test_an_endpoint_that_is_down_everywhere_is_its_own_fault(street: Stre
         serving_names(answering({HOST: (LIAR, OTHER)})) as names,
         clinic(street, resolvers=[names.resolver]) as here,
     ):
-        found = await here.run(check(street))
-    assert (kind_of(found), found.result.failure.fault) == (FailureKind.TCP_REFUSED, Fault.ENDPOINT)  # type: ignore[union-attr]
-    assert "(a loopback address), as here" in looked(found)
+        attempted = await here.run(check(street))
+    assert (kind_of(attempted), attempted.result.failure.fault) == (
+        FailureKind.TCP_REFUSED,
+        Fault.ENDPOINT,
+    )  # type: ignore[union-attr]
+    assert "(a loopback address), as here" in looked(attempted)
 
 
 async def test_a_bad_certificate_of_its_own_stays_that(street: Street) -> None:
@@ -186,10 +189,10 @@ async def test_a_reset_or_silence_on_the_name_is_a_block_by_name(
     middle = censoring(HOST, street.context(HOST), drops=drops)
     async with street.house(TRUE, middle):
         async with clinic(street, controls=None) as here:
-            found = await here.run(check(street))
-        assert kind_of(found) is FailureKind.SNI_BLOCKED
-        assert f"at {TRUE} for the name {HOST}" in said(found)
-        assert "saying another name (example.com)" in looked(found)
+            attempted = await here.run(check(street))
+        assert kind_of(attempted) is FailureKind.SNI_BLOCKED
+        assert f"at {TRUE} for the name {HOST}" in said(attempted)
+        assert "saying another name (example.com)" in looked(attempted)
         async with Client(street.resolve) as client:
             bare = await attempt(
                 check(street),
@@ -206,9 +209,9 @@ async def test_a_reset_or_silence_on_the_name_is_a_block_by_name(
 async def test_a_server_that_resets_everybody_is_a_reset_and_no_block(street: Street) -> None:
     street.where[HOST] = (TRUE,)
     async with street.house(TRUE, resetting), clinic(street, controls=None) as here:
-        found = await here.run(check(street))
-    assert kind_of(found) is FailureKind.TLS_RESET
-    assert "saying another name (example.com): a reset" in looked(found)
+        attempted = await here.run(check(street))
+    assert kind_of(attempted) is FailureKind.TLS_RESET
+    assert "saying another name (example.com): a reset" in looked(attempted)
 
 
 async def test_what_stays_cut_for_a_while_is_tested_at_another_address_of_the_host(
@@ -225,10 +228,10 @@ async def test_what_stays_cut_for_a_while_is_tested_at_another_address_of_the_ho
         asked = check(street)
         async with Client(lambda _, port: street.resolve(HOST, port)[:1]) as first:
             here.client, whole = first, here.client
-            found = await here.run(asked)
+            attempted = await here.run(asked)
             here.client = whole
-    assert kind_of(found) is FailureKind.SNI_BLOCKED
-    assert "at 127.2.0.2 for the name" in said(found)
+    assert kind_of(attempted) is FailureKind.SNI_BLOCKED
+    assert "at 127.2.0.2 for the name" in said(attempted)
 
 
 async def test_the_name_is_tested_once_an_hour_and_what_was_proven_holds_meanwhile(
@@ -272,9 +275,9 @@ async def test_when_nobody_else_answers_either_it_is_our_own_network(street: Str
     street.port = 9
     other = check(street, "other.test")
     async with clinic(street, others=[check(street), other]) as here:
-        found = await here.run(check(street))
-    assert (kind_of(found), found.result.outcome) == (FailureKind.OFFLINE, Outcome.UNKNOWN)
-    assert "none of 1 control answered" in said(found)
+        attempted = await here.run(check(street))
+    assert (kind_of(attempted), attempted.result.outcome) == (FailureKind.OFFLINE, Outcome.UNKNOWN)
+    assert "none of 1 control answered" in said(attempted)
 
 
 async def test_another_host_that_answers_shows_that_our_network_is_fine(street: Street) -> None:
@@ -285,8 +288,8 @@ async def test_another_host_that_answers_shows_that_our_network_is_fine(street: 
             assert kind_of(await here.run(check(street))) is FailureKind.TCP_UNREACHABLE
             before = street.visits[OTHER]
             await here.run(other)
-            found = await here.run(check(street, timeout="3s"))
-            assert "1 of 1 control answered" in looked(found)
+            attempted = await here.run(check(street, timeout="3s"))
+            assert "1 of 1 control answered" in looked(attempted)
             assert street.visits[OTHER] == before + 1, "its own run was enough"
 
 
@@ -299,18 +302,18 @@ async def test_declared_controls_and_none(street: Street) -> None:
         async with clinic(street, controls=["http://226.0.0.1"]) as here:
             assert kind_of(await here.run(check(street))) is FailureKind.OFFLINE
         async with clinic(street, controls=None) as here:
-            found = await here.run(check(street))
-            assert kind_of(found) is FailureKind.TCP_UNREACHABLE
-            assert "the controls are off" in looked(found)
+            attempted = await here.run(check(street))
+            assert kind_of(attempted) is FailureKind.TCP_UNREACHABLE
+            assert "the controls are off" in looked(attempted)
 
 
 async def test_a_single_host_has_nothing_to_compare_with_and_is_believed(street: Street) -> None:
     street.where[HOST] = (TRUE,)
     street.port = 9
     async with clinic(street, others=[check(street)]) as here:
-        found = await here.run(check(street))
-    assert kind_of(found) is FailureKind.TCP_REFUSED
-    assert "there is nothing to compare with" in looked(found)
+        attempted = await here.run(check(street))
+    assert kind_of(attempted) is FailureKind.TCP_REFUSED
+    assert "there is nothing to compare with" in looked(attempted)
 
 
 async def test_when_no_name_resolves_though_hosts_answer_the_resolver_is_broken(
@@ -324,8 +327,11 @@ async def test_when_no_name_resolves_though_hosts_answer_the_resolver_is_broken(
             assert (await here.run(other)).result.outcome is Outcome.UP
             clock.tick(60)
             street.where = {HOST: socket.EAI_AGAIN, "other.test": socket.EAI_AGAIN}
-            found = await here.run(here_)
-    assert (kind_of(found), found.result.outcome) == (FailureKind.RESOLVER_FAILED, Outcome.UNKNOWN)
+            attempted = await here.run(here_)
+    assert (kind_of(attempted), attempted.result.outcome) == (
+        FailureKind.RESOLVER_FAILED,
+        Outcome.UNKNOWN,
+    )
 
 
 @pytest.mark.parametrize("days", [-40, 400])
@@ -341,11 +347,11 @@ async def test_a_wrong_clock_is_told_from_a_bad_certificate(street: Street, days
     ):
         pair = [check(street), check(street, "other.test")]
         async with clinic(street, others=pair) as here:
-            found = await here.run(pair[0])
+            attempted = await here.run(pair[0])
     want = FailureKind.CLOCK_WRONG if days == -40 else FailureKind.CERT_EXPIRED
-    assert kind_of(found) is want
+    assert kind_of(attempted) is want
     if want is FailureKind.CLOCK_WRONG:
-        assert "got a clock that is 40 days ahead" in said(found)
+        assert "got a clock that is 40 days ahead" in said(attempted)
 
 
 # --- bounds ---------------------------------------------------------------------------------------
@@ -390,8 +396,8 @@ async def test_a_fault_of_the_doctor_leaves_the_verdict_as_it_was(
         assert kind_of(await here.run(check(street))) is FailureKind.TCP_REFUSED
         here.doctor._settings = None  # type: ignore[assignment]
         here.doctor._cases.clear()
-        found = await here.run(check(street))
-    assert (kind_of(found), looked(found)) == (FailureKind.TCP_REFUSED, "")
+        attempted = await here.run(check(street))
+    assert (kind_of(attempted), looked(attempted)) == (FailureKind.TCP_REFUSED, "")
     assert "event=internal diagnosis=relay.test" in caplog.text
 
 
@@ -418,9 +424,9 @@ async def test_behind_a_proxy_nothing_is_examined(street: Street) -> None:
     proxy = Proxy(socks=False, host="127.0.0.1", port=9, login=None)
     proxied = replace(asked, endpoint=replace(asked.endpoint, proxy=proxy))
     async with clinic(street) as here:
-        found = await here.run(proxied)
-    assert kind_of(found) is FailureKind.OFFLINE, "the proxy's own word for it"
-    assert looked(found) == ""
+        attempted = await here.run(proxied)
+    assert kind_of(attempted) is FailureKind.OFFLINE, "the proxy's own word for it"
+    assert looked(attempted) == ""
 
 
 async def test_tcp_and_tls_probes_are_examined_at_their_own_port(street: Street) -> None:

@@ -74,16 +74,16 @@ def test_offline_explains_silence_and_nothing_that_came_back(kind: FailureKind) 
         FailureKind.CONNECT_TIMEOUT,
         FailureKind.TLS_TIMEOUT,
     }
-    found = verdict(kind, network=DOWN)
-    assert kind_of(found) == (FailureKind.OFFLINE if kind in silent else None)
+    failure = verdict(kind, network=DOWN)
+    assert kind_of(failure) == (FailureKind.OFFLINE if kind in silent else None)
 
 
 def test_what_is_ours_is_a_fault_of_the_monitor() -> None:
     for kind in (FailureKind.OFFLINE, FailureKind.RESOLVER_FAILED, FailureKind.CLOCK_WRONG):
         assert kind.fault is Fault.MONITOR
-    found = verdict(FailureKind.CONNECT_TIMEOUT, network=DOWN)
-    assert found is not None
-    assert found.message == (
+    failure = verdict(FailureKind.CONNECT_TIMEOUT, network=DOWN)
+    assert failure is not None
+    assert failure.message == (
         "got nothing from relay.test, and none of 2 controls answered: "
         "the monitor's own network is down, want one that works"
     )
@@ -120,10 +120,10 @@ def test_a_wrong_clock_is_proven_by_others_and_by_the_certificate(
         certificate=certificate(NOW - timedelta(days=90), NOW - timedelta(days=10)),
     )
     network = NetworkState(status=NetworkStatus.FINE, words="", skew_s=skew_s)
-    found = verdict(FailureKind.CERT_EXPIRED, shown, network=network)
-    assert kind_of(found) == (FailureKind.CLOCK_WRONG if wrong else None)
-    if found:
-        assert found.message == (
+    failure = verdict(FailureKind.CERT_EXPIRED, shown, network=network)
+    assert kind_of(failure) == (FailureKind.CLOCK_WRONG if wrong else None)
+    if failure:
+        assert failure.message == (
             "got a clock that is 40 days ahead, want the time: by that of others the certificate is valid"
         )
     assert kind_of(verdict(FailureKind.CERT_EXPIRED, network=network)) is None, (
@@ -132,8 +132,8 @@ def test_a_wrong_clock_is_proven_by_others_and_by_the_certificate(
 
 
 def test_a_clock_before_this_program_was_written_needs_no_witness() -> None:
-    found = verdict(FailureKind.CERT_EXPIRED, network=ALONE, now=datetime(1970, 1, 1, tzinfo=UTC))
-    assert kind_of(found) is FailureKind.CLOCK_WRONG
+    failure = verdict(FailureKind.CERT_EXPIRED, network=ALONE, now=datetime(1970, 1, 1, tzinfo=UTC))
+    assert kind_of(failure) is FailureKind.CLOCK_WRONG
 
 
 # --- is the name answered falsely? ----------------------------------------------------------------
@@ -142,10 +142,10 @@ def test_a_clock_before_this_program_was_written_needs_no_witness() -> None:
 def test_a_denied_name_that_others_know_and_that_proves_itself_is_poisoned() -> None:
     denied = said(failure=DnsFailure.NO_NAME)
     good = trial(THERE, ConnectionEnd.VALID)
-    found = verdict(FailureKind.DNS_NXDOMAIN, good, here=denied, there=(said(THERE),))
-    assert found is not None
-    assert (found.kind, found.fault) == (FailureKind.DNS_POISONED, Fault.PATH)
-    assert found.message == (
+    failure = verdict(FailureKind.DNS_NXDOMAIN, good, here=denied, there=(said(THERE),))
+    assert failure is not None
+    assert (failure.kind, failure.fault) == (FailureKind.DNS_POISONED, Fault.PATH)
+    assert failure.message == (
         "got no such name for relay.test here, while dns.test knows it at 104.18.0.7, where a valid"
         " certificate for the name came: a false answer on the way is suspected; another resolver or"
         " base URL helps"
@@ -163,12 +163,12 @@ def test_a_foreign_certificate_here_and_a_valid_one_there_is_poisoned() -> None:
         (ConnectionEnd.REFUSED, FailureKind.TCP_REFUSED),
         (ConnectionEnd.GARBLED, FailureKind.TLS_PROTOCOL),
     ):
-        found = verdict(
+        failure = verdict(
             kind, trial(HERE, end), trial(THERE, ConnectionEnd.VALID), there=(said(THERE),)
         )
-        assert kind_of(found) is FailureKind.DNS_POISONED
-        assert found is not None
-        assert "suspected" in found.message
+        assert kind_of(failure) is FailureKind.DNS_POISONED
+        assert failure is not None
+        assert "suspected" in failure.message
 
 
 def test_a_valid_certificate_here_is_decisive_whatever_the_address() -> None:
@@ -194,14 +194,14 @@ def test_another_address_alone_is_no_proof() -> None:
 @pytest.mark.parametrize("odd", ["31.13.94.37", "2001::1", "127.0.0.1", "0.0.0.0", "59.24.3.173"])
 def test_an_odd_address_that_nobody_else_names_is_poisoned_without_a_certificate(odd: str) -> None:
     for target in (TLS, PLAIN):
-        found = verdict(
+        failure = verdict(
             FailureKind.CONNECT_TIMEOUT,
             trial(odd, ConnectionEnd.SILENT),
             here=said(odd),
             there=(said(THERE),),
             target=target,
         )
-        assert kind_of(found) is FailureKind.DNS_POISONED
+        assert kind_of(failure) is FailureKind.DNS_POISONED
     # At home it may be right: nobody to compare with, or others name such a one too.
     assert verdict(FailureKind.CONNECT_TIMEOUT, here=said(odd)) is None
     assert (
@@ -217,8 +217,8 @@ def test_without_tls_only_an_odd_address_proves_anything() -> None:
 
 def test_two_answers_to_one_question_are_a_forger_unless_somebody_confirms() -> None:
     raced = said(THERE, raced=True)
-    found = verdict(FailureKind.CONNECT_TIMEOUT, there=(raced,))
-    assert kind_of(found) is FailureKind.DNS_POISONED
+    failure = verdict(FailureKind.CONNECT_TIMEOUT, there=(raced,))
+    assert kind_of(failure) is FailureKind.DNS_POISONED
     assert verdict(FailureKind.CONNECT_TIMEOUT, there=(raced, said(HERE))) is None
 
 
@@ -232,11 +232,11 @@ def test_two_answers_to_one_question_are_a_forger_unless_somebody_confirms() -> 
 def test_another_name_that_is_answered_where_ours_is_cut_is_a_block_by_name(
     kind: FailureKind, end: ConnectionEnd
 ) -> None:
-    found = verdict(kind, trial(HERE, end, NEUTRAL))
-    assert found is not None
-    assert (found.kind, found.fault) == (FailureKind.SNI_BLOCKED, Fault.PATH)
-    assert "suspected" in found.message
-    assert HERE in found.message
+    failure = verdict(kind, trial(HERE, end, NEUTRAL))
+    assert failure is not None
+    assert (failure.kind, failure.fault) == (FailureKind.SNI_BLOCKED, Fault.PATH)
+    assert "suspected" in failure.message
+    assert HERE in failure.message
 
 
 @pytest.mark.parametrize(
@@ -349,11 +349,11 @@ def test_how_wrong_the_clock_is_is_said_in_fit_units(skew_s: float, words: str |
     always = certificate(NOW - timedelta(days=90), NOW + timedelta(days=90))
     shown = trial(HERE, ConnectionEnd.FOREIGN, certificate=always)
     network = NetworkState(status=NetworkStatus.FINE, words="", skew_s=skew_s)
-    found = verdict(FailureKind.CERT_EXPIRED, shown, network=network)
+    failure = verdict(FailureKind.CERT_EXPIRED, shown, network=network)
     said_so = (
         f"got a clock that is {words}, want the time: by that of others the certificate is valid"
     )
-    assert (found and found.message) == (words and said_so)
+    assert (failure and failure.message) == (words and said_so)
 
 
 def test_from_the_day_that_this_was_written_a_clock_may_be_right() -> None:
@@ -378,10 +378,10 @@ def test_only_failures_of_the_way_can_be_explained_by_a_false_answer() -> None:
 
 def test_without_tls_an_open_connection_elsewhere_proves_a_denied_name() -> None:
     denied, open_there = said(failure=DnsFailure.NO_NAME), trial(THERE, ConnectionEnd.OPEN, name="")
-    found = verdict(
+    failure = verdict(
         FailureKind.DNS_NXDOMAIN, open_there, here=denied, there=(said(THERE),), target=PLAIN
     )
-    assert kind_of(found) is FailureKind.DNS_POISONED
+    assert kind_of(failure) is FailureKind.DNS_POISONED
 
 
 def test_an_address_that_is_no_proof_does_not_hide_the_next_that_is() -> None:

@@ -144,12 +144,12 @@ def test_on_demand_both_names_are_tried() -> None:
 def test_no_address_hears_the_real_name_before_the_neutral_one_and_few_are_called(
     kind: FailureKind | None, here: list[str], there: list[str], allowed: bool
 ) -> None:
-    found = plan_connections(TARGET, kind, here, [answer(*there)], names_may_be_tested=allowed)
-    calls = [call for chain in found for call in chain]
+    plan = plan_connections(TARGET, kind, here, [answer(*there)], names_may_be_tested=allowed)
+    calls = [call for chain in plan for call in chain]
     assert len(calls) == len(set(calls)) <= 6
-    first = [chain[0][0] for chain in found]
+    first = [chain[0][0] for chain in plan]
     assert len(first) == len(set(first))
-    for chain in found:
+    for chain in plan:
         assert [name for _, name in chain] in ([NEUTRAL], [NEUTRAL, "relay.test"], ["relay.test"])
 
 
@@ -270,8 +270,8 @@ def test_a_reading_says_how_many_answered_and_what_their_clocks_show(
 ) -> None:
     status, words, skew_s = reading
     settings = {"failing": "192.0.0.0/16", "declared": False} | more
-    found = judge_network(controls, **settings)  # type: ignore[arg-type]
-    assert found == NetworkState(status=status, words=words, skew_s=skew_s)
+    network = judge_network(controls, **settings)  # type: ignore[arg-type]
+    assert network == NetworkState(status=status, words=words, skew_s=skew_s)
 
 
 @pytest.mark.parametrize(
@@ -313,15 +313,15 @@ def test_on_demand_no_other_address_is_asked_for_the_neutral_name() -> None:
 
 def test_without_tls_no_name_is_said() -> None:
     plain = Target(host="relay.test", port=80, encrypted=False)
-    found = plan_connections(
+    plan = plan_connections(
         plain, FailureKind.TCP_REFUSED, (HERE,), [answer(THERE)], names_may_be_tested=False
     )
-    assert found == (((THERE, ""),), ((HERE, ""),))
+    assert plan == (((THERE, ""),), ((HERE, ""),))
 
 
 def test_at_most_two_addresses_that_only_others_name_are_tried() -> None:
     far = ["192.0.2.1", "192.1.2.1", "192.2.2.1"]
-    found = plan_connections(
+    plan = plan_connections(
         TARGET, FailureKind.DNS_NXDOMAIN, (), [answer(*far)], names_may_be_tested=True
     )
-    assert found == (((far[0], "relay.test"),), ((far[1], "relay.test"),))
+    assert plan == (((far[0], "relay.test"),), ((far[1], "relay.test"),))

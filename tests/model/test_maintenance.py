@@ -34,8 +34,8 @@ def starts(found: Maintenance, first: str, days: int) -> list[str]:
 
 
 def test_a_recurring_window_begins_by_the_local_clock_also_after_it_was_changed() -> None:
-    found = read('every = "sunday 04:00"\nfor = "2h"\ntimezone = "Europe/Berlin"')
-    assert starts(found, "2026-10-12T00:00:00+00:00", 28) == [
+    maintenance = read('every = "sunday 04:00"\nfor = "2h"\ntimezone = "Europe/Berlin"')
+    assert starts(maintenance, "2026-10-12T00:00:00+00:00", 28) == [
         "2026-10-18T02:00",
         "2026-10-25T03:00",
         "2026-11-01T03:00",
@@ -44,15 +44,19 @@ def test_a_recurring_window_begins_by_the_local_clock_also_after_it_was_changed(
 
 
 def test_a_start_that_the_clocks_skip_comes_later_and_one_that_comes_twice_counts_once() -> None:
-    found = read('every = "day 02:30"\nfor = "30m"\ntimezone = "Europe/Berlin"')
-    assert starts(found, "2026-03-28T12:00:00+00:00", 1) == ["2026-03-29T01:30"]  # 03:30 there
-    assert starts(found, "2026-10-24T12:00:00+00:00", 1) == ["2026-10-25T00:30"]  # the first 02:30
+    maintenance = read('every = "day 02:30"\nfor = "30m"\ntimezone = "Europe/Berlin"')
+    assert starts(maintenance, "2026-03-28T12:00:00+00:00", 1) == [
+        "2026-03-29T01:30"
+    ]  # 03:30 there
+    assert starts(maintenance, "2026-10-24T12:00:00+00:00", 1) == [
+        "2026-10-25T00:30"
+    ]  # the first 02:30
 
 
 def test_a_window_lasts_as_long_as_it_says_also_when_the_clocks_change_in_it() -> None:
-    found = read('every = "day 01:30"\nfor = "2h"\ntimezone = "Europe/Berlin"')
+    maintenance = read('every = "day 01:30"\nfor = "2h"\ntimezone = "Europe/Berlin"')
     night = datetime(2026, 3, 29, 0, 45, tzinfo=UTC)
-    window = found.window_at(night)
+    window = maintenance.window_at(night)
     assert window is not None
     assert window.end - window.start == timedelta(hours=2)
 
@@ -69,15 +73,17 @@ def test_a_window_lasts_as_long_as_it_says_also_when_the_clocks_change_in_it() -
     ],
 )
 def test_days_are_named_as_people_name_them(text: str, begun: list[int]) -> None:
-    found = read(f'every = "{text}"\nfor = "1h"')
-    assert [int(each[8:10]) for each in starts(found, "2026-11-24T00:00:00+00:00", 7)] == begun
+    maintenance = read(f'every = "{text}"\nfor = "1h"')
+    assert [
+        int(each[8:10]) for each in starts(maintenance, "2026-11-24T00:00:00+00:00", 7)
+    ] == begun
 
 
 def test_one_that_has_begun_counts_until_it_ends() -> None:
-    found = read('every = "day 23:00"\nfor = "3h"')
+    maintenance = read('every = "day 23:00"\nfor = "3h"')
     in_it, after = datetime(2026, 11, 25, 1, 59, tzinfo=UTC), datetime(2026, 11, 25, 2, tzinfo=UTC)
     window = MaintenanceWindow(datetime(2026, 11, 24, 23, tzinfo=UTC), after)
-    assert (found.window_at(in_it), found.window_at(after)) == (window, None)
+    assert (maintenance.window_at(in_it), maintenance.window_at(after)) == (window, None)
 
 
 def test_a_single_window_may_be_written_with_an_offset_or_by_a_zone() -> None:
@@ -93,17 +99,17 @@ def test_a_single_window_may_be_written_with_an_offset_or_by_a_zone() -> None:
 
 
 def test_an_hour_that_happens_twice_is_covered_whole() -> None:
-    found = read(
+    maintenance = read(
         'from = 2026-10-25T02:00:00\nuntil = 2026-10-25T02:59:00\ntimezone = "Europe/Berlin"'
     )
-    assert found.once == MaintenanceWindow(
+    assert maintenance.once == MaintenanceWindow(
         datetime(2026, 10, 25, 0, tzinfo=UTC), datetime(2026, 10, 25, 1, 59, tzinfo=UTC)
     )
 
 
 def test_a_window_covers_its_services_and_endpoints_or_everything() -> None:
-    found = read('every = "day 03:00"\nfor = "1h"\nendpoints = ["a/x"]')
-    assert [found.covers(path) for path in ("a/x/chat", "a/x", "a/y/chat", "a")] == [
+    maintenance = read('every = "day 03:00"\nfor = "1h"\nendpoints = ["a/x"]')
+    assert [maintenance.covers(path) for path in ("a/x/chat", "a/x", "a/y/chat", "a")] == [
         True,
         True,
         False,
@@ -120,9 +126,9 @@ def test_there_is_one_window_a_day_in_every_zone_of_the_world(
     lasts = timedelta(hours=hours)
     at = at.replace(microsecond=0)
     daily = Recurrence(at=at, zone=ZoneInfo(zone), lasts=lasts)
-    found = Maintenance(id="m", title="m", recurring=daily)
+    maintenance = Maintenance(id="m", title="m", recurring=daily)
     begin = datetime.combine(first, time(), UTC)
-    windows = found.windows(begin, begin + timedelta(days=10))
+    windows = maintenance.windows(begin, begin + timedelta(days=10))
 
     assert all(window.end - window.start == lasts for window in windows)
     assert len({window.start for window in windows}) == len(windows)
@@ -134,7 +140,7 @@ def test_there_is_one_window_a_day_in_every_zone_of_the_world(
         assert wall.time() == at or not exists
     moment = begin + timedelta(seconds=later)
     holding = [window for window in windows if window.holds(moment)]
-    assert found.window_at(moment) == (holding[-1] if holding else None)
+    assert maintenance.window_at(moment) == (holding[-1] if holding else None)
 
 
 @given(ZONES, DAYS, st.integers(0, 86_400), st.integers(0, 86_400))
@@ -196,17 +202,17 @@ def test_what_begins_only_when_one_stops_looking_is_not_seen(text: str, tokyo: N
 
 
 def test_days_of_work_are_known_until_their_last_moment() -> None:
-    found = read('every = "month 20 00:00"\nfor = "96h"')
+    maintenance = read('every = "month 20 00:00"\nfor = "96h"')
     window = MaintenanceWindow(
         datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
     )
-    assert found.window_at(window.end - timedelta(microseconds=1)) == window
+    assert maintenance.window_at(window.end - timedelta(microseconds=1)) == window
 
 
 def test_of_windows_that_overlap_the_one_that_ends_last_holds() -> None:
     daily = Recurrence(at=time(22), zone=UTC, lasts=timedelta(hours=26))
-    found = Maintenance(id="m", title="m", recurring=daily)
-    window = found.window_at(datetime(2026, 11, 24, 23, tzinfo=UTC))
+    maintenance = Maintenance(id="m", title="m", recurring=daily)
+    window = maintenance.window_at(datetime(2026, 11, 24, 23, tzinfo=UTC))
     assert window is not None
     assert window.start == datetime(2026, 11, 24, 22, tzinfo=UTC)
 

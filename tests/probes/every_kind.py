@@ -208,8 +208,9 @@ class Says:
         await response.prepare(request)
         await response.write(self.head)
         await asyncio.sleep(self.think)
-        for word in words:
-            await response.write(self._chunk({"content": f"{word} "}))
+        pieces = [self._chunk({"content": f"{word} "}) for word in words]
+        for piece in pieces if self.gap else [b"".join(pieces)]:
+            await response.write(piece)
             await asyncio.sleep(self.gap)
         await asyncio.sleep(self.silence)
         await response.write(self._end() + self.tail)

@@ -34,7 +34,7 @@ def guarding(refusal: Any, *, open_list: bool = False, keys: bool = True) -> Any
 async def kind_of(relay: Relay, kind: str = "chat") -> tuple[FailureKind | None, str]:
     endpoint = Endpoint(id="e", service="s", url=relay.url, name="E", key=Secret(KEY))
     check = Check(service="s", endpoint=endpoint, probe=PROBES[kind](), model="model-x")
-    found = await attempt(
+    attempted = await attempt(
         check,
         habit=Habit(),
         client=relay.client,
@@ -43,7 +43,7 @@ async def kind_of(relay: Relay, kind: str = "chat") -> tuple[FailureKind | None,
         vantage="here",
         redact=str,
     )
-    failure = found.result.failure
+    failure = attempted.result.failure
     return failure and failure.kind, failure.message if failure else ""
 
 

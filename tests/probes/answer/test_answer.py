@@ -254,14 +254,14 @@ def test_another_label_or_no_counts_are_news_where_they_were_the_habit() -> None
         FailureKind.WRONG_CONTENT_TYPE,
         'got the right answer labelled "text/plain", want the label it used to have',
     )
-    found = judge_answer(wrong, Habit(right_content_type=SETTLED))
-    assert (found[0], found[1].right_content_type) == (label, SETTLED - 1)
+    judgement = judge_answer(wrong, Habit(right_content_type=SETTLED))
+    assert (judgement[0], judgement[1].right_content_type) == (label, SETTLED - 1)
     assert judged(wrong, right_content_type=SETTLED - 1) is None
     assert judged(answer(), right_content_type=SETTLED) is None
 
     missing = Failure(FailureKind.MISSING_USAGE, "got no token counts, want them as before")
-    found = judge_answer(answer(heard(usage=None)), Habit(has_usage=SETTLED))
-    assert (found[0], found[1].has_usage) == (missing, SETTLED - 1)
+    judgement = judge_answer(answer(heard(usage=None)), Habit(has_usage=SETTLED))
+    assert (judgement[0], judgement[1].has_usage) == (missing, SETTLED - 1)
     assert judged(answer(heard(usage=None)), has_usage=SETTLED - 1) is None
     assert judged(answer(), has_usage=SETTLED) is None
 

@@ -35,8 +35,8 @@ async def relay() -> AsyncIterator[Relay]:
 async def test_refusals_that_leaving_out_does_not_mend_are_no_habit(relay: Relay) -> None:
     """Else one bad hour would leave calls without a cap for ever."""
     relay.answering = plain({"error": {"message": "bad max_tokens or temperature"}}, status=400)
-    found = await relay.ask("chat")
-    assert (kind_of(found), found.habit) == (FailureKind.REQUEST_REJECTED, Habit())
+    result = await relay.ask("chat")
+    assert (kind_of(result), result.habit) == (FailureKind.REQUEST_REJECTED, Habit())
 
 
 def one_400_before(answering: Answering) -> Answering:
@@ -63,9 +63,9 @@ async def test_one_count_that_was_too_small_is_forgotten_again(relay: Relay) -> 
     relay.answering = Server(usage=usual)
     habit, seen = replace(SETTLED, prompt_tokens=1), []
     for _ in range(6):
-        found = await relay.ask("chat", habit)
-        seen.append(kind_of(found))
-        habit = found.habit
+        result = await relay.ask("chat", habit)
+        seen.append(kind_of(result))
+        habit = result.habit
     assert (seen[0], seen[-1]) == (FailureKind.OVER_BILLING, None)
 
 

@@ -14,7 +14,7 @@ BODY = {"error": {"message": "max_tokens and stream_options are refused", "code"
 async def test_a_refusal_is_not_asked_for_twice(kind: str, status: int) -> None:
     async with relaying() as relay:
         relay.answering = plain(BODY, status)
-        found = await relay.ask(kind, Habit(good=9))
+        result = await relay.ask(kind, Habit(good=9))
     assert len(relay.asked) == 1
-    assert found.failure is not None
-    assert found.habit.refused == frozenset()
+    assert result.failure is not None
+    assert result.habit.refused == frozenset()

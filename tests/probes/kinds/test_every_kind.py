@@ -35,7 +35,7 @@ async def test_a_server_that_causes_it_is_told_by_its_name(
 ) -> None:
     case = CASES[kind]
     async with case.opening(tmp_path) as where, Client(where.resolve) as client:
-        found = await attempt(
+        attempted = await attempt(
             check_of(kind, where),
             habit=case.habit,
             client=client,
@@ -44,10 +44,10 @@ async def test_a_server_that_causes_it_is_told_by_its_name(
             vantage="here",
             redact=Redactor(),
         )
-    got = found.result.failure
+    got = attempted.result.failure
     assert got is not None
     assert got.kind is kind, got.message
-    assert found.result.outcome is kind.outcome
+    assert attempted.result.outcome is kind.outcome
     assert got.message.startswith(("got ", "ttfb ", "total ")), got.message
 
 

@@ -37,7 +37,7 @@ async def kind(
             probe=PROBES[probe](**(settings or {})),
             model="gpt-x",
         )
-        found = await attempt(
+        attempted = await attempt(
             check,
             habit=Habit(),
             client=client,
@@ -46,7 +46,7 @@ async def kind(
             vantage="here",
             redact=Redactor(),
         )
-    return found.result.failure and found.result.failure.kind
+    return attempted.result.failure and attempted.result.failure.kind
 
 
 async def judged(clock: HandClock, body: bytes, habit: Habit = Habit()) -> Attempted:  # noqa: B008
@@ -154,7 +154,7 @@ async def test_a_list_proves_nothing_of_a_model_that_another_check_asks(
             model="gpt-x",
             asked_models=frozenset({"gpt-x"}),
         )
-        found = await attempt(
+        attempted = await attempt(
             check,
             habit=Habit(good=good),
             client=client,
@@ -163,7 +163,7 @@ async def test_a_list_proves_nothing_of_a_model_that_another_check_asks(
             vantage="here",
             redact=Redactor(),
         )
-    failure = found.result.failure
+    failure = attempted.result.failure
     assert (failure and failure.kind) == expected
     if failure is None:
-        assert (found.evidence.note if found.evidence else "") == note
+        assert (attempted.evidence.note if attempted.evidence else "") == note

@@ -26,10 +26,10 @@ async def test_a_tokenizer_with_a_token_for_each_digit_finds_room_in_our_cap(rel
         return await Server(cap=asked.json["max_tokens"])(request, asked)
 
     relay.answering = answering
-    found = await relay.ask("chat", Habit(mismatches=9))
-    assert kind_of(found) is None
-    assert found.stream is not None
-    assert found.stream.finish_reason == "stop"
+    result = await relay.ask("chat", Habit(mismatches=9))
+    assert kind_of(result) is None
+    assert result.stream is not None
+    assert result.stream.finish_reason == "stop"
 
 
 async def test_a_count_that_our_own_cap_ends_is_our_own_fault(relay: Relay) -> None:
@@ -55,9 +55,9 @@ async def test_a_count_that_our_usual_cap_ends_gets_more_room(relay: Relay) -> N
         )
 
     relay.answering = answering
-    found = await relay.ask("chat")
-    assert kind_of(found) is None
-    assert found.habit.reasons
+    result = await relay.ask("chat")
+    assert kind_of(result) is None
+    assert result.habit.reasons
     assert [asked.json["max_tokens"] for asked in relay.asked] == [320, 1024]
 
 
@@ -89,9 +89,9 @@ async def test_no_count_is_no_baseline(relay: Relay, usage: Any) -> None:
 @pytest.mark.parametrize("number", [10**30, -1, 1.5, True, "20", 10**9 + 1])
 async def test_a_count_that_cannot_be_is_none(relay: Relay, number: Any) -> None:
     relay.answering = Server(usage={"prompt_tokens": number, "completion_tokens": number})
-    found = await relay.ask("chat")
-    assert kind_of(found) is None
-    assert found.usage == Usage(tokens_in=None, tokens_out=None)
+    result = await relay.ask("chat")
+    assert kind_of(result) is None
+    assert result.usage == Usage(tokens_in=None, tokens_out=None)
 
 
 async def test_what_went_through_anthropics_cache_counts(relay: Relay) -> None:
@@ -104,9 +104,9 @@ async def test_what_went_through_anthropics_cache_counts(relay: Relay) -> None:
     content = [{"type": "text", "text": "yes"}]
     whole = {"type": "message", "model": "model-x", "content": content, "stop_reason": "end_turn"}
     relay.answering = plain(whole | {"usage": counts})
-    found = await relay.ask("messages", stream=False, text="Say yes.", answer="yes")
-    assert kind_of(found) is None
-    assert found.usage == Usage(tokens_in=315, tokens_out=3)
+    result = await relay.ask("messages", stream=False, text="Say yes.", answer="yes")
+    assert kind_of(result) is None
+    assert result.usage == Usage(tokens_in=315, tokens_out=3)
 
 
 # --- thoughts -------------------------------------------------------------------------------------
@@ -118,18 +118,18 @@ async def test_thoughts_in_the_text_are_no_part_of_the_answer(relay: Relay, begi
     for stream in (True, False):
         relay.answering = relay.answering if stream else whole(f"{begin}Is it 7?</think> 8")
         own = {} if stream else {"text": "Say 8.", "answer": "8"}
-        found = await relay.ask("chat", Habit(mismatches=9), stream=stream, **own)
-        assert kind_of(found) is None
-        assert found.habit.mismatches == 0
+        result = await relay.ask("chat", Habit(mismatches=9), stream=stream, **own)
+        assert kind_of(result) is None
+        assert result.habit.mismatches == 0
 
 
 async def test_a_thought_is_a_token_and_not_a_visible_one(relay: Relay) -> None:
     relay.answering = Server(before="<think>" + "hm " * 20 + "</think>", gap=0.005)
-    found = await relay.ask("chat")
-    assert kind_of(found) is None
-    assert found.ttft is not None
-    assert found.ttft_visible is not None
-    assert found.ttft_visible - found.ttft > 50
+    result = await relay.ask("chat")
+    assert kind_of(result) is None
+    assert result.ttft is not None
+    assert result.ttft_visible is not None
+    assert result.ttft_visible - result.ttft > 50
 
 
 def whole(text: str) -> Answering:
@@ -146,12 +146,12 @@ HIDDEN = {
 
 async def test_tokens_thought_out_of_sight_make_no_stream_faster(relay: Relay) -> None:
     relay.answering = Server(usage=HIDDEN, think_s=0.2, gap=0.005)
-    found = await relay.ask("chat", max_tokens=1000)
-    assert kind_of(found) is None
-    assert found.stream is not None
-    assert found.stream.tokens_out == 828
-    assert found.stream.tokens_per_s is not None
-    assert found.stream.tokens_per_s < 400  # 128 tokens in 64 pieces, 5 ms apart
+    result = await relay.ask("chat", max_tokens=1000)
+    assert kind_of(result) is None
+    assert result.stream is not None
+    assert result.stream.tokens_out == 828
+    assert result.stream.tokens_per_s is not None
+    assert result.stream.tokens_per_s < 400  # 128 tokens in 64 pieces, 5 ms apart
 
 
 async def test_a_short_answer_after_long_thoughts_is_no_burst(relay: Relay) -> None:
@@ -179,8 +179,8 @@ async def test_an_error_object_with_nothing_in_it_is_no_error(relay: Relay) -> N
     nothing = {"message": "", "type": "", "param": "", "code": None}
     choice = {"message": {"content": "yes"}, "finish_reason": "stop"}
     relay.answering = plain({"model": "model-x", "choices": [choice], "error": nothing})
-    found = await relay.ask("chat", stream=False, text="Say yes.", answer="yes")
-    assert kind_of(found) is None
+    result = await relay.ask("chat", stream=False, text="Say yes.", answer="yes")
+    assert kind_of(result) is None
 
 
 async def test_a_refused_parameter_is_found_wherever_it_is_named(relay: Relay) -> None:
@@ -193,18 +193,18 @@ async def test_a_refused_parameter_is_found_wherever_it_is_named(relay: Relay) -
         return await Server()(request, asked)
 
     relay.answering = answering
-    found = await relay.ask("chat")
-    assert kind_of(found) is None
-    assert found.habit.refused == {"stream_options"}
+    result = await relay.ask("chat")
+    assert kind_of(result) is None
+    assert result.habit.refused == {"stream_options"}
 
 
 async def test_errors_in_a_list_speak_too(relay: Relay) -> None:
     errors = [{"code": 7003, "message": "no room at the inn"}]
     relay.answering = plain({"success": False, "errors": errors, "messages": [], "result": {}})
-    found = await relay.ask("embeddings")
-    assert kind_of(found) is FailureKind.SERVER_ERROR
-    assert found.failure is not None
-    assert "no room at the inn" in found.failure.message
+    result = await relay.ask("embeddings")
+    assert kind_of(result) is FailureKind.SERVER_ERROR
+    assert result.failure is not None
+    assert "no room at the inn" in result.failure.message
 
 
 # --- the end --------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ async def test_errors_in_a_list_speak_too(relay: Relay) -> None:
 @pytest.mark.slow
 async def test_a_connection_kept_open_after_the_end_makes_no_answer_longer(relay: Relay) -> None:
     relay.answering = Server(keeps_open=True)
-    found = await relay.ask("chat")
-    assert kind_of(found) is None
-    assert found.exchange.timings.total is not None
-    assert found.exchange.timings.total < 1500
+    result = await relay.ask("chat")
+    assert kind_of(result) is None
+    assert result.exchange.timings.total is not None
+    assert result.exchange.timings.total < 1500

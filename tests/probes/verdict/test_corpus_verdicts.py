@@ -87,8 +87,8 @@ async def test_a_recorded_whole_answer_is_judged(relay: Relay, corpus: Path, nam
     relay.answering = plain(path.read_bytes(), kind=label)
     asked = {} if probe in NO_STREAM_KEY else {"stream": False}
     model = {"model": "zai-glm-4.7"} if probe == "models" else {}
-    found = await relay.ask(probe, **asked, **model)
-    assert [kind_of(found), found.usage] == want
+    result = await relay.ask(probe, **asked, **model)
+    assert [kind_of(result), result.usage] == want
 
 
 @pytest.mark.parametrize("name", GEMINI)
@@ -112,8 +112,8 @@ async def test_recorded_chunks_are_judged_as_a_stream(
     lines = (corpus / "json_lines_fixtures" / f"{name}.chunks.txt").read_bytes().splitlines()
     relay.answering = streaming(*(b"data: " + line + b"\n\n" for line in lines if line))
     probe, *want = LINES[name]
-    found = await relay.ask(probe)
-    assert [kind_of(found), found.usage] == want
+    result = await relay.ask(probe)
+    assert [kind_of(result), result.usage] == want
 
 
 @pytest.mark.parametrize("name", NO_EVENTS)
@@ -121,9 +121,9 @@ async def test_a_stream_of_another_protocol_is_no_stream_of_events(
     relay: Relay, corpus: Path, name: str
 ) -> None:
     relay.answering = streaming((corpus / "non_sse" / name).read_bytes())
-    found = await relay.ask("chat")
-    assert found.failure is not None
-    assert (found.failure.kind, found.failure.message) == (
+    result = await relay.ask("chat")
+    assert result.failure is not None
+    assert (result.failure.kind, result.failure.message) == (
         "unexpected_body",
         "got one JSON object per line, want a stream of server-sent events",
     )
@@ -131,9 +131,9 @@ async def test_a_stream_of_another_protocol_is_no_stream_of_events(
 
 async def test_prose_where_a_stream_should_be_is_no_stream(relay: Relay) -> None:
     relay.answering = streaming(b"Service is being upgraded.\nPlease come back later.\n")
-    found = await relay.ask("chat")
-    assert found.failure is not None
-    assert found.failure.message == (
+    result = await relay.ask("chat")
+    assert result.failure is not None
+    assert result.failure.message == (
         'got plain text, "Service is being upgraded. Please come back later.", '
         "want a stream of server-sent events"
     )

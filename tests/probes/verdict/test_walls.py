@@ -106,5 +106,5 @@ async def test_a_challenge_under_202_is_no_page_unless_the_operator_wants_202(
 
     async with relaying() as relay:
         relay.answering = answering
-        found = await relay.ask("http", **settings)
-    assert (found.failure and found.failure.kind) is want
+        result = await relay.ask("http", **settings)
+    assert (result.failure and result.failure.kind) is want

@@ -51,7 +51,7 @@ async def look(
     endpoint = Endpoint(id="e", service="s", url=url, name="E", ca_file=ca_file)
     check = Check(service="s", endpoint=endpoint, probe=PROBES[kind](**settings))
     async with Client(loopback) as client:
-        found = await attempt(
+        attempted = await attempt(
             check,
             habit=Habit(),
             client=client,
@@ -60,7 +60,7 @@ async def look(
             vantage="here",
             redact=Redactor(),
         )
-    return found.result
+    return attempted.result
 
 
 def kind_of(result: Result) -> FailureKind | None:
@@ -127,7 +127,7 @@ async def test_a_name_that_does_not_exist_is_told_by_both(clock: HandClock) -> N
         endpoint = Endpoint(id="e", service="s", url="https://gone.test", name="E")
         check = Check(service="s", endpoint=endpoint, probe=PROBES[kind]())
         async with Client(nobody) as client:
-            found = await attempt(
+            attempted = await attempt(
                 check,
                 habit=Habit(),
                 client=client,
@@ -136,7 +136,7 @@ async def test_a_name_that_does_not_exist_is_told_by_both(clock: HandClock) -> N
                 vantage="here",
                 redact=Redactor(),
             )
-        assert kind_of(found.result) is FailureKind.DNS_NXDOMAIN
+        assert kind_of(attempted.result) is FailureKind.DNS_NXDOMAIN
 
 
 async def test_a_good_certificate_is_up_and_its_last_day_is_known(

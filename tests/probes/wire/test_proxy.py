@@ -34,7 +34,7 @@ async def look(
     )
     check = Check(service="s", endpoint=endpoint, probe=PROBES[kind](**settings), model="model-x")
     async with Client(nobody) as client:
-        found = await attempt(
+        attempted = await attempt(
             check,
             habit=Habit(),
             client=client,
@@ -43,7 +43,7 @@ async def look(
             vantage="here",
             redact=Redactor(),
         )
-    return found.result
+    return attempted.result
 
 
 def told(result: Result) -> tuple[FailureKind | None, str]:

@@ -38,15 +38,15 @@ async def test_each_phase_is_measured_as_it_was(tmp_path: Path) -> None:
     async with Client(resolve) as client, serving(script, context) as server:
         url = f"https://relay.test:{server.port}/"
         for _ in range(RUNS):
-            found = await client.send(HttpRequest(method="GET", url=url, ca_file=ca))
-            assert found.error is None
-            timings = found.timings
+            exchange = await client.send(HttpRequest(method="GET", url=url, ca_file=ca))
+            assert exchange.error is None
+            timings = exchange.timings
             assert timings.dns and timings.tls and timings.ttfb  # noqa: PT018
             setup = timings.dns + (timings.connect or 0.0) + timings.tls
             errors["dns"].append(timings.dns - DNS)
             errors["tls"].append(timings.tls - TLS)
             errors["headers"].append(timings.ttfb - setup - HEADERS)
-            errors["body"].append(found.chunks[-1].at_ms - timings.ttfb - BODY)
+            errors["body"].append(exchange.chunks[-1].at_ms - timings.ttfb - BODY)
     for phase, values in errors.items():
         p50, worst = statistics.median(values), max(values, key=abs)
         print(f"{phase:8} error p50 {p50:+7.3f} ms   worst {worst:+7.3f} ms")
@@ -60,6 +60,6 @@ async def test_an_address_has_no_look_up_and_plain_http_no_handshake(host: str) 
         writer.write(b"HTTP/1.1 204 No\r\n\r\n")
 
     async with Client() as client, serving(script) as server:
-        found = await client.send(HttpRequest(method="GET", url=f"http://{host}:{server.port}/"))
-    assert (found.timings.dns, found.timings.tls) == (None, None)
-    assert found.timings.connect is not None
+        exchange = await client.send(HttpRequest(method="GET", url=f"http://{host}:{server.port}/"))
+    assert (exchange.timings.dns, exchange.timings.tls) == (None, None)
+    assert exchange.timings.connect is not None
