@@ -153,9 +153,9 @@ class Lately:
     hours: dict[int, Sum | PackedSum] = field(default_factory=dict)
     """By unix hour."""
     halves: dict[int, "array[int]"] = field(default_factory=dict)
-    """By unix half hour, while it goes on, the buckets of ttfb, ttft and speed of each run in turn."""
-    points: dict[int, Point] = field(default_factory=dict)
-    """Of the half hours that are over; a later run is in no chart."""
+    """By unix half hour, the buckets of ttfb, ttft and speed of each run in turn."""
+    _points: dict[int, Point] = field(default_factory=dict)
+    """Those of half hours that are over, until one more run of them comes: an agent's may come late."""
     _over: tuple[int, Sum] | None = None
     """The sum of the hours that are over, as of a unix hour."""
 
@@ -179,9 +179,10 @@ class Lately:
             self._over = None
         for at, row in rows:
             half = at // HALF_HOUR_MS
-            if row[0] < 2 and row[5] and half not in self.points:
+            if row[0] < 2 and row[5]:
                 values = chart_values(row[each] if row[each] is not None else -1 for each in _DRAWN)
                 self.halves.setdefault(half, array("h")).extend(values)
+                self._points.pop(half, None)
 
     def last_24h(self, hour: int) -> Rollup:
         """The hour that runs, and the 23 before it."""
@@ -198,24 +199,15 @@ class Lately:
         going_on = [total for total in self.hours.values() if isinstance(total, Sum)]
         return rollup_of([self._over[1], *going_on])
 
-    def draw(self, half: int, values: "array[int]", last: int) -> None:
-        """Keep the figures of a half hour, or its point when no run may follow."""
-        if half < last - 1:
-            self.points[half] = _point(half, values)
-        else:
-            self.halves[half] = values
-
     def series(self, last: int) -> tuple[Point, ...]:
         """48 half hours, the last one still open."""
-        for half in [half for half in self.halves if half < last - 1]:
-            self.draw(half, self.halves.pop(half), last)
         first = last - POINTS + 1
-        for half in [half for half in self.points if half < first]:
-            del self.points[half]
-        return tuple(
-            self.points.get(half) or _point(half, self.halves.get(half, ()))
-            for half in range(first, last + 1)
-        )
+        self.halves = {half: values for half, values in self.halves.items() if half >= first}
+        self._points = {
+            half: self._points.get(half) or _point(half, self.halves.get(half, ()))
+            for half in range(first, last)
+        }
+        return (*self._points.values(), _point(last, self.halves.get(last, ())))
 
     def since(self, at: datetime) -> tuple[Result, ...]:
         del self.recent[: bisect_left(self.recent, at, key=_AT)]

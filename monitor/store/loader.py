@@ -137,7 +137,7 @@ class Loader:
             span = RUNS.c.at.between(begin, begin + HALF_HOUR_MS - 1)
             for number, text in self._connection.execute(joined.where(span & spoke)):
                 if number in found:
-                    found[number].lately.draw(half, chart_values(map(int, text.split())), last)
+                    found[number].lately.halves[half] = chart_values(map(int, text.split()))
 
     def latest(self) -> Iterator[tuple[int, Result]]:
         """The newest run of each check that has one."""

@@ -50,6 +50,7 @@ def told(history: CheckHistory) -> tuple[object, ...]:
 @settings(deadline=None, max_examples=15)
 @given(given_steps=st.lists(steps, min_size=2, max_size=8))
 @example([([(0, 100, CHAT)], 60 * 24 * 8, "ask"), ([(0, 200, CHAT)], 1, "ask")])
+@example([([(0, 406, CHAT)], 60, "ask"), ([], 29, "ask"), ([(70, 1, CHAT)], 1, "ask")])
 def test_it_says_what_one_says_that_is_loaded(given_steps: Steps) -> None:
     asyncio.run(live(given_steps))
 
