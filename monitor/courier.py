@@ -119,6 +119,7 @@ class Courier:
     def change(self, channels: Channels, context: Callable[[Incident | None], Context]) -> None:
         """Use other channels from now on; what is under way ends as it began."""
         self._channels = channels
+        self._halfway.clear()  # it was cut for the address that the channel had
         self._context = context
 
     def wake(self) -> None:
@@ -216,7 +217,8 @@ class Courier:
     ) -> Message:
         """Phrase one incident in full, several of a service as one, anything else as a list."""
         numbers = {row.incident or 0 for row in rows}
-        if len(numbers) == 1 or self._channels.holds_events(rows[0].channel):
+        is_one = len({row.incident or ("notice", row.id) for row in rows}) == 1
+        if is_one or self._channels.holds_events(rows[0].channel):
             incident = incidents.get(rows[-1].incident or 0)
             return latest(rows, incident, self._context(incident))
         told = [incidents[number] for number in numbers if number in incidents]
@@ -255,15 +257,21 @@ class Courier:
 
     async def _send_parts(self, rows: tuple[OutboxMessage, ...], message: Message) -> None:
         """Send all parts; after a NotDeliveredError those that went through are not sent again."""
-        channel, ids = rows[0].channel, tuple(row.id for row in rows)
+        channel, ids, channels = rows[0].channel, tuple(row.id for row in rows), self._channels
         interrupted, left = self._halfway.pop(channel, ((), ()))
-        left = left if interrupted == ids else self._channels.parts(channel, message)
+        is_begun = interrupted == ids
+        left = left if is_begun else channels.parts(channel, message)
         recent = self._recent.setdefault(channel, deque())
         for place, part in enumerate(left):
-            self._halfway[channel] = ids, left[place:]
-            await self._channels.send(channel, part)
+            try:
+                await channels.send(channel, part)
+            except NotDeliveredError as error:
+                is_begun = is_begun or error.is_taken_by_some
+                if is_begun and channels is self._channels:
+                    self._halfway[channel] = ids, left[place:]
+                raise
             recent.append(self._clock.monotonic())
-        del self._halfway[channel]
+            is_begun = True
 
     def _postpone(self, rows: tuple[OutboxMessage, ...], error: NotDeliveredError) -> None:
         now = self._clock.now()

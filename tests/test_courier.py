@@ -209,6 +209,34 @@ async def test_a_channel_that_is_down_gets_its_message_when_it_is_back(
     assert len(phone.messages) == 1
 
 
+async def test_what_no_channel_has_taken_is_said_as_it_is_when_it_is_tried_again(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    await store.save((incident(),), (row(clock),))
+    to = courier(store, clock, channel(phone))
+    phone.faults.append("500")
+    assert await to.deliver_due() == 0
+    clock.tick(3600)
+    assert await to.deliver_due() == 1
+    assert "11:42 UTC, 1h18m." in phone.messages[0]
+
+
+async def test_a_channel_that_gets_another_address_gets_what_waits_in_its_own_format(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    numbers = range(1, 41)
+    rows = tuple(row(clock, number) for number in numbers)
+    await store.save(tuple(incident(number, service=f"s{number}") for number in numbers), rows)
+    to = courier(store, clock, replace(channel(phone), id="other"))
+    assert await to.deliver_due() == 0
+    to.change(Notifier((channel(phone),), REDACT), lambda _: Context(now=clock.now()))
+    clock.tick(3600)
+    assert await to.deliver_due() == 40
+    assert [text.splitlines()[0] for text in phone.messages] == [
+        "40 messages waited while this channel was out of reach"
+    ]
+
+
 async def test_the_wait_that_the_channel_asks_for_is_kept_to_the_second(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:
@@ -351,6 +379,21 @@ async def test_many_waiting_messages_become_one_digest_in_parts(
     )
     lines = [line for text in phone.messages for line in text.splitlines()[1:]]
     assert [line.split("]")[0] for line in lines] == [f"[#{number}" for number in numbers]
+
+
+async def test_many_notices_at_once_are_one_digest_that_names_each(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    notice = replace(row(clock, what=NotificationType.NOTICE), incident=None)
+    notices = tuple(replace(notice, text=f"Notice {name}\nMore of it") for name in "abcde")
+    await store.save((), notices)
+    assert await courier(store, clock, channel(phone)).deliver_due() == 5
+    assert [text.splitlines() for text in phone.messages] == [
+        [
+            "👁 5 notices from monitor",
+            *(f"Notice {name} [n{i}]" for i, name in enumerate("abcde", 1)),
+        ]
+    ]
 
 
 async def test_news_waits_for_other_news_and_all_of_a_service_is_one_message(

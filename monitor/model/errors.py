@@ -58,6 +58,9 @@ class NewerSchemaError(StoreError):
 class NotDeliveredError(MonitorError):
     """`retry_after` is what the channel asked for, if it did; `permanent`: no use to try again."""
 
+    is_taken_by_some = False
+    """Set where some of those whom the channel writes to have it, and the others are still to get it."""
+
     def __init__(
         self, reason: str, retry_after: timedelta | None = None, *, permanent: bool = False
     ) -> None:

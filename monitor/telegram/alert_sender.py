@@ -86,6 +86,7 @@ class AlertSender:
             except NotDeliveredError as error:
                 failure = failure or error
         if failure:
+            failure.is_taken_by_some = bool(taken)
             raise failure
         self._halfway = None
 

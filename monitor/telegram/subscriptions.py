@@ -8,7 +8,7 @@ import logging
 
 from monitor.clock import Clock
 from monitor.language import Language, language
-from monitor.model import Message, NotificationType, Subscriber
+from monitor.model import Message, NotDeliveredError, NotificationType, Subscriber
 from monitor.page import PageView
 from monitor.telegram import replies
 from monitor.telegram.bot_api import BotApi, BotApiError
@@ -122,7 +122,11 @@ class Subscriptions:
                 if incident and ("" in services or incident.service in services)
             ]
             if text := replies.news(message.what, wanted, pages[code]):
-                await self._send_to(chat, text)
+                try:
+                    await self._send_to(chat, text)
+                except NotDeliveredError as error:
+                    error.is_taken_by_some = bool(done)
+                    raise
                 await asyncio.sleep(1 / PER_SECOND)
             done.add(chat)
         self._halfway = None

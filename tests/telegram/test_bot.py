@@ -333,6 +333,7 @@ async def test_an_alert_goes_to_every_chat_and_topic_once_as_html(
         with pytest.raises(NotDeliveredError) as caught:
             await bot.send(*alert())
         assert caught.value.retry_after == timedelta(seconds=17)
+        assert caught.value.is_taken_by_some
         await bot.send(*alert())
         assert [(each.chat, each.topic, each.text) for each in phone.sent] == [
             (int(CHAT), None, "Relay: down\nSince then & <now>."),
@@ -372,6 +373,7 @@ async def test_what_telegram_did_not_take_is_not_delivered(
             with pytest.raises(NotDeliveredError) as caught:
                 await bot.send(*alert())
             assert TOKEN not in str(caught.value)
+            assert not caught.value.is_taken_by_some
             assert caught.value.retry_after == (timedelta(seconds=wait) if wait else None)
         await bot.send(*alert())
         assert len(phone.sent) == 1
