@@ -61,7 +61,7 @@ from monitor.model import (
 )
 
 _UNHEARD = timedelta(hours=1)
-"""What only a vantage saw bad that is silent for so long ends, as not known."""
+"""What only vantages saw bad that are silent for so long ends, as not known."""
 _STORED_AS_MS = timedelta(milliseconds=2)
 OnIncident = Callable[[Incident | None, Incident], None]
 """Called with an incident before a change, None where it is a new one, and after it."""
@@ -313,8 +313,9 @@ class AlertEngine:
             return self._keep(replace(changed, update_at=None), now)
         if is_partial:  # all may be well in a moment
             return self._keep(replace(changed, update_at=now + lifecycle.UPDATE_AFTER), now)
-        changed = incidents.updated(changed)
-        return self._keep(changed, now) + self._tell(NotificationType.UPDATE, changed, now)
+        news = NotificationType.UPDATE
+        changed = routing.told(self._channels, news, incidents.updated(changed))
+        return self._keep(changed, now) + self._tell(news, changed, now)
 
     def standing(self, check: str, rule: Rule, now: datetime, before: Reach) -> Standing:
         """Return what the vantages together believe of a check under one rule."""
@@ -344,9 +345,7 @@ class AlertEngine:
         return AlertChanges(states=tuple(states))
 
     def _accusers_silent_for(self, incident: Incident, now: datetime) -> timedelta:
-        """Return how long none of those was heard that alone see it bad."""
-        if not incident.is_partial:
-            return timedelta(0)
+        """Return how long none of those was heard that see it bad."""
         silences = (self.voters.silent_for(place, now) for place in incident.places)
         return min(silences, default=timedelta(0))
 
@@ -537,12 +536,18 @@ class AlertEngine:
             state = self._states.pop(key)
             incident = self._book.open.get(state.incident or 0)
             if incident and state.check in incident.active and not self._bad_elsewhere(state):
-                incident = incidents.leave(incident, state.check, now, UNWATCHED)
+                is_watched = state.check in known and state.rule in rules
+                why = NOT_HEARD if is_watched else UNWATCHED
+                incident = incidents.leave(incident, state.check, now, why)
                 is_news = incident.closed is not None and incident.announced
                 news = NotificationType.RESOLVED if is_news else None
                 changes += self._keep(incident, now) + self._tell(news, incident, now)
             calm = AlertState(check=state.check, vantage=state.vantage, rule=state.rule)
             changes += AlertChanges(states=(calm,))
+        for incident in self.open_incidents:
+            heard = incidents.seen_from_these(incident, vantages)
+            if heard != incident:
+                changes += self._keep(heard, now)
         return changes
 
     def _bad_elsewhere(self, state: AlertState) -> bool:

@@ -10,7 +10,7 @@ Which incident a check that has just been believed bad belongs to:
 What nobody is told of never swallows what people should hear, so only what is muted alike mixes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -166,6 +166,15 @@ def seen_from(
                 entry = TimelineEntry(at=at, what=EntryKind.LEFT, check=check, vantage=vantage)
                 changed = with_entry(changed, entry)
     return changed
+
+
+def seen_from_these(incident: Incident, vantages: Collection[str]) -> Incident:
+    """Leave out the vantages that left the configuration: nobody knows what they would see."""
+    bad_from = {
+        check: tuple(place for place in places if place in vantages)
+        for check, places in incident.bad_from.items()
+    }
+    return incident if bad_from == incident.bad_from else replace(incident, bad_from=bad_from)
 
 
 def is_down(book: Book, endpoint: str) -> bool:

@@ -195,7 +195,7 @@ def _unwatched(incident: Incident, context: Context) -> Message:
     if incident.timeline[-1].text == NOT_HEARD:
         title = marked("%(where)s: not known any more")
         why = marked(
-            "It was %(state)s from %(begin)s on: %(why)s. Nothing has been heard from there for an hour. [#%(number)s]"
+            "It was %(state)s from %(begin)s on: %(why)s. Nothing is heard from there any more. [#%(number)s]"
         )
     lines = [
         context.say("Whether it works again is not known."),

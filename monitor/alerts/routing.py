@@ -20,6 +20,7 @@ from monitor.model import (
 
 _AT_ONCE = timedelta(0)
 _BEGINNINGS = {NotificationType.OPENED, NotificationType.FLAPPING}
+_GOING_ON = {NotificationType.OPENED, NotificationType.UPDATE, NotificationType.REMINDER}
 _STORM_SERVICES = 3
 _STORM_WITHIN = timedelta(minutes=2)
 
@@ -59,8 +60,8 @@ def _hears(channel: Channel, news: NotificationType, incident: Incident) -> bool
 def told(
     channels: Iterable[Channel], news: NotificationType | None, incident: Incident
 ) -> Incident:
-    """Return the incident with those who are told by this news that it began."""
-    if news is not NotificationType.OPENED:
+    """Return the incident with those who are told by this news that it goes on."""
+    if news not in _GOING_ON:
         return incident
     hearing = {channel.id for channel in channels if _hears(channel, news, incident)}
     return replace(incident, told_to=incident.told_to | hearing)

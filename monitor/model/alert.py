@@ -131,7 +131,7 @@ class TimelineEntry:
 UNWATCHED = "no longer watched"
 """The text of an entry LEFT or RESOLVED for a check that left the configuration while it was bad."""
 NOT_HEARD = "not heard any more"
-"""The same for a check that only a vantage saw bad which has been silent for an hour."""
+"""The same for a check that only vantages saw bad which have been silent for an hour, or have left."""
 _NONE: Mapping[str, int] = MappingProxyType({})
 _NO_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 

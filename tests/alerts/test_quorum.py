@@ -18,6 +18,7 @@ from monitor.model import (
     NOT_HEARD,
     AlertSettings,
     AlertState,
+    EntryKind,
     Failure,
     FailureKind,
     Incident,
@@ -184,6 +185,28 @@ def test_what_only_a_silent_vantage_saw_reminds_nobody_and_ends_as_unknown_after
     assert world.incidents[1].timeline[-1].text == NOT_HEARD
 
 
+def test_an_outage_that_only_silent_vantages_saw_reminds_nobody_and_ends_as_unknown() -> None:
+    world = World()
+    world.settings = AlertSettings(after=2, recover=2, remind=10 * MINUTE)
+    world.restart()
+    world.minutes(3, bad=[SHANGHAI, FRANKFURT])
+    world.minutes(50, silent=[SHANGHAI, FRANKFURT])
+    assert (world.said, world.incidents[1].closed) == (["opened #1 down"], None)
+    world.minutes(15, silent=[SHANGHAI, FRANKFURT])
+    assert world.said == ["opened #1 down", "resolved #1 down"]
+    assert world.incidents[1].timeline[-1].text == NOT_HEARD
+
+
+def test_who_hears_of_outages_alone_is_told_that_it_is_down_from_fewer_places_again() -> None:
+    world = World(FOR_SHANGHAI)
+    pager = replace(PHONE, only=frozenset({Severity.DOWN}))
+    world.engine = AlertEngine(world.settings, (pager,), memory(), voting=world.voting)
+    world.minutes(3, bad=[SHANGHAI])
+    world.minutes(3, bad=EVERYWHERE)
+    world.minutes(10, bad=[SHANGHAI])
+    assert world.said == ["update #1 down", "update #1 partial"]
+
+
 def test_an_outage_goes_on_while_those_who_saw_it_are_silent_until_as_many_see_it_well() -> None:
     world = World()
     world.minutes(3, bad=EVERYWHERE)
@@ -275,6 +298,18 @@ def test_a_vantage_that_leaves_the_configuration_takes_its_accusation_with_it() 
     world.keep(world.engine.forget({CHAT}, world.now))
     assert world.said == ["opened #1 partial", "resolved #1 partial"]
     assert world.incidents[1].unwatched == {CHAT}
+    assert world.incidents[1].timeline[-1].text == NOT_HEARD  # the check is watched from elsewhere
+
+
+def test_nobody_says_that_it_works_from_a_vantage_that_left() -> None:
+    world = World()
+    world.minutes(3, bad=EVERYWHERE)
+    places = {FRANKFURT: THREE.places[FRANKFURT]}
+    world.engine.change(world.settings, (PHONE,), replace(THREE, places=places))
+    world.keep(world.engine.forget({CHAT}, world.now))
+    world.minutes(2, bad=EVERYWHERE, silent=[SHANGHAI])
+    assert world.incidents[1].places == (FRANKFURT, HOME)
+    assert EntryKind.LEFT not in {entry.what for entry in world.incidents[1].timeline}
 
 
 def test_a_vantage_that_leaves_does_not_end_what_another_sees() -> None:
