@@ -188,7 +188,7 @@ class Courier:
             groups = groups if len(groups) <= MANY else [rows]
         done = 0
         for group in groups:
-            if not await self._try(group, self._phrase(group, incidents)):
+            if not await self._try(group, incidents):
                 break
             done += len(group)
         return done
@@ -204,9 +204,9 @@ class Courier:
             except ReceiverGoneError as error:
                 _log_given_up(row)
                 self._outbox.dead(row.id, str(error))
-            except NotDeliveredError as error:
+            except Exception as error:  # noqa: BLE001  # a fault of ours holds up this event alone
                 held_up.add(row.incident)
-                self._postpone((row,), error)
+                self._postpone((row,), _refusal(error, row))
             else:
                 self._tick_off((row,))
                 done += 1
@@ -232,11 +232,14 @@ class Courier:
         stored = [await self._outbox.incident(number) for number in sorted(numbers)]
         return {incident.id: incident for incident in stored if incident}
 
-    async def _try(self, rows: tuple[OutboxMessage, ...], message: Message) -> bool:
+    async def _try(
+        self, rows: tuple[OutboxMessage, ...], incidents: Mapping[int, Incident]
+    ) -> bool:
         try:
+            message = self._phrase(rows, incidents)
             await self._send_parts(rows, message)
-        except NotDeliveredError as error:
-            self._postpone(rows, error)
+        except Exception as error:  # noqa: BLE001  # a fault of ours does not send again what was sent before
+            self._postpone(rows, _refusal(error, rows[0]))
             return False
         self._tick_off(rows)
         self._on_message(rows[-1], message)
@@ -303,6 +306,14 @@ class Courier:
     def _backoff(self, attempts: int) -> timedelta:
         seconds = BACKOFF[min(attempts, len(BACKOFF) - 1)]
         return timedelta(seconds=seconds * self._rng.uniform(1 - SPREAD, 1 + SPREAD))
+
+
+def _refusal(error: Exception, row: OutboxMessage) -> NotDeliveredError:
+    """Take a fault of ours for a refusal: it is tried again, and given up in the end."""
+    if isinstance(error, NotDeliveredError):
+        return error
+    log.error("event=internal loop=courier channel=%s", row.channel, exc_info=error)
+    return NotDeliveredError(f"internal: {type(error).__name__}")
 
 
 def _log_given_up(row: OutboxMessage) -> None:

@@ -723,6 +723,28 @@ async def test_a_channel_that_hangs_holds_up_no_other_and_not_the_end(
         await asyncio.wait_for(loop, 2)
 
 
+async def test_a_fault_of_ours_in_one_message_does_not_send_again_what_went_before(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    to = courier(store, clock, channel(phone))
+    good = to._context
+
+    def context(of: Incident | None) -> Context:
+        if of and of.id == 2:
+            raise RuntimeError("a bug of ours")
+        return good(of)
+
+    to._context = context
+    both = (incident(1), incident(2, service="other"))
+    await store.save(both, (row(clock, 1), row(clock, 2)))
+    for _ in range(3):
+        await to.deliver_due()
+        clock.tick(3600)
+    assert len(phone.messages) == 1
+    (left,) = await store.due(clock.now())
+    assert (left.incident, left.attempts, left.last_error) == (2, 3, "internal: RuntimeError")
+
+
 async def test_a_message_that_was_never_tried_does_not_wait_for_a_clock_set_back(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:
