@@ -17,6 +17,8 @@ from monitor.model.errors import MENDED_BY_A_PERSON
 NO_REQUEST = "the channel made no request"
 _SHOWN = 180
 """The most characters of a service's own words."""
+_LONG_MS = 10**12
+"""Milliseconds that nobody means."""
 _PASSES = frozenset({408, 425, 429})
 """The statuses under 500 after which the same request may succeed."""
 
@@ -50,7 +52,7 @@ class ChannelAnswer:
 def _object(text: bytes) -> dict[str, Any]:
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 
@@ -114,9 +116,11 @@ def retry_after(answer: ChannelAnswer) -> timedelta | None:
     parameters = body.get("parameters")
     asked = parameters if isinstance(parameters, dict) else body
     milliseconds = body.get("retry_after_ms")
+    if not isinstance(milliseconds, int) or abs(milliseconds) > _LONG_MS:
+        milliseconds = None
     return (
         read_pause(asked.get("retry_after"))
-        or read_pause(milliseconds / 1000 if isinstance(milliseconds, int) else None)
+        or read_pause(milliseconds / 1000 if milliseconds else None)
         or read_pause(answer.headers.get("retry-after"), answer.headers.get("date"))
     )
 
@@ -214,7 +218,8 @@ def _text(value: object) -> str:
         named = next((value[key] for key in _KEYS if isinstance(value.get(key), str)), None)
         return named or "; ".join(text for text in value.values() if isinstance(text, str))
     if isinstance(value, list):
-        return "; ".join(filter(None, map(_text, value[:3])))
+        said = (_text(part) for part in value[:3] if not isinstance(part, list))
+        return "; ".join(filter(None, said))
     return ""
 
 
@@ -278,7 +283,9 @@ def _is_no_page(answer: ChannelAnswer) -> bool:
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 _ALERTS = _Service(_has("requestId"))
 _LARK = _coded("code", "StatusCode", waits={11232: _MINUTE, "too many request": _MINUTE})
-_MATRIX = _Service(_has("event_id"), lambda body: body.get("errcode"), about="/send/")
+_MATRIX = _Service(
+    _has("event_id"), lambda body: _text(body.get("errcode")) or None, about="/send/"
+)
 _PUSHPLUS = _coded("code", good=200, waits={900: 6 * _HOUR}, passes={302, 500})
 _SERVICES: Mapping[str, _Service] = {
     "tgram": _Service(_is("ok", True)),

@@ -59,6 +59,20 @@ def test_whatever_a_service_answers_is_taken_or_has_a_reason(
         assert not (refused.wait and refused.needs_person)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"errors":' + b"[" * 900 + b"]" * 900 + b"}",
+        b'{"errcode": ["M_FORBIDDEN"]}',
+        b'{"retry_after_ms": 1' + b"0" * 400 + b"}",
+    ],
+)
+def test_an_answer_that_means_harm_is_a_refusal_as_any_other(body: bytes) -> None:
+    answer = ChannelAnswer("https://m.example/send/1", 429, body=body)
+    assert refusal("matrix", (answer,), reported=False)
+
+
 def test_a_plugin_that_asked_nobody_delivered_nothing() -> None:
     silent = refusal("opsgenie", (), reported=True)
     assert silent
