@@ -16,6 +16,8 @@ from monitor.alerts.message_parts import (
 from monitor.language import marked
 from monitor.model import Incident, Message, NotificationType, OutboxMessage, Severity
 
+_OF_ONE = {NotificationType.REMINDER, NotificationType.FLAPPING}
+"""What one incident may be and the others beside it are not: readers hear of no reminder."""
 _LISTED = 40
 """Lines of a digest; the page has the rest."""
 
@@ -29,7 +31,11 @@ def together(
     main = latest([row for row in rows if row.incident == first.id], first, context)
     others = [_line(other, contexts[other.id]) for other in incidents if other is not first]
     body = "\n".join([main.body, context.say("Also:"), *others])
-    return replace(main, body=body, event="", incidents=tuple(each.id for each in incidents))
+    what = main.what
+    if what in _OF_ONE and any(row.what is not what for row in rows):
+        what = NotificationType.UPDATE
+    numbers = tuple(each.id for each in incidents)
+    return replace(main, what=what, body=body, event="", incidents=numbers)
 
 
 def _urgency(incident: Incident) -> tuple[bool, int, int]:

@@ -275,5 +275,7 @@ def latest(rows: Sequence[OutboxMessage], incident: Incident | None, context: Co
     what = rows[-1].what
     if news and what is NotificationType.REMINDER:  # of what nobody heard of
         what = NotificationType.OPENED
+    elif what is NotificationType.REMINDER and rows[0].what is NotificationType.UPDATE:
+        what = NotificationType.UPDATE
     oldest = replace(rows[-1], what=what, created=rows[0].created, attempts=rows[0].attempts)
     return phrase(oldest, incident, context, news=news)

@@ -11,7 +11,7 @@ from timelines import MINUTE
 
 from monitor.alerts import Alternatives, Context, incidents
 from monitor.alerts.alternatives import Alternative, Others
-from monitor.alerts.digest import digest
+from monitor.alerts.digest import digest, together
 from monitor.alerts.incidents import Unmeasured
 from monitor.alerts.message import latest, phrase
 from monitor.alerts.message_parts import moment, rows
@@ -342,6 +342,21 @@ def test_a_list_means_the_worst_that_goes_on_and_is_no_event() -> None:
     assert listed(OVER, slow) == (NotificationType.OPENED, Severity.DEGRADED, "", (1, 2))
     assert listed(OVER) == (NotificationType.RESOLVED, Severity.DOWN, "", (1,))
     assert listed() == (NotificationType.NOTICE, Severity.MONITOR, "", ())
+
+
+def test_news_of_one_beside_the_reminder_of_another_is_no_reminder() -> None:
+    """Readers are told of no reminder, and of flapping only what flaps."""
+    over = replace(OVER, id=2)
+    contexts = {number: Context(now=NOW) for number in (1, 2)}
+
+    def meaning(first: NotificationType, second: NotificationType) -> NotificationType:
+        return together([row(first, 1), row(second, 2)], [BEGUN, over], contexts).what
+
+    assert meaning(REMINDER, NotificationType.RESOLVED) is NotificationType.UPDATE
+    assert meaning(NotificationType.FLAPPING, NotificationType.RESOLVED) is NotificationType.UPDATE
+    assert meaning(REMINDER, REMINDER) is REMINDER
+    grown = [row(NotificationType.UPDATE, 1), row(REMINDER, 1)]
+    assert latest(grown, BEGUN, contexts[1]).what is NotificationType.UPDATE
 
 
 def test_that_somebody_knows_is_told_in_their_words() -> None:
