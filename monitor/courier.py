@@ -119,7 +119,7 @@ class Courier:
     def change(self, channels: Channels, context: Callable[[Incident | None], Context]) -> None:
         """Use other channels from now on; what is under way ends as it began."""
         self._channels = channels
-        self._halfway.clear()  # it was cut for the address that the channel had
+        self._halfway = {}  # what is left was cut for the addresses that channels had
         self._context = context
 
     def wake(self) -> None:
@@ -260,18 +260,17 @@ class Courier:
 
     async def _send_parts(self, rows: tuple[OutboxMessage, ...], message: Message) -> None:
         """Send all parts; after a NotDeliveredError those that went through are not sent again."""
-        channel, ids, channels = rows[0].channel, tuple(row.id for row in rows), self._channels
-        interrupted, left = self._halfway.pop(channel, ((), ()))
+        channel, ids, halfway = rows[0].channel, tuple(row.id for row in rows), self._halfway
+        interrupted, left = halfway.pop(channel, ((), ()))
         is_begun = interrupted == ids
-        left = left if is_begun else channels.parts(channel, message)
+        left = left if is_begun else self._channels.parts(channel, message)
         recent = self._recent.setdefault(channel, deque())
         for place, part in enumerate(left):
             try:
-                await channels.send(channel, part)
+                await self._channels.send(channel, part)
             except NotDeliveredError as error:
-                is_begun = is_begun or error.is_taken_by_some
-                if is_begun and channels is self._channels:
-                    self._halfway[channel] = ids, left[place:]
+                if is_begun or error.is_taken_by_some:
+                    halfway[channel] = ids, left[place:]
                 raise
             recent.append(self._clock.monotonic())
             is_begun = True

@@ -151,6 +151,13 @@ def heard(channel: str, lasts: timedelta, now: datetime, say: Language) -> str:
     return f"✅ {title}\n" + say.gettext("That lasted %(lasted)s.", lasted=length)
 
 
+def left(channel: str, say: Language) -> str:
+    """Return what ends the trouble of a channel that is there no more."""
+    title = say.gettext("monitor: channel %(name)s left the configuration", name=channel)
+    why = say.gettext("What waits for it is kept for 24 hours, should it come back.")
+    return f"👁 {title}\n{why}"
+
+
 def mended(part: str, lasts: timedelta, now: datetime, say: Language) -> str:
     title = {
         "store": say.gettext("monitor: its store is well again"),
@@ -204,6 +211,11 @@ class TroubleTracker:
         self._lasts = lasts
         self._since: dict[str, float] = {}
         self._told: set[str] = set()
+
+    @property
+    def told(self) -> frozenset[str]:
+        """Return what people were told of and goes on."""
+        return frozenset(self._told)
 
     def begins(self, name: str, monotonic: float) -> bool:
         """Note that it goes on; return whether now is the time to tell."""

@@ -232,9 +232,10 @@ class Components:
     async def prepare_hub(self, deps: Dependencies) -> "Hub | None":
         """Return the hub that another config needs: the one that there is, a new one, or none.
 
-        Raises MonitorError.
+        One that has told of a silence stays, to tell its end. Raises MonitorError.
         """
-        hub = self.hub if self.hub and deps.config.vantages else make_hub(deps, self.alerts)
+        is_needed = deps.config.vantages or (self.hub and self.hub.events)
+        hub = self.hub if self.hub and is_needed else make_hub(deps, self.alerts)
         if hub is not None and hub is not self.hub:
             await hub.load()
         return hub

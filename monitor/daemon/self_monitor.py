@@ -52,6 +52,10 @@ class SelfMonitor:
     ) -> Iterator[Notice]:
         """Yield alerts about failing channels, for the others; none where all fail: it may be us."""
         failing = self._store.failing
+        for channel in sorted(self._channels.told - {*channels}):
+            self._channels.ended(channel, self._clock.monotonic())
+            text = self_alerts.left(channel, say)
+            yield self_alerts.ends(f"channel/{channel}", text, frozenset(failing))
         if all(channel in failing for channel in channels):
             return
         for channel in channels:

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from cast import HandClock
@@ -13,7 +15,7 @@ from monitor.agent.ingest import Heard
 from monitor.alerts import AlertEngine, Context
 from monitor.alerts.quorum import Reach, Standing
 from monitor.config import Config, parse
-from monitor.daemon.components import voting_of
+from monitor.daemon.components import Components, Dependencies, voting_of
 from monitor.daemon.hub import Hub
 from monitor.model import (
     AgentState,
@@ -207,6 +209,24 @@ async def test_a_place_that_is_silent_is_told_once_and_its_return_once(place: Ju
     assert notice.what is NotificationType.RESOLVED
     assert notice.text.splitlines() == [HEARD[1], "It was not heard for 1h5m."]
     assert place.minutes(5) == []
+
+
+async def test_the_silence_of_the_last_place_ends_when_it_leaves_the_configuration(
+    place: Judging, tmp_path: Path
+) -> None:
+    config = parse(TOML.partition("[vantage")[0], path=tmp_path / "monitor.toml", env={})
+    deps = SimpleNamespace(config=config)
+
+    async def reloaded() -> Hub | None:
+        return await Components.prepare_hub(cast("Components", place), cast("Dependencies", deps))
+
+    assert await reloaded() is None
+    await place.push()
+    assert place.minutes(6) == [SILENT]
+    assert await reloaded() is place.hub
+    place.hub.change(config, Redactor(()))
+    assert place.minutes(1) == [("vantage/cn", "✅ cn is no longer waited for")]
+    assert await reloaded() is None
 
 
 @pytest.mark.slow

@@ -4,13 +4,14 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import virtual_time
 from aiohttp import web
+from cast import HandClock
 from listening import listening
 from telegram import CHAT, TOKEN, Telegram, telegram
 from virtual_time import VirtualClock, VirtualLoop, busy_with
@@ -19,9 +20,11 @@ from monitor import schedule
 from monitor.config import load
 from monitor.daemon import app, components
 from monitor.daemon.app import Daemon
-from monitor.model import Outcome
+from monitor.daemon.self_monitor import SelfMonitor
+from monitor.language import ENGLISH
+from monitor.model import NotificationType, OutboxMessage, Outcome, Severity
 from monitor.model.errors import REACH
-from monitor.store import writer
+from monitor.store import Store, writer
 
 
 @dataclass
@@ -270,3 +273,36 @@ def test_a_machine_that_was_suspended_is_told_like_a_break_and_every_check_goes_
 
 def seconds(at: datetime) -> float:
     return (at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+
+
+async def test_the_trouble_of_a_channel_that_leaves_the_configuration_ends(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'm.db'}", clock=clock)
+    store.open()
+    row = OutboxMessage(
+        channel="old",
+        what=NotificationType.NOTICE,
+        severity=Severity.MONITOR,
+        incident=None,
+        created=clock.now(),
+        not_before=clock.now(),
+    )
+    await store.save(outgoing=(row,))
+    (waiting,) = await store.due(clock.now())
+    store.postpone(replace(waiting, attempts=1, last_error="HTTP 403: no"))
+    monitor = SelfMonitor(store, clock)
+
+    def look(*channels: str) -> list[tuple[str, NotificationType, str]]:
+        found = monitor.alerts(None, channels, clock.now(), ENGLISH)
+        return [(each.event, each.what, each.text.splitlines()[0]) for each in found]
+
+    assert look("old", "new") == []
+    clock.tick(400)
+    begun, over = NotificationType.OPENED, NotificationType.RESOLVED
+    took = "👁 monitor: channel old takes no messages"
+    assert look("old", "new") == [("channel/old", begun, took)]
+    left = "👁 monitor: channel old left the configuration"
+    assert look("new") == [("channel/old", over, left)]
+    assert look("new") == []
+    await store.close()
