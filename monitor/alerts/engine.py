@@ -255,8 +255,10 @@ class AlertEngine:
         if series:
             # The newest incident carries the series; the first one that is not told says so.
             ended = self._end_series(event, rule, now)
+            heard = routing.heard_of_series(self._channels, self._known_incidents(), series.event)
             series = replace(series, event=series.event or incident.id)
-            incident = mute.muted(replace(incident, series=series), mute.COMES_AND_GOES, now)
+            incident = replace(incident, series=series, told_to=heard)
+            incident = mute.muted(incident, mute.COMES_AND_GOES, now)
             ended += self._superseded(ended.incidents, incident, now)
             news = None if muted else NotificationType.FLAPPING
             return replace(incident, announced=False), news, ended

@@ -20,7 +20,7 @@ from monitor.model import (
 
 _AT_ONCE = timedelta(0)
 _BEGINNINGS = {NotificationType.OPENED, NotificationType.FLAPPING}
-_GOING_ON = {NotificationType.OPENED, NotificationType.UPDATE, NotificationType.REMINDER}
+_GOING_ON = {*_BEGINNINGS, NotificationType.UPDATE, NotificationType.REMINDER}
 _STORM_SERVICES = 3
 _STORM_WITHIN = timedelta(minutes=2)
 
@@ -65,6 +65,16 @@ def told(
         return incident
     hearing = {channel.id for channel in channels if _hears(channel, news, incident)}
     return replace(incident, told_to=incident.told_to | hearing)
+
+
+def heard_of_series(
+    channels: Iterable[Channel], past: Iterable[Incident], event: int
+) -> frozenset[str]:
+    """Return the channels that were told of this series, and so hear of its end."""
+    told_to = {
+        name for each in past if each.series and each.event == event for name in each.told_to
+    }
+    return frozenset(channel.id for channel in channels if channel.id in told_to)
 
 
 def escalated(

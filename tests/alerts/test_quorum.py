@@ -207,6 +207,21 @@ def test_who_hears_of_outages_alone_is_told_that_it_is_down_from_fewer_places_ag
     assert world.said == ["update #1 down", "update #1 partial"]
 
 
+def test_who_was_told_that_an_outage_comes_and_goes_is_told_that_it_is_calm() -> None:
+    """The last one of the series is down from some places only, which the channel is not told of."""
+    world = World(replace(FOR_SHANGHAI, quorum=ANY))
+    pager = replace(PHONE, only=frozenset({Severity.DOWN}))
+    world.engine = AlertEngine(world.settings, (pager,), memory(), voting=world.voting)
+    for _ in range(4):
+        world.minutes(3, bad=EVERYWHERE)
+        world.minutes(3)
+    assert world.said[-1] == "flapping #4 down"
+    world.engine.change(world.settings, (pager,), FOR_SHANGHAI)
+    world.minutes(3, bad=[SHANGHAI])
+    world.minutes(40)
+    assert world.said[-1] == "calm #5 partial"
+
+
 def test_an_outage_goes_on_while_those_who_saw_it_are_silent_until_as_many_see_it_well() -> None:
     world = World()
     world.minutes(3, bad=EVERYWHERE)
