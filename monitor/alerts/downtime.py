@@ -40,6 +40,12 @@ def downtime(
     return _length(outages) - _length(_overlaps(_united(outages), _united(planned)))
 
 
+def partial_for(incident: Incident) -> timedelta:
+    """Return how long a closed incident was down from some vantages only, of one that was down at all."""
+    assert incident.closed is not None
+    return incident.closed - incident.opened - _length(down_spans(incident, incident.closed))
+
+
 def still_needed(closed: Mapping[int, Incident], now: datetime) -> dict[int, Incident]:
     """Return the closed incidents of this month, for downtime, and those that flapping looks at."""
     since = min(_month(now), now - _KEPT)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from unicodedata import east_asian_width
 
 from monitor.alerts.alternatives import Alternative, Alternatives, Others
-from monitor.alerts.incidents import Unmeasured, endpoint_of
+from monitor.alerts.downtime import partial_for
+from monitor.alerts.incidents import TOGETHER, Unmeasured, endpoint_of
 from monitor.language import ENGLISH, Language, marked
 from monitor.model import Incident, Message, Severity
 from monitor.model.failure import FailureKind, Fault, Group, in_sentence
@@ -35,6 +36,7 @@ _STATE = {
     Severity.ACCOUNT: marked("refused over key or account"),
     Severity.MONITOR: marked("out of sight"),
 }
+_STATE_THAT_WALKED = marked("down from some places, at times from most")
 _STATE_FROM = {
     Severity.DOWN: marked("down from %(places)s"),
     Severity.PARTIAL: marked("down from %(places)s"),
@@ -130,6 +132,10 @@ def active_paths(incident: Incident) -> tuple[str, ...]:
 
 
 def state(incident: Incident, context: Context) -> str:
+    """Say how bad it is, or was: the vantages of its end need not be those that saw it bad all the time."""
+    if incident.closed and any(entry.vantage for entry in incident.timeline):
+        walked = incident.severity is Severity.DOWN and partial_for(incident) > TOGETHER
+        return context.say(_STATE_THAT_WALKED if walked else _STATE[incident.severity])
     if incident.places and incident.severity in _STATE_FROM:
         places = places_named(incident.places, context)
         return context.say(_STATE_FROM[incident.severity], places=places)

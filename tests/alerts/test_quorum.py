@@ -10,7 +10,8 @@ from alerts_cast import PHONE, START, memory
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.alerts import AlertChanges, AlertEngine
+from monitor.alerts import AlertChanges, AlertEngine, Context
+from monitor.alerts.message import phrase
 from monitor.alerts.policies import FailureRate
 from monitor.alerts.quorum import ALL, ANY, MAJORITY, Quorum, Reach, Standing, Vote, standing
 from monitor.alerts.voters import Place, QuorumSettings
@@ -22,6 +23,8 @@ from monitor.model import (
     Failure,
     FailureKind,
     Incident,
+    NotificationType,
+    OutboxMessage,
     Outcome,
     Phase,
     Result,
@@ -42,6 +45,16 @@ THREE = QuorumSettings(
     intervals={CHAT: MINUTE},
 )
 FOR_SHANGHAI = replace(THREE, places={**THREE.places, SHANGHAI: Place(name="Shanghai", main=True)})
+
+
+NEWS = OutboxMessage(
+    channel="phone",
+    what=NotificationType.OPENED,
+    severity=Severity.DOWN,
+    incident=1,
+    created=START,
+    not_before=START,
+)
 
 
 class World:
@@ -220,6 +233,26 @@ def test_who_was_told_that_an_outage_comes_and_goes_is_told_that_it_is_calm() ->
     world.minutes(3, bad=[SHANGHAI])
     world.minutes(40)
     assert world.said[-1] == "calm #5 partial"
+
+
+@pytest.mark.parametrize(
+    ("outage", "after", "title"),
+    [
+        (20, 0, "s, a: recovered, was down for 20m"),
+        (20, 8, "s, a: recovered, was down from some places, at times from most for 28m"),
+        (0, 20, "s, a: recovered, was down from Shanghai for 20m"),
+    ],
+)
+def test_the_end_says_nothing_of_those_alone_that_saw_it_bad_last(
+    outage: int, after: int, title: str
+) -> None:
+    world = World()
+    world.minutes(outage, bad=EVERYWHERE)
+    world.minutes(after, bad=[SHANGHAI])
+    world.minutes(3)
+    row = replace(NEWS, what=NotificationType.RESOLVED, created=world.now)
+    context = Context(now=world.now, places={SHANGHAI: "Shanghai"})
+    assert phrase(row, world.incidents[1], context).title == f"✅ {title}"
 
 
 def test_an_outage_goes_on_while_those_who_saw_it_are_silent_until_as_many_see_it_well() -> None:
