@@ -154,6 +154,12 @@ class AlertEngine:
 
     # --- one result -----------------------------------------------------------------------------
 
+    def hear(self, vantage: str, now: datetime, *, blind: bool) -> AlertChanges:
+        """Note that a vantage has pushed, by the clock as it is now; `blind` where its own network fails."""
+        changes = self._follow_clock()
+        self.voters.hear(vantage, now, blind=blind)
+        return changes
+
     def judge(self, result: Result, now: datetime | None = None) -> AlertChanges:
         """Let every policy judge one result. Synchronous: no other result can come in between.
 
@@ -645,6 +651,7 @@ class AlertEngine:
         by, self._followed = total - self._followed, total
         if not by:
             return NO_CHANGES
+        self.voters.shift(by)
         going_on = [
             incident
             for incident in self._known_incidents()

@@ -1,7 +1,7 @@
 """Holds which vantages can say something about a check now. Pure: times come from outside."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from monitor.alerts.quorum import MAJORITY, Quorum
@@ -133,6 +133,12 @@ class Voters:
         """Return the names for people, in the order given; an id stands for itself where there is none."""
         places = self.settings.places
         return [places[each].name if each in places else each for each in vantages]
+
+    def shift(self, by: timedelta) -> None:
+        """Put all times into those of a wall clock that was set by so much."""
+        self._started = self._started and self._started + by
+        self._heard = {vantage: at + by for vantage, at in self._heard.items()}
+        self._seen = {key: replace(seen, at=seen.at + by) for key, seen in self._seen.items()}
 
     def forget(self, known: Collection[str]) -> None:
         self._seen = {key: seen for key, seen in self._seen.items() if key[0] in known}

@@ -13,7 +13,7 @@ from aiohttp import web
 from monitor.agent.clock_offset import NOTICE_MS
 from monitor.agent.ingest import AgentApi, Heard, HubSettings, IngestCounts
 from monitor.agent.signature import load_or_make
-from monitor.alerts import AlertChanges, AlertEngine, Context, self_alerts
+from monitor.alerts import AlertEngine, Context, self_alerts
 from monitor.clock import Clock
 from monitor.config import Config
 from monitor.config.agent_document import agent_document
@@ -186,8 +186,8 @@ class Hub:
 
     def _judge(self, heard: Heard) -> None:
         """Let the alerts judge what a vantage has seen, oldest first; they leave out what comes late."""
-        now, changes = self._clock.now(), AlertChanges()
-        self._alerts.voters.hear(heard.state.vantage, now, blind=heard.state.blind)
+        now, state = self._clock.now(), heard.state
+        changes = self._alerts.hear(state.vantage, now, blind=state.blind)
         checks = {check.key: check for check in self._config.checks}
         for result in sorted((entry.result for entry in heard.fresh), key=attrgetter("at")):
             if result.check in checks and not is_declared_limit(checks[result.check], result):

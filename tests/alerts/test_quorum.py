@@ -280,6 +280,27 @@ def test_a_vantage_whose_own_network_fails_has_no_vote() -> None:
     assert world.said == []
 
 
+@pytest.mark.parametrize("hours", [-5, 2])
+def test_a_clock_that_is_set_silences_no_vantage(hours: int) -> None:
+    set_by = [timedelta(0)]
+    world = World(FOR_SHANGHAI)
+    world.engine = AlertEngine(
+        world.settings,
+        (PHONE,),
+        memory(),
+        clock_set_by=lambda: set_by[0],
+        voting=world.voting,
+    )
+    world.minutes(3, bad=[SHANGHAI])
+    set_by[0] += timedelta(hours=hours)
+    world.now += timedelta(hours=hours)
+    world.keep(world.engine.remind(world.now))
+    world.minutes(2, bad=[SHANGHAI])
+    assert world.said == ["opened #1 partial"]
+    world.minutes(3)
+    assert world.said == ["opened #1 partial", "resolved #1 partial"]
+
+
 def test_late_results_change_no_belief() -> None:
     world = World(FOR_SHANGHAI)
     world.minutes(3)
