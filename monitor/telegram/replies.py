@@ -95,7 +95,7 @@ def _news_of(
 ) -> Iterator[str]:
     """Word one incident, with times of UTC, as on the page: nobody knows where a reader is."""
     say, moment, title = page.language.gettext, page.language.moment, _title(view, page)
-    if what is NotificationType.FLAPPING:
+    if what is NotificationType.FLAPPING and incident.series:
         yield "🟠 " + say("%(title)s: it comes and goes", title=title)
     elif incident.is_unwatched:
         yield "👁 " + say("%(title)s: no longer watched, so it is not known", title=title)

@@ -5,7 +5,7 @@ process that starts again would find.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -14,13 +14,20 @@ from stage import Clock as VirtualClock
 from monitor.clock import Clock
 from monitor.model import (
     AlertState,
+    CheckHistory,
     Incident,
+    OperatorRequest,
     OutboxMessage,
+    RequestKind,
     RestartState,
     RunRecord,
+    Silence,
+    Snapshot,
     Spend,
     StateKey,
+    Subscriber,
 )
+from monitor.model.rollup import NOTHING
 from monitor.store.outbox import MessageQueue
 from monitor.store.transaction import Change, Done, Item, change_of
 
@@ -34,6 +41,9 @@ class Tables:
         self.outbox: dict[int, OutboxMessage] = {}
         self.done: dict[int, Done] = {}
         self.asked: dict[str, datetime] = {}
+        self.requests: list[OperatorRequest] = []
+        self.carried_out: set[int] = set()
+        self.subscribers: dict[tuple[int, str], Subscriber] = {}
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         """Outcomes by check."""
 
@@ -78,7 +88,49 @@ class MemoryStore:
             recent=tuple(
                 incident for _, incident in sorted(tables.incidents.items()) if incident.closed
             ),
+            silences=self._silences(),
         )
+
+    def _silences(self) -> tuple[Silence, ...]:
+        asked = (each for each in self.tables.requests if each.what is RequestKind.SILENCE)
+        newest = {each.target: each.silence for each in asked}
+        return tuple(each for each in newest.values() if each.until > self.clock.now())
+
+    # --- what people ask ----------------------------------------------------------------------------
+
+    async def requests(self) -> tuple[OperatorRequest, ...]:
+        tables = self.tables
+        return tuple(each for each in tables.requests if each.id not in tables.carried_out)
+
+    async def add_request(self, request: OperatorRequest) -> None:
+        number = len(self.tables.requests) + 1
+        self.tables.requests.append(replace(request, id=number))
+
+    async def finish_requests(self, done: Iterable[int]) -> None:
+        self.tables.carried_out.update(done)
+
+    async def subscribers(self) -> tuple[Subscriber, ...]:
+        return tuple(self.tables.subscribers.values())
+
+    async def subscribe(self, subscriber: Subscriber) -> None:
+        self.tables.subscribers[subscriber.chat, subscriber.service] = subscriber
+
+    async def unsubscribe(self, channel: str, chat: int, service: str | None = None) -> None:
+        known = self.tables.subscribers
+        for key in [key for key in known if key[0] == chat and service in {None, key[1]}]:
+            del known[key]
+
+    async def note(self, name: str, text: str) -> None:
+        """Nobody looks at notes here."""
+
+    async def snapshot(self, now: datetime) -> Snapshot:
+        """Only what the page says of incidents."""
+        checks = {
+            check: CheckHistory(check=check, latest=None, states=(), days={}, last_24h=NOTHING)
+            for check in self.tables.asked
+        }
+        newest = sorted(self.tables.incidents.values(), key=lambda each: each.opened, reverse=True)
+        return Snapshot(at=now, checks=checks, incidents=tuple(newest))
 
     def record(self, entry: RunRecord) -> None:
         if entry.outgoing:

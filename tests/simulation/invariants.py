@@ -7,6 +7,7 @@ test they know the settings and nothing else. Durations are bounds of the docume
 import laws_of_delivery
 import laws_of_incidents
 import laws_of_on_call
+import laws_of_people
 import laws_of_telling
 import laws_of_the_whole
 from seen import Law, Seen
@@ -17,6 +18,7 @@ LAWS: tuple[Law, ...] = (
     *laws_of_telling.LAWS,
     *laws_of_delivery.LAWS,
     *laws_of_on_call.LAWS,
+    *laws_of_people.LAWS,
 )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from records import Send
 from seen import Law, Seen
-from stage import CHANNELS
 from truth import Spell
 
 BEAT = 3.0
@@ -31,7 +30,7 @@ def nothing_decided_is_lost(seen: Seen) -> Iterator[str]:
 
 def nothing_waits_without_need(seen: Seen) -> Iterator[str]:
     """A row goes out as soon as its process lives and its channel's wait is over."""
-    waits = {channel: _waits(seen, channel) for channel in CHANNELS}
+    waits = {channel: _waits(seen, channel) for channel in seen.channels}
     for told in seen.history.told.values():
         if told.accepted is None:
             continue
@@ -100,7 +99,7 @@ def _is_followed(send: Send) -> bool:
 
 
 def a_channel_hears_in_order(seen: Seen) -> Iterator[str]:
-    for channel in CHANNELS:
+    for channel in seen.channels:
         last = 0
         for send in seen.history.sends:
             if send.channel == channel and send.ticked and send.safe:

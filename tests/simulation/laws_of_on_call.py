@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from seen import Law, Seen
+from truth import HOUR
 
 from monitor.model import Incident
 
@@ -13,14 +14,22 @@ def _key(incident: Incident) -> str:
 
 
 def the_state_on_call_is_the_state_of_the_incidents(seen: Seen) -> Iterator[str]:
-    """At the end of a quiet time exactly those events are open whose incidents go on and were told."""
+    """At the end of a quiet time exactly those events are open whose incidents go on and were told.
+
+    What comes and goes may have done so within the last hour.
+    """
     open_events = {key for key, page in seen.history.pages.items() if page.ended is None}
     going_on = {
         _key(incident): incident
         for incident in seen.incidents
         if incident.closed is None and incident.announced
     }
-    for key in open_events - going_on.keys():
+    coming = {
+        _key(incident)
+        for incident in seen.incidents
+        if incident.series and (seen.history.decided[incident.id][1] or 0.0) > seen.end - HOUR
+    }
+    for key in open_events - going_on.keys() - coming:
         yield f"{key} is open on call, and no incident that was told goes on"
     for key in going_on.keys() - open_events:
         yield f"#{going_on[key].id} goes on, and its event {key} is not open on call"

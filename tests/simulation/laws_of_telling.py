@@ -45,7 +45,9 @@ def what_comes_and_goes_is_told_once_and_to_its_end(seen: Seen) -> Iterator[str]
     told = sorted(seen.history.told.values(), key=lambda each: each.row.id)
     told = [each for each in told if each.row.channel == "phone" and each.row.incident in dates]
     for incident in seen.incidents:
-        if incident.muted is Mute.FLAPPING and not incident.announced:
+        if incident.muted is Mute.FLAPPING and not (
+            incident.announced or seen.is_silenced(incident)
+        ):
             said = [each for each in told if _is_kin(dates[each.row.incident or 0], incident)]
             since = seen.history.decided[incident.id][0]
             before = [each for each in said if each.decided <= since + 1.0]
@@ -84,7 +86,8 @@ def reminders_come_when_due(seen: Seen) -> Iterator[str]:
             told[each.row.incident, each.row.channel].append(each)
     for incident in seen.incidents:
         until = seen.history.decided[incident.id][1] or seen.end
-        for channel in CHANNELS:
+        until = min(until, seen.acked.get(incident.id, until))
+        for channel in CHANNELS if not seen.is_silenced(incident) else ():
             moments = [each.decided for each in told[incident.id, channel]]
             yield from _reminded(seen, incident, moments, until, first)
 
@@ -126,7 +129,7 @@ def a_storm_is_one_message_a_service(seen: Seen) -> Iterator[str]:
                 and storm.start <= since <= storm.start + 4 * EVERY
             ):
                 alone = [each for each in incident.checks if _broke_alone(seen, each, storm)]
-                begun[incident.service] += not alone
+                begun[incident.service] += not (alone or seen.is_silenced(incident))
         for service, times in begun.items():
             if service in services and times > 1:
                 yield f"the storm at {storm.start:.0f} s made {times} messages of {service}"

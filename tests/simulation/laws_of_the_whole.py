@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from asking import EVERY
@@ -11,8 +11,8 @@ from records import KINDS, START, result_of
 from seen import Law, Seen
 from truth import ACCOUNT, DEGRADED, DOWN, LATE_ANSWERS, overlap
 
-from monitor.alerts import AlertEngine
-from monitor.model import Incident
+from monitor.alerts import AlertChanges, AlertEngine
+from monitor.model import Incident, OperatorRequest, RequestKind
 from monitor.model.rollup import Rollup
 
 MOST_REPLAYED = 500_000
@@ -78,13 +78,14 @@ def a_replay_of_the_results_says_the_same(seen: Seen) -> Iterator[str]:
         config.alerts, config.channels, MemoryStore().recall(), clock_set_by=lambda: shift
     )
     again: dict[int, Incident] = {}
-    reminds = iter([*seen.history.reminds, (-1, START, 0.0)])
-    count, at, set_by = next(reminds)
+    reminds = iter([*seen.history.reminds, (-1, START, 0.0, None)])
+    count, at, set_by, asked = next(reminds)
     for place, run in enumerate(seen.history.runs):
         while place == count:
             shift = timedelta(seconds=set_by)
-            again |= {incident.id: incident for incident in alerts.remind(at).incidents}
-            count, at, set_by = next(reminds)
+            changes = _asked(alerts, asked, at) if asked else alerts.remind(at)
+            again |= {incident.id: incident for incident in changes.incidents}
+            count, at, set_by, asked = next(reminds)
         shift = timedelta(seconds=run[2])
         result = result_of(seen.sim.checks, run)
         again |= {incident.id: incident for incident in alerts.judge(result).incidents}
@@ -96,6 +97,12 @@ def a_replay_of_the_results_says_the_same(seen: Seen) -> Iterator[str]:
             yield f"#{incident.id} is {one}, replayed {two}"
     if len(again) != len(seen.incidents):
         yield f"{len(seen.incidents)} incidents, replayed {len(again)}"
+
+
+def _asked(alerts: AlertEngine, request: OperatorRequest, at: datetime) -> AlertChanges:
+    if request.what is RequestKind.SILENCE:
+        return alerts.silence(request.silence, at)
+    return alerts.ack(request.incident, request.at, request.text)
 
 
 def _essence(incident: Incident, *, dated: bool) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import simulate
 
 from monitor import courier
 from monitor.alerts import (
@@ -16,13 +17,17 @@ from monitor.alerts import (
     engine,
     flapping,
     incidents,
+    lifecycle,
     machine,
     message,
+    mute,
     policies,
     routing,
 )
 from monitor.clock import Clock
 from monitor.courier import Courier
+from monitor.daemon import telegram_bots
+from monitor.daemon.bot_operations import BotOperations
 from monitor.model import (
     AlertSettings,
     AlertState,
@@ -34,11 +39,15 @@ from monitor.model import (
     Outcome,
     Phase,
     RestartState,
-    Result,
     Rule,
+    RunHistory,
+    Severity,
     Verdict,
 )
 from monitor.store.outbox import MessageQueue
+from monitor.telegram import bot, replies
+from monitor.telegram.chats import Chats
+from monitor.telegram.subscriptions import Subscriptions
 
 Patch = pytest.MonkeyPatch
 
@@ -48,6 +57,8 @@ class Mutant:
     name: str
     put: Callable[[Patch], None]
     seed: int | None = None
+    people: bool = False
+    """Whether only people at Telegram bring it out."""
     """Where it takes a history that is rare, one that has it in three days."""
 
 
@@ -67,6 +78,11 @@ def rare(seed: int) -> Callable[[Callable[[Patch], None]], Callable[[Patch], Non
     return add
 
 
+def with_people(put: Callable[[Patch], None]) -> Callable[[Patch], None]:
+    MUTANTS.append(Mutant(put.__name__.replace("_", " "), put, people=True))
+    return put
+
+
 def _with_rules(patch: Patch, change: Callable[[Rule], Rule]) -> None:
     real = policies.default_rules
 
@@ -80,9 +96,9 @@ def _with_memory(patch: Patch, change: Callable[[RestartState], RestartState]) -
     real = AlertEngine.__init__
 
     def init(
-        self: AlertEngine, settings: Any, channels: Any, memory: RestartState, *more: Any
+        self: AlertEngine, settings: Any, channels: Any, memory: RestartState, **more: Any
     ) -> None:
-        real(self, settings, channels, change(memory), *more)
+        real(self, settings, channels, change(memory), **more)
 
     patch.setattr(AlertEngine, "__init__", init)
 
@@ -111,8 +127,9 @@ def over_one_run_too_early(patch: Patch) -> None:
 def ignorance_is_taken_for_an_outage(patch: Patch) -> None:
     real = policies.Down.judge
 
-    def judge(self: policies.Down, result: Result, *more: Any) -> Verdict:
-        return Verdict.BAD if result.outcome is Outcome.UNKNOWN else real(self, result, *more)
+    def judge(self: policies.Down, history: RunHistory) -> Verdict:
+        unknown = history.latest.outcome is Outcome.UNKNOWN
+        return Verdict.BAD if unknown else real(self, history)
 
     patch.setattr(policies.Down, "judge", judge)
 
@@ -393,3 +410,119 @@ def _with_outbox(patch: Patch, verb: str, put: Callable[..., None]) -> None:
         setattr(outbox, verb, put)
 
     patch.setattr(Courier, "__init__", init)
+
+
+@with_people
+def what_is_acknowledged_is_reminded_of(patch: Patch) -> None:
+    real = lifecycle.look_at
+
+    def look_at(incident: Incident, now: datetime, **more: Any) -> Any:
+        if not incident.acked or incident.remind_at:
+            return real(incident, now, **more)
+        due = replace(incident, acked=None, remind_at=incident.acked + timedelta(hours=1))
+        timed = real(due, now, **more)
+        return timed and replace(timed, incident=replace(timed.incident, acked=incident.acked))
+
+    patch.setattr(lifecycle, "look_at", look_at)
+
+
+@with_people
+def the_end_of_what_is_acknowledged_is_not_told(patch: Patch) -> None:
+    real = AlertEngine._tell
+
+    def tell(self: AlertEngine, news: Any, incident: Incident, at: datetime) -> AlertChanges:
+        return real(self, None if incident.closed and incident.acked else news, incident, at)
+
+    patch.setattr(AlertEngine, "_tell", tell)
+
+
+@with_people
+def a_silence_holds_nothing_back(patch: Patch) -> None:
+    patch.setattr(mute.Quiet, "over", lambda *_: None)
+
+
+@with_people
+def a_restart_forgets_silences(patch: Patch) -> None:
+    _with_memory(patch, lambda memory: replace(memory, silences=()))
+
+
+@with_people
+def what_outlasts_its_silence_stays_silent(patch: Patch) -> None:
+    patch.setattr(lifecycle, "_told_at_last", lambda *_: None)
+
+
+@with_people
+def everybody_may_command(patch: Patch) -> None:
+    patch.setattr(Chats, "may", lambda *_: True)
+
+
+@with_people
+def nothing_is_too_old_to_be_done(patch: Patch) -> None:
+    patch.setattr(bot, "_is_old", lambda *_: False)
+
+
+@with_people
+def a_button_does_nothing(patch: Patch) -> None:
+    patch.setattr(bot, "read_button", lambda _: None)
+
+
+@with_people
+def readers_hear_of_the_account(patch: Patch) -> None:
+    patch.setattr(Severity, "is_of_base_urls", True)
+
+
+@with_people
+def readers_hear_of_hidden_services(patch: Patch) -> None:
+    def audience(config: Any) -> Any:
+        shown = (replace(service, public=True) for service in config.services)
+        return telegram_bots.audience(replace(config, services=tuple(shown)))
+
+    patch.setattr(simulate, "audience", audience)
+    patch.setattr(BotOperations, "public_page", lambda self, _: self.page())
+
+
+@with_people
+def readers_do_not_hear_that_it_is_over(patch: Patch) -> None:
+    real = replies.news
+
+    def news(what: NotificationType, *more: Any) -> str:
+        return "" if what.is_end else real(what, *more)
+
+    patch.setattr(replies, "news", news)
+
+
+@with_people
+def nobody_is_unsubscribed(patch: Patch) -> None:
+    async def remove(*_: object) -> str:
+        return "You will hear no more."
+
+    patch.setattr(Subscriptions, "remove", remove)
+
+
+@with_people
+def who_blocks_the_bot_is_written_to(patch: Patch) -> None:
+    async def forget(*_: object) -> None:
+        """Keep them."""
+
+    patch.setattr(Subscriptions, "forget", forget)
+
+
+@with_people
+def what_was_acknowledged_is_escalated(patch: Patch) -> None:
+    real = routing.escalated
+
+    def escalated(channels: Any, incident: Incident, now: datetime) -> Any:
+        after, rows = real(channels, replace(incident, acked=None), now)
+        return replace(after, acked=incident.acked), rows
+
+    patch.setattr(routing, "escalated", escalated)
+
+
+@with_people
+def who_hears_late_hears_no_end(patch: Patch) -> None:
+    real = routing._hears
+
+    def hears(channel: Any, news: NotificationType, incident: Incident) -> bool:
+        return real(channel, news, replace(incident, told_to=frozenset()))
+
+    patch.setattr(routing, "_hears", hears)

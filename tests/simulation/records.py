@@ -11,6 +11,7 @@ from monitor.model import (
     Failure,
     FailureKind,
     Incident,
+    OperatorRequest,
     OutboxMessage,
     Outcome,
     Result,
@@ -75,6 +76,38 @@ class Page:
 
 
 @dataclass(slots=True)
+class Deed:
+    """What a person did at Telegram, in true time."""
+
+    at: float
+    who: str
+    chat: int
+    words: str
+    """What they wrote, or what their button sends."""
+    number: int
+    fetched: float | None = None
+    """When the bot heard of it first."""
+    done: float | None = None
+    """When the bot confirmed it."""
+    sure: bool = False
+    """It was fresh, by the documentation, when the bot heard of it last."""
+
+    @property
+    def is_text(self) -> bool:
+        return self.words.startswith("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the bot wrote to a chat."""
+
+    at: float
+    chat: int
+    text: str
+    taken: bool
+
+
+@dataclass(slots=True)
 class Told:
     """One row of the outbox, when it was decided in true time, and what became of it."""
 
@@ -93,9 +126,13 @@ class History:
     """By the outbox's number."""
     pages: dict[str, Page] = field(default_factory=dict)
     """By key: what the on-call channel holds, whatever becomes of our process."""
-    reminds: list[tuple[int, datetime, float]] = field(default_factory=list)
-    """How many runs were committed when a look for reminders changed something, its time, and by how much
-    the wall clock was wrong."""
+    reminds: list[tuple[int, datetime, float, OperatorRequest | None]] = field(default_factory=list)
+    """How many runs were committed when a look for reminders changed something, its time, by how much
+    the wall clock was wrong, and what a person asked for, if that was it."""
+    deeds: list[Deed] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
+    carried: list[tuple[float, OperatorRequest]] = field(default_factory=list)
+    """What was carried out of that which people asked for; twice where a crash came in between."""
     decided: dict[int, tuple[float, float | None]] = field(default_factory=dict)
     """By incident: when it was believed, and when its end was."""
     opened_moves: list[tuple[float, int, Incident]] = field(default_factory=list)

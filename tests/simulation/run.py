@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from invariants import broken
+from people import READERS
 from real import RealStore, still
 from seen import look
 from simulate import Simulation
@@ -23,6 +24,7 @@ from stage import Clock
 from truth import Sizes
 
 SMALL = Sizes(days=3, services=2, endpoints=5)
+WITH_PEOPLE = Sizes(days=0.8, services=3, endpoints=2, outages=4, people=200)
 _SHOWN = 20
 
 
@@ -38,6 +40,12 @@ class Figures:
     rows: int = 0
     deaths: int = 0
     steps: int = 0
+    asked: int = 0
+    """Requests of people that were carried out."""
+    answers: int = 0
+    """What the bot wrote to operators and strangers."""
+    readers: int = 0
+    """What it wrote to readers."""
     seconds: float = 0.0
     """Of CPU."""
 
@@ -88,6 +96,9 @@ def judge(
         rows=len(seen.rows),
         deaths=len(sim.history.deaths),
         steps=len(sim.truth.steps),
+        asked=len(sim.history.carried),
+        answers=sum(heard.chat not in READERS for heard in sim.history.heard),
+        readers=sum(heard.chat in READERS for heard in sim.history.heard),
         seconds=time.process_time() - began,
     )
     line = f"python tests/simulation/run.py --seed {seed} {_named(sizes)}"
@@ -96,9 +107,10 @@ def judge(
 
 
 def _named(sizes: Sizes) -> str:
+    people = f" --people {sizes.people:g}" if sizes.people else ""
     return (
         f"--days {sizes.days:g} --services {sizes.services} --endpoints {sizes.endpoints}"
-        f" --crashes {sizes.crashes:g} --outages {sizes.outages:g}"
+        f" --crashes {sizes.crashes:g} --outages {sizes.outages:g}{people}"
     )
 
 
@@ -123,6 +135,7 @@ def main() -> int:
         endpoints=chosen.endpoints,
         crashes=chosen.crashes,
         outages=chosen.outages,
+        people=chosen.people,
     )
     first, _, last = chosen.seeds.partition(":")
     seeds = range(int(first), int(last)) if last else (chosen.seed,)
@@ -146,6 +159,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--endpoints", type=int, default=SMALL.endpoints, help="of each service")
     parser.add_argument("--crashes", type=float, default=SMALL.crashes, help="a day")
     parser.add_argument("--outages", type=float, default=SMALL.outages, help="a day and endpoint")
+    parser.add_argument("--people", type=float, default=0.0, help="what they do at Telegram, a day")
     parser.add_argument(
         "--brief", action="store_true", help="judge and record only, not the whole cycle"
     )

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from asking import EVERY
-from records import KINDS, START, History, Run
+from records import KINDS, START, History, Run, Told
 from simulate import Simulation
-from truth import ACCOUNT, DEGRADED, DOWN, LATE_ANSWERS, OFFLINE, Spell, Truth
+from truth import ACCOUNT, DEGRADED, DOWN, HOUR, LATE_ANSWERS, OFFLINE, Spell, Truth
 
-from monitor.model import Incident, OutboxMessage, Severity
+from monitor.daemon.telegram_bots import audience
+from monitor.model import Incident, OutboxMessage, RequestKind, Severity, Silence
 
 CLASSES: Mapping[Severity, tuple[str, ...]] = {
     Severity.DOWN: DOWN,
@@ -37,6 +38,18 @@ class Belief:
     """When its first bad run was asked, in true time."""
     ended: float | None
     """When its first good run was asked, in true time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A silence that was asked for and stored, in true time."""
+
+    silence: Silence
+    start: float
+    end: float
+
+    def covers(self, check: str) -> bool:
+        return self.silence.covers(check)
 
 
 @dataclass
@@ -75,6 +88,49 @@ class Seen:
     def step_between(self, start: float, end: float, each: float = 0.0) -> float:
         """By how much the clock was set in all, and `each` for every time."""
         return sum(abs(by) + each for at, by in self.stepped if start - 2 <= at <= end + 2)
+
+    @cached_property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(channel.id for channel in audience(self.sim.config))
+
+    @cached_property
+    def acked(self) -> dict[int, float]:
+        """When each incident was acknowledged first, by number."""
+        asked = [(at, each) for at, each in self.history.carried if each.what is RequestKind.ACK]
+        return {each.incident: at for at, each in reversed(asked)}
+
+    @cached_property
+    def holds(self) -> list[Hold]:
+        """Silences, up to the next one of the same target; but for those while the clock was set."""
+        found: dict[int, Hold] = {}
+        for at, each in self.history.carried:
+            if each.what is RequestKind.SILENCE and each.id not in found:
+                for number, old in found.items():
+                    if old.silence.target == each.target and old.end > at:
+                        found[number] = replace(old, end=at)
+                until = at + (each.silence.until - each.at).total_seconds()
+                found[each.id] = Hold(each.silence, at, until)
+        holds = [hold for hold in found.values() if hold.end > hold.start]
+        return [hold for hold in holds if not self.step_between(hold.start, hold.end)]
+
+    def is_silenced(self, incident: Incident) -> bool:
+        """Whether something about it or what came shortly before was silenced."""
+        since, until = self.history.decided[incident.id]
+        return any(
+            since - 24 * HOUR < each.end
+            and each.start < (until or self.end)
+            and service == incident.service
+            for each in self.holds
+            for service in (each.silence.target.split("/")[0].replace("*", incident.service or ""),)
+        )
+
+    def incident(self, number: int) -> Incident:
+        return next(each for each in self.incidents if each.id == number)
+
+    def told_of(self, incident: Incident, channel: str) -> list[Told]:
+        """What was decided to tell a channel of it, in order."""
+        told = (each for _, each in sorted(self.history.told.items()))
+        return [e for e in told if e.row.incident == incident.id and e.row.channel == channel]
 
     @cached_property
     def runs(self) -> dict[str, list[Run]]:

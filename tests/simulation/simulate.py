@@ -21,6 +21,8 @@ from works import (
     DIE,
     FLUSH,
     KEEP_HOUSE,
+    LISTEN,
+    PERSON,
     PROBE,
     RESUME,
     STEP,
@@ -32,6 +34,7 @@ from monitor.clock import ClockSteps
 from monitor.courier import Courier
 from monitor.cycle import Cycle
 from monitor.daemon import components
+from monitor.daemon.telegram_bots import audience
 from monitor.ranking import RecentAnswers
 from monitor.schedule import SOON, phase
 
@@ -52,14 +55,14 @@ class Simulation(Asking, Telling):
             self._now(self.store.flush())
             self._commit()
         finally:
+            self._now(self._bury())
             self.loop.close()
         return self.history
 
     def _happen(self, what: int, more: Any) -> None:
-        if what == PROBE:
-            self._push(self.clock.true + EVERY, PROBE, more)
-            self._probe(more)
-        elif what == AGAIN:
+        if what in {PROBE, AGAIN}:
+            if what == PROBE:
+                self._push(self.clock.true + EVERY, PROBE, more)
             self._probe(more)
         elif what == RESUME:
             self._advance(*more)
@@ -71,6 +74,10 @@ class Simulation(Asking, Telling):
             self._flush()
         elif what == STEP:
             self._set_clock(more)
+        elif what == PERSON:
+            self._meet()
+        elif what == LISTEN:
+            self._listen()
         else:
             self._threaten(more)
 
@@ -106,7 +113,7 @@ class Simulation(Asking, Telling):
         answers = RecentAnswers(config.checks)
         kit: Any = SimpleNamespace(config=config, clock=clock, store=self.store, answers=answers)
         set_by = ClockSteps(clock).total
-        alerts = AlertEngine(config.alerts, config.channels, memory, clock_set_by=set_by)
+        alerts = AlertEngine(config.alerts, audience(config), memory, clock_set_by=set_by)
         cycle = Cycle(
             ask=self.ask,
             store=self,  # type: ignore[arg-type]
@@ -127,6 +134,8 @@ class Simulation(Asking, Telling):
             is_blind=lambda: alerts.is_blind,
         )
         alerts.seed(self.results_since(alerts.needs_since(clock.now())))
+        if self.sizes.people:
+            self._gather_people(alerts)
         return Life(memory, alerts, cycle, courier)
 
     def _restart(self) -> None:
@@ -178,7 +187,7 @@ class Simulation(Asking, Telling):
         changes = self.life.alerts.remind(self.clock.now())
         if changes:
             self._flush()
-            moment = (len(self.history.runs), self.clock.now(), self.clock.shift)
+            moment = (len(self.history.runs), self.clock.now(), self.clock.shift, None)
             self.history.reminds.append(moment)
             self._now(self.store.save(changes.incidents, changes.outgoing, changes.states))
             self._remember(changes.incidents)

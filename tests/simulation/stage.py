@@ -39,6 +39,19 @@ url = "pagerduty://key@key"
 CHANNELS = ("phone", "pager", "duty")
 ON_CALL = "duty"
 """It holds events, as an on-call service does, and hears of everything."""
+CHAT, SUBSCRIBERS, BOSS = "chat", "chat+subscribers", "boss"
+"""Only where there are people: a group with a bot, its subscribers, and who hears late."""
+GROUP = -100200
+ESCALATES_AFTER = 600.0
+PEOPLE = f"""
+[channel.{CHAT}]
+url = "tgram://123456789:{"AbCdEfGhIj" * 3}AbCdE/{GROUP}"
+commands = true
+subscribers = true
+[channel.{BOSS}]
+url = "json://127.0.0.1:9"
+escalate_after = "{ESCALATES_AFTER:.0f}s"
+"""
 
 
 class Died(BaseException):
@@ -90,8 +103,10 @@ def configure(sizes: Sizes, *, after: int = 3, recover: int = 2, remind: str = "
             f'e{number} = "https://s{service}-e{number}.example"'
             for number in range(sizes.endpoints)
         )
-        services += f"[service.s{service}]\nprobes = {{ http = '1m' }}\nendpoints = {{ {', '.join(names)} }}\n"
+        hidden = sizes.people and service == sizes.services - 1
+        services += f"[service.s{service}]\n{'public = false' if hidden else ''}\nprobes = {{ http = '1m' }}\nendpoints = {{ {', '.join(names)} }}\n"
     text = CONFIG.format(after=after, recover=recover, remind=remind, services=services)
+    text += PEOPLE if sizes.people else ""
     return parse(text, path=Path("/nowhere/monitor.toml"), env={})
 
 

@@ -4,14 +4,14 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from people import People
 from records import Page, Send, Told
-from stage import ON_CALL
-from works import COMMITTED_AFTER, DELIVER, FLUSH, Works
+from stage import BOSS, CHAT, ON_CALL, SUBSCRIBERS
+from works import COMMITTED_AFTER, DELIVER, FLUSH
 
 from monitor.alerts import acceptance
 from monitor.alerts.acceptance import ChannelAnswer
 from monitor.model import (
-    Incident,
     Message,
     NotDeliveredError,
     NotificationType,
@@ -19,10 +19,11 @@ from monitor.model import (
 )
 
 NUMBER = re.compile(r"\[#(\d+)\]")
-SCHEMAS = {"phone": "dingtalk", "pager": "wecombot", ON_CALL: "pagerduty"}
+SCHEMAS = {"phone": "dingtalk", "pager": "wecombot", ON_CALL: "pagerduty", BOSS: "dingtalk"}
 TAKEN = {
     "phone": ChannelAnswer("", 200, body=b'{"errcode": 0, "errmsg": "ok"}'),
     "pager": ChannelAnswer("", 200, body=b'{"errcode": 0, "errmsg": "ok"}'),
+    BOSS: ChannelAnswer("", 200, body=b'{"errcode": 0, "errmsg": "ok"}'),
     ON_CALL: ChannelAnswer("", 202, body=b'{"status": "success", "message": "Event processed"}'),
 }
 DENIALS: tuple[tuple[ChannelAnswer, ...], ...] = (
@@ -45,7 +46,7 @@ class Fate:
     """Seconds that the channel asks for."""
 
 
-class Telling(Works):
+class Telling(People):
     def _deliver(self) -> None:
         if self._moment:
             self._flush()
@@ -66,10 +67,6 @@ class Telling(Works):
     async def due(self, now: datetime) -> tuple[OutboxMessage, ...]:
         rows: tuple[OutboxMessage, ...] = await self.store.due(now)
         return rows
-
-    async def incident(self, incident_id: int) -> Incident | None:
-        found: Incident | None = await self.store.incident(incident_id)
-        return found
 
     def sent(self, outgoing_id: int, at: datetime) -> None:
         told = self.history.told[outgoing_id]
@@ -115,6 +112,9 @@ class Telling(Works):
         """As the notifier does: what comes back decides whether the message counts as delivered."""
         channel = channel_id
         self.point("before the send")
+        if channel in {CHAT, SUBSCRIBERS}:
+            await self._send_by_bot(channel, message)
+            return
         fate = self._fate(channel)
         believed = fate.answers is not None and all(each.is_success for each in fate.answers)
         refused = acceptance.refusal(SCHEMAS[channel], fate.answers or (), reported=believed)
@@ -137,6 +137,24 @@ class Telling(Works):
             self.complain(f"{message.title!r} counts as delivered, and {channel} did not take it")
         if refused:
             raise NotDeliveredError(refused.why, refused.wait, permanent=refused.needs_person)
+
+    async def _send_by_bot(self, channel: str, message: Message) -> None:
+        """Telegram says itself what becomes of each call."""
+        failure: NotDeliveredError | None = None
+        try:
+            await self.bots.send(channel, message)
+        except NotDeliveredError as error:
+            failure = error
+        asked = failure.retry_after if failure else None
+        pause = asked.total_seconds() if asked else None
+        numbers, taken = frozenset(message.incidents), failure is None
+        send = Send(self.clock.true, channel, numbers, taken, taken, pause, message.title)
+        self._note(send)
+        self._say(f"{channel} {'took' if taken else 'refused'} {message.title!r} {sorted(numbers)}")
+        if failure:
+            raise failure
+        self._unsafe.append(send)
+        self.point("after the send")
 
     def _page(self, message: Message) -> None:
         """The on-call channel acts on the one event that a message names."""

@@ -10,7 +10,7 @@ from double import MemoryStore
 from invariants import LAWS, broken
 from mutants import MUTANTS, Mutant
 from real import RealStore, still
-from run import SMALL, Figures, judge
+from run import SMALL, WITH_PEOPLE, Figures, judge
 from seen import look
 from simulate import Simulation
 from stage import Clock
@@ -39,6 +39,17 @@ def test_no_law_is_broken(seed: int) -> None:
     assert not verdict.complaints, verdict
     assert verdict.figures.probes > 20_000
     assert verdict.figures.taken > 0
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3, 12))]
+)
+def test_no_law_is_broken_where_people_take_part(seed: int) -> None:
+    verdict = judge(seed, WITH_PEOPLE, whole_cycle=False)
+    assert not verdict.complaints, verdict
+    assert verdict.figures.asked > 5
+    assert verdict.figures.answers > 20
+    assert verdict.figures.readers > 5
 
 
 def test_a_seed_replays_to_the_letter() -> None:
@@ -109,6 +120,7 @@ def test_thirty_days_of_a_hundred_endpoints() -> None:
 def test_a_known_fault_breaks_a_law(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant.put(monkeypatch)
     seeds, sizes = (range(20, 32), SHORT) if mutant.seed is None else ((mutant.seed,), SMALL)
+    sizes = WITH_PEOPLE if mutant.people else sizes
     caught = next((law for seed in seeds if (law := _first_broken(seed, sizes))), None)
     print(f"\n{mutant.name}: {caught}")
     assert caught, f"no law notices that {mutant.name}"
@@ -121,6 +133,12 @@ def _first_broken(seed: int, sizes: Sizes) -> str | None:
     except Exception as error:  # noqa: BLE001  # a fault may break the product outright, which is noticed too
         return f"it ended with {error!r}"
     return next(iter(broken(look(sim))), None)
+
+
+@pytest.mark.proof
+def test_two_hundred_seeds_with_people() -> None:
+    verdicts = (judge(seed, WITH_PEOPLE, whole_cycle=seed % 4 == 0) for seed in range(200))
+    assert not [verdict.line for verdict in verdicts if verdict.complaints]
 
 
 @pytest.mark.proof

@@ -30,6 +30,8 @@ class Sizes:
     """A day."""
     outages: float = 0.6
     """A day and endpoint."""
+    people: float = 0.0
+    """What people do at Telegram, a day; without any there is no bot."""
     calm: float = 3 * HOUR
     """At the end nothing more breaks, so that all must have been told."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from double import MemoryStore
 from records import History, Run, Send, Told
-from stage import CHANNELS, Clock, Died, Life, Store, configure
+from stage import BOSS, CHANNELS, CHAT, Clock, Died, Life, Store, configure
 from truth import Crash, Sizes, Truth, draw
 
 from monitor.config import Config
@@ -24,7 +24,7 @@ COMMITTED_AFTER = 0.5
 crash. Where none is near, nobody can tell, and commits are rarer."""
 _TAIL = 60
 
-PROBE, AGAIN, RESUME, KEEP_HOUSE, DELIVER, FLUSH, STEP, DIE = range(8)
+PROBE, AGAIN, RESUME, KEEP_HOUSE, DELIVER, FLUSH, STEP, DIE, PERSON, LISTEN = range(10)
 
 
 class Works:
@@ -42,8 +42,8 @@ class Works:
     ) -> None:
         """Without the whole cycle a run is judged and recorded, and no more: three times as fast."""
         self.seed, self.sizes, self.whole_cycle = seed, sizes, whole_cycle
-        self.config = config or configure(sizes)
-        self.truth: Truth = draw(seed, sizes, CHANNELS)
+        self.config = config or configure(sizes, remind="1h" if sizes.people else "4h")
+        self.truth: Truth = draw(seed, sizes, (*CHANNELS, CHAT, BOSS) if sizes.people else CHANNELS)
         self.rng = Random(f"{seed} world")
         self.clock = clock or Clock()
         self.store: Any = store or MemoryStore(clock=self.clock)
@@ -63,7 +63,7 @@ class Works:
         self._open: dict[int, Incident] = {}
         self._dead = False
         self._running: set[int] = set()
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
 
     def _push(self, at: float, what: int, more: Any = None) -> None:
         self._order += 1
