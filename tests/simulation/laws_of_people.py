@@ -155,9 +155,10 @@ def readers_hear_each_begin_and_its_end(seen: Seen) -> Iterator[str]:
                     continue
                 incident = seen.incident(number)
                 about = [
-                    each for each in news
+                    each
+                    for each in news
                     if told.decided <= each.at <= at and number in _numbers(each)
-                ]  # fmt: skip
+                ]
                 if service in {"", incident.service} and not about:
                     yield f"reader {reader} did not hear {what} of #{number} by {at:.0f} s"
                 if what == "resolved" and about and "✅" not in about[-1].text:
@@ -174,9 +175,10 @@ def who_left_hears_no_more(seen: Seen) -> Iterator[str]:
             back = [each.fetched or seen.end for each in deeds[place + 1 :] if each.is_text]
             until = min(back, default=seen.end)
             heard = [
-                each for each in seen.history.heard
+                each
+                for each in seen.history.heard
                 if each.chat == reader and deed.done < each.at < until and NEWS.search(each.text)
-            ]  # fmt: skip
+            ]
             crashes = sum(deed.done < at <= until for at, *_ in seen.history.deaths)
             if len(heard) > (1 + crashes if deed.words == "blocks silently" else 0):
                 yield f"reader {reader} {deed.words} at {deed.at:.0f} s, and was written to: {heard[-1]}"

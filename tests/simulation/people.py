@@ -132,18 +132,30 @@ class People(Works):
         self._requests = OperatorRequests(self, alerts, self.clock)
         parts = self.config
         publisher = Publisher(
-            self.store, parts.services, parts.checks, parts.page, clock=self.clock,
-            vantage="local", version="1",
-        )  # fmt: skip
+            self.store,
+            parts.services,
+            parts.checks,
+            parts.page,
+            clock=self.clock,
+            vantage="local",
+            version="1",
+        )
         moved, states = MovedChats(), dict[str, dict[str, str | None]]()
         self.bots = TelegramBots(
             lambda channel, config: BotOperations(
-                channel.id, config, store=self.store, clock=self.clock, alerts=alerts,
-                requests=self._requests, publisher=publisher, moved=moved, states=states,
+                channel.id,
+                config,
+                store=self.store,
+                clock=self.clock,
+                alerts=alerts,
+                requests=self._requests,
+                publisher=publisher,
+                moved=moved,
+                states=states,
             ),
             self.clock,
             self.rng,
-        )  # fmt: skip
+        )
 
         async def change() -> None:
             self.bots.change(self.config, self)  # type: ignore[arg-type]
@@ -264,8 +276,11 @@ class People(Works):
         update: dict[str, Any] = {"update_id": deed.number}
         if message:
             update["callback_query"] = {
-                "id": str(deed.number), "from": person, "message": place, "data": words
-            }  # fmt: skip
+                "id": str(deed.number),
+                "from": person,
+                "message": place,
+                "data": words,
+            }
         elif words.startswith("/"):
             date = int(START.timestamp() + deed.at)
             update["message"] = {**place, "from": person, "date": date, "text": words}

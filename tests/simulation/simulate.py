@@ -116,7 +116,7 @@ class Simulation(Asking, Telling):
         alerts = AlertEngine(config.alerts, audience(config), memory, clock_set_by=set_by)
         cycle = Cycle(
             ask=self.ask,
-            store=self,  # type: ignore[arg-type]
+            store=self,
             alerts=alerts,
             ledger=BudgetLedger(config.services, config.budgets, config.prices, {}),
             clock=clock,

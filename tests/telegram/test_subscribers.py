@@ -205,6 +205,19 @@ async def test_a_message_that_is_long_for_operators_is_one_for_readers_and_none_
     await bots.close()
 
 
+async def test_that_one_comes_and_goes_is_not_said_of_others_in_the_same_message(
+    place: BotSetup, phone: Telegram
+) -> None:
+    async with listening_bot(place) as bot:
+        await asks(place, "/subscribe", ADA)
+        await place.fail()
+        await place.recover()
+        await bot.broadcast(news(NotificationType.FLAPPING, 1))
+    heard = phone.of(ADA)[-1]
+    assert "recovered" in heard
+    assert "comes and goes" not in heard
+
+
 async def test_there_are_bounds_and_nobody_writes_without_end(
     place: BotSetup, phone: Telegram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
