@@ -193,7 +193,7 @@ def test_a_channel_that_takes_nothing_is_told_through_the_other_and_so_is_its_re
                     "👁 monitor: channel phone takes no messages",
                 ]
                 assert other.messages[1].splitlines()[1:4] == [
-                    "Failed to send Telegram notification to 4242: Internal Server Error, error=500.",
+                    "HTTP 500: Internal Server Error",
                     f"To do: {REACH}",
                     "1 message waits for it; it is tried for 24 hours.",
                 ]
