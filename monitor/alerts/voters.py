@@ -84,7 +84,8 @@ class Voters:
         self._started = self._started or now
 
     def see(self, result: Result) -> None:
-        self._seen[result.check, result.vantage] = _Seen(result.at, result.outcome)
+        if not self.is_alone:
+            self._seen[result.check, result.vantage] = _Seen(result.at, result.outcome)
 
     def is_late(self, result: Result, now: datetime) -> bool:
         """Say whether a result of another vantage is too old, or older than one that was seen, to be judged."""
