@@ -137,6 +137,7 @@ async def test_the_docs_say_of_each_schema_what_was_proven(
     import apprise
 
     manager = apprise.NotificationManager()
+    manager.load_modules()  # another test may have loaded a few
     services: dict[Any, list[str]] = defaultdict(list)
     for schema in sorted(manager.schemas()):
         services[manager[schema]].append(schema)
