@@ -63,7 +63,7 @@ async def test_what_is_believed_stays_believed_and_a_removed_check_ends_its_inci
         await until(lambda: len(phone.messages) > 1 and "recovered" in phone.messages[-1])
 
     titles = [text.splitlines()[0] for text in phone.messages]
-    assert sum("down" in title for title in titles) <= 2
+    assert sum(title.endswith(": down") for title in titles) <= 2
     assert len(titles) <= 4  # and each end once: "no longer watched" of b, "recovered" of a
 
 
