@@ -11,7 +11,16 @@ from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.logs import RepeatFilter
-from monitor.model import Check, Evidence, Maintenance, PageSettings, Service, Snapshot, StoreError
+from monitor.model import (
+    Check,
+    Evidence,
+    Maintenance,
+    Names,
+    PageSettings,
+    Service,
+    Snapshot,
+    StoreError,
+)
 from monitor.page import Folder, Pick, PickView, RenderCache, Renderer, Site, last_picks, view
 
 log = logging.getLogger(__name__)
@@ -53,6 +62,7 @@ class Publisher:
         vantage: str,
         version: str,
         maintenance: tuple[Maintenance, ...] = (),
+        vantage_names: Names = (),
         carrier: Upload | None = None,
     ) -> None:
         self.on_best: OnBest = no_listener
@@ -60,7 +70,7 @@ class Publisher:
         self._carrier = carrier
         self._clock = clock
         self._vantage, self._version = vantage, version
-        self.change(services, checks, settings, maintenance)
+        self.change(services, checks, settings, maintenance, vantage_names)
         self._repeats = RepeatFilter()
         self._cache = RenderCache()
         self._renderer = Renderer(self._cache)
@@ -73,6 +83,7 @@ class Publisher:
         checks: tuple[Check, ...],
         settings: PageSettings,
         maintenance: tuple[Maintenance, ...] = (),
+        vantage_names: Names = (),
     ) -> None:
         """Sets what the next page shows."""
         self.site = Site(
@@ -82,6 +93,7 @@ class Publisher:
             vantage=self._vantage,
             version=self._version,
             maintenance=maintenance,
+            vantage_names=vantage_names,
         )
 
     @property

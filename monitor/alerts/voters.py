@@ -1,6 +1,6 @@
 """Holds which vantages can say something about a check now. Pure: times come from outside."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,6 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class Place:
     """Holds what the operator said of a vantage other than the daemon's own."""
 
-    name: str
     main: bool = False
     """Users sit here: what is unreachable from it is told at once."""
     silent: timedelta = timedelta(seconds=90)
@@ -129,11 +128,6 @@ class Voters:
         if place is None:
             return vantage == self.settings.own
         return now - self._heard.get(vantage, _LONG_AGO) <= place.silent
-
-    def names(self, vantages: Iterable[str]) -> list[str]:
-        """Return the names for people, in the order given; an id stands for itself where there is none."""
-        places = self.settings.places
-        return [places[each].name if each in places else each for each in vantages]
 
     def shift(self, by: timedelta) -> None:
         """Put all times into those of a wall clock that was set by so much."""

@@ -1,6 +1,6 @@
 """`monitor incidents`: show what went wrong."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -30,6 +30,7 @@ from monitor.cli.options import (
 from monitor.cli.time_range import TimeArgument
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
+from monitor.language import ENGLISH
 from monitor.model import EntryKind, Incident, MonitorError, Outcome, TimelineEntry
 from monitor.model.duration import format_duration
 from monitor.model.result_json import failure_document
@@ -76,7 +77,7 @@ def command(
         if as_json:
             show_json(full_document(incident))
         else:
-            show(timeline(incident, watched_until(loaded, now)))
+            show(timeline(incident, watched_until(loaded, now), loaded.places(ENGLISH)))
         return
     first, last = time_range(since, until)
     # Without --until also what lies in the future: a clock that was set back is no reason to hide it.
@@ -131,7 +132,10 @@ def table(incidents: Iterable[Incident], until: datetime) -> Table:
     return rows
 
 
-def timeline(incident: Incident, until: datetime) -> Iterator[Table | Text | str]:
+def timeline(
+    incident: Incident, until: datetime, places: Mapping[str, str]
+) -> Iterator[Table | Text | str]:
+    """Tell an incident; `places` are the names of the vantages."""
     words = incident.failure.kind.row.words
     yield Text(f"#{incident.id} {incident.severity.value}: {words.label}", style="bold")
     yield Text(f"{utc_time(incident.opened)} UTC, lasted {_length(incident, until)}")
@@ -142,12 +146,12 @@ def timeline(incident: Incident, until: datetime) -> Iterator[Table | Text | str
     rows = plain_table("at (UTC)", "what", "check", "why")
     for entry in incident.timeline:
         what = _ENTRY_WORDS[entry.what]
-        rows.add_row(utc_time(entry.at), what, Text(entry.check or ""), Text(_why(entry)))
+        rows.add_row(utc_time(entry.at), what, Text(entry.check or ""), Text(_why(entry, places)))
     yield rows
 
 
-def _why(entry: TimelineEntry) -> str:
-    place = f"from {entry.vantage}" if entry.vantage else ""
+def _why(entry: TimelineEntry, places: Mapping[str, str]) -> str:
+    place = f"from {places.get(entry.vantage, entry.vantage)}" if entry.vantage else ""
     kind = entry.kind.value if entry.kind else ""
     return ": ".join(part for part in (place, kind, entry.text) if part)
 

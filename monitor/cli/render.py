@@ -39,6 +39,7 @@ async def render(config: Config, *, stopped: bool) -> None:
         vantage=config.vantage,
         version=__version__,
         maintenance=config.maintenance,
+        vantage_names=config.vantage_names,
     )
     await publisher.publish(stopped=stopped)
 

@@ -17,7 +17,9 @@ from monitor.config.service_builder import ServiceBuilder
 from monitor.config.tables import MaintenanceTable, MonitorTable
 from monitor.config.telegram_channels import check_telegram
 from monitor.diagnosis import DiagnosisSettings, parse_resolver
+from monitor.language import Language
 from monitor.model import (
+    LOCAL,
     AgentSettings,
     AlertSettings,
     Channel,
@@ -27,6 +29,7 @@ from monitor.model import (
     HistorySettings,
     Maintenance,
     MaintenanceWindow,
+    Names,
     PageSettings,
     Price,
     Recurrence,
@@ -35,6 +38,7 @@ from monitor.model import (
     Vantage,
     VerdictSettings,
     Webhook,
+    name_in,
 )
 from monitor.model.duration import format_duration
 
@@ -52,6 +56,8 @@ class Config:
     document: Mapping[str, Any] = field(repr=False)
     """The file as it stands, no reference resolved."""
     vantage: str
+    vantage_names: Names
+    """The names of the daemon's own vantage, by language."""
     store: str
     listen: tuple[str, int] | None
     metrics: tuple[str, int] | None
@@ -76,6 +82,13 @@ class Config:
     """What is understood and hardly meant, each with its remedy."""
     secrets: tuple[Secret, ...] = field(repr=False)
     """Everything that must never be printed."""
+
+    def places(self, language: Language) -> dict[str, str]:
+        """Return the name of each vantage for people, the daemon's own first."""
+        own = name_in(language.code, self.vantage_names, self.vantage)
+        if own == LOCAL:
+            own = language.gettext("the monitor's location")
+        return {self.vantage: own} | {each.id: each.name(language.code) for each in self.vantages}
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -126,6 +139,7 @@ def build(
         state=state,
         document=document or {},
         vantage=tables.monitor.vantage,
+        vantage_names=tables.monitor.vantage_name,
         store=_store(tables.monitor.store, state),
         listen=_listen(tables.monitor.listen),
         metrics=_listen(tables.monitor.metrics),

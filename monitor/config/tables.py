@@ -62,6 +62,7 @@ from monitor.config.values import (
     Zone,
 )
 from monitor.model import (
+    LOCAL,
     AgentSettings,
     AlertSettings,
     Channel,
@@ -131,8 +132,9 @@ def _default_of(value: type, name: str) -> Any:
 
 class MonitorTable(Table):
     vantage: str = Key(
-        "local", min_length=1, max_length=40, description="where this daemon probes from"
+        LOCAL, min_length=1, max_length=40, description="where this daemon probes from"
     )
+    vantage_name: Names = Key((), description="shown to people instead of `vantage`")
     store: StoreUrl = Key("sqlite:///monitor.db", description="history")
     listen: Listen = Key("127.0.0.1:8080", description='the small server, "" is off')
     metrics: Listen = Key(

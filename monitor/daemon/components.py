@@ -146,6 +146,7 @@ class Components:
             vantage=config.vantage,
             version=__version__,
             maintenance=config.maintenance,
+            vantage_names=config.vantage_names,
             carrier=publish_command,
         )
 
@@ -215,7 +216,9 @@ class Components:
         self.courier.change(self.bots, partial(_context, deps, self.alerts))
         self.use_webhooks(deps)
         deps.answers.change(config.checks)
-        self.publisher.change(config.services, config.checks, config.page, config.maintenance)
+        self.publisher.change(
+            config.services, config.checks, config.page, config.maintenance, config.vantage_names
+        )
         self.publish_command.change(config.page)
         if self.hub:
             self.hub.change(config, deps.redact)
@@ -263,12 +266,11 @@ class Components:
 
 def voting_of(config: Config) -> QuorumSettings:
     """Return by which vantages, and how, beliefs become one."""
-    verdict, language = config.verdict, config.alerts.language
+    verdict = config.verdict
     return QuorumSettings(
         own=config.vantage,
         places={
             vantage.id: Place(
-                name=vantage.name(language),
                 main=vantage.main,
                 silent=vantage.silent_after(config.checks),
             )
@@ -428,7 +430,7 @@ def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None)
         downtime=alerts.downtime(incident, now) if incident else None,
         durable=deps.store.trouble is None,
         vantage=config.vantage,
-        places={vantage.id: vantage.name(config.alerts.language) for vantage in config.vantages},
+        places=config.places(alerts.language),
         well_from=alerts.seen_well_from(incident, now) if incident else (),
         use_from=_reader(deps, incident),
         language=alerts.language,

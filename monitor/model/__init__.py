@@ -73,4 +73,13 @@ from monitor.model.store_records import (
     Snapshot,
     Subscriber,
 )
-from monitor.model.vantage import AgentSettings, AgentState, Quorum, Vantage, VerdictSettings
+from monitor.model.vantage import (
+    LOCAL,
+    AgentSettings,
+    AgentState,
+    Names,
+    Quorum,
+    Vantage,
+    VerdictSettings,
+    name_in,
+)

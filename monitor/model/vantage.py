@@ -8,7 +8,17 @@ from typing import Literal
 from monitor.model.check import Check, Proxy
 
 Quorum = Literal["majority", "any", "all"] | int
+LOCAL = "local"
+"""The id of a daemon's own vantage where the operator gave none."""
+Names = tuple[tuple[str, str], ...]
+"""A name by language; under "" the one for every other language."""
 _SHORTEST_SILENCE = timedelta(seconds=90)
+
+
+def name_in(language: str, names: Names, vantage: str) -> str:
+    """Return the name of a vantage in a language; its id where it has no name."""
+    known = dict(names)
+    return known.get(language) or known.get("") or next(iter(known.values()), vantage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,10 +26,7 @@ class Vantage:
     """A place whose agent may push results; `key` is the public one, which is no secret."""
 
     id: str
-    names: tuple[tuple[str, str], ...] = field(
-        default=(), metadata={"help": "shown instead of the id", "key": "name"}
-    )
-    """The name by language; under "" the one for every other language."""
+    names: Names = field(default=(), metadata={"help": "shown instead of the id", "key": "name"})
     key: str = field(metadata={"help": "public, written by `monitor agent add`"})
     services: frozenset[str] = field(
         default=frozenset(), metadata={"help": "ids of services that it probes; none means all"}
@@ -33,8 +40,7 @@ class Vantage:
     )
 
     def name(self, language: str) -> str:
-        names = dict(self.names)
-        return names.get(language) or names.get("") or next(iter(names.values()), self.id)
+        return name_in(language, self.names, self.id)
 
     def probes(self, service: str) -> bool:
         return not self.services or service in self.services

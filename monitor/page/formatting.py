@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from types import SimpleNamespace
 
 from monitor.language import ENGLISH, Language, marked
-from monitor.model import FailureKind, Fault, Spend, clean_text
+from monitor.model import LOCAL, FailureKind, Fault, Spend, clean_text
 from monitor.model.failure import in_sentence
 from monitor.page.states import State
 
@@ -59,8 +59,6 @@ _DAYS = (
 NAME = 120
 """Characters of a name."""
 NBSP = "\u00a0"
-HERE = "local"
-"""The vantage of a daemon that was given none."""
 
 
 def name(text: str, instead: str = "") -> str:
@@ -98,13 +96,13 @@ def call(
     return in_sentence(probe(name, kind, title, language))
 
 
-def whence(vantage: str, language: Language = ENGLISH) -> str:
+def whence(place: str, language: Language = ENGLISH) -> str:
     """`from Shanghai`, `from here`."""
-    if vantage == HERE:
+    if place == LOCAL:
         return language.gettext("from here")
     # Chinese sets Latin words off from its own, which not every browser does by itself; no line begins with them.
-    apart = vantage.isascii() and not language.space
-    return language.gettext("from %(place)s", place=f"\u00a0{vantage} " if apart else vantage)
+    apart = place.isascii() and not language.space
+    return language.gettext("from %(place)s", place=f"\u00a0{place} " if apart else place)
 
 
 def seconds(milliseconds: float | None, language: Language = ENGLISH) -> str:  # noqa: ARG001  # SI is one language

@@ -20,6 +20,7 @@ from monitor.model import (
     NotificationType,
     Service,
     Snapshot,
+    name_in,
 )
 from monitor.model.failure import Words
 from monitor.page import formatting
@@ -92,7 +93,7 @@ def _page(
     views = IncidentViews(names, language, cache)
     incidents = views.views(public, instead, snapshot.at, unseen)
     fresh = not any(history.latest for history in snapshot.checks.values())
-    whence = formatting.whence(site.vantage, language)
+    whence = formatting.whence(name_in(language.code, site.vantage_names, site.vantage), language)
     sentences = headline(services, public, whence, language, fresh=fresh)
     generated, stopped = formatting.whole_second(snapshot.at), snapshot.stopped_at
     return PageView(

@@ -13,6 +13,7 @@ from monitor.model import (
     FailureKind,
     Fault,
     Maintenance,
+    Names,
     PageSettings,
     Point,
     Service,
@@ -40,6 +41,8 @@ class Site:
     vantage: str
     version: str
     maintenance: tuple[Maintenance, ...] = ()
+    vantage_names: Names = ()
+    """The names of `vantage`, by language."""
 
     @property
     def every(self) -> timedelta:

@@ -118,10 +118,10 @@ def test_what_is_down_from_some_places_says_from_where_and_what_works_there() ->
         "Seen: HTTP 502, want 200",
     ]
     assert told(chinese_context) == [
-        "🟠 OhMyGPT · CDN：上海不可用",
+        "🟠 OhMyGPT · CDN：在上海不可用",
         "上海改用：https://direct.example（首字420ms）",
         "原因：网关错误。自 11-24 12:00 UTC起，已4小时。责任：端点侧。[#1]",
-        "法兰克福、香港正常。",
+        "在法兰克福、香港正常。",
         "现象：返回 HTTP 502，应为 200",
     ]
 

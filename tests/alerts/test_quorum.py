@@ -39,12 +39,12 @@ EVERYWHERE = (SHANGHAI, FRANKFURT, HOME)
 THREE = QuorumSettings(
     own=HOME,
     places={
-        SHANGHAI: Place(name="Shanghai"),
-        FRANKFURT: Place(name="Frankfurt"),
+        SHANGHAI: Place(),
+        FRANKFURT: Place(),
     },
     intervals={CHAT: MINUTE},
 )
-FOR_SHANGHAI = replace(THREE, places={**THREE.places, SHANGHAI: Place(name="Shanghai", main=True)})
+FOR_SHANGHAI = replace(THREE, places={**THREE.places, SHANGHAI: Place(main=True)})
 
 
 NEWS = OutboxMessage(

@@ -48,9 +48,20 @@ def opened(folder: Path, clock: HandClock) -> tuple[Config, Store]:
 
 def test_every_kind_of_entry_has_a_word() -> None:
     entries = tuple(TimelineEntry(at=NOW, what=what, text="why") for what in EntryKind)
-    text = printed(*incidents.timeline(replace(INCIDENT, timeline=entries), NOW))
+    text = printed(*incidents.timeline(replace(INCIDENT, timeline=entries), NOW, {}))
     assert text.count("why") == len(EntryKind) + 1  # and the heading of the column
     assert "acknowledged" in text
+
+
+def test_an_entry_says_from_where_by_the_name_of_the_place() -> None:
+    entries = tuple(
+        TimelineEntry(at=NOW, what=EntryKind.WIDENED, vantage=vantage, text="why")
+        for vantage in ("local", "gone")
+    )
+    places = {"local": "the monitor's location"}
+    text = printed(*incidents.timeline(replace(INCIDENT, timeline=entries), NOW, places))
+    assert "from the monitor's location: why" in text
+    assert "from gone: why" in text
 
 
 async def test_an_incident_in_the_future_is_listed_and_its_length_is_not_negative(
@@ -73,7 +84,7 @@ async def test_an_incident_in_the_future_is_listed_and_its_length_is_not_negativ
 def test_foreign_control_characters_reach_no_terminal() -> None:
     evil = "\x1b]0;title\x07 \x9b31m \u202egnp.exe"
     failure = Failure(FailureKind.BAD_GATEWAY, evil)
-    text = printed(*incidents.timeline(replace(INCIDENT, failure=failure), NOW)) + printed(
+    text = printed(*incidents.timeline(replace(INCIDENT, failure=failure), NOW, {})) + printed(
         incidents.table([replace(INCIDENT, failure=failure, checks=(evil,))], NOW)
     )
     assert not set("\x1b\x07\x9b\u202e") & set(text)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.config import Config, Secrets, find, load, parse
+from monitor.language import language
 from monitor.model import (
     ConfigError,
     DailyBudget,
@@ -53,6 +54,28 @@ def test_what_is_retired_stands_in_its_service_and_is_not_probed() -> None:
         ("y", True),
     ]
     assert [check.key for check in found.checks] == ["a/x/http"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "english", "chinese"),
+    [
+        ("", {"local": "the monitor's location"}, {"local": "监控所在地"}),
+        ('vantage = "fra"', {"fra": "fra"}, {"fra": "fra"}),
+        ('vantage_name = "Frankfurt"', {"local": "Frankfurt"}, {"local": "Frankfurt"}),
+        (
+            'vantage = "fra"\nvantage_name = { en = "Frankfurt", zh-CN = "法兰克福" }',
+            {"fra": "Frankfurt"},
+            {"fra": "法兰克福"},
+        ),
+    ],
+)
+def test_people_read_a_name_of_each_vantage_and_never_local(
+    keys: str, english: dict[str, str], chinese: dict[str, str]
+) -> None:
+    other = f'[vantage.cn]\nname = "Shanghai"\nkey = "ed25519:{"A" * 43}="\n'
+    config = read(f"[monitor]\n{keys}\n{other}{ONE}")
+    assert config.places(language("en")) == {**english, "cn": "Shanghai"}
+    assert config.places(language("zh-CN")) == {**chinese, "cn": "Shanghai"}
 
 
 def test_each_check_knows_the_models_that_others_of_its_endpoint_ask() -> None:

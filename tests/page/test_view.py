@@ -384,6 +384,22 @@ def test_the_network_is_not_blamed_for_a_service_that_is_down() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("vantage", "names", "english", "chinese"),
+    [
+        ("local", (), "from here", "从这里"),
+        ("fra", (), "from fra", "从\u00a0fra "),
+        ("fra", (("en", "Frankfurt"), ("zh-CN", "法兰克福")), "from Frankfurt", "从法兰克福"),
+    ],
+)
+def test_the_page_says_where_it_was_measured_by_the_name_of_the_place(
+    vantage: str, names: tuple[tuple[str, str], ...], english: str, chinese: str
+) -> None:
+    site = replace(SITE, vantage=vantage, vantage_names=names)
+    shown, _ = view(site, worlds.mixed(), {})
+    assert [each.whence for each in (shown, *shown.others)] == [english, chinese]
+
+
 def test_what_left_the_configuration_while_it_was_bad_is_not_called_well() -> None:
     snapshot = worlds.mixed()
     incident = snapshot.incidents[0]
