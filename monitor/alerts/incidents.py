@@ -10,7 +10,7 @@ Which incident a check that has just been believed bad belongs to:
 What nobody is told of never swallows what people should hear, so only what is muted alike mixes.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -29,6 +29,8 @@ from monitor.model import (
 TOGETHER = timedelta(minutes=5)
 _TIMELINE = 100
 """Entries kept: the first ones and the last ones say most."""
+_TURNS = {EntryKind.WIDENED, EntryKind.NARROWED}
+"""The turns between down from some vantages and down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +264,7 @@ def leave(incident: Incident, check: str, at: datetime, why: str = "") -> Incide
 
 
 def _was_down(incident: Incident) -> bool:
-    reached = {EntryKind.WIDENED, EntryKind.NARROWED}
-    return any(entry.what in reached for entry in incident.timeline)
+    return any(entry.what in _TURNS for entry in incident.timeline)
 
 
 def down_spans(incident: Incident, now: datetime) -> list[tuple[datetime, datetime]]:
@@ -273,24 +274,26 @@ def down_spans(incident: Incident, now: datetime) -> list[tuple[datetime, dateti
     end = incident.closed or now
     if not incident.partial and not _was_down(incident):
         return [(incident.opened, end)]
-    spans = []
-    for check in incident.checks:
-        begin = incident.opened
-        is_full = check not in incident.partial
-        turns = [
-            entry
-            for entry in incident.timeline
-            if entry.check == check and entry.what in {EntryKind.WIDENED, EntryKind.NARROWED}
-        ]
-        if turns:
-            is_full = turns[0].what is EntryKind.NARROWED
-        for entry in turns:
-            if is_full:
-                spans.append((begin, entry.at))
-            begin, is_full = entry.at, entry.what is EntryKind.WIDENED
-        if is_full:
-            spans.append((begin, end))
-    return spans
+    return [span for check in incident.checks for span in _down_spans_of(incident, check, end)]
+
+
+def _down_spans_of(
+    incident: Incident, check: str, end: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """Walk back from how it is at the end: each entry says how it was before."""
+    steps = [entry for entry in incident.timeline if entry.check == check and _is_step(entry)]
+    is_full = check not in incident.partial
+    is_in = not steps or steps[-1].what is not EntryKind.LEFT
+    for entry in reversed(steps):
+        if is_in and is_full:
+            yield entry.at, end
+        end = entry.at
+        if entry.what in _TURNS:
+            is_full = entry.what is EntryKind.NARROWED
+        else:
+            is_in = entry.what is EntryKind.LEFT
+    if is_in and is_full:
+        yield incident.opened, end
 
 
 def dropped(incident: Incident, at: datetime, why: str) -> Incident:
@@ -325,9 +328,20 @@ def shifted(incident: Incident, by: timedelta) -> Incident:
 
 
 def with_entry(incident: Incident, entry: TimelineEntry) -> Incident:
-    """Cut out of the middle where there are too many."""
+    """Cut one out of the middle where there are too many; what downtime is reckoned from, and who knows of it, stays."""
     timeline = (*incident.timeline, entry)
-    if len(timeline) > _TIMELINE:
-        half = _TIMELINE // 2
-        timeline = timeline[:half] + timeline[-half:]
+    plain = [
+        place
+        for place, kept in enumerate(timeline)
+        if not _is_step(kept) and kept.what is not EntryKind.ACKED
+    ]
+    if len(plain) > _TIMELINE:
+        cut = plain[_TIMELINE // 2]
+        timeline = (*timeline[:cut], *timeline[cut + 1 :])
     return replace(incident, timeline=timeline)
+
+
+def _is_step(entry: TimelineEntry) -> bool:
+    """Say whether a check came in, left, or was down from more vantages, or fewer, from then on."""
+    comes_or_goes = entry.what in {EntryKind.JOINED, EntryKind.LEFT} and not entry.vantage
+    return comes_or_goes or entry.what in _TURNS

@@ -11,6 +11,7 @@ from monitor.alerts import incidents, mute
 from monitor.alerts.incidents import Book
 from monitor.alerts.mute import Muted
 from monitor.model import (
+    UNWATCHED,
     EntryKind,
     FailureKind,
     Mute,
@@ -152,6 +153,26 @@ def test_of_a_long_story_the_beginning_and_the_end_are_kept() -> None:
         assert len(incident.timeline) == min(minute + 1, 100)
     kept = [each.text for each in incident.timeline]
     assert kept == [BAD.message, *map(str, range(1, 50)), *map(str, range(150, 200))]
+
+
+def test_however_long_the_story_its_downtime_and_what_was_not_seen_to_recover_stay_true() -> None:
+    incident = incidents.join(BEGUN, "s/b/chat", START, LATE)
+    incident = incidents.leave(incident, "s/b/chat", START + MINUTE, UNWATCHED)
+    incident = incidents.acked(incident, START + 2 * MINUTE, "on it")
+    for hour in range(1, 101):
+        at = START + hour * 60 * MINUTE
+        incident = incidents.reach_changed(incident, "s/a/chat", at, is_partial=True)
+        incident = incidents.annotated(incident, at, str(hour))
+        incident = incidents.reach_changed(
+            incident, "s/a/chat", at + 30 * MINUTE, is_partial=False
+        )
+    over = incidents.leave(incident, "s/a/chat", START + 101 * 60 * MINUTE)
+    spans = incidents.down_spans(over, START + 200 * 60 * MINUTE)
+    full = sum((end - begin for begin, end in spans), timedelta(0))
+    assert full == MINUTE + timedelta(hours=1 + 99 / 2 + 0.5)
+    assert over.unwatched == {"s/b/chat"}
+    assert [each.text for each in over.timeline if each.what is EntryKind.ACKED] == ["on it"]
+    assert len(over.timeline) == 100 + 200 + 3
 
 
 @pytest.mark.parametrize(
