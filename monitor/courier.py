@@ -20,7 +20,7 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from monitor.alerts import Context, digest, latest, together
+from monitor.alerts import Context, digest, digests, latest, together
 from monitor.clock import Clock
 from monitor.logs import quoted
 from monitor.model import (
@@ -45,7 +45,7 @@ GIVE_UP = timedelta(hours=24)
 GIVE_UP_TRIES = 20
 """A clock that is set forward by a day must not lose what was tried once."""
 MANY = 3
-"""More messages than that, for one channel at one moment, become one digest."""
+"""More messages than that, for one channel at one moment, become a digest."""
 PER_MINUTE = 18
 """A group chat takes about 20 a minute."""
 BEAT = 1.0
@@ -185,7 +185,7 @@ class Courier:
             groups = _by_event(rows, incidents)
         else:
             groups = _groups(rows, incidents)
-            groups = groups if len(groups) <= MANY else [rows]
+            groups = groups if len(groups) <= MANY else digests(rows)
         done = 0
         for group in groups:
             if not await self._try(group, incidents):
@@ -242,7 +242,10 @@ class Courier:
             self._postpone(rows, _refusal(error, rows[0]))
             return False
         self._tick_off(rows)
-        self._on_message(rows[-1], message)
+        try:
+            self._on_message(rows[-1], message)
+        except Exception:  # whoever listens does not send again what was taken
+            log.exception("event=internal loop=courier channel=%s", rows[0].channel)
         return True
 
     def _tick_off(self, rows: tuple[OutboxMessage, ...]) -> None:

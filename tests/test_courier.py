@@ -354,7 +354,7 @@ async def test_a_thousand_waiting_messages_become_one_digest_that_says_how_many_
     ]
     assert (len(phone.messages), lines[-1]) == (
         1,
-        "460 more are not listed here; the page has them.",
+        "And 460 more: `monitor incidents` lists them.",
     )
     assert await store.due(clock.now()) == ()
 
@@ -391,8 +391,31 @@ async def test_many_notices_at_once_are_one_digest_that_names_each(
     assert [text.splitlines() for text in phone.messages] == [
         [
             "👁 5 notices from monitor",
-            *(f"Notice {name} [n{i}]" for i, name in enumerate("abcde", 1)),
+            *(
+                line
+                for number, name in enumerate("abcde", 1)
+                for line in (f"Notice {name} [n{number}]", "More of it")
+            ),
         ]
+    ]
+
+
+async def test_of_many_notices_none_is_lost_nor_what_to_do(
+    phone: Telegram, store: Store, clock: HandClock
+) -> None:
+    notice = replace(row(clock, what=NotificationType.NOTICE), incident=None)
+    notices = tuple(replace(notice, text=f"Notice {n}\nTo do: mend {n}") for n in range(45))
+    await store.save((incident(),), (row(clock), *notices))
+    assert await courier(store, clock, channel(phone)).deliver_due() == 46
+    lines = [line for text in phone.messages for line in text.splitlines()]
+    assert [line for line in lines if line.startswith("To do")] == [
+        f"To do: mend {n}" for n in range(45)
+    ]
+    assert [text.splitlines()[0] for text in phone.messages] == [
+        "🔴 OhMyGPT, Cloudflare CDN: down",
+        "👁 20 notices from monitor",
+        "👁 20 notices from monitor",
+        "👁 5 notices from monitor",
     ]
 
 
@@ -686,7 +709,7 @@ async def test_a_digest_begins_with_what_still_goes_on(
     assert phone.messages[0].splitlines()[1].startswith("[#60] s60, cf-cdn: down")
 
 
-async def test_a_fault_of_ours_in_one_channel_leaves_the_others_alone(
+async def test_who_listens_and_fails_sends_nothing_again(
     phone: Telegram, store: Store, clock: HandClock
 ) -> None:
     made = courier(store, clock, channel(phone), channel(phone, "other"))
@@ -699,8 +722,10 @@ async def test_a_fault_of_ours_in_one_channel_leaves_the_others_alone(
 
     made._on_message = listener
     await store.save((incident(),), (row(clock, to="other"), row(clock)))
-    assert await made.deliver_due() == 1
+    assert await made.deliver_due() == 2
+    assert await made.deliver_due() == 0
     assert sorted(told) == ["other", "telegram"]
+    assert len(phone.messages) == 2
 
 
 @pytest.mark.slow

@@ -19,7 +19,9 @@ from monitor.model import Incident, Message, NotificationType, OutboxMessage, Se
 _OF_ONE = {NotificationType.REMINDER, NotificationType.FLAPPING}
 """What one incident may be and the others beside it are not: readers hear of no reminder."""
 _LISTED = 40
-"""Lines of a digest; the page has the rest."""
+"""Incidents that a digest lists; the store has the rest."""
+_NOTICES = 20
+"""Notices in one digest, each in full: nothing else has them."""
 
 
 def together(
@@ -42,6 +44,16 @@ def _urgency(incident: Incident) -> tuple[bool, int, int]:
     return incident.closed is not None, list(Severity).index(incident.severity), incident.id
 
 
+def digests(rows: Sequence[OutboxMessage]) -> list[tuple[OutboxMessage, ...]]:
+    """Return which rows go into one message each: those of incidents, and no more notices than one holds."""
+    of_incidents = tuple(row for row in rows if row.incident is not None)
+    notices = [row for row in rows if row.incident is None]
+    batches = (
+        tuple(notices[begin : begin + _NOTICES]) for begin in range(0, len(notices), _NOTICES)
+    )
+    return [batch for batch in (of_incidents, *batches) if batch]
+
+
 def digest(
     rows: Sequence[OutboxMessage],
     incidents: Sequence[Incident],
@@ -52,10 +64,11 @@ def digest(
     urgent = sorted(incidents, key=_urgency)[:_LISTED]
     lines = [_line(incident, contexts[incident.id]) for incident in urgent]
     notices = [row for row in rows if row.incident is None and row.text]
-    lines += [f"{row.text.splitlines()[0]} [n{row.id}]" for row in notices[:_LISTED]]
-    left = len(incidents) + len(notices) - len(lines)
-    if left:
-        lines.append(context.say("%(num)s more are not listed here; the page has them.", num=left))
+    if left := len(incidents) - len(urgent):
+        lines.append(context.say("And %(num)s more: `monitor incidents` lists them.", num=left))
+    for row in notices:
+        title, *body = row.text.splitlines()
+        lines += [f"{title} [n{row.id}]", *body]
     first = urgent[0] if urgent else None
     return replace(
         message(_title(rows, incidents, context), [*lines, *closing(None, context)]),
@@ -87,6 +100,10 @@ def _title(rows: Sequence[OutboxMessage], incidents: Sequence[Incident], context
             num=len(going_on),
             services=len({incident.service for incident in going_on}),
         )
+        if len(going_on) == 1:
+            title = context.say(
+                "%(num)s incidents, %(open)s still open", num=len(incidents), open=len(going_on)
+            )
         return f"{MARK[min(going_on, key=_urgency).severity]} {title}"
     if not incidents:
         return "👁 " + context.say("%(num)s notices from monitor", num=len(rows))

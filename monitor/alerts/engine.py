@@ -361,7 +361,9 @@ class AlertEngine:
         """Return the vantages from which all works now that is bad from others only."""
         if not incident.is_partial:
             return ()
-        rule = next(rule for rule in self._rules if incidents.is_of_rule(incident, rule))
+        rule = next((rule for rule in self._rules if incidents.is_of_rule(incident, rule)), None)
+        if rule is None:  # it left the configuration, and its incident is about to end
+            return ()
         good = [{*self.standing(check, rule, now, Reach.PARTIAL).good} for check in incident.active]
         return tuple(sorted(set.intersection(*good))) if good else ()
 

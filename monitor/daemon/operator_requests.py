@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from monitor.alerts import AlertChanges, AlertEngine
@@ -15,6 +16,7 @@ from monitor.logs import RepeatFilter
 from monitor.model import (
     AlertState,
     Incident,
+    MonitorError,
     OperatorRequest,
     OutboxMessage,
     RequestKind,
@@ -61,6 +63,8 @@ class OperatorRequests:
         """Called with the number of each incident that a request changed, once that is stored."""
         self._repeat_filter = RepeatFilter()
         self._turn = asyncio.Lock()
+        self._failed: dict[int, OperatorRequest] = {}
+        """By number, those that a fault of ours keeps from being done; the next start tries them again."""
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -78,9 +82,11 @@ class OperatorRequests:
                 await asyncio.wait_for(stop.wait(), interval)
 
     async def carry_out(self, request: OperatorRequest) -> None:
-        """Store a request and carry it out at once. Raises StoreError."""
+        """Store a request and carry it out at once. Raises MonitorError."""
         await self._store.add_request(request)
         await self.handle_waiting()
+        if any(replace(failed, id=request.id) == request for failed in self._failed.values()):
+            raise MonitorError(f"{request.what.value} {request.target} has failed")
 
     async def handle_waiting(self) -> None:
         async with self._turn:
@@ -89,14 +95,30 @@ class OperatorRequests:
     async def _handle_all(self) -> None:
         waiting = await self._store.requests()
         for request in waiting:
+            if request.id not in self._failed:
+                await self._handle_one(request)
+        if done := [request.id for request in waiting if request.id not in self._failed]:
+            await self._store.finish_requests(done)
+
+    async def _handle_one(self, request: OperatorRequest) -> None:
+        """Carry it out and store what changes; a fault of ours holds up this request alone."""
+        try:
             changes = await self._handle(request)
             if changes.incidents or changes.outgoing:
                 await self._store.save(changes.incidents, changes.outgoing, changes.states)
             for incident in changes.incidents:
                 self.on_change(incident.id)
+        except StoreError:
+            raise
+        except Exception:
+            self._failed[request.id] = request
+            log.exception(
+                "event=internal loop=operator_requests what=%s target=%s",
+                request.what.value,
+                request.target,
+            )
+        else:
             log.info("event=request what=%s target=%s", request.what.value, request.target)
-        if waiting:
-            await self._store.finish_requests([request.id for request in waiting])
 
     async def _handle(self, request: OperatorRequest) -> AlertChanges:
         match request.what:

@@ -21,6 +21,7 @@ from monitor.model import (
     Check,
     Incident,
     Message,
+    MonitorError,
     Mute,
     NotDeliveredError,
     OperatorRequest,
@@ -209,9 +210,9 @@ class Bot:
         else:
             try:
                 text = await self._do(command, message)
-            except StoreError as error:
-                log.warning("event=store_trouble why=%s", quoted(error))
-                text = replies.not_stored(language)
+            except MonitorError as error:
+                log.warning("event=not_done why=%s", quoted(error))
+                text = replies.not_done(language)
         await self._reply(message.thread, text, message.message)
 
     async def _serve_reader(self, command: BotCommand, message: TextMessage, now: datetime) -> None:
@@ -230,9 +231,9 @@ class Bot:
                 text = await self._subscribe(command, chat, language)
             else:
                 text = replies.help_of_readers(await self._operations.public_page(language))
-        except StoreError as error:
-            log.warning("event=store_trouble why=%s", quoted(error))
-            text = replies.not_stored(language)
+        except MonitorError as error:
+            log.warning("event=not_done why=%s", quoted(error))
+            text = replies.not_done(language)
         await self._reply(message.thread, text)
 
     async def _subscribe(self, command: BotCommand, chat: int, language: Language) -> str:
@@ -243,7 +244,7 @@ class Bot:
         return await self._subscriptions.remove(chat, language, command.target)
 
     async def _do(self, command: BotCommand, message: TextMessage) -> str:
-        """Do what is asked for, and return what to say of it. Raises StoreError."""
+        """Do what is asked for, and return what to say of it. Raises MonitorError."""
         zone = self._operations.timezone
         match command.verb:
             case Verb.STATUS:
@@ -317,8 +318,8 @@ class Bot:
         try:
             result = await self._operations.run_check(check)
             text = replies.checked(check, result, language)
-        except StoreError:
-            text = replies.not_stored(language)
+        except MonitorError:
+            text = replies.not_done(language)
         with contextlib.suppress(BotApiError):
             await self._reply(message.thread, text, message.message)
 
@@ -376,9 +377,9 @@ class Bot:
             if incident is None or not button.belongs_to(incident):
                 return replies.no_incident(button.incident, language)
             text, is_done = await self._act(button, incident, press.sender)
-        except StoreError as error:
-            log.warning("event=store_trouble why=%s", quoted(error))
-            return replies.not_stored(language)
+        except MonitorError as error:
+            log.warning("event=not_done why=%s", quoted(error))
+            return replies.not_done(language)
         await self._alerts.renew_buttons(incident.id, (press.thread.chat, press.message))
         if not is_done:
             return text

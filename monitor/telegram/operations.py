@@ -40,7 +40,7 @@ class Operations(Protocol):
     async def incident(self, number: int) -> Incident | None: ...
 
     async def carry_out(self, request: OperatorRequest) -> None:
-        """Do what a command such as `monitor ack` asks for, and return when it is done."""
+        """Do what a command such as `monitor ack` asks for, and return when it is done. Raises MonitorError."""
         ...
 
     async def run_check(self, check: Check) -> Result | None:

@@ -25,7 +25,7 @@ from monitor.telegram.commands import HELP, HELP_OF_READERS, BotCommand
 
 _LISTED = 15
 _NEWS = 5
-"""Incidents in one message for readers; the page has the rest."""
+"""Incidents in one message for readers; the others are counted, and the page has them."""
 _ENTRIES = 8
 """The newest entries of a timeline that are shown."""
 _MARKS = {Severity.DOWN: "🔴", Severity.PARTIAL: "🟠", Severity.DEGRADED: "🟡"}
@@ -82,11 +82,17 @@ def no_room(language: Language) -> str:
 def news(what: NotificationType, incidents: Sequence[Incident], page: PageView) -> str:
     """Say what the page says of these incidents, for readers; empty where it shows none of them."""
     views = {view.id: view for view in page.incidents}
-    paragraphs = [
-        "\n".join(_news_of(what, incident, views[incident.id], page))
-        for incident in incidents[:_NEWS]
+    shown = [
+        incident
+        for incident in incidents
         if incident.id in views and incident.severity.is_of_base_urls
     ]
+    paragraphs = [
+        "\n".join(_news_of(what, incident, views[incident.id], page)) for incident in shown[:_NEWS]
+    ]
+    if left := len(shown) - len(paragraphs):
+        more = page.language.gettext("And %(num)s more.", num=left)
+        paragraphs.append("\n".join([more, *([page.url] if page.url else [])]))
     return fitted("\n\n".join(paragraphs))
 
 
@@ -256,7 +262,7 @@ def no_incident(number: int, language: Language) -> str:
 def is_over(incident: Incident, language: Language, zone: tzinfo) -> str:
     assert incident.closed is not None
     return language.gettext(
-        "Incident #%(number)s is over since %(moment)s; nothing was done.",
+        "Incident #%(number)s has been over since %(moment)s; nothing was done.",
         number=incident.id,
         moment=language.moment(incident.closed, zone),
     )
@@ -271,7 +277,7 @@ def is_known(incident: Incident, language: Language) -> str:
 
 def acknowledged(number: int, who: str, language: Language) -> str:
     return language.gettext(
-        "Incident #%(number)s is acknowledged by %(who)s: no more reminders, its end will be told.",
+        "%(who)s acknowledged incident #%(number)s: no more reminders; you will be told when it is over.",
         number=number,
         who=who,
     )
@@ -353,8 +359,8 @@ def stale_button(language: Language) -> str:
     )
 
 
-def not_stored(language: Language) -> str:
-    return language.gettext("It could not be done now: the store cannot be written.")
+def not_done(language: Language) -> str:
+    return language.gettext("That could not be done now. The monitor's log says why.")
 
 
 def not_for_you(language: Language) -> str:

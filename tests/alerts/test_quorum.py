@@ -381,6 +381,15 @@ def test_nobody_says_that_it_works_from_a_vantage_that_left() -> None:
     assert EntryKind.LEFT not in {entry.what for entry in world.incidents[1].timeline}
 
 
+def test_of_what_a_policy_saw_that_left_nobody_says_where_it_works() -> None:
+    world = World(FOR_SHANGHAI)
+    world.minutes(3, bad=[SHANGHAI])
+    incident = world.incidents[1]
+    assert world.engine.seen_well_from(incident, world.now) == (FRANKFURT, HOME)
+    left = replace(incident, cause="a policy that is asked no more")
+    assert world.engine.seen_well_from(left, world.now) == ()
+
+
 def test_a_vantage_that_leaves_does_not_end_what_another_sees() -> None:
     world = World()
     world.minutes(3, bad=EVERYWHERE)

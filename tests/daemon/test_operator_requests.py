@@ -190,6 +190,29 @@ async def test_a_note_on_an_incident_that_is_over_is_kept_too(
         ack(config, 1, "", clock.now())
 
 
+async def test_a_request_that_a_fault_of_ours_stops_holds_up_no_other_and_is_tried_at_the_next_start(
+    config: Config, store: Store, clock: HandClock
+) -> None:
+    alerts = AlertEngine(AlertSettings(), (), store.recall())
+    await judged(store, alerts, *[down(clock)] * 3)
+
+    def broken(check: str) -> None:
+        raise RuntimeError(check)
+
+    box = OperatorRequests(store, alerts, clock, broken)
+    check = OperatorRequest(at=clock.now(), what=RequestKind.CHECK, target="s/a/http")
+    with pytest.raises(MonitorError, match="check s/a/http has failed"):
+        await box.carry_out(check)
+    ack(config, 1, "on it", clock.now())
+    await box.handle_waiting()
+    assert (await stored(store)).acked == clock.now()
+    assert [replace(left, id=0) for left in await store.requests()] == [check]
+
+    asked: list[str] = []
+    await OperatorRequests(store, alerts, clock, asked.append).handle_waiting()
+    assert (asked, await store.requests()) == (["s/a/http"], ())
+
+
 async def test_what_nobody_knows_is_refused_at_once(
     config: Config, store: Store, clock: HandClock
 ) -> None:

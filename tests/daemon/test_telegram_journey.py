@@ -38,7 +38,7 @@ async def test_an_alert_is_acknowledged_by_its_button_over_a_restart_and_a_reloa
             assert [*message.buttons] == ["Acknowledge", "Silence 1 h", "Details"]
             press = phone.press("Acknowledge")
             await until(lambda: press in phone.toasts)
-            assert phone.of(int(CHAT))[1].startswith("Incident #1 is acknowledged by Ada7 (@ada7)")
+            assert phone.of(int(CHAT))[1].startswith("Ada7 (@ada7) acknowledged incident #1")
             assert "Acknowledge" not in message.buttons
             assert acknowledged(house) == ["Ada7 (@ada7)"]
 

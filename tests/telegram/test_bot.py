@@ -67,7 +67,7 @@ async def test_an_acknowledgement_is_in_the_incident_with_the_persons_name(
     async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         await place.fail()
         assert await place.answers("/ack 1 looking into it") == (
-            "Incident #1 is acknowledged by Ada7 (@ada7): no more reminders, its end will be told."
+            "Ada7 (@ada7) acknowledged incident #1: no more reminders; you will be told when it is over."
         )
         incident = await place.incident()
         [entry] = [each for each in incident.timeline if each.what is EntryKind.ACKED]
@@ -168,7 +168,7 @@ async def test_only_those_on_the_list_are_obeyed_and_others_hear_it_once_a_day(
         phone.chats[STRANGER] = "channel"
         phone.write("/ack 1", chat=STRANGER, user=STRANGER)
         phone.chats[STRANGER] = "private"
-        assert "acknowledged by Ada7" in await place.answers("/ack 1", chat=GROUP, user=7)
+        assert "Ada7 (@ada7) acknowledged" in await place.answers("/ack 1", chat=GROUP, user=7)
         assert phone.of(STRANGER) == ["This bot takes commands from its operators alone."]
         assert {each.chat for each in phone.sent} == {STRANGER, GROUP}
         assert (await place.store.snapshot(clock.now())).silences == ()

@@ -52,7 +52,7 @@ async def test_acknowledge_is_done_once_for_all_to_see(
         answer = phone.sent[-1]
         assert (answer.chat, answer.topic, answer.reply_to) == (GROUP, 5, message.id)
         assert answer.text == (
-            "Incident #1 is acknowledged by Ada8 (@ada8): no more reminders, its end will be told."
+            "Ada8 (@ada8) acknowledged incident #1: no more reminders; you will be told when it is over."
         )
         assert [*message.buttons] == ALL_BUTTONS[1:]
         incident = await place.incident()
@@ -98,7 +98,7 @@ async def test_details_show_evidence_and_who_did_what_in_the_operators_time(
         assert f"(since {noon}, for 3" in await place.answers("/status")
         assert "until 24 Nov 22:00 (14:00 UTC) by" in await place.answers("/silence s/b 2h")
         await place.recover()
-        assert f"is over since {noon};" in await place.answers("/ack 1")
+        assert f"has been over since {noon};" in await place.answers("/ack 1")
 
 
 async def test_buttons_go_with_the_end_and_those_that_stay_say_so(
@@ -117,7 +117,7 @@ async def test_buttons_go_with_the_end_and_those_that_stay_say_so(
         first.buttons = before
         for words in ("Acknowledge", "Silence 1 h"):
             said = await pressed(place, words)
-            assert said == "Incident #1 is over since 24 Nov 12:00 UTC; nothing was done."
+            assert said == "Incident #1 has been over since 24 Nov 12:00 UTC; nothing was done."
             assert first.buttons == {}
             first.buttons = before
         assert not (await place.incident()).acked
