@@ -37,10 +37,10 @@ class MonitorState:
     trouble: str | None
     waiting: Mapping[str, int]
     """Undelivered messages by channel, every channel included."""
-    spent: Mapping[str, Spend]
-    """By service, today (UTC)."""
+    spent: Mapping[tuple[str, str], Spend]
+    """By service and vantage, today (UTC)."""
     used: Mapping[str, float]
-    """Share of the day's budget, by service that has one."""
+    """Share of the day's budget at this vantage, by service that has one."""
     currency: str
     dropped: int
     """Results that the store gave up."""
@@ -251,17 +251,17 @@ def _monitor(state: MonitorState) -> Iterator[Metric]:
     yield _gauge(
         "monitor_spent_today_tokens",
         "Tokens that a service's probes have used since midnight UTC, open reserves included.",
-        (((service,), spent.tokens) for service, spent in sorted(state.spent.items())),
-        ("service",),
+        ((labels, spent.tokens) for labels, spent in sorted(state.spent.items())),
+        ("service", "vantage"),
     )
     yield _gauge(
         "monitor_spent_today_money",
         "What they cost, by the price list.",
         (
-            ((service, state.currency), spent.money)
-            for service, spent in sorted(state.spent.items())
+            ((service, vantage, state.currency), spent.money)
+            for (service, vantage), spent in sorted(state.spent.items())
         ),
-        ("service", "currency"),
+        ("service", "vantage", "currency"),
     )
     yield _gauge(
         "monitor_budget_used_ratio",

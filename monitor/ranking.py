@@ -247,4 +247,4 @@ class RecentAnswers:
 
 def _kept(check: Check) -> timedelta:
     """Return how long an answer says something of now: half an hour, or until it should be replaced twice."""
-    return max(WINDOW, 2 * check.probe.every)
+    return max(WINDOW, 2 * check.every)

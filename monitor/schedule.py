@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -114,6 +114,10 @@ class Grid:
         """Compute a grid point always by the same sum, so that equal points compare equal."""
         return datetime.fromtimestamp(steps * self.every + self.offset, UTC)
 
+    def number(self, point: datetime) -> int:
+        """Return how many periods of the time line come before a grid point."""
+        return round((point.timestamp() - self.offset) / self.every)
+
     def nearest(self, now: datetime) -> datetime:
         return self.latest(now + timedelta(seconds=self.every / 2))
 
@@ -124,6 +128,16 @@ class Grid:
 
 def grid_of(check: Check) -> Grid:
     return Grid(check.probe.every.total_seconds(), phase(check.key, check.probe.every))
+
+
+def whose_turn(check: Check, at: datetime, able: Collection[str]) -> str:
+    """Return which vantage runs a check with `turns` at the grid point next to `at`.
+
+    All agree, because they have the same order and the same grid. The turn of one that is not `able` is the hub's.
+    """
+    grid = grid_of(check)
+    place = check.turns[grid.number(grid.nearest(at)) % len(check.turns)]
+    return place if place in able else check.turns[0]
 
 
 class GridTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no types
@@ -148,6 +162,8 @@ class Schedule:
     def __init__(self, run: RunCheck, clock: Clock) -> None:
         self.on_resume: Callable[[], None] = lambda: None
         """Called after a pause, for whoever waits for an answer that could not come meanwhile."""
+        self.is_turn: Callable[[Check, datetime], bool] = lambda _check, _at: True
+        """Says whether a check whose grid point has come is run here: several vantages may take turns."""
         self._run = run
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -232,6 +248,11 @@ class Schedule:
             log.log(level, "event=missed check=%s reason=still_running", check.key)
             return
         due = self._due(check.key, grid, now)
+        if not self.is_turn(check, due.at):
+            self._last_end = (
+                self._clock.monotonic()
+            )  # that there is nothing to run is no stand-still
+            return
         if not due.missed:
             self._repeat_filter.is_news(check.key, None)
         self.late += due.late_ms > LATE / timedelta(milliseconds=1)

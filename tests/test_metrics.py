@@ -64,7 +64,7 @@ READING = MonitorState(
     checks=(check("a"), check("b"), check("never-asked")),
     trouble=None,
     waiting={"phone": 2, "mail": 0},
-    spent={"s": Spend(1200, 0.25)},
+    spent={("s", "fra"): Spend(1200, 0.25), ("s", "cn"): Spend(7)},
     used={"s": 0.5},
     currency="USD",
     dropped=0,
@@ -127,8 +127,9 @@ def test_the_last_run_of_every_check_is_there_in_blackbox_exporters_names(
     assert of("monitor_schedule_lateness_seconds_count", ()) == 3
     assert of("monitor_loop_lag_seconds_count", ()) == 1
     assert of("monitor_outbox_messages", (), channel="phone") == 2
-    assert of("monitor_spent_today_tokens", (), service="s") == 1200
-    assert of("monitor_spent_today_money", (), service="s", currency="USD") == 0.25
+    assert of("monitor_spent_today_tokens", (), service="s", vantage="fra") == 1200
+    assert of("monitor_spent_today_tokens", (), service="s", vantage="cn") == 7
+    assert of("monitor_spent_today_money", (), service="s", vantage="fra", currency="USD") == 0.25
     assert of("monitor_budget_used_ratio", (), service="s") == 0.5
     assert of("monitor_build_info", (), version="0.1.0", vantage="here") == 1
 

@@ -43,6 +43,21 @@ async def running(run: RunCheck, *checks: Check) -> AsyncIterator[Schedule]:
         await schedule.drain(timedelta(seconds=2))
 
 
+async def test_the_turn_of_another_vantage_is_no_run_and_none_that_was_missed() -> None:
+    turns, ran = iter([True, False, False, True, *[False] * 100]), list[int]()
+
+    async def run(_: Check, due: Due) -> None:
+        ran.append(due.missed)
+
+    async with running(run, check("a", 0.1)) as schedule:
+        schedule.is_turn = lambda _check, _at: next(turns)
+        await until(lambda: len(ran) == 2)
+        schedule._last_end -= 100
+        await asyncio.sleep(0.25)
+        assert ran == [0, 0]
+        assert schedule.trouble() is None
+
+
 def test_phases_spread_evenly_and_stay_the_same() -> None:
     minute = timedelta(minutes=1)
     phases = [phase(f"a/b{number}/chat", minute) for number in range(6000)]

@@ -37,6 +37,8 @@ class PushAnswer:
     upto: int = -1
     before: int = -1
     config: str = ""
+    doubted: frozenset[str] = frozenset()
+    """Checks to look at although it is the turn of another vantage."""
     other_stream: bool = False
     speaks: int = 0
     """The version of the wire that the hub speaks, where it refuses ours."""
@@ -103,6 +105,7 @@ class HubClient:
             upto=_number(document, "upto"),
             before=_number(document, "before"),
             config=str(document.get("config", "")),
+            doubted=_texts(document, "doubted"),
             other_stream=document.get("other_stream") is True,
             speaks=max(_number(document, "speaks"), 0),
             retry_after_s=_seconds(headers.get("Retry-After", "")),
@@ -203,6 +206,12 @@ def _object(body: bytes) -> dict[str, Any]:
 def _number(document: Mapping[str, Any], name: str) -> int:
     value = document.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
+
+
+def _texts(document: Mapping[str, Any], name: str) -> frozenset[str]:
+    value = document.get(name)
+    texts = value if isinstance(value, list) else []
+    return frozenset(text for text in texts if isinstance(text, str))
 
 
 def _why(status: int, body: bytes) -> str:

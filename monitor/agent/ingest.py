@@ -187,7 +187,10 @@ class AgentApi:
         clock: Clock,
         settings: HubSettings,
         on_heard: Callable[[Heard], None] = lambda _: None,
+        doubted: Callable[[Vantage], list[str]] = lambda _: [],
     ) -> None:
+        """`doubted` are checks that a vantage is to look at although it is not its turn."""
+        self._doubted = doubted
         self._store, self._key, self._clock = store, key, clock
         self._on_heard = on_heard
         self._lines: dict[str, _Line] = {}
@@ -347,6 +350,7 @@ class AgentApi:
                 "before": receipt.before,
                 "time": self._now_ms(),
                 "config": self._tags.get(vantage.id, ""),
+                "doubted": self._doubted(vantage),
             },
         )
 

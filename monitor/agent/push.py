@@ -41,6 +41,7 @@ class Pusher:
     """Sends batches, one at a time.
 
     `on_config` gets a configuration that is newer than that of `config_tag`, and says whether it can be used.
+    `on_doubt` hears after each batch which checks are to be looked at out of turn; none, while the hub is away.
     """
 
     def __init__(
@@ -53,9 +54,10 @@ class Pusher:
         report: Callable[[], AgentReport],
         config_tag: str,
         on_config: Callable[[FetchedConfig], bool],
+        on_doubt: Callable[[frozenset[str]], None] = lambda _: None,
     ) -> None:
         self._client, self._store, self._buffer, self._clock = client, store, buffer, clock
-        self._report, self._on_config = report, on_config
+        self._report, self._on_config, self._on_doubt = report, on_config, on_doubt
         self.config_tag, self._unusable = config_tag, ""
         self._wake = asyncio.Event()
         self._outcomes: dict[str, Outcome] = {}
@@ -92,6 +94,7 @@ class Pusher:
             wait_s = await self.push_once()
             self._repeats.is_news("hub", None)
         except (HubAwayError, StoreError) as error:
+            self._on_doubt(frozenset())
             wait_s = _AWAY_WAIT_S
             level = self._repeats.level("hub", str(error), logging.DEBUG)
             log.log(level, "event=push_failed why=%s", quoted(error))
@@ -148,6 +151,7 @@ class Pusher:
             await self._buffer.begin_stream(self._store)
             return 0.0
         await self._buffer.acknowledge(self._store, waiting.stream, answer.upto)
+        self._on_doubt(answer.doubted)
         if answer.config not in {"", self.config_tag, self._unusable}:
             await self._fetch_config()
         more = waiting.buffered > len(waiting.runs)

@@ -62,6 +62,8 @@ from monitor.model import (
 
 _UNHEARD = timedelta(hours=1)
 """What only vantages saw bad that are silent for so long ends, as not known."""
+_DOUBT = timedelta(hours=1)
+"""So long after one vantage has begun to see a check otherwise, all look at it that take turns else."""
 _STORED_AS_MS = timedelta(milliseconds=2)
 OnIncident = Callable[[Incident | None, Incident], None]
 """Called with an incident before a change, None where it is a new one, and after it."""
@@ -325,9 +327,24 @@ class AlertEngine:
         changed = routing.told(self._channels, news, incidents.updated(changed))
         return self._keep(changed, now) + self._tell(news, changed, now)
 
+    def doubted_by(self, check: str, now: datetime) -> frozenset[str]:
+        """Return the vantages that begin to see a check otherwise than before, or do so since an hour at most.
+
+        Then those look at once that take turns on it else, so that none speaks by what it saw long ago.
+        """
+        doubting = set()
+        for rule in filter(_is_of_path, self._rules):
+            for vantage in self.voters.vantages:
+                state = self._states.get((check, vantage, rule.name))
+                if state is None or state.phase is Phase.UP or state.since is None:
+                    continue
+                if now - state.since < _DOUBT and self.voters.is_heard(vantage, now):
+                    doubting.add(vantage)
+        return frozenset(doubting)
+
     def standing(self, check: str, rule: Rule, now: datetime, before: Reach) -> Standing:
         """Return what the vantages together believe of a check under one rule."""
-        is_of_path = rule.severity in {Severity.DOWN, Severity.DEGRADED} and not rule.cause
+        is_of_path = _is_of_path(rule)
         votes = []
         for vantage in self.voters.vantages:
             state = self._states.get((check, vantage, rule.name))
@@ -746,6 +763,11 @@ class FailureStreaks:
         before = self._last.get(key, kind)
         self._last[key] = kind
         return before is not kind
+
+
+def _is_of_path(rule: Rule) -> bool:
+    """Say whether what it tells of depends on where one stands."""
+    return rule.severity in {Severity.DOWN, Severity.DEGRADED} and not rule.cause
 
 
 def _is_of_one_vantage(rule: Rule) -> bool:

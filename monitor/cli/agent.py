@@ -211,7 +211,7 @@ def agent_table(loaded: Config) -> Table:
         state, name = known.get(vantage.id), Text(vantage.name("en"))
         cells = ("never heard", "-", "-", "-", "-")
         if state is not None:
-            tag = digest(agent_document(loaded.document, vantage))[:TAG_LENGTH]
+            tag = digest(agent_document(loaded, vantage))[:TAG_LENGTH]
             cells = (*_agent_cells(state), "current" if state.config == tag else "older")
         rows.add_row(vantage.id, name, *map(Text, cells))
     return rows

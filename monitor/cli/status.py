@@ -267,19 +267,27 @@ def _silence_table(snapshot: Snapshot) -> Table:
 
 
 def _spend_table(config: Config, snapshot: Snapshot) -> Table:
-    """Show what each service spent; days and months are UTC."""
+    """Show what each service spent at all vantages; days and months are UTC. A budget is that of our own."""
     rows = plain_table("spent", "today", "this month", "budget", "left today")
     currency = next((price.currency for price in config.prices.values()), "USD")
     for service, month in sorted(snapshot.spent_month.items()):
         today = snapshot.spent_today.get(service, NO_SPEND)
+        elsewhere = {
+            vantage: spent[service]
+            for vantage, spent in snapshot.spent_elsewhere.items()
+            if service in spent
+        }
+        here = today - sum(elsewhere.values(), start=NO_SPEND)
         budget = config.budgets.get(service)
         rows.add_row(
             service,
             _amount(today, currency),
             _amount(month, currency),
             _budget(budget),
-            "-" if budget is None else f"{max(0.0, 1 - budget.share(today)):.0%}",
+            "-" if budget is None else f"{max(0.0, 1 - budget.share(here)):.0%}",
         )
+        for vantage, spent in elsewhere.items():
+            rows.add_row(f"  at {vantage}", _amount(spent, currency), "", "", "")
     return rows
 
 
@@ -337,6 +345,9 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
         "moved_chats": moved_chats(config),
         "spent_today": _spend_document(snapshot.spent_today),
         "spent_month": _spend_document(snapshot.spent_month),
+        "spent_elsewhere": {
+            vantage: _spend_document(spent) for vantage, spent in snapshot.spent_elsewhere.items()
+        },
     }
 
 

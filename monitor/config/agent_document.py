@@ -9,7 +9,7 @@ question would be asked.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from monitor.config.build import Config, address_parts
 from monitor.config.env_references import References
 from monitor.config.load import from_document, references_of
-from monitor.model import Vantage
+from monitor.model import Vantage, in_turn, turns_of
 
 Document = dict[str, Any]
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -25,8 +25,9 @@ _WAYS = ("proxy", "ca_file", "headers")
 """Keys of an endpoint that belong to the hub's place, unless they are references."""
 
 
-def agent_document(document: Mapping[str, Any], vantage: Vantage) -> bytes:
+def agent_document(config: Config, vantage: Vantage) -> bytes:
     """Return what the agent at `vantage` probes, as JSON; the same bytes for the same configuration."""
+    document = config.document
     left_out: dict[str, str] = {}
     services = {
         name: _service(name, service, left_out)
@@ -51,6 +52,11 @@ def agent_document(document: Mapping[str, Any], vantage: Vantage) -> bytes:
             ],
         },
         "left_out": left_out,
+        "turns": {
+            name: turns
+            for name in services
+            if vantage.id in (turns := turns_of(config.vantage, config.vantages, name))
+        },
     }
     return json.dumps(travels, ensure_ascii=False, separators=(",", ":"), default=_iso).encode()
 
@@ -149,7 +155,9 @@ def read_agent_document(body: bytes, *, path: Path, env: Mapping[str, str]) -> A
         },
         "history": {"raw": "3d", "hours": "3d", "days": "90d", "evidence": "3d"},
     }
-    return AgentConfig(from_document(own, path=path, env=env), left_out)
+    config, turns = from_document(own, path=path, env=env), document["turns"]
+    checks = (in_turn(check, tuple(turns.get(check.service, ()))) for check in config.checks)
+    return AgentConfig(replace(config, checks=tuple(checks)), left_out)
 
 
 def _unset(value: Any, references: References, key: str = "") -> Iterator[str]:

@@ -38,7 +38,9 @@ from monitor.model import (
     Vantage,
     VerdictSettings,
     Webhook,
+    in_turn,
     name_in,
+    turns_of,
 )
 from monitor.model.duration import format_duration
 
@@ -114,6 +116,9 @@ def build(
         builder = ServiceBuilder(tables, service_id, table, path.parent)
         services.append(builder.service())
         checks.extend(check for check in builder.checks(services[-1]) if not check.endpoint.retired)
+    vantages = tuple(_vantage(tables, name) for name in tables.vantage)
+    own = tables.monitor.vantage
+    checks = [in_turn(check, turns_of(own, vantages, check.service)) for check in checks]
     if tables.vantage and not tables.monitor.listen:
         what = 'is "", so that no agent can push; want an address such as "127.0.0.1:8080"'
         tables.complain(("monitor", "listen"), what)
@@ -161,7 +166,7 @@ def build(
             if table.budget_per_day
         },
         maintenance=planned,
-        vantages=tuple(_vantage(tables, name) for name in tables.vantage),
+        vantages=vantages,
         verdict=_verdict(tables),
         agent=agent,
         warnings=(*tables.misuses, *tables.warnings),
@@ -208,7 +213,7 @@ def _warn_of_few_runs(tables: ParsedTables, checks: list[Check]) -> None:
     for name, policy in tables.policies.items():
         if not isinstance(policy, BurnRate):
             continue
-        blind = [check.key for check in checks if not policy.sees(check.probe.every)]
+        blind = [check.key for check in checks if not policy.sees(check.every)]
         if blind:
             more = f" and {len(blind) - 1} more" if len(blind) > 1 else ""
             what = (

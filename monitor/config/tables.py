@@ -77,6 +77,7 @@ from monitor.model import (
     VerdictSettings,
     Webhook,
 )
+from monitor.model.vantage import Paid
 from monitor.probes import PROBES
 
 
@@ -247,6 +248,7 @@ VantageTable = table_of(
     names=(Names, ()),
     key=PublicKey,
     services=Annotated[tuple[str, ...], AfterValidator(frozenset)],
+    paid=Paid,
 )
 VerdictTable = table_of(
     VerdictSettings,

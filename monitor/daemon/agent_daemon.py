@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from monitor.config.agent_document import read_agent_document
 from monitor.daemon.app import Daemon, Role
 from monitor.daemon.components import Components, Listeners
 from monitor.logs import RepeatFilter, quoted
-from monitor.model import NO_SPEND, AgentSettings, ConfigError, Result, RunRecord
+from monitor.model import NO_SPEND, AgentSettings, Check, ConfigError, Result, RunRecord
+from monitor.schedule import whose_turn
 from monitor.store.push_buffer import PushBuffer
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class Agent:
     clock: Clock = field(default_factory=SystemClock)
     daemon: Daemon | None = field(default=None, init=False)
     _pusher: Pusher | None = field(default=None, init=False)
+    _doubted: frozenset[str] = field(default=frozenset(), init=False)
+    """Checks that the hub wants to be looked at although it is the turn of another vantage."""
 
     @property
     def path(self) -> Path:
@@ -86,7 +89,9 @@ class Agent:
                 report=partial(_report, daemon, components),
                 config_tag=_tag(self.path),
                 on_config=partial(self._take_config, daemon),
+                on_doubt=partial(self._doubt, components),
             )
+            components.schedule.is_turn = self._is_turn
             return {"push": self._pusher.run(daemon.stop)}
 
         self.daemon = Daemon(
@@ -97,6 +102,18 @@ class Agent:
             role=Role(read=self.read, publishes=False, also=buffer.append, loops=loops),
         )
         await self.daemon.run()
+
+    def _is_turn(self, check: Check, at: datetime) -> bool:
+        if not check.turns or check.key in self._doubted:
+            return True
+        return whose_turn(check, at, check.turns) == self.invitation.vantage
+
+    def _doubt(self, components: Components, doubted: frozenset[str]) -> None:
+        """Look at once at what another vantage has begun to see otherwise."""
+        new, self._doubted = doubted - self._doubted, doubted
+        for key in sorted(new):
+            if not components.alerts.doubted_by(key, self.clock.now()):
+                components.schedule.run_now(key)
 
     def _saw(self, result: Result) -> None:
         if self._pusher:

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ from monitor.probes import attempt
 from monitor.probes.wire.client import Client
 from monitor.publisher import Publisher, no_listener
 from monitor.ranking import RecentAnswers, covered
-from monitor.schedule import Due, RunCheck, Schedule, ScheduleChange
+from monitor.schedule import Due, RunCheck, Schedule, ScheduleChange, whose_turn
 from monitor.store import Store
 from monitor.store.small_tables import MOVED_CHATS
 from monitor.web import MetricsServer, Report, WebServer
@@ -133,6 +134,7 @@ class Components:
         moved = MovedChats(memory.moved_chats)
         moved.on_move = partial(tell_of_move, deps.store, clock, alerts, moved)
         schedule = Schedule(_tick(deps, cycle), clock)
+        schedule.is_turn = partial(is_hubs_turn, alerts)
         schedule.on_resume = deps.store_watchdog.answered
         publish_command = PublishCommand(
             config.page, clock=clock, redact=deps.redact, report=deps.store.note
@@ -158,7 +160,7 @@ class Components:
         bots = _bots(deps, alerts, requests, publisher, moved)
         requests.on_change = bots.renew_buttons
         bots.change(config, Notifier(sent_by_apprise(config), deps.redact, moved))
-        hub = make_hub(deps, alerts)
+        hub = make_hub(deps, alerts, schedule)
         components = cls(
             client=client,
             path_diagnosis=path_diagnosis,
@@ -238,7 +240,7 @@ class Components:
         One that has told of a silence stays, to tell its end. Raises MonitorError.
         """
         is_needed = deps.config.vantages or (self.hub and self.hub.events)
-        hub = self.hub if self.hub and is_needed else make_hub(deps, self.alerts)
+        hub = self.hub if self.hub and is_needed else make_hub(deps, self.alerts, self.schedule)
         if hub is not None and hub is not self.hub:
             await hub.load()
         return hub
@@ -279,7 +281,7 @@ def voting_of(config: Config) -> QuorumSettings:
         quorum=verdict.quorum,
         partial=verdict.partial,
         late=verdict.late,
-        intervals={check.key: check.probe.every for check in config.checks},
+        intervals={check.key: check.every for check in config.checks},
     )
 
 
@@ -467,7 +469,17 @@ def _alternatives(
     )
 
 
-def make_hub(deps: Dependencies, alerts: AlertEngine) -> "Hub | None":
+def is_hubs_turn(alerts: AlertEngine, check: Check, at: datetime) -> bool:
+    """Say whether the hub runs a check now: in its turn, in that of a vantage that cannot, and while one is in doubt."""
+    if not check.turns or alerts.doubted_by(check.key, at):
+        return True
+    able = {
+        place for place in check.turns if alerts.voters.counts(check.key, place, at, measured=True)
+    }
+    return whose_turn(check, at, able) == check.turns[0]
+
+
+def make_hub(deps: Dependencies, alerts: AlertEngine, schedule: Schedule) -> "Hub | None":
     """Returns what takes the results of agents; None where no vantage may push. Raises MonitorError."""
     if not deps.config.vantages:
         return None
@@ -480,6 +492,7 @@ def make_hub(deps: Dependencies, alerts: AlertEngine) -> "Hub | None":
         clock=deps.clock,
         alerts=alerts,
         on_result=deps.answers.add,
+        run_now=schedule.run_now,
     )
 
 
@@ -530,7 +543,17 @@ def _state(
         checks=config.checks,
         trouble=health(deps, schedule),
         waiting=waiting | dict(deps.store.undelivered),
-        spent={service.id: ledger.spent(service.id, today) for service in config.services},
+        spent={
+            **{
+                (service.id, config.vantage): ledger.spent(service.id, today)
+                for service in config.services
+            },
+            **{
+                (service, vantage): spent
+                for vantage, services in deps.store.spent_elsewhere(today).items()
+                for service, spent in services.items()
+            },
+        },
         used=ledger.used(today),
         currency=config.page.currency,
         dropped=deps.store.dropped,

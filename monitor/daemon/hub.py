@@ -43,10 +43,11 @@ class Hub:
         clock: Clock,
         alerts: AlertEngine,
         on_result: Callable[[Result], None],
+        run_now: Callable[[str], None],
     ) -> None:
         """Raises MonitorError where the hub's own key cannot be read or made."""
         self._store, self._clock, self._alerts = store, clock, alerts
-        self._on_result = on_result
+        self._on_result, self._run_now = on_result, run_now
         self._config = config
         self._notices: list[tuple[str, str]] = []
         self._repeats = RepeatFilter()
@@ -63,6 +64,7 @@ class Hub:
             clock=clock,
             settings=self._settings(config, redact),
             on_heard=self._heard,
+            doubted=self._doubted,
         )
 
     async def load(self) -> None:
@@ -172,9 +174,7 @@ class Hub:
     def _settings(self, config: Config, redact: Redactor) -> HubSettings:
         return HubSettings(
             vantages={vantage.id: vantage for vantage in config.vantages},
-            documents={
-                vantage.id: agent_document(config.document, vantage) for vantage in config.vantages
-            },
+            documents={vantage.id: agent_document(config, vantage) for vantage in config.vantages},
             checks={check.key: check for check in config.checks},
             kept=config.history.raw,
             redact=redact,
@@ -187,6 +187,7 @@ class Hub:
     def _judge(self, heard: Heard) -> None:
         """Let the alerts judge what a vantage has seen, oldest first; they leave out what comes late."""
         now, state = self._clock.now(), heard.state
+        before = {key for key in self._turning if self._alerts.doubted_by(key, now)}
         changes = self._alerts.hear(state.vantage, now, blind=state.blind)
         checks = {check.key: check for check in self._config.checks}
         for result in sorted((entry.result for entry in heard.fresh), key=attrgetter("at")):
@@ -195,6 +196,23 @@ class Hub:
             self._on_result(result)
         if changes:
             self._store.keep(changes.incidents, changes.outgoing, changes.states)
+        for key in sorted({result.result.check for result in heard.fresh} & self._turning - before):
+            if self._alerts.doubted_by(key, now) - {self._config.vantage}:
+                self._run_now(key)
+
+    @property
+    def _turning(self) -> set[str]:
+        """Return the checks that several vantages run in turn."""
+        return {check.key for check in self._config.checks if check.turns}
+
+    def _doubted(self, vantage: Vantage) -> list[str]:
+        """Return what a vantage is to look at although it is not its turn."""
+        now = self._clock.now()
+        return [
+            check.key
+            for check in self._config.checks
+            if vantage.id in check.turns and self._alerts.doubted_by(check.key, now)
+        ]
 
     def _heard(self, heard: Heard) -> None:
         """Remember a batch and judge it; it is committed already."""

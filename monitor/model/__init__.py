@@ -81,5 +81,7 @@ from monitor.model.vantage import (
     Quorum,
     Vantage,
     VerdictSettings,
+    in_turn,
     name_in,
+    turns_of,
 )

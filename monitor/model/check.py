@@ -125,7 +125,14 @@ class Check:
     model: str | None = None
     asked_models: frozenset[str] = frozenset()
     """The models that other checks of this endpoint ask a question."""
+    turns: tuple[str, ...] = ()
+    """The vantages that run it in turn, the hub's first, because a run costs money; none where each runs it."""
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", f"{self.service}/{self.endpoint.id}/{self.probe.id}")
+
+    @property
+    def every(self) -> timedelta:
+        """Return how often one vantage runs it."""
+        return self.probe.every * max(len(self.turns), 1)

@@ -168,7 +168,9 @@ class Snapshot:
     outbox: tuple[OutboxMessage, ...] = ()
     spent_today: Mapping[str, Spend] = field(default_factory=dict)
     spent_month: Mapping[str, Spend] = field(default_factory=dict)
-    """Keyed by service; days and months are UTC."""
+    """Keyed by service, of all vantages together; days and months are UTC."""
+    spent_elsewhere: Mapping[str, Mapping[str, Spend]] = field(default_factory=dict)
+    """Of `spent_today`, what other vantages than our own have spent, by vantage and service."""
     dead: tuple[OutboxMessage, ...] = ()
     """Messages that were given up within the last week, newest first."""
     silences: tuple[Silence, ...] = ()

@@ -1,7 +1,7 @@
 """Places that probe for a hub, and how an agent reaches it. Fields with a `help` are keys of monitor.toml."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -12,6 +12,7 @@ LOCAL = "local"
 """The id of a daemon's own vantage where the operator gave none."""
 Names = tuple[tuple[str, str], ...]
 """A name by language; under "" the one for every other language."""
+Paid = Literal["turn", "each"]
 _SHORTEST_SILENCE = timedelta(seconds=90)
 
 
@@ -39,6 +40,11 @@ class Vantage:
         default=False, metadata={"help": "a laptop: nobody is told that it is silent"}
     )
 
+    paid: Paid = field(
+        default="turn",
+        metadata={"help": '"turn": paid checks run at one place at a time; "each": here too'},
+    )
+
     def name(self, language: str) -> str:
         return name_in(language, self.names, self.id)
 
@@ -54,6 +60,17 @@ class Vantage:
             default=_SHORTEST_SILENCE,
         )
         return max(3 * shortest, _SHORTEST_SILENCE)
+
+
+def turns_of(own: str, vantages: Iterable[Vantage], service: str) -> tuple[str, ...]:
+    """Return the places that run the paid checks of a service in turn, the hub's `own` first; none where it is alone."""
+    others = [each.id for each in vantages if each.paid == "turn" and each.probes(service)]
+    return (own, *sorted(others)) if others else ()
+
+
+def in_turn(check: Check, turns: tuple[str, ...]) -> Check:
+    """Return the check as it is run where these places take turns; what costs nothing runs at each."""
+    return replace(check, turns=turns) if check.probe.paid else check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

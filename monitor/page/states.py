@@ -58,7 +58,7 @@ def _is_unseen(history: CheckHistory) -> bool:
 
 def keeps(check: Check) -> timedelta:
     """Return how long a result says how things are."""
-    return max(check.probe.every * 5, timedelta(minutes=10))
+    return max(check.every * 5, timedelta(minutes=10))
 
 
 def _has_served(history: CheckHistory) -> bool:

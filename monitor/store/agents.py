@@ -80,9 +80,12 @@ class Receipt:
 async def receive(store: Store, batch: ReceivedBatch, numbers: Iterable[int]) -> Receipt:
     """Store what of a batch is new. `numbers` are those of its runs. Raises StoreError."""
     numbered = tuple(zip(numbers, batch.runs, strict=True))
-    return await store.transact(
+    receipt = await store.transact(
         lambda connection: _receive(connection, batch, numbered), lambda receipt: receipt.stored
     )
+    if not (receipt.has_gap or receipt.is_other_stream):
+        store.learn_spent(batch.state.vantage, batch.spend)
+    return receipt
 
 
 def _receive(

@@ -326,6 +326,8 @@ class History:
         self.states: dict[StateKey, AlertState] = {}
         self.incidents: dict[int, Incident] = {}
         self.spent: dict[tuple[date, str], Spend] = {}
+        self.spent_elsewhere: dict[str, dict[tuple[date, str], Spend]] = {}
+        """By vantage, of vantages that spend beside our own."""
         self.silences: tuple[Silence, ...] = ()
         self.dead: list[tuple[datetime, OutboxMessage]] = []
         """Messages that were given up, and when; newest first."""
@@ -366,6 +368,21 @@ class History:
         for service, day, spend in change.spent:
             self.spent[day, service] = self.spent.get((day, service), NO_SPEND) + spend
 
+    def learn_spent(self, vantage: str, spent: Mapping[tuple[date, str], Spend]) -> None:
+        """Take what another vantage has spent in all, by day and service."""
+        with self.lock:
+            self.spent_elsewhere[vantage] = {**self.spent_elsewhere.get(vantage, {}), **spent}
+
+    def spent_elsewhere_on(self, today: date) -> dict[str, dict[str, Spend]]:
+        """Return by vantage and service what other vantages have spent on a day."""
+        with self.lock:
+            elsewhere = {**self.spent_elsewhere}
+        return {
+            vantage: on_day
+            for vantage, spent in sorted(elsewhere.items())
+            if (on_day := _by_service([spent], today))
+        }
+
     def must_load(self, now: datetime) -> bool:
         """Tell whether the file is to be read first: at the start, at midnight, and when the clock was set back."""
         set_back = self._asked is not None and now < self._asked - _SET_BACK
@@ -393,7 +410,8 @@ class History:
                 self._asked = now
                 for state in self.states.values():
                     states[state.check, state.vantage].append(state)
-                incidents, spent = [*self.incidents.values()], {**self.spent}
+                incidents = [*self.incidents.values()]
+                spent = [{**self.spent}, *self.spent_elsewhere.values()]
                 checks = [(key, memory, memory.take()) for key, memory in self.checks.items()]
             for key, memory, fresh in sorted(checks, key=itemgetter(0)):
                 memory.fold(fresh)
@@ -413,12 +431,16 @@ class History:
             silences=tuple(each for each in self.silences if each.until > now),
             spent_today=_by_service(spent, today),
             spent_month=_by_service(spent, today.replace(day=1)),
+            spent_elsewhere=self.spent_elsewhere_on(today),
         )
 
 
-def _by_service(spent: Mapping[tuple[date, str], Spend], since: date) -> dict[str, Spend]:
-    found: dict[str, Spend] = {}
-    for (day, service), spend in sorted(spent.items()):
-        if day >= since:
-            found[service] = found.get(service, NO_SPEND) + spend
-    return found
+def _by_service(
+    ledgers: Iterable[Mapping[tuple[date, str], Spend]], since: date
+) -> dict[str, Spend]:
+    total: dict[str, Spend] = {}
+    for ledger in ledgers:
+        for (day, service), spend in sorted(ledger.items()):
+            if day >= since:
+                total[service] = total.get(service, NO_SPEND) + spend
+    return total

@@ -66,6 +66,10 @@ class Loader:
         history.states = small_tables.states(self._connection)
         history.incidents = {incident.id: incident for incident in incidents}
         history.spent = small_tables.spent(*of, today.replace(day=1))
+        if self._vantage is not None:
+            history.spent_elsewhere = small_tables.spent_elsewhere(
+                self._connection, self._vantage, today.replace(day=1)
+            )
         history.silences = small_tables.silences(self._connection, self._now)
         history.dead = small_tables.dead(*of, self._now - timedelta(days=7))
 

@@ -268,6 +268,15 @@ def spent(
     return dict(found)
 
 
+def spent_elsewhere(
+    connection: Connection, vantage: str, since: date
+) -> dict[str, dict[tuple[date, str], Spend]]:
+    """Spend of other vantages by vantage, then by day and service, from this day on."""
+    query = select(LedgerRow.vantage).where(LedgerRow.vantage != vantage).distinct()
+    others = Session(connection).exec(query).all()
+    return {other: spent(connection, other, since) for other in others}
+
+
 def requests(connection: Connection) -> tuple[OperatorRequest, ...]:
     """List what people have asked and the daemon has not done, oldest first."""
     query = select(RequestRow).where(col(RequestRow.done).is_(None)).order_by(col(RequestRow.id))

@@ -344,6 +344,14 @@ class Store:
 
         return await asyncio.wrap_future(self._writer.call(work, committed))
 
+    def learn_spent(self, vantage: str, spent: Mapping[tuple[date, str], Spend]) -> None:
+        """Know what another vantage has spent in all, by day and service, as soon as it is committed."""
+        self._history.learn_spent(vantage, spent)
+
+    def spent_elsewhere(self, today: date) -> Mapping[str, Mapping[str, Spend]]:
+        """Return by vantage and service what other vantages have spent on a day, as far as memory holds it."""
+        return self._history.spent_elsewhere_on(today)
+
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """For what only a few stores hold: the rows of agents."""
         return await self._ask(lambda: self._asked.ask(question))

@@ -166,6 +166,24 @@ async def test_spend_is_the_agents_own_sum_of_the_day(hub: AgentHub) -> None:
     reader.close()
 
 
+async def test_the_spend_of_all_places_is_shown_together_and_apart(hub: AgentHub) -> None:
+    today = NOON.date()
+    hub.store.reserve("relay", today, Spend(9, 1.0))
+    for agent, key, tokens in (("cn", CN_KEY, 71), ("hk", HK_KEY, 20)):
+        batch = Batch(spend={(today, "relay"): Spend(tokens, 0.5)})
+        await hub.push([(1, run())], agent=agent, key=key, batch=batch)
+    await hub.store.flush()
+    reader = Store.read_only(hub.config.store, vantage="fra")
+    shown = await hub.store.snapshot(hub.clock.now()), reader.snapshot(hub.clock.now())
+    reader.close()
+    for snapshot in shown:
+        assert snapshot.spent_today == snapshot.spent_month == {"relay": Spend(100, 2.0)}
+        assert snapshot.spent_elsewhere == {
+            "cn": {"relay": Spend(71, 0.5)},
+            "hk": {"relay": Spend(20, 0.5)},
+        }
+
+
 async def test_what_is_known_of_an_agent_survives_a_restart(hub: AgentHub) -> None:
     await hub.push([(1, run(0))], batch=Batch(version="0.1.0", blind=True, buffered=7, dropped=3))
     [state] = await hub.store.ask(states)

@@ -33,6 +33,7 @@ class AgentSide:
     client: HubClient
     pusher: Pusher
     fetched: list[FetchedConfig] = field(default_factory=list)
+    doubted: list[frozenset[str]] = field(default_factory=list)
 
     def measure(self, *seconds: float, good: bool = True) -> None:
         for each in seconds:
@@ -69,6 +70,7 @@ async def agent_of(
     invitation = Invitation(vantage="cn", hub=hub.url, hub_key=HUB_KEY.public, key=CN_KEY)
     client = HubClient(invitation, hubs=hubs, clock=clock)
     fetched: list[FetchedConfig] = []
+    doubted: list[frozenset[str]] = []
     pusher = Pusher(
         client,
         store,
@@ -77,10 +79,11 @@ async def agent_of(
         report=lambda: AgentReport(spend={}),
         config_tag="",
         on_config=lambda config: fetched.append(config) is None,
+        on_doubt=doubted.append,
     )
     hub.clock.mono += 10
     try:
-        yield AgentSide(folder, clock, store, buffer, client, pusher, fetched)
+        yield AgentSide(folder, clock, store, buffer, client, pusher, fetched, doubted)
     finally:
         await client.close()
         await store.close()
@@ -307,6 +310,20 @@ async def test_a_new_configuration_is_fetched_once(hub: AgentHub, agent: AgentSi
         hub.clock.tick(1)
     assert [config.body for config in agent.fetched] == [hub.api._settings.documents["cn"]]
     assert agent.pusher.config_tag == agent.fetched[0].tag
+
+
+async def test_each_answer_says_what_to_look_at_out_of_turn_until_the_hub_is_away(
+    hub: AgentHub, agent: AgentSide
+) -> None:
+    for doubted in (["relay/direct/http"], []):
+        hub.api._doubted = lambda _, doubted=doubted: doubted  # type: ignore[misc]
+        agent.measure(len(doubted))
+        await agent.push()
+        hub.clock.tick(10)
+    await hub.web.close()
+    agent.measure(7)
+    await agent.pusher._turn()
+    assert agent.doubted == [{"relay/direct/http"}, set(), set()]
 
 
 async def test_addresses_of_the_hub_are_tried_in_turn(hub: AgentHub, tmp_path: Path) -> None:

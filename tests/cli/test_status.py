@@ -42,6 +42,7 @@ async def test_the_spend_of_day_and_month_stands_beside_the_budget(
     store.reserve("relay", today.replace(day=2), Spend(50_000, 4.5))
     store.reserve("gone", today.replace(day=2), Spend(7))
     await store.flush()
+    store.learn_spent("cn", {(today, "relay"): Spend(300, 0.2)})
     seen = await store.snapshot(clock.now())
     await store.close()
 
@@ -55,25 +56,27 @@ async def test_the_spend_of_day_and_month_stands_beside_the_budget(
         ["gone", "0", "tokens", "7", "tokens", "-", "-"],
         [
             "relay",
-            "1200",
+            "1500",
             "tokens,",
-            "0.1000",
+            "0.3000",
             "EUR",
-            "51200",
+            "51500",
             "tokens,",
-            "4.6000",
+            "4.8000",
             "EUR",
             "0.5",
             "EUR",
             "80%",
         ],
+        ["at", "cn", "300", "tokens,", "0.2000", "EUR"],
     ]
     document = status.document(config, seen, None)
-    assert document["spent_today"] == {"relay": {"tokens": 1200, "money": 0.1}}
+    assert document["spent_today"] == {"relay": {"tokens": 1500, "money": 0.1 + 0.2}}
     assert document["spent_month"] == {
         "gone": {"tokens": 7, "money": 0.0},
-        "relay": {"tokens": 51200, "money": 4.6},
+        "relay": {"tokens": 51500, "money": 4.6 + 0.2},
     }
+    assert document["spent_elsewhere"] == {"cn": {"relay": {"tokens": 300, "money": 0.2}}}
 
 
 async def test_status_recommends_as_the_page_does(tmp_path: Path, clock: HandClock) -> None:

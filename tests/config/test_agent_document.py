@@ -1,12 +1,13 @@
 """What of the hub's file travels to an agent, and what the agent makes of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from monitor.config import parse
+from monitor.config import Config, parse
 from monitor.config.agent_document import agent_document, read_agent_document
 from monitor.model import ConfigError, Vantage
 
@@ -49,14 +50,32 @@ services = ["private"]
 CN = Vantage(id="cn", key="ed25519:", services=frozenset({"relay"}))
 
 
+def ed25519(letter: str) -> str:
+    return f"ed25519:{letter * 43}="
+
+
+PLACES = f"""
+[vantage.hk]
+key = "{ed25519("A")}"
+[vantage.cn]
+key = "{ed25519("B")}"
+services = ["relay"]
+[vantage.jp]
+key = "{ed25519("C")}"
+paid = "each"
+"""
+
+
 def hub_document(folder: Path) -> bytes:
+    return agent_document(hub_config(folder), CN)
+
+
+def hub_config(folder: Path, more: str = "") -> Config:
     key = folder / "key.txt"
     key.write_text(SECRETS[0])
     key.chmod(0o600)
-    config = parse(
-        TOML, path=folder / "monitor.toml", env={"RELAY_KEY": SECRETS[0], "GROUP": "g7g7g7"}
-    )
-    return agent_document(config.document, CN)
+    env = {"RELAY_KEY": SECRETS[0], "GROUP": "g7g7g7"}
+    return parse(TOML + more, path=folder / "monitor.toml", env=env)
 
 
 def test_no_secret_and_nothing_of_the_hubs_own_place_travels(tmp_path: Path) -> None:
@@ -104,7 +123,28 @@ def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
     assert hub_document(tmp_path) == hub_document(tmp_path)
 
 
+def test_hub_and_agents_agree_who_takes_turns_on_what_costs_money(tmp_path: Path) -> None:
+    """Every vantage runs what is free; `paid = "each"` runs the rest too, beside the turns of the others."""
+    hub = hub_config(tmp_path, PLACES)
+    turns = {"fra": {check.key: check.turns for check in hub.checks}}
+    for vantage in hub.vantages:
+        body = agent_document(hub, vantage)
+        agent = read_agent_document(body, path=tmp_path / "agent.json", env={}).config
+        turns[vantage.id] = {check.key: check.turns for check in agent.checks}
+    chat, models = "relay/direct/chat", "relay/direct/models"
+    all_three = ("fra", "cn", "hk")
+    assert {place: of[chat] for place, of in turns.items()} == {
+        "fra": all_three,
+        "cn": all_three,
+        "hk": all_three,
+        "jp": (),
+    }
+    assert {of[models] for of in turns.values()} == {()}
+    assert turns["hk"]["private/x/http"] == ()
+
+
 def test_a_vantage_with_nothing_to_probe_is_told_so(tmp_path: Path) -> None:
-    body = agent_document({}, CN)
+    nothing = replace(hub_config(tmp_path), document={})
+    body = agent_document(nothing, CN)
     with pytest.raises(ConfigError):
         read_agent_document(body, path=tmp_path / "agent.json", env={})

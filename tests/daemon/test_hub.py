@@ -58,7 +58,13 @@ class Judging:
     clock: HandClock
     results: list[Result]
     """What was handed on of all that came."""
+    asked: list[str]
+    """Checks that the hub has run out of turn."""
     number: int = 0
+
+    @property
+    def schedule(self) -> SimpleNamespace:
+        return SimpleNamespace(run_now=self.asked.append)
 
     def own(self, kind: FailureKind | None = None) -> None:
         failure = Failure(kind, "did not answer") if kind else None
@@ -68,12 +74,14 @@ class Judging:
         changes = self.alerts.judge(result)
         self.store.keep(changes.incidents, changes.outgoing, changes.states)
 
-    def agent(self, kind: FailureKind | None, *, ago: float = 0, blind: bool = False) -> None:
+    def agent(
+        self, kind: FailureKind | None, *, ago: float = 0, blind: bool = False, check: str = CHECK
+    ) -> None:
         """The agent pushes one result."""
         self.number += 1
         failure = Failure(kind, "answers from nowhere") if kind else None
         result = Result(
-            check=CHECK,
+            check=check,
             vantage="cn",
             at=self.clock.now() - timedelta(seconds=ago),
             outcome=failure.outcome if failure else Outcome.UP,
@@ -128,14 +136,21 @@ async def judging(
     memory = store.recall()
     alerts = AlertEngine(config.alerts, config.channels, memory, voting=voting_of(config))
     results: list[Result] = []
+    asked: list[str] = []
     hub = Hub(
-        config, Redactor(()), store=store, clock=clock, alerts=alerts, on_result=results.append
+        config,
+        Redactor(()),
+        store=store,
+        clock=clock,
+        alerts=alerts,
+        on_result=results.append,
+        run_now=asked.append,
     )
 
     try:
         await hub.load()
         alerts.seed(await store.results_since(clock.now() - timedelta(hours=1)))
-        yield Judging(config, hub, store, alerts, clock, results, number)
+        yield Judging(config, hub, store, alerts, clock, results, asked, number)
     finally:
         await store.close()
 
@@ -179,6 +194,27 @@ async def test_a_place_whose_own_network_fails_accuses_nobody(place: Judging) ->
         place.agent(FailureKind.DNS_POISONED, blind=True)
         place.clock.tick(60)
     assert [each for each in await place.incidents() if each.severity is Severity.DOWN] == []
+
+
+async def test_what_a_place_begins_to_see_otherwise_the_others_look_at_once(tmp_path: Path) -> None:
+    """Of what costs money and is run in turn; what is free is looked at often enough."""
+    paid = TOML.replace('http = "1m"', 'http = "1m", chat = { every = "5m", model = "m" }')
+    hk = '[vantage.hk]\nkey = "ed25519:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB="\n'
+    async with judging(tmp_path, toml=paid + hk) as place:
+        chat = CHECK.replace("/http", "/chat")
+        doubted = {vantage.id: vantage for vantage in place.config.vantages}
+        place.agent(None, check=chat)
+        assert place.hub._doubted(doubted["hk"]) == []
+        for _ in range(2):
+            place.clock.tick(10)
+            place.agent(FailureKind.SERVER_ERROR, check=chat)
+            place.agent(FailureKind.SERVER_ERROR)
+        assert place.asked == [chat]
+        assert place.hub._doubted(doubted["hk"]) == [chat]
+        place.clock.tick(10)
+        place.agent(None, check=chat)
+        assert place.hub._doubted(doubted["hk"]) == []
+        assert place.asked == [chat]
 
 
 async def test_odd_agents_are_told_once(place: Judging) -> None:
