@@ -50,9 +50,11 @@ def messages(
 
 
 def _hears(channel: Channel, news: NotificationType, incident: Incident) -> bool:
-    """Say whether a channel hears the news: of what it was told, whatever comes of it."""
+    """Say whether a channel hears the news: of what it was told, whatever comes of it, and no end of anything else."""
     if news not in _BEGINNINGS and channel.id in incident.told_to:
         return True
+    if news not in _GOING_ON:
+        return False
     is_first = channel.escalate_after is None
     return is_first and wants(channel, incident.severity, incident.service)
 

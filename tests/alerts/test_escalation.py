@@ -38,6 +38,31 @@ def test_what_lasts_and_nobody_acknowledged_is_told_to_who_waits_and_so_is_its_e
     assert watch.told[2:] == ["resolved to phone", "resolved to boss"]
 
 
+def test_who_comes_or_need_not_wait_any_more_in_the_middle_hears_no_end_without_a_begin() -> None:
+    watch = Watch(BOSS)
+    watch.bad("a")
+    watch.wait(1)
+    at_once = replace(BOSS, escalate_after=None)
+    late = Channel(id="late", url=Secret("json://127.0.0.1"))
+    watch.alerts.change(watch.settings, (PHONE, at_once, late))
+    watch.good("a")
+    watch.wait(60)
+    assert watch.told == ["opened to phone", "resolved to phone"]
+
+
+def test_who_comes_in_the_middle_and_is_reminded_hears_the_end() -> None:
+    watch = Watch(settings=AlertSettings(after=1, remind=timedelta(hours=1)))
+    watch.bad("a")
+    late = Channel(id="late", url=Secret("json://127.0.0.1"))
+    watch.alerts.change(watch.settings, (PHONE, late))
+    watch.wait(61)
+    watch.good("a")
+    watch.wait(1)
+    assert watch.told[1:] == [
+        f"{what} to {channel}" for what in ("reminder", "resolved") for channel in ("phone", "late")
+    ]
+
+
 def test_what_was_acknowledged_or_over_in_time_never_reaches_who_waits() -> None:
     acked, short = Watch(BOSS), Watch(BOSS)
     for watch in (acked, short):

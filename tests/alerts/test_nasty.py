@@ -186,4 +186,6 @@ def test_a_new_channel_after_a_reload_hears_what_happens_from_then_on() -> None:
     new = replace(PHONE, id="new", url=Secret("json://127.0.0.2"))
     night.alerts.change(AlertSettings(), (new,))
     night.see("s/a/chat", times=2)
-    assert night.said == ["opened #1 down to phone", "resolved #1 down to new"]
+    assert night.said == ["opened #1 down to phone"]
+    night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
+    assert night.said[1:] == ["opened #2 down to new"]
