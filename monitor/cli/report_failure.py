@@ -58,7 +58,7 @@ def report_failure(
     if not usable.channels:
         raise MonitorError(f"{path} has no channel that could be told; it failed: {message.body}")
     failed = asyncio.run(_tell_all(usable, redact, message, say))
-    if _is_crash(env) and failed < len(usable.channels):
+    if _is_crash(env) and failed < len(usable.receivers):
         _remember(env, now)
     return failed
 
@@ -115,7 +115,7 @@ async def _tell_all(
     usable: Config, redact: Redactor, message: Message, say: Callable[[str], None]
 ) -> int:
     failed = 0
-    for channel in usable.channels:
+    for channel in usable.receivers:
         try:
             notifier = Notifier((channel,), redact)
         except ConfigError as error:

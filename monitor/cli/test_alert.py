@@ -77,7 +77,11 @@ async def send_tests(
     if not config.channels:
         what = "there is none; add a table such as [channel.telegram] with a url"
         raise ConfigError((Complaint("channel", what),), config.path)
-    channels = tuple(channel for channel in config.channels if only in {"", channel.id})
+    channels = tuple(
+        receiver
+        for receiver in config.receivers
+        if only in {"", receiver.id, receiver.id.partition("+")[0]}
+    )
     if not channels:
         names = ", ".join(channel.id for channel in config.channels)
         if only in {webhook.id for webhook in config.webhooks}:

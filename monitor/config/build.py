@@ -43,6 +43,7 @@ from monitor.model import (
     turns_of,
 )
 from monitor.model.duration import format_duration
+from monitor.model.telegram_address import one_by_one
 
 _TOKEN_LENGTH = 8
 _LARGEST_FILE = 300_000
@@ -94,9 +95,23 @@ class Config:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Return all that messages go to: channels by their id, webhooks as `webhook.ID`."""
-        channels = (channel.id for channel in self.channels)
-        return (*channels, *(webhook.target for webhook in self.webhooks))
+        """Return all that messages go to: receivers by their id, webhooks as `webhook.ID`."""
+        receivers = (receiver.id for receiver in self.receivers)
+        return (*receivers, *(webhook.target for webhook in self.webhooks))
+
+    @property
+    def receivers(self) -> tuple[Channel, ...]:
+        """Return what is told by itself, so that none holds up another: a channel, or each of its Telegram chats.
+
+        The first chat has the id of the channel, the second `ID+2`. No id of a channel has a plus.
+        """
+        return tuple(
+            replace(
+                channel, id=f"{channel.id}+{place}" if place > 1 else channel.id, url=Secret(url)
+            )
+            for channel in self.channels
+            for place, url in enumerate(one_by_one(channel.url.reveal()), 1)
+        )
 
 
 def build(

@@ -175,7 +175,7 @@ class Daemon:
             url=lambda: self.deps.config.heartbeat,
             trouble=lambda: health(self.deps, components.schedule),
             oldest=lambda: self.store.oldest_message(
-                channel.id for channel in self.deps.config.channels
+                receiver.id for receiver in self.deps.config.receivers
             ),
             summary=lambda: f"{len(self.deps.config.checks)} checks, {components.alerts.summary}",
             clock=self.clock,

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from monitor.telegram.operations import Operations
 
 
-_SUBSCRIBERS = "+subscribers"
-"""Behind the id of a channel: its subscribers, as another channel of the outbox. No id has a plus."""
+_SUBSCRIBERS = "subscribers"
+"""Behind the id of a channel and a plus: its subscribers, as another channel of the outbox."""
 
 
 def audience(config: Config) -> tuple[Channel, ...]:
-    """Return all that are told: the channels, and the subscribers of those that have some.
+    """Return all that are told: the channels, each chat by itself, and the subscribers of those that have some.
 
     Subscribers hear of trouble that base URLs have, of services that the page shows.
     """
@@ -34,7 +34,7 @@ def audience(config: Config) -> tuple[Channel, ...]:
     subscribers = (
         replace(
             channel,
-            id=channel.id + _SUBSCRIBERS,
+            id=f"{channel.id}+{_SUBSCRIBERS}",
             only=frozenset(each for each in Severity if each.is_of_base_urls),
             services=public & channel.services if channel.services else public,
             escalate_after=None,
@@ -42,12 +42,12 @@ def audience(config: Config) -> tuple[Channel, ...]:
         for channel in config.channels
         if channel.subscribers
     )
-    return (*config.channels, *(each for each in subscribers if each.services))
+    return (*config.receivers, *(each for each in subscribers if each.services))
 
 
 def sent_by_apprise(config: Config) -> tuple[Channel, ...]:
     """Return the channels that no bot of ours serves."""
-    return tuple(channel for channel in config.channels if not channel.commands)
+    return tuple(receiver for receiver in config.receivers if not receiver.commands)
 
 
 class TelegramBots:
@@ -95,23 +95,26 @@ class TelegramBots:
 
     def holds_events(self, channel_id: str) -> bool:
         """Say whether it keeps one event for each incident: a chat does not."""
-        return channel_id not in self._bots and self._apprise.holds_events(channel_id)
+        return self._bot_of(channel_id) is None and self._apprise.holds_events(channel_id)
+
+    def _bot_of(self, channel_id: str) -> "Bot | None":
+        return self._bots.get(channel_id.partition("+")[0])
 
     def parts(self, channel_id: str, message: Message) -> tuple[Message, ...]:
         """Return what is to be sent in turn, each within what the channel takes."""
-        if channel_id in self._bots:
+        if self._bot_of(channel_id) and not channel_id.endswith(f"+{_SUBSCRIBERS}"):
             return TELEGRAM.parts(message)
         return self._apprise.parts(channel_id, message)
 
     async def send(self, channel_id: str, message: Message) -> None:
         """Send to one channel, by its bot where it has one. Raises NotDeliveredError."""
-        bot = self._bots.get(channel_id.removesuffix(_SUBSCRIBERS))
+        bot, part = self._bot_of(channel_id), channel_id.partition("+")[2]
         if bot is None:
             await self._apprise.send(channel_id, message)
-        elif channel_id.endswith(_SUBSCRIBERS):
+        elif part == _SUBSCRIBERS:
             await bot.broadcast(message)
         else:
-            await bot.send(telegram_html(message), message.incidents)
+            await bot.send(telegram_html(message), message.incidents, int(part or 1))
 
     def renew_buttons(self, incident: int) -> None:
         """Have every bot bring an incident's buttons up to date; nobody waits for that."""

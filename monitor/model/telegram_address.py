@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode
 
 from monitor.model.secret import Secret
 
@@ -13,6 +13,8 @@ _ADDRESS = re.compile(
 _CHAT = re.compile(
     r"(?P<chat>-?\d{1,32}|@?[a-z_][a-z0-9_-]+)(?::(?P<topic>\d{1,18}))?", re.IGNORECASE
 )
+_OF_CHATS = {"to", "topic", "thread"}
+"""The options that say which chats and topics."""
 _YES = {"yes", "true", "1", "on"}
 
 
@@ -22,6 +24,9 @@ class TelegramChat:
 
     id: int | str
     topic: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.id}" if self.topic is None else f"{self.id}:{self.topic}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,7 @@ def read_telegram_address(url: str) -> TelegramAddress:
     options = {name.lower(): values[-1] for name, values in parse_qs(match["query"] or "").items()}
     names = [*match["rest"].split("/"), *re.split(r"[\s,]+", options.get("to", ""))]
     topic = options.get("topic") or options.get("thread") or ""
-    chats = tuple(_chat(unquote(name), topic) for name in names if name)
+    chats = tuple(dict.fromkeys(_chat(unquote(name), topic) for name in names if name))
     if not chats:
         raise ValueError("names no chat, want tgram://TOKEN/CHAT")
     return TelegramAddress(
@@ -51,6 +56,21 @@ def read_telegram_address(url: str) -> TelegramAddress:
         silent=options.get("silent", "").lower() in _YES,
         preview=options.get("preview", "").lower() in _YES,
     )
+
+
+def one_by_one(url: str) -> tuple[str, ...]:
+    """Return the address of each chat of a channel; the address as it is where there are no several."""
+    match = _ADDRESS.fullmatch(url.strip())
+    try:
+        chats = read_telegram_address(url).chats
+    except ValueError:
+        return (url,)
+    if match is None or len(chats) == 1:
+        return (url,)
+    options = parse_qsl(match["query"] or "", keep_blank_values=True)
+    kept = urlencode([pair for pair in options if pair[0].lower() not in _OF_CHATS])
+    begin = url.strip()[: match.end("token")]
+    return tuple(f"{begin}/{chat}{'?' if kept else ''}{kept}" for chat in chats)
 
 
 def _chat(text: str, topic: str) -> TelegramChat:

@@ -41,18 +41,15 @@ class AlertSender:
         self._channel, self._api, self._operations = channel, api, operations
         self._address, self._chats = address, chats
         self._sending = asyncio.Lock()
-        self._halfway: tuple[Alert, set[TelegramChat]] | None = None
-        """An alert that not every chat has taken yet, and those that have."""
         self._keyboards: dict[tuple[int, int], tuple[int, ...]] = {}
         """The incidents that have buttons below a message of a chat, oldest message first."""
 
-    async def send(self, alert: Alert) -> None:
-        """Send an alert to each chat of the channel. Raises NotDeliveredError where one did not take it.
-
-        A chat that has taken it does not get it again when the same one is sent once more.
-        """
+    async def send(self, alert: Alert, place: int) -> None:
+        """Send an alert to one chat of the channel, by its place from 1 on. Raises NotDeliveredError."""
+        if not 1 <= place <= len(self._address.chats):
+            raise NotDeliveredError(f"there is no {self._channel}+{place} any more", permanent=True)
         async with self._sending:
-            await self._send_to_all(alert)
+            await self._send_to(self._address.chats[place - 1], alert)
 
     async def close(self) -> None:
         """Return once a message under way is out."""
@@ -71,24 +68,6 @@ class AlertSender:
         for place, shown in [*self._keyboards.items()]:
             if number in shown:
                 await self._put_buttons(place, shown)
-
-    async def _send_to_all(self, alert: Alert) -> None:
-        before = self._halfway
-        taken = before[1] if before and before[0] == alert else set()
-        self._halfway = alert, taken
-        failure: NotDeliveredError | None = None
-        for chat in self._address.chats:
-            if chat in taken:
-                continue
-            try:
-                await self._send_to(chat, alert)
-                taken.add(chat)
-            except NotDeliveredError as error:
-                failure = failure or error
-        if failure:
-            failure.is_taken_by_some = bool(taken)
-            raise failure
-        self._halfway = None
 
     async def _send_to(self, chat: TelegramChat, alert: Alert) -> None:
         try:

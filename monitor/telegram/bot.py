@@ -105,9 +105,9 @@ class Bot:
         """Listen until this is cancelled; nothing that happens ends it."""
         await self._poller.run()
 
-    async def send(self, html: str, incidents: tuple[int, ...]) -> None:
-        """Send an alert to every chat of the channel. Raises NotDeliveredError."""
-        await self._alerts.send(Alert(html, incidents))
+    async def send(self, html: str, incidents: tuple[int, ...], place: int = 1) -> None:
+        """Send an alert to one chat of the channel, by its place from 1 on. Raises NotDeliveredError."""
+        await self._alerts.send(Alert(html, incidents), place)
 
     async def renew_buttons(self, incident: int) -> None:
         """Bring the buttons of an incident up to date, after somebody did something elsewhere."""

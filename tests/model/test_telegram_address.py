@@ -3,7 +3,7 @@
 import apprise
 import pytest
 
-from monitor.model.telegram_address import read_telegram_address
+from monitor.model.telegram_address import one_by_one, read_telegram_address
 
 TOKEN = "123456789:" + "AbCdEfGhIj" * 3 + "AbCdE"
 
@@ -29,3 +29,13 @@ def test_chats_topics_and_options_are_those_of_apprise(begin: str, rest: str) ->
         (chat, topic or None) for chat, topic in theirs.targets
     }
     assert (ours.silent, ours.preview) == (theirs.silent, theirs.preview)
+    single = [read_telegram_address(url) for url in one_by_one(begin + rest)]
+    assert [each.chats for each in single] == [(chat,) for chat in ours.chats]
+    assert {(each.token, each.silent, each.preview) for each in single} == {
+        (ours.token, ours.silent, ours.preview)
+    }
+
+
+@pytest.mark.parametrize("url", ["json://host/1/2", f"tgram://{TOKEN}/", f"tgram://{TOKEN}/4?to=+"])
+def test_what_has_no_several_chats_stays_as_it_is(url: str) -> None:
+    assert one_by_one(url) == (url,)

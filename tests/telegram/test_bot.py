@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,11 +17,14 @@ from hypothesis import strategies as st
 from proxies import Fake, proxying
 from telegram import BOT, CHAT, TOKEN, Telegram, telegram
 
+from monitor.alerts import Context, Notifier
 from monitor.alerts.moved_chats import MovedChats
 from monitor.cli.status import document
+from monitor.courier import Courier
 from monitor.daemon import bot_operations
+from monitor.daemon.telegram_bots import TelegramBots, audience, sent_by_apprise
 from monitor.language import language
-from monitor.model import EntryKind, Mute, NotDeliveredError
+from monitor.model import EntryKind, Mute, NotDeliveredError, Redactor
 from monitor.telegram import replies
 from monitor.telegram.bot import PER_CHAT
 from monitor.telegram.updates import read_updates
@@ -324,23 +329,54 @@ def test_json_of_any_type_anywhere_is_read(result: Any) -> None:
 # --- alerts through the bot -----------------------------------------------------------------------
 
 
-async def test_an_alert_goes_to_every_chat_and_topic_once_as_html(
+async def test_an_alert_goes_to_each_chat_and_topic_by_itself_as_html(
     tmp_path: Path, phone: Telegram, clock: HandClock
 ) -> None:
     keys = f'url = "tgram://{TOKEN}/{CHAT}/{FORUM}:5?silent=yes"'
     async with bot_setup(tmp_path, phone, clock, keys) as place, listening_bot(place) as bot:
-        phone.faults.extend(["", "429 17"])
+        phone.faults.append("429 17")
         with pytest.raises(NotDeliveredError) as caught:
-            await bot.send(*alert())
+            await bot.send(*alert(), 1)
         assert caught.value.retry_after == timedelta(seconds=17)
-        assert caught.value.is_taken_by_some
-        await bot.send(*alert())
+        await bot.send(*alert(), 2)
+        await bot.send(*alert(), 1)
+        with pytest.raises(NotDeliveredError, match=r"there is no phone\+3 any more"):
+            await bot.send(*alert(), 3)
         assert [(each.chat, each.topic, each.text) for each in phone.sent] == [
-            (int(CHAT), None, "Relay: down\nSince then & <now>."),
             (FORUM, 5, "Relay: down\nSince then & <now>."),
+            (int(CHAT), None, "Relay: down\nSince then & <now>."),
         ]
         await place.answers("/incidents", chat=FORUM, message_thread_id=5, is_topic_message=True)
         assert (phone.sent[-1].chat, phone.sent[-1].topic) == (FORUM, 5)
+
+
+@pytest.mark.parametrize("commands", [True, False])
+async def test_a_chat_that_refuses_for_good_holds_up_no_other_and_nobody_hears_twice(
+    tmp_path: Path, phone: Telegram, clock: HandClock, commands: bool
+) -> None:
+    gone = -404
+    keys = f'url = "tgram://{TOKEN}/{gone}/{CHAT}/{FORUM}:5"'
+    async with bot_setup(tmp_path, phone, clock, keys) as place:
+        channel = replace(place.channel, commands=commands)
+        config = replace(place.config, channels=(channel,))
+        bots = TelegramBots(lambda *_: place.operations(), clock, Random(1))
+        bots.change(config, Notifier(sent_by_apprise(config), Redactor(), place.moved))
+        place.alerts.change(config.alerts, audience(config))
+        courier = Courier(
+            place.store, bots, lambda _: Context(now=clock.now()), clock=clock, rng=Random(1)
+        )
+        for happens in (place.fail, place.recover):
+            await happens()
+            for _ in range(5):
+                clock.tick(600)
+                await courier.deliver_due()
+        await bots.close()
+        await place.store.flush()
+        waiting = await place.store.due(clock.now() + timedelta(days=1))
+        assert {row.channel for row in waiting} == {"phone"}
+        assert config.targets == ("phone", "phone+2", "phone+3")
+    for chat in (int(CHAT), FORUM):
+        assert [text.split(" ")[0] for text in phone.of(chat)] == ["🔴", "✅"]
 
 
 async def test_a_group_that_became_a_supergroup_is_followed_and_told_once(
@@ -373,7 +409,6 @@ async def test_what_telegram_did_not_take_is_not_delivered(
             with pytest.raises(NotDeliveredError) as caught:
                 await bot.send(*alert())
             assert TOKEN not in str(caught.value)
-            assert not caught.value.is_taken_by_some
             assert caught.value.retry_after == (timedelta(seconds=wait) if wait else None)
         await bot.send(*alert())
         assert len(phone.sent) == 1
