@@ -1,4 +1,4 @@
-"""Turns a result into alerts: one result in, all that it changes out. No IO; read it from the top.
+"""Turns a result into alerts: one result in, all that it changes out. No IO; `_judge_by` has the steps.
 
 What the engine holds is in `AlertChanges` too, so the store can keep a copy, and a restart goes on as
 if nothing had happened.
@@ -19,6 +19,7 @@ from monitor.alerts import (
     mute,
     routing,
     self_alerts,
+    votes,
 )
 from monitor.alerts.flapping import is_on
 from monitor.alerts.incident_events import Describe
@@ -27,9 +28,9 @@ from monitor.alerts.lifecycle import TimedChange
 from monitor.alerts.machine import step
 from monitor.alerts.mute import Muted, Quiet
 from monitor.alerts.policies import default_rules, policies
-from monitor.alerts.quorum import ANY, Reach, Standing, Vote, standing
 from monitor.alerts.sliding_window import RecentRuns, SlidingWindows
 from monitor.alerts.voters import QuorumSettings, Voters
+from monitor.alerts.votes import Recount
 from monitor.language import language
 from monitor.model import (
     NOT_HEARD,
@@ -62,8 +63,6 @@ from monitor.model import (
 
 _UNHEARD = timedelta(hours=1)
 """What only vantages saw bad that are silent for so long ends, as not known."""
-_DOUBT = timedelta(hours=1)
-"""So long after one vantage has begun to see a check otherwise, all look at it that take turns else."""
 _STORED_AS_MS = timedelta(milliseconds=2)
 OnIncident = Callable[[Incident | None, Incident], None]
 """Called with an incident before a change, None where it is a new one, and after it."""
@@ -182,29 +181,39 @@ class AlertEngine:
         result, policy = history.latest, self._policies[rule.name]
         key = (result.check, result.vantage, rule.name)
         before = self._states.get(key)
+        is_decided_here = self.voters.is_alone or _is_of_one_vantage(rule)
 
         # 1. Judge: is it bad now?
         verdict = policy.judge(history)
-        if verdict is not Verdict.BAD and (before is None or before.phase is Phase.UP):
-            # what one vantage sees well may be news of a check that others saw bad
-            return NO_CHANGES if self.voters.is_alone else self._together(rule, result)
+        is_calm = verdict is not Verdict.BAD and (before is None or before.phase is Phase.UP)
+        if is_calm and is_decided_here:
+            return NO_CHANGES
         failure = policy.why(history) if verdict is Verdict.BAD else None
 
         # 2. Step the machine: since when, and is it believed?
         before = before or AlertState(check=result.check, vantage=result.vantage, rule=rule.name)
         state, events = step(rule, before, verdict, result.at)
+        own = events[0] if events else None
+        if state != before:
+            self._states[key] = state
         self._streaks.note(key, state, verdict, result)
-        self._states[key] = state
-        event = events[0] if events else None
 
-        # 3 to 5. Only what is newly believed, over, or bad once more concerns an incident.
+        # 3. Vote: what do all vantages together make of it?
+        event: Event | Recount | None = own
+        number = before.incident
+        if not is_decided_here:
+            number = self._number_of(result.check, rule, number)
+            incident = self._book.open.get(number or 0)
+            event = votes.decide(rule, result, own, failure, incident, self._states, self.voters)
+
+        # 4 to 6. Only what is newly believed, over, or bad once more concerns an incident.
         changes = NO_CHANGES
-        if not self.voters.is_alone:
-            changes = self._together(rule, result, event, failure, before.incident)
-        elif isinstance(event, Fired) and failure:
+        if isinstance(event, Fired) and failure:
             changes = self._fired(rule, event, failure, result)
+        elif isinstance(event, Recount):
+            changes = self._recounted(event, number or 0, result.at)
         elif isinstance(event, Resolved):
-            changes = self._resolved(event, before.incident or 0, result.at)
+            changes = self._resolved(event, number or 0, result.at)
         if failure and before.is_believed_bad and before.incident and not changes.incidents:
             changes += self._failed_again(rule, before.incident, result, failure)
 
@@ -213,7 +222,7 @@ class AlertEngine:
         if state == before:
             return changes
         self._states[key] = state
-        return replace(changes, states=(state,))
+        return replace(changes, states=(*changes.states, state))
 
     def _fired(self, rule: Rule, event: Fired, failure: Failure, result: Result) -> AlertChanges:
         """A check is believed bad: one incident more, or one that grows."""
@@ -221,20 +230,30 @@ class AlertEngine:
         if rule.notice:
             return self._notice_once(rule, event, failure, now)
 
-        # 3. Is there a reason to tell nobody? Only what is muted alike shares an incident.
+        # 4. Muted? Only what is muted alike shares an incident.
         past = self._known_incidents()
         muted = mute.why_muted(rule, event, now, quiet=self._quiet, book=self._book, past=past)
 
-        # 4. Place it in an incident.
+        # 5. Place it in an incident.
         incident, news, changes = self._place(rule, event, failure, muted, now)
         incident = routing.told(self._channels, news, incident)
         runs = self._streaks.take(key, failure.kind)
         for kind, number in runs.items():
             incident = incidents.count(incident, kind, number)
         changes += self._keep(incident, now)
+        changes += self._adopt(event, incident.id, but=result.vantage)
 
-        # 5. Whom to tell?
+        # 6. Whom to tell?
         return changes + self._tell(news, incident, now)
+
+    def _adopt(self, event: Fired, number: int, but: str) -> AlertChanges:
+        """Let the beliefs of the other vantages that see it bad belong to its incident too."""
+        keys = ((event.check, place, event.rule) for place in event.bad_from if place != but)
+        states = tuple(
+            replace(self._states[key], incident=number) for key in keys if key in self._states
+        )
+        self._states.update((state.key, state) for state in states)
+        return AlertChanges(states=states)
 
     def _place(
         self, rule: Rule, event: Fired, failure: Failure, muted: Muted | None, now: datetime
@@ -242,15 +261,12 @@ class AlertEngine:
         """The incident with the check in it, what is told of it, and what ends because of it."""
         muted_by = muted.by if muted else None
         if before := incidents.home(self._book, event, rule, muted_by):
-            joined = incidents.join(before, event.check, event.at, failure)
-            joined = incidents.placed(joined, event)
+            joined = _joined(before, event, failure)
             grown = lifecycle.grown(before, joined, now, self._settings.wait)
             return grown, None, NO_CHANGES
         if before := flapping.swept_along(self._book, event, rule, muted_by):
             # In one message with the others, which ends what was told of coming and going.
-            joined = incidents.join(before, event.check, event.at, failure)
-            joined = incidents.placed(joined, event)
-            joined = lifecycle.series_ended(joined, now)
+            joined = lifecycle.series_ended(_joined(before, event, failure), now)
             ended = self._end_series(event, rule, now, but=before.id)
             ended += self._superseded(ended.incidents, joined, now)
             if before.announced:
@@ -276,123 +292,14 @@ class AlertEngine:
         told = incidents.told(incident, now, self._settings.remind)
         return told, NotificationType.OPENED, NO_CHANGES
 
-    # --- what several vantages make of it ---------------------------------------------------------
-
-    def _together(
-        self,
-        rule: Rule,
-        result: Result,
-        event: Event | None = None,
-        failure: Failure | None = None,
-        number: int | None = None,
-    ) -> AlertChanges:
-        """Count the votes on a check after one vantage has judged, and do what follows from it.
-
-        `number` is the incident that this vantage's belief belonged to.
-        """
-        check, now = result.check, result.at
-        incident = self._incident_of(check, rule, number)
-        before = Reach.NONE
-        if incident:
-            before = Reach.PARTIAL if check in incident.partial else Reach.FULL
-        after = self.standing(check, rule, now, before)
-        accusers = tuple(sorted((*after.bad, *after.silent)))
-        is_partial = after.reach is Reach.PARTIAL
-        if incident is None:
-            if after.reach is Reach.NONE or failure is None:
-                return NO_CHANGES
-            begins = [
-                state.bad_since
-                for place in accusers
-                if (state := self._states.get((check, place, rule.name))) and state.bad_since
-            ]
-            fired = Fired(check, rule.name, min(begins, default=now), accusers, is_partial)
-            changes = self._fired(rule, fired, failure, result)
-            return changes + self._adopted(rule, check, accusers, changes)
-        at = event.at if isinstance(event, Resolved) else now
-        if after.reach is Reach.NONE:
-            return self._resolved(Resolved(check, rule.name, at), incident.id, now)
-        kind = failure.kind if failure else None
-        changed = incidents.seen_from(incident, check, at, accusers, kind)
-        if after.reach is before:
-            return NO_CHANGES if changed == incident else self._keep(changed, now)
-        changed = incidents.reach_changed(changed, check, now, is_partial=is_partial)
-        if changed.severity is incident.severity or changed.muted or not changed.announced:
-            return self._keep(changed, now)
-        if changed.severity is changed.told_as:
-            return self._keep(replace(changed, update_at=None), now)
-        if is_partial:  # all may be well in a moment
-            return self._keep(replace(changed, update_at=now + lifecycle.UPDATE_AFTER), now)
-        news = NotificationType.UPDATE
-        changed = routing.told(self._channels, news, incidents.updated(changed))
-        return self._keep(changed, now) + self._tell(news, changed, now)
-
-    def doubted_by(self, check: str, now: datetime) -> frozenset[str]:
-        """Return the vantages that begin to see a check otherwise than before, or do so since an hour at most.
-
-        Then those look at once that take turns on it else, so that none speaks by what it saw long ago.
-        """
-        doubting = set()
-        for rule in filter(_is_of_path, self._rules):
-            for vantage in self.voters.vantages:
-                state = self._states.get((check, vantage, rule.name))
-                if state is None or state.phase is Phase.UP or state.since is None:
-                    continue
-                if now - state.since < _DOUBT and self.voters.is_heard(vantage, now):
-                    doubting.add(vantage)
-        return frozenset(doubting)
-
-    def standing(self, check: str, rule: Rule, now: datetime, before: Reach) -> Standing:
-        """Return what the vantages together believe of a check under one rule."""
-        is_of_path = _is_of_path(rule)
-        votes = []
-        for vantage in self.voters.vantages:
-            state = self._states.get((check, vantage, rule.name))
-            is_bad = state is not None and state.is_believed_bad
-            counts = self.voters.counts(check, vantage, now, measured=is_of_path)
-            if counts or is_bad or self.voters.has_seen(check, vantage):
-                votes.append(Vote(vantage, is_bad, counts))
-        # A key is shared by all, and a certificate is the same for all: who sees it speaks for all.
-        quorum = self.voters.settings.quorum if is_of_path else ANY
-        return standing(votes, quorum, before, waiting=self.voters.is_waiting(check, now))
-
-    def _adopted(
-        self, rule: Rule, check: str, accusers: tuple[str, ...], placed: AlertChanges
-    ) -> AlertChanges:
-        """Let the beliefs of all that see it bad belong to the incident in which it was placed."""
-        states = []
-        for vantage in accusers:
-            state = self._states.get((check, vantage, rule.name))
-            if state and placed.incidents:
-                state = replace(state, incident=placed.incidents[-1].id)
-                self._states[state.key] = state
-                states.append(state)
-        return AlertChanges(states=tuple(states))
-
-    def _accusers_silent_for(self, incident: Incident, now: datetime) -> timedelta:
-        """Return how long none of those was heard that see it bad."""
-        silences = (self.voters.silent_for(place, now) for place in incident.places)
-        return min(silences, default=timedelta(0))
-
-    def seen_well_from(self, incident: Incident, now: datetime) -> tuple[str, ...]:
-        """Return the vantages from which all works now that is bad from others only."""
-        if not incident.is_partial:
-            return ()
-        rule = next((rule for rule in self._rules if incidents.is_of_rule(incident, rule)), None)
-        if rule is None:  # it left the configuration, and its incident is about to end
-            return ()
-        good = [{*self.standing(check, rule, now, Reach.PARTIAL).good} for check in incident.active]
-        return tuple(sorted(set.intersection(*good))) if good else ()
-
-    def _incident_of(self, check: str, rule: Rule, number: int | None) -> Incident | None:
-        """Return the open incident that holds a check under this rule, whoever saw it bad."""
-        keys = ((check, vantage, rule.name) for vantage in self.voters.vantages)
-        states = (self._states[key] for key in keys if key in self._states)
-        for each in (number, *(state.incident for state in states)):
-            incident = self._book.open.get(each or 0)
-            if incident and check in incident.active:
-                return incident
-        return None
+    def _recounted(self, recount: Recount, number: int, now: datetime) -> AlertChanges:
+        """A check stays believed bad, perhaps from more vantages than before or from fewer."""
+        before = self._book.open[number]
+        timed = votes.recounted(before, recount, now)
+        if timed.incident == before:
+            return NO_CHANGES
+        incident = routing.told(self._channels, timed.news, timed.incident)
+        return self._keep(incident, now) + self._tell(timed.news, incident, now)
 
     def _resolved(self, event: Resolved, number: int, now: datetime) -> AlertChanges:
         """A check is believed good again; with the last one its incident ends."""
@@ -443,7 +350,7 @@ class AlertEngine:
         """Apply what time alone brings: mutes that begin or end, reminders, escalation, the calm after a storm."""
         changes = self._follow_clock()
         for incident in list(self._book.open.values()):
-            silent = self._accusers_silent_for(incident, now)
+            silent = self.voters.silent_for(incident.places, now)
             if silent >= _UNHEARD:
                 dropped = incidents.dropped(incident, now, NOT_HEARD)
                 news = NotificationType.RESOLVED if dropped.announced else None
@@ -622,6 +529,19 @@ class AlertEngine:
     def open_incidents(self) -> tuple[Incident, ...]:
         return tuple(self._book.open.values())
 
+    def doubted_by(self, check: str, now: datetime) -> frozenset[str]:
+        """Return the vantages that begin to see a check otherwise than before; see `Voters`."""
+        return self.voters.doubted_by(check, self._rules, self._states, now)
+
+    def seen_well_from(self, incident: Incident, now: datetime) -> tuple[str, ...]:
+        """Return the vantages from which all works now that is bad from others only."""
+        if not incident.is_partial:
+            return ()
+        rule = next((rule for rule in self._rules if incidents.is_of_rule(incident, rule)), None)
+        if rule is None:  # it left the configuration, and its incident is about to end
+            return ()
+        return votes.seen_well_from(incident, rule, self._states, self.voters, now)
+
     def unmeasured(self, incident: Incident) -> dict[str, Unmeasured]:
         """Return, by check, what an incident takes for down or degraded, and nobody can measure now."""
         if not incident.severity.is_of_base_urls:
@@ -691,6 +611,19 @@ class AlertEngine:
             for key, gap in self._unmeasured.items()
         }
         return replace(changes, states=moved)
+
+    def _number_of(self, check: str, rule: Rule, number: int | None) -> int | None:
+        """Return the open incident that holds a check under this rule, whoever saw it bad.
+
+        `number` is the one that the belief at hand belonged to.
+        """
+        keys = ((check, vantage, rule.name) for vantage in self.voters.vantages)
+        believed = (self._states[key].incident for key in keys if key in self._states)
+        for candidate in (number, *believed):
+            incident = self._book.open.get(candidate or 0)
+            if incident and check in incident.active:
+                return incident.id
+        return None
 
     def _known_incidents(self) -> list[Incident]:
         return [*self._closed.values(), *self._book.open.values()]
@@ -765,14 +698,15 @@ class FailureStreaks:
         return before is not kind
 
 
-def _is_of_path(rule: Rule) -> bool:
-    """Say whether what it tells of depends on where one stands."""
-    return rule.severity in {Severity.DOWN, Severity.DEGRADED} and not rule.cause
-
-
 def _is_of_one_vantage(rule: Rule) -> bool:
     """Say whether it tells of the monitor itself: what another vantage cannot see is no vote, and no news."""
     return rule.severity is Severity.MONITOR
+
+
+def _joined(incident: Incident, event: Fired, failure: Failure) -> Incident:
+    """Return the incident with the check that is newly believed bad in it."""
+    joined = incidents.join(incident, event.check, event.at, failure)
+    return incidents.placed(joined, event)
 
 
 def last_kinds(states: Iterable[AlertState], book: Book) -> dict[StateKey, FailureKind]:

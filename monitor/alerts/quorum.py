@@ -46,6 +46,11 @@ class Standing:
     silent: tuple[str, ...] = ()
     """Those that saw it bad when they were last heard."""
 
+    @property
+    def accusers(self) -> tuple[str, ...]:
+        """Return all that see it bad, or saw it bad when they were last heard."""
+        return tuple(sorted((*self.bad, *self.silent)))
+
 
 def needed(voters: int, quorum: Quorum) -> int:
     """Return how many of the voters it takes; a majority of two is both."""

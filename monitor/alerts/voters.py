@@ -1,16 +1,18 @@
 """Holds which vantages can say something about a check now. Pure: times come from outside."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from monitor.alerts.quorum import MAJORITY, Quorum
-from monitor.model import Outcome, Result
+from monitor.alerts.quorum import ANY, MAJORITY, Quorum, Reach, Standing, Vote, standing
+from monitor.model import AlertState, Outcome, Phase, Result, Rule, Severity, StateKey
 
 _INTERVALS = 2
 """A vantage counts for a check while its newest run of it began within so many of its intervals."""
 _LONGEST_INTERVAL = timedelta(days=1)
 """Of a check whose interval is not known."""
+_DOUBT = timedelta(hours=1)
+"""So long after one vantage has begun to see a check otherwise, all look at it that take turns else."""
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -71,12 +73,16 @@ class Voters:
         if blind:
             self._blind.add(vantage)
 
-    def silent_for(self, vantage: str, now: datetime) -> timedelta:
-        """Return how long nothing was heard of it, since this daemon started at most."""
-        if self.is_heard(vantage, now):
-            return timedelta(0)
+    def silent_for(self, vantages: Iterable[str], now: datetime) -> timedelta:
+        """Return how long none of them was heard, since this daemon started at most; no time without any."""
         started = self._started or now
-        return now - max(self._heard.get(vantage, started), started)
+        silences = (
+            timedelta(0)
+            if self.is_heard(vantage, now)
+            else now - max(self._heard.get(vantage, started), started)
+            for vantage in vantages
+        )
+        return min(silences, default=timedelta(0))
 
     def begin(self, now: datetime) -> None:
         """Note that this daemon judges; the first time counts."""
@@ -100,8 +106,47 @@ class Voters:
         """Return the daemon's own, and those of the configuration."""
         return (self.settings.own, *self.settings.places)
 
-    def has_seen(self, check: str, vantage: str) -> bool:
-        return (check, vantage) in self._seen
+    def standing(
+        self,
+        check: str,
+        rule: Rule,
+        states: Mapping[StateKey, AlertState],
+        now: datetime,
+        before: Reach,
+    ) -> Standing:
+        """Return what the vantages together believe of a check under one rule; `states` holds each belief."""
+        is_of_path = _is_of_path(rule)
+        votes = []
+        for vantage in self.vantages:
+            state = states.get((check, vantage, rule.name))
+            is_bad = state is not None and state.is_believed_bad
+            counts = self.counts(check, vantage, now, measured=is_of_path)
+            if counts or is_bad or (check, vantage) in self._seen:
+                votes.append(Vote(vantage, is_bad, counts))
+        # A key is shared by all, and a certificate is the same for all: who sees it speaks for all.
+        quorum = self.settings.quorum if is_of_path else ANY
+        return standing(votes, quorum, before, waiting=self._is_waiting(check, now))
+
+    def doubted_by(
+        self,
+        check: str,
+        rules: Iterable[Rule],
+        states: Mapping[StateKey, AlertState],
+        now: datetime,
+    ) -> frozenset[str]:
+        """Return the vantages that begin to see a check otherwise than before, or do so since an hour at most.
+
+        Then those look at once that take turns on it else, so that none speaks by what it saw long ago.
+        """
+        doubting = set()
+        for rule in filter(_is_of_path, rules):
+            for vantage in self.vantages:
+                state = states.get((check, vantage, rule.name))
+                if state is None or state.phase is Phase.UP or state.since is None:
+                    continue
+                if now - state.since < _DOUBT and self.is_heard(vantage, now):
+                    doubting.add(vantage)
+        return frozenset(doubting)
 
     def counts(self, check: str, vantage: str, now: datetime, *, measured: bool) -> bool:
         """Say whether a vantage ran the check lately, is heard, and can see.
@@ -115,7 +160,7 @@ class Voters:
             return False
         return now - seen.at <= self._lasts(check) and self.is_heard(vantage, now)
 
-    def is_waiting(self, check: str, now: datetime) -> bool:
+    def _is_waiting(self, check: str, now: datetime) -> bool:
         """Say whether the daemon has just started, so that those who were not heard may still speak."""
         silent = (place.silent for place in self.settings.places.values())
         return self._started is None or now - self._started <= max(self._lasts(check), *silent)
@@ -137,3 +182,8 @@ class Voters:
 
     def forget(self, known: Collection[str]) -> None:
         self._seen = {key: seen for key, seen in self._seen.items() if key[0] in known}
+
+
+def _is_of_path(rule: Rule) -> bool:
+    """Say whether what it tells of depends on where one stands."""
+    return rule.severity in {Severity.DOWN, Severity.DEGRADED} and not rule.cause

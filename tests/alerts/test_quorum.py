@@ -507,3 +507,27 @@ def test_a_single_vantage_decides_alone() -> None:
     assert standing([Vote("local", is_bad=True, counts=True)], MAJORITY, Reach.NONE) == Standing(
         Reach.FULL, bad=("local",)
     )
+
+
+def test_that_paid_runs_pause_is_told_once_where_others_look_too() -> None:
+    world = World()
+    paused = Failure(FailureKind.BUDGET_PAUSED, "the day's money is spent")
+    told = []
+    for minute in range(3):
+        at = START + minute * MINUTE
+        run = Result(check=CHAT, vantage=HOME, at=at, outcome=paused.outcome, failure=paused)
+        told += [row.what for row in world.engine.judge(run, at).outgoing]
+    assert told == [NotificationType.NOTICE]
+
+
+def test_whoever_saw_it_bad_belongs_to_the_incident_that_another_vantage_opens() -> None:
+    world = World()
+    world.minutes(3, bad=[SHANGHAI])
+    world.minutes(62, silent=[SHANGHAI])
+    assert world.incidents[1].closed
+    world.minutes(2, bad=[FRANKFURT], silent=[SHANGHAI])
+
+    assert {key[1]: state.incident for key, state in world.states.items() if state.incident} == {
+        SHANGHAI: 2,
+        FRANKFURT: 2,
+    }

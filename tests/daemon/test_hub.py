@@ -333,10 +333,14 @@ async def test_a_start_keeps_the_votes_as_they_were(tmp_path: Path) -> None:
     async with judging(tmp_path, place.clock) as place:
         place.own()
         now = place.clock.now()
-        standing = place.alerts.standing(CHECK, rule, now, Reach.PARTIAL)
+        standing = place.alerts.voters.standing(
+            CHECK, rule, place.alerts._states, now, Reach.PARTIAL
+        )
         assert standing == Standing(Reach.PARTIAL, bad=("cn",), good=("fra",))
         assert place.alerts.voters.is_heard("cn", now + timedelta(minutes=2))
         assert not place.alerts.voters.is_heard("cn", now + timedelta(minutes=2, seconds=1))
-        assert place.alerts.voters.silent_for("cn", now + timedelta(hours=1)) == timedelta(hours=1)
+        assert place.alerts.voters.silent_for(["cn"], now + timedelta(hours=1)) == timedelta(
+            hours=1
+        )
         [incident] = await place.incidents()
         assert (incident.severity, incident.closed) == (Severity.PARTIAL, None)
