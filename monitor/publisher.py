@@ -21,7 +21,17 @@ from monitor.model import (
     Snapshot,
     StoreError,
 )
-from monitor.page import Folder, Pick, PickView, RenderCache, Renderer, Site, last_picks, view
+from monitor.page import (
+    Folder,
+    Pick,
+    PickView,
+    RenderCache,
+    Renderer,
+    Site,
+    State,
+    last_picks,
+    view,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +52,8 @@ class Upload(Protocol):
     async def finish(self) -> None: ...
 
 
+CALM = 3
+"""While nothing that is believed changes, so many beats pass from one page to the next."""
 OnBest = Callable[[Mapping[str, PickView | None]], Awaitable[None]]
 """Called with what a page recommends, by service; None where it recommends nothing."""
 
@@ -86,6 +98,7 @@ class Publisher:
         vantage_names: Names = (),
     ) -> None:
         """Sets what the next page shows."""
+        self._is_calm = False
         self.site = Site(
             services=services,
             checks=checks,
@@ -101,18 +114,33 @@ class Publisher:
         """Returns what the page recommends, by service; empty before the first page."""
         return self._picks or {}
 
-    async def run(self, stop: asyncio.Event, every: timedelta) -> None:
+    async def run(
+        self, stop: asyncio.Event, every: timedelta, changes: Callable[[], object] = int
+    ) -> None:
+        """Publish at each beat, but while all is calm only at each third one.
+
+        `changes` tells of each change of what is believed by another value. All is calm while it
+        stays the same, every base URL is known, and the last page was written.
+        """
+        beats, seen = 0, changes()
         while not stop.is_set():
-            try:
-                await self.publish()
-                self._repeats.is_news("page", None)
-            except (OSError, StoreError) as error:  # a full disk, a folder of somebody else's
-                level = self._repeats.level("page", str(error), logging.DEBUG)
-                log.log(level, 'event=page_not_written why="%s"', error)
-            except Exception:  # the page grows stale and says so
-                log.exception("event=internal loop=publisher")
+            if not self._is_calm or beats >= CALM or changes() != seen:
+                beats, seen = 0, changes()
+                await self._publish_or_log()
+            beats += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), every.total_seconds())
+
+    async def _publish_or_log(self) -> None:
+        self._is_calm = False
+        try:
+            await self.publish()
+            self._repeats.is_news("page", None)
+        except (OSError, StoreError) as error:  # a full disk, a folder of somebody else's
+            level = self._repeats.level("page", str(error), logging.DEBUG)
+            log.log(level, 'event=page_not_written why="%s"', error)
+        except Exception:  # the page grows stale and says so
+            log.exception("event=internal loop=publisher")
 
     async def publish(self, *, stopped: bool = False) -> None:
         """`stopped` writes the last page: it says so, and is stale from the start."""
@@ -147,12 +175,15 @@ class Publisher:
 
     def _write(self, snapshot: Snapshot) -> tuple[int, Mapping[str, PickView | None]]:
         """Return how many files changed, and what the page recommends."""
-        folder = self.site.settings.dir
+        site = self.site
+        folder = site.settings.dir
         if folder != self._folder.path:
             self._folder = Folder(folder)
         picks = _previous_picks(folder) if self._picks is None else self._picks
-        page, self._picks = view(self.site, snapshot, picks, self._cache)
+        page, self._picks = view(site, snapshot, picks, self._cache)
         changed = self._folder.publish(self._renderer.files(page))
+        states = [endpoint.state for endpoint in page.endpoints]
+        self._is_calm = bool(states) and State.UNKNOWN not in states and site is self.site
         best = {each.id: each.picks[0] if each.picks else None for each in page.services}
         return changed, best
 

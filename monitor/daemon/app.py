@@ -164,7 +164,7 @@ class Daemon:
             ),
         ]
         if self.role.publishes:
-            publishing = components.publisher.run(self.stop, self.publish_every)
+            publishing = components.publisher.run(self.stop, self.publish_every, self.store.changes)
             loops.append(asyncio.create_task(publishing, name="publisher"))
         for loop in loops:
             loop.add_done_callback(self._loop_ended)

@@ -331,6 +331,8 @@ class History:
         self.silences: tuple[Silence, ...] = ()
         self.dead: list[tuple[datetime, OutboxMessage]] = []
         """Messages that were given up, and when; newest first."""
+        self.changes = 0
+        """Counts what changed an alert state or an incident."""
         self._journal: list[RunRecord] | None = None
         """Runs that a load under way cannot find in the file."""
         self._day: int | None = None
@@ -363,6 +365,7 @@ class History:
         return self.checks[key]
 
     def _change(self, change: Change) -> None:
+        self.changes += bool(change.states or change.incidents)
         self.states.update((state.key, state) for state in change.states)
         self.incidents.update((incident.id, incident) for incident in change.incidents)
         for service, day, spend in change.spent:

@@ -437,6 +437,10 @@ class Store:
     async def evidence(self, check: str, at: datetime) -> Evidence | None:
         return await self._ask(lambda: self._asked.evidence(check, at))
 
+    def changes(self) -> int:
+        """Return how often an alert state or an incident has changed since the start."""
+        return self._history.changes
+
     async def snapshot(self, now: datetime) -> Snapshot:
         """Answer from memory, also while the disk fails; when a day begins the file is read first."""
         if self._load is not None:

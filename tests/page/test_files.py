@@ -226,8 +226,8 @@ def test_own_pages_are_made_anew_with_a_new_state_and_else_every_few_minutes_in_
         return sum(later[name] != first[name] for name in own)
 
     wait = min(EVERY, site.stale_after * SHARE).total_seconds()
-    assert new(wait * 0.49) == 0
-    assert 10 < new(wait * 0.75) < 50, "in turns"
+    assert new(wait * 0.66) == 0
+    assert 10 < new(wait * 0.83) < 50, "in turns"
     assert new(wait * 1.01) == 60
 
 
