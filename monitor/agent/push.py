@@ -26,6 +26,8 @@ MOST_RUNS = 1_000
 """Runs of one request."""
 _MORE_AFTER_S = 0.3
 """While more waits: below the rate that the hub allows."""
+_BELIEVED_AFTER = 5
+"""Results after a change of their outcome that are sent at once: the hub believes a change after a few of them."""
 _AWAY_WAIT_S, _REFUSED_WAIT_S = 15.0, 60.0
 
 
@@ -60,17 +62,20 @@ class Pusher:
         self._report, self._on_config, self._on_doubt = report, on_config, on_doubt
         self.config_tag, self._unusable = config_tag, ""
         self._wake = asyncio.Event()
-        self._outcomes: dict[str, Outcome] = {}
+        self._outcomes: dict[str, tuple[Outcome, int]] = {}
+        """By check: the last outcome, and how many results have had it since it changed."""
         self._most = MOST_RUNS
         self._refused = 0
         self._sent_at: float | None = None
         self._repeats = RepeatFilter()
 
     def saw(self, result: Result) -> None:
-        """Send at once what differs from the result before."""
-        before = self._outcomes.get(result.check)
-        self._outcomes[result.check] = result.outcome
-        if before is not result.outcome:
+        """Send at once what differs from the result before, and what confirms that."""
+        first = result.outcome, _BELIEVED_AFTER - 1  # one is enough of what is as it was expected
+        before, count = self._outcomes.get(result.check, first)
+        count = count + 1 if before is result.outcome else 1
+        self._outcomes[result.check] = result.outcome, count
+        if count <= _BELIEVED_AFTER:
             self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -1,6 +1,6 @@
 """`monitor demo`: show the whole product, simulated.
 
-Everything is real but the service that it watches.
+Everything is real but the service that it watches: also the agents, which push over HTTP, though from the same machine.
 """
 
 import asyncio
@@ -17,13 +17,18 @@ from typing import Annotated
 import typer
 
 from monitor import config, logs
+from monitor.agent.invitation import Invitation
+from monitor.agent.signature import load_or_make, new_key
 from monitor.cli.console import SafeConsole
 from monitor.clock import SystemClock
+from monitor.daemon.agent_daemon import Agent
 from monitor.daemon.app import Daemon
 from monitor.daemon.components import Listeners
+from monitor.daemon.hub import KEY_FILE
+from monitor.demo.endpoints import HUB, PLACES
 from monitor.demo.launcher import Simulation
 from monitor.demo.live_table import LiveTable
-from monitor.model import MonitorError, Redactor
+from monitor.model import AgentSettings, MonitorError, Redactor
 
 PUBLISH_EVERY = timedelta(seconds=3)
 LOG_FILE = "monitor.log"
@@ -79,8 +84,22 @@ def _free_port() -> int:
 
 
 def _run(folder: Path, console: SafeConsole, *, port: int, seconds: float | None) -> None:
-    with Simulation(folder, clock=SystemClock(), port=port) as simulation:
+    keys = {place.id: new_key() for place in PLACES if place is not HUB}
+    public = {place: key.public for place, key in keys.items()}
+    with Simulation(folder, clock=SystemClock(), port=port, keys=public) as simulation:
         loaded = config.load(simulation.config_path, simulation.env)
+        hub, hub_key = f"http://127.0.0.1:{port}", load_or_make(loaded.state / KEY_FILE).public
+        stop = asyncio.Event()
+        agents = [
+            Agent(
+                invitation=Invitation(vantage=place, hub=hub, hub_key=hub_key, key=key),
+                settings=AgentSettings(hubs=(hub,)),
+                state=folder / place,
+                env=simulation.env_at(place),
+                stop=stop,
+            )
+            for place, key in keys.items()
+        ]
         table = LiveTable(
             loaded,
             console,
@@ -89,26 +108,60 @@ def _run(folder: Path, console: SafeConsole, *, port: int, seconds: float | None
             current_faults=simulation.current_faults,
         )
         console.print(
-            f"Six endpoints, a fault every half minute. The status page: {simulation.page_url}\n"
+            "Six simulated endpoints, seen from three simulated places; a fault every half minute.\n"
+            f"The status page: {simulation.page_url}\n"
             f"The log: {folder / LOG_FILE}. End it with Ctrl-C.",
             highlight=False,
             soft_wrap=True,
         )
         with _logging_to(folder / LOG_FILE, Redactor(loaded.secrets)):
-            asyncio.run(_watch(loaded, table, seconds))
+            asyncio.run(_watch(loaded, agents, table, stop, seconds))
         _raise_if_ended_early(folder / LOG_FILE)
 
 
-async def _watch(loaded: config.Config, table: LiveTable, seconds: float | None) -> None:
+async def _watch(
+    loaded: config.Config,
+    agents: list[Agent],
+    table: LiveTable,
+    stop: asyncio.Event,
+    seconds: float | None,
+) -> None:
     daemon = Daemon(
         loaded,
         listeners=Listeners(on_result=table.on_result, on_message=table.on_message),
         publish_every=PUBLISH_EVERY,
+        stop=stop,
     )
     if seconds is not None:
-        asyncio.get_running_loop().call_later(seconds, daemon.stop.set)
+        asyncio.get_running_loop().call_later(seconds, stop.set)
+    assert loaded.listen
     with table:
-        await daemon.run()
+        joining = [asyncio.create_task(_join(agent, *loaded.listen)) for agent in agents]
+        for task in joining:
+            task.add_done_callback(lambda _: stop.set())  # all or none
+        try:
+            await daemon.run()
+        finally:
+            for agent, task in zip(agents, joining, strict=True):
+                if agent.daemon is None:
+                    task.cancel()
+            await asyncio.wait(joining)
+    for task in joining:
+        if not task.cancelled():
+            task.result()
+
+
+async def _join(agent: Agent, host: str, port: int) -> None:
+    """Let an agent begin once its hub listens; before, it would try again only after a while."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            break
+    await agent.run()
 
 
 def _raise_if_ended_early(log: Path) -> None:

@@ -57,6 +57,7 @@ class Agent:
     state: Path
     env: Mapping[str, str]
     clock: Clock = field(default_factory=SystemClock)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
     daemon: Daemon | None = field(default=None, init=False)
     _pusher: Pusher | None = field(default=None, init=False)
     _doubted: frozenset[str] = field(default=frozenset(), init=False)
@@ -75,6 +76,12 @@ class Agent:
             proxy=self.settings.proxy,
             clock=self.clock,
         )
+        try:
+            await self._run(client)
+        finally:
+            await client.close()
+
+    async def _run(self, client: HubClient) -> None:
         config = await self._first_config(client)
         buffer = PushBuffer(_encode, most_bytes=self.settings.buffer, boot=boot_id())
 
@@ -100,6 +107,7 @@ class Agent:
             clock=self.clock,
             listeners=Listeners(on_result=self._saw),
             role=Role(read=self.read, publishes=False, also=buffer.append, loops=loops),
+            stop=self.stop,
         )
         await self.daemon.run()
 

@@ -75,13 +75,15 @@ class Daemon:
         listeners: Listeners | None = None,
         publish_every: timedelta = PUBLISH_INTERVAL,
         role: Role = Role(),  # frozen
+        stop: asyncio.Event | None = None,
     ) -> None:
+        """`stop` ends it; several daemons of one process may have the same."""
         clock = clock or SystemClock()
         self.env = env
         self.clock = clock
         self.publish_every = publish_every
         self.role = role
-        self.stop = asyncio.Event()
+        self.stop = stop or asyncio.Event()
         self.reload_requested = asyncio.Event()
         self.store = Store(
             config.store,

@@ -485,13 +485,17 @@ def make_hub(deps: Dependencies, alerts: AlertEngine, schedule: Schedule) -> "Hu
         return None
     from monitor.daemon.hub import Hub  # noqa: PLC0415  # a daemon without agents loads nothing of it
 
+    def on_result(result: Result) -> None:
+        deps.answers.add(result)
+        deps.listeners.on_result(result)
+
     return Hub(
         deps.config,
         deps.redact,
         store=deps.store,
         clock=deps.clock,
         alerts=alerts,
-        on_result=deps.answers.add,
+        on_result=on_result,
         run_now=schedule.run_now,
     )
 

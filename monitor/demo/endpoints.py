@@ -1,8 +1,8 @@
-"""The six simulated endpoints, how each behaves when it is well, and their addresses for the process that started them."""
+"""The six simulated endpoints and the places that they are seen from, how each is when it is well, and their addresses."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -87,6 +87,47 @@ ENDPOINTS: tuple[SimulatedEndpoint, ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedPlace:
+    """A place that the service is seen from; each has ports of its own, so that the service can tell them apart."""
+
+    id: str
+    name: str
+    chinese: str
+    further_s: Mapping[str, float] = field(default_factory=dict)
+    """By endpoint: so many seconds later comes a first token here."""
+
+
+HUB = SimulatedPlace(id="fra", name="Frankfurt", chinese="法兰克福")
+SHANGHAI = SimulatedPlace(
+    id="cn",
+    name="Shanghai",
+    chinese="上海",
+    further_s={
+        "us-direct": 0.27,
+        "cf-cdn": 0.31,
+        "cf-worker": 0.33,
+        "fast-cdn": 0.04,
+        "proxy-1": 0.12,
+        "proxy-2": 0.10,
+    },
+)
+HONG_KONG = SimulatedPlace(
+    id="hk",
+    name="Hong Kong",
+    chinese="香港",
+    further_s={
+        "us-direct": 0.21,
+        "cf-cdn": 0.03,
+        "cf-worker": 0.04,
+        "fast-cdn": 0.12,
+        "proxy-1": 0.15,
+        "proxy-2": 0.02,
+    },
+)
+PLACES = (HUB, SHANGHAI, HONG_KONG)
+
+
 CA_FILE = "ca.pem"
 READY_FILE = "service.json"
 
@@ -95,9 +136,15 @@ READY_FILE = "service.json"
 class Addresses:
     """The content of `service.json`. `key` is made up at the start and worth nothing."""
 
-    endpoints: dict[str, str]
+    by_place: dict[str, dict[str, str]]
+    """Place -> endpoint -> base URL."""
     channel: str
     key: str
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Return the base URLs of the hub's place, by endpoint."""
+        return self.by_place[HUB.id]
 
     def write(self, path: Path) -> None:
         """Write the file atomically: a reader sees all of it or none."""

@@ -1,14 +1,18 @@
-"""The script of faults: which endpoint has which fault, and when. Pure.
+"""The script of faults: which endpoint has which fault, when, and seen from where. Pure.
 
 It repeats a cycle of four minutes, drawn here with a character for every four seconds. Between two
 faults of one severity there is time to recover and to be seen to recover.
 
     us-direct   ...........SSSSSSSSSSS.............................KKKKK....
     cf-cdn      ..........................CCCCCCC..................KKKKK....
-    cf-worker   .....................................BBBBBBBBB.....KKKKK....
+    cf-worker   .....................................BBBBBBBBBBB...KKKKK....
     fast-cdn    ...............XXXXXX..............................KKKKK....
     proxy-1     ..GGGGGGG..........................................KKKKK....
     proxy-2     ...RRRRRR..........................................KKKKK....
+
+From Shanghai alone, as where a name is blocked on the way:
+
+    cf-worker   ............RRRRRRRRRRRRRRRRRRRRRRR.........................
 
     G bad gateway   R refused, every other cycle reset   S slow first token   C cut in the middle
     X certificate expired, every other cycle for a wrong name   B buffered stream   K key rejected
@@ -18,7 +22,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 from typing import Any
+
+from monitor.demo.endpoints import PLACES, SHANGHAI
 
 ENDPOINT_IDS = ("us-direct", "cf-cdn", "cf-worker", "fast-cdn", "proxy-1", "proxy-2")
 CYCLE = 240
@@ -98,49 +105,64 @@ class ScriptStep:
     end: int
     endpoints: tuple[str, ...]
     faults: tuple[SimulatedFault, ...]
+    places: tuple[str, ...] = tuple(place.id for place in PLACES)
 
 
 SCRIPT: tuple[ScriptStep, ...] = (
     ScriptStep(8, 36, ("proxy-1",), (SimulatedFault.BAD_GATEWAY,)),
     ScriptStep(12, 36, ("proxy-2",), (SimulatedFault.REFUSED, SimulatedFault.RESET)),
     ScriptStep(44, 88, ("us-direct",), (SimulatedFault.SLOW,)),
+    ScriptStep(48, 140, ("cf-worker",), (SimulatedFault.RESET,), (SHANGHAI.id,)),
     ScriptStep(60, 84, ("fast-cdn",), (SimulatedFault.EXPIRED, SimulatedFault.WRONG_NAME)),
     ScriptStep(104, 132, ("cf-cdn",), (SimulatedFault.CUT,)),
-    ScriptStep(148, 184, ("cf-worker",), (SimulatedFault.BUFFERED,)),
+    ScriptStep(148, 192, ("cf-worker",), (SimulatedFault.BUFFERED,)),
     ScriptStep(204, 224, ENDPOINT_IDS, (SimulatedFault.KEY_REJECTED,)),
 )
 
-Script = Callable[[float, str], SimulatedFault | None]
-"""Takes seconds since the start and an endpoint's id, and returns the fault that it has then."""
+Script = Callable[[float, str, str], SimulatedFault | None]
+"""Takes seconds since the start, the id of an endpoint and that of a place, and returns the fault that is seen then."""
 
 
-def fault_at(seconds: float, endpoint: str) -> SimulatedFault | None:
-    """Return the fault of an endpoint `seconds` after the start, or None while it is well."""
+def fault_at(seconds: float, endpoint: str, place: str) -> SimulatedFault | None:
+    """Return the fault of an endpoint `seconds` after the start, or None while it is well from this place."""
     cycle, into = divmod(seconds, CYCLE)
     for step in SCRIPT:
-        if step.begin <= into < step.end and endpoint in step.endpoints:
+        if step.begin <= into < step.end and endpoint in step.endpoints and place in step.places:
             return step.faults[int(cycle) % len(step.faults)]
     return None
 
 
-def no_faults(_: float, _endpoint: str) -> SimulatedFault | None:
+def no_faults(_: float, _endpoint: str, _place: str) -> SimulatedFault | None:
     """Return None always: the script in which nothing goes wrong."""
     return None
 
 
-def faults_now(script: Script, seconds: float) -> Mapping[str, SimulatedFault]:
-    """Return the endpoints that have a fault at this moment."""
-    faults = ((endpoint, script(seconds, endpoint)) for endpoint in ENDPOINT_IDS)
-    return {endpoint: fault for endpoint, fault in faults if fault is not None}
+Faults = Mapping[tuple[str, SimulatedFault], tuple[str, ...]]
+"""Endpoint and fault -> the names of the places from which it is seen."""
 
 
-def describe(faults: Mapping[str, SimulatedFault]) -> str:
-    """Tell a person in one line which endpoint does what."""
+def faults_now(script: Script, seconds: float) -> Faults:
+    """Return what goes wrong at this moment."""
+    faults: dict[tuple[str, SimulatedFault], tuple[str, ...]] = {}
+    for endpoint, place in product(ENDPOINT_IDS, PLACES):
+        if fault := script(seconds, endpoint, place.id):
+            faults[endpoint, fault] = (*faults.get((endpoint, fault), ()), place.name)
+    return faults
+
+
+def describe(faults: Faults) -> str:
+    """Tell a person in one line which endpoint does what, and from where that is seen."""
     if not faults:
         return "all endpoints are well"
-    if len(faults) == len(ENDPOINT_IDS) and len(set(faults.values())) == 1:
-        return f"every endpoint {next(iter(faults.values())).value}"
-    return "; ".join(f"{endpoint} {fault.value}" for endpoint, fault in faults.items())
+    everywhere = all(len(places) == len(PLACES) for places in faults.values())
+    kinds = {fault for _, fault in faults}
+    if len(faults) == len(ENDPOINT_IDS) and len(kinds) == 1 and everywhere:
+        return f"every endpoint {kinds.pop().value}"
+    return "; ".join(
+        f"{endpoint} {fault.value}"
+        + (f" from {' and '.join(places)}" if len(places) < len(PLACES) else "")
+        for (endpoint, fault), places in faults.items()
+    )
 
 
 # --- answers that an endpoint gives to every request while a fault lasts --------------------------

@@ -5,7 +5,7 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -17,6 +17,7 @@ from aiohttp import web
 from monitor.demo.faults import SimulatedFault
 
 HOST = "127.0.0.1"
+_NAMES = (HOST, "localhost")
 _ISSUED_AGO = timedelta(days=90)
 _EXPIRED_AGO = timedelta(days=2)
 _EXPIRES_SOON = timedelta(days=5)
@@ -26,29 +27,27 @@ _VALID_FOR = timedelta(days=80)
 @dataclass(frozen=True, slots=True)
 class Certificates:
     good: trustme.LeafCert
-    expired: trustme.LeafCert
-    expiring: trustme.LeafCert
-    wrong_name: trustme.LeafCert
-    untrusted: trustme.LeafCert
+    bad: Mapping[SimulatedFault, ssl.SSLContext]
 
 
 def issue(ca_file: Path, now: datetime) -> Certificates:
     """Make an authority and its certificates, and write the authority's own certificate to `ca_file`."""
     authority = trustme.CA(organization_name="monitor demo")
     authority.cert_pem.write_to_path(str(ca_file))
-    begin = now - _ISSUED_AGO
+
+    def leaf(valid_for: timedelta, *names: str) -> trustme.LeafCert:
+        begin, end = now - _ISSUED_AGO, now + valid_for
+        return authority.issue_cert(*(names or _NAMES), not_before=begin, not_after=end)
+
+    stranger = trustme.CA(organization_name="nobody")
+    bad = {
+        SimulatedFault.EXPIRED: leaf(-_EXPIRED_AGO),
+        SimulatedFault.EXPIRING: leaf(_EXPIRES_SOON),
+        SimulatedFault.WRONG_NAME: leaf(_VALID_FOR, "parked.example"),
+        SimulatedFault.UNTRUSTED: stranger.issue_cert(*_NAMES),
+    }
     return Certificates(
-        good=authority.issue_cert(HOST, "localhost", not_before=begin, not_after=now + _VALID_FOR),
-        expired=authority.issue_cert(
-            HOST, "localhost", not_before=begin, not_after=now - _EXPIRED_AGO
-        ),
-        expiring=authority.issue_cert(
-            HOST, "localhost", not_before=begin, not_after=now + _EXPIRES_SOON
-        ),
-        wrong_name=authority.issue_cert(
-            "parked.example", not_before=begin, not_after=now + _VALID_FOR
-        ),
-        untrusted=trustme.CA(organization_name="nobody").issue_cert(HOST, "localhost"),
+        good=leaf(_VALID_FOR), bad={fault: context_for(each) for fault, each in bad.items()}
     )
 
 
@@ -102,12 +101,7 @@ class FaultyListener:
         self._runner = runner
         self._current_fault = current_fault
         self._good_context = context_for(certificates.good)
-        self._bad_contexts = {
-            SimulatedFault.EXPIRED: context_for(certificates.expired),
-            SimulatedFault.EXPIRING: context_for(certificates.expiring),
-            SimulatedFault.UNTRUSTED: context_for(certificates.untrusted),
-            SimulatedFault.WRONG_NAME: context_for(certificates.wrong_name),
-        }
+        self._bad_contexts = certificates.bad
         self._good_context.sni_callback = self._choose_certificate
         self._mode = ListenMode.CLOSED
         self._socket = _bound(0)
@@ -119,7 +113,7 @@ class FaultyListener:
     ) -> None:
         """Show the certificate of this moment; called for each handshake, also without a name."""
         fault = self._current_fault()
-        if fault in self._bad_contexts:
+        if fault and fault in self._bad_contexts:
             connection.context = self._bad_contexts[fault]
 
     async def keep_following(self) -> None:

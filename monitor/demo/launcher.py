@@ -10,21 +10,42 @@ from typing import Self
 
 from monitor.clock import Clock
 from monitor.demo.api_common import CHAT_MODEL, EMBEDDING_MODEL
-from monitor.demo.endpoints import CA_FILE, ENDPOINTS, READY_FILE, Addresses, SimulatedEndpoint
+from monitor.demo.endpoints import (
+    CA_FILE,
+    ENDPOINTS,
+    HUB,
+    PLACES,
+    READY_FILE,
+    SHANGHAI,
+    Addresses,
+    SimulatedEndpoint,
+)
 from monitor.demo.faults import describe, fault_at, faults_now, no_faults
 from monitor.model import MonitorError
 
-KEY_NAME = "DEMO_KEY"
+KEY_NAME, CA_NAME = "DEMO_KEY", "DEMO_CA"
 CUT_AFTER = "100s"
 """How long Cloudflare keeps a call open without an answer."""
 
 
+def environment(endpoints: Mapping[str, str], *, ca_file: Path, key: str) -> dict[str, str]:
+    """Return all that the file refers to. `endpoints` maps ids to the base URLs of one place."""
+    urls = {url_name(endpoint): url for endpoint, url in endpoints.items()}
+    return {KEY_NAME: key, CA_NAME: str(ca_file), **urls}
+
+
+def url_name(endpoint: str) -> str:
+    """Return the name of the variable that holds an endpoint's base URL, which differs from place to place."""
+    return f"DEMO_{endpoint.upper().replace('-', '_')}"
+
+
 def config_text(
-    endpoints: Mapping[str, str], *, channel: str, ca_file: str, listen: str, page_url: str
+    *, channel: str, listen: str, page_url: str, keys: Mapping[str, str] | None = None
 ) -> str:
-    """Compose the file. `endpoints` maps ids to base URLs; `channel` is an http address."""
-    lines = [_endpoint_line(endpoint, endpoints[endpoint.id], ca_file) for endpoint in ENDPOINTS]
-    return _TEMPLATE.format(
+    """Compose the file. `channel` is an http address; `keys` are the public ones of agents, by place."""
+    lines = [_endpoint_line(endpoint) for endpoint in ENDPOINTS]
+    text = _TEMPLATE.format(
+        hub=HUB,
         listen=listen,
         page_url=page_url,
         key="${" + KEY_NAME + "}",
@@ -33,10 +54,16 @@ def config_text(
         embedding_model=EMBEDDING_MODEL,
         channel=channel.replace("http://", "json://", 1),
     )
+    return text + "".join(
+        _VANTAGE.format(place=place, key=keys[place.id], main=str(place is SHANGHAI).lower())
+        for place in PLACES
+        if keys and place.id in keys
+    )
 
 
-def _endpoint_line(endpoint: SimulatedEndpoint, url: str, ca_file: str) -> str:
+def _endpoint_line(endpoint: SimulatedEndpoint) -> str:
     cut = f', cut_after = "{CUT_AFTER}"' if endpoint.cloudflare else ""
+    url, ca_file = f"${{{url_name(endpoint.id)}}}", f"${{{CA_NAME}}}"
     return (
         f'{endpoint.id} = {{ url = "{url}", name = "{endpoint.name}", ca_file = "{ca_file}"{cut} }}'
     )
@@ -45,7 +72,8 @@ def _endpoint_line(endpoint: SimulatedEndpoint, url: str, ca_file: str) -> str:
 _TEMPLATE = """\
 # Written by `monitor demo`; gone when it ends.
 [monitor]
-vantage = "demo"
+vantage = "{hub.id}"
+vantage_name = {{ en = "{hub.name}", zh-CN = "{hub.chinese}" }}
 store = "sqlite:///monitor.db"
 listen = "{listen}"
 
@@ -76,6 +104,12 @@ embeddings = {{ every = "6s", model = "{embedding_model}" }}
 [channel.terminal]
 url = "{channel}"
 """
+_VANTAGE = """
+[vantage.{place.id}]
+name = {{ en = "{place.name}", zh-CN = "{place.chinese}" }}
+key = "{key}"
+main = {main}
+"""
 
 
 READY_TIMEOUT_S = 20.0
@@ -91,8 +125,16 @@ class Simulation:
     """
 
     def __init__(
-        self, folder: Path, *, clock: Clock, port: int, is_calm: bool = False, seed: int = 1
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        port: int,
+        is_calm: bool = False,
+        seed: int = 1,
+        keys: Mapping[str, str] | None = None,
     ) -> None:
+        """`keys` are the public keys of the agents that may push, by place."""
         self.folder = folder
         self.port = port
         self.config_path = folder / "monitor.toml"
@@ -100,6 +142,7 @@ class Simulation:
         self._clock = clock
         self._is_calm = is_calm
         self._seed = seed
+        self._keys = keys
         self._process: subprocess.Popen[bytes] | None = None
         self._addresses: Addresses | None = None
         self._begin = 0.0
@@ -134,7 +177,12 @@ class Simulation:
     @property
     def env(self) -> dict[str, str]:
         """The whole environment that the config refers to."""
-        return {KEY_NAME: self.addresses.key}
+        return self.env_at(HUB.id)
+
+    def env_at(self, place: str) -> dict[str, str]:
+        """Return the same for an agent at another place."""
+        urls = self.addresses.by_place[place]
+        return environment(urls, ca_file=self.ca_file.absolute(), key=self.addresses.key)
 
     @property
     def process_id(self) -> int:
@@ -174,11 +222,10 @@ class Simulation:
 
     def _write_config(self) -> None:
         text = config_text(
-            self.addresses.endpoints,
             channel=self.addresses.channel,
-            ca_file=CA_FILE,
             listen=f"127.0.0.1:{self.port}",
             page_url=self.page_url,
+            keys=self._keys,
         )
         self.config_path.write_text(text, encoding="utf-8")
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.config import Config
+from monitor.language import ENGLISH
 from monitor.model import FailureKind, Message, OutboxMessage, Outcome, Result
 
 _REFRESHES_PER_SECOND = 4
@@ -36,6 +37,8 @@ _MARKS: Mapping[Outcome, _Mark] = {
     Outcome.DOWN: _Mark("✗", "x", "bold red"),
     Outcome.UNKNOWN: _Mark("?", "?", "magenta"),
 }
+
+_WORST_FIRST = (Outcome.DOWN, Outcome.DEGRADED, Outcome.UNKNOWN, Outcome.UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,18 @@ class LiveTable:
             for service in config.services
             for endpoint in service.endpoints
         }
-        self._probes = tuple(dict.fromkeys(check.probe.id for check in config.checks))
+        by_rank = sorted(config.checks, key=lambda check: check.probe.main_rank)
+        self._checks = {
+            path: [check.key for check in by_rank if check.endpoint.path == path]
+            for path in self._names
+        }
+        self._places = config.places(ENGLISH)
         self._console = console
         self._page_url = page_url
         self._elapsed = elapsed
         self._current_faults = current_faults
-        self._latest: dict[str, Result] = {}
-        self._last_states: dict[str, tuple[Outcome, FailureKind | None]] = {}
+        self._latest: dict[tuple[str, str], Result] = {}
+        self._last_states: dict[tuple[str, str], tuple[Outcome, FailureKind | None]] = {}
         self._delivered: deque[_Alert] = deque(maxlen=_MAX_ALERTS)
         self._runs = 0
         self._plain = not console.is_terminal
@@ -106,11 +114,13 @@ class LiveTable:
 
     def on_result(self, result: Result) -> None:
         self._runs += 1
-        self._latest[result.check] = result
+        key = result.check, result.vantage
+        self._latest[key] = result
         state = (result.outcome, result.failure.kind if result.failure else None)
-        if self._plain and self._last_states.get(result.check) != state:
-            self._print(f"{clock_face(self._elapsed())}  {_sentence(result)}")
-        self._last_states[result.check] = state
+        if self._plain and self._last_states.get(key) != state:
+            place = self._places[result.vantage]
+            self._print(f"{clock_face(self._elapsed())}  {place:<9}  {_sentence(result)}")
+        self._last_states[key] = state
 
     def on_message(self, _outgoing: OutboxMessage, message: Message) -> None:
         alert = _Alert(self._elapsed(), message)
@@ -138,16 +148,20 @@ class LiveTable:
     def _table(self) -> Table:
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         table.add_column("endpoint", no_wrap=True)
-        for probe in self._probes:
-            table.add_column(probe, no_wrap=True, overflow="ellipsis")
+        for place in self._places.values():
+            table.add_column(f"from {place}", no_wrap=True, overflow="ellipsis")
         for path, name in self._names.items():
-            table.add_row(Text(name), *(self._cell(f"{path}/{probe}") for probe in self._probes))
+            table.add_row(Text(name), *(self._cell(path, vantage) for vantage in self._places))
         return table
 
-    def _cell(self, check: str) -> Text:
-        result = self._latest.get(check)
-        if result is None:
+    def _cell(self, path: str, vantage: str) -> Text:
+        """Show the worst of what the endpoint's calls got last from a place; of good ones the main call."""
+        results = [
+            result for check in self._checks[path] if (result := self._latest.get((check, vantage)))
+        ]
+        if not results:
             return Text("-", style="dim")
+        result = min(results, key=lambda result: _WORST_FIRST.index(result.outcome))
         mark = _MARKS[result.outcome]
         sign = mark.ascii if self._console.options.ascii_only else mark.unicode
         return Text(f"{sign} {_figures(result)}", style=mark.style)
@@ -171,18 +185,18 @@ def clock_face(seconds: float) -> str:
 
 
 def _figures(result: Result) -> str:
-    """Return a failure's kind, or else time to first token and total in ms, and tokens per second."""
+    """Return a failure's kind, or else time to first token and total in ms."""
     if result.failure is not None:
         return result.failure.kind.value
-    speed = result.stream.tokens_per_s if result.stream else None
     parts = [
         f"{value:.0f}" for value in (result.timings.ttft, result.timings.total) if value is not None
     ]
-    figures = " / ".join(parts) + " ms" if parts else ""
-    return f"{figures}, {speed:.0f} tok/s" if speed is not None else figures
+    return " / ".join(parts) + " ms" if parts else ""
 
 
 def _sentence(result: Result) -> str:
     endpoint = result.check.split("/", 1)[1]
+    speed = result.stream.tokens_per_s if result.stream and not result.failure else None
+    more = f", {speed:.0f} tok/s" if speed is not None else ""
     why = f": {result.failure.message}" if result.failure else ""
-    return f"{endpoint:<21} {result.outcome.value:<9} {_figures(result)}{why}"
+    return f"{endpoint:<21} {result.outcome.value:<9} {_figures(result)}{more}{why}"

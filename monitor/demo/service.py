@@ -1,6 +1,6 @@
 """The simulated LLM service, a process of its own: `python -m monitor.demo.service --dir DIR`.
 
-It serves six endpoints over TLS on loopback, and receives alerts. When all of them answer, DIR holds
+It serves six endpoints over TLS on loopback, each on a port for each of three places, and receives alerts. When all of them answer, DIR holds
 `ca.pem` and `service.json` with their addresses. It ends with SIGTERM, or when its standard input is
 a pipe that closes, because then the process that started it is gone.
 """
@@ -14,7 +14,8 @@ import stat
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,7 +24,7 @@ from aiohttp import web
 
 from monitor.clock import SystemClock
 from monitor.demo.endpoint_app import EndpointApp
-from monitor.demo.endpoints import CA_FILE, ENDPOINTS, READY_FILE, Addresses
+from monitor.demo.endpoints import CA_FILE, ENDPOINTS, PLACES, READY_FILE, Addresses
 from monitor.demo.faults import Script, SimulatedFault, fault_at, no_faults
 from monitor.demo.faulty_listener import HOST, Certificates, FaultyListener, issue
 
@@ -75,17 +76,19 @@ async def serving(
     key = f"demo-{rng.getrandbits(64):016x}"
     certificates = issue(folder / CA_FILE, SystemClock().now())
     async with contextlib.AsyncExitStack() as stack:
-        urls = {}
-        for endpoint in ENDPOINTS:
-            fault = _ScriptedFault(script, seconds, endpoint.id)
-            app = EndpointApp(endpoint, key, fault, Random(rng.getrandbits(64)))  # noqa: S311  # a simulation
+        urls: dict[str, dict[str, str]] = {place.id: {} for place in PLACES}
+        for place, endpoint in product(PLACES, ENDPOINTS):
+            fault = _ScriptedFault(script, seconds, endpoint.id, place.id)
+            further_s = place.further_s.get(endpoint.id, 0)
+            seen = replace(endpoint, first_token_s=endpoint.first_token_s + further_s)
+            app = EndpointApp(seen, key, fault, Random(rng.getrandbits(64)))  # noqa: S311  # a simulation
             listener = await stack.enter_async_context(_listening(app, fault, certificates))
-            urls[endpoint.id] = f"https://{HOST}:{listener.port}"
+            urls[place.id][endpoint.id] = f"https://{HOST}:{listener.port}"
         receiver = AlertReceiver()
         receiver_port = await receiver.start()
         stack.push_async_callback(receiver.close)
         yield Addresses(
-            endpoints=urls,
+            by_place=urls,
             channel=f"http://{HOST}:{receiver_port}/",
             key=key,
         )
@@ -93,14 +96,15 @@ async def serving(
 
 @dataclass(frozen=True, slots=True)
 class _ScriptedFault:
-    """Returns the fault that an endpoint has at the moment."""
+    """Returns the fault that an endpoint has at the moment, seen from a place."""
 
     script: Script
     seconds: Callable[[], float]
     endpoint: str
+    place: str
 
     def __call__(self) -> SimulatedFault | None:
-        return self.script(self.seconds(), self.endpoint)
+        return self.script(self.seconds(), self.endpoint, self.place)
 
 
 @contextlib.asynccontextmanager
@@ -117,7 +121,9 @@ async def _listening(
     await runner.setup()
     listener = FaultyListener(runner, certificates, fault)
     await listener.follow()
-    following = asyncio.create_task(listener.keep_following(), name=f"listener {fault.endpoint}")
+    following = asyncio.create_task(
+        listener.keep_following(), name=f"listener {fault.endpoint} {fault.place}"
+    )
     try:
         yield listener
     finally:

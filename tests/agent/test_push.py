@@ -1,5 +1,6 @@
 """An agent's buffer and its push, against a real hub: whatever happens, each result is there once."""
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from agent_cast import CN_KEY, HUB_KEY, NOON, AgentHub, failed, hubbing, run
 from aiohttp import web
-from cast import HandClock
+from cast import HandClock, until
 
 from monitor.agent.hub_client import FetchedConfig, HubAwayError, HubClient
 from monitor.agent.invitation import Invitation
@@ -116,6 +117,26 @@ async def test_what_the_hub_has_taken_is_forgotten_and_the_rest_follows(
     assert agent.waiting() == []
     assert hub.api.counts.repeated["cn"] == 0
     assert [heard.state.upto for heard in hub.heard] == [1, 2, 3, 4]
+
+
+async def test_what_changes_is_sent_at_once_and_so_is_what_confirms_it(
+    hub: AgentHub, agent: AgentSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else is: the rest waits its ten seconds."""
+    monkeypatch.setattr("monitor.agent.push._MORE_AFTER_S", 0)
+    stop = asyncio.Event()
+    pushing = asyncio.create_task(agent.pusher.run(stop))
+    await until(lambda: len(hub.heard) == 1)  # the sign of life at the begin
+    for good, batches in ((True, 2), (False, 3), (False, 4), (False, 5), (False, 6), (False, 7)):
+        agent.measure(batches, good=good)
+        agent.pusher.saw((run(batches) if good else failed(batches)).result)
+        await until(lambda batches=batches: len(hub.heard) == batches)
+        hub.clock.tick(1)
+    agent.pusher.saw(failed(8).result)
+    assert not agent.pusher._wake.is_set()
+    stop.set()
+    await pushing
+    assert begins(await hub.stored()) == [2, 3, 4, 5, 6, 7]
 
 
 async def test_the_agents_own_history_has_them_too(hub: AgentHub, agent: AgentSide) -> None:

@@ -54,25 +54,46 @@ def test_the_demo_shows_its_page_and_ends_with_ctrl_c_without_a_trace(tmp_path: 
     port = free_port()
     with start(tmp_path, port) as process:
         assert b"US direct" in wait_for_page(port, b"Demo LLM")
-        time.sleep(3)
+        time.sleep(6)
         process.send_signal(signal.SIGINT)
         said, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (0, "")
     assert f"http://127.0.0.1:{port}/" in said
-    assert any("chat" in line and " up " in line for line in said.splitlines())
+    for place in ("Frankfurt", "Shanghai", "Hong Kong"):
+        assert any(f"  {place} " in line and " up " in line for line in said.splitlines())
     assert said.splitlines()[-1] == FAREWELL
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
 def test_the_demo_tells_of_the_first_incident_within_forty_seconds(tmp_path: Path) -> None:
-    with start(tmp_path, free_port(), "--seconds", "20") as process:
+    with start(tmp_path, free_port(), "--seconds", "30") as process:
         said, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     alerts = [line for line in said.splitlines() if "ALERT" in line]
-    assert len(alerts) == 1
     assert "Reverse proxy" in alerts[0]
     assert said.splitlines()[-1] == FAREWELL
+
+
+@pytest.mark.slow
+def test_within_two_minutes_it_tells_what_fails_from_shanghai_alone_and_what_to_use_there(
+    tmp_path: Path,
+) -> None:
+    with start(tmp_path, free_port(), "--seconds", "90") as process:
+        said, errors = process.communicate(timeout=150)
+    assert (process.returncode, errors) == (0, "")
+    lines = [line.strip() for line in said.splitlines()]
+    (title,) = [line for line in lines if "Cloudflare Worker: down" in line]
+    use, why, elsewhere = lines[lines.index(title) + 1 :][:3]
+    assert title.endswith("ALERT  🟠 Demo LLM, Cloudflare Worker: down from Shanghai")
+    assert use.startswith("From Shanghai: Use https://127.0.0.1:")
+    assert why.startswith("Reset during TLS since")
+    assert elsewhere == "Works from Frankfurt, Hong Kong."
+    for place in ("Frankfurt", "Hong Kong"):
+        assert [
+            line for line in lines if place in line and "cf-worker" in line and "down" in line
+        ] == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_daemon_that_ended_by_itself_is_not_passed_over(tmp_path: Path) -> None:

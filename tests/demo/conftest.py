@@ -9,10 +9,11 @@ import trustme
 from demo_cast import Demo, Forced
 
 from monitor import config
+from monitor.agent.signature import new_key
 from monitor.config import Config
-from monitor.demo.endpoints import CA_FILE
+from monitor.demo.endpoints import CA_FILE, HUB, PLACES
 from monitor.demo.faults import ENDPOINT_IDS
-from monitor.demo.launcher import KEY_NAME, config_text
+from monitor.demo.launcher import config_text, environment
 from monitor.demo.service import serving
 from monitor.probes.wire.client import Client
 
@@ -25,13 +26,12 @@ async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
         Client() as client,
     ):
         text = config_text(
-            addresses.endpoints,
             channel=addresses.channel,
-            ca_file=CA_FILE,
             listen="127.0.0.1:0",
             page_url="http://127.0.0.1:8080/",
         )
-        loaded = config.parse(text, path=tmp_path / "monitor.toml", env={KEY_NAME: addresses.key})
+        env = environment(addresses.endpoints, ca_file=tmp_path / CA_FILE, key=addresses.key)
+        loaded = config.parse(text, path=tmp_path / "monitor.toml", env=env)
         yield Demo(addresses, tmp_path / CA_FILE, forced, loaded, client)
 
 
@@ -39,11 +39,12 @@ async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
 def loaded(tmp_path: Path) -> Config:
     """The demo's config with addresses that nobody answers."""
     trustme.CA().cert_pem.write_to_path(str(tmp_path / CA_FILE))
+    urls = {name: f"https://127.0.0.1:{4430 + n}" for n, name in enumerate(ENDPOINT_IDS)}
     text = config_text(
-        {name: f"https://127.0.0.1:{4430 + n}" for n, name in enumerate(ENDPOINT_IDS)},
         channel="http://127.0.0.1:1/",
-        ca_file=CA_FILE,
         listen="127.0.0.1:8080",
         page_url="http://127.0.0.1:8080/",
+        keys={place.id: new_key().public for place in PLACES if place is not HUB},
     )
-    return config.parse(text, path=tmp_path / "monitor.toml", env={KEY_NAME: "demo-key"})
+    env = environment(urls, ca_file=tmp_path / CA_FILE, key="demo-key")
+    return config.parse(text, path=tmp_path / "monitor.toml", env=env)

@@ -25,7 +25,7 @@ class Forced:
     def seconds(self) -> float:
         return self.now
 
-    def script(self, seconds: float, endpoint: str) -> SimulatedFault | None:
+    def script(self, seconds: float, endpoint: str, place: str) -> SimulatedFault | None:
         return self.faults.get(endpoint)
 
 

@@ -2,6 +2,7 @@
 
 import io
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 from rich.console import Console
@@ -24,11 +25,11 @@ from monitor.model import (
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def result(check: str, kind: FailureKind | None = None) -> Result:
+def result(check: str, kind: FailureKind | None = None, vantage: str = "fra") -> Result:
     streams = check.endswith("chat")
     return Result(
         check=check,
-        vantage="demo",
+        vantage=vantage,
         at=AT,
         outcome=kind.outcome if kind else Outcome.UP,
         failure=Failure(kind, "got [red]this[/red], want that") if kind else None,
@@ -81,12 +82,15 @@ def test_without_a_terminal_only_changes_are_said(loaded: Config, screen: io.Str
             None,
         ):
             table.on_result(result("demo/proxy-1/chat", kind))
+        table.on_result(result("demo/proxy-1/chat", FailureKind.TLS_RESET, "cn"))
+        table.on_result(result("demo/proxy-1/chat"))
         table.on_message(outgoing(), MESSAGE)
     assert screen.getvalue().splitlines() == [
-        "01:15  proxy-1/chat          up        212 / 998 ms, 82 tok/s",
-        "01:15  proxy-1/chat          down      bad_gateway: got [red]this[/red], want that",
-        "01:15  proxy-1/chat          down      tcp_refused: got [red]this[/red], want that",
-        "01:15  proxy-1/chat          up        212 / 998 ms, 82 tok/s",
+        "01:15  Frankfurt  proxy-1/chat          up        212 / 998 ms, 82 tok/s",
+        "01:15  Frankfurt  proxy-1/chat          down      bad_gateway: got [red]this[/red], want that",
+        "01:15  Frankfurt  proxy-1/chat          down      tcp_refused: got [red]this[/red], want that",
+        "01:15  Frankfurt  proxy-1/chat          up        212 / 998 ms, 82 tok/s",
+        "01:15  Shanghai   proxy-1/chat          down      tls_reset: got [red]this[/red], want that",
         "01:15  ALERT  Demo LLM: down",
         "       Since 12:00.",
         "       Why: it is gone.",
@@ -102,24 +106,29 @@ def test_the_screen_shows_every_endpoint_what_is_wrong_and_the_latest_alerts(
     table = table_on(loaded, screen, terminal=True)
     table.on_result(result("demo/us-direct/chat"))
     table.on_result(result("demo/us-direct/models"))
-    table.on_result(result("demo/proxy-1/models", FailureKind.BAD_GATEWAY))
+    table.on_result(result("demo/us-direct/models", vantage="hk"))
+    table.on_result(result("demo/proxy-1/chat", vantage="cn"))
+    table.on_result(result("demo/proxy-1/models", FailureKind.BAD_GATEWAY, "cn"))
     table.on_result(result("demo/cf-cdn/chat", FailureKind.TRUNCATED))
     for number in range(5):
         table.on_message(outgoing(), Message(f"alert {number}", "because"))
     Console(file=screen, width=100, color_system=None).print(table.draw())
     lines = [line.rstrip() for line in screen.getvalue().splitlines()]
-    assert lines[0] == "monitor demo   http://127.0.0.1:8080/   01:15, 4 runs"
+    assert lines[0] == "monitor demo   http://127.0.0.1:8080/   01:15, 6 runs"
     assert lines[1] == "now in the script: proxy-1 answers 502"
-    rows = {
-        line[:18].strip(): line[18:].split("  ") for line in lines if "●" in line or "✗" in line
+    heading = next(line for line in lines if "endpoint" in line)
+    columns = [heading.index(f"from {place}") for place in ("Frankfurt", "Shanghai", "Hong Kong")]
+    cells = {
+        name: [line[column:].split("  ")[0] for column in columns]
+        for name in ("US direct", "Reverse proxy 1", "Cloudflare CDN")
+        for line in lines
+        if line.strip().startswith(name)
     }
-    assert [part.strip() for part in rows["US direct"] if part] == [
-        "● 998 ms",
-        "● 212 / 998 ms, 82 tok/s",
-        "-",
-    ]
-    assert "✗ bad_gateway" in rows["Reverse proxy 1"][0] + rows["Reverse proxy 1"][1]
-    assert any("◐ truncated" in line for line in lines)
+    assert cells == {
+        "US direct": ["● 212 / 998 ms", "-", "● 998 ms"],
+        "Reverse proxy 1": ["-", "✗ bad_gateway", "-"],
+        "Cloudflare CDN": ["◐ truncated", "-", "-"],
+    }
     assert [line[7:] for line in lines if "alert " in line] == ["alert 4", "alert 3", "alert 2"]
 
 
@@ -127,8 +136,8 @@ def test_the_screen_fits_into_eighty_columns_and_twenty_four_lines(
     loaded: Config, screen: io.StringIO
 ) -> None:
     table = table_on(loaded, screen, terminal=True, width=80)
-    for check in loaded.checks:
-        table.on_result(result(check.key, FailureKind.UNEXPECTED_REDIRECT))
+    for check, vantage in product(loaded.checks, ("fra", "cn", "hk")):
+        table.on_result(result(check.key, FailureKind.UNEXPECTED_REDIRECT, vantage))
     for number in range(5):
         table.on_message(
             outgoing(),
