@@ -141,11 +141,16 @@ def _notify_reloading(clock: Clock) -> None:
 
 
 async def forget(deps: Dependencies, components: Components) -> None:
-    """Drop alert states of checks that left the config. Raises StoreError."""
+    """Drop alert states of checks, and readers of channels, that left the config. Raises StoreError."""
     known = {check.key for check in deps.config.checks}
     changes = components.alerts.forget(known, deps.clock.now())
     if changes.states:
         await deps.store.save(changes.incidents, changes.outgoing, changes.states)
+    channels = {channel.id for channel in deps.config.channels if channel.subscribers}
+    left = {each.channel for each in await deps.store.subscribers()} - channels
+    if left:
+        log.warning("event=subscribers_forgotten channels=%s", ",".join(sorted(left)))
+        await deps.store.keep_subscribers(channels)
 
 
 async def _replace(old: Server | None, new: Server | None) -> None:

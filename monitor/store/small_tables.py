@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -167,6 +167,13 @@ def unsubscribe(
     if service is not None:
         these &= col(SubscriberRow.service) == service
     connection.execute(delete(SubscriberRow).where(these))
+
+
+def keep_subscribers(connection: Connection, vantage: str, channels: Collection[str]) -> None:
+    """Forget those of all other channels."""
+    others = col(SubscriberRow.channel).not_in(channels)
+    ours = col(SubscriberRow.vantage) == vantage
+    connection.execute(delete(SubscriberRow).where(ours & others))
 
 
 def _of(query: Any, model: Any, vantage: str | None) -> Any:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
@@ -284,6 +284,12 @@ class Store:
             lambda connection: small_tables.unsubscribe(
                 connection, self._vantage, channel, chat, service
             )
+        )
+
+    async def keep_subscribers(self, channels: Collection[str]) -> None:
+        """Forget who subscribed through any other channel than these."""
+        await self._write(
+            lambda connection: small_tables.keep_subscribers(connection, self._vantage, channels)
         )
 
     async def finish_requests(self, done: Iterable[int]) -> None:

@@ -15,6 +15,7 @@ from cast import until
 from daemon_cast import MONITOR, House, Site, living
 from telegram import Telegram
 
+from monitor.model import Subscriber
 from monitor.schedule import phase
 from monitor.store import Store
 
@@ -65,6 +66,24 @@ async def test_what_is_believed_stays_believed_and_a_removed_check_ends_its_inci
     titles = [text.splitlines()[0] for text in phone.messages]
     assert sum(title.endswith(": down") for title in titles) <= 2
     assert len(titles) <= 4  # and each end once: "no longer watched" of b, "recovered" of a
+
+
+@pytest.mark.slow
+async def test_readers_are_forgotten_with_the_channel_that_took_them(house: House) -> None:
+    takes = "commands = true\nsubscribers = true\n"
+    house.write(house.url("a"), more=takes)
+    async with living(house) as daemon:
+        for channel in ("phone", "phone of before"):
+            reader = Subscriber(
+                channel=channel, chat=11, service="s", language="en", since=daemon.clock.now()
+            )
+            await daemon.store.subscribe(reader)
+        house.write(f"{house.url('a')}, {house.url('b')}", more=takes)
+        assert await house.reload() == "good new=1 gone=0 changed=0"
+        assert [each.channel for each in await daemon.store.subscribers()] == ["phone"]
+        house.write(house.url("a"), more="commands = true\n")
+        assert await house.reload() == "good new=0 gone=1 changed=0"
+        assert await daemon.store.subscribers() == ()
 
 
 @pytest.mark.slow
