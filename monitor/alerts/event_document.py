@@ -5,8 +5,8 @@ differ: `pytest tests/alerts/test_events.py --golden` writes the schema anew. Ad
 renaming one raises `VERSION`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -48,16 +48,26 @@ class ServiceFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VantageFacts:
+    """A place that probes, with its name for people."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFacts:
     """A base URL that the event concerns; `id` is `service/endpoint`.
 
-    `failing` says whether it is still bad. `base_url` is null where it left the configuration.
+    `failing` says whether it is still bad, `bad_from` the ids of the vantages that see it bad now.
+    `base_url` is null where it left the configuration.
     """
 
     id: str
     name: str
     base_url: str | None
     failing: bool
+    bad_from: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +89,8 @@ class BestFacts:
 class EventDocument:
     """One event. Times are UTC. `id` is the same over all tries, and that of the header `webhook-id`.
 
-    `at` is when it was decided. `kind`, `fault` and `message` are those of the incident's latest failure,
+    `at` is when it was decided, `vantage` the place of the monitor that decided; `bad_from` are the places
+    that see it bad now, which need not be that one. `kind`, `fault` and `message` are those of the incident's latest failure,
     `since` is when the trouble began. `best` is what to use instead; for `best_changed` it is the new
     recommendation, null where there is none, and `previous` the endpoint that was recommended before.
     `page` is where a person reads on.
@@ -90,6 +101,7 @@ class EventDocument:
     id: str
     at: datetime
     vantage: str
+    bad_from: tuple[VantageFacts, ...]
     incident: IncidentFacts | None
     service: ServiceFacts | None
     endpoints: tuple[EndpointFacts, ...]
@@ -111,19 +123,34 @@ class Names:
     services: Mapping[str, Service]
     endpoints: Mapping[str, Endpoint]
     """Keyed by `service/endpoint`."""
+    vantages: Mapping[str, str] = field(default_factory=dict)
+    """Those that have a name for people."""
     page_url: str | None = None
 
 
 def incident_document(
-    event: WebhookEvent, incident: Incident, at: datetime, names: Names, instead: Alternatives
+    event: WebhookEvent,
+    incident: Incident,
+    at: datetime,
+    names: Names,
+    instead: Alternatives,
+    silent: Collection[str] = (),
 ) -> EventDocument:
-    """Describe an incident as it is now; the id is still to be given."""
-    failing = {check.rpartition("/")[0] for check in incident.active}
+    """Describe an incident as it is now; the id is still to be given.
+
+    `silent` are the vantages that saw it bad and say nothing of it now.
+    """
+    endpoints = tuple(_endpoint(path, incident, names, silent) for path in incident.endpoints)
+    places = {place for endpoint in endpoints for place in endpoint.bad_from}
     return EventDocument(
         event=event,
         id="",
         at=at.astimezone(UTC),
         vantage=names.vantage,
+        bad_from=tuple(
+            VantageFacts(id=place, name=names.vantages.get(place, place))
+            for place in sorted(places)
+        ),
         incident=IncidentFacts(
             number=incident.id,
             opened=incident.opened.astimezone(UTC),
@@ -133,7 +160,7 @@ def incident_document(
             checks=incident.checks,
         ),
         service=_service(incident.service, names),
-        endpoints=tuple(_endpoint(path, names, path in failing) for path in incident.endpoints),
+        endpoints=endpoints,
         severity=incident.severity,
         kind=incident.failure.kind,
         fault=incident.failure.fault,
@@ -154,6 +181,7 @@ def best_document(
         id="",
         at=at.astimezone(UTC),
         vantage=names.vantage,
+        bad_from=(),
         incident=None,
         service=_service(service, names),
         endpoints=(),
@@ -185,11 +213,18 @@ def _service(service: str | None, names: Names) -> ServiceFacts | None:
     return ServiceFacts(id=service, name=known.name if known else service)
 
 
-def _endpoint(path: str, names: Names, failing: bool) -> EndpointFacts:  # noqa: FBT001  # a fact
+def _endpoint(
+    path: str, incident: Incident, names: Names, silent: Collection[str]
+) -> EndpointFacts:
     known = names.endpoints.get(path)
+    failing = [check for check in incident.active if check.rpartition("/")[0] == path]
+    places = {place for check in failing for place in incident.bad_from.get(check, ())}
+    if failing and not places and incident.severity is not Severity.MONITOR:
+        places = {names.vantage}  # which alone decides
     return EndpointFacts(
         id=path,
         name=known.name if known else path.partition("/")[2],
         base_url=known.url if known else None,
-        failing=failing,
+        failing=bool(failing),
+        bad_from=tuple(sorted(places.difference(silent))),
     )

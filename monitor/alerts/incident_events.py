@@ -101,6 +101,18 @@ def _event(before: Incident | None, after: Incident) -> WebhookEvent | None:
 
 
 def _facts(incident: Incident) -> tuple[object, ...]:
-    """Return what a program acts on: which base URLs are bad, how, and whether people are told."""
+    """Return what a program acts on: which base URLs are bad, from where, how, and whether people are told."""
     bad = frozenset(map(endpoint_of, incident.active))
-    return bad, incident.endpoints, incident.severity, incident.failure.kind, incident.muted
+    bad_from = frozenset(
+        (endpoint_of(check), place)
+        for check in incident.active
+        for place in incident.bad_from.get(check, ())
+    )
+    return (
+        bad,
+        bad_from,
+        incident.endpoints,
+        incident.severity,
+        incident.failure.kind,
+        incident.muted,
+    )

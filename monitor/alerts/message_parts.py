@@ -85,6 +85,8 @@ class Context:
     """Vantage -> name, of those that have one."""
     well_from: tuple[str, ...] = ()
     """The vantages from which all works that the incident says is bad from others."""
+    silent: Mapping[str, datetime | None] = field(default_factory=dict)
+    """Vantages that saw it bad and say nothing of it now -> when each saw it bad last, where that is known."""
     use_from: str | None = None
     """The vantage that the alternatives were measured from, where it is not the daemon's own."""
     language: Language = ENGLISH
@@ -137,7 +139,8 @@ def state(incident: Incident, context: Context) -> str:
         walked = incident.severity is Severity.DOWN and partial_for(incident) > TOGETHER
         return context.say(_STATE_THAT_WALKED if walked else _STATE[incident.severity])
     if incident.places and incident.severity in _STATE_FROM:
-        places = places_named(incident.places, context)
+        heard = [place for place in incident.places if place not in context.silent]
+        places = places_named(heard or incident.places, context)
         return context.say(_STATE_FROM[incident.severity], places=places)
     return context.say(marked("blind") if incident.service is None else _STATE[incident.severity])
 
@@ -163,6 +166,16 @@ def concerned(incident: Incident, context: Context) -> list[str]:
     if context.well_from:
         places = places_named(context.well_from, context)
         lines.append(context.say("Works from %(places)s.", places=places))
+    for vantage, at in context.silent.items():
+        place = places_named([vantage], context)
+        last = context.say("Last heard bad from %(place)s.", place=place)
+        if at is not None:
+            last = context.say(
+                "Last heard bad from %(place)s at %(moment)s.",
+                place=place,
+                moment=moment(at, context),
+            )
+        lines.append(last)
     if len(paths) > _NAMED:
         names = listed([name(path, context) for path in paths], context)
         lines.append(context.say("Concerned: %(names)s", names=names))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from monitor.alerts.quorum import ANY, MAJORITY, Quorum, Reach, Standing, Vote, standing
-from monitor.model import AlertState, Outcome, Phase, Result, Rule, Severity, StateKey
+from monitor.model import AlertState, Incident, Outcome, Phase, Result, Rule, Severity, StateKey
 
 _INTERVALS = 2
 """A vantage counts for a check while its newest run of it began within so many of its intervals."""
@@ -49,6 +49,8 @@ class QuorumSettings:
 class _Seen:
     at: datetime
     outcome: Outcome
+    bad_at: datetime | None
+    """The newest run that was bad."""
 
 
 class Voters:
@@ -90,7 +92,11 @@ class Voters:
 
     def see(self, result: Result) -> None:
         if not self.is_alone:
-            self._seen[result.check, result.vantage] = _Seen(result.at, result.outcome)
+            key = result.check, result.vantage
+            before = self._seen.get(key)
+            is_bad = result.outcome in {Outcome.DOWN, Outcome.DEGRADED}
+            bad_at = result.at if is_bad else before.bad_at if before else None
+            self._seen[key] = _Seen(result.at, result.outcome, bad_at)
 
     def is_late(self, result: Result, now: datetime) -> bool:
         """Say whether a result of another vantage is too old, or older than one that was seen, to be judged."""
@@ -148,6 +154,23 @@ class Voters:
                     doubting.add(vantage)
         return frozenset(doubting)
 
+    def silent_accusers(self, incident: Incident, now: datetime) -> dict[str, datetime | None]:
+        """Return the vantages that saw it bad and say nothing of it now -> when each saw it bad last, if known."""
+        is_of_path = incident.severity.is_of_base_urls and not incident.cause
+        silent: dict[str, datetime | None] = {}
+        for place in incident.places:
+            checks = [
+                check for check in incident.active if place in incident.bad_from.get(check, ())
+            ]
+            if checks and not any(
+                self.counts(check, place, now, measured=is_of_path) for check in checks
+            ):
+                seen = (self._seen.get((check, place)) for check in checks)
+                silent[place] = max(
+                    (each.bad_at for each in seen if each and each.bad_at), default=None
+                )
+        return silent
+
     def counts(self, check: str, vantage: str, now: datetime, *, measured: bool) -> bool:
         """Say whether a vantage ran the check lately, is heard, and can see.
 
@@ -178,7 +201,10 @@ class Voters:
         """Put all times into those of a wall clock that was set by so much."""
         self._started = self._started and self._started + by
         self._heard = {vantage: at + by for vantage, at in self._heard.items()}
-        self._seen = {key: replace(seen, at=seen.at + by) for key, seen in self._seen.items()}
+        self._seen = {
+            key: replace(seen, at=seen.at + by, bad_at=seen.bad_at and seen.bad_at + by)
+            for key, seen in self._seen.items()
+        }
 
     def forget(self, known: Collection[str]) -> None:
         self._seen = {key: seen for key, seen in self._seen.items() if key[0] in known}

@@ -414,7 +414,12 @@ def _make_webhooks(deps: Dependencies, alerts: AlertEngine, best: BestChanges) -
     def instead(incident: Incident) -> Alternatives:
         return _alternatives(deps, alerts, incident, endpoints)
 
-    return Webhooks(deps.config, deps.store, deps.clock, deps.redact, instead, best)
+    def silent(incident: Incident) -> Collection[str]:
+        return alerts.voters.silent_accusers(incident, deps.clock.now())
+
+    return Webhooks(
+        deps.config, deps.store, deps.clock, deps.redact, best, instead=instead, silent=silent
+    )
 
 
 def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None) -> Context:
@@ -434,18 +439,24 @@ def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None)
         vantage=config.vantage,
         places=config.places(alerts.language),
         well_from=alerts.seen_well_from(incident, now) if incident else (),
-        use_from=_reader(deps, incident),
+        silent=alerts.voters.silent_accusers(incident, now) if incident else {},
+        use_from=_reader(deps, alerts, incident),
         language=alerts.language,
         timezone=config.alerts.timezone,
     )
 
 
-def _reader(deps: Dependencies, incident: Incident | None) -> str | None:
+def _reader(deps: Dependencies, alerts: AlertEngine, incident: Incident | None) -> str | None:
     """Return the other vantage whose users need an alternative; None where the daemon's own speaks for all."""
     if incident is None or not incident.is_partial or deps.config.vantage in incident.places:
         return None
     mains = {vantage.id for vantage in deps.config.vantages if vantage.main}
-    return min(incident.places, key=lambda place: (place not in mains, place), default=None)
+    silent = alerts.voters.silent_accusers(incident, deps.clock.now())
+    return min(
+        incident.places,
+        key=lambda place: (place in silent, place not in mains, place),
+        default=None,
+    )
 
 
 def _alternatives(
@@ -456,7 +467,7 @@ def _alternatives(
 ) -> Alternatives:
     if incident is None or incident.service is None:
         return Alternatives()
-    now, vantage = deps.clock.now(), _reader(deps, incident) or deps.config.vantage
+    now, vantage = deps.clock.now(), _reader(deps, alerts, incident) or deps.config.vantage
     answers = deps.answers.of_service(incident.service, now, vantage)
     return find_alternatives(
         incident,

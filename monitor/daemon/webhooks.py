@@ -5,7 +5,7 @@ It is imported only where the configuration has a `[webhook.ID]`.
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from monitor.alerts import Alternatives
@@ -16,6 +16,7 @@ from monitor.alerts.incident_events import event_row
 from monitor.alerts.webhook_sender import WebhookSender
 from monitor.clock import Clock
 from monitor.config import Config
+from monitor.language import language
 from monitor.model import Incident, OutboxMessage, Redactor, Severity, StoreError, WebhookEvent
 from monitor.page import PickView
 from monitor.store import TOLD_BEST, Store
@@ -32,11 +33,14 @@ class Webhooks:
         store: Store,
         clock: Clock,
         redact: Redactor,
-        instead: Callable[[Incident], Alternatives],
         best: BestChanges,
+        *,
+        instead: Callable[[Incident], Alternatives],
+        silent: Callable[[Incident], Collection[str]],
     ) -> None:
+        """`silent` returns the vantages that saw an incident bad and say nothing of it now."""
         self._webhooks, self._store, self._clock = config.webhooks, store, clock
-        self._instead = instead
+        self._instead, self._silent = instead, silent
         self._names = Names(
             vantage=config.vantage,
             services={service.id: service for service in config.services},
@@ -45,6 +49,7 @@ class Webhooks:
                 for service in config.services
                 for endpoint in service.endpoints
             },
+            vantages=config.places(language(config.alerts.language)),
             page_url=config.page.url,
         )
         self._best = best
@@ -52,7 +57,9 @@ class Webhooks:
 
     def describe(self, event: WebhookEvent, incident: Incident, at: datetime) -> str:
         """Return an event's document, as things are now."""
-        document = incident_document(event, incident, at, self._names, self._instead(incident))
+        document = incident_document(
+            event, incident, at, self._names, self._instead(incident), self._silent(incident)
+        )
         return document_json(document)
 
     async def on_best(self, best: Mapping[str, PickView | None]) -> None:

@@ -41,6 +41,7 @@ VALIDATOR = Draft202012Validator(
 A = Endpoint(id="a", service="s", name="A", url="https://a.example")
 NAMES = Names(
     vantage="tokyo",
+    vantages={"tokyo": "Tokyo", "cn": "Shanghai", "fra": "Frankfurt"},
     services={"s": Service(id="s", name="The service", endpoints=(A,))},
     endpoints={"s/a": A},
     page_url="https://status.example",
@@ -97,6 +98,7 @@ def test_an_event_says_what_was_known_when_it_was_decided() -> None:
         "id": document["id"],
         "at": "2026-11-24T12:00:00Z",
         "vantage": "tokyo",
+        "bad_from": [{"id": "tokyo", "name": "Tokyo"}],
         "incident": {
             "number": 1,
             "opened": "2026-11-24T12:00:00Z",
@@ -106,7 +108,15 @@ def test_an_event_says_what_was_known_when_it_was_decided() -> None:
             "checks": ["s/a/chat"],
         },
         "service": {"id": "s", "name": "The service"},
-        "endpoints": [{"id": "s/a", "name": "A", "base_url": "https://a.example", "failing": True}],
+        "endpoints": [
+            {
+                "id": "s/a",
+                "name": "A",
+                "base_url": "https://a.example",
+                "failing": True,
+                "bad_from": ["tokyo"],
+            }
+        ],
         "severity": "down",
         "kind": "bad_gateway",
         "fault": "endpoint",
@@ -122,6 +132,28 @@ def test_an_event_says_what_was_known_when_it_was_decided() -> None:
         "previous": None,
         "page": "https://status.example/incidents/1/",
     }
+
+
+def test_it_names_the_vantages_that_see_it_bad_now_and_none_that_fell_silent() -> None:
+    both = replace(
+        BEGUN,
+        checks=("s/a/chat", "s/b/chat"),
+        active=frozenset({"s/a/chat", "s/b/chat"}),
+        bad_from={"s/a/chat": ("cn", "fra"), "s/b/chat": ("cn",)},
+        told_to=frozenset({GATEWAY.target}),
+    )
+    document = incident_document(WebhookEvent.CHANGED, both, START, NAMES, B, {"fra"})
+    assert [(each.id, each.name) for each in document.bad_from] == [("cn", "Shanghai")]
+    assert [each.bad_from for each in document.endpoints] == [("cn",), ("cn",)]
+    heard = incident_document(WebhookEvent.CHANGED, both, START, NAMES, B)
+    assert [each.bad_from for each in heard.endpoints] == [("cn", "fra"), ("cn",)]
+    over = incident_document(
+        WebhookEvent.ENDED, replace(both, active=frozenset(), closed=START), START, NAMES, B
+    )
+    assert (over.bad_from, [each.bad_from for each in over.endpoints]) == ((), [(), ()])
+    wider = replace(both, bad_from={"s/a/chat": ("cn", "fra"), "s/b/chat": ("cn", "fra")})
+    (event,) = event_rows([GATEWAY], both, wider, START, describe)
+    assert json.loads(event.text)["event"] == "changed"
 
 
 def test_every_change_that_a_program_acts_on_is_an_event_and_no_other_is() -> None:
@@ -258,7 +290,9 @@ def test_what_left_the_configuration_is_named_by_its_id_and_has_no_address() -> 
     )
     VALIDATOR.validate(document)
     assert document["service"] == {"id": "t", "name": "t"}
-    assert document["endpoints"] == [{"id": "t/x", "name": "x", "base_url": None, "failing": False}]
+    assert document["endpoints"] == [
+        {"id": "t/x", "name": "x", "base_url": None, "failing": False, "bad_from": []}
+    ]
     assert document["best"] is None
 
 

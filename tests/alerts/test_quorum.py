@@ -381,6 +381,24 @@ def test_nobody_says_that_it_works_from_a_vantage_that_left() -> None:
     assert EntryKind.LEFT not in {entry.what for entry in world.incidents[1].timeline}
 
 
+def test_who_saw_it_bad_and_fell_silent_is_told_apart_with_when_it_was_heard_last() -> None:
+    world = World(replace(FOR_SHANGHAI, quorum=ALL))
+    world.minutes(3, bad=[SHANGHAI, FRANKFURT])
+    assert world.engine.voters.silent_accusers(world.incidents[1], world.now) == {}
+    world.minutes(5, bad=[SHANGHAI], silent=[FRANKFURT])
+    incident = world.incidents[1]
+    silent = world.engine.voters.silent_accusers(incident, world.now)
+    assert silent == {FRANKFURT: START + 2 * MINUTE}
+    names = {SHANGHAI: "Shanghai", FRANKFURT: "Frankfurt"}
+    told = phrase(
+        NEWS, incident, Context(now=world.now, places=names, silent=silent, well_from=(HOME,))
+    )
+    assert told.title == "🟠 s, a: down from Shanghai"
+    assert "Last heard bad from Frankfurt at 24 Nov 12:02 UTC." in told.body.splitlines()
+    world.minutes(3)
+    assert world.engine.voters.silent_accusers(world.incidents[1], world.now) == {}
+
+
 def test_of_what_a_policy_saw_that_left_nobody_says_where_it_works() -> None:
     world = World(FOR_SHANGHAI)
     world.minutes(3, bad=[SHANGHAI])

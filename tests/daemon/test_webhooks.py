@@ -54,8 +54,15 @@ async def test_a_program_hears_of_an_outage_and_its_end_and_410_is_told_to_peopl
     assert taken[1:] == [("/gateway", "opened"), ("/gateway", "ended")]
     first, last = receiver.documents[1:]
     assert first["endpoints"] == [
-        {"id": "s/a", "name": "a", "base_url": f"{site.url}/a", "failing": True}
+        {
+            "id": "s/a",
+            "name": "a",
+            "base_url": f"{site.url}/a",
+            "failing": True,
+            "bad_from": ["local"],
+        }
     ]
+    assert first["bad_from"] == [{"id": "local", "name": "the monitor's location"}]
     assert (first["vantage"], first["kind"]) == ("local", "bad_gateway")
     assert last["incident"]["number"] == first["incident"]["number"] == 1
 
@@ -118,7 +125,15 @@ def pick(endpoint: str) -> PickView:
 
 def webhooks(store: Store, config: Config, clock: HandClock) -> Webhooks:
     told = store.recall().told_best
-    return Webhooks(config, store, clock, Redactor(), lambda _: Alternatives(), BestChanges(told))
+    return Webhooks(
+        config,
+        store,
+        clock,
+        Redactor(),
+        BestChanges(told),
+        instead=lambda _: Alternatives(),
+        silent=lambda _: (),
+    )
 
 
 def told(rows: tuple[OutboxMessage, ...]) -> list[tuple[str, str | None, str | None]]:
