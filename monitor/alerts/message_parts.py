@@ -42,6 +42,10 @@ _STATE_FROM = {
     Severity.PARTIAL: marked("down from %(places)s"),
     Severity.DEGRADED: marked("degraded from %(places)s"),
 }
+_STATE_FROM_ALL = {
+    Severity.DOWN: marked("down from all places"),
+    Severity.DEGRADED: marked("degraded from all places"),
+}
 _WHOSE = {
     Fault.ENDPOINT: marked("base URL"),
     Fault.PATH: marked("network path"),
@@ -138,11 +142,19 @@ def state(incident: Incident, context: Context) -> str:
     if incident.closed and any(entry.vantage for entry in incident.timeline):
         walked = incident.severity is Severity.DOWN and partial_for(incident) > TOGETHER
         return context.say(_STATE_THAT_WALKED if walked else _STATE[incident.severity])
+    if incident.severity in _STATE_FROM_ALL and _is_seen_by_all(incident, context):
+        return context.say(_STATE_FROM_ALL[incident.severity])
     if incident.places and incident.severity in _STATE_FROM:
         heard = [place for place in incident.places if place not in context.silent]
         places = places_named(heard or incident.places, context)
         return context.say(_STATE_FROM[incident.severity], places=places)
     return context.say(marked("blind") if incident.service is None else _STATE[incident.severity])
+
+
+def _is_seen_by_all(incident: Incident, context: Context) -> bool:
+    """Say whether several look, and each sees all of it bad."""
+    bad_from = [{*incident.bad_from.get(check, ())} for check in incident.active]
+    return any(bad_from) and all(places == {*context.places} for places in bad_from)
 
 
 def is_unmeasured(incident: Incident, context: Context) -> bool:

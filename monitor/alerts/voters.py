@@ -8,7 +8,9 @@ from monitor.alerts.quorum import ANY, MAJORITY, Quorum, Reach, Standing, Vote, 
 from monitor.model import AlertState, Incident, Outcome, Phase, Result, Rule, Severity, StateKey
 
 _INTERVALS = 2
-"""A vantage counts for a check while its newest run of it began within so many of its intervals."""
+"""A vantage counts for a check while its newest run of it began within so many of its intervals, or half a minute."""
+_LASTS_AT_LEAST = timedelta(seconds=30)
+"""An agent pushes every ten seconds, and a run takes its time."""
 _LONGEST_INTERVAL = timedelta(days=1)
 """Of a check whose interval is not known."""
 _DOUBT = timedelta(hours=1)
@@ -189,7 +191,8 @@ class Voters:
         return self._started is None or now - self._started <= max(self._lasts(check), *silent)
 
     def _lasts(self, check: str) -> timedelta:
-        return _INTERVALS * self.settings.intervals.get(check, _LONGEST_INTERVAL)
+        interval = self.settings.intervals.get(check, _LONGEST_INTERVAL)
+        return max(_INTERVALS * interval, _LASTS_AT_LEAST)
 
     def is_heard(self, vantage: str, now: datetime) -> bool:
         place = self.settings.places.get(vantage)

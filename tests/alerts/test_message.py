@@ -14,7 +14,7 @@ from monitor.alerts.alternatives import Alternative, Others
 from monitor.alerts.digest import digest, together
 from monitor.alerts.incidents import Unmeasured
 from monitor.alerts.message import latest, phrase
-from monitor.alerts.message_parts import moment, rows
+from monitor.alerts.message_parts import moment, rows, state
 from monitor.language import language
 from monitor.model import (
     UNWATCHED,
@@ -124,6 +124,30 @@ def test_what_is_down_from_some_places_says_from_where_and_what_works_there() ->
         "在法兰克福、香港正常。",
         "现象：返回 HTTP 502，应为 200",
     ]
+
+
+@pytest.mark.parametrize(
+    ("bad_from", "english", "chinese"),
+    [
+        ({"a": ("cn", "fra"), "b": ("fra", "cn")}, "down from all places", "所有监测点均不可用"),
+        (
+            {"a": ("cn", "fra"), "b": ("cn",)},
+            "down from Shanghai, Frankfurt",
+            "在上海、法兰克福不可用",
+        ),
+    ],
+)
+def test_what_is_down_from_all_places_names_none(
+    bad_from: dict[str, tuple[str, ...]], english: str, chinese: str
+) -> None:
+    checks = {f"s/{endpoint}/chat": places for endpoint, places in bad_from.items()}
+    seen = replace(BEGUN, checks=(*checks,), active=frozenset(checks), bad_from=checks)
+    for code, names, words in (
+        ("en", {"cn": "Shanghai", "fra": "Frankfurt"}, english),
+        ("zh-CN", {"cn": "上海", "fra": "法兰克福"}, chinese),
+    ):
+        context = Context(now=NOW, places=names, language=language(code))
+        assert state(seen, context) == words
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from monitor.alerts import AlertChanges, AlertEngine, Context
 from monitor.alerts.message import phrase
 from monitor.alerts.policies import FailureRate
 from monitor.alerts.quorum import ALL, ANY, MAJORITY, Quorum, Reach, Standing, Vote, standing
-from monitor.alerts.voters import Place, QuorumSettings
+from monitor.alerts.voters import Place, QuorumSettings, Voters
 from monitor.model import (
     NOT_HEARD,
     AlertSettings,
@@ -299,6 +299,20 @@ def test_a_clock_that_is_set_silences_no_vantage(hours: int) -> None:
     assert world.said == ["opened #1 partial"]
     world.minutes(3)
     assert world.said == ["opened #1 partial", "resolved #1 partial"]
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "lasts_s"), [(3, 30), (15, 30), (16, 32), (60, 120), (300, 600)]
+)
+def test_a_run_counts_for_two_intervals_and_as_long_as_an_agent_may_take_to_send_the_next(
+    interval_s: int, lasts_s: int
+) -> None:
+    voters = Voters(replace(THREE, intervals={CHAT: timedelta(seconds=interval_s)}))
+    voters.see(Result(check=CHAT, vantage=SHANGHAI, at=START, outcome=Outcome.UP))
+    for second, counts in ((lasts_s, True), (lasts_s + 1, False)):
+        now = START + timedelta(seconds=second)
+        voters.hear(SHANGHAI, now, blind=False)
+        assert voters.counts(CHAT, SHANGHAI, now, measured=True) is counts
 
 
 def test_late_results_change_no_belief() -> None:
