@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
 from statistics import median
+from typing import NamedTuple
 
 from monitor.model import (
     Check,
@@ -37,8 +38,7 @@ WINDOW = timedelta(minutes=30)
 _COUNTED = {Outcome.UP, Outcome.DEGRADED, Outcome.DOWN}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Holds what the ranking needs of one run of a main check."""
 
     at: datetime

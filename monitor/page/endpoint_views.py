@@ -277,7 +277,7 @@ def _runs(
         _run(check, result)
         for check in checks
         if (history := histories[check.probe.id])
-        for result in history.recent
+        for result in history.recent[-RUNS:]
     ]
     return tuple(sorted(runs, key=lambda run: run.at, reverse=True)[:RUNS])
 

@@ -105,6 +105,7 @@ def environment(folder: Traversable, language: Language, cache: RenderCache) -> 
         words=formatting.in_language(language),
         language=language,
         drawings=svg_charts,
+        state_icon=_state_icon,
         lang_attribute=formatting.lang_attribute,
         State=State,
         icons=(folder / "icons.svg").read_text("utf-8"),
@@ -120,6 +121,11 @@ def _rows(template: Any, cache: RenderCache, code: str, service: ServiceView) ->
         for endpoint in service.endpoints
     )
     return Markup("").join(rows)
+
+
+@cached
+def _state_icon(name: str) -> Markup:
+    return Markup('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>').format(name)
 
 
 def _cached_gettext(gettext: Callable[[str], str]) -> Callable[..., Markup]:

@@ -3,12 +3,14 @@
 Only attributes, never `style=`, so that a strict Content-Security-Policy holds.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from monitor.model import Point
+from monitor.page.day_bars import Day
 
 STEP = 8
 _LENGTHS = {"d": (4.0, 20.0), "p": (5.0, 24.0), "x": (6.0, 28.0)}
@@ -29,6 +31,14 @@ def bars_svg(days: str, lost: str = "") -> str:
     drawn = [f'<path class="bar-{letter}" d="{path}"/>' for letter, path in paths]
     drawn += [f'<path stroke="url(#hatch)" d="{path}"/>' for letter, path in paths if letter == "x"]
     return "".join(drawn)
+
+
+def days_json(days: Sequence[Day]) -> str:
+    """Letter and minutes of each day that was not good, by its place: `{"88":["x",12]}`."""
+    marked = {
+        place: [day.letter, day.minutes] for place, day in enumerate(days) if day.letter != "o"
+    }
+    return json.dumps(marked, separators=(",", ":"))
 
 
 def bars(days: str, lost: str = "") -> tuple[tuple[str, str], ...]:

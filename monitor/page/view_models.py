@@ -81,7 +81,7 @@ class EndpointHistory:
     @property
     def lost(self) -> str:
         """Return how much of each day was lost, a digit a day: 9 is all of it."""
-        return "".join([day.digit for day in self.days])
+        return "".join([day.digit if day.minutes else "0" for day in self.days])
 
     @property
     def letters(self) -> str:
