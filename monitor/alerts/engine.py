@@ -222,7 +222,8 @@ class AlertEngine:
         if state == before:
             return changes
         self._states[key] = state
-        return replace(changes, states=(*changes.states, state))
+        adopted = (other for other in changes.states if other.key != key)
+        return replace(changes, states=(*adopted, state))
 
     def _fired(self, rule: Rule, event: Fired, failure: Failure, result: Result) -> AlertChanges:
         """A check is believed bad: one incident more, or one that grows."""

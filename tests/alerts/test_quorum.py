@@ -373,6 +373,18 @@ def test_a_restart_goes_on_as_if_nothing_had_happened() -> None:
     ]
 
 
+def test_after_a_restart_an_outage_ends_whoever_of_its_accusers_is_the_last() -> None:
+    """Shanghai believed it while it had no vote; the incident that Frankfurt opened is its too."""
+    world = World()
+    world.minutes(3, {SHANGHAI}, blind={SHANGHAI})
+    assert world.incidents == {}
+    world.minutes(3, {FRANKFURT, SHANGHAI}, blind={SHANGHAI})
+    world.restart()
+    world.minute({SHANGHAI})
+    world.minutes(3)
+    assert [incident.closed is not None for incident in world.incidents.values()] == [True]
+
+
 def test_a_vantage_that_leaves_the_configuration_takes_its_accusation_with_it() -> None:
     world = World(FOR_SHANGHAI)
     world.minutes(3, bad=[SHANGHAI])

@@ -1,0 +1,85 @@
+"""Several vantages, the real machine and the real votes: laws that hold of every history that a seed can draw."""
+
+from dataclasses import replace
+
+import pytest
+from laws_of_vantages import VANTAGE_LAWS, broken_laws
+from vantage_truth import AGENTS, HOUR, PLACES, Cut, Death, VantageTruth
+from vantage_world import START, VantageWorld
+
+from monitor.model import NOT_HEARD, NotificationType, Severity
+
+KILLED = Death(0.0, 20.0, between=True)
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("CRITICAL")
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 12))]
+)
+def test_no_law_of_vantages_is_broken(seed: int) -> None:
+    world = VantageWorld(seed).run()
+    assert [*broken_laws(world)] == []
+    assert len(world.runs) > 3_000
+    assert {move.after for move in world.moves} == {"well", "partial", "down"}
+
+
+def _calm(hours: float = 5) -> VantageTruth:
+    truth = VantageTruth(hours * HOUR, ("s/a", "s/b"))
+    truth.bad = {(endpoint, place): [] for endpoint in truth.endpoints for place in PLACES}
+    truth.offline = {place: [] for place in PLACES}
+    truth.cuts = {place: [] for place in AGENTS}
+    return truth
+
+
+@pytest.mark.slow
+def test_a_partial_whose_only_accuser_is_cut_off_reminds_nobody_and_ends_as_not_known() -> None:
+    """The end of a partial outage that nobody can see is not made up, and it does not stay open for ever."""
+    truth = _calm(9)
+    truth.bad["s/a", "cn"] = [(HOUR, 9 * HOUR)]
+    truth.cuts["cn"] = [Cut(1.5 * HOUR, 9 * HOUR, loses=False)]
+    world = VantageWorld(1, truth).run()
+    assert [*broken_laws(world)] == []
+    [incident] = world.incidents.values()
+    assert incident.closed is not None
+    assert 2.5 * HOUR < (incident.closed - START).total_seconds() < 2.6 * HOUR
+    assert incident.timeline[-1].text == NOT_HEARD
+    assert incident.severity is Severity.PARTIAL
+    assert [row.what for _, row in world.rows] == [
+        NotificationType.OPENED,
+        NotificationType.RESOLVED,
+    ]
+
+
+@pytest.mark.slow
+def test_a_hub_that_is_killed_before_it_believes_a_batch_believes_the_next() -> None:
+    """The batch is in the history: what it would have begun or ended begins and ends with the next results."""
+    truth = _calm(3)
+    for place in PLACES:
+        truth.bad["s/a", place] = [(HOUR, 1.5 * HOUR)]
+    plain = VantageWorld(3, truth).run()
+    [first] = [move.at for move in plain.moves if move.after == "down" and "http" in move.check]
+    for before in (0.5, 5.0, 12.0, 25.0):
+        death = replace(KILLED, at=first - before)
+        truth.deaths = [death]
+        world = VantageWorld(3, truth).run()
+        assert [*broken_laws(world)] == []
+        downs = [move.at for move in world.moves if move.after == "down" and "http" in move.check]
+        assert len(downs) == 1
+        assert downs[0] <= first + death.gap + 90
+
+
+@pytest.mark.proof
+def test_a_thousand_histories_of_several_vantages() -> None:
+    runs = incidents = moves = 0
+    broken = []
+    for seed in range(1000, 2000):
+        world = VantageWorld(seed).run()
+        runs, moves = runs + len(world.runs), moves + len(world.moves)
+        incidents += len(world.incidents)
+        broken += [(seed, law) for law in broken_laws(world)]
+    print(f"\n{len(VANTAGE_LAWS)} laws: {runs} runs, {incidents} incidents, {moves} crossings")
+    assert broken == []
