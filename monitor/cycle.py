@@ -15,7 +15,7 @@ Telling people is the courier's business, showing them the publisher's.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from random import Random, SystemRandom
@@ -50,10 +50,16 @@ UNWELCOME_STATUSES = frozenset({401, 402, 403, 429})
 """Statuses that forbid another request at once, whatever kind a probe makes of them."""
 
 
+Peers = tuple[tuple[str, Habit], ...]
+"""What the same probe has learned at a service's other base URLs, by their names."""
+
+
 class Ask(Protocol):
     """`probes.attempt` with everything bound that does not change from run to run."""
 
-    async def __call__(self, check: Check, *, habit: Habit, late_ms: float) -> Attempted: ...
+    async def __call__(
+        self, check: Check, *, habit: Habit, peers: Peers, late_ms: float
+    ) -> Attempted: ...
 
 
 class Explain(Protocol):
@@ -98,6 +104,7 @@ class Cycle:
     ledger: BudgetLedger
     clock: Clock
     vantage: str
+    peers_of: Callable[[Check], Iterable[Check]] = lambda _: ()
     explain: Explain = as_measured
     habits: dict[str, Habit] = field(default_factory=dict)
     backoff: Backoff = field(default_factory=Backoff)
@@ -118,7 +125,8 @@ class Cycle:
             reserved = NO_SPEND
         else:
             set_by = self.clock_set_by()
-            attempted = await self.ask(check, habit=self._habit(check), late_ms=due.late_ms)
+            habit, peers = self._habit(check), self._peers(check)
+            attempted = await self.ask(check, habit=habit, peers=peers, late_ms=due.late_ms)
             attempted = await explained(self.explain, check, attempted)
             if moved := self.clock_set_by() - set_by:  # when it began, by the clock as it is now
                 at = attempted.result.at + moved
@@ -175,6 +183,11 @@ class Cycle:
 
     def _habit(self, check: Check) -> Habit:
         return self.habits.get(check.key, Habit())
+
+    def _peers(self, check: Check) -> Peers:
+        if not (isinstance(check.probe, ProbeSettings) and check.probe.compares_peers):
+            return ()
+        return tuple((peer.endpoint.name, self._habit(peer)) for peer in self.peers_of(check))
 
     def _record(
         self,

@@ -311,12 +311,28 @@ def _cycle(
         ledger=BudgetLedger(config.services, config.budgets, config.prices, spent),
         clock=deps.clock,
         vantage=config.vantage,
+        peers_of=_peers(deps),
         explain=path_diagnosis,
         habits=dict(habits),
         rng=deps.rng,
         on_result=_listener(deps),
         clock_set_by=deps.clock_steps.total,
     )
+
+
+def _peers(deps: Dependencies) -> Callable[[Check], list[Check]]:
+    """Return what finds the checks that ask the same of a service's other base URLs."""
+
+    def peers_of(check: Check) -> list[Check]:
+        return [
+            peer
+            for peer in deps.config.checks
+            if (peer.service, peer.probe.id, peer.model)
+            == (check.service, check.probe.id, check.model)
+            and peer.key != check.key
+        ]
+
+    return peers_of
 
 
 def _tick(deps: Dependencies, cycle: Cycle) -> RunCheck:

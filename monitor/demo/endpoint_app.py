@@ -1,13 +1,14 @@
 """One simulated endpoint as an HTTP application: its APIs, and the fault that it has at the moment."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from random import Random
 
 from aiohttp import web
 
 from monitor.demo import conversation_apis as apis
 from monitor.demo import plain_api
-from monitor.demo.api_common import ApiError, Json, bad_request, model_list, wrong_key
+from monitor.demo.api_common import CHAT_MODELS, ApiError, Json, bad_request, model_list, wrong_key
 from monitor.demo.endpoints import SimulatedEndpoint
 from monitor.demo.faults import SimulatedFault, error_page, home_page
 from monitor.demo.replies import ApiFormat, Reply
@@ -145,23 +146,23 @@ class EndpointApp:
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
         api = apis.ChatFormat(include_usage=apis.includes_usage(body))
-        return await self._send(request, body, apis.chat(body, self._rng), api)
+        return await self._send(request, body, self._reply(apis.chat, body), api)
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
         api = apis.CompletionFormat(include_usage=apis.includes_usage(body))
-        return await self._send(request, body, apis.completion(body, self._rng), api)
+        return await self._send(request, body, self._reply(apis.completion, body), api)
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
-        reply = apis.response(body, self._rng)
+        reply = self._reply(apis.response, body)
         return await self._send(request, body, reply, apis.ResponsesFormat())
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = await _json(request)
         if "anthropic-version" not in request.headers:
             raise bad_request("anthropic-version: header is required", "anthropic-version")
-        reply = apis.message(body, self._rng)
+        reply = self._reply(apis.message, body)
         return await self._send(request, body, reply, apis.MessagesFormat())
 
     async def _gemini(self, request: web.Request) -> web.StreamResponse:
@@ -171,6 +172,13 @@ class EndpointApp:
         reply = apis.content(model, await _json(request), self._rng)
         streams = {"stream": method == "streamGenerateContent"}
         return await self._send(request, streams, reply, apis.GeminiFormat())
+
+    def _reply(self, make: Callable[[Json, Random], Reply], body: Json) -> Reply:
+        asked = body.get("model")
+        if self._current_fault() is not SimulatedFault.SUBSTITUTED or asked not in CHAT_MODELS:
+            return make(body, self._rng)
+        (other,) = set(CHAT_MODELS) - {asked}
+        return replace(make({**body, "model": other}, self._rng), model=asked)
 
     async def _send(
         self, request: web.Request, body: Json, reply: Reply, api: ApiFormat

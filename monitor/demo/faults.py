@@ -90,6 +90,7 @@ class SimulatedFault(StrEnum):
     PLAIN = "does not stream"
     WRONG_ANSWER = "gives wrong answers"
     OTHER_MODEL = "lets another model answer"
+    SUBSTITUTED = "lets another model answer under the same name"
     FILTERED = "filters harmless answers"
     MISLABELLED = "labels streams as text"
     OVERBILLED = "counts more tokens than there are"

@@ -18,6 +18,7 @@ from typing import Any
 
 from monitor.demo.api_common import CHAT_MODELS, Json, bad_request, event, known_model
 from monitor.demo.faults import SimulatedFault
+from monitor.demo.word_draws import draw
 
 _MAX_COUNT = 2000
 """How many numbers one answer counts at most."""
@@ -141,10 +142,11 @@ class ApiFormat(ABC):
 
 def make_reply(model: Any, question: str, limit: int | None, rng: Random) -> Reply:
     """Answer a question in at most `limit` tokens. Raises ApiError for an unknown model."""
-    tokens = pieces(answer(question))
+    model = known_model(model, *CHAT_MODELS)
+    tokens = pieces(draw(question, model, rng) or answer(question))
     return Reply(
         id=f"{rng.getrandbits(96):024x}",
-        model=known_model(model, *CHAT_MODELS),
+        model=model,
         pieces=tokens[:limit],
         end="stop" if limit is None or len(tokens) <= limit else "length",
         tokens_in=tokens_in(question),

@@ -47,6 +47,7 @@ from monitor.model.result import (
     Stream,
     Timings,
     Usage,
+    WordHistory,
 )
 from monitor.model.rollup import Rollup
 from monitor.model.secret import Redactor, Secret, clean_text

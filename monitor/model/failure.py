@@ -470,6 +470,12 @@ class FailureKind(StrEnum):
         remedy=_CHECK_MODEL,
         spoils_answer=True,
     )
+    MODEL_SUSPECT = _degraded(
+        "model_suspect",
+        label="Answers changed",
+        what="One-word answers are spread otherwise than before, or than at the other base URLs.",
+        remedy="Compare with the other base URLs, and ask the owner which model answers.",
+    )
     CONTENT_FILTERED = _degraded(
         "content_filtered",
         label="Filtered",

@@ -85,6 +85,17 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordHistory:
+    """The one-word answers of an `identity` probe, oldest first, each as `CELL WORD`; no word is an empty answer."""
+
+    baseline: tuple[str, ...] = ()
+    """The first words that came, which later ones are compared with; never an empty one."""
+    since: datetime | None = None
+    """When the baseline was whole."""
+    recent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Habit:
     """Everything that a check has learned and may rely on: a change against it is news, its state is not.
 
@@ -113,6 +124,7 @@ class Habit:
     dimensions: int | None = None
     listed: frozenset[str] = frozenset()
     """The models that the last list named."""
+    words: WordHistory = WordHistory()
 
     def worked(self) -> "Habit":
         """Return the habit after one more good run."""

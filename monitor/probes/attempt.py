@@ -70,6 +70,7 @@ async def attempt(
     check: Check,
     *,
     habit: Habit,
+    peers: tuple[tuple[str, Habit], ...] = (),
     client: Sender,
     clock: Clock,
     rng: Random,
@@ -86,7 +87,7 @@ async def attempt(
     probe = check.probe
     if not isinstance(probe, ProbeSettings):
         raise TypeError(f"got a {type(probe).__name__} as probe, want settings that can run")
-    run = Run(check=check, habit=habit, client=client, rng=rng, now=at)
+    run = Run(check=check, habit=habit, client=client, rng=rng, now=at, peers=peers)
     finding = _without_key(check, probe, habit) or await _ask(probe, run)
     failure = _judge(finding, probe, at, cert_days)
     failure = judge_edge_timeout(failure, finding.exchange, check.endpoint.cut_after)
@@ -236,6 +237,13 @@ def _habit(learned: Habit, before: Habit, redact: Redact) -> Habit:
         listed=frozenset(map(redact, learned.listed))
         if learned.listed != before.listed
         else before.listed,
+        words=learned.words
+        if learned.words == before.words
+        else replace(
+            learned.words,
+            baseline=tuple(map(redact, learned.words.baseline)),
+            recent=tuple(map(redact, learned.words.recent)),
+        ),
     )
 
 

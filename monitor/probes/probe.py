@@ -78,6 +78,8 @@ class Run:
     client: Sender
     rng: Random
     now: datetime
+    peers: tuple[tuple[str, Habit], ...] = ()
+    """What the same probe has learned at the service's other base URLs, by their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,8 @@ class Finding:
     model: str | None = None
     stream: Stream | None = None
     usage: Usage | None = None
+    answer: str = ""
+    """What a model said, for a kind that reads on; it is not kept."""
     evidence: Evidence = field(default_factory=Evidence)
 
 
@@ -113,6 +117,8 @@ class ProbeSettings(BaseModel):
     needs_key: ClassVar[bool] = True
     """Without a key such a probe is not run: its result is `no_key`."""
     needs_model: ClassVar[bool] = False
+    compares_peers: ClassVar[bool] = False
+    """Whether a run looks at what the same probe has learned at the service's other base URLs."""
 
     every: Duration = Field(default=timedelta(minutes=1), description="how often it runs")
     timeout: Duration = Field(default=timedelta(seconds=30), description="when a run is given up")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from demo_cast import Demo
+from every_kind import ONE_MODEL_THEN_ANOTHER
 
 from monitor.demo.api_common import (
     EMBEDDING_MODEL,
@@ -86,6 +87,7 @@ FAULTS: dict[SimulatedFault, tuple[FailureKind, str, dict[str, Any], Habit]] = {
         Habit(mismatches=2),
     ),
     SimulatedFault.OTHER_MODEL: (FailureKind.MODEL_MISMATCH, "gemini", {}, WORTH),
+    SimulatedFault.SUBSTITUTED: (FailureKind.MODEL_SUSPECT, "identity", {}, ONE_MODEL_THEN_ANOTHER),
     SimulatedFault.MALFORMED: (FailureKind.MALFORMED_STREAM, "messages", {}, WORTH),
     SimulatedFault.FILTERED: (FailureKind.CONTENT_FILTERED, "messages", {}, WORTH),
     SimulatedFault.MISLABELLED: (FailureKind.WRONG_CONTENT_TYPE, "responses", {}, WORTH),

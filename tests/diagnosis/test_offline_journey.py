@@ -10,7 +10,7 @@ from monitor.alerts import AlertEngine, Context
 from monitor.alerts.message import phrase
 from monitor.budget import BudgetLedger
 from monitor.config import Config, parse
-from monitor.cycle import Cycle
+from monitor.cycle import Cycle, Peers
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
 from monitor.model import Check, FailureKind, Habit, NotificationType, Severity
 from monitor.probes import attempt
@@ -50,7 +50,7 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
             found.diagnosis, endpoints, clock=clock, redact=str, resolve=street.resolve
         )
 
-        async def ask(check: Check, *, habit: Habit, late_ms: float) -> Attempted:
+        async def ask(check: Check, *, habit: Habit, peers: Peers, late_ms: float) -> Attempted:
             return await attempt(
                 check,
                 habit=habit,

@@ -13,7 +13,7 @@ from table import FORMS, Met, lines, meet_all
 from monitor.alerts import AlertEngine, Context
 from monitor.alerts.message import phrase
 from monitor.budget import BudgetLedger
-from monitor.cycle import Cycle
+from monitor.cycle import Cycle, Peers
 from monitor.language import language
 from monitor.model import (
     AlertSettings,
@@ -73,7 +73,7 @@ async def live_through(seen: Sequence[Met], folder: Path, clock: HandClock) -> l
         for check in checks
     )
 
-    async def ask(check: Check, *, habit: Habit, late_ms: float) -> Attempted:
+    async def ask(check: Check, *, habit: Habit, peers: Peers, late_ms: float) -> Attempted:
         given = found[check.endpoint.path]
         result = given.result
         changed = {"check": check.key, "at": clock.now(), "late_ms": late_ms}

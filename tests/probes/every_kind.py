@@ -8,16 +8,18 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from drawn_words import drawn
 from relay import Answering, Asked, event, plain, relaying
 from servers import Authority, Script, Server, endless, loopback, reset, saying, serving
 
 from monitor.demo.replies import answer
-from monitor.model import FailureKind, Habit
+from monitor.model import FailureKind, Habit, WordHistory
+from monitor.probes.answer.one_word import BASELINE, WINDOW
 from monitor.probes.wire.resolver import Resolve, system_resolve
 
 USUAL = Habit(
@@ -27,6 +29,14 @@ USUAL = Habit(
     has_usage=20,
     right_content_type=20,
     prompt_tokens=20,
+)
+ONE_MODEL_THEN_ANOTHER = replace(
+    USUAL,
+    words=WordHistory(
+        baseline=drawn("gpt-4o-mini", BASELINE, 1),
+        since=dt.datetime(2026, 11, 2, tzinfo=dt.UTC),
+        recent=drawn("gpt-4o", 2 * WINDOW, 2),
+    ),
 )
 USAGE = {"prompt_tokens": 20, "completion_tokens": 128}
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -302,6 +312,9 @@ CASES: dict[FailureKind, Case] = {
         Says(words=["no"] * 80)(), "chat", CHAT, Habit(mismatches=2)
     ),
     FailureKind.MODEL_MISMATCH: Case(Says(model="tiny-model")(), "chat", CHAT),
+    FailureKind.MODEL_SUSPECT: Case(
+        Says(words=["42"])(), "identity", {"stream": True}, ONE_MODEL_THEN_ANOTHER
+    ),
     FailureKind.CONTENT_FILTERED: Case(Says(finish="content_filter")(), "chat", CHAT),
     FailureKind.WRONG_CONTENT_TYPE: Case(Says(kind="text/plain")(), "chat", CHAT),
     FailureKind.OVER_BILLING: Case(Says(usage=USAGE | {"prompt_tokens": 900})(), "chat", CHAT),

@@ -10,6 +10,7 @@ from stage import Answer
 from truth import LATE_ANSWERS
 from works import AGAIN, DELIVER, RESUME, Works
 
+from monitor.cycle import Peers
 from monitor.model import (
     Check,
     Habit,
@@ -89,7 +90,9 @@ class Asking(Works):
             return
         self._push(self.clock.true + wait, RESUME, (number, run))
 
-    async def ask(self, check: Check, *, habit: Habit, late_ms: float) -> Attempted:
+    async def ask(
+        self, check: Check, *, habit: Habit, peers: Peers = (), late_ms: float
+    ) -> Attempted:
         at, wall = self.clock.true, self.clock.now()
         kind = self._kind(self._numbers[check.key], at)
         if kind is None:

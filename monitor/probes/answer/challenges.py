@@ -173,6 +173,22 @@ class ColourQuestion(Question):
         return self.name
 
 
+@dataclass(frozen=True, slots=True)
+class OneWord(Question):
+    """Asks for one word of the model's own choice: nothing is right or wrong, but some words come more often."""
+
+    cell: str
+    """What it asks for; words of one cell are compared."""
+    system: str
+    prompt: str
+
+    def check(self, answer: str) -> bool:  # noqa: ARG002  # any answer will do
+        return True
+
+    def want(self) -> str:
+        return "one word"
+
+
 COLOURS = {
     "red": (225, 20, 20),
     "green": (20, 150, 20),
@@ -185,7 +201,7 @@ COLOURS = {
 _SIDE = 64
 """Pixels; some models refuse pictures under 28."""
 
-Challenge = Counting | Addition | OwnQuestion | Continuation | ColourQuestion
+Challenge = Counting | Addition | OwnQuestion | Continuation | ColourQuestion | OneWord
 
 
 def counting(dice: Dice, count: int = COUNT) -> Counting:

@@ -116,8 +116,10 @@ class Conversation(ApiProbe):
     # --- the run ----------------------------------------------------------------------------------
 
     async def run(self, run: Run) -> Finding:
+        return await self.ask(run, self.challenge(run.rng))
+
+    async def ask(self, run: Run, challenge: Challenge) -> Finding:
         """Ask; a model that thinks away our usual cap is asked once more with a larger one, for good."""
-        challenge = self.challenge(run.rng)
         finding = await self._ask_and_judge(run, challenge, self.timeout)
         if not self._thought_too_long(finding):
             return finding
@@ -191,6 +193,7 @@ class Conversation(ApiProbe):
             model=recorder.reader.model,
             stream=stats.stream,
             usage=recorder.reader.usage,
+            answer=recorder.reader.text,
             evidence=Evidence(events=tuple(recorder.offsets) if failure else ()),
         )
 
@@ -212,6 +215,7 @@ class Conversation(ApiProbe):
             habit=habit,
             model=reader.model,
             usage=reader.usage,
+            answer=reader.text,
         )
 
     def _answer(

@@ -1,0 +1,259 @@
+"""Questions for one word of the model's own choice, how its answer is read, and what many of them say. Pure.
+
+After Bruckner, arXiv 2607.10252: which words a model gives at temperature 1 tells models apart, and needs no
+word of the model about itself. Each cell is asked in several ways, drawn at random, so that no fixed text
+can be told from any other question.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from monitor.model import Failure, FailureKind, WordHistory
+from monitor.probes.answer.answer_distribution import (
+    Sample,
+    Shuffler,
+    chance,
+    common_cells,
+    commonest,
+    excess,
+)
+from monitor.probes.answer.challenges import OneWord
+
+BASELINE = 144
+"""Words of the baseline: three days of a probe every 30 minutes."""
+WINDOW = 48
+"""Answers that are compared at a time: one day. 24 would see a substitute in nine of ten cases only."""
+RARE, SIGNIFICANT = 0.01, 0.001
+"""Each of two windows in a row must be further apart than this chance explains, and both together further than the second."""
+OTHER_MODEL_BITS = 0.35
+"""The excess beyond which words differ as between two models: 0.23 was measured between two hosts of one
+model, 0.46 between two models (arXiv 2607.10252)."""
+MOST_EMPTY = 0.2
+"""With more empty answers a window cannot be judged."""
+_SHOWN = 3
+
+_ENGLISH = "Answer with exactly one word. No punctuation, no explanation."
+_CHINESE = "只用一个词回答。不要标点，不要解释。"
+
+CELLS: Mapping[str, tuple[str, ...]] = {
+    "number": (
+        "Pick a number from 1 to 100.",
+        "Name any whole number between 1 and 100.",
+        "Choose one number, at least 1 and at most 100.",
+        "Think of a number from 1 to 100. Which is it?",
+    ),
+    "number-zh": (
+        "请在1到100之间选一个数字。",
+        "随便说一个1到100的整数。",
+        "任选一个不小于1、不大于100的数。",
+        "想一个1到100之间的数字，是哪个？",
+    ),
+    "colour": (
+        "Name a colour.",
+        "Pick any colour.",
+        "Which colour comes to your mind?",
+        "Say one colour of your choice.",
+    ),
+    "animal": (
+        "Name an animal.",
+        "Pick any animal.",
+        "Which animal comes to your mind?",
+        "Say one animal of your choice.",
+    ),
+    "city": (
+        "Name a city.",
+        "Pick any city in the world.",
+        "Which city comes to your mind?",
+        "Say one city of your choice.",
+    ),
+    "letter": (
+        "Pick a letter of the alphabet.",
+        "Name one letter from A to Z.",
+        "Which letter comes to your mind?",
+        "Say one letter of the alphabet.",
+    ),
+}
+
+
+def next_question(words: WordHistory, rng: Shuffler) -> OneWord:
+    """Return a question of the cell that was asked least of late, so that all are asked equally often."""
+    asked = [_split(answer)[0] for answer in words.recent]
+    cell = min(CELLS, key=asked.count)
+    system = _CHINESE if cell.endswith("-zh") else _ENGLISH
+    return OneWord(cell, system, rng.choice(CELLS[cell]))
+
+
+def first_word(cell: str, answer: str) -> str:
+    """Return the word of an answer as it is compared: in lower case, numbers as digits; empty where there is none."""
+    text = unicodedata.normalize("NFKC", answer).casefold()
+    found = re.search(r"\w[\w'’-]*", text)
+    word = found[0].strip("_'’-") if found else ""
+    word = word if len(word) <= _LONGEST else _TOO_LONG
+    if not cell.startswith("number"):
+        return word
+    number = _number_at(text[found.start() :]) if found else None
+    return word if number is None else str(number)
+
+
+def with_answer(words: WordHistory, cell: str, answer: str, now: datetime) -> WordHistory:
+    """Return the history after one more answer. Only words of the baseline's time go into the baseline."""
+    word = first_word(cell, answer)
+    entry = f"{cell} {word}"
+    recent = (*words.recent, entry)[-2 * WINDOW :]
+    if len(words.baseline) >= BASELINE or not word:
+        return replace(words, recent=recent)
+    baseline = (*words.baseline, entry)
+    since = now if len(baseline) == BASELINE else None
+    return WordHistory(baseline=baseline, since=since, recent=() if since else recent)
+
+
+def judge_words(
+    words: WordHistory, peers: Sequence[tuple[str, WordHistory]], rng: Shuffler
+) -> Failure | None:
+    """Compare the last two windows with the other base URLs, then with the baseline.
+
+    Both windows must differ. Another base URL is asked first, for it has the same account and the same day; with
+    several, most of them must differ from this one. Costs up to a second of CPU where much differs: not for
+    an event loop.
+    """
+    windows = _windows(words)
+    if windows is None:
+        return None
+    newest = sample(words.recent)
+    others = [
+        (name, sample(peer.recent), theirs)
+        for name, peer in peers
+        if (theirs := _windows(peer)) is not None
+    ]
+    apart = [
+        (name, all_theirs)
+        for name, all_theirs, theirs in others
+        if _are_apart(zip(theirs, windows, strict=True), (all_theirs, newest), rng)
+    ]
+    if 2 * len(apart) > len(others):
+        names = ", ".join(name for name, _ in apart[:_SHOWN])
+        return _suspect(names, apart[0][1], newest, rng)
+    if words.since is None:
+        return None
+    baseline = sample(words.baseline)
+    if _are_apart(((baseline, window) for window in windows), (baseline, newest), rng):
+        return _suspect(f"{words.since:%Y-%m-%d}", baseline, newest, rng)
+    return None
+
+
+def why_not_judged(words: WordHistory) -> str:
+    """Say why nothing is judged although there are enough answers; empty where all is well."""
+    empty = _share_empty(words.recent[-WINDOW:])
+    if len(words.recent) < WINDOW or empty <= MOST_EMPTY:
+        return ""
+    return f"cannot be judged: {empty:.0%} of the answers are empty"
+
+
+def sample(answers: Sequence[str]) -> Sample:
+    """Return the words by cell, without the empty ones."""
+    cells: dict[str, list[str]] = {}
+    for answer in answers:
+        cell, word = _split(answer)
+        if word:
+            cells.setdefault(cell, []).append(word)
+    return cells
+
+
+def changed_words(before: Sample, now: Sample) -> list[str]:
+    """Return the commonest word before and now of each cell where it is another one: `"blue" -> "teal"`."""
+    pairs = [(commonest(before[cell]), commonest(now[cell])) for cell in common_cells(before, now)]
+    return [f'"{old}" -> "{new}"' for old, new in pairs if old != new]
+
+
+def _suspect(whose: str, before: Sample, now: Sample, rng: Shuffler) -> Failure:
+    changes = ", ".join(changed_words(before, now)[:_SHOWN]) or "in rare words"
+    why = f"got one-word answers unlike those of {whose} ({changes}), want the same"
+    if excess(before, now, rng) >= OTHER_MODEL_BITS:
+        why = f"got one-word answers as unlike those of {whose} as two models ({changes}), want the same"
+    return Failure(FailureKind.MODEL_SUSPECT, why)
+
+
+def _windows(words: WordHistory) -> tuple[Sample, Sample] | None:
+    """Return the last window and the one before it; None where there are none that can be judged."""
+    if len(words.recent) < 2 * WINDOW:
+        return None
+    before, last = words.recent[-2 * WINDOW : -WINDOW], words.recent[-WINDOW:]
+    if max(map(_share_empty, (before, last))) > MOST_EMPTY:
+        return None
+    return sample(last), sample(before)
+
+
+def _are_apart(
+    windows: Iterable[tuple[Sample, Sample]], both: tuple[Sample, Sample], rng: Shuffler
+) -> bool:
+    each_is = all(chance(theirs, ours, rng) < RARE for theirs, ours in windows)
+    return each_is and chance(*both, rng) < SIGNIFICANT
+
+
+def _share_empty(answers: Sequence[str]) -> float:
+    return sum(not _split(answer)[1] for answer in answers) / max(len(answers), 1)
+
+
+def _split(answer: str) -> tuple[str, str]:
+    cell, _, word = answer.partition(" ")
+    return cell, word
+
+
+# --- numbers in words ---------------------------------------------------------------------------------
+
+_LONGEST, _TOO_LONG = 24, "(long)"
+_UNITS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_HAN = "零一二三四五六七八九"
+_ENGLISH_NUMBER = re.compile(rf"({'|'.join(_TENS)})(?:[\s-]+({'|'.join(_UNITS[1:10])}))?\b")
+_HAN_NUMBER = re.compile(rf"(一?百)|([{_HAN}]?)十([{_HAN}]?)|([{_HAN}])")
+
+
+def _number_at(text: str) -> int | None:
+    """Return the number with which a text begins, in digits, English or Chinese words; None for none."""
+    if digits := re.match(r"\d{1,9}", text):
+        return int(digits[0])
+    if words := _ENGLISH_NUMBER.match(text):
+        return 20 + 10 * _TENS.index(words[1]) + (_UNITS.index(words[2]) if words[2] else 0)
+    if text.startswith(("hundred", "one hundred", "a hundred")):
+        return 100
+    word = re.match(r"[a-z]+", text)
+    if word and word[0] in _UNITS:
+        return _UNITS.index(word[0])
+    return _han_number(text)
+
+
+def _han_number(text: str) -> int | None:
+    match = _HAN_NUMBER.match(text)
+    if match is None:
+        return None
+    hundred, tens, units, digit = match.groups()
+    if hundred:
+        return 100
+    if digit:
+        return _HAN.index(digit)
+    return 10 * (_HAN.index(tens) if tens else 1) + (_HAN.index(units) if units else 0)

@@ -1,0 +1,56 @@
+"""Probes whether the same model answers as before and as at the other base URLs, by one-word answers."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from monitor.model import Evidence, FailureKind, Habit
+from monitor.probes.answer.challenges import Challenge, OneWord
+from monitor.probes.answer.one_word import judge_words, next_question, why_not_judged, with_answer
+from monitor.probes.kinds.chat import ChatShape
+from monitor.probes.parameter_fallback import Body
+from monitor.probes.probe import Duration, Finding, Run
+
+_WITHOUT_TEXT = frozenset({FailureKind.EMPTY_COMPLETION, FailureKind.BUDGET_TOO_SMALL})
+
+
+class IdentityProbe(ChatShape):
+    kind: ClassVar[str] = "identity"
+    title: ClassVar[str] = "Model identity"
+    main_rank: ClassVar[int] = 95
+    compares_peers: ClassVar[bool] = True
+
+    every: Duration = Field(default=timedelta(minutes=30), description="how often it runs")
+    stream: bool = Field(default=False, description="ask for a stream")
+
+    def usual_cap(self) -> int:
+        return 16
+
+    def content(self, challenge: Challenge) -> Any:
+        return challenge.prompt
+
+    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
+        body = dict(super().body(model, challenge, habit))
+        if isinstance(challenge, OneWord):
+            body["messages"] = [{"role": "system", "content": challenge.system}, *body["messages"]]
+        return body if "temperature" in habit.refused else {**body, "temperature": 1}
+
+    async def run(self, run: Run) -> Finding:
+        question = next_question(run.habit.words, run.rng)
+        finding = await self.ask(run, question)
+        if finding.failure is not None and finding.failure.kind not in _WITHOUT_TEXT:
+            return finding
+        words = with_answer(finding.habit.words, question.cell, finding.answer, run.now)
+        if finding.failure is not None:
+            return replace(finding, habit=replace(finding.habit, words=words))
+        peers = [(name, habit.words) for name, habit in run.peers]
+        failure = await asyncio.to_thread(judge_words, words, peers, run.rng)
+        return replace(
+            finding,
+            failure=failure,
+            habit=replace(finding.habit, words=words),
+            evidence=Evidence(note=why_not_judged(words)),
+        )
