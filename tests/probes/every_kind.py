@@ -313,7 +313,10 @@ CASES: dict[FailureKind, Case] = {
     ),
     FailureKind.MODEL_MISMATCH: Case(Says(model="tiny-model")(), "chat", CHAT),
     FailureKind.MODEL_SUSPECT: Case(
-        Says(words=["42"])(), "identity", {"stream": True}, ONE_MODEL_THEN_ANOTHER
+        Says(words=["42"], usage=USAGE | {"completion_tokens": 1})(),
+        "identity",
+        {"stream": True},
+        ONE_MODEL_THEN_ANOTHER,
     ),
     FailureKind.CONTENT_FILTERED: Case(Says(finish="content_filter")(), "chat", CHAT),
     FailureKind.WRONG_CONTENT_TYPE: Case(Says(kind="text/plain")(), "chat", CHAT),
