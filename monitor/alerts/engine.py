@@ -124,6 +124,8 @@ class AlertEngine:
         self._closed = {incident.id: incident for incident in memory.recent}
         self._quiet = Quiet(silences=memory.silences)
         self._streaks = FailureStreaks(last_kinds(self._states.values(), self._book))
+        self.service_names: Mapping[str, str] = {}
+        """Id -> name, of those that have one."""
         self._webhooks: tuple[Webhook, ...] = ()
         self._describe: Describe = lambda *_: ""
         self.voters = Voters(voting)
@@ -342,7 +344,9 @@ class AlertEngine:
         )
         if is_known:
             return NO_CHANGES
-        text = self_alerts.budget_spent(service, failure.message, self.language)
+        text = self_alerts.budget_spent(
+            self.service_names.get(service, service), failure.message, self.language
+        )
         return AlertChanges(outgoing=self.notice(Notice(text), now))
 
     # --- time, and what people ask --------------------------------------------------------------
@@ -424,7 +428,8 @@ class AlertEngine:
         return routing.ended_by_start(self._channels, begun, text, at)
 
     def warn_of_budget(self, service: str, why: str, at: datetime) -> tuple[OutboxMessage, ...]:
-        return self.notice(Notice(self_alerts.budget_warning(service, why, self.language)), at)
+        name = self.service_names.get(service, service)
+        return self.notice(Notice(self_alerts.budget_warning(name, why, self.language)), at)
 
     # --- what was before, and what leaves -------------------------------------------------------
 

@@ -168,12 +168,12 @@ def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, new
     title = context.say(
         "%(where)s: recovered, was %(state)s for %(lasted)s", lasted=length, **facts
     )
+    end = moment(incident.closed, context)
+    span = context.say("From %(begin)s to %(end)s. [#%(number)s]", end=end, **facts)
+    if end == facts["begin"]:  # within the minute
+        span = context.say("At %(begin)s. [#%(number)s]", **facts)
     lines = [
-        context.say(
-            "From %(begin)s to %(end)s. [#%(number)s]",
-            end=moment(incident.closed, context),
-            **facts,
-        ),
+        span,
         *(counted(incident.failed_runs, context) or [facts["Why"]]),
         *_removed(incident, context),
         *downtime(context),

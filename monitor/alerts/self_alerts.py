@@ -48,13 +48,21 @@ def group_moved(channel: str, before: str, after: str, say: Language) -> str:
 
 
 def budget_warning(service: str, why: str, say: Language) -> str:
+    """Return what is told of a service, by its name, most of whose budget is spent."""
     title = say.gettext("%(service)s: most of today's budget for checks is spent", service=service)
-    return f"💰 {title}\n{say.observed(why)}"
+    return f"💰 {title}\n{_spent(why, say)}"
 
 
 def budget_spent(service: str, why: str, say: Language) -> str:
+    """Return what is told of a service, by its name, whose budget is spent."""
     title = say.gettext("%(service)s: paid checks pause until tomorrow (UTC)", service=service)
-    return f"💰 {title}\n{say.observed(why)}"
+    return f"💰 {title}\n{_spent(why, say)}"
+
+
+def _spent(why: str, say: Language) -> str:
+    """Say how much; what follows in `why` the title says."""
+    spent = say.observed(why.partition("; ")[0])
+    return spent[:1].upper() + spent[1:] + say.gettext(". ").rstrip()
 
 
 def started(memory: RestartState, context: Context) -> str | None:
@@ -73,10 +81,14 @@ def started(memory: RestartState, context: Context) -> str | None:
     if gap >= GAP:
         title = say.gettext("monitor: was down for %(lasted)s", lasted=lasted(gap, context))
     begin, end = moment(memory.last_seen, context), moment(context.now, context)
-    lines = [
-        f"👁 {title}",
-        say.gettext("From %(begin)s to %(end)s nothing was probed.", begin=begin, end=end),
-    ]
+    unprobed = say.gettext("From %(begin)s to %(end)s nothing was probed.", begin=begin, end=end)
+    if begin == end:
+        unprobed = say.gettext(
+            "At %(moment)s nothing was probed for %(lasted)s.",
+            moment=begin,
+            lasted=lasted(gap, context),
+        )
+    lines = [f"👁 {title}", unprobed]
     if not memory.stopped_cleanly:
         lines.append(say.gettext("It did not stop by itself: a crash, a kill, or a loss of power."))
     if number > 1 and crashed:

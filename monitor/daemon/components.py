@@ -178,6 +178,7 @@ class Components:
             hub=hub,
             best_changes=BestChanges(memory.told_best),
         )
+        alerts.service_names = _service_names(config)
         components.use_webhooks(deps)
         return components
 
@@ -214,6 +215,7 @@ class Components:
         self.path_diagnosis.change(config.diagnosis, _endpoints(config), deps.redact)
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
         self.alerts.change(config.alerts, audience(config), voting_of(config))
+        self.alerts.service_names = _service_names(config)
         self.bots.change(config, notifier)
         self.courier.change(self.bots, partial(_context, deps, self.alerts))
         self.use_webhooks(deps)
@@ -283,6 +285,10 @@ def voting_of(config: Config) -> QuorumSettings:
         late=verdict.late,
         intervals={check.key: check.every for check in config.checks},
     )
+
+
+def _service_names(config: Config) -> dict[str, str]:
+    return {service.id: service.name for service in config.services}
 
 
 def _endpoints(config: Config) -> tuple[Endpoint, ...]:
@@ -445,7 +451,7 @@ def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None)
     }
     return Context(
         now=now,
-        services={service.id: service.name for service in config.services},
+        services=_service_names(config),
         endpoints={path: (endpoint.name, endpoint.url) for path, endpoint in endpoints.items()},
         alternatives=_alternatives(deps, alerts, incident, endpoints),
         unmeasured=alerts.unmeasured(incident) if incident else {},

@@ -100,7 +100,7 @@ def _news_of(
     what: NotificationType, incident: Incident, view: IncidentView, page: PageView
 ) -> Iterator[str]:
     """Word one incident, with times of UTC, as on the page: nobody knows where a reader is."""
-    say, moment, title = page.language.gettext, page.language.moment, _title(view, page)
+    say, title = page.language.gettext, _title(view, page)
     if what is NotificationType.FLAPPING and incident.series:
         yield "🟠 " + say("%(title)s: it comes and goes", title=title)
     elif incident.is_unwatched:
@@ -110,21 +110,29 @@ def _news_of(
     else:
         yield f"{_MARKS[view.severity]} {title}"
     if view.closed:
-        yield say(
-            "From %(begin)s to %(end)s, for %(lasted)s.",
-            begin=moment(view.opened, UTC),
-            end=moment(view.closed, UTC),
-            lasted=view.lasted,
-        )
+        yield _span(view, page.language, UTC)
     else:
         if view.instead:
             yield say("Use instead: %(url)s", url=view.instead)
-        yield say(
-            "Since %(moment)s, for %(lasted)s.", moment=moment(view.opened, UTC), lasted=view.lasted
-        )
+        yield _span(view, page.language, UTC)
         yield view.what
     if page.url:
         yield f"{page.url}/incidents/{view.id}/"
+
+
+def _span(view: IncidentView, language: Language, zone: tzinfo) -> str:
+    """Say from when to when it lasts, and how long; what began and ended within a minute names it once."""
+    begin = language.moment(view.opened, zone)
+    if not view.closed:
+        return language.gettext(
+            "Since %(moment)s, for %(lasted)s.", moment=begin, lasted=view.lasted
+        )
+    end = language.moment(view.closed, zone)
+    if begin == end:
+        return language.gettext("At %(moment)s, for %(lasted)s.", moment=end, lasted=view.lasted)
+    return language.gettext(
+        "From %(begin)s to %(end)s, for %(lasted)s.", begin=begin, end=end, lasted=view.lasted
+    )
 
 
 def _name(service: str, page: PageView) -> str:
@@ -229,20 +237,10 @@ def details(incident: Incident, page: PageView, zone: tzinfo) -> str:
     view = next((each for each in page.incidents if each.id == incident.id), None)
     if view is None:
         return no_incident(incident.id, page.language)
-    span = say(
-        "Since %(moment)s, for %(lasted)s.", moment=moment(view.opened, zone), lasted=view.lasted
-    )
-    if view.closed:
-        span = say(
-            "From %(begin)s to %(end)s, for %(lasted)s.",
-            begin=moment(view.opened, zone),
-            end=moment(view.closed, zone),
-            lasted=view.lasted,
-        )
     failure = incident.failure
     lines = [
         f"[#{incident.id}] {_title(view, page)}",
-        span,
+        _span(view, page.language, zone),
         view.what,
         say("Seen: %(seen)s", seen=_seen(failure, page.language)),
         *([say("To do: %(remedy)s", remedy=view.do)] if view.do else []),

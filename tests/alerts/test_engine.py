@@ -378,9 +378,19 @@ def test_what_is_said_of_a_budget_names_the_service_and_what_was_spent() -> None
     ).outgoing
     english = language("en")
     assert (row.text, row.created) == (budget_spent("s", paused.message, english), START)
+    night.alerts.service_names = {"s": "Relay"}
     assert night.alerts.warn_of_budget("s", "spent 4 of 5", START) == night.alerts.notice(
-        Notice(budget_warning("s", "spent 4 of 5", english)), START
+        Notice(budget_warning("Relay", "spent 4 of 5", english)), START
     )
+
+
+def test_a_spent_budget_is_told_once_in_a_sentence() -> None:
+    why = "spent 5 of 5 tokens today; paid probes go on tomorrow (UTC)"
+    assert budget_spent("Relay", why, language("en")).splitlines() == [
+        "💰 Relay: paid checks pause until tomorrow (UTC)",
+        "Spent 5 of 5 tokens today.",
+    ]
+    assert budget_spent("Relay", why, language("zh-CN")).splitlines()[1] == "今日已用 5 / 5 token。"
 
 
 def test_windows_of_checks_that_left_are_forgotten() -> None:

@@ -258,6 +258,14 @@ def test_an_end_in_which_one_of_two_left_the_configuration_says_so() -> None:
     assert back.unwatched == set()
 
 
+def test_what_began_and_ended_within_a_minute_names_it_once() -> None:
+    over = incidents.leave(BEGUN, "s/a/chat", START + MINUTE / 3)
+    assert read(over, NotificationType.RESOLVED)[:2] == [
+        "✅ OhMyGPT, CDN: recovered, was down for 20s",
+        "At 24 Nov 12:00 UTC. [#1]",
+    ]
+
+
 def test_a_list_says_the_same_in_short() -> None:
     gone = incidents.leave(replace(BEGUN, id=2), "s/a/chat", START + 60 * MINUTE, UNWATCHED)
     context = Context(now=NOW, unmeasured=GAP)

@@ -46,6 +46,16 @@ def test_a_crash_is_told_and_a_loop_of_them_ever_less_often(crashes: int, told: 
     short = replace(SEEN, last_seen=START - timedelta(seconds=5), stopped_cleanly=False)
     text = self_alerts.started(replace(short, crashes=crashes), CONTEXT)
     assert (text is not None) == told
+    if text:
+        assert text.splitlines()[:2] == [
+            "👁 monitor: crashed",
+            "From 24 Nov 11:59 UTC to 24 Nov 12:00 UTC nothing was probed.",
+        ]
+        within = replace(CONTEXT, now=START + timedelta(seconds=40))
+        later = replace(short, crashes=crashes, last_seen=START + timedelta(seconds=30))
+        assert "\nAt 24 Nov 12:00 UTC nothing was probed for 10s.\n" in (
+            self_alerts.started(later, within) or ""
+        )
     if text and crashes > 1:
         assert f"Crashes within an hour: {crashes}." in text
 
