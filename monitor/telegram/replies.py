@@ -102,11 +102,11 @@ def _news_of(
     """Word one incident, with times of UTC, as on the page: nobody knows where a reader is."""
     say, title = page.language.gettext, _title(view, page)
     if what is NotificationType.FLAPPING and incident.series:
-        yield "🟠 " + say("%(title)s: it comes and goes", title=title)
+        yield "🟠 " + say("It comes and goes: %(title)s", title=title)
     elif incident.is_unwatched:
-        yield "👁 " + say("%(title)s: no longer watched, so it is not known", title=title)
+        yield "👁 " + say("No longer watched, so not known: %(title)s", title=title)
     elif view.closed:
-        yield "✅ " + say("%(title)s: recovered", title=title)
+        yield "✅ " + say("Recovered: %(title)s", title=title)
     else:
         yield f"{_MARKS[view.severity]} {title}"
     if view.closed:

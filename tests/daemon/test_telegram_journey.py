@@ -56,7 +56,7 @@ async def test_an_alert_is_acknowledged_by_its_button_over_a_restart_and_a_reloa
         assert [text.splitlines()[0] for text in phone.of(READER)] == [
             "You will hear of s. /unsubscribe ends it.",
             "🔴 s, a: bad gateway",
-            "✅ s, a: bad gateway: recovered",
+            "✅ Recovered: s, a: bad gateway",
         ]
         for file in (tmp_path / "page").rglob("*"):
             assert not file.is_file() or b"ada7" not in file.read_bytes().lower(), file

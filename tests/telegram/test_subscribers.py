@@ -214,7 +214,7 @@ async def test_that_one_comes_and_goes_is_not_said_of_others_in_the_same_message
         await place.recover()
         await bot.broadcast(news(NotificationType.FLAPPING, 1))
     heard = phone.of(ADA)[-1]
-    assert "recovered" in heard
+    assert "Recovered" in heard
     assert "comes and goes" not in heard
 
 
