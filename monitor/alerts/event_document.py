@@ -6,7 +6,7 @@ renaming one raises `VERSION`.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -87,7 +87,7 @@ class BestFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventDocument:
-    """One event. Times are UTC. `id` is the same over all tries, and that of the header `webhook-id`.
+    """One event; `test` is none, and asks for nothing. Times are UTC. `id` is the same over all tries, and that of the header `webhook-id`.
 
     `at` is when it was decided, `vantage` the place of the monitor that decided; `bad_from` are the places
     that see it bad now, which need not be that one. `kind`, `fault` and `message` are those of the incident's latest failure,
@@ -97,7 +97,7 @@ class EventDocument:
     """
 
     version: Literal[1] = VERSION
-    event: WebhookEvent
+    event: WebhookEvent | Literal["test"]
     id: str
     at: datetime
     vantage: str
@@ -194,6 +194,12 @@ def best_document(
         previous=previous,
         page=names.page_url,
     )
+
+
+def example_document(at: datetime, names: Names) -> EventDocument:
+    """Make a document that tries a webhook, and speaks of nothing; the id is still to be given."""
+    nothing = best_document("", None, None, at, names)
+    return replace(nothing, event="test", service=None, message="This is a test: nothing happened.")
 
 
 def _best(first: Alternative) -> BestFacts:

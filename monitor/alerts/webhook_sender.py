@@ -44,6 +44,10 @@ class WebhookSender:
 
     async def send(self, row: OutboxMessage) -> None:
         """Raise NotDeliveredError where the receiver did not take it, or may not have."""
+        await self.status_of(row)
+
+    async def status_of(self, row: OutboxMessage) -> int:
+        """Send, and return the status with which the receiver took it. Raises as `send` does."""
         webhook = self._webhooks.get(row.channel)
         if webhook is None:
             raise ReceiverGoneError(f"there is no {row.channel} any more")
@@ -51,7 +55,7 @@ class WebhookSender:
             raise ReceiverGoneError(_GONE)
         status, headers, body = await self._post(webhook, row.text.encode())
         if 200 <= status < 300:
-            return
+            return status
         if status == 410:
             self.gone.add(row.channel)
             raise ReceiverGoneError(_GONE)

@@ -1,4 +1,4 @@
-"""`monitor test-alert`: send a test message to every channel."""
+"""`monitor test-alert`: send a test message to every channel and webhook."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -29,6 +29,7 @@ from monitor.model import (
     NotDeliveredError,
     Redactor,
     Severity,
+    Webhook,
 )
 
 
@@ -42,7 +43,10 @@ class Example(StrEnum):
 
 def command(
     channel: Annotated[
-        str, typer.Argument(metavar="CHANNEL", help="Default: every channel.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="CHANNEL", help="Or a webhook. Default: all of them.", show_default=False
+        ),
     ] = "",
     example: Annotated[
         Example | None,
@@ -56,11 +60,11 @@ def command(
     ] = None,
     path: ConfigPath = None,
 ) -> None:
-    """Send a test message to every channel, or to one, and say which failed and why. Exit 1 if one failed.
+    """Send a test message to every channel and webhook, or to one, and say which failed and why. Exit 1 if one failed.
 
     With --as it is what an incident of your first check would send, marked as a test. A channel that holds
     events, as on-call services do, gets the beginning and the end, so that nothing stays open there.
-    Webhooks get no test: programs would act on it.
+    A webhook always gets the event `test`, which speaks of no base URL, so that no program acts on it.
     """
     loaded = load(path)
     failed = asyncio.run(send_tests(loaded, channel, example, say))
@@ -70,11 +74,11 @@ def command(
 async def send_tests(
     config: Config, only: str, example: Example | None, say: Callable[[str], None]
 ) -> int:
-    """Return how many channels failed.
+    """Return how many failed.
 
-    Raises ConfigError where there is none, and MonitorError where there is none of the name `only`.
+    Raises ConfigError where there is nothing to try, and MonitorError where nothing has the name `only`.
     """
-    if not config.channels:
+    if not config.targets:
         what = "there is none; add a table such as [channel.telegram] with a url"
         raise ConfigError((Complaint("channel", what),), config.path)
     channels = tuple(
@@ -82,12 +86,48 @@ async def send_tests(
         for receiver in config.receivers
         if only in {"", receiver.id, receiver.id.partition("+")[0]}
     )
-    if not channels:
-        names = ", ".join(channel.id for channel in config.channels)
-        if only in {webhook.id for webhook in config.webhooks}:
-            why = f"{only} is a webhook, which gets no test: a program would act on it"
-            raise MonitorError(f"{why}. Channels are: {names}")
-        raise MonitorError(f'there is no channel "{only[:40]}", only {names}')
+    webhooks = tuple(
+        webhook for webhook in config.webhooks if only in {"", webhook.id, webhook.target}
+    )
+    if not channels and not webhooks:
+        names = ", ".join(config.targets)
+        raise MonitorError(f'there is no channel or webhook "{only[:40]}", only {names}')
+    failed = await _test_channels(config, channels, example, say)
+    return failed + (await _test_webhooks(config, webhooks, say) if webhooks else 0)
+
+
+async def _test_webhooks(
+    config: Config, webhooks: tuple[Webhook, ...], say: Callable[[str], None]
+) -> int:
+    """Return how many of them did not take it."""
+    from monitor.alerts.event_document import example_document  # noqa: PLC0415  # only for webhooks
+    from monitor.alerts.event_json import document_json  # noqa: PLC0415
+    from monitor.alerts.incident_events import event_row  # noqa: PLC0415
+    from monitor.alerts.webhook_sender import WebhookSender  # noqa: PLC0415
+    from monitor.daemon.webhooks import names_of  # noqa: PLC0415
+
+    clock = SystemClock()
+    now = clock.now()
+    sender = WebhookSender(webhooks, Redactor(config.secrets), clock)
+    text = document_json(example_document(now, names_of(config)))
+    failed = 0
+    for webhook in webhooks:
+        try:
+            status = await sender.status_of(event_row(webhook, Severity.MONITOR, None, text, now))
+        except NotDeliveredError as error:
+            failed += 1
+            say(f"{webhook.target}: failed: {error}")
+        else:
+            say(f"{webhook.target}: sent: the receiver answered HTTP {status}")
+    return failed
+
+
+async def _test_channels(
+    config: Config,
+    channels: tuple[Channel, ...],
+    example: Example | None,
+    say: Callable[[str], None],
+) -> int:
     notifier = Notifier(channels, Redactor(config.secrets))
     failed = 0
     for channel in channels:

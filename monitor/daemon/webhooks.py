@@ -24,6 +24,19 @@ from monitor.store import TOLD_BEST, Store
 log = logging.getLogger(__name__)
 
 
+def names_of(config: Config) -> Names:
+    """Return what documents call the things of a configuration."""
+    return Names(
+        vantage=config.vantage,
+        services={service.id: service for service in config.services},
+        endpoints={
+            endpoint.path: endpoint for service in config.services for endpoint in service.endpoints
+        },
+        vantages=config.places(language(config.alerts.language)),
+        page_url=config.page.url,
+    )
+
+
 class Webhooks:
     """Serves one configuration; a reload makes another one, which goes on with the same `best`."""
 
@@ -41,17 +54,7 @@ class Webhooks:
         """`silent` returns the vantages that saw an incident bad and say nothing of it now."""
         self._webhooks, self._store, self._clock = config.webhooks, store, clock
         self._instead, self._silent = instead, silent
-        self._names = Names(
-            vantage=config.vantage,
-            services={service.id: service for service in config.services},
-            endpoints={
-                endpoint.path: endpoint
-                for service in config.services
-                for endpoint in service.endpoints
-            },
-            vantages=config.places(language(config.alerts.language)),
-            page_url=config.page.url,
-        )
+        self._names = names_of(config)
         self._best = best
         self.sender = WebhookSender(config.webhooks, redact, clock)
 
