@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from monitor.alerts import Context, Notifier, latest
+from monitor.alerts.event_document import example_document
+from monitor.alerts.event_json import document_json
 from monitor.alerts.example_incident import (
     as_test,
     example_end,
@@ -15,10 +17,13 @@ from monitor.alerts.example_incident import (
     example_row,
     plain_test,
 )
+from monitor.alerts.incident_events import event_row
+from monitor.alerts.webhook_sender import WebhookSender
 from monitor.cli.console import say
 from monitor.cli.options import ConfigPath, load, one_of
 from monitor.clock import SystemClock
 from monitor.config import Config
+from monitor.daemon.webhooks import names_of
 from monitor.language import language
 from monitor.model import (
     Channel,
@@ -100,12 +105,6 @@ async def _test_webhooks(
     config: Config, webhooks: tuple[Webhook, ...], say: Callable[[str], None]
 ) -> int:
     """Return how many of them did not take it."""
-    from monitor.alerts.event_document import example_document  # noqa: PLC0415  # only for webhooks
-    from monitor.alerts.event_json import document_json  # noqa: PLC0415
-    from monitor.alerts.incident_events import event_row  # noqa: PLC0415
-    from monitor.alerts.webhook_sender import WebhookSender  # noqa: PLC0415
-    from monitor.daemon.webhooks import names_of  # noqa: PLC0415
-
     clock = SystemClock()
     now = clock.now()
     sender = WebhookSender(webhooks, Redactor(config.secrets), clock)

@@ -127,9 +127,9 @@ class Asking(Works):
     def record(self, entry: RunRecord) -> None:
         self._before_the_record()
         self.store.record(entry)
-        kind = entry.result.failure
+        failure = entry.result.failure
         asked = self.clock.true_of(entry.result.at)
-        code = CODES[kind and kind.kind.value]
+        code = CODES[failure.kind.value if failure else None]
         self._uncommitted.append((self._numbers[entry.result.check], asked, self.clock.shift, code))
         if entry.incidents or entry.outgoing:
             self._flush()

@@ -33,7 +33,7 @@ def what_was_decided_is_told(seen: Seen) -> Iterator[str]:
                 del want["resolved"]
             if {name: said[name] for name in want} != want:
                 yield f"#{incident.id} for {channel}: {dict(said)} was decided, want {want}"
-            if not wanted and sum(said.values()):
+            if not wanted and any(said.values()):
                 yield f"#{incident.id} was told to {channel}, who should not hear of it"
             if not begun and said["reminder"] + said["update"]:
                 yield f"#{incident.id} was told on to {channel}, who had not heard of it"

@@ -53,6 +53,7 @@ class RealStore(Store):
 
     def finals(self) -> Finals:
         """Read beside the store, from its file."""
+        assert self._reader
         incidents = self._reader.incidents()
         rows: dict[int, tuple[OutboxMessage, str]] = {}
         with closing(sqlite3.connect(self.file)) as connection:

@@ -118,7 +118,7 @@ async def test_readers_hear_of_what_they_chose_in_their_language_until_they_have
         assert await asks(place, "/unsubscribe", ADA) == "You have not subscribed to that."
         await place.recover()
         await bot.broadcast(news(NotificationType.RESOLVED, 1))
-        assert phone.of(LI)[-1].startswith("✅ Relay")
+        assert phone.of(LI)[-1].startswith("✅ 已恢复")
         assert len(phone.of(ADA)) == 5
     assert [each.chat for each in await place.store.subscribers()] == [LI, BOB]
 
