@@ -267,7 +267,10 @@ class AlertEngine:
             joined = _joined(before, event, failure)
             grown = lifecycle.grown(before, joined, now, self._settings.wait)
             return grown, None, NO_CHANGES
-        if before := flapping.swept_along(self._book, event, rule, muted_by):
+        if before := (
+            flapping.swept_along(self._book, event, rule, muted_by)
+            or incidents.same_url(self._book, event, rule, muted_by)
+        ):
             # In one message with the others, which ends what was told of coming and going.
             joined = lifecycle.series_ended(_joined(before, event, failure), now)
             ended = self._end_series(event, rule, now, but=before.id)

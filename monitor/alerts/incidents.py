@@ -7,7 +7,8 @@ Which incident a check that has just been believed bad belongs to:
   already, or if both began within `TOGETHER` of each other, for what breaks together has one cause;
 - else a new one.
 
-What nobody is told of never swallows what people should hear, so only what is muted alike mixes.
+What nobody is told of never swallows what people should hear, so only what is muted alike mixes; but one base
+URL is one incident, also while some of its checks are bad from fewer vantages than people are told of.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -71,6 +72,20 @@ def home(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident |
             is_of_rule(incident, rule)
             and incident.muted is muted
             and _shares_cause(incident, fired)
+        ):
+            return incident
+    return None
+
+
+def same_url(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident | None:
+    """The open incident of the same base URL, where only how many vantages see it keeps the two apart."""
+    mixes = {None: Mute.PARTIAL, Mute.PARTIAL: None}
+    for incident in book.open.values():
+        if (
+            muted in mixes
+            and incident.muted is mixes[muted]
+            and is_of_rule(incident, rule)
+            and endpoint_of(fired.check) in incident.endpoints
         ):
             return incident
     return None

@@ -23,6 +23,7 @@ from monitor.model import (
     Failure,
     FailureKind,
     Incident,
+    Mute,
     NotificationType,
     OutboxMessage,
     Outcome,
@@ -32,7 +33,7 @@ from monitor.model import (
 )
 from monitor.ranking import covered
 
-CHAT = "s/a/chat"
+CHAT, MODELS = "s/a/chat", "s/a/models"
 MINUTE = timedelta(minutes=1)
 SHANGHAI, FRANKFURT, HOME = "cn", "fra", "local"
 EVERYWHERE = (SHANGHAI, FRANKFURT, HOME)
@@ -95,12 +96,28 @@ class World:
         for _ in range(times):
             self.minute(bad, kind, **more)
 
-    def run(self, vantage: str, kind: FailureKind | None, ago: timedelta = timedelta(0)) -> None:
+    def run(
+        self,
+        vantage: str,
+        kind: FailureKind | None,
+        ago: timedelta = timedelta(0),
+        check: str = CHAT,
+    ) -> None:
         failure = Failure(kind, f"got {kind.value}") if kind else None
         outcome = failure.outcome if failure else Outcome.UP
         at = self.now - ago
-        result = Result(check=CHAT, vantage=vantage, at=at, outcome=outcome, failure=failure)
+        result = Result(check=check, vantage=vantage, at=at, outcome=outcome, failure=failure)
         self.keep(self.engine.judge(result, self.now))
+
+    def twice(self, bad: Iterable[str], check: str) -> None:
+        """Each vantage runs a check often enough to believe what it sees."""
+        for _ in range(2):
+            for vantage in EVERYWHERE:
+                self.engine.voters.hear(vantage, self.now, blind=False)
+                kind = FailureKind.BAD_GATEWAY if vantage in {*bad} else None
+                self.run(vantage, kind, check=check)
+            self.keep(self.engine.remind(self.now))
+            self.now += MINUTE / 4
 
     def keep(self, changes: AlertChanges) -> None:
         self.states |= {state.key: state for state in changes.states}
@@ -136,6 +153,41 @@ def test_what_is_bad_from_one_vantage_is_told_as_partial_when_it_has_lasted() ->
     assert world.incidents[1].bad_from == {CHAT: (SHANGHAI,)}
     world.minutes(3)
     assert world.said == ["opened #1 partial", "resolved #1 partial"]
+
+
+@pytest.mark.parametrize("first", [CHAT, MODELS])
+def test_one_base_url_is_one_incident_though_some_of_its_checks_are_bad_from_fewer_places(
+    first: str,
+) -> None:
+    world = World()
+    bad = {CHAT: [HOME], MODELS: [*EVERYWHERE]}
+    for check in (first, *({CHAT, MODELS} - {first})):
+        world.twice(bad[check], check)
+    assert world.said == ["opened #1 down"]
+    assert world.incidents[1].bad_from == {CHAT: (HOME,), MODELS: (SHANGHAI, FRANKFURT, HOME)}
+
+    for check in (CHAT, MODELS):
+        world.twice([], check)
+    assert world.said == ["opened #1 down", "resolved #1 down"]
+    assert [*world.incidents] == [1]
+
+
+def test_what_users_see_of_a_base_url_is_told_with_what_few_saw_of_it_before() -> None:
+    world = World(FOR_SHANGHAI)
+    world.twice([HOME], CHAT)
+    assert (world.said, world.incidents[1].muted) == ([], Mute.PARTIAL)
+    world.twice([SHANGHAI], MODELS)
+    assert world.said == ["opened #1 partial"]
+    assert world.incidents[1].muted is None
+    assert world.incidents[1].bad_from == {CHAT: (HOME,), MODELS: (SHANGHAI,)}
+
+
+def test_what_few_see_of_another_base_url_is_not_told_with_an_outage() -> None:
+    world = World()
+    world.twice(EVERYWHERE, CHAT)
+    world.twice([HOME], "s/b/chat")
+    assert world.said == ["opened #1 down"]
+    assert world.incidents[1].checks == (CHAT,)
 
 
 def test_what_users_sit_behind_is_told_at_once() -> None:
