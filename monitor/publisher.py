@@ -6,7 +6,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 from monitor.clock import Clock
@@ -20,6 +19,7 @@ from monitor.model import (
     Service,
     Snapshot,
     StoreError,
+    Vantage,
 )
 from monitor.page import (
     Folder,
@@ -30,6 +30,7 @@ from monitor.page import (
     Site,
     State,
     last_picks,
+    pick_key,
     view,
 )
 
@@ -75,6 +76,7 @@ class Publisher:
         version: str,
         maintenance: tuple[Maintenance, ...] = (),
         vantage_names: Names = (),
+        vantages: tuple[Vantage, ...] = (),
         carrier: Upload | None = None,
     ) -> None:
         self.on_best: OnBest = no_listener
@@ -82,7 +84,7 @@ class Publisher:
         self._carrier = carrier
         self._clock = clock
         self._vantage, self._version = vantage, version
-        self.change(services, checks, settings, maintenance, vantage_names)
+        self.change(services, checks, settings, maintenance, vantage_names, vantages)
         self._repeats = RepeatFilter()
         self._cache = RenderCache()
         self._renderer = Renderer(self._cache)
@@ -96,6 +98,7 @@ class Publisher:
         settings: PageSettings,
         maintenance: tuple[Maintenance, ...] = (),
         vantage_names: Names = (),
+        vantages: tuple[Vantage, ...] = (),
     ) -> None:
         """Sets what the next page shows."""
         self._is_calm = False
@@ -107,6 +110,7 @@ class Publisher:
             version=self._version,
             maintenance=maintenance,
             vantage_names=vantage_names,
+            vantages=vantages,
         )
 
     @property
@@ -179,18 +183,28 @@ class Publisher:
         folder = site.settings.dir
         if folder != self._folder.path:
             self._folder = Folder(folder)
-        picks = _previous_picks(folder) if self._picks is None else self._picks
+        picks = _previous_picks(site) if self._picks is None else self._picks
         page, self._picks = view(site, snapshot, picks, self._cache)
         changed = self._folder.publish(self._renderer.files(page))
         states = [endpoint.state for endpoint in page.endpoints]
         self._is_calm = bool(states) and State.UNKNOWN not in states and site is self.site
-        best = {each.id: each.picks[0] if each.picks else None for each in page.services}
+        best = {each.id: each.picks[0] if each.picks else None for each in page.for_users}
         return changed, best
 
 
-def _previous_picks(folder: Path) -> Mapping[str, Pick]:
-    """Returns what the daemon before us recommended."""
+def _previous_picks(site: Site) -> Mapping[str, Pick]:
+    """Returns what the daemon before us recommended, from each place."""
+    if not site.vantages:
+        return _last(site, "best.json")
+    return {
+        pick_key(site, vantage, service): pick
+        for vantage in (site.vantage, *(each.id for each in site.vantages))
+        for service, pick in _last(site, f"best/{vantage}.json").items()
+    }
+
+
+def _last(site: Site, name: str) -> Mapping[str, Pick]:
     try:
-        return last_picks((folder / "best.json").read_bytes())
+        return last_picks((site.settings.dir / name).read_bytes())
     except OSError:
         return {}

@@ -62,7 +62,7 @@ def said() -> set[Key]:
             found |= sentences(template.read_bytes(), "jinja2.ext:babel_extract")
     for row in (kind.row for kind in FailureKind):
         found |= {(None, text, None) for text in (row.label, row.what, row.remedy)}
-        found |= {(None, row.advice, None)} if row.advice else set()
+        found |= {(None, text, None) for text in (row.advice, row.what_there) if text}
     return found | {(None, text, None) for text in (*WHOSE.values(), *DELIVERY_REMEDIES)}
 
 

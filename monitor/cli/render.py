@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -40,6 +41,7 @@ async def render(config: Config, *, stopped: bool) -> None:
         version=__version__,
         maintenance=config.maintenance,
         vantage_names=config.vantage_names,
+        vantages=config.vantages,
     )
     await publisher.publish(stopped=stopped)
 
@@ -51,8 +53,14 @@ class _StoredPage:
         self._config = config
 
     async def snapshot(self, now: datetime) -> Snapshot:
+        others = [vantage.id for vantage in self._config.vantages]
         with closing(Store.read_only(self._config.store, vantage=self._config.vantage)) as reader:
-            return reader.snapshot(now)
+            snapshot = reader.snapshot(now, others=others)
+        if not others:
+            return snapshot
+        from monitor.cli.agent import agent_states  # noqa: PLC0415  # only where there are agents
+
+        return replace(snapshot, agents=agent_states(self._config))
 
     async def evidence(self, check: str, at: datetime) -> Evidence | None:
         with closing(Store.read_only(self._config.store, vantage=self._config.vantage)) as reader:

@@ -149,6 +149,7 @@ class Components:
             version=__version__,
             maintenance=config.maintenance,
             vantage_names=config.vantage_names,
+            vantages=config.vantages,
             carrier=publish_command,
         )
 
@@ -221,7 +222,12 @@ class Components:
         self.use_webhooks(deps)
         deps.answers.change(config.checks)
         self.publisher.change(
-            config.services, config.checks, config.page, config.maintenance, config.vantage_names
+            config.services,
+            config.checks,
+            config.page,
+            config.maintenance,
+            config.vantage_names,
+            config.vantages,
         )
         self.publish_command.change(config.page)
         if self.hub:

@@ -56,8 +56,8 @@ class Hub:
         """Those that were told as silent, and when each was heard last."""
         self._heard_at: dict[str, float] = {}
         self._looked = self._listens_since = clock.monotonic()
-        self.states: dict[str, AgentState] = {}
-        """What is known of each agent, by vantage."""
+        self.states = store.agents
+        """What is known of each agent, by vantage; snapshots have it too."""
         self._api = AgentApi(
             store,
             key=load_or_make(config.state / KEY_FILE),
@@ -69,7 +69,7 @@ class Hub:
 
     async def load(self) -> None:
         """Recall who was heard, and who was told as silent, before this daemon began. Raises StoreError."""
-        self.states = {state.vantage: state for state in await self._store.ask(states)}
+        self.states.update({state.vantage: state for state in await self._store.ask(states)})
         for state in self.known.values():
             self._alerts.voters.hear(state.vantage, state.heard, blind=state.blind)
         others, checks = [*self.known], {check.key for check in self._config.checks}

@@ -93,6 +93,8 @@ class FailureRow:
 
     patience: Patience | None = None
     """What was waited for in vain; None: the failure came at once."""
+    what_there: str = ""
+    """What it means where it was seen from another place than the reader's; empty where that is `what`."""
     on_path: bool = False
     """It speaks of the way to the endpoint, a CDN's part included, and not of what answers there."""
     is_silent: bool = False
@@ -533,6 +535,7 @@ class FailureKind(StrEnum):
         "dns_poisoned",
         label="DNS pollution suspected",
         what="From here the name leads to an address that is not the service's.",
+        what_there="There the name leads to an address that is not the service's.",
         remedy=_OTHER_URL_OR_RESOLVER,
     )
     SNI_BLOCKED = _path(

@@ -10,6 +10,7 @@ from monitor.model.maintenance import Silence
 from monitor.model.result import Evidence, Habit, Result
 from monitor.model.rollup import Rollup
 from monitor.model.spend import NO_SPEND, Spend
+from monitor.model.vantage import AgentState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +178,8 @@ class Snapshot:
     """The silences that hold, or will."""
     elsewhere: Mapping[str, Mapping[str, CheckHistory]] = field(default_factory=dict)
     """The same as other vantages see it, by vantage and check."""
+    agents: Mapping[str, AgentState] = field(default_factory=dict)
+    """What is known of each agent that was ever heard, by vantage."""
     stopped_at: datetime | None = None
     """Set on the last page of a daemon that is stopping."""
 

@@ -10,7 +10,7 @@ from unicodedata import east_asian_width
 
 from monitor.page import formatting
 from monitor.page.states import State
-from monitor.page.view_models import PageView
+from monitor.page.view_models import PageView, VantageView
 
 Document = dict[str, object]
 
@@ -34,6 +34,19 @@ def badges(page: PageView) -> Iterator[tuple[str, str, State]]:
         yield f"badge/{service.id}", service.name, _now(page, service.state)
     for endpoint in page.endpoints:
         yield f"badge/{endpoint.path}", endpoint.name, _now(page, endpoint.state)
+    own = {service.id for service in page.services}
+    for vantage in page.vantages:
+        if vantage.id not in own:  # a service of this id has its badges there
+            yield from _badges_from(vantage, page)
+
+
+def _badges_from(vantage: VantageView, page: PageView) -> Iterator[tuple[str, str, State]]:
+    """The same as one vantage sees it."""
+    yield f"badge/{vantage.id}", vantage.title, _now(page, vantage.state)
+    for service in vantage.services:
+        yield f"badge/{vantage.id}/{service.id}", service.name, _now(page, service.state)
+    for path, endpoint in vantage.by_path.items():
+        yield f"badge/{vantage.id}/{path}", endpoint.name, _now(page, endpoint.state)
 
 
 def _now(page: PageView, state: State) -> State:

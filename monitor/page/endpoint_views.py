@@ -61,11 +61,12 @@ def endpoint_view(
     incidents: Sequence[Incident],
     cache: RenderCache,
     *,
+    vantage: str,
     paused: bool,
 ) -> EndpointView:
-    """View an endpoint. `paused`: somebody works on it, and what it answers meanwhile says nothing."""
+    """View an endpoint as a vantage sees it. `paused`: somebody works on it, and what it answers meanwhile says nothing."""
     inputs = _inputs(tuple(checks), snapshot, tuple(incidents), settings, paused=paused)
-    key = "endpoint", checks[0].endpoint.path
+    key = "endpoint", vantage, checks[0].endpoint.path
     return cache.keep(key, inputs, lambda: _view(inputs, snapshot.at))
 
 

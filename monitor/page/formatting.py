@@ -100,9 +100,12 @@ def whence(place: str, language: Language = ENGLISH) -> str:
     """`from Shanghai`, `from here`."""
     if place == LOCAL:
         return language.gettext("from here")
-    # Chinese sets Latin words off from its own, which not every browser does by itself; no line begins with them.
-    apart = place.isascii() and not language.space
-    return language.gettext("from %(place)s", place=f"\u00a0{place} " if apart else place)
+    return language.gettext("from %(place)s", place=apart(place, language))
+
+
+def apart(place: str, language: Language) -> str:
+    """Set a name in Latin letters off from Chinese, which not every browser does by itself; no line begins with it."""
+    return f"\u00a0{place} " if place.isascii() and not language.space else place
 
 
 def seconds(milliseconds: float | None, language: Language = ENGLISH) -> str:  # noqa: ARG001  # SI is one language
@@ -112,6 +115,22 @@ def seconds(milliseconds: float | None, language: Language = ENGLISH) -> str:  #
     if milliseconds < 100:
         return f"{milliseconds:.0f}{NBSP}ms"
     return f"{milliseconds / 1000:.2f}{NBSP}s"
+
+
+_IN_A_WORD = {
+    State.OPERATIONAL: marked("Works"),
+    State.DEGRADED: marked("Degraded"),
+    State.PARTIAL: marked("In part"),
+    State.MAJOR: marked("Down"),
+    State.MAINTENANCE: marked("Paused"),
+    State.UNKNOWN: marked("No data"),
+}
+
+
+def in_a_word(state: State, blocked: bool, language: Language = ENGLISH) -> str:  # noqa: FBT001  # of a template
+    """Return what a place sees of a base URL, for a narrow column."""
+    is_blocked = blocked and state is State.MAJOR
+    return language.gettext(marked("Blocked") if is_blocked else _IN_A_WORD[state])
 
 
 def cell(
@@ -291,6 +310,7 @@ _IN_TEMPLATES: tuple[Callable[..., str], ...] = (
     call,
     whence,
     seconds,
+    in_a_word,
     cell,
     percent,
     uptime,

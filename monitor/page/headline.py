@@ -27,7 +27,7 @@ def headline(
     say = language.gettext
     states = {service.state for service in services}
     if states <= {State.UNKNOWN}:
-        return (_not_measured(services, language, fresh=fresh),)
+        return (not_measured(services, language, fresh=fresh),)
     if states == {State.MAINTENANCE} and all(
         service.main_call is State.MAINTENANCE for service in services
     ):
@@ -49,7 +49,7 @@ def _endpoints(services: Sequence[ServiceView]) -> list[EndpointView]:
     return [endpoint for service in services for endpoint in service.endpoints]
 
 
-def _not_measured(services: Sequence[ServiceView], language: Language, *, fresh: bool) -> str:
+def not_measured(services: Sequence[ServiceView], language: Language, *, fresh: bool) -> str:
     if fresh:
         return language.gettext("Nothing has been measured yet.")
     states = {state for service in services for state in service.calls.values()}
@@ -199,7 +199,7 @@ def text(
         *_serving(services, language),
         *_on_path(endpoints, language),
         *_open_incidents(endpoints, incidents, language),
-        *_ours(incidents, language),
+        *ours(incidents, language),
     ]
     return language.space.join(sentences) or language.gettext("There are no results to judge by.")
 
@@ -275,7 +275,7 @@ def _open_incidents(
         yield language.ngettext("One incident is open.", "%(num)s incidents are open.", count)
 
 
-def _ours(incidents: Sequence[Incident], language: Language) -> Iterator[str]:
+def ours(incidents: Sequence[Incident], language: Language) -> Iterator[str]:
     """The first incident that is the account's or our own."""
     for incident in incidents:
         if incident.severity in _OURS and not incident.closed:

@@ -35,6 +35,9 @@ class HtmlFiles:
     cache: RenderCache
 
     def home(self) -> Iterator[tuple[str, bytes]]:
+        for page in self.page.by_vantage:
+            here = page.shown_vantage.path if page.shown_vantage else ""
+            yield self._name(here), self._html("index.html", here, page=page)
         yield self._name(""), self._html("index.html", "")
 
     def below(self) -> Iterator[tuple[str, bytes]]:
@@ -56,7 +59,7 @@ class HtmlFiles:
         def make() -> bytes:
             return self._html("incident.html", here, incident=incident)
 
-        states = [endpoint.state for endpoint in self.page.affected(incident)]
+        states = [endpoint.state for _, endpoint in self.page.affected(incident)]
         return name, self.cache.file(name, self.page, (self._common, incident, states), make)
 
     def _endpoint(self, endpoint: EndpointView) -> tuple[str, bytes]:
@@ -66,7 +69,13 @@ class HtmlFiles:
         def make() -> bytes:
             return self._html("endpoint.html", here, endpoint=endpoint)
 
-        news = self._common, endpoint.state, endpoint.trouble, self._updates(endpoint.path)
+        news = (
+            self._common,
+            endpoint.state,
+            endpoint.trouble,
+            self._updates(endpoint.path),
+            self._seen_from(endpoint.path),
+        )
         return name, self.cache.file(name, self.page, news, make)
 
     def _retired(self, endpoint: RetiredView) -> tuple[str, bytes]:
@@ -79,6 +88,13 @@ class HtmlFiles:
 
     def _updates(self, path: str) -> object:
         return [incident.updates for incident in self.page.incidents_by_path.get(path, ())]
+
+    def _seen_from(self, path: str) -> object:
+        return [
+            (each.id, each.by_path[path].state)
+            for each in self.page.vantages
+            if path in each.by_path
+        ]
 
     @property
     def _common(self) -> object:
@@ -104,16 +120,11 @@ class HtmlFiles:
         folder of all. Links are relative, so any sub-path will do.
         """
         up = "../" * here.count("/")
-        values = {
+        values: dict[str, Any] = {
             "root": up if root is None else root,
             "base": (f"{up}../" if self.page.path else up) if base is None else base,
         }
+        values = {"page": self.page, **values, **more}
         return self.template(
-            template,
-            page=self.page,
-            pages=self.all,
-            assets=self.assets,
-            here=here,
-            **values,
-            **more,
+            template, pages=self.all, assets=self.assets, here=here, **values
         ).encode()

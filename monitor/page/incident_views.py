@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from monitor.language import Language
+from monitor.language import Language, marked
 from monitor.model import (
     NOT_HEARD,
     UNWATCHED,
     EntryKind,
+    Fault,
     Incident,
     Severity,
     TimelineEntry,
@@ -19,7 +21,10 @@ from monitor.model.failure import FailureKind
 from monitor.page import formatting
 from monitor.page.published import IncidentStatus, UpdateStatus
 from monitor.page.render_cache import RenderCache
-from monitor.page.states import State
+from monitor.page.states import WORKING, State
+
+if TYPE_CHECKING:
+    from monitor.page.view_models import VantageView
 
 STATES = {
     Severity.DOWN: State.MAJOR,
@@ -49,6 +54,10 @@ class IncidentView(IncidentStatus):
     kind: FailureKind
     instead: str | None
     """What to use meanwhile, while it lasts: a base URL that it does not cover."""
+    places: tuple[str, ...]
+    """The vantages that see it bad, where several look."""
+    instead_from: str
+    """The place that `instead` is for, where the page is of several."""
     says_instead: bool
     """Whether it is open and about base URLs, so that the reader asks what to use instead."""
     shown: tuple[UpdateView, ...]
@@ -60,14 +69,60 @@ class IncidentView(IncidentStatus):
         return next((update for update in self.updates if update.what is EntryKind.NOTE), None)
 
 
+def reader_of(incident: Incident, vantages: Sequence["VantageView"]) -> "VantageView | None":
+    """Return the place whose people need something else: of those that see it bad the one where users sit.
+
+    None where the first place, the monitor's own, speaks for all.
+    """
+    bad = [vantage for vantage in vantages if vantage.id in incident.places]
+    if not bad or not incident.is_partial or bad[0] is vantages[0]:
+        return None
+    return min(bad, key=lambda vantage: (not vantage.is_main, vantage.id))
+
+
+def well_from(incident: Incident, vantages: Sequence["VantageView"]) -> list["VantageView"]:
+    """Return the places from which all works now that is bad from others only."""
+    if not incident.is_partial:
+        return []
+    active = [check.rpartition("/") for check in sorted(incident.active)]
+    return [
+        vantage
+        for vantage in vantages
+        if vantage.id not in incident.places
+        and all(
+            path in vantage.by_path
+            and probe in vantage.by_path[path].checks
+            and vantage.by_path[path].checks[probe].state in WORKING
+            for path, _, probe in active
+        )
+    ]
+
+
+def is_of_path_where_others_see_well(kind: FailureKind) -> bool:
+    """Say whether the way is at fault where others get answers: nothing comes back, or it was cut on the way."""
+    return kind.fault is Fault.PATH or (kind.row.on_path and kind.row.is_silent)
+
+
 class IncidentViews:
     """Words incidents in one language. Those that are over do not change.
 
-    `names` maps a service, each `service/endpoint` and each check to its name.
+    `names` maps a service, each `service/endpoint` and each check to its name; `vantages` are the places
+    that probe, where there are several.
     """
 
-    def __init__(self, names: Mapping[str, str], language: Language, cache: RenderCache) -> None:
+    def __init__(
+        self,
+        names: Mapping[str, str],
+        language: Language,
+        cache: RenderCache,
+        vantages: Sequence["VantageView"] = (),
+        shown: "VantageView | None" = None,
+    ) -> None:
+        """Word them for a page of one place, `shown`, or of all."""
         self.names, self.language, self._cache = names, language, cache
+        self._vantages = vantages
+        self._sights = (shown,) if shown else vantages
+        self._places = {vantage.id: vantage.name for vantage in vantages}
 
     def views(
         self,
@@ -88,14 +143,15 @@ class IncidentViews:
 
     def _over(self, incident: Incident, now: datetime) -> IncidentView:
         key = "incident", self.language.code, incident.id
-        return self._cache.keep(key, (incident, self.names), lambda: self.view(incident, None, now))
+        inputs = incident, self.names, self._places
+        return self._cache.keep(key, inputs, lambda: self.view(incident, None, now))
 
     def view(
         self, incident: Incident, instead: str | None, now: datetime, *, unseen: bool = False
     ) -> IncidentView:
-        kind, say = incident.failure.kind, self.language.gettext
-        fault = say("At fault: %(whose)s.", whose=self.language.whose(kind.fault))
+        kind = incident.failure.kind
         timeline = incident.timeline
+        reader = reader_of(incident, self._sights)
         return IncidentView(
             id=incident.id,
             title=self._title(incident),
@@ -106,15 +162,53 @@ class IncidentViews:
             closed=incident.closed and formatting.whole_second(incident.closed),
             lasted=formatting.duration((incident.closed or now) - incident.opened, self.language),
             kind=kind,
-            what=f"{self.language.words(kind).what}{self.language.space}{fault}",
+            what=self.language.space.join((self._what(kind), *self._whose(incident))),
             do=formatting.remedy(kind, self.language, other=bool(instead or incident.closed)),
             endpoints=incident.endpoints,
             instead=instead,
+            places=incident.places if incident.closed is None else (),
+            instead_from=reader.name if reader and incident.severity.is_of_base_urls else "",
             says_instead=incident.closed is None and incident.severity.is_of_base_urls,
             updates=tuple(self._update([entry], kind) for entry in reversed(timeline)),
             shown=tuple(self._update(entries, kind) for entries in _together(timeline))[::-1],
             failed_runs=self._failed_runs(incident),
         )
+
+    def _what(self, kind: FailureKind) -> str:
+        """Say what a failure means; where several places look, not as if it was seen from here."""
+        there = kind.row.what_there if self._vantages else ""
+        return self.language.gettext(there) if there else self.language.words(kind).what
+
+    def _whose(self, incident: Incident) -> Iterator[str]:
+        """Say whose fault it is, from where all is well meanwhile, and who saw it bad and is not heard now."""
+        kind, say = incident.failure.kind, self.language.gettext
+        well = [] if incident.closed else well_from(incident, self._vantages)
+        names, whence = self._listed(each.id for each in well), self._whence(self._heard(incident))
+        if well and is_of_path_where_others_see_well(kind):
+            others = self._whence(each.id for each in well)
+            sentence = marked("It is blocked on the way %(whence)s: it works %(others)s.")
+            yield say(sentence, whence=whence, others=others)
+        elif self._vantages and incident.places and kind.fault is Fault.PATH:
+            yield say("At fault: the network path %(whence)s, not the service.", whence=whence)
+        else:
+            yield say("At fault: %(whose)s.", whose=self.language.whose(kind.fault))
+        if well and not is_of_path_where_others_see_well(kind):
+            yield say("Works from %(places)s.", places=names)
+        for place in incident.places:
+            if place not in self._heard(incident):
+                yield say("Last heard bad from %(place)s.", place=self._listed([place]))
+
+    def _heard(self, incident: Incident) -> tuple[str, ...]:
+        """Return the places that see it bad now; once it is over, or while none is heard, those that did."""
+        seeing = {vantage.id for vantage in self._vantages if vantage.sees}
+        heard = tuple(place for place in incident.places if place in seeing)
+        return heard if heard and incident.closed is None else incident.places
+
+    def _listed(self, vantages: Iterable[str]) -> str:
+        return self.language.listed([self._places.get(vantage, vantage) for vantage in vantages])
+
+    def _whence(self, vantages: Iterable[str]) -> str:
+        return formatting.whence(self._listed(vantages), self.language)
 
     def _phase(self, incident: Incident, *, unseen: bool) -> str:
         say = self.language.gettext
@@ -141,7 +235,16 @@ class IncidentViews:
             where = self.names.get(paths[0], paths[0])
         else:
             where = self.language.ngettext("%(num)s base URL", "%(num)s base URLs", len(paths))
-        return say("%(where)s: %(why)s", where=where, why=label)
+        title = say("%(where)s: %(why)s", where=where, why=label)
+        if not self._is_of_some_places(incident):
+            return title
+        return say("%(title)s, %(whence)s", title=title, whence=self._whence(self._heard(incident)))
+
+    def _is_of_some_places(self, incident: Incident) -> bool:
+        """Say whether it was bad from some places only, and all the time from these."""
+        walked = incident.closed and any(entry.vantage for entry in incident.timeline)
+        others = self._places.keys() - set(incident.places)
+        return bool(incident.places and others and not walked)
 
     def _update(self, entries: Sequence[TimelineEntry], cause: FailureKind) -> UpdateView:
         """One entry, or those that spread together; with why where it is not the incident's cause."""
@@ -150,7 +253,7 @@ class IncidentViews:
         spread = entry.what is EntryKind.JOINED and entry.kind is cause
         gives_reason = entry.what in {EntryKind.OPENED, EntryKind.JOINED, EntryKind.CAUSE}
         if entry.kind and gives_reason and not spread:
-            text += self.language.space + self.language.words(entry.kind).what
+            text += self.language.space + self._what(entry.kind)
         at = formatting.whole_second(entry.at)
         return UpdateView(what=entry.what, label=label, at=at, text=text)
 
@@ -167,11 +270,12 @@ class IncidentViews:
                 "Nothing is heard from where it failed; whether it works again is not known."
             )
             return say("Not heard any more"), text
+        place = formatting.apart(self._places.get(entry.vantage, entry.vantage), self.language)
         if entry.vantage and entry.what is EntryKind.JOINED:
-            text = say("%(where)s fails from %(place)s as well.", where=where, place=entry.vantage)
+            text = say("%(where)s fails from %(place)s as well.", where=where, place=place)
             return say("Spread"), text
         if entry.vantage:
-            text = say("%(where)s works again from %(place)s.", where=where, place=entry.vantage)
+            text = say("%(where)s works again from %(place)s.", where=where, place=place)
             return say("Better"), text
         return {
             EntryKind.WIDENED: (

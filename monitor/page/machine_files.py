@@ -4,7 +4,7 @@ The JSON of `published.py` and its schemas come from the same types, so they can
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache, partial
 from typing import Any
 
@@ -30,6 +30,10 @@ from monitor.page.view_models import (
 from monitor.page.window_stats import rounded
 
 _STATUS = TypeAdapter(Status)
+_OF_SEVERAL: dict[str, Any] = {
+    "vantages": True,
+    "services": {"__all__": {"endpoints": {"__all__": {"from_"}}}},
+}
 _DETAIL = TypeAdapter(EndpointDetail)
 
 
@@ -41,8 +45,11 @@ def files(page: PageView, render_cache: RenderCache) -> Iterator[tuple[str, byte
     yield "endpoint.schema.json", detail_schema()
     yield from _details(page, render_cache)
     yield "status.json", status_json(page)
-    yield "best.json", as_json(best_document(page))
-    yield "best.txt", best_text(page).encode()
+    yield "best.json", as_json(best_document(page, page.for_users))
+    yield "best.txt", best_text(page, page.for_users).encode()
+    for vantage in page.vantages:
+        yield f"best/{vantage.id}.json", as_json(best_document(page, vantage.services))
+        yield f"best/{vantage.id}.txt", best_text(page, vantage.services).encode()
     for each in (page, *page.others):
         yield f"{each.path}feed.atom", atom(each)
     for path, label, state in badges(page):
@@ -63,8 +70,11 @@ def _shields(label: str, state: State) -> bytes:
 
 
 def status_json(page: PageView) -> bytes:
-    """The published fields of the page."""
-    return _STATUS.dump_json(page) + b"\n"
+    """The published fields of the page; those of several vantages only where there are several."""
+    return (
+        _STATUS.dump_json(page, by_alias=True, exclude=None if page.vantages else _OF_SEVERAL)
+        + b"\n"
+    )
 
 
 @cache
@@ -137,18 +147,19 @@ def _half_hour(point: Point) -> HalfHour:
 # --- best.txt, best.json --------------------------------------------------------------------------
 
 
-def best_text(page: PageView) -> str:
-    """One line a service; an empty one where none works, or where nobody looks any more."""
-    return "".join(f"{service.best or ''}\n" for service in page.services)
+def best_text(page: PageView, services: Sequence[ServiceView]) -> str:
+    """One line a service of the page; an empty one where none works, or where nobody looks, now or at all."""
+    best = {service.id: service.best for service in services}
+    return "".join(f"{best.get(service.id) or ''}\n" for service in page.services)
 
 
-def best_document(page: PageView) -> dict[str, Any]:
+def best_document(page: PageView, services: Sequence[ServiceView]) -> dict[str, Any]:
     return {
         "generated_at": formatting.iso(page.generated_at),
         "valid_until": formatting.iso(page.valid_until),
-        "services": {service.id: _best(service) for service in page.services},
+        "services": {service.id: _best(service) for service in services},
         "last": {
-            service.id: service.chosen.split("/")[1] for service in page.services if service.chosen
+            service.id: service.chosen.split("/")[1] for service in services if service.chosen
         },
     }
 

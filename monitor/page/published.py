@@ -9,8 +9,9 @@ renaming one does.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import ClassVar
 
 from monitor.model import FailureKind, Fault, Outcome, Severity, Spend
 from monitor.page.states import State
@@ -116,13 +117,33 @@ class ErrorStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFrom:
+    """One base URL as one vantage sees it; the fields mean what they mean of the base URL itself."""
+
+    state: State
+    trouble: FailureKind | None
+    fault: Fault | None
+    availability_90d: float | None
+    good_90d: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    latest: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointStatus:
     """One base URL now; `url` is null where the operator keeps base URLs to themselves.
 
     `main` is the probe that speaks for it, `trouble` what is wrong now. Times and speed are those of
     the last 24 hours: to the first token, or to the headers where nothing streams. `detail` is the
-    file that holds its days, percentiles and runs, beside this one.
+    file that holds its days, percentiles and runs, beside this one. `from` is there where several
+    vantages probe: what each of them sees that has measured it.
     """
+
+    __pydantic_config__: ClassVar[Mapping[str, object]] = {
+        "alias_generator": lambda name: name.rstrip("_")
+    }
+    """`from` is no name in Python."""
 
     id: str
     name: str
@@ -145,6 +166,8 @@ class EndpointStatus:
     checks: Mapping[str, CheckStatus]
     """By probe id."""
     detail: str
+    from_: Mapping[str, SeenFrom] = field(default_factory=dict)
+    """By vantage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +287,21 @@ class Triage:
     note: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VantageStatus:
+    """A place that probes. `state` is that of all services from there, unknown while it is not heard.
+
+    `heard_at` is when its agent pushed last, and `offset_ms` how far the hub's clock is ahead of the
+    agent's; both are null for the monitor's own place, and for one that was never heard.
+    """
+
+    id: str
+    name: str
+    state: State
+    heard_at: datetime | None
+    offset_ms: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Undelivered:
     """Messages that were given up: how many, and when the last of them was written. Whom they would
@@ -298,3 +336,6 @@ class Status:
     maintenance: tuple[MaintenanceStatus, ...]
     undelivered: Undelivered | None
     links: Mapping[str, str]
+    vantages: tuple[VantageStatus, ...] = ()
+    """The places that probe, the monitor's own first; left out where there is no other. Then `state`,
+    `headline`, `text`, `service` and `network` speak of all of them, `services` of what the first sees."""

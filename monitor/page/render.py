@@ -114,10 +114,16 @@ def environment(folder: Traversable, language: Language, cache: RenderCache) -> 
     return env
 
 
-def _rows(template: Any, cache: RenderCache, code: str, service: ServiceView) -> Markup:
+def _rows(
+    template: Any, cache: RenderCache, code: str, service: ServiceView, vantage: str, root: str
+) -> Markup:
     """Lines of the crowded home page: most are as they were on the last one."""
     rows = (
-        cache.keep(("row", code, endpoint.path), endpoint, partial(template.row, endpoint))
+        cache.keep(
+            ("row", code, vantage, root, endpoint.path),
+            endpoint,
+            partial(template.row, endpoint, root),
+        )
         for endpoint in service.endpoints
     )
     return Markup("").join(rows)

@@ -11,35 +11,45 @@ from functools import partial
 from monitor.language import Language
 from monitor.language import language as language_of
 from monitor.model import (
-    NO_SPEND,
-    Check,
+    CheckHistory,
     FailureKind,
     Fault,
     Incident,
     Maintenance,
     NotificationType,
-    Service,
     Snapshot,
     name_in,
 )
 from monitor.model.failure import Words
 from monitor.page import formatting
-from monitor.page.endpoint_views import endpoint_view, retired_views
 from monitor.page.headline import headline, text, triage_network, triage_service
-from monitor.page.incident_views import IncidentView, IncidentViews
-from monitor.page.published import SpendView, Undelivered
+from monitor.page.incident_views import IncidentView, IncidentViews, reader_of
+from monitor.page.published import Undelivered
 from monitor.page.render_cache import RenderCache
-from monitor.page.states import WORKING, State, call_state, overall_state, service_state
+from monitor.page.states import State, overall_state
+from monitor.page.vantage_headline import (
+    PageVerdict,
+    verdict_of_places,
+    verdict_unseen,
+    whence_of,
+)
+from monitor.page.vantage_looks import (
+    VantageLook,
+    looks,
+    pick_key,
+    seen_from,
+    vantage_views,
+)
 from monitor.page.view_models import (
     EndpointView,
     MaintenanceView,
     PageView,
     PastDay,
-    PickView,
     ServiceView,
     Site,
+    VantageView,
 )
-from monitor.ranking import Candidate, Pick, candidates, choose, main_check
+from monitor.ranking import Pick
 
 PAST_DAYS = 7
 AHEAD = timedelta(days=7)
@@ -49,52 +59,94 @@ AHEAD = timedelta(days=7)
 def view(
     site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], cache: RenderCache | None = None
 ) -> tuple[PageView, Mapping[str, Pick]]:
-    """`picks` is what was recommended before, by service; returned as it is now. `cache` holds what
+    """`picks` is what was recommended before, by `pick_key`; returned as it is now. `cache` holds what
     has no news.
     """
     cache = cache or RenderCache()
     cache.turn()
-    incidents: dict[str, list[Incident]] = {}
-    for incident in snapshot.incidents:
-        for endpoint in incident.endpoints:
-            incidents.setdefault(endpoint, []).append(incident)
-    pairs = [
-        service_view(service, site, snapshot, incidents, picks.get(service.id, Pick()), cache)
-        for service in site.services
-        if service.public
-    ]
-    services = tuple(service for service, _ in pairs)
+    all_looks = looks(site, snapshot, picks, cache)
     first, *others = (
-        _page(site, snapshot, services, cache, language_of(code), "" if number == 0 else f"{code}/")
+        _home(
+            site, snapshot, all_looks, cache, language_of(code), "" if number == 0 else f"{code}/"
+        )
         for number, code in enumerate(site.settings.languages)
     )
-    return replace(first, others=tuple(others)), {service.id: pick for service, pick in pairs}
+    now = {
+        pick_key(site, look.id, service): pick
+        for look in all_looks
+        for service, pick in look.picks.items()
+    }
+    return replace(first, others=tuple(others)), now
+
+
+def _home(
+    site: Site,
+    snapshot: Snapshot,
+    all_looks: Sequence[VantageLook],
+    cache: RenderCache,
+    language: Language,
+    path: str,
+) -> PageView:
+    """View the home page, and where several places probe that of each."""
+    services = all_looks[0].services
+    vantages = vantage_views(site, all_looks, language)
+    names = _names(services, language)
+    page = _page(site, snapshot, services, names, vantages, cache, language, path)
+    if not vantages:
+        return page
+    by_vantage = (
+        _page(site, snapshot, each.services, names, vantages, cache, language, path, of=each)
+        for each in vantages
+    )
+    return replace(page, by_vantage=tuple(by_vantage))
 
 
 def _page(
     site: Site,
     snapshot: Snapshot,
     services: tuple[ServiceView, ...],
+    names: Mapping[str, str],
+    vantages: tuple[VantageView, ...],
     cache: RenderCache,
     language: Language,
     path: str,
+    of: VantageView | None = None,
 ) -> PageView:
+    """View the home page of all places, or `of` one."""
     endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)
     by_path = {endpoint.path: endpoint for endpoint in endpoints}
-    names = _names(services, language)
     public = tuple(
         _public(incident, services)
         for incident in snapshot.incidents
-        if incident.service is None or incident.service in names
+        if (incident.service is None or incident.service in names)
+        and (of is None or seen_from(incident, of.id, site.vantage))
     )
-    by_id = {service.id: service for service in services}
-    instead = partial(_instead, by_id, by_path)
-    unseen = partial(_is_unseen, by_path)
-    views = IncidentViews(names, language, cache)
-    incidents = views.views(public, instead, snapshot.at, unseen)
-    fresh = not any(history.latest for history in snapshot.checks.values())
-    whence = formatting.whence(name_in(language.code, site.vantage_names, site.vantage), language)
-    sentences = headline(services, public, whence, language, fresh=fresh)
+    sights = (of,) if of else vantages
+    views = IncidentViews(names, language, cache, vantages, of)
+    incidents = views.views(
+        public,
+        partial(_instead, services, by_path, sights),
+        snapshot.at,
+        partial(_is_unseen, by_path, sights),
+    )
+    fresh = not any(history.latest for history in _histories(site, snapshot, of))
+    own_name = name_in(language.code, site.vantage_names, site.vantage)
+    whence = of.whence if of else formatting.whence(own_name, language)
+    seeing = [each for each in vantages if each.sees]
+    measured = [*endpoints]
+    if vantages and of is None:
+        measured += [endpoint for each in vantages for endpoint in each.endpoints]
+        verdict = verdict_of_places(vantages, services, public, language, fresh=fresh)
+    elif of and not of.sees:
+        verdict = verdict_unseen(of, language)
+    else:
+        verdict = PageVerdict(
+            state=overall_state([service.state for service in services]),
+            sentences=headline(services, public, whence, language, fresh=fresh),
+            text=text(services, public, language, fresh=fresh),
+            service=triage_service(services, language),
+            network=triage_network(endpoints, language),
+        )
     generated, stopped = formatting.whole_second(snapshot.at), snapshot.stopped_at
     return PageView(
         language=language,
@@ -105,25 +157,28 @@ def _page(
         links={formatting.name(label): address for label, address in site.settings.links},
         css=site.settings.css,
         logo=site.settings.logo,
-        vantage=site.vantage,
+        vantage=of.id if of else site.vantage,
         whence=whence,
+        measured_whence=whence_of(seeing, language) if seeing and of is None else whence,
+        vantages=vantages,
+        shown_vantage=of,
         version=site.version,
         generated_at=generated,
         measured_at=max(
-            (endpoint.measured for endpoint in endpoints if endpoint.measured), default=None
+            (endpoint.measured for endpoint in measured if endpoint.measured), default=None
         ),
         valid_until=generated if stopped else generated + site.stale_after,
         stale_after=site.stale_after,
         interval=site.every,
         stopped_at=stopped and formatting.whole_second(stopped),
-        state=overall_state([service.state for service in services]),
-        headline=language.space.join(sentences).replace("\u200b", ""),
-        sentences=sentences,
-        text=text(services, public, language, fresh=fresh),
-        service=triage_service(services, language),
-        network=triage_network(endpoints, language),
+        state=verdict.state,
+        headline=language.space.join(verdict.sentences).replace("\u200b", ""),
+        sentences=verdict.sentences,
+        text=verdict.text,
+        service=verdict.service,
+        network=verdict.network,
         services=services,
-        past=_past(incidents, endpoints, snapshot.at.astimezone(UTC).date()),
+        past=_past(incidents, measured, snapshot.at.astimezone(UTC).date()),
         endpoints=endpoints,
         by_path=by_path,
         incidents=incidents,
@@ -132,6 +187,15 @@ def _page(
         undelivered=_undelivered(snapshot),
         glossary=_glossary(incidents, language),
     )
+
+
+def _histories(site: Site, snapshot: Snapshot, of: VantageView | None) -> Iterator[CheckHistory]:
+    """Yield what was measured at all places, or at one."""
+    if of is None or of.id == site.vantage:
+        yield from snapshot.checks.values()
+    for vantage, histories in snapshot.elsewhere.items():
+        if site.vantages and (of is None or of.id == vantage):
+            yield from histories.values()
 
 
 def _names(services: Sequence[ServiceView], language: Language) -> dict[str, str]:
@@ -176,10 +240,15 @@ def _public(incident: Incident, services: Sequence[ServiceView]) -> Incident:
 
 
 def _instead(
-    services: Mapping[str, ServiceView], by_path: Mapping[str, EndpointView], incident: Incident
+    services: Sequence[ServiceView],
+    by_path: Mapping[str, EndpointView],
+    sights: Sequence[VantageView],
+    incident: Incident,
 ) -> str | None:
     """Find what to use meanwhile: the best base URL of the service that the incident does not cover."""
-    service = services.get(incident.service or "")
+    reader = reader_of(incident, sights)
+    seen = reader.services if reader else services
+    service = next((each for each in seen if each.id == incident.service), None)
     if service is None or not incident.severity.is_of_base_urls:
         return None
     covered = {by_path[path].shown for path in incident.endpoints if path in by_path}
@@ -188,14 +257,18 @@ def _instead(
     return usable[0].url or usable[0].host if usable else None
 
 
-def _is_unseen(by_path: Mapping[str, EndpointView], incident: Incident) -> bool:
-    """Say whether nothing is known now of any check that an incident takes for bad."""
+def _is_unseen(
+    by_path: Mapping[str, EndpointView], sights: Sequence[VantageView], incident: Incident
+) -> bool:
+    """Say whether nothing is known now of any check that an incident takes for bad, from where it was bad."""
     if not incident.severity.is_of_base_urls:
         return False
+    accusers = [each.by_path for each in sights if each.id in incident.places]
     cells = [
-        by_path[path].checks[probe].state
+        endpoints[path].checks[probe].state
         for path, _, probe in (check.rpartition("/") for check in incident.active)
-        if path in by_path and probe in by_path[path].checks
+        for endpoints in accusers or [by_path]
+        if path in endpoints and probe in endpoints[path].checks
     ]
     return bool(cells) and set(cells) == {State.UNKNOWN}
 
@@ -261,112 +334,3 @@ def _glossary(incidents: Sequence[IncidentView], language: Language) -> tuple[Wo
     kinds = [kind for kind in FailureKind if kind in named and kind.fault is not Fault.MONITOR]
     common = [kind for kind in FailureKind if kind.row.is_common]
     return tuple(language.words(kind) for kind in dict.fromkeys((*kinds, *common)))
-
-
-# --- one service: its base URLs, and which of them to use now -------------------------------------
-
-
-NEXT = 3
-"""More base URLs that are named after the best."""
-
-
-def service_view(
-    service: Service,
-    site: Site,
-    snapshot: Snapshot,
-    incidents: Mapping[str, Sequence[Incident]],
-    before: Pick,
-    cache: RenderCache,
-) -> tuple[ServiceView, Pick]:
-    """`incidents` are those of each endpoint; `before` is what was recommended last, returned as it is now."""
-    checks = [check for check in site.checks if check.service == service.id]
-    by_path: dict[str, list[Check]] = {endpoint.path: [] for endpoint in service.endpoints}
-    for check in checks:
-        by_path[check.endpoint.path].append(check)
-    measured = {path: checks for path, checks in by_path.items() if checks}
-    paused = {path for path in measured if _is_paused(site.maintenance, path, snapshot.at)}
-    endpoints = tuple(
-        endpoint_view(
-            checks,
-            snapshot,
-            site.settings,
-            incidents.get(path, ()),
-            cache,
-            paused=path in paused,
-        )
-        for path, checks in measured.items()
-    )
-    mains = [main_check(checks) for path, checks in measured.items() if path not in paused]
-    ranked = candidates(mains, snapshot.checks, snapshot.at, snapshot.incidents, site.vantage)
-    pick = choose(before, ranked)
-    picks, following = _picks(service, endpoints, ranked, pick.endpoint)
-    if snapshot.stopped_at:
-        picks = following = ()
-    calls = {
-        probe: call_state(
-            endpoint.checks[probe].state for endpoint in endpoints if probe in endpoint.checks
-        )
-        for probe in dict.fromkeys(check.probe.id for check in checks)
-    }
-    view = ServiceView(
-        id=service.id,
-        name=formatting.name(service.name, service.id),
-        state=service_state(
-            [endpoint.state for endpoint in endpoints],
-            [endpoint.main_state for endpoint in endpoints],
-        ),
-        calls=calls,
-        main_call=call_state(endpoint.main_state for endpoint in endpoints),
-        best=picks[0].url if picks else None,
-        endpoints=endpoints,
-        picks=picks,
-        next=following,
-        chosen=pick.endpoint,
-        retired=tuple(retired_views(service, checks, snapshot)),
-        spend=_spend(service.id, snapshot, site.settings.currency) if site.settings.spend else None,
-    )
-    return view, pick
-
-
-def _is_paused(maintenance: Sequence[Maintenance], path: str, now: datetime) -> bool:
-    return any(plan.covers(path) and plan.window_at(now) for plan in maintenance)
-
-
-def _spend(service: str, snapshot: Snapshot, currency: str) -> SpendView:
-    today = snapshot.spent_today.get(service, NO_SPEND)
-    return SpendView(today, snapshot.spent_month.get(service, NO_SPEND), currency)
-
-
-def _picks(
-    service: Service,
-    endpoints: Sequence[EndpointView],
-    ranked: Sequence[Candidate],
-    chosen: str | None,
-) -> tuple[tuple[PickView, ...], tuple[PickView, ...]]:
-    """The base URL to use now, with the best for long calls where it cuts those off; then the next.
-
-    Only those whose main call is answered now; one with a flaw only where nothing else is left.
-    """
-    views = {endpoint.path: endpoint for endpoint in endpoints}
-    usable = [candidate for candidate in ranked if views[candidate.endpoint].main_state in WORKING]
-    usable = [candidate for candidate in usable if candidate.flaw == usable[0].flaw]
-    best = [candidate for candidate in usable if candidate.endpoint == chosen] or usable[:1]
-    whole = [candidate for candidate in usable if views[candidate.endpoint].cut_after is None]
-    shown = best + whole[:1] if best and views[best[0].endpoint].cut_after else best
-
-    def pick(candidate: Candidate) -> PickView:
-        view = views[candidate.endpoint]
-        return PickView(
-            service=formatting.name(service.name, service.id),
-            endpoint=candidate.endpoint,
-            name=view.name,
-            url=view.url,
-            host=view.shown,
-            median_ms=round(candidate.milliseconds, 1),
-            long_call=candidate in shown and candidate not in best,
-            flaw=candidate.flaw,
-            cut_after=view.cut_after,
-        )
-
-    others = [candidate for candidate in usable if candidate not in shown]
-    return tuple(map(pick, shown)), tuple(map(pick, others[:NEXT]))

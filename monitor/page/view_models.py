@@ -17,6 +17,7 @@ from monitor.model import (
     PageSettings,
     Point,
     Service,
+    Vantage,
 )
 from monitor.model.failure import Words
 from monitor.page import published, window_stats
@@ -43,6 +44,8 @@ class Site:
     maintenance: tuple[Maintenance, ...] = ()
     vantage_names: Names = ()
     """The names of `vantage`, by language."""
+    vantages: tuple[Vantage, ...] = ()
+    """The places that probe beside the daemon's own."""
 
     @property
     def every(self) -> timedelta:
@@ -255,6 +258,64 @@ class ServiceView(published.ServiceStatus):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VantageView(published.VantageStatus):
+    """A place that probes, and what it sees, in one language."""
+
+    whence: str
+    """`from Shanghai`."""
+    path: str
+    """Where its page lies below the home page of its language: `from/cn/`."""
+    is_heard: bool
+    """Whether its agent pushed lately; always of the monitor's own place."""
+    is_main: bool
+    """Users sit there."""
+    is_blind: bool
+    """Its own network fails, so that it cannot see."""
+    why_unseen: str
+    """Why nothing is known from there now; empty where something is."""
+    services: tuple[ServiceView, ...]
+    """Those that it probes, as it sees them."""
+    by_path: Mapping[str, EndpointView]
+    """Those base URLs that were ever measured there."""
+
+    @property
+    def title(self) -> str:
+        """Return its name as a heading."""
+        return self.name[:1].upper() + self.name[1:]
+
+    @property
+    def endpoints(self) -> tuple[EndpointView, ...]:
+        return tuple(endpoint for service in self.services for endpoint in service.endpoints)
+
+    @property
+    def sees(self) -> bool:
+        """Say whether anything that it measured counts now."""
+        return self.is_heard and not self.is_blind
+
+    @property
+    def picks(self) -> tuple[PickView, ...]:
+        """Return the base URL to use from there, of each service that has one."""
+        return tuple(pick for service in self.services for pick in service.picks[:1])
+
+    @property
+    def best(self) -> frozenset[str]:
+        """Return the `service/endpoint` of those that are recommended without a flaw."""
+        return frozenset(pick.endpoint for pick in self.picks if not pick.flaw)
+
+    def service(self, service: str) -> ServiceView | None:
+        """Return a service as it is seen from there; None where it is not probed."""
+        return next((each for each in self.services if each.id == service), None)
+
+    def other_call(self, service: ServiceView) -> tuple[str, CheckView] | None:
+        """Return the probe that speaks for all base URLs there, and a check of it, where it is not that of `service`."""
+        seen = self.service(service.id)
+        mains = {endpoint.main for endpoint in seen.endpoints} if seen else set()
+        if seen is None or len(mains) != 1 or mains == {each.main for each in service.endpoints}:
+            return None
+        return seen.endpoints[0].main, seen.endpoints[0].main_check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PastDay:
     day: date
     measured: bool
@@ -301,17 +362,38 @@ class PageView(published.Status):
     incidents_by_path: Mapping[str, tuple[IncidentView, ...]]
     """Those of each `service/endpoint` that has any."""
     glossary: tuple[Words, ...]
+    vantages: tuple[VantageView, ...] = ()
+    """Empty where there is one only."""
+    measured_whence: str
+    """`from Frankfurt and Shanghai`: from where the page knows what it says on top."""
+    shown_vantage: VantageView | None = None
+    """The place that this home page is of, where it is not of all."""
+    by_vantage: tuple["PageView", ...] = ()
+    """The home page of each place in this language."""
 
     @property
     def fresh_until(self) -> datetime | None:
         """Until when the newest result counts; None where nothing is known now."""
-        times = [endpoint.fresh_until for endpoint in self.endpoints if endpoint.fresh_until]
+        endpoints = [*self.endpoints]
+        if self.shown_vantage is None:
+            endpoints += [endpoint for each in self.vantages for endpoint in each.endpoints]
+        times = [endpoint.fresh_until for endpoint in endpoints if endpoint.fresh_until]
         return max(times, default=None) if self.state is not State.UNKNOWN else None
 
     @property
     def is_answered(self) -> bool:
-        """Say whether some base URL is known to answer its main call."""
-        return any(service.is_up for service in self.services)
+        """Say whether some base URL is known to answer its main call, from anywhere that this page is of."""
+        services = [*self.services]
+        if self.shown_vantage is None:
+            services += [service for each in self.vantages for service in each.services]
+        return any(service.is_up for service in services)
+
+    @property
+    def for_users(self) -> tuple[ServiceView, ...]:
+        """Return each service as the place sees it where users sit, and for want of one the monitor's own."""
+        main = next((each for each in self.vantages if each.is_main), None)
+        seen = {service.id: service for service in main.services} if main else {}
+        return tuple(seen.get(service.id, service) for service in self.services)
 
     def has_other(self, endpoint: EndpointView) -> bool:
         """Say whether there is another base URL of its service to recommend."""
@@ -328,9 +410,20 @@ class PageView(published.Status):
     def picks(self) -> tuple[PickView, ...]:
         return tuple(pick for service in self.services for pick in service.picks)
 
-    def affected(self, incident: IncidentView) -> tuple[EndpointView, ...]:
-        """The endpoints of an incident, as they are now."""
-        return tuple(self.by_path[path] for path in incident.endpoints if path in self.by_path)
+    def affected(self, incident: IncidentView) -> tuple[tuple[str, EndpointView], ...]:
+        """The endpoints of an incident as they are now, each with the name of the place that sees it bad.
+
+        The name is empty where only one place looks, and once it is over.
+        """
+        places = [("", self.by_path)]
+        if bad := [each for each in self.vantages if each.id in incident.places]:
+            places = [(each.title, each.by_path) for each in bad]
+        return tuple(
+            (place, endpoints[path])
+            for path in incident.endpoints
+            for place, endpoints in places
+            if path in endpoints
+        )
 
     @property
     def tested(self) -> tuple[str, ...]:
@@ -362,6 +455,17 @@ class PageView(published.Status):
     def crowded(self) -> bool:
         """Say whether there are so many base URLs that the home page names them in a line each."""
         return len(self.endpoints) > CROWD
+
+    def ill_somewhere(self, service: ServiceView) -> tuple[EndpointView, ...]:
+        """Return the base URLs that some place sees worse than well, the first of a crowd."""
+        ill = {State.DEGRADED, State.PARTIAL, State.MAJOR}
+        paths = {
+            path
+            for vantage in self.vantages
+            for path, endpoint in vantage.by_path.items()
+            if endpoint.state in ill
+        }
+        return tuple(each for each in service.endpoints if each.path in paths)[:IN_FULL]
 
     @property
     def mains(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from monitor.model import (
     WINDOWS,
+    AgentState,
     AlertState,
     CheckHistory,
     Failure,
@@ -329,6 +330,8 @@ class History:
         self.spent_elsewhere: dict[str, dict[tuple[date, str], Spend]] = {}
         """By vantage, of vantages that spend beside our own."""
         self.silences: tuple[Silence, ...] = ()
+        self.agents: dict[str, AgentState] = {}
+        """What is known of each agent, by vantage; whoever hears them keeps it."""
         self.dead: list[tuple[datetime, OutboxMessage]] = []
         """Messages that were given up, and when; newest first."""
         self.changes = 0
@@ -428,6 +431,7 @@ class History:
             at=now,
             checks=histories,
             elsewhere=dict(elsewhere),
+            agents={**self.agents},
             incidents=tuple(sorted(shown, key=lambda each: (each.opened, each.id), reverse=True)),
             outbox=outbox,
             dead=tuple(message for at, message in self.dead if at >= week),

@@ -101,11 +101,16 @@ class Reader:
         with self._lock:
             self._engine.dispose()
 
-    def snapshot(self, now: datetime, *, whole: bool = True) -> Snapshot:
-        """Answer what a page shows, from all that is committed; without `whole` no more than the last day."""
+    def snapshot(
+        self, now: datetime, *, whole: bool = True, others: Collection[str] = ()
+    ) -> Snapshot:
+        """Answer what a page shows, from all that is committed; without `whole` no more than the last day.
+
+        `others` are vantages that are looked at beside our own.
+        """
         history = History(self._vantage)
         history.begin_load(())
-        with self.loading(now) as loader:
+        with self.loading(now, others) as loader:
             loader.small(history)
             loader.load(history, whole=whole)
         return history.snapshot(now, self.outbox()[0])

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from monitor.clock import Clock
 from monitor.model import (
+    AgentState,
     AlertState,
     Evidence,
     HistorySettings,
@@ -406,6 +407,11 @@ class Store:
     def failing(self) -> Mapping[str, OutboxMessage]:
         """The message that a channel does not take, by channel."""
         return self._outbox.failing()
+
+    @property
+    def agents(self) -> dict[str, AgentState]:
+        """Return what is known of each agent, by vantage; the hub fills it, and snapshots have it."""
+        return self._history.agents
 
     @property
     def undelivered(self) -> Mapping[str, int]:

@@ -210,7 +210,21 @@ def test_every_file_for_programs_is_documented(renderer: Renderer) -> None:
         if not name.endswith((".html", ".css", ".js")) and not name.startswith("favicon")
     }
     published = {re.sub(r"^api/v2/.*", "api/v2/*.json", name) for name in published}
-    assert published == {name for name in named if "favicon" not in name and name != "404.html"}
+    of_places = {name for name in named if "VANTAGE" in name}
+    assert published == {
+        name for name in named - of_places if "favicon" not in name and name != "404.html"
+    }
+    there = files(renderer, "places")
+    for vantage in ("fra", "cn", "laptop"):
+        own = (
+            "best/VANTAGE.txt",
+            "best/VANTAGE.json",
+            "badge/VANTAGE.svg",
+            "badge/VANTAGE/ohmygpt.svg",
+        )
+        assert {name.replace("VANTAGE", vantage) for name in own} <= there.keys()
+    assert "badge/cn/ohmygpt/us-direct.svg" in there
+    assert len(of_places) == 5
 
 
 def test_own_pages_are_made_anew_with_a_new_state_and_else_every_few_minutes_in_turns() -> None:

@@ -23,6 +23,9 @@ def renderer() -> Renderer:
         ("mock.zh-CN.txt", "mock", "zh-CN/index.html"),
         ("endpoint.txt", "told", "endpoints/ohmygpt/us-direct/index.html"),
         ("incident.zh-CN.txt", "mock", "zh-CN/incidents/9/index.html"),
+        ("places.txt", "places", "index.html"),
+        ("places.zh-CN.txt", "places", "zh-CN/index.html"),
+        ("from-shanghai.txt", "places", "from/cn/index.html"),
     ],
 )
 def test_pages_say_what_they_said(

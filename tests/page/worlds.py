@@ -27,6 +27,7 @@ from page_cast import (
     with_few_days,
     worked_on,
 )
+from places_cast import SITE_OF_PLACES, blocked_from_shanghai
 
 from monitor.model import (
     EntryKind,
@@ -271,7 +272,13 @@ WORLDS: Mapping[str, Callable[[], Snapshot]] = {
     "stopped": stopped,
     "told": told,
     "retired": mixed,
+    "places": blocked_from_shanghai,
 }
 SITES: Mapping[str, Site] = {
     world: SITE_WITH_MORE if world == "crowded" else SITE for world in WORLDS
-} | {"told": SITE_THAT_TELLS, "mock": maintained(MOCK_SITE), "retired": without(SITE, "us-direct")}
+} | {
+    "told": SITE_THAT_TELLS,
+    "mock": maintained(MOCK_SITE),
+    "retired": without(SITE, "us-direct"),
+    "places": SITE_OF_PLACES,
+}

@@ -1,0 +1,542 @@
+"""The sentences of the page where several places probe: what works, and from where. Pure.
+
+What is bad from some places only is never called down. A place that is not heard, or that cannot see, is
+neither for nor against.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from monitor.language import Language, marked
+from monitor.model import Incident
+from monitor.page import formatting
+from monitor.page.headline import (
+    not_measured,
+    ours,
+    text,
+    triage_network,
+    triage_service,
+)
+from monitor.page.published import Triage
+from monitor.page.states import WORKING, State, overall_state, worst
+from monitor.page.view_models import EndpointView, ServiceView, VantageView
+
+_NAMED = 3
+"""Places that a paragraph has a sentence for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageVerdict:
+    """Holds all that stands on top of a page."""
+
+    state: State
+    sentences: tuple[str, ...]
+    text: str
+    service: Triage
+    network: Triage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ServiceSights:
+    """Says from where one service works, and from where not."""
+
+    name: str
+    up: tuple[VantageView, ...]
+    down: tuple[VantageView, ...]
+    paused: tuple[VantageView, ...]
+    others: tuple[VantageView, ...]
+    """From where nothing is known now."""
+    is_blocked: bool
+    """Whether no way leads there from those that see it down."""
+
+
+def verdict_of_places(
+    vantages: Sequence[VantageView],
+    services: Sequence[ServiceView],
+    incidents: Sequence[Incident],
+    language: Language,
+    *,
+    fresh: bool,
+) -> PageVerdict:
+    """Return what all places together know; `services` are those of the page, `fresh` is before the first result."""
+    sights = [_sights(service, vantages) for service in services]
+    seeing = [vantage for vantage in vantages if vantage.sees]
+    return PageVerdict(
+        state=_state(vantages),
+        sentences=_headline(sights, vantages, incidents, language, fresh=fresh),
+        text=_text(vantages, services, incidents, language, fresh=fresh),
+        service=_triage_service(sights, seeing, language),
+        network=_triage_network(seeing, language),
+    )
+
+
+def verdict_unseen(vantage: VantageView, language: Language) -> PageVerdict:
+    """Return what is known of now from a place that is not heard, or that cannot see: nothing."""
+    return PageVerdict(
+        state=State.UNKNOWN,
+        sentences=(vantage.why_unseen,),
+        text=language.gettext("What is shown was measured before; nothing is known of now."),
+        service=triage_service(vantage.services, language),
+        network=triage_network(vantage.endpoints, language),
+    )
+
+
+def whence_of(vantages: Sequence[VantageView], language: Language) -> str:
+    """`from Frankfurt, Hong Kong and Shanghai`, `from 7 places`."""
+    if len(vantages) > _NAMED:
+        return language.gettext("from %(num)s places", num=len(vantages))
+    names = language.listed([vantage.name for vantage in vantages])
+    return formatting.whence(names, language)
+
+
+def _state(vantages: Sequence[VantageView]) -> State:
+    """Return the state over all places: a major outage only where every one that knows sees one."""
+    known = [vantage.state for vantage in vantages if vantage.state is not State.UNKNOWN]
+    return overall_state(known)
+
+
+def _sights(service: ServiceView, vantages: Sequence[VantageView]) -> _ServiceSights:
+    seen = [
+        (vantage, view)
+        for vantage in vantages
+        if (view := vantage.service(service.id)) and _measures(vantage, view)
+    ]
+    down = [(vantage, view) for vantage, view in seen if view.state is State.MAJOR]
+    return _ServiceSights(
+        name=service.name,
+        up=tuple(vantage for vantage, view in seen if view.is_up),
+        down=tuple(vantage for vantage, _ in down),
+        paused=tuple(vantage for vantage, view in seen if view.main_call is State.MAINTENANCE),
+        others=tuple(vantage for vantage, view in seen if view.main_call is State.UNKNOWN),
+        is_blocked=all(endpoint.blocked for _, view in down for endpoint in view.endpoints),
+    )
+
+
+def _measures(vantage: VantageView, service: ServiceView) -> bool:
+    return any(endpoint.path in vantage.by_path for endpoint in service.endpoints)
+
+
+# --- the headline ---------------------------------------------------------------------------------
+
+
+def _headline(
+    sights: Sequence[_ServiceSights],
+    vantages: Sequence[VantageView],
+    incidents: Sequence[Incident],
+    language: Language,
+    *,
+    fresh: bool,
+) -> tuple[str, ...]:
+    if not any(each.up or each.down or each.paused for each in sights):
+        return (
+            not_measured([s for each in vantages for s in each.services], language, fresh=fresh),
+        )
+    if all(each.paused and not (each.up or each.down) for each in sights):
+        text = language.ngettext(
+            "The service is in maintenance.", "All services are in maintenance.", len(sights)
+        )
+        return (text,)
+    states = {
+        endpoint.state
+        for vantage in vantages
+        if vantage.sees
+        for endpoint in vantage.by_path.values()
+    }
+    if states == {State.OPERATIONAL} and not any(each.closed is None for each in incidents):
+        if all(vantage.sees for vantage in vantages):
+            return (language.gettext("All base URLs work."),)
+        seeing = [vantage for vantage in vantages if vantage.sees]
+        whence = whence_of(seeing, language)
+        return (language.gettext("All base URLs work %(whence)s.", whence=whence),)
+    wrong = _wrong(vantages, language)
+    return (*_which(sights, language), *([wrong] if wrong else []))
+
+
+def _which(sights: Sequence[_ServiceSights], language: Language) -> Iterator[str]:
+    """Say of each service whether it is up, and from where it is not: in one sentence where all are alike."""
+    alike = {_case(each, language) for each in sights}
+    if len(alike) == 1:
+        [(case, whence)] = alike
+        yield _OF_ALL[case](language, len(sights), whence)
+        return
+    cases: dict[tuple[str, str], list[str]] = {}
+    for each in sights:
+        cases.setdefault(_case(each, language), []).append(each.name)
+    for (case, whence), names in sorted(
+        cases.items(), key=lambda pair: [*_OF_ALL].index(pair[0][0])
+    ):
+        one, many = _OF_SOME[case]
+        yield language.gettext(
+            one if len(names) == 1 else many, names=language.listed(names), whence=whence
+        )
+
+
+def _case(service: _ServiceSights, language: Language) -> tuple[str, str]:
+    """Return what is the case with a service, and from where."""
+    whence = whence_of(service.down, language)
+    if service.up and service.down:
+        return ("blocked" if service.is_blocked else "fails"), whence
+    if service.up:
+        return "up", ""
+    if service.down and service.is_blocked:
+        return "unreachable", whence
+    if service.down:
+        return ("down_from", whence) if service.others else ("down", "")
+    return ("paused" if service.paused else "unknown"), ""
+
+
+_OF_ALL: dict[str, Callable[[Language, int, str], str]] = {
+    "down": lambda language, n, _: language.ngettext(
+        "The service is down.", "All services are down.", n
+    ),
+    "unreachable": lambda language, n, whence: language.ngettext(
+        "The service cannot be reached %(whence)s.",
+        "No service can be reached %(whence)s.",
+        n,
+        whence=whence,
+    ),
+    "down_from": lambda language, n, whence: language.ngettext(
+        "The service is down %(whence)s.", "All services are down %(whence)s.", n, whence=whence
+    ),
+    "blocked": lambda language, n, whence: language.ngettext(
+        "The service is up, but not reachable %(whence)s.",
+        "The services are up, but not reachable %(whence)s.",
+        n,
+        whence=whence,
+    ),
+    "fails": lambda language, n, whence: language.ngettext(
+        "The service is up, but fails %(whence)s.",
+        "The services are up, but fail %(whence)s.",
+        n,
+        whence=whence,
+    ),
+    "up": lambda language, n, _: language.ngettext("The service is up.", "The services are up.", n),
+    "paused": lambda language, n, _: language.ngettext(
+        "The service is in maintenance.", "All services are in maintenance.", n
+    ),
+    "unknown": lambda language, n, _: language.ngettext(
+        "Whether the service is up is not known.",
+        "Whether the services are up is not known.",
+        n,
+    ),
+}
+"""The sentence where all services are alike; the worst case first."""
+_OF_SOME = {
+    "down": (marked("%(names)s is down."), marked("%(names)s are down.")),
+    "unreachable": (
+        marked("%(names)s cannot be reached %(whence)s."),
+        marked("%(names)s cannot be reached %(whence)s."),
+    ),
+    "down_from": (
+        marked("%(names)s is down %(whence)s."),
+        marked("%(names)s are down %(whence)s."),
+    ),
+    "blocked": (
+        marked("%(names)s is up, but not reachable %(whence)s."),
+        marked("%(names)s are up, but not reachable %(whence)s."),
+    ),
+    "fails": (
+        marked("%(names)s is up, but fails %(whence)s."),
+        marked("%(names)s are up, but fail %(whence)s."),
+    ),
+    "up": (marked("%(names)s is up."), marked("%(names)s are up.")),
+    "paused": (marked("%(names)s is in maintenance."), marked("%(names)s are in maintenance.")),
+    "unknown": (
+        marked("%(names)s cannot be measured."),
+        marked("%(names)s cannot be measured."),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Says how bad one base URL is, and from where."""
+
+    state: State
+    bad: tuple[VantageView, ...]
+    is_everywhere: bool
+    is_blocked: bool
+
+
+def _troubles(vantages: Sequence[VantageView]) -> Iterator[_Trouble]:
+    """Yield the trouble of each base URL, without that of places from where its whole service is down or unknown."""
+    seen: dict[str, list[tuple[VantageView, EndpointView]]] = {}
+    for vantage in vantages:
+        for service in vantage.services:
+            if vantage.sees and service.state not in {State.MAJOR, State.UNKNOWN}:
+                for endpoint in service.endpoints:
+                    if endpoint.path in vantage.by_path:
+                        seen.setdefault(endpoint.path, []).append((vantage, endpoint))
+    for views in seen.values():
+        state = worst(endpoint.state for _, endpoint in views)
+        if state is State.OPERATIONAL:
+            continue
+        bad = [(vantage, endpoint) for vantage, endpoint in views if endpoint.state is state]
+        path = views[0][1].path
+        silent = any(path in vantage.by_path and not vantage.sees for vantage in vantages)
+        yield _Trouble(
+            state,
+            tuple(vantage for vantage, _ in bad),
+            len(bad) == len(views) and not silent,
+            state is State.MAJOR and all(endpoint.blocked for _, endpoint in bad),
+        )
+
+
+def _wrong(vantages: Sequence[VantageView], language: Language) -> str:
+    """Say what is worst, of how many base URLs, and from where; the rows and the triage have the rest."""
+    troubles = [*_troubles(vantages)]
+    for state in (State.MAJOR, State.PARTIAL, State.DEGRADED, State.MAINTENANCE, State.UNKNOWN):
+        of_state = [trouble for trouble in troubles if trouble.state is state]
+        if not of_state:
+            continue
+        for key in ((True, False), (False, False), (False, True), (True, True)):
+            alike = [each for each in of_state if (each.is_everywhere, each.is_blocked) == key]
+            if alike:
+                return _trouble_sentence(state, alike, language)
+    return ""
+
+
+def _trouble_sentence(state: State, alike: Sequence[_Trouble], language: Language) -> str:
+    first = alike[0]
+    whence = language.gettext("from some places")
+    if all(each.bad == first.bad for each in alike):
+        whence = whence_of(first.bad, language)
+    if first.is_blocked:
+        return language.ngettext(
+            "One base URL is not reachable %(whence)s.",
+            "%(num)s base URLs are not reachable %(whence)s.",
+            len(alike),
+            whence=whence,
+        )
+    everywhere, from_some = _SENTENCES[state]
+    return (everywhere if first.is_everywhere else from_some)(language, len(alike), whence)
+
+
+_Sentence = Callable[[Language, int, str], str]
+_SENTENCES: dict[State, tuple[_Sentence, _Sentence]] = {
+    State.MAJOR: (
+        lambda language, n, _: language.ngettext(
+            "One base URL is down.", "%(num)s base URLs are down.", n
+        ),
+        lambda language, n, whence: language.ngettext(
+            "One base URL is down %(whence)s.",
+            "%(num)s base URLs are down %(whence)s.",
+            n,
+            whence=whence,
+        ),
+    ),
+    State.PARTIAL: (
+        lambda language, n, _: language.ngettext(
+            "One base URL fails in part.", "%(num)s base URLs fail in part.", n
+        ),
+        lambda language, n, whence: language.ngettext(
+            "One base URL fails in part %(whence)s.",
+            "%(num)s base URLs fail in part %(whence)s.",
+            n,
+            whence=whence,
+        ),
+    ),
+    State.DEGRADED: (
+        lambda language, n, _: language.ngettext(
+            "One base URL is degraded.", "%(num)s base URLs are degraded.", n
+        ),
+        lambda language, n, whence: language.ngettext(
+            "One base URL is degraded %(whence)s.",
+            "%(num)s base URLs are degraded %(whence)s.",
+            n,
+            whence=whence,
+        ),
+    ),
+    State.MAINTENANCE: (
+        lambda language, n, _: language.ngettext(
+            "One base URL is in maintenance.", "%(num)s base URLs are in maintenance.", n
+        ),
+        lambda language, n, _: language.ngettext(
+            "One base URL is in maintenance.", "%(num)s base URLs are in maintenance.", n
+        ),
+    ),
+    State.UNKNOWN: (
+        lambda language, n, _: language.ngettext(
+            "One base URL cannot be measured.", "%(num)s base URLs cannot be measured.", n
+        ),
+        lambda language, n, whence: language.ngettext(
+            "One base URL cannot be measured %(whence)s.",
+            "%(num)s base URLs cannot be measured %(whence)s.",
+            n,
+            whence=whence,
+        ),
+    ),
+}
+"""By state: where it is so from everywhere, and where it is so from some places only."""
+
+
+# --- the paragraph below it -----------------------------------------------------------------------
+
+
+def _text(
+    vantages: Sequence[VantageView],
+    services: Sequence[ServiceView],
+    incidents: Sequence[Incident],
+    language: Language,
+    *,
+    fresh: bool,
+) -> str:
+    if fresh:
+        return text(services, incidents, language, fresh=True)
+    seeing = [vantage for vantage in vantages if vantage.sees and vantage.by_path]
+    sentences = [
+        *_serving(seeing, language),
+        *_spoiled(seeing, language),
+        *_on_path(seeing, language),
+        *_open_incidents(seeing, incidents, language),
+        *ours(incidents, language),
+        *[vantage.why_unseen for vantage in vantages if not vantage.sees][:_NAMED],
+    ]
+    return language.space.join(sentences) or language.gettext("There are no results to judge by.")
+
+
+def _serving(seeing: Sequence[VantageView], language: Language) -> Iterator[str]:
+    """Say through how many base URLs the main call is answered well, from each place; the worst place first."""
+    counts = [
+        (
+            sum(each.main_state in WORKING and not each.spoils_answers for each in all_of_it),
+            len(all_of_it),
+            vantage,
+        )
+        for vantage in seeing
+        if (all_of_it := [*vantage.by_path.values()])
+        and any(each.main_state is not State.UNKNOWN for each in all_of_it)
+    ]
+    for serving, number, vantage in sorted(counts, key=lambda each: each[0] / each[1])[:_NAMED]:
+        if serving == 0:
+            yield language.gettext("From %(place)s no request succeeds.", place=vantage.name)
+        elif serving < number:
+            yield language.ngettext(
+                "From %(place)s requests succeed through %(serving)s of %(num)s base URL.",
+                "From %(place)s requests succeed through %(serving)s of %(num)s base URLs.",
+                number,
+                place=vantage.name,
+                serving=serving,
+            )
+    whole: dict[int, list[VantageView]] = {
+        number: [] for serving, number, _ in counts if serving == number
+    }
+    for serving, number, vantage in counts:
+        if serving == number:
+            whole[number].append(vantage)
+    for number, places in whole.items():
+        yield language.ngettext(
+            "%(Whence)s requests succeed through its base URL.",
+            "%(Whence)s requests succeed through all %(num)s base URLs.",
+            number,
+            Whence=_capital(whence_of(places, language)),
+        )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _spoiled(seeing: Sequence[VantageView], language: Language) -> Iterator[str]:
+    spoiled = {
+        path
+        for vantage in seeing
+        for path, endpoint in vantage.by_path.items()
+        if endpoint.spoils_answers
+    }
+    if spoiled:
+        yield language.ngettext(
+            "Through %(num)s base URL answers come cut off, held back or wrong.",
+            "Through %(num)s base URLs answers come cut off, held back or wrong.",
+            len(spoiled),
+        )
+
+
+def _on_path(seeing: Sequence[VantageView], language: Language) -> Iterator[str]:
+    """Say of a base URL that is blocked from some places that others reach it, if it is one."""
+    blocked: dict[str, list[VantageView]] = {}
+    for vantage in seeing:
+        for path, endpoint in vantage.by_path.items():
+            if endpoint.state is State.MAJOR and endpoint.blocked:
+                blocked.setdefault(path, []).append(vantage)
+    if len(blocked) != 1:
+        return
+    [(path, places)] = blocked.items()
+    well = [
+        vantage
+        for vantage in seeing
+        if path in vantage.by_path and vantage.by_path[path].main_state in WORKING
+    ]
+    if well:
+        yield language.gettext(
+            "%(host)s is blocked on the way %(whence)s: it works %(others)s.",
+            host=places[0].by_path[path].shown,
+            whence=whence_of(places, language),
+            others=whence_of(well, language),
+        )
+
+
+def _open_incidents(
+    seeing: Sequence[VantageView], incidents: Sequence[Incident], language: Language
+) -> Iterator[str]:
+    """Say that there are some where no row of any place shows any."""
+    count = sum(each.closed is None and each.severity.is_of_base_urls for each in incidents)
+    states = {endpoint.state for vantage in seeing for endpoint in vantage.by_path.values()}
+    if count and states == {State.OPERATIONAL}:
+        yield language.ngettext("One incident is open.", "%(num)s incidents are open.", count)
+
+
+# --- the triage -----------------------------------------------------------------------------------
+
+
+def _triage_service(
+    sights: Sequence[_ServiceSights], seeing: Sequence[VantageView], language: Language
+) -> Triage:
+    say = language.gettext
+    if not any(each.up or each.down or each.paused for each in sights):
+        return Triage(state=State.UNKNOWN, what=say("Not known"), note=say("No recent results"))
+    down = sum(bool(each.down) and not each.up for each in sights)
+    if down == len(sights):
+        return Triage(state=State.MAJOR, what=say("Down"), note=say("Every base URL fails"))
+    if down:
+        note = language.ngettext(
+            "%(down)s of %(num)s service", "%(down)s of %(num)s services", len(sights), down=down
+        )
+        return Triage(state=State.PARTIAL, what=say("Down"), note=note)
+    some = [each for each in sights if each.down]
+    if some:
+        places = [vantage for vantage in seeing if any(vantage in each.down for each in some)]
+        note = (
+            marked("Not reachable %(whence)s") if some[0].is_blocked else marked("Fails %(whence)s")
+        )
+        text = say(note, whence=whence_of(places, language))
+        return Triage(state=State.PARTIAL, what=say("Up"), note=text)
+    parts = [(vantage, triage_service(vantage.services, language)) for vantage in seeing]
+    return _worst_part(parts, language)
+
+
+def _triage_network(seeing: Sequence[VantageView], language: Language) -> Triage:
+    parts = [
+        (vantage, triage_network([*vantage.by_path.values()], language))
+        for vantage in seeing
+        if vantage.by_path
+    ]
+    return _worst_part(parts, language)
+
+
+def _worst_part(parts: Sequence[tuple[VantageView, Triage]], language: Language) -> Triage:
+    """Return the word on one party from the place that has the worst, with where that is."""
+    known = [(vantage, part) for vantage, part in parts if part.state is not State.UNKNOWN]
+    if not known:
+        say = language.gettext
+        return Triage(state=State.UNKNOWN, what=say("Not known"), note=say("No recent results"))
+    state = worst(part.state for _, part in known)
+    of_it = [(vantage, part) for vantage, part in known if part.state is state]
+    first = of_it[0][1]
+    if len(of_it) == len(known):
+        return first
+    return Triage(
+        state=State.PARTIAL if state is State.MAJOR else state,
+        what=first.what,
+        note=whence_of([vantage for vantage, part in of_it if part.what == first.what], language),
+    )

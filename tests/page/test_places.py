@@ -1,0 +1,430 @@
+"""The page where several places probe: what it says of each, and that it never says more than is known."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from page_cast import CHECKS, NOW, SITE, ago, fail, incident, key
+from page_text import page_text
+from places_cast import (
+    CN,
+    HK,
+    LAPTOP,
+    SITE_OF_PLACES,
+    VANTAGES,
+    all_of_shanghai,
+    blocked_from_shanghai,
+    failing,
+    heard,
+    partly,
+    places,
+    seen,
+)
+from rendering import rendered
+
+from monitor.model import (
+    AgentState,
+    CheckHistory,
+    EntryKind,
+    FailureKind,
+    Incident,
+    Outcome,
+    Severity,
+    Snapshot,
+    TimelineEntry,
+)
+from monitor.page import PageView, RenderCache, Renderer, Site, view
+from monitor.page.states import WORKING, State
+from monitor.page.vantage_looks import seen_from
+from monitor.page.view_models import EndpointView, VantageView
+
+
+def page(snapshot: Snapshot, site: Site = SITE_OF_PLACES) -> PageView:
+    return view(site, snapshot, {})[0]
+
+
+def at(place: str, snapshot: Snapshot) -> PageView:
+    """The home page of one place."""
+    return next(each for each in page(snapshot).by_vantage if each.vantage == place)
+
+
+# --- the sentences ----------------------------------------------------------------------------------
+
+
+def test_what_is_blocked_on_the_way_from_one_place_is_not_down() -> None:
+    shown = page(blocked_from_shanghai())
+    assert shown.state is State.PARTIAL
+    assert shown.headline == "The service is up. 2 base URLs are not reachable from Shanghai."
+    assert shown.text == (
+        "From Shanghai requests succeed through 4 of 6 base URLs."
+        " From Frankfurt and Hong Kong requests succeed through all 6 base URLs."
+        " Laptop is not heard since 23 Nov, 10:42 UTC."
+    )
+    assert (shown.service.state, shown.service.what) == (State.OPERATIONAL, "Up")
+    assert (shown.network.what, shown.network.note) == ("2\u00a0blocked", "from Shanghai")
+    first, second = shown.current
+    assert first.title == "Direct to the US origin: DNS pollution suspected, from Shanghai"
+    assert second.what == (
+        "The server does not answer. It is blocked on the way from Shanghai: it works from Frankfurt and Hong Kong."
+    )
+    assert {(each.instead_from, each.instead) for each in shown.current} == {
+        ("Shanghai", "https://www.aigptx.top")
+    }
+
+
+def test_a_service_that_one_place_cannot_reach_is_up() -> None:
+    shown = page(all_of_shanghai())
+    assert shown.headline == "The service is up, but not reachable from Shanghai."
+    assert shown.state is State.PARTIAL
+    assert (shown.service.what, shown.service.note) == ("Up", "Not reachable from Shanghai")
+    assert at(CN, all_of_shanghai()).headline == "The service cannot be reached from Shanghai."
+    assert at(HK, all_of_shanghai()).headline == "All base URLs work."
+
+
+def test_a_service_that_fails_everywhere_is_down_and_one_that_the_others_cannot_see_is_down_from_there() -> (
+    None
+):
+    names = tuple(dict.fromkeys(check.endpoint.id for check in CHECKS))
+
+    def bad(place: str) -> Mapping[str, CheckHistory]:
+        return failing(seen(place), 9, FailureKind.BAD_GATEWAY, *names)
+
+    keys = tuple(check.key for check in CHECKS)
+    whole = incident(9, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(minutes=9), None, *keys)
+    whole = replace(whole, bad_from=dict.fromkeys(keys, (CN, "fra", HK)))
+    elsewhere = {CN: bad(CN), HK: bad(HK), LAPTOP: bad(LAPTOP)}
+    awake = (heard(CN, seconds=1), heard(HK, seconds=1), heard(LAPTOP, seconds=1))
+    everywhere = page(places(elsewhere, whole, own=bad("fra"), agents=awake))
+    assert (everywhere.headline, everywhere.state) == ("The service is down.", State.MAJOR)
+    assert everywhere.current[
+        0
+    ].title == "6 base URLs: bad gateway, from cn, Frankfurt and Hong Kong".replace(
+        "cn", "Shanghai"
+    )
+    asleep = page(places(elsewhere, whole, own=bad("fra")))
+    assert asleep.headline == "The service is down from Frankfurt, Shanghai and Hong Kong."
+    assert asleep.state is State.MAJOR
+
+
+def test_good_news_names_the_places_that_it_comes_from_where_another_is_silent() -> None:
+    elsewhere = {CN: seen(CN), HK: seen(HK), LAPTOP: seen(LAPTOP)}
+    assert page(places(elsewhere)).headline == (
+        "All base URLs work from Frankfurt, Shanghai and Hong Kong."
+    )
+    awake = (heard(CN, seconds=1), heard(HK, seconds=1), heard(LAPTOP, seconds=1))
+    assert page(places(elsewhere, agents=awake)).headline == "All base URLs work."
+    blind = (*awake[:2], replace(awake[2], blind=True))
+    told = page(places(elsewhere, agents=blind))
+    assert told.text.endswith("Laptop cannot see now: its own network or machine fails.")
+    new = page(places({CN: seen(CN), HK: seen(HK)}, agents=awake[:2]))
+    assert new.text.endswith("Laptop has not been heard yet.")
+
+
+def test_a_place_that_is_not_heard_says_nothing_of_now() -> None:
+    gone = at(LAPTOP, blocked_from_shanghai())
+    assert gone.headline == "Laptop is not heard since 23 Nov, 10:42 UTC."
+    assert {endpoint.state for endpoint in gone.endpoints} == {State.UNKNOWN}
+    assert gone.picks == ()
+    assert gone.endpoints[0].availability_90d == 1.0
+
+
+def test_a_monitor_without_a_name_of_its_own_is_spoken_of_in_words() -> None:
+    site = replace(SITE_OF_PLACES, vantage="local", vantage_names=())
+    english = page(all_of_shanghai(), site)
+    assert "the monitor's location" in english.current[0].what
+    assert english.vantages[0].title == "The monitor's location"
+    assert "监控所在地" in english.others[0].current[0].what
+
+
+def test_a_place_without_a_key_is_judged_by_what_needs_none() -> None:
+    checks = dict(seen(CN))
+    for check in CHECKS:
+        if check.probe.id != "models":
+            checks = dict(
+                fail(
+                    Snapshot(at=NOW, checks=checks, incidents=()), check.key, FailureKind.NO_KEY
+                ).checks
+            )
+    shown = page(places({CN: checks, HK: seen(HK), LAPTOP: seen(LAPTOP)}))
+    cn = next(each for each in shown.vantages if each.id == CN)
+    assert {(each.state, each.main) for each in cn.endpoints} == {(State.OPERATIONAL, "models")}
+    assert "Shanghai Models" in page_text(rendered(shown)["index.html"].decode())
+
+
+# --- incidents as one place sees them ---------------------------------------------------------------
+
+
+def test_an_incident_is_each_places_own_from_when_it_saw_it_until_it_was_well_there() -> None:
+    check = key("us-direct")
+    turns = (
+        TimelineEntry(at=ago(minutes=50), what=EntryKind.JOINED, check=check, vantage=HK),
+        TimelineEntry(at=ago(minutes=20), what=EntryKind.LEFT, check=check, vantage=CN),
+    )
+    whole = replace(
+        incident(9, Severity.PARTIAL, FailureKind.DNS_POISONED, ago(hours=1), None, check),
+        partial=frozenset({check}),
+        bad_from={check: (HK,)},
+        timeline=turns,
+    )
+    cn, hk = seen_from(whole, CN, "fra"), seen_from(whole, HK, "fra")
+    assert cn is not None
+    assert hk is not None
+    assert (cn.opened, cn.closed, cn.active) == (ago(hours=1), ago(minutes=20), frozenset())
+    assert (hk.opened, hk.closed, hk.active) == (ago(minutes=50), None, frozenset({check}))
+    assert {cn.severity, hk.severity} == {Severity.DOWN}
+    assert seen_from(whole, "fra", "fra") is None
+    alone = incident(8, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(days=9), 20, check)
+    assert seen_from(alone, "fra", "fra") == alone
+    assert seen_from(alone, CN, "fra") is None
+
+
+def test_the_bars_of_one_place_hold_no_trouble_of_another() -> None:
+    shown = page(blocked_from_shanghai())
+    bars = {
+        each.id: each.by_path["ohmygpt/us-direct"].history.days[-1].state for each in shown.vantages
+    }
+    assert bars == {
+        "fra": State.OPERATIONAL,
+        CN: State.MAJOR,
+        HK: State.OPERATIONAL,
+        LAPTOP: State.OPERATIONAL,
+    }
+
+
+# --- files ------------------------------------------------------------------------------------------
+
+
+def test_programs_read_what_each_place_sees() -> None:
+    files = rendered(page(blocked_from_shanghai()))
+    status = json.loads(files["status.json"])
+    assert [(each["id"], each["name"], each["state"]) for each in status["vantages"]] == [
+        ("fra", "Frankfurt", "operational"),
+        (CN, "Shanghai", "partial_outage"),
+        (HK, "Hong Kong", "degraded_performance"),
+        (LAPTOP, "Laptop", "unknown"),
+    ]
+    assert status["vantages"][1]["heard_at"] == "2026-11-23T13:41:57Z"
+    assert status["vantages"][1]["offset_ms"] == 12
+    first = status["services"][0]["endpoints"][0]
+    assert first["state"] == "operational"
+    assert {place: (each["state"], each["fault"]) for place, each in first["from"].items()} == {
+        "fra": ("operational", None),
+        CN: ("major_outage", "path"),
+        HK: ("operational", None),
+        LAPTOP: ("unknown", None),
+    }
+    assert files["best/cn.txt"] == b"https://www.aigptx.top\n"
+    assert files["best/fra.txt"] == b"https://api.ohmygpt.com\n"
+    assert files["best/laptop.txt"] == b"\n"
+    assert json.loads(files["best/laptop.json"])["services"] == {"ohmygpt": None}
+    assert json.loads(files["badge/cn.json"])["message"] == "partial outage"
+    assert json.loads(files["badge/cn/ohmygpt/us-direct.json"])["message"] == "major outage"
+    assert json.loads(files["badge/ohmygpt/us-direct.json"])["message"] == "operational"
+
+
+@pytest.mark.parametrize(("is_main", "best"), [(True, "best/cn.txt"), (False, "best/fra.txt")])
+def test_best_txt_is_that_of_the_place_where_users_sit(is_main: bool, best: str) -> None:
+    cn, *others = VANTAGES
+    site = replace(SITE_OF_PLACES, vantages=(replace(cn, main=is_main), *others))
+    files = rendered(page(blocked_from_shanghai(), site))
+    assert files["best.txt"] == files[best]
+    assert (
+        json.loads(files["best.json"])["services"]
+        == (json.loads(files[best.replace("txt", "json")])["services"])
+    )
+
+
+def test_what_a_place_does_not_probe_leaves_its_line_empty() -> None:
+    cn, *others = VANTAGES
+    site = replace(SITE_OF_PLACES, vantages=(replace(cn, services=frozenset({"none"})), *others))
+    shown = page(blocked_from_shanghai(), site)
+    assert [each.id for each in shown.vantages] == ["fra", HK, LAPTOP]
+    assert "best/cn.txt" not in rendered(shown)
+
+
+def test_with_one_place_the_page_is_as_if_nobody_had_ever_pushed() -> None:
+    alone = Snapshot(at=NOW, checks=seen("fra"), incidents=())
+    once = places({CN: seen(CN)}, own=seen("fra"))
+    assert dict(rendered(page(once, SITE))) == dict(rendered(page(alone, SITE)))
+
+
+def test_a_round_without_news_makes_little_anew() -> None:
+    cache = RenderCache()
+    renderer, picks = Renderer(cache), {}
+    rounds = []
+    for second in range(2):
+        snapshot = replace(blocked_from_shanghai(), at=NOW + timedelta(seconds=second))
+        shown, picks = view(SITE_OF_PLACES, snapshot, picks, cache)
+        rounds.append(dict(renderer.files(shown)))
+    before, after = rounds
+    changed = {name for name in after if after[name] != before[name]}
+    assert not [name for name in changed if name.endswith((".txt", ".svg", ".atom"))]
+    assert not [name for name in changed if name.startswith(("endpoints/", "incidents/"))]
+
+
+# --- laws -------------------------------------------------------------------------------------------
+
+NAMES = ("us-direct", "cf-cdn")
+PLACES = ("fra", CN, HK)
+KINDS: Mapping[str, FailureKind | None] = {
+    "good": None,
+    "slow": FailureKind.SLOW,
+    "cut": FailureKind.TRUNCATED,
+    "down": FailureKind.BAD_GATEWAY,
+    "poisoned": FailureKind.DNS_POISONED,
+    "timeout": FailureKind.CONNECT_TIMEOUT,
+    "no key": FailureKind.NO_KEY,
+    "never": None,
+}
+HEARD: Mapping[str, AgentState | None] = {
+    "heard": heard(CN, seconds=5),
+    "silent": heard(CN, hours=1),
+    "blind": replace(heard(CN, seconds=5), blind=True),
+    "never": None,
+}
+Cells = tuple[tuple[str, ...], ...]
+"""What each place sees of each base URL."""
+
+
+@dataclass(frozen=True)
+class World:
+    cells: Cells
+    agents: tuple[str, str]
+
+    def sees(self, place: str) -> bool:
+        return place == "fra" or self.agents[PLACES.index(place) - 1] == "heard"
+
+    @property
+    def snapshot(self) -> Snapshot:
+        checks: dict[str, Mapping[str, CheckHistory]] = {}
+        bad: dict[tuple[str, FailureKind], list[str]] = {}
+        for place, cells in zip(PLACES, self.cells, strict=True):
+            found = Snapshot(at=NOW, checks=seen(place), incidents=())
+            found = replace(
+                found,
+                checks={
+                    name: each
+                    for name, each in found.checks.items()
+                    if name.split("/")[1] in NAMES and name.endswith("chat")
+                },
+            )
+            for name, cell in zip(NAMES, cells, strict=True):
+                kind = KINDS[cell]
+                if cell == "never":
+                    found = replace(
+                        found,
+                        checks={
+                            check: each
+                            for check, each in found.checks.items()
+                            if check != key(name)
+                        },
+                    )
+                elif kind:
+                    is_believed = kind.outcome is not Outcome.UNKNOWN
+                    found = fail(found, key(name), kind, 1 if is_believed else None)
+                    if is_believed:
+                        bad.setdefault((key(name), kind), []).append(place)
+            checks[place] = found.checks
+        agents = tuple(
+            replace(state, vantage=place)
+            for place, word in zip(PLACES[1:], self.agents, strict=True)
+            if (state := HEARD[word])
+        )
+        return places(
+            {CN: checks[CN], HK: checks[HK]},
+            *(
+                self._incident(n, check, kind, who)
+                for n, ((check, kind), who) in enumerate(bad.items(), 1)
+            ),
+            own=checks["fra"],
+            agents=agents,
+        )
+
+    def _incident(self, number: int, check: str, kind: FailureKind, who: list[str]) -> Incident:
+        degraded = kind.outcome is Outcome.DEGRADED
+        name = check.split("/")[1]
+        whole = partly(number, kind, tuple(who), name)
+        whole = replace(
+            whole, checks=(check,), active=frozenset({check}), bad_from={check: tuple(who)}
+        )
+        if degraded or len(who) > 1:
+            severity = Severity.DEGRADED if degraded else Severity.DOWN
+            return replace(whole, severity=severity, partial=frozenset())
+        return replace(whole, partial=frozenset({check}))
+
+
+SITE_OF_LAWS = replace(
+    SITE_OF_PLACES,
+    vantages=VANTAGES[:2],
+    checks=tuple(
+        check for check in CHECKS if check.endpoint.id in NAMES and check.probe.id == "chat"
+    ),
+    settings=replace(SITE_OF_PLACES.settings, languages=("en",)),
+)
+
+
+def broken(world: World) -> Iterator[str]:
+    shown = page(world.snapshot, SITE_OF_LAWS)
+    for vantage in shown.vantages:
+        yield from said_of_a_place(shown, vantage, sees=world.sees(vantage.id))
+    known = [vantage for vantage in shown.vantages if world.sees(vantage.id)]
+    yield from said_of_all(shown, [each for place in known for each in place.by_path.values()])
+    yield from blamed_on_the_way(known)
+
+
+def said_of_a_place(shown: PageView, vantage: VantageView, *, sees: bool) -> Iterator[str]:
+    """A place that is not heard says and recommends nothing, and none recommends what it does not see work."""
+    states = {endpoint.state for endpoint in vantage.by_path.values()}
+    if not sees and (vantage.picks or states - {State.UNKNOWN}):
+        yield f"{vantage.id} is not heard, and says {states}"
+    for pick in vantage.picks:
+        if vantage.by_path[pick.endpoint].main_state not in WORKING:
+            yield f"{pick.endpoint} is recommended from {vantage.id}"
+    blocked = [each for each in vantage.by_path.values() if each.blocked]
+    if f"not reachable from {vantage.name}" in shown.headline and not (sees and blocked):
+        yield f"not reachable from {vantage.id}, which does not say so"
+
+
+def said_of_all(shown: PageView, endpoints: list[EndpointView]) -> Iterator[str]:
+    """What the top of the page says is what those see that are heard."""
+    mains = {endpoint.main_state for endpoint in endpoints}
+    works, states = bool(mains & WORKING), {endpoint.state for endpoint in endpoints}
+    for says, is_so in (
+        (shown.headline == "The service is down.", mains == {State.MAJOR}),
+        (shown.headline.startswith("The service is down from"), not works),
+        ("The service is up" in shown.headline, works),
+        (shown.state is State.MAJOR, not works),
+        (shown.headline.startswith("All base URLs work"), states == {State.OPERATIONAL}),
+        (shown.service.what == "Up", works),
+        (shown.service.what == "Down", not works),
+        (shown.network.what == "All paths work", not states & {State.MAJOR, State.UNKNOWN}),
+    ):
+        if says and not is_so:
+            yield f"{shown.headline} {shown.service} {shown.network}, but {states}"
+
+
+def blamed_on_the_way(known: list[VantageView]) -> Iterator[str]:
+    """A connection that nothing answers is blocked on the way only where somebody else gets through."""
+    for vantage in known:
+        for path, endpoint in vantage.by_path.items():
+            others = [each.by_path[path] for each in known if path in each.by_path]
+            is_reached = any(each.main_state in WORKING for each in others)
+            if endpoint.trouble is FailureKind.CONNECT_TIMEOUT and endpoint.blocked != is_reached:
+                yield f"{path} from {vantage.id}: {endpoint.fault}, reached: {is_reached}"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(*[st.sampled_from([*KINDS])] * len(NAMES)),
+        min_size=len(PLACES),
+        max_size=len(PLACES),
+    ).map(tuple),
+    st.tuples(*[st.sampled_from([*HEARD])] * 2),
+)
+def test_no_place_says_more_than_it_measured(cells: Cells, agents: tuple[str, str]) -> None:
+    assert [*broken(World(cells, agents))] == []
