@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import pytest
@@ -142,7 +143,8 @@ async def test_the_docs_say_of_each_schema_what_was_proven(
     for schema in sorted(manager.schemas()):
         services[manager[schema]].append(schema)
     in_depth = {manager[schema] for schema in ("mailto", *(stub.schema for stub in STUBS))}
-    rows, untried = [], set()
+    rows, untried = [], set[str]()
+    lists: dict[str, list[str]] = {"a request was seen": [], "not tried": []}
     async with catching(tmp_path, monkeypatch) as (catcher, proxy):
         for plugin, schemas in services.items():
             tried = [
@@ -158,12 +160,22 @@ async def test_the_docs_say_of_each_schema_what_was_proven(
             for seen in filter(None, tried):
                 assert seen.ends is holds, (schemas, seen.requests)
             names = ", ".join(f"`{schema}://`" for schema in schemas)
-            rows.append(f"| {names} | {plugin.service_name} | {'yes' if holds else ''} | {proof} |")
-    text = DOCS.read_text()
-    before, marker, _ = text.partition("| schema |")
+            if holds or proof == "protocol":
+                ends = "yes" if holds else ""
+                rows.append(f"| {names} | {plugin.service_name} | {ends} | {proof} |")
+            else:
+                lists[proof].append(f"{plugin.service_name} ({names})")
+    before, marker, _ = DOCS.read_text().partition("| schema |")
     head = f"{marker} service | ends an event | proven |\n|---|---|---|---|\n"
-    table = f"{before}{head}" + "\n".join(rows) + "\n"
+    sentences = (
+        _wrapped(f"**{proof.capitalize()}**: {'; '.join(names)}.") for proof, names in lists.items()
+    )
+    page = f"{before}{head}" + "\n\n".join(["\n".join(rows), *sentences]) + "\n"
     if pytestconfig.getoption("--golden"):
-        DOCS.write_text(table)
+        DOCS.write_text(page)
     assert untried == UNTRIED
-    assert table == DOCS.read_text()
+    assert page == DOCS.read_text()
+
+
+def _wrapped(text: str) -> str:
+    return fill(text, 130, break_long_words=False, break_on_hyphens=False)
