@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
-from datetime import timedelta, tzinfo
+from datetime import timedelta
 
 from monitor.alerts import AlertEngine
 from monitor.alerts.moved_chats import MovedChats
@@ -14,12 +14,10 @@ from monitor.daemon.operator_requests import OperatorRequests
 from monitor.language import Language
 from monitor.model import (
     Check,
-    Incident,
     Notice,
     OperatorRequest,
     RequestKind,
     Result,
-    Subscriber,
 )
 from monitor.page import PageView, Site, view
 from monitor.publisher import Publisher
@@ -45,9 +43,10 @@ class BotOperations:
         states: dict[str, dict[str, str | None]],
     ) -> None:
         """`states` is what `BOTS` holds, shared by the bots of all channels."""
-        self._channel, self._config = channel, config
-        self._store, self._clock, self._alerts = store, clock, alerts
-        self._requests, self._publisher = requests, publisher
+        self.store, self.carry_out = store, requests.carry_out
+        self.timezone, self.checks = config.alerts.timezone, config.checks
+        self._channel, self._clock = channel, clock
+        self._alerts, self._publisher = alerts, publisher
         self._moved, self._states = moved, states
 
     @property
@@ -55,16 +54,8 @@ class BotOperations:
         return self._alerts.language
 
     @property
-    def timezone(self) -> tzinfo:
-        return self._config.alerts.timezone
-
-    @property
-    def checks(self) -> tuple[Check, ...]:
-        return self._config.checks
-
-    @property
     def waiting(self) -> int:
-        return sum(self._store.undelivered.values())
+        return sum(self.store.undelivered.values())
 
     async def page(self) -> PageView:
         """Look at everything, also at what the page does not show."""
@@ -78,36 +69,21 @@ class BotOperations:
 
     async def _view(self, site: Site, language: Language) -> PageView:
         site = replace(site, settings=replace(site.settings, languages=(language.code,)))
-        snapshot = await self._store.snapshot(self._clock.now())
+        snapshot = await self.store.snapshot(self._clock.now())
         page, _ = await asyncio.to_thread(view, site, snapshot, self._publisher.picks)
         return page
-
-    async def incident(self, number: int) -> Incident | None:
-        return await self._store.incident(number)
-
-    async def carry_out(self, request: OperatorRequest) -> None:
-        await self._requests.carry_out(request)
 
     async def run_check(self, check: Check) -> Result | None:
         now = self._clock.now()
         request = OperatorRequest(at=now, what=RequestKind.CHECK, target=check.key)
-        await self._requests.carry_out(request)
+        await self.carry_out(request)
         patience = (check.probe.timeout * 2 + PICKUP).total_seconds()
         for _ in range(round(patience / LOOK_S)):
-            results = await self._store.results(check.key, since=now)
+            results = await self.store.results(check.key, since=now)
             if results:
                 return results[0]
             await asyncio.sleep(LOOK_S)
         return None
-
-    async def subscribers(self) -> tuple[Subscriber, ...]:
-        return await self._store.subscribers()
-
-    async def subscribe(self, subscriber: Subscriber) -> None:
-        await self._store.subscribe(subscriber)
-
-    async def unsubscribe(self, channel: str, chat: int, service: str | None) -> None:
-        await self._store.unsubscribe(channel, chat, service)
 
     def current_chat(self, chat: int) -> int:
         return int(self._moved.current(str(chat)))
@@ -116,9 +92,9 @@ class BotOperations:
         await self._moved.learn(self._channel, str(before), str(after))
 
     async def notice(self, text: str) -> None:
-        await self._store.save(outgoing=self._alerts.notice(Notice(text), self._clock.now()))
+        await self.store.save(outgoing=self._alerts.notice(Notice(text), self._clock.now()))
 
     async def report(self, trouble: str | None) -> None:
         since = self._clock.now().isoformat(timespec="seconds")
         self._states[self._channel] = {"since": since, "trouble": trouble}
-        await self._store.note(BOTS, json.dumps(self._states))
+        await self.store.note(BOTS, json.dumps(self._states))

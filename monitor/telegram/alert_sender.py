@@ -128,5 +128,5 @@ class AlertSender:
         """Find those that are open; none while the store cannot be read."""
         found: list[Incident | None] = []
         with contextlib.suppress(StoreError):
-            found = [await self._operations.incident(number) for number in numbers]
+            found = [await self._operations.store.incident(number) for number in numbers]
         return [incident for incident in found if incident and not incident.closed]

@@ -268,7 +268,7 @@ class Bot:
 
     async def _ack(self, command: BotCommand, person: Person) -> str:
         language = self._operations.language
-        incident = await self._operations.incident(command.number)
+        incident = await self._operations.store.incident(command.number)
         if incident is None:
             return replies.no_incident(command.number, language)
         if incident.closed:
@@ -373,7 +373,7 @@ class Bot:
         """Return what only the person who pressed is told; what was done, the whole chat hears."""
         language = self._operations.language
         try:
-            incident = await self._operations.incident(button.incident)
+            incident = await self._operations.store.incident(button.incident)
             if incident is None or not button.belongs_to(incident):
                 return replies.no_incident(button.incident, language)
             text, is_done = await self._act(button, incident, press.sender)

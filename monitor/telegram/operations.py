@@ -1,5 +1,6 @@
 """The part of the daemon that a bot sees."""
 
+from collections.abc import Awaitable, Callable
 from datetime import tzinfo
 from typing import Protocol
 
@@ -8,8 +9,25 @@ from monitor.model import Check, Incident, OperatorRequest, Result, Subscriber
 from monitor.page import PageView
 
 
+class BotStore(Protocol):
+    """The part of the store that a bot reads and writes by itself. Raises StoreError."""
+
+    async def incident(self, incident_id: int) -> Incident | None: ...
+
+    async def subscribers(self) -> tuple[Subscriber, ...]: ...
+
+    async def subscribe(self, subscriber: Subscriber) -> None: ...
+
+    async def unsubscribe(self, channel: str, chat: int, service: str | None = None) -> None:
+        """Forget what a chat subscribed to; None is all of it."""
+        ...
+
+
 class Operations(Protocol):
     """Says what a bot may know, and do for a person. Reads and writes raise StoreError."""
+
+    @property
+    def store(self) -> BotStore: ...
 
     @property
     def language(self) -> Language:
@@ -37,22 +55,13 @@ class Operations(Protocol):
         """Look at what the page shows to everybody, in a reader's language."""
         ...
 
-    async def incident(self, number: int) -> Incident | None: ...
-
-    async def carry_out(self, request: OperatorRequest) -> None:
+    @property
+    def carry_out(self) -> Callable[[OperatorRequest], Awaitable[None]]:
         """Do what a command such as `monitor ack` asks for, and return when it is done. Raises MonitorError."""
         ...
 
     async def run_check(self, check: Check) -> Result | None:
         """Run a check out of turn, here; None where no result has come in time."""
-        ...
-
-    async def subscribers(self) -> tuple[Subscriber, ...]: ...
-
-    async def subscribe(self, subscriber: Subscriber) -> None: ...
-
-    async def unsubscribe(self, channel: str, chat: int, service: str | None) -> None:
-        """Forget what a chat subscribed to; None is all of it."""
         ...
 
     def current_chat(self, chat: int) -> int:

@@ -66,7 +66,7 @@ class Subscriptions:
             language=say.code,
             since=self._clock.now(),
         )
-        await self._operations.subscribe(subscriber)
+        await self._operations.store.subscribe(subscriber)
         chats.setdefault(chat, {})[service] = subscriber
         return replies.subscribed(service, page)
 
@@ -76,7 +76,7 @@ class Subscriptions:
         known = chats.get(chat, {})
         if not known or (service and service not in known):
             return replies.not_subscribed(say)
-        await self._operations.unsubscribe(self._channel, chat, service or None)
+        await self._operations.store.unsubscribe(self._channel, chat, service or None)
         known.pop(service, None)
         if not service or not known:
             del chats[chat]
@@ -107,7 +107,7 @@ class Subscriptions:
         before = self._halfway
         done = before[1] if before and before[0] == message else set()
         self._halfway = message, done
-        incidents = [await self._operations.incident(number) for number in message.incidents]
+        incidents = [await self._operations.store.incident(number) for number in message.incidents]
         pages: dict[str, PageView] = {}
         chats = await self._read()
         for chat in sorted(chats.keys() - done):
@@ -148,7 +148,7 @@ class Subscriptions:
     async def _read(self) -> dict[int, dict[str, Subscriber]]:
         if self._chats is None:
             self._chats = {}
-            for each in await self._operations.subscribers():
+            for each in await self._operations.store.subscribers():
                 if each.channel == self._channel:
                     self._chats.setdefault(each.chat, {})[each.service] = each
         return self._chats
