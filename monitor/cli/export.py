@@ -17,7 +17,7 @@ from typing import Annotated, TextIO
 import typer
 
 from monitor.cli.console import json_text, progress, say
-from monitor.cli.history import require_known_check
+from monitor.cli.history import require_known_check, require_known_vantage
 from monitor.cli.history_rows import Row, period_row, result_row, write_csv
 from monitor.cli.options import (
     ConfigPath,
@@ -70,6 +70,15 @@ def command(
         ),
     ] = None,
     until: Until = None,
+    place: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="VANTAGE",
+            help="The place that measured. Default: all of them.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -86,6 +95,7 @@ def command(
         check=check,
         since=since.at(now) if since else None,
         until=until.at(now) if until else None,
+        vantage=place,
     )
     loaded = load(path, secrets=Secrets.NONE)
     if output is None and sys.stdout.isatty():  # the rows themselves show how it goes
@@ -103,6 +113,8 @@ class ExportQuery:
     check: str | None
     since: datetime | None
     until: datetime | None
+    vantage: str | None
+    """None stands for all."""
 
 
 def export(
@@ -116,7 +128,9 @@ def export(
 
     A file appears when it is complete, or not at all.
     """
-    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+    with closing(Store.read_only(config.store, vantage=query.vantage)) as reader:
+        if query.vantage is not None:
+            require_known_vantage(config, reader, query.vantage)
         if query.check is not None:
             require_known_check(config, reader, query.check)
         with _open(to) as out:

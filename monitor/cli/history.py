@@ -33,6 +33,7 @@ from monitor.cli.history_rows import (
 from monitor.cli.options import AsJson, ConfigPath, Since, Until, load, one_of, time_range
 from monitor.cli.time_range import Granularity, TimeArgument, granularity_for
 from monitor.config import Config, Secrets
+from monitor.language import ENGLISH
 from monitor.model import Evidence, MonitorError, Outcome, Period, Result, Rollup
 from monitor.model.rollup import merge
 from monitor.store import Reader, Store
@@ -50,6 +51,15 @@ def command(
     path: ConfigPath = None,
     since: Since = _A_DAY,
     until: Until = None,
+    place: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="VANTAGE",
+            help="The place that measured. Default: the daemon's own.",
+            show_default=False,
+        ),
+    ] = "",
     by: Annotated[
         Granularity | None,
         typer.Option(
@@ -70,13 +80,15 @@ def command(
         raise typer.BadParameter("want --json or --csv, not both", param_hint="'--csv'")
     first, last = time_range(since, until)
     granularity = by or granularity_for(last - first)
-    report = read_history(load(path, secrets=Secrets.NONE), check, first, last, granularity)
+    loaded = load(path, secrets=Secrets.NONE)
+    vantage = place or loaded.vantage
+    report = read_history(loaded, check, first, last, granularity, vantage=vantage)
     if as_json:
         show_json(document(report))
     elif as_csv:
         write_csv(sys.stdout, report.runs or report.periods, report.granularity)
     else:
-        show(tables(report, evidence=evidence))
+        show(tables(report, evidence=evidence, place=loaded.places(ENGLISH).get(place, place)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,16 +108,23 @@ class HistoryReport:
 
 
 def read_history(
-    config: Config, check: str, since: datetime, until: datetime, granularity: Granularity
+    config: Config,
+    check: str,
+    since: datetime,
+    until: datetime,
+    granularity: Granularity,
+    *,
+    vantage: str,
 ) -> HistoryReport:
-    """Raises MonitorError for a check that the store does not know."""
-    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+    """Raises MonitorError for a check or a vantage that the store does not know."""
+    with closing(Store.read_only(config.store, vantage=vantage)) as reader:
+        require_known_vantage(config, reader, vantage)
         require_known_check(config, reader, check)
         runs, periods, total = _rows(reader, check, since, until, granularity)
         evidence = reader.each_evidence(check, since=since, until=until)
         return HistoryReport(
             check=check,
-            vantage=config.vantage,
+            vantage=vantage,
             since=since,
             until=until,
             granularity=granularity,
@@ -116,13 +135,23 @@ def read_history(
         )
 
 
+def require_known_vantage(config: Config, reader: Reader, vantage: str) -> None:
+    """Raises MonitorError for a vantage that is neither configured nor has a history; `reader` reads its."""
+    places = config.places(ENGLISH)
+    if vantage not in places and not reader.checks():
+        raise MonitorError(
+            f'nothing was ever measured from "{vantage}"; want the id of a vantage: {", ".join(places)}'
+        )
+
+
 def require_known_check(config: Config, reader: Reader, check: str) -> None:
     """Raises MonitorError for a check of which nothing is stored."""
     known = [row.check for row in reader.checks()]
     if check in known:
         return
     if any(check == configured.key for configured in config.checks):
-        raise MonitorError(f"there is no history yet of {check}: it was never asked")
+        where = f" from {reader.vantage}" if reader.vantage not in {None, config.vantage} else ""
+        raise MonitorError(f"there is no history yet of {check}{where}: it was never asked")
     close = get_close_matches(check, known, 1)
     hint = f'did you mean "{close[0]}"?' if close else "`monitor status` lists them"
     raise MonitorError(f'the store knows no check "{check}"; {hint}')
@@ -169,8 +198,12 @@ def document(report: HistoryReport) -> dict[str, Any]:
     }
 
 
-def tables(report: HistoryReport, *, evidence: bool) -> Iterator[Table | Text | str]:
-    title = f"{report.check}, {utc_time(report.since)} to {utc_time(report.until)} UTC"
+def tables(
+    report: HistoryReport, *, evidence: bool, place: str = ""
+) -> Iterator[Table | Text | str]:
+    """Show it to people; `place` is the name of the vantage, where it is not the daemon's own."""
+    where = f" from {place}" if place else ""
+    title = f"{report.check}{where}, {utc_time(report.since)} to {utc_time(report.until)} UTC"
     yield Text(title, style="bold")
     if not report.runs and not report.periods:
         yield "Nothing was measured in that time."

@@ -67,7 +67,7 @@ class Reader:
         self._path = path_of(url)
         must_exist(self._path)
         self._lock = threading.Lock()
-        self._vantage = vantage
+        self.vantage = vantage
         self.on_damage: Callable[[], None] = lambda: None
         self._immutable = False
         self._engine = self._open()
@@ -108,7 +108,7 @@ class Reader:
 
         `others` are vantages that are looked at beside our own.
         """
-        history = History(self._vantage)
+        history = History(self.vantage)
         history.begin_load(())
         with self.loading(now, others) as loader:
             loader.small(history)
@@ -124,43 +124,43 @@ class Reader:
         engine = self._open()
         try:
             with self._told(), engine.begin() as connection:
-                yield Loader(connection, self._vantage, now, others)
+                yield Loader(connection, self.vantage, now, others)
         finally:
             engine.dispose()
 
     def restart_state(self, now: datetime) -> RestartState:
         """Recall what the daemon before this one left."""
         return self._ask(
-            lambda connection: small_tables.restart_state(connection, self._vantage, now)
+            lambda connection: small_tables.restart_state(connection, self.vantage, now)
         )
 
     def outbox(self) -> tuple[tuple[OutboxMessage, ...], int]:
         """Messages not yet delivered, and the id of the next one."""
-        return self._ask(lambda connection: small_tables.pending(connection, self._vantage))
+        return self._ask(lambda connection: small_tables.pending(connection, self.vantage))
 
     def requests(self) -> tuple[OperatorRequest, ...]:
         """List what people have asked and the daemon has not done, oldest first."""
         return self._ask(small_tables.requests)
 
     def subscribers(self) -> tuple[Subscriber, ...]:
-        return self._ask(lambda connection: small_tables.subscribers(connection, self._vantage))
+        return self._ask(lambda connection: small_tables.subscribers(connection, self.vantage))
 
     def silences(self, now: datetime) -> tuple[Silence, ...]:
         return self._ask(lambda connection: small_tables.silences(connection, now))
 
     def last_seen(self) -> datetime | None:
         """The daemon's newest proof that it lives and can write."""
-        return self._ask(lambda connection: small_tables.last_seen(connection, self._vantage))
+        return self._ask(lambda connection: small_tables.last_seen(connection, self.vantage))
 
     def crashes(self, now: datetime) -> str:
         """For the mark that the daemon leaves when it starts."""
         return self._ask(
-            lambda connection: " ".join(small_tables.crashes(connection, self._vantage, now))
+            lambda connection: " ".join(small_tables.crashes(connection, self.vantage, now))
         )
 
     def note(self, name: str) -> str | None:
         """Find what the daemon left under `name`, see `Store.note`."""
-        return self._ask(lambda connection: small_tables.note(connection, self._vantage, name))
+        return self._ask(lambda connection: small_tables.note(connection, self.vantage, name))
 
     def checks(self) -> tuple[KnownCheck, ...]:
         """Every check that has a history, by key, also those that left the configuration."""
@@ -169,7 +169,7 @@ class Reader:
                 KnownCheck(
                     check=key, vantage=of, kind=kind, last=None if at is None else from_millis(at)
                 )
-                for key, of, kind, at in small_tables.newest_runs(connection, self._vantage)
+                for key, of, kind, at in small_tables.newest_runs(connection, self.vantage)
             )
         )
 
@@ -183,13 +183,13 @@ class Reader:
         """Newest first; only those that were open at some time from `since` to before `until`."""
         return self._ask(
             lambda connection: small_tables.incidents(
-                connection, self._vantage, since=since, until=until, limit=limit
+                connection, self.vantage, since=since, until=until, limit=limit
             )
         )
 
     def incident(self, incident_id: int) -> Incident | None:
         return self._ask(
-            lambda connection: small_tables.incident(connection, self._vantage, incident_id)
+            lambda connection: small_tables.incident(connection, self.vantage, incident_id)
         )
 
     def latest(self) -> tuple[Result, ...]:
@@ -295,7 +295,7 @@ class Reader:
     def _checks(self, check: str | None) -> Checks:
         query = select(CHECKS.c.id, CHECKS.c.key, CHECKS.c.vantage)
         query = query if check is None else query.where(CHECKS.c.key == check)
-        query = query if self._vantage is None else query.where(CHECKS.c.vantage == self._vantage)
+        query = query if self.vantage is None else query.where(CHECKS.c.vantage == self.vantage)
         return self._ask(
             lambda connection: {number: (key, of) for number, key, of in connection.execute(query)}
         )
