@@ -181,6 +181,21 @@ def _last_runs(latest: Labelled) -> Iterator[Metric]:
         ),
     )
     yield _gauge(
+        "probe_balance",
+        "The money that the last run read, in `currency`.",
+        (
+            ((*labels, balance.currency), balance.amount)
+            for labels, result in latest
+            if (balance := result.balance)
+        ),
+        (*CHECK, "currency"),
+    )
+    yield _gauge(
+        "probe_balance_days",
+        "How many days the money lasts at the rate of the last ones.",
+        ((labels, balance.days_left) for labels, result in latest if (balance := result.balance)),
+    )
+    yield _gauge(
         "probe_last_run_timestamp_seconds",
         "When the last run asked, in unix time.",
         ((labels, result.at.timestamp()) for labels, result in latest),

@@ -104,7 +104,7 @@ class Publisher:
         self._is_calm = False
         self.site = Site(
             services=services,
-            checks=checks,
+            checks=tuple(check for check in checks if check.probe.shown),
             settings=settings,
             vantage=self._vantage,
             version=self._version,

@@ -347,9 +347,8 @@ class AlertEngine:
         )
         if is_known:
             return NO_CHANGES
-        text = self_alerts.budget_spent(
-            self.service_names.get(service, service), failure.message, self.language
-        )
+        name = self.service_names.get(service, service)
+        text = self_alerts.told_once(failure, name, self.language)
         return AlertChanges(outgoing=self.notice(Notice(text), now))
 
     # --- time, and what people ask --------------------------------------------------------------

@@ -219,6 +219,42 @@ class BudgetPaused(ResultPolicy):
 
 @_listed
 @dataclass(frozen=True, slots=True)
+class LowBalance(BasePolicy):
+    """The money of a key lasts no longer than so many days at the rate of the last ones; told once until it is topped up."""
+
+    kind: ClassVar[str] = "balance"
+    severity: ClassVar[Severity] = Severity.MONITOR
+    cause: ClassVar[str] = "balance"
+    at_once: ClassVar[bool] = True
+    notice: ClassVar[bool] = True
+    days: float = field(default=3.0, metadata={"help": "a balance that ends sooner is told"})
+
+    def __post_init__(self) -> None:
+        if not self.days > 0:
+            raise ValueError("days: want more than 0")
+
+    def judge(self, history: RunHistory) -> Verdict:
+        balance = history.latest.balance
+        if balance is None or balance.amount is None:
+            return Verdict.NONE
+        if balance.amount <= 0:
+            return Verdict.BAD
+        if balance.days_left is None:
+            return Verdict.NONE
+        return Verdict.BAD if balance.days_left < self.days else Verdict.GOOD
+
+    def why(self, history: RunHistory) -> Failure:
+        balance = history.latest.balance
+        assert balance is not None
+        left = f"{balance.amount:.2f} {balance.currency}"
+        why = f"got a balance of {left}, want more"
+        if balance.days_left is not None:
+            why = f"got a balance of {left}, which lasts {balance.days_left:.1f} days at this rate, want more"
+        return Failure(FailureKind.BALANCE_LOW, why)
+
+
+@_listed
+@dataclass(frozen=True, slots=True)
 class CertificateExpiry(BasePolicy):
     """A certificate ends within so many days, or is in the last third of a short life.
 

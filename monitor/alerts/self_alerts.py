@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from monitor.alerts.message_parts import Context, lasted, moment
 from monitor.language import ENGLISH, Language
-from monitor.model import Notice, NotificationType, RestartState
+from monitor.model import Failure, FailureKind, Notice, NotificationType, RestartState
 from monitor.model.errors import RECEIVER, delivery_remedy
 
 GAP = timedelta(minutes=5)
@@ -51,6 +51,14 @@ def budget_warning(service: str, why: str, say: Language) -> str:
     """Return what is told of a service, by its name, most of whose budget is spent."""
     title = say.gettext("%(service)s: most of today's budget for checks is spent", service=service)
     return f"💰 {title}\n{_spent(why, say)}"
+
+
+def told_once(failure: Failure, service: str, say: Language) -> str:
+    """Return the notice of a rule that makes no incident."""
+    if failure.kind is FailureKind.BALANCE_LOW:
+        title = say.gettext("%(service)s: the balance runs low", service=service)
+        return f"💰 {title}\n{say.observed(failure.message)}\n{say.words(failure.kind).remedy}"
+    return budget_spent(service, failure.message, say)
 
 
 def budget_spent(service: str, why: str, say: Language) -> str:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +30,7 @@ from monitor.daemon import BOTS
 from monitor.daemon.publish_command import NOTE
 from monitor.model import (
     NO_SPEND,
+    Balance,
     Check,
     CheckHistory,
     DailyBudget,
@@ -69,7 +71,11 @@ def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
     say("")
     for part in tables(loaded, snapshot):
         stdout().print(part)
-    for more in (_publish_trouble(last_publish(loaded)), *_bot_lines(loaded)):
+    for more in (
+        *balance_lines(loaded),
+        _publish_trouble(last_publish(loaded)),
+        *_bot_lines(loaded),
+    ):
         if more:
             stdout().print(f"\n{more}", markup=False, highlight=False, soft_wrap=True)
 
@@ -114,6 +120,34 @@ def subscribers(config: Config) -> dict[str, int]:
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
         chats = {(each.channel, each.chat) for each in reader.subscribers()}
     return dict(sorted(Counter(channel for channel, _ in chats).items()))
+
+
+def balances(config: Config) -> dict[str, Balance]:
+    """Return what each `balance` check read last, by its base URL."""
+    checks = [check for check in config.checks if check.probe.kind == "balance"]
+    if not checks:
+        return {}
+    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+        habits = reader.restart_state(SystemClock().now()).habits
+    known = {
+        check.endpoint.path: habits[check.key].money for check in checks if check.key in habits
+    }
+    return {path: money.last() for path, money in known.items() if money.form}
+
+
+def balance_lines(config: Config) -> Iterator[str]:
+    """Say what is left, and whether that is of the account or of the key alone."""
+    for path, balance in balances(config).items():
+        whose = "the key at" if balance.of_key else "the account at"
+        if balance.amount is None:
+            yield f"Balance of {whose} {path}: without a limit; what the account has is not told"
+            continue
+        lasts = (
+            ""
+            if balance.days_left is None
+            else f", lasts {balance.days_left:.1f} days at this rate"
+        )
+        yield f"Balance of {whose} {path}: {balance.amount:.2f} {balance.currency}{lasts}"
 
 
 def _bot_lines(config: Config) -> Iterator[str]:
@@ -343,6 +377,7 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
         "bots": bot_states(config),
         "subscribers": subscribers(config),
         "moved_chats": moved_chats(config),
+        "balances": {path: asdict(balance) for path, balance in balances(config).items()},
         "spent_today": _spend_document(snapshot.spent_today),
         "spent_month": _spend_document(snapshot.spent_month),
         "spent_elsewhere": {

@@ -36,6 +36,7 @@ class EndpointApp:
         app = web.Application(middlewares=[self._edge], client_max_size=_MAX_BODY)
         app.router.add_get("/", self._home)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/api/usage/token", self._token_usage)
         for path, handler in (
             ("/v1/chat/completions", self._chat),
             ("/v1/completions", self._completions),
@@ -104,6 +105,9 @@ class EndpointApp:
     async def _models(self, _: web.Request) -> web.Response:
         await self._pace().think(0.1)
         return web.json_response(model_list())
+
+    async def _token_usage(self, _: web.Request) -> web.Response:
+        return await self._send_at_once(plain_api.TOKEN_USAGE)
 
     async def _embeddings(self, request: web.Request) -> web.Response:
         return await self._send_at_once(plain_api.embeddings(await _json(request)))

@@ -24,6 +24,19 @@ from monitor.demo.api_common import (
     known_model,
 )
 
+TOKEN_USAGE: Json = {
+    "code": True,
+    "message": "ok",
+    "data": {
+        "object": "token_usage",
+        "name": "demo",
+        "total_granted": 10_000_000,
+        "total_used": 3_750_000,
+        "total_available": 6_250_000,
+        "unlimited_quota": False,
+    },
+}
+"""What new-api says of a key: in units of which a dollar has 500,000."""
 DIMENSIONS = 64
 _MAX_DIMENSIONS = 1024
 _HARMFUL_WORDS = ("kill", "bomb", "suicide")

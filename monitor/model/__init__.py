@@ -41,6 +41,8 @@ from monitor.model.result import (
     SATURATED,
     SETTLED,
     TIMING_NAMES,
+    Balance,
+    BalanceHistory,
     Evidence,
     Habit,
     Result,

@@ -105,6 +105,11 @@ class Probe(Protocol):
         ...
 
     @property
+    def shown(self) -> bool:
+        """Say whether the page shows such a check."""
+        ...
+
+    @property
     def paid(self) -> bool:
         """Say whether a run costs tokens, so that the budget may pause it."""
         ...

@@ -660,6 +660,13 @@ class FailureKind(StrEnum):
         remedy="The operator may remove this check.",
         by_choice=True,
     )
+    BALANCE_LOW = _account(
+        "balance_low",
+        label="Balance runs low",
+        what="At the rate of the last days the balance is used up soon.",
+        remedy="Top up the account.",
+        needs_person=True,
+    )
     BUDGET_PAUSED = _monitor(
         "budget_paused",
         label="Paused by budget",

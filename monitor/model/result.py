@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from monitor.model.duration import format_duration
 from monitor.model.failure import Failure, Outcome
@@ -59,6 +60,20 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """The money that a `balance` probe read; nothing of it is public."""
+
+    amount: float | None
+    """None for a key without a limit: what the account has is not told."""
+    currency: str
+    """Its code in ISO 4217."""
+    of_key: bool = False
+    """The key's own limit, which may be more than the account has."""
+    days_left: float | None = None
+    """How long it lasts at the rate of the last days; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The outcome of one run; `at` is when it asked. Whether it is believed is decided elsewhere."""
 
@@ -82,6 +97,8 @@ class Result:
     """The time from the moment when the run was due to its beginning."""
     trusted_timings: bool = True
     """False where our own event loop lagged during the run: such timings stay out of statistics."""
+    balance: Balance | None = None
+    """Judged at once, and not stored: the habit has the last ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +110,37 @@ class WordHistory:
     since: datetime | None = None
     """When the baseline was whole."""
     recent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceHistory:
+    """The last balances that a `balance` probe read, and in which form its relay tells them."""
+
+    form: str = ""
+    amounts: tuple[tuple[datetime, float], ...] = ()
+    """Of the last eight days, oldest first."""
+    currency: str = "USD"
+    of_key: bool = False
+    unlimited: bool = False
+
+    def last(self) -> Balance:
+        """Return the newest balance, and how long it lasts at the rate of these days.
+
+        What was paid in between is no negative spending: only what the balance fell is counted.
+        """
+        amount = self.amounts[-1][1] if self.amounts and not self.unlimited else None
+        return Balance(
+            amount=amount,
+            currency=self.currency,
+            of_key=self.of_key,
+            days_left=None if amount is None else self._days_left(amount),
+        )
+
+    def _days_left(self, amount: float) -> float | None:
+        """Return None while less than a day is known, or nothing was spent."""
+        days = (self.amounts[-1][0] - self.amounts[0][0]) / timedelta(days=1)
+        spent = sum(max(before - after, 0.0) for (_, before), (_, after) in pairwise(self.amounts))
+        return max(amount, 0.0) * days / spent if days >= 1 and spent > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +173,7 @@ class Habit:
     listed: frozenset[str] = frozenset()
     """The models that the last list named."""
     words: WordHistory = WordHistory()
+    money: BalanceHistory = BalanceHistory()
 
     def worked(self) -> "Habit":
         """Return the habit after one more good run."""

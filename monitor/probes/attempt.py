@@ -111,6 +111,7 @@ async def attempt(
         retry_after=retry_after(exchange, at),
         late_ms=late_ms,
         trusted_timings=exchange.lag_ms <= _LAG_MS,
+        balance=finding.balance,
     )
     return Attempted(
         result, _habit(finding.habit, habit, redact), _evidence(finding, failure, redact)

@@ -17,7 +17,17 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from monitor.model import Check, Evidence, Failure, Habit, LatencyLimit, Spend, Stream, Usage
+from monitor.model import (
+    Balance,
+    Check,
+    Evidence,
+    Failure,
+    Habit,
+    LatencyLimit,
+    Spend,
+    Stream,
+    Usage,
+)
 from monitor.model.duration import parse_duration
 from monitor.model.result import TIMING_NAMES
 from monitor.probes.exchange import ConnectRequest, Exchange, HttpRequest, StreamWatcher
@@ -96,6 +106,7 @@ class Finding:
     usage: Usage | None = None
     answer: str = ""
     """What a model said, for a kind that reads on; it is not kept."""
+    balance: Balance | None = None
     evidence: Evidence = field(default_factory=Evidence)
 
 
@@ -117,6 +128,8 @@ class ProbeSettings(BaseModel):
     needs_key: ClassVar[bool] = True
     """Without a key such a probe is not run: its result is `no_key`."""
     needs_model: ClassVar[bool] = False
+    shown: ClassVar[bool] = True
+    """Whether the page shows such a check; what only the operator may know is not."""
     compares_peers: ClassVar[bool] = False
     """Whether a run looks at what the same probe has learned at the service's other base URLs."""
 

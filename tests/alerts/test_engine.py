@@ -15,6 +15,7 @@ from monitor.language import language
 from monitor.model import (
     AlertSettings,
     AlertState,
+    Balance,
     EntryKind,
     Failure,
     FailureKind,
@@ -423,3 +424,29 @@ def test_the_last_cause_of_a_check_is_that_of_its_own_incident() -> None:
     assert engine.last_kinds(states, book) == {
         ("s/a/x", "local", "down"): FailureKind.CONNECT_TIMEOUT
     }
+
+
+def test_a_balance_that_runs_low_is_told_once_until_it_is_topped_up_and_is_no_incident() -> None:
+    night = Night()
+
+    def reads(amount: float | None, days_left: float | None) -> list[str]:
+        balance = Balance(amount=amount, currency="USD", days_left=days_left)
+        result = Result(
+            check="s/a/balance", vantage="local", at=START, outcome=Outcome.UP, balance=balance
+        )
+        changes = night.alerts.judge(result)
+        assert changes.incidents == ()
+        return [row.text for row in changes.outgoing]
+
+    assert reads(20, 9.0) == []
+    (told,) = reads(3.0, 1.5)
+    assert told.splitlines()[1:] == [
+        "got a balance of 3.00 USD, which lasts 1.5 days at this rate, want more",
+        "Top up the account.",
+    ]
+    assert reads(2.0, 1.0) == []
+    assert reads(None, None) == []
+    assert reads(50.0, None) == []
+    assert reads(50.0, 25.0) == []
+    (told,) = reads(0.0, None)
+    assert "got a balance of 0.00 USD, want more" in told

@@ -305,7 +305,7 @@ B, G, N = Verdict.BAD, Verdict.GOOD, Verdict.NONE
 def test_what_each_policy_makes_of_each_sort_of_run(
     kind: FailureKind | None, verdicts: tuple[Verdict, ...]
 ) -> None:
-    asked = [policy for policy in ALWAYS if policy.kind != "certificate"]
+    asked = [policy for policy in ALWAYS if policy.kind not in {"certificate", "balance"}]
     assert tuple(policy.judge(Given(run(kind=kind))) for policy in asked) == verdicts
 
 
@@ -321,6 +321,7 @@ def test_how_sure_each_policy_must_be() -> None:
         "monitor": (5, 3),
         "refused": (5, 3),
         "budget": (1, 1),
+        "balance": (1, 1),
         "certificate": (2, 3),
         "failure_rate": (1, 1),
         "burn_rate": (1, 1),
@@ -329,7 +330,7 @@ def test_how_sure_each_policy_must_be() -> None:
     }
     assert (sure(1, 1)["account"], sure(1, 1)["certificate"]) == ((1, 1), (1, 1))
     told_once = [policy.kind for policy in ALWAYS if policy.rule(3, 2).notice]
-    assert told_once == ["budget"]
+    assert told_once == ["budget", "balance"]
 
 
 def test_limits_may_meet_and_reach_their_ends() -> None:

@@ -1,6 +1,7 @@
 """What `monitor status` says of a store that a daemon left."""
 
 import io
+from datetime import timedelta
 from pathlib import Path
 
 from cast import HandClock
@@ -8,7 +9,16 @@ from rich.console import Console
 
 from monitor.cli import status
 from monitor.config import parse
-from monitor.model import Outcome, Result, RunRecord, Spend, Timings
+from monitor.model import (
+    Balance,
+    BalanceHistory,
+    Habit,
+    Outcome,
+    Result,
+    RunRecord,
+    Spend,
+    Timings,
+)
 from monitor.store import Store
 
 CONFIG = """
@@ -112,3 +122,29 @@ async def test_status_recommends_as_the_page_does(tmp_path: Path, clock: HandClo
     ]
     use = status.document(config, seen, None)["use"]
     assert use == {"r": {"endpoint": "r/x", "median_ms": 200, "flawed": False}}
+
+
+async def test_the_last_balance_of_a_key_is_said_and_how_long_it_lasts(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    more = "[service.relay.probes]\nbalance = {}\n"
+    config = parse(CONFIG + more, path=tmp_path / "monitor.toml", env={})
+    money = BalanceHistory(
+        form="new-api",
+        amounts=((clock.now() - timedelta(days=2), 10.0), (clock.now(), 6.0)),
+        of_key=True,
+    )
+    store = Store(config.store, clock=clock, vantage=config.vantage)
+    store.open()
+    result = Result(
+        check="relay/x/balance", vantage=config.vantage, at=clock.now(), outcome=Outcome.UP
+    )
+    store.record(RunRecord(result=result, kind="balance", habit=Habit(money=money)))
+    await store.close()
+
+    assert status.balances(config) == {
+        "relay/x": Balance(amount=6.0, currency="USD", of_key=True, days_left=3.0)
+    }
+    assert list(status.balance_lines(config)) == [
+        "Balance of the key at relay/x: 6.00 USD, lasts 3.0 days at this rate"
+    ]

@@ -113,6 +113,7 @@ ELSEWHERE = {
     FailureKind.NO_KEY,
     FailureKind.NOT_OFFERED,
     FailureKind.BUDGET_PAUSED,
+    FailureKind.BALANCE_LOW,
     FailureKind.INTERNAL,
     FailureKind.OVERRUN,
     FailureKind.DNS_POISONED,

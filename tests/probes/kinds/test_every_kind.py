@@ -13,6 +13,7 @@ from monitor.probes.wire.client import Client
 
 NOT_FROM_A_SERVER = {
     FailureKind.BUDGET_PAUSED,  # tests/test_budget.py
+    FailureKind.BALANCE_LOW,  # tests/alerts/test_policies.py
     FailureKind.INTERNAL,  # tests/probes/test_attempt.py
 }
 DIAGNOSED = {

@@ -1,0 +1,217 @@
+"""Probes how much money a key has left, in whichever of the usual forms a relay speaks; it costs nothing.
+
+Sources of the forms: new-api, "Token Usage Query" (docs.newapi.pro); one-api, controller/billing.go, after OpenAI's
+old billing API; OpenRouter, "Limits" and "Get credits"; the API references of DeepSeek, Moonshot and SiliconFlow;
+sub2api's `/v1/usage`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field
+
+from monitor.model import Balance, BalanceHistory, Endpoint, Evidence, Failure
+from monitor.probes.exchange import Exchange, HttpRequest
+from monitor.probes.kinds.api_call import bearer, names_version
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.readers.base import JsonObject, as_object, as_text, objects_in
+from monitor.probes.verdict.classify import judge_http
+from monitor.probes.verdict.error_body import read_json
+from monitor.probes.verdict.transport import judge_body_transport, judge_transport
+
+_UNLIMITED = 100_000_000
+"""What one-api and its relatives answer for a key without a limit."""
+_QUOTA_PER_USD = 500_000
+"""New-api counts in units of which a dollar has so many, unless its operator has changed that."""
+_KEPT_EVERY, _KEPT_FOR = timedelta(hours=6), timedelta(days=8)
+_MOST_MONEY = 1e12
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceForm:
+    """One way of asking: where, and how the answers are read. None means: this relay does not speak it."""
+
+    name: str
+    paths: tuple[str, ...]
+    read: Callable[[list[JsonObject]], Balance | None]
+
+
+def _amount(value: Any) -> float | None:
+    """Return a sum of money that may stand in JSON as a number or a text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        amount = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return amount if -_MOST_MONEY < amount < _MOST_MONEY else None
+
+
+def _token_usage(answers: list[JsonObject]) -> Balance | None:
+    data = as_object(answers[0].get("data"))
+    left = _amount(data.get("total_available"))
+    if data.get("object") != "token_usage" or left is None:
+        return None
+    if data.get("unlimited_quota") is True:
+        return Balance(amount=None, currency="USD", of_key=True)
+    return Balance(amount=left / _QUOTA_PER_USD, currency="USD", of_key=True)
+
+
+def _billing(answers: list[JsonObject]) -> Balance | None:
+    limit = _amount(answers[0].get("hard_limit_usd"))
+    used_cents = _amount(answers[1].get("total_usage"))
+    if limit is None or used_cents is None:
+        return None
+    if limit >= _UNLIMITED:
+        return Balance(amount=None, currency="USD", of_key=True)
+    return Balance(amount=limit - used_cents / 100, currency="USD", of_key=True)
+
+
+def _deepseek(answers: list[JsonObject]) -> Balance | None:
+    for info in objects_in(answers[0].get("balance_infos")):
+        amount = _amount(info.get("total_balance"))
+        if amount is not None:
+            return Balance(amount=amount, currency=_currency(info.get("currency")))
+    return None
+
+
+def _moonshot(answers: list[JsonObject]) -> Balance | None:
+    amount = _amount(as_object(answers[0].get("data")).get("available_balance"))
+    return None if amount is None else Balance(amount=amount, currency="CNY")
+
+
+def _siliconflow(answers: list[JsonObject]) -> Balance | None:
+    amount = _amount(as_object(answers[0].get("data")).get("totalBalance"))
+    return None if amount is None else Balance(amount=amount, currency="CNY")
+
+
+def _openrouter_key(answers: list[JsonObject]) -> Balance | None:
+    data = as_object(answers[0].get("data"))
+    if "limit_remaining" not in data:
+        return None
+    amount = _amount(data["limit_remaining"])
+    return Balance(amount=amount, currency="USD", of_key=True)
+
+
+def _openrouter_credits(answers: list[JsonObject]) -> Balance | None:
+    data = as_object(answers[0].get("data"))
+    credit, used = _amount(data.get("total_credits")), _amount(data.get("total_usage"))
+    if credit is None or used is None:
+        return None
+    return Balance(amount=credit - used, currency="USD")
+
+
+def _usage(answers: list[JsonObject]) -> Balance | None:
+    amount = _amount(answers[0].get("balance"))
+    if amount is None:
+        amount = _amount(answers[0].get("remaining"))
+    if amount is None:
+        return None
+    return Balance(amount=amount, currency=_currency(answers[0].get("unit")))
+
+
+def _currency(value: Any) -> str:
+    text = as_text(value).upper()
+    return text if text.isascii() and text.isalpha() and len(text) == len("USD") else "USD"
+
+
+FORMS: tuple[BalanceForm, ...] = (
+    BalanceForm("deepseek", ("/user/balance",), _deepseek),
+    BalanceForm("moonshot", ("/v1/users/me/balance",), _moonshot),
+    BalanceForm("siliconflow", ("/v1/user/info",), _siliconflow),
+    BalanceForm("openrouter-credits", ("/api/v1/credits",), _openrouter_credits),
+    BalanceForm("openrouter-key", ("/api/v1/key",), _openrouter_key),
+    BalanceForm("sub2api", ("/v1/usage",), _usage),
+    BalanceForm("new-api", ("/api/usage/token",), _token_usage),
+    BalanceForm(
+        "one-api", ("/v1/dashboard/billing/subscription", "/v1/dashboard/billing/usage"), _billing
+    ),
+)
+"""Tried in this order: those that tell of the account come before those that tell of a key alone."""
+
+
+class BalanceProbe(ProbeSettings):
+    kind: ClassVar[str] = "balance"
+    title: ClassVar[str] = "Balance"
+    main_rank: ClassVar[int] = 99
+    shown: ClassVar[bool] = False
+
+    every: Duration = Field(default=timedelta(hours=1), description="how often it runs")
+    timeout: Duration = Field(default=timedelta(seconds=15), description="when a run is given up")
+
+    async def run(self, run: Run) -> Finding:
+        known = run.habit.money.form
+        forms = [form for form in FORMS if form.name == known] or list(FORMS)
+        exchange: Exchange | None = None
+        for form in forms:
+            exchange, failure, balance = await self._ask(run, form)
+            if failure is not None:
+                return Finding(exchange=exchange, failure=failure, habit=run.habit)
+            if balance is not None:
+                money = with_balance(run.habit.money, form.name, balance, run.now)
+                habit = replace(run.habit.worked(), money=money)
+                return Finding(exchange=exchange, failure=None, habit=habit, balance=money.last())
+        assert exchange is not None
+        note = "no balance to be read here, in none of the usual forms"
+        habit = replace(run.habit, money=replace(run.habit.money, form=""))
+        return Finding(exchange=exchange, failure=None, habit=habit, evidence=Evidence(note=note))
+
+    def _request(self, endpoint: Endpoint, path: str) -> HttpRequest:
+        headers = {"Accept": "application/json", **bearer(endpoint)}
+        return HttpRequest(
+            method="GET",
+            url=root_of(endpoint.url) + path,
+            headers=headers | {name: value.reveal() for name, value in endpoint.headers},
+            timeout=self.timeout,
+            ca_file=endpoint.ca_file,
+            proxy=endpoint.proxy,
+        )
+
+    async def _ask(
+        self, run: Run, form: BalanceForm
+    ) -> tuple[Exchange, Failure | None, Balance | None]:
+        """Ask in one form. A failure is one of the way there or of the server; a refusal is another form's business."""
+        answers: list[JsonObject] = []
+        for path in form.paths:
+            exchange = await run.client.send(self._request(run.check.endpoint, path))
+            failure = judge_transport(exchange) or judge_body_transport(exchange)
+            if failure is None and (exchange.status or 0) >= 500:
+                failure = judge_http(exchange, had_key=True)
+            answer = read_json(exchange.body)
+            if failure is not None or exchange.status != 200 or not isinstance(answer, dict):
+                return exchange, failure, None
+            answers.append(answer)
+        return exchange, None, form.read(answers)
+
+
+def root_of(url: str) -> str:
+    """Return a base URL up to the segment that names the version of an API: there panels have their own routes."""
+    parts = urlsplit(url)
+    segments: list[str] = []
+    for segment in parts.path.split("/"):
+        if names_version(segment):
+            break
+        segments.append(segment)
+    return urlunsplit((parts.scheme, parts.netloc, "/".join(segments).rstrip("/"), "", ""))
+
+
+def with_balance(
+    history: BalanceHistory, form: str, balance: Balance, now: datetime
+) -> BalanceHistory:
+    """Return the history with one more balance: of the last eight days, one for six hours and the newest."""
+    if form != history.form or balance.amount is None:
+        history = BalanceHistory(form=form)
+    kept = [(at, amount) for at, amount in history.amounts if now - at <= _KEPT_FOR]
+    if len(kept) > 1 and kept[-1][0] - kept[-2][0] < _KEPT_EVERY:
+        kept.pop()
+    amounts = kept if balance.amount is None else [*kept, (now, balance.amount)]
+    return replace(
+        history,
+        amounts=tuple(amounts),
+        currency=balance.currency,
+        of_key=balance.of_key,
+        unlimited=balance.amount is None,
+    )

@@ -1,0 +1,218 @@
+"""What relays of each form answer for a key, from a server on a real socket."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+from listening import listening
+
+from monitor.model import (
+    Balance,
+    BalanceHistory,
+    Check,
+    Endpoint,
+    FailureKind,
+    Habit,
+    Secret,
+)
+from monitor.probes.kinds.balance import FORMS, BalanceProbe, root_of, with_balance
+from monitor.probes.probe import Finding, Run
+from monitor.probes.wire.client import Client
+
+NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+WIRE: dict[str, tuple[dict[str, Any], Balance]] = {
+    "deepseek": (
+        {
+            "/user/balance": {
+                "is_available": True,
+                "balance_infos": [{"currency": "CNY", "total_balance": "110.00"}],
+            }
+        },
+        Balance(amount=110.0, currency="CNY"),
+    ),
+    "moonshot": (
+        {"/v1/users/me/balance": {"code": 0, "data": {"available_balance": 49.58894}}},
+        Balance(amount=49.58894, currency="CNY"),
+    ),
+    "siliconflow": (
+        {"/v1/user/info": {"code": 20000, "data": {"balance": "0.88", "totalBalance": "88.88"}}},
+        Balance(amount=88.88, currency="CNY"),
+    ),
+    "openrouter-credits": (
+        {"/api/v1/credits": {"data": {"total_credits": 100.5, "total_usage": 25.5}}},
+        Balance(amount=75.0, currency="USD"),
+    ),
+    "openrouter-key": (
+        {"/api/v1/key": {"data": {"limit": 10, "limit_remaining": 7.5, "usage": 2.5}}},
+        Balance(amount=7.5, currency="USD", of_key=True),
+    ),
+    "sub2api": (
+        {"/v1/usage": {"balance": 12.5, "unit": "USD"}},
+        Balance(amount=12.5, currency="USD"),
+    ),
+    "new-api": (
+        {
+            "/api/usage/token": {
+                "code": True,
+                "data": {
+                    "object": "token_usage",
+                    "total_available": 987_500,
+                    "unlimited_quota": False,
+                },
+            }
+        },
+        Balance(amount=1.975, currency="USD", of_key=True),
+    ),
+    "one-api": (
+        {
+            "/v1/dashboard/billing/subscription": {
+                "object": "billing_subscription",
+                "hard_limit_usd": 5.0,
+            },
+            "/v1/dashboard/billing/usage": {"object": "list", "total_usage": 139.4},
+        },
+        Balance(amount=3.606, currency="USD", of_key=True),
+    ),
+}
+
+
+class Relay:
+    """Answers the paths that it has; to all others as one-api's panel does: a web page under 200."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.status = 200
+        self.url = ""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request.path)
+        assert request.headers["Authorization"] == "Bearer the-key"
+        if self.status != 200:
+            return web.json_response({"error": {"message": "no"}}, status=self.status)
+        if request.path in self.answers:
+            return web.json_response(self.answers[request.path])
+        return web.Response(text="<html>panel</html>", content_type="text/html")
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    relay = Relay()
+    app = web.Application()
+    app.router.add_get("/{rest:.*}", relay.handle)
+    async with listening(app) as relay.url:
+        yield relay
+
+
+async def ask(relay: Relay, habit: Habit | None = None, path: str = "") -> Finding:
+    endpoint = Endpoint(id="e", service="s", url=relay.url + path, name="E", key=Secret("the-key"))
+    probe = BalanceProbe()
+    check = Check(service="s", endpoint=endpoint, probe=probe)
+    async with Client() as client:
+        return await probe.run(
+            Run(check=check, habit=habit or Habit(), client=client, rng=Random(2), now=NOON)
+        )
+
+
+def test_every_form_is_tried() -> None:
+    assert {form.name for form in FORMS} == set(WIRE)
+
+
+@pytest.mark.parametrize("form", WIRE)
+async def test_a_relay_of_each_form_is_understood_and_asked_that_way_from_then_on(
+    relay: Relay, form: str
+) -> None:
+    relay.answers, balance = WIRE[form]
+    finding = await ask(relay, path="/v1")
+
+    assert finding.failure is None
+    assert finding.balance is not None
+    assert finding.balance == replace(balance, amount=pytest.approx(balance.amount))
+    assert finding.habit.money.form == form
+    relay.asked.clear()
+    await ask(relay, finding.habit)
+    assert relay.asked == list(relay.answers)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {
+            "/api/usage/token": {
+                "data": {"object": "token_usage", "total_available": 0, "unlimited_quota": True}
+            }
+        },
+        {
+            "/v1/dashboard/billing/subscription": {"hard_limit_usd": 100_000_000},
+            "/v1/dashboard/billing/usage": {"total_usage": 250.0},
+        },
+        {"/api/v1/key": {"data": {"limit": None, "limit_remaining": None}}},
+    ],
+)
+async def test_a_key_without_a_limit_says_nothing_of_the_account(
+    relay: Relay, answers: dict[str, Any]
+) -> None:
+    relay.answers = answers
+    finding = await ask(relay)
+    assert finding.balance == Balance(amount=None, currency="USD", of_key=True)
+
+
+@pytest.mark.parametrize("status", [200, 401, 404])
+async def test_a_relay_that_tells_no_balance_has_not_failed(relay: Relay, status: int) -> None:
+    relay.status = status
+    finding = await ask(relay)
+    assert (finding.failure, finding.balance) == (None, None)
+    assert finding.evidence.note == "no balance to be read here, in none of the usual forms"
+
+
+async def test_a_server_that_fails_has_failed(relay: Relay) -> None:
+    relay.status = 502
+    finding = await ask(relay)
+    assert finding.failure is not None
+    assert finding.failure.kind is FailureKind.BAD_GATEWAY
+
+
+def spent(*amounts: float, every: timedelta = DAY) -> BalanceHistory:
+    history = BalanceHistory()
+    for place, amount in enumerate(amounts):
+        now = NOON + place * every
+        history = with_balance(history, "f", Balance(amount=amount, currency="USD"), now)
+    return history
+
+
+def test_the_rate_of_some_days_says_how_long_it_lasts() -> None:
+    assert spent(10, 8, 6).last().days_left == pytest.approx(3)
+    assert spent(10, 8, 6, 26, 24).last().days_left == pytest.approx(24 / (6 / 4))
+    assert spent(10).last().days_left is None
+    assert spent(10, 10, 10).last().days_left is None
+    assert spent(10, 9, every=timedelta(hours=12)).last().days_left is None
+
+
+@given(st.lists(st.floats(-10, 1000), min_size=1, max_size=60), st.integers(1, 48))
+def test_what_is_kept_stays_small_and_what_is_said_is_the_newest(
+    amounts: list[float], hours: int
+) -> None:
+    history = spent(*amounts, every=timedelta(hours=hours))
+    assert len(history.amounts) <= 8 * 4 + 2
+    assert history.last().amount == amounts[-1]
+    left = history.last().days_left
+    assert left is None or left >= 0
+
+
+@pytest.mark.parametrize(
+    ("url", "root"),
+    [
+        ("https://r.test", "https://r.test"),
+        ("https://r.test/v1", "https://r.test"),
+        ("https://r.test/openai/v1/x", "https://r.test/openai"),
+    ],
+)
+def test_panels_have_their_routes_before_the_version(url: str, root: str) -> None:
+    assert root_of(url) == root
