@@ -44,6 +44,8 @@ class MonitorState:
     currency: str
     dropped: int
     """Results that the store gave up."""
+    incidents: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Open incidents that people are told of, by service, empty for the monitor's own, and severity."""
     agents: Mapping[str, AgentState] = field(default_factory=dict)
     """What is known of the agents that were heard, by vantage."""
     ingested: Mapping[str, int] = field(default_factory=dict)
@@ -262,6 +264,12 @@ def _monitor(state: MonitorState) -> Iterator[Metric]:
         "Messages not yet delivered.",
         (((channel,), count) for channel, count in sorted(state.waiting.items())),
         ("channel",),
+    )
+    yield _gauge(
+        "monitor_open_incidents",
+        "Open incidents that people are told of.",
+        sorted(state.incidents.items()),
+        ("service", "severity"),
     )
     yield _gauge(
         "monitor_spent_today_tokens",

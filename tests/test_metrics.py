@@ -68,6 +68,7 @@ READING = MonitorState(
     used={"s": 0.5},
     currency="USD",
     dropped=0,
+    incidents={("s", "down"): 1, ("", "monitor"): 1},
     agents={
         "cn": AgentState(vantage="cn", stream="x", upto=9, heard=AT, offset_ms=1500, buffered=4)
     },
@@ -127,6 +128,8 @@ def test_the_last_run_of_every_check_is_there_in_blackbox_exporters_names(
     assert of("monitor_schedule_lateness_seconds_count", ()) == 3
     assert of("monitor_loop_lag_seconds_count", ()) == 1
     assert of("monitor_outbox_messages", (), channel="phone") == 2
+    assert of("monitor_open_incidents", (), service="s", severity="down") == 1
+    assert of("monitor_open_incidents", (), service="", severity="monitor") == 1
     assert of("monitor_spent_today_tokens", (), service="s", vantage="fra") == 1200
     assert of("monitor_spent_today_tokens", (), service="s", vantage="cn") == 7
     assert of("monitor_spent_today_money", (), service="s", vantage="fra", currency="USD") == 0.25

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -175,7 +176,7 @@ class Components:
             operator_requests=requests,
             bots=bots,
             web=make_web(deps, schedule, hub),
-            metrics_server=make_metrics_server(deps, schedule, cycle.ledger, hub),
+            metrics_server=make_metrics_server(deps, schedule, cycle.ledger, alerts, hub),
             hub=hub,
             best_changes=BestChanges(memory.told_best),
         )
@@ -236,7 +237,7 @@ class Components:
             self.web.change(config.page.dir, _page_host(config))
             self.web.answer_agents(self.hub.respond if self.hub else None)
         if self.metrics_server:
-            report = _report(deps, self.schedule, self.cycle.ledger, self.hub)
+            report = _report(deps, self.schedule, self.cycle.ledger, self.alerts, self.hub)
             self.metrics_server.change(report)
         changed = self.schedule.change(config.checks)
         self.cycle.backoff.forget(changed.gone | changed.changed)
@@ -559,24 +560,36 @@ def _page_host(config: Config) -> str | None:
 
 
 def make_metrics_server(
-    deps: Dependencies, schedule: Schedule, ledger: BudgetLedger, hub: "Hub | None"
+    deps: Dependencies,
+    schedule: Schedule,
+    ledger: BudgetLedger,
+    alerts: AlertEngine,
+    hub: "Hub | None",
 ) -> MetricsServer | None:
     if deps.config.metrics is None:
         return None
     host, port = deps.config.metrics
     return MetricsServer(
-        host, port, lambda: health(deps, schedule), _report(deps, schedule, ledger, hub)
+        host, port, lambda: health(deps, schedule), _report(deps, schedule, ledger, alerts, hub)
     )
 
 
 def _report(
-    deps: Dependencies, schedule: Schedule, ledger: BudgetLedger, hub: "Hub | None"
+    deps: Dependencies,
+    schedule: Schedule,
+    ledger: BudgetLedger,
+    alerts: AlertEngine,
+    hub: "Hub | None",
 ) -> Report:
-    return lambda accepts: deps.metrics.report(_state(deps, schedule, ledger, hub), accepts)
+    return lambda accepts: deps.metrics.report(_state(deps, schedule, ledger, alerts, hub), accepts)
 
 
 def _state(
-    deps: Dependencies, schedule: Schedule, ledger: BudgetLedger, hub: "Hub | None"
+    deps: Dependencies,
+    schedule: Schedule,
+    ledger: BudgetLedger,
+    alerts: AlertEngine,
+    hub: "Hub | None",
 ) -> MonitorState:
     config, today = deps.config, deps.clock.now().date()
     waiting = dict.fromkeys(config.targets, 0)
@@ -600,6 +613,11 @@ def _state(
         used=ledger.used(today),
         currency=config.page.currency,
         dropped=deps.store.dropped,
+        incidents=Counter(
+            (incident.service or "", incident.severity.value)
+            for incident in alerts.open_incidents
+            if incident.announced and not incident.muted
+        ),
         agents=hub.known if hub else {},
         ingested=hub.counts.results if hub else {},
         repeated=hub.counts.repeated if hub else {},

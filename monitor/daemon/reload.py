@@ -90,7 +90,9 @@ class Reloader:
             await _replace(components.web, new)
             components.web = new
         if deps.config.metrics != self._deps.config.metrics:
-            metrics = make_metrics_server(deps, components.schedule, components.cycle.ledger, hub)
+            metrics = make_metrics_server(
+                deps, components.schedule, components.cycle.ledger, components.alerts, hub
+            )
             await _replace(components.metrics_server, metrics)
             components.metrics_server = metrics
 
