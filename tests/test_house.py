@@ -5,7 +5,6 @@ import re
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -24,18 +23,13 @@ FRAGMENT = re.compile(
 
 def modules(*left_out: str) -> Iterator[Path]:
     for path in sorted(MONITOR.rglob("*.py")):
-        if not any(path.is_relative_to(MONITOR / each) for each in left_out):
+        if not any(path.is_relative_to(MONITOR / folder) for folder in left_out):
             yield path
 
 
 def own_files(*folders: Path) -> Iterator[Path]:
     for folder in folders:
         yield from sorted(folder.rglob("*.py"))
-
-
-@cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
 
 
 def short(path: Path) -> str:
@@ -57,15 +51,14 @@ def test_no_two_modules_share_a_file_name() -> None:
     for path in modules(*MAY_SHARE_FILE_NAMES):
         if path.name != "__init__.py":
             paths[path.name].append(short(path))
-    assert [each for each in paths.values() if len(each) > 1] == []
+    assert [sharing for sharing in paths.values() if len(sharing) > 1] == []
 
 
 def test_no_two_public_classes_share_a_name() -> None:
     paths = defaultdict(list)
     for path in modules():
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                paths[node.name].append(short(path))
+        for name in re.findall(r"^ *class ([A-Za-z]\w*)", path.read_text(), re.MULTILINE):
+            paths[name].append(short(path))
     shared = {name: where for name, where in paths.items() if len(where) > 1}
     assert shared == {}
 
@@ -73,7 +66,10 @@ def test_no_two_public_classes_share_a_name() -> None:
 def test_docstrings_are_sentences() -> None:
     fragments = []
     for path in modules():
-        for node in ast.walk(tree(path)):
+        source = path.read_text()
+        if not re.search(rf'"""{FRAGMENT.pattern}', source):
+            continue  # a tree costs far more than a look
+        for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 text = ast.get_docstring(node) or ""
                 if FRAGMENT.match(text):
@@ -108,13 +104,9 @@ def test_a_linter_is_told_off_by_code_and_with_a_reason() -> None:
 
 def test_tests_do_not_import_tests() -> None:
     """What two of them need stands in a module of its own, or in a conftest."""
-    importing = []
-    for path in own_files(TESTS):
-        for node in ast.walk(tree(path)):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            importing += [f"{short(path)}: {name}" for name in names if name.startswith("test_")]
+    importing = [
+        f"{short(path)}: {name}"
+        for path in own_files(TESTS)
+        for name in re.findall(r"^ *(?:from|import) +(test_\w+)", path.read_text(), re.MULTILINE)
+    ]
     assert importing == []

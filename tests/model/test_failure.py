@@ -92,6 +92,8 @@ def kinds_listed(code: str) -> Iterator[list[str]]:
 
     Kinds as *values* of a table (what a provider's code means) are no property of the kind.
     """
+    if code.count("FailureKind.") < 3:
+        return  # a tree costs far more than a look
     for node in ast.walk(ast.parse(code)):
         match node:
             case ast.Set(elts=members) | ast.List(elts=members) | ast.Tuple(elts=members):
