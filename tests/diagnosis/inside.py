@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from random import Random
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -21,14 +20,15 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import dns.rcode  # noqa: E402
 from nameserver import Message, answer_of, coded, serving_names  # noqa: E402
+from run_check import run_check  # noqa: E402
 from street import Street, polite  # noqa: E402
 
 from monitor.clock import SystemClock  # noqa: E402
 from monitor.cycle import explained  # noqa: E402
 from monitor.diagnosis import DiagnosisSettings  # noqa: E402
 from monitor.diagnosis.path_diagnosis import PathDiagnosis  # noqa: E402
-from monitor.model import Check, Endpoint, Habit  # noqa: E402
-from monitor.probes import PROBES, attempt  # noqa: E402
+from monitor.model import Check, Endpoint  # noqa: E402
+from monitor.probes import PROBES  # noqa: E402
 from monitor.probes.wire.client import Client  # noqa: E402
 
 MONITOR = Path(sys.executable).parent / "monitor"
@@ -76,15 +76,7 @@ def check(name: str, port: int, **settings: Any) -> Check:
 
 
 async def run(client: Client, asked: Check, doctor: PathDiagnosis | None = None) -> dict[str, Any]:
-    attempted = await attempt(
-        asked,
-        habit=Habit(),
-        client=client,
-        clock=SystemClock(),
-        rng=Random(1),
-        vantage="here",
-        redact=str,
-    )
+    attempted = await run_check(asked, client)
     result = (await explained(doctor, asked, attempted) if doctor else attempted).result
     return {
         "outcome": result.outcome.value,

@@ -1,9 +1,9 @@
 """Our own network goes and comes back: a gap and one word about the monitor, and no outage of anybody."""
 
 from pathlib import Path
-from random import Random
 
 from cast import HandClock
+from run_check import run_check
 from street import Street, polite
 
 from monitor.alerts import AlertEngine, Context
@@ -13,7 +13,6 @@ from monitor.config import Config, parse
 from monitor.cycle import Cycle, Peers
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
 from monitor.model import Check, FailureKind, Habit, NotificationType, Severity
-from monitor.probes import attempt
 from monitor.probes.attempt import Attempted
 from monitor.probes.wire.client import Client
 from monitor.schedule import Due
@@ -51,16 +50,7 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
         )
 
         async def ask(check: Check, *, habit: Habit, peers: Peers, late_ms: float) -> Attempted:
-            return await attempt(
-                check,
-                habit=habit,
-                client=client,
-                clock=clock,
-                rng=Random(1),
-                vantage="here",
-                redact=str,
-                late_ms=late_ms,
-            )
+            return await run_check(check, client, clock=clock, habit=habit, late_ms=late_ms)
 
         cycle = Cycle(
             ask=ask,

@@ -8,20 +8,20 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 import pytest
 import trustme
 from cast import HandClock
 from nameserver import answering, serving_names
+from run_check import run_check
 from street import HOST, Street, censoring, mute, polite, resetting, telling_time
 
 from monitor.clock import SystemClock
 from monitor.cycle import explained
 from monitor.diagnosis import DiagnosisSettings, Resolver
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
-from monitor.model import Check, Endpoint, FailureKind, Fault, Habit, Outcome, Proxy
-from monitor.probes import PROBES, attempt
+from monitor.model import Check, Endpoint, FailureKind, Fault, Outcome, Proxy
+from monitor.probes import PROBES
 from monitor.probes.attempt import Attempted
 from monitor.probes.wire.client import Client
 
@@ -56,15 +56,7 @@ class Clinic:
         self.client, self.doctor, self.clock = client, doctor, clock
 
     async def run(self, asked: Check) -> Attempted:
-        attempted = await attempt(
-            asked,
-            habit=Habit(),
-            client=self.client,
-            clock=self.clock,
-            rng=Random(1),
-            vantage="here",
-            redact=str,
-        )
+        attempted = await run_check(asked, self.client, clock=self.clock)
         return await explained(self.doctor, asked, attempted)
 
 
@@ -194,15 +186,7 @@ async def test_a_reset_or_silence_on_the_name_is_a_block_by_name(
         assert f"at {TRUE} for the name {HOST}" in said(attempted)
         assert "saying another name (example.com)" in looked(attempted)
         async with Client(street.resolve) as client:
-            bare = await attempt(
-                check(street),
-                habit=Habit(),
-                client=client,
-                clock=SystemClock(),
-                rng=Random(1),
-                vantage="here",
-                redact=str,
-            )
+            bare = await run_check(check(street), client)
         assert kind_of(bare) is kind, "what it was before it was explained"
 
 

@@ -16,18 +16,17 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from random import Random
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("hostile", "probes", ".")]
 
 from behaviour import KEY, Behaviour, Felt  # noqa: E402
 from rows import BY_NAME  # noqa: E402
+from run_check import run_check  # noqa: E402
 
 from monitor import logs  # noqa: E402
-from monitor.clock import SystemClock  # noqa: E402
 from monitor.model import Check, Endpoint, Habit, Redactor, Secret  # noqa: E402
-from monitor.probes import PROBES, attempt  # noqa: E402
+from monitor.probes import PROBES  # noqa: E402
 from monitor.probes.attempt import Attempted  # noqa: E402
 from monitor.probes.wire.client import Client  # noqa: E402
 from monitor.probes.wire.resolver import system_resolve  # noqa: E402
@@ -82,15 +81,7 @@ async def suffer(order: Mapping[str, Any]) -> Felt:
 
 
 async def _attempt(check: Check, habit: Habit, client: Client) -> Attempted:
-    return await attempt(
-        check,
-        habit=habit,
-        client=client,
-        clock=SystemClock(),
-        rng=Random(1),
-        vantage="here",
-        redact=Redactor([Secret(KEY)]),
-    )
+    return await run_check(check, client, habit=habit, redact=Redactor([Secret(KEY)]))
 
 
 async def _visit(check: Check, client: Client, seen: dict[str, int]) -> None:

@@ -1,9 +1,9 @@
 """Probes that find what they were told to find, and runs of them."""
 
-from random import Random
 from typing import Any, ClassVar
 
 from cast import HandClock
+from run_check import run_check
 
 from monitor.model import (
     Check,
@@ -14,7 +14,7 @@ from monitor.model import (
     Secret,
     Timings,
 )
-from monitor.probes import Attempted, ProbeSettings, attempt
+from monitor.probes import Attempted, ProbeSettings
 from monitor.probes.exchange import Exchange
 from monitor.probes.probe import Finding, Run, Sender
 from monitor.probes.wire.client import Client
@@ -45,15 +45,8 @@ async def run(probe: ProbeSettings, clock: HandClock, sender: Sender | None = No
     endpoint = Endpoint(id="direct", service="relay", url="http://127.0.0.1:9", name="direct")
     check = Check(service="relay", endpoint=endpoint, probe=probe)
     async with Client() as client:
-        return await attempt(
-            check,
-            habit=Habit(),
-            client=sender or client,
-            clock=clock,
-            rng=Random(1),
-            vantage="here",
-            redact=Redactor([Secret(KEY)]),
-            late_ms=3.0,
+        return await run_check(
+            check, sender or client, clock=clock, redact=Redactor([Secret(KEY)]), late_ms=3.0
         )
 
 

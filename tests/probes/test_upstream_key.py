@@ -1,17 +1,17 @@
 """A relay that hands its upstream's 401 through is the relay's fault, not our account's."""
 
 from datetime import UTC, datetime
-from random import Random
 from typing import Any
 
 import pytest
 from aiohttp import web
 from cast import HandClock
 from relay import KEY, Asked, Relay, plain, relaying
+from run_check import run_check
 from verdict_cast import answer
 
-from monitor.model import Check, Endpoint, FailureKind, Habit, Secret
-from monitor.probes import PROBES, attempt
+from monitor.model import Check, Endpoint, FailureKind, Secret
+from monitor.probes import PROBES
 from monitor.probes.parameter_fallback import newly_refused
 from monitor.probes.upstream_key import shows_another_key
 
@@ -34,14 +34,8 @@ def guarding(refusal: Any, *, open_list: bool = False, keys: bool = True) -> Any
 async def kind_of(relay: Relay, kind: str = "chat") -> tuple[FailureKind | None, str]:
     endpoint = Endpoint(id="e", service="s", url=relay.url, name="E", key=Secret(KEY))
     check = Check(service="s", endpoint=endpoint, probe=PROBES[kind](), model="model-x")
-    attempted = await attempt(
-        check,
-        habit=Habit(),
-        client=relay.client,
-        clock=HandClock(datetime(2026, 11, 24, 12, tzinfo=UTC)),
-        rng=Random(1),
-        vantage="here",
-        redact=str,
+    attempted = await run_check(
+        check, relay.client, clock=HandClock(datetime(2026, 11, 24, 12, tzinfo=UTC))
     )
     failure = attempted.result.failure
     return failure and failure.kind, failure.message if failure else ""

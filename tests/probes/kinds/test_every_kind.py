@@ -1,14 +1,13 @@
 """Every failure kind, caused by a real server and told by the whole way from the socket to the result."""
 
 from pathlib import Path
-from random import Random
 
 import pytest
 from every_kind import CASES, Where
+from run_check import run_check
 
-from monitor.clock import SystemClock
-from monitor.model import Check, Endpoint, FailureKind, Redactor, Secret
-from monitor.probes import PROBES, attempt
+from monitor.model import Check, Endpoint, FailureKind, Secret
+from monitor.probes import PROBES
 from monitor.probes.wire.client import Client
 
 NOT_FROM_A_SERVER = {
@@ -36,15 +35,7 @@ async def test_a_server_that_causes_it_is_told_by_its_name(
 ) -> None:
     case = CASES[kind]
     async with case.opening(tmp_path) as where, Client(where.resolve) as client:
-        attempted = await attempt(
-            check_of(kind, where),
-            habit=case.habit,
-            client=client,
-            clock=SystemClock(),
-            rng=Random(1),
-            vantage="here",
-            redact=Redactor(),
-        )
+        attempted = await run_check(check_of(kind, where), client, habit=case.habit)
     got = attempted.result.failure
     assert got is not None
     assert got.kind is kind, got.message

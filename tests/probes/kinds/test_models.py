@@ -1,14 +1,14 @@
 """Judging the list of models, over a real socket."""
 
 import json
-from random import Random
 
 import pytest
 from cast import HandClock
+from run_check import run_check
 from servers import saying, serving
 
 from monitor.model import Check, Endpoint, Evidence, FailureKind, Habit, Redactor, Secret
-from monitor.probes import PROBES, Attempted, attempt
+from monitor.probes import PROBES, Attempted
 from monitor.probes.wire.client import Client
 
 KEY = "the-key-of-the-relay"
@@ -37,15 +37,7 @@ async def kind(
             probe=PROBES[probe](**(settings or {})),
             model="gpt-x",
         )
-        attempted = await attempt(
-            check,
-            habit=Habit(),
-            client=client,
-            clock=clock,
-            rng=Random(1),
-            vantage="here",
-            redact=Redactor(),
-        )
+        attempted = await run_check(check, client, clock=clock)
     return attempted.result.failure and attempted.result.failure.kind
 
 
@@ -55,14 +47,8 @@ async def judged(clock: HandClock, body: bytes, habit: Habit = Habit()) -> Attem
         url = f"http://127.0.0.1:{server.port}"
         endpoint = Endpoint(id="direct", service="relay", url=url, name="direct", key=Secret(KEY))
         check = Check(service="relay", endpoint=endpoint, probe=PROBES["models"](), model="gpt-x")
-        return await attempt(
-            check,
-            habit=habit,
-            client=client,
-            clock=clock,
-            rng=Random(1),
-            vantage="here",
-            redact=Redactor([Secret(KEY)]),
+        return await run_check(
+            check, client, clock=clock, habit=habit, redact=Redactor([Secret(KEY)])
         )
 
 
@@ -154,15 +140,7 @@ async def test_a_list_proves_nothing_of_a_model_that_another_check_asks(
             model="gpt-x",
             asked_models=frozenset({"gpt-x"}),
         )
-        attempted = await attempt(
-            check,
-            habit=Habit(good=good),
-            client=client,
-            clock=clock,
-            rng=Random(1),
-            vantage="here",
-            redact=Redactor(),
-        )
+        attempted = await run_check(check, client, clock=clock, habit=Habit(good=good))
     failure = attempted.result.failure
     assert (failure and failure.kind) == expected
     if failure is None:

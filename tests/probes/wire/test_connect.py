@@ -5,15 +5,15 @@ import datetime as dt
 import socket
 import ssl
 from pathlib import Path
-from random import Random
 
 import pytest
 from cast import HandClock
+from run_check import run_check
 from servers import Authority, Script, loopback, reset, serving
 
 from monitor.diagnosis.control_hosts import target_of
-from monitor.model import Check, Endpoint, FailureKind, Habit, Redactor, Result
-from monitor.probes import PROBES, attempt
+from monitor.model import Check, Endpoint, FailureKind, Result
+from monitor.probes import PROBES
 from monitor.probes.wire.client import Client
 
 ENDS = dt.datetime(2090, 1, 1, tzinfo=dt.UTC)
@@ -51,15 +51,7 @@ async def look(
     endpoint = Endpoint(id="e", service="s", url=url, name="E", ca_file=ca_file)
     check = Check(service="s", endpoint=endpoint, probe=PROBES[kind](**settings))
     async with Client(loopback) as client:
-        attempted = await attempt(
-            check,
-            habit=Habit(),
-            client=client,
-            clock=clock,
-            rng=Random(1),
-            vantage="here",
-            redact=Redactor(),
-        )
+        attempted = await run_check(check, client, clock=clock)
     return attempted.result
 
 
@@ -127,15 +119,7 @@ async def test_a_name_that_does_not_exist_is_told_by_both(clock: HandClock) -> N
         endpoint = Endpoint(id="e", service="s", url="https://gone.test", name="E")
         check = Check(service="s", endpoint=endpoint, probe=PROBES[kind]())
         async with Client(nobody) as client:
-            attempted = await attempt(
-                check,
-                habit=Habit(),
-                client=client,
-                clock=clock,
-                rng=Random(1),
-                vantage="here",
-                redact=Redactor(),
-            )
+            attempted = await run_check(check, client, clock=clock)
         assert kind_of(attempted.result) is FailureKind.DNS_NXDOMAIN
 
 
@@ -249,14 +233,8 @@ async def test_every_probe_and_the_diagnosis_ask_for_the_same_name(
     async with Client(resolve) as client:
         for kind in ("http", "tcp", "tls"):
             endpoint = Endpoint(id="e", service="s", url=url, name="E")
-            await attempt(
-                Check(service="s", endpoint=endpoint, probe=PROBES[kind]()),
-                habit=Habit(),
-                client=client,
-                clock=clock,
-                rng=Random(1),
-                vantage="here",
-                redact=Redactor(),
+            await run_check(
+                Check(service="s", endpoint=endpoint, probe=PROBES[kind]()), client, clock=clock
             )
     assert (names, target_of(url).host) == ([host] * 3, host)
 

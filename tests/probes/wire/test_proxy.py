@@ -5,16 +5,16 @@ import socket
 import time
 from datetime import timedelta
 from pathlib import Path
-from random import Random
 
 import pytest
 from cast import HandClock
 from proxies import Fake, proxying
 from relay import plain, relaying
+from run_check import run_check
 from servers import Authority, Script, saying, serving
 
-from monitor.model import Check, Endpoint, FailureKind, Habit, Proxy, Redactor, Result, Secret
-from monitor.probes import PROBES, attempt
+from monitor.model import Check, Endpoint, FailureKind, Proxy, Result, Secret
+from monitor.probes import PROBES
 from monitor.probes.wire.client import Client
 
 OK = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -34,15 +34,7 @@ async def look(
     )
     check = Check(service="s", endpoint=endpoint, probe=PROBES[kind](**settings), model="model-x")
     async with Client(nobody) as client:
-        attempted = await attempt(
-            check,
-            habit=Habit(),
-            client=client,
-            clock=HandClock(),
-            rng=Random(1),
-            vantage="here",
-            redact=Redactor(),
-        )
+        attempted = await run_check(check, client, clock=HandClock())
     return attempted.result
 
 
