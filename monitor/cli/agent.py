@@ -21,7 +21,7 @@ from monitor.agent.clock_offset import SHOWN_MS
 from monitor.agent.invitation import Invitation, read_invitation
 from monitor.agent.signature import TAG_LENGTH, digest, load_or_make, new_key
 from monitor.cli.console import plain_table, say, stdout
-from monitor.cli.options import ConfigPath, load, service_env
+from monitor.cli.options import ConfigPath, load, option, service_env
 from monitor.cli.reload import reload
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
@@ -76,25 +76,14 @@ def command(
     vantage: Annotated[
         str, typer.Argument(metavar="ID", help="The vantage to add or remove.", show_default=False)
     ] = "",
-    name: Annotated[
-        str, typer.Option(metavar="NAME", help="Its name for people.", show_default=False)
-    ] = "",
+    name: Annotated[str, option("NAME", "Its name for people.")] = "",
     url: Annotated[
-        str,
-        typer.Option(
-            metavar="URL",
-            help="The hub's address for agents. Default: `url` in [page].",
-            show_default=False,
-        ),
+        str, option("URL", "The hub's address for agents. Default: `url` in [page].")
     ] = "",
     path: ConfigPath = None,
     state: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Where the agent keeps its key, its store and what the hub said.",
-            show_default=False,
-        ),
+        option("FOLDER", "Where the agent keeps its key, its store and what the hub said."),
     ] = None,
     install: Annotated[
         bool, typer.Option("--install", help="Write a systemd unit instead of running.")

@@ -20,6 +20,7 @@ from monitor import config, logs
 from monitor.agent.invitation import Invitation
 from monitor.agent.signature import load_or_make, new_key
 from monitor.cli.console import SafeConsole
+from monitor.cli.options import option
 from monitor.clock import SystemClock
 from monitor.daemon.agent_daemon import Agent
 from monitor.daemon.app import Daemon
@@ -50,10 +51,7 @@ def command(
             help="Where the page is served on 127.0.0.1; 0 takes any that is free.",
         ),
     ] = 8080,
-    seconds: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", help="Stop after this many seconds.", show_default=False),
-    ] = None,
+    seconds: Annotated[float | None, option("SECONDS", "Stop after this many seconds.")] = None,
 ) -> None:
     """Run the whole product against a bundled simulated service: no network, no key."""
     _require_free(port)

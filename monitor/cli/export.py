@@ -19,14 +19,7 @@ import typer
 from monitor.cli.console import json_text, progress, say
 from monitor.cli.history import require_known_check, require_known_vantage
 from monitor.cli.history_rows import Row, period_row, result_row, write_csv
-from monitor.cli.options import (
-    ConfigPath,
-    Until,
-    load,
-    one_of,
-    time_argument,
-    time_range,
-)
+from monitor.cli.options import ConfigPath, Until, load, one_of, option, time_argument, time_range
 from monitor.cli.time_range import Granularity, TimeArgument
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
@@ -60,14 +53,9 @@ def command(
             help="Every run, or hours, days, months or years with percentiles.",
         ),
     ] = Granularity.RUNS,
-    check: Annotated[
-        str | None, typer.Option(metavar="CHECK", help="Default: all of them.", show_default=False)
-    ] = None,
+    check: Annotated[str | None, option("CHECK", "Default: all of them.")] = None,
     since: Annotated[
-        TimeArgument | None,
-        typer.Option(
-            parser=time_argument, metavar="WHEN", help="Default: all there is.", show_default=False
-        ),
+        TimeArgument | None, option("WHEN", "Default: all there is.", parser=time_argument)
     ] = None,
     until: Until = None,
     place: Annotated[
@@ -80,10 +68,7 @@ def command(
         ),
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Default: standard output.", show_default=False
-        ),
+        Path | None, option("FILE", "Default: standard output.", "--output", "-o")
     ] = None,
 ) -> None:
     """Write what the store remembers as CSV or JSON Lines."""

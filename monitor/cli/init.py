@@ -17,6 +17,7 @@ import typer
 
 from monitor import config
 from monitor.cli.console import say
+from monitor.cli.options import option
 from monitor.cli.telegram_setup import TELEGRAM_API, Chat, find_chats
 from monitor.model import Complaint, ConfigError, MonitorError, Redactor, Secret
 
@@ -36,35 +37,18 @@ def command(
     ] = Path("monitor.toml"),
     url: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="URL",
-            help="A base URL; may be repeated. Without any, questions are asked.",
-            show_default=False,
-        ),
+        option("URL", "A base URL; may be repeated. Without any, questions are asked."),
     ] = None,
-    name: Annotated[
-        str, typer.Option(metavar="NAME", help="The name of the service.", show_default=False)
-    ] = "",
-    key: Annotated[
-        str,
-        typer.Option(
-            metavar="VARIABLE",
-            help="The environment variable that holds the key.",
-            show_default=False,
-        ),
-    ] = "",
-    model: Annotated[
-        str, typer.Option(metavar="MODEL", help="The model to ask.", show_default=False)
-    ] = "",
+    name: Annotated[str, option("NAME", "The name of the service.")] = "",
+    key: Annotated[str, option("VARIABLE", "The environment variable that holds the key.")] = "",
+    model: Annotated[str, option("MODEL", "The model to ask.")] = "",
     telegram: Annotated[
         bool,
         typer.Option(
             "--telegram", help="Alert the chat that the bot of $TELEGRAM_TOKEN heard from last."
         ),
     ] = False,
-    chat: Annotated[
-        int | None, typer.Option(metavar="ID", help="Alert this Telegram chat.", show_default=False)
-    ] = None,
+    chat: Annotated[int | None, option("ID", "Alert this Telegram chat.")] = None,
     telegram_api: Annotated[
         str, typer.Option(metavar="URL", help="Your own Bot API server.")
     ] = TELEGRAM_API,

@@ -6,7 +6,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -48,16 +48,13 @@ def one_of(kind: type[T]) -> Callable[[str], T]:
     return parse
 
 
-ConfigPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="FILE",
-        help="The configuration. Default: ./monitor.toml, then /etc/monitor/monitor.toml.",
-        show_default=False,
-    ),
-]
+def option(metavar: str, text: str, *names: str, **more: Any) -> Any:
+    """Return an option of Typer whose default is not shown: it has none, or `text` says it."""
+    return typer.Option(*names, metavar=metavar, help=text, show_default=False, **more)
+
+
+_CONFIG_HELP = "The configuration. Default: ./monitor.toml, then /etc/monitor/monitor.toml."
+ConfigPath = Annotated[Path | None, option("FILE", _CONFIG_HELP, "--config", "-c")]
 IncidentNumber = Annotated[
     int,
     typer.Argument(parser=incident_number, metavar="N", help="The number of the incident."),
@@ -70,10 +67,7 @@ Since = Annotated[
         help='How long ago ("6h", "30d"), or a moment ("2026-11-23T12:00", in UTC).',
     ),
 ]
-Until = Annotated[
-    TimeArgument | None,
-    typer.Option(parser=time_argument, metavar="WHEN", help="Default: now.", show_default=False),
-]
+Until = Annotated[TimeArgument | None, option("WHEN", "Default: now.", parser=time_argument)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 
 

@@ -15,15 +15,10 @@ from monitor.model.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
-    """A place that alerts go to."""
+class Recipient:
+    """Whoever is told of incidents, of which ones, and when."""
 
     id: str
-    url: Secret = field(metadata={"help": "any Apprise URL"})
-    telegram_api: str | None = field(default=None, metadata={"help": "an own Bot API server"})
-    proxy: Secret | None = field(
-        default=None, metadata={"help": "the way out, http:// or socks5://"}
-    )
     only: frozenset[Severity] = field(
         default=frozenset(Severity), metadata={"help": "severities; none means all"}
     )
@@ -35,6 +30,17 @@ class Channel:
         metadata={
             "help": "hears of an incident so long after the others, if nobody acknowledged it"
         },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel(Recipient):
+    """A place that alerts go to."""
+
+    url: Secret = field(metadata={"help": "any Apprise URL"})
+    telegram_api: str | None = field(default=None, metadata={"help": "an own Bot API server"})
+    proxy: Secret | None = field(
+        default=None, metadata={"help": "the way out, http:// or socks5://"}
     )
     commands: bool = field(
         default=False, metadata={"help": "Telegram: the bot takes commands and sends buttons"}
@@ -51,26 +57,13 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
+class Webhook(Recipient):
     """A program that hears of events."""
 
-    id: str
     url: Secret = field(metadata={"help": "where events are posted"})
     secret: Secret = field(metadata={"help": 'signs them: "${NAME}" of whsec_ and base64'})
     events: frozenset[WebhookEvent] = field(
         default=frozenset(WebhookEvent), metadata={"help": "what it hears; none means all"}
-    )
-    only: frozenset[Severity] = field(
-        default=frozenset(Severity), metadata={"help": "severities; none means all"}
-    )
-    services: frozenset[str] = field(
-        default=frozenset(), metadata={"help": "ids of services; none means all"}
-    )
-    escalate_after: timedelta | None = field(
-        default=None,
-        metadata={
-            "help": "hears of an incident so long after the others, if nobody acknowledged it"
-        },
     )
     proxy: Secret | None = field(default=None, metadata={"help": "the way out, http://"})
 
