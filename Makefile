@@ -61,7 +61,7 @@ bench: $(VENV)/.dev ## what it costs, beside its targets, in small sizes; each p
 	-$(BIN)/python tests/bench/ttft.py 5
 	-$(BIN)/python tests/bench/render.py 100
 	-$(BIN)/python tests/bench/start.py 1
-	-$(BIN)/python tests/bench/lateness.py 20 100
+	-$(BIN)/python tests/bench/lateness.py --seconds 20 100
 	-$(BIN)/python tests/bench/stack.py 30 100
 
 shots: $(VENV)/.dev ## the README's pictures, small, with Debian's chromium

@@ -17,93 +17,33 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from harness import NOON, Table, cost, plausible, rss_mb
+from seed import MADE, day_of, fill
 from sqlalchemy import select
 
 from monitor.model import CheckHistory, HistorySettings, Resolution, Rollup, RunRecord
 from monitor.model.rollup import bucket, merge
 from monitor.page import window_stats
-from monitor.store import Reader, rollup_job, schema
-from monitor.store.histogram import Sum, encode
+from monitor.store import Reader
+from monitor.store.histogram import encode
 from monitor.store.history import History
-from monitor.store.run_rows import HOUR_MS, Ids, counted_row, millis
-from monitor.store.schema import CHECKS, DAYS, HOURS, RUNS
-from monitor.store.sqlite.connections import reading, writing
-from monitor.store.transaction import WriteSet, write
+from monitor.store.schema import RUNS
+from monitor.store.sqlite.connections import reading
 
-HOUR_RUNS, SELDOM = 60, 12
+SELDOM = 12
 DEFAULTS = HistorySettings()
 YEAR = 365
 ROUNDS = 7
-MADE = 12
-"""So many different hours and days are made up, and given to the checks in turn."""
 NOW = NOON + timedelta(minutes=30)
 
 
 def main() -> int:
     checks = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    rng = random.Random(1)
-    hours = [hour_of(rng, HOUR_RUNS) for _ in range(MADE)]
-    days = [day_of(rng, HOUR_RUNS) for _ in range(MADE)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.db"
-        sizes = fill(path, checks, hours, days)
+        sizes = fill(path, [f"a/e{n}/chat" for n in range(checks)], NOW)
         missed = sizes_and_errors(sizes)
         missed += page(path, checks)
     return missed
-
-
-def hour_of(rng: random.Random, runs: int) -> Sum:
-    given = (plausible(rng, NOON, "a/b/chat") for _ in range(runs))
-    return Sum.of_rows([counted_row(RunRecord(result=each, kind="chat")) for each in given])
-
-
-def day_of(rng: random.Random, runs: int) -> Sum:
-    total = Sum()
-    for _ in range(24):
-        total.add(hour_of(rng, runs))
-    return total
-
-
-def fill(path: Path, checks: int, hours: list[Sum], days: list[Sum]) -> tuple[float, float]:
-    """90 days, the last one with its hours and runs, of which half an hour is not rolled up yet.
-
-    The bytes that an hour and a day take.
-    """
-    engine, now = writing(path), millis(NOON) // HOUR_MS
-    rng, sizes = random.Random(3), []
-    with engine.begin() as connection:
-        schema.create(connection)
-        template = [
-            RunRecord(result=plausible(rng, NOON, f"a/e{n}/chat"), kind="chat")
-            for n in range(checks)
-        ]
-        write(connection, Ids(), WriteSet.of(template), NOON, vantage="local")
-        runs = [tuple(row[2:]) for row in connection.execute(select(RUNS)).all()]
-        connection.exec_driver_sql("DELETE FROM runs")
-        ids = connection.execute(select(CHECKS.c.id)).scalars().all()
-    for table, first, last, sums in (
-        (DAYS, now // 24 - 89, now // 24, days),
-        (HOURS, now - 25, now - 1, hours),
-    ):
-        engine.dispose()
-        before = path.stat().st_size
-        for period in range(first, last + 1):
-            with engine.begin() as connection:
-                rollup_job.write(
-                    connection, table, {(period, n): sums[(n + period) % MADE] for n in ids}
-                )
-        engine.dispose()  # which carries the journal into the file
-        sizes.append((path.stat().st_size - before) / checks / (last + 1 - first))
-    end = millis(NOW)
-    for minute in range(end - 24 * HOUR_MS, end, 60_000):
-        with engine.begin() as connection:
-            schema.insert_many(
-                connection,
-                RUNS,
-                ((minute + 60 * n, n, *runs[(n * 7 + minute // 60_000) % len(runs)]) for n in ids),
-            )
-    engine.dispose()
-    return sizes[1], sizes[0]
 
 
 def sizes_and_errors(sizes: tuple[float, float]) -> int:
@@ -116,7 +56,7 @@ def sizes_and_errors(sizes: tuple[float, float]) -> int:
     name = f"a year of days, {kept // 24} days of hours (the default)"
     table.add(name, (hour * kept + day * YEAR) / 1000, "KB", at_most=600)
     rng = random.Random(2)
-    seldom = [len(encode(day_of(rng, SELDOM).figures)) for _ in range(MADE)]
+    seldom = [len(encode(day_of(rng, NOON, SELDOM).figures)) for _ in range(MADE)]
     table.add("histograms of a day, a check each 5 minutes", statistics.mean(seldom), "bytes")
     for q in (0.5, 0.95, 0.99):
         table.add(f"error of p{q * 100:.0f} over a month", error(q), "%", at_most=1)

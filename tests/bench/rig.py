@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,10 +100,13 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def daemon(asked: Upstream, checks: int, probe_line: str) -> Iterator[Daemon]:
-    """`probe_line` is one line of `[service.bench.probes]`."""
+def daemon(
+    asked: Upstream, checks: int, probe_line: str, seed: Callable[[Path], object] = lambda _: None
+) -> Iterator[Daemon]:
+    """`probe_line` is one line of `[service.bench.probes]`; `seed` may fill the store before."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        seed(folder / "monitor.db")
         config, log = folder / "monitor.toml", folder / "log"
         config.write_text(
             f'[monitor]\nlisten = "127.0.0.1:{free_port()}"\n'
