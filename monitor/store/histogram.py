@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import accumulate
 from sys import intern
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitor.model import Rollup
 from monitor.model.rollup import FIGURES, Figures, bucket, middle
@@ -129,18 +129,22 @@ def decode(body: bytes, wanted: Collection[str] = FIGURES) -> dict[str, Histogra
 
 
 class HistogramFigures(Figures):
-    """The figures of a rollup, each the sum of its `parts`, which are added when somebody asks."""
+    """The figures of a rollup, each the sum of its `parts`, which are added when somebody asks.
+
+    A part in bytes is as `encode` packs it, and is unpacked when somebody asks.
+    """
 
     __slots__ = ("_last", "_parts")
 
-    def __init__(self, parts: Sequence[Mapping[str, Histogram]]) -> None:
+    def __init__(self, parts: Sequence[Mapping[str, Histogram] | bytes]) -> None:
         self._parts = [part for part in parts if part]
         self._last: tuple[str, int, Sequence[int]] = "", 0, ()
 
     def _sum(self, name: str) -> Histogram | None:
         total: Histogram | None = None
         for part in self._parts:
-            histogram = part.get(name)
+            figures = decode(part, (name,)) if isinstance(part, bytes) else part
+            histogram = figures.get(name)
             if histogram is not None:
                 total = histogram if total is None else total + histogram
         return total
@@ -163,7 +167,8 @@ class HistogramFigures(Figures):
         return total.by_bucket
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(name for part in self._parts for name in part))
+        names = (decode(part) if isinstance(part, bytes) else part for part in self._parts)
+        return iter(dict.fromkeys(name for part in names for name in part))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -220,14 +225,37 @@ class Sum:
                 mine = self.figures.get(name)
                 self.figures[name] = histogram if mine is None else mine + histogram
 
+    def unpacked(self) -> "Sum":
+        return self
+
     @property
     def rollup(self) -> Rollup:
         return rollup_of([self])
 
 
-def rollup_of(sums: Sequence[Sum]) -> Rollup:
+class PackedSum(NamedTuple):
+    """A sum as a row of the rollups holds it: an hour that is over is seldom looked into."""
+
+    counts: Sequence[int]
+    kinds: Mapping[str, int]
+    histograms: bytes
+
+    @classmethod
+    def of(cls, total: "Sum | PackedSum") -> "PackedSum":
+        """`total` may be packed already."""
+        if isinstance(total, PackedSum):
+            return total
+        return cls(tuple(total.counts), dict(total.kinds), encode(total.figures))
+
+    def unpacked(self) -> Sum:
+        return Sum(self.counts, self.kinds, decode(self.histograms))
+
+
+def rollup_of(sums: Sequence[Sum | PackedSum]) -> Rollup:
     """The sum of these as a value that does not change with them."""
-    kinds = sum((each.kinds for each in sums), Counter[str]())
+    kinds = Counter[str]()
+    for each in sums:
+        kinds.update(each.kinds)
     counts = [*map(sum, zip(*(each.counts for each in sums), strict=True))]
     return Rollup(
         outcomes=outcomes_of(*counts[:MAINTENANCE]),
@@ -238,7 +266,12 @@ def rollup_of(sums: Sequence[Sum]) -> Rollup:
         tokens_in=counts[TOKENS_IN],
         tokens_out=counts[TOKENS_OUT],
         cost_e8=counts[COST],
-        figures=HistogramFigures([dict(each.figures) for each in sums]),
+        figures=HistogramFigures(
+            [
+                each.histograms if isinstance(each, PackedSum) else dict(each.figures)
+                for each in sums
+            ]
+        ),
     )
 
 
@@ -246,6 +279,11 @@ def rollup_of(sums: Sequence[Sum]) -> Rollup:
 def outcomes_of(*counts: int) -> Mapping[str, int]:
     """Most days of most checks are alike, and many of them are kept in memory."""
     return {name: count for name, count in zip(OUTCOMES, counts, strict=True) if count}
+
+
+def counts_of_day(bar: Rollup) -> tuple[int, ...]:
+    """Undo `day_counts`."""
+    return (*(bar.outcomes.get(name, 0) for name in OUTCOMES), bar.maintenance)
 
 
 @lru_cache(1 << 14)

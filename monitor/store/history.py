@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from operator import attrgetter, itemgetter
-from typing import NamedTuple
+from sys import intern
 
 from monitor.model import (
     WINDOWS,
@@ -33,17 +33,18 @@ from monitor.model import (
     Snapshot,
     Spend,
     StateKey,
+    Timings,
 )
-from monitor.model.rollup import WINDOW_FIGURES
+from monitor.model.rollup import NOTHING, WINDOW_FIGURES
 from monitor.model.spend import NO_SPEND
 from monitor.store.histogram import (
     MAINTENANCE,
     CountedRow,
+    PackedSum,
     Sum,
     buckets_of_tenths,
+    counts_of_day,
     day_counts,
-    decode,
-    encode,
     rollup_of,
     value_of,
 )
@@ -63,23 +64,11 @@ _DRAWN = 9, 10, 13
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _BANDS = 1, *WINDOWS
 """Ages in days that end today and each window."""
-_NO_COUNTS = (0,) * (MAINTENANCE + 1)
 _AT = attrgetter("at")
 
 
-class PackedSum(NamedTuple):
-    """A sum as a row of the rollups holds it: an hour that is over is seldom looked into."""
-
-    counts: Sequence[int]
-    kinds: Mapping[str, int]
-    histograms: bytes
-
-    @classmethod
-    def of(cls, total: Sum) -> "PackedSum":
-        return cls(tuple(total.counts), dict(total.kinds), encode(total.figures))
-
-    def unpacked(self) -> Sum:
-        return Sum(self.counts, self.kinds, decode(self.histograms))
+def _empty_bands() -> list[Sum | PackedSum]:
+    return [Sum() for _ in _BANDS]
 
 
 @dataclass(slots=True)
@@ -87,9 +76,9 @@ class Past:
     """One check by whole days, as of the unix day `today`."""
 
     today: int
-    days: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    """The counts behind the bar of each unix day."""
-    bands: tuple[Sum, ...] | None = field(default_factory=lambda: tuple(Sum() for _ in _BANDS))
+    days: Mapping[date, Rollup] = field(default_factory=dict)
+    """The counts behind the bar of each day. Snapshots share it: it is replaced, and never changed."""
+    bands: list[Sum | PackedSum] | None = field(default_factory=_empty_bands)
     """Sums of today, and of the days of each window that no shorter one holds, with `WINDOW_FIGURES`.
 
     None from midnight until the file is read again: then nobody knows what leaves a window.
@@ -97,14 +86,24 @@ class Past:
 
     def add(self, day: int, more: Sum) -> None:
         counts = more.counts[: MAINTENANCE + 1]
-        before = self.days.get(day)
-        self.days[day] = _same_counts(*(map(int.__add__, before, counts) if before else counts))
+        if before := self.days.get(_date(day)):
+            counts = [*map(int.__add__, counts_of_day(before), counts)]
+        self.days = {**self.days, _date(day): day_counts(*counts)}
         if self.bands is not None and 0 <= self.today - day < DAYS_SHOWN:
-            self.bands[bisect_right(_BANDS, self.today - day)].add(more, WINDOW_FIGURES)
+            place = bisect_right(_BANDS, self.today - day)
+            self.bands[place] = band = self.bands[place].unpacked()
+            band.add(more, WINDOW_FIGURES)
+
+    def pack(self) -> None:
+        """Make small what will hardly change: all but today."""
+        if self.bands is not None:
+            self.bands = [self.bands[0], *map(PackedSum.of, self.bands[1:])]
 
     def turn(self, today: int) -> None:
         """Another day has begun."""
         self.today, self.bands = today, None
+        oldest = _date(today - DAYS_SHOWN)
+        self.days = {day: bar for day, bar in self.days.items() if day > oldest}
 
     def rollups(self) -> dict[int, Rollup]:
         if self.bands is not None:
@@ -112,26 +111,20 @@ class Past:
                 length: rollup_of(self.bands[: place + 1])
                 for place, length in enumerate(WINDOWS, 1)
             }
-        return {length: day_counts(*self._counts(length)) for length in WINDOWS}
+        return {length: self._counts(length) for length in WINDOWS}
 
-    def _counts(self, length: int) -> Iterable[int]:
+    def _counts(self, length: int) -> Rollup:
         """Add up the bars of a window."""
-        first = self.today - length
-        days = [counts for day, counts in self.days.items() if first < day <= self.today]
-        return map(sum, zip(*days, strict=True)) if days else _NO_COUNTS
+        first, last = _date(self.today - length), _date(self.today)
+        bars = [counts_of_day(bar) for day, bar in self.days.items() if first < day <= last]
+        return day_counts(*map(sum, zip(*bars, strict=True))) if bars else NOTHING
 
-    def bars(self) -> dict[date, Rollup]:
-        first = self.today - DAYS_SHOWN
-        for day in [day for day in self.days if day <= first]:
-            del self.days[day]
-        shown = sorted(day for day in self.days if day <= self.today)
-        return {_date(day): day_counts(*self.days[day]) for day in shown}
-
-
-@lru_cache(1 << 14)
-def _same_counts(*counts: int) -> tuple[int, ...]:
-    """Give one object for equal counts: most days of most checks are alike."""
-    return counts
+    def bars(self) -> Mapping[date, Rollup]:
+        """Return the days up to today: there are others where the clock was set back."""
+        today = _date(self.today)
+        if max(self.days, default=today) <= today:
+            return self.days
+        return {day: bar for day, bar in self.days.items() if day <= today}
 
 
 @lru_cache(256)
@@ -157,7 +150,7 @@ class Lately:
     """By unix half hour, the buckets of ttfb, ttft and speed of each run in turn."""
     _points: dict[int, Point] = field(default_factory=dict)
     """Those of half hours that are over, until one more run of them comes: an agent's may come late."""
-    _over: tuple[int, Sum] | None = None
+    _over: tuple[int, PackedSum] | None = None
     """The sum of the hours that are over, as of a unix hour."""
 
     def see(self, result: Result) -> None:
@@ -173,7 +166,7 @@ class Lately:
     def add(self, hour: int, more: Sum, rows: Sequence[tuple[int, CountedRow]]) -> None:
         """Runs that began in this hour: their sum, and each with its begin."""
         before = self.hours.get(hour)
-        total = before.unpacked() if isinstance(before, PackedSum) else before or Sum()
+        total = before.unpacked() if before else Sum()
         total.add(more)
         self.hours[hour] = total
         if self._over is not None and hour < self._over[0]:
@@ -193,10 +186,9 @@ class Lately:
             over = Sum()
             for each, total in self.hours.items():
                 if each < hour:
-                    packed = total if isinstance(total, PackedSum) else PackedSum.of(total)
-                    self.hours[each] = packed
-                    over.add(packed.unpacked())
-            self._over = hour, over
+                    self.hours[each] = PackedSum.of(total)
+                    over.add(total.unpacked())
+            self._over = hour, PackedSum.of(over)
         going_on = [total for total in self.hours.values() if isinstance(total, Sum)]
         return rollup_of([self._over[1], *going_on])
 
@@ -243,15 +235,15 @@ def _rank(rising: Sequence[int], q: float) -> float | None:
 
 
 def briefly(result: Result) -> Result:
-    """Leave out the failure's words, stream, usage and address: many results are kept at once."""
-    failure = result.failure
+    """Leave out the failure's words, stream, usage, address and most times: many results are kept at once."""
+    failure, timings = result.failure, result.timings
     return Result(
-        check=result.check,
-        vantage=result.vantage,
+        check=intern(result.check),
+        vantage=intern(result.vantage),
         at=result.at,
         outcome=result.outcome,
         failure=None if failure is None else Failure(failure.kind, ""),
-        timings=result.timings,
+        timings=Timings(ttfb=timings.ttfb, ttft=timings.ttft, total=timings.total),
         http_status=result.http_status,
         trusted_timings=result.trusted_timings,
     )

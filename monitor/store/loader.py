@@ -1,6 +1,5 @@
 """Loads from the file what `history` needs of the last 90 days, in one look at the store."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +8,7 @@ from sqlalchemy import Connection, Text, bindparam, cast, func, literal, select
 from monitor.model import Result
 from monitor.model.rollup import WINDOW_FIGURES
 from monitor.store import small_tables
-from monitor.store.histogram import CountedRow, Sum, kinds_from
+from monitor.store.histogram import PackedSum, kinds_from
 from monitor.store.history import (
     DAYS_SHOWN,
     HALF_HOUR_MS,
@@ -19,18 +18,17 @@ from monitor.store.history import (
     CheckMemory,
     History,
     Key,
-    PackedSum,
     Past,
     briefly,
     chart_values,
 )
-from monitor.store.rollup_job import COUNTS, sum_from
-from monitor.store.run_rows import DAY_MS, HOUR_MS, WordCache, counted_from, millis, result_from
+from monitor.store.rollup_job import COUNTS, sum_from, sums_of_runs
+from monitor.store.run_rows import DAY_MS, HOUR_MS, WordCache, millis, result_from
 from monitor.store.schema import CHECKS, DAYS, HOURS, RUNS
 
 Memories = Mapping[int, CheckMemory]
 """By number of the check."""
-_AT_ONCE = 1000
+_AT_ONCE, _FOREVER = 1000, 1 << 62
 _ONE_RUN = select(RUNS).where(
     RUNS.c.at == bindparam("begin"), RUNS.c.check_id == bindparam("check")
 )
@@ -48,14 +46,11 @@ class Loader:
     ) -> None:
         self._connection, self._vantage = connection, vantage
         self._now, self._today = now, millis(now) // DAY_MS
-        query = select(CHECKS.c.id, CHECKS.c.key, CHECKS.c.vantage, CHECKS.c.rolled_until)
+        query = select(CHECKS.c.id, CHECKS.c.key, CHECKS.c.vantage)
         if vantage is not None:
             query = query.where(CHECKS.c.vantage.in_({vantage, *others}))
         rows = connection.execute(query).all()
-        self._keys: dict[int, Key] = {number: (key, of) for number, key, of, _ in rows}
-        self._rolled = {number: rolled for number, _, _, rolled in rows}
-        self._unrolled: dict[int, dict[int, list[tuple[int, CountedRow]]]] = {}
-        """By check and hour, runs that are in no rollup: begin, and what is counted."""
+        self._keys: dict[int, Key] = {number: (key, of) for number, key, of in rows}
 
     def small(self, history: History) -> None:
         """Load what is few: states, incidents, spend, silences, messages that were given up."""
@@ -84,17 +79,14 @@ class Loader:
             if row[1] in found:
                 packed = PackedSum(tuple(row[COUNTS]), kinds_from(row[COUNTS.stop]), row[-1])
                 found[row[1]].lately.hours[row[0]] = packed
-        recent = millis(self._now - RECENT)
-        for number, result in self._read_unrolled(min([recent, *self._rolled.values()]), recent):
+        unrolled = sums_of_runs(self._connection, found, 1, (0, _FOREVER))
+        for (hour, number), total in unrolled.items():
+            if whole:
+                found[number].past.add(hour // 24, total)
+            if hour >= first:
+                found[number].lately.add(hour, total, ())
+        for number, result in self._recent():
             found[number].lately.recent.append(briefly(result))
-        for number, hours in self._unrolled.items():
-            memory = found[number]
-            for hour, runs in hours.items():
-                total = Sum.of_rows([row for _, row in runs])
-                if whole:
-                    memory.past.add(hour // 24, total)
-                if hour >= first:
-                    memory.lately.add(hour, total, runs if whole else ())
         if whole:
             self._add_days(found)
             self._draw(found)
@@ -108,23 +100,17 @@ class Loader:
             for row in rows:
                 if row[1] in found:
                     found[row[1]].past.add(row[0], sum_from(row, WINDOW_FIGURES))
+        for memory in found.values():
+            memory.past.pack()
 
-    def _read_unrolled(self, since: int, recent: int = 1 << 62) -> Iterator[tuple[int, Result]]:
-        """Keep what is in no rollup yet, and give what began at `recent` or after it."""
-        words, found = WordCache(), list[tuple[int, Result]]()
-        query = select(RUNS).where(RUNS.c.at >= since).order_by(RUNS.c.at)
+    def _recent(self) -> Iterator[tuple[int, Result]]:
+        words = WordCache()
+        query = select(RUNS).where(RUNS.c.at >= millis(self._now - RECENT)).order_by(RUNS.c.at)
         for rows in self._connection.execute(query).partitions(_AT_ONCE):
             words.learn(self._connection, rows)
             for row in rows:
-                at, number = row[0], row[1]
-                if number not in self._keys:
-                    continue
-                if at >= self._rolled[number]:
-                    hours = self._unrolled.setdefault(number, defaultdict(list))
-                    hours[at // HOUR_MS].append((at, counted_from(row, words.texts)))
-                if at >= recent:
-                    found.append((number, result_from(row, *self._keys[number], words.texts)))
-        return iter(found)
+                if row[1] in self._keys:
+                    yield row[1], result_from(row, *self._keys[row[1]], words.texts)
 
     def _draw(self, found: Memories) -> None:
         """The chart's figures, a half hour at a time, joined by the database: which costs less than row by row."""

@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, func, select
+from sqlalchemy import Connection, Engine, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from monitor.model import (
@@ -30,13 +31,11 @@ from monitor.model import (
     StoreError,
     Subscriber,
 )
-from monitor.store import schema, small_tables
-from monitor.store.histogram import Sum
+from monitor.store import rollup_job, schema, small_tables
 from monitor.store.history import History
 from monitor.store.loader import Loader
-from monitor.store.rollup_job import HOURS_FROM, RUNS_FROM, sum_from
+from monitor.store.rollup_job import HOURS_FROM
 from monitor.store.run_rows import (
-    COUNTED_RUNS,
     EPOCH,
     HOUR_MS,
     WordCache,
@@ -347,7 +346,9 @@ class Reader:
             raw = of is Resolution.HOUR and start < hours_from
             span = start, min(start + (min(step, _RAW_HOURS) if raw else step), end)
             start = span[1]
-            sums = self._ask(lambda connection: _sums(connection, checks, table, length, span))  # noqa: B023  # at once
+            sums = self._ask(
+                partial(rollup_job.sums, checks=checks, table=table, length=length, span=span)
+            )
             for (period, number), total in sorted(sums.items(), key=lambda pair: pair[0]):
                 key, vantage = checks[number]
                 yield Period(
@@ -392,54 +393,6 @@ def _extent(connection: Connection, table: Table, length: int) -> tuple[int, int
         found += [] if at is None else [at // HOUR_MS // length]
     hours_from = schema.mark(connection, HOURS_FROM) or 0
     return (min(found), max(found), hours_from) if found else (0, -1, hours_from)
-
-
-def _sums(
-    connection: Connection, checks: Checks, table: Table, length: int, span: tuple[int, int]
-) -> dict[tuple[int, int], Sum]:
-    """Add up by period and check what is rolled up, and runs that are not or not any more."""
-    sums: dict[tuple[int, int], Sum] = defaultdict(Sum)
-    these: ColumnElement[bool] = table.c.period.between(span[0], span[1] - 1)
-    if len(checks) == 1:
-        these = and_(these, table.c.check_id == next(iter(checks)))
-    for row in connection.execute(select(table).where(these)):
-        if row[1] in checks:
-            sums[row[0], row[1]].add(sum_from(row))
-    begin, end = (edge * length * HOUR_MS for edge in span)
-    rolled = connection.execute(select(func.min(CHECKS.c.rolled_until))).scalar() or 0
-    spans = [(max(begin, rolled), end, RUNS.c.at >= _ROLLED_UNTIL)]
-    if table is HOURS:
-        kept = (schema.mark(connection, name) or 0 for name in (RUNS_FROM, HOURS_FROM))
-        first, last = (hour * HOUR_MS for hour in kept)
-        spans.append((max(begin, first), min(end, last), RUNS.c.at < _ROLLED_UNTIL))
-    for first, last, these in spans:
-        for key, total in _sums_of_runs(connection, checks, length, (first, last), these).items():
-            sums[key].add(total)
-    return dict(sums)
-
-
-def _sums_of_runs(
-    connection: Connection,
-    checks: Checks,
-    length: int,
-    span: tuple[int, int],
-    these: ColumnElement[bool],
-) -> dict[tuple[int, int], Sum]:
-    """Add up runs that began in `span` (unix ms), by periods of so many hours."""
-    rows: dict[tuple[int, int], list[Any]] = defaultdict(list)
-    within = [RUNS.c.at.between(span[0], span[1] - 1), these]
-    if len(checks) == 1:
-        within.append(RUNS.c.check_id == next(iter(checks)))
-    found = connection.execute(COUNTED_RUNS.where(*within)) if span[0] < span[1] else ()
-    for at, number, *counted in found:
-        if number in checks:
-            rows[at // HOUR_MS // length, number].append(counted)
-    return {key: Sum.of_rows(some) for key, some in rows.items()}
-
-
-_ROLLED_UNTIL = (
-    select(CHECKS.c.rolled_until).where(CHECKS.c.id == RUNS.c.check_id).scalar_subquery()
-)
 
 
 def must_exist(path: Path) -> None:

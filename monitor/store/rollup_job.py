@@ -8,9 +8,10 @@ transaction that writes it.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, not_, select, update
 
 from monitor.model.rollup import FIGURES
 from monitor.store.histogram import (
@@ -112,6 +113,65 @@ def _row(period: int, check: int, total: Sum) -> dict[str, Any]:
 def sum_from(row: Sequence[Any], wanted: Collection[str] = FIGURES) -> Sum:
     """Unpack a row of hours or days; zlib.error, struct.error or ValueError where it is damaged."""
     return Sum(row[COUNTS], kinds_from(row[COUNTS.stop]), decode(row[-1], wanted))
+
+
+def sums(
+    connection: Connection,
+    checks: Collection[int],
+    table: Table,
+    length: int,
+    span: tuple[int, int],
+) -> dict[tuple[int, int], Sum]:
+    """Add up by period and check what is rolled up, and runs that are not or not any more.
+
+    `span` is the first period and the one behind the last, each of `length` hours.
+    """
+    found: dict[tuple[int, int], Sum] = defaultdict(Sum)
+    these: ColumnElement[bool] = table.c.period.between(span[0], span[1] - 1)
+    if len(checks) == 1:
+        these &= table.c.check_id == next(iter(checks))
+    for row in connection.execute(select(table).where(these)):
+        if row[1] in checks:
+            found[row[0], row[1]].add(sum_from(row))
+    begin, end = (edge * length * HOUR_MS for edge in span)
+    runs = [sums_of_runs(connection, checks, length, (begin, end))]
+    if table is HOURS:
+        first, last = ((mark(connection, name) or 0) * HOUR_MS for name in (RUNS_FROM, HOURS_FROM))
+        kept = max(begin, first), min(end, last)
+        runs.append(sums_of_runs(connection, checks, length, kept, are_rolled=True))
+    for key, total in chain.from_iterable(each.items() for each in runs):
+        found[key].add(total)
+    return dict(found)
+
+
+def sums_of_runs(
+    connection: Connection,
+    checks: Collection[int],
+    length: int,
+    span: tuple[int, int],
+    *,
+    are_rolled: bool = False,
+) -> dict[tuple[int, int], Sum]:
+    """Add up runs that began in `span` (unix ms), by periods of so many hours and by check.
+
+    Only those that are in no rollup yet; with `are_rolled` only the others.
+    """
+    begin, end = span
+    rolled_until = select(CHECKS.c.rolled_until).where(CHECKS.c.id == RUNS.c.check_id)
+    is_new = RUNS.c.at >= rolled_until.scalar_subquery()
+    if not are_rolled:
+        oldest = select(func.min(CHECKS.c.rolled_until))
+        begin = max(begin, connection.execute(oldest).scalar() or 0)
+    if begin >= end:
+        return {}
+    these = RUNS.c.at.between(begin, end - 1) & (not_(is_new) if are_rolled else is_new)
+    if len(checks) == 1:
+        these &= RUNS.c.check_id == next(iter(checks))
+    rows: dict[tuple[int, int], list[CountedRow]] = defaultdict(list)
+    for at, check, *counted in connection.execute(COUNTED_RUNS.where(these)):
+        if check in checks:
+            rows[at // HOUR_MS // length, check].append(counted)
+    return {key: Sum.of_rows(some) for key, some in rows.items()}
 
 
 def remake(connection: Connection, table: Table, keys: Iterable[tuple[int, int]]) -> None:
