@@ -322,6 +322,12 @@ def _agents(state: MonitorState) -> Iterator[Metric]:
         (((vantage,), agent.buffered) for vantage, agent in agents),
         ("vantage",),
     )
+    yield _gauge(
+        "monitor_agent_oldest_seconds",
+        "How long the oldest result of the agent's last push had waited there.",
+        (((vantage,), agent.oldest_ms / 1000) for vantage, agent in agents),
+        ("vantage",),
+    )
     for name, text, counts in (
         ("monitor_ingest_results", "Results of agents that were stored.", state.ingested),
         ("monitor_ingest_repeated", "Results of agents that were there already.", state.repeated),

@@ -70,7 +70,9 @@ READING = MonitorState(
     dropped=0,
     incidents={("s", "down"): 1, ("", "monitor"): 1},
     agents={
-        "cn": AgentState(vantage="cn", stream="x", upto=9, heard=AT, offset_ms=1500, buffered=4)
+        "cn": AgentState(
+            vantage="cn", stream="x", upto=9, heard=AT, offset_ms=1500, buffered=4, oldest_ms=2500
+        )
     },
     ingested={"cn": 9},
     refused={("cn", "unknown_check"): 2},
@@ -179,6 +181,21 @@ def test_openmetrics_is_spoken_to_who_asks_for_it(metrics: Metrics) -> None:
     body, kind = metrics.report(READING, "application/openmetrics-text; version=1.0.0")
     assert kind.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
+
+
+def test_of_an_agent_it_says_when_it_was_heard_its_clock_and_what_waits_there(
+    metrics: Metrics,
+) -> None:
+    found = samples(exposed(metrics))
+    of_cn = (("vantage", "cn"),)
+    assert {name: value for (name, labels), value in found.items() if labels == of_cn} == {
+        "monitor_vantage_heard_timestamp_seconds": AT.timestamp(),
+        "monitor_vantage_clock_offset_seconds": 1.5,
+        "monitor_agent_buffered_results": 4,
+        "monitor_agent_oldest_seconds": 2.5,
+        "monitor_ingest_results_total": 9,
+        "monitor_ingest_repeated_total": 0,
+    }
 
 
 def promtool(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:

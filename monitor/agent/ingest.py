@@ -295,6 +295,7 @@ class AgentApi:
         judged = judge(batch, vantage, self._settings, now)
         state = AgentState(
             vantage=vantage.id,
+            key=vantage.key,
             stream=head.stream,
             upto=last,
             heard=now,
@@ -303,6 +304,7 @@ class AgentApi:
             version=batch.version,
             config=batch.config,
             buffered=batch.buffered,
+            oldest_ms=_oldest_ms(batch, now),
             dropped=batch.dropped,
             refused=batch.refused,
         )
@@ -424,6 +426,14 @@ def _json(
 ) -> web.Response:
     more = {"Cache-Control": "no-store", **(headers or {})}
     return web.json_response(dict(document), status=status, headers=more)
+
+
+def _oldest_ms(batch: Batch, now: datetime) -> int:
+    """Return how long the first run of a batch, which is the oldest that waited, lies back."""
+    if not batch.runs:
+        return 0
+    waited = now - batch.runs[0][1].result.at
+    return max(0, waited // timedelta(milliseconds=1))
 
 
 def _refusal(status: int, why: str, headers: Mapping[str, str] | None = None) -> web.Response:

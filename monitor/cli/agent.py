@@ -8,6 +8,7 @@ import stat
 import sys
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ from monitor.model import (
     MonitorError,
     Redactor,
     Secret,
+    Vantage,
 )
 from monitor.model.duration import format_duration
 from monitor.store import Store
@@ -200,10 +202,15 @@ def agent_table(loaded: Config) -> Table:
         state, name = known.get(vantage.id), Text(vantage.name("en"))
         cells = ("never heard", "-", "-", "-", "-")
         if state is not None:
-            tag = digest(agent_document(loaded, vantage))[:TAG_LENGTH]
-            cells = (*_agent_cells(state), "current" if state.config == tag else "older")
+            is_current = state.config == config_tag(loaded, vantage)
+            cells = (*_agent_cells(state), "current" if is_current else "older")
         rows.add_row(vantage.id, name, *map(Text, cells))
     return rows
+
+
+def config_tag(loaded: Config, vantage: Vantage) -> str:
+    """Return the tag of what the agent of a vantage is to probe by now."""
+    return digest(agent_document(loaded, vantage))[:TAG_LENGTH]
 
 
 def agent_states(loaded: Config) -> Mapping[str, AgentState]:
@@ -213,8 +220,9 @@ def agent_states(loaded: Config) -> Mapping[str, AgentState]:
     if not loaded.vantages:
         return {}
     try:
+        keys = {vantage.id: vantage.key for vantage in loaded.vantages}
         with closing(Store.read_only(loaded.store)) as reader:
-            return {state.vantage: state for state in reader.ask(states)}
+            return reader.ask(lambda connection: states(connection, keys))
     except MonitorError:
         return {}
 
@@ -227,7 +235,9 @@ def _agent_cells(agent: AgentState) -> tuple[str, str, str, str]:
     if offset is not None and abs(offset) > SHOWN_MS:
         clock = f"{abs(offset) / 1000:.0f} s {'behind' if offset > 0 else 'ahead'}"
     blind = ", its own network fails" if agent.blind else ""
-    return f"{format_duration(ago)} ago{blind}", clock, str(agent.buffered), agent.version
+    oldest = timedelta(milliseconds=agent.oldest_ms)
+    waiting = f"{agent.buffered}, oldest {format_duration(oldest)}" if agent.buffered else "0"
+    return f"{format_duration(ago)} ago{blind}", clock, waiting, agent.version
 
 
 # --- at the other place ---------------------------------------------------------------------------

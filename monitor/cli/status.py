@@ -390,7 +390,10 @@ def _vantage_documents(config: Config) -> list[dict[str, Any]]:
     """Return what is known of the agents of the configuration."""
     if not config.vantages:
         return []
-    from monitor.cli.agent import agent_states  # noqa: PLC0415  # only where there are agents
+    from monitor.cli.agent import (  # noqa: PLC0415  # only where there are agents
+        agent_states,
+        config_tag,
+    )
 
     states = agent_states(config)
     return [
@@ -401,8 +404,10 @@ def _vantage_documents(config: Config) -> list[dict[str, Any]]:
             "blind": state and state.blind,
             "offset_ms": state and state.offset_ms,
             "buffered": state and state.buffered,
+            "oldest_ms": state and state.oldest_ms,
             "version": state and state.version,
             "config": state and state.config,
+            "config_is_current": state and state.config == config_tag(config, vantage),
         }
         for vantage in config.vantages
         for state in (states.get(vantage.id),)

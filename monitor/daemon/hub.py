@@ -69,7 +69,8 @@ class Hub:
 
     async def load(self) -> None:
         """Recall who was heard, and who was told as silent, before this daemon began. Raises StoreError."""
-        self.states.update({state.vantage: state for state in await self._store.ask(states)})
+        keys = {vantage.id: vantage.key for vantage in self._config.vantages}
+        self.states.update(await self._store.ask(lambda connection: states(connection, keys)))
         for state in self.known.values():
             self._alerts.voters.hear(state.vantage, state.heard, blind=state.blind)
         others, checks = [*self.known], {check.key for check in self._config.checks}
@@ -86,6 +87,10 @@ class Hub:
     def change(self, config: Config, redact: Redactor) -> None:
         """Take and hand out by another configuration from now on."""
         self._config = config
+        keys = {vantage.id: vantage.key for vantage in config.vantages}
+        for state in [*self.states.values()]:
+            if state.key != keys.get(state.vantage):  # it was removed; who comes is another one
+                del self.states[state.vantage]
         self._store.watch(vantage.id for vantage in config.vantages)
         self._api.change(self._settings(config, redact))
 

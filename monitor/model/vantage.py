@@ -78,6 +78,8 @@ class AgentState:
     """Everything that the hub knows of an agent: the last batch, and what it said of the agent itself."""
 
     vantage: str
+    key: str = ""
+    """The public key by which it was heard: with another one it is another agent."""
     stream: str
     """The numbering of its results; a new one where its buffer is a new one."""
     upto: int
@@ -91,6 +93,9 @@ class AgentState:
     config: str = ""
     """The tag of the configuration by which it probes."""
     buffered: int = 0
+    """Results that still waited there."""
+    oldest_ms: int = 0
+    """How long the oldest result had waited that it sent; 0 where none did."""
     dropped: int = 0
     """Results that it gave up because its buffer was full, since it began."""
     refused: int = 0

@@ -4,7 +4,7 @@ The table is made when the first agent is heard; the store of a daemon without a
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Column, Connection, MetaData, Text, inspect, select
@@ -28,10 +28,14 @@ class _OfAgents(SQLModel):
 
 
 class AgentRow(_OfAgents, table=True):
-    """All numbers of `stream` up to `upto` are stored, or were given up; `heard` is the last batch."""
+    """All numbers of `stream` up to `upto` are stored, or were given up; `heard` is the last batch.
+
+    An agent with another `key` is another one, which takes the row over.
+    """
 
     __tablename__ = "agents"
     vantage: str = Field(sa_column=Column(Text, primary_key=True))
+    key: str
     stream: str
     upto: int = Field(sa_column=Column(BIG, nullable=False))
     heard: datetime = Field(sa_column=Column(UTCDateTime, nullable=False))
@@ -40,6 +44,7 @@ class AgentRow(_OfAgents, table=True):
     version: str
     config: str
     buffered: int = Field(sa_column=Column(BIG, nullable=False))
+    oldest_ms: int = Field(sa_column=Column(BIG, nullable=False))
     dropped: int = Field(sa_column=Column(BIG, nullable=False))
     refused: int = Field(sa_column=Column(BIG, nullable=False))
 
@@ -95,6 +100,7 @@ def _receive(
     state = batch.state
     with Session(connection) as session:
         row = session.get(AgentRow, state.vantage)
+        row = row if row is not None and row.key == state.key else None
         is_known = row is not None and row.stream == state.stream
         if row is not None and not is_known and row.heard > state.heard - batch.taken_over_after:
             return Receipt(upto=0, is_other_stream=True)
@@ -112,7 +118,7 @@ def _receive(
     wanted = WriteSet.of(fresh)
     write(connection, Ids(), wanted, state.heard, vantage=state.vantage, crowded=crowded)
     upto = max(before, state.upto)
-    upsert(connection, _AGENTS, [_row(state, upto).model_dump()])
+    upsert(connection, _AGENTS, [asdict(replace(state, upto=upto))])
     small_tables.save(connection, _ledger(batch.spend, state.vantage))
     return Receipt(
         upto=upto, before=before, stored=tuple(fresh), repeated=len(numbered) - len(fresh)
@@ -133,22 +139,6 @@ def _begins(
     return found
 
 
-def _row(state: AgentState, upto: int) -> AgentRow:
-    return AgentRow(
-        vantage=state.vantage,
-        stream=state.stream,
-        upto=upto,
-        heard=state.heard,
-        blind=state.blind,
-        offset_ms=state.offset_ms,
-        version=state.version,
-        config=state.config,
-        buffered=state.buffered,
-        dropped=state.dropped,
-        refused=state.refused,
-    )
-
-
 def _ledger(spend: Mapping[tuple[date, str], Spend], vantage: str) -> Iterable[LedgerRow]:
     for (day, service), spent in spend.items():
         yield LedgerRow(
@@ -166,24 +156,13 @@ def newest_results(connection: Connection, vantages: Collection[str]) -> tuple[R
     return tuple(result for _, result in loader.latest())
 
 
-def states(connection: Connection) -> tuple[AgentState, ...]:
-    """Return what is known of every agent that was ever heard, by vantage."""
+def states(connection: Connection, keys: Mapping[str, str]) -> dict[str, AgentState]:
+    """Return what is known of each agent that was ever heard by one of these public keys, by vantage."""
     if not inspect(connection).has_table(str(AgentRow.__tablename__)):
-        return ()
+        return {}
     rows = Session(connection).exec(select_rows(AgentRow).order_by(col(AgentRow.vantage)))
-    return tuple(
-        AgentState(
-            vantage=row.vantage,
-            stream=row.stream,
-            upto=row.upto,
-            heard=row.heard,
-            blind=row.blind,
-            offset_ms=row.offset_ms,
-            version=row.version,
-            config=row.config,
-            buffered=row.buffered,
-            dropped=row.dropped,
-            refused=row.refused,
-        )
+    return {
+        row.vantage: AgentState(**row.model_dump())
         for row in rows
-    )
+        if row.key == keys.get(row.vantage)
+    }

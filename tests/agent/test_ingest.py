@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from agent_cast import CN_KEY, HK_KEY, HUB_KEY, NOON, AgentHub, failed, hubbing, run
 
 from monitor.agent.ingest import MOST_UNZIPPED, RESULTS
-from monitor.agent.signature import config_message, is_signed
+from monitor.agent.signature import config_message, is_signed, new_key
 from monitor.agent.wire import Batch
 from monitor.model import Evidence, FailureKind, Outcome, Spend
 from monitor.store import Store
@@ -186,9 +187,39 @@ async def test_the_spend_of_all_places_is_shown_together_and_apart(hub: AgentHub
 
 async def test_what_is_known_of_an_agent_survives_a_restart(hub: AgentHub) -> None:
     await hub.push([(1, run(0))], batch=Batch(version="0.1.0", blind=True, buffered=7, dropped=3))
-    [state] = await hub.store.ask(states)
-    assert state == hub.heard[0].state
+    known = await hub.store.ask(lambda connection: states(connection, {"cn": CN_KEY.public}))
+    assert known == {"cn": hub.heard[0].state}
+    state = known["cn"]
     assert (state.vantage, state.upto, state.blind, state.buffered) == ("cn", 1, True, 7)
+
+
+async def test_the_oldest_result_of_a_push_says_how_long_it_had_waited(hub: AgentHub) -> None:
+    hub.clock.tick(90)
+    await hub.push([(1, run(0)), (2, run(60))])
+    await hub.push([(3, run(3600))])  # of an agent whose clock is ahead
+    await hub.push([], first=4, last=3)
+    assert [heard.state.oldest_ms for heard in hub.heard] == [150_000, 0, 0]
+
+
+async def test_an_agent_that_was_removed_and_added_anew_is_another_one(hub: AgentHub) -> None:
+    """The new one need not wait until the old one counts as silent, and nothing of the old one is taken for its."""
+    await hub.push([(number, run(number)) for number in (1, 2, 3)])
+    key = new_key()
+    vantages = tuple(
+        replace(vantage, key=key.public) if vantage.id == "cn" else vantage
+        for vantage in hub.config.vantages
+    )
+    keys = {vantage.id: vantage.key for vantage in vantages}
+    settings = replace(hub.api._settings, vantages={each.id: each for each in vantages})
+    hub.api.change(settings)
+    assert await hub.store.ask(lambda connection: states(connection, keys)) == {}
+
+    assert (await hub.push([(4, run(4))])).status == 401
+    answer = await hub.push([(1, run(10))], key=key, stream=OTHER_STREAM)
+    assert (answer.status, answer.document["upto"]) == (200, 1)
+    assert len(await hub.stored()) == 4
+    known = await hub.store.ask(lambda connection: states(connection, keys))
+    assert [(state.key, state.upto) for state in known.values()] == [(key.public, 1)]
 
 
 # --- the configuration --------------------------------------------------------------------------------
@@ -233,7 +264,8 @@ async def test_a_header_that_is_not_the_signed_one_is_refused(hub: AgentHub) -> 
         answer = await hub.push([(1, run(0))], **{header.replace("-", "_"): value})
         assert answer.status == 401, header
     assert await hub.stored() == []
-    assert await hub.store.ask(states) == ()
+    keys = {"cn": CN_KEY.public, "hk": HK_KEY.public}
+    assert await hub.store.ask(lambda connection: states(connection, keys)) == {}
 
 
 async def test_a_body_that_is_no_batch_is_refused_and_counted(hub: AgentHub) -> None:

@@ -34,17 +34,18 @@ from monitor.store.agents import ReceivedBatch, receive
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CHECK = "relay/direct/http"
-TOML = """
+KEY = "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+TOML = f"""
 [monitor]
 vantage = "fra"
 [service.relay]
-endpoints = { direct = "https://a.example" }
-probes = { http = "1m" }
+endpoints = {{ direct = "https://a.example" }}
+probes = {{ http = "1m" }}
 [channel.phone]
 url = "json://127.0.0.1:9/"
 [vantage.cn]
-name = { en = "Shanghai", zh-CN = "上海" }
-key = "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+name = {{ en = "Shanghai", zh-CN = "上海" }}
+key = "{KEY}"
 main = true
 """
 
@@ -88,7 +89,9 @@ class Judging:
             failure=failure,
         )
         now = self.clock.now()
-        state = AgentState(vantage="cn", stream="s", upto=self.number, heard=now, blind=blind)
+        state = AgentState(
+            vantage="cn", key=KEY, stream="s", upto=self.number, heard=now, blind=blind
+        )
         self.hub._heard(Heard(state, (RunRecord(result=result, kind="http"),)))
 
     async def push(self, kind: FailureKind | None = None) -> None:
@@ -98,7 +101,7 @@ class Judging:
         result = Result(check=CHECK, vantage="cn", at=now, outcome=outcome, failure=failure)
         run = RunRecord(result=result, kind="http")
         self.number += 1
-        state = AgentState(vantage="cn", stream="s", upto=self.number, heard=now)
+        state = AgentState(vantage="cn", key=KEY, stream="s", upto=self.number, heard=now)
         silent = timedelta(minutes=3)
         batch = ReceivedBatch(state=state, first=self.number, runs=(run,), taken_over_after=silent)
         await receive(self.store, batch, [self.number])
@@ -218,7 +221,9 @@ async def test_what_a_place_begins_to_see_otherwise_the_others_look_at_once(tmp_
 
 
 async def test_odd_agents_are_told_once(place: Judging) -> None:
-    state = AgentState(vantage="cn", stream="s", upto=1, heard=NOON, offset_ms=-420_000, dropped=3)
+    state = AgentState(
+        vantage="cn", key=KEY, stream="s", upto=1, heard=NOON, offset_ms=-420_000, dropped=3
+    )
     for _ in range(3):
         place.hub._heard(Heard(state, ()))
         place.hub._heard(Heard(state, (), is_other_stream=True))
@@ -245,6 +250,23 @@ async def test_a_place_that_is_silent_is_told_once_and_its_return_once(place: Ju
     assert notice.what is NotificationType.RESOLVED
     assert notice.text.splitlines() == [HEARD[1], "It was not heard for 1h5m."]
     assert place.minutes(5) == []
+
+
+@pytest.mark.parametrize("starts_again", [False, True])
+async def test_who_comes_with_another_key_is_not_the_one_that_was_heard(
+    place: Judging, tmp_path: Path, *, starts_again: bool
+) -> None:
+    await place.push()
+    assert [*place.hub.known] == ["cn"]
+    toml = TOML.replace(KEY, KEY.replace("A", "B"))
+    if starts_again:
+        await place.store.close()
+        async with judging(tmp_path, place.clock, toml) as again:
+            assert (again.hub.known, again.minutes(60)) == ({}, [])
+    else:
+        config = parse(toml, path=tmp_path / "monitor.toml", env={})
+        place.hub.change(config, Redactor(()))
+        assert (place.hub.known, place.minutes(60)) == ({}, [])
 
 
 async def test_the_silence_of_the_last_place_ends_when_it_leaves_the_configuration(
