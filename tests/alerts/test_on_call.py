@@ -10,7 +10,10 @@ from random import Random
 import pytest
 from alerts_cast import BEGUN, START, Night
 from cast import HandClock
-from on_call import KNOWN, OPEN, OVER, SERVICES, OnCall, on_call
+from on_call_services import ACKNOWLEDGED as KNOWN
+from on_call_services import HOLDING_EVENTS, OPEN, OnCall, on_call
+from on_call_services import RESOLVED as OVER
+from stubs import Reply
 
 from monitor.alerts import Context, Notifier, incidents, self_alerts
 from monitor.alerts.channel_format import holds_events, takes_acknowledgement
@@ -36,7 +39,7 @@ RESOLVED, REMINDER = NotificationType.RESOLVED, NotificationType.REMINDER
 
 
 def channel(name: str) -> Channel:
-    return Channel(id=name, url=Secret(SERVICES[name].address))
+    return Channel(id=name, url=Secret(HOLDING_EVENTS[name].url))
 
 
 def row(
@@ -95,7 +98,7 @@ QUICK = {"pagerduty", "opsgenie"}
     ("service", "name"),
     [
         pytest.param(name, name, marks=() if name in QUICK else pytest.mark.slow)
-        for name in SERVICES
+        for name in HOLDING_EVENTS
     ],
     indirect=["service"],
 )
@@ -106,13 +109,13 @@ async def test_an_incident_is_one_event_from_its_begin_to_its_end_also_over_a_re
     assert await daemon.tell(BEGUN, row(name, OPENED, clock.now())) == 1
     assert await daemon.tell(BEGUN, row(name, REMINDER, clock.now())) == 1
     happened = [OPEN, OPEN]
-    if SERVICES[name].takes_acknowledgement:
+    if HOLDING_EVENTS[name].takes_acknowledgement:
         assert await daemon.tell(BEGUN, row(name, ACKNOWLEDGED, clock.now())) == 1
         happened.append(KNOWN)
     await daemon.restart()
     over = incidents.leave(BEGUN, "s/a/chat", START + MINUTE)
     assert await daemon.tell(over, row(name, RESOLVED, clock.now())) == 1
-    assert service.events == {"local:s:1": [*happened, OVER]}
+    assert service.lives == {"local:s:1": [*happened, OVER]}
     await daemon.store.close()
 
 
@@ -124,12 +127,12 @@ async def test_nothing_is_told_together_and_what_failed_goes_on_where_it_stopped
     rows = [row("pagerduty", OPENED, clock.now(), number) for number in range(1, 7)]
     opened = tuple(replace(BEGUN, id=number) for number in range(1, 7))
     await daemon.store.save(opened, tuple(rows))
-    service.fails = 1
+    service.replies.append(Reply(500))
     assert await daemon.courier.deliver_due() == 0
     clock.tick(10)
     assert await daemon.courier.deliver_due() == 6
-    assert service.events == {f"local:s:{number}": [OPEN] for number in range(1, 7)}
-    assert {body["payload"]["severity"] for body in service.bodies} == {"critical"}
+    assert service.lives == {f"local:s:{number}": [OPEN] for number in range(1, 7)}
+    assert {sent.json()["payload"]["severity"] for sent in service.sent} == {"critical"}
     await daemon.store.close()
 
 
@@ -144,7 +147,8 @@ async def test_what_waited_is_told_as_what_came_of_it(
     over = incidents.leave(replace(BEGUN, id=2), "s/a/chat", START + MINUTE)
     await daemon.store.save((BEGUN, over), (*known, *ended))
     assert await daemon.courier.deliver_due() == 5
-    assert service.events == {"local:s:1": [OPEN, KNOWN], "local:s:2": [OVER]}
+    assert service.lives == {"local:s:1": [OPEN, KNOWN]}
+    assert service.lost == [f"{OVER} local:s:2"]
     await daemon.store.close()
 
 
@@ -161,13 +165,13 @@ async def test_the_monitors_own_trouble_is_an_event_that_a_start_ends(
     await tell(begins("store", "monitor: its store is in trouble"))
     await tell(begins("schedule", "monitor: its schedule is in trouble"))
     await tell(ends("schedule", "monitor: its schedule is well again"))
-    assert service.events == {"local:store": [OPEN], "local:schedule": [OPEN, OVER]}
+    assert service.lives == {"local:store": [OPEN], "local:schedule": [OPEN, OVER]}
 
     await daemon.restart()
     assert [begun.event for begun in daemon.memory.begun] == ["store"]
     alerts = Night(daemon.channels).alerts
     await daemon.tell(None, *alerts.end_begun(daemon.memory.begun, clock.now()))
-    assert service.events["local:store"] == [OPEN, OVER]
+    assert service.lives["local:store"] == [OPEN, OVER]
     await daemon.restart()
     assert daemon.memory.begun == ()
     await daemon.store.close()
@@ -185,8 +189,8 @@ async def test_what_is_over_when_it_is_told_begins_and_ends_at_once(
     notices = (Notice("monitor: could not see"), Notice("monitor: crashed", self_alerts.STOPPED))
     for notice in notices:
         await daemon.tell(None, *Night(daemon.channels).alerts.notice(notice, clock.now()))
-    assert service.events == {"local:stopped": [OPEN, OPEN, OVER], "local:n1": [OPEN, OVER]}
-    assert service.bodies[0]["payload"]["severity"] == "warning"
+    assert service.lives == {"local:stopped": [OPEN, OPEN, OVER], "local:n1": [OPEN, OVER]}
+    assert service.sent[0].json()["payload"]["severity"] == "warning"
     await daemon.store.close()
 
 
@@ -194,9 +198,10 @@ def test_the_docs_name_every_service_that_holds_events() -> None:
     text = Path("docs/alerts.md").read_text()
     table = re.findall(r"^\| [^|]+ \| `(\w+)://` \| (yes|no) \|", text, re.MULTILINE)
     assert dict(table) == {
-        name: "yes" if service.takes_acknowledgement else "no" for name, service in SERVICES.items()
+        name: "yes" if service.takes_acknowledgement else "no"
+        for name, service in HOLDING_EVENTS.items()
     }
-    for name, service in SERVICES.items():
+    for name, service in HOLDING_EVENTS.items():
         assert holds_events(channel(name))
         assert takes_acknowledgement(channel(name)) == service.takes_acknowledgement
 

@@ -1,26 +1,41 @@
 """The stubs of on-call services: state machines of events, by the key that deduplicates them."""
 
+import json
 import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
+import pytest
+from aiohttp import web
+from listening import listening
+from requests.adapters import HTTPAdapter
 from services import CHATS
-from stubs import RefusedError, Reply, Sent, Stub, Way, need
+from stubs import RefusedError, Reply, Sent, Stub, Way, answering, need
 
 OPEN, ACKNOWLEDGED, RESOLVED = "open", "acknowledged", "resolved"
 
 
 @dataclass
 class Event:
-    """One event, from its first trigger to its end; `texts` is what was said of it."""
+    """One event, from its first trigger to its end; `texts` is what was said of it, `states` what it came to be."""
 
     key: str
-    state: str = OPEN
     texts: list[str] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        return self.states[-1]
 
 
 class OnCall(Stub):
     """Opens, changes, acknowledges and resolves events; one that is resolved is not opened again."""
+
+    takes_acknowledgement: ClassVar[bool] = False
+    """Whether Apprise can say to it that somebody knows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,6 +51,7 @@ class OnCall(Stub):
         event = self.find(key)
         if event is None:
             self.events.append(event := Event(key))
+        event.states.append(OPEN)
         event.texts.append(text)
         self.taken.append(text)
 
@@ -44,7 +60,13 @@ class OnCall(Stub):
         if event is None:
             self.lost.append(f"{state} {key}")
         else:
-            event.state = state
+            event.states.append(state)
+
+    @property
+    def lives(self) -> dict[str, list[str]]:
+        """What each event came to be, by its key; each has one life."""
+        assert len({event.key for event in self.events}) == len(self.events)
+        return {event.key: event.states for event in self.events}
 
 
 class PagerDuty(OnCall):
@@ -116,6 +138,7 @@ class Opsgenie(OnCall):
     schema = "opsgenie"
     hosts = ("api.opsgenie.com", "api.eu.opsgenie.com")
     root = "/v2/alerts"
+    takes_acknowledgement = True
     key = "0000aaaa-" * 3 + "0000aaaa0"
     url = f"opsgenie://{key}"
     ways = (
@@ -289,6 +312,76 @@ class IncidentIo(OnCall):
         return Reply(202, {**accepted, "deduplication_key": key})
 
 
+class Worded(OnCall):
+    """Names event and happening in two fields of a JSON body, and is asked nothing more of here."""
+
+    hosts = ()
+    key_field: ClassVar[str]
+    word_field: ClassVar[str]
+    meanings: ClassVar[Mapping[str, str]]
+    """By what the second field says; `none` is where it is absent."""
+
+    def take(self, sent: Sent) -> Reply:
+        body = json.loads(sent.body)
+        key, word = body[self.key_field], str(body.get(self.word_field, "none")).lower()
+        if self.meanings[word] == OPEN:
+            self.trigger(key, json.dumps(body))
+        else:
+            self.move(key, self.meanings[word])
+        return Reply(200, {"status": "success"})
+
+
+class Ilert(Worded):
+    schema, url = "ilert", f"ilert://{'k' * 24}"
+    takes_acknowledgement = True
+    key_field, word_field = "alertKey", "eventType"
+    meanings: ClassVar = {"alert": OPEN, "accept": ACKNOWLEDGED, "resolve": RESOLVED}
+
+
+class GoAlert(Worded):
+    schema, url = "goalert", "goalerts://goalert.example/3f2504e0-4f89-11d3-9a0c-0305e82c3301"
+    key_field, word_field = "dedup", "action"
+    meanings: ClassVar = {"none": OPEN, "close": RESOLVED}
+
+
+class Signl4(Worded):
+    schema, url = "signl4", f"signl4://{'k' * 24}"
+    takes_acknowledgement = True
+    key_field, word_field = "X-S4-ExternalID", "X-S4-Status"
+    meanings: ClassVar = {"none": OPEN, "acknowledged": ACKNOWLEDGED, "resolved": RESOLVED}
+
+
+class SplunkOnCall(Worded):
+    schema, url = "splunk", "splunk://routing@12345678-1234-1234-1234-123456789012"
+    takes_acknowledgement = True
+    key_field, word_field = "entity_id", "message_type"
+    meanings: ClassVar = {
+        "critical": OPEN,
+        "warning": OPEN,
+        "acknowledgement": ACKNOWLEDGED,
+        "recovery": RESOLVED,
+    }
+
+
+class FireHydrant(Worded):
+    schema, url = "firehydrant", f"firehydrant://{'k' * 24}"
+    key_field, word_field = "idempotency_key", "status"
+    meanings: ClassVar = {"open": OPEN, "closed": RESOLVED}
+
+
+class OpsiMate(Worded):
+    schema, url = "opsimate", f"opsimates://{'k' * 24}@opsimate.example"
+    key_field, word_field = "id", "status"
+    meanings: ClassVar = {"firing": OPEN, "resolved": RESOLVED}
+
+
+class PagerTree(Worded):
+    schema, url = "pagertree", "pagertree://int_abcdefghij"
+    takes_acknowledgement = True
+    key_field, word_field = "id", "event_type"
+    meanings: ClassVar = {"create": OPEN, "acknowledge": ACKNOWLEDGED, "resolve": RESOLVED}
+
+
 ON_CALL: tuple[type[OnCall], ...] = (
     PagerDuty,
     Opsgenie,
@@ -297,3 +390,37 @@ ON_CALL: tuple[type[OnCall], ...] = (
     IncidentIo,
 )
 STUBS: tuple[type[Stub], ...] = (*CHATS, *ON_CALL)
+HOLDING_EVENTS: Mapping[str, type[OnCall]] = {
+    kind.schema: kind
+    for kind in (
+        *ON_CALL,
+        Ilert,
+        GoAlert,
+        Signl4,
+        SplunkOnCall,
+        FireHydrant,
+        OpsiMate,
+        PagerTree,
+    )
+}
+"""All that hold events, by schema."""
+
+
+@asynccontextmanager
+async def on_call(schema: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OnCall]:
+    """Stands where the internet would be: whatever host is asked, this service answers."""
+    stub = HOLDING_EVENTS[schema]()
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", answering((stub,)))
+    async with listening(app) as url:
+        original = HTTPAdapter.send
+
+        def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+            asked = urlsplit(request.url)
+            query = f"?{asked.query}" if asked.query else ""
+            request.url = f"{url}{asked.path}{query}"
+            return original(self, request, *args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(HTTPAdapter, "send", send)
+            yield stub

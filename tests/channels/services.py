@@ -116,33 +116,20 @@ class Discord(Stub):
     hosts = ("discord.com",)
     path = f"{'4' * 18}/{_KEY}"
     url = f"discord://{path}"
+    unknown: ClassVar = {"message": "Unknown Webhook", "code": 10015}
     ways = (
-        Way(
-            "no such webhook",
-            Reply(404, {"message": "Unknown Webhook", "code": 10015}),
-            "Unknown Webhook",
-            person=True,
-        ),
+        Way("no such webhook", Reply(404, unknown), "Unknown Webhook", person=True),
         Way(
             "wrong token",
             Reply(401, {"message": "Invalid Webhook Token", "code": 50027}),
             "Invalid Webhook Token",
             person=True,
         ),
-        Way(
-            "an error under 200",
-            Reply(200, {"message": "Unknown Webhook", "code": 10015}),
-            "Unknown Webhook",
-            person=True,
-        ),
+        Way("an error under 200", Reply(200, unknown), "Unknown Webhook", person=True),
     )
 
     def take(self, sent: Sent) -> Reply:
-        need(
-            sent.path == f"/api/webhooks/{self.path}",
-            404,
-            {"message": "Unknown Webhook", "code": 10015},
-        )
+        need(sent.path == f"/api/webhooks/{self.path}", 404, self.unknown)
         body = sent.json()
         content, embeds = body.get("content", ""), body.get("embeds", [])
         need(content or embeds, 400, {"message": "Cannot send an empty message", "code": 50006})
@@ -159,45 +146,25 @@ class Teams(Stub):
     schema = "workflow"
     hosts = ("prod-1.westeurope.logic.azure.com",)
     url = f"workflow://{hosts[0]}:443/{_KEY[:32]}/{_KEY[:43]}"
+
+    @staticmethod
+    def no(code: str, message: str) -> dict[str, Any]:
+        return {"error": {"code": code, "message": message}}
+
+    unsigned: ClassVar = no("DirectApiAuthorizationRequired", "it must have an authorization")
+    off: ClassVar = no("WorkflowTriggerIsNotEnabled", "Could not execute workflow")
     ways = (
-        Way(
-            "a signature that is none",
-            Reply(
-                401,
-                {
-                    "error": {
-                        "code": "DirectApiAuthorizationRequired",
-                        "message": "The request must have an authorization",
-                    }
-                },
-            ),
-            "must have an authorization",
-            person=True,
-        ),
-        Way(
-            "the flow is off",
-            Reply(
-                400,
-                {
-                    "error": {
-                        "code": "WorkflowTriggerIsNotEnabled",
-                        "message": "Could not execute workflow",
-                    }
-                },
-            ),
-            "Could not execute workflow",
-            person=True,
-        ),
+        Way("a signature that is none", Reply(401, unsigned), "must have an auth", person=True),
+        Way("the flow is off", Reply(400, off), "Could not execute workflow", person=True),
     )
 
     def take(self, sent: Sent) -> Reply:
         right = sent.path.startswith(f"/workflows/{_KEY[:32]}/triggers/")
-        need(right, 404, {"error": {"code": "WorkflowNotFound", "message": "not found"}})
-        unsigned = {"error": {"code": "DirectApiAuthorizationRequired", "message": "no signature"}}
-        need(sent.query.get("sig") == _KEY[:43], 401, unsigned)
+        need(right, 404, self.no("WorkflowNotFound", "not found"))
+        need(sent.query.get("sig") == _KEY[:43], 401, self.unsigned)
         body = sent.json()
         (card,) = body["attachments"]
-        schema = {"error": {"code": "TriggerInputSchemaMismatch", "message": "no Adaptive Card"}}
+        schema = self.no("TriggerInputSchemaMismatch", "no Adaptive Card")
         fits = (
             body.get("type") == "message"
             and card.get("contentType") == "application/vnd.microsoft.card.adaptive"
@@ -217,19 +184,19 @@ class Matrix(Stub):
     room = "!alerts:matrix.example"
     password = _KEY[:12]
     url = f"matrixs://monitor:{password}@matrix.example/{room}"
+
+    @staticmethod
+    def no(code: str, error: str) -> dict[str, str]:
+        return {"errcode": code, "error": error}
+
     ways = (
         Way(
             "not in the room",
-            Reply(403, {"errcode": "M_FORBIDDEN", "error": "not in room"}),
+            Reply(403, no("M_FORBIDDEN", "not in room")),
             "not in room",
             person=True,
         ),
-        Way(
-            "an event that is none",
-            Reply(200, {"errcode": "M_UNKNOWN", "error": "odd"}),
-            "odd",
-            person=True,
-        ),
+        Way("an event that is none", Reply(200, no("M_UNKNOWN", "odd")), "odd", person=True),
         Way("an empty answer", Reply(200, {}), "not the service's"),
     )
 
@@ -241,20 +208,20 @@ class Matrix(Stub):
         return "/send/" in sent.path
 
     def take(self, sent: Sent) -> Reply:
-        unknown = {"errcode": "M_UNRECOGNIZED", "error": "Unrecognized request"}
+        unknown = self.no("M_UNRECOGNIZED", "Unrecognized request")
         need(sent.path.startswith("/_matrix/client/"), 404, unknown)
         if sent.path.endswith("/versions"):
             return Reply(200, {"versions": ["v1.11"]})
         if sent.path.endswith("/login"):
             body = sent.json()
-            wrong = {"errcode": "M_FORBIDDEN", "error": "Invalid username or password"}
+            wrong = self.no("M_FORBIDDEN", "Invalid username or password")
             need(body.get("password") == self.password, 403, wrong)
             return Reply(
                 200,
                 {"user_id": "@monitor:matrix.example", "access_token": _KEY, "device_id": "D"},
             )
         bearer = sent.headers.get("authorization") or f"Bearer {sent.query.get('access_token')}"
-        token = {"errcode": "M_UNKNOWN_TOKEN", "error": "Invalid access token"}
+        token = self.no("M_UNKNOWN_TOKEN", "Invalid access token")
         need(bearer == f"Bearer {_KEY}", 401, token)
         return self._with_token(sent, unquote(sent.path))
 
@@ -262,13 +229,13 @@ class Matrix(Stub):
         if path.endswith("/joined_rooms"):
             return Reply(200, {"joined_rooms": [self.room]})
         if "/join" in path:
-            need(self.room in path, 404, {"errcode": "M_NOT_FOUND", "error": "no such room"})
+            need(self.room in path, 404, self.no("M_NOT_FOUND", "no such room"))
             return Reply(200, {"room_id": self.room})
         if "/send/" in path:
-            need(sent.method == "PUT", 405, {"errcode": "M_UNRECOGNIZED", "error": "PUT it"})
+            need(sent.method == "PUT", 405, self.no("M_UNRECOGNIZED", "PUT it"))
             body, transaction = sent.json(), path.rpartition("/")[2]
             shaped = body.get("msgtype") == "m.text" and isinstance(body.get("body"), str)
-            need(shaped, 400, {"errcode": "M_BAD_JSON", "error": "no m.text"})
+            need(shaped, 400, self.no("M_BAD_JSON", "no m.text"))
             if transaction not in self._transactions:
                 self._transactions[transaction] = f"$event{len(self.taken)}"
                 self.taken.append(body)
@@ -420,14 +387,10 @@ class DingTalk(Stub):
         "errmsg": "keywords not in content, more: [https://ding-doc]",
     }
     no_sign: ClassVar = {"errcode": 310000, "errmsg": "sign not match, more: [https://ding-doc]"}
+    no_token: ClassVar = {"errcode": 300005, "errmsg": "token is not exist"}
     ways = (
         Way("its keywords", Reply(200, no_words), "keywords not in content", person=True),
-        Way(
-            "wrong token",
-            Reply(200, {"errcode": 300005, "errmsg": "token is not exist"}),
-            "token is not exist",
-            person=True,
-        ),
+        Way("wrong token", Reply(200, no_token), "token is not exist", person=True),
         Way(
             "too fast",
             Reply(200, {"errcode": 130101, "errmsg": "send too fast, exceed 20 times per minute"}),
@@ -441,7 +404,7 @@ class DingTalk(Stub):
 
     def take(self, sent: Sent) -> Reply:
         known = sent.path == "/robot/send" and sent.query.get("access_token") == self.token
-        need(known, 200, {"errcode": 300005, "errmsg": "token is not exist"})
+        need(known, 200, self.no_token)
         text = f"{sent.query.get('timestamp')}\n{self.secret}"
         digest = hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).digest()
         need(sent.query.get("sign") == base64.b64encode(digest).decode(), 200, self.no_sign)
@@ -461,16 +424,17 @@ class Feishu(Stub):
     hosts = ("open.feishu.cn",)
     token = "f" * 36
     url = f"feishu://{token}"
+    no_token: ClassVar = {
+        "code": 19001,
+        "data": {},
+        "msg": "param invalid: incoming webhook access token invalid",
+    }
     ways = (
         Way(
             "wrong token",
             Reply(
                 200,
-                {
-                    "code": 19001,
-                    "data": {},
-                    "msg": "param invalid: incoming webhook access token invalid",
-                },
+                no_token,
             ),
             "token invalid",
             person=True,
@@ -504,11 +468,7 @@ class Feishu(Stub):
 
     def take(self, sent: Sent) -> Reply:
         known = sent.path.rstrip("/") == f"/open-apis/bot/v2/hook/{self.token}"
-        need(
-            known,
-            200,
-            {"code": 19001, "msg": "param invalid: incoming webhook access token invalid"},
-        )
+        need(known, 200, self.no_token)
         need(len(sent.body) <= 20_480, 200, {"code": 9499, "msg": "Bad Request", "data": {}})
         body = sent.json()
         kind = body.get("msg_type")
@@ -536,13 +496,9 @@ class WeComBot(Stub):
     hosts = ("qyapi.weixin.qq.com",)
     key = f"{'9' * 8}-0000-4000-8000-{'9' * 12}"
     url = f"wecombot://{key}"
+    no_key: ClassVar = {"errcode": 93000, "errmsg": "invalid webhook url"}
     ways = (
-        Way(
-            "wrong key",
-            Reply(200, {"errcode": 93000, "errmsg": "invalid webhook url"}),
-            "invalid webhook url",
-            person=True,
-        ),
+        Way("wrong key", Reply(200, no_key), "invalid webhook url", person=True),
         Way(
             "too fast",
             Reply(200, {"errcode": 45009, "errmsg": "api freq out of limit"}),
@@ -555,7 +511,7 @@ class WeComBot(Stub):
 
     def take(self, sent: Sent) -> Reply:
         known = sent.path == "/cgi-bin/webhook/send" and sent.query.get("key") == self.key
-        need(known, 200, {"errcode": 93000, "errmsg": "invalid webhook url"})
+        need(known, 200, self.no_key)
         body = sent.json()
         kind = body.get("msgtype")
         most = {"text": 2048, "markdown": 4096}.get(kind)
@@ -582,22 +538,18 @@ class ServerChan(Stub):
         "message": "[AUTH]超过当天的发送次数限制[5]，请稍后再试",
         "scode": 468,
     }
+    no_key: ClassVar = {"code": 40001, "message": "[AUTH]错误的Key", "scode": 461}
     ways = (
         Way(
             "wrong key",
             Reply(
                 400,
-                {"code": 40001, "message": "[AUTH]错误的Key", "info": "错误的Key", "scode": 461},
+                no_key,
             ),
             "错误的Key",
             person=True,
         ),
-        Way(
-            "wrong key under 200",
-            Reply(200, {"code": 40001, "message": "[AUTH]错误的Key", "scode": 461}),
-            "错误的Key",
-            person=True,
-        ),
+        Way("wrong key under 200", Reply(200, no_key), "错误的Key", person=True),
         Way("its day is spent", Reply(400, spent), "次数限制", wait=3600),
         Way(
             "an old refusal",
@@ -609,7 +561,7 @@ class ServerChan(Stub):
     )
 
     def take(self, sent: Sent) -> Reply:
-        need(sent.path == f"/{self.key}.send", 400, {"code": 40001, "message": "[AUTH]错误的Key"})
+        need(sent.path == f"/{self.key}.send", 400, self.no_key)
         body = sent.form()
         need(body.get("title"), 400, {"code": 40001, "message": "[INPUT]标题不能为空"})
         self.taken.append(body)
@@ -627,17 +579,13 @@ class Bark(Stub):
     unknown: ClassVar = {
         "code": 400,
         "message": "failed to get device token: failed to get [k] device token from database",
+        "timestamp": 1,
     }
     ways = (
-        Way(
-            "no such device",
-            Reply(400, {**unknown, "timestamp": 1}),
-            "failed to get device token",
-            person=True,
-        ),
+        Way("no such device", Reply(400, unknown), "failed to get device token", person=True),
         Way(
             "no such device under 200",
-            Reply(200, {**unknown, "timestamp": 1}),
+            Reply(200, unknown),
             "failed to get device token",
             person=True,
         ),
@@ -656,7 +604,7 @@ class Bark(Stub):
     def take(self, sent: Sent) -> Reply:
         need(sent.path == "/push", 404, {"code": 404, "message": "Cannot POST"})
         body = sent.json()
-        need(body.get("device_key") == self.key, 400, {**self.unknown, "timestamp": 1})
+        need(body.get("device_key") == self.key, 400, self.unknown)
         need(len(sent.body) <= 4096, 500, {"code": 500, "message": "push failed: PayloadTooLarge"})
         self.taken.append(body)
         return Reply(200, {"code": 200, "message": "success", "timestamp": 1})
@@ -669,13 +617,9 @@ class PushPlus(Stub):
     hosts = ("www.pushplus.plus",)
     token = "p" * 32
     url = f"pushplus://{token}"
+    no_token: ClassVar = {"code": 903, "msg": "无效的用户令牌", "data": None}
     ways = (
-        Way(
-            "wrong token",
-            Reply(200, {"code": 903, "msg": "无效的用户令牌", "data": None}),
-            "无效的用户令牌",
-            person=True,
-        ),
+        Way("wrong token", Reply(200, no_token), "无效的用户令牌", person=True),
         Way(
             "its day is spent",
             Reply(200, {"code": 900, "msg": "用户账号使用受限", "data": None}),
@@ -689,7 +633,7 @@ class PushPlus(Stub):
     def take(self, sent: Sent) -> Reply:
         need(sent.path == "/send", 404, HTML)
         body = sent.json()
-        need(body.get("token") == self.token, 200, {"code": 903, "msg": "无效的用户令牌"})
+        need(body.get("token") == self.token, 200, self.no_token)
         need(body.get("content"), 200, {"code": 999, "msg": "服务端验证错误"})
         self.taken.append(body)
         return Reply(200, {"code": 200, "msg": "请求成功", "data": "f" * 32, "count": None})

@@ -103,12 +103,13 @@ class Stub:
     def __init__(self) -> None:
         self.taken: list[Any] = []
         """What people or programs get of it, oldest first."""
-        self.asked = 0
+        self.sent: list[Sent] = []
+        """Every request, oldest first."""
         self.replies: deque[Reply] = deque()
         """Replies that it gives to the next requests that carry a message, in place of taking them."""
 
     def reply(self, sent: Sent) -> Reply:
-        self.asked += 1
+        self.sent.append(sent)
         try:
             if self.replies and self.carries(sent):
                 return self.replies.popleft()
@@ -128,7 +129,7 @@ class Stub:
 
 
 def answering(stubs: tuple[Stub, ...]) -> Callable[[web.Request], Any]:
-    """A handler that gives each request to the stub of its host."""
+    """A handler that gives each request to the stub of its host; a stub that is alone gets them all."""
     by_host = {host: stub for stub in stubs for host in stub.hosts}
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -143,7 +144,8 @@ def answering(stubs: tuple[Stub, ...]) -> Callable[[web.Request], Any]:
             headers={name.lower(): value for name, value in request.headers.items()},
             body=await request.read(),
         )
-        return by_host[host].reply(sent).response()
+        stub = stubs[0] if len(stubs) == 1 else by_host[host]
+        return stub.reply(sent).response()
 
     return handle
 

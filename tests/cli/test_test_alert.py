@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from jsonschema import Draft202012Validator
-from on_call import OPEN, OVER, SERVICES, on_call
+from on_call_services import HOLDING_EVENTS, OPEN, RESOLVED, on_call
 from receiver import SECRET, receiving
 
 from monitor import config
@@ -22,15 +22,16 @@ async def test_whatever_is_shown_leaves_no_event_open(
     file = tmp_path / "monitor.toml"
     file.write_text(
         '[service.s]\nname = "Relay"\nendpoints = { a = "http://127.0.0.1:9" }\n'
-        f'[channel.pager]\nurl = "{SERVICES[name].address}"\n'
+        f'[channel.pager]\nurl = "{HOLDING_EVENTS[name].url}"\n'
     )
     said: list[str] = []
     async with on_call(name, monkeypatch) as service:
         failed = await send_tests(config.load(file, {}), "", Example.OPENED, said.append)
     assert (failed, said) == (0, ["pager: sent: down, then ended"])
-    assert [*service.events.values()] == [[OPEN, OVER]]
-    assert "[TEST]" in json.dumps(service.bodies[0], ensure_ascii=False)
-    assert "Relay, a: down" in json.dumps(service.bodies[0], ensure_ascii=False)
+    assert [*service.lives.values()] == [[OPEN, RESOLVED]]
+    opened = json.dumps(service.sent[0].json(), ensure_ascii=False)
+    assert "[TEST]" in opened
+    assert "Relay, a: down" in opened
 
 
 async def test_a_webhook_gets_a_signed_test_and_its_answer_is_said(tmp_path: Path) -> None:
