@@ -253,7 +253,13 @@ def label(kind: FailureKind, context: Context) -> str:
 
 
 def whose(kinds: Sequence[FailureKind], context: Context) -> str:
-    faults = dict.fromkeys(kind.fault for kind in kinds)
+    """Say whose fault it is: the path's where nothing comes back and others get their answers meanwhile."""
+    faults = dict.fromkeys(
+        Fault.PATH
+        if context.well_from and kind.row.is_of_path_if_others_get_through
+        else kind.fault
+        for kind in kinds
+    )
     return context.language.listed([context.say(_WHOSE[fault]) for fault in faults])
 
 

@@ -140,6 +140,11 @@ class FailureRow:
         return self.outcome in {Outcome.DOWN, Outcome.DEGRADED} and not self.is_busy
 
     @property
+    def is_of_path_if_others_get_through(self) -> bool:
+        """Say whether the way is at fault where others get answers: nothing comes back, or it is cut on the way."""
+        return self.fault is Fault.PATH or (self.on_path and self.is_silent)
+
+    @property
     def fails_on_connecting(self) -> bool:
         """The run failed before it could send a request; the path can cause that as well as the endpoint."""
         connecting = {Group.DNS, Group.CONNECT, Group.TLS, Group.CERTIFICATE}

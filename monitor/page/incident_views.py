@@ -98,11 +98,6 @@ def well_from(incident: Incident, vantages: Sequence["VantageView"]) -> list["Va
     ]
 
 
-def is_of_path_where_others_see_well(kind: FailureKind) -> bool:
-    """Say whether the way is at fault where others get answers: nothing comes back, or it was cut on the way."""
-    return kind.fault is Fault.PATH or (kind.row.on_path and kind.row.is_silent)
-
-
 class IncidentViews:
     """Words incidents in one language. Those that are over do not change.
 
@@ -184,7 +179,8 @@ class IncidentViews:
         kind, say = incident.failure.kind, self.language.gettext
         well = [] if incident.closed else well_from(incident, self._vantages)
         names, whence = self._listed(each.id for each in well), self._whence(self._heard(incident))
-        if well and is_of_path_where_others_see_well(kind):
+        is_of_path = kind.row.is_of_path_if_others_get_through
+        if well and is_of_path:
             others = self._whence(each.id for each in well)
             sentence = marked("It is blocked on the way %(whence)s: it works %(others)s.")
             yield say(sentence, whence=whence, others=others)
@@ -192,7 +188,7 @@ class IncidentViews:
             yield say("At fault: the network path %(whence)s, not the service.", whence=whence)
         else:
             yield say("At fault: %(whose)s.", whose=self.language.whose(kind.fault))
-        if well and not is_of_path_where_others_see_well(kind):
+        if well and not is_of_path:
             yield say("Works from %(places)s.", places=names)
         for place in incident.places:
             if place not in self._heard(incident):

@@ -521,22 +521,27 @@ def _triage_network(seeing: Sequence[VantageView], language: Language) -> Triage
         for vantage in seeing
         if vantage.by_path
     ]
-    return _worst_part(parts, language)
+    return _worst_part(parts, language, language.gettext("All paths work"))
 
 
-def _worst_part(parts: Sequence[tuple[VantageView, Triage]], language: Language) -> Triage:
-    """Return the word on one party from the place that has the worst, with where that is."""
+def _worst_part(
+    parts: Sequence[tuple[VantageView, Triage]], language: Language, best: str = ""
+) -> Triage:
+    """Return the word on one party from the place that has the worst, with where that is.
+
+    `best` is what is said only where all places say so.
+    """
     known = [(vantage, part) for vantage, part in parts if part.state is not State.UNKNOWN]
     if not known:
         say = language.gettext
         return Triage(state=State.UNKNOWN, what=say("Not known"), note=say("No recent results"))
     state = worst(part.state for _, part in known)
     of_it = [(vantage, part) for vantage, part in known if part.state is state]
-    first = of_it[0][1]
-    if len(of_it) == len(known):
+    first = next((part for _, part in of_it if part.what != best), of_it[0][1])
+    if len(of_it) == len(parts):
         return first
     return Triage(
-        state=State.PARTIAL if state is State.MAJOR else state,
+        state=State.PARTIAL if state is State.MAJOR and len(of_it) < len(known) else state,
         what=first.what,
         note=whence_of([vantage for vantage, part in of_it if part.what == first.what], language),
     )

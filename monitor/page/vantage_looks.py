@@ -215,8 +215,9 @@ def _judged_by_comparison(looks: Sequence[VantageLook]) -> Iterator[VantageLook]
 
 
 def _is_cut_off(endpoint: EndpointView) -> bool:
-    row = endpoint.trouble.row if endpoint.trouble else None
-    return endpoint.state is State.MAJOR and row is not None and row.on_path and row.is_silent
+    trouble = endpoint.trouble
+    is_of_path = trouble is not None and trouble.row.is_of_path_if_others_get_through
+    return endpoint.state is State.MAJOR and is_of_path
 
 
 def _with_endpoints(look: VantageLook, changed: Mapping[str, EndpointView]) -> VantageLook:

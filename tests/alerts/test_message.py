@@ -14,7 +14,7 @@ from monitor.alerts.alternatives import Alternative, Others
 from monitor.alerts.digest import digest, together
 from monitor.alerts.incidents import Unmeasured
 from monitor.alerts.message import latest, phrase
-from monitor.alerts.message_parts import moment, rows, state
+from monitor.alerts.message_parts import moment, rows, state, whose
 from monitor.language import language
 from monitor.model import (
     UNWATCHED,
@@ -124,6 +124,13 @@ def test_what_is_down_from_some_places_says_from_where_and_what_works_there() ->
         "在法兰克福、香港正常。",
         "现象：返回 HTTP 502，应为 200",
     ]
+
+
+def test_where_nothing_comes_back_the_way_is_at_fault_if_others_get_their_answers() -> None:
+    lonely, among_others = Context(now=NOW), Context(now=NOW, well_from=("fra",))
+    kinds = (FailureKind.CONNECT_TIMEOUT,)
+    assert (whose(kinds, lonely), whose(kinds, among_others)) == ("base URL", "network path")
+    assert whose((FailureKind.TCP_REFUSED,), among_others) == "base URL"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.asyncio(loop_scope="module"),
 ]
-FIVE = ("all-good", "mock", "everything-down", "fresh", "stopped")
+WORLDS = ("all-good", "mock", "everything-down", "fresh", "stopped", "places")
 PAGES = ("", "endpoints/ohmygpt/us-direct/", "incidents/9/", "method.html")
 LANGUAGES = ("", "zh-CN/")
 WATCH = """window.shifted = 0; new PerformanceObserver(list =>
@@ -31,7 +31,7 @@ SMALL = """[...document.querySelectorAll('a[href], button, input, summary')].map
 }).filter(([, seen, inSentence, width, height]) => seen && !inSentence && Math.min(width, height) < 24)"""
 
 
-@pytest.mark.parametrize("world", FIVE)
+@pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_it_is_small_and_asks_nobody_else(
     browser: Browser, address: str, world: str, language: str
