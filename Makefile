@@ -50,7 +50,7 @@ mutants: $(VENV)/.dev ## the pure core, each line made wrong in turn: a test mus
 	$(BIN)/python tests/mutation.py --least 90
 
 proof: mutants ## the full sizes: mutants, laws, simulation, crashes, long runs
-	$(BIN)/pytest -n 2 -m 'not proof' --laws 20
+	$(BIN)/pytest -n 2 -m 'not proof' --laws 50
 	$(BIN)/pytest -m proof -s
 	$(BIN)/python tests/bench/endurance.py 10
 

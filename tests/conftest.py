@@ -17,7 +17,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 FEW = 10
 """So many examples of each law are enough while one writes."""
-settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of the code
+settings.register_profile("unhurried", deadline=None, max_examples=40)  # `make proof` asks far more
 settings.load_profile("unhurried")
 settings.register_profile(  # for many runs of one test, each of which may fail: see tests/mutation.py
     "quick",

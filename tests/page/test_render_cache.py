@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_cast import CHECKS, ENDPOINTS, NOW, SERVICE, SITE, ago, fail, incident, many
@@ -148,6 +149,7 @@ CROWDS = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(crowds=st.lists(CROWDS, min_size=1, max_size=4))
 def test_the_crowded_home_page_with_what_is_kept_is_the_one_made_anew(

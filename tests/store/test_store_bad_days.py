@@ -51,6 +51,7 @@ def remount(folder: Path, how: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
 
 
+@pytest.mark.slow
 async def test_a_full_disk_is_named_messages_go_out_and_nothing_is_lost(
     disk: Path, clock: HandClock
 ) -> None:
@@ -257,6 +258,7 @@ async def test_a_store_cut_short_under_way_is_noticed(
     assert (await stored(store), store.trouble) == (3, None)
 
 
+@pytest.mark.slow
 async def test_a_store_keeps_below_its_size_journal_and_all_and_loses_the_oldest_runs_first(
     clock: HandClock, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cast import HandClock
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -109,6 +110,7 @@ def within(days: Iterable[date], today: date, length: int) -> list[date]:
     return [day for day in days if today - timedelta(days=length) < day <= today]
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(lived=st.lists(steps, min_size=1, max_size=10))
 @example(lived=[("run", [2880, 600, 0]), ("look", None), ("set", -3600), ("look", None)])

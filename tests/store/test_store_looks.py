@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from cast import HandClock
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -47,6 +48,7 @@ def told(history: CheckHistory) -> tuple[object, ...]:
     return replace(history, recent=()), [run.at for run in history.recent], percentiles
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(given_steps=st.lists(steps, min_size=2, max_size=8))
 @example([([(0, 100, CHAT)], 60 * 24 * 8, "ask"), ([(0, 200, CHAT)], 1, "ask")])

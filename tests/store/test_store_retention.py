@@ -12,7 +12,7 @@ from monitor.model import HistorySettings, Resolution, Spend
 from monitor.store import Store
 
 DAY = timedelta(days=1)
-KEPT = HistorySettings(raw=7 * DAY, evidence=2 * DAY, hours=30 * DAY, days=60 * DAY)
+KEPT = HistorySettings(raw=4 * DAY, evidence=2 * DAY, hours=9 * DAY, days=20 * DAY)
 
 
 async def live(store: Store, clock: HandClock, days: int, history: HistorySettings) -> None:
@@ -44,7 +44,7 @@ async def test_runs_evidence_hours_and_days_go_each_in_its_time(
 ) -> None:
     path = tmp_path / "m.db"
     async with opened(f"sqlite:///{path}", clock) as store:
-        await live(store, clock, 90, KEPT)
+        await live(store, clock, 30, KEPT)
         now = clock.now()
         runs = await store.results(CHAT, since=NOON)
         reader = Store.read_only(f"sqlite:///{path}")
@@ -53,39 +53,39 @@ async def test_runs_evidence_hours_and_days_go_each_in_its_time(
         days = [each.at for each in reader.rollups(CHAT, Resolution.DAY)]
         counted = sum(each.rollup.counted for each in reader.rollups(CHAT, Resolution.DAY))
         reader.close()
-    assert [len(runs), len(evidence), len(hours), len(days)] == [2 * 7, 2 * 2, 2 * 30, 61]
-    assert now - 7 * DAY <= runs[0].at < now - 6 * DAY
+    assert [len(runs), len(evidence), len(hours), len(days)] == [2 * 4, 2 * 2, 2 * 9, 21]
+    assert now - 4 * DAY <= runs[0].at < now - 3 * DAY
     assert now - 2 * DAY <= evidence[0] < now - 1 * DAY
-    assert now - 30 * DAY <= hours[0] < now - 29 * DAY
-    assert now - 61 * DAY < days[0] <= now - 60 * DAY  # the day that the limit lies in is whole
-    assert counted == 2 * 61 - 1
+    assert now - 9 * DAY <= hours[0] < now - 8 * DAY
+    assert now - 21 * DAY < days[0] <= now - 20 * DAY  # the day that the limit lies in is whole
+    assert counted == 2 * 21 - 1
 
 
 async def test_hours_that_go_before_their_runs_are_added_up_from_them(
     tmp_path: Path, clock: HandClock
 ) -> None:
     url = f"sqlite:///{tmp_path / 'm.db'}"
-    runs_longer = HistorySettings(raw=20 * DAY, hours=5 * DAY, days=60 * DAY)
+    runs_longer = HistorySettings(raw=9 * DAY, hours=5 * DAY, days=60 * DAY)
     async with opened(url, clock) as store:
-        await live(store, clock, 30, HistorySettings(raw=20 * DAY, hours=60 * DAY, days=60 * DAY))
+        await live(store, clock, 12, HistorySettings(raw=9 * DAY, hours=60 * DAY, days=60 * DAY))
         reader = Store.read_only(url)
-        since = clock.now() - 19 * DAY  # of the oldest hour a part may be gone
+        since = clock.now() - 8 * DAY  # of the oldest hour a part may be gone
         before = reader.rollups(CHAT, Resolution.HOUR, since=since)
         await store.prune(clock.now(), runs_longer)
         assert 0 < rows(tmp_path / "m.db", "hour_rollups") < 5 * 2 + 1
         assert reader.rollups(CHAT, Resolution.HOUR, since=since) == before
         reader.close()
-    assert len(before) == 2 * 19
+    assert len(before) == 2 * 8
 
 
 async def test_without_an_end_only_evidence_goes(tmp_path: Path, clock: HandClock) -> None:
     path = tmp_path / "m.db"
     history = HistorySettings(raw=None, hours=None, days=None, evidence=5 * DAY)
     async with opened(f"sqlite:///{path}", clock) as store:
-        await live(store, clock, 40, history)
+        await live(store, clock, 12, history)
         await store.prune(clock.now(), history)
     kept = [rows(path, name) for name in ("runs", "evidence", "hour_rollups", "day_rollups")]
-    assert kept == [80, 10, 80, 41]  # a day is there from its first hour on
+    assert kept == [24, 10, 24, 13]  # a day is there from its first hour on
 
 
 async def test_days_after_a_clock_far_ahead_was_set_right_are_counted(

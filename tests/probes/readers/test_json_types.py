@@ -185,7 +185,7 @@ def check_reader(reader: ProtocolReader, *values: Any) -> None:
 
 
 @pytest.mark.parametrize("reader", READERS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(values=st.lists(JSON, min_size=1, max_size=3))
 def test_no_json_upsets_a_reader(reader: type[ProtocolReader], values: list[Any]) -> None:
     check_reader(reader(), *values)
@@ -297,7 +297,7 @@ def test_no_field_of_another_type_upsets_a_reader(
             reader().take(value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(value=JSON)
 def test_no_json_upsets_a_judge_of_a_document(value: Any) -> None:
     body = json.dumps(value)
