@@ -188,7 +188,9 @@ class Publisher:
         changed = self._folder.publish(self._renderer.files(page))
         states = [endpoint.state for endpoint in page.endpoints]
         self._is_calm = bool(states) and State.UNKNOWN not in states and site is self.site
-        best = {each.id: each.picks[0] if each.picks else None for each in page.for_users}
+        best = {
+            service.id: service.picks[0] if service.picks else None for service in page.for_users
+        }
         return changed, best
 
 

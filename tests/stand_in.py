@@ -33,7 +33,7 @@ def hosts() -> list[str]:
     endpoints = [
         each for service in document["service"].values() for each in service["endpoints"].values()
     ]
-    urls = [each if isinstance(each, str) else each["url"] for each in endpoints]
+    urls = [endpoint if isinstance(endpoint, str) else endpoint["url"] for endpoint in endpoints]
     return [urlsplit(url).hostname or "" for url in urls]
 
 

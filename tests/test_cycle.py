@@ -187,7 +187,7 @@ async def test_who_was_degraded_before_an_outage_is_not_asked_out_of_turn_all_th
         relay.answering = plain({"error": {"message": "broken"}}, 500)
         waits = [await run.tick("direct/models", after=900) for _ in range(30)]
         states = (await run.snapshot()).checks["relay/direct/models"].states
-        assert ("degraded", Phase.SUSPECT) in {(each.rule, each.phase) for each in states}
+        assert ("degraded", Phase.SUSPECT) in {(state.rule, state.phase) for state in states}
         assert [wait is not None for wait in waits] == [True] * 2 + [False] * 28
 
 

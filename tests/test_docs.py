@@ -46,7 +46,7 @@ def test_every_failure_kind_has_a_row_under_its_fault_and_outcome() -> None:
 def test_every_outcome_timing_and_stream_figure_is_defined() -> None:
     assert rows("## Outcomes") == {outcome.value for outcome in Outcome}
     assert rows("## Timings") == set(TIMING_NAMES)
-    assert rows("## Streams") == {each.name for each in fields(Stream)} - {
+    assert rows("## Streams") == {field.name for field in fields(Stream)} - {
         "tokens_estimated",
         "heartbeats",
     }
@@ -91,7 +91,7 @@ def test_every_command_and_option_that_a_page_names_exists() -> None:
         words = span.split()
         command = commands.get((words[0],)) or commands.get(tuple(words[:2]))
         assert command is not None, span
-        known = {option for each in command.params for option in each.opts} | {"--help"}
+        known = {option for param in command.params for option in param.opts} | {"--help"}
         assert {word for word in words if word.startswith("--")} <= known, span
 
 

@@ -66,7 +66,7 @@ def test_candidates_come_best_first_and_by_name_where_they_are_alike() -> None:
 
 def chosen(pick: Pick, **speeds: float) -> Pick:
     return choose(
-        pick, sorted((Candidate(*each) for each in speeds.items()), key=lambda c: c.milliseconds)
+        pick, sorted((Candidate(*item) for item in speeds.items()), key=lambda c: c.milliseconds)
     )
 
 
@@ -119,7 +119,10 @@ def test_one_that_cuts_its_answers_ranks_behind_a_slower_one_that_does_not() -> 
     ]
     once = answers(*[None] * 4, FailureKind.TRUNCATED, *[None] * 95)
     lately = answers(*[None] * 99, FailureKind.TRUNCATED)
-    assert [each.flaw for each in rank_answers({"s/a": once, "s/b": lately}, NOW)] == [False, True]
+    assert [answer.flaw for answer in rank_answers({"s/a": once, "s/b": lately}, NOW)] == [
+        False,
+        True,
+    ]
 
 
 def incident(severity: Severity, *checks: str, cause: str = "") -> Incident:

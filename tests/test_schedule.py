@@ -120,9 +120,11 @@ async def test_a_check_never_overlaps_itself_and_the_missed_runs_are_told(
     assert most == 1
     assert schedule.missed >= 3
     assert sum(missed[1:]) >= 2
-    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == [
-        "event=missed check=s/a/ping reason=still_running"
-    ], "said once, until a run is on time again"
+    assert [
+        record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
+    ] == ["event=missed check=s/a/ping reason=still_running"], (
+        "said once, until a run is on time again"
+    )
 
 
 async def test_a_run_may_ask_for_one_more_out_of_turn_which_disturbs_no_grid() -> None:

@@ -36,7 +36,7 @@ def together(
     what = main.what
     if what in _OF_ONE and any(row.what is not what for row in rows):
         what = NotificationType.UPDATE
-    numbers = tuple(each.id for each in incidents)
+    numbers = tuple(incident.id for incident in incidents)
     return replace(main, what=what, body=body, event="", incidents=numbers)
 
 

@@ -166,7 +166,9 @@ class _Connected:
     def is_http(self) -> bool:
         """Say whether the plugin sends through `requests`, itself or in a class that it derives from."""
         modules = [sys.modules[kind.__module__] for kind in type(self.plugin).__mro__]
-        return any(".plugins." in each.__name__ and hasattr(each, "requests") for each in modules)
+        return any(
+            ".plugins." in module.__name__ and hasattr(module, "requests") for module in modules
+        )
 
     def notify(self, message: Message, call: ChannelCall) -> Any:
         rendered = self.format.render(message)

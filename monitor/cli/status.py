@@ -118,7 +118,7 @@ def bot_states(config: Config) -> dict[str, dict[str, str | None]]:
 def subscribers(config: Config) -> dict[str, int]:
     """Count the chats that subscribed, by the channel whose bot tells them."""
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
-        chats = {(each.channel, each.chat) for each in reader.subscribers()}
+        chats = {(subscriber.channel, subscriber.chat) for subscriber in reader.subscribers()}
     return dict(sorted(Counter(channel for channel, _ in chats).items()))
 
 

@@ -91,7 +91,9 @@ class Config:
         own = name_in(language.code, self.vantage_names, self.vantage)
         if own == LOCAL:
             own = language.gettext("the monitor's location")
-        return {self.vantage: own} | {each.id: each.name(language.code) for each in self.vantages}
+        return {self.vantage: own} | {
+            vantage.id: vantage.name(language.code) for vantage in self.vantages
+        }
 
     @property
     def targets(self) -> tuple[str, ...]:

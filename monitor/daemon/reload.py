@@ -149,7 +149,7 @@ async def forget(deps: Dependencies, components: Components) -> None:
     if changes.states:
         await deps.store.save(changes.incidents, changes.outgoing, changes.states)
     channels = {channel.id for channel in deps.config.channels if channel.subscribers}
-    left = {each.channel for each in await deps.store.subscribers()} - channels
+    left = {subscriber.channel for subscriber in await deps.store.subscribers()} - channels
     if left:
         log.warning("event=subscribers_forgotten channels=%s", ",".join(sorted(left)))
         await deps.store.keep_subscribers(channels)

@@ -42,7 +42,7 @@ def audience(config: Config) -> tuple[Channel, ...]:
         for channel in config.channels
         if channel.subscribers
     )
-    return (*config.receivers, *(each for each in subscribers if each.services))
+    return (*config.receivers, *(subscriber for subscriber in subscribers if subscriber.services))
 
 
 def sent_by_apprise(config: Config) -> tuple[Channel, ...]:

@@ -71,7 +71,7 @@ class Webhooks:
         changes = self._best.see(endpoints, self._clock.monotonic())
         if not changes:
             return
-        rows = tuple(row for each in changes for row in self._rows(each, best[each.service]))
+        rows = tuple(row for change in changes for row in self._rows(change, best[change.service]))
         told = json.dumps(self._best.told, sort_keys=True)
         try:
             await self._store.save(outgoing=rows, values=((TOLD_BEST, told),))

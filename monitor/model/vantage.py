@@ -56,7 +56,7 @@ class Vantage:
         if self.silent is not None:
             return self.silent
         shortest = min(
-            (each.probe.every for each in checks if self.probes(each.service)),
+            (check.probe.every for check in checks if self.probes(check.service)),
             default=_SHORTEST_SILENCE,
         )
         return max(3 * shortest, _SHORTEST_SILENCE)
@@ -64,7 +64,9 @@ class Vantage:
 
 def turns_of(own: str, vantages: Iterable[Vantage], service: str) -> tuple[str, ...]:
     """Return the places that run the paid checks of a service in turn, the hub's `own` first; none where it is alone."""
-    others = [each.id for each in vantages if each.paid == "turn" and each.probes(service)]
+    others = [
+        vantage.id for vantage in vantages if vantage.paid == "turn" and vantage.probes(service)
+    ]
     return (own, *sorted(others)) if others else ()
 
 

@@ -75,8 +75,8 @@ class Programs(Watch):
 
     def heard(self, webhook: Webhook = GATEWAY) -> list[str]:
         return [
-            f"{each['event']} #{each['incident']['number']}"  # type: ignore[index]
-            for each in self.documents(webhook)
+            f"{document['event']} #{document['incident']['number']}"  # type: ignore[index]
+            for document in self.documents(webhook)
         ]
 
 
@@ -144,13 +144,13 @@ def test_it_names_the_vantages_that_see_it_bad_now_and_none_that_fell_silent() -
     )
     document = incident_document(WebhookEvent.CHANGED, both, START, NAMES, B, {"fra"})
     assert [(each.id, each.name) for each in document.bad_from] == [("cn", "Shanghai")]
-    assert [each.bad_from for each in document.endpoints] == [("cn",), ("cn",)]
+    assert [endpoint.bad_from for endpoint in document.endpoints] == [("cn",), ("cn",)]
     heard = incident_document(WebhookEvent.CHANGED, both, START, NAMES, B)
-    assert [each.bad_from for each in heard.endpoints] == [("cn", "fra"), ("cn",)]
+    assert [endpoint.bad_from for endpoint in heard.endpoints] == [("cn", "fra"), ("cn",)]
     over = incident_document(
         WebhookEvent.ENDED, replace(both, active=frozenset(), closed=START), START, NAMES, B
     )
-    assert (over.bad_from, [each.bad_from for each in over.endpoints]) == ((), [(), ()])
+    assert (over.bad_from, [endpoint.bad_from for endpoint in over.endpoints]) == ((), [(), ()])
     wider = replace(both, bad_from={"s/a/chat": ("cn", "fra"), "s/b/chat": ("cn", "fra")})
     (event,) = event_rows([GATEWAY], both, wider, START, describe)
     assert json.loads(event.text)["event"] == "changed"
@@ -204,9 +204,9 @@ def test_blindness_has_events_of_its_own_and_a_webhook_hears_only_what_it_wants(
     assert watch.heard(elsewhere) == whole[:2]
     assert watch.heard(only_down) == whole[2:]
     assert watch.heard(ends) == whole[3:]
-    ids = {each["id"] for each in watch.documents()}
+    ids = {document["id"] for document in watch.documents()}
     assert len(ids) == 4
-    assert {each["id"] for each in watch.documents(only_down)} < ids  # one event has one id
+    assert {document["id"] for document in watch.documents(only_down)} < ids  # one event has one id
 
 
 def test_what_people_hear_of_only_once_it_has_come_to_stay_a_program_hears_each_time() -> None:
@@ -218,7 +218,7 @@ def test_what_people_hear_of_only_once_it_has_come_to_stay_a_program_hears_each_
     assert watch.heard() == [
         f"{what} #{number}" for number in range(1, 7) for what in ("opened", "ended")
     ]
-    muted = [each["incident"]["muted"] for each in watch.documents()]  # type: ignore[index]
+    muted = [document["incident"]["muted"] for document in watch.documents()]  # type: ignore[index]
     assert muted[:6] == [None] * 6
     assert set(muted[6:]) == {Mute.FLAPPING.value}
     assert len(watch.to("phone")) < 10

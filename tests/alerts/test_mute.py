@@ -398,7 +398,7 @@ def test_an_incident_that_comes_and_goes_says_so_and_hands_its_series_on() -> No
     assert entries(silent)[1:] == ["muted it comes and goes", "resolved"]
     assert told.timeline[1].at == told.opened + timedelta(seconds=2)
     assert [night.incidents[n].series is not None for n in range(1, 7)] == [False] * 3 + [True] * 3
-    ended = [each.series.ended for each in night.incidents.values() if each.series]
+    ended = [incident.series.ended for incident in night.incidents.values() if incident.series]
     assert ended == [
         night.incidents[5].opened + timedelta(seconds=2),
         night.incidents[6].opened + timedelta(seconds=2),

@@ -31,7 +31,7 @@ def test_services_whose_base_urls_are_named_alike_have_nothing_in_common() -> No
             night.see(f"{service}/a/chat", FailureKind.BAD_GATEWAY)
 
     assert night.said == ["opened #2 down to phone", "opened #3 down to phone"]
-    assert [(each.service, each.muted) for each in night.incidents.values()] == [
+    assert [(incident.service, incident.muted) for incident in night.incidents.values()] == [
         ("s", Mute.SILENCE),
         ("s1", None),
         ("s2", None),

@@ -60,7 +60,7 @@ def run(
 
 
 def window(*results: Result) -> Rollup:
-    return merge(Rollup.of(each) for each in results)
+    return merge(Rollup.of(result) for result in results)
 
 
 def test_every_policy_has_its_rule_and_the_first_four_are_those_of_the_severities() -> None:
@@ -390,7 +390,7 @@ def test_a_failure_rate_names_the_kind_that_failed_most() -> None:
         *[FailureKind.SLOW] * 3,
         None,
     ]
-    found = FailureRate().why(Given(run(), window(*(run(kind=each) for each in kinds))))
+    found = FailureRate().why(Given(run(), window(*(run(kind=kind) for kind in kinds))))
     assert found == Failure(
         FailureKind.BAD_GATEWAY, "got 3 of 7 runs failed within 30m, want under 30%"
     )

@@ -127,10 +127,10 @@ class World:
             self.said.append(f"{row.what.value} #{row.incident} {severity.value}")
 
     def restart(self) -> None:
-        opened = tuple(each for each in self.incidents.values() if not each.closed)
+        opened = tuple(incident for incident in self.incidents.values() if not incident.closed)
         kept = replace(
             memory(self.states.values(), opened, max(self.incidents, default=0) + 1),
-            recent=tuple(each for each in self.incidents.values() if each.closed),
+            recent=tuple(incident for incident in self.incidents.values() if incident.closed),
         )
         self.engine = AlertEngine(self.settings, (PHONE,), kept, voting=self.voting)
 

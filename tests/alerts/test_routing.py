@@ -17,7 +17,9 @@ def state(check: str, phase: Phase = Phase.BAD, rule: str = "down", ago: float =
 
 def storm(states: Iterable[AlertState], endpoints: str = "a") -> bool:
     """Four services are watched, each with these endpoints."""
-    latest = {f"{service}/{each}/x": Outcome.DOWN for service in "stuv" for each in endpoints}
+    latest = {
+        f"{service}/{endpoint}/x": Outcome.DOWN for service in "stuv" for endpoint in endpoints
+    }
     return routing.is_storm(states, latest, START)
 
 

@@ -93,7 +93,9 @@ def spoken(text: str, rule: str, chosen: AlertSettings) -> list[tuple[int, int |
     kept = [(judged(letter, rule), index) for index, letter in enumerate(text) if letter in SEEN]
     kept = [pair for pair in kept if pair[0] is not Verdict.NONE]
     verdicts = "".join("b" if verdict is Verdict.BAD else "g" for verdict, _ in kept)
-    found = next(each for each in default_rules(chosen) if each.name == rule)
+    found = next(
+        default_rule for default_rule in default_rules(chosen) if default_rule.name == rule
+    )
     belief = f"(b{{{found.after}}}.*?)(?:(g){{{found.recover}}}|$)"
     return [
         (kept[match.start()][1], kept[match.end(1)][1] if match[2] else None)
@@ -108,9 +110,9 @@ def test_dates_are_those_of_the_first_bad_and_the_first_good_run(
     line = play({"s/a/chat": text}, chosen)
     for rule in RULES:
         dated = [
-            (each.opened, each.closed)
-            for each in line.incidents.values()
-            if each.severity.value == rule
+            (incident.opened, incident.closed)
+            for incident in line.incidents.values()
+            if incident.severity.value == rule
         ]
         assert dated == [
             (START + begin * MINUTE, None if end is None else START + end * MINUTE)
@@ -136,8 +138,8 @@ def test_a_restart_at_any_moment_changes_nothing(
     for letter in text[place:]:
         twice.minute({"s/a/c": letter})
     assert (twice.told, twice.believed) == (once.told, once.believed)
-    assert [(each.opened, each.closed) for each in twice.incidents.values()] == [
-        (each.opened, each.closed) for each in once.incidents.values()
+    assert [(incident.opened, incident.closed) for incident in twice.incidents.values()] == [
+        (incident.opened, incident.closed) for incident in once.incidents.values()
     ]
 
 

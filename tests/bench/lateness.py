@@ -81,7 +81,7 @@ def cpus(running: Daemon, asked: Upstream) -> tuple[float, float]:
 def lateness_since(store: str, since: datetime) -> list[float]:
     reader = Reader(store)
     try:
-        return [each.late_ms for each in reader.each_result(since=since)]
+        return [result.late_ms for result in reader.each_result(since=since)]
     finally:
         reader.close()
 

@@ -143,7 +143,7 @@ def made(count: int) -> World:
         for n in range(count)
     )
     checks = tuple(
-        Check(service="many", endpoint=each, probe=probe, model="m") for each in endpoints
+        Check(service="many", endpoint=endpoint, probe=probe, model="m") for endpoint in endpoints
     )
     site = Site(
         services=(Service(id="many", name="Many", endpoints=endpoints, model="m"),),
@@ -154,7 +154,7 @@ def made(count: int) -> World:
         vantage="local",
         version="0",
     )
-    histories = {each.key: history_of(each, NOON, random.Random(each.key)) for each in checks}
+    histories = {check.key: history_of(check, NOON, random.Random(check.key)) for check in checks}
     return World(site, Snapshot(at=NOON, checks=histories, incidents=troubles(checks)))
 
 

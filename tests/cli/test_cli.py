@@ -294,7 +294,7 @@ def test_a_check_of_the_running_daemon_runs_now_and_not_in_an_hour(dead: Path) -
     assert history
     for private in (*history, page / ".monitor-files.json"):
         assert private.stat().st_mode & 0o137 == 0, private
-    assert [each.stat().st_mode & 0o777 for each in (page, page / "index.html")] == [0o755, 0o644]
+    assert [path.stat().st_mode & 0o777 for path in (page, page / "index.html")] == [0o755, 0o644]
 
 
 async def test_a_test_alert_names_the_channels_that_failed(dead: Path) -> None:

@@ -14,7 +14,7 @@ from lived import environment, live, shell
 ROOT = Path(__file__).parents[2]
 PAGES = {each: (ROOT / each).read_text() for each in ("README.md", "docs/operating.md")}
 ALL = "\n".join(
-    each.read_text() for each in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 )
 HERE = ("monitor validate", "echo '17 3 * * *", "systemctl stop monitor")
 """How the blocks begin of which this file runs every line."""
@@ -175,8 +175,8 @@ def test_every_question_about_the_history_is_answered(lived: Path) -> None:
     table = PAGES["docs/operating.md"].split("## Asking the history", 1)[1].split("\n## ", 1)[0]
     questions = re.findall(r"\| `(monitor [^`]*)` \|", table)
     assert len(questions) >= 7
-    for each in questions:
-        done = run(each.replace("incidents 12", "incidents 1"), lived)
+    for question in questions:
+        done = run(question.replace("incidents 12", "incidents 1"), lived)
         assert done.stderr == ""
-        assert done.stdout, each
+        assert done.stdout, question
     assert (lived / "week.csv").read_text().count("relay/cdn/chat") >= 1

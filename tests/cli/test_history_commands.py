@@ -70,7 +70,7 @@ def stored(folder: Path) -> list[dict[str, Any]]:
         return []
     reader = Store.read_only(f"sqlite:///{path}")
     try:
-        return [{"http_status": each.http_status} for each in reader.each_result(CHECK)]
+        return [{"http_status": result.http_status} for result in reader.each_result(CHECK)]
     finally:
         reader.close()
 
@@ -110,7 +110,7 @@ def test_the_history_of_a_check_shows_every_run_and_sums_them_up(folder: Path) -
 
 def test_as_json_it_carries_runs_percentiles_and_what_failing_runs_got(runs: Any) -> None:
     rows, summary = runs["rows"], runs["summary"]
-    down = [each for each in rows if each["outcome"] == "down"]
+    down = [row for row in rows if row["outcome"] == "down"]
     assert summary["outcomes"] == {
         "up": len(rows) - len(down),
         "degraded": 0,
@@ -120,7 +120,7 @@ def test_as_json_it_carries_runs_percentiles_and_what_failing_runs_got(runs: Any
     assert summary["availability"] == pytest.approx(1 - len(down) / len(rows))
     assert summary["failures"] == {"bad_gateway": len(down)}
     assert summary["figures"]["total"]["p50"] > 0
-    assert any("upstream" in each["body"] for each in runs["evidence"])
+    assert any("upstream" in run["body"] for run in runs["evidence"])
     assert any("evidence" in each for each in down)
 
 
@@ -136,7 +136,7 @@ LENGTHS = {
 def test_hours_days_months_and_years_sum_up_to_the_same(folder: Path, runs: Any, by: str) -> None:
     document = json.loads(said(folder, "history", CHECK, "--since", "1h", "--json", "--by", by))
     assert document["summary"] == runs["summary"]
-    assert {each["hours"] for each in document["rows"]} <= LENGTHS[by]
+    assert {row["hours"] for row in document["rows"]} <= LENGTHS[by]
     assert document["rows"]
 
 
@@ -149,8 +149,8 @@ def test_evidence_is_printed_where_it_is_asked_for_and_as_it_is(folder: Path) ->
 def test_csv_has_a_line_a_run_that_a_spreadsheet_takes_for_no_formula(folder: Path) -> None:
     text = said(folder, "history", CHECK, "--by", "runs", "--csv")
     found = list(csv.DictReader(io.StringIO(text)))
-    assert {each["outcome"] for each in found} == {"up", "down"}
-    assert all(each["check"] == CHECK and float(each["total_ms"]) > 0 for each in found)
+    assert {row["outcome"] for row in found} == {"up", "down"}
+    assert all(row["check"] == CHECK and float(row["total_ms"]) > 0 for row in found)
     assert not any(value.startswith(("=", "+", "@")) for each in found for value in each.values())
 
 
@@ -212,7 +212,7 @@ def test_incidents_are_listed_and_one_is_told_as_a_timeline(folder: Path) -> Non
     assert listed.splitlines()[1].startswith("#1 ")
     assert "bad_gateway" in listed
     found = json.loads(said(folder, "incidents", "--json"))["incidents"]
-    assert [(each["id"], each["closed"] is None) for each in found] == [(1, False)]
+    assert [(incident["id"], incident["closed"] is None) for incident in found] == [(1, False)]
     what = [each["what"] for each in found[0]["timeline"]]
     assert (what[0], what[-1]) == ("opened", "resolved")
 
@@ -240,10 +240,10 @@ def test_an_export_has_every_run_in_both_forms(folder: Path) -> None:
     lines = [json.loads(line) for line in said(folder, "export", "--format", "jsonl").splitlines()]
     table = list(csv.DictReader(io.StringIO(said(folder, "export"))))
     assert len(lines) == len(table) == count
-    assert [each["at"] for each in lines] == [each["at"] for each in table]
-    assert sorted(each["at"] for each in lines) == [each["at"] for each in lines]
+    assert [row["at"] for row in lines] == [row["at"] for row in table]
+    assert sorted(row["at"] for row in lines) == [row["at"] for row in lines]
     days = list(csv.DictReader(io.StringIO(said(folder, "export", "--by", "day"))))
-    assert sum(int(each["up"]) + int(each["down"]) for each in days) == count
+    assert sum(int(day["up"]) + int(day["down"]) for day in days) == count
     none = said(folder, "export", "--until", "2020-01-01").splitlines()
     assert none == [",".join(table[0])]
 

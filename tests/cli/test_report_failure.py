@@ -95,7 +95,7 @@ async def test_a_crash_loop_is_told_once_in_four_hours_and_as_what_it_is(tmp_pat
     assert (second.returncode, second.stderr) == (0, "")
     assert second.stdout == "told before; a crash loop is told every four hours\n"
     assert [
-        "monitor.service crashes again and again (result exit-code, status 1)." in each
-        and "It is started again in five minutes." in each
-        for each in phone.messages
+        "monitor.service crashes again and again (result exit-code, status 1)." in message
+        and "It is started again in five minutes." in message
+        for message in phone.messages
     ] == [True, True]

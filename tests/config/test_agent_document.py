@@ -114,7 +114,9 @@ def test_an_agent_uses_the_keys_of_its_own_environment(tmp_path: Path) -> None:
     config = read_agent_document(hub_document(tmp_path), path=tmp_path / "a.json", env=env).config
     endpoints = {check.endpoint.id: check.endpoint for check in config.checks}
     assert sorted(endpoints) == ["direct", "filed", "group"]
-    assert {each.key.reveal() for each in endpoints.values() if each.key} == {"its-own-key"}
+    assert {endpoint.key.reveal() for endpoint in endpoints.values() if endpoint.key} == {
+        "its-own-key"
+    }
     assert endpoints["group"].headers[0][1].reveal() == "its-own-group"
     assert {"its-own-key", "its-own-group"} <= {secret.reveal() for secret in config.secrets}
 

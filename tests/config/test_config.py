@@ -49,7 +49,7 @@ def test_what_is_retired_stands_in_its_service_and_is_not_probed() -> None:
         '[service.a]\nprobes = { http = "1m" }\n[service.a.endpoints]\nx = "https://a.example"\n'
         'y = { url = "https://b.example", retired = true }\n'
     )
-    assert [(each.id, each.retired) for each in found.services[0].endpoints] == [
+    assert [(endpoint.id, endpoint.retired) for endpoint in found.services[0].endpoints] == [
         ("x", False),
         ("y", True),
     ]
@@ -352,9 +352,9 @@ def test_who_speaks_to_nobody_needs_no_secrets() -> None:
         '[webhook.c]\nurl = "https://c.example/${HOOK}"\nsecret = "${SIGN}"\n'
         '[service.a.endpoints]\nx = { url = "https://a.example", headers = { A = "${SECRET}", B = "b" } }\n'
     )
-    assert sum("is not set" in each for each in complaints(text)) == 6
+    assert sum("is not set" in complaint for complaint in complaints(text)) == 6
     found = parse(text, path=Path("/etc/monitor/monitor.toml"), env={}, secrets=Secrets.NONE)
-    assert [(each.id, each.proxy) for each in found.channels] == [("b", None)]
+    assert [(channel.id, channel.proxy) for channel in found.channels] == [("b", None)]
     assert found.webhooks == ()
     assert found.heartbeat is None
     [endpoint] = found.services[0].endpoints

@@ -103,7 +103,9 @@ async def test_a_switch_that_fails_is_said_once_and_its_address_never(
     switch.url = Secret(f"http://127.0.0.1:9/{TOKEN}")
     await beating.ping_if_well()
     said = [
-        each.getMessage() for each in caplog.records if each.name == "monitor.daemon.deadman_switch"
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "monitor.daemon.deadman_switch"
     ]
     assert said == [
         'event=no_heartbeat why="HTTP 500"',

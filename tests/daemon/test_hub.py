@@ -196,7 +196,9 @@ async def test_a_place_whose_own_network_fails_accuses_nobody(place: Judging) ->
         place.own()
         place.agent(FailureKind.DNS_POISONED, blind=True)
         place.clock.tick(60)
-    assert [each for each in await place.incidents() if each.severity is Severity.DOWN] == []
+    assert [
+        incident for incident in await place.incidents() if incident.severity is Severity.DOWN
+    ] == []
 
 
 async def test_what_a_place_begins_to_see_otherwise_the_others_look_at_once(tmp_path: Path) -> None:

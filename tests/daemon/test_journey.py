@@ -114,7 +114,9 @@ async def test_an_outage_is_told_once_over_a_restart_and_its_end_when_the_channe
         assert begin == "🔴 Relay, cdn: down"
         assert end.startswith("✅ Relay, cdn: recovered, was down for ")
         status = json.loads((tmp_path / "page" / "status.json").read_text())
-        assert [(each["id"], each["severity"]) for each in status["incidents"]] == [(1, "down")]
+        assert [(incident["id"], incident["severity"]) for incident in status["incidents"]] == [
+            (1, "down")
+        ]
 
 
 @pytest.mark.slow
@@ -170,5 +172,5 @@ async def test_a_base_url_that_left_the_config_takes_its_incident_with_it(
             await until(lambda: "All base URLs work." in page.read_text())
             status = json.loads((tmp_path / "page" / "status.json").read_text())
             await until(lambda: len(phone.messages) > 1)
-        assert [each["closed"] is not None for each in status["incidents"]] == [True]
+        assert [incident["closed"] is not None for incident in status["incidents"]] == [True]
         assert first_lines(phone) == ["🔴 Relay, cdn: down", "👁 Relay, cdn: no longer watched"]

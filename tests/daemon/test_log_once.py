@@ -52,7 +52,7 @@ class Life:
 
 
 def lines(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
-    said = (each.getMessage() for each in caplog.records if each.levelno > logging.DEBUG)
+    said = (record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG)
     return [line for line in said if line.split()[0] == f"event={event}"]
 
 

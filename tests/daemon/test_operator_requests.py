@@ -76,11 +76,11 @@ def down(clock: HandClock, check: str = "s/a/http") -> Result:
 
 
 async def judged(store: Store, alerts: AlertEngine, *results: Result) -> None:
-    for each in results:
-        changes = alerts.judge(each)
+    for result in results:
+        changes = alerts.judge(result)
         store.record(
             RunRecord(
-                result=each,
+                result=result,
                 kind="http",
                 states=changes.states,
                 incidents=changes.incidents,

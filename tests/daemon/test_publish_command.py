@@ -229,7 +229,7 @@ def documented(word: str) -> str:
 
 
 def listing(folder: Path) -> set[str]:
-    names = (each.relative_to(folder) for each in folder.rglob("*") if each.is_file())
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {name.as_posix() for name in names if not name.parts[0].startswith(".")}
 
 

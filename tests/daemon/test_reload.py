@@ -43,7 +43,7 @@ async def test_added_checks_start_removed_ones_stop_and_the_others_never_notice(
     stayed = reader.results("s/stays/http", since=began)
     reader.close()
     assert len(kept) == asked
-    due = [each.at.timestamp() - each.late_ms / 1000 for each in stayed[1:]]
+    due = [result.at.timestamp() - result.late_ms / 1000 for result in stayed[1:]]
     beat = phase("s/stays/http", timedelta(seconds=1))
     assert len(due) > 3
     assert max((at - beat + 0.01) % 1 for at in due) < 0.3, "on its own beat, before and after"
@@ -80,7 +80,7 @@ async def test_readers_are_forgotten_with_the_channel_that_took_them(house: Hous
             await daemon.store.subscribe(reader)
         house.write(f"{house.url('a')}, {house.url('b')}", more=takes)
         assert await house.reload() == "good new=1 gone=0 changed=0"
-        assert [each.channel for each in await daemon.store.subscribers()] == ["phone"]
+        assert [subscriber.channel for subscriber in await daemon.store.subscribers()] == ["phone"]
         house.write(house.url("a"), more="commands = true\n")
         assert await house.reload() == "good new=0 gone=1 changed=0"
         assert await daemon.store.subscribers() == ()

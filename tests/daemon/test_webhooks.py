@@ -85,7 +85,7 @@ async def test_a_reload_takes_webhooks_away_and_brings_them_back_with_what_is_op
         await until(lambda: bool(receiver.requests))
         site.status = 200
         await until(lambda: len(receiver.requests) >= 2)
-    heard = [(each["event"], each["incident"]["number"]) for each in receiver.documents]
+    heard = [(document["event"], document["incident"]["number"]) for document in receiver.documents]
     assert heard == [("opened", 1), ("ended", 1)]
 
 

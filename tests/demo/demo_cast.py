@@ -41,7 +41,7 @@ class Demo:
 
     async def probe(self, key: str) -> Result:
         """One real run of one real check of the demo's config."""
-        return await self.run(next(each for each in self.config.checks if each.key == key))
+        return await self.run(next(check for check in self.config.checks if check.key == key))
 
     async def ask(self, endpoint: str, kind: str, **settings: Any) -> Result:
         """One real run of any probe kind."""

@@ -81,7 +81,7 @@ async def test_a_plain_answer_is_capped_and_says_so(demo: Demo) -> None:
 async def test_embeddings_of_one_text_are_always_the_same_and_of_length_one(demo: Demo) -> None:
     body = {"model": "demo-embedding", "input": ["ping", "pong", "ping"], "dimensions": 8}
     _, _, raw = await call(demo, "/v1/embeddings", body)
-    first, second, third = (each["embedding"] for each in json.loads(raw)["data"])
+    first, second, third = (vector["embedding"] for vector in json.loads(raw)["data"])
     assert first == third != second
     assert math.hypot(*first) == pytest.approx(1)
     _, _, packed = await call(demo, "/v1/embeddings", {**body, "encoding_format": "base64"})

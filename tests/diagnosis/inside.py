@@ -105,7 +105,7 @@ async def hung_names(street: Street) -> dict[str, Any]:
     await doctor.close()
     return {
         "healthy": len(healthy),
-        "harmed": sum(each["outcome"] != "up" for each in healthy),
+        "harmed": sum(row["outcome"] != "up" for row in healthy),
         "slowest_dns_ms": max(each["dns"] for each in healthy),
         "hung": sorted({each["kind"] for each in await hung}),
     }

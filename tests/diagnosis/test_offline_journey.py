@@ -44,7 +44,7 @@ async def test_our_own_outage_is_a_gap_and_one_word_about_the_monitor(
         found = config(street, tmp_path)
         store = Store(found.store, clock=clock, vantage="here")
         store.open()
-        endpoints = [each for service in found.services for each in service.endpoints]
+        endpoints = [endpoint for service in found.services for endpoint in service.endpoints]
         doctor = PathDiagnosis(
             found.diagnosis, endpoints, clock=clock, redact=str, resolve=street.resolve
         )

@@ -72,8 +72,7 @@ def test_without_a_way_out_every_check_is_unknown_and_nobody_is_down(seen: dict[
     found = seen["offline"]
     assert found["exit"] == 0, "none is down"
     kinds = {
-        (each["outcome"], each["failure"]["kind"], each["failure"]["fault"])
-        for each in found["checks"]
+        (row["outcome"], row["failure"]["kind"], row["failure"]["fault"]) for row in found["checks"]
     }
     assert kinds == {("unknown", "offline", "monitor")}
 
@@ -81,5 +80,5 @@ def test_without_a_way_out_every_check_is_unknown_and_nobody_is_down(seen: dict[
 def test_a_broken_resolver_is_told_from_names_that_do_not_exist(seen: dict[str, Any]) -> None:
     found = seen["no_resolver"]
     assert found["exit"] == 0
-    kinds = {(each["outcome"], each["failure"]["kind"]) for each in found["checks"]}
+    kinds = {(row["outcome"], row["failure"]["kind"]) for row in found["checks"]}
     assert kinds == {("unknown", "resolver_failed")}

@@ -74,7 +74,11 @@ async def clinic(
         resolvers=tuple(resolvers), controls=None if controls is None else tuple(controls)
     )
     doctor = PathDiagnosis(
-        settings, [each.endpoint for each in others], clock=when, redact=str, resolve=street.resolve
+        settings,
+        [other.endpoint for other in others],
+        clock=when,
+        redact=str,
+        resolve=street.resolve,
     )
     async with Client(street.resolve) as client:
         yield Clinic(client, doctor, when)

@@ -25,7 +25,7 @@ def failing(number: int) -> Resolve:
 
 def answering(*addresses: str, family: int = socket.AF_INET) -> Resolve:
     def resolve(_host: str, port: int) -> Infos:
-        return [(family, socket.SOCK_STREAM, 6, "", (each, port)) for each in addresses]
+        return [(family, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
     return resolve
 

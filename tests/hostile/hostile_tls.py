@@ -107,7 +107,7 @@ def context_of(leaf: Issuer, *chain: Issuer) -> ssl.SSLContext:
         serialization.NoEncryption(),
     )
     with tempfile.NamedTemporaryFile() as file:
-        file.write(key + pem(leaf.cert) + b"".join(pem(each.cert) for each in chain))
+        file.write(key + pem(leaf.cert) + b"".join(pem(link.cert) for link in chain))
         file.flush()
         context.load_cert_chain(file.name)
     return context
@@ -262,8 +262,8 @@ def stopping(
 def answering(*records: bytes, then: float = 60.0) -> Script:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(65536)
-        for each in records:
-            writer.write(each)
+        for record in records:
+            writer.write(record)
         await writer.drain()
         await asyncio.sleep(then)
 

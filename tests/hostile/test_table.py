@@ -100,7 +100,7 @@ async def live_through(seen: Sequence[Met], folder: Path, clock: HandClock) -> l
     await publisher.publish()
     context = Context(
         now=clock.now(),
-        services={each.id: each.name for each in services},
+        services={service.id: service.name for service in services},
         endpoints={each.endpoint.path: (each.endpoint.name, "http://x.test") for each in checks},
         page_url=None,
     )

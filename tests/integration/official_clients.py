@@ -52,11 +52,11 @@ def spoken(api: openai.OpenAI) -> Seen:
         "chat": whole.choices[0].message.content,
         "chat usage": whole.usage.total_tokens,
         "chat stream": "".join(
-            each.choices[0].delta.content or "" for each in chunks if each.choices
+            chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices
         ),
         "chat stream usage": chunks[-1].usage.total_tokens,
         "completions": api.completions.create(model=MODEL, prompt="1 2 3 4").choices[0].text,
-        "completions stream": "".join(each.choices[0].text for each in parts if each.choices),
+        "completions stream": "".join(part.choices[0].text for part in parts if part.choices),
         "responses": api.responses.create(model=MODEL, input=USER[0]["content"]).output_text,
         "responses stream": final.output_text,
         "responses stream events": events,
@@ -122,7 +122,7 @@ def gemini(api: genai.Client) -> Seen:
     pieces = list(api.models.generate_content_stream(model=MODEL, contents=question))
     return {
         "gemini": api.models.generate_content(model=MODEL, contents=question).text,
-        "gemini stream": "".join(each.text or "" for each in pieces),
+        "gemini stream": "".join(piece.text or "" for piece in pieces),
         "gemini stream end": pieces[-1].candidates[0].finish_reason.name,
     }
 

@@ -75,7 +75,7 @@ def test_a_window_lasts_as_long_as_it_says_also_when_the_clocks_change_in_it() -
 def test_days_are_named_as_people_name_them(text: str, begun: list[int]) -> None:
     maintenance = read(f'every = "{text}"\nfor = "1h"')
     assert [
-        int(each[8:10]) for each in starts(maintenance, "2026-11-24T00:00:00+00:00", 7)
+        int(start[8:10]) for start in starts(maintenance, "2026-11-24T00:00:00+00:00", 7)
     ] == begun
 
 

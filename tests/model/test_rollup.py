@@ -71,9 +71,9 @@ def test_it_is_a_commutative_monoid(a: Rollup, b: Rollup, c: Rollup) -> None:
 @given(st.lists(results(), max_size=20))
 def test_availability_is_exactly_that_of_the_results(found: list[Result]) -> None:
     rollup = reduce(lambda total, each: total | Rollup.of(each), found, NOTHING)
-    served = sum(each.outcome in {Outcome.UP, Outcome.DEGRADED} for each in found)
-    down = sum(each.outcome is Outcome.DOWN for each in found)
-    unknown = sum(each.outcome is Outcome.UNKNOWN for each in found)
+    served = sum(result.outcome in {Outcome.UP, Outcome.DEGRADED} for result in found)
+    down = sum(result.outcome is Outcome.DOWN for result in found)
+    unknown = sum(result.outcome is Outcome.UNKNOWN for result in found)
 
     assert rollup.availability == (
         served / (served + down) if served + down else None
@@ -84,8 +84,8 @@ def test_availability_is_exactly_that_of_the_results(found: list[Result]) -> Non
 @given(st.lists(milliseconds, min_size=1, max_size=200), st.sampled_from([0.5, 0.95, 0.99]))
 def test_a_percentile_is_within_one_percent_of_the_exact_one(values: list[float], q: float) -> None:
     found = [
-        Result(check="a/b/c", vantage="v", at=AT, outcome=Outcome.UP, timings=Timings(ttft=each))
-        for each in values
+        Result(check="a/b/c", vantage="v", at=AT, outcome=Outcome.UP, timings=Timings(ttft=value))
+        for value in values
     ]
     got = merge(map(Rollup.of, found)).quantile("ttft", q)
     exact = sorted(values)[max(1, math.ceil(q * len(values))) - 1]

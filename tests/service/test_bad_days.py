@@ -332,7 +332,7 @@ async def test_a_bad_day_costs_no_probe_no_alert_no_page_and_no_result(
 def stored(day: Day) -> tuple[datetime, ...]:
     reader = Store.read_only(f"sqlite:///{day.store}")
     try:
-        return tuple(each.at for each in reader.results("relay/good/http", since=EPOCH))
+        return tuple(result.at for result in reader.results("relay/good/http", since=EPOCH))
     finally:
         reader.close()
 

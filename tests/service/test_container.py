@@ -22,7 +22,7 @@ def free_port() -> int:
 
 @pytest.mark.proof
 def test_the_image_is_built_runs_reports_its_health_and_stops_politely(tmp_path: Path) -> None:
-    missing = [each for each in TOOLS if shutil.which(each) is None]
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing or os.geteuid() != 0:
         pytest.skip(f"needs root and {', '.join(missing or TOOLS)}")
     release(tmp_path)

@@ -92,15 +92,15 @@ class MemoryStore:
         )
 
     def _silences(self) -> tuple[Silence, ...]:
-        asked = (each for each in self.tables.requests if each.what is RequestKind.SILENCE)
-        newest = {each.target: each.silence for each in asked}
+        asked = (request for request in self.tables.requests if request.what is RequestKind.SILENCE)
+        newest = {request.target: request.silence for request in asked}
         return tuple(each for each in newest.values() if each.until > self.clock.now())
 
     # --- what people ask ----------------------------------------------------------------------------
 
     async def requests(self) -> tuple[OperatorRequest, ...]:
         tables = self.tables
-        return tuple(each for each in tables.requests if each.id not in tables.carried_out)
+        return tuple(request for request in tables.requests if request.id not in tables.carried_out)
 
     async def add_request(self, request: OperatorRequest) -> None:
         number = len(self.tables.requests) + 1
@@ -129,7 +129,9 @@ class MemoryStore:
             check: CheckHistory(check=check, latest=None, states=(), days={}, last_24h=NOTHING)
             for check in self.tables.asked
         }
-        newest = sorted(self.tables.incidents.values(), key=lambda each: each.opened, reverse=True)
+        newest = sorted(
+            self.tables.incidents.values(), key=lambda incident: incident.opened, reverse=True
+        )
         return Snapshot(at=now, checks=checks, incidents=tuple(newest))
 
     def record(self, entry: RunRecord) -> None:

@@ -90,8 +90,8 @@ def what_outlasts_its_silence_is_told(seen: Seen) -> Iterator[str]:
                 continue
             others = [each for each in seen.holds if each is not hold and each.end > hold.end]
             if not all(map(hold.covers, incident.checks)) or any(
-                each.start < hold.end + slack and any(map(each.covers, incident.checks))
-                for each in others
+                other.start < hold.end + slack and any(map(other.covers, incident.checks))
+                for other in others
             ):
                 continue
             if not any(

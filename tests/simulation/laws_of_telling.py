@@ -50,10 +50,10 @@ def what_comes_and_goes_is_told_once_and_to_its_end(seen: Seen) -> Iterator[str]
         ):
             said = [each for each in told if _is_kin(dates[each.row.incident or 0], incident)]
             since = seen.history.decided[incident.id][0]
-            before = [each for each in said if each.decided <= since + 1.0]
+            before = [message for message in said if message.decided <= since + 1.0]
             if not any(each.row.what.value == "flapping" for each in before):
                 yield f"#{incident.id} was not told, nor that it comes and goes"
-            after = [each for each in said if each.decided >= since]
+            after = [message for message in said if message.decided >= since]
             ended = any(each.row.what.value in {"calm", "opened"} for each in after)
             if not ended and _last_end_of_kin(seen, incident) < seen.end - HOUR:
                 yield f"#{incident.id} came and went, and nobody heard how that ended"
@@ -88,7 +88,7 @@ def reminders_come_when_due(seen: Seen) -> Iterator[str]:
         until = seen.history.decided[incident.id][1] or seen.end
         until = min(until, seen.acked.get(incident.id, until))
         for channel in CHANNELS if not seen.is_silenced(incident) else ():
-            moments = [each.decided for each in told[incident.id, channel]]
+            moments = [message.decided for message in told[incident.id, channel]]
             yield from _reminded(seen, incident, moments, until, first)
 
 
@@ -128,7 +128,7 @@ def a_storm_is_one_message_a_service(seen: Seen) -> Iterator[str]:
                 incident.severity is Severity.DOWN
                 and storm.start <= since <= storm.start + 4 * EVERY
             ):
-                alone = [each for each in incident.checks if _broke_alone(seen, each, storm)]
+                alone = [check for check in incident.checks if _broke_alone(seen, check, storm)]
                 begun[incident.service] += not (alone or seen.is_silenced(incident))
         for service, times in begun.items():
             if service in services and times > 1:

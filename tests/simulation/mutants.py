@@ -191,7 +191,8 @@ def a_restart_loses_when_to_remind(patch: Patch) -> None:
     _with_memory(
         patch,
         lambda memory: replace(
-            memory, incidents=tuple(replace(each, remind_at=None) for each in memory.incidents)
+            memory,
+            incidents=tuple(replace(incident, remind_at=None) for incident in memory.incidents),
         ),
     )
 
@@ -254,7 +255,7 @@ def every_check_has_its_own_incident(patch: Patch) -> None:
 @mutant
 def one_incident_holds_all_of_its_severity(patch: Patch) -> None:
     def home(book: Any, fired: Any, rule: Rule, *_: Any) -> Incident | None:
-        kin = (each for each in book.open.values() if each.severity is rule.severity)
+        kin = (incident for incident in book.open.values() if incident.severity is rule.severity)
         return next(kin, None)
 
     patch.setattr(incidents, "home", home)

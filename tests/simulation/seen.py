@@ -117,15 +117,15 @@ class Seen:
         """Whether something about it or what came shortly before was silenced."""
         since, until = self.history.decided[incident.id]
         return any(
-            since - 24 * HOUR < each.end
-            and each.start < (until or self.end)
+            since - 24 * HOUR < hold.end
+            and hold.start < (until or self.end)
             and service == incident.service
-            for each in self.holds
-            for service in (each.silence.target.split("/")[0].replace("*", incident.service or ""),)
+            for hold in self.holds
+            for service in (hold.silence.target.split("/")[0].replace("*", incident.service or ""),)
         )
 
     def incident(self, number: int) -> Incident:
-        return next(each for each in self.incidents if each.id == number)
+        return next(incident for incident in self.incidents if incident.id == number)
 
     def told_of(self, incident: Incident, channel: str) -> list[Told]:
         """What was decided to tell a channel of it, in order."""

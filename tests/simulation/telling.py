@@ -116,7 +116,7 @@ class Telling(People):
             await self._send_by_bot(channel, message)
             return
         fate = self._fate(channel)
-        believed = fate.answers is not None and all(each.is_success for each in fate.answers)
+        believed = fate.answers is not None and all(answer.is_success for answer in fate.answers)
         refused = acceptance.refusal(SCHEMAS[channel], fate.answers or (), reported=believed)
         numbers = frozenset(map(int, NUMBER.findall(message.body)))
         counts = refused is None

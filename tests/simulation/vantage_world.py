@@ -116,10 +116,10 @@ class VantageWorld:
 
     def _hub(self) -> AlertEngine:
         """Start as the daemon does: from states, incidents, who was heard, and what was measured."""
-        opened = tuple(each for each in self.incidents.values() if not each.closed)
+        opened = tuple(incident for incident in self.incidents.values() if not incident.closed)
         kept = replace(
             memory(self._states.values(), opened, max(self.incidents, default=0) + 1),
-            recent=tuple(each for each in self.incidents.values() if each.closed),
+            recent=tuple(incident for incident in self.incidents.values() if incident.closed),
         )
         engine = AlertEngine(SETTINGS, (PHONE,), kept, voting=self.voting)
         self._history.sort(key=attrgetter("at"))
@@ -314,7 +314,7 @@ class VantageWorld:
                 self._reach[check] = after
 
     def _is_known_to_work(self, check: str) -> bool:
-        over = [each for each in self.incidents.values() if check in each.checks]
+        over = [incident for incident in self.incidents.values() if check in incident.checks]
         newest = max(over, key=attrgetter("id"))
         entries = [entry for entry in newest.timeline if entry.check in {check, None}]
         return not (entries and entries[-1].text)

@@ -86,7 +86,7 @@ async def test_an_open_connection_holds_little_memory(authority: Authority, ca: 
         taken = tracemalloc.take_snapshot().filter_traces(
             [tracemalloc.Filter(True, sslproto.__file__)]
         )
-        held = sum(each.size for each in taken.statistics("filename"))
+        held = sum(statistic.size for statistic in taken.statistics("filename"))
         writer.write(OK + b"Content-Length: 2\r\n\r\nok")
 
     tracemalloc.start()

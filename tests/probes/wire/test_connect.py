@@ -102,9 +102,9 @@ async def test_a_full_backlog_is_a_timeout(clock: HandClock) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
         queue = [socket.socket() for _ in range(4)]
-        for each in queue:
-            each.setblocking(False)
-            each.connect_ex(("127.0.0.1", port))
+        for sock in queue:
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
         result = await look(clock, "tcp", f"http://127.0.0.1:{port}", timeout="300ms")
         for each in queue:
             each.close()
