@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -61,16 +61,8 @@ def save(connection: Connection, rows: Iterable[SQLModel]) -> None:
 
 
 def state_row(state: AlertState) -> StateRow:
-    return StateRow(
-        vantage=state.vantage,
-        check_key=state.check,
-        rule=state.rule,
-        phase=state.phase.value,
-        streak=state.streak,
-        since=state.since,
-        bad_since=state.bad_since,
-        incident=state.incident,
-    )
+    values = asdict(state)
+    return StateRow(check_key=values.pop("check"), **values | {"phase": state.phase.value})
 
 
 def incident_row(incident: Incident, vantage: str) -> IncidentRow:
@@ -130,29 +122,12 @@ def add_spend(connection: Connection, day: date, service: str, spend: Spend, van
 def subscribers(connection: Connection, vantage: str | None) -> tuple[Subscriber, ...]:
     """List who is told what, by channel and chat."""
     rows = Session(connection).exec(_of(select(SubscriberRow), SubscriberRow, vantage))
-    found = (
-        Subscriber(
-            channel=row.channel,
-            chat=row.chat,
-            service=row.service,
-            language=row.language,
-            since=row.since,
-        )
-        for row in rows
-    )
+    found = (Subscriber(**row.model_dump(exclude={"vantage"})) for row in rows)
     return tuple(sorted(found, key=lambda each: (each.channel, each.chat, each.service)))
 
 
 def subscribe(connection: Connection, subscriber: Subscriber, vantage: str) -> None:
-    row = SubscriberRow(
-        vantage=vantage,
-        channel=subscriber.channel,
-        chat=subscriber.chat,
-        service=subscriber.service,
-        language=subscriber.language,
-        since=subscriber.since,
-    )
-    save(connection, [row])
+    save(connection, [SubscriberRow(vantage=vantage, **asdict(subscriber))])
 
 
 def unsubscribe(
@@ -183,20 +158,13 @@ def _of(query: Any, model: Any, vantage: str | None) -> Any:
 
 def states(connection: Connection) -> dict[StateKey, AlertState]:
     """All states, of every vantage."""
-    states = (
-        AlertState(
-            check=row.check_key,
-            vantage=row.vantage,
-            rule=row.rule,
-            phase=Phase(row.phase),
-            streak=row.streak,
-            since=row.since,
-            bad_since=row.bad_since,
-            incident=row.incident,
-        )
-        for row in Session(connection).exec(select(StateRow))
-    )
+    states = map(_state, Session(connection).exec(select(StateRow)))
     return {state.key: state for state in states}
+
+
+def _state(row: StateRow) -> AlertState:
+    values = row.model_dump()
+    return AlertState(check=values.pop("check_key"), **values | {"phase": Phase(row.phase)})
 
 
 def incidents(
@@ -301,13 +269,8 @@ def silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
 
 
 def add_request(connection: Connection, request: OperatorRequest) -> None:
-    row = RequestRow(
-        at=request.at,
-        what=request.what.value,
-        target=request.target,
-        until=request.until,
-        text=request.text,
-    )
+    values = asdict(request) | {"id": None, "what": request.what.value}
+    row = RequestRow(**values)
     with Session(connection) as session:
         session.add(row)
         session.flush()
@@ -322,14 +285,8 @@ def finish_requests(connection: Connection, done: Iterable[int], now: datetime) 
 
 
 def _request(row: RequestRow) -> OperatorRequest:
-    return OperatorRequest(
-        id=row.id or 0,
-        at=row.at,
-        what=RequestKind(row.what),
-        target=row.target,
-        until=row.until,
-        text=row.text,
-    )
+    values = row.model_dump(exclude={"done"})
+    return OperatorRequest(**values | {"what": RequestKind(row.what)})
 
 
 def restart_state(connection: Connection, vantage: str | None, now: datetime) -> RestartState:
