@@ -11,11 +11,13 @@ MODERATION_MODEL = "demo-moderation"
 IMAGE_MODEL = "demo-image"
 SPEECH_MODEL = "demo-speech"
 TRANSCRIPTION_MODEL = "demo-transcribe"
+RERANK_MODEL = "demo-rerank"
 CHAT_MODELS = (CHAT_MODEL, "demo-large")
 MODELS = (
     *CHAT_MODELS,
     EMBEDDING_MODEL,
     MODERATION_MODEL,
+    RERANK_MODEL,
     IMAGE_MODEL,
     SPEECH_MODEL,
     TRANSCRIPTION_MODEL,

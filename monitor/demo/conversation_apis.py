@@ -5,7 +5,14 @@ from random import Random
 from typing import Any
 
 from monitor.demo.api_common import CREATED, DONE, Json, bad_request, event
-from monitor.demo.replies import ApiFormat, Reply, make_reply, question_in, token_limit
+from monitor.demo.replies import (
+    ApiFormat,
+    Reply,
+    make_reply,
+    question_in,
+    structured,
+    token_limit,
+)
 
 # --- OpenAI's chat, and its older completions -----------------------------------------------------
 
@@ -15,7 +22,11 @@ _FINISH_REASONS = {"stop": "stop", "length": "length", "filter": "content_filter
 
 def chat(body: Mapping[str, Any], rng: Random) -> Reply:
     limit = token_limit(body, "max_completion_tokens", "max_tokens")
-    return make_reply(body.get("model"), question_in(body.get("messages")), limit, rng)
+    reply = make_reply(body.get("model"), question_in(body.get("messages")), limit, rng)
+    form = body.get("response_format")
+    return (
+        structured(reply) if isinstance(form, dict) and form.get("type") == "json_schema" else reply
+    )
 
 
 def completion(body: Mapping[str, Any], rng: Random) -> Reply:

@@ -46,6 +46,7 @@ class EndpointApp:
             ("/v1/models/{call}", self._gemini),
             ("/v1/embeddings", self._embeddings),
             ("/v1/moderations", self._moderations),
+            ("/v1/rerank", self._rerank),
             ("/v1/images/generations", self._images),
             ("/v1/audio/speech", self._speech),
             ("/v1/audio/transcriptions", self._transcriptions),
@@ -114,6 +115,9 @@ class EndpointApp:
 
     async def _moderations(self, request: web.Request) -> web.Response:
         return await self._send_at_once(plain_api.moderation(await _json(request), self._rng))
+
+    async def _rerank(self, request: web.Request) -> web.Response:
+        return await self._send_at_once(plain_api.reranking(await _json(request), self._rng))
 
     async def _images(self, request: web.Request) -> web.Response:
         body = await _json(request)

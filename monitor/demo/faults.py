@@ -91,6 +91,7 @@ class SimulatedFault(StrEnum):
     WRONG_ANSWER = "gives wrong answers"
     OTHER_MODEL = "lets another model answer"
     SUBSTITUTED = "lets another model answer under the same name"
+    SCHEMALESS = "ignores the form that was asked for"
     FILTERED = "filters harmless answers"
     MISLABELLED = "labels streams as text"
     OVERBILLED = "counts more tokens than there are"

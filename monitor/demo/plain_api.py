@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import re
 import struct
 import wave
 import zlib
@@ -16,6 +17,7 @@ from monitor.demo.api_common import (
     EMBEDDING_MODEL,
     IMAGE_MODEL,
     MODERATION_MODEL,
+    RERANK_MODEL,
     SPEECH_MODEL,
     TRANSCRIPTION_MODEL,
     Json,
@@ -88,6 +90,25 @@ def moderation(body: Mapping[str, Any], rng: Random) -> Json:
         "category_scores": {"violence": 0.98 if harmful else 0.0001},
     }
     return {"id": f"modr-{rng.getrandbits(64):016x}", "model": model, "results": [result]}
+
+
+def reranking(body: Mapping[str, Any], rng: Random) -> Json:
+    """Return the documents by how many of their words stand in the question. Raises ApiError."""
+    model = known_model(body.get("model"), RERANK_MODEL)
+    query, documents = body.get("query"), body.get("documents")
+    if not isinstance(query, str) or not isinstance(documents, list) or not documents:
+        raise bad_request("want a query and documents", "documents")
+    words = set(re.findall(r"\w+", query.lower()))
+    results = [
+        {
+            "index": index,
+            "relevance_score": len(words & set(re.findall(r"\w+", str(text).lower())))
+            / len(words or {""}),
+        }
+        for index, text in enumerate(documents)
+    ]
+    results.sort(key=lambda result: -result["relevance_score"])
+    return {"id": f"{rng.getrandbits(64):016x}", "model": model, "results": results}
 
 
 def painted(colour: tuple[int, int, int], side: int) -> bytes:

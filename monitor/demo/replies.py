@@ -6,6 +6,7 @@ numbers, and names the colour of a picture; to anything else it answers with one
 
 import base64
 import binascii
+import json
 import re
 import struct
 import zlib
@@ -153,6 +154,12 @@ def make_reply(model: Any, question: str, limit: int | None, rng: Random) -> Rep
     )
 
 
+def structured(reply: Reply) -> Reply:
+    """Return the same as JSON: the only schema that is known here has a `sum`."""
+    document = json.dumps({"sum": int(reply.text)}) if reply.text.isdecimal() else "{}"
+    return replace(reply, pieces=pieces(document))
+
+
 def with_fault(reply: Reply, fault: SimulatedFault | None) -> Reply:
     """Return the reply as `fault` changes its content."""
     half = len(reply.pieces) // 2
@@ -163,6 +170,8 @@ def with_fault(reply: Reply, fault: SimulatedFault | None) -> Reply:
             return replace(reply, pieces=reply.pieces[:half], end=None, has_usage=False)
         case SimulatedFault.WRONG_ANSWER:
             return replace(reply, pieces=tuple(" no" for _ in reply.pieces))
+        case SimulatedFault.SCHEMALESS:
+            return replace(reply, pieces=pieces("The answer is easy."))
         case SimulatedFault.OTHER_MODEL:
             return replace(reply, model="tiny-substitute")
         case SimulatedFault.FILTERED:

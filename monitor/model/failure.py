@@ -483,6 +483,13 @@ class FailureKind(StrEnum):
         what="One-word answers are spread otherwise than before, or than at the other base URLs.",
         remedy="Compare with the other base URLs, and ask the owner which model answers.",
     )
+    SCHEMA_IGNORED = _degraded(
+        "schema_ignored",
+        label="Schema ignored",
+        what="Answers do not keep to the JSON schema that was asked for.",
+        remedy="Use another base URL or model for structured output.",
+        spoils_answer=True,
+    )
     CONTENT_FILTERED = _degraded(
         "content_filtered",
         label="Filtered",

@@ -11,6 +11,7 @@ from monitor.demo.api_common import (
     EMBEDDING_MODEL,
     IMAGE_MODEL,
     MODERATION_MODEL,
+    RERANK_MODEL,
     SPEECH_MODEL,
     TRANSCRIPTION_MODEL,
 )
@@ -23,6 +24,7 @@ MODELS = {
     "embeddings": EMBEDDING_MODEL,
     "images": IMAGE_MODEL,
     "moderations": MODERATION_MODEL,
+    "rerank": RERANK_MODEL,
     "speech": SPEECH_MODEL,
     "transcriptions": TRANSCRIPTION_MODEL,
 }
@@ -88,6 +90,7 @@ FAULTS: dict[SimulatedFault, tuple[FailureKind, str, dict[str, Any], Habit]] = {
     ),
     SimulatedFault.OTHER_MODEL: (FailureKind.MODEL_MISMATCH, "gemini", {}, WORTH),
     SimulatedFault.SUBSTITUTED: (FailureKind.MODEL_SUSPECT, "identity", {}, ONE_MODEL_THEN_ANOTHER),
+    SimulatedFault.SCHEMALESS: (FailureKind.SCHEMA_IGNORED, "structured", {}, WORTH),
     SimulatedFault.MALFORMED: (FailureKind.MALFORMED_STREAM, "messages", {}, WORTH),
     SimulatedFault.FILTERED: (FailureKind.CONTENT_FILTERED, "messages", {}, WORTH),
     SimulatedFault.MISLABELLED: (FailureKind.WRONG_CONTENT_TYPE, "responses", {}, WORTH),

@@ -318,6 +318,10 @@ CASES: dict[FailureKind, Case] = {
         {"stream": True},
         ONE_MODEL_THEN_ANOTHER,
     ),
+    FailureKind.SCHEMA_IGNORED: Case(
+        Says(words=["It is 141."], usage=USAGE | {"completion_tokens": 6})(),
+        "structured",
+    ),
     FailureKind.CONTENT_FILTERED: Case(Says(finish="content_filter")(), "chat", CHAT),
     FailureKind.WRONG_CONTENT_TYPE: Case(Says(kind="text/plain")(), "chat", CHAT),
     FailureKind.OVER_BILLING: Case(Says(usage=USAGE | {"prompt_tokens": 900})(), "chat", CHAT),

@@ -189,6 +189,25 @@ class OneWord(Question):
         return "one word"
 
 
+@dataclass(frozen=True, slots=True)
+class StructuredSum(Question):
+    """A sum whose answer is to come as JSON: the question does not speak of it, only the schema does."""
+
+    left: int
+    right: int
+    tag: str
+
+    @property
+    def prompt(self) -> str:
+        return f"{self.tag}What is {self.left} plus {self.right}?"
+
+    def check(self, answer: str) -> bool:  # noqa: ARG002  # the probe reads it itself
+        return True
+
+    def want(self) -> str:
+        return f'{{"sum": {self.left + self.right}}}'
+
+
 COLOURS = {
     "red": (225, 20, 20),
     "green": (20, 150, 20),
@@ -201,7 +220,9 @@ COLOURS = {
 _SIDE = 64
 """Pixels; some models refuse pictures under 28."""
 
-Challenge = Counting | Addition | OwnQuestion | Continuation | ColourQuestion | OneWord
+Challenge = (
+    Counting | Addition | OwnQuestion | Continuation | ColourQuestion | OneWord | StructuredSum
+)
 
 
 def counting(dice: Dice, count: int = COUNT) -> Counting:
@@ -211,6 +232,10 @@ def counting(dice: Dice, count: int = COUNT) -> Counting:
 def addition(dice: Dice) -> Addition:
     """Return a sum of two-digit numbers that has three digits, so that it is neither of them."""
     return Addition(dice.randint(51, 99), dice.randint(51, 99), _tag(dice))
+
+
+def structured_sum(dice: Dice) -> StructuredSum:
+    return StructuredSum(dice.randint(51, 99), dice.randint(51, 99), _tag(dice))
 
 
 def continuing(dice: Dice) -> Continuation:

@@ -17,15 +17,15 @@ from monitor.probes.kinds.api_call import ApiCall
 from monitor.probes.probe import Finding
 
 
-class RerankProbe(ApiCall):
-    kind: ClassVar[str] = "rerank"
-    title: ClassVar[str] = "Reranking"
-    route: ClassVar[str] = "/v1/rerank"
+class OcrProbe(ApiCall):
+    kind: ClassVar[str] = "ocr"
+    title: ClassVar[str] = "Reading"
+    route: ClassVar[str] = "/v1/ocr"
 
-    model: str = "rerank-v3"
+    model: str = "ocr-1"
 
     def parameters(self, rng):
-        return {"model": self.model, "query": "a", "documents": ["a", "b"]}
+        return {"model": self.model, "document": "a"}
 
     def judge(self, exchange: Exchange, habit: Habit) -> Finding:
         return Finding(exchange=exchange, failure=None, habit=habit.worked())
@@ -37,7 +37,7 @@ model = "m"
 [service.s.endpoints]
 home = "https://relay.test"
 [service.s.probes]
-rerank = { model = "other" }
+ocr = { model = "other" }
 """
 PROGRAM = """
 import sys
@@ -48,18 +48,18 @@ from monitor.page import formatting
 from monitor.page.endpoint_views import main_check
 from monitor.probes import PROBES
 
-assert "rerank" in PROBES
-assert "rerank" in str(schema())
+assert "ocr" in PROBES
+assert "ocr" in str(schema())
 config = load(Path(sys.argv[1]), env={})
 (check,) = config.checks
-assert check.probe.kind == "rerank" and main_check([check]) is check
+assert check.probe.kind == "ocr" and main_check([check]) is check
 print(formatting.probe(check.probe.id, check.probe.kind, check.probe.title))
 """
 
 
 def test_a_kind_is_one_file(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / "monitor", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "monitor/probes/kinds/rerank.py").write_text(KIND)
+    (tmp_path / "monitor/probes/kinds/ocr.py").write_text(KIND)
     (tmp_path / "monitor.toml").write_text(CONFIG)
     found = subprocess.run(
         [sys.executable, "-c", PROGRAM, tmp_path / "monitor.toml"],
@@ -69,7 +69,7 @@ def test_a_kind_is_one_file(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert (found.stdout, found.stderr) == ("Reranking\n", "")
+    assert (found.stdout, found.stderr) == ("Reading\n", "")
 
 
 def test_every_kind_has_a_name_for_people_and_a_rank() -> None:
