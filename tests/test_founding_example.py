@@ -60,11 +60,13 @@ def test_without_a_key_what_needs_none_is_up_and_the_rest_says_no_key(tmp_path: 
     assert len(seen) == 14
 
 
+@pytest.mark.slow
 def test_with_a_key_every_check_is_up(tmp_path: Path) -> None:
     code, seen = once(tmp_path, OHMYGPT_API_KEY=KEY)
     assert (code, set(seen.values()), len(seen)) == (0, {"up"}, 14)
 
 
+@pytest.mark.slow
 def test_a_wrong_key_is_the_accounts_fault_and_no_outage(tmp_path: Path) -> None:
     code, seen = once(tmp_path, OHMYGPT_API_KEY="wrong-one")
     assert code == 0

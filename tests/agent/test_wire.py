@@ -104,7 +104,7 @@ def runs(draw: st.DrawFn) -> SentRun:
     return SentRun(result=result, evidence=draw(st.none() | evidences), missed=draw(counts))
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(runs())
 def test_every_field_of_a_result_survives_the_wire(run: SentRun) -> None:
     assert decode_run(json.loads(encode_run(run)), "cn") == run
@@ -227,7 +227,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(st.data(), JSON)
 def test_a_hostile_value_anywhere_is_a_result_or_a_refusal(
     data: st.DataObject, hostile: Any

@@ -105,6 +105,7 @@ def test_a_daemon_that_ended_by_itself_is_not_passed_over(tmp_path: Path) -> Non
         _raise_if_ended_early(log)
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_told_with_a_remedy(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -413,7 +413,7 @@ def broken(endpoints: tuple[Cells, ...]) -> list[str]:
 CELLS = st.none() | st.tuples(st.sampled_from([*REASONS]), st.sampled_from([*REASONS]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(CELLS, min_size=1, max_size=3).map(tuple))
 def test_no_two_sentences_contradict_each_other(endpoints: tuple[Cells, ...]) -> None:
     assert broken(endpoints) == []

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -115,30 +116,33 @@ def test_what_is_no_longer_told_is_forgotten() -> None:
     assert told(over)[0] is not incident_view
 
 
-SITE_OF_MANY, SNAPSHOT = many(CROWD + 1)
+@cache
+def crowd() -> tuple[Site, Snapshot]:
+    return many(CROWD + 1)
 
 
 def named(names: dict[int, str]) -> Site:
     """The crowd, some of it by other names."""
-    (service,) = SITE_OF_MANY.services
+    site_of_many, _ = crowd()
+    (service,) = site_of_many.services
     endpoints = tuple(
         replace(each, name=names.get(number, each.name))
         for number, each in enumerate(service.endpoints)
     )
     by_id = {each.id: each for each in endpoints}
     return replace(
-        SITE_OF_MANY,
+        site_of_many,
         services=(Service(id="many", name="Many", endpoints=endpoints),),
         checks=tuple(
-            replace(each, endpoint=by_id[each.endpoint.id]) for each in SITE_OF_MANY.checks
+            replace(each, endpoint=by_id[each.endpoint.id]) for each in site_of_many.checks
         ),
     )
 
 
 def failing(numbers: Sequence[int]) -> Snapshot:
-    snapshot = SNAPSHOT
+    site_of_many, snapshot = crowd()
     for number in numbers:
-        snapshot = fail(snapshot, SITE_OF_MANY.checks[number].key, FailureKind.SERVER_ERROR, 1)
+        snapshot = fail(snapshot, site_of_many.checks[number].key, FailureKind.SERVER_ERROR, 1)
     return snapshot
 
 

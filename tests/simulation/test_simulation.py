@@ -59,6 +59,7 @@ def test_a_seed_replays_to_the_letter() -> None:
     assert one.tail == other.tail
 
 
+@pytest.mark.slow
 def test_the_line_that_is_printed_is_all_that_a_replay_needs() -> None:
     verdict = judge(21, Sizes(days=0.5, services=1, endpoints=4, crashes=20, outages=2))
     root = Path(__file__).parents[2]

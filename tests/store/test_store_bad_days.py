@@ -315,6 +315,7 @@ async def test_a_reader_without_an_end_is_named(
     assert store.trouble is None
 
 
+@pytest.mark.slow
 async def test_space_is_given_back_when_much_less_is_to_be_kept(
     clock: HandClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,7 +65,7 @@ results = results_up_to(65_535, 255, 65_535) | results_up_to(10**7, 10**9, 10**1
 runs = st.builds(entry, results, in_maintenance=st.booleans(), missed=st.integers(0, 99))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(given_runs=st.lists(runs, min_size=1, max_size=5))
 def test_what_is_read_back_is_what_was_written(given_runs: list[RunRecord]) -> None:
     given_runs = [

@@ -152,7 +152,7 @@ async def test_raw_runs_are_forgotten_but_never_their_counts(
 
 
 @settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(message=st.text(max_size=300), model=st.one_of(st.none(), st.text(max_size=100)))
 async def test_any_text_that_capture_lets_through_comes_back(

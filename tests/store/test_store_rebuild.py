@@ -22,7 +22,7 @@ minutes = st.integers(0, 48 * 60 - 1)
 runs = st.lists(st.tuples(minutes, st.booleans(), st.booleans()), min_size=1, max_size=30)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(batches=st.lists(runs, min_size=1, max_size=4), rolled_between=st.booleans())
 @example(batches=[[(36 * 60, False, False)], [(0, False, False)]], rolled_between=False)
 @example(batches=[[(36 * 60, False, False)], [(0, False, False)]], rolled_between=True)
