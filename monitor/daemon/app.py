@@ -145,6 +145,7 @@ class Daemon:
 
     def _start(self, components: Components, state: RestartState) -> list[asyncio.Task[None]]:
         _freeze_garbage_collector()
+        self.store.on_load = gc.freeze  # else the history is looked through each time
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         components.schedule.start(self.deps.config.checks, state.last_asked)
         components.bots.start()

@@ -65,6 +65,8 @@ class Store:
         """
         self._url, self._path = url, connections.path_of(url)
         self._clock, self._vantage = clock, vantage
+        self.on_load: Callable[[], None] = lambda: None
+        """Called in a thread when memory has been filled from the file: at the start, at midnight."""
         self._listeners: list[Callable[[], None]] = []
         self._notes: list[str] = []
         self._engine = connections.writing(self._path)
@@ -188,6 +190,7 @@ class Store:
                 with contextlib.ExitStack() as stack:
                     stack.push(looking)
                     loader.load(self._history)
+                self.on_load()
             except StoreError as error:
                 log.error('event=history_not_loaded why="%s"', error)  # noqa: TRY400  # it says why
 

@@ -114,3 +114,16 @@ async def test_after_the_clock_was_set_back_the_last_half_hour_is_that_of_the_ne
     await store.flush()
     recent = (await store.snapshot(clock.now())).checks[CHAT].recent
     assert [result.at for result in recent] == [old, new, NOON]
+
+
+async def test_it_tells_when_memory_has_been_filled_from_the_file(
+    store: Store, clock: HandClock
+) -> None:
+    await store.snapshot(clock.now())
+    filled: list[str] = []
+    store.on_load = lambda: filled.append("again")
+    await store.snapshot(clock.now())
+    assert filled == []
+    clock.tick(86_400)
+    await store.snapshot(clock.now())
+    assert filled == ["again"]
