@@ -183,11 +183,15 @@ class HubClient:
         proxy = self._proxy
         if proxy is None or proxy.socks:
             return {}
-        way: dict[str, Any] = {"proxy": URL.build(scheme="http", host=proxy.host, port=proxy.port)}
-        if proxy.login:
-            user, _, password = proxy.login.reveal().partition(":")
-            way["proxy_auth"] = aiohttp.BasicAuth(user, password)
-        return way
+        user, _, password = proxy.login.reveal().partition(":") if proxy.login else ("", "", "")
+        address = URL.build(
+            scheme="http",
+            user=user or None,
+            password=password or None,
+            host=proxy.host,
+            port=proxy.port,
+        )
+        return {"proxy": address}
 
     def _learn(self, hub_ms: str) -> None:
         round_trip_ms = (self._clock.monotonic() - self._began) * 1000

@@ -6,7 +6,7 @@ import os
 import shlex
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -60,10 +60,17 @@ TimeoutStartSec=infinity
 WatchdogSec=60
 UMask=0077
 NoNewPrivileges=yes
-
+{confined}
 [Install]
 WantedBy={target}
 """
+_CONFINED = """\
+# It may read and write what it is told to, wherever that lies, and nothing else that only root may.
+CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH
+ProtectSystem=full
+PrivateDevices=yes
+"""
+"""For root, who could do more than an agent needs; a user's own systemd may not be able to."""
 
 
 def command(
@@ -265,7 +272,9 @@ def run_agent(hub: str, path: Path | None, state: Path | None, *, install: bool)
         _install(state, path)
         return
     journal = "JOURNAL_STREAM" in os.environ or "INVOCATION_ID" in os.environ
-    logs.set_up(Redactor([Secret(invitation.key.text)]), level="INFO", journal=journal)
+    login = settings.proxy.login if settings.proxy else None
+    secrets = [Secret(invitation.key.text), *([login] if login else [])]
+    logs.set_up(Redactor(secrets), level="INFO", journal=journal)
     faulthandler.enable()
     env = {**os.environ, "STATE_DIRECTORY": str(state)}
     agent = Agent(invitation=invitation, settings=settings, state=state, env=env)
@@ -312,6 +321,17 @@ def _settings(path: Path | None, invitation: Invitation) -> AgentSettings:
     return loaded.agent
 
 
+def unit_text(words: Sequence[str], state: Path, *, is_root: bool) -> str:
+    """Return a systemd unit that runs a command, whose state is in a folder; for root or for a user."""
+    folder = str(state).replace("%", "%%")
+    return _UNIT.format(
+        command=shlex.join(words).replace("%", "%%").replace("$", "$$"),
+        state=folder,
+        confined=_CONFINED if is_root else "",
+        target="multi-user.target" if is_root else "default.target",
+    )
+
+
 def _install(state: Path, path: Path | None) -> None:
     """Write a unit for root, or one of the user's own, and say how to start it."""
     is_root = os.geteuid() == 0
@@ -321,14 +341,9 @@ def _install(state: Path, path: Path | None) -> None:
     words = [str(Path(sys.executable).parent / "monitor"), "agent", "--state", str(state)]
     words += ["--config", str(path.absolute())] if path else []
     unit = folder / "monitor-agent.service"
-    text = _UNIT.format(
-        command=shlex.join(words),
-        state=state,
-        target="multi-user.target" if is_root else "default.target",
-    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        unit.write_text(text)
+        unit.write_text(unit_text(words, state, is_root=is_root))
     except OSError as error:
         raise MonitorError(f"{unit} cannot be written: {error.strerror}") from None
     user = "" if is_root else "--user "

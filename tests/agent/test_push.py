@@ -13,12 +13,15 @@ import pytest
 from agent_cast import CN_KEY, HUB_KEY, NOON, AgentHub, failed, hubbing, run
 from aiohttp import web
 from cast import HandClock, until
+from proxies import Fake, proxying
 
 from monitor.agent.hub_client import FetchedConfig, HubAwayError, HubClient
+from monitor.agent.ingest import CONFIG, RESULTS
 from monitor.agent.invitation import Invitation
 from monitor.agent.push import AgentReport, Pusher
 from monitor.agent.wire import SentRun, encode_run
-from monitor.model import Result, RunRecord
+from monitor.config import load
+from monitor.model import Proxy, Result, RunRecord
 from monitor.store import Store
 from monitor.store.push_buffer import PushBuffer
 
@@ -59,6 +62,7 @@ async def agent_of(
     folder: Path,
     *,
     hubs: tuple[str, ...] = (),
+    proxy: Proxy | None = None,
     most_bytes: int = 10**7,
     ahead: float = 0.0,
 ) -> AsyncIterator[AgentSide]:
@@ -69,7 +73,7 @@ async def agent_of(
     store.open()
     store.recall()
     invitation = Invitation(vantage="cn", hub=hub.url, hub_key=HUB_KEY.public, key=CN_KEY)
-    client = HubClient(invitation, hubs=hubs, clock=clock)
+    client = HubClient(invitation, hubs=hubs, proxy=proxy, clock=clock)
     fetched: list[FetchedConfig] = []
     doubted: list[frozenset[str]] = []
     pusher = Pusher(
@@ -354,6 +358,45 @@ async def test_addresses_of_the_hub_are_tried_in_turn(hub: AgentHub, tmp_path: P
         await agent.push()
         assert begins(await hub.stored()) == [0]
         assert agent.client._hubs[0] == hub.url
+
+
+@pytest.mark.parametrize("socks", [False, True])
+async def test_the_way_to_the_hub_may_lead_through_a_proxy_of_the_file(
+    hub: AgentHub, tmp_path: Path, *, socks: bool
+) -> None:
+    """The proxy looks up the hub's name; the agent never does."""
+    async with proxying(Fake(socks=socks, login="somebody:canary-word")) as fake:
+        file = tmp_path / "agent.toml"
+        url = f"http://hub:{hub.web.port}"
+        file.write_text(f'[agent]\nhubs = ["{url}"]\nproxy = "{fake.url}"\n')
+        settings = load(file, {}).agent
+        assert settings is not None
+        assert settings.proxy == fake.as_proxy("somebody:canary-word")
+        folder = tmp_path / "agent"
+        async with agent_of(hub, folder, hubs=settings.hubs, proxy=settings.proxy) as agent:
+            fetched = await agent.client.config("")
+            agent.measure(0)
+            await agent.push()
+    assert fetched is not None
+    assert begins(await hub.stored()) == [0]
+    asked = [f"hub:{hub.web.port}"] if socks else [f"GET {url}/{CONFIG}", f"POST {url}/{RESULTS}"]
+    assert [*dict.fromkeys(fake.seen)] == asked
+
+
+@pytest.mark.parametrize("socks", [False, True])
+async def test_a_proxy_that_refuses_is_a_hub_that_is_away_and_its_login_is_not_told(
+    hub: AgentHub, tmp_path: Path, *, socks: bool
+) -> None:
+    async with proxying(Fake(socks=socks, login="somebody:another")) as fake:
+        proxy = fake.as_proxy("somebody:canary-word")
+        async with agent_of(hub, tmp_path / "agent", proxy=proxy) as agent:
+            with pytest.raises(HubAwayError) as caught:
+                await agent.client.config("")
+            agent.measure(0)
+            assert await agent.pusher._turn() > 0
+            assert len(agent.waiting()) == 1
+    assert "canary-word" not in str(caught.value)
+    assert await hub.stored() == []
 
 
 async def test_a_configuration_that_the_hub_has_not_signed_is_not_taken(

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from aiohttp.client_proto import ResponseHandler
 from aiohttp_socks import ProxyConnector
+from aiohttp_socks import ProxyError as RefusalError
 from python_socks import ProxyError, ProxyTimeoutError, ProxyType
 from python_socks.async_.asyncio import Proxy as Socks
 
@@ -44,10 +45,23 @@ class _Reached:
         return await self._reach(dest_host, dest_port)
 
 
+class _PlainConnector(ProxyConnector):
+    async def _wrap_create_connection(
+        self, *arguments: Any, **more: Any
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        try:
+            return await super()._wrap_create_connection(*arguments, **more)
+        except RefusalError as error:
+            raise OSError(f"the proxy refuses: {error}") from error
+
+
 def socks_connector(proxy: Proxy) -> ProxyConnector:
-    """Returns what leads a session of aiohttp through a proxy; a connection lasts for one request."""
+    """Returns what leads a session of aiohttp through a proxy; a connection lasts for one request.
+
+    A proxy that refuses is an OSError.
+    """
     user, _, password = proxy.login.reveal().partition(":") if proxy.login else ("", "", "")
-    return ProxyConnector(
+    return _PlainConnector(
         proxy_type=ProxyType.SOCKS5,
         host=proxy.host,
         port=proxy.port,
