@@ -152,8 +152,8 @@ class Courier:
         for row in await self._outbox.due(now):
             rows.setdefault(row.channel, []).append(row)
         for channel, waiting in rows.items():
-            held = (_gathers(waiting[0], now) and not at_once) or self._must_pause(channel)
-            if channel not in self._busy and not held:
+            is_held = (_gathers(waiting[0], now) and not at_once) or self._must_pause(channel)
+            if channel not in self._busy and not is_held:
                 work = self._deliver_safely(tuple(waiting))
                 self._busy[channel] = task = asyncio.create_task(work, name=f"to {channel}")
                 task.add_done_callback(partial(self._free, channel))

@@ -200,7 +200,7 @@ def _previous_picks(site: Site) -> Mapping[str, Pick]:
         return _last(site, "best.json")
     return {
         pick_key(site, vantage, service): pick
-        for vantage in (site.vantage, *(each.id for each in site.vantages))
+        for vantage in (site.vantage, *(place.id for place in site.vantages))
         for service, pick in _last(site, f"best/{vantage}.json").items()
     }
 

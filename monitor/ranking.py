@@ -116,7 +116,7 @@ def ranked(
         recent = [answer for answer in all_answers if now - answer.at <= window]
         if candidate := _candidate(path, recent, enough, is_covered=path in covered):
             candidates.append(candidate)
-    return sorted(candidates, key=lambda each: (each.flaw, each.milliseconds, each.endpoint))
+    return sorted(candidates, key=lambda pick: (pick.flaw, pick.milliseconds, pick.endpoint))
 
 
 def covered(incidents: Iterable[Incident], vantage: str | None = None) -> frozenset[str]:

@@ -218,8 +218,8 @@ def _text(value: object) -> str:
         named = next((value[key] for key in _KEYS if isinstance(value.get(key), str)), None)
         return named or "; ".join(text for text in value.values() if isinstance(text, str))
     if isinstance(value, list):
-        said = (_text(part) for part in value[:3] if not isinstance(part, list))
-        return "; ".join(filter(None, said))
+        texts = (_text(part) for part in value[:3] if not isinstance(part, list))
+        return "; ".join(filter(None, texts))
     return ""
 
 

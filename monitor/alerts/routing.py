@@ -74,7 +74,10 @@ def heard_of_series(
 ) -> frozenset[str]:
     """Return the channels that were told of this series, and so hear of its end."""
     told_to = {
-        name for each in past if each.series and each.event == event for name in each.told_to
+        name
+        for incident in past
+        if incident.series and incident.event == event
+        for name in incident.told_to
     }
     return frozenset(channel.id for channel in channels if channel.id in told_to)
 

@@ -169,7 +169,7 @@ class Voters:
             ):
                 seen = (self._seen.get((check, place)) for check in checks)
                 silent[place] = max(
-                    (each.bad_at for each in seen if each and each.bad_at), default=None
+                    (run.bad_at for run in seen if run and run.bad_at), default=None
                 )
         return silent
 

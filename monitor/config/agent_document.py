@@ -110,8 +110,8 @@ def _maintenance(tables: Mapping[str, Any], services: Mapping[str, Document]) ->
         plan = dict(table)
         asked = plan.pop("services", []), plan.pop("endpoints", [])
         some = (
-            [each for each in asked[0] if each in services],
-            [each for each in asked[1] if each in paths],
+            [service for service in asked[0] if service in services],
+            [path for path in asked[1] if path in paths],
         )
         if any(some) or not any(asked):
             plans[name] = {**plan, "services": some[0], "endpoints": some[1]}

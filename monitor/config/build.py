@@ -272,7 +272,7 @@ def _vantage(tables: ParsedTables, name: str) -> Vantage:
             "is the vantage of this daemon itself (see [monitor]); give the other place another id"
         )
         tables.complain(place, what)
-    same = [each for each, other in tables.vantage.items() if dict(other)["key"] == vantage.key]
+    same = [name for name, other in tables.vantage.items() if dict(other)["key"] == vantage.key]
     if same[0] != name:
         what = f"is the key of [vantage.{same[0]}] too; run `monitor agent add` for each place"
         tables.complain((*place, "key"), what)

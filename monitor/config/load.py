@@ -138,7 +138,7 @@ def channels_only(path: Path, env: Mapping[str, str]) -> Config:
 
 def _channels(text: str) -> dict[str, Any]:
     """Parse each table alone, so that a syntax error elsewhere in the file hides none."""
-    found: dict[str, Any] = {"channel": {}, "alerts": {}}
+    kept: dict[str, Any] = {"channel": {}, "alerts": {}}
     for part in _HEADER.split(text):
         if not _CHANNEL.match(part):
             continue
@@ -148,8 +148,8 @@ def _channels(text: str) -> dict[str, Any]:
             continue
         for name, table in tables.items():
             if isinstance(table, dict):
-                found[name] |= table
-    return found
+                kept[name] |= table
+    return kept
 
 
 def references_of(

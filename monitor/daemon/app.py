@@ -265,7 +265,7 @@ class Daemon:
             begin = min(since, now - RECENT)
             latest = await self.store.latest_results()
             recent = await self.store.results_since(begin)
-            for result in (*(each for each in latest if each.at < begin), *recent):
+            for result in (*(last for last in latest if last.at < begin), *recent):
                 self.deps.answers.add(result)
             old = (result for result in latest if result.at < since)
             recent = tuple(result for result in recent if result.at >= since)

@@ -35,7 +35,7 @@ def audience(config: Config) -> tuple[Channel, ...]:
         replace(
             channel,
             id=f"{channel.id}+{_SUBSCRIBERS}",
-            only=frozenset(each for each in Severity if each.is_of_base_urls),
+            only=frozenset(severity for severity in Severity if severity.is_of_base_urls),
             services=public & channel.services if channel.services else public,
             escalate_after=None,
         )

@@ -223,5 +223,5 @@ def ends_soon(
         return None
     if limit >= timedelta(days=days):
         return f"got a certificate that ends in {left.days} days ({ends:%Y-%m-%d}), want {days} or more"
-    shown, want = (format_duration(timedelta(hours=each // _HOUR)) for each in (left, limit))
+    shown, want = (format_duration(timedelta(hours=length // _HOUR)) for length in (left, limit))
     return f"got a certificate that ends in {shown} ({ends:%Y-%m-%d %H:%M}), want {want} or more"

@@ -66,8 +66,8 @@ class LimitedConnection(asyncio.Protocol):
             return
         loop, limits = asyncio.get_running_loop(), self._limiter.limits
         self._timers = [
-            loop.call_later(each, transport.abort)
-            for each in (limits.first_request_s, limits.connection_s)
+            loop.call_later(seconds, transport.abort)
+            for seconds in (limits.first_request_s, limits.connection_s)
         ]
         self._inner.connection_made(transport)
 

@@ -250,7 +250,7 @@ def _takes_gzip(request: web.BaseRequest) -> bool:
 
 
 def _is_known(if_none_match: str, tag: str) -> bool:
-    known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
     return "*" in known or tag in known
 
 

@@ -89,12 +89,12 @@ def next_question(words: WordHistory, rng: Shuffler) -> OneWord:
 def first_word(cell: str, answer: str) -> str:
     """Return the word of an answer as it is compared: in lower case, numbers as digits; empty where there is none."""
     text = unicodedata.normalize("NFKC", answer).casefold()
-    found = re.search(r"\w[\w'’-]*", text)
-    word = found[0].strip("_'’-") if found else ""
+    match = re.search(r"\w[\w'’-]*", text)
+    word = match[0].strip("_'’-") if match else ""
     word = word if len(word) <= _LONGEST else _TOO_LONG
     if not cell.startswith("number"):
         return word
-    number = _number_at(text[found.start() :]) if found else None
+    number = _number_at(text[match.start() :]) if match else None
     return word if number is None else str(number)
 
 
