@@ -107,6 +107,7 @@ def test_an_answer_that_is_cut_held_back_or_wrong_is_no_good_one(kind: FailureKi
         "content_filtered",
         "wrong_content_type",
         "malformed_stream",
+        "schema_ignored",
     }
     assert candidate.flaw == (kind.value in spoiled)
 
