@@ -13,7 +13,7 @@ _SMALL_MS = 1_000
 class ClockOffset:
     """`correction_ms` is what is added to the times of results; a small offset, or change of it, moves nothing.
 
-    So a result that is sent again is sent with the same time.
+    So a result that is sent again is sent with the same time. What half a round trip may explain is no offset.
     """
 
     offset_ms: int | None = None
@@ -25,6 +25,7 @@ class ClockOffset:
         if not 0 <= round_trip_ms <= LONGEST_ROUND_TRIP_MS:
             return self
         offset = round(hub_ms - (sent_ms + round_trip_ms / 2))
-        if abs(offset - self.correction_ms) <= _SMALL_MS:
+        unsure = max(_SMALL_MS, round_trip_ms / 2)
+        if abs(offset - self.correction_ms) <= unsure:
             return replace(self, offset_ms=offset)
-        return ClockOffset(offset, 0 if abs(offset) <= _SMALL_MS else offset)
+        return ClockOffset(offset, 0 if abs(offset) <= unsure else offset)

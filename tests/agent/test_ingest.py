@@ -10,11 +10,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from agent_cast import CN_KEY, HK_KEY, HUB_KEY, NOON, AgentHub, failed, hubbing, run
+from agent_cast import CN_KEY, HK_KEY, HUB_KEY, NOON, AgentHub, failed, headers_of, hubbing, run
+from cast import until
 
+from monitor.agent import ingest
 from monitor.agent.ingest import MOST_UNZIPPED, RESULTS
-from monitor.agent.signature import config_message, is_signed, new_key
-from monitor.agent.wire import Batch
+from monitor.agent.signature import SignedHead, config_message, digest, is_signed, new_key
+from monitor.agent.wire import Batch, encode_run
 from monitor.model import Evidence, FailureKind, Outcome, Spend
 from monitor.store import Store
 from monitor.store.agents import states
@@ -280,6 +282,7 @@ async def test_a_body_that_is_no_batch_is_refused_and_counted(hub: AgentHub) -> 
         (b"no gzip", 400),
         (gzip.compress(b'{"v":1}')[:-4], 400),
         (gzip.compress(b'{"v":1}') * 2, 400),
+        *((_with_timing(figure), 400) for figure in ("NaN", "Infinity", "1e300", "-1", '"1"')),
     ]
     for body, status in bodies:
         answer = await hub.push([], first=1, last=1, body=body)
@@ -288,6 +291,79 @@ async def test_a_body_that_is_no_batch_is_refused_and_counted(hub: AgentHub) -> 
         ("cn", "malformed"): len(bodies) - 1
     }  # a newer wire is no fault
     assert (await hub.push([(1, run(0))])).status == 200
+
+
+def _with_timing(figure: str) -> bytes:
+    """A result that is whole but for one figure."""
+    sent = json.loads(encode_run(run()))
+    text = json.dumps({"v": 1, "results": [[1, {**sent, "timings": {"ttfb": "figure"}}]]})
+    return gzip.compress(text.replace('"figure"', figure).encode())
+
+
+async def test_another_agents_key_opens_no_vantage(hub: AgentHub) -> None:
+    assert (await hub.push([(1, run())], agent="cn", key=HK_KEY)).status == 401
+    assert (await hub.push([(1, run())], agent="hk", key=HK_KEY)).status == 200
+    assert (await hub.stored("cn"), len(await hub.stored("hk"))) == ([], 1)
+
+
+async def test_a_body_that_drips_ends_and_keeps_nobody_else_waiting(
+    hub: AgentHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "_BODY_S", 1.0)
+    body = gzip.compress(b'{"v":1,"results":[]}')
+    head = SignedHead(
+        method="POST",
+        path=f"/{RESULTS}",
+        agent="cn",
+        stream=OTHER_STREAM,
+        first="1",
+        last="1",
+        time="1764000000000",
+        body_digest=digest(body),
+    )
+    fields = {**headers_of(head, CN_KEY), "Content-Length": str(len(body)), "Host": "x"}
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.web.port)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    writer.write(f"POST /{RESULTS} HTTP/1.1\r\n{lines}\r\n".encode() + body[:1])
+    await until(lambda: hub.api._lines["cn"].is_busy if "cn" in hub.api._lines else False)
+    assert (await hub.push([(1, run())], agent="hk", key=HK_KEY)).status == 200
+    assert (await hub.push([(1, run())])).status == 429
+    assert b" 413 " in await asyncio.wait_for(reader.readline(), 10)
+    writer.close()
+    assert (await hub.push([(1, run())])).status == 200
+
+
+@pytest.mark.slow
+async def test_a_hundred_connections_harm_neither_the_page_nor_the_loop_nor_an_agent(
+    hub: AgentHub, tmp_path: Path
+) -> None:
+    """They open a request, and say no more; an agent pushes and a reader reads beside them."""
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "index.html").write_text("the page")
+    silent = []
+    for number in range(100):
+        way = asyncio.open_connection("127.0.0.1", hub.web.port, local_addr=("127.0.0.9", 0))
+        _, writer = await way
+        silent.append(writer)
+        with contextlib.suppress(ConnectionError):
+            writer.write(f"POST /{RESULTS} HTTP/1.1\r\nHost: x{number}\r\n".encode())
+            await writer.drain()
+    loop = asyncio.get_running_loop()
+    lags, took = [], []
+    for number in range(1, 11):
+        began = loop.time()
+        await asyncio.sleep(0.01)
+        lags.append(loop.time() - began - 0.01)
+        began = loop.time()
+        assert (await hub.push([(number, run(number))])).status == 200
+        async with hub.session.get(f"{hub.url}/") as response:
+            assert await response.text() == "the page"
+        took.append(loop.time() - began)
+    print(f"lag at most {max(lags) * 1000:.0f} ms, a push and a page in {max(took) * 1000:.0f} ms")
+    assert max(lags) < 2
+    assert max(took) < 10
+    for writer in silent:
+        writer.transport.abort()
 
 
 async def test_one_agent_may_ask_four_times_a_second(hub: AgentHub) -> None:

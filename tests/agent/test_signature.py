@@ -88,3 +88,9 @@ def test_the_clocks_offset_is_that_of_the_middle_of_the_exchange() -> None:
 def test_a_small_offset_corrects_nothing_and_a_slow_answer_says_nothing() -> None:
     assert ClockOffset().answered(0, 812, 100) == ClockOffset(762, 0)
     assert ClockOffset(5, 0).answered(0, 90_000_000, 5_001) == ClockOffset(5, 0)
+
+
+def test_what_half_a_round_trip_may_explain_corrects_nothing() -> None:
+    """The answer alone may have been late, on a busy machine or a slow way."""
+    assert ClockOffset().answered(0, 4_000, 4_400) == ClockOffset(1_800, 0)
+    assert ClockOffset().answered(0, 4_000, 800) == ClockOffset(3_600, 3_600)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -19,7 +20,16 @@ from aiohttp import web
 from cast import until
 from listening import listening
 
+from monitor.agent.wire import SentRun, encode_run
+from monitor.clock import SystemClock
+from monitor.daemon.agent_daemon import boot_id
+from monitor.model import Failure, FailureKind, Outcome, Result, RunRecord
+from monitor.store import Store
+from monitor.store.push_buffer import PushBuffer
+
 pytestmark = pytest.mark.slow
+PATIENCE_S = 240
+"""For what starts processes on a busy machine."""
 MONITOR = Path(sys.executable).parent / "monitor"
 
 
@@ -84,13 +94,15 @@ def add(folder: Path, url: str) -> str:
 
 
 @asynccontextmanager
-async def two_places(folder: Path, probes: str) -> AsyncIterator[tuple[Place, Place, int]]:
-    """A hub that is running, an agent that is not yet, and the hub's port."""
+async def two_places(
+    folder: Path, probes: str, *, works: bool = False
+) -> AsyncIterator[tuple[Place, Place, int]]:
+    """A hub that is running, an agent that is not yet, and the hub's port. A third of the answers is bad, unless it `works`."""
     asked = [0]
 
     async def answer(_: web.Request) -> web.Response:
         asked[0] += 1
-        return web.Response(status=200 if asked[0] % 3 else 500, text="hello")
+        return web.Response(status=200 if works or asked[0] % 3 else 500, text="hello")
 
     app = web.Application()
     app.router.add_get("/{tail:.*}", answer)
@@ -102,6 +114,7 @@ async def two_places(folder: Path, probes: str) -> AsyncIterator[tuple[Place, Pl
         endpoints = ", ".join(f'{name} = "{site}/{name}"' for name in ("a", "b", "c"))
         (hub / "monitor.toml").write_text(
             f'[monitor]\nvantage = "fra"\nlisten = "127.0.0.1:{port}"\n'
+            f'[channel.phone]\nurl = "json://127.0.0.1:9/"\n'
             f"[service.s]\nendpoints = {{ {endpoints} }}\nprobes = {{ {probes} }}\n"
         )
         places = (
@@ -204,6 +217,86 @@ async def test_each_result_is_there_once_whatever_is_killed_and_lost(tmp_path: P
     assert len(set(stored)) == len(stored)
     assert set(stored) <= set(measured)
     assert len(measured) - len(stored) <= left
+
+
+async def test_a_key_that_is_taken_away_pushes_no_more_and_what_it_measured_stays(
+    tmp_path: Path,
+) -> None:
+    """As after a theft: then the place is added anew, with another key."""
+    async with two_places(tmp_path, 'http = "1s"') as (hub, agent, port):
+        store = hub.folder / "monitor.db"
+        url = f"http://127.0.0.1:{port}"
+        agent.start(await asyncio.to_thread(add, hub.folder, url) + "\n")
+        await until(lambda: runs_of(store, "cn"), PATIENCE_S)
+        words = [MONITOR, "agent", "remove", "cn"]
+        await asyncio.to_thread(
+            lambda: subprocess.run(words, cwd=hub.folder, check=True, capture_output=True)
+        )
+        await until(lambda: "event=push_refused" in agent.log.read_text(), PATIENCE_S)
+        stolen = runs_of(store, "cn")
+        assert stolen
+        agent.kill(signal.SIGTERM)
+        assert runs_of(store, "cn") == stolen
+        (agent.folder / "state" / "agent.key").unlink()
+        agent.start(await asyncio.to_thread(add, hub.folder, url) + "\n")
+        await until(lambda: len(runs_of(store, "cn")) > len(stolen) + 20, PATIENCE_S)
+        assert set(stolen) < set(runs_of(store, "cn"))
+
+
+async def test_what_was_measured_in_eight_hours_without_the_hub_comes_soon_and_is_no_news(
+    tmp_path: Path,
+) -> None:
+    """36 results a minute, and an outage of two hours among them that is long over."""
+    async with two_places(tmp_path, 'http = "5s"', works=True) as (hub, agent, port):
+        state, store = agent.folder / "state", hub.folder / "monitor.db"
+        line = await asyncio.to_thread(add, hub.folder, f"http://127.0.0.1:{port}")
+        count = await measured_in_the_past(state, hours=8, outage=(5, 7))
+        began = time.monotonic()
+        agent.start(line + "\n")
+        await until(lambda: len(runs_of(store, "cn")) >= count, PATIENCE_S)
+        took = time.monotonic() - began
+        await until(lambda: waiting_in(state / "agent.db") < 10, PATIENCE_S)
+        print(f"{count} results in {took:.1f} s, the agent's start included")
+        await asyncio.sleep(10)
+        agent.kill(signal.SIGTERM)
+        hub.kill(signal.SIGTERM)
+    stored = runs_of(store, "cn")
+    assert len(set(stored)) == len(stored)
+    with closing(sqlite3.connect(store)) as connection:
+        assert connection.execute("SELECT count(*) FROM incidents").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
+
+
+async def measured_in_the_past(state: Path, *, hours: int, outage: tuple[int, int]) -> int:
+    """Fill an agent's store and buffer, as if its hub had been away for so long; return with how many results."""
+    state.mkdir(mode=0o700)
+    buffer = PushBuffer(encoded, most_bytes=64 * 10**6, boot=boot_id())
+    clock = SystemClock()
+    store = Store(f"sqlite:///{state}/agent.db", clock=clock, vantage="cn", also=buffer.append)
+    store.open()
+    store.recall()
+    begin, count = clock.now() - timedelta(hours=hours, minutes=1), 0
+    for second in range(0, hours * 3600, 5):
+        at = begin + timedelta(seconds=second)
+        is_bad = outage[0] <= second / 3600 < outage[1]
+        failure = Failure(FailureKind.CONNECT_TIMEOUT, "no way") if is_bad else None
+        for name in ("a", "b", "c"):
+            result = Result(
+                check=f"s/{name}/http",
+                vantage="cn",
+                at=at,
+                outcome=failure.outcome if failure else Outcome.UP,
+                failure=failure,
+            )
+            store.record(RunRecord(result=result, kind="http"))
+            count += 1
+    await store.flush()
+    await store.close()
+    return count
+
+
+def encoded(entry: RunRecord) -> bytes:
+    return encode_run(SentRun(result=entry.result, evidence=entry.evidence, missed=entry.missed))
 
 
 async def test_a_daemon_without_agents_loads_nothing_of_theirs(tmp_path: Path) -> None:

@@ -62,9 +62,12 @@ def nothing_is_down_that_two_did_not_see_bad(world: VantageWorld) -> Iterator[st
 
 
 def what_is_bad_from_two_of_three_is_down(world: VantageWorld) -> Iterator[str]:
-    """Where all can speak, two are a majority; where one cannot, the two that can must both see it bad."""
-    for check in world.checks:
-        bound = _interval(world, check) + 2 * CONFIRMED_S + LIFE_S
+    """Where all can speak, two are a majority; where one cannot, the two that can must both see it bad.
+
+    Of what they run in turn, the one that sees it well may have the first turn.
+    """
+    for check, of in world.checks.items():
+        bound = _interval(world, check) * (2 if of.turns else 1) + 2 * CONFIRMED_S + LIFE_S
         for pair in combinations(PLACES, 2):
             for start, end in _common(world, check, pair):
                 speaking = {

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from laws_of_vantages import VANTAGE_LAWS, broken_laws
-from vantage_truth import AGENTS, HOUR, PLACES, Cut, Death, VantageTruth
+from vantage_truth import AGENTS, HOUR, HUB, PLACES, Cut, Death, VantageTruth
 from vantage_world import START, VantageWorld
 
 from monitor.model import NOT_HEARD, NotificationType, Severity
@@ -35,17 +35,37 @@ def _calm(hours: float = 5) -> VantageTruth:
     return truth
 
 
-@pytest.mark.slow
-def test_a_partial_whose_only_accuser_is_cut_off_reminds_nobody_and_ends_as_not_known() -> None:
-    """The end of a partial outage that nobody can see is not made up, and it does not stay open for ever."""
+def _accuser_is_cut_off() -> VantageTruth:
     truth = _calm(9)
     truth.bad["s/a", "cn"] = [(HOUR, 9 * HOUR)]
     truth.cuts["cn"] = [Cut(1.5 * HOUR, 9 * HOUR, loses=False)]
-    world = VantageWorld(1, truth).run()
+    return truth
+
+
+def _hub_is_left_alone() -> VantageTruth:
+    """While it alone sees something bad, the others, which see it well, are cut off."""
+    truth = _calm(5)
+    truth.bad["s/a", HUB] = [(HOUR, 3 * HOUR)]
+    for place in AGENTS:
+        truth.cuts[place] = [Cut(1.2 * HOUR, 2 * HOUR, loses=False)]
+    return truth
+
+
+@pytest.mark.slow
+def test_who_is_left_alone_does_not_speak_for_those_who_saw_it_well() -> None:
+    world = VantageWorld(2, _hub_is_left_alone()).run()
+    assert [*broken_laws(world)] == []
+    assert {move.after for move in world.moves} == {"partial", "well"}
+
+
+@pytest.mark.slow
+def test_a_partial_whose_only_accuser_is_cut_off_reminds_nobody_and_ends_as_not_known() -> None:
+    """The end of a partial outage that nobody can see is not made up, and it does not stay open for ever."""
+    world = VantageWorld(1, _accuser_is_cut_off()).run()
     assert [*broken_laws(world)] == []
     [incident] = world.incidents.values()
     assert incident.closed is not None
-    assert 2.5 * HOUR < (incident.closed - START).total_seconds() < 2.6 * HOUR
+    assert 2.4 * HOUR < (incident.closed - START).total_seconds() < 2.6 * HOUR
     assert incident.timeline[-1].text == NOT_HEARD
     assert incident.severity is Severity.PARTIAL
     assert [row.what for _, row in world.rows] == [
