@@ -131,22 +131,16 @@ def _budget(value: Any) -> DailyBudget:
     return budget
 
 
-def _endpoints(value: Any) -> Any:
-    if isinstance(value, str | list):
-        got = "a list" if isinstance(value, list) else "one address"
-        raise ValueError(  # noqa: TRY004  # pydantic collects ValueErrors only
-            f'got {got}, want an id for each, as in {{ direct = "https://..." }}'
-        )
-    return value
+def _by_id(one: str, wanted: str) -> BeforeValidator:
+    """Return a validator that refuses `one` value, or a list, where a table by id is wanted."""
 
+    def check(value: Any) -> Any:
+        if isinstance(value, str | list):
+            got = "a list" if isinstance(value, list) else one
+            raise ValueError(f"got {got}, want {wanted}")  # noqa: TRY004  # pydantic collects ValueErrors only
+        return value
 
-def _probes(value: Any) -> Any:
-    if isinstance(value, str | list):
-        got = "a list" if isinstance(value, list) else "one word"
-        raise ValueError(  # noqa: TRY004  # pydantic collects ValueErrors only
-            f'got {got}, want an interval for each, as in {{ models = "1m", chat = "5m" }}'
-        )
-    return value
+    return BeforeValidator(check)
 
 
 def _visible(text: str) -> str:
@@ -306,8 +300,14 @@ def zone_of(value: Any) -> ZoneInfo:
         ) from None
 
 
-Endpoints = Annotated[dict[str, Any], BeforeValidator(_endpoints)]
-Probes = Annotated[dict[str, Any], BeforeValidator(_probes)]
+Endpoints = Annotated[
+    dict[str, Any],
+    _by_id("one address", 'an id for each, as in { direct = "https://..." }'),
+]
+Probes = Annotated[
+    dict[str, Any],
+    _by_id("one word", 'an interval for each, as in { models = "1m", chat = "5m" }'),
+]
 ModelName = Annotated[str, Field(max_length=200), AfterValidator(_visible)]
 Names = Annotated[
     tuple[tuple[str, str], ...],

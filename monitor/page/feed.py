@@ -13,8 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from xml.sax.saxutils import escape as xml
 
 from monitor.page import formatting
-from monitor.page.incident_views import IncidentView
-from monitor.page.view_models import PageView
+from monitor.page.view_models import IncidentView, PageView
 
 ENTRIES = 50
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from monitor.page.incident_views import IncidentView
 from monitor.page.render_cache import RenderCache
-from monitor.page.view_models import EndpointView, PageView, RetiredView
+from monitor.page.view_models import EndpointView, IncidentView, PageView, RetiredView
 
 
 @dataclass(frozen=True, slots=True)

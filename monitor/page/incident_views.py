@@ -1,10 +1,8 @@
 """Incidents as the page tells them: plain words only, no text from an endpoint. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from monitor.language import Language, marked
 from monitor.model import (
@@ -19,12 +17,9 @@ from monitor.model import (
 )
 from monitor.model.failure import FailureKind
 from monitor.page import formatting
-from monitor.page.published import IncidentStatus, UpdateStatus
 from monitor.page.render_cache import RenderCache
 from monitor.page.states import WORKING, State
-
-if TYPE_CHECKING:
-    from monitor.page.view_models import VantageView
+from monitor.page.view_models import IncidentView, UpdateView, VantageView
 
 STATES = {
     Severity.DOWN: State.MAJOR,
@@ -37,39 +32,7 @@ _NOTE = 1000
 """Characters of an operator's note."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateView(UpdateStatus):
-    """One line of an incident's timeline."""
-
-    what: EntryKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentView(IncidentStatus):
-    """One incident in one language."""
-
-    updates: tuple[UpdateView, ...]
-    phase: str
-    lasted: str
-    kind: FailureKind
-    instead: str | None
-    """What to use meanwhile, while it lasts: a base URL that it does not cover."""
-    places: tuple[str, ...]
-    """The vantages that see it bad, where several look."""
-    instead_from: str
-    """The place that `instead` is for, where the page is of several."""
-    says_instead: bool
-    """Whether it is open and about base URLs, so that the reader asks what to use instead."""
-    shown: tuple[UpdateView, ...]
-    """The updates for people: what spread within one minute is one entry."""
-
-    @property
-    def note(self) -> UpdateView | None:
-        """Return what a person wrote last."""
-        return next((update for update in self.updates if update.what is EntryKind.NOTE), None)
-
-
-def reader_of(incident: Incident, vantages: Sequence["VantageView"]) -> "VantageView | None":
+def reader_of(incident: Incident, vantages: Sequence[VantageView]) -> VantageView | None:
     """Return the place whose people need something else: of those that see it bad the one where users sit.
 
     None where the first place, the monitor's own, speaks for all.
@@ -80,7 +43,7 @@ def reader_of(incident: Incident, vantages: Sequence["VantageView"]) -> "Vantage
     return min(bad, key=lambda vantage: (not vantage.is_main, vantage.id))
 
 
-def well_from(incident: Incident, vantages: Sequence["VantageView"]) -> list["VantageView"]:
+def well_from(incident: Incident, vantages: Sequence[VantageView]) -> list[VantageView]:
     """Return the places from which all works now that is bad from others only."""
     if not incident.is_partial:
         return []
@@ -110,8 +73,8 @@ class IncidentViews:
         names: Mapping[str, str],
         language: Language,
         cache: RenderCache,
-        vantages: Sequence["VantageView"] = (),
-        shown: "VantageView | None" = None,
+        vantages: Sequence[VantageView] = (),
+        shown: VantageView | None = None,
     ) -> None:
         """Word them for a page of one place, `shown`, or of all."""
         self.names, self.language, self._cache = names, language, cache

@@ -10,9 +10,16 @@ from typing import Any
 
 from monitor.page import formatting
 from monitor.page.feed import changed
-from monitor.page.incident_views import IncidentView, UpdateView
 from monitor.page.states import State
-from monitor.page.view_models import CheckView, EndpointView, MaintenanceView, PageView, ServiceView
+from monitor.page.view_models import (
+    CheckView,
+    EndpointView,
+    IncidentView,
+    MaintenanceView,
+    PageView,
+    ServiceView,
+    UpdateView,
+)
 
 Document = dict[str, Any]
 

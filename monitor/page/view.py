@@ -23,7 +23,7 @@ from monitor.model import (
 from monitor.model.failure import Words
 from monitor.page import formatting
 from monitor.page.headline import headline, text, triage_network, triage_service
-from monitor.page.incident_views import IncidentView, IncidentViews, reader_of
+from monitor.page.incident_views import IncidentViews, reader_of
 from monitor.page.published import Undelivered
 from monitor.page.render_cache import RenderCache
 from monitor.page.states import State, overall_state
@@ -42,6 +42,7 @@ from monitor.page.vantage_looks import (
 )
 from monitor.page.view_models import (
     EndpointView,
+    IncidentView,
     MaintenanceView,
     PageView,
     PastDay,

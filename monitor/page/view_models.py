@@ -10,6 +10,7 @@ from monitor.language import Language
 from monitor.model import (
     Check,
     CheckHistory,
+    EntryKind,
     FailureKind,
     Fault,
     Maintenance,
@@ -22,7 +23,6 @@ from monitor.model import (
 from monitor.model.failure import Words
 from monitor.page import published, window_stats
 from monitor.page.day_bars import Day
-from monitor.page.incident_views import IncidentView
 from monitor.page.states import ANSWERED, State
 
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
@@ -255,6 +255,38 @@ class ServiceView(published.ServiceStatus):
         return tuple(endpoint for endpoint in self.endpoints if endpoint.state not in fine)[
             :IN_FULL
         ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateView(published.UpdateStatus):
+    """One line of an incident's timeline."""
+
+    what: EntryKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentView(published.IncidentStatus):
+    """One incident in one language."""
+
+    updates: tuple[UpdateView, ...]
+    phase: str
+    lasted: str
+    kind: FailureKind
+    instead: str | None
+    """What to use meanwhile, while it lasts: a base URL that it does not cover."""
+    places: tuple[str, ...]
+    """The vantages that see it bad, where several look."""
+    instead_from: str
+    """The place that `instead` is for, where the page is of several."""
+    says_instead: bool
+    """Whether it is open and about base URLs, so that the reader asks what to use instead."""
+    shown: tuple[UpdateView, ...]
+    """The updates for people: what spread within one minute is one entry."""
+
+    @property
+    def note(self) -> UpdateView | None:
+        """Return what a person wrote last."""
+        return next((update for update in self.updates if update.what is EntryKind.NOTE), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

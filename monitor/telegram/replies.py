@@ -19,8 +19,7 @@ from monitor.model import (
 )
 from monitor.model.mentions import break_mentions
 from monitor.page.formatting import label
-from monitor.page.incident_views import IncidentView
-from monitor.page.view_models import PageView, ServiceView
+from monitor.page.view_models import IncidentView, PageView, ServiceView
 from monitor.telegram.commands import HELP, HELP_OF_READERS, BotCommand
 
 _LISTED = 15
