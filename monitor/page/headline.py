@@ -342,8 +342,10 @@ def _answered(answered: int, calls: int, language: Language) -> str:
 _ILL = {State.MAJOR, State.PARTIAL, State.DEGRADED}
 
 
-def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Triage:
-    """Paths to the service: what fails on the way there while others work.
+def triage_network(
+    endpoints: Sequence[EndpointView], language: Language, *, answers_elsewhere: bool = False
+) -> Triage:
+    """Paths to the service: what fails on the way there while others work, here or elsewhere.
 
     It never shows good news beside a number of failures: those that are not on the way are no sign
     against the network, and are counted in the rows.
@@ -352,7 +354,7 @@ def triage_network(endpoints: Sequence[EndpointView], language: Language) -> Tri
     states = [endpoint.state for endpoint in endpoints]
     ill = [endpoint for endpoint in endpoints if endpoint.state in _ILL]
     astray = [endpoint for endpoint in ill if endpoint.astray]
-    some_answer = any(endpoint.main_state in WORKING for endpoint in endpoints)
+    some_answer = answers_elsewhere or any(endpoint.main_state in WORKING for endpoint in endpoints)
     unknown, paused = states.count(State.UNKNOWN), states.count(State.MAINTENANCE)
     notes = [say("%(n)s not measured", n=unknown)] * bool(unknown)
     notes += [say("%(n)s in maintenance", n=paused)] * bool(paused)

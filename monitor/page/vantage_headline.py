@@ -516,8 +516,16 @@ def _triage_service(
 
 
 def _triage_network(seeing: Sequence[VantageView], language: Language) -> Triage:
+    answers = any(
+        endpoint.main_state in WORKING
+        for vantage in seeing
+        for endpoint in vantage.by_path.values()
+    )
     parts = [
-        (vantage, triage_network([*vantage.by_path.values()], language))
+        (
+            vantage,
+            triage_network([*vantage.by_path.values()], language, answers_elsewhere=answers),
+        )
         for vantage in seeing
         if vantage.by_path
     ]

@@ -277,6 +277,7 @@ KINDS: Mapping[str, FailureKind | None] = {
     "down": FailureKind.BAD_GATEWAY,
     "poisoned": FailureKind.DNS_POISONED,
     "timeout": FailureKind.CONNECT_TIMEOUT,
+    "refused": FailureKind.TCP_REFUSED,
     "no key": FailureKind.NO_KEY,
     "never": None,
 }
