@@ -77,7 +77,7 @@ class Night:
         self.now = START
         self.states: dict[StateKey, AlertState] = {}
         self.incidents: dict[int, Incident] = {}
-        self.said: list[str] = []
+        self.messages: list[str] = []
 
     def see(self, check: str, kind: FailureKind | None = None, times: int = 1) -> None:
         for _ in range(times):
@@ -92,7 +92,7 @@ class Night:
     def keep(self, changes: AlertChanges) -> None:
         self.states |= {state.key: state for state in changes.states}
         self.incidents |= {incident.id: incident for incident in changes.incidents}
-        self.said += [
+        self.messages += [
             f"{row.what.value} #{row.incident} {row.severity.value} to {row.channel}"
             for row in changes.outgoing
         ]

@@ -50,7 +50,7 @@ def test_an_incident_is_as_long_as_it_was_whatever_the_clock_is_set_to(hours: fl
     day.pass_by(minutes=10)
     day.runs(times=2)
     assert day.length() == timedelta(minutes=20, seconds=3)
-    assert day.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert day.messages == ["opened #1 down to phone", "resolved #1 down to phone"]
     incident = day.incidents[1]
     assert [entry.at for entry in incident.timeline] == [incident.opened, incident.closed]
 
@@ -71,11 +71,11 @@ def test_reminders_come_when_they_would_have_come_and_once(hours: float) -> None
     day.pass_by(hours=1)
     day.clock.step(hours * 3600)
     day.pass_by(minutes=50)
-    assert day.said == ["opened #1 down to phone"]
+    assert day.messages == ["opened #1 down to phone"]
     day.pass_by(minutes=10)
     day.clock.step(-hours * 3600)
     day.pass_by(minutes=10)
-    assert day.said == ["opened #1 down to phone", "reminder #1 down to phone"]
+    assert day.messages == ["opened #1 down to phone", "reminder #1 down to phone"]
 
 
 def test_a_suspicion_dates_from_its_first_run_by_the_new_clock() -> None:

@@ -47,7 +47,7 @@ def test_an_outage_is_told_once_and_its_end_once() -> None:
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=20)
     night.see("s/a/chat", times=5)
 
-    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone", "resolved #1 down to phone"]
     incident = night.incidents[1]
     assert (incident.opened, incident.closed) == (START, START + timedelta(seconds=20))
     assert incident.failed_runs == {"bad_gateway": 20}
@@ -61,7 +61,7 @@ def test_an_outage_survives_a_restart_without_a_second_message() -> None:
     night.restart()
     night.see("s/a/chat", times=2)
 
-    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone", "resolved #1 down to phone"]
     assert night.incidents[1].failed_runs == {"bad_gateway": 8}
 
 
@@ -71,7 +71,7 @@ def test_a_suspicion_survives_a_restart_too() -> None:
     night.restart()
     night.see("s/a/chat", FailureKind.BAD_GATEWAY)
 
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
     assert night.incidents[1].opened == START
 
 
@@ -81,10 +81,10 @@ def test_all_checks_of_an_endpoint_are_one_incident_that_ends_with_the_last_of_t
         night.see("s/a/chat", FailureKind.CONNECT_TIMEOUT)
         night.see("s/a/models", FailureKind.CONNECT_TIMEOUT)
     night.see("s/a/chat", times=2)
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
 
     night.see("s/a/models", times=2)
-    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone", "resolved #1 down to phone"]
     assert night.incidents[1].checks == ("s/a/chat", "s/a/models")
 
 
@@ -94,7 +94,7 @@ def test_endpoints_that_break_together_are_one_incident_of_their_service() -> No
         for endpoint in "abcdef":
             night.see(f"s/{endpoint}/chat", FailureKind.SERVER_ERROR)
 
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
     assert night.incidents[1].endpoints == ("s/a", "s/b", "s/c", "s/d", "s/e", "s/f")
 
 
@@ -105,7 +105,7 @@ def test_another_service_and_a_much_later_outage_are_incidents_of_their_own() ->
     night.now += timedelta(minutes=10)
     night.see("s/b/chat", FailureKind.SERVER_ERROR, times=3)
 
-    assert night.said == [
+    assert night.messages == [
         "opened #1 down to phone",
         "opened #2 down to phone",
         "opened #3 down to phone",
@@ -118,7 +118,7 @@ def test_a_changed_cause_is_an_entry_not_a_message() -> None:
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=2)
 
     incident = night.incidents[1]
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
     assert [entry.what.value for entry in incident.timeline] == ["opened", "cause"]
     assert incident.failure.kind is FailureKind.BAD_GATEWAY
     assert incident.failed_runs == {"connect_timeout": 3, "bad_gateway": 2}
@@ -130,7 +130,7 @@ def test_a_rejected_key_is_one_incident_of_the_service_not_an_outage() -> None:
         for endpoint in "abc":
             night.see(f"s/{endpoint}/chat", FailureKind.AUTH_INVALID)
 
-    assert night.said == ["opened #1 account to phone"]
+    assert night.messages == ["opened #1 account to phone"]
     assert night.incidents[1].severity is Severity.ACCOUNT
 
 
@@ -138,7 +138,7 @@ def test_ignorance_that_the_operator_chose_is_not_news() -> None:
     night = Night()
     night.see("s/a/chat", FailureKind.NO_KEY, times=20)
 
-    assert (night.said, night.incidents) == ([], {})
+    assert (night.messages, night.incidents) == ([], {})
 
 
 def test_a_spent_budget_is_said_once_a_day_for_a_service_and_is_no_incident() -> None:
@@ -147,13 +147,13 @@ def test_a_spent_budget_is_said_once_a_day_for_a_service_and_is_no_incident() ->
     night.see("s/b/chat", FailureKind.BUDGET_PAUSED, times=9)
     night.restart()
     night.see("s/b/chat", FailureKind.BUDGET_PAUSED)
-    assert night.said == ["notice #None monitor to phone"]
+    assert night.messages == ["notice #None monitor to phone"]
     assert night.incidents == {}
 
     night.see("s/a/chat")  # the next day
     night.see("s/b/chat")
     night.see("s/b/chat", FailureKind.BUDGET_PAUSED)
-    assert night.said == ["notice #None monitor to phone"] * 2
+    assert night.messages == ["notice #None monitor to phone"] * 2
 
 
 def test_what_we_cannot_see_is_about_the_monitor_and_no_outage() -> None:
@@ -161,16 +161,16 @@ def test_what_we_cannot_see_is_about_the_monitor_and_no_outage() -> None:
     night.see("s/a/chat", FailureKind.OVERRUN, times=3)
     night.see("t/b/chat", FailureKind.INTERNAL, times=3)
 
-    assert night.said == ["opened #1 monitor to phone"]
+    assert night.messages == ["opened #1 monitor to phone"]
     assert night.incidents[1].service is None
 
 
 def test_degraded_must_last_longer_and_is_a_warning() -> None:
     night = Night()
     night.see("s/a/chat", FailureKind.SLOW, times=4)
-    assert night.said == []
+    assert night.messages == []
     night.see("s/a/chat", FailureKind.SLOW)
-    assert night.said == ["opened #1 degraded to phone"]
+    assert night.messages == ["opened #1 degraded to phone"]
 
 
 def test_while_an_endpoint_is_down_that_it_is_also_slow_is_kept_and_not_told() -> None:
@@ -179,7 +179,7 @@ def test_while_an_endpoint_is_down_that_it_is_also_slow_is_kept_and_not_told() -
     night.see("s/a/chat", FailureKind.SLOW, times=6)
     night.see("s/a/chat", times=3)
 
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
     assert night.incidents[2].announced is False
 
 
@@ -188,12 +188,12 @@ def test_what_was_kept_silent_is_told_when_it_outlasts_the_outage() -> None:
     night.see("s/a/models", FailureKind.SERVER_ERROR, times=3)
     night.see("s/a/chat", FailureKind.SLOW, times=6)
     night.keep(night.alerts.remind(night.now))
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
 
     night.see("s/a/models", times=2)
     night.keep(night.alerts.remind(night.now))
     night.see("s/a/chat", times=2)
-    assert night.said == [
+    assert night.messages == [
         "opened #1 down to phone",
         "resolved #1 down to phone",
         "opened #2 degraded to phone",
@@ -206,7 +206,7 @@ def test_the_silence_of_one_endpoint_is_not_anothers() -> None:
     night.see("s/a/models", FailureKind.SERVER_ERROR, times=3)
     night.see("s/a/chat", FailureKind.SLOW, times=5)
     night.see("s/b/chat", FailureKind.SLOW, times=5)
-    assert night.said == ["opened #1 down to phone", "opened #3 degraded to phone"]
+    assert night.messages == ["opened #1 down to phone", "opened #3 degraded to phone"]
 
 
 def test_channels_choose_severities_and_services() -> None:
@@ -217,7 +217,7 @@ def test_channels_choose_severities_and_services() -> None:
     night.see("s/b/chat", FailureKind.AUTH_INVALID, times=3)
     night.see("t/a/chat", FailureKind.AUTH_INVALID, times=3)
 
-    assert night.said == ["opened #1 down to night", "opened #3 account to t"]
+    assert night.messages == ["opened #1 down to night", "opened #3 account to t"]
 
 
 def test_reminders_stretch() -> None:
@@ -242,7 +242,7 @@ def test_what_was_told_of_a_check_that_leaves_the_config_ends_with_it() -> None:
     night.keep(night.alerts.forget(set(), night.now))
     assert night.incidents[1].closed == night.now
     assert night.incidents[1].unwatched == {"s/a/chat", "s/a/models"}
-    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone", "resolved #1 down to phone"]
 
 
 def times(incident: Incident) -> list[tuple[str, float]]:
@@ -255,7 +255,7 @@ def test_a_check_that_left_before_anything_was_believed_leaves_nothing() -> None
     night.see("s/b/chat", FailureKind.SERVER_ERROR, times=3)
     night.see("s/b/chat", times=2)
     night.keep(night.alerts.forget(set(), night.now))
-    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone", "resolved #1 down to phone"]
     assert times(night.incidents[1]) == [("opened", 2), ("resolved", 5)]
     assert {state.phase.value for state in night.states.values()} == {"up"}
 
@@ -400,7 +400,7 @@ def test_windows_of_checks_that_left_are_forgotten() -> None:
     night.see("s/a/chat", FailureKind.SERVER_ERROR, times=2)
     night.keep(night.alerts.forget({"s/b/chat"}, night.now))
     night.see("s/a/chat", FailureKind.SERVER_ERROR, times=2)
-    assert night.said == []
+    assert night.messages == []
 
 
 def test_the_last_cause_of_a_check_is_that_of_its_own_incident() -> None:

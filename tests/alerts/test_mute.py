@@ -48,7 +48,7 @@ def test_in_maintenance_nobody_is_told_and_the_reason_is_kept() -> None:
     night.see("s/a/chat", times=2)
     night.later(hours=2)
 
-    assert night.said == []
+    assert night.messages == []
     assert entries(night.incidents[1]) == [
         "opened got bad_gateway",
         "muted maintenance: Moving house",
@@ -60,17 +60,17 @@ def test_what_is_still_bad_when_maintenance_ends_is_told_then() -> None:
     night = planned()
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=5)
     night.later(minutes=59)
-    assert night.said == []
+    assert night.messages == []
     night.later(minutes=1)
     night.see("s/a/chat", times=2)
-    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone", "resolved #1 down to phone"]
 
 
 def test_what_is_in_maintenance_hides_nothing_else() -> None:
     night = planned()
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
-    assert night.said == ["opened #2 down to phone"]
+    assert night.messages == ["opened #2 down to phone"]
 
 
 def test_an_outage_that_was_told_before_is_not_reminded_of_in_maintenance_but_after_it() -> None:
@@ -81,7 +81,7 @@ def test_an_outage_that_was_told_before_is_not_reminded_of_in_maintenance_but_af
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     for _ in range(9 * 4):
         night.later(minutes=15)
-    assert night.said == ["opened #1 down to phone", "reminder #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone", "reminder #1 down to phone"]
     assert [entry.what for entry in night.incidents[1].timeline] == [
         EntryKind.OPENED,
         EntryKind.MUTED,
@@ -101,11 +101,11 @@ def test_a_silence_mutes_what_it_covers_until_it_ends() -> None:
     silence(night, "s/a", hours=2)
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
-    assert night.said == ["opened #2 down to phone"]
+    assert night.messages == ["opened #2 down to phone"]
     assert entries(night.incidents[1])[1] == "muted silenced until 2026-11-24 14:00 UTC: I know"
 
     night.later(hours=2)
-    assert night.said == ["opened #2 down to phone", "opened #1 down to phone"]
+    assert night.messages == ["opened #2 down to phone", "opened #1 down to phone"]
 
 
 def test_a_silence_that_is_taken_back_is_over_at_once() -> None:
@@ -113,7 +113,7 @@ def test_a_silence_that_is_taken_back_is_over_at_once() -> None:
     silence(night, ALL, hours=2)
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     silence(night, ALL, hours=0)
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
 
 
 def test_the_end_of_what_was_told_is_told_in_spite_of_a_silence() -> None:
@@ -121,7 +121,7 @@ def test_the_end_of_what_was_told_is_told_in_spite_of_a_silence() -> None:
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     silence(night, "s", hours=2)
     night.see("s/a/chat", times=2)
-    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone", "resolved #1 down to phone"]
 
 
 def test_who_acknowledges_is_not_reminded_and_hears_of_the_end() -> None:
@@ -133,7 +133,7 @@ def test_who_acknowledges_is_not_reminded_and_hears_of_the_end() -> None:
     night.restart()
     night.later(hours=30)
     night.see("s/a/chat", times=2)
-    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone", "resolved #1 down to phone"]
     assert entries(night.incidents[1]) == ["opened got bad_gateway", "acked on it", "resolved"]
 
 
@@ -162,23 +162,23 @@ def flap(night: Night, times: int) -> None:
 def test_the_fourth_incident_within_an_hour_is_told_as_flapping_and_the_next_are_not() -> None:
     night = Night()
     flap(night, 3)
-    assert [each.split(" ")[0] for each in night.said] == ["opened", "resolved"] * 3
-    night.said.clear()
+    assert [message.split(" ")[0] for message in night.messages] == ["opened", "resolved"] * 3
+    night.messages.clear()
     flap(night, 5)
-    assert night.said == ["flapping #4 down to phone"]
+    assert night.messages == ["flapping #4 down to phone"]
     assert [night.incidents[n].muted for n in range(4, 9)] == [Mute.FLAPPING] * 5
 
     night.later(minutes=30)
-    assert night.said == ["flapping #4 down to phone", "calm #8 down to phone"]
+    assert night.messages == ["flapping #4 down to phone", "calm #8 down to phone"]
     series = night.incidents[8].series
     assert series is not None
     assert (series.incidents, series.since, series.downtime) == (8, START, timedelta(seconds=24))
     assert series.failed_runs == {"bad_gateway": 24}
 
-    night.said.clear()
+    night.messages.clear()
     night.later(hours=1)
     flap(night, 1)
-    assert night.said == ["opened #9 down to phone", "resolved #9 down to phone"]
+    assert night.messages == ["opened #9 down to phone", "resolved #9 down to phone"]
 
 
 def test_flapping_survives_restarts() -> None:
@@ -187,7 +187,7 @@ def test_flapping_survives_restarts() -> None:
         flap(night, 1)
         night.restart()
     night.later(minutes=30)
-    assert [each.split(" ")[0] for each in night.said] == [
+    assert [message.split(" ")[0] for message in night.messages] == [
         *["opened", "resolved"] * 3,
         "flapping",
         "calm",
@@ -197,38 +197,38 @@ def test_flapping_survives_restarts() -> None:
 def test_flapping_that_ends_bad_is_told_as_bad() -> None:
     night = Night()
     flap(night, 6)
-    night.said.clear()
+    night.messages.clear()
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=31)
     night.see("s/a/chat", times=2)
     night.later(minutes=31)
-    assert night.said == ["opened #7 down to phone", "resolved #7 down to phone"]
+    assert night.messages == ["opened #7 down to phone", "resolved #7 down to phone"]
 
 
 def test_one_that_flaps_hides_no_other_that_breaks_with_it_and_both_are_told_as_one() -> None:
     night = Night()
     flap(night, 5)
-    night.said.clear()
+    night.messages.clear()
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
-    assert night.said == ["opened #6 down to phone"]
+    assert night.messages == ["opened #6 down to phone"]
     assert night.incidents[6].checks == ("s/a/chat", "s/b/chat")
 
     night.later(minutes=31)
     night.see("s/a/chat", times=2)
     night.see("s/b/chat", times=2)
     night.later(minutes=31)
-    assert night.said == ["opened #6 down to phone", "resolved #6 down to phone"]
+    assert night.messages == ["opened #6 down to phone", "resolved #6 down to phone"]
 
 
 def test_one_that_flaps_breaks_with_others_and_is_part_of_their_message() -> None:
     night = Night()
     flap(night, 5)
-    night.said.clear()
+    night.messages.clear()
     night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=31)
-    assert night.said == ["opened #6 down to phone"]
+    assert night.messages == ["opened #6 down to phone"]
     assert night.incidents[6].checks == ("s/b/chat", "s/a/chat")
 
 
@@ -237,7 +237,7 @@ def test_one_that_flaps_alone_long_after_others_broke_is_told_by_itself() -> Non
     night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=10)
     flap(night, 5)
-    assert [each.split(" ")[0] for each in night.said] == [
+    assert [message.split(" ")[0] for message in night.messages] == [
         "opened",
         *["opened", "resolved"] * 3,
         "flapping",
@@ -250,10 +250,10 @@ def test_maintenance_is_no_flapping() -> None:
         silence(night, "s", minutes=5)
         night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
         night.see("s/a/chat", times=2)
-    assert night.said == []
+    assert night.messages == []
     night.later(minutes=10)
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
-    assert night.said == ["opened #7 down to phone"]
+    assert night.messages == ["opened #7 down to phone"]
 
 
 def test_who_was_told_of_one_base_url_hears_once_that_more_have_followed() -> None:
@@ -263,10 +263,10 @@ def test_who_was_told_of_one_base_url_hears_once_that_more_have_followed() -> No
     for endpoint in "bcd":
         night.see(f"s/{endpoint}/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=3)
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
     night.later(minutes=1)
     night.later(minutes=9)
-    assert night.said == ["opened #1 down to phone", "update #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone", "update #1 down to phone"]
 
 
 def test_what_breaks_in_the_same_half_minute_is_in_the_first_message() -> None:
@@ -274,7 +274,7 @@ def test_what_breaks_in_the_same_half_minute_is_in_the_first_message() -> None:
     for endpoint in "abcd":
         night.see(f"s/{endpoint}/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=20)
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
 
 
 def waits(night: Night, services: str) -> set[float]:
@@ -342,7 +342,7 @@ def test_what_is_muted_does_not_join_what_people_were_told_of() -> None:
     night = planned()
     night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
     assert [night.incidents[n].checks for n in (1, 2)] == [("s/b/chat",), ("s/a/chat",)]
     assert night.incidents[2].muted is Mute.MAINTENANCE
 
@@ -383,10 +383,10 @@ def test_base_urls_of_two_services_come_and_go_each_on_its_own() -> None:
             night.see(f"{service}/a/chat", FailureKind.BAD_GATEWAY, times=3)
             night.see(f"{service}/a/chat", times=2)
         night.later(minutes=4)
-    said = [each.split(" ")[0] for each in night.said]
+    said = [message.split(" ")[0] for message in night.messages]
     assert said == [*["opened", "resolved"] * 6, "flapping", "flapping"]
     night.later(minutes=40)
-    assert [each.split(" ")[0] for each in night.said[14:]] == ["calm", "calm"]
+    assert [message.split(" ")[0] for message in night.messages[14:]] == ["calm", "calm"]
 
 
 def test_an_incident_that_comes_and_goes_says_so_and_hands_its_series_on() -> None:

@@ -30,7 +30,7 @@ def test_services_whose_base_urls_are_named_alike_have_nothing_in_common() -> No
         for service in ("s", "s1", "s2"):
             night.see(f"{service}/a/chat", FailureKind.BAD_GATEWAY)
 
-    assert night.said == ["opened #2 down to phone", "opened #3 down to phone"]
+    assert night.messages == ["opened #2 down to phone", "opened #3 down to phone"]
     assert [(incident.service, incident.muted) for incident in night.incidents.values()] == [
         ("s", Mute.SILENCE),
         ("s1", None),
@@ -42,10 +42,10 @@ def test_a_reload_while_something_is_suspected_keeps_the_suspicion() -> None:
     night = Night(after=5)
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.alerts.change(AlertSettings(after=2), (PHONE,))
-    assert (night.alerts.suspects("s/a/chat"), night.said) == (True, [])
+    assert (night.alerts.suspects("s/a/chat"), night.messages) == (True, [])
 
     night.see("s/a/chat", FailureKind.BAD_GATEWAY)
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
     assert (night.incidents[1].opened, night.incidents[1].failed_runs) == (
         START,
         {"bad_gateway": 4},
@@ -57,9 +57,9 @@ def test_a_reload_that_asks_for_more_certainty_takes_back_nothing_that_was_told(
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=2)
     night.alerts.change(AlertSettings(after=9, recover=4), (PHONE,))
     night.see("s/a/chat", times=3)
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
     night.see("s/a/chat")
-    assert night.said == ["opened #1 down to phone", "resolved #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone", "resolved #1 down to phone"]
 
 
 def test_a_policy_that_left_the_configuration_ends_its_incident() -> None:
@@ -68,12 +68,12 @@ def test_a_policy_that_left_the_configuration_ends_its_incident() -> None:
     for _ in range(3):
         night.see("s/a/chat", FailureKind.BAD_GATEWAY)
         night.see("s/a/chat")
-    assert night.said == ["opened #1 degraded to phone"]
+    assert night.messages == ["opened #1 degraded to phone"]
 
     night.alerts.change(AlertSettings(after=9), (PHONE,))
     night.keep(night.alerts.forget({"s/a/chat"}, night.now))
     night.see("s/a/chat", times=3)
-    assert (night.said, night.incidents[1].closed) == (
+    assert (night.messages, night.incidents[1].closed) == (
         ["opened #1 degraded to phone", "resolved #1 degraded to phone"],
         START + timedelta(seconds=6),
     )
@@ -93,7 +93,7 @@ def test_an_incident_that_began_and_ended_in_a_silence_is_told_to_nobody_and_kep
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/a/chat", times=2)
     night.later(hours=2)
-    assert (night.said, night.incidents[1].muted) == ([], Mute.SILENCE)
+    assert (night.messages, night.incidents[1].muted) == ([], Mute.SILENCE)
 
 
 def test_a_channel_that_hears_of_no_beginning_hears_of_no_end() -> None:
@@ -105,7 +105,7 @@ def test_a_channel_that_hears_of_no_beginning_hears_of_no_end() -> None:
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/a/chat", times=2)
     told = {
-        name: [said for said in night.said if said.endswith(name)]
+        name: [said for said in night.messages if said.endswith(name)]
         for name in ("phone", "chat", "other")
     }
     assert told == {
@@ -126,12 +126,12 @@ def test_a_base_url_that_comes_and_goes_in_two_ways_hears_the_end_of_both() -> N
         for _ in range(5):
             night.see("s/a/chat", kind, times=runs)
             night.see("s/a/chat")
-    assert [said for said in night.said if "flapping" in said] == [
+    assert [said for said in night.messages if "flapping" in said] == [
         "flapping #4 down to phone",
         "flapping #9 degraded to phone",
     ]
     night.later(minutes=31)
-    assert sorted(said for said in night.said if "calm" in said) == [
+    assert sorted(said for said in night.messages if "calm" in said) == [
         "calm #10 degraded to phone",
         "calm #5 down to phone",
     ]
@@ -175,9 +175,9 @@ def test_what_is_still_down_when_the_night_of_a_clock_change_is_over_is_told_the
     night.now = datetime(2026, 10, 25, 0, 40, tzinfo=UTC)
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
     night.later(minutes=45)
-    assert night.said == []
+    assert night.messages == []
     night.later(minutes=10)
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
 
 
 def test_a_new_channel_after_a_reload_hears_what_happens_from_then_on() -> None:
@@ -186,6 +186,6 @@ def test_a_new_channel_after_a_reload_hears_what_happens_from_then_on() -> None:
     new = replace(PHONE, id="new", url=Secret("json://127.0.0.2"))
     night.alerts.change(AlertSettings(), (new,))
     night.see("s/a/chat", times=2)
-    assert night.said == ["opened #1 down to phone"]
+    assert night.messages == ["opened #1 down to phone"]
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
-    assert night.said[1:] == ["opened #2 down to new"]
+    assert night.messages[1:] == ["opened #2 down to new"]

@@ -220,10 +220,10 @@ def test_that_somebody_knows_is_told_to_channels_that_can_keep_it() -> None:
     )
     night = Night(channels)
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
-    night.said.clear()
+    night.messages.clear()
     night.keep(night.alerts.ack(1, night.now, "on it"))
     night.keep(night.alerts.ack(1, night.now, "again"))
-    assert night.said == ["acknowledged #1 down to opsgenie"]
+    assert night.messages == ["acknowledged #1 down to opsgenie"]
 
 
 def test_a_series_is_one_event_whichever_of_its_incidents_speaks() -> None:
@@ -235,7 +235,7 @@ def test_a_series_is_one_event_whichever_of_its_incidents_speaks() -> None:
     night.later(minutes=40)
     flapped = {number: incident.event for number, incident in night.incidents.items()}
     assert flapped == {1: 1, 2: 2, 3: 3, 4: 4, 5: 4, 6: 4}
-    assert night.said[-2:] == ["flapping #4 down to pagerduty", "calm #6 down to pagerduty"]
+    assert night.messages[-2:] == ["flapping #4 down to pagerduty", "calm #6 down to pagerduty"]
 
 
 def test_a_series_that_goes_on_as_a_part_of_another_incident_ends_where_events_are_held() -> None:
@@ -245,10 +245,10 @@ def test_a_series_that_goes_on_as_a_part_of_another_incident_ends_where_events_a
         night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
         night.see("s/a/chat", times=2)
         night.later(minutes=2)
-    night.said.clear()
+    night.messages.clear()
     night.see("s/b/chat", FailureKind.BAD_GATEWAY, times=3)
     night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=3)
-    assert night.said == [
+    assert night.messages == [
         "opened #5 down to pagerduty",
         "opened #5 down to chat",
         "resolved #4 down to pagerduty",

@@ -83,13 +83,13 @@ def test_too_many_failures_are_bad_even_where_they_never_come_in_a_row() -> None
     for _ in range(6):
         night.see("s/a/chat", FailureKind.BAD_GATEWAY)
         night.see("s/a/chat", times=2)
-    assert night.said == ["opened #1 degraded to phone"]
+    assert night.messages == ["opened #1 degraded to phone"]
     failure = night.incidents[1].failure
     assert failure.kind is FailureKind.BAD_GATEWAY
     assert failure.message == "got 2 of 6 runs failed within 30m, want under 30%"
 
     night.see("s/a/chat", times=60)
-    assert night.said == ["opened #1 degraded to phone", "resolved #1 degraded to phone"]
+    assert night.messages == ["opened #1 degraded to phone", "resolved #1 degraded to phone"]
 
 
 def test_a_rate_between_its_limits_moves_nothing_and_too_few_runs_say_nothing() -> None:
@@ -128,7 +128,7 @@ def test_slow_answers_are_told_though_no_single_run_was_called_slow() -> None:
     night = Night(settings=AlertSettings(policies=(objective,)))
     for second in range(9):
         night.keep(night.alerts.judge(run(second, ttft=5000)))
-    assert night.said == ["opened #1 degraded to phone"]
+    assert night.messages == ["opened #1 degraded to phone"]
     assert night.incidents[1].failed_runs == {"slow": 7}
 
 
@@ -154,14 +154,14 @@ def test_a_certificate_that_ends_soon_is_told_for_its_base_url_and_hides_nothing
     for _ in range(3):
         night.keep(night.alerts.judge(replace(ends, at=night.now)))
         night.now += timedelta(seconds=1)
-    assert night.said == ["opened #1 degraded to phone"]
+    assert night.messages == ["opened #1 degraded to phone"]
     assert night.incidents[1].failure == Failure(
         FailureKind.CERT_EXPIRING,
         "got a certificate that ends in 9 days (2026-12-03), want 14 or more",
     )
 
     night.see("s/a/chat", FailureKind.SLOW, times=5)
-    assert night.said == ["opened #1 degraded to phone", "opened #2 degraded to phone"]
+    assert night.messages == ["opened #1 degraded to phone", "opened #2 degraded to phone"]
     renewed = replace(run(), cert_expires=START + timedelta(days=90))
     for _ in range(2):
         night.keep(night.alerts.judge(renewed))
@@ -219,7 +219,7 @@ def test_an_edge_that_turns_the_monitor_away_is_one_services_trouble_and_hides_n
     night = Night()
     night.see("s/a/chat", FailureKind.EDGE_CHALLENGE, times=3)
     night.see("t/a/chat", FailureKind.OFFLINE, times=3)
-    assert night.said == ["opened #1 monitor to phone", "opened #2 monitor to phone"]
+    assert night.messages == ["opened #1 monitor to phone", "opened #2 monitor to phone"]
     assert [night.incidents[n].service for n in (1, 2)] == ["s", None]
     assert night.incidents[1].severity is Severity.MONITOR
 
@@ -264,7 +264,7 @@ def test_after_a_restart_windows_and_streaks_are_as_before() -> None:
         night.keep(night.alerts.judge(before[-1]))
     before.append(run(len(before), FailureKind.BAD_GATEWAY))
     night.keep(night.alerts.judge(before[-1]))
-    assert night.said == ["opened #1 degraded to phone"]
+    assert night.messages == ["opened #1 degraded to phone"]
 
     night.restart()
     night.alerts.seed([run(check="s/b/chat"), *before])
@@ -468,14 +468,14 @@ def test_a_budget_that_burns_is_told_with_both_windows_and_ends_with_the_short_o
     for _ in range(20):
         night.see("s/a/chat", FailureKind.BAD_GATEWAY, times=2)
         night.see("s/a/chat")
-    assert night.said == ["opened #1 degraded to phone"]
+    assert night.messages == ["opened #1 degraded to phone"]
     assert night.incidents[1].failure == Failure(
         FailureKind.BAD_GATEWAY,
         "got 11 of 36 runs failed within 1h and 11 of 36 within 5m, want under 30% in one of them",
     )
     night.now += timedelta(minutes=6)
     night.see("s/a/chat", times=3)  # the hour still burns
-    assert night.said[1:] == ["resolved #1 degraded to phone"]
+    assert night.messages[1:] == ["resolved #1 degraded to phone"]
     assert (SlowBurnRate().windows, SlowBurnRate().factor) == (
         (timedelta(hours=6), HALF_HOUR),
         6.0,
@@ -551,7 +551,7 @@ from monitor.model import FailureKind
 night = Night(settings=settings)
 night.see("s/x/http", times=2)
 night.see("s/x/http", FailureKind.SERVER_ERROR, times=2)
-print(night.said, night.incidents[1].failure.message)
+print(night.messages, night.incidents[1].failure.message)
 """
 
 

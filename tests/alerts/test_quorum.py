@@ -67,7 +67,7 @@ class World:
         self.now = START
         self.states: dict[tuple[str, str, str], AlertState] = {}
         self.incidents: dict[int, Incident] = {}
-        self.said: list[str] = []
+        self.messages: list[str] = []
 
     def minute(
         self,
@@ -124,7 +124,7 @@ class World:
         self.incidents |= {incident.id: incident for incident in changes.incidents}
         for row in changes.outgoing:
             severity = self.incidents[row.incident or 0].severity
-            self.said.append(f"{row.what.value} #{row.incident} {severity.value}")
+            self.messages.append(f"{row.what.value} #{row.incident} {severity.value}")
 
     def restart(self) -> None:
         opened = tuple(incident for incident in self.incidents.values() if not incident.closed)
@@ -140,19 +140,19 @@ def test_what_is_bad_from_all_vantages_is_one_outage_told_once() -> None:
     world.minutes(5, bad=EVERYWHERE)
     world.minutes(3)
 
-    assert world.said == ["opened #1 down", "resolved #1 down"]
+    assert world.messages == ["opened #1 down", "resolved #1 down"]
     assert (world.incidents[1].opened, world.incidents[1].closed) == (START, START + 5 * MINUTE)
 
 
 def test_what_is_bad_from_one_vantage_is_told_as_partial_when_it_has_lasted() -> None:
     world = World()
     world.minutes(9, bad=[SHANGHAI])
-    assert world.said == []
+    assert world.messages == []
     world.minutes(3, bad=[SHANGHAI])
-    assert world.said == ["opened #1 partial"]
+    assert world.messages == ["opened #1 partial"]
     assert world.incidents[1].bad_from == {CHAT: (SHANGHAI,)}
     world.minutes(3)
-    assert world.said == ["opened #1 partial", "resolved #1 partial"]
+    assert world.messages == ["opened #1 partial", "resolved #1 partial"]
 
 
 @pytest.mark.parametrize("first", [CHAT, MODELS])
@@ -163,21 +163,21 @@ def test_one_base_url_is_one_incident_though_some_of_its_checks_are_bad_from_few
     bad = {CHAT: [HOME], MODELS: [*EVERYWHERE]}
     for check in (first, *({CHAT, MODELS} - {first})):
         world.twice(bad[check], check)
-    assert world.said == ["opened #1 down"]
+    assert world.messages == ["opened #1 down"]
     assert world.incidents[1].bad_from == {CHAT: (HOME,), MODELS: (SHANGHAI, FRANKFURT, HOME)}
 
     for check in (CHAT, MODELS):
         world.twice([], check)
-    assert world.said == ["opened #1 down", "resolved #1 down"]
+    assert world.messages == ["opened #1 down", "resolved #1 down"]
     assert [*world.incidents] == [1]
 
 
 def test_what_users_see_of_a_base_url_is_told_with_what_few_saw_of_it_before() -> None:
     world = World(FOR_SHANGHAI)
     world.twice([HOME], CHAT)
-    assert (world.said, world.incidents[1].muted) == ([], Mute.PARTIAL)
+    assert (world.messages, world.incidents[1].muted) == ([], Mute.PARTIAL)
     world.twice([SHANGHAI], MODELS)
-    assert world.said == ["opened #1 partial"]
+    assert world.messages == ["opened #1 partial"]
     assert world.incidents[1].muted is None
     assert world.incidents[1].bad_from == {CHAT: (HOME,), MODELS: (SHANGHAI,)}
 
@@ -186,14 +186,14 @@ def test_what_few_see_of_another_base_url_is_not_told_with_an_outage() -> None:
     world = World()
     world.twice(EVERYWHERE, CHAT)
     world.twice([HOME], "s/b/chat")
-    assert world.said == ["opened #1 down"]
+    assert world.messages == ["opened #1 down"]
     assert world.incidents[1].checks == (CHAT,)
 
 
 def test_what_users_sit_behind_is_told_at_once() -> None:
     world = World(FOR_SHANGHAI)
     world.minutes(2, bad=[SHANGHAI])
-    assert world.said == ["opened #1 partial"]
+    assert world.messages == ["opened #1 partial"]
 
 
 def test_an_incident_walks_between_partial_and_down_and_says_each_step_once() -> None:
@@ -203,7 +203,7 @@ def test_an_incident_walks_between_partial_and_down_and_says_each_step_once() ->
     world.minutes(7, bad=[SHANGHAI])
     world.minutes(5)
 
-    assert world.said == [
+    assert world.messages == [
         "opened #1 partial",
         "update #1 down",
         "update #1 partial",
@@ -229,11 +229,11 @@ def test_a_vantage_that_falls_silent_neither_closes_nor_widens_anything() -> Non
     world = World(FOR_SHANGHAI)
     world.minutes(3, bad=[SHANGHAI])
     world.minutes(30, silent=[SHANGHAI])
-    assert world.said == ["opened #1 partial"]
+    assert world.messages == ["opened #1 partial"]
     world.minutes(30, bad=[SHANGHAI], silent=[FRANKFURT, HOME])
-    assert world.said == ["opened #1 partial"]
+    assert world.messages == ["opened #1 partial"]
     world.minutes(2)
-    assert world.said == ["opened #1 partial", "resolved #1 partial"]
+    assert world.messages == ["opened #1 partial", "resolved #1 partial"]
 
 
 def test_what_only_a_silent_vantage_saw_reminds_nobody_and_ends_as_unknown_after_an_hour() -> None:
@@ -242,9 +242,9 @@ def test_what_only_a_silent_vantage_saw_reminds_nobody_and_ends_as_unknown_after
     world.restart()
     world.minutes(3, bad=[SHANGHAI])
     world.minutes(50, silent=[SHANGHAI])
-    assert (world.said, world.incidents[1].closed) == (["opened #1 partial"], None)
+    assert (world.messages, world.incidents[1].closed) == (["opened #1 partial"], None)
     world.minutes(15, silent=[SHANGHAI])
-    assert world.said == ["opened #1 partial", "resolved #1 partial"]
+    assert world.messages == ["opened #1 partial", "resolved #1 partial"]
     assert world.incidents[1].unwatched == {CHAT}
     assert world.incidents[1].closed == START + 62 * MINUTE
     assert world.incidents[1].timeline[-1].text == NOT_HEARD
@@ -256,9 +256,9 @@ def test_an_outage_that_only_silent_vantages_saw_reminds_nobody_and_ends_as_unkn
     world.restart()
     world.minutes(3, bad=[SHANGHAI, FRANKFURT])
     world.minutes(50, silent=[SHANGHAI, FRANKFURT])
-    assert (world.said, world.incidents[1].closed) == (["opened #1 down"], None)
+    assert (world.messages, world.incidents[1].closed) == (["opened #1 down"], None)
     world.minutes(15, silent=[SHANGHAI, FRANKFURT])
-    assert world.said == ["opened #1 down", "resolved #1 down"]
+    assert world.messages == ["opened #1 down", "resolved #1 down"]
     assert world.incidents[1].timeline[-1].text == NOT_HEARD
 
 
@@ -269,7 +269,7 @@ def test_who_hears_of_outages_alone_is_told_that_it_is_down_from_fewer_places_ag
     world.minutes(3, bad=[SHANGHAI])
     world.minutes(3, bad=EVERYWHERE)
     world.minutes(10, bad=[SHANGHAI])
-    assert world.said == ["update #1 down", "update #1 partial"]
+    assert world.messages == ["update #1 down", "update #1 partial"]
 
 
 def test_who_was_told_that_an_outage_comes_and_goes_is_told_that_it_is_calm() -> None:
@@ -280,11 +280,11 @@ def test_who_was_told_that_an_outage_comes_and_goes_is_told_that_it_is_calm() ->
     for _ in range(4):
         world.minutes(3, bad=EVERYWHERE)
         world.minutes(3)
-    assert world.said[-1] == "flapping #4 down"
+    assert world.messages[-1] == "flapping #4 down"
     world.engine.change(world.settings, (pager,), FOR_SHANGHAI)
     world.minutes(3, bad=[SHANGHAI])
     world.minutes(40)
-    assert world.said[-1] == "calm #5 partial"
+    assert world.messages[-1] == "calm #5 partial"
 
 
 @pytest.mark.parametrize(
@@ -312,9 +312,9 @@ def test_an_outage_goes_on_while_those_who_saw_it_are_silent_until_as_many_see_i
     world.minutes(3, bad=EVERYWHERE)
     world.minutes(5, bad=[HOME], silent=[SHANGHAI, FRANKFURT])
     world.minutes(5, silent=[SHANGHAI, FRANKFURT])
-    assert world.said == ["opened #1 down"]
+    assert world.messages == ["opened #1 down"]
     world.minutes(3, silent=[SHANGHAI])
-    assert world.said == ["opened #1 down", "resolved #1 down"]
+    assert world.messages == ["opened #1 down", "resolved #1 down"]
 
 
 def test_one_that_is_left_alone_may_see_an_outage_begin() -> None:
@@ -322,14 +322,14 @@ def test_one_that_is_left_alone_may_see_an_outage_begin() -> None:
     world.minutes(3)
     world.minutes(5, silent=[SHANGHAI, FRANKFURT])
     world.minutes(2, bad=[HOME], silent=[SHANGHAI, FRANKFURT])
-    assert world.said == ["opened #1 down"]
+    assert world.messages == ["opened #1 down"]
 
 
 def test_a_vantage_whose_own_network_fails_has_no_vote() -> None:
     world = World()
     world.minutes(3)
     world.minutes(5, bad=[SHANGHAI, FRANKFURT], blind=[SHANGHAI, FRANKFURT])
-    assert world.said == []
+    assert world.messages == []
 
 
 @pytest.mark.parametrize("hours", [-5, 2])
@@ -348,9 +348,9 @@ def test_a_clock_that_is_set_silences_no_vantage(hours: int) -> None:
     world.now += timedelta(hours=hours)
     world.keep(world.engine.remind(world.now))
     world.minutes(2, bad=[SHANGHAI])
-    assert world.said == ["opened #1 partial"]
+    assert world.messages == ["opened #1 partial"]
     world.minutes(3)
-    assert world.said == ["opened #1 partial", "resolved #1 partial"]
+    assert world.messages == ["opened #1 partial", "resolved #1 partial"]
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,7 @@ def test_late_results_change_no_belief() -> None:
     world.minutes(3)
     for ago in range(60, 5, -1):
         world.run(SHANGHAI, FailureKind.CONNECT_TIMEOUT, ago * MINUTE)
-    assert (world.incidents, world.said) == ({}, [])
+    assert (world.incidents, world.messages) == ({}, [])
 
 
 def test_results_that_come_twice_or_out_of_order_change_no_belief() -> None:
@@ -387,21 +387,21 @@ def test_results_that_come_twice_or_out_of_order_change_no_belief() -> None:
 def test_trouble_of_the_account_is_one_incident_whoever_sees_it() -> None:
     world = World()
     world.minutes(2, bad=[SHANGHAI], kind=FailureKind.AUTH_INVALID)
-    assert world.said == ["opened #1 account"]
+    assert world.messages == ["opened #1 account"]
     world.minutes(3, bad=EVERYWHERE, kind=FailureKind.AUTH_INVALID)
     world.minutes(3, bad=[FRANKFURT], kind=FailureKind.AUTH_INVALID)
-    assert world.said == ["opened #1 account"]
+    assert world.messages == ["opened #1 account"]
     world.minutes(2)
-    assert world.said == ["opened #1 account", "resolved #1 account"]
+    assert world.messages == ["opened #1 account", "resolved #1 account"]
 
 
 def test_that_it_is_slow_is_told_only_for_a_majority_or_where_users_sit() -> None:
     world, there = World(), World(FOR_SHANGHAI)
     for each in (world, there):
         each.minutes(60, bad=[SHANGHAI], kind=FailureKind.SLOW)
-    assert (world.said, there.said) == ([], ["opened #1 degraded"])
+    assert (world.messages, there.messages) == ([], ["opened #1 degraded"])
     world.minutes(5, bad=EVERYWHERE, kind=FailureKind.SLOW)
-    assert world.said == ["opened #1 degraded"]
+    assert world.messages == ["opened #1 degraded"]
 
 
 def test_what_only_others_see_bad_may_still_be_recommended_here() -> None:
@@ -417,7 +417,7 @@ def test_a_restart_goes_on_as_if_nothing_had_happened() -> None:
         for _ in range(7):
             world.minute(bad)
             world.restart()
-    assert world.said == [
+    assert world.messages == [
         "opened #1 partial",
         "update #1 down",
         "update #1 partial",
@@ -443,7 +443,7 @@ def test_a_vantage_that_leaves_the_configuration_takes_its_accusation_with_it() 
     world.voting = replace(THREE, places={FRANKFURT: THREE.places[FRANKFURT]})
     world.engine.change(world.settings, (PHONE,), world.voting)
     world.keep(world.engine.forget({CHAT}, world.now))
-    assert world.said == ["opened #1 partial", "resolved #1 partial"]
+    assert world.messages == ["opened #1 partial", "resolved #1 partial"]
     assert world.incidents[1].unwatched == {CHAT}
     assert world.incidents[1].timeline[-1].text == NOT_HEARD  # the check is watched from elsewhere
 
@@ -491,9 +491,9 @@ def test_a_vantage_that_leaves_does_not_end_what_another_sees() -> None:
     world.minutes(3, bad=EVERYWHERE)
     world.engine.change(world.settings, (PHONE,), replace(THREE, places={}))
     world.keep(world.engine.forget({CHAT}, world.now))
-    assert world.said == ["opened #1 down"]
+    assert world.messages == ["opened #1 down"]
     world.minutes(2)
-    assert world.said == ["opened #1 down", "resolved #1 down"]
+    assert world.messages == ["opened #1 down", "resolved #1 down"]
 
 
 @pytest.mark.parametrize(
@@ -568,11 +568,11 @@ def test_no_history_tells_a_begin_without_its_end_or_a_step_twice(
                 assert len(incident.bad_from[CHAT]) >= 2 or len(believed) == 1
     world.minutes(4)
     assert not [each for each in world.incidents.values() if not each.closed]
-    assume(not any("flapping" in line for line in world.said))
+    assume(not any("flapping" in line for line in world.messages))
     for number, incident in world.incidents.items():
-        told = [line.split()[0] for line in world.said if f"#{number} " in line]
+        told = [line.split()[0] for line in world.messages if f"#{number} " in line]
         assert told == [] or (told[0], told[-1]) == ("opened", "resolved")
-        steps = [line.split()[-1] for line in world.said if f"#{number} " in line][:-1]
+        steps = [line.split()[-1] for line in world.messages if f"#{number} " in line][:-1]
         assert all(a != b for a, b in pairwise(steps))
         assert incident.active == frozenset()
 

@@ -218,7 +218,7 @@ def test_begun_and_over_take_turns_and_nothing_is_told_twice(
 ) -> None:
     line = play(seen, chosen)
     said: dict[int | None, list[str]] = {}
-    for row in line.said:
+    for row in line.messages:
         said.setdefault(row.incident, []).append(row.what.value)
     for number, words in said.items():
         assert number is not None

@@ -96,7 +96,7 @@ class Line:
     now: datetime = START
     states: dict[StateKey, AlertState] = field(default_factory=dict)
     incidents: dict[int, Incident] = field(default_factory=dict)
-    said: list[OutboxMessage] = field(default_factory=list)
+    messages: list[OutboxMessage] = field(default_factory=list)
     believed: dict[tuple[str, str], str] = field(default_factory=dict)
     """By check and rule, one letter a minute: F, R or `.`."""
     told: str = ""
@@ -150,7 +150,7 @@ class Line:
 
     def _tell(self, rows: Iterable[OutboxMessage]) -> None:
         rows = list(rows)
-        self.said += rows
+        self.messages += rows
         self.told += "+" if len(rows) > 1 else _TOLD.get(rows[0].what, "?") if rows else "."
 
 
