@@ -48,6 +48,7 @@ def once(folder: Path, **env: str) -> tuple[int, dict[str, str]]:
     }
 
 
+@pytest.mark.slow
 def test_without_a_key_what_needs_none_is_up_and_the_rest_says_no_key(tmp_path: Path) -> None:
     code, seen = once(tmp_path)
 

@@ -68,6 +68,7 @@ def test_a_fault_of_our_own_is_one_line_and_whole_with_debug(config: Path) -> No
     assert "ZeroDivisionError: planted" in done.stderr
 
 
+@pytest.mark.slow
 def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
     asked = {"_MONITOR_COMPLETE": "complete_bash"}
     found = shell("monitor", tmp_path, **asked, COMP_WORDS="monitor re", COMP_CWORD="1").stdout
@@ -109,6 +110,7 @@ async def many_runs(folder: Path, count: int = 30_000) -> None:
     await store.close()
 
 
+@pytest.mark.slow
 def test_what_a_terminal_cannot_encode_ends_nothing(config: Path) -> None:
     text = (config / "monitor.toml").read_text()
     (config / "monitor.toml").write_text(f'{text}[service.b]\nname = "优化"\nendpoints = {{}}\n')

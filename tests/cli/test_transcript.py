@@ -131,6 +131,7 @@ def test_what_commands_say_is_of_one_voice(tmp_path: Path, pytestconfig: pytest.
     compare("transcript.txt", parts, pytestconfig)
 
 
+@pytest.mark.slow
 def test_without_a_terminal_or_colours_there_are_no_colours(tmp_path: Path) -> None:
     (tmp_path / "monitor.toml").write_text(CONFIG)
     for command in ("monitor once", "monitor --help", "script -qec 'monitor once' /dev/null"):

@@ -126,6 +126,7 @@ def schedules(monkeypatch: pytest.MonkeyPatch) -> list[schedule.Schedule]:
     return made
 
 
+@pytest.mark.slow
 def test_a_schedule_that_hangs_ends_the_pings_and_is_told_and_so_is_its_end(
     tell: Tell, schedules: list[schedule.Schedule]
 ) -> None:

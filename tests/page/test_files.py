@@ -97,6 +97,7 @@ def test_weights_stay_small(renderer: Renderer, world: str) -> None:
         assert len(re.findall(rb"<[a-z]", home)) <= 2000
 
 
+@pytest.mark.slow
 def test_twelve_base_urls_with_seven_calls_each_are_no_heavy_page(renderer: Renderer) -> None:
     found = renderer.files(view(*twelve(), {})[0])
     for home in (found["index.html"], found["zh-CN/index.html"]):

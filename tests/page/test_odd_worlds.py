@@ -83,6 +83,7 @@ def test_one_base_url_is_enough() -> None:
     assert b"Nothing has been measured yet." in published(site, EMPTY)["index.html"]
 
 
+@pytest.mark.slow
 def test_fifty_services_with_chinese_names() -> None:
     services: list[Service] = []
     checks, known = [], {}

@@ -101,6 +101,7 @@ async def test_kills_lose_nothing_that_was_acknowledged(url: str, clock: Clock, 
     assert damage(path_of(url)) is None
 
 
+@pytest.mark.slow
 def test_results_wait_out_a_full_disk_and_are_all_written_after_it(url: str) -> None:
     with start(FILLS_ITS_DISK, url) as daemon:
         said, _ = daemon.communicate(timeout=30)
