@@ -109,6 +109,7 @@ _VANTAGE = """
 name = {{ en = "{place.name}", zh-CN = "{place.chinese}" }}
 key = "{key}"
 main = {main}
+paid = "each"  # tokens cost nothing here
 """
 
 

@@ -132,7 +132,8 @@ def _page(
     )
     fresh = not any(history.latest for history in _histories(site, snapshot, of))
     own_name = name_in(language.code, site.vantage_names, site.vantage)
-    whence = of.whence if of else formatting.whence(own_name, language)
+    own = of or next((each for each in vantages if each.id == site.vantage), None)
+    whence = own.whence if own else formatting.whence(own_name, language)
     seeing = [each for each in vantages if each.sees]
     measured = [*endpoints]
     if vantages and of is None:

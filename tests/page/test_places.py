@@ -137,6 +137,7 @@ def test_a_monitor_without_a_name_of_its_own_is_spoken_of_in_words() -> None:
     english = page(all_of_shanghai(), site)
     assert "the monitor's location" in english.current[0].what
     assert english.vantages[0].title == "The monitor's location"
+    assert english.whence == "from the monitor's location"
     assert "监控所在地" in english.others[0].current[0].what
 
 
