@@ -33,14 +33,14 @@ _NOTE = 1000
 
 
 def reader_of(incident: Incident, vantages: Sequence[VantageView]) -> VantageView | None:
-    """Return the place whose people need something else: of those that see it bad the one where users sit.
+    """Return the place whose people are told what to use instead; None where only one looks.
 
-    None where the first place, the monitor's own, speaks for all.
+    It is one that sees it bad: the monitor's own, else one where users sit, as in messages.
     """
     bad = [vantage for vantage in vantages if vantage.id in incident.places]
-    if not bad or not incident.is_partial or bad[0] is vantages[0]:
-        return None
-    return min(bad, key=lambda vantage: (not vantage.is_main, vantage.id))
+    own = vantages[0].id if vantages else ""
+    order = [(vantage.id != own, not vantage.is_main, vantage.id) for vantage in bad]
+    return bad[order.index(min(order))] if bad else None
 
 
 def well_from(incident: Incident, vantages: Sequence[VantageView]) -> list[VantageView]:

@@ -253,7 +253,15 @@ def _instead(
     service = next((each for each in seen if each.id == incident.service), None)
     if service is None or not incident.severity.is_of_base_urls:
         return None
-    covered = {by_path[path].shown for path in incident.endpoints if path in by_path}
+    paths = {*incident.endpoints}
+    if reader:
+        bad = (
+            check
+            for check in incident.active
+            if check not in incident.partial or reader.id in incident.bad_from.get(check, ())
+        )
+        paths = {check.rpartition("/")[0] for check in bad}
+    covered = {by_path[path].shown for path in paths if path in by_path}
     picks = [*service.picks, *service.next]
     usable = [pick for pick in picks if not pick.flaw and pick.host not in covered]
     return usable[0].url or usable[0].host if usable else None

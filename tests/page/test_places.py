@@ -376,6 +376,12 @@ def broken(world: World) -> Iterator[str]:
     known = [vantage for vantage in shown.vantages if world.sees(vantage.id)]
     yield from said_of_all(shown, [each for place in known for each in place.by_path.values()])
     yield from blamed_on_the_way(known)
+    for card in shown.current:
+        of_place = [each for each in shown.vantages if each.name == card.instead_from]
+        seen_there = [e for each in of_place for e in each.by_path.values()]
+        works = {endpoint.url for endpoint in seen_there if endpoint.main_state in WORKING}
+        if card.instead and card.instead not in works:
+            yield f"{card.title}: {card.instead} from {card.instead_from or 'nowhere'}"
 
 
 def said_of_a_place(shown: PageView, vantage: VantageView, *, sees: bool) -> Iterator[str]:
