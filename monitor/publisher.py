@@ -86,7 +86,7 @@ class Publisher:
         self._vantage, self._version = vantage, version
         self.change(services, checks, settings, maintenance, vantage_names, vantages)
         self._repeats = RepeatFilter()
-        self._cache = RenderCache()
+        self._cache = RenderCache(holds_files=False)
         self._renderer = Renderer(self._cache)
         self._picks: Mapping[str, Pick] | None = None
         self._folder = Folder(settings.dir)
@@ -183,11 +183,18 @@ class Publisher:
         folder = site.settings.dir
         if folder != self._folder.path:
             self._folder = Folder(folder)
+            self._cache.forget_files()
         picks = _previous_picks(site) if self._picks is None else self._picks
         page, self._picks = view(site, snapshot, picks, self._cache)
-        changed = self._folder.publish(self._renderer.files(page))
-        states = [endpoint.state for endpoint in page.endpoints]
-        self._is_calm = bool(states) and State.UNKNOWN not in states and site is self.site
+        try:
+            changed = self._folder.publish(self._renderer.files(page))
+        except BaseException:  # nobody knows what was written
+            self._cache.forget_files()
+            raise
+        self._cache.forget_files(self._folder.lost)
+        states = {endpoint.state for endpoint in page.endpoints}
+        is_whole = site is self.site and not self._folder.lost
+        self._is_calm = is_whole and bool(states) and State.UNKNOWN not in states
         best = {
             service.id: service.picks[0] if service.picks else None for service in page.for_users
         }

@@ -221,6 +221,38 @@ def test_a_calm_page_is_made_at_each_third_beat_and_at_the_next_one_where_someth
     assert pages[11:] == [5, 6, 7]
 
 
+async def test_a_page_that_somebody_deletes_or_overwrites_is_there_again_with_the_next_but_one(
+    tmp_path: Path,
+) -> None:
+    loop = publisher(Shelf(worlds.all_good()), tmp_path)
+    await loop.publish()
+    deleted = tmp_path / "endpoints" / "ohmygpt" / "cf-cdn" / "index.html"
+    overwritten = deleted.with_name("status.json")
+    before = deleted.read_text(), overwritten.read_text()
+    deleted.unlink()
+    overwritten.write_text("somebody else's")
+    await loop.publish()
+    await loop.publish()
+    assert (deleted.read_text(), overwritten.read_text()) == before
+
+
+async def test_what_could_not_be_written_is_written_whole_when_it_can(tmp_path: Path) -> None:
+    shelf = Shelf(worlds.all_good())
+    loop = publisher(shelf, tmp_path)
+    await loop.publish()
+    page = tmp_path / "endpoints" / "ohmygpt" / "us-direct" / "index.html"
+    shelf.found = worlds.mixed()
+    home = tmp_path / "index.html"
+    home.unlink()
+    home.mkdir()  # the home page comes last
+    with pytest.raises(OSError, match=r"index\.html"):
+        await loop.publish()
+    home.rmdir()
+    page.write_text("lost by the disk")
+    await loop.publish()
+    assert 'data-state="major_outage"' in page.read_text()
+
+
 async def test_a_folder_that_cannot_be_written_is_used_as_soon_as_it_can(tmp_path: Path) -> None:
     folder = tmp_path / "page"
     folder.write_text("a file in the way")

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitor.page.render_cache import UNCHANGED
+
 MANIFEST = ".monitor-files.json"
 """What we wrote, so that nothing else is ever removed."""
 YIELDING = frozenset({"robots.txt"})
@@ -22,12 +24,14 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> int:
 
 
 class Folder:
-    """The folder of the page. It remembers what it wrote, so that the same bytes are not read again."""
+    """The folder of the page. It knows by hash and time what it wrote, so that the same bytes are not read again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._written: dict[str, tuple[bytes, int]] = {}
-        """Content, and when the file last changed (ns)."""
+        self._written: dict[str, tuple[int, int]] = {}
+        """The hash of the content, and when the file last changed (ns)."""
+        self.lost: set[str] = set()
+        """Files that were given as `UNCHANGED` the last time and are not there as they were written."""
         self._names: Manifest | None = None
 
     def publish(self, files: Mapping[str, bytes]) -> int:
@@ -36,6 +40,7 @@ class Folder:
         A page is written after all that it points at, the home page last of all.
         """
         open_folder(self.path)
+        self.lost = set()
         before = self._names or _names(self.path)
         ours = [name for name in files if not _is_the_operators(self.path, name, before)]
         changed = sum(self._write(name, files[name]) for name in sorted(ours, key=_order))
@@ -50,10 +55,15 @@ class Folder:
 
     def _write(self, name: str, content: bytes) -> bool:
         file = f"{self.path}/{name}"
-        if self._written.get(name) == (content, _changed(file)):
+        written, changed = self._written.get(name, (0, 0)), _changed(file)
+        if content is UNCHANGED:
+            if not changed or changed != written[1]:
+                self.lost.add(name)
+            return False
+        if written == (hash(content), changed):
             return False
         new = _write(Path(file), content)
-        self._written[name] = content, _changed(file)
+        self._written[name] = hash(content), _changed(file)
         return new
 
 

@@ -4,7 +4,7 @@ A view, a line of the crowded home page or a file is made anew when what it foll
 page of an endpoint or incident, and its file for programs, is also made anew when it has become old.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -15,6 +15,14 @@ EVERY = timedelta(minutes=5)
 SHARE = 0.5
 """How old a file of the page may grow for want of news, as a share of the time after which it is stale."""
 T = TypeVar("T")
+
+
+class _Unchanged(bytes):
+    pass
+
+
+UNCHANGED = _Unchanged(b"as it was written last")
+"""Stands for the content of a file that has no news: a crowd has hundreds of megabytes of them."""
 
 
 class Beat(Protocol):
@@ -38,7 +46,9 @@ class _Kept:
 class RenderCache:
     """Gives the same object again while it follows from equal inputs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, holds_files: bool = True) -> None:
+        """Unless it holds files, one without news is `UNCHANGED`, for who has it on the disk."""
+        self._holds_files = holds_files
         self._before: dict[Hashable, _Kept] = {}
         self._now: dict[Hashable, _Kept] = {}
 
@@ -60,10 +70,19 @@ class RenderCache:
         wait = min(EVERY, page.stale_after * SHARE) * _turn(name)
         at = page.generated_at
         if kept is None or kept.inputs != news or not (kept.at and kept.at <= at <= kept.at + wait):
-            kept = _Kept(news, make(), at)
+            content = make()
+            self._now[name] = _Kept(news, content if self._holds_files else UNCHANGED, at)
+            return content
         self._now[name] = kept
-        content: bytes = kept.value
-        return content
+        last: bytes = kept.value
+        return last
+
+    def forget_files(self, names: Collection[str] | None = None) -> None:
+        """Make these files anew the next time; None is all of them."""
+        for known in (self._before, self._now):
+            for name in [*known] if names is None else names:
+                if isinstance(name, str):
+                    known.pop(name, None)
 
 
 def _turn(name: str) -> float:
