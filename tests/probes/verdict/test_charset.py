@@ -51,9 +51,9 @@ def test_an_encoding_that_is_none_is_taken_for_utf_8(encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["punycode", "idna", "raw_unicode_escape", "utf-7"])
 def test_a_label_that_is_made_to_be_slow_to_read_is_read_at_once(encoding: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     page(b"a" * 100_000 + b"-" + b"kva" * 100_000, f"text/html; charset={encoding}")
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_the_title_of_a_page_is_read_in_its_own_encoding() -> None:

@@ -364,6 +364,6 @@ def test_a_hostile_body_gets_a_verdict_like_any_other(body: bytes) -> None:
 )
 def test_a_page_made_to_be_slow_to_read_is_read_at_once(piece: bytes) -> None:
     page = b"<html>" + piece * (65_536 // len(piece))
-    began = time.perf_counter()
+    began = time.process_time()
     assert kind(503, page) is FailureKind.SERVER_ERROR
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
