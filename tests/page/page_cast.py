@@ -1,5 +1,6 @@
 """What worlds are made of: the founding example's six base URLs, histories, failures, incidents."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -138,12 +139,8 @@ def result(check: str, median: float, at: datetime = NOW, failure: Failure | Non
     )
 
 
-def histogram(median: float, spread: float, dice: Random, runs: int = 60) -> Mapping[int, int]:
-    found: dict[int, int] = {}
-    for _ in range(runs):
-        number = bucket(median * dice.lognormvariate(0, spread))
-        found[number] = found.get(number, 0) + 1
-    return found
+def histogram(median: float, spread: float, dice: Random) -> Mapping[int, int]:
+    return Counter(bucket(median * dice.lognormvariate(0, spread)) for _ in range(60))
 
 
 def day(median: float, dice: Random, *, chats: bool, down: int = 0, unknown: int = 0) -> Rollup:
