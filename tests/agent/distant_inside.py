@@ -225,7 +225,7 @@ async def live(folder: Path, cut_s: float) -> dict[str, Any]:
         await asyncio.to_thread(lambda: [process.wait(30) for process in processes[1:]])
         processes[0].terminate()
         await asyncio.to_thread(processes[0].wait, 30)
-    best = folder / "hub" / "public" / "best"
+    best = folder / "hub" / "page" / "best"
     return {
         "began": began,
         "ended": SystemClock().now().timestamp(),

@@ -88,6 +88,15 @@ def test_incidents_are_those_of_the_place_that_sees_them(
     assert {check["latest"]["outcome"] for check in story["after"]["checks"]} == {"up"}
 
 
+def test_each_place_has_its_own_best_base_url(lived: tuple[Path, dict[str, Any]]) -> None:
+    """From Shanghai the one whose name is not lied about; elsewhere the quicker one."""
+    _, story = lived
+    best = {name: text.strip() for name, text in story["best"].items()}
+    assert sorted(best) == ["cn.txt", "fra.txt", "hk.txt", "jp.txt", "us.txt"]
+    assert best["cn.txt"] == "http://edge.test:7000"
+    assert {*best.values()} <= {"http://direct.test:7000", "http://edge.test:7000"}
+
+
 def test_all_that_was_measured_is_there_once(lived: tuple[Path, dict[str, Any]]) -> None:
     """Also what Hong Kong measured while it was cut off."""
     folder, story = lived

@@ -150,13 +150,14 @@ def each_check_is_in_one_incident(world: VantageWorld) -> Iterator[str]:
     yield from world.doubled[:3]
 
 
+_SAY_HOW_BAD = {NotificationType.OPENED, NotificationType.UPDATE, NotificationType.REMINDER}
+
+
 def each_crossing_is_told_once(world: VantageWorld) -> Iterator[str]:
     """A begin, an update at each crossing that people do not know of, and an end: each once."""
     for incident in world.incidents.values():
         rows = [row for _, row in world.rows if row.incident == incident.id]
-        told = [
-            row for row in rows if row.what in {NotificationType.OPENED, NotificationType.UPDATE}
-        ]
+        told = [row for row in rows if row.what in _SAY_HOW_BAD]
         opened = sum(row.what is NotificationType.OPENED for row in rows)
         ended = sum(row.what is NotificationType.RESOLVED for row in rows)
         if (opened, ended) != (
@@ -164,9 +165,8 @@ def each_crossing_is_told_once(world: VantageWorld) -> Iterator[str]:
             int(incident.announced and incident.closed is not None),
         ) and not incident.series:
             yield f"#{incident.id} was told to begin {opened} and to end {ended} times"
-        joined = len(incident.checks) > 1
-        for one, other in pairwise(told):
-            if one.severity is other.severity and not joined:
+        for one, other in pairwise(told if len(incident.endpoints) == 1 else []):
+            if one.severity is other.severity and other.what is NotificationType.UPDATE:
                 yield f"#{incident.id} was told twice to be {other.severity.value}"
 
 
@@ -183,7 +183,7 @@ def what_is_down_is_told_as_down(world: VantageWorld) -> Iterator[str]:
             ),
             None,
         )
-        if incident is None or not incident.announced or len(incident.checks) > 1:
+        if incident is None or not incident.announced or len(incident.endpoints) > 1:
             continue
         rows = [(at, row) for at, row in world.rows if row.incident == incident.id]
         known = [row.severity for at, row in rows if at <= move.at + 20]

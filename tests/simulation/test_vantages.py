@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 from laws_of_vantages import VANTAGE_LAWS, broken_laws
-from vantage_truth import AGENTS, HOUR, HUB, PLACES, Cut, Death, VantageTruth
+from vantage_mutants import VANTAGE_MUTANTS, VantageMutant
+from vantage_truth import AGENTS, HOUR, HUB, PLACES, Cut, Death, VantageTruth, draw_vantages
 from vantage_world import START, VantageWorld
 
 from monitor.model import NOT_HEARD, NotificationType, Severity
@@ -51,6 +52,14 @@ def _hub_is_left_alone() -> VantageTruth:
     return truth
 
 
+def _old_accusation() -> VantageTruth:
+    """Shanghai accused, and is silent since; hours later the hub alone sees it bad, and Hong Kong does not."""
+    truth = _accuser_is_cut_off()
+    truth.bad["s/a", "cn"] = [(HOUR, 2 * HOUR)]
+    truth.bad["s/a", HUB] = [(4 * HOUR, 4.5 * HOUR)]
+    return truth
+
+
 @pytest.mark.slow
 def test_who_is_left_alone_does_not_speak_for_those_who_saw_it_well() -> None:
     world = VantageWorld(2, _hub_is_left_alone()).run()
@@ -90,6 +99,24 @@ def test_a_hub_that_is_killed_before_it_believes_a_batch_believes_the_next() -> 
         downs = [move.at for move in world.moves if move.after == "down" and "http" in move.check]
         assert len(downs) == 1
         assert downs[0] <= first + death.gap + 90
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", VANTAGE_MUTANTS, ids=[mutant.name for mutant in VANTAGE_MUTANTS])
+def test_a_planted_fault_of_votes_breaks_a_law(
+    mutant: VantageMutant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutant.put(monkeypatch)
+    truths = (
+        _hub_is_left_alone(),
+        _accuser_is_cut_off(),
+        _old_accusation(),
+        *(draw_vantages(s) for s in range(40, 50)),
+    )
+    worlds = (VantageWorld(seed, truth).run() for seed, truth in enumerate(truths))
+    caught = next((law for world in worlds for law in broken_laws(world)), None)
+    print(f"\n{mutant.name}: {caught}")
+    assert caught, f"no law notices that {mutant.name}"
 
 
 @pytest.mark.proof
