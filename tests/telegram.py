@@ -185,8 +185,8 @@ class Telegram:
                     waits, timeout=int(body["timeout"]), return_when=asyncio.FIRST_COMPLETED
                 )
             finally:
-                for each in waits:
-                    each.cancel()
+                for wait in waits:
+                    wait.cancel()
         if replaced.is_set():
             return _refusal(409, f"Conflict: terminated by other getUpdates request; {_ONE}")
         self._polling = None

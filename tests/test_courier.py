@@ -668,7 +668,7 @@ async def test_a_long_message_in_chinese_with_all_that_is_escaped_arrives_whole(
     text = "\n".join(phone.messages)
     assert [f"[#{number}]" in text for number in range(1, 5)] == [True] * 4
     assert hostile[:20] in text
-    assert all(len(each.encode("utf-16-le")) // 2 <= 4096 for each in phone.messages)
+    assert all(len(message.encode("utf-16-le")) // 2 <= 4096 for message in phone.messages)
 
 
 async def test_while_nothing_can_be_stored_a_message_says_so(

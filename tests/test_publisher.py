@@ -111,7 +111,7 @@ async def test_own_pages_without_news_follow_in_turns_by_the_daemons_clock(tmp_p
     async def pages() -> list[str]:
         await loop.publish()
         found = sorted((tmp_path / "endpoints").glob("*/*/index.html"))
-        return [each.read_text() for each in found]
+        return [path.read_text() for path in found]
 
     first = await pages()
     wait = min(EVERY, site.stale_after * SHARE).total_seconds()
@@ -136,7 +136,7 @@ async def test_it_remembers_its_pick_from_round_to_round(tmp_path: Path) -> None
     await loop.publish()
     quicker = shelf.found.checks[key("proxy-1")]
     recent = tuple(
-        replace(each, timings=replace(each.timings, ttft=600.0)) for each in quicker.recent
+        replace(result, timings=replace(result.timings, ttft=600.0)) for result in quicker.recent
     )
     shelf.found = replace(
         shelf.found,
@@ -152,7 +152,7 @@ async def test_a_restart_sends_nobody_elsewhere(tmp_path: Path, stopped: bool) -
     await publisher(shelf, tmp_path).publish(stopped=stopped)
     quicker = shelf.found.checks[key("proxy-1")]
     recent = tuple(
-        replace(each, timings=replace(each.timings, ttft=600.0)) for each in quicker.recent
+        replace(result, timings=replace(result.timings, ttft=600.0)) for result in quicker.recent
     )
     shelf.found = replace(
         shelf.found,

@@ -392,9 +392,9 @@ def _evidence(value: Any) -> Evidence:
     if len(json.dumps(document)) > 2 * MOST_EVIDENCE:
         raise WireError("want less evidence")
     headers, events = document.get("headers", []), document.get("events", [])
-    if not (isinstance(headers, list) and all(_is_list_of(each, str, 2) for each in headers)):
+    if not (isinstance(headers, list) and all(_is_list_of(header, str, 2) for header in headers)):
         raise WireError("want `headers` as pairs of texts")
-    if not (isinstance(events, list) and all(_is_event(each) for each in events)):
+    if not (isinstance(events, list) and all(_is_event(event) for event in events)):
         raise WireError("want `events` as triples of numbers")
     return Evidence(
         headers=tuple((clean_text(name, 120), clean_text(text, 500)) for name, text in headers),

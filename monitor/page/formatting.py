@@ -332,5 +332,5 @@ _IN_TEMPLATES: tuple[Callable[..., str], ...] = (
 def in_language(language: Language) -> SimpleNamespace:
     """All of the above by name, for templates."""
     return SimpleNamespace(
-        **{each.__name__: partial(each, language=language) for each in _IN_TEMPLATES}
+        **{function.__name__: partial(function, language=language) for function in _IN_TEMPLATES}
     )

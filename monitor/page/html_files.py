@@ -90,9 +90,9 @@ class HtmlFiles:
 
     def _seen_from(self, path: str) -> object:
         return [
-            (each.id, each.by_path[path].state)
-            for each in self.page.vantages
-            if path in each.by_path
+            (vantage.id, vantage.by_path[path].state)
+            for vantage in self.page.vantages
+            if path in vantage.by_path
         ]
 
     @property

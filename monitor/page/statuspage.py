@@ -162,7 +162,7 @@ def _component(key: str, name: str, state: State, shown: State, page: PageView) 
 def _among(groups: Mapping[str, Document], paths: Iterable[str]) -> list[Document]:
     """The groups of these base URLs, in the order of the page."""
     components = (groups[path] for path in paths if path in groups)
-    return sorted(components, key=lambda each: int(each["position"]))
+    return sorted(components, key=lambda component: int(component["position"]))
 
 
 def _incident(incident: IncidentView, groups: Mapping[str, Document], page: PageView) -> Document:

@@ -127,11 +127,11 @@ def _headline(
     *,
     fresh: bool,
 ) -> tuple[str, ...]:
-    if not any(each.up or each.down or each.paused for each in sights):
+    if not any(sight.up or sight.down or sight.paused for sight in sights):
         return (
             not_measured([s for each in vantages for s in each.services], language, fresh=fresh),
         )
-    if all(each.paused and not (each.up or each.down) for each in sights):
+    if all(sight.paused and not (sight.up or sight.down) for sight in sights):
         text = language.ngettext(
             "The service is in maintenance.", "All services are in maintenance.", len(sights)
         )
@@ -142,7 +142,7 @@ def _headline(
         if vantage.sees
         for endpoint in vantage.by_path.values()
     }
-    if states == {State.OPERATIONAL} and not any(each.closed is None for each in incidents):
+    if states == {State.OPERATIONAL} and not any(incident.closed is None for incident in incidents):
         if all(vantage.sees for vantage in vantages):
             return (language.gettext("All base URLs work."),)
         seeing = [vantage for vantage in vantages if vantage.sees]
@@ -154,14 +154,14 @@ def _headline(
 
 def _which(sights: Sequence[_ServiceSights], language: Language) -> Iterator[str]:
     """Say of each service whether it is up, and from where it is not: in one sentence where all are alike."""
-    alike = {_case(each, language) for each in sights}
+    alike = {_case(sight, language) for sight in sights}
     if len(alike) == 1:
         [(case, whence)] = alike
         yield _OF_ALL[case](language, len(sights), whence)
         return
     cases: dict[tuple[str, str], list[str]] = {}
-    for each in sights:
-        cases.setdefault(_case(each, language), []).append(each.name)
+    for sight in sights:
+        cases.setdefault(_case(sight, language), []).append(sight.name)
     for (case, whence), names in sorted(
         cases.items(), key=lambda pair: [*_OF_ALL].index(pair[0][0])
     ):
@@ -407,7 +407,7 @@ def _serving(seeing: Sequence[VantageView], language: Language) -> Iterator[str]
         if (all_of_it := [*vantage.by_path.values()])
         and any(each.main_state is not State.UNKNOWN for each in all_of_it)
     ]
-    for serving, number, vantage in sorted(counts, key=lambda each: each[0] / each[1])[:_NAMED]:
+    for serving, number, vantage in sorted(counts, key=lambda count: count[0] / count[1])[:_NAMED]:
         if serving == 0:
             yield language.gettext("From %(place)s no request succeeds.", place=vantage.name)
         elif serving < number:
@@ -480,7 +480,9 @@ def _open_incidents(
     seeing: Sequence[VantageView], incidents: Sequence[Incident], language: Language
 ) -> Iterator[str]:
     """Say that there are some where no row of any place shows any."""
-    count = sum(each.closed is None and each.severity.is_of_base_urls for each in incidents)
+    count = sum(
+        incident.closed is None and incident.severity.is_of_base_urls for incident in incidents
+    )
     states = {endpoint.state for vantage in seeing for endpoint in vantage.by_path.values()}
     if count and states == {State.OPERATIONAL}:
         yield language.ngettext("One incident is open.", "%(num)s incidents are open.", count)
@@ -493,9 +495,9 @@ def _triage_service(
     sights: Sequence[_ServiceSights], seeing: Sequence[VantageView], language: Language
 ) -> Triage:
     say = language.gettext
-    if not any(each.up or each.down or each.paused for each in sights):
+    if not any(sight.up or sight.down or sight.paused for sight in sights):
         return Triage(state=State.UNKNOWN, what=say("Not known"), note=say("No recent results"))
-    down = sum(bool(each.down) and not each.up for each in sights)
+    down = sum(bool(sight.down) and not sight.up for sight in sights)
     if down == len(sights):
         return Triage(state=State.MAJOR, what=say("Down"), note=say("Every base URL fails"))
     if down:
@@ -503,7 +505,7 @@ def _triage_service(
             "%(down)s of %(num)s service", "%(down)s of %(num)s services", len(sights), down=down
         )
         return Triage(state=State.PARTIAL, what=say("Down"), note=note)
-    some = [each for each in sights if each.down]
+    some = [sight for sight in sights if sight.down]
     if some:
         places = [vantage for vantage in seeing if any(vantage in each.down for each in some)]
         note = (

@@ -96,8 +96,8 @@ def _home(
     if not vantages:
         return page
     by_vantage = (
-        _page(site, snapshot, each.services, names, vantages, cache, language, path, of=each)
-        for each in vantages
+        _page(site, snapshot, vantage.services, names, vantages, cache, language, path, of=vantage)
+        for vantage in vantages
     )
     return replace(page, by_vantage=tuple(by_vantage))
 
@@ -132,12 +132,12 @@ def _page(
     )
     fresh = not any(history.latest for history in _histories(site, snapshot, of))
     own_name = name_in(language.code, site.vantage_names, site.vantage)
-    own = of or next((each for each in vantages if each.id == site.vantage), None)
+    own = of or next((vantage for vantage in vantages if vantage.id == site.vantage), None)
     whence = own.whence if own else formatting.whence(own_name, language)
-    seeing = [each for each in vantages if each.sees]
+    seeing = [vantage for vantage in vantages if vantage.sees]
     measured = [*endpoints]
     if vantages and of is None:
-        measured += [endpoint for each in vantages for endpoint in each.endpoints]
+        measured += [endpoint for vantage in vantages for endpoint in vantage.endpoints]
         verdict = verdict_of_places(vantages, services, public, language, fresh=fresh)
     elif of and not of.sees:
         verdict = verdict_unseen(of, language)
@@ -273,7 +273,7 @@ def _is_unseen(
     """Say whether nothing is known now of any check that an incident takes for bad, from where it was bad."""
     if not incident.severity.is_of_base_urls:
         return False
-    accusers = [each.by_path for each in sights if each.id in incident.places]
+    accusers = [sight.by_path for sight in sights if sight.id in incident.places]
     cells = [
         endpoints[path].checks[probe].state
         for path, _, probe in (check.rpartition("/") for check in incident.active)

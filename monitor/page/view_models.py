@@ -408,7 +408,7 @@ class PageView(published.Status):
         """Until when the newest result counts; None where nothing is known now."""
         endpoints = [*self.endpoints]
         if self.shown_vantage is None:
-            endpoints += [endpoint for each in self.vantages for endpoint in each.endpoints]
+            endpoints += [endpoint for vantage in self.vantages for endpoint in vantage.endpoints]
         times = [endpoint.fresh_until for endpoint in endpoints if endpoint.fresh_until]
         return max(times, default=None) if self.state is not State.UNKNOWN else None
 
@@ -417,13 +417,13 @@ class PageView(published.Status):
         """Say whether some base URL is known to answer its main call, from anywhere that this page is of."""
         services = [*self.services]
         if self.shown_vantage is None:
-            services += [service for each in self.vantages for service in each.services]
+            services += [service for vantage in self.vantages for service in vantage.services]
         return any(service.is_up for service in services)
 
     @property
     def for_users(self) -> tuple[ServiceView, ...]:
         """Return each service as the place sees it where users sit, and for want of one the monitor's own."""
-        main = next((each for each in self.vantages if each.is_main), None)
+        main = next((vantage for vantage in self.vantages if vantage.is_main), None)
         seen = {service.id: service for service in main.services} if main else {}
         return tuple(seen.get(service.id, service) for service in self.services)
 
@@ -448,7 +448,7 @@ class PageView(published.Status):
         The name is empty where only one place looks, and once it is over.
         """
         places = [("", self.by_path)]
-        if bad := [each for each in self.vantages if each.id in incident.places]:
+        if bad := [vantage for vantage in self.vantages if vantage.id in incident.places]:
             places = [(each.title, each.by_path) for each in bad]
         return tuple(
             (place, endpoints[path])

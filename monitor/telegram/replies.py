@@ -202,7 +202,7 @@ def incidents(view: PageView, zone: tzinfo) -> str:
 
 
 def _open_incidents(view: PageView, zone: tzinfo) -> list[str]:
-    going_on = [each for each in view.incidents if each.closed is None]
+    going_on = [incident for incident in view.incidents if incident.closed is None]
     lines = [_incident_line(each, view, zone) for each in going_on[:_LISTED]]
     if left := len(going_on) - len(lines):
         lines.append(view.language.gettext("%(num)s more incidents are open.", num=left))
@@ -217,13 +217,13 @@ def _incident_line(incident: IncidentView, view: PageView, zone: tzinfo) -> str:
         lasted=incident.lasted,
     )
     line = f"[#{incident.id}] {_title(incident, view)} ({since})"
-    is_known = any(each.what is EntryKind.ACKED for each in incident.updates)
+    is_known = any(update.what is EntryKind.ACKED for update in incident.updates)
     return f"{line} ✔ {say('Acknowledged')}" if is_known else line
 
 
 def _title(incident: IncidentView, view: PageView) -> str:
     """Name the service as well: on the page the base URL stands below its own."""
-    services = {each.split("/", 1)[0] for each in incident.endpoints}
+    services = {endpoint.split("/", 1)[0] for endpoint in incident.endpoints}
     names = [service.name for service in view.services if service.id in services]
     if not incident.severity.is_of_base_urls or len(names) != 1:
         return incident.title

@@ -113,7 +113,7 @@ class Subscriptions:
         for chat in sorted(chats.keys() - done):
             if not (services := chats.get(chat)):
                 continue  # gone meanwhile
-            code = max(services.values(), key=lambda each: each.since).language
+            code = max(services.values(), key=lambda subscription: subscription.since).language
             if code not in pages:
                 pages[code] = await self._operations.public_page(language(code))
             wanted = [
@@ -148,7 +148,7 @@ class Subscriptions:
     async def _read(self) -> dict[int, dict[str, Subscriber]]:
         if self._chats is None:
             self._chats = {}
-            for each in await self._operations.store.subscribers():
-                if each.channel == self._channel:
-                    self._chats.setdefault(each.chat, {})[each.service] = each
+            for subscriber in await self._operations.store.subscribers():
+                if subscriber.channel == self._channel:
+                    self._chats.setdefault(subscriber.chat, {})[subscriber.service] = subscriber
         return self._chats

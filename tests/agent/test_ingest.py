@@ -34,7 +34,7 @@ async def test_a_batch_is_in_the_history_under_the_vantage_of_its_key(hub: Agent
     answer = await hub.push([(1, run(0)), (2, failed(30))], batch=Batch(config="tag", offset_ms=12))
     assert (answer.status, answer.document["upto"], answer.document["before"]) == (200, 2, 0)
     stored = await hub.stored()
-    assert [(each.vantage, each.outcome, each.at) for each in stored] == [
+    assert [(result.vantage, result.outcome, result.at) for result in stored] == [
         ("cn", Outcome.UP, NOON),
         ("cn", FailureKind.DNS_POISONED.outcome, NOON + timedelta(seconds=30)),
     ]

@@ -107,7 +107,7 @@ async def agent_fixture(hub: AgentHub, tmp_path: Path) -> AsyncIterator[AgentSid
 
 
 def begins(results: list[Result]) -> list[float]:
-    return [(each.at - NOON).total_seconds() for each in results]
+    return [(result.at - NOON).total_seconds() for result in results]
 
 
 async def test_what_the_hub_has_taken_is_forgotten_and_the_rest_follows(
@@ -297,7 +297,7 @@ async def test_a_full_buffer_gives_up_the_oldest_good_results_first(
         assert sum(map(len, agent.waiting())) <= 10_000
         await agent.push()
         stored = await hub.stored()
-        assert [each for each in begins(stored) if each % 10 == 0] == [*range(0, 200, 10)]
+        assert [begin for begin in begins(stored) if begin % 10 == 0] == [*range(0, 200, 10)]
         assert len(stored) + hub.heard[-1].state.dropped == 200
         assert begins(stored)[-5:] == [195, 196, 197, 198, 199]
 
@@ -325,7 +325,7 @@ async def test_what_was_measured_before_the_machine_started_keeps_its_time(
         await agent.client.config("")
         agent.measure(-3_600 + 7)
         await agent.push()
-        assert [round(each) for each in begins(await hub.stored())] == [-60, 7]
+        assert [round(begin) for begin in begins(await hub.stored())] == [-60, 7]
 
 
 async def test_a_new_configuration_is_fetched_once(hub: AgentHub, agent: AgentSide) -> None:

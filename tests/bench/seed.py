@@ -25,7 +25,7 @@ DAYS_KEPT, HOURS_KEPT = 90, 25
 
 def hour_of(rng: random.Random, at: datetime, runs: int) -> Sum:
     results = (plausible(rng, at, "a/b/chat") for _ in range(runs))
-    return Sum.of_rows([counted_row(RunRecord(result=each, kind="chat")) for each in results])
+    return Sum.of_rows([counted_row(RunRecord(result=result, kind="chat")) for result in results])
 
 
 def day_of(rng: random.Random, at: datetime, runs: int) -> Sum:
@@ -83,8 +83,8 @@ def fill(
 def _multiply(connection: Connection, table: Table, key: str, template: str) -> None:
     """Give each check a row: that of the `template`, which is a key below 0."""
     name, *others = table.columns.keys()
-    values = ", ".join(f"made.{each}" for each in others if each != "check_id")
-    columns = ", ".join((name, "check_id", *(each for each in others if each != "check_id")))
+    values = ", ".join(f"made.{other}" for other in others if other != "check_id")
+    columns = ", ".join((name, "check_id", *(other for other in others if other != "check_id")))
     connection.exec_driver_sql(
         f"INSERT INTO {table.name} ({columns}) SELECT {key}, checks.id, {values}"  # our own names
         f" FROM {CHECKS.name} JOIN {table.name} made ON made.{name} = {template} ORDER BY checks.id"

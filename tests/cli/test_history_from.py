@@ -68,7 +68,7 @@ def test_each_place_has_a_history_of_its_own_also_one_that_has_left(
     config: Config, clock: HandClock, vantage: str, outcome: Outcome
 ) -> None:
     report = history(config, clock, vantage)
-    assert [(each.vantage, each.outcome) for each in report.runs] == [(vantage, outcome)]
+    assert [(result.vantage, result.outcome) for result in report.runs] == [(vantage, outcome)]
     assert report.vantage == vantage
 
 

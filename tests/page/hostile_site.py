@@ -35,10 +35,12 @@ def tags(content: bytes) -> list[tuple[str, Mapping[str, str | None]]]:
 def hostile_site() -> Site:
     service = replace(SITE.services[0], name=HOSTILE)
     endpoints = tuple(
-        replace(each, name=HOSTILE, url=f'https://{each.id}.example;script-src *;/?"><script>')
-        for each in service.endpoints
+        replace(
+            endpoint, name=HOSTILE, url=f'https://{endpoint.id}.example;script-src *;/?"><script>'
+        )
+        for endpoint in service.endpoints
     )
-    named = {each.id: each for each in endpoints}
+    named = {endpoint.id: endpoint for endpoint in endpoints}
     return replace(
         SITE,
         services=(replace(service, endpoints=endpoints),),

@@ -70,15 +70,15 @@ def _read(said: Mapping[str, dict[str, dict[str, object]]], waited: float) -> Op
     audits: dict[str, dict[str, float]] = said["audits"]  # type: ignore[assignment]
     categories: dict[str, dict[str, list[dict[str, str]]]] = said["categories"]  # type: ignore[assignment]
     weighs = [
-        each["id"]
+        category["id"]
         for name in CATEGORIES[1:]
-        for each in categories[name]["auditRefs"]
-        if each["weight"]
+        for category in categories[name]["auditRefs"]
+        if category["weight"]
     ]
     return Opinion(
         scores={name: 100 * float(str(categories[name]["score"])) for name in CATEGORIES},
         figures={short: audits[name]["numericValue"] for name, short in FIGURES.items()},
-        wrong=tuple(each for each in weighs if audits[each]["score"] not in {None, 1}),
+        wrong=tuple(audit for audit in weighs if audits[audit]["score"] not in {None, 1}),
         benchmark=float(str(said["environment"]["benchmarkIndex"])),
         waited=waited,
     )
@@ -127,9 +127,9 @@ async def _waited(process: asyncio.subprocess.Process) -> float:
 def _below(root: int) -> Iterator[int]:
     """All that descend from it."""
     parents: dict[int, int] = {}
-    for each in _PROC.glob("[0-9]*/stat"):
+    for path in _PROC.glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            parents[int(each.parent.name)] = int(each.read_text().rpartition(")")[2].split()[1])
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
     for pid, parent in parents.items():
         above = parent
         while above not in {0, root}:

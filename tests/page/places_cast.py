@@ -48,14 +48,14 @@ def seen(vantage: str, share: float = 1.0) -> Mapping[str, CheckHistory]:
 def slower(known: CheckHistory, share: float) -> CheckHistory:
     recent = tuple(
         replace(
-            each,
+            result,
             timings=replace(
-                each.timings,
-                ttft=each.timings.ttft and each.timings.ttft * share,
-                ttfb=each.timings.ttfb and each.timings.ttfb * share,
+                result.timings,
+                ttft=result.timings.ttft and result.timings.ttft * share,
+                ttfb=result.timings.ttfb and result.timings.ttfb * share,
             ),
         )
-        for each in known.recent
+        for result in known.recent
     )
     return replace(known, recent=recent)
 

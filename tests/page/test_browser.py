@@ -417,10 +417,10 @@ async def test_the_visitors_own_test_says_what_it_reached_and_calls_nothing_down
     web = await served(tmp_path)
     there = f"http://127.0.0.1:{web.port}"
     moved = {
-        each.id: replace(
-            each, url="https://there.test" if each.id == "cf-cdn" else "https://gone.test"
+        endpoint.id: replace(
+            endpoint, url="https://there.test" if endpoint.id == "cf-cdn" else "https://gone.test"
         )
-        for each in SITE.services[0].endpoints
+        for endpoint in SITE.services[0].endpoints
     }
     site = replace(
         SITE,
@@ -473,9 +473,9 @@ async def test_what_no_browser_can_ask_is_not_called_unreachable(
         "proxy-2": {"ca_file": Path("ca.pem")},
     }
     kept = tuple(
-        replace(each, **changed[each.id])
-        for each in SITE.services[0].endpoints
-        if each.id in changed
+        replace(endpoint, **changed[endpoint.id])
+        for endpoint in SITE.services[0].endpoints
+        if endpoint.id in changed
     )
     by_id = {each.id: each for each in kept}
     site = replace(

@@ -112,7 +112,7 @@ def test_a_retired_base_url_keeps_its_page_with_figures_and_incidents() -> None:
 
 def test_maintenance_is_its_own_state_and_counts_against_nobody() -> None:
     seen, _ = view(maintained(MOCK_SITE), worlds.mock(), {})
-    worked = next(each for each in seen.endpoints if each.path == "ohmygpt/fast-cdn")
+    worked = next(endpoint for endpoint in seen.endpoints if endpoint.path == "ohmygpt/fast-cdn")
     assert worked.state is State.MAINTENANCE
     assert {check.text for check in worked.checks.values()} == {"Paused"}
     assert [(work.active, work.id) for work in seen.maintenance] == [

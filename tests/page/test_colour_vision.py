@@ -68,7 +68,7 @@ def simulated(colour: Colour, sight: str) -> Colour:
 def as_seen(colour: Colour, sight: str) -> Colour:
     rgb = simulated(colour, sight)
     cones = times(CONES, tuple(min(1.0, max(0.0, each)) for each in rgb))
-    return times(LAB, tuple(each ** (1 / 3) for each in cones))
+    return times(LAB, tuple(cone ** (1 / 3) for cone in cones))
 
 
 def palette(theme: int) -> dict[str, Colour]:
@@ -82,7 +82,7 @@ def palette(theme: int) -> dict[str, Colour]:
 
 
 def nearest(colours: dict[str, Colour], sight: str) -> float:
-    seen = [as_seen(each, sight) for each in colours.values()]
+    seen = [as_seen(colour, sight) for colour in colours.values()]
     return min(
         100 * sum((a - b) ** 2 for a, b in zip(one, two, strict=True)) ** 0.5
         for one, two in combinations(seen, 2)

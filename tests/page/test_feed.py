@@ -66,7 +66,7 @@ def breaches(content: bytes) -> Iterator[str]:
     times = [
         each.text or "" for name in ("updated", "published") for each in root.iter(f"{ATOM}{name}")
     ]
-    yield from (f"{each} is no time" for each in times if not TIME.fullmatch(each))
+    yield from (f"{time} is no time" for time in times if not TIME.fullmatch(time))
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -105,8 +105,10 @@ def noted(snapshot: Snapshot, number: int, at: datetime, text: str) -> Snapshot:
     return replace(
         snapshot,
         incidents=tuple(
-            replace(each, timeline=(*each.timeline, note)) if each.id == number else each
-            for each in snapshot.incidents
+            replace(incident, timeline=(*incident.timeline, note))
+            if incident.id == number
+            else incident
+            for incident in snapshot.incidents
         ),
     )
 

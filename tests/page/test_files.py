@@ -111,10 +111,13 @@ def twelve() -> tuple[Site, Snapshot]:
     site, snapshot, dice = SITES["mock"], WORLDS["mock"](), Random(5)
     (service,) = site.services
     more = {
-        each.id: replace(
-            each, id=f"{each.id}-b", name=f"{each.name} B", url=f"https://b.{each.id}.example"
+        endpoint.id: replace(
+            endpoint,
+            id=f"{endpoint.id}-b",
+            name=f"{endpoint.name} B",
+            url=f"https://b.{endpoint.id}.example",
         )
-        for each in service.endpoints
+        for endpoint in service.endpoints
     }
     checks = [replace(check, endpoint=more[check.endpoint.id]) for check in site.checks]
     known = {check.key: history(check, dice) for check in checks}
@@ -264,7 +267,7 @@ def test_a_thousand_base_urls_are_one_page_that_a_phone_can_load(renderer: Rende
     assert first[same] != later[same], "but before it is old"
     assert took_s < 10
     policy = re.findall(r"connect-src ([^;]*);", first["index.html"].decode())
-    assert policy == ["'self' " + " ".join(each.url for each in page.shown_picks)]
+    assert policy == ["'self' " + " ".join(pick.url for pick in page.shown_picks)]
     assert first["index.html"].count(b"data-url=") == len(page.shown_picks) == 4
     assert (
         max(len(first["status.json"]) // 1000, len(first["endpoints/many/e5/status.json"])) < 20_000

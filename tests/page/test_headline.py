@@ -121,7 +121,7 @@ def test_a_key_that_is_refused_meanwhile_does_not_hide_why_a_base_url_is_down() 
         found = fail(fail(worlds.all_good(), down, kind, 1), down, FailureKind.AUTH_INVALID, 1)
         opened = incident(1, Severity.DOWN, kind, ago(minutes=40), None, down)
         seen = page(replace(found, incidents=(opened,)))
-        (one,) = [each for each in seen.endpoints if each.path == "ohmygpt/cf-cdn"]
+        (one,) = [endpoint for endpoint in seen.endpoints if endpoint.path == "ohmygpt/cf-cdn"]
         assert (one.state, one.trouble) == (State.MAJOR, kind)
         assert seen.network.what == what
     assert FailureKind.AUTH_INVALID.outcome is Outcome.UNKNOWN
@@ -131,6 +131,6 @@ def test_what_is_worse_is_the_trouble_of_a_base_url_whose_key_is_refused_for_ano
     found = fail(worlds.all_good(), key("cf-cdn", "models"), FailureKind.AUTH_INVALID)
     found = fail(found, key("cf-cdn"), FailureKind.SLOW, 1)
     seen = page(found)
-    (one,) = [each for each in seen.endpoints if each.path == "ohmygpt/cf-cdn"]
+    (one,) = [endpoint for endpoint in seen.endpoints if endpoint.path == "ohmygpt/cf-cdn"]
     assert (one.state, one.trouble) == (State.DEGRADED, FailureKind.SLOW)
     assert seen.network.what == "1\u00a0degraded"

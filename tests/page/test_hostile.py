@@ -40,7 +40,7 @@ def test_hostile_text_makes_no_element_and_no_attribute(published: Mapping[str, 
         kinds = {tag for tag, _ in expected}
         assert {tag for tag, _ in tags(content)} <= kinds, name
         for tag, attributes in tags(content):
-            assert not [each for each in attributes if each.startswith("on")], name
+            assert not [attribute for attribute in attributes if attribute.startswith("on")], name
             assert (tag, set(attributes)) in expected, name
 
 

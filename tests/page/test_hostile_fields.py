@@ -39,7 +39,9 @@ def poisoned(value: Any, text: str) -> Any:
         return type(value)(poisoned(item, text) for item in value)
     assert not isinstance(value, type)
     changed = {
-        each.name: poisoned(getattr(value, each.name), text) for each in fields(value) if each.init
+        field.name: poisoned(getattr(value, field.name), text)
+        for field in fields(value)
+        if field.init
     }
     changed |= {
         name: text for name in TEXTS.get(type(value), ()) if getattr(value, name) is not None
@@ -80,7 +82,7 @@ def test_no_text_of_a_snapshot_becomes_an_element(published: Mapping[str, bytes]
         kinds = {tag for tag, _ in tags(plain[name])}
         for tag, attributes in tags(content):
             assert tag in kinds, name
-            assert not [each for each in attributes if each.startswith("on")], name
+            assert not [attribute for attribute in attributes if attribute.startswith("on")], name
         scripts = [attributes for tag, attributes in tags(content) if tag == "script"]
         assert len(scripts) == len([tag for tag, _ in tags(plain[name]) if tag == "script"]), name
 

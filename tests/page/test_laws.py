@@ -111,10 +111,11 @@ def world(endpoints: tuple[Cells, ...]) -> tuple[Site, Snapshot]:
         SITE,
         services=(
             replace(
-                SERVICE, endpoints=tuple(each for each in SERVICE.endpoints if each.id in names)
+                SERVICE,
+                endpoints=tuple(endpoint for endpoint in SERVICE.endpoints if endpoint.id in names),
             ),
         ),
-        checks=tuple(each for each in CHECKS if each.key in keys),
+        checks=tuple(check for check in CHECKS if check.key in keys),
         maintenance=(maintenance,) if paused else (),
         settings=replace(SITE.settings, languages=("en",)),
     )
@@ -153,22 +154,22 @@ class Seen:
 
     @property
     def rows(self) -> Counter[State]:
-        return Counter(each.state for each in self.page.endpoints)
+        return Counter(endpoint.state for endpoint in self.page.endpoints)
 
     @property
     def serving_well(self) -> int:
         """What answers, and neither cuts nor holds back nor falsifies."""
         return self.serving - sum(
-            each.main_state is State.DEGRADED
-            and each.main_check.failure is not None
-            and each.main_check.failure.row.spoils_answer
-            for each in self.page.endpoints
+            endpoint.main_state is State.DEGRADED
+            and endpoint.main_check.failure is not None
+            and endpoint.main_check.failure.row.spoils_answer
+            for endpoint in self.page.endpoints
         )
 
     @property
     def serving(self) -> int:
         working = {State.OPERATIONAL, State.DEGRADED}
-        return sum(each.main_state in working for each in self.page.endpoints)
+        return sum(endpoint.main_state in working for endpoint in self.page.endpoints)
 
 
 def seen(endpoints: tuple[Cells, ...]) -> Seen:
@@ -196,7 +197,7 @@ def law(rule: Callable[[Seen], Iterator[str]]) -> Callable[[Seen], Iterator[str]
 @law
 def all_work_only_if_all_are_known_to_and_no_incident_is_open(seen: Seen) -> Iterator[str]:
     if "All base URLs work" in seen.said:
-        if any(each.main_state is not State.OPERATIONAL for each in seen.page.endpoints):
+        if any(endpoint.main_state is not State.OPERATIONAL for endpoint in seen.page.endpoints):
             yield "a main call is not known to work"
         if set(seen.rows) != {State.OPERATIONAL}:
             yield "a row is not operational"
@@ -240,7 +241,9 @@ def a_headline_counts_the_rows(seen: Seen) -> Iterator[str]:
         said = re.search(rf"(One|\d+) {pattern}", seen.page.headline)
         if said:
             number = 1 if said[1] == "One" else int(said[1])
-            blocked = sum(each.state is state and each.blocked for each in seen.page.endpoints)
+            blocked = sum(
+                endpoint.state is state and endpoint.blocked for endpoint in seen.page.endpoints
+            )
             if number not in {seen.rows[state], blocked, seen.rows[state] - blocked}:
                 yield f"{said[0]}, rows: {seen.rows[state]}"
 
@@ -257,7 +260,7 @@ def requests_succeed_through_as_many_as_rows_say(seen: Seen) -> Iterator[str]:
     if int(spoiled[1] if spoiled else 0) != seen.serving - seen.serving_well:
         yield f"{spoiled and spoiled[0]}, but {seen.serving - seen.serving_well}"
     if said := re.search(r"(\d+) base URLs? (?:is|are) not measured", seen.said):
-        unknown = sum(each.main_state is State.UNKNOWN for each in seen.page.endpoints)
+        unknown = sum(endpoint.main_state is State.UNKNOWN for endpoint in seen.page.endpoints)
         if int(said[1]) != unknown:
             yield f"{said[0]}, but {unknown}"
 
@@ -265,11 +268,13 @@ def requests_succeed_through_as_many_as_rows_say(seen: Seen) -> Iterator[str]:
 @law
 def a_call_fails_everywhere_only_if_every_cell_says_so(seen: Seen) -> Iterator[str]:
     for said in re.findall(r"Requests for (\w+) fail through every base URL", seen.said):
-        if {each.checks[said].state for each in seen.page.endpoints} != {State.MAJOR}:
+        if {endpoint.checks[said].state for endpoint in seen.page.endpoints} != {State.MAJOR}:
             yield said
     for service in seen.page.services:
         for call, state in service.calls.items():
-            if state is not call_state(each.checks[call].state for each in service.endpoints):
+            if state is not call_state(
+                endpoint.checks[call].state for endpoint in service.endpoints
+            ):
                 yield f"{call} is {state}"
 
 
@@ -280,7 +285,7 @@ def good_news_of_the_network_stands_beside_no_failure(seen: Seen) -> Iterator[st
         if re.search(r"down|blocked|degraded|fail for|fails for", f"{network.what} {network.note}"):
             yield f"{network.what}: {network.note}"
         if network.what == "All paths work" and (
-            seen.rows[State.UNKNOWN] or any(each.astray for each in seen.page.endpoints)
+            seen.rows[State.UNKNOWN] or any(endpoint.astray for endpoint in seen.page.endpoints)
         ):
             yield "all paths, with some unknown or failing on the way"
 

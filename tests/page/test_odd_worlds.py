@@ -104,7 +104,7 @@ def test_fifty_services_with_chinese_names() -> None:
 
 
 def test_names_that_turn_the_words_around_them_are_cut_and_cleaned() -> None:
-    evil = {each.id: replace(each, name=EVIL, tags=(EVIL,)) for each in ENDPOINTS}
+    evil = {endpoint.id: replace(endpoint, name=EVIL, tags=(EVIL,)) for endpoint in ENDPOINTS}
     site = replace(
         SITE,
         services=(replace(SERVICE, name=EVIL, endpoints=tuple(evil.values())),),
@@ -141,5 +141,5 @@ def test_the_clock_may_say_any_year(year: int) -> None:
 def test_incidents_of_a_clock_that_was_set_back() -> None:
     found = worlds.mixed()
     for change in ({"opened": NOW + timedelta(days=9)}, {"closed": NOW - timedelta(days=900)}):
-        moved = tuple(replace(each, **change) for each in found.incidents)  # type: ignore[arg-type]
+        moved = tuple(replace(incident, **change) for incident in found.incidents)  # type: ignore[arg-type]
         published(SITE, replace(found, incidents=moved))

@@ -151,8 +151,10 @@ def test_a_place_without_a_key_is_judged_by_what_needs_none() -> None:
                 ).checks
             )
     shown = page(places({CN: checks, HK: seen(HK), LAPTOP: seen(LAPTOP)}))
-    cn = next(each for each in shown.vantages if each.id == CN)
-    assert {(each.state, each.main) for each in cn.endpoints} == {(State.OPERATIONAL, "models")}
+    cn = next(vantage for vantage in shown.vantages if vantage.id == CN)
+    assert {(endpoint.state, endpoint.main) for endpoint in cn.endpoints} == {
+        (State.OPERATIONAL, "models")
+    }
     assert "Shanghai Models" in page_text(rendered(shown)["index.html"].decode())
 
 
@@ -186,7 +188,8 @@ def test_an_incident_is_each_places_own_from_when_it_saw_it_until_it_was_well_th
 def test_the_bars_of_one_place_hold_no_trouble_of_another() -> None:
     shown = page(blocked_from_shanghai())
     bars = {
-        each.id: each.by_path["ohmygpt/us-direct"].history.days[-1].state for each in shown.vantages
+        vantage.id: vantage.by_path["ohmygpt/us-direct"].history.days[-1].state
+        for vantage in shown.vantages
     }
     assert bars == {
         "fra": State.OPERATIONAL,
@@ -243,7 +246,7 @@ def test_what_a_place_does_not_probe_leaves_its_line_empty() -> None:
     cn, *others = VANTAGES
     site = replace(SITE_OF_PLACES, vantages=(replace(cn, services=frozenset({"none"})), *others))
     shown = page(blocked_from_shanghai(), site)
-    assert [each.id for each in shown.vantages] == ["fra", HK, LAPTOP]
+    assert [vantage.id for vantage in shown.vantages] == ["fra", HK, LAPTOP]
     assert "best/cn.txt" not in rendered(shown)
 
 
@@ -421,7 +424,7 @@ def blamed_on_the_way(known: list[VantageView]) -> Iterator[str]:
     for vantage in known:
         for path, endpoint in vantage.by_path.items():
             others = [each.by_path[path] for each in known if path in each.by_path]
-            is_reached = any(each.main_state in WORKING for each in others)
+            is_reached = any(other.main_state in WORKING for other in others)
             if endpoint.trouble is FailureKind.CONNECT_TIMEOUT and endpoint.blocked != is_reached:
                 yield f"{path} from {vantage.id}: {endpoint.fault}, reached: {is_reached}"
 

@@ -157,8 +157,8 @@ def test_a_private_umask_of_the_service_does_not_close_the_page(tmp_path: Path) 
         publish(tmp_path / "page", {"endpoints/s/a/index.html": b"x"})
     finally:
         os.umask(before)
-    found = [each for each in (tmp_path / "page").rglob("*") if each.is_dir()]
-    assert {each.stat().st_mode & 0o777 for each in (tmp_path / "page", *found)} == {0o755}
+    found = [path for path in (tmp_path / "page").rglob("*") if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "page", *found)} == {0o755}
 
 
 def test_a_reader_of_the_page_before_still_finds_its_assets(tmp_path: Path) -> None:

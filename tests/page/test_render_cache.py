@@ -40,7 +40,7 @@ def site(names: list[str]) -> Site:
     others = [
         replace(each, name=name) for each, name in zip(ENDPOINTS[: len(names)], names, strict=True)
     ]
-    by_id = {each.id: each for each in (*ENDPOINTS, *others)}
+    by_id = {endpoint.id: endpoint for endpoint in (*ENDPOINTS, *others)}
     return replace(
         SITE,
         services=(replace(SERVICE, endpoints=tuple(by_id.values())),),
@@ -129,7 +129,7 @@ def named(names: dict[int, str]) -> Site:
         replace(each, name=names.get(number, each.name))
         for number, each in enumerate(service.endpoints)
     )
-    by_id = {each.id: each for each in endpoints}
+    by_id = {endpoint.id: endpoint for endpoint in endpoints}
     return replace(
         site_of_many,
         services=(Service(id="many", name="Many", endpoints=endpoints),),

@@ -270,5 +270,5 @@ def test_a_bar_shows_how_much_of_the_day_so_far_was_lost(minutes: int, digit: st
 
 
 def test_eighteen_minutes_of_a_day_that_is_over_are_a_trace() -> None:
-    assert [each.digit for each in days(incident(-600, -582))[-2:]] == ["0", "0"]
+    assert [day.digit for day in days(incident(-600, -582))[-2:]] == ["0", "0"]
     assert days(incident(-1440, 0))[-2].digit == "9"

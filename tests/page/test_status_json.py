@@ -39,7 +39,7 @@ def detail(world: str, name: str, snapshot: Snapshot | None = None) -> Any:
 
 def breaches(document: Any, schema: Any = SCHEMA) -> list[str]:
     checker = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
-    return [f"{each.json_path}: {each.message}" for each in checker.iter_errors(document)]
+    return [f"{error.json_path}: {error.message}" for error in checker.iter_errors(document)]
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -137,7 +137,7 @@ def test_percentiles_and_failures_by_kind_of_every_window() -> None:
     after = replace(before, checks={**before.checks, key("cf-cdn"): history})
     windows = detail("all-good", "cf-cdn", after)["windows"]
 
-    assert [each["days"] for each in windows] == [1, 7, 30, 90]
+    assert [window["days"] for window in windows] == [1, 7, 30, 90]
     found = windows[1]
     assert (found["runs"], found["availability"], found["excluded"]) == (125, 0.97, 0.2)
     assert list(found["failures"].items()) == [

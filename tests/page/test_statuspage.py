@@ -47,18 +47,24 @@ def test_every_call_belongs_to_the_group_of_its_base_url_and_each_name_is_there_
     world: str,
 ) -> None:
     components = documents(world)["components"]["components"]
-    groups = {each["id"]: each for each in components if each["group"]}
-    for each in components:
-        if not each["group"]:
-            assert each["id"] in groups[each["group_id"]]["components"]
+    groups = {component["id"]: component for component in components if component["group"]}
+    for component in components:
+        if not component["group"]:
+            assert component["id"] in groups[component["group_id"]]["components"]
     listed = [child for group in groups.values() for child in group["components"]]
-    assert sorted(listed) == sorted(each["id"] for each in components if not each["group"])
-    assert len({each["name"] for each in components}) == len(components)
-    assert [each["position"] for each in components] == list(range(1, len(components) + 1))
+    assert sorted(listed) == sorted(
+        component["id"] for component in components if not component["group"]
+    )
+    assert len({component["name"] for component in components}) == len(components)
+    assert [component["position"] for component in components] == list(
+        range(1, len(components) + 1)
+    )
 
 
 def test_a_component_moves_only_with_its_incidents() -> None:
-    found = {each["id"]: each for each in documents("mixed")["components"]["components"]}
+    found = {
+        document["id"]: document for document in documents("mixed")["components"]["components"]
+    }
     assert found["ohmygpt/us-direct"]["updated_at"] == "2026-11-23T11:24:05Z"
     assert found["ohmygpt/cf-worker"]["updated_at"] == "2026-11-23T12:58:05Z"
     assert found["ohmygpt/fast-cdn"]["start_date"] == (NOW - timedelta(days=70)).date().isoformat()
@@ -124,5 +130,5 @@ def test_additions_begin_with_x() -> None:
         "only_show_if_degraded",
         "components",
     }
-    for each in documents("mixed")["components"]["components"]:
-        assert all(name.startswith("x_") for name in each.keys() - known)
+    for document in documents("mixed")["components"]["components"]:
+        assert all(name.startswith("x_") for name in document.keys() - known)

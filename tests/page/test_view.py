@@ -345,7 +345,7 @@ def test_what_probes_cost_and_what_failing_calls_got_is_nobodys_business_unless_
     assert spend is not None
     assert say.amount(spend.month, spend.currency) == "4,000,000\u00a0tokens (1.2000\u00a0USD)"
     blocked = next(each for each in telling.endpoints if each.path == "ohmygpt/us-direct")
-    assert [(each.check, each.kind) for each in blocked.errors] == [
+    assert [(error.check, error.kind) for error in blocked.errors] == [
         (probe, FailureKind.DNS_POISONED) for probe in PROBE_IDS
     ]
 
@@ -408,7 +408,7 @@ def test_what_left_the_configuration_while_it_was_bad_is_not_called_well() -> No
     gone = replace(incident, active=frozenset(), closed=NOW, timeline=timeline)
     shown = page(replace(snapshot, incidents=(gone,)))
     (story,) = [each for each in shown.incidents if each.id == gone.id]
-    (last,) = [each for each in story.updates if each.what is EntryKind.RESOLVED]
+    (last,) = [update for update in story.updates if update.what is EntryKind.RESOLVED]
     assert last.label == "No longer watched"
     assert last.text.endswith("left the configuration; whether it works again is not known.")
 
@@ -426,5 +426,5 @@ def test_each_kind_of_entry_has_its_words_wherever_it_was_seen(severity: Severit
     told = replace(snapshot.incidents[0], severity=severity, timeline=tuple(seen))
     shown = page(replace(snapshot, incidents=(told,)))
     (story,) = [each for each in shown.incidents if each.id == told.id]
-    silent = [each.what for each in story.updates if not each.label or not each.text]
+    silent = [update.what for update in story.updates if not update.label or not update.text]
     assert {*silent} <= {EntryKind.NOTE}

@@ -309,7 +309,7 @@ async def test_an_update_of_any_form_is_passed_over(
     async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place):
         phone.heard += [each for each in ODD if isinstance(each, dict)]
         assert "more than 5 minutes" in await place.answers("/incidents", date=[])
-    assert [each.what for each in read_updates(ODD)] == [None] * 8
+    assert [update.what for update in read_updates(ODD)] == [None] * 8
 
 
 @settings(max_examples=50)
@@ -321,7 +321,7 @@ async def test_an_update_of_any_form_is_passed_over(
     )
 )
 def test_json_of_any_type_anywhere_is_read(result: Any) -> None:
-    assert all(-(1 << 63) < each.id < 1 << 63 for each in read_updates(result))
+    assert all(-(1 << 63) < update.id < 1 << 63 for update in read_updates(result))
     for kind in ("message", "callback_query", "my_chat_member"):
         assert len(read_updates([{"update_id": 1, kind: result}])) == 1
 

@@ -120,7 +120,7 @@ async def test_readers_hear_of_what_they_chose_in_their_language_until_they_have
         await bot.broadcast(news(NotificationType.RESOLVED, 1))
         assert phone.of(LI)[-1].startswith("✅ 已恢复")
         assert len(phone.of(ADA)) == 5
-    assert [each.chat for each in await place.store.subscribers()] == [LI, BOB]
+    assert [subscriber.chat for subscriber in await place.store.subscribers()] == [LI, BOB]
 
 
 async def test_what_the_page_does_not_show_is_not_told(
@@ -167,7 +167,7 @@ async def test_who_blocks_the_bot_or_is_gone_is_forgotten_and_others_are_told(
         del phone.chats[LI]
         await bot.broadcast(news(NotificationType.OPENED, 1))
         assert phone.of(BOB)[-1].startswith("🔴 Relay")
-        assert [each.chat for each in await place.store.subscribers()] == [BOB]
+        assert [subscriber.chat for subscriber in await place.store.subscribers()] == [BOB]
         left = {"chat": {"id": BOB, "type": "private"}, "new_chat_member": {"status": "kicked"}}
         phone.update("my_chat_member", left)
         await soon(lambda: not phone.heard)
@@ -247,4 +247,4 @@ async def test_an_operator_may_subscribe_too(place: BotSetup) -> None:
     async with listening_bot(place):
         assert (await place.answers("/subscribe t")).startswith("You will hear of t.")
         assert "/unsubscribe [SERVICE]" in await place.answers("/help")
-    assert [each.service for each in await place.store.subscribers()] == ["t"]
+    assert [subscriber.service for subscriber in await place.store.subscribers()] == ["t"]
