@@ -67,9 +67,13 @@ def what_is_bad_from_two_of_three_is_down(world: VantageWorld) -> Iterator[str]:
     Of what they run in turn, the one that sees it well may have the first turn.
     """
     for check, of in world.checks.items():
-        bound = _interval(world, check) * (2 if of.turns else 1) + 2 * CONFIRMED_S + LIFE_S
+        every = _interval(world, check)
         for pair in combinations(PLACES, 2):
             for start, end in _common(world, check, pair):
+                [third] = {*PLACES} - {*pair}
+                third_spans = world.truth.bad[_endpoint(check), third]
+                is_well = not _stayed(third_spans, start, start + every)
+                bound = every * (2 if of.turns and is_well else 1) + 2 * CONFIRMED_S + LIFE_S
                 speaking = {
                     place
                     for place in {HUB, *pair}

@@ -9,6 +9,7 @@ from vantage_truth import AGENTS, HOUR, HUB, PLACES, Cut, Death, VantageTruth, d
 from vantage_world import START, VantageWorld
 
 from monitor.model import NOT_HEARD, NotificationType, Severity
+from monitor.schedule import grid_of
 
 KILLED = Death(0.0, 20.0, between=True)
 
@@ -58,6 +59,25 @@ def _old_accusation() -> VantageTruth:
     truth.bad["s/a", "cn"] = [(HOUR, 2 * HOUR)]
     truth.bad["s/a", HUB] = [(4 * HOUR, 4.5 * HOUR)]
     return truth
+
+
+def _all_see_it_bad() -> VantageTruth:
+    """From just after a point of the schedule of what is run in turn."""
+    truth = _calm(5)
+    point = grid_of(VantageWorld(0, truth).checks["s/a/chat"]).following(START)
+    start = (point - START).total_seconds() + 3600 + 2
+    for place in PLACES:
+        truth.bad["s/a", place] = [(start, start + HOUR)]
+    return truth
+
+
+@pytest.mark.slow
+def test_what_all_see_bad_is_down_as_soon_as_without_turns() -> None:
+    world = VantageWorld(2, _all_see_it_bad()).run()
+    assert [*broken_laws(world)] == []
+    begin = world.truth.bad["s/a", HUB][0][0]
+    [paid] = [move.at for move in world.moves if (move.check, move.after) == ("s/a/chat", "down")]
+    assert paid - begin < 300 + 60
 
 
 @pytest.mark.slow
@@ -111,6 +131,7 @@ def test_a_planted_fault_of_votes_breaks_a_law(
         _hub_is_left_alone(),
         _accuser_is_cut_off(),
         _old_accusation(),
+        _all_see_it_bad(),
         *(draw_vantages(s) for s in range(40, 50)),
     )
     worlds = (VantageWorld(seed, truth).run() for seed, truth in enumerate(truths))

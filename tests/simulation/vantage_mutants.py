@@ -134,3 +134,8 @@ def a_start_forgets_what_was_believed_of_others(patch: Patch) -> None:
 @planted
 def each_place_pays(patch: Patch) -> None:
     patch.setattr(components, "is_hubs_turn", lambda *_: True)
+
+
+@planted
+def nobody_looks_at_what_another_doubts(patch: Patch) -> None:
+    patch.setattr(AlertEngine, "doubted_by", lambda *_: frozenset())
