@@ -27,7 +27,7 @@ from uuid import uuid4
 from harness import Table, cpu_of, quantile, rss_mb
 from rig import MONITOR, free_port, upstream
 
-from monitor.agent.hub_client import HubClient
+from monitor.agent.hub_client import HubAwayError, HubClient
 from monitor.agent.invitation import Invitation
 from monitor.agent.signature import PrivateKey, new_key
 from monitor.agent.wire import Batch, SentRun, encode_batch, encode_run
@@ -249,9 +249,19 @@ async def push(vantage: str, key: PrivateKey, port: int, checks: int, after: flo
                 runs.append((number, encode_run(_sent(vantage, place, at, rng))))
                 number, place = number + 1, (place + 1) % checks
             body = gzip.compress(encode_batch(Batch(), runs), 6, mtime=0)
-            answer = await client.push(body, stream=stream, first=runs[0][0], last=runs[-1][0])
-            if answer.status != 200:
+            while True:
+                try:
+                    answer = await client.push(
+                        body, stream=stream, first=runs[0][0], last=runs[-1][0]
+                    )
+                except HubAwayError as error:
+                    print(f"{vantage}: {error}", file=sys.stderr)
+                    await asyncio.sleep(1)
+                    continue
+                if answer.status == 200:
+                    break
                 print(f"{vantage}: {answer.status} {answer.why}", file=sys.stderr)
+                await asyncio.sleep(answer.retry_after_s)
             await asyncio.sleep(max(0.0, PUSH_S - (time.monotonic() - began)))
     finally:
         await client.close()
