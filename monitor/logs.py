@@ -10,6 +10,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from itertools import takewhile
 from types import TracebackType
 from typing import TextIO
 
@@ -50,10 +51,10 @@ def pairs(values: Mapping[str, object]) -> str:
 
 def log_incident(before: Incident | None, after: Incident) -> None:
     """Log what is new in an incident's timeline; a run that was only counted is no news."""
-    known = before.timeline if before else ()
-    for entry in after.timeline:
-        if entry not in known:
-            _log_entry(after, entry)
+    last = before.timeline[-1:] if before else ()
+    new = takewhile(lambda entry: (entry,) != last, reversed(after.timeline))
+    for entry in reversed(list(new)):
+        _log_entry(after, entry)
 
 
 def _log_entry(incident: Incident, entry: TimelineEntry) -> None:
