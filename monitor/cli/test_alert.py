@@ -1,4 +1,4 @@
-"""`monitor test-alert`: send a test message to every channel and webhook."""
+"""`monitor test-alert`: try every channel and webhook."""
 
 import asyncio
 from collections.abc import Callable, Mapping

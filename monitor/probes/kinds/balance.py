@@ -1,7 +1,7 @@
 """Probes how much money a key has left, in whichever of the usual forms a relay speaks; it costs nothing.
 
 Sources of the forms: new-api, "Token Usage Query" (docs.newapi.pro); one-api, controller/billing.go, after OpenAI's
-old billing API; OpenRouter, "Limits" and "Get credits"; the API references of DeepSeek, Moonshot and SiliconFlow;
+old billing API; OpenRouter, "Limits" (its `/credits` wants a management key); the API references of DeepSeek, Moonshot and SiliconFlow;
 sub2api's `/v1/usage`.
 """
 
@@ -96,14 +96,6 @@ def _openrouter_key(answers: list[JsonObject]) -> Balance | None:
     return Balance(amount=amount, currency="USD", of_key=True)
 
 
-def _openrouter_credits(answers: list[JsonObject]) -> Balance | None:
-    data = as_object(answers[0].get("data"))
-    credit, used = _amount(data.get("total_credits")), _amount(data.get("total_usage"))
-    if credit is None or used is None:
-        return None
-    return Balance(amount=credit - used, currency="USD")
-
-
 def _usage(answers: list[JsonObject]) -> Balance | None:
     amount = _amount(answers[0].get("balance"))
     if amount is None:
@@ -122,7 +114,6 @@ FORMS: tuple[BalanceForm, ...] = (
     BalanceForm("deepseek", ("/user/balance",), _deepseek),
     BalanceForm("moonshot", ("/v1/users/me/balance",), _moonshot),
     BalanceForm("siliconflow", ("/v1/user/info",), _siliconflow),
-    BalanceForm("openrouter-credits", ("/api/v1/credits",), _openrouter_credits),
     BalanceForm("openrouter-key", ("/api/v1/key",), _openrouter_key),
     BalanceForm("sub2api", ("/v1/usage",), _usage),
     BalanceForm("new-api", ("/api/usage/token",), _token_usage),
@@ -173,18 +164,22 @@ class BalanceProbe(ProbeSettings):
     async def _ask(
         self, run: Run, form: BalanceForm
     ) -> tuple[Exchange, Failure | None, Balance | None]:
-        """Ask in one form. A failure is one of the way there or of the server; a refusal is another form's business."""
+        """Ask in one form. A server that refuses us or fails is not asked in another."""
         answers: list[JsonObject] = []
         for path in form.paths:
             exchange = await run.client.send(self._request(run.check.endpoint, path))
             failure = judge_transport(exchange) or judge_body_transport(exchange)
-            if failure is None and (exchange.status or 0) >= 500:
+            if failure is None and _is_final(exchange.status or 0):
                 failure = judge_http(exchange, had_key=True)
             answer = read_json(exchange.body)
             if failure is not None or exchange.status != 200 or not isinstance(answer, dict):
                 return exchange, failure, None
             answers.append(answer)
         return exchange, None, form.read(answers)
+
+
+def _is_final(status: int) -> bool:
+    return status >= 500 or status in {401, 402, 403, 429}
 
 
 def root_of(url: str) -> str:
