@@ -109,7 +109,7 @@ def test_three_days_with_the_real_store() -> None:
     assert verdict.figures.deaths > 10
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_thirty_days_of_a_hundred_endpoints() -> None:
     sizes = Sizes(days=30, services=10, endpoints=10, outages=0.2)
     verdict = judge(2, sizes, whole_cycle=False)

@@ -5,7 +5,7 @@ What only SQLite has (the file, its journal, its pages) stands in a folder of it
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -41,13 +41,13 @@ class Asking(Reader):
     """A reader of any database."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine, self._vantage, self._lock = engine, "local", threading.Lock()
+        self._engine, self.vantage, self._lock = engine, "local", threading.Lock()
         self.on_damage = lambda: None
 
     @contextmanager
-    def loading(self, now: datetime) -> Iterator[Loader]:
+    def loading(self, now: datetime, others: Collection[str] = ()) -> Iterator[Loader]:
         with self._engine.begin() as connection:
-            yield Loader(connection, self._vantage, now)
+            yield Loader(connection, self.vantage, now, others)
 
 
 @dataclass
