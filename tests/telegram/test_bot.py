@@ -215,6 +215,7 @@ async def test_what_was_done_before_a_restart_is_not_done_again(
     async with bot_setup(tmp_path, phone, clock) as place:
         async with listening_bot(place):
             await place.answers("/silence s 1h")
+            await soon(lambda: not phone.heard)
         async with listening_bot(place):
             await place.answers("/incidents")
         assert phone.messages[0].startswith("s is silenced until")
