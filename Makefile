@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 FAST   := not proof and not slow and not browser
+# Tests wait for half of their time: twice as many at once as the two cores that they are made for.
+JOBS   ?= 4
 
 .PHONY: demo test quick fast check slow pythons lint types contracts proof mutants bench shots format clean
 .DEFAULT_GOAL := demo
@@ -23,18 +25,18 @@ demo: $(VENV)/.product ## the whole product against a simulated service
 test: lint types contracts fast ## what a commit must pass, in less than five minutes
 
 quick: $(VENV)/.dev ## the tests alone that open nothing, in less than twenty seconds
-	$(BIN)/pytest -q -n 2 -m '$(FAST)' --pure
+	$(BIN)/pytest -q -n $(JOBS) -m '$(FAST)' --pure
 
 fast: $(VENV)/.dev
-	$(BIN)/pytest -n 2 -m '$(FAST)'
+	$(BIN)/pytest -n $(JOBS) -m '$(FAST)'
 
 check: test slow pythons ## everything
 
 slow: $(VENV)/.dev ## real servers for seconds, disks that break, systemd, containers, browsers, foreign software
-	$(BIN)/pytest -n 2 -m '(slow or browser) and not proof'
+	$(BIN)/pytest -n $(JOBS) -m '(slow or browser) and not proof'
 
 pythons: $(VENV)/.dev ## the fast tests with every other Python that we support and the machine has
-	.ci/pythons
+	JOBS=$(JOBS) .ci/pythons
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -50,7 +52,7 @@ mutants: $(VENV)/.dev ## the pure core, each line made wrong in turn: a test mus
 	$(BIN)/python tests/mutation.py --least 90
 
 proof: mutants ## the full sizes: mutants, laws, simulation, crashes, long runs
-	$(BIN)/pytest -n 2 -m 'not proof' --laws 50
+	$(BIN)/pytest -n $(JOBS) -m 'not proof' --laws 50
 	$(BIN)/pytest -m proof -s
 	$(BIN)/python tests/bench/endurance.py 10
 

@@ -95,6 +95,11 @@ def marked(message: str) -> str:
     return message
 
 
+def plural(one: str, many: str) -> tuple[str, str]:
+    """Mark a sentence of one and of many, which is translated later."""
+    return one, many
+
+
 ENGLISH = Language("en", gettext.NullTranslations())
 
 

@@ -21,7 +21,7 @@ from monitor.observation import CONTEXT as OBSERVATION
 from monitor.probes import PROBES
 
 MONITOR = Path(__file__).parents[1] / "monitor"
-KEYWORDS = {**DEFAULT_KEYWORDS, "marked": None, "say": None}
+KEYWORDS = {**DEFAULT_KEYWORDS, "marked": None, "plural": (1, 2), "say": None}
 """`say` is what code calls a language's gettext that it uses often."""
 OTHERS = [code for code in NAMES if code != "en"]
 Key = tuple[str | None, str, str | None]

@@ -5,9 +5,9 @@ and `calls`, and the incidents that are open. No other look is taken at what was
 two sentences can contradict each other; `tests/page/test_laws.py` holds the laws.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from monitor.language import Language, marked
+from monitor.language import Language, marked, plural
 from monitor.model import Incident, Severity
 from monitor.page import formatting
 from monitor.page.published import Triage
@@ -98,19 +98,34 @@ def _which(services: Sequence[ServiceView], language: Language) -> Iterator[str]
     up = [service.name for service in services if service.is_up]
     paused = [service.name for service in services if service.main_call is State.MAINTENANCE]
     unknown = [service.name for service in services if service.main_call is State.UNKNOWN]
-    for one, many, names in (
-        (marked("%(names)s is down."), marked("%(names)s are down."), down),
-        (marked("%(names)s is up."), marked("%(names)s are up."), up),
-        (marked("%(names)s is in maintenance."), marked("%(names)s are in maintenance."), paused),
-        (
-            marked("%(names)s cannot be measured."),
-            marked("%(names)s cannot be measured."),
-            unknown,
-        ),
-    ):
+    for case, names in (("down", down), ("up", up), ("paused", paused), ("unknown", unknown)):
         if names:
-            text = one if len(names) == 1 else many
-            yield language.gettext(text, names=language.listed(names))
+            listed = language.listed(names)
+            yield language.ngettext(*OF_NAMED[case], len(names), names=listed)
+
+
+OF_NAMED = {
+    "down": plural("%(names)s is down.", "%(names)s are down."),
+    "up": plural("%(names)s is up.", "%(names)s are up."),
+    "paused": plural("%(names)s is in maintenance.", "%(names)s are in maintenance."),
+    "unknown": plural("%(names)s cannot be measured.", "%(names)s cannot be measured."),
+}
+"""The sentence about services that are alike."""
+OF_BASE_URLS = {
+    State.MAJOR: plural("One base URL is down.", "%(num)s base URLs are down."),
+    State.PARTIAL: plural("One base URL fails in part.", "%(num)s base URLs fail in part."),
+    State.DEGRADED: plural("One base URL is degraded.", "%(num)s base URLs are degraded."),
+    State.MAINTENANCE: plural(
+        "One base URL is in maintenance.", "%(num)s base URLs are in maintenance."
+    ),
+    State.UNKNOWN: plural(
+        "One base URL cannot be measured.", "%(num)s base URLs cannot be measured."
+    ),
+}
+"""The sentence about base URLs in a state, the worst first."""
+NOT_REACHABLE = plural(
+    "One base URL is not reachable %(whence)s.", "%(num)s base URLs are not reachable %(whence)s."
+)
 
 
 def _wrong(services: Sequence[ServiceView], whence: str, language: Language) -> str:
@@ -121,46 +136,18 @@ def _wrong(services: Sequence[ServiceView], whence: str, language: Language) -> 
     endpoints = _endpoints([service for service in services if service.state not in alike])
     states = [endpoint.state for endpoint in endpoints]
     blocked = sum(endpoint.state is State.MAJOR and endpoint.blocked for endpoint in endpoints)
-    ngettext = language.ngettext
-    sentences: tuple[tuple[int, Callable[[int], str]], ...] = (
-        (
-            states.count(State.MAJOR) - blocked,
-            lambda n: ngettext("One base URL is down.", "%(num)s base URLs are down.", n),
-        ),
-        (
-            blocked,
-            lambda n: ngettext(
-                "One base URL is not reachable %(whence)s.",
-                "%(num)s base URLs are not reachable %(whence)s.",
-                n,
-                whence=whence,
-            ),
-        ),
-        (
-            states.count(State.PARTIAL),
-            lambda n: (
-                _failing_calls(services, language)
-                or ngettext("One base URL fails in part.", "%(num)s base URLs fail in part.", n)
-            ),
-        ),
-        (
-            states.count(State.DEGRADED),
-            lambda n: ngettext("One base URL is degraded.", "%(num)s base URLs are degraded.", n),
-        ),
-        (
-            states.count(State.MAINTENANCE),
-            lambda n: ngettext(
-                "One base URL is in maintenance.", "%(num)s base URLs are in maintenance.", n
-            ),
-        ),
-        (
-            states.count(State.UNKNOWN),
-            lambda n: ngettext(
-                "One base URL cannot be measured.", "%(num)s base URLs cannot be measured.", n
-            ),
-        ),
-    )
-    return next((sentence(count) for count, sentence in sentences if count), "")
+    for state, sentence in OF_BASE_URLS.items():
+        count = states.count(state)
+        if state is State.MAJOR and count == blocked:
+            if blocked:
+                return language.ngettext(*NOT_REACHABLE, blocked, whence=whence)
+        elif state is State.MAJOR:
+            return language.ngettext(*sentence, count - blocked)
+        elif state is State.PARTIAL and count and (calls := _failing_calls(services, language)):
+            return calls
+        elif count:
+            return language.ngettext(*sentence, count)
+    return ""
 
 
 def _failing_calls(services: Sequence[ServiceView], language: Language) -> str:

@@ -4,13 +4,16 @@ What is bad from some places only is never called down. A place that is not hear
 neither for nor against.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from monitor.language import Language, marked
+from monitor.language import Language, marked, plural
 from monitor.model import Incident
 from monitor.page import formatting
 from monitor.page.headline import (
+    NOT_REACHABLE,
+    OF_BASE_URLS,
+    OF_NAMED,
     not_measured,
     ours,
     text,
@@ -157,7 +160,7 @@ def _which(sights: Sequence[_ServiceSights], language: Language) -> Iterator[str
     alike = {_case(sight, language) for sight in sights}
     if len(alike) == 1:
         [(case, whence)] = alike
-        yield _OF_ALL[case](language, len(sights), whence)
+        yield language.ngettext(*_OF_ALL[case], len(sights), whence=whence)
         return
     cases: dict[tuple[str, str], list[str]] = {}
     for sight in sights:
@@ -165,9 +168,8 @@ def _which(sights: Sequence[_ServiceSights], language: Language) -> Iterator[str
     for (case, whence), names in sorted(
         cases.items(), key=lambda pair: [*_OF_ALL].index(pair[0][0])
     ):
-        one, many = _OF_SOME[case]
-        yield language.gettext(
-            one if len(names) == 1 else many, names=language.listed(names), whence=whence
+        yield language.ngettext(
+            *_OF_SOME[case], len(names), names=language.listed(names), whence=whence
         )
 
 
@@ -185,65 +187,37 @@ def _case(service: _ServiceSights, language: Language) -> tuple[str, str]:
     return ("paused" if service.paused else "unknown"), ""
 
 
-_OF_ALL: dict[str, Callable[[Language, int, str], str]] = {
-    "down": lambda language, n, _: language.ngettext(
-        "The service is down.", "All services are down.", n
+_OF_ALL = {
+    "down": plural("The service is down.", "All services are down."),
+    "unreachable": plural(
+        "The service cannot be reached %(whence)s.", "No service can be reached %(whence)s."
     ),
-    "unreachable": lambda language, n, whence: language.ngettext(
-        "The service cannot be reached %(whence)s.",
-        "No service can be reached %(whence)s.",
-        n,
-        whence=whence,
-    ),
-    "down_from": lambda language, n, whence: language.ngettext(
-        "The service is down %(whence)s.", "All services are down %(whence)s.", n, whence=whence
-    ),
-    "blocked": lambda language, n, whence: language.ngettext(
+    "down_from": plural("The service is down %(whence)s.", "All services are down %(whence)s."),
+    "blocked": plural(
         "The service is up, but not reachable %(whence)s.",
         "The services are up, but not reachable %(whence)s.",
-        n,
-        whence=whence,
     ),
-    "fails": lambda language, n, whence: language.ngettext(
-        "The service is up, but fails %(whence)s.",
-        "The services are up, but fail %(whence)s.",
-        n,
-        whence=whence,
+    "fails": plural(
+        "The service is up, but fails %(whence)s.", "The services are up, but fail %(whence)s."
     ),
-    "up": lambda language, n, _: language.ngettext("The service is up.", "The services are up.", n),
-    "paused": lambda language, n, _: language.ngettext(
-        "The service is in maintenance.", "All services are in maintenance.", n
-    ),
-    "unknown": lambda language, n, _: language.ngettext(
-        "Whether the service is up is not known.",
-        "Whether the services are up is not known.",
-        n,
+    "up": plural("The service is up.", "The services are up."),
+    "paused": plural("The service is in maintenance.", "All services are in maintenance."),
+    "unknown": plural(
+        "Whether the service is up is not known.", "Whether the services are up is not known."
     ),
 }
 """The sentence where all services are alike; the worst case first."""
-_OF_SOME = {
-    "down": (marked("%(names)s is down."), marked("%(names)s are down.")),
-    "unreachable": (
-        marked("%(names)s cannot be reached %(whence)s."),
-        marked("%(names)s cannot be reached %(whence)s."),
+_OF_SOME = OF_NAMED | {
+    "unreachable": plural(
+        "%(names)s cannot be reached %(whence)s.", "%(names)s cannot be reached %(whence)s."
     ),
-    "down_from": (
-        marked("%(names)s is down %(whence)s."),
-        marked("%(names)s are down %(whence)s."),
+    "down_from": plural("%(names)s is down %(whence)s.", "%(names)s are down %(whence)s."),
+    "blocked": plural(
+        "%(names)s is up, but not reachable %(whence)s.",
+        "%(names)s are up, but not reachable %(whence)s.",
     ),
-    "blocked": (
-        marked("%(names)s is up, but not reachable %(whence)s."),
-        marked("%(names)s are up, but not reachable %(whence)s."),
-    ),
-    "fails": (
-        marked("%(names)s is up, but fails %(whence)s."),
-        marked("%(names)s are up, but fail %(whence)s."),
-    ),
-    "up": (marked("%(names)s is up."), marked("%(names)s are up.")),
-    "paused": (marked("%(names)s is in maintenance."), marked("%(names)s are in maintenance.")),
-    "unknown": (
-        marked("%(names)s cannot be measured."),
-        marked("%(names)s cannot be measured."),
+    "fails": plural(
+        "%(names)s is up, but fails %(whence)s.", "%(names)s are up, but fail %(whence)s."
     ),
 }
 
@@ -302,72 +276,26 @@ def _trouble_sentence(state: State, alike: Sequence[_Trouble], language: Languag
     if all(each.bad == first.bad for each in alike):
         whence = whence_of(first.bad, language)
     if first.is_blocked:
-        return language.ngettext(
-            "One base URL is not reachable %(whence)s.",
-            "%(num)s base URLs are not reachable %(whence)s.",
-            len(alike),
-            whence=whence,
-        )
-    everywhere, from_some = _SENTENCES[state]
-    return (everywhere if first.is_everywhere else from_some)(language, len(alike), whence)
+        return language.ngettext(*NOT_REACHABLE, len(alike), whence=whence)
+    sentence = (OF_BASE_URLS if first.is_everywhere else _FROM_SOME)[state]
+    return language.ngettext(*sentence, len(alike), whence=whence)
 
 
-_Sentence = Callable[[Language, int, str], str]
-_SENTENCES: dict[State, tuple[_Sentence, _Sentence]] = {
-    State.MAJOR: (
-        lambda language, n, _: language.ngettext(
-            "One base URL is down.", "%(num)s base URLs are down.", n
-        ),
-        lambda language, n, whence: language.ngettext(
-            "One base URL is down %(whence)s.",
-            "%(num)s base URLs are down %(whence)s.",
-            n,
-            whence=whence,
-        ),
+_FROM_SOME = OF_BASE_URLS | {
+    State.MAJOR: plural(
+        "One base URL is down %(whence)s.", "%(num)s base URLs are down %(whence)s."
     ),
-    State.PARTIAL: (
-        lambda language, n, _: language.ngettext(
-            "One base URL fails in part.", "%(num)s base URLs fail in part.", n
-        ),
-        lambda language, n, whence: language.ngettext(
-            "One base URL fails in part %(whence)s.",
-            "%(num)s base URLs fail in part %(whence)s.",
-            n,
-            whence=whence,
-        ),
+    State.PARTIAL: plural(
+        "One base URL fails in part %(whence)s.", "%(num)s base URLs fail in part %(whence)s."
     ),
-    State.DEGRADED: (
-        lambda language, n, _: language.ngettext(
-            "One base URL is degraded.", "%(num)s base URLs are degraded.", n
-        ),
-        lambda language, n, whence: language.ngettext(
-            "One base URL is degraded %(whence)s.",
-            "%(num)s base URLs are degraded %(whence)s.",
-            n,
-            whence=whence,
-        ),
+    State.DEGRADED: plural(
+        "One base URL is degraded %(whence)s.", "%(num)s base URLs are degraded %(whence)s."
     ),
-    State.MAINTENANCE: (
-        lambda language, n, _: language.ngettext(
-            "One base URL is in maintenance.", "%(num)s base URLs are in maintenance.", n
-        ),
-        lambda language, n, _: language.ngettext(
-            "One base URL is in maintenance.", "%(num)s base URLs are in maintenance.", n
-        ),
-    ),
-    State.UNKNOWN: (
-        lambda language, n, _: language.ngettext(
-            "One base URL cannot be measured.", "%(num)s base URLs cannot be measured.", n
-        ),
-        lambda language, n, whence: language.ngettext(
-            "One base URL cannot be measured %(whence)s.",
-            "%(num)s base URLs cannot be measured %(whence)s.",
-            n,
-            whence=whence,
-        ),
+    State.UNKNOWN: plural(
+        "One base URL cannot be measured %(whence)s.",
+        "%(num)s base URLs cannot be measured %(whence)s.",
     ),
 }
-"""By state: where it is so from everywhere, and where it is so from some places only."""
 
 
 # --- the paragraph below it -----------------------------------------------------------------------
