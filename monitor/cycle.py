@@ -165,7 +165,7 @@ class Cycle:
         probe = check.probe
         if not probe.paid or not isinstance(probe, ProbeSettings) or check.endpoint.key is None:
             return NO_SPEND
-        reserved = self.ledger.reserve(check, probe.worst_case(self._habit(check)), day)
+        reserved = self.ledger.reserve(check, probe.reserve(self._habit(check)), day)
         if isinstance(reserved, Spend):
             self.store.reserve(check.service, day, reserved)
         return reserved

@@ -2,8 +2,8 @@
 
 No value from outside the file travels: a reference `${NAME}` travels as it stands, and the agent looks in its own
 environment. What is the hub's own way to a base URL (a proxy, a CA file) or may be secret in the file (the
-value of a header) does not travel either; the base URL then is not probed from there, because without it another
-question would be asked.
+value of a header, of a base URL or a probe) does not travel either; the base URL then is not probed from there, because
+without it another question would be asked.
 """
 
 import json
@@ -82,12 +82,20 @@ def _service(name: str, service: Mapping[str, Any], left_out: dict[str, str]) ->
             for key, item in (defaults | endpoint).items()
             if key in _WAYS and not _travels(item)
         ]
+        if not (endpoint.get("retired") or _travels(_headers_of_probes(service))):
+            stays.append("headers")
         if stays:
             left_out[f"{name}/{id_}"] = stays[0]
         elif not endpoint.get("retired"):
             key = endpoint.pop("key", None)
             endpoints[id_] = {**defaults, **endpoint, **_key(key)}
     return {**own, **_key(service.get("key")), "endpoints": endpoints}
+
+
+def _headers_of_probes(service: Mapping[str, Any]) -> Document:
+    probes = service.get("probes", {})
+    tables = {name: probe for name, probe in probes.items() if isinstance(probe, dict)}
+    return {name: probe.get("headers", {}) for name, probe in tables.items()}
 
 
 def _key(value: str | None) -> Document:
@@ -138,7 +146,8 @@ def read_agent_document(body: bytes, *, path: Path, env: Mapping[str, str]) -> A
     left_out = dict(document["left_out"])
     for name, service in document["service"].items():
         for id_, endpoint in [*service["endpoints"].items()]:
-            if unset := next(_unset(endpoint, references), None):
+            asked = {"endpoint": endpoint, "probes": service.get("probes", {})}
+            if unset := next(_unset(asked, references), None):
                 left_out[f"{name}/{id_}"] = f"${{{unset}}}"
                 del service["endpoints"][id_]
     services = {name: each for name, each in document["service"].items() if each["endpoints"]}

@@ -44,6 +44,7 @@ from monitor.model import (
 )
 from monitor.model.duration import format_duration
 from monitor.model.telegram_address import one_by_one
+from monitor.probes.kinds.api_call import ApiProbe
 
 _TOKEN_LENGTH = 8
 _LARGEST_FILE = 300_000
@@ -187,7 +188,7 @@ def build(
         verdict=_verdict(tables),
         agent=agent,
         warnings=(*tables.misuses, *tables.warnings),
-        secrets=(*secrets, *_more_secrets(tables, services, channels, webhooks)),
+        secrets=(*secrets, *_more_secrets(tables, checks, services, channels, webhooks)),
     )
 
 
@@ -336,6 +337,7 @@ def _trouble_with(path: Path, endings: tuple[str, ...]) -> str | None:
 
 def _more_secrets(
     tables: ParsedTables,
+    checks: Iterable[Check],
     services: Iterable[Service],
     channels: Iterable[Channel],
     webhooks: Iterable[Webhook],
@@ -345,6 +347,7 @@ def _more_secrets(
     The path of a resolver may be a customer's number.
     """
     monitor = tables.monitor
+    yield from _headers_of(checks)
     for service in services:
         for endpoint in service.endpoints:
             yield from (value for _, value in endpoint.headers)
@@ -363,6 +366,12 @@ def _more_secrets(
     for resolver in monitor.resolvers:
         if "://" in resolver:
             yield from map(Secret, address_parts(resolver.removesuffix("/dns-query")))
+
+
+def _headers_of(checks: Iterable[Check]) -> Iterator[Secret]:
+    for check in checks:
+        if isinstance(check.probe, ApiProbe):
+            yield from (value for _, value in check.probe.own_headers())
 
 
 def _secrets_of(webhook: Webhook) -> Iterator[Secret]:

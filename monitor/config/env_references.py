@@ -57,8 +57,10 @@ class References:
             return [self.resolve(item, place) for item in value]
         if not isinstance(value, str):
             return value
-        if place[-1:] == ("key",) and place[0] != "vantage":  # there it is a public one
+        if _is_key(place):
             return self._key(value, place)
+        if "headers" in place and value.startswith("file:"):
+            return self._keep(self._file(self.folder / value[5:], place)) or ""
         return self._text(value, place)
 
     def _is_needed(self, place: Place) -> bool:
@@ -190,9 +192,15 @@ def _key_trouble(key: str) -> str | None:
     return None
 
 
+def _is_key(place: Place) -> bool:
+    """Say whether a value is the key of a service or base URL: not a vantage's, nor one of a request's body."""
+    return place[-1:] == ("key",) and place[0] != "vantage" and "body" not in place[:-1]
+
+
 def _is_secret(place: Place) -> bool:
     return (
         "headers" in place
+        or (place[0] == "service" and "body" in place)
         or place[:-1] == ("page", "publish", "env")
         or place[-1:] in {("proxy",), ("heartbeat",)}
         or (place[:1] in {("channel",), ("webhook",)} and place[-1] in {"url", "secret"})

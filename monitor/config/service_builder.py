@@ -149,7 +149,8 @@ class ServiceBuilder:
     def _settings(
         self, settings: type[ProbeSettings], name: str, own: dict[str, Any], place: Place
     ) -> ProbeSettings | None:
-        defaults = {key: item for key, item in self._defaults.items() if key in keys_of(settings)}
+        known = keys_of(settings) - ENDPOINT_KEYS
+        defaults = {key: item for key, item in self._defaults.items() if key in known}
         table = defaults | {key: item for key, item in own.items() if key != "kind"}
         inherited = (self.place, frozenset(defaults) - set(own))
         probe = self.tables.read(settings, table, place, inherited)

@@ -38,7 +38,6 @@ from monitor.config.values import (
     Endpoints,
     Events,
     Every,
-    Headers,
     Kept,
     Label,
     Languages,
@@ -79,6 +78,7 @@ from monitor.model import (
 )
 from monitor.model.vantage import Paid
 from monitor.probes import PROBES
+from monitor.probes.own_request import Headers
 
 
 class Table(BaseModel):

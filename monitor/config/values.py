@@ -21,6 +21,7 @@ from pydantic import (
 from monitor.config.addresses import odd_character
 from monitor.model import DailyBudget, Secret, Severity, WebhookEvent
 from monitor.model.duration import parse_duration
+from monitor.probes.own_request import secret_values
 from monitor.probes.probe import Duration
 
 SMALLEST_STORE = 20 * 10**6
@@ -53,18 +54,6 @@ def _size(value: Any) -> int:
     if size < SMALLEST_STORE:
         raise ValueError(f"got {value}, want at least {SMALLEST_STORE // 10**6}MB")
     return size
-
-
-def _header_name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text):
-        raise ValueError("want header names such as X-Relay-Group")
-    return text
-
-
-def _header_value(text: str) -> str:
-    if re.search(r"[\x00-\x1f\x7f]", text):
-        raise ValueError("want a header value of one line")
-    return text
 
 
 def _variable_name(text: str) -> str:
@@ -187,10 +176,6 @@ def _webhook_secret(text: str) -> str:
     if not 24 <= len(key) <= 64:
         raise ValueError(f"has {len(key)} bytes, want 24 to 64; {MAKE_SECRET}")
     return text
-
-
-def _secret_values(table: dict[str, str]) -> tuple[tuple[str, Secret], ...]:
-    return tuple((name, Secret(value)) for name, value in table.items())
 
 
 _LANGUAGES = ("en", "zh-CN")
@@ -356,14 +341,8 @@ Zone = Annotated[
     ZoneInfo, PlainValidator(zone_of), PlainSerializer(str), WithJsonSchema({"type": "string"})
 ]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
-Headers = Annotated[
-    dict[
-        Annotated[str, AfterValidator(_header_name)], Annotated[str, AfterValidator(_header_value)]
-    ],
-    AfterValidator(_secret_values),
-]
 Variables = Annotated[
-    dict[Annotated[str, AfterValidator(_variable_name)], str], AfterValidator(_secret_values)
+    dict[Annotated[str, AfterValidator(_variable_name)], str], AfterValidator(secret_values)
 ]
 Languages = Annotated[
     tuple[Literal["en", "zh-CN"], ...], Field(min_length=1), AfterValidator(_once)

@@ -74,6 +74,7 @@ class SimulatedFault(StrEnum):
     KEY_REJECTED = "rejects the key"
     OUT_OF_MONEY = "says that the account is empty"
     FORBIDDEN = "does not let the key do this"
+    OTHER_CLIENTS = "admits only another client"
     MODEL_GONE = "does not know the model"
     REGION = "does not serve our region"
     REFUSED_REQUEST = "refuses the request"
@@ -234,6 +235,9 @@ _ERROR_PAGES: Mapping[SimulatedFault, ErrorPage] = {
         403, "用户额度不足, 剩余额度: 0", "insufficient_user_quota"
     ),
     SimulatedFault.FORBIDDEN: _error_page(403, "This key may not use this model.", "access_denied"),
+    SimulatedFault.OTHER_CLIENTS: _error_page(
+        403, "This group only allows Claude Code clients.", "client_restricted"
+    ),
     SimulatedFault.MODEL_GONE: _bad_request(404, "The model does not exist.", "model_not_found"),
     SimulatedFault.REGION: _error_page(
         403,

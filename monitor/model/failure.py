@@ -590,6 +590,14 @@ class FailureKind(StrEnum):
         hint="the key may not do this",
         needs_person=True,
     )
+    CLIENT_REFUSED = _account(
+        "client_refused",
+        label="Client refused",
+        what="The base URL admits only certain client programs, and the check does not ask as one of them.",
+        remedy="The operator may have the check ask as an admitted client, where the provider allows that.",
+        hint="it wants another client; see `system`, `body` and `headers` of a probe",
+        needs_person=True,
+    )
     MODEL_NOT_FOUND = _account(
         "model_not_found",
         label="No such model",

@@ -110,6 +110,27 @@ class Finding:
     evidence: Evidence = field(default_factory=Evidence)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCost:
+    """Holds what one run usually costs: the requests that it sends, and the tokens of all of them."""
+
+    questions: int = 1
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return self.tokens_in + self.tokens_out
+
+
+FREE = RunCost(questions=0)
+
+
+def tokens_in_text(text: str) -> int:
+    """Estimate the tokens of a text as a quarter of its bytes, which holds for English and Chinese alike."""
+    return -(-len(text.encode()) // 4)
+
+
 class ProbeSettings(BaseModel):
     """Holds one table of `[service.ID.probes]`; satisfies `monitor.model.Probe`."""
 
@@ -164,6 +185,14 @@ class ProbeSettings(BaseModel):
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # for subclasses
         """Return the tokens that a run may cost at most; money is left to the budget."""
         return Spend()
+
+    def reserve(self, habit: Habit) -> Spend:
+        """Return the worst case, with what the operator's own additions may cost."""
+        return self.worst_case(habit)
+
+    def usual_cost(self) -> RunCost:
+        """Return what a run costs that goes well; a model that thinks before it answers costs more."""
+        return FREE
 
     async def run(self, run: Run) -> Finding:
         raise NotImplementedError

@@ -150,3 +150,25 @@ def test_a_vantage_with_nothing_to_probe_is_told_so(tmp_path: Path) -> None:
     body = agent_document(nothing, CN)
     with pytest.raises(ConfigError):
         read_agent_document(body, path=tmp_path / "agent.json", env={})
+
+
+def test_what_the_headers_of_a_probe_hold_stays_as_well_unless_it_is_a_reference(
+    tmp_path: Path,
+) -> None:
+    def left_out(value: str, env: dict[str, str]) -> dict[str, str]:
+        toml = TOML.replace('chat = "5m"', f'chat = {{ headers = {{ X-A = "{value}" }} }}')
+        (tmp_path / "key.txt").write_text(SECRETS[0])
+        (tmp_path / "key.txt").chmod(0o600)
+        both = {"RELAY_KEY": SECRETS[0], "GROUP": "g7g7g7", "A": "a-canary-word"}
+        config = parse(toml, path=tmp_path / "monitor.toml", env=both)
+        body = agent_document(config, replace(CN, services=frozenset()))
+        assert b"canary-word" not in body
+        found = read_agent_document(body, path=tmp_path / "agent.json", env=env)
+        return dict(found.left_out)
+
+    usual = {"relay/ours": "proxy", "relay/signed": "headers"}
+    assert left_out("${A}", {"A": "own", "GROUP": "g"}) == usual
+    there = ("relay/direct", "relay/filed", "relay/group")
+    assert left_out("${A}", {"GROUP": "g"}) == usual | dict.fromkeys(there, "${A}")
+    everything = usual | dict.fromkeys(there, "headers")
+    assert left_out("a-canary-word", {"GROUP": "g"}) == everything

@@ -21,7 +21,8 @@ from monitor.config.tables import (
 from monitor.config.values import Kept, Size
 from monitor.model import AlertSettings, Endpoint, HistorySettings, PageSettings
 from monitor.probes import PROBES, ProbeSettings
-from monitor.probes.kinds.api_call import ApiProbe
+from monitor.probes.kinds.api_call import ApiProbe, PaidCall
+from monitor.probes.kinds.conversation import Conversation
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 
@@ -53,9 +54,14 @@ def test_every_key_of_every_probe_kind_is_documented_and_no_other() -> None:
     common = keys_of(ProbeSettings)
     of_apis = keys_of(ApiProbe) - common
     assert documented("## A probe") == common | {"kind"}
+    paid = keys_of(PaidCall) - keys_of(ApiProbe)
     assert documented("### Every kind that calls an API") == of_apis
+    assert documented("### Every paid kind") == paid | {"system"}
     for kind, settings in PROBES.items():
-        elsewhere = common | (of_apis if issubclass(settings, ApiProbe) else frozenset())
+        elsewhere = set(common)
+        elsewhere |= of_apis if issubclass(settings, ApiProbe) else frozenset()
+        elsewhere |= paid if issubclass(settings, PaidCall) else frozenset()
+        elsewhere |= {"system"} if issubclass(settings, Conversation) else frozenset()
         assert documented(f"### `{kind}`") == keys_of(settings) - elsewhere, kind
 
 

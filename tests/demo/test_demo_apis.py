@@ -70,6 +70,7 @@ FAULTS: dict[SimulatedFault, tuple[FailureKind, str, dict[str, Any], Habit]] = {
     SimulatedFault.KEY_REJECTED: (FailureKind.AUTH_INVALID, "gemini", {}, WORTH),
     SimulatedFault.OUT_OF_MONEY: (FailureKind.QUOTA_EXHAUSTED, "transcriptions", {}, WORTH),
     SimulatedFault.FORBIDDEN: (FailureKind.PERMISSION_DENIED, "vision", {}, WORTH),
+    SimulatedFault.OTHER_CLIENTS: (FailureKind.CLIENT_REFUSED, "messages", {}, WORTH),
     SimulatedFault.MODEL_GONE: (FailureKind.MODEL_NOT_FOUND, "chat", {}, WORTH),
     SimulatedFault.REGION: (FailureKind.REGION_BLOCKED, "responses", {}, WORTH),
     SimulatedFault.REFUSED_REQUEST: (FailureKind.REQUEST_REJECTED, "chat", {}, WORTH),

@@ -333,6 +333,9 @@ CASES: dict[FailureKind, Case] = {
         status(403, message="用户额度不足, 剩余额度: 0", code="insufficient_user_quota"), "chat"
     ),
     FailureKind.PERMISSION_DENIED: Case(status(403, code="access_denied"), "chat"),
+    FailureKind.CLIENT_REFUSED: Case(
+        status(403, message="this group only allows Claude Code clients"), "messages"
+    ),
     FailureKind.MODEL_NOT_FOUND: Case(status(404, code="model_not_found"), "chat"),
     FailureKind.REGION_BLOCKED: Case(
         status(403, code="unsupported_country_region_territory"), "chat"

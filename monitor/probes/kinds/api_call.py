@@ -10,17 +10,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
-from typing import ClassVar
+from typing import ClassVar, cast
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit, Spend
+from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit, Secret, Spend
 from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.answer.stream_verdict import judge_stream, stream_stats
 from monitor.probes.exchange import ErrorType, Exchange, HttpRequest
+from monitor.probes.own_request import Body as OwnBodyTable
+from monitor.probes.own_request import Headers, OwnBody
 from monitor.probes.parameter_fallback import Body, adapting, without
-from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
+from monitor.probes.probe import Duration, Finding, ProbeSettings, Run, RunCost, tokens_in_text
 from monitor.probes.readers import ProtocolReader
 from monitor.probes.verdict.classify import judge_api_body, judge_http
 from monitor.probes.verdict.error_body import looks_html, read_json
@@ -97,6 +99,10 @@ class ApiProbe(ProbeSettings):
         """Return the headers that carry the key."""
         return bearer(endpoint)
 
+    def own_headers(self) -> tuple[tuple[str, Secret], ...]:
+        """Return the headers that the operator gave this probe alone."""
+        return ()
+
     def request(
         self,
         run: Run,
@@ -107,11 +113,14 @@ class ApiProbe(ProbeSettings):
         content_type: str = JSON,
         max_body: int | None = None,
     ) -> HttpRequest:
-        """Build the request: a GET without a body, else a POST. The operator's own headers win."""
+        """Build the request: a GET without a body, else a POST. The operator's own headers win, the probe's most."""
         endpoint = run.check.endpoint
         headers = {"Accept": accept, **self.auth(endpoint)}
         if body is not None:
             headers["Content-Type"] = content_type
+        for name, value in (*endpoint.headers, *self.own_headers()):
+            headers = {other: headers[other] for other in headers if other.lower() != name.lower()}
+            headers[name] = value.reveal()
         if self.path is None:
             url = api_url(endpoint, self.route_to(run.check.model or ""))
         else:
@@ -119,7 +128,7 @@ class ApiProbe(ProbeSettings):
         return HttpRequest(
             method="GET" if body is None else "POST",
             url=url,
-            headers=headers | {name: value.reveal() for name, value in endpoint.headers},
+            headers=headers,
             body=body,
             timeout=timeout,
             max_body=max_body or self.max_body,
@@ -128,11 +137,64 @@ class ApiProbe(ProbeSettings):
         )
 
 
-class ApiCall(ApiProbe):
-    """A paid call that is answered by one document or file; a kind fills in what it asks and judges."""
+class PaidCall(ApiProbe):
+    """A call that costs tokens. Its operator may have it ask as a certain client does."""
 
     paid: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
+    controlled: ClassVar[Mapping[str, str]] = {"model": "model"}
+    """The parameters that the probe itself must set, as dotted paths -> the probe's key for it; "" for none."""
+
+    headers: Headers = Field(
+        default_factory=dict,
+        description="sent with each of its requests; they win over the endpoint's",
+    )
+    own_body: OwnBodyTable = Field(
+        default=OwnBody(), alias="body", description="merged into the body of each of its requests"
+    )
+
+    @field_validator("own_body")
+    @classmethod
+    def _leaves_ours(cls, value: OwnBody) -> OwnBody:
+        path = next(value.overwritten(cls.controlled), None)
+        if path is None:
+            return value
+        key = cls.controlled[path]
+        remedy = f"write `{key}` beside it" if key in cls.model_fields else "leave it out"
+        raise ValueError(f"sets `{path}`, which the probe itself must control; {remedy}")
+
+    def own_headers(self) -> tuple[tuple[str, Secret], ...]:
+        return cast("tuple[tuple[str, Secret], ...]", self.headers)
+
+    def asked_cost(self) -> RunCost:
+        """Return what a run usually costs without the operator's additions; at worst, where a kind does not say."""
+        return RunCost(tokens_in=self.worst_case(Habit()).tokens)
+
+    def usual_cost(self) -> RunCost:
+        asked = self.asked_cost()
+        added = asked.questions * -(-self.own_tokens() // 4)
+        return replace(asked, tokens_in=asked.tokens_in + added)
+
+    def own_tokens(self) -> int:
+        """Return how many tokens the operator's additions may cost at most in one request."""
+        return self.own_body.tokens
+
+    def reserve(self, habit: Habit) -> Spend:
+        return self.worst_case(habit) + Spend(tokens=self.own_tokens())
+
+    def complete(self, body: Body) -> Body:
+        """Return the body with the operator's table in it."""
+        return self.own_body.merged_into(body)
+
+    def not_own(self, droppable: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what may be left out where it is refused: nothing that the operator asks for."""
+        own = self.own_body.names()
+        return {word: name for word, name in droppable.items() if name not in own}
+
+
+class ApiCall(PaidCall):
+    """A paid call that is answered by one document or file; a kind fills in what it asks and judges."""
+
     accept: ClassVar[str] = JSON
     droppable: ClassVar[Mapping[str, str]] = {}
     """What a server may call a parameter that it refuses -> its name in our body."""
@@ -174,9 +236,10 @@ class ApiCall(ApiProbe):
             return await run.client.send(request, recorder)
 
         def body_for(habit: Habit) -> Body:
-            return without(parameters, habit.refused)
+            return self.complete(without(parameters, habit.refused))
 
-        exchange, habit = await adapting(send, body_for, self.droppable, run.habit, self.timeout)
+        droppable = self.not_own(self.droppable)
+        exchange, habit = await adapting(send, body_for, droppable, run.habit, self.timeout)
         failure = judge_status(exchange, run)
         if failure is None and recorder is not None and not self.is_whole(exchange):
             return self._judge_stream(exchange, habit, recorder)
@@ -212,9 +275,13 @@ class TextCall(ApiCall):
     every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")
     model: str
     text: str | None
+    controlled: ClassVar[Mapping[str, str]] = {"model": "model", "input": "text"}
 
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # the same for every endpoint
         return Spend(tokens=16 + len((self.text or "").encode()))
+
+    def asked_cost(self) -> RunCost:
+        return RunCost(tokens_in=5 if self.text is None else tokens_in_text(self.text))
 
     def parameters(self, rng: Random) -> Body:
         return {"model": self.model, "input": self.text or f"ping {rng.randrange(16**6):06x}"}

@@ -28,6 +28,14 @@ class ChatShape(Conversation):
     signs: ClassVar[tuple[str, ...]] = ("choices",)
     droppable: ClassVar[Mapping[str, str]] = {name: name for name in _DROPPABLE}
     caps: ClassVar[frozenset[str]] = frozenset({"max_tokens", "max_completion_tokens"})
+    controlled: ClassVar[Mapping[str, str]] = {
+        "model": "model",
+        "messages": "text",
+        "stream": "stream",
+        "max_tokens": "max_tokens",
+        "max_completion_tokens": "max_tokens",
+        "n": "",
+    }
 
     effort: str | None = Field(
         default=None, description="reasoning effort to ask for, where the model reasons"
@@ -36,11 +44,18 @@ class ChatShape(Conversation):
     def content(self, challenge: Challenge) -> Any:
         return challenge.prompt
 
+    def system_text(self, challenge: Challenge) -> str | None:  # noqa: ARG002  # for subclasses
+        return self.system
+
     def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
         refused = habit.refused
+        system = self.system_text(challenge)
         body: dict[str, Any] = {
             "model": model,
-            "messages": [{"role": "user", "content": self.content(challenge)}],
+            "messages": [
+                *([{"role": "system", "content": system}] if system else []),
+                {"role": "user", "content": self.content(challenge)},
+            ],
             "temperature": 0,
             "stream": self.stream,
         }

@@ -8,6 +8,7 @@ from monitor.model import Habit
 from monitor.probes.answer.challenges import Challenge, continuing
 from monitor.probes.kinds.conversation import TextPrompt
 from monitor.probes.parameter_fallback import Body, without
+from monitor.probes.probe import RunCost
 from monitor.probes.readers import ChatReader, ProtocolReader
 
 
@@ -22,6 +23,19 @@ class CompletionsProbe(TextPrompt):
         name: name for name in ("max_tokens", "stream_options", "temperature")
     }
     caps: ClassVar[frozenset[str]] = frozenset({"max_tokens"})
+    controlled: ClassVar[Mapping[str, str]] = {
+        "model": "model",
+        "prompt": "text",
+        "stream": "stream",
+        "max_tokens": "max_tokens",
+        "n": "",
+        "best_of": "",
+    }
+
+    def asked_cost(self) -> RunCost:
+        if self.text is not None:
+            return super().asked_cost()
+        return RunCost(tokens_in=30, tokens_out=self.cap(Habit()))
 
     def usual_cap(self) -> int:
         """Leave room for four numbers of five digits, with a token for each digit and each space."""
@@ -33,7 +47,7 @@ class CompletionsProbe(TextPrompt):
     def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
         body: dict[str, Any] = {
             "model": model,
-            "prompt": challenge.prompt,
+            "prompt": "\n\n".join(filter(None, (self.system, challenge.prompt))),
             "max_tokens": self.cap(habit),
             "temperature": 0,
             "stream": self.stream,

@@ -23,13 +23,13 @@ from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import (
     EVENT_STREAM,
     JSON,
-    ApiProbe,
+    PaidCall,
     is_document,
     judge_status,
     until_the_end,
 )
 from monitor.probes.parameter_fallback import Body, adapting
-from monitor.probes.probe import Duration, Finding, Run
+from monitor.probes.probe import Duration, Finding, Run, RunCost, tokens_in_text
 from monitor.probes.readers import ProtocolReader
 from monitor.probes.verdict.classify import is_error_object, judge_api_body, judge_error_object
 from monitor.probes.verdict.error_body import read_json
@@ -44,6 +44,10 @@ _COUNTING_CAP = 5 * COUNT
 _QUOTED = 200
 """Bytes of a body that is no answer which its message quotes."""
 _WORTH_ASKING = timedelta(seconds=1)
+_SYSTEM = frozenset({"system", "instructions", "systemInstruction", "system_instruction"})
+"""Where a body may hold a system text, by protocol."""
+_WRAPPER_TOKENS = 8
+"""What servers count beside the text of a short question."""
 _PROMPT_TOKENS = 60
 """A generous guess for a short question with the wrapper that servers put around it."""
 
@@ -55,11 +59,9 @@ Aliases = Annotated[
 ]
 
 
-class Conversation(ApiProbe):
+class Conversation(PaidCall):
     """One question to a model. Subclasses are the protocols."""
 
-    paid: ClassVar[bool] = True
-    needs_model: ClassVar[bool] = True
     reader: ClassVar[type[ProtocolReader]]
     signs: ClassVar[tuple[str, ...]]
     """Lists or tables of which every whole answer has one."""
@@ -76,6 +78,17 @@ class Conversation(ApiProbe):
         default=frozenset(),
         description='other names that the model may answer with, or "any"; else learned',
     )
+
+    system: str | None = Field(
+        default=None, min_length=1, description="a system text before the question"
+    )
+
+    @model_validator(mode="after")
+    def _one_system(self) -> Self:
+        given = self.own_body.table.keys() & _SYSTEM
+        if self.system is not None and given:
+            raise ValueError(f"got `system` and `{min(given)}` in `body`, want one of the two")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -99,6 +112,9 @@ class Conversation(ApiProbe):
 
     def usual_cap(self) -> int:
         return 200 if self.stream else 16
+
+    def own_tokens(self) -> int:
+        return super().own_tokens() + len((self.system or "").encode())
 
     def worst_case(self, habit: Habit) -> Spend:
         return Spend(tokens=max(_PROMPT_TOKENS, habit.prompt_tokens or 0) + self.cap(habit))
@@ -163,9 +179,10 @@ class Conversation(ApiProbe):
             return await run.client.send(request, recorder)
 
         def body_for(habit: Habit) -> Body:
-            return self.body(model, challenge, habit)
+            return self.complete(self.body(model, challenge, habit))
 
-        exchange, habit = await adapting(send, body_for, self.droppable, run.habit, left)
+        droppable = self.not_own(self.droppable)
+        exchange, habit = await adapting(send, body_for, droppable, run.habit, left)
         return exchange, habit, recorder
 
     def _judge_stream(
@@ -254,6 +271,11 @@ class TextPrompt(Conversation):
     def worst_case(self, habit: Habit) -> Spend:
         return super().worst_case(habit) + Spend(tokens=len((self.text or "").encode()))
 
+    def asked_cost(self) -> RunCost:
+        """Take the cap for the answer to the operator's own question: nothing else says how long it may be."""
+        tokens_in = _WRAPPER_TOKENS + tokens_in_text(self.text or "")
+        return RunCost(tokens_in=tokens_in, tokens_out=self.cap(Habit()))
+
     def challenge(self, rng: Random) -> Challenge:
         if self.text is not None:
             return OwnQuestion(self.text, self.answer)
@@ -286,6 +308,14 @@ class CountingPrompt(TextPrompt):
         """Allow for tokenizers that take a token for every digit and for every space."""
         counts = self.stream and self.text is None
         return max(_COUNTING_CAP if counts else super().usual_cap(), 3 * (self.numbers or 0))
+
+    def asked_cost(self) -> RunCost:
+        """A number takes a token, and so does the space behind it."""
+        if self.text is not None:
+            return super().asked_cost()
+        if self.stream or self.numbers:
+            return RunCost(tokens_in=30, tokens_out=2 * (self.numbers or COUNT))
+        return RunCost(tokens_in=26, tokens_out=2)
 
     @property
     def long(self) -> bool:

@@ -28,6 +28,12 @@ class GeminiProbe(CountingPrompt):
         "max_output_tokens": "maxOutputTokens",
     }
     caps: ClassVar[frozenset[str]] = frozenset({"maxOutputTokens"})
+    controlled: ClassVar[Mapping[str, str]] = {
+        "model": "model",
+        "contents": "text",
+        "generationConfig.maxOutputTokens": "max_tokens",
+        "generationConfig.candidateCount": "",
+    }
 
     def route_to(self, model: str) -> str:
         method = "streamGenerateContent?alt=sse" if self.stream else "generateContent"
@@ -43,7 +49,10 @@ class GeminiProbe(CountingPrompt):
             "temperature": 0,
             "thinkingConfig": {"thinkingBudget": 0},
         }
-        return {
+        body: dict[str, Any] = {
             "contents": [{"role": "user", "parts": [{"text": challenge.prompt}]}],
             "generationConfig": without(config, habit.refused),
         }
+        if self.system is not None:
+            body["systemInstruction"] = {"parts": [{"text": self.system}]}
+        return body

@@ -1,6 +1,7 @@
 """Probes whether the same model answers as before and as at the other base URLs, by one-word answers."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from monitor.probes.answer.challenges import Challenge, OneWord
 from monitor.probes.answer.one_word import judge_words, next_question, why_not_judged, with_answer
 from monitor.probes.kinds.chat import ChatShape
 from monitor.probes.parameter_fallback import Body
-from monitor.probes.probe import Duration, Finding, Run
+from monitor.probes.probe import Duration, Finding, Run, RunCost
 
 _WITHOUT_TEXT = frozenset({FailureKind.EMPTY_COMPLETION, FailureKind.BUDGET_TOO_SMALL})
 
@@ -22,9 +23,13 @@ class IdentityProbe(ChatShape):
     title: ClassVar[str] = "Model identity"
     main_rank: ClassVar[int] = 95
     compares_peers: ClassVar[bool] = True
+    controlled: ClassVar[Mapping[str, str]] = {**ChatShape.controlled, "temperature": ""}
 
     every: Duration = Field(default=timedelta(minutes=30), description="how often it runs")
     stream: bool = Field(default=False, description="ask for a stream")
+
+    def asked_cost(self) -> RunCost:
+        return RunCost(tokens_in=33, tokens_out=2)
 
     def usual_cap(self) -> int:
         return 16
@@ -32,10 +37,13 @@ class IdentityProbe(ChatShape):
     def content(self, challenge: Challenge) -> Any:
         return challenge.prompt
 
+    def system_text(self, challenge: Challenge) -> str | None:
+        """Return the operator's text, then ours: a relay may want its own first, and one message alone."""
+        ours = challenge.system if isinstance(challenge, OneWord) else None
+        return "\n\n".join(filter(None, (self.system, ours))) or None
+
     def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
         body = dict(super().body(model, challenge, habit))
-        if isinstance(challenge, OneWord):
-            body["messages"] = [{"role": "system", "content": challenge.system}, *body["messages"]]
         return body if "temperature" in habit.refused else {**body, "temperature": 1}
 
     async def run(self, run: Run) -> Finding:

@@ -16,7 +16,7 @@ from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import StreamableCall
 from monitor.probes.parameter_fallback import Body
-from monitor.probes.probe import Duration, Finding
+from monitor.probes.probe import Duration, Finding, RunCost
 from monitor.probes.readers import ImageReader, MediaReader, ProtocolReader
 from monitor.probes.readers.base import as_count, as_object, as_text, objects_in
 from monitor.probes.readers.media import decoded, is_picture
@@ -37,6 +37,14 @@ class ImagesProbe(StreamableCall):
     max_body: ClassVar[int] = 16 * 1024 * 1024
     droppable: ClassVar[Mapping[str, str]] = {"quality": "quality", "size": "size"}
     stream_reader: ClassVar[type[ProtocolReader]] = ImageReader
+    controlled: ClassVar[Mapping[str, str]] = {
+        "model": "model",
+        "prompt": "text",
+        "n": "",
+        "size": "size",
+        "quality": "quality",
+        "stream": "stream",
+    }
 
     every: Duration = Field(default=timedelta(days=1), description="how often it runs")
     timeout: Duration = Field(default=timedelta(minutes=2), description="when a run is given up")
@@ -44,6 +52,9 @@ class ImagesProbe(StreamableCall):
     text: str | None = Field(default=None, description="drawn instead of a random simple shape")
     size: str = Field(default="1024x1024", description="of the picture, in pixels")
     quality: str = Field(default="low", description="the cheapest of the model's")
+
+    def asked_cost(self) -> RunCost:
+        return RunCost(tokens_in=20, tokens_out=280)
 
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # the same for every endpoint
         return Spend(tokens=_WORST_TOKENS + len((self.text or "").encode()))

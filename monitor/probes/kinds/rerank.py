@@ -1,6 +1,7 @@
 """Probes reranking: of four short documents the one that answers a question must come first."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -13,7 +14,7 @@ from monitor.probes.answer.check_answer import MISMATCHES_BELIEVED
 from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import ApiCall
 from monitor.probes.parameter_fallback import Body
-from monitor.probes.probe import Duration, Finding
+from monitor.probes.probe import Duration, Finding, RunCost
 from monitor.probes.readers.base import as_object, as_text, objects_in
 from monitor.probes.verdict.error_body import read_json
 
@@ -35,9 +36,18 @@ class RerankProbe(ApiCall):
     title: ClassVar[str] = "Reranking"
     main_rank: ClassVar[int] = 27
     route: ClassVar[str] = "/v1/rerank"
+    controlled: ClassVar[Mapping[str, str]] = {
+        "model": "model",
+        "query": "",
+        "documents": "",
+        "top_n": "",
+    }
 
     every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")
     model: str = Field(default="rerank-v3.5", description="the reranking model")
+
+    def asked_cost(self) -> RunCost:
+        return RunCost(tokens_in=90)
 
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # the same for every endpoint
         return Spend(tokens=150)

@@ -27,6 +27,12 @@ class ResponsesProbe(CountingPrompt):
         "reasoning": "reasoning",
     }
     caps: ClassVar[frozenset[str]] = frozenset({"max_output_tokens"})
+    controlled: ClassVar[Mapping[str, str]] = {
+        "model": "model",
+        "input": "text",
+        "stream": "stream",
+        "max_output_tokens": "max_tokens",
+    }
 
     max_tokens: int | None = Field(default=None, ge=16, description="cap of the answer")
     effort: str | None = Field(
@@ -42,6 +48,8 @@ class ResponsesProbe(CountingPrompt):
             "store": False,
             "stream": self.stream,
         }
+        if self.system is not None:
+            body["instructions"] = self.system
         # Only models that reason refuse a temperature: those think least when asked to.
         reasons = habit.reasons or "temperature" in habit.refused
         effort = self.effort or ("low" if reasons else None)

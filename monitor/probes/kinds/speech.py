@@ -12,7 +12,7 @@ from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import StreamableCall, is_document
 from monitor.probes.parameter_fallback import Body
-from monitor.probes.probe import Duration, Finding
+from monitor.probes.probe import Duration, Finding, RunCost
 from monitor.probes.readers import MediaReader, ProtocolReader, SpeechReader
 from monitor.probes.readers.base import as_object
 from monitor.probes.readers.media import decoded, is_audio
@@ -31,11 +31,20 @@ class SpeechProbe(StreamableCall):
     max_body: ClassVar[int] = 4 * 1024 * 1024
     droppable: ClassVar[Mapping[str, str]] = {"response_format": "response_format"}
     stream_reader: ClassVar[type[ProtocolReader]] = SpeechReader
+    controlled: ClassVar[Mapping[str, str]] = {
+        "model": "model",
+        "input": "text",
+        "voice": "voice",
+        "stream_format": "stream",
+    }
 
     every: Duration = Field(default=timedelta(hours=1), description="how often it runs")
     model: str = Field(default="tts-1", description="the speech model")
     voice: str = Field(default="alloy", description="one of the model's voices")
     text: str | None = Field(default=None, description="spoken instead of three random digits")
+
+    def asked_cost(self) -> RunCost:
+        return RunCost(tokens_in=5, tokens_out=30)
 
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # the same for every endpoint
         return Spend(tokens=_WORST_TOKENS + 10 * len((self.text or "").encode()))

@@ -10,7 +10,7 @@ from monitor.model import Failure, FailureKind, Habit
 from monitor.probes.answer.challenges import Challenge, StructuredSum, structured_sum
 from monitor.probes.kinds.chat import ChatShape
 from monitor.probes.parameter_fallback import Body
-from monitor.probes.probe import Finding, Run
+from monitor.probes.probe import Finding, Run, RunCost
 from monitor.probes.verdict.error_body import read_json
 
 _SCHEMA: Mapping[str, Any] = {
@@ -26,6 +26,10 @@ class StructuredProbe(ChatShape):
     kind: ClassVar[str] = "structured"
     title: ClassVar[str] = "Structured output"
     main_rank: ClassVar[int] = 26
+    controlled: ClassVar[Mapping[str, str]] = {**ChatShape.controlled, "response_format": ""}
+
+    def asked_cost(self) -> RunCost:
+        return RunCost(tokens_in=52, tokens_out=8)
 
     def usual_cap(self) -> int:
         return 64

@@ -1,6 +1,7 @@
 """Probes transcription with one second of a tone, which has no words: any text will do."""
 
 import io
+import json
 import math
 import struct
 import wave
@@ -15,7 +16,7 @@ from monitor.model import Failure, FailureKind, Habit, Spend
 from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import StreamableCall
 from monitor.probes.parameter_fallback import Body
-from monitor.probes.probe import Duration, Finding
+from monitor.probes.probe import Duration, Finding, RunCost
 from monitor.probes.readers import ProtocolReader, TranscriptReader
 from monitor.probes.verdict.error_body import read_json
 
@@ -31,9 +32,13 @@ class TranscriptionsProbe(StreamableCall):
     main_rank: ClassVar[int] = 24
     route: ClassVar[str] = "/v1/audio/transcriptions"
     stream_reader: ClassVar[type[ProtocolReader]] = TranscriptReader
+    controlled: ClassVar[Mapping[str, str]] = {"model": "model", "file": "", "stream": "stream"}
 
     every: Duration = Field(default=timedelta(hours=1), description="how often it runs")
     model: str = Field(default="whisper-1", description="the transcription model")
+
+    def asked_cost(self) -> RunCost:
+        return RunCost(tokens_in=12, tokens_out=4)
 
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # the same for every endpoint
         return Spend(tokens=_WORST_TOKENS)
@@ -68,11 +73,22 @@ def tone(rng: Random) -> bytes:
 
 def multipart(boundary: str, fields: Mapping[str, Any], wav: bytes) -> bytes:
     """Encode the fields, then the file, as multipart/form-data (RFC 7578)."""
-    parts = [f'form-data; name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
+    parts = [
+        f'form-data; name="{_field_name(name)}"\r\n\r\n{_field_text(value)}'.encode()
+        for name, value in fields.items()
+    ]
     file = b'form-data; name="file"; filename="tone.wav"\r\nContent-Type: audio/wav\r\n\r\n' + wav
     line = f"--{boundary}".encode()
     bodies = (line + b"\r\nContent-Disposition: " + part for part in (*parts, file))
     return b"\r\n".join((*bodies, line + b"--\r\n"))
+
+
+def _field_name(name: str) -> str:
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _field_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _read(exchange: Exchange, reader: TranscriptReader) -> Failure | None:

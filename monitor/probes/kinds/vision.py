@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from monitor.model import Habit, Spend
 from monitor.probes.answer.challenges import Challenge, ColourQuestion, colour
 from monitor.probes.kinds.chat import ChatShape
+from monitor.probes.probe import RunCost
 
 _PICTURE_TOKENS = 6000
 """The most that a small model is known to count for one small picture."""
@@ -16,6 +17,9 @@ class VisionProbe(ChatShape):
     kind: ClassVar[str] = "vision"
     title: ClassVar[str] = "Vision"
     main_rank: ClassVar[int] = 25
+
+    def asked_cost(self) -> RunCost:
+        return RunCost(tokens_in=110, tokens_out=2)
 
     def usual_cap(self) -> int:
         return 16

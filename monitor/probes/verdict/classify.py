@@ -11,6 +11,7 @@ from typing import Any
 from monitor.model import Failure, FailureKind
 from monitor.probes.exchange import Exchange
 from monitor.probes.verdict import provider_codes
+from monitor.probes.verdict.client_rule import refuses_client
 from monitor.probes.verdict.edge import judge_edge
 from monitor.probes.verdict.error_body import (
     ErrorBody,
@@ -236,7 +237,10 @@ def _in_context(kind: FailureKind, had_key: bool, known_good: bool) -> FailureKi
 
 
 def _status_kind(status: int, error: ErrorBody, *, html: bool) -> FailureKind:
-    spoken = judge_quota(status, error) or _spoken_kind(status, error)
+    quota = judge_quota(status, error)
+    if quota is None and not html and refuses_client(status, error):
+        return FailureKind.CLIENT_REFUSED
+    spoken = quota or _spoken_kind(status, error)
     if spoken is not None:
         return spoken
     if status in {401, 403} and not html and _PAGE.search(error.text):
@@ -301,7 +305,7 @@ def _bad_request(error: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, 
         return FailureKind.AUTH_INVALID
     if error.mentions(*provider_codes.REGION_PHRASES):
         return FailureKind.REGION_BLOCKED
-    if error.mentions(*provider_codes.CLIENT_PHRASES):
+    if error.mentions(*provider_codes.DISABLED_PHRASES):
         return FailureKind.PERMISSION_DENIED
     if error.mentions(*provider_codes.BUDGET_PHRASES):
         return FailureKind.BUDGET_TOO_SMALL

@@ -131,15 +131,8 @@ BUSY_PHRASES = ("overload", "饱和", "负载", "too busy", "server busy", "at c
 
 NO_CHANNEL_PHRASES = ("无可用渠道", "no available channel", "no available account")
 
-CLIENT_PHRASES = (
-    "only authorized for use with",
-    "only available for coding agents",
-    "only be used with",
-    "restricted to claude code",
-    "organization has been disabled",
-    "account has been disabled",
-)
-"""The key is good for other programs alone, or for none."""
+DISABLED_PHRASES = ("organization has been disabled", "account has been disabled")
+"""The key is good for nothing any more."""
 
 KEY_PHRASES = (
     "incorrect api key",

@@ -93,7 +93,7 @@ def test_a_broken_body_is_judged_by_what_came_of_it() -> None:
         (
             400,
             error("This credential is only authorized for use with Claude Code"),
-            FailureKind.PERMISSION_DENIED,
+            FailureKind.CLIENT_REFUSED,
         ),
         (400, error("x", code="InvalidApiKey"), FailureKind.AUTH_INVALID),
         (401, b"", FailureKind.AUTH_INVALID),
