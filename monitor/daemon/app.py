@@ -43,6 +43,8 @@ LAST_DELIVERY = timedelta(seconds=5)
 PUBLISH_INTERVAL = timedelta(seconds=10)
 PRUNE_INTERVAL = timedelta(minutes=10)
 HOUSEKEEPING_INTERVAL = timedelta(seconds=15)
+GC_THRESHOLDS = 2000, 10, 100
+"""A full collection takes 0.1 s with a thousand checks, and Python would have one every few seconds."""
 SWITCH_INTERVAL_S = 0.0001
 """How long another thread may compute before the event loop goes on: a fiftieth of what Python takes, because a
 run asks so some twenty times, and a page that is rendered shall make none late."""
@@ -145,6 +147,7 @@ class Daemon:
 
     def _start(self, components: Components, state: RestartState) -> list[asyncio.Task[None]]:
         _freeze_garbage_collector()
+        gc.set_threshold(*GC_THRESHOLDS)
         self.store.on_load = gc.freeze  # else the history is looked through each time
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         components.schedule.start(self.deps.config.checks, state.last_asked)

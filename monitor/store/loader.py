@@ -1,7 +1,9 @@
 """Loads from the file what `history` needs of the last 90 days, in one look at the store."""
 
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import Connection, Text, bindparam, cast, func, literal, select
 
@@ -26,12 +28,21 @@ from monitor.store.rollup_job import COUNTS, sum_from, sums_of_runs
 from monitor.store.run_rows import DAY_MS, HOUR_MS, WordCache, millis, result_from
 from monitor.store.schema import CHECKS, DAYS, HOURS, RUNS
 
+T = TypeVar("T")
 Memories = Mapping[int, CheckMemory]
 """By number of the check."""
 _AT_ONCE, _FOREVER = 1000, 1 << 62
 _ONE_RUN = select(RUNS).where(
     RUNS.c.at == bindparam("begin"), RUNS.c.check_id == bindparam("check")
 )
+
+
+def _resting(pieces: Iterable[T], rest: Callable[[float], None]) -> Iterator[T]:
+    """Give each piece, and rest after it."""
+    for piece in pieces:
+        began = time.perf_counter()
+        yield piece
+        rest(time.perf_counter() - began)
 
 
 class Loader:
@@ -68,10 +79,17 @@ class Loader:
         history.silences = small_tables.silences(self._connection, self._now)
         history.dead = small_tables.dead(*of, self._now - timedelta(days=7))
 
-    def load(self, history: History, *, whole: bool = True) -> None:
+    def load(
+        self,
+        history: History,
+        *,
+        whole: bool = True,
+        rest: Callable[[float], None] = lambda _: None,
+    ) -> None:
         """Into `history`, of which `begin_load` was called when the transaction began.
 
-        Without charts, bars and windows of days, for who shows none of them, unless `whole`.
+        Without charts, bars and windows of days, for who shows none of them, unless `whole`. `rest` is called
+        between pieces, with the seconds that the last one took.
         """
         found = {number: CheckMemory(Past(self._today)) for number in self._keys}
         first = millis(self._now) // HOUR_MS - HOURS_SHOWN + 1
@@ -88,15 +106,15 @@ class Loader:
         for number, result in self._recent():
             found[number].lately.recent.append(briefly(result))
         if whole:
-            self._add_days(found)
-            self._draw(found)
+            self._add_days(found, rest)
+            self._draw(found, rest)
         for number, result in self.latest():
             found[number].lately.latest = result
         history.end_load(self._today, {self._keys[each]: memory for each, memory in found.items()})
 
-    def _add_days(self, found: Memories) -> None:
+    def _add_days(self, found: Memories, rest: Callable[[float], None]) -> None:
         query = select(DAYS).where(DAYS.c.period > self._today - DAYS_SHOWN)
-        for rows in self._connection.execute(query).partitions(_AT_ONCE):
+        for rows in _resting(self._connection.execute(query).partitions(_AT_ONCE), rest):
             for row in rows:
                 if row[1] in found:
                     found[row[1]].past.add(row[0], sum_from(row, WINDOW_FIGURES))
@@ -112,7 +130,7 @@ class Loader:
                 if row[1] in self._keys:
                     yield row[1], result_from(row, *self._keys[row[1]], words.texts)
 
-    def _draw(self, found: Memories) -> None:
+    def _draw(self, found: Memories, rest: Callable[[float], None]) -> None:
         """The chart's figures, a half hour at a time, joined by the database: which costs less than row by row."""
         last = millis(self._now) // HALF_HOUR_MS
         figures = [
@@ -122,7 +140,7 @@ class Loader:
         run = figures[0] + literal(" ") + figures[1] + literal(" ") + figures[2]
         joined = select(RUNS.c.check_id, func.aggregate_strings(run, " ")).group_by(RUNS.c.check_id)
         spoke = (RUNS.c.outcome < 2) & (RUNS.c.trusted == 1)
-        for half in range(last - POINTS + 1, last + 1):
+        for half in _resting(range(last - POINTS + 1, last + 1), rest):
             begin = half * HALF_HOUR_MS
             span = RUNS.c.at.between(begin, begin + HALF_HOUR_MS - 1)
             for number, text in self._connection.execute(joined.where(span & spoke)):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -42,7 +43,7 @@ from monitor.store.transaction import Change, Done, Item
 from monitor.store.writer import AlsoWritten, Writer
 
 T = TypeVar("T")
-_CHECK_EVERY_S = 86_400
+_LOOK_EVERY_S = 86_400
 log = logging.getLogger(__name__)
 
 
@@ -78,6 +79,7 @@ class Store:
             replaced=self._replaced,
             max_size=history.max_size,
             reserve=Reserve(self._path),
+            is_read_long=lambda: self._is_looking or not (self._load is None or self._load.done()),
         )
         self._writer = Writer(
             self._engine,
@@ -91,11 +93,14 @@ class Store:
         self._others = frozenset(others)
         self._history = History(vantage)
         self._load: Future[None] | None = None
+        self._is_looking = False
+        self._closing = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="store-loader")
         self._reader: Reader | None = None
         self._outbox: MessageQueue
-        self._checked = clock.monotonic()
+        self._looked = float("-inf") if self._health.is_large else clock.monotonic()
+        """A large file is not looked through before the start, but soon after it."""
         self._lock: BinaryIO | None = None
 
     @staticmethod
@@ -189,12 +194,17 @@ class Store:
             try:
                 with contextlib.ExitStack() as stack:
                     stack.push(looking)
-                    loader.load(self._history)
+                    loader.load(self._history, rest=self._rest)
                 self.on_load()
             except StoreError as error:
                 log.error('event=history_not_loaded why="%s"', error)  # noqa: TRY400  # it says why
 
         self._load = self._loader.submit(load)
+
+    def _rest(self, seconds: float) -> None:
+        """Pause a load, so that probes are on time; StoreError when nobody waits for it any more."""
+        if self._closing.wait(seconds):
+            raise StoreError("the store is being closed")
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Called from the writer's thread after each commit that holds messages or incidents."""
@@ -309,10 +319,19 @@ class Store:
         more = True
         while more:
             more = await self._write(lambda connection: self._prune(connection, now, history))
-        if self._clock.monotonic() - self._checked >= _CHECK_EVERY_S:
-            self._checked = self._clock.monotonic()
-            if await asyncio.to_thread(damage, self._path) is not None:
+        if self._clock.monotonic() - self._looked >= _LOOK_EVERY_S:
+            self._looked = self._clock.monotonic()
+            await asyncio.to_thread(self._look_through)
+
+    def _look_through(self) -> None:
+        self._is_looking = True
+        try:
+            if damage(self._path, stop=self._closing.is_set) is not None:
                 self._health.suspected()
+        except StoreError as error:
+            log.info('event=store_not_looked_through why="%s"', error)
+        finally:
+            self._is_looking = False
 
     def _prune(self, connection: Connection, now: datetime, history: HistorySettings) -> bool:
         """In the writer's thread."""
@@ -368,6 +387,7 @@ class Store:
 
     async def close(self) -> None:
         """Commit all, mark a clean stop, and end the threads."""
+        self._closing.set()
         now = self._clock.now().isoformat()
         self._put(Change(values=((SEEN, now), (CLEAN, "yes"))))
         await asyncio.to_thread(self._writer.stop)

@@ -37,7 +37,7 @@ from monitor.model import (
     StoreError,
 )
 from monitor.store import Store
-from monitor.store.sqlite import health
+from monitor.store.sqlite import connections, health
 
 
 @pytest.fixture
@@ -228,6 +228,33 @@ async def test_an_index_that_does_not_fit_its_table_is_damage(
         assert store.recall().states == {STATE.key: STATE}
 
 
+async def test_a_large_store_is_looked_through_after_the_start_and_holds_nothing_up(
+    url: str, clock: HandClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "monitor.db"
+    async with opened(url, clock) as store:
+        record(store, 100)
+        await store.flush()
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE filler (body)").close()
+        other.execute("INSERT INTO filler VALUES (zeroblob(70000000))").close()
+        other.commit()
+    spoil(path, "sqlite_autoindex_alert_states_1", b"a/direkt")
+    async with opened(url, clock) as store:
+        assert store.notes == ()
+        await store.prune(clock.now(), HistorySettings())
+        await minute(store, clock)
+        assert "it is kept as" in store.notes[0]
+
+
+async def test_a_large_file_that_is_no_database_is_set_aside_at_the_start(
+    url: str, clock: HandClock, tmp_path: Path
+) -> None:
+    (tmp_path / "monitor.db").write_bytes(b"no database" * 7_000_000)
+    async with opened(url, clock) as store:
+        assert "it is kept as" in store.notes[0]
+
+
 def spoil(path: Path, what: str, by: bytes = b"\xff" * 200) -> None:
     """At the begin of its page, or where it has nearly the same."""
     with contextlib.closing(sqlite3.connect(path)) as other:
@@ -291,6 +318,27 @@ def whole_size(path: Path) -> int:
     return path.stat().st_size + journal.stat().st_size
 
 
+def trouble_while_we_read_ourselves(path: Path, clock: HandClock) -> str:
+    engine = connections.writing(path)
+    looks = health.FileHealth(
+        path=path,
+        engine=engine,
+        clock=clock,
+        note=print,
+        replaced=lambda: None,
+        reserve=health.Reserve(path.with_name("none")),
+        is_read_long=lambda: True,
+    )
+    try:
+        looks.look()
+    except StoreError as error:
+        return str(error)
+    finally:
+        looks.release()
+        engine.dispose()
+    return ""
+
+
 async def test_a_reader_without_an_end_is_named(
     store: Store, clock: HandClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,6 +355,7 @@ async def test_a_reader_without_an_end_is_named(
             await store.flush()
         await minute(store, clock)
         assert "another program reads without an end; end what else has" in (store.trouble or "")
+        assert trouble_while_we_read_ourselves(tmp_path / "monitor.db", clock) == ""
     record(store, 1, start=20_000)
     await store.flush()
     record(store, 1, start=20_001)

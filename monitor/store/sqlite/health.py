@@ -29,6 +29,8 @@ _CUT_LASTS_S = 600.0
 """So long after we gave space back a smaller file is no damage."""
 _STEPS, _STEPS_WHEN_FULL = 20, 200
 """Of making room, before results are written again."""
+_LARGE = 64 << 20
+"""Bytes that are looked through in half a second."""
 _LONG_JOURNAL = 4
 """Times its limit: so long it grows only while somebody reads without an end."""
 _VACUUM_PAGES = 256
@@ -139,6 +141,8 @@ class FileHealth:
     """Called when the path leads to another file than before."""
     reserve: Reserve
     max_size: int | None = None
+    is_read_long: Callable[[], bool] = lambda: False
+    """Tells whether we ourselves read for long now, so that the journal cannot be carried into the file."""
     suspect: bool = False
     """Somebody met damage: look at the whole file."""
     _identity: tuple[int, int] | None = None
@@ -150,7 +154,7 @@ class FileHealth:
     def prepare(self) -> None:
         """Make the file ready to be written: sound, with our tables. Raises StoreError, NewerSchemaError."""
         self._claim()
-        aside, wrong = None, repair.damage(self.path)
+        aside, wrong = None, repair.damage(self.path, whole=not self.is_large)
         try:
             if wrong is not None:
                 aside = repair.set_aside(self.path, self._stamp())
@@ -162,6 +166,11 @@ class FileHealth:
         except DBAPIError as error:
             raise StoreError(f"{self.path} cannot be opened: {error.orig}") from error
         self.opened()
+
+    @property
+    def is_large(self) -> bool:
+        """Tell whether to look at the whole of it would hold up a start."""
+        return self.path.exists() and self.path.stat().st_size > _LARGE
 
     def _make(self, aside: Path | None, wrong: str | None) -> None:
         saved = 0
@@ -281,7 +290,7 @@ class FileHealth:
             )
         journal = self.path.with_name(self.path.name + "-wal")
         size = journal.stat().st_size if journal.exists() else 0
-        if size > _LONG_JOURNAL * journal_limit(self.max_size):
+        if size > _LONG_JOURNAL * journal_limit(self.max_size) and not self.is_read_long():
             raise StoreError(
                 f"the store's journal has grown to {size // 1_000_000} MB: another program reads "
                 f"without an end; end what else has {self.path} open"

@@ -20,22 +20,29 @@ from monitor.store.schema import CHECKS, DAYS, EVIDENCE, HOURS, KEY_VALUE, RUNS,
 from monitor.store.sqlite.connections import TEXT, UNREADABLE
 
 _MANY = 500
+_STEPS = 100_000
+"""Of SQLite's machine, a few milliseconds."""
 Row = tuple[Any, ...]
 Keys = Mapping[Table, Sequence[Row]]
 """Primary keys by table."""
 
 
-def damage(path: Path) -> str | None:
+def damage(
+    path: Path, *, whole: bool = True, stop: Callable[[], bool] = lambda: False
+) -> str | None:
     """Ask SQLite what is wrong with the file; None for a sound or a new one.
 
-    Not by `quick_check`, which costs the same here and does not see an index that is damaged.
+    Not by `quick_check`, which costs the same here and does not see an index that is damaged. Not `whole`
+    is a look at its first page alone. Raises StoreError where it cannot be opened, or at `stop`.
     """
     if not path.exists() or path.stat().st_size == 0:
         return None
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=5)) as connection:
             connection.text_factory = TEXT
-            said = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            connection.set_progress_handler(stop, _STEPS)
+            look = "PRAGMA integrity_check(1)" if whole else "SELECT 'ok' FROM sqlite_schema"
+            said = (connection.execute(look).fetchone() or ["ok"])[0]
     except sqlite3.OperationalError as error:  # locked or unreadable is no damage
         raise StoreError(f"{path} cannot be opened: {error}") from None
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # it may say what stands there
