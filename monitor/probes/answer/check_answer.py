@@ -55,8 +55,7 @@ def judge_answer(answer: CompletedAnswer, habit: Habit) -> tuple[Failure | None,
     if not is_right:
         if _is_cut(answer):
             return _judge_cap(answer), habit
-        habit = habit.mismatched()
-        return _judge_mismatch(answer, habit), habit
+        return judge_mismatch(habit, _wrong_words(answer))
     habit = replace(habit, mismatches=0)
     # 4. Is all around it as it should be and used to be?
     complaints = (check(answer, habit) for check in _CHECKS)
@@ -91,15 +90,24 @@ def _judge_cap(answer: CompletedAnswer) -> Failure:
     )
 
 
-def _judge_mismatch(answer: CompletedAnswer, habit: Habit) -> Failure | None:
-    """Models are no calculators: one wrong answer is no failure, three in a row are."""
+def judge_mismatch(
+    habit: Habit,
+    why: Callable[[int], str],
+    kind: FailureKind = FailureKind.CONTENT_MISMATCH,
+) -> tuple[Failure | None, Habit]:
+    """Count a wrong answer: models are no calculators, so one is no failure, three in a row are.
+
+    `why` says what is wrong, with how many times in a row it was.
+    """
+    habit = habit.mismatched()
     if habit.mismatches < MISMATCHES_BELIEVED:
-        return None
-    text = answer.reader.text[:80]
-    return Failure(
-        FailureKind.CONTENT_MISMATCH,
-        f'got "{text}", want {answer.challenge.want()}; wrong {habit.mismatches} times in a row',
-    )
+        return None, habit
+    return Failure(kind, why(habit.mismatches)), habit
+
+
+def _wrong_words(answer: CompletedAnswer) -> Callable[[int], str]:
+    text, want = answer.reader.text[:80], answer.challenge.want()
+    return lambda times: f'got "{text}", want {want}; wrong {times} times in a row'
 
 
 _DATE = re.compile(r"[-@](?:\d{3,4}|\d{6}|\d{8}|\d{4}-\d{2}-\d{2}|latest)\Z|:latest\Z")

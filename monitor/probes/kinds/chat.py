@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from monitor.model import Habit
-from monitor.probes.answer.challenges import Challenge
-from monitor.probes.kinds.conversation import Conversation, CountingPrompt
+from monitor.probes.kinds.conversation import (
+    ConversationProtocol,
+    CountingPrompt,
+    ModelRequest,
+    ReasoningConversation,
+)
 from monitor.probes.parameter_fallback import Body, without
 from monitor.probes.readers import ChatReader, ProtocolReader
 
@@ -20,14 +22,15 @@ _DROPPABLE = (
 )
 
 
-class ChatShape(Conversation):
-    """The protocol of chat completions, whatever is asked."""
+class ChatProtocol(ConversationProtocol):
+    """Knows OpenAI's chat completions and its many clones."""
 
     route: ClassVar[str] = "/v1/chat/completions"
     reader: ClassVar[type[ProtocolReader]] = ChatReader
     signs: ClassVar[tuple[str, ...]] = ("choices",)
     droppable: ClassVar[Mapping[str, str]] = {name: name for name in _DROPPABLE}
     caps: ClassVar[frozenset[str]] = frozenset({"max_tokens", "max_completion_tokens"})
+
     controlled: ClassVar[Mapping[str, str]] = {
         "model": "model",
         "messages": "text",
@@ -37,37 +40,37 @@ class ChatShape(Conversation):
         "n": "",
     }
 
-    effort: str | None = Field(
-        default=None, description="reasoning effort to ask for, where the model reasons"
-    )
-
-    def content(self, challenge: Challenge) -> Any:
-        return challenge.prompt
-
-    def system_text(self, challenge: Challenge) -> str | None:  # noqa: ARG002  # for subclasses
-        return self.system
-
-    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
+    def body(self, request: ModelRequest, habit: Habit) -> Body:
         refused = habit.refused
-        system = self.system_text(challenge)
+        system = [{"role": "system", "content": request.system}] if request.system else []
         body: dict[str, Any] = {
-            "model": model,
-            "messages": [
-                *([{"role": "system", "content": system}] if system else []),
-                {"role": "user", "content": self.content(challenge)},
-            ],
+            "model": request.model,
+            "messages": [*system, {"role": "user", "content": request.content}],
             "temperature": 0,
-            "stream": self.stream,
+            "stream": request.stream,
         }
-        if self.stream:
+        if request.stream:
             body["stream_options"] = {"include_usage": True}
-        body["max_completion_tokens" if "max_tokens" in refused else "max_tokens"] = self.cap(habit)
+        body["max_completion_tokens" if "max_tokens" in refused else "max_tokens"] = request.cap
         # Only models that reason refuse `max_tokens`: those think least when asked to.
         reasons = habit.reasons or "max_tokens" in refused
-        effort = self.effort or ("low" if reasons else None)
+        effort = request.effort or ("low" if reasons else None)
         if effort is not None:
             body["reasoning_effort"] = effort
         return without(body, refused)
+
+
+CHAT = ChatProtocol()
+
+
+class ChatShape(ReasoningConversation):
+    """A conversation in chat completions, whatever is asked."""
+
+    controlled: ClassVar[Mapping[str, str]] = ChatProtocol.controlled
+
+    @property
+    def protocol(self) -> ConversationProtocol:
+        return CHAT
 
 
 class ChatProbe(ChatShape, CountingPrompt):

@@ -6,16 +6,15 @@ from typing import Any, ClassVar
 
 from monitor.model import Habit
 from monitor.probes.answer.challenges import Challenge, continuing
-from monitor.probes.kinds.conversation import TextPrompt
+from monitor.probes.kinds.conversation import ConversationProtocol, ModelRequest, TextPrompt
 from monitor.probes.parameter_fallback import Body, without
 from monitor.probes.probe import RunCost
 from monitor.probes.readers import ChatReader, ProtocolReader
 
 
-class CompletionsProbe(TextPrompt):
-    kind: ClassVar[str] = "completions"
-    title: ClassVar[str] = "Completions"
-    main_rank: ClassVar[int] = 4
+class CompletionsProtocol(ConversationProtocol):
+    """Knows the older API of completions, which continues a prompt."""
+
     route: ClassVar[str] = "/v1/completions"
     reader: ClassVar[type[ProtocolReader]] = ChatReader
     signs: ClassVar[tuple[str, ...]] = ("choices",)
@@ -23,6 +22,7 @@ class CompletionsProbe(TextPrompt):
         name: name for name in ("max_tokens", "stream_options", "temperature")
     }
     caps: ClassVar[frozenset[str]] = frozenset({"max_tokens"})
+
     controlled: ClassVar[Mapping[str, str]] = {
         "model": "model",
         "prompt": "text",
@@ -31,6 +31,32 @@ class CompletionsProbe(TextPrompt):
         "n": "",
         "best_of": "",
     }
+
+    def body(self, request: ModelRequest, habit: Habit) -> Body:
+        body: dict[str, Any] = {
+            "model": request.model,
+            "prompt": "\n\n".join(filter(None, (request.system, request.content))),
+            "max_tokens": request.cap,
+            "temperature": 0,
+            "stream": request.stream,
+        }
+        if request.stream:
+            body["stream_options"] = {"include_usage": True}
+        return without(body, habit.refused)
+
+
+COMPLETIONS = CompletionsProtocol()
+
+
+class CompletionsProbe(TextPrompt):
+    kind: ClassVar[str] = "completions"
+    title: ClassVar[str] = "Completions"
+    main_rank: ClassVar[int] = 4
+    controlled: ClassVar[Mapping[str, str]] = CompletionsProtocol.controlled
+
+    @property
+    def protocol(self) -> ConversationProtocol:
+        return COMPLETIONS
 
     def asked_cost(self) -> RunCost:
         if self.text is not None:
@@ -43,15 +69,3 @@ class CompletionsProbe(TextPrompt):
 
     def usual_challenge(self, rng: Random) -> Challenge:
         return continuing(rng)
-
-    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
-        body: dict[str, Any] = {
-            "model": model,
-            "prompt": "\n\n".join(filter(None, (self.system, challenge.prompt))),
-            "max_tokens": self.cap(habit),
-            "temperature": 0,
-            "stream": self.stream,
-        }
-        if self.stream:
-            body["stream_options"] = {"include_usage": True}
-        return without(body, habit.refused)

@@ -1,19 +1,20 @@
 """Holds what all probes that talk to a model share.
 
-A run asks one question, follows the stream and checks the answer. A kind says where it asks, with
-which headers and body, and which reader understands the answer.
+A run asks one question, follows the stream and checks the answer. A protocol says where it is asked, with
+which headers and body, and which reader understands the answer; a kind says what is asked, and in which protocol.
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from monitor.model import Evidence, Failure, FailureKind, Habit, Spend, Usage
+from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit, Spend, Usage
 from monitor.probes.answer.challenges import COUNT, Challenge, OwnQuestion, addition, counting
 from monitor.probes.answer.check_answer import CompletedAnswer, judge_answer
 from monitor.probes.answer.error_text import judge_error_text
@@ -24,6 +25,7 @@ from monitor.probes.kinds.api_call import (
     EVENT_STREAM,
     JSON,
     PaidCall,
+    bearer,
     is_document,
     judge_status,
     until_the_end,
@@ -59,9 +61,27 @@ Aliases = Annotated[
 ]
 
 
-class Conversation(PaidCall):
-    """One question to a model. Subclasses are the protocols."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """Holds what one call asks of a model, whichever protocol carries it."""
 
+    model: str
+    content: Any
+    """The question: a text, or a list of parts in the words of its protocol."""
+    cap: int
+    """The most tokens that the answer may have."""
+    stream: bool
+    system: str | None = None
+    """What stands before the question, where the protocol has it."""
+    effort: str | None = None
+    """The reasoning effort that the operator wants."""
+
+
+class ConversationProtocol(ABC):
+    """Knows how one API asks a model: where, with which headers and body, and who reads the answer."""
+
+    route: ClassVar[str]
+    """The usual path, from the API's version on."""
     reader: ClassVar[type[ProtocolReader]]
     signs: ClassVar[tuple[str, ...]]
     """Lists or tables of which every whole answer has one."""
@@ -69,6 +89,24 @@ class Conversation(PaidCall):
     """What a server may call a parameter that it refuses -> its name in our body."""
     caps: ClassVar[frozenset[str]]
     """The parameters that carry the cap: a server that refuses them all knows none."""
+    controlled: ClassVar[Mapping[str, str]]
+    """The parameters that a probe itself must set, as dotted paths -> the probe's key for it; "" for none."""
+
+    def route_to(self, model: str, *, stream: bool) -> str:  # noqa: ARG002  # Gemini's route names both
+        """Return the usual path for a model, from the API's version on."""
+        return self.route
+
+    def auth(self, endpoint: Endpoint) -> Mapping[str, str]:
+        """Return the headers that carry the key."""
+        return bearer(endpoint)
+
+    @abstractmethod
+    def body(self, request: ModelRequest, habit: Habit) -> Body:
+        """Return the parameters of a request, without those that this server refuses."""
+
+
+class Conversation(PaidCall):
+    """One question to a model, in the protocol that a subclass names."""
 
     every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")
     model: str | None = Field(default=None, description="asked for instead of the service's model")
@@ -119,15 +157,43 @@ class Conversation(PaidCall):
     def worst_case(self, habit: Habit) -> Spend:
         return Spend(tokens=max(_PROMPT_TOKENS, habit.prompt_tokens or 0) + self.cap(habit))
 
-    # --- what a protocol says ---------------------------------------------------------------------
+    # --- what is asked, and how -------------------------------------------------------------------
+
+    @property
+    def protocol(self) -> ConversationProtocol:
+        raise NotImplementedError
 
     def challenge(self, rng: Random) -> Challenge:
         """Return a question, and how its answer is checked."""
         raise NotImplementedError
 
+    def content(self, challenge: Challenge) -> Any:
+        """Return the question as its protocol words it: a text, or parts."""
+        return challenge.prompt
+
+    def system_text(self, challenge: Challenge) -> str | None:  # noqa: ARG002  # for subclasses
+        """Return what stands before the question."""
+        return self.system
+
+    def model_request(self, model: str, challenge: Challenge, habit: Habit) -> ModelRequest:
+        """Return what is asked of a model in one call."""
+        return ModelRequest(
+            model=model,
+            content=self.content(challenge),
+            cap=self.cap(habit),
+            stream=self.stream,
+            system=self.system_text(challenge),
+        )
+
     def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
         """Return the request's parameters, without those that this server refuses."""
-        raise NotImplementedError
+        return self.protocol.body(self.model_request(model, challenge, habit), habit)
+
+    def route_to(self, model: str) -> str:
+        return self.protocol.route_to(model, stream=self.stream)
+
+    def auth(self, endpoint: Endpoint) -> Mapping[str, str]:
+        return self.protocol.auth(endpoint)
 
     # --- the run ----------------------------------------------------------------------------------
 
@@ -173,7 +239,7 @@ class Conversation(PaidCall):
 
         async def send(body: Body, left: timedelta) -> Exchange:
             nonlocal recorder
-            recorder = StreamRecorder(self.reader()) if self.stream else None
+            recorder = StreamRecorder(self.protocol.reader()) if self.stream else None
             content = json.dumps(body).encode()
             request = self.request(run, content, left, accept=accept, max_body=most_bytes)
             return await run.client.send(request, recorder)
@@ -181,7 +247,7 @@ class Conversation(PaidCall):
         def body_for(habit: Habit) -> Body:
             return self.complete(self.body(model, challenge, habit))
 
-        droppable = self.not_own(self.droppable)
+        droppable = self.not_own(self.protocol.droppable)
         exchange, habit = await adapting(send, body_for, droppable, run.habit, left)
         return exchange, habit, recorder
 
@@ -217,11 +283,11 @@ class Conversation(PaidCall):
     def _judge_document(
         self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge
     ) -> Finding:
-        reader = self.reader()
+        reader = self.protocol.reader()
         failure = (
             judge_body_transport(exchange)
             or judge_api_body(exchange)
-            or _read(exchange, reader, self.signs)
+            or _read(exchange, reader, self.protocol.signs)
         )
         if failure is None:
             answer = self._answer(run, exchange, habit, challenge, reader)
@@ -250,10 +316,21 @@ class Conversation(PaidCall):
             challenge=challenge,
             model=run.check.model or "",
             aliases=self.aliases,
-            cap=None if self.caps <= habit.refused else self.cap(habit),
+            cap=None if self.protocol.caps <= habit.refused else self.cap(habit),
             right_content_type=media_type == (EVENT_STREAM if self.stream else JSON),
             content_type=label,
         )
+
+
+class ReasoningConversation(Conversation):
+    """A conversation whose protocol can ask a model to think less or more."""
+
+    effort: str | None = Field(
+        default=None, description="reasoning effort to ask for, where the model reasons"
+    )
+
+    def model_request(self, model: str, challenge: Challenge, habit: Habit) -> ModelRequest:
+        return replace(super().model_request(model, challenge, habit), effort=self.effort)
 
 
 class TextPrompt(Conversation):

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -33,9 +33,6 @@ class IdentityProbe(ChatShape):
 
     def usual_cap(self) -> int:
         return 16
-
-    def content(self, challenge: Challenge) -> Any:
-        return challenge.prompt
 
     def system_text(self, challenge: Challenge) -> str | None:
         """Return the operator's text, then ours: a relay may want its own first, and one message alone."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Failure, FailureKind, Habit
-from monitor.probes.answer.check_answer import MISMATCHES_BELIEVED
+from monitor.probes.answer.check_answer import judge_mismatch
 from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import TextCall
 from monitor.probes.probe import Finding
@@ -41,8 +41,9 @@ def judge_flag(answer: Any, habit: Habit, *, harmless: bool) -> tuple[Failure | 
         return Failure(FailureKind.UNEXPECTED_BODY, why), habit
     if not (flagged and harmless):
         return None, replace(habit.worked(), mismatches=0)
-    habit = habit.mismatched()
-    if habit.mismatches < MISMATCHES_BELIEVED:
-        return None, habit
-    why = f"got a few random letters flagged as harmful {habit.mismatches} times in a row, want them passed"
-    return Failure(FailureKind.CONTENT_MISMATCH, why), habit
+    return judge_mismatch(
+        habit,
+        lambda times: (
+            f"got a few random letters flagged as harmful {times} times in a row, want them passed"
+        ),
+    )

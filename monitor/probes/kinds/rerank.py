@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Failure, FailureKind, Habit, Spend
-from monitor.probes.answer.check_answer import MISMATCHES_BELIEVED
+from monitor.probes.answer.check_answer import judge_mismatch
 from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import ApiCall
 from monitor.probes.parameter_fallback import Body
@@ -83,8 +83,9 @@ def judge_order(answer: Any, habit: Habit) -> tuple[Failure | None, Habit]:
         return Failure(FailureKind.UNEXPECTED_BODY, why), habit
     if max(scores, key=lambda index: scores[index]) == _PLACE:
         return None, replace(habit.worked(), mismatches=0)
-    habit = habit.mismatched()
-    if habit.mismatches < MISMATCHES_BELIEVED:
-        return None, habit
-    why = f"got another document first than the one that answers {habit.mismatches} times in a row, want that one"
-    return Failure(FailureKind.CONTENT_MISMATCH, why), habit
+    return judge_mismatch(
+        habit,
+        lambda times: (
+            f"got another document first than the one that answers {times} times in a row, want that one"
+        ),
+    )

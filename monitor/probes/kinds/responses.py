@@ -6,16 +6,19 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Habit
-from monitor.probes.answer.challenges import Challenge
-from monitor.probes.kinds.conversation import CountingPrompt
+from monitor.probes.kinds.conversation import (
+    ConversationProtocol,
+    CountingPrompt,
+    ModelRequest,
+    ReasoningConversation,
+)
 from monitor.probes.parameter_fallback import Body, without
 from monitor.probes.readers import ProtocolReader, ResponsesReader
 
 
-class ResponsesProbe(CountingPrompt):
-    kind: ClassVar[str] = "responses"
-    title: ClassVar[str] = "Responses"
-    main_rank: ClassVar[int] = 2
+class ResponsesProtocol(ConversationProtocol):
+    """Knows the Responses API; nothing of what is asked is stored."""
+
     route: ClassVar[str] = "/v1/responses"
     reader: ClassVar[type[ProtocolReader]] = ResponsesReader
     signs: ClassVar[tuple[str, ...]] = ("output",)
@@ -34,25 +37,36 @@ class ResponsesProbe(CountingPrompt):
         "max_output_tokens": "max_tokens",
     }
 
-    max_tokens: int | None = Field(default=None, ge=16, description="cap of the answer")
-    effort: str | None = Field(
-        default=None, description="reasoning effort to ask for, where the model reasons"
-    )
-
-    def body(self, model: str, challenge: Challenge, habit: Habit) -> Body:
+    def body(self, request: ModelRequest, habit: Habit) -> Body:
         body: dict[str, Any] = {
-            "model": model,
-            "input": challenge.prompt,
-            "max_output_tokens": self.cap(habit),
+            "model": request.model,
+            "input": request.content,
+            "max_output_tokens": request.cap,
             "temperature": 0,
             "store": False,
-            "stream": self.stream,
+            "stream": request.stream,
         }
-        if self.system is not None:
-            body["instructions"] = self.system
+        if request.system is not None:
+            body["instructions"] = request.system
         # Only models that reason refuse a temperature: those think least when asked to.
         reasons = habit.reasons or "temperature" in habit.refused
-        effort = self.effort or ("low" if reasons else None)
+        effort = request.effort or ("low" if reasons else None)
         if effort is not None:
             body["reasoning"] = {"effort": effort}
         return without(body, habit.refused)
+
+
+RESPONSES = ResponsesProtocol()
+
+
+class ResponsesProbe(ReasoningConversation, CountingPrompt):
+    kind: ClassVar[str] = "responses"
+    title: ClassVar[str] = "Responses"
+    main_rank: ClassVar[int] = 2
+    controlled: ClassVar[Mapping[str, str]] = ResponsesProtocol.controlled
+
+    max_tokens: int | None = Field(default=None, ge=16, description="cap of the answer")
+
+    @property
+    def protocol(self) -> ConversationProtocol:
+        return RESPONSES
