@@ -108,6 +108,8 @@ def test_an_answer_that_is_cut_held_back_or_wrong_is_no_good_one(kind: FailureKi
         "wrong_content_type",
         "malformed_stream",
         "schema_ignored",
+        "tool_call_missing",
+        "tool_call_broken",
     }
     assert candidate.flaw == (kind.value in spoiled)
 

@@ -13,6 +13,7 @@ from monitor.demo.replies import (
     structured,
     token_limit,
 )
+from monitor.demo.tool_calls import chat_tools, gemini_tools, messages_tools, responses_tools
 
 # --- OpenAI's chat, and its older completions -----------------------------------------------------
 
@@ -22,7 +23,8 @@ _FINISH_REASONS = {"stop": "stop", "length": "length", "filter": "content_filter
 
 def chat(body: Mapping[str, Any], rng: Random) -> Reply:
     limit = token_limit(body, "max_completion_tokens", "max_tokens")
-    reply = make_reply(body.get("model"), question_in(body.get("messages")), limit, rng)
+    question = question_in(body.get("messages"))
+    reply = make_reply(body.get("model"), question, limit, rng, chat_tools(dict(body)))
     form = body.get("response_format")
     return (
         structured(reply) if isinstance(form, dict) and form.get("type") == "json_schema" else reply
@@ -60,22 +62,27 @@ class ChatFormat(ApiFormat):
         self._include_usage = include_usage
 
     def document(self, reply: Reply) -> Json:
-        message = {"role": "assistant", "content": reply.text, "refusal": None}
-        choice = {
-            "index": 0,
-            "message": message,
-            "finish_reason": _FINISH_REASONS.get(reply.end or ""),
-        }
+        message: Json = {"role": "assistant", "content": reply.text, "refusal": None}
+        if reply.tool:
+            message |= {"content": None, "tool_calls": [_tool_call(reply, reply.text)]}
+        choice = {"index": 0, "message": message, "finish_reason": _finish_reason(reply)}
         return {**_head(reply, "chat.completion"), "choices": [choice], **_optional_usage(reply)}
 
     def opening(self, reply: Reply) -> bytes:
+        if reply.tool:
+            calls = [{"index": 0, **_tool_call(reply, "")}]
+            return self._chunk(reply, {"role": "assistant", "content": None, "tool_calls": calls})
         return self._chunk(reply, {"role": "assistant", "content": ""})
 
     def chunk(self, reply: Reply, number: int) -> bytes:
-        return self._chunk(reply, {"content": reply.pieces[number]})
+        piece = reply.pieces[number]
+        if reply.tool:
+            calls = [{"index": 0, "function": {"arguments": piece}}]
+            return self._chunk(reply, {"tool_calls": calls})
+        return self._chunk(reply, {"content": piece})
 
     def ending(self, reply: Reply) -> bytes:
-        last = self._chunk(reply, {}, _FINISH_REASONS[reply.end]) if reply.end else b""
+        last = self._chunk(reply, {}, _finish_reason(reply)) if reply.end else b""
         if not (self._include_usage and reply.has_usage):
             return last + DONE
         head = _head(reply, "chat.completion.chunk")
@@ -85,6 +92,17 @@ class ChatFormat(ApiFormat):
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         usage_field = {"usage": None} if self._include_usage else {}
         return event({**_head(reply, "chat.completion.chunk"), "choices": [choice], **usage_field})
+
+
+def _tool_call(reply: Reply, arguments: str) -> Json:
+    function = {"name": reply.tool, "arguments": arguments}
+    return {"id": f"call_{reply.id}", "type": "function", "function": function}
+
+
+def _finish_reason(reply: Reply) -> str | None:
+    if reply.tool and reply.end == "stop":
+        return "tool_calls"
+    return _FINISH_REASONS.get(reply.end or "")
 
 
 class CompletionFormat(ApiFormat):
@@ -141,7 +159,7 @@ def response(body: Mapping[str, Any], rng: Random) -> Reply:
     if limit is not None and limit < _MIN_TOKENS:
         raise bad_request(f"max_output_tokens must be at least {_MIN_TOKENS}", "max_output_tokens")
     question = messages if isinstance(messages, str) else question_in(messages, "input")
-    return make_reply(body.get("model"), question, limit, rng)
+    return make_reply(body.get("model"), question, limit, rng, responses_tools(dict(body)))
 
 
 class ResponsesFormat(ApiFormat):
@@ -158,28 +176,42 @@ class ResponsesFormat(ApiFormat):
 
     def opening(self, reply: Reply) -> bytes:
         response = self._response(reply, "in_progress", [])
-        item = {**self._item(reply, ""), "status": "in_progress", "content": []}
-        events = (
+        item = {**self._item(reply, ""), "status": "in_progress"}
+        if not reply.tool:
+            item["content"] = []
+        events = [
             self._event("response.created", response=response),
             self._event("response.in_progress", response=response),
             self._event("response.output_item.added", output_index=0, item=item),
-            self._event("response.content_part.added", **self._place(reply), part=_output_text("")),
-        )
+        ]
+        if not reply.tool:
+            place = self._place(reply)
+            events.append(
+                self._event("response.content_part.added", **place, part=_output_text(""))
+            )
         return b"".join(events)
 
     def chunk(self, reply: Reply, number: int) -> bytes:
         delta = reply.pieces[number]
+        if reply.tool:
+            name = "response.function_call_arguments.delta"
+            return self._event(name, item_id=f"fc_{reply.id}", output_index=0, delta=delta)
         place = self._place(reply)
         return self._event("response.output_text.delta", **place, delta=delta, logprobs=[])
 
     def ending(self, reply: Reply) -> bytes:
         """Return the last events; a stream that was cut upstream lacks the very last one."""
         place, item = self._place(reply), self._item(reply, reply.text)
-        events = [
-            self._event("response.output_text.done", **place, text=reply.text, logprobs=[]),
-            self._event("response.content_part.done", **place, part=_output_text(reply.text)),
-            self._event("response.output_item.done", output_index=0, item=item),
-        ]
+        if reply.tool:
+            name = "response.function_call_arguments.done"
+            called = {"item_id": item["id"], "name": reply.tool, "arguments": reply.text}
+            events = [self._event(name, output_index=0, **called)]
+        else:
+            events = [
+                self._event("response.output_text.done", **place, text=reply.text, logprobs=[]),
+                self._event("response.content_part.done", **place, part=_output_text(reply.text)),
+            ]
+        events.append(self._event("response.output_item.done", output_index=0, item=item))
         if reply.end is not None:
             response = self.document(reply)
             events.append(self._event(f"response.{response['status']}", response=response))
@@ -190,7 +222,7 @@ class ResponsesFormat(ApiFormat):
         failed = {**self._response(reply, "failed", []), "error": error}
         return self._event("response.failed", response=failed)
 
-    def _event(self, name: str, **fields: Any) -> bytes:
+    def _event(self, name: str, /, **fields: Any) -> bytes:
         self._sequence_number += 1
         return event({"type": name, "sequence_number": self._sequence_number, **fields}, name)
 
@@ -198,6 +230,15 @@ class ResponsesFormat(ApiFormat):
         return {"item_id": f"msg_{reply.id}", "output_index": 0, "content_index": 0}
 
     def _item(self, reply: Reply, text: str) -> Json:
+        if reply.tool:
+            return {
+                "id": f"fc_{reply.id}",
+                "type": "function_call",
+                "status": "completed",
+                "call_id": f"call_{reply.id}",
+                "name": reply.tool,
+                "arguments": text,
+            }
         return {
             "id": f"msg_{reply.id}",
             "type": "message",
@@ -254,26 +295,29 @@ def message(body: Mapping[str, Any], rng: Random) -> Reply:
     limit = token_limit(body, "max_tokens")
     if limit is None:
         raise bad_request("max_tokens: field required", "max_tokens")
-    return make_reply(body.get("model"), question_in(body.get("messages")), limit, rng)
+    question = question_in(body.get("messages"))
+    return make_reply(body.get("model"), question, limit, rng, messages_tools(dict(body)))
 
 
 class MessagesFormat(ApiFormat):
     """The format of `/v1/messages`."""
 
     def document(self, reply: Reply) -> Json:
-        content = [{"type": "text", "text": reply.text}] if reply.pieces else []
+        content: list[Json] = [{"type": "text", "text": reply.text}] if reply.pieces else []
+        if reply.tool:
+            content = [_tool_use(reply, reply.arguments)]
         usage = {"usage": _messages_usage(reply, reply.tokens_out)} if reply.has_usage else {}
         return {
             **_message_head(reply),
             "content": content,
-            "stop_reason": _STOP_REASONS.get(reply.end or ""),
+            "stop_reason": _stop_reason(reply),
             **usage,
         }
 
     def opening(self, reply: Reply) -> bytes:
         usage = {"usage": _messages_usage(reply, 1)} if reply.has_usage else {}
         message = {**_message_head(reply), "content": [], "stop_reason": None, **usage}
-        block = {"type": "text", "text": ""}
+        block = _tool_use(reply, {}) if reply.tool else {"type": "text", "text": ""}
         return (
             _typed_event("message_start", message=message)
             + _typed_event("content_block_start", index=0, content_block=block)
@@ -281,7 +325,10 @@ class MessagesFormat(ApiFormat):
         )
 
     def chunk(self, reply: Reply, number: int) -> bytes:
-        delta = {"type": "text_delta", "text": reply.pieces[number]}
+        piece = reply.pieces[number]
+        delta = {"type": "text_delta", "text": piece}
+        if reply.tool:
+            delta = {"type": "input_json_delta", "partial_json": piece}
         return _typed_event("content_block_delta", index=0, delta=delta)
 
     def ending(self, reply: Reply) -> bytes:
@@ -289,7 +336,7 @@ class MessagesFormat(ApiFormat):
         stopped = _typed_event("content_block_stop", index=0)
         if reply.end is None:
             return stopped
-        delta = {"stop_reason": _STOP_REASONS[reply.end], "stop_sequence": None}
+        delta = {"stop_reason": _stop_reason(reply), "stop_sequence": None}
         usage = {"usage": {"output_tokens": reply.tokens_out}} if reply.has_usage else {}
         return (
             stopped
@@ -300,6 +347,16 @@ class MessagesFormat(ApiFormat):
     def error(self, reply: Reply) -> bytes:  # noqa: ARG002  # ApiFormat's signature
         error = {"type": "api_error", "message": "the model stopped"}
         return _typed_event("error", error=error)
+
+
+def _tool_use(reply: Reply, arguments: Json) -> Json:
+    return {"type": "tool_use", "id": f"toolu_{reply.id}", "name": reply.tool, "input": arguments}
+
+
+def _stop_reason(reply: Reply) -> str | None:
+    if reply.tool and reply.end == "stop":
+        return "tool_use"
+    return _STOP_REASONS.get(reply.end or "")
 
 
 def _typed_event(name: str, **fields: Any) -> bytes:
@@ -331,19 +388,23 @@ def content(model: str, body: Mapping[str, Any], rng: Random) -> Reply:
     if not isinstance(config, dict):
         raise bad_request("generationConfig must be an object", "generationConfig")
     limit = token_limit(config, "maxOutputTokens")
-    return make_reply(model, question_in(body.get("contents"), "contents"), limit, rng)
+    question = question_in(body.get("contents"), "contents")
+    return make_reply(model, question, limit, rng, gemini_tools(dict(body)))
 
 
 class GeminiFormat(ApiFormat):
     """The format of `generateContent` and `streamGenerateContent`."""
 
     def document(self, reply: Reply) -> Json:
-        return self._response(reply, reply.text if reply.pieces else None, reply.end)
+        return self._response(reply, _part(reply, reply.text) if reply.pieces else None, reply.end)
 
     def chunk(self, reply: Reply, number: int) -> bytes:
-        """Return one event; the last one carries the finish reason."""
+        """Return one event; the last one carries the finish reason, and a tool's call, which comes whole."""
         last = number == len(reply.pieces) - 1
-        return _crlf_event(self._response(reply, reply.pieces[number], reply.end if last else None))
+        if reply.tool and not last:
+            return b""
+        part = _part(reply, reply.pieces[number])
+        return _crlf_event(self._response(reply, part, reply.end if last else None))
 
     def ending(self, reply: Reply) -> bytes:
         return b"" if reply.pieces else _crlf_event(self._response(reply, None, reply.end))
@@ -352,8 +413,8 @@ class GeminiFormat(ApiFormat):
         """Return the error as Google sends it: as plain JSON, not as an event."""
         return b'{\r\n  "error": {"code": 500, "message": "the model stopped", "status": "INTERNAL"}\r\n}\r\n'
 
-    def _response(self, reply: Reply, text: str | None, end: str | None) -> Json:
-        parts = {} if text is None else {"parts": [{"text": text}]}
+    def _response(self, reply: Reply, part: Json | None, end: str | None) -> Json:
+        parts = {} if part is None else {"parts": [part]}
         finish = {"finishReason": _GEMINI_REASONS[end]} if end else {}
         usage = {"usageMetadata": _gemini_usage(reply)} if reply.has_usage else {}
         return {
@@ -362,6 +423,13 @@ class GeminiFormat(ApiFormat):
             "responseId": reply.id,
             **usage,
         }
+
+
+def _part(reply: Reply, text: str) -> Json:
+    if reply.tool:
+        call = {"name": reply.tool, "args": reply.arguments}
+        return {"functionCall": call, "thoughtSignature": reply.id}
+    return {"text": text}
 
 
 def _crlf_event(value: Json) -> bytes:

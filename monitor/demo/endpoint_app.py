@@ -192,6 +192,8 @@ class EndpointApp:
         self, request: web.Request, body: Json, reply: Reply, api: ApiFormat
     ) -> web.StreamResponse:
         fault = self._current_fault()
+        if fault is SimulatedFault.TOOL_RESULT_REFUSED and reply.heeds_tool:
+            raise bad_request("Input should be 'user' or 'assistant'", "messages.2.role")
         streams = body.get("stream") is True and fault is not SimulatedFault.PLAIN
         return await send_reply(request, reply, api, self._pace(), fault, streams=streams)
 

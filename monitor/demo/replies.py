@@ -19,6 +19,7 @@ from typing import Any
 
 from monitor.demo.api_common import CHAT_MODELS, Json, bad_request, event, known_model
 from monitor.demo.faults import SimulatedFault
+from monitor.demo.tool_calls import NO_TOOLS, ToolTurns
 from monitor.demo.word_draws import draw
 
 _MAX_COUNT = 2000
@@ -110,6 +111,10 @@ class Reply:
     """Tokens that were spent on hidden reasoning."""
     has_usage: bool = True
     """Whether the reply says how many tokens it used."""
+    tool: str = ""
+    """The tool that it calls: its pieces are then those of the arguments."""
+    heeds_tool: bool = False
+    """Whether it answers with what a tool returned."""
 
     @property
     def text(self) -> str:
@@ -118,6 +123,15 @@ class Reply:
     @property
     def tokens_out(self) -> int:
         return len(self.pieces) + self.reasoning
+
+    @property
+    def arguments(self) -> Json:
+        """The arguments of the tool's call; none where they are damaged."""
+        try:
+            value = json.loads(self.text)
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
 
 
 class ApiFormat(ABC):
@@ -141,16 +155,27 @@ class ApiFormat(ABC):
         return event({"error": error})
 
 
-def make_reply(model: Any, question: str, limit: int | None, rng: Random) -> Reply:
-    """Answer a question in at most `limit` tokens. Raises ApiError for an unknown model."""
+def make_reply(
+    model: Any, question: str, limit: int | None, rng: Random, turns: ToolTurns = NO_TOOLS
+) -> Reply:
+    """Answer a question in at most `limit` tokens, or call a tool. Raises ApiError for an unknown model."""
     model = known_model(model, *CHAT_MODELS)
-    tokens = pieces(draw(question, model, rng) or answer(question))
+    tool = ""
+    if turns.wants_call:
+        tool, text = turns.call(question)
+    elif turns.results:
+        text = turns.answer()
+    else:
+        text = draw(question, model, rng) or answer(question)
+    tokens = pieces(text)
     return Reply(
         id=f"{rng.getrandbits(96):024x}",
         model=model,
         pieces=tokens[:limit],
         end="stop" if limit is None or len(tokens) <= limit else "length",
         tokens_in=tokens_in(question),
+        tool=tool,
+        heeds_tool=bool(turns.results),
     )
 
 
@@ -162,6 +187,7 @@ def structured(reply: Reply) -> Reply:
 
 def with_fault(reply: Reply, fault: SimulatedFault | None) -> Reply:
     """Return the reply as `fault` changes its content."""
+    reply = _with_tool_fault(reply, fault)
     half = len(reply.pieces) // 2
     match fault:
         case SimulatedFault.EMPTY | SimulatedFault.NO_TOKEN:
@@ -182,6 +208,19 @@ def with_fault(reply: Reply, fault: SimulatedFault | None) -> Reply:
             return replace(reply, has_usage=False)
         case SimulatedFault.THINKS_TOO_LONG:
             return replace(reply, pieces=(), end="length", reasoning=200)
+        case _:
+            return reply
+
+
+def _with_tool_fault(reply: Reply, fault: SimulatedFault | None) -> Reply:
+    match fault if reply.tool else None:
+        case SimulatedFault.TOOLLESS:
+            return replace(reply, pieces=pieces("I would look it up."), tool="")
+        case SimulatedFault.TOOL_CALL_CUT:
+            return replace(reply, pieces=reply.pieces[:-1])
+        case SimulatedFault.TOOL_CALL_CHANGED:
+            changed = json.dumps(dict.fromkeys(reply.arguments, "something"))
+            return replace(reply, pieces=pieces(changed))
         case _:
             return reply
 

@@ -156,6 +156,7 @@ _OTHER_URL_FOR_KEY = "Do not send your key there; use another base URL."
 _AGAIN_OR_OTHER_MODEL = "Try again, or use another model."
 _CHECK_URL = "Check the base URL."
 _OTHER_URL_FOR_STREAMS = "Use another base URL for streams."
+_OTHER_URL_FOR_TOOLS = "Use another base URL or model for tools."
 _CHECK_MODEL = "Check which model really answers."
 _OTHER_NAME = "Use a base URL with another name."
 _CHECK_BALANCE = "Check the balance and the key's permissions."
@@ -488,6 +489,20 @@ class FailureKind(StrEnum):
         label="Schema ignored",
         what="Answers do not keep to the JSON schema that was asked for.",
         remedy="Use another base URL or model for structured output.",
+        spoils_answer=True,
+    )
+    TOOL_CALL_MISSING = _degraded(
+        "tool_call_missing",
+        label="No tool calls",
+        what="Tools are not called: words come in place of the call, or tools are refused.",
+        remedy=_OTHER_URL_FOR_TOOLS,
+        spoils_answer=True,
+    )
+    TOOL_CALL_BROKEN = _degraded(
+        "tool_call_broken",
+        label="Broken tool calls",
+        what="Tool calls come damaged, or what the tools say is not taken.",
+        remedy=_OTHER_URL_FOR_TOOLS,
         spoils_answer=True,
     )
     CONTENT_FILTERED = _degraded(

@@ -31,6 +31,7 @@ from monitor.model import (
 from monitor.model.duration import parse_duration
 from monitor.model.result import TIMING_NAMES
 from monitor.probes.exchange import ConnectRequest, Exchange, HttpRequest, StreamWatcher
+from monitor.probes.readers import ProtocolReader
 
 
 def _duration(value: Any) -> Any:
@@ -104,10 +105,15 @@ class Finding:
     model: str | None = None
     stream: Stream | None = None
     usage: Usage | None = None
-    answer: str = ""
-    """What a model said, for a kind that reads on; it is not kept."""
+    reader: ProtocolReader | None = None
+    """What has read a model's answer, for a kind that reads on; it is not kept."""
     balance: Balance | None = None
     evidence: Evidence = field(default_factory=Evidence)
+
+    @property
+    def answer(self) -> str:
+        """Return what a model said."""
+        return "" if self.reader is None else self.reader.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

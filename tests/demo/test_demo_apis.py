@@ -19,6 +19,7 @@ from monitor.demo.faults import SimulatedFault
 from monitor.demo.faulty_listener import POLL_S
 from monitor.model import FailureKind, Habit, Outcome
 from monitor.probes import PROBES
+from monitor.probes.kinds.chosen_api import PROTOCOLS
 
 MODELS = {
     "embeddings": EMBEDDING_MODEL,
@@ -92,6 +93,15 @@ FAULTS: dict[SimulatedFault, tuple[FailureKind, str, dict[str, Any], Habit]] = {
     SimulatedFault.OTHER_MODEL: (FailureKind.MODEL_MISMATCH, "gemini", {}, WORTH),
     SimulatedFault.SUBSTITUTED: (FailureKind.MODEL_SUSPECT, "identity", {}, ONE_MODEL_THEN_ANOTHER),
     SimulatedFault.SCHEMALESS: (FailureKind.SCHEMA_IGNORED, "structured", {}, WORTH),
+    SimulatedFault.TOOLLESS: (FailureKind.TOOL_CALL_MISSING, "tools", {}, WORTH),
+    SimulatedFault.TOOL_CALL_CUT: (FailureKind.TOOL_CALL_BROKEN, "tools", {}, WORTH),
+    SimulatedFault.TOOL_CALL_CHANGED: (
+        FailureKind.TOOL_CALL_BROKEN,
+        "tools",
+        {},
+        Habit(mismatches=2),
+    ),
+    SimulatedFault.TOOL_RESULT_REFUSED: (FailureKind.TOOL_CALL_BROKEN, "tools", {}, WORTH),
     SimulatedFault.MALFORMED: (FailureKind.MALFORMED_STREAM, "messages", {}, WORTH),
     SimulatedFault.FILTERED: (FailureKind.CONTENT_FILTERED, "messages", {}, WORTH),
     SimulatedFault.MISLABELLED: (FailureKind.WRONG_CONTENT_TYPE, "responses", {}, WORTH),
@@ -163,6 +173,22 @@ async def test_every_word_by_word_answer_is_counted_timed_and_whole(demo: Demo) 
         assert 120 < (result.timings.ttft or 0) < 10_000
         assert result.timings.ttft == result.timings.ttft_visible
         assert result.model == "demo-mini"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_every_api_calls_tools_and_shows_what_happens_to_them(
+    demo: Demo, stream: bool
+) -> None:
+    async def asked(fault: SimulatedFault | None) -> list[FailureKind | None]:
+        demo.forced.faults = {"us-direct": fault} if fault else {}
+        results = await asyncio.gather(
+            *(demo.ask("us-direct", "tools", api=api, stream=stream) for api in PROTOCOLS)
+        )
+        return [result.failure and result.failure.kind for result in results]
+
+    assert await asked(None) == [None] * 4
+    for fault in (SimulatedFault.TOOLLESS, SimulatedFault.TOOL_RESULT_REFUSED):
+        assert await asked(fault) == [FAULTS[fault][0]] * 4
 
 
 @pytest.mark.parametrize("fault", PARAMETERS)

@@ -127,6 +127,96 @@ def gemini(api: genai.Client) -> Seen:
     }
 
 
+TOOL = "look_up"
+WORD: Any = {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}
+ASKED: Any = [{"role": "user", "content": 'Look up the word "kwxbz" with the tool.'}]
+RESULT = '{"number": 4711}'
+
+
+def openai_tools(api: openai.OpenAI) -> Seen:
+    """A call and its result in chat completions and responses, whole and streamed."""
+    function: Any = {"name": TOOL, "parameters": WORD}
+    tools: Any = [{"type": "function", "function": function}]
+    forced: Any = {"type": "function", "function": {"name": TOOL}}
+    made = api.chat.completions.create(
+        model=MODEL, messages=ASKED, tools=tools, tool_choice=forced
+    ).choices[0]
+    call = made.message.tool_calls[0]
+    with api.chat.completions.stream(
+        model=MODEL, messages=ASKED, tools=tools, tool_choice=forced
+    ) as stream:
+        streamed = stream.get_final_completion().choices[0].message.tool_calls[0]
+    given: Any = [made.message, {"role": "tool", "tool_call_id": call.id, "content": RESULT}]
+    said = api.chat.completions.create(model=MODEL, messages=ASKED + given, tools=tools)
+    flat: Any = [{"type": "function", "strict": False, **function}]
+    named: Any = {"type": "function", "name": TOOL}
+    response = api.responses.create(model=MODEL, input=ASKED, tools=flat, tool_choice=named)
+    with api.responses.stream(model=MODEL, input=ASKED, tools=flat, tool_choice=named) as events:
+        for _ in events:
+            pass
+        (last,) = events.get_final_response().output
+    item: Any = response.output[0]
+    output: Any = {"type": "function_call_output", "call_id": item.call_id, "output": RESULT}
+    heard = api.responses.create(model=MODEL, input=[*ASKED, item, output], tools=flat)
+    return {
+        "chat tool": [call.function.name, json.loads(call.function.arguments), made.finish_reason],
+        "chat tool stream": [streamed.function.name, json.loads(streamed.function.arguments)],
+        "chat tool result": said.choices[0].message.content,
+        "responses tool": [item.name, json.loads(item.arguments)],
+        "responses tool stream": [last.name, json.loads(last.arguments)],
+        "responses tool result": heard.output_text,
+    }
+
+
+def claude_tools(api: anthropic.Anthropic) -> Seen:
+    asked: Any = {
+        "model": MODEL,
+        "max_tokens": 200,
+        "tools": [{"name": TOOL, "input_schema": WORD}],
+    }
+    forced: Any = {"type": "tool", "name": TOOL}
+    made = api.messages.create(messages=ASKED, tool_choice=forced, **asked)
+    with api.messages.stream(messages=ASKED, tool_choice=forced, **asked) as told:
+        streamed = told.get_final_message().content[0]
+    use: Any = made.content[0]
+    result = {"type": "tool_result", "tool_use_id": use.id, "content": RESULT}
+    turns: Any = [
+        {"role": "assistant", "content": made.content},
+        {"role": "user", "content": [result]},
+    ]
+    return {
+        "messages tool": [use.name, use.input, made.stop_reason],
+        "messages tool stream": [streamed.name, streamed.input],
+        "messages tool result": api.messages.create(messages=ASKED + turns, **asked)
+        .content[0]
+        .text,
+    }
+
+
+def gemini_tools(api: genai.Client) -> Seen:
+    function = types.FunctionDeclaration(name=TOOL, parameters=WORD)
+    calling = types.FunctionCallingConfig(mode="ANY", allowed_function_names=[TOOL])
+    config = types.GenerateContentConfig(
+        tools=[types.Tool(function_declarations=[function])],
+        tool_config=types.ToolConfig(function_calling_config=calling),
+        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+    )
+    question = types.Content(role="user", parts=[types.Part(text=ASKED[0]["content"])])
+    made = api.models.generate_content(model=MODEL, contents=question, config=config)
+    pieces = list(api.models.generate_content_stream(model=MODEL, contents=question, config=config))
+    (call,) = made.function_calls
+    (streamed,) = [call for piece in pieces for call in piece.function_calls or ()]
+    result = types.Part.from_function_response(name=TOOL, response=json.loads(RESULT))
+    turns = [question, made.candidates[0].content, types.Content(role="user", parts=[result])]
+    return {
+        "gemini tool": [call.name, call.args],
+        "gemini tool stream": [streamed.name, streamed.args],
+        "gemini tool result": api.models.generate_content(
+            model=MODEL, contents=turns, config=config
+        ).text,
+    }
+
+
 def refused(base: str) -> dict[str, str]:
     """How each client names a wrong key, and a model that is not there."""
     good = (openai_client(base), anthropic_client(base), google_client(base))
@@ -160,6 +250,9 @@ def main(base: str, picture: Path, sound: Path) -> Seen:
         asked
         | claude(anthropic_client(base))
         | gemini(google_client(base))
+        | openai_tools(api)
+        | claude_tools(anthropic_client(base))
+        | gemini_tools(google_client(base))
         | {"errors": refused(base)}
     )
 

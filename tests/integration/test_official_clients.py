@@ -84,6 +84,16 @@ def test_googles_client_reads_every_answer(seen: dict[str, Any]) -> None:
     assert seen["gemini stream end"] == "STOP"
 
 
+def test_every_client_reads_a_tool_call_and_hands_in_its_result(seen: dict[str, Any]) -> None:
+    called = ["look_up", {"word": "kwxbz"}]
+    assert seen["chat tool"] == [*called, "tool_calls"]
+    assert seen["messages tool"] == [*called, "tool_use"]
+    assert (seen["responses tool"], seen["gemini tool"]) == (called, called)
+    for api in ("chat", "responses", "messages", "gemini"):
+        assert seen[f"{api} tool stream"] == called
+        assert seen[f"{api} tool result"] == "The tool says 4711."
+
+
 def test_every_client_names_what_was_wrong(seen: dict[str, Any]) -> None:
     assert seen["errors"] == {
         "openai key": "AuthenticationError 401",

@@ -322,6 +322,24 @@ CASES: dict[FailureKind, Case] = {
         Says(words=["It is 141."], usage=USAGE | {"completion_tokens": 6})(),
         "structured",
     ),
+    FailureKind.TOOL_CALL_MISSING: Case(
+        Says(words=["It is 141."], usage=USAGE | {"completion_tokens": 6})(), "tools"
+    ),
+    FailureKind.TOOL_CALL_BROKEN: Case(
+        relay(
+            plain(
+                {
+                    "model": "model-x",
+                    "choices": [
+                        {"message": {"tool_calls": [{"id": "c", "function": {"name": "f"}}]}}
+                    ],
+                    "usage": USAGE | {"completion_tokens": 6},
+                }
+            )
+        ),
+        "tools",
+        {"stream": False},
+    ),
     FailureKind.CONTENT_FILTERED: Case(Says(finish="content_filter")(), "chat", CHAT),
     FailureKind.WRONG_CONTENT_TYPE: Case(Says(kind="text/plain")(), "chat", CHAT),
     FailureKind.OVER_BILLING: Case(Says(usage=USAGE | {"prompt_tokens": 900})(), "chat", CHAT),

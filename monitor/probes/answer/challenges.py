@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
+from monitor.probes.readers import ProtocolReader
+from monitor.probes.readers.base import JsonObject, ToolCall, json_object
+
 COUNT = 64
 """Numbers to count: at least 64 tokens with every known tokenizer, enough to tell a burst."""
 _NEEDED_SHARE = 0.9
@@ -208,6 +211,51 @@ class StructuredSum(Question):
         return f'{{"sum": {self.left + self.right}}}'
 
 
+@dataclass(frozen=True, slots=True)
+class ToolQuestion(Question):
+    """Asks for a number that only a tool knows; the call of the tool is read apart from the words."""
+
+    word: str
+    number: int
+
+    @property
+    def prompt(self) -> str:
+        return f'Look up the word "{self.word}" with the tool, and answer with the number that it returns.'
+
+    def check(self, answer: str) -> bool:  # noqa: ARG002  # the probe reads the call itself
+        return True
+
+    def is_asked_by(self, call: ToolCall | None) -> bool:
+        """Say whether a call asks the tool for the word."""
+        return call is not None and json_object(call.arguments).get("word") == self.word
+
+    def want(self) -> str:
+        return f'"{self.word}"'
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult(Question):
+    """Goes on from a call of the tool: with what the tool says the question can be answered."""
+
+    question: ToolQuestion
+    turn: ProtocolReader
+    """What the model said first: the call."""
+
+    @property
+    def prompt(self) -> str:
+        return self.question.prompt
+
+    @property
+    def result(self) -> JsonObject:
+        return {"number": self.question.number}
+
+    def check(self, answer: str) -> bool:
+        return str(self.question.number) in _NUMBER.findall(answer.replace(",", ""))
+
+    def want(self) -> str:
+        return str(self.question.number)
+
+
 COLOURS = {
     "red": (225, 20, 20),
     "green": (20, 150, 20),
@@ -221,7 +269,15 @@ _SIDE = 64
 """Pixels; some models refuse pictures under 28."""
 
 Challenge = (
-    Counting | Addition | OwnQuestion | Continuation | ColourQuestion | OneWord | StructuredSum
+    Counting
+    | Addition
+    | OwnQuestion
+    | Continuation
+    | ColourQuestion
+    | OneWord
+    | StructuredSum
+    | ToolQuestion
+    | ToolResult
 )
 
 
@@ -243,10 +299,17 @@ def continuing(dice: Dice) -> Continuation:
     return Continuation(dice.randint(10_000, 90_000))
 
 
+def tool_question(dice: Dice) -> ToolQuestion:
+    return ToolQuestion(_word(dice), dice.randint(1000, 9999))
+
+
 def _tag(dice: Dice) -> str:
     """Return a random word: with it there are so many questions that no cache has seen this one."""
-    letters = (_CONSONANTS[dice.randint(0, len(_CONSONANTS) - 1)] for _ in range(5))
-    return f"Task {''.join(letters)}: "
+    return f"Task {_word(dice)}: "
+
+
+def _word(dice: Dice) -> str:
+    return "".join(_CONSONANTS[dice.randint(0, len(_CONSONANTS) - 1)] for _ in range(5))
 
 
 def colour(dice: Dice) -> ColourQuestion:

@@ -1,5 +1,6 @@
 """Probes OpenAI's chat completions with the smallest question whose answer proves that a model is there."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -9,9 +10,12 @@ from monitor.probes.kinds.conversation import (
     CountingPrompt,
     ModelRequest,
     ReasoningConversation,
+    Tool,
+    ToolProtocol,
 )
 from monitor.probes.parameter_fallback import Body, without
 from monitor.probes.readers import ChatReader, ProtocolReader
+from monitor.probes.readers.base import JsonObject, ToolCall
 
 _DROPPABLE = (
     "max_tokens",
@@ -19,17 +23,22 @@ _DROPPABLE = (
     "stream_options",
     "temperature",
     "reasoning_effort",
+    "tool_choice",
 )
+_SENT_BACK = frozenset({"reasoning_content", "reasoning"})
+"""Thoughts under these names belong to a turn that called a tool: models that think refuse its result without them."""
 
 
-class ChatProtocol(ConversationProtocol):
+class ChatProtocol(ToolProtocol):
     """Knows OpenAI's chat completions and its many clones."""
 
+    api: ClassVar[str] = "chat"
     route: ClassVar[str] = "/v1/chat/completions"
     reader: ClassVar[type[ProtocolReader]] = ChatReader
     signs: ClassVar[tuple[str, ...]] = ("choices",)
     droppable: ClassVar[Mapping[str, str]] = {name: name for name in _DROPPABLE}
     caps: ClassVar[frozenset[str]] = frozenset({"max_tokens", "max_completion_tokens"})
+    tool_choice: ClassVar[str] = "tool_choice"
 
     controlled: ClassVar[Mapping[str, str]] = {
         "model": "model",
@@ -58,6 +67,34 @@ class ChatProtocol(ConversationProtocol):
         if effort is not None:
             body["reasoning_effort"] = effort
         return without(body, refused)
+
+    def with_tool(self, body: Body, tool: Tool) -> dict[str, Any]:
+        function = {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters,
+        }
+        choice = {"type": "function", "function": {"name": tool.name}}
+        return {
+            **body,
+            "tools": [{"type": "function", "function": function}],
+            "tool_choice": choice,
+        }
+
+    def with_result(self, body: Body, turn: ProtocolReader, result: JsonObject) -> dict[str, Any]:
+        call = turn.call or ToolCall()
+        function = {"name": call.name, "arguments": call.arguments}
+        message = {
+            "role": "assistant",
+            "content": turn.text or None,
+            "tool_calls": [
+                {"id": call.id, "type": "function", "function": function, **call.beside}
+            ],
+        }
+        if isinstance(turn, ChatReader) and turn.reasoning_field in _SENT_BACK:
+            message[turn.reasoning_field] = turn.reasoning
+        answer = {"role": "tool", "tool_call_id": call.id, "content": json.dumps(result)}
+        return {**body, "messages": [*body["messages"], message, answer]}
 
 
 CHAT = ChatProtocol()

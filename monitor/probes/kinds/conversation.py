@@ -33,6 +33,7 @@ from monitor.probes.kinds.api_call import (
 from monitor.probes.parameter_fallback import Body, adapting
 from monitor.probes.probe import Duration, Finding, Run, RunCost, tokens_in_text
 from monitor.probes.readers import ProtocolReader
+from monitor.probes.readers.base import JsonObject
 from monitor.probes.verdict.classify import is_error_object, judge_api_body, judge_error_object
 from monitor.probes.verdict.error_body import read_json
 from monitor.probes.verdict.transport import judge_body_transport
@@ -45,7 +46,7 @@ _REASONING_CAP = 1024
 _COUNTING_CAP = 5 * COUNT
 _QUOTED = 200
 """Bytes of a body that is no answer which its message quotes."""
-_WORTH_ASKING = timedelta(seconds=1)
+WORTH_ASKING = timedelta(seconds=1)
 _SYSTEM = frozenset({"system", "instructions", "systemInstruction", "system_instruction"})
 """Where a body may hold a system text, by protocol."""
 _WRAPPER_TOKENS = 8
@@ -103,6 +104,36 @@ class ConversationProtocol(ABC):
     @abstractmethod
     def body(self, request: ModelRequest, habit: Habit) -> Body:
         """Return the parameters of a request, without those that this server refuses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """Describes a tool that a model may call; `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: JsonObject
+
+
+class ToolProtocol(ConversationProtocol):
+    """Knows also how its API has a model call tools."""
+
+    api: ClassVar[str]
+    """Its name where the operator chooses among such protocols."""
+    tool_choice: ClassVar[str]
+    """The parameter that forces a call; it is left out where it is refused."""
+    tool_prompt_tokens: ClassVar[int] = 0
+    """What the API adds unseen to a request with tools."""
+    needs_call_id: ClassVar[bool] = True
+    """Whether a tool's result must name the id of the call."""
+
+    @abstractmethod
+    def with_tool(self, body: Body, tool: Tool) -> dict[str, Any]:
+        """Return a request with a tool that the model must call."""
+
+    @abstractmethod
+    def with_result(self, body: Body, turn: ProtocolReader, result: JsonObject) -> dict[str, Any]:
+        """Return a request in which the call of a turn and the tool's result follow the question."""
 
 
 class Conversation(PaidCall):
@@ -200,17 +231,24 @@ class Conversation(PaidCall):
     async def run(self, run: Run) -> Finding:
         return await self.ask(run, self.challenge(run.rng))
 
-    async def ask(self, run: Run, challenge: Challenge) -> Finding:
+    def judge_further(self, finding: Finding, challenge: Challenge, run: Run) -> Finding:  # noqa: ARG002  # for subclasses
+        """Judge what only this kind asks of an answer. The default is content."""
+        return finding
+
+    async def ask(
+        self, run: Run, challenge: Challenge, timeout: timedelta | None = None
+    ) -> Finding:
         """Ask; a model that thinks away our usual cap is asked once more with a larger one, for good."""
-        finding = await self._ask_and_judge(run, challenge, self.timeout)
+        left = self.timeout if timeout is None else timeout
+        finding = await self._ask_and_judge(run, challenge, left)
         if not self._thought_too_long(finding):
             return finding
         habit = replace(finding.habit, reasons=True)
-        left = self.timeout - timedelta(milliseconds=finding.exchange.timings.total or 0.0)
-        if left < _WORTH_ASKING:
+        left = time_left(left, finding)
+        if left < WORTH_ASKING:
             return replace(finding, habit=habit)
         again = await self._ask_and_judge(replace(run, habit=habit), challenge, left)
-        return replace(again, usage=_sum(finding.usage, again.usage))
+        return replace(again, usage=sum_usage(finding.usage, again.usage))
 
     def _thought_too_long(self, finding: Finding) -> bool:
         too_small = (
@@ -222,11 +260,13 @@ class Conversation(PaidCall):
         exchange, habit, recorder = await self._converse(run, challenge, left)
         failure = judge_status(exchange, run)
         if failure is not None:
-            return Finding(exchange=exchange, failure=failure, habit=habit)
-        if recorder is not None and not is_document(exchange):
+            finding = Finding(exchange=exchange, failure=failure, habit=habit)
+        elif recorder is not None and not is_document(exchange):
             recorder.close()
-            return self._judge_stream(run, exchange, habit, challenge, recorder)
-        return self._judge_document(run, exchange, habit, challenge)
+            finding = self._judge_stream(run, exchange, habit, challenge, recorder)
+        else:
+            finding = self._judge_document(run, exchange, habit, challenge)
+        return self.judge_further(finding, challenge, run)
 
     async def _converse(
         self, run: Run, challenge: Challenge, left: timedelta
@@ -276,7 +316,7 @@ class Conversation(PaidCall):
             model=recorder.reader.model,
             stream=stats.stream,
             usage=recorder.reader.usage,
-            answer=recorder.reader.text,
+            reader=recorder.reader,
             evidence=Evidence(events=tuple(recorder.offsets) if failure else ()),
         )
 
@@ -298,7 +338,7 @@ class Conversation(PaidCall):
             habit=habit,
             model=reader.model,
             usage=reader.usage,
-            answer=reader.text,
+            reader=reader,
         )
 
     def _answer(
@@ -400,7 +440,12 @@ class CountingPrompt(TextPrompt):
         return not self.stream and (self.numbers or 0) > COUNT
 
 
-def _sum(first: Usage | None, second: Usage | None) -> Usage | None:
+def time_left(left: timedelta, finding: Finding) -> timedelta:
+    """Return how much of a time-out is left after a call."""
+    return left - timedelta(milliseconds=finding.exchange.timings.total or 0.0)
+
+
+def sum_usage(first: Usage | None, second: Usage | None) -> Usage | None:
     """Return what two calls cost together; None where the cost of one is not known."""
     if first is None or second is None:
         return None

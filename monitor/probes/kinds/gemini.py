@@ -5,14 +5,22 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from monitor.model import Endpoint, Habit
-from monitor.probes.kinds.conversation import ConversationProtocol, CountingPrompt, ModelRequest
+from monitor.probes.kinds.conversation import (
+    ConversationProtocol,
+    CountingPrompt,
+    ModelRequest,
+    Tool,
+    ToolProtocol,
+)
 from monitor.probes.parameter_fallback import Body, without
 from monitor.probes.readers import GeminiReader, ProtocolReader
+from monitor.probes.readers.base import JsonObject, ToolCall, json_object
 
 
-class GeminiProtocol(ConversationProtocol):
+class GeminiProtocol(ToolProtocol):
     """Knows Google's `generateContent`, whose path names the model."""
 
+    api: ClassVar[str] = "gemini"
     reader: ClassVar[type[ProtocolReader]] = GeminiReader
     signs: ClassVar[tuple[str, ...]] = ("candidates", "promptFeedback")
     droppable: ClassVar[Mapping[str, str]] = {
@@ -24,8 +32,14 @@ class GeminiProtocol(ConversationProtocol):
         "temperature": "temperature",
         "maxOutputTokens": "maxOutputTokens",
         "max_output_tokens": "maxOutputTokens",
+        "toolConfig": "toolConfig",
+        "tool_config": "toolConfig",
+        "functionCallingConfig": "toolConfig",
+        "function_calling_config": "toolConfig",
     }
     caps: ClassVar[frozenset[str]] = frozenset({"maxOutputTokens"})
+    tool_choice: ClassVar[str] = "toolConfig"
+    needs_call_id: ClassVar[bool] = False
 
     controlled: ClassVar[Mapping[str, str]] = {
         "model": "model",
@@ -55,6 +69,27 @@ class GeminiProtocol(ConversationProtocol):
         if request.system is not None:
             body["systemInstruction"] = {"parts": [{"text": request.system}]}
         return body
+
+    def with_tool(self, body: Body, tool: Tool) -> dict[str, Any]:
+        function = {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters,
+        }
+        forced = {"mode": "ANY", "allowedFunctionNames": [tool.name]}
+        return {
+            **body,
+            "tools": [{"functionDeclarations": [function]}],
+            "toolConfig": {"functionCallingConfig": forced},
+        }
+
+    def with_result(self, body: Body, turn: ProtocolReader, result: JsonObject) -> dict[str, Any]:
+        call = turn.call or ToolCall()
+        named = {"name": call.name, **({"id": call.id} if call.id else {})}
+        called = {"functionCall": {**named, "args": json_object(call.arguments)}, **call.beside}
+        given = {"functionResponse": {**named, "response": result}}
+        turns = [{"role": "model", "parts": [called]}, {"role": "user", "parts": [given]}]
+        return {**body, "contents": [*body["contents"], *turns]}
 
 
 GEMINI = GeminiProtocol()

@@ -1,5 +1,6 @@
 """Probes OpenAI's Responses API."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,14 +12,18 @@ from monitor.probes.kinds.conversation import (
     CountingPrompt,
     ModelRequest,
     ReasoningConversation,
+    Tool,
+    ToolProtocol,
 )
 from monitor.probes.parameter_fallback import Body, without
 from monitor.probes.readers import ProtocolReader, ResponsesReader
+from monitor.probes.readers.base import JsonObject, ToolCall
 
 
-class ResponsesProtocol(ConversationProtocol):
+class ResponsesProtocol(ToolProtocol):
     """Knows the Responses API; nothing of what is asked is stored."""
 
+    api: ClassVar[str] = "responses"
     route: ClassVar[str] = "/v1/responses"
     reader: ClassVar[type[ProtocolReader]] = ResponsesReader
     signs: ClassVar[tuple[str, ...]] = ("output",)
@@ -28,8 +33,10 @@ class ResponsesProtocol(ConversationProtocol):
         "store": "store",
         "reasoning.effort": "reasoning",
         "reasoning": "reasoning",
+        "tool_choice": "tool_choice",
     }
     caps: ClassVar[frozenset[str]] = frozenset({"max_output_tokens"})
+    tool_choice: ClassVar[str] = "tool_choice"
     controlled: ClassVar[Mapping[str, str]] = {
         "model": "model",
         "input": "text",
@@ -54,6 +61,37 @@ class ResponsesProtocol(ConversationProtocol):
         if effort is not None:
             body["reasoning"] = {"effort": effort}
         return without(body, habit.refused)
+
+    def with_tool(self, body: Body, tool: Tool) -> dict[str, Any]:
+        function = {
+            "type": "function",
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters,
+            "strict": False,
+        }
+        return {
+            **body,
+            "tools": [function],
+            "tool_choice": {"type": "function", "name": tool.name},
+        }
+
+    def with_result(self, body: Body, turn: ProtocolReader, result: JsonObject) -> dict[str, Any]:
+        """Leave out the call's item id: with it the API wants the thoughts before it, which are not stored."""
+        call = turn.call or ToolCall()
+        question = {"role": "user", "content": body["input"]}
+        called = {
+            "type": "function_call",
+            "call_id": call.id,
+            "name": call.name,
+            "arguments": call.arguments,
+        }
+        output = {
+            "type": "function_call_output",
+            "call_id": call.id,
+            "output": json.dumps(result),
+        }
+        return {**body, "input": [question, called, output]}
 
 
 RESPONSES = ResponsesProtocol()

@@ -1,6 +1,5 @@
 """Probes structured output: whether an answer keeps to the JSON schema that was asked for."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
@@ -42,13 +41,14 @@ class StructuredProbe(ChatShape):
         body = super().body(model, challenge, habit)
         return {**body, "response_format": {"type": "json_schema", "json_schema": form}}
 
-    async def run(self, run: Run) -> Finding:
-        question = self.challenge(run.rng)
-        finding = await self.ask(run, question)
-        if finding.failure is not None or read_json(finding.answer.encode()) == json.loads(
-            question.want()
-        ):
+    def judge_further(self, finding: Finding, challenge: Challenge, run: Run) -> Finding:  # noqa: ARG002  # Conversation's signature
+        if finding.failure is not None or _value(finding.answer) == _value(challenge.want()):
             return finding
         text = " ".join(finding.answer.split())[:_SHOWN]
-        why = f'got "{text}", want the JSON {question.want()}'
+        why = f'got "{text}", want the JSON {challenge.want()}'
         return replace(finding, failure=Failure(FailureKind.SCHEMA_IGNORED, why))
+
+
+def _value(text: str) -> Any:
+    """Return a JSON value; None for anything else."""
+    return read_json(text.encode("utf-8", "replace"))

@@ -23,6 +23,11 @@ _PROMPT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_toke
 class AnthropicReader(ProtocolReader):
     """Usage comes in two parts, and the second is cumulative: the last count of each kind holds."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun_whole: set[int] = set()
+        """Which calls held all arguments in their beginning: pieces replace those, if any come after all."""
+
     def _piece(self, value: JsonObject) -> Piece:
         match value.get("type"):
             case "message_start":
@@ -57,17 +62,25 @@ class AnthropicReader(ProtocolReader):
 
     def _block(self, index: Any, block: JsonObject) -> Piece:
         if block.get("type") == "tool_use":
-            return Piece(tool=self._note_tool(index, block.get("name"), None))
+            given = as_json(block["input"]) if block.get("input") else ""
+            if given:
+                self._begun_whole.add(self._tool_index(index))
+            return Piece(tool=self._note_tool(index, block.get("name"), given, block.get("id")))
         return Piece(text=as_text(block.get("text")), reasoning=as_text(block.get("thinking")))
 
     def _delta(self, index: Any, delta: JsonObject) -> Piece:
         return Piece(
             text=as_text(delta.get("text")),
             reasoning=as_text(delta.get("thinking")),
-            tool=self._note_tool(index, None, delta.get("partial_json"))
-            if "partial_json" in delta
-            else "",
+            tool=self._arguments(index, delta["partial_json"]) if "partial_json" in delta else "",
         )
+
+    def _arguments(self, index: Any, news: Any) -> str:
+        place = self._tool_index(index)
+        if news and place in self._begun_whole:
+            self._begun_whole.remove(place)
+            self._tool(place).arguments = ""
+        return self._note_tool(index, None, news)
 
     def _whole(self, message: JsonObject) -> Piece:
         self._note_message(message)
@@ -75,7 +88,9 @@ class AnthropicReader(ProtocolReader):
         blocks = list(objects_in(message.get("content")))
         for index, block in enumerate(blocks):
             if block.get("type") == "tool_use":
-                self._note_tool(index, block.get("name"), as_json(block.get("input")))
+                self._note_tool(
+                    index, block.get("name"), as_json(block.get("input")), block.get("id")
+                )
         return Piece(
             text="".join(as_text(block.get("text")) for block in blocks),
             reasoning="".join(as_text(block.get("thinking")) for block in blocks),

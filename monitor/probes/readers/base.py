@@ -7,7 +7,7 @@ import json
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monitor.model import Usage
@@ -19,6 +19,7 @@ from monitor.probes.verdict.error_body import parse_json
 JsonObject = Mapping[str, Any]
 _NOTHING: JsonObject = {}
 _MOST_TOKENS = 1_000_000_000
+_MOST_TOOLS = 100
 _KEPT_UNPARSED, _UNPARSED_LENGTH = 20, 500
 _PINGS = frozenset({"error", "ping", "keepalive", "keep-alive", "heartbeat"})
 """Events whose data no client reads as an answer."""
@@ -60,6 +61,19 @@ class Piece:
 NO_PIECE = Piece()
 
 
+@dataclass(slots=True)
+class ToolCall:
+    """Holds a call of a tool, joined from its pieces as they come."""
+
+    id: str = ""
+    """What an answer to it names; empty where the server gave none."""
+    name: str = ""
+    arguments: str = ""
+    """JSON, or whatever came in its place."""
+    beside: JsonObject = field(default_factory=dict)
+    """What came with it and must be sent back with it, such as the signature of a thought."""
+
+
 class ProtocolReader(ABC):
     """Reads one protocol's answer, streamed or whole, and sums it up.
 
@@ -70,8 +84,8 @@ class ProtocolReader(ABC):
     def __init__(self) -> None:
         self.finish_reasons: list[str] = []
         self.models: list[str] = []
-        self.tools: dict[int, list[str]] = {}
-        """[name, arguments] by index."""
+        self.tools: dict[int, ToolCall] = {}
+        """Calls of tools by their index."""
         self.usage_table: JsonObject | None = None
         self.error: Any = None
         """The first error object that came, as it came."""
@@ -162,6 +176,11 @@ class ProtocolReader(ABC):
         return bool(self.tools) or not is_invisible(self.text)
 
     @property
+    def call(self) -> ToolCall | None:
+        """The first call of a tool that came."""
+        return next(iter(self.tools.values()), None)
+
+    @property
     def finish_reason(self) -> str | None:
         return self.finish_reasons[-1] if self.finish_reasons else None
 
@@ -181,13 +200,19 @@ class ProtocolReader(ABC):
         if isinstance(reason, str) and reason and len(self.finish_reasons) < 10:
             self.finish_reasons.append(reason)
 
-    def _note_tool(self, index: Any, name: Any, arguments: Any) -> str:
-        if not isinstance(index, int) or len(self.tools) > 100:
-            index = 0
-        tool = self.tools.setdefault(index, ["", ""])
-        tool[0] += as_text(name)
-        tool[1] += as_text(arguments)
+    def _note_tool(self, index: Any, name: Any, arguments: Any, call_id: Any = None) -> str:
+        """Add a piece to the call of this index, and return its words. The first id that comes is the call's."""
+        call = self._tool(index)
+        call.id = call.id or as_text(call_id)
+        call.name += as_text(name)
+        call.arguments += as_text(arguments)
         return as_text(name) + as_text(arguments)
+
+    def _tool(self, index: Any) -> ToolCall:
+        return self.tools.setdefault(self._tool_index(index), ToolCall())
+
+    def _tool_index(self, index: Any) -> int:
+        return index if isinstance(index, int) and len(self.tools) <= _MOST_TOOLS else 0
 
 
 def is_invisible(text: str) -> bool:
@@ -208,6 +233,14 @@ def as_text(value: Any) -> str:
 def as_object(value: Any) -> JsonObject:
     """Return a JSON object as it is, anything else as an empty one."""
     return value if isinstance(value, dict) else _NOTHING
+
+
+def json_object(text: str) -> JsonObject:
+    """Return the JSON object in a text; an empty one where there is none."""
+    try:
+        return as_object(parse_json(text))
+    except ValueError:
+        return _NOTHING
 
 
 def objects_in(value: Any) -> Iterator[JsonObject]:

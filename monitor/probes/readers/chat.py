@@ -23,6 +23,11 @@ _ERROR_ENDS = frozenset({"error", "network_error", "model_error", "upstream_erro
 class ChatReader(ProtocolReader):
     """Reads `choices[]` with a delta, a message, or the `text` of legacy completions."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.reasoning_field = ""
+        """Under which name the thoughts came."""
+
     def _piece(self, value: JsonObject) -> Piece:
         self._note_model(value.get("model"))
         self._note_usage(value)
@@ -41,9 +46,12 @@ class ChatReader(ProtocolReader):
         text, thought = _content(delta.get("content"))
         if text and finish and len(self.finish_reasons) == 1 and not choice.get("delta"):
             text = text.removeprefix("".join(self._text))  # the last chunk may repeat all of it
+        if not thought:
+            name, thought = _reasoning(delta)
+            self.reasoning_field = self.reasoning_field or name
         return Piece(
             text=text,
-            reasoning=thought or _reasoning(delta),
+            reasoning=thought,
             tool=self._tool_calls(delta),
             refusal=as_text(delta.get("refusal")),
         )
@@ -55,7 +63,10 @@ class ChatReader(ProtocolReader):
         for position, call in enumerate(objects_in(calls)):
             function = as_object(call.get("function"))
             index = call.get("index", position)
-            news += self._note_tool(index, function.get("name"), function.get("arguments"))
+            name, arguments = function.get("name"), function.get("arguments")
+            news += self._note_tool(index, name, arguments, call.get("id"))
+            if isinstance(call.get("extra_content"), dict):  # Google's signature of a thought
+                self._tool(index).beside = {"extra_content": call["extra_content"]}
         return news
 
     def _note_usage(self, value: JsonObject) -> None:
@@ -119,12 +130,14 @@ def _content(content: object) -> tuple[str, str]:
     return text, thought
 
 
-def _reasoning(delta: JsonObject) -> str:
-    """Return the thoughts, which have one of several names; some servers send two with the same words."""
-    plain = next((text for name in _REASONING if (text := as_text(delta.get(name)))), "")
+def _reasoning(delta: JsonObject) -> tuple[str, str]:
+    """Return the name of the field and the thoughts in it; some servers send two fields with the same words."""
+    for name in _REASONING:
+        if text := as_text(delta.get(name)):
+            return name, text
     details = delta.get("reasoning_details")
-    if plain or not details:
-        return plain
-    return "".join(
+    if not details:
+        return "", ""
+    return "", "".join(
         as_text(part.get("text")) or as_text(part.get("summary")) for part in objects_in(details)
     )

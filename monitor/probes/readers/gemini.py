@@ -36,7 +36,11 @@ class GeminiReader(ProtocolReader):
         call = part.get("functionCall")
         if not isinstance(call, dict):
             return ""
-        return self._note_tool(len(self.tools), call.get("name"), as_json(call.get("args")))
+        index = len(self.tools)
+        news = self._note_tool(index, call.get("name"), as_json(call.get("args")), call.get("id"))
+        if isinstance(part.get("thoughtSignature"), str):
+            self._tool(index).beside = {"thoughtSignature": part["thoughtSignature"]}
+        return news
 
     @property
     def usage(self) -> Usage | None:

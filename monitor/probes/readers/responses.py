@@ -54,12 +54,14 @@ class ResponsesReader(ProtocolReader):
         if kind == "response.output_item.added":
             item = as_object(value.get("item"))
             if item.get("type") == "function_call":
-                name = self._note_tool(value.get("output_index"), item.get("name"), None)
-                return Piece(tool=name)
+                return Piece(tool=self._begun_call(value.get("output_index"), item))
         elif kind == "response.content_part.done":
             return self._done_part(as_object(value.get("part")), place)
         elif kind == "response.output_item.done":
-            contents = objects_in(as_object(value.get("item")).get("content"))
+            item = as_object(value.get("item"))
+            if item.get("type") == "function_call":
+                return Piece(tool=self._done_call(value.get("output_index"), item))
+            contents = objects_in(item.get("content"))
             pieces = [
                 self._done_part(content, f"{as_count(value.get('output_index'))}/{index}")
                 for index, content in enumerate(contents)
@@ -87,6 +89,17 @@ class ResponsesReader(ProtocolReader):
             text=self._receive(_TEXT, place, self._missing(_TEXT, place, text)),
             refusal=self._receive(_REFUSAL, place, self._missing(_REFUSAL, place, refusal)),
         )
+
+    def _begun_call(self, index: Any, item: JsonObject) -> str:
+        return self._note_tool(index, item.get("name"), None, item.get("call_id"))
+
+    def _done_call(self, index: Any, item: JsonObject) -> str:
+        """Note what a finished call holds that has not come before."""
+        call, place = self._tool(index), f"{as_count(index)}/None"
+        name = "" if call.name else item.get("name")
+        whole = as_text(item.get("arguments"))
+        news = self._receive(_ARGUMENTS, place, self._missing(_ARGUMENTS, place, whole))
+        return self._note_tool(index, name, news, item.get("call_id"))
 
     def _missing(self, part: str, place: str, whole: str) -> str:
         """Return the rest of a whole part of which the beginning has come already."""
@@ -123,9 +136,15 @@ class ResponsesReader(ProtocolReader):
         return self._output(response)
 
     def _output(self, response: JsonObject) -> Piece:
+        items = list(objects_in(response.get("output")))
+        calls = [
+            self._done_call(index, item)
+            for index, item in enumerate(items)
+            if item.get("type") == "function_call"
+        ]
         parts = [
             part
-            for item in objects_in(response.get("output"))
+            for item in items
             for part in objects_in(item.get("content"))
             if item.get("type") != "reasoning"
         ]
@@ -133,6 +152,7 @@ class ResponsesReader(ProtocolReader):
             text="".join(as_text(part.get("text")) for part in parts)
             or as_text(response.get("output_text")),
             refusal="".join(as_text(part.get("refusal")) for part in parts),
+            tool="".join(calls),
         )
 
     @property

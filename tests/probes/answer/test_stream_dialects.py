@@ -12,6 +12,7 @@ from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.answer.stream_verdict import judge_stream, stream_stats
 from monitor.probes.exchange import Chunk, ErrorType, Exchange, TransportError, TransportPhase
 from monitor.probes.readers import ChatReader, ProtocolReader, ResponsesReader
+from monitor.probes.readers.base import ToolCall
 from monitor.probes.readers.think_tags import MARKS
 
 DONE = "data: [DONE]\n\n"
@@ -244,7 +245,11 @@ def test_refusals_thoughts_and_arguments_may_come_whole_too() -> None:
         EMPTY,
     ]
     recorded(*map(event, events), reader=reader)
-    assert (reader.refused, reader.reasoning, reader.tools) == (True, "hm", {0: ["", "{}"]})
+    assert (reader.refused, reader.reasoning, reader.tools) == (
+        True,
+        "hm",
+        {0: ToolCall(arguments="{}")},
+    )
 
 
 # --- thoughts in the text -------------------------------------------------------------------------

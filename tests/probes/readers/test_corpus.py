@@ -98,7 +98,9 @@ def test_every_recorded_stream_is_read_as_its_sidecar_says(path: Path) -> None:
     assert {
         "text": alike(reader.text, want["text"]),
         "reasoning": alike(reader.reasoning, want["reasoning"]),
-        "tool_calls": [{"name": name, "arguments": text} for name, text in reader.tools.values()],
+        "tool_calls": [
+            {"name": call.name, "arguments": call.arguments} for call in reader.tools.values()
+        ],
         "finish_reasons": reader.finish_reasons,
         "usage": reader.usage_table,
         "models": reader.models,

@@ -14,6 +14,7 @@ from monitor.probes.answer.check_answer import CompletedAnswer, judge_answer
 from monitor.probes.answer.error_text import judge_error_text
 from monitor.probes.answer.stream_verdict import judge_stream, stream_stats
 from monitor.probes.exchange import Chunk, Exchange
+from monitor.probes.kinds.chosen_api import PROTOCOLS
 from monitor.probes.kinds.embeddings import judge_vector
 from monitor.probes.kinds.images import judge_picture
 from monitor.probes.kinds.models import judge_models, names_in
@@ -41,7 +42,9 @@ READERS = [
     TranscriptReader,
 ]
 KEYS = [
+    "args",
     "arguments",
+    "call_id",
     "candidates",
     "candidatesTokenCount",
     "choices",
@@ -95,6 +98,7 @@ KEYS = [
     "text",
     "thinking",
     "thought",
+    "thoughtSignature",
     "tool_calls",
     "total_tokens",
     "type",
@@ -125,6 +129,7 @@ TYPES = [
     "response.failed",
     "response.function_call_arguments.delta",
     "response.output_item.added",
+    "response.output_item.done",
     "response.output_text.delta",
     "response.output_text.done",
     "speech.audio.delta",
@@ -181,6 +186,10 @@ def check_reader(reader: ProtocolReader, *values: Any) -> None:
     judge_answer(answer, Habit())
     assert isinstance(reader.text, str)
     assert isinstance(reader.reasoning, str)
+    if reader.call is not None:
+        for protocol in PROTOCOLS.values():  # what goes back in a second turn
+            body = {"messages": [], "contents": [], "input": "x"}
+            json.dumps(protocol.with_result(body, reader, {"number": 7}))
     assert reader.model is None or isinstance(reader.model, str)
 
 
@@ -205,7 +214,14 @@ SHAPES: list[tuple[type[ProtocolReader], Any]] = [
                     "delta": {
                         "content": [{"text": "a", "thinking": [{"text": "b"}]}],
                         "reasoning_details": [{"text": "c"}],
-                        "tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}],
+                        "tool_calls": [
+                            {
+                                "index": 0,
+                                "id": "c",
+                                "function": {"name": "f", "arguments": "{}"},
+                                "extra_content": {},
+                            }
+                        ],
                     },
                 }
             ],
@@ -229,7 +245,7 @@ SHAPES: list[tuple[type[ProtocolReader], Any]] = [
         {
             "type": "content_block_start",
             "index": 0,
-            "content_block": {"type": "tool_use", "name": "f"},
+            "content_block": {"type": "tool_use", "id": "c", "name": "f", "input": {"a": 1}},
         },
     ),
     (
@@ -249,7 +265,15 @@ SHAPES: list[tuple[type[ProtocolReader], Any]] = [
         {
             "candidates": [
                 {
-                    "content": {"parts": [{"text": "a", "functionCall": {"args": {}}}]},
+                    "content": {
+                        "parts": [
+                            {
+                                "text": "a",
+                                "functionCall": {"id": "c", "args": {}},
+                                "thoughtSignature": "s",
+                            }
+                        ]
+                    },
                     "finishReason": "STOP",
                 }
             ],
@@ -273,9 +297,16 @@ SHAPES: list[tuple[type[ProtocolReader], Any]] = [
             },
         },
     ),
-    (
-        ResponsesReader,
-        {"type": "response.output_item.added", "item": {"type": "function_call", "name": "f"}},
+    *(
+        (
+            ResponsesReader,
+            {
+                "type": f"response.output_item.{what}",
+                "output_index": 0,
+                "item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+            },
+        )
+        for what in ("added", "done")
     ),
     (
         ImageReader,

@@ -1,6 +1,7 @@
 import base64
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from monitor.probes.readers import (
     ResponsesReader,
     SpeechReader,
 )
+from monitor.probes.readers.base import ToolCall
 from monitor.probes.readers.sse import Event
 
 
@@ -50,10 +52,133 @@ def test_reasoning_has_many_names_and_counts_once(fields: dict[str, Any]) -> Non
 
 def test_tool_calls_come_in_fragments_by_index() -> None:
     reader = ChatReader()
-    for name, arguments in (("f", ""), (None, '{"a"'), (None, ":1}")):
-        function = {"name": name, "arguments": arguments}
-        read(reader, delta(content=None, tool_calls=[{"index": 0, "function": function}]))
-    assert reader.tools == {0: ["f", '{"a":1}']}
+    for call_id, name, arguments in (("c1", "f", ""), (None, None, '{"a"'), ("c1", None, ":1}")):
+        call = {"index": 0, "id": call_id, "function": {"name": name, "arguments": arguments}}
+        read(reader, delta(content=None, tool_calls=[call]))
+    assert reader.tools == {0: ToolCall("c1", "f", '{"a":1}')}
+
+
+CALL = ToolCall("c1", "f", '{"a": 1}')
+SIGNED = {"extra_content": {"google": {"thought_signature": "s"}}}
+ITEM = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"a": 1}'}
+USE = {"type": "tool_use", "id": "c1", "name": "f"}
+FUNCTION = {"name": "f", "arguments": '{"a": 1}'}
+
+
+@pytest.mark.parametrize(
+    ("reader", "values", "call"),
+    [
+        pytest.param(
+            ChatReader,
+            [{"choices": [{"message": {"tool_calls": [{"id": "c1", "function": FUNCTION}]}}]}],
+            CALL,
+            id="a whole chat answer",
+        ),
+        pytest.param(
+            ChatReader,
+            [delta(tool_calls=[{"id": "c1", "function": FUNCTION, **SIGNED}])],
+            replace(CALL, beside=SIGNED),
+            id="with the signature of a thought",
+        ),
+        pytest.param(
+            ResponsesReader,
+            [{"object": "response", "output": [{"type": "reasoning"}, ITEM]}],
+            CALL,
+            id="a whole response",
+        ),
+        pytest.param(
+            ResponsesReader,
+            [
+                {"type": "response.output_item.added", "output_index": 1, "item": ITEM},
+                {"type": "response.output_item.done", "output_index": 1, "item": ITEM},
+                {"type": "response.completed", "response": {"output": [ITEM]}},
+            ],
+            CALL,
+            id="a response without deltas",
+        ),
+        pytest.param(
+            ResponsesReader,
+            [{"type": "response.completed", "response": {"output": [ITEM]}}],
+            CALL,
+            id="a response that comes with its end",
+        ),
+        pytest.param(
+            AnthropicReader,
+            [{"type": "message", "content": [USE | {"input": {"a": 1}}]}],
+            CALL,
+            id="a whole message",
+        ),
+        pytest.param(
+            AnthropicReader,
+            [
+                {"type": "content_block_start", "index": 0, "content_block": USE | {"input": {}}},
+                *(
+                    {"type": "content_block_delta", "index": 0, "delta": {"partial_json": part}}
+                    for part in ("", '{"a":', " 1}")
+                ),
+            ],
+            CALL,
+            id="a message in pieces",
+        ),
+        pytest.param(
+            AnthropicReader,
+            [
+                {
+                    "type": "content_block_start",
+                    "index": 0,
+                    "content_block": USE | {"input": {"a": 1}},
+                }
+            ],
+            CALL,
+            id="a message whose block begins whole",
+        ),
+        pytest.param(
+            AnthropicReader,
+            [
+                {
+                    "type": "content_block_start",
+                    "index": 0,
+                    "content_block": USE | {"input": {"b": 2}},
+                },
+                {
+                    "type": "content_block_delta",
+                    "index": 0,
+                    "delta": {"partial_json": '{"a": 1}'},
+                },
+            ],
+            CALL,
+            id="pieces that replace a whole beginning",
+        ),
+        pytest.param(
+            GeminiReader,
+            [
+                {
+                    "candidates": [
+                        {
+                            "content": {
+                                "parts": [
+                                    {
+                                        "functionCall": {"name": "f", "args": {"a": 1}},
+                                        "thoughtSignature": "s",
+                                    }
+                                ]
+                            }
+                        }
+                    ]
+                }
+            ],
+            ToolCall("", "f", '{"a": 1}', {"thoughtSignature": "s"}),
+            id="Gemini's",
+        ),
+    ],
+)
+def test_a_tool_call_is_whole_with_its_id_however_it_comes(
+    reader: type[ProtocolReader], values: list[Any], call: ToolCall
+) -> None:
+    reading = reader()
+    read(reading, *values)
+    assert list(reading.tools.values()) == [call]
+    assert (reading.call, reading.spoke, reading.text) == (call, True, "")
 
 
 def test_the_last_usage_counts_wherever_it_stands() -> None:

@@ -35,7 +35,7 @@ def as_written(listener: StreamRecorder, written: Written) -> Written:
         source=written.source,
         text=reader.text,
         reasoning=reader.reasoning,
-        tools=tuple((name, arguments) for name, arguments in reader.tools.values()),
+        tools=tuple((call.name, call.arguments) for call in reader.tools.values()),
         finish=tuple(reader.finish_reasons),
         usage=reader.usage,
         model=reader.model,
