@@ -41,6 +41,8 @@ CAUGHT_UP_S = 30.0
 HUB_CPU, LATE_MS = 15.0, 20.0
 PUSH_S = 10.0
 WARM_UP_S = 30.0
+HUB_WARM_UP_S = 120.0
+"""Until each check has run once, and the first page of all of them is written."""
 
 
 def start(folder: Path, *words: str, line: str = "", **env: str) -> subprocess.Popen[bytes]:
@@ -189,14 +191,16 @@ def _fresh(hub: Path, since: float) -> list[float]:
 
 
 async def a_hub(seconds: float, vantages: int, checks: int) -> int:
-    """The hub's own 36 checks run beside what the others push; what these probe it does not."""
+    """The hub's own 36 checks run beside what the others push; what these probe it asks once a day."""
     keys = {f"v{number}": new_key() for number in range(vantages)}
     port = free_port()
     with tempfile.TemporaryDirectory() as name, upstream() as asked:
         hub = Path(name) / "hub"
         hub.mkdir()
         own = "".join(f'e{n} = {{ url = "{asked.url}", ca_file = "${{CA}}" }}\n' for n in range(36))
-        far = "".join(f'e{number} = "http://127.0.0.1:9/{number}"\n' for number in range(checks))
+        far = "".join(
+            f'e{n} = {{ url = "{asked.url}", ca_file = "${{CA}}" }}\n' for n in range(checks)
+        )
         places = "".join(f'[vantage.{id_}]\nkey = "{key.public}"\n' for id_, key in keys.items())
         (hub / "monitor.toml").write_text(
             f'[monitor]\nvantage = "fra"\nlisten = "127.0.0.1:{port}"\ncontrols = "off"\n'
@@ -212,7 +216,7 @@ async def a_hub(seconds: float, vantages: int, checks: int) -> int:
             asyncio.create_task(push(id_, key, port, checks, index * PUSH_S / vantages))
             for index, (id_, key) in enumerate(keys.items())
         ]
-        await asyncio.sleep(WARM_UP_S)
+        await asyncio.sleep(HUB_WARM_UP_S)
         cpu, since = cpu_of(process.pid), SystemClock().now().timestamp() * 1000
         stored = _count(hub, since)
         await asyncio.sleep(seconds)
