@@ -1,11 +1,13 @@
 """The APIs that talk to a model: what may be asked, and the format of each answer. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 from monitor.demo.api_common import CREATED, DONE, Json, bad_request, event
 from monitor.demo.replies import (
+    CACHED_TOKENS,
     ApiFormat,
     Reply,
     make_reply,
@@ -47,6 +49,11 @@ def _usage(reply: Reply) -> Json:
         "prompt_tokens": reply.tokens_in,
         "completion_tokens": reply.tokens_out,
         "total_tokens": reply.tokens_in + reply.tokens_out,
+        **(
+            {}
+            if reply.cached is None
+            else {"prompt_tokens_details": {"cached_tokens": reply.cached}}
+        ),
         **(
             {"completion_tokens_details": {"reasoning_tokens": reply.reasoning}}
             if reply.reasoning
@@ -276,9 +283,10 @@ def _output_text(text: str) -> Json:
 
 
 def _responses_usage(reply: Reply) -> Json:
+    details = {"cached_tokens": reply.cached, "cache_write_tokens": 0}
     return {
         "input_tokens": reply.tokens_in,
-        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        **({} if reply.cached is None else {"input_tokens_details": details}),
         "output_tokens": reply.tokens_out,
         "output_tokens_details": {"reasoning_tokens": reply.reasoning},
         "total_tokens": reply.tokens_in + reply.tokens_out,
@@ -296,7 +304,15 @@ def message(body: Mapping[str, Any], rng: Random) -> Reply:
     if limit is None:
         raise bad_request("max_tokens: field required", "max_tokens")
     question = question_in(body.get("messages"))
-    return make_reply(body.get("model"), question, limit, rng, messages_tools(dict(body)))
+    reply = make_reply(body.get("model"), question, limit, rng, messages_tools(dict(body)))
+    return reply if _marks_for_cache(body.get("messages")) else replace(reply, prefix="")
+
+
+def _marks_for_cache(messages: Any) -> bool:
+    """Say whether a part of the conversation is marked: this API caches nothing else."""
+    contents = [message.get("content") for message in messages if isinstance(message, dict)]
+    blocks = [block for content in contents if isinstance(content, list) for block in content]
+    return any(isinstance(block, dict) and block.get("cache_control") for block in blocks)
 
 
 class MessagesFormat(ApiFormat):
@@ -374,7 +390,15 @@ def _message_head(reply: Reply) -> Json:
 
 
 def _messages_usage(reply: Reply, tokens_out: int) -> Json:
-    return {"input_tokens": reply.tokens_in, "output_tokens": tokens_out}
+    if reply.cached is None:
+        return {"input_tokens": reply.tokens_in, "output_tokens": tokens_out}
+    written = CACHED_TOKENS if reply.prefix and not reply.cached else 0
+    return {
+        "input_tokens": reply.tokens_in - reply.cached - written,
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": reply.cached,
+        "output_tokens": tokens_out,
+    }
 
 
 # --- Google's generateContent: each event a whole response, its lines ended by CRLF ---------------
@@ -438,9 +462,11 @@ def _crlf_event(value: Json) -> bytes:
 
 def _gemini_usage(reply: Reply) -> Json:
     thoughts = {"thoughtsTokenCount": reply.reasoning} if reply.reasoning else {}
+    cached = {"cachedContentTokenCount": reply.cached} if reply.cached else {}
     return {
         "promptTokenCount": reply.tokens_in,
         "candidatesTokenCount": len(reply.pieces),
         "totalTokenCount": reply.tokens_in + reply.tokens_out,
         **thoughts,
+        **cached,
     }

@@ -1,5 +1,6 @@
 """One simulated endpoint as an HTTP application: its APIs, and the fault that it has at the moment."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from random import Random
@@ -11,13 +12,14 @@ from monitor.demo import plain_api
 from monitor.demo.api_common import CHAT_MODELS, ApiError, Json, bad_request, model_list, wrong_key
 from monitor.demo.endpoints import SimulatedEndpoint
 from monitor.demo.faults import SimulatedFault, error_page, home_page
-from monitor.demo.replies import ApiFormat, Reply
+from monitor.demo.replies import CACHED_TOKENS, ApiFormat, Reply
 from monitor.demo.streaming import TokenPace, break_connection, send_reply
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CurrentFault = Callable[[], SimulatedFault | None]
 """Returns what this endpoint does wrong at this moment."""
 
+_MAX_PROMPTS = 100
 _MAX_BODY = 4 * 1024 * 1024
 
 
@@ -31,6 +33,7 @@ class EndpointApp:
         self._key = key
         self._current_fault = current_fault
         self._rng = rng
+        self._prompts: deque[str] = deque(maxlen=_MAX_PROMPTS)
 
     def build(self) -> web.Application:
         app = web.Application(middlewares=[self._edge], client_max_size=_MAX_BODY)
@@ -194,8 +197,19 @@ class EndpointApp:
         fault = self._current_fault()
         if fault is SimulatedFault.TOOL_RESULT_REFUSED and reply.heeds_tool:
             raise bad_request("Input should be 'user' or 'assistant'", "messages.2.role")
+        reply = self._from_cache(reply, fault)
         streams = body.get("stream") is True and fault is not SimulatedFault.PLAIN
         return await send_reply(request, reply, api, self._pace(), fault, streams=streams)
+
+    def _from_cache(self, reply: Reply, fault: SimulatedFault | None) -> Reply:
+        """Count what the cache knows of a question, and remember its beginning."""
+        is_known = reply.prefix != "" and reply.prefix in self._prompts
+        if reply.prefix and not is_known:
+            self._prompts.append(reply.prefix)
+        if fault is SimulatedFault.CACHE_HIDDEN:
+            return replace(reply, cached=None)
+        is_hit = is_known and fault is not SimulatedFault.UNCACHED
+        return replace(reply, cached=CACHED_TOKENS if is_hit else 0)
 
     def _pace(self) -> TokenPace:
         return TokenPace(self._endpoint, self._rng)

@@ -97,6 +97,8 @@ class SimulatedFault(StrEnum):
     TOOL_CALL_CUT = "cuts the arguments of tool calls"
     TOOL_CALL_CHANGED = "changes the arguments of tool calls"
     TOOL_RESULT_REFUSED = "refuses what tools return"
+    UNCACHED = "never reads prompts from its cache"
+    CACHE_HIDDEN = "does not say what it reads from its cache"
     FILTERED = "filters harmless answers"
     MISLABELLED = "labels streams as text"
     OVERBILLED = "counts more tokens than there are"

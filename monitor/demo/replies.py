@@ -54,6 +54,9 @@ _ARITHMETIC: Sequence[tuple[re.Pattern[str], Operation]] = tuple(
 _SEQUENCE = re.compile(r"\s*\d{1,9}(?:[\s,]+\d{1,9}){2,}[\s,]*\Z")
 _CONTINUED = 20
 _PICTURE = re.compile(r"\[a picture, all (\w+)\]")
+CACHED_TOKENS = 1024
+"""How many tokens of a question the cache keeps, if there are as many."""
+CACHED_LENGTH = 4 * CACHED_TOKENS
 _DEFAULT_ANSWER = (
     "I am the simulated model of this demonstration: I can add, subtract, multiply and count, "
     "and to everything else I say this sentence."
@@ -111,6 +114,10 @@ class Reply:
     """Tokens that were spent on hidden reasoning."""
     has_usage: bool = True
     """Whether the reply says how many tokens it used."""
+    prefix: str = ""
+    """The beginning of a long question, which a cache may keep."""
+    cached: int | None = 0
+    """How many tokens of the question came from the cache; None where that is not said."""
     tool: str = ""
     """The tool that it calls: its pieces are then those of the arguments."""
     heeds_tool: bool = False
@@ -174,6 +181,7 @@ def make_reply(
         pieces=tokens[:limit],
         end="stop" if limit is None or len(tokens) <= limit else "length",
         tokens_in=tokens_in(question),
+        prefix=question[:CACHED_LENGTH] if len(question) >= CACHED_LENGTH else "",
         tool=tool,
         heeds_tool=bool(turns.results),
     )

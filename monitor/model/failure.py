@@ -505,6 +505,18 @@ class FailureKind(StrEnum):
         remedy=_OTHER_URL_FOR_TOOLS,
         spoils_answer=True,
     )
+    CACHE_MISSING = _degraded(
+        "cache_missing",
+        label="Cache never hits",
+        what="Prompts that were sent a moment before are not read from a cache.",
+        remedy="Use another base URL for long prompts, or ask the owner.",
+    )
+    CACHE_UNREPORTED = _degraded(
+        "cache_unreported",
+        label="Cache not reported",
+        what="Answers do not say how much of a prompt came from a cache.",
+        remedy="Ask the owner whether prompts are cached.",
+    )
     CONTENT_FILTERED = _degraded(
         "content_filtered",
         label="Filtered",

@@ -39,6 +39,7 @@ WORTH = Habit(
     prompt_tokens=20,
 )
 SHORT = {"timeout": "1s"}
+QUICK = {"pause": "1ms"}
 FAULTS: dict[SimulatedFault, tuple[FailureKind, str, dict[str, Any], Habit]] = {
     SimulatedFault.REFUSED: (FailureKind.TCP_REFUSED, "tcp", {}, WORTH),
     SimulatedFault.RESET: (FailureKind.TLS_RESET, "tls", {}, WORTH),
@@ -102,6 +103,13 @@ FAULTS: dict[SimulatedFault, tuple[FailureKind, str, dict[str, Any], Habit]] = {
         Habit(mismatches=2),
     ),
     SimulatedFault.TOOL_RESULT_REFUSED: (FailureKind.TOOL_CALL_BROKEN, "tools", {}, WORTH),
+    SimulatedFault.UNCACHED: (FailureKind.CACHE_MISSING, "cache", QUICK, Habit(mismatches=2)),
+    SimulatedFault.CACHE_HIDDEN: (
+        FailureKind.CACHE_UNREPORTED,
+        "cache",
+        QUICK,
+        Habit(mismatches=2),
+    ),
     SimulatedFault.MALFORMED: (FailureKind.MALFORMED_STREAM, "messages", {}, WORTH),
     SimulatedFault.FILTERED: (FailureKind.CONTENT_FILTERED, "messages", {}, WORTH),
     SimulatedFault.MISLABELLED: (FailureKind.WRONG_CONTENT_TYPE, "responses", {}, WORTH),
@@ -152,6 +160,7 @@ async def test_every_kind_of_probe_is_up_while_nothing_is_wrong(
     demo: Demo, kind: str, stream: bool
 ) -> None:
     settings = {"model": MODELS[kind]} if kind in MODELS else {}
+    settings |= QUICK if kind == "cache" else {}
     result = await demo.ask(
         "us-direct", kind, **settings, **({"stream": stream} if kind in STREAMS else {})
     )
@@ -189,6 +198,20 @@ async def test_every_api_calls_tools_and_shows_what_happens_to_them(
     assert await asked(None) == [None] * 4
     for fault in (SimulatedFault.TOOLLESS, SimulatedFault.TOOL_RESULT_REFUSED):
         assert await asked(fault) == [FAULTS[fault][0]] * 4
+
+
+async def test_every_api_reads_a_long_prompt_from_its_cache(demo: Demo) -> None:
+    async def asked() -> list[FailureKind | None]:
+        demo.habits["demo/us-direct/cache"] = Habit(mismatches=2)
+        results = await asyncio.gather(
+            *(demo.ask("us-direct", "cache", api=api, **QUICK) for api in PROTOCOLS)
+        )
+        return [result.failure and result.failure.kind for result in results]
+
+    assert await asked() == [None] * 4
+    demo.forced.faults["us-direct"] = SimulatedFault.CACHE_HIDDEN
+    # Google leaves the count out where it is none.
+    assert await asked() == [FailureKind.CACHE_UNREPORTED] * 3 + [FailureKind.CACHE_MISSING]
 
 
 @pytest.mark.parametrize("fault", PARAMETERS)

@@ -217,6 +217,36 @@ def gemini_tools(api: genai.Client) -> Seen:
     }
 
 
+def cached(base: str) -> Seen:
+    """How much each client is told to have come from the cache, the first time and the second."""
+    api, claude, google = openai_client(base), anthropic_client(base), google_client(base)
+    text = "{name} " + "word " * 1100 + "What is 2 plus 2?"
+
+    def chat() -> int:
+        asked: Any = [{"role": "user", "content": text.format(name="chat")}]
+        usage = api.chat.completions.create(model=MODEL, messages=asked).usage
+        return int(usage.prompt_tokens_details.cached_tokens)
+
+    def responses() -> int:
+        usage = api.responses.create(model=MODEL, input=text.format(name="responses")).usage
+        return int(usage.input_tokens_details.cached_tokens)
+
+    def messages() -> int:
+        marked = {"type": "ephemeral"}
+        block = {"type": "text", "text": text.format(name="messages"), "cache_control": marked}
+        asked: Any = [{"role": "user", "content": [block]}]
+        usage = claude.messages.create(model=MODEL, max_tokens=9, messages=asked).usage
+        return int(usage.cache_read_input_tokens)
+
+    def gemini() -> int:
+        asked = text.format(name="gemini")
+        usage = google.models.generate_content(model=MODEL, contents=asked).usage_metadata
+        return usage.cached_content_token_count or 0
+
+    calls = (chat, responses, messages, gemini)
+    return {"cached": {call.__name__: [call(), call()] for call in calls}}
+
+
 def refused(base: str) -> dict[str, str]:
     """How each client names a wrong key, and a model that is not there."""
     good = (openai_client(base), anthropic_client(base), google_client(base))
@@ -253,6 +283,7 @@ def main(base: str, picture: Path, sound: Path) -> Seen:
         | openai_tools(api)
         | claude_tools(anthropic_client(base))
         | gemini_tools(google_client(base))
+        | cached(base)
         | {"errors": refused(base)}
     )
 

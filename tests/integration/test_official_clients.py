@@ -94,6 +94,11 @@ def test_every_client_reads_a_tool_call_and_hands_in_its_result(seen: dict[str, 
         assert seen[f"{api} tool result"] == "The tool says 4711."
 
 
+def test_every_client_reads_how_much_came_from_the_cache(seen: dict[str, Any]) -> None:
+    apis = ("chat", "responses", "messages", "gemini")
+    assert seen["cached"] == {api: [0, 1024] for api in apis}
+
+
 def test_every_client_names_what_was_wrong(seen: dict[str, Any]) -> None:
     assert seen["errors"] == {
         "openai key": "AuthenticationError 401",

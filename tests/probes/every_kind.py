@@ -39,6 +39,11 @@ ONE_MODEL_THEN_ANOTHER = replace(
     ),
 )
 USAGE = {"prompt_tokens": 20, "completion_tokens": 128}
+CHAT_ANSWER = {
+    "model": "model-x",
+    "choices": [{"message": {"content": "141"}, "finish_reason": "stop"}],
+}
+NOT_CACHED = {"cached_tokens": 0}
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -339,6 +344,23 @@ CASES: dict[FailureKind, Case] = {
         ),
         "tools",
         {"stream": False},
+    ),
+    FailureKind.CACHE_MISSING: Case(
+        relay(
+            plain(
+                CHAT_ANSWER
+                | {"usage": USAGE | {"completion_tokens": 3, "prompt_tokens_details": NOT_CACHED}}
+            )
+        ),
+        "cache",
+        {"pause": "1ms"},
+        Habit(mismatches=2),
+    ),
+    FailureKind.CACHE_UNREPORTED: Case(
+        relay(plain(CHAT_ANSWER | {"usage": USAGE | {"completion_tokens": 3}})),
+        "cache",
+        {"pause": "1ms"},
+        Habit(mismatches=2),
     ),
     FailureKind.CONTENT_FILTERED: Case(Says(finish="content_filter")(), "chat", CHAT),
     FailureKind.WRONG_CONTENT_TYPE: Case(Says(kind="text/plain")(), "chat", CHAT),

@@ -21,6 +21,10 @@ _WORD = re.compile(r"[a-z]+")
 _PREFACE = 4
 """Numbers that may stand in a sentence before the answer."""
 _CONSONANTS = "bcdfghjklmnpqrstvwxz"
+_COMMON = tuple(
+    "time year people way day man thing life child world school state family group country problem hand part place case".split()  # noqa: SIM905  # as prose
+)
+"""Words that the usual tokenizers know as a token each."""
 _GIVEN = 8
 _NEXT = 4
 """How many numbers a base model is given to continue, and how many must come back."""
@@ -256,6 +260,13 @@ class ToolResult(Question):
         return str(self.question.number)
 
 
+@dataclass(frozen=True, slots=True)
+class PrefixedQuestion(OwnQuestion):
+    """A question behind a long text that nobody has seen before; any answer will do."""
+
+    prefix: str = ""
+
+
 COLOURS = {
     "red": (225, 20, 20),
     "green": (20, 150, 20),
@@ -278,6 +289,7 @@ Challenge = (
     | StructuredSum
     | ToolQuestion
     | ToolResult
+    | PrefixedQuestion
 )
 
 
@@ -301,6 +313,17 @@ def continuing(dice: Dice) -> Continuation:
 
 def tool_question(dice: Dice) -> ToolQuestion:
     return ToolQuestion(_word(dice), dice.randint(1000, 9999))
+
+
+def long_prefix(dice: Dice, tokens: int) -> str:
+    """Return a text of so many tokens or more. It begins with random words, so that no cache has seen any of it."""
+    words = (_COMMON[dice.randint(0, len(_COMMON) - 1)] for _ in range(tokens))
+    return f"Notes {_word(dice)} {_word(dice)}, not needed for the question: {' '.join(words)}."
+
+
+def behind(prefix: str, dice: Dice) -> PrefixedQuestion:
+    """Return a sum to be asked behind a text: another one each time, so that nobody can keep the answer."""
+    return PrefixedQuestion(prompt=addition(dice).prompt, prefix=prefix)
 
 
 def _tag(dice: Dice) -> str:

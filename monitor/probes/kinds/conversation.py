@@ -101,6 +101,10 @@ class ConversationProtocol(ABC):
         """Return the headers that carry the key."""
         return bearer(endpoint)
 
+    def behind(self, prefix: str, question: str) -> Any:
+        """Return a question behind a long text that a cache may keep, where the protocol can say so."""
+        return f"{prefix}\n\n{question}"
+
     @abstractmethod
     def body(self, request: ModelRequest, habit: Habit) -> Body:
         """Return the parameters of a request, without those that this server refuses."""

@@ -45,6 +45,11 @@ class MessagesProtocol(ToolProtocol):
         key = {} if endpoint.key is None else {"x-api-key": endpoint.key.reveal()}
         return {"anthropic-version": _VERSION, **key}
 
+    def behind(self, prefix: str, question: str) -> Any:
+        """Mark the text for the cache: this API keeps nothing that is not marked."""
+        marked = {"type": "text", "text": prefix, "cache_control": {"type": "ephemeral"}}
+        return [marked, {"type": "text", "text": question}]
+
     def body(self, request: ModelRequest, habit: Habit) -> Body:
         body: dict[str, Any] = {
             "model": request.model,

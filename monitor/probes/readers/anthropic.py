@@ -100,6 +100,10 @@ class AnthropicReader(ProtocolReader):
     def usage(self) -> Usage | None:
         return _usage(self.usage_table)
 
+    @property
+    def cached_tokens(self) -> int | None:
+        return as_count((self.usage_table or {}).get("cache_read_input_tokens"))
+
 
 def _usage(usage: Mapping[str, Any] | None) -> Usage | None:
     if usage is None:

@@ -149,6 +149,11 @@ class ProtocolReader(ABC):
         return 0
 
     @property
+    def cached_tokens(self) -> int | None:
+        """Count the tokens of the prompt that came from a cache; None where the usage does not say so."""
+        return None
+
+    @property
     def marked_end(self) -> bool:
         """Say whether the sender said that this is the end; `[DONE]` alone proves less."""
         return self.ended or bool(self.finish_reasons)

@@ -100,6 +100,19 @@ class ChatReader(ProtocolReader):
         details = as_object(as_object(self.usage_table).get("completion_tokens_details"))
         return as_count(details.get("reasoning_tokens")) or 0
 
+    @property
+    def cached_tokens(self) -> int | None:
+        usage = as_object(self.usage_table)
+        details = as_object(usage.get("prompt_tokens_details"))
+        # DeepSeek's and Moonshot's names stand in the usage itself.
+        places = (
+            (details, "cached_tokens"),
+            (usage, "prompt_cache_hit_tokens"),
+            (usage, "cached_tokens"),
+        )
+        counts = (as_count(place.get(name)) for place, name in places)
+        return next((count for count in counts if count is not None), None)
+
 
 def _joined(pieces: list[Piece]) -> Piece:
     if not pieces:

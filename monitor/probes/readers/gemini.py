@@ -55,3 +55,10 @@ class GeminiReader(ProtocolReader):
     @property
     def reasoning_tokens(self) -> int:
         return as_count(as_object(self.usage_table).get("thoughtsTokenCount")) or 0
+
+    @property
+    def cached_tokens(self) -> int | None:
+        """Google leaves the count out where nothing came from a cache."""
+        if self.usage_table is None:
+            return None
+        return as_count(self.usage_table.get("cachedContentTokenCount", 0))

@@ -168,3 +168,8 @@ class ResponsesReader(ProtocolReader):
     def reasoning_tokens(self) -> int:
         details = as_object(as_object(self.usage_table).get("output_tokens_details"))
         return as_count(details.get("reasoning_tokens")) or 0
+
+    @property
+    def cached_tokens(self) -> int | None:
+        details = as_object(as_object(self.usage_table).get("input_tokens_details"))
+        return as_count(details.get("cached_tokens"))

@@ -107,6 +107,11 @@ KEYS = [
     "usageMetadata",
     "x_groq",
     "b64_json",
+    "cachedContentTokenCount",
+    "cache_read_input_tokens",
+    "cached_tokens",
+    "input_tokens_details",
+    "prompt_tokens_details",
     "audio",
     "audio_data",
     "has_more",
@@ -190,6 +195,7 @@ def check_reader(reader: ProtocolReader, *values: Any) -> None:
         for protocol in PROTOCOLS.values():  # what goes back in a second turn
             body = {"messages": [], "contents": [], "input": "x"}
             json.dumps(protocol.with_result(body, reader, {"number": 7}))
+    assert reader.cached_tokens is None or reader.cached_tokens >= 0
     assert reader.model is None or isinstance(reader.model, str)
 
 
@@ -229,6 +235,7 @@ SHAPES: list[tuple[type[ProtocolReader], Any]] = [
                 "prompt_tokens": 1,
                 "completion_tokens": 1,
                 "completion_tokens_details": {"reasoning_tokens": 1},
+                "prompt_tokens_details": {"cached_tokens": 1},
             },
         },
     ),
