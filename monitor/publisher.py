@@ -13,6 +13,7 @@ from monitor.logs import RepeatFilter
 from monitor.model import (
     Check,
     Evidence,
+    Habit,
     Maintenance,
     Names,
     PageSettings,
@@ -43,6 +44,14 @@ class SnapshotSource(Protocol):
     async def snapshot(self, now: datetime) -> Snapshot: ...
 
     async def evidence(self, check: str, at: datetime) -> Evidence | None: ...
+
+
+Habits = Callable[[], Mapping[str, Habit]]
+"""Returns what is learned of each check by now."""
+
+
+def nothing_learned() -> Mapping[str, Habit]:
+    return {}
 
 
 class Upload(Protocol):
@@ -78,10 +87,12 @@ class Publisher:
         vantage_names: Names = (),
         vantages: tuple[Vantage, ...] = (),
         carrier: Upload | None = None,
+        habits: Habits = nothing_learned,
     ) -> None:
         self.on_best: OnBest = no_listener
         self._source = source
         self._carrier = carrier
+        self._habits = habits
         self._clock = clock
         self._vantage, self._version = vantage, version
         self.change(services, checks, settings, maintenance, vantage_names, vantages)
@@ -153,6 +164,8 @@ class Publisher:
         snapshot = await self._source.snapshot(now)
         if self.site.settings.errors:
             snapshot = await self._with_evidence(snapshot)
+        if self.site.settings.trust:
+            snapshot = replace(snapshot, habits={**self._habits()})
         if stopped:
             snapshot = replace(snapshot, stopped_at=now)
         changed, best = await asyncio.to_thread(self._write, snapshot)

@@ -1,6 +1,7 @@
 """`monitor render`: write the page from the store, once."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from monitor.cli.console import say
 from monitor.cli.options import ConfigPath, load
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import Evidence, Snapshot
+from monitor.model import Evidence, Habit, Snapshot
 from monitor.publisher import Publisher
 from monitor.store import Store
 
@@ -31,8 +32,9 @@ def command(
 
 
 async def render(config: Config, *, stopped: bool) -> None:
+    source = _StoredPage(config)
     publisher = Publisher(
-        _StoredPage(config),
+        source,
         config.services,
         config.checks,
         config.page,
@@ -42,6 +44,7 @@ async def render(config: Config, *, stopped: bool) -> None:
         maintenance=config.maintenance,
         vantage_names=config.vantage_names,
         vantages=config.vantages,
+        habits=source.habits,
     )
     await publisher.publish(stopped=stopped)
 
@@ -51,6 +54,11 @@ class _StoredPage:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+
+    def habits(self) -> Mapping[str, Habit]:
+        with closing(Store.read_only(self._config.store, vantage=self._config.vantage)) as reader:
+            habits: Mapping[str, Habit] = reader.restart_state(SystemClock().now()).habits
+        return habits
 
     async def snapshot(self, now: datetime) -> Snapshot:
         others = [vantage.id for vantage in self._config.vantages]

@@ -152,6 +152,7 @@ class Components:
             vantage_names=config.vantage_names,
             vantages=config.vantages,
             carrier=publish_command,
+            habits=lambda: cycle.habits,
         )
 
         def check_now(key: str) -> None:

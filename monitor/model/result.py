@@ -101,6 +101,14 @@ class Result:
     """Judged at once, and not stored: the habit has the last ones."""
 
 
+WORDS_OF_BASELINE = 144
+"""Words of the baseline: three days of a probe every 30 minutes."""
+WORDS_OF_WINDOW = 48
+"""Answers that are compared at a time: one day. 24 would see a substitute in nine of ten cases only."""
+MOST_EMPTY_WORDS = 0.2
+"""With a larger share of empty answers a window cannot be judged."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordHistory:
     """The one-word answers of an `identity` probe, oldest first, each as `CELL WORD`; no word is an empty answer."""
@@ -110,6 +118,25 @@ class WordHistory:
     since: datetime | None = None
     """When the baseline was whole."""
     recent: tuple[str, ...] = ()
+
+    @property
+    def is_compared(self) -> bool:
+        """Say whether there are two windows of answers, of which words enough."""
+        windows = (
+            self.recent[-2 * WORDS_OF_WINDOW : -WORDS_OF_WINDOW],
+            self.recent[-WORDS_OF_WINDOW:],
+        )
+        return len(self.recent) >= 2 * WORDS_OF_WINDOW and not any(map(_too_empty, windows))
+
+    @property
+    def is_too_empty(self) -> bool:
+        """Say whether so many of the last answers are empty that nothing can be said."""
+        last = self.recent[-WORDS_OF_WINDOW:]
+        return len(last) == WORDS_OF_WINDOW and _too_empty(last)
+
+
+def _too_empty(answers: tuple[str, ...]) -> bool:
+    return sum(answer.endswith(" ") for answer in answers) > MOST_EMPTY_WORDS * len(answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

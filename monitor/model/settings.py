@@ -138,6 +138,10 @@ class PageSettings:
     models: bool = field(default=False, metadata={"help": "show which models the probes ask for"})
     spend: bool = field(default=False, metadata={"help": "show what the probes cost"})
     errors: bool = field(default=False, metadata={"help": "show what failing endpoints answered"})
+    trust: bool = field(
+        default=False,
+        metadata={"help": "show of each base URL what one gets: model, form, streams"},
+    )
     currency: str = "USD"
     """The currency of the prices."""
 

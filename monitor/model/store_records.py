@@ -180,6 +180,8 @@ class Snapshot:
     """The same as other vantages see it, by vantage and check."""
     agents: Mapping[str, AgentState] = field(default_factory=dict)
     """What is known of each agent that was ever heard, by vantage."""
+    habits: Mapping[str, Habit] | None = None
+    """What our own vantage has learned of each check; None where nobody asked for it."""
     stopped_at: datetime | None = None
     """Set on the last page of a daemon that is stopping."""
 

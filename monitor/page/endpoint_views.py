@@ -25,6 +25,7 @@ from monitor.page.incident_views import STATES
 from monitor.page.published import ErrorStatus, RunStatus
 from monitor.page.render_cache import RenderCache
 from monitor.page.states import State, check_state, endpoint_state, keeps
+from monitor.page.trust import Learned, learned, trust_facts
 from monitor.page.view_models import CheckView, EndpointHistory, EndpointView, RetiredView
 from monitor.page.window_stats import can_be, real, rounded
 from monitor.ranking import WINDOW, main_check
@@ -50,6 +51,8 @@ class _Inputs:
     states: tuple[State, ...]
     incidents: tuple[Incident, ...]
     settings: PageSettings
+    learned: tuple[Learned | None, ...]
+    """Beside each check, what is known of it where the page shows what one gets."""
     moment: tuple[object, ...]
     """What of the time matters: the day, and while something happens the minute."""
 
@@ -63,9 +66,13 @@ def endpoint_view(
     *,
     vantage: str,
     paused: bool,
+    everywhere: Sequence[Check] = (),
 ) -> EndpointView:
-    """View an endpoint as a vantage sees it. `paused`: somebody works on it, and what it answers meanwhile says nothing."""
-    inputs = _inputs(tuple(checks), snapshot, tuple(incidents), settings, paused=paused)
+    """View an endpoint as a vantage sees it. `paused`: somebody works on it, and what it answers meanwhile says nothing.
+    `everywhere` are the checks of all its service's endpoints.
+    """
+    known = learned(checks, everywhere, snapshot.habits)
+    inputs = _inputs(tuple(checks), snapshot, tuple(incidents), settings, known, paused=paused)
     key = "endpoint", vantage, checks[0].endpoint.path
     return cache.keep(key, inputs, lambda: _view(inputs, snapshot.at))
 
@@ -75,6 +82,7 @@ def _inputs(
     snapshot: Snapshot,
     incidents: tuple[Incident, ...],
     settings: PageSettings,
+    known: tuple[Learned | None, ...],
     *,
     paused: bool,
 ) -> _Inputs:
@@ -90,6 +98,7 @@ def _inputs(
         ),
         incidents=incidents,
         settings=settings,
+        learned=known,
         moment=(now.date(), lately and now.replace(second=0, microsecond=0)),
     )
 
@@ -160,6 +169,7 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
         phases=_phases(last_24h),
         runs=_runs(checks, histories),
         errors=tuple(_errors(histories)) if settings.errors else (),
+        trust=tuple(trust_facts(checks, inputs.histories, inputs.learned, inputs.incidents, main)),
     )
 
 

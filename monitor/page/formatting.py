@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from monitor.language import ENGLISH, Language, marked
 from monitor.model import LOCAL, FailureKind, Fault, Spend, clean_text
 from monitor.model.failure import in_sentence
+from monitor.page.published import TrustFact, TrustFinding
 from monitor.page.states import State
 
 LABELS = {
@@ -278,6 +279,60 @@ def long_day(day: date, language: Language = ENGLISH) -> str:
     )
 
 
+def promise(fact: TrustFact, language: Language = ENGLISH) -> str:
+    """Name what a fact is about: `Model identity`."""
+    return language.gettext(_PROMISES[fact.what])
+
+
+def found(fact: TrustFact, language: Language = ENGLISH) -> str:
+    """Say what was found of a promise, in a sentence or two."""
+    say, since = language.gettext, fact.since and day(fact.since, language)
+    if fact.failure is not None:
+        what = language.words(fact.failure).what
+        begun = say("It is so since %(day)s.", day=since) if since else ""
+        return language.space.join(filter(None, (what, begun)))
+    if fact.finding is TrustFinding.SAME:
+        if "own_past" not in fact.compared_with:
+            return say("One-word answers are spread as through the other base URLs.")
+        if "other_base_urls" not in fact.compared_with:
+            return say(
+                "One-word answers are spread as when they were learned, on %(day)s.", day=since
+            )
+        return say(
+            "One-word answers are spread as when they were learned, on %(day)s, and as through the other base URLs.",
+            day=since,
+        )
+    if fact.finding is TrustFinding.LEARNING:
+        return language.ngettext(
+            "Still learning: %(num)s more answer before anything is compared.",
+            "Still learning: %(num)s more answers before anything is compared.",
+            fact.answers or 0,
+        )
+    if fact.finding is TrustFinding.NOT_JUDGED:
+        return say("It cannot be judged: too many answers are empty.")
+    if fact.finding is TrustFinding.KEPT:
+        return say(_KEPT[fact.what])
+    return say("Not measured lately.")
+
+
+_PROMISES = {
+    "model": marked("Model identity"),
+    "structured": marked("Structured output"),
+    "streaming": marked("Streaming"),
+}
+_KEPT = {
+    "structured": marked("Answers keep to the JSON schema that is asked for."),
+    "streaming": marked("Streams come as they are written."),
+}
+
+
+def day(at: datetime, language: Language = ENGLISH) -> str:
+    """`12 November`."""
+    at = at.astimezone(UTC)
+    month = language.gettext(_MONTHS[at.month - 1])
+    return language.gettext("%(day)s %(month)s", day=at.day, month=month)
+
+
 _LETTERS = (
     ("ja", re.compile("[\u3041-\u30ff]")),
     ("ko", re.compile("[\u1100-\u11ff\uac00-\ud7af]")),
@@ -326,6 +381,8 @@ _IN_TEMPLATES: tuple[Callable[..., str], ...] = (
     remedy,
     iso,
     long_day,
+    promise,
+    found,
 )
 
 

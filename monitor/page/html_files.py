@@ -72,6 +72,7 @@ class HtmlFiles:
             self._common,
             endpoint.state,
             endpoint.trouble,
+            [(fact.what, fact.finding) for fact in endpoint.trust],
             self._updates(endpoint.path),
             self._seen_from(endpoint.path),
         )

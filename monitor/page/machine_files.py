@@ -30,10 +30,6 @@ from monitor.page.view_models import (
 from monitor.page.window_stats import rounded
 
 _STATUS = TypeAdapter(Status)
-_OF_SEVERAL: dict[str, Any] = {
-    "vantages": True,
-    "services": {"__all__": {"endpoints": {"__all__": {"from_"}}}},
-}
 _DETAIL = TypeAdapter(EndpointDetail)
 
 
@@ -70,11 +66,14 @@ def _shields(label: str, state: State) -> bytes:
 
 
 def status_json(page: PageView) -> bytes:
-    """The published fields of the page; those of several vantages only where there are several."""
-    return (
-        _STATUS.dump_json(page, by_alias=True, exclude=None if page.vantages else _OF_SEVERAL)
-        + b"\n"
-    )
+    """The published fields of the page: those of several vantages only where there are several, and what
+    one gets only where the operator shows it.
+    """
+    fields = {*(() if page.vantages else ("from_",)), *(() if page.shows_trust else ("trust",))}
+    left_out: dict[str, Any] = {"services": {"__all__": {"endpoints": {"__all__": fields}}}}
+    if not page.vantages:
+        left_out["vantages"] = True
+    return _STATUS.dump_json(page, by_alias=True, exclude=left_out) + b"\n"
 
 
 @cache

@@ -11,6 +11,7 @@ renaming one does.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import ClassVar
 
 from monitor.model import FailureKind, Fault, Outcome, Severity, Spend
@@ -116,6 +117,43 @@ class ErrorStatus:
     body: str
 
 
+class TrustFinding(StrEnum):
+    """Says what was found of a promise that a base URL makes."""
+
+    SAME = "same"
+    """One-word answers are spread as before, as through the other base URLs, or both."""
+    CHANGED = "changed"
+    LEARNING = "learning"
+    """There are not answers enough yet to compare anything."""
+    NOT_JUDGED = "not_judged"
+    """Too many answers are empty."""
+    KEPT = "kept"
+    BROKEN = "broken"
+    UNKNOWN = "unknown"
+    """Nothing was measured lately that says anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustFact:
+    """Says what one gets through a base URL, in one respect: `model`, `structured`, `streaming` …
+
+    `failure` says how a promise is broken. `since` is when the baseline of a model was whole, or when the
+    trouble that lasts began; `compared_with` names what a model's answers are compared with: `own_past`,
+    `other_base_urls`. `answers` counts those that a comparison still lacks. `measured` is the last run that
+    says anything.
+    """
+
+    what: str
+    check: str
+    finding: TrustFinding
+    state: State
+    failure: FailureKind | None = None
+    since: datetime | None = None
+    compared_with: tuple[str, ...] = ()
+    answers: int | None = None
+    measured: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenFrom:
     """One base URL as one vantage sees it; the fields mean what they mean of the base URL itself."""
@@ -168,6 +206,8 @@ class EndpointStatus:
     detail: str
     from_: Mapping[str, SeenFrom] = field(default_factory=dict)
     """By vantage."""
+    trust: tuple[TrustFact, ...] = ()
+    """Only where the operator shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

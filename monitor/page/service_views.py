@@ -25,9 +25,9 @@ def service_view(
     cache: RenderCache,
 ) -> tuple[ServiceView, Pick]:
     """`incidents` are those of each endpoint; `before` is what was recommended last, returned as it is now."""
-    checks = [check for check in site.checks if check.service == service.id]
+    everywhere = [check for check in site.checks if check.service == service.id]
     by_path: dict[str, list[Check]] = {endpoint.path: [] for endpoint in service.endpoints}
-    for check in checks:
+    for check in everywhere:
         by_path[check.endpoint.path].append(check)
     measured = {path: checks for path, checks in by_path.items() if checks}
     paused = {path for path in measured if _is_paused(site.maintenance, path, snapshot.at)}
@@ -40,6 +40,7 @@ def service_view(
             cache,
             vantage=site.vantage,
             paused=path in paused,
+            everywhere=everywhere,
         )
         for path, checks in measured.items()
     )
@@ -53,7 +54,7 @@ def service_view(
         probe: call_state(
             endpoint.checks[probe].state for endpoint in endpoints if probe in endpoint.checks
         )
-        for probe in dict.fromkeys(check.probe.id for check in checks)
+        for probe in dict.fromkeys(check.probe.id for check in everywhere)
     }
     view = ServiceView(
         id=service.id,
@@ -69,7 +70,7 @@ def service_view(
         picks=picks,
         next=following,
         chosen=pick.endpoint,
-        retired=tuple(retired_views(service, checks, snapshot)),
+        retired=tuple(retired_views(service, everywhere, snapshot)),
         spend=_spend(service.id, snapshot, site.settings.currency) if site.settings.spend else None,
     )
     return view, pick

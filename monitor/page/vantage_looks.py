@@ -107,7 +107,7 @@ def _look(
         checks = snapshot.elsewhere.get(look.id, {})
         site = replace(site, checks=_measurable(site.checks, checks))
         checks = checks if sees else {key: _past_of(history) for key, history in checks.items()}
-        snapshot = replace(snapshot, checks=checks)
+        snapshot = replace(snapshot, checks=checks, habits=None)
     pairs = [
         service_view(
             service,

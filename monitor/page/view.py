@@ -159,6 +159,7 @@ def _page(
         links={formatting.name(label): address for label, address in site.settings.links},
         css=site.settings.css,
         logo=site.settings.logo,
+        shows_trust=site.settings.trust,
         vantage=of.id if of else site.vantage,
         whence=whence,
         measured_whence=whence_of(seeing, language) if seeing and of is None else whence,

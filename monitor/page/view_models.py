@@ -381,6 +381,8 @@ class PageView(published.Status):
     url: str | None
     css: Path | None
     logo: Path | None
+    shows_trust: bool
+    """Whether it says what one gets through each base URL."""
     whence: str
     """`from Shanghai`."""
     stale_after: timedelta

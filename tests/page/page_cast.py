@@ -16,6 +16,7 @@ from monitor.model import (
     EntryKind,
     Failure,
     FailureKind,
+    Habit,
     Incident,
     Outcome,
     PageSettings,
@@ -28,7 +29,9 @@ from monitor.model import (
     Snapshot,
     TimelineEntry,
     Timings,
+    WordHistory,
 )
+from monitor.model.result import WORDS_OF_BASELINE
 from monitor.model.rollup import bucket, merge
 from monitor.page import Site
 from monitor.probes import PROBES
@@ -115,6 +118,37 @@ MOCK_SITE = replace(
     settings=replace(SITE.settings, links=(("Telegram group", "https://t.me/example"),)),
 )
 SITE_THAT_TELLS = replace(SITE, settings=replace(SITE.settings, spend=True, errors=True))
+TRUST_CHECKS = tuple(
+    Check(
+        service="ohmygpt",
+        endpoint=endpoint,
+        probe=PROBES[probe]().named(probe),
+        model="gpt-4o-mini",
+    )
+    for endpoint in ENDPOINTS
+    for probe in ("identity", "structured")
+)
+SITE_OF_PROMISES = replace(
+    SITE, checks=(*CHECKS, *TRUST_CHECKS), settings=replace(SITE.settings, trust=True)
+)
+
+
+def worded(baseline: int, recent: int, *, empty: int = 0) -> WordHistory:
+    """So many words as they were learned and since then, of which the last ones are empty."""
+    words = tuple(f"colour {'teal' if n % 3 else 'blue'}" for n in range(max(baseline, recent)))
+    since = datetime(2026, 11, 12, 9, tzinfo=UTC) if baseline == WORDS_OF_BASELINE else None
+    lately = (*words[: recent - empty], *["colour "] * empty)
+    return WordHistory(baseline=words[:baseline], since=since, recent=lately)
+
+
+HABITS = {
+    "ohmygpt/us-direct/identity": Habit(words=worded(144, 96)),
+    "ohmygpt/cf-cdn/identity": Habit(words=worded(144, 96)),
+    "ohmygpt/cf-worker/identity": Habit(words=worded(144, 96, empty=12)),
+    "ohmygpt/fast-cdn/identity": Habit(words=worded(144, 95)),
+    "ohmygpt/proxy-1/identity": Habit(words=worded(30, 30)),
+    "ohmygpt/proxy-2/chat": Habit(bursts=3),
+}
 SITE_WITH_MORE = replace(SITE, services=(SERVICE, WEB), checks=(*CHECKS, *WEB_CHECKS))
 
 

@@ -24,6 +24,7 @@ VALIDATOR = ROOT / "node_modules/.bin/html-validate"
 RULES = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
 BELOW = ("endpoints/ohmygpt/us-direct/", "incidents/9/", "method.html")
 OWN_PAGES = {
+    "promised": ("endpoints/ohmygpt/cf-cdn/", "endpoints/ohmygpt/cf-worker/"),
     "mock": BELOW,
     "told": BELOW,
     "places": ("from/cn/", "from/laptop/", *BELOW[:2]),
@@ -37,6 +38,7 @@ SHOWN = (
     "crowded",
     "told",
     "retired",
+    "promised",
     "places",
 )
 STATES = {

@@ -7,14 +7,17 @@ from random import Random
 
 from page_cast import (
     CHECKS,
+    HABITS,
     MOCK_CHECKS,
     MOCK_SITE,
     NAMES,
     NOW,
     PROBE_IDS,
     SITE,
+    SITE_OF_PROMISES,
     SITE_THAT_TELLS,
     SITE_WITH_MORE,
+    TRUST_CHECKS,
     WEB_CHECKS,
     ago,
     fail,
@@ -227,6 +230,24 @@ def told() -> Snapshot:
     )
 
 
+def promised() -> Snapshot:
+    """Each base URL is asked for one word and for a schema: one learns, one changed, one ignores the schema, one holds back."""
+    dice = Random(3)
+    checks = {check.key: history(check, dice) for check in TRUST_CHECKS}
+    found = replace(all_good(), checks={**all_good().checks, **checks}, habits=HABITS)
+    changed, ignoring = key("cf-cdn", "identity"), key("cf-worker", "structured")
+    refused = key("proxy-1", "structured")
+    found = fail(found, changed, FailureKind.MODEL_SUSPECT, 4)
+    found = fail(found, ignoring, FailureKind.SCHEMA_IGNORED)
+    found = fail(found, refused, FailureKind.AUTH_INVALID)
+    checks = {**found.checks, refused: replace(found.checks[refused], recent=())}
+    found = replace(found, checks=checks)
+    suspect = incident(
+        4, Severity.DEGRADED, FailureKind.MODEL_SUSPECT, ago(days=1, hours=3), None, changed
+    )
+    return replace(found, incidents=(suspect,))
+
+
 def maintained(site: Site) -> Site:
     window = MaintenanceWindow(ago(minutes=42), ago(minutes=-78))
     kernel = MaintenanceWindow(ago(hours=-76), ago(hours=-78))
@@ -273,6 +294,7 @@ WORLDS: Mapping[str, Callable[[], Snapshot]] = {
     "told": told,
     "retired": mixed,
     "places": blocked_from_shanghai,
+    "promised": promised,
 }
 SITES: Mapping[str, Site] = {
     world: SITE_WITH_MORE if world == "crowded" else SITE for world in WORLDS
@@ -281,4 +303,5 @@ SITES: Mapping[str, Site] = {
     "mock": maintained(MOCK_SITE),
     "retired": without(SITE, "us-direct"),
     "places": SITE_OF_PLACES,
+    "promised": SITE_OF_PROMISES,
 }

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.model import Failure, FailureKind, WordHistory
+from monitor.model.result import MOST_EMPTY_WORDS, WORDS_OF_BASELINE, WORDS_OF_WINDOW
 from monitor.probes.answer.answer_distribution import (
     Sample,
     Shuffler,
@@ -22,17 +23,13 @@ from monitor.probes.answer.answer_distribution import (
 )
 from monitor.probes.answer.challenges import OneWord
 
-BASELINE = 144
-"""Words of the baseline: three days of a probe every 30 minutes."""
-WINDOW = 48
-"""Answers that are compared at a time: one day. 24 would see a substitute in nine of ten cases only."""
+BASELINE, WINDOW = WORDS_OF_BASELINE, WORDS_OF_WINDOW
 RARE, SIGNIFICANT = 0.01, 0.001
 """Each of two windows in a row must be further apart than this chance explains, and both together further than the second."""
 OTHER_MODEL_BITS = 0.35
 """The excess beyond which words differ as between two models: 0.23 was measured between two hosts of one
 model, 0.46 between two models (arXiv 2607.10252)."""
-MOST_EMPTY = 0.2
-"""With more empty answers a window cannot be judged."""
+MOST_EMPTY = MOST_EMPTY_WORDS
 _SHOWN = 3
 
 _ENGLISH = "Answer with exactly one word. No punctuation, no explanation."

@@ -1,0 +1,207 @@
+"""Says what one gets through a base URL: which model, in which form, how it streams. Pure.
+
+Only what was measured is said, with when. A run that failed for another reason says nothing of a promise.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.model import (
+    Check,
+    CheckHistory,
+    FailureKind,
+    Habit,
+    Incident,
+    Outcome,
+    Result,
+    WordHistory,
+)
+from monitor.model.result import WORDS_OF_BASELINE, WORDS_OF_WINDOW
+from monitor.page.formatting import whole_second
+from monitor.page.published import TrustFact, TrustFinding
+from monitor.page.states import State
+
+_SAYS_NOTHING_BAD = frozenset({FailureKind.SLOW, FailureKind.CERT_EXPIRING})
+"""Failures of runs whose answer was good."""
+PROMISES: Mapping[str, frozenset[FailureKind]] = {
+    "identity": frozenset({FailureKind.MODEL_SUSPECT}),
+    "structured": frozenset({FailureKind.SCHEMA_IGNORED}),
+}
+"""Kinds of probes that test a promise -> the failures by which it is broken."""
+_STREAMING = frozenset({FailureKind.FAKE_STREAMING, FailureKind.STREAM_NOT_SUPPORTED})
+_BURSTS = 3
+"""Streams in a row that came in one burst, after which it is believed."""
+_STATES = {
+    TrustFinding.SAME: State.OPERATIONAL,
+    TrustFinding.KEPT: State.OPERATIONAL,
+    TrustFinding.CHANGED: State.DEGRADED,
+    TrustFinding.BROKEN: State.DEGRADED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """Holds what is known of a check beside its history."""
+
+    habit: Habit
+    has_peers: bool = False
+    """Whether the same probe has answers enough through another base URL of the service."""
+
+
+def learned(
+    checks: Sequence[Check], everywhere: Sequence[Check], habits: Mapping[str, Habit] | None
+) -> tuple[Learned | None, ...]:
+    """Return what was learned of each check; None where nobody asked for it."""
+    if habits is None:
+        return (None,) * len(checks)
+    none = Habit()
+    return tuple(
+        Learned(
+            habit=habits.get(check.key, none),
+            has_peers=check.probe.kind == "identity"
+            and any(
+                habits.get(peer.key, none).words.is_compared
+                for peer in everywhere
+                if peer.key != check.key
+                and (peer.service, peer.probe.id, peer.model)
+                == (check.service, check.probe.id, check.model)
+            ),
+        )
+        for check in checks
+    )
+
+
+def trust_facts(
+    checks: Sequence[Check],
+    histories: Sequence[CheckHistory | None],
+    known: Sequence[Learned | None],
+    incidents: Sequence[Incident],
+    main: Check,
+) -> Iterator[TrustFact]:
+    """Yield what the checks of one base URL say, the model first."""
+    rows = [
+        (check, history, each)
+        for check, history, each in zip(checks, histories, known, strict=True)
+        if each is not None
+    ]
+    for kind in PROMISES:
+        for check, history, each in rows:
+            if check.probe.kind == kind:
+                yield _promise(check, history, each, incidents)
+    streams = [row for row in rows if row[0].probe.streams and row[0].probe.kind not in PROMISES]
+    if streams:
+        yield _streaming(*min(streams, key=lambda row: row[0] is not main), incidents)
+
+
+def _promise(
+    check: Check, history: CheckHistory | None, known: Learned, incidents: Sequence[Incident]
+) -> TrustFact:
+    broken_by = PROMISES[check.probe.kind]
+    result = _telling(history, broken_by)
+    is_model = check.probe.kind == "identity"
+    what = "model" if is_model else check.probe.kind
+    if result is not None and result.failure and result.failure.kind in broken_by:
+        return _fact(
+            what,
+            check,
+            TrustFinding.CHANGED if is_model else TrustFinding.BROKEN,
+            result,
+            failure=result.failure.kind,
+            since=_begin(check, incidents),
+            compared_with=_compared_with(known),
+        )
+    if is_model:
+        return _model(check, result, known)
+    return _fact(what, check, TrustFinding.KEPT if result else TrustFinding.UNKNOWN, result)
+
+
+def _model(check: Check, result: Result | None, known: Learned) -> TrustFact:
+    words = known.habit.words
+    since = whole_second(words.since) if words.since else None
+    if words.is_too_empty:
+        return _fact("model", check, TrustFinding.NOT_JUDGED, result, since=since)
+    compared = _compared_with(known)
+    if not compared:
+        lacking = _lacking(words)
+        return _fact("model", check, TrustFinding.LEARNING, result, since=since, answers=lacking)
+    finding = TrustFinding.SAME if result else TrustFinding.UNKNOWN
+    return _fact("model", check, finding, result, since=since, compared_with=compared)
+
+
+def _lacking(words: WordHistory) -> int:
+    """Return how many answers are still to come before anything is compared."""
+    more = 2 * WORDS_OF_WINDOW - (len(words.recent) if words.since else 0)
+    return max(more + (0 if words.since else WORDS_OF_BASELINE - len(words.baseline)), 0)
+
+
+def _compared_with(known: Learned) -> tuple[str, ...]:
+    words = known.habit.words
+    if not words.is_compared:
+        return ()
+    return ("own_past",) * (words.since is not None) + ("other_base_urls",) * known.has_peers
+
+
+def _streaming(
+    check: Check, history: CheckHistory | None, known: Learned, incidents: Sequence[Incident]
+) -> TrustFact:
+    result, failure = _telling(history, _STREAMING), None
+    if result is not None and result.failure and result.failure.kind in _STREAMING:
+        failure = result.failure.kind
+    elif result is not None and known.habit.bursts >= _BURSTS:
+        failure = FailureKind.FAKE_STREAMING
+    if failure is not None:
+        since = _begin(check, incidents)
+        return _fact("streaming", check, TrustFinding.BROKEN, result, failure=failure, since=since)
+    is_real = history is not None and history.last_24h.quantile("tokens_per_s", 0.5) is not None
+    finding = TrustFinding.KEPT if result and is_real else TrustFinding.UNKNOWN
+    return _fact("streaming", check, finding, result)
+
+
+def _fact(
+    what: str,
+    check: Check,
+    finding: TrustFinding,
+    result: Result | None,
+    *,
+    failure: FailureKind | None = None,
+    since: datetime | None = None,
+    compared_with: tuple[str, ...] = (),
+    answers: int | None = None,
+) -> TrustFact:
+    return TrustFact(
+        what=what,
+        check=check.probe.id,
+        finding=finding,
+        state=_STATES.get(finding, State.UNKNOWN),
+        failure=failure,
+        since=since,
+        compared_with=compared_with,
+        answers=answers,
+        measured=whole_second(result.at) if result else None,
+    )
+
+
+def _telling(history: CheckHistory | None, bad: frozenset[FailureKind]) -> Result | None:
+    """Return the newest result that says whether a promise is kept."""
+    if history is None or history.latest is None:
+        return None
+    results = (history.latest, *reversed(history.recent))
+    return next((result for result in results if _tells(result, bad)), None)
+
+
+def _tells(result: Result, bad: frozenset[FailureKind]) -> bool:
+    if result.failure is None:
+        return result.outcome is Outcome.UP
+    return result.failure.kind in bad or result.failure.kind in _SAYS_NOTHING_BAD
+
+
+def _begin(check: Check, incidents: Sequence[Incident]) -> datetime | None:
+    """Return since when the trouble is believed; None while it is not."""
+    opened = (
+        incident.opened
+        for incident in incidents
+        if not incident.closed and check.key in incident.active
+    )
+    begin = min(opened, default=None)
+    return begin and whole_second(begin)

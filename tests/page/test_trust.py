@@ -1,0 +1,126 @@
+"""What one gets through a base URL: said with care, with when, and only where the operator shows it."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from page_cast import HABITS, NOW, SITE_OF_PROMISES, TRUST_CHECKS, ago, worded
+from page_text import page_text
+from worlds import SITES, WORLDS
+
+from monitor.language import language
+from monitor.model import FailureKind, Habit, Snapshot
+from monitor.page import Renderer, formatting, view
+from monitor.page.published import TrustFact, TrustFinding
+from monitor.page.view_models import PageView
+
+
+@pytest.fixture(scope="module")
+def page() -> PageView:
+    return view(SITES["promised"], WORLDS["promised"](), {})[0]
+
+
+def facts(page: PageView, endpoint: str) -> dict[str, TrustFact]:
+    return {fact.what: fact for fact in page.by_path[f"ohmygpt/{endpoint}"].trust}
+
+
+def said(fact: TrustFact, code: str = "en") -> str:
+    return formatting.found(fact, language(code)).replace("\u00a0", " ")
+
+
+def test_a_model_is_said_to_be_compared_with_its_past_and_the_other_base_urls(
+    page: PageView,
+) -> None:
+    fact = facts(page, "us-direct")["model"]
+    assert fact.compared_with == ("own_past", "other_base_urls")
+    assert said(fact) == (
+        "One-word answers are spread as when they were learned, on 12 November, and as through the"
+        " other base URLs."
+    )
+    assert said(fact, "zh-CN") == "单词回答的分布与学习时（11月12日）一致，也与其他 base URL 一致。"  # noqa: RUF001
+    assert fact.measured is not None
+    alone = replace(fact, compared_with=("own_past",))
+    assert said(alone) == "One-word answers are spread as when they were learned, on 12 November."
+    others = replace(fact, compared_with=("other_base_urls",))
+    assert said(others) == "One-word answers are spread as through the other base URLs."
+
+
+def test_answers_that_changed_are_called_that_with_the_day_and_never_fake(page: PageView) -> None:
+    fact = facts(page, "cf-cdn")["model"]
+    assert (fact.finding, fact.failure) == (TrustFinding.CHANGED, FailureKind.MODEL_SUSPECT)
+    assert fact.since == ago(days=1, hours=3)
+    assert said(fact) == (
+        "One-word answers are spread otherwise than before, or than at the other base URLs. It is so"
+        " since 22 November."
+    )
+
+
+def test_what_is_not_known_yet_is_said_as_that(page: PageView) -> None:
+    assert said(facts(page, "cf-worker")["model"]) == (
+        "It cannot be judged: too many answers are empty."
+    )
+    assert said(facts(page, "fast-cdn")["model"]) == (
+        "Still learning: 1 more answer before anything is compared."
+    )
+    assert said(facts(page, "proxy-1")["model"]) == (
+        "Still learning: 210 more answers before anything is compared."
+    )
+    assert said(facts(page, "proxy-2")["model"]) == (
+        "Still learning: 240 more answers before anything is compared."
+    )
+    refused = facts(page, "proxy-1")["structured"]
+    assert (refused.finding, refused.measured) == (TrustFinding.UNKNOWN, None)
+    assert said(refused) == "Not measured lately."
+
+
+def test_a_schema_that_is_ignored_and_a_stream_that_is_held_back_are_said(page: PageView) -> None:
+    assert said(facts(page, "us-direct")["structured"]) == (
+        "Answers keep to the JSON schema that is asked for."
+    )
+    assert facts(page, "cf-worker")["structured"].failure is FailureKind.SCHEMA_IGNORED
+    assert said(facts(page, "us-direct")["streaming"]) == "Streams come as they are written."
+    held_back = facts(page, "proxy-2")["streaming"]
+    assert said(held_back) == "The stream is held back and comes all at once."
+
+
+def test_page_and_programs_say_the_same_and_nothing_unless_the_operator_shows_it() -> None:
+    files = Renderer().files(view(SITES["promised"], WORLDS["promised"](), {})[0])
+    text = page_text(files["endpoints/ohmygpt/us-direct/index.html"].decode())
+    assert "What you get" in text
+    assert "Last measured:" in text
+    assert "实际得到的是什么" in files["zh-CN/endpoints/ohmygpt/us-direct/index.html"].decode()
+    endpoint = of_status(files["status.json"], "us-direct")
+    assert endpoint["trust"][0] == {
+        "what": "model",
+        "check": "identity",
+        "finding": "same",
+        "state": "operational",
+        "failure": None,
+        "since": "2026-11-12T09:00:00Z",
+        "compared_with": ["own_past", "other_base_urls"],
+        "answers": None,
+        "measured": endpoint["trust"][0]["measured"],
+    }
+
+    quiet = replace(SITE_OF_PROMISES, settings=replace(SITE_OF_PROMISES.settings, trust=False))
+    snapshot = replace(WORLDS["promised"](), habits=None)
+    files = Renderer().files(view(quiet, snapshot, {})[0])
+    assert "trust" not in of_status(files["status.json"], "us-direct")
+    assert b"trust-h" not in files["endpoints/ohmygpt/us-direct/index.html"]
+
+
+def of_status(content: bytes, endpoint: str) -> Any:
+    (service,) = json.loads(content)["services"]
+    return next(each for each in service["endpoints"] if each["id"] == endpoint)
+
+
+def test_nothing_of_a_balance_is_on_the_page_or_in_a_file() -> None:
+    rich = Habit(words=worded(144, 96))
+    assert not any("balance" in check.probe.kind for check in TRUST_CHECKS)
+    snapshot: Snapshot = replace(WORLDS["promised"](), habits={**HABITS, "ohmygpt/x/balance": rich})
+    files = Renderer().files(view(SITES["promised"], snapshot, {})[0])
+    assert not [
+        name for name, content in files.items() if b"alance" in content and "us-direct" in name
+    ]
+    assert snapshot.at == NOW
