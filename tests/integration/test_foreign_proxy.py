@@ -117,3 +117,21 @@ def test_a_proxy_that_buffers_is_seen_to(relay: Relay, tmp_path: Path) -> None:
     found = once(tmp_path, relay, relay.buffering, chat='"5m"')
     assert kinds(found) == {"chat": "fake_streaming"}
     assert kinds(once(tmp_path, relay, relay.streaming, chat='"5m"')) == {"chat": None}
+
+
+def test_tool_calls_and_cached_tokens_come_through_in_each_api_that_the_proxy_speaks(
+    relay: Relay, tmp_path: Path
+) -> None:
+    bearer = f'headers = {{ Authorization = "Bearer {KEY}" }}'  # what nginx wants
+    found = once(
+        tmp_path,
+        relay,
+        relay.streaming,
+        tools="{}",
+        plain='{ kind = "tools", stream = false }',
+        responses='{ kind = "tools", api = "responses" }',
+        messages=f'{{ kind = "tools", api = "messages", {bearer} }}',
+        cache='{ pause = "1ms" }',
+    )
+    assert kinds(found) == dict.fromkeys(found), found
+    assert len(found) == 5

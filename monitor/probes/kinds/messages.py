@@ -79,7 +79,11 @@ class MessagesProtocol(ToolProtocol):
             "input": json_object(call.arguments),
         }
         given = {"type": "tool_result", "tool_use_id": call.id, "content": json.dumps(result)}
-        turns = [{"role": "assistant", "content": [use]}, {"role": "user", "content": [given]}]
+        thoughts = turn.signed_thoughts if isinstance(turn, AnthropicReader) else []
+        turns = [
+            {"role": "assistant", "content": [*thoughts, use]},
+            {"role": "user", "content": [given]},
+        ]
         return {**body, "messages": [*body["messages"], *turns]}
 
 

@@ -97,11 +97,11 @@ class ToolsProbe(ChosenApi):
     def judge_further(self, finding: Finding, challenge: Challenge, run: Run) -> Finding:
         if isinstance(challenge, ToolResult):
             return replace(finding, failure=_judge_second_turn(finding.failure))
+        # A good call alone says nothing of the answers that were wrong before: the second turn does.
+        finding = replace(finding, habit=replace(finding.habit, mismatches=run.habit.mismatches))
         if finding.failure is not None:
             return replace(finding, failure=_judge_first_turn(finding.failure))
-        # A good call alone says nothing of the answers that were wrong before: the second turn does.
-        habit = replace(finding.habit, mismatches=run.habit.mismatches)
-        failure, habit = self._judge_call(replace(finding, habit=habit), challenge)
+        failure, habit = self._judge_call(finding, challenge)
         return replace(finding, failure=failure, habit=habit)
 
     def _judge_call(self, finding: Finding, challenge: Challenge) -> tuple[Failure | None, Habit]:

@@ -19,6 +19,8 @@ from monitor.probes.readers.base import (
 _PROMPT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 """Three separate counts: what went through a cache is not among the `input_tokens`."""
 
+_MOST_THOUGHTS = 100
+
 
 class AnthropicReader(ProtocolReader):
     """Usage comes in two parts, and the second is cumulative: the last count of each kind holds."""
@@ -27,6 +29,15 @@ class AnthropicReader(ProtocolReader):
         super().__init__()
         self._begun_whole: set[int] = set()
         """Which calls held all arguments in their beginning: pieces replace those, if any come after all."""
+        self._thinking: dict[int, dict[str, str]] = {}
+        """Blocks of thoughts by their index, as they came."""
+
+    @property
+    def signed_thoughts(self) -> list[Mapping[str, str]]:
+        """Blocks of thoughts that may be sent back: the API takes none that it has not signed."""
+        return [
+            block for block in self._thinking.values() if block.get("signature") or "data" in block
+        ]
 
     def _piece(self, value: JsonObject) -> Piece:
         match value.get("type"):
@@ -66,9 +77,30 @@ class AnthropicReader(ProtocolReader):
             if given:
                 self._begun_whole.add(self._tool_index(index))
             return Piece(tool=self._note_tool(index, block.get("name"), given, block.get("id")))
+        self._note_thinking(index, block)
         return Piece(text=as_text(block.get("text")), reasoning=as_text(block.get("thinking")))
 
+    def _note_thinking(self, index: Any, block: JsonObject) -> None:
+        if not isinstance(index, int) or len(self._thinking) > _MOST_THOUGHTS:
+            return
+        if block.get("type") == "thinking":
+            words, signature = as_text(block.get("thinking")), as_text(block.get("signature"))
+            self._thinking[index] = {"type": "thinking", "thinking": words, "signature": signature}
+        elif block.get("type") == "redacted_thinking":
+            self._thinking[index] = {
+                "type": "redacted_thinking",
+                "data": as_text(block.get("data")),
+            }
+
+    def _add_thinking(self, index: Any, delta: JsonObject) -> None:
+        block = self._thinking.get(index) if isinstance(index, int) else None
+        for name in ("thinking", "signature"):
+            if block is not None and name in block:
+                block[name] += as_text(delta.get(name))
+
     def _delta(self, index: Any, delta: JsonObject) -> Piece:
+        if self._thinking:
+            self._add_thinking(index, delta)
         return Piece(
             text=as_text(delta.get("text")),
             reasoning=as_text(delta.get("thinking")),
@@ -87,6 +119,7 @@ class AnthropicReader(ProtocolReader):
         self._note_stop(message.get("stop_reason"))
         blocks = list(objects_in(message.get("content")))
         for index, block in enumerate(blocks):
+            self._note_thinking(index, block)
             if block.get("type") == "tool_use":
                 self._note_tool(
                     index, block.get("name"), as_json(block.get("input")), block.get("id")

@@ -120,7 +120,8 @@ class ResponsesReader(ProtocolReader):
         if part == _REFUSAL:
             return Piece(refusal=news)
         if part == _ARGUMENTS:
-            return Piece(tool=self._note_tool(index, None, news))
+            place = index if isinstance(index, int) else next(reversed(self.tools), 0)
+            return Piece(tool=self._note_tool(place, None, news))
         return Piece(reasoning=news)
 
     def _note_status(self, response: JsonObject) -> None:

@@ -2,15 +2,27 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from relay import Asked, Relay, event, kind_of, plain, relaying, streaming
 
-from monitor.model import FailureKind, Habit, Spend, Usage
+from monitor.model import Check, Endpoint, FailureKind, Habit, Spend, Timings, Usage
 from monitor.probes import PROBES
+from monitor.probes.answer.challenges import ToolQuestion
+from monitor.probes.exchange import Exchange
+from monitor.probes.kinds.chosen_api import PROTOCOLS
+from monitor.probes.kinds.tools import ToolsProbe
+from monitor.probes.probe import Finding, Run
+from monitor.probes.readers import ChatReader
+from monitor.probes.readers.base import ToolCall
+from monitor.probes.wire.client import Client
 
 USAGE = {"prompt_tokens": 60, "completion_tokens": 9}
 MISSING, BROKEN = FailureKind.TOOL_CALL_MISSING, FailureKind.TOOL_CALL_BROKEN
@@ -231,6 +243,46 @@ async def test_a_call_that_our_cap_cut_off_in_thoughts_is_asked_for_again(relay:
     assert (larger.habit.reasons, len(relay.asked)) == (True, 3)
     again = await relay.ask("tools", larger.habit, stream=False)
     assert (kind_of(again), len(relay.asked)) == (None, 5)
+
+
+NAMES = st.sampled_from(["look_up", "look", ""])
+WORDS = st.sampled_from(["kwxbz", "other", "\ud800", ""])
+ARGUMENTS = st.text(max_size=9) | st.builds(
+    lambda key, value: json.dumps({key: value}),
+    st.sampled_from(["word", "Word"]),
+    WORDS | st.none() | st.lists(WORDS, max_size=1),
+)
+
+
+@given(
+    call=st.builds(ToolCall, st.sampled_from(["c1", ""]), NAMES, ARGUMENTS),
+    api=st.sampled_from([*PROTOCOLS]),
+)
+def test_a_call_is_good_if_and_only_if_a_client_can_use_it_and_it_asks_for_the_word(
+    call: ToolCall, api: str
+) -> None:
+    reader = ChatReader()
+    reader.tools[0] = call
+    question, habit = ToolQuestion("kwxbz", 4711), Habit(mismatches=2)
+    probe = ToolsProbe(api=api)
+    endpoint = Endpoint(id="e", service="s", url="http://127.0.0.1:9", name="E")
+    run = Run(
+        check=Check(service="s", endpoint=endpoint, probe=probe),
+        habit=habit,
+        client=Client(),
+        rng=Random(1),
+        now=datetime(2026, 11, 24, tzinfo=UTC),
+    )
+    exchange = Exchange(timings=Timings())
+    finding = Finding(exchange=exchange, failure=None, habit=Habit(), reader=reader)
+    failure = probe.judge_further(finding, question, run).failure
+    try:
+        asked = json.loads(call.arguments) == {"word": "kwxbz"}
+    except ValueError:
+        asked = False
+    is_good = call.name == "look_up" and asked and (call.id != "" or api == "gemini")
+    assert (failure is None) is is_good
+    assert failure is None or failure.kind is BROKEN
 
 
 def test_a_run_costs_two_turns_at_most() -> None:

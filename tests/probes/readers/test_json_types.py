@@ -43,6 +43,7 @@ READERS = [
 ]
 KEYS = [
     "args",
+    "signature",
     "arguments",
     "call_id",
     "candidates",
@@ -137,8 +138,10 @@ TYPES = [
     "response.output_item.done",
     "response.output_text.delta",
     "response.output_text.done",
+    "redacted_thinking",
     "speech.audio.delta",
     "speech.audio.done",
+    "thinking",
     "tool_use",
     "transcript.text.delta",
     "transcript.text.done",
@@ -253,6 +256,14 @@ SHAPES: list[tuple[type[ProtocolReader], Any]] = [
             "type": "content_block_start",
             "index": 0,
             "content_block": {"type": "tool_use", "id": "c", "name": "f", "input": {"a": 1}},
+        },
+    ),
+    (
+        AnthropicReader,
+        {
+            "type": "content_block_start",
+            "index": 0,
+            "content_block": {"type": "thinking", "thinking": "a", "signature": "b", "data": "c"},
         },
     ),
     (

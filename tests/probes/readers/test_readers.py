@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from monitor.model import Usage
+from monitor.probes.kinds.messages import MESSAGES
 from monitor.probes.readers import (
     AnthropicReader,
     ChatReader,
@@ -179,6 +180,67 @@ def test_a_tool_call_is_whole_with_its_id_however_it_comes(
     read(reading, *values)
     assert list(reading.tools.values()) == [call]
     assert (reading.call, reading.spoke, reading.text) == (call, True, "")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [
+            {
+                "type": "message",
+                "content": [
+                    {"type": "thinking", "thinking": "hm hm", "signature": "s1"},
+                    {"type": "thinking", "thinking": "unsigned"},
+                    {"type": "redacted_thinking", "data": "d"},
+                    USE,
+                ],
+            }
+        ],
+        [
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": "thinking", "thinking": "", "signature": ""},
+            },
+            *(
+                {"type": "content_block_delta", "index": 0, "delta": part}
+                for part in ({"thinking": "hm "}, {"thinking": "hm"}, {"signature": "s1"})
+            ),
+            {
+                "type": "content_block_start",
+                "index": 1,
+                "content_block": {"type": "redacted_thinking", "data": "d"},
+            },
+        ],
+    ],
+)
+def test_signed_thoughts_go_back_with_a_tools_result(values: list[Any]) -> None:
+    reader = AnthropicReader()
+    read(reader, *values)
+    assert reader.signed_thoughts == [
+        {"type": "thinking", "thinking": "hm hm", "signature": "s1"},
+        {"type": "redacted_thinking", "data": "d"},
+    ]
+    body = MESSAGES.with_result({"messages": ["question"]}, reader, {"number": 7})
+    assert [block["type"] for block in body["messages"][1]["content"]] == [
+        "thinking",
+        "redacted_thinking",
+        "tool_use",
+    ]
+
+
+def test_arguments_without_a_place_belong_to_the_call_that_began_last() -> None:
+    reader = ResponsesReader()
+    read(
+        reader,
+        {
+            "type": "response.output_item.added",
+            "output_index": 1,
+            "item": ITEM | {"arguments": ""},
+        },
+        {"type": "response.function_call_arguments.delta", "delta": '{"a": 1}'},
+    )
+    assert reader.tools == {1: CALL}
 
 
 def test_the_last_usage_counts_wherever_it_stands() -> None:
