@@ -280,8 +280,11 @@ def long_day(day: date, language: Language = ENGLISH) -> str:
 
 
 def promise(fact: TrustFact, language: Language = ENGLISH) -> str:
-    """Name what a fact is about: `Model identity`."""
-    return language.gettext(_PROMISES[fact.what])
+    """Name what a fact is about: `Model identity`, `Tool calls (claude-tools)`."""
+    text, usual = language.gettext(_PROMISES[fact.what]), {"model": "identity"}
+    if fact.check == usual.get(fact.what, fact.what) or fact.what == "streaming":
+        return text
+    return language.gettext("%(where)s (%(call)s)", where=text, call=fact.check)
 
 
 def found(fact: TrustFact, language: Language = ENGLISH) -> str:
@@ -308,6 +311,8 @@ def found(fact: TrustFact, language: Language = ENGLISH) -> str:
             "Still learning: %(num)s more answers before anything is compared.",
             fact.answers or 0,
         )
+    if fact.finding is TrustFinding.UNSURE:
+        return say("The last run did not show it, which proves nothing yet.")
     if fact.finding is TrustFinding.NOT_JUDGED:
         return say("It cannot be judged: too many answers are empty.")
     if fact.finding is TrustFinding.KEPT:
@@ -318,10 +323,14 @@ def found(fact: TrustFact, language: Language = ENGLISH) -> str:
 _PROMISES = {
     "model": marked("Model identity"),
     "structured": marked("Structured output"),
+    "tools": marked("Tool calls"),
+    "cache": marked("Prompt cache"),
     "streaming": marked("Streaming"),
 }
 _KEPT = {
     "structured": marked("Answers keep to the JSON schema that is asked for."),
+    "tools": marked("Tools are called, and what they say is taken."),
+    "cache": marked("Prompts that were sent a moment before are read from a cache."),
     "streaming": marked("Streams come as they are written."),
 }
 

@@ -129,13 +129,15 @@ class TrustFinding(StrEnum):
     """Too many answers are empty."""
     KEPT = "kept"
     BROKEN = "broken"
+    UNSURE = "unsure"
+    """The last run did not show it, which proves nothing until it happens three times in a row."""
     UNKNOWN = "unknown"
     """Nothing was measured lately that says anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustFact:
-    """Says what one gets through a base URL, in one respect: `model`, `structured`, `streaming` …
+    """Says what one gets through a base URL, in one respect: `model`, `structured`, `tools`, `cache`, `streaming`.
 
     `failure` says how a promise is broken. `since` is when the baseline of a model was whole, or when the
     trouble that lasts began; `compared_with` names what a model's answers are compared with: `own_past`,

@@ -27,6 +27,8 @@ _SAYS_NOTHING_BAD = frozenset({FailureKind.SLOW, FailureKind.CERT_EXPIRING})
 PROMISES: Mapping[str, frozenset[FailureKind]] = {
     "identity": frozenset({FailureKind.MODEL_SUSPECT}),
     "structured": frozenset({FailureKind.SCHEMA_IGNORED}),
+    "tools": frozenset({FailureKind.TOOL_CALL_MISSING, FailureKind.TOOL_CALL_BROKEN}),
+    "cache": frozenset({FailureKind.CACHE_MISSING, FailureKind.CACHE_UNREPORTED}),
 }
 """Kinds of probes that test a promise -> the failures by which it is broken."""
 _STREAMING = frozenset({FailureKind.FAKE_STREAMING, FailureKind.STREAM_NOT_SUPPORTED})
@@ -113,7 +115,10 @@ def _promise(
         )
     if is_model:
         return _model(check, result, known)
-    return _fact(what, check, TrustFinding.KEPT if result else TrustFinding.UNKNOWN, result)
+    if result is None:
+        return _fact(what, check, TrustFinding.UNKNOWN, result)
+    is_sure = known.habit.mismatches == 0
+    return _fact(what, check, TrustFinding.KEPT if is_sure else TrustFinding.UNSURE, result)
 
 
 def _model(check: Check, result: Result | None, known: Learned) -> TrustFact:

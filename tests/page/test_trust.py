@@ -5,15 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from page_cast import HABITS, NOW, SITE_OF_PROMISES, TRUST_CHECKS, ago, worded
+from page_cast import HABITS, NOW, SITE_OF_PROMISES, TRUST_CHECKS, ago, result, worded
 from page_text import page_text
 from worlds import SITES, WORLDS
 
 from monitor.language import language
-from monitor.model import FailureKind, Habit, Snapshot
+from monitor.model import CheckHistory, Failure, FailureKind, Habit, Result, Rollup, Snapshot
 from monitor.page import Renderer, formatting, view
 from monitor.page.published import TrustFact, TrustFinding
+from monitor.page.states import State
+from monitor.page.trust import Learned, trust_facts
 from monitor.page.view_models import PageView
+from monitor.probes import PROBES
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,36 @@ def test_a_schema_that_is_ignored_and_a_stream_that_is_held_back_are_said(page: 
     assert said(facts(page, "us-direct")["streaming"]) == "Streams come as they are written."
     held_back = facts(page, "proxy-2")["streaming"]
     assert said(held_back) == "The stream is held back and comes all at once."
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad", "good"),
+    [
+        ("structured", "schema_ignored", "Answers keep to the JSON schema that is asked for."),
+        ("tools", "tool_call_broken", "Tools are called, and what they say is taken."),
+        ("cache", "cache_missing", "Prompts that were sent a moment before are read from a cache."),
+    ],
+)
+def test_a_promise_is_kept_broken_or_not_proven(kind: str, bad: str, good: str) -> None:
+    check = replace(TRUST_CHECKS[1], probe=PROBES[kind]().named("mine"))
+
+    def told(failure: FailureKind | None, misses: int = 0) -> str:
+        latest = result(check.key, 900, failure=failure and Failure(failure, "got it"))
+        known = Learned(habit=Habit(mismatches=misses))
+        (fact,) = trust_facts([check], [silent_history(latest)], [known], (), check)
+        return said(fact)
+
+    assert told(None) == good
+    assert told(None, misses=2) == "The last run did not show it, which proves nothing yet."
+    assert told(FailureKind(bad)) == FailureKind(bad).row.what
+    assert told(FailureKind.QUOTA_EXHAUSTED) == "Not measured lately."
+    fact = TrustFact(what=kind, check="mine", finding=TrustFinding.KEPT, state=State.OPERATIONAL)
+    assert formatting.promise(fact).endswith(" (mine)")
+    assert not formatting.promise(replace(fact, check=kind)).endswith(")")
+
+
+def silent_history(latest: Result) -> CheckHistory:
+    return CheckHistory(check=latest.check, latest=latest, states=(), days={}, last_24h=Rollup())
 
 
 def test_page_and_programs_say_the_same_and_nothing_unless_the_operator_shows_it() -> None:
