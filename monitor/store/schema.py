@@ -19,6 +19,7 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     Index,
+    Inspector,
     Integer,
     LargeBinary,
     SmallInteger,
@@ -341,10 +342,7 @@ def check_version(connection: Connection) -> bool:
     """Tell whether there are tables of ours. Raises where another version has written them."""
     there = inspect(connection)
     if there.has_table("meta") and there.has_table("result"):
-        raise StoreError(
-            "the store was written by an unreleased build of monitor, whose history this one cannot "
-            "read; move the file away, and a new store begins"
-        )
+        raise StoreError(_UNRELEASED)
     if not there.has_table(KeyValueRow.__tablename__):
         return False
     version = int(value(connection, "schema") or 0)
@@ -353,9 +351,27 @@ def check_version(connection: Connection) -> bool:
             f"the store has schema {version}, this monitor knows {VERSION}: "
             "install the newer version that wrote it, or go back to the backup beside the store"
         )
+    if version == VERSION and _lacks_columns(there):
+        raise StoreError(_UNRELEASED)
     return version > 0
 
 
+def _lacks_columns(there: Inspector) -> bool:
+    """Tell whether a table of ours has not every column: until a release the schema keeps its number."""
+    found = {
+        name: {column["name"] for column in columns}
+        for (_, name), columns in there.get_multi_columns().items()
+    }
+    return any(
+        not {*ours.columns.keys()} <= found.get(ours.name, set())
+        for ours in SQLModel.metadata.sorted_tables
+    )
+
+
+_UNRELEASED = (
+    "the store was written by an unreleased build of monitor, whose history this one cannot "
+    "read; move the file away, and a new store begins"
+)
 KEY_VALUE = table(KeyValueRow)
 
 

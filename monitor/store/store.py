@@ -47,6 +47,10 @@ _LOOK_EVERY_S = 86_400
 log = logging.getLogger(__name__)
 
 
+class _NobodyWaitsError(StoreError):
+    """Ends a load when the store is closed."""
+
+
 class Store:
     """Open it, `recall`, then `record`. Call it from one event loop."""
 
@@ -196,15 +200,17 @@ class Store:
                     stack.push(looking)
                     loader.load(self._history, rest=self._rest)
                 self.on_load()
+            except _NobodyWaitsError:
+                pass
             except StoreError as error:
                 log.error('event=history_not_loaded why="%s"', error)  # noqa: TRY400  # it says why
 
         self._load = self._loader.submit(load)
 
     def _rest(self, seconds: float) -> None:
-        """Pause a load, so that probes are on time; StoreError when nobody waits for it any more."""
+        """Pause a load, so that probes are on time; end it when nobody waits for it any more."""
         if self._closing.wait(seconds):
-            raise StoreError("the store is being closed")
+            raise _NobodyWaitsError("the store is being closed")
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Called from the writer's thread after each commit that holds messages or incidents."""

@@ -111,6 +111,18 @@ def test_every_table_is_one_of_postgresql_too(table) -> None:  # noqa: ANN001
     assert said.strip().startswith(f"CREATE TABLE {table.name}")
 
 
+async def test_a_store_whose_tables_lack_a_column_is_one_of_an_unreleased_build(
+    url: str, tmp_path: Path, clock: HandClock
+) -> None:
+    async with opened(url, clock):
+        pass
+    with contextlib.closing(sqlite3.connect(tmp_path / "monitor.db")) as old:
+        old.execute("ALTER TABLE checks DROP COLUMN kind").close()
+    for asking in (Store(url, clock=clock).open, lambda: Store.read_only(url)):
+        with pytest.raises(StoreError, match="written by an unreleased build of monitor"):
+            asking()
+
+
 async def test_a_store_of_an_unreleased_build_is_refused_with_a_sentence_and_left_as_it_is(
     url: str, tmp_path: Path, clock: HandClock
 ) -> None:
