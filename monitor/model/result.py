@@ -196,6 +196,8 @@ class Habit:
     """Streams in a row that came in one burst: three make `fake_streaming`."""
     mismatches: int = 0
     """Wrong answers in a row."""
+    cached_share: float | None = None
+    """The share of the last long prompt that hit which came from a cache, 0 to 1."""
     dimensions: int | None = None
     listed: frozenset[str] = frozenset()
     """The models that the last list named."""

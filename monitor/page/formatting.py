@@ -315,6 +315,11 @@ def found(fact: TrustFact, language: Language = ENGLISH) -> str:
         return say("The last run did not show it, which proves nothing yet.")
     if fact.finding is TrustFinding.NOT_JUDGED:
         return say("It cannot be judged: too many answers are empty.")
+    if fact.finding is TrustFinding.KEPT and fact.share is not None:
+        return say(
+            "Of a prompt that was sent a moment before %(share)s came from a cache.",
+            share=say("%(n)s\u00a0%%", n=f"{100 * fact.share:.0f}"),
+        )
     if fact.finding is TrustFinding.KEPT:
         return say(_KEPT[fact.what])
     return say("Not measured lately.")

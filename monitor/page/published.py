@@ -141,8 +141,8 @@ class TrustFact:
 
     `failure` says how a promise is broken. `since` is when the baseline of a model was whole, or when the
     trouble that lasts began; `compared_with` names what a model's answers are compared with: `own_past`,
-    `other_base_urls`. `answers` counts those that a comparison still lacks. `measured` is the last run that
-    says anything.
+    `other_base_urls`. `answers` counts those that a comparison still lacks. `share` is the
+    part of the prompt that came from a cache, 0 to 1. `measured` is the last run that says anything.
     """
 
     what: str
@@ -153,6 +153,7 @@ class TrustFact:
     since: datetime | None = None
     compared_with: tuple[str, ...] = ()
     answers: int | None = None
+    share: float | None = None
     measured: datetime | None = None
 
 

@@ -117,8 +117,10 @@ def _promise(
         return _model(check, result, known)
     if result is None:
         return _fact(what, check, TrustFinding.UNKNOWN, result)
-    is_sure = known.habit.mismatches == 0
-    return _fact(what, check, TrustFinding.KEPT if is_sure else TrustFinding.UNSURE, result)
+    if known.habit.mismatches:
+        return _fact(what, check, TrustFinding.UNSURE, result)
+    share = known.habit.cached_share
+    return _fact(what, check, TrustFinding.KEPT, result, share=share)
 
 
 def _model(check: Check, result: Result | None, known: Learned) -> TrustFact:
@@ -173,6 +175,7 @@ def _fact(
     since: datetime | None = None,
     compared_with: tuple[str, ...] = (),
     answers: int | None = None,
+    share: float | None = None,
 ) -> TrustFact:
     return TrustFact(
         what=what,
@@ -183,6 +186,7 @@ def _fact(
         since=since,
         compared_with=compared_with,
         answers=answers,
+        share=None if share is None else round(share, 3),
         measured=whole_second(result.at) if result else None,
     )
 

@@ -108,6 +108,8 @@ class Finding:
     reader: ProtocolReader | None = None
     """What has read a model's answer, for a kind that reads on; it is not kept."""
     balance: Balance | None = None
+    before_ms: float = 0.0
+    """How long the calls before the last one took, where one call was not enough."""
     evidence: Evidence = field(default_factory=Evidence)
 
     @property

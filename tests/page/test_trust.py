@@ -98,13 +98,16 @@ def test_a_schema_that_is_ignored_and_a_stream_that_is_held_back_are_said(page: 
 def test_a_promise_is_kept_broken_or_not_proven(kind: str, bad: str, good: str) -> None:
     check = replace(TRUST_CHECKS[1], probe=PROBES[kind]().named("mine"))
 
-    def told(failure: FailureKind | None, misses: int = 0) -> str:
+    def told(failure: FailureKind | None, misses: int = 0, share: float | None = None) -> str:
         latest = result(check.key, 900, failure=failure and Failure(failure, "got it"))
-        known = Learned(habit=Habit(mismatches=misses))
+        known = Learned(habit=Habit(mismatches=misses, cached_share=share))
         (fact,) = trust_facts([check], [silent_history(latest)], [known], (), check)
         return said(fact)
 
     assert told(None) == good
+    assert told(None, share=1024 / 1150) == (
+        "Of a prompt that was sent a moment before 89 % came from a cache."
+    )
     assert told(None, misses=2) == "The last run did not show it, which proves nothing yet."
     assert told(FailureKind(bad)) == FailureKind(bad).row.what
     assert told(FailureKind.QUOTA_EXHAUSTED) == "Not measured lately."
@@ -133,6 +136,7 @@ def test_page_and_programs_say_the_same_and_nothing_unless_the_operator_shows_it
         "since": "2026-11-12T09:00:00Z",
         "compared_with": ["own_past", "other_base_urls"],
         "answers": None,
+        "share": None,
         "measured": endpoint["trust"][0]["measured"],
     }
 

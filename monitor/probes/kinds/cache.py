@@ -16,7 +16,7 @@ from monitor.model.duration import format_duration
 from monitor.probes.answer.challenges import Challenge, PrefixedQuestion, behind, long_prefix
 from monitor.probes.answer.check_answer import judge_mismatch
 from monitor.probes.kinds.chosen_api import ChosenApi
-from monitor.probes.kinds.conversation import WORTH_ASKING, sum_usage, time_left
+from monitor.probes.kinds.conversation import WORTH_ASKING, judge_too_late, sum_usage, time_left
 from monitor.probes.probe import Duration, Finding, Run, RunCost
 from monitor.probes.readers import ProtocolReader
 
@@ -67,9 +67,11 @@ class CacheProbe(ChosenApi):
     async def run(self, run: Run) -> Finding:
         prefix = long_prefix(run.rng, self.prefix_tokens)
         first = await self._ask_behind(prefix, run, run.habit, self.timeout)
-        left = time_left(self.timeout, first) - self.pause
-        if first.failure is not None or first.reader is None or left < WORTH_ASKING:
+        if first.failure is not None or first.reader is None:
             return first
+        left = time_left(self.timeout, first) - self.pause
+        if left < WORTH_ASKING:
+            return judge_too_late(first, left)
         await asyncio.sleep(self.pause.total_seconds())
         second = await self._ask_behind(prefix, run, first.habit, left)
         second = replace(second, usage=sum_usage(first.usage, second.usage))
@@ -100,7 +102,9 @@ def judge_cache(
             FailureKind.CACHE_UNREPORTED,
         )
     if cached > before:
-        return None, replace(habit, mismatches=0)
+        whole = second.usage.tokens_in if second.usage else None
+        share = min(cached / whole, 1.0) if whole else None
+        return None, replace(habit, mismatches=0, cached_share=share)
     return judge_mismatch(
         habit,
         lambda times: (

@@ -252,7 +252,8 @@ class Conversation(PaidCall):
         if left < WORTH_ASKING:
             return replace(finding, habit=habit)
         again = await self._ask_and_judge(replace(run, habit=habit), challenge, left)
-        return replace(again, usage=sum_usage(finding.usage, again.usage))
+        before_ms = finding.exchange.timings.total or 0.0
+        return replace(again, usage=sum_usage(finding.usage, again.usage), before_ms=before_ms)
 
     def _thought_too_long(self, finding: Finding) -> bool:
         too_small = (
@@ -446,7 +447,19 @@ class CountingPrompt(TextPrompt):
 
 def time_left(left: timedelta, finding: Finding) -> timedelta:
     """Return how much of a time-out is left after a call."""
-    return left - timedelta(milliseconds=finding.exchange.timings.total or 0.0)
+    return left - timedelta(milliseconds=_took_ms(finding))
+
+
+def judge_too_late(finding: Finding, left: timedelta) -> Finding:
+    """Say that a good call took so long that no other one fits into the time-out."""
+    took_s = _took_ms(finding) / 1000
+    most_s = took_s + (left - WORTH_ASKING).total_seconds()
+    why = f"total {took_s:.3g} s, want at most {most_s:.3g} s"
+    return replace(finding, failure=Failure(FailureKind.SLOW, why))
+
+
+def _took_ms(finding: Finding) -> float:
+    return (finding.exchange.timings.total or 0.0) + finding.before_ms
 
 
 def sum_usage(first: Usage | None, second: Usage | None) -> Usage | None:

@@ -19,7 +19,13 @@ from monitor.probes.answer.check_answer import judge_mismatch
 from monitor.probes.answer.error_text import judge_error_text
 from monitor.probes.answer.stream_verdict import is_cut_by_cap
 from monitor.probes.kinds.chosen_api import ChosenApi
-from monitor.probes.kinds.conversation import WORTH_ASKING, Tool, sum_usage, time_left
+from monitor.probes.kinds.conversation import (
+    WORTH_ASKING,
+    Tool,
+    judge_too_late,
+    sum_usage,
+    time_left,
+)
 from monitor.probes.parameter_fallback import Body, without
 from monitor.probes.probe import Duration, Finding, Run, RunCost
 from monitor.probes.readers.base import ToolCall
@@ -84,12 +90,13 @@ class ToolsProbe(ChosenApi):
     async def run(self, run: Run) -> Finding:
         question = self.challenge(run.rng)
         first = await self.ask(run, question)
-        left = time_left(self.timeout, first)
-        needed_more = first.habit.reasons != run.habit.reasons
-        if first.failure is not None or first.reader is None or needed_more or left < WORTH_ASKING:
+        if first.failure is not None or first.reader is None:
             return first
         if not question.is_asked_by(first.reader.call):
             return first
+        left = time_left(self.timeout, first)
+        if left < WORTH_ASKING:
+            return judge_too_late(first, left)
         habit = replace(first.habit, mismatches=run.habit.mismatches)
         second = await self.ask(replace(run, habit=habit), ToolResult(question, first.reader), left)
         return replace(second, usage=sum_usage(first.usage, second.usage))

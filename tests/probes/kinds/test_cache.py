@@ -116,6 +116,7 @@ async def test_a_hit_is_good_and_its_share_noted_whatever_the_api_calls_it(
     by_turns(relay, miss, hit)
     finding = await relay.ask("cache", Habit(mismatches=2), api=api, pause="1ms")
     assert (finding.failure, finding.habit.mismatches) == (None, 0)
+    assert finding.habit.cached_share == 1024 / 1150
     assert finding.evidence.note == "1024 of 1150 prompt tokens from the cache"
     assert finding.usage == Usage(tokens_in=2300, tokens_out=4)
     first, second = (texts(asked.json) for asked in relay.asked)
@@ -167,6 +168,12 @@ async def test_a_miss_says_what_was_counted(relay: Relay) -> None:
     assert finding.failure.message == (
         "got 0 of 1150 prompt tokens from the cache, no hit 3 times in a row, want more than 0"
     )
+
+
+async def test_a_first_call_that_leaves_no_time_for_the_second_is_slow(relay: Relay) -> None:
+    by_turns(relay, chat({"cached_tokens": 0}))
+    finding = await relay.ask("cache", pause="5s", timeout="5s")
+    assert (kind_of(finding), len(relay.asked)) == (FailureKind.SLOW, 1)
 
 
 async def test_a_longer_text_is_no_over_billing(relay: Relay) -> None:

@@ -11,7 +11,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from relay import Asked, Relay, event, kind_of, plain, relaying, streaming
+from relay import Asked, Relay, kind_of, plain, relaying
 
 from monitor.model import Check, Endpoint, FailureKind, Habit, Spend, Timings, Usage
 from monitor.probes import PROBES
@@ -230,19 +230,22 @@ async def test_a_call_that_our_cap_cut_off_in_thoughts_is_asked_for_again(relay:
     async def thoughtful(request: web.Request, asked: Asked) -> web.StreamResponse:
         if asked.json["max_tokens"] >= 1000:
             return await turns(whole(called()))(request, asked)  # type: ignore[no-any-return]
-        cut = {"index": 0, "id": "c", "function": {"name": "look_up", "arguments": '{"wo'}}
-        choice = {"delta": {"tool_calls": [cut]}, "finish_reason": "length"}
         usage = {"prompt_tokens": 60, "completion_tokens": asked.json["max_tokens"]}
-        end = event({"choices": [choice], "usage": usage})
-        return await streaming(end, b"data: [DONE]\n\n")(request, asked)
+        answer = whole(called(arguments='{"wo'), "length") | {"usage": usage}
+        return await plain(answer)(request, asked)
 
     relay.answering = thoughtful
-    capped = await relay.ask("tools", max_tokens=100)
+    capped = await relay.ask("tools", stream=False, max_tokens=100)
     assert (kind_of(capped), len(relay.asked)) == (FailureKind.BUDGET_TOO_SMALL, 1)
-    larger = await relay.ask("tools", stream=True)
-    assert (larger.habit.reasons, len(relay.asked)) == (True, 3)
-    again = await relay.ask("tools", larger.habit, stream=False)
-    assert (kind_of(again), len(relay.asked)) == (None, 5)
+    finding = await relay.ask("tools", stream=False)
+    assert (kind_of(finding), finding.habit.reasons, len(relay.asked)) == (None, True, 4)
+    assert finding.usage == Usage(tokens_in=180, tokens_out=146)
+
+
+async def test_a_first_turn_that_leaves_no_time_for_the_second_is_slow(relay: Relay) -> None:
+    relay.answering = turns(whole(called()))
+    finding = await relay.ask("tools", stream=False, timeout="900ms")
+    assert (kind_of(finding), len(relay.asked)) == (FailureKind.SLOW, 1)
 
 
 NAMES = st.sampled_from(["look_up", "look", ""])
