@@ -40,7 +40,7 @@ def test_every_failure_kind_has_a_row_under_its_fault_and_outcome() -> None:
         expected = {
             kind.value for kind in FailureKind if (kind.fault, kind.outcome) == (fault, outcome)
         }
-        assert rows(heading) == expected, heading
+        assert rows(heading) == expected, f"want a row of docs/methodology.md under {heading}"
 
 
 def test_every_outcome_timing_and_stream_figure_is_defined() -> None:
@@ -54,12 +54,14 @@ def test_every_outcome_timing_and_stream_figure_is_defined() -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     names = {" ".join(file.words) for file in command_files()}
-    assert {name for name in names if f"`monitor {name}" not in README} == set()
+    unnamed = {name for name in names if f"`monitor {name}" not in README}
+    assert unnamed == set(), "want a row of README.md, under Commands"
 
 
 def test_every_probe_kind_is_in_the_configuration_page() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
-    assert {kind for kind in PROBES if f"`{kind}`" not in page} == set()
+    unnamed = {kind for kind in PROBES if f"`{kind}`" not in page}
+    assert unnamed == set(), "want a row and a section of docs/configuration.md, under A probe"
 
 
 def diagram() -> str:
@@ -75,8 +77,13 @@ def diagram() -> str:
 
 def test_the_state_diagram_is_the_machines_own_table() -> None:
     text = (ROOT / "docs" / "alerts.md").read_text()
-    assert f"```mermaid\n{diagram()}\n```" in text
-    assert all(f"| `{name}` |" in text for name in POLICIES)
+    assert f"```mermaid\n{diagram()}\n```" in text, f"want in docs/alerts.md:\n{diagram()}"
+
+
+def test_every_policy_has_a_row_in_the_page_of_alerts() -> None:
+    text = (ROOT / "docs" / "alerts.md").read_text()
+    unnamed = {name for name in POLICIES if f"| `{name}` |" not in text}
+    assert unnamed == set(), "want a row of docs/alerts.md"
 
 
 def test_every_command_and_option_that_a_page_names_exists() -> None:
@@ -90,9 +97,10 @@ def test_every_command_and_option_that_a_page_names_exists() -> None:
     for span in spans:
         words = span.split()
         command = commands.get((words[0],)) or commands.get(tuple(words[:2]))
-        assert command is not None, span
+        assert command is not None, f"a page names `{span}`, and there is no such command"
         known = {option for param in command.params for option in param.opts} | {"--help"}
-        assert {word for word in words if word.startswith("--")} <= known, span
+        options = {word for word in words if word.startswith("--")}
+        assert options <= known, f"a page names `{span}`, and there is no such option"
 
 
 def test_every_file_that_a_page_for_contributors_names_exists() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from dataclasses import astuple
 from io import BytesIO
 from pathlib import Path
 
@@ -130,8 +131,10 @@ def holes(text: str) -> set[str]:
 @pytest.mark.parametrize("code", OTHERS)
 def test_every_sentence_is_translated_and_no_translation_is_stale(code: str) -> None:
     there = {key: texts for key, texts in entries(code).items() if key[0] != OBSERVATION}
-    assert sorted(key[1] for key in said() - set(there)) == []
-    assert sorted(key[1] for key in set(there) - said() - titles()) == []
+    missing = sorted(key[1] for key in said() - set(there))
+    assert missing == [], f"want an entry each in {catalogue_file(code)}"
+    stale = sorted(key[1] for key in set(there) - said() - titles())
+    assert stale == [], f"nothing says them any more: take them out of {catalogue_file(code)}"
     assert [key for key, texts in there.items() if not all(texts)] == []
     assert [message.id for message in catalogue(code) if message.id and message.fuzzy] == []
 
@@ -161,9 +164,8 @@ def test_every_failure_is_told_in_every_language() -> None:
     for code in OTHERS:
         for kind in FailureKind:
             english, other = ENGLISH.words(kind), language(code).words(kind)
-            assert {english.label, english.what, english.remedy}.isdisjoint(
-                {other.label, other.what, other.remedy}
-            )
+            pairs = zip(astuple(english), astuple(other), strict=True)
+            assert [text for text, translated in pairs if text == translated] == [], kind
         assert all(language(code).whose(fault) != ENGLISH.whose(fault) for fault in Fault)
 
 
@@ -197,7 +199,9 @@ def test_every_observation_is_said_in_every_language_and_no_phrase_is_stale(code
     say, texts = language(code).observed, observations()
     complete = [text for text in texts if text.startswith("got ") and ", want" in text]
     assert len(complete) > 60
-    assert {text: say(text) for text in complete if english_words(say(text))} == {}
+    half = {text: say(text) for text in complete if english_words(say(text))}
+    remedy = f'want their phrases in {catalogue_file(code)}, under msgctxt "{OBSERVATION}"'
+    assert half == {}, remedy
     code_text = "\n".join(texts)
     phrases = [key[1] for key in entries(code) if key[0] == OBSERVATION]
     pieces = {phrase: re.split(r"%\(\w+\)s|[:;,(] ?|got |want ", phrase) for phrase in phrases}
@@ -207,7 +211,8 @@ def test_every_observation_is_said_in_every_language_and_no_phrase_is_stale(code
         if (long := [part.strip() for part in parts if len(part) > 3])
         and not any(part.removesuffix(" exceeds") in code_text for part in long)
     ]
-    assert [each for each in unknown if not any(word in each for word in SYSTEM)] == []
+    stale = [phrase for phrase in unknown if not any(word in phrase for word in SYSTEM)]
+    assert stale == [], f"nothing says them any more: take them out of {catalogue_file(code)}"
 
 
 @pytest.mark.parametrize(

@@ -97,21 +97,7 @@ def answers(*kinds: FailureKind | None, ms: float = 100) -> list[Answer]:
 @pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind.outcome is DEGRADED])
 def test_an_answer_that_is_cut_held_back_or_wrong_is_no_good_one(kind: FailureKind) -> None:
     (candidate,) = rank_answers({"s/a": answers(*[kind] * 5)}, NOW)
-    spoiled = {
-        "stalled",
-        "truncated",
-        "stream_not_supported",
-        "fake_streaming",
-        "content_mismatch",
-        "model_mismatch",
-        "content_filtered",
-        "wrong_content_type",
-        "malformed_stream",
-        "schema_ignored",
-        "tool_call_missing",
-        "tool_call_broken",
-    }
-    assert candidate.flaw == (kind.value in spoiled)
+    assert candidate.flaw == kind.row.spoils_answer
 
 
 def test_one_that_cuts_its_answers_ranks_behind_a_slower_one_that_does_not() -> None:

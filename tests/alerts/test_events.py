@@ -85,7 +85,9 @@ def test_the_published_schema_is_made_of_the_documents_own_definition(
 ) -> None:
     if pytestconfig.getoption("--golden"):
         SCHEMA.write_text(schema_json())
-    assert SCHEMA.read_text() == schema_json()
+    assert SCHEMA.read_text() == schema_json(), (
+        "to rewrite it: pytest --golden, then look at the diff"
+    )
 
 
 def test_an_event_says_what_was_known_when_it_was_decided() -> None:

@@ -174,7 +174,7 @@ async def test_the_docs_say_of_each_schema_what_was_proven(
     if pytestconfig.getoption("--golden"):
         DOCS.write_text(page)
     assert untried == UNTRIED
-    assert page == DOCS.read_text()
+    assert page == DOCS.read_text(), "if that is meant: pytest --golden, then look at the diff"
 
 
 def _wrapped(text: str) -> str:

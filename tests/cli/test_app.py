@@ -1,6 +1,7 @@
 """How commands are found and loaded: adding one is adding a file, and only the one that is run is imported."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,20 @@ def test_every_command_is_a_file_named_after_it_with_a_line_of_help() -> None:
     for file in command_files():
         assert file.module == "_".join(file.words).replace("-", "_")
         assert len(file.help) <= 42, file.help
+        for word in file.words[:-1]:
+            assert word in app.GROUP_HELP, f"want the help of `monitor {word}` in GROUP_HELP"
+
+
+def test_every_file_that_has_a_command_is_found() -> None:
+    """One whose docstring has another form would be no command, and nobody would say so."""
+    found = {file.module for file in command_files()}
+    with_command = {
+        path.stem
+        for path in FOLDER.glob("*.py")
+        if re.search(r'^(?:async )?def command\(|\A"""`monitor', path.read_text(), re.MULTILINE)
+    }
+    remedy = 'want `command`, and a first line such as """`monitor ack`: stop the reminders."""'
+    assert with_command == found, remedy
 
 
 def test_a_command_is_added_by_adding_one_file(tmp_path: Path) -> None:

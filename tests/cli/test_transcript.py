@@ -102,7 +102,7 @@ def compare(name: str, parts: list[tuple[str, list[str], Path]], config: pytest.
     whole = whole.rstrip() + "\n"
     if config.getoption("--golden"):
         golden.write_text(whole)
-    assert whole == golden.read_text()
+    assert whole == golden.read_text(), "if that is meant: pytest --golden, then look at the diff"
 
 
 @pytest.mark.slow

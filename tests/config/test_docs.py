@@ -28,6 +28,8 @@ TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 
 
 def documented(heading: str) -> set[str]:
+    """Return the keys that the table below a heading of the page has."""
+    assert f"\n{heading}" in TEXT, f"docs/configuration.md wants a section `{heading}`"
     section = re.split(r"\n#{2,3} ", TEXT.split(f"\n{heading}", 1)[1])[0]
     return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
 

@@ -149,7 +149,9 @@ ELSEWHERE = {
 
 def test_every_act_has_its_kind_and_every_kind_that_a_server_causes_its_act() -> None:
     assert set(FAULTS) == set(SimulatedFault)
-    assert {kind for kind, *_ in FAULTS.values()} | ELSEWHERE == set(FailureKind)
+    known = {kind for kind, *_ in FAULTS.values()} | ELSEWHERE
+    remedy = "want a SimulatedFault that causes it and its row in FAULTS, or its place in ELSEWHERE"
+    assert known == set(FailureKind), remedy
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,8 @@ async def test_every_kind_of_probe_is_up_while_nothing_is_wrong(
     result = await demo.ask(
         "us-direct", kind, **settings, **({"stream": stream} if kind in STREAMS else {})
     )
-    assert (result.failure, result.outcome) == (None, Outcome.UP)
+    remedy = f"want an answer to `{kind}` in monitor/demo/endpoint_app.py"
+    assert (result.failure, result.outcome) == (None, Outcome.UP), remedy
     assert demo.habits[f"demo/us-direct/{kind}"].mismatches == 0
 
 

@@ -36,4 +36,4 @@ def test_pages_say_what_they_said(
     kept = GOLDEN / golden
     if request.config.getoption("--golden"):
         kept.write_text(text)
-    assert text == kept.read_text()
+    assert text == kept.read_text(), "if that is meant: pytest --golden, then look at the diff"

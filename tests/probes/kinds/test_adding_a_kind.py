@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 from monitor.probes import PROBES
@@ -74,8 +75,11 @@ def test_a_kind_is_one_file(tmp_path: Path) -> None:
 
 def test_every_kind_has_a_name_for_people_and_a_rank() -> None:
     assert all(probe.title for probe in PROBES.values())
-    ranks = [probe.main_rank for probe in PROBES.values()]
-    assert len(set(ranks)) == len(ranks)
+    by_rank = defaultdict(list)
+    for kind, probe in PROBES.items():
+        by_rank[probe.main_rank].append(kind)
+    shared = {rank: kinds for rank, kinds in by_rank.items() if len(kinds) > 1}
+    assert shared == {}, "want a `main_rank` of its own for each kind"
 
 
 def test_nothing_else_lists_the_kinds() -> None:
