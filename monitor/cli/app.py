@@ -27,7 +27,10 @@ from monitor.model.secret import printable
 
 EX_SOFTWARE = 70
 EX_CONFIG = 78
-GROUP_HELP = {"incident": "Write a note on an incident."}
+GROUP_HELP = {
+    "incident": "Write a note on an incident.",
+    "identity": "Record, compare and show one-word answers.",
+}
 """The help of a command's first word, where its name has two."""
 _FIRST_LINE = re.compile(r'"""`monitor (?P<name>[a-z -]+)`: (?P<help>.+\.)(?:"""|$)')
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}

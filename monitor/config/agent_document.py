@@ -72,7 +72,12 @@ def _table(value: Mapping[str, Any]) -> Document:
 
 
 def _service(name: str, service: Mapping[str, Any], left_out: dict[str, str]) -> Document:
-    own = {key: item for key, item in service.items() if key not in {"endpoints", "key", *_WAYS}}
+    own = {
+        key: item
+        for key, item in service.items()
+        if key not in {"endpoints", "key", "reference", *_WAYS}
+    }
+    own |= {"probes": _without_files(service["probes"])} if "probes" in service else {}
     defaults = {key: service[key] for key in _WAYS if key in service}
     endpoints: Document = {}
     for id_, value in service["endpoints"].items():
@@ -90,6 +95,16 @@ def _service(name: str, service: Mapping[str, Any], left_out: dict[str, str]) ->
             key = endpoint.pop("key", None)
             endpoints[id_] = {**defaults, **endpoint, **_key(key)}
     return {**own, **_key(service.get("key")), "endpoints": endpoints}
+
+
+def _without_files(probes: Mapping[str, Any]) -> Document:
+    """Leave out what the hub compares with and an agent has no file of; what is asked stays the same."""
+    return {
+        name: {key: item for key, item in probe.items() if key != "reference"}
+        if isinstance(probe, dict)
+        else probe
+        for name, probe in probes.items()
+    }
 
 
 def _headers_of_probes(service: Mapping[str, Any]) -> Document:

@@ -19,7 +19,7 @@ from monitor.config.tables import (
 from monitor.model import Check, Endpoint, Service
 from monitor.model.duration import format_duration
 from monitor.probes import PROBES
-from monitor.probes.probe import ProbeSettings
+from monitor.probes.probe import ProbeFileError, ProbeSettings
 
 _OFTEN = timedelta(seconds=10)
 """A paid probe that runs more often than this costs more than its operator may think."""
@@ -156,6 +156,10 @@ class ServiceBuilder:
         probe = self.tables.read(settings, table, place, inherited)
         if probe is None:
             return None
+        try:
+            probe = probe.with_files(self.folder)
+        except ProbeFileError as error:
+            self.tables.complain((*place, error.key), error.what)
         if probe.every.total_seconds() < 1:
             self.tables.complain((*place, "every"), 'want at least "1s"')
         elif probe.paid and probe.every < _OFTEN and self.table.budget_per_day is None:

@@ -1,7 +1,7 @@
 """Words and formats for states, times and numbers. Pure; English where no language is asked for."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from types import SimpleNamespace
@@ -289,22 +289,13 @@ def promise(fact: TrustFact, language: Language = ENGLISH) -> str:
 
 def found(fact: TrustFact, language: Language = ENGLISH) -> str:
     """Say what was found of a promise, in a sentence or two."""
-    say, since = language.gettext, fact.since and day(fact.since, language)
+    say, since = language.gettext, day(fact.since, language) if fact.since else None
     if fact.failure is not None:
         what = language.words(fact.failure).what
         begun = say("It is so since %(day)s.", day=since) if since else ""
         return language.space.join(filter(None, (what, begun)))
     if fact.finding is TrustFinding.SAME:
-        if "own_past" not in fact.compared_with:
-            return say("One-word answers are spread as through the other base URLs.")
-        if "other_base_urls" not in fact.compared_with:
-            return say(
-                "One-word answers are spread as when they were learned, on %(day)s.", day=since
-            )
-        return say(
-            "One-word answers are spread as when they were learned, on %(day)s, and as through the other base URLs.",
-            day=since,
-        )
+        return language.space.join(_likenesses(fact.compared_with, since, language))
     if fact.finding is TrustFinding.LEARNING:
         return language.ngettext(
             "Still learning: %(num)s more answer before anything is compared.",
@@ -323,6 +314,26 @@ def found(fact: TrustFact, language: Language = ENGLISH) -> str:
     if fact.finding is TrustFinding.KEPT:
         return say(_KEPT[fact.what])
     return say("Not measured lately.")
+
+
+def _likenesses(
+    compared_with: tuple[str, ...], since: str | None, language: Language
+) -> Iterator[str]:
+    say = language.gettext
+    if compared_with == ("reference",):
+        yield say("One-word answers are spread as in the operator's reference.")
+        return
+    if "own_past" not in compared_with:
+        yield say("One-word answers are spread as through the other base URLs.")
+    elif "other_base_urls" not in compared_with:
+        yield say("One-word answers are spread as when they were learned, on %(day)s.", day=since)
+    else:
+        yield say(
+            "One-word answers are spread as when they were learned, on %(day)s, and as through the other base URLs.",
+            day=since,
+        )
+    if "reference" in compared_with:
+        yield say("They are spread as in the operator's reference, too.")
 
 
 _PROMISES = {

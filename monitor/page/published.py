@@ -141,7 +141,7 @@ class TrustFact:
 
     `failure` says how a promise is broken. `since` is when the baseline of a model was whole, or when the
     trouble that lasts began; `compared_with` names what a model's answers are compared with: `own_past`,
-    `other_base_urls`. `answers` counts those that a comparison still lacks. `share` is the
+    `other_base_urls`, the operator's `reference`. `answers` counts those that a comparison still lacks. `share` is the
     part of the prompt that came from a cache, 0 to 1. `measured` is the last run that says anything.
     """
 

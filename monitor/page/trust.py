@@ -49,6 +49,8 @@ class Learned:
     habit: Habit
     has_peers: bool = False
     """Whether the same probe has answers enough through another base URL of the service."""
+    has_reference: bool = False
+    """Whether the operator recorded what it is compared with."""
 
 
 def learned(
@@ -69,6 +71,7 @@ def learned(
                 and (peer.service, peer.probe.id, peer.model)
                 == (check.service, check.probe.id, check.model)
             ),
+            has_reference=getattr(check.probe, "reference", None) is not None,
         )
         for check in checks
     )
@@ -146,7 +149,12 @@ def _compared_with(known: Learned) -> tuple[str, ...]:
     words = known.habit.words
     if not words.is_compared:
         return ()
-    return ("own_past",) * (words.since is not None) + ("other_base_urls",) * known.has_peers
+    compared = {
+        "own_past": words.since is not None,
+        "other_base_urls": known.has_peers,
+        "reference": known.has_reference,
+    }
+    return tuple(name for name, is_there in compared.items() if is_there)
 
 
 def _streaming(

@@ -5,6 +5,7 @@ A new kind is one file in `kinds` with a subclass of `ProbeSettings`; nothing el
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Annotated, Any, ClassVar, Protocol, Self
 
@@ -118,6 +119,14 @@ class Finding:
         return "" if self.reader is None else self.reader.text
 
 
+class ProbeFileError(ValueError):
+    """Says what is wrong with the file that a key names."""
+
+    def __init__(self, key: str, what: str) -> None:
+        super().__init__(what)
+        self.key, self.what = key, what
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCost:
     """Holds what one run usually costs: the requests that it sends, and the tokens of all of them."""
@@ -176,6 +185,10 @@ class ProbeSettings(BaseModel):
         copy = self.model_copy()
         copy._id = probe_id  # noqa: SLF001  # of a copy of itself
         return copy
+
+    def with_files(self, folder: Path) -> Self:  # noqa: ARG002  # for subclasses
+        """Return the settings with what the files hold that they name, relative to a folder. Raises ProbeFileError."""
+        return self
 
     @property
     def id(self) -> str:

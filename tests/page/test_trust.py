@@ -45,6 +45,10 @@ def test_a_model_is_said_to_be_compared_with_its_past_and_the_other_base_urls(
     assert fact.measured is not None
     alone = replace(fact, compared_with=("own_past",))
     assert said(alone) == "One-word answers are spread as when they were learned, on 12 November."
+    known = replace(fact, compared_with=("own_past", "reference"))
+    assert said(known).endswith(" They are spread as in the operator's reference, too.")
+    only = replace(fact, compared_with=("reference",))
+    assert said(only) == "One-word answers are spread as in the operator's reference."
     others = replace(fact, compared_with=("other_base_urls",))
     assert said(others) == "One-word answers are spread as through the other base URLs."
 

@@ -75,12 +75,15 @@ CELLS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+SYSTEM_TEXTS = {cell: _CHINESE if cell.endswith("-zh") else _ENGLISH for cell in CELLS}
+"""What is said before the questions of a cell."""
+
+
 def next_question(words: WordHistory, rng: Shuffler) -> OneWord:
     """Return a question of the cell that was asked least of late, so that all are asked equally often."""
     asked = [_split(answer)[0] for answer in words.recent]
     cell = min(CELLS, key=asked.count)
-    system = _CHINESE if cell.endswith("-zh") else _ENGLISH
-    return OneWord(cell, system, rng.choice(CELLS[cell]))
+    return OneWord(cell, SYSTEM_TEXTS[cell], rng.choice(CELLS[cell]))
 
 
 def first_word(cell: str, answer: str) -> str:
@@ -108,9 +111,12 @@ def with_answer(words: WordHistory, cell: str, answer: str, now: datetime) -> Wo
 
 
 def judge_words(
-    words: WordHistory, peers: Sequence[tuple[str, WordHistory]], rng: Shuffler
+    words: WordHistory,
+    peers: Sequence[tuple[str, WordHistory]],
+    rng: Shuffler,
+    reference: tuple[str, Sample] | None = None,
 ) -> Failure | None:
-    """Compare the last two windows with the other base URLs, then with the baseline.
+    """Compare the last two windows with the other base URLs, then with the baseline, then with a named reference.
 
     Both windows must differ. Another base URL is asked first, for it has the same account and the same day; with
     several, most of them must differ from this one. Costs up to a second of CPU where much differs: not for
@@ -133,11 +139,10 @@ def judge_words(
     if 2 * len(apart) > len(others):
         names = ", ".join(name for name, _ in apart[:_SHOWN])
         return _suspect(names, apart[0][1], newest, rng)
-    if words.since is None:
-        return None
-    baseline = sample(words.baseline)
-    if _are_apart(((baseline, window) for window in windows), (baseline, newest), rng):
-        return _suspect(f"{words.since:%Y-%m-%d}", baseline, newest, rng)
+    known = [] if words.since is None else [(f"{words.since:%Y-%m-%d}", sample(words.baseline))]
+    for name, before in [*known, *([reference] if reference else [])]:
+        if _are_apart(((before, window) for window in windows), (before, newest), rng):
+            return _suspect(name, before, newest, rng)
     return None
 
 

@@ -4,18 +4,20 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from monitor.model import Evidence, FailureKind, Habit
 from monitor.probes.answer.challenges import Challenge, OneWord
+from monitor.probes.answer.identity_reference import IdentityReference, read_reference
 from monitor.probes.answer.one_word import judge_words, next_question, why_not_judged, with_answer
 from monitor.probes.kinds.chat import ChatShape
 from monitor.probes.parameter_fallback import Body
-from monitor.probes.probe import Duration, Finding, Run, RunCost
+from monitor.probes.probe import Duration, Finding, ProbeFileError, Run, RunCost
 
-_WITHOUT_TEXT = frozenset({FailureKind.EMPTY_COMPLETION, FailureKind.BUDGET_TOO_SMALL})
+WITHOUT_TEXT = frozenset({FailureKind.EMPTY_COMPLETION, FailureKind.BUDGET_TOO_SMALL})
 
 
 class IdentityProbe(ChatShape):
@@ -27,6 +29,26 @@ class IdentityProbe(ChatShape):
 
     every: Duration = Field(default=timedelta(minutes=30), description="how often it runs")
     stream: bool = Field(default=False, description="ask for a stream")
+    reference: Path | None = Field(
+        default=None, description="a file of `monitor identity record` to compare with too"
+    )
+
+    _known: IdentityReference | None = PrivateAttr(default=None)
+
+    def with_files(self, folder: Path) -> Self:
+        if self.reference is None:
+            return self
+        path = folder / self.reference
+        try:
+            known = read_reference(path.read_bytes())
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise ProbeFileError("reference", f"{path} cannot be read: {why}") from None
+        except ValueError as error:
+            raise ProbeFileError("reference", f"{path} {error}") from None
+        copy = self.model_copy()
+        copy._known = known  # noqa: SLF001  # of a copy of itself
+        return copy
 
     def asked_cost(self) -> RunCost:
         return RunCost(tokens_in=33, tokens_out=2)
@@ -46,13 +68,14 @@ class IdentityProbe(ChatShape):
     async def run(self, run: Run) -> Finding:
         question = next_question(run.habit.words, run.rng)
         finding = await self.ask(run, question)
-        if finding.failure is not None and finding.failure.kind not in _WITHOUT_TEXT:
+        if finding.failure is not None and finding.failure.kind not in WITHOUT_TEXT:
             return finding
         words = with_answer(finding.habit.words, question.cell, finding.answer, run.now)
         if finding.failure is not None:
             return replace(finding, habit=replace(finding.habit, words=words))
         peers = [(name, habit.words) for name, habit in run.peers]
-        failure = await asyncio.to_thread(judge_words, words, peers, run.rng)
+        reference = (self._known.title, self._known.sample) if self._known else None
+        failure = await asyncio.to_thread(judge_words, words, peers, run.rng, reference)
         return replace(
             finding,
             failure=failure,

@@ -1,0 +1,229 @@
+"""`monitor identity`: a reference recorded at the simulated service, over real sockets, and what it is good for."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from random import Random
+from subprocess import CompletedProcess
+
+import command_cast
+import pytest
+from cast import HandClock
+from drawn_words import drawn
+from listening import listening
+from run_check import run_check
+
+from monitor.config import Config, parse
+from monitor.demo.api_common import CHAT_MODELS
+from monitor.demo.endpoint_app import EndpointApp
+from monitor.demo.endpoints import ENDPOINTS
+from monitor.demo.faults import SimulatedFault
+from monitor.model import ConfigError, FailureKind, Habit, Outcome, Result, RunRecord, WordHistory
+from monitor.probes.wire.client import Client
+from monitor.store import Store
+
+MINI, LARGE = CHAT_MODELS
+CHECK = "s/e/identity"
+
+
+class Service:
+    """The simulated service; it answers at once."""
+
+    def __init__(self) -> None:
+        self.fault: SimulatedFault | None = None
+        self.url = ""
+        quick = replace(ENDPOINTS[0], first_token_s=0.0, tokens_per_s=1e6)
+        self.app = EndpointApp(quick, "the-key", lambda: self.fault, Random(5)).build()
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    service = Service()
+    async with listening(service.app) as service.url:
+        yield service
+
+
+async def identity(*arguments: str, cwd: Path, key: str = "the-key") -> CompletedProcess[str]:
+    run = partial(command_cast.monitor, "identity", *arguments, cwd=cwd, env={"KEY": key})
+    return await asyncio.to_thread(run)
+
+
+async def recorded(service: Service, cwd: Path, model: str, name: str) -> CompletedProcess[str]:
+    arguments = ("--model", model, "--key-env", "KEY", "-o", name, "--answers", "96", "--yes")
+    return await identity("record", service.url, *arguments, cwd=cwd)
+
+
+def configured(folder: Path, url: str, more: str = "") -> Config:
+    text = f"""
+[service.s]
+key = "${{KEY}}"
+model = "{MINI}"
+endpoints = {{ e = "{url}" }}
+probes = {{ models = "1m", identity = {{ every = "30m"{more} }} }}
+"""
+    path = folder / "monitor.toml"
+    path.write_text(text)
+    return parse(text, path=path, env={"KEY": "the-key"})
+
+
+async def lived(folder: Path, url: str, words: WordHistory, clock: HandClock) -> None:
+    """Write a configuration, and a store with what its check has learned."""
+    config = configured(folder, url)
+    store = Store(config.store, clock=clock, vantage=config.vantage)
+    store.open()
+    store.recall()
+    result = Result(check=CHECK, vantage=config.vantage, at=clock.now(), outcome=Outcome.UP)
+    store.record(RunRecord(result=result, kind="identity", habit=Habit(words=words)))
+    await store.close()
+
+
+async def test_a_reference_is_announced_recorded_and_can_be_checked(
+    service: Service, tmp_path: Path
+) -> None:
+    done = await recorded(service, tmp_path, MINI, "mini.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    announced, wrote = done.stdout.splitlines()
+    host = service.url.removeprefix("http://")
+    assert announced == f"96 questions for one word to {MINI} at {host}, about 3,360 tokens"
+    assert wrote.startswith("wrote mini.json: 96 answers (0 of them empty), ")
+
+    text = (tmp_path / "mini.json").read_text()
+    document = json.loads(text)
+    assert "the-key" not in text
+    assert document["format"] == "monitor-identity-reference"
+    assert document["model"] == MINI
+    assert document["sampling"] == {"temperature": 1.0, "max_tokens": 16}
+    assert [sum(cell["words"].values()) for cell in document["cells"].values()] == [16] * 6
+    assert document["cells"]["colour"]["questions"][0] == "Name a colour."
+
+    again = await recorded(service, tmp_path, MINI, "mini.json")
+    assert again.returncode == 1
+    assert again.stderr == "mini.json is there already; choose another name\n"
+
+
+async def test_two_references_of_one_model_are_not_apart_and_those_of_two_models_are(
+    service: Service, tmp_path: Path
+) -> None:
+    for model, name in ((MINI, "one"), (MINI, "two"), (LARGE, "other")):
+        assert (await recorded(service, tmp_path, model, name)).returncode == 0
+    same = await identity("compare", "one", "two", cwd=tmp_path)
+    assert (same.returncode, same.stderr) == (0, "")
+    assert same.stdout.splitlines()[-1].startswith("No difference that chance does not explain.")
+    assert same.stdout == (await identity("compare", "one", "two", cwd=tmp_path)).stdout
+    apart = await identity("compare", "one", "other", "--json", cwd=tmp_path)
+    assert apart.returncode == 1
+    document = json.loads(apart.stdout)
+    assert document["differs"] is True
+    assert document["chance"] < 0.001
+    assert len(document["cells"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        (SimulatedFault.KEY_REJECTED, "the model cannot be asked: got HTTP 401"),
+        (SimulatedFault.OTHER_CLIENTS, "the model cannot be asked: got HTTP 403"),
+    ],
+)
+async def test_a_refusal_ends_it_with_a_sentence_and_without_a_file(
+    service: Service, tmp_path: Path, fault: SimulatedFault, what: str
+) -> None:
+    service.fault = fault
+    done = await recorded(service, tmp_path, MINI, "none.json")
+    assert done.returncode == 1
+    assert done.stderr.startswith(what)
+    assert not (tmp_path / "none.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "what"),
+    [
+        (("--key-env", "OTHER"), 2, "OTHER is not set"),
+        (("--answers", "5"), 2, "48"),
+        ((), 1, "add --yes to spend these tokens"),
+        (("-o", "no/such/folder"), 1, "there is no folder"),
+    ],
+)
+async def test_what_cannot_be_recorded_is_said_before_anything_is_spent(
+    service: Service, tmp_path: Path, arguments: Sequence[str], code: int, what: str
+) -> None:
+    usual = ("record", service.url, "--model", MINI, "-o", "x", "--key-env", "KEY")
+    done = await identity(*usual, *arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert what in done.stderr
+
+
+async def test_a_check_is_shown_and_compared_with_a_reference(
+    service: Service, tmp_path: Path, clock: HandClock
+) -> None:
+    assert (await recorded(service, tmp_path, MINI, "mini.json")).returncode == 0
+    words = WordHistory(
+        baseline=drawn("gpt-4o-mini", 144, 3), since=clock.now(), recent=drawn("gpt-4o", 96, 4)
+    )
+    await lived(tmp_path, service.url, words, clock)
+    shown = await identity("show", CHECK, cwd=tmp_path)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    lines = shown.stdout.splitlines()
+    assert lines[0] == CHECK
+    assert lines[1].endswith(": 144 words")
+    assert lines[2] == "last answers: 96 of 96 that are compared"
+    assert [line.split()[0] for line in lines[5:]] == [
+        "number",
+        "number-zh",
+        "colour",
+        "animal",
+        "city",
+        "letter",
+    ]
+    document = json.loads((await identity("show", CHECK, "--json", cwd=tmp_path)).stdout)
+    assert sum(document["cells"]["city"]["last"].values()) == 16
+
+    apart = await identity("compare", "mini.json", CHECK, cwd=tmp_path)
+    assert apart.returncode == 1
+    assert f"against {CHECK}" in apart.stdout
+    other = await identity("compare", "mini.json", "s/e/models", cwd=tmp_path)
+    assert other.stderr == "s/e/models is no check of kind identity, want one\n"
+    assert (await identity("compare", "monitor.toml", CHECK, cwd=tmp_path)).stderr == (
+        "monitor.toml is no JSON, want a file of `monitor identity record`\n"
+    )
+
+
+async def test_a_check_with_a_reference_suspects_another_model_before_it_has_learned_anything(
+    service: Service, tmp_path: Path
+) -> None:
+    assert (await recorded(service, tmp_path, LARGE, "large.json")).returncode == 0
+
+    async def judged(recent: str) -> FailureKind | None:
+        config = configured(tmp_path, service.url, ', reference = "large.json"')
+        check = next(check for check in config.checks if check.key == CHECK)
+        habit = Habit(words=WordHistory(recent=drawn(recent, 96, 4)))
+        async with Client() as client:
+            attempted = await run_check(check, client, habit=habit)
+        failure = attempted.result.failure
+        if failure is not None:
+            assert "the reference of 20" in failure.message
+        return failure and failure.kind
+
+    assert await judged("gpt-4o") is None
+    assert await judged("gpt-4o-mini") is FailureKind.MODEL_SUSPECT
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("{}", "is no reference, want a file of `monitor identity record`"),
+    ],
+)
+def test_a_reference_that_is_none_is_a_complaint_with_its_place(
+    tmp_path: Path, content: str | None, what: str
+) -> None:
+    if content is not None:
+        (tmp_path / "ref.json").write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        configured(tmp_path, "https://a.example", ', reference = "ref.json"')
+    (complaint,) = caught.value.complaints
+    assert str(complaint) == f"service.s.probes.identity.reference: {tmp_path}/ref.json {what}"
