@@ -63,7 +63,8 @@ from monitor.model import (
 
 _UNHEARD = timedelta(hours=1)
 """What only vantages saw bad that are silent for so long ends, as not known."""
-_STORED_AS_MS = timedelta(milliseconds=2)
+_STORED_TO = timedelta(milliseconds=2)
+"""Times are stored in whole milliseconds, so one that is read again may differ by so much."""
 OnIncident = Callable[[Incident | None, Incident], None]
 """Called with an incident before a change, None where it is a new one, and after it."""
 
@@ -239,7 +240,7 @@ class AlertEngine:
 
         # 5. Place it in an incident.
         incident, news, changes = self._place(rule, event, failure, muted, now)
-        incident = routing.told(self._channels, news, incident)
+        incident = routing.with_channels_told(self._channels, news, incident)
         runs = self._streaks.take(key, failure.kind)
         for kind, number in runs.items():
             incident = incidents.count(incident, kind, number)
@@ -261,7 +262,7 @@ class AlertEngine:
     def _place(
         self, rule: Rule, event: Fired, failure: Failure, muted: Muted | None, now: datetime
     ) -> tuple[Incident, NotificationType | None, AlertChanges]:
-        """The incident with the check in it, what is told of it, and what ends because of it."""
+        """Return the incident with the check in it, what is told of it, and what ends because of it."""
         muted_by = muted.by if muted else None
         if before := incidents.home(self._book, event, rule, muted_by):
             joined = _joined(before, event, failure)
@@ -277,8 +278,8 @@ class AlertEngine:
             ended += self._superseded(ended.incidents, joined, now)
             if before.announced:
                 return lifecycle.grown(before, joined, now, self._settings.wait), None, ended
-            told = incidents.told(joined, now, self._settings.remind)
-            return told, NotificationType.OPENED, ended
+            announced = incidents.announced(joined, now, self._settings.remind)
+            return announced, NotificationType.OPENED, ended
 
         incident = incidents.begin(self._book, event, rule, failure)
         series = flapping.series(self._known_incidents(), event, rule, muted_by)
@@ -295,8 +296,8 @@ class AlertEngine:
         if muted:
             incident = mute.muted(incident, muted, now)
             return replace(incident, announced=False), None, NO_CHANGES
-        told = incidents.told(incident, now, self._settings.remind)
-        return told, NotificationType.OPENED, NO_CHANGES
+        announced = incidents.announced(incident, now, self._settings.remind)
+        return announced, NotificationType.OPENED, NO_CHANGES
 
     def _recounted(self, recount: Recount, number: int, now: datetime) -> AlertChanges:
         """A check stays believed bad, perhaps from more vantages than before or from fewer."""
@@ -304,7 +305,7 @@ class AlertEngine:
         timed = votes.recounted(before, recount, now)
         if timed.incident == before:
             return NO_CHANGES
-        incident = routing.told(self._channels, timed.news, timed.incident)
+        incident = routing.with_channels_told(self._channels, timed.news, timed.incident)
         return self._keep(incident, now) + self._tell(timed.news, incident, now)
 
     def _resolved(self, event: Resolved, number: int, now: datetime) -> AlertChanges:
@@ -379,7 +380,7 @@ class AlertEngine:
         """Apply what time brought. It waits for no other news: it has waited."""
         if timed is None:
             return NO_CHANGES
-        incident = routing.told(self._channels, timed.news, timed.incident)
+        incident = routing.with_channels_told(self._channels, timed.news, timed.incident)
         rows = routing.messages(self._channels, timed.news, incident, now)
         return self._keep(incident, now) + AlertChanges(outgoing=rows)
 
@@ -421,7 +422,7 @@ class AlertEngine:
         return self._keep(noted, at) if is_held else AlertChanges(incidents=(noted,))
 
     def notice(self, notice: Notice, at: datetime) -> tuple[OutboxMessage, ...]:
-        """About the monitor itself, to whoever wants to hear of it."""
+        """Return what is told about the monitor itself, for each channel that wants to hear of it."""
         return routing.notices(self._channels, notice, at)
 
     def end_begun(self, begun: Iterable[OutboxMessage], at: datetime) -> tuple[OutboxMessage, ...]:
@@ -439,7 +440,7 @@ class AlertEngine:
         """Return from when on `seed` wants every result: as far as windows and suspicions reach back."""
         window = max(self._lengths, default=timedelta(0))
         suspected = (
-            state.since - _STORED_AS_MS
+            state.since - _STORED_TO
             for state in self._states.values()
             if state.phase is Phase.SUSPECT and state.since
         )
@@ -454,7 +455,7 @@ class AlertEngine:
                 key = (result.check, result.vantage, rule.name)
                 state = self._states.get(key)
                 if state and state.phase is Phase.SUSPECT and state.since:
-                    counts = result.at >= state.since - _STORED_AS_MS
+                    counts = result.at >= state.since - _STORED_TO
                     verdict = self._policies[rule.name].judge(history) if counts else Verdict.NONE
                     self._streaks.note(key, state, verdict, result)
 
@@ -637,6 +638,7 @@ class AlertEngine:
         return [*self._closed.values(), *self._book.open.values()]
 
     def _keep(self, incident: Incident, now: datetime) -> AlertChanges:
+        """Hold an incident as it is now, and return it with what webhooks hear of the change."""
         before = self._book.open.get(incident.id) or self._closed.get(incident.id)
         incident = incident_events.with_webhooks_told(self._webhooks, incident, now)
         self._on_incident(before, incident)
@@ -650,6 +652,7 @@ class AlertEngine:
     def _end_series(
         self, event: Fired, rule: Rule, now: datetime, but: int | None = None
     ) -> AlertChanges:
+        """End the series that goes on of the event's base URL, unless incident `but` carries it."""
         changes = NO_CHANGES
         for incident in self._known_incidents():
             is_kin = flapping.is_kin(incident, event.check, rule)
@@ -670,7 +673,7 @@ class AlertEngine:
     def _tell(
         self, news: NotificationType | None, incident: Incident, at: datetime
     ) -> AlertChanges:
-        """News waits a little for other news, and twice as long in a storm."""
+        """Return the messages. They wait a little for other news, and twice as long in a storm."""
         if news is None:
             return NO_CHANGES
         watched = {check for check, _ in self._latest}
@@ -695,7 +698,7 @@ class FailureStreaks:
             self._last.pop(key, None)
 
     def take(self, key: StateKey, kind: FailureKind) -> Counter[FailureKind]:
-        """The runs that made it believed, at last with `kind`; they are counted once."""
+        """Return the runs that made it believed, the last of which failed with `kind`; they are counted once."""
         self._last[key] = kind
         return self._streaks.pop(key, None) or Counter({kind: 1})
 

@@ -22,14 +22,14 @@ CALM = timedelta(minutes=30)
 def series(
     past: Iterable[Incident], fired: Fired, rule: Rule, muted: Mute | None
 ) -> FlapSeries | None:
-    """The series that an incident which begins now belongs to, counted in; None where it has none."""
+    """Return the series that an incident which begins now belongs to, counted in; None where it has none."""
     if muted is Mute.FLAPPING:
         return going_on(past, fired, rule)
     return beginning(past, fired, rule) if muted is None else None
 
 
 def going_on(past: Iterable[Incident], fired: Fired, rule: Rule) -> FlapSeries | None:
-    """The series that an incident which begins now adds to, counted in."""
+    """Return the series that an incident which begins now adds to, counted in."""
     newest = max(_kin(past, fired, rule), key=lambda incident: incident.id, default=None)
     if newest is None or newest.series is None or not is_on(newest):
         return None
@@ -37,7 +37,7 @@ def going_on(past: Iterable[Incident], fired: Fired, rule: Rule) -> FlapSeries |
 
 
 def beginning(past: Iterable[Incident], fired: Fired, rule: Rule) -> FlapSeries | None:
-    """The series that an incident which begins now makes of those before it, counted in."""
+    """Return the series that an incident which begins now makes of those before it, counted in."""
     recent = [
         incident
         for incident in _kin(past, fired, rule)
@@ -49,7 +49,7 @@ def beginning(past: Iterable[Incident], fired: Fired, rule: Rule) -> FlapSeries 
 
 
 def swept_along(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident | None:
-    """The incident of others that break at the same moment as a base URL that comes and goes.
+    """Return the incident of others that break at the same moment as a base URL that comes and goes.
 
     What breaks together has one cause, whether it flapped before or not.
     """
@@ -62,10 +62,12 @@ def _kin(past: Iterable[Incident], fired: Fired, rule: Rule) -> list[Incident]:
 
 
 def is_on(incident: Incident) -> bool:
+    """Say whether it carries a series that goes on."""
     return incident.series is not None and incident.series.ended is None
 
 
 def is_kin(incident: Incident, check: str, rule: Rule) -> bool:
+    """Say whether a check that is bad by this rule would belong to the same series as an incident."""
     if not incidents.is_of_rule(incident, rule):
         return False
     if rule.severity in {Severity.ACCOUNT, Severity.MONITOR}:
@@ -81,7 +83,7 @@ def _begun(recent: list[Incident]) -> FlapSeries:
 
 
 def added(before: FlapSeries, incident: Incident) -> FlapSeries:
-    """The series with what a closed incident of it has cost."""
+    """Return the series with what a closed incident of it has cost."""
     if incident.closed is None:
         return before
     runs = Counter(before.failed_runs) + Counter(incident.failed_runs)
@@ -90,4 +92,5 @@ def added(before: FlapSeries, incident: Incident) -> FlapSeries:
 
 
 def is_calm(incident: Incident, now: datetime) -> bool:
+    """Say whether nothing has begun or ended for so long that a series is over."""
     return now - (incident.closed or incident.opened) >= CALM

@@ -66,7 +66,7 @@ def endpoint_of(check: str) -> str:
 
 
 def home(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident | None:
-    """The open incident that a newly believed check belongs to."""
+    """Return the open incident that a check which is newly believed bad belongs to, if there is one."""
     for incident in book.open.values():
         if (
             is_of_rule(incident, rule)
@@ -78,7 +78,7 @@ def home(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident |
 
 
 def same_url(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident | None:
-    """The open incident of the same base URL, where only how many vantages see it keeps the two apart."""
+    """Return the open incident of the same base URL from which only the number of vantages that see it keeps it apart."""
     mixes = {None: Mute.PARTIAL, Mute.PARTIAL: None}
     for incident in book.open.values():
         if (
@@ -109,7 +109,7 @@ def _shares_cause(incident: Incident, fired: Fired) -> bool:
 
 
 def begin(book: Book, fired: Fired, rule: Rule, failure: Failure) -> Incident:
-    """Told from the start; `muted` changes that."""
+    """Return a new incident of one check. `announced` or `mute.muted` says whether people hear of it."""
     opening = TimelineEntry(
         at=fired.at,
         what=EntryKind.OPENED,
@@ -202,8 +202,8 @@ def is_down(book: Book, endpoint: str) -> bool:
     )
 
 
-def told(incident: Incident, now: datetime, remind: timedelta) -> Incident:
-    """People hear of it, now or when it is unmuted; the reminders count from here."""
+def announced(incident: Incident, now: datetime, remind: timedelta) -> Incident:
+    """Return the incident as one that people hear of from `now` on; the reminders count from here."""
     again = None if incident.acked else now + remind
     return replace(
         incident,
@@ -319,7 +319,7 @@ def dropped(incident: Incident, at: datetime, why: str) -> Incident:
 
 
 def reminded(incident: Incident, now: datetime, remind: timedelta) -> Incident:
-    """The next reminder: after as long again, twice as long, then daily."""
+    """Return the incident with one more reminder. The next one is due after as long again, twice as long, then daily."""
     gap = min(remind * 2 ** (incident.reminded + 1), max(remind, timedelta(days=1)))
     entry = TimelineEntry(at=now, what=EntryKind.REMINDED)
     changed = replace(updated(incident), reminded=incident.reminded + 1, remind_at=now + gap)
@@ -327,7 +327,7 @@ def reminded(incident: Incident, now: datetime, remind: timedelta) -> Incident:
 
 
 def shifted(incident: Incident, by: timedelta) -> Incident:
-    """The same incident by a wall clock that was set forward by `by`: its length does not change."""
+    """Return the same incident by a wall clock that was set forward by `by`: its length does not change."""
     series = incident.series
     return replace(
         incident,
@@ -343,7 +343,10 @@ def shifted(incident: Incident, by: timedelta) -> Incident:
 
 
 def with_entry(incident: Incident, entry: TimelineEntry) -> Incident:
-    """Cut one out of the middle where there are too many; what downtime is reckoned from, and who knows of it, stays."""
+    """Add an entry to the timeline, and cut one out of the middle where there are too many.
+
+    What downtime is reckoned from, and who knows of it, stays.
+    """
     timeline = (*incident.timeline, entry)
     plain = [
         place

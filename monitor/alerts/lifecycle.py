@@ -23,7 +23,7 @@ class TimedChange:
 def look_at(
     incident: Incident, now: datetime, *, quiet: Quiet, book: Book, remind: timedelta
 ) -> TimedChange | None:
-    """Returns what has changed of an open incident by now; None where nothing has."""
+    """Return what has changed of an open incident by now; None where nothing has."""
     if muted := mute.still_muted(incident, now, quiet, book):
         if incident.muted is muted.by:
             return None
@@ -38,14 +38,14 @@ def look_at(
 
 
 def calmed(incident: Incident, now: datetime) -> TimedChange | None:
-    """The end of a series: `incident` is over, and was the last of those that came and went."""
+    """Return the end of a series whose last incident is `incident`, once nothing has come or gone for a while; else None."""
     if not flapping.is_calm(incident, now):
         return None
     return TimedChange(series_ended(incident, now), NotificationType.CALM)
 
 
 def grown(before: Incident, after: Incident, now: datetime, wait: timedelta) -> Incident:
-    """`after` with a time to tell that it has grown: people may have been sent to what is bad now."""
+    """Return `after`, with a time to tell that it has grown: people may have been sent to what is bad now."""
     told = before.told_at
     is_wide = after.severity.is_of_base_urls and not after.muted
     joined = set(after.endpoints) - set(before.endpoints)
@@ -56,16 +56,16 @@ def grown(before: Incident, after: Incident, now: datetime, wait: timedelta) -> 
 
 
 def series_ended(incident: Incident, now: datetime) -> Incident:
-    """The series that it may carry goes on no longer."""
+    """Return the incident with the end of the series that it carries, if it carries one that goes on."""
     if incident.series is None or not flapping.is_on(incident):
         return incident
     return replace(incident, series=replace(incident.series, ended=now))
 
 
 def _told_at_last(incident: Incident, now: datetime, remind: timedelta) -> TimedChange:
-    """It was kept silent, and it outlasts the reason."""
-    told = incidents.told(incident, now, remind)
-    return TimedChange(series_ended(told, now), NotificationType.OPENED)
+    """Tell of an incident that was kept silent and outlasts the reason for it."""
+    announced = incidents.announced(incident, now, remind)
+    return TimedChange(series_ended(announced, now), NotificationType.OPENED)
 
 
 def _reminded(incident: Incident, now: datetime, remind: timedelta) -> TimedChange:

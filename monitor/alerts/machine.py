@@ -37,6 +37,7 @@ TRANSITIONS: tuple[tuple[Phase, Verdict, Phase, str], ...] = (
 
 
 def step(rule: Rule, state: AlertState, verdict: Verdict, at: datetime) -> Step:
+    """Return the state after one more verdict, and what is newly believed because of it, if anything."""
     if verdict is Verdict.NONE:
         return state, ()
     if verdict is Verdict.BAD:
@@ -45,7 +46,7 @@ def step(rule: Rule, state: AlertState, verdict: Verdict, at: datetime) -> Step:
 
 
 def shifted(state: AlertState, by: timedelta) -> AlertState:
-    """The same state by a wall clock that was set forward by `by`."""
+    """Return the same state by a wall clock that was set forward by `by`."""
     since, bad_since = state.since, state.bad_since
     return replace(state, since=since and since + by, bad_since=bad_since and bad_since + by)
 

@@ -32,7 +32,10 @@ def messages(
     at: datetime,
     hold: timedelta = _AT_ONCE,
 ) -> tuple[OutboxMessage, ...]:
-    """`hold` is how long they wait for other news; None is no news."""
+    """Return a row for each channel that hears this news of an incident; none where `news` is None.
+
+    `hold` is how long they wait for other news.
+    """
     if news is None:
         return ()
     return tuple(
@@ -59,10 +62,10 @@ def _hears(channel: Channel, news: NotificationType, incident: Incident) -> bool
     return is_first and wants(channel, incident.severity, incident.service)
 
 
-def told(
+def with_channels_told(
     channels: Iterable[Channel], news: NotificationType | None, incident: Incident
 ) -> Incident:
-    """Return the incident with those who are told by this news that it goes on."""
+    """Return the incident with the channels that are told by this news that it goes on."""
     if news not in _GOING_ON:
         return incident
     hearing = {channel.id for channel in channels if _hears(channel, news, incident)}
@@ -104,7 +107,7 @@ def escalated(
 
 
 def notices(channels: Iterable[Channel], notice: Notice, at: datetime) -> tuple[OutboxMessage, ...]:
-    """About the monitor itself, to whoever wants to hear of it.
+    """Return what is told about the monitor itself, for each channel that wants to hear of it.
 
     A channel that waits for escalation hears it only where there is no other one to tell.
     """

@@ -27,7 +27,7 @@ class SlidingWindows:
             parts[newest] = parts[newest] | rollup if newest in parts else rollup
 
     def total(self, check: str, vantage: str, length: timedelta) -> Rollup:
-        """The sum of the window that ends with the run that was added last."""
+        """Return the sum of the window that ends with the run that was added last."""
         return merge(self._parts.get((check, vantage, length), {}).values())
 
     def forget(self, known: set[str]) -> None:

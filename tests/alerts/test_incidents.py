@@ -124,10 +124,10 @@ def test_what_people_said_or_were_told_stands_in_the_timeline_with_its_time() ->
 def test_telling_unmutes_forgets_what_would_have_been_told_and_sets_the_reminder() -> None:
     now, four = START + 7 * MINUTE, timedelta(hours=4)
     held = replace(BEGUN, announced=False, muted=Mute.SILENCE, update_at=now)
-    assert incidents.told(held, now, four) == replace(
+    assert incidents.announced(held, now, four) == replace(
         BEGUN, told_at=now, told_as=Severity.DOWN, remind_at=now + four
     )
-    assert incidents.told(replace(held, acked=now), now, four).remind_at is None
+    assert incidents.announced(replace(held, acked=now), now, four).remind_at is None
 
 
 def test_reminders_stretch_to_a_day_or_to_what_was_asked_for() -> None:

@@ -308,14 +308,14 @@ def test_reminders_and_what_is_told_at_last_wait_for_nothing() -> None:
 def test_a_silence_says_until_when_and_why_if_somebody_said_so() -> None:
     hour = Silence(target="s/a", since=START, until=START + timedelta(hours=1))
     quiet = Quiet(silences=(hour,))
-    assert quiet.over("s/a/chat", START) == Muted(
+    assert quiet.reason("s/a/chat", START) == Muted(
         Mute.SILENCE, "silenced until 2026-11-24 13:00 UTC"
     )
     quiet = quiet.silenced(replace(hour, why="moving"), START)
-    assert quiet.over("s/a/chat", START) == Muted(
+    assert quiet.reason("s/a/chat", START) == Muted(
         Mute.SILENCE, "silenced until 2026-11-24 13:00 UTC: moving"
     )
-    assert quiet.over("s/b/chat", START) is None
+    assert quiet.reason("s/b/chat", START) is None
     assert quiet.silenced(replace(hour, until=START), START).silences == ()
 
 
@@ -333,9 +333,9 @@ def test_an_incident_is_muted_only_where_each_of_its_checks_is() -> None:
     both, until = night.incidents[1], START + timedelta(hours=1)
     one = Quiet(silences=(Silence(target="s/a", since=START, until=until),))
     two = Quiet(silences=(*one.silences, Silence(target="s/b", since=START, until=until, why="b")))
-    assert one.over_all(both, START) is None
-    assert two.over_all(both, START) == one.over("s/a/chat", START)
-    assert two.over_all(replace(both, active=frozenset()), START) is None
+    assert one.reason_for_all(both, START) is None
+    assert two.reason_for_all(both, START) == one.reason("s/a/chat", START)
+    assert two.reason_for_all(replace(both, active=frozenset()), START) is None
 
 
 def test_what_is_muted_does_not_join_what_people_were_told_of() -> None:

@@ -439,7 +439,7 @@ def the_end_of_what_is_acknowledged_is_not_told(patch: Patch) -> None:
 
 @with_people
 def a_silence_holds_nothing_back(patch: Patch) -> None:
-    patch.setattr(mute.Quiet, "over", lambda *_: None)
+    patch.setattr(mute.Quiet, "reason", lambda *_: None)
 
 
 @with_people
