@@ -115,8 +115,8 @@ def _receive(
             continue
         crowded = crowded or place in batch.moved
         fresh.append(entry)
-    wanted = WriteSet.of(fresh)
-    write(connection, Ids(), wanted, state.heard, vantage=state.vantage, crowded=crowded)
+    write_set = WriteSet.of(fresh)
+    write(connection, Ids(), write_set, state.heard, vantage=state.vantage, crowded=crowded)
     upto = max(before, state.upto)
     upsert(connection, _AGENTS, [asdict(replace(state, upto=upto))])
     small_tables.save(connection, _ledger(batch.spend, state.vantage))
@@ -129,14 +129,14 @@ def _begins(
     connection: Connection, vantage: str, runs: tuple[RunRecord, ...]
 ) -> set[tuple[str, int]]:
     """Return check and begin (unix ms) of those runs of this vantage that begin as runs of a batch do."""
-    found: set[tuple[str, int]] = set()
+    stored: set[tuple[str, int]] = set()
     begins = sorted({millis(entry.result.at) for entry in runs})
     query = select(CHECKS.c.key, RUNS.c.at).join(RUNS, RUNS.c.check_id == CHECKS.c.id)
     for start in range(0, len(begins), _AT_ONCE):
         these = RUNS.c.at.in_(begins[start : start + _AT_ONCE])
         rows = connection.execute(query.where(CHECKS.c.vantage == vantage, these))
-        found.update((key, at) for key, at in rows)
-    return found
+        stored.update((key, at) for key, at in rows)
+    return stored
 
 
 def _ledger(spend: Mapping[tuple[date, str], Spend], vantage: str) -> Iterable[LedgerRow]:

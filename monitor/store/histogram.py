@@ -201,7 +201,7 @@ class Sum:
             total.counts[MAINTENANCE if in_maintenance else outcome] += 1
             if kind is not None and not in_maintenance:
                 total.kinds[kind] += 1
-        total.counts[LATE] = sum(each > LATE_MS for each in late)
+        total.counts[LATE] = sum(late_ms > LATE_MS for late_ms in late)
         total.counts[MISSED] = sum(missed)
         total.counts[TOKENS_IN:] = [sum(filter(None, column)) for column in columns[14:17]]
         speaking = [ok and outcome < 2 for ok, outcome in zip(trusted, outcomes, strict=True)]

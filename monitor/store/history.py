@@ -212,7 +212,9 @@ def chart_values(tenths: Iterable[int]) -> "array[int]":
     values, table = [*tenths], _chart_buckets()
     if max(values, default=0) < len(table) - 1:
         return array("h", map(table.__getitem__, values))
-    return array("h", (buckets_of_tenths([each])[0] if each >= 0 else _NOTHING for each in values))
+    return array(
+        "h", (buckets_of_tenths([tenth])[0] if tenth >= 0 else _NOTHING for tenth in values)
+    )
 
 
 @cache
@@ -223,9 +225,9 @@ def _chart_buckets() -> "array[int]":
 
 def _point(half: int, values: Sequence[int]) -> Point:
     """Draw a half hour: time to first token if anything streams."""
-    firsts = sorted(each for each in values[1::3] if each != _NOTHING)
-    times = firsts or sorted(each for each in values[::3] if each != _NOTHING)
-    speeds = sorted(each for each in values[2::3] if each != _NOTHING)
+    firsts = sorted(bucket for bucket in values[1::3] if bucket != _NOTHING)
+    times = firsts or sorted(bucket for bucket in values[::3] if bucket != _NOTHING)
+    speeds = sorted(bucket for bucket in values[2::3] if bucket != _NOTHING)
     return Point(_begin(half), _rank(times, 0.5), _rank(times, 0.95), _rank(speeds, 0.5))
 
 
@@ -417,17 +419,23 @@ class History:
                 place = histories if is_here else elsewhere[key[1]]
                 place[key[0]] = memory.history(key[0], now, tuple(states.get(key, ())))
         today, since = now.astimezone(UTC).date(), now - timedelta(days=DAYS_SHOWN)
-        shown = [each for each in incidents if each.closed is None or each.closed >= since]
+        shown = [
+            incident
+            for incident in incidents
+            if incident.closed is None or incident.closed >= since
+        ]
         week = now - timedelta(days=7)
         return Snapshot(
             at=now,
             checks=histories,
             elsewhere=dict(elsewhere),
             agents={**self.agents},
-            incidents=tuple(sorted(shown, key=lambda each: (each.opened, each.id), reverse=True)),
+            incidents=tuple(
+                sorted(shown, key=lambda incident: (incident.opened, incident.id), reverse=True)
+            ),
             outbox=outbox,
             dead=tuple(message for at, message in self.dead if at >= week),
-            silences=tuple(each for each in self.silences if each.until > now),
+            silences=tuple(silence for silence in self.silences if silence.until > now),
             spent_today=_by_service(spent, today),
             spent_month=_by_service(spent, today.replace(day=1)),
             spent_elsewhere=self.spent_elsewhere_on(today),

@@ -86,39 +86,41 @@ class Loader:
         whole: bool = True,
         rest: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """Into `history`, of which `begin_load` was called when the transaction began.
+        """Fill `history`, of which `begin_load` was called when the transaction began.
 
-        Without charts, bars and windows of days, for who shows none of them, unless `whole`. `rest` is called
+        It goes without charts, bars and windows of days, for who shows none of them, unless `whole`. `rest` is called
         between pieces, with the seconds that the last one took.
         """
-        found = {number: CheckMemory(Past(self._today)) for number in self._keys}
+        memories = {number: CheckMemory(Past(self._today)) for number in self._keys}
         first = millis(self._now) // HOUR_MS - HOURS_SHOWN + 1
         for row in self._connection.execute(select(HOURS).where(HOURS.c.period >= first)).all():
-            if row[1] in found:
+            if row[1] in memories:
                 packed = PackedSum(tuple(row[COUNTS]), kinds_from(row[COUNTS.stop]), row[-1])
-                found[row[1]].lately.hours[row[0]] = packed
-        unrolled = sums_of_runs(self._connection, found, 1, (0, _FOREVER))
+                memories[row[1]].lately.hours[row[0]] = packed
+        unrolled = sums_of_runs(self._connection, memories, 1, (0, _FOREVER))
         for (hour, number), total in unrolled.items():
             if whole:
-                found[number].past.add(hour // 24, total)
+                memories[number].past.add(hour // 24, total)
             if hour >= first:
-                found[number].lately.add(hour, total, ())
+                memories[number].lately.add(hour, total, ())
         for number, result in self._recent():
-            found[number].lately.recent.append(briefly(result))
+            memories[number].lately.recent.append(briefly(result))
         if whole:
-            self._add_days(found, rest)
-            self._draw(found, rest)
+            self._add_days(memories, rest)
+            self._draw(memories, rest)
         for number, result in self.latest():
-            found[number].lately.latest = result
-        history.end_load(self._today, {self._keys[each]: memory for each, memory in found.items()})
+            memories[number].lately.latest = result
+        history.end_load(
+            self._today, {self._keys[number]: memory for number, memory in memories.items()}
+        )
 
-    def _add_days(self, found: Memories, rest: Callable[[float], None]) -> None:
+    def _add_days(self, memories: Memories, rest: Callable[[float], None]) -> None:
         query = select(DAYS).where(DAYS.c.period > self._today - DAYS_SHOWN)
         for rows in _resting(self._connection.execute(query).partitions(_AT_ONCE), rest):
             for row in rows:
-                if row[1] in found:
-                    found[row[1]].past.add(row[0], sum_from(row, WINDOW_FIGURES))
-        for memory in found.values():
+                if row[1] in memories:
+                    memories[row[1]].past.add(row[0], sum_from(row, WINDOW_FIGURES))
+        for memory in memories.values():
             memory.past.pack()
 
     def _recent(self) -> Iterator[tuple[int, Result]]:
@@ -130,8 +132,8 @@ class Loader:
                 if row[1] in self._keys:
                     yield row[1], result_from(row, *self._keys[row[1]], words.texts)
 
-    def _draw(self, found: Memories, rest: Callable[[float], None]) -> None:
-        """The chart's figures, a half hour at a time, joined by the database: which costs less than row by row."""
+    def _draw(self, memories: Memories, rest: Callable[[float], None]) -> None:
+        """Read the chart's figures, a half hour at a time, joined by the database: which costs less than row by row."""
         last = millis(self._now) // HALF_HOUR_MS
         figures = [
             cast(func.coalesce(RUNS.c[name], -1), Text)
@@ -144,11 +146,11 @@ class Loader:
             begin = half * HALF_HOUR_MS
             span = RUNS.c.at.between(begin, begin + HALF_HOUR_MS - 1)
             for number, text in self._connection.execute(joined.where(span & spoke)):
-                if number in found:
-                    found[number].lately.halves[half] = chart_values(map(int, text.split()))
+                if number in memories:
+                    memories[number].lately.halves[half] = chart_values(map(int, text.split()))
 
     def latest(self) -> Iterator[tuple[int, Result]]:
-        """The newest run of each check that has one."""
+        """Return the newest run of each check that has one, by the check's number."""
         last = select(func.max(RUNS.c.at)).where(RUNS.c.check_id == CHECKS.c.id).scalar_subquery()
         newest = self._connection.execute(select(last, CHECKS.c.id)).all()
         rows = [

@@ -65,10 +65,10 @@ class MessageQueue:
             return self._pending.pop(outgoing_id, None)
 
     def oldest(self, channels: frozenset[str]) -> datetime | None:
-        """The time when the oldest undelivered message to one of these was made."""
+        """Return when the oldest undelivered message to one of these channels was made."""
         with self._lock:
-            made = (row.created for row in self._pending.values() if row.channel in channels)
-            return min(made, default=None)
+            times = (row.created for row in self._pending.values() if row.channel in channels)
+            return min(times, default=None)
 
     def waiting(self) -> tuple[OutboxMessage, ...]:
         """All that is not delivered, oldest first."""

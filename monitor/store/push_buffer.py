@@ -152,11 +152,11 @@ class PushBuffer:
 
     def _take(self, connection: Connection, limit: int, most_bytes: int) -> Waiting:
         first_of_boot = self._prepare(connection)
-        found = schema.value(connection, _STREAM)
-        if found is None:
+        stored = schema.value(connection, _STREAM)
+        if stored is None:
             stream, upto = self._begin_stream(connection), 0
         else:
-            name, base, acknowledged = found.split()
+            name, base, acknowledged = stored.split()
             sent = int(schema.value(connection, _SENT) or 0)
             stream, upto = PushStream(id=name, base=int(base), sent=sent), int(acknowledged)
         rows: list[tuple[int, bytes]] = []

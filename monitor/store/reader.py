@@ -384,15 +384,15 @@ class Reader:
 
 def _extent(connection: Connection, table: Table, length: int) -> tuple[int, int, int]:
     """The oldest and the newest period of which anything is known; and from when hours are kept."""
-    found: list[int] = []
+    periods: list[int] = []
     for edge in (func.min, func.max):
         for column, hours in ((table.c.period, length), (HOURS.c.period, 1)):
             period = connection.execute(select(edge(column))).scalar()
-            found += [] if period is None else [period * hours // length]
+            periods += [] if period is None else [period * hours // length]
         at = connection.execute(select(edge(RUNS.c.at))).scalar()
-        found += [] if at is None else [at // HOUR_MS // length]
+        periods += [] if at is None else [at // HOUR_MS // length]
     hours_from = schema.mark(connection, HOURS_FROM) or 0
-    return (min(found), max(found), hours_from) if found else (0, -1, hours_from)
+    return (min(periods), max(periods), hours_from) if periods else (0, -1, hours_from)
 
 
 def must_exist(path: Path) -> None:

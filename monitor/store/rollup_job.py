@@ -126,13 +126,13 @@ def sums(
 
     `span` is the first period and the one behind the last, each of `length` hours.
     """
-    found: dict[tuple[int, int], Sum] = defaultdict(Sum)
+    totals: dict[tuple[int, int], Sum] = defaultdict(Sum)
     these: ColumnElement[bool] = table.c.period.between(span[0], span[1] - 1)
     if len(checks) == 1:
         these &= table.c.check_id == next(iter(checks))
     for row in connection.execute(select(table).where(these)):
         if row[1] in checks:
-            found[row[0], row[1]].add(sum_from(row))
+            totals[row[0], row[1]].add(sum_from(row))
     begin, end = (edge * length * HOUR_MS for edge in span)
     runs = [sums_of_runs(connection, checks, length, (begin, end))]
     if table is HOURS:
@@ -140,8 +140,8 @@ def sums(
         kept = max(begin, first), min(end, last)
         runs.append(sums_of_runs(connection, checks, length, kept, are_rolled=True))
     for key, total in chain.from_iterable(each.items() for each in runs):
-        found[key].add(total)
-    return dict(found)
+        totals[key].add(total)
+    return dict(totals)
 
 
 def sums_of_runs(
@@ -180,8 +180,8 @@ def remake(connection: Connection, table: Table, keys: Iterable[tuple[int, int]]
         total = Sum()
         if table is HOURS and period >= (mark(connection, RUNS_FROM) or 0):
             these = RUNS.c.at.between(period * HOUR_MS, (period + 1) * HOUR_MS - 1)
-            found = connection.execute(COUNTED_RUNS.where(these & (RUNS.c.check_id == check)))
-            total = Sum.of_rows([row[2:] for row in found])
+            rows = connection.execute(COUNTED_RUNS.where(these & (RUNS.c.check_id == check)))
+            total = Sum.of_rows([row[2:] for row in rows])
         elif table is DAYS and period * 24 >= (mark(connection, HOURS_FROM) or 0):
             hours = HOURS.c.period.between(period * 24, period * 24 + 23)
             for row in connection.execute(select(HOURS).where(hours & (HOURS.c.check_id == check))):

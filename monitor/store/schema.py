@@ -340,10 +340,10 @@ def create(connection: Connection) -> None:
 
 def check_version(connection: Connection) -> bool:
     """Tell whether there are tables of ours. Raises where another version has written them."""
-    there = inspect(connection)
-    if there.has_table("meta") and there.has_table("result"):
+    inspector = inspect(connection)
+    if inspector.has_table("meta") and inspector.has_table("result"):
         raise StoreError(_UNRELEASED)
-    if not there.has_table(KeyValueRow.__tablename__):
+    if not inspector.has_table(KeyValueRow.__tablename__):
         return False
     version = int(value(connection, "schema") or 0)
     if version > VERSION:
@@ -351,19 +351,19 @@ def check_version(connection: Connection) -> bool:
             f"the store has schema {version}, this monitor knows {VERSION}: "
             "install the newer version that wrote it, or go back to the backup beside the store"
         )
-    if version == VERSION and _lacks_columns(there):
+    if version == VERSION and _lacks_columns(inspector):
         raise StoreError(_UNRELEASED)
     return version > 0
 
 
-def _lacks_columns(there: Inspector) -> bool:
+def _lacks_columns(inspector: Inspector) -> bool:
     """Tell whether a table of ours has not every column: until a release the schema keeps its number."""
-    found = {
+    columns_of = {
         name: {column["name"] for column in columns}
-        for (_, name), columns in there.get_multi_columns().items()
+        for (_, name), columns in inspector.get_multi_columns().items()
     }
     return any(
-        not {*ours.columns.keys()} <= found.get(ours.name, set())
+        not {*ours.columns.keys()} <= columns_of.get(ours.name, set())
         for ours in SQLModel.metadata.sorted_tables
     )
 
@@ -376,20 +376,20 @@ KEY_VALUE = table(KeyValueRow)
 
 
 def value(connection: Connection, name: str, vantage: str = "") -> str | None:
-    """A single value by its name; those of the whole store have no vantage."""
+    """Return a single value by its name; those of the whole store have no vantage."""
     query = "SELECT value FROM key_value WHERE vantage = :vantage AND name = :name"
     row = connection.execute(text(query), {"vantage": vantage, "name": name}).first()
     return None if row is None else str(row[0])
 
 
-def set_value(connection: Connection, name: str, said: str, vantage: str = "") -> None:
-    upsert(connection, KEY_VALUE, [{"vantage": vantage, "name": name, "value": said}])
+def set_value(connection: Connection, name: str, content: str, vantage: str = "") -> None:
+    upsert(connection, KEY_VALUE, [{"vantage": vantage, "name": name, "value": content}])
 
 
 def mark(connection: Connection, name: str) -> int | None:
-    """A number that the store keeps about itself, such as the first hour without a rollup."""
-    said = value(connection, name)
-    return None if said is None else int(said)
+    """Return a number that the store keeps about itself, such as the first hour without a rollup."""
+    number = value(connection, name)
+    return None if number is None else int(number)
 
 
 def upsert(connection: Connection, into: Table, rows: Sequence[dict[str, Any]]) -> None:

@@ -122,8 +122,13 @@ def add_spend(connection: Connection, day: date, service: str, spend: Spend, van
 def subscribers(connection: Connection, vantage: str | None) -> tuple[Subscriber, ...]:
     """List who is told what, by channel and chat."""
     rows = Session(connection).exec(_of(select(SubscriberRow), SubscriberRow, vantage))
-    found = (Subscriber(**row.model_dump(exclude={"vantage"})) for row in rows)
-    return tuple(sorted(found, key=lambda each: (each.channel, each.chat, each.service)))
+    subscribers = (Subscriber(**row.model_dump(exclude={"vantage"})) for row in rows)
+    return tuple(
+        sorted(
+            subscribers,
+            key=lambda subscriber: (subscriber.channel, subscriber.chat, subscriber.service),
+        )
+    )
 
 
 def subscribe(connection: Connection, subscriber: Subscriber, vantage: str) -> None:
@@ -237,10 +242,10 @@ def spent(
 ) -> dict[tuple[date, str], Spend]:
     """Spend by day and service, from this day on."""
     query = _of(select(LedgerRow), LedgerRow, vantage).where(LedgerRow.day >= since.isoformat())
-    found: dict[tuple[date, str], Spend] = defaultdict(Spend)
+    totals: dict[tuple[date, str], Spend] = defaultdict(Spend)
     for row in Session(connection).exec(query):
-        found[date.fromisoformat(row.day), row.service] += Spend(row.tokens, row.money)
-    return dict(found)
+        totals[date.fromisoformat(row.day), row.service] += Spend(row.tokens, row.money)
+    return dict(totals)
 
 
 def spent_elsewhere(
@@ -296,7 +301,7 @@ def restart_state(connection: Connection, vantage: str | None, now: datetime) ->
     habits = Session(connection).exec(_of(select(HabitRow), HabitRow, vantage))
     return RestartState(
         states=states(connection),
-        incidents=tuple(each for each in reversed(recent) if not each.closed),
+        incidents=tuple(incident for incident in reversed(recent) if not incident.closed),
         next_incident=_next(connection, IncidentRow.id),
         habits={row.check_key: HABIT.validate_json(row.body) for row in habits},
         spent_today={
@@ -309,7 +314,7 @@ def restart_state(connection: Connection, vantage: str | None, now: datetime) ->
             for key, _, _, at in newest_runs(connection, vantage)
             if at is not None
         },
-        recent=tuple(each for each in recent if each.closed),
+        recent=tuple(incident for incident in recent if incident.closed),
         silences=silences(connection, now),
         told_best=json.loads(schema.value(connection, TOLD_BEST, vantage or "") or "{}"),
         moved_chats=json.loads(schema.value(connection, MOVED_CHATS, vantage or "") or "{}"),
@@ -320,8 +325,8 @@ def restart_state(connection: Connection, vantage: str | None, now: datetime) ->
 
 def crashes(connection: Connection, vantage: str | None, now: datetime) -> list[str]:
     """The starts of the last hour that followed on a crash, this one included, as ISO dates."""
-    said = schema.value(connection, CRASHES, vantage or "") or ""
-    recent = [each for each in said.split() if now - datetime.fromisoformat(each) < _HOUR]
+    starts = schema.value(connection, CRASHES, vantage or "") or ""
+    recent = [start for start in starts.split() if now - datetime.fromisoformat(start) < _HOUR]
     first = schema.value(connection, SEEN, vantage or "") is None
     clean = first or schema.value(connection, CLEAN, vantage or "") == "yes"
     return recent if clean else [*recent[-99:], now.isoformat()]
@@ -329,8 +334,8 @@ def crashes(connection: Connection, vantage: str | None, now: datetime) -> list[
 
 def last_seen(connection: Connection, vantage: str | None) -> datetime | None:
     """The last heartbeat, or the newest run if that is later."""
-    said = note(connection, vantage, SEEN)
-    times = [datetime.fromisoformat(said)] if said else []
+    heartbeat = note(connection, vantage, SEEN)
+    times = [datetime.fromisoformat(heartbeat)] if heartbeat else []
     newest = connection.execute(select(func.max(RUNS.c.at))).scalar()
     return max([*times, *([from_millis(newest)] if newest else [])], default=None)
 

@@ -43,7 +43,7 @@ from monitor.store.transaction import Change, Done, Item
 from monitor.store.writer import AlsoWritten, Writer
 
 T = TypeVar("T")
-_LOOK_EVERY_S = 86_400
+_CHECK_EVERY_S = 86_400
 log = logging.getLogger(__name__)
 
 
@@ -83,7 +83,7 @@ class Store:
             replaced=self._replaced,
             max_size=history.max_size,
             reserve=Reserve(self._path),
-            is_read_long=lambda: self._is_looking or not (self._load is None or self._load.done()),
+            is_read_long=lambda: self._is_checking or not (self._load is None or self._load.done()),
         )
         self._writer = Writer(
             self._engine,
@@ -97,29 +97,29 @@ class Store:
         self._others = frozenset(others)
         self._history = History(vantage)
         self._load: Future[None] | None = None
-        self._is_looking = False
+        self._is_checking = False
         self._closing = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="store-loader")
         self._reader: Reader | None = None
         self._outbox: MessageQueue
-        self._looked = float("-inf") if self._health.is_large else clock.monotonic()
+        self._checked_at = float("-inf") if self._health.is_large else clock.monotonic()
         """A large file is not looked through before the start, but soon after it."""
         self._lock: BinaryIO | None = None
 
     @staticmethod
     def read_only(url: str, *, vantage: str | None = None) -> Reader:
-        """For commands beside a running daemon."""
+        """Open a store for a command beside a running daemon."""
         return Reader(url, vantage=vantage)
 
     @staticmethod
     def holder(url: str) -> int | None:
-        """The process id of the daemon that writes this store, if one runs."""
+        """Return the process id of the daemon that writes this store, if one runs."""
         return connections.holder(connections.path_of(url))
 
     @staticmethod
     def request(url: str, request: OperatorRequest) -> None:
-        """For commands beside a daemon: it takes the request up within seconds, or when it starts."""
+        """Keep what a command asks of the daemon, which takes it up within seconds, or when it starts. Raises StoreError."""
         path = connections.path_of(url)
         must_exist(path)
         writing = connections.writing(path)
@@ -172,6 +172,7 @@ class Store:
         self._writer.start()
 
     def _prepare(self) -> None:
+        """Claim the file for this daemon and make it ready to be written. Raises StoreError."""
         if self._lock is None:
             self._lock = connections.claim(self._path)
         self._health.prepare()
@@ -183,21 +184,22 @@ class Store:
             self._lock = None
 
     def _read_small(self) -> None:
-        self._outbox = MessageQueue(*self._asked.outbox(), self._clock)
-        with self._asked.loading(self._clock.now()) as loader:
+        """Read what a start cannot do without: messages, states, incidents and other tables of few rows."""
+        self._outbox = MessageQueue(*self._file.outbox(), self._clock)
+        with self._file.loading(self._clock.now()) as loader:
             loader.small(self._history)
-        self._asked.restart_state(self._clock.now())
+        self._file.restart_state(self._clock.now())
 
     def _begin_load(self, now: datetime, uncommitted: Iterable[Item]) -> None:
         """Fix what is read, while nobody commits; the rest goes on in a thread of its own."""
-        looking = self._asked.loading(now, self._others)
-        loader = looking.__enter__()
+        reading = self._file.loading(now, self._others)
+        loader = reading.__enter__()
         self._history.begin_load(uncommitted)
 
         def load() -> None:
             try:
                 with contextlib.ExitStack() as stack:
-                    stack.push(looking)
+                    stack.push(reading)
                     loader.load(self._history, rest=self._rest)
                 self.on_load()
             except _NobodyWaitsError:
@@ -213,19 +215,19 @@ class Store:
             raise _NobodyWaitsError("the store is being closed")
 
     def on_commit(self, listener: Callable[[], None]) -> None:
-        """Called from the writer's thread after each commit that holds messages or incidents."""
+        """Call `listener` from the writer's thread after each commit that holds messages or incidents."""
         self._listeners.append(listener)
 
     def recall(self) -> RestartState:
         """Recall what the last daemon left, and mark that this one has not stopped yet."""
         now = self._clock.now()
-        state = self._asked.restart_state(now)
-        marks = ((CRASHES, self._asked.crashes(now)), (CLEAN, "no"), (SEEN, now.isoformat()))
+        state = self._file.restart_state(now)
+        marks = ((CRASHES, self._file.crashes(now)), (CLEAN, "no"), (SEEN, now.isoformat()))
         self._put(Change(values=marks))
         return state
 
     def record(self, entry: RunRecord) -> None:
-        """Committed within a second or so, whole or not at all. Never blocks, never raises."""
+        """Hand over a run, which is committed within a second or so, whole or not at all. Never blocks, never raises."""
         outgoing = self._outbox.put(entry.outgoing)
         urgent = bool(entry.outgoing or entry.incidents)
         self._put(replace(entry, outgoing=outgoing) if outgoing else entry, urgent=urgent)
@@ -240,7 +242,7 @@ class Store:
         states: tuple[AlertState, ...] = (),
         values: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Reminders, notices, forgotten checks and single values by name, which come with no result."""
+        """Commit what comes with no result: reminders, notices, forgotten checks and single values by name."""
         self.keep(incidents, outgoing, states, values)
         await self.flush()
 
@@ -257,17 +259,17 @@ class Store:
         self._put(change, urgent=bool(outgoing or incidents))
 
     def _put(self, item: Item, *, urgent: bool = False) -> None:
-        """To memory and to the writer, at once as seen by a load that begins."""
+        """Hand an item to memory and to the writer, at once as seen by a load that begins."""
         with self._history.lock:
             self._history.add(item)
             self._writer.put(item, urgent=urgent)
 
     async def flush(self) -> None:
-        """Until all that was handed over so far is committed; StoreError when it cannot be."""
+        """Wait until all that was handed over so far is committed. Raises StoreError when it cannot be."""
         await asyncio.wrap_future(self._writer.flushed())
 
     async def due(self, now: datetime) -> tuple[OutboxMessage, ...]:
-        """Oldest first; in a channel nothing overtakes a message that must wait."""
+        """Return the messages to send now, oldest first. In a channel none overtakes one that must wait."""
         return self._outbox.due(now, durable=self.trouble is None)
 
     def sent(self, outgoing_id: int, at: datetime) -> None:
@@ -291,7 +293,7 @@ class Store:
         await self._write(lambda connection: small_tables.add_request(connection, request))
 
     async def subscribers(self) -> tuple[Subscriber, ...]:
-        return await self._ask(self._asked.subscribers)
+        return await self._ask(self._file.subscribers)
 
     async def subscribe(self, subscriber: Subscriber) -> None:
         await self._write(
@@ -325,19 +327,20 @@ class Store:
         more = True
         while more:
             more = await self._write(lambda connection: self._prune(connection, now, history))
-        if self._clock.monotonic() - self._looked >= _LOOK_EVERY_S:
-            self._looked = self._clock.monotonic()
-            await asyncio.to_thread(self._look_through)
+        if self._clock.monotonic() - self._checked_at >= _CHECK_EVERY_S:
+            self._checked_at = self._clock.monotonic()
+            await asyncio.to_thread(self._check_file)
 
-    def _look_through(self) -> None:
-        self._is_looking = True
+    def _check_file(self) -> None:
+        """Look for damage in the whole file; the writer mends what is found."""
+        self._is_checking = True
         try:
             if damage(self._path, stop=self._closing.is_set) is not None:
                 self._health.suspected()
         except StoreError as error:
             log.info('event=store_not_looked_through why="%s"', error)
         finally:
-            self._is_looking = False
+            self._is_checking = False
 
     def _prune(self, connection: Connection, now: datetime, history: HistorySettings) -> bool:
         """In the writer's thread."""
@@ -351,7 +354,7 @@ class Store:
         self._put(Change(values=((SEEN, now.isoformat()),)))
 
     async def note(self, name: str, text: str) -> None:
-        """For commands beside the daemon: `Reader.note` finds it."""
+        """Keep a single value by its name for commands beside the daemon, which read it by `Reader.note`."""
         self._put(Change(values=((name, text),)), urgent=True)
         await self.flush()
 
@@ -388,8 +391,8 @@ class Store:
         return self._history.spent_elsewhere_on(today)
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
-        """For what only a few stores hold: the rows of agents."""
-        return await self._ask(lambda: self._asked.ask(question))
+        """Read from the file what only a few stores hold: the rows of agents."""
+        return await self._ask(lambda: self._file.ask(question))
 
     async def close(self) -> None:
         """Commit all, mark a clean stop, and end the threads."""
@@ -399,7 +402,7 @@ class Store:
         await asyncio.to_thread(self._writer.stop)
         await asyncio.to_thread(self._loader.shutdown)
         self._pool.shutdown()
-        self._asked.close()
+        self._file.close()
         self._engine.dispose()
         self._release()
         if left := len(self._writer.waiting()):
@@ -412,9 +415,9 @@ class Store:
 
     @property
     def trouble(self) -> str | None:
-        """The reason why writing fails now, if it does; results wait in memory meanwhile.
+        """Return why writing fails now, if it does; results wait in memory meanwhile.
 
-        Known within a minute: at the next commit, which a heartbeat brings, or look at the file.
+        It is known within a minute: at the next commit, which a heartbeat brings, or look at the file.
         """
         return self._writer.trouble or self._writer.unseen
 
@@ -425,11 +428,11 @@ class Store:
 
     @property
     def overflow(self) -> str | None:
-        """That results are given up, if they are: the disk fails for longer than memory reaches."""
+        """Return a sentence where results are given up: the disk fails for longer than memory reaches."""
         return self._writer.overflow
 
     def oldest_message(self, channels: Iterable[str]) -> datetime | None:
-        """The time when the oldest undelivered message to one of these was made."""
+        """Return when the oldest undelivered message to one of these channels was made."""
         return self._outbox.oldest(frozenset(channels))
 
     @property
@@ -450,33 +453,33 @@ class Store:
     async def incident(self, incident_id: int) -> Incident | None:
         """Find an incident: the last 90 days are in memory, older ones in the file."""
         known = self._history.incidents.get(incident_id)
-        return known or await self._ask(lambda: self._asked.incident(incident_id))
+        return known or await self._ask(lambda: self._file.incident(incident_id))
 
     async def incidents(
         self, *, since: datetime | None = None, limit: int | None = None
     ) -> tuple[Incident, ...]:
-        """Committed ones, newest first; with `since`, the open ones and those closed after it."""
-        return await self._ask(lambda: self._asked.incidents(since=since, limit=limit))
+        """Return the committed incidents, newest first; with `since` the open ones and those closed after it."""
+        return await self._ask(lambda: self._file.incidents(since=since, limit=limit))
 
     async def results(
         self, check: str, *, since: datetime, until: datetime | None = None
     ) -> tuple[Result, ...]:
-        return await self._ask(lambda: self._asked.results(check, since=since, until=until))
+        return await self._ask(lambda: self._file.results(check, since=since, until=until))
 
     async def results_since(self, since: datetime) -> tuple[Result, ...]:
         """Read the runs of all checks, oldest first."""
-        return await self._ask(lambda: tuple(self._asked.each_result(since=since)))
+        return await self._ask(lambda: tuple(self._file.each_result(since=since)))
 
     async def latest_results(self) -> tuple[Result, ...]:
-        """The newest run of each check, from the file: a start does not wait until all is loaded."""
-        return await self._ask(self._asked.latest)
+        """Return the newest run of each check, from the file: a start does not wait until all is loaded."""
+        return await self._ask(self._file.latest)
 
     async def requests(self) -> tuple[OperatorRequest, ...]:
         """List what people have asked from other processes, oldest first."""
-        return await self._ask(self._asked.requests)
+        return await self._ask(self._file.requests)
 
     async def evidence(self, check: str, at: datetime) -> Evidence | None:
-        return await self._ask(lambda: self._asked.evidence(check, at))
+        return await self._ask(lambda: self._file.evidence(check, at))
 
     def changes(self) -> int:
         """Return how often an alert state or an incident has changed since the start."""
@@ -498,10 +501,10 @@ class Store:
         if not self._history.is_loaded:
             raise StoreError("the store cannot be read: its history is not loaded yet")
         with contextlib.suppress(StoreError):
-            self._history.silences = await self._ask(lambda: self._asked.silences(now))
-        return await self._ask(lambda: self._look(now))
+            self._history.silences = await self._ask(lambda: self._file.silences(now))
+        return await self._ask(lambda: self._from_memory(now))
 
-    def _look(self, now: datetime) -> Snapshot:
+    def _from_memory(self, now: datetime) -> Snapshot:
         try:
             return self._history.snapshot(now, self._outbox.waiting())
         except connections.UNREADABLE as error:
@@ -510,9 +513,9 @@ class Store:
             self._health.suspected()
             raise StoreError("the store cannot be read: a row of it is damaged") from error
 
-    def _note(self, said: str) -> None:
-        self._notes.append(said)
-        log.error('event=store_note what="%s"', said)
+    def _note(self, sentence: str) -> None:
+        self._notes.append(sentence)
+        log.error('event=store_note what="%s"', sentence)
 
     def _replaced(self) -> None:
         self._writer.file_replaced()
@@ -528,7 +531,8 @@ class Store:
                 listener()
 
     @property
-    def _asked(self) -> Reader:
+    def _file(self) -> Reader:
+        """Return what answers from the file."""
         assert self._reader is not None, "open it first"
         return self._reader
 

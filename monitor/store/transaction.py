@@ -84,10 +84,10 @@ class WriteSet:
 
     @classmethod
     def of(cls, items: Iterable[Item]) -> "WriteSet":
-        wanted = cls()
+        write_set = cls()
         for item in items:
-            wanted._add(item)
-        return wanted
+            write_set._add(item)
+        return write_set
 
     def _add(self, item: Item) -> None:
         if isinstance(item, RunRecord):
@@ -121,41 +121,44 @@ class WriteSet:
 def write(
     connection: Connection,
     ids: Ids,
-    wanted: WriteSet,
+    write_set: WriteSet,
     now: datetime,
     *,
     vantage: str,
     crowded: bool = False,
 ) -> None:
     """Write all of it. `crowded`: two runs of a check may have begun in the same millisecond."""
-    keys = insert_runs(connection, ids, wanted.entries, now, crowded=crowded)
-    found = [
+    keys = insert_runs(connection, ids, write_set.entries, now, crowded=crowded)
+    evidence_rows = [
         {
             "at": at,
             "check_id": check.id,
             "body": small_tables.EVIDENCE.dump_json(entry.evidence).decode(),
         }
-        for (at, check), entry in zip(keys, wanted.entries, strict=True)
+        for (at, check), entry in zip(keys, write_set.entries, strict=True)
         if entry.evidence is not None
     ]
-    upsert(connection, EVIDENCE, found)
+    upsert(connection, EVIDENCE, evidence_rows)
     late = [
         (at, check.id, counted_row(entry))
-        for (at, check), entry in zip(keys, wanted.entries, strict=True)
+        for (at, check), entry in zip(keys, write_set.entries, strict=True)
         if at < check.rolled_until
     ]
     if late:
         rollup_job.add_runs(connection, late)
     rows = [
-        *(small_tables.state_row(state) for state in wanted.states.values()),
-        *(small_tables.habit_row(*pair, vantage) for pair in wanted.habits.items()),
-        *(small_tables.incident_row(each, vantage) for each in wanted.incidents.values()),
-        *(small_tables.message_row(each, vantage) for each in wanted.outgoing.values()),
+        *(small_tables.state_row(state) for state in write_set.states.values()),
+        *(small_tables.habit_row(*pair, vantage) for pair in write_set.habits.items()),
+        *(
+            small_tables.incident_row(incident, vantage)
+            for incident in write_set.incidents.values()
+        ),
+        *(small_tables.message_row(message, vantage) for message in write_set.outgoing.values()),
     ]
     small_tables.save(connection, rows)
-    for done in wanted.done.values():
+    for done in write_set.done.values():
         small_tables.finish_message(connection, done.id, vantage, done.at, done.error)
-    for (day, service), spend in wanted.spent.items():
+    for (day, service), spend in write_set.spent.items():
         small_tables.add_spend(connection, day, service, spend, vantage)
-    for name, said in wanted.values.items():
-        set_value(connection, name, said, vantage)
+    for name, content in write_set.values.items():
+        set_value(connection, name, content, vantage)

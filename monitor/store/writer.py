@@ -90,7 +90,7 @@ class Writer:
                 self._wake.notify()
 
     def flushed(self) -> "Future[None]":
-        """Done when all that was put so far is committed; a StoreError when that fails."""
+        """Return what is done when all that was put so far is committed, with a StoreError when that fails."""
         answer: Future[None] = Future()
         with self._wake:
             self._waiting.append(answer)
@@ -154,7 +154,7 @@ class Writer:
         return f"{lost} results that waited for the disk were given up, the oldest good ones first"
 
     def make_ready(self) -> None:
-        """Once before `start`, then again before each commit until it works. Raises StoreError."""
+        """Prepare the file: once before `start`, then again before each commit until it works. Raises StoreError."""
         if not self.is_ready:
             try:
                 self._prepare()
@@ -273,20 +273,20 @@ class Writer:
         return not reserve.is_gone
 
     def _write(self, items: Sequence[Item]) -> None:
-        wanted, now = WriteSet.of(items), self._clock.now()
+        write_set, now = WriteSet.of(items), self._clock.now()
         try:
-            self._write_once(wanted, now)
+            self._write_once(write_set, now)
         except IntegrityError:
             self._ids.forget()
         else:
             return
-        self._write_once(wanted, now, crowded=True)
+        self._write_once(write_set, now, crowded=True)
 
-    def _write_once(self, wanted: WriteSet, now: datetime, *, crowded: bool = False) -> None:
+    def _write_once(self, write_set: WriteSet, now: datetime, *, crowded: bool = False) -> None:
         with self._engine.begin() as connection:
-            write(connection, self._ids, wanted, now, vantage=self._vantage, crowded=crowded)
-            if self._also and wanted.entries:
-                self._also(connection, wanted.entries)
+            write(connection, self._ids, write_set, now, vantage=self._vantage, crowded=crowded)
+            if self._also and write_set.entries:
+                self._also(connection, write_set.entries)
 
     def _commit_sparingly(self, items: list[Item]) -> str:
         """The last of the disk is for what alerts need; runs wait."""
@@ -341,12 +341,12 @@ class Writer:
                 )
         return why(error, self._health.path)
 
-    def _failed(self, said: str) -> str:
+    def _failed(self, why: str) -> str:
         self._ids.forget()
-        if said != self.trouble:
-            log.error('event=store_failed why="%s"', said)
-        self.trouble = said
-        return said
+        if why != self.trouble:
+            log.error('event=store_failed why="%s"', why)
+        self.trouble = why
+        return why
 
     def _roll(self) -> None:
         before = (millis(self._clock.now()) - _ROLL_AFTER_MS) // HOUR_MS * HOUR_MS

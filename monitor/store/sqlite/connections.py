@@ -111,21 +111,21 @@ def _lock(file: BinaryIO, path: Path) -> None:
 
 
 def holder(path: Path) -> int | None:
-    """The process that has claimed this store, if one has."""
+    """Return the id of the process that has claimed this store, if one has."""
     try:
         with path.with_name(path.name + ".lock").open("rb") as lock:
-            said = lock.read(20).strip()
+            process_id = lock.read(20).strip()
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return int(said) if said.isdigit() else None
+                return int(process_id) if process_id.isdigit() else None
     except OSError:
         return None
     return None
 
 
 def writing(path: Path) -> Engine:
-    """FULL, so that what was acknowledged survives a power cut; one commit a second can afford it."""
+    """Open for writing: FULL, so that what was acknowledged survives a power cut; one commit a second can afford it."""
     return _engine(
         lambda: sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5),
         begin="BEGIN IMMEDIATE",
@@ -188,13 +188,13 @@ def is_full(error: BaseException) -> bool:
 
 
 def why(error: BaseException, path: Path) -> str:
-    """Got, and what to do: `the store cannot be written: the disk is full (0 MB free on /var)`."""
-    said, code = _first(error), _code(error)
+    """Return what was met, and what to do: `the store cannot be written: the disk is full (0 MB free on /var)`."""
+    message, code = _first(error), _code(error)
     if code not in _REMEDIES:
-        return f"the store cannot be written: {said}"
+        return f"the store cannot be written: {message}"
     full = code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
     free = f", {free_mb(path)} MB free" if full else ""
-    return f"the store cannot be written: {_REMEDIES[code]} ({said}{free}, {path})"
+    return f"the store cannot be written: {_REMEDIES[code]} ({message}{free}, {path})"
 
 
 def _code(error: BaseException) -> int | None:
@@ -205,15 +205,15 @@ def _code(error: BaseException) -> int | None:
 
 def _first(error: BaseException) -> BaseException:
     """A full disk ends the transaction, and whatever is cleaned up then complains in its turn."""
-    found, each = error, error.__context__
-    while each is not None:
-        found, each = each if isinstance(each, sqlite3.Error) else found, each.__context__
-    return found
+    first, cause = error, error.__context__
+    while cause is not None:
+        first, cause = cause if isinstance(cause, sqlite3.Error) else first, cause.__context__
+    return first
 
 
 def free_mb(path: Path) -> str:
     try:
-        found = os.statvfs(path.parent)
+        disk = os.statvfs(path.parent)
     except OSError:
         return "?"
-    return str(found.f_bavail * found.f_frsize // 1_000_000)
+    return str(disk.f_bavail * disk.f_frsize // 1_000_000)

@@ -83,16 +83,16 @@ class Reserve:
         """The disk was full, and has not had room enough since."""
 
     def hold(self) -> None:
-        """All of it, or the last part, where there is twice the room. Raises nothing."""
+        """Take all of it, or the last part, where there is twice the room. Raises nothing."""
         with contextlib.suppress(OSError):
-            disk, held = os.statvfs(self.path.parent), self.size()
+            disk, bytes_held = os.statvfs(self.path.parent), self.size()
             whole = min(self.MOST, disk.f_blocks * disk.f_frsize // self.SHARE)
-            room = disk.f_bavail * disk.f_frsize + held
+            room = disk.f_bavail * disk.f_frsize + bytes_held
             for size in (whole, whole // self.LAST):
-                if held < size and room >= 2 * size:
+                if bytes_held < size and room >= 2 * size:
                     self._grow(size)
-                    held = size
-            self.is_short = self.path.exists() and held < whole
+                    bytes_held = size
+            self.is_short = self.path.exists() and bytes_held < whole
 
     def _grow(self, size: int) -> None:
         """Take real blocks; where they end half-way, they are given back."""
@@ -105,12 +105,12 @@ class Reserve:
                 raise
 
     def give(self) -> bool:
-        """Give back most of it, or then all. False where there was none left."""
-        held = self.size()
-        if not held:
+        """Give back most of it, or then all. Return False where there was none left."""
+        bytes_held = self.size()
+        if not bytes_held:
             return False
         try:
-            os.truncate(self.path, 0 if self.is_short else held // self.LAST)
+            os.truncate(self.path, 0 if self.is_short else bytes_held // self.LAST)
         except OSError:
             return False
         self.is_short = True
@@ -217,17 +217,17 @@ class FileHealth:
         """Mend what can be mended; StoreError where it cannot."""
         self._next = self.clock.monotonic() + LOOK_EVERY_S
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except FileNotFoundError:
             self._write_again("was deleted")
         except OSError as error:
             raise StoreError(f"the store cannot be seen: {error.strerror}, {self.path}") from error
         else:
-            if (found.st_dev, found.st_ino) != self._identity:
+            if (status.st_dev, status.st_ino) != self._identity:
                 self._write_again("was replaced by another file")
-            elif found.st_size < self._size and self._next - self._cut > _CUT_LASTS_S:
+            elif status.st_size < self._size and self._next - self._cut > _CUT_LASTS_S:
                 self.suspect = True
-            self._size = found.st_size
+            self._size = status.st_size
         if self.suspect:
             self.check()
         with self.engine.begin() as connection:
@@ -267,8 +267,8 @@ class FileHealth:
         if self.max_size is None:
             return False
         with self.engine.begin() as connection:
-            found = sizes(connection)
-        return found.total * found.page >= 0.95 * file_limit(self.max_size)
+            pages = sizes(connection)
+        return pages.total * pages.page >= 0.95 * file_limit(self.max_size)
 
     def give_back(self, connection: Connection) -> bool:
         """Cut some free pages off the end of the file. True while there are many more."""
@@ -317,15 +317,15 @@ class FileHealth:
 
     def _drop_unreadable(self) -> None:
         with self.engine.begin() as connection:
-            found = repair.find_unreadable(connection)
-        if not found:
+            unreadable = repair.find_unreadable(connection)
+        if not unreadable:
             return
         aside = self.path.with_name(f"{self.path.name}.unreadable-{self._stamp()}")
         repair.copy(self.path, aside)
         with self.engine.begin() as connection:
-            repair.drop_unreadable(connection, found)
+            repair.drop_unreadable(connection, unreadable)
         self.replaced()
-        counts = ", ".join(f"{len(keys)} of {table.name}" for table, keys in found.items())
+        counts = ", ".join(f"{len(keys)} of {table.name}" for table, keys in unreadable.items())
         self.note(
             f"rows of the store could not be read ({counts}); it is kept as {aside.name}, and went on without them"
         )

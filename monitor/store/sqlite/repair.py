@@ -32,8 +32,8 @@ def damage(
 ) -> str | None:
     """Ask SQLite what is wrong with the file; None for a sound or a new one.
 
-    Not by `quick_check`, which costs the same here and does not see an index that is damaged. Not `whole`
-    is a look at its first page alone. Raises StoreError where it cannot be opened, or at `stop`.
+    `quick_check` would cost the same here, and does not see an index that is damaged. Unless `whole`, only
+    the first page is looked at. Raises StoreError where it cannot be opened, or at `stop`.
     """
     if not path.exists() or path.stat().st_size == 0:
         return None
@@ -42,12 +42,12 @@ def damage(
             connection.text_factory = TEXT
             connection.set_progress_handler(stop, _STEPS)
             look = "PRAGMA integrity_check(1)" if whole else "SELECT 'ok' FROM sqlite_schema"
-            said = (connection.execute(look).fetchone() or ["ok"])[0]
+            answer = (connection.execute(look).fetchone() or ["ok"])[0]
     except sqlite3.OperationalError as error:  # locked or unreadable is no damage
         raise StoreError(f"{path} cannot be opened: {error}") from None
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # it may say what stands there
         return str(error)
-    return None if said == "ok" else str(said).replace("\n", " ")
+    return None if answer == "ok" else str(answer).replace("\n", " ")
 
 
 def set_aside(path: Path, stamp: str, what: str = "corrupt") -> Path:
@@ -64,7 +64,7 @@ def set_aside(path: Path, stamp: str, what: str = "corrupt") -> Path:
 
 
 def copy(path: Path, to: Path) -> None:
-    """A consistent copy beside a busy writer, in one step: in many it would start over each time."""
+    """Write a consistent copy beside a busy writer, in one step: in many it would start over each time."""
     fresh = to.with_name(to.name + ".part")
     try:
         fresh.unlink(missing_ok=True)
@@ -74,8 +74,8 @@ def copy(path: Path, to: Path) -> None:
             raise StoreError(f"{to} was not written: the copy is damaged ({wrong})")
         fresh.replace(to)
     except (OSError, sqlite3.Error) as error:
-        said = (error.strerror if isinstance(error, OSError) else None) or error
-        raise StoreError(f"{to} cannot be written: {said}") from error
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise StoreError(f"{to} cannot be written: {reason}") from error
     finally:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
@@ -145,8 +145,10 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 def find_unreadable(connection: Connection) -> Keys:
     """Rows that nobody can read in a file that is sound: no checksum covers what a row holds."""
-    found = {table: [*_unreadable(connection, table)] for table in SQLModel.metadata.sorted_tables}
-    return {table: keys for table, keys in found.items() if keys}
+    unreadable = {
+        table: [*_unreadable(connection, table)] for table in SQLModel.metadata.sorted_tables
+    }
+    return {table: keys for table, keys in unreadable.items() if keys}
 
 
 def _unreadable(connection: Connection, table: Table) -> Iterator[Row]:
@@ -158,7 +160,7 @@ def _unreadable(connection: Connection, table: Table) -> Iterator[Row]:
         if isinstance(column.type, Integer) and not column.primary_key
     ]
     if table is RUNS:
-        known = select(WORDS.c.id).where(WORDS.c.text.in_([each.value for each in FailureKind]))
+        known = select(WORDS.c.id).where(WORDS.c.text.in_([kind.value for kind in FailureKind]))
         wrong += [RUNS.c.outcome.not_in(range(len(OUTCOMES))), RUNS.c.kind_id.not_in(known)]
     if wrong:
         yield from map(tuple, connection.execute(select(*keys).where(or_(*wrong))))
@@ -193,13 +195,13 @@ _READ: Mapping[str, Callable[[Any], object]] = {
 }
 
 
-def drop_unreadable(connection: Connection, found: Keys) -> None:
+def drop_unreadable(connection: Connection, unreadable: Keys) -> None:
     """Delete them, and make anew what follows from other rows: one lost row must not cost others."""
-    for table, keys in found.items():
+    for table, keys in unreadable.items():
         for first in range(0, len(keys), _MANY):
             some = [*keys[first : first + _MANY]]
             connection.execute(delete(table).where(tuple_(*table.primary_key).in_(some)))
-    if KEY_VALUE in found:
+    if KEY_VALUE in unreadable:
         settle(connection)
     for table in (HOURS, DAYS):
-        rollup_job.remake(connection, table, found.get(table, ()))
+        rollup_job.remake(connection, table, unreadable.get(table, ()))
