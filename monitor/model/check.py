@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from monitor.model.failure import FailureKind
 from monitor.model.secret import Secret
 
 
@@ -91,6 +92,11 @@ class Probe(Protocol):
     @property
     def main_rank(self) -> int:
         """The probe of lowest rank speaks for an endpoint where none has `main = true`."""
+        ...
+
+    @property
+    def broken_by(self) -> frozenset[FailureKind]:
+        """The failures by which the promise is broken that it tests; empty where it tests none."""
         ...
 
     @property

@@ -281,8 +281,8 @@ def long_day(day: date, language: Language = ENGLISH) -> str:
 
 def promise(fact: TrustFact, language: Language = ENGLISH) -> str:
     """Name what a fact is about: `Model identity`, `Tool calls (claude-tools)`."""
-    text, usual = language.gettext(_PROMISES[fact.what]), {"model": "identity"}
-    if fact.check == usual.get(fact.what, fact.what) or fact.what == "streaming":
+    text = language.gettext(_PROMISES[fact.what])
+    if fact.check == fact.kind or fact.what == "streaming":
         return text
     return language.gettext("%(where)s (%(call)s)", where=text, call=fact.check)
 

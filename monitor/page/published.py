@@ -147,6 +147,8 @@ class TrustFact:
 
     what: str
     check: str
+    kind: str
+    """The kind of the probe that measured it."""
     finding: TrustFinding
     state: State
     failure: FailureKind | None = None

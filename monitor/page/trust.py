@@ -24,13 +24,6 @@ from monitor.page.states import State
 
 _SAYS_NOTHING_BAD = frozenset({FailureKind.SLOW, FailureKind.CERT_EXPIRING})
 """Failures of runs whose answer was good."""
-PROMISES: Mapping[str, frozenset[FailureKind]] = {
-    "identity": frozenset({FailureKind.MODEL_SUSPECT}),
-    "structured": frozenset({FailureKind.SCHEMA_IGNORED}),
-    "tools": frozenset({FailureKind.TOOL_CALL_MISSING, FailureKind.TOOL_CALL_BROKEN}),
-    "cache": frozenset({FailureKind.CACHE_MISSING, FailureKind.CACHE_UNREPORTED}),
-}
-"""Kinds of probes that test a promise -> the failures by which it is broken."""
 _STREAMING = frozenset({FailureKind.FAKE_STREAMING, FailureKind.STREAM_NOT_SUPPORTED})
 _BURSTS = 3
 """Streams in a row that came in one burst, after which it is believed."""
@@ -63,7 +56,7 @@ def learned(
     return tuple(
         Learned(
             habit=habits.get(check.key, none),
-            has_peers=check.probe.kind == "identity"
+            has_peers=_is_of_model(check)
             and any(
                 habits.get(peer.key, none).words.is_compared
                 for peer in everywhere
@@ -90,21 +83,28 @@ def trust_facts(
         for check, history, each in zip(checks, histories, known, strict=True)
         if each is not None
     ]
-    for kind in PROMISES:
-        for check, history, each in rows:
-            if check.probe.kind == kind:
-                yield _promise(check, history, each, incidents)
-    streams = [row for row in rows if row[0].probe.streams and row[0].probe.kind not in PROMISES]
+    for check, history, each in sorted(rows, key=lambda row: _order(row[0])):
+        if check.probe.broken_by:
+            yield _promise(check, history, each, incidents)
+    streams = [row for row in rows if row[0].probe.streams and not row[0].probe.broken_by]
     if streams:
         yield _streaming(*min(streams, key=lambda row: row[0] is not main), incidents)
+
+
+def _is_of_model(check: Check) -> bool:
+    return FailureKind.MODEL_SUSPECT in check.probe.broken_by
+
+
+def _order(check: Check) -> tuple[bool, int]:
+    return not _is_of_model(check), check.probe.main_rank
 
 
 def _promise(
     check: Check, history: CheckHistory | None, known: Learned, incidents: Sequence[Incident]
 ) -> TrustFact:
-    broken_by = PROMISES[check.probe.kind]
+    broken_by = check.probe.broken_by
     result = _telling(history, broken_by)
-    is_model = check.probe.kind == "identity"
+    is_model = _is_of_model(check)
     what = "model" if is_model else check.probe.kind
     if result is not None and result.failure and result.failure.kind in broken_by:
         return _fact(
@@ -188,6 +188,7 @@ def _fact(
     return TrustFact(
         what=what,
         check=check.probe.id,
+        kind=check.probe.kind,
         finding=finding,
         state=_STATES.get(finding, State.UNKNOWN),
         failure=failure,

@@ -23,6 +23,7 @@ from monitor.model import (
     Check,
     Evidence,
     Failure,
+    FailureKind,
     Habit,
     LatencyLimit,
     Spend,
@@ -168,6 +169,8 @@ class ProbeSettings(BaseModel):
     needs_model: ClassVar[bool] = False
     shown: ClassVar[bool] = True
     """Whether the page shows such a check; what only the operator may know is not."""
+    broken_by: ClassVar[frozenset[FailureKind]] = frozenset()
+    """The failures by which the promise is broken that such a probe tests; the page then says what one gets."""
     compares_peers: ClassVar[bool] = False
     """Whether a run looks at what the same probe has learned at the service's other base URLs."""
 

@@ -65,6 +65,7 @@ async def test_a_stream_says_the_right_answer_piece_by_piece_with_usage_and_an_e
         "prompt_tokens": 15,
         "completion_tokens": 80,
         "total_tokens": 95,
+        "prompt_tokens_details": {"cached_tokens": 0},
     }
 
 

@@ -115,9 +115,21 @@ def test_a_promise_is_kept_broken_or_not_proven(kind: str, bad: str, good: str) 
     assert told(None, misses=2) == "The last run did not show it, which proves nothing yet."
     assert told(FailureKind(bad)) == FailureKind(bad).row.what
     assert told(FailureKind.QUOTA_EXHAUSTED) == "Not measured lately."
-    fact = TrustFact(what=kind, check="mine", finding=TrustFinding.KEPT, state=State.OPERATIONAL)
+    fact = TrustFact(
+        what=kind, check="mine", kind=kind, finding=TrustFinding.KEPT, state=State.OPERATIONAL
+    )
     assert formatting.promise(fact).endswith(" (mine)")
     assert not formatting.promise(replace(fact, check=kind)).endswith(")")
+
+
+def test_every_kind_that_tests_a_promise_has_its_words() -> None:
+    for kind, probe in PROBES.items():
+        if not probe.broken_by or FailureKind.MODEL_SUSPECT in probe.broken_by:
+            continue
+        kept = {"finding": TrustFinding.KEPT, "state": State.OPERATIONAL}
+        fact = TrustFact(what=kind, check=kind, kind=kind, **kept)
+        assert formatting.promise(fact) == probe.title
+        assert said(fact).endswith(".")
 
 
 def silent_history(latest: Result) -> CheckHistory:
@@ -134,6 +146,7 @@ def test_page_and_programs_say_the_same_and_nothing_unless_the_operator_shows_it
     assert endpoint["trust"][0] == {
         "what": "model",
         "check": "identity",
+        "kind": "identity",
         "finding": "same",
         "state": "operational",
         "failure": None,

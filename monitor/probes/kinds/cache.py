@@ -34,6 +34,9 @@ class CacheProbe(ChosenApi):
     kind: ClassVar[str] = "cache"
     title: ClassVar[str] = "Prompt cache"
     main_rank: ClassVar[int] = 29
+    broken_by: ClassVar[frozenset[FailureKind]] = frozenset(
+        {FailureKind.CACHE_MISSING, FailureKind.CACHE_UNREPORTED}
+    )
 
     every: Duration = Field(default=timedelta(days=1), description="how often it runs")
     stream: bool = Field(default=False, description="ask for a stream")

@@ -24,6 +24,7 @@ class IdentityProbe(ChatShape):
     kind: ClassVar[str] = "identity"
     title: ClassVar[str] = "Model identity"
     main_rank: ClassVar[int] = 95
+    broken_by: ClassVar[frozenset[FailureKind]] = frozenset({FailureKind.MODEL_SUSPECT})
     compares_peers: ClassVar[bool] = True
     controlled: ClassVar[Mapping[str, str]] = {**ChatShape.controlled, "temperature": ""}
 

@@ -25,6 +25,7 @@ class StructuredProbe(ChatShape):
     kind: ClassVar[str] = "structured"
     title: ClassVar[str] = "Structured output"
     main_rank: ClassVar[int] = 26
+    broken_by: ClassVar[frozenset[FailureKind]] = frozenset({FailureKind.SCHEMA_IGNORED})
     controlled: ClassVar[Mapping[str, str]] = {**ChatShape.controlled, "response_format": ""}
 
     def asked_cost(self) -> RunCost:

@@ -52,6 +52,9 @@ class ToolsProbe(ChosenApi):
     kind: ClassVar[str] = "tools"
     title: ClassVar[str] = "Tool calls"
     main_rank: ClassVar[int] = 28
+    broken_by: ClassVar[frozenset[FailureKind]] = frozenset(
+        {FailureKind.TOOL_CALL_MISSING, FailureKind.TOOL_CALL_BROKEN}
+    )
     controlled: ClassVar[Mapping[str, str]] = {
         **ChosenApi.controlled,
         "tools": "",
