@@ -54,6 +54,7 @@ class Relay:
         kind: str,
         habit: Habit = Habit(),  # noqa: B008
         seed: int = 7,
+        peers: tuple[tuple[str, Habit], ...] = (),
         **settings: Any,
     ) -> Finding:
         probe = PROBES[kind](**settings)
@@ -61,7 +62,14 @@ class Relay:
         model = getattr(probe, "model", None) or "model-x"
         check = Check(service="s", endpoint=endpoint, probe=probe, model=model)
         now = datetime(2026, 11, 24, 12, tzinfo=UTC)
-        run = Run(check=check, habit=habit, client=self.client, rng=Random(seed), now=now)
+        run = Run(
+            check=check,
+            habit=habit,
+            client=self.client,
+            rng=Random(seed),
+            now=now,
+            peers=peers,
+        )
         return await probe.run(run)
 
 
@@ -84,12 +92,17 @@ def plain(body: Any, status: int = 200, kind: str = "application/json") -> Answe
     return answering
 
 
-def streaming(*parts: bytes, cut: bool = False, stays_s: float = 0.0) -> Answering:
+def streaming(*parts: bytes | float, cut: bool = False, stays_s: float = 0.0) -> Answering:
+    """Answer with a stream that writes bytes and sleeps seconds, and may cut the connection at its end."""
+
     async def answering(request: web.Request, _asked: Asked) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         for part in parts:
-            await response.write(part)
+            if isinstance(part, bytes):
+                await response.write(part)
+            else:
+                await asyncio.sleep(part)
         if cut and request.transport is not None:
             request.transport.abort()
         await asyncio.sleep(stays_s)

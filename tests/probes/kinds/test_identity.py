@@ -3,66 +3,46 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
 
 import pytest
 from aiohttp import web
 from drawn_words import drawn
-from listening import listening
+from relay import Answering, Asked, Relay, relaying
 
 from monitor.demo.word_draws import draw
-from monitor.model import Check, Endpoint, FailureKind, Habit, Secret, WordHistory
+from monitor.model import FailureKind, Habit, WordHistory
 from monitor.probes.answer.one_word import BASELINE, WINDOW
-from monitor.probes.kinds.identity import IdentityProbe
-from monitor.probes.probe import Finding, Run
-from monitor.probes.wire.client import Client
-
-NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 
 
-class Relay:
-    def __init__(self) -> None:
-        self.model = "demo-mini"
-        self.content: str | None = None
-        self.asked: list[dict[str, Any]] = []
-        self.url = ""
-        self._rng = Random(1)
+def saying(content: str | None = None) -> Answering:
+    """Answer with `content`, or with a word that the model draws."""
+    rng = Random(1)
 
-    async def handle(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        self.asked.append(body)
-        word = draw(body["messages"][-1]["content"], self.model, self._rng)
-        content = word if self.content is None else self.content
-        choice = {"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    async def answering(_request: web.Request, asked: Asked) -> web.StreamResponse:
+        word = draw(asked.json["messages"][-1]["content"], "demo-mini", rng)
+        message = {"role": "assistant", "content": word if content is None else content}
+        choice = {"message": message, "finish_reason": "stop"}
         usage = {"prompt_tokens": 20, "completion_tokens": 1}
-        return web.json_response({"model": "m", "choices": [choice], "usage": usage})
+        return web.json_response({"model": "model-x", "choices": [choice], "usage": usage})
+
+    return answering
 
 
 @pytest.fixture
 async def relay() -> AsyncIterator[Relay]:
-    relay = Relay()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", relay.handle)
-    async with listening(app) as relay.url:
+    async with relaying() as relay:
+        relay.answering = saying()
         yield relay
 
 
-async def ask(relay: Relay, habit: Habit, peers: tuple[tuple[str, Habit], ...] = ()) -> Finding:
-    endpoint = Endpoint(id="e", service="s", url=relay.url, name="E", key=Secret("the-key"))
-    probe = IdentityProbe()
-    check = Check(service="s", endpoint=endpoint, probe=probe, model="m")
-    async with Client() as client:
-        run = Run(check=check, habit=habit, client=client, rng=Random(2), now=NOW, peers=peers)
-        return await probe.run(run)
-
-
 async def test_one_word_is_asked_for_in_a_sampled_answer_and_kept(relay: Relay) -> None:
-    finding = await ask(relay, Habit())
+    finding = await relay.ask("identity")
 
     assert finding.failure is None
-    (asked,) = relay.asked
-    assert [message["role"] for message in asked["messages"]] == ["system", "user"]
-    assert (asked["temperature"], asked["max_tokens"], asked["stream"]) == (1, 16, False)
+    body = relay.asked[0].json
+    assert len(relay.asked) == 1
+    assert [message["role"] for message in body["messages"]] == ["system", "user"]
+    assert (body["temperature"], body["max_tokens"], body["stream"]) == (1, 16, False)
     assert finding.habit.words.baseline == finding.habit.words.recent
     assert finding.habit.words.baseline[0].startswith("number ")
 
@@ -73,7 +53,7 @@ async def test_a_substitute_under_the_same_name_is_suspect(relay: Relay) -> None
         since=datetime(2026, 11, 2, tzinfo=UTC),
         recent=drawn("deepseek-chat", 2 * WINDOW, 4),
     )
-    finding = await ask(relay, Habit(words=words))
+    finding = await relay.ask("identity", Habit(words=words))
 
     assert finding.failure is not None
     assert finding.failure.kind is FailureKind.MODEL_SUSPECT
@@ -86,15 +66,15 @@ async def test_a_base_url_that_answers_otherwise_than_its_peers_is_suspect(relay
         (name, Habit(words=WordHistory(recent=drawn("gpt-4o-mini", 2 * WINDOW, seed))))
         for seed, name in enumerate(("Direct", "CDN"), 6)
     )
-    finding = await ask(relay, mine, peers)
+    finding = await relay.ask("identity", mine, peers=peers)
 
     assert finding.failure is not None
     assert " unlike those of Direct, CDN" in finding.failure.message
 
 
 async def test_an_empty_answer_fails_and_is_counted_as_one(relay: Relay) -> None:
-    relay.content = ""
-    finding = await ask(relay, Habit())
+    relay.answering = saying("")
+    finding = await relay.ask("identity")
 
     assert finding.failure is not None
     assert finding.failure.kind is FailureKind.EMPTY_COMPLETION
