@@ -1,12 +1,12 @@
 """Known faults, each put into the real code for a moment: the laws must notice every one of them."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 import simulate
+from planted import Mutant, Patch, Put, planting
 
 from monitor import courier
 from monitor.alerts import (
@@ -49,38 +49,13 @@ from monitor.telegram import bot, replies
 from monitor.telegram.chats import Chats
 from monitor.telegram.subscriptions import Subscriptions
 
-Patch = pytest.MonkeyPatch
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    name: str
-    put: Callable[[Patch], None]
-    seed: int | None = None
-    people: bool = False
-    """Whether only people at Telegram bring it out."""
-    """Where it takes a history that is rare, one that has it in three days."""
-
-
 MUTANTS: list[Mutant] = []
+mutant = planting(MUTANTS)
+with_people = planting(MUTANTS, people=True)
 
 
-def mutant(put: Callable[[Patch], None]) -> Callable[[Patch], None]:
-    MUTANTS.append(Mutant(put.__name__.replace("_", " "), put))
-    return put
-
-
-def rare(seed: int) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
-    def add(put: Callable[[Patch], None]) -> Callable[[Patch], None]:
-        MUTANTS.append(Mutant(put.__name__.replace("_", " "), put, seed))
-        return put
-
-    return add
-
-
-def with_people(put: Callable[[Patch], None]) -> Callable[[Patch], None]:
-    MUTANTS.append(Mutant(put.__name__.replace("_", " "), put, people=True))
-    return put
+def rare(seed: int) -> Callable[[Put], Put]:
+    return planting(MUTANTS, seed=seed)
 
 
 def _with_rules(patch: Patch, change: Callable[[Rule], Rule]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from double import MemoryStore
 from invariants import LAWS, broken
-from mutants import MUTANTS, Mutant
+from mutants import MUTANTS
+from planted import Mutant
 from real import RealStore, still
 from run import SMALL, WITH_PEOPLE, Figures, judge
 from seen import look

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 from laws_of_vantages import VANTAGE_LAWS, broken_laws
-from vantage_mutants import VANTAGE_MUTANTS, VantageMutant
+from planted import Mutant
+from vantage_mutants import VANTAGE_MUTANTS
 from vantage_truth import AGENTS, HOUR, HUB, PLACES, Cut, Death, VantageTruth, draw_vantages
 from vantage_world import START, VantageWorld
 
@@ -126,7 +127,7 @@ def test_a_hub_that_is_killed_before_it_believes_a_batch_believes_the_next() -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", VANTAGE_MUTANTS, ids=[mutant.name for mutant in VANTAGE_MUTANTS])
 def test_a_planted_fault_of_votes_breaks_a_law(
-    mutant: VantageMutant, monkeypatch: pytest.MonkeyPatch
+    mutant: Mutant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutant.put(monkeypatch)
     truths = (

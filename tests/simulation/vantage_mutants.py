@@ -1,11 +1,10 @@
 """Known faults of votes and turns, each put into the real code for a moment: the laws must notice every one of them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
+from planted import Mutant, Patch, planting
 from vantage_world import HUB
 
 from monitor.alerts import AlertEngine, engine, incidents, quorum, voters
@@ -14,21 +13,8 @@ from monitor.alerts.voters import Voters
 from monitor.daemon import components
 from monitor.model import Incident
 
-Patch = pytest.MonkeyPatch
-
-
-@dataclass(frozen=True, slots=True)
-class VantageMutant:
-    name: str
-    put: Callable[[Patch], None]
-
-
-VANTAGE_MUTANTS: list[VantageMutant] = []
-
-
-def planted(put: Callable[[Patch], None]) -> Callable[[Patch], None]:
-    VANTAGE_MUTANTS.append(VantageMutant(put.__name__.replace("_", " "), put))
-    return put
+VANTAGE_MUTANTS: list[Mutant] = []
+planted = planting(VANTAGE_MUTANTS)
 
 
 @planted
