@@ -25,7 +25,7 @@ from monitor.page.incident_views import STATES
 from monitor.page.published import ErrorStatus, RunStatus
 from monitor.page.render_cache import RenderCache
 from monitor.page.states import State, check_state, endpoint_state, keeps
-from monitor.page.trust import Learned, learned, trust_facts
+from monitor.page.trust import Comparable, Learned, learned, trust_facts
 from monitor.page.view_models import CheckView, EndpointHistory, EndpointView, RetiredView
 from monitor.page.window_stats import can_be, real, rounded
 from monitor.ranking import WINDOW, main_check
@@ -66,12 +66,12 @@ def endpoint_view(
     *,
     vantage: str,
     paused: bool,
-    everywhere: Sequence[Check] = (),
+    peers: Comparable,
 ) -> EndpointView:
     """View an endpoint as a vantage sees it. `paused`: somebody works on it, and what it answers meanwhile says nothing.
-    `everywhere` are the checks of all its service's endpoints.
+    `peers` are the checks of the service that its own may be compared with.
     """
-    known = learned(checks, everywhere, snapshot.habits)
+    known = learned(checks, peers, snapshot.habits)
     inputs = _inputs(tuple(checks), snapshot, tuple(incidents), settings, known, paused=paused)
     key = "endpoint", vantage, checks[0].endpoint.path
     return cache.keep(key, inputs, lambda: _view(inputs, snapshot.at))

@@ -9,6 +9,7 @@ from monitor.page.endpoint_views import endpoint_view, retired_views
 from monitor.page.published import SpendView
 from monitor.page.render_cache import RenderCache
 from monitor.page.states import WORKING, call_state, service_state
+from monitor.page.trust import comparable
 from monitor.page.view_models import EndpointView, PickView, ServiceView, Site
 from monitor.ranking import Candidate, Pick, candidates, choose, main_check
 
@@ -25,9 +26,10 @@ def service_view(
     cache: RenderCache,
 ) -> tuple[ServiceView, Pick]:
     """`incidents` are those of each endpoint; `before` is what was recommended last, returned as it is now."""
-    everywhere = [check for check in site.checks if check.service == service.id]
+    checks_of_all = [check for check in site.checks if check.service == service.id]
+    peers = comparable(checks_of_all, snapshot.habits)
     by_path: dict[str, list[Check]] = {endpoint.path: [] for endpoint in service.endpoints}
-    for check in everywhere:
+    for check in checks_of_all:
         by_path[check.endpoint.path].append(check)
     measured = {path: checks for path, checks in by_path.items() if checks}
     paused = {path for path in measured if _is_paused(site.maintenance, path, snapshot.at)}
@@ -40,7 +42,7 @@ def service_view(
             cache,
             vantage=site.vantage,
             paused=path in paused,
-            everywhere=everywhere,
+            peers=peers,
         )
         for path, checks in measured.items()
     )
@@ -54,7 +56,7 @@ def service_view(
         probe: call_state(
             endpoint.checks[probe].state for endpoint in endpoints if probe in endpoint.checks
         )
-        for probe in dict.fromkeys(check.probe.id for check in everywhere)
+        for probe in dict.fromkeys(check.probe.id for check in checks_of_all)
     }
     view = ServiceView(
         id=service.id,
@@ -70,7 +72,7 @@ def service_view(
         picks=picks,
         next=following,
         chosen=pick.endpoint,
-        retired=tuple(retired_views(service, everywhere, snapshot)),
+        retired=tuple(retired_views(service, checks_of_all, snapshot)),
         spend=_spend(service.id, snapshot, site.settings.currency) if site.settings.spend else None,
     )
     return view, pick

@@ -46,28 +46,37 @@ class Learned:
     """Whether the operator recorded what it is compared with."""
 
 
+Comparable = Mapping[tuple[str, str | None], frozenset[str]]
+"""The checks of a service that have answers enough to be compared with, by what they ask: probe id and model."""
+
+
+def comparable(checks: Sequence[Check], habits: Mapping[str, Habit] | None) -> Comparable:
+    """Find those among all checks of a service; none where nobody asked for it."""
+    found: dict[tuple[str, str | None], set[str]] = {}
+    for check in checks if habits else ():
+        if check.probe.kind == "identity" and _habit(check, habits).words.is_compared:
+            found.setdefault((check.probe.id, check.model), set()).add(check.key)
+    return {asked: frozenset(keys) for asked, keys in found.items()}
+
+
 def learned(
-    checks: Sequence[Check], everywhere: Sequence[Check], habits: Mapping[str, Habit] | None
+    checks: Sequence[Check], peers: Comparable, habits: Mapping[str, Habit] | None
 ) -> tuple[Learned | None, ...]:
     """Return what was learned of each check; None where nobody asked for it."""
     if habits is None:
         return (None,) * len(checks)
-    none = Habit()
     return tuple(
         Learned(
-            habit=habits.get(check.key, none),
-            has_peers=_is_of_model(check)
-            and any(
-                habits.get(peer.key, none).words.is_compared
-                for peer in everywhere
-                if peer.key != check.key
-                and (peer.service, peer.probe.id, peer.model)
-                == (check.service, check.probe.id, check.model)
-            ),
+            habit=_habit(check, habits),
+            has_peers=bool(peers.get((check.probe.id, check.model), frozenset()) - {check.key}),
             has_reference=getattr(check.probe, "reference", None) is not None,
         )
         for check in checks
     )
+
+
+def _habit(check: Check, habits: Mapping[str, Habit] | None) -> Habit:
+    return (habits or {}).get(check.key) or Habit()
 
 
 def trust_facts(

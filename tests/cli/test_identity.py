@@ -191,6 +191,22 @@ async def test_a_check_is_shown_and_compared_with_a_reference(
     )
 
 
+async def test_a_page_that_is_written_from_the_store_says_what_one_gets(
+    service: Service, tmp_path: Path, clock: HandClock
+) -> None:
+    words = WordHistory(baseline=drawn("gpt-4o", 144, 3), since=clock.now(), recent=())
+    await lived(tmp_path, service.url, words, clock)
+    with (tmp_path / "monitor.toml").open("a") as file:
+        file.write("[page]\ntrust = true\n")
+    done = await asyncio.to_thread(
+        partial(command_cast.monitor, "render", cwd=tmp_path, env={"KEY": "the-key"})
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    status = json.loads((tmp_path / "page" / "status.json").read_text())
+    (fact,) = status["services"][0]["endpoints"][0]["trust"]
+    assert (fact["what"], fact["finding"], fact["answers"]) == ("model", "learning", 96)
+
+
 async def test_a_check_with_a_reference_suspects_another_model_before_it_has_learned_anything(
     service: Service, tmp_path: Path
 ) -> None:
