@@ -1,4 +1,4 @@
-"""LOOP 2: outbox -> gather -> phrase -> deliver -> tick off.
+"""Loop 2: outbox -> gather -> phrase -> deliver -> tick off.
 
 What is to be told was committed with the result that caused it; here it is put into words, from
 the state at this moment, and sent. A row is ticked off after its channel has taken it: at least

@@ -1,4 +1,4 @@
-"""LOOP 3: snapshot -> view -> files, on a beat of its own. Never on the probes' path."""
+"""Loop 3: snapshot -> view -> files, on a beat of its own. Never on the probes' path."""
 
 import asyncio
 import contextlib
@@ -62,7 +62,7 @@ class Upload(Protocol):
     async def finish(self) -> None: ...
 
 
-CALM = 3
+CALM_BEATS = 3
 """While nothing that is believed changes, so many beats pass from one page to the next."""
 OnBest = Callable[[Mapping[str, PickView | None]], Awaitable[None]]
 """Called with what a page recommends, by service; None where it recommends nothing."""
@@ -86,12 +86,12 @@ class Publisher:
         maintenance: tuple[Maintenance, ...] = (),
         vantage_names: Names = (),
         vantages: tuple[Vantage, ...] = (),
-        carrier: Upload | None = None,
+        upload: Upload | None = None,
         habits: Habits = nothing_learned,
     ) -> None:
         self.on_best: OnBest = no_listener
         self._source = source
-        self._carrier = carrier
+        self._upload = upload
         self._habits = habits
         self._clock = clock
         self._vantage, self._version = vantage, version
@@ -111,7 +111,7 @@ class Publisher:
         vantage_names: Names = (),
         vantages: tuple[Vantage, ...] = (),
     ) -> None:
-        """Sets what the next page shows."""
+        """Set what the next page shows."""
         self._is_calm = False
         self.site = Site(
             services=services,
@@ -126,7 +126,7 @@ class Publisher:
 
     @property
     def picks(self) -> Mapping[str, Pick]:
-        """Returns what the page recommends, by service; empty before the first page."""
+        """Return what the page recommends, by service; empty before the first page."""
         return self._picks or {}
 
     async def run(
@@ -139,7 +139,7 @@ class Publisher:
         """
         beats, seen = 0, changes()
         while not stop.is_set():
-            if not self._is_calm or beats >= CALM or changes() != seen:
+            if not self._is_calm or beats >= CALM_BEATS or changes() != seen:
                 beats, seen = 0, changes()
                 await self._publish_or_log()
             beats += 1
@@ -158,7 +158,7 @@ class Publisher:
             log.exception("event=internal loop=publisher")
 
     async def publish(self, *, stopped: bool = False) -> None:
-        """`stopped` writes the last page: it says so, and is stale from the start."""
+        """Write the page as it is now; with `stopped` the last one, which says so and is stale from the start."""
         began = self._clock.monotonic()
         now = self._clock.now()
         snapshot = await self._source.snapshot(now)
@@ -175,13 +175,13 @@ class Publisher:
         )
         if not stopped:
             await self.on_best(best)
-        if self._carrier and stopped:
-            await self._carrier.finish()
-        elif self._carrier:
-            self._carrier.offer(changed=changed > 0)
+        if self._upload and stopped:
+            await self._upload.finish()
+        elif self._upload:
+            self._upload.offer(changed=changed > 0)
 
     async def _with_evidence(self, snapshot: Snapshot) -> Snapshot:
-        """Adds to a snapshot what the endpoints that fail now have answered."""
+        """Add to a snapshot what the endpoints that fail now have answered."""
         checks = dict(snapshot.checks)
         for key, history in snapshot.checks.items():
             if history.latest and history.latest.failure:
@@ -215,17 +215,17 @@ class Publisher:
 
 
 def _previous_picks(site: Site) -> Mapping[str, Pick]:
-    """Returns what the daemon before us recommended, from each place."""
+    """Return what the daemon before us recommended, from each place."""
     if not site.vantages:
-        return _last(site, "best.json")
+        return _picks_in(site, "best.json")
     return {
         pick_key(site, vantage, service): pick
         for vantage in (site.vantage, *(place.id for place in site.vantages))
-        for service, pick in _last(site, f"best/{vantage}.json").items()
+        for service, pick in _picks_in(site, f"best/{vantage}.json").items()
     }
 
 
-def _last(site: Site, name: str) -> Mapping[str, Pick]:
+def _picks_in(site: Site, name: str) -> Mapping[str, Pick]:
     try:
         return last_picks((site.settings.dir / name).read_bytes())
     except OSError:

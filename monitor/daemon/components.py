@@ -151,7 +151,7 @@ class Components:
             maintenance=config.maintenance,
             vantage_names=config.vantage_names,
             vantages=config.vantages,
-            carrier=publish_command,
+            upload=publish_command,
             habits=lambda: cycle.habits,
         )
 
@@ -454,9 +454,7 @@ def _make_webhooks(deps: Dependencies, alerts: AlertEngine, best: BestChanges) -
 
 def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None) -> Context:
     config, now = deps.config, deps.clock.now()
-    endpoints = {
-        endpoint.path: endpoint for service in config.services for endpoint in service.endpoints
-    }
+    endpoints = {endpoint.path: endpoint for endpoint in _endpoints(config)}
     return Context(
         now=now,
         services=_service_names(config),
@@ -521,7 +519,7 @@ def is_hubs_turn(alerts: AlertEngine, check: Check, at: datetime) -> bool:
 
 
 def make_hub(deps: Dependencies, alerts: AlertEngine, schedule: Schedule) -> "Hub | None":
-    """Returns what takes the results of agents; None where no vantage may push. Raises MonitorError."""
+    """Return what takes the results of agents; None where no vantage may push. Raises MonitorError."""
     if not deps.config.vantages:
         return None
     from monitor.daemon.hub import Hub  # noqa: PLC0415  # a daemon without agents loads nothing of it

@@ -169,14 +169,14 @@ def _failing_calls(services: Sequence[ServiceView], language: Language) -> str:
     return language.gettext("Requests for %(call)s fail through every base URL.", call=calls)
 
 
-def text(
+def paragraph(
     services: Sequence[ServiceView],
     incidents: Sequence[Incident],
     language: Language,
     *,
     fresh: bool,
 ) -> str:
-    """The paragraph below the headline."""
+    """Return the paragraph below the headline."""
     if fresh:
         return language.gettext(
             "The first results are on their way. What was not measured is not called good."
@@ -186,7 +186,7 @@ def text(
         *_serving(services, language),
         *_on_path(endpoints, language),
         *_open_incidents(endpoints, incidents, language),
-        *ours(incidents, language),
+        *own_trouble(incidents, language),
     ]
     return language.space.join(sentences) or language.gettext("There are no results to judge by.")
 
@@ -262,8 +262,8 @@ def _open_incidents(
         yield language.ngettext("One incident is open.", "%(num)s incidents are open.", count)
 
 
-def ours(incidents: Sequence[Incident], language: Language) -> Iterator[str]:
-    """The first incident that is the account's or our own."""
+def own_trouble(incidents: Sequence[Incident], language: Language) -> Iterator[str]:
+    """Say what is wrong in the first open incident that is the account's or our own."""
     for incident in incidents:
         if incident.severity in _OURS and not incident.closed:
             yield language.words(incident.failure.kind).what

@@ -25,7 +25,10 @@ def service_view(
     before: Pick,
     cache: RenderCache,
 ) -> tuple[ServiceView, Pick]:
-    """`incidents` are those of each endpoint; `before` is what was recommended last, returned as it is now."""
+    """Return a service with its base URLs, and which one is recommended now.
+
+    `incidents` are those of each endpoint; `before` is what was recommended last.
+    """
     checks_of_all = [check for check in site.checks if check.service == service.id]
     peers = comparable(checks_of_all, snapshot.habits)
     by_path: dict[str, list[Check]] = {endpoint.path: [] for endpoint in service.endpoints}
@@ -93,7 +96,7 @@ def _picks(
     ranked: Sequence[Candidate],
     chosen: str | None,
 ) -> tuple[tuple[PickView, ...], tuple[PickView, ...]]:
-    """The base URL to use now, with the best for long calls where it cuts those off; then the next.
+    """Return the base URL to use now, with the best for long calls where it cuts those off; then the next.
 
     Only those whose main call is answered now; one with a flaw only where nothing else is left.
     """

@@ -15,8 +15,8 @@ from monitor.page.headline import (
     OF_BASE_URLS,
     OF_NAMED,
     not_measured,
-    ours,
-    text,
+    own_trouble,
+    paragraph,
     triage_network,
     triage_service,
 )
@@ -310,14 +310,14 @@ def _text(
     fresh: bool,
 ) -> str:
     if fresh:
-        return text(services, incidents, language, fresh=True)
+        return paragraph(services, incidents, language, fresh=True)
     seeing = [vantage for vantage in vantages if vantage.sees and vantage.by_path]
     sentences = [
         *_serving(seeing, language),
         *_spoiled(seeing, language),
         *_on_path(seeing, language),
         *_open_incidents(seeing, incidents, language),
-        *ours(incidents, language),
+        *own_trouble(incidents, language),
         *[vantage.why_unseen for vantage in vantages if not vantage.sees][:_NAMED],
     ]
     return language.space.join(sentences) or language.gettext("There are no results to judge by.")

@@ -22,7 +22,7 @@ from monitor.model import (
 )
 from monitor.model.failure import Words
 from monitor.page import formatting
-from monitor.page.headline import headline, text, triage_network, triage_service
+from monitor.page.headline import headline, paragraph, triage_network, triage_service
 from monitor.page.incident_views import IncidentViews, reader_of
 from monitor.page.published import Undelivered
 from monitor.page.render_cache import RenderCache
@@ -60,8 +60,9 @@ AHEAD = timedelta(days=7)
 def view(
     site: Site, snapshot: Snapshot, picks: Mapping[str, Pick], cache: RenderCache | None = None
 ) -> tuple[PageView, Mapping[str, Pick]]:
-    """`picks` is what was recommended before, by `pick_key`; returned as it is now. `cache` holds what
-    has no news.
+    """Return the home page in the first language, with those in the others, and what is recommended now.
+
+    `picks` is what was recommended before, by `pick_key`; `cache` holds what has no news.
     """
     cache = cache or RenderCache()
     cache.turn()
@@ -96,7 +97,9 @@ def _home(
     if not vantages:
         return page
     by_vantage = (
-        _page(site, snapshot, vantage.services, names, vantages, cache, language, path, of=vantage)
+        _page(
+            site, snapshot, vantage.services, names, vantages, cache, language, path, shown=vantage
+        )
         for vantage in vantages
     )
     return replace(page, by_vantage=tuple(by_vantage))
@@ -111,41 +114,41 @@ def _page(
     cache: RenderCache,
     language: Language,
     path: str,
-    of: VantageView | None = None,
+    shown: VantageView | None = None,
 ) -> PageView:
-    """View the home page of all places, or `of` one."""
+    """View the home page of all places, or of the one that is `shown`."""
     endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)
     by_path = {endpoint.path: endpoint for endpoint in endpoints}
     public = tuple(
         _public(incident, services)
         for incident in snapshot.incidents
         if (incident.service is None or incident.service in names)
-        and (of is None or seen_from(incident, of.id, site.vantage))
+        and (shown is None or seen_from(incident, shown.id, site.vantage))
     )
-    sights = (of,) if of else vantages
-    views = IncidentViews(names, language, cache, vantages, of)
+    sights = (shown,) if shown else vantages
+    views = IncidentViews(names, language, cache, vantages, shown)
     incidents = views.views(
         public,
         partial(_instead, services, by_path, sights),
         snapshot.at,
         partial(_is_unseen, by_path, sights),
     )
-    fresh = not any(history.latest for history in _histories(site, snapshot, of))
+    fresh = not any(history.latest for history in _histories(site, snapshot, shown))
     own_name = name_in(language.code, site.vantage_names, site.vantage)
-    own = of or next((vantage for vantage in vantages if vantage.id == site.vantage), None)
+    own = shown or next((vantage for vantage in vantages if vantage.id == site.vantage), None)
     whence = own.whence if own else formatting.whence(own_name, language)
     seeing = [vantage for vantage in vantages if vantage.sees]
     measured = [*endpoints]
-    if vantages and of is None:
+    if vantages and shown is None:
         measured += [endpoint for vantage in vantages for endpoint in vantage.endpoints]
         verdict = verdict_of_places(vantages, services, public, language, fresh=fresh)
-    elif of and not of.sees:
-        verdict = verdict_unseen(of, language)
+    elif shown and not shown.sees:
+        verdict = verdict_unseen(shown, language)
     else:
         verdict = PageVerdict(
             state=overall_state([service.state for service in services]),
             sentences=headline(services, public, whence, language, fresh=fresh),
-            text=text(services, public, language, fresh=fresh),
+            text=paragraph(services, public, language, fresh=fresh),
             service=triage_service(services, language),
             network=triage_network(endpoints, language),
         )
@@ -160,11 +163,11 @@ def _page(
         css=site.settings.css,
         logo=site.settings.logo,
         shows_trust=site.settings.trust,
-        vantage=of.id if of else site.vantage,
+        vantage=shown.id if shown else site.vantage,
         whence=whence,
-        measured_whence=whence_of(seeing, language) if seeing and of is None else whence,
+        measured_whence=whence_of(seeing, language) if seeing and shown is None else whence,
         vantages=vantages,
-        shown_vantage=of,
+        shown_vantage=shown,
         version=site.version,
         generated_at=generated,
         measured_at=max(
@@ -192,17 +195,17 @@ def _page(
     )
 
 
-def _histories(site: Site, snapshot: Snapshot, of: VantageView | None) -> Iterator[CheckHistory]:
+def _histories(site: Site, snapshot: Snapshot, shown: VantageView | None) -> Iterator[CheckHistory]:
     """Yield what was measured at all places, or at one."""
-    if of is None or of.id == site.vantage:
+    if shown is None or shown.id == site.vantage:
         yield from snapshot.checks.values()
     for vantage, histories in snapshot.elsewhere.items():
-        if site.vantages and (of is None or of.id == vantage):
+        if site.vantages and (shown is None or shown.id == vantage):
             yield from histories.values()
 
 
 def _names(services: Sequence[ServiceView], language: Language) -> dict[str, str]:
-    """The name of each service, of each `service/endpoint` and of each check."""
+    """Return the name of each service, of each `service/endpoint` and of each check."""
     names = {service.id: service.name for service in services}
     for service in services:
         names |= {endpoint.path: endpoint.name for endpoint in service.endpoints}
@@ -216,7 +219,7 @@ def _names(services: Sequence[ServiceView], language: Language) -> dict[str, str
 
 
 def _by_path(incidents: Sequence[IncidentView]) -> Mapping[str, tuple[IncidentView, ...]]:
-    """The incidents of each endpoint."""
+    """Return the incidents of each endpoint."""
     by_path: dict[str, tuple[IncidentView, ...]] = {}
     for incident in incidents:
         for path in incident.endpoints:
@@ -225,7 +228,7 @@ def _by_path(incidents: Sequence[IncidentView]) -> Mapping[str, tuple[IncidentVi
 
 
 def _public(incident: Incident, services: Sequence[ServiceView]) -> Incident:
-    """The incident without services that are nobody else's business: one of the monitor itself may
+    """Return the incident without services that are nobody else's business: one of the monitor itself may
     cover them.
     """
     if incident.service is not None:
@@ -287,7 +290,7 @@ def _is_unseen(
 def _past(
     incidents: Sequence[IncidentView], endpoints: Sequence[EndpointView], today: date
 ) -> tuple[PastDay, ...]:
-    """Incidents by the UTC day on which they began, newest day first; a quiet day is listed too."""
+    """Return the incidents by the UTC day on which they began, newest day first; a quiet day is listed too."""
     by_day: dict[date, list[IncidentView]] = {}
     for incident in incidents:
         by_day.setdefault(incident.opened.astimezone(UTC).date(), []).append(incident)
@@ -315,7 +318,7 @@ def maintenance_views(
 def _next_window(
     maintenance: Maintenance, endpoints: Sequence[EndpointView], now: datetime
 ) -> Iterator[MaintenanceView]:
-    """Nothing where it covers only what is not public."""
+    """Yield the window of a maintenance that is open or comes next; nothing where it covers only what is not public."""
     covered = [endpoint for endpoint in endpoints if maintenance.covers(endpoint.path)]
     windows = maintenance.windows(now, now + AHEAD)
     if not covered or not windows:
