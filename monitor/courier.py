@@ -325,7 +325,7 @@ def _log_given_up(row: OutboxMessage) -> None:
 
 
 def _gathers(row: OutboxMessage, now: datetime) -> bool:
-    """Says whether a row still waits for news that belongs to it; a clock that was set back ends that."""
+    """Say whether a row still waits for news that belongs to it; a clock that was set back ends that."""
     return row.attempts == 0 and row.created <= now < row.not_before
 
 

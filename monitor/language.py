@@ -45,11 +45,11 @@ class Language:
         return self.catalogue.gettext(message) % values
 
     def ngettext(self, one: str, many: str, num: int, /, **values: object) -> str:
-        """`%(num)s` is the number."""
+        """Translate a sentence about a number, which `%(num)s` stands for."""
         return self.catalogue.ngettext(one, many, num) % {"num": num, **values}
 
     def pgettext(self, context: str, message: str, /, **values: object) -> str:
-        """`context` tells apart what English says alike."""
+        """Translate a sentence in its `context`, which tells apart what English says alike."""
         return self.catalogue.pgettext(context, message) % values
 
     def observed(self, message: str) -> str:
@@ -68,20 +68,20 @@ class Language:
         return self.gettext(WHOSE[fault])
 
     def reasons(self, kinds: Sequence[FailureKind]) -> str:
-        """Within a sentence: `bad gateway and reset during TLS`."""
+        """Return kinds of failure as they stand within a sentence: `bad gateway and reset during TLS`."""
         if len(kinds) > _MOST_REASONS:
             return self.gettext("different reasons")
         return self.listed([in_sentence(self.words(kind).label) for kind in kinds])
 
     def listed(self, items: Sequence[str]) -> str:
-        """`a`, `a and b`, `a, b and c`."""
+        """Return `a`, `a and b`, `a, b and c`."""
         if len(items) < 2:
             return "".join(items)
         most = self.pgettext("between items of a list", ", ").join(items[:-1])
         return self.gettext("%(most)s and %(last)s", most=most, last=items[-1])
 
     def moment(self, at: datetime, zone: tzinfo) -> str:
-        """`24 Nov 12:00 UTC`, or `24 Nov 20:00 (12:00 UTC)` where the time of the zone differs."""
+        """Return a time as `24 Nov 12:00 UTC`, or `24 Nov 20:00 (12:00 UTC)` where the time of the zone differs."""
         utc, local = at.astimezone(UTC), at.astimezone(zone)
         pattern = self.gettext("%%d %%b %%H:%%M")
         if not local.utcoffset():
@@ -105,7 +105,7 @@ ENGLISH = Language("en", gettext.NullTranslations())
 
 @cache
 def language(code: str) -> Language:
-    """`code` is one of NAMES."""
+    """Return a language by its code, one of NAMES."""
     if code == "en":
         return ENGLISH
     from babel.messages.mofile import write_mo  # noqa: PLC0415  # English alone needs no Babel
@@ -121,7 +121,7 @@ def language(code: str) -> Language:
 
 
 def templates() -> Traversable:
-    """Inside the wheel, or beside the package in a checkout."""
+    """Return the folder of the templates: inside the wheel, or beside the package in a checkout."""
     inside = files("monitor") / "templates"
     return inside if inside.is_dir() else Path(str(files("monitor"))).parent / "templates"
 

@@ -111,7 +111,7 @@ class SafeFormatter(logging.Formatter):
 
 
 def _coloured(text: str, level: int) -> str:
-    """Colours the whole line where it is bad, else the event alone."""
+    """Colour the whole line where it is bad, else the event alone."""
     if level in _COLOURS:
         return f"\033[{_COLOURS[level]}m{text}\033[0m"
     return _EVENT.sub("\033[1m\\1\033[0m", text, count=1)

@@ -302,7 +302,7 @@ def _monitor(state: MonitorState) -> Iterator[Metric]:
 
 
 def _agents(state: MonitorState) -> Iterator[Metric]:
-    """Yields what is known of agents; a daemon without them has no such metrics."""
+    """Yield what is known of agents; a daemon without them has no such metrics."""
     agents = sorted(state.agents.items())
     yield _gauge(
         "monitor_vantage_heard_timestamp_seconds",

@@ -75,7 +75,7 @@ class Pick:
 
 
 def main_check(checks: Sequence[Check]) -> Check:
-    """The check that speaks for a base URL, of all that it has."""
+    """Return the check that speaks for a base URL, of all that it has."""
     return min(checks, key=lambda check: (not check.probe.main, check.probe.main_rank))
 
 
@@ -120,7 +120,7 @@ def ranked(
 
 
 def covered(incidents: Iterable[Incident], vantage: str | None = None) -> frozenset[str]:
-    """The base URLs that an open incident says are down or degraded now, but for a certificate's end.
+    """Return the base URLs that an open incident says are down or degraded now, but for a certificate's end.
 
     With a `vantage`, what only others see bad is left out.
     """

@@ -41,7 +41,7 @@ class ChannelAnswer:
 
     @property
     def is_page(self) -> bool:
-        """Says whether it is an HTML page, which no API answers."""
+        """Say whether it is an HTML page, which no API answers."""
         return self.body.lstrip()[:200].lower().startswith((b"<!doctype html", b"<html"))
 
     def json(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def _refused(
 
 
 def _carries(service: _Service | None, answer: ChannelAnswer) -> bool:
-    """Says whether it answers a request that carries a message, and not one before it."""
+    """Say whether it answers a request that carries a message, and not one before it."""
     return service is None or service.about in answer.url
 
 
@@ -239,7 +239,7 @@ def _has(*keys: str) -> Callable[[ChannelAnswer], bool]:
 
 
 def _is(key: str, *values: object) -> Callable[[ChannelAnswer], bool]:
-    """The success of services that put it into one field; `True` is not 1."""
+    """Return what judges by one field, into which services put their success; `True` is not 1."""
     kinds = {(type(value), value) for value in values}
 
     def taken(answer: ChannelAnswer) -> bool:
@@ -255,7 +255,7 @@ def _coded(
     waits: Mapping[object, timedelta] | None = None,
     passes: Iterable[object] = (),
 ) -> _Service:
-    """A service that answers HTTP 200 with a number that says whether it took the message."""
+    """Return a service that answers HTTP 200 with a number that says whether it took the message."""
 
     def code(body: Mapping[str, Any]) -> object:
         return next((body[key] for key in keys if isinstance(body.get(key), int)), None)
@@ -267,7 +267,7 @@ def _coded(
 
 
 def _is_slack(answer: ChannelAnswer) -> bool:
-    """A webhook says `ok`, the API a document with `ok`."""
+    """Judge Slack's answer: a webhook says `ok`, the API a document with `ok`."""
     return answer.body.strip() == b"ok" or answer.json().get("ok") is True
 
 
@@ -276,7 +276,7 @@ def _is_discord(answer: ChannelAnswer) -> bool:
 
 
 def _is_no_page(answer: ChannelAnswer) -> bool:
-    """Services that promise nothing of the body."""
+    """Judge services that promise nothing of the body: anything but a page is success."""
     return not answer.is_page
 
 

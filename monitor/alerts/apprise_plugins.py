@@ -40,7 +40,7 @@ def _names_one_of(plugin: Path, schemas: Iterable[str]) -> bool:
 
 
 def _files(plugin: Path) -> Iterable[Path]:
-    """The Python files of a plugin, which may be a folder."""
+    """Return the Python files of a plugin, which may be a folder."""
     return plugin.glob("*.py") if plugin.is_dir() else [plugin] if plugin.suffix == ".py" else []
 
 

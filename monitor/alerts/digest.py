@@ -27,7 +27,7 @@ _NOTICES = 20
 def together(
     rows: Sequence[OutboxMessage], incidents: Sequence[Incident], contexts: Mapping[int, Context]
 ) -> Message:
-    """Several incidents of one service: the worst that goes on in full, then the others."""
+    """Say several incidents of one service in one message: the worst that goes on in full, then the others."""
     first = min(incidents, key=_urgency)
     context = contexts[first.id]
     main = latest([row for row in rows if row.incident == first.id], first, context)
@@ -60,7 +60,7 @@ def digest(
     contexts: Mapping[int, Context],
     context: Context,
 ) -> Message:
-    """Many messages for one channel as one: what still goes on first, the worst of it first."""
+    """Say many messages for one channel in one: what still goes on first, the worst of it first."""
     urgent = sorted(incidents, key=_urgency)[:_LISTED]
     lines = [_line(incident, contexts[incident.id]) for incident in urgent]
     notices = [row for row in rows if row.incident is None and row.text]
@@ -111,7 +111,7 @@ def _title(rows: Sequence[OutboxMessage], incidents: Sequence[Incident], context
 
 
 def _line(incident: Incident, context: Context) -> str:
-    """`[#12] OhMyGPT, Cloudflare CDN: down. Use https://…. Bad gateway since 24 Nov 12:00 UTC`."""
+    """Return a line: `[#12] OhMyGPT, Cloudflare CDN: down. Use https://…. Bad gateway since 24 Nov 12:00 UTC`."""
     facts = facts_of(incident, context)
     if incident.closed:
         length = lasted(incident.closed - incident.opened, context)

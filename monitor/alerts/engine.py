@@ -229,7 +229,7 @@ class AlertEngine:
         return replace(changes, states=(*adopted, state))
 
     def _fired(self, rule: Rule, event: Fired, failure: Failure, result: Result) -> AlertChanges:
-        """A check is believed bad: one incident more, or one that grows."""
+        """Take in a check that is newly believed bad: one incident more, or one that grows."""
         now, key = result.at, (event.check, result.vantage, rule.name)
         if rule.notice:
             return self._notice_once(rule, event, failure, now)
@@ -300,7 +300,7 @@ class AlertEngine:
         return announced, NotificationType.OPENED, NO_CHANGES
 
     def _recounted(self, recount: Recount, number: int, now: datetime) -> AlertChanges:
-        """A check stays believed bad, perhaps from more vantages than before or from fewer."""
+        """Take in who sees a check bad that stays believed bad: perhaps more vantages than before, or fewer."""
         before = self._book.open[number]
         timed = votes.recounted(before, recount, now)
         if timed.incident == before:
@@ -309,7 +309,7 @@ class AlertEngine:
         return self._keep(incident, now) + self._tell(timed.news, incident, now)
 
     def _resolved(self, event: Resolved, number: int, now: datetime) -> AlertChanges:
-        """A check is believed good again; with the last one its incident ends."""
+        """Take in a check that is believed good again; with the last one its incident ends."""
         incident = self._book.open.get(number)
         if incident is None:
             return NO_CHANGES
@@ -323,7 +323,7 @@ class AlertEngine:
     def _failed_again(
         self, rule: Rule, number: int, result: Result, failure: Failure
     ) -> AlertChanges:
-        """One more bad run of an incident: counted, and noted where its cause is a new one."""
+        """Count one more bad run of an incident, and note its cause where that is a new one."""
         key = (result.check, result.vantage, rule.name)
         is_new = self._streaks.is_new(key, failure.kind)
         incident = self._book.open.get(number)
@@ -398,7 +398,7 @@ class AlertEngine:
         return self.remind(now)
 
     def ack(self, number: int, at: datetime, text: str = "") -> AlertChanges:
-        """Somebody knows of it: no more reminders. Twice is once."""
+        """Note that somebody knows of it: no more reminders. Twice is once."""
         incident = self._book.open.get(number)
         if incident is None or incident.acked:
             return NO_CHANGES

@@ -52,7 +52,10 @@ _TITLE = marked("%(where)s: %(state)s")
 def phrase(
     outgoing: OutboxMessage, incident: Incident | None, context: Context, *, news: bool = False
 ) -> Message:
-    """`incident` is None for a notice, which brings its own text; `news`: nobody heard of it yet."""
+    """Put one message into words. `incident` is None for a notice, which brings its own text.
+
+    `news`: nobody heard of it yet.
+    """
     if incident is None:
         return _notice(outgoing, context)
     words = _words(outgoing, incident, context, news=news)
@@ -92,7 +95,7 @@ def _meaning(outgoing: OutboxMessage, incident: Incident) -> NotificationType:
 
 
 def event_key(incident: Incident, context: Context) -> str:
-    """The key of an incident, or of the series that it belongs to, for channels that hold events."""
+    """Return the key of an incident, or of the series that it belongs to, for channels that hold events."""
     return f"{context.vantage}/{incident.service or 'monitor'}/{incident.event}"
 
 
@@ -161,7 +164,7 @@ def _not_measured(incident: Incident, context: Context) -> Message:
 
 
 def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, news: bool) -> Message:
-    """The end of an incident; `news`: nobody heard of it while it went on."""
+    """Tell the end of an incident; `news`: nobody heard of it while it went on."""
     assert incident.closed is not None
     facts = facts_of(incident, context)
     length = lasted(incident.closed - incident.opened, context)
@@ -185,7 +188,7 @@ def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, new
 
 
 def _unwatched(incident: Incident, context: Context) -> Message:
-    """All that it concerned left the configuration, or is not heard of: whether it works again, nobody knows."""
+    """Tell that all of it left the configuration, or is not heard of: whether it works again, nobody knows."""
     assert incident.closed is not None
     facts, end = facts_of(incident, context), moment(incident.closed, context)
     why = marked(
@@ -270,7 +273,7 @@ def _summed(series: FlapSeries, context: Context) -> str:
 
 
 def latest(rows: Sequence[OutboxMessage], incident: Incident | None, context: Context) -> Message:
-    """One message for all that waits of one incident, as its last news; the first may be its begin."""
+    """Return one message for all that waits of one incident, as its last news; the first may be its begin."""
     news = any(row.what is NotificationType.OPENED for row in rows)
     what = rows[-1].what
     if news and what is NotificationType.REMINDER:  # of what nobody heard of

@@ -111,7 +111,7 @@ def message(title: str, lines: Sequence[str]) -> Message:
 
 
 def where(incident: Incident, context: Context) -> str:
-    """`OhMyGPT, Cloudflare CDN`, or `OhMyGPT, 3 base URLs`: those that are bad, or that recovered."""
+    """Return `OhMyGPT, Cloudflare CDN`, or `OhMyGPT, 3 base URLs`: those that are bad, or that recovered."""
     if incident.service is None:
         return context.say("monitor")
     service = context.services.get(incident.service, incident.service)
@@ -229,7 +229,7 @@ def _no_other(context: Context) -> str:
 
 
 def _use(alternative: Alternative, context: Context) -> str:
-    """`Use https://direct.example (TTFT 420 ms)`."""
+    """Return `Use https://direct.example (TTFT 420 ms)`."""
     time = (
         context.say("%(num)s ms", num=f"{alternative.milliseconds:.0f}")
         if alternative.milliseconds < 1000
@@ -301,7 +301,7 @@ def columns(text: str) -> int:
 
 
 def counted(failed_runs: Mapping[str, int], context: Context) -> list[str]:
-    """`12 failed runs: 7 bad gateway, 5 reset during TLS`."""
+    """Return `12 failed runs: 7 bad gateway, 5 reset during TLS`."""
     pairs = sorted(failed_runs.items(), key=lambda pair: (-pair[1], pair[0]))
     if not pairs:
         return []
@@ -346,7 +346,7 @@ def moment(at: datetime, context: Context) -> str:
 
 
 def lasted(duration: timedelta, context: Context) -> str:
-    """Two units at most: `2h18m`, `45s`."""
+    """Return a duration in two units at most: `2h18m`, `45s`."""
     left = max(0, round(duration.total_seconds()))
     shown: list[str] = []
     for seconds, unit in _UNITS:

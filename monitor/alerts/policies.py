@@ -55,7 +55,7 @@ class BasePolicy(ABC):
 
     @property
     def windows(self) -> tuple[timedelta, ...]:
-        """The lengths that it asks `history.over` for."""
+        """Return the lengths that it asks `history.over` for."""
         return ()
 
     def rule(self, after: int, recover: int) -> Rule:
@@ -481,19 +481,19 @@ def _between(value: float, below: float, above: float) -> Verdict:
 
 
 def policies(settings: AlertSettings) -> Mapping[str, Policy]:
-    """The policies that are asked, by name."""
+    """Return the policies that are asked, by name."""
     always = (policy() for policy in POLICIES.values() if not policy.on_demand)
     return {policy.kind: policy for policy in (*always, *settings.policies)}
 
 
 def certificate_days(settings: AlertSettings) -> int:
-    """Returns how many days before its end a certificate is told, and its results degraded."""
+    """Return how many days before its end a certificate is told, and its results degraded."""
     policy = policies(settings)[CertificateExpiry.kind]
     assert isinstance(policy, CertificateExpiry)
     return policy.days
 
 
 def default_rules(settings: AlertSettings) -> tuple[Rule, ...]:
-    """One rule for each policy that is asked."""
+    """Return one rule for each policy that is asked."""
     after, recover = settings.after, settings.recover
     return tuple(policy.rule(after, recover) for policy in policies(settings).values())

@@ -47,7 +47,7 @@ _current: ContextVar[ChannelCall | None] = ContextVar("channel_call", default=No
 
 @contextmanager
 def used_for(call: ChannelCall) -> Iterator[ChannelCall]:
-    """All that this context sends through `requests` belongs to `call`."""
+    """Let all that this context sends through `requests` belong to `call`."""
     token = _current.set(call)
     try:
         yield call

@@ -38,7 +38,7 @@ class Granularity(StrEnum):
 
     @property
     def resolution(self) -> Resolution | None:
-        """The length of a period; None where every run is wanted."""
+        """Return the length of a period; None where every run is wanted."""
         return None if self is Granularity.RUNS else Resolution(self.value)
 
 

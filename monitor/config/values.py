@@ -229,7 +229,7 @@ class Repetition:
 
     @property
     def shortest_gap(self) -> timedelta:
-        """The shortest time between two starts, clock changes aside."""
+        """Return the shortest time between two starts, clock changes aside."""
         if self.day:
             return _SHORTEST_MONTH
         days = sorted(self.weekdays)

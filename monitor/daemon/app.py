@@ -288,7 +288,7 @@ class Daemon:
             await self.store.save(outgoing=components.alerts.notice(notice, now))
 
     def _context(self, components: Components, now: datetime) -> Context:
-        """Returns what a message about the monitor itself needs to know."""
+        """Return what a message about the monitor itself needs to know."""
         zone = self.deps.config.alerts.timezone
         return Context(now=now, language=components.alerts.language, timezone=zone)
 

@@ -177,7 +177,7 @@ class Simulation:
 
     @property
     def env(self) -> dict[str, str]:
-        """The whole environment that the config refers to."""
+        """Return the whole environment that the config refers to."""
         return self.env_at(HUB.id)
 
     def env_at(self, place: str) -> dict[str, str]:

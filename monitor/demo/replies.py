@@ -133,7 +133,7 @@ class Reply:
 
     @property
     def arguments(self) -> Json:
-        """The arguments of the tool's call; none where they are damaged."""
+        """Return the arguments of the tool's call; none where they are damaged."""
         try:
             value = json.loads(self.text)
         except ValueError:

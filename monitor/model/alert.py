@@ -230,7 +230,7 @@ class Incident:
 
     @property
     def unwatched(self) -> frozenset[str]:
-        """The checks that were bad when they left the configuration: whether they recovered, nobody knows."""
+        """Return the checks that were bad when they left the configuration: whether they recovered, nobody knows."""
         checks: set[str] = set()
         for entry in self.timeline:
             if entry.check and entry.text in {UNWATCHED, NOT_HEARD}:

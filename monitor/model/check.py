@@ -86,12 +86,12 @@ class Probe(Protocol):
     def kind(self) -> str: ...
     @property
     def title(self) -> str:
-        """The kind's name on the page, in English."""
+        """Return the kind's name on the page, in English."""
         ...
 
     @property
     def main_rank(self) -> int:
-        """The probe of lowest rank speaks for an endpoint where none has `main = true`."""
+        """Return the rank: the probe of lowest rank speaks for an endpoint where none has `main = true`."""
         ...
 
     @property

@@ -126,17 +126,17 @@ class FailureRow:
 
     @property
     def advice(self) -> str:
-        """The remedy for somebody who sees which other base URLs work: without the advice to use one."""
+        """Return the remedy for somebody who sees which other base URLs work: without the advice to use one."""
         return _BESIDE_OTHER_URLS.get(self.remedy, self.remedy)
 
     @property
     def is_edge_refusal(self) -> bool:
-        """An edge refuses the monitor itself, so nothing is known of the service behind it."""
+        """Say whether an edge refuses the monitor itself, so nothing is known of the service behind it."""
         return self.group is Group.EDGE and self.fault is Fault.MONITOR
 
     @property
     def is_asked_again(self) -> bool:
-        """Another run at once may tell whether it lasts: true of what is bad and not just busy."""
+        """Say whether another run at once may tell if it lasts: true of what is bad and not just busy."""
         return self.outcome in {Outcome.DOWN, Outcome.DEGRADED} and not self.is_busy
 
     @property
@@ -146,7 +146,7 @@ class FailureRow:
 
     @property
     def fails_on_connecting(self) -> bool:
-        """The run failed before it could send a request; the path can cause that as well as the endpoint."""
+        """Say whether the run failed before it could send a request: the path can cause that as well as the endpoint."""
         connecting = {Group.DNS, Group.CONNECT, Group.TLS, Group.CERTIFICATE}
         return self.group in connecting and self.outcome is Outcome.DOWN
 

@@ -28,7 +28,7 @@ _NARROW, _WIDE, _MARGIN = 7, 11, 7
 
 
 def badges(page: PageView) -> Iterator[tuple[str, str, State]]:
-    """Path without its ending, label and state: of all, of each service, of each endpoint."""
+    """Return path without its ending, label and state: of all, of each service, of each endpoint."""
     yield "badge", page.title, _now(page, page.state)
     for service in page.services:
         yield f"badge/{service.id}", service.name, _now(page, service.state)
@@ -41,7 +41,7 @@ def badges(page: PageView) -> Iterator[tuple[str, str, State]]:
 
 
 def _badges_from(vantage: VantageView, page: PageView) -> Iterator[tuple[str, str, State]]:
-    """The same as one vantage sees it."""
+    """Return the badges as one vantage sees them."""
     yield f"badge/{vantage.id}", vantage.title, _now(page, vantage.state)
     for service in vantage.services:
         yield f"badge/{vantage.id}/{service.id}", service.name, _now(page, service.state)
@@ -54,7 +54,7 @@ def _now(page: PageView, state: State) -> State:
 
 
 def shields(label: str, state: State) -> Document:
-    """The endpoint schema of shields.io, version 1."""
+    """Return a badge in the endpoint schema of shields.io, version 1."""
     return {
         "schemaVersion": 1,
         "label": label,

@@ -36,7 +36,7 @@ class Day:
 
     @property
     def digit(self) -> str:
-        """The share of the day that was lost, from 0 to 9; a trace of trouble is 0 and is still drawn."""
+        """Return the share of the day that was lost, from 0 to 9; a trace of trouble is 0 and is still drawn."""
         return str(min(9, 10 * self.minutes // self.of))
 
 
@@ -49,7 +49,7 @@ def last_days(
     now: datetime,
     every: timedelta,
 ) -> tuple[Day, ...]:
-    """The 90 days, oldest first. `measured` are the main check's days, one run `every` so often;
+    """Return the 90 days, oldest first. `measured` are the main check's days, one run `every` so often;
     `checks` all checks of the endpoint.
     """
     calm = _calm(today)
@@ -69,7 +69,7 @@ def last_days(
 
 @lru_cache(maxsize=2)
 def _calm(today: date) -> tuple[tuple[Day, Day], ...]:
-    """Nearly all days of all endpoints: one object for those that are good, and one for those unseen."""
+    """Return each day shown as a good one and as an unseen one: nearly all days of all endpoints are these objects."""
     dates = [today - timedelta(days=back) for back in range(SHOWN - 1, -1, -1)]
     return tuple((Day(day, "o", 0), Day(day, "n", 0)) for day in dates)
 

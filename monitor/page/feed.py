@@ -25,7 +25,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def atom(page: PageView) -> bytes:
-    """In the language of the page, beside its home page."""
+    """Return the feed in the language of the page; it lies beside its home page."""
     path = page.path
     incidents = sorted(page.incidents, key=lambda incident: incident.opened, reverse=True)[:ENTRIES]
     feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": page.language.code})
@@ -89,7 +89,7 @@ def _incident_tag(page: PageView, incident: IncidentView) -> str:
 
 
 def _tag(page: PageView, day: str, what: str) -> str:
-    """A tag URI (RFC 4151) below the page's address; of this machine where it has none."""
+    """Return a tag URI (RFC 4151) below the page's address; of this machine where it has none."""
     parts = urlsplit(page.url or "")
     return f"tag:{parts.hostname or 'localhost'},{day}:{parts.path}/{what}"
 
@@ -112,7 +112,7 @@ def _clean(text: str) -> str:
 
 
 def sitemap(url: str, pages: Iterable[str]) -> bytes:
-    """`pages` are the paths of HTML files; those that are no folder's page are left out."""
+    """Return the sitemap. `pages` are the paths of HTML files; those that are no folder's page are left out."""
     folders = (path.removesuffix("index.html") for path in pages if _is_home(path))
     places = [
         f"  <url>\n    <loc>{xml(_clean(url + '/' + folder))}</loc>\n  </url>\n"

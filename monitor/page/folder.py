@@ -19,7 +19,7 @@ _HASHED = re.compile(r"\.[0-9a-f]{8,}\.\w+$")
 
 
 def publish(folder: Path, files: Mapping[str, bytes]) -> int:
-    """Once; gives how many changed."""
+    """Write the files once, and return how many changed."""
     return Folder(folder).publish(files)
 
 
@@ -35,7 +35,7 @@ class Folder:
         self._names: Manifest | None = None
 
     def publish(self, files: Mapping[str, bytes]) -> int:
-        """Write what changed, then remove what is no longer there. Gives how many changed.
+        """Write what changed, then remove what is no longer there, and return how many changed.
 
         A page is written after all that it points at, the home page last of all.
         """
@@ -98,14 +98,14 @@ def _is_the_operators(folder: Path, name: str, before: Manifest) -> bool:
 
 
 def _order(name: str) -> int:
-    """Sorting by it keeps the order given within each kind: assets, the rest, pages, the home page."""
+    """Return what to sort by: it keeps the order given within each kind (assets, the rest, pages, the home page)."""
     if not name.endswith(".html"):
         return 0 if _HASHED.search(name) else 1
     return 3 if name == "index.html" else 2
 
 
 def _write(path: Path, content: bytes, mode: int = 0o644) -> bool:
-    """A reader sees the old file or the new one; readable by a web server that is another user."""
+    """Write one file. A reader sees the old one or the new one; a web server that is another user can read it."""
     if path.is_file() and path.read_bytes() == content:
         return False
     open_folder(path.parent)
@@ -122,7 +122,7 @@ def _write(path: Path, content: bytes, mode: int = 0o644) -> bool:
 
 
 def open_folder(path: Path) -> None:
-    """The page is for others to read, however private the rest of our files is kept."""
+    """Make the folder. The page is for others to read, however private the rest of our files is kept."""
     if path.is_dir():
         return
     open_folder(path.parent)
@@ -131,7 +131,7 @@ def open_folder(path: Path) -> None:
 
 
 def _remove(folder: Path, name: str) -> None:
-    """Nothing but a file of this folder, however the manifest came to name it."""
+    """Remove a file of this folder and nothing else, however the manifest came to name it."""
     path = folder / name
     if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
         path.unlink()

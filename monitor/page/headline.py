@@ -23,7 +23,7 @@ def headline(
     *,
     fresh: bool,
 ) -> tuple[str, ...]:
-    """The sentences on top: whether the service is up, then what is wrong with its base URLs."""
+    """Return the sentences on top: whether the service is up, then what is wrong with its base URLs."""
     say = language.gettext
     states = {service.state for service in services}
     if states <= {State.UNKNOWN}:
@@ -60,7 +60,7 @@ def not_measured(services: Sequence[ServiceView], language: Language, *, fresh: 
 
 
 def _main_call_name(services: Sequence[ServiceView], language: Language) -> str | None:
-    """The kind of call that speaks for every base URL, if it is one."""
+    """Return the kind of call that speaks for every base URL, if it is one."""
     names = {
         formatting.call(
             endpoint.main, endpoint.main_check.kind, endpoint.main_check.title, language
@@ -71,7 +71,7 @@ def _main_call_name(services: Sequence[ServiceView], language: Language) -> str 
 
 
 def _all_down(services: Sequence[ServiceView], whence: str, language: Language) -> str:
-    """Down, unless all that is known is that no way leads there from here."""
+    """Say that all is down, unless all that is known is that no way leads there from here."""
     if all(endpoint.blocked for endpoint in _endpoints(services)):
         return language.ngettext(
             "The service cannot be reached %(whence)s.",
@@ -151,7 +151,7 @@ def _wrong(services: Sequence[ServiceView], whence: str, language: Language) -> 
 
 
 def _failing_calls(services: Sequence[ServiceView], language: Language) -> str:
-    """The kinds of calls that fail through every base URL of a service which is not down."""
+    """Return the kinds of calls that fail through every base URL of a service which is not down."""
     names = [
         formatting.call(probe, check.kind, check.title, language)
         for service in services
@@ -192,7 +192,7 @@ def paragraph(
 
 
 def _serving(services: Sequence[ServiceView], language: Language) -> Iterator[str]:
-    """Through how many base URLs the main call is answered, and through how many it is answered well."""
+    """Say through how many base URLs the main call is answered, and through how many it is answered well."""
     endpoints = _endpoints(services)
     mains = [endpoint.main_state for endpoint in endpoints]
     unknown = mains.count(State.UNKNOWN)
@@ -332,7 +332,7 @@ _ILL = {State.MAJOR, State.PARTIAL, State.DEGRADED}
 def triage_network(
     endpoints: Sequence[EndpointView], language: Language, *, answers_elsewhere: bool = False
 ) -> Triage:
-    """Paths to the service: what fails on the way there while others work, here or elsewhere.
+    """Judge the paths to the service: what fails on the way there while others work, here or elsewhere.
 
     It never shows good news beside a number of failures: those that are not on the way are no sign
     against the network, and are counted in the rows.

@@ -102,7 +102,7 @@ class HtmlFiles:
         return self.page.stopped_at, self.page.title, self.assets
 
     def _not_found(self, base: str) -> bytes:
-        """Served at any depth, so its links need an address."""
+        """Render the page that is served where there is none. It is met at any depth, so its links need an address."""
         return self._html("404.html", "", root=f"{base}{self.page.path}", base=base)
 
     def _name(self, here: str) -> str:

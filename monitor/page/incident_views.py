@@ -89,8 +89,9 @@ class IncidentViews:
         now: datetime,
         unseen: Callable[[Incident], bool] = lambda _: False,
     ) -> tuple[IncidentView, ...]:
-        """All of them, in the same order; `instead` finds what to use while one lasts, `unseen` says
-        whether nothing of it can be measured now.
+        """Return the views of all of them, in the same order.
+
+        `instead` finds what to use while one lasts, `unseen` says whether nothing of it can be measured now.
         """
         return tuple(
             self._over(incident, now)
@@ -206,7 +207,7 @@ class IncidentViews:
         return bool(incident.places and others and not walked)
 
     def _update(self, entries: Sequence[TimelineEntry], cause: FailureKind) -> UpdateView:
-        """One entry, or those that spread together; with why where it is not the incident's cause."""
+        """View one entry, or those that spread together; with why where it is not the incident's cause."""
         entry = entries[0]
         label, text = self._words(entry, self._where(entries))
         spread = entry.what is EntryKind.JOINED and entry.kind is cause
@@ -257,7 +258,7 @@ class IncidentViews:
         }[entry.what]
 
     def _where(self, entries: Sequence[TimelineEntry]) -> str:
-        """`Cloudflare CDN (models and chat)`."""
+        """Return where it was: `Cloudflare CDN (models and chat)`."""
         say, listed = self.language.gettext, self.language.listed
         calls: dict[str, list[str]] = {}
         for entry in entries:
@@ -275,7 +276,7 @@ class IncidentViews:
 
 
 def _together(timeline: Sequence[TimelineEntry]) -> Iterator[list[TimelineEntry]]:
-    """Entries that spread for one reason within one minute together; every other one alone."""
+    """Group entries that spread for one reason within one minute together; every other one alone."""
 
     def group_of(numbered: tuple[int, TimelineEntry]) -> tuple[object, ...]:
         number, entry = numbered

@@ -35,7 +35,7 @@ class Renderer:
         self._cache = cache or RenderCache()
 
     def files(self, page: PageView) -> Mapping[str, bytes]:
-        """Path below the page's folder -> content, in the order of publishing: home pages last."""
+        """Return path below the page's folder -> content, in the order of publishing: home pages last."""
         assets, files = self._assets(page)
         files |= machine_files.files(page, self._cache)
         state = State.UNKNOWN if page.stopped_at else page.state
@@ -60,7 +60,7 @@ class Renderer:
         return Assets(style, script, own and own[0], logo and logo[0]), files
 
     def _icons(self, name: str, state: State) -> dict[str, bytes]:
-        """SVG, and PNG for those who cannot draw it."""
+        """Return the icon as SVG, and as PNG for those who cannot draw it."""
         drawn = self._environment(ENGLISH).get_template("favicon.svg").render(state=state)
         return {f"{name}.svg": drawn.encode(), f"{name}-32.png": self._png(f"{state.value}.png")}
 
@@ -117,7 +117,7 @@ def environment(folder: Traversable, language: Language, cache: RenderCache) -> 
 def _rows(
     template: Any, cache: RenderCache, code: str, service: ServiceView, vantage: str, root: str
 ) -> Markup:
-    """Lines of the crowded home page: most are as they were on the last one."""
+    """Return the lines of the crowded home page: most are as they were on the last one."""
     rows = (
         cache.keep(
             ("row", code, vantage, root, endpoint.path),
@@ -135,7 +135,7 @@ def _state_icon(name: str) -> Markup:
 
 
 def _cached_gettext(gettext: Callable[[str], str]) -> Callable[..., Markup]:
-    """Like the extension's own gettext, but each message is looked up once: a page has a hundred."""
+    """Do as the extension's own gettext does, but look each message up once: a page has a hundred."""
     patterns = cached(lambda message: Markup(gettext(message)))  # noqa: S704  # only values are others' text
     whole = cached(lambda message: patterns(message) % {})
 
@@ -146,14 +146,14 @@ def _cached_gettext(gettext: Callable[[str], str]) -> Callable[..., Markup]:
 
 
 def _search_engine_files(page: PageView, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """For search engines, where the page has an address."""
+    """Return what search engines read, where the page has an address."""
     if page.url is None:
         return {}
     return {"robots.txt": robots(page.url), "sitemap.xml": sitemap(page.url, files)}
 
 
 def _own(path: Path | None, name: str) -> tuple[str, bytes] | None:
-    """An operator's file under a name of ours; one that has vanished meanwhile is left out."""
+    """Return an operator's file under a name of ours; one that has vanished meanwhile is left out."""
     if path is None:
         return None
     with contextlib.suppress(OSError):

@@ -47,7 +47,7 @@ class RenderCache:
     """Gives the same object again while it follows from equal inputs."""
 
     def __init__(self, *, holds_files: bool = True) -> None:
-        """Unless it holds files, one without news is `UNCHANGED`, for who has it on the disk."""
+        """Begin empty. Unless it holds files, one without news is `UNCHANGED`, for who has it on the disk."""
         self._holds_files = holds_files
         self._before: dict[Hashable, _Kept] = {}
         self._now: dict[Hashable, _Kept] = {}

@@ -62,12 +62,12 @@ def keeps(check: Check) -> timedelta:
 
 
 def _has_served(history: CheckHistory) -> bool:
-    """A first run that failed is only suspected, but nothing speaks for green either."""
+    """Say whether a check was answered in the last 24 hours. A first run that failed is only suspected, but not green."""
     return any(history.last_24h.outcomes.get(name) for name in _SERVED)
 
 
 def call_state(cells: Iterable[State]) -> State:
-    """One kind of call through all base URLs that it is made to.
+    """Return the state of one kind of call through all base URLs that it is made to.
 
     Major only where it is known to fail through each of them; answered by some and failing through
     others is partial. Where it is answered by none, and not known to fail through all, it is unknown.
@@ -81,7 +81,7 @@ def call_state(cells: Iterable[State]) -> State:
 
 
 def endpoint_state(cells: Iterable[State], main: State) -> State:
-    """The state of a base URL from those of its checks: down with its main call, partly down with
+    """Return the state of a base URL from those of its checks: down with its main call, partly down with
     another one. Where the main call is not known, nothing better is known of the base URL.
     """
     states = set(cells)
@@ -93,7 +93,7 @@ def endpoint_state(cells: Iterable[State], main: State) -> State:
 
 
 def service_state(endpoints: Sequence[State], mains: Sequence[State]) -> State:
-    """The state of a service from those of its base URLs and of their main calls.
+    """Return the state of a service from those of its base URLs and of their main calls.
 
     Down where the main call is known to fail through every base URL. Else what is down is a part of it.
     """
@@ -107,13 +107,13 @@ def service_state(endpoints: Sequence[State], mains: Sequence[State]) -> State:
 
 
 def overall_state(services: Sequence[State]) -> State:
-    """The state of the page: a major outage only where every service is down."""
+    """Return the state of the page: a major outage only where every service is down."""
     if State.MAJOR in services and set(services) != {State.MAJOR}:
         return State.PARTIAL
     return worst(services)
 
 
 def worst(states: Iterable[State]) -> State:
-    """The worst of what is known; unknown where nothing is."""
+    """Return the worst of what is known; unknown where nothing is."""
     known = [state for state in states if state is not State.UNKNOWN]
     return max(known, key=_RANK.__getitem__, default=State.UNKNOWN)

@@ -41,7 +41,7 @@ _IMPACT = {
 
 
 def statuspage(page: PageView) -> dict[str, Document]:
-    """File name without its ending -> document."""
+    """Return the documents by file name without its ending."""
     status = {"status": _status(page)}
     components = [
         component
@@ -119,7 +119,7 @@ def _components(service: ServiceView, endpoint: EndpointView, page: PageView) ->
 def _call(
     endpoint: EndpointView, group: str, probe: str, check: CheckView, page: PageView
 ) -> Document:
-    """One kind of call to a base URL."""
+    """Return the component of one kind of call to a base URL."""
     shown = _last_known(endpoint) if check.state is State.UNKNOWN else check.state
     name = f"{group} · {formatting.probe(probe, check.kind, check.title)}"
     return _component(f"{endpoint.path}/{probe}", name, check.state, shown, page) | {
@@ -129,7 +129,7 @@ def _call(
 
 
 def _last_known(endpoint: EndpointView) -> State:
-    """Statuspage has no word for `unknown`: it stays what it was, and `x_state` says the truth."""
+    """Return the state as it was known last: Statuspage has no word for `unknown`, and `x_state` says the truth."""
     if endpoint.state is not State.UNKNOWN:
         return endpoint.state
     known = (day.state for day in reversed(endpoint.history.days) if day.state is not State.UNKNOWN)
@@ -137,7 +137,7 @@ def _last_known(endpoint: EndpointView) -> State:
 
 
 def _since(endpoint: EndpointView, page: PageView) -> datetime:
-    """The first of the days shown on which anything was measured."""
+    """Return the first of the days shown on which anything was measured."""
     days = (day.day for day in endpoint.history.days if day.state is not State.UNKNOWN)
     day = next(days, None) or page.generated_at.astimezone(UTC).date()
     return datetime.combine(day, time(), UTC)
@@ -160,7 +160,7 @@ def _component(key: str, name: str, state: State, shown: State, page: PageView) 
 
 
 def _among(groups: Mapping[str, Document], paths: Iterable[str]) -> list[Document]:
-    """The groups of these base URLs, in the order of the page."""
+    """Return the groups of these base URLs, in the order of the page."""
     components = (groups[path] for path in paths if path in groups)
     return sorted(components, key=lambda component: int(component["position"]))
 
@@ -188,7 +188,7 @@ def _incident(incident: IncidentView, groups: Mapping[str, Document], page: Page
 
 
 def _work(work: MaintenanceView, groups: Mapping[str, Document], page: PageView) -> Document:
-    """One window of maintenance; each window of a recurring one is one of its own."""
+    """Return one window of maintenance; each window of a recurring one is one of its own."""
     begins, ends = formatting.iso(work.begins), formatting.iso(work.ends)
     own = f"{work.id}-{work.begins.astimezone(UTC):%Y%m%dT%H%M}"
     status = "in_progress" if work.active else "scheduled"

@@ -23,7 +23,7 @@ _LEFT, _RIGHT, _HIGH, _LOW = 30.0, 300.0, 4.0, 110.0
 
 
 def bars_svg(days: str, lost: str = "") -> str:
-    """The bars as the inside of an `<svg viewBox="0 0 720 34">`; nothing in it is anybody's text.
+    """Return the bars as the inside of an `<svg viewBox="0 0 720 34">`; nothing in it is anybody's text.
 
     Days of a major outage are striped over their colour.
     """
@@ -34,7 +34,7 @@ def bars_svg(days: str, lost: str = "") -> str:
 
 
 def days_json(days: Sequence[Day]) -> str:
-    """Letter and minutes of each day that was not good, by its place: `{"88":["x",12]}`."""
+    """Return letter and minutes of each day that was not good, by its place: `{"88":["x",12]}`."""
     marked = {
         place: [day.letter, day.minutes] for place, day in enumerate(days) if day.letter != "o"
     }
@@ -42,7 +42,7 @@ def days_json(days: Sequence[Day]) -> str:
 
 
 def bars(days: str, lost: str = "") -> tuple[tuple[str, str], ...]:
-    """`days` has one letter a day, oldest first: o d p x m n. Gives (letter, path) pairs.
+    """Return (letter, path) pairs. `days` has one letter a day, oldest first: o d p x m n.
 
     `lost` has one digit a day: how much of it was lost, 9 (as without it) is all. `z` comes last: the
     hollow within those of maintenance.
@@ -60,7 +60,7 @@ def bars(days: str, lost: str = "") -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=4096)  # histories differ, but ten days of one are mostly like ten of another
 def _part(first: int, letters: str, digits: str) -> tuple[tuple[str, str], ...]:
-    """The days from the `first` on: (letter, path) pairs."""
+    """Return the days from the `first` on: (letter, path) pairs."""
     strokes: dict[str, str] = {}
     for index, (letter, digit) in enumerate(zip(letters, digits, strict=True), first):
         for name, stroke in _strokes(index, letter, digit):
@@ -70,7 +70,7 @@ def _part(first: int, letters: str, digits: str) -> tuple[tuple[str, str], ...]:
 
 @cache
 def _strokes(index: int, letter: str, digit: str) -> tuple[tuple[str, str], ...]:
-    """One bar: in whose state's colour, from where, and how far down."""
+    """Return what makes one bar: in whose state's colour, from where, and how far down."""
     return tuple(
         (name, f"M{4 + index * STEP} {_short(start)}v{_short(length)}")
         for name, start, length in _pieces(letter, digit)
@@ -100,7 +100,7 @@ def _short(number: float) -> str:
 
 
 def spark(points: Sequence[Point]) -> tuple[str, str] | None:
-    """Area and line of a small curve of medians in a box of 104 x 30; None with fewer than two."""
+    """Return area and line of a small curve of medians in a box of 104 x 30; None with fewer than two."""
     known = [(index, point.p50) for index, point in enumerate(points) if point.p50]
     if len(known) < 2:
         return None
@@ -128,7 +128,7 @@ class Axis:
     marks: tuple[float, ...] = (0.5, 1, 2, 5)
 
     def height(self, milliseconds: float) -> float:
-        """The y of a duration, kept within the frame."""
+        """Return the y of a duration, kept within the frame."""
         low, high = math.log(self.low), math.log(self.high)
         part = (math.log(max(milliseconds, 1.0) / 1000) - low) / (high - low)
         return _LOW - min(1.0, max(0.0, part)) * (_LOW - _HIGH)
@@ -148,7 +148,7 @@ _AXES = (
 
 
 def axis_for(points: Iterable[Point]) -> Axis:
-    """The narrowest that holds every median and nearly every band, the same for all charts of a page."""
+    """Return the narrowest axis that holds every median and nearly every band, the same for all charts of a page."""
     known = [point for point in points if point.p50]
     medians = [point.p50 or 0 for point in known] or [1000]
     bands = sorted(point.p95 or 0 for point in known) or [1000]
@@ -158,12 +158,12 @@ def axis_for(points: Iterable[Point]) -> Axis:
 
 
 def time_chart(points: Sequence[Point], axis: Axis = _USUAL) -> tuple[str, str]:
-    """Band (p50 to p95) and line (p50) of the last 24 hours; gaps stay gaps."""
+    """Draw band (p50 to p95) and line (p50) of the last 24 hours; gaps stay gaps."""
     return _chart([(point.p50, point.p95) for point in points], axis.height)
 
 
 def speed_chart(points: Sequence[Point], top: float) -> str:
-    """The line of tokens per second, on a linear axis from nothing to `top`."""
+    """Draw the line of tokens per second, on a linear axis from nothing to `top`."""
     return _chart(
         [(point.tokens_per_s, None) for point in points],
         lambda speed: _LOW - min(1.0, speed / top) * (_LOW - _HIGH),
@@ -171,7 +171,7 @@ def speed_chart(points: Sequence[Point], top: float) -> str:
 
 
 def speed_top(points: Iterable[Point]) -> float:
-    """A round number that no speed exceeds, the same for all charts of a page."""
+    """Return a round number that no speed exceeds, the same for all charts of a page."""
     fastest = max((point.tokens_per_s or 0 for point in points), default=0) or 1.0
     power = 10.0 ** math.floor(math.log10(fastest))
     return next(power * step for step in (1, 2, 5, 10) if power * step >= fastest)
@@ -182,7 +182,7 @@ def speed_ticks(top: float) -> tuple[tuple[str, float], ...]:
 
 
 def shade(begin: float, end: float) -> tuple[float, float]:
-    """x and width of a part of the 24 hours, both as shares of them; wide enough to be seen."""
+    """Return x and width of a part of the 24 hours, both as shares of them; wide enough to be seen."""
     x = _LEFT + begin * (_RIGHT - _LEFT)
     width = max((end - begin) * (_RIGHT - _LEFT), 2.0)
     return round(min(x, _RIGHT - width), 1), round(width, 1)
@@ -210,7 +210,7 @@ def _chart(
 
 
 def _wider(spot: tuple[float, float, float]) -> list[tuple[float, float, float]]:
-    """A single point, drawn as a short dash that stays within the frame."""
+    """Return a single point as a short dash that stays within the frame."""
     x = min(spot[0], _RIGHT - 3)
     return [(x, *spot[1:]), (x + 3, *spot[1:])]
 
@@ -218,7 +218,7 @@ def _wider(spot: tuple[float, float, float]) -> list[tuple[float, float, float]]
 def phases(
     durations: Sequence[tuple[str, float]], longest: float
 ) -> tuple[tuple[str, float, float], ...]:
-    """(class, x, width) of each phase in a box 1000 wide that holds `longest` milliseconds."""
+    """Return (class, x, width) of each phase in a box 1000 wide that holds `longest` milliseconds."""
     drawn, at = [], 0.0
     for name, duration in durations:
         width = max(duration / longest * 1000, 2.0)

@@ -85,7 +85,7 @@ def verdict_unseen(vantage: VantageView, language: Language) -> PageVerdict:
 
 
 def whence_of(vantages: Sequence[VantageView], language: Language) -> str:
-    """`from Frankfurt, Hong Kong and Shanghai`, `from 7 places`."""
+    """Return `from Frankfurt, Hong Kong and Shanghai`, `from 7 places`."""
     if len(vantages) > _NAMED:
         return language.gettext("from %(num)s places", num=len(vantages))
     names = language.listed([vantage.name for vantage in vantages])

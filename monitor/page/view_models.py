@@ -49,7 +49,7 @@ class Site:
 
     @property
     def every(self) -> timedelta:
-        """The shortest interval of all checks: how fresh the page can be."""
+        """Return the shortest interval of all checks: how fresh the page can be."""
         return min((check.probe.every for check in self.checks), default=timedelta(minutes=1))
 
     @property
@@ -98,21 +98,21 @@ class EndpointHistory:
 
     @property
     def bad_days(self) -> tuple[Day, ...]:
-        """Days with trouble, newest first."""
+        """Return days with trouble, newest first."""
         return tuple(day for day in reversed(self.days) if day.minutes)
 
     @property
     def windows(self) -> tuple[published.Window, ...]:
-        """Computed when asked for: only the endpoint's own files show them."""
+        """Return the figures of each window; computed when asked for, as only the endpoint's own files show them."""
         return window_stats.windows(self.main)
 
     @property
     def failures(self) -> Mapping[int, Mapping[FailureKind, int]]:
-        """Failed runs of every check by days, as `windows`."""
+        """Return failed runs of every check by days, as `windows`."""
         return window_stats.failures(self.checks)
 
     def percentiles(self, window: published.Window) -> published.Percentiles | None:
-        """Those that the page shows of a window."""
+        """Return those percentiles that the page shows of a window."""
         return window.ttft_ms if self.streams else window.ttfb_ms
 
 
@@ -237,12 +237,12 @@ class ServiceView(published.ServiceStatus):
         return self.main_call in ANSWERED
 
     def check_of(self, probe: str) -> CheckView | None:
-        """Any check of this probe: its kind and title are the same at every endpoint."""
+        """Return any check of this probe: its kind and title are the same at every endpoint."""
         checks = (endpoint.checks.get(probe) for endpoint in self.endpoints)
         return next((check for check in checks if check), None)
 
     def model_of(self, probe: str) -> str | None:
-        """The model that a probe asks for at every base URL, if it is one and may be shown."""
+        """Return the model that a probe asks for at every base URL, if it is one and may be shown."""
         models = {
             endpoint.checks[probe].model for endpoint in self.endpoints if probe in endpoint.checks
         }
@@ -407,7 +407,7 @@ class PageView(published.Status):
 
     @property
     def fresh_until(self) -> datetime | None:
-        """Until when the newest result counts; None where nothing is known now."""
+        """Return until when the newest result counts; None where nothing is known now."""
         endpoints = [*self.endpoints]
         if self.shown_vantage is None:
             endpoints += [endpoint for vantage in self.vantages for endpoint in vantage.endpoints]
@@ -437,7 +437,7 @@ class PageView(published.Status):
 
     @property
     def current(self) -> tuple[IncidentView, ...]:
-        """The incidents that are open."""
+        """Return the incidents that are open."""
         return tuple(incident for incident in self.incidents if incident.closed is None)
 
     @property
@@ -445,7 +445,7 @@ class PageView(published.Status):
         return tuple(pick for service in self.services for pick in service.picks)
 
     def affected(self, incident: IncidentView) -> tuple[tuple[str, EndpointView], ...]:
-        """The endpoints of an incident as they are now, each with the name of the place that sees it bad.
+        """Return the endpoints of an incident as they are now, each with the name of the place that sees it bad.
 
         The name is empty where only one place looks, and once it is over.
         """
@@ -461,7 +461,7 @@ class PageView(published.Status):
 
     @property
     def tested(self) -> tuple[str, ...]:
-        """Base URLs that the visitor's browser tries; of a crowd only what is recommended or in trouble."""
+        """Return base URLs that the visitor's browser tries; of a crowd only what is recommended or in trouble."""
         urls = [endpoint.url for endpoint in self.endpoints if endpoint.testable]
         if self.crowded:
             endpoints = [self.by_path[pick.endpoint] for pick in self.shown_picks]
@@ -471,7 +471,7 @@ class PageView(published.Status):
 
     @property
     def recommended(self) -> frozenset[str]:
-        """The `service/endpoint` of each base URL that may be called the fastest for somebody."""
+        """Return the `service/endpoint` of each base URL that may be called the fastest for somebody."""
         return frozenset(pick.endpoint for pick in self.shown_picks if not pick.flaw)
 
     @property
@@ -481,7 +481,7 @@ class PageView(published.Status):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Origins that the visitor's browser may ask; nothing that could end a rule of the page's policy."""
+        """Return origins that the visitor's browser may ask; nothing that could end a rule of the page's policy."""
         origins = dict.fromkeys("/".join(url.split("/")[:3]) for url in self.tested)
         return tuple(origin for origin in origins if _ORIGIN.fullmatch(origin))
 
@@ -503,10 +503,10 @@ class PageView(published.Status):
 
     @property
     def mains(self) -> tuple[str, ...]:
-        """The probes that speak for any base URL, each once."""
+        """Return the probes that speak for any base URL, each once."""
         return tuple(dict.fromkeys([endpoint.main for endpoint in self.endpoints]))
 
     @property
     def charted(self) -> tuple[EndpointView, ...]:
-        """Those that stream, or all where none does."""
+        """Return those that stream, or all where none does."""
         return tuple(endpoint for endpoint in self.endpoints if endpoint.streams) or self.endpoints

@@ -15,12 +15,12 @@ def can_be(value: float | None) -> bool:
 
 
 def real(value: float | None) -> float | None:
-    """A duration or speed that is possible, else None: one absurd figure must not cost the page."""
+    """Return a duration or speed that is possible, else None: one absurd figure must not cost the page."""
     return value if can_be(value) else None
 
 
 def rounded(value: float | None) -> float | None:
-    """To a tenth, as published."""
+    """Round to a tenth, as published."""
     return None if value is None else round(value, 1)
 
 

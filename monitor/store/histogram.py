@@ -70,7 +70,7 @@ class Histogram:
 
     @property
     def upto(self) -> "array[int]":
-        """The number of values up to each bucket."""
+        """Return the number of values up to each bucket."""
         return array("I", accumulate(self.counts))
 
     @property
@@ -78,7 +78,7 @@ class Histogram:
         return {number: count for number, count in enumerate(self.counts, self.first) if count}
 
     def packed(self) -> tuple[int, bytes]:
-        """The bytes of a count (0 where nothing is counted), and the counts."""
+        """Return the bytes of a count (0 where nothing is counted), and the counts."""
         size = -(-self.lanes.bit_length() // _BITS)
         raw = self.lanes.to_bytes(size * _BYTES, "little")
         if not raw[2::_BYTES].strip(b"\0") and not raw[3::_BYTES].strip(b"\0"):
@@ -88,14 +88,14 @@ class Histogram:
         return _BYTES, raw
 
     def quantiles(self, qs: Sequence[float]) -> Sequence[float]:
-        """The values at rank ceil(q x n); the histogram must hold at least one value."""
+        """Return the values at rank ceil(q x n); the histogram must hold at least one value."""
         upto = self.upto
         ranks = (max(1, math.ceil(q * upto[-1])) for q in qs)
         return [value_of(self.first + bisect_left(upto, rank)) for rank in ranks]
 
 
 def encode(figures: Mapping[str, Histogram]) -> bytes:
-    """All figures of a rollup as docs/history.md describes it; empty where there are none.
+    """Return all figures of a rollup as docs/history.md describes it; empty where there are none.
 
     Deflated, for each of `FIGURES`: bytes of a count (0 for no histogram, else 1, 2 or 4), the first
     bucket (int16), the number of buckets (uint16), then the counts, little-endian.
@@ -150,7 +150,7 @@ class HistogramFigures(Figures):
         return total
 
     def quantile(self, figure: str, q: float) -> float | None:
-        """Several quantiles of a figure are usually asked for in a row: the last one is remembered."""
+        """Return a quantile. Several of a figure are usually asked for in a row, so the last figure is remembered."""
         name, first, upto = self._last
         if name != figure:
             total = self._sum(figure)
@@ -252,7 +252,7 @@ class PackedSum(NamedTuple):
 
 
 def rollup_of(sums: Sequence[Sum | PackedSum]) -> Rollup:
-    """The sum of these as a value that does not change with them."""
+    """Return the sum of these as a value that does not change with them."""
     kinds = Counter[str]()
     for each in sums:
         kinds.update(each.kinds)
@@ -277,7 +277,7 @@ def rollup_of(sums: Sequence[Sum | PackedSum]) -> Rollup:
 
 @lru_cache(4096)
 def outcomes_of(*counts: int) -> Mapping[str, int]:
-    """Most days of most checks are alike, and many of them are kept in memory."""
+    """Return outcomes as one object for all days that are alike: most are, and many are kept in memory."""
     return {name: count for name, count in zip(OUTCOMES, counts, strict=True) if count}
 
 
@@ -288,12 +288,12 @@ def counts_of_day(bar: Rollup) -> tuple[int, ...]:
 
 @lru_cache(1 << 14)
 def day_counts(*counts: int) -> Rollup:
-    """The counts behind the bar of a day: its outcomes, and what was in maintenance."""
+    """Return the counts behind the bar of a day: its outcomes, and what was in maintenance."""
     return Rollup(outcomes=outcomes_of(*counts[:MAINTENANCE]), maintenance=counts[MAINTENANCE])
 
 
 def buckets_of_tenths(tenths: Sequence[int]) -> Sequence[int]:
-    """The bucket of each `number / 10`; there must be one."""
+    """Return the bucket of each `number / 10`; there must be one."""
     table = _buckets()
     if max(tenths) < _TABLED:
         return [*map(table.__getitem__, tenths)]
@@ -307,7 +307,7 @@ def _buckets() -> "array[int]":
 
 @lru_cache(4096)
 def kinds_from(text: str | None) -> Mapping[str, int]:
-    """Failure kinds as a rollup's row holds them: JSON, `{"bad_gateway": 3}`."""
+    """Return failure kinds as a rollup's row holds them: JSON, `{"bad_gateway": 3}`."""
     kinds = json.loads(text) if text else {}
     return {intern(name): int(count) for name, count in kinds.items()}
 

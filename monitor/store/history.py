@@ -100,7 +100,7 @@ class Past:
             self.bands = [self.bands[0], *map(PackedSum.of, self.bands[1:])]
 
     def turn(self, today: int) -> None:
-        """Another day has begun."""
+        """Begin another day."""
         self.today, self.bands = today, None
         oldest = _date(today - DAYS_SHOWN)
         self.days = {day: bar for day, bar in self.days.items() if day > oldest}
@@ -154,7 +154,7 @@ class Lately:
     """The sum of the hours that are over, as of a unix hour."""
 
     def see(self, result: Result) -> None:
-        """The newest one whole, others in short; none twice at the same moment, as in the file."""
+        """Note a run: the newest one whole, others in short; none twice at the same moment, as in the file."""
         at, place = result.at, bisect_left(self.recent, result.at, key=_AT)
         while place < len(self.recent) and self.recent[place].at == at:
             at, place = at + timedelta(milliseconds=1), place + 1
@@ -179,7 +179,7 @@ class Lately:
                 self._points.pop(half, None)
 
     def last_24h(self, hour: int) -> Rollup:
-        """The hour that runs, and the 23 before it."""
+        """Return the hour that runs, and the 23 before it."""
         if self._over is None or self._over[0] != hour:
             for old in [each for each in self.hours if each <= hour - HOURS_SHOWN]:
                 del self.hours[old]
@@ -193,7 +193,7 @@ class Lately:
         return rollup_of([self._over[1], *going_on])
 
     def series(self, last: int) -> tuple[Point, ...]:
-        """48 half hours, the last one still open."""
+        """Return 48 half hours, the last one still open."""
         first = last - POINTS + 1
         self.halves = {half: values for half, values in self.halves.items() if half >= first}
         self._points = {
@@ -208,7 +208,7 @@ class Lately:
 
 
 def chart_values(tenths: Iterable[int]) -> "array[int]":
-    """The bucket of each, and `_NOTHING` for -1."""
+    """Return the bucket of each, and `_NOTHING` for -1."""
     values, table = [*tenths], _chart_buckets()
     if max(values, default=0) < len(table) - 1:
         return array("h", map(table.__getitem__, values))
@@ -219,7 +219,7 @@ def chart_values(tenths: Iterable[int]) -> "array[int]":
 
 @cache
 def _chart_buckets() -> "array[int]":
-    """Buckets by tenths; the last one, which is that of -1, is `_NOTHING`."""
+    """Return buckets by tenths; the last one, which is that of -1, is `_NOTHING`."""
     return array("h", [*buckets_of_tenths(range(1 << 16)), _NOTHING])
 
 
@@ -232,7 +232,7 @@ def _point(half: int, values: Sequence[int]) -> Point:
 
 
 def _rank(rising: Sequence[int], q: float) -> float | None:
-    """The value at rank ceil(q x n)."""
+    """Return the value at rank ceil(q x n)."""
     return value_of(rising[max(0, -(-int(q * 100) * len(rising) // 100) - 1)]) if rising else None
 
 

@@ -48,7 +48,7 @@ class MessageQueue:
             self._uncommitted.difference_update(ids)
 
     def change(self, outgoing: OutboxMessage) -> None:
-        """Tried, and to be tried again at its `not_before`."""
+        """Keep a message that was tried, and is to be tried again at its `not_before`."""
         with self._lock:
             self._pending[outgoing.id] = outgoing
             self._hold(outgoing)
@@ -71,12 +71,12 @@ class MessageQueue:
             return min(times, default=None)
 
     def waiting(self) -> tuple[OutboxMessage, ...]:
-        """All that is not delivered, oldest first."""
+        """Return all that is not delivered, oldest first."""
         with self._lock:
             return tuple(self._pending[number] for number in sorted(self._pending))
 
     def failing(self) -> Mapping[str, OutboxMessage]:
-        """The message that is tried first, by channel, where that has failed so far."""
+        """Return the message that is tried first, by channel, where that has failed so far."""
         with self._lock:
             heads: dict[str, OutboxMessage] = {}
             for _, row in sorted(self._pending.items()):
@@ -89,7 +89,7 @@ class MessageQueue:
             return Counter(message.channel for message in self._pending.values())
 
     def due(self, now: datetime, *, durable: bool) -> tuple[OutboxMessage, ...]:
-        """The head of each queue and all behind it, up to one that must wait.
+        """Return the head of each queue and all behind it, up to one that must wait.
 
         A channel is one queue; of a webhook, each incident is.
         """

@@ -74,7 +74,7 @@ class PushBuffer:
 
     @property
     def dropped(self) -> int:
-        """Runs that were given up because the buffer was full, since the agent began."""
+        """Return the number of runs that were given up because the buffer was full, since the agent began."""
         return self._dropped
 
     def append(self, connection: Connection, entries: Sequence[RunRecord]) -> None:

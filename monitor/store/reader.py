@@ -90,7 +90,7 @@ class Reader:
         return reading(self._path, immutable=self._immutable)
 
     def reset(self) -> None:
-        """The path leads to another file now, or may be read as usual again."""
+        """Open the file anew: the path leads to another one now, or may be read as usual again."""
         with self._lock:
             self._engine.dispose()
             self._immutable = False
@@ -116,7 +116,7 @@ class Reader:
 
     @contextmanager
     def loading(self, now: datetime, others: Collection[str] = ()) -> Iterator[Loader]:
-        """A look at the store as it is now, on a connection of its own, however long it takes.
+        """Return a look at the store as it is now, on a connection of its own, however long it takes.
 
         `others` are vantages that are looked at beside our own.
         """
@@ -134,7 +134,7 @@ class Reader:
         )
 
     def outbox(self) -> tuple[tuple[OutboxMessage, ...], int]:
-        """Messages not yet delivered, and the id of the next one."""
+        """Return messages not yet delivered, and the id of the next one."""
         return self._ask(lambda connection: small_tables.pending(connection, self.vantage))
 
     def requests(self) -> tuple[OperatorRequest, ...]:
@@ -148,11 +148,11 @@ class Reader:
         return self._ask(lambda connection: small_tables.silences(connection, now))
 
     def last_seen(self) -> datetime | None:
-        """The daemon's newest proof that it lives and can write."""
+        """Return the daemon's newest proof that it lives and can write."""
         return self._ask(lambda connection: small_tables.last_seen(connection, self.vantage))
 
     def crashes(self, now: datetime) -> str:
-        """For the mark that the daemon leaves when it starts."""
+        """Return the crashes of late, for the mark that the daemon leaves when it starts."""
         return self._ask(
             lambda connection: " ".join(small_tables.crashes(connection, self.vantage, now))
         )
@@ -162,7 +162,7 @@ class Reader:
         return self._ask(lambda connection: small_tables.note(connection, self.vantage, name))
 
     def checks(self) -> tuple[KnownCheck, ...]:
-        """Every check that has a history, by key, also those that left the configuration."""
+        """Return every check that has a history, by key, also those that left the configuration."""
         return self._ask(
             lambda connection: tuple(
                 KnownCheck(
@@ -179,7 +179,7 @@ class Reader:
         until: datetime | None = None,
         limit: int | None = None,
     ) -> tuple[Incident, ...]:
-        """Newest first; only those that were open at some time from `since` to before `until`."""
+        """Return incidents, newest first; only those that were open at some time from `since` to before `until`."""
         return self._ask(
             lambda connection: small_tables.incidents(
                 connection, self.vantage, since=since, until=until, limit=limit
@@ -192,14 +192,14 @@ class Reader:
         )
 
     def latest(self) -> tuple[Result, ...]:
-        """The newest run of each check, as far as runs are kept."""
+        """Return the newest run of each check, as far as runs are kept."""
         with self.loading(EPOCH) as loader:
             return tuple(result for _, result in loader.latest())
 
     def results(
         self, check: str, *, since: datetime, until: datetime | None = None
     ) -> tuple[Result, ...]:
-        """Runs of one check with `since` <= at < `until`, oldest first."""
+        """Return runs of one check with `since` <= at < `until`, oldest first."""
         return tuple(self.each_result(check, since=since, until=until))
 
     def each_result(
@@ -253,7 +253,7 @@ class Reader:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> tuple[Period, ...]:
-        """Hours, days, months or years of one check that overlap `since` to `until`, oldest first, each whole.
+        """Return hours, days, months or years of one check that overlap `since` to `until`, oldest first, each whole.
 
         The last one may still be growing. Those without any result are absent.
         """
@@ -285,7 +285,7 @@ class Reader:
                 )
 
     def backup(self, to: Path) -> None:
-        """A copy of all that is committed, also beside a running daemon; `to` is replaced.
+        """Write a copy of all that is committed, also beside a running daemon; `to` is replaced.
 
         It appears whole or not at all; a StoreError says why not.
         """
@@ -307,7 +307,7 @@ class Reader:
         until: datetime | None,
         words: WordCache | None = None,
     ) -> Iterator[Any]:
-        """Rows of these checks in the order of time."""
+        """Yield rows of these checks in the order of time."""
         at, number = table.c.at, table.c.check_id
         query = select(table).where(at >= (0 if since is None else millis(since)))
         query = query if until is None else query.where(at < millis(until))
@@ -333,7 +333,7 @@ class Reader:
     def _periods(
         self, checks: Checks, of: Resolution, since: datetime | None, until: datetime | None
     ) -> Iterator[Period]:
-        """Those that begin before `until` and end after `since`."""
+        """Return those that begin before `until` and end after `since`."""
         table, length = _TABLES[of]
         unit = length * _HOUR
         oldest, newest, hours_from = self._ask(
@@ -360,7 +360,7 @@ class Reader:
                 )
 
     def ask(self, question: Callable[[Connection], T]) -> T:
-        """For what only a few stores hold: the rows of agents."""
+        """Read what only a few stores hold: the rows of agents."""
         return self._ask(question)
 
     def _ask(self, question: Callable[[Connection], T]) -> T:
@@ -369,7 +369,7 @@ class Reader:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Whatever cannot be read is a StoreError, and damage is looked into."""
+        """Turn whatever cannot be read into a StoreError, and have damage looked into."""
         try:
             yield
         except DBAPIError as error:
@@ -383,7 +383,7 @@ class Reader:
 
 
 def _extent(connection: Connection, table: Table, length: int) -> tuple[int, int, int]:
-    """The oldest and the newest period of which anything is known; and from when hours are kept."""
+    """Return the oldest and the newest period of which anything is known; and from when hours are kept."""
     periods: list[int] = []
     for edge in (func.min, func.max):
         for column, hours in ((table.c.period, length), (HOURS.c.period, 1)):

@@ -111,7 +111,7 @@ def _cut(connection: Connection, column: Column[int], cutoff: int) -> bool:
 
 
 def _prune_words(connection: Connection) -> None:
-    """Those that no run needs that is still there."""
+    """Forget the words that no run needs that is still there."""
     oldest = connection.execute(select(func.min(RUNS.c.at))).scalar()
     if oldest is not None:
         connection.execute(delete(WORDS).where(WORDS.c.used < oldest // DAY_MS - 1))

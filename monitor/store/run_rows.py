@@ -170,7 +170,7 @@ def insert_runs(
     *,
     crowded: bool = False,
 ) -> list[tuple[int, KnownId]]:
-    """The begin of each run as it is stored, and its check: the next free millisecond is taken.
+    """Insert runs, and return the begin of each as stored (the next free millisecond is taken) and its check.
 
     An earlier transaction may have taken a moment, where the clock was set back: that is an
     IntegrityError, after which the whole transaction is to be tried again `crowded`.
@@ -232,7 +232,7 @@ def _stream_columns(stream: Stream, word: Callable[[str, str | None], int | None
 
 
 def _scaled(value: float | None, scale: int = 10) -> int | None:
-    """A whole number of so many parts; NaN is nothing, and what is beyond the ends is the end."""
+    """Return a whole number of so many parts; NaN is nothing, and what is beyond the ends is the end."""
     if value is None:
         return None
     try:
@@ -245,7 +245,7 @@ def _scaled(value: float | None, scale: int = 10) -> int | None:
 
 
 def _clean(text: str | None, longest: int = SHORT_WORD) -> str | None:
-    """Short, and such that every database takes it."""
+    """Return a text short, and such that every database takes it."""
     if text is None or (len(text) <= longest and text.isascii() and "\0" not in text):
         return text
     return text[:longest].encode("utf-8", "replace").decode().replace("\0", " ")
@@ -272,7 +272,7 @@ class WordCache:
 
 
 def result_from(row: Any, key: str, vantage: str, texts: Mapping[int | None, str]) -> Result:
-    """The run that a row of `RUNS` holds. LookupError, ValueError or TypeError where nobody has written it so."""
+    """Return the run of a row of `RUNS`. Raises LookupError, ValueError or TypeError where nobody has written it so."""
     usage = row.tokens_in, row.tokens_out, row.cost_e8
     cost = None if row.cost_e8 is None else row.cost_e8 / COST_SCALE
     expires, retry_after = row.cert_expires, row.retry_after_ms

@@ -330,7 +330,7 @@ FROM incidents, json_each(body, '$.timeline')""",
 
 
 def create(connection: Connection) -> None:
-    """All tables in an empty file, in the caller's transaction."""
+    """Create all tables in an empty file, in the caller's transaction."""
     SQLModel.metadata.create_all(connection)
     if connection.dialect.name == "sqlite":
         for view in VIEWS:
@@ -409,7 +409,7 @@ def upsert(connection: Connection, into: Table, rows: Sequence[dict[str, Any]]) 
 
 
 def insert_many(connection: Connection, into: Table, rows: Iterable[Sequence[Any]]) -> None:
-    """Rows in the order of the columns, given to the driver as they are: half of the cost."""
+    """Insert rows in the order of the columns, given to the driver as they are: half of the cost."""
     if connection.dialect.positional:
         connection.exec_driver_sql(_insert(into, connection.dialect), [*map(tuple, rows)])
     else:

@@ -162,7 +162,7 @@ def _of(query: Any, model: Any, vantage: str | None) -> Any:
 
 
 def states(connection: Connection) -> dict[StateKey, AlertState]:
-    """All states, of every vantage."""
+    """Return all states, of every vantage."""
     states = map(_state, Session(connection).exec(select(StateRow)))
     return {state.key: state for state in states}
 
@@ -180,7 +180,7 @@ def incidents(
     until: datetime | None = None,
     limit: int | None = None,
 ) -> tuple[Incident, ...]:
-    """Newest first; only those that were open at some time from `since` to before `until`."""
+    """Return incidents, newest first; only those that were open at some time from `since` to before `until`."""
     query = _of(select(IncidentRow.body), IncidentRow, vantage)
     if since is not None:
         query = query.where(
@@ -204,14 +204,14 @@ def _next(connection: Connection, column: Any) -> int:
 
 
 def pending(connection: Connection, vantage: str | None) -> tuple[tuple[OutboxMessage, ...], int]:
-    """Messages that are not delivered, oldest first; and the id of the next one."""
+    """Return messages that are not delivered, oldest first; and the id of the next one."""
     query = _of(select(OutboxRow.body), OutboxRow, vantage).where(OutboxRow.state == "pending")
     bodies = Session(connection).exec(query.order_by(col(OutboxRow.id)))
     return tuple(map(MESSAGE.validate_json, bodies)), _next(connection, OutboxRow.id)
 
 
 def begun(connection: Connection, vantage: str | None) -> tuple[OutboxMessage, ...]:
-    """The last word to each channel of each event of the monitor itself, where it is not its end."""
+    """Return the last word to each channel of each event of the monitor itself, where it is not its end."""
     body = col(OutboxRow.body)
     query = _of(select(OutboxRow.body), OutboxRow, vantage).where(OutboxRow.state != "dead")
     query = query.where(body.like('%"event":"%'), body.not_like('%"event":""%'))
@@ -227,7 +227,7 @@ def begun(connection: Connection, vantage: str | None) -> tuple[OutboxMessage, .
 def dead(
     connection: Connection, vantage: str | None, since: datetime
 ) -> list[tuple[datetime, OutboxMessage]]:
-    """Messages that were given up since then, newest first, and when; `last_error` says why."""
+    """Return messages that were given up since then, newest first, and when; `last_error` says why."""
     query = _of(select(OutboxRow), OutboxRow, vantage)
     query = query.where(OutboxRow.state == "dead", col(OutboxRow.done) >= since)
     rows = Session(connection).exec(query.order_by(col(OutboxRow.id).desc()))
@@ -240,7 +240,7 @@ def dead(
 def spent(
     connection: Connection, vantage: str | None, since: date
 ) -> dict[tuple[date, str], Spend]:
-    """Spend by day and service, from this day on."""
+    """Return spend by day and service, from this day on."""
     query = _of(select(LedgerRow), LedgerRow, vantage).where(LedgerRow.day >= since.isoformat())
     totals: dict[tuple[date, str], Spend] = defaultdict(Spend)
     for row in Session(connection).exec(query):
@@ -251,7 +251,7 @@ def spent(
 def spent_elsewhere(
     connection: Connection, vantage: str, since: date
 ) -> dict[str, dict[tuple[date, str], Spend]]:
-    """Spend of other vantages by vantage, then by day and service, from this day on."""
+    """Return spend of other vantages by vantage, then by day and service, from this day on."""
     query = select(LedgerRow.vantage).where(LedgerRow.vantage != vantage).distinct()
     others = Session(connection).exec(query).all()
     return {other: spent(connection, other, since) for other in others}
@@ -264,7 +264,7 @@ def requests(connection: Connection) -> tuple[OperatorRequest, ...]:
 
 
 def silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
-    """Those that still hold; a newer one takes the place of an older one of the same target."""
+    """Return the silences that still hold; a newer one takes the place of an older one of the same target."""
     query = select(RequestRow).where(RequestRow.what == RequestKind.SILENCE.value)
     newest = {
         row.target: row for row in Session(connection).exec(query.order_by(col(RequestRow.id)))
@@ -324,7 +324,7 @@ def restart_state(connection: Connection, vantage: str | None, now: datetime) ->
 
 
 def crashes(connection: Connection, vantage: str | None, now: datetime) -> list[str]:
-    """The starts of the last hour that followed on a crash, this one included, as ISO dates."""
+    """Return the starts of the last hour that followed on a crash, this one included, as ISO dates."""
     starts = schema.value(connection, CRASHES, vantage or "") or ""
     recent = [start for start in starts.split() if now - datetime.fromisoformat(start) < _HOUR]
     first = schema.value(connection, SEEN, vantage or "") is None
@@ -333,7 +333,7 @@ def crashes(connection: Connection, vantage: str | None, now: datetime) -> list[
 
 
 def last_seen(connection: Connection, vantage: str | None) -> datetime | None:
-    """The last heartbeat, or the newest run if that is later."""
+    """Return the last heartbeat, or the newest run if that is later."""
     heartbeat = note(connection, vantage, SEEN)
     times = [datetime.fromisoformat(heartbeat)] if heartbeat else []
     newest = connection.execute(select(func.max(RUNS.c.at))).scalar()
@@ -341,7 +341,7 @@ def last_seen(connection: Connection, vantage: str | None) -> datetime | None:
 
 
 def note(connection: Connection, vantage: str | None, name: str) -> str | None:
-    """A single value by its name; without a vantage, of whichever has one."""
+    """Return a single value by its name; without a vantage, of whichever has one."""
     query = "SELECT value FROM key_value WHERE name = :name AND vantage IN (:vantage, '')"
     if vantage is None:
         query = "SELECT value FROM key_value WHERE name = :name ORDER BY vantage"
@@ -352,7 +352,7 @@ def note(connection: Connection, vantage: str | None, name: str) -> str | None:
 def newest_runs(
     connection: Connection, vantage: str | None
 ) -> Iterator[tuple[str, str, str, int | None]]:
-    """Key, vantage, kind and the begin of the newest run (unix ms) of each check, by key."""
+    """Return key, vantage, kind and the begin of the newest run (unix ms) of each check, by key."""
     newest = select(func.max(RUNS.c.at)).where(RUNS.c.check_id == CHECKS.c.id).scalar_subquery()
     query = sqlalchemy.select(
         CHECKS.c.key, CHECKS.c.vantage, CHECKS.c.kind, CHECKS.c.last_at, newest

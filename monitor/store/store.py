@@ -343,7 +343,7 @@ class Store:
             self._is_checking = False
 
     def _prune(self, connection: Connection, now: datetime, history: HistorySettings) -> bool:
-        """In the writer's thread."""
+        """Prune one step, in the writer's thread; return whether there is more."""
         if retention.prune_step(connection, now, history):
             return True
         if self._health.is_over(connection) and retention.drop_oldest(connection):
@@ -410,7 +410,7 @@ class Store:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences for an operator: what befell the file and was mended since the daemon began."""
+        """Return sentences for an operator: what befell the file and was mended since the daemon began."""
         return tuple(self._notes)
 
     @property
@@ -423,7 +423,7 @@ class Store:
 
     @property
     def dropped(self) -> int:
-        """Results given up because the disk failed for too long."""
+        """Return how many results were given up because the disk failed for too long."""
         return self._writer.dropped
 
     @property
@@ -437,7 +437,7 @@ class Store:
 
     @property
     def failing(self) -> Mapping[str, OutboxMessage]:
-        """The message that a channel does not take, by channel."""
+        """Return the message that a channel does not take, by channel."""
         return self._outbox.failing()
 
     @property
@@ -447,7 +447,7 @@ class Store:
 
     @property
     def undelivered(self) -> Mapping[str, int]:
-        """Messages that wait, by channel."""
+        """Return how many messages wait, by channel."""
         return self._outbox.depths()
 
     async def incident(self, incident_id: int) -> Incident | None:
@@ -523,7 +523,7 @@ class Store:
             self._reader.reset()
 
     def _committed(self, items: Sequence[Item]) -> None:
-        """In the writer's thread."""
+        """Tell the outbox and the listeners what was committed, in the writer's thread."""
         outgoing = [message.id for item in items for message in item.outgoing]
         self._outbox.committed(outgoing)
         if outgoing or any(item.incidents for item in items):

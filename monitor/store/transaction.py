@@ -41,7 +41,7 @@ Item = RunRecord | Change
 
 
 def change_of(item: Item) -> Change:
-    """All of an item but its run."""
+    """Return all of an item but its run."""
     if isinstance(item, Change):
         return item
     result = item.result
@@ -67,7 +67,7 @@ def has_change(entry: RunRecord) -> bool:
 
 
 def bare(entry: RunRecord) -> RunRecord:
-    """Its run, without what `change_of` keeps."""
+    """Return an item's run, without what `change_of` keeps."""
     return replace(entry, states=(), habit=None, incidents=(), outgoing=(), spent=NO_SPEND)
 
 
@@ -106,7 +106,7 @@ class WriteSet:
 
     @property
     def change(self) -> Change:
-        """All of it but the runs."""
+        """Return all of it but the runs."""
         return Change(
             states=tuple(self.states.values()),
             habits=tuple(self.habits.items()),

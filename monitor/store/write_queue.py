@@ -33,13 +33,13 @@ class WriteQueue:
         self._shrink()
 
     def take(self) -> list[Item]:
-        """All of it, into the writer's hand."""
+        """Take all of it, into the writer's hand."""
         self._taken += self._fresh
         self._fresh.clear()
         return list(self._taken)
 
     def done(self, items: list[Item]) -> None:
-        """These are written, or never can be."""
+        """Forget what was taken: it is written, or never can be."""
         gone = {id(item) for item in items}
         self._taken = [item for item in self._taken if id(item) not in gone]
 
@@ -75,13 +75,13 @@ class WriteQueue:
 
 
 def _expendable(entries: list[RunRecord]) -> list[int]:
-    """Places of runs that no incident or message needs, those that matter least first."""
+    """Return places of runs that no incident or message needs, those that matter least first."""
     plain = [at for at, entry in enumerate(entries) if not (entry.incidents or entry.outgoing)]
     return sorted(plain, key=lambda at: entries[at].result.outcome is not Outcome.UP)
 
 
 def _lighter(entry: RunRecord) -> RunRecord:
-    """Still of an incident, if it was; what it adds up must not be added twice."""
+    """Return a run without what it adds up, which must not be added twice; it stays of an incident if it was."""
     if not (entry.states or entry.habit or entry.spent != NO_SPEND):
         return entry  # as nearly all
     return replace(entry, states=(), habit=None, spent=NO_SPEND)

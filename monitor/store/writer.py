@@ -143,7 +143,7 @@ class Writer:
 
     @property
     def dropped(self) -> int:
-        """Runs given up."""
+        """Return how many runs were given up."""
         return self._items.dropped
 
     @property
@@ -164,7 +164,7 @@ class Writer:
             self.is_ready = True
 
     def _run(self) -> None:
-        """A fault of our own must not end the thread: then nothing would ever be stored again."""
+        """Serve until stopped. A fault of our own must not end the thread: then nothing would ever be stored again."""
         going = True
         while going:
             try:
@@ -198,7 +198,7 @@ class Writer:
         return not stopping
 
     def _await_work(self) -> None:
-        """Until there is something to do, then a little longer, so that others may join."""
+        """Wait until there is something to do, then a little longer, so that others may join."""
         busy = self._tasks or self._waiting or self._stopping or self._urgent
         if busy and not self.trouble:
             return
@@ -248,7 +248,7 @@ class Writer:
         return None
 
     def _write_with_room(self, items: Sequence[Item]) -> None:
-        """Many items at once, after a bad day, may need more room than is usually kept."""
+        """Write, and make room where it is short: many items at once, after a bad day, may need more than is kept."""
         for room in _ROOMS:
             try:
                 self._write(items)
@@ -289,7 +289,7 @@ class Writer:
                 self._also(connection, write_set.entries)
 
     def _commit_sparingly(self, items: list[Item]) -> str:
-        """The last of the disk is for what alerts need; runs wait."""
+        """Commit only what alerts need, which the last of the disk is for; runs wait."""
         changes = [
             change_of(item) for item in items if not isinstance(item, RunRecord) or has_change(item)
         ]
@@ -303,7 +303,7 @@ class Writer:
         return self._failed(self._health.nearly_full())
 
     def _commit_each(self, items: list[Item]) -> str | None:
-        """So that one impossible item, a fault of our own, does not hold up all others."""
+        """Commit one by one, so that one impossible item, a fault of our own, does not hold up all others."""
         self._ids.forget()
         for item in items:
             try:
@@ -328,7 +328,7 @@ class Writer:
         self._committed(items)
 
     def _disk_failed(self, error: BaseException) -> str:
-        """Damage is met by a fresh file, at the next turn."""
+        """Note that the disk failed; damage is met by a fresh file, at the next turn."""
         self._health.suspect |= is_damage(error)
         return self._failed(self._why(error))
 

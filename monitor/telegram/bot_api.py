@@ -106,7 +106,7 @@ class BotApi:
     def _refusal(
         self, method: str, status: int, answer: dict[str, Any], retry_after: str | None
     ) -> BotApiError:
-        """Reads a refusal; one without `ok` comes from somebody on the way, and says nothing for sure."""
+        """Read a refusal; one without `ok` comes from somebody on the way, and says nothing for sure."""
         if answer.get("ok") is not False:
             reason = f"{method}: HTTP {status}, an answer that is not the Bot API's"
             return BotApiError(reason, retry_after=read_pause(retry_after))

@@ -65,7 +65,7 @@ def keyboard(incidents: Sequence[Incident], language: Language) -> dict[str, Any
 
 
 def _row(incident: Incident, language: Language, *, named: bool) -> list[dict[str, str]]:
-    """Only what can be done: nobody silences the monitor's own incidents, or what is silenced."""
+    """Return the buttons for what can be done: nobody silences the monitor's own incidents, or what is silenced."""
     useless = {Action.ACK} if incident.acked else set()
     if incident.service is None or incident.muted is Mute.SILENCE:
         useless.add(Action.SILENCE)

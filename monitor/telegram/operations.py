@@ -31,12 +31,12 @@ class Operations(Protocol):
 
     @property
     def language(self) -> Language:
-        """The operator's language."""
+        """Return the operator's language."""
         ...
 
     @property
     def timezone(self) -> tzinfo:
-        """The time zone of what the operator reads."""
+        """Return the time zone of what the operator reads."""
         ...
 
     @property
@@ -44,7 +44,7 @@ class Operations(Protocol):
 
     @property
     def waiting(self) -> int:
-        """The number of messages that are not delivered."""
+        """Return the number of messages that are not delivered."""
         ...
 
     async def page(self) -> PageView:

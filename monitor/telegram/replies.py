@@ -143,7 +143,7 @@ def usage(command: BotCommand, language: Language) -> str:
 
 
 def status(view: PageView, waiting: int, zone: tzinfo) -> str:
-    """The page's headline, each service with its base URLs, and what goes on."""
+    """Return the page's headline, each service with its base URLs, and what goes on."""
     language = view.language
     lines = [view.headline, *(_service_line(service, language) for service in view.services)]
     lines += _open_incidents(view, zone)
@@ -231,7 +231,7 @@ def _title(incident: IncidentView, view: PageView) -> str:
 
 
 def details(incident: Incident, page: PageView, zone: tzinfo) -> str:
-    """All that is known of an incident, for an operator: with evidence, and with who did what."""
+    """Return all that is known of an incident, for an operator: with evidence, and with who did what."""
     say, moment = page.language.gettext, page.language.moment
     view = next((each for each in page.incidents if each.id == incident.id), None)
     if view is None:
@@ -283,7 +283,7 @@ def acknowledged(number: int, who: str, language: Language) -> str:
 def silenced(
     target: str, until: datetime | None, who: str, language: Language, zone: tzinfo
 ) -> str:
-    """`until` is None where a silence was ended."""
+    """Say that a target is silenced; `until` is None where a silence was ended."""
     what = language.gettext("everything") if target == "*" else target
     if until is None:
         return language.gettext("%(who)s ended the silence of %(target)s.", target=what, who=who)
@@ -369,7 +369,7 @@ def too_many(language: Language) -> str:
 
 
 def conflict(channel: str, language: Language) -> str:
-    """The notice that another program listens to the bot; the first line is the title."""
+    """Return the notice that another program listens to the bot; the first line is the title."""
     say = language.gettext
     title = say(
         "monitor: another program reads the messages of channel %(name)s's bot", name=channel

@@ -76,7 +76,7 @@ class LimitedConnection(asyncio.Protocol):
         self._allowed = max(self._allowed, self._received + more)
 
     def request_complete(self) -> None:
-        """Its first question is complete."""
+        """Note that its first question is complete."""
         if self._timers:
             self._timers[0].cancel()
 
@@ -106,7 +106,7 @@ class LimitedConnection(asyncio.Protocol):
 
 
 def _client(transport: asyncio.Transport) -> str:
-    """An address; of IPv6 the network, as one machine has as many addresses as it likes there."""
+    """Return the client's address; of IPv6 the network, as one machine has as many addresses as it likes there."""
     name = transport.get_extra_info("peername")
     address = str(name[0]).split("%", 1)[0] if name else ""
     if ":" not in address or is_loopback(address):

@@ -85,7 +85,7 @@ class _HttpServer:
 
     @property
     def port(self) -> int:
-        """The real port, also where 0 was asked for."""
+        """Return the real port, also where 0 was asked for."""
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -241,7 +241,7 @@ async def _send(request: web.BaseRequest, file: ServedFile, status: int) -> web.
 
 
 def _takes_gzip(request: web.BaseRequest) -> bool:
-    """`gzip;q=0` is a refusal."""
+    """Say whether a reader takes gzip; `gzip;q=0` is a refusal."""
     for part in request.headers.get("Accept-Encoding", "").lower().split(","):
         name, _, quality = part.partition(";")
         if name.strip() in {"gzip", "*"}:

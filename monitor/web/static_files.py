@@ -59,7 +59,7 @@ class StaticFiles:
         self._weight = 0
 
     def locate(self, asked: str) -> Path | None:
-        """The file or folder behind a URL path, never outside the folder, never a hidden one."""
+        """Return the file or folder behind a URL path, never outside the folder, never a hidden one."""
         if "\0" in asked or any(part.startswith(".") for part in asked.split("/")):
             return None
         try:
@@ -75,7 +75,7 @@ class StaticFiles:
             return None
 
     def not_found(self, asked: str) -> Path | None:
-        """The page that says that there is no such page, in the language of the place if there is one."""
+        """Return the page that says that there is no such page, in the language of the place if there is one."""
         places = (asked.partition("/")[0] + "/404.html", "404.html")
         files = (path for place in places if (path := self.locate(place)) and path.is_file())
         return next(files, None)

@@ -160,7 +160,7 @@ class ProtocolReader(ABC):
 
     @property
     def text(self) -> str:
-        """The answer without the thoughts in it."""
+        """Return the answer without the thoughts in it."""
         return self._parted[0]
 
     @property
@@ -182,7 +182,7 @@ class ProtocolReader(ABC):
 
     @property
     def call(self) -> ToolCall | None:
-        """The first call of a tool that came."""
+        """Return the first call of a tool that came."""
         return next(iter(self.tools.values()), None)
 
     @property

@@ -33,12 +33,12 @@ class Decoder:
 
     @property
     def full(self) -> bool:
-        """More came, or came out, than `limit`."""
+        """Say whether more came, or came out, than `limit`."""
         return max(self._taken, self._given) > self.limit
 
     @property
     def is_cut(self) -> bool:
-        """The packed data has begun and not ended."""
+        """Say whether the packed data has begun and not ended."""
         inflate = self._inflate
         begun = self._taken > 0 and not self._is_fresh and not self._ended
         return begun and inflate is not None and not inflate.eof and self.error is None

@@ -56,7 +56,7 @@ class _PlainConnector(ProxyConnector):
 
 
 def socks_connector(proxy: Proxy) -> ProxyConnector:
-    """Returns what leads a session of aiohttp through a proxy; a connection lasts for one request.
+    """Return what leads a session of aiohttp through a proxy; a connection lasts for one request.
 
     A proxy that refuses is an OSError.
     """

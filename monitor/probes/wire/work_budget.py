@@ -68,7 +68,7 @@ class WorkBudget:
 
     @property
     def is_flood(self) -> bool:
-        """Far more work has been made than any honest answer makes."""
+        """Say whether far more work has been made than any honest answer makes."""
         return self._excess_ns > _FLOOD_NS
 
     def is_mere_framing(self, content_bytes: int) -> bool:

@@ -56,7 +56,7 @@ class InUseError(StoreError):
 
 
 def path_of(url: str) -> Path:
-    """The one path of a store, past all links, because its lock and its journal are named after it."""
+    """Return the one path of a store, past all links, because its lock and its journal are named after it."""
     if not url.startswith(_PREFIX) or len(url) == len(_PREFIX):
         raise StoreError(f'the store is "{url}", want "sqlite:///" and a path')
     path = Path(os.path.realpath(url.removeprefix(_PREFIX)))
@@ -198,13 +198,13 @@ def why(error: BaseException, path: Path) -> str:
 
 
 def _code(error: BaseException) -> int | None:
-    """The primary one: extended codes carry it in their low byte."""
+    """Return the primary code: extended ones carry it in their low byte."""
     code = getattr(_first(error), "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
 
 
 def _first(error: BaseException) -> BaseException:
-    """A full disk ends the transaction, and whatever is cleaned up then complains in its turn."""
+    """Return the first error: a full disk ends the transaction, and what is cleaned up then complains in its turn."""
     first, cause = error, error.__context__
     while cause is not None:
         first, cause = cause if isinstance(cause, sqlite3.Error) else first, cause.__context__

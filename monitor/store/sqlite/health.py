@@ -53,12 +53,12 @@ def sizes(connection: Connection) -> Sizes:
 
 
 def journal_limit(max_size: int | None) -> int:
-    """Bytes that the journal beside the file may keep."""
+    """Return how many bytes the journal beside the file may keep."""
     return MOST_JOURNAL if max_size is None else min(MOST_JOURNAL, max_size // 4)
 
 
 def file_limit(max_size: int) -> int:
-    """Bytes that are left for the file itself: a store's size is that of both."""
+    """Return how many bytes are left for the file itself: a store's size is that of both."""
     return max_size - journal_limit(max_size)
 
 
@@ -121,7 +121,7 @@ class Reserve:
         return self.is_short and not self.size()
 
     def size(self) -> int:
-        """Bytes that are held."""
+        """Return how many bytes are held."""
         try:
             return self.path.stat().st_size
         except OSError:
@@ -237,7 +237,7 @@ class FileHealth:
         self._complain()
 
     def _set_limit(self, connection: Connection) -> None:
-        """Beyond it the database itself refuses to grow; deleting goes on to work, as on no full disk."""
+        """Set the size beyond which the database itself refuses to grow. Deleting works on, unlike on a full disk."""
         page, journal = _pragma(connection, "page_size"), journal_limit(self.max_size)
         most = _LARGEST if self.max_size is None else file_limit(self.max_size) // page
         _pragma(connection, f"max_page_count={most}")
@@ -304,7 +304,7 @@ class FileHealth:
         )
 
     def check(self) -> None:
-        """The whole file: if it is damaged, put it aside and go on with a fresh one."""
+        """Check the whole file: if it is damaged, put it aside and go on with a fresh one."""
         wrong = repair.damage(self.path)
         self.suspect = False
         if wrong is not None:
@@ -331,7 +331,7 @@ class FileHealth:
         )
 
     def _write_again(self, what: str) -> None:
-        """Our connection still reads all that is in the nameless file: give it a name again."""
+        """Give the nameless file a name again, all of which our connection still reads."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             fresh = self.path.with_name(self.path.name + ".part")

@@ -119,7 +119,7 @@ def settle(connection: Connection) -> None:
 
 
 def _save_table(old: sqlite3.Connection, table: Table, connection: Connection) -> int:
-    """Values as they stand there; what cannot be read among them is found afterwards."""
+    """Save values as they stand there; what cannot be read among them is found afterwards."""
     names = table.columns.keys()
     marks = ", ".join("?" * len(names))
     insert = f"INSERT OR REPLACE INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608  # our own names
@@ -144,7 +144,7 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 
 def find_unreadable(connection: Connection) -> Keys:
-    """Rows that nobody can read in a file that is sound: no checksum covers what a row holds."""
+    """Return rows that nobody can read in a file that is sound: no checksum covers what a row holds."""
     unreadable = {
         table: [*_unreadable(connection, table)] for table in SQLModel.metadata.sorted_tables
     }
@@ -152,7 +152,7 @@ def find_unreadable(connection: Connection) -> Keys:
 
 
 def _unreadable(connection: Connection, table: Table) -> Iterator[Row]:
-    """Rows with a number of another type, an outcome or a kind that is none, or a body of no meaning."""
+    """Return rows with a number of another type, an outcome or a kind that is none, or a body of no meaning."""
     keys = [*table.primary_key]
     wrong = [
         func.typeof(column).not_in(("integer", "null"))
