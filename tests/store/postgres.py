@@ -35,8 +35,8 @@ def postgres() -> Iterator[Engine]:
     """Not below pytest's own folder, which nobody but its user may enter."""
     pytest.importorskip("psycopg")
     programs, user = _programs(), _user()
-    with tempfile.TemporaryDirectory(prefix="postgres-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="postgres-") as temporary:
+        folder = Path(temporary)
         if user:
             shutil.chown(folder, user)
         _run(

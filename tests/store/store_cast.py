@@ -233,11 +233,11 @@ SEEN = Evidence(
 
 def runs(start: datetime, count: int) -> list[RunRecord]:
     """A day and more of two checks, some of it bad, in maintenance, and after runs that were missed."""
-    found = []
+    entries = []
     for step in range(count):
         at = start + timedelta(minutes=17 * step)
         bad = step % 5 == 0
-        found.append(
+        entries.append(
             entry(
                 failed(at) if bad else streamed(at),
                 in_maintenance=step % 7 == 0,
@@ -246,12 +246,12 @@ def runs(start: datetime, count: int) -> list[RunRecord]:
                 spent=Spend(10, 0.5),
             )
         )
-        found.append(entry(streamed(at + timedelta(seconds=1), check=MODELS, stream=None)))
-    return found
+        entries.append(entry(streamed(at + timedelta(seconds=1), check=MODELS, stream=None)))
+    return entries
 
 
 def plain(rollup: Rollup) -> Rollup:
-    figures = {name: dict(found) for name, found in rollup.figures.items()}
+    figures = {name: dict(figure) for name, figure in rollup.figures.items()}
     return replace(rollup, figures=figures)
 
 

@@ -214,7 +214,7 @@ async def test_what_was_counted_stays_counted_when_its_runs_are_lost_and_a_late_
         await store.flush()
         look = await store.snapshot(clock.now())
     assert look.checks[CHAT].last_24h.outcomes == {"up": 100, "down": 2}
-    assert [each.target for each in look.silences] == [CHAT]
+    assert [silence.target for silence in look.silences] == [CHAT]
 
 
 async def test_an_index_that_does_not_fit_its_table_is_damage(
@@ -262,8 +262,8 @@ def spoil(path: Path, what: str, by: bytes = b"\xff" * 200) -> None:
         (page,) = other.execute(sql, (what,)).fetchone()
     with path.open("r+b") as file:
         file.seek((page - 1) * 4096)
-        found = file.read(4096).find(b"a/dire")
-        file.seek((page - 1) * 4096 + max(found, 0))
+        offset = file.read(4096).find(b"a/dire")
+        file.seek((page - 1) * 4096 + max(offset, 0))
         file.write(by)
 
 
@@ -402,11 +402,11 @@ except StoreError as error:
 def test_a_folder_of_somebody_else_is_a_sentence(tmp_path: Path) -> None:
     for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", REFUSED, f"sqlite:///{tmp_path / 'm.db'}"],
         capture_output=True,
         text=True,
         check=True,
         cwd=Path(__file__).parents[2],
     ).stdout
-    assert said == f"{tmp_path / 'm.db'} cannot be written: Permission denied\n"
+    assert output == f"{tmp_path / 'm.db'} cannot be written: Permission denied\n"

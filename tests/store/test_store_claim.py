@@ -17,7 +17,9 @@ async def test_a_second_daemon_is_refused_while_the_first_one_runs(
 ) -> None:
     path = tmp_path / "monitor.db"
     (tmp_path / "link.db").symlink_to(path)
-    first, second = (Store(f"sqlite:///{each}", clock=clock) for each in (path, tmp_path / name))
+    first, second = (
+        Store(f"sqlite:///{address}", clock=clock) for address in (path, tmp_path / name)
+    )
     first.open()
     with pytest.raises(StoreError, match="is in use by another monitor; stop that one first"):
         second.open()

@@ -77,8 +77,8 @@ def test_what_is_read_back_is_what_was_written(given_runs: list[RunRecord]) -> N
         write(connection, Ids(), WriteSet.of(given_runs), NOON, vantage="local")
         rows = connection.execute(select(RUNS)).all()
         words.learn(connection, rows)
-        found = [result_from(row, CHAT, "local", words.texts) for row in rows]
-        assert found == [run.result for run in given_runs]
+        results = [result_from(row, CHAT, "local", words.texts) for row in rows]
+        assert results == [run.result for run in given_runs]
         assert [counted_from(row, words.texts) for row in rows] == [*map(counted_row, given_runs)]
 
 
@@ -144,11 +144,11 @@ def test_percentiles_of_stored_rollups_are_within_one_percent(
     total = Sum()
     for values in hours:
         timings = [Timings(**dict.fromkeys(TIMING_NAMES, value / 10)) for value in values]
-        rows = [counted_row(entry(streamed(timings=each))) for each in timings]
+        rows = [counted_row(entry(streamed(timings=timing))) for timing in timings]
         total.add(Sum(figures=decode(encode(Sum.of_rows(rows).figures))))
     rising = sorted(value for values in hours for value in values)
     exact = rising[max(1, math.ceil(q * len(rising))) - 1] / 10
     for name in TIMING_NAMES:
-        found = total.rollup.quantile(name, q)
-        assert found is not None
-        assert abs(found / exact - 1) <= 0.01
+        stored = total.rollup.quantile(name, q)
+        assert stored is not None
+        assert abs(stored / exact - 1) <= 0.01

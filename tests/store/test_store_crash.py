@@ -87,10 +87,10 @@ async def test_kills_lose_nothing_that_was_acknowledged(url: str, clock: Clock, 
             daemon.kill()
             acknowledged = max([acknowledged, *map(int, daemon.stdout.read().split())])
     async with opened(url, clock) as store:
-        found = await store.results(CHAT, since=NOON)
+        results = await store.results(CHAT, since=NOON)
         memory = store.recall()
         waiting = await store.due(clock.now())
-    numbers = {(result.at - NOON) // timedelta(seconds=1) for result in found}
+    numbers = {(result.at - NOON) // timedelta(seconds=1) for result in results}
     wanted = set(range(0, acknowledged + 1, 5))
     print(f"{kills} kills, {acknowledged + 1} acknowledged, {len(numbers)} stored")
     assert numbers == set(range(len(numbers)))
@@ -104,5 +104,5 @@ async def test_kills_lose_nothing_that_was_acknowledged(url: str, clock: Clock, 
 @pytest.mark.slow
 def test_results_wait_out_a_full_disk_and_are_all_written_after_it(url: str) -> None:
     with start(FILLS_ITS_DISK, url) as daemon:
-        said, _ = daemon.communicate(timeout=30)
-    assert said == "True True\nNone 3000\n"
+        output, _ = daemon.communicate(timeout=30)
+    assert output == "True True\nNone 3000\n"

@@ -39,8 +39,8 @@ async def written(tmp_path: Path, clock: HandClock) -> sqlite3.Connection:
     path = tmp_path / "m.db"
     async with opened(f"sqlite:///{path}", clock) as store:
         store.recall()
-        for each in runs(NOON, 150):
-            store.record(each)
+        for run in runs(NOON, 150):
+            store.record(run)
         clock.tick(2 * 86_400)
         bad = failed(clock.now() - timedelta(minutes=3))
         evidence = Evidence(body="<h1>502</h1>")
@@ -187,9 +187,9 @@ async def test_the_decoder_of_the_document_reads_every_histogram(
         for each in reader.each_period(Resolution.DAY, until=NOON + timedelta(days=1))
     }
     reader.close()
-    found = [(key, names["histograms"](body)) for key, body in rows]
+    decoded = [(key, names["histograms"](body)) for key, body in rows]
     for (check, _), figures in known.items():
-        mine = [each for key, each in found if key == check]
+        mine = [each for key, each in decoded if key == check]
         assert any(
             {name: each.get(name, {}) for name in FIGURES if each.get(name)} == dict(figures)
             for each in mine

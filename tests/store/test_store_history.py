@@ -51,9 +51,9 @@ async def filled(store: Store, clock: HandClock, results: list[Result]) -> None:
 
 
 def expected(results: list[Result], begin: datetime, length: timedelta) -> Rollup:
-    found = [each for each in results if begin <= each.at < begin + length]
-    missed = sum(each.outcome is Outcome.DOWN for each in found)
-    return replace(merge(map(Rollup.of, found)), missed=missed)
+    within = [result for result in results if begin <= result.at < begin + length]
+    missed = sum(result.outcome is Outcome.DOWN for result in within)
+    return replace(merge(map(Rollup.of, within)), missed=missed)
 
 
 @pytest.mark.parametrize(("resolution", "length"), [(Resolution.HOUR, HOUR), (Resolution.DAY, DAY)])
@@ -63,7 +63,7 @@ async def test_every_hour_and_day_says_what_its_results_say_also_the_open_one(
     given = two_days()
     await filled(store, clock, given)
     reader = Store.read_only(url)
-    mine = [each for each in given if each.check == CHAT]
+    mine = [result for result in given if result.check == CHAT]
     midnight = NOON.replace(hour=0)
     begins = [midnight + step * length for step in range(3 * DAY // length)]
     assert reader.rollups(CHAT, resolution, since=midnight - DAY) == tuple(
@@ -80,8 +80,8 @@ async def test_a_range_holds_each_hour_that_it_touches(
     await filled(store, clock, two_days())
     reader = Store.read_only(url)
     since, until = NOON + HOUR * 3.5, NOON + HOUR * 6
-    found = reader.rollups(CHAT, Resolution.HOUR, since=since, until=until)
-    assert [period.at for period in found] == [NOON + HOUR * 3, NOON + HOUR * 4, NOON + HOUR * 5]
+    periods = reader.rollups(CHAT, Resolution.HOUR, since=since, until=until)
+    assert [period.at for period in periods] == [NOON + HOUR * 3, NOON + HOUR * 4, NOON + HOUR * 5]
     reader.close()
 
 
@@ -162,13 +162,13 @@ async def test_windows_of_days_and_their_percentiles_come_with_the_snapshot(
     slow = replace(given[-20].timings, ttft=9000.0)
     given[-20] = replace(given[-20], timings=slow)
     await filled(store, clock, given)
-    seen = (await store.snapshot(clock.now())).checks[CHAT]
-    assert {days: window.outcomes for days, window in seen.windows.items()} == {
+    history = (await store.snapshot(clock.now())).checks[CHAT]
+    assert {days: window.outcomes for days, window in history.windows.items()} == {
         7: {"up": 7},
         30: {"up": 30},
         90: {"up": 90},
     }
-    slowest = {days: window.quantile("ttft", 1.0) for days, window in seen.windows.items()}
+    slowest = {days: window.quantile("ttft", 1.0) for days, window in history.windows.items()}
     usual, slow_one = Rollup.of(given[0]), Rollup.of(given[-20])
     assert slowest == {
         7: usual.quantile("ttft", 1.0),
@@ -177,7 +177,7 @@ async def test_windows_of_days_and_their_percentiles_come_with_the_snapshot(
     }
     expected = merge(map(Rollup.of, given[-90:]))
     shown = {name: expected.figures[name] for name in WINDOW_FIGURES}
-    assert seen.windows[90] == replace(expected, figures=shown)
+    assert history.windows[90] == replace(expected, figures=shown)
 
 
 @pytest.mark.parametrize(("resolution", "length"), [(Resolution.MONTH, 14), (Resolution.YEAR, 2)])
@@ -187,13 +187,13 @@ async def test_months_and_years_of_the_calendar_are_one_rollup_each(
     given = [streamed(NOON - back * DAY) for back in range(400, -1, -1)]
     await filled(store, clock, given)
     reader = Store.read_only(url)
-    found = reader.rollups(CHAT, resolution)
+    periods = reader.rollups(CHAT, resolution)
     wanted: dict[datetime, list[Result]] = {}
-    for each in given:
-        month = each.at.month if resolution is Resolution.MONTH else 1
-        wanted.setdefault(datetime(each.at.year, month, 1, tzinfo=UTC), []).append(each)
+    for result in given:
+        month = result.at.month if resolution is Resolution.MONTH else 1
+        wanted.setdefault(datetime(result.at.year, month, 1, tzinfo=UTC), []).append(result)
     assert len(wanted) == length
-    assert {each.at: each.rollup for each in found} == {
+    assert {period.at: period.rollup for period in periods} == {
         at: merge(map(Rollup.of, runs)) for at, runs in wanted.items()
     }
     reader.close()
@@ -203,7 +203,7 @@ async def test_a_range_holds_each_month_that_it_touches_whole(
     store: Store, url: str, clock: HandClock
 ) -> None:
     given = [streamed(NOON - back * DAY) for back in range(100, -1, -1)]
-    given += [replace(each, check=OTHER) for each in given]
+    given += [replace(result, check=OTHER) for result in given]
     await filled(store, clock, given)
     reader = Store.read_only(url)
     october, november = (datetime(2026, month, 1, tzinfo=UTC) for month in (10, 11))
@@ -212,11 +212,11 @@ async def test_a_range_holds_each_month_that_it_touches_whole(
         (october + 30 * DAY, november + HOUR, [october, november]),
         (november - HOUR, None, [october, november]),
     ):
-        found = list(reader.each_period(Resolution.MONTH, since=since, until=until))
-        assert [(each.at, each.check) for each in found] == [
+        periods = list(reader.each_period(Resolution.MONTH, since=since, until=until))
+        assert [(period.at, period.check) for period in periods] == [
             (month, check) for month in months for check in (OTHER, CHAT)
         ]
-        assert found[0].rollup.counted == 31
+        assert periods[0].rollup.counted == 31
     reader.close()
 
 
@@ -270,4 +270,4 @@ async def test_runs_count_as_their_hours_did_whatever_is_maintenance_today(
     assert [run for run, _ in counted] == runs
     total = merge(share for _, share in counted)
     assert (total.maintenance, total.missed) == (2, 9)
-    assert total == merge(each.rollup for each in hours)
+    assert total == merge(hour.rollup for hour in hours)

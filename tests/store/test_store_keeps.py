@@ -96,9 +96,9 @@ async def test_yesterdays_spend_is_this_months_and_not_todays(
         store.reserve("a", NOON.date(), Spend(20, 0.5))
     async with opened(url, clock) as store:
         assert store.recall().spent_today == {"a": Spend(20, 0.5)}
-        seen = await store.snapshot(clock.now())
-        assert seen.spent_today == {"a": Spend(20, 0.5)}
-        assert seen.spent_month == {"a": Spend(320, 0.5)}
+        snapshot = await store.snapshot(clock.now())
+        assert snapshot.spent_today == {"a": Spend(20, 0.5)}
+        assert snapshot.spent_month == {"a": Spend(320, 0.5)}
 
 
 async def test_messages_are_postponed_sent_or_dead_over_restarts(
@@ -143,10 +143,10 @@ async def test_raw_runs_are_forgotten_but_never_their_counts(
             await store.prune(clock.now(), HistorySettings(raw=timedelta(days=30)))
         left = await store.results(CHAT, since=NOON)
         snapshot = await store.snapshot(clock.now())
-    seen = snapshot.checks[CHAT]
+    history = snapshot.checks[CHAT]
     assert len(left) == 1
-    assert seen.days[NOON.date()].outcomes == {"up": 60, "down": 1}
-    assert seen.windows[90].kinds == {"bad_gateway": 1}
+    assert history.days[NOON.date()].outcomes == {"up": 60, "down": 1}
+    assert history.windows[90].kinds == {"bad_gateway": 1}
     with closing(sqlite3.connect(path)) as connection, connection:
         assert connection.execute("SELECT count(*) FROM evidence").fetchone() == (0,)
 
@@ -169,5 +169,5 @@ async def test_any_text_that_capture_lets_through_comes_back(
         async with opened(f"sqlite:///{folder}/m.db", clock) as store:
             store.record(entry(wanted))
             await store.flush()
-            (got,) = await store.results(CHAT, since=NOON)
-        assert (got.failure, got.model) == (wanted.failure, wanted.model)
+            (stored,) = await store.results(CHAT, since=NOON)
+        assert (stored.failure, stored.model) == (wanted.failure, wanted.model)

@@ -60,28 +60,28 @@ class Life:
             await self.store.flush()
 
     def _run(self, seconds: list[int]) -> None:
-        for each in seconds:
-            at = self.clock.now() - each * SECOND
-            made = failed if each % 3 == 1 else streamed
-            one = entry(made(at), in_maintenance=each % 7 == 1, missed=each % 2)
-            self.store.record(one)
+        for ago in seconds:
+            at = self.clock.now() - ago * SECOND
+            make = failed if ago % 3 == 1 else streamed
+            run = entry(make(at), in_maintenance=ago % 7 == 1, missed=ago % 2)
+            self.store.record(run)
             while at in self.runs:
                 at += timedelta(milliseconds=1)
-            self.runs[at] = one
+            self.runs[at] = run
 
     def sums(self, of: Resolution) -> dict[datetime, Rollup]:
-        found: dict[datetime, list[Rollup]] = defaultdict(list)
-        for at, one in self.runs.items():
-            found[of.begin(at)].append(rollup(one))
-        return {at: merge(found[at]) for at in sorted(found)}
+        rollups: dict[datetime, list[Rollup]] = defaultdict(list)
+        for at, run in self.runs.items():
+            rollups[of.begin(at)].append(rollup(run))
+        return {at: merge(rollups[at]) for at in sorted(rollups)}
 
 
-def rollup(one: RunRecord) -> Rollup:
-    return replace(Rollup.of(one.result, in_maintenance=one.in_maintenance), missed=one.missed)
+def rollup(run: RunRecord) -> Rollup:
+    return replace(Rollup.of(run.result, in_maintenance=run.in_maintenance), missed=run.missed)
 
 
-def counts(found: Rollup) -> tuple[dict[str, int], int]:
-    return {name: count for name, count in found.outcomes.items() if count}, found.maintenance
+def counts(rollup: Rollup) -> tuple[dict[str, int], int]:
+    return {name: count for name, count in rollup.outcomes.items() if count}, rollup.maintenance
 
 
 def said(life: Life, reader: Reader, snapshot: Snapshot) -> None:
@@ -89,11 +89,14 @@ def said(life: Life, reader: Reader, snapshot: Snapshot) -> None:
     for of in (Resolution.DAY, Resolution.MONTH, Resolution.YEAR):
         assert {each.at: each.rollup for each in reader.rollups(CHAT, of)} == life.sums(of)
     assert [run.at for run in reader.results(CHAT, since=EPOCH)] == sorted(life.runs)
-    seen = snapshot.checks
+    histories = snapshot.checks
     if not life.runs:
-        assert seen == {}
+        assert histories == {}
         return
-    look, days = seen[CHAT], {at.date(): each for at, each in life.sums(Resolution.DAY).items()}
+    look, days = (
+        histories[CHAT],
+        {at.date(): each for at, each in life.sums(Resolution.DAY).items()},
+    )
     shown = {day: counts(each) for day, each in look.days.items() if day <= today}
     assert shown == {day: counts(days[day]) for day in within(days, today, max(WINDOWS))}
     recent = sorted(at for at in life.runs if at >= now - HALF_AN_HOUR)

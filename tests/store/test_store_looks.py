@@ -40,10 +40,10 @@ def run(minutes: int, ttft: int, check: str, now: datetime) -> RunRecord:
 
 def told(history: CheckHistory) -> tuple[object, ...]:
     """All that it says, with percentiles as they are asked for."""
-    asked = (history.last_24h, *(history.windows[length] for length in WINDOWS))
+    rollups = (history.last_24h, *(history.windows[length] for length in WINDOWS))
     percentiles = [
         [rollup.quantile(figure, q) for figure in FIGURES for q in (0.5, 0.95, 0.99, 1.0)]
-        for rollup in asked
+        for rollup in rollups
     ]
     return replace(history, recent=()), [run.at for run in history.recent], percentiles
 
@@ -72,8 +72,10 @@ async def live(given_steps: Steps) -> None:
                     store.open()
                 if asking != "do not ask":
                     await store.flush()
-                    seen, loaded = await store.snapshot(clock.now()), read(url, clock.now())
-                    assert {key: told(each) for key, each in seen.checks.items()} == loaded
+                    snapshot, loaded = await store.snapshot(clock.now()), read(url, clock.now())
+                    assert {
+                        key: told(history) for key, history in snapshot.checks.items()
+                    } == loaded
                 clock.tick(minutes * 60)
                 store.heartbeat(clock.now())
             if store is not first:
@@ -83,7 +85,7 @@ async def live(given_steps: Steps) -> None:
 def read(url: str, now: datetime) -> dict[str, tuple[object, ...]]:
     reader = Store.read_only(url)
     try:
-        return {key: told(each) for key, each in reader.snapshot(now).checks.items()}
+        return {key: told(history) for key, history in reader.snapshot(now).checks.items()}
     finally:
         reader.close()
 
@@ -92,18 +94,18 @@ async def test_what_waits_while_a_load_goes_on_is_counted_once(url: str, clock: 
     """Runs that are committed before a load begins, those that wait, and those that come meanwhile."""
     given_runs = [entry(streamed(NOON + step * timedelta(seconds=1))) for step in range(300)]
     async with opened(url, clock) as store:
-        for place, each in enumerate(given_runs):
-            store.record(each)
+        for place, run in enumerate(given_runs):
+            store.record(run)
             if place == 99:
                 await store.flush()
             if place == 199:
                 clock.tick(43_200)
-                asked = asyncio.create_task(store.snapshot(clock.now()))
+                first_look = asyncio.create_task(store.snapshot(clock.now()))
                 await asyncio.sleep(0)
-        await asked
-        seen = (await store.snapshot(clock.now())).checks[CHAT]
-        assert seen.windows[7] == replace(
-            seen.windows[7], outcomes={"up": 300}, tokens_out=300 * 40
+        await first_look
+        history = (await store.snapshot(clock.now())).checks[CHAT]
+        assert history.windows[7] == replace(
+            history.windows[7], outcomes={"up": 300}, tokens_out=300 * 40
         )
-        assert seen.days[NOON.date()] == Rollup(outcomes={"up": 300})
-        assert seen.last_24h.counted == 300
+        assert history.days[NOON.date()] == Rollup(outcomes={"up": 300})
+        assert history.last_24h.counted == 300

@@ -105,13 +105,13 @@ async def test_overflow_is_counted_and_told_and_costs_no_belief(
             )
         await store.flush()
         assert (store.overflow, store.dropped) == (None, lost)
-        found = await store.results(CHAT, since=NOON - timedelta(hours=2))
-        assert len(found) == 5 * MOST + 1 - lost
+        results = await store.results(CHAT, since=NOON - timedelta(hours=2))
+        assert len(results) == 5 * MOST + 1 - lost
         memory = store.recall()
         assert memory.states == {(CHAT, "local", "down"): nth(5 * MOST - 1)}
         assert (memory.habits, memory.incidents) == ({CHAT: HABIT}, (INCIDENT,))
         assert memory.spent_today == {"a": Spend(5 * MOST, 1.25 * MOST)}
-        assert [each.text for each in await store.due(clock.now())] == ["hello"]
+        assert [message.text for message in await store.due(clock.now())] == ["hello"]
 
 
 def test_changes_without_a_result_do_not_pile_up() -> None:

@@ -157,10 +157,10 @@ def test_the_same_life_gives_the_same_answers_on_postgresql(tmp_path: Path) -> N
 
 def test_what_only_sqlite_has_stands_in_one_folder() -> None:
     only = re.compile(r"\bsqlite3\b|PRAGMA|json_extract|INSERT OR|typeof", re.IGNORECASE)
-    found = {
+    naming = {
         path.name for path in ROOM.glob("*.py") if any(only.search(line) for line in code(path))
     }
-    assert found <= {"schema.py"}, "confine it, or find what both databases do"
+    assert naming <= {"schema.py"}, "confine it, or find what both databases do"
 
 
 def code(path: Path) -> list[str]:

@@ -41,10 +41,10 @@ def test_rollups_are_what_the_raw_rows_say_however_those_came(
                 )
                 for minute, good, muted in batch
             ]
-            for each in given_now:
-                share = Rollup.of(each.result, in_maintenance=each.in_maintenance)
-                hour = millis(each.result.at) // HOUR_MS
-                expected[hour] |= replace(share, missed=each.missed)
+            for run in given_now:
+                share = Rollup.of(run.result, in_maintenance=run.in_maintenance)
+                hour = millis(run.result.at) // HOUR_MS
+                expected[hour] |= replace(share, missed=run.missed)
             with engine.begin() as connection:
                 write(connection, ids, WriteSet.of(given_now), now, vantage="local", crowded=True)
             if rolled_between or number == len(batches) - 1:
@@ -53,7 +53,7 @@ def test_rollups_are_what_the_raw_rows_say_however_those_came(
         with engine.begin() as connection:
             assert stored(connection, HOURS) == expected
             assert stored(connection, DAYS) == {
-                day: merge(each for hour, each in expected.items() if hour // 24 == day)
+                day: merge(run for hour, run in expected.items() if hour // 24 == day)
                 for day in {hour // 24 for hour in expected}
             }
             again = defaultdict(list)

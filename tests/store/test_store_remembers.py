@@ -30,8 +30,8 @@ async def test_two_runs_in_one_millisecond_are_two_results(store: Store, clock: 
     store.record(entry(streamed()))
     store.record(entry(streamed()))
     await store.flush()
-    found = await store.results(CHAT, since=NOON)
-    assert [result.at - NOON for result in found] == [timedelta(0), timedelta(milliseconds=1)]
+    results = await store.results(CHAT, since=NOON)
+    assert [result.at - NOON for result in results] == [timedelta(0), timedelta(milliseconds=1)]
 
 
 async def test_rollups_are_what_the_results_say_also_for_late_ones(
@@ -49,7 +49,7 @@ async def test_rollups_are_what_the_results_say_also_for_late_ones(
     whole = merge(map(Rollup.of, given))
     assert history.days[NOON.date()] == Rollup(outcomes=whole.outcomes)
     assert history.last_24h == whole
-    shown = {name: found for name, found in whole.figures.items() if name in WINDOW_FIGURES}
+    shown = {name: figure for name, figure in whole.figures.items() if name in WINDOW_FIGURES}
     assert history.windows[7] == replace(whole, figures=shown)
 
 

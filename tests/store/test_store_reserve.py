@@ -87,7 +87,7 @@ async def test_a_full_disk_takes_results_from_the_reserve_and_then_alerts_alone(
         killed = await after_a_kill(disk, tmp_path, clock)
         memory = killed.recall()
         assert (memory.incidents, memory.states) == ((INCIDENT,), {STATE.key: STATE})
-        assert [each.text for each in await killed.due(clock.now())] == ["hello"]
+        assert [message.text for message in await killed.due(clock.now())] == ["hello"]
         await killed.close()
 
         (disk / "filler").unlink()

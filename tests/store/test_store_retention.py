@@ -49,9 +49,9 @@ async def test_runs_evidence_hours_and_days_go_each_in_its_time(
         runs = await store.results(CHAT, since=NOON)
         reader = Store.read_only(f"sqlite:///{path}")
         evidence = [at for _, at, _ in reader.each_evidence(CHAT)]
-        hours = [each.at for each in reader.rollups(CHAT, Resolution.HOUR)]
-        days = [each.at for each in reader.rollups(CHAT, Resolution.DAY)]
-        counted = sum(each.rollup.counted for each in reader.rollups(CHAT, Resolution.DAY))
+        hours = [period.at for period in reader.rollups(CHAT, Resolution.HOUR)]
+        days = [period.at for period in reader.rollups(CHAT, Resolution.DAY)]
+        counted = sum(period.rollup.counted for period in reader.rollups(CHAT, Resolution.DAY))
         reader.close()
     assert [len(runs), len(evidence), len(hours), len(days)] == [2 * 4, 2 * 2, 2 * 9, 21]
     assert now - 4 * DAY <= runs[0].at < now - 3 * DAY
@@ -97,7 +97,7 @@ async def test_days_after_a_clock_far_ahead_was_set_right_are_counted(
         await store.flush()
         await store.prune(clock.now(), KEPT)
     reader = Store.read_only(url)
-    days = [each.at for each in reader.rollups(CHAT, Resolution.DAY, until=NOON + 9 * DAY)]
+    days = [period.at for period in reader.rollups(CHAT, Resolution.DAY, until=NOON + 9 * DAY)]
     reader.close()
     assert [f"{day:%d}" for day in days] == [
         "25"
@@ -121,7 +121,7 @@ async def test_messages_that_are_done_stay_a_month_and_those_that_wait_for_ever(
         await store.prune(clock.now(), KEPT)
     assert rows(path, "outbox") == left + 1
     async with opened(f"sqlite:///{path}", clock) as store:
-        assert [each.id for each in await store.due(clock.now())] == [waiting.id]
+        assert [message.id for message in await store.due(clock.now())] == [waiting.id]
 
 
 async def test_spend_stays_a_year_and_incidents_for_ever(tmp_path: Path, clock: HandClock) -> None:

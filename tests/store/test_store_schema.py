@@ -46,9 +46,9 @@ def schema_of(path: Path) -> str:
     engine.dispose()
     with closing(sqlite3.connect(path)) as connection, connection:
         query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type = 'index', name"
-        said = ";\n".join(row[0] for row in connection.execute(query)) + ";\n"
+        statements = ";\n".join(row[0] for row in connection.execute(query)) + ";\n"
     connection.close()
-    return said
+    return statements
 
 
 LIFE = [
@@ -62,9 +62,9 @@ LIFE = [
 
 async def live(path: Path, clock: HandClock) -> None:
     async with opened(f"sqlite:///{path}", clock) as store:
-        for each in LIFE:
-            clock.wall = each.result.at
-            store.record(each)
+        for run in LIFE:
+            clock.wall = run.result.at
+            store.record(run)
             await store.flush()
         clock.wall += HOUR
         store.heartbeat(clock.now())
@@ -84,12 +84,12 @@ async def test_a_store_that_a_released_version_wrote_is_read_and_written(
     async with opened(f"sqlite:///{tmp_path / 'm.db'}", clock) as store:
         store.record(entry(new))
         await store.flush()
-        results = [each.result for each in LIFE] + [new]
+        results = [run.result for run in LIFE] + [new]
         assert list(await store.results(CHAT, since=NOON)) == results
         reader = Store.read_only(f"sqlite:///{tmp_path / 'm.db'}")
         hours = reader.rollups(CHAT, Resolution.HOUR)
-        assert merge(each.rollup for each in hours) == merge(map(Rollup.of, results))
-        assert [each[1:] for each in reader.each_evidence(CHAT)] == [
+        assert merge(hour.rollup for hour in hours) == merge(map(Rollup.of, results))
+        assert [evidence[1:] for evidence in reader.each_evidence(CHAT)] == [
             (NOON + MINUTE, Evidence(body="<h1>502</h1>"))
         ]
         reader.close()
@@ -107,8 +107,8 @@ def test_the_newest_schema_is_the_one_that_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("table", SQLModel.metadata.sorted_tables, ids=lambda table: table.name)
 def test_every_table_is_one_of_postgresql_too(table) -> None:  # noqa: ANN001
-    said = str(CreateTable(table).compile(dialect=postgresql.dialect()))
-    assert said.strip().startswith(f"CREATE TABLE {table.name}")
+    statement = str(CreateTable(table).compile(dialect=postgresql.dialect()))
+    assert statement.strip().startswith(f"CREATE TABLE {table.name}")
 
 
 async def test_a_store_whose_tables_lack_a_column_is_one_of_an_unreleased_build(
@@ -152,5 +152,5 @@ if __name__ == "__main__":
         kept.write_text(schema_of(Path(folder) / "empty.db"))
         asyncio.run(live(Path(folder) / "m.db", HandClock()))
         with contextlib.closing(sqlite3.connect(Path(folder) / "m.db")) as dumped:
-            rows = [each for each in dumped.iterdump() if each.startswith("INSERT")]
+            rows = [line for line in dumped.iterdump() if line.startswith("INSERT")]
         kept.with_suffix(".rows.sql").write_text("\n".join(rows) + "\n")

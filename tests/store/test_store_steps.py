@@ -59,10 +59,10 @@ async def test_a_great_forgetting_holds_up_no_result_and_gives_its_space_back(
         )
         while not forgetting.done():
             clock.tick(0.1)
-            asked = time.monotonic()
+            began = time.monotonic()
             store.record(entry(streamed(clock.now())))
             await store.flush()
-            acknowledged.append(time.monotonic() - asked)
+            acknowledged.append(time.monotonic() - began)
         lagging.cancel()
         await forgetting
         assert len(await store.results(CHAT, since=NOON)) <= len(acknowledged)

@@ -47,15 +47,15 @@ async def rolled(store: Store, clock: HandClock) -> None:
 async def test_what_waits_is_shown_as_if_it_were_written(tmp_path: Path, clock: HandClock) -> None:
     path = tmp_path / "m.db"
     async with opened(f"sqlite:///{path}", clock) as store:
-        for each in runs(NOON, 100):
-            store.record(each)
+        for run in runs(NOON, 100):
+            store.record(run)
         clock.wall = NOON + timedelta(minutes=17 * 100)
         await rolled(store, clock)
         await store.snapshot(clock.now())
         clock.wall = NOON + timedelta(minutes=17 * 190)
         with locked(path):
-            for each in runs(NOON + timedelta(minutes=17 * 100), 90):
-                store.record(each)
+            for run in runs(NOON + timedelta(minutes=17 * 100), 90):
+                store.record(run)
             store.record(entry(failed(clock.now()), incidents=(INCIDENT,), outgoing=(MESSAGE,)))
             with pytest.raises(StoreError):
                 await store.flush()
@@ -64,15 +64,15 @@ async def test_what_waits_is_shown_as_if_it_were_written(tmp_path: Path, clock: 
         assert store.trouble is None
         written = await store.snapshot(clock.now())
     assert waiting.incidents == written.incidents == (INCIDENT,)
-    assert [replace(each, id=0) for each in waiting.outbox] == [MESSAGE]
+    assert [replace(message, id=0) for message in waiting.outbox] == [MESSAGE]
     assert waiting.spent_today == written.spent_today
     assert waiting.spent_month == written.spent_month == {"a": Spend(1900, 95.0)}
     for check in (CHAT, MODELS):
-        got, want = comparable(waiting.checks[check]), comparable(written.checks[check])
-        assert replace(got, series=()) == replace(want, series=())
-        assert [point.at for point in got.series] == [point.at for point in want.series]
-        assert [point.p50 is None for point in got.series] == [
-            point.p50 is None for point in want.series
+        shown, later = comparable(waiting.checks[check]), comparable(written.checks[check])
+        assert replace(shown, series=()) == replace(later, series=())
+        assert [point.at for point in shown.series] == [point.at for point in later.series]
+        assert [point.p50 is None for point in shown.series] == [
+            point.p50 is None for point in later.series
         ]
 
 
@@ -84,9 +84,9 @@ async def test_a_check_that_was_never_written_is_shown(tmp_path: Path, clock: Ha
             store.record(entry(streamed()))
             with pytest.raises(StoreError):
                 await store.flush()
-            seen = await store.snapshot(clock.now())
-        assert seen.checks[CHAT].latest == streamed()
-        assert seen.checks[CHAT].last_24h.availability == 1.0
+            snapshot = await store.snapshot(clock.now())
+        assert snapshot.checks[CHAT].latest == streamed()
+        assert snapshot.checks[CHAT].last_24h.availability == 1.0
 
 
 async def test_where_nothing_can_be_read_the_last_look_is_shown_with_what_came_since(
@@ -99,9 +99,9 @@ async def test_where_nothing_can_be_read_the_last_look_is_shown_with_what_came_s
         await store.snapshot(clock.now())
         ruin(path)
         clock.tick(5)
-        seen = await with_one_more(store, clock)
-    assert (seen.at, seen.incidents) == (clock.now(), (INCIDENT,))
-    assert seen.checks[CHAT].latest is not None
+        snapshot = await with_one_more(store, clock)
+    assert (snapshot.at, snapshot.incidents) == (clock.now(), (INCIDENT,))
+    assert snapshot.checks[CHAT].latest is not None
 
 
 @pytest.mark.parametrize("readable", [True, False])
@@ -111,18 +111,21 @@ async def test_a_day_that_leaves_a_window_leaves_it_at_midnight_also_while_the_d
     """Percentiles and kinds of failure cannot be told without the file; counts can."""
     path = tmp_path / "m.db"
     async with opened(f"sqlite:///{path}", clock) as store:
-        for clock.wall, made in ((NOON - timedelta(days=6), failed), (NOON, streamed)):
-            store.record(entry(made(clock.wall)))
+        for clock.wall, result_at in ((NOON - timedelta(days=6), failed), (NOON, streamed)):
+            store.record(entry(result_at(clock.wall)))
             await rolled(store, clock)
         before = (await store.snapshot(clock.now())).checks[CHAT].windows
         clock.wall = NOON + timedelta(hours=12, minutes=1)
         with locked(path) if readable else contextlib.nullcontext(ruin(path)):
             store.record(entry(streamed(clock.wall)))
             after = (await store.snapshot(clock.now())).checks[CHAT].windows
-    assert [each.outcomes for each in before.values()] == [{"down": 1, "up": 1}] * 3
-    assert [each.outcomes for each in after.values()] == [{"up": 2}, *[{"down": 1, "up": 2}] * 2]
-    assert [each.quantile("ttft", 0.5) is not None for each in after.values()] == [readable] * 3
-    assert [bool(each.kinds) for each in after.values()] == [False, readable, readable]
+    assert [window.outcomes for window in before.values()] == [{"down": 1, "up": 1}] * 3
+    assert [window.outcomes for window in after.values()] == [
+        {"up": 2},
+        *[{"down": 1, "up": 2}] * 2,
+    ]
+    assert [window.quantile("ttft", 0.5) is not None for window in after.values()] == [readable] * 3
+    assert [bool(window.kinds) for window in after.values()] == [False, readable, readable]
 
 
 async def with_one_more(store: Store, clock: HandClock) -> Snapshot:
