@@ -223,6 +223,6 @@ async def launched() -> AsyncIterator[Browser]:
 async def _address(process: asyncio.subprocess.Process) -> str:
     assert process.stderr is not None
     async for line in process.stderr:
-        if found := re.search(rb"ws://\S+", line):
-            return found[0].decode()
+        if address := re.search(rb"ws://\S+", line):
+            return address[0].decode()
     raise RuntimeError("chromium ended before it listened")

@@ -17,8 +17,8 @@ from monitor.web import WebServer
 async def browser() -> AsyncIterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
-    async with launched() as found:
-        yield found
+    async with launched() as browser:
+        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -42,14 +42,14 @@ class Firefox:
 
     async def ask(self, expression: str) -> str:
         """An expression whose value is a string."""
-        found = await self.do(
+        answer = await self.do(
             "script.evaluate",
             expression=expression,
             target={"context": self._context},
             awaitPromise=True,
         )
-        assert found["type"] == "success", found
-        return str(found["result"]["value"])
+        assert answer["type"] == "success", answer
+        return str(answer["result"]["value"])
 
 
 @contextlib.asynccontextmanager
@@ -85,6 +85,6 @@ async def launched() -> AsyncIterator[Firefox]:
 async def _address(process: asyncio.subprocess.Process) -> str:
     assert process.stderr is not None
     async for line in process.stderr:
-        if found := re.search(rb"BiDi listening on (ws://\S+)", line):
-            return found[1].decode()
+        if address := re.search(rb"BiDi listening on (ws://\S+)", line):
+            return address[1].decode()
     raise RuntimeError("firefox ended before it listened")

@@ -58,17 +58,17 @@ async def opinion(url: str) -> Opinion:
         to = Path(folder) / "report.json"
         async with _running(url, to) as process:
             waited = await _waited(process)
-        said = json.loads(to.read_text()) if to.is_file() else {}
-    trouble = said.get("runtimeError") if said else "no report"
+        report = json.loads(to.read_text()) if to.is_file() else {}
+    trouble = report.get("runtimeError") if report else "no report"
     if trouble and waited >= _STARVED:
         raise TooBusyError(f"{waited:.0%} of the time without a processor: {trouble}")
     assert not trouble, trouble
-    return _read(said, waited)
+    return _read(report, waited)
 
 
-def _read(said: Mapping[str, dict[str, dict[str, object]]], waited: float) -> Opinion:
-    audits: dict[str, dict[str, float]] = said["audits"]  # type: ignore[assignment]
-    categories: dict[str, dict[str, list[dict[str, str]]]] = said["categories"]  # type: ignore[assignment]
+def _read(report: Mapping[str, dict[str, dict[str, object]]], waited: float) -> Opinion:
+    audits: dict[str, dict[str, float]] = report["audits"]  # type: ignore[assignment]
+    categories: dict[str, dict[str, list[dict[str, str]]]] = report["categories"]  # type: ignore[assignment]
     weighs = [
         category["id"]
         for name in CATEGORIES[1:]
@@ -79,7 +79,7 @@ def _read(said: Mapping[str, dict[str, dict[str, object]]], waited: float) -> Op
         scores={name: 100 * float(str(categories[name]["score"])) for name in CATEGORIES},
         figures={short: audits[name]["numericValue"] for name, short in FIGURES.items()},
         wrong=tuple(audit for audit in weighs if audits[audit]["score"] not in {None, 1}),
-        benchmark=float(str(said["environment"]["benchmarkIndex"])),
+        benchmark=float(str(report["environment"]["benchmarkIndex"])),
         waited=waited,
     )
 
@@ -102,15 +102,17 @@ async def _running(url: str, to: Path) -> AsyncIterator[asyncio.subprocess.Proce
     try:
         yield process
     finally:
-        for each in [*_below(process.pid), process.pid] if process.returncode is None else ():
+        for running_pid in (
+            [*_below(process.pid), process.pid] if process.returncode is None else ()
+        ):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(each, 15)
+                os.kill(running_pid, 15)
         await process.wait()
 
 
 async def _waited(process: asyncio.subprocess.Process) -> float:
     """Looked up while they live: the kernel forgets with them."""
-    seen: dict[int, tuple[int, int]] = {}
+    times: dict[int, tuple[int, int]] = {}
     ended = asyncio.create_task(process.wait())
     end = asyncio.get_running_loop().time() + 150
     while not ended.done() and asyncio.get_running_loop().time() < end:
@@ -118,9 +120,9 @@ async def _waited(process: asyncio.subprocess.Process) -> float:
             with contextlib.suppress(OSError, ValueError):
                 if b"--type=renderer" in (_PROC / str(pid) / "cmdline").read_bytes():
                     ran, waited, _ = (_PROC / str(pid) / "schedstat").read_text().split()
-                    seen[pid] = int(ran), int(waited)
+                    times[pid] = int(ran), int(waited)
         await asyncio.wait({ended}, timeout=0.2)
-    ran, waited = (sum(each[n] for each in seen.values()) for n in (0, 1))
+    ran, waited = (sum(each[n] for each in times.values()) for n in (0, 1))
     return waited / (ran + waited) if ran else 0.0
 
 

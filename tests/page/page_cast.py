@@ -318,20 +318,20 @@ def with_days(before: CheckHistory, days: Mapping[date, Rollup]) -> CheckHistory
 
 def with_few_days(before: CheckHistory, days: int) -> CheckHistory:
     first = NOW.date() - timedelta(days=days)
-    return with_days(before, {at: each for at, each in before.days.items() if at >= first})
+    return with_days(before, {at: rollup for at, rollup in before.days.items() if at >= first})
 
 
 def silent(snapshot: Snapshot, check: str, half_hours: int) -> Snapshot:
     """Nothing was measured lately."""
     before = snapshot.checks[check]
-    gap = tuple(Point(each.at, None, None) for each in before.series[-half_hours:])
+    gap = tuple(Point(point.at, None, None) for point in before.series[-half_hours:])
     after = replace(before, series=before.series[:-half_hours] + gap)
     return replace(snapshot, checks={**snapshot.checks, check: after})
 
 
 def silent_but_last(before: CheckHistory) -> CheckHistory:
     """One half hour of all has a figure."""
-    gap = tuple(Point(each.at, None, None) for each in before.series[:-1])
+    gap = tuple(Point(point.at, None, None) for point in before.series[:-1])
     return replace(before, series=gap + before.series[-1:])
 
 
@@ -342,7 +342,9 @@ def many(count: int, languages: tuple[str, ...] = ("en",)) -> tuple[Site, Snapsh
         for n in range(count)
     )
     probe = PROBES["http"]().named("http")
-    checks = tuple(Check(service="many", endpoint=each, probe=probe) for each in endpoints)
+    checks = tuple(
+        Check(service="many", endpoint=one_endpoint, probe=probe) for one_endpoint in endpoints
+    )
     dice = Random(4)
     known = [history(check, dice) for check in checks[:5]]  # drawing one costs half a second
     incidents = tuple(

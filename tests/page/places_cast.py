@@ -41,8 +41,8 @@ def heard(vantage: str, **ago_: float) -> AgentState:
 def seen(vantage: str, share: float = 1.0) -> Mapping[str, CheckHistory]:
     """What a place measured that has no trouble, so many times as slow as Frankfurt."""
     dice = Random(vantage)
-    found = {check.key: history(check, dice, days=4) for check in CHECKS}
-    return {name: slower(each, share) for name, each in found.items()}
+    histories = {check.key: history(check, dice, days=4) for check in CHECKS}
+    return {name: slower(measured, share) for name, measured in histories.items()}
 
 
 def slower(known: CheckHistory, share: float) -> CheckHistory:
@@ -64,11 +64,11 @@ def failing(
     checks: Mapping[str, CheckHistory], number: int, kind: FailureKind, *names: str
 ) -> Mapping[str, CheckHistory]:
     """All calls of these base URLs fail so, and are believed to."""
-    found = Snapshot(at=NOW, checks=checks, incidents=())
+    snapshot = Snapshot(at=NOW, checks=checks, incidents=())
     for name in names:
         for probe in PROBE_IDS:
-            found = fail(found, key(name, probe), kind, number)
-    return found.checks
+            snapshot = fail(snapshot, key(name, probe), kind, number)
+    return snapshot.checks
 
 
 def partly(

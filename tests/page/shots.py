@@ -33,18 +33,20 @@ def rendered(world: str) -> Mapping[str, bytes]:
 
 
 def as_if_new(
-    found: Mapping[str, bytes], years: int = 0, ago: timedelta = timedelta()
+    files: Mapping[str, bytes], years: int = 0, ago: timedelta = timedelta()
 ) -> Mapping[str, bytes]:
     """As if just made, or some time ago, or years later: the script would rightly call the worlds stale."""
     now = SystemClock().now() - ago
     now = now.replace(year=now.year + years, day=1) if years else now
-    made, fresh = formatting.iso(now).encode(), formatting.iso(now + FRESH).encode()
-    return {name: _dated(content, made, fresh) for name, content in found.items()}
+    generated, fresh = formatting.iso(now).encode(), formatting.iso(now + FRESH).encode()
+    return {name: _dated(content, generated, fresh) for name, content in files.items()}
 
 
-def _dated(content: bytes, made: bytes, fresh: bytes) -> bytes:
-    content = re.sub(rb'data-generated="[^"]*"', b'data-generated="%s"' % made, content, count=1)
-    content = re.sub(rb'(id="measured" datetime=)"[^"]*"', rb'\1"%s"' % made, content, count=1)
+def _dated(content: bytes, generated: bytes, fresh: bytes) -> bytes:
+    content = re.sub(
+        rb'data-generated="[^"]*"', b'data-generated="%s"' % generated, content, count=1
+    )
+    content = re.sub(rb'(id="measured" datetime=)"[^"]*"', rb'\1"%s"' % generated, content, count=1)
     return re.sub(rb'data-fresh-until="[^"]*"', b'data-fresh-until="%s"' % fresh, content, count=1)
 
 

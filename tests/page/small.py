@@ -21,7 +21,7 @@ def small(png: bytes) -> bytes:
     palette = list(dict.fromkeys(places.values()))
     number = {colour: palette.index(place) for colour, place in places.items()}
     rows = b"".join(
-        b"\0" + bytes(number[each] for each in data[start : start + width])
+        b"\0" + bytes(number[pixel] for pixel in data[start : start + width])
         for start in range(0, width * height, width)
     )
     return SIGN + b"".join(
@@ -49,7 +49,7 @@ def pixels(png: bytes) -> tuple[int, int, list[Colour]]:
     if kind == 2:
         return width, height, list(struct.iter_unpack("BBB", raw))
     palette: list[Colour] = list(struct.iter_unpack("BBB", chunks[b"PLTE"]))
-    return width, height, [palette[each] for each in raw]
+    return width, height, [palette[index] for index in raw]
 
 
 def places_of(counts: Counter[Colour]) -> dict[Colour, Colour]:
@@ -58,7 +58,7 @@ def places_of(counts: Counter[Colour]) -> dict[Colour, Colour]:
     rest = [colour for colour in counts if colour not in set(kept)]
     boxes = [rest] if rest else []
     while 0 < len(boxes) < COLOURS - len(kept):
-        widest = max(boxes, key=lambda box: _spread(box)[0] * sum(counts[each] for each in box))
+        widest = max(boxes, key=lambda box: _spread(box)[0] * sum(counts[in_box] for in_box in box))
         reach, channel = _spread(widest)
         if not reach:
             break
@@ -72,8 +72,8 @@ def places_of(counts: Counter[Colour]) -> dict[Colour, Colour]:
 def _parted(box: list[Colour], channel: int, counts: Counter[Colour]) -> tuple[list[Colour], ...]:
     """Where half of the pixels are on either side, and at least one colour."""
     ordered = sorted(box, key=lambda colour: (colour[channel], colour))
-    seen = list(accumulate(counts[each] for each in ordered))
-    cut = min(bisect_left(seen, seen[-1] / 2) + 1, len(ordered) - 1)
+    sums = list(accumulate(counts[in_box] for in_box in ordered))
+    cut = min(bisect_left(sums, sums[-1] / 2) + 1, len(ordered) - 1)
     return ordered[:cut], ordered[cut:]
 
 
@@ -83,16 +83,16 @@ def _spread(box: Sequence[Colour]) -> tuple[int, int]:
 
 
 def _middle(box: Sequence[Colour], counts: Counter[Colour]) -> Colour:
-    total = sum(counts[each] for each in box)
+    total = sum(counts[colour] for colour in box)
     red, green, blue = (
-        round(sum(each[n] * counts[each] for each in box) / total) for n in range(3)
+        round(sum(colour[n] * counts[colour] for colour in box) / total) for n in range(3)
     )
     return red, green, blue
 
 
 def _unfiltered(data: bytes, stride: int, size: int) -> bytes:
     """PNG's five filters, taken back."""
-    above, found = bytearray(stride), bytearray()
+    above, rows = bytearray(stride), bytearray()
     for start in range(0, len(data), stride + 1):
         row, kind = bytearray(data[start + 1 : start + 1 + stride]), data[start]
         if kind == 2:
@@ -101,9 +101,9 @@ def _unfiltered(data: bytes, stride: int, size: int) -> bytes:
             for n, value in enumerate(row):
                 left, corner = (row[n - size], above[n - size]) if n >= size else (0, 0)
                 row[n] = (value + _guess(kind, left, above[n], corner)) & 255
-        found += row
+        rows += row
         above = row
-    return bytes(found)
+    return bytes(rows)
 
 
 def _guess(kind: int, left: int, above: int, corner: int) -> int:
@@ -111,7 +111,7 @@ def _guess(kind: int, left: int, above: int, corner: int) -> int:
         return left
     if kind == 3:
         return (left + above) // 2
-    return min((left, above, corner), key=lambda each: abs(left + above - corner - each))
+    return min((left, above, corner), key=lambda neighbour: abs(left + above - corner - neighbour))
 
 
 def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -13,8 +13,8 @@ from monitor.page.states import State
 
 
 def badges(world: str) -> dict[str, bytes]:
-    found = rendered(view(SITES[world], WORLDS[world](), {})[0])
-    return {name: content for name, content in found.items() if name.startswith("badge")}
+    files = rendered(view(SITES[world], WORLDS[world](), {})[0])
+    return {name: content for name, content in files.items() if name.startswith("badge")}
 
 
 def messages(world: str) -> dict[str, str]:
@@ -41,19 +41,21 @@ def test_there_is_one_of_all_of_each_service_and_of_each_endpoint() -> None:
 @pytest.mark.parametrize("world", ["stopped", "fresh"])
 def test_where_nothing_is_known_nothing_is_said(world: str) -> None:
     assert set(messages(world).values()) == {"no data"}
-    assert all(b"no data" in each for name, each in badges(world).items() if name.endswith(".svg"))
+    assert all(
+        b"no data" in badge for name, badge in badges(world).items() if name.endswith(".svg")
+    )
 
 
 @pytest.mark.parametrize("state", State)
 def test_shields_can_draw_it(state: State) -> None:
-    found = shields("api status", state)
-    assert set(found) == {"schemaVersion", "label", "message", "color", "cacheSeconds"}
-    assert found["schemaVersion"] == 1
-    assert all(found.values())
+    badge = shields("api status", state)
+    assert set(badge) == {"schemaVersion", "label", "message", "color", "cacheSeconds"}
+    assert badge["schemaVersion"] == 1
+    assert all(badge.values())
 
 
 def test_a_hostile_name_stays_inside_and_wide_letters_have_room() -> None:
-    found = ET.fromstring(svg('<b> & "优化 CDN"', State.MAJOR))
-    assert found.get("aria-label") == '<b> & "优化 CDN": major outage'
-    assert found.get("width") == str(14 + 7 * 12 + 11 * 2 + 14 + 7 * len("major outage"))
+    badge = ET.fromstring(svg('<b> & "优化 CDN"', State.MAJOR))
+    assert badge.get("aria-label") == '<b> & "优化 CDN": major outage'
+    assert badge.get("width") == str(14 + 7 * 12 + 11 * 2 + 14 + 7 * len("major outage"))
     assert len(svg("api status", State.OPERATIONAL)) < 800

@@ -55,9 +55,9 @@ AUDIT = (
 
 
 async def audited(tab: Tab, what: str) -> None:
-    found = await tab.ask(AUDIT)
-    assert found["found"] == [], what
-    assert found["ran"] > 20, what
+    audit = await tab.ask(AUDIT)
+    assert audit["found"] == [], what
+    assert audit["ran"] > 20, what
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -90,7 +90,7 @@ async def test_the_html_is_valid(tmp_path: Path) -> None:
     )
     for world in WORLDS:
         publish(tmp_path / world, files(world))
-    found = subprocess.run(
+    validated = subprocess.run(
         [VALIDATOR, "--formatter=text", *map(str, sorted(tmp_path.rglob("*.html")))],
         cwd=tmp_path,
         capture_output=True,
@@ -98,8 +98,8 @@ async def test_the_html_is_valid(tmp_path: Path) -> None:
         timeout=120,
         check=False,
     )
-    assert found.stdout.splitlines()[:10] == []
-    assert found.returncode == 0, found.stderr
+    assert validated.stdout.splitlines()[:10] == []
+    assert validated.returncode == 0, validated.stderr
 
 
 async def test_the_validator_sees_what_is_wrong(tmp_path: Path) -> None:
@@ -130,8 +130,8 @@ async def test_on_paper_it_takes_six_pages_and_shows_no_buttons(
         printed = await tab.pdf()
         assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 6
         await tab.do("Emulation.setEmulatedMedia", media="print")
-        seen = "[...document.querySelectorAll('button, summary, .site-nav')].filter(e => e.checkVisibility()).length"
-        assert await tab.ask(seen) == 0
+        buttons = "[...document.querySelectorAll('button, summary, .site-nav')].filter(e => e.checkVisibility()).length"
+        assert await tab.ask(buttons) == 0
 
 
 async def test_states_can_be_told_apart_where_colours_are_forced(
@@ -192,8 +192,8 @@ async def test_the_palette_has_contrast_enough(browser: Browser, address: str, d
         text = await tab.ask(f"{CONTRAST}({list(TEXT)}, {list(GROUNDS)})")
         marks = await tab.ask(f"{CONTRAST}({list(MARKS)}, ['--surface'])")
         tints = [
-            await tab.ask(f"{CONTRAST}(['--{each}-ink'], ['--{each}-tint'])")
-            for each in ("ok", "deg", "part", "down", "maint", "none")
+            await tab.ask(f"{CONTRAST}(['--{name}-ink'], ['--{name}-tint'])")
+            for name in ("ok", "deg", "part", "down", "maint", "none")
         ]
     print({"text": round(text, 2), "graphics": round(marks, 2), "tints": round(min(tints), 2)})
     assert min(text, *tints) >= 4.5

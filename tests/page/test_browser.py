@@ -326,9 +326,9 @@ async def test_phases_stand_beside_their_numbers_however_long_the_name_is(
     async with browser.tab() as tab:
         await tab.open(f"{address}/crowded/")
         await tab.lay_out_all()
-        found = await tab.ask(APART)
-        assert len(found) == 18
-        assert [gap for gap in found if not 0 <= gap <= 4] == []
+        gaps = await tab.ask(APART)
+        assert len(gaps) == 18
+        assert [gap for gap in gaps if not 0 <= gap <= 4] == []
 
 
 async def test_where_colours_are_gone_the_worst_days_stand_out_most(
@@ -358,8 +358,8 @@ class Site:
         self.folder = folder
 
     def write(self, world: str, *, years: int) -> None:
-        found: Mapping[str, bytes] = files(world)
-        publish(self.folder, as_if_new(found, years))
+        rendered: Mapping[str, bytes] = files(world)
+        publish(self.folder, as_if_new(rendered, years))
 
 
 async def served(folder: Path) -> WebServer:
@@ -378,16 +378,16 @@ async def test_a_refresh_keeps_the_readers_place_and_can_be_paused(
     site = Site(tmp_path)
     site.write("mock", years=0)
     web = await served(tmp_path)
-    made, said = "document.documentElement.dataset.generated", "say.textContent"
+    generated, announced = "document.documentElement.dataset.generated", "say.textContent"
     try:
         async with browser.tab() as tab:
             await tab.open(f"http://127.0.0.1:{web.port}/")
             await tab.ask("document.querySelector('#autorefresh').click()")
-            first = await tab.ask(made)
+            first = await tab.ask(generated)
             site.write("mock", years=1)
             await come_back(tab)
             await asyncio.sleep(0.5)
-            assert await tab.ask(made) == first, "it was paused"
+            assert await tab.ask(generated) == first, "it was paused"
 
             await tab.ask("document.querySelector('#autorefresh').click()")
             await tab.ask(
@@ -396,15 +396,15 @@ async def test_a_refresh_keeps_the_readers_place_and_can_be_paused(
             )
             place = await tab.ask("scrollY")
             await come_back(tab)
-            await tab.until(f"{made} !== '{first}'")
+            await tab.until(f"{generated} !== '{first}'")
             kept = "document.activeElement.closest('details').open && document.activeElement.closest('li').id"
             assert await tab.ask(kept) == "ohmygpt-fast-cdn"
             assert await tab.ask("scrollY") == pytest.approx(place, abs=2)
-            assert await tab.ask(said) == "", "the sentence is the same"
+            assert await tab.ask(announced) == "", "the sentence is the same"
 
             site.write("everything-down", years=2)
             await come_back(tab)
-            await tab.until(f"{said}.includes('The service is down.')")
+            await tab.until(f"{announced}.includes('The service is down.')")
             assert "The service is down." in await tab.ask("document.title")
     finally:
         await web.close()
@@ -427,14 +427,14 @@ async def test_the_visitors_own_test_says_what_it_reached_and_calls_nothing_down
         services=(replace(SITE.services[0], endpoints=tuple(moved.values())),),
         checks=tuple(replace(check, endpoint=moved[check.endpoint.id]) for check in CHECKS),
     )
-    found = {
+    pages = {
         name: content.replace(b"https://there.test", there.encode()).replace(
             b"https://gone.test", b"http://127.0.0.1:9"
         )
         for name, content in Renderer().files(view(site, worlds.mixed(), {})[0]).items()
     }
     (tmp_path / "favicon.ico").write_bytes(b"")
-    publish(tmp_path, as_if_new(found))
+    publish(tmp_path, as_if_new(pages))
     you = "document.querySelector('#you .triage__what').innerText"
     try:
         async with browser.tab() as tab:
@@ -453,7 +453,7 @@ async def test_the_visitors_own_test_says_what_it_reached_and_calls_nothing_down
             assert (await tab.ask("document.querySelector('.pick--you').innerText")).startswith(
                 "Your browser"
             )
-            publish(tmp_path, as_if_new(found, 1))
+            publish(tmp_path, as_if_new(pages, 1))
             await come_back(tab)
             await tab.until("document.documentElement.dataset.generated > '2027'")
             assert await tab.ask(you) == "1 of 6 reachable"
@@ -477,7 +477,7 @@ async def test_what_no_browser_can_ask_is_not_called_unreachable(
         for endpoint in SITE.services[0].endpoints
         if endpoint.id in changed
     )
-    by_id = {each.id: each for each in kept}
+    by_id = {content.id: content for content in kept}
     site = replace(
         SITE,
         services=(replace(SITE.services[0], endpoints=kept),),
@@ -487,15 +487,15 @@ async def test_what_no_browser_can_ask_is_not_called_unreachable(
             if check.endpoint.id in by_id
         ),
     )
-    found = Renderer().files(view(site, worlds.all_good(), {})[0])
-    assert b"plain.test" not in found["index.html"].split(b"connect-src")[1].split(b">")[0]
+    pages = Renderer().files(view(site, worlds.all_good(), {})[0])
+    assert b"plain.test" not in pages["index.html"].split(b"connect-src")[1].split(b">")[0]
     (tmp_path / "favicon.ico").write_bytes(b"")
     publish(
         tmp_path,
         as_if_new(
             {
-                name: each.replace(b"https://there.test", there.encode())
-                for name, each in found.items()
+                name: content.replace(b"https://there.test", there.encode())
+                for name, content in pages.items()
             }
         ),
     )
@@ -525,14 +525,14 @@ async def test_live_is_only_what_was_measured_just_now_and_an_old_page_recommend
     )
     try:
         async with browser.tab() as tab:
-            for found, ago, seen in (
+            for pages, ago, is_shown in (
                 (rendered("mixed"), timedelta(), [True, "Live", True]),
                 (rendered("mixed"), timedelta(hours=1), [False, "Stale", False]),
                 (rendered("fresh"), timedelta(), [False, "", False]),
                 (rendered("rejected-key"), timedelta(), [False, "", False]),
             ):
-                publish(tmp_path, as_if_new(found, ago=ago))
+                publish(tmp_path, as_if_new(pages, ago=ago))
                 await tab.open(f"http://127.0.0.1:{web.port}/")
-                assert await tab.ask(shown) == seen
+                assert await tab.ask(shown) == is_shown
     finally:
         await web.close()

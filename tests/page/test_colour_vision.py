@@ -67,7 +67,7 @@ def simulated(colour: Colour, sight: str) -> Colour:
 
 def as_seen(colour: Colour, sight: str) -> Colour:
     rgb = simulated(colour, sight)
-    cones = times(CONES, tuple(min(1.0, max(0.0, each)) for each in rgb))
+    cones = times(CONES, tuple(min(1.0, max(0.0, channel)) for channel in rgb))
     return times(LAB, tuple(cone ** (1 / 3) for cone in cones))
 
 
@@ -78,14 +78,14 @@ def palette(theme: int) -> dict[str, Colour]:
         name: re.findall(rf"--{name}:\s*light-dark\(#([0-9a-f]{{6}}),\s*#([0-9a-f]{{6}})\)", css)
         for name in TOKENS
     }
-    return {name: linear(found[0][theme]) for name, found in pairs.items()}
+    return {name: linear(values[0][theme]) for name, values in pairs.items()}
 
 
 def nearest(colours: dict[str, Colour], sight: str) -> float:
-    seen = [as_seen(colour, sight) for colour in colours.values()]
+    perceived = [as_seen(colour, sight) for colour in colours.values()]
     return min(
-        100 * sum((a - b) ** 2 for a, b in zip(one, two, strict=True)) ** 0.5
-        for one, two in combinations(seen, 2)
+        100 * sum((a - b) ** 2 for a, b in zip(first, second, strict=True)) ** 0.5
+        for first, second in combinations(perceived, 2)
     )
 
 
@@ -112,5 +112,5 @@ def test_two_that_look_alike_would_have_been_found(sight: str, one: str, other: 
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_white_and_grey_are_seen_as_they_are(sight: str) -> None:
     for grey in ("ffffff", "808080", "202020"):
-        seen, real = as_seen(linear(grey), sight), as_seen(linear(grey), "all colours")
-        assert seen == pytest.approx(real, abs=2e-3)
+        perceived, real = as_seen(linear(grey), sight), as_seen(linear(grey), "all colours")
+        assert perceived == pytest.approx(real, abs=2e-3)

@@ -39,9 +39,9 @@ def test_nothing_is_drawn_of_nothing() -> None:
 
 @given(st.lists(MAYBE, max_size=48))
 def test_no_curve_leaves_its_frame(medians: list[float | None]) -> None:
-    found = points(*medians)
-    drawn = "".join(svg_charts.time_chart(found)) + svg_charts.speed_chart(
-        found, svg_charts.speed_top(found)
+    series = points(*medians)
+    drawn = "".join(svg_charts.time_chart(series)) + svg_charts.speed_chart(
+        series, svg_charts.speed_top(series)
     )
     for x, y in re.findall(r"[ML]([\d.-]+) ([\d.-]+)", drawn):
         assert 30 <= float(x) <= 300
@@ -60,7 +60,9 @@ def test_a_day_is_drawn_in_its_own_letter_and_bars_stay_apart(days: str) -> None
     paths = dict(svg_charts.bars(days))
     for letter in set(days):
         spots = {int(x) for x in re.findall(r"M(\d+) ", paths[letter])}
-        assert {4 + 8 * day for day, seen in enumerate(days) if seen == letter} <= spots
+        assert {
+            4 + 8 * day for day, drawn_letter in enumerate(days) if drawn_letter == letter
+        } <= spots
     assert all(letter in "oz" for letter in set(paths) - set(days))
     assert paths.get("z") == paths.get("m")
 

@@ -31,40 +31,42 @@ def seen(snapshot: Snapshot, **settings: Any) -> PageView:
 
 
 def parsed(content: bytes) -> Any:
-    found = feedparser.parse(content)
-    assert not found.bozo, found.get("bozo_exception")
-    assert found.version == "atom10"
-    return found
+    feed = feedparser.parse(content)
+    assert not feed.bozo, feed.get("bozo_exception")
+    assert feed.version == "atom10"
+    return feed
 
 
 def breaches(content: bytes) -> Iterator[str]:
     """What RFC 4287 forbids, section 4.1.1 and 4.1.2."""
     root = ET.fromstring(content)
-    for each in [root, *root.iter(f"{ATOM}entry")]:
-        kind = each.tag.removeprefix(ATOM)
+    for element in [root, *root.iter(f"{ATOM}entry")]:
+        kind = element.tag.removeprefix(ATOM)
         for name in MUST[kind]:
-            if len(each.findall(f"{ATOM}{name}")) != 1:
+            if len(element.findall(f"{ATOM}{name}")) != 1:
                 yield f"{kind} must have one {name}"
         links = [
             (link.get("rel"), link.get("type"), link.get("hreflang"))
-            for link in each.findall(f"{ATOM}link")
+            for link in element.findall(f"{ATOM}link")
         ]
         if len(links) != len(set(links)):
             yield f"{kind} has two links of one kind"
-        if not all(link.get("href") for link in each.findall(f"{ATOM}link")):
+        if not all(link.get("href") for link in element.findall(f"{ATOM}link")):
             yield f"{kind} has a link to nowhere"
     if root.find(f"{ATOM}author/{ATOM}name") is None:
         yield "entries must have an author, or their feed one"
-    ids = [each.text or "" for each in root.iter(f"{ATOM}id")]
+    ids = [element.text or "" for element in root.iter(f"{ATOM}id")]
     if len(ids) != len(set(ids)):
         yield "two things have one id"
     yield from (
-        f"{each} is no tag URI"
-        for each in ids
-        if not re.fullmatch(r"tag:[\w.-]+,\d{4}(-\d\d(-\d\d)?)?:[\w/.-]+", each)
+        f"{element} is no tag URI"
+        for element in ids
+        if not re.fullmatch(r"tag:[\w.-]+,\d{4}(-\d\d(-\d\d)?)?:[\w/.-]+", element)
     )
     times = [
-        each.text or "" for name in ("updated", "published") for each in root.iter(f"{ATOM}{name}")
+        element.text or ""
+        for name in ("updated", "published")
+        for element in root.iter(f"{ATOM}{name}")
     ]
     yield from (f"{time} is no time" for time in times if not TIME.fullmatch(time))
 
@@ -79,9 +81,9 @@ def test_it_is_valid_atom(world: str, url: str | None) -> None:
 
 
 def test_what_a_reader_sees() -> None:
-    found = parsed(atom(page("mixed")))
-    newest = found.entries[0]
-    assert (found.feed.title, found.feed.link) == ("OhMyGPT status", "https://status.example/")
+    feed = parsed(atom(page("mixed")))
+    newest = feed.entries[0]
+    assert (feed.feed.title, feed.feed.link) == ("OhMyGPT status", "https://status.example/")
     assert newest.title == "Cloudflare Worker: slow · Ongoing"
     assert newest.link == "https://status.example/incidents/8/"
     assert newest.id == "tag:status.example,2026-11-23:/incidents/8/125805"
@@ -94,10 +96,8 @@ def test_nothing_changes_until_something_happens() -> None:
 
 
 def moved(content: bytes) -> tuple[str, dict[str, str]]:
-    found = parsed(content)
-    return found.feed.updated, {
-        entry.id.rsplit("/", 2)[1]: entry.updated for entry in found.entries
-    }
+    feed = parsed(content)
+    return feed.feed.updated, {entry.id.rsplit("/", 2)[1]: entry.updated for entry in feed.entries}
 
 
 def noted(snapshot: Snapshot, number: int, at: datetime, text: str) -> Snapshot:
@@ -126,9 +126,9 @@ def test_hostile_words_stay_words() -> None:
     text = "<script>alert(1)</script> ]]> &amp; \x0b \ud800 & 'more' \""
     content = atom(seen(noted(mixed(), 9, NOW, text), title="<b>A & B</b>"))
     assert list(breaches(content)) == []
-    found = parsed(content)
-    assert found.feed.title == "<b>A & B</b>"
-    assert "<script" not in found.entries[1].content[0].value
+    feed = parsed(content)
+    assert feed.feed.title == "<b>A & B</b>"
+    assert "<script" not in feed.entries[1].content[0].value
 
 
 def test_a_feed_without_incidents_is_valid_and_never_changes() -> None:
@@ -150,8 +150,8 @@ def test_each_language_has_a_feed_of_its_own_name() -> None:
 
 def test_the_map_of_the_site_has_whole_addresses_of_folders() -> None:
     names = ("style.0123456789.css", "404.html", "zh-CN/index.html", "index.html")
-    found = ET.fromstring(sitemap("https://example.org/status", names))
-    assert [each.text for each in found.iter() if each.tag.endswith("loc")] == [
+    site_map = ET.fromstring(sitemap("https://example.org/status", names))
+    assert [element.text for element in site_map.iter() if element.tag.endswith("loc")] == [
         "https://example.org/status/zh-CN/",
         "https://example.org/status/",
     ]

@@ -60,21 +60,21 @@ def test_every_page_is_strict_and_needs_no_other_host(renderer: Renderer, world:
 def test_the_icon_shows_the_state_in_both_of_its_forms(
     renderer: Renderer, world: str, state: str
 ) -> None:
-    found, drawn = files(renderer, world), templates() / "favicon"
-    png = found["favicon-32.png"]
+    pages, drawn = files(renderer, world), templates() / "favicon"
+    png = pages["favicon-32.png"]
     assert png == (drawn / f"{state}.png").read_bytes()
     assert (png[:8], png[16:24]) == (b"\x89PNG\r\n\x1a\n", bytes([0, 0, 0, 32, 0, 0, 0, 32]))
-    assert found["favicon-unknown-32.png"] == (drawn / "unknown.png").read_bytes()
-    assert len({(drawn / f"{each.value}.png").read_bytes() for each in State}) == 6
-    assert found["favicon.svg"].startswith(b"<svg")
-    large = found["apple-touch-icon.png"]
+    assert pages["favicon-unknown-32.png"] == (drawn / "unknown.png").read_bytes()
+    assert len({(drawn / f"{state.value}.png").read_bytes() for state in State}) == 6
+    assert pages["favicon.svg"].startswith(b"<svg")
+    large = pages["apple-touch-icon.png"]
     assert large == (drawn / f"{state}-180.png").read_bytes()
     assert (large[:8], large[16:24]) == (b"\x89PNG\r\n\x1a\n", bytes([0, 0, 0, 180, 0, 0, 0, 180]))
-    assert len({(drawn / f"{each.value}-180.png").read_bytes() for each in State}) == 6
+    assert len({(drawn / f"{state.value}-180.png").read_bytes() for state in State}) == 6
     for page in ("index.html", "zh-CN/index.html"):
         up = "../" * page.count("/")
         assert (
-            f'<link rel="apple-touch-icon" href="{up}apple-touch-icon.png">' in found[page].decode()
+            f'<link rel="apple-touch-icon" href="{up}apple-touch-icon.png">' in pages[page].decode()
         )
 
 
@@ -84,11 +84,11 @@ def gzipped(content: bytes) -> int:
 
 @pytest.mark.parametrize("world", ["all-good", "mock", "everything-down", "fresh", "stopped"])
 def test_weights_stay_small(renderer: Renderer, world: str) -> None:
-    found = files(renderer, world)
-    css = next(content for name, content in found.items() if name.endswith(".css"))
-    script = next(content for name, content in found.items() if name.endswith(".js"))
-    icon = found["favicon.svg"]
-    for home in (found["index.html"], found["zh-CN/index.html"]):
+    pages = files(renderer, world)
+    css = next(content for name, content in pages.items() if name.endswith(".css"))
+    script = next(content for name, content in pages.items() if name.endswith(".js"))
+    icon = pages["favicon.svg"]
+    for home in (pages["index.html"], pages["zh-CN/index.html"]):
         print({"html": gzipped(home), "css": gzipped(css), "js": gzipped(script)})
         assert gzipped(home) <= 25_000
         assert gzipped(css) <= 10_000
@@ -99,8 +99,8 @@ def test_weights_stay_small(renderer: Renderer, world: str) -> None:
 
 @pytest.mark.slow
 def test_twelve_base_urls_with_seven_calls_each_are_no_heavy_page(renderer: Renderer) -> None:
-    found = renderer.files(view(*twelve(), {})[0])
-    for home in (found["index.html"], found["zh-CN/index.html"]):
+    pages = renderer.files(view(*twelve(), {})[0])
+    for home in (pages["index.html"], pages["zh-CN/index.html"]):
         print({"html": gzipped(home)})
         assert home.count(b'class="chart"') == 24
         assert gzipped(home) <= 45_000
@@ -131,33 +131,33 @@ def twelve() -> tuple[Site, Snapshot]:
 
 def test_each_language_says_in_its_own_words_that_a_page_is_not_there(renderer: Renderer) -> None:
     """Served at any depth: whatever it points at has its whole address."""
-    found = files(renderer, "mock")
-    for name, said in (("404.html", "No such page"), ("zh-CN/404.html", "没有该页面")):
-        page = found[name].decode()
-        assert f"<h1>{said}</h1>" in page
+    pages = files(renderer, "mock")
+    for name, title in (("404.html", "No such page"), ("zh-CN/404.html", "没有该页面")):
+        page = pages[name].decode()
+        assert f"<h1>{title}</h1>" in page
         links = re.findall(r'(?:href|src)="([^"#]+)"', page)
         assert f"https://status.example/{name.removesuffix('404.html')}index.html" in links
         ours = {link for link in links if not link.startswith("https://t.me/")}
         assert {link for link in ours if not link.startswith("https://status.example/")} == set()
         for link in ours:
             target = link.removeprefix("https://status.example/") or "index.html"
-            assert {target, f"{target}index.html"} & set(found), link
+            assert {target, f"{target}index.html"} & set(pages), link
 
 
 def test_the_days_for_the_script_are_json(renderer: Renderer) -> None:
     page = files(renderer, "mixed")["index.html"].decode()
-    found = [json.loads(html.unescape(text)) for text in re.findall(r'data-days="([^"]*)"', page)]
-    assert len(found) == 6
-    assert found[0]["89"] == ["x", 138]
-    assert {letter for each in found for letter, _ in each.values()} <= set("dpxmn")
+    days = [json.loads(html.unescape(text)) for text in re.findall(r'data-days="([^"]*)"', page)]
+    assert len(days) == 6
+    assert days[0]["89"] == ["x", 138]
+    assert {letter for marked in days for letter, _ in marked.values()} <= set("dpxmn")
 
 
 def test_files_for_programs_say_the_same_as_the_page(renderer: Renderer) -> None:
-    found = files(renderer, "mixed")
-    status = json.loads(found["status.json"])
-    summary = json.loads(found["api/v2/summary.json"])
+    pages = files(renderer, "mixed")
+    status = json.loads(pages["status.json"])
+    summary = json.loads(pages["api/v2/summary.json"])
 
-    assert found["best.txt"] == b"https://www.aigptx.top\n"
+    assert pages["best.txt"] == b"https://www.aigptx.top\n"
     assert status["headline"] == "The service is up. One base URL is not reachable from Shanghai."
     assert summary["status"] == {
         "indicator": "major",
@@ -176,8 +176,8 @@ def test_files_for_programs_say_the_same_as_the_page(renderer: Renderer) -> None
     ]
     assert {
         f"api/v2/{name}.json" for name in ("summary", "status", "components", "incidents")
-    } <= set(found)
-    assert json.loads(found["badge/ohmygpt/us-direct.json"])["message"] == "major outage"
+    } <= set(pages)
+    assert json.loads(pages["badge/ohmygpt/us-direct.json"])["message"] == "major outage"
 
 
 @pytest.mark.parametrize("world", ["fresh", "rejected-key", "stopped"])
@@ -187,16 +187,16 @@ def test_what_is_not_known_does_not_read_as_all_operational_to_programs(
     summary = json.loads(files(renderer, world)["api/v2/summary.json"])
     assert summary["status"]["indicator"] == "minor"
     if world == "fresh":
-        assert {each["status"] for each in summary["components"]} == {"under_maintenance"}
-        assert {each["x_state"] for each in summary["components"]} == {"unknown"}
+        assert {component["status"] for component in summary["components"]} == {"under_maintenance"}
+        assert {component["x_state"] for component in summary["components"]} == {"unknown"}
 
 
 def test_a_monitor_that_stopped_recommends_nothing(renderer: Renderer) -> None:
-    found = files(renderer, "stopped")
-    assert found["best.txt"] == b"\n"
-    assert json.loads(found["best.json"])["services"] == {"ohmygpt": None}
+    pages = files(renderer, "stopped")
+    assert pages["best.txt"] == b"\n"
+    assert json.loads(pages["best.json"])["services"] == {"ohmygpt": None}
     assert (
-        json.loads(found["api/v2/status.json"])["status"]["description"]
+        json.loads(pages["api/v2/status.json"])["status"]["description"]
         == "Monitoring stopped at 23 Nov, 13:42 UTC."
     )
 

@@ -40,8 +40,8 @@ DARK = "(document.querySelector('#theme-dark').checked = true) && ''"
 async def other() -> AsyncIterator[Firefox]:
     if FIREFOX is None:
         pytest.skip("firefox-esr is not installed")
-    async with firefox.launched() as found:
-        yield found
+    async with firefox.launched() as browser:
+        yield browser
 
 
 def look(css: str = "") -> str:
@@ -51,7 +51,7 @@ def look(css: str = "") -> str:
 
 def differences(one: str, two: str) -> list[Any]:
     first, second = json.loads(one), json.loads(two)
-    assert [each["name"] for each in first] == [each["name"] for each in second]
+    assert [part["name"] for part in first] == [part["name"] for part in second]
     return [
         (a, b)
         for a, b in zip(first, second, strict=True)

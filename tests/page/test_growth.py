@@ -39,11 +39,11 @@ def world(count: int) -> tuple[Site, Snapshot]:
 
 def steps(work: Callable[[], object]) -> int:
     """Lines of Python that it runs, each turn of a loop anew: the same on every machine."""
-    found = 0
+    count = 0
 
     def line(_frame: FrameType, event: str, _arg: Any) -> Any:
-        nonlocal found
-        found += event == "line"
+        nonlocal count
+        count += event == "line"
         return line
 
     before = sys.gettrace()
@@ -52,7 +52,7 @@ def steps(work: Callable[[], object]) -> int:
         work()
     finally:
         sys.settrace(before)
-    return found
+    return count
 
 
 @cache
@@ -65,9 +65,9 @@ def made(world: tuple[Site, Snapshot]) -> PageView:
 
 
 def work(part: str, count: int) -> Callable[[], object]:
-    found, page = world(count), made_once(count)
+    snapshot, page = world(count), made_once(count)
     parts: dict[str, Callable[[], object]] = {
-        "what the page says": partial(made, found),
+        "what the page says": partial(made, snapshot),
         "Statuspage's API": partial(statuspage, page),
         "the feed": partial(atom, page),
     }

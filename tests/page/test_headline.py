@@ -17,41 +17,41 @@ def page(snapshot: Snapshot, site: Site = SITE) -> PageView:
 
 def two_services(ohmygpt: Snapshot, sites: FailureKind | None, *, seen: bool = True) -> PageView:
     """The second service's every site fails so, or was never seen."""
-    found = worlds.crowded()
-    checks = {**found.checks, **ohmygpt.checks}
-    found = replace(found, checks=checks, incidents=ohmygpt.incidents)
+    snapshot = worlds.crowded()
+    checks = {**snapshot.checks, **ohmygpt.checks}
+    snapshot = replace(snapshot, checks=checks, incidents=ohmygpt.incidents)
     for check in WEB_CHECKS:
         if not seen:
             del checks[check.key]
         elif sites:
-            found = fail(found, check.key, sites, 1)
-    return page(found, SITES["crowded"])
+            snapshot = fail(snapshot, check.key, sites, 1)
+    return page(snapshot, SITES["crowded"])
 
 
 def test_one_of_two_services_is_named_when_it_is_down() -> None:
-    seen = two_services(worlds.all_good(), FailureKind.BAD_GATEWAY)
-    assert (seen.state, seen.headline) == (
+    home = two_services(worlds.all_good(), FailureKind.BAD_GATEWAY)
+    assert (home.state, home.headline) == (
         State.PARTIAL,
         "Websites is down. OhMyGPT is up.",
     )
-    assert (seen.service.what, seen.service.note) == ("Down", "1 of 2 services")
+    assert (home.service.what, home.service.note) == ("Down", "1 of 2 services")
     both = two_services(worlds.everything_down(), FailureKind.BAD_GATEWAY)
     assert (both.state, both.headline) == (State.MAJOR, "All services are down.")
 
 
 def test_a_service_that_nobody_measured_is_not_called_up() -> None:
-    seen = two_services(worlds.all_good(), None, seen=False)
-    assert seen.headline == "OhMyGPT is up. Websites cannot be measured."
-    assert (seen.service.what, seen.service.note) == (
+    home = two_services(worlds.all_good(), None, seen=False)
+    assert home.headline == "OhMyGPT is up. Websites cannot be measured."
+    assert (home.service.what, home.service.note) == (
         "Up",
         "1 of 2 services not measured",
     )
 
 
 def test_what_the_monitor_could_not_see_is_said_to_be_its_own_trouble() -> None:
-    seen = page(worlds.offline())
-    assert [story.title for story in seen.current] == ["We cannot see: monitor offline"]
-    assert seen.text == (
+    home = page(worlds.offline())
+    assert [story.title for story in home.current] == ["We cannot see: monitor offline"]
+    assert home.text == (
         "The monitor's own network is down. This concerns the monitor itself, not the service."
     )
     past = replace(worlds.offline().incidents[0], closed=NOW, active=frozenset())
@@ -61,12 +61,12 @@ def test_what_the_monitor_could_not_see_is_said_to_be_its_own_trouble() -> None:
 
 def network(**failing: FailureKind) -> tuple[State, str, str]:
     """Each of these base URLs fails so, whatever it is asked; the others answer."""
-    found = worlds.all_good()
+    snapshot = worlds.all_good()
     for name, kind in failing.items():
         for probe in PROBE_IDS:
-            found = fail(found, key(name.replace("_", "-"), probe), kind, 1)
-    seen = page(found).network
-    return seen.state, seen.what, seen.note
+            snapshot = fail(snapshot, key(name.replace("_", "-"), probe), kind, 1)
+    triage = page(snapshot).network
+    return triage.state, triage.what, triage.note
 
 
 def test_only_what_fails_on_the_way_is_a_sign_against_the_network() -> None:
@@ -118,19 +118,19 @@ def test_a_key_that_is_refused_meanwhile_does_not_hide_why_a_base_url_is_down() 
         (FailureKind.SERVER_ERROR, "No blocking seen"),
         (FailureKind.DNS_POISONED, "1\u00a0blocked"),
     ):
-        found = fail(fail(worlds.all_good(), down, kind, 1), down, FailureKind.AUTH_INVALID, 1)
+        snapshot = fail(fail(worlds.all_good(), down, kind, 1), down, FailureKind.AUTH_INVALID, 1)
         opened = incident(1, Severity.DOWN, kind, ago(minutes=40), None, down)
-        seen = page(replace(found, incidents=(opened,)))
-        (one,) = [endpoint for endpoint in seen.endpoints if endpoint.path == "ohmygpt/cf-cdn"]
-        assert (one.state, one.trouble) == (State.MAJOR, kind)
-        assert seen.network.what == what
+        home = page(replace(snapshot, incidents=(opened,)))
+        (endpoint,) = [endpoint for endpoint in home.endpoints if endpoint.path == "ohmygpt/cf-cdn"]
+        assert (endpoint.state, endpoint.trouble) == (State.MAJOR, kind)
+        assert home.network.what == what
     assert FailureKind.AUTH_INVALID.outcome is Outcome.UNKNOWN
 
 
 def test_what_is_worse_is_the_trouble_of_a_base_url_whose_key_is_refused_for_another_call() -> None:
-    found = fail(worlds.all_good(), key("cf-cdn", "models"), FailureKind.AUTH_INVALID)
-    found = fail(found, key("cf-cdn"), FailureKind.SLOW, 1)
-    seen = page(found)
-    (one,) = [endpoint for endpoint in seen.endpoints if endpoint.path == "ohmygpt/cf-cdn"]
-    assert (one.state, one.trouble) == (State.DEGRADED, FailureKind.SLOW)
-    assert seen.network.what == "1\u00a0degraded"
+    snapshot = fail(worlds.all_good(), key("cf-cdn", "models"), FailureKind.AUTH_INVALID)
+    snapshot = fail(snapshot, key("cf-cdn"), FailureKind.SLOW, 1)
+    home = page(snapshot)
+    (endpoint,) = [endpoint for endpoint in home.endpoints if endpoint.path == "ohmygpt/cf-cdn"]
+    assert (endpoint.state, endpoint.trouble) == (State.DEGRADED, FailureKind.SLOW)
+    assert home.network.what == "1\u00a0degraded"

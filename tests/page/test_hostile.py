@@ -20,9 +20,9 @@ def files(site: Site, text: str) -> Mapping[str, bytes]:
     """With a person's note."""
     noted = incident(7, Severity.DOWN, FailureKind.BAD_GATEWAY, NOW, None, key("cf-cdn"))
     note = TimelineEntry(at=NOW, what=EntryKind.NOTE, text=text)
-    found = worlds.mixed()
-    told = replace(noted, timeline=(*noted.timeline, note))
-    snapshot = replace(found, incidents=(told, *found.incidents))
+    mixed = worlds.mixed()
+    with_note = replace(noted, timeline=(*noted.timeline, note))
+    snapshot = replace(mixed, incidents=(with_note, *mixed.incidents))
     return rendered(view(site, snapshot, {})[0])
 
 

@@ -56,15 +56,15 @@ def poisoned(value: Any, text: str) -> Any:
 def told(site: Site, text: str) -> Mapping[str, bytes]:
     """With spend and errors shown, and evidence beside every failure."""
     shown = replace(site, settings=replace(site.settings, errors=True, spend=True))
-    found = worlds.mixed()
-    seen = {
+    mixed = worlds.mixed()
+    checks = {
         name: replace(
             history,
             evidence=Evidence(headers=(("server", "x"),), body="x", note="x"),
         )
-        for name, history in found.checks.items()
+        for name, history in mixed.checks.items()
     }
-    snapshot = poisoned(replace(found, checks=seen), text)
+    snapshot = poisoned(replace(mixed, checks=checks), text)
     return rendered(view(shown, snapshot, {})[0])
 
 

@@ -69,8 +69,8 @@ Cells = tuple[str, str] | None
 
 @cache
 def good(check: str) -> CheckHistory:
-    found = next(each for each in CHECKS if each.key == check)
-    return history(found, Random(check), days=3)
+    known_check = next(candidate for candidate in CHECKS if candidate.key == check)
+    return history(known_check, Random(check), days=3)
 
 
 def world(endpoints: tuple[Cells, ...]) -> tuple[Site, Snapshot]:
@@ -123,7 +123,7 @@ def world(endpoints: tuple[Cells, ...]) -> tuple[Site, Snapshot]:
 
 
 def changed(checks: Mapping[str, CheckHistory], key: str, why: str) -> Mapping[str, CheckHistory]:
-    others = {name: each for name, each in checks.items() if name != key}
+    others = {name: history for name, history in checks.items() if name != key}
     if why == NEVER:
         return others
     latest = checks[key].latest
@@ -238,38 +238,38 @@ def a_headline_counts_the_rows(seen: Seen) -> Iterator[str]:
         r"base URLs? cannot be measured": State.UNKNOWN,
     }
     for pattern, state in words.items():
-        said = re.search(rf"(One|\d+) {pattern}", seen.page.headline)
-        if said:
-            number = 1 if said[1] == "One" else int(said[1])
+        match = re.search(rf"(One|\d+) {pattern}", seen.page.headline)
+        if match:
+            number = 1 if match[1] == "One" else int(match[1])
             blocked = sum(
                 endpoint.state is state and endpoint.blocked for endpoint in seen.page.endpoints
             )
             if number not in {seen.rows[state], blocked, seen.rows[state] - blocked}:
-                yield f"{said[0]}, rows: {seen.rows[state]}"
+                yield f"{match[0]}, rows: {seen.rows[state]}"
 
 
 @law
 def requests_succeed_through_as_many_as_rows_say(seen: Seen) -> Iterator[str]:
     total = len(seen.page.endpoints)
-    if said := re.search(r"succeed through (\d+) of (\d+)", seen.said):
-        if (int(said[1]), int(said[2])) != (seen.serving_well, total):
-            yield said[0]
+    if match := re.search(r"succeed through (\d+) of (\d+)", seen.said):
+        if (int(match[1]), int(match[2])) != (seen.serving_well, total):
+            yield match[0]
     elif re.search(r"succeed through (all|its|every)", seen.said) and seen.serving_well != total:
         yield f"all, but {seen.serving_well} of {total}"
     spoiled = re.search(r"Through (\d+) base URLs? answers come cut off", seen.said)
     if int(spoiled[1] if spoiled else 0) != seen.serving - seen.serving_well:
         yield f"{spoiled and spoiled[0]}, but {seen.serving - seen.serving_well}"
-    if said := re.search(r"(\d+) base URLs? (?:is|are) not measured", seen.said):
+    if match := re.search(r"(\d+) base URLs? (?:is|are) not measured", seen.said):
         unknown = sum(endpoint.main_state is State.UNKNOWN for endpoint in seen.page.endpoints)
-        if int(said[1]) != unknown:
-            yield f"{said[0]}, but {unknown}"
+        if int(match[1]) != unknown:
+            yield f"{match[0]}, but {unknown}"
 
 
 @law
 def a_call_fails_everywhere_only_if_every_cell_says_so(seen: Seen) -> Iterator[str]:
-    for said in re.findall(r"Requests for (\w+) fail through every base URL", seen.said):
-        if {endpoint.checks[said].state for endpoint in seen.page.endpoints} != {State.MAJOR}:
-            yield said
+    for probe in re.findall(r"Requests for (\w+) fail through every base URL", seen.said):
+        if {endpoint.checks[probe].state for endpoint in seen.page.endpoints} != {State.MAJOR}:
+            yield probe
     for service in seen.page.services:
         for call, state in service.calls.items():
             if state is not call_state(
@@ -387,9 +387,9 @@ def what_cannot_be_measured_is_not_called_ongoing(seen: Seen) -> Iterator[str]:
     for story in seen.page.current:
         cells = [
             seen.page.by_path[check.rpartition("/")[0]].checks[check.rpartition("/")[2]].state
-            for each in seen.incidents
-            if each.id == story.id
-            for check in each.active
+            for incident in seen.incidents
+            if incident.id == story.id
+            for check in incident.active
         ]
         blind = set(cells) == {State.UNKNOWN} and story.severity.value in {"down", "degraded"}
         if (story.phase == "Not measured now") != blind:
@@ -409,8 +409,8 @@ def what_is_unknown_is_not_called_good(seen: Seen) -> Iterator[str]:
 
 
 def broken(endpoints: tuple[Cells, ...]) -> list[str]:
-    found = seen(endpoints)
-    return [f"{rule.__name__}: {why}" for rule in LAWS for why in rule(found)]
+    site = seen(endpoints)
+    return [f"{rule.__name__}: {why}" for rule in LAWS for why in rule(site)]
 
 
 # --- the worlds -----------------------------------------------------------------------------------
@@ -433,8 +433,8 @@ ALL: tuple[Cells, ...] = (None, *product(ONE_OF_A_STATE, ONE_OF_A_STATE))
 def test_nor_do_they_in_any_combination_of_states(count: int) -> None:
     """The order of base URLs says nothing, so each combination is taken once."""
     worlds = combinations_with_replacement(ALL, count)
-    found = {endpoints: why for endpoints in worlds if (why := broken(endpoints))}
-    assert found == {}
+    breaches = {endpoints: why for endpoints in worlds if (why := broken(endpoints))}
+    assert breaches == {}
 
 
 @pytest.mark.parametrize(
@@ -485,12 +485,14 @@ def test_what_the_headline_says_of(
 def test_a_base_url_that_cuts_its_answers_is_named_only_where_no_other_answers_and_as_such() -> (
     None
 ):
-    one = seen(((CUT, GOOD), (GOOD, GOOD)))
-    assert [pick.endpoint for pick in one.page.picks] == ["ohmygpt/cf-cdn"]
-    assert "api.ohmygpt.com" not in one.files["best.txt"].decode()
-    left = seen(((CUT, GOOD), (DOWN, DOWN)))
-    assert [(pick.endpoint, pick.flaw) for pick in left.page.picks] == [("ohmygpt/us-direct", True)]
-    assert left.json("best.json")["services"]["ohmygpt"]["flaw"] is True
+    beside_good = seen(((CUT, GOOD), (GOOD, GOOD)))
+    assert [pick.endpoint for pick in beside_good.page.picks] == ["ohmygpt/cf-cdn"]
+    assert "api.ohmygpt.com" not in beside_good.files["best.txt"].decode()
+    alone = seen(((CUT, GOOD), (DOWN, DOWN)))
+    assert [(pick.endpoint, pick.flaw) for pick in alone.page.picks] == [
+        ("ohmygpt/us-direct", True)
+    ]
+    assert alone.json("best.json")["services"]["ohmygpt"]["flaw"] is True
 
 
 @pytest.mark.parametrize(

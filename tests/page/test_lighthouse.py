@@ -17,11 +17,11 @@ LANGUAGES = ("", "zh-CN/")
 KIBI = 1024
 
 
-def told(*found: Opinion) -> str:
+def told(*opinions: Opinion) -> str:
     return "; ".join(
-        f"{each.performance:.0f} of 100 with {each.figures}, benchmark {each.benchmark:.0f},"
-        f" {each.waited:.0%} of the time without a processor"
-        for each in found
+        f"{opinion.performance:.0f} of 100 with {opinion.figures}, benchmark {opinion.benchmark:.0f},"
+        f" {opinion.waited:.0%} of the time without a processor"
+        for opinion in opinions
     )
 
 
@@ -32,29 +32,33 @@ async def test_lighthouse_finds_nothing_to_mend_and_a_quick_page(
     """Speed is the best of three, or of what a minute allows; a machine that is busy with other things
     cannot fail it.
     """
-    found: list[Opinion] = []
+    opinions: list[Opinion] = []
     now = asyncio.get_running_loop().time
     end = now() + 60
     try:
-        while len(found) < 3 and not any(each.performance >= 90 for each in found):
-            if found and now() > end and not found[-1].calm:
+        while len(opinions) < 3 and not any(
+            one_opinion.performance >= 90 for one_opinion in opinions
+        ):
+            if opinions and now() > end and not opinions[-1].calm:
                 break
-            found.append(await opinion(f"{address}/mock/{language}"))
+            opinions.append(await opinion(f"{address}/mock/{language}"))
     except TooBusyError as why:
-        pytest.skip(f"{why}; {told(*found)}")
-    print(told(*found))
-    for each in found:
-        assert each.wrong == ()
-        assert {name: score for name, score in each.scores.items() if name != "performance"} == {
+        pytest.skip(f"{why}; {told(*opinions)}")
+    print(told(*opinions))
+    for one_opinion in opinions:
+        assert one_opinion.wrong == ()
+        assert {
+            name: score for name, score in one_opinion.scores.items() if name != "performance"
+        } == {
             "accessibility": 100,
             "best-practices": 100,
             "seo": 100,
         }
-        assert each.figures["shift"] < 0.05
-        assert each.figures["bytes"] <= 40 * KIBI
-    if not any(each.calm or each.performance >= 90 for each in found):
-        pytest.skip(f"too busy a machine to tell how quick the page is: {told(*found)}")
-    assert max(each.performance for each in found) >= 90, told(*found)
+        assert one_opinion.figures["shift"] < 0.05
+        assert one_opinion.figures["bytes"] <= 40 * KIBI
+    if not any(one_opinion.calm or one_opinion.performance >= 90 for one_opinion in opinions):
+        pytest.skip(f"too busy a machine to tell how quick the page is: {told(*opinions)}")
+    assert max(one_opinion.performance for one_opinion in opinions) >= 90, told(*opinions)
 
 
 @pytest.mark.proof
@@ -62,10 +66,12 @@ async def test_lighthouse_finds_nothing_to_mend_and_a_quick_page(
 async def test_lighthouse_gives_it_the_best_marks_on_a_quiet_machine(
     address: str, language: str
 ) -> None:
-    found = [await opinion(f"{address}/mock/{language}") for _ in range(3)]
-    print(told(*found))
-    best = min(found, key=lambda each: (-each.performance, each.figures["tbt_ms"]))
+    opinions = [await opinion(f"{address}/mock/{language}") for _ in range(3)]
+    print(told(*opinions))
+    best = min(
+        opinions, key=lambda one_opinion: (-one_opinion.performance, one_opinion.figures["tbt_ms"])
+    )
     assert best.performance >= 95
     assert best.figures["fcp_ms"] <= 1500
     assert best.figures["lcp_ms"] <= 2000
-    assert min(each.figures["tbt_ms"] for each in found) <= 150
+    assert min(one_opinion.figures["tbt_ms"] for one_opinion in opinions) <= 150

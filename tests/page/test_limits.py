@@ -40,19 +40,19 @@ async def test_it_is_small_and_asks_nobody_else(
         await tab.open(f"{address}/{world}/{language}")
         loaded = await tab.ask("performance.getEntriesByType('resource').map(each => each.name)")
         assert len(loaded) <= 4
-        assert all(each.startswith(f"{address}/{world}/") for each in loaded)
+        assert all(url.startswith(f"{address}/{world}/") for url in loaded)
         assert await tab.ask("document.querySelectorAll('*').length") <= 2000
 
 
 async def stops(tab: Tab) -> list[list[object]]:
     """What the Tab key comes to, until it leaves the page."""
-    found: list[list[object]] = []
-    while len(found) < 200:
+    walked: list[list[object]] = []
+    while len(walked) < 200:
         await tab.press("Tab", 9)
         here = await tab.ask(FOCUSED)
         if here is None:
-            return found
-        found.append(here)
+            return walked
+        walked.append(here)
     raise AssertionError("the Tab key never leaves the page")
 
 
@@ -62,11 +62,11 @@ async def test_the_tab_key_walks_all_of_it_in_seventy_steps_and_is_seen_at_each(
 ) -> None:
     async with browser.tab() as tab:
         await tab.open(f"{address}/mock/{language}")
-        found = await stops(tab)
-        print({"stops": len(found)})
-        assert 40 < len(found) <= 70
-        assert [each for each in found if not (each[2] and each[3])] == []
-        assert [each[0] for each in found].count("INPUT") == 3 + 6 + 1, "one stop for each bar"
+        walked = await stops(tab)
+        print({"stops": len(walked)})
+        assert 40 < len(walked) <= 70
+        assert [stop for stop in walked if not (stop[2] and stop[3])] == []
+        assert [stop[0] for stop in walked].count("INPUT") == 3 + 6 + 1, "one stop for each bar"
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -75,7 +75,7 @@ async def test_whatever_can_be_pressed_is_large_enough_for_a_finger(
 ) -> None:
     """At least 24 pixels each way; links within a sentence excepted (WCAG 2.5.8)."""
     async with browser.tab(width) as tab:
-        for page in ("mock/" + each for each in PAGES):
+        for page in ("mock/" + name for name in PAGES):
             for language in LANGUAGES:
                 await tab.open(f"{address}/{page.replace('/', '/' + language, 1)}")
                 await tab.lay_out_all()
@@ -94,9 +94,9 @@ async def test_nothing_jumps_while_it_loads(browser: Browser, address: str, widt
         for language in LANGUAGES:
             await tab.open_on_a_poor_link(f"{address}/mock/{language}")
             await tab.ask(SETTLED)
-            found = await tab.ask("shifted")
-            print({"shift": round(found, 4)})
-            assert found <= 0.05
+            shift = await tab.ask("shifted")
+            print({"shift": round(shift, 4)})
+            assert shift <= 0.05
         await tab.ask("document.querySelector('.verdict').style.marginTop = '300px'")
         await tab.ask(SETTLED)
         assert await tab.ask("shifted") > 0.05, "a jump is noticed"
@@ -127,9 +127,9 @@ async def test_nothing_jumps_on_a_page_that_is_stale_when_it_is_opened(
                 await tab.open_on_a_poor_link(f"http://127.0.0.1:{web.port}/{page}")
                 await tab.until("!stale.hidden")
                 await tab.ask(SETTLED)
-                found = await tab.ask("shifted")
-                print({"shift": round(found, 4)})
-                assert found < 0.05, page
+                shift = await tab.ask("shifted")
+                print({"shift": round(shift, 4)})
+                assert shift < 0.05, page
                 assert await tab.ask(BANNER) == [True] * 4, page
                 await tab.lay_out_all()
                 assert await tab.ask(COVERED) == [], page

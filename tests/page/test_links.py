@@ -17,9 +17,9 @@ LINK = re.compile(r'(?:href|src|data-src)="([^"#][^"]*)"')
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_every_relative_link_leads_to_a_published_file(world: str) -> None:
-    found = rendered(view(SITES[world], WORLDS[world](), {})[0])
+    files = rendered(view(SITES[world], WORLDS[world](), {})[0])
     checked, broken = 0, set()
-    for name, content in found.items():
+    for name, content in files.items():
         if not name.endswith(".html") or name.endswith("404.html"):
             continue
         for link in map(unescape, LINK.findall(content.decode())):
@@ -29,7 +29,7 @@ def test_every_relative_link_leads_to_a_published_file(world: str) -> None:
             assert not link.startswith("/"), f"{name}: {link} does not work below a path"
             target = normpath(join(dirname(name), parts.path))
             checked += 1
-            if not {target, normpath(f"{target}/index.html")} & set(found):
+            if not {target, normpath(f"{target}/index.html")} & set(files):
                 broken.add(f"{name}: {link}")
     assert broken == set()
     assert checked > 50
@@ -39,10 +39,10 @@ def test_addresses_that_must_be_whole_keep_the_path_of_the_page() -> None:
     site = SITES["mock"]
     settings = replace(site.settings, url="https://example.org/a/status")
     page = view(replace(site, settings=settings), WORLDS["mock"](), {})[0]
-    found = rendered(page)
+    files = rendered(page)
     for name in ("sitemap.xml", "robots.txt", "feed.atom"):
-        whole = set(re.findall(r"https://example\.org[^\s<\"]*", found[name].decode()))
+        whole = set(re.findall(r"https://example\.org[^\s<\"]*", files[name].decode()))
         assert whole != set(), name
         assert {
-            each for each in whole if not each.startswith("https://example.org/a/status/")
+            address for address in whole if not address.startswith("https://example.org/a/status/")
         } == set()

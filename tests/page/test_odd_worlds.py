@@ -26,8 +26,8 @@ EMPTY = Snapshot(at=NOW, checks={}, incidents=())
 
 def published(site: Site, snapshot: Snapshot) -> Mapping[str, bytes]:
     """Every file can be read by what reads it."""
-    found = rendered(view(site, snapshot, {})[0])
-    for name, content in found.items():
+    files = rendered(view(site, snapshot, {})[0])
+    for name, content in files.items():
         if name.endswith(".json"):
             document = json.loads(content, parse_constant=_refuse)
             if name == "status.json":
@@ -40,7 +40,7 @@ def published(site: Site, snapshot: Snapshot) -> Mapping[str, bytes]:
             assert (
                 re.findall(r"[^\w-](?:nan|inf)[^\w]|\x00|\u202e|\u2066", content.decode()) == []
             ), name
-    return found
+    return files
 
 
 def _refuse(constant: str) -> None:
@@ -50,17 +50,17 @@ def _refuse(constant: str) -> None:
 def with_figure(value: float) -> Snapshot:
     """Every timing, point and speed is this."""
     timings = Timings(dns=value, connect=value, tls=value, ttfb=value, ttft=value, total=value)
-    found = worlds.all_good()
+    snapshot = worlds.all_good()
     checks = {
         name: replace(
-            each,
-            latest=each.latest and replace(each.latest, timings=timings),
-            recent=tuple(replace(run, timings=timings) for run in each.recent),
-            series=tuple(Point(point.at, value, value, value) for point in each.series),
+            history,
+            latest=history.latest and replace(history.latest, timings=timings),
+            recent=tuple(replace(run, timings=timings) for run in history.recent),
+            series=tuple(Point(point.at, value, value, value) for point in history.series),
         )
-        for name, each in found.checks.items()
+        for name, history in snapshot.checks.items()
     }
-    return replace(found, checks=checks)
+    return replace(snapshot, checks=checks)
 
 
 @pytest.mark.parametrize("value", [-5.0, math.nan, math.inf, 0.0, 1e300])
@@ -72,9 +72,9 @@ def test_an_absurd_figure_does_not_cost_the_page(value: float) -> None:
 def test_without_any_service_or_public_one_there_is_a_page() -> None:
     hidden = replace(SITE, services=(replace(SERVICE, public=False),))
     for site in (replace(SITE, services=(), checks=()), hidden):
-        found = published(site, worlds.mixed())
-        assert found["best.txt"] == b""
-        assert b"ohmygpt" not in b"".join(found.values()).replace(b"OhMyGPT", b"")
+        files = published(site, worlds.mixed())
+        assert files["best.txt"] == b""
+        assert b"ohmygpt" not in b"".join(files.values()).replace(b"OhMyGPT", b"")
 
 
 def test_one_base_url_is_enough() -> None:
@@ -98,9 +98,9 @@ def test_fifty_services_with_chinese_names() -> None:
                 worlds.all_good().checks[check.key], check=checks[-1].key
             )
     site = replace(SITE, services=tuple(services), checks=tuple(checks))
-    found = published(site, replace(EMPTY, checks=known))
-    assert found["best.txt"].count(b"https://api.ohmygpt.com\n") == 50
-    assert found["index.html"].count('lang="zh">服务7号'.encode()) >= 1
+    files = published(site, replace(EMPTY, checks=known))
+    assert files["best.txt"].count(b"https://api.ohmygpt.com\n") == 50
+    assert files["index.html"].count('lang="zh">服务7号'.encode()) >= 1
 
 
 def test_names_that_turn_the_words_around_them_are_cut_and_cleaned() -> None:
@@ -117,19 +117,19 @@ def test_names_that_turn_the_words_around_them_are_cut_and_cleaned() -> None:
 
 
 def test_a_check_that_did_not_run_for_ninety_days_is_not_known() -> None:
-    found = worlds.all_good()
+    snapshot = worlds.all_good()
     long_ago = {
         name: replace(
-            each,
+            history,
             days={},
             windows={},
             recent=(),
             last_24h=Rollup(),
-            latest=each.latest and replace(each.latest, at=NOW - timedelta(days=200)),
+            latest=history.latest and replace(history.latest, at=NOW - timedelta(days=200)),
         )
-        for name, each in found.checks.items()
+        for name, history in snapshot.checks.items()
     }
-    home = published(SITE, replace(found, checks=long_ago))["index.html"]
+    home = published(SITE, replace(snapshot, checks=long_ago))["index.html"]
     assert b"We cannot measure right now." in home
 
 
@@ -139,7 +139,7 @@ def test_the_clock_may_say_any_year(year: int) -> None:
 
 
 def test_incidents_of_a_clock_that_was_set_back() -> None:
-    found = worlds.mixed()
+    snapshot = worlds.mixed()
     for change in ({"opened": NOW + timedelta(days=9)}, {"closed": NOW - timedelta(days=900)}):
-        moved = tuple(replace(incident, **change) for incident in found.incidents)  # type: ignore[arg-type]
-        published(SITE, replace(found, incidents=moved))
+        moved = tuple(replace(incident, **change) for incident in snapshot.incidents)  # type: ignore[arg-type]
+        published(SITE, replace(snapshot, incidents=moved))

@@ -57,17 +57,19 @@ def test_the_number_at_the_end_of_a_name_stands_on_no_line_of_its_own() -> None:
 
 
 def pages() -> Mapping[str, str]:
-    site, found = worlds.maintained(MOCK_SITE), worlds.mock()
-    first, *others = found.incidents
+    site, snapshot = worlds.maintained(MOCK_SITE), worlds.mock()
+    first, *others = snapshot.incidents
     note = TimelineEntry(at=NOW, what=EntryKind.NOTE, text=NOTE)
     first = replace(first, timeline=(*first.timeline, note))
-    page, _ = view(site, replace(found, incidents=(first, *others)), {})
-    return {name: each.decode() for name, each in rendered(page).items() if name.endswith(".html")}
+    page, _ = view(site, replace(snapshot, incidents=(first, *others)), {})
+    return {
+        name: content.decode() for name, content in rendered(page).items() if name.endswith(".html")
+    }
 
 
 def test_notes_titles_and_names_are_marked_where_they_are_foreign() -> None:
-    found = pages()
-    home, chinese = found["index.html"], found["zh-CN/index.html"]
+    texts = pages()
+    home, chinese = texts["index.html"], texts["zh-CN/index.html"]
     assert home.count(f'<p lang="zh">{NOTE}</p>') == 3
     assert f"<p>{NOTE}</p>" in chinese
     assert '<span lang="zh">优化 CDN</span>' in home
@@ -75,7 +77,7 @@ def test_notes_titles_and_names_are_marked_where_they_are_foreign() -> None:
     title = "Optimised CDN: certificate and edge upgrade"
     assert f'<h3 lang="en">{title}</h3>' in chinese
     assert f"<h3>{title}</h3>" in home
-    assert f'<p lang="zh">{NOTE}</p>' in found["incidents/9/index.html"]
+    assert f'<p lang="zh">{NOTE}</p>' in texts["incidents/9/index.html"]
 
 
 def undelivered(count: int) -> Snapshot:

@@ -49,7 +49,7 @@ def page(snapshot: Snapshot, site: Site = SITE_OF_PLACES) -> PageView:
 
 def at(place: str, snapshot: Snapshot) -> PageView:
     """The home page of one place."""
-    return next(each for each in page(snapshot).by_vantage if each.vantage == place)
+    return next(view for view in page(snapshot).by_vantage if view.vantage == place)
 
 
 # --- the sentences ----------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def test_what_is_blocked_on_the_way_from_one_place_is_not_down() -> None:
     assert second.what == (
         "The server does not answer. It is blocked on the way from Shanghai: it works from Frankfurt and Hong Kong."
     )
-    assert {(each.instead_from, each.instead) for each in shown.current} == {
+    assert {(card.instead_from, card.instead) for card in shown.current} == {
         ("Shanghai", "https://www.aigptx.top")
     }
 
@@ -118,8 +118,8 @@ def test_good_news_names_the_places_that_it_comes_from_where_another_is_silent()
     awake = (heard(CN, seconds=1), heard(HK, seconds=1), heard(LAPTOP, seconds=1))
     assert page(places(elsewhere, agents=awake)).headline == "All base URLs work."
     blind = (*awake[:2], replace(awake[2], blind=True))
-    told = page(places(elsewhere, agents=blind))
-    assert told.text.endswith("Laptop cannot see now: its own network or machine fails.")
+    shown = page(places(elsewhere, agents=blind))
+    assert shown.text.endswith("Laptop cannot see now: its own network or machine fails.")
     new = page(places({CN: seen(CN), HK: seen(HK)}, agents=awake[:2]))
     assert new.text.endswith("Laptop has not been heard yet.")
 
@@ -308,32 +308,32 @@ class World:
         checks: dict[str, Mapping[str, CheckHistory]] = {}
         bad: dict[tuple[str, FailureKind], list[str]] = {}
         for place, cells in zip(PLACES, self.cells, strict=True):
-            found = Snapshot(at=NOW, checks=seen(place), incidents=())
-            found = replace(
-                found,
+            measured = Snapshot(at=NOW, checks=seen(place), incidents=())
+            measured = replace(
+                measured,
                 checks={
-                    name: each
-                    for name, each in found.checks.items()
+                    name: history
+                    for name, history in measured.checks.items()
                     if name.split("/")[1] in NAMES and name.endswith("chat")
                 },
             )
             for name, cell in zip(NAMES, cells, strict=True):
                 kind = KINDS[cell]
                 if cell == "never":
-                    found = replace(
-                        found,
+                    measured = replace(
+                        measured,
                         checks={
-                            check: each
-                            for check, each in found.checks.items()
+                            check: history
+                            for check, history in measured.checks.items()
                             if check != key(name)
                         },
                     )
                 elif kind:
                     is_believed = kind.outcome is not Outcome.UNKNOWN
-                    found = fail(found, key(name), kind, 1 if is_believed else None)
+                    measured = fail(measured, key(name), kind, 1 if is_believed else None)
                     if is_believed:
                         bad.setdefault((key(name), kind), []).append(place)
-            checks[place] = found.checks
+            checks[place] = measured.checks
         agents = tuple(
             replace(state, vantage=place)
             for place, word in zip(PLACES[1:], self.agents, strict=True)
@@ -395,7 +395,7 @@ def said_of_a_place(shown: PageView, vantage: VantageView, *, sees: bool) -> Ite
     for pick in vantage.picks:
         if vantage.by_path[pick.endpoint].main_state not in WORKING:
             yield f"{pick.endpoint} is recommended from {vantage.id}"
-    blocked = [each for each in vantage.by_path.values() if each.blocked]
+    blocked = [view for view in vantage.by_path.values() if view.blocked]
     if f"not reachable from {vantage.name}" in shown.headline and not (sees and blocked):
         yield f"not reachable from {vantage.id}, which does not say so"
 
@@ -423,7 +423,7 @@ def blamed_on_the_way(known: list[VantageView]) -> Iterator[str]:
     """A connection that nothing answers is blocked on the way only where somebody else gets through."""
     for vantage in known:
         for path, endpoint in vantage.by_path.items():
-            others = [each.by_path[path] for each in known if path in each.by_path]
+            others = [place.by_path[path] for place in known if path in place.by_path]
             is_reached = any(other.main_state in WORKING for other in others)
             if endpoint.trouble is FailureKind.CONNECT_TIMEOUT and endpoint.blocked != is_reached:
                 yield f"{path} from {vantage.id}: {endpoint.fault}, reached: {is_reached}"

@@ -47,27 +47,27 @@ HIDDEN_CHECKS = tuple(
 
 def world() -> Snapshot:
     """One where much is wrong with a public service, and the same with a hidden one."""
-    found = told()
+    snapshot = told()
     evidence = Evidence(headers=(("x", "canary-header"),), body="canary-body")
     checks = {
         name: replace(
-            each,
+            history,
             evidence=evidence,
-            latest=each.latest
+            latest=history.latest
             and replace(
-                each.latest,
+                history.latest,
                 model="canary-model",
-                failure=each.latest.failure
-                and replace(each.latest.failure, message="canary-message"),
+                failure=history.latest.failure
+                and replace(history.latest.failure, message="canary-message"),
             ),
         )
-        for name, each in found.checks.items()
+        for name, history in snapshot.checks.items()
     }
     checks |= {
         name.replace("ohmygpt/", "hidden/"): replace(
-            each, check=name.replace("ohmygpt/", "hidden/")
+            history, check=name.replace("ohmygpt/", "hidden/")
         )
-        for name, each in checks.items()
+        for name, history in checks.items()
     }
     theirs = replace(
         incident(
@@ -89,9 +89,9 @@ def world() -> Snapshot:
     )
     spent = {"ohmygpt": Spend(7_654_321, 98.7654), "hidden": Spend(1_234_567, 45.6789)}
     return replace(
-        found,
+        snapshot,
         checks=checks,
-        incidents=(*found.incidents, theirs, own),
+        incidents=(*snapshot.incidents, theirs, own),
         spent_today=spent,
         spent_month=spent,
     )
@@ -117,9 +117,9 @@ def files(**settings: Any) -> Mapping[str, str]:
     return {name: content.decode(errors="replace") for name, content in rendered(page).items()}
 
 
-def singing(found: Mapping[str, str], canary: str) -> set[str]:
+def singing(texts: Mapping[str, str], canary: str) -> set[str]:
     return {
-        name for name, text in found.items() if canary.lower() in text.lower() or canary in name
+        name for name, text in texts.items() if canary.lower() in text.lower() or canary in name
     }
 
 
@@ -141,19 +141,19 @@ def singing(found: Mapping[str, str], canary: str) -> set[str]:
     ],
 )
 def test_a_quiet_page_tells_none_of_it(canary: str) -> None:
-    found = files()
-    assert len(found) > 40
-    assert singing(found, canary) == set()
+    texts = files()
+    assert len(texts) > 40
+    assert singing(texts, canary) == set()
 
 
 def test_the_canaries_would_be_heard() -> None:
-    found = files(spend=True, errors=True, models=True)
+    texts = files(spend=True, errors=True, models=True)
     for canary in ("canary-model", "canary-body", "canary-header", "canary-message"):
-        assert any(name.endswith("status.json") for name in singing(found, canary)), canary
-        assert any(name.endswith(".html") for name in singing(found, canary)), canary
-    assert "status.json" in singing(found, "7654321")
+        assert any(name.endswith("status.json") for name in singing(texts, canary)), canary
+        assert any(name.endswith(".html") for name in singing(texts, canary)), canary
+    assert "status.json" in singing(texts, "7654321")
     for secret in (SECRET, "incidents/77", "canary-work", "45.6789", "1234567"):
-        assert singing(found, secret) == set()
+        assert singing(texts, secret) == set()
 
 
 @pytest.mark.parametrize("host", ["api.ohmygpt.com", "opapi.win", "hash070", "aigptx"])
@@ -163,7 +163,7 @@ def test_base_urls_are_in_no_file_where_they_are_nobodys_business(host: str) -> 
 
 
 def test_without_base_urls_best_still_names_the_endpoint() -> None:
-    found = files(hosts=False)
-    assert found["best.txt"] == "\n"
-    assert '"url":null' in found["best.json"]
-    assert '"endpoint":"' in found["best.json"]
+    texts = files(hosts=False)
+    assert texts["best.txt"] == "\n"
+    assert '"url":null' in texts["best.json"]
+    assert '"endpoint":"' in texts["best.json"]

@@ -20,9 +20,9 @@ def test_a_reader_sees_whole_files_only(tmp_path: Path) -> None:
 
     def read() -> None:
         while not stop.is_set():
-            seen = (tmp_path / "index.html").read_bytes()
-            if seen not in sizes:
-                torn.append(len(seen))
+            content = (tmp_path / "index.html").read_bytes()
+            if content not in sizes:
+                torn.append(len(content))
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -94,7 +94,7 @@ def test_a_full_disk_leaves_the_old_page_and_the_next_round_mends_it(tmp_path: P
     with full_disk(10_000), pytest.raises(OSError, match="File too large"):
         publish(tmp_path, new)
     assert (tmp_path / "index.html").read_bytes() == b"old"
-    assert sorted(each.name for each in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
         ".monitor-files.json",
         "a.json",
         "index.html",
@@ -157,8 +157,8 @@ def test_a_private_umask_of_the_service_does_not_close_the_page(tmp_path: Path) 
         publish(tmp_path / "page", {"endpoints/s/a/index.html": b"x"})
     finally:
         os.umask(before)
-    found = [path for path in (tmp_path / "page").rglob("*") if path.is_dir()]
-    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "page", *found)} == {0o755}
+    folders = [path for path in (tmp_path / "page").rglob("*") if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "page", *folders)} == {0o755}
 
 
 def test_a_reader_of_the_page_before_still_finds_its_assets(tmp_path: Path) -> None:
@@ -167,13 +167,13 @@ def test_a_reader_of_the_page_before_still_finds_its_assets(tmp_path: Path) -> N
     folder = Folder(tmp_path)
     for style in (first, first, second, second, second):
         folder.publish({style: style.encode(), "index.html": style.encode()})
-    assert {each.name for each in tmp_path.glob("*.css")} == {first, second}
+    assert {path.name for path in tmp_path.glob("*.css")} == {first, second}
     publish(tmp_path, {third: b"3", "index.html": b"3"})
-    assert {each.name for each in tmp_path.glob("*.css")} == {second, third}
+    assert {path.name for path in tmp_path.glob("*.css")} == {second, third}
     publish(tmp_path, {second: b"2", "index.html": b"2"})
-    assert {each.name for each in tmp_path.glob("*.css")} == {second, third}
+    assert {path.name for path in tmp_path.glob("*.css")} == {second, third}
     assert publish(tmp_path, {}) == 2
-    assert {each.name for each in tmp_path.glob("*.html")} == set()
+    assert {path.name for path in tmp_path.glob("*.html")} == set()
 
 
 def test_what_somebody_else_changed_or_took_away_is_put_back(tmp_path: Path) -> None:

@@ -29,10 +29,10 @@ from monitor.page.view_models import CROWD
 KEYS = tuple(check.key for check in CHECKS)
 
 
-def noted(found: Incident, text: str) -> Incident:
+def noted(incident: Incident, text: str) -> Incident:
     """The operator explains it, which they may do when it is over."""
     note = TimelineEntry(at=NOW, what=EntryKind.NOTE, text=text)
-    return replace(found, timeline=(*found.timeline, note))
+    return replace(incident, timeline=(*incident.timeline, note))
 
 
 def site(names: list[str]) -> Site:
@@ -49,7 +49,7 @@ def site(names: list[str]) -> Site:
 
 
 def world(incidents: list[Incident], minutes: int) -> Snapshot:
-    numbered = tuple(replace(each, id=number) for number, each in enumerate(incidents, 1))
+    numbered = tuple(replace(incident, id=number) for number, incident in enumerate(incidents, 1))
     return replace(all_good(), at=NOW + timedelta(minutes=minutes), incidents=numbered)
 
 
@@ -96,9 +96,15 @@ def test_what_is_over_is_told_once_and_what_lasts_each_time() -> None:
         return [*page.incidents, *page.others[0].incidents]
 
     first, again = told(over, lasting), told(replace(over), lasting)
-    assert [one is other for one, other in zip(first, again, strict=True)] == [True, False] * 2
-    other = told(noted(over, "mended"), lasting)
-    assert [one is other for one, other in zip(again, other, strict=True)] == [False, False] * 2
+    assert [before is after for before, after in zip(first, again, strict=True)] == [
+        True,
+        False,
+    ] * 2
+    after = told(noted(over, "mended"), lasting)
+    assert [before is after for before, after in zip(again, after, strict=True)] == [
+        False,
+        False,
+    ] * 2
 
 
 def test_what_is_no_longer_told_is_forgotten() -> None:
@@ -126,15 +132,15 @@ def named(names: dict[int, str]) -> Site:
     site_of_many, _ = crowd()
     (service,) = site_of_many.services
     endpoints = tuple(
-        replace(each, name=names.get(number, each.name))
-        for number, each in enumerate(service.endpoints)
+        replace(known, name=names.get(number, known.name))
+        for number, known in enumerate(service.endpoints)
     )
     by_id = {endpoint.id: endpoint for endpoint in endpoints}
     return replace(
         site_of_many,
         services=(Service(id="many", name="Many", endpoints=endpoints),),
         checks=tuple(
-            replace(each, endpoint=by_id[each.endpoint.id]) for each in site_of_many.checks
+            replace(known, endpoint=by_id[known.endpoint.id]) for known in site_of_many.checks
         ),
     )
 

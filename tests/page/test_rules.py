@@ -54,8 +54,8 @@ GOOD = Rollup(outcomes={"up": 1})
 def test_a_check_is_what_is_believed_of_it(
     latest: Result | None, phases: dict[str, Phase], last_24h: Rollup, state: State
 ) -> None:
-    seen = history(latest=latest, phases=phases, last_24h=last_24h)
-    assert check_state(check(), seen, NOW) is state
+    check_history = history(latest=latest, phases=phases, last_24h=last_24h)
+    assert check_state(check(), check_history, NOW) is state
 
 
 def test_what_is_asked_every_minute_is_old_after_ten() -> None:
@@ -150,7 +150,7 @@ def test_the_page_has_a_major_outage_only_where_every_service_is_down() -> None:
 
 
 def test_the_worst_is_never_what_is_not_known() -> None:
-    assert [worst(each) for each in ([O, M, D, P, X, N], [N, O], [D, M], [N], [])] == [
+    assert [worst(states) for states in ([O, M, D, P, X, N], [N, O], [D, M], [N], [])] == [
         X,
         O,
         D,
@@ -188,13 +188,13 @@ def days(*incidents: Incident, measured: Rollup = GOOD) -> tuple[Day, ...]:
 
 
 def test_there_are_ninety_days_with_today_as_the_last() -> None:
-    found = days()
-    assert [each.day for each in found] == [
+    shown = days()
+    assert [each.day for each in shown] == [
         date(2026, 8, 27) + timedelta(days=n) for n in range(90)
     ]
-    assert found[-1] == Day(TODAY, "o", 0)
-    assert found[0] == Day(date(2026, 8, 27), "n", 0)
-    assert found[-1].state is State.OPERATIONAL
+    assert shown[-1] == Day(TODAY, "o", 0)
+    assert shown[0] == Day(date(2026, 8, 27), "n", 0)
+    assert shown[-1].state is State.OPERATIONAL
 
 
 @pytest.mark.parametrize(
@@ -222,8 +222,8 @@ def test_a_day_has_the_worst_that_was_confirmed_and_its_minutes(
 
 
 def test_an_outage_over_midnight_is_of_both_days_and_no_day_has_more_than_its_minutes() -> None:
-    found = days(incident(-1440 - 60, 30), incident(-1440, -1))
-    assert [(each.letter, each.minutes) for each in found[-4:]] == [
+    shown = days(incident(-1440 - 60, 30), incident(-1440, -1))
+    assert [(day.letter, day.minutes) for day in shown[-4:]] == [
         ("n", 0),
         ("x", 60),
         ("x", 1440),
@@ -250,15 +250,15 @@ def test_a_quiet_day_is_what_was_measured(measured: Rollup, letter: str, minutes
 
 def test_maintenance_is_a_minute_at_least() -> None:
     seconds = timedelta(seconds=10)
-    found = last_days(
+    shown = last_days(
         TODAY, {TODAY: Rollup(maintenance=1)}, (), MAIN, frozenset({MAIN}), NOW, seconds
     )
-    assert found[-1] == Day(TODAY, "m", 1)
+    assert shown[-1] == Day(TODAY, "m", 1)
 
 
 def test_where_only_one_check_is_known_its_outage_is_the_endpoints() -> None:
-    found = last_days(TODAY, {}, [incident(0, 5, OTHER)], MAIN, frozenset({OTHER}), NOW, MINUTE)
-    assert found[-1].letter == "x"
+    shown = last_days(TODAY, {}, [incident(0, 5, OTHER)], MAIN, frozenset({OTHER}), NOW, MINUTE)
+    assert shown[-1].letter == "x"
 
 
 @pytest.mark.parametrize(

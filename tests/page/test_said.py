@@ -38,6 +38,6 @@ def test_a_sentence_is_said_as_the_catalogue_has_it_and_asked_for_once(
     catalogue = Catalogue()
     env = environment(templates(), Language("en", catalogue), RenderCache())
     catalogue.asked.clear()
-    found = env.from_string(template)
-    assert [found.render(name="<i>") for _ in range(3)] == [said] * 3
+    compiled = env.from_string(template)
+    assert [compiled.render(name="<i>") for _ in range(3)] == [said] * 3
     assert len(catalogue.asked) == 1

@@ -26,15 +26,15 @@ def status(world: str, snapshot: Snapshot | None = None, site: Site | None = Non
 
 
 def endpoint(document: Any, name: str) -> Any:
-    return next(each for each in document["services"][0]["endpoints"] if each["id"] == name)
+    return next(known for known in document["services"][0]["endpoints"] if known["id"] == name)
 
 
 def detail(world: str, name: str, snapshot: Snapshot | None = None) -> Any:
     """What the file says that `status.json` names."""
     page = view(SITES[world], snapshot or WORLDS[world](), {})[0]
-    found = rendered(page)
-    named = endpoint(json.loads(found["status.json"]), name)["detail"]
-    return json.loads(found[named])
+    files = rendered(page)
+    named = endpoint(json.loads(files["status.json"]), name)["detail"]
+    return json.loads(files[named])
 
 
 def breaches(document: Any, schema: Any = SCHEMA) -> list[str]:
@@ -46,12 +46,12 @@ def breaches(document: Any, schema: Any = SCHEMA) -> list[str]:
 def test_every_world_keeps_to_the_published_schema(world: str) -> None:
     Draft202012Validator.check_schema(SCHEMA)
     Draft202012Validator.check_schema(DETAIL)
-    found = rendered(view(SITES[world], WORLDS[world](), {})[0])
-    document = json.loads(found["status.json"])
+    files = rendered(view(SITES[world], WORLDS[world](), {})[0])
+    document = json.loads(files["status.json"])
     assert breaches(document) == []
     for service in document["services"]:
-        for each in (*service["endpoints"], *service["retired"]):
-            assert breaches(json.loads(found[each["detail"]]), DETAIL) == []
+        for listed in (*service["endpoints"], *service["retired"]):
+            assert breaches(json.loads(files[listed["detail"]]), DETAIL) == []
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_no_field_that_is_promised_may_be_missing() -> None:
 
 
 def test_it_says_how_long_it_may_be_believed_and_what_to_use() -> None:
-    found = status("mixed")
-    assert (found["generated_at"], found["valid_until"], found["stopped_at"]) == (
+    document = status("mixed")
+    assert (document["generated_at"], document["valid_until"], document["stopped_at"]) == (
         "2026-11-23T13:42:05Z",
         "2026-11-23T13:52:05Z",
         None,
     )
-    service = found["services"][0]
+    service = document["services"][0]
     assert service["best"] == "https://www.aigptx.top"
     assert service["picks"] == [
         {
@@ -104,13 +104,13 @@ def test_it_says_how_long_it_may_be_believed_and_what_to_use() -> None:
 
 
 def test_an_endpoint_that_fails_says_why_and_whose_fault_it_is() -> None:
-    found = endpoint(status("mixed"), "us-direct")
-    assert (found["state"], found["trouble"], found["fault"]) == (
+    failing = endpoint(status("mixed"), "us-direct")
+    assert (failing["state"], failing["trouble"], failing["fault"]) == (
         "major_outage",
         "dns_poisoned",
         "path",
     )
-    assert found["checks"]["chat"] == {
+    assert failing["checks"]["chat"] == {
         "kind": "chat",
         "state": "major_outage",
         "text": "DNS pollution suspected",
@@ -138,36 +138,36 @@ def test_percentiles_and_failures_by_kind_of_every_window() -> None:
     windows = detail("all-good", "cf-cdn", after)["windows"]
 
     assert [window["days"] for window in windows] == [1, 7, 30, 90]
-    found = windows[1]
-    assert (found["runs"], found["availability"], found["excluded"]) == (125, 0.97, 0.2)
-    assert list(found["failures"].items()) == [
+    month = windows[1]
+    assert (month["runs"], month["availability"], month["excluded"]) == (125, 0.97, 0.2)
+    assert list(month["failures"].items()) == [
         ("no_key", 25),
         ("no_first_token", 2),
         ("bad_gateway", 1),
     ]
-    assert found["ttft_ms"] == {
+    assert month["ttft_ms"] == {
         "p50": pytest.approx(100, rel=0.01),
         "p95": pytest.approx(2000, rel=0.01),
         "p99": pytest.approx(2000, rel=0.01),
     }
-    assert found["total_ms"] is None
+    assert month["total_ms"] is None
 
 
 def test_incidents_carry_their_timeline_newest_first() -> None:
-    found = {each["id"]: each for each in status("mixed")["incidents"]}
-    assert found[9]["closed"] is None
-    assert [each["label"] for each in found[9]["updates"]] == ["Spread", "Spread", "Began"]
-    assert [each["label"] for each in found[2]["updates"]] == ["Resolved", "Began"]
-    assert found[6]["endpoints"] == ["ohmygpt/cf-cdn", "ohmygpt/cf-worker"]
+    incidents = {each["id"]: each for each in status("mixed")["incidents"]}
+    assert incidents[9]["closed"] is None
+    assert [each["label"] for each in incidents[9]["updates"]] == ["Spread", "Spread", "Began"]
+    assert [each["label"] for each in incidents[2]["updates"]] == ["Resolved", "Began"]
+    assert incidents[6]["endpoints"] == ["ohmygpt/cf-cdn", "ohmygpt/cf-worker"]
 
 
 def test_maintenance_is_announced_with_its_time_and_what_it_covers() -> None:
-    found = status("mock")["maintenance"]
-    assert found != []
-    assert {each["active"] for each in found} <= {True, False}
-    for each in found:
-        assert each["begins"] < each["ends"]
-        assert all(path.startswith("ohmygpt/") for path in each["endpoints"])
+    windows = status("mock")["maintenance"]
+    assert windows != []
+    assert {window["active"] for window in windows} <= {True, False}
+    for window in windows:
+        assert window["begins"] < window["ends"]
+        assert all(path.startswith("ohmygpt/") for path in window["endpoints"])
 
 
 def test_an_endpoint_without_news_is_not_computed_again() -> None:
@@ -201,5 +201,5 @@ def test_nothing_moves_but_the_time_when_nothing_has_happened() -> None:
     again = status("mixed", replace(mixed(), at=NOW))
     assert first == again
     assert {check.endpoint.id for check in CHECKS} == {
-        each["id"] for each in first["services"][0]["endpoints"]
+        known["id"] for known in first["services"][0]["endpoints"]
     }

@@ -24,22 +24,22 @@ STATUSES = {
 
 
 def documents(world: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(
+    by_name: Mapping[str, Any] = json.loads(
         json.dumps(statuspage(view(SITES[world], WORLDS[world](), {})[0]))
     )
-    return found
+    return by_name
 
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_every_word_is_one_that_clients_know(world: str) -> None:
-    found = documents(world)
-    summary = found["summary"]
+    by_name = documents(world)
+    summary = by_name["summary"]
     assert summary["status"]["indicator"] in {"none", "minor", "major", "critical", "maintenance"}
-    assert {each["status"] for each in summary["components"]} <= STATUSES
-    for told in found["incidents"]["incidents"]:
-        assert told["impact"] in {"none", "minor", "major", "critical"}
-        assert told["status"] in {"investigating", "identified", "monitoring", "resolved"}
-        assert all(each["body"] and each["status"] for each in told["incident_updates"])
+    assert {part["status"] for part in summary["components"]} <= STATUSES
+    for shown in by_name["incidents"]["incidents"]:
+        assert shown["impact"] in {"none", "minor", "major", "critical"}
+        assert shown["status"] in {"investigating", "identified", "monitoring", "resolved"}
+        assert all(part["body"] and part["status"] for part in shown["incident_updates"])
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -62,55 +62,63 @@ def test_every_call_belongs_to_the_group_of_its_base_url_and_each_name_is_there_
 
 
 def test_a_component_moves_only_with_its_incidents() -> None:
-    found = {
+    components = {
         document["id"]: document for document in documents("mixed")["components"]["components"]
     }
-    assert found["ohmygpt/us-direct"]["updated_at"] == "2026-11-23T11:24:05Z"
-    assert found["ohmygpt/cf-worker"]["updated_at"] == "2026-11-23T12:58:05Z"
-    assert found["ohmygpt/fast-cdn"]["start_date"] == (NOW - timedelta(days=70)).date().isoformat()
+    assert components["ohmygpt/us-direct"]["updated_at"] == "2026-11-23T11:24:05Z"
+    assert components["ohmygpt/cf-worker"]["updated_at"] == "2026-11-23T12:58:05Z"
+    assert (
+        components["ohmygpt/fast-cdn"]["start_date"]
+        == (NOW - timedelta(days=70)).date().isoformat()
+    )
 
 
 def test_open_incidents_are_those_of_the_summary_and_the_others_are_resolved() -> None:
-    found = documents("mixed")
-    unresolved = found["incidents/unresolved"]["incidents"]
-    assert [each["id"] for each in unresolved] == ["9", "8"]
-    assert found["summary"]["incidents"] == unresolved
-    past = [each for each in found["incidents"]["incidents"] if each not in unresolved]
-    assert {each["status"] for each in past} == {"resolved"}
-    assert all(each["incident_updates"][0]["status"] == "resolved" for each in past)
+    by_name = documents("mixed")
+    unresolved = by_name["incidents/unresolved"]["incidents"]
+    assert [incident["id"] for incident in unresolved] == ["9", "8"]
+    assert by_name["summary"]["incidents"] == unresolved
+    past = [
+        incident for incident in by_name["incidents"]["incidents"] if incident not in unresolved
+    ]
+    assert {incident["status"] for incident in past} == {"resolved"}
+    assert all(incident["incident_updates"][0]["status"] == "resolved" for incident in past)
     assert len(mixed().incidents) == len(past) + 2
 
 
 def test_an_incident_names_its_base_urls_in_the_order_of_the_page() -> None:
-    found = all_good()
+    snapshot = all_good()
     both = incident(
         1, Severity.DOWN, FailureKind.SLOW, ago(hours=1), 5, key("proxy-1"), key("cf-cdn")
     )
-    page = view(SITES["mixed"], replace(found, incidents=(both,)), {})[0]
+    page = view(SITES["mixed"], replace(snapshot, incidents=(both,)), {})[0]
     assert page.incidents[0].endpoints == ("ohmygpt/proxy-1", "ohmygpt/cf-cdn")
     (shown,) = statuspage(page)["incidents"]["incidents"]
-    assert [each["id"] for each in shown["components"]] == ["ohmygpt/cf-cdn", "ohmygpt/proxy-1"]
+    assert [component["id"] for component in shown["components"]] == [
+        "ohmygpt/cf-cdn",
+        "ohmygpt/proxy-1",
+    ]
 
 
 def test_updates_keep_their_names_when_another_one_comes() -> None:
     newest = documents("mixed")["incidents"]["incidents"][0]
-    assert [each["id"] for each in newest["incident_updates"]] == ["9-3", "9-2", "9-1"]
+    assert [update["id"] for update in newest["incident_updates"]] == ["9-3", "9-2", "9-1"]
 
 
 def test_maintenance_is_scheduled_or_in_progress_and_names_its_components() -> None:
-    found = documents("mock")
-    works = found["scheduled-maintenances"]["scheduled_maintenances"]
-    assert works == found["summary"]["scheduled_maintenances"] != []
+    by_name = documents("mock")
+    works = by_name["scheduled-maintenances"]["scheduled_maintenances"]
+    assert works == by_name["summary"]["scheduled_maintenances"] != []
     parts = {
-        "in_progress": found["scheduled-maintenances/active"]["scheduled_maintenances"],
-        "scheduled": found["scheduled-maintenances/upcoming"]["scheduled_maintenances"],
+        "in_progress": by_name["scheduled-maintenances/active"]["scheduled_maintenances"],
+        "scheduled": by_name["scheduled-maintenances/upcoming"]["scheduled_maintenances"],
     }
     assert sum(map(len, parts.values())) == len(works)
     for status, listed in parts.items():
-        for each in listed:
-            assert (each["status"], each["impact"]) == (status, "maintenance")
-            assert each["scheduled_for"] < each["scheduled_until"]
-            assert [part["id"] for part in each["components"]] != []
+        for work in listed:
+            assert (work["status"], work["impact"]) == (status, "maintenance")
+            assert work["scheduled_for"] < work["scheduled_until"]
+            assert [part["id"] for part in work["components"]] != []
 
 
 def test_additions_begin_with_x() -> None:

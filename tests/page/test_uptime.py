@@ -20,12 +20,12 @@ TODAY = NOW.date()
 
 def home(outcomes: Mapping[date, Mapping[str, int]], first: datetime) -> str:
     """The home page where one main check was measured so, and nothing before `first`."""
-    found = worlds.all_good()
+    before = worlds.all_good()
     check = key("us-direct")
     days = {day: Rollup(outcomes=counts) for day, counts in outcomes.items()}
     whole = merge(days.values())
     history = replace(
-        found.checks[check],
+        before.checks[check],
         days=days,
         windows=dict.fromkeys((7, 30, 90), whole),
         last_24h=whole,
@@ -33,11 +33,11 @@ def home(outcomes: Mapping[date, Mapping[str, int]], first: datetime) -> str:
             result(check, 640, at) for at in (first, NOW) if NOW - at < timedelta(minutes=30)
         ),
         series=tuple(
-            each if each.at + timedelta(minutes=30) > first else Point(each.at, None, None)
-            for each in found.checks[check].series
+            point if point.at + timedelta(minutes=30) > first else Point(point.at, None, None)
+            for point in before.checks[check].series
         ),
     )
-    snapshot: Snapshot = replace(found, checks={**found.checks, check: history})
+    snapshot: Snapshot = replace(before, checks={**before.checks, check: history})
     text = page_text(rendered(view(SITE, snapshot, {})[0])["index.html"].decode())
     return text[text.index("### Direct to the US origin") : text.index("### Cloudflare CDN")]
 
@@ -50,9 +50,9 @@ def test_until_there_is_a_day_of_data_it_says_since_when() -> None:
         {TODAY: {"up": 2}}, NOW.replace(hour=13, minute=33)
     )
     yesterday = TODAY - timedelta(days=1)
-    said = home({yesterday: {"up": 9}, TODAY: {"up": 99}}, NOW - timedelta(hours=16))
-    assert "100\u00a0% uptime since 22 Nov, 21:42 UTC" in said
-    assert "over" not in said.split("uptime")[1].split("Today")[0]
+    text = home({yesterday: {"up": 9}, TODAY: {"up": 99}}, NOW - timedelta(hours=16))
+    assert "100\u00a0% uptime since 22 Nov, 21:42 UTC" in text
+    assert "over" not in text.split("uptime")[1].split("Today")[0]
 
 
 @pytest.mark.parametrize(("days", "said"), [(3, "over 3 days"), (90, "over 90 days")])
@@ -63,8 +63,8 @@ def test_it_says_over_how_many_days(days: int, said: str) -> None:
 
 def test_the_good_share_stands_beside_it_where_they_differ() -> None:
     measured = {TODAY - timedelta(days=back): {"up": 37, "degraded": 63} for back in range(9)}
-    said = home(measured, NOW - timedelta(days=9))
-    assert "100\u00a0% answered, 37.00\u00a0% well over 9 days" in said
+    text = home(measured, NOW - timedelta(days=9))
+    assert "100\u00a0% answered, 37.00\u00a0% well over 9 days" in text
 
 
 def test_the_same_in_chinese() -> None:

@@ -43,7 +43,7 @@ def page(snapshot: Snapshot, site: Site = SITE) -> PageView:
 
 
 def endpoint(snapshot: Snapshot, name: str) -> State:
-    return next(each.state for each in page(snapshot).endpoints if each.path == f"ohmygpt/{name}")
+    return next(view.state for view in page(snapshot).endpoints if view.path == f"ohmygpt/{name}")
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def endpoint(snapshot: Snapshot, name: str) -> State:
     ],
 )
 def test_the_sentence_of_each_world(world: str, state: State, headline: str) -> None:
-    seen = page(WORLDS[world](), SITES[world])
-    assert (seen.state, seen.headline) == (state, headline)
+    home = page(WORLDS[world](), SITES[world])
+    assert (home.state, home.headline) == (state, headline)
 
 
 def test_a_rejected_key_is_said_to_be_the_accounts_and_not_the_services_fault() -> None:
@@ -71,11 +71,13 @@ def test_a_rejected_key_is_said_to_be_the_accounts_and_not_the_services_fault() 
 
 
 def test_what_was_never_measured_is_never_green() -> None:
-    seen = page(worlds.fresh())
-    assert {each.state for each in seen.endpoints} == {State.UNKNOWN}
-    assert {day.letter for each in seen.endpoints for day in each.history.days} == {"n"}
-    assert {each.availability_90d for each in seen.endpoints} == {None}
-    assert seen.picks == ()
+    home = page(worlds.fresh())
+    assert {shown_endpoint.state for shown_endpoint in home.endpoints} == {State.UNKNOWN}
+    assert {
+        day.letter for shown_endpoint in home.endpoints for day in shown_endpoint.history.days
+    } == {"n"}
+    assert {shown_endpoint.availability_90d for shown_endpoint in home.endpoints} == {None}
+    assert home.picks == ()
 
 
 def test_a_suspicion_is_not_shown_before_it_is_believed() -> None:
@@ -86,11 +88,12 @@ def test_a_suspicion_is_not_shown_before_it_is_believed() -> None:
 
 
 def test_a_first_run_that_failed_is_not_green_either() -> None:
-    found = worlds.all_good()
+    snapshot = worlds.all_good()
     bare = {
-        name: replace(each, last_24h=Rollup(), recent=()) for name, each in found.checks.items()
+        name: replace(history, last_24h=Rollup(), recent=())
+        for name, history in snapshot.checks.items()
     }
-    first = fail(replace(found, checks=bare), key("cf-cdn"), FailureKind.BAD_GATEWAY)
+    first = fail(replace(snapshot, checks=bare), key("cf-cdn"), FailureKind.BAD_GATEWAY)
     assert endpoint(first, "cf-cdn") is State.UNKNOWN
 
 
@@ -119,17 +122,17 @@ def test_the_state_of_an_endpoint(states: list[State], main: State, expected: St
 def test_a_kind_of_call_that_fails_everywhere_is_named_and_the_service_is_up_while_another_works() -> (
     None
 ):
-    found = worlds.all_good()
+    snapshot = worlds.all_good()
     for check in CHECKS:
         if check.probe.id == "embeddings":
-            found = fail(found, check.key, FailureKind.NO_CHANNEL, 1)
-    seen = page(found)
-    assert seen.headline == (
+            snapshot = fail(snapshot, check.key, FailureKind.NO_CHANNEL, 1)
+    home = page(snapshot)
+    assert home.headline == (
         "The service is up. Requests for embeddings fail through every base URL."
     )
-    assert seen.text == "Requests for chat succeed through every base URL."
-    assert (seen.state, seen.service.state) == (State.PARTIAL, State.PARTIAL)
-    assert (seen.service.what, seen.service.note) == ("Up", "2 of 3 kinds of calls are answered")
+    assert home.text == "Requests for chat succeed through every base URL."
+    assert (home.state, home.service.state) == (State.PARTIAL, State.PARTIAL)
+    assert (home.service.what, home.service.note) == ("Up", "2 of 3 kinds of calls are answered")
 
 
 def test_fastest_now_and_where_that_one_cuts_long_calls_the_best_that_does_not() -> None:
@@ -141,13 +144,13 @@ def test_fastest_now_and_where_that_one_cuts_long_calls_the_best_that_does_not()
 
     assert shown(worlds.all_good()) == [("api.ohmygpt.com", 640.0, False, True)]
     assert shown(worlds.mixed()) == [("www.aigptx.top", 940.0, False, True)]
-    found = worlds.all_good()
+    snapshot = worlds.all_good()
     quick = key("cf-cdn")
-    fast = tuple(result(quick, 99, each.at) for each in found.checks[quick].recent)
-    found = replace(
-        found, checks={**found.checks, quick: replace(found.checks[quick], recent=fast)}
+    fast = tuple(result(quick, 99, run.at) for run in snapshot.checks[quick].recent)
+    snapshot = replace(
+        snapshot, checks={**snapshot.checks, quick: replace(snapshot.checks[quick], recent=fast)}
     )
-    assert shown(found) == [
+    assert shown(snapshot) == [
         ("cfcus02.opapi.win", 99.0, False, False),
         ("api.ohmygpt.com", 640.0, True, True),
     ]
@@ -155,13 +158,13 @@ def test_fastest_now_and_where_that_one_cuts_long_calls_the_best_that_does_not()
 
 def test_a_kind_of_call_counts_as_answered_where_any_base_url_answers_it() -> None:
     assert page(worlds.all_good()).service.note == "All 3 kinds of calls are answered"
-    found, chats = worlds.all_good(), [c.key for c in CHECKS if c.key.endswith("/chat")]
+    snapshot, chats = worlds.all_good(), [c.key for c in CHECKS if c.key.endswith("/chat")]
     for check in chats[1:]:
-        found = fail(found, check, FailureKind.AUTH_INVALID)
-    assert page(found).service.note == "All 3 kinds of calls are answered"
-    found = fail(found, chats[0], FailureKind.AUTH_INVALID)
-    seen = page(found).service
-    assert (seen.what, seen.note) == ("Not known", "Its main call is not measured")
+        snapshot = fail(snapshot, check, FailureKind.AUTH_INVALID)
+    assert page(snapshot).service.note == "All 3 kinds of calls are answered"
+    snapshot = fail(snapshot, chats[0], FailureKind.AUTH_INVALID)
+    triage = page(snapshot).service
+    assert (triage.what, triage.note) == ("Not known", "Its main call is not measured")
 
 
 @pytest.mark.parametrize(
@@ -187,10 +190,10 @@ def test_a_title_names_the_reasons_of_all_base_urls_not_the_first_ones_alone(
     some = where[: 1 + len(kinds)]
     storm = incident(9, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(minutes=5), None, *some)
     joined = zip(storm.timeline[1:], kinds, strict=True)
-    told = (storm.timeline[0], *(replace(entry, kind=kind) for entry, kind in joined))
-    seen = page(replace(worlds.all_good(), incidents=(replace(storm, timeline=told),)))
-    assert seen.current[0].title == title
-    assert seen.others[0].current[0].title.endswith(chinese)
+    timeline = (storm.timeline[0], *(replace(entry, kind=kind) for entry, kind in joined))
+    home = page(replace(worlds.all_good(), incidents=(replace(storm, timeline=timeline),)))
+    assert home.current[0].title == title
+    assert home.others[0].current[0].title.endswith(chinese)
 
 
 def test_an_incident_says_what_to_use_instead_but_never_a_base_url_that_it_covers() -> None:
@@ -206,14 +209,14 @@ def test_an_incident_says_what_to_use_instead_but_never_a_base_url_that_it_cover
 def days_of(*incidents: Incident, main: str = key("cf-cdn")) -> dict[date, Day]:
     measured = {NOW.date() - timedelta(days=back): Rollup(outcomes={"up": 9}) for back in range(3)}
     checks = frozenset(key("cf-cdn", probe) for probe in PROBE_IDS)
-    found = last_days(NOW.date(), measured, incidents, main, checks, NOW, timedelta(minutes=5))
-    assert len(found) == 90
-    return {day.day: day for day in found}
+    shown = last_days(NOW.date(), measured, incidents, main, checks, NOW, timedelta(minutes=5))
+    assert len(shown) == 90
+    return {day.day: day for day in shown}
 
 
 def test_a_day_shows_its_worst_confirmed_state_and_for_how_long() -> None:
     midnight = datetime(2026, 11, 23, tzinfo=NOW.tzinfo)
-    found = days_of(
+    by_day = days_of(
         incident(
             1,
             Severity.DOWN,
@@ -226,8 +229,8 @@ def test_a_day_shows_its_worst_confirmed_state_and_for_how_long() -> None:
     )
     assert [
         (
-            found[NOW.date() - timedelta(days=back)].letter,
-            found[NOW.date() - timedelta(days=back)].minutes,
+            by_day[NOW.date() - timedelta(days=back)].letter,
+            by_day[NOW.date() - timedelta(days=back)].minutes,
         )
         for back in (0, 1, 2, 3)
     ] == [("x", 20), ("x", 10), ("o", 0), ("n", 0)]
@@ -245,7 +248,7 @@ def test_a_side_check_that_was_down_is_a_partial_day_and_the_accounts_trouble_no
     other = days_of(
         incident(1, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(hours=2), 30, key("proxy-1"))
     )
-    assert [each[NOW.date()].letter for each in (side, account, other)] == ["p", "o", "o"]
+    assert [days[NOW.date()].letter for days in (side, account, other)] == ["p", "o", "o"]
 
 
 def test_a_failure_never_rounds_up_to_a_hundred_percent() -> None:
@@ -256,12 +259,13 @@ def test_a_failure_never_rounds_up_to_a_hundred_percent() -> None:
 def test_the_pick_changes_only_when_another_is_clearly_better_three_times_in_a_row() -> None:
     def ranked(first: float, second: float) -> list[Candidate]:
         return sorted(
-            [Candidate("a", first), Candidate("b", second)], key=lambda each: each.milliseconds
+            [Candidate("a", first), Candidate("b", second)],
+            key=lambda candidate: candidate.milliseconds,
         )
 
     pick = choose(Pick(), ranked(100, 120))
     assert pick.endpoint == "a"
-    seen = []
+    picked = []
     for first, second in [
         (100, 95),
         (100, 80),
@@ -273,48 +277,52 @@ def test_the_pick_changes_only_when_another_is_clearly_better_three_times_in_a_r
         (102, 80),
     ]:
         pick = choose(pick, ranked(first, second))
-        seen.append(pick.endpoint)
-    assert seen == ["a", "a", "a", "a", "a", "a", "a", "b"]
+        picked.append(pick.endpoint)
+    assert picked == ["a", "a", "a", "a", "a", "a", "a", "b"]
     assert choose(pick, [Candidate("a", 500)]).endpoint == "a"
     assert choose(pick, []).endpoint is None
 
 
 def test_a_service_that_is_not_public_is_nowhere() -> None:
     hidden = replace(SITE, services=(replace(SERVICE, public=False),))
-    seen, _ = view(hidden, worlds.mixed(), {})
-    assert (seen.services, seen.incidents, seen.endpoints) == ((), (), ())
+    home, _ = view(hidden, worlds.mixed(), {})
+    assert (home.services, home.incidents, home.endpoints) == ((), (), ())
 
 
 def test_a_stopped_page_is_valid_no_longer_than_it_was_written() -> None:
-    seen = page(worlds.stopped())
-    assert (seen.stopped_at, seen.valid_until) == (NOW, NOW)
+    home = page(worlds.stopped())
+    assert (home.stopped_at, home.valid_until) == (NOW, NOW)
 
 
 def test_no_text_of_an_endpoint_reaches_the_page() -> None:
     secret = "xyzzy from the endpoint"
-    found = worlds.mixed()
+    snapshot = worlds.mixed()
     loud = tuple(
-        replace(each, failure=replace(each.failure, message=secret)) for each in found.incidents
+        replace(incident, failure=replace(incident.failure, message=secret))
+        for incident in snapshot.incidents
     )
-    assert secret not in repr(page(replace(found, incidents=loud)))
+    assert secret not in repr(page(replace(snapshot, incidents=loud)))
 
 
 def test_an_incident_of_the_monitor_does_not_name_a_service_that_is_not_public() -> None:
     own = replace(worlds.offline().incidents[0], checks=(key("cf-cdn"), WEB_CHECKS[0].key))
     more = SITES["crowded"]
     half = replace(more, services=(SERVICE, replace(more.services[1], public=False)))
-    seen = page(replace(worlds.all_good(), incidents=(own,)), half)
-    assert [story.endpoints for story in seen.incidents] == [("ohmygpt/cf-cdn",)]
+    home = page(replace(worlds.all_good(), incidents=(own,)), half)
+    assert [story.endpoints for story in home.incidents] == [("ohmygpt/cf-cdn",)]
 
 
 def test_the_accounts_trouble_of_a_service_that_is_not_public_is_not_told() -> None:
     account = replace(worlds.rejected_key().incidents[0], service="sites")
-    seen = page(replace(worlds.all_good(), incidents=(account,)))
-    assert seen.text == "Requests succeed through all 6 base URLs."
+    home = page(replace(worlds.all_good(), incidents=(account,)))
+    assert home.text == "Requests succeed through all 6 base URLs."
 
 
 def test_a_base_url_that_fails_shows_no_figure_of_better_times() -> None:
-    speaking = {each.path: each.speaks for each in page(worlds.mixed()).endpoints}
+    speaking = {
+        shown_endpoint.path: shown_endpoint.speaks
+        for shown_endpoint in page(worlds.mixed()).endpoints
+    }
     assert [path for path, speaks in speaking.items() if not speaks] == ["ohmygpt/us-direct"]
 
 
@@ -331,7 +339,10 @@ def test_an_incident_that_goes_on_is_among_those_of_its_day_and_an_unseen_day_is
 
 
 def test_a_chart_is_shaded_while_its_main_check_was_in_an_incident() -> None:
-    shades = {each.path: each.shades for each in page(worlds.mixed()).endpoints}
+    shades = {
+        shown_endpoint.path: shown_endpoint.shades
+        for shown_endpoint in page(worlds.mixed()).endpoints
+    }
     assert shades["ohmygpt/us-direct"] == ((State.MAJOR, 1 - 138 / 1440, 1.0),)
     assert shades["ohmygpt/cf-worker"] == ((State.DEGRADED, 1 - 44 / 1440, 1.0),)
     assert shades["ohmygpt/proxy-1"] == ()
@@ -340,11 +351,15 @@ def test_a_chart_is_shaded_while_its_main_check_was_in_an_incident() -> None:
 def test_what_probes_cost_and_what_failing_calls_got_is_nobodys_business_unless_said() -> None:
     silent, telling = page(worlds.told()), page(worlds.told(), SITES["told"])
     assert [service.spend for service in silent.services] == [None]
-    assert {each.errors for each in silent.endpoints} == {()}
+    assert {shown_endpoint.errors for shown_endpoint in silent.endpoints} == {()}
     spend = telling.services[0].spend
     assert spend is not None
     assert say.amount(spend.month, spend.currency) == "4,000,000\u00a0tokens (1.2000\u00a0USD)"
-    blocked = next(each for each in telling.endpoints if each.path == "ohmygpt/us-direct")
+    blocked = next(
+        shown_endpoint
+        for shown_endpoint in telling.endpoints
+        if shown_endpoint.path == "ohmygpt/us-direct"
+    )
     assert [(error.check, error.kind) for error in blocked.errors] == [
         (probe, FailureKind.DNS_POISONED) for probe in PROBE_IDS
     ]
@@ -374,10 +389,10 @@ def test_nobody_is_sent_to_another_base_url_where_all_of_them_fail() -> None:
 
 
 def test_the_network_is_not_blamed_for_a_service_that_is_down() -> None:
-    seen = page(worlds.everything_down())
-    assert seen.text == "No request succeeds through any base URL."
-    assert (seen.service.what, seen.service.note) == ("Down", "Every base URL fails")
-    assert (seen.network.state, seen.network.what, seen.network.note) == (
+    home = page(worlds.everything_down())
+    assert home.text == "No request succeeds through any base URL."
+    assert (home.service.what, home.service.note) == ("Down", "Every base URL fails")
+    assert (home.network.state, home.network.what, home.network.note) == (
         State.OPERATIONAL,
         "No blocking seen",
         "The failures have other causes",
@@ -397,7 +412,7 @@ def test_the_page_says_where_it_was_measured_by_the_name_of_the_place(
 ) -> None:
     site = replace(SITE, vantage=vantage, vantage_names=names)
     shown, _ = view(site, worlds.mixed(), {})
-    assert [each.whence for each in (shown, *shown.others)] == [english, chinese]
+    assert [home.whence for home in (shown, *shown.others)] == [english, chinese]
 
 
 def test_what_left_the_configuration_while_it_was_bad_is_not_called_well() -> None:
@@ -407,7 +422,7 @@ def test_what_left_the_configuration_while_it_was_bad_is_not_called_well() -> No
     timeline = (*incident.timeline, end)
     gone = replace(incident, active=frozenset(), closed=NOW, timeline=timeline)
     shown = page(replace(snapshot, incidents=(gone,)))
-    (story,) = [each for each in shown.incidents if each.id == gone.id]
+    (story,) = [card for card in shown.incidents if card.id == gone.id]
     (last,) = [update for update in story.updates if update.what is EntryKind.RESOLVED]
     assert last.label == "No longer watched"
     assert last.text.endswith("left the configuration; whether it works again is not known.")
@@ -417,14 +432,14 @@ def test_what_left_the_configuration_while_it_was_bad_is_not_called_well() -> No
 def test_each_kind_of_entry_has_its_words_wherever_it_was_seen(severity: Severity) -> None:
     snapshot = worlds.mixed()
     check = snapshot.incidents[0].checks[0]
-    seen = [
+    entries = [
         TimelineEntry(at=NOW, what=what, check=check, vantage=vantage, text=text)
         for what in EntryKind
         for vantage in ("", "cn")
         for text in ("", UNWATCHED, NOT_HEARD)
     ]
-    told = replace(snapshot.incidents[0], severity=severity, timeline=tuple(seen))
-    shown = page(replace(snapshot, incidents=(told,)))
-    (story,) = [each for each in shown.incidents if each.id == told.id]
+    incident = replace(snapshot.incidents[0], severity=severity, timeline=tuple(entries))
+    shown = page(replace(snapshot, incidents=(incident,)))
+    (story,) = [card for card in shown.incidents if card.id == incident.id]
     silent = [update.what for update in story.updates if not update.label or not update.text]
     assert {*silent} <= {EntryKind.NOTE}

@@ -58,10 +58,10 @@ def all_good() -> Snapshot:
 def mixed() -> Snapshot:
     """One base URL blocked, one slow, one that held streams back last week, an outage of all."""
     blocked = tuple(key("us-direct", probe) for probe in PROBE_IDS)
-    found = all_good()
+    snapshot = all_good()
     for check in blocked:
-        found = silent(fail(found, check, FailureKind.DNS_POISONED, 9), check, 4)
-    found = fail(found, key("cf-worker"), FailureKind.SLOW, 8)
+        snapshot = silent(fail(snapshot, check, FailureKind.DNS_POISONED, 9), check, 4)
+    snapshot = fail(snapshot, key("cf-worker"), FailureKind.SLOW, 8)
     past = (
         incident(
             6,
@@ -99,37 +99,41 @@ def mixed() -> Snapshot:
         ),
         incident(8, Severity.DEGRADED, FailureKind.SLOW, ago(minutes=44), None, key("cf-worker")),
     )
-    found = lose_all(lose(lose(found, key("us-direct"), 0, 28), key("proxy-2"), 71, 13), 4, 4)
+    snapshot = lose_all(lose(lose(snapshot, key("us-direct"), 0, 28), key("proxy-2"), 71, 13), 4, 4)
     young = {
-        name: with_few_days(each, 70) for name, each in found.checks.items() if "fast-cdn" in name
+        name: with_few_days(history, 70)
+        for name, history in snapshot.checks.items()
+        if "fast-cdn" in name
     }
-    return replace(found, incidents=(*now, *past), checks={**found.checks, **young})
+    return replace(snapshot, incidents=(*now, *past), checks={**snapshot.checks, **young})
 
 
 @cache
 def mock() -> Snapshot:
     """What the design shows: one base URL blocked, one slow, one in maintenance, a note by a person."""
     dice = Random(3)
-    found = replace(mixed(), checks={check.key: history(check, dice) for check in MOCK_CHECKS})
+    snapshot = replace(mixed(), checks={check.key: history(check, dice) for check in MOCK_CHECKS})
     blocked = tuple(check.key for check in MOCK_CHECKS if check.endpoint.id == "us-direct")
     for check in blocked:
-        found = silent(fail(found, check, FailureKind.DNS_POISONED, 9), check, 4)
-    found = fail(
-        fail(found, key("cf-worker"), FailureKind.SLOW, 8),
+        snapshot = silent(fail(snapshot, check, FailureKind.DNS_POISONED, 9), check, 4)
+    snapshot = fail(
+        fail(snapshot, key("cf-worker"), FailureKind.SLOW, 8),
         key("cf-worker", "whole"),
         FailureKind.SLOW,
         8,
     )
     for name in ("cf-cdn", "cf-worker"):
-        found = fail(found, key(name, "images"), FailureKind.EDGE_TIMEOUT, 7)
-    found = lose_all(lose(lose(found, key("us-direct"), 0, 28), key("proxy-2"), 71, 13), 4, 4)
+        snapshot = fail(snapshot, key(name, "images"), FailureKind.EDGE_TIMEOUT, 7)
+    snapshot = lose_all(lose(lose(snapshot, key("us-direct"), 0, 28), key("proxy-2"), 71, 13), 4, 4)
     young = {
-        name: with_few_days(each, 83) for name, each in found.checks.items() if "fast-cdn" in name
+        name: with_few_days(history, 83)
+        for name, history in snapshot.checks.items()
+        if "fast-cdn" in name
     }
-    found = replace(found, checks={**found.checks, **young})
+    snapshot = replace(snapshot, checks={**snapshot.checks, **young})
     for back in (12, 34):
-        found = worked_on(found, key("fast-cdn"), back)
-    first, *others = found.incidents
+        snapshot = worked_on(snapshot, key("fast-cdn"), back)
+    first, *others = snapshot.incidents
     text = "The origin is healthy. We have asked the registrar; until then use a reverse proxy."
     note = TimelineEntry(at=ago(minutes=50), what=EntryKind.NOTE, text=text)
     spread = incident(
@@ -144,7 +148,7 @@ def mock() -> Snapshot:
     first = replace(
         first, checks=blocked, active=frozenset(blocked), timeline=(*first.timeline, note)
     )
-    return replace(found, incidents=(first, spread, *others))
+    return replace(snapshot, incidents=(first, spread, *others))
 
 
 def lose_all(snapshot: Snapshot, days_back: int, count: int) -> Snapshot:
@@ -154,12 +158,12 @@ def lose_all(snapshot: Snapshot, days_back: int, count: int) -> Snapshot:
 
 
 def everything_down() -> Snapshot:
-    found = all_good()
+    snapshot = all_good()
     for check in CHECKS:
-        found = fail(found, check.key, FailureKind.BAD_GATEWAY, 1)
+        snapshot = fail(snapshot, check.key, FailureKind.BAD_GATEWAY, 1)
     checks = tuple(check.key for check in CHECKS)
     return replace(
-        found,
+        snapshot,
         incidents=(
             incident(1, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(minutes=9), None, *checks),
         ),
@@ -167,12 +171,12 @@ def everything_down() -> Snapshot:
 
 
 def rejected_key() -> Snapshot:
-    found = all_good()
+    snapshot = all_good()
     for check in CHECKS:
-        found = fail(found, check.key, FailureKind.AUTH_INVALID)
+        snapshot = fail(snapshot, check.key, FailureKind.AUTH_INVALID)
     checks = tuple(check.key for check in CHECKS)
     return replace(
-        found,
+        snapshot,
         incidents=(
             incident(1, Severity.ACCOUNT, FailureKind.AUTH_INVALID, ago(minutes=9), None, *checks),
         ),
@@ -181,11 +185,11 @@ def rejected_key() -> Snapshot:
 
 def offline() -> Snapshot:
     """The monitor's own network has failed: nobody else is to blame."""
-    found = all_good()
+    snapshot = all_good()
     for check in CHECKS:
-        found = silent(fail(found, check.key, FailureKind.OFFLINE), check.key, 1)
+        snapshot = silent(fail(snapshot, check.key, FailureKind.OFFLINE), check.key, 1)
     own = incident(1, Severity.MONITOR, FailureKind.OFFLINE, ago(minutes=14), None, CHECKS[0].key)
-    return replace(found, incidents=(replace(own, service=None),))
+    return replace(snapshot, incidents=(replace(own, service=None),))
 
 
 @cache
@@ -195,12 +199,12 @@ def crowded() -> Snapshot:
     checks = {check.key: history(check, dice) for check in WEB_CHECKS}
     young = WEB_CHECKS[2].key
     checks[young] = silent_but_last(with_few_days(checks[young], 0))
-    found = replace(all_good(), checks={**all_good().checks, **checks})
+    snapshot = replace(all_good(), checks={**all_good().checks, **checks})
     for check in WEB_CHECKS[:2]:
-        found = fail(found, check.key, FailureKind.CERT_EXPIRED, 1)
+        snapshot = fail(snapshot, check.key, FailureKind.CERT_EXPIRED, 1)
     down = tuple(check.key for check in WEB_CHECKS[:2])
     opened = incident(1, Severity.DOWN, FailureKind.CERT_EXPIRED, ago(minutes=50), None, *down)
-    return replace(found, incidents=(replace(opened, service="sites"),))
+    return replace(snapshot, incidents=(replace(opened, service="sites"),))
 
 
 def fresh() -> Snapshot:
@@ -213,7 +217,7 @@ def stopped() -> Snapshot:
 
 def told() -> Snapshot:
     """An operator who shows all: what the probes cost, and what failing calls got, markup and all."""
-    found = mixed()
+    snapshot = mixed()
     evidence = Evidence(
         headers=(("server", "cloudflare"), ("x-note", "<b>bold</b>")),
         body='{"error": "<script>alert(1)</script>"}',
@@ -222,11 +226,11 @@ def told() -> Snapshot:
         name: replace(history, evidence=evidence)
         if history.latest and history.latest.failure
         else history
-        for name, history in found.checks.items()
+        for name, history in snapshot.checks.items()
     }
     spent = {"ohmygpt": Spend(123_456, 0.0312)}
     return replace(
-        found, checks=checks, spent_today=spent, spent_month={"ohmygpt": Spend(4_000_000, 1.2)}
+        snapshot, checks=checks, spent_today=spent, spent_month={"ohmygpt": Spend(4_000_000, 1.2)}
     )
 
 
