@@ -77,7 +77,9 @@ class _Look:
 
     wall: float
     monotonic: float
+    """Stands still while the machine is suspended."""
     elapsed: float
+    """Goes on while the machine is suspended."""
 
 
 RunCheck = Callable[[Check, Due], Awaitable[float | None]]
@@ -183,7 +185,7 @@ class Schedule:
         self.missed = 0
 
     def start(self, checks: Iterable[Check], last: Mapping[str, datetime] | None = None) -> None:
-        """`last` says when each check was asked before: one that is overdue runs soon."""
+        """Begin to run checks. `last` says when each was asked before: one that is overdue runs soon."""
         checks = tuple(checks)
         for check in checks:
             self._add(check, (last or {}).get(check.key), len(checks))
@@ -249,9 +251,8 @@ class Schedule:
             return
         due = self._due(check.key, grid, now)
         if not self.is_turn(check, due.at):
-            self._last_end = (
-                self._clock.monotonic()
-            )  # that there is nothing to run is no stand-still
+            # That there is nothing to run is no stand-still.
+            self._last_end = self._clock.monotonic()
             return
         if not due.missed:
             self._repeat_filter.is_news(check.key, None)
@@ -265,6 +266,7 @@ class Schedule:
             del self._running[task.get_name()]
 
     def _due(self, key: str, grid: Grid, now: datetime) -> Due:
+        """Return why a check runs now, and note its grid point as served."""
         before = self._last_due.get(key)
         if before is None:  # the first run may come before its first grid point
             self._last_due[key] = grid.nearest(now)
@@ -338,6 +340,7 @@ class Schedule:
             self.rearm()
 
     def _note_pause(self, now: _Look, elapsed: float, step: float) -> None:
+        """Note a time without probes, if there was one, and end the runs that it has cut."""
         by_clock = elapsed <= PAUSE.total_seconds()
         lasted = step if by_clock else elapsed
         if lasted <= PAUSE.total_seconds() or (by_clock and lasted > SET_CLOCK.total_seconds()):

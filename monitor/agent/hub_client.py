@@ -81,15 +81,15 @@ class HubClient:
         status, headers, body = await self._ask(head, b"", {"If-None-Match": f'"{tag}"'})
         if status not in {200, 304}:
             raise HubAwayError(_why(status, body))
-        found, time = headers.get("ETag", "").strip('"'), headers.get("Monitor-Time", "")
+        etag, time = headers.get("ETag", "").strip('"'), headers.get("Monitor-Time", "")
         body = b"" if status == 304 else body
         request = self._invitation.key.sign(head.message)
-        message = config_message(self._invitation.vantage, request, found, time, body)
+        message = config_message(self._invitation.vantage, request, etag, time, body)
         signature = headers.get("Monitor-Signature", "")
         if not is_signed(self._invitation.hub_key, signature, message):
             raise HubAwayError("the configuration is not signed by the hub")
         self._learn(time)
-        return None if status == 304 else FetchedConfig(found, body)
+        return None if status == 304 else FetchedConfig(etag, body)
 
     async def push(self, body: bytes, *, stream: str, first: int, last: int) -> PushAnswer:
         """Send a zipped batch. Raises HubAwayError."""

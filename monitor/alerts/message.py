@@ -240,9 +240,9 @@ def _calm(incident: Incident, context: Context) -> Message:
 def _acknowledged(incident: Incident, context: Context) -> Message:
     """Say that somebody knows of it, and in whose words; that it goes on is known from before."""
     facts = facts_of(incident, context)
-    said = [entry.text for entry in incident.timeline if entry.what is EntryKind.ACKED]
+    notes = [entry.text for entry in incident.timeline if entry.what is EntryKind.ACKED]
     begun = context.say("Since %(begin)s. [#%(number)s]", **facts)
-    lines = [*(text for text in said[-1:] if text), begun, *closing(incident, context)]
+    lines = [*(text for text in notes[-1:] if text), begun, *closing(incident, context)]
     return message(context.say("%(where)s: acknowledged", **facts), lines)
 
 

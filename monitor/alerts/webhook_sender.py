@@ -59,10 +59,10 @@ class WebhookSender:
         if status == 410:
             self.gone.add(row.channel)
             raise ReceiverGoneError(_GONE)
-        said = clean_text(self._redact(body), 200)
+        answer = clean_text(self._redact(body), 200)
         is_refused = 300 <= status < 500 and status not in {408, 425, 429}
         raise NotDeliveredError(
-            f"the receiver answered HTTP {status}{': ' if said else ''}{said}",
+            f"the receiver answered HTTP {status}{': ' if answer else ''}{answer}",
             read_pause(headers.get("retry-after"), headers.get("date")),
             permanent=is_refused,
         )

@@ -129,10 +129,10 @@ class Agent:
 
     def read(self, path: Path) -> Config:
         """Read the configuration that is kept. Raises ConfigError."""
-        found = read_agent_document(path.read_bytes(), path=path, env=self.env)
-        for endpoint, why in found.left_out.items():
+        document = read_agent_document(path.read_bytes(), path=path, env=self.env)
+        for endpoint, why in document.left_out.items():
             log.warning("event=left_out endpoint=%s why=%s", endpoint, quoted(f"{why} is not here"))
-        return found.config
+        return document.config
 
     async def _first_config(self, client: HubClient) -> Config:
         """Ask the hub; where it is away, what it said last holds. Without that, ask until it answers."""

@@ -22,7 +22,7 @@ from monitor.config import Config, load
 from monitor.daemon import STARTED
 from monitor.daemon.components import Components, Dependencies, Listeners, health, hung
 from monitor.daemon.deadman_switch import DeadMansSwitch
-from monitor.daemon.reload import Reloader, forget
+from monitor.daemon.reload import Reloader, forget_removed
 from monitor.daemon.self_monitor import SelfMonitor
 from monitor.daemon.systemd import StoreWatchdog, sd_notify, watchdog_interval
 from monitor.logs import RepeatFilter
@@ -117,7 +117,7 @@ class Daemon:
         try:
             state = self.store.recall()
             components = Components.build(self.deps, state)
-            await self._forget(components)
+            await self._forget_removed(components)
             if components.hub:
                 with _log_store_errors():
                     await components.hub.load()
@@ -256,9 +256,10 @@ class Daemon:
             await self.store.flush()
         self.deps.store_watchdog.answered()
 
-    async def _forget(self, components: Components) -> None:
+    async def _forget_removed(self, components: Components) -> None:
+        """Forget what left the configuration since the last daemon."""
         with _log_store_errors():
-            await forget(self.deps, components)
+            await forget_removed(self.deps, components)
 
     async def _restore_state(self, components: Components, state: RestartState) -> None:
         """Give the alerts what the store remembers, and tell people of the time that nobody watched."""

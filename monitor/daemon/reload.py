@@ -79,7 +79,7 @@ class Reloader:
         self._deps = deps
         summary = f"new={len(changed.new)} gone={len(changed.gone)} changed={len(changed.changed)}"
         log.info("event=reloaded checks=%d %s", len(config.checks), summary)
-        await forget(deps, self._components)
+        await forget_removed(deps, self._components)
         return summary
 
     async def _listen(self, deps: Dependencies, hub: "Hub | None") -> None:
@@ -142,7 +142,7 @@ def _notify_reloading(clock: Clock) -> None:
     sd_notify(f"RELOADING=1\nMONOTONIC_USEC={clock.monotonic() * 1e6:.0f}")
 
 
-async def forget(deps: Dependencies, components: Components) -> None:
+async def forget_removed(deps: Dependencies, components: Components) -> None:
     """Drop alert states of checks, and readers of channels, that left the config. Raises StoreError."""
     known = {check.key for check in deps.config.checks}
     changes = components.alerts.forget(known, deps.clock.now())

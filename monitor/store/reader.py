@@ -242,8 +242,8 @@ class Reader:
 
     def evidence(self, check: str, at: datetime) -> Evidence | None:
         """Find what the run of `check` that began at `at` left."""
-        found = self.each_evidence(check, since=at, until=at + timedelta(milliseconds=1))
-        return next((evidence for _, _, evidence in found), None)
+        rows = self.each_evidence(check, since=at, until=at + timedelta(milliseconds=1))
+        return next((evidence for _, _, evidence in rows), None)
 
     def rollups(
         self,
@@ -275,9 +275,9 @@ class Reader:
         first = None if since is None else resolution.begin(since)
         last = None if until is None else resolution.end(resolution.begin(until - _TICK))
         days = self._periods(checks, Resolution.DAY, first, last)
-        for begin, found in groupby(days, lambda day: resolution.begin(day.at)):
+        for begin, in_period in groupby(days, lambda day: resolution.begin(day.at)):
             sums: dict[tuple[str, str], Rollup] = defaultdict(Rollup)
-            for day in found:
+            for day in in_period:
                 sums[day.check, day.vantage] |= day.rollup
             for (key, vantage), whole in sorted(sums.items(), key=lambda pair: pair[0]):
                 yield Period(

@@ -269,8 +269,8 @@ def silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
     newest = {
         row.target: row for row in Session(connection).exec(query.order_by(col(RequestRow.id)))
     }
-    found = (_request(row).silence for row in newest.values())
-    return tuple(silence for silence in found if silence.until > now)
+    asked = (_request(row).silence for row in newest.values())
+    return tuple(silence for silence in asked if silence.until > now)
 
 
 def add_request(connection: Connection, request: OperatorRequest) -> None:

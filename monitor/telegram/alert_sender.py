@@ -126,7 +126,7 @@ class AlertSender:
 
     async def _open(self, numbers: Iterable[int]) -> list[Incident]:
         """Find those that are open; none while the store cannot be read."""
-        found: list[Incident | None] = []
+        incidents: list[Incident | None] = []
         with contextlib.suppress(StoreError):
-            found = [await self._operations.store.incident(number) for number in numbers]
-        return [incident for incident in found if incident and not incident.closed]
+            incidents = [await self._operations.store.incident(number) for number in numbers]
+        return [incident for incident in incidents if incident and not incident.closed]

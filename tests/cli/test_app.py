@@ -57,7 +57,7 @@ def test_a_command_that_reads_the_store_imports_no_network_alerts_or_templates()
 def test_every_command_is_a_file_named_after_it_with_a_line_of_help() -> None:
     for file in command_files():
         assert file.module == "_".join(file.words).replace("-", "_")
-        assert len(file.help) <= 42, file.help
+        assert len(file.help) <= 42, f"want at most 42 characters, for the list: {file.help}"
         for word in file.words[:-1]:
             assert word in app.GROUP_HELP, f"want the help of `monitor {word}` in GROUP_HELP"
 

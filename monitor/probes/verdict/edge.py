@@ -196,15 +196,15 @@ def judge_edge_timeout(
     failure: Failure | None, exchange: Exchange, cut_after: timedelta | None
 ) -> Failure | None:
     """Rename a failure to `edge_timeout` where the call ended when this edge is known to end calls."""
-    took = exchange.timings.total
-    if failure is None or cut_after is None or took is None:
+    total_ms = exchange.timings.total
+    if failure is None or cut_after is None or total_ms is None:
         return failure
     if not failure.kind.row.may_be_edge_limit:
         return failure
     limit_s = cut_after.total_seconds()
-    if took < limit_s * 1000 * _EARLY:
+    if total_ms < limit_s * 1000 * _EARLY:
         return failure
-    why = f"got no answer before the edge ended the call after {took / 1000:.0f} s"
+    why = f"got no answer before the edge ended the call after {total_ms / 1000:.0f} s"
     return Failure(
         FailureKind.EDGE_TIMEOUT, f"{why} (it is known to after {limit_s:g} s), want one"
     )
