@@ -1,4 +1,4 @@
-"""`monitor identity record`: ask a model for one-word answers, as a reference.
+"""`monitor identity record`: ask a model for words, as a reference.
 
 Where somebody knows which model answers, as at its maker's own API, the answers are something to compare with.
 """
