@@ -129,7 +129,7 @@ def _checks(
         for check in state.checks
         if check.key in counts
     ]
-    latest = [(labels, each.latest) for labels, each in labelled]
+    latest = [(labels, history.latest) for labels, history in labelled]
     yield from _last_runs(latest)
     yield from _phases(latest)
     yield from _counts(labelled)

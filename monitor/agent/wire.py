@@ -153,11 +153,12 @@ def moved(body: bytes, by_ms: int) -> bytes:
 
 def _present(value: Any) -> Document:
     """Return the fields of a dataclass that differ from their defaults."""
-    present = {each.name: getattr(value, each.name) for each in fields(value)}
+    present = {one_field.name: getattr(value, one_field.name) for one_field in fields(value)}
     return {
-        each.name: present[each.name]
-        for each in fields(value)
-        if present[each.name] != each.default and not _is_no_number(present[each.name])
+        one_field.name: present[one_field.name]
+        for one_field in fields(value)
+        if present[one_field.name] != one_field.default
+        and not _is_no_number(present[one_field.name])
     }
 
 
@@ -416,7 +417,7 @@ def _is_list_of(value: Any, kind: type, length: int) -> bool:
     return (
         isinstance(value, list)
         and len(value) == length
-        and all(isinstance(each, kind) for each in value)
+        and all(isinstance(item, kind) for item in value)
     )
 
 
@@ -424,7 +425,7 @@ def _is_event(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 3
-        and all(isinstance(each, int | float) and 0 <= each <= _LONGEST_MS for each in value)
+        and all(isinstance(time, int | float) and 0 <= time <= _LONGEST_MS for time in value)
         and all(map(_is_integer, value[1:]))
     )
 

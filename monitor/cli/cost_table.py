@@ -53,8 +53,8 @@ class CostLine:
 
 def runs_a_day(check: Check, config: Config) -> float:
     """Return how often a paid check runs on a day: once for all places that take turns, and for each that does not."""
-    each = [place for place in config.vantages if place.paid == "each"]
-    places = 1 + sum(place.probes(check.service) for place in each)
+    paying = [place for place in config.vantages if place.paid == "each"]
+    places = 1 + sum(place.probes(check.service) for place in paying)
     return DAY / check.probe.every * places
 
 

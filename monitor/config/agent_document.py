@@ -127,7 +127,11 @@ def _travels(value: Any) -> bool:
 
 def _maintenance(tables: Mapping[str, Any], services: Mapping[str, Document]) -> Document:
     """Return the plans, without what is not probed there."""
-    paths = {f"{name}/{id_}" for name, each in services.items() for id_ in each["endpoints"]}
+    paths = {
+        f"{name}/{id_}"
+        for name, service_table in services.items()
+        for id_ in service_table["endpoints"]
+    }
     plans: Document = {}
     for name, table in tables.items():
         plan = dict(table)

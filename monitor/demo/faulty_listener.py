@@ -47,7 +47,8 @@ def issue(ca_file: Path, now: datetime) -> Certificates:
         SimulatedFault.UNTRUSTED: stranger.issue_cert(*_NAMES),
     }
     return Certificates(
-        good=leaf(_VALID_FOR), bad={fault: context_for(each) for fault, each in bad.items()}
+        good=leaf(_VALID_FOR),
+        bad={fault: context_for(leaf_of_fault) for fault, leaf_of_fault in bad.items()},
     )
 
 

@@ -142,10 +142,13 @@ class IncidentViews:
         """Say whose fault it is, from where all is well meanwhile, and who saw it bad and is not heard now."""
         kind, say = incident.failure.kind, self.language.gettext
         well = [] if incident.closed else well_from(incident, self._vantages)
-        names, whence = self._listed(each.id for each in well), self._whence(self._heard(incident))
+        names, whence = (
+            self._listed(vantage.id for vantage in well),
+            self._whence(self._heard(incident)),
+        )
         is_of_path = kind.row.is_of_path_if_others_get_through
         if well and is_of_path:
-            others = self._whence(each.id for each in well)
+            others = self._whence(vantage.id for vantage in well)
             sentence = marked("It is blocked on the way %(whence)s: it works %(others)s.")
             yield say(sentence, whence=whence, others=others)
         elif self._vantages and incident.places and kind.fault is Fault.PATH:

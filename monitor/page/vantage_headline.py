@@ -132,7 +132,9 @@ def _headline(
 ) -> tuple[str, ...]:
     if not any(sight.up or sight.down or sight.paused for sight in sights):
         return (
-            not_measured([s for each in vantages for s in each.services], language, fresh=fresh),
+            not_measured(
+                [s for vantage in vantages for s in vantage.services], language, fresh=fresh
+            ),
         )
     if all(sight.paused and not (sight.up or sight.down) for sight in sights):
         text = language.ngettext(
@@ -264,7 +266,11 @@ def _wrong(vantages: Sequence[VantageView], language: Language) -> str:
         if not of_state:
             continue
         for key in ((True, False), (False, False), (False, True), (True, True)):
-            alike = [each for each in of_state if (each.is_everywhere, each.is_blocked) == key]
+            alike = [
+                trouble
+                for trouble in of_state
+                if (trouble.is_everywhere, trouble.is_blocked) == key
+            ]
             if alike:
                 return _trouble_sentence(state, alike, language)
     return ""
@@ -273,7 +279,7 @@ def _wrong(vantages: Sequence[VantageView], language: Language) -> str:
 def _trouble_sentence(state: State, alike: Sequence[_Trouble], language: Language) -> str:
     first = alike[0]
     whence = language.gettext("from some places")
-    if all(each.bad == first.bad for each in alike):
+    if all(trouble.bad == first.bad for trouble in alike):
         whence = whence_of(first.bad, language)
     if first.is_blocked:
         return language.ngettext(*NOT_REACHABLE, len(alike), whence=whence)
@@ -327,13 +333,16 @@ def _serving(seeing: Sequence[VantageView], language: Language) -> Iterator[str]
     """Say through how many base URLs the main call is answered well, from each place; the worst place first."""
     counts = [
         (
-            sum(each.main_state in WORKING and not each.spoils_answers for each in all_of_it),
-            len(all_of_it),
+            sum(
+                endpoint.main_state in WORKING and not endpoint.spoils_answers
+                for endpoint in endpoints
+            ),
+            len(endpoints),
             vantage,
         )
         for vantage in seeing
-        if (all_of_it := [*vantage.by_path.values()])
-        and any(each.main_state is not State.UNKNOWN for each in all_of_it)
+        if (endpoints := [*vantage.by_path.values()])
+        and any(endpoint.main_state is not State.UNKNOWN for endpoint in endpoints)
     ]
     for serving, number, vantage in sorted(counts, key=lambda count: count[0] / count[1])[:_NAMED]:
         if serving == 0:

@@ -254,7 +254,7 @@ def _instead(
     """Find what to use meanwhile: the best base URL of the service that the incident does not cover."""
     reader = reader_of(incident, sights)
     seen = reader.services if reader else services
-    service = next((each for each in seen if each.id == incident.service), None)
+    service = next((shown for shown in seen if shown.id == incident.service), None)
     if service is None or not incident.severity.is_of_base_urls:
         return None
     paths = {*incident.endpoints}

@@ -451,7 +451,7 @@ class PageView(published.Status):
         """
         places = [("", self.by_path)]
         if bad := [vantage for vantage in self.vantages if vantage.id in incident.places]:
-            places = [(each.title, each.by_path) for each in bad]
+            places = [(vantage.title, vantage.by_path) for vantage in bad]
         return tuple(
             (place, endpoints[path])
             for path in incident.endpoints
@@ -499,7 +499,7 @@ class PageView(published.Status):
             for path, endpoint in vantage.by_path.items()
             if endpoint.state in ill
         }
-        return tuple(each for each in service.endpoints if each.path in paths)[:IN_FULL]
+        return tuple(endpoint for endpoint in service.endpoints if endpoint.path in paths)[:IN_FULL]
 
     @property
     def mains(self) -> tuple[str, ...]:

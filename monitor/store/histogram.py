@@ -254,9 +254,9 @@ class PackedSum(NamedTuple):
 def rollup_of(sums: Sequence[Sum | PackedSum]) -> Rollup:
     """Return the sum of these as a value that does not change with them."""
     kinds = Counter[str]()
-    for each in sums:
-        kinds.update(each.kinds)
-    counts = [*map(sum, zip(*(each.counts for each in sums), strict=True))]
+    for one_sum in sums:
+        kinds.update(one_sum.kinds)
+    counts = [*map(sum, zip(*(one_sum.counts for one_sum in sums), strict=True))]
     return Rollup(
         outcomes=outcomes_of(*counts[:MAINTENANCE]),
         kinds=dict(kinds),
@@ -268,8 +268,8 @@ def rollup_of(sums: Sequence[Sum | PackedSum]) -> Rollup:
         cost_e8=counts[COST],
         figures=HistogramFigures(
             [
-                each.histograms if isinstance(each, PackedSum) else dict(each.figures)
-                for each in sums
+                one_sum.histograms if isinstance(one_sum, PackedSum) else dict(one_sum.figures)
+                for one_sum in sums
             ]
         ),
     )
@@ -297,7 +297,7 @@ def buckets_of_tenths(tenths: Sequence[int]) -> Sequence[int]:
     table = _buckets()
     if max(tenths) < _TABLED:
         return [*map(table.__getitem__, tenths)]
-    return [table[each] if each < _TABLED else bucket(each / 10) for each in tenths]
+    return [table[tenth] if tenth < _TABLED else bucket(tenth / 10) for tenth in tenths]
 
 
 @cache

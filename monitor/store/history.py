@@ -181,12 +181,12 @@ class Lately:
     def last_24h(self, hour: int) -> Rollup:
         """Return the hour that runs, and the 23 before it."""
         if self._over is None or self._over[0] != hour:
-            for old in [each for each in self.hours if each <= hour - HOURS_SHOWN]:
+            for old in [number for number in self.hours if number <= hour - HOURS_SHOWN]:
                 del self.hours[old]
             over = Sum()
-            for each, total in self.hours.items():
-                if each < hour:
-                    self.hours[each] = PackedSum.of(total)
+            for number, total in self.hours.items():
+                if number < hour:
+                    self.hours[number] = PackedSum.of(total)
                     over.add(total.unpacked())
             self._over = hour, PackedSum.of(over)
         going_on = [total for total in self.hours.values() if isinstance(total, Sum)]

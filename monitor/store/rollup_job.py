@@ -139,7 +139,7 @@ def sums(
         first, last = ((mark(connection, name) or 0) * HOUR_MS for name in (RUNS_FROM, HOURS_FROM))
         kept = max(begin, first), min(end, last)
         runs.append(sums_of_runs(connection, checks, length, kept, are_rolled=True))
-    for key, total in chain.from_iterable(each.items() for each in runs):
+    for key, total in chain.from_iterable(part.items() for part in runs):
         totals[key].add(total)
     return dict(totals)
 

@@ -267,8 +267,8 @@ def _rollups(name: str) -> Table:
         Column("period", BIG, primary_key=True, autoincrement=False),
         _run_key()[1],
         *(
-            _number(each, required=True)
-            for each in (
+            _number(column, required=True)
+            for column in (
                 *("up", "degraded", "down", "unknown", "maintenance", "late", "missed"),
                 *("tokens_in", "tokens_out", "cost_e8"),
             )

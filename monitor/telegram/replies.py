@@ -135,7 +135,7 @@ def _span(view: IncidentView, language: Language, zone: tzinfo) -> str:
 
 
 def _name(service: str, page: PageView) -> str:
-    return next((each.name for each in page.services if each.id == service), service)
+    return next((shown.name for shown in page.services if shown.id == service), service)
 
 
 def usage(command: BotCommand, language: Language) -> str:
@@ -168,9 +168,9 @@ def _service_line(service: ServiceView, language: Language) -> str:
 
 def best(view: PageView, name: str) -> str:
     """Say which base URL to use now, of one service or of all."""
-    services = [each for each in view.services if name in ("", each.id)]
+    services = [shown for shown in view.services if name in ("", shown.id)]
     if not services:
-        return unknown(name, (each.id for each in view.services), view.language)
+        return unknown(name, (shown.id for shown in view.services), view.language)
     return "\n".join(_best_line(service, view.language) for service in services)
 
 
@@ -233,7 +233,7 @@ def _title(incident: IncidentView, view: PageView) -> str:
 def details(incident: Incident, page: PageView, zone: tzinfo) -> str:
     """Return all that is known of an incident, for an operator: with evidence, and with who did what."""
     say, moment = page.language.gettext, page.language.moment
-    view = next((each for each in page.incidents if each.id == incident.id), None)
+    view = next((shown for shown in page.incidents if shown.id == incident.id), None)
     if view is None:
         return no_incident(incident.id, page.language)
     failure = incident.failure

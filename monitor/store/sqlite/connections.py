@@ -62,7 +62,9 @@ def path_of(url: str) -> Path:
     path = Path(os.path.realpath(url.removeprefix(_PREFIX)))
     with contextlib.suppress(OSError):
         if path.is_file() and path.stat().st_nlink > 1:
-            names = sorted(each for each in path.parent.iterdir() if _is_same(each, path))
+            names = sorted(
+                candidate for candidate in path.parent.iterdir() if _is_same(candidate, path)
+            )
             return max(names, key=_is_used, default=path)
     return path
 
