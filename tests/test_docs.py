@@ -125,6 +125,20 @@ def test_the_map_knows_the_twelve_usual_changes_and_every_room() -> None:
     assert {room for room in rooms if f"{room}/" not in text} == set()
 
 
+def test_every_class_of_the_words_exists_where_the_table_says() -> None:
+    text = (ROOT / "docs" / "contributing.md").read_text()
+    table = text.split("## The words", 1)[1].split("\n## ", 1)[0]
+    classes = re.findall(r"^\| [^|]+ \| ([^|]+) \|", table, re.MULTILINE)[1:]
+    assert len(classes) > 20
+    for cell in classes:
+        names = re.findall(r"`(\w+)`", cell)
+        files = re.findall(r"`(monitor/[\w/]+\.py)`", cell)
+        paths = [ROOT / file for file in files] or [*(ROOT / "monitor" / "model").glob("*.py")]
+        code = "".join(path.read_text() for path in paths)
+        gone = [name for name in names if not re.search(rf"^class {name}\b", code, re.MULTILINE)]
+        assert gone == [], f"{cell} of the words in docs/contributing.md"
+
+
 def test_every_make_target_that_a_page_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
