@@ -105,7 +105,8 @@ def table_of(value: type, name: str, /, **written: Any) -> type[Table]:
     """
     keys: dict[str, Any] = {}
     for field in key_fields(value):
-        spelling = written.pop(field.name, None) or _WRITTEN[field.type]
+        spelling = written.pop(field.name, None) or _WRITTEN.get(field.type)
+        assert spelling, f"{name} must say how `{field.name}`, {field.type}, is written in the file"
         default = ... if field.default is MISSING else field.default
         if isinstance(spelling, tuple):
             spelling, default = spelling
