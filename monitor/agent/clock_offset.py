@@ -11,7 +11,10 @@ _SMALL_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ClockOffset:
-    """`correction_ms` is what is added to the times of results; a small offset, or change of it, moves nothing.
+    """Measures how far the clock here is from the hub's.
+
+    `correction_ms` is what is added to the times of results; a small offset, or change of it, moves
+    nothing.
 
     So a result that is sent again is sent with the same time. What half a round trip may explain is no offset.
     """

@@ -9,7 +9,7 @@ STAYS_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class BestChange:
-    """`service/endpoint` before and after; None where nothing is recommended."""
+    """Holds the `service/endpoint` that is recommended, before and after; None where nothing is."""
 
     service: str
     before: str | None

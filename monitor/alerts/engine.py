@@ -71,7 +71,7 @@ OnIncident = Callable[[Incident | None, Incident], None]
 
 @dataclass(frozen=True, slots=True)
 class AlertChanges:
-    """All that one step of the engine changes: to be committed together."""
+    """Holds all that one step of the engine changes, to be committed together."""
 
     states: tuple[AlertState, ...] = ()
     incidents: tuple[Incident, ...] = ()

@@ -36,7 +36,7 @@ _TURNS = {EntryKind.WIDENED, EntryKind.NARROWED}
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """The open incidents, and the number of the next one."""
+    """Holds the open incidents, and the number of the next one."""
 
     open: Mapping[int, Incident] = field(default_factory=dict)
     next_id: int = 1
@@ -49,7 +49,7 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Unmeasured:
-    """Nothing is known of a check now."""
+    """Says that nothing is known of a check now, since when and why."""
 
     since: datetime | None
     """The first run that could not tell; None where it is not known which one was the first."""
@@ -319,7 +319,7 @@ def dropped(incident: Incident, at: datetime, why: str) -> Incident:
 
 
 def reminded(incident: Incident, now: datetime, remind: timedelta) -> Incident:
-    """Return the incident with one more reminder. The next one is due after as long again, twice as long, then daily."""
+    """Return the incident after a reminder; the next is due after as long again, twice as long, then daily."""
     gap = min(remind * 2 ** (incident.reminded + 1), max(remind, timedelta(days=1)))
     entry = TimelineEntry(at=now, what=EntryKind.REMINDED)
     changed = replace(updated(incident), reminded=incident.reminded + 1, remind_at=now + gap)

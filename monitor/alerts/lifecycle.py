@@ -14,7 +14,7 @@ UPDATE_AFTER = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class TimedChange:
-    """The incident as it is now, and what is told of it, if anything."""
+    """Holds the incident as it is now, and what is told of it, if anything."""
 
     incident: Incident
     news: NotificationType | None = None

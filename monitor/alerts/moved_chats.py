@@ -11,7 +11,10 @@ async def _nobody(*_: str) -> None:
 
 
 class MovedChats:
-    """Outlasts a reload; `known` is what a store keeps of it, by old number."""
+    """Remembers the new numbers of Telegram groups that have moved.
+
+    It outlasts a reload; `known` is what a store keeps of it, by old number.
+    """
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
         self.known = dict(known or {})

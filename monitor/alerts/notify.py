@@ -49,7 +49,7 @@ SERVICE_TIMEOUT = 30.0
 
 
 class _Redacting(logging.Filter):
-    """Apprise logs a malformed Telegram token in clear, at WARNING."""
+    """Redacts what Apprise logs: it shows a malformed Telegram token in clear, at WARNING."""
 
     def __init__(self, redact: Redactor) -> None:
         super().__init__()

@@ -48,7 +48,7 @@ class RequestStore(Protocol):
 
 
 class OperatorRequests:
-    """`check_now` runs a check out of turn and ends its pause."""
+    """Carries out what people ask of the daemon. `check_now` runs a check out of turn and ends its pause."""
 
     def __init__(
         self,

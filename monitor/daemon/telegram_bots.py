@@ -51,7 +51,10 @@ def sent_by_apprise(config: Config) -> tuple[Channel, ...]:
 
 
 class TelegramBots:
-    """Call `change` before anything else, and `start` once the rest of the daemon runs."""
+    """Runs the bot of each Telegram channel that takes commands.
+
+    Call `change` before anything else, and `start` once the rest of the daemon runs.
+    """
 
     def __init__(
         self, operations: "Callable[[Channel, Config], Operations]", clock: Clock, rng: Random

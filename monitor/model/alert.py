@@ -37,6 +37,8 @@ class Severity(StrEnum):
 
 
 class Phase(StrEnum):
+    """Says how far a belief has come; `monitor.alerts.machine` draws the moves."""
+
     UP = "up"
     SUSPECT = "suspect"
     BAD = "bad"
@@ -45,7 +47,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertState:
-    """The belief about one check under one rule, as it is seen from one vantage."""
+    """Holds the belief about one check under one rule, as it is seen from one vantage."""
 
     check: str
     vantage: str
@@ -73,7 +75,7 @@ StateKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """Believed bad; `at` is the first bad run of the streak, not the moment of belief."""
+    """Says that a check is newly believed bad; `at` is the first bad run of the streak, not the moment of belief."""
 
     check: str
     rule: str
@@ -86,7 +88,7 @@ class Fired:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Believed good again; `at` is the first good run of the streak."""
+    """Says that a check is believed good again; `at` is the first good run of the streak."""
 
     check: str
     rule: str
@@ -359,7 +361,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One policy applied to every check: `after` bad verdicts in a row, `recover` good ones."""
+    """Says how sure one must be to believe a policy: `after` bad verdicts in a row, `recover` good ones."""
 
     name: str
     severity: Severity

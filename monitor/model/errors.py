@@ -20,7 +20,10 @@ class MonitorError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """`where` is a key path (`service.a.probes.chat.every`) or `line 3`."""
+    """Says what is wrong in the configuration, and how to mend it.
+
+    `where` is a key path (`service.a.probes.chat.every`) or `line 3`.
+    """
 
     where: str
     what: str
@@ -30,7 +33,10 @@ class Complaint:
 
 
 class ConfigError(MonitorError):
-    """`path` is the file that the places of the complaints are in, where they do not name it themselves."""
+    """Is raised with all complaints of a configuration.
+
+    `path` is the file that the places of the complaints are in, where they do not name it themselves.
+    """
 
     def __init__(self, complaints: tuple[Complaint, ...], path: Path | None = None) -> None:
         super().__init__("\n".join(map(str, complaints)))
@@ -56,7 +62,10 @@ class NewerSchemaError(StoreError):
 
 
 class NotDeliveredError(MonitorError):
-    """`retry_after` is what the channel asked for, if it did; `permanent`: no use to try again."""
+    """Is raised where a channel did not take a message.
+
+    `retry_after` is what the channel asked for, if it did; `permanent`: no use to try again.
+    """
 
     is_taken_by_some = False
     """Set where some of those whom the channel writes to have it, and the others are still to get it."""
@@ -70,7 +79,7 @@ class NotDeliveredError(MonitorError):
 
 
 class ReceiverGoneError(NotDeliveredError):
-    """Nobody is there any more, and it is no use to try again."""
+    """Is raised where nobody is there any more, and it is no use to try again."""
 
 
 _STATUS = re.compile(r"(?:error=|HTTP |SMTP )(\d{3})\b")

@@ -28,7 +28,9 @@ class _OfAgents(SQLModel):
 
 
 class AgentRow(_OfAgents, table=True):
-    """All numbers of `stream` up to `upto` are stored, or were given up; `heard` is the last batch.
+    """Keeps what was taken of an agent.
+
+    All numbers of `stream` up to `upto` are stored, or were given up; `heard` is the last batch.
 
     An agent with another `key` is another one, which takes the row over.
     """

@@ -307,7 +307,9 @@ class CheckMemory:
 
 
 class History:
-    """`lock` is held by whoever hands something to it and to the writer at once, and never for long.
+    """Holds in memory what a page shows of all checks.
+
+    `lock` is held by whoever hands something to it and to the writer at once, and never for long.
 
     Whoever adds up holds `_folding`, so that a run which is recorded meanwhile waits for nobody.
     """

@@ -39,7 +39,10 @@ _PUSH = PushRow.metadata.tables["push"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushStream:
-    """`base` is the `seq` before the first of the stream; `sent` the highest number ever sent of it."""
+    """Says where an agent's stream of runs stands.
+
+    `base` is the `seq` before the first of the stream; `sent` the highest number ever sent of it.
+    """
 
     id: str
     base: int

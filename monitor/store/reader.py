@@ -60,7 +60,10 @@ log = logging.getLogger(__name__)
 
 
 class Reader:
-    """Safe from any thread; one question at a time. With a `vantage`, only that one's checks."""
+    """Answers questions from the file of a store.
+
+    It is safe from any thread, one question at a time. With a `vantage`, only that one's checks.
+    """
 
     def __init__(self, url: str, *, vantage: str | None = None) -> None:
         self._path = path_of(url)

@@ -79,7 +79,9 @@ class VantageRow(SQLModel, table=True):
 
 
 class CheckRow(SQLModel, table=True):
-    """All runs that began before `rolled_until` (unix ms, a whole hour) are in the rollups, no later one is.
+    """Names a check.
+
+    All runs that began before `rolled_until` (unix ms, a whole hour) are in the rollups, no later one is.
 
     `last_at` is the begin of the newest run that was rolled up; null before there is one.
     """

@@ -52,7 +52,10 @@ class _NobodyWaitsError(StoreError):
 
 
 class Store:
-    """Open it, `recall`, then `record`. Call it from one event loop."""
+    """Keeps what the daemon measures and believes.
+
+    Open it, `recall`, then `record`. Call it from one event loop.
+    """
 
     def __init__(
         self,

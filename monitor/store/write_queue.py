@@ -10,7 +10,9 @@ MOST_WAITING = 50_000
 
 
 class WriteQueue:
-    """Oldest first. What the writer has in hand is left alone until it is done or given back.
+    """Holds what is not written yet, oldest first.
+
+    What the writer has in hand is left alone until it is done or given back.
 
     Not safe by itself: the writer's lock is held around each call.
     """

@@ -48,7 +48,10 @@ class _Task:
 
 
 class Writer:
-    """`prepare` makes the file ready; where it fails, it is tried again before each commit."""
+    """Commits from a thread of its own.
+
+    `prepare` makes the file ready; where it fails, it is tried again before each commit.
+    """
 
     def __init__(
         self,

@@ -73,7 +73,7 @@ UpdateContent = TextMessage | ButtonPress | GroupMigrated | BotBlocked
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """`what` is None for what does not concern us."""
+    """Holds one update of the Bot API. `what` is None for what does not concern us."""
 
     id: int
     what: UpdateContent | None

@@ -259,7 +259,7 @@ def _text(status: int, text: str, more: dict[str, str] | None = None) -> web.Res
 
 
 class _Handler(web.RequestHandler):
-    """Its own words for a request that cannot be read: aiohttp's name its version and quote it."""
+    """Answers with our own words for a request that cannot be read: aiohttp's name its version and quote it."""
 
     def handle_error(
         self,

@@ -23,7 +23,10 @@ _MOST_THOUGHTS = 100
 
 
 class AnthropicReader(ProtocolReader):
-    """Usage comes in two parts, and the second is cumulative: the last count of each kind holds."""
+    """Reads streams of `/v1/messages`.
+
+    Usage comes in two parts, and the second is cumulative: the last count of each kind holds.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -102,7 +102,7 @@ class SpeechReader(MediaReader):
 
 
 class ImageReader(MediaReader):
-    """Each piece is a picture of its own, better than the one before."""
+    """Reads streams of pictures, in which each piece is a picture of its own, better than the one before."""
 
     piece_event: ClassVar[str] = "image_generation.partial_image"
     last_event: ClassVar[str] = "image_generation.completed"

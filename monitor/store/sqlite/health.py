@@ -40,7 +40,7 @@ _LARGEST = 0xFFFFFFFE
 
 
 class Sizes(NamedTuple):
-    """In pages, but for `page` in bytes."""
+    """Holds sizes of the file, in pages, but for `page` in bytes."""
 
     total: int
     free: int
