@@ -38,7 +38,7 @@ RUNS = 24
 
 
 def detail_path(path: str) -> str:
-    """The file beside an endpoint's page, below the page's folder."""
+    """Return the file beside an endpoint's page, below the page's folder."""
     return f"endpoints/{path}/status.json"
 
 
@@ -174,7 +174,7 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
 
 
 def _main_state(inputs: _Inputs, state: State) -> State:
-    """The state of the main call. Where it is not measured, but another one cannot even connect, the
+    """Return the state of the main call. Where it is not measured, but another one cannot even connect, the
     main call cannot either.
     """
     if state is not State.UNKNOWN:
@@ -239,7 +239,7 @@ def _point(point: Point) -> Point:
 def _shades(
     main: Check, incidents: Sequence[Incident], now: datetime
 ) -> tuple[tuple[State, float, float], ...]:
-    """Incidents of the main check within the last 24 hours, as shares of them."""
+    """Return the incidents of the main check within the last 24 hours, as shares of them."""
     start = now - DAY
     shades = []
     for incident in incidents:
@@ -251,7 +251,7 @@ def _shades(
 
 
 def _phases(last_24h: Rollup) -> tuple[tuple[str, float], ...]:
-    """Medians as durations that follow one another, in milliseconds."""
+    """Return medians as durations that follow one another, in milliseconds."""
     dns, connect, tls, ttfb, ttft = (
         last_24h.quantile(name, 0.5) for name in ("dns", "connect", "tls", "ttfb", "ttft")
     )
@@ -305,7 +305,7 @@ def _run(check: Check, result: Result) -> RunStatus:
 
 
 def _trouble(inputs: _Inputs) -> FailureKind | None:
-    """The failure of the check that is worst off."""
+    """Return the failure of the check that is worst off."""
     worst: tuple[int, FailureKind] | None = None
     for check, history, state in zip(inputs.checks, inputs.histories, inputs.states, strict=True):
         kind = None if state in _FINE else _reason(check, history, state, inputs.incidents)
@@ -317,7 +317,7 @@ def _trouble(inputs: _Inputs) -> FailureKind | None:
 def _reason(
     check: Check, history: CheckHistory | None, state: State, incidents: Sequence[Incident]
 ) -> FailureKind | None:
-    """Its latest failure; where that says nothing of a trouble that is still believed, the incident's."""
+    """Return its latest failure; where that says nothing of a trouble that is still believed, the incident's."""
     failure = history.latest.failure if history and history.latest else None
     if failure and (state is State.UNKNOWN or failure.outcome is not Outcome.UNKNOWN):
         return failure.kind
@@ -335,7 +335,7 @@ def _reason(
 def retired_views(
     service: Service, checks: Sequence[Check], snapshot: Snapshot
 ) -> Iterator[RetiredView]:
-    """The base URLs that are not probed any more, from what the store still knows of them.
+    """Yield the base URLs that are not probed any more, from what the store still knows of them.
 
     `checks` are those of the service's other endpoints.
     """

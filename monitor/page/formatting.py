@@ -63,7 +63,7 @@ NBSP = "\u00a0"
 
 
 def name(text: str, instead: str = "") -> str:
-    """An operator's own name for something, without what would turn the words around it; never nothing."""
+    """Return an operator's own name for something, without what would turn the words around it; never nothing."""
     return clean_text(text, NAME) or instead
 
 
@@ -98,7 +98,7 @@ def call(
 
 
 def whence(place: str, language: Language = ENGLISH) -> str:
-    """`from Shanghai`, `from here`."""
+    """Return `from Shanghai`, `from here`."""
     if place == LOCAL:
         return language.gettext("from here")
     return language.gettext("from %(place)s", place=apart(place, language))
@@ -110,7 +110,7 @@ def apart(place: str, language: Language) -> str:
 
 
 def seconds(milliseconds: float | None, language: Language = ENGLISH) -> str:  # noqa: ARG001  # SI is one language
-    """`0.94 s`, `12 ms`, `–`."""
+    """Return a duration: `0.94 s`, `12 ms`, `–`."""
     if milliseconds is None:
         return "–"
     if milliseconds < 100:
@@ -158,7 +158,7 @@ def percent(share: float | None, language: Language = ENGLISH) -> str:
 
 
 def uptime(share: float | None, good: float | None, language: Language = ENGLISH) -> str:
-    """`99.94 % uptime`; where answers were not all good, `100 % answered, 37 % well`."""
+    """Return `99.94 % uptime`; where answers were not all good, `100 % answered, 37 % well`."""
     answered, well = percent(share, language), percent(good, language)
     if answered == well:
         return language.gettext("%(share)s uptime", share=answered)
@@ -168,7 +168,7 @@ def uptime(share: float | None, good: float | None, language: Language = ENGLISH
 def uptime_over(
     share: float | None, good: float | None, days: int, language: Language = ENGLISH
 ) -> str:
-    """`99.94 % uptime over 90 days`."""
+    """Return `99.94 % uptime over 90 days`."""
     return language.ngettext(
         "%(uptime)s today",
         "%(uptime)s over %(num)s days",
@@ -202,7 +202,7 @@ def bars(
 
 
 def duration(length: timedelta, language: Language = ENGLISH) -> str:
-    """`44 s`, `12 min`, `2 h 18 min`, `3 d 4 h`."""
+    """Return `44 s`, `12 min`, `2 h 18 min`, `3 d 4 h`."""
     total = max(0, round(length.total_seconds()))
     if total < 60:
         return language.gettext("%(n)s\u00a0s", n=total)
@@ -223,13 +223,13 @@ def minutes(count: int, language: Language = ENGLISH) -> str:
 
 
 def limit(length: timedelta, language: Language = ENGLISH) -> str:
-    """`100 s`, as such limits are known; minutes from ten on."""
+    """Return `100 s`, as such limits are known; minutes from ten on."""
     total = round(length.total_seconds())
     return language.gettext("%(n)s\u00a0s", n=total) if total < 600 else duration(length, language)
 
 
 def amount(spent: Spend, currency: str, language: Language = ENGLISH) -> str:
-    """`12,345 tokens (0.0312 USD)`, the money where prices are known."""
+    """Return `12,345 tokens (0.0312 USD)`, the money where prices are known."""
     tokens = language.gettext("%(count)s\u00a0tokens", count=f"{spent.tokens:,}")
     if not spent.money:
         return tokens
@@ -237,7 +237,7 @@ def amount(spent: Spend, currency: str, language: Language = ENGLISH) -> str:
 
 
 def whole_second(at: datetime) -> datetime:
-    """Times are published in whole seconds."""
+    """Cut a time to whole seconds, in which times are published."""
     return at.replace(microsecond=0)
 
 
@@ -352,7 +352,7 @@ _KEPT = {
 
 
 def day(at: datetime, language: Language = ENGLISH) -> str:
-    """`12 November`."""
+    """Return `12 November`."""
     at = at.astimezone(UTC)
     month = language.gettext(_MONTHS[at.month - 1])
     return language.gettext("%(day)s %(month)s", day=at.day, month=month)
@@ -372,7 +372,7 @@ _LETTERS = (
 
 
 def lang_attribute(text: str, page: Language, *, name: bool = False) -> str | None:
-    """The language of an operator's words, as far as their letters say; None where it is the page's.
+    """Return the language of an operator's words, as far as their letters say; None where it is the page's.
 
     A `lang` attribute makes a screen reader pronounce them right, and gives Han characters the right
     shapes. A `name` in Latin letters is at home in every language.
@@ -412,7 +412,7 @@ _IN_TEMPLATES: tuple[Callable[..., str], ...] = (
 
 
 def in_language(language: Language) -> SimpleNamespace:
-    """All of the above by name, for templates."""
+    """Return all of the above by name, for templates."""
     return SimpleNamespace(
         **{function.__name__: partial(function, language=language) for function in _IN_TEMPLATES}
     )

@@ -34,7 +34,7 @@ _DETAIL = TypeAdapter(EndpointDetail)
 
 
 def files(page: PageView, render_cache: RenderCache) -> Iterator[tuple[str, bytes]]:
-    """Path below the page's folder and content, in the order of publishing."""
+    """Yield path below the page's folder and content, in the order of publishing."""
     for name, document in statuspage(page).items():
         yield f"api/v2/{name}.json", as_json(document)
     yield "status.schema.json", status_schema()
@@ -87,7 +87,7 @@ def detail_schema() -> bytes:
 
 
 def _schema(adapter: TypeAdapter[Any]) -> bytes:
-    """JSON Schema, 2020-12."""
+    """Return a JSON Schema, 2020-12."""
     head: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     schema = head | adapter.json_schema(mode="serialization")
     return (json.dumps(schema, indent=1) + "\n").encode()
@@ -147,7 +147,7 @@ def _half_hour(point: Point) -> HalfHour:
 
 
 def best_text(page: PageView, services: Sequence[ServiceView]) -> str:
-    """One line a service of the page; an empty one where none works, or where nobody looks, now or at all."""
+    """Return one line a service of the page; an empty one where none works, or where nobody looks, now or at all."""
     best = {service.id: service.best for service in services}
     return "".join(f"{best.get(service.id) or ''}\n" for service in page.services)
 

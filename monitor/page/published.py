@@ -97,7 +97,7 @@ class RunStatus:
 
     @property
     def state(self) -> State:
-        """The state whose mark stands beside the run."""
+        """Return the state whose mark stands beside the run."""
         return _MARKS[self.outcome]
 
 

@@ -65,14 +65,14 @@ def drop_oldest(connection: Connection) -> bool:
 
 
 def _end(connection: Connection, column: Column[int], cutoff: int) -> int | None:
-    """Before it lie the oldest `STEP` rows before `cutoff`; None where there are none."""
+    """Return the end of the oldest `STEP` rows before `cutoff`, which all lie before it; None without any."""
     oldest = select(column).where(column < cutoff).order_by(column).limit(STEP).subquery()
     newest = connection.execute(select(func.max(oldest.c[0]))).scalar()
     return None if newest is None else int(newest) + 1
 
 
 def _rolled(connection: Connection) -> int:
-    """Every run that began before is in the rollups (unix ms)."""
+    """Return the unix millisecond before which every run is in the rollups."""
     return connection.execute(select(func.min(CHECKS.c.rolled_until))).scalar() or 0
 
 

@@ -37,7 +37,7 @@ class AnthropicReader(ProtocolReader):
 
     @property
     def signed_thoughts(self) -> list[Mapping[str, str]]:
-        """Blocks of thoughts that may be sent back: the API takes none that it has not signed."""
+        """Return blocks of thoughts that may be sent back: the API takes none that it has not signed."""
         return [
             block for block in self._thinking.values() if block.get("signature") or "data" in block
         ]
