@@ -19,6 +19,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CurrentFault = Callable[[], SimulatedFault | None]
 """Returns what this endpoint does wrong at this moment."""
 
+_OF_OTHER_MODEL = frozenset({SimulatedFault.SUBSTITUTED, SimulatedFault.OTHER_TOKENIZER})
 _MAX_PROMPTS = 100
 _MAX_BODY = 4 * 1024 * 1024
 
@@ -185,11 +186,14 @@ class EndpointApp:
         return await self._send(request, streams, reply, apis.GeminiFormat())
 
     def _reply(self, make: Callable[[Json, Random], Reply], body: Json) -> Reply:
-        asked = body.get("model")
-        if self._current_fault() is not SimulatedFault.SUBSTITUTED or asked not in CHAT_MODELS:
+        asked, fault = body.get("model"), self._current_fault()
+        if fault not in _OF_OTHER_MODEL or asked not in CHAT_MODELS:
             return make(body, self._rng)
         (other,) = set(CHAT_MODELS) - {asked}
-        return replace(make({**body, "model": other}, self._rng), model=asked)
+        theirs = make({**body, "model": other}, self._rng)
+        if fault is SimulatedFault.OTHER_TOKENIZER:
+            return replace(make(body, self._rng), tokens_in=theirs.tokens_in)
+        return replace(theirs, model=asked)
 
     async def _send(
         self, request: web.Request, body: Json, reply: Reply, api: ApiFormat

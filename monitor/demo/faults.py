@@ -102,6 +102,9 @@ class SimulatedFault(StrEnum):
     FILTERED = "filters harmless answers"
     MISLABELLED = "labels streams as text"
     OVERBILLED = "counts more tokens than there are"
+    BILLED_MORE = "bills 1.3 times the tokens of prompts"
+    PROMPT_ADDED = "puts a long text before every prompt"
+    OTHER_TOKENIZER = "counts tokens as another model does"
     UNCOUNTED = "counts no tokens any more"
     THINKS_TOO_LONG = "thinks until no tokens are left"
 

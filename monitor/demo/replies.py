@@ -19,6 +19,7 @@ from typing import Any
 
 from monitor.demo.api_common import CHAT_MODELS, Json, bad_request, event, known_model
 from monitor.demo.faults import SimulatedFault
+from monitor.demo.token_rules import ADDED_PROMPT, RULES, tokens_in
 from monitor.demo.tool_calls import NO_TOOLS, ToolTurns
 from monitor.demo.word_draws import draw
 
@@ -94,11 +95,6 @@ def _count(first: int, last: int) -> str:
 def pieces(text: str) -> tuple[str, ...]:
     """Split a text into words with the space before them. A word is a token here."""
     return tuple(re.findall(r"\s*\S+", text))
-
-
-def tokens_in(text: str) -> int:
-    """Estimate the tokens of a question: four characters a token, and eight for the chat message around it."""
-    return len(text) // 4 + 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +176,7 @@ def make_reply(
         model=model,
         pieces=tokens[:limit],
         end="stop" if limit is None or len(tokens) <= limit else "length",
-        tokens_in=tokens_in(question),
+        tokens_in=tokens_in(question, model),
         prefix=question[:CACHED_LENGTH] if len(question) >= CACHED_LENGTH else "",
         tool=tool,
         heeds_tool=bool(turns.results),
@@ -195,7 +191,7 @@ def structured(reply: Reply) -> Reply:
 
 def with_fault(reply: Reply, fault: SimulatedFault | None) -> Reply:
     """Return the reply as `fault` changes its content."""
-    reply = _with_tool_fault(reply, fault)
+    reply = _with_count_fault(_with_tool_fault(reply, fault), fault)
     half = len(reply.pieces) // 2
     match fault:
         case SimulatedFault.EMPTY | SimulatedFault.NO_TOKEN:
@@ -210,12 +206,23 @@ def with_fault(reply: Reply, fault: SimulatedFault | None) -> Reply:
             return replace(reply, model="tiny-substitute")
         case SimulatedFault.FILTERED:
             return replace(reply, pieces=reply.pieces[:1], end="filter")
-        case SimulatedFault.OVERBILLED:
-            return replace(reply, tokens_in=reply.tokens_in * 50)
-        case SimulatedFault.UNCOUNTED:
-            return replace(reply, has_usage=False)
         case SimulatedFault.THINKS_TOO_LONG:
             return replace(reply, pieces=(), end="length", reasoning=200)
+        case _:
+            return reply
+
+
+def _with_count_fault(reply: Reply, fault: SimulatedFault | None) -> Reply:
+    match fault:
+        case SimulatedFault.OVERBILLED:
+            return replace(reply, tokens_in=reply.tokens_in * 50)
+        case SimulatedFault.BILLED_MORE:
+            return replace(reply, tokens_in=reply.tokens_in * 13 // 10)
+        case SimulatedFault.PROMPT_ADDED:
+            added = RULES[reply.model].count(ADDED_PROMPT)
+            return replace(reply, tokens_in=reply.tokens_in + added)
+        case SimulatedFault.UNCOUNTED:
+            return replace(reply, has_usage=False)
         case _:
             return reply
 

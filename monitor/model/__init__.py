@@ -48,6 +48,7 @@ from monitor.model.result import (
     Result,
     Stream,
     Timings,
+    TokenHistory,
     Usage,
     WordHistory,
 )

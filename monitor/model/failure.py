@@ -484,6 +484,18 @@ class FailureKind(StrEnum):
         what="One-word answers are spread otherwise than before, or than at the other base URLs.",
         remedy="Compare with the other base URLs, and ask the owner which model answers.",
     )
+    TOKENIZER_CHANGED = _degraded(
+        "tokenizer_changed",
+        label="Other token counts",
+        what="The same texts count otherwise in tokens than before, or than through the other base URLs.",
+        remedy="Compare with the other base URLs, and ask the owner which model answers.",
+    )
+    PROMPT_INJECTED = _degraded(
+        "prompt_injected",
+        label="Longer prompts counted",
+        what="Every prompt counts the same number of tokens more than before, or than through the other base URLs, as if a text were put before it.",
+        remedy="Ask the owner what is added to your prompts; it is billed with each.",
+    )
     SCHEMA_IGNORED = _degraded(
         "schema_ignored",
         label="Schema ignored",
@@ -535,7 +547,7 @@ class FailureKind(StrEnum):
     OVER_BILLING = _degraded(
         "over_billing",
         label="Over-billing",
-        what="More tokens are counted than the answer can have.",
+        what="More tokens are counted than such a prompt and answer have, or than before.",
         remedy="Compare your bill with your usage.",
         becomes_habit=True,
     )

@@ -139,6 +139,56 @@ def _too_empty(answers: tuple[str, ...]) -> bool:
     return sum(answer.endswith(" ") for answer in answers) > MOST_EMPTY_WORDS * len(answers)
 
 
+CALLS_OF_COUNTING = 8
+"""Calls of one run of a `tokenizer` probe."""
+RUNS_UNTIL_USUAL = 7
+"""Runs in a row that count tokens in another way, after which it is the usual one: a week of a daily probe."""
+ROUNDING = 1
+"""Tokens by which a difference of two counts may be off that were multiplied and rounded."""
+FRAME_SLACK = 4
+"""Tokens by which what stands around a text may vary from day to day: servers put the date there."""
+
+Counts = tuple[int, ...]
+"""What one run counted: the tokens around the texts, then those of each text; empty where it could not be judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenHistory:
+    """The tokens that the texts of a `tokenizer` probe count; the newest run last."""
+
+    baseline: Counts = ()
+    """What two runs in a row counted first, or a week of them since."""
+    since: datetime | None = None
+    """When the baseline was learned."""
+    recent: tuple[Counts, ...] = ()
+
+    @property
+    def latest(self) -> Counts:
+        """Return what the last two runs counted alike; empty where they do not agree, or cannot be judged."""
+        if len(self.recent) < 2 or not is_same_count(*self.recent[-2:]):
+            return ()
+        return self.recent[-1]
+
+    @property
+    def is_as_learned(self) -> bool:
+        """Say whether the last two runs counted as the baseline does."""
+        return is_same_count(self.latest, self.baseline)
+
+
+def is_same_count(before: Counts, after: Counts) -> bool:
+    """Say whether two runs count alike; a run that could not be judged is like no other."""
+    if not before or len(before) != len(after):
+        return False
+    is_near = abs(before[0] - after[0]) <= FRAME_SLACK
+    return is_near and has_same_slopes(before, after)
+
+
+def has_same_slopes(before: Counts, after: Counts) -> bool:
+    """Say whether each text counts as many tokens in both runs."""
+    slopes = zip(before[1:], after[1:], strict=True)
+    return all(abs(one - other) <= ROUNDING for one, other in slopes)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceHistory:
     """The last balances that a `balance` probe read, and in which form its relay tells them."""
@@ -202,7 +252,13 @@ class Habit:
     listed: frozenset[str] = frozenset()
     """The models that the last list named."""
     words: WordHistory = WordHistory()
+    tokens: TokenHistory = TokenHistory()
     money: BalanceHistory = BalanceHistory()
+
+    @property
+    def is_comparable(self) -> bool:
+        """Say whether it has what the same probe at another base URL can be compared with."""
+        return self.words.is_compared or self.tokens.is_as_learned
 
     def worked(self) -> "Habit":
         """Return the habit after one more good run."""

@@ -305,14 +305,21 @@ def found(fact: TrustFact, language: Language = ENGLISH) -> str:
     if fact.finding is TrustFinding.UNSURE:
         return say("The last run did not show it, which proves nothing yet.")
     if fact.finding is TrustFinding.NOT_JUDGED:
-        return say("It cannot be judged: too many answers are empty.")
+        return say(_NOT_JUDGED[fact.what])
     if fact.finding is TrustFinding.KEPT and fact.share is not None:
         return say(
             "Of a prompt that was sent a moment before %(share)s came from a cache.",
             share=say("%(n)s\u00a0%%", n=f"{100 * fact.share:.0f}"),
         )
     if fact.finding is TrustFinding.KEPT:
-        return say(_KEPT[fact.what])
+        begun = say("It is so since %(day)s.", day=since) if since else ""
+        is_everywhere = "other_base_urls" in fact.compared_with
+        too = (
+            say("They are compared with those of the other base URLs, too.")
+            if is_everywhere
+            else ""
+        )
+        return language.space.join(filter(None, (say(_KEPT[fact.what]), begun, too)))
     return say("Not measured lately.")
 
 
@@ -341,12 +348,20 @@ _PROMISES = {
     "structured": marked("Structured output"),
     "tools": marked("Tool calls"),
     "cache": marked("Prompt cache"),
+    "tokens": marked("Token counts"),
     "streaming": marked("Streaming"),
+}
+_NOT_JUDGED = {
+    "model": marked("It cannot be judged: too many answers are empty."),
+    "tokens": marked(
+        "It cannot be judged: prompt tokens are not counted, or differ from call to call."
+    ),
 }
 _KEPT = {
     "structured": marked("Answers keep to the JSON schema that is asked for."),
     "tools": marked("Tools are called, and what they say is taken."),
     "cache": marked("Prompts that were sent a moment before are read from a cache."),
+    "tokens": marked("The same texts count as many tokens as before."),
     "streaming": marked("Streams come as they are written."),
 }
 

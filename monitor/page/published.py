@@ -137,10 +137,10 @@ class TrustFinding(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustFact:
-    """Says what one gets through a base URL, in one respect: `model`, `structured`, `tools`, `cache`, `streaming`.
+    """Says what one gets through a base URL, in one respect: `model`, `structured`, `tools`, `cache`, `tokens`, `streaming`.
 
-    `failure` says how a promise is broken. `since` is when the baseline of a model was whole, or when the
-    trouble that lasts began; `compared_with` names what a model's answers are compared with: `own_past`,
+    `failure` says how a promise is broken. `since` is when the baseline of a model or of token counts was whole, or
+    when the trouble that lasts began; `compared_with` names what those are compared with: `own_past`,
     `other_base_urls`, the operator's `reference`. `answers` counts those that a comparison still lacks. `share` is the
     part of the prompt that came from a cache, 0 to 1. `measured` is the last run that says anything.
     """

@@ -17,7 +17,7 @@ from monitor.model import (
     Result,
     WordHistory,
 )
-from monitor.model.result import WORDS_OF_BASELINE, WORDS_OF_WINDOW
+from monitor.model.result import CALLS_OF_COUNTING, WORDS_OF_BASELINE, WORDS_OF_WINDOW
 from monitor.page.formatting import whole_second
 from monitor.page.published import TrustFact, TrustFinding
 from monitor.page.states import State
@@ -54,7 +54,7 @@ def comparable(checks: Sequence[Check], habits: Mapping[str, Habit] | None) -> C
     """Find those among all checks of a service; none where nobody asked for it."""
     found: dict[tuple[str, str | None], set[str]] = {}
     for check in checks if habits else ():
-        if check.probe.kind == "identity" and _habit(check, habits).words.is_compared:
+        if _habit(check, habits).is_comparable:
             found.setdefault((check.probe.id, check.model), set()).add(check.key)
     return {asked: frozenset(keys) for asked, keys in found.items()}
 
@@ -104,6 +104,12 @@ def _is_of_model(check: Check) -> bool:
     return FailureKind.MODEL_SUSPECT in check.probe.broken_by
 
 
+def _what(check: Check) -> str:
+    if _is_of_model(check):
+        return "model"
+    return "tokens" if FailureKind.TOKENIZER_CHANGED in check.probe.broken_by else check.probe.kind
+
+
 def _order(check: Check) -> tuple[bool, int]:
     return not _is_of_model(check), check.probe.main_rank
 
@@ -113,8 +119,7 @@ def _promise(
 ) -> TrustFact:
     broken_by = check.probe.broken_by
     result = _telling(history, broken_by)
-    is_model = _is_of_model(check)
-    what = "model" if is_model else check.probe.kind
+    is_model, what = _is_of_model(check), _what(check)
     if result is not None and result.failure and result.failure.kind in broken_by:
         return _fact(
             what,
@@ -127,6 +132,8 @@ def _promise(
         )
     if is_model:
         return _model(check, result, known)
+    if what == "tokens":
+        return _token_counts(check, result, known)
     if result is None:
         return _fact(what, check, TrustFinding.UNKNOWN, result)
     if known.habit.mismatches:
@@ -148,6 +155,20 @@ def _model(check: Check, result: Result | None, known: Learned) -> TrustFact:
     return _fact("model", check, finding, result, since=since, compared_with=compared)
 
 
+def _token_counts(check: Check, result: Result | None, known: Learned) -> TrustFact:
+    tokens, what = known.habit.tokens, "tokens"
+    if result is None:
+        return _fact(what, check, TrustFinding.UNKNOWN, result)
+    if not tokens.recent or not tokens.recent[-1]:
+        return _fact(what, check, TrustFinding.NOT_JUDGED, result)
+    if tokens.since is None:
+        return _fact(what, check, TrustFinding.LEARNING, result, answers=CALLS_OF_COUNTING)
+    if not tokens.is_as_learned:
+        return _fact(what, check, TrustFinding.UNSURE, result)
+    since, compared = whole_second(tokens.since), _compared_with(known)
+    return _fact(what, check, TrustFinding.KEPT, result, since=since, compared_with=compared)
+
+
 def _lacking(words: WordHistory) -> int:
     """Return how many answers are still to come before anything is compared."""
     more = 2 * WORDS_OF_WINDOW - (len(words.recent) if words.since else 0)
@@ -155,11 +176,10 @@ def _lacking(words: WordHistory) -> int:
 
 
 def _compared_with(known: Learned) -> tuple[str, ...]:
-    words = known.habit.words
-    if not words.is_compared:
+    if not known.habit.is_comparable:
         return ()
     compared = {
-        "own_past": words.since is not None,
+        "own_past": (known.habit.words.since or known.habit.tokens.since) is not None,
         "other_base_urls": known.has_peers,
         "reference": known.has_reference,
     }

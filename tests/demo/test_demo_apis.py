@@ -1,13 +1,18 @@
 """The simulated service speaks every API, and plays every fault that a server can have."""
 
 import asyncio
+from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
 from demo_cast import Demo
 from every_kind import ONE_MODEL_THEN_ANOTHER, USUAL
+from token_cast import changed, learned
 
 from monitor.demo.api_common import (
+    CHAT_MODEL,
+    CHAT_MODELS,
     EMBEDDING_MODEL,
     IMAGE_MODEL,
     MODERATION_MODEL,
@@ -17,8 +22,10 @@ from monitor.demo.api_common import (
 )
 from monitor.demo.faults import SimulatedFault
 from monitor.demo.faulty_listener import POLL_S
+from monitor.demo.token_rules import ADDED_PROMPT, RULES, tokens_in
 from monitor.model import FailureKind, Habit, Outcome
 from monitor.probes import PROBES
+from monitor.probes.answer.token_counts import counts_of, prompts
 from monitor.probes.kinds.chosen_api import PROTOCOLS
 
 MODELS = {
@@ -31,6 +38,20 @@ MODELS = {
 }
 STREAMS = sorted(kind for kind, probe in PROBES.items() if "stream" in probe.model_fields)
 SHORT = {"timeout": "1s"}
+
+
+def demo_counts(count: Callable[[str], int]) -> tuple[int, ...]:
+    """Return what one run of the tokenizer probe counts by a rule."""
+    return counts_of([count(prompt) for prompt in prompts(Random(1))])
+
+
+ADDED = RULES[CHAT_MODEL].count(ADDED_PROMPT)
+MINI, LARGE = (
+    demo_counts(lambda prompt, model=model: tokens_in(prompt, model))  # type: ignore[misc]
+    for model in CHAT_MODELS
+)
+LONGER = (MINI[0] + ADDED, *MINI[1:])
+DEAR = demo_counts(lambda prompt: tokens_in(prompt, CHAT_MODEL) * 13 // 10)
 QUICK = {"pause": "1ms"}
 FAULTS: dict[SimulatedFault, tuple[FailureKind, str, dict[str, Any], Habit]] = {
     SimulatedFault.REFUSED: (FailureKind.TCP_REFUSED, "tcp", {}, USUAL),
@@ -101,6 +122,24 @@ FAULTS: dict[SimulatedFault, tuple[FailureKind, str, dict[str, Any], Habit]] = {
         "cache",
         QUICK,
         Habit(mismatches=2),
+    ),
+    SimulatedFault.OTHER_TOKENIZER: (
+        FailureKind.TOKENIZER_CHANGED,
+        "tokenizer",
+        {},
+        Habit(tokens=changed(MINI, LARGE)),
+    ),
+    SimulatedFault.PROMPT_ADDED: (
+        FailureKind.PROMPT_INJECTED,
+        "tokenizer",
+        {},
+        Habit(tokens=changed(MINI, LONGER)),
+    ),
+    SimulatedFault.BILLED_MORE: (
+        FailureKind.OVER_BILLING,
+        "tokenizer",
+        {},
+        Habit(tokens=changed(MINI, DEAR)),
     ),
     SimulatedFault.MALFORMED: (FailureKind.MALFORMED_STREAM, "messages", {}, USUAL),
     SimulatedFault.FILTERED: (FailureKind.CONTENT_FILTERED, "messages", {}, USUAL),
@@ -207,6 +246,22 @@ async def test_every_api_reads_a_long_prompt_from_its_cache(demo: Demo) -> None:
     demo.forced.faults["us-direct"] = SimulatedFault.CACHE_HIDDEN
     # Google leaves the count out where it is none.
     assert await asked() == [FailureKind.CACHE_UNREPORTED] * 3 + [FailureKind.CACHE_MISSING]
+
+
+async def test_every_api_counts_the_same_tokens_and_shows_what_is_billed_more(demo: Demo) -> None:
+    async def asked(fault: SimulatedFault | None) -> list[FailureKind | None]:
+        demo.forced.faults = {"us-direct": fault} if fault else {}
+        habits = {None: learned(MINI), SimulatedFault.PROMPT_ADDED: changed(MINI, LONGER)}
+        demo.habits["demo/us-direct/tokenizer"] = Habit(tokens=habits[fault])
+        results = await asyncio.gather(
+            *(demo.ask("us-direct", "tokenizer", api=api) for api in PROTOCOLS)
+        )
+        return [result.failure and result.failure.kind for result in results]
+
+    assert await asked(None) == [None] * 4
+    assert demo.habits["demo/us-direct/tokenizer"].tokens.is_as_learned
+    fault = SimulatedFault.PROMPT_ADDED
+    assert await asked(fault) == [FailureKind.PROMPT_INJECTED] * 4
 
 
 @pytest.mark.parametrize("fault", PARAMETERS)

@@ -62,9 +62,9 @@ async def test_a_stream_says_the_right_answer_piece_by_piece_with_usage_and_an_e
     assert [each["choices"][0]["finish_reason"] for each in parsed[-2:-1]] == ["stop"]
     assert parsed[-1]["choices"] == []
     assert parsed[-1]["usage"] == {
-        "prompt_tokens": 15,
+        "prompt_tokens": 21,
         "completion_tokens": 80,
-        "total_tokens": 95,
+        "total_tokens": 101,
         "prompt_tokens_details": {"cached_tokens": 0},
     }
 

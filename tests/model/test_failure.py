@@ -12,6 +12,7 @@ from monitor.model.failure import WHOSE, FailureRow, Group, kinds_where
 
 ROOT = Path(__file__).parents[2]
 OUTSIDE = {
+    "monitor/probes/kinds/tokenizer.py": "what one probe tests",
     "monitor/probes/verdict/transport.py": "the sentence of a kind that only a transport error has",
 }
 """Modules that may list kinds, and why that is not knowledge of the row."""

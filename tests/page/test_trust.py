@@ -10,7 +10,16 @@ from page_text import page_text
 from worlds import SITES, WORLDS
 
 from monitor.language import language
-from monitor.model import CheckHistory, Failure, FailureKind, Habit, Result, Rollup, Snapshot
+from monitor.model import (
+    CheckHistory,
+    Failure,
+    FailureKind,
+    Habit,
+    Result,
+    Rollup,
+    Snapshot,
+    TokenHistory,
+)
 from monitor.page import Renderer, formatting, view
 from monitor.page.published import TrustFact, TrustFinding
 from monitor.page.states import State
@@ -122,12 +131,45 @@ def test_a_promise_is_kept_broken_or_not_proven(kind: str, bad: str, good: str) 
     assert not formatting.promise(replace(fact, check=kind)).endswith(")")
 
 
+def test_token_counts_are_as_before_changed_or_not_judged_and_never_more_is_said() -> None:
+    check = replace(TRUST_CHECKS[1], probe=PROBES["tokenizer"]())
+    usual, other = (25, 72, 57, 102, 39), (25, 48, 51, 102, 42)
+    since = ago(days=12)
+
+    def told(*recent: tuple[int, ...], failure: str = "", has_peers: bool = False) -> str:
+        latest = result(
+            check.key, 900, failure=Failure(FailureKind(failure), "got it") if failure else None
+        )
+        is_learned = len(recent) > 1
+        history = TokenHistory(
+            baseline=usual if is_learned else (), since=since if is_learned else None, recent=recent
+        )
+        known = Learned(habit=Habit(tokens=history), has_peers=has_peers)
+        (fact,) = trust_facts([check], [silent_history(latest)], [known], (), check)
+        assert fact.what == "tokens"
+        return said(fact)
+
+    as_before = "The same texts count as many tokens as before. It is so since 11 November."
+    assert told(usual, usual) == as_before
+    assert told(usual, usual, has_peers=True) == (
+        f"{as_before} They are compared with those of the other base URLs, too."
+    )
+    assert told(usual, other) == "The last run did not show it, which proves nothing yet."
+    assert told(usual) == "Still learning: 8 more answers before anything is compared."
+    not_judged = "prompt tokens are not counted, or differ from call to call."
+    assert told(usual, usual, ()) == told() == f"It cannot be judged: {not_judged}"
+    for kind in ("tokenizer_changed", "prompt_injected", "over_billing"):
+        assert told(other, other, failure=kind) == FailureKind(kind).row.what
+    assert told(other, other, failure="quota_exhausted") == "Not measured lately."
+
+
 def test_every_kind_that_tests_a_promise_has_its_words() -> None:
     for kind, probe in PROBES.items():
         if not probe.broken_by or FailureKind.MODEL_SUSPECT in probe.broken_by:
             continue
         kept = {"finding": TrustFinding.KEPT, "state": State.OPERATIONAL}
-        fact = TrustFact(what=kind, check=kind, kind=kind, **kept)
+        what = {"tokenizer": "tokens"}.get(kind, kind)
+        fact = TrustFact(what=what, check=kind, kind=kind, **kept)
         assert formatting.promise(fact) == probe.title
         assert said(fact).endswith(".")
 

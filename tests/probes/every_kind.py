@@ -10,16 +10,19 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from aiohttp import web
 from drawn_words import drawn
 from relay import Answering, Asked, event, plain, relaying
 from servers import Authority, Script, Server, endless, loopback, reset, saying, serving
+from token_cast import changed
 
 from monitor.demo.replies import answer
 from monitor.model import FailureKind, Habit, WordHistory
 from monitor.probes.answer.one_word import BASELINE, WINDOW
+from monitor.probes.answer.token_counts import counts_of, prompts
 from monitor.probes.wire.resolver import Resolve, system_resolve
 
 USUAL = Habit(
@@ -241,6 +244,20 @@ class Says:
         return end + usage + (b"data: [DONE]\n\n" if self.done else b"")
 
 
+def counting(count: Callable[[str], int]) -> Case:
+    """Ask a relay that counted a token for each letter, and now counts by another rule for the second time."""
+    before, now = (
+        counts_of([rule(prompt) for prompt in prompts(Random(1))]) for rule in (len, count)
+    )
+
+    async def answering(request: web.Request, asked: Asked) -> web.StreamResponse:
+        usage = {"prompt_tokens": count(asked.json["messages"][0]["content"])}
+        answer = CHAT_ANSWER | {"usage": usage | {"completion_tokens": 1}}
+        return await plain(answer)(request, asked)
+
+    return Case(relay(answering), "tokenizer", {}, Habit(tokens=changed(before, now)))
+
+
 CHAT = {"timeout": "15s"}
 SHORT = {"timeout": "1s"}
 CASES: dict[FailureKind, Case] = {
@@ -345,6 +362,8 @@ CASES: dict[FailureKind, Case] = {
         "tools",
         {"stream": False},
     ),
+    FailureKind.TOKENIZER_CHANGED: counting(lambda prompt: len(prompt.encode())),
+    FailureKind.PROMPT_INJECTED: counting(lambda prompt: 500 + len(prompt)),
     FailureKind.CACHE_MISSING: Case(
         relay(
             plain(

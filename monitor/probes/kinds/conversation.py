@@ -88,6 +88,8 @@ class ConversationProtocol(ABC):
     """Lists or tables of which every whole answer has one."""
     droppable: ClassVar[Mapping[str, str]]
     """What a server may call a parameter that it refuses -> its name in our body."""
+    least_cap: ClassVar[int] = 1
+    """The smallest cap of an answer that the API takes."""
     caps: ClassVar[frozenset[str]]
     """The parameters that carry the cap: a server that refuses them all knows none."""
     controlled: ClassVar[Mapping[str, str]]

@@ -35,6 +35,7 @@ class ResponsesProtocol(ToolProtocol):
         "reasoning": "reasoning",
         "tool_choice": "tool_choice",
     }
+    least_cap: ClassVar[int] = 16
     caps: ClassVar[frozenset[str]] = frozenset({"max_output_tokens"})
     tool_choice: ClassVar[str] = "tool_choice"
     controlled: ClassVar[Mapping[str, str]] = {
