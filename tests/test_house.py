@@ -19,6 +19,13 @@ FRAGMENT = re.compile(
     r"|With|Without|Because)\b"
 )
 """How a docstring begins that is no sentence. One that is can begin with its verb or its subject."""
+NO_VERB = re.compile(r"(?:The|An?|All|Any|One|Those|These|Returns|Sets|Gives)\b|`")
+"""How the docstring of a function begins that does not say first what the function does or returns."""
+FUNCTION = re.compile(
+    r'^ *(?:async )?def (\w+)(?:(?!:\n|\n *(?:async def|def|class|@))[\s\S])*:\n *"""(.*)',
+    re.MULTILINE,
+)
+"""A function's name, and the first line of its docstring."""
 
 
 def modules(*left_out: str) -> Iterator[Path]:
@@ -74,7 +81,18 @@ def test_docstrings_are_sentences() -> None:
                 text = ast.get_docstring(node) or ""
                 if FRAGMENT.match(text):
                     fragments.append(f"{short(path)}: {text.splitlines()[0]}")
-    assert fragments == []
+    assert fragments == [], "want full sentences"
+
+
+def test_the_docstring_of_a_function_begins_with_a_verb() -> None:
+    """That of `__init__` may say of its parameters what their names and types do not."""
+    without = [
+        f"{short(path)}: {name}: {first}"
+        for path in modules()
+        for name, first in FUNCTION.findall(path.read_text())
+        if NO_VERB.match(first) and name != "__init__"
+    ]
+    assert without == [], 'want a verb first, such as "Return the …" or "Say whether …"'
 
 
 def test_the_formatter_is_never_switched_off() -> None:

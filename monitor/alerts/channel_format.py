@@ -184,7 +184,7 @@ def _name(pair: str) -> str:
 
 
 def _plain(scheme: str) -> str:
-    """`ntfys` is `ntfy` by TLS."""
+    """Return a scheme without its TLS: `ntfys` is `ntfy`."""
     tables: tuple[Iterable[str], ...] = (_PRIORITIES, _LINKS, _MARKDOWN, _TRUTHS)
     insecure = scheme.removesuffix("s")
     return insecure if any(insecure in table for table in tables) else scheme

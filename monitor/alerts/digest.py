@@ -80,7 +80,7 @@ def digest(
 
 
 def _meaning(first: Incident | None) -> NotificationType:
-    """`first` is the worst of those that go on, where any does."""
+    """Return what a digest means. `first` is the worst of those that go on, where any does."""
     if first is None:
         return NotificationType.NOTICE
     return NotificationType.RESOLVED if first.closed else NotificationType.OPENED

@@ -96,7 +96,7 @@ class Probe(Protocol):
 
     @property
     def broken_by(self) -> frozenset[FailureKind]:
-        """The failures by which the promise is broken that it tests; empty where it tests none."""
+        """Return the failures by which the promise is broken that it tests; empty where it tests none."""
         ...
 
     @property

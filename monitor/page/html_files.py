@@ -116,7 +116,7 @@ class HtmlFiles:
         base: str | None = None,
         **more: Any,
     ) -> bytes:
-        """`here` lies below the home page of this language; `root` leads to that one, `base` to the
+        """Render a page. `here` lies below the home page of this language; `root` leads to that one, `base` to the
         folder of all. Links are relative, so any sub-path will do.
         """
         up = "../" * here.count("/")

@@ -66,7 +66,7 @@ def _shields(label: str, state: State) -> bytes:
 
 
 def status_json(page: PageView) -> bytes:
-    """The published fields of the page: those of several vantages only where there are several, and what
+    """Return the published fields of the page: those of several vantages only where there are several, and what
     one gets only where the operator shows it.
     """
     fields = {*(() if page.vantages else ("from_",)), *(() if page.shows_trust else ("trust",))}

@@ -25,7 +25,7 @@ def rounded(value: float | None) -> float | None:
 
 
 def windows(main: CheckHistory | None) -> tuple[Window, ...]:
-    """The last 24 hours (`days` is 1), then each of `WINDOWS`."""
+    """Return the last 24 hours (`days` is 1), then each of `WINDOWS`."""
     return tuple(_window(days, _rollup(main, days)) for days in (1, *WINDOWS))
 
 

@@ -242,7 +242,7 @@ class PackedSum(NamedTuple):
 
     @classmethod
     def of(cls, total: "Sum | PackedSum") -> "PackedSum":
-        """`total` may be packed already."""
+        """Make it of a sum, which may be packed already."""
         if isinstance(total, PackedSum):
             return total
         return cls(tuple(total.counts), dict(total.kinds), encode(total.figures))

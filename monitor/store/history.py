@@ -285,7 +285,7 @@ class CheckMemory:
             self.past.add(hour // 24, total)
 
     def history(self, key: str, now: datetime, states: tuple[AlertState, ...]) -> CheckHistory:
-        """The same object as before where there is no news."""
+        """Return the same object as before where there is no news."""
         at, today = millis(now), millis(now) // DAY_MS
         if self.past.today != today:
             self.past.turn(today)
@@ -391,7 +391,7 @@ class History:
         return not self.is_loaded or set_back or self._day != millis(now) // DAY_MS
 
     def begin_load(self, uncommitted: Iterable[Item]) -> None:
-        """The file is read from here on: what is not in it will be added when that is done."""
+        """Begin a load. The file is read from here on: what is not in it will be added when that is done."""
         with self.lock:
             self._journal = [item for item in uncommitted if isinstance(item, RunRecord)]
 

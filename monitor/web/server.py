@@ -113,7 +113,7 @@ class _HttpServer:
         return await self._respond(request, path)
 
     def _names(self) -> Collection[str] | None:
-        """The names by which it may be asked; None: any."""
+        """Return the names by which it may be asked; None: any."""
         return {self._host.lower(), socket.gethostname().lower()}
 
     async def _respond(self, request: web.BaseRequest, path: str) -> web.StreamResponse:

@@ -168,7 +168,7 @@ class Conversation(PaidCall):
     @model_validator(mode="before")
     @classmethod
     def _defaults(cls, data: Any) -> Any:
-        """A stream may take long and is slow when its first token is; a plain call is neither."""
+        """Fill in time limits: a stream may take long and is slow when its first token is; a plain call is neither."""
         if not isinstance(data, dict):
             return data
         streams = data.get("stream", True) is not False
@@ -434,7 +434,7 @@ class CountingPrompt(TextPrompt):
         return max(_COUNTING_CAP if counts else super().usual_cap(), 3 * (self.numbers or 0))
 
     def asked_cost(self) -> RunCost:
-        """A number takes a token, and so does the space behind it."""
+        """Return the usual cost: a number takes a token, and so does the space behind it."""
         if self.text is not None:
             return super().asked_cost()
         if self.stream or self.numbers:

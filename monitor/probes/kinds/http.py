@@ -67,7 +67,7 @@ class HttpProbe(ProbeSettings):
         )
 
     def _judge_status(self, exchange: Exchange) -> Failure | None:
-        """A page has no API's error words: only the edge and redirects are told apart."""
+        """Judge a status. A page has no API's error words: only the edge and redirects are told apart."""
         status = exchange.status or 0
         if self._is_wanted(status):
             walled = judge_edge(exchange, is_api=False) if self.status is None else None

@@ -176,7 +176,7 @@ def _unreadable(connection: Connection, table: Table) -> Iterator[Row]:
 
 
 def _value(row: Any) -> object:
-    """A mark is a number, and what a daemon leaves is a list of moments."""
+    """Read a single value: a mark is a number, and what a daemon leaves is a list of moments."""
     if row.name in {rollup_job.HOURS_FROM, rollup_job.RUNS_FROM, "schema"}:
         return int(row.value)
     if row.name in {small_tables.SEEN, small_tables.CRASHES}:
