@@ -73,7 +73,7 @@ async def as_measured(_check: Check, _result: Result) -> Explained | None:
     return None
 
 
-async def explained(explain: Explain, check: Check, attempted: Attempted) -> Attempted:
+async def with_explanation(explain: Explain, check: Check, attempted: Attempted) -> Attempted:
     """Return the run with a better-founded failure, and with what was looked at as evidence."""
     explanation = await explain(check, attempted.result)
     if explanation is None:
@@ -127,7 +127,7 @@ class Cycle:
             set_by = self.clock_set_by()
             habit, peers = self._habit(check), self._peers(check)
             attempted = await self.ask(check, habit=habit, peers=peers, late_ms=due.late_ms)
-            attempted = await explained(self.explain, check, attempted)
+            attempted = await with_explanation(self.explain, check, attempted)
             if moved := self.clock_set_by() - set_by:  # when it began, by the clock as it is now
                 at = attempted.result.at + moved
                 attempted = replace(attempted, result=replace(attempted.result, at=at))

@@ -16,7 +16,7 @@ from monitor.cli.console import progress, result_table, show_json, stdout
 from monitor.cli.options import AsJson, ConfigPath, load, matching_checks
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.cycle import explained
+from monitor.cycle import with_explanation
 from monitor.daemon.components import make_path_diagnosis
 from monitor.model import Check, Habit, Outcome, Redactor, Result
 from monitor.model.result_json import result_document
@@ -82,7 +82,7 @@ async def ask_all(
             for _ in range(_MAX_REPEATS):
                 if _is_suspicion(attempted):
                     attempted = await ask_once(check, attempted.habit)
-            attempted = await explained(doctor, check, attempted)
+            attempted = await with_explanation(doctor, check, attempted)
         done()
         return check, ledger.priced(check, attempted.result)
 

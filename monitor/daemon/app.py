@@ -265,15 +265,15 @@ class Daemon:
         """Give the alerts what the store remembers, and tell people of the time that nobody watched."""
         now, known = self.clock.now(), {check.key for check in self.deps.config.checks}
         with _log_store_errors():
-            since = components.alerts.needs_since(now)
-            begin = min(since, now - RECENT)
+            for_alerts = components.alerts.needs_since(now)
+            begin = min(for_alerts, now - RECENT)
             latest = await self.store.latest_results()
             recent = await self.store.results_since(begin)
             for result in (*(last for last in latest if last.at < begin), *recent):
                 self.deps.answers.add(result)
-            old = (result for result in latest if result.at < since)
-            recent = tuple(result for result in recent if result.at >= since)
-            components.alerts.seed(result for result in (*old, *recent) if result.check in known)
+            old = (result for result in latest if result.at < for_alerts)
+            new = (result for result in recent if result.at >= for_alerts)
+            components.alerts.seed(result for result in (*old, *new) if result.check in known)
         with _log_store_errors():
             goes_on = components.hub.events if components.hub else frozenset()
             ended = [row for row in state.begun if row.event not in goes_on]

@@ -24,7 +24,7 @@ from run_check import run_check  # noqa: E402
 from street import Street, polite  # noqa: E402
 
 from monitor.clock import SystemClock  # noqa: E402
-from monitor.cycle import explained  # noqa: E402
+from monitor.cycle import with_explanation  # noqa: E402
 from monitor.diagnosis import DiagnosisSettings  # noqa: E402
 from monitor.diagnosis.path_diagnosis import PathDiagnosis  # noqa: E402
 from monitor.model import Check, Endpoint  # noqa: E402
@@ -77,7 +77,7 @@ def check(name: str, port: int, **settings: Any) -> Check:
 
 async def run(client: Client, asked: Check, doctor: PathDiagnosis | None = None) -> dict[str, Any]:
     attempted = await run_check(asked, client)
-    result = (await explained(doctor, asked, attempted) if doctor else attempted).result
+    result = (await with_explanation(doctor, asked, attempted) if doctor else attempted).result
     return {
         "outcome": result.outcome.value,
         "kind": result.failure and result.failure.kind.value,
