@@ -220,12 +220,13 @@ async def live(folder: Path, cut_s: float) -> dict[str, Any]:
         await asyncio.sleep(15)
         after = await asyncio.to_thread(status, folder)
         agents = await asyncio.to_thread(monitor, folder, "agent", "list")
+        # while all are heard: a place that is silent recommends nothing
+        best = {file.name: file.read_text() for file in (folder / "hub/page/best").glob("*.txt")}
         for process in processes[1:]:
             process.terminate()
         await asyncio.to_thread(lambda: [process.wait(30) for process in processes[1:]])
         processes[0].terminate()
         await asyncio.to_thread(processes[0].wait, 30)
-    best = folder / "hub" / "page" / "best"
     return {
         "began": began,
         "ended": SystemClock().now().timestamp(),
@@ -235,7 +236,7 @@ async def live(folder: Path, cut_s: float) -> dict[str, Any]:
         "during": during,
         "after": after,
         "agents": agents,
-        "best": {file.name: file.read_text() for file in sorted(best.glob("*.txt"))},
+        "best": best,
         "faked": FAKETIME is not None,
     }
 

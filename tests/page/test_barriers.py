@@ -60,12 +60,12 @@ async def audited(tab: Tab, what: str) -> None:
     assert audit["ran"] > 20, what
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["desktop", "phone"])
 @pytest.mark.parametrize("world", SHOWN)
 async def test_axe_finds_no_barrier(
-    browser: Browser, address: str, world: str, dark: bool, width: int
+    browser: Browser, address: str, world: str, width: int, dark: bool
 ) -> None:
+    """On a light desktop and a dark phone: the contrast of both palettes has a test of its own."""
     if not AXE.is_file():
         pytest.skip("axe-core is not at AXE_CORE nor in node_modules")
     async with browser.tab(width, dark=dark) as tab:

@@ -429,7 +429,7 @@ ALL: tuple[Cells, ...] = (None, *product(ONE_OF_A_STATE, ONE_OF_A_STATE))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 2, pytest.param(3, marks=pytest.mark.proof)])
 def test_nor_do_they_in_any_combination_of_states(count: int) -> None:
     """The order of base URLs says nothing, so each combination is taken once."""
     worlds = combinations_with_replacement(ALL, count)
