@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Protocol
 
 from monitor.clock import Clock
@@ -64,6 +65,8 @@ class Upload(Protocol):
 
 CALM_BEATS = 3
 """While nothing that is believed changes, so many beats pass from one page to the next."""
+MOST_SHARE = 0.1
+"""Of the time, unless that would be less often than while all is calm."""
 OnBest = Callable[[Mapping[str, PickView | None]], Awaitable[None]]
 """Called with what a page recommends, by service; None where it recommends nothing."""
 
@@ -135,13 +138,18 @@ class Publisher:
         """Publish at each beat, but while all is calm only at each third one.
 
         `changes` tells of each change of what is believed by another value. All is calm while it
-        stays the same, every base URL is known, and the last page was written.
+        stays the same, every base URL is known, and the last page was written. A page that takes
+        long is made as seldom, so that it takes no more than `MOST_SHARE` of the time.
         """
-        beats, seen = 0, changes()
+        beats, rest, seen = CALM_BEATS, 1, changes()
         while not stop.is_set():
-            if not self._is_calm or beats >= CALM_BEATS or changes() != seen:
+            is_news = not self._is_calm or changes() != seen
+            if beats >= (rest if is_news else CALM_BEATS):
                 beats, seen = 0, changes()
+                began = self._clock.monotonic()
                 await self._publish_or_log()
+                took_s = self._clock.monotonic() - began
+                rest = min(CALM_BEATS, ceil(took_s / MOST_SHARE / every.total_seconds()) or 1)
             beats += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), every.total_seconds())

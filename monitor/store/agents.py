@@ -117,8 +117,11 @@ def _receive(
             continue
         crowded = crowded or place in batch.moved
         fresh.append(entry)
+    ids, keys = Ids(), sorted({entry.result.check for entry in fresh})
+    for start in range(0, len(keys), _AT_ONCE):
+        ids.learn(connection, state.vantage, keys[start : start + _AT_ONCE])
     write_set = WriteSet.of(fresh)
-    write(connection, Ids(), write_set, state.heard, vantage=state.vantage, crowded=crowded)
+    write(connection, ids, write_set, state.heard, vantage=state.vantage, crowded=crowded)
     upto = max(before, state.upto)
     upsert(connection, _AGENTS, [asdict(replace(state, upto=upto))])
     small_tables.save(connection, _ledger(batch.spend, state.vantage))

@@ -59,8 +59,6 @@ _SET_BACK = timedelta(minutes=1)
 _FOLD_AT = 200
 _NOTHING = -(1 << 15)
 """Stands for a figure that a run of the chart has not."""
-_DRAWN = 9, 10, 13
-"""The places of ttfb, ttft and speed in what is counted of a run."""
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _BANDS = 1, *WINDOWS
 """Ages in days that end today and each window."""
@@ -174,7 +172,8 @@ class Lately:
         for at, row in rows:
             half = at // HALF_HOUR_MS
             if row[0] < 2 and row[5]:
-                values = chart_values(row[each] if row[each] is not None else -1 for each in _DRAWN)
+                drawn = row[9], row[10], row[13]  # ttfb, ttft, speed
+                values = chart_values([-1 if each is None else each for each in drawn])
                 self.halves.setdefault(half, array("h")).extend(values)
                 self._points.pop(half, None)
 

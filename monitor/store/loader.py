@@ -147,7 +147,7 @@ class Loader:
             span = RUNS.c.at.between(begin, begin + HALF_HOUR_MS - 1)
             for number, text in self._connection.execute(joined.where(span & spoke)):
                 if number in memories:
-                    memories[number].lately.halves[half] = chart_values(map(int, text.split()))
+                    memories[number].lately.halves[half] = chart_values([*map(int, text.split())])
 
     def latest(self) -> Iterator[tuple[int, Result]]:
         """Return the newest run of each check that has one, by the check's number."""

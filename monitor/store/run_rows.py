@@ -4,7 +4,7 @@ Times are stored in units of 0.1 ms (`_100us`), speed in tokens per ten seconds,
 price's currency, lateness and `retry_after` in ms. What is negative or no number is not kept.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -75,6 +75,13 @@ class Ids:
         self._words: dict[tuple[str, str], tuple[int, int]] = {}
         """Id, and the last day on which it was needed."""
         self._counts: dict[str, int] = {}
+
+    def learn(self, connection: Connection, vantage: str, keys: Collection[str]) -> None:
+        """Look up these checks of a vantage at once, as far as they are there."""
+        query = select(CHECKS.c.key, CHECKS.c.id, CHECKS.c.kind, CHECKS.c.rolled_until)
+        these = query.where(CHECKS.c.vantage == vantage, CHECKS.c.key.in_(keys))
+        for key, *known in connection.execute(these):
+            self._checks[key, vantage] = KnownId(*known)
 
     def check(self, connection: Connection, entry: RunRecord, now: datetime) -> KnownId:
         result = entry.result
