@@ -27,12 +27,14 @@ class Shelf:
         self.found = found
         self.broken = False
         self.asked = 0
+        self.clock, self.takes_s = HandClock(NOW), 0.0
 
     async def evidence(self, check: str, at: datetime) -> Evidence | None:
         return Evidence(body=f"what {check} got at {at:%H:%M}")
 
     async def snapshot(self, now: datetime) -> Snapshot:
         self.asked += 1
+        self.clock.tick(self.takes_s)
         if self.broken:
             raise StoreError("the disk is full")
         return replace(self.found, at=now)
@@ -46,7 +48,7 @@ def publisher(
         (SERVICE,),
         checks,
         PageSettings(dir=folder, title="OhMyGPT status", errors=errors),
-        clock=HandClock(NOW),
+        clock=source.clock,
         vantage="Shanghai",
         version="0.1.0",
     )
@@ -219,6 +221,29 @@ def test_a_calm_page_is_made_at_each_third_beat_and_at_the_next_one_where_someth
     assert pages[6:9] == [4, 4, 4]
     assert pages[9:11] == [5, 5]
     assert pages[11:] == [5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "pages"),
+    [(0.9, [1, 2, 3, 4, 5, 6]), (1.5, [1, 1, 2, 2, 3, 3]), (60.0, [1, 1, 1, 2, 2, 2])],
+)
+def test_a_page_takes_no_more_than_a_tenth_of_the_time_and_is_made_at_each_third_beat_at_least(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes_s: float, pages: list[int]
+) -> None:
+    async def story(_: VirtualLoop, __: VirtualClock) -> list[int]:
+        shelf, stop, made = Shelf(replace(worlds.all_good(), checks={})), asyncio.Event(), []
+        shelf.takes_s = takes_s
+        loop = publisher(shelf, tmp_path)
+        running = asyncio.create_task(loop.run(stop, timedelta(seconds=10)))
+        await asyncio.sleep(5)
+        for _ in range(6):
+            made.append(shelf.asked)
+            await asyncio.sleep(10)
+        stop.set()
+        await running
+        return made
+
+    assert virtual_time.run(monkeypatch, story) == pages
 
 
 async def test_a_page_that_somebody_deletes_or_overwrites_is_there_again_with_the_next_but_one(

@@ -41,7 +41,7 @@ CAUGHT_UP_S = 30.0
 HUB_CPU, LATE_MS = 15.0, 20.0
 PUSH_S = 10.0
 WARM_UP_S = 30.0
-HUB_WARM_UP_S = 120.0
+HUB_WARM_UP_S = 180.0
 """Until each check has run once, and the first page of all of them is written."""
 
 
