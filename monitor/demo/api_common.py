@@ -12,6 +12,7 @@ IMAGE_MODEL = "demo-image"
 SPEECH_MODEL = "demo-speech"
 TRANSCRIPTION_MODEL = "demo-transcribe"
 RERANK_MODEL = "demo-rerank"
+REALTIME_MODEL = "demo-realtime"
 CHAT_MODELS = (CHAT_MODEL, "demo-large")
 MODELS = (
     *CHAT_MODELS,
@@ -21,6 +22,7 @@ MODELS = (
     IMAGE_MODEL,
     SPEECH_MODEL,
     TRANSCRIPTION_MODEL,
+    REALTIME_MODEL,
 )
 CREATED = 1_760_000_000
 

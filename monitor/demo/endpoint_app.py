@@ -9,9 +9,24 @@ from aiohttp import web
 
 from monitor.demo import conversation_apis as apis
 from monitor.demo import plain_api
-from monitor.demo.api_common import CHAT_MODELS, ApiError, Json, bad_request, model_list, wrong_key
+from monitor.demo.api_common import (
+    CHAT_MODELS,
+    REALTIME_MODEL,
+    ApiError,
+    Json,
+    bad_request,
+    known_model,
+    model_list,
+    wrong_key,
+)
 from monitor.demo.endpoints import SimulatedEndpoint
 from monitor.demo.faults import SimulatedFault, error_page, home_page
+from monitor.demo.realtime_api import (
+    accept_for_another,
+    realtime_error,
+    session_created,
+    upgrade_required,
+)
 from monitor.demo.replies import CACHED_TOKENS, ApiFormat, Reply
 from monitor.demo.streaming import TokenPace, break_connection, send_reply
 
@@ -40,6 +55,7 @@ class EndpointApp:
         app = web.Application(middlewares=[self._edge], client_max_size=_MAX_BODY)
         app.router.add_get("/", self._home)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/v1/realtime", self._realtime)
         app.router.add_get("/api/usage/token", self._token_usage)
         for path, handler in (
             ("/v1/chat/completions", self._chat),
@@ -152,6 +168,25 @@ class EndpointApp:
         if form.get("stream") != "true":
             return web.json_response(document)
         return _events(plain_api.transcript_events(document))
+
+    async def _realtime(self, request: web.Request) -> web.StreamResponse:
+        """Greet whoever opens a WebSocket, and wait for the goodbye: nothing can be said there."""
+        model, fault = request.query.get("model"), self._current_fault()
+        known_model(model, REALTIME_MODEL)
+        socket = web.WebSocketResponse()
+        if fault is SimulatedFault.NO_UPGRADE or not socket.can_prepare(request).ok:
+            raise upgrade_required()
+        if fault is SimulatedFault.WRONG_ACCEPT:
+            return await accept_for_another(request)
+        await self._pace().think(0.3)
+        await socket.prepare(request)
+        is_error = fault is SimulatedFault.ERROR_EVENT
+        await socket.send_json(realtime_error() if is_error else session_created(model))
+        if not is_error:
+            async for _ in socket:
+                pass
+        await socket.close()
+        return socket
 
     # Calls whose answer can be streamed
 

@@ -105,6 +105,9 @@ class SimulatedFault(StrEnum):
     BILLED_MORE = "bills 1.3 times the tokens of prompts"
     PROMPT_ADDED = "puts a long text before every prompt"
     OTHER_TOKENIZER = "counts tokens as another model does"
+    NO_UPGRADE = "does not pass WebSockets on"
+    WRONG_ACCEPT = "accepts WebSockets with another key than ours"
+    ERROR_EVENT = "opens WebSockets with an error"
     UNCOUNTED = "counts no tokens any more"
     THINKS_TOO_LONG = "thinks until no tokens are left"
 

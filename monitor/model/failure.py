@@ -156,6 +156,7 @@ _OTHER_URL_FOR_KEY = "Do not send your key there; use another base URL."
 _AGAIN_OR_OTHER_MODEL = "Try again, or use another model."
 _CHECK_URL = "Check the base URL."
 _OTHER_URL_FOR_STREAMS = "Use another base URL for streams."
+_OTHER_URL_FOR_WEBSOCKETS = "Use another base URL for WebSockets."
 _OTHER_URL_FOR_TOOLS = "Use another base URL or model for tools."
 _CHECK_MODEL = "Check which model really answers."
 _OTHER_NAME = "Use a base URL with another name."
@@ -167,6 +168,7 @@ _OTHER_URL_OR_RESOLVER = "Use another base URL, or an encrypted resolver."
 _BESIDE_OTHER_URLS = {
     _OTHER_URL: "",
     _OTHER_URL_FOR_STREAMS: "",
+    _OTHER_URL_FOR_WEBSOCKETS: "",
     _FASTER_URL: "",
     _OTHER_URL_FOR_KEY: "Do not send your key there.",
     _AGAIN_OR_OTHER_URL: "Try again.",
@@ -383,6 +385,13 @@ class FailureKind(StrEnum):
     )
     UNEXPECTED_BODY = _down(
         "unexpected_body", label="Unusable answer", what="The answer is not what this call returns."
+    )
+    WEBSOCKET_BROKEN = _down(
+        "websocket_broken",
+        label="No WebSocket",
+        what="WebSockets cannot be opened: something on the way does not pass them on, or answers in the service's place.",
+        remedy=_OTHER_URL_FOR_WEBSOCKETS,
+        shows_reached=True,
     )
     BODY_TIMEOUT = _down(
         "body_timeout",

@@ -22,6 +22,8 @@ class HttpRequest:
     max_body: int = 256 * 1024
     ca_file: Path | None = None
     proxy: Proxy | None = None
+    upgrade: bool = False
+    """Asks for a WebSocket. Its first message, if one comes, is the body of the exchange; then it is closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -288,6 +288,7 @@ CASES: dict[FailureKind, Case] = {
     FailureKind.UNEXPECTED_STATUS: Case(text(b"I am a teapot", 418)),
     FailureKind.UNEXPECTED_REDIRECT: Case(text(b"", 302, Location="http://login.test/"), "models"),
     FailureKind.UNEXPECTED_BODY: Case(relay(plain({"hello": "world"})), "models"),
+    FailureKind.WEBSOCKET_BROKEN: Case(text(b"Upgrade Required", 426, "text/plain"), "realtime"),
     FailureKind.BODY_TIMEOUT: Case(
         raw(saying(OK + b"Content-Length: 9\r\n\r\nx", 60.0)), settings=SHORT
     ),

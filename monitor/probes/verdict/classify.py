@@ -26,12 +26,17 @@ from monitor.probes.verdict.quota import judge_quota, when_it_returns
 
 
 def judge_http(
-    exchange: Exchange, *, had_key: bool, known_good: bool = False, is_api: bool = True
+    exchange: Exchange,
+    *,
+    had_key: bool,
+    known_good: bool = False,
+    is_api: bool = True,
+    want: int = 200,
 ) -> Failure | None:
     """Judge status, headers and error body; None for 2xx (see `judge_api_body`).
 
     `known_good`: this very call has worked before, so a path that is gone is the endpoint's doing.
-    `is_api`: the call wants an API's answer, not a web page.
+    `is_api`: the call wants an API's answer, not a web page. `want` is the status of a good answer.
     """
     status = exchange.status
     if status is None:
@@ -46,7 +51,7 @@ def judge_http(
             FailureKind.UNEXPECTED_REDIRECT, f"got HTTP {status} to {where}, want an answer"
         )
     kind = _status_kind(status, error, html=looks_html(exchange.body))
-    return Failure(_in_context(kind, had_key, known_good), _message(status, error, kind))
+    return Failure(_in_context(kind, had_key, known_good), _message(status, error, kind, want))
 
 
 def judge_api_body(exchange: Exchange) -> Failure | None:
@@ -368,11 +373,11 @@ _BY_STATUS: Mapping[int, Callable[[ErrorBody, bool], FailureKind]] = {
 )
 
 
-def _message(status: int, error: ErrorBody, kind: FailureKind) -> str:
+def _message(status: int, error: ErrorBody, kind: FailureKind, want: int) -> str:
     text = f': "{_cut(error.text)}"' if error.text else ""
     when = when_it_returns(error) if kind is FailureKind.QUOTA_EXHAUSTED else ""
     hint = f"; {kind.row.hint}{when}" if kind.row.hint else when
-    return f"got HTTP {status}{text}, want 200{hint}"
+    return f"got HTTP {status}{text}, want {want}{hint}"
 
 
 def _cut(text: str) -> str:

@@ -1,11 +1,13 @@
 """Sends one request within bounds of time and size, and returns every break of the connection as a value."""
 
 import asyncio
+import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,6 +34,7 @@ from monitor.probes.wire.loop_lag import LagMeter, LoopLag
 from monitor.probes.wire.resolver import PoolResolver, Resolve, system_resolve
 from monitor.probes.wire.session import (
     BrokeError,
+    NotUpgradedError,
     make_context,
     make_session,
     proxy_arguments,
@@ -44,6 +47,15 @@ from monitor.probes.wire.work_budget import WorkBudget, current_budget
 _CONNECT_CAP_S = 10.0
 """Limit for look-up, TCP and TLS together: nobody waits longer for a connection."""
 _MOST_SPENT = 10_000
+_FIRST_MESSAGE_S = 5.0
+"""Limit for the first message of a WebSocket: servers greet at once, or not at all."""
+_GOODBYE_S = 1.0
+_NO_HANDSHAKE = {
+    "Invalid upgrade header": "another Upgrade than to a WebSocket",
+    "Invalid connection header": "another Connection than Upgrade",
+    "Invalid challenge response": "a Sec-WebSocket-Accept that does not belong to our key",
+}
+"""What aiohttp finds wrong with a handshake -> the same in our words."""
 _LATER_S = 0.25
 """A stream may be given up this much later than its watcher asks for."""
 
@@ -113,7 +125,10 @@ class Client:
             token, spends = current.set(trace), current_budget.set(trace.budget)
             try:
                 async with guard:
-                    await _converse(session, request, watch, trace, received, guard, end)
+                    if request.upgrade:
+                        await _open_websocket(session, request, trace, received, guard, end)
+                    else:
+                        await _converse(session, request, watch, trace, received, guard, end)
             except TimeoutError:
                 received.error = _timed_out(trace, received)
             except aiohttp.InvalidURL:
@@ -173,34 +188,120 @@ async def _converse(
     guard: asyncio.Timeout,
     end: float,
 ) -> None:
-    headers = CIMultiDict({"Accept-Encoding": "identity", "User-Agent": "monitor"})
-    headers.update(request.headers)
-    if request.proxy is not None and trace.route is Route.RELAYED:
-        headers.update(credentials(request.proxy))
     async with session.request(
         request.method,
         request.url,
         data=request.body,
-        headers=headers,
+        headers=_headers(request, trace),
         allow_redirects=False,
         read_bufsize=min(65536, request.max_body),
         **proxy_arguments(request.proxy),
     ) as response:
-        received.ttfb = trace.since_start(trace.stamp())
-        received.status = response.status
-        trace.budget.has_answer = True
-        for name, value in response.headers.items():
-            received.headers.setdefault(name.lower(), value)
-        trace.on_closed = partial(_hang_up, response.content)
-        decoder = Decoder(received.headers.get("content-encoding", ""), request.max_body)
+        await _take_answer(response, request, watch, trace, received, guard, end)
 
-        def alarm() -> None:
-            _wait_for_watch(watch, trace, received, guard, end)
 
-        alarm()
-        received.error = await _read_body(response.content, watch, trace, received, decoder, alarm)
-        if received.error is not None:
-            response.close()
+async def _open_websocket(
+    session: aiohttp.ClientSession,
+    request: HttpRequest,
+    trace: Trace,
+    received: _Received,
+    guard: asyncio.Timeout,
+    end: float,
+) -> None:
+    """Shake hands, wait a moment for the first message, and say goodbye."""
+    try:
+        socket = await session.ws_connect(
+            request.url,
+            headers=_headers(request, trace),
+            timeout=aiohttp.ClientWSTimeout(ws_close=_GOODBYE_S),
+            max_msg_size=request.max_body,
+            **proxy_arguments(request.proxy),
+        )
+    except NotUpgradedError as exc:
+        async with exc.response as response:
+            await _take_answer(response, request, None, trace, received, guard, end)
+        return
+    except aiohttp.WSServerHandshakeError as exc:
+        _note_head(exc.status, exc.headers, trace, received)
+        why = _NO_HANDSHAKE.get(exc.message, exc.message)
+        received.error = TransportError(TransportPhase.HEADERS, ErrorType.PROTOCOL, why)
+        return
+    _note_head(HTTPStatus.SWITCHING_PROTOCOLS, None, trace, received)
+    try:
+        await _take_message(socket, trace, received, end)
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await socket.close()
+
+
+async def _take_message(
+    socket: aiohttp.ClientWebSocketResponse, trace: Trace, received: _Received, end: float
+) -> None:
+    """Wait for the first message, but not so long that no time for a goodbye is left."""
+    left_s = end - asyncio.get_running_loop().time() - _GOODBYE_S
+    if left_s <= 0:
+        return
+    try:
+        message = await socket.receive(min(left_s, _FIRST_MESSAGE_S))
+    except TimeoutError:
+        return
+    match message.type:
+        case aiohttp.WSMsgType.TEXT:
+            data = message.data.encode("utf-8", "replace")
+        case aiohttp.WSMsgType.BINARY:
+            data = message.data
+        case aiohttp.WSMsgType.ERROR:
+            is_large = getattr(message.data, "code", None) == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+            what = ErrorType.TOO_LARGE if is_large else ErrorType.PROTOCOL
+            received.error = TransportError(TransportPhase.BODY, what)
+            return
+        case _:
+            why = f"{socket.close_code} {message.extra or ''}".strip()
+            received.error = TransportError(TransportPhase.BODY, ErrorType.CLOSED, why)
+            return
+    received.chunks.append(Chunk(trace.since_start(trace.stamp()), data))
+
+
+def _headers(request: HttpRequest, trace: Trace) -> CIMultiDict[str]:
+    headers = CIMultiDict({"Accept-Encoding": "identity", "User-Agent": "monitor"})
+    headers.update(request.headers)
+    if request.proxy is not None and trace.route is Route.RELAYED:
+        headers.update(credentials(request.proxy))
+    return headers
+
+
+def _note_head(
+    status: int, headers: Mapping[str, str] | None, trace: Trace, received: _Received
+) -> None:
+    received.ttfb = trace.since_start(trace.stamp())
+    received.status = status
+    trace.budget.has_answer = True
+    for name, value in (headers or {}).items():
+        received.headers.setdefault(name.lower(), value)
+
+
+async def _take_answer(
+    response: aiohttp.ClientResponse,
+    request: HttpRequest,
+    watch: StreamWatcher | None,
+    trace: Trace,
+    received: _Received,
+    guard: asyncio.Timeout,
+    end: float,
+) -> None:
+    """Note the head of an answer, and read its body."""
+    _note_head(response.status, response.headers, trace, received)
+    trace.on_closed = partial(_hang_up, response.content)
+    decoder = Decoder(received.headers.get("content-encoding", ""), request.max_body)
+
+    def alarm() -> None:
+        _wait_for_watch(watch, trace, received, guard, end)
+
+    alarm()
+    received.error = await _read_body(response.content, watch, trace, received, decoder, alarm)
+    if received.error is not None:
+        response.close()
     if trace.route is Route.RELAYED and received.status == 407:
         received.error = error_by_proxy_status(407)
     if trace.was_reset:  # aiohttp takes it for the end of a body that has no length

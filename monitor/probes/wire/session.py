@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from asyncio.sslproto import SSLProtocol
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,23 @@ async def _no_retry(
         raise BrokeError from exc
 
 
+class NotUpgradedError(Exception):
+    """Carries the answer that came where a WebSocket was asked for, which aiohttp would throw away."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+async def _want_upgrade(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    response = await handler(request)
+    if "Sec-WebSocket-Key" in request.headers and response.status != HTTPStatus.SWITCHING_PROTOCOLS:
+        raise NotUpgradedError(response)
+    return response
+
+
 def make_context(ca_file: Path | None) -> ssl.SSLContext:
     SSLProtocol.max_size = _TLS_BUFFER
     context = ssl.create_default_context(cafile=ca_file)
@@ -51,7 +69,7 @@ def make_session(
         connector=_connector(resolver, context, proxy),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        middlewares=(_no_retry,),
+        middlewares=(_no_retry, _want_upgrade),
         max_line_size=_LINE,
         max_field_size=_LINE,
         max_headers=_HEADERS,
