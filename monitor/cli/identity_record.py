@@ -62,7 +62,7 @@ def command(
     ] = False,
 ) -> None:
     """Ask a model for one-word answers and keep them as a reference. Costs about 35 tokens an answer."""
-    endpoint = _endpoint(url, key_env)
+    endpoint = endpoint_at(url, _key(key_env))
     if output.exists():
         raise MonitorError(f"{output} is there already; choose another name")
     if not output.absolute().parent.is_dir():
@@ -106,19 +106,22 @@ def _is_agreed() -> bool:
     return typer.confirm("Go on?")
 
 
-def _endpoint(url: str, key_env: str) -> Endpoint:
+def _key(key_env: str) -> Secret | None:
     key = os.environ.get(key_env, "").strip() if key_env else ""
     if key_env and not key:
         raise typer.BadParameter(f"{key_env} is not set", param_hint="'--key-env'")
+    return Secret(key) if key else None
+
+
+def endpoint_at(url: str, key: Secret | None) -> Endpoint:
+    """Return a base URL of the command line as an endpoint. Raises BadParameter for an address that is none."""
     try:
         base = TypeAdapter(BaseUrl).validate_python(url if "://" in url else f"https://{url}")
     except ValidationError as error:
         problem = error.errors()[0]
         what = str(problem.get("ctx", {}).get("error", problem["msg"]))
         raise typer.BadParameter(what, param_hint="'URL'") from None
-    return Endpoint(
-        id="reference", service="identity", url=base, name=base, key=Secret(key) if key else None
-    )
+    return Endpoint(id="url", service="command-line", url=base, name=base, key=key)
 
 
 def _host(endpoint: Endpoint) -> str:

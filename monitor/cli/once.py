@@ -24,7 +24,7 @@ from monitor.probes import Attempted, attempt
 from monitor.probes.wire.client import Client
 
 Answer = tuple[Check, Result]
-_MAX_REPEATS = 2
+MAX_REPEATS = 2
 _AT_ONCE = 20
 """Runs side by side: enough to be quick, few enough that they do not slow each other."""
 
@@ -79,8 +79,8 @@ async def ask_all(
         """Repeat where one answer proves nothing: a burst, or a wrong answer."""
         async with gate:
             attempted = await ask_once(check, Habit())
-            for _ in range(_MAX_REPEATS):
-                if _is_suspicion(attempted):
+            for _ in range(MAX_REPEATS):
+                if is_suspicion(attempted):
                     attempted = await ask_once(check, attempted.habit)
             attempted = await with_explanation(doctor, check, attempted)
         done()
@@ -93,7 +93,7 @@ async def ask_all(
         await doctor.close()
 
 
-def _is_suspicion(attempted: Attempted) -> bool:
+def is_suspicion(attempted: Attempted) -> bool:
     """Say whether something odd was seen that is no verdict yet; within three answers it is, or is gone."""
     habit = attempted.habit
     return attempted.result.failure is None and bool(habit.bursts or habit.mismatches)

@@ -117,6 +117,8 @@ class FailureRow:
     """It is news only at first: after some runs it is how this check answers."""
     shows_reached: bool = False
     """A plain request to a base URL that ends so has reached an HTTP server."""
+    is_unoffered: bool = False
+    """A call that ends so is one that the base URL does not have, where another call for the same model works."""
     is_common: bool = False
     """The page's glossary explains it even where nothing fails so at present."""
 
@@ -344,6 +346,7 @@ class FailureKind(StrEnum):
         label="No channel",
         what="The service has no provider left for this model.",
         remedy="Use another model.",
+        is_unoffered=True,
     )
     EDGE_ERROR = _down(
         "edge_error",
@@ -368,6 +371,7 @@ class FailureKind(StrEnum):
         label="Got a web page",
         what="A web page comes instead of an answer.",
         remedy=_CHECK_URL,
+        is_unoffered=True,
     )
     UNEXPECTED_STATUS = _down(
         "unexpected_status",
@@ -382,6 +386,7 @@ class FailureKind(StrEnum):
         what="The server sends callers elsewhere.",
         remedy=_CHECK_URL,
         shows_reached=True,
+        is_unoffered=True,
     )
     UNEXPECTED_BODY = _down(
         "unexpected_body", label="Unusable answer", what="The answer is not what this call returns."
@@ -637,6 +642,7 @@ class FailureKind(StrEnum):
         remedy=_CHECK_BALANCE,
         hint="the key may not do this",
         needs_person=True,
+        is_unoffered=True,
     )
     CLIENT_REFUSED = _account(
         "client_refused",
@@ -653,6 +659,7 @@ class FailureKind(StrEnum):
         remedy="Check the model's name and the key's permissions.",
         hint="check the model's name",
         needs_person=True,
+        is_unoffered=True,
     )
     REGION_BLOCKED = _account(
         "region_blocked",
@@ -680,6 +687,7 @@ class FailureKind(StrEnum):
         remedy=_CHECK_URL,
         hint="check the base URL",
         is_unspecific=True,
+        is_unoffered=True,
     )
     NO_KEY = _account(
         "no_key",
@@ -727,6 +735,7 @@ class FailureKind(StrEnum):
         what="The service has no such call; another check asks its model itself.",
         remedy="The operator may remove this check.",
         by_choice=True,
+        is_unoffered=True,
     )
     BALANCE_LOW = _account(
         "balance_low",

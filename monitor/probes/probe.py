@@ -171,6 +171,8 @@ class ProbeSettings(BaseModel):
     """Whether the page shows such a check; what only the operator may know is not."""
     broken_by: ClassVar[frozenset[FailureKind]] = frozenset()
     """The failures by which the promise is broken that such a probe tests; the page then says what one gets."""
+    audited: ClassVar[bool] = True
+    """Whether `monitor audit` asks it of a base URL of which nothing is known but a model."""
     compares_peers: ClassVar[bool] = False
     """Whether a run looks at what the same probe has learned at the service's other base URLs."""
 

@@ -52,6 +52,7 @@ class CompletionsProbe(TextPrompt):
     kind: ClassVar[str] = "completions"
     title: ClassVar[str] = "Completions"
     main_rank: ClassVar[int] = 4
+    audited: ClassVar[bool] = False
     controlled: ClassVar[Mapping[str, str]] = CompletionsProtocol.controlled
 
     @property

@@ -33,6 +33,7 @@ class ImagesProbe(StreamableCall):
     kind: ClassVar[str] = "images"
     title: ClassVar[str] = "Images"
     main_rank: ClassVar[int] = 22
+    audited: ClassVar[bool] = False
     route: ClassVar[str] = "/v1/images/generations"
     max_body: ClassVar[int] = 16 * 1024 * 1024
     droppable: ClassVar[Mapping[str, str]] = {"quality": "quality", "size": "size"}

@@ -20,6 +20,7 @@ class ModerationsProbe(TextCall):
     kind: ClassVar[str] = "moderations"
     title: ClassVar[str] = "Moderation"
     main_rank: ClassVar[int] = 21
+    audited: ClassVar[bool] = False
     route: ClassVar[str] = "/v1/moderations"
 
     model: str = Field(default="omni-moderation-latest", description="the moderation model")

@@ -35,6 +35,7 @@ class RerankProbe(ApiCall):
     kind: ClassVar[str] = "rerank"
     title: ClassVar[str] = "Reranking"
     main_rank: ClassVar[int] = 27
+    audited: ClassVar[bool] = False
     route: ClassVar[str] = "/v1/rerank"
     controlled: ClassVar[Mapping[str, str]] = {
         "model": "model",

@@ -26,6 +26,7 @@ class SpeechProbe(StreamableCall):
     kind: ClassVar[str] = "speech"
     title: ClassVar[str] = "Speech"
     main_rank: ClassVar[int] = 23
+    audited: ClassVar[bool] = False
     route: ClassVar[str] = "/v1/audio/speech"
     accept: ClassVar[str] = "audio/*, application/json"
     max_body: ClassVar[int] = 4 * 1024 * 1024

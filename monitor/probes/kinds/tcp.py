@@ -17,6 +17,7 @@ class DialProbe(ProbeSettings):
     """Opens a connection and closes it: nothing is sent that an application would see."""
 
     needs_key: ClassVar[bool] = False
+    audited: ClassVar[bool] = False
     encrypted: ClassVar[bool]
     """Whether a TLS handshake follows; then the usual port is that of https."""
 

@@ -30,6 +30,7 @@ class TranscriptionsProbe(StreamableCall):
     kind: ClassVar[str] = "transcriptions"
     title: ClassVar[str] = "Transcription"
     main_rank: ClassVar[int] = 24
+    audited: ClassVar[bool] = False
     route: ClassVar[str] = "/v1/audio/transcriptions"
     stream_reader: ClassVar[type[ProtocolReader]] = TranscriptReader
     controlled: ClassVar[Mapping[str, str]] = {"model": "model", "file": "", "stream": "stream"}

@@ -17,6 +17,7 @@ class VisionProbe(ChatShape):
     kind: ClassVar[str] = "vision"
     title: ClassVar[str] = "Vision"
     main_rank: ClassVar[int] = 25
+    audited: ClassVar[bool] = False
 
     def asked_cost(self) -> RunCost:
         return RunCost(tokens_in=110, tokens_out=2)

@@ -1,0 +1,496 @@
+"""Plans an audit of one base URL, and runs it: every probe kind that is for audits, once, by the usual wire client."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from enum import StrEnum
+from random import Random, SystemRandom
+from typing import Any
+
+from monitor.cli.identity_record import questions, record
+from monitor.cli.once import MAX_REPEATS, is_suspicion
+from monitor.clock import Clock
+from monitor.cycle import Explain, with_explanation
+from monitor.model import (
+    Check,
+    Endpoint,
+    Failure,
+    FailureKind,
+    Habit,
+    MonitorError,
+    Outcome,
+    Redactor,
+    Result,
+)
+from monitor.model.failure import Group
+from monitor.model.result import DAYS, MOST_EMPTY_WORDS
+from monitor.probes import PROBES, Attempted, attempt
+from monitor.probes.answer.identity_comparison import IdentityComparison, compare_words
+from monitor.probes.answer.identity_reference import IdentityReference
+from monitor.probes.kinds.balance import BalanceProbe
+from monitor.probes.kinds.chat import ChatShape
+from monitor.probes.kinds.chosen_api import PROTOCOLS, ChosenApi
+from monitor.probes.kinds.conversation import Conversation
+from monitor.probes.kinds.identity import IdentityProbe
+from monitor.probes.probe import ProbeSettings, RunCost, Sender
+
+FIRST = ("http", "models")
+"""What is asked before anything is paid for: whether it is reached, and which models it lists."""
+IDENTITY_ANSWERS = 60
+"""One-word answers: ten of each cell, which is a window of 48 with room for empty ones."""
+_THROUGH_EACH = ("tools",)
+"""Kinds for any API that are asked through each that works, since each may lose what they test; others through the first."""
+_OWN_MODELS = {"embeddings": "embed", "realtime": "realtime"}
+"""Kinds that want a model of their own, and the word by which the list tells it."""
+_NOT_THERE = frozenset({404, 405, 501})
+"""What servers answer for a call that they do not have."""
+_NO_CONVERSATION = [
+    "embed",
+    "rerank",
+    "moderation",
+    "whisper",
+    "transcri",
+    "tts",
+    "speech",
+    "audio",
+    "image",
+    "dall-e",
+    "sora",
+    "video",
+    "veo",
+    "realtime",
+]
+_SMALL = ["nano", "mini", "lite", "flash", "haiku", "small", "turbo"]
+_SEED = 1
+"""Of the permutation test: the same answers give the same figures."""
+
+
+class StepFinding(StrEnum):
+    """Says what a step has found."""
+
+    WORKS = "works"
+    BROKEN = "broken"
+    UNKNOWN = "unknown"
+    """It could not be judged."""
+    NOT_OFFERED = "not_offered"
+    """The base URL does not have this call, which is no fault."""
+    NOT_ASKED = "not_asked"
+    DESCRIBED = "described"
+    """What came is told, and judged by nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditStep:
+    """One question of an audit: a probe kind with its settings. `api` is the API that it goes through, if it may choose."""
+
+    probe: ProbeSettings
+    api: str = ""
+    count: int = 1
+    """How often it is asked."""
+
+    @property
+    def name(self) -> str:
+        kind = self.probe.kind
+        return f"{kind} ({self.api})" if isinstance(self.probe, ChosenApi) else kind
+
+    @property
+    def cost(self) -> RunCost:
+        usual = self.probe.usual_cost()
+        return RunCost(
+            questions=self.count * usual.questions,
+            tokens_in=self.count * usual.tokens_in,
+            tokens_out=self.count * usual.tokens_out,
+        )
+
+    @property
+    def is_api(self) -> bool:
+        """Say whether it finds out if an API is spoken."""
+        return self.probe.kind in PROTOCOLS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """Holds what came of a step. `result` is None where nothing was asked; `note` is for a person."""
+
+    step: AuditStep
+    finding: StepFinding
+    note: str = ""
+    result: Result | None = None
+    took_s: float = 0.0
+    runs: int = 0
+
+    @property
+    def failure(self) -> Failure | None:
+        return None if self.result is None else self.result.failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordsAnswered:
+    """Holds the one-word answers that came, and how far they are from a reference, where one was given."""
+
+    answers: IdentityReference
+    reference: IdentityReference | None = None
+    comparison: IdentityComparison | None = None
+
+    @property
+    def is_too_empty(self) -> bool:
+        return self.answers.empty > MOST_EMPTY_WORDS * self.answers.answers
+
+    @property
+    def verdict(self) -> str:
+        """Say what so few answers can tell, and no more."""
+        if self.is_too_empty:
+            share = self.answers.empty / self.answers.answers
+            return f"Cannot be described: {share:.0%} of the answers are empty."
+        if self.comparison is not None:
+            return self.comparison.verdict
+        return (
+            f"{self.answers.answers} one-word answers show this model's habits, and do not tell by themselves which"
+            " model it is. With --reference FILE they are compared with answers of an API that you trust."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Holds all that an audit found. `stopped` says why not everything was asked."""
+
+    url: str
+    at: datetime
+    took_s: float
+    model: str
+    """The one that was asked for; empty where none was known."""
+    is_chosen: bool
+    """Whether it was taken from the base URL's own list."""
+    steps: tuple[StepResult, ...]
+    words: WordsAnswered | None = None
+    stopped: str = ""
+    tokens: int = 0
+    """The tokens that were counted in the answers."""
+    uncounted: int = 0
+    """Paid runs whose answer counted no tokens."""
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """Return the names under which models answered, without the one of embeddings."""
+        names = {
+            step.result.model
+            for step in self.steps
+            if isinstance(step.step.probe, Conversation) and step.result and step.result.model
+        }
+        return tuple(sorted(names | set(self.words.answers.answered_as if self.words else ())))
+
+    @property
+    def broken(self) -> tuple[StepResult, ...]:
+        return tuple(step for step in self.steps if step.finding is StepFinding.BROKEN)
+
+    @property
+    def is_well(self) -> bool:
+        return not self.broken and not self.stopped
+
+
+def planned(
+    model: str,
+    aliases: Iterable[str] = (),
+    pause: timedelta | None = None,
+    words: int = IDENTITY_ANSWERS,
+) -> list[AuditStep]:
+    """Return every step, as if all APIs were spoken. `pause` is that of the cache, `words` how many are asked for.
+
+    The names under which a model may answer are only judged where the APIs themselves are asked: other kinds
+    would then have no word on what they are for.
+    """
+    kinds = sorted(
+        (kind for kind in PROBES.values() if kind.audited),
+        key=lambda kind: (
+            FIRST.index(kind.kind) if kind.kind in FIRST else len(FIRST),
+            kind.main_rank,
+        ),
+    )
+    steps: list[AuditStep] = []
+    for kind in kinds:
+        settings: dict[str, Any] = {}
+        if kind.kind in PROTOCOLS:
+            settings["aliases"] = frozenset({model, *aliases})
+        elif issubclass(kind, Conversation):
+            settings["aliases"] = frozenset({"any"})
+        if pause is not None and "pause" in kind.model_fields:
+            settings["pause"] = pause
+        if issubclass(kind, ChosenApi):
+            each = [AuditStep(probe=kind(**settings, api=api), api=api) for api in PROTOCOLS]
+            steps += each if kind.kind in _THROUGH_EACH else each[:1]
+        else:
+            count = words if issubclass(kind, IdentityProbe) else 1
+            steps.append(AuditStep(probe=kind(**settings), count=count))
+    return steps
+
+
+def expected(steps: Iterable[AuditStep]) -> RunCost:
+    """Return what the steps cost together, each asked once; a free step counts as one request."""
+    costs = [step.cost for step in steps]
+    return RunCost(
+        questions=sum(max(cost.questions, 1) for cost in costs),
+        tokens_in=sum(cost.tokens_in for cost in costs),
+        tokens_out=sum(cost.tokens_out for cost in costs),
+    )
+
+
+@dataclass(kw_only=True)
+class AuditRun:
+    """Asks the steps one after another. `on_step` is called after each."""
+
+    endpoint: Endpoint
+    model: str
+    steps: list[AuditStep]
+    client: Sender
+    clock: Clock
+    explain: Explain
+    redact: Redactor
+    reference: IdentityReference | None = None
+    rng: Random = field(default_factory=SystemRandom)
+    on_step: Callable[[StepResult], None] = lambda _: None
+    pause_s: float = 5.0
+    """How long a server that asks for fewer requests is left alone, where words are asked for."""
+
+    _results: list[StepResult] = field(default_factory=list)
+    _listed: frozenset[str] = frozenset()
+    _spoken: list[str] = field(default_factory=list)
+    _words: WordsAnswered | None = None
+    _chosen: bool = False
+    _stopped: str = ""
+    _tokens: int = 0
+    _uncounted: int = 0
+
+    async def run(self) -> Audit:
+        began, at = self.clock.monotonic(), self.clock.now()
+        apis_left = [step for step in self.steps if step.is_api]
+        for step in self.steps:
+            if self._stopped:
+                break
+            if step.is_api:
+                apis_left.remove(step)
+            result = await self._take(step)
+            self._results.append(result)
+            self.on_step(result)
+            self._stopped = self._why_stop(result, more_apis=bool(apis_left))
+            if not self._stopped and step.probe.kind == FIRST[-1]:
+                self._choose_model()
+        return Audit(
+            url=self.redact(self.endpoint.url),
+            at=at,
+            took_s=self.clock.monotonic() - began,
+            model=self.redact(self.model),
+            is_chosen=self._chosen,
+            steps=tuple(self._results),
+            words=self._words,
+            stopped=self._stopped,
+            tokens=self._tokens,
+            uncounted=self._uncounted,
+        )
+
+    def _choose_model(self) -> None:
+        if self.model:
+            return
+        self.model = likely_model(self._listed)
+        self._chosen = bool(self.model)
+        if not self.model:
+            self._stopped = "No model is known to ask: name one with --model."
+
+    async def _take(self, step: AuditStep) -> StepResult:
+        """Ask a step, if there is anything to ask."""
+        began = self.clock.monotonic()
+        ready = self._ready(step)
+        if isinstance(ready, str):
+            return StepResult(step=step, finding=StepFinding.NOT_ASKED, note=ready)
+        if isinstance(ready.probe, IdentityProbe):
+            result = await self._ask_for_words(ready)
+        else:
+            result = await self._ask(ready)
+        return replace(result, took_s=self.clock.monotonic() - began)
+
+    def _ready(self, step: AuditStep) -> AuditStep | str:
+        """Return the step as it can be asked here, or say why it cannot."""
+        probe = step.probe
+        if isinstance(probe, ChosenApi) and step.api not in self._spoken:
+            alone = sum(other.probe.kind == probe.kind for other in self.steps) == 1
+            if not (alone and self._spoken):
+                return f"{step.api} does not work here"
+            api = self._spoken[0]
+            return replace(step, probe=probe.model_copy(update={"api": api}), api=api)
+        if isinstance(probe, ChatShape) and not step.is_api and "chat" not in self._spoken:
+            return "chat does not work here"
+        if probe.kind in _OWN_MODELS:
+            name = own_model(self._listed, _OWN_MODELS[probe.kind])
+            if not name:
+                return "its list names no such model"
+            return replace(step, probe=probe.model_copy(update={"model": name}))
+        return step
+
+    async def _ask(self, step: AuditStep) -> StepResult:
+        """Ask once, and again where one answer proves nothing, as `monitor once` does."""
+        probe = step.probe
+        model = getattr(probe, "model", None) or self.model or None
+        check = Check(
+            service="audit",
+            endpoint=self.endpoint,
+            probe=probe,
+            model=model,
+            asked_models=frozenset(filter(None, [self.model])),
+        )
+        attempted = await self._attempt(check, Habit())
+        runs = 1
+        while runs <= MAX_REPEATS and is_suspicion(attempted):
+            attempted = await self._attempt(check, attempted.habit)
+            runs += 1
+        attempted = await with_explanation(self.explain, check, attempted)
+        self._listed = self._listed or attempted.habit.listed
+        result = attempted.result
+        finding = self._finding(step, result)
+        if step.is_api and finding is not StepFinding.NOT_OFFERED and result.outcome in _ANSWERED:
+            self._spoken.append(step.probe.kind)
+        note = attempted.evidence.note if attempted.evidence else ""
+        return StepResult(
+            step=step, finding=finding, result=result, runs=runs, note=_note(step, result, note)
+        )
+
+    async def _attempt(self, check: Check, habit: Habit) -> Attempted:
+        attempted = await attempt(
+            check,
+            habit=habit,
+            client=self.client,
+            clock=self.clock,
+            rng=self.rng,
+            vantage="local",
+            redact=self.redact,
+            cert_days=DAYS if check.probe.kind == FIRST[0] else 0,  # once is enough
+        )
+        usage = attempted.result.usage
+        if check.probe.paid and usage is None:
+            self._uncounted += attempted.result.outcome is not Outcome.UNKNOWN
+        elif usage is not None:
+            self._tokens += (usage.tokens_in or 0) + (usage.tokens_out or 0)
+        return attempted
+
+    def _finding(self, step: AuditStep, result: Result) -> StepFinding:
+        failure = result.failure
+        if failure is None:
+            is_unread = isinstance(step.probe, BalanceProbe) and result.balance is None
+            if step.probe.compares_peers:
+                return StepFinding.DESCRIBED  # it judges by what it saw before, which is nothing
+            return StepFinding.NOT_OFFERED if is_unread else StepFinding.WORKS
+        row = failure.kind.row
+        if step.probe.kind == FIRST[0] and row.shows_reached and failure.outcome is Outcome.DOWN:
+            return StepFinding.WORKS  # any answer of an HTTP server says that it is reached
+        if step.probe.kind not in FIRST and is_not_offered(result, step, beside=self._spoken):
+            return StepFinding.NOT_OFFERED
+        return StepFinding.UNKNOWN if failure.outcome is Outcome.UNKNOWN else StepFinding.BROKEN
+
+    async def _ask_for_words(self, step: AuditStep) -> StepResult:
+        asked = questions(step.count, self.rng)
+        try:
+            answers = await record(
+                self.endpoint, self.model, asked, self.clock, pause_s=self.pause_s
+            )
+        except MonitorError as error:
+            return StepResult(step=step, finding=StepFinding.UNKNOWN, note=str(error), runs=1)
+        answers = self._safe(answers)
+        self._tokens += answers.tokens_in + answers.tokens_out
+        comparison = None
+        if self.reference is not None:
+            rng = Random(_SEED)  # noqa: S311  # deals words anew, and nothing secret
+            comparison = compare_words(self.reference.sample, answers.sample, rng)
+        self._words = WordsAnswered(
+            answers=answers, reference=self.reference, comparison=comparison
+        )
+        finding = StepFinding.DESCRIBED
+        if comparison is not None and comparison.is_enough and not self._words.is_too_empty:
+            finding = StepFinding.BROKEN if comparison.differs else StepFinding.WORKS
+        return StepResult(
+            step=step, finding=finding, note=self._words.verdict, runs=answers.answers
+        )
+
+    def _safe(self, answers: IdentityReference) -> IdentityReference:
+        """Return the answers without a secret that a server may have put into them."""
+        counts = {
+            cell: {self.redact(word): count for word, count in words.items()}
+            for cell, words in answers.counts.items()
+        }
+        return replace(
+            answers, answered_as=tuple(map(self.redact, answers.answered_as)), counts=counts
+        )
+
+    def _why_stop(self, last: StepResult, *, more_apis: bool) -> str:
+        """Say why nothing more can be learned, in one sentence; empty where there is more to ask."""
+        failure = last.failure
+        if failure is not None:
+            row = failure.kind.row
+            is_first = last.step.probe.kind in FIRST
+            is_silent = last.result is not None and last.result.http_status is None
+            if last.step.probe.kind == FIRST[0] and is_silent:
+                return f"It is not reached: {failure.message}."
+            if failure.kind is FailureKind.AUTH_INVALID and not self._spoken:
+                return f"The key is refused: {failure.message}."
+            if row.needs_person and not row.is_unoffered and not is_first and not self._spoken:
+                return f"{row.label}: {failure.message}."
+        if last.step.is_api and not more_apis and not self._spoken:
+            return self._why_silent()
+        return ""
+
+    def _why_silent(self) -> str:
+        """Say that no API answered, and what else might."""
+        near = get_close_matches(self.model, sorted(self._listed), 1)
+        hint = f" Its list names {near[0]}." if near and near[0] != self.model else ""
+        return f"No API of this base URL answers as {self.model}.{hint}"
+
+
+_ANSWERED = frozenset({Outcome.UP, Outcome.DEGRADED})
+
+
+def is_not_offered(result: Result, step: AuditStep, beside: Iterable[str]) -> bool:
+    """Say whether a base URL does not have a call. `beside` are the APIs that work there.
+
+    A key that is refused by one API and taken by another is not refused for being wrong.
+    """
+    failure = result.failure
+    if failure is None or failure.kind.row.group is Group.EDGE:
+        return False
+    if failure.kind.row.is_unoffered or result.http_status in _NOT_THERE:
+        return True
+    is_other = step.is_api and bool([*beside])
+    is_money = failure.kind is FailureKind.QUOTA_EXHAUSTED
+    return is_other and result.http_status == 401 and not is_money
+
+
+def _note(step: AuditStep, result: Result, note: str) -> str:
+    """Return what a person should know beside the finding: the course of a stream, a balance, what the run noted."""
+    return "; ".join(filter(None, [*_stream_words(step, result), note]))
+
+
+def _stream_words(step: AuditStep, result: Result) -> Iterator[str]:
+    stream, first = result.stream, result.timings.ttft
+    if not step.is_api or stream is None:
+        return
+    if first is not None:
+        yield f"first token after {first:.0f} ms"
+    if result.failure is None and stream.tokens_per_s is not None:
+        yield f"streams as it is written, {stream.tokens_per_s:.0f} tokens/s"
+    elif result.failure is None:
+        yield "too quick to tell whether streams are held back"
+    if stream.complete:
+        yield "complete"
+
+
+def likely_model(listed: Iterable[str]) -> str:
+    """Return a model that probably converses, one that is probably cheap before the others; empty for none."""
+    names = [
+        name
+        for name in sorted(listed)
+        if not any(word in name.lower() for word in _NO_CONVERSATION)
+    ]
+    return min(names, key=lambda name: not any(word in name.lower() for word in _SMALL), default="")
+
+
+def own_model(listed: Iterable[str], word: str) -> str:
+    """Return a model with a word in its name, a small one before the others; empty for none."""
+    names = [name for name in sorted(listed) if word in name.lower()]
+    return min(names, key=lambda name: not any(word in name.lower() for word in _SMALL), default="")

@@ -1,0 +1,325 @@
+"""`monitor audit`: the whole set once against a simulated relay, over real sockets; healthy, faulty, hostile."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from random import Random
+from subprocess import CompletedProcess
+
+import command_cast
+import pytest
+from aiohttp import web
+from drawn_words import drawn
+from listening import listening
+
+from monitor.cli.audit_report import document, headline, parts
+from monitor.cli.audit_run import (
+    Audit,
+    AuditRun,
+    StepFinding,
+    expected,
+    likely_model,
+    own_model,
+    planned,
+)
+from monitor.cli.console import SafeConsole
+from monitor.clock import SystemClock
+from monitor.cycle import as_measured
+from monitor.demo.api_common import CHAT_MODELS, MODELS
+from monitor.demo.endpoint_app import EndpointApp
+from monitor.demo.endpoints import ENDPOINTS
+from monitor.demo.faults import SimulatedFault
+from monitor.model import Endpoint, FailureKind, Redactor, Secret
+from monitor.probes import PROBES
+from monitor.probes.answer.identity_reference import IdentityReference, reference_document
+from monitor.probes.answer.one_word import sample
+from monitor.probes.wire.client import Client
+
+MINI = CHAT_MODELS[0]
+KEY = "a-key-of-relays"
+WELL = {StepFinding.WORKS, StepFinding.DESCRIBED}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Relay:
+    """The simulated service; it answers at once, notes what is asked, and lacks the paths that begin as `lacks` says."""
+
+    def __init__(self) -> None:
+        self.fault: SimulatedFault | None = None
+        self.lacks: dict[str, int] = {}
+        self.asked: list[str] = []
+        self.url = ""
+        quick = replace(ENDPOINTS[0], first_token_s=0.0, tokens_per_s=1e6)
+        self.app = EndpointApp(quick, KEY, lambda: self.fault, Random(5)).build()
+        self.app.middlewares.insert(0, self._note)
+
+    @web.middleware
+    async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.asked.append(request.path)
+        for path, status in self.lacks.items():
+            if request.path.startswith(path):
+                return web.json_response({"error": {"message": "no"}}, status=status)
+        return await handler(request)
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    relay = Relay()
+    async with listening(relay.app) as relay.url:
+        yield relay
+
+
+async def audited(
+    url: str, model: str = MINI, reference: IdentityReference | None = None, words: int = 6
+) -> Audit:
+    endpoint = Endpoint(id="e", service="s", url=url, name=url, key=Secret(KEY))
+    async with Client() as client:
+        run = AuditRun(
+            endpoint=endpoint,
+            model=model,
+            steps=planned(model, pause=timedelta(milliseconds=1), words=words),
+            client=client,
+            clock=SystemClock(),
+            explain=as_measured,
+            redact=Redactor([Secret(KEY)]),
+            reference=reference,
+            rng=Random(3),
+            pause_s=0.0,
+        )
+        return await run.run()
+
+
+def findings(audit: Audit) -> dict[str, StepFinding]:
+    return {step.step.name: step.finding for step in audit.steps}
+
+
+def wrong(audit: Audit) -> dict[str, FailureKind]:
+    return {step.step.name: step.failure.kind for step in audit.broken if step.failure}
+
+
+def report(audit: Audit) -> str:
+    console = SafeConsole(width=10_000, color_system=None, record=True, quiet=True)
+    with console.capture() as said:
+        console.quiet = False
+        for part in parts(audit):
+            console.print(part, highlight=False)
+    return said.get()
+
+
+def recorded(model: str) -> IdentityReference:
+    words = sample(drawn(model, 144, 3))
+    return IdentityReference(
+        recorded=datetime(2026, 11, 1, tzinfo=UTC),
+        model=model,
+        host="api.example.com",
+        temperature=1.0,
+        max_tokens=16,
+        counts={cell: Counter(said) for cell, said in words.items()},
+    )
+
+
+async def test_a_healthy_relay_is_found_well_in_everything_that_is_for_audits(relay: Relay) -> None:
+    audit = await audited(relay.url)
+    assert set(findings(audit).values()) == WELL
+    assert audit.is_well
+    assert {step.step.probe.kind for step in audit.steps} == {
+        name for name, kind in PROBES.items() if kind.audited
+    }
+    assert audit.answered == (MINI,)
+    said = report(audit)
+    assert f"asked for {MINI}; {MINI} answered" in said
+    assert "12.50 USD left on this key" in said
+    assert KEY not in said
+    assert said.splitlines()[-1] == headline(audit)
+    assert headline(audit).startswith("Nothing wrong was found: ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "want"),
+    [
+        (SimulatedFault.UNCACHED, {"cache (chat)": FailureKind.CACHE_MISSING}),
+        (
+            SimulatedFault.TOOLLESS,
+            {
+                f"tools ({api})": FailureKind.TOOL_CALL_MISSING
+                for api in ("chat", "responses", "messages", "gemini")
+            },
+        ),
+        (
+            SimulatedFault.OTHER_MODEL,
+            dict.fromkeys(("chat", "messages", "responses", "gemini"), FailureKind.MODEL_MISMATCH),
+        ),
+    ],
+)
+async def test_what_is_wrong_is_found_and_nothing_else(
+    relay: Relay, fault: SimulatedFault, want: dict[str, FailureKind]
+) -> None:
+    relay.fault = fault
+    audit = await audited(relay.url)
+    assert wrong(audit) == want
+    assert not audit.is_well
+    (kind,) = set(want.values())
+    assert f"{', '.join(want)}: {kind.row.label} ({kind.value})" in report(audit)
+    assert "Whose fault: the base URL or what is behind it." in report(audit)
+
+
+@pytest.mark.parametrize(
+    ("fault", "steps", "kind"),
+    [
+        (SimulatedFault.CUT, ("chat", "messages", "responses", "gemini"), FailureKind.TRUNCATED),
+        (SimulatedFault.SCHEMALESS, ("structured",), FailureKind.SCHEMA_IGNORED),
+        (SimulatedFault.TOOL_CALL_CUT, ("tools (chat)",), FailureKind.TOOL_CALL_BROKEN),
+        (SimulatedFault.SERVER_ERROR, ("chat",), FailureKind.SERVER_ERROR),
+    ],
+)
+async def test_each_sort_of_fault_is_found_where_it_shows(
+    relay: Relay, fault: SimulatedFault, steps: Sequence[str], kind: FailureKind
+) -> None:
+    relay.fault = fault
+    audit = await audited(relay.url)
+    assert {name: found for name, found in wrong(audit).items() if name in steps} == (
+        dict.fromkeys(steps, kind)
+    )
+    assert not audit.is_well
+
+
+async def test_a_refused_key_is_one_sentence_and_nothing_further_is_asked(relay: Relay) -> None:
+    relay.fault = SimulatedFault.KEY_REJECTED
+    audit = await audited(relay.url)
+    assert relay.asked == ["/", "/v1/models"]
+    assert audit.stopped.startswith("The key is refused: got HTTP 401")
+    assert not audit.is_well
+    assert headline(audit) == audit.stopped
+
+
+async def test_an_empty_account_ends_it_at_the_first_question_that_is_paid(relay: Relay) -> None:
+    relay.fault = SimulatedFault.OUT_OF_MONEY
+    audit = await audited(relay.url)
+    assert relay.asked == ["/", "/v1/models", "/v1/chat/completions"]
+    assert audit.stopped.startswith("Quota used up: ")
+
+
+async def test_what_is_not_reached_is_asked_nothing_more() -> None:
+    audit = await audited("http://127.0.0.1:9")
+    assert [step.step.name for step in audit.steps] == ["http"]
+    assert audit.stopped.startswith("It is not reached: ")
+
+
+async def test_apis_that_a_relay_does_not_speak_are_no_fault(relay: Relay) -> None:
+    relay.lacks = {"/v1/messages": 401, "/v1/responses": 405, "/v1beta": 404, "/api/": 404}
+    audit = await audited(relay.url)
+    found = findings(audit)
+    absent = {name for name, finding in found.items() if finding is StepFinding.NOT_OFFERED}
+    assert absent == {"messages", "responses", "gemini", "balance"}
+    unasked = {name for name, finding in found.items() if finding is StepFinding.NOT_ASKED}
+    assert unasked == {"tools (messages)", "tools (responses)", "tools (gemini)"}
+    assert audit.is_well
+
+
+async def test_a_relay_with_another_api_alone_is_asked_through_that(relay: Relay) -> None:
+    relay.lacks = {"/v1/chat": 404, "/v1/responses": 404, "/v1beta": 404}
+    audit = await audited(relay.url)
+    found = findings(audit)
+    assert found["messages"] is found["tools (messages)"] is StepFinding.WORKS
+    assert found["structured"] is found["identity"] is StepFinding.NOT_ASKED
+    assert found["cache (messages)"] is StepFinding.WORKS
+    assert audit.is_well
+
+
+async def test_a_model_that_nobody_has_ends_it_with_the_names_that_are_near(relay: Relay) -> None:
+    audit = await audited(relay.url, "demo-mimi")
+    assert audit.stopped == (
+        "No API of this base URL answers as demo-mimi. Its list names demo-mini."
+    )
+
+
+async def test_answers_are_compared_with_a_reference_where_there_is_one(relay: Relay) -> None:
+    same = await audited(relay.url, reference=recorded("gpt-4o-mini"), words=60)
+    assert findings(same)["identity"] is StepFinding.WORKS
+    other = await audited(relay.url, reference=recorded("claude-sonnet-4.5"), words=60)
+    assert findings(other)["identity"] is StepFinding.BROKEN
+    assert "The answers differ as much as between two models." in report(other)
+    assert not other.is_well
+    told = document(other, with_balance=False)["identity"]
+    assert told["comparison"]["differs"] is True
+    few = await audited(relay.url, reference=recorded("claude-sonnet-4.5"))
+    assert findings(few)["identity"] is StepFinding.DESCRIBED
+
+
+async def test_the_document_tells_of_the_account_only_where_that_is_wanted(relay: Relay) -> None:
+    audit = await audited(relay.url)
+    public = document(audit, with_balance=False)
+    assert "12.5" not in json.dumps(public)
+    assert KEY not in json.dumps(public)
+    steps = {step["step"]: step for step in document(audit, with_balance=True)["steps"]}
+    assert steps["balance"]["balance"] == {"amount": 12.5, "currency": "USD", "of_key": True}
+    assert (public["format"], public["version"], public["well"]) == ("monitor-audit", 1, True)
+
+
+def test_the_whole_set_costs_about_ten_thousand_tokens() -> None:
+    cost = expected(planned("m"))
+    assert 5_000 < cost.tokens < 12_000
+    assert cost.questions > 60
+
+
+def test_a_model_is_chosen_that_probably_converses_and_is_cheap() -> None:
+    assert likely_model(MODELS) == "demo-mini"
+    assert likely_model(["gpt-5", "claude-haiku-4", "tts-1", "text-embedding-3-small"]) == (
+        "claude-haiku-4"
+    )
+    assert likely_model(["whisper-1"]) == ""
+    assert own_model(["e", "embed-large", "embed-small"], "embed") == "embed-small"
+    assert own_model([], "embed") == ""
+
+
+async def command(*arguments: str, cwd: Path, key: str = KEY) -> CompletedProcess[str]:
+    run = partial(command_cast.monitor, "audit", *arguments, cwd=cwd, env={"KEY": key})
+    return await asyncio.to_thread(run)
+
+
+async def test_the_command_announces_first_and_ends_with_one_when_something_is_wrong(
+    relay: Relay, tmp_path: Path
+) -> None:
+    done = await command(relay.url, "--key-env", "KEY", "--yes", cwd=tmp_path, key="wrong-key-here")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0].split() == ["what", "requests", "tokens"]
+    assert "These are asked of a model of its list" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("models: not judged")
+    assert done.stdout.splitlines()[-1].startswith("The key is refused: got HTTP 401")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "what"),
+    [
+        (("--key-env", "OTHER", "--yes"), 2, "OTHER is not set"),
+        (("--key-env", "KEY"), 1, "add --yes to spend these tokens"),
+        (("--yes",), 1, "name the variable that holds the key: --key-env NAME"),
+        (("--key-env", "KEY", "--reference", "none.json"), 1, "none.json cannot be read"),
+    ],
+)
+async def test_nothing_is_asked_where_something_is_missing(
+    relay: Relay, tmp_path: Path, arguments: Sequence[str], code: int, what: str
+) -> None:
+    done = await command(relay.url, *arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert what in done.stderr
+    assert relay.asked == []
+
+
+@pytest.mark.slow
+async def test_the_command_writes_one_document_and_nothing_else(
+    relay: Relay, tmp_path: Path
+) -> None:
+    (tmp_path / "mini.json").write_text(json.dumps(reference_document(recorded("gpt-4o-mini"))))
+    options = ("--key-env", "KEY", "--yes", "--json", "--reference", "mini.json")
+    done = await command(relay.url, "--model", MINI, *options, cwd=tmp_path)
+    assert done.returncode == 0
+    told = json.loads(done.stdout)
+    assert told["model"] == {"asked": MINI, "chosen": False, "answered": [MINI]}
+    assert told["says"].startswith("Nothing wrong was found")
+    assert len(done.stderr.splitlines()) == 2 * len(told["steps"]) + 2
