@@ -57,17 +57,17 @@ def steps(work: Callable[[], object]) -> int:
 
 @cache
 def made_once(count: int) -> PageView:
-    return made(world(count))
+    return home_page(world(count))
 
 
-def made(world: tuple[Site, Snapshot]) -> PageView:
+def home_page(world: tuple[Site, Snapshot]) -> PageView:
     return view(*world, {})[0]
 
 
 def work(part: str, count: int) -> Callable[[], object]:
     snapshot, page = world(count), made_once(count)
     parts: dict[str, Callable[[], object]] = {
-        "what the page says": partial(made, snapshot),
+        "what the page says": partial(home_page, snapshot),
         "Statuspage's API": partial(statuspage, page),
         "the feed": partial(atom, page),
     }

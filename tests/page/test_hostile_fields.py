@@ -53,7 +53,7 @@ def poisoned(value: Any, text: str) -> Any:
     return replace(value, **changed)
 
 
-def told(site: Site, text: str) -> Mapping[str, bytes]:
+def rendered_with(site: Site, text: str) -> Mapping[str, bytes]:
     """With spend and errors shown, and evidence beside every failure."""
     shown = replace(site, settings=replace(site.settings, errors=True, spend=True))
     mixed = worlds.mixed()
@@ -70,11 +70,11 @@ def told(site: Site, text: str) -> Mapping[str, bytes]:
 
 @pytest.fixture(scope="module")
 def published() -> Mapping[str, bytes]:
-    return told(hostile_site(), HOSTILE)
+    return rendered_with(hostile_site(), HOSTILE)
 
 
 def test_no_text_of_a_snapshot_becomes_an_element(published: Mapping[str, bytes]) -> None:
-    plain = told(SITE, "plain")
+    plain = rendered_with(SITE, "plain")
     assert any(b"plain" in content for name, content in plain.items() if name.endswith(".html"))
     for name, content in published.items():
         if not name.endswith((".html", ".svg")) or name not in plain:

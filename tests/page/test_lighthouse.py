@@ -17,7 +17,7 @@ LANGUAGES = ("", "zh-CN/")
 KIBI = 1024
 
 
-def told(*opinions: Opinion) -> str:
+def summary(*opinions: Opinion) -> str:
     return "; ".join(
         f"{opinion.performance:.0f} of 100 with {opinion.figures}, benchmark {opinion.benchmark:.0f},"
         f" {opinion.waited:.0%} of the time without a processor"
@@ -43,8 +43,8 @@ async def test_lighthouse_finds_nothing_to_mend_and_a_quick_page(
                 break
             opinions.append(await opinion(f"{address}/mock/{language}"))
     except TooBusyError as why:
-        pytest.skip(f"{why}; {told(*opinions)}")
-    print(told(*opinions))
+        pytest.skip(f"{why}; {summary(*opinions)}")
+    print(summary(*opinions))
     for one_opinion in opinions:
         assert one_opinion.wrong == ()
         assert {
@@ -57,8 +57,8 @@ async def test_lighthouse_finds_nothing_to_mend_and_a_quick_page(
         assert one_opinion.figures["shift"] < 0.05
         assert one_opinion.figures["bytes"] <= 40 * KIBI
     if not any(one_opinion.calm or one_opinion.performance >= 90 for one_opinion in opinions):
-        pytest.skip(f"too busy a machine to tell how quick the page is: {told(*opinions)}")
-    assert max(one_opinion.performance for one_opinion in opinions) >= 90, told(*opinions)
+        pytest.skip(f"too busy a machine to tell how quick the page is: {summary(*opinions)}")
+    assert max(one_opinion.performance for one_opinion in opinions) >= 90, summary(*opinions)
 
 
 @pytest.mark.proof
@@ -67,7 +67,7 @@ async def test_lighthouse_gives_it_the_best_marks_on_a_quiet_machine(
     address: str, language: str
 ) -> None:
     opinions = [await opinion(f"{address}/mock/{language}") for _ in range(3)]
-    print(told(*opinions))
+    print(summary(*opinions))
     best = min(
         opinions, key=lambda one_opinion: (-one_opinion.performance, one_opinion.figures["tbt_ms"])
     )

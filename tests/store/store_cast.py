@@ -112,8 +112,8 @@ def entry(result: Result, **changes: Any) -> RunRecord:
     return RunRecord(result=result, kind="chat", **changes)
 
 
-def told(number: int) -> dict[str, Any]:
-    """What the result with this number changes besides: a belief, and every fifth time an incident."""
+def other_changes(number: int) -> dict[str, Any]:
+    """Return what the result with this number changes besides: a belief, and every fifth time an incident."""
     state = AlertState(
         check=CHAT, vantage="local", rule="down", phase=Phase.SUSPECT, streak=number, since=NOON
     )

@@ -19,14 +19,14 @@ HERE = Path(__file__).parent
 WRITES_UNTIL_KILLED = """
 import asyncio, sys
 from datetime import timedelta
-from store_cast import NOON, entry, streamed, told
+from store_cast import NOON, entry, streamed, other_changes
 from monitor.clock import SystemClock
 from monitor.store import Store
 
 async def main(first):
     store = Store(sys.argv[1], clock=SystemClock()); store.open()
     for number in range(first, first + 10_000):
-        store.record(entry(streamed(NOON + timedelta(seconds=number)), **told(number)))
+        store.record(entry(streamed(NOON + timedelta(seconds=number)), **other_changes(number)))
         await store.flush()
         print(number, flush=True)
 

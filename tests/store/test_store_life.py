@@ -84,7 +84,7 @@ def counts(rollup: Rollup) -> tuple[dict[str, int], int]:
     return {name: count for name, count in rollup.outcomes.items() if count}, rollup.maintenance
 
 
-def said(life: Life, reader: Reader, snapshot: Snapshot) -> None:
+def assert_read_as_lived(life: Life, reader: Reader, snapshot: Snapshot) -> None:
     now, today = life.clock.now(), life.clock.now().date()
     for of in (Resolution.DAY, Resolution.MONTH, Resolution.YEAR):
         assert {each.at: each.rollup for each in reader.rollups(CHAT, of)} == life.sums(of)
@@ -144,7 +144,7 @@ async def live(lived: list[tuple[str, Any]]) -> None:
                         life.store = Store(url, clock=clock)
                         life.store.open()
                     await life.step(what, value)
-                    said(life, beside, await life.store.snapshot(clock.now()))
-                    said(life, beside, beside.snapshot(clock.now()))
+                    assert_read_as_lived(life, beside, await life.store.snapshot(clock.now()))
+                    assert_read_as_lived(life, beside, beside.snapshot(clock.now()))
             if life.store is not store:
                 await life.store.close()

@@ -38,7 +38,7 @@ def run(minutes: int, ttft: int, check: str, now: datetime) -> RunRecord:
     return entry(result, in_maintenance=ttft % 7 == 0, missed=ttft % 3)
 
 
-def told(history: CheckHistory) -> tuple[object, ...]:
+def figures_of(history: CheckHistory) -> tuple[object, ...]:
     """All that it says, with percentiles as they are asked for."""
     rollups = (history.last_24h, *(history.windows[length] for length in WINDOWS))
     percentiles = [
@@ -74,7 +74,7 @@ async def live(given_steps: Steps) -> None:
                     await store.flush()
                     snapshot, loaded = await store.snapshot(clock.now()), read(url, clock.now())
                     assert {
-                        key: told(history) for key, history in snapshot.checks.items()
+                        key: figures_of(history) for key, history in snapshot.checks.items()
                     } == loaded
                 clock.tick(minutes * 60)
                 store.heartbeat(clock.now())
@@ -85,7 +85,7 @@ async def live(given_steps: Steps) -> None:
 def read(url: str, now: datetime) -> dict[str, tuple[object, ...]]:
     reader = Store.read_only(url)
     try:
-        return {key: told(history) for key, history in reader.snapshot(now).checks.items()}
+        return {key: figures_of(history) for key, history in reader.snapshot(now).checks.items()}
     finally:
         reader.close()
 

@@ -15,7 +15,18 @@ from typing import Any
 import pytest
 from postgres import postgres
 from sqlalchemy import Connection, Engine
-from store_cast import CHAT, HABIT, NOON, SEEN, comparable, entry, failed, runs, streamed, told
+from store_cast import (
+    CHAT,
+    HABIT,
+    NOON,
+    SEEN,
+    comparable,
+    entry,
+    failed,
+    other_changes,
+    runs,
+    streamed,
+)
 
 from monitor.model import (
     HistorySettings,
@@ -76,7 +87,7 @@ class Life:
                     failed(at, message=f"got “{number}” 你好"),
                     evidence=SEEN,
                     habit=HABIT,
-                    **told(number),
+                    **other_changes(number),
                 )
             )
         self.write(*runs(NOON, 3), crowded=True)

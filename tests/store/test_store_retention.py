@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cast import HandClock
-from store_cast import CHAT, INCIDENT, NOON, SEEN, entry, failed, opened, told
+from store_cast import CHAT, INCIDENT, NOON, SEEN, entry, failed, opened, other_changes
 
 from monitor.model import HistorySettings, Resolution, Spend
 from monitor.store import Store
@@ -110,8 +110,8 @@ async def test_messages_that_are_done_stay_a_month_and_those_that_wait_for_ever(
 ) -> None:
     path = tmp_path / "m.db"
     async with opened(f"sqlite:///{path}", clock) as store:
-        store.record(entry(failed(NOON), **told(0)))
-        store.record(entry(failed(NOON + timedelta(seconds=1)), **told(5)))
+        store.record(entry(failed(NOON), **other_changes(0)))
+        store.record(entry(failed(NOON + timedelta(seconds=1)), **other_changes(5)))
         await store.flush()
         sent, waiting = await store.due(clock.now())
         store.sent(sent.id, clock.now())

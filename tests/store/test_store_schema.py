@@ -19,7 +19,7 @@ from cast import HandClock
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 from sqlmodel import SQLModel
-from store_cast import CHAT, NOON, entry, failed, opened, streamed, told
+from store_cast import CHAT, NOON, entry, failed, opened, other_changes, streamed
 
 from monitor.model import (
     Evidence,
@@ -53,7 +53,7 @@ def schema_of(path: Path) -> str:
 
 LIFE = [
     entry(streamed()),
-    entry(failed(NOON + MINUTE), evidence=Evidence(body="<h1>502</h1>"), **told(5)),
+    entry(failed(NOON + MINUTE), evidence=Evidence(body="<h1>502</h1>"), **other_changes(5)),
     entry(streamed(NOON + 2 * MINUTE), habit=Habit(good=2), spent=Spend(71, 0.00002865)),
     entry(streamed(NOON + 2 * HOUR)),
 ]
@@ -94,8 +94,8 @@ async def test_a_store_that_a_released_version_wrote_is_read_and_written(
         ]
         reader.close()
         memory = store.recall()
-        assert tuple(memory.states.values()) == told(5)["states"]
-        assert memory.incidents == told(5)["incidents"]
+        assert tuple(memory.states.values()) == other_changes(5)["states"]
+        assert memory.incidents == other_changes(5)["incidents"]
         assert memory.habits == {CHAT: Habit(good=2)}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cast import HandClock
-from store_cast import CHAT, entry, failed, opened, streamed, told
+from store_cast import CHAT, entry, failed, opened, other_changes, streamed
 
 from monitor.model import Habit, StoreError
 from monitor.store import Store
@@ -31,7 +31,7 @@ async def live(url: str, clock: HandClock) -> None:
     async with opened(url, clock) as store:
         for number in range(72):
             run = failed(clock.now()) if number % 5 == 0 else streamed(clock.now())
-            store.record(entry(run, habit=Habit(good=7), **told(number)))
+            store.record(entry(run, habit=Habit(good=7), **other_changes(number)))
             clock.tick(3600)
             await store.flush()
 
