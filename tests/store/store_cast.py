@@ -38,6 +38,7 @@ from monitor.model import (
     Stream,
     TimelineEntry,
     Timings,
+    TokenHistory,
     Usage,
 )
 from monitor.store import Store, schema
@@ -223,6 +224,7 @@ HABIT = Habit(
     bursts=2,
     mismatches=1,
     dimensions=1536,
+    tokens=TokenHistory(baseline=(25, 72, 57), since=NOON, recent=((25, 72, 57), ())),
 )
 
 

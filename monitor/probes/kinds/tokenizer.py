@@ -51,8 +51,8 @@ class TokenizerProbe(ChosenApi):
         """Eight calls need their time, and how long the last of them takes is of no interest."""
         return {"timeout": "2m", **data} if isinstance(data, dict) else data
 
-    def cap(self, habit: Habit) -> int:  # noqa: ARG002  # a model that thinks need not come to an end
-        return max(self.max_tokens or 1, self.protocol.least_cap)
+    def usual_cap(self) -> int:
+        return self.protocol.least_cap
 
     def asked_cost(self) -> RunCost:
         tokens_out = CALLS_OF_COUNTING * self.cap(Habit())
@@ -81,12 +81,12 @@ class TokenizerProbe(ChosenApi):
         self, earlier: Sequence[Finding], question: OwnQuestion, run: Run
     ) -> Finding:
         """Ask in the time that earlier calls left. What a prompt counts is judged here alone."""
-        left, refused = self.timeout, run.habit.refused
+        left, known = self.timeout, run.habit
         if earlier:
-            left, refused = time_left(self.timeout, earlier[-1]), earlier[-1].habit.refused
+            left, known = time_left(self.timeout, earlier[-1]), earlier[-1].habit
             if left < WORTH_ASKING:
                 return judge_too_late(earlier[-1], left)
-        habit = replace(run.habit, refused=refused, prompt_tokens=None)
+        habit = replace(run.habit, refused=known.refused, reasons=known.reasons, prompt_tokens=None)
         finding = await self.ask(replace(run, habit=habit), question, left)
         finding = replace(finding, habit=replace(finding.habit, prompt_tokens=None))
         if not earlier:
@@ -96,7 +96,10 @@ class TokenizerProbe(ChosenApi):
         return replace(finding, usage=usage, before_ms=finding.before_ms + before_ms)
 
     def judge_further(self, finding: Finding, challenge: Challenge, run: Run) -> Finding:  # noqa: ARG002  # Conversation's signature
-        if finding.failure is None or finding.failure.kind not in _OF_ANSWER:
+        """Let an answer without text pass; a request that is refused for its small cap is none."""
+        if finding.failure is None or finding.reader is None:
+            return finding
+        if finding.failure.kind not in _OF_ANSWER:
             return finding
         return replace(finding, failure=None, habit=finding.habit.worked())
 

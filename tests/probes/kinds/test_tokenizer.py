@@ -122,6 +122,29 @@ async def test_a_model_that_thinks_its_one_token_away_is_counted_all_the_same(
     assert finding.habit.tokens.recent == (BY_LETTERS,)
 
 
+async def test_a_model_that_refuses_so_few_tokens_is_asked_with_more(relay: Relay) -> None:
+    counting(relay, len)
+    usual = relay.answering
+    assert usual is not None
+
+    async def answering(request: web.Request, asked: Asked) -> web.StreamResponse:
+        if asked.json["max_tokens"] > 1:
+            return await usual(request, asked)
+        why = "Could not finish the message because max_tokens or model output limit was reached."
+        return web.json_response({"error": {"message": why}}, status=400)
+
+    relay.answering = answering
+    finding = await relay.ask("tokenizer")
+    assert (finding.failure, len(relay.asked)) == (None, 9)
+    assert finding.habit.tokens.recent == (BY_LETTERS,)
+    assert finding.habit.reasons
+    relay.asked.clear()
+    assert (await relay.ask("tokenizer", finding.habit)).failure is None
+    assert {asked.json["max_tokens"] for asked in relay.asked} == {1024}
+    few = await relay.ask("tokenizer", max_tokens=1)
+    assert kind_of(few) is FailureKind.BUDGET_TOO_SMALL
+
+
 async def test_answers_that_count_more_than_was_asked_for_are_left_to_other_probes(
     relay: Relay,
 ) -> None:
