@@ -8,17 +8,6 @@ from aiohttp import web
 from relay import Asked, event
 
 from monitor.demo.replies import answer
-from monitor.model import Habit
-
-SETTLED = Habit(
-    good=20,
-    has_finish_reason=20,
-    ends_with_done=20,
-    has_usage=20,
-    right_content_type=20,
-    prompt_tokens=20,
-)
-
 
 DONE = b"data: [DONE]\n\n"
 

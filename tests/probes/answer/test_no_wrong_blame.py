@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from attempt_cast import FINE, KEY, Told, kind, run
 from cast import HandClock
-from odd_server import SETTLED, Server
+from every_kind import USUAL
+from odd_server import Server
 from relay import Answering, Asked, Relay, kind_of, plain, relaying
 from stream_cast import DONE, chunk, heard, judge, stream, usage
 
@@ -61,7 +62,7 @@ async def test_a_refusal_is_no_habit_while_the_call_without_it_fails(relay: Rela
 async def test_one_count_that_was_too_small_is_forgotten_again(relay: Relay) -> None:
     usual = {"prompt_tokens": 40, "completion_tokens": 128}
     relay.answering = Server(usage=usual)
-    habit, seen = replace(SETTLED, prompt_tokens=1), []
+    habit, seen = replace(USUAL, prompt_tokens=1), []
     for _ in range(6):
         result = await relay.ask("chat", habit)
         seen.append(kind_of(result))
@@ -71,7 +72,7 @@ async def test_one_count_that_was_too_small_is_forgotten_again(relay: Relay) -> 
 
 async def test_counts_fifty_times_too_large_stay_news_for_long(relay: Relay) -> None:
     relay.answering = Server(usage={"prompt_tokens": 1000, "completion_tokens": 128})
-    habit = SETTLED
+    habit = USUAL
     for _ in range(3):
         habit = (await relay.ask("chat", habit)).habit
     assert kind_of(await relay.ask("chat", habit)) is FailureKind.OVER_BILLING
