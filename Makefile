@@ -11,6 +11,7 @@ JOBS   ?= 4
 .DEFAULT_GOAL := demo
 
 $(VENV)/.product: pyproject.toml constraints.txt
+	@echo "Installing monitor and the packages that it needs into $(VENV), nothing elsewhere; this takes a minute."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@

@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +33,7 @@ from monitor.model import AgentSettings, MonitorError, Redactor
 
 PUBLISH_EVERY = timedelta(seconds=3)
 LOG_FILE = "monitor.log"
+PORTS = range(8080, 8100)
 
 
 def port_number(text: str | int) -> int:
@@ -44,41 +45,44 @@ def port_number(text: str | int) -> int:
 
 def command(
     port: Annotated[
-        int,
+        int | None,
         typer.Option(
             parser=port_number,
             metavar="PORT",
-            help="Where the page is served on 127.0.0.1; 0 takes any that is free.",
+            help="Where the page is served on 127.0.0.1; 0 takes any that is free. "
+            "Without it the first free one from 8080 on.",
         ),
-    ] = 8080,
+    ] = None,
     seconds: Annotated[float | None, option("SECONDS", "Stop after this many seconds.")] = None,
 ) -> None:
     """Run the whole product against a bundled simulated service: no network, no key."""
-    _require_free(port)
+    port = _free_port(PORTS if port is None else [port])
     console = SafeConsole()
     with tempfile.TemporaryDirectory(prefix="monitor-demo-") as name, _no_proxy_for_loopback():
-        _run(Path(name), console, port=port or _free_port(), seconds=seconds)
-    console.print("The demo has ended; nothing of it is left.", highlight=False)
+        _run(Path(name), console, port=port, seconds=seconds)
+    console.print(
+        f"The demo has ended. Its folder {name} is removed, and it wrote nothing elsewhere.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
-def _require_free(port: int) -> None:
-    """Raise MonitorError if somebody listens on the port, with a remedy of this command's own."""
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise MonitorError(
-                f"cannot listen on 127.0.0.1:{port} ({error.strerror});"
-                " choose another port with `monitor demo --port`, where 0 takes any that is free"
-            ) from None
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+def _free_port(ports: Sequence[int]) -> int:
+    """Return the first of these that nobody listens on; for 0 any. Raises MonitorError with a remedy."""
+    for port in ports:
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError as error:
+                why = error.strerror
+            else:
+                free: int = sock.getsockname()[1]
+                return free
+    raise MonitorError(
+        f"cannot listen on 127.0.0.1:{ports[0]} ({why});"
+        " choose another port with `monitor demo --port`, where 0 takes any that is free"
+    )
 
 
 def _run(folder: Path, console: SafeConsole, *, port: int, seconds: float | None) -> None:
@@ -108,7 +112,9 @@ def _run(folder: Path, console: SafeConsole, *, port: int, seconds: float | None
         console.print(
             "Six simulated endpoints, seen from three simulated places; a fault every half minute.\n"
             f"The status page: {simulation.page_url}\n"
-            f"The log: {folder / LOG_FILE}. End it with Ctrl-C.",
+            f"The log: {folder / LOG_FILE}. End it with Ctrl-C.\n"
+            "A line: since the start, place, base URL and call, and how long it took;"
+            " of a chat the first token / the whole answer.",
             highlight=False,
             soft_wrap=True,
         )
