@@ -119,7 +119,7 @@ def test_a_proxy_that_buffers_is_seen_to(relay: Relay, tmp_path: Path) -> None:
     assert kinds(once(tmp_path, relay, relay.streaming, chat='"5m"')) == {"chat": None}
 
 
-def test_tool_calls_and_cached_tokens_come_through_in_each_api_that_the_proxy_speaks(
+def test_tool_calls_cached_tokens_and_token_counts_come_through_in_each_api_that_the_proxy_speaks(
     relay: Relay, tmp_path: Path
 ) -> None:
     bearer = f'headers = {{ Authorization = "Bearer {KEY}" }}'  # what nginx wants
@@ -132,6 +132,8 @@ def test_tool_calls_and_cached_tokens_come_through_in_each_api_that_the_proxy_sp
         responses='{ kind = "tools", api = "responses" }',
         messages=f'{{ kind = "tools", api = "messages", {bearer} }}',
         cache='{ pause = "1ms" }',
+        tokenizer="{}",
     )
     assert kinds(found) == dict.fromkeys(found), found
-    assert len(found) == 5
+    assert len(found) == 6
+    assert found["tokenizer"]["usage"]["tokens_in"] > 8 * 25
