@@ -14,11 +14,12 @@ import typer
 from rich.text import Text
 
 from monitor.cli import identity_compare
+from monitor.cli.audit_html import page
 from monitor.cli.audit_report import WORDS, document, parts
 from monitor.cli.audit_run import Audit, AuditRun, AuditStep, StepResult, expected, planned
 from monitor.cli.console import SafeConsole, plain_table, show, show_json
 from monitor.cli.identity_record import endpoint_at
-from monitor.cli.options import option
+from monitor.cli.options import check_new_file, option
 from monitor.clock import SystemClock
 from monitor.diagnosis import DiagnosisSettings
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
@@ -50,6 +51,10 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document instead of a report.")
     ] = False,
+    html: Annotated[
+        Path | None,
+        option("FILE", "Write the report as one HTML file too, with nothing secret in it."),
+    ] = None,
     with_balance: Annotated[
         bool, typer.Option("--with-balance", help="Put the balance into the JSON document too.")
     ] = False,
@@ -63,6 +68,8 @@ def command(
     """
     endpoint = endpoint_at(url, _key(key_env))
     known = identity_compare.read(reference) if reference else None
+    if html is not None:
+        check_new_file(html)
     steps = planned(model, alias or ())
     console = SafeConsole(stderr=True)
     for part in announcement(endpoint, model, steps):
@@ -78,6 +85,8 @@ def command(
         show_json(document(audit, with_balance=with_balance))
     else:
         show(parts(audit))
+    if html is not None:
+        _write(html, page(audit))
     raise typer.Exit(int(not audit.is_well))
 
 
@@ -100,6 +109,13 @@ def _is_agreed() -> bool:
     if not sys.stdin.isatty():
         raise MonitorError("add --yes to spend these tokens")
     return typer.confirm("Go on?", err=True)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MonitorError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def announcement(endpoint: Endpoint, model: str, steps: list[AuditStep]) -> Iterator[object]:

@@ -32,7 +32,8 @@ _STYLES = {
 def headline(audit: Audit) -> str:
     """Say in one sentence how it stands; nothing that was not judged is called good."""
     if audit.stopped:
-        return audit.stopped
+        why = audit.stopped_by.message if audit.stopped_by else ""
+        return f"{': '.join(filter(None, [audit.stopped, why]))}."
     works, unknown = (
         [step.step.name for step in audit.steps if step.finding is finding]
         for finding in (StepFinding.WORKS, StepFinding.UNKNOWN)
@@ -90,7 +91,7 @@ def parts(audit: Audit) -> Iterator[object]:
             step.step.name,
             Text(WORDS[step.finding], style=_STYLES.get(step.finding, "dim")),
             f"{step.took_s:.1f} s" if step.runs else "-",
-            Text("see below" if _is_told_below(step) else detail(step)),
+            Text("see below" if is_told_below(step) else detail(step)),
         )
     yield table
     for kind, names in complaints(audit).items():
@@ -104,7 +105,7 @@ def parts(audit: Audit) -> Iterator[object]:
     yield Text(headline(audit), style="bold")
 
 
-def _is_told_below(step: StepResult) -> bool:
+def is_told_below(step: StepResult) -> bool:
     return step.result is None and step.runs > 0 and step.finding is not StepFinding.UNKNOWN
 
 
@@ -146,7 +147,7 @@ def document(audit: Audit, *, with_balance: bool) -> dict[str, Any]:
         "took_s": round(audit.took_s, 1),
         "well": audit.is_well,
         "says": headline(audit),
-        "stopped": audit.stopped or None,
+        "stopped": headline(audit) if audit.stopped else None,
         "model": {
             "asked": audit.model or None,
             "chosen": audit.is_chosen,

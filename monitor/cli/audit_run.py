@@ -117,12 +117,14 @@ class StepResult:
     finding: StepFinding
     note: str = ""
     result: Result | None = None
+    suspicion: Failure | None = None
+    """What is wrong with many answers together, of which none has a result."""
     took_s: float = 0.0
     runs: int = 0
 
     @property
     def failure(self) -> Failure | None:
-        return None if self.result is None else self.result.failure
+        return self.suspicion if self.result is None else self.result.failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +167,7 @@ class Audit:
     steps: tuple[StepResult, ...]
     words: WordsAnswered | None = None
     stopped: str = ""
+    stopped_by: Failure | None = None
     tokens: int = 0
     """The tokens that were counted in the answers."""
     uncounted: int = 0
@@ -258,6 +261,7 @@ class AuditRun:
     _words: WordsAnswered | None = None
     _chosen: bool = False
     _stopped: str = ""
+    _stopped_by: Failure | None = None
     _tokens: int = 0
     _uncounted: int = 0
 
@@ -284,6 +288,7 @@ class AuditRun:
             steps=tuple(self._results),
             words=self._words,
             stopped=self._stopped,
+            stopped_by=self._stopped_by,
             tokens=self._tokens,
             uncounted=self._uncounted,
         )
@@ -294,7 +299,7 @@ class AuditRun:
         self.model = likely_model(self._listed)
         self._chosen = bool(self.model)
         if not self.model:
-            self._stopped = "No model is known to ask: name one with --model."
+            self._stopped = "No model is known to ask; name one with --model"
 
     async def _take(self, step: AuditStep) -> StepResult:
         """Ask a step, if there is anything to ask."""
@@ -395,18 +400,18 @@ class AuditRun:
             return StepResult(step=step, finding=StepFinding.UNKNOWN, note=str(error), runs=1)
         answers = self._safe(answers)
         self._tokens += answers.tokens_in + answers.tokens_out
-        comparison = None
+        words = WordsAnswered(answers=answers)
         if self.reference is not None:
             rng = Random(_SEED)  # noqa: S311  # deals words anew, and nothing secret
             comparison = compare_words(self.reference.sample, answers.sample, rng)
-        self._words = WordsAnswered(
-            answers=answers, reference=self.reference, comparison=comparison
-        )
-        finding = StepFinding.DESCRIBED
-        if comparison is not None and comparison.is_enough and not self._words.is_too_empty:
-            finding = StepFinding.BROKEN if comparison.differs else StepFinding.WORKS
+            words = replace(words, reference=self.reference, comparison=comparison)
+        self._words = words
         return StepResult(
-            step=step, finding=finding, note=self._words.verdict, runs=answers.answers
+            step=step,
+            finding=_finding_of_words(words),
+            note=words.verdict,
+            suspicion=_suspicion(words),
+            runs=answers.answers,
         )
 
     def _safe(self, answers: IdentityReference) -> IdentityReference:
@@ -420,30 +425,49 @@ class AuditRun:
         )
 
     def _why_stop(self, last: StepResult, *, more_apis: bool) -> str:
-        """Say why nothing more can be learned, in one sentence; empty where there is more to ask."""
-        failure = last.failure
-        if failure is not None:
-            row = failure.kind.row
-            is_first = last.step.probe.kind in FIRST
-            is_silent = last.result is not None and last.result.http_status is None
-            if last.step.probe.kind == FIRST[0] and is_silent:
-                return f"It is not reached: {failure.message}."
-            if failure.kind is FailureKind.AUTH_INVALID and not self._spoken:
-                return f"The key is refused: {failure.message}."
-            if row.needs_person and not row.is_unoffered and not is_first and not self._spoken:
-                return f"{row.label}: {failure.message}."
-        if last.step.is_api and not more_apis and not self._spoken:
-            return self._why_silent()
-        return ""
+        """Say why nothing more can be learned, without the full stop; empty where there is more to ask."""
+        why = self._why_hopeless(last)
+        if why:
+            self._stopped_by = last.failure
+        elif last.step.is_api and not more_apis and not self._spoken:
+            why = self._why_silent()
+        return why
+
+    def _why_hopeless(self, last: StepResult) -> str:
+        """Say why one failure is the end of it: nothing is reached, or a person must do something first."""
+        failure, result, kind = last.failure, last.result, last.step.probe.kind
+        if failure is None or result is None or self._spoken:
+            return ""
+        if kind == FIRST[0] and result.http_status is None:
+            return "It is not reached"
+        if failure.kind is FailureKind.AUTH_INVALID:
+            return "The key is refused"
+        row = failure.kind.row
+        ends = row.needs_person and not row.is_unoffered and kind not in FIRST
+        return row.label if ends else ""
 
     def _why_silent(self) -> str:
         """Say that no API answered, and what else might."""
         near = get_close_matches(self.model, sorted(self._listed), 1)
-        hint = f" Its list names {near[0]}." if near and near[0] != self.model else ""
-        return f"No API of this base URL answers as {self.model}.{hint}"
+        hint = f"; its list names {near[0]}" if near and near[0] != self.model else ""
+        return f"No API of this base URL answers as {self.model}{hint}"
 
 
 _ANSWERED = frozenset({Outcome.UP, Outcome.DEGRADED})
+
+
+def _finding_of_words(words: WordsAnswered) -> StepFinding:
+    compared = words.comparison
+    if compared is None or not compared.is_enough or words.is_too_empty:
+        return StepFinding.DESCRIBED
+    return StepFinding.BROKEN if compared.differs else StepFinding.WORKS
+
+
+def _suspicion(words: WordsAnswered) -> Failure | None:
+    if words.reference is None or _finding_of_words(words) is not StepFinding.BROKEN:
+        return None
+    why = f"got one-word answers unlike those of {words.reference.title}, want the same"
+    return Failure(FailureKind.MODEL_SUSPECT, why)
 
 
 def is_not_offered(result: Result, step: AuditStep, beside: Iterable[str]) -> bool:

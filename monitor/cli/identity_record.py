@@ -20,6 +20,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from monitor.cli.console import progress, say
+from monitor.cli.options import check_new_file
 from monitor.clock import Clock, SystemClock
 from monitor.config.addresses import BaseUrl
 from monitor.model import Check, Endpoint, Habit, MonitorError, Redactor, Secret, clean_text
@@ -63,10 +64,7 @@ def command(
 ) -> None:
     """Ask a model for one-word answers and keep them as a reference. Costs about 35 tokens an answer."""
     endpoint = endpoint_at(url, _key(key_env))
-    if output.exists():
-        raise MonitorError(f"{output} is there already; choose another name")
-    if not output.absolute().parent.is_dir():
-        raise MonitorError(f"there is no folder {output.absolute().parent}")
+    check_new_file(output)
     asked = questions(answers, SystemRandom())
     say(announcement(endpoint, model, len(asked)))
     if not yes and not _is_agreed():

@@ -129,6 +129,14 @@ def _names(check: Check) -> tuple[str, str, str]:
     return check.service, check.endpoint.path, check.key
 
 
+def check_new_file(path: Path) -> None:
+    """Raise MonitorError for a file that is there already or has no folder, before anything is spent on it."""
+    if path.exists():
+        raise MonitorError(f"{path} is there already; choose another name")
+    if not path.absolute().parent.is_dir():
+        raise MonitorError(f"there is no folder {path.absolute().parent}")
+
+
 SYSTEM_CONFIG = Path("/etc/monitor/monitor.toml")
 _STATE = Path("/var/lib/monitor")
 _CREDENTIALS = Path("/etc/monitor/credentials")

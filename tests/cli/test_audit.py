@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from html.parser import HTMLParser
 from pathlib import Path
 from random import Random
 from subprocess import CompletedProcess
@@ -17,6 +18,8 @@ from aiohttp import web
 from drawn_words import drawn
 from listening import listening
 
+from monitor import __version__
+from monitor.cli.audit_html import page
 from monitor.cli.audit_report import document, headline, parts
 from monitor.cli.audit_run import (
     Audit,
@@ -192,22 +195,22 @@ async def test_a_refused_key_is_one_sentence_and_nothing_further_is_asked(relay:
     relay.fault = SimulatedFault.KEY_REJECTED
     audit = await audited(relay.url)
     assert relay.asked == ["/", "/v1/models"]
-    assert audit.stopped.startswith("The key is refused: got HTTP 401")
+    assert headline(audit).startswith("The key is refused: got HTTP 401")
     assert not audit.is_well
-    assert headline(audit) == audit.stopped
+    assert report(audit).splitlines()[-1] == headline(audit)
 
 
 async def test_an_empty_account_ends_it_at_the_first_question_that_is_paid(relay: Relay) -> None:
     relay.fault = SimulatedFault.OUT_OF_MONEY
     audit = await audited(relay.url)
     assert relay.asked == ["/", "/v1/models", "/v1/chat/completions"]
-    assert audit.stopped.startswith("Quota used up: ")
+    assert headline(audit).startswith("Quota used up: ")
 
 
 async def test_what_is_not_reached_is_asked_nothing_more() -> None:
     audit = await audited("http://127.0.0.1:9")
     assert [step.step.name for step in audit.steps] == ["http"]
-    assert audit.stopped.startswith("It is not reached: ")
+    assert headline(audit).startswith("It is not reached: ")
 
 
 async def test_apis_that_a_relay_does_not_speak_are_no_fault(relay: Relay) -> None:
@@ -233,8 +236,8 @@ async def test_a_relay_with_another_api_alone_is_asked_through_that(relay: Relay
 
 async def test_a_model_that_nobody_has_ends_it_with_the_names_that_are_near(relay: Relay) -> None:
     audit = await audited(relay.url, "demo-mimi")
-    assert audit.stopped == (
-        "No API of this base URL answers as demo-mimi. Its list names demo-mini."
+    assert headline(audit) == (
+        "No API of this base URL answers as demo-mimi; its list names demo-mini."
     )
 
 
@@ -242,7 +245,7 @@ async def test_answers_are_compared_with_a_reference_where_there_is_one(relay: R
     same = await audited(relay.url, reference=recorded("gpt-4o-mini"), words=60)
     assert findings(same)["identity"] is StepFinding.WORKS
     other = await audited(relay.url, reference=recorded("claude-sonnet-4.5"), words=60)
-    assert findings(other)["identity"] is StepFinding.BROKEN
+    assert wrong(other) == {"identity": FailureKind.MODEL_SUSPECT}
     assert "The answers differ as much as between two models." in report(other)
     assert not other.is_well
     told = document(other, with_balance=False)["identity"]
@@ -259,6 +262,83 @@ async def test_the_document_tells_of_the_account_only_where_that_is_wanted(relay
     steps = {step["step"]: step for step in document(audit, with_balance=True)["steps"]}
     assert steps["balance"]["balance"] == {"amount": 12.5, "currency": "USD", "of_key": True}
     assert (public["format"], public["version"], public["well"]) == ("monitor-audit", 1, True)
+
+
+class Tags(HTMLParser):
+    """Collects the elements of a page, and their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def read_tags(text: str) -> Tags:
+    tags = Tags()
+    tags.feed(text)
+    return tags
+
+
+async def test_the_page_can_be_given_away(relay: Relay) -> None:
+    relay.fault = SimulatedFault.TOOLLESS
+    audit = await audited(relay.url, reference=recorded("gpt-4o-mini"), words=60)
+    text = page(audit)
+    for said in (relay.url, MINI, f"monitor {__version__}", "No tool calls"):
+        assert said in text
+    assert f"{audit.at:%Y-%m-%d %H:%M:%S} UTC" in text
+    for secret in ("12.50", "balance", KEY):
+        assert secret not in text
+    tags = read_tags(text)
+    assert tags.names.isdisjoint({"script", "link", "img", "iframe", "object", "a", "form"})
+    assert tags.attributes.isdisjoint({"src", "href", "style"})
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+async def test_the_page_keeps_the_words_of_a_refusal_to_itself(relay: Relay) -> None:
+    relay.fault = SimulatedFault.OUT_OF_MONEY
+    audit = await audited(relay.url)
+    assert "剩余额度" in headline(audit)
+    text = page(audit)
+    assert "剩余额度" not in text
+    assert "Quota used up: got HTTP 403: &#34;…&#34;" in text
+
+
+HOSTILE = f'<script>alert("1")</script><img src=x onerror=x>\x1b[2J {KEY} "balance 3.50"'
+
+
+async def hostile_answer(request: web.Request) -> web.StreamResponse:
+    """Answer whatever is asked in every way at once: a list, a choice, an error's words."""
+    message = {"role": "assistant", "content": HOSTILE, "tool_calls": [HOSTILE, 3, None]}
+    choice = {"message": message, "finish_reason": HOSTILE}
+    names = [{"id": f"{HOSTILE}-mini"}, {"id": 3}, None, {"id": f"embed {HOSTILE}"}]
+    if request.path == "/v1/responses":
+        return web.json_response({"error": {"message": HOSTILE, "code": HOSTILE}}, status=500)
+    told = {"model": HOSTILE, "choices": [choice], "data": names, "content": [HOSTILE]}
+    return web.json_response(told, headers={"X-Odd": "<b>"})
+
+
+async def test_a_hostile_relay_gets_nothing_into_what_is_written() -> None:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", hostile_answer)
+    async with listening(app) as url:
+        audit = await audited(url, model="")
+        named = await audited(url, model="m")
+    assert audit.is_chosen
+    well = read_tags(page(replace(named, steps=())))
+    for found in (audit, named):
+        assert not found.is_well
+        text = page(found)
+        assert read_tags(text).names <= well.names | {"h3"}
+        assert read_tags(text).attributes <= well.attributes
+        told = json.dumps(document(found, with_balance=True))
+        for written in (text, told, report(found)):
+            assert KEY not in written
+            assert "\x1b" not in written
 
 
 def test_the_whole_set_costs_about_ten_thousand_tokens() -> None:
@@ -300,6 +380,7 @@ async def test_the_command_announces_first_and_ends_with_one_when_something_is_w
         (("--key-env", "KEY"), 1, "add --yes to spend these tokens"),
         (("--yes",), 1, "name the variable that holds the key: --key-env NAME"),
         (("--key-env", "KEY", "--reference", "none.json"), 1, "none.json cannot be read"),
+        (("--key-env", "KEY", "--yes", "--html", "no/such/folder"), 1, "there is no folder"),
     ],
 )
 async def test_nothing_is_asked_where_something_is_missing(
@@ -316,9 +397,19 @@ async def test_the_command_writes_one_document_and_nothing_else(
     relay: Relay, tmp_path: Path
 ) -> None:
     (tmp_path / "mini.json").write_text(json.dumps(reference_document(recorded("gpt-4o-mini"))))
-    options = ("--key-env", "KEY", "--yes", "--json", "--reference", "mini.json")
+    options = (
+        "--key-env",
+        "KEY",
+        "--yes",
+        "--json",
+        "--html",
+        "a.html",
+        "--reference",
+        "mini.json",
+    )
     done = await command(relay.url, "--model", MINI, *options, cwd=tmp_path)
     assert done.returncode == 0
+    assert (tmp_path / "a.html").read_text().startswith("<!DOCTYPE html>")
     told = json.loads(done.stdout)
     assert told["model"] == {"asked": MINI, "chosen": False, "answered": [MINI]}
     assert told["says"].startswith("Nothing wrong was found")

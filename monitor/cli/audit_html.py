@@ -1,0 +1,167 @@
+"""Writes an audit as one HTML file that may be given away: nothing of the key or the account is in it."""
+
+import re
+from dataclasses import dataclass, replace
+
+from monitor import __version__
+from monitor.cli import identity_compare
+from monitor.cli.audit_report import (
+    WORDS,
+    complaints,
+    detail,
+    headline,
+    is_told_below,
+    model_line,
+    spent_line,
+)
+from monitor.cli.audit_run import Audit, StepResult, WordsAnswered
+from monitor.cli.console import utc_time
+from monitor.language import ENGLISH, templates
+from monitor.model import Failure, Fault
+from monitor.model.failure import WHOSE
+from monitor.page.render import environment
+from monitor.page.render_cache import RenderCache
+from monitor.probes.kinds.balance import BalanceProbe
+
+_QUOTED = re.compile(r'".*"', re.DOTALL)
+"""All from the first quote to the last: what an endpoint said may hold quotes itself."""
+
+
+def page(audit: Audit) -> str:
+    """Return the whole file. Everything in it is escaped: an endpoint's words are foreign text."""
+    env = environment(templates(), ENGLISH, RenderCache())
+    return env.get_template("audit.html").render(view=_view(shareable(audit)))
+
+
+def shareable(audit: Audit) -> Audit:
+    """Return the audit without what an endpoint may say of the account: the balance, and the words of refusals."""
+    steps = tuple(
+        _shareable_step(step)
+        for step in audit.steps
+        if not isinstance(step.step.probe, BalanceProbe)
+    )
+    by = audit.stopped_by
+    return replace(audit, steps=steps, stopped_by=by and replace(by, message=_public(by)))
+
+
+def _shareable_step(step: StepResult) -> StepResult:
+    result, failure = step.result, step.failure
+    safe = failure and replace(failure, message=_public(failure))
+    return replace(
+        step,
+        result=result and replace(result, failure=safe, remote_ip=None),
+        note=_QUOTED.sub('"…"', step.note),
+    )
+
+
+def _public(failure: Failure) -> str:
+    """Return what was measured: a model's own words stay, those of refusals and errors are left out."""
+    row, message = failure.kind.row, failure.message
+    is_models_own = row.spoils_answer and not row.on_path and "HTTP" not in message
+    if failure.fault is not Fault.ACCOUNT and is_models_own:
+        return message
+    return _QUOTED.sub('"…"', message)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Holds one step as the page shows it."""
+
+    name: str
+    finding: str
+    word: str
+    time: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditComplaint:
+    """Holds one thing that is wrong: where it showed, what it means, whose it is, what to do."""
+
+    where: str
+    label: str
+    what: str
+    whose: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditView:
+    """Holds all that the page says."""
+
+    url: str
+    at: str
+    version: str
+    model: str
+    spent: str
+    headline: str
+    well: bool
+    rows: tuple[AuditRow, ...]
+    complaints: tuple[AuditComplaint, ...]
+    words: tuple[tuple[str, str, str], ...]
+    """Cell, commonest words here, the commonest one of the reference."""
+    reference: str
+    verdicts: tuple[str, ...]
+
+
+def _view(audit: Audit) -> AuditView:
+    words = audit.words
+    return AuditView(
+        url=audit.url,
+        at=f"{utc_time(audit.at)} UTC",
+        version=__version__,
+        model=model_line(audit),
+        spent=spent_line(audit),
+        headline=headline(audit),
+        well=audit.is_well,
+        rows=tuple(map(_row, audit.steps)),
+        complaints=tuple(
+            AuditComplaint(
+                ", ".join(names),
+                kind.row.label,
+                kind.row.what,
+                WHOSE[kind.fault],
+                kind.row.remedy,
+            )
+            for kind, names in complaints(audit).items()
+        ),
+        words=_words(words) if words else (),
+        reference=_reference(words) if words else "",
+        verdicts=_verdicts(words) if words else (),
+    )
+
+
+def _row(step: StepResult) -> AuditRow:
+    return AuditRow(
+        step.step.name,
+        step.finding.value,
+        WORDS[step.finding],
+        f"{step.took_s:.1f} s" if step.runs else "",
+        "see below" if is_told_below(step) else detail(step),
+    )
+
+
+def _words(words: WordsAnswered) -> tuple[tuple[str, str, str], ...]:
+    ours = words.answers.sample
+    theirs = words.reference.sample if words.reference else {}
+    return tuple(
+        (
+            cell,
+            identity_compare.counted(ours, cell),
+            identity_compare.counted(theirs, cell) if theirs else "",
+        )
+        for cell in ours
+    )
+
+
+def _reference(words: WordsAnswered) -> str:
+    known = words.reference
+    if known is None:
+        return ""
+    return f"{known.model} at {known.host}, {known.recorded:%Y-%m-%d}, {known.answers} answers"
+
+
+def _verdicts(words: WordsAnswered) -> tuple[str, ...]:
+    if words.comparison is None:
+        return (words.verdict,)
+    return tuple(str(text) for text in identity_compare.said(words.comparison))
