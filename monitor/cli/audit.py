@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from monitor import logs
 from monitor.cli import identity_compare
 from monitor.cli.audit_html import page
 from monitor.cli.audit_report import WORDS, document, parts
@@ -149,6 +150,7 @@ async def _run(
     tell: Callable[[StepResult], None],
 ) -> Audit:
     redact = Redactor([endpoint.key] if endpoint.key else [])
+    logs.set_up(redact, level="WARNING", journal=False)
     clock = SystemClock()
     doctor = PathDiagnosis(DiagnosisSettings(), [endpoint], clock=clock, redact=redact)
     try:

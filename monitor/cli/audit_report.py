@@ -33,7 +33,8 @@ def headline(audit: Audit) -> str:
     """Say in one sentence how it stands; nothing that was not judged is called good."""
     if audit.stopped:
         why = audit.stopped_by.message if audit.stopped_by else ""
-        return f"{': '.join(filter(None, [audit.stopped, why]))}."
+        sentence = ": ".join(filter(None, [audit.stopped, why]))
+        return sentence if sentence.endswith("?") else f"{sentence}."
     works, unknown = (
         [step.step.name for step in audit.steps if step.finding is finding]
         for finding in (StepFinding.WORKS, StepFinding.UNKNOWN)

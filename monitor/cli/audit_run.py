@@ -1,5 +1,6 @@
 """Plans an audit of one base URL, and runs it: every probe kind that is for audits, once, by the usual wire client."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -253,7 +254,7 @@ class AuditRun:
     rng: Random = field(default_factory=SystemRandom)
     on_step: Callable[[StepResult], None] = lambda _: None
     pause_s: float = 5.0
-    """How long a server that asks for fewer requests is left alone, where words are asked for."""
+    """How long a server that asks for fewer requests is left alone before it is asked again."""
 
     _results: list[StepResult] = field(default_factory=list)
     _listed: frozenset[str] = frozenset()
@@ -332,7 +333,7 @@ class AuditRun:
         return step
 
     async def _ask(self, step: AuditStep) -> StepResult:
-        """Ask once, and again where one answer proves nothing, as `monitor once` does."""
+        """Ask once, and again where one answer proves nothing, as `monitor once` does, or the server is busy."""
         probe = step.probe
         model = getattr(probe, "model", None) or self.model or None
         check = Check(
@@ -344,7 +345,9 @@ class AuditRun:
         )
         attempted = await self._attempt(check, Habit())
         runs = 1
-        while runs <= MAX_REPEATS and is_suspicion(attempted):
+        while runs <= MAX_REPEATS and (is_suspicion(attempted) or is_busy(attempted)):
+            if is_busy(attempted):
+                await asyncio.sleep(self.pause_s)
             attempted = await self._attempt(check, attempted.habit)
             runs += 1
         attempted = await with_explanation(self.explain, check, attempted)
@@ -386,7 +389,7 @@ class AuditRun:
         row = failure.kind.row
         if step.probe.kind == FIRST[0] and row.shows_reached and failure.outcome is Outcome.DOWN:
             return StepFinding.WORKS  # any answer of an HTTP server says that it is reached
-        if step.probe.kind not in FIRST and is_not_offered(result, step, beside=self._spoken):
+        if step.probe.kind != FIRST[0] and is_not_offered(result, step, beside=self._spoken):
             return StepFinding.NOT_OFFERED
         return StepFinding.UNKNOWN if failure.outcome is Outcome.UNKNOWN else StepFinding.BROKEN
 
@@ -431,6 +434,7 @@ class AuditRun:
             self._stopped_by = last.failure
         elif last.step.is_api and not more_apis and not self._spoken:
             why = self._why_silent()
+            self._stopped_by = next(step.failure for step in self._results if step.step.is_api)
         return why
 
     def _why_hopeless(self, last: StepResult) -> str:
@@ -468,6 +472,11 @@ def _suspicion(words: WordsAnswered) -> Failure | None:
         return None
     why = f"got one-word answers unlike those of {words.reference.title}, want the same"
     return Failure(FailureKind.MODEL_SUSPECT, why)
+
+
+def is_busy(attempted: Attempted) -> bool:
+    failure = attempted.result.failure
+    return failure is not None and failure.kind.row.is_busy
 
 
 def is_not_offered(result: Result, step: AuditStep, beside: Iterable[str]) -> bool:

@@ -2,6 +2,11 @@
 
 import asyncio
 import json
+import os
+import pty
+import select
+import subprocess
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -35,7 +40,7 @@ from monitor.clock import SystemClock
 from monitor.cycle import as_measured
 from monitor.demo.api_common import CHAT_MODELS, MODELS
 from monitor.demo.endpoint_app import EndpointApp
-from monitor.demo.endpoints import ENDPOINTS
+from monitor.demo.endpoints import ENDPOINTS, SimulatedEndpoint
 from monitor.demo.faults import SimulatedFault
 from monitor.model import Endpoint, FailureKind, Redactor, Secret
 from monitor.probes import PROBES
@@ -52,18 +57,22 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Relay:
     """The simulated service; it answers at once, notes what is asked, and lacks the paths that begin as `lacks` says."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoint: SimulatedEndpoint) -> None:
         self.fault: SimulatedFault | None = None
         self.lacks: dict[str, int] = {}
+        self.busy = 0
+        """How many paid requests are refused yet."""
         self.asked: list[str] = []
         self.url = ""
-        quick = replace(ENDPOINTS[0], first_token_s=0.0, tokens_per_s=1e6)
-        self.app = EndpointApp(quick, KEY, lambda: self.fault, Random(5)).build()
+        self.app = EndpointApp(endpoint, KEY, lambda: self.fault, Random(5)).build()
         self.app.middlewares.insert(0, self._note)
 
     @web.middleware
     async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.asked.append(request.path)
+        if self.busy and request.method == "POST":
+            self.busy -= 1
+            return web.json_response({"error": {"message": "Slow down"}}, status=429)
         for path, status in self.lacks.items():
             if request.path.startswith(path):
                 return web.json_response({"error": {"message": "no"}}, status=status)
@@ -72,20 +81,25 @@ class Relay:
 
 @pytest.fixture
 async def relay() -> AsyncIterator[Relay]:
-    relay = Relay()
+    relay = Relay(replace(ENDPOINTS[0], first_token_s=0.0, tokens_per_s=1e6))
     async with listening(relay.app) as relay.url:
         yield relay
 
 
 async def audited(
-    url: str, model: str = MINI, reference: IdentityReference | None = None, words: int = 6
+    url: str,
+    model: str = MINI,
+    reference: IdentityReference | None = None,
+    words: int = 6,
+    only: Sequence[str] = tuple(PROBES),
 ) -> Audit:
+    steps = planned(model, pause=timedelta(milliseconds=1), words=words)
     endpoint = Endpoint(id="e", service="s", url=url, name=url, key=Secret(KEY))
     async with Client() as client:
         run = AuditRun(
             endpoint=endpoint,
             model=model,
-            steps=planned(model, pause=timedelta(milliseconds=1), words=words),
+            steps=[step for step in steps if step.probe.kind in only],
             client=client,
             clock=SystemClock(),
             explain=as_measured,
@@ -236,9 +250,25 @@ async def test_a_relay_with_another_api_alone_is_asked_through_that(relay: Relay
 
 async def test_a_model_that_nobody_has_ends_it_with_the_names_that_are_near(relay: Relay) -> None:
     audit = await audited(relay.url, "demo-mimi")
-    assert headline(audit) == (
-        "No API of this base URL answers as demo-mimi; its list names demo-mini."
+    assert headline(audit).startswith(
+        "No API of this base URL answers as demo-mimi; its list names demo-mini: got HTTP 404"
     )
+
+
+async def test_a_web_page_in_place_of_an_api_is_said_to_be_one(relay: Relay) -> None:
+    relay.fault = SimulatedFault.PANEL
+    audit = await audited(relay.url)
+    assert headline(audit).endswith(
+        'got an HTML page titled "Relay panel", want the API\'s JSON; is the base URL right?'
+    )
+    assert findings(audit)["models"] is StepFinding.NOT_OFFERED
+
+
+async def test_a_server_that_is_busy_for_a_moment_is_asked_again(relay: Relay) -> None:
+    relay.busy = 2
+    audit = await audited(relay.url)
+    assert audit.is_well
+    assert [step.runs for step in audit.steps if step.step.name == "chat"] == [3]
 
 
 async def test_answers_are_compared_with_a_reference_where_there_is_one(relay: Relay) -> None:
@@ -381,6 +411,7 @@ async def test_the_command_announces_first_and_ends_with_one_when_something_is_w
         (("--yes",), 1, "name the variable that holds the key: --key-env NAME"),
         (("--key-env", "KEY", "--reference", "none.json"), 1, "none.json cannot be read"),
         (("--key-env", "KEY", "--yes", "--html", "no/such/folder"), 1, "there is no folder"),
+        (("--key", KEY, "--yes"), 2, "No such option"),
     ],
 )
 async def test_nothing_is_asked_where_something_is_missing(
@@ -414,3 +445,62 @@ async def test_the_command_writes_one_document_and_nothing_else(
     assert told["model"] == {"asked": MINI, "chosen": False, "answered": [MINI]}
     assert told["says"].startswith("Nothing wrong was found")
     assert len(done.stderr.splitlines()) == 2 * len(told["steps"]) + 2
+
+
+async def test_an_address_with_a_password_is_refused(tmp_path: Path) -> None:
+    done = await command("https://me:hush@a.example", "--key-env", "KEY", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "hush" not in done.stderr
+
+
+@pytest.mark.slow
+async def test_a_stream_that_is_held_back_is_told_from_one_that_is_not() -> None:
+    relay = Relay(replace(ENDPOINTS[0], first_token_s=0.4, tokens_per_s=150))
+    only = ("http", "models", "chat")
+    async with listening(relay.app) as url:
+        good = await audited(url, only=only)
+        relay.fault = SimulatedFault.BUFFERED
+        bad = await audited(url, only=only)
+    assert "streams as it is written, 1" in good.steps[-1].note
+    assert wrong(bad) == {"chat": FailureKind.FAKE_STREAMING}
+    assert bad.steps[-1].runs == 3
+
+
+def at_a_terminal(url: str, folder: Path, *answers: str) -> tuple[int, str]:
+    """Run the command where a person sits, who types an answer at each question."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [command_cast.MONITOR, "audit", url],
+        cwd=folder,
+        env={"TERM": "dumb"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    said, waiting = b"", [*answers]
+    while select.select([ours], [], [], 20)[0]:
+        try:
+            said += os.read(ours, 4096)
+        except OSError:  # it has ended
+            break
+        if waiting and said.rstrip().endswith(b":"):
+            time.sleep(0.3)  # a hidden question throws away what was typed before it
+            os.write(ours, waiting.pop(0).encode() + b"\n")
+    os.close(ours)
+    return process.wait(10), said.decode()
+
+
+@pytest.mark.slow
+async def test_at_a_terminal_the_key_is_typed_unseen_and_nothing_is_asked_before_a_yes(
+    relay: Relay, tmp_path: Path
+) -> None:
+    ask = partial(asyncio.to_thread, at_a_terminal, relay.url, tmp_path)
+    code, said = await ask("another-key-than-theirs", "n")
+    assert (code, relay.asked) == (1, [])
+    assert "Go on? [y/N]:" in said
+    code, said = await ask("another-key-than-theirs", "y")
+    assert (code, relay.asked) == (1, ["/", "/v1/models"])
+    assert "The key is refused" in said
+    assert "another-key-than-theirs" not in said
