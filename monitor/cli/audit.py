@@ -67,6 +67,8 @@ def command(
 
     Exit 1 if something is wrong.
     """
+    if with_balance and not as_json:
+        raise typer.BadParameter("wants --json", param_hint="'--with-balance'")
     endpoint = endpoint_at(url, _key(key_env))
     known = identity_compare.read(reference) if reference else None
     if html is not None:

@@ -411,6 +411,7 @@ async def test_the_command_announces_first_and_ends_with_one_when_something_is_w
         (("--yes",), 1, "name the variable that holds the key: --key-env NAME"),
         (("--key-env", "KEY", "--reference", "none.json"), 1, "none.json cannot be read"),
         (("--key-env", "KEY", "--yes", "--html", "no/such/folder"), 1, "there is no folder"),
+        (("--key-env", "KEY", "--yes", "--with-balance"), 2, "wants --json"),
         (("--key", KEY, "--yes"), 2, "No such option"),
     ],
 )
