@@ -1,6 +1,7 @@
 """Plans an audit of one base URL, and runs it: every probe kind that is for audits, once, by the usual wire client."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -40,28 +41,11 @@ FIRST = ("http", "models")
 """What is asked before anything is paid for: whether it is reached, and which models it lists."""
 IDENTITY_ANSWERS = 60
 """One-word answers: ten of each cell, which is a window of 48 with room for empty ones."""
-_THROUGH_EACH = ("tools",)
-"""Kinds for any API that are asked through each that works, since each may lose what they test; others through the first."""
-_OWN_MODELS = {"embeddings": "embed", "realtime": "realtime"}
-"""Kinds that want a model of their own, and the word by which the list tells it."""
 _NOT_THERE = frozenset({404, 405, 501})
 """What servers answer for a call that they do not have."""
-_NO_CONVERSATION = [
-    "embed",
-    "rerank",
-    "moderation",
-    "whisper",
-    "transcri",
-    "tts",
-    "speech",
-    "audio",
-    "image",
-    "dall-e",
-    "sora",
-    "video",
-    "veo",
-    "realtime",
-]
+_NO_CONVERSATION = re.compile(
+    "embed|rerank|moderation|whisper|transcri|tts|speech|audio|image|dall-e|sora|video|veo|realtime"
+)
 _SMALL = ["nano", "mini", "lite", "flash", "haiku", "small", "turbo"]
 _SEED = 1
 """Of the permutation test: the same answers give the same figures."""
@@ -222,7 +206,7 @@ def planned(
             settings["pause"] = pause
         if issubclass(kind, ChosenApi):
             each = [AuditStep(probe=kind(**settings, api=api), api=api) for api in PROTOCOLS]
-            steps += each if kind.kind in _THROUGH_EACH else each[:1]
+            steps += each if kind.audited_through_each else each[:1]
         else:
             count = words if issubclass(kind, IdentityProbe) else 1
             steps.append(AuditStep(probe=kind(**settings), count=count))
@@ -325,8 +309,8 @@ class AuditRun:
             return replace(step, probe=probe.model_copy(update={"api": api}), api=api)
         if isinstance(probe, ChatShape) and not step.is_api and "chat" not in self._spoken:
             return "chat does not work here"
-        if probe.kind in _OWN_MODELS:
-            name = own_model(self._listed, _OWN_MODELS[probe.kind])
+        if probe.word_of_models:
+            name = own_model(self._listed, probe.word_of_models)
             if not name:
                 return "its list names no such model"
             return replace(step, probe=probe.model_copy(update={"model": name}))
@@ -515,11 +499,7 @@ def _stream_words(step: AuditStep, result: Result) -> Iterator[str]:
 
 def likely_model(listed: Iterable[str]) -> str:
     """Return a model that probably converses, one that is probably cheap before the others; empty for none."""
-    names = [
-        name
-        for name in sorted(listed)
-        if not any(word in name.lower() for word in _NO_CONVERSATION)
-    ]
+    names = [name for name in sorted(listed) if not _NO_CONVERSATION.search(name.lower())]
     return min(names, key=lambda name: not any(word in name.lower() for word in _SMALL), default="")
 
 

@@ -173,6 +173,8 @@ class ProbeSettings(BaseModel):
     """The failures by which the promise is broken that such a probe tests; the page then says what one gets."""
     audited: ClassVar[bool] = True
     """Whether `monitor audit` asks it of a base URL of which nothing is known but a model."""
+    word_of_models: ClassVar[str] = ""
+    """A word in the names of models that are for this kind alone, where there are such."""
     compares_peers: ClassVar[bool] = False
     """Whether a run looks at what the same probe has learned at the service's other base URLs."""
 

@@ -35,6 +35,9 @@ class ChosenApi(Conversation):
         path: key for protocol in PROTOCOLS.values() for path, key in protocol.controlled.items()
     }
 
+    audited_through_each: ClassVar[bool] = False
+    """Whether an audit asks through each API that works, since each may lose what it tests."""
+
     api: ApiName = Field(default=CHAT.api, description="the API that is asked")
     max_tokens: int | None = Field(default=None, ge=16, description="cap of the answer")
 

@@ -25,6 +25,7 @@ class EmbeddingsProbe(TextCall):
     kind: ClassVar[str] = "embeddings"
     title: ClassVar[str] = "Embeddings"
     main_rank: ClassVar[int] = 20
+    word_of_models: ClassVar[str] = "embed"
     route: ClassVar[str] = "/v1/embeddings"
 
     model: str = Field(default="text-embedding-3-small", description="the embedding model")

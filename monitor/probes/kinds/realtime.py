@@ -37,6 +37,7 @@ class RealtimeProbe(ApiProbe):
     kind: ClassVar[str] = "realtime"
     title: ClassVar[str] = "Realtime"
     main_rank: ClassVar[int] = 81
+    word_of_models: ClassVar[str] = "realtime"
     route: ClassVar[str] = "/v1/realtime"
 
     every: Duration = Field(default=timedelta(minutes=5), description="how often it runs")

@@ -52,6 +52,7 @@ class ToolsProbe(ChosenApi):
     kind: ClassVar[str] = "tools"
     title: ClassVar[str] = "Tool calls"
     main_rank: ClassVar[int] = 28
+    audited_through_each: ClassVar[bool] = True
     broken_by: ClassVar[frozenset[FailureKind]] = frozenset(
         {FailureKind.TOOL_CALL_MISSING, FailureKind.TOOL_CALL_BROKEN}
     )
