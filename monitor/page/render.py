@@ -6,6 +6,7 @@ Autoescape is on for every template; values go into quoted attributes or text, n
 import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import cache as cached
 from functools import partial
 from importlib.resources.abc import Traversable
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from monitor.language import ENGLISH, Language, templates
@@ -80,7 +82,25 @@ class _Templates:
         self._env = env
 
     def __call__(self, name: str, **values: Any) -> str:
-        return self._env.get_template(name).render(**values)
+        """Render one, and let go of what it was given: a template's macros and its context hold each other."""
+        contexts: list[Context] = []
+        before = _CONTEXTS.set(contexts)
+        try:
+            return self._env.get_template(name).render(**values)
+        finally:
+            _CONTEXTS.reset(before)
+            for context in contexts:
+                context.parent.clear()
+                context.vars.clear()
+
+
+_CONTEXTS: ContextVar[list[Context]] = ContextVar("contexts of the template that is rendered")
+
+
+class _RememberedContext(Context):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _CONTEXTS.get([]).append(self)
 
 
 def environment(folder: Traversable, language: Language, cache: RenderCache) -> Environment:
@@ -92,6 +112,7 @@ def environment(folder: Traversable, language: Language, cache: RenderCache) -> 
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
+    env.context_class = _RememberedContext
     catalogue = language.catalogue
     env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
         catalogue.gettext,

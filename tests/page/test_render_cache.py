@@ -1,5 +1,6 @@
 """What the last page said is said again where it is over, and told anew as soon as anything about it changes."""
 
+import gc
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from monitor.model import (
 )
 from monitor.page import RenderCache, Renderer, Site, view
 from monitor.page.incident_views import IncidentViews
-from monitor.page.view_models import CROWD
+from monitor.page.view_models import CROWD, PageView
 
 KEYS = tuple(check.key for check in CHECKS)
 
@@ -185,3 +186,23 @@ def test_a_line_says_name_state_days_uptime_and_median_and_escapes_the_name() ->
         '<path class="bar-o"/><path class="bar-x"/><path stroke="url(#hatch)"/></svg>'
         "<span>100\xa0%</span><span>\u2013</span></li>"
     )
+
+
+def test_a_page_is_let_go_of_as_soon_as_it_is_rendered() -> None:
+    """Else each page and all that it shows would wait in memory for a full garbage collection."""
+
+    def pages() -> int:
+        return sum(isinstance(found, PageView) for found in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = pages()
+        page, _ = view(SITE, all_good(), {})
+        files = [*Renderer(RenderCache(holds_files=False)).files(page)]
+        assert files
+        assert pages() > before
+        del page, files
+        assert pages() == before
+    finally:
+        gc.enable()
