@@ -17,7 +17,7 @@ from run_check import run_check
 from street import HOST, Street, censoring, mute, polite, resetting, telling_time
 
 from monitor.clock import SystemClock
-from monitor.cycle import explained
+from monitor.cycle import with_explanation
 from monitor.diagnosis import DiagnosisSettings, Resolver
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
 from monitor.model import Check, Endpoint, FailureKind, Fault, Outcome, Proxy
@@ -57,7 +57,7 @@ class Clinic:
 
     async def run(self, asked: Check) -> Attempted:
         attempted = await run_check(asked, self.client, clock=self.clock)
-        return await explained(self.doctor, asked, attempted)
+        return await with_explanation(self.doctor, asked, attempted)
 
 
 @contextlib.asynccontextmanager
