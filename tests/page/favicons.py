@@ -9,6 +9,7 @@ from browser import Browser, launched
 
 from monitor.language import ENGLISH, templates
 from monitor.page.render import environment
+from monitor.page.render_cache import RenderCache
 from monitor.page.states import State
 
 FOLDER = Path(str(templates())) / "favicon"
@@ -41,7 +42,7 @@ async def draw(browser: Browser, svg: str, size: int) -> bytes:
 
 
 async def main() -> None:
-    icon = environment(templates(), ENGLISH).get_template("favicon.svg")
+    icon = environment(templates(), ENGLISH, RenderCache()).get_template("favicon.svg")
     async with launched() as browser:
         for state in State:
             svg = icon.render(state=state)
