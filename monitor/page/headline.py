@@ -201,9 +201,12 @@ def _serving(services: Sequence[ServiceView], language: Language) -> Iterator[st
     spoiled = sum(endpoint.spoils_answers for endpoint in endpoints)
     serving = sum(state in WORKING for state in mains) - spoiled
     side = [state for service in services for state in service.calls.values()]
-    call = _main_call_name(services, language) if State.MAJOR in side else None
+    name = _main_call_name(services, language)
+    call = name if State.MAJOR in side else None
     if not serving and set(mains) == {State.MAJOR}:
         yield language.gettext("No request succeeds through any base URL.")
+    elif not serving and not spoiled and name and any(view.is_reached for view in endpoints):
+        yield language.gettext("No base URL is known to answer requests for %(call)s.", call=name)
     elif not serving and not spoiled:
         yield language.gettext("No base URL is known to answer.")
     elif call and serving == len(mains):
@@ -341,7 +344,7 @@ def triage_network(
     states = [endpoint.state for endpoint in endpoints]
     ill = [endpoint for endpoint in endpoints if endpoint.state in _ILL]
     astray = [endpoint for endpoint in ill if endpoint.astray]
-    some_answer = answers_elsewhere or any(endpoint.main_state in WORKING for endpoint in endpoints)
+    some_answer = answers_elsewhere or any(endpoint.is_reached for endpoint in endpoints)
     unknown, paused = states.count(State.UNKNOWN), states.count(State.MAINTENANCE)
     notes = [say("%(n)s not measured", n=unknown)] * bool(unknown)
     notes += [say("%(n)s in maintenance", n=paused)] * bool(paused)

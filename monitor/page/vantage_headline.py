@@ -345,7 +345,13 @@ def _serving(seeing: Sequence[VantageView], language: Language) -> Iterator[str]
         and any(endpoint.main_state is not State.UNKNOWN for endpoint in endpoints)
     ]
     for serving, number, vantage in sorted(counts, key=lambda count: count[0] / count[1])[:_NAMED]:
-        if serving == 0:
+        if serving == 0 and any(
+            each.main_state is State.UNKNOWN for each in vantage.by_path.values()
+        ):
+            yield language.gettext(
+                "From %(place)s no request is known to succeed.", place=vantage.name
+            )
+        elif serving == 0:
             yield language.gettext("From %(place)s no request succeeds.", place=vantage.name)
         elif serving < number:
             yield language.ngettext(
@@ -456,9 +462,7 @@ def _triage_service(
 
 def _triage_network(seeing: Sequence[VantageView], language: Language) -> Triage:
     answers = any(
-        endpoint.main_state in WORKING
-        for vantage in seeing
-        for endpoint in vantage.by_path.values()
+        endpoint.is_reached for vantage in seeing for endpoint in vantage.by_path.values()
     )
     parts = [
         (

@@ -23,7 +23,7 @@ from monitor.model import (
 from monitor.model.failure import Words
 from monitor.page import published, window_stats
 from monitor.page.day_bars import Day
-from monitor.page.states import ANSWERED, State
+from monitor.page.states import ANSWERED, WORKING, State
 
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
 CROWD = 40
@@ -170,6 +170,11 @@ class EndpointView(published.EndpointStatus):
         failure = self.main_check.failure
         degraded = self.main_state is State.DEGRADED
         return degraded and failure is not None and failure.row.spoils_answer
+
+    @property
+    def is_reached(self) -> bool:
+        """Say whether any call gets through to it now, also where its main call is not measured."""
+        return any(check.state in WORKING for check in self.checks.values())
 
     @property
     def blocked(self) -> bool:

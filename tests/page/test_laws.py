@@ -482,6 +482,14 @@ def test_what_the_headline_says_of(
     assert (page.headline, page.state) == (headline, state)
 
 
+def test_calls_that_get_through_show_that_ways_work_also_where_the_main_call_is_not_measured() -> (
+    None
+):
+    page = seen(((BUDGET, REFUSED), (BUDGET, GOOD), (BUDGET, GOOD))).page
+    assert page.text.startswith("No base URL is known to answer requests for chat.")
+    assert (page.network.what, page.network.note) == ("1\u00a0down", "2 not measured")
+
+
 def test_a_base_url_that_cuts_its_answers_is_named_only_where_no_other_answers_and_as_such() -> (
     None
 ):
