@@ -60,15 +60,15 @@ def differences(one: str, two: str) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("width", [1280, 450])
 @pytest.mark.parametrize(
-    "page",
+    ("page", "width"),
     [
-        "mock/",
-        "mock/zh-CN/",
-        "mock/zh-CN/endpoints/ohmygpt/us-direct/",
-        "mock/incidents/9/",
-        "stopped/",
+        ("mock/", 1280),
+        ("mock/", 450),
+        ("mock/zh-CN/", 450),
+        ("mock/zh-CN/endpoints/ohmygpt/us-direct/", 1280),
+        ("mock/incidents/9/", 450),
+        ("stopped/", 1280),
     ],
 )
 async def test_firefox_shows_the_same(
