@@ -198,10 +198,13 @@ async def test_each_sort_of_fault_is_found_where_it_shows(
     relay: Relay, fault: SimulatedFault, steps: Sequence[str], kind: FailureKind
 ) -> None:
     relay.fault = fault
-    audit = await audited(relay.url)
+    for _ in range(3):  # a machine that lags judges nothing
+        audit = await audited(relay.url)
+        if not any(step.finding is StepFinding.UNKNOWN for step in audit.steps):
+            break
     assert {name: found for name, found in wrong(audit).items() if name in steps} == (
         dict.fromkeys(steps, kind)
-    )
+    ), {step.step.name: (step.finding, step.failure) for step in audit.steps}
     assert not audit.is_well
 
 
