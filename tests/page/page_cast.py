@@ -52,16 +52,23 @@ ENDPOINTS = tuple(
 )
 SERVICE = Service(id="ohmygpt", name="OhMyGPT", endpoints=ENDPOINTS, model="gpt-4o-mini")
 PROBE_IDS = ("models", "chat", "embeddings")
-CHECKS = tuple(
-    Check(
-        service="ohmygpt",
-        endpoint=endpoint,
-        probe=PROBES[probe]().named(probe),
-        model="gpt-4o-mini",
+
+
+def checks_of(*probes: str) -> tuple[Check, ...]:
+    """Return a check of each of these kinds at every base URL."""
+    return tuple(
+        Check(
+            service="ohmygpt",
+            endpoint=endpoint,
+            probe=PROBES[probe]().named(probe),
+            model="gpt-4o-mini",
+        )
+        for endpoint in ENDPOINTS
+        for probe in probes
     )
-    for endpoint in ENDPOINTS
-    for probe in PROBE_IDS
-)
+
+
+CHECKS = checks_of(*PROBE_IDS)
 SITE = Site(
     services=(SERVICE,),
     checks=CHECKS,
@@ -118,16 +125,7 @@ MOCK_SITE = replace(
     settings=replace(SITE.settings, links=(("Telegram group", "https://t.me/example"),)),
 )
 SITE_THAT_TELLS = replace(SITE, settings=replace(SITE.settings, spend=True, errors=True))
-TRUST_CHECKS = tuple(
-    Check(
-        service="ohmygpt",
-        endpoint=endpoint,
-        probe=PROBES[probe]().named(probe),
-        model="gpt-4o-mini",
-    )
-    for endpoint in ENDPOINTS
-    for probe in ("identity", "structured")
-)
+TRUST_CHECKS = checks_of("identity", "structured")
 SITE_OF_PROMISES = replace(
     SITE, checks=(*CHECKS, *TRUST_CHECKS), settings=replace(SITE.settings, trust=True)
 )
