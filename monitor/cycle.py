@@ -5,7 +5,8 @@ One tick of one check, from the question to the commit:
 0. not at all while the server asked us to wait, or nobody has mended the account (`backoff`);
 1. reserve what the run may cost, or give it up as `budget_paused`;
 2. ask the endpoint (`probes.attempt` never raises for what an endpoint does);
-3. where the path failed, say whose it is: ours, somebody's on the way, or the endpoint's after all;
+3. where the path failed, say whose it is: ours, somebody's on the way, or the endpoint's after all; where the model
+   is missed, say what the list of models has;
 4. settle the cost;
 5. let the policies judge and the machine step: alert states, incidents, messages to send;
 6. hand everything to the store as one entry, to be committed in one transaction;
@@ -15,7 +16,7 @@ Telling people is the courier's business, showing them the publisher's.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from random import Random, SystemRandom
@@ -40,6 +41,7 @@ from monitor.model import (
     Spend,
 )
 from monitor.probes import Attempted, ProbeSettings
+from monitor.probes.answer.nearest_model import with_list
 from monitor.schedule import Due
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,18 @@ async def with_explanation(explain: Explain, check: Check, attempted: Attempted)
     return replace(attempted, result=result, evidence=replace(evidence, note=note))
 
 
+def with_listed(check: Check, attempted: Attempted, beside: Iterable[Habit]) -> Attempted:
+    """Return a run that failed for want of its model with what lists of the same base URL say of it.
+
+    `beside` is what other checks of the base URL have learned.
+    """
+    failure = attempted.result.failure
+    if failure is None or not failure.kind.row.is_for_want_of_model:
+        return attempted
+    listed = frozenset[str]().union(*(habit.listed for habit in (attempted.habit, *beside)))
+    return replace(attempted, result=with_list(attempted.result, check.model, listed))
+
+
 class Recorder(Protocol):
     """The part of the store that the cycle needs; neither method waits."""
 
@@ -105,6 +119,8 @@ class Cycle:
     clock: Clock
     vantage: str
     peers_of: Callable[[Check], Iterable[Check]] = lambda _: ()
+    checks_beside: Callable[[Check], Iterable[Check]] = lambda _: ()
+    """Finds the other checks of the same base URL."""
     explain: Explain = as_measured
     habits: dict[str, Habit] = field(default_factory=dict)
     backoff: Backoff = field(default_factory=Backoff)
@@ -128,6 +144,7 @@ class Cycle:
             habit, peers = self._habit(check), self._peers(check)
             attempted = await self.ask(check, habit=habit, peers=peers, late_ms=due.late_ms)
             attempted = await with_explanation(self.explain, check, attempted)
+            attempted = with_listed(check, attempted, self._learned_beside(check))
             if moved := self.clock_set_by() - set_by:  # when it began, by the clock as it is now
                 at = attempted.result.at + moved
                 attempted = replace(attempted, result=replace(attempted.result, at=at))
@@ -183,6 +200,10 @@ class Cycle:
 
     def _habit(self, check: Check) -> Habit:
         return self.habits.get(check.key, Habit())
+
+    def _learned_beside(self, check: Check) -> Iterator[Habit]:
+        """Yield what other checks of the base URL have learned; none is looked for before the first is wanted."""
+        yield from map(self._habit, self.checks_beside(check))
 
     def _peers(self, check: Check) -> Peers:
         if not (isinstance(check.probe, ProbeSettings) and check.probe.compares_peers):

@@ -244,3 +244,24 @@ async def test_what_happens_in_maintenance_counts_towards_nothing(
             await run.tick("direct/models", after=60)
         day = (await run.snapshot()).checks["relay/direct/models"].last_24h
         assert (day.maintenance, day.outcomes) == (4, {"down": 3})
+
+
+async def test_a_model_that_is_gone_is_told_with_the_nearest_that_is_listed(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
+        run.cycle.checks_beside = lambda check: (run.check(f"{check.endpoint.id}/models"),)
+        relay.answering = plain({"data": [{"id": "model-y"}, {"id": "other"}]})
+        await run.tick("direct/models")
+        relay.answering = plain({"error": {"message": "gone", "code": "model_not_found"}}, 404)
+        await run.tick("direct/chat", after=5)
+        relay.answering = plain({"error": {"message": "model-x: 无可用渠道"}}, 503)
+        await run.tick("direct/chat", after=300)
+        await run.tick("edge/chat")
+        seen = await run.snapshot()
+    latest = {key: history.latest for key, history in seen.checks.items()}
+    nearest = '; the nearest in its list of models is "model-y"'
+    failure = latest["relay/direct/chat"].failure
+    assert failure.kind is FailureKind.NO_CHANNEL
+    assert failure.message.endswith(nearest)
+    assert nearest not in latest["relay/edge/chat"].failure.message

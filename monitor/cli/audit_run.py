@@ -13,7 +13,7 @@ from typing import Any
 from monitor.cli.identity_record import questions, record
 from monitor.cli.once import MAX_REPEATS, is_suspicion
 from monitor.clock import Clock
-from monitor.cycle import Explain, with_explanation
+from monitor.cycle import Explain, with_explanation, with_listed
 from monitor.model import (
     Check,
     Endpoint,
@@ -336,6 +336,7 @@ class AuditRun:
             runs += 1
         attempted = await with_explanation(self.explain, check, attempted)
         self._listed = self._listed or attempted.habit.listed
+        attempted = with_listed(check, attempted, [Habit(listed=self._listed)])
         result = attempted.result
         finding = self._finding(step, result)
         if step.is_api and finding is not StepFinding.NOT_OFFERED and result.outcome in _ANSWERED:

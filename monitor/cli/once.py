@@ -4,6 +4,7 @@ It works beside a running daemon, and stores nothing.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from random import SystemRandom
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from monitor.cli.console import progress, result_table, show_json, stdout
 from monitor.cli.options import AsJson, ConfigPath, load, matching_checks
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.cycle import with_explanation
+from monitor.cycle import with_explanation, with_listed
 from monitor.daemon.components import make_path_diagnosis
 from monitor.model import Check, Habit, Outcome, Redactor, Result
 from monitor.model.result_json import result_document
@@ -75,7 +76,7 @@ async def ask_all(
             cert_days=certificate_days(config.alerts),
         )
 
-    async def ask(check: Check) -> Answer:
+    async def ask(check: Check) -> Attempted:
         """Repeat where one answer proves nothing: a burst, or a wrong answer."""
         async with gate:
             attempted = await ask_once(check, Habit())
@@ -84,13 +85,22 @@ async def ask_all(
                     attempted = await ask_once(check, attempted.habit)
             attempted = await with_explanation(doctor, check, attempted)
         done()
-        return check, ledger.priced(check, attempted.result)
+        return attempted
 
+    asked = list(checks)
     try:
-        return await asyncio.gather(*map(ask, checks))
+        runs = await asyncio.gather(*map(ask, asked))
     finally:
         await client.close()
         await doctor.close()
+    lists: defaultdict[str, list[Habit]] = defaultdict(list)
+    for check, run in zip(asked, runs, strict=True):
+        lists[check.endpoint.path].append(run.habit)
+    told = (
+        (check, with_listed(check, run, lists[check.endpoint.path]).result)
+        for check, run in zip(asked, runs, strict=True)
+    )
+    return [(check, ledger.priced(check, result)) for check, result in told]
 
 
 def is_suspicion(attempted: Attempted) -> bool:

@@ -215,6 +215,7 @@ class Components:
         old_client, self.client = self.client, Client()
         self.retired.append((old_client, self.schedule.running()))
         self.cycle.ask = make_ask(deps, self.client)
+        self.cycle.peers_of, self.cycle.checks_beside = _peers(deps), _beside(deps)
         self.path_diagnosis.change(config.diagnosis, _endpoints(config), deps.redact)
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
         self.alerts.change(config.alerts, audience(config), voting_of(config))
@@ -326,6 +327,7 @@ def _cycle(
         clock=deps.clock,
         vantage=config.vantage,
         peers_of=_peers(deps),
+        checks_beside=_beside(deps),
         explain=path_diagnosis,
         habits=dict(habits),
         rng=deps.rng,
@@ -347,6 +349,19 @@ def _peers(deps: Dependencies) -> Callable[[Check], list[Check]]:
         ]
 
     return peers_of
+
+
+def _beside(deps: Dependencies) -> Callable[[Check], list[Check]]:
+    """Return what finds the other checks of a base URL."""
+
+    def checks_beside(check: Check) -> list[Check]:
+        return [
+            other
+            for other in deps.config.checks
+            if other.endpoint.path == check.endpoint.path and other.key != check.key
+        ]
+
+    return checks_beside
 
 
 def _tick(deps: Dependencies, cycle: Cycle) -> RunCheck:

@@ -119,6 +119,8 @@ class FailureRow:
     """A plain request to a base URL that ends so has reached an HTTP server."""
     is_unoffered: bool = False
     """A call that ends so is one that the base URL does not have, where another call for the same model works."""
+    is_for_want_of_model: bool = False
+    """Perhaps the base URL has no such model any more, which its list of models tells."""
     is_common: bool = False
     """The page's glossary explains it even where nothing fails so at present."""
 
@@ -347,6 +349,7 @@ class FailureKind(StrEnum):
         what="The service has no provider left for this model.",
         remedy="Use another model.",
         is_unoffered=True,
+        is_for_want_of_model=True,
     )
     EDGE_ERROR = _down(
         "edge_error",
@@ -660,6 +663,7 @@ class FailureKind(StrEnum):
         hint="check the model's name",
         needs_person=True,
         is_unoffered=True,
+        is_for_want_of_model=True,
     )
     REGION_BLOCKED = _account(
         "region_blocked",

@@ -128,17 +128,22 @@ def is_same_model(asked: str, got: str) -> bool:
     A provider's prefix and the date of a snapshot change nothing: `openai/gpt-4o-2024-08-06` is
     `gpt-4o`. `gpt-4o-mini` is no snapshot of `gpt-4o`.
     """
-    asked, got = _bare_name(asked), _bare_name(got)
+    asked, got = bare_name(asked), bare_name(got)
     if asked == got or asked == _DATE.sub("", got) or got == _DATE.sub("", asked):
         return True
     return got == _VARIANT.sub("", asked) or asked == _VARIANT.sub("", got)
 
 
-def _bare_name(name: str) -> str:
+def bare_name(name: str) -> str:
     """Return a model's name without its provider, its path and Bedrock's version of it."""
     return _VERSION.sub("", _PROVIDER.sub("", name.strip().lower().rpartition("/")[2])).replace(
         "@", "-"
     )
+
+
+def without_date(bare: str) -> str:
+    """Return a bare name without the date of its snapshot, `-latest`, and a route behind it."""
+    return _DATE.sub("", _VARIANT.sub("", bare))
 
 
 def is_alias(name: str, aliases: Iterable[str]) -> bool:
