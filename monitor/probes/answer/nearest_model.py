@@ -16,9 +16,9 @@ _LEAST_LIKE = 0.65
 _COMPARED = 50
 """Names that share the most parts; the letters of the others are not compared."""
 _MAX_NAME = 100
-_OF_OTHER_CALLS = frozenset(
-    "audio dall edit embed embedding embeddings guard image imagine moderation ocr realtime rerank reranker"
-    " search speech transcribe tts veo video vl whisper".split()
+_OF_OTHER_CALLS = re.compile(
+    "audio|dall|edit|embed|embeddings?|guard|image|imagine|moderation|ocr|realtime|rerank|reranker|search"
+    "|speech|transcribe|tts|veo|video|vl|whisper"
 )
 """Parts of names of models that are asked otherwise: `gpt-4o-mini-tts` is no substitute for `gpt-4o-mini`."""
 
@@ -42,7 +42,7 @@ def nearest_model(wanted: str, listed: frozenset[str]) -> str | None:
         (_shared(parts, other), name, other)
         for name in listed
         if family and family in name.lower() and _family(other := _parts(name)) == family
-        if _OF_OTHER_CALLS.intersection(other) == _OF_OTHER_CALLS.intersection(parts)
+        if _calls(other) == _calls(parts)
     ]
     best = sorted(candidates, key=lambda candidate: (-candidate[0], candidate[1]))[:_COMPARED]
     scored = [((share + _ratio(wanted, name)) / 2, name) for share, name, _ in best]
@@ -57,6 +57,10 @@ def _parts(name: str) -> tuple[str, ...]:
 def _family(parts: Collection[str]) -> str:
     """Return the first word of a name: `gpt`, `claude`, the `o` of `o3-mini`; "" for one of digits alone."""
     return next((part for part in parts if not part.isdigit()), "")
+
+
+def _calls(parts: Collection[str]) -> frozenset[str]:
+    return frozenset(filter(_OF_OTHER_CALLS.fullmatch, parts))
 
 
 def _shared(parts: Collection[str], others: Collection[str]) -> float:
