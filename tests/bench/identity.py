@@ -37,6 +37,7 @@ def main() -> int:
         ("an honest base URL beside another", beside_another, honest()),
         ("a substitute at all base URLs", substituted, PAIRS),
         ("a substitute at one of two base URLs", beside_another, PAIRS),
+        ("an honest one of two, beside a substitute", beside_a_substitute, PAIRS),
         ("two models in turn, an hour each", in_turn, PAIRS),
         ("another model in 20 % of the answers", mixed(0.2), PAIRS),
         ("another model in half of the answers", mixed(0.5), PAIRS),
@@ -61,6 +62,19 @@ def substituted(model: str, other: str, rng: Random) -> bool:
 def beside_another(model: str, other: str, rng: Random) -> bool:
     mine, theirs = (
         WordHistory(recent=drawn(each, 2 * WINDOW, rng.getrandbits(32))) for each in (other, model)
+    )
+    return judge_words(mine, [("the other", theirs)], rng) is not None
+
+
+def beside_a_substitute(model: str, other: str, rng: Random) -> bool:
+    """Both were learned while they were honest."""
+    mine, theirs = (
+        WordHistory(
+            baseline=drawn(model, BASELINE, rng.getrandbits(32)),
+            since=SINCE,
+            recent=drawn(answering, 2 * WINDOW, rng.getrandbits(32)),
+        )
+        for answering in (model, other)
     )
     return judge_words(mine, [("the other", theirs)], rng) is not None
 

@@ -16,7 +16,7 @@ from secrets import token_hex
 
 import trustme
 
-from monitor.demo.api_common import CHAT_MODEL
+from monitor.demo.api_common import CHAT_MODELS
 from monitor.demo.launcher import Simulation
 
 NGINX = shutil.which("nginx")
@@ -55,6 +55,13 @@ http {{
     }}
   }}
   server {{
+    listen 127.0.0.1:{substituting} ssl;
+    if ($http_authorization != "Bearer {key}") {{ return 401; }}
+    proxy_set_header Authorization "Bearer {master}";
+    proxy_set_header x-litellm-tags cheap;
+    location / {{ proxy_pass http://127.0.0.1:{upstream}; proxy_buffering off; }}
+  }}
+  server {{
     listen 127.0.0.1:{orphaned} ssl;
     location / {{ proxy_pass http://127.0.0.1:1; }}
   }}
@@ -68,6 +75,15 @@ model_list:
       model: openai/{upstream_model}
       api_base: {api_base}/v1
       api_key: os.environ/UPSTREAM_KEY
+      tags: [default]
+  - model_name: {model}
+    litellm_params:
+      model: openai/{other_model}
+      api_base: {api_base}/v1
+      api_key: os.environ/UPSTREAM_KEY
+      tags: [cheap]
+router_settings:
+  enable_tag_filtering: true
 litellm_settings:
   num_retries: 0
   telemetry: false
@@ -76,17 +92,19 @@ litellm_settings:
 
 @dataclass(frozen=True)
 class Relay:
-    """Three base URLs of one nginx, and whom to trust."""
+    """Base URLs of one nginx, and whom to trust."""
 
     streaming: str
     buffering: str
     orphaned: str
+    substituting: str
+    """Has the proxy ask another model under the same name."""
     ca_file: Path
 
 
 @contextlib.contextmanager
 def relaying(folder: Path, simulation: Simulation) -> Iterator[Relay]:
-    upstream, streaming, buffering, orphaned = _ports(4)
+    upstream, streaming, buffering, orphaned, substituting = _ports(5)
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
     server = authority.issue_cert("127.0.0.1")
@@ -101,6 +119,7 @@ def relaying(folder: Path, simulation: Simulation) -> Iterator[Relay]:
             streaming=streaming,
             buffering=buffering,
             orphaned=orphaned,
+            substituting=substituting,
             key=KEY,
             master=MASTER,
         )
@@ -111,7 +130,10 @@ def relaying(folder: Path, simulation: Simulation) -> Iterator[Relay]:
     ):
         _until_open(streaming)
         yield Relay(
-            *(f"https://127.0.0.1:{port}" for port in (streaming, buffering, orphaned)),
+            *(
+                f"https://127.0.0.1:{port}"
+                for port in (streaming, buffering, orphaned, substituting)
+            ),
             folder / "authority.pem",
         )
 
@@ -120,7 +142,10 @@ def relaying(folder: Path, simulation: Simulation) -> Iterator[Relay]:
 def _litellm(folder: Path, simulation: Simulation, port: int) -> Iterator[None]:
     conf = folder / "litellm.yaml"
     base = next(iter(simulation.addresses.endpoints.values()))
-    conf.write_text(_LITELLM_CONF.format(model=MODEL, upstream_model=CHAT_MODEL, api_base=base))
+    asked, other = CHAT_MODELS
+    conf.write_text(
+        _LITELLM_CONF.format(model=MODEL, upstream_model=asked, other_model=other, api_base=base)
+    )
     env = {
         "UPSTREAM_KEY": simulation.addresses.key,
         "SSL_CERT_FILE": str(simulation.ca_file),

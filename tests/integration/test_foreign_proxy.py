@@ -1,10 +1,11 @@
 """`monitor once` before nginx before the litellm proxy: the verdicts on software that nobody here wrote."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ import pytest
 from foreign import KEY, LITELLM, MODEL, NGINX, Relay, relaying
 
 from monitor.clock import SystemClock
+from monitor.config import load
+from monitor.daemon.app import Daemon
+from monitor.daemon.components import Components, Listeners
+from monitor.demo.api_common import CHAT_MODEL
 from monitor.demo.launcher import Simulation
+from monitor.model import Failure, FailureKind, Incident, Result
+from monitor.probes.answer.one_word import WINDOW
+from monitor.schedule import Due
 
 MONITOR = Path(sys.executable).parent / "monitor"
 
@@ -24,13 +32,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    folder = tmp_path_factory.mktemp("foreign")
-    (folder / "simulation").mkdir()
-    with (
-        Simulation(folder / "simulation", clock=SystemClock(), port=0, is_calm=True) as simulation,
-        relaying(folder, simulation) as found,
-    ):
+def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
+    folder = tmp_path_factory.mktemp("simulation")
+    with Simulation(folder, clock=SystemClock(), port=0, is_calm=True) as simulation:
+        yield simulation
+
+
+@pytest.fixture(scope="module")
+def relay(simulation: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    with relaying(tmp_path_factory.mktemp("foreign"), simulation) as found:
         yield found
 
 
@@ -137,3 +147,79 @@ def test_tool_calls_cached_tokens_and_token_counts_come_through_in_each_api_that
     assert kinds(found) == dict.fromkeys(found), found
     assert len(found) == 6
     assert found["tokenizer"]["usage"]["tokens_in"] > 8 * 25
+
+
+async def test_of_two_base_urls_the_one_that_asks_another_model_is_told(
+    relay: Relay, simulation: Simulation, tmp_path: Path
+) -> None:
+    """Two days of one-word answers in seconds. Which of two is right is known from the model's own API."""
+    record(simulation, tmp_path / "official.json")
+    (tmp_path / "monitor.toml").write_text(
+        f'[alerts]\nafter = 1\n[service.relay]\nkey = "{KEY}"\nmodel = "{MODEL}"\nca_file = "{relay.ca_file}"\n'
+        f'endpoints = {{ honest = "{relay.streaming}", cheap = "{relay.substituting}" }}\n'
+        'probes = { identity = { reference = "official.json" }, tokenizer = {}, cache = { pause = "1ms" } }\n'
+    )
+    runs = {"identity": 2 * WINDOW + 5, "tokenizer": 3, "cache": 3}
+    last, incidents = await after_runs(tmp_path / "monitor.toml", runs)
+
+    assert {key: failure and failure.kind for key, failure in last.items()} == {
+        "relay/honest/identity": None,
+        "relay/cheap/identity": FailureKind.MODEL_SUSPECT,
+        "relay/honest/tokenizer": FailureKind.TOKENIZER_CHANGED,  # each counts unlike the other
+        "relay/cheap/tokenizer": FailureKind.TOKENIZER_CHANGED,
+        "relay/honest/cache": None,
+        "relay/cheap/cache": None,
+    }
+    suspect, counted = (last[f"relay/cheap/{probe}"] for probe in ("identity", "tokenizer"))
+    assert suspect is not None
+    assert suspect.message.startswith("got one-word answers ")
+    assert " unlike those of " in suspect.message
+    assert counted is not None
+    assert counted.message.endswith(" of honest")
+    assert [(incident.failure.kind, incident.checks) for incident in incidents] == [
+        (FailureKind.MODEL_SUSPECT, ("relay/cheap/identity",))
+    ]
+
+
+def record(simulation: Simulation, path: Path) -> None:
+    """Keep what the model answers at its own API, by the command for it."""
+    url = next(iter(simulation.addresses.endpoints.values()))
+    command = [MONITOR, "identity", "record", url, "--model", CHAT_MODEL, "--key-env", "KEY"]
+    subprocess.run(
+        [*command, "-o", path, "--yes"],
+        env={
+            "PATH": os.environ["PATH"],
+            "KEY": simulation.addresses.key,
+            "SSL_CERT_FILE": str(simulation.ca_file),
+        },
+        check=True,
+        timeout=60,
+    )
+
+
+async def after_runs(
+    path: Path, runs: Mapping[str, int]
+) -> tuple[dict[str, Failure | None], list[Incident]]:
+    """How the last run of each check of a daemon failed, and its incidents, after so many rounds of each probe."""
+    last: dict[str, Failure | None] = {}
+
+    def keep(result: Result) -> None:
+        last[result.check] = result.failure
+
+    daemon = Daemon(load(path, {}), listeners=Listeners(on_result=keep))
+    daemon.store.open()
+    components = Components.build(daemon.deps, daemon.store.recall())
+
+    async def run(probe: str) -> None:
+        checks = [check for check in daemon.deps.config.checks if check.probe.id == probe]
+        for _ in range(runs[probe]):
+            due = Due(daemon.clock.now(), 0.0, 0)
+            await asyncio.gather(*(components.cycle.tick(check, due) for check in checks))
+
+    try:
+        await asyncio.gather(*map(run, runs))
+        await daemon.store.flush()
+        return last, [*(await daemon.store.snapshot(daemon.clock.now())).incidents]
+    finally:
+        await components.close()
+        await daemon.store.close()

@@ -119,31 +119,45 @@ def judge_words(
     """Compare the last two windows with the other base URLs, then with the baseline, then with a named reference.
 
     Both windows must differ. Another base URL is asked first, for it has the same account and the same day; with
-    several, most of them must differ from this one. Costs up to a second of CPU where much differs: not for
-    an event loop.
+    several, most of them must differ from this one, and one whose own answers changed is no measure. Who answers as
+    the reference is not suspected, whatever others do. Costs up to a second of CPU where much differs: not for an
+    event loop.
     """
     windows = _windows(words)
     if windows is None:
         return None
     newest = sample(words.recent)
+    if reference is not None and not _is_unlike(reference[1], windows, newest, rng):
+        return None
     others = [
-        (name, sample(peer.recent), theirs)
-        for name, peer in peers
-        if (theirs := _windows(peer)) is not None
+        (name, peer, theirs) for name, peer in peers if (theirs := _windows(peer)) is not None
     ]
     apart = [
-        (name, all_theirs)
-        for name, all_theirs, theirs in others
-        if _are_apart(zip(theirs, windows, strict=True), (all_theirs, newest), rng)
+        (name, peer)
+        for name, peer, theirs in others
+        if _are_apart(zip(theirs, windows, strict=True), (sample(peer.recent), newest), rng)
     ]
-    if 2 * len(apart) > len(others):
-        names = ", ".join(name for name, _ in apart[:_SHOWN])
-        return _suspect(names, apart[0][1], newest, rng)
-    known = [] if words.since is None else [(f"{words.since:%Y-%m-%d}", sample(words.baseline))]
-    for name, before in [*known, *([reference] if reference else [])]:
-        if _are_apart(((before, window) for window in windows), (before, newest), rng):
-            return _suspect(name, before, newest, rng)
-    return None
+    steady = [(name, peer) for name, peer in apart if not _has_changed(peer, rng)]
+    if 2 * len(steady) > len(others) - (len(apart) - len(steady)):
+        names = ", ".join(name for name, _ in steady[:_SHOWN])
+        return _suspect(names, sample(steady[0][1].recent), newest, rng)
+    if _has_changed(words, rng):
+        return _suspect(f"{words.since:%Y-%m-%d}", sample(words.baseline), newest, rng)
+    return _suspect(*reference, newest, rng) if reference else None
+
+
+def _has_changed(words: WordHistory, rng: Shuffler) -> bool:
+    """Say whether the last two windows differ from the baseline."""
+    windows = _windows(words)
+    if windows is None or words.since is None:
+        return False
+    return _is_unlike(sample(words.baseline), windows, sample(words.recent), rng)
+
+
+def _is_unlike(
+    before: Sample, windows: tuple[Sample, Sample], newest: Sample, rng: Shuffler
+) -> bool:
+    return _are_apart(((before, window) for window in windows), (before, newest), rng)
 
 
 def why_not_judged(words: WordHistory) -> str:

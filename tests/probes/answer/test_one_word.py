@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 from random import Random
 
 import pytest
+from drawn_words import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -130,6 +131,33 @@ def test_the_base_url_that_differs_from_most_others_is_suspect_from_the_first_da
     assert " unlike those of a, b" in failure.message
     peers_of_a = [honest[1], ("c", other)]
     assert judge_words(honest[0][1], peers_of_a, Random(11)) is None
+
+
+def test_of_two_base_urls_the_one_that_changed_is_suspect() -> None:
+    before = days(WordHistory(), "gpt-4o", BASELINE, Random(20))
+    steady = days(before, "gpt-4o", 2 * WINDOW, Random(21))
+    changed = days(before, "qwen3-30b", 2 * WINDOW, Random(22))
+
+    failure = judge_words(changed, [("steady", steady)], Random(23))
+    assert failure is not None
+    assert " unlike those of steady" in failure.message
+    assert judge_words(steady, [("changed", changed)], Random(24)) is None
+
+
+def test_of_two_base_urls_the_one_that_is_unlike_the_reference_is_suspect_from_the_first_day_on() -> (
+    None
+):
+    named = ("the reference of 2026-11-01", sample(drawn("gpt-4o", BASELINE, 25)))
+    honest, other = (
+        WordHistory(recent=drawn(model, 2 * WINDOW, 26)) for model in ("gpt-4o", "qwen3-30b")
+    )
+    assert judge_words(honest, [("other", other)], Random(27), named) is None
+    failure = judge_words(other, [("honest", honest)], Random(28), named)
+    assert failure is not None
+    assert " unlike those of honest" in failure.message
+    assert (
+        judge_words(honest, [("other", other)], Random(29)) is not None
+    )  # nobody knows which it is
 
 
 def test_what_is_mostly_empty_is_not_judged_and_says_so() -> None:
