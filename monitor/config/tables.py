@@ -45,6 +45,7 @@ from monitor.config.values import (
     Moment,
     Money,
     Names,
+    Note,
     NotNegative,
     OnlySeverities,
     PathText,
@@ -176,6 +177,7 @@ PageTable = table_of(
     dir=PathText,
     url=PublicUrl | None,
     title=Title,
+    note=(Note, ()),
     languages=Languages,
     publish=Annotated[
         PublishTable | None,

@@ -180,18 +180,36 @@ def _webhook_secret(text: str) -> str:
 
 _LANGUAGES = ("en", "zh-CN")
 _LONGEST_NAME = 40
+_LONGEST_NOTE = 300
 
 
 def _names(value: Any) -> tuple[tuple[str, str], ...]:
     """Read one name, or a table of names by language."""
-    names = value if isinstance(value, dict) else {"": value}
-    if not names or any(not isinstance(name, str) for name in names.values()):
-        raise ValueError('want a name such as "Shanghai", or { en = "Shanghai", zh-CN = "上海" }')
-    if unknown := sorted(names.keys() - {"", *_LANGUAGES}):
+    return _by_language(value, ("name", "Shanghai", "上海"), _LONGEST_NAME)
+
+
+def _note(value: Any) -> tuple[tuple[str, str], ...]:
+    """Read one text, or a table of texts by language."""
+    return _by_language(
+        value, ("text", "A friend runs this page.", "本页由朋友维护。"), _LONGEST_NOTE
+    )
+
+
+def _by_language(
+    value: Any, example: tuple[str, str, str], longest: int
+) -> tuple[tuple[str, str], ...]:
+    """Read one text, or a table of texts by language; `example` is what it is called, in English and in Chinese."""
+    what, english, chinese = example
+    texts = value if isinstance(value, dict) else {"": value}
+    if not texts or any(not isinstance(text, str) for text in texts.values()):
+        raise ValueError(
+            f'want a {what} such as "{english}", or {{ en = "{english}", zh-CN = "{chinese}" }}'
+        )
+    if unknown := sorted(texts.keys() - {"", *_LANGUAGES}):
         raise ValueError(f'got the language "{unknown[0][:20]}", want {" or ".join(_LANGUAGES)}')
-    if any(not 0 < len(name) <= _LONGEST_NAME for name in names.values()):
-        raise ValueError(f"want names of 1 to {_LONGEST_NAME} characters")
-    return tuple((language, _visible(name)) for language, name in names.items())
+    if any(not 0 < len(text) <= longest for text in texts.values()):
+        raise ValueError(f"want {what}s of 1 to {longest} characters")
+    return tuple((language, _visible(text)) for language, text in texts.items())
 
 
 PUBLIC_KEY_PREFIX = "ed25519:"
@@ -294,17 +312,23 @@ Probes = Annotated[
     _by_id("one word", 'an interval for each, as in { models = "1m", chat = "5m" }'),
 ]
 ModelName = Annotated[str, Field(max_length=200), AfterValidator(_visible)]
+_TEXT_BY_LANGUAGE = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "object", "additionalProperties": {"type": "string"}},
+        ]
+    }
+)
 Names = Annotated[
     tuple[tuple[str, str], ...],
     BeforeValidator(lambda value: _names(value) if value else ()),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {"type": "object", "additionalProperties": {"type": "string"}},
-            ]
-        }
-    ),
+    _TEXT_BY_LANGUAGE,
+]
+Note = Annotated[
+    tuple[tuple[str, str], ...],
+    BeforeValidator(lambda value: _note(value) if value else ()),
+    _TEXT_BY_LANGUAGE,
 ]
 PublicKey = Annotated[str, AfterValidator(_public_key)]
 Label = Annotated[str, Field(min_length=1, max_length=40)]

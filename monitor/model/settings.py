@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from monitor.model.alert import Policy, Severity, WebhookEvent
 from monitor.model.maintenance import Maintenance
 from monitor.model.secret import Secret
+from monitor.model.vantage import Names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,9 @@ class PageSettings:
     dir: Path = field(default=Path("page"), metadata={"help": "where the page is written"})
     url: str | None = field(default=None, metadata={"help": "its public address, for links"})
     title: str = field(default="Status", metadata={"help": "what stands on top"})
+    note: Names = field(
+        default=(), metadata={"help": "a line below the title, on every page; may be by language"}
+    )
     languages: tuple[str, ...] = field(
         default=("en",), metadata={"help": "the first is the default"}
     )

@@ -16,10 +16,10 @@ Paid = Literal["turn", "each"]
 _SHORTEST_SILENCE = timedelta(seconds=90)
 
 
-def name_in(language: str, names: Names, vantage: str) -> str:
-    """Return the name of a vantage in a language; its id where it has no name."""
+def name_in(language: str, names: Names, otherwise: str) -> str:
+    """Return the name in a language, else the one for every other, else any; `otherwise` where there is none."""
     known = dict(names)
-    return known.get(language) or known.get("") or next(iter(known.values()), vantage)
+    return known.get(language) or known.get("") or next(iter(known.values()), otherwise)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,6 +158,7 @@ def _page(
         path=path,
         others=(),
         title=formatting.name(site.settings.title, "Status"),
+        note=name_in(language.code, site.settings.note, ""),
         url=site.settings.url,
         links={formatting.name(label): address for label, address in site.settings.links},
         css=site.settings.css,

@@ -384,6 +384,8 @@ class PageView(published.Status):
     others: tuple["PageView", ...]
     """The same in the other languages; only the first has them."""
     url: str | None
+    note: str
+    """What the operator says on every page; empty for nothing."""
     css: Path | None
     logo: Path | None
     shows_trust: bool

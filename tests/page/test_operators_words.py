@@ -80,6 +80,18 @@ def test_notes_titles_and_names_are_marked_where_they_are_foreign() -> None:
     assert f'<p lang="zh">{NOTE}</p>' in texts["incidents/9/index.html"]
 
 
+def test_a_note_of_the_operator_stands_on_every_page_in_its_language() -> None:
+    settings = replace(SITE.settings, note=(("en", "Run by <friends>."), ("zh-CN", "由朋友维护。")))
+    page, _ = view(replace(SITE, settings=settings), worlds.mixed(), {})
+    for name, content in rendered(page).items():
+        if name.endswith(".html") and name != "404.html":
+            here, there = "Run by &lt;friends&gt;.", "由朋友维护。"
+            if name.startswith("zh-CN/"):
+                here, there = there, here
+            assert f'<p class="page-note">{here}</p>'.encode() in content, name
+            assert there.encode() not in content, name
+
+
 def undelivered(count: int) -> Snapshot:
     """A channel that cannot deliver, with what its service said."""
     rows = tuple(
