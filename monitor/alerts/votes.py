@@ -53,10 +53,12 @@ def decide(
     if incident:
         before = Reach.PARTIAL if check in incident.partial else Reach.FULL
     after = voters.standing(check, rule, states, now, before)
-    at = event.at if isinstance(event, Resolved) else now
     if incident:
         if after.reach is Reach.NONE:
-            return Resolved(check, rule.name, at)
+            return Resolved(check, rule.name, event.at if isinstance(event, Resolved) else now)
+        at = (
+            max(event.at, incident.opened) if event else now
+        )  # since it is so, and not since we know
         return Recount(check, at, after, failure.kind if failure else None)
     if after.reach is Reach.NONE or failure is None:
         return None

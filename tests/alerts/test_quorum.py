@@ -215,7 +215,7 @@ def test_an_incident_walks_between_partial_and_down_and_says_each_step_once() ->
     ]
     assert entries == [
         ("opened", "", 0),
-        ("joined", FRANKFURT, 4),
+        ("joined", FRANKFURT, 3),
         ("widened", "", 4),
         ("left", FRANKFURT, 8),
         ("narrowed", "", 9),
