@@ -407,13 +407,14 @@ def _messages_usage(reply: Reply, tokens_out: int) -> Json:
 _GEMINI_REASONS = {"stop": "STOP", "length": "MAX_TOKENS", "filter": "SAFETY"}
 
 
-def content(model: str, body: Mapping[str, Any], rng: Random) -> Reply:
+def content(body: Mapping[str, Any], rng: Random) -> Reply:
+    """Return the reply to a question; `body` holds the model of the path too."""
     config = body.get("generationConfig", {})
     if not isinstance(config, dict):
         raise bad_request("generationConfig must be an object", "generationConfig")
     limit = token_limit(config, "maxOutputTokens")
     question = question_in(body.get("contents"), "contents")
-    return make_reply(model, question, limit, rng, gemini_tools(dict(body)))
+    return make_reply(body.get("model"), question, limit, rng, gemini_tools(dict(body)))
 
 
 class GeminiFormat(ApiFormat):

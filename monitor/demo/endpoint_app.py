@@ -216,7 +216,8 @@ class EndpointApp:
         model, _, method = request.match_info["call"].partition(":")
         if method not in {"generateContent", "streamGenerateContent"}:
             raise web.HTTPNotFound
-        reply = apis.content(model, await _json(request), self._rng)
+        body = {**await _json(request), "model": model}
+        reply = self._reply(apis.content, body)
         streams = {"stream": method == "streamGenerateContent"}
         return await self._send(request, streams, reply, apis.GeminiFormat())
 

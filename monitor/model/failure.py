@@ -497,8 +497,8 @@ class FailureKind(StrEnum):
     )
     MODEL_SUSPECT = _degraded(
         "model_suspect",
-        label="Answers changed",
-        what="One-word answers are spread otherwise than before, or than at the other base URLs.",
+        label="Other answers",
+        what="One-word answers are spread otherwise than before, than at the other base URLs, or than in the reference.",
         remedy="Compare with the other base URLs, and ask the owner which model answers.",
     )
     TOKENIZER_CHANGED = _degraded(
@@ -544,7 +544,7 @@ class FailureKind(StrEnum):
         "cache_unreported",
         label="Cache not reported",
         what="Answers do not say how much of a prompt came from a cache.",
-        remedy="Ask the owner whether prompts are cached.",
+        remedy="Ask the owner whether prompts are cached. A server that never says it cannot be judged: leave this probe out there.",
     )
     CONTENT_FILTERED = _degraded(
         "content_filtered",

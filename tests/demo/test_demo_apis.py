@@ -253,11 +253,11 @@ async def test_every_api_reads_a_long_prompt_from_its_cache(demo: Demo) -> None:
     assert await asked() == [FailureKind.CACHE_UNREPORTED] * 3 + [FailureKind.CACHE_MISSING]
 
 
-async def test_every_api_counts_the_same_tokens_and_shows_what_is_billed_more(demo: Demo) -> None:
+async def test_every_api_counts_the_same_tokens_and_shows_what_counts_otherwise(demo: Demo) -> None:
     async def asked(fault: SimulatedFault | None) -> list[FailureKind | None]:
         demo.forced.faults = {"us-direct": fault} if fault else {}
-        habits = {None: learned(MINI), SimulatedFault.PROMPT_ADDED: changed(MINI, LONGER)}
-        demo.habits["demo/us-direct/tokenizer"] = Habit(tokens=habits[fault])
+        history = changed(MINI, habits[fault]) if fault else learned(MINI)
+        demo.habits["demo/us-direct/tokenizer"] = Habit(tokens=history)
         results = await asyncio.gather(
             *(demo.ask("us-direct", "tokenizer", api=api) for api in PROTOCOLS)
         )
@@ -265,8 +265,9 @@ async def test_every_api_counts_the_same_tokens_and_shows_what_is_billed_more(de
 
     assert await asked(None) == [None] * 4
     assert demo.habits["demo/us-direct/tokenizer"].tokens.is_as_learned
-    fault = SimulatedFault.PROMPT_ADDED
-    assert await asked(fault) == [FailureKind.PROMPT_INJECTED] * 4
+    habits = {SimulatedFault.PROMPT_ADDED: LONGER, SimulatedFault.OTHER_TOKENIZER: LARGE}
+    for fault in habits:
+        assert await asked(fault) == [FAULTS[fault][0]] * 4
 
 
 @pytest.mark.parametrize("fault", PARAMETERS)
