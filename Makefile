@@ -4,8 +4,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 FAST   := not proof and not slow and not browser
+SLOW   := (slow or browser) and not proof
 # Tests wait for half of their time: twice as many at once as the two cores that they are made for.
 JOBS   ?= 4
+# A few ask how long something takes, which others beside them may spoil: what failed must pass alone.
+alone   = { [ $$? = 1 ] && echo "Once more, what failed beside others:" && \
+          $(BIN)/pytest --last-failed --last-failed-no-failures none -m '$(1)'; }
 
 .PHONY: demo test quick fast check slow pythons lint types contracts proof mutants bench shots format clean
 .DEFAULT_GOAL := demo
@@ -29,12 +33,12 @@ quick: $(VENV)/.dev ## the tests alone that open nothing, in less than twenty se
 	$(BIN)/pytest -q -n $(JOBS) -m '$(FAST)' --pure
 
 fast: $(VENV)/.dev
-	$(BIN)/pytest -n $(JOBS) -m '$(FAST)'
+	$(BIN)/pytest -n $(JOBS) -m '$(FAST)' || $(call alone,$(FAST))
 
 check: test slow pythons ## everything
 
 slow: $(VENV)/.dev ## real servers for seconds, disks that break, systemd, containers, browsers, foreign software
-	$(BIN)/pytest -n $(JOBS) -m '(slow or browser) and not proof'
+	$(BIN)/pytest -n $(JOBS) -m '$(SLOW)' || $(call alone,$(SLOW))
 
 pythons: $(VENV)/.dev ## the fast tests with every other Python that we support and the machine has
 	JOBS=$(JOBS) .ci/pythons

@@ -11,7 +11,7 @@ What nobody is told of never swallows what people should hear, so only what is m
 URL is one incident, also while some of its checks are bad from fewer vantages than people are told of.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -267,7 +267,8 @@ def leave(incident: Incident, check: str, at: datetime, why: str = "") -> Incide
         bad_from = {other: places for other, places in incident.bad_from.items() if other != check}
         incident = replace(incident, bad_from=bad_from)
         entry = TimelineEntry(at=at, what=EntryKind.LEFT, check=check, text=why)
-        return with_entry(_settled(replace(incident, active=active)), entry)
+        failure = _latest_failure(incident.timeline, active) or incident.failure
+        return with_entry(_settled(replace(incident, active=active, failure=failure)), entry)
     left = [entry.at for entry in incident.timeline if entry.what is EntryKind.LEFT]
     closed = max([at, incident.opened, *left])
     last = check if why else None
@@ -276,6 +277,14 @@ def leave(incident: Incident, check: str, at: datetime, why: str = "") -> Incide
     if incident.severity is Severity.PARTIAL and _was_down(incident):
         over = replace(over, severity=Severity.DOWN)
     return with_entry(over, entry)
+
+
+def _latest_failure(timeline: Sequence[TimelineEntry], checks: Collection[str]) -> Failure | None:
+    """Return the latest failure of these checks that the timeline tells."""
+    for entry in reversed(timeline):
+        if entry.kind and entry.check in checks and not entry.vantage:
+            return Failure(entry.kind, entry.text)
+    return None
 
 
 def _was_down(incident: Incident) -> bool:

@@ -117,7 +117,7 @@ def where(incident: Incident, context: Context) -> str:
     service = context.services.get(incident.service, incident.service)
     gone = {endpoint_of(check) for check in incident.unwatched}
     recovered = tuple(path for path in incident.endpoints if path not in gone)
-    paths = active_paths(incident) or recovered or incident.endpoints
+    paths = incident.bad_endpoints or recovered or incident.endpoints
     if incident.severity is Severity.ACCOUNT and not incident.is_unwatched:
         return service
     if len(paths) <= _NAMED:
@@ -129,12 +129,6 @@ def where(incident: Incident, context: Context) -> str:
 
 def name(path: str, context: Context) -> str:
     return context.endpoints.get(path, (path.rsplit("/", 1)[-1], ""))[0]
-
-
-def active_paths(incident: Incident) -> tuple[str, ...]:
-    """Return `service/endpoint` of all that is still taken for bad, in order of joining."""
-    active = (endpoint_of(check) for check in incident.checks if check in incident.active)
-    return tuple(dict.fromkeys(active))
 
 
 def state(incident: Incident, context: Context) -> str:
@@ -164,7 +158,7 @@ def is_unmeasured(incident: Incident, context: Context) -> bool:
 
 def concerned(incident: Incident, context: Context) -> list[str]:
     """Return the base URLs that the title only counts, and those of all that are not measured now."""
-    paths = active_paths(incident)
+    paths = incident.bad_endpoints
     if incident.severity is Severity.ACCOUNT or incident.service is None:
         return []
     unseen = [

@@ -247,15 +247,39 @@ class Incident:
         return self.closed is not None and self.unwatched == {*self.checks}
 
     @property
+    def bad_endpoints(self) -> tuple[str, ...]:
+        """Return `service/endpoint` of all that is still taken for bad, in order of joining."""
+        active = (check.rsplit("/", 1)[0] for check in self.checks if check in self.active)
+        return tuple(dict.fromkeys(active))
+
+    @property
+    def reasons(self) -> Mapping[str, FailureKind]:
+        """Return why each base URL fails that is bad, or failed at the end where all are over.
+
+        It is the kind with which its first check went bad, until that changed.
+        """
+        paths = self.bad_endpoints or self.endpoints
+        if len(paths) == 1:
+            return {paths[0]: self.failure.kind}
+        reasons: dict[str, FailureKind] = {}
+        bad: set[str] = set()
+        for entry in self.timeline:
+            if entry.check is None or entry.vantage:
+                continue
+            path = entry.check.rsplit("/", 1)[0]
+            if entry.what is EntryKind.LEFT:
+                bad.discard(entry.check)
+            elif entry.kind:
+                begins = not any(check.startswith(f"{path}/") for check in bad)
+                if begins or entry.what is EntryKind.CAUSE:
+                    reasons[path] = entry.kind
+                bad.add(entry.check)
+        return {path: reasons.get(path, self.failure.kind) for path in paths}
+
+    @property
     def kinds(self) -> tuple[FailureKind, ...]:
-        """Return its own kind and those with which other endpoints joined: one reason need not be that of all."""
-        first = {
-            entry.check.rsplit("/", 1)[0]: entry.kind
-            for entry in reversed(self.timeline)
-            if entry.check and entry.kind
-        }
-        others = (kind for path, kind in first.items() if path not in self.endpoints[:1])
-        return tuple(dict.fromkeys((self.failure.kind, *reversed([*others]))))
+        """Return every kind among its reasons: that of one base URL need not be that of another."""
+        return tuple(dict.fromkeys(self.reasons.values())) or (self.failure.kind,)
 
 
 class NotificationType(StrEnum):

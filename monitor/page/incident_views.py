@@ -108,7 +108,7 @@ class IncidentViews:
     def view(
         self, incident: Incident, instead: str | None, now: datetime, *, unseen: bool = False
     ) -> IncidentView:
-        kind = incident.failure.kind
+        kind = incident.kinds[0]
         timeline = incident.timeline
         reader = reader_of(incident, self._sights)
         return IncidentView(
@@ -120,9 +120,9 @@ class IncidentViews:
             opened=formatting.whole_second(incident.opened),
             closed=incident.closed and formatting.whole_second(incident.closed),
             lasted=formatting.duration((incident.closed or now) - incident.opened, self.language),
-            kind=kind,
-            what=self.language.space.join((self._what(kind), *self._whose(incident))),
-            do=formatting.remedy(kind, self.language, other=bool(instead or incident.closed)),
+            kinds=incident.kinds,
+            what=self.language.space.join((*self._reasons(incident), *self._whose(incident))),
+            do=self._remedy(incident, other=bool(instead or incident.closed)),
             endpoints=incident.endpoints,
             instead=instead,
             places=incident.places if incident.closed is None else (),
@@ -138,23 +138,43 @@ class IncidentViews:
         there = kind.row.what_there if self._vantages else ""
         return self.language.gettext(there) if there else self.language.words(kind).what
 
+    def _reasons(self, incident: Incident) -> Iterator[str]:
+        """Say what the failures mean, and of which base URLs each where it is not the same of all."""
+        if len(incident.kinds) == 1:
+            yield self._what(incident.kinds[0])
+            return
+        paths: dict[FailureKind, list[str]] = {}
+        for path, kind in incident.reasons.items():
+            paths.setdefault(kind, []).append(self.names.get(path, path))
+        for kind, names in paths.items():
+            sentence = marked("%(where)s: %(why)s")
+            where = self.language.listed(names)
+            yield self.language.gettext(sentence, where=where, why=self._what(kind))
+
+    def _remedy(self, incident: Incident, *, other: bool) -> str:
+        """Say what to do, once for all reasons that have the same remedy."""
+        remedies = (formatting.remedy(kind, self.language, other=other) for kind in incident.kinds)
+        return self.language.space.join(dict.fromkeys(remedies))
+
     def _whose(self, incident: Incident) -> Iterator[str]:
         """Say whose fault it is, from where all is well meanwhile, and who saw it bad and is not heard now."""
-        kind, say = incident.failure.kind, self.language.gettext
+        say = self.language.gettext
         well = [] if incident.closed else well_from(incident, self._vantages)
         names, whence = (
             self._listed(vantage.id for vantage in well),
             self._whence(self._heard(incident)),
         )
-        is_of_path = kind.row.is_of_path_if_others_get_through
+        is_of_path = all(kind.row.is_of_path_if_others_get_through for kind in incident.kinds)
+        faults = dict.fromkeys(kind.fault for kind in incident.kinds)
         if well and is_of_path:
             others = self._whence(vantage.id for vantage in well)
             sentence = marked("It is blocked on the way %(whence)s: it works %(others)s.")
             yield say(sentence, whence=whence, others=others)
-        elif self._vantages and incident.places and kind.fault is Fault.PATH:
+        elif self._vantages and incident.places and [*faults] == [Fault.PATH]:
             yield say("At fault: the network path %(whence)s, not the service.", whence=whence)
         else:
-            yield say("At fault: %(whose)s.", whose=self.language.whose(kind.fault))
+            whose = self.language.listed([self.language.whose(fault) for fault in faults])
+            yield say("At fault: %(whose)s.", whose=whose)
         if well and not is_of_path:
             yield say("Works from %(places)s.", places=names)
         for place in incident.places:
@@ -191,7 +211,7 @@ class IncidentViews:
             if incident.closed:
                 return say("We could not see: %(why)s", why=label)
             return say("We cannot see: %(why)s", why=label)
-        paths = incident.endpoints
+        paths = incident.bad_endpoints or incident.endpoints
         if incident.severity is Severity.ACCOUNT:
             where = self.names.get(incident.service, incident.service)
         elif len(paths) == 1:

@@ -345,7 +345,7 @@ def _undelivered(snapshot: Snapshot) -> Undelivered | None:
 
 def _glossary(incidents: Sequence[IncidentView], language: Language) -> tuple[Words, ...]:
     """Return the failures that a reader of this page may meet: those it names, then the common ones."""
-    named = {incident.kind for incident in incidents}
+    named = {kind for incident in incidents for kind in incident.kinds}
     kinds = [kind for kind in FailureKind if kind in named and kind.fault is not Fault.MONITOR]
     common = [kind for kind in FailureKind if kind.row.is_common]
     return tuple(language.words(kind) for kind in dict.fromkeys((*kinds, *common)))

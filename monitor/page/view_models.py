@@ -276,7 +276,7 @@ class IncidentView(published.IncidentStatus):
     updates: tuple[UpdateView, ...]
     phase: str
     lasted: str
-    kind: FailureKind
+    kinds: tuple[FailureKind, ...]
     instead: str | None
     """What to use meanwhile, while it lasts: a base URL that it does not cover."""
     places: tuple[str, ...]

@@ -20,6 +20,7 @@ from page_cast import (
 )
 from worlds import SITES, WORLDS
 
+from monitor.alerts import incidents
 from monitor.model import (
     NOT_HEARD,
     UNWATCHED,
@@ -443,3 +444,30 @@ def test_each_kind_of_entry_has_its_words_wherever_it_was_seen(severity: Severit
     (story,) = [card for card in shown.incidents if card.id == incident.id]
     silent = [update.what for update in story.updates if not update.label or not update.text]
     assert {*silent} <= {EntryKind.NOTE}
+
+
+def test_a_card_over_several_base_urls_says_of_each_why_it_fails() -> None:
+    first, second = (check.key for check in (CHECKS[0], CHECKS[-1]))
+    opened = ago(minutes=9)
+    both = incident(1, Severity.DOWN, FailureKind.TCP_REFUSED, opened, None, first)
+    joined = TimelineEntry(
+        at=opened, what=EntryKind.JOINED, check=second, kind=FailureKind.TLS_RESET
+    )
+    both = replace(
+        both,
+        checks=(first, second),
+        active=frozenset({first, second}),
+        timeline=(*both.timeline, joined),
+    )
+    (card,) = page(replace(worlds.all_good(), incidents=(both,))).incidents
+    assert card.title == "2 base URLs: connection refused and reset during TLS"
+    assert card.what.startswith(
+        "Direct to the US origin: The server refuses connections. Premium reverse proxy 2: "
+        "The connection is cut while encryption is set up; interference is suspected. At fault: "
+    )
+    assert card.do == "Use another base URL. Use a base URL with another name."
+
+    left = incidents.leave(both, first, NOW)
+    (card,) = page(replace(worlds.all_good(), incidents=(left,))).incidents
+    assert card.title == "Premium reverse proxy 2: reset during TLS"
+    assert "refuses" not in card.what

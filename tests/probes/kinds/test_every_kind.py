@@ -37,6 +37,9 @@ async def test_a_server_that_causes_it_is_told_by_its_name(
     case = CASES[kind]
     async with case.opening(tmp_path) as where, Client(where.resolve) as client:
         attempted = await run_check(check_of(kind, where), client, habit=case.habit)
+        if attempted.result.failure is None and not attempted.result.trusted_timings:
+            # This machine was busy, and a run that our own lag spoils is not called bad.
+            attempted = await run_check(check_of(kind, where), client, habit=case.habit)
     got = attempted.result.failure
     assert got is not None
     assert got.kind is kind, got.message
