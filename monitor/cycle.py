@@ -96,7 +96,9 @@ def with_listed(check: Check, attempted: Attempted, beside: Iterable[Habit]) -> 
     failure = attempted.result.failure
     if failure is None or not failure.kind.row.is_for_want_of_model:
         return attempted
-    listed = frozenset[str]().union(*(habit.listed for habit in (attempted.habit, *beside)))
+    habits = (attempted.habit, *beside)
+    listed = frozenset[str]().union(*(habit.listed for habit in habits))
+    listed = listed or frozenset[str]().union(*(habit.catalogue.names for habit in habits))
     return replace(attempted, result=with_list(attempted.result, check.model, listed))
 
 

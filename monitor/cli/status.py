@@ -31,9 +31,11 @@ from monitor.daemon.publish_command import NOTE
 from monitor.model import (
     NO_SPEND,
     Balance,
+    Catalogue,
     Check,
     CheckHistory,
     DailyBudget,
+    Habit,
     OutboxMessage,
     Snapshot,
     Spend,
@@ -41,6 +43,7 @@ from monitor.model import (
 from monitor.model.duration import format_duration
 from monitor.model.errors import delivery_remedy
 from monitor.model.result_json import result_document
+from monitor.probes.kinds.prices import note_of
 from monitor.ranking import Candidate, Pick, candidates, choose, last_picks, main_check
 from monitor.store import Store
 from monitor.store.small_tables import MOVED_CHATS
@@ -73,6 +76,7 @@ def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
         stdout().print(part)
     for more in (
         *balance_lines(loaded),
+        *catalogue_lines(loaded),
         _publish_trouble(last_publish(loaded)),
         *_bot_lines(loaded),
     ):
@@ -124,15 +128,45 @@ def subscribers(config: Config) -> dict[str, int]:
 
 def balances(config: Config) -> dict[str, Balance]:
     """Return what each `balance` check read last, by its base URL."""
-    checks = [check for check in config.checks if check.probe.kind == "balance"]
+    known = {path: habit.money for path, habit in _learned(config, "balance").items()}
+    return {path: money.last() for path, money in known.items() if money.form}
+
+
+def _learned(config: Config, kind: str) -> dict[str, Habit]:
+    """Return what the check of this kind has learned, by its base URL."""
+    checks = [check for check in config.checks if check.probe.kind == kind]
     if not checks:
         return {}
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
         habits = reader.restart_state(SystemClock().now()).habits
-    known = {
-        check.endpoint.path: habits[check.key].money for check in checks if check.key in habits
+    return {check.endpoint.path: habits[check.key] for check in checks if check.key in habits}
+
+
+def catalogues(config: Config) -> dict[str, Catalogue]:
+    """Return what each `prices` check has read, by its base URL."""
+    known = {path: habit.catalogue for path, habit in _learned(config, "prices").items()}
+    return {path: catalogue for path, catalogue in known.items() if catalogue.entries}
+
+
+def catalogue_lines(config: Config) -> Iterator[str]:
+    """Say how many models are listed, and what changed last."""
+    for path, catalogue in catalogues(config).items():
+        number = f"Models of {path}: {len(catalogue.names)}"
+        if not catalogue.changes:
+            yield f"{number}, no change known within 8 days"
+            continue
+        last = catalogue.changes[-1].at
+        changes = [change for change in catalogue.changes if change.at == last]
+        yield f"{number}, last change at {utc_time(last)}: {note_of(changes)}"
+
+
+def _catalogue_document(catalogue: Catalogue) -> dict[str, Any]:
+    return {
+        "models": len(catalogue.names),
+        "prices": catalogue.form or None,
+        "since": catalogue.since and iso_time(catalogue.since),
+        "changes": [asdict(change) | {"at": iso_time(change.at)} for change in catalogue.changes],
     }
-    return {path: money.last() for path, money in known.items() if money.form}
 
 
 def balance_lines(config: Config) -> Iterator[str]:
@@ -377,6 +411,9 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
         "bots": bot_states(config),
         "subscribers": subscribers(config),
         "moved_chats": moved_chats(config),
+        "catalogues": {
+            path: _catalogue_document(catalogue) for path, catalogue in catalogues(config).items()
+        },
         "balances": {path: asdict(balance) for path, balance in balances(config).items()},
         "spent_today": _spend_document(snapshot.spent_today),
         "spent_month": _spend_document(snapshot.spent_month),

@@ -13,7 +13,8 @@ SPEECH_MODEL = "demo-speech"
 TRANSCRIPTION_MODEL = "demo-transcribe"
 RERANK_MODEL = "demo-rerank"
 REALTIME_MODEL = "demo-realtime"
-CHAT_MODELS = (CHAT_MODEL, "demo-large")
+LARGE_MODEL = "demo-large"
+CHAT_MODELS = (CHAT_MODEL, LARGE_MODEL)
 MODELS = (
     *CHAT_MODELS,
     EMBEDDING_MODEL,

@@ -43,12 +43,20 @@ class EndpointApp:
     """Serves every API of the simulated service for one endpoint."""
 
     def __init__(
-        self, endpoint: SimulatedEndpoint, key: str, current_fault: CurrentFault, rng: Random
+        self,
+        endpoint: SimulatedEndpoint,
+        key: str,
+        current_fault: CurrentFault,
+        rng: Random,
+        *,
+        cycle: Callable[[], int] = lambda: 0,
     ) -> None:
+        """`cycle` says how often the script of faults has begun anew; prices change with it."""
         self._endpoint = endpoint
         self._key = key
         self._current_fault = current_fault
         self._rng = rng
+        self._cycle = cycle
         self._prompts: deque[str] = deque(maxlen=_MAX_PROMPTS)
 
     def build(self) -> web.Application:
@@ -57,6 +65,7 @@ class EndpointApp:
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/realtime", self._realtime)
         app.router.add_get("/api/usage/token", self._token_usage)
+        app.router.add_get("/api/pricing", self._pricing)
         for path, handler in (
             ("/v1/chat/completions", self._chat),
             ("/v1/completions", self._completions),
@@ -129,6 +138,9 @@ class EndpointApp:
 
     async def _token_usage(self, _: web.Request) -> web.Response:
         return await self._send_at_once(plain_api.TOKEN_USAGE)
+
+    async def _pricing(self, _: web.Request) -> web.Response:
+        return await self._send_at_once(plain_api.pricing(self._cycle()))
 
     async def _embeddings(self, request: web.Request) -> web.Response:
         return await self._send_at_once(plain_api.embeddings(await _json(request)))

@@ -14,6 +14,8 @@ From Shanghai alone, as where a name is blocked on the way:
 
     cf-worker   ............RRRRRRRRRRRRRRRRRRRRRRR.........................
 
+Prices change as well: in every other cycle the large model costs twice as much.
+
     G bad gateway   R refused, every other cycle reset   S slow first token   C cut in the middle
     X certificate expired, every other cycle for a wrong name   B buffered stream   K key rejected
 """

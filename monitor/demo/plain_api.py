@@ -12,10 +12,13 @@ from random import Random
 from typing import Any
 
 from monitor.demo.api_common import (
+    CHAT_MODEL,
     CREATED,
     DONE,
     EMBEDDING_MODEL,
     IMAGE_MODEL,
+    LARGE_MODEL,
+    MODELS,
     MODERATION_MODEL,
     RERANK_MODEL,
     SPEECH_MODEL,
@@ -39,6 +42,9 @@ TOKEN_USAGE: Json = {
     },
 }
 """What new-api says of a key: in units of which a dollar has 500,000."""
+_PRICES = {CHAT_MODEL: 0.075, LARGE_MODEL: 1.25, EMBEDDING_MODEL: 0.01}
+"""What new-api calls a ratio: 1 is 2 USD for a million tokens."""
+_DEARER = 2
 DIMENSIONS = 64
 _MAX_DIMENSIONS = 1024
 _HARMFUL_WORDS = ("kill", "bomb", "suicide")
@@ -46,6 +52,21 @@ _SIDES = {"256x256": 256, "512x512": 512, "1024x1024": 1024}
 _RATE = 24_000
 _FRAME = b"\xff\xfb\x90\x00" + bytes(413)
 """MPEG-1 layer III, 128 kbit/s, 44.1 kHz: 26 ms of silence."""
+
+
+def pricing(cycle: int) -> Json:
+    """Return what new-api says of prices: in every other cycle of faults the large model costs twice as much."""
+
+    def priced(model: str) -> Json:
+        is_dearer = model == LARGE_MODEL and cycle % 2
+        ratio = _PRICES.get(model, 0.0) * (_DEARER if is_dearer else 1)
+        by_tokens = {"quota_type": 0, "model_ratio": ratio, "model_price": 0, "completion_ratio": 4}
+        by_calls = {"quota_type": 1, "model_ratio": 0, "model_price": 0.02, "completion_ratio": 0}
+        figures = by_tokens if model in _PRICES else by_calls
+        return {"model_name": model, "enable_groups": ["default"], **figures}
+
+    prices = [priced(model) for model in MODELS]
+    return {"success": True, "data": prices, "group_ratio": {"default": 1}}
 
 
 def embeddings(body: Mapping[str, Any]) -> Json:

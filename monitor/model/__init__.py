@@ -25,6 +25,7 @@ from monitor.model.alert import (
     Verdict,
     WebhookEvent,
 )
+from monitor.model.catalogue import Catalogue, CatalogueChange, CatalogueItem
 from monitor.model.check import Check, Endpoint, LatencyLimit, Probe, Proxy, Service
 from monitor.model.errors import (
     Complaint,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from monitor.model.catalogue import NO_CATALOGUE, Catalogue
 from monitor.model.duration import format_duration
 from monitor.model.failure import Failure, Outcome
 
@@ -254,6 +255,7 @@ class Habit:
     words: WordHistory = WordHistory()
     tokens: TokenHistory = TokenHistory()
     money: BalanceHistory = BalanceHistory()
+    catalogue: Catalogue = NO_CATALOGUE
 
     @property
     def is_comparable(self) -> bool:

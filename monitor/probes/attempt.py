@@ -87,7 +87,7 @@ async def attempt(
     probe = check.probe
     if not isinstance(probe, ProbeSettings):
         raise TypeError(f"got a {type(probe).__name__} as probe, want settings that can run")
-    run = Run(check=check, habit=habit, client=client, rng=rng, now=at, peers=peers)
+    run = Run(check=check, habit=habit, client=client, rng=rng, now=at, peers=peers, redact=redact)
     finding = _without_key(check, probe, habit) or await _ask(probe, run)
     failure = _judge(finding, probe, at, cert_days)
     failure = judge_edge_timeout(failure, finding.exchange, check.endpoint.cut_after)

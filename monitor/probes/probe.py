@@ -3,6 +3,7 @@
 A new kind is one file in `kinds` with a subclass of `ProbeSettings`; nothing else lists the kinds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -93,6 +94,8 @@ class Run:
     now: datetime
     peers: tuple[tuple[str, Habit], ...] = ()
     """What the same probe has learned at the service's other base URLs, by their names."""
+    redact: Callable[[str], str] = str
+    """Replaces secrets, for a kind that compares foreign words with those that were kept without them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What `monitor status` says of a store that a daemon left."""
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from monitor.config import parse
 from monitor.model import (
     Balance,
     BalanceHistory,
+    Catalogue,
+    CatalogueChange,
+    CatalogueItem,
     Habit,
     Outcome,
     Result,
@@ -148,3 +152,37 @@ async def test_the_last_balance_of_a_key_is_said_and_how_long_it_lasts(
     assert list(status.balance_lines(config)) == [
         "Balance of the key at relay/x: 6.00 USD, lasts 3.0 days at this rate"
     ]
+
+
+async def test_status_says_how_many_models_are_listed_and_what_changed_last(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    text = CONFIG_OF_TWO.replace(
+        "endpoints", 'key = "the-key"\nprobes = { prices = {} }\nendpoints'
+    )
+    config = parse(text, path=tmp_path / "monitor.toml", env={})
+    store = Store(config.store, clock=clock, vantage=config.vantage)
+    store.open()
+    at, models = clock.now(), CatalogueItem.MODEL
+    new = CatalogueChange(at=at, what=models, name="b", before=None, after="")
+    changed = Catalogue(
+        form="list", since=at, entries=((models, "a", "input 1"), (models, "b", "")), changes=(new,)
+    )
+    calm = replace(changed, changes=())
+    for name, catalogue in (("x", changed), ("y", calm)):
+        key = f"r/{name}/prices"
+        result = Result(check=key, vantage="local", at=at, outcome=Outcome.UP)
+        store.record(RunRecord(result=result, kind="prices", habit=Habit(catalogue=catalogue)))
+    await store.flush()
+    seen = await store.snapshot(clock.now())
+    await store.close()
+    assert list(status.catalogue_lines(config)) == [
+        "Models of r/x: 2, last change at 2026-11-24 12:00:00: appeared: b",
+        "Models of r/y: 2, no change known within 8 days",
+    ]
+    since = "2026-11-24T12:00:00Z"
+    change = {"at": since, "what": "model", "name": "b", "before": None, "after": ""}
+    assert status.document(config, seen, None)["catalogues"] == {
+        "r/x": {"models": 2, "prices": "list", "since": since, "changes": [change]},
+        "r/y": {"models": 2, "prices": "list", "since": since, "changes": []},
+    }

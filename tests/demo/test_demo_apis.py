@@ -21,7 +21,7 @@ from monitor.demo.api_common import (
     SPEECH_MODEL,
     TRANSCRIPTION_MODEL,
 )
-from monitor.demo.faults import SimulatedFault
+from monitor.demo.faults import CYCLE, SimulatedFault
 from monitor.demo.faulty_listener import POLL_S
 from monitor.demo.token_rules import ADDED_PROMPT, RULES, tokens_in
 from monitor.model import FailureKind, Habit, Outcome
@@ -268,6 +268,18 @@ async def test_every_api_counts_the_same_tokens_and_shows_what_counts_otherwise(
     habits = {SimulatedFault.PROMPT_ADDED: LONGER, SimulatedFault.OTHER_TOKENIZER: LARGE}
     for fault in habits:
         assert await asked(fault) == [FAULTS[fault][0]] * 4
+
+
+async def test_prices_change_with_the_script(demo: Demo) -> None:
+    demo.habits.pop("demo/us-direct/prices", None)
+    for seconds in (0.0, 0.0, CYCLE, CYCLE):
+        demo.forced.now = seconds
+        assert (await demo.ask("us-direct", "prices")).failure is None
+    changes = demo.habits["demo/us-direct/prices"].catalogue.changes
+    dearer = ("ratio 1.25, completion_ratio 4", "ratio 2.5, completion_ratio 4")
+    assert [(change.name, change.before, change.after) for change in changes] == [
+        (CHAT_MODELS[1], *dearer)
+    ]
 
 
 @pytest.mark.parametrize("fault", PARAMETERS)

@@ -87,7 +87,7 @@ def _unless_missing(failure: Failure, exchange: Exchange, run: Run) -> Failure:
 
 def judge_models(answer: Any, wanted: str | None) -> Failure | None:
     """Require a list that is not empty, with the wanted model in it."""
-    data = _rows(answer)
+    data = rows_of(answer)
     if not isinstance(data, list) or not data:
         got = "an empty list of models" if data == [] else "no list of models"
         return Failure(FailureKind.UNEXPECTED_BODY, f"got {got}, want JSON with a non-empty `data`")
@@ -108,7 +108,7 @@ def judge_models(answer: Any, wanted: str | None) -> Failure | None:
     return None
 
 
-def _rows(answer: Any) -> Any:
+def rows_of(answer: Any) -> Any:
     """Return what stands in `data`, or where some providers put nothing around it, the whole."""
     return answer if isinstance(answer, list) else as_object(answer).get("data")
 
@@ -127,7 +127,7 @@ def _listed(exchange: Exchange) -> frozenset[str]:
 
 def names_in(answer: Any) -> set[str]:
     """Return the ids in a list of models, cleaned as they may be stored."""
-    ids = (as_text(item.get("id")) for item in objects_in(_rows(answer)))
+    ids = (as_text(item.get("id")) for item in objects_in(rows_of(answer)))
     return {clean_text(name, _MAX_NAME) for name in ids if name}
 
 
@@ -136,10 +136,11 @@ def change(before: frozenset[str], now: frozenset[str]) -> str:
     if not before or not now or before == now:
         return ""
     parts = {"appeared": now - before, "vanished": before - now}
-    return "; ".join(f"{what}: {_some(names)}" for what, names in parts.items() if names)
+    return "; ".join(f"{what}: {some(names)}" for what, names in parts.items() if names)
 
 
-def _some(names: frozenset[str]) -> str:
+def some(names: Collection[str]) -> str:
+    """List the first names in order, and say how many there are beside them."""
     shown = sorted(names)[:_SHOWN]
     rest = len(names) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "")

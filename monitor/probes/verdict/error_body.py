@@ -114,18 +114,18 @@ def spelled(code: str) -> str:
     return _RESERVED_SUFFIX.sub("", plain) or plain
 
 
-def read_json(data: bytes) -> Any:
+def read_json(data: bytes, most_values: int = _MOST_VALUES) -> Any:
     """Return the JSON value, or None for anything else (`null` is of no use to a caller either)."""
     try:
-        return parse_json(data.decode("utf-8-sig", "replace"))
+        return parse_json(data.decode("utf-8-sig", "replace"), most_values)
     except ValueError:
         return None
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str, most_values: int = _MOST_VALUES) -> Any:
     """Parse JSON. Raises ValueError for invalid text, and for text that is many times its size in memory."""
-    if len(text) > _MOST_VALUES and sum(map(text.count, ",[{")) > _MOST_VALUES:
-        raise ValueError(f"more than {_MOST_VALUES} values")
+    if len(text) > most_values and sum(map(text.count, ",[{")) > most_values:
+        raise ValueError(f"more than {most_values} values")
     try:
         return json.loads(text)
     except RecursionError as error:
