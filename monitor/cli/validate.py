@@ -43,18 +43,18 @@ def summary(config: Config) -> str:
     endpoints = sum(len(service.endpoints) for service in config.services)
     optional = (("webhook", config.webhooks), ("agent", config.vantages))
     counts = (
-        _count(len(config.services), "service"),
-        _count(endpoints, "endpoint"),
-        _count(len(config.checks), "check"),
-        _count(len(config.channels), "channel"),
-        *(_count(len(some), noun) for noun, some in optional if some),
+        counted(len(config.services), "service"),
+        counted(endpoints, "endpoint"),
+        counted(len(config.checks), "check"),
+        counted(len(config.channels), "channel"),
+        *(counted(len(some), noun) for noun, some in optional if some),
     )
     keyless = sorted({check.service for check in config.checks if _lacks_key(check)})
     hint = f' No key for {", ".join(keyless)}: what needs one shows "no key".' if keyless else ""
     return ", ".join(counts) + "." + hint
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

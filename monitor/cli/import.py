@@ -1,0 +1,139 @@
+"""`monitor import`: write a config from another program's.
+
+It says of each thing that could not be carried over where it stands there, and what to do about it.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.console import say
+from monitor.cli.import_draft import Draft, draft_of
+from monitor.cli.options import option
+from monitor.cli.validate import counted
+from monitor.imports import plan, read_sources, toml_text
+from monitor.model import MonitorError
+from monitor.model.secret import printable
+
+_STDOUT = Path("-")
+
+
+def command(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE",
+            help="What the other program keeps: a backup (JSON) or kuma.db.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help='Where to write it; "-" prints it.'),
+    ] = Path("monitor.toml"),
+    credentials: Annotated[
+        Path | None,
+        option(
+            "FOLDER",
+            'Where keys and tokens go, a file each. Default: "credentials" beside the output.',
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over files that are there.")
+    ] = False,
+) -> None:
+    """Write a monitor.toml from what another program watches, and say what could not be carried over."""
+    to_stdout = output == _STDOUT
+    folder = credentials or (None if to_stdout else output.parent / "credentials")
+    if not force and not to_stdout and output.exists():
+        raise MonitorError(
+            f"{output} is there already and stays as it is; name another with --output, or write over it with --force"
+        )
+    draft = draft_of(plan(read_sources(files)), output, os.environ)
+    text = toml_text(
+        draft.document, draft.plan.imported.program, ", ".join(map(str, files)), draft.remarks
+    )
+    used = {
+        name: value for name, value in draft.plan.imported.secrets.items() if f"${{{name}}}" in text
+    }
+    if used and folder is not None:
+        _write_credentials(folder, used, force=force)
+    if to_stdout:
+        sys.stdout.write(text)
+    else:
+        _write(output, text, 0o640)
+    _report(draft, used, folder, None if to_stdout else output)
+
+
+def _write_credentials(folder: Path, secrets: Mapping[str, str], *, force: bool) -> None:
+    """Write each secret into a file that only we can read. Raises MonitorError, before anything is written over."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, value in secrets.items():
+            path = folder / name
+            if (
+                path.exists()
+                and not force
+                and path.read_text(encoding="utf-8", errors="replace").strip() != value
+            ):
+                raise MonitorError(
+                    f"{path} is there already and holds something else; name another folder with --credentials, or"
+                    " write over it with --force"
+                )
+        for name, value in secrets.items():
+            _write(folder / name, f"{value}\n", 0o600)
+    except OSError as error:
+        raise MonitorError(f"{folder} cannot be written: {error.strerror}") from None
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """Write a file that has its rights from its first byte on."""
+    try:
+        path.unlink(missing_ok=True)
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8"
+        ) as file:
+            file.write(text)
+    except OSError as error:
+        raise MonitorError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _report(
+    draft: Draft, used: Mapping[str, str], folder: Path | None, output: Path | None
+) -> None:
+    """Say what was written, line by line what was not, and what comes next; beside a printed file on standard error."""
+    services = draft.document["service"].values()
+    endpoints = sum(len(table["endpoints"]) for table in services)
+    lines = [f"not carried over: {remark}" for remark in draft.remarks]
+    if output is not None:
+        counts = (
+            counted(len(services), "service"),
+            counted(endpoints, "base URL"),
+            counted(len(draft.document["channel"]), "channel"),
+        )
+        lines.append(f"wrote {output}: {', '.join(counts)}")
+    if used and folder is not None:
+        lines += [
+            f"wrote {counted(len(used), 'secret')} into {folder}, a file each",
+            "  a service has them in /etc/monitor/credentials; in a shell:",
+            f"  export CREDENTIALS_DIRECTORY={folder}",
+        ]
+    elif used:
+        lines.append(f"secrets are to be given as {', '.join(sorted(used))}")
+    if draft.missing:
+        lines.append(
+            f"variables that it names and that are not set here: {', '.join(draft.missing)}"
+        )
+    if output is not None:
+        lines += [
+            "  monitor validate      # is all of it right?",
+            "  monitor once          # everything one time, now",
+        ]
+        for line in lines:
+            say(line)
+    else:
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))

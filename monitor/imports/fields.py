@@ -1,0 +1,75 @@
+"""Fields of foreign documents: any type may stand anywhere, and what does not fit is as if it were not there."""
+
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from monitor.model.duration import parse_duration
+
+_LONGEST = timedelta(days=36_500)
+
+
+def as_table(value: object) -> Mapping[str, Any]:
+    """Return a table with its string keys; an empty one for anything else."""
+    if not isinstance(value, dict):
+        return {}
+    return {key: item for key, item in value.items() if isinstance(key, str)}
+
+
+def as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def tables(value: object) -> list[Mapping[str, Any]]:
+    """Return the tables of a list, or of a table by id."""
+    items = list(value.values()) if isinstance(value, dict) else as_list(value)
+    return [as_table(item) for item in items if isinstance(item, dict)]
+
+
+def text(value: object) -> str:
+    """Return a text, or a number as one; empty for anything else."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
+        return str(value)
+    return ""
+
+
+def number(value: object) -> float | None:
+    """Return a finite number, also where it stands in quotes; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        figure = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return figure if math.isfinite(figure) else None
+
+
+def flag(value: object) -> bool:
+    """Say whether it is true as JSON, SQLite or YAML writes it."""
+    return value is True or value == 1 or value in {"true", "1"} if _is_hashable(value) else False
+
+
+def _is_hashable(value: object) -> bool:
+    return isinstance(value, str | int | float | bool)
+
+
+def seconds(value: object) -> timedelta | None:
+    """Return so many seconds; None for what is no positive, sensible number of them."""
+    figure = number(value)
+    if figure is None or not 0 < figure <= _LONGEST.total_seconds():
+        return None
+    return timedelta(seconds=figure)
+
+
+def duration(value: object) -> timedelta | None:
+    """Read `1m30s` as Go and Prometheus write it, or seconds; None for what is no positive duration."""
+    if not isinstance(value, str):
+        return seconds(value)
+    try:
+        length = parse_duration(value)
+    except ValueError:
+        return seconds(value)
+    return length if length > timedelta(0) else None
