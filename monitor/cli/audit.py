@@ -16,11 +16,12 @@ from rich.text import Text
 from monitor import logs
 from monitor.cli import identity_compare
 from monitor.cli.audit_html import page
+from monitor.cli.audit_plan import AuditStep, expected, planned
 from monitor.cli.audit_report import WORDS, document, parts
-from monitor.cli.audit_run import Audit, AuditRun, AuditStep, StepResult, expected, planned
+from monitor.cli.audit_run import Audit, AuditRun, StepResult
 from monitor.cli.console import SafeConsole, plain_table, show, show_json
 from monitor.cli.identity_record import endpoint_at
-from monitor.cli.options import check_new_file, option
+from monitor.cli.options import CaFile, check_new_file, option
 from monitor.clock import SystemClock
 from monitor.diagnosis import DiagnosisSettings
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
@@ -49,6 +50,7 @@ def command(
         Path | None,
         option("FILE", "Compare one-word answers with this file of `monitor identity record`."),
     ] = None,
+    ca_file: CaFile = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document instead of a report.")
     ] = False,
@@ -69,7 +71,7 @@ def command(
     """
     if with_balance and not as_json:
         raise typer.BadParameter("wants --json", param_hint="'--with-balance'")
-    endpoint = endpoint_at(url, _key(key_env))
+    endpoint = endpoint_at(url, _key(key_env), ca_file)
     known = identity_compare.read(reference) if reference else None
     if html is not None:
         check_new_file(html)

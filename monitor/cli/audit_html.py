@@ -34,7 +34,10 @@ def page(audit: Audit) -> str:
 
 
 def shareable(audit: Audit) -> Audit:
-    """Return the audit without what an endpoint may say of the account: the balance, and the words of refusals."""
+    """Return the audit without what an endpoint may say of the account, and without what was seen of the way to it.
+
+    That is the balance, the words of refusals, and the addresses and resolvers of who asks.
+    """
     steps = tuple(
         _shareable_step(step)
         for step in audit.steps
@@ -47,10 +50,11 @@ def shareable(audit: Audit) -> Audit:
 def _shareable_step(step: StepResult) -> StepResult:
     result, failure = step.result, step.failure
     safe = failure and replace(failure, message=_public(failure))
+    is_path = failure is not None and failure.kind.row.on_path
     return replace(
         step,
         result=result and replace(result, failure=safe, remote_ip=None),
-        note=_QUOTED.sub('"…"', step.note),
+        note="" if is_path else _QUOTED.sub('"…"', step.note),
     )
 
 

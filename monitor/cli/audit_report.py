@@ -58,7 +58,9 @@ def model_line(audit: Audit) -> str:
 
 
 def spent_line(audit: Audit) -> str:
-    uncounted = f", and {audit.uncounted} answers without a count" if audit.uncounted else ""
+    uncounted = (
+        f", and {audit.uncounted} runs whose tokens are not known" if audit.uncounted else ""
+    )
     return f"{audit.tokens:,} tokens as the base URL counts them{uncounted}; {audit.took_s:.0f} s"
 
 

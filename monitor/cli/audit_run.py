@@ -1,15 +1,14 @@
-"""Plans an audit of one base URL, and runs it: every probe kind that is for audits, once, by the usual wire client."""
+"""Runs an audit of one base URL: the steps of its plan, one after another, by the usual wire client."""
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from random import Random, SystemRandom
-from typing import Any
 
+from monitor.cli.audit_plan import FIRST, AuditStep, likely_model, own_model
 from monitor.cli.identity_record import questions, record
 from monitor.cli.once import MAX_REPEATS, is_suspicion
 from monitor.clock import Clock
@@ -27,26 +26,18 @@ from monitor.model import (
 )
 from monitor.model.failure import Group
 from monitor.model.result import DAYS, MOST_EMPTY_WORDS
-from monitor.probes import PROBES, Attempted, attempt
+from monitor.probes import Attempted, attempt
 from monitor.probes.answer.identity_comparison import IdentityComparison, compare_words
 from monitor.probes.answer.identity_reference import IdentityReference
 from monitor.probes.kinds.balance import BalanceProbe
 from monitor.probes.kinds.chat import ChatShape
-from monitor.probes.kinds.chosen_api import PROTOCOLS, ChosenApi
+from monitor.probes.kinds.chosen_api import ChosenApi
 from monitor.probes.kinds.conversation import Conversation
 from monitor.probes.kinds.identity import IdentityProbe
-from monitor.probes.probe import ProbeSettings, RunCost, Sender
+from monitor.probes.probe import Sender
 
-FIRST = ("http", "models")
-"""What is asked before anything is paid for: whether it is reached, and which models it lists."""
-IDENTITY_ANSWERS = 60
-"""One-word answers: ten of each cell, which is a window of 48 with room for empty ones."""
 _NOT_THERE = frozenset({404, 405, 501})
 """What servers answer for a call that they do not have."""
-_NO_CONVERSATION = re.compile(
-    "embed|rerank|moderation|whisper|transcri|tts|speech|audio|image|dall-e|sora|video|veo|realtime"
-)
-_SMALL = ["nano", "mini", "lite", "flash", "haiku", "small", "turbo"]
 _SEED = 1
 """Of the permutation test: the same answers give the same figures."""
 
@@ -63,35 +54,6 @@ class StepFinding(StrEnum):
     NOT_ASKED = "not_asked"
     DESCRIBED = "described"
     """What came is told, and judged by nobody."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditStep:
-    """One question of an audit: a probe kind with its settings. `api` is the API that it goes through, if it may choose."""
-
-    probe: ProbeSettings
-    api: str = ""
-    count: int = 1
-    """How often it is asked."""
-
-    @property
-    def name(self) -> str:
-        kind = self.probe.kind
-        return f"{kind} ({self.api})" if isinstance(self.probe, ChosenApi) else kind
-
-    @property
-    def cost(self) -> RunCost:
-        usual = self.probe.usual_cost()
-        return RunCost(
-            questions=self.count * usual.questions,
-            tokens_in=self.count * usual.tokens_in,
-            tokens_out=self.count * usual.tokens_out,
-        )
-
-    @property
-    def is_api(self) -> bool:
-        """Say whether it finds out if an API is spoken."""
-        return self.probe.kind in PROTOCOLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +118,7 @@ class Audit:
     tokens: int = 0
     """The tokens that were counted in the answers."""
     uncounted: int = 0
-    """Paid runs whose answer counted no tokens."""
+    """Paid runs whose tokens nobody counted."""
 
     @property
     def answered(self) -> tuple[str, ...]:
@@ -175,52 +137,6 @@ class Audit:
     @property
     def is_well(self) -> bool:
         return not self.broken and not self.stopped
-
-
-def planned(
-    model: str,
-    aliases: Iterable[str] = (),
-    pause: timedelta | None = None,
-    words: int = IDENTITY_ANSWERS,
-) -> list[AuditStep]:
-    """Return every step, as if all APIs were spoken. `pause` is that of the cache, `words` how many are asked for.
-
-    The names under which a model may answer are only judged where the APIs themselves are asked: other kinds
-    would then have no word on what they are for.
-    """
-    kinds = sorted(
-        (kind for kind in PROBES.values() if kind.audited),
-        key=lambda kind: (
-            FIRST.index(kind.kind) if kind.kind in FIRST else len(FIRST),
-            kind.main_rank,
-        ),
-    )
-    steps: list[AuditStep] = []
-    for kind in kinds:
-        settings: dict[str, Any] = {}
-        if kind.kind in PROTOCOLS:
-            settings["aliases"] = frozenset({model, *aliases})
-        elif issubclass(kind, Conversation):
-            settings["aliases"] = frozenset({"any"})
-        if pause is not None and "pause" in kind.model_fields:
-            settings["pause"] = pause
-        if issubclass(kind, ChosenApi):
-            each = [AuditStep(probe=kind(**settings, api=api), api=api) for api in PROTOCOLS]
-            steps += each if kind.audited_through_each else each[:1]
-        else:
-            count = words if issubclass(kind, IdentityProbe) else 1
-            steps.append(AuditStep(probe=kind(**settings), count=count))
-    return steps
-
-
-def expected(steps: Iterable[AuditStep]) -> RunCost:
-    """Return what the steps cost together, each asked once; a free step counts as one request."""
-    costs = [step.cost for step in steps]
-    return RunCost(
-        questions=sum(max(cost.questions, 1) for cost in costs),
-        tokens_in=sum(cost.tokens_in for cost in costs),
-        tokens_out=sum(cost.tokens_out for cost in costs),
-    )
 
 
 @dataclass(kw_only=True)
@@ -428,7 +344,7 @@ class AuditRun:
         if failure is None or result is None or self._spoken:
             return ""
         if kind == FIRST[0] and result.http_status is None:
-            return "It is not reached"
+            return "It cannot be asked"
         if failure.kind is FailureKind.AUTH_INVALID:
             return "The key is refused"
         row = failure.kind.row
@@ -496,15 +412,3 @@ def _stream_words(step: AuditStep, result: Result) -> Iterator[str]:
         yield "too quick to tell whether streams are held back"
     if stream.complete:
         yield "complete"
-
-
-def likely_model(listed: Iterable[str]) -> str:
-    """Return a model that probably converses, one that is probably cheap before the others; empty for none."""
-    names = [name for name in sorted(listed) if not _NO_CONVERSATION.search(name.lower())]
-    return min(names, key=lambda name: not any(word in name.lower() for word in _SMALL), default="")
-
-
-def own_model(listed: Iterable[str], word: str) -> str:
-    """Return a model with a word in its name, a small one before the others; empty for none."""
-    names = [name for name in sorted(listed) if word in name.lower()]
-    return min(names, key=lambda name: not any(word in name.lower() for word in _SMALL), default="")

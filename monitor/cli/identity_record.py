@@ -20,9 +20,10 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from monitor.cli.console import progress, say
-from monitor.cli.options import check_new_file
+from monitor.cli.options import CaFile, check_new_file
 from monitor.clock import Clock, SystemClock
 from monitor.config.addresses import BaseUrl
+from monitor.config.service_builder import trouble_with
 from monitor.model import Check, Endpoint, Habit, MonitorError, Redactor, Secret, clean_text
 from monitor.probes.answer.challenges import OneWord
 from monitor.probes.answer.identity_reference import IdentityReference, reference_document
@@ -58,12 +59,13 @@ def command(
     answers: Annotated[
         int, typer.Option("--answers", metavar="N", min=48, max=2000, help="How many to ask for.")
     ] = USUAL,
+    ca_file: CaFile = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Spend the tokens without asking first.")
     ] = False,
 ) -> None:
     """Ask a model for one-word answers and keep them as a reference. Costs about 35 tokens an answer."""
-    endpoint = endpoint_at(url, _key(key_env))
+    endpoint = endpoint_at(url, _key(key_env), ca_file)
     check_new_file(output)
     asked = questions(answers, SystemRandom())
     say(announcement(endpoint, model, len(asked)))
@@ -111,15 +113,17 @@ def _key(key_env: str) -> Secret | None:
     return Secret(key) if key else None
 
 
-def endpoint_at(url: str, key: Secret | None) -> Endpoint:
-    """Return a base URL of the command line as an endpoint. Raises BadParameter for an address that is none."""
+def endpoint_at(url: str, key: Secret | None, ca_file: Path | None = None) -> Endpoint:
+    """Return a base URL of the command line as an endpoint. Raises BadParameter for an address or a file that is none."""
     try:
         base = TypeAdapter(BaseUrl).validate_python(url if "://" in url else f"https://{url}")
     except ValidationError as error:
         problem = error.errors()[0]
         what = str(problem.get("ctx", {}).get("error", problem["msg"]))
         raise typer.BadParameter(what, param_hint="'URL'") from None
-    return Endpoint(id="url", service="command-line", url=base, name=base, key=key)
+    if ca_file is not None and (trouble := trouble_with(ca_file)):
+        raise typer.BadParameter(trouble, param_hint="'--ca-file'")
+    return Endpoint(id="url", service="command-line", url=base, name=base, key=key, ca_file=ca_file)
 
 
 def _host(endpoint: Endpoint) -> str:

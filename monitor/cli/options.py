@@ -55,6 +55,9 @@ def option(metavar: str, text: str, *names: str, **more: Any) -> Any:
 
 _CONFIG_HELP = "The configuration. Default: ./monitor.toml, then /etc/monitor/monitor.toml."
 ConfigPath = Annotated[Path | None, option("FILE", _CONFIG_HELP, "--config", "-c")]
+CaFile = Annotated[
+    Path | None, option("FILE", "A file in PEM with the private CA that signs the certificate.")
+]
 IncidentNumber = Annotated[
     int,
     typer.Argument(parser=incident_number, metavar="N", help="The number of the incident."),

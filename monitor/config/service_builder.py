@@ -78,7 +78,7 @@ class ServiceBuilder:
         if endpoint.ca_file is None:
             return endpoint
         ca_file = self.folder / endpoint.ca_file
-        if trouble := _trouble_with(ca_file):
+        if trouble := trouble_with(ca_file):
             self.tables.complain((*place, "ca_file"), trouble)
         return replace(endpoint, ca_file=ca_file)
 
@@ -195,7 +195,7 @@ def _timeout_above(probe: ProbeSettings) -> str:
     )
 
 
-def _trouble_with(ca_file: Path) -> str | None:
+def trouble_with(ca_file: Path) -> str | None:
     """Say what is wrong with a CA file; otherwise every probe would only find out that it cannot ask."""
     if not _is_file(ca_file):
         return f"there is no file {ca_file}"

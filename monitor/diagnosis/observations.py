@@ -47,7 +47,7 @@ class ConnectionEnd(StrEnum):
     """Says how an attempt to connect ended."""
 
     VALID = "a valid certificate for the name"
-    FOREIGN = "a certificate that is not valid for the name"
+    FOREIGN = "a certificate that is not accepted"
     ANSWERED = "an answer in TLS"
     OPEN = "an open connection"
     GARBLED = "something else than TLS"

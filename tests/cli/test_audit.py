@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import ssl
 import subprocess
 import time
 from collections import Counter
@@ -19,22 +20,16 @@ from subprocess import CompletedProcess
 
 import command_cast
 import pytest
+import trustme
 from aiohttp import web
 from drawn_words import drawn
 from listening import listening
 
 from monitor import __version__
 from monitor.cli.audit_html import page
+from monitor.cli.audit_plan import expected, likely_model, own_model, planned
 from monitor.cli.audit_report import document, headline, parts
-from monitor.cli.audit_run import (
-    Audit,
-    AuditRun,
-    StepFinding,
-    expected,
-    likely_model,
-    own_model,
-    planned,
-)
+from monitor.cli.audit_run import Audit, AuditRun, StepFinding
 from monitor.cli.console import SafeConsole
 from monitor.clock import SystemClock
 from monitor.cycle import as_measured
@@ -224,10 +219,10 @@ async def test_an_empty_account_ends_it_at_the_first_question_that_is_paid(relay
     assert headline(audit).startswith("Quota used up: ")
 
 
-async def test_what_is_not_reached_is_asked_nothing_more() -> None:
+async def test_what_cannot_be_asked_is_asked_nothing_more() -> None:
     audit = await audited("http://127.0.0.1:9")
     assert [step.step.name for step in audit.steps] == ["http"]
-    assert headline(audit).startswith("It is not reached: ")
+    assert headline(audit).startswith("It cannot be asked: ")
 
 
 async def test_apis_that_a_relay_does_not_speak_are_no_fault(relay: Relay) -> None:
@@ -413,6 +408,7 @@ async def test_the_command_announces_first_and_ends_with_one_when_something_is_w
         (("--key-env", "KEY"), 1, "add --yes to spend these tokens"),
         (("--yes",), 1, "name the variable that holds the key: --key-env NAME"),
         (("--key-env", "KEY", "--reference", "none.json"), 1, "none.json cannot be read"),
+        (("--key-env", "KEY", "--ca-file", "none.pem"), 2, "there is no file none.pem"),
         (("--key-env", "KEY", "--yes", "--html", "no/such/folder"), 1, "there is no folder"),
         (("--key-env", "KEY", "--yes", "--with-balance"), 2, "wants --json"),
         (("--key", KEY, "--yes"), 2, "No such option"),
@@ -449,6 +445,23 @@ async def test_the_command_writes_one_document_and_nothing_else(
     assert told["model"] == {"asked": MINI, "chosen": False, "answered": [MINI]}
     assert told["says"].startswith("Nothing wrong was found")
     assert len(done.stderr.splitlines()) == 2 * len(told["steps"]) + 2
+
+
+async def test_a_private_ca_is_trusted_where_it_is_named_and_the_file_to_give_away_tells_nothing_of_the_way(
+    tmp_path: Path,
+) -> None:
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    arguments = ("--key-env", "KEY", "--yes")
+    async with listening(Relay(ENDPOINTS[0]).app, context) as url:
+        ask = partial(command, url, *arguments, cwd=tmp_path, key="wrong-key-here")
+        named = await ask("--ca-file", "ca.pem")
+        unnamed = await ask("--html", "a.html")
+    assert "The key is refused: got HTTP 401" in named.stdout
+    assert "It cannot be asked: got the server's own certificate alone" in unnamed.stdout
+    assert "own network: " in unnamed.stdout
+    assert "own network: " not in (tmp_path / "a.html").read_text()
 
 
 async def test_an_address_with_a_password_is_refused(tmp_path: Path) -> None:

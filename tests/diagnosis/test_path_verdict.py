@@ -288,7 +288,7 @@ def test_the_steps_say_what_was_looked_at_in_order() -> None:
         "own network: 2 of 2 controls answered",
         "system's resolver: 31.13.94.37 (an address of Facebook, as forged answers often have)",
         "resolver dns.test: 104.18.0.7, another network than here",
-        "TLS to 31.13.94.37, saying its name (relay.test): a certificate that is not valid for the name (hostname mismatch)",
+        "TLS to 31.13.94.37, saying its name (relay.test): a certificate that is not accepted (hostname mismatch)",
         "it is for relay.test, by CA, 2026-11-25 to 2027-02-23",
         "TLS to 104.18.0.7, saying its name (relay.test): a valid certificate for the name",
     ]

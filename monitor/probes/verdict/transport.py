@@ -72,7 +72,7 @@ def judge_transport(exchange: Exchange) -> Failure | None:
             FailureKind.CERT_EXPIRED, _with("got a certificate that is not valid yet", error)
         )
     if error.what is ErrorType.CERT_INCOMPLETE:
-        why = "got the server's own certificate alone, without the intermediate that signed it"
+        why = "got the server's own certificate alone, which nobody we trust signed"
         return Failure(
             FailureKind.CERT_UNTRUSTED,
             _with(f"{why}; want the whole chain, which SDKs need", error),

@@ -149,7 +149,7 @@ async def test_a_certificate_that_ends_soon_is_expiring(
 
 @pytest.mark.parametrize(
     ("sends_all", "want"),
-    [(True, None), (False, "without the intermediate that signed it")],
+    [(True, None), (False, "own certificate alone, which nobody we trust signed")],
 )
 async def test_a_missing_intermediate_is_named(
     clock: HandClock, ca: tuple[Authority, Path], sends_all: bool, want: str | None
