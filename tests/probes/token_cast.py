@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from monitor.model import TokenHistory
+from monitor.model.result import Counts
 
 SINCE = datetime(2026, 11, 2, tzinfo=UTC)
 TOKENIZERS = {
@@ -24,3 +25,10 @@ def learned(counts: tuple[int, ...]) -> TokenHistory:
 def changed(before: tuple[int, ...], now: tuple[int, ...]) -> TokenHistory:
     """Learned from one, and counted as another twice since."""
     return TokenHistory(baseline=before, since=SINCE, recent=(before, now, now))
+
+
+def billed(counts: Counts, factor: float, rounded: object = round) -> Counts:
+    """Return the counts of a bill that multiplies the tokens of each call."""
+    frame, *slopes = counts
+    calls = [rounded(factor * tokens) for tokens in (frame, *(frame + each for each in slopes))]  # type: ignore[operator]
+    return (calls[0], *(each - calls[0] for each in calls[1:]))

@@ -8,7 +8,7 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from token_cast import SINCE, TOKENIZERS, changed, learned
+from token_cast import SINCE, TOKENIZERS, billed, changed, learned
 
 from monitor.model import TokenHistory
 from monitor.model.result import CALLS_OF_COUNTING, RUNS_UNTIL_USUAL, Counts
@@ -34,13 +34,6 @@ def after(history: TokenHistory, *runs: Counts) -> TokenHistory:
     for run in runs:
         history = with_counts(history, run, SINCE + timedelta(days=1))
     return history
-
-
-def billed(counts: Counts, factor: float, rounded: object = round) -> Counts:
-    """Return the counts of a bill that multiplies the tokens of each call."""
-    frame, *slopes = counts
-    calls = [rounded(factor * tokens) for tokens in (frame, *(frame + each for each in slopes))]  # type: ignore[operator]
-    return (calls[0], *(each - calls[0] for each in calls[1:]))
 
 
 def test_a_run_asks_the_same_lines_in_an_order_that_is_new_each_time() -> None:
