@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Annotated
 
 import typer
@@ -24,16 +25,18 @@ from monitor.cli.options import option
 from monitor.clock import SystemClock
 from monitor.daemon.agent_daemon import Agent
 from monitor.daemon.app import Daemon
-from monitor.daemon.components import Listeners
+from monitor.daemon.components import Listeners, voting_of
 from monitor.daemon.hub import KEY_FILE
 from monitor.demo.endpoints import HUB, PLACES
 from monitor.demo.launcher import Simulation
 from monitor.demo.live_table import LiveTable
+from monitor.demo.past import write_past
 from monitor.model import AgentSettings, MonitorError, Redactor
 
 PUBLISH_EVERY = timedelta(seconds=3)
 LOG_FILE = "monitor.log"
 PORTS = range(8080, 8100)
+PAST_SEED = 1
 
 
 def port_number(text: str | int) -> int:
@@ -111,7 +114,8 @@ def _run(folder: Path, console: SafeConsole, *, port: int, seconds: float | None
         )
         console.print(
             "Six simulated endpoints, seen from three simulated places; a fault every half minute.\n"
-            f"The status page: {simulation.page_url}\n"
+            f"The status page, in a few seconds: {simulation.page_url}\n"
+            "It begins with 90 made-up days; what is newer is measured.\n"
             f"The log: {folder / LOG_FILE}. End it with Ctrl-C.\n"
             "A line: since the start, place, base URL and call, and how long it took;"
             " of a chat the first token / the whole answer.",
@@ -119,6 +123,8 @@ def _run(folder: Path, console: SafeConsole, *, port: int, seconds: float | None
             soft_wrap=True,
         )
         with _logging_to(folder / LOG_FILE, Redactor(loaded.secrets)):
+            rng = Random(PAST_SEED)  # noqa: S311  # a simulation
+            asyncio.run(write_past(loaded, voting_of(loaded), SystemClock(), rng))
             asyncio.run(_watch(loaded, agents, table, stop, seconds))
         _raise_if_ended_early(folder / LOG_FILE)
 

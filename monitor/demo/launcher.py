@@ -26,6 +26,8 @@ from monitor.model import MonitorError
 KEY_NAME, CA_NAME = "DEMO_KEY", "DEMO_CA"
 CUT_AFTER = "100s"
 """How long Cloudflare keeps a call open without an answer."""
+NOTE = "This is a demo. The service and its faults are simulated, and what came before the start of the demo is made up."
+CHINESE_NOTE = "这是演示。服务及其故障均为模拟。演示启动之前的记录是虚构的。"
 
 
 def environment(endpoints: Mapping[str, str], *, ca_file: Path, key: str) -> dict[str, str]:
@@ -48,6 +50,8 @@ def config_text(
         hub=HUB,
         listen=listen,
         page_url=page_url,
+        note=NOTE,
+        chinese_note=CHINESE_NOTE,
         key="${" + KEY_NAME + "}",
         model=CHAT_MODEL,
         endpoints="\n".join(lines),
@@ -81,6 +85,7 @@ listen = "{listen}"
 dir = "page"
 url = "{page_url}"
 title = "Demo LLM status"
+note = {{ en = "{note}", zh-CN = "{chinese_note}" }}
 languages = ["en", "zh-CN"]
 
 [alerts]

@@ -69,7 +69,10 @@ def wait_until_heard(port: int) -> None:
 def test_the_demo_shows_its_page_and_ends_with_ctrl_c_without_a_trace(tmp_path: Path) -> None:
     port = free_port()
     with start(tmp_path, port) as process:
-        assert b"US direct" in wait_for_page(port, b"Demo LLM")
+        page = wait_for_page(port, b"uptime over 90 days")
+        assert b"uptime over 40 days" in page, "of the base URL that is new"
+        assert b"Reverse proxy 1: truncated</a>" in page, "an incident of last week"
+        assert b"what came before the start of the demo is made up" in page
         wait_until_heard(port)
         process.send_signal(signal.SIGINT)
         said, errors = process.communicate(timeout=60)
