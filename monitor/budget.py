@@ -43,6 +43,13 @@ class PriceList:
         money = tokens_in * self.price.per_million_in + tokens_out * self.price.per_million_out
         return Spend(tokens_in + tokens_out, money / _PER * self.multiplier)
 
+    def saving(self, share: float) -> float | None:
+        """Return what a million tokens of prompts cost less with a share of them from a cache; None if not known."""
+        if self.price is None or self.price.per_million_cached is None:
+            return None
+        less = self.price.per_million_in - self.price.per_million_cached
+        return share * less * self.multiplier
+
 
 class BudgetLedger:
     """The spend of each service today, open reserves included. The store keeps a copy."""

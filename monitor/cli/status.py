@@ -11,6 +11,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from monitor.budget import PriceList
 from monitor.cli import incidents
 from monitor.cli.console import (
     COLOURS,
@@ -43,6 +44,7 @@ from monitor.model import (
 from monitor.model.duration import format_duration
 from monitor.model.errors import delivery_remedy
 from monitor.model.result_json import result_document
+from monitor.probes.kinds.cache import CacheProbe
 from monitor.probes.kinds.prices import note_of
 from monitor.ranking import Candidate, Pick, candidates, choose, last_picks, main_check
 from monitor.store import Store
@@ -76,6 +78,7 @@ def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
         stdout().print(part)
     for more in (
         *balance_lines(loaded),
+        *cache_lines(loaded),
         *catalogue_lines(loaded),
         _publish_trouble(last_publish(loaded)),
         *_bot_lines(loaded),
@@ -128,23 +131,52 @@ def subscribers(config: Config) -> dict[str, int]:
 
 def balances(config: Config) -> dict[str, Balance]:
     """Return what each `balance` check read last, by its base URL."""
-    known = {path: habit.money for path, habit in _learned(config, "balance").items()}
+    known = {check.endpoint.path: habit.money for check, habit in _learned(config, "balance")}
     return {path: money.last() for path, money in known.items() if money.form}
 
 
-def _learned(config: Config, kind: str) -> dict[str, Habit]:
-    """Return what the check of this kind has learned, by its base URL."""
+def _learned(config: Config, kind: str) -> list[tuple[Check, Habit]]:
+    """Return the checks of this kind with what they have learned."""
     checks = [check for check in config.checks if check.probe.kind == kind]
     if not checks:
-        return {}
+        return []
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
         habits = reader.restart_state(SystemClock().now()).habits
-    return {check.endpoint.path: habits[check.key] for check in checks if check.key in habits}
+    return [(check, habits[check.key]) for check in checks if check.key in habits]
+
+
+def caches(config: Config) -> dict[str, dict[str, Any]]:
+    """Return how much of the last prompt that hit came from a cache, by check, and what that saves where a price is known.
+
+    `saving` is of a million tokens of such prompts.
+    """
+    multipliers = {service.id: service.multiplier for service in config.services}
+    told: dict[str, dict[str, Any]] = {}
+    for check, habit in _learned(config, CacheProbe.kind):
+        if habit.cached_share is None:
+            continue
+        price = config.prices.get(check.model or "")
+        saving = PriceList(price, multipliers[check.service]).saving(habit.cached_share)
+        told[check.key] = {
+            "share": habit.cached_share,
+            "saving": saving,
+            "currency": price.currency if price else None,
+        }
+    return told
+
+
+def cache_lines(config: Config) -> Iterator[str]:
+    for key, cache in caches(config).items():
+        line = f"Prompt cache of {key}: {cache['share']:.0%} of the last prompt that hit"
+        if cache["saving"] is not None:
+            saved = f"{cache['saving']:.2f} {cache['currency']}"
+            line += f", which saves {saved} a million tokens of such prompts"
+        yield line
 
 
 def catalogues(config: Config) -> dict[str, Catalogue]:
     """Return what each `prices` check has read, by its base URL."""
-    known = {path: habit.catalogue for path, habit in _learned(config, "prices").items()}
+    known = {check.endpoint.path: habit.catalogue for check, habit in _learned(config, "prices")}
     return {path: catalogue for path, catalogue in known.items() if catalogue.entries}
 
 
@@ -414,6 +446,7 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
         "catalogues": {
             path: _catalogue_document(catalogue) for path, catalogue in catalogues(config).items()
         },
+        "caches": caches(config),
         "balances": {path: asdict(balance) for path, balance in balances(config).items()},
         "spent_today": _spend_document(snapshot.spent_today),
         "spent_month": _spend_document(snapshot.spent_month),

@@ -243,6 +243,7 @@ PriceTable = table_of(
     "PriceTable",
     per_million_in=Money,
     per_million_out=Money,
+    per_million_cached=Money | None,
     currency=Annotated[str, Key(pattern="^[A-Z]{3}$")],
 )
 VantageTable = table_of(

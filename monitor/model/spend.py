@@ -10,6 +10,9 @@ class Price:
     per_million_in: float = field(metadata={"help": "per million tokens sent", "key": "in"})
     per_million_out: float = field(metadata={"help": "per million tokens answered", "key": "out"})
     currency: str = field(default="USD", metadata={"help": "the same everywhere"})
+    per_million_cached: float | None = field(
+        default=None, metadata={"help": "per million tokens read from a cache", "key": "cached"}
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from cast import HandClock
 from rich.console import Console
 
@@ -151,6 +152,38 @@ async def test_the_last_balance_of_a_key_is_said_and_how_long_it_lasts(
     }
     assert list(status.balance_lines(config)) == [
         "Balance of the key at relay/x: 6.00 USD, lasts 3.0 days at this rate"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("price", "saved"),
+    [
+        (
+            "in = 2.5\nout = 10\ncached = 0.5",
+            ", which saves 0.75 USD a million tokens of such prompts",
+        ),
+        ("in = 2.5\nout = 10", ""),
+    ],
+)
+async def test_what_a_prompt_cache_saves_is_said_where_its_price_is_known(
+    tmp_path: Path, clock: HandClock, price: str, saved: str
+) -> None:
+    config = parse(
+        '[service.relay]\nkey = "k"\nmodel = "m"\nmultiplier = 0.5\nprobes = { cache = {} }\n'
+        f'endpoints = {{ x = "https://a.example" }}\n[price.m]\n{price}\n',
+        path=tmp_path / "monitor.toml",
+        env={},
+    )
+    store = Store(config.store, clock=clock, vantage=config.vantage)
+    store.open()
+    result = Result(
+        check="relay/x/cache", vantage=config.vantage, at=clock.now(), outcome=Outcome.UP
+    )
+    store.record(RunRecord(result=result, kind="cache", habit=Habit(cached_share=0.75)))
+    await store.close()
+
+    assert [*status.cache_lines(config)] == [
+        f"Prompt cache of relay/x/cache: 75% of the last prompt that hit{saved}"
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from monitor.model import Proxy
@@ -54,6 +55,21 @@ async def _want_upgrade(
     return response
 
 
+class UpgradedResponse(aiohttp.ClientResponse):
+    """Reads `Connection: keep-alive, Upgrade` as an upgrade (RFC 6455, 4.1), which aiohttp takes for none."""
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        options = ",".join(self._headers.getall("Connection", ())).lower().split(",")
+        if self.status != HTTPStatus.SWITCHING_PROTOCOLS or "upgrade" not in map(
+            str.strip, options
+        ):
+            return self._headers
+        headers = CIMultiDict(self._headers)
+        headers["Connection"] = "Upgrade"
+        return CIMultiDictProxy(headers)
+
+
 def make_context(ca_file: Path | None) -> ssl.SSLContext:
     SSLProtocol.max_size = _TLS_BUFFER
     context = ssl.create_default_context(cafile=ca_file)
@@ -68,6 +84,7 @@ def make_session(
     return aiohttp.ClientSession(
         connector=_connector(resolver, context, proxy),
         cookie_jar=aiohttp.DummyCookieJar(),
+        response_class=UpgradedResponse,
         auto_decompress=False,
         middlewares=(_no_retry, _want_upgrade),
         max_line_size=_LINE,

@@ -2,8 +2,12 @@
 
 import asyncio
 import contextlib
+import json
+import re
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from hashlib import sha1
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -227,6 +231,27 @@ async def test_a_101_that_is_not_for_us_is_no_websocket(head: str, words: str) -
         kind, message = told(await ask(f"http://127.0.0.1:{server.port}", client))
     assert kind is FailureKind.WEBSOCKET_BROKEN
     assert words in message
+
+
+@pytest.mark.parametrize("connection", ["keep-alive, Upgrade", "upgrade,Keep-Alive"])
+async def test_a_server_that_names_more_than_the_upgrade_opens_one(connection: str) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        (key,) = re.findall("sec-websocket-key: (.*)\r\n", head, re.IGNORECASE)
+        accept = b64encode(sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest())
+        event = json.dumps(CREATED).encode()
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            + f"Connection: {connection}\r\nSec-WebSocket-Accept: {accept.decode()}\r\n\r\n".encode()
+            + bytes([0x81, len(event)])
+            + event
+        )
+        await reader.read()
+
+    async with serving(script) as server, Client() as client:
+        finding = await ask(f"http://127.0.0.1:{server.port}", client)
+    assert told(finding) == (None, "")
+    assert finding.evidence.note == "first event: session.created"
 
 
 async def test_a_message_that_is_far_too_long_is_called_that() -> None:
