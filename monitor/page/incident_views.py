@@ -299,7 +299,7 @@ class IncidentViews:
 
 
 def _together(timeline: Sequence[TimelineEntry]) -> Iterator[list[TimelineEntry]]:
-    """Group entries that spread for one reason within one minute together; every other one alone."""
+    """Group entries that spread for one reason within one minute, place by place; every other one is alone."""
 
     def group_of(numbered: tuple[int, TimelineEntry]) -> tuple[object, ...]:
         number, entry = numbered
@@ -307,4 +307,7 @@ def _together(timeline: Sequence[TimelineEntry]) -> Iterator[list[TimelineEntry]
         return (entry.kind, entry.at.replace(second=0, microsecond=0)) if joined else (number,)
 
     for _, group in groupby(enumerate(timeline), key=group_of):
-        yield [entry for _, entry in group]
+        by_place: dict[str, list[TimelineEntry]] = {}
+        for _, entry in group:
+            by_place.setdefault(entry.vantage, []).append(entry)
+        yield from by_place.values()

@@ -185,6 +185,29 @@ def test_an_incident_is_each_places_own_from_when_it_saw_it_until_it_was_well_th
     assert seen_from(alone, CN, "fra") is None
 
 
+def test_of_each_place_is_told_what_spread_there_and_of_no_other() -> None:
+    models, chat = key("us-direct", "models"), key("us-direct", "chat")
+    joined = [(chat, ""), (models, HK), (chat, HK), (models, CN)]
+    whole = incident(9, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(minutes=9), None, models, chat)
+    entries = (
+        TimelineEntry(
+            at=ago(minutes=9),
+            what=EntryKind.JOINED,
+            check=check,
+            kind=whole.failure.kind,
+            vantage=place,
+        )
+        for check, place in joined
+    )
+    snapshot = places({HK: seen(HK), CN: seen(CN)}, replace(whole, timeline=tuple(entries)))
+    (story,) = page(snapshot).current
+    assert [update.text for update in reversed(story.shown)] == [
+        "Direct to the US origin (chat) failed as well.",
+        "Direct to the US origin (models and chat) fails from Hong Kong as well.",
+        "Direct to the US origin (models) fails from Shanghai as well.",
+    ]
+
+
 def test_the_bars_of_one_place_hold_no_trouble_of_another() -> None:
     shown = page(blocked_from_shanghai())
     bars = {
