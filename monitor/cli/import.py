@@ -27,7 +27,7 @@ def command(
         list[Path],
         typer.Argument(
             metavar="FILE",
-            help="What the other program keeps: a backup (JSON) or kuma.db.",
+            help="What the other program keeps: a backup or kuma.db of Uptime Kuma, YAML of Gatus, blackbox.yml with prometheus.yml, openstatus.yaml.",
             show_default=False,
         ),
     ],

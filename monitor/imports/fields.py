@@ -1,6 +1,7 @@
 """Fields of foreign documents: any type may stand anywhere, and what does not fit is as if it were not there."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -73,3 +74,14 @@ def duration(value: object) -> timedelta | None:
     except ValueError:
         return seconds(value)
     return length if length > timedelta(0) else None
+
+
+def typed(wanted: str | float) -> str | float | bool:
+    """Return the value that a text stands for: there all is compared as text, here with its type."""
+    if not isinstance(wanted, str):
+        return wanted
+    if wanted in {"true", "false"}:
+        return wanted == "true"
+    if re.fullmatch(r"-?\d{1,15}", wanted):
+        return int(wanted)
+    return float(wanted) if re.fullmatch(r"-?\d{1,15}\.\d{1,15}", wanted) else wanted

@@ -76,7 +76,7 @@ def read_yaml(text: str, path: Path) -> tuple[Any, Lines]:
                     f"{path} grows to more than {_MOST_PARTS} values, want fewer aliases"
                 )
             lines: dict[tuple[str | int, ...], int] = {}
-            _note_lines(node, (), lines)
+            _note_lines(node, (), node, lines)
             return loader.construct_document(node), lines
         finally:
             loader.dispose()
@@ -108,14 +108,18 @@ def _parts(node: yaml.Node, known: dict[int, int]) -> int:
 
 
 def _note_lines(
-    node: yaml.Node, at: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]
+    node: yaml.Node,
+    at: tuple[str | int, ...],
+    first: yaml.Node,
+    lines: dict[tuple[str | int, ...], int],
 ) -> None:
-    lines[at] = node.start_mark.line + 1
+    """Note the line of a node, where `first` of it begins: the key of a value in a table."""
+    lines[at] = first.start_mark.line + 1
     if len(at) >= _DEEPEST_LINES:
         return
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
-            _note_lines(item, (*at, number), lines)
+            _note_lines(item, (*at, number), item, lines)
     elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            _note_lines(value, (*at, str(key.value)), lines)
+            _note_lines(value, (*at, str(key.value)), key, lines)

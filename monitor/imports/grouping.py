@@ -59,7 +59,7 @@ class _Found:
     @property
     def name(self) -> str:
         first = self.checks[0]
-        return first.name if len(self.asks) == 1 else urlsplit(first.url).netloc or first.name
+        return first.name if len(self.asks) == 1 else _shown_host(first) or first.name
 
 
 def ask_of(check: ImportedCheck) -> Ask:
@@ -99,7 +99,7 @@ class _Planning:
         alike: dict[frozenset[Ask], list[_Found]] = defaultdict(list)
         for base_url in found:
             alike[base_url.asks].append(base_url)
-        title = checks[0].group or _host_of(checks[0]) or checks[0].name
+        title = checks[0].group or _shown_host(checks[0]) or checks[0].name
         for number, endpoints in enumerate(alike.values()):
             name = title if number == 0 else f"{title}: {endpoints[0].name}"
             self._add_service(name[:80], endpoints, how if len(endpoints) > 1 else "")
@@ -155,6 +155,12 @@ def _host_of(check: ImportedCheck) -> str:
         return urlsplit(check.url).hostname or ""
     except ValueError:
         return ""
+
+
+def _shown_host(check: ImportedCheck) -> str:
+    """Return the host as people are shown it; nothing where it is a variable of the environment."""
+    host = _host_of(check)
+    return "" if "$" in host else host
 
 
 def _slug_of_host(found: _Found) -> str:

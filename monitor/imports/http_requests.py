@@ -33,7 +33,9 @@ _BEARER = re.compile(r"bearer\s+(\S+)\s*", re.IGNORECASE)
 _SECRET_QUERY = re.compile(
     r"[?&](?:\w*[_-])?(?:key|apikey|token|secret|sig|signature|password|pass|auth)=", re.IGNORECASE
 )
-_SUCCESS = range(200, 300)
+FINAL_STATUSES = frozenset(status.value for status in HTTPStatus if status.value >= 200)
+"""The registered statuses of an answer; those of 1xx come before one."""
+SUCCESSES = frozenset(status for status in FINAL_STATUSES if status < 300)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +70,8 @@ def statuses(ranges: Iterable[tuple[int, int]]) -> frozenset[int] | None:
     wanted: set[int] = set()
     for low, high in ranges:
         alone = {low} if low == high and 100 <= low <= 599 else set()
-        wanted |= alone | {status.value for status in HTTPStatus if low <= status.value <= high}
-    registered = {status.value for status in HTTPStatus if status.value in _SUCCESS}
-    return None if wanted == registered else frozenset(wanted)
+        wanted |= alone | {status for status in FINAL_STATUSES if low <= status <= high}
+    return None if wanted == SUCCESSES else frozenset(wanted)
 
 
 def split(url: str) -> SplitResult | None:
@@ -113,7 +114,7 @@ class _Making:
     def _is_asked_as(self, call: LlmCall, key: str | None) -> bool:
         """Say whether our probe of this API asks the same: a paid call wants a key and a success."""
         statuses = self._asked.statuses
-        wants_success = statuses is None or bool(statuses & frozenset(_SUCCESS))
+        wants_success = statuses is None or bool(statuses & SUCCESSES)
         if not call.asks_model:
             return wants_success or (key is None and bool((statuses or set()) & {401, 403}))
         return wants_success and key is not None
@@ -128,6 +129,8 @@ class _Making:
             settings["model"] = self._collector.text(model, self._hint, "model")
         if call.stream is False:
             settings["stream"] = False
+        if asked.slow:
+            settings["slow"] = asked.slow
         rest = {
             name: value
             for name, value in headers.items()

@@ -94,8 +94,10 @@ class Imported:
 class Collector:
     """Gathers what a reader finds, and puts secrets aside under names of their own."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, *, keeps_references: bool = False) -> None:
+        """`keeps_references`: what is written `${NAME}` there is a variable of the environment there too."""
         self.program = program
+        self._keeps_references = keeps_references
         self.checks: list[ImportedCheck] = []
         self.channels: list[ImportedChannel] = []
         self.windows: list[ImportedWindow] = []
@@ -114,7 +116,7 @@ class Collector:
         A value that is a reference already stays what it is. The name is made of the hints.
         """
         value = value.strip()
-        if _REFERENCE.fullmatch(value):
+        if _REFERENCE.fullmatch(value) or (self._keeps_references and _REFERENCE.search(value)):
             return value
         if value not in self._names:
             self._names[value] = self._name(hints)
@@ -133,7 +135,7 @@ class Collector:
 
     def text(self, value: str, *hints: str) -> str:
         """Return a text as it may stand in the file; one that holds a secret or a reference is put aside."""
-        is_plain = "${" not in value and _redact(value) == value
+        is_plain = (self._keeps_references or "${" not in value) and _redact(value) == value
         return value if is_plain else self.secret(value, *hints)
 
     def imported(self) -> Imported:

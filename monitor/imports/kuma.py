@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.imports import apprise_address as address
-from monitor.imports.fields import as_list, as_table, flag, number, seconds, tables, text
+from monitor.imports.fields import as_list, as_table, flag, number, seconds, tables, text, typed
 from monitor.imports.http_requests import (
     AskedByHttp,
     connect_check,
@@ -217,7 +217,7 @@ class _Backup:
             self._all.remark(place, what)
             return {}
         dotted = simple[1].replace("[", ".").replace("]", "")
-        return {dotted: _typed(wanted)}
+        return {dotted: typed(wanted)}
 
     def _proxy(self, monitor: Mapping[str, Any], place: str) -> str | None:
         id_ = text(monitor.get("proxyId"))
@@ -403,17 +403,6 @@ def _headers(value: object) -> dict[str, str] | None:
 def _tags(monitor: Mapping[str, Any]) -> tuple[str, ...]:
     names = (name_of(tag.get("name"), "")[:40] for tag in tables(monitor.get("tags")))
     return tuple(dict.fromkeys(filter(None, names)))[:6]
-
-
-def _typed(wanted: str | float) -> str | float | bool:
-    """Return the value that a text stands for: there all is compared as text, here with its type."""
-    if not isinstance(wanted, str):
-        return wanted
-    if wanted in {"true", "false"}:
-        return wanted == "true"
-    if re.fullmatch(r"-?\d{1,15}", wanted):
-        return int(wanted)
-    return float(wanted) if re.fullmatch(r"-?\d{1,15}\.\d{1,15}", wanted) else wanted
 
 
 def _notifications(value: object) -> Iterator[tuple[str, bool]]:

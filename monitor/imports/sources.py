@@ -1,17 +1,24 @@
 """Tells whose file it is by what stands in it, and has it read."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monitor.imports.blackbox import PrometheusFile, is_blackbox, read_blackbox
+from monitor.imports.fields import tables
 from monitor.imports.foreign_files import Lines, read_bytes, read_json, read_yaml, text_of
-from monitor.imports.imported import Imported, ImportFileError
+from monitor.imports.gatus import GatusFile, is_gatus, read_gatus
+from monitor.imports.imported import Imported, ImportFileError, shown
 from monitor.imports.kuma import is_backup, read_kuma
 from monitor.imports.kuma_database import MAGIC, KumaDatabase
+from monitor.imports.openstatus import is_openstatus, read_openstatus
 
-_WANTED = "want a backup or the kuma.db of Uptime Kuma"
+_WANTED = (
+    "want a backup or the kuma.db of Uptime Kuma, the YAML of Gatus, blackbox.yml with prometheus.yml, or"
+    " openstatus.yaml"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,10 @@ class Source:
     path: Path
     value: Any
     lines: Lines
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
 
     @property
     def is_database(self) -> bool:
@@ -46,17 +57,75 @@ def open_source(path: Path) -> Source:
 
 
 def read_sources(paths: Iterable[Path]) -> Imported:
-    """Read the files of one program. Raises ImportFileError for a file that nobody knows, and for those of several programs."""
+    """Read the files of one program.
+
+    Raises ImportFileError for a file that nobody knows, for files of several programs, and for several of a
+    program that keeps one.
+    """
     sources = [open_source(path) for path in dict.fromkeys(paths)]
-    if len(sources) > 1:
+    readers = [_reader_of(source) for source in sources]
+    if len(set(readers)) > 1:
         raise ImportFileError("want the files of one program at a time: run it once for each")
-    return _read(sources[0])
+    return readers[0](sources)
 
 
-def _read(source: Source) -> Imported:
+def _reader_of(source: Source) -> Callable[[list[Source]], Imported]:
     if source.is_database:
-        with closing(KumaDatabase(source.path)) as database:
-            return read_kuma(database.document(), str(source.path))
-    if is_backup(source.value):
-        return read_kuma(source.value, str(source.path))
+        return _read_database
+    for is_of, read in _PROGRAMS:
+        if is_of(source.value):
+            return read
+    if components := _components(source.value):
+        names = ", ".join(components[:20])
+        raise ImportFileError(
+            f"{source.path} is of Statuspage, whose components ({names}) have no address: people set their state by hand."
+            " Write what they stand for with `monitor init --url URL`"
+        )
     raise ImportFileError(f"{source.path} is of no program that is known, {_WANTED}")
+
+
+def _read_database(sources: list[Source]) -> Imported:
+    with closing(KumaDatabase(_only(sources).path)) as database:
+        return read_kuma(database.document(), sources[0].name)
+
+
+def _read_backup(sources: list[Source]) -> Imported:
+    source = _only(sources)
+    return read_kuma(source.value, source.name)
+
+
+def _read_gatus(sources: list[Source]) -> Imported:
+    return read_gatus(GatusFile(source.name, source.value, source.lines) for source in sources)
+
+
+def _read_blackbox(sources: list[Source]) -> Imported:
+    return read_blackbox(
+        PrometheusFile(source.name, source.value, source.lines) for source in sources
+    )
+
+
+def _read_openstatus(sources: list[Source]) -> Imported:
+    source = _only(sources)
+    return read_openstatus(source.value, source.name, source.lines)
+
+
+def _only(sources: list[Source]) -> Source:
+    if len(sources) > 1:
+        raise ImportFileError(f"want one file, got {len(sources)}: run it once for each")
+    return sources[0]
+
+
+_PROGRAMS: tuple[tuple[Callable[[object], bool], Callable[[list[Source]], Imported]], ...] = (
+    (is_backup, _read_backup),
+    (is_blackbox, _read_blackbox),
+    (is_gatus, _read_gatus),
+    (is_openstatus, _read_openstatus),
+)
+"""Tells whether a document is of a program, and reads it."""
+
+
+def _components(value: object) -> list[str]:
+    """Return the names of a Statuspage's components, of its summary or its list of them."""
+    components = tables(value.get("components") if isinstance(value, dict) else value)
+    is_statuspage = components and all({"name", "status"} <= item.keys() for item in components)
+    return [shown(item.get("name")) for item in components] if is_statuspage else []
