@@ -3,19 +3,23 @@
 It says of each thing that could not be carried over where it stands there, and what to do about it.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from monitor.cli.console import say
+from monitor.cli.console import progress, say
 from monitor.cli.import_draft import Draft, draft_of
-from monitor.cli.options import option
+from monitor.cli.import_history import add_history
+from monitor.cli.options import load, option
 from monitor.cli.validate import counted
-from monitor.imports import plan, read_sources, toml_text
+from monitor.config import Secrets
+from monitor.imports import KumaDatabase, Plan, open_source, plan, read_sources, toml_text
 from monitor.model import MonitorError
 from monitor.model.secret import printable
 
@@ -42,31 +46,76 @@ def command(
             'Where keys and tokens go, a file each. Default: "credentials" beside the output.',
         ),
     ] = None,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history",
+            help="Also add the heartbeats of kuma.db to the store. A config that is there stays as it is, and gets them.",
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Write over files that are there.")
     ] = False,
 ) -> None:
     """Write a monitor.toml from what another program watches, and say what could not be carried over."""
     to_stdout = output == _STDOUT
-    folder = credentials or (None if to_stdout else output.parent / "credentials")
-    if not force and not to_stdout and output.exists():
+    if history and (to_stdout or len(files) != 1 or not open_source(files[0]).is_database):
+        raise typer.BadParameter("wants one kuma.db, and a file to write", param_hint="'--history'")
+    planned = plan(read_sources(files))
+    is_there = not to_stdout and output.exists()
+    if is_there and not force and not history:
         raise MonitorError(
             f"{output} is there already and stays as it is; name another with --output, or write over it with --force"
         )
-    draft = draft_of(plan(read_sources(files)), output, os.environ)
-    text = toml_text(
-        draft.document, draft.plan.imported.program, ", ".join(map(str, files)), draft.remarks
-    )
-    used = {
-        name: value for name, value in draft.plan.imported.secrets.items() if f"${{{name}}}" in text
-    }
+    if force or not is_there:
+        names = ", ".join(map(str, files))
+        folder = credentials or (None if to_stdout else output.parent / "credentials")
+        _write_config(draft_of(planned, output, os.environ), names, output, folder, force=force)
+    if history:
+        _add_history(files[0], planned, output)
+
+
+def _write_config(
+    draft: Draft, files: str, output: Path, folder: Path | None, *, force: bool
+) -> None:
+    imported = draft.plan.imported
+    text = toml_text(draft.document, imported.program, files, draft.remarks)
+    used = {name: value for name, value in imported.secrets.items() if f"${{{name}}}" in text}
     if used and folder is not None:
         _write_credentials(folder, used, force=force)
-    if to_stdout:
+    if output == _STDOUT:
         sys.stdout.write(text)
+        _report(draft, used, folder, None)
     else:
         _write(output, text, 0o640)
-    _report(draft, used, folder, None if to_stdout else output)
+        _report(draft, used, folder, output)
+
+
+def _add_history(file: Path, planned: Plan, path: Path) -> None:
+    """Add the heartbeats to the store of the configuration at `path`, and say what came of it."""
+    loaded = load(path, secrets=Secrets.NONE)
+    checks: dict[str, str] = {}
+    for monitor, place in planned.places.items():
+        checks.setdefault("/".join(place), monitor)
+    known = {check.key for check in loaded.checks}
+    for key in checks:
+        if key not in known:
+            say(f"no history: {path} has no check {key}; it was renamed or left out")
+    sources = {monitor: key for key, monitor in checks.items() if key in known}
+    with (
+        closing(KumaDatabase(file)) as database,
+        progress("heartbeats", database.count_heartbeats()) as advance,
+    ):
+        added = asyncio.run(add_history(loaded, database, sources, advance))
+    for one in added:
+        if one.first is None:
+            say(f"no history: nothing of {one.check} is older than what the store has")
+        else:
+            counted_before = f", and what was counted in {one.hours} hours and {one.days} days"
+            counts = counted_before if one.hours or one.days else ""
+            say(
+                f"history: {one.runs} runs of {one.check}{counts}, since {one.first:%Y-%m-%d %H:%M} UTC"
+            )
 
 
 def _write_credentials(folder: Path, secrets: Mapping[str, str], *, force: bool) -> None:

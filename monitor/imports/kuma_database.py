@@ -83,17 +83,17 @@ class KumaDatabase:
             "serverTimezone": text(_parsed(zone)) or text(zone),
         }
 
-    def heartbeats(self, monitor: str) -> Iterator[Row]:
-        """Yield the heartbeats of a monitor, oldest first, a page at a time."""
+    def heartbeats(self, monitor: str, before: str) -> Iterator[Row]:
+        """Yield the heartbeats of a monitor before a time, newest first, a page at a time."""
         columns = self._columns("heartbeat") & {"id", "time", "status", "msg", "ping"}
         if not {"id", "time", "status"} <= columns:
             return
         names = ", ".join(f'"{name}"' for name in sorted(columns))
         query = (
-            f"SELECT {names} FROM heartbeat WHERE monitor_id = ? AND (time, id) > (?, ?)"  # noqa: S608  # our own names
-            " ORDER BY time, id LIMIT ?"
+            f"SELECT {names} FROM heartbeat WHERE monitor_id = ? AND (time, id) < (?, ?)"  # noqa: S608  # our own names
+            " ORDER BY time DESC, id DESC LIMIT ?"
         )
-        last: tuple[Any, Any] = ("", -1)
+        last: tuple[Any, Any] = (before, -1)
         while True:
             with self._told():
                 rows = self._connection.execute(query, (monitor, *last, _PAGE)).fetchall()
@@ -101,6 +101,15 @@ class KumaDatabase:
             if len(rows) < _PAGE:
                 return
             last = rows[-1]["time"], rows[-1]["id"]
+
+    def statistics(self, monitor: str, table: str) -> Iterator[Row]:
+        """Yield what version 2 has counted by the hour (`stat_hourly`) or day (`stat_daily`)."""
+        if table not in self._tables:
+            return
+        query = f'SELECT * FROM "{table}" WHERE monitor_id = ?'  # noqa: S608  # our own names
+        with self._told():
+            for row in self._connection.execute(query, (monitor,)):
+                yield {name: row[name] for name in row.keys()}  # noqa: SIM118  # a sqlite3.Row
 
     def count_heartbeats(self) -> int:
         with self._told():

@@ -69,6 +69,7 @@ from monitor.model.store_records import (
     CheckHistory,
     KnownCheck,
     OperatorRequest,
+    PastCounts,
     Period,
     Point,
     RequestKind,

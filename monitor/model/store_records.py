@@ -106,6 +106,17 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PastCounts:
+    """The counts of an hour or day that began at `at`, of runs that nobody has kept: another program counted them."""
+
+    at: datetime
+    resolution: Resolution
+    up: int
+    down: int
+    maintenance: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCheck:
     """A check that was ever probed, also if it has left the configuration."""
 

@@ -74,11 +74,14 @@ def add_runs(connection: Connection, runs: Iterable[tuple[int, int, CountedRow]]
     days: dict[tuple[int, int], Sum] = defaultdict(Sum)
     for (hour, check), total in hours.items():
         days[hour // 24, check].add(total)
-    _add(connection, HOURS, {key: total for key, total in hours.items() if key[0] >= hours_from})
-    _add(connection, DAYS, days)
+    add_sums(
+        connection, HOURS, {key: total for key, total in hours.items() if key[0] >= hours_from}
+    )
+    add_sums(connection, DAYS, days)
 
 
-def _add(connection: Connection, table: Table, more: Sums) -> None:
+def add_sums(connection: Connection, table: Table, more: Sums) -> None:
+    """Add sums to what is rolled up already, which changes them."""
     checks: dict[int, list[int]] = defaultdict(list)
     for period, check in more:
         checks[period].append(check)
