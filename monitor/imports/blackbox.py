@@ -30,6 +30,7 @@ _UNSAID = {
     "body_file": "write its content as `body`",
     "oauth2": "a key or a header is sent here",
     "proxy_from_environment": "write `proxy`",
+    "proxy_connect_header": "a proxy is told a user and a password, in `proxy`",
     "credentials_file": "write the key as `key`, or a header `file:PATH`",
 }
 _LITERAL = re.compile(r"[\w\s:;,@/<>=\"'!#%&~-]+")
@@ -184,9 +185,17 @@ class _Reading:
         if flag(as_table(http.get("tls_config")).get("insecure_skip_verify")):
             what = "it ignored certificates, and here they are verified; name the CA of your own as `ca_file`"
             self._all.remark(place, what)
-        if http.get("follow_redirects") is not False and not flag(http.get("no_follow_redirects")):
-            what = "it follows redirects, and here one is `unexpected_redirect`: write the address that it leads to"
+        elif http.get("tls_config"):
+            what = (
+                "tls_config is not carried over: name a CA of your own as `ca_file` of the base URL"
+            )
             self._all.remark(place, what)
+        if http.get("follow_redirects") is not False and not flag(http.get("no_follow_redirects")):
+            self._all.remark(
+                place.partition(" line ")[0],
+                "modules follow redirects, and here one is `unexpected_redirect`: `monitor once` shows which addresses"
+                " redirect; write the one that they lead to",
+            )
 
     def _more_headers(self, http: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
         for name, header in as_table(http.get("http_headers")).items():

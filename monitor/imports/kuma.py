@@ -256,14 +256,10 @@ class _Backup:
             self._all.alerts["after"] = retries + 1
         elif self._retries:
             few, many = min(self._retries), max(self._retries)
-            what = (
-                f"retries ({few}) are"
-                if few == many
-                else f"retries ({few} to {many}) are not one number and"
-            )
+            told = "at the first failure" if many == 0 else f"after {few} to {many} retries"
             remark(
                 self._file,
-                f"{what} not carried over: here `[alerts] after` says for all how many bad runs in a row are told, 3",
+                f"it told {told}, and here `[alerts] after` says for all how many bad runs in a row are told, 3",
             )
         if any(number(monitor.get("resendInterval")) for monitor in self._monitors):
             remark(

@@ -135,7 +135,7 @@ def test_each_target_is_asked_as_its_module_does(tmp_path: Path) -> None:
         'prometheus.yml line 12: job "web": its file_sd_configs are not carried over',
         'blackbox.yml line 12: module "page": fail_if_ssl is not carried over',
         'blackbox.yml line 12: module "page": it ignored certificates',
-        'blackbox.yml line 12: module "page": it follows redirects',
+        "blackbox.yml: modules follow redirects",
         'blackbox.yml line 12: module "page": that the body matches "v[0-9]+" is not carried over',
         'prometheus.yml line 12: job "web" target "https://b.example/x": the header Host is not carried over',
         'prometheus.yml line 12: job "web" target "10.0.0.1": is left out: the prober "icmp"',
