@@ -30,6 +30,7 @@ from monitor.metrics import Metrics
 from monitor.model import Notice, Redactor, RestartState, StoreError
 from monitor.ranking import RecentAnswers
 from monitor.store import AlsoWritten, Store
+from monitor.store.small_tables import TOLD_PRICES
 
 if TYPE_CHECKING:
     from monitor.daemon.hub import Hub
@@ -328,6 +329,15 @@ class Daemon:
         changes = components.alerts.remind(now)
         if changes:
             await self.store.save(changes.incidents, changes.outgoing, changes.states)
+        await self._tell_of_prices(components, now)
+
+    async def _tell_of_prices(self, components: Components, now: datetime) -> None:
+        digest, context = components.price_digest, self._context(components, now)
+        notice = digest.take(self.deps.config, components.cycle.habits, context)
+        if notice:
+            rows = components.alerts.notice(notice, now)
+            told = (TOLD_PRICES, digest.told_until.isoformat())
+            await self.store.save(outgoing=rows, values=(told,))
 
     async def _drain(self, components: Components, loops: list[asyncio.Task[None]]) -> None:
         """End the probes first, so that their results are still committed, told and shown."""

@@ -33,6 +33,7 @@ from monitor.courier import Courier, no_webhooks
 from monitor.cycle import Ask, Cycle
 from monitor.daemon.bot_operations import BotOperations
 from monitor.daemon.operator_requests import OperatorRequests
+from monitor.daemon.price_digest import PriceDigest
 from monitor.daemon.publish_command import PublishCommand
 from monitor.daemon.systemd import StoreWatchdog
 from monitor.daemon.telegram_bots import TelegramBots, audience, sent_by_apprise
@@ -115,6 +116,7 @@ class Components:
     """What takes the results of agents, where there are any."""
     best_changes: BestChanges
     """What webhooks heard last of the best base URL of each service."""
+    price_digest: PriceDigest
     webhooks: "Webhooks | None" = None
     retired: list[tuple[Client, frozenset[asyncio.Task[None]]]] = field(default_factory=list)
 
@@ -180,6 +182,7 @@ class Components:
             metrics_server=make_metrics_server(deps, schedule, cycle.ledger, alerts, hub),
             hub=hub,
             best_changes=BestChanges(memory.told_best),
+            price_digest=PriceDigest(memory.told_prices),
         )
         alerts.service_names = _service_names(config)
         components.use_webhooks(deps)

@@ -31,7 +31,7 @@ Entry = tuple[CatalogueItem, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueChange:
-    """One thing that two runs in a row found otherwise than before."""
+    """Holds one thing that two runs in a row found otherwise than before."""
 
     at: datetime
     what: CatalogueItem
@@ -118,7 +118,11 @@ def _compared(
     ]
     current = {key: told for key, told in known.items() if key not in believed}
     current |= {key: told for key, told in believed.items() if told is not None}
-    kept = (change for change in catalogue.changes if now - change.at <= _KEPT_FOR)
+    kept = (
+        change if change.at <= now else replace(change, at=now)  # the clock was set back
+        for change in catalogue.changes
+        if now - change.at <= _KEPT_FOR
+    )
     return replace(
         catalogue,
         entries=_entries(current),

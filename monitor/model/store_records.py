@@ -54,6 +54,8 @@ class RestartState:
     """The silences that still hold."""
     told_best: Mapping[str, str | None] = field(default_factory=dict)
     """The base URL that webhooks heard of last as the best, as `service/endpoint`, by service."""
+    told_prices: datetime | None = None
+    """Until when changes of models and prices were told."""
     moved_chats: Mapping[str, str] = field(default_factory=dict)
     """The numbers of Telegram groups since they became supergroups, by their old ones."""
     crashes: int = 0

@@ -47,6 +47,7 @@ HABIT, EVIDENCE = TypeAdapter(Habit), TypeAdapter(Evidence)
 SEEN, CLEAN, CRASHES = "last_seen", "stopped_cleanly", "crashes"
 TOLD_BEST = "told_best"
 MOVED_CHATS = "moved_chats"
+TOLD_PRICES = "told_prices"
 _RECENT, _HOUR, _REQUESTS_KEPT = timedelta(hours=3), timedelta(hours=1), timedelta(days=30)
 _MOST_TOKENS = 1 << 53
 
@@ -317,6 +318,7 @@ def restart_state(connection: Connection, vantage: str | None, now: datetime) ->
         recent=tuple(incident for incident in recent if incident.closed),
         silences=silences(connection, now),
         told_best=json.loads(schema.value(connection, TOLD_BEST, vantage or "") or "{}"),
+        told_prices=told_prices(connection, vantage),
         moved_chats=json.loads(schema.value(connection, MOVED_CHATS, vantage or "") or "{}"),
         crashes=len(crashes(connection, vantage, now)),
         begun=begun(connection, vantage),
@@ -330,6 +332,11 @@ def crashes(connection: Connection, vantage: str | None, now: datetime) -> list[
     first = schema.value(connection, SEEN, vantage or "") is None
     clean = first or schema.value(connection, CLEAN, vantage or "") == "yes"
     return recent if clean else [*recent[-99:], now.isoformat()]
+
+
+def told_prices(connection: Connection, vantage: str | None) -> datetime | None:
+    moment = schema.value(connection, TOLD_PRICES, vantage or "")
+    return datetime.fromisoformat(moment) if moment else None
 
 
 def last_seen(connection: Connection, vantage: str | None) -> datetime | None:
