@@ -67,7 +67,7 @@ def test_answers_that_changed_are_called_that_with_the_day_and_never_fake(page: 
     assert (fact.finding, fact.failure) == (TrustFinding.CHANGED, FailureKind.MODEL_SUSPECT)
     assert fact.since == ago(days=1, hours=3)
     assert said(fact) == (
-        "One-word answers are spread otherwise than before, or than at the other base URLs. It is so"
+        "One-word answers are spread otherwise than before, than at the other base URLs, or than in the reference. It is so"
         " since 22 November."
     )
 
