@@ -1,14 +1,19 @@
-"""Metrics for Prometheus: the last result of every check, and the state of the monitor itself.
+"""Metrics for Prometheus: the last result and the histograms of every check, and the state of the monitor itself.
 
-Names are those of blackbox_exporter where it has one. Every label's values are bounded: ids of the
-configuration, and the closed lists of outcomes, failure kinds and phases. Results live here only as
-long as their check is in the configuration. Each metric has a row in docs/metrics.md.
+Names are those of blackbox_exporter where it has one; the histograms of seconds have the bounds that OpenTelemetry's
+GenAI conventions give for a client. Every label's values are bounded: ids of the configuration, and the closed
+lists of outcomes, failure kinds and phases. Results live here only as long as their check is in the configuration.
+The lines of a check are kept until its next result: a scrape of a thousand checks must not hold up the event loop.
+Each metric has a row in docs/metrics.md.
 """
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
+from math import inf
 
 from prometheus_client import CollectorRegistry, Histogram, disable_created_metrics
 from prometheus_client.core import (
@@ -19,10 +24,24 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-from monitor.model import AgentState, Check, FailureKind, Outcome, Result, Spend, Timings
+from monitor.model import (
+    AgentState,
+    Check,
+    FailureKind,
+    Outcome,
+    Result,
+    RunRecord,
+    Spend,
+    Timings,
+    Vantage,
+)
+from monitor.model.rollup import figures_of
 
-CHECK = ("service", "endpoint", "probe", "vantage")
+SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+"""OpenTelemetry's bounds of `gen_ai.client.operation.duration` and `gen_ai.client.operation.time_to_first_chunk`."""
+TOKENS_PER_S = (5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 160.0, 240.0, 320.0, 640.0)
 _LATE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
 _LAG_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
@@ -46,6 +65,10 @@ class MonitorState:
     """Results that the store gave up."""
     incidents: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Open incidents that people are told of, by service, empty for the monitor's own, and severity."""
+    vantages: tuple[Vantage, ...] = ()
+    """The other places of the configuration, whose agents push."""
+    silent: Collection[str] = ()
+    """Those of them that are not heard, of which nothing is known now."""
     agents: Mapping[str, AgentState] = field(default_factory=dict)
     """What is known of the agents that were heard, by vantage."""
     ingested: Mapping[str, int] = field(default_factory=dict)
@@ -54,20 +77,13 @@ class MonitorState:
     """Results of agents, by vantage; those that were refused by reason too."""
 
 
-@dataclass(slots=True)
-class _CheckCounts:
-    latest: Result
-    runs: Counter[Outcome] = field(default_factory=Counter)
-    failures: Counter[FailureKind] = field(default_factory=Counter)
-
-
 class Metrics:
     """Collects results and lateness. Use it from one event loop."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._counts: dict[str, _CheckCounts] = {}
-        self._missed: Counter[str] = Counter()
+        self._series: dict[tuple[str, str], _CheckSeries] = {}
+        """By check and vantage."""
         self._own = CollectorRegistry(auto_describe=False)
         self._late = Histogram(
             "monitor_schedule_lateness_seconds",
@@ -82,35 +98,62 @@ class Metrics:
             registry=self._own,
         )
 
-    def due(self, check: str, missed: int) -> None:
+    def due(self, check: str, vantage: str, missed: int) -> None:
         """Count the `missed` runs that were due before this one and did not happen."""
-        self._missed[check] += missed
+        if missed:
+            self._of(check, vantage).miss(missed)
 
     def ran(self, result: Result) -> None:
-        counts = self._counts.get(result.check)
-        if counts is None:
-            counts = self._counts[result.check] = _CheckCounts(result)
-        counts.latest = result
-        counts.runs[result.outcome] += 1
-        if result.failure:
-            counts.failures[result.failure.kind] += 1
+        """Count a run of this daemon."""
+        self._of(result.check, result.vantage).add(result)
         self._late.observe(result.late_ms / 1000)
+
+    def heard(self, run: RunRecord) -> None:
+        """Count a run of an agent. One that comes after newer ones is counted, and is not the last."""
+        result = run.result
+        series = self._of(result.check, result.vantage)
+        series.miss(run.missed)
+        series.add(result, is_latest=series.latest is None or result.at >= series.latest.at)
 
     def lagged(self, seconds: float) -> None:
         self._lag.observe(seconds)
 
     def report(self, state: MonitorState, accepts: str) -> tuple[bytes, str]:
         """Return the text and its content type, and forget checks that left the configuration."""
-        known = {check.key for check in state.checks}
-        self._counts = {key: counts for key, counts in self._counts.items() if key in known}
-        self._missed = Counter({key: count for key, count in self._missed.items() if key in known})
+        for check in state.checks:
+            self._of(check.key, state.vantage)
+        known = {(check.key, vantage): check for check, vantage in _known(state)}
+        self._series = {key: self._series[key] for key in known if key in self._series}
+        encode, content_type = choose_encoder(accepts)
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(
-            _Families((*_checks(state, self._counts, self._missed), *_monitor(state)))
-        )
+        registry.register(_Families(_monitor(state)))
         registry.register(_Families(self._own.collect()))
-        encode, kind = choose_encoder(accepts)
-        return encode(registry), kind
+        lines = [
+            series.lines(_labels(known[key], key[1]), is_known=key[1] not in state.silent)
+            for key, series in self._series.items()
+        ]
+        is_open = content_type.startswith("application/openmetrics-text")
+        text = "".join(
+            family.head(is_open=is_open) + "".join([own[number] for own in lines])
+            for number, family in enumerate(_FAMILIES)
+        )
+        return text.encode() + encode(registry), content_type
+
+    def _of(self, check: str, vantage: str) -> "_CheckSeries":
+        key = check, vantage
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = _CheckSeries()
+        return series
+
+
+def _known(state: MonitorState) -> Iterator[tuple[Check, str]]:
+    """Yield every check with each vantage that probes it."""
+    for check in state.checks:
+        yield check, state.vantage
+        for vantage in state.vantages:
+            if vantage.probes(check.service):
+                yield check, vantage.id
 
 
 class _Families(Collector):
@@ -121,100 +164,136 @@ class _Families(Collector):
         return self._families
 
 
-def _checks(
-    state: MonitorState, counts: Mapping[str, _CheckCounts], missed: Mapping[str, int]
-) -> Iterator[Metric]:
-    labelled = [
-        (_labels(check, state.vantage), counts[check.key])
-        for check in state.checks
-        if check.key in counts
-    ]
-    latest = [(labels, history.latest) for labels, history in labelled]
-    yield from _last_runs(latest)
-    yield from _phases(latest)
-    yield from _counts(labelled)
-    family = CounterMetricFamily(
-        "probe_missed_runs", "Runs that were due and did not happen.", labels=CHECK
-    )
-    for check in state.checks:
-        family.add_metric(_labels(check, state.vantage), missed.get(check.key, 0))
-    yield family
+class _Buckets:
+    """Counts values at or below each bound, and those above the last."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
 
 
-def _labels(check: Check, vantage: str) -> tuple[str, ...]:
-    return check.service, check.endpoint.id, check.probe.id, vantage
+class _CheckSeries:
+    """All that is counted of one check at one vantage, and its lines."""
+
+    __slots__ = ("_lines", "failures", "histograms", "latest", "missed", "runs")
+
+    def __init__(self) -> None:
+        self.latest: Result | None = None
+        self.runs: Counter[Outcome] = Counter()
+        self.failures: Counter[FailureKind] = Counter()
+        self.missed = 0
+        self.histograms: dict[str, _Buckets] = {}
+        """By figure."""
+        self._lines: dict[bool, tuple[str, ...]] = {}
+
+    def miss(self, runs: int) -> None:
+        self.missed += runs
+        self._lines.clear()
+
+    def add(self, result: Result, *, is_latest: bool = True) -> None:
+        if is_latest:
+            self.latest = result
+        self.runs[result.outcome] += 1
+        if result.failure:
+            self.failures[result.failure.kind] += 1
+        for figure, value in figures_of(result).items():
+            bounds = _BOUNDS.get(figure)
+            if bounds is not None:
+                buckets = self.histograms.setdefault(figure, _Buckets(bounds))
+                buckets.add(value if figure == "tokens_per_s" else value / 1000)
+        self._lines.clear()
+
+    def lines(self, labels: str, *, is_known: bool) -> tuple[str, ...]:
+        """Return the lines of each of `_FAMILIES`; those of its last run only where what is now `is_known`."""
+        lines = self._lines.get(is_known)
+        if lines is None:
+            lines = self._lines[is_known] = tuple(
+                family.lines(self, labels) if is_known or family.type != "gauge" else ""
+                for family in _FAMILIES
+            )
+        return lines
 
 
-Labelled = list[tuple[tuple[str, ...], Result]]
+_BOUNDS = {"total": SECONDS, "ttft": SECONDS, "tokens_per_s": TOKENS_PER_S}
+Sample = tuple[str, str, float | None]
+"""What follows the name, the labels after the check's, and the value."""
 
 
-def _last_runs(latest: Labelled) -> Iterator[Metric]:
-    yield _gauge(
-        "probe_success",
-        "1 where the last run was up or degraded, 0 where it was down; absent where we cannot say.",
-        ((labels, _success(result)) for labels, result in latest),
-    )
-    yield _gauge(
-        "probe_duration_seconds",
-        "How long the last run took, from the request to the end of the answer.",
-        ((labels, _seconds(result.timings.total)) for labels, result in latest),
-    )
-    yield _gauge(
-        "probe_http_status_code",
-        "HTTP status of the last run.",
-        ((labels, result.http_status) for labels, result in latest),
-    )
-    yield _gauge(
-        "probe_ssl_earliest_cert_expiry",
-        "When the certificate ends, in unix time.",
-        ((labels, _unix(result.cert_expires)) for labels, result in latest),
-    )
-    yield _gauge(
-        "probe_time_to_first_token_seconds",
-        "From the request to the first text, reasoning, refusal or tool argument of the last run.",
-        ((labels, _seconds(result.timings.ttft)) for labels, result in latest),
-    )
-    yield _gauge(
-        "probe_tokens_per_second",
-        "How fast the last stream generated.",
-        (
-            (labels, result.stream.tokens_per_s if result.stream else None)
-            for labels, result in latest
-        ),
-    )
-    yield _gauge(
-        "probe_balance",
-        "The money that the last run read, in `currency`.",
-        (
-            ((*labels, balance.currency), balance.amount)
-            for labels, result in latest
-            if (balance := result.balance)
-        ),
-        (*CHECK, "currency"),
-    )
-    yield _gauge(
-        "probe_balance_days",
-        "How many days the money lasts at the rate of the last ones.",
-        ((labels, balance.days_left) for labels, result in latest if (balance := result.balance)),
-    )
-    yield _gauge(
-        "probe_last_run_timestamp_seconds",
-        "When the last run asked, in unix time.",
-        ((labels, result.at.timestamp()) for labels, result in latest),
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """One metric of checks. Its lines are the same in both formats; `head` tells them apart."""
+
+    type: str
+    name: str
+    text: str
+    samples: Callable[[_CheckSeries], Iterable[Sample]]
+
+    def head(self, *, is_open: bool) -> str:
+        name = f"{self.name}_total" if self.type == "counter" and not is_open else self.name
+        return f"# HELP {name} {self.text}\n# TYPE {name} {self.type}\n"
+
+    def lines(self, series: _CheckSeries, labels: str) -> str:
+        return "".join(
+            [
+                f"{self.name}{suffix}{{{labels}{more}}} {_number(value)}\n"
+                for suffix, more, value in self.samples(series)
+                if value is not None
+            ]
+        )
+
+
+def _labels(check: Check, vantage: str) -> str:
+    return (
+        f"service={_quoted(check.service)},endpoint={_quoted(check.endpoint.id)},"
+        f"probe={_quoted(check.probe.id)},vantage={_quoted(vantage)}"
     )
 
 
-def _phases(latest: Labelled) -> Iterator[Metric]:
-    yield _gauge(
-        "probe_http_duration_seconds",
-        "How long each phase of the last run took.",
-        (
-            ((*labels, phase), value)
-            for labels, result in latest
-            for phase, value in _phases_of(result.timings).items()
-        ),
-        (*CHECK, "phase"),
-    )
+def _quoted(value: str) -> str:
+    value = value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    return f'"{value}"'
+
+
+def _number(value: float) -> str:
+    return str(floatToGoString(value))  # type: ignore[no-untyped-call]
+
+
+def _last(name: str, text: str, value: Callable[[Result], float | None]) -> _Family:
+    """Make a metric of the last run."""
+
+    def samples(series: _CheckSeries) -> Iterator[Sample]:
+        if series.latest is not None:
+            yield "", "", value(series.latest)
+
+    return _Family("gauge", name, text, samples)
+
+
+def _histogram(name: str, text: str, figure: str) -> _Family:
+    """Make a metric of every run of a figure, whose bounds are cumulative on the wire."""
+    bounds = [f",le={_quoted(_number(bound))}" for bound in (*_BOUNDS[figure], inf)]
+
+    def samples(series: _CheckSeries) -> Iterator[Sample]:
+        buckets = series.histograms.get(figure)
+        if buckets is not None:
+            upto = [*accumulate(buckets.counts)]
+            yield from (("_bucket", le, count) for le, count in zip(bounds, upto, strict=True))
+            yield "_sum", "", buckets.total
+            yield "_count", "", upto[-1]
+
+    return _Family("histogram", name, text, samples)
+
+
+def _phases(series: _CheckSeries) -> Iterator[Sample]:
+    if series.latest is not None:
+        for phase, seconds in _phases_of(series.latest.timings).items():
+            yield "", f',phase="{phase}"', seconds
 
 
 def _phases_of(timings: Timings) -> dict[str, float | None]:
@@ -233,21 +312,109 @@ def _phases_of(timings: Timings) -> dict[str, float | None]:
     }
 
 
-def _counts(labelled: list[tuple[tuple[str, ...], _CheckCounts]]) -> Iterator[Metric]:
-    runs = CounterMetricFamily(
-        "probe_runs", "Runs since the monitor started, by outcome.", labels=(*CHECK, "outcome")
-    )
-    failures = CounterMetricFamily(
+def _balance(series: _CheckSeries) -> Iterator[Sample]:
+    if series.latest is not None and (balance := series.latest.balance):
+        yield "", f",currency={_quoted(balance.currency)}", balance.amount
+
+
+def _runs(series: _CheckSeries) -> Iterator[Sample]:
+    for outcome in Outcome:
+        yield "_total", f',outcome="{outcome.value}"', series.runs[outcome]
+
+
+def _failures(series: _CheckSeries) -> Iterator[Sample]:
+    for kind, count in sorted(series.failures.items()):
+        yield "_total", f',kind="{kind.value}",fault="{kind.fault.value}"', count
+
+
+def _missed(series: _CheckSeries) -> Iterator[Sample]:
+    yield "_total", "", series.missed
+
+
+def _success(result: Result) -> float | None:
+    if result.outcome is Outcome.UNKNOWN:
+        return None
+    return 0.0 if result.outcome is Outcome.DOWN else 1.0
+
+
+def _unix(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+_FAMILIES = (
+    _last(
+        "probe_success",
+        "1 where the last run was up or degraded, 0 where it was down; absent where we cannot say.",
+        _success,
+    ),
+    _last(
+        "probe_duration_seconds",
+        "How long the last run took, from the request to the end of the answer.",
+        lambda result: _seconds(result.timings.total),
+    ),
+    _last(
+        "probe_http_status_code", "HTTP status of the last run.", lambda result: result.http_status
+    ),
+    _last(
+        "probe_ssl_earliest_cert_expiry",
+        "When the certificate ends, in unix time.",
+        lambda result: _unix(result.cert_expires),
+    ),
+    _last(
+        "probe_time_to_first_token_seconds",
+        "From the request to the first text, reasoning, refusal or tool argument of the last run.",
+        lambda result: _seconds(result.timings.ttft),
+    ),
+    _last(
+        "probe_tokens_per_second",
+        "How fast the last stream generated.",
+        lambda result: result.stream.tokens_per_s if result.stream else None,
+    ),
+    _Family("gauge", "probe_balance", "The money that the last run read, in `currency`.", _balance),
+    _last(
+        "probe_balance_days",
+        "How many days the money lasts at the rate of the last ones.",
+        lambda result: result.balance.days_left if result.balance else None,
+    ),
+    _last(
+        "probe_last_run_timestamp_seconds",
+        "When the last run asked, in unix time.",
+        lambda result: result.at.timestamp(),
+    ),
+    _Family(
+        "gauge",
+        "probe_http_duration_seconds",
+        "How long each phase of the last run took.",
+        _phases,
+    ),
+    _histogram(
+        "probe_run_duration_seconds",
+        "How long runs took that were answered, from the request to the end of the answer.",
+        "total",
+    ),
+    _histogram(
+        "probe_run_time_to_first_token_seconds",
+        "From the request to the first text, reasoning, refusal or tool argument, of runs that were answered.",
+        "ttft",
+    ),
+    _histogram(
+        "probe_run_tokens_per_second",
+        "How fast streams generated.",
+        "tokens_per_s",
+    ),
+    _Family("counter", "probe_runs", "Runs since the monitor started, by outcome.", _runs),
+    _Family(
+        "counter",
         "probe_failures",
         "Failed runs since the monitor started, by failure kind.",
-        labels=(*CHECK, "kind", "fault"),
-    )
-    for labels, counts in labelled:
-        for outcome in Outcome:
-            runs.add_metric((*labels, outcome.value), counts.runs[outcome])
-        for kind, count in sorted(counts.failures.items()):
-            failures.add_metric((*labels, kind.value, kind.fault.value), count)
-    yield from (runs, failures)
+        _failures,
+    ),
+    _Family("counter", "probe_missed_runs", "Runs that were due and did not happen.", _missed),
+)
 
 
 def _monitor(state: MonitorState) -> Iterator[Metric]:
@@ -350,24 +517,10 @@ def _gauge(
     name: str,
     text: str,
     samples: Iterable[tuple[tuple[str, ...], float | None]],
-    labels: tuple[str, ...] = CHECK,
+    labels: tuple[str, ...],
 ) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, text, labels=labels)
     for values, value in samples:
         if value is not None:
             family.add_metric(values, value)
     return family
-
-
-def _success(result: Result) -> float | None:
-    if result.outcome is Outcome.UNKNOWN:
-        return None
-    return 0.0 if result.outcome is Outcome.DOWN else 1.0
-
-
-def _unix(at: datetime | None) -> float | None:
-    return None if at is None else at.timestamp()
-
-
-def _seconds(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000

@@ -52,6 +52,7 @@ from monitor.model import (
     Redactor,
     RestartState,
     Result,
+    RunRecord,
     StoreError,
 )
 from monitor.probes import attempt
@@ -369,7 +370,7 @@ def _beside(deps: Dependencies) -> Callable[[Check], list[Check]]:
 
 def _tick(deps: Dependencies, cycle: Cycle) -> RunCheck:
     async def tick(check: Check, due: Due) -> float | None:
-        deps.metrics.due(check.key, due.missed)
+        deps.metrics.due(check.key, deps.config.vantage, due.missed)
         return await cycle.tick(check, due)
 
     return tick
@@ -542,9 +543,10 @@ def make_hub(deps: Dependencies, alerts: AlertEngine, schedule: Schedule) -> "Hu
         return None
     from monitor.daemon.hub import Hub  # noqa: PLC0415  # a daemon without agents loads nothing of it
 
-    def on_result(result: Result) -> None:
-        deps.answers.add(result)
-        deps.listeners.on_result(result)
+    def on_run(run: RunRecord) -> None:
+        deps.metrics.heard(run)
+        deps.answers.add(run.result)
+        deps.listeners.on_result(run.result)
 
     return Hub(
         deps.config,
@@ -552,7 +554,7 @@ def make_hub(deps: Dependencies, alerts: AlertEngine, schedule: Schedule) -> "Hu
         store=deps.store,
         clock=deps.clock,
         alerts=alerts,
-        on_result=on_result,
+        on_run=on_run,
         run_now=schedule.run_now,
     )
 
@@ -608,7 +610,8 @@ def _state(
     alerts: AlertEngine,
     hub: "Hub | None",
 ) -> MonitorState:
-    config, today = deps.config, deps.clock.now().date()
+    config, now = deps.config, deps.clock.now()
+    today = now.date()
     waiting = dict.fromkeys(config.targets, 0)
     return MonitorState(
         version=__version__,
@@ -635,6 +638,10 @@ def _state(
             for incident in alerts.open_incidents
             if incident.announced and not incident.muted
         ),
+        vantages=config.vantages,
+        silent={
+            vantage.id for vantage in config.vantages if not alerts.voters.is_heard(vantage.id, now)
+        },
         agents=hub.known if hub else {},
         ingested=hub.counts.results if hub else {},
         repeated=hub.counts.repeated if hub else {},

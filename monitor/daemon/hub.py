@@ -19,7 +19,7 @@ from monitor.config import Config
 from monitor.config.agent_document import agent_document
 from monitor.cycle import is_declared_limit
 from monitor.logs import RepeatFilter
-from monitor.model import AgentState, Notice, Redactor, Result, Vantage
+from monitor.model import AgentState, Notice, Redactor, RunRecord, Vantage
 from monitor.store import Store
 from monitor.store.agents import newest_results, states
 from monitor.store.small_tables import note
@@ -42,12 +42,12 @@ class Hub:
         store: Store,
         clock: Clock,
         alerts: AlertEngine,
-        on_result: Callable[[Result], None],
+        on_run: Callable[[RunRecord], None],
         run_now: Callable[[str], None],
     ) -> None:
         """Raises MonitorError where the hub's own key cannot be read or made."""
         self._store, self._clock, self._alerts = store, clock, alerts
-        self._on_result, self._run_now = on_result, run_now
+        self._on_run, self._run_now = on_run, run_now
         self._config = config
         self._notices: list[tuple[str, str]] = []
         self._repeats = RepeatFilter()
@@ -195,10 +195,11 @@ class Hub:
         before = {key for key in self._turning if self._alerts.doubted_by(key, now)}
         changes = self._alerts.hear(state.vantage, now, blind=state.blind)
         checks = {check.key: check for check in self._config.checks}
-        for result in sorted((entry.result for entry in heard.fresh), key=attrgetter("at")):
+        for run in sorted(heard.fresh, key=attrgetter("result.at")):
+            result = run.result
             if result.check in checks and not is_declared_limit(checks[result.check], result):
                 changes += self._alerts.judge(result, now)
-            self._on_result(result)
+            self._on_run(run)
         if changes:
             self._store.keep(changes.incidents, changes.outgoing, changes.states)
         for key in sorted({result.result.check for result in heard.fresh} & self._turning - before):

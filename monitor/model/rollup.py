@@ -32,6 +32,7 @@ K = TypeVar("K", str, int)
 _Answer = Callable[[str, float], float | None]
 _EMPTY: Mapping[str, Histogram] = MappingProxyType({})
 _NO_COUNTS: Mapping[str, int] = MappingProxyType({})
+_NO_FIGURES: Mapping[str, float] = MappingProxyType({})
 
 
 def bucket(value: float) -> int:
@@ -177,13 +178,21 @@ def merge(rollups: Iterable[Rollup]) -> Rollup:
     return total
 
 
-def _figures(result: Result) -> Mapping[str, Histogram]:
-    """Return the speeds of an answer; a run that failed on the way says nothing about latency."""
+def figures_of(result: Result) -> Mapping[str, float]:
+    """Return the figures of a run that statistics count: milliseconds, and tokens per second.
+
+    A run that failed on the way says nothing about latency, and one during which our own event loop lagged neither.
+    """
     if result.outcome not in {Outcome.UP, Outcome.DEGRADED} or not result.trusted_timings:
-        return _EMPTY
+        return _NO_FIGURES
     values = {name: getattr(result.timings, name) for name in TIMING_NAMES}
     values["tokens_per_s"] = result.stream.tokens_per_s if result.stream else None
-    return {name: {bucket(value): 1} for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _figures(result: Result) -> Mapping[str, Histogram]:
+    figures = figures_of(result)
+    return {name: {bucket(value): 1} for name, value in figures.items()} if figures else _EMPTY
 
 
 def _sum(left: Mapping[K, int], right: Mapping[K, int]) -> Mapping[K, int]:

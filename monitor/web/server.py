@@ -206,7 +206,7 @@ class MetricsServer(_HttpServer):
         body, kind = self._report(request.headers.get("Accept", ""))
         headers = {"Content-Type": kind, "Cache-Control": "no-store", **_SECURITY_HEADERS}
         if _takes_gzip(request):
-            body = gzip.compress(body, 1)
+            body = await asyncio.to_thread(gzip.compress, body, 1)  # there may be megabytes
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
 

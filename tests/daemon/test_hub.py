@@ -57,7 +57,7 @@ class Judging:
     store: Store
     alerts: AlertEngine
     clock: HandClock
-    results: list[Result]
+    runs: list[RunRecord]
     """What was handed on of all that came."""
     asked: list[str]
     """Checks that the hub has run out of turn."""
@@ -138,7 +138,7 @@ async def judging(
     store.open()
     memory = store.recall()
     alerts = AlertEngine(config.alerts, config.channels, memory, voting=voting_of(config))
-    results: list[Result] = []
+    runs: list[RunRecord] = []
     asked: list[str] = []
     hub = Hub(
         config,
@@ -146,14 +146,14 @@ async def judging(
         store=store,
         clock=clock,
         alerts=alerts,
-        on_result=results.append,
+        on_run=runs.append,
         run_now=asked.append,
     )
 
     try:
         await hub.load()
         alerts.seed(await store.results_since(clock.now() - timedelta(hours=1)))
-        yield Judging(config, hub, store, alerts, clock, results, asked, number)
+        yield Judging(config, hub, store, alerts, clock, runs, asked, number)
     finally:
         await store.close()
 
@@ -180,7 +180,7 @@ async def test_what_is_bad_from_there_alone_is_an_incident_of_that_place(place: 
         place.clock.tick(60)
     [incident] = await place.incidents()
     assert incident.closed is not None
-    assert [result.vantage for result in place.results] == ["cn"] * 8
+    assert [run.result.vantage for run in place.runs] == ["cn"] * 8
 
 
 async def test_what_comes_late_moves_no_belief(place: Judging) -> None:
