@@ -11,7 +11,7 @@ JOBS   ?= 4
 alone   = { [ $$? = 1 ] && echo "Once more, what failed beside others:" && \
           $(BIN)/pytest --last-failed --last-failed-no-failures none -m '$(1)'; }
 
-.PHONY: demo test quick fast check slow pythons lint types contracts proof mutants bench shots format clean
+.PHONY: demo test quick fast check slow pythons lint types contracts proof mutants bench shots docs format clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.product: pyproject.toml constraints.txt
@@ -22,6 +22,10 @@ $(VENV)/.product: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.product
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.product
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
 demo: $(VENV)/.product ## the whole product against a simulated service
@@ -73,6 +77,10 @@ bench: $(VENV)/.dev ## what it costs, beside its targets, in small sizes; each p
 
 shots: $(VENV)/.dev ## the README's pictures, small, with Debian's chromium
 	cd tests/page && ../../$(BIN)/python shots.py
+
+docs: $(VENV)/.docs ## the documentation as a site, in build/site; a link or anchor that leads nowhere ends it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir build/site
+	! grep -rlE '<(script|link|img|iframe)[^>]* (src|href)="?(https?:)?//' --include='*.html' build/site  # it fetches nothing from elsewhere
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

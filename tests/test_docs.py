@@ -139,6 +139,37 @@ def test_every_class_of_the_words_exists_where_the_table_says() -> None:
         assert gone == [], f"{cell} of the words in docs/contributing.md"
 
 
+def prose(page: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """What forges and the site call the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading_that_exist() -> None:
+    pages = (ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md"))
+    links = {(page, link) for page in pages for link in re.findall(r"\]\(([^)]+)\)", prose(page))}
+    ours = {(page, link) for page, link in links if not link.startswith(("https:", "http:"))}
+    assert len(ours) > 60
+    for page, link in ours:
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        assert target.exists(), f"{page.name} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{page.name} links to {link}"
+
+
+def test_every_page_has_a_place_in_the_site() -> None:
+    site = (ROOT / "mkdocs.yml").read_text()
+    named = set(re.findall(r": ([\w-]+\.md)$", site, re.MULTILINE))
+    assert named == {page.name for page in (ROOT / "docs").glob("*.md")} - {
+        page.name for page in (ROOT / "docs").glob("*.zh.md")
+    }
+
+
 def test_every_make_target_that_a_page_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
