@@ -18,7 +18,7 @@ from monitor.diagnosis.own_network import ControlResult
 from monitor.diagnosis.system_resolver import SystemResolver
 
 FRESH_S = 3.0
-"""Seconds for which one test of a control, or an answer to a run of ours, serves every examination."""
+"""Seconds for which one test of a control, or an answer to a run of ours, serves every run that began before it."""
 LOOK_S = 3.0
 """Seconds that a look-up, and then a connection, may take."""
 _ASKED = 4
@@ -64,7 +64,10 @@ class ControlHosts:
     async def look(
         self, failing: Target, since: float, *, wants_time: bool
     ) -> Sequence[ControlResult]:
-        """Return what each control showed, at most `FRESH_S` before `since` (monotonic seconds)."""
+        """Return what each control showed after `since` (monotonic seconds), when the failing run began.
+
+        What answered before it is no witness: our own network may have gone in between.
+        """
         return await asyncio.gather(
             *(
                 self._result(target, since, wants_time=wants_time)
@@ -87,7 +90,7 @@ class ControlHosts:
 
     async def _result(self, target: Target, since: float, *, wants_time: bool) -> ControlResult:
         contact = self._contacts.get(target.host)
-        limit = min(since, self.clock.monotonic() - FRESH_S)
+        limit = max(since, self.clock.monotonic() - FRESH_S)
         if contact and contact.at >= limit and not wants_time:
             return ControlResult(
                 host=target.host, resolved=None, reached=True, address=contact.address, before=True

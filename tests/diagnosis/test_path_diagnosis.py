@@ -268,6 +268,19 @@ async def test_when_nobody_else_answers_either_it_is_our_own_network(street: Str
     assert "none of 1 control answered" in said(attempted)
 
 
+async def test_who_answered_before_the_failing_run_began_is_no_witness_that_our_network_works(
+    street: Street,
+) -> None:
+    """A moment ago another host answered; then our network goes, and the first run that fails says so."""
+    street.where |= {HOST: (TRUE,), "other.test": (OTHER,)}
+    async with street.house(OTHER, polite):
+        other = check(street, "other.test", encrypted=False)
+        async with clinic(street, others=[check(street), other]) as here:
+            assert (await here.run(other)).result.outcome is Outcome.UP
+            street.where |= {HOST: ("224.0.0.1",), "other.test": ("225.0.0.1",)}
+            assert kind_of(await here.run(check(street))) is FailureKind.OFFLINE
+
+
 async def test_another_host_that_answers_shows_that_our_network_is_fine(street: Street) -> None:
     street.where |= {HOST: ("224.0.0.1",), "other.test": (OTHER,)}
     async with street.house(OTHER, polite):
