@@ -264,14 +264,16 @@ class AlertEngine:
     ) -> tuple[Incident, NotificationType | None, AlertChanges]:
         """Return the incident with the check in it, what is told of it, and what ends because of it."""
         muted_by = muted.by if muted else None
-        if before := incidents.home(self._book, event, rule, muted_by):
+        before = (
+            incidents.same_url(self._book, event, rule, muted_by)
+            or incidents.home(self._book, event, rule, muted_by)
+            or flapping.swept_along(self._book, event, rule, muted_by)
+        )
+        if before and before.muted is muted_by:
             joined = _joined(before, event, failure)
             grown = lifecycle.grown(before, joined, now, self._settings.wait)
             return grown, None, NO_CHANGES
-        if before := (
-            flapping.swept_along(self._book, event, rule, muted_by)
-            or incidents.same_url(self._book, event, rule, muted_by)
-        ):
+        if before:
             # In one message with the others, which ends what was told of coming and going.
             joined = lifecycle.series_ended(_joined(before, event, failure), now)
             ended = self._end_series(event, rule, now, but=before.id)

@@ -3,8 +3,8 @@
 Which incident a check that has just been believed bad belongs to:
 - account trouble: the service's open account incident, for a key is shared by all its endpoints;
 - the monitor's own trouble: the one open incident of the monitor;
-- down and degraded: the service's open incident of that severity, if it covers this endpoint
-  already, or if both began within `TOGETHER` of each other, for what breaks together has one cause;
+- down and degraded: the service's open incident of that severity that covers this endpoint already,
+  else one that began within `TOGETHER` of it, for what breaks together has one cause;
 - else a new one.
 
 What nobody is told of never swallows what people should hear, so only what is muted alike mixes; but one base
@@ -78,16 +78,16 @@ def home(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident |
 
 
 def same_url(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident | None:
-    """Return the open incident of the same base URL from which only the number of vantages that see it keeps it apart."""
+    """Return the open incident of the same base URL, muted alike or apart by the number of vantages alone."""
     mixes = {None: Mute.PARTIAL, Mute.PARTIAL: None}
-    for incident in book.open.values():
-        if (
-            muted in mixes
-            and incident.muted is mixes[muted]
-            and is_of_rule(incident, rule)
-            and endpoint_of(fired.check) in incident.endpoints
-        ):
-            return incident
+    for alike in dict.fromkeys((muted, mixes.get(muted, muted))):
+        for incident in book.open.values():
+            if (
+                incident.muted is alike
+                and is_of_rule(incident, rule)
+                and endpoint_of(fired.check) in incident.endpoints
+            ):
+                return incident
     return None
 
 
@@ -153,9 +153,12 @@ def _settled(incident: Incident) -> Incident:
 
 
 def reach_changed(incident: Incident, check: str, at: datetime, *, is_partial: bool) -> Incident:
-    """Note that a check of it is bad from more vantages than before, or from fewer."""
+    """Note that a check of it is bad from more vantages than before, or from fewer; no turn lies before the last one."""
+    turns = [
+        entry.at for entry in incident.timeline if entry.check == check and entry.what in _TURNS
+    ]
     what = EntryKind.NARROWED if is_partial else EntryKind.WIDENED
-    entry = TimelineEntry(at=at, what=what, check=check)
+    entry = TimelineEntry(at=max([at, *turns]), what=what, check=check)
     return with_entry(_reaching(incident, check, is_partial=is_partial), entry)
 
 

@@ -144,7 +144,7 @@ def timeline(
     yield Text(f"failed runs: {runs or 'none counted'}")
     yield ""
     rows = plain_table("at (UTC)", "what", "check", "why")
-    for entry in incident.timeline:
+    for entry in incident.account:
         what = _ENTRY_WORDS[entry.what]
         rows.add_row(utc_time(entry.at), what, Text(entry.check or ""), Text(_why(entry, places)))
     yield rows
@@ -190,6 +190,6 @@ def full_document(incident: Incident) -> dict[str, Any]:
                 "text": entry.text,
                 "vantage": entry.vantage or None,
             }
-            for entry in incident.timeline
+            for entry in incident.account
         ],
     }

@@ -226,6 +226,15 @@ class Incident:
         return tuple(dict.fromkeys(check.rsplit("/", 1)[0] for check in self.checks))
 
     @property
+    def account(self) -> tuple[TimelineEntry, ...]:
+        """Return the timeline in the order of time, from what opened it to its end.
+
+        It is kept in the order in which things came to be known: one place may notice later what began earlier.
+        """
+        ends = {EntryKind.OPENED: 0, EntryKind.RESOLVED: 2}
+        return tuple(sorted(self.timeline, key=lambda entry: (ends.get(entry.what, 1), entry.at)))
+
+    @property
     def event(self) -> int:
         """Return the number under which it is told: its own, or that of the first of its series."""
         return self.series.event if self.series and self.series.event else self.id

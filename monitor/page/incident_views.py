@@ -109,7 +109,7 @@ class IncidentViews:
         self, incident: Incident, instead: str | None, now: datetime, *, unseen: bool = False
     ) -> IncidentView:
         kind = incident.kinds[0]
-        timeline = incident.timeline
+        timeline = incident.account
         reader = reader_of(incident, self._sights)
         return IncidentView(
             id=incident.id,

@@ -245,7 +245,7 @@ def details(incident: Incident, page: PageView, zone: tzinfo) -> str:
         *([say("To do: %(remedy)s", remedy=view.do)] if view.do else []),
         "",
     ]
-    pairs = zip(incident.timeline[-_ENTRIES:], view.updates[:_ENTRIES][::-1], strict=False)
+    pairs = zip(incident.account[-_ENTRIES:], view.updates[:_ENTRIES][::-1], strict=False)
     for entry, update in pairs:
         by = f" ({entry.text})" if entry.what is EntryKind.ACKED and entry.text else ""
         lines.append(f"{moment(update.at, zone)} {update.label}: {update.text}{by}")

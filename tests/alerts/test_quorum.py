@@ -1,5 +1,6 @@
 """What several vantages together say of one check, and what people are told of it."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.alerts import AlertChanges, AlertEngine, Context
+from monitor.alerts.incidents import down_spans
 from monitor.alerts.message import phrase
 from monitor.alerts.policies import FailureRate
 from monitor.alerts.quorum import ALL, ANY, MAJORITY, Quorum, Reach, Standing, Vote, standing
@@ -172,6 +174,20 @@ def test_one_base_url_is_one_incident_though_some_of_its_checks_are_bad_from_few
     assert [*world.incidents] == [1]
 
 
+def test_a_base_url_stays_in_its_own_incident_also_where_another_began_together() -> None:
+    """Shanghai sees first what only others saw of this base URL, and meanwhile another one break."""
+    world = World(FOR_SHANGHAI)
+    world.twice([HOME], CHAT)
+    world.twice([SHANGHAI], "s/b/chat")
+    world.twice([SHANGHAI], MODELS)
+    world.twice([HOME], "s/b/models")
+    assert {number: one.checks for number, one in world.incidents.items()} == {
+        1: (CHAT, MODELS),
+        2: ("s/b/chat", "s/b/models"),
+    }
+    assert world.messages == ["opened #2 partial", "opened #1 partial"]
+
+
 def test_what_users_see_of_a_base_url_is_told_with_what_few_saw_of_it_before() -> None:
     world = World(FOR_SHANGHAI)
     world.twice([HOME], CHAT)
@@ -216,13 +232,15 @@ def test_an_incident_walks_between_partial_and_down_and_says_each_step_once() ->
     assert entries == [
         ("opened", "", 0),
         ("joined", FRANKFURT, 3),
-        ("widened", "", 4),
+        ("widened", "", 3),
         ("left", FRANKFURT, 8),
-        ("narrowed", "", 9),
+        ("narrowed", "", 8),
         ("resolved", "", 15),
     ]
     outage = world.engine.downtime(world.incidents[1], world.now)
-    assert outage == 5 * MINUTE  # from the run that made it down to the one that made it partial
+    assert (
+        outage == 5 * MINUTE
+    )  # from the first run that two saw bad to the first that one saw bad alone
 
 
 def test_a_vantage_that_falls_silent_neither_closes_nor_widens_anything() -> None:
@@ -575,6 +593,11 @@ def test_no_history_tells_a_begin_without_its_end_or_a_step_twice(
         steps = [line.split()[-1] for line in world.messages if f"#{number} " in line][:-1]
         assert all(a != b for a, b in pairwise(steps))
         assert incident.active == frozenset()
+        assert all(begin <= end for begin, end in down_spans(incident, world.now))
+        account = incident.account
+        assert (account[0].what, account[-1].what) == (EntryKind.OPENED, EntryKind.RESOLVED)
+        assert all(a.at <= b.at for a, b in pairwise(account[1:-1]))
+        assert Counter(account) == Counter(incident.timeline)
 
 
 def test_what_one_vantage_cannot_measure_is_still_measured_from_another() -> None:
