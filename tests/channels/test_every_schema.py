@@ -1,6 +1,6 @@
 """Every schema that Apprise knows: does the product make a request for each kind of message?
 
-What comes out stands in `docs/channels.md` and in `monitor/alerts/channel_proofs.py`, both held to it
+What comes out stands in `docs/channels.md`, in both languages, and in `monitor/alerts/channel_proofs.py`, both held to it
 here; `--golden` rewrites the table of the docs.
 """
 
@@ -35,7 +35,7 @@ from monitor.model import (
     Severity,
 )
 
-DOCS = Path(__file__).parents[2] / "docs" / "channels.md"
+DOCS = [Path(__file__).parents[2] / "docs" / name for name in ("channels.md", "channels.zh.md")]
 _MESSAGES = {
     "failure": (NotificationType.OPENED, Severity.DOWN),
     "warning": (NotificationType.OPENED, Severity.DEGRADED),
@@ -165,16 +165,17 @@ async def test_the_docs_say_of_each_schema_what_was_proven(
                 rows.append(f"| {names} | {plugin.service_name} | {ends} | {proof} |")
             else:
                 lists[proof].append(f"{plugin.service_name} ({names})")
-    before, marker, _ = DOCS.read_text().partition("| schema |")
-    head = f"{marker} service | ends an event | proven |\n|---|---|---|---|\n"
+    head = "| schema | service | ends an event | proven |\n|---|---|---|---|\n"
     sentences = (
         _wrapped(f"**{proof.capitalize()}**: {'; '.join(names)}.") for proof, names in lists.items()
     )
-    page = f"{before}{head}" + "\n\n".join(["\n".join(rows), *sentences]) + "\n"
-    if pytestconfig.getoption("--golden"):
-        DOCS.write_text(page)
+    proven = head + "\n\n".join(["\n".join(rows), *sentences]) + "\n"
     assert untried == UNTRIED
-    assert page == DOCS.read_text(), "if that is meant: pytest --golden, then look at the diff"
+    for path in DOCS:
+        page = path.read_text().partition("| schema |")[0] + proven
+        if pytestconfig.getoption("--golden"):
+            path.write_text(page)
+        assert page == path.read_text(), "if that is meant: pytest --golden, then look at the diff"
 
 
 def _wrapped(text: str) -> str:
