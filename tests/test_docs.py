@@ -4,6 +4,8 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from monitor.alerts.machine import TRANSITIONS
 from monitor.alerts.policies import POLICIES
 from monitor.cli.app import command_files
@@ -13,7 +15,6 @@ from monitor.probes import PROBES
 
 ROOT = Path(__file__).parents[1]
 METHODOLOGY = (ROOT / "docs" / "methodology.md").read_text()
-README = (ROOT / "README.md").read_text()
 
 
 def rows(section: str) -> set[str]:
@@ -52,10 +53,12 @@ def test_every_outcome_timing_and_stream_figure_is_defined() -> None:
     }
 
 
-def test_every_command_is_in_the_readme() -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/index.zh.md"])
+def test_every_command_is_in_the_readme_of_each_language(page: str) -> None:
     names = {" ".join(file.words) for file in command_files()}
-    unnamed = {name for name in names if f"`monitor {name}" not in README}
-    assert unnamed == set(), "want a row of README.md, under Commands"
+    text = (ROOT / page).read_text()
+    unnamed = {name for name in names if f"`monitor {name}" not in text}
+    assert unnamed == set(), f"want a row of {page}, under Commands"
 
 
 def test_every_probe_kind_is_in_the_configuration_page() -> None:
@@ -160,6 +163,23 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading_that_exist() -> None
         target = page.parent / file if file else page
         assert target.exists(), f"{page.name} links to {link}"
         assert not anchor or anchor in anchors(target), f"{page.name} links to {link}"
+
+
+def what_programs_read(page: Path) -> tuple[list[str], list[str], list[str]]:
+    """The blocks, the keys of tables and the commands of a page, which no language changes."""
+    text = page.read_text()
+    blocks = re.findall(r"^```.*?^```", text, re.DOTALL | re.MULTILINE)
+    keys = re.findall(r"^\| (`\w+`) \|", text, re.MULTILINE)
+    return blocks, keys, sorted(set(re.findall(r"`monitor [a-z][^`]*`", text)))
+
+
+TRANSLATED = sorted(path.name.replace(".zh", "") for path in (ROOT / "docs").glob("*.zh.md"))
+
+
+@pytest.mark.parametrize("name", [name for name in TRANSLATED if name != "index.md"])
+def test_a_page_in_chinese_has_the_blocks_keys_and_commands_of_the_english_one(name: str) -> None:
+    english, chinese = ROOT / "docs" / name, ROOT / "docs" / name.replace(".md", ".zh.md")
+    assert what_programs_read(chinese) == what_programs_read(english)
 
 
 def test_every_page_has_a_place_in_the_site() -> None:

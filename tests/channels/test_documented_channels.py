@@ -7,9 +7,7 @@ import pytest
 from on_call_services import STUBS
 
 DOCS = Path(__file__).parents[2] / "docs"
-IN_CHINA = {
-    "tgram", "dingtalk", "feishu", "lark", "wecombot", "schan", "barks", "pushplus",
-}  # fmt: skip
+IN_CHINA = {"tgram", "dingtalk", "feishu", "lark", "wecombot", "schan", "barks", "pushplus"}
 
 
 def forms(page: str) -> dict[str, str]:

@@ -48,7 +48,7 @@ ELSEWHERE = {
     " -v ./secrets:/run/secrets:ro monitor": CONTAINER,
 }
 """Whole lines that another test runs, and why this one does not."""
-FENCES = {"", "sh", "toml", "yaml", "mermaid", "sql", "python"}
+FENCES = {"", "sh", "toml", "yaml", "mermaid", "sql", "promql", "python"}
 """What blocks hold: commands stand in those of `sh`, where they are found."""
 
 
