@@ -185,11 +185,12 @@ class AlertEngine:
         key = (result.check, result.vantage, rule.name)
         before = self._states.get(key)
         is_decided_here = self.voters.is_alone or _is_of_one_vantage(rule)
+        number = self._number_of(result.check, rule, before)
 
         # 1. Judge: is it bad now?
         verdict = policy.judge(history)
         is_calm = verdict is not Verdict.BAD and (before is None or before.phase is Phase.UP)
-        if is_calm and is_decided_here:
+        if is_calm and (is_decided_here or number is None):
             return NO_CHANGES
         failure = policy.why(history) if verdict is Verdict.BAD else None
 
@@ -203,9 +204,7 @@ class AlertEngine:
 
         # 3. Vote: what do all vantages together make of it?
         event: Event | Recount | None = own
-        number = before.incident
         if not is_decided_here:
-            number = self._number_of(result.check, rule, number)
             incident = self._book.open.get(number or 0)
             event = votes.decide(rule, result, own, failure, incident, self._states, self.voters)
 
@@ -623,11 +622,13 @@ class AlertEngine:
         }
         return replace(changes, states=moved)
 
-    def _number_of(self, check: str, rule: Rule, number: int | None) -> int | None:
-        """Return the open incident that holds a check under this rule, whoever saw it bad.
-
-        `number` is the one that the belief at hand belonged to.
-        """
+    def _number_of(self, check: str, rule: Rule, belief: AlertState | None) -> int | None:
+        """Return the incident that a belief belongs to; where others vote, the open one that holds the check, whoever saw it bad."""
+        number = belief.incident if belief else None
+        if self.voters.is_alone or _is_of_one_vantage(rule):
+            return number
+        if not self._book.open:
+            return None
         keys = ((check, vantage, rule.name) for vantage in self.voters.vantages)
         believed = (self._states[key].incident for key in keys if key in self._states)
         for candidate in (number, *believed):

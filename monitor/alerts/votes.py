@@ -48,6 +48,8 @@ def decide(
     `event` is what that one came to believe, and `failure` what it sees bad; `incident` is the open one
     that holds the check.
     """
+    if incident is None and failure is None:  # nothing can end, and nothing begins
+        return None
     check, now = result.check, result.at
     before = Reach.NONE
     if incident:

@@ -120,8 +120,7 @@ class Daemon:
             components = Components.build(self.deps, state)
             await self._forget_removed(components)
             if components.hub:
-                with _log_store_errors():
-                    await components.hub.load()
+                await components.hub.load()
             await self._restore_state(components, state)
             async with _signals(self.stop):
                 await self._run_components(components, state)

@@ -15,7 +15,15 @@ from monitor.model import AgentState, Result, RunRecord, Spend
 from monitor.store import small_tables
 from monitor.store.loader import Loader
 from monitor.store.run_rows import EPOCH, Ids, millis
-from monitor.store.schema import BIG, CHECKS, RUNS, LedgerRow, UTCDateTime, upsert
+from monitor.store.schema import (
+    BIG,
+    CHECKS,
+    RUNS,
+    LedgerRow,
+    UTCDateTime,
+    refuse_unreleased,
+    upsert,
+)
 from monitor.store.store import Store
 from monitor.store.transaction import WriteSet, write
 
@@ -162,9 +170,11 @@ def newest_results(connection: Connection, vantages: Collection[str]) -> tuple[R
 
 
 def states(connection: Connection, keys: Mapping[str, str]) -> dict[str, AgentState]:
-    """Return what is known of each agent that was ever heard by one of these public keys, by vantage."""
-    if not inspect(connection).has_table(str(AgentRow.__tablename__)):
+    """Return what is known of each agent that was ever heard by one of these public keys, by vantage. Raises StoreError."""
+    inspector = inspect(connection)
+    if not inspector.has_table(_AGENTS.name):
         return {}
+    refuse_unreleased(inspector, [_AGENTS])
     rows = Session(connection).exec(select_rows(AgentRow).order_by(col(AgentRow.vantage)))
     return {
         row.vantage: AgentState(**row.model_dump())

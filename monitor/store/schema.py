@@ -353,21 +353,19 @@ def check_version(connection: Connection) -> bool:
             f"the store has schema {version}, this monitor knows {VERSION}: "
             "install the newer version that wrote it, or go back to the backup beside the store"
         )
-    if version == VERSION and _lacks_columns(inspector):
-        raise StoreError(_UNRELEASED)
+    if version == VERSION:
+        refuse_unreleased(inspector, SQLModel.metadata.sorted_tables)
     return version > 0
 
 
-def _lacks_columns(inspector: Inspector) -> bool:
-    """Tell whether a table of ours has not every column: until a release the schema keeps its number."""
+def refuse_unreleased(inspector: Inspector, tables: Iterable[Table]) -> None:
+    """Raise StoreError where a table lacks a column: until a release the schema keeps its number."""
     columns_of = {
         name: {column["name"] for column in columns}
         for (_, name), columns in inspector.get_multi_columns().items()
     }
-    return any(
-        not {*ours.columns.keys()} <= columns_of.get(ours.name, set())
-        for ours in SQLModel.metadata.sorted_tables
-    )
+    if any(not {*ours.columns.keys()} <= columns_of.get(ours.name, set()) for ours in tables):
+        raise StoreError(_UNRELEASED)
 
 
 _UNRELEASED = (

@@ -17,7 +17,7 @@ from monitor.agent import ingest
 from monitor.agent.ingest import MOST_UNZIPPED, RESULTS
 from monitor.agent.signature import SignedHead, config_message, digest, is_signed, new_key
 from monitor.agent.wire import Batch, encode_run
-from monitor.model import Evidence, FailureKind, Outcome, Spend
+from monitor.model import Evidence, FailureKind, Outcome, Spend, StoreError
 from monitor.store import Store
 from monitor.store.agents import states
 
@@ -193,6 +193,17 @@ async def test_what_is_known_of_an_agent_survives_a_restart(hub: AgentHub) -> No
     assert known == {"cn": hub.heard[0].state}
     state = known["cn"]
     assert (state.vantage, state.upto, state.blind, state.buffered) == ("cn", 1, True, 7)
+
+
+async def test_a_store_whose_table_of_agents_is_of_an_unreleased_build_is_refused_with_a_sentence(
+    hub: AgentHub,
+) -> None:
+    await hub.push([(1, run(0))])
+    await hub.store.transact(
+        lambda connection: connection.exec_driver_sql("ALTER TABLE agents DROP COLUMN oldest_ms")
+    )
+    with pytest.raises(StoreError, match="written by an unreleased build of monitor"):
+        await hub.store.ask(lambda connection: states(connection, {"cn": CN_KEY.public}))
 
 
 async def test_the_oldest_result_of_a_push_says_how_long_it_had_waited(hub: AgentHub) -> None:
