@@ -148,9 +148,12 @@ def prose(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """What forges and the site call the headings of a page."""
-    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    """What forges and the site call the headings of a page; one in Chinese bears the English name too."""
+    text = prose(page)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return set(re.findall(r'^<a id="([\w-]+)"></a>$', text, re.MULTILINE)) | {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings
+    }
 
 
 def test_every_link_of_a_page_leads_to_a_file_and_a_heading_that_exist() -> None:
@@ -180,6 +183,9 @@ TRANSLATED = sorted(path.name.replace(".zh", "") for path in (ROOT / "docs").glo
 def test_a_page_in_chinese_has_the_blocks_keys_and_commands_of_the_english_one(name: str) -> None:
     english, chinese = ROOT / "docs" / name, ROOT / "docs" / name.replace(".md", ".zh.md")
     assert what_programs_read(chinese) == what_programs_read(english)
+    title, *_ = re.findall(r"^# (.+)$", prose(english), re.MULTILINE)
+    sections = anchors(english) - {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")}
+    assert sections <= anchors(chinese), "a link to the English page leads here, too"
 
 
 def test_every_page_has_a_place_in_the_site() -> None:
