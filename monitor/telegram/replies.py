@@ -167,11 +167,21 @@ def _service_line(service: ServiceView, language: Language) -> str:
 
 
 def best(view: PageView, name: str) -> str:
-    """Say which base URL to use now, of one service or of all."""
+    """Say which base URL to use now, of one service or of all; with several places, from each of them."""
     services = [shown for shown in view.services if name in ("", shown.id)]
     if not services:
         return unknown(name, (shown.id for shown in view.services), view.language)
-    return "\n".join(_best_line(service, view.language) for service in services)
+    if len(view.vantages) < 2:
+        return "\n".join(_best_line(service, view.language) for service in services)
+    return "\n".join(
+        view.language.gettext(
+            "%(where)s: %(why)s", where=vantage.title, why=_best_line(seen, view.language)
+        )
+        for service in services
+        for vantage in view.vantages
+        for seen in vantage.services
+        if seen.id == service.id
+    )
 
 
 def _best_line(service: ServiceView, language: Language) -> str:

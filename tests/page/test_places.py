@@ -41,6 +41,7 @@ from monitor.page import PageView, RenderCache, Renderer, Site, view
 from monitor.page.states import WORKING, State
 from monitor.page.vantage_looks import seen_from
 from monitor.page.view_models import EndpointView, VantageView
+from monitor.telegram import replies
 
 
 def page(snapshot: Snapshot, site: Site = SITE_OF_PLACES) -> PageView:
@@ -251,6 +252,15 @@ def test_programs_read_what_each_place_sees() -> None:
     assert json.loads(files["badge/cn.json"])["message"] == "partial outage"
     assert json.loads(files["badge/cn/ohmygpt/us-direct.json"])["message"] == "major outage"
     assert json.loads(files["badge/ohmygpt/us-direct.json"])["message"] == "operational"
+
+
+def test_a_bot_that_is_asked_for_the_best_base_url_says_it_of_each_place() -> None:
+    assert replies.best(page(blocked_from_shanghai()), "").splitlines() == [
+        "Frankfurt: OhMyGPT: use https://api.ohmygpt.com (median 640 ms).",
+        "Shanghai: OhMyGPT: use https://www.aigptx.top (median 1504 ms).",
+        "Hong Kong: OhMyGPT: use https://api.ohmygpt.com (median 512 ms).",
+        "Laptop: OhMyGPT: no base URL is known to work well now.",
+    ]
 
 
 @pytest.mark.parametrize(("is_main", "best"), [(True, "best/cn.txt"), (False, "best/fra.txt")])
