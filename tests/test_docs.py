@@ -168,11 +168,11 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading_that_exist() -> None
         assert not anchor or anchor in anchors(target), f"{page.name} links to {link}"
 
 
-def what_programs_read(page: Path) -> tuple[list[str], list[str], list[str]]:
-    """The blocks, the keys of tables and the commands of a page, which no language changes."""
+def what_programs_read(page: Path) -> tuple[list[str], list[tuple[str, str]], list[str]]:
+    """The blocks, the keys of tables with their defaults, and the commands of a page, which no language changes."""
     text = page.read_text()
     blocks = re.findall(r"^```.*?^```", text, re.DOTALL | re.MULTILINE)
-    keys = re.findall(r"^\| (`\w+`) \|", text, re.MULTILINE)
+    keys = re.findall(r"^\| (`\w+`) \|(?: (`[^`|]*`) \|)?", text, re.MULTILINE)
     return blocks, keys, sorted(set(re.findall(r"`monitor [a-z][^`]*`", text)))
 
 
