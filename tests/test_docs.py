@@ -61,10 +61,11 @@ def test_every_command_is_in_the_readme_of_each_language(page: str) -> None:
     assert unnamed == set(), f"want a row of {page}, under Commands"
 
 
-def test_every_probe_kind_is_in_the_configuration_page() -> None:
-    page = (ROOT / "docs" / "configuration.md").read_text()
-    unnamed = {kind for kind in PROBES if f"`{kind}`" not in page}
-    assert unnamed == set(), "want a row and a section of docs/configuration.md, under A probe"
+@pytest.mark.parametrize("page", ["configuration.md", "configuration.zh.md"])
+def test_every_probe_kind_is_in_the_configuration_page(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    unnamed = {kind for kind in PROBES if f"`{kind}`" not in text}
+    assert unnamed == set(), f"want a row and a section of docs/{page}, under A probe"
 
 
 def diagram() -> str:
@@ -83,10 +84,11 @@ def test_the_state_diagram_is_the_machines_own_table() -> None:
     assert f"```mermaid\n{diagram()}\n```" in text, f"want in docs/alerts.md:\n{diagram()}"
 
 
-def test_every_policy_has_a_row_in_the_page_of_alerts() -> None:
-    text = (ROOT / "docs" / "alerts.md").read_text()
+@pytest.mark.parametrize("page", ["alerts.md", "alerts.zh.md"])
+def test_every_policy_has_a_row_in_the_page_of_alerts(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
     unnamed = {name for name in POLICIES if f"| `{name}` |" not in text}
-    assert unnamed == set(), "want a row of docs/alerts.md"
+    assert unnamed == set(), f"want a row of docs/{page}"
 
 
 def test_every_command_and_option_that_a_page_names_exists() -> None:

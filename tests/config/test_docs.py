@@ -1,4 +1,4 @@
-"""Every key of the schema stands in docs/configuration.md, in the table where it belongs."""
+"""Every key of the schema stands in docs/configuration.md, in both languages, in the table where it belongs."""
 
 import re
 from dataclasses import dataclass, field
@@ -24,47 +24,61 @@ from monitor.probes import PROBES, ProbeSettings
 from monitor.probes.kinds.api_call import ApiProbe, PaidCall
 from monitor.probes.kinds.conversation import Conversation
 
-TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+IN_CHINESE = {
+    "## An endpoint": "## 端点",
+    "## A probe": "## 检测",
+    "### Every kind that calls an API": "### 所有调用 API 的种类",
+    "### Every paid kind": "### 所有付费的种类",
+    "### `publish` as a table": "### `publish` 写成表",
+}
 
 
-def documented(heading: str) -> set[str]:
+@pytest.fixture(params=["configuration.md", "configuration.zh.md"])
+def page(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def documented(heading: str, page: str) -> set[str]:
     """Return the keys that the table below a heading of the page has."""
-    assert f"\n{heading}" in TEXT, f"docs/configuration.md wants a section `{heading}`"
-    section = re.split(r"\n#{2,3} ", TEXT.split(f"\n{heading}", 1)[1])[0]
+    text = (DOCS / page).read_text()
+    heading = IN_CHINESE.get(heading, heading) if page.endswith(".zh.md") else heading
+    assert f"\n{heading}" in text, f"docs/{page} wants a section `{heading}`"
+    section = re.split(r"\n#{2,3} ", text.split(f"\n{heading}", 1)[1])[0]
     return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", [*TABLES, *TABLES_BY_ID])
-def test_every_key_of_a_table_is_documented_and_no_other(name: str) -> None:
+def test_every_key_of_a_table_is_documented_and_no_other(name: str, page: str) -> None:
     heading = (
         f'## `[{name}."MODEL"]`'
         if name == "price"
         else f"## `[{name}" + (".ID]`" if name in TABLES_BY_ID else "]`")
     )
-    assert documented(heading) == keys_of({**TABLES, **TABLES_BY_ID}[name])
+    assert documented(heading, page) == keys_of({**TABLES, **TABLES_BY_ID}[name])
 
 
-def test_every_key_of_the_publish_table_is_documented() -> None:
-    assert documented("### `publish` as a table") == keys_of(PublishTable)
+def test_every_key_of_the_publish_table_is_documented(page: str) -> None:
+    assert documented("### `publish` as a table", page) == keys_of(PublishTable)
 
 
-def test_every_key_of_an_endpoint_is_documented_and_no_other() -> None:
-    assert documented("## An endpoint") == keys_of(EndpointTable)
+def test_every_key_of_an_endpoint_is_documented_and_no_other(page: str) -> None:
+    assert documented("## An endpoint", page) == keys_of(EndpointTable)
 
 
-def test_every_key_of_every_probe_kind_is_documented_and_no_other() -> None:
+def test_every_key_of_every_probe_kind_is_documented_and_no_other(page: str) -> None:
     common = keys_of(ProbeSettings)
     of_apis = keys_of(ApiProbe) - common
-    assert documented("## A probe") == common | {"kind"}
+    assert documented("## A probe", page) == common | {"kind"}
     paid = keys_of(PaidCall) - keys_of(ApiProbe)
-    assert documented("### Every kind that calls an API") == of_apis
-    assert documented("### Every paid kind") == paid | {"system"}
+    assert documented("### Every kind that calls an API", page) == of_apis
+    assert documented("### Every paid kind", page) == paid | {"system"}
     for kind, settings in PROBES.items():
         elsewhere = set(common)
         elsewhere |= of_apis if issubclass(settings, ApiProbe) else frozenset()
         elsewhere |= paid if issubclass(settings, PaidCall) else frozenset()
         elsewhere |= {"system"} if issubclass(settings, Conversation) else frozenset()
-        assert documented(f"### `{kind}`") == keys_of(settings) - elsewhere, kind
+        assert documented(f"### `{kind}`", page) == keys_of(settings) - elsewhere, kind
 
 
 def test_the_schema_shows_durations_as_the_file_does() -> None:
@@ -73,8 +87,8 @@ def test_the_schema_shows_durations_as_the_file_does() -> None:
 
 
 @pytest.mark.parametrize("name", POLICY_TABLES)
-def test_every_key_of_a_policy_is_documented_and_no_other(name: str) -> None:
-    assert documented(f"### `[alerts.{name}]`") == keys_of(POLICY_TABLES[name])
+def test_every_key_of_a_policy_is_documented_and_no_other(name: str, page: str) -> None:
+    assert documented(f"### `[alerts.{name}]`", page) == keys_of(POLICY_TABLES[name])
 
 
 def test_what_the_file_leaves_out_is_as_the_settings_say() -> None:
