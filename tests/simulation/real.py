@@ -5,12 +5,11 @@ import asyncio
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+import pytest
 from double import Finals
 
 from monitor.clock import Clock
@@ -66,6 +65,6 @@ class RealStore(Store):
         return tuple(sorted(incidents, key=lambda incident: incident.id)), rows, counts
 
 
-def still(put: Callable[[Any, str, Any], None] = setattr) -> None:
+def still(patch: pytest.MonkeyPatch) -> None:
     """Nothing is committed before the simulation asks for it."""
-    put(writer, "_GATHER_S", 1e6)
+    patch.setattr(writer, "_GATHER_S", 1e6)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from invariants import broken
 from people import READERS
 from real import RealStore, still
@@ -119,8 +120,8 @@ def _simulation(seed: int, sizes: Sizes, *, whole_cycle: bool, real: bool) -> It
     if not real:
         yield Simulation(seed, sizes, whole_cycle=whole_cycle)
         return
-    still()
-    with tempfile.TemporaryDirectory() as folder:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        still(patch)
         clock = Clock()
         sim = Simulation(seed, sizes, store=RealStore(Path(folder), clock), clock=clock)
         yield sim

@@ -88,7 +88,7 @@ def test_judging_alone_gives_what_the_whole_cycle_gives() -> None:
 def test_the_store_in_memory_is_true_to_the_real_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    still(monkeypatch.setattr)
+    still(monkeypatch)
     clock = Clock()
     real = Simulation(5, SHORT, store=RealStore(tmp_path, clock), clock=clock)
     double = Simulation(5, SHORT, store=MemoryStore())
