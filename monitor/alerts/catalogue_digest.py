@@ -61,9 +61,9 @@ def catalogue_digest(news: Iterable[CatalogueNews], context: Context) -> str | N
     if not blocks:
         return None
     say, services = context.language, {block[0].service for block in blocks}
-    title = say.gettext("%(service)s: models and prices changed", service=blocks[0][0].service)
+    title = say.gettext("%(service)s: models or prices changed", service=blocks[0][0].service)
     if len(services) > 1:
-        title = say.gettext("Models and prices changed in %(num)s services", num=len(services))
+        title = say.gettext("Models or prices changed in %(num)s services", num=len(services))
     lines = [line for block in blocks[:_BLOCKS] for line in _lines(block, say)]
     if left := sum(len(block) for block in blocks[_BLOCKS:]):
         lines.append(

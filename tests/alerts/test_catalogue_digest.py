@@ -42,7 +42,7 @@ def test_a_day_is_told_by_service_with_what_is_asked_and_gone_first() -> None:
     calm = CatalogueNews(service="Other", endpoint="E", changes=(change("z", None, ""),))
     both = (news(*CHANGES, gone="gone-2"), news(*CHANGES, at="Cloudflare CDN", gone="gone-2"))
     assert catalogue_digest((calm, *both), ENGLISH) == (
-        "🏷 Models and prices changed in 2 services\n"
+        "🏷 Models or prices changed in 2 services\n"
         "OhMyGPT, US direct and Cloudflare CDN:\n"
         "Gone, and asked by your checks: gone (the nearest there is gone-2)\n"
         "New models: fresh\n"

@@ -87,7 +87,7 @@ def test_a_day_with_changes_is_told_once_at_nine_also_over_a_restart(
             assert told() == []
             await live(1.5)
             assert len(told()) == 1
-            assert told()[0].startswith("🏷 Relay: models and prices changed")
+            assert told()[0].startswith("🏷 Relay: models or prices changed")
             message = next(text for text in phone.messages if "🏷" in text)
             assert message.splitlines()[1:5] == [
                 "Relay, Direct:",

@@ -71,11 +71,14 @@ def _billing(answers: list[JsonObject]) -> Balance | None:
 
 
 def _deepseek(answers: list[JsonObject]) -> Balance | None:
-    for info in objects_in(answers[0].get("balance_infos")):
-        amount = _amount(info.get("total_balance"))
-        if amount is not None:
-            return Balance(amount=amount, currency=_currency(info.get("currency")))
-    return None
+    """Read the balance in the first currency that has money: an account may have two, and pays with either."""
+    balances = [
+        Balance(amount=amount, currency=_currency(info.get("currency")))
+        for info in objects_in(answers[0].get("balance_infos"))
+        if (amount := _amount(info.get("total_balance"))) is not None
+    ]
+    filled = (balance for balance in balances if balance.amount)
+    return next(filled, balances[0] if balances else None)
 
 
 def _moonshot(answers: list[JsonObject]) -> Balance | None:
@@ -196,10 +199,19 @@ def root_of(url: str) -> str:
 def with_balance(
     history: BalanceHistory, form: str, balance: Balance, now: datetime
 ) -> BalanceHistory:
-    """Return the history with one more balance: of the last eight days, one for six hours and the newest."""
-    if form != history.form or balance.amount is None:
+    """Return the history with one more balance: of the last eight days, one for six hours and the newest.
+
+    It begins anew where another thing is told of than before: other money, or a key's and no account's. What
+    lies in the future was noted before the clock was set back.
+    """
+    same = (form, balance.currency, balance.of_key) == (
+        history.form,
+        history.currency,
+        history.of_key,
+    )
+    if not same or balance.amount is None:
         history = BalanceHistory(form=form)
-    kept = [(at, amount) for at, amount in history.amounts if now - at <= _KEPT_FOR]
+    kept = [(at, amount) for at, amount in history.amounts if timedelta() <= now - at <= _KEPT_FOR]
     if len(kept) > 1 and kept[-1][0] - kept[-2][0] < _KEPT_EVERY:
         kept.pop()
     amounts = kept if balance.amount is None else [*kept, (now, balance.amount)]

@@ -132,8 +132,9 @@ def names_in(answer: Any) -> set[str]:
 
 
 def change(before: frozenset[str], now: frozenset[str]) -> str:
-    """Say what appeared and vanished since the last list; nothing where one of the two is missing."""
-    if not before or not now or before == now:
+    """Say what appeared and vanished since the last list; nothing where one of the two is missing or cut short."""
+    is_known = all(0 < len(names) < _MAX_LISTED for names in (before, now))
+    if not is_known or before == now:
         return ""
     parts = {"appeared": now - before, "vanished": before - now}
     return "; ".join(f"{what}: {some(names)}" for what, names in parts.items() if names)

@@ -191,6 +191,30 @@ def test_the_rate_of_some_days_says_how_long_it_lasts() -> None:
     assert spent(10, 9, every=timedelta(hours=12)).last().days_left is None
 
 
+def test_of_two_currencies_the_one_that_has_money_is_the_balance() -> None:
+    def read(*infos: tuple[str, str]) -> Balance | None:
+        told = [{"currency": currency, "total_balance": amount} for currency, amount in infos]
+        return FORMS[0].read([{"balance_infos": told}])
+
+    assert read(("CNY", "0.00"), ("USD", "50.00")) == Balance(amount=50.0, currency="USD")
+    assert read(("CNY", "0.00"), ("USD", "0.00")) == Balance(amount=0.0, currency="CNY")
+
+
+def test_other_money_than_before_is_no_spending() -> None:
+    history = spent(100, 90)
+    euros = with_balance(history, "f", Balance(amount=12, currency="EUR"), NOON + 2 * DAY)
+    assert euros.amounts == ((NOON + 2 * DAY, 12),)
+    assert euros.last().days_left is None
+    of_key = Balance(amount=12, currency="USD", of_key=True)
+    assert with_balance(history, "f", of_key, NOON + 2 * DAY).amounts == ((NOON + 2 * DAY, 12),)
+
+
+def test_a_balance_from_a_clock_that_ran_ahead_is_forgotten_once_it_is_set_back() -> None:
+    ahead = with_balance(spent(10, 8), "f", Balance(amount=7, currency="USD"), NOON + 300 * DAY)
+    back = with_balance(ahead, "f", Balance(amount=6, currency="USD"), NOON + 2 * DAY)
+    assert [at for at, _ in back.amounts] == [NOON + 2 * DAY]
+
+
 @given(st.lists(st.floats(-10, 1000), min_size=1, max_size=60), st.integers(1, 48))
 def test_what_is_kept_stays_small_and_what_is_said_is_the_newest(
     amounts: list[float], hours: int
