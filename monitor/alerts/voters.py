@@ -129,6 +129,8 @@ class Voters:
             state = states.get((check, vantage, rule.name))
             is_bad = state is not None and state.is_believed_bad
             counts = self.counts(check, vantage, now, measured=is_of_path)
+            if state is not None and state.phase is Phase.RECOVERING:
+                counts = counts and self._saw_bad_lately(check, vantage, now)
             if counts or is_bad or (check, vantage) in self._seen:
                 votes.append(Vote(vantage, is_bad, counts))
         # A key is shared by all, and a certificate is the same for all: who sees it speaks for all.
@@ -184,6 +186,11 @@ class Voters:
         if measured and seen.outcome is Outcome.UNKNOWN:
             return False
         return now - seen.at <= self._lasts(check) and self.is_heard(vantage, now)
+
+    def _saw_bad_lately(self, check: str, vantage: str, now: datetime) -> bool:
+        """Say whether what a vantage begins to see well was bad a moment ago; who was away accuses by what is long over."""
+        bad_at = self._seen[check, vantage].bad_at
+        return bad_at is not None and now - bad_at <= self._lasts(check)
 
     def _is_waiting(self, check: str, now: datetime) -> bool:
         """Say whether the daemon has just started, so that those who were not heard may still speak."""

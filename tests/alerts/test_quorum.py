@@ -335,6 +335,16 @@ def test_an_outage_goes_on_while_those_who_saw_it_are_silent_until_as_many_see_i
     assert world.messages == ["opened #1 down", "resolved #1 down"]
 
 
+def test_who_comes_back_and_sees_it_well_makes_no_outage_with_one_that_sees_it_bad() -> None:
+    """It saw it bad before it fell silent, and it takes two good runs until it believes otherwise."""
+    world = World(FOR_SHANGHAI)
+    world.minutes(3, bad=[FRANKFURT])
+    world.minutes(20, bad=[SHANGHAI], silent=[FRANKFURT])
+    world.minutes(3, bad=[SHANGHAI])
+    assert world.messages == ["opened #1 partial"]
+    assert world.incidents[1].bad_from == {CHAT: (SHANGHAI,)}
+
+
 def test_one_that_is_left_alone_may_see_an_outage_begin() -> None:
     world = World()
     world.minutes(3)

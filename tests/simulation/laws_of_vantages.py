@@ -150,7 +150,7 @@ def an_end_is_true(world: VantageWorld) -> Iterator[str]:
             yield f"{move} ended while it was bad from {still}, of whom {speaking} could speak"
 
 
-def each_check_is_in_one_incident(world: VantageWorld) -> Iterator[str]:
+def each_check_and_base_url_is_in_one_incident(world: VantageWorld) -> Iterator[str]:
     yield from world.doubled[:3]
 
 
@@ -244,7 +244,7 @@ VANTAGE_LAWS: tuple[VantageLaw, ...] = (
     what_is_bad_from_one_is_told_of_it,
     silence_and_late_results_move_nothing,
     an_end_is_true,
-    each_check_is_in_one_incident,
+    each_check_and_base_url_is_in_one_incident,
     each_crossing_is_told_once,
     what_is_down_is_told_as_down,
     nobody_is_reminded_by_silence,

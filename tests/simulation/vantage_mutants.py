@@ -118,6 +118,11 @@ def a_start_forgets_what_was_believed_of_others(patch: Patch) -> None:
 
 
 @planted
+def a_base_url_joins_whatever_broke_at_the_same_time(patch: Patch) -> None:
+    patch.setattr(incidents, "same_url", lambda *_: None)
+
+
+@planted
 def each_place_pays(patch: Patch) -> None:
     patch.setattr(components, "is_hubs_turn", lambda *_: True)
 

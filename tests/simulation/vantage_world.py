@@ -5,7 +5,7 @@ a crash, and time jumps from event to event. The hub takes a batch as `Hub` does
 """
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -292,10 +292,17 @@ class VantageWorld:
 
     def _note(self, cause: str, *, is_bad: bool = False) -> None:
         reach: dict[str, list[str]] = defaultdict(list)
+        homes: Counter[str] = Counter()
         for incident in self.incidents.values():
             if not incident.closed and incident.severity in {Severity.DOWN, Severity.PARTIAL}:
+                homes.update(incident.bad_endpoints)
                 for check in incident.active:
                     reach[check].append(PARTILY if check in incident.partial else FULLY)
+        self.doubled += [
+            f"{path} is in {number} incidents at {self.at:.0f} s"
+            for path, number in homes.items()
+            if number > 1
+        ]
         unheard = frozenset(
             place
             for place in AGENTS
