@@ -41,6 +41,7 @@ from monitor.model import (
     Event,
     Failure,
     FailureKind,
+    Fault,
     Fired,
     Incident,
     Maintenance,
@@ -118,6 +119,8 @@ class AlertEngine:
         self._latest: dict[tuple[str, str], Outcome] = {}
         """By check and vantage, as the next."""
         self._unmeasured: dict[tuple[str, str], Unmeasured] = {}
+        self._sees = False
+        """Whether the newest run of the own vantage measured something."""
         self._windows = SlidingWindows()
         self._book = Book(
             {incident.id: incident for incident in memory.incidents}, memory.next_incident
@@ -529,8 +532,11 @@ class AlertEngine:
 
     @property
     def is_blind(self) -> bool:
-        """Say whether we could not see of late; then it may be that we cannot tell either."""
-        return any(
+        """Say whether we could not see of late; then it may be that we cannot tell either.
+
+        The first run that measures something again ends it, though its incident goes on until each check has run.
+        """
+        return not self._sees and any(
             incident.severity is Severity.MONITOR and not incident.cause
             for incident in self._book.open.values()
         )
@@ -575,6 +581,11 @@ class AlertEngine:
 
     def _see(self, result: Result) -> None:
         self.voters.see(result)
+        if result.vantage == self.voters.settings.own:
+            fault = result.failure.kind.row.fault if result.failure else None
+            self._sees = fault is not Fault.MONITOR and (
+                self._sees or result.outcome is not Outcome.UNKNOWN
+            )
         self._note_unmeasured(result)
         self._latest[result.check, result.vantage] = result.outcome
         planned = self.in_maintenance(result.check, result.at) is not None

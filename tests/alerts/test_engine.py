@@ -371,6 +371,19 @@ def test_it_is_blind_while_the_monitor_itself_is_in_trouble() -> None:
     assert not night.alerts.is_blind
 
 
+def test_it_sees_again_with_the_first_run_that_measures_though_another_check_waits_for_its_turn() -> (
+    None
+):
+    night = Night()
+    for check in ("t/a/chat", "t/a/models"):
+        night.see(check, FailureKind.OFFLINE, times=3)
+    night.see("t/a/models")
+    assert not night.alerts.is_blind
+    assert [incident.severity for incident in night.alerts.open_incidents] == [Severity.MONITOR]
+    night.see("t/a/models", FailureKind.OFFLINE)
+    assert night.alerts.is_blind
+
+
 def test_what_is_said_of_a_budget_names_the_service_and_what_was_spent() -> None:
     night = Night()
     paused = Failure(FailureKind.BUDGET_PAUSED, "spent 5 of 5 tokens today")

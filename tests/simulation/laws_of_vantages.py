@@ -64,7 +64,8 @@ def nothing_is_down_that_two_did_not_see_bad(world: VantageWorld) -> Iterator[st
 def what_is_bad_from_two_of_three_is_down(world: VantageWorld) -> Iterator[str]:
     """Where all can speak, two are a majority; where one cannot, the two that can must both see it bad.
 
-    Of what they run in turn, the one that sees it well may have the first turn.
+    Of what they run in turn, those may have the first turns that begin no doubt: who sees it well, who is cut off by
+    then, and who has seen it bad for long.
     """
     for check, of in world.checks.items():
         every = _interval(world, check)
@@ -72,8 +73,12 @@ def what_is_bad_from_two_of_three_is_down(world: VantageWorld) -> Iterator[str]:
             for start, end in _common(world, check, pair):
                 [third] = {*PLACES} - {*pair}
                 third_spans = world.truth.bad[_endpoint(check), third]
-                is_well = not _stayed(third_spans, start, start + every)
-                bound = every * (2 if of.turns and is_well else 1) + 2 * CONFIRMED_S + LIFE_S
+                idle = [
+                    not _stayed(third_spans, start, start + every)
+                    or not _could_speak(world.truth, third, start, start + every),
+                    any(_was_bad(world, check, one, start - every, start - 1) for one in pair),
+                ]
+                bound = every * (1 + bool(of.turns) * sum(idle)) + 2 * CONFIRMED_S + LIFE_S
                 speaking = {
                     place
                     for place in {HUB, *pair}
