@@ -178,6 +178,20 @@ def what_programs_read(page: Path) -> tuple[list[str], list[tuple[str, str]], li
     return blocks, keys, sorted(set(re.findall(r"`monitor [a-z][^`]*`", text)))
 
 
+def shape(page: Path) -> list[tuple[int, int, int]]:
+    """How many paragraphs, list items and rows of tables each section has."""
+    sections = re.split(r"^#+ .*$", prose(page), flags=re.MULTILINE)
+    blocks = [re.split(r"\n{2,}", re.sub(r"<a id=.*", "", text).strip()) for text in sections]
+    return [
+        (
+            sum(bool(re.match(r"[^|\s-]|-\S", block)) for block in of_section),
+            sum(len(re.findall(r"^(?:-|\d\.) ", block, re.MULTILINE)) for block in of_section),
+            sum(len(re.findall(r"^\|", block, re.MULTILINE)) for block in of_section),
+        )
+        for of_section in blocks
+    ]
+
+
 TRANSLATED = sorted(path.name.replace(".zh", "") for path in (ROOT / "docs").glob("*.zh.md"))
 
 
@@ -185,6 +199,7 @@ TRANSLATED = sorted(path.name.replace(".zh", "") for path in (ROOT / "docs").glo
 def test_a_page_in_chinese_has_the_blocks_keys_and_commands_of_the_english_one(name: str) -> None:
     english, chinese = ROOT / "docs" / name, ROOT / "docs" / name.replace(".md", ".zh.md")
     assert what_programs_read(chinese) == what_programs_read(english)
+    assert shape(chinese) == shape(english)
     title, *_ = re.findall(r"^# (.+)$", prose(english), re.MULTILINE)
     sections = anchors(english) - {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")}
     assert sections <= anchors(chinese), "a link to the English page leads here, too"
