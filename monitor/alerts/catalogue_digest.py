@@ -167,12 +167,14 @@ def _figure(name: str, before: str | None, after: str | None, say: Language) -> 
         return say.gettext("another formula of its price")
     unknown = say.gettext("not told")
     label = say.gettext(_LABELS.get(name, name))
-    return f"{label} {before or unknown} → {after or unknown}{_share(before, after)}"
+    return f"{label} {before or unknown} → {after or unknown}{_share(before, after, say)}"
 
 
-def _share(before: str | None, after: str | None) -> str:
+def _share(before: str | None, after: str | None, say: Language) -> str:
     """Return by how much a figure rose or fell, as ` (+25 %)`; nothing where that has no meaning."""
     if not before or not after or float(before) == 0:
         return ""
     times = float(after) / float(before)
-    return f" ({(times - 1) * 100:+.0f} %)" if times <= _MOST_TIMES else ""
+    if times > _MOST_TIMES:
+        return ""
+    return say.gettext(" (%(share)s %%)", share=f"{(times - 1) * 100:+.0f}")

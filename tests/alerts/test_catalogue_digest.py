@@ -58,14 +58,14 @@ def test_a_day_is_told_by_service_with_what_is_asked_and_gone_first() -> None:
     )
     assert catalogue_digest(both, CHINESE) == (
         "🏷 OhMyGPT：模型或价格有变化\n"
-        "OhMyGPT，US direct和Cloudflare CDN：\n"
+        "OhMyGPT · US direct和Cloudflare CDN：\n"
         "已下架，而你的检测正在用：gone（那里最接近的是 gone-2）\n"
         "新增模型：fresh\n"
         "已下架：other\n"
         "新增分组：new-group\n"
         "已取消的分组：old-group\n"
-        "分组 vip：倍率 0.8 → 1 (+25 %)\n"
-        "a：倍率 0.625 → 1.25 (+100 %)\n"
+        "分组 vip：倍率 0.8 → 1（+25%）\n"
+        "a：倍率 0.625 → 1.25（+100%）\n"
         "b：输入（美元/百万 token） 未公布 → 2.5、输出（美元/百万 token） 未公布 → 10\n"
         "c：计价公式有变化"
     )

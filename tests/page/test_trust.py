@@ -50,7 +50,7 @@ def test_a_model_is_said_to_be_compared_with_its_past_and_the_other_base_urls(
         "One-word answers are spread as when they were learned, on 12 November, and as through the"
         " other base URLs."
     )
-    assert said(fact, "zh-CN") == "单词回答的分布与学习时（11月12日）一致，也与其他 base URL 一致。"  # noqa: RUF001
+    assert said(fact, "zh-CN") == "单词回答的分布与学习时（11月12日）一致，也与其他端点一致。"  # noqa: RUF001
     assert fact.measured is not None
     alone = replace(fact, compared_with=("own_past",))
     assert said(alone) == "One-word answers are spread as when they were learned, on 12 November."
