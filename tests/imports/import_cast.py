@@ -15,6 +15,7 @@ from monitor.imports import Imported, plan, toml_text
 from monitor.model import MonitorError
 
 BOT = f"123456789:{'A' * 35}"
+SLACK = "https://hooks.slack.com"
 
 
 def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from import_cast import BOT, anything, like, must_validate, written
+from import_cast import BOT, SLACK, anything, like, must_validate, written
 
 from monitor.imports.gatus import GatusFile, read_gatus
 
@@ -49,7 +49,7 @@ ui: {{title: Our relays}}
 maintenance: {{start: 23:00, duration: 1h, timezone: Europe/Amsterdam, every: [Monday, Thursday]}}
 alerting:
   telegram: {{token: "{BOT}", id: "-10042"}}
-  slack: {{webhook-url: "https://hooks.slack.com/services/T0/B0/s3cret"}}
+  slack: {{webhook-url: "{SLACK}/services/T0/B0/s3cret"}}
 external-endpoints: [{{name: batch, token: s3cret}}]
 """
 

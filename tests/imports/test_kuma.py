@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from import_cast import BOT, anything, like, must_validate, run, written
+from import_cast import BOT, SLACK, anything, like, must_validate, run, written
 from kuma_cast import KEY, backup, database, monitor, notification
 
 from monitor.imports.kuma import read_kuma
@@ -183,9 +183,7 @@ CHANNELS = [
     ),
     (
         "slack",
-        {
-            "slackwebhookURL": "https://hooks.slack.com/services/T0000AAAA/B0000AAAA/s3cretaaaaaaaaaaaaaaaaaa"
-        },
+        {"slackwebhookURL": f"{SLACK}/services/T0000AAAA/B0000AAAA/s3cretaaaaaaaaaaaaaaaaaa"},
         "slack://T0000AAAA/B0000AAAA/${OPS_TOKEN}",
     ),
     (
