@@ -109,7 +109,7 @@ def test_every_command_and_option_that_a_page_names_exists() -> None:
 
 
 def test_every_file_that_a_page_for_contributors_names_exists() -> None:
-    """Spans such as `monitor/cycle.py`, `tests/page/` or `tests/hostile/hostile_*.py`."""
+    """Spans such as `monitor/cycle.py`, `tests/page/`, `tests/hostile/hostile_*.py`, or `digest.py` beside its folder."""
     for page, least in (("contributing.md", 25), ("testing.md", 10)):
         text = (ROOT / "docs" / page).read_text()
         named = set(re.findall(r"`((?:monitor|tests|docs|templates|systemd)/[\w./*-]*)`", text))
@@ -120,6 +120,9 @@ def test_every_file_that_a_page_for_contributors_names_exists() -> None:
         }
         assert len(named) >= least, page
         assert {name for name in named if not any(ROOT.glob(name.rstrip("/")))} == set(), page
+        without_folder = set(re.findall(r"`(\w+\.py)`", text))
+        there = {path.name for room in ("monitor", "tests") for path in (ROOT / room).rglob("*.py")}
+        assert without_folder - there == set(), page
 
 
 def test_the_map_knows_the_twelve_usual_changes_and_every_room() -> None:

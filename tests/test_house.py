@@ -1,8 +1,9 @@
-"""The house rules that no linter knows: names are unique, docstrings are sentences, tests stand alone."""
+"""The house rules that no linter knows: names, docstrings, what is pure, and that tests mirror the house and stand alone."""
 
 import ast
 import re
 import tokenize
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,11 @@ TESTS = ROOT / "tests"
 
 MAY_SHARE_FILE_NAMES = ("cli", "demo", "probes/kinds", "probes/readers")
 """A command, a kind or a protocol is often named as the part of the product that serves it."""
+
+OF_THE_WHOLE = {"bench", "channels", "hostile", "integration", "service", "simulation"}
+"""Folders of tests that ask several rooms at once; each other one is a room's."""
+PURE_WITH_A_LIBRARY = ("cli", "demo")
+"""Rooms whose pure modules may build on others that are not, or draw from a `Random` that they are given."""
 
 FRAGMENT = re.compile(
     r"(Of|None where|What|Nor|Whether|Why|How|Who|Which|By|As|Also|And|Or|But|From|When|Where|Never"
@@ -128,3 +134,31 @@ def test_tests_do_not_import_tests() -> None:
         for name in re.findall(r"^ *(?:from|import) +(test_\w+)", path.read_text(), re.MULTILINE)
     ]
     assert importing == []
+
+
+def test_tests_mirror_the_house() -> None:
+    """A newcomer finds the tests of a room under the room's name."""
+    rooms = {path.parent.relative_to(MONITOR) for path in MONITOR.rglob("__init__.py")}
+    folders = {path.parent.relative_to(TESTS) for path in own_files(TESTS)} - {Path()}
+    mirrored = {path for path in folders if str(path) not in OF_THE_WHOLE}
+    assert mirrored <= rooms, "want a room of that name, or a place in OF_THE_WHOLE"
+    assert {room for room in rooms if len(room.parts) == 1} <= folders
+
+
+def test_what_calls_itself_pure_is_held_to_it_by_a_contract() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    held = {
+        name
+        for contract in settings["contracts"]
+        if contract["type"] == "forbidden"
+        and {"asyncio", "random"} <= {*contract["forbidden_modules"]}
+        for name in contract["source_modules"]
+    }
+    free = []
+    for path in modules(*PURE_WITH_A_LIBRARY):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        names = {".".join(parts[:length]) for length in range(2, len(parts) + 1)}
+        first_line = path.read_text().partition("\n")[0]
+        if re.search(r"\bPure[.;:]|; pure\.", first_line) and not names & held:
+            free.append(short(path))
+    assert free == [], "want them in the contract of pyproject.toml that names what is pure"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from requests.adapters import HTTPAdapter
 
-from monitor.alerts import Notifier
+from monitor.alerts import Notifier, channel_format
 from monitor.alerts.channel_format import (
     ChannelFormat,
     Markup,
@@ -350,3 +351,32 @@ for scheme in {*known._TRUTHS, *known._MARKDOWN}:
     assert scheme in manager, scheme
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+MONITOR = Path(channel_format.__file__).parents[1]
+KNOW_MORE = {
+    "alerts/acceptance.py": "how a service refuses",
+    "alerts/channel_proofs.py": "which schemas nobody has tried",
+    "imports/apprise_address.py": "how an address is made of another program's settings",
+    "imports/gatus.py": "what Gatus calls services",
+    "imports/kuma.py": "what Uptime Kuma calls services",
+}
+"""Modules that may name several channels, and what they know that is no format."""
+
+
+def test_nobody_else_knows_channels() -> None:
+    known = {
+        *channel_format._EVENTS,
+        *channel_format._PRIORITIES,
+        *channel_format._LINKS,
+        *channel_format._MARKDOWN,
+        *channel_format._TRUTHS,
+    }
+    naming = {
+        path.relative_to(MONITOR).as_posix(): names
+        for path in MONITOR.rglob("*.py")
+        if path != Path(channel_format.__file__)
+        if len(names := known & {*re.findall(r'"(\w+)"', path.read_text())}) >= 2
+    }
+    assert {path: names for path, names in naming.items() if path not in KNOW_MORE} == {}
+    assert {*KNOW_MORE} <= {*naming}, "an exception that is not needed any more"
