@@ -94,28 +94,24 @@ def _write_config(
 def _add_history(file: Path, planned: Plan, path: Path) -> None:
     """Add the heartbeats to the store of the configuration at `path`, and say what came of it."""
     loaded = load(path, secrets=Secrets.NONE)
-    checks: dict[str, str] = {}
+    monitors: dict[str, str] = {}
     for monitor, place in planned.places.items():
-        checks.setdefault("/".join(place), monitor)
-    known = {check.key for check in loaded.checks}
-    for key in checks:
-        if key not in known:
-            say(f"no history: {path} has no check {key}; it was renamed or left out")
-    sources = {monitor: key for key, monitor in checks.items() if key in known}
+        monitors.setdefault("/".join(place), monitor)
+    for key in sorted(monitors.keys() - {check.key for check in loaded.checks}):
+        say(f"no history: {path} has no check {key}; it was renamed or left out")
     with (
         closing(KumaDatabase(file)) as database,
         progress("heartbeats", database.count_heartbeats()) as advance,
     ):
-        added = asyncio.run(add_history(loaded, database, sources, advance))
+        added = asyncio.run(add_history(loaded, database, monitors, advance))
     for one in added:
         if one.first is None:
             say(f"no history: nothing of {one.check} is older than what the store has")
         else:
-            counted_before = f", and what was counted in {one.hours} hours and {one.days} days"
-            counts = counted_before if one.hours or one.days else ""
-            say(
-                f"history: {one.runs} runs of {one.check}{counts}, since {one.first:%Y-%m-%d %H:%M} UTC"
-            )
+            counts = f", and what was counted in {one.hours} hours and {one.days} days"
+            counts = counts if one.hours or one.days else ""
+            since = f"{one.first:%Y-%m-%d %H:%M} UTC"
+            say(f"history: {one.runs} runs of {one.check}{counts}, since {since}")
 
 
 def _write_credentials(folder: Path, secrets: Mapping[str, str], *, force: bool) -> None:

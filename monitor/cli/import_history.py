@@ -24,9 +24,6 @@ from monitor.imports.kuma_heartbeats import (
 )
 from monitor.model import Check, Resolution, RunRecord
 from monitor.store import Store
-from monitor.store.past_counts import add_past_counts
-from monitor.store.run_rows import Ids
-from monitor.store.transaction import WriteSet, write
 
 _AT_ONCE = 2000
 _CONNECTING = frozenset({"tcp", "tls"})
@@ -37,31 +34,30 @@ class AddedHistory:
     """Says what was added of one check."""
 
     check: str
-    runs: int
-    hours: int
-    days: int
-    first: datetime | None
+    runs: int = 0
+    hours: int = 0
+    days: int = 0
+    first: datetime | None = None
 
 
 async def add_history(
     config: Config,
     database: KumaDatabase,
-    sources: Mapping[str, str],
-    advance: Callable[[int], None] = lambda _: None,
+    monitors: Mapping[str, str],
+    advance: Callable[[int], None],
 ) -> tuple[AddedHistory, ...]:
-    """Add what the database knows of these monitors, given as check by monitor.
+    """Add what the database knows of these monitors, given by the key of the check that each became.
 
     Raises StoreError where a daemon holds the store, or it cannot be written.
     """
-    checks = {check.key: check for check in config.checks}
     clock = SystemClock()
     store = Store(config.store, clock=clock, vantage=config.vantage, history=config.history)
     store.open()
     try:
         added = []
-        for monitor, key in sources.items():
-            if key in checks:
-                work = _Adding(config, store, database, checks[key], monitor, advance)
+        for check in config.checks:
+            if check.key in monitors:
+                work = _Adding(config, store, database, check, monitors[check.key], advance)
                 added.append(await work.add(clock.now()))
                 await store.prune(clock.now(), config.history)
         return tuple(added)
@@ -83,31 +79,28 @@ class _Adding:
         self._check, self._monitor, self._advance = check, monitor, advance
 
     async def add(self, now: datetime) -> AddedHistory:
+        key = self._check.key
         before = await asyncio.to_thread(self._oldest) or now
         newest = newest_moment(self._database.heartbeats(self._monitor, written(now)))
-        nothing = AddedHistory(check=self._check.key, runs=0, hours=0, days=0, first=None)
         if newest is None:
-            return nothing
+            return AddedHistory(check=key)
         since = complete_since(self._database.version, newest)
         runs, first = 0, None
         entries_left = self._entries(before, since)
         while entries := tuple(islice(entries_left, _AT_ONCE)):
-            await self._write(entries, now)
+            await self._store.backfill(entries)
             runs, first = runs + len(entries), entries[-1].result.at
         counts = past_counts(
             self._database.statistics(self._monitor, "stat_hourly"),
             self._database.statistics(self._monitor, "stat_daily"),
-            min(since, Resolution.HOUR.begin(before)) if since.year > 1 else since,
+            min(since, Resolution.HOUR.begin(before)),
         )
         if counts:
-            key, vantage = self._check.key, self._config.vantage
-            await self._store.transact(
-                lambda connection: add_past_counts(connection, key, vantage, counts)
-            )
+            await self._store.backfill_counts(key, self._check.probe.kind, counts)
             first = min(counted.at for counted in counts)
         hours = sum(counted.resolution is Resolution.HOUR for counted in counts)
         return AddedHistory(
-            check=self._check.key, runs=runs, hours=hours, days=len(counts) - hours, first=first
+            check=key, runs=runs, hours=hours, days=len(counts) - hours, first=first
         )
 
     def _oldest(self) -> datetime | None:
@@ -122,23 +115,11 @@ class _Adding:
 
     def _entries(self, before: datetime, since: datetime) -> Iterator[RunRecord]:
         """Yield the runs of the heartbeats in this time, newest first."""
+        check, kind = self._check.key, self._check.probe.kind
         rows = self._database.heartbeats(self._monitor, written(before))
-        recent = takewhile(lambda row: (moment(row.get("time")) or since) >= since, rows)
-        for row in recent:
+        for row in takewhile(lambda row: (moment(row.get("time")) or since) >= since, rows):
             self._advance(1)
-            result = result_of(
-                row,
-                self._check.key,
-                self._config.vantage,
-                connects=self._check.probe.kind in _CONNECTING,
-            )
+            result = result_of(row, check, self._config.vantage, connects=kind in _CONNECTING)
             if result is not None and result.at < before:
                 before = result.at
-                yield RunRecord(result=result, kind=self._check.probe.kind)
-
-    async def _write(self, entries: tuple[RunRecord, ...], now: datetime) -> None:
-        """Write a page of runs, not through the daemon's memory, which holds what is recent."""
-        vantage, items = self._config.vantage, WriteSet.of(entries)
-        await self._store.transact(
-            lambda connection: write(connection, Ids(), items, now, vantage=vantage)
-        )
+                yield RunRecord(result=result, kind=kind)

@@ -32,8 +32,6 @@ from monitor.model import (
     Usage,
 )
 from monitor.store import Store
-from monitor.store.run_rows import Ids
-from monitor.store.transaction import WriteSet, write
 
 DAYS = 90
 YOUNG, YOUNG_DAYS = "proxy-2", 40
@@ -152,10 +150,7 @@ async def write_past(config: Config, voting: QuorumSettings, clock: Clock, rng: 
         voting = replace(voting, intervals=intervals)
         engine = AlertEngine(config.alerts, (), store.recall(), voting=voting)
         runs = past_runs(config.checks, now, rng)
-        entries = WriteSet.of(_recorded(engine, run, config.vantage) for run in runs)
-        await store.transact(
-            lambda connection: write(connection, Ids(), entries, now, vantage=config.vantage)
-        )
+        await store.backfill(_recorded(engine, run, config.vantage) for run in runs)
         hand.at = now  # the hours are over, and are added up
         await store.flush()
     finally:

@@ -61,15 +61,13 @@ _redact = Redactor()
 
 
 def moment(value: object) -> datetime | None:
-    """Read `2026-01-02 03:04:05.678`, which is UTC; None for anything else."""
-    if not isinstance(value, str):
-        return None
+    """Read `2026-01-02 03:04:05.678`, which is UTC, to the millisecond; None for anything else."""
     try:
-        at = datetime.fromisoformat(value.strip()[:40])
-    except ValueError:
+        at = datetime.fromisoformat(text(value).strip()[:40])
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return at if at.year >= 2000 else None
+    return at.replace(microsecond=at.microsecond // 1000 * 1000) if at.year >= 2000 else None
 
 
 def written(at: datetime) -> str:
@@ -85,28 +83,18 @@ def result_of(row: Row, check: str, vantage: str, *, connects: bool = False) -> 
     at, status = moment(row.get("time")), number(row.get("status"))
     if at is None or status not in {_UP, *_FAILED}:
         return None
-    said = text(row.get("msg"))
+    said, ping = text(row.get("msg")), number(row.get("ping"))
     code = _STATUS.search(said)
-    http_status = int(code[1]) if code and 100 <= int(code[1]) <= 599 else None
-    if status in _FAILED:
-        return Result(
-            check=check,
-            vantage=vantage,
-            at=at,
-            outcome=Outcome.DOWN,
-            failure=failure_of(said),
-            http_status=http_status,
-        )
-    ping = number(row.get("ping"))
     took = ping if ping is not None and 0 <= ping <= _LONGEST_PING_MS else None
-    timings = Timings(connect=took if connects else None, total=took)
+    is_up = status == _UP
     return Result(
         check=check,
         vantage=vantage,
         at=at,
-        outcome=Outcome.UP,
-        timings=timings,
-        http_status=http_status,
+        outcome=Outcome.UP if is_up else Outcome.DOWN,
+        failure=None if is_up else failure_of(said),
+        timings=Timings(connect=took if connects else None, total=took) if is_up else Timings(),
+        http_status=int(code[1]) if code and 100 <= int(code[1]) <= 599 else None,
     )
 
 

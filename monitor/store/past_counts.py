@@ -2,26 +2,20 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table
 
-from monitor.model import PastCounts, Resolution, StoreError
+from monitor.model import PastCounts, Resolution
 from monitor.store.histogram import COUNT_NAMES, Sum
 from monitor.store.rollup_job import HOURS_FROM, add_sums
-from monitor.store.run_rows import DAY_MS, HOUR_MS, millis
-from monitor.store.schema import CHECKS, DAYS, HOURS, mark
+from monitor.store.run_rows import DAY_MS, HOUR_MS, KnownId, millis
+from monitor.store.schema import DAYS, HOURS, mark
 
 
-def add_past_counts(
-    connection: Connection, check: str, vantage: str, counts: Iterable[PastCounts]
-) -> None:
+def add_past_counts(connection: Connection, check: KnownId, counts: Iterable[PastCounts]) -> None:
     """Add the counts of hours to hours and days, those of days to days alone. They have no times.
 
-    None of their runs may be stored. Raises StoreError for a check that was never stored.
+    None of their runs may be stored.
     """
-    query = select(CHECKS.c.id).where(CHECKS.c.key == check, CHECKS.c.vantage == vantage)
-    number = connection.execute(query).scalar()
-    if number is None:
-        raise StoreError(f"the store knows no check {check}")
     hours_from = mark(connection, HOURS_FROM) or 0
     sums: dict[Table, dict[tuple[int, int], Sum]] = {HOURS: {}, DAYS: {}}
     for counted in counts:
@@ -30,7 +24,7 @@ def add_past_counts(
         if counted.resolution is Resolution.HOUR and hour >= hours_from:
             places.append((HOURS, hour))
         for table, period in places:
-            sums[table].setdefault((period, number), Sum()).add(_sum(counted))
+            sums[table].setdefault((period, check.id), Sum()).add(_sum(counted))
     for table, some in sums.items():
         add_sums(connection, table, some)
 

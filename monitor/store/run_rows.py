@@ -87,34 +87,14 @@ class Ids:
         result = entry.result
         known = self._checks.get((result.check, result.vantage))
         if known is None:
-            known = self._find_check(connection, entry, now)
+            since = min(millis(result.at), millis(now))
+            known = stored_check(connection, result.check, result.vantage, entry.kind, since)
             self._checks[result.check, result.vantage] = known
         if known.kind != entry.kind:
             these = CHECKS.c.id == known.id
             connection.execute(update(CHECKS).where(these).values(kind=entry.kind))
             known.kind = entry.kind
         return known
-
-    def _find_check(self, connection: Connection, entry: RunRecord, now: datetime) -> KnownId:
-        result = entry.result
-        query = select(CHECKS.c.id, CHECKS.c.kind, CHECKS.c.rolled_until).where(
-            CHECKS.c.key == result.check, CHECKS.c.vantage == result.vantage
-        )
-        row = connection.execute(query).first()
-        if row is not None:
-            return KnownId(*row)
-        here = select(VANTAGES.c.name).where(VANTAGES.c.name == result.vantage)
-        if connection.execute(here).first() is None:
-            connection.execute(insert(VANTAGES), {"name": result.vantage})
-        values = {
-            "key": result.check,
-            "vantage": result.vantage,
-            "kind": entry.kind,
-            "rolled_until": min(millis(result.at), millis(now)) // HOUR_MS * HOUR_MS,
-        }
-        added = connection.execute(insert(CHECKS), values)
-        assert added.inserted_primary_key is not None
-        return KnownId(added.inserted_primary_key[0], entry.kind, values["rolled_until"])  # type: ignore[arg-type]
 
     def word(self, connection: Connection, what: str, text: str | None, day: int) -> int | None:
         """Give the id of a text; None where there is none, or too many of this sort already."""
@@ -149,6 +129,24 @@ class Ids:
         number = int(added.inserted_primary_key[0])
         self._words[what, text] = number, day
         return number
+
+
+def stored_check(connection: Connection, key: str, vantage: str, kind: str, since: int) -> KnownId:
+    """Find a check, or add it; nothing of a new one is in the rollups from the hour of `since` (unix ms) on."""
+    query = select(CHECKS.c.id, CHECKS.c.kind, CHECKS.c.rolled_until).where(
+        CHECKS.c.key == key, CHECKS.c.vantage == vantage
+    )
+    row = connection.execute(query).first()
+    if row is not None:
+        return KnownId(*row)
+    here = select(VANTAGES.c.name).where(VANTAGES.c.name == vantage)
+    if connection.execute(here).first() is None:
+        connection.execute(insert(VANTAGES), {"name": vantage})
+    rolled_until = since // HOUR_MS * HOUR_MS
+    values = {"key": key, "vantage": vantage, "kind": kind, "rolled_until": rolled_until}
+    added = connection.execute(insert(CHECKS), values)
+    assert added.inserted_primary_key is not None
+    return KnownId(added.inserted_primary_key[0], kind, rolled_until)
 
 
 def counted_row(entry: RunRecord) -> CountedRow:

@@ -23,6 +23,7 @@ from monitor.model import (
     NewerSchemaError,
     OperatorRequest,
     OutboxMessage,
+    PastCounts,
     RestartState,
     Result,
     RunRecord,
@@ -34,12 +35,14 @@ from monitor.model import (
 from monitor.store import retention, schema, small_tables
 from monitor.store.history import History
 from monitor.store.outbox import MessageQueue
+from monitor.store.past_counts import add_past_counts
 from monitor.store.reader import Reader, must_be_written, must_exist
+from monitor.store.run_rows import Ids, millis, stored_check
 from monitor.store.small_tables import CLEAN, CRASHES, SEEN
 from monitor.store.sqlite import connections
 from monitor.store.sqlite.health import FileHealth, Reserve
 from monitor.store.sqlite.repair import damage
-from monitor.store.transaction import Change, Done, Item
+from monitor.store.transaction import Change, Done, Item, WriteSet, write
 from monitor.store.writer import AlsoWritten, Writer
 
 T = TypeVar("T")
@@ -384,6 +387,22 @@ class Store:
                     self._history.add(entry)
 
         return await asyncio.wrap_future(self._writer.call(work, committed))
+
+    async def backfill(self, entries: Iterable[RunRecord]) -> None:
+        """Commit runs of the past in one transaction; memory, which has what is recent, does not get them. Raises StoreError."""
+        write_set, now = WriteSet.of(entries), self._clock.now()
+        await self._write(
+            lambda connection: write(connection, Ids(), write_set, now, vantage=self._vantage)
+        )
+
+    async def backfill_counts(self, check: str, kind: str, counts: Iterable[PastCounts]) -> None:
+        """Add what was counted of a check, of a probe of this kind, while none of its runs was kept. Raises StoreError."""
+        now = millis(self._clock.now())
+        await self._write(
+            lambda connection: add_past_counts(
+                connection, stored_check(connection, check, self._vantage, kind, now), counts
+            )
+        )
 
     def learn_spent(self, vantage: str, spent: Mapping[tuple[date, str], Spend]) -> None:
         """Know what another vantage has spent in all, by day and service, as soon as it is committed."""

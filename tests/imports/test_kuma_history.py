@@ -179,6 +179,23 @@ def test_version_2_keeps_counts_of_what_is_older_than_a_day(tmp_path: Path) -> N
     assert counted(tmp_path) == found
 
 
+def test_what_was_counted_is_added_where_all_heartbeats_are_of_a_maintenance(
+    tmp_path: Path,
+) -> None:
+    day = (NOW - timedelta(days=3)).replace(hour=0, minute=0)
+    database(
+        tmp_path / "kuma.db",
+        2,
+        monitor=[MONITOR],
+        heartbeat=[beat(1, 3, "Monitor under maintenance", None)],
+        stat_daily=[{"monitor_id": 7, "timestamp": int(day.timestamp()), "up": 1430, "down": 9}],
+    )
+    done = run(tmp_path, "import", "kuma.db", "--history")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert counted(tmp_path) == {day.date().isoformat(): (1430, 9, 0)}
+    assert exported(tmp_path) == []
+
+
 def test_a_store_that_a_daemon_holds_is_left_alone(tmp_path: Path) -> None:
     database(tmp_path / "kuma.db", 1, monitor=[MONITOR], heartbeat=BEATS)
     assert run(tmp_path, "import", "kuma.db").returncode == 0
@@ -234,7 +251,7 @@ def test_a_message_tells_the_kind_where_it_is_known(said: str, kind: FailureKind
 
 ROW = like(
     {
-        "time": anything("2026-01-02 03:04:05.678"),
+        "time": anything("2026-01-02 03:04:05.678", "9999-12-31T23:59:59-14:00"),
         "status": anything(0, 1, 2, 3, "1"),
         "msg": anything("200 - OK"),
         "ping": anything(),
