@@ -42,6 +42,7 @@ models = "1m"
 page = {{ kind = "http", every = "1m" }}
 chat = {{ every = "5m", stream = false }}
 long = {{ kind = "chat", every = "1d", stream = false, numbers = 4000, timeout = "5m" }}
+tokenizer = {{}}
 """
 
 
@@ -265,3 +266,35 @@ async def test_a_model_that_is_gone_is_told_with_the_nearest_that_is_listed(
     assert failure.kind is FailureKind.NO_CHANNEL
     assert failure.message.endswith(nearest)
     assert nearest not in latest["relay/edge/chat"].failure.message
+
+
+async def test_what_a_daily_probe_says_of_several_runs_is_believed_at_once_and_asked_once_a_day(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    async with relaying() as relay, ticking(tmp_path, clock, relay) as run:
+        added, wobbles = 0, False
+
+        async def counting(_request: web.Request, asked: Asked) -> web.StreamResponse:
+            choice = {"message": {"content": "OK"}, "finish_reason": "stop"}
+            tokens = len(asked.json["messages"][-1]["content"]) + added
+            tokens += 300 * (wobbles and len(relay.asked) % 2)
+            usage = {"prompt_tokens": tokens, "completion_tokens": 1}
+            return web.json_response({"model": "model-x", "choices": [choice], "usage": usage})
+
+        async def days(number: int) -> str:
+            believed = ""
+            for _ in range(number):
+                assert await run.tick("direct/tokenizer", after=86_400) is None
+                believed += "x" if run.cycle.alerts.open_incidents else "."
+            return believed
+
+        relay.answering = counting
+        assert await days(3) == "..."
+        added = 700
+        assert await days(4) == ".xxx"
+        (incident,) = run.cycle.alerts.open_incidents
+        assert incident.failure.kind is FailureKind.PROMPT_INJECTED
+        wobbles = True  # what cannot be judged does not end it
+        assert await days(3) == "xxx"
+        added, wobbles = 0, False
+        assert await days(4) == "xx.."

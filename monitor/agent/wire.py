@@ -109,6 +109,7 @@ def run_document(run: SentRun) -> Document:
         "retry_after": None if result.retry_after is None else result.retry_after // _MS,
         "late": min(result.late_ms, _LONGEST_MS) or None,
         "untrusted": not result.trusted_timings or None,
+        "promise_kept": result.promise_kept,
         "missed": run.missed or None,
         "evidence": run.evidence and _evidence_document(run.evidence),
     }
@@ -260,6 +261,7 @@ def decode_run(value: Any, vantage: str) -> SentRun:
         retry_after=_duration(document, "retry_after"),
         late_ms=_number(document, "late", _LONGEST_MS) or 0.0,
         trusted_timings=not _flag(document, "untrusted"),
+        promise_kept=_promise_kept(document, failure),
     )
     evidence = document.get("evidence")
     return SentRun(
@@ -267,6 +269,15 @@ def decode_run(value: Any, vantage: str) -> SentRun:
         evidence=None if evidence is None else _evidence(evidence),
         missed=_integer(document, "missed", 0, _MOST) or 0,
     )
+
+
+def _promise_kept(document: Document, failure: Failure | None) -> bool | None:
+    if "promise_kept" not in document:
+        return None
+    is_kept = _flag(document, "promise_kept")
+    if is_kept is (failure is not None):
+        raise WireError("`promise_kept` of a result is not what its failure says")
+    return is_kept
 
 
 def shifted(run: SentRun, at: datetime, *, trusted: bool) -> SentRun:

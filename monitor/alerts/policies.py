@@ -130,7 +130,7 @@ class Degraded(ResultPolicy):
     """A user gets an answer with something wrong; it must last longer than an outage to be believed.
 
     A run that is down says nothing about that. A certificate that ends soon is the business of
-    `CertificateExpiry`: it must not hide for weeks what else goes wrong.
+    `CertificateExpiry`: it must not hide for weeks what else goes wrong. The same holds of `BrokenPromise`.
     """
 
     kind: ClassVar[str] = "degraded"
@@ -140,9 +140,29 @@ class Degraded(ResultPolicy):
     def judge(self, history: RunHistory) -> Verdict:
         result = history.latest
         is_ending = result.failure is not None and result.failure.kind is FailureKind.CERT_EXPIRING
-        if result.outcome is Outcome.DEGRADED and not is_ending:
+        is_broken = result.promise_kept is False
+        if result.outcome is Outcome.DEGRADED and not (is_ending or is_broken):
             return Verdict.BAD
         return Verdict.GOOD if result.outcome in _ANSWERED else Verdict.NONE
+
+
+@_listed
+@dataclass(frozen=True, slots=True)
+class BrokenPromise(ResultPolicy):
+    """It is not what one pays for, as several runs of one probe say together: there is nothing left to wait for.
+
+    Such a probe may run once a day, and a run that could not judge is no sign that all is well again.
+    """
+
+    kind: ClassVar[str] = "promise"
+    severity: ClassVar[Severity] = Severity.DEGRADED
+    most_runs: ClassVar[int | None] = 1
+
+    def judge(self, history: RunHistory) -> Verdict:
+        kept = history.latest.promise_kept
+        if kept is None:
+            return Verdict.NONE
+        return Verdict.GOOD if kept else Verdict.BAD
 
 
 @_listed

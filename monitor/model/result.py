@@ -100,6 +100,11 @@ class Result:
     """False where our own event loop lagged during the run: such timings stay out of statistics."""
     balance: Balance | None = None
     """Judged at once, and not stored: the habit has the last ones."""
+    promise_kept: bool | None = None
+    """Whether several runs together say that what the probe tests is kept; None: they do not say, or one run is enough.
+
+    Judged at once, and not stored.
+    """
 
 
 WORDS_OF_BASELINE = 144

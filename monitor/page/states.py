@@ -42,7 +42,7 @@ def check_state(check: Check, history: CheckHistory | None, now: datetime) -> St
         return State.MAJOR
     if history.latest.outcome is Outcome.UNKNOWN:
         return State.UNKNOWN
-    if phases.get("degraded") in _BELIEVED:
+    if _BELIEVED & {phases.get("degraded"), phases.get("promise")}:
         return State.DEGRADED
     return State.OPERATIONAL if _has_served(history) else State.UNKNOWN
 

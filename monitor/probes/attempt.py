@@ -112,6 +112,7 @@ async def attempt(
         late_ms=late_ms,
         trusted_timings=exchange.lag_ms <= _LAG_MS,
         balance=finding.balance,
+        promise_kept=_promise_kept(probe, finding, failure),
     )
     return Attempted(
         result, _habit(finding.habit, habit, redact), _evidence(finding, failure, redact)
@@ -190,6 +191,15 @@ def _judge(finding: Finding, probe: ProbeSettings, now: datetime, cert_days: int
     lag_ms = finding.exchange.lag_total_ms
     patience_ms = min(_PATIENCE_MS[failure.kind.row.patience], probe.timeout.total_seconds() * 1000)
     return _overrun(lag_ms) if lag_ms > patience_ms / 2 > 0 else failure
+
+
+def _promise_kept(probe: ProbeSettings, finding: Finding, failure: Failure | None) -> bool | None:
+    """Return what several runs say of the promise that a probe tests; None for a probe that counts none."""
+    if not probe.counts_runs:
+        return None
+    if failure is None:
+        return True if finding.is_judged else None
+    return False if failure.kind in probe.broken_by else None
 
 
 def _overrun(lag_ms: float) -> Failure:

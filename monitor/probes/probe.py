@@ -113,6 +113,8 @@ class Finding:
     reader: ProtocolReader | None = None
     """What has read a model's answer, for a kind that reads on; it is not kept."""
     balance: Balance | None = None
+    is_judged: bool = True
+    """Whether there was enough to judge the promise that such a probe tests."""
     before_ms: float = 0.0
     """How long the calls before the last one took, where one call was not enough."""
     evidence: Evidence = field(default_factory=Evidence)
@@ -174,6 +176,8 @@ class ProbeSettings(BaseModel):
     """Whether the page shows such a check; what only the operator may know is not."""
     broken_by: ClassVar[frozenset[FailureKind]] = frozenset()
     """The failures by which the promise is broken that such a probe tests; the page then says what one gets."""
+    counts_runs: ClassVar[bool] = False
+    """Whether several runs must agree before it says that its promise is broken, so that one such result is believed."""
     audited: ClassVar[bool] = True
     """Whether `monitor audit` asks it of a base URL of which nothing is known but a model."""
     word_of_models: ClassVar[str] = ""

@@ -100,6 +100,7 @@ def runs(draw: st.DrawFn) -> SentRun:
         retry_after=draw(durations),
         late_ms=draw(st.floats(0, 1e9)),
         trusted_timings=draw(st.booleans()),
+        promise_kept=draw(st.sampled_from([None, failure is None])),
     )
     return SentRun(result=result, evidence=draw(st.none() | evidences), missed=draw(counts))
 

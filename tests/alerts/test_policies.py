@@ -63,12 +63,13 @@ def window(*results: Result) -> Rollup:
     return merge(Rollup.of(result) for result in results)
 
 
-def test_every_policy_has_its_rule_and_the_first_four_are_those_of_the_severities() -> None:
+def test_every_policy_has_its_rule_and_the_first_five_are_those_of_the_severities() -> None:
     rules = default_rules(AlertSettings())
     assert [rule.name for rule in rules] == [policy.kind for policy in ALWAYS]
-    assert [(rule.name, rule.after, rule.recover) for rule in rules[:4]] == [
+    assert [(rule.name, rule.after, rule.recover) for rule in rules[:5]] == [
         ("down", 3, 2),
         ("degraded", 5, 2),
+        ("promise", 1, 2),
         ("account", 2, 2),
         ("monitor", 3, 2),
     ]
@@ -306,8 +307,30 @@ B, G, N = Verdict.BAD, Verdict.GOOD, Verdict.NONE
 def test_what_each_policy_makes_of_each_sort_of_run(
     kind: FailureKind | None, verdicts: tuple[Verdict, ...]
 ) -> None:
-    asked = [policy for policy in ALWAYS if policy.kind not in {"certificate", "balance"}]
+    asked = [
+        policy for policy in ALWAYS if policy.kind not in {"certificate", "balance", "promise"}
+    ]
     assert tuple(policy.judge(Given(run(kind=kind))) for policy in asked) == verdicts
+
+
+@pytest.mark.parametrize(
+    ("kept", "kind", "promise", "degraded"),
+    [
+        (False, FailureKind.CACHE_MISSING, B, G),
+        (True, None, G, G),
+        (None, None, N, G),
+        (None, FailureKind.CACHE_MISSING, N, B),
+    ],
+)
+def test_what_several_runs_said_is_the_business_of_one_policy(
+    kept: bool | None,
+    kind: FailureKind | None,
+    promise: Verdict,
+    degraded: Verdict,
+) -> None:
+    history = Given(replace(run(kind=kind), promise_kept=kept))
+    names = ("promise", "degraded")
+    assert tuple(POLICIES[name]().judge(history) for name in names) == (promise, degraded)
 
 
 def test_how_sure_each_policy_must_be() -> None:
@@ -318,6 +341,7 @@ def test_how_sure_each_policy_must_be() -> None:
     assert sure(5, 3) == {
         "down": (5, 3),
         "degraded": (7, 3),
+        "promise": (1, 3),
         "account": (2, 3),
         "monitor": (5, 3),
         "refused": (5, 3),

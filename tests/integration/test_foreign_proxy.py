@@ -176,9 +176,12 @@ async def test_of_two_base_urls_the_one_that_asks_another_model_is_told(
     assert " unlike those of " in suspect.message
     assert counted is not None
     assert counted.message.endswith(" of honest")
-    assert [(incident.failure.kind, incident.checks) for incident in incidents] == [
-        (FailureKind.MODEL_SUSPECT, ("relay/cheap/identity",))
-    ]
+    (incident,) = incidents
+    assert {*incident.checks} == {
+        "relay/cheap/identity",
+        "relay/cheap/tokenizer",
+        "relay/honest/tokenizer",
+    }
 
 
 def record(simulation: Simulation, path: Path) -> None:

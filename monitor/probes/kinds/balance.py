@@ -77,7 +77,7 @@ def _deepseek(answers: list[JsonObject]) -> Balance | None:
         for info in objects_in(answers[0].get("balance_infos"))
         if (amount := _amount(info.get("total_balance"))) is not None
     ]
-    filled = (balance for balance in balances if balance.amount)
+    filled = (balance for balance in balances if (balance.amount or 0) > 0)
     return next(filled, balances[0] if balances else None)
 
 

@@ -37,6 +37,7 @@ class CacheProbe(ChosenApi):
     broken_by: ClassVar[frozenset[FailureKind]] = frozenset(
         {FailureKind.CACHE_MISSING, FailureKind.CACHE_UNREPORTED}
     )
+    counts_runs: ClassVar[bool] = True
 
     every: Duration = Field(default=timedelta(days=1), description="how often it runs")
     stream: bool = Field(default=False, description="ask for a stream")
@@ -82,7 +83,8 @@ class CacheProbe(ChosenApi):
             return second
         failure, habit = judge_cache(first.reader, second.reader, second.habit)
         note = Evidence(note="" if failure else share_of(second.reader))
-        return replace(second, failure=failure, habit=habit, evidence=note)
+        hit = failure is None and habit.mismatches == 0
+        return replace(second, failure=failure, habit=habit, evidence=note, is_judged=hit)
 
     async def _ask_behind(self, prefix: str, run: Run, habit: Habit, timeout: timedelta) -> Finding:
         """Ask one question. The size of the prompt is the operator's, and no news; the misses so far stay counted."""

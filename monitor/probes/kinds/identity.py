@@ -25,6 +25,7 @@ class IdentityProbe(ChatShape):
     title: ClassVar[str] = "Model identity"
     main_rank: ClassVar[int] = 95
     broken_by: ClassVar[frozenset[FailureKind]] = frozenset({FailureKind.MODEL_SUSPECT})
+    counts_runs: ClassVar[bool] = True
     compares_peers: ClassVar[bool] = True
     controlled: ClassVar[Mapping[str, str]] = {**ChatShape.controlled, "temperature": ""}
 
@@ -76,10 +77,12 @@ class IdentityProbe(ChatShape):
             return replace(finding, habit=replace(finding.habit, words=words))
         peers = [(name, habit.words) for name, habit in run.peers]
         reference = (self._known.title, self._known.sample) if self._known else None
+        is_measured = bool(words.since or reference or any(peer.is_compared for _, peer in peers))
         failure = await asyncio.to_thread(judge_words, words, peers, run.rng, reference)
         return replace(
             finding,
             failure=failure,
             habit=replace(finding.habit, words=words),
             evidence=Evidence(note=why_not_judged(words)),
+            is_judged=words.is_compared and is_measured,
         )

@@ -39,6 +39,7 @@ class TokenizerProbe(ChosenApi):
     broken_by: ClassVar[frozenset[FailureKind]] = frozenset(
         {FailureKind.TOKENIZER_CHANGED, FailureKind.PROMPT_INJECTED, FailureKind.OVER_BILLING}
     )
+    counts_runs: ClassVar[bool] = True
     compares_peers: ClassVar[bool] = True
 
     every: Duration = Field(default=timedelta(days=1), description="how often it runs")
@@ -112,6 +113,7 @@ class TokenizerProbe(ChosenApi):
             failure=judge_counts(tokens, peers),
             habit=replace(findings[-1].habit, tokens=tokens),
             evidence=Evidence(note=note_of(tokens)),
+            is_judged=bool(tokens.latest),
         )
 
 

@@ -197,6 +197,7 @@ def test_of_two_currencies_the_one_that_has_money_is_the_balance() -> None:
         return FORMS[0].read([{"balance_infos": told}])
 
     assert read(("CNY", "0.00"), ("USD", "50.00")) == Balance(amount=50.0, currency="USD")
+    assert read(("CNY", "-0.10"), ("USD", "50.00")) == Balance(amount=50.0, currency="USD")
     assert read(("CNY", "0.00"), ("USD", "0.00")) == Balance(amount=0.0, currency="CNY")
 
 
