@@ -89,6 +89,10 @@ def result_table(results: Iterable[tuple[Check, Result]]) -> Table:
     return rows
 
 
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def milliseconds(value: float | None) -> str:
     if value is None:
         return "-"

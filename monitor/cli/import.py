@@ -13,11 +13,10 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.console import progress, say
+from monitor.cli.console import counted, progress, say
 from monitor.cli.import_draft import Draft, draft_of
 from monitor.cli.import_history import add_history
 from monitor.cli.options import load, option
-from monitor.cli.validate import counted
 from monitor.config import Secrets
 from monitor.imports import KumaDatabase, Plan, open_source, plan, read_sources, toml_text
 from monitor.model import MonitorError

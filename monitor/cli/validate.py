@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from monitor.alerts import Notifier
-from monitor.cli.console import say, show, show_json
+from monitor.cli.console import counted, say, show, show_json
 from monitor.cli.cost_table import cost_document, cost_parts
 from monitor.cli.options import ConfigPath, load
 from monitor.config import Config
@@ -52,10 +52,6 @@ def summary(config: Config) -> str:
     keyless = sorted({check.service for check in config.checks if _lacks_key(check)})
     hint = f' No key for {", ".join(keyless)}: what needs one shows "no key".' if keyless else ""
     return ", ".join(counts) + "." + hint
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _lacks_key(check: Check) -> bool:

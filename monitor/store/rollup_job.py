@@ -3,7 +3,7 @@
 Every later run is in `runs` only, and whoever reads adds up. So a run and its share of every figure are
 committed by one insert, nothing half-counted survives a crash, and the hot path pays for no histogram. A
 run that comes late, for an hour that is already rolled up, is added to its hour and day in the
-transaction that writes it.
+transaction that writes it. What another program has counted, hours and days without runs, is added too.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, not_, select, update
 
+from monitor.model import PastCounts, Resolution
 from monitor.model.rollup import FIGURES
 from monitor.store.histogram import (
     COUNT_NAMES,
@@ -23,7 +24,7 @@ from monitor.store.histogram import (
     kinds_from,
     kinds_text,
 )
-from monitor.store.run_rows import COUNTED_RUNS, HOUR_MS
+from monitor.store.run_rows import COUNTED_RUNS, DAY_MS, HOUR_MS, KnownId, millis
 from monitor.store.schema import CHECKS, DAYS, HOURS, RUNS, mark, upsert
 
 HOURS_FROM, RUNS_FROM = "hours_from", "runs_from"
@@ -78,6 +79,29 @@ def add_runs(connection: Connection, runs: Iterable[tuple[int, int, CountedRow]]
         connection, HOURS, {key: total for key, total in hours.items() if key[0] >= hours_from}
     )
     add_sums(connection, DAYS, days)
+
+
+def add_past_counts(connection: Connection, check: KnownId, counts: Iterable[PastCounts]) -> None:
+    """Add the counts of hours to hours and days, those of days to days alone. They have no times.
+
+    None of their runs may be stored.
+    """
+    hours_from = mark(connection, HOURS_FROM) or 0
+    sums: dict[Table, dict[tuple[int, int], Sum]] = {HOURS: {}, DAYS: {}}
+    for counted in counts:
+        places = [(DAYS, millis(counted.at) // DAY_MS)]
+        hour = millis(counted.at) // HOUR_MS
+        if counted.resolution is Resolution.HOUR and hour >= hours_from:
+            places.append((HOURS, hour))
+        for table, period in places:
+            sums[table].setdefault((period, check.id), Sum()).add(_sum(counted))
+    for table, some in sums.items():
+        add_sums(connection, table, some)
+
+
+def _sum(counted: PastCounts) -> Sum:
+    named = {"up": counted.up, "down": counted.down, "maintenance": counted.maintenance}
+    return Sum([named.get(name, 0) for name in COUNT_NAMES])
 
 
 def add_sums(connection: Connection, table: Table, more: Sums) -> None:

@@ -35,8 +35,8 @@ from monitor.model import (
 from monitor.store import retention, schema, small_tables
 from monitor.store.history import History
 from monitor.store.outbox import MessageQueue
-from monitor.store.past_counts import add_past_counts
 from monitor.store.reader import Reader, must_be_written, must_exist
+from monitor.store.rollup_job import add_past_counts
 from monitor.store.run_rows import Ids, millis, stored_check
 from monitor.store.small_tables import CLEAN, CRASHES, SEEN
 from monitor.store.sqlite import connections
