@@ -8,12 +8,10 @@ from typing import Any
 
 from monitor import config
 from monitor.alerts import Notifier
+from monitor.cli.telegram_setup import ANY_TOKEN
 from monitor.imports import Plan, Remark, document_of, toml_text, without
 from monitor.model import Complaint, ConfigError, MonitorError, Redactor, clean_text
-
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_ANY_TOKEN = f"100000:{'x' * 35}"
-"""Stands for a Telegram token that is nowhere yet, where the configuration is only checked."""
+from monitor.model.secret import REFERENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +38,7 @@ def draft_of(planned: Plan, path: Path, env: Mapping[str, str]) -> Draft:
         known = _known(env, text)
         complaints = _complaints(text, path, {**_placeholders(text), **known, **secrets})
         if not complaints:
-            names = set(_REFERENCE.findall(text)) - secrets.keys() - known.keys()
+            names = set(REFERENCE.findall(text)) - secrets.keys() - known.keys()
             return Draft(
                 plan=planned,
                 document=document,
@@ -70,12 +68,12 @@ def _complaints(text: str, path: Path, env: Mapping[str, str]) -> tuple[Complain
 
 
 def _known(env: Mapping[str, str], text: str) -> Mapping[str, str]:
-    return {name: env[name] for name in _REFERENCE.findall(text) if env.get(name, "").strip()}
+    return {name: env[name] for name in REFERENCE.findall(text) if env.get(name, "").strip()}
 
 
 def _placeholders(text: str) -> Mapping[str, str]:
     """Return values that only stand for those of the environment, where the file names variables of its own."""
     tokens = set(re.findall(r"tgram://\$\{(\w+)\}", text))
     return {
-        name: _ANY_TOKEN if name in tokens else "placeholder" for name in _REFERENCE.findall(text)
+        name: ANY_TOKEN if name in tokens else "placeholder" for name in REFERENCE.findall(text)
     }

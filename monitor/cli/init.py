@@ -3,7 +3,6 @@
 It asks a few questions, or takes the answers as options, and writes a commented file that validates.
 """
 
-import json
 import os
 import re
 import sys
@@ -18,14 +17,14 @@ import typer
 from monitor import config
 from monitor.cli.console import say
 from monitor.cli.options import option
-from monitor.cli.telegram_setup import TELEGRAM_API, Chat, find_chats
+from monitor.cli.telegram_setup import ANY_TOKEN, Chat, find_chats
 from monitor.model import Complaint, ConfigError, MonitorError, Redactor, Secret
+from monitor.model.config_text import free_id, slug, toml_string
+from monitor.model.telegram_address import TELEGRAM_API
 
 TOKEN = "TELEGRAM_TOKEN"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_TRIES = 3
-_ANY_TOKEN = f"100000:{'x' * 35}"
-"""Stands for the bot's token where the configuration is only checked."""
 
 
 def command(
@@ -111,7 +110,7 @@ def check(answers: Answers, path: Path = Path("monitor.toml")) -> None:
     if answers.key and not is_variable:
         what = "want the name of a variable, such as OPENAI_API_KEY, not the key"
         raise ConfigError((Complaint("--key", what),))
-    env = {TOKEN: _ANY_TOKEN, answers.key or "_": "not-yet"}
+    env = {TOKEN: ANY_TOKEN, answers.key or "_": "not-yet"}
     config.parse(compose(answers), path=path, env=env)
 
 
@@ -135,15 +134,15 @@ def compose(answers: Answers) -> str:
         "# Written by `monitor init`; docs/configuration.md explains every key.",
         "# `monitor validate` checks it, `monitor once` asks everything once.",
         "",
-        f"[service.{_slug(name)}]",
-        f"name  = {_quoted(name)}",
+        f"[service.{_id(name)}]",
+        f"name  = {toml_string(name)}",
         *_key_and_model(answers),
         "",
-        f"[service.{_slug(name)}.endpoints]    # id = base URL; history hangs on the id",
-        *(f"{endpoint} = {_quoted(url)}" for endpoint, url in ids.items()),
+        f"[service.{_id(name)}.endpoints]    # id = base URL; history hangs on the id",
+        *(f"{endpoint} = {toml_string(url)}" for endpoint, url in ids.items()),
         "",
         "[page]",
-        f"title = {_quoted(name[:70] + ' status')}",
+        f"title = {toml_string(name[:70] + ' status')}",
         "",
         *_channel(answers),
     ]
@@ -156,7 +155,7 @@ def _key_and_model(answers: Answers) -> Iterable[str]:
     else:
         yield '# key   = "${OPENAI_API_KEY}"    # without one, only what needs no key is asked'
     if answers.model:
-        yield f"model = {_quoted(answers.model)}    # asked for a short streamed answer every 5 minutes"
+        yield f"model = {toml_string(answers.model)}    # asked for a short streamed answer every 5 minutes"
         yield '# budget_per_day = "500k tokens"    # paid probes pause there'
     else:
         yield '# model = "gpt-4o-mini"    # with one, a short answer is asked for every 5 minutes'
@@ -170,18 +169,14 @@ def _channel(answers: Answers) -> Iterable[str]:
     yield "[channel.telegram]    # `monitor test-alert` tries it"
     yield f'url = "tgram://${{{TOKEN}}}/{answers.chat}"'
     if answers.telegram_api != TELEGRAM_API:
-        yield f"telegram_api = {_quoted(answers.telegram_api)}"
+        yield f"telegram_api = {toml_string(answers.telegram_api)}"
 
 
 def _ids(urls: tuple[str, ...]) -> Mapping[str, str]:
     """Name each base URL after its host."""
     ids: dict[str, str] = {}
     for url in dict.fromkeys(urls):
-        slug = stem = _slug(_host(url))
-        number = 2
-        while slug in ids:
-            slug, number = f"{stem}-{number}", number + 1
-        ids[slug] = url
+        ids[free_id(_id(_host(url)), ids)] = url
     return ids
 
 
@@ -192,13 +187,8 @@ def _host(url: str) -> str:
         return "llm"
 
 
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "llm"
-
-
-def _quoted(value: str) -> str:
-    """Quote as TOML does, which is as JSON does but for one character."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _id(name: str) -> str:
+    return slug(name) or "llm"
 
 
 def ask(telegram_api: str) -> Answers:

@@ -9,8 +9,10 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from monitor.model import MonitorError, Secret, clean_text
+from monitor.model.telegram_address import TELEGRAM_API
 
-TELEGRAM_API = "https://api.telegram.org"
+ANY_TOKEN = f"100000:{'x' * 35}"
+"""Stands for a bot's token where the configuration is only checked."""
 _TIMEOUT_S = 15
 _MAX_BYTES = 4_000_000
 

@@ -15,7 +15,7 @@ from yarl import URL
 
 from monitor.diagnosis import parse_resolver
 from monitor.model import Proxy, Secret
-from monitor.probes.kinds.api_call import names_version
+from monitor.model.check import names_version
 
 _HTTP = ("http", "https")
 _LONGEST_LABEL = 63

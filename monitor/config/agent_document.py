@@ -7,7 +7,6 @@ without it another question would be asked.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
@@ -18,9 +17,9 @@ from monitor.config.build import Config, address_parts
 from monitor.config.env_references import References
 from monitor.config.load import from_document, references_of
 from monitor.model import Vantage, in_turn, turns_of
+from monitor.model.secret import REFERENCE
 
 Document = dict[str, Any]
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _WAYS = ("proxy", "ca_file", "headers")
 """Keys of an endpoint that belong to the hub's place, unless they are references."""
 
@@ -115,14 +114,14 @@ def _headers_of_probes(service: Mapping[str, Any]) -> Document:
 
 def _key(value: str | None) -> Document:
     """Return a reference to a key; `file:` leads to a file of the hub."""
-    return {"key": value} if value and _REFERENCE.search(value) else {}
+    return {"key": value} if value and REFERENCE.search(value) else {}
 
 
 def _travels(value: Any) -> bool:
     """Say whether a value is nothing but a reference, or a table of such."""
     if isinstance(value, dict):
         return all(_travels(item) for item in value.values())
-    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
+    return isinstance(value, str) and REFERENCE.fullmatch(value) is not None
 
 
 def _maintenance(tables: Mapping[str, Any], services: Mapping[str, Document]) -> Document:
@@ -197,4 +196,4 @@ def _unset(value: Any, references: References, key: str = "") -> Iterator[str]:
         for item in value:
             yield from _unset(item, references)
     elif isinstance(value, str) and key != "key":
-        yield from (name for name in _REFERENCE.findall(value) if not references.is_set(name))
+        yield from (name for name in REFERENCE.findall(value) if not references.is_set(name))

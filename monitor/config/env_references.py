@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from monitor.model import Complaint, Secret
+from monitor.model.secret import REFERENCE
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _REAL_KEY = re.compile(
     r"(?:sk|pk|xai|gsk)-[\w-]{12,}|AIza[\w-]{20,}|[0-9]{6,12}:[\w-]{30,}|[\w-]{32,}"
 )
@@ -75,13 +75,13 @@ class References:
             return any(self._lacks_secret(value.get(name), (*place, name)) for name in needed)
         if not (isinstance(value, str) and _is_secret(place)):
             return False
-        return any(self._look_up(name) is None for name in _REFERENCE.findall(value))
+        return any(self._look_up(name) is None for name in REFERENCE.findall(value))
 
     def _key(self, value: str, place: Place) -> str | None:
         if value.startswith("file:"):
             key = self._file(self.folder / value[5:], place)
             return self._keep(self._checked(key or "", value, place))
-        names = _REFERENCE.findall(value)
+        names = REFERENCE.findall(value)
         if not names and _REAL_KEY.search(value):
             self._complain(
                 place,
@@ -90,18 +90,18 @@ class References:
             return self._keep(None)
         if any(self._look_up(name) is None for name in names):
             return None
-        key = _REFERENCE.sub(lambda match: self._look_up(match[1]) or "", value).strip()
+        key = REFERENCE.sub(lambda match: self._look_up(match[1]) or "", value).strip()
         return self._keep(self._checked(key, value, place))
 
     def _checked(self, key: str, source: str, place: Place) -> str | None:
         """Complain of a key that no server can take; `source` is how the file names it."""
         trouble = _key_trouble(key)
         if trouble:
-            self._complain(place, f"{source} {trouble}" if _REFERENCE.search(source) else trouble)
+            self._complain(place, f"{source} {trouble}" if REFERENCE.search(source) else trouble)
         return key or None
 
     def _text(self, value: str, place: Place) -> str:
-        values = {name: self._look_up(name) for name in _REFERENCE.findall(value)}
+        values = {name: self._look_up(name) for name in REFERENCE.findall(value)}
         for name in sorted(name for name, text in values.items() if text is None):
             self._complain(
                 place, f"${{{name}}} is not set; export it, or give it as a systemd credential"
@@ -112,7 +112,7 @@ class References:
             self._complain(place, what)
         if _is_secret(place):
             self.secrets.extend(Secret(text) for text in values.values() if text)
-        return _REFERENCE.sub(lambda match: values[match[1]] or "", value)
+        return REFERENCE.sub(lambda match: values[match[1]] or "", value)
 
     def is_set(self, name: str) -> bool:
         return self._look_up(name) is not None

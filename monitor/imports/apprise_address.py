@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
+from monitor.model.telegram_address import TELEGRAM_API
+
 Keep = Callable[[str, str], str]
 """Puts a secret aside and returns its reference: (value, what it is)."""
 
@@ -18,6 +20,11 @@ def telegram(keep: Keep, token: str, chat: str, topic: str = "") -> str | None:
         return None
     thread = f":{topic}" if topic.strip().isdecimal() else ""
     return f"tgram://{keep(token, 'token')}/{chat}{thread}"
+
+
+def own_telegram_api(url: str) -> str | None:
+    """Return the address of one's own server of the Bot API; None for Telegram's."""
+    return url if url.rstrip("/") not in {"", TELEGRAM_API} else None
 
 
 def discord(keep: Keep, webhook: str, thread: str = "") -> str | None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from monitor.imports.grouping import Plan, free_id
-from monitor.imports.imported import slug
+from monitor.imports.grouping import Plan
 from monitor.imports.toml_text import document_of_service
+from monitor.model.config_text import free_id, slug
 
 Document = dict[str, Any]
 _LONGEST_TITLE = 80

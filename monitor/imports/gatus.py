@@ -262,9 +262,7 @@ class _Files:
                     place=place,
                     name=kind,
                     url=url,
-                    telegram_api=api
-                    if api.rstrip("/") not in {"", "https://api.telegram.org"}
-                    else None,
+                    telegram_api=address.own_telegram_api(api),
                     sources=frozenset(sources),
                 )
             )

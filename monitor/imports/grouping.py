@@ -8,11 +8,10 @@ belong together; where they are asked differently, the rest are services of thei
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import count
-from typing import Any
 from urllib.parse import urlsplit
 
-from monitor.imports.imported import Imported, ImportedCheck, Remark, slug
+from monitor.imports.imported import Imported, ImportedCheck, Remark
+from monitor.model.config_text import free_id, slug
 
 Ask = tuple[str, str, object]
 """A kind, its settings and its interval, to be compared."""
@@ -195,10 +194,3 @@ def _probes(checks: Iterable[ImportedCheck]) -> dict[str, ImportedCheck]:
         stem = check.kind if alone else slug(f"{check.kind}-{check.name}") or check.kind
         probes[free_id(stem, probes)] = check
     return probes
-
-
-def free_id(stem: str, taken: Mapping[str, Any]) -> str:
-    """Return the id, with a number behind it where it is taken."""
-    if stem not in taken:
-        return stem
-    return next(name for number in count(2) if (name := f"{stem}-{number}") not in taken)

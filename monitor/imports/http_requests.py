@@ -9,22 +9,11 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from monitor.imports.imported import Collector, ImportedCheck, name_of, shown, slug
+from monitor.imports.imported import Collector, ImportedCheck, name_of, shown
 from monitor.imports.llm_address import LlmCall, listed_model, llm_call
+from monitor.model.check import HEADER_NAME, MESSAGE_HEADERS
+from monitor.model.config_text import slug
 
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_NOT_OURS = frozenset(
-    {
-        "host",
-        "content-length",
-        "transfer-encoding",
-        "connection",
-        "accept-encoding",
-        "te",
-        "trailer",
-        "upgrade",
-    }
-)
 _OF_A_CALL = frozenset({"accept", "content-type", "anthropic-version", "user-agent"})
 """Headers that our probes of an API send by themselves, or in whose place they say who they are."""
 _HARMLESS = frozenset({"accept", "accept-language", "cache-control", "content-type", "user-agent"})
@@ -237,12 +226,12 @@ class _Making:
         kept: dict[str, str] = {}
         for name, value in asked.headers.items():
             one_line = " ".join(value.split())
-            if not _HEADER_NAME.fullmatch(name):
+            if not HEADER_NAME.fullmatch(name):
                 remark(
                     asked.place,
                     f"the header {shown(name)} is not carried over: no header has such a name",
                 )
-            elif name.lower() in _NOT_OURS:
+            elif name.lower() in MESSAGE_HEADERS:
                 remark(
                     asked.place,
                     f"the header {name} is not carried over: each request sets it by itself",

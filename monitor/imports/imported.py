@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.model import MonitorError, Redactor, clean_text
+from monitor.model.config_text import free_id
+from monitor.model.secret import REFERENCE
 
-_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _LONGEST_NAME = 80
 """Characters of a name that the configuration takes."""
 _redact = Redactor()
@@ -116,7 +117,7 @@ class Collector:
         A value that is a reference already stays what it is. The name is made of the hints.
         """
         value = value.strip()
-        if _REFERENCE.fullmatch(value) or (self._keeps_references and _REFERENCE.search(value)):
+        if REFERENCE.fullmatch(value) or (self._keeps_references and REFERENCE.search(value)):
             return value
         if value not in self._names:
             self._names[value] = self._name(hints)
@@ -125,13 +126,8 @@ class Collector:
 
     def _name(self, hints: Iterable[str]) -> str:
         words = (re.sub(r"[^A-Z0-9]+", "_", hint.upper()).strip("_") for hint in hints)
-        name = stem = "_".join(filter(None, words))[:60].strip("_") or "SECRET"
-        if name[0].isdigit():
-            name = stem = f"K_{stem}"
-        number = 2
-        while name in self._secrets:
-            name, number = f"{stem}_{number}", number + 1
-        return name
+        name = "_".join(filter(None, words))[:60].strip("_") or "SECRET"
+        return free_id(f"K_{name}" if name[0].isdigit() else name, self._secrets, "_")
 
     def text(self, value: str, *hints: str) -> str:
         """Return a text as it may stand in the file; one that holds a secret or a reference is put aside."""
@@ -169,8 +165,3 @@ def shown(value: object, limit: int = 60) -> str:
 def _digits(value: int) -> str:
     """Write a number; one of thousands of digits is refused by `str`."""
     return str(value) if abs(value) < 10**18 else "a very large number"
-
-
-def slug(text: str) -> str:
-    """Return the text as an id: `[a-z0-9-]`; empty where it has no such letter."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-")

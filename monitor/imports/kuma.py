@@ -23,8 +23,8 @@ from monitor.imports.imported import (
     ImportedWindow,
     name_of,
     shown,
-    slug,
 )
+from monitor.model.config_text import slug
 
 _USUAL_INTERVAL = timedelta(seconds=60)
 _SHARE_OF_INTERVAL = 0.8
@@ -50,7 +50,6 @@ _ASKS_NOTHING = {
     "websocket-upgrade": "a WebSocket is asked only of an LLM's API, by the probe `realtime`",
     "real-browser": "pages are not opened in a browser; the probe `http` asks for a page and a text in it",
 }
-_TELEGRAM = "https://api.telegram.org"
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
@@ -312,7 +311,7 @@ class _Backup:
                 place=place,
                 name=name,
                 url=url,
-                telegram_api=api if api.rstrip("/") not in {"", _TELEGRAM} else None,
+                telegram_api=address.own_telegram_api(api),
                 sources=frozenset(sources),
             )
         )

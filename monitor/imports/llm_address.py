@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult
 
-_VERSION = re.compile(r"v\d+(?:\.\d+)*(?:[a-z]+\d*)?", re.IGNORECASE)
+from monitor.model.check import names_version
+
 _CALL = re.compile(
     r"(?P<base>.*?)/(?P<call>models|chat/completions|completions|responses|messages|embeddings|moderations|rerank)/?"
 )
@@ -45,7 +46,7 @@ def llm_call(parts: SplitResult, method: str, body: str) -> LlmCall | None:
     if call is None or parts.query or not (isinstance(model, str) and model.strip()):
         return None
     kind = call["call"].partition("/")[0]
-    if kind == "models" or not (_names_version(call["base"]) or kind == "chat"):
+    if kind == "models" or not (names_version(call["base"]) or kind == "chat"):
         return None
     may_stream = bool(_MAY_STREAM.fullmatch(call["call"]))
     streams = asked.get("stream") is True if may_stream else None
@@ -56,7 +57,7 @@ def _listing(parts: SplitResult) -> LlmCall | None:
     call = _CALL.fullmatch(parts.path)
     if call is None or call["call"] != "models" or parts.query:
         return None
-    if not _names_version(call["base"]):
+    if not names_version(call["base"]):
         return None
     return LlmCall(kind="models", path=base_path(call["base"]))
 
@@ -64,13 +65,9 @@ def _listing(parts: SplitResult) -> LlmCall | None:
 def base_path(path: str) -> str:
     """Return the path of a base URL: without `/v1` where that is its only version, else to be taken as it stands."""
     shorter = path.removesuffix("/v1")
-    if shorter != path and not _names_version(shorter):
+    if shorter != path and not names_version(shorter):
         return shorter.rstrip("/")
-    return path if _names_version(path) else f"{path}#"
-
-
-def _names_version(path: str) -> bool:
-    return any(map(_VERSION.fullmatch, path.split("/")))
+    return path if names_version(path) else f"{path}#"
 
 
 def _object(body: str) -> Mapping[str, Any]:

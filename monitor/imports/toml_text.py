@@ -1,6 +1,5 @@
 """Writes a plan as the text of a monitor.toml for people: grouped, commented, with what was not carried over below."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -8,6 +7,7 @@ from typing import Any
 
 from monitor.imports.grouping import PlannedEndpoint, PlannedService
 from monitor.imports.imported import Remark
+from monitor.model.config_text import toml_string
 from monitor.model.duration import format_duration
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -109,7 +109,7 @@ def _keys(table: Document) -> Iterator[str]:
 
 
 def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _quoted(name)
+    return name if _BARE.fullmatch(name) else toml_string(name)
 
 
 def _value(value: Any) -> str:
@@ -122,13 +122,7 @@ def _value(value: Any) -> str:
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, int | float):
         return repr(value)
-    return _quoted(str(value))
-
-
-def _quoted(value: str) -> str:
-    """Quote as TOML does, which is as JSON does but for one character."""
-    text = value.encode("utf-8", "replace").decode()
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return toml_string(str(value))
 
 
 def _comment(text: str) -> str:

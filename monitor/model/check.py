@@ -1,5 +1,6 @@
 """Services, endpoints, and checks (one endpoint x one probe): what is watched."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +8,28 @@ from typing import Protocol
 
 from monitor.model.failure import FailureKind
 from monitor.model.secret import Secret
+
+_VERSION = re.compile(r"v\d+(?:\.\d+)*(?:[a-z]+\d*)?(?:-openai)?", re.IGNORECASE)
+"""A segment of a path that names an API's version: `v1`, `v4`, `v1beta`, `v2.1`, GPUStack's `v1-openai`."""
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+MESSAGE_HEADERS = frozenset(
+    {
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "accept-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+    }
+)
+"""Headers that say how a message is sent: another value breaks the request, or sends it elsewhere."""
+
+
+def names_version(path: str) -> bool:
+    """Say whether a segment of a path is the version of an API."""
+    return any(map(_VERSION.fullmatch, path.split("/")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

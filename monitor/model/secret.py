@@ -22,6 +22,8 @@ _PATTERNS = re.compile(
     """,
     re.VERBOSE,
 )
+REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""Stands in a file for a secret, or another variable of the environment: `${NAME}`."""
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Characters that move a terminal's cursor, change its state or turn its direction."""
 _BIDI = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")

@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode
 
 from monitor.model.secret import Secret
 
+TELEGRAM_API = "https://api.telegram.org"
+"""The Bot API where nobody has a server of their own."""
 _ADDRESS = re.compile(
     r"tgram://(?:bot)?(?:[^/@]+@)?(?P<token>\d+(?::|%3A)[\w-]+)/?(?P<rest>[^?]*)(?:\?(?P<query>.*))?",
     re.ASCII | re.IGNORECASE,

@@ -10,28 +10,15 @@ from typing import Annotated, Any, cast
 from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
 from monitor.model import Secret
+from monitor.model.check import HEADER_NAME, MESSAGE_HEADERS
 
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_OURS = frozenset(
-    {
-        "host",
-        "content-length",
-        "transfer-encoding",
-        "connection",
-        "accept-encoding",
-        "te",
-        "trailer",
-        "upgrade",
-    }
-)
-"""Headers that say how a message is sent: another value breaks the request, or sends it elsewhere."""
 _DEEPEST = 20
 
 
 def _header_name(text: str) -> str:
-    if not _NAME.fullmatch(text):
+    if not HEADER_NAME.fullmatch(text):
         raise ValueError("want header names such as X-Relay-Group")
-    if text.lower() in _OURS:
+    if text.lower() in MESSAGE_HEADERS:
         raise ValueError(f"{text} is set by the program for each request; remove it")
     return text
 

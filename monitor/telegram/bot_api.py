@@ -11,9 +11,9 @@ import aiohttp
 
 from monitor.model import NotDeliveredError, Redactor, Secret, clean_text
 from monitor.model.duration import read_pause
+from monitor.model.telegram_address import TELEGRAM_API
 from monitor.telegram.updates import integer
 
-TELEGRAM = "https://api.telegram.org"
 _MAX_BYTES = 4_000_000
 _CONNECT_S = 10
 _PERSON_MUST_MEND = {400, 401, 403, 404}
@@ -47,7 +47,7 @@ class BotApi:
     """Calls one bot's methods. Call it from one event loop, and close it."""
 
     def __init__(self, token: Secret, api: str | None, proxy: Secret | None) -> None:
-        self._token, self._api, self._proxy = token, (api or TELEGRAM).rstrip("/"), proxy
+        self._token, self._api, self._proxy = token, (api or TELEGRAM_API).rstrip("/"), proxy
         self._redact = Redactor([token])
         self._session: aiohttp.ClientSession | None = None
 

@@ -5,7 +5,6 @@ derives from `ApiCall` and inherits its `run`; chat-like kinds derive from `conv
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit, Secret, Spend
+from monitor.model.check import names_version
 from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.answer.stream_verdict import judge_stream, stream_stats
 from monitor.probes.exchange import ErrorType, Exchange, HttpRequest
@@ -31,18 +31,10 @@ from monitor.probes.verdict.transport import judge_body_transport, judge_transpo
 EVENT_STREAM = "text/event-stream"
 JSON = "application/json"
 
-_VERSION = re.compile(r"v\d+(?:\.\d+)*(?:[a-z]+\d*)?(?:-openai)?", re.IGNORECASE)
-"""A segment of a path that names an API's version: `v1`, `v4`, `v1beta`, `v2.1`, GPUStack's `v1-openai`."""
-
 
 def bearer(endpoint: Endpoint) -> Mapping[str, str]:
     """Return the key as most APIs want it; nothing without a key."""
     return {} if endpoint.key is None else {"Authorization": f"Bearer {endpoint.key.reveal()}"}
-
-
-def names_version(path: str) -> bool:
-    """Say whether a segment of a path is the version of an API."""
-    return any(map(_VERSION.fullmatch, path.split("/")))
 
 
 def api_url(endpoint: Endpoint, route: str) -> str:
@@ -52,7 +44,7 @@ def api_url(endpoint: Endpoint, route: str) -> str:
     """
     if endpoint.is_complete or names_version(urlsplit(endpoint.url).path):
         version, _, rest = route.removeprefix("/").partition("/")
-        route = f"/{rest}" if _VERSION.fullmatch(version) else route
+        route = f"/{rest}" if names_version(version) else route
     return endpoint.url + route
 
 

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import Field
 
 from monitor.model import Balance, BalanceHistory, Endpoint, Evidence, Failure
+from monitor.model.check import names_version
 from monitor.probes.exchange import Exchange, HttpRequest
-from monitor.probes.kinds.api_call import bearer, names_version
+from monitor.probes.kinds.api_call import bearer
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import JsonObject, as_object, as_text, objects_in
 from monitor.probes.verdict.classify import judge_http
