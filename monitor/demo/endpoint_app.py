@@ -20,7 +20,7 @@ from monitor.demo.api_common import (
     wrong_key,
 )
 from monitor.demo.endpoints import SimulatedEndpoint
-from monitor.demo.faults import SimulatedFault, error_page, home_page
+from monitor.demo.faults import CYCLE, SimulatedFault, error_page, home_page
 from monitor.demo.realtime_api import (
     accept_for_another,
     realtime_error,
@@ -29,12 +29,12 @@ from monitor.demo.realtime_api import (
 )
 from monitor.demo.replies import CACHED_TOKENS, ApiFormat, Reply
 from monitor.demo.streaming import TokenPace, break_connection, send_reply
+from monitor.demo.substitution import other_answers
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CurrentFault = Callable[[], SimulatedFault | None]
 """Returns what this endpoint does wrong at this moment."""
 
-_OF_OTHER_MODEL = frozenset({SimulatedFault.SUBSTITUTED, SimulatedFault.OTHER_TOKENIZER})
 _MAX_PROMPTS = 100
 _MAX_BODY = 4 * 1024 * 1024
 
@@ -49,14 +49,14 @@ class EndpointApp:
         current_fault: CurrentFault,
         rng: Random,
         *,
-        cycle: Callable[[], int] = lambda: 0,
+        seconds: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`cycle` says how often the script of faults has begun anew; prices change with it."""
+        """`seconds` returns how far the script of faults has come; prices change with its cycles."""
         self._endpoint = endpoint
         self._key = key
         self._current_fault = current_fault
         self._rng = rng
-        self._cycle = cycle
+        self._seconds = seconds
         self._prompts: deque[str] = deque(maxlen=_MAX_PROMPTS)
 
     def build(self) -> web.Application:
@@ -140,7 +140,7 @@ class EndpointApp:
         return await self._send_at_once(plain_api.TOKEN_USAGE)
 
     async def _pricing(self, _: web.Request) -> web.Response:
-        return await self._send_at_once(plain_api.pricing(self._cycle()))
+        return await self._send_at_once(plain_api.pricing(int(self._seconds() // CYCLE)))
 
     async def _embeddings(self, request: web.Request) -> web.Response:
         return await self._send_at_once(plain_api.embeddings(await _json(request)))
@@ -235,11 +235,13 @@ class EndpointApp:
 
     def _reply(self, make: Callable[[Json, Random], Reply], body: Json) -> Reply:
         asked, fault = body.get("model"), self._current_fault()
-        if fault not in _OF_OTHER_MODEL or asked not in CHAT_MODELS:
+        counts_as_other = fault is SimulatedFault.OTHER_TOKENIZER
+        is_other = counts_as_other or other_answers(fault, self._seconds(), self._rng)
+        if not is_other or asked not in CHAT_MODELS:
             return make(body, self._rng)
         (other,) = set(CHAT_MODELS) - {asked}
         theirs = make({**body, "model": other}, self._rng)
-        if fault is SimulatedFault.OTHER_TOKENIZER:
+        if counts_as_other:
             return replace(make(body, self._rng), tokens_in=theirs.tokens_in)
         return replace(theirs, model=asked)
 

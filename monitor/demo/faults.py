@@ -94,6 +94,8 @@ class SimulatedFault(StrEnum):
     WRONG_ANSWER = "gives wrong answers"
     OTHER_MODEL = "lets another model answer"
     SUBSTITUTED = "lets another model answer under the same name"
+    SUBSTITUTED_IN_TURN = "lets another model answer under the same name, every other hour"
+    SUBSTITUTED_SOMETIMES = "lets another model answer a fifth of the requests under the same name"
     SCHEMALESS = "ignores the form that was asked for"
     TOOLLESS = "answers in words where a tool is to be called"
     TOOL_CALL_CUT = "cuts the arguments of tool calls"

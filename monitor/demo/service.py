@@ -25,7 +25,7 @@ from aiohttp import web
 from monitor.clock import SystemClock
 from monitor.demo.endpoint_app import EndpointApp
 from monitor.demo.endpoints import CA_FILE, ENDPOINTS, PLACES, READY_FILE, Addresses
-from monitor.demo.faults import CYCLE, Script, SimulatedFault, fault_at, no_faults
+from monitor.demo.faults import Script, SimulatedFault, fault_at, no_faults
 from monitor.demo.faulty_listener import HOST, Certificates, FaultyListener, issue
 
 _MAX_MESSAGES = 100
@@ -86,7 +86,7 @@ async def serving(
                 key,
                 fault,
                 Random(rng.getrandbits(64)),  # noqa: S311  # a simulation
-                cycle=lambda: int(seconds() // CYCLE),
+                seconds=seconds,
             )
             listener = await stack.enter_async_context(_listening(app, fault, certificates))
             urls[place.id][endpoint.id] = f"https://{HOST}:{listener.port}"

@@ -1,6 +1,7 @@
 """The simulated service speaks every API, and plays every fault that a server can have."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -108,6 +109,12 @@ FAULTS: dict[SimulatedFault, tuple[FailureKind, str, dict[str, Any], Habit]] = {
     ),
     SimulatedFault.OTHER_MODEL: (FailureKind.MODEL_MISMATCH, "gemini", {}, USUAL),
     SimulatedFault.SUBSTITUTED: (FailureKind.MODEL_SUSPECT, "identity", {}, ONE_MODEL_THEN_ANOTHER),
+    SimulatedFault.SUBSTITUTED_IN_TURN: (
+        FailureKind.MODEL_SUSPECT,
+        "identity",
+        {},
+        ONE_MODEL_THEN_ANOTHER,
+    ),
     SimulatedFault.SCHEMALESS: (FailureKind.SCHEMA_IGNORED, "structured", {}, USUAL),
     SimulatedFault.TOOLLESS: (FailureKind.TOOL_CALL_MISSING, "tools", {}, USUAL),
     SimulatedFault.TOOL_CALL_CUT: (FailureKind.TOOL_CALL_BROKEN, "tools", {}, USUAL),
@@ -162,6 +169,8 @@ TAKE_LONG = {SimulatedFault.SLOW, SimulatedFault.STALLED}
 PARAMETERS = [
     pytest.param(fault, marks=pytest.mark.slow if fault in TAKE_LONG else ()) for fault in FAULTS
 ]
+UNSEEN = {SimulatedFault.SUBSTITUTED_SOMETIMES}
+"""What no probe tells: so `docs/methodology.md` says."""
 ELSEWHERE = {
     FailureKind.DNS_NXDOMAIN,
     FailureKind.DNS_SERVFAIL,
@@ -184,7 +193,7 @@ ELSEWHERE = {
 
 
 def test_every_act_has_its_kind_and_every_kind_that_a_server_causes_its_act() -> None:
-    assert set(FAULTS) == set(SimulatedFault)
+    assert set(FAULTS) | UNSEEN == set(SimulatedFault)
     known = {kind for kind, *_ in FAULTS.values()} | ELSEWHERE
     remedy = "want a SimulatedFault that causes it and its row in FAULTS, or its place in ELSEWHERE"
     assert known == set(FailureKind), remedy
@@ -268,6 +277,28 @@ async def test_every_api_counts_the_same_tokens_and_shows_what_counts_otherwise(
     habits = {SimulatedFault.PROMPT_ADDED: LONGER, SimulatedFault.OTHER_TOKENIZER: LARGE}
     for fault in habits:
         assert await asked(fault) == [FAULTS[fault][0]] * 4
+
+
+async def test_another_model_answers_always_or_every_other_hour_or_a_fifth_of_the_requests(
+    demo: Demo,
+) -> None:
+    """Which of them answers is seen by how it counts the same question."""
+    asked: dict[str, Any] = {"text": "What is 1000 + 1000?", "answer": "2000", "stream": False}
+    by_mini, by_large = (tokens_in(asked["text"], model) for model in CHAT_MODELS)
+
+    async def counts(fault: SimulatedFault, hour: float, requests: int) -> Counter[int | None]:
+        demo.forced.faults, demo.forced.now = {"us-direct": fault}, hour * 3600
+        runs = (demo.ask("us-direct", "chat", **asked) for _ in range(requests))
+        results = await asyncio.gather(*runs)
+        assert {(result.failure, result.model) for result in results} == {(None, CHAT_MODEL)}
+        return Counter(result.usage and result.usage.tokens_in for result in results)
+
+    assert await counts(SimulatedFault.SUBSTITUTED, 0, 2) == {by_large: 2}
+    in_turn = [await counts(SimulatedFault.SUBSTITUTED_IN_TURN, hour, 2) for hour in (0, 1, 2.9)]
+    assert in_turn == [{by_mini: 2}, {by_large: 2}, {by_mini: 2}]
+    mixed = await counts(SimulatedFault.SUBSTITUTED_SOMETIMES, 0, 100)
+    assert set(mixed) == {by_mini, by_large}
+    assert 8 <= mixed[by_large] <= 33  # 20 expected, more than three standard deviations around it
 
 
 async def test_prices_change_with_the_script(demo: Demo) -> None:
