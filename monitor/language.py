@@ -21,7 +21,7 @@ NAMES = {"en": "English", "zh-CN": "简体中文"}
 """Code -> its name for itself. Another language is a line here and a catalogue."""
 
 _WITHOUT_SPACES = ("ja", "zh")
-_MOST_REASONS = 3
+MOST_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Language:
 
     def reasons(self, kinds: Sequence[FailureKind]) -> str:
         """Return kinds of failure as they stand within a sentence: `bad gateway and reset during TLS`."""
-        if len(kinds) > _MOST_REASONS:
+        if len(kinds) > MOST_REASONS:
             return self.gettext("different reasons")
         return self.listed([in_sentence(self.words(kind).label) for kind in kinds])
 

@@ -72,7 +72,7 @@ def find_alternatives(
     candidates = {candidate.endpoint: candidate for candidate in (*promising, *proven)}
     order = dict.fromkeys(candidate.endpoint for candidate in (*proven, *promising))
     best = [candidates[path] for path in order if not candidates[path].flaw]
-    if incident.failure.kind is FailureKind.EDGE_TIMEOUT:
+    if FailureKind.EDGE_TIMEOUT in incident.kinds:
         best.sort(key=lambda candidate: endpoints[candidate.endpoint].cut_after is not None)
     named = tuple(
         Alternative(

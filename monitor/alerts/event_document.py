@@ -59,14 +59,16 @@ class VantageFacts:
 class EndpointFacts:
     """A base URL that the event concerns; `id` is `service/endpoint`.
 
-    `failing` says whether it is still bad, `bad_from` the ids of the vantages that see it bad now.
-    `base_url` is null where it left the configuration.
+    `failing` says whether it is still bad, `bad_from` the ids of the vantages that see it bad now, `kind` and
+    `fault` why, null once it is well. `base_url` is null where it left the configuration.
     """
 
     id: str
     name: str
     base_url: str | None
     failing: bool
+    kind: FailureKind | None
+    fault: Fault | None
     bad_from: tuple[str, ...]
 
 
@@ -227,10 +229,13 @@ def _endpoint(
     places = {place for check in failing for place in incident.bad_from.get(check, ())}
     if failing and not places and incident.severity is not Severity.MONITOR:
         places = {names.vantage}  # which alone decides
+    why = incident.reasons[path] if failing else None
     return EndpointFacts(
         id=path,
         name=known.name if known else path.partition("/")[2],
         base_url=known.url if known else None,
         failing=bool(failing),
+        kind=why.kind if why else None,
+        fault=why.fault if why else None,
         bad_from=tuple(sorted(places.difference(silent))),
     )

@@ -113,6 +113,6 @@ def _facts(incident: Incident) -> tuple[object, ...]:
         bad_from,
         incident.endpoints,
         incident.severity,
-        incident.failure.kind,
+        tuple(failure.kind for failure in incident.reasons.values()),
         incident.muted,
     )

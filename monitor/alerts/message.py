@@ -25,6 +25,7 @@ from monitor.alerts.message_parts import (
     message,
     moment,
     name,
+    reasons,
     state,
     where,
     whose,
@@ -117,7 +118,7 @@ def _words(outgoing: OutboxMessage, incident: Incident, context: Context, *, new
 
 def facts_of(incident: Incident, context: Context) -> dict[str, str]:
     """Return what sentences about an incident fill in."""
-    why = context.language.reasons(incident.kinds)
+    why = reasons(incident, context)
     return {
         "where": where(incident, context),
         "state": state(incident, context),
@@ -148,14 +149,14 @@ def _not_measured(incident: Incident, context: Context) -> Message:
     gaps = [context.unmeasured[check] for check in sorted(incident.active)]
     starts = [gap.since for gap in gaps if gap.since]
     kinds = tuple(dict.fromkeys(gap.kind for gap in gaps if gap.kind))
-    reasons = context.language.reasons(kinds)
-    gap = context.say("Not measured now: %(why)s.", why=reasons)
+    unknown = context.language.reasons(kinds)
+    gap = context.say("Not measured now: %(why)s.", why=unknown)
     if len(starts) == len(gaps):
         gap = context.say(
             "Not measured since %(moment)s (%(lasted)s): %(why)s.",
             moment=moment(max(starts), context),
             lasted=lasted(context.now - max(starts), context),
-            why=reasons,
+            why=unknown,
         )
     before = context.say("Before: %(state)s since %(begin)s, %(why)s. [#%(number)s]", **facts)
     title = "👁 " + context.say("%(where)s: was %(state)s, not measured now", **facts)

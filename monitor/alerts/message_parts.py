@@ -9,7 +9,7 @@ from unicodedata import east_asian_width
 from monitor.alerts.alternatives import Alternative, Alternatives, Others
 from monitor.alerts.downtime import partial_for
 from monitor.alerts.incidents import TOGETHER, Unmeasured, endpoint_of
-from monitor.language import ENGLISH, Language, marked
+from monitor.language import ENGLISH, MOST_REASONS, Language, marked
 from monitor.model import Incident, Message, Severity
 from monitor.model.failure import FailureKind, Fault, Group, in_sentence
 
@@ -120,11 +120,14 @@ def where(incident: Incident, context: Context) -> str:
     paths = incident.bad_endpoints or recovered or incident.endpoints
     if incident.severity is Severity.ACCOUNT and not incident.is_unwatched:
         return service
+    return context.say("%(service)s, %(place)s", service=service, place=place_of(paths, context))
+
+
+def place_of(paths: Sequence[str], context: Context) -> str:
+    """Return `CDN and Worker`, or of more how many they are."""
     if len(paths) <= _NAMED:
-        place = context.language.listed([name(path, context) for path in paths])
-    else:
-        place = context.language.ngettext("%(num)s base URL", "%(num)s base URLs", len(paths))
-    return context.say("%(service)s, %(place)s", service=service, place=place)
+        return context.language.listed([name(path, context) for path in paths])
+    return context.language.ngettext("%(num)s base URL", "%(num)s base URLs", len(paths))
 
 
 def name(path: str, context: Context) -> str:
@@ -203,15 +206,28 @@ def instead(incident: Incident, context: Context) -> list[str]:
 
     A certificate that is not trusted brings the warning not to send a key there.
     """
-    kind, say = incident.failure.kind, context.language
+    language = context.language
     if incident.severity in {Severity.ACCOUNT, Severity.MONITOR} or incident.cause == "certificate":
-        remedy = say.words(kind).remedy
-        return [remedy] if remedy else []
+        remedies = {kind: language.words(kind).remedy for kind in incident.kinds}
+        return _of_which(incident, remedies, context)
     named = context.alternatives.named
     use = _use(named[0], context) if named else _no_other(context)
-    if kind.row.group is Group.CERTIFICATE and (warning := say.advice(kind)):
-        return [use, warning]
-    return [use]
+    certificates = [kind for kind in incident.kinds if kind.row.group is Group.CERTIFICATE]
+    warnings = {kind: language.advice(kind) for kind in certificates}
+    return [use, *_of_which(incident, warnings, context)]
+
+
+def _of_which(incident: Incident, said: Mapping[FailureKind, str], context: Context) -> list[str]:
+    """Return each sentence once, and before it the base URLs that it is about where it is not about all."""
+    lines = []
+    for sentence in dict.fromkeys(filter(None, said.values())):
+        paths = [path for path, why in incident.reasons.items() if said.get(why.kind) == sentence]
+        is_of_all = len(paths) == len(incident.reasons)
+        place = place_of(paths, context)
+        lines.append(
+            sentence if is_of_all else context.say("%(where)s: %(why)s", where=place, why=sentence)
+        )
+    return lines
 
 
 def _no_other(context: Context) -> str:
@@ -257,13 +273,23 @@ def whose(kinds: Sequence[FailureKind], context: Context) -> str:
     return context.language.listed([context.say(_WHOSE[fault]) for fault in faults])
 
 
+def reasons(incident: Incident, context: Context) -> str:
+    """Return why it is bad as it stands within a sentence, of each base URL where it is not the same of all."""
+    kinds, language = incident.kinds, context.language
+    if not 1 < len(kinds) <= MOST_REASONS:
+        return language.reasons(kinds)
+    labels = {kind: label(kind, context) for kind in kinds}
+    return language.listed(_of_which(incident, labels, context))
+
+
 def evidence(incident: Incident, beside: Sequence[str], context: Context) -> list[str]:
     """Return what was observed, where that is more than the reason, cut to the lines of a phone that are left.
 
-    One line is always left.
+    One line is always left. Where base URLs fail for different reasons, it would be true of one of them only.
     """
     seen = context.language.observed(incident.failure.message)
-    if seen == context.language.words(incident.failure.kind).label:
+    is_of_all = len(incident.kinds) == 1
+    if not is_of_all or seen == context.language.words(incident.failure.kind).label:
         return []
     line, room = (
         context.say("Seen: %(seen)s", seen=seen.removeprefix("got ")),

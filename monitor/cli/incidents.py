@@ -127,7 +127,7 @@ def table(incidents: Iterable[Incident], until: datetime) -> Table:
                 incident.severity.value, style="dim" if incident.closed else COLOURS[Outcome.DOWN]
             ),
             Text(", ".join(incident.checks)),
-            Text(f"{incident.failure.kind.value}: {incident.failure.message}"),
+            Text("; ".join(_reasons(incident))),
         )
     return rows
 
@@ -136,10 +136,13 @@ def timeline(
     incident: Incident, until: datetime, places: Mapping[str, str]
 ) -> Iterator[Table | Text | str]:
     """Tell an incident; `places` are the names of the vantages."""
-    words = incident.failure.kind.row.words
-    yield Text(f"#{incident.id} {incident.severity.value}: {words.label}", style="bold")
+    why = ENGLISH.reasons(incident.kinds)
+    yield Text(f"#{incident.id} {incident.severity.value}: {why}", style="bold")
     yield Text(f"{utc_time(incident.opened)} UTC, lasted {_length(incident, until)}")
-    yield Text(f"{words.what} {words.remedy}")
+    for reason in _reasons(incident):
+        yield Text(reason)
+    for kind in incident.kinds:
+        yield Text(f"{kind.row.words.what} {kind.row.words.remedy}".rstrip())
     runs = ", ".join(f"{kind} {count}" for kind, count in incident.failed_runs.items())
     yield Text(f"failed runs: {runs or 'none counted'}")
     yield ""
@@ -148,6 +151,16 @@ def timeline(
         what = _ENTRY_WORDS[entry.what]
         rows.add_row(utc_time(entry.at), what, Text(entry.check or ""), Text(_why(entry, places)))
     yield rows
+
+
+def _reasons(incident: Incident) -> list[str]:
+    """Return `bad_gateway: got 502`, or one of each base URL where they fail for different reasons."""
+    if len(incident.kinds) == 1:
+        return [f"{incident.failure.kind.value}: {incident.failure.message}"]
+    return [
+        f"{path.partition('/')[2]}: {failure.kind.value}: {failure.message}"
+        for path, failure in incident.reasons.items()
+    ]
 
 
 def _why(entry: TimelineEntry, places: Mapping[str, str]) -> str:
@@ -171,6 +184,7 @@ def document(incident: Incident) -> dict[str, Any]:
         "closed": incident.closed and iso_time(incident.closed),
         "checks": list(incident.checks),
         "failure": failure_document(incident.failure),
+        "reasons": {path: failure_document(why) for path, why in incident.reasons.items()},
     }
 
 

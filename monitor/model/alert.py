@@ -262,15 +262,15 @@ class Incident:
         return tuple(dict.fromkeys(active))
 
     @property
-    def reasons(self) -> Mapping[str, FailureKind]:
+    def reasons(self) -> Mapping[str, Failure]:
         """Return why each base URL fails that is bad, or failed at the end where all are over.
 
-        It is the kind with which its first check went bad, until that changed.
+        It is the failure with which its first check went bad, until its kind changed.
         """
         paths = self.bad_endpoints or self.endpoints
         if len(paths) == 1:
-            return {paths[0]: self.failure.kind}
-        reasons: dict[str, FailureKind] = {}
+            return {paths[0]: self.failure}
+        reasons: dict[str, Failure] = {}
         bad: set[str] = set()
         for entry in self.timeline:
             if entry.check is None or entry.vantage:
@@ -281,14 +281,15 @@ class Incident:
             elif entry.kind:
                 begins = not any(check.startswith(f"{path}/") for check in bad)
                 if begins or entry.what is EntryKind.CAUSE:
-                    reasons[path] = entry.kind
+                    reasons[path] = Failure(entry.kind, entry.text)
                 bad.add(entry.check)
-        return {path: reasons.get(path, self.failure.kind) for path in paths}
+        return {path: reasons.get(path, self.failure) for path in paths}
 
     @property
     def kinds(self) -> tuple[FailureKind, ...]:
         """Return every kind among its reasons: that of one base URL need not be that of another."""
-        return tuple(dict.fromkeys(self.reasons.values())) or (self.failure.kind,)
+        kinds = dict.fromkeys(failure.kind for failure in self.reasons.values())
+        return tuple(kinds) or (self.failure.kind,)
 
 
 class NotificationType(StrEnum):

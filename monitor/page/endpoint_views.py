@@ -322,7 +322,7 @@ def _reason(
     if failure and (state is State.UNKNOWN or failure.outcome is not Outcome.UNKNOWN):
         return failure.kind
     believed = (
-        incident.failure
+        incident.reasons[check.endpoint.path]
         for incident in incidents
         if not incident.closed and check.key in incident.active
     )

@@ -269,7 +269,7 @@ def own_trouble(incidents: Sequence[Incident], language: Language) -> Iterator[s
     """Say what is wrong in the first open incident that is the account's or our own."""
     for incident in incidents:
         if incident.severity in _OURS and not incident.closed:
-            yield language.words(incident.failure.kind).what
+            yield from dict.fromkeys(language.words(kind).what for kind in incident.kinds)
             yield language.gettext(_OURS[incident.severity])
             return
 

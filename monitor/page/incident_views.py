@@ -144,8 +144,8 @@ class IncidentViews:
             yield self._what(incident.kinds[0])
             return
         paths: dict[FailureKind, list[str]] = {}
-        for path, kind in incident.reasons.items():
-            paths.setdefault(kind, []).append(self.names.get(path, path))
+        for path, failure in incident.reasons.items():
+            paths.setdefault(failure.kind, []).append(self.names.get(path, path))
         for kind, names in paths.items():
             sentence = marked("%(where)s: %(why)s")
             where = self.language.listed(names)

@@ -246,12 +246,11 @@ def details(incident: Incident, page: PageView, zone: tzinfo) -> str:
     view = next((shown for shown in page.incidents if shown.id == incident.id), None)
     if view is None:
         return no_incident(incident.id, page.language)
-    failure = incident.failure
     lines = [
         f"[#{incident.id}] {_title(view, page)}",
         _span(view, page.language, zone),
         view.what,
-        say("Seen: %(seen)s", seen=_seen(failure, page.language)),
+        *_observed(incident, page),
         *([say("To do: %(remedy)s", remedy=view.do)] if view.do else []),
         "",
     ]
@@ -260,6 +259,19 @@ def details(incident: Incident, page: PageView, zone: tzinfo) -> str:
         by = f" ({entry.text})" if entry.what is EntryKind.ACKED and entry.text else ""
         lines.append(f"{moment(update.at, zone)} {update.label}: {update.text}{by}")
     return "\n".join(lines)
+
+
+def _observed(incident: Incident, page: PageView) -> Iterator[str]:
+    """Yield what was observed, of each base URL where they fail for different reasons."""
+    if len(incident.kinds) == 1:
+        yield page.language.gettext("Seen: %(seen)s", seen=_seen(incident.failure, page.language))
+        return
+    endpoints = [endpoint for service in page.services for endpoint in service.endpoints]
+    names = {endpoint.path: endpoint.name for endpoint in endpoints}
+    for path, failure in incident.reasons.items():
+        yield page.language.gettext(
+            "%(where)s: %(why)s", where=names.get(path, path), why=_seen(failure, page.language)
+        )
 
 
 def no_incident(number: int, language: Language) -> str:

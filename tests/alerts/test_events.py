@@ -116,6 +116,8 @@ def test_an_event_says_what_was_known_when_it_was_decided() -> None:
                 "name": "A",
                 "base_url": "https://a.example",
                 "failing": True,
+                "kind": "bad_gateway",
+                "fault": "endpoint",
                 "bad_from": ["tokyo"],
             }
         ],
@@ -285,6 +287,23 @@ def test_a_row_of_an_event_is_one_document_for_one_webhook() -> None:
     )
 
 
+def test_each_base_url_has_its_own_reason_and_another_one_is_an_event() -> None:
+    watch = Programs(GATEWAY)
+    watch.bad("a")
+    watch.see("s/b/chat", FailureKind.TCP_REFUSED, 3)
+    watch.see("s/a/chat", FailureKind.DNS_NXDOMAIN, 3)
+    reasons = [
+        [(each["id"], each["kind"], each["fault"]) for each in document["endpoints"]]  # type: ignore[attr-defined]
+        for document in watch.documents()
+    ]
+    refused = ("s/b", "tcp_refused", "endpoint")
+    assert reasons == [
+        [("s/a", "bad_gateway", "endpoint")],
+        [("s/a", "bad_gateway", "endpoint"), refused],
+        [("s/a", "dns_nxdomain", "endpoint"), refused],
+    ]
+
+
 def test_what_left_the_configuration_is_named_by_its_id_and_has_no_address() -> None:
     other = replace(BEGUN, service="t", checks=("t/x/chat",), active=frozenset())
     document = json.loads(
@@ -293,7 +312,15 @@ def test_what_left_the_configuration_is_named_by_its_id_and_has_no_address() -> 
     VALIDATOR.validate(document)
     assert document["service"] == {"id": "t", "name": "t"}
     assert document["endpoints"] == [
-        {"id": "t/x", "name": "x", "base_url": None, "failing": False, "bad_from": []}
+        {
+            "id": "t/x",
+            "name": "x",
+            "base_url": None,
+            "failing": False,
+            "kind": None,
+            "fault": None,
+            "bad_from": [],
+        }
     ]
     assert document["best"] is None
 

@@ -102,11 +102,11 @@ def test_another_cause_is_an_entry_and_the_one_that_is_explained() -> None:
 def test_each_base_url_has_its_own_reason_until_that_changes() -> None:
     both = incidents.join(BEGUN, "s/b/chat", START + MINUTE, LATE)
     both = incidents.join(both, "s/b/models", START + MINUTE, BAD)
-    assert both.reasons == {"s/a": BAD.kind, "s/b": LATE.kind}
+    assert both.reasons == {"s/a": BAD, "s/b": LATE}
     assert both.kinds == (BAD.kind, LATE.kind)
 
     same = incidents.change_cause(both, "s/b/chat", START + 2 * MINUTE, BAD)
-    assert same.reasons == {"s/a": BAD.kind, "s/b": BAD.kind}
+    assert same.reasons == {"s/a": BAD, "s/b": BAD}
     assert same.kinds == (BAD.kind,)
 
 
@@ -114,7 +114,7 @@ def test_what_works_again_is_no_reason_any_more() -> None:
     both = incidents.join(BEGUN, "s/b/chat", START + MINUTE, LATE)
     left = incidents.leave(both, "s/a/chat", START + 2 * MINUTE)
     assert left.failure == LATE
-    assert left.reasons == {"s/b": LATE.kind}
+    assert left.reasons == {"s/b": LATE}
     over = incidents.leave(left, "s/b/chat", START + 3 * MINUTE)
     assert over.reasons == both.reasons
 

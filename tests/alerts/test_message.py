@@ -86,6 +86,57 @@ def test_an_outage() -> None:
     ]
 
 
+def mixed(first: Failure, second: Failure, severity: Severity = Severity.DOWN) -> Incident:
+    """Return an incident in which the base URL a fails with the first, and b with the second, which came later."""
+    opening = replace(BEGUN.timeline[0], kind=first.kind, text=first.message)
+    one = replace(BEGUN, severity=severity, failure=first, timeline=(opening,))
+    return replace(incidents.join(one, "s/b/chat", START, second), failure=second)
+
+
+EXPIRED = Failure(FailureKind.CERT_EXPIRED, "got a certificate that ended on 2026-11-20")
+REFUSED = Failure(FailureKind.TCP_REFUSED, "got connection refused")
+
+
+def test_of_base_urls_that_fail_for_different_reasons_it_says_which_one_does_what() -> None:
+    both = mixed(EXPIRED, REFUSED)
+    assert read(both) == [
+        "🔴 OhMyGPT, CDN and Worker: down",
+        "Use https://direct.example (TTFT 420 ms)",
+        "CDN: Do not send your key there.",
+        "CDN: certificate expired and Worker: connection refused since 24 Nov 12:00 UTC, 4h. "
+        "Fault: base URL. [#1]",
+    ]
+    assert read(both, code="zh-CN") == [
+        "🔴 OhMyGPT · CDN和Worker：不可用",
+        "改用：https://direct.example（首字420ms）",
+        "CDN：请勿向其发送密钥。",
+        "原因：CDN：证书已过期和Worker：连接被拒绝。自 11-24 12:00 UTC起，已4小时。责任：端点侧。[#1]",
+    ]
+    left = incidents.leave(both, "s/a/chat", START + MINUTE)
+    assert read(left) == [
+        "🔴 OhMyGPT, Worker: down",
+        "Use https://direct.example (TTFT 420 ms)",
+        "Connection refused since 24 Nov 12:00 UTC, 4h. Fault: base URL. [#1]",
+        "Seen: connection refused",
+    ]
+
+
+def test_a_key_and_an_account_that_fail_at_different_base_urls_have_each_their_remedy() -> None:
+    rejected = Failure(FailureKind.AUTH_INVALID, "got HTTP 401, want 200")
+    used_up = Failure(FailureKind.QUOTA_EXHAUSTED, "got HTTP 429: no credit")
+    assert read(mixed(rejected, used_up, Severity.ACCOUNT)) == [
+        "🔑 OhMyGPT: refused over key or account",
+        "CDN: Check the balance and the key's permissions.",
+        "Worker: Top up the account.",
+        "CDN: key rejected and Worker: quota used up since 24 Nov 12:00 UTC, 4h. "
+        "Fault: account or key. [#1]",
+    ]
+    forbidden = Failure(FailureKind.PERMISSION_DENIED, "got HTTP 403, want 200")
+    assert read(mixed(rejected, forbidden, Severity.ACCOUNT))[1:2] == [
+        "Check the balance and the key's permissions."
+    ]
+
+
 def test_what_is_down_from_some_places_says_from_where_and_what_works_there() -> None:
     seen = replace(
         BEGUN,

@@ -8,6 +8,7 @@ from pathlib import Path
 from cast import HandClock
 from rich.console import Console
 
+from monitor.alerts.incidents import join
 from monitor.cli import incidents
 from monitor.cli.console import SafeConsole, json_text
 from monitor.config import Config, parse
@@ -51,6 +52,26 @@ def test_every_kind_of_entry_has_a_word() -> None:
     text = printed(*incidents.timeline(replace(INCIDENT, timeline=entries), NOW, {}))
     assert text.count("why") == len(EntryKind) + 1  # and the heading of the column
     assert "acknowledged" in text
+
+
+def test_of_base_urls_that_fail_for_different_reasons_it_says_which_one_does_what() -> None:
+    refused = Failure(FailureKind.TCP_REFUSED, "got connection refused")
+    opening = replace(INCIDENT.timeline[0], kind=FAILURE.kind, text=FAILURE.message)
+    both = join(replace(INCIDENT, timeline=(opening,)), "s/b/http", NOW, refused)
+    listed = printed(incidents.table([both], NOW))
+    assert "a: bad_gateway: got 502; b: tcp_refused: got connection refused" in listed
+    assert printed(*incidents.timeline(both, NOW, {})).splitlines()[:6] == [
+        "#1 down: bad gateway and connection refused",
+        "2026-11-24 12:00:00 UTC, lasted 0s, open",
+        "a: bad_gateway: got 502",
+        "b: tcp_refused: got connection refused",
+        "The proxy cannot reach the service behind it. Use another base URL.",
+        "The server refuses connections. Use another base URL.",
+    ]
+    assert incidents.document(both)["reasons"] == {
+        "s/a": {"kind": "bad_gateway", "fault": "endpoint", "message": "got 502"},
+        "s/b": {"kind": "tcp_refused", "fault": "endpoint", "message": "got connection refused"},
+    }
 
 
 def test_an_entry_says_from_where_by_the_name_of_the_place() -> None:

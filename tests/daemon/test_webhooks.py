@@ -59,6 +59,8 @@ async def test_a_program_hears_of_an_outage_and_its_end_and_410_is_told_to_peopl
             "name": "a",
             "base_url": f"{site.url}/a",
             "failing": True,
+            "kind": "bad_gateway",
+            "fault": "endpoint",
             "bad_from": ["local"],
         }
     ]

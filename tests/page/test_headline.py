@@ -59,6 +59,24 @@ def test_what_the_monitor_could_not_see_is_said_to_be_its_own_trouble() -> None:
     assert [story.title for story in later.incidents] == ["We could not see: monitor offline"]
 
 
+def test_a_key_and_a_quota_that_fail_at_different_base_urls_are_both_said() -> None:
+    refused = worlds.rejected_key()
+    [one] = refused.incidents
+    used_up = tuple(
+        replace(entry, kind=FailureKind.QUOTA_EXHAUSTED)
+        if entry.check and entry.check.startswith("ohmygpt/cf-cdn/")
+        else entry
+        for entry in one.timeline
+    )
+    both = replace(refused, incidents=(replace(one, timeline=used_up),))
+    assert {key("cf-cdn"), key("proxy-1")} <= one.active
+    assert page(both).text.endswith(
+        "The key is refused. The usual causes: the account's balance is empty, or the key lacks "
+        "permission for this model. The balance or quota of the key is used up. "
+        "This concerns the account of the monitor, not the service."
+    )
+
+
 def network(**failing: FailureKind) -> tuple[State, str, str]:
     """Each of these base URLs fails so, whatever it is asked; the others answer."""
     snapshot = worlds.all_good()

@@ -16,7 +16,15 @@ from telegram import CHAT, TOKEN, Telegram, telegram
 from monitor.alerts import Notifier
 from monitor.daemon.telegram_bots import TelegramBots
 from monitor.language import language
-from monitor.model import EntryKind, Message, Mute, OperatorRequest, Redactor, RequestKind
+from monitor.model import (
+    EntryKind,
+    FailureKind,
+    Message,
+    Mute,
+    OperatorRequest,
+    Redactor,
+    RequestKind,
+)
 from monitor.telegram import replies
 from monitor.telegram.buttons import Action, Button, read_button
 
@@ -99,6 +107,19 @@ async def test_details_show_evidence_and_who_did_what_in_the_operators_time(
         assert "until 24 Nov 22:00 (14:00 UTC) by" in await place.answers("/silence s/b 2h")
         await place.recover()
         assert f"has been over since {noon};" in await place.answers("/ack 1")
+
+
+async def test_details_say_of_each_base_url_why_it_fails(
+    tmp_path: Path, phone: Telegram, clock: HandClock
+) -> None:
+    async with bot_setup(tmp_path, phone, clock) as place, listening_bot(place) as bot:
+        await place.fail()
+        await place.fail("s/b/http", kind=FailureKind.TCP_REFUSED, message="got connection refused")
+        await bot.send(*alert("down", 1))
+        assert await pressed(place, "Details") == ""
+        lines = phone.messages[-1].splitlines()
+        assert lines[0] == "[#1] Relay, 2 base URLs: bad gateway and connection refused"
+        assert lines[3:5] == ["a: got 502 (bad_gateway)", "b: got connection refused (tcp_refused)"]
 
 
 async def test_buttons_go_with_the_end_and_those_that_stay_say_so(
