@@ -103,8 +103,10 @@ def test_of_base_urls_that_fail_for_different_reasons_it_says_which_one_does_wha
         "🔴 OhMyGPT, CDN and Worker: down",
         "Use https://direct.example (TTFT 420 ms)",
         "CDN: Do not send your key there.",
-        "CDN: certificate expired and Worker: connection refused since 24 Nov 12:00 UTC, 4h. "
-        "Fault: base URL. [#1]",
+        (
+            "CDN: certificate expired and Worker: connection refused since 24 Nov 12:00 UTC, 4h. "
+            "Fault: base URL. [#1]"
+        ),
     ]
     assert read(both, code="zh-CN") == [
         "🔴 OhMyGPT · CDN和Worker：不可用",
@@ -128,8 +130,10 @@ def test_a_key_and_an_account_that_fail_at_different_base_urls_have_each_their_r
         "🔑 OhMyGPT: refused over key or account",
         "CDN: Check the balance and the key's permissions.",
         "Worker: Top up the account.",
-        "CDN: key rejected and Worker: quota used up since 24 Nov 12:00 UTC, 4h. "
-        "Fault: account or key. [#1]",
+        (
+            "CDN: key rejected and Worker: quota used up since 24 Nov 12:00 UTC, 4h. "
+            "Fault: account or key. [#1]"
+        ),
     ]
     forbidden = Failure(FailureKind.PERMISSION_DENIED, "got HTTP 403, want 200")
     assert read(mixed(rejected, forbidden, Severity.ACCOUNT))[1:2] == [
