@@ -12,8 +12,10 @@ RUN echo 'monitor:x:10001:' >> /etc/group \
  && echo 'monitor:x:10001:10001::/var/lib/monitor:/usr/sbin/nologin' >> /etc/passwd \
  && install -d -o monitor -g monitor /var/lib/monitor /var/lib/monitor/page
 COPY --from=build /opt/monitor /opt/monitor
-# History and page; keys and tokens are Docker secrets, files named like their variables.
-ENV STATE_DIRECTORY=/var/lib/monitor \
+# The page is served to whom a port is published; in /var/lib/monitor are history and page; keys and tokens
+# are Docker secrets, files named like their variables.
+ENV MONITOR_LISTEN=0.0.0.0:8080 \
+    STATE_DIRECTORY=/var/lib/monitor \
     CREDENTIALS_DIRECTORY=/run/secrets \
     PATH=/opt/monitor/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -21,6 +23,7 @@ ENV STATE_DIRECTORY=/var/lib/monitor \
 USER 10001
 VOLUME ["/var/lib/monitor"]
 EXPOSE 8080
-HEALTHCHECK CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]
+# Not through a proxy that the environment may name.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=1m CMD ["python", "-c", "import http.client, os, sys; healthz = http.client.HTTPConnection('127.0.0.1', int(os.environ['MONITOR_LISTEN'].rpartition(':')[2]), timeout=4); healthz.request('GET', '/healthz'); sys.exit(healthz.getresponse().status != 200)"]
 ENTRYPOINT ["monitor"]
 CMD ["run", "--config", "/etc/monitor/monitor.toml"]

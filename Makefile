@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 FAST   := not proof and not slow and not browser
 SLOW   := (slow or browser) and not proof
 # Tests wait for half of their time: twice as many at once as the two cores that they are made for.
@@ -16,20 +17,22 @@ alone   = { [ $$? = 1 ] && echo "Once more, what failed beside others:" && \
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	@echo "Installing monitor and the packages that it needs into $(VENV), nothing elsewhere; this takes a minute."
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
-	touch $@
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) -e .
+	@touch $@
 
 $(VENV)/.dev: $(VENV)/.product
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+	@echo "Installing what the tests need into $(VENV), nothing elsewhere; this takes a minute."
+	@$(PIP) -e '.[dev]'
+	@touch $@
 
 $(VENV)/.docs: $(VENV)/.product
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
-	touch $@
+	@echo "Installing MkDocs into $(VENV), nothing elsewhere."
+	@$(PIP) -e '.[docs]'
+	@touch $@
 
 demo: $(VENV)/.product ## the whole product against a simulated service
-	$(BIN)/monitor demo
+	@$(BIN)/monitor demo
 
 test: lint types contracts fast ## what a commit must pass, in less than five minutes
 

@@ -1,17 +1,22 @@
 """What people install: the wheel and the sdist, by pip, pipx and uv, in clean environments."""
 
+import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tarfile
 import time
+import urllib.request
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from monitor import __version__
 
@@ -97,7 +102,12 @@ def templates_catalogues_and_units_are_inside(built: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     assert wanted() | {"constraints.txt", "LICENSE", "CHANGELOG.md", "Makefile"} <= names
-    assert {"tests/test_package.py", "docs/operating.md", "Dockerfile"} <= names
+    assert {
+        "tests/test_package.py",
+        "docs/operating.md",
+        "Dockerfile",
+        "docker-compose.yml",
+    } <= names
 
 
 def pip_installs_it_and_it_works(built: Path, folder: Path) -> None:
@@ -105,6 +115,7 @@ def pip_installs_it_and_it_works(built: Path, folder: Path) -> None:
     done = run(place / "pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel(built))
     assert done.returncode == 0, done.stderr
     it_works(place / "monitor", folder / "plain")
+    it_lives_as_in_the_image(place, folder / "image")
 
 
 def it_works(monitor: Path, folder: Path) -> None:
@@ -123,6 +134,57 @@ def it_works(monitor: Path, folder: Path) -> None:
                 break
             time.sleep(0.1)
         assert "</html>" in page.read_text()
+    finally:
+        daemon.terminate()
+        assert daemon.wait(60) == 0
+
+
+def instruction(name: str) -> list[str]:
+    """The words of an instruction of the Dockerfile that is written as JSON, the way that needs no shell."""
+    found = re.search(rf"^{name} .*?(\[.*\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert found
+    words: list[str] = json.loads(found[1])
+    return words
+
+
+def it_lives_as_in_the_image(place: Path, folder: Path) -> None:
+    """What no engine is needed for: the image's command, variables and health check, with folders of the test."""
+    folder.mkdir()
+    (folder / "monitor.toml").write_text('[service.a]\nendpoints = { x = "http://127.0.0.1:9" }\n')
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    text = (ROOT / "Dockerfile").read_text()
+    assert re.search(r"^ENV MONITOR_LISTEN=0\.0\.0\.0:8080 ", text, re.MULTILINE)
+    env = {
+        "MONITOR_LISTEN": f"0.0.0.0:{port}",
+        "STATE_DIRECTORY": str(folder),
+        "CREDENTIALS_DIRECTORY": str(folder / "secrets"),
+        "PATH": str(place),
+        "http_proxy": "http://127.0.0.1:9",
+    }
+
+    def is_healthy() -> bool:
+        health = instruction("HEALTHCHECK")
+        return subprocess.run(health, env=env, capture_output=True, check=False).returncode == 0
+
+    words = [*instruction("ENTRYPOINT"), *instruction("CMD")]
+    assert words.pop() == "/etc/monitor/monitor.toml"
+    assert not is_healthy()
+    daemon = subprocess.Popen(
+        [*words, folder / "monitor.toml"], env=env, stderr=subprocess.DEVNULL, cwd="/"
+    )
+    try:
+        for _ in range(600):
+            if is_healthy() and (folder / "page" / "index.html").exists():
+                break
+            time.sleep(0.1)
+        assert is_healthy()
+        with urllib.request.urlopen(f"http://127.0.0.2:{port}/", timeout=10) as answer:
+            assert b"</html>" in answer.read()
+        daemon.send_signal(signal.SIGSTOP)
+        assert not is_healthy()
+        daemon.send_signal(signal.SIGCONT)
     finally:
         daemon.terminate()
         assert daemon.wait(60) == 0
@@ -193,5 +255,34 @@ def test_the_image_is_not_root_checks_its_health_and_is_without_complaint(tmp_pa
     done = run(lint, ROOT / "Dockerfile")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     planted = tmp_path / "Dockerfile"
-    planted.write_text(text.replace("HEALTHCHECK CMD", "HEALTHCHECK --every=5m CMD"))
+    planted.write_text(text.replace("HEALTHCHECK --interval", "HEALTHCHECK --every"))
     assert run(lint, planted).returncode != 0
+
+
+def test_compose_runs_the_image_as_the_manual_does() -> None:
+    """With a port of this machine alone, the same volumes, a read-only root file system and a minute to drain."""
+    (service,) = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].values()
+    manual = (ROOT / "docs" / "operating.md").read_text()
+    (line,) = re.findall(r"^docker run (.*) monitor$", manual, re.MULTILINE)
+    volumes = [word.replace("history:", "monitor:") for word in service["volumes"]]
+    assert re.findall(r"-v (\S+)", line) == volumes
+    assert re.findall(r"-p (\S+)", line) == service["ports"]
+    assert re.findall(r"--tmpfs (\S+)", line) == service["tmpfs"]
+    assert (service["read_only"], "--read-only" in line) == (True, True)
+    assert (service["stop_grace_period"], "--stop-timeout 60" in line) == ("1m", True)
+    assert service["restart"] == "unless-stopped"
+
+
+@pytest.mark.slow
+def test_compose_itself_takes_the_file(tmp_path: Path) -> None:
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) and run(*command, "version").returncode == 0:
+            break
+    else:
+        pytest.skip("neither `docker compose` nor docker-compose is installed")
+    file = ROOT / "docker-compose.yml"
+    done = run(*command, "-f", file, "config", "-q")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    planted = tmp_path / "docker-compose.yml"
+    planted.write_text(file.read_text().replace("read_only: true", "readonly: true"))
+    assert run(*command, "-f", planted, "config", "-q").returncode != 0

@@ -196,9 +196,13 @@ def _is_http(text: str) -> bool:
     return parts.scheme in _HTTP and bool(parts.hostname) and is_one
 
 
-def _listen(text: str) -> str:
+def is_listen_address(text: str) -> bool:
     host, sign, port = text.rpartition(":")
-    if text and not (sign and host and port.isascii() and port.isdigit() and int(port) < 65_536):
+    return bool(sign and host and port.isascii() and port.isdigit() and int(port[:9]) < 65_536)
+
+
+def _listen(text: str) -> str:
+    if text and not is_listen_address(text):
         raise ValueError(
             f'got "{text}", want "ADDRESS:PORT" such as "127.0.0.1:8080", or "" for none'
         )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from monitor.config.addresses import is_listen_address
 from monitor.config.build import Config, address_parts, build
 from monitor.config.env_references import References, Secrets
 from monitor.config.parse_tables import ParsedTables
@@ -15,6 +16,8 @@ from monitor.model import Complaint, ConfigError, Redactor, Secret
 USUAL = (Path("monitor.toml"), Path("/etc/monitor/monitor.toml"))
 _CHANNEL = re.compile(r"^\s*\[\s*(?:channel\s*\.|alerts\s*\])")
 """A table that says whom to tell, or in which language."""
+LISTEN_VARIABLE = "MONITOR_LISTEN"
+"""Names a variable that says where the page is served, for images and compose files; it wins over `listen`."""
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _HEADER = re.compile(r"^(?=\s*\[)", re.MULTILINE)
 
@@ -84,7 +87,7 @@ def parse(
 ) -> Config:
     """Read the text of a file at `path`, as `load` does, and strictly. Raises ConfigError.
 
-    `env` also says where state and credentials are, as systemd does.
+    `env` also says where state and credentials are, as systemd does, and where to listen.
     """
     try:
         raw = tomllib.loads(text)
@@ -92,7 +95,8 @@ def parse(
         raise ConfigError((_syntax(str(error), text),), path) from error
     except RecursionError as error:
         raise ConfigError((Complaint(str(path), "is nested too deeply"),)) from error
-    return from_document(raw, path=path, env=env, secrets=secrets, strict=strict)
+    listen = env.get(LISTEN_VARIABLE, "").strip()
+    return from_document(raw, path=path, env=env, secrets=secrets, strict=strict, listen=listen)
 
 
 def state_folder(path: Path, env: Mapping[str, str]) -> Path:
@@ -108,17 +112,38 @@ def from_document(
     env: Mapping[str, str],
     secrets: Secrets = Secrets.ALL,
     strict: bool = False,
+    listen: str = "",
 ) -> Config:
-    """Make the configuration of a document, as `parse` does of its text. Raises ConfigError."""
+    """Make the configuration of a document, as `parse` does of its text. Raises ConfigError.
+
+    `listen` holds instead of what the document says, unless it is empty.
+    """
     references = references_of(path, env, secrets=secrets)
     tables = ParsedTables(references.complaints)
     tables.read_all(references.resolve(raw))
+    if listen:
+        _listen_at(listen, tables)
     state = state_folder(path, env)
     config = build(tables, path.absolute(), state, references.secrets, document=raw)
     complaints = [*tables.complaints, *(tables.misuses if strict else ())]
     if complaints:
         raise ConfigError(_safe(complaints, references.resolved), path)
     return replace(config, warnings=_safe(config.warnings, references.resolved))
+
+
+def _listen_at(listen: str, tables: ParsedTables) -> None:
+    """Put the address of the environment into the tables, and say where it differs from the file's."""
+    if not is_listen_address(listen):
+        what = f'got "{listen}", want "ADDRESS:PORT" such as "0.0.0.0:8080"; unset it for what the file says'
+        tables.complain((f"{LISTEN_VARIABLE} in the environment",), what)
+        return
+    if "listen" in tables.monitor.model_fields_set and tables.monitor.listen != listen:
+        what = (
+            f'is not heeded: {LISTEN_VARIABLE} in the environment is "{listen}" and wins;'
+            " remove one of them"
+        )
+        tables.warn(("monitor", "listen"), what)
+    tables.monitor = tables.monitor.model_copy(update={"listen": listen})
 
 
 def channels_only(path: Path, env: Mapping[str, str]) -> Config:

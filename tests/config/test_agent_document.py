@@ -91,7 +91,8 @@ def test_no_secret_and_nothing_of_the_hubs_own_place_travels(tmp_path: Path) -> 
 
 
 def test_an_agent_without_the_keys_probes_what_needs_none(tmp_path: Path) -> None:
-    found = read_agent_document(hub_document(tmp_path), path=tmp_path / "agent.json", env={})
+    env = {"MONITOR_LISTEN": "0.0.0.0:8080"}  # of an image; an agent has no page
+    found = read_agent_document(hub_document(tmp_path), path=tmp_path / "agent.json", env=env)
     config = found.config
     assert config.vantage == "cn"
     assert config.listen is None

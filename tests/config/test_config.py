@@ -226,6 +226,40 @@ def test_relative_paths_start_at_the_state_directory_else_at_the_configs_folder(
     assert config.page == PageSettings(dir=Path("/var/lib/monitor/page"))
 
 
+def test_where_it_listens_may_be_said_by_the_environment_which_wins() -> None:
+    file = f'[monitor]\nlisten = "127.0.0.1:9000"\n{ONE}'
+    at = {"MONITOR_LISTEN": " 0.0.0.0:8080 "}
+    assert read(ONE, at).listen == ("0.0.0.0", 8080)
+    assert (read(file, at).listen, read(file).listen) == (("0.0.0.0", 8080), ("127.0.0.1", 9000))
+    assert read(file, {"MONITOR_LISTEN": ""}).listen == ("127.0.0.1", 9000)
+    hub = f'[vantage.cn]\nkey = "ed25519:{"A" * 43}="\n[monitor]\nlisten = ""\n{ONE}'
+    assert read(hub, at).listen == ("0.0.0.0", 8080)
+
+
+def test_a_file_that_the_environment_overrules_is_warned_of() -> None:
+    at = {"MONITOR_LISTEN": "0.0.0.0:8080"}
+    said = [str(warning) for warning in read(f'[monitor]\nlisten = ""\n{ONE}', at).warnings]
+    assert said == [
+        (
+            'monitor.listen: is not heeded: MONITOR_LISTEN in the environment is "0.0.0.0:8080" and wins;'
+            " remove one of them"
+        )
+    ]
+    assert not read(f'[monitor]\nlisten = "0.0.0.0:8080"\n{ONE}', at).warnings
+    assert not read(ONE, at).warnings
+
+
+@pytest.mark.parametrize("text", ["8080", ":8080", "0.0.0.0", "0.0.0.0:http", "0.0.0.0:99999"])
+def test_a_wrong_address_in_the_environment_is_a_complaint_beside_the_others(text: str) -> None:
+    assert complaints(f'[page]\ndirr = "x"\n{ONE}', {"MONITOR_LISTEN": text}) == [
+        (
+            f'MONITOR_LISTEN in the environment: got "{text}", want "ADDRESS:PORT" such as "0.0.0.0:8080";'
+            " unset it for what the file says"
+        ),
+        'page.dirr: unknown key; did you mean "dir"?',
+    ]
+
+
 def test_a_credential_wins_over_the_environment(tmp_path: Path) -> None:
     (tmp_path / "monitor_KEY").write_text("from-systemd\n")
     text = '[service.a]\nkey = "${KEY}"\nendpoints = { x = "https://a.example" }'

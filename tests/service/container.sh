@@ -29,7 +29,7 @@ sandbox=(--network host --cgroups disabled --ulimit nofile=1024:1024 --ulimit np
 cd "$folder"
 documented=$(sed -n 's/^docker run \(.*\) monitor$/\1/p' "$source/docs/operating.md")
 documented=$(sed 's/-p 127.0.0.1:8080:8080 //' <<< "$documented")
-eval "docker run --name life ${sandbox[*]} $documented monitor" 2>&1
+eval "docker run --name life -e MONITOR_LISTEN=0.0.0.0:$PORT ${sandbox[*]} $documented monitor" 2>&1
 
 answer() { python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:'"$PORT"'/" + "'"$1"'", timeout=5).status)' 2>&1; }
 for _ in $(seq 120); do [ "$(answer healthz | tail -1)" = 200 ] && break; sleep 0.5; done
