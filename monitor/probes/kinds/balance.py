@@ -18,7 +18,13 @@ from monitor.model.check import names_version
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.kinds.api_call import bearer
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
-from monitor.probes.readers.base import JsonObject, as_object, as_text, objects_in
+from monitor.probes.readers.base import (
+    JsonObject,
+    as_object,
+    as_text,
+    as_written_number,
+    objects_in,
+)
 from monitor.probes.verdict.classify import judge_http
 from monitor.probes.verdict.error_body import read_json
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
@@ -41,14 +47,9 @@ class BalanceForm:
 
 
 def _amount(value: Any) -> float | None:
-    """Return a sum of money that may stand in JSON as a number or a text; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        amount = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return amount if -_MOST_MONEY < amount < _MOST_MONEY else None
+    """Return a sum of money; None for what is none."""
+    amount = as_written_number(value)
+    return amount if amount is not None and -_MOST_MONEY < amount < _MOST_MONEY else None
 
 
 def _token_usage(answers: list[JsonObject]) -> Balance | None:
@@ -94,9 +95,10 @@ def _siliconflow(answers: list[JsonObject]) -> Balance | None:
 
 def _openrouter_key(answers: list[JsonObject]) -> Balance | None:
     data = as_object(answers[0].get("data"))
-    if "limit_remaining" not in data:
+    left = data.get("limit_remaining", "")
+    amount = _amount(left)
+    if amount is None and left is not None:
         return None
-    amount = _amount(data["limit_remaining"])
     return Balance(amount=amount, currency="USD", of_key=True)
 
 

@@ -15,7 +15,7 @@ from monitor.probes.answer.check_answer import LEARNING_RUNS
 from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import TextCall
 from monitor.probes.probe import Finding
-from monitor.probes.readers.base import as_count, as_object, as_text
+from monitor.probes.readers.base import as_count, as_number, as_object, as_text
 from monitor.probes.verdict.error_body import read_json
 
 _MAX_DIMENSIONS = 65_536
@@ -74,10 +74,8 @@ def _vector(answer: Any) -> Sequence[float] | None:
         return None
     if any(isinstance(n, bool) or not isinstance(n, int | float) for n in embedding):
         return None
-    try:
-        return [float(number) for number in embedding]
-    except OverflowError:
-        return [math.inf]
+    numbers = map(as_number, embedding)
+    return [math.inf if number is None else number for number in numbers]
 
 
 def _decode_floats(text: str) -> Sequence[float] | None:

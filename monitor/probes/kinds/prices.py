@@ -27,7 +27,13 @@ from monitor.probes.kinds.api_call import api_url, bearer
 from monitor.probes.kinds.balance import root_of
 from monitor.probes.kinds.models import names_in, rows_of, some
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
-from monitor.probes.readers.base import JsonObject, as_object, as_text, objects_in
+from monitor.probes.readers.base import (
+    JsonObject,
+    as_object,
+    as_text,
+    as_written_number,
+    objects_in,
+)
 from monitor.probes.verdict.classify import judge_http
 from monitor.probes.verdict.error_body import read_json
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
@@ -60,13 +66,10 @@ class PriceForm:
 
 def _number(value: Any, factor: int = 1) -> str:
     """Return a price as a short decimal text; "" for what is no price, such as OpenRouter's -1."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    number = as_written_number(value)
+    if number is None or not 0 <= number * factor < _MOST:
         return ""
-    try:
-        number = float(value) * factor
-    except (ValueError, OverflowError):
-        return ""
-    return f"{number:.6g}" if 0 <= number < _MOST else ""
+    return f"{number * factor:.6g}"
 
 
 def _figures(pairs: Iterable[tuple[str, str]]) -> str:

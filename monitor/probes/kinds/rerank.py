@@ -1,6 +1,5 @@
 """Probes reranking: of four short documents the one that answers a question must come first."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +14,7 @@ from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import ApiCall
 from monitor.probes.parameter_fallback import Body
 from monitor.probes.probe import Duration, Finding, RunCost
-from monitor.probes.readers.base import as_object, as_text, objects_in
+from monitor.probes.readers.base import as_count, as_number, as_object, as_text, objects_in
 from monitor.probes.verdict.error_body import read_json
 
 ANSWERS = {
@@ -76,8 +75,8 @@ def judge_order(answer: Any, habit: Habit) -> tuple[Failure | None, Habit]:
     """Require a score for a document, and the best for the right one; three wrong orders in a row are a fault."""
     scores: dict[int, float] = {}
     for result in objects_in(as_object(answer).get("results")):
-        index, score = result.get("index"), result.get("relevance_score")
-        if isinstance(index, int) and isinstance(score, int | float) and math.isfinite(score):
+        index, score = as_count(result.get("index")), as_number(result.get("relevance_score"))
+        if index is not None and score is not None:
             scores[index] = score
     if not scores:
         why = "got an answer without scores, want `results` with `index` and `relevance_score`"

@@ -4,6 +4,7 @@ The functions at the end make of a JSON value only the types that the readers ex
 """
 
 import json
+import math
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -260,6 +261,27 @@ def as_json(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
     except (RecursionError, ValueError):
         return ""
+
+
+def as_number(value: Any) -> float | None:
+    """Return a JSON number as a float; None for anything else, and for what is not finite or too large for a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def as_written_number(value: Any) -> float | None:
+    """Return a number that JSON has as a number or as a text, as is usual of money; None for anything else."""
+    if not isinstance(value, str):
+        return as_number(value)
+    try:
+        return as_number(float(value))
+    except ValueError:
+        return None
 
 
 def as_count(value: Any) -> int | None:

@@ -160,6 +160,12 @@ async def test_a_key_without_a_limit_says_nothing_of_the_account(
     assert finding.balance == Balance(amount=None, currency="USD", of_key=True)
 
 
+async def test_a_limit_that_is_no_number_is_not_taken_for_none(relay: Relay) -> None:
+    relay.answers = {"/api/v1/key": {"data": {"limit_remaining": {}}}}
+    finding = await ask(relay)
+    assert (finding.failure, finding.balance) == (None, None)
+
+
 @pytest.mark.parametrize("status", [200, 404])
 async def test_a_relay_that_tells_no_balance_has_not_failed(relay: Relay, status: int) -> None:
     relay.status = status

@@ -41,7 +41,9 @@ def test_a_wrong_order_is_a_fault_the_third_time_in_a_row() -> None:
     assert failures == [None, None, FailureKind.CONTENT_MISMATCH]
 
 
-@pytest.mark.parametrize("answer", [{}, {"results": []}, scored(float("nan"), "1"), scored(None)])
+@pytest.mark.parametrize(
+    "answer", [{}, {"results": []}, scored(float("nan"), "1"), scored(10**400), scored(None)]
+)
 def test_an_answer_without_scores_is_none(answer: Any) -> None:
     failure, _ = judge_order(answer, Habit())
     assert failure is not None

@@ -19,6 +19,7 @@ from monitor.probes.kinds.embeddings import judge_vector
 from monitor.probes.kinds.images import judge_picture
 from monitor.probes.kinds.models import judge_models, names_in
 from monitor.probes.kinds.moderations import judge_flag
+from monitor.probes.kinds.rerank import judge_order
 from monitor.probes.kinds.speech import judge_audio
 from monitor.probes.readers import (
     AnthropicReader,
@@ -92,6 +93,7 @@ KEYS = [
     "reasoning_tokens",
     "refusal",
     "response",
+    "relevance_score",
     "results",
     "status",
     "stop_reason",
@@ -150,7 +152,8 @@ SCALARS = (
     st.none()
     | st.booleans()
     | st.integers(-1, 10**12)
-    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from([10**400, -(10**400)])  # more than a float holds
+    | st.floats()
     | st.sampled_from(["", "stop", "x", "\ud800", "\0\x1b[31m", "error", "function_call", *TYPES])
 )
 JSON = st.recursive(
@@ -335,7 +338,9 @@ SHAPES: list[tuple[type[ProtocolReader], Any]] = [
 ]
 
 
-@pytest.mark.parametrize("replacement", [None, True, -1, 0.5, "x", [], [1], {}, {"type": []}])
+@pytest.mark.parametrize(
+    "replacement", [None, True, -1, 10**400, float("nan"), 0.5, "x", [], [1], {}, {"type": []}]
+)
 @pytest.mark.parametrize(("reader", "shape"), SHAPES)
 def test_no_field_of_another_type_upsets_a_reader(
     reader: type[ProtocolReader], shape: Any, replacement: Any
@@ -355,6 +360,7 @@ def test_no_json_upsets_a_judge_of_a_document(value: Any) -> None:
         judge_picture(value),
         judge_models(value, "m"),
         judge_flag(value, Habit(), harmless=True)[0],
+        judge_order(value, Habit())[0],
         judge_audio(body.encode()),
         judge_error_text(body, wrong=True),
     ]
