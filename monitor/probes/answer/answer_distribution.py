@@ -7,17 +7,20 @@ an argument.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 Sample = Mapping[str, Sequence[str]]
 """Words by cell, in any order."""
 
 
+_Item = TypeVar("_Item")
+
+
 class Shuffler(Protocol):
     """The part of `random.Random` that deals words anew."""
 
-    def sample(self, population: Sequence[str], k: int, /) -> list[str]: ...
+    def sample(self, population: Sequence[_Item], k: int, /) -> list[_Item]: ...
 
     def choice(self, seq: Sequence[str], /) -> str: ...
 
@@ -30,7 +33,7 @@ _ENOUGH = 10
 """As many shuffles that are as far apart as what was measured end the test: chance explains it."""
 
 
-def divergence(left: Sequence[str], right: Sequence[str]) -> float:
+def divergence(left: Sequence[Hashable], right: Sequence[Hashable]) -> float:
     """Return the Jensen-Shannon divergence of two lists of words in bits: 0 for the same shares, 1 for nothing in common.
 
     Lin, "Divergence measures based on the Shannon entropy", IEEE Trans. Inf. Theory 37 (1991). Neither list may be empty.
@@ -94,7 +97,7 @@ def chance(left: Sample, right: Sample, rng: Shuffler, shuffles: int = MOST_SHUF
 
 
 class _Pool:
-    """All words of one cell, to be dealt into two lists of the sizes that were measured.
+    """All words of one cell, to be dealt into two lists of the sizes that were measured. A word is a number here.
 
     The statistic is what both lists have of the sum of n log n over their words: the likelihood ratio
     of "two models" against "one", but for what is the same in every deal.
@@ -102,10 +105,19 @@ class _Pool:
 
     def __init__(self, left: Sequence[str], right: Sequence[str]) -> None:
         smaller, larger = sorted((left, right), key=len)
-        self._words = [*smaller, *larger]
+        counts = Counter([*smaller, *larger])
+        numbers = {word: number for number, word in enumerate(counts)}
+        self._words = [numbers[word] for word in (*smaller, *larger)]
         self._dealt = len(smaller)
-        self._counts = Counter(self._words)
-        self.measured = self._statistic(smaller)
+        self._parts = [
+            [
+                _n_log_n(dealt) + _n_log_n(count - dealt) - _n_log_n(count)
+                for dealt in range(count + 1)
+            ]
+            for count in counts.values()
+        ]
+        """What each word adds, by how often it was dealt into the smaller list."""
+        self.measured = self._statistic(self._words[: self._dealt])
 
     def shuffled(self, rng: Shuffler) -> float:
         return self._statistic(rng.sample(self._words, self._dealt))
@@ -114,15 +126,15 @@ class _Pool:
         words = rng.sample(self._words, len(self._words))
         return divergence(words[: self._dealt], words[self._dealt :])
 
-    def _statistic(self, words: Sequence[str]) -> float:
-        total = 0.0
-        for word, count in Counter(words).items():
-            rest = self._counts[word] - count
-            total += count * math.log(count)
-            if rest:
-                total += rest * math.log(rest)
-            total -= self._counts[word] * math.log(self._counts[word])
-        return total
+    def _statistic(self, words: Sequence[int]) -> float:
+        dealt: dict[int, int] = {}
+        for word in words:
+            dealt[word] = dealt.get(word, 0) + 1
+        return sum(self._parts[word][count] for word, count in dealt.items())
+
+
+def _n_log_n(count: int) -> float:
+    return count * math.log(count) if count else 0.0
 
 
 def commonest(words: Sequence[str]) -> str:
