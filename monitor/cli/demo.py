@@ -92,7 +92,7 @@ def _run(folder: Path, console: SafeConsole, *, port: int, seconds: float | None
     keys = {place.id: new_key() for place in PLACES if place is not HUB}
     public = {place: key.public for place, key in keys.items()}
     with Simulation(folder, clock=SystemClock(), port=port, keys=public) as simulation:
-        loaded = config.load(simulation.config_path, simulation.env)
+        loaded = config.load(simulation.config_path, simulation.env_at(HUB.id))
         hub, hub_key = f"http://127.0.0.1:{port}", load_or_make(loaded.state / KEY_FILE).public
         stop = asyncio.Event()
         agents = [
@@ -101,6 +101,7 @@ def _run(folder: Path, console: SafeConsole, *, port: int, seconds: float | None
                 settings=AgentSettings(hubs=(hub,)),
                 state=folder / place,
                 env=simulation.env_at(place),
+                resolve=simulation.resolver_at(place),
                 stop=stop,
             )
             for place, key in keys.items()
@@ -125,30 +126,28 @@ def _run(folder: Path, console: SafeConsole, *, port: int, seconds: float | None
         with _logging_to(folder / LOG_FILE, Redactor(loaded.secrets)):
             rng = Random(PAST_SEED)  # noqa: S311  # a simulation
             asyncio.run(write_past(loaded, voting_of(loaded), SystemClock(), rng))
-            asyncio.run(_watch(loaded, agents, table, stop, seconds))
+            daemon = Daemon(
+                loaded,
+                listeners=Listeners(on_result=table.on_result, on_message=table.on_message),
+                publish_every=PUBLISH_EVERY,
+                resolve=simulation.resolver_at(HUB.id),
+                stop=stop,
+            )
+            asyncio.run(_watch(daemon, agents, table, seconds))
         _raise_if_ended_early(folder / LOG_FILE)
 
 
 async def _watch(
-    loaded: config.Config,
-    agents: list[Agent],
-    table: LiveTable,
-    stop: asyncio.Event,
-    seconds: float | None,
+    daemon: Daemon, agents: list[Agent], table: LiveTable, seconds: float | None
 ) -> None:
-    daemon = Daemon(
-        loaded,
-        listeners=Listeners(on_result=table.on_result, on_message=table.on_message),
-        publish_every=PUBLISH_EVERY,
-        stop=stop,
-    )
     if seconds is not None:
-        asyncio.get_running_loop().call_later(seconds, stop.set)
-    assert loaded.listen
+        asyncio.get_running_loop().call_later(seconds, daemon.stop.set)
+    listen = daemon.deps.config.listen
+    assert listen
     with table:
-        joining = [asyncio.create_task(_join(agent, *loaded.listen)) for agent in agents]
+        joining = [asyncio.create_task(_join(agent, *listen)) for agent in agents]
         for task in joining:
-            task.add_done_callback(lambda _: stop.set())  # all or none
+            task.add_done_callback(lambda _: daemon.stop.set())  # all or none
         try:
             await daemon.run()
         finally:

@@ -26,6 +26,7 @@ from monitor.daemon.app import Daemon, Role
 from monitor.daemon.components import Components, Listeners
 from monitor.logs import RepeatFilter, quoted
 from monitor.model import NO_SPEND, AgentSettings, Check, ConfigError, Result, RunRecord
+from monitor.probes.wire.resolver import Resolve, system_resolve
 from monitor.schedule import whose_turn
 from monitor.store.push_buffer import PushBuffer
 
@@ -57,6 +58,8 @@ class Agent:
     state: Path
     env: Mapping[str, str]
     clock: Clock = field(default_factory=SystemClock)
+    resolve: Resolve = system_resolve
+    """Stands in for `getaddrinfo` in probes and diagnosis."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     daemon: Daemon | None = field(default=None, init=False)
     _pusher: Pusher | None = field(default=None, init=False)
@@ -107,6 +110,7 @@ class Agent:
             clock=self.clock,
             listeners=Listeners(on_result=self._saw),
             role=Role(read=self.read, publishes=False, also=buffer.append, loops=loops),
+            resolve=self.resolve,
             stop=self.stop,
         )
         await self.daemon.run()

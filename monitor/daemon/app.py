@@ -28,6 +28,7 @@ from monitor.daemon.systemd import StoreWatchdog, sd_notify, watchdog_interval
 from monitor.logs import RepeatFilter
 from monitor.metrics import Metrics
 from monitor.model import Notice, Redactor, RestartState, StoreError
+from monitor.probes.wire.resolver import Resolve, system_resolve
 from monitor.ranking import RecentAnswers
 from monitor.store import AlsoWritten, Store
 from monitor.store.small_tables import TOLD_PRICES
@@ -78,9 +79,10 @@ class Daemon:
         listeners: Listeners | None = None,
         publish_every: timedelta = PUBLISH_INTERVAL,
         role: Role = Role(),  # frozen
+        resolve: Resolve = system_resolve,
         stop: asyncio.Event | None = None,
     ) -> None:
-        """`stop` ends it; several daemons of one process may have the same."""
+        """`stop` ends it; several daemons of one process may have the same. `resolve` stands in for `getaddrinfo`."""
         clock = clock or SystemClock()
         self.env = env
         self.clock = clock
@@ -108,6 +110,7 @@ class Daemon:
             listeners=listeners or Listeners(),
             answers=RecentAnswers(config.checks),
             clock_steps=ClockSteps(clock),
+            resolve=resolve,
         )
 
     async def run(self) -> None:

@@ -57,6 +57,7 @@ from monitor.model import (
 )
 from monitor.probes import attempt
 from monitor.probes.wire.client import Client
+from monitor.probes.wire.resolver import Resolve, system_resolve
 from monitor.publisher import Publisher, no_listener
 from monitor.ranking import RecentAnswers, covered
 from monitor.schedule import Due, RunCheck, Schedule, ScheduleChange, whose_turn
@@ -94,6 +95,8 @@ class Dependencies:
     answers: RecentAnswers
     """What main checks got lately, to rank base URLs by."""
     clock_steps: ClockSteps
+    resolve: Resolve
+    """Looks names up for probes and diagnosis."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,7 +127,7 @@ class Components:
     @classmethod
     def build(cls, deps: Dependencies, memory: RestartState) -> "Components":
         config, clock = deps.config, deps.clock
-        client = Client()
+        client = Client(deps.resolve)
         alerts = AlertEngine(
             config.alerts,
             audience(config),
@@ -133,7 +136,7 @@ class Components:
             clock_set_by=deps.clock_steps.total,
             voting=voting_of(config),
         )
-        path_diagnosis = make_path_diagnosis(config, clock, deps.redact)
+        path_diagnosis = make_path_diagnosis(config, clock, deps.redact, deps.resolve)
         cycle = _cycle(deps, client, alerts, memory, path_diagnosis)
         moved = MovedChats(memory.moved_chats)
         moved.on_move = partial(tell_of_move, deps.store, clock, alerts, moved)
@@ -216,7 +219,7 @@ class Components:
         """
         config = deps.config
         self.hub = hub
-        old_client, self.client = self.client, Client()
+        old_client, self.client = self.client, Client(deps.resolve)
         self.retired.append((old_client, self.schedule.running()))
         self.cycle.ask = make_ask(deps, self.client)
         self.cycle.peers_of, self.cycle.checks_beside = _peers(deps), _beside(deps)
@@ -308,8 +311,12 @@ def _endpoints(config: Config) -> tuple[Endpoint, ...]:
     return tuple(endpoint for service in config.services for endpoint in service.endpoints)
 
 
-def make_path_diagnosis(config: Config, clock: Clock, redact: Redactor) -> PathDiagnosis:
-    return PathDiagnosis(config.diagnosis, _endpoints(config), clock=clock, redact=redact)
+def make_path_diagnosis(
+    config: Config, clock: Clock, redact: Redactor, resolve: Resolve = system_resolve
+) -> PathDiagnosis:
+    return PathDiagnosis(
+        config.diagnosis, _endpoints(config), clock=clock, redact=redact, resolve=resolve
+    )
 
 
 def _cycle(

@@ -137,7 +137,11 @@ class Addresses:
     """The content of `service.json`. `key` is made up at the start and worth nothing."""
 
     by_place: dict[str, dict[str, str]]
-    """Place -> endpoint -> base URL."""
+    """Place -> endpoint -> base URL, with an address for a host."""
+    name_servers: dict[str, int]
+    """Place -> port of the DNS server that it asks."""
+    resolver: str
+    """Address and port of a DNS server that never gives a false address."""
     channel: str
     key: str
 

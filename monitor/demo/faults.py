@@ -12,12 +12,13 @@ faults of one severity there is time to recover and to be seen to recover.
 
 From Shanghai alone, as where a name is blocked on the way:
 
-    cf-worker   ............RRRRRRRRRRRRRRRRRRRRRRR.........................
+    cf-worker   ............PPPPPPPPPPPPPPPPPPPPPPP.........................
 
 Prices change as well: in every other cycle the large model costs twice as much.
 
     G bad gateway   R refused, every other cycle reset   S slow first token   C cut in the middle
     X certificate expired, every other cycle for a wrong name   B buffered stream   K key rejected
+    P DNS poisoned, every other cycle a reset
 """
 
 import json
@@ -43,6 +44,7 @@ class SimulatedFault(StrEnum):
     """
 
     # the connection
+    POISONED = "resolves to a false address"
     REFUSED = "refuses connections"
     RESET = "resets connections"
     MUTE = "accepts connections and never shakes hands"
@@ -131,7 +133,9 @@ SCRIPT: tuple[ScriptStep, ...] = (
     ScriptStep(8, 36, ("proxy-1",), (SimulatedFault.BAD_GATEWAY,)),
     ScriptStep(12, 36, ("proxy-2",), (SimulatedFault.REFUSED, SimulatedFault.RESET)),
     ScriptStep(44, 88, ("us-direct",), (SimulatedFault.SLOW,)),
-    ScriptStep(48, 140, ("cf-worker",), (SimulatedFault.RESET,), (SHANGHAI.id,)),
+    ScriptStep(
+        48, 140, ("cf-worker",), (SimulatedFault.POISONED, SimulatedFault.RESET), (SHANGHAI.id,)
+    ),
     ScriptStep(60, 84, ("fast-cdn",), (SimulatedFault.EXPIRED, SimulatedFault.WRONG_NAME)),
     ScriptStep(104, 132, ("cf-cdn",), (SimulatedFault.CUT,)),
     ScriptStep(148, 192, ("cf-worker",), (SimulatedFault.BUFFERED,)),

@@ -14,10 +14,17 @@ from pathlib import Path
 import trustme
 from aiohttp import web
 
-from monitor.demo.faults import SimulatedFault
+from monitor.demo.faults import ENDPOINT_IDS, SimulatedFault
 
 HOST = "127.0.0.1"
-_NAMES = (HOST, "localhost")
+
+
+def host_name(endpoint: str) -> str:
+    """Return the name of an endpoint, which is kept for loopback (RFC 6761) and leads nowhere else."""
+    return f"{endpoint}.localhost"
+
+
+_NAMES = (HOST, "localhost", *map(host_name, ENDPOINT_IDS))
 _ISSUED_AGO = timedelta(days=90)
 _EXPIRED_AGO = timedelta(days=2)
 _EXPIRES_SOON = timedelta(days=5)

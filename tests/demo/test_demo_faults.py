@@ -38,7 +38,7 @@ moments = st.floats(min_value=0, max_value=100 * CYCLE)
 
 def test_the_drawing_in_the_docstring_is_the_script() -> None:
     drawn = [line.split() for line in (faults.__doc__ or "").splitlines()]
-    alone = ["cf-worker", line_of("cf-worker", SHANGHAI.id, {SimulatedFault.RESET: "R"})]
+    alone = ["cf-worker", line_of("cf-worker", SHANGHAI.id, {SimulatedFault.POISONED: "P"})]
     wanted = [*([name, line_of(name, HUB.id, LETTERS)] for name in ENDPOINT_IDS), alone]
     assert [line for line in drawn if line and line[0] in ENDPOINT_IDS] == wanted
 
@@ -122,7 +122,8 @@ def test_the_first_incident_is_soon_and_short() -> None:
         (0, "all endpoints are well"),
         (20, "proxy-1 answers 502; proxy-2 refuses connections"),
         (CYCLE + 20, "proxy-1 answers 502; proxy-2 resets connections"),
-        (100, "cf-worker resets connections from Shanghai"),
+        (100, "cf-worker resolves to a false address from Shanghai"),
+        (CYCLE + 100, "cf-worker resets connections from Shanghai"),
         (210, "every endpoint rejects the key"),
     ],
 )

@@ -62,7 +62,7 @@ def test_the_same_seed_makes_the_same_past_and_another_one_another(loaded: Confi
 
 def test_what_it_observed_is_said_in_chinese_too() -> None:
     for trouble in TROUBLES:
-        said = CHINESE.observed(trouble.failure.message).replace("us-direct.example", "")
+        said = CHINESE.observed(trouble.failure.message).replace("us-direct.localhost", "")
         assert english_words(said) == []
 
 

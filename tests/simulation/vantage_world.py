@@ -321,7 +321,11 @@ class VantageWorld:
                 self._reach[check] = after
 
     def _is_known_to_work(self, check: str) -> bool:
-        over = [incident for incident in self.incidents.values() if check in incident.checks]
+        over = [
+            incident
+            for incident in self.incidents.values()
+            if check in incident.checks and incident.severity is not Severity.MONITOR
+        ]
         newest = max(over, key=attrgetter("id"))
         entries = [entry for entry in newest.timeline if entry.check in {check, None}]
         return not (entries and entries[-1].text)
