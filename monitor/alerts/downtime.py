@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from monitor.alerts.flapping import is_on
-from monitor.alerts.incidents import down_spans
 from monitor.model import Incident, Maintenance, Severity
+from monitor.model.outages import down_spans, length, overlaps, united
 
 _KEPT = timedelta(hours=3)
 """At least; flapping looks back so far."""
-Span = tuple[datetime, datetime]
 
 
 def downtime(
@@ -37,13 +36,13 @@ def downtime(
         if all(plan.covers(path) for path in paths)
         for window in plan.windows(month, now)
     ]
-    return _length(outages) - _length(_overlaps(_united(outages), _united(planned)))
+    return length(outages) - length(overlaps(united(outages), united(planned)))
 
 
 def partial_for(incident: Incident) -> timedelta:
     """Return how long a closed incident was down from some vantages only, of one that was down at all."""
     assert incident.closed is not None
-    return incident.closed - incident.opened - _length(down_spans(incident, incident.closed))
+    return incident.closed - incident.opened - length(down_spans(incident, incident.closed))
 
 
 def still_needed(closed: Mapping[int, Incident], now: datetime) -> dict[int, Incident]:
@@ -58,21 +57,3 @@ def still_needed(closed: Mapping[int, Incident], now: datetime) -> dict[int, Inc
 
 def _month(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def _united(spans: Iterable[Span]) -> list[Span]:
-    united: list[Span] = []
-    for start, end in sorted(span for span in spans if span[0] < span[1]):
-        if united and start <= united[-1][1]:
-            united[-1] = (united[-1][0], max(end, united[-1][1]))
-        else:
-            united.append((start, end))
-    return united
-
-
-def _overlaps(left: list[Span], right: list[Span]) -> list[Span]:
-    return [(max(a, c), min(b, d)) for a, b in left for c, d in right if max(a, c) < min(b, d)]
-
-
-def _length(spans: Iterable[Span]) -> timedelta:
-    return sum((end - start for start, end in _united(spans)), timedelta(0))

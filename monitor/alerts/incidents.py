@@ -11,7 +11,7 @@ What nobody is told of never swallows what people should hear, so only what is m
 URL is one incident, also while some of its checks are bad from fewer vantages than people are told of.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -26,12 +26,11 @@ from monitor.model import (
     Severity,
     TimelineEntry,
 )
+from monitor.model.outages import TURNS, is_step, was_down
 
 TOGETHER = timedelta(minutes=5)
 _TIMELINE = 100
 """Entries kept: the first ones and the last ones say most."""
-_TURNS = {EntryKind.WIDENED, EntryKind.NARROWED}
-"""The turns between down from some vantages and down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,7 @@ def _settled(incident: Incident) -> Incident:
 def reach_changed(incident: Incident, check: str, at: datetime, *, is_partial: bool) -> Incident:
     """Note that a check of it is bad from more vantages than before, or from fewer; no turn lies before the last one."""
     turns = [
-        entry.at for entry in incident.timeline if entry.check == check and entry.what in _TURNS
+        entry.at for entry in incident.timeline if entry.check == check and entry.what in TURNS
     ]
     what = EntryKind.NARROWED if is_partial else EntryKind.WIDENED
     entry = TimelineEntry(at=max([at, *turns]), what=what, check=check)
@@ -277,7 +276,7 @@ def leave(incident: Incident, check: str, at: datetime, why: str = "") -> Incide
     last = check if why else None
     entry = TimelineEntry(at=closed, what=EntryKind.RESOLVED, check=last, text=why)
     over = replace(incident, active=active, closed=closed, remind_at=None, update_at=None)
-    if incident.severity is Severity.PARTIAL and _was_down(incident):
+    if incident.severity is Severity.PARTIAL and was_down(incident):
         over = replace(over, severity=Severity.DOWN)
     return with_entry(over, entry)
 
@@ -288,39 +287,6 @@ def _latest_failure(timeline: Sequence[TimelineEntry], checks: Collection[str]) 
         if entry.kind and entry.check in checks and not entry.vantage:
             return Failure(entry.kind, entry.text)
     return None
-
-
-def _was_down(incident: Incident) -> bool:
-    return any(entry.what in _TURNS for entry in incident.timeline)
-
-
-def down_spans(incident: Incident, now: datetime) -> list[tuple[datetime, datetime]]:
-    """Return when it was down, and not only from some vantages."""
-    if incident.severity not in {Severity.DOWN, Severity.PARTIAL}:
-        return []
-    end = incident.closed or now
-    if not incident.partial and not _was_down(incident):
-        return [(incident.opened, end)]
-    return [span for check in incident.checks for span in _down_spans_of(incident, check, end)]
-
-
-def _down_spans_of(
-    incident: Incident, check: str, end: datetime
-) -> Iterator[tuple[datetime, datetime]]:
-    """Walk back from how it is at the end: each entry says how it was before."""
-    steps = [entry for entry in incident.timeline if entry.check == check and _is_step(entry)]
-    is_full = check not in incident.partial
-    is_in = not steps or steps[-1].what is not EntryKind.LEFT
-    for entry in reversed(steps):
-        if is_in and is_full:
-            yield entry.at, end
-        end = entry.at
-        if entry.what in _TURNS:
-            is_full = entry.what is EntryKind.NARROWED
-        else:
-            is_in = entry.what is EntryKind.LEFT
-    if is_in and is_full:
-        yield incident.opened, end
 
 
 def dropped(incident: Incident, at: datetime, why: str) -> Incident:
@@ -363,15 +329,9 @@ def with_entry(incident: Incident, entry: TimelineEntry) -> Incident:
     plain = [
         place
         for place, kept in enumerate(timeline)
-        if not _is_step(kept) and kept.what is not EntryKind.ACKED
+        if not is_step(kept) and kept.what is not EntryKind.ACKED
     ]
     if len(plain) > _TIMELINE:
         cut = plain[_TIMELINE // 2]
         timeline = (*timeline[:cut], *timeline[cut + 1 :])
     return replace(incident, timeline=timeline)
-
-
-def _is_step(entry: TimelineEntry) -> bool:
-    """Say whether a check came in, left, or was down from more vantages, or fewer, from then on."""
-    comes_or_goes = entry.what in {EntryKind.JOINED, EntryKind.LEFT} and not entry.vantage
-    return comes_or_goes or entry.what in _TURNS

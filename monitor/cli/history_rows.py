@@ -86,7 +86,7 @@ def write_csv(out: TextIO, rows: Iterable[Row], granularity: Granularity) -> int
     writer, count = csv.writer(out, lineterminator="\n"), 0
     writer.writerow(_flat(_empty_row(granularity)))
     for row in rows:
-        writer.writerow(map(_cell, _flat(row).values()))
+        writer.writerow(map(csv_cell, _flat(row).values()))
         count += 1
     return count
 
@@ -143,7 +143,7 @@ def _flat_period(period: Period) -> Document:
     }
 
 
-def _cell(value: object) -> object:
+def csv_cell(value: object) -> object:
     """Shorten numbers, quote text that a spreadsheet would take for a formula, drop control characters."""
     if isinstance(value, float):
         return round(value, 6)

@@ -38,6 +38,8 @@ from monitor.model.errors import (
 )
 from monitor.model.failure import Failure, FailureKind, Fault, Outcome
 from monitor.model.maintenance import ALL, Maintenance, MaintenanceWindow, Recurrence, Silence
+from monitor.model.month import Month
+from monitor.model.outages import Span
 from monitor.model.result import (
     SATURATED,
     SETTLED,
@@ -68,6 +70,8 @@ from monitor.model.store_records import (
     WINDOWS,
     CheckHistory,
     KnownCheck,
+    MonthCounts,
+    MonthRecord,
     OperatorRequest,
     PastCounts,
     Period,

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from monitor.model.alert import AlertState, Incident, OutboxMessage, StateKey
 from monitor.model.maintenance import Silence
+from monitor.model.outages import Span
 from monitor.model.result import Evidence, Habit, Result
 from monitor.model.rollup import Rollup
 from monitor.model.spend import NO_SPEND, Spend
@@ -105,6 +106,36 @@ class Period:
     at: datetime
     resolution: Resolution
     rollup: Rollup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthCounts:
+    """The counts of one check over a month, as one vantage made them."""
+
+    check: str
+    vantage: str
+    rollup: Rollup
+    """Of the figures it has `ttft` and `total`."""
+    measured: tuple[Span, ...]
+    """The UTC days, at the edges hours, in which a run counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthRecord:
+    """All that the store has of one month."""
+
+    counted: Span
+    """When the counts are from: the month, or that of UTC where hours at its edges are not kept."""
+    counts: tuple[MonthCounts, ...]
+    incidents: tuple[Incident, ...]
+    """Those that were open at some time of it, newest first."""
+    spent: Mapping[tuple[str, str], Spend] | None
+    """Spend by vantage and service over the UTC days of the calendar month; None where the ledger does not go
+    back so far."""
+    measured_since: datetime | None
+    """The begin of the first UTC day of which anything is kept; None where nothing is."""
+    seen_until: datetime | None
+    """The newest proof that a daemon was alive: how an open incident went on after it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

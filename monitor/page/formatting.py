@@ -20,7 +20,7 @@ LABELS = {
     State.MAINTENANCE: marked("Maintenance"),
     State.UNKNOWN: marked("No data"),
 }
-_MONTHS = (
+MONTHS = (
     marked("January"),
     marked("February"),
     marked("March"),
@@ -275,7 +275,7 @@ def long_day(day: date, language: Language = ENGLISH) -> str:
         "%(weekday)s %(day)s %(month)s",
         weekday=language.gettext(_DAYS[day.weekday()]),
         day=day.day,
-        month=language.gettext(_MONTHS[day.month - 1]),
+        month=language.gettext(MONTHS[day.month - 1]),
     )
 
 
@@ -369,7 +369,7 @@ _KEPT = {
 def day(at: datetime, language: Language = ENGLISH) -> str:
     """Return `12 November`."""
     at = at.astimezone(UTC)
-    month = language.gettext(_MONTHS[at.month - 1])
+    month = language.gettext(MONTHS[at.month - 1])
     return language.gettext("%(day)s %(month)s", day=at.day, month=month)
 
 

@@ -130,6 +130,7 @@ def environment(folder: Traversable, language: Language, cache: RenderCache) -> 
         lang_attribute=formatting.lang_attribute,
         State=State,
         icons=(folder / "icons.svg").read_text("utf-8"),
+        report_css=(folder / "report.css").read_text("utf-8"),
     )
     env.globals["rows"] = partial(_rows, env.get_template("row.html").module, cache, language.code)
     return env

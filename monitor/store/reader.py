@@ -154,6 +154,11 @@ class Reader:
         """Return the daemon's newest proof that it lives and can write."""
         return self._ask(lambda connection: small_tables.last_seen(connection, self.vantage))
 
+    def measured_since(self) -> datetime | None:
+        """Return the begin of the first UTC day of which counts or runs are kept; None where there are none."""
+        first, last, _ = self._ask(lambda connection: _extent(connection, DAYS, 24))
+        return None if last < first else EPOCH + first * timedelta(days=1)
+
     def crashes(self, now: datetime) -> str:
         """Return the crashes of late, for the mark that the daemon leaves when it starts."""
         return self._ask(

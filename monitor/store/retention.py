@@ -29,7 +29,7 @@ STEP = 2000
 """Rows of one step."""
 ROOM = 0.9
 """A store with a limit keeps below this share of it."""
-_OUTBOX_KEPT, _LEDGER_KEPT = timedelta(days=30), timedelta(days=400)
+_OUTBOX_KEPT, LEDGER_KEPT = timedelta(days=30), timedelta(days=400)
 
 
 def prune_step(connection: Connection, now: datetime, history: HistorySettings) -> bool:
@@ -44,7 +44,7 @@ def prune_step(connection: Connection, now: datetime, history: HistorySettings) 
     if history.days is not None:
         more |= _cut(connection, DAYS.c.period, millis(now - history.days) // DAY_MS)
     connection.execute(delete(OutboxRow).where(col(OutboxRow.done) < now - _OUTBOX_KEPT))
-    first = (now - _LEDGER_KEPT).date().isoformat()
+    first = (now - LEDGER_KEPT).date().isoformat()
     connection.execute(delete(LedgerRow).where(col(LedgerRow.day) < first))
     if not more:
         _prune_words(connection)

@@ -249,6 +249,16 @@ def spent(
     return dict(totals)
 
 
+def spent_between(connection: Connection, first: date, last: date) -> dict[tuple[str, str], Spend]:
+    """Return the spend of these days by vantage and service."""
+    day = col(LedgerRow.day)
+    query = select(LedgerRow).where(day >= first.isoformat(), day <= last.isoformat())
+    totals: dict[tuple[str, str], Spend] = defaultdict(Spend)
+    for row in Session(connection).exec(query.order_by(day)):
+        totals[row.vantage, row.service] += Spend(row.tokens, row.money)
+    return dict(totals)
+
+
 def spent_elsewhere(
     connection: Connection, vantage: str, since: date
 ) -> dict[str, dict[tuple[date, str], Spend]]:

@@ -18,6 +18,7 @@ from monitor.model import (
     Rule,
     Severity,
     TimelineEntry,
+    outages,
 )
 
 
@@ -185,7 +186,7 @@ def test_however_long_the_story_its_downtime_and_what_was_not_seen_to_recover_st
         incident = incidents.annotated(incident, at, str(hour))
         incident = incidents.reach_changed(incident, "s/a/chat", at + 30 * MINUTE, is_partial=False)
     over = incidents.leave(incident, "s/a/chat", START + 101 * 60 * MINUTE)
-    spans = incidents.down_spans(over, START + 200 * 60 * MINUTE)
+    spans = outages.down_spans(over, START + 200 * 60 * MINUTE)
     full = sum((end - begin for begin, end in spans), timedelta(0))
     assert full == MINUTE + timedelta(hours=1 + 99 / 2 + 0.5)
     assert over.unwatched == {"s/b/chat"}

@@ -12,7 +12,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.alerts import AlertChanges, AlertEngine, Context
-from monitor.alerts.incidents import down_spans
 from monitor.alerts.message import phrase
 from monitor.alerts.policies import FailureRate
 from monitor.alerts.quorum import ALL, ANY, MAJORITY, Quorum, Reach, Standing, Vote, standing
@@ -33,6 +32,7 @@ from monitor.model import (
     Result,
     Severity,
 )
+from monitor.model.outages import down_spans
 from monitor.ranking import covered
 
 CHAT, MODELS = "s/a/chat", "s/a/models"
