@@ -75,7 +75,7 @@ def judge_transport(exchange: Exchange) -> Failure | None:
         why = "got the server's own certificate alone, which nobody we trust signed"
         return Failure(
             FailureKind.CERT_UNTRUSTED,
-            _with(f"{why}; want the whole chain, which SDKs need", error),
+            _with(f"{why}; want the intermediate certificates too, which SDKs need", error),
         )
     return _explained(_transport_kind(error), error)
 

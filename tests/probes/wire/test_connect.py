@@ -149,7 +149,10 @@ async def test_a_certificate_that_ends_soon_is_expiring(
 
 @pytest.mark.parametrize(
     ("sends_all", "want"),
-    [(True, None), (False, "own certificate alone, which nobody we trust signed")],
+    [
+        (True, None),
+        (False, "alone, which nobody we trust signed; want the intermediate certificates too"),
+    ],
 )
 async def test_a_missing_intermediate_is_named(
     clock: HandClock, ca: tuple[Authority, Path], sends_all: bool, want: str | None
