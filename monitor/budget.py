@@ -96,7 +96,8 @@ class BudgetLedger:
     ) -> tuple[Result, Spend]:
         """Return the result with its cost, and what the ledger changes by.
 
-        Without reported usage the reserve stays, unless nothing was ever answered.
+        Without reported usage the reserve stays, unless nothing was ever answered. Of several calls an earlier one
+        was: then there is a usage, if only one without counts.
         """
         reported = self._reported(check, result)
         if reported is not None:
@@ -158,4 +159,6 @@ class BudgetLedger:
 
 def _nothing_answered(result: Result) -> bool:
     """Say whether no status line came, or the answer was a refusal: nobody bills for that."""
+    if result.usage is not None:
+        return False
     return result.http_status is None or result.http_status >= 400

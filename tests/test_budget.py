@@ -136,6 +136,20 @@ def test_without_usage_the_reserve_stays_unless_nothing_was_answered(
     assert book.spent("s", TODAY) == left
 
 
+def test_what_earlier_calls_of_a_failed_run_cost_is_settled_and_stays_reserved_where_it_is_not_told() -> (
+    None
+):
+    def spent(usage: Usage) -> Spend:
+        book = ledger(DailyBudget(tokens=1000))
+        reserved = book.reserve(CHECK, Spend(400), TODAY)
+        assert isinstance(reserved, Spend)
+        book.settle(CHECK, reserved, replace(answered(None, None, 503), usage=usage), TODAY)
+        return book.spent("s", TODAY)
+
+    assert spent(Usage(tokens_in=70, tokens_out=5)) == Spend(75)
+    assert spent(Usage()) == Spend(400)
+
+
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 400), st.booleans()), max_size=30))
 def test_a_budget_is_never_overrun_by_runs_that_keep_to_their_worst_case(
     runs: list[tuple[int, int, bool]],

@@ -16,7 +16,12 @@ from monitor.model.duration import format_duration
 from monitor.probes.answer.challenges import Challenge, PrefixedQuestion, behind, long_prefix
 from monitor.probes.answer.check_answer import judge_mismatch
 from monitor.probes.kinds.chosen_api import ChosenApi
-from monitor.probes.kinds.conversation import WORTH_ASKING, judge_too_late, sum_usage, time_left
+from monitor.probes.kinds.conversation import (
+    WORTH_ASKING,
+    judge_too_late,
+    time_left,
+    with_spent_before,
+)
 from monitor.probes.probe import Duration, Finding, Run, RunCost
 from monitor.probes.readers import ProtocolReader
 
@@ -78,7 +83,7 @@ class CacheProbe(ChosenApi):
             return judge_too_late(first, left)
         await asyncio.sleep(self.pause.total_seconds())
         second = await self._ask_behind(prefix, run, first.habit, left)
-        second = replace(second, usage=sum_usage(first.usage, second.usage))
+        second = with_spent_before(second, first)
         if second.failure is not None or second.reader is None:
             return second
         failure, habit = judge_cache(first.reader, second.reader, second.habit)

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from http import HTTPStatus
 from random import Random
 from typing import Annotated, Any, ClassVar, Self
 
@@ -255,7 +256,7 @@ class Conversation(PaidCall):
             return replace(finding, habit=habit)
         again = await self._ask_and_judge(replace(run, habit=habit), challenge, left)
         before_ms = finding.exchange.timings.total or 0.0
-        return replace(again, usage=sum_usage(finding.usage, again.usage), before_ms=before_ms)
+        return with_spent_before(replace(again, before_ms=before_ms), finding)
 
     def _thought_too_long(self, finding: Finding) -> bool:
         too_small = (
@@ -464,16 +465,23 @@ def _took_ms(finding: Finding) -> float:
     return (finding.exchange.timings.total or 0.0) + finding.before_ms
 
 
-def sum_usage(first: Usage | None, second: Usage | None) -> Usage | None:
-    """Return what two calls cost together; None where the cost of one is not known."""
-    if first is None or second is None:
-        return None
-    if None in {first.tokens_in, second.tokens_in}:
-        return None
-    return Usage(
-        tokens_in=(first.tokens_in or 0) + (second.tokens_in or 0),
-        tokens_out=(first.tokens_out or 0) + (second.tokens_out or 0),
+def with_spent_before(last: Finding, earlier: Finding) -> Finding:
+    """Return the last of two calls with the tokens of both; `earlier` was answered.
+
+    A last call that failed before it was answered costs nothing. Where an answer does not say what it cost, all
+    that is known is that something was spent: a usage without counts.
+    """
+    status, spent = last.exchange.status, earlier.usage or Usage()
+    if status is None or status >= HTTPStatus.BAD_REQUEST:
+        return replace(last, usage=spent)
+    more = last.usage or Usage()
+    if spent.tokens_in is None or more.tokens_in is None:
+        return replace(last, usage=Usage())
+    usage = Usage(
+        tokens_in=spent.tokens_in + more.tokens_in,
+        tokens_out=(spent.tokens_out or 0) + (more.tokens_out or 0),
     )
+    return replace(last, usage=usage)
 
 
 def _read(exchange: Exchange, reader: ProtocolReader, signs: tuple[str, ...]) -> Failure | None:

@@ -23,7 +23,12 @@ from monitor.probes.answer.token_counts import (
     with_counts,
 )
 from monitor.probes.kinds.chosen_api import ChosenApi
-from monitor.probes.kinds.conversation import WORTH_ASKING, judge_too_late, sum_usage, time_left
+from monitor.probes.kinds.conversation import (
+    WORTH_ASKING,
+    judge_too_late,
+    time_left,
+    with_spent_before,
+)
 from monitor.probes.kinds.identity import WITHOUT_TEXT
 from monitor.probes.probe import Duration, Finding, Run, RunCost
 
@@ -93,8 +98,8 @@ class TokenizerProbe(ChosenApi):
         if not earlier:
             return finding
         before_ms = (earlier[-1].exchange.timings.total or 0.0) + earlier[-1].before_ms
-        usage = sum_usage(earlier[-1].usage, finding.usage)
-        return replace(finding, usage=usage, before_ms=finding.before_ms + before_ms)
+        finding = replace(finding, before_ms=finding.before_ms + before_ms)
+        return with_spent_before(finding, earlier[-1])
 
     def judge_further(self, finding: Finding, challenge: Challenge, run: Run) -> Finding:  # noqa: ARG002  # Conversation's signature
         """Let an answer without text pass; a request that is refused for its small cap is none."""

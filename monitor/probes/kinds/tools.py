@@ -23,8 +23,8 @@ from monitor.probes.kinds.conversation import (
     WORTH_ASKING,
     Tool,
     judge_too_late,
-    sum_usage,
     time_left,
+    with_spent_before,
 )
 from monitor.probes.parameter_fallback import Body, without
 from monitor.probes.probe import Duration, Finding, Run, RunCost
@@ -103,7 +103,7 @@ class ToolsProbe(ChosenApi):
             return judge_too_late(first, left)
         habit = replace(first.habit, mismatches=run.habit.mismatches)
         second = await self.ask(replace(run, habit=habit), ToolResult(question, first.reader), left)
-        return replace(second, usage=sum_usage(first.usage, second.usage))
+        return with_spent_before(second, first)
 
     def judge_further(self, finding: Finding, challenge: Challenge, run: Run) -> Finding:
         if isinstance(challenge, ToolResult):

@@ -161,6 +161,21 @@ async def test_three_runs_in_a_row_without_a_hit_are_a_fault(
     assert await runs(relay, len(kinds)) == kinds
 
 
+@pytest.mark.parametrize(
+    ("first", "usage"),
+    [
+        (chat({}), Usage(tokens_in=1150, tokens_out=2)),
+        (chat({}) | {"usage": None}, Usage()),  # something was spent, nobody says how much
+    ],
+)
+async def test_what_the_first_call_cost_is_counted_where_the_second_fails(
+    relay: Relay, first: Any, usage: Usage
+) -> None:
+    by_turns(relay, first, None)
+    finding = await relay.ask("cache", pause="1ms")
+    assert (kind_of(finding), finding.usage) == (FailureKind.SERVER_ERROR, usage)
+
+
 async def test_a_miss_says_what_was_counted(relay: Relay) -> None:
     by_turns(relay, chat({"cached_tokens": 0}))
     finding = await relay.ask("cache", Habit(mismatches=2), pause="1ms")
