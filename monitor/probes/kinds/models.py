@@ -1,7 +1,7 @@
 """Probes the list of models, the cheapest question that only a working relay can answer."""
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -17,7 +17,8 @@ from monitor.probes.verdict.classify import judge_api_body, judge_http
 from monitor.probes.verdict.error_body import read_json
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
-_MAX_LISTED = 2000
+MOST_LISTED = 10_000
+"""Models of a list that are kept, and compared with the next one."""
 _MAX_NAME = 200
 _SHOWN = 20
 _MISSING = frozenset({404, 405, 501})
@@ -43,17 +44,19 @@ class ModelsProbe(ApiProbe):
         failure = self._judge(exchange, run)
         habit = run.habit if failure else run.habit.worked()
         listed = _listed(exchange)
+        if not listed.is_whole:
+            return Finding(exchange=exchange, failure=failure, habit=habit)
         return Finding(
             exchange=exchange,
             failure=failure,
-            habit=replace(habit, listed=listed or habit.listed),
-            evidence=Evidence(note=self._note(run, listed)),
+            habit=replace(habit, listed=listed.names),
+            evidence=Evidence(note=self._note(run, listed.names)),
         )
 
-    def _note(self, run: Run, listed: frozenset[str]) -> str:
-        notes = [change(run.habit.listed, listed)]
+    def _note(self, run: Run, names: frozenset[str]) -> str:
+        notes = [change(run.habit.listed, names)]
         wanted = self.model or run.check.model
-        if wanted in run.check.asked_models and listed and not _is_listed(wanted or "", listed):
+        if wanted in run.check.asked_models and not _is_listed(wanted or "", names):
             notes.append(f"the list does not name {wanted}")
         return "; ".join(filter(None, notes))
 
@@ -91,19 +94,15 @@ def judge_models(answer: Any, wanted: str | None) -> Failure | None:
     if not isinstance(data, list) or not data:
         got = "an empty list of models" if data == [] else "no list of models"
         return Failure(FailureKind.UNEXPECTED_BODY, f"got {got}, want JSON with a non-empty `data`")
-    names = names_in(answer)
-    if not names:
+    listed = read_list(answer)
+    if not listed.names:
         return Failure(
             FailureKind.UNEXPECTED_BODY, "got a list of models without `id`, want their names"
         )
-    if (
-        wanted is not None
-        and not _is_listed(wanted, names)
-        and not as_object(answer).get("has_more")
-    ):
+    if wanted is not None and not _is_listed(wanted, listed.names) and not listed.has_more:
         return Failure(
             FailureKind.MODEL_NOT_FOUND,
-            f"got a list of {len(names)} models without {wanted}, want it there",
+            f"got a list of {len(listed.names)} models without {wanted}, want it there",
         )
     return None
 
@@ -118,23 +117,36 @@ def _is_listed(wanted: str, names: Collection[str]) -> bool:
     return any(is_same_model(wanted, name.removeprefix("models/")) for name in names)
 
 
-def _listed(exchange: Exchange) -> frozenset[str]:
-    """Return the listed names, also of a list that lacks the wanted model."""
-    if exchange.status is None or not 200 <= exchange.status < 300 or exchange.error:
-        return frozenset()
-    return frozenset(sorted(names_in(read_json(exchange.body)))[:_MAX_LISTED])
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """Holds the names in a list of models, cleaned as they may be stored."""
+
+    names: frozenset[str]
+    has_more: bool
+    """The list goes on, on a page that was not asked for."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether there are names and these are all: only then is a model gone that is not among them."""
+        return 0 < len(self.names) <= MOST_LISTED and not self.has_more
 
 
-def names_in(answer: Any) -> set[str]:
-    """Return the ids in a list of models, cleaned as they may be stored."""
+def read_list(answer: Any) -> ModelList:
+    """Read a list of models, whatever its JSON holds."""
     ids = (as_text(item.get("id")) for item in objects_in(rows_of(answer)))
-    return {clean_text(name, _MAX_NAME) for name in ids if name}
+    names = frozenset(clean_text(name, _MAX_NAME) for name in ids if name)
+    return ModelList(names, bool(as_object(answer).get("has_more")))
+
+
+def _listed(exchange: Exchange) -> ModelList:
+    """Return what is listed, also where the wanted model is not."""
+    is_answered = exchange.status is not None and 200 <= exchange.status < 300
+    return read_list(read_json(exchange.body) if is_answered and not exchange.error else None)
 
 
 def change(before: frozenset[str], now: frozenset[str]) -> str:
-    """Say what appeared and vanished since the last list; nothing where one of the two is missing or cut short."""
-    is_known = all(0 < len(names) < _MAX_LISTED for names in (before, now))
-    if not is_known or before == now:
+    """Say what appeared and vanished since the last whole list; nothing where there was none."""
+    if not before or before == now:
         return ""
     parts = {"appeared": now - before, "vanished": before - now}
     return "; ".join(f"{what}: {some(names)}" for what, names in parts.items() if names)

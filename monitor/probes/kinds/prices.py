@@ -25,7 +25,7 @@ from monitor.model import (
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.kinds.api_call import api_url, bearer
 from monitor.probes.kinds.balance import root_of
-from monitor.probes.kinds.models import names_in, rows_of, some
+from monitor.probes.kinds.models import MOST_LISTED, ModelList, read_list, rows_of, some
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import (
     JsonObject,
@@ -39,7 +39,6 @@ from monitor.probes.verdict.error_body import read_json
 from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
 _MAX_NAME = 200
-_MAX_MODELS = 10_000
 _MAX_ROWS = 20_000
 _MAX_GROUPS = 500
 _MAX_BODY = 4 * 1024 * 1024
@@ -165,6 +164,7 @@ class PricesProbe(ProbeSettings):
     kind: ClassVar[str] = "prices"
     title: ClassVar[str] = "Models and prices"
     main_rank: ClassVar[int] = 98
+    hub_only: ClassVar[bool] = True
     shown: ClassVar[bool] = False
     audited: ClassVar[bool] = False
 
@@ -175,18 +175,15 @@ class PricesProbe(ProbeSettings):
         url = api_url(run.check.endpoint, "/v1/models")
         exchange = await run.client.send(self._request(run, url, self.timeout))
         answer, failure = _read(exchange, _MAX_LIST_VALUES)
-        names = names_in(answer)
-        if failure is not None or not names or len(names) > _MAX_MODELS:
-            much = (
-                f"{len(names)} models, more than can be compared" if names else "no list of models"
-            )
-            note = Evidence(note="" if failure else f"{much} to be read here")
+        listed = read_list(answer)
+        if failure is not None or not listed.is_whole:
+            note = Evidence(note="" if failure else _why_not_compared(listed))
             return Finding(exchange=exchange, failure=failure, habit=run.habit, evidence=note)
         form, figures = await self._prices(run, exchange, answer)
         if figures is not None:
             safe = _without_secrets((name for _, name in figures), run)
             figures = {(what, safe[name]): told for (what, name), told in figures.items()}
-        models = frozenset(_without_secrets(names, run).values())
+        models = frozenset(_without_secrets(listed.names, run).values())
         after = run.habit.catalogue.after_run(models, form, figures, run.now)
         new = [change for change in after.changes if change.at == run.now]
         return Finding(
@@ -242,6 +239,14 @@ def _read(exchange: Exchange, most_values: int) -> tuple[Any, Failure | None]:
     if failure is not None or status != 200:
         return None, failure
     return read_json(exchange.body, most_values), None
+
+
+def _why_not_compared(listed: ModelList) -> str:
+    if not listed.names:
+        return "no list of models to be read here"
+    if len(listed.names) > MOST_LISTED:
+        return f"{len(listed.names)} models, more than can be compared"
+    return f"a page of {len(listed.names)} models with more behind it, which cannot be compared"
 
 
 def _without_secrets(names: Iterable[str], run: Run) -> dict[str, str]:

@@ -197,6 +197,18 @@ def test_the_rate_of_some_days_says_how_long_it_lasts() -> None:
     assert spent(10, 9, every=timedelta(hours=12)).last().days_left is None
 
 
+def test_who_tops_up_what_was_used_up_is_known_at_once_to_have_money_again() -> None:
+    hour = timedelta(hours=1)
+    assert [
+        spent(*amounts, every=hour).last().is_refilled for amounts in ((0,), (0, 20), (3, 0))
+    ] == [
+        False,
+        True,
+        False,
+    ]
+    assert not spent(10, 30, every=hour).last().is_refilled
+
+
 def test_of_two_currencies_the_one_that_has_money_is_the_balance() -> None:
     def read(*infos: tuple[str, str]) -> Balance | None:
         told = [{"currency": currency, "total_balance": amount} for currency, amount in infos]

@@ -89,6 +89,20 @@ async def test_what_appeared_and_what_vanished_is_noted(clock: HandClock) -> Non
     assert (lost.evidence.note, lost.habit.listed) == ("vanished: gpt-x", {"old"})
 
 
+async def test_of_one_page_of_a_longer_list_nothing_has_vanished(clock: HandClock) -> None:
+    before = Habit(listed=frozenset({"gpt-x", "old"}))
+    page = json.dumps({"data": [{"id": "gpt-x"}], "has_more": True}).encode()
+    paged = await judged(clock, page, before)
+    assert (paged.evidence, paged.habit.listed) == (None, before.listed)
+
+
+async def test_of_thousands_of_models_each_is_known(clock: HandClock) -> None:
+    names = {f"m-{number}" for number in range(2500)}
+    many = await judged(clock, listing("gpt-x", *names))
+    fewer = await judged(clock, listing("gpt-x", *(names - {"m-2400"})), many.habit)
+    assert fewer.evidence == Evidence(note="vanished: m-2400")
+
+
 @pytest.mark.parametrize(
     ("status", "body", "settings", "expected"),
     [

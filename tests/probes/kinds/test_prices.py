@@ -236,7 +236,15 @@ async def test_what_two_runs_find_is_a_change_with_before_and_after(relay: Relay
 
 @pytest.mark.parametrize(
     "partial",
-    [listing("b"), listing(), {}, 404, b'{"data": [{"id": "a"}, {"id', [1, None, {"id": []}]],
+    [
+        listing("b"),
+        listing("a") | {"has_more": True},
+        listing(),
+        {},
+        404,
+        b'{"data": [{"id": "a"}, {"id',
+        [1, None, {"id": []}],
+    ],
 )
 async def test_one_partial_list_is_no_news(relay: Relay, partial: Any) -> None:
     relay.answers["/api/pricing"] = new_api(a=1, b=1, c=1)

@@ -17,7 +17,7 @@ from monitor.probes.exchange import Chunk, Exchange
 from monitor.probes.kinds.chosen_api import PROTOCOLS
 from monitor.probes.kinds.embeddings import judge_vector
 from monitor.probes.kinds.images import judge_picture
-from monitor.probes.kinds.models import judge_models, names_in
+from monitor.probes.kinds.models import judge_models, read_list
 from monitor.probes.kinds.moderations import judge_flag
 from monitor.probes.kinds.rerank import judge_order
 from monitor.probes.kinds.speech import judge_audio
@@ -365,6 +365,6 @@ def test_no_json_upsets_a_judge_of_a_document(value: Any) -> None:
         judge_error_text(body, wrong=True),
     ]
     assert all(failure is None or isinstance(failure, Failure) for failure in found)
-    assert all(isinstance(name, str) for name in names_in(value))
+    assert all(isinstance(name, str) for name in read_list(value).names)
     if is_error_object(value):
         judge_error_object(value)
