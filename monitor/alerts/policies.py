@@ -260,7 +260,7 @@ class LowBalance(BasePolicy):
         if balance.amount <= 0:
             return Verdict.BAD
         if balance.days_left is None:
-            return Verdict.NONE
+            return Verdict.GOOD if balance.is_refilled else Verdict.NONE
         return Verdict.BAD if balance.days_left < self.days else Verdict.GOOD
 
     def why(self, history: RunHistory) -> Failure:

@@ -4,15 +4,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from monitor.budget import PriceList
-from monitor.cli import incidents
+from monitor.cli import incidents, learned_figures
 from monitor.cli.console import (
     COLOURS,
     iso_time,
@@ -31,12 +29,9 @@ from monitor.daemon import BOTS
 from monitor.daemon.publish_command import NOTE
 from monitor.model import (
     NO_SPEND,
-    Balance,
-    Catalogue,
     Check,
     CheckHistory,
     DailyBudget,
-    Habit,
     OutboxMessage,
     Snapshot,
     Spend,
@@ -44,8 +39,6 @@ from monitor.model import (
 from monitor.model.duration import format_duration
 from monitor.model.errors import delivery_remedy
 from monitor.model.result_json import result_document
-from monitor.probes.kinds.cache import CacheProbe
-from monitor.probes.kinds.prices import note_of
 from monitor.ranking import Candidate, Pick, candidates, choose, last_picks, main_check
 from monitor.store import Store
 from monitor.store.small_tables import MOVED_CHATS
@@ -77,9 +70,7 @@ def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
     for part in tables(loaded, snapshot):
         stdout().print(part)
     for more in (
-        *balance_lines(loaded),
-        *cache_lines(loaded),
-        *catalogue_lines(loaded),
+        *learned_figures.lines(loaded, SystemClock().now()),
         _publish_trouble(last_publish(loaded)),
         *_bot_lines(loaded),
     ):
@@ -127,93 +118,6 @@ def subscribers(config: Config) -> dict[str, int]:
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
         chats = {(subscriber.channel, subscriber.chat) for subscriber in reader.subscribers()}
     return dict(sorted(Counter(channel for channel, _ in chats).items()))
-
-
-def balances(config: Config) -> dict[str, Balance]:
-    """Return what each `balance` check read last, by its base URL."""
-    known = {check.endpoint.path: habit.money for check, habit in _learned(config, "balance")}
-    return {path: money.last() for path, money in known.items() if money.form}
-
-
-def _learned(config: Config, kind: str) -> list[tuple[Check, Habit]]:
-    """Return the checks of this kind with what they have learned."""
-    checks = [check for check in config.checks if check.probe.kind == kind]
-    if not checks:
-        return []
-    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
-        habits = reader.restart_state(SystemClock().now()).habits
-    return [(check, habits[check.key]) for check in checks if check.key in habits]
-
-
-def caches(config: Config) -> dict[str, dict[str, Any]]:
-    """Return how much of the last prompt that hit came from a cache, by check, and what that saves where a price is known.
-
-    `saving` is of a million tokens of such prompts.
-    """
-    multipliers = {service.id: service.multiplier for service in config.services}
-    told: dict[str, dict[str, Any]] = {}
-    for check, habit in _learned(config, CacheProbe.kind):
-        if habit.cached_share is None:
-            continue
-        price = config.prices.get(check.model or "")
-        saving = PriceList(price, multipliers[check.service]).saving(habit.cached_share)
-        told[check.key] = {
-            "share": habit.cached_share,
-            "saving": saving,
-            "currency": price.currency if price else None,
-        }
-    return told
-
-
-def cache_lines(config: Config) -> Iterator[str]:
-    for key, cache in caches(config).items():
-        line = f"Prompt cache of {key}: {cache['share']:.0%} of the last prompt that hit"
-        if cache["saving"] is not None:
-            saved = f"{cache['saving']:.2f} {cache['currency']}"
-            line += f", which saves {saved} a million tokens of such prompts"
-        yield line
-
-
-def catalogues(config: Config) -> dict[str, Catalogue]:
-    """Return what each `prices` check has read, by its base URL."""
-    known = {check.endpoint.path: habit.catalogue for check, habit in _learned(config, "prices")}
-    return {path: catalogue for path, catalogue in known.items() if catalogue.entries}
-
-
-def catalogue_lines(config: Config) -> Iterator[str]:
-    """Say how many models are listed, and what changed last."""
-    for path, catalogue in catalogues(config).items():
-        number = f"Models of {path}: {len(catalogue.names)}"
-        if not catalogue.changes:
-            yield f"{number}, no change known within 8 days"
-            continue
-        last = catalogue.changes[-1].at
-        changes = [change for change in catalogue.changes if change.at == last]
-        yield f"{number}, last change at {utc_time(last)}: {note_of(changes)}"
-
-
-def _catalogue_document(catalogue: Catalogue) -> dict[str, Any]:
-    return {
-        "models": len(catalogue.names),
-        "prices": catalogue.form or None,
-        "since": catalogue.since and iso_time(catalogue.since),
-        "changes": [asdict(change) | {"at": iso_time(change.at)} for change in catalogue.changes],
-    }
-
-
-def balance_lines(config: Config) -> Iterator[str]:
-    """Say what is left, and whether that is of the account or of the key alone."""
-    for path, balance in balances(config).items():
-        whose = "the key at" if balance.of_key else "the account at"
-        if balance.amount is None:
-            yield f"Balance of {whose} {path}: without a limit; what the account has is not told"
-            continue
-        lasts = (
-            ""
-            if balance.days_left is None
-            else f", lasts {balance.days_left:.1f} days at this rate"
-        )
-        yield f"Balance of {whose} {path}: {balance.amount:.2f} {balance.currency}{lasts}"
 
 
 def _bot_lines(config: Config) -> Iterator[str]:
@@ -443,11 +347,7 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
         "bots": bot_states(config),
         "subscribers": subscribers(config),
         "moved_chats": moved_chats(config),
-        "catalogues": {
-            path: _catalogue_document(catalogue) for path, catalogue in catalogues(config).items()
-        },
-        "caches": caches(config),
-        "balances": {path: asdict(balance) for path, balance in balances(config).items()},
+        **learned_figures.document(config),
         "spent_today": _spend_document(snapshot.spent_today),
         "spent_month": _spend_document(snapshot.spent_month),
         "spent_elsewhere": {

@@ -18,6 +18,7 @@ from monitor.config.env_references import References
 from monitor.config.load import from_document, references_of
 from monitor.model import Vantage, in_turn, turns_of
 from monitor.model.secret import REFERENCE
+from monitor.probes import PROBES
 
 Document = dict[str, Any]
 _WAYS = ("proxy", "ca_file", "headers")
@@ -76,7 +77,10 @@ def _service(name: str, service: Mapping[str, Any], left_out: dict[str, str]) ->
         for key, item in service.items()
         if key not in {"endpoints", "key", "reference", *_WAYS}
     }
-    own |= {"probes": _without_files(service["probes"])} if "probes" in service else {}
+    if "probes" in service:
+        own["probes"] = _without_files(_asked_from_everywhere(service["probes"]))
+        if not own["probes"]:
+            return {**own, "endpoints": {}}
     defaults = {key: service[key] for key in _WAYS if key in service}
     endpoints: Document = {}
     for id_, value in service["endpoints"].items():
@@ -94,6 +98,15 @@ def _service(name: str, service: Mapping[str, Any], left_out: dict[str, str]) ->
             key = endpoint.pop("key", None)
             endpoints[id_] = {**defaults, **endpoint, **_key(key)}
     return {**own, **_key(service.get("key")), "endpoints": endpoints}
+
+
+def _asked_from_everywhere(probes: Mapping[str, Any]) -> Document:
+    """Leave out what the hub alone asks."""
+    kinds = {
+        name: probe.get("kind", name) if isinstance(probe, dict) else name
+        for name, probe in probes.items()
+    }
+    return {name: probe for name, probe in probes.items() if not PROBES[kinds[name]].hub_only}
 
 
 def _without_files(probes: Mapping[str, Any]) -> Document:

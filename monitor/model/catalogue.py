@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-_KEPT_FOR = timedelta(days=8)
+KEPT_FOR = timedelta(days=8)
 _MOST_CHANGES = 2000
 _MOST_MISSES = 3
 """Runs in a row without prices, after which the relay is asked for them in every form again."""
@@ -121,7 +121,7 @@ def _compared(
     kept = (
         change if change.at <= now else replace(change, at=now)  # the clock was set back
         for change in catalogue.changes
-        if now - change.at <= _KEPT_FOR
+        if now - change.at <= KEPT_FOR
     )
     return replace(
         catalogue,

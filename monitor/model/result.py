@@ -72,6 +72,8 @@ class Balance:
     """The key's own limit, which may be more than the account has."""
     days_left: float | None = None
     """How long it lasts at the rate of the last days; None where that is not known."""
+    is_refilled: bool = False
+    """There is money, and within the last days there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +219,7 @@ class BalanceHistory:
             currency=self.currency,
             of_key=self.of_key,
             days_left=None if amount is None else self._days_left(amount),
+            is_refilled=amount is not None and amount > 0 >= min(was for _, was in self.amounts),
         )
 
     def _days_left(self, amount: float) -> float | None:

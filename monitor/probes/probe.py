@@ -172,6 +172,8 @@ class ProbeSettings(BaseModel):
     needs_key: ClassVar[bool] = True
     """Without a key such a probe is not run: its result is `no_key`."""
     needs_model: ClassVar[bool] = False
+    hub_only: ClassVar[bool] = False
+    """Whether what it reads is the same from every place and kept by the hub, so that no agent asks."""
     shown: ClassVar[bool] = True
     """Whether the page shows such a check; what only the operator may know is not."""
     broken_by: ClassVar[frozenset[FailureKind]] = frozenset()

@@ -442,8 +442,12 @@ def test_the_last_cause_of_a_check_is_that_of_its_own_incident() -> None:
 def test_a_balance_that_runs_low_is_told_once_until_it_is_topped_up_and_is_no_incident() -> None:
     night = Night()
 
-    def reads(amount: float | None, days_left: float | None) -> list[str]:
-        balance = Balance(amount=amount, currency="USD", days_left=days_left)
+    def reads(
+        amount: float | None, days_left: float | None, *, is_refilled: bool = False
+    ) -> list[str]:
+        balance = Balance(
+            amount=amount, currency="USD", days_left=days_left, is_refilled=is_refilled
+        )
         result = Result(
             check="s/a/balance", vantage="local", at=START, outcome=Outcome.UP, balance=balance
         )
@@ -461,5 +465,10 @@ def test_a_balance_that_runs_low_is_told_once_until_it_is_topped_up_and_is_no_in
     assert reads(None, None) == []
     assert reads(50.0, None) == []
     assert reads(50.0, 25.0) == []
+    (told,) = reads(0.0, None)
+    assert "got a balance of 0.00 USD, want more" in told
+    assert reads(5.0, None) == []  # other money: of the first nothing more is known
+    assert reads(0.0, None) == []
+    assert reads(5.0, None, is_refilled=True) == []
     (told,) = reads(0.0, None)
     assert "got a balance of 0.00 USD, want more" in told

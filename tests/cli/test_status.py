@@ -9,10 +9,9 @@ import pytest
 from cast import HandClock
 from rich.console import Console
 
-from monitor.cli import status
+from monitor.cli import learned_figures, status
 from monitor.config import parse
 from monitor.model import (
-    Balance,
     BalanceHistory,
     Catalogue,
     CatalogueChange,
@@ -147,12 +146,18 @@ async def test_the_last_balance_of_a_key_is_said_and_how_long_it_lasts(
     store.record(RunRecord(result=result, kind="balance", habit=Habit(money=money)))
     await store.close()
 
-    assert status.balances(config) == {
-        "relay/x": Balance(amount=6.0, currency="USD", of_key=True, days_left=3.0)
-    }
-    assert list(status.balance_lines(config)) == [
-        "Balance of the key at relay/x: 6.00 USD, lasts 3.0 days at this rate"
+    assert list(learned_figures.balance_lines(config)) == [
+        "Balance of the key at relay/x: 6.00 USD at 2026-11-24 12:00:00, lasts 3.0 days at this rate"
     ]
+    assert learned_figures.document(config)["balances"] == {
+        "relay/x": {
+            "amount": 6.0,
+            "currency": "USD",
+            "of_key": True,
+            "days_left": 3.0,
+            "at": "2026-11-24T12:00:00Z",
+        }
+    }
 
 
 @pytest.mark.parametrize(
@@ -182,7 +187,7 @@ async def test_what_a_prompt_cache_saves_is_said_where_its_price_is_known(
     store.record(RunRecord(result=result, kind="cache", habit=Habit(cached_share=0.75)))
     await store.close()
 
-    assert [*status.cache_lines(config)] == [
+    assert [*learned_figures.cache_lines(config)] == [
         f"Prompt cache of relay/x/cache: 75% of the last prompt that hit{saved}"
     ]
 
@@ -192,7 +197,7 @@ async def test_status_says_how_many_models_are_listed_and_what_changed_last(
 ) -> None:
     text = CONFIG_OF_TWO.replace(
         "endpoints", 'key = "the-key"\nprobes = { prices = {} }\nendpoints'
-    )
+    ).replace('y.example"', 'y.example", z = "https://z.example", w = "https://w.example"')
     config = parse(text, path=tmp_path / "monitor.toml", env={})
     store = Store(config.store, clock=clock, vantage=config.vantage)
     store.open()
@@ -202,20 +207,25 @@ async def test_status_says_how_many_models_are_listed_and_what_changed_last(
         form="list", since=at, entries=((models, "a", "input 1"), (models, "b", "")), changes=(new,)
     )
     calm = replace(changed, changes=())
-    for name, catalogue in (("x", changed), ("y", calm)):
+    old = replace(calm, since=at - timedelta(days=60))
+    once = replace(calm, since=None)
+    for name, catalogue in (("x", changed), ("y", calm), ("z", old), ("w", once)):
         key = f"r/{name}/prices"
         result = Result(check=key, vantage="local", at=at, outcome=Outcome.UP)
         store.record(RunRecord(result=result, kind="prices", habit=Habit(catalogue=catalogue)))
     await store.flush()
     seen = await store.snapshot(clock.now())
     await store.close()
-    assert list(status.catalogue_lines(config)) == [
+    assert list(learned_figures.catalogue_lines(config, at)) == [
         "Models of r/x: 2, last change at 2026-11-24 12:00:00: appeared: b",
-        "Models of r/y: 2, no change known within 8 days",
+        "Models of r/y: 2, no change known since 2026-11-24 12:00:00",
+        "Models of r/z: 2, no change known since 2026-11-16 12:00:00",
+        "Models of r/w: 2, not yet read twice alike, so that no change is known",
     ]
     since = "2026-11-24T12:00:00Z"
     change = {"at": since, "what": "model", "name": "b", "before": None, "after": ""}
-    assert status.document(config, seen, None)["catalogues"] == {
+    told = status.document(config, seen, None)["catalogues"]
+    assert {path: told[path] for path in ("r/x", "r/y")} == {
         "r/x": {"models": 2, "prices": "list", "since": since, "changes": [change]},
         "r/y": {"models": 2, "prices": "list", "since": since, "changes": []},
     }

@@ -146,6 +146,23 @@ def test_hub_and_agents_agree_who_takes_turns_on_what_costs_money(tmp_path: Path
     assert turns["hk"]["private/x/http"] == ()
 
 
+def test_the_hub_alone_asks_for_balances_and_prices(tmp_path: Path) -> None:
+    more = """
+[service.bank]
+key = "${RELAY_KEY}"
+endpoints = { x = "https://h.example" }
+probes = { balance = "1h" }
+[service.shop]
+key = "${RELAY_KEY}"
+endpoints = { x = "https://i.example" }
+probes = { models = "1m", balance = {}, costs = { kind = "prices", every = "2h" } }
+"""
+    body = agent_document(hub_config(tmp_path, more), replace(CN, services=frozenset()))
+    found = read_agent_document(body, path=tmp_path / "agent.json", env={})
+    checks = {check.key for check in found.config.checks}
+    assert {key for key in checks if key.startswith(("bank", "shop"))} == {"shop/x/models"}
+
+
 def test_a_vantage_with_nothing_to_probe_is_told_so(tmp_path: Path) -> None:
     nothing = replace(hub_config(tmp_path), document={})
     body = agent_document(nothing, CN)

@@ -134,6 +134,7 @@ class BalanceProbe(ProbeSettings):
     kind: ClassVar[str] = "balance"
     title: ClassVar[str] = "Balance"
     main_rank: ClassVar[int] = 99
+    hub_only: ClassVar[bool] = True
     shown: ClassVar[bool] = False
 
     every: Duration = Field(default=timedelta(hours=1), description="how often it runs")
