@@ -279,6 +279,18 @@ def long_day(day: date, language: Language = ENGLISH) -> str:
     )
 
 
+def days(first: date, last: date, language: Language = ENGLISH) -> str:
+    """Return several days in a row: `17 to 18 November`."""
+    if first.month != last.month:
+        return f"{_day(first, language)} – {_day(last, language)}"
+    return language.gettext(
+        "%(first)s to %(last)s %(month)s",
+        first=first.day,
+        last=last.day,
+        month=language.gettext(MONTHS[last.month - 1]),
+    )
+
+
 def promise(fact: TrustFact, language: Language = ENGLISH) -> str:
     """Name what a fact is about: `Model identity`, `Tool calls (claude-tools)`."""
     text = language.gettext(_PROMISES[fact.what])
@@ -368,9 +380,12 @@ _KEPT = {
 
 def day(at: datetime, language: Language = ENGLISH) -> str:
     """Return `12 November`."""
-    at = at.astimezone(UTC)
-    month = language.gettext(MONTHS[at.month - 1])
-    return language.gettext("%(day)s %(month)s", day=at.day, month=month)
+    return _day(at.astimezone(UTC).date(), language)
+
+
+def _day(of: date, language: Language) -> str:
+    month = language.gettext(MONTHS[of.month - 1])
+    return language.gettext("%(day)s %(month)s", day=of.day, month=month)
 
 
 _LETTERS = (
@@ -421,6 +436,7 @@ _IN_TEMPLATES: tuple[Callable[..., str], ...] = (
     remedy,
     iso,
     long_day,
+    days,
     promise,
     found,
 )

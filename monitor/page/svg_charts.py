@@ -1,4 +1,4 @@
-"""SVG by hand: 90-day bars, sparklines, latency charts, phase bars. Pure; one path a state.
+"""SVG by hand: 90-day bars, latency charts, phase bars. Pure; one path a state.
 
 Only attributes, never `style=`, so that a strict Content-Security-Policy holds.
 """
@@ -19,7 +19,7 @@ _GAP = 8.0
 _TOP, _FLOOR = 3.0, 31.0
 _PART = 10
 """Days."""
-_LEFT, _RIGHT, _HIGH, _LOW = 30.0, 300.0, 4.0, 110.0
+_LEFT, _RIGHT, _HIGH, _LOW = 30.0, 300.0, 4.0, 86.0
 
 
 def bars_svg(days: str, lost: str = "") -> str:
@@ -97,22 +97,6 @@ def _pieces(letter: str, digit: str) -> tuple[tuple[str, float, float], ...]:
 
 def _short(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
-
-
-def spark(points: Sequence[Point]) -> tuple[str, str] | None:
-    """Return area and line of a small curve of medians in a box of 104 x 30; None with fewer than two."""
-    known = [(index, point.p50) for index, point in enumerate(points) if point.p50]
-    if len(known) < 2:
-        return None
-    low, high = min(value for _, value in known), max(value for _, value in known)
-    span = math.log(high / low) or 1.0
-    last = max(len(points) - 1, 1)
-    spots = [
-        (2 + index / last * 100, 26 - (math.log(value / low) / span if high > low else 0.5) * 20)
-        for index, value in known
-    ]
-    line = _line(spots)
-    return f"{line}L{_short(spots[-1][0])} 30L{_short(spots[0][0])} 30z", line
 
 
 def _line(spots: Sequence[tuple[float, float]]) -> str:

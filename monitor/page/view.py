@@ -45,7 +45,7 @@ from monitor.page.view_models import (
     IncidentView,
     MaintenanceView,
     PageView,
-    PastDay,
+    PastDays,
     ServiceView,
     Site,
     VantageView,
@@ -290,22 +290,23 @@ def _is_unseen(
 
 def _past(
     incidents: Sequence[IncidentView], endpoints: Sequence[EndpointView], today: date
-) -> tuple[PastDay, ...]:
-    """Return the incidents by the UTC day on which they began, newest day first; a quiet day is listed too."""
+) -> tuple[PastDays, ...]:
+    """Return the incidents by the UTC day on which they began, newest day first; quiet days in a row are one entry."""
     by_day: dict[date, list[IncidentView]] = {}
     for incident in incidents:
         by_day.setdefault(incident.opened.astimezone(UTC).date(), []).append(incident)
-    return tuple(
-        PastDay(
-            day=(day := today - timedelta(days=back)),
-            measured=any(
-                endpoint.history.days[-1 - back].state is not State.UNKNOWN
-                for endpoint in endpoints
-            ),
-            incidents=tuple(by_day.get(day, ())),
+    past: list[PastDays] = []
+    for back in range(PAST_DAYS):
+        day = today - timedelta(days=back)
+        measured = any(
+            endpoint.history.days[-1 - back].state is not State.UNKNOWN for endpoint in endpoints
         )
-        for back in range(PAST_DAYS)
-    )
+        begun = tuple(by_day.get(day, ()))
+        if past and not begun and (past[-1].measured, past[-1].incidents) == (measured, ()):
+            past[-1] = replace(past[-1], since=day)
+        else:
+            past.append(PastDays(since=day, day=day, measured=measured, incidents=begun))
+    return tuple(past)
 
 
 def maintenance_views(

@@ -353,8 +353,13 @@ class VantageView(published.VantageStatus):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PastDay:
+class PastDays:
+    """One day, or several in a row that are alike: no incident began on them."""
+
+    since: date
+    """The first of them."""
     day: date
+    """The last of them."""
     measured: bool
     """Whether anything was: silence of a day that nobody watched is no good news."""
     incidents: tuple[IncidentView, ...]
@@ -396,7 +401,8 @@ class PageView(published.Status):
     interval: timedelta
     sentences: tuple[str, ...]
     """The headline, with zero-width spaces where Chinese may break."""
-    past: tuple[PastDay, ...]
+    past: tuple[PastDays, ...]
+    """Newest first."""
     endpoints: tuple[EndpointView, ...]
     """Of all services."""
     by_path: Mapping[str, EndpointView]
@@ -435,6 +441,31 @@ class PageView(published.Status):
         main = next((vantage for vantage in self.vantages if vantage.is_main), None)
         seen = {service.id: service for service in main.services} if main else {}
         return tuple(seen.get(service.id, service) for service in self.services)
+
+    @property
+    def use_now(self) -> tuple[PickView, ...]:
+        """Return the base URL to use, of each service in which something is wrong where users sit.
+
+        One that has a flaw is left out: where it stands on the page, the flaw is said beside it.
+        """
+        concerned = {
+            path.partition("/")[0]
+            for incident in self.current
+            if incident.says_instead
+            for path in incident.endpoints
+        }
+        return tuple(
+            service.picks[0]
+            for service in (self.services if self.shown_vantage else self.for_users)
+            if service.state is not State.OPERATIONAL or service.id in concerned
+            if service.picks and service.picks[0].url and not service.picks[0].flaw
+        )
+
+    @property
+    def use_from(self) -> VantageView | None:
+        """Return the place that `use_now` is for, where there are several."""
+        main = (vantage for vantage in self.vantages if vantage.is_main)
+        return self.shown_vantage or next(main, self.vantages[0] if self.vantages else None)
 
     def has_other(self, endpoint: EndpointView) -> bool:
         """Say whether there is another base URL of its service to recommend."""

@@ -120,6 +120,44 @@ async def test_without_scripts_nothing_is_missing_and_nothing_is_dead(
             assert await tab.ask(shown % ".endpoint .mini tbody tr") > 6
 
 
+USE = """(e => e?.checkVisibility() ? [e.innerText.split(/\\s+/), getComputedStyle(e.querySelector('code')).userSelect,
+  e.getBoundingClientRect().bottom < document.querySelector('.verdict').getBoundingClientRect().top] : null)(document.querySelector('.use'))"""
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts on", "scripts off"])
+async def test_a_phone_is_told_first_what_to_use_when_something_is_wrong(
+    browser: Browser, address: str, scripts: bool
+) -> None:
+    """One tap selects it where no script can copy it."""
+    copy = ["Copy"] * scripts
+    async with browser.tab(390, scripts=scripts) as tab:
+        for page, words in (
+            ("mock/", ["Use", "https://www.aigptx.top"]),
+            ("places/", ["From", "Shanghai", "use", "https://www.aigptx.top"]),
+            ("places/from/cn/", ["From", "Shanghai", "use", "https://www.aigptx.top"]),
+        ):
+            await tab.open(f"{address}/{page}")
+            assert await tab.ask(USE) == [words + copy, "all", True]
+        worlds = (
+            "all-good",
+            "everything-down",
+            "stopped",
+            "fresh",
+            "rejected-key",
+            "places/from/fra",
+        )
+        for world in worlds:
+            await tab.open(f"{address}/{world}/")
+            assert await tab.ask(USE) is None, world
+        await tab.open(f"{address}/mock/")
+        await tab.ask("document.documentElement.classList.add('is-stale')")
+        (words, *_) = await tab.ask(USE)
+        assert " ".join(words) == "This page is old, so nothing is recommended."
+    async with browser.tab(1280, scripts=scripts) as tab:
+        await tab.open(f"{address}/mock/")
+        assert await tab.ask(USE) is None, "it stands beside the headline there"
+
+
 async def test_a_fresh_page_says_live_and_one_of_a_dead_daemon_says_stale(
     browser: Browser, address: str
 ) -> None:
@@ -316,7 +354,7 @@ async def test_the_charts_switch_without_a_script(browser: Browser, address: str
 APART = """[...document.querySelectorAll('.waterfall tbody tr')].map(row => {
   const box = e => row.querySelector(e)?.getBoundingClientRect(), middle = b => (b.top + b.bottom) / 2;
   const bar = box('.waterfall__bar'), none = box('.waterfall__none');
-  return bar ? box('.waterfall__n span').top - bar.bottom : Math.abs(middle(none) - middle(box('.waterfall__total')));
+  return bar ? Math.abs(middle(bar) - middle(box('.waterfall__n span'))) : Math.abs(middle(none) - middle(box('.waterfall__total')));
 })"""
 
 

@@ -124,7 +124,7 @@ def test_maintenance_is_its_own_state_and_counts_against_nobody() -> None:
     assert [day.minutes for day in worked.history.days if day.letter == "m"] == [45, 45]
 
 
-def test_where_all_is_well_the_next_maintenance_is_one_line() -> None:
+def test_scheduled_maintenance_is_one_line() -> None:
     later = Maintenance(
         id="x",
         title="New cables",
@@ -132,7 +132,7 @@ def test_where_all_is_well_the_next_maintenance_is_one_line() -> None:
     )
     page = files(replace(SITE, maintenance=(later,)), worlds.all_good())["index.html"].decode()
     assert "Happening now" not in page
-    assert "<b>Next maintenance: New cables</b>" in page
+    assert "<b>Scheduled maintenance: New cables</b>" in page
 
 
 def test_all_in_maintenance_is_not_called_down() -> None:

@@ -20,7 +20,7 @@ NEAR, SHARE = 4, 0.015
 """Pixels, and share of the figure itself, by which a part may lie or be otherwise: they round lines differently."""
 PARTS = """.site-header, .site-nav a, .brand, .theme, .stale, .verdict, .verdict h1, .verdict__text, .triage__item,
  .fastest, .pick, .freshness, .notice, .notice__class, .endpoint, .endpoint__id, .endpoint__metric, .endpoint__state,
- .spark, .uptime__plot, .uptime__bars, .legend li, .scroll, .matrix th, .matrix td, .chart, .chart svg, .phases i,
+ .uptime__plot, .uptime__bars, .legend li, .scroll, .matrix th, .matrix td, .chart, .chart svg, .waterfall i,
  .waterfall tr, .waterfall__bar, .waterfall__total, .mini, .figures td, .state, .day, .event, .glossary > div,
  .follow a, .prose h2, .states > div, .updates li, .site-footer, .copy, .icon"""
 LOOK = """JSON.stringify((sheet => { sheet.replaceSync(%s);

@@ -44,6 +44,25 @@ async def test_it_is_small_and_asks_nobody_else(
         assert await tab.ask("document.querySelectorAll('*').length") <= 2000
 
 
+HEIGHT = """document.documentElement.scrollHeight -
+  [...document.querySelectorAll('.from, #places')].reduce((sum, e) => sum + e.offsetHeight + 20, 0)"""
+
+
+@pytest.mark.parametrize(("width", "most"), [(1280, 4200), (390, 7000)])
+@pytest.mark.parametrize("world", ["mock", "places"])
+async def test_six_base_urls_with_trouble_are_no_long_page(
+    browser: Browser, address: str, world: str, width: int, most: int
+) -> None:
+    """What several places see is beside that."""
+    async with browser.tab(width) as tab:
+        for language in LANGUAGES:
+            await tab.open(f"{address}/{world}/{language}")
+            await tab.lay_out_all()
+            height = await tab.ask(HEIGHT)
+            print({"height": height})
+            assert 2000 < height <= most
+
+
 async def stops(tab: Tab) -> list[list[object]]:
     """What the Tab key comes to, until it leaves the page."""
     walked: list[list[object]] = []

@@ -70,7 +70,7 @@ def pages() -> Mapping[str, str]:
 def test_notes_titles_and_names_are_marked_where_they_are_foreign() -> None:
     texts = pages()
     home, chinese = texts["index.html"], texts["zh-CN/index.html"]
-    assert home.count(f'<p lang="zh">{NOTE}</p>') == 3
+    assert home.count(f'<p lang="zh">{NOTE}</p>') == 2
     assert f"<p>{NOTE}</p>" in chinese
     assert '<span lang="zh">优化 CDN</span>' in home
     assert '<span lang="zh">' not in chinese
