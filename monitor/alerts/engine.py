@@ -38,6 +38,7 @@ from monitor.model import (
     AlertSettings,
     AlertState,
     Channel,
+    EntryKind,
     Event,
     Failure,
     FailureKind,
@@ -64,6 +65,11 @@ from monitor.model import (
 
 _UNHEARD = timedelta(hours=1)
 """What only vantages saw bad that are silent for so long ends, as not known."""
+_OF_OUTCOME = {
+    Outcome.DOWN: frozenset({Severity.DOWN, Severity.PARTIAL}),
+    Outcome.DEGRADED: frozenset({Severity.DEGRADED}),
+}
+"""What a bad run may be evidence of."""
 _STORED_TO = timedelta(milliseconds=2)
 """Times are stored in whole milliseconds, so one that is read again may differ by so much."""
 OnIncident = Callable[[Incident | None, Incident], None]
@@ -170,17 +176,38 @@ class AlertEngine:
     def judge(self, result: Result, now: datetime | None = None) -> AlertChanges:
         """Let every policy judge one result. Synchronous: no other result can come in between.
 
-        A result of another vantage that comes late, by `now`, changes no belief.
+        A result of another vantage that comes late, by `now`, changes no belief; it may be noted in an incident.
         """
         changes = self._follow_clock()
         self.voters.begin(now or result.at)
         if self.voters.is_late(result, now or result.at):
-            return changes
+            return changes + self._heard_late(result)
         self._see(result)
         history = RecentRuns(result, self._windows)
         for rule in self._rules:
             if result.vantage not in self.voters.settings.places or not _is_of_one_vantage(rule):
                 changes += self._judge_by(rule, history)
+        return changes
+
+    def _heard_late(self, result: Result) -> AlertChanges:
+        """Note what a vantage saw bad while it was not heard, in the incident of that time; nobody is told."""
+        failure, changes = result.failure, NO_CHANGES
+        if failure is None or failure.kind.row.fault not in {Fault.ENDPOINT, Fault.PATH}:
+            return changes
+        for incident in self._known_incidents():
+            if incident.severity not in _OF_OUTCOME.get(result.outcome, ()) or incident.cause:
+                continue
+            noted = incidents.heard_late(
+                incident, result.check, result.at, result.vantage, failure.kind
+            )
+            if noted == incident:
+                continue
+            self._on_incident(incident, noted)
+            if noted.closed:
+                self._closed[noted.id] = noted
+            else:
+                self._book = self._book.put(noted)
+            changes += AlertChanges(incidents=(noted,))
         return changes
 
     def _judge_by(self, rule: Rule, history: RunHistory) -> AlertChanges:
@@ -740,6 +767,6 @@ def last_kinds(states: Iterable[AlertState], book: Book) -> dict[StateKey, Failu
     for state in states:
         incident = book.open.get(state.incident or 0)
         for entry in incident.timeline if incident else ():
-            if entry.check == state.check and entry.kind:
+            if entry.check == state.check and entry.kind and entry.what is not EntryKind.HEARD_LATE:
                 kinds[state.key] = entry.kind
     return kinds

@@ -7,8 +7,9 @@ Which incident a check that has just been believed bad belongs to:
   else one that began within `TOGETHER` of it, for what breaks together has one cause;
 - else a new one.
 
-What nobody is told of never swallows what people should hear, so only what is muted alike mixes; but one base
-URL is one incident, also while some of its checks are bad from fewer vantages than people are told of.
+What nobody is told of never swallows what people should hear, so only what is muted alike mixes; but a check that is
+bad from fewer vantages than people are told of belongs to what is told of its base URL, and to what broke together with
+it from one of these vantages: in the first seconds of an outage each check is bad from one vantage only.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -66,20 +67,23 @@ def endpoint_of(check: str) -> str:
 
 def home(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident | None:
     """Return the open incident that a check which is newly believed bad belongs to, if there is one."""
-    for incident in book.open.values():
-        if (
-            is_of_rule(incident, rule)
-            and incident.muted is muted
-            and _shares_cause(incident, fired)
-        ):
-            return incident
+    for alike in _alike(muted):
+        for incident in book.open.values():
+            is_of_one_place = not {*fired.bad_from}.isdisjoint(incident.places)
+            mixes = rule.severity is Severity.DOWN and is_of_one_place
+            if (
+                incident.muted is alike
+                and (incident.muted is muted or mixes)
+                and is_of_rule(incident, rule)
+                and _shares_cause(incident, fired)
+            ):
+                return incident
     return None
 
 
 def same_url(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incident | None:
     """Return the open incident of the same base URL, muted alike or apart by the number of vantages alone."""
-    mixes = {None: Mute.PARTIAL, Mute.PARTIAL: None}
-    for alike in dict.fromkeys((muted, mixes.get(muted, muted))):
+    for alike in _alike(muted):
         for incident in book.open.values():
             if (
                 incident.muted is alike
@@ -88,6 +92,12 @@ def same_url(book: Book, fired: Fired, rule: Rule, muted: Mute | None) -> Incide
             ):
                 return incident
     return None
+
+
+def _alike(muted: Mute | None) -> tuple[Mute | None, ...]:
+    """Return the mutes of which people may hear together: what few vantages see so far, and what is told."""
+    mixes = {None: Mute.PARTIAL, Mute.PARTIAL: None}
+    return tuple(dict.fromkeys((muted, mixes.get(muted, muted))))
 
 
 def is_of_rule(incident: Incident, rule: Rule) -> bool:
@@ -185,6 +195,23 @@ def seen_from(
                 entry = TimelineEntry(at=at, what=EntryKind.LEFT, check=check, vantage=vantage)
                 changed = with_entry(changed, entry)
     return changed
+
+
+def heard_late(
+    incident: Incident, check: str, at: datetime, vantage: str, kind: FailureKind
+) -> Incident:
+    """Note that a vantage saw a check of it bad as well, once; who is known to have seen it so is no news."""
+    is_known = vantage in incident.bad_from.get(check, ()) or any(
+        (entry.check, entry.vantage) == (check, vantage) for entry in incident.timeline
+    )
+    is_of_then = incident.opened <= at <= (incident.closed or at)
+    if is_known or check not in incident.checks or not is_of_then:
+        return incident
+    entry = TimelineEntry(at=at, what=EntryKind.HEARD_LATE, check=check, kind=kind, vantage=vantage)
+    kinds = [kept.what for kept in incident.timeline]
+    end = kinds.index(EntryKind.RESOLVED) if EntryKind.RESOLVED in kinds else len(kinds)
+    timeline = (*incident.timeline[:end], entry, *incident.timeline[end:])
+    return replace(incident, timeline=timeline)
 
 
 def seen_from_these(incident: Incident, vantages: Collection[str]) -> Incident:

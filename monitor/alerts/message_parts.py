@@ -142,10 +142,29 @@ def state(incident: Incident, context: Context) -> str:
     if incident.severity in _STATE_FROM_ALL and _is_seen_by_all(incident, context):
         return context.say(_STATE_FROM_ALL[incident.severity])
     if incident.places and incident.severity in _STATE_FROM:
+        if incident.differs_by_place:  # `concerned` says of each from where
+            return context.say(_STATE[incident.severity])
         heard = [place for place in incident.places if place not in context.silent]
         places = places_named(heard or incident.places, context)
         return context.say(_STATE_FROM[incident.severity], places=places)
     return context.say(marked("blind") if incident.service is None else _STATE[incident.severity])
+
+
+def _whence(incident: Incident, context: Context) -> list[str]:
+    """Return from where each base URL is bad where that is not the same of all, in one line those that are alike."""
+    if not incident.differs_by_place or incident.severity not in _STATE_FROM:
+        return []
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for path, places in incident.bad_from_by_endpoint.items():
+        heard = tuple(place for place in places if place not in context.silent)
+        alike.setdefault(heard or places, []).append(path)
+    lines = []
+    for places, paths in alike.items():
+        is_of_all = {*places} == {*context.places} and incident.severity in _STATE_FROM_ALL
+        sentence = (_STATE_FROM_ALL if is_of_all else _STATE_FROM)[incident.severity]
+        why = context.say(sentence, places=places_named(places, context))
+        lines.append(context.say("%(where)s: %(why)s", where=place_of(paths, context), why=why))
+    return lines
 
 
 def _is_seen_by_all(incident: Incident, context: Context) -> bool:
@@ -171,7 +190,7 @@ def concerned(incident: Incident, context: Context) -> list[str]:
             check in context.unmeasured for check in incident.active if endpoint_of(check) == path
         )
     ]
-    lines = []
+    lines = _whence(incident, context)
     if context.well_from:
         places = places_named(context.well_from, context)
         lines.append(context.say("Works from %(places)s.", places=places))

@@ -47,6 +47,7 @@ _ENTRY_WORDS = {
     EntryKind.RESOLVED: "resolved",
     EntryKind.REMINDED: "reminded",
     EntryKind.MUTED: "muted",
+    EntryKind.HEARD_LATE: "heard later",
     EntryKind.ACKED: "acknowledged",
     EntryKind.NOTE: "note",
 }

@@ -114,6 +114,8 @@ class EntryKind(StrEnum):
     REMINDED = "reminded"
     MUTED = "muted"
     """Nobody is told, and `text` says why."""
+    HEARD_LATE = "heard_late"
+    """A vantage saw a check of it bad as well, which came to be known too late to be judged."""
     ACKED = "acked"
     """Somebody knows: no more reminders."""
     NOTE = "note"
@@ -214,6 +216,20 @@ class Incident:
     def places(self) -> tuple[str, ...]:
         """Return the vantages that see it bad, or saw it bad at the end; empty where only one looks."""
         return tuple(sorted({place for places in self.bad_from.values() for place in places}))
+
+    @property
+    def bad_from_by_endpoint(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the vantages that see each base URL bad; nothing where only one looks."""
+        seeing: dict[str, set[str]] = {}
+        for check, places in self.bad_from.items():
+            seeing.setdefault(check.rsplit("/", 1)[0], set()).update(places)
+        paths = dict.fromkeys(check.rsplit("/", 1)[0] for check in self.checks)
+        return {path: tuple(sorted(seeing[path])) for path in paths if path in seeing}
+
+    @property
+    def differs_by_place(self) -> bool:
+        """Say whether not all of its base URLs are bad from the same vantages."""
+        return len({*self.bad_from_by_endpoint.values()}) > 1
 
     @property
     def is_partial(self) -> bool:

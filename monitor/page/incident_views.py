@@ -29,6 +29,7 @@ STATES = {
     Severity.MONITOR: State.UNKNOWN,
 }
 _NOTE = 1000
+_WITH_REASON = {EntryKind.OPENED, EntryKind.JOINED, EntryKind.CAUSE, EntryKind.HEARD_LATE}
 """Characters of an operator's note."""
 
 
@@ -180,6 +181,23 @@ class IncidentViews:
         for place in incident.places:
             if place not in self._heard(incident):
                 yield say("Last heard bad from %(place)s.", place=self._listed([place]))
+        if incident.closed is None and incident.differs_by_place:
+            yield from self._of_each(incident)
+
+    def _of_each(self, incident: Incident) -> Iterator[str]:
+        """Say from where each base URL fails."""
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for path, places in incident.bad_from_by_endpoint.items():
+            alike.setdefault(places, []).append(self.names.get(path, path))
+        for places, names in alike.items():
+            where, whence = self.language.listed(names), self._whence(places)
+            yield self.language.ngettext(
+                "%(where)s fails %(whence)s.",
+                "%(where)s fail %(whence)s.",
+                len(names),
+                where=where,
+                whence=whence,
+            )
 
     def _heard(self, incident: Incident) -> tuple[str, ...]:
         """Return the places that see it bad now; once it is over, or while none is heard, those that did."""
@@ -227,14 +245,14 @@ class IncidentViews:
         """Say whether it was bad from some places only, and all the time from these."""
         walked = incident.closed and any(entry.vantage for entry in incident.timeline)
         others = self._places.keys() - set(incident.places)
-        return bool(incident.places and others and not walked)
+        return bool(incident.places and others and not walked and not incident.differs_by_place)
 
     def _update(self, entries: Sequence[TimelineEntry], cause: FailureKind) -> UpdateView:
         """View one entry, or those that spread together; with why where it is not the incident's cause."""
         entry = entries[0]
         label, text = self._words(entry, self._where(entries))
         spread = entry.what is EntryKind.JOINED and entry.kind is cause
-        gives_reason = entry.what in {EntryKind.OPENED, EntryKind.JOINED, EntryKind.CAUSE}
+        gives_reason = entry.what in _WITH_REASON
         if entry.kind and gives_reason and not spread:
             text += self.language.space + self._what(entry.kind)
         at = formatting.whole_second(entry.at)
@@ -257,6 +275,9 @@ class IncidentViews:
         if entry.vantage and entry.what is EntryKind.JOINED:
             text = say("%(where)s fails from %(place)s as well.", where=where, place=place)
             return say("Spread"), text
+        if entry.what is EntryKind.HEARD_LATE:
+            text = say("%(where)s failed from %(place)s as well.", where=where, place=place)
+            return say("Heard later"), text
         if entry.vantage:
             text = say("%(where)s works again from %(place)s.", where=where, place=place)
             return say("Better"), text

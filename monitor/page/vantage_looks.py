@@ -161,7 +161,7 @@ def seen_from(incident: Incident, vantage: str, own: str) -> Incident | None:
         check: {*places} for check, places in incident.bad_from.items()
     }
     for entry in incident.timeline:
-        if entry.check and entry.vantage:
+        if entry.check and entry.vantage and entry.what is not EntryKind.HEARD_LATE:
             of_check.setdefault(entry.check, set()).add(entry.vantage)
     everyone = set().union(*of_check.values()) or {own}
     checks = tuple(
@@ -169,7 +169,11 @@ def seen_from(incident: Incident, vantage: str, own: str) -> Incident | None:
     )
     if not checks:
         return None
-    turns = [entry for entry in incident.timeline if entry.vantage == vantage]
+    turns = [
+        entry
+        for entry in incident.timeline
+        if entry.vantage == vantage and entry.what is not EntryKind.HEARD_LATE
+    ]
     is_late = bool(turns) and turns[0].what is EntryKind.JOINED
     active = frozenset(
         check

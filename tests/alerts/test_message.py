@@ -14,7 +14,7 @@ from monitor.alerts.alternatives import Alternative, Others
 from monitor.alerts.digest import digest, together
 from monitor.alerts.incidents import Unmeasured
 from monitor.alerts.message import latest, phrase
-from monitor.alerts.message_parts import moment, rows, state, whose
+from monitor.alerts.message_parts import concerned, moment, rows, state, whose
 from monitor.language import language
 from monitor.model import (
     UNWATCHED,
@@ -191,16 +191,20 @@ def test_where_nothing_comes_back_the_way_is_at_fault_if_others_get_their_answer
 @pytest.mark.parametrize(
     ("bad_from", "english", "chinese"),
     [
-        ({"a": ("cn", "fra"), "b": ("fra", "cn")}, "down from all places", "所有监测点均不可用"),
+        (
+            {"a": ("cn", "fra"), "b": ("fra", "cn")},
+            ["down from all places"],
+            ["所有监测点均不可用"],
+        ),
         (
             {"a": ("cn", "fra"), "b": ("cn",)},
-            "down from Shanghai, Frankfurt",
-            "在上海、法兰克福不可用",
+            ["down", "a: down from all places", "b: down from Shanghai"],
+            ["不可用", "a：所有监测点均不可用", "b：在上海不可用"],
         ),
     ],
 )
-def test_what_is_down_from_all_places_names_none(
-    bad_from: dict[str, tuple[str, ...]], english: str, chinese: str
+def test_from_where_it_is_down_is_said_of_each_base_url_where_that_is_not_the_same_of_all(
+    bad_from: dict[str, tuple[str, ...]], english: list[str], chinese: list[str]
 ) -> None:
     checks = {f"s/{endpoint}/chat": places for endpoint, places in bad_from.items()}
     seen = replace(BEGUN, checks=(*checks,), active=frozenset(checks), bad_from=checks)
@@ -209,7 +213,7 @@ def test_what_is_down_from_all_places_names_none(
         ("zh-CN", {"cn": "上海", "fra": "法兰克福"}, chinese),
     ):
         context = Context(now=NOW, places=names, language=language(code))
-        assert state(seen, context) == words
+        assert [state(seen, context), *concerned(seen, context)] == words
 
 
 @pytest.mark.parametrize(

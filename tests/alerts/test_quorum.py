@@ -198,9 +198,39 @@ def test_what_users_see_of_a_base_url_is_told_with_what_few_saw_of_it_before() -
     assert world.incidents[1].bad_from == {CHAT: (HOME,), MODELS: (SHANGHAI,)}
 
 
-def test_what_few_see_of_another_base_url_is_not_told_with_an_outage() -> None:
+@pytest.mark.parametrize("first", [CHAT, "s/b/chat"])
+def test_what_breaks_together_is_one_incident_though_few_see_a_part_of_it_so_far(
+    first: str,
+) -> None:
+    """Each outage begins with the first vantage that sees it; so what is told does not depend on which one that is."""
+    world = World()
+    bad = {CHAT: [*EVERYWHERE], "s/b/chat": [HOME]}
+    for check in (first, *({*bad} - {first})):
+        world.twice(bad[check], check)
+    assert world.messages == ["opened #1 down"]
+    assert world.incidents[1].partial == {"s/b/chat"}
+    assert _said(world.incidents[1]) == [
+        "🔴 s, a and b: down" if first == CHAT else "🔴 s, b and a: down",
+        "a: down from all places",
+        "b: down from home",
+    ]
+    world.twice(EVERYWHERE, "s/b/chat")
+    assert world.messages == ["opened #1 down"]
+    assert _said(world.incidents[1])[0].endswith(": down from all places")
+
+
+def _said(incident: Incident) -> list[str]:
+    """Return the title, and from where each base URL is down."""
+    places = {HOME: "home", SHANGHAI: "Shanghai", FRANKFURT: "Frankfurt"}
+    message = phrase(NEWS, incident, Context(now=START, places=places))
+    lines = sorted(line for line in message.body.splitlines() if ": down" in line)
+    return [message.title, *lines]
+
+
+def test_what_few_see_of_another_base_url_that_broke_later_is_not_told_with_an_outage() -> None:
     world = World()
     world.twice(EVERYWHERE, CHAT)
+    world.now += 6 * MINUTE
     world.twice([HOME], "s/b/chat")
     assert world.messages == ["opened #1 down"]
     assert world.incidents[1].checks == (CHAT,)
@@ -401,6 +431,38 @@ def test_late_results_change_no_belief() -> None:
     for ago in range(60, 5, -1):
         world.run(SHANGHAI, FailureKind.CONNECT_TIMEOUT, ago * MINUTE)
     assert (world.incidents, world.messages) == ({}, [])
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_what_comes_late_is_noted_in_the_incident_of_its_time_and_changes_nothing_else(
+    is_over: bool,
+) -> None:
+    world = World()
+    world.minutes(20, bad=[HOME, FRANKFURT], silent=[SHANGHAI])
+    world.minutes(3 * is_over, bad=[], silent=[SHANGHAI])
+    before, told, states = world.incidents[1], [*world.messages], dict(world.states)
+    world.engine.voters.hear(SHANGHAI, world.now, blind=False)
+    since = world.now - START
+    for ago in (since + 9 * MINUTE, since - 11 * MINUTE, since - 12 * MINUTE, since - 13 * MINUTE):
+        world.run(SHANGHAI, FailureKind.DNS_POISONED, ago)
+    world.run(SHANGHAI, FailureKind.AUTH_INVALID, since - 11 * MINUTE)
+    world.run(HOME, None, since - 11 * MINUTE, check="s/b/chat")
+    incident = world.incidents[1]
+    (entry,) = {*incident.timeline} - {*before.timeline}
+    assert (entry.what, entry.check, entry.vantage) == (EntryKind.HEARD_LATE, CHAT, SHANGHAI)
+    assert (entry.kind, entry.at) == (FailureKind.DNS_POISONED, START + 11 * MINUTE)
+    assert replace(incident, timeline=before.timeline) == before
+    assert incident.timeline[-1] == before.timeline[-1] or not is_over
+    assert (world.messages, world.states) == (told, states)
+
+
+def test_who_was_known_to_see_it_bad_is_not_noted_again_when_its_results_come_late() -> None:
+    world = World(FOR_SHANGHAI)
+    world.minutes(5, bad=[SHANGHAI])
+    world.minutes(20, silent=[SHANGHAI])
+    before = world.incidents[1]
+    world.run(SHANGHAI, FailureKind.CONNECT_TIMEOUT, 15 * MINUTE)
+    assert world.incidents[1] == before
 
 
 def test_results_that_come_twice_or_out_of_order_change_no_belief() -> None:

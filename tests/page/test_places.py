@@ -209,6 +209,44 @@ def test_of_each_place_is_told_what_spread_there_and_of_no_other() -> None:
     ]
 
 
+def test_from_where_each_of_two_base_urls_fails_is_said_where_that_is_not_the_same() -> None:
+    names = {"us-direct": (CN, HK), "cf-worker": (CN,), "cf-cdn": (CN,)}
+    checks = {key(name): seeing for name, seeing in names.items()}
+    whole = incident(9, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(minutes=9), None, *checks)
+    snapshot = places({HK: seen(HK), CN: seen(CN)}, replace(whole, bad_from=checks))
+    (story,) = page(snapshot).current
+    assert story.title == "3 base URLs: bad gateway"
+    assert story.what.endswith(
+        "Direct to the US origin fails from Shanghai and Hong Kong. Cloudflare Worker and Cloudflare CDN fail from"
+        " Shanghai."
+    )
+
+
+def test_what_was_heard_later_is_told_of_its_place_and_moves_no_begin_and_no_end_there() -> None:
+    check = key("us-direct")
+    whole = incident(9, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(hours=3), 60, check)
+    late = TimelineEntry(
+        at=ago(hours=2.5),
+        what=EntryKind.HEARD_LATE,
+        check=check,
+        kind=FailureKind.DNS_POISONED,
+        vantage=CN,
+    )
+    begin, *rest = whole.timeline
+    whole = replace(whole, timeline=(begin, late, *rest), bad_from={check: ("fra", HK)})
+    snapshot = places({HK: seen(HK), CN: seen(CN)}, whole)
+    (told,) = [
+        update
+        for day in page(snapshot).past
+        for story in day.incidents
+        for update in story.updates
+        if update.what is EntryKind.HEARD_LATE
+    ]
+    assert (told.label, told.at) == ("Heard later", ago(hours=2.5))
+    assert told.text.startswith("Direct to the US origin (chat) failed from Shanghai as well. ")
+    assert seen_from(whole, CN, "fra") is None
+
+
 def test_the_bars_of_one_place_hold_no_trouble_of_another() -> None:
     shown = page(blocked_from_shanghai())
     bars = {

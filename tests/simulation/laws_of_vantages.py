@@ -202,21 +202,19 @@ def what_is_down_is_told_as_down(world: VantageWorld) -> Iterator[str]:
 
 def nobody_is_reminded_by_silence(world: VantageWorld) -> Iterator[str]:
     """A reminder comes while somebody who is heard sees it bad."""
-    for at, row in world.rows:
-        if row.what is NotificationType.REMINDER and row.incident is not None:
-            incident = world.incidents[row.incident]
-            accusers = {*incident.places}
-            silent = {
-                place
-                for place in AGENTS
-                if overlaps(
-                    [(cut.start + HEARD_S, cut.end) for cut in world.truth.cuts[place]],
-                    at - 1,
-                    at,
-                )
-            }
-            if accusers and accusers <= silent:
-                yield f"#{incident.id} was reminded of at {at:.0f} s while {accusers} were silent"
+    for told in world.reminders:
+        silent = {
+            place
+            for place in AGENTS
+            if overlaps(
+                [(cut.start + HEARD_S, cut.end) for cut in world.truth.cuts[place]],
+                told.at - 1,
+                told.at,
+            )
+        }
+        if told.accusers and told.accusers <= silent:
+            who = sorted(told.accusers)
+            yield f"#{told.incident} was reminded of at {told.at:.0f} s while {who} were silent"
 
 
 def all_is_over_in_the_end(world: VantageWorld) -> Iterator[str]:

@@ -23,9 +23,11 @@ from monitor.model import (
     AlertSettings,
     AlertState,
     Check,
+    EntryKind,
     Failure,
     FailureKind,
     Incident,
+    NotificationType,
     OutboxMessage,
     Outcome,
     Result,
@@ -57,6 +59,14 @@ class Move:
     """Vantages that were not heard for an hour."""
     known: bool
     """Whether an end says that it works again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    at: float
+    incident: int
+    accusers: frozenset[str]
+    """Who saw it bad, as it was believed then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,7 @@ class VantageWorld:
         self.moves: list[Move] = []
         self.runs: list[Ran] = []
         self.rows: list[tuple[float, OutboxMessage]] = []
+        self.reminders: list[Reminder] = []
         self.incidents: dict[int, Incident] = {}
         self.doubled: list[str] = []
         self._states: dict[StateKey, AlertState] = {}
@@ -287,6 +298,11 @@ class VantageWorld:
         self._states |= {state.key: state for state in changes.states}
         self.incidents |= {incident.id: incident for incident in changes.incidents}
         self.rows += [(self.at, row) for row in changes.outgoing]
+        self.reminders += [
+            Reminder(self.at, row.incident, frozenset(self.incidents[row.incident].places))
+            for row in changes.outgoing
+            if row.what is NotificationType.REMINDER and row.incident is not None
+        ]
         if changes.incidents:
             self._note(cause, is_bad=result is not None and result.failure is not None)
 
@@ -327,5 +343,9 @@ class VantageWorld:
             if check in incident.checks and incident.severity is not Severity.MONITOR
         ]
         newest = max(over, key=attrgetter("id"))
-        entries = [entry for entry in newest.timeline if entry.check in {check, None}]
+        entries = [
+            entry
+            for entry in newest.timeline
+            if entry.check in {check, None} and entry.what is not EntryKind.HEARD_LATE
+        ]
         return not (entries and entries[-1].text)
