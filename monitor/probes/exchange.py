@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from monitor.model import Proxy, Timings
 
@@ -86,8 +86,7 @@ class TransportError:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Holds one network read: milliseconds since the request was made, and the bytes, decoded."""
 
     at_ms: float

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -69,7 +69,37 @@ class _Received:
     ttfb: float | None = None
     chunks: list[Chunk] = field(default_factory=list)
     error: TransportError | None = None
-    gives_up_ms: float | None = None
+
+
+class _Deadline:
+    """Ends a run at its limit, or when the watcher of its stream has waited too long for content."""
+
+    def __init__(self, limit_s: float, watch: StreamWatcher | None) -> None:
+        self._began = asyncio.get_running_loop().time()
+        self.end = self._began + limit_s
+        """By the event loop's clock, like the times of `guard`."""
+        self.guard = asyncio.timeout(min(limit_s, _CONNECT_CAP_S))
+        self._watch = watch
+        self.gives_up_ms: float | None = None
+        """When the watcher gives up, in milliseconds since the start."""
+
+    def on_connected(self) -> None:
+        self.guard.reschedule(self.end)
+
+    def follow_watch(self) -> None:
+        """Move the timeout to whichever comes first, the watcher's deadline or the end of the run.
+
+        It may ring up to `_LATER_S` late, because moving it for every piece of a stream costs much.
+        """
+        if self._watch is None:
+            return
+        due = self.end
+        self.gives_up_ms = self._watch.deadline_ms()
+        if self.gives_up_ms is not None:
+            due = min(due, self._began + self.gives_up_ms / 1000)
+        rings = self.guard.when()
+        if rings is None or not due <= rings <= due + _LATER_S:
+            self.guard.reschedule(min(self.end, due + _LATER_S))
 
 
 class Client:
@@ -112,25 +142,21 @@ class Client:
         session = self._session(request.ca_file, request.proxy)
         encrypted = request.url.startswith("https:")
         route = route_through(request.proxy, tunnels=encrypted)
-        limit = request.timeout.total_seconds()
         with self._lag.watch() as lag:
-            guard = asyncio.timeout(min(limit, _CONNECT_CAP_S))
-            end = asyncio.get_running_loop().time() + limit
+            deadline = _Deadline(request.timeout.total_seconds(), watch)
             spent = self._spent.pop(request.url, None)
             budget = spent.successor() if spent else WorkBudget()
-            trace = Trace(
-                lambda: guard.reschedule(end), encrypted=encrypted, route=route, budget=budget
-            )
+            trace = Trace(deadline.on_connected, encrypted=encrypted, route=route, budget=budget)
             received = _Received()
             token, spends = current.set(trace), current_budget.set(trace.budget)
             try:
-                async with guard:
+                async with deadline.guard:
                     if request.upgrade:
-                        await _open_websocket(session, request, trace, received, guard, end)
+                        await _open_websocket(session, request, trace, received, deadline)
                     else:
-                        await _converse(session, request, watch, trace, received, guard, end)
+                        await _converse(session, request, watch, trace, received, deadline)
             except TimeoutError:
-                received.error = _timed_out(trace, received)
+                received.error = _timed_out(trace, received, deadline.gives_up_ms)
             except aiohttp.InvalidURL:
                 raise
             except (BrokeError, TunnelError, aiohttp.ClientError, BadHttpMessage, OSError) as exc:
@@ -156,7 +182,7 @@ class Client:
                 async with asyncio.timeout(min(request.timeout.total_seconds(), _CONNECT_CAP_S)):
                     await open_connection(request, resolver, context)
             except TimeoutError:
-                received.error = _timed_out(trace, received)
+                received.error = _timed_out(trace, received, None)
             except (OSError, TunnelError) as exc:
                 received.error = transport_error_of(exc, trace, answered=False)
             finally:
@@ -185,8 +211,7 @@ async def _converse(
     watch: StreamWatcher | None,
     trace: Trace,
     received: _Received,
-    guard: asyncio.Timeout,
-    end: float,
+    deadline: _Deadline,
 ) -> None:
     async with session.request(
         request.method,
@@ -197,7 +222,7 @@ async def _converse(
         read_bufsize=min(65536, request.max_body),
         **proxy_arguments(request.proxy),
     ) as response:
-        await _take_answer(response, request, watch, trace, received, guard, end)
+        await _take_answer(response, request, watch, trace, received, deadline)
 
 
 async def _open_websocket(
@@ -205,8 +230,7 @@ async def _open_websocket(
     request: HttpRequest,
     trace: Trace,
     received: _Received,
-    guard: asyncio.Timeout,
-    end: float,
+    deadline: _Deadline,
 ) -> None:
     """Shake hands, wait a moment for the first message, and say goodbye."""
     try:
@@ -219,7 +243,7 @@ async def _open_websocket(
         )
     except NotUpgradedError as exc:
         async with exc.response as response:
-            await _take_answer(response, request, None, trace, received, guard, end)
+            await _take_answer(response, request, None, trace, received, deadline)
         return
     except aiohttp.WSServerHandshakeError as exc:
         _note_head(exc.status, exc.headers, trace, received)
@@ -228,7 +252,7 @@ async def _open_websocket(
         return
     _note_head(HTTPStatus.SWITCHING_PROTOCOLS, None, trace, received)
     try:
-        await _take_message(socket, trace, received, end)
+        await _take_message(socket, trace, received, deadline.end)
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
@@ -287,19 +311,14 @@ async def _take_answer(
     watch: StreamWatcher | None,
     trace: Trace,
     received: _Received,
-    guard: asyncio.Timeout,
-    end: float,
+    deadline: _Deadline,
 ) -> None:
     """Note the head of an answer, and read its body."""
     _note_head(response.status, response.headers, trace, received)
     trace.on_closed = partial(_hang_up, response.content)
     decoder = Decoder(received.headers.get("content-encoding", ""), request.max_body)
-
-    def alarm() -> None:
-        _wait_for_watch(watch, trace, received, guard, end)
-
-    alarm()
-    received.error = await _read_body(response.content, watch, trace, received, decoder, alarm)
+    deadline.follow_watch()
+    received.error = await _read_body(response.content, watch, trace, received, decoder, deadline)
     if received.error is not None:
         response.close()
     if trace.route is Route.RELAYED and received.status == 407:
@@ -314,48 +333,48 @@ async def _read_body(
     trace: Trace,
     received: _Received,
     decoder: Decoder,
-    alarm: Callable[[], None],
+    deadline: _Deadline,
 ) -> TransportError | None:
     """Read a body to its end, or to the first reason to give it up, which it returns."""
     budget, content_bytes = trace.budget, 0
-    async for at_ms, data in _slices(content, trace):
-        began = time.thread_time_ns()
-        content_bytes += len(data)
-        chunk = Chunk(at_ms, decoder.feed(data))
-        received.chunks.append(chunk)
-        if watch is not None:
-            watch.feed(chunk)
-        framing = budget.take_framing(content_bytes)
-        wait_s = budget.spend(time.thread_time_ns() - began + framing)
-        if decoder.error is not None:
-            return TransportError(TransportPhase.BODY, ErrorType.ENCODING, decoder.error)
-        if decoder.full:
-            why = f"over {decoder.limit} bytes"
-            return TransportError(TransportPhase.BODY, ErrorType.TOO_LARGE, why)
-        if budget.is_flood or budget.is_mere_framing(content_bytes):
-            why = "more work than content"
-            return TransportError(TransportPhase.BODY, ErrorType.TOO_LARGE, why)
-        alarm()
-        if wait_s:
-            await asyncio.sleep(wait_s)
+    while data := await content.readany():
+        at_ms, begin = trace.since_start(trace.stamp()), 0
+        while begin < len(data):  # a heap in slices, between which others have their turn
+            began = time.thread_time_ns()
+            part = data[begin : begin + budget.slice_bytes]
+            begin += len(part)
+            content_bytes += len(part)
+            chunk = Chunk(at_ms, decoder.feed(part))
+            received.chunks.append(chunk)
+            if watch is not None:
+                watch.feed(chunk)
+            framing = budget.take_framing(content_bytes)
+            wait_s = budget.spend(time.thread_time_ns() - began + framing)
+            error = _beyond_bounds(decoder, budget, content_bytes)
+            if error is not None:
+                return error
+            deadline.follow_watch()
+            if wait_s or begin < len(data):
+                await asyncio.sleep(wait_s)
     if watch is None and decoder.is_cut:
         why = "an encoding that ends too early"
         return TransportError(TransportPhase.BODY, ErrorType.ENCODING, why)
     return None
 
 
-async def _slices(
-    content: aiohttp.StreamReader, trace: Trace
-) -> AsyncIterator[tuple[float, bytes]]:
-    """Yield a body as it comes with its times, a heap in pieces between which others have their turn."""
-    async for data in content.iter_any():
-        at_ms, begin = trace.since_start(trace.stamp()), 0
-        while len(data) - begin > trace.budget.slice_bytes:
-            end = begin + trace.budget.slice_bytes
-            yield at_ms, data[begin:end]
-            begin = end
-            await asyncio.sleep(0)
-        yield at_ms, data[begin:]
+def _beyond_bounds(
+    decoder: Decoder, budget: WorkBudget, content_bytes: int
+) -> TransportError | None:
+    """Return why no more of a body is read; None for one that keeps to all bounds so far."""
+    if decoder.error is not None:
+        return TransportError(TransportPhase.BODY, ErrorType.ENCODING, decoder.error)
+    if decoder.full:
+        why = f"over {decoder.limit} bytes"
+        return TransportError(TransportPhase.BODY, ErrorType.TOO_LARGE, why)
+    if budget.is_flood or budget.is_mere_framing(content_bytes):
+        why = "more work than content"
+        return TransportError(TransportPhase.BODY, ErrorType.TOO_LARGE, why)
+    return None
 
 
 def _hang_up(content: aiohttp.StreamReader) -> None:
@@ -364,35 +383,12 @@ def _hang_up(content: aiohttp.StreamReader) -> None:
         content.set_exception(BadHttpMessage("broken framing"))
 
 
-def _wait_for_watch(
-    watch: StreamWatcher | None,
-    trace: Trace,
-    received: _Received,
-    guard: asyncio.Timeout,
-    end: float,
-) -> None:
-    """Move the timeout to whichever comes first, the watcher's deadline or the end of the run.
-
-    It may ring up to `_LATER_S` late, because moving it for every chunk of a stream costs much.
-    """
-    if watch is None:
-        return
-    received.gives_up_ms = watch.deadline_ms()
-    alarm = end
-    if received.gives_up_ms is not None:
-        wait_s = (received.gives_up_ms - trace.since_start(time.monotonic_ns())) / 1000
-        alarm = min(end, asyncio.get_running_loop().time() + wait_s)
-    rings = guard.when()
-    if rings is None or not alarm <= rings <= alarm + _LATER_S:
-        guard.reschedule(min(end, alarm + _LATER_S))
-
-
-def _timed_out(trace: Trace, received: _Received) -> TransportError:
+def _timed_out(trace: Trace, received: _Received, gives_up_ms: float | None) -> TransportError:
     phase = phase_of(trace, answered=received.status is not None)
     if phase is TransportPhase.PROXY and trace.told_proxy:
         phase = TransportPhase.CONNECT  # proxies answer when the endpoint has
     now = trace.since_start(time.monotonic_ns())
-    gave_up = received.gives_up_ms is not None and now >= received.gives_up_ms
+    gave_up = gives_up_ms is not None and now >= gives_up_ms
     what = ErrorType.GAVE_UP if gave_up else ErrorType.TIMEOUT
     return TransportError(phase, what, f"after {now / 1000:.1f} s")
 

@@ -89,6 +89,8 @@ class BudgetedHandler(ResponseHandler):
         self._holds = False
         self._is_full = False
         """aiohttp itself wants no more for now."""
+        self._has_been_full = False
+        """From then on aiohttp's parser may hold a rest, until it is asked to resume."""
         self._resumes = False
         """aiohttp wants more, and gets it soon."""
 
@@ -107,14 +109,17 @@ class BudgetedHandler(ResponseHandler):
             self._hold(wait_s)
 
     def pause_reading(self) -> None:
-        self._is_full = True
+        self._is_full = self._has_been_full = True
         super().pause_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002  # aiohttp's own
-        """Go on in a turn of its own: at once, a body of one-byte chunks would be parsed without end."""
+        """Go on in a turn of its own: at once, a body of one-byte chunks would be parsed without end.
+
+        aiohttp calls this after each read, whether it has paused or not.
+        """
         if self._budget is None:
             super().resume_reading(resume_parser)
-        elif not self._resumes:
+        elif self._has_been_full and not self._resumes:
             self._resumes = True
             self._loop.call_later(self._budget.spend(0), self._resume, resume_parser)
 

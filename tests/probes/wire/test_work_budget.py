@@ -103,6 +103,18 @@ async def test_an_honest_stream_is_read_as_fast_as_it_comes() -> None:
     assert took < 1
 
 
+async def test_a_body_that_was_paused_between_two_reads_is_read_to_its_end() -> None:
+    """The pause comes with the last byte of a read, so that aiohttp's parser keeps a rest of the next one."""
+    pieces = b"1\r\nx\r\n" * (1024 // 16 + 1)
+    last = b"1\r\ny\r\n0\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with Client() as client, serving(saying(head + pieces, 0.1, last, 9.0)) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        request = HttpRequest(method="GET", url=url, timeout=2 * S, max_body=1024)
+        exchange = await client.send(request)
+    assert (exchange.error, exchange.body) == (None, b"x" * 65 + b"y")
+
+
 def test_a_burst_is_free_and_then_work_must_wait() -> None:
     budget = WorkBudget()
     assert budget.spend(20_000_000) == 0
