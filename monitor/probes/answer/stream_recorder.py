@@ -13,7 +13,7 @@ FIRST_TOKEN_MS = 60_000.0
 STALL_LIMIT_MS = 30_000.0
 AFTER_DONE_MS = 2_000.0
 """How long we wait for the connection to end once the stream said that it is over."""
-_KEPT_OFFSETS = 200
+_KEPT_EVENTS = 200
 
 
 class StreamRecorder:
@@ -40,8 +40,8 @@ class StreamRecorder:
         """When the first visible text came."""
         self.ended_at: float | None = None
         """When the stream said that it is over."""
-        self.offsets: list[tuple[float, int, int]] = []
-        """Of the first events: when, bytes of the event, letters of visible text."""
+        self._first_events: list[tuple[float, str, int]] = []
+        """When each came, its data, and its letters of visible text."""
         self.tail: Event | None = None
         """The event that the end of the bytes cut short."""
         self.crash: Exception | None = None
@@ -89,32 +89,37 @@ class StreamRecorder:
         """Count the comments, pings and blank pieces that came."""
         return self.parser.comments + self._pings
 
+    @property
+    def offsets(self) -> tuple[tuple[float, int, int], ...]:
+        """Return of the first events when each came, its bytes, and its letters of visible text."""
+        return tuple(
+            (round(at_ms, 1), len(data.encode("utf-8", "replace")), letters)
+            for at_ms, data, letters in self._first_events
+        )
+
     def _record(self, event: Event, at_ms: float) -> None:
-        piece = self.reader.read(event)
+        reader = self.reader
+        piece = reader.read(event)
         self._pings += event.name == "ping"
         if piece.is_content:
             self._record_content(piece, at_ms)
-        failed = self.reader.error is not None
-        if self.ended_at is None and (self.reader.done or self.reader.marked_end or failed):
+        if self.ended_at is None and (reader.done or reader.marked_end or reader.error is not None):
             self.ended_at = at_ms
-        if self.reader.done or self.reader.ended:
+        if reader.done or reader.ended:
             self.ended_at = max(self.ended_at or 0.0, at_ms)
-        if len(self.offsets) < _KEPT_OFFSETS:
-            self.offsets.append((round(at_ms, 1), _utf8_size(event.data), len(piece.text)))
+        if len(self._first_events) < _KEPT_EVENTS:
+            self._first_events.append((at_ms, event.data, len(piece.text)))
 
     def _record_content(self, piece: Piece, at_ms: float) -> None:
-        is_heartbeat = piece.is_blank and self._after_blank
-        self._after_blank = piece.is_blank
-        if is_heartbeat:
+        is_blank, was_blank = piece.is_blank, self._after_blank
+        self._after_blank = is_blank
+        if is_blank and was_blank:
             self._pings += 1
             return
+        size = piece.size
         if not self.content_at:
-            self.first_size = piece.size
+            self.first_size = size
         if self.visible_at is None and not is_invisible(piece.text):
             self.visible_at = at_ms
         self.content_at.append(at_ms)
-        self.content_bytes += piece.size
-
-
-def _utf8_size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        self.content_bytes += size

@@ -257,7 +257,7 @@ class ApiCall(PaidCall):
             ttft_visible=stats.ttft_visible,
             stream=stats.stream,
             usage=recorder.reader.usage,
-            evidence=Evidence(events=tuple(recorder.offsets) if failure else ()),
+            evidence=Evidence(events=recorder.offsets if failure else ()),
         )
 
 

@@ -325,7 +325,7 @@ class Conversation(PaidCall):
             stream=stats.stream,
             usage=recorder.reader.usage,
             reader=recorder.reader,
-            evidence=Evidence(events=tuple(recorder.offsets) if failure else ()),
+            evidence=Evidence(events=recorder.offsets if failure else ()),
         )
 
     def _judge_document(

@@ -90,7 +90,7 @@ class ImagesProbe(StreamableCall):
 
 def judge_picture(answer: Any) -> Failure | None:
     """Require a picture or the address of one. The address is not opened: that costs, and may lie."""
-    first = as_object(next(objects_in(as_object(answer).get("data")), None))
+    first = as_object(next(iter(objects_in(as_object(answer).get("data"))), None))
     if first.get("url"):
         return None if _is_address(as_text(first["url"])) else _unusable("an address that is none")
     if "b64_json" not in first:

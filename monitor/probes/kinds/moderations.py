@@ -35,7 +35,7 @@ class ModerationsProbe(TextCall):
 
 def judge_flag(answer: Any, habit: Habit, *, harmless: bool) -> tuple[Failure | None, Habit]:
     """Require a verdict, and the right one where it is known; three wrong ones in a row are a fault."""
-    first = next(objects_in(as_object(answer).get("results")), None)
+    first = next(iter(objects_in(as_object(answer).get("results"))), None)
     flagged = as_object(first).get("flagged")
     if not isinstance(flagged, bool):
         why = "got an answer without a verdict, want `results[0].flagged`"

@@ -120,7 +120,7 @@ class AnthropicReader(ProtocolReader):
     def _whole(self, message: JsonObject) -> Piece:
         self._note_message(message)
         self._note_stop(message.get("stop_reason"))
-        blocks = list(objects_in(message.get("content")))
+        blocks = objects_in(message.get("content"))
         for index, block in enumerate(blocks):
             self._note_thinking(index, block)
             if block.get("type") == "tool_use":

@@ -7,9 +7,9 @@ import json
 import math
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from monitor.model import Usage
 from monitor.probes.readers.sse import Event
@@ -28,8 +28,7 @@ _INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols that show nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Holds what one event added to the answer."""
 
     text: str = ""
@@ -131,7 +130,7 @@ class ProtocolReader(ABC):
         if piece.text:
             visible, thought = self._thoughts.part(piece.text)
             if thought or visible != piece.text:
-                piece = replace(piece, text=visible, reasoning=piece.reasoning + thought)
+                piece = piece._replace(text=visible, reasoning=piece.reasoning + thought)
         self.refused = self.refused or bool(piece.refusal)
         self._text.append(piece.text)
         self._reasoning.append(piece.reasoning)
@@ -249,10 +248,9 @@ def json_object(text: str) -> JsonObject:
         return _NOTHING
 
 
-def objects_in(value: Any) -> Iterator[JsonObject]:
-    """Yield the objects in a JSON list; nothing where it is no list."""
-    if isinstance(value, list):
-        yield from (item for item in value if isinstance(item, dict))
+def objects_in(value: Any) -> list[JsonObject]:
+    """List the objects in a JSON list; nothing where it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def as_json(value: Any) -> str:

@@ -1,5 +1,7 @@
 """Reads OpenAI's chat completions and their many clones, and legacy completions, streamed or whole."""
 
+from collections.abc import Sequence
+
 from monitor.model import Usage
 from monitor.probes.readers.base import (
     NO_PIECE,
@@ -30,8 +32,9 @@ class ChatReader(ProtocolReader):
 
     def _piece(self, value: JsonObject) -> Piece:
         self._note_model(value.get("model"))
-        self._note_usage(value)
-        pieces = [self._choice(choice) for choice in objects_in(value.get("choices"))]
+        choices = objects_in(value.get("choices"))
+        self._note_usage(value, choices)
+        pieces = [self._choice(choice) for choice in choices]
         return pieces[0] if len(pieces) == 1 else _joined(pieces)
 
     def _choice(self, choice: JsonObject) -> Piece:
@@ -69,15 +72,14 @@ class ChatReader(ProtocolReader):
                 self._tool(index).beside = {"extra_content": call["extra_content"]}
         return news
 
-    def _note_usage(self, value: JsonObject) -> None:
+    def _note_usage(self, value: JsonObject, choices: Sequence[JsonObject]) -> None:
         usage = value.get("usage")
         if isinstance(usage, dict):
             self.usage_table = usage  # on every chunk at some providers: the last one counts
             return
         if self.usage_table is not None:
             return
-        first = next(objects_in(value.get("choices")), None)
-        for holder in (value.get("x_groq"), first):  # Groq of old, Moonshot
+        for holder in (value.get("x_groq"), *choices[:1]):  # Groq of old, Moonshot
             usage = as_object(holder).get("usage")
             if isinstance(usage, dict):
                 self.usage_table = usage
@@ -146,7 +148,7 @@ def _content(content: object) -> tuple[str, str]:
 def _reasoning(delta: JsonObject) -> tuple[str, str]:
     """Return the name of the field and the thoughts in it; some servers send two fields with the same words."""
     for name in _REASONING:
-        if text := as_text(delta.get(name)):
+        if name in delta and (text := as_text(delta[name])):
             return name, text
     details = delta.get("reasoning_details")
     if not details:

@@ -137,7 +137,7 @@ class ResponsesReader(ProtocolReader):
         return self._output(response)
 
     def _output(self, response: JsonObject) -> Piece:
-        items = list(objects_in(response.get("output")))
+        items = objects_in(response.get("output"))
         calls = [
             self._done_call(index, item)
             for index, item in enumerate(items)

@@ -7,7 +7,7 @@ failing servers write their errors.
 
 import codecs
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_LINE = 1 << 20
 MAX_EVENT = 4 << 20
@@ -19,8 +19,7 @@ KEPT_UNKNOWN = 4096
 _LINE_END = re.compile("\r\n|\r|\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     data: str
     name: str = "message"
     id: str = ""

@@ -76,9 +76,14 @@ def is_error_object(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     table = folded(value)
-    if _holds_anything(table.get("error")) or _choice_error(table):
+    says_so = table.get("type") in ("error", "response.failed") or table.get("object") == "error"
+    if says_so or _choice_error(table):
         return True
-    if table.get("type") in ("error", "response.failed") or table.get("object") == "error":
+    if _ERROR_FIELDS.isdisjoint(
+        table
+    ):  # nearly always, and this is asked of every piece of every stream
+        return False
+    if _holds_anything(table.get("error")):
         return True
     if any(_is_bad(_table(table.get(name)).get(key)) for name, key in _INNER_STATUS):
         return True
@@ -98,6 +103,8 @@ def is_error_object(value: Any) -> bool:
 def is_bare_message(value: Any) -> bool:
     """Say whether a JSON value is an object of words alone, without a place for an answer."""
     table = folded(value) if isinstance(value, dict) else {}
+    if _MESSAGES.isdisjoint(table):
+        return False
     words = any(isinstance(table.get(key), str) and table[key].strip() for key in _MESSAGES)
     return words and not any(key in table for key in _PAYLOADS)
 
@@ -111,15 +118,17 @@ def _has_payload(table: Mapping[str, Any]) -> bool:
     return any(table.get(key) for key in _PAYLOADS)
 
 
-_MESSAGES = (
-    "message",
-    "msg",
-    "error_msg",
-    "errmsg",
-    "err_msg",
-    "error_message",
-    "errormessage",
-    "detail",
+_MESSAGES = frozenset(
+    {
+        "message",
+        "msg",
+        "error_msg",
+        "errmsg",
+        "err_msg",
+        "error_message",
+        "errormessage",
+        "detail",
+    }
 )
 _OUTER_STATUS = (
     "code",
@@ -133,6 +142,8 @@ _OUTER_STATUS = (
     "ret",
 )
 _INNER_STATUS = (("base_resp", "status_code"), ("header", "code"))
+_ERROR_FIELDS = _MESSAGES | {"error", "errors", "response", "base_resp", "header"}
+"""Fields of which an error object has one, unless a type or a choice says what it is."""
 _PAYLOADS = (
     "choices",
     "data",

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeGuard
 
 from monitor.probes.verdict.charset import decode
@@ -183,7 +184,7 @@ Tables = tuple[tuple[str, Table], ...]
 
 def folded(value: Mapping[str, Any]) -> Table:
     """Return the first fields of an object by lower-case names: `Error`, `Message` and `Code` are met too."""
-    return {str(name).lower(): item for name, item in list(value.items())[:_MOST_FIELDS]}
+    return {name.lower(): item for name, item in islice(value.items(), _MOST_FIELDS)}
 
 
 def _tables(
