@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from math import ceil
 from typing import Protocol
 
@@ -16,6 +16,8 @@ from monitor.model import (
     Evidence,
     Habit,
     Maintenance,
+    Month,
+    MonthRecord,
     Names,
     PageSettings,
     Service,
@@ -25,6 +27,7 @@ from monitor.model import (
 )
 from monitor.page import (
     Folder,
+    MonthPages,
     Pick,
     PickView,
     RenderCache,
@@ -45,6 +48,8 @@ class SnapshotSource(Protocol):
     async def snapshot(self, now: datetime) -> Snapshot: ...
 
     async def evidence(self, check: str, at: datetime) -> Evidence | None: ...
+
+    async def month(self, month: Month, now: datetime) -> MonthRecord: ...
 
 
 Habits = Callable[[], Mapping[str, Habit]]
@@ -89,6 +94,7 @@ class Publisher:
         maintenance: tuple[Maintenance, ...] = (),
         vantage_names: Names = (),
         vantages: tuple[Vantage, ...] = (),
+        zone: tzinfo = UTC,
         upload: Upload | None = None,
         habits: Habits = nothing_learned,
     ) -> None:
@@ -98,10 +104,11 @@ class Publisher:
         self._habits = habits
         self._clock = clock
         self._vantage, self._version = vantage, version
-        self.change(services, checks, settings, maintenance, vantage_names, vantages)
+        self.change(services, checks, settings, maintenance, vantage_names, vantages, zone)
         self._repeats = RepeatFilter()
         self._cache = RenderCache(holds_files=False)
         self._renderer = Renderer(self._cache)
+        self._months = MonthPages(self._renderer)
         self._picks: Mapping[str, Pick] | None = None
         self._folder = Folder(settings.dir)
 
@@ -113,6 +120,7 @@ class Publisher:
         maintenance: tuple[Maintenance, ...] = (),
         vantage_names: Names = (),
         vantages: tuple[Vantage, ...] = (),
+        zone: tzinfo = UTC,
     ) -> None:
         """Set what the next page shows."""
         self._is_calm = False
@@ -125,6 +133,7 @@ class Publisher:
             maintenance=maintenance,
             vantage_names=vantage_names,
             vantages=vantages,
+            zone=zone,
         )
 
     @property
@@ -174,6 +183,8 @@ class Publisher:
             snapshot = await self._with_evidence(snapshot)
         if self.site.settings.trust:
             snapshot = replace(snapshot, habits={**self._habits()})
+        if self.site.settings.reports:
+            await self._read_months(snapshot)
         if stopped:
             snapshot = replace(snapshot, stopped_at=now)
         changed, best = await asyncio.to_thread(self._write, snapshot)
@@ -198,6 +209,14 @@ class Publisher:
                     checks[key] = replace(history, evidence=evidence)
         return replace(snapshot, checks=checks)
 
+    async def _read_months(self, snapshot: Snapshot) -> None:
+        """Report the months that have news. What cannot be read now stays as it is."""
+        site = self.site
+        with contextlib.suppress(StoreError):
+            while months := self._months.wanted(site, snapshot):
+                record = await self._source.month(months[0], snapshot.at)
+                await asyncio.to_thread(self._months.put, site, snapshot, months[0], record)
+
     def _write(self, snapshot: Snapshot) -> tuple[int, Mapping[str, PickView | None]]:
         """Return how many files changed, and what the page recommends."""
         site = self.site
@@ -205,14 +224,20 @@ class Publisher:
         if folder != self._folder.path:
             self._folder = Folder(folder)
             self._cache.forget_files()
+            self._months.forget()
         picks = _previous_picks(site) if self._picks is None else self._picks
         page, self._picks = view(site, snapshot, picks, self._cache)
         try:
-            changed = self._folder.publish(self._renderer.files(page))
+            files = self._renderer.files(page)
+            if site.settings.reports:
+                files = {**self._months.files(), **files}
+            changed = self._folder.publish(files)
         except BaseException:  # nobody knows what was written
             self._cache.forget_files()
+            self._months.forget()
             raise
         self._cache.forget_files(self._folder.lost)
+        self._months.written(self._folder.lost)
         states = {endpoint.state for endpoint in page.endpoints}
         is_whole = site is self.site and not self._folder.lost
         self._is_calm = is_whole and bool(states) and State.UNKNOWN not in states

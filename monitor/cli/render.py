@@ -14,9 +14,9 @@ from monitor.cli.console import say
 from monitor.cli.options import ConfigPath, load
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import Evidence, Habit, Snapshot
+from monitor.model import Evidence, Habit, Month, MonthRecord, Snapshot
 from monitor.publisher import Publisher
-from monitor.store import Store
+from monitor.store import Store, read_month
 
 
 def command(
@@ -44,6 +44,7 @@ async def render(config: Config, *, stopped: bool) -> None:
         maintenance=config.maintenance,
         vantage_names=config.vantage_names,
         vantages=config.vantages,
+        zone=config.alerts.timezone,
         habits=source.habits,
     )
     await publisher.publish(stopped=stopped)
@@ -73,3 +74,7 @@ class _StoredPage:
     async def evidence(self, check: str, at: datetime) -> Evidence | None:
         with closing(Store.read_only(self._config.store, vantage=self._config.vantage)) as reader:
             return reader.evidence(check, at)
+
+    async def month(self, month: Month, now: datetime) -> MonthRecord:
+        with closing(Store.read_only(self._config.store)) as reader:
+            return read_month(reader, month, now)

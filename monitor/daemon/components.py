@@ -157,6 +157,7 @@ class Components:
             maintenance=config.maintenance,
             vantage_names=config.vantage_names,
             vantages=config.vantages,
+            zone=config.alerts.timezone,
             upload=publish_command,
             habits=lambda: cycle.habits,
         )
@@ -238,6 +239,7 @@ class Components:
             config.maintenance,
             config.vantage_names,
             config.vantages,
+            config.alerts.timezone,
         )
         self.publish_command.change(config.page)
         if self.hub:

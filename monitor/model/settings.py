@@ -146,6 +146,9 @@ class PageSettings:
         default=False,
         metadata={"help": "show of each base URL what one gets: model, form, streams"},
     )
+    reports: bool = field(
+        default=False, metadata={"help": "publish a report of each month, with all its incidents"}
+    )
     currency: str = "USD"
     """The currency of the prices."""
 

@@ -5,7 +5,7 @@ Autoescape is on for every template; values go into quoted attributes or text, n
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from functools import cache as cached
 from functools import partial
@@ -21,7 +21,9 @@ from monitor.language import ENGLISH, Language, templates
 from monitor.page import formatting, machine_files, svg_charts
 from monitor.page.feed import robots, sitemap
 from monitor.page.html_files import Assets, HtmlFiles
+from monitor.page.month_pages import ListedMonth
 from monitor.page.render_cache import RenderCache
+from monitor.page.report_views import ReportView
 from monitor.page.states import State
 from monitor.page.view_models import PageView, ServiceView
 
@@ -33,6 +35,8 @@ class Renderer:
         """`cache` holds what has no news since the last page."""
         self._folder = templates()
         self._ours = tuple(_hashed(self._folder / name) for name in ("style.css", "status.js"))
+        self.report_style = _hashed(self._folder / "report.css")
+        """The name and content of the stylesheet of reports."""
         self._env: dict[str, Environment] = {}
         self._cache = cache or RenderCache()
 
@@ -49,7 +53,25 @@ class Renderer:
             pages = HtmlFiles(_Templates(env), view, assets, all_pages, self._cache)
             files |= pages.below()
             files |= pages.home()
+        if page.shows_reports:
+            files |= dict([self.report_style])
         return _search_engine_files(page, files) | files
+
+    def report(self, view: ReportView, language: Language, root: str) -> bytes:
+        """Render the report of a month; `root` leads to the folder of all languages."""
+        template = self._environment(language).get_template("report.html")
+        style = f"{root}{self.report_style[0]}"
+        return template.render(view=view, home="../../index.html", style=style).encode()
+
+    def months(
+        self, months: Iterable[ListedMonth], site: str, language: Language, root: str
+    ) -> bytes:
+        """Render the list of months, newest first."""
+        template = self._environment(language).get_template("reports.html")
+        style = f"{root}{self.report_style[0]}"
+        return template.render(
+            months=[*months], site=site, home="../index.html", style=style
+        ).encode()
 
     def _assets(self, page: PageView) -> tuple[Assets, dict[str, bytes]]:
         (style, style_bytes), (script, script_bytes) = self._ours

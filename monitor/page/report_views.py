@@ -80,7 +80,7 @@ def report_view(
     }
     rows = [_incident(report, incident, names, language) for incident in report.incidents]
     return ReportView(
-        site=formatting.name(site),
+        site=formatting.name(site, "Status"),
         title=say("Report of %(month)s", month=month_name(report.month, language)),
         period=say(
             "%(begin)s to %(end)s, time zone %(zone)s",

@@ -272,7 +272,12 @@ def place_name(site: Site, look: VantageLook, language: Language) -> str:
     """Return what people call a vantage; one without a name and an id has a word."""
     if look.vantage:
         return formatting.name(look.vantage.name(language.code), look.id)
-    text = name_in(language.code, site.vantage_names, look.id)
+    return own_name(site, language)
+
+
+def own_name(site: Site, language: Language) -> str:
+    """Return what people call the monitor's own vantage."""
+    text = name_in(language.code, site.vantage_names, site.vantage)
     return language.gettext("the monitor's location") if text == LOCAL else formatting.name(text)
 
 

@@ -163,6 +163,7 @@ def _page(
         links={formatting.name(label): address for label, address in site.settings.links},
         css=site.settings.css,
         logo=site.settings.logo,
+        shows_reports=site.settings.reports,
         shows_trust=site.settings.trust,
         vantage=shown.id if shown else site.vantage,
         whence=whence,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from monitor.language import Language
@@ -46,6 +46,8 @@ class Site:
     """The names of `vantage`, by language."""
     vantages: tuple[Vantage, ...] = ()
     """The places that probe beside the daemon's own."""
+    zone: tzinfo = UTC
+    """The one whose months are reported."""
 
     @property
     def every(self) -> timedelta:
@@ -393,6 +395,8 @@ class PageView(published.Status):
     """What the operator says on every page; empty for nothing."""
     css: Path | None
     logo: Path | None
+    shows_reports: bool
+    """Whether there is a report of each month."""
     shows_trust: bool
     """Whether it says what one gets through each base URL."""
     whence: str

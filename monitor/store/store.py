@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime
 from typing import BinaryIO, TypeVar
@@ -20,6 +21,8 @@ from monitor.model import (
     Evidence,
     HistorySettings,
     Incident,
+    Month,
+    MonthRecord,
     NewerSchemaError,
     OperatorRequest,
     OutboxMessage,
@@ -34,6 +37,7 @@ from monitor.model import (
 )
 from monitor.store import retention, schema, small_tables
 from monitor.store.history import History
+from monitor.store.month_reader import read_month
 from monitor.store.outbox import MessageQueue
 from monitor.store.reader import Reader, must_be_written, must_exist
 from monitor.store.rollup_job import add_past_counts
@@ -499,6 +503,15 @@ class Store:
     async def requests(self) -> tuple[OperatorRequest, ...]:
         """List what people have asked from other processes, oldest first."""
         return await self._ask(self._file.requests)
+
+    async def month(self, month: Month, now: datetime) -> MonthRecord:
+        """Read what is known of a month, beside all other questions: it may take seconds. Raises StoreError."""
+
+        def read() -> MonthRecord:
+            with closing(Reader(self._url)) as reader:
+                return read_month(reader, month, now)
+
+        return await asyncio.to_thread(read)
 
     async def evidence(self, check: str, at: datetime) -> Evidence | None:
         return await self._ask(lambda: self._file.evidence(check, at))

@@ -1,6 +1,6 @@
 """Reports of November 2026: of the founding example from two places, and of one whose names are hostile."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,8 @@ from monitor.model import (
     Vantage,
 )
 from monitor.month_report import MonthReport, month_report
-from monitor.page.render import environment
+from monitor.page.month_pages import ListedMonth
+from monitor.page.render import Renderer, environment
 from monitor.page.render_cache import RenderCache
 from monitor.page.report_views import ReportView, report_view
 
@@ -101,6 +102,17 @@ def hostile() -> MonthReport:
 
 def said(report: MonthReport, code: str = "en", **options: Any) -> ReportView:
     return report_view(report, PLACES, language(code), "1.0", HOSTILE, **options)
+
+
+def listed(code: str) -> Mapping[str, bytes]:
+    """Return the list of months with its stylesheet, by name."""
+    renderer = Renderer()
+    months = [ListedMonth("2026-11", "November 2026", "3 incidents"), ListedMonth("x", HOSTILE, "")]
+    name, style = renderer.report_style
+    return {
+        f"list-{code}.html": renderer.months(months, HOSTILE, language(code), ""),
+        name: style,
+    }
 
 
 def html(report: MonthReport, code: str = "en", **options: Any) -> str:

@@ -11,7 +11,7 @@ import pytest_asyncio
 from aiohttp import web
 from browser import Browser
 from listening import listening
-from report_cast import founding, hostile, html
+from report_cast import founding, hostile, html, listed
 
 pytestmark = [
     pytest.mark.browser,
@@ -35,6 +35,8 @@ FILES = {
 def write(folder: Path) -> None:
     for name, (report, code) in FILES.items():
         (folder / name).write_text(html(report(), code))
+    for name, content in (*listed("en").items(), *listed("zh-CN").items()):
+        (folder / name).write_bytes(content)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -54,7 +56,7 @@ async def test_axe_finds_no_barrier_in_a_report(
     if not AXE.is_file():
         pytest.skip("axe-core is not at AXE_CORE nor in node_modules")
     async with browser.tab(width, dark=dark) as tab:
-        for name in FILES:
+        for name in (*FILES, "list-en.html", "list-zh-CN.html"):
             await tab.open(f"{reports}/{name}")
             await tab.ask(AXE.read_text())
             ran, found = await tab.ask(AUDIT)
