@@ -264,7 +264,10 @@ def _status_kind(status: int, error: ErrorBody, *, html: bool) -> FailureKind:
     if status >= 500:
         return _server_kind(status, error)
     judge = _BY_STATUS.get(status)
-    return judge(error, html) if judge else FailureKind.UNEXPECTED_STATUS
+    if judge is None:
+        is_busy = error.codes & provider_codes.BUSY_CODES
+        return FailureKind.OVERLOADED if is_busy else FailureKind.UNEXPECTED_STATUS
+    return judge(error, html)
 
 
 _PAGE = re.compile(r"<!doctype\s*html|<html\b", re.IGNORECASE)
@@ -328,7 +331,7 @@ def _bad_request(error: ErrorBody, html: bool) -> FailureKind:  # noqa: ARG001, 
     return FailureKind.MODEL_NOT_FOUND if _names_model(error) else FailureKind.REQUEST_REJECTED
 
 
-_MODEL_FIRST = re.compile(r"\bmodels?\b[ :`'\"]+(\S+)", re.IGNORECASE)
+_MODEL_FIRST = re.compile(r"(?:\bmodels?\b[ :`'\"]+|模型[ :\uff1a`'\"]*)\S+", re.IGNORECASE)
 
 
 def _names_model(error: ErrorBody) -> bool:
@@ -355,8 +358,13 @@ def _forbidden(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001  # 
 def _not_found(error: ErrorBody, html: bool) -> FailureKind:  # noqa: FBT001  # a fact, not a switch
     if html:
         return FailureKind.PATH_NOT_FOUND
-    if error.codes & provider_codes.MODEL_CODES:
+    if error.codes & provider_codes.MODEL_CODES or error.mentions(*provider_codes.NO_MODEL_PHRASES):
         return FailureKind.MODEL_NOT_FOUND
+    if error.mentions(
+        "no endpoints found"
+    ):  # OpenRouter has the model, and nobody who may serve it so
+        is_choice = error.mentions("your data policy", "privacy", "your account")
+        return FailureKind.PERMISSION_DENIED if is_choice else FailureKind.REQUEST_REJECTED
     if error.mentions("invalid url", "page not found", "unknown request url"):
         return FailureKind.PATH_NOT_FOUND
     return (

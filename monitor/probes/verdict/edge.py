@@ -51,6 +51,11 @@ _CHALLENGE_WORDS = re.compile(
     rb"|\xe4\xba\xba\xe6\x9c\xba\xe9\xaa\x8c\xe8\xaf\x81|\xe5\xae\x89\xe5\x85\xa8\xe9\xaa\x8c\xe8\xaf\x81"
 )
 """Words of a page that wants to see a human; the last line has the usual two in Chinese."""
+_REGION_WORDS = re.compile(
+    rb"(?:access|traffic) from your (?:country|region)|not (?:available|supported) in your (?:country|region|location)"
+)
+"""Words of a page that is shown to a country, such as CloudFront's."""
+_DENYING = frozenset({403, 451})
 _WALL_STATUS = frozenset({403, 405, 418, 429, 468, 493})
 """Statuses under which a web page in place of an API's answer is a wall's."""
 _WALLS_OWN = frozenset({468, 493})
@@ -88,6 +93,9 @@ def judge_edge(exchange: Exchange, *, is_api: bool = True) -> Failure | None:
         return Failure(wall, f"got HTTP {status} with {page}, want the API's answer")
     if status < 400:
         return None
+    if _is_nothing_hosted(exchange):
+        why = "the hosting platform runs nothing behind this name"
+        return Failure(FailureKind.EDGE_ERROR, f"got HTTP {status}: {why}, want the API's answer")
     kind = _edge_kind(exchange, status)
     if kind is None:
         return None
@@ -103,9 +111,13 @@ def _wall_kind(exchange: Exchange, status: int, *, is_api: bool) -> FailureKind 
     if action is not None:
         return action
     head = exchange.body[:_READ].lower()
-    page = looks_html(exchange.body)
-    if not page:
-        return _pageless_kind(exchange, status, head)
+    if looks_html(exchange.body):
+        return _page_kind(exchange, status, head, is_api=is_api)
+    return _pageless_kind(exchange, status, head)
+
+
+def _page_kind(exchange: Exchange, status: int, head: bytes, *, is_api: bool) -> FailureKind | None:
+    """Say whether a page is a wall's: by its marks, or because no API answers so."""
     if status in {404, 410}:
         return None
     if status < 400:
@@ -121,6 +133,8 @@ def _wall_kind(exchange: Exchange, status: int, *, is_api: bool) -> FailureKind 
     )
     if b"just a moment" in head or b"challenge-platform" in head:
         return FailureKind.EDGE_CHALLENGE
+    if status in _DENYING and _REGION_WORDS.search(head):
+        return FailureKind.REGION_BLOCKED
     if walled and (is_api or status == 403):
         challenges = _CHALLENGE_WORDS.search(head)
         return FailureKind.EDGE_CHALLENGE if challenges else FailureKind.EDGE_DENIED
@@ -153,6 +167,18 @@ def _wall_action(exchange: Exchange, status: int) -> FailureKind | None:
     return FailureKind.EDGE_DENIED if status >= 400 and "x-sucuri-block" in headers else None
 
 
+def _is_nothing_hosted(exchange: Exchange) -> bool:
+    """Say whether a hosting platform answered that it runs nothing behind this name now."""
+    headers = exchange.headers
+    return (
+        headers.get("x-vercel-error", "").startswith("DEPLOYMENT_")
+        or headers.get("x-railway-fallback") == "true"
+        or headers.get("x-render-routing", "").startswith(("no-server", "suspend"))
+        or headers.get("ngrok-error-code", "").startswith("ERR_NGROK_")
+        or _NOTHING_HOSTED.search(exchange.body[:_SHORT]) is not None
+    )
+
+
 def _edge_kind(exchange: Exchange, status: int) -> FailureKind | None:
     if status == 524:
         return FailureKind.EDGE_TIMEOUT
@@ -177,6 +203,11 @@ def _judge_edge_code(status: int, code: int) -> Failure:
         return Failure(
             FailureKind.RATE_LIMITED, f"got HTTP {status}: the edge limits our rate (error {code})"
         )
+    if code in provider_codes.EDGE_REGION_BLOCKED:
+        return Failure(
+            FailureKind.REGION_BLOCKED,
+            f"got HTTP {status}: the edge denies our country access (error {code}), want an answer",
+        )
     if code in provider_codes.EDGE_DENIED:
         return Failure(
             FailureKind.EDGE_DENIED,
@@ -188,6 +219,12 @@ def _judge_edge_code(status: int, code: int) -> Failure:
     )
 
 
+_NOTHING_HOSTED = re.compile(
+    rb"\A\s*(?:payment required|the deployment could not be found)[^\n]{0,60}\s+DEPLOYMENT_"
+    rb"|\bERR_NGROK_3200\b|//www\.herokucdn\.com/error-pages/no-such-app\.html",
+    re.IGNORECASE,
+)
+"""Bodies with which Vercel, ngrok and Heroku say so."""
 _EARLY = 0.98
 """Edges keep their limit to the second, and start counting after the handshake."""
 

@@ -94,6 +94,9 @@ MODEL_CODES = frozenset(
         "modeldecommissioned",
         "invalidendpointormodelnotfound",
         "modelnotopen",
+        "invalidmodel",
+        "unknownmodel",
+        "modelnotsupported",
     }
 )
 
@@ -125,13 +128,21 @@ BUSY_CODES = frozenset(
         "serviceunavailable",
         "unavailable",
         "slowdown",
+        "capacityexceeded",
     }
 )
 BUSY_PHRASES = ("overload", "饱和", "负载", "too busy", "server busy", "at capacity", "繁忙")
 
 NO_CHANNEL_PHRASES = ("无可用渠道", "no available channel", "no available account")
 
-DISABLED_PHRASES = ("organization has been disabled", "account has been disabled")
+DISABLED_PHRASES = (
+    "has been disabled",
+    "has been restricted",
+    "has been suspended",
+    "has been banned",
+    "已被封禁",
+    "已被禁用",
+)
 """The key is good for nothing any more."""
 
 KEY_PHRASES = (
@@ -145,6 +156,8 @@ KEY_PHRASES = (
 KEY_PHRASES_403 = (
     "invalid access token",
     "authentication error",
+    "security token included in the request is invalid",
+    "未提供 access token",
     "无效的令牌",
     "未提供令牌",
     "令牌已过期",
@@ -158,7 +171,12 @@ RATE_PHRASES = (
     "频率",
     "并发",
 )
-REGION_PHRASES = ("location is not supported", "country, region, or territory not supported")
+REGION_PHRASES = (
+    "location is not supported",
+    "country, region, or territory not supported",
+    "not available in your country",
+    "not available in your region",
+)
 CONTEXT_PHRASES = (
     "prompt is too long",
     "prompt too long",
@@ -195,7 +213,15 @@ MODEL_PHRASES = (
     "unknown model",
     "不存在",
 )
-NO_MODEL_PHRASES = ("invalid model name", "no such model", "not a valid model id")
+NO_MODEL_PHRASES = (
+    "invalid model name",
+    "no such model",
+    "not a valid model id",
+    "model identifier is invalid",
+    "no endpoints found for",
+    "模型已下线",
+    "模型不存在",
+)
 """The model is what is wrong, wherever in the sentence they stand."""
 IMPLIED_STATUS = {
     "invalidrequest": 400,
@@ -235,7 +261,8 @@ IMPLIED_STATUS = {
 }
 """The status that an error would have had, had it come before the first byte of a stream."""
 
-EDGE_DENIED = frozenset({1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1020, 1106})
+EDGE_DENIED = frozenset({1005, 1006, 1007, 1008, 1010, 1011, 1012, 1013, 1020, 1106})
+EDGE_REGION_BLOCKED = frozenset({1009})
 EDGE_RATE_LIMITED = frozenset({1015})
 EDGE_STATUS = {
     520: "the edge got an answer from the origin that it cannot understand",

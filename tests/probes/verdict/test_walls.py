@@ -9,6 +9,7 @@ from monitor.model import FailureKind
 from monitor.probes.verdict.edge import judge_edge
 
 CHALLENGE, DENIED = FailureKind.EDGE_CHALLENGE, FailureKind.EDGE_DENIED
+REGION, HOSTED = FailureKind.REGION_BLOCKED, FailureKind.EDGE_ERROR
 
 
 def page(title: str = "", body: str = "") -> bytes:
@@ -25,6 +26,12 @@ def page(title: str = "", body: str = "") -> bytes:
         (429, page(), {"x_vercel_mitigated": "challenge"}, CHALLENGE),
         (403, b"", {"x_vercel_mitigated": "deny"}, DENIED),
         (418, page("Blocked", "CloudWAF"), {}, DENIED),
+        (403, page("ERROR", "configured to block access from your country."), {}, REGION),
+        (451, page("Sorry", "This is not available in your region."), {}, REGION),
+        (404, b"Not Found", {"x_railway_fallback": "true"}, HOSTED),
+        (404, b"", {"x_render_routing": "no-server"}, HOSTED),
+        (503, b"", {"x_render_routing": "suspend-by-user"}, HOSTED),
+        (404, page("404: NOT_FOUND"), {"x_vercel_error": "DEPLOYMENT_NOT_FOUND"}, HOSTED),
         (405, page("405", "errors.aliyun.com"), {}, DENIED),
         (468, page("", "Protected by SafeLine"), {}, DENIED),
         (403, b'{"url":"https://geo.captcha-delivery.com/captcha/?x"}', {}, CHALLENGE),
