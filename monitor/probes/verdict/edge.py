@@ -206,7 +206,7 @@ def _judge_edge_code(status: int, code: int) -> Failure:
     if code in provider_codes.EDGE_REGION_BLOCKED:
         return Failure(
             FailureKind.REGION_BLOCKED,
-            f"got HTTP {status}: the edge denies our country access (error {code}), want an answer",
+            f"got HTTP {status}: the edge denies our region access (error {code}), want an answer",
         )
     if code in provider_codes.EDGE_DENIED:
         return Failure(
